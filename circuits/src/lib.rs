@@ -1,0 +1,1 @@
+//! The statement: manifest, integer semantics, transcript and the one verifier.

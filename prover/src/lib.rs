@@ -1,0 +1,1 @@
+//! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.

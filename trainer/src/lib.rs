@@ -1,0 +1,1 @@
+//! Datasets, quantization and the integer training loop that emits the trace.

@@ -1,0 +1,1 @@
+//! The verifier: checks a proof, and a chain of proofs.
