@@ -1,0 +1,194 @@
+//! Where tensors lie in the sheet, and which rows of the sheet exist.
+//!
+//! The sheet is a matrix with rows of `2^c` cells. Its address space has gaps:
+//! a row that holds nothing but padding is never committed and is zero by
+//! definition. Rows come in groups, and the statement lists their commitments
+//! in the order of the groups.
+
+use std::collections::BTreeMap;
+
+use super::tensor::{Axis, Dim, Tensor, TensorId};
+
+/// Who commits to a row, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// The window of the registered dataset with this position in the sheet.
+    Data(usize),
+    /// The parameters before.
+    Parameters,
+    /// The optimizer's state before.
+    State,
+    /// Function tables, pinned by the manifest.
+    Tables,
+    /// The update of step `t`.
+    Update(usize),
+    /// Everything else: the prover's alone.
+    Trace,
+}
+
+/// One row of the sheet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowSlot {
+    /// Whose it is.
+    pub group: Group,
+    /// Its number in the address space: the address of its first cell over `2^c`.
+    pub index: u64,
+}
+
+/// The placed tensors and the rows that exist, in the order of the statement.
+#[derive(Clone, Debug)]
+pub struct SheetLayout {
+    /// Rows have `2^row_log` cells.
+    pub row_log: u32,
+    /// Addresses have this many bits.
+    pub address_log: u32,
+    /// Rows, by group and address.
+    pub rows: Vec<RowSlot>,
+    tensors: Vec<Tensor>,
+}
+
+impl SheetLayout {
+    /// The tensor of that name.
+    ///
+    /// # Panics
+    /// On an id of another layout.
+    #[allow(clippy::indexing_slicing)] // ids come from the allocator of this layout
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.0]
+    }
+
+    /// All tensors, in the order of their ids.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// Finds a tensor by name.
+    pub fn find(&self, name: &str) -> Option<TensorId> {
+        self.tensors.iter().position(|t| t.name == name).map(TensorId)
+    }
+
+    /// Variables that number the rows.
+    pub fn hi_log(&self) -> u32 {
+        self.address_log - self.row_log
+    }
+
+    /// Positions (in `rows`) of a group's rows.
+    pub fn group_rows(&self, group: Group) -> impl Iterator<Item = usize> + '_ {
+        let rows = self.rows.iter().enumerate();
+        rows.filter(move |(_, row)| row.group == group).map(|(position, _)| position)
+    }
+
+    /// Real cells of all tensors: the entries that are committed.
+    pub fn cells(&self) -> usize {
+        self.tensors.iter().map(Tensor::cells).sum()
+    }
+}
+
+/// Places tensors, group after group.
+#[derive(Clone, Debug)]
+pub struct Allocator {
+    row_log: u32,
+    cursor: u64,
+    tensors: Vec<Tensor>,
+    rows: BTreeMap<(Group, u64), ()>,
+}
+
+impl Allocator {
+    /// An empty sheet with rows of `2^row_log` cells.
+    pub fn new(row_log: u32) -> Self {
+        Self { row_log, cursor: 0, tensors: Vec::new(), rows: BTreeMap::new() }
+    }
+
+    /// Places a group's tensors, the largest first, from a fresh row on.
+    /// Returns ids in the order given.
+    pub fn place(&mut self, group: Group, wanted: &[(String, Vec<usize>)]) -> Vec<TensorId> {
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        let log = |sizes: &[usize]| sizes.iter().map(|s| Axis::new(*s).log).sum::<u32>();
+        order.sort_by_key(|i| wanted.get(*i).map_or(0, |w| u32::MAX - log(&w.1)));
+        self.align(self.row_log);
+        let mut ids = vec![TensorId(usize::MAX); wanted.len()];
+        for position in order {
+            if let (Some((name, sizes)), Some(id)) = (wanted.get(position), ids.get_mut(position)) {
+                self.align(log(sizes));
+                *id = self.push(name.clone(), self.cursor, contiguous(sizes));
+                self.mark_rows(*id, |_| group);
+                self.cursor += 1 << log(sizes);
+            }
+        }
+        self.align(self.row_log);
+        ids
+    }
+
+    /// Places `steps` copies of a block of tensors, each copy aligned to whole
+    /// rows, as tensors with one more (outermost) dimension. All blocks of the
+    /// same shapes have the same inner offsets, whatever `steps` is: their
+    /// rows can be added.
+    pub fn place_blocks(
+        &mut self,
+        steps: usize,
+        group: impl Fn(usize) -> Group + Copy,
+        wanted: &[(String, Vec<usize>)],
+    ) -> Vec<TensorId> {
+        let mut inner = Allocator::new(self.row_log);
+        let ids = inner.place(Group::Trace, wanted);
+        let block_log = inner.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
+        let outer = Dim { axis: Axis::new(steps), shift: block_log };
+        self.align(block_log + outer.axis.log);
+        let base = self.cursor;
+        let placed = ids
+            .iter()
+            .filter_map(|id| inner.tensors.get(id.0))
+            .map(|tensor| {
+                let dims = core::iter::once(outer).chain(tensor.dims.iter().copied()).collect();
+                let id = self.push(tensor.name.clone(), base + tensor.base, dims);
+                self.mark_rows(id, |address| group(((address - base) >> block_log) as usize));
+                id
+            })
+            .collect();
+        self.cursor += 1 << (block_log + outer.axis.log);
+        placed
+    }
+
+    /// The finished layout.
+    pub fn finish(self) -> SheetLayout {
+        let address_log = self.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
+        let rows = self.rows.into_keys().map(|(group, index)| RowSlot { group, index }).collect();
+        SheetLayout { row_log: self.row_log, address_log, rows, tensors: self.tensors }
+    }
+
+    fn align(&mut self, log: u32) {
+        self.cursor = self.cursor.next_multiple_of(1 << log);
+    }
+
+    fn push(&mut self, name: String, base: u64, dims: Vec<Dim>) -> TensorId {
+        self.tensors.push(Tensor { name, base, dims });
+        TensorId(self.tensors.len() - 1)
+    }
+
+    fn mark_rows(&mut self, id: TensorId, group: impl Fn(u64) -> Group) {
+        let Some(tensor) = self.tensors.get(id.0) else { return };
+        for run in tensor.domain().runs() {
+            let step = 1usize << self.row_log.min(tensor.contiguous_log());
+            let last = run.start + run.len - 1;
+            for flat in (run.start..=last).step_by(step).chain([last]) {
+                let address = tensor.flat_address(flat);
+                self.rows.insert((group(address), address >> self.row_log), ());
+            }
+        }
+    }
+}
+
+fn contiguous(sizes: &[usize]) -> Vec<Dim> {
+    let mut shift = 0;
+    let mut dims: Vec<Dim> = sizes
+        .iter()
+        .rev()
+        .map(|size| {
+            let dim = Dim { axis: Axis::new(*size), shift };
+            shift += dim.axis.log;
+            dim
+        })
+        .collect();
+    dims.reverse();
+    dims
+}

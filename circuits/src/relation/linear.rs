@@ -1,0 +1,108 @@
+//! Linear forms over a domain: the only way that a relation refers to cells.
+
+use super::tensor::{Domain, TensorId};
+
+/// How a dimension of a tensor follows the point of the domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DimMap {
+    /// The dimension's index is the axis' index.
+    Axis(usize),
+    /// Summed over indices below the axis' index: a running total.
+    Before(usize),
+    /// The axis' index less one; nothing at index 0.
+    Previous(usize),
+    /// Summed over the whole dimension.
+    Sum,
+}
+
+/// A public 0/1 factor over one axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AxisFactor {
+    /// 1 at index 0 of the axis.
+    First(usize),
+    /// 1 at the indices below a constant.
+    Below(usize, usize),
+}
+
+/// `coef·Π factors·tensor[…]`, or `coef·Π factors` without a tensor.
+#[derive(Clone, Debug)]
+pub struct Term {
+    /// Public factor.
+    pub coef: i128,
+    /// The tensor read, if any.
+    pub tensor: Option<TensorId>,
+    /// One entry a dimension of the tensor.
+    pub dims: Vec<DimMap>,
+    /// Public factors over axes of the domain.
+    pub factors: Vec<AxisFactor>,
+}
+
+/// A sum of terms.
+#[derive(Clone, Debug, Default)]
+pub struct Linear {
+    /// The terms.
+    pub terms: Vec<Term>,
+}
+
+impl Linear {
+    /// The zero form.
+    pub fn zero() -> Self {
+        Self::default()
+    }
+
+    /// A constant.
+    pub fn constant(value: i128) -> Self {
+        Self::zero().plus_constant(value)
+    }
+
+    /// A tensor whose dimensions are the first axes of the domain, in order.
+    pub fn tensor(id: TensorId, dims: usize) -> Self {
+        Self::zero().plus(1, id, &(0..dims).map(DimMap::Axis).collect::<Vec<_>>())
+    }
+
+    /// Adds `coef·tensor[dims]`.
+    pub fn plus(self, coef: i128, tensor: TensorId, dims: &[DimMap]) -> Self {
+        self.plus_masked(coef, tensor, dims, &[])
+    }
+
+    /// Adds `coef·Π factors·tensor[dims]`.
+    pub fn plus_masked(
+        mut self,
+        coef: i128,
+        tensor: TensorId,
+        dims: &[DimMap],
+        factors: &[AxisFactor],
+    ) -> Self {
+        let (dims, factors) = (dims.to_vec(), factors.to_vec());
+        self.terms.push(Term { coef, tensor: Some(tensor), dims, factors });
+        self
+    }
+
+    /// Adds a constant.
+    pub fn plus_constant(self, value: i128) -> Self {
+        self.plus_constant_masked(value, &[])
+    }
+
+    /// Adds a constant where the factors are 1.
+    pub fn plus_constant_masked(mut self, value: i128, factors: &[AxisFactor]) -> Self {
+        if value != 0 {
+            let factors = factors.to_vec();
+            self.terms.push(Term { coef: value, tensor: None, dims: Vec::new(), factors });
+        }
+        self
+    }
+
+    /// Adds `scale` times another form.
+    pub fn plus_form(mut self, scale: i128, other: &Linear) -> Self {
+        let scaled = other.terms.iter().cloned();
+        self.terms.extend(scaled.map(|term| Term { coef: scale * term.coef, ..term }));
+        self
+    }
+}
+
+/// A bit of a domain's point for each axis: `(first bit, bits)`, LSB first.
+pub fn axis_bits(domain: &Domain, axis: usize) -> core::ops::Range<usize> {
+    let start = domain.bit(axis) as usize;
+    let log = domain.axes.get(axis).map_or(0, |a| a.log) as usize;
+    start..start + log
+}

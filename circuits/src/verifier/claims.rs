@@ -1,0 +1,248 @@
+//! What remains to be shown about the sheet after the first sumcheck and the
+//! lookup argument: linear forms at random points, folded into one by powers
+//! of a challenge. Prover and verifier build the same list.
+
+use ark_bn254::Fr;
+use ark_ff::{One, Zero};
+
+use super::columns::{ColumnKind, LeafLayout};
+use super::{LookupChallenges, fr};
+use crate::argument::Argument;
+use crate::arith::Arithmetic;
+use crate::fraction::LeafClaim;
+use crate::relation::{Axis, Domain, Linear, Product, Relation};
+
+/// Where a coordinate of a claim's point comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Coordinate {
+    /// The point at which relations are tested.
+    First(usize),
+    /// The end of the first sumcheck.
+    Second(usize),
+    /// The leaf at which the lookup argument ends.
+    Leaf(usize),
+}
+
+/// The three random points.
+#[derive(Clone, Debug)]
+pub struct Points<V> {
+    /// At which relations are tested.
+    pub first: Vec<V>,
+    /// At which the first sumcheck ends.
+    pub second: Vec<V>,
+    /// At which the lookup argument ends.
+    pub leaf: Vec<V>,
+}
+
+impl<V: Clone> Points<V> {
+    /// The value of a coordinate; `None` when the relation has no such coordinate.
+    pub fn get(&self, coordinate: Coordinate) -> Option<&V> {
+        match coordinate {
+            Coordinate::First(i) => self.first.get(i),
+            Coordinate::Second(i) => self.second.get(i),
+            Coordinate::Leaf(i) => self.leaf.get(i),
+        }
+    }
+}
+
+/// `scale·form(point)`
+#[derive(Clone, Debug)]
+pub struct Part<'a, V> {
+    /// Public factor, a function of challenges.
+    pub scale: V,
+    /// The form.
+    pub form: &'a Linear,
+    /// Its domain.
+    pub domain: Domain,
+    /// The point, the domain's lowest bit first.
+    pub point: Vec<Coordinate>,
+}
+
+/// `Σ parts = value`
+#[derive(Clone, Debug)]
+pub struct CombinedClaim<'a, V> {
+    /// The parts.
+    pub parts: Vec<Part<'a, V>>,
+    /// What they sum to.
+    pub value: V,
+}
+
+/// Collects claims under successive powers of the batching challenge.
+struct Batch<'r, 'a, A: Arithmetic> {
+    arith: &'r mut A,
+    claim: CombinedClaim<'a, A::Var>,
+    power: A::Var,
+    chi: A::Var,
+}
+
+impl<'a, A: Arithmetic> Batch<'_, 'a, A> {
+    /// Adds `form(point) = value` under the next power.
+    fn push(&mut self, form: &'a Linear, domain: Domain, point: Vec<Coordinate>, value: &A::Var) {
+        let scale = self.power.clone();
+        self.claim.parts.push(Part { scale, form, domain, point });
+        self.value(value);
+        self.next();
+    }
+
+    /// Adds `scale·form(leaf)` to the claim in hand.
+    fn push_at_leaf(&mut self, scale: &A::Var, form: &'a Linear, domain: &Domain) {
+        let point = span(Coordinate::Leaf, 0, domain.log()).collect();
+        self.claim.parts.push(Part { scale: scale.clone(), form, domain: domain.clone(), point });
+    }
+
+    fn value(&mut self, value: &A::Var) {
+        self.claim.value = self.arith.mul_add(&self.power, value, &self.claim.value);
+    }
+
+    fn next(&mut self) {
+        self.power = self.arith.mul(&self.power, &self.chi);
+    }
+}
+
+fn span(kind: impl Fn(usize) -> Coordinate, start: u32, log: u32) -> impl Iterator<Item = Coordinate> {
+    (start as usize..(start + log) as usize).map(kind)
+}
+
+fn domain(axes: [Axis; 3]) -> Domain {
+    Domain { axes: axes.to_vec() }
+}
+
+impl Product {
+    /// Domain and point of the left operand's claim.
+    pub fn left_point(&self) -> (Domain, Vec<Coordinate>) {
+        let [o, x, y, k] = self.axes;
+        let point = span(Coordinate::Second, 0, k.log)
+            .chain(span(Coordinate::First, y.log, x.log))
+            .chain(span(Coordinate::Second, k.log, o.log));
+        (domain([o, x, k]), point.collect())
+    }
+
+    /// Domain and point of the right operand's claim.
+    pub fn right_point(&self) -> (Domain, Vec<Coordinate>) {
+        let [o, _, y, k] = self.axes;
+        let point = span(Coordinate::Second, 0, k.log)
+            .chain(span(Coordinate::First, 0, y.log))
+            .chain(span(Coordinate::Second, k.log, o.log));
+        (domain([o, y, k]), point.collect())
+    }
+
+    /// Domain and point of the result's claim.
+    pub fn out_point(&self) -> (Domain, Vec<Coordinate>) {
+        let [o, x, y, _] = self.axes;
+        let point = span(Coordinate::First, 0, o.log + x.log + y.log);
+        (domain([o, x, y]), point.collect())
+    }
+}
+
+/// Folds every claim on the sheet into one.
+pub fn combine<'a, A: Arithmetic>(
+    arith: &mut A,
+    relation: &'a Relation,
+    argument: &Argument<A::Var>,
+    lookup: &LookupChallenges<A::Var>,
+    leaf: &LeafClaim<A::Var>,
+    chi: A::Var,
+) -> CombinedClaim<'a, A::Var> {
+    let zero = arith.constant(Fr::zero());
+    let power = arith.constant(Fr::one());
+    let claim = CombinedClaim { parts: Vec::new(), value: zero.clone() };
+    let mut batch = Batch { arith, claim, power, chi };
+    let operands = argument.left.iter().zip(&argument.right).zip(&argument.products);
+    for (product, ((left, right), value)) in relation.products.iter().zip(operands) {
+        let out = batch.arith.scale(value, fr(product.coef));
+        let sides = [
+            (&product.out, product.out_point(), &out),
+            (&product.left, product.left_point(), left),
+            (&product.right, product.right_point(), right),
+        ];
+        for (form, (domain, point), value) in sides {
+            batch.push(form, domain, point, value);
+        }
+    }
+    for check in &relation.linear {
+        let point = span(Coordinate::First, 0, check.domain.log()).collect();
+        batch.push(&check.form, check.domain.clone(), point, &zero);
+    }
+    for (check, values) in relation.zerochecks.iter().zip(&argument.polys) {
+        let point: Vec<_> = span(Coordinate::Second, 0, check.domain.log()).collect();
+        for (form, value) in check.polys.iter().zip(values) {
+            batch.push(form, check.domain.clone(), point.clone(), value);
+        }
+    }
+    push_lookups(&mut batch, relation, lookup, leaf);
+    batch.claim
+}
+
+/// The two claims that the lookup argument ends in.
+///
+/// Numerators: a lookup's are 1, a table's are minus its multiplicities, the
+/// rest is 0. Denominators: `α_table − input − β·output`, and 1 in the rest.
+fn push_lookups<'a, A: Arithmetic>(
+    batch: &mut Batch<'_, 'a, A>,
+    relation: &'a Relation,
+    lookup: &LookupChallenges<A::Var>,
+    leaf: &LeafClaim<A::Var>,
+) {
+    let numerator_power = batch.power.clone();
+    batch.next();
+    let denominator_power = batch.power.clone();
+    let mut numerator = leaf.numerator.clone();
+    // Leaves beyond the columns have denominator 1, and weigh 1 − Σ prefixes.
+    let mut denominator = batch.arith.shift(&leaf.denominator, -Fr::one());
+    for column in &LeafLayout::of(relation).columns {
+        let arith = &mut *batch.arith;
+        let prefix = prefix(arith, &leaf.point, column.log, column.offset);
+        let scale = arith.mul(&prefix, &denominator_power);
+        let input_scale = arith.scale(&scale, -Fr::one());
+        let output_scale = arith.mul(&input_scale, &lookup.beta);
+        let mut known = arith.constant(-Fr::one());
+        let (table, output) = match column.kind {
+            ColumnKind::Lookup(index) => {
+                let Some(check) = relation.lookups.get(index) else { continue };
+                numerator = batch.arith.sub(&numerator, &prefix);
+                batch.push_at_leaf(&input_scale, &check.input, &check.domain);
+                (check.table, check.output.as_ref().map(|form| (form, check.domain.clone())))
+            }
+            ColumnKind::Table(index) => {
+                let Some(table) = relation.tables.get(index) else { continue };
+                let scale = batch.arith.mul(&prefix, &numerator_power);
+                let scale = batch.arith.scale(&scale, -Fr::one());
+                batch.push_at_leaf(&scale, &table.multiplicity, &table.domain());
+                let key = key_at(batch.arith, &leaf.point, table.log);
+                known = batch.arith.sub(&known, &key);
+                (index, table.output.as_ref().map(|form| (form, table.domain())))
+            }
+        };
+        if let Some((form, domain)) = output {
+            batch.push_at_leaf(&output_scale, form, &domain);
+        }
+        if let Some(alpha) = lookup.alphas.get(table) {
+            known = batch.arith.add(&known, alpha);
+        }
+        let known = batch.arith.mul(&prefix, &known);
+        denominator = batch.arith.sub(&denominator, &known);
+    }
+    batch.claim.value = batch.arith.mul_add(&numerator_power, &numerator, &batch.claim.value);
+    batch.value(&denominator);
+}
+
+/// `eq` of a leaf point's high coordinates with the number of an aligned column.
+fn prefix<A: Arithmetic>(arith: &mut A, point: &[A::Var], log: u32, offset: u64) -> A::Var {
+    let mut product = arith.constant(Fr::one());
+    for (bit, coordinate) in point.iter().enumerate().skip(log as usize) {
+        let set = (offset >> bit) & 1 == 1;
+        let factor = if set { coordinate.clone() } else { arith.complement(coordinate) };
+        product = arith.mul(&product, &factor);
+    }
+    product
+}
+
+/// The table's keys `0, 1, 2, …` as a multilinear extension: `Σ_k 2^k·x_k`.
+fn key_at<A: Arithmetic>(arith: &mut A, point: &[A::Var], log: u32) -> A::Var {
+    let mut key = arith.constant(Fr::zero());
+    for coordinate in point.iter().take(log as usize).rev() {
+        let double = arith.add(&key, &key);
+        key = arith.add(&double, coordinate);
+    }
+    key
+}
