@@ -1,0 +1,38 @@
+//! Integer multipliers that follow from the hyper-parameters.
+//!
+//! All are `round(real·2^k)`, half up, in IEEE double precision: products and
+//! quotients of doubles are correctly rounded and powers of two are exact, so
+//! every machine derives the same integers.
+
+use super::network::UPDATE_SHIFT;
+use super::schema::Optimizer;
+
+/// `round(momentum·2^16)`.
+pub fn derive_mu(optimizer: &Optimizer) -> i64 {
+    round_scaled(optimizer.momentum, UPDATE_SHIFT as i32)
+}
+
+/// `round(learning_rate·weight_decay·2^16)`.
+pub fn derive_lambda(optimizer: &Optimizer) -> i64 {
+    round_scaled(
+        optimizer.learning_rate * optimizer.weight_decay,
+        UPDATE_SHIFT as i32,
+    )
+}
+
+/// `round(learning_rate/batch·2^(weight_frac + 16 − step_frac))`, where
+/// `step_frac` is the fractional bits of the (clipped) gradient sum.
+pub fn derive_eta(optimizer: &Optimizer, batch: usize, weight_frac: u32, step_frac: u32) -> i64 {
+    let exponent = weight_frac as i32 + UPDATE_SHIFT as i32 - step_frac as i32;
+    round_scaled(optimizer.learning_rate / batch as f64, exponent)
+}
+
+/// `round(clip·batch·2^clip_frac)`: the bound on an element of the gradient sum.
+pub fn derive_clip_bound(clip: f64, batch: usize, clip_frac: u32) -> i64 {
+    round_scaled(clip * batch as f64, clip_frac as i32)
+}
+
+/// `floor(x·2^exponent + 1/2)`; saturates at the ends of `i64`.
+fn round_scaled(x: f64, exponent: i32) -> i64 {
+    libm::floor(libm::scalbn(x, exponent) + 0.5) as i64
+}

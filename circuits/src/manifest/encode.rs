@@ -1,0 +1,138 @@
+//! Canonical bytes of a manifest, of which its hash is taken.
+//!
+//! `keccak256(DOMAIN ‖ fields)`, the fields in the order of their declaration in
+//! the schema. Integers are 8 bytes big endian (two's complement), real numbers
+//! the 8 bytes big endian of their IEEE-754 double with −0 written as 0, strings
+//! and lists are preceded by their length, an optional field by 0 (absent) or 1,
+//! an enumeration is its index in the order of declaration, a boolean 0 or 1. A
+//! linear layer's absent `bias` is written as present and true. Two texts with
+//! the same values have the same hash; two different values never encode alike.
+
+use sha3::{Digest, Keccak256};
+
+use super::schema::{Data, LayerKind, LayerQuantization, LayerSpec, Manifest, Model, Quantization};
+
+/// First bytes of the encoding.
+pub const DOMAIN: &[u8] = b"zktrain/manifest/v1\0";
+
+/// The canonical encoding.
+pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
+    let mut out = Encoder {
+        bytes: DOMAIN.to_vec(),
+    };
+    out.int(manifest.version);
+    out.string(&manifest.name);
+    out.model(&manifest.model);
+    let optimizer = &manifest.optimizer;
+    out.real(optimizer.learning_rate);
+    out.real(optimizer.momentum);
+    out.real(optimizer.weight_decay);
+    out.option(optimizer.clip, Encoder::real);
+    let training = &manifest.training;
+    for size in [training.batch, training.steps_per_proof, training.max_steps] {
+        out.size(size);
+    }
+    out.data(&manifest.data);
+    out.option(manifest.quantization.as_ref(), Encoder::quantization);
+    out.bytes
+}
+
+/// The hash that statements refer to.
+pub(super) fn hash(manifest: &Manifest) -> [u8; 32] {
+    Keccak256::digest(encode(manifest)).into()
+}
+
+struct Encoder {
+    bytes: Vec<u8>,
+}
+
+impl Encoder {
+    fn int(&mut self, x: impl Into<i64>) {
+        self.bytes.extend(x.into().to_be_bytes());
+    }
+
+    fn size(&mut self, x: usize) {
+        self.bytes.extend((x as u64).to_be_bytes());
+    }
+
+    fn real(&mut self, x: f64) {
+        // Adding zero turns −0 into 0.
+        self.bytes.extend((x + 0.0).to_bits().to_be_bytes());
+    }
+
+    fn string(&mut self, s: &str) {
+        self.size(s.len());
+        self.bytes.extend(s.as_bytes());
+    }
+
+    fn option<T>(&mut self, x: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.int(i64::from(x.is_some()));
+        if let Some(x) = x {
+            write(self, x);
+        }
+    }
+
+    fn list<T>(&mut self, items: &[T], mut write: impl FnMut(&mut Self, &T)) {
+        self.size(items.len());
+        for item in items {
+            write(self, item);
+        }
+    }
+
+    fn model(&mut self, model: &Model) {
+        self.size(model.input);
+        self.int(model.loss as i64);
+        self.list(&model.layers, |out, layer| out.layer(layer));
+    }
+
+    fn layer(&mut self, layer: &LayerSpec) {
+        self.int(layer.kind as i64);
+        let bias = match layer.kind {
+            LayerKind::Linear => Some(layer.bias.unwrap_or(true)),
+            _ => layer.bias,
+        };
+        self.option(layer.out, Self::size);
+        self.option(bias, |out, bias| out.int(bias));
+    }
+
+    fn data(&mut self, data: &Data) {
+        self.string(&data.label);
+        self.option(data.classes.as_deref(), |out, classes| {
+            out.list(classes, |out, class| out.string(class));
+        });
+        self.option(data.target, |out, target| {
+            out.real(target.offset);
+            out.real(target.scale);
+        });
+        self.option(data.uniform.as_ref(), |out, uniform| {
+            out.string(&uniform.prefix);
+            out.size(uniform.count);
+            out.real(uniform.offset);
+            out.real(uniform.scale);
+        });
+        self.option(data.features.as_deref(), |out, features| {
+            out.list(features, |out, feature| {
+                out.string(&feature.name);
+                out.real(feature.offset);
+                out.real(feature.scale);
+            });
+        });
+    }
+
+    fn quantization(&mut self, q: &Quantization) {
+        for x in [q.row_log, q.input_frac, q.weight_frac, q.weight_init_bits] {
+            self.int(x);
+        }
+        self.int(q.mu);
+        self.int(q.lambda);
+        self.list(&q.layers, |out, layer| out.layer_quantization(layer));
+    }
+
+    fn layer_quantization(&mut self, layer: &LayerQuantization) {
+        self.int(layer.z_frac);
+        self.option(layer.grad_frac, |out, x| out.int(x));
+        self.option(layer.clip_frac, |out, x| out.int(x));
+        self.option(layer.clip_bound, |out, x| out.int(x));
+        self.int(layer.eta);
+    }
+}

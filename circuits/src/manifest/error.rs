@@ -1,0 +1,138 @@
+//! What can be wrong with a manifest, always with the field that is wrong.
+
+use super::schema::LayerKind;
+
+/// A manifest that cannot be used: which field, and why.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{field}: {kind}")]
+pub struct ManifestError {
+    /// Path of the offending field, for example `quantization.layers[1].z_frac`.
+    pub field: String,
+    /// What is wrong with it.
+    pub kind: ManifestErrorKind,
+}
+
+impl ManifestError {
+    /// An error about `field`.
+    pub fn new(field: impl Into<String>, kind: ManifestErrorKind) -> Self {
+        Self {
+            field: field.into(),
+            kind,
+        }
+    }
+}
+
+/// Why a field of a manifest is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ManifestErrorKind {
+    /// Not TOML, a wrong type, a missing key or an unknown key.
+    #[error("{0}")]
+    Toml(#[source] Box<toml::de::Error>),
+    /// The manifest cannot be written as TOML.
+    #[error("cannot be written as TOML: {0}")]
+    Unwritable(#[source] Box<toml::ser::Error>),
+    /// A format version that this program does not know.
+    #[error("expected version {expected}, got {got}")]
+    Version {
+        /// The version that this program reads.
+        expected: u32,
+        /// The version found.
+        got: u32,
+    },
+    /// A field that this configuration needs.
+    #[error("is required here")]
+    Missing,
+    /// A field that has no meaning in this configuration.
+    #[error("has no meaning here")]
+    Unexpected,
+    /// An integer outside its range.
+    #[error("expected {min}..={max}, got {got}")]
+    OutOfRange {
+        /// Smallest value allowed.
+        min: i128,
+        /// Largest value allowed.
+        max: i128,
+        /// The value found.
+        got: i128,
+    },
+    /// A real number outside its range, or not finite.
+    #[error("expected a number from {min} to {max}, got {got}")]
+    RealOutOfRange {
+        /// Smallest value allowed.
+        min: f64,
+        /// Largest value allowed.
+        max: f64,
+        /// The value found.
+        got: f64,
+    },
+    /// A scale of zero, which would erase the column.
+    #[error("expected a number other than zero")]
+    Zero,
+    /// A length that must be a power of two.
+    #[error("expected a power of two, got {got}")]
+    NotPowerOfTwo {
+        /// The value found.
+        got: usize,
+    },
+    /// A list of the wrong length, or a width that disagrees with another field.
+    #[error("expected {expected} to match {matches}, got {got}")]
+    Count {
+        /// The length or width expected.
+        expected: usize,
+        /// The field that it must agree with.
+        matches: &'static str,
+        /// The length or width found.
+        got: usize,
+    },
+    /// A layer that cannot stand at this place.
+    #[error("expected {expected}, got {got}")]
+    LayerOrder {
+        /// What may stand here.
+        expected: &'static str,
+        /// What was found.
+        got: LayerKind,
+    },
+    /// Two columns or classes of the same name.
+    #[error("the name {name:?} is used twice")]
+    Duplicate {
+        /// The repeated name.
+        name: String,
+    },
+    /// A multiplier that is not what the hyper-parameters give.
+    #[error("expected {expected}, as derived from the hyper-parameters, got {got}")]
+    Derived {
+        /// The derived value.
+        expected: i64,
+        /// The recorded value.
+        got: i64,
+    },
+    /// A hyper-parameter that is not zero, yet rounds to a multiplier of zero.
+    #[error("is too small for the fixed-point step: its multiplier rounds to zero")]
+    Vanishes,
+    /// A rounding whose result would need more fractional bits than its input has.
+    #[error("expected at most {max} fractional bits, got {got}")]
+    NegativeShift {
+        /// Fractional bits of the wide value.
+        max: u32,
+        /// Fractional bits asked of the result.
+        got: u32,
+    },
+    /// A rounding that drops more bits than a remainder may have.
+    #[error("the rounding drops {got} bits, at most {max} are supported")]
+    ShiftTooWide {
+        /// Largest shift.
+        max: u32,
+        /// The shift found.
+        got: u32,
+    },
+    /// An integer that could reach its limit.
+    #[error("{what} could need {got} bits, the limit is {max}")]
+    Overflow {
+        /// The tensor concerned.
+        what: &'static str,
+        /// Bits allowed.
+        max: u32,
+        /// Bits that the static bound gives.
+        got: u32,
+    },
+}

@@ -1,0 +1,117 @@
+//! The manifest: everything that the parties of a training run agree on.
+//!
+//! Read with [`Manifest::from_toml`], which checks it; lowered with
+//! [`Manifest::network`] to the [`Network`] that the rest of the program uses. A
+//! manifest without `[quantization]` is a draft: calibration completes it.
+
+mod bounds;
+mod derive;
+mod encode;
+mod error;
+mod lower;
+mod network;
+mod schema;
+mod shape;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
+pub use derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu};
+pub use error::{ManifestError, ManifestErrorKind};
+pub use network::{
+    Activation, I16_HI, I16_LO, Layer, Network, RoundSpec, TABLE_FRAC, UPDATE_SHIFT,
+};
+pub use schema::{
+    Data, Feature, LayerKind, LayerQuantization, LayerSpec, Loss, Manifest, Model, Optimizer,
+    Quantization, Target, Training, Uniform,
+};
+pub use shape::{MAX_LAYERS, MAX_WIDTH, Shape};
+pub use validate::MAX_CLASSES;
+
+/// The manifest format that this program reads and writes.
+pub const VERSION: u32 = 1;
+
+impl Manifest {
+    /// Reads and checks a manifest, complete or draft.
+    ///
+    /// # Errors
+    /// Names the field that is malformed, inconsistent, unsupported or out of bounds.
+    pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        let syntax = |field: String, error: toml::de::Error| {
+            ManifestError::new(field, ManifestErrorKind::Toml(Box::new(error)))
+        };
+        let reader =
+            toml::Deserializer::parse(text).map_err(|error| syntax("manifest".into(), error))?;
+        let manifest: Self = serde_path_to_error::deserialize(reader)
+            .map_err(|error| syntax(error.path().to_string(), error.into_inner()))?;
+        manifest.validate()?;
+        Ok(manifest)
+    }
+
+    /// Writes the manifest as TOML.
+    ///
+    /// # Errors
+    /// When a value has no TOML form.
+    pub fn to_toml(&self) -> Result<String, ManifestError> {
+        toml::to_string(self).map_err(|error| {
+            ManifestError::new("manifest", ManifestErrorKind::Unwritable(Box::new(error)))
+        })
+    }
+
+    /// Checks every field, and the static bounds when the scales are there.
+    ///
+    /// # Errors
+    /// Names the first field found wrong.
+    pub fn validate(&self) -> Result<(), ManifestError> {
+        validate::draft(self)?;
+        if self.quantization.is_some() {
+            self.network().map(|_| ())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The network with all its scales and bounds, checked.
+    ///
+    /// # Errors
+    /// As [`Self::validate`]; also when the manifest is a draft.
+    pub fn network(&self) -> Result<Network, ManifestError> {
+        validate::draft(self)?;
+        if let Some(q) = &self.quantization {
+            validate::quantization(q)?;
+        }
+        lower::lower(self)
+    }
+
+    /// The linear layers, each with its activation, known before any scale is.
+    ///
+    /// # Errors
+    /// Names the layer that is out of order, lacks its width, or is too wide.
+    pub fn shapes(&self) -> Result<Vec<Shape>, ManifestError> {
+        shape::shapes(&self.model)
+    }
+
+    /// keccak256 of the canonical encoding (see [`encode`](self)): equal values, equal hash.
+    pub fn hash(&self) -> [u8; 32] {
+        encode::hash(self)
+    }
+}
+
+impl Data {
+    /// Feature columns in the order of the inputs, the compact form written out.
+    pub fn columns(&self) -> Vec<Feature> {
+        match (&self.features, &self.uniform) {
+            (Some(features), _) => features.clone(),
+            (None, Some(u)) => (0..u.count)
+                .map(|i| Feature {
+                    name: format!("{}{i}", u.prefix),
+                    offset: u.offset,
+                    scale: u.scale,
+                })
+                .collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+}

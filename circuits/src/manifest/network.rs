@@ -1,0 +1,185 @@
+//! The plain description of a network that the rest of the program works with.
+
+pub use super::schema::Loss;
+
+/// Fractional bits of sigmoid, tanh and probability values.
+pub const TABLE_FRAC: u32 = 14;
+/// Bits that the update's rounding drops.
+pub const UPDATE_SHIFT: u32 = 16;
+/// Smallest signed 16-bit value.
+pub const I16_LO: i64 = -(1 << 15);
+/// Largest signed 16-bit value.
+pub const I16_HI: i64 = (1 << 15) - 1;
+
+/// A validated network with all its integer scales and bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// Number of input features.
+    pub input: usize,
+    /// Linear layers, each with the activation that follows it.
+    pub layers: Vec<Layer>,
+    /// Loss at the last layer.
+    pub loss: Loss,
+    /// Samples in a batch, `B`, a power of two.
+    pub batch: usize,
+    /// Steps per proof, `T`, a power of two.
+    pub steps: usize,
+    /// Steps that a chain may have.
+    pub max_steps: usize,
+    /// Whether updates depend on the previous update (`mu != 0`).
+    pub momentum: bool,
+    /// `round(momentum·2^16)`.
+    pub mu: i64,
+    /// `round(learning_rate·weight_decay·2^16)`.
+    pub lambda: i64,
+    /// Whether labels are one-hot rows; false for a logistic label bit and for regression targets.
+    pub one_hot: bool,
+    /// Base-2 logarithm of the length of a committed row.
+    pub row_log: u32,
+    /// Fractional bits of the inputs.
+    pub input_frac: u32,
+    /// Fractional bits of parameters and updates.
+    pub weight_frac: u32,
+    /// Initial parameters are below `2^weight_init_bits` in magnitude.
+    pub weight_init_bits: u32,
+    /// Parameters stay below `2^weight_bits` in magnitude over `max_steps` steps.
+    pub weight_bits: u32,
+}
+
+/// What follows a linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Activation {
+    /// `max(z, 0)`.
+    Relu,
+    /// Table look-up of the logistic function.
+    Sigmoid,
+    /// Table look-up of the hyperbolic tangent.
+    Tanh,
+    /// Nothing: the last layer, or a linear layer that follows a linear layer.
+    Identity,
+}
+
+/// A linear layer and the activation that follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Input width.
+    pub n_in: usize,
+    /// Output width.
+    pub n_out: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+    /// What follows; [`Activation::Identity`] on the last layer.
+    pub activation: Activation,
+    /// Fractional bits of the layer's input.
+    pub a_in_frac: u32,
+    /// Largest magnitude of the layer's input.
+    pub a_in_max: i64,
+    /// Fractional bits of the output `z`.
+    pub z_frac: u32,
+    /// Fractional bits of the activated output.
+    pub a_frac: u32,
+    /// Fractional bits of `D`, the loss gradient with respect to `z`.
+    pub d_frac: u32,
+    /// Largest magnitude of `D`.
+    pub d_max: i64,
+    /// Fractional bits of the gradient sum `G = Aᵀ·D`.
+    pub grad_frac: u32,
+    /// Largest magnitude of `G`, biases included.
+    pub grad_max: i64,
+    /// Rounding of `X = A·W + 2^a_in_frac·b` to `z`.
+    pub z: RoundSpec,
+    /// Rounding of `X = D_next·W_nextᵀ` to `g`, the gradient arriving at the activated output; `None` on the last layer.
+    pub g: Option<RoundSpec>,
+    /// Rounding of the derivative product to `D`; sigmoid and tanh only.
+    pub d: Option<RoundSpec>,
+    /// Rounding and clipping of `G`; only with gradient clipping.
+    pub clip: Option<RoundSpec>,
+    /// Rounding of `mu·δ + eta·G + lambda·W` to the update.
+    pub update: RoundSpec,
+    /// Multiplier of the gradient sum.
+    pub eta: i64,
+}
+
+/// One saturating rounding `q = clamp((x + 2^(shift−1)) >> shift, lo, hi)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundSpec {
+    /// Bits dropped, `s`, 0..=32.
+    pub shift: u32,
+    /// Smallest quotient.
+    pub lo: i64,
+    /// Largest quotient.
+    pub hi: i64,
+    /// Smallest `x` that the specification allows.
+    pub x_min: i64,
+    /// Largest `x` that the specification allows.
+    pub x_max: i64,
+    /// `|x| < 2^bound_bits` for every `x` in `x_min..=x_max`.
+    pub bound_bits: u32,
+}
+
+impl RoundSpec {
+    /// Bits of the largest positive excess `v − hi`; 0 when it cannot occur.
+    pub fn excess_high_bits(&self) -> u32 {
+        bit_length(i128::from(self.round(self.x_max)) - i128::from(self.hi))
+    }
+
+    /// Bits of the largest negative excess `lo − v`; 0 when it cannot occur.
+    pub fn excess_low_bits(&self) -> u32 {
+        bit_length(i128::from(self.lo) - i128::from(self.round(self.x_min)))
+    }
+
+    /// Bits that an excess can need; 0 if the static bound rules saturation out.
+    pub fn excess_bits(&self) -> u32 {
+        self.excess_high_bits().max(self.excess_low_bits())
+    }
+
+    /// The quotient before saturation, half towards +∞.
+    pub fn round(&self, x: i64) -> i64 {
+        if self.shift == 0 {
+            x
+        } else {
+            (x + (1 << (self.shift - 1))) >> self.shift
+        }
+    }
+}
+
+/// Bits of a non-negative number; 0 for zero and for negative numbers.
+pub(super) fn bit_length(x: i128) -> u32 {
+    if x <= 0 { 0 } else { 128 - x.leading_zeros() }
+}
+
+impl Network {
+    /// Output width of the last layer.
+    pub fn output(&self) -> usize {
+        self.layers.last().map_or(self.input, |layer| layer.n_out)
+    }
+
+    /// Numerator of the softmax at the row maximum: the largest power of two `E0` with `classes·E0 ≤ 2^14`.
+    pub fn exp_scale(&self) -> i64 {
+        crate::quant::exp_scale(self.output())
+    }
+
+    /// What a label entry is multiplied with before it is subtracted in the loss gradient
+    /// `D = p − scale·y` (or `z − scale·y` for `mse`): `2^14` with probabilities,
+    /// `2^z_frac` for one-hot labels under `mse`, 1 for regression targets.
+    pub fn label_scale(&self) -> i64 {
+        match (self.loss, self.one_hot, self.layers.last()) {
+            (Loss::SoftmaxCrossEntropy | Loss::Logistic, _, _) => 1 << TABLE_FRAC,
+            (Loss::Mse, true, Some(last)) => 1 << last.z_frac,
+            (Loss::Mse, _, _) => 1,
+        }
+    }
+
+    /// Number of parameters, biases included.
+    pub fn parameters(&self) -> usize {
+        self.layers
+            .iter()
+            .map(|l| l.n_in * l.n_out + if l.bias { l.n_out } else { 0 })
+            .sum()
+    }
+
+    /// Samples that one proof covers, `T·B`.
+    pub fn window(&self) -> usize {
+        self.steps * self.batch
+    }
+}

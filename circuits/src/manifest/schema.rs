@@ -1,0 +1,234 @@
+//! The manifest as it is written in TOML.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that all parties of a training run must agree on.
+///
+/// The TOML form is for people; [`Manifest::hash`](super::Manifest::hash) is
+/// taken over a canonical encoding of the values, never over the text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Format version, [`super::VERSION`].
+    pub version: u32,
+    /// Name of the model, for people.
+    pub name: String,
+    /// Layers and loss.
+    pub model: Model,
+    /// Hyper-parameters of stochastic gradient descent.
+    pub optimizer: Optimizer,
+    /// Batch size, steps per proof, length of a chain.
+    pub training: Training,
+    /// Columns, their scaling, and the label.
+    pub data: Data,
+    /// Fixed-point scales, chosen by calibration; absent in a draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<Quantization>,
+}
+
+/// The network: a sequence of layers and a loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Number of input features.
+    pub input: usize,
+    /// Loss at the last linear layer's output.
+    pub loss: Loss,
+    /// Linear layers and activations, in order; first and last are linear.
+    pub layers: Vec<LayerSpec>,
+}
+
+/// Loss function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Softmax followed by cross entropy; one output per class.
+    SoftmaxCrossEntropy,
+    /// Sigmoid followed by binary cross entropy; one output.
+    Logistic,
+    /// Half the sum of squared errors.
+    Mse,
+}
+
+/// One entry of `model.layers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerSpec {
+    /// What the layer does.
+    pub kind: LayerKind,
+    /// Output width; linear layers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<usize>,
+    /// Whether a bias is added (default true); linear layers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bias: Option<bool>,
+}
+
+impl LayerSpec {
+    /// A linear layer.
+    pub fn linear(out: usize, bias: bool) -> Self {
+        Self {
+            kind: LayerKind::Linear,
+            out: Some(out),
+            bias: Some(bias),
+        }
+    }
+
+    /// An activation layer, or a linear one without its width.
+    pub fn of(kind: LayerKind) -> Self {
+        Self {
+            kind,
+            out: None,
+            bias: None,
+        }
+    }
+}
+
+/// What a layer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerKind {
+    /// `x·W + b`.
+    Linear,
+    /// `max(x, 0)`.
+    Relu,
+    /// `1/(1 + exp(−x))`.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+}
+
+impl core::fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Linear => "linear",
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+        })
+    }
+}
+
+/// Hyper-parameters of stochastic gradient descent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimizer {
+    /// Step length, applied to the mean gradient of a batch.
+    pub learning_rate: f64,
+    /// Share of the previous update that is added to the next; 0 for none.
+    #[serde(default)]
+    pub momentum: f64,
+    /// Coefficient of the L2 penalty, on weights and biases; 0 for none.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Largest magnitude of an element of the mean gradient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<f64>,
+}
+
+/// Batch size, steps per proof, length of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Samples in a batch, a power of two.
+    pub batch: usize,
+    /// Steps that one proof covers, a power of two.
+    pub steps_per_proof: usize,
+    /// Steps that a chain of proofs may have; bounds the parameters.
+    pub max_steps: usize,
+}
+
+/// Columns of the dataset and how they are scaled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Name of the label column.
+    pub label: String,
+    /// Class names in the order of the outputs; absent for a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// Scaling of a numeric label; regression (`mse`) only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Compact form for many columns that share one scaling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uniform: Option<Uniform>,
+    /// Feature columns, in the order of the inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<Feature>>,
+}
+
+/// A feature column: the network sees `(raw − offset)·scale`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// Column name.
+    pub name: String,
+    /// Subtracted first.
+    pub offset: f64,
+    /// Multiplied next.
+    pub scale: f64,
+}
+
+/// Columns `prefix0`, `prefix1`, … that share one scaling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uniform {
+    /// What the column names start with.
+    pub prefix: String,
+    /// Number of columns.
+    pub count: usize,
+    /// Subtracted first.
+    pub offset: f64,
+    /// Multiplied next.
+    pub scale: f64,
+}
+
+/// Scaling of a numeric label: the network learns `(raw − offset)·scale`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// Subtracted first.
+    pub offset: f64,
+    /// Multiplied next.
+    pub scale: f64,
+}
+
+/// Fixed-point scales, chosen by calibration on public or synthetic data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantization {
+    /// Base-2 logarithm `c` of the length of a committed row.
+    pub row_log: u32,
+    /// Fractional bits of the inputs, `f_0`.
+    pub input_frac: u32,
+    /// Fractional bits of all parameters and updates, `f_w`.
+    pub weight_frac: u32,
+    /// Initial parameters are below `2^weight_init_bits` in magnitude, as integers.
+    pub weight_init_bits: u32,
+    /// `round(momentum·2^16)`.
+    pub mu: i64,
+    /// `round(learning_rate·weight_decay·2^16)`.
+    pub lambda: i64,
+    /// One entry per linear layer, in order.
+    pub layers: Vec<LayerQuantization>,
+}
+
+/// Fixed-point scales of one linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerQuantization {
+    /// Fractional bits of the layer's output `z`.
+    pub z_frac: u32,
+    /// Fractional bits of the gradient that arrives at the layer's activation; absent on the last layer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grad_frac: Option<u32>,
+    /// Fractional bits of the clipped gradient sum; only with `optimizer.clip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_frac: Option<u32>,
+    /// `round(clip·batch·2^clip_frac)`; only with `optimizer.clip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_bound: Option<i64>,
+    /// `round(learning_rate/batch·2^(weight_frac + 16 − f))`, `f` the fractional bits of the gradient sum.
+    pub eta: i64,
+}

@@ -1,0 +1,96 @@
+//! Function tables over all 16-bit arguments.
+//!
+//! Computed in double precision with `libm`, which is plain Rust and so gives the
+//! same bits everywhere, and rounded half up. No entry is so close to a tie that
+//! another correct implementation could round it differently (tested).
+
+use crate::manifest::TABLE_FRAC;
+
+/// Entries of a table over signed 16-bit arguments; argument `z` is at index `z + 2^15`.
+pub const I16_LEN: usize = 1 << 16;
+/// Entries of the exponential's table; argument `d ≥ 0` is at index `d`.
+pub const EXP_LEN: usize = 1 << 16;
+
+/// `round(2^14/(1 + exp(−z/2^frac)))` for `z = −2^15 … 2^15 − 1`.
+pub fn sigmoid_table(frac: u32) -> Vec<i32> {
+    i16_table(frac, sigmoid)
+}
+
+/// `round(2^14·tanh(z/2^frac))` for `z = −2^15 … 2^15 − 1`.
+pub fn tanh_table(frac: u32) -> Vec<i32> {
+    i16_table(frac, tanh)
+}
+
+/// `round(scale·exp(−d/2^frac))` for `d = 0 … 2^16 − 1`.
+pub fn exp_table(frac: u32, scale: i64) -> Vec<i32> {
+    (0..EXP_LEN)
+        .map(|d| half_up(exp(d as f64, frac, scale)))
+        .collect()
+}
+
+fn i16_table(frac: u32, f: fn(f64, u32) -> f64) -> Vec<i32> {
+    (-(1 << 15)..1 << 15)
+        .map(|z: i32| half_up(f(f64::from(z), frac)))
+        .collect()
+}
+
+fn half_up(x: f64) -> i32 {
+    libm::floor(x + 0.5) as i32
+}
+
+fn unscale(z: f64, frac: u32) -> f64 {
+    libm::scalbn(z, -(frac as i32))
+}
+
+fn sigmoid(z: f64, frac: u32) -> f64 {
+    libm::scalbn(
+        1.0 / (1.0 + libm::exp(-unscale(z, frac))),
+        TABLE_FRAC as i32,
+    )
+}
+
+fn tanh(z: f64, frac: u32) -> f64 {
+    libm::scalbn(libm::tanh(unscale(z, frac)), TABLE_FRAC as i32)
+}
+
+fn exp(d: f64, frac: u32, scale: i64) -> f64 {
+    scale as f64 * libm::exp(-unscale(d, frac))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Errors of any double-precision library are below `1e-11` at these magnitudes.
+    const MARGIN: f64 = 1e-10;
+
+    fn distance_to_tie(x: f64) -> f64 {
+        (x - libm::floor(x) - 0.5).abs()
+    }
+
+    #[test]
+    fn no_entry_is_close_to_a_tie() {
+        for frac in 0..=15 {
+            for z in -(1 << 15)..1 << 15 {
+                let z = f64::from(z);
+                assert!(
+                    distance_to_tie(sigmoid(z, frac)) > MARGIN,
+                    "sigmoid({z}/2^{frac})"
+                );
+                assert!(
+                    distance_to_tie(tanh(z, frac)) > MARGIN,
+                    "tanh({z}/2^{frac})"
+                );
+            }
+            for log_scale in 2..=13 {
+                for d in 0..EXP_LEN {
+                    let x = exp(d as f64, frac, 1 << log_scale);
+                    assert!(
+                        distance_to_tie(x) > MARGIN,
+                        "2^{log_scale}·exp(-{d}/2^{frac})"
+                    );
+                }
+            }
+        }
+    }
+}

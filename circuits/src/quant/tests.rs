@@ -1,0 +1,94 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::manifest::RoundSpec;
+
+fn spec(shift: u32, lo: i64, hi: i64) -> RoundSpec {
+    RoundSpec {
+        shift,
+        lo,
+        hi,
+        x_min: -(1 << 61),
+        x_max: 1 << 61,
+        bound_bits: 62,
+    }
+}
+
+proptest! {
+    #[test]
+    fn rounding_is_nearest_and_recomposes(x in -(1i64 << 61)..1 << 61, shift in 0u32..=32, hi in 0i64..40_000) {
+        let spec = spec(shift, -hi - 1, hi);
+        let Rounding { q, r, e } = round_sat(x, &spec);
+        prop_assert_eq!(x, ((q + e) << shift) + r);
+        prop_assert!((spec.lo..=spec.hi).contains(&q));
+        prop_assert!(e <= 0 || q == spec.hi);
+        prop_assert!(e >= 0 || q == spec.lo);
+        if shift == 0 {
+            prop_assert_eq!(r, 0);
+        } else {
+            let half = 1i64 << (shift - 1);
+            prop_assert!((-half..half).contains(&r));
+        }
+    }
+
+    #[test]
+    fn softmax_satisfies_its_division(z in prop::collection::vec(-32_768i32..32_768, 1..40), frac in 0u32..=15) {
+        let n = z.len();
+        let table = exp_table(frac, exp_scale(n));
+        let (mut e, mut p, mut r) = (vec![0; n], vec![0; n], vec![0; n]);
+        let row = softmax_row(&z, &table, &mut e, &mut p, &mut r);
+        prop_assert_eq!(row.argmax as usize, z.iter().position(|&x| x == row.max).unwrap());
+        prop_assert_eq!(e.iter().sum::<i32>(), row.sum);
+        prop_assert!(i64::from(row.sum) >= exp_scale(n) && row.sum < 1 << 15);
+        for j in 0..n {
+            prop_assert_eq!(e[j] << 15, 2 * row.sum * p[j] + r[j]);
+            prop_assert!((-row.sum..row.sum).contains(&r[j]));
+            prop_assert!((0..=1 << 14).contains(&p[j]));
+        }
+    }
+}
+
+#[test]
+fn halves_round_up() {
+    let spec = spec(1, -10, 10);
+    let quotients: Vec<i64> = [-3, -1, 1, 3].map(|x| round_sat(x, &spec).q).to_vec();
+    assert_eq!(quotients, [-1, 0, 1, 2]);
+}
+
+#[test]
+fn exp_scale_keeps_the_sum_below_two_to_the_fifteen() {
+    assert_eq!(exp_scale(2), 1 << 13);
+    assert_eq!(exp_scale(10), 1 << 10);
+    assert_eq!(exp_scale(4096), 4);
+    for classes in 1..=4096usize {
+        let scale = exp_scale(classes) as usize;
+        assert!(scale * classes <= 1 << 14 && 2 * scale * classes > 1 << 14);
+    }
+}
+
+#[test]
+fn tables_start_middle_and_end_where_they_should() {
+    let sigmoid = sigmoid_table(12);
+    assert_eq!(
+        (sigmoid.len(), sigmoid[1 << 15], sigmoid[(1 << 15) + 4096]),
+        (I16_LEN, 8192, 11978)
+    );
+    let tanh = tanh_table(12);
+    assert_eq!(
+        (tanh[1 << 15], tanh[(1 << 15) + 4096], tanh[0]),
+        (0, 12478, -16384)
+    );
+    let exp = exp_table(12, 1 << 10);
+    assert_eq!(
+        (exp.len(), exp[0], exp[4096], exp[65_535]),
+        (EXP_LEN, 1024, 377, 0)
+    );
+}
+
+#[test]
+fn derivative_products_match_their_functions() {
+    // At a = 1/2 the derivative of the sigmoid is 1/4.
+    assert_eq!(sigmoid_product(8192, 4), 1 << 28);
+    assert_eq!(tanh_product(0, -3), -3 << 28);
+    assert_eq!(relu(-5), 0);
+}
