@@ -69,7 +69,7 @@ impl ArgumentShape {
 
     /// Field elements of an argument of this shape.
     pub fn elements(&self) -> usize {
-        let fraction = FractionProof::<()>::elements(self.log_leaves);
+        let fraction = FractionProof::<()>::shape(self.log_leaves);
         3 + 3 * self.products
             + self.rounds * self.round_coefficients
             + self.polys.iter().sum::<usize>()
@@ -97,7 +97,7 @@ impl<V: Clone> Argument<V> {
         all.extend(self.rounds.iter().flatten().cloned());
         all.extend(self.left.iter().chain(&self.right).cloned());
         all.extend(self.polys.iter().flatten().cloned());
-        all.extend(self.fraction.iter().cloned());
+        all.extend(self.fraction.elements().cloned());
         all.extend(self.reduction.iter().flatten().cloned());
         all.extend([self.value.clone(), self.mask.clone()]);
         all
@@ -119,8 +119,8 @@ impl<V: Clone> Argument<V> {
             (0..shape.rounds).map(|_| take(shape.round_coefficients)).collect();
         let (left, right) = (take(shape.products)?, take(shape.products)?);
         let polys: Option<Vec<_>> = shape.polys.iter().map(|count| take(*count)).collect();
-        let fraction = take(FractionProof::<()>::elements(shape.log_leaves))?;
-        let fraction = FractionProof::from_elements(shape.log_leaves, fraction)?;
+        let mut fraction = take(FractionProof::<()>::shape(shape.log_leaves))?.into_iter();
+        let fraction = FractionProof::from_elements(shape.log_leaves, &mut fraction)?;
         let reduction: Option<Vec<[V; 2]>> =
             (0..shape.reduction).map(|_| take(2)?.try_into().ok()).collect();
         let (value, mask) = (take(1)?.pop()?, take(1)?.pop()?);

@@ -5,6 +5,7 @@
 
 pub mod argument;
 pub mod arith;
+pub mod compile;
 pub mod fraction;
 pub mod manifest;
 pub mod poseidon;

@@ -10,7 +10,6 @@
 
 pub mod claims;
 pub mod columns;
-pub mod soundness;
 pub mod weights;
 
 use ark_bn254::Fr;
@@ -132,7 +131,8 @@ fn reduce<A: Arithmetic>(
         challenges.push(challenge);
     }
     let hi = relation.layout.hi_log() as usize;
-    challenges.rotate_left(hi.min(challenges.len()));
+    let hi = hi.min(challenges.len());
+    challenges.rotate_left(hi);
     let weight = Weights::new(&relation.layout, points, &challenges).total(arith, claims);
     let expected = arith.mul(&weight, &argument.value);
     arith.assert_equal(Check::Reduction, &claim, &expected)?;

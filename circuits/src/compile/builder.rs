@@ -1,0 +1,235 @@
+//! Collects tensors, constraints and tables of a relation under construction.
+
+use super::tables;
+pub use super::tables::TableKind;
+use crate::manifest::RoundSpec;
+use crate::relation::{
+    Allocator, AxisFactor, Constraint, DimMap, Domain, Linear, LinearCheck, Lookup, Monomial,
+    Product, Relation, SheetLayout, Table, TensorId, ZeroCheck,
+};
+
+/// The tensors of one saturating rounding.
+#[derive(Clone, Debug)]
+pub struct RoundedIds {
+    /// The rounding.
+    pub spec: RoundSpec,
+    /// Saturated quotient.
+    pub q: TensorId,
+    /// The centred remainder: none, itself, or `[low, high]` with
+    /// `r = low + 2^{s−16}·high`.
+    pub r: Vec<TensorId>,
+    /// Limbs of 16 bits of the excess above the largest quotient.
+    pub high: Vec<TensorId>,
+    /// Limbs of 16 bits of the excess below the smallest quotient.
+    pub low: Vec<TensorId>,
+}
+
+/// Names and sizes of a rounding's tensors other than its quotient.
+pub fn rounding_parts(name: &str, spec: &RoundSpec, sizes: &[usize]) -> Vec<(String, Vec<usize>)> {
+    let limbs = |part: &str, count: usize| -> Vec<_> {
+        (0..count).map(|k| (format!("{name}.{part}{k}"), sizes.to_vec())).collect()
+    };
+    let mut parts = limbs("r", remainder_limbs(spec));
+    parts.extend(limbs("high", spec.excess_high_bits().div_ceil(16) as usize));
+    parts.extend(limbs("low", spec.excess_low_bits().div_ceil(16) as usize));
+    parts
+}
+
+/// Tensors that a remainder takes.
+pub fn remainder_limbs(spec: &RoundSpec) -> usize {
+    spec.shift.div_ceil(16) as usize
+}
+
+impl RoundedIds {
+    /// Takes ids in the order of [`rounding_parts`].
+    pub fn take(spec: RoundSpec, q: TensorId, ids: &mut impl Iterator<Item = TensorId>) -> Self {
+        let mut limbs = |count: usize| ids.by_ref().take(count).collect::<Vec<_>>();
+        let r = limbs(remainder_limbs(&spec));
+        let high = limbs(spec.excess_high_bits().div_ceil(16) as usize);
+        let low = limbs(spec.excess_low_bits().div_ceil(16) as usize);
+        Self { spec, q, r, high, low }
+    }
+
+    /// The centred remainder as a form; `dims` maps the tensors' dimensions.
+    pub fn remainder(&self, dims: &[DimMap]) -> Linear {
+        match self.r.as_slice() {
+            [low, high] => Linear::zero()
+                .plus(1, *low, dims)
+                .plus(1 << (self.spec.shift - 16), *high, dims),
+            [r] => Linear::zero().plus(1, *r, dims),
+            _ => Linear::zero(),
+        }
+    }
+
+    /// `Σ_k 2^{16k}·limb_k`
+    pub fn excess(limbs: &[TensorId], dims: &[DimMap]) -> Linear {
+        limbs.iter().enumerate().fold(Linear::zero(), |form, (k, limb)| {
+            form.plus(1 << (16 * k), *limb, dims)
+        })
+    }
+
+    /// `2^s·(q + high − low) + r`: what was rounded.
+    pub fn rounded(&self, dims: &[DimMap]) -> Linear {
+        let scale = 1i128 << self.spec.shift;
+        Linear::zero()
+            .plus(scale, self.q, dims)
+            .plus_form(scale, &Self::excess(&self.high, dims))
+            .plus_form(-scale, &Self::excess(&self.low, dims))
+            .plus_form(1, &self.remainder(dims))
+    }
+}
+
+/// Identity map onto the first axes.
+pub fn axes(count: usize) -> Vec<DimMap> {
+    (0..count).map(DimMap::Axis).collect()
+}
+
+/// Pointwise constraints on one domain, each operand listed once.
+pub struct Pointwise {
+    check: ZeroCheck,
+    tensors: Vec<(TensorId, usize)>,
+}
+
+impl Pointwise {
+    /// No constraints yet.
+    pub fn new(domain: Domain) -> Self {
+        let check = ZeroCheck { domain, polys: Vec::new(), constraints: Vec::new() };
+        Self { check, tensors: Vec::new() }
+    }
+
+    /// A tensor over the domain's first axes as an operand.
+    pub fn tensor(&mut self, id: TensorId, dims: usize) -> usize {
+        self.mapped(id, &axes(dims))
+    }
+
+    /// A tensor as an operand, its dimensions mapped; a tensor has one map a domain.
+    pub fn mapped(&mut self, id: TensorId, dims: &[DimMap]) -> usize {
+        if let Some((_, index)) = self.tensors.iter().find(|(known, _)| *known == id) {
+            return *index;
+        }
+        let index = self.form(Linear::zero().plus(1, id, dims));
+        self.tensors.push((id, index));
+        index
+    }
+
+    /// A form as an operand.
+    pub fn form(&mut self, form: Linear) -> usize {
+        self.check.polys.push(form);
+        self.check.polys.len() - 1
+    }
+
+    /// `Σ coef·Π operands = 0`
+    pub fn require(&mut self, label: String, monomials: &[(i128, &[usize])]) {
+        let monomials = monomials
+            .iter()
+            .map(|(coef, factors)| Monomial { coef: *coef, factors: factors.to_vec() })
+            .collect();
+        self.check.constraints.push(Constraint { label, monomials });
+    }
+}
+
+/// A relation under construction.
+pub struct Builder {
+    tables: Vec<(TableKind, Option<TensorId>)>,
+    products: Vec<Product>,
+    linear: Vec<LinearCheck>,
+    zerochecks: Vec<ZeroCheck>,
+    lookups: Vec<Lookup>,
+}
+
+impl Builder {
+    /// An empty relation that may use these tables.
+    pub fn new(tables: Vec<(TableKind, Option<TensorId>)>) -> Self {
+        Self { tables, products: vec![], linear: vec![], zerochecks: vec![], lookups: vec![] }
+    }
+
+    /// Adds a product.
+    pub fn product(&mut self, product: Product) {
+        self.products.push(product);
+    }
+
+    /// Adds a form that vanishes.
+    pub fn linear(&mut self, label: String, domain: Domain, form: Linear) {
+        self.linear.push(LinearCheck { label, domain, form });
+    }
+
+    /// Adds pointwise constraints, if there are any.
+    pub fn pointwise(&mut self, pointwise: Pointwise) {
+        if !pointwise.check.constraints.is_empty() {
+            self.zerochecks.push(pointwise.check);
+        }
+    }
+
+    /// Adds a lookup.
+    pub fn lookup(
+        &mut self,
+        label: String,
+        domain: &Domain,
+        kind: TableKind,
+        input: Linear,
+        output: Option<Linear>,
+    ) {
+        let table = self.tables.iter().position(|(known, _)| *known == kind);
+        debug_assert!(table.is_some(), "table {kind:?} was not declared");
+        let Some(table) = table else { return };
+        self.lookups.push(Lookup { label, domain: domain.clone(), table, input, output });
+    }
+
+    /// Adds a lookup into `0 .. 2^16`.
+    pub fn range16(&mut self, label: String, domain: &Domain, input: Linear) {
+        self.lookup(label, domain, TableKind::Range(16), input, None);
+    }
+
+    /// The finished relation; `counts` are the tables' multiplicity tensors.
+    pub fn finish(self, layout: SheetLayout, counts: &[TensorId]) -> Relation {
+        let tables = self
+            .tables
+            .iter()
+            .zip(counts)
+            .map(|((kind, values), counts)| Table {
+                label: kind.name(),
+                log: kind.log(),
+                output: values.map(|id| Linear::tensor(id, 1)),
+                multiplicity: Linear::tensor(*counts, 1),
+                counts: *counts,
+            })
+            .collect();
+        Relation {
+            layout,
+            products: self.products,
+            linear: self.linear,
+            zerochecks: self.zerochecks,
+            lookups: self.lookups,
+            tables,
+        }
+    }
+}
+
+/// Names and sizes of the multiplicities of `kinds`.
+pub fn count_parts(kinds: &[TableKind]) -> Vec<(String, Vec<usize>)> {
+    kinds.iter().map(|k| (format!("count.{}", k.name()), vec![1 << k.log()])).collect()
+}
+
+/// Places the function tables' rows; `None` for ranges.
+pub fn place_tables(
+    allocator: &mut Allocator,
+    kinds: &[tables::TableKind],
+) -> Vec<(TableKind, Option<TensorId>)> {
+    let functions: Vec<_> =
+        kinds.iter().filter(|k| !matches!(k, TableKind::Range(_))).copied().collect();
+    let parts: Vec<_> =
+        functions.iter().map(|k| (format!("table.{}", k.name()), vec![1 << k.log()])).collect();
+    let ids = allocator.place(crate::relation::Group::Tables, &parts);
+    kinds
+        .iter()
+        .map(|kind| {
+            let position = functions.iter().position(|known| known == kind);
+            (*kind, position.and_then(|p| ids.get(p).copied()))
+        })
+        .collect()
+}
+
+/// `[index on the axis is real]` where the axis is padded; 1 where it is not.
+pub fn real_positions(axis: usize, size: usize) -> Vec<AxisFactor> {
+    if size.is_power_of_two() { Vec::new() } else { vec![AxisFactor::Below(axis, size)] }
+}

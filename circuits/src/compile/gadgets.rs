@@ -1,0 +1,107 @@
+//! Saturating rounding as constraints.
+//!
+//! `X = 2^s·(q + high − low) + r` with `r ∈ [−2^{s−1}, 2^{s−1})`,
+//! `high, low ≥ 0`, `high·(hi − q) = 0`, `low·(q − lo) = 0` and `q ∈ [lo, hi]`
+//! has exactly one solution in `q` and `r` for every integer `X` within the
+//! static bound: `q + high − low` and `r` are quotient and remainder of a
+//! division with rounding, and at most one excess can be positive, as both
+//! would put `q` at both ends. The equation itself is a linear claim of the
+//! product or check that computes `X`; here is the rest.
+
+use super::builder::{Builder, Pointwise, RoundedIds, TableKind, axes};
+use crate::relation::{Domain, Linear};
+
+/// Who bounds the quotient.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// Its own lookup, here.
+    Here,
+    /// A lookup made elsewhere with the same effect.
+    Elsewhere,
+}
+
+/// Ranges of quotient, remainder and excess, and the excess' conditions.
+pub fn constrain_rounding(
+    builder: &mut Builder,
+    pointwise: &mut Pointwise,
+    name: &str,
+    domain: &Domain,
+    ids: &RoundedIds,
+    bound: Bound,
+) {
+    let dims = axes(domain.axes.len());
+    let form = |id| Linear::zero().plus(1, id, &dims);
+    if bound == Bound::Here {
+        constrain_quotient(builder, name, domain, ids);
+    }
+    constrain_remainder(builder, name, domain, ids);
+    for (part, limbs) in [("high", &ids.high), ("low", &ids.low)] {
+        for (k, limb) in limbs.iter().enumerate() {
+            builder.range16(format!("{name}.{part}{k}.range"), domain, form(*limb));
+        }
+    }
+    let sides = [("high", &ids.high, ids.spec.hi), ("low", &ids.low, ids.spec.lo)];
+    for (part, limbs, end) in sides {
+        if limbs.is_empty() {
+            continue;
+        }
+        let excess = pointwise.form(RoundedIds::excess(limbs, &dims));
+        let q = pointwise.mapped(ids.q, &dims);
+        let label = format!("{name}.{part}.saturates");
+        pointwise.require(label, &[(i128::from(end), &[excess]), (-1, &[excess, q])]);
+    }
+}
+
+/// `q ∈ [lo, hi]`: one lookup for the full 16 bits, two otherwise.
+fn constrain_quotient(builder: &mut Builder, name: &str, domain: &Domain, ids: &RoundedIds) {
+    let dims = axes(domain.axes.len());
+    let (lo, hi) = (i128::from(ids.spec.lo), i128::from(ids.spec.hi));
+    let above = Linear::zero().plus(1, ids.q, &dims).plus_constant(-lo);
+    builder.range16(format!("{name}.q.range"), domain, above);
+    if hi - lo != (1 << 16) - 1 {
+        let below = Linear::zero().plus(-1, ids.q, &dims).plus_constant(hi);
+        builder.range16(format!("{name}.q.range_above"), domain, below);
+    }
+}
+
+/// `r + 2^{s−1} ∈ [0, 2^s)`.
+///
+/// A range of fewer than 16 bits is looked up scaled to 16: `2^{16−s}·x` in
+/// `[0, 2^16)` means `x ∈ [0, 2^s)` because `x` is an integer, as all other
+/// parts of the linear equation that it stands in are. With two limbs the
+/// high one has all 16 bits and is an integer by its own lookup; the low one
+/// has the rest and stands in the equation with factor 1.
+fn constrain_remainder(builder: &mut Builder, name: &str, domain: &Domain, ids: &RoundedIds) {
+    let dims = axes(domain.axes.len());
+    let s = ids.spec.shift;
+    let scaled = |bits: u32, id, centre: i128| {
+        let scale = 1i128 << (16 - bits);
+        Linear::zero().plus(scale, id, &dims).plus_constant(scale * centre)
+    };
+    match ids.r.as_slice() {
+        [low, high] => {
+            builder.range16(format!("{name}.r0.range"), domain, scaled(s - 16, *low, 0));
+            builder.range16(format!("{name}.r1.range"), domain, scaled(16, *high, 1 << 15));
+        }
+        [r] => builder.range16(format!("{name}.r0.range"), domain, scaled(s, *r, 1 << (s - 1))),
+        _ => {}
+    }
+}
+
+/// The table and key form of a lookup of `z + 2^15`.
+pub fn offset_key(z: crate::relation::TensorId, dims: usize) -> Linear {
+    Linear::tensor(z, dims).plus_constant(1 << 15)
+}
+
+/// The function table of an activation, if it has one.
+pub fn activation_table(
+    activation: crate::manifest::Activation,
+    frac: u32,
+) -> Option<TableKind> {
+    use crate::manifest::Activation;
+    match activation {
+        Activation::Sigmoid => Some(TableKind::Sigmoid { frac }),
+        Activation::Tanh => Some(TableKind::Tanh { frac }),
+        Activation::Relu | Activation::Identity => None,
+    }
+}

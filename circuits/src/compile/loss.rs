@@ -1,0 +1,72 @@
+//! The loss: how the last layer's output becomes its gradient.
+
+use super::builder::{Builder, Pointwise, TableKind, axes, real_positions};
+use super::gadgets::offset_key;
+use super::layer::padded_constant;
+use super::training::{LossIds, TrainingIds};
+use crate::manifest::{Network, TABLE_FRAC};
+use crate::relation::{DimMap, Domain, Linear, TensorId};
+
+/// All constraints of the loss.
+pub fn constrain_loss(builder: &mut Builder, network: &Network, ids: &TrainingIds) {
+    let Some(last) = ids.layers.last() else { return };
+    let domain = Domain::new(&[network.steps, network.batch, network.output()]);
+    match &ids.loss {
+        LossIds::Mse => {}
+        LossIds::Logistic { p } => {
+            let frac = network.layers.last().map_or(0, |l| l.z_frac);
+            let half = 1 << (TABLE_FRAC - 1);
+            let value = padded_constant(Linear::tensor(*p, 3), half, 2, network.output());
+            let key = offset_key(last.z.q, 3);
+            builder.lookup("loss.p".into(), &domain, TableKind::Sigmoid { frac }, key, Some(value));
+        }
+        LossIds::Softmax { .. } => softmax(builder, network, ids, &domain, last.z.q),
+    }
+}
+
+/// The row maximum is attained and nothing exceeds it; the terms come from the
+/// table of `exp`; `2S·p + r = 2^15·e` with `−S ≤ r < S` divides with rounding.
+///
+/// Padded classes have `e = 0` because the lookup there has key 0 and value
+/// `e + E0`, hence `p = r = 0`.
+fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: &Domain, z: TensorId) {
+    let LossIds::Softmax { max, at_max, e, sum, p, r } = &ids.loss else { return };
+    let n = network.output();
+    let rows = axes(2);
+    let frac = network.layers.last().map_or(0, |l| l.z_frac);
+    let scale = network.exp_scale();
+
+    let mut pointwise = Pointwise::new(domain.clone());
+    let [u, z_, e_, p_, r_] = [*at_max, z, *e, *p, *r].map(|id| pointwise.tensor(id, 3));
+    let [m, s] = [*max, *sum].map(|id| pointwise.mapped(id, &rows));
+    pointwise.require("loss.at_max.bit".into(), &[(1, &[u, u]), (-1, &[u])]);
+    pointwise.require("loss.at_max.attained".into(), &[(1, &[u, m]), (-1, &[u, z_])]);
+    pointwise.require(
+        "loss.p".into(),
+        &[(2, &[s, p_]), (1, &[r_]), (-(1 << (TABLE_FRAC + 1)), &[e_])],
+    );
+    let real = real_positions(2, n);
+    if !real.is_empty() {
+        let mask = pointwise.form(Linear::zero().plus_constant_masked(1, &real));
+        pointwise.require("loss.at_max.padding".into(), &[(1, &[u, mask]), (-1, &[u])]);
+    }
+    builder.pointwise(pointwise);
+
+    let row_domain = Domain::new(&[network.steps, network.batch]);
+    let over_row = [DimMap::Axis(0), DimMap::Axis(1), DimMap::Sum];
+    let one = Linear::zero().plus(1, *at_max, &over_row).plus_constant(-1);
+    builder.linear("loss.at_max.one".into(), row_domain.clone(), one);
+    let total = Linear::zero().plus(1, *sum, &rows).plus(-1, *e, &over_row);
+    builder.linear("loss.sum".into(), row_domain, total);
+
+    let below_max = Linear::zero().plus_masked(1, *max, &rows, &real).plus(-1, z, &axes(3));
+    let value = padded_constant(Linear::tensor(*e, 3), i128::from(scale), 2, n);
+    let exp = TableKind::Exp { frac, scale };
+    builder.lookup("loss.e".into(), domain, exp, below_max, Some(value));
+    builder.range16("loss.p.range".into(), domain, Linear::tensor(*p, 3));
+    let from_below = Linear::tensor(*r, 3).plus(1, *sum, &rows);
+    builder.range16("loss.r.range".into(), domain, from_below);
+    let from_above =
+        Linear::zero().plus(1, *sum, &rows).plus(-1, *r, &axes(3)).plus_constant(-1);
+    builder.range16("loss.r.range_above".into(), domain, from_above);
+}

@@ -1,0 +1,57 @@
+//! The public tables: closed-form ranges and the functions' committed rows.
+
+use crate::quant::{exp_table, sigmoid_table, tanh_table};
+
+/// Which table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TableKind {
+    /// `0 .. 2^bits`
+    Range(u32),
+    /// `exp(−d/2^frac)` scaled by a numerator, for `d` in `0 .. 2^16`.
+    Exp {
+        /// Fractional bits of the argument.
+        frac: u32,
+        /// Value at 0.
+        scale: i64,
+    },
+    /// The logistic function of `key − 2^15`.
+    Sigmoid {
+        /// Fractional bits of the argument.
+        frac: u32,
+    },
+    /// The hyperbolic tangent of `key − 2^15`.
+    Tanh {
+        /// Fractional bits of the argument.
+        frac: u32,
+    },
+}
+
+impl TableKind {
+    /// Keys are `0 .. 2^log`.
+    pub fn log(self) -> u32 {
+        match self {
+            Self::Range(bits) => bits,
+            _ => 16,
+        }
+    }
+
+    /// The committed values beside the keys; `None` for ranges.
+    pub fn values(self) -> Option<Vec<i32>> {
+        match self {
+            Self::Range(_) => None,
+            Self::Exp { frac, scale } => Some(exp_table(frac, scale)),
+            Self::Sigmoid { frac } => Some(sigmoid_table(frac)),
+            Self::Tanh { frac } => Some(tanh_table(frac)),
+        }
+    }
+
+    /// Name of the table and of its tensors.
+    pub fn name(self) -> String {
+        match self {
+            Self::Range(bits) => format!("range{bits}"),
+            Self::Exp { frac, scale } => format!("exp.{frac}.{scale}"),
+            Self::Sigmoid { frac } => format!("sigmoid.{frac}"),
+            Self::Tanh { frac } => format!("tanh.{frac}"),
+        }
+    }
+}

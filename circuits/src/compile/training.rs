@@ -1,0 +1,309 @@
+//! The relation of one training proof: `T` steps on one window.
+//!
+//! Rows, in order: the window's data, the parameters before, the optimizer's
+//! state (with momentum), the function tables, the updates of each step, and
+//! the rest of the trace.
+
+use super::builder::{
+    Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts,
+};
+use super::gadgets::activation_table;
+use super::layer::constrain_layer;
+use super::loss::constrain_loss;
+use crate::manifest::{Activation, Layer, Loss, Network};
+use crate::relation::{Allocator, Group, Relation, TensorId};
+
+/// The parameters of one layer.
+#[derive(Clone, Debug)]
+pub struct ParameterIds {
+    /// Before the first step, `(1, n_in, n_out)` or `(1, n_out)`.
+    pub before: TensorId,
+    /// The previous proof's last update, with momentum.
+    pub state: Option<TensorId>,
+    /// The updates; `q` is `δ`, `(T, n_in, n_out)` or `(T, n_out)`.
+    pub update: RoundedIds,
+    /// The clipped gradient, with clipping.
+    pub clip: Option<RoundedIds>,
+}
+
+/// The tensors of one linear layer and its activation.
+#[derive(Clone, Debug)]
+pub struct LayerIds {
+    /// Output before the activation, `(T, B, n_out)`.
+    pub z: RoundedIds,
+    /// Activated output; none for the identity.
+    pub a: Option<TensorId>,
+    /// `[z < 0]`; ReLU only.
+    pub negative: Option<TensorId>,
+    /// Gradient that arrives at the activated output; none on the last layer.
+    pub g: Option<RoundedIds>,
+    /// Gradient with respect to `z` of a ReLU.
+    pub d_relu: Option<TensorId>,
+    /// Gradient with respect to `z` of a sigmoid or tanh.
+    pub d: Option<RoundedIds>,
+    /// Weights.
+    pub w: ParameterIds,
+    /// Biases.
+    pub b: Option<ParameterIds>,
+}
+
+/// The tensors of the loss.
+#[derive(Clone, Debug)]
+pub enum LossIds {
+    /// Softmax and cross entropy.
+    Softmax {
+        /// Row maxima, `(T, B)`.
+        max: TensorId,
+        /// One-hot of a maximum, `(T, B, n)`.
+        at_max: TensorId,
+        /// Terms, `(T, B, n)`.
+        e: TensorId,
+        /// Sums, `(T, B)`.
+        sum: TensorId,
+        /// Probabilities, `(T, B, n)`.
+        p: TensorId,
+        /// Residues, `(T, B, n)`.
+        r: TensorId,
+    },
+    /// Sigmoid and binary cross entropy.
+    Logistic {
+        /// Probabilities, `(T, B, 1)`.
+        p: TensorId,
+    },
+    /// Half the squared error: nothing is committed.
+    Mse,
+}
+
+/// Names of all tensors of a training proof.
+#[derive(Clone, Debug)]
+pub struct TrainingIds {
+    /// Inputs, `(1, T, B, n)`.
+    pub inputs: TensorId,
+    /// Labels, `(1, T, B, classes)`.
+    pub labels: TensorId,
+    /// Layers.
+    pub layers: Vec<LayerIds>,
+    /// Loss.
+    pub loss: LossIds,
+    /// Function tables' values.
+    pub tables: Vec<(TableKind, TensorId)>,
+}
+
+/// Names and sizes in a parameter block.
+pub fn parameter_block(network: &Network) -> Vec<(String, Vec<usize>)> {
+    let layers = network.layers.iter().enumerate();
+    let tensors = layers.flat_map(|(l, layer)| {
+        let w = (format!("layer{l}.w"), vec![layer.n_in, layer.n_out]);
+        let b = layer.bias.then(|| (format!("layer{l}.b"), vec![layer.n_out]));
+        core::iter::once(w).chain(b)
+    });
+    tensors.collect()
+}
+
+/// Names and sizes in one window of the dataset.
+pub fn data_block(network: &Network) -> Vec<(String, Vec<usize>)> {
+    let (t, b) = (network.steps, network.batch);
+    vec![
+        ("inputs".into(), vec![t, b, network.input]),
+        ("labels".into(), vec![t, b, network.output()]),
+    ]
+}
+
+/// The tables that a network needs.
+pub fn table_kinds(network: &Network) -> Vec<TableKind> {
+    let mut kinds = vec![TableKind::Range(16)];
+    let mut add = |kind: TableKind| {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    };
+    for layer in &network.layers {
+        if layer.activation == Activation::Relu {
+            add(TableKind::Range(15));
+        }
+        if let Some(kind) = activation_table(layer.activation, layer.z_frac) {
+            add(kind);
+        }
+    }
+    if let Some(last) = network.layers.last() {
+        match network.loss {
+            Loss::SoftmaxCrossEntropy => {
+                add(TableKind::Exp { frac: last.z_frac, scale: network.exp_scale() });
+            }
+            Loss::Logistic => add(TableKind::Sigmoid { frac: last.z_frac }),
+            Loss::Mse => {}
+        }
+    }
+    kinds
+}
+
+/// The rows of the function tables alone: committed once a manifest.
+pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
+    let mut allocator = Allocator::new(network.row_log);
+    let data = allocator.place_blocks(1, Group::Data, &data_block(network));
+    let block = parameter_block(network);
+    let before = allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"));
+    let state = if network.momentum {
+        allocator.place_blocks(1, |_| Group::State, &renamed(&block, "state"))
+    } else {
+        Vec::new()
+    };
+    let kinds = table_kinds(network);
+    let tables = place_tables(&mut allocator, &kinds);
+    let updates =
+        allocator.place_blocks(network.steps, Group::Update, &renamed(&block, "update.q"));
+
+    let mut parts = trace_parts(network);
+    parts.extend(count_parts(&kinds));
+    let mut ids = allocator.place(Group::Trace, &parts).into_iter();
+    let layers = take_layers(network, &mut ids, &before, &state, &updates);
+    let loss = take_loss(network, &mut ids);
+    let counts: Vec<TensorId> = ids.collect();
+
+    let named = tables.iter().filter_map(|(kind, id)| id.map(|id| (*kind, id))).collect();
+    let (inputs, labels) = match data.as_slice() {
+        [inputs, labels] => (*inputs, *labels),
+        _ => (TensorId(0), TensorId(0)), // a data block has two tensors
+    };
+    let ids = TrainingIds { inputs, labels, layers, loss, tables: named };
+    let mut builder = Builder::new(tables);
+    for index in 0..network.layers.len() {
+        constrain_layer(&mut builder, network, &ids, index);
+    }
+    constrain_loss(&mut builder, network, &ids);
+    (builder.finish(allocator.finish(), &counts), ids)
+}
+
+fn renamed(block: &[(String, Vec<usize>)], suffix: &str) -> Vec<(String, Vec<usize>)> {
+    block.iter().map(|(name, sizes)| (format!("{name}.{suffix}"), sizes.clone())).collect()
+}
+
+/// Names and sizes of the trace's own tensors, in the order of [`take_layers`]
+/// and [`take_loss`].
+fn trace_parts(network: &Network) -> Vec<(String, Vec<usize>)> {
+    let mut parts = Vec::new();
+    for (l, layer) in network.layers.iter().enumerate() {
+        layer_parts(&mut parts, network, l, layer);
+    }
+    let (t, b, n) = (network.steps, network.batch, network.output());
+    let mut add = |name: &str, sizes: &[usize]| parts.push((name.to_string(), sizes.to_vec()));
+    match network.loss {
+        Loss::SoftmaxCrossEntropy => {
+            add("loss.max", &[t, b]);
+            add("loss.at_max", &[t, b, n]);
+            add("loss.e", &[t, b, n]);
+            add("loss.sum", &[t, b]);
+            add("loss.p", &[t, b, n]);
+            add("loss.r", &[t, b, n]);
+        }
+        Loss::Logistic => add("loss.p", &[t, b, n]),
+        Loss::Mse => {}
+    }
+    parts
+}
+
+fn layer_parts(
+    parts: &mut Vec<(String, Vec<usize>)>,
+    network: &Network,
+    l: usize,
+    layer: &Layer,
+) {
+    let activations = [network.steps, network.batch, layer.n_out];
+    let weights = [network.steps, layer.n_in, layer.n_out];
+    let biases = [network.steps, layer.n_out];
+    let name = |part: &str| format!("layer{l}.{part}");
+    let rounded = |parts: &mut Vec<_>, part: &str, spec, sizes: &[usize]| {
+        parts.push((name(&format!("{part}.q")), sizes.to_vec()));
+        parts.extend(rounding_parts(&name(part), spec, sizes));
+    };
+    rounded(parts, "z", &layer.z, &activations);
+    if layer.activation != Activation::Identity {
+        parts.push((name("a"), activations.to_vec()));
+    }
+    if layer.activation == Activation::Relu {
+        parts.push((name("negative"), activations.to_vec()));
+        parts.push((name("d"), activations.to_vec()));
+    }
+    if let Some(spec) = &layer.g {
+        rounded(parts, "g", spec, &activations);
+    }
+    if let Some(spec) = &layer.d {
+        rounded(parts, "d", spec, &activations);
+    }
+    let parameters = [("w", &weights[..]), ("b", &biases[..])];
+    for (kind, sizes) in parameters.into_iter().take(1 + usize::from(layer.bias)) {
+        parts.extend(rounding_parts(&name(&format!("{kind}.update")), &layer.update, sizes));
+        if let Some(spec) = &layer.clip {
+            rounded(parts, &format!("{kind}.clip"), spec, sizes);
+        }
+    }
+}
+
+fn take_layers(
+    network: &Network,
+    ids: &mut impl Iterator<Item = TensorId>,
+    before: &[TensorId],
+    state: &[TensorId],
+    updates: &[TensorId],
+) -> Vec<LayerIds> {
+    let mut before = before.iter().copied();
+    let mut state = state.iter().copied();
+    let mut updates = updates.iter().copied();
+    let layers = network.layers.iter();
+    layers
+        .map(|layer| {
+            let mut rounded = |spec: &crate::manifest::RoundSpec| {
+                let q = next(ids);
+                RoundedIds::take(*spec, q, ids)
+            };
+            let z = rounded(&layer.z);
+            let (mut a, mut negative, mut d_relu) = (None, None, None);
+            if layer.activation != Activation::Identity {
+                a = Some(next(ids));
+            }
+            if layer.activation == Activation::Relu {
+                (negative, d_relu) = (Some(next(ids)), Some(next(ids)));
+            }
+            let mut rounded = |spec: &crate::manifest::RoundSpec| {
+                let q = next(ids);
+                RoundedIds::take(*spec, q, ids)
+            };
+            let g = layer.g.as_ref().map(&mut rounded);
+            let d = layer.d.as_ref().map(&mut rounded);
+            let mut parameter = || {
+                let update = RoundedIds::take(layer.update, next(&mut updates), ids);
+                let clip = layer.clip.map(|spec| {
+                    let q = next(ids);
+                    RoundedIds::take(spec, q, ids)
+                });
+                let state = network.momentum.then(|| next(&mut state));
+                ParameterIds { before: next(&mut before), state, update, clip }
+            };
+            let w = parameter();
+            let b = layer.bias.then(parameter);
+            LayerIds { z, a, negative, g, d_relu, d, w, b }
+        })
+        .collect()
+}
+
+fn take_loss(network: &Network, ids: &mut impl Iterator<Item = TensorId>) -> LossIds {
+    match network.loss {
+        Loss::SoftmaxCrossEntropy => LossIds::Softmax {
+            max: next(ids),
+            at_max: next(ids),
+            e: next(ids),
+            sum: next(ids),
+            p: next(ids),
+            r: next(ids),
+        },
+        Loss::Logistic => LossIds::Logistic { p: next(ids) },
+        Loss::Mse => LossIds::Mse,
+    }
+}
+
+/// The allocator returns an id for each part asked for.
+fn next(ids: &mut impl Iterator<Item = TensorId>) -> TensorId {
+    let id = ids.next();
+    debug_assert!(id.is_some(), "the parts asked for and taken differ");
+    id.unwrap_or(TensorId(usize::MAX))
+}
