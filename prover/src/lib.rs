@@ -1,1 +1,4 @@
 //! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.
+
+pub mod commit;
+pub mod kernels;
