@@ -1,4 +1,6 @@
 //! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.
 
 pub mod commit;
+pub mod hyperkzg;
 pub mod kernels;
+pub mod srs;

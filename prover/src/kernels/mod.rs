@@ -4,5 +4,7 @@
 //! threads.
 
 pub mod accumulate;
+pub mod msm;
 
 pub use accumulate::{SignedAccumulator, WideAccumulator, dot_i32, fold_rows};
+pub use msm::msm_full;
