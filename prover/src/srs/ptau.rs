@@ -17,7 +17,7 @@
 use std::io::{self, Read};
 
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine, g1, g2};
-use ark_ec::short_weierstrass::Affine;
+use ark_ec::{AffineRepr, short_weierstrass::Affine};
 use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -42,7 +42,7 @@ impl Srs {
     }
 
     /// As [`Srs::import_ptau`], but keeps no more than the first `2^power` powers of each kind
-    /// (`2^(power + 1) − 1` of `τ` in G1). The whole input is still read and hashed.
+    /// (`2^(power + 1) − 1` of `τ` in G1; a `power` of zero counts as one). The whole input is still read and hashed.
     ///
     /// # Errors
     /// As [`Srs::import_ptau`]; points that are not kept are not checked.
@@ -191,12 +191,8 @@ impl Parts {
         let g1 = self.tau_g1.ok_or(missing(Section::TauG1))?;
         let g2_powers = self.tau_g2.ok_or(missing(Section::TauG2))?;
         let beta_g2 = self.beta_g2.ok_or(missing(Section::BetaG2))?;
-        // The sizes were checked: powers of τ in G2 are at least two unless one alone is kept.
-        let (Some(&one), Some(&tau), Some(&beta_g2)) = (
-            g2_powers.first(),
-            g2_powers.get(1).or(g2_powers.first()),
-            beta_g2.first(),
-        ) else {
+        // Sizes were checked: there are two powers in G2 at least.
+        let (&[one, tau, ..], &[beta_g2]) = (g2_powers.as_slice(), beta_g2.as_slice()) else {
             return Err(missing(Section::TauG2));
         };
         Ok(Srs {
@@ -294,8 +290,8 @@ impl PtauPoint for Affine<g1::Config> {
     fn decode(bytes: &[u8]) -> Result<Self, PointFault> {
         let (x, y) = bytes.split_at(FIELD_BYTES);
         let point = G1Affine::new_unchecked(coordinate(x)?, coordinate(y)?);
-        // The curve has prime order. (0, 0) is not on it.
-        if point.is_on_curve() {
+        // The curve has prime order.
+        if !point.is_zero() && point.is_on_curve() {
             Ok(point)
         } else {
             Err(PointFault::OffCurve)
@@ -309,7 +305,7 @@ impl PtauPoint for Affine<g2::Config> {
     fn decode(bytes: &[u8]) -> Result<Self, PointFault> {
         let (x, y) = bytes.split_at(2 * FIELD_BYTES);
         let point = G2Affine::new_unchecked(extension(x)?, extension(y)?);
-        if !point.is_on_curve() {
+        if point.is_zero() || !point.is_on_curve() {
             return Err(PointFault::OffCurve);
         }
         if !point.is_in_correct_subgroup_assuming_on_curve() {
