@@ -6,8 +6,10 @@
 pub mod argument;
 pub mod arith;
 pub mod compile;
+pub mod curve;
 pub mod fraction;
 pub mod manifest;
+pub mod opening;
 pub mod poseidon;
 pub mod quant;
 pub mod relation;

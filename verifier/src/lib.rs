@@ -1,1 +1,8 @@
 //! The verifier: checks a proof, and a chain of proofs.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+pub mod hyperkzg;

@@ -68,11 +68,12 @@ impl RoundedIds {
         })
     }
 
-    /// `2^s·(q + high − low) + r`: what was rounded.
-    pub fn rounded(&self, dims: &[DimMap]) -> Linear {
+    /// `2^s·(q + high − low) + r`: what was rounded. The quotient's dimensions
+    /// can lie in another order than the others'.
+    pub fn rounded(&self, q_dims: &[DimMap], dims: &[DimMap]) -> Linear {
         let scale = 1i128 << self.spec.shift;
         Linear::zero()
-            .plus(scale, self.q, dims)
+            .plus(scale, self.q, q_dims)
             .plus_form(scale, &Self::excess(&self.high, dims))
             .plus_form(-scale, &Self::excess(&self.low, dims))
             .plus_form(1, &self.remainder(dims))

@@ -9,7 +9,7 @@
 //! product or check that computes `X`; here is the rest.
 
 use super::builder::{Builder, Pointwise, RoundedIds, TableKind, axes};
-use crate::relation::{Domain, Linear};
+use crate::relation::{DimMap, Domain, Linear};
 
 /// Who bounds the quotient.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,18 +21,21 @@ pub enum Bound {
 }
 
 /// Ranges of quotient, remainder and excess, and the excess' conditions.
+/// The quotient's dimensions are mapped by `q_dims`, the others' are the
+/// domain's axes.
 pub fn constrain_rounding(
     builder: &mut Builder,
     pointwise: &mut Pointwise,
     name: &str,
     domain: &Domain,
     ids: &RoundedIds,
+    q_dims: &[DimMap],
     bound: Bound,
 ) {
     let dims = axes(domain.axes.len());
     let form = |id| Linear::zero().plus(1, id, &dims);
     if bound == Bound::Here {
-        constrain_quotient(builder, name, domain, ids);
+        constrain_quotient(builder, name, domain, ids, q_dims);
     }
     constrain_remainder(builder, name, domain, ids);
     for (part, limbs) in [("high", &ids.high), ("low", &ids.low)] {
@@ -46,20 +49,25 @@ pub fn constrain_rounding(
             continue;
         }
         let excess = pointwise.form(RoundedIds::excess(limbs, &dims));
-        let q = pointwise.mapped(ids.q, &dims);
+        let q = pointwise.mapped(ids.q, q_dims);
         let label = format!("{name}.{part}.saturates");
         pointwise.require(label, &[(i128::from(end), &[excess]), (-1, &[excess, q])]);
     }
 }
 
 /// `q ∈ [lo, hi]`: one lookup for the full 16 bits, two otherwise.
-fn constrain_quotient(builder: &mut Builder, name: &str, domain: &Domain, ids: &RoundedIds) {
-    let dims = axes(domain.axes.len());
+fn constrain_quotient(
+    builder: &mut Builder,
+    name: &str,
+    domain: &Domain,
+    ids: &RoundedIds,
+    dims: &[DimMap],
+) {
     let (lo, hi) = (i128::from(ids.spec.lo), i128::from(ids.spec.hi));
-    let above = Linear::zero().plus(1, ids.q, &dims).plus_constant(-lo);
+    let above = Linear::zero().plus(1, ids.q, dims).plus_constant(-lo);
     builder.range16(format!("{name}.q.range"), domain, above);
     if hi - lo != (1 << 16) - 1 {
-        let below = Linear::zero().plus(-1, ids.q, &dims).plus_constant(hi);
+        let below = Linear::zero().plus(-1, ids.q, dims).plus_constant(hi);
         builder.range16(format!("{name}.q.range_above"), domain, below);
     }
 }

@@ -11,7 +11,7 @@ pub fn constrain_layer(builder: &mut Builder, network: &Network, ids: &TrainingI
     let (Some(layer), Some(own)) = (network.layers.get(index), ids.layers.get(index)) else {
         return;
     };
-    let domain = Domain::new(&[network.steps, network.batch, layer.n_out]);
+    let domain = Domain::new(&[layer.n_out, network.steps, network.batch]);
     let name = format!("layer{index}");
     forward(builder, network, ids, index, layer, own);
     backward(builder, network, ids, index);
@@ -22,10 +22,12 @@ pub fn constrain_layer(builder: &mut Builder, network: &Network, ids: &TrainingI
         _ => Bound::Elsewhere,
     };
     let bound = if is_logistic(ids, index) { Bound::Elsewhere } else { bound };
-    constrain_rounding(builder, &mut pointwise, &format!("{name}.z"), &domain, &own.z, bound);
+    let dims = axes(3);
+    let z = format!("{name}.z");
+    constrain_rounding(builder, &mut pointwise, &z, &domain, &own.z, &dims, bound);
     if let Some(g) = &own.g {
         let name = format!("{name}.g");
-        constrain_rounding(builder, &mut pointwise, &name, &domain, g, Bound::Here);
+        constrain_rounding(builder, &mut pointwise, &name, &domain, g, &dims, Bound::Here);
     }
     match layer.activation {
         Activation::Relu => relu(builder, &mut pointwise, &name, &domain, own),
@@ -42,20 +44,20 @@ fn is_logistic(ids: &TrainingIds, index: usize) -> bool {
     index + 1 == ids.layers.len() && matches!(ids.loss, LossIds::Logistic { .. })
 }
 
-/// The input activation of a layer, its `(t, b, n)` mapped to axes.
+/// The input activation of a layer, its `(n, t, b)` mapped to axes.
 pub fn activation_form(ids: &TrainingIds, index: usize, map: [usize; 3]) -> Linear {
     let map = map.map(DimMap::Axis);
     let previous = index.checked_sub(1).and_then(|i| ids.layers.get(i));
     match previous {
         Some(layer) => Linear::zero().plus(1, layer.a.unwrap_or(layer.z.q), &map),
         None => {
-            let [t, b, n] = map;
-            Linear::zero().plus(1, ids.inputs, &[DimMap::Sum, t, b, n])
+            let [n, t, b] = map;
+            Linear::zero().plus(1, ids.inputs, &[DimMap::Sum, n, t, b])
         }
     }
 }
 
-/// `D`, the loss gradient with respect to a layer's output, its `(t, b, n)` mapped.
+/// `D`, the loss gradient with respect to a layer's output, its `(n, t, b)` mapped.
 pub fn gradient_form(network: &Network, ids: &TrainingIds, index: usize, map: [DimMap; 3]) -> Linear {
     let Some(layer) = ids.layers.get(index) else { return Linear::zero() };
     if index + 1 == ids.layers.len() {
@@ -63,12 +65,12 @@ pub fn gradient_form(network: &Network, ids: &TrainingIds, index: usize, map: [D
             LossIds::Softmax { p, .. } | LossIds::Logistic { p } => *p,
             LossIds::Mse => layer.z.q,
         };
-        let [t, b, n] = map;
+        let [n, t, b] = map;
         let scale = -i128::from(network.label_scale());
         return Linear::zero().plus(1, value, &map).plus(
             scale,
             ids.labels,
-            &[DimMap::Sum, t, b, n],
+            &[DimMap::Sum, n, t, b],
         );
     }
     let arriving = layer.g.as_ref().map(|g| g.q);
@@ -86,6 +88,9 @@ fn weights_form(parameters: &ParameterIds, map: &[usize]) -> Linear {
     Linear::zero().plus(1, parameters.before, &before).plus(-1, parameters.update.q, &running)
 }
 
+/// An activation's `(n, t, b)` in the domain `(t, b, n)` of a product's result.
+const RESULT: [DimMap; 3] = [DimMap::Axis(2), DimMap::Axis(0), DimMap::Axis(1)];
+
 /// `Z = A·W + 2^f·b`
 fn forward(
     builder: &mut Builder,
@@ -96,14 +101,14 @@ fn forward(
     own: &LayerIds,
 ) {
     let axis = Axis::new;
-    let mut out = own.z.rounded(&axes(3));
+    let mut out = own.z.rounded(&RESULT, &RESULT);
     if let Some(b) = &own.b {
         out = out.plus_form(-(1 << layer.a_in_frac), &weights_form(b, &[0, 2]));
     }
     builder.product(Product {
         label: format!("layer{index}.forward"),
         axes: [axis(network.steps), axis(network.batch), axis(layer.n_out), axis(layer.n_in)],
-        left: activation_form(ids, index, [0, 1, 2]),
+        left: activation_form(ids, index, [2, 0, 1]),
         right: weights_form(&own.w, &[0, 2, 1]),
         coef: 1,
         out,
@@ -123,10 +128,10 @@ fn backward(builder: &mut Builder, network: &Network, ids: &TrainingIds, index: 
     builder.product(Product {
         label: format!("layer{next}.backward"),
         axes: [axis(network.steps), axis(network.batch), axis(layer.n_in), axis(layer.n_out)],
-        left: gradient_form(network, ids, next, [0, 1, 2].map(DimMap::Axis)),
+        left: gradient_form(network, ids, next, [2, 0, 1].map(DimMap::Axis)),
         right: weights_form(&above.w, &[0, 1, 2]),
         coef: 1,
-        out: g.rounded(&axes(3)),
+        out: g.rounded(&RESULT, &RESULT),
     });
 }
 
@@ -176,7 +181,7 @@ fn smooth(
     };
     // A padded unit has z = 0 and must have a = 0, whatever the table says.
     let at_zero = if layer.activation == Activation::Sigmoid { 1 << (TABLE_FRAC - 1) } else { 0 };
-    let value = padded_constant(Linear::tensor(a, 3), at_zero, 2, layer.n_out);
+    let value = padded_constant(Linear::tensor(a, 3), at_zero, 0, layer.n_out);
     builder.lookup(format!("{name}.a"), domain, kind, offset_key(own.z.q, 3), Some(value));
 
     let operand = |pointwise: &mut Pointwise, id| pointwise.tensor(id, 3);
@@ -194,7 +199,8 @@ fn smooth(
             &[(1 << (2 * TABLE_FRAC), &[g]), (-1, &[a, a, g]), (scale, &[q]), (-1, &[r])],
         ),
     }
-    constrain_rounding(builder, pointwise, &format!("{name}.d"), domain, d, Bound::Here);
+    let name = format!("{name}.d");
+    constrain_rounding(builder, pointwise, &name, domain, d, &axes(3), Bound::Here);
 }
 
 /// `form + value` at the padded positions of an axis.
@@ -206,6 +212,39 @@ pub fn padded_constant(form: Linear, value: i128, axis: usize, size: usize) -> L
     form.plus_constant(value).plus_constant_masked(-value, &real)
 }
 
+/// How the tensors of one kind of parameter lie in the domain of its equation,
+/// `(t, n_in, n_out)` or `(t, n_out)`.
+struct Place {
+    /// Parameters and updates: the step outside.
+    block: Vec<DimMap>,
+    /// The trace's own tensors: the step inside.
+    trace: Vec<DimMap>,
+    /// Updates in the domain of the trace's tensors.
+    block_in_trace: Vec<DimMap>,
+    /// The domain of the trace's tensors.
+    domain: Domain,
+}
+
+impl Place {
+    fn weights(network: &Network, layer: &Layer) -> Self {
+        Self {
+            block: axes(3),
+            trace: [1, 0, 2].map(DimMap::Axis).to_vec(),
+            block_in_trace: [1, 0, 2].map(DimMap::Axis).to_vec(),
+            domain: Domain::new(&[layer.n_in, network.steps, layer.n_out]),
+        }
+    }
+
+    fn biases(network: &Network, layer: &Layer) -> Self {
+        Self {
+            block: axes(2),
+            trace: [1, 0].map(DimMap::Axis).to_vec(),
+            block_in_trace: [1, 0].map(DimMap::Axis).to_vec(),
+            domain: Domain::new(&[layer.n_out, network.steps]),
+        }
+    }
+}
+
 /// Weight gradient as a product, bias gradient as a sum; the update of both.
 fn gradient(
     builder: &mut Builder,
@@ -215,48 +254,56 @@ fn gradient(
     layer: &Layer,
 ) {
     let Some(own) = ids.layers.get(index) else { return };
-    let weights = Domain::new(&[network.steps, layer.n_in, layer.n_out]);
     let name = format!("layer{index}.w");
-    let update = update_form(network, &own.w, 3);
+    let place = Place::weights(network, layer);
+    let update = update_form(network, &own.w, &place);
     let (out, coef) = match &own.w.clip {
-        Some(clip) => (clip.rounded(&axes(3)), 1),
+        Some(clip) => (clip.rounded(&place.trace, &place.trace), 1),
         None => (update.clone(), i128::from(layer.eta)),
     };
     let [t, i, j] = [network.steps, layer.n_in, layer.n_out].map(Axis::new);
     builder.product(Product {
         label: format!("{name}.gradient"),
         axes: [t, i, j, Axis::new(network.batch)],
-        left: activation_form(ids, index, [0, 2, 1]),
-        right: gradient_form(network, ids, index, [0, 2, 1].map(DimMap::Axis)),
+        left: activation_form(ids, index, [1, 0, 2]),
+        right: gradient_form(network, ids, index, [1, 0, 2].map(DimMap::Axis)),
         coef,
         out,
     });
-    finish_update(builder, &name, &weights, layer, &own.w, update);
+    finish_update(builder, &name, &place, layer, &own.w, update);
+    if let Some(b) = &own.b {
+        bias_gradient(builder, network, ids, index, layer, b);
+    }
+}
 
-    let Some(b) = &own.b else { return };
-    let biases = Domain::new(&[network.steps, layer.n_out]);
+fn bias_gradient(
+    builder: &mut Builder,
+    network: &Network,
+    ids: &TrainingIds,
+    index: usize,
+    layer: &Layer,
+    b: &ParameterIds,
+) {
     let name = format!("layer{index}.b");
-    let sum = gradient_form(network, ids, index, [DimMap::Axis(0), DimMap::Sum, DimMap::Axis(1)]);
+    let place = Place::biases(network, layer);
+    let sum = gradient_form(network, ids, index, [DimMap::Axis(1), DimMap::Axis(0), DimMap::Sum]);
     let sum = Linear::zero().plus_form(1 << layer.a_in_frac, &sum);
-    let update = update_form(network, b, 2);
-    let (label, form) = match &b.clip {
-        Some(clip) => (format!("{name}.gradient"), clip.rounded(&axes(2)).plus_form(-1, &sum)),
-        None => (
-            format!("{name}.gradient"),
-            update.clone().plus_form(-i128::from(layer.eta), &sum),
-        ),
+    let update = update_form(network, b, &place);
+    let form = match &b.clip {
+        Some(clip) => clip.rounded(&place.trace, &place.trace).plus_form(-1, &sum),
+        None => update.clone().plus_form(-i128::from(layer.eta), &sum),
     };
-    builder.linear(label, biases.clone(), form);
-    finish_update(builder, &name, &biases, layer, b, update);
+    let domain = Domain::new(&[network.steps, layer.n_out]);
+    builder.linear(format!("{name}.gradient"), domain, form);
+    finish_update(builder, &name, &place, layer, b, update);
 }
 
 /// `2^16·(δ + excess) + r − μ·δ_{t−1} − λ·W_t`: `η` times the gradient.
-fn update_form(network: &Network, parameters: &ParameterIds, dims: usize) -> Linear {
-    let map: Vec<usize> = (0..dims).collect();
-    let mut form = parameters.update.rounded(&axes(dims));
+fn update_form(network: &Network, parameters: &ParameterIds, place: &Place) -> Linear {
+    let mut form = parameters.update.rounded(&place.block, &place.trace);
     if let Some(state) = parameters.state {
         let mu = -i128::from(network.mu);
-        let rest = axes(dims).into_iter().skip(1);
+        let rest = place.block.iter().copied().skip(1);
         let previous: Vec<_> = core::iter::once(DimMap::Previous(0)).chain(rest.clone()).collect();
         let first: Vec<_> = core::iter::once(DimMap::Sum).chain(rest).collect();
         form = form
@@ -264,6 +311,7 @@ fn update_form(network: &Network, parameters: &ParameterIds, dims: usize) -> Lin
             .plus_masked(mu, state, &first, &[AxisFactor::First(0)]);
     }
     if network.lambda != 0 {
+        let map: Vec<usize> = (0..place.block.len()).collect();
         form = form.plus_form(-i128::from(network.lambda), &weights_form(parameters, &map));
     }
     form
@@ -273,20 +321,25 @@ fn update_form(network: &Network, parameters: &ParameterIds, dims: usize) -> Lin
 fn finish_update(
     builder: &mut Builder,
     name: &str,
-    domain: &Domain,
+    place: &Place,
     layer: &Layer,
     parameters: &ParameterIds,
     update: Linear,
 ) {
-    let mut pointwise = Pointwise::new(domain.clone());
-    let dims = axes(domain.axes.len());
+    let mut pointwise = Pointwise::new(place.domain.clone());
+    let trace = axes(place.domain.axes.len());
     if let Some(clip) = &parameters.clip {
-        let form = update.plus(-i128::from(layer.eta), clip.q, &dims);
-        builder.linear(format!("{name}.update"), domain.clone(), form);
+        let form = update.plus(-i128::from(layer.eta), clip.q, &place.trace);
+        let mut domain = place.domain.clone();
+        domain.axes.swap(0, 1);
+        builder.linear(format!("{name}.update"), domain, form);
         let name = format!("{name}.clip");
-        constrain_rounding(builder, &mut pointwise, &name, domain, clip, Bound::Here);
+        let domain = &place.domain;
+        constrain_rounding(builder, &mut pointwise, &name, domain, clip, &trace, Bound::Here);
     }
-    let name = format!("{name}.update");
-    constrain_rounding(builder, &mut pointwise, &name, domain, &parameters.update, Bound::Here);
+    let (name, ids) = (format!("{name}.update"), &parameters.update);
+    let q_dims = &place.block_in_trace;
+    let domain = &place.domain;
+    constrain_rounding(builder, &mut pointwise, &name, domain, ids, q_dims, Bound::Here);
     builder.pointwise(pointwise);
 }

@@ -10,13 +10,13 @@ use crate::relation::{DimMap, Domain, Linear, TensorId};
 /// All constraints of the loss.
 pub fn constrain_loss(builder: &mut Builder, network: &Network, ids: &TrainingIds) {
     let Some(last) = ids.layers.last() else { return };
-    let domain = Domain::new(&[network.steps, network.batch, network.output()]);
+    let domain = Domain::new(&[network.output(), network.steps, network.batch]);
     match &ids.loss {
         LossIds::Mse => {}
         LossIds::Logistic { p } => {
             let frac = network.layers.last().map_or(0, |l| l.z_frac);
             let half = 1 << (TABLE_FRAC - 1);
-            let value = padded_constant(Linear::tensor(*p, 3), half, 2, network.output());
+            let value = padded_constant(Linear::tensor(*p, 3), half, 0, network.output());
             let key = offset_key(last.z.q, 3);
             builder.lookup("loss.p".into(), &domain, TableKind::Sigmoid { frac }, key, Some(value));
         }
@@ -32,7 +32,7 @@ pub fn constrain_loss(builder: &mut Builder, network: &Network, ids: &TrainingId
 fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: &Domain, z: TensorId) {
     let LossIds::Softmax { max, at_max, e, sum, p, r } = &ids.loss else { return };
     let n = network.output();
-    let rows = axes(2);
+    let rows = [DimMap::Axis(1), DimMap::Axis(2)];
     let frac = network.layers.last().map_or(0, |l| l.z_frac);
     let scale = network.exp_scale();
 
@@ -45,7 +45,7 @@ fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: 
         "loss.p".into(),
         &[(2, &[s, p_]), (1, &[r_]), (-(1 << (TABLE_FRAC + 1)), &[e_])],
     );
-    let real = real_positions(2, n);
+    let real = real_positions(0, n);
     if !real.is_empty() {
         let mask = pointwise.form(Linear::zero().plus_constant_masked(1, &real));
         pointwise.require("loss.at_max.padding".into(), &[(1, &[u, mask]), (-1, &[u])]);
@@ -53,14 +53,14 @@ fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: 
     builder.pointwise(pointwise);
 
     let row_domain = Domain::new(&[network.steps, network.batch]);
-    let over_row = [DimMap::Axis(0), DimMap::Axis(1), DimMap::Sum];
+    let over_row = [DimMap::Sum, DimMap::Axis(0), DimMap::Axis(1)];
     let one = Linear::zero().plus(1, *at_max, &over_row).plus_constant(-1);
     builder.linear("loss.at_max.one".into(), row_domain.clone(), one);
-    let total = Linear::zero().plus(1, *sum, &rows).plus(-1, *e, &over_row);
+    let total = Linear::zero().plus(1, *sum, &axes(2)).plus(-1, *e, &over_row);
     builder.linear("loss.sum".into(), row_domain, total);
 
     let below_max = Linear::zero().plus_masked(1, *max, &rows, &real).plus(-1, z, &axes(3));
-    let value = padded_constant(Linear::tensor(*e, 3), i128::from(scale), 2, n);
+    let value = padded_constant(Linear::tensor(*e, 3), i128::from(scale), 0, n);
     let exp = TableKind::Exp { frac, scale };
     builder.lookup("loss.e".into(), domain, exp, below_max, Some(value));
     builder.range16("loss.p.range".into(), domain, Linear::tensor(*p, 3));

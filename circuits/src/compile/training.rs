@@ -3,6 +3,10 @@
 //! Rows, in order: the window's data, the parameters before, the optimizer's
 //! state (with momentum), the function tables, the updates of each step, and
 //! the rest of the trace.
+//!
+//! Dimensions of odd size come first, `T` and `B` (powers of two) after them,
+//! so that nothing is stored for padding. Only parameters and updates, whose
+//! rows are added up over steps and proofs, have the step outside.
 
 use super::builder::{
     Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts,
@@ -29,7 +33,7 @@ pub struct ParameterIds {
 /// The tensors of one linear layer and its activation.
 #[derive(Clone, Debug)]
 pub struct LayerIds {
-    /// Output before the activation, `(T, B, n_out)`.
+    /// Output before the activation, `(n_out, T, B)`.
     pub z: RoundedIds,
     /// Activated output; none for the identity.
     pub a: Option<TensorId>,
@@ -54,20 +58,20 @@ pub enum LossIds {
     Softmax {
         /// Row maxima, `(T, B)`.
         max: TensorId,
-        /// One-hot of a maximum, `(T, B, n)`.
+        /// One-hot of a maximum, `(n, T, B)`.
         at_max: TensorId,
-        /// Terms, `(T, B, n)`.
+        /// Terms, `(n, T, B)`.
         e: TensorId,
         /// Sums, `(T, B)`.
         sum: TensorId,
-        /// Probabilities, `(T, B, n)`.
+        /// Probabilities, `(n, T, B)`.
         p: TensorId,
-        /// Residues, `(T, B, n)`.
+        /// Residues, `(n, T, B)`.
         r: TensorId,
     },
     /// Sigmoid and binary cross entropy.
     Logistic {
-        /// Probabilities, `(T, B, 1)`.
+        /// Probabilities, `(1, T, B)`.
         p: TensorId,
     },
     /// Half the squared error: nothing is committed.
@@ -77,9 +81,9 @@ pub enum LossIds {
 /// Names of all tensors of a training proof.
 #[derive(Clone, Debug)]
 pub struct TrainingIds {
-    /// Inputs, `(1, T, B, n)`.
+    /// Inputs, `(1, n, T, B)`.
     pub inputs: TensorId,
-    /// Labels, `(1, T, B, classes)`.
+    /// Labels, `(1, classes, T, B)`.
     pub labels: TensorId,
     /// Layers.
     pub layers: Vec<LayerIds>,
@@ -104,8 +108,8 @@ pub fn parameter_block(network: &Network) -> Vec<(String, Vec<usize>)> {
 pub fn data_block(network: &Network) -> Vec<(String, Vec<usize>)> {
     let (t, b) = (network.steps, network.batch);
     vec![
-        ("inputs".into(), vec![t, b, network.input]),
-        ("labels".into(), vec![t, b, network.output()]),
+        ("inputs".into(), vec![network.input, t, b]),
+        ("labels".into(), vec![network.output(), t, b]),
     ]
 }
 
@@ -137,7 +141,7 @@ pub fn table_kinds(network: &Network) -> Vec<TableKind> {
     kinds
 }
 
-/// The rows of the function tables alone: committed once a manifest.
+/// The relation of one proof and the names of its tensors.
 pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(1, Group::Data, &data_block(network));
@@ -190,13 +194,13 @@ fn trace_parts(network: &Network) -> Vec<(String, Vec<usize>)> {
     match network.loss {
         Loss::SoftmaxCrossEntropy => {
             add("loss.max", &[t, b]);
-            add("loss.at_max", &[t, b, n]);
-            add("loss.e", &[t, b, n]);
+            add("loss.at_max", &[n, t, b]);
+            add("loss.e", &[n, t, b]);
             add("loss.sum", &[t, b]);
-            add("loss.p", &[t, b, n]);
-            add("loss.r", &[t, b, n]);
+            add("loss.p", &[n, t, b]);
+            add("loss.r", &[n, t, b]);
         }
-        Loss::Logistic => add("loss.p", &[t, b, n]),
+        Loss::Logistic => add("loss.p", &[n, t, b]),
         Loss::Mse => {}
     }
     parts
@@ -208,9 +212,9 @@ fn layer_parts(
     l: usize,
     layer: &Layer,
 ) {
-    let activations = [network.steps, network.batch, layer.n_out];
-    let weights = [network.steps, layer.n_in, layer.n_out];
-    let biases = [network.steps, layer.n_out];
+    let activations = [layer.n_out, network.steps, network.batch];
+    let weights = [layer.n_in, network.steps, layer.n_out];
+    let biases = [layer.n_out, network.steps];
     let name = |part: &str| format!("layer{l}.{part}");
     let rounded = |parts: &mut Vec<_>, part: &str, spec, sizes: &[usize]| {
         parts.push((name(&format!("{part}.q")), sizes.to_vec()));

@@ -167,12 +167,11 @@ impl Allocator {
 
     fn mark_rows(&mut self, id: TensorId, group: impl Fn(u64) -> Group) {
         let Some(tensor) = self.tensors.get(id.0) else { return };
-        for run in tensor.domain().runs() {
-            let step = 1usize << self.row_log.min(tensor.contiguous_log());
-            let last = run.start + run.len - 1;
-            for flat in (run.start..=last).step_by(step).chain([last]) {
-                let address = tensor.flat_address(flat);
-                self.rows.insert((group(address), address >> self.row_log), ());
+        for piece in tensor.pieces() {
+            let rows = piece.address >> self.row_log
+                ..=(piece.address + piece.len as u64 - 1) >> self.row_log;
+            for row in rows {
+                self.rows.insert((group(piece.address), row), ());
             }
         }
     }

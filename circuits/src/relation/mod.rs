@@ -16,7 +16,7 @@ pub mod tensor;
 
 pub use layout::{Allocator, Group, RowSlot, SheetLayout};
 pub use linear::{AxisFactor, DimMap, Linear, Term};
-pub use tensor::{Axis, Dim, Domain, Run, Tensor, TensorId};
+pub use tensor::{Axis, Dim, Domain, Piece, Tensor, TensorId};
 
 /// `out(o,x,y) = coef·Σ_k left(o,x,k)·right(o,y,k)` for every `o, x, y`.
 #[derive(Clone, Debug)]

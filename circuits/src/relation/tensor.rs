@@ -44,51 +44,23 @@ impl Domain {
         self.axes.iter().skip(index + 1).map(|a| a.log).sum()
     }
 
-    /// The padded flat range as aligned runs with a constant tail each: what
-    /// padding an outer axis adds is never stored or worked on.
-    pub fn runs(&self) -> Vec<Run> {
-        let (outer, span_log, len) = split_runs(self.axes.iter().map(|a| (a.size, a.log)));
-        let outer = self.axes.get(..outer).unwrap_or_default();
-        let mut starts = vec![0usize];
-        for axis in outer {
-            starts = starts
-                .iter()
-                .flat_map(|s| (0..axis.size).map(move |i| (s << axis.log) + i))
-                .collect();
-        }
-        starts.iter().map(|s| Run { start: s << span_log, log: span_log, len }).collect()
+    /// Leading flat indices that can hold anything: what padding the outermost
+    /// axis adds is never stored or worked on.
+    pub fn stored(&self) -> usize {
+        let inner: u32 = self.axes.iter().skip(1).map(|a| a.log).sum();
+        self.axes.first().map_or(1, |a| a.size) << inner
     }
 }
 
-/// An aligned piece of a flat index range: `len` stored positions from
-/// `start`, padded to `2^log`.
+/// A contiguous piece of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// First flat index, a multiple of `2^log`.
-    pub start: usize,
-    /// The piece covers `2^log` indices.
-    pub log: u32,
-    /// Leading indices that can be non-constant.
+pub struct Piece {
+    /// Flat index of its first cell.
+    pub flat: usize,
+    /// Address of its first cell.
+    pub address: u64,
+    /// Stored cells.
     pub len: usize,
-}
-
-/// Pieces shorter than this are not worth a run of their own.
-const MIN_RUN_LOG: u32 = 10;
-
-/// How many outer axes stay outside a run, the run's padded size and its length.
-fn split_runs(axes: impl DoubleEndedIterator<Item = (usize, u32)> + ExactSizeIterator) -> (usize, u32, usize) {
-    let mut outer = axes.len();
-    let (mut log, mut len) = (0u32, 1usize);
-    for (size, axis_log) in axes.rev() {
-        let full = len == 1usize << log;
-        if !full && log >= MIN_RUN_LOG {
-            break;
-        }
-        len = size << log;
-        log += axis_log;
-        outer -= 1;
-    }
-    (outer, log, len)
 }
 
 /// One dimension of a tensor.
@@ -134,16 +106,34 @@ impl Tensor {
         address
     }
 
-    /// Low bits of a flat index that are also the low bits of an address offset.
-    pub fn contiguous_log(&self) -> u32 {
-        let mut log = 0;
+    /// The tensor as pieces that are contiguous in flat index and address, the
+    /// padding of each piece's outermost dimension left out.
+    pub fn pieces(&self) -> Vec<Piece> {
+        let mut inner_log = 0;
+        let mut outer = self.dims.len();
         for dim in self.dims.iter().rev() {
-            if dim.axis.log > 0 && dim.shift != log {
+            if dim.axis.log > 0 && dim.shift != inner_log {
                 break;
             }
-            log += dim.axis.log;
+            inner_log += dim.axis.log;
+            outer -= 1;
         }
-        log
+        let (outer, inner) = self.dims.split_at(outer);
+        let inner = Domain { axes: inner.iter().map(|d| d.axis).collect() };
+        let mut flats = vec![0usize];
+        for dim in outer {
+            let extend = |flat: &usize| {
+                let flat = *flat;
+                (0..dim.axis.size).map(move |x| (flat << dim.axis.log) + x)
+            };
+            flats = flats.iter().flat_map(extend).collect();
+        }
+        let piece = |flat: usize| Piece {
+            flat: flat << inner_log,
+            address: self.flat_address(flat << inner_log),
+            len: inner.stored(),
+        };
+        flats.into_iter().map(piece).collect()
     }
 
     /// One bit above the highest bit that a dimension covers.
@@ -162,13 +152,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_skip_the_padding_of_an_outer_axis() {
-        let runs = Domain::new(&[2, 784, 128]).runs();
-        assert_eq!(runs.len(), 2);
-        assert_eq!(runs[1], Run { start: 1 << 17, log: 17, len: 784 * 128 });
-        let whole = Domain::new(&[2, 32, 10]).runs();
-        assert_eq!(whole, vec![Run { start: 0, log: 10, len: 1024 }]);
-        let full = Domain::new(&[4, 1024, 64]).runs();
-        assert_eq!(full, vec![Run { start: 0, log: 18, len: 1 << 18 }]);
+    fn padding_of_the_outermost_axis_is_not_stored() {
+        assert_eq!(Domain::new(&[784, 2, 128]).stored(), 784 * 256);
+        assert_eq!(Domain::new(&[10, 2, 32]).stored(), 640);
+    }
+
+    #[test]
+    fn a_strided_tensor_falls_into_pieces() {
+        let dim = |size, shift| Dim { axis: Axis::new(size), shift };
+        let tensor =
+            Tensor { name: String::new(), base: 1 << 12, dims: vec![dim(2, 10), dim(5, 3), dim(8, 0)] };
+        let pieces = tensor.pieces();
+        assert_eq!(pieces.len(), 2);
+        assert_eq!(pieces[1], Piece { flat: 64, address: (1 << 12) + (1 << 10), len: 40 });
     }
 }

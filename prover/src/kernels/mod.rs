@@ -1,0 +1,10 @@
+//! Arithmetic kernels: loops over field and group elements that know nothing of transcripts.
+//!
+//! Every kernel is deterministic: its result depends on its inputs only, never on the number of
+//! threads.
+
+pub mod accumulate;
+pub mod msm;
+
+pub use accumulate::{SignedAccumulator, WideAccumulator, dot_i32, fold_rows};
+pub use msm::msm_full;

@@ -1,0 +1,207 @@
+//! The relations that make points a reference string.
+
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine, G2Projective};
+use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_ff::{BigInt, Field};
+use rand::{RngCore, SeedableRng, rngs::OsRng};
+use rand_chacha::ChaCha20Rng;
+
+use super::{Section, Srs, SrsError};
+use crate::kernels::msm_full;
+
+impl Srs {
+    /// Checks by pairings that all points belong to one `τ`, `α` and `β`.
+    ///
+    /// Consecutive powers are checked all at once, through a random linear combination with
+    /// 128-bit coefficients from the operating system: error probability `2^-128` a section.
+    /// Points are taken to be on the curve and in the group.
+    ///
+    /// # Errors
+    /// [`SrsError::Generator`] or [`SrsError::Relation`] with the section at fault.
+    pub fn check_relations(&self) -> Result<(), SrsError> {
+        let mut seed = [0u8; 32];
+        OsRng.fill_bytes(&mut seed);
+        let mut rng = ChaCha20Rng::from_seed(seed);
+        if self.g1.first() != Some(&G1Affine::generator()) {
+            return Err(SrsError::Generator {
+                section: Section::TauG1,
+            });
+        }
+        if self.g2[0] != G2Affine::generator() {
+            return Err(SrsError::Generator {
+                section: Section::TauG2,
+            });
+        }
+        self.check_geometric(&self.g1, Section::TauG1, &mut rng)?;
+        let Some(phase_two) = &self.phase_two else {
+            return Ok(());
+        };
+        self.check_g2_powers(&phase_two.g2_powers, &mut rng)?;
+        self.check_geometric(&phase_two.alpha_g1, Section::AlphaTauG1, &mut rng)?;
+        self.check_geometric(&phase_two.beta_g1, Section::BetaTauG1, &mut rng)?;
+        let beta = phase_two.beta_g1.first().copied().unwrap_or_default();
+        relation(
+            Section::BetaG2,
+            [beta, -self.g1[0]],
+            [self.g2[0], phase_two.beta_g2],
+        )
+    }
+
+    /// `e(Σ c_i·P_{i+1}, [1]) = e(Σ c_i·P_i, [τ])`.
+    fn check_geometric(
+        &self,
+        points: &[G1Affine],
+        section: Section,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<(), SrsError> {
+        let Some((_, tail)) = points.split_first() else {
+            return Err(SrsError::MissingSection { section });
+        };
+        let coefficients = coefficients(tail.len(), rng);
+        let upper = msm_full(tail, &coefficients).into_affine();
+        let lower = msm_full(&points[..tail.len()], &coefficients).into_affine();
+        relation(section, [upper, -lower], self.g2)
+    }
+
+    /// `e([1], Σ c_i·Q_{i+1}) = e([τ], Σ c_i·Q_i)`, and that the first two are those of `g2`.
+    fn check_g2_powers(&self, points: &[G2Affine], rng: &mut ChaCha20Rng) -> Result<(), SrsError> {
+        let section = Section::TauG2;
+        let Some((first, tail)) = points.split_first() else {
+            return Err(SrsError::MissingSection { section });
+        };
+        if *first != self.g2[0] {
+            return Err(SrsError::Generator { section });
+        }
+        // A string of one power has no second one to compare.
+        let (Some(second), Some(tau_g1)) = (tail.first(), self.g1.get(1)) else {
+            return Ok(());
+        };
+        if *second != self.g2[1] {
+            return Err(SrsError::Relation { section });
+        }
+        let coefficients = coefficients(tail.len(), rng);
+        let upper = G2Projective::msm_unchecked(tail, &coefficients).into_affine();
+        let lower = G2Projective::msm_unchecked(&points[..tail.len()], &coefficients).into_affine();
+        relation(section, [self.g1[0], -*tau_g1], [upper, lower])
+    }
+}
+
+fn coefficients(count: usize, rng: &mut ChaCha20Rng) -> Vec<Fr> {
+    (0..count)
+        .map(|_| Fr::from(BigInt([rng.next_u64(), rng.next_u64(), 0, 0])))
+        .collect()
+}
+
+/// `Π e(left_i, right_i) = 1`.
+fn relation(section: Section, left: [G1Affine; 2], right: [G2Affine; 2]) -> Result<(), SrsError> {
+    let product = Bn254::multi_pairing(left, right);
+    if product.0 == <Bn254 as Pairing>::TargetField::ONE {
+        Ok(())
+    } else {
+        Err(SrsError::Relation { section })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn srs() -> Srs {
+        Srs::generate(3, &mut ChaCha20Rng::seed_from_u64(9))
+    }
+
+    fn fault(alter: impl FnOnce(&mut Srs)) -> SrsError {
+        let mut srs = srs();
+        alter(&mut srs);
+        srs.check_relations().unwrap_err()
+    }
+
+    fn shifted<P: AffineRepr>(p: P) -> P {
+        (p + P::generator()).into_affine()
+    }
+
+    #[test]
+    fn every_altered_g1_point_is_found() {
+        for i in 0..15 {
+            let expected = if i == 0 {
+                "generator"
+            } else {
+                "tauG1: pairing"
+            };
+            let error = fault(|srs| srs.g1[i] = shifted(srs.g1[i])).to_string();
+            assert!(error.contains(expected), "{i}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_altered_phase_two_point_is_found() {
+        for i in 0..8 {
+            let error = fault(|srs| {
+                let p = &mut srs.phase_two.as_mut().unwrap().alpha_g1[i];
+                *p = shifted(*p);
+            });
+            assert!(matches!(
+                error,
+                SrsError::Relation {
+                    section: Section::AlphaTauG1
+                }
+            ));
+            let error = fault(|srs| {
+                let p = &mut srs.phase_two.as_mut().unwrap().beta_g1[i];
+                *p = shifted(*p);
+            });
+            assert!(matches!(
+                error,
+                SrsError::Relation {
+                    section: Section::BetaTauG1
+                }
+            ));
+            let error = fault(|srs| {
+                let p = &mut srs.phase_two.as_mut().unwrap().g2_powers[i];
+                *p = shifted(*p);
+            });
+            match error {
+                SrsError::Generator { section } => assert_eq!((i, section), (0, Section::TauG2)),
+                other => assert!(matches!(
+                    other,
+                    SrsError::Relation {
+                        section: Section::TauG2
+                    }
+                )),
+            }
+        }
+        let error = fault(|srs| {
+            let p = &mut srs.phase_two.as_mut().unwrap().beta_g2;
+            *p = shifted(*p);
+        });
+        assert!(matches!(
+            error,
+            SrsError::Relation {
+                section: Section::BetaG2
+            }
+        ));
+    }
+
+    #[test]
+    fn another_tau_in_g2_is_found() {
+        let error = fault(|srs| srs.g2[1] = shifted(srs.g2[1]));
+        assert!(matches!(
+            error,
+            SrsError::Relation {
+                section: Section::TauG1
+            }
+        ));
+        // All β consistently scaled in G1 but not in G2.
+        let error = fault(|srs| {
+            for p in &mut srs.phase_two.as_mut().unwrap().beta_g1 {
+                *p = (*p + *p).into_affine();
+            }
+        });
+        assert!(matches!(
+            error,
+            SrsError::Relation {
+                section: Section::BetaG2
+            }
+        ));
+    }
+}

@@ -1,0 +1,289 @@
+//! The structured reference string: powers of a `τ` that nobody must know.
+//!
+//! A string comes from a public ceremony ([`Srs::import_ptau`]) or, for tests and demonstrations
+//! only, from local randomness ([`Srs::generate`]); which of the two stays with it, in memory and
+//! on disk.
+
+mod check;
+mod file;
+mod generate;
+mod ptau;
+
+use std::path::PathBuf;
+
+use ark_bn254::{G1Affine, G2Affine};
+use ark_serialize::CanonicalSerialize;
+use sha3::{Digest, Keccak256};
+use zktrain_circuits::{curve::blinding_base, opening::KzgVerifierKey};
+
+/// The largest power that is read or generated: `2^28` group elements.
+pub const MAX_POWER: u32 = 28;
+
+/// Where a reference string comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// Generated on one machine: whoever ran it could have kept `τ` and can forge any proof.
+    Insecure,
+    /// Read from a ceremony's file.
+    Imported {
+        /// SHA-256 of that file.
+        source_sha256: [u8; 32],
+    },
+}
+
+/// The sections that Groth16's second phase needs besides the powers of `τ` in G1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseTwoSections {
+    /// `[τ^i]` in G2 for `i < 2^power`.
+    pub g2_powers: Vec<G2Affine>,
+    /// `[α·τ^i]` in G1 for `i < 2^power`.
+    pub alpha_g1: Vec<G1Affine>,
+    /// `[β·τ^i]` in G1 for `i < 2^power`.
+    pub beta_g1: Vec<G1Affine>,
+    /// `[β]` in G2.
+    pub beta_g2: G2Affine,
+}
+
+/// A powers-of-tau string over BN254.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Srs {
+    /// The binary logarithm of the number of entries of a row that can be committed to.
+    pub power: u32,
+    /// `[τ^i]` in G1: `2^power` of them, or `2^(power + 1) − 1` with the phase-two sections.
+    pub g1: Vec<G1Affine>,
+    /// `[1]` and `[τ]` in G2.
+    pub g2: [G2Affine; 2],
+    /// What Groth16 needs; absent from a string for row commitments alone.
+    pub phase_two: Option<PhaseTwoSections>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// A summary for people and for logs.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SrsInfo {
+    /// The binary logarithm of the row length it serves.
+    pub power: u32,
+    /// Number of powers in G1.
+    pub g1_powers: usize,
+    /// Number of powers in G2.
+    pub g2_powers: usize,
+    /// Whether the sections that Groth16 needs are there.
+    pub phase_two: bool,
+    /// Whether it was generated locally and must not be used where forging pays.
+    pub insecure: bool,
+    /// SHA-256 of the ceremony's file, in hexadecimal.
+    pub source_sha256: Option<String>,
+    /// Keccak-256 of `[τ]` in G2, in hexadecimal: equal strings have equal fingerprints.
+    pub fingerprint: String,
+}
+
+impl Srs {
+    /// What a verifier needs.
+    pub fn verifier_key(&self) -> KzgVerifierKey {
+        KzgVerifierKey {
+            g1: self.g1[0],
+            g2: self.g2[0],
+            tau_g2: self.g2[1],
+            h: blinding_base(),
+        }
+    }
+
+    /// Whether it was generated locally, by someone who could have kept `τ`.
+    pub fn is_insecure(&self) -> bool {
+        self.provenance == Provenance::Insecure
+    }
+
+    /// A summary of sizes, provenance and identity.
+    pub fn info(&self) -> SrsInfo {
+        let source_sha256 = match &self.provenance {
+            Provenance::Insecure => None,
+            Provenance::Imported { source_sha256 } => Some(hex(source_sha256)),
+        };
+        SrsInfo {
+            power: self.power,
+            g1_powers: self.g1.len(),
+            g2_powers: self.phase_two.as_ref().map_or(2, |p| p.g2_powers.len()),
+            phase_two: self.phase_two.is_some(),
+            insecure: self.is_insecure(),
+            source_sha256,
+            fingerprint: hex(&self.fingerprint()),
+        }
+    }
+
+    /// Keccak-256 of `[τ]` in G2, uncompressed in arkworks' encoding.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        let mut bytes = Vec::with_capacity(128);
+        // Writing to a vector cannot fail.
+        let _ = self.g2[1].serialize_uncompressed(&mut bytes);
+        Keccak256::digest(&bytes).into()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A part of a reference string, as errors name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// The header.
+    Header,
+    /// Powers of `τ` in G1.
+    TauG1,
+    /// Powers of `τ` in G2.
+    TauG2,
+    /// Powers of `τ` times `α` in G1.
+    AlphaTauG1,
+    /// Powers of `τ` times `β` in G1.
+    BetaTauG1,
+    /// `β` in G2.
+    BetaG2,
+    /// A section that is skipped, by the number that the file gives it.
+    Other(u32),
+}
+
+impl std::fmt::Display for Section {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Section::Other(number) => return write!(f, "{number}"),
+            Section::Header => "header",
+            Section::TauG1 => "tauG1",
+            Section::TauG2 => "tauG2",
+            Section::AlphaTauG1 => "alphaTauG1",
+            Section::BetaTauG1 => "betaTauG1",
+            Section::BetaG2 => "betaG2",
+        })
+    }
+}
+
+/// Why a reference string cannot be read, written or made.
+#[derive(Debug, thiserror::Error)]
+pub enum SrsError {
+    /// The operating system refused.
+    #[error("{path:?}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Reading failed for another reason than the end of the input.
+    #[error("reading the {section} section: {source}")]
+    Read {
+        /// Where.
+        section: Section,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The input ends inside a section.
+    #[error("the input ends inside the {section} section")]
+    Truncated {
+        /// Where.
+        section: Section,
+    },
+    /// The first bytes are those of another format.
+    #[error("not a {format} file: it starts with {got:02x?}")]
+    Magic {
+        /// The format expected.
+        format: &'static str,
+        /// The bytes found.
+        got: Vec<u8>,
+    },
+    /// A version that this program does not read.
+    #[error("version {got}, expected {expected}")]
+    Version {
+        /// The version it reads.
+        expected: u32,
+        /// The version found.
+        got: u32,
+    },
+    /// A header field out of range.
+    #[error("header field {field} is {got}, expected {expected}")]
+    HeaderField {
+        /// The field.
+        field: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        got: u64,
+    },
+    /// The file is for another curve.
+    #[error("the field's modulus is not that of BN254")]
+    Modulus,
+    /// A section has the wrong size.
+    #[error("section {section} has {got} bytes, expected {expected}")]
+    SectionSize {
+        /// Where.
+        section: Section,
+        /// The size that the header implies.
+        expected: u64,
+        /// The size found.
+        got: u64,
+    },
+    /// A section appears twice.
+    #[error("section {section} appears twice")]
+    DuplicateSection {
+        /// Which.
+        section: Section,
+    },
+    /// A section is not there, or comes before the header that gives its size.
+    #[error("section {section} is missing")]
+    MissingSection {
+        /// Which.
+        section: Section,
+    },
+    /// Bytes after the end.
+    #[error("trailing bytes after the last section")]
+    TrailingBytes,
+    /// A coordinate is not below the modulus.
+    #[error("section {section}, point {index}: coordinate is not reduced")]
+    Unreduced {
+        /// Where.
+        section: Section,
+        /// Which point.
+        index: usize,
+    },
+    /// A point is not on the curve, or is the neutral element.
+    #[error("section {section}, point {index}: not a point of the curve")]
+    OffCurve {
+        /// Where.
+        section: Section,
+        /// Which point.
+        index: usize,
+    },
+    /// A point of the twist is outside the group of order `r`.
+    #[error("section {section}, point {index}: outside the prime-order group")]
+    Subgroup {
+        /// Where.
+        section: Section,
+        /// Which point.
+        index: usize,
+    },
+    /// The first power is not the group's generator.
+    #[error("section {section} does not start with the generator")]
+    Generator {
+        /// Where.
+        section: Section,
+    },
+    /// The points are not powers of one `τ`, or not times one `α` or `β`.
+    #[error("section {section}: pairing relation does not hold")]
+    Relation {
+        /// Where.
+        section: Section,
+    },
+    /// A checksum of our own format does not match.
+    #[error("checksum of the {section} section does not match")]
+    Checksum {
+        /// Where.
+        section: Section,
+    },
+    /// Fewer powers than asked for.
+    #[error("the reference string serves {got} entries a row, {expected} needed")]
+    TooSmall {
+        /// The number asked for.
+        expected: u64,
+        /// The number there is.
+        got: u64,
+    },
+}
