@@ -1,7 +1,14 @@
 //! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.
 
 pub mod commit;
+pub mod eq;
+pub mod fraction;
 pub mod hyperkzg;
 pub mod kernels;
+pub mod lookups;
+pub mod materialize;
+pub mod reduction;
+pub mod relations;
+pub mod sheet;
 pub mod srs;
 pub mod trace;

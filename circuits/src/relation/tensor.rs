@@ -138,7 +138,8 @@ impl Tensor {
 
     /// One bit above the highest bit that a dimension covers.
     pub fn span_log(&self) -> u32 {
-        self.dims.iter().map(|d| d.shift + d.axis.log).max().unwrap_or(0)
+        let dims = self.dims.iter().filter(|d| d.axis.log > 0);
+        dims.map(|d| d.shift + d.axis.log).max().unwrap_or(0)
     }
 
     /// Real cells.

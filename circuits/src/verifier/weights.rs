@@ -170,7 +170,7 @@ fn axis_factor<A: Arithmetic>(
 }
 
 /// Multilinear extension of `[x < bound]` for a constant bound.
-fn below<A: Arithmetic>(arith: &mut A, bits: &[A::Var], bound: usize) -> A::Var {
+pub fn below<A: Arithmetic>(arith: &mut A, bits: &[A::Var], bound: usize) -> A::Var {
     if bound >> bits.len() != 0 {
         return arith.constant(Fr::one());
     }
@@ -188,7 +188,7 @@ fn below<A: Arithmetic>(arith: &mut A, bits: &[A::Var], bound: usize) -> A::Var 
 }
 
 /// Multilinear extension of `[x < y]`.
-fn before<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
+pub fn before<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
     let mut value = arith.constant(Fr::zero());
     for (x, y) in x.iter().zip(y) {
         let equal = arith.eq_bit(x, y);
@@ -200,7 +200,7 @@ fn before<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
 }
 
 /// Multilinear extension of `[x + 1 = y]`.
-fn previous<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
+pub fn previous<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
     let mut carry = arith.constant(Fr::one());
     let mut done = arith.constant(Fr::zero());
     for (x, y) in x.iter().zip(y) {
