@@ -4,5 +4,6 @@
 #![forbid(unsafe_code)]
 
 pub mod arith;
+pub mod fraction;
 pub mod poseidon;
 pub mod transcript;

@@ -1,1 +1,3 @@
 //! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.
+
+pub mod fraction;
