@@ -1,0 +1,162 @@
+//! The sumcheck of one layer.
+
+use ark_bn254::Fr;
+use ark_ff::{AdditiveGroup, Field, One, Zero};
+use rayon::prelude::*;
+use zktrain_circuits::arith::Native;
+use zktrain_circuits::fraction::{FractionLayer, LeafClaim};
+use zktrain_circuits::transcript::Transcript;
+
+use super::block::{Batching, Binding, Block, Evaluations, Full, Node};
+use super::level::{AnyRegion, Level, Run};
+use super::weights::{EqTables, weight_of};
+
+/// A region and `eq` of its place among its equals, which no round changes
+/// before the region's own variables are bound.
+struct Placed {
+    region: AnyRegion,
+    weight: Fr,
+}
+
+/// The state between rounds.
+struct Layer {
+    regions: Vec<Placed>,
+    run: Run,
+    /// What fills the level behind the run.
+    zero: Full,
+    batching: Batching,
+}
+
+/// Reduces the claim on the parents to one on the nodes of `level`.
+pub(super) fn prove(
+    transcript: &mut Transcript<Fr>,
+    level: Level,
+    claim: &LeafClaim<Fr>,
+) -> (FractionLayer<Fr>, LeafClaim<Fr>) {
+    let lambda = transcript.challenge(&mut Native, "fraction batching");
+    let mut running = claim.numerator + lambda * claim.denominator;
+    let mut layer = Layer::new(level, &claim.point, Batching::new(lambda));
+    let mut rounds = Vec::with_capacity(claim.point.len());
+    let mut bound = Vec::with_capacity(claim.point.len());
+    for (k, r) in claim.point.iter().enumerate() {
+        let z = &claim.point[k + 1..];
+        let (evaluations, rest) = layer.round(z);
+        let coefficients = interpolate(&evaluations, running - rest, r);
+        let [c0, higher @ ..] = coefficients;
+        transcript.absorb(&mut Native, "fraction round", &higher);
+        let t = transcript.challenge(&mut Native, "fraction round challenge");
+        running = higher.iter().rev().fold(Fr::ZERO, |value, c| (value + c) * t) + c0 + rest;
+        layer.bind(&t);
+        rounds.push(higher);
+        bound.push(t);
+    }
+    let Full { p: numerators, q: denominators } = layer.children();
+    transcript.absorb(&mut Native, "fraction child numerators", &numerators);
+    transcript.absorb(&mut Native, "fraction child denominators", &denominators);
+    let mut point = transcript.challenges(&mut Native, "fraction children", 2);
+    let at = |v: &[Fr; 4]| super::interpolate(v, &point);
+    let (numerator, denominator) = (at(&numerators), at(&denominators));
+    point.extend(bound);
+    (
+        FractionLayer { rounds, numerators, denominators },
+        LeafClaim { point, numerator, denominator },
+    )
+}
+
+impl Layer {
+    fn new(mut level: Level, r: &[Fr], batching: Batching) -> Self {
+        level.prepare(&batching);
+        let mut zero = Full::of([Node::zero(); 4]);
+        zero.prepare(&batching);
+        let mut start = 0usize;
+        let place = |region: AnyRegion| {
+            let log = region.log() as usize;
+            let weight = weight_of(&r[log..], start >> log);
+            start += 1 << log;
+            Placed { region, weight }
+        };
+        let regions = level.regions.into_iter().map(place).collect();
+        let mut layer = Self { regions, run: level.run, zero, batching };
+        layer.dissolve();
+        layer
+    }
+
+    /// The stored pairs' polynomial, and the constant of all the others.
+    fn round(&self, z: &[Fr]) -> (Evaluations, Fr) {
+        let eq = EqTables::new(z);
+        let share = |placed: &Placed| {
+            let share = placed.region.share(&eq, z, &self.batching);
+            let rest = share.rest * placed.region.rest_value(&self.batching) * placed.weight;
+            (share.evaluations.map(|value| value * placed.weight), rest)
+        };
+        let run = self.run.evaluations(&eq, z.len(), &self.zero);
+        let rest = self.run.rest(z) * self.zero.value();
+        let add = |(a, rest_a): (Evaluations, Fr), (b, rest_b): (Evaluations, Fr)| {
+            (core::array::from_fn(|i| a[i] + b[i]), rest_a + rest_b)
+        };
+        let none = || ([Fr::ZERO; 4], Fr::ZERO);
+        add((run, rest), self.regions.par_iter().map(share).reduce(none, add))
+    }
+
+    fn bind(&mut self, t: &Fr) {
+        let binding = Binding { t: *t };
+        let regions = std::mem::take(&mut self.regions);
+        self.regions = regions
+            .into_par_iter()
+            .map(|Placed { region, weight }| Placed { region: region.bind(&binding), weight })
+            .collect();
+        self.run.bind(&binding, &self.zero);
+        self.dissolve();
+    }
+
+    /// Moves regions that have become a single block to the front of the run.
+    fn dissolve(&mut self) {
+        let kept = self.regions.partition_point(|placed| placed.region.log() > 0);
+        if kept == self.regions.len() {
+            return;
+        }
+        let singles = self.regions.drain(kept..).map(|placed| placed.region.single(&self.batching));
+        let mut blocks: Vec<Full> = singles.collect();
+        self.run.first -= blocks.len();
+        blocks.append(&mut self.run.blocks);
+        self.run.blocks = blocks;
+    }
+
+    /// The four children at the bound point.
+    fn children(&self) -> Full {
+        let mut children = self.run.blocks.first().copied().unwrap_or(self.zero);
+        children.p[0] -= self.batching.lambda * children.q[0];
+        children
+    }
+}
+
+/// The coefficients of a polynomial of degree 4 from its values at 1, −1, 2, its
+/// leading one and `claim = (1 − r)·h(0) + r·h(1)`.
+fn interpolate(evaluations: &Evaluations, claim: Fr, r: &Fr) -> [Fr; 5] {
+    let [at_1, at_minus_1, at_2, c4] = evaluations;
+    // No proof comes of r = 1, whose probability is 2^−254.
+    let inverse = (Fr::one() - r).inverse().unwrap_or_default();
+    let c0 = (claim - *r * at_1) * inverse;
+    let half = Fr::from(2u64).inverse().unwrap_or_default();
+    let third = Fr::from(3u64).inverse().unwrap_or_default();
+    let c2 = (*at_1 + at_minus_1) * half - c0 - c4;
+    let odd = (*at_1 - at_minus_1) * half; // c1 + c3
+    let even_at_2 = c0 + (c2 + c4.double().double()).double().double();
+    let c3 = ((*at_2 - even_at_2) * half - odd) * third; // (c1 + 4·c3) − (c1 + c3) = 3·c3
+    [c0, odd - c3, c2, c3, *c4]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpolation_returns_the_coefficients() {
+        let c: [Fr; 5] = [3u64, 5, 7, 11, 13].map(Fr::from);
+        let at = |t: Fr| c.iter().rev().fold(Fr::zero(), |value, c| value * t + c);
+        let r = Fr::from(17u64);
+        let claim = (Fr::one() - r) * at(Fr::zero()) + r * at(Fr::one());
+        let evaluations = [at(Fr::one()), at(-Fr::one()), at(Fr::from(2u64)), c[4]];
+        assert_eq!(interpolate(&evaluations, claim, &r), c);
+    }
+}
