@@ -27,6 +27,13 @@ pub fn derive_eta(optimizer: &Optimizer, batch: usize, weight_frac: u32, step_fr
     round_scaled(optimizer.learning_rate / batch as f64, exponent)
 }
 
+/// Relative error of [`derive_eta`]: by how much rounding changes the learning rate.
+pub fn eta_error(optimizer: &Optimizer, batch: usize, weight_frac: u32, step_frac: u32) -> f64 {
+    let exponent = weight_frac as i32 + UPDATE_SHIFT as i32 - step_frac as i32;
+    let exact = libm::scalbn(optimizer.learning_rate / batch as f64, exponent);
+    (derive_eta(optimizer, batch, weight_frac, step_frac) as f64 / exact - 1.0).abs()
+}
+
 /// `round(clip·batch·2^clip_frac)`: the bound on an element of the gradient sum.
 pub fn derive_clip_bound(clip: f64, batch: usize, clip_frac: u32) -> i64 {
     round_scaled(clip * batch as f64, clip_frac as i32)

@@ -130,6 +130,7 @@ impl Encoder {
 
     fn layer_quantization(&mut self, layer: &LayerQuantization) {
         self.int(layer.z_frac);
+        self.option(layer.a_frac, |out, x| out.int(x));
         self.option(layer.grad_frac, |out, x| out.int(x));
         self.option(layer.clip_frac, |out, x| out.int(x));
         self.option(layer.clip_bound, |out, x| out.int(x));

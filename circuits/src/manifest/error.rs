@@ -109,6 +109,16 @@ pub enum ManifestErrorKind {
     /// A hyper-parameter that is not zero, yet rounds to a multiplier of zero.
     #[error("is too small for the fixed-point step: its multiplier rounds to zero")]
     Vanishes,
+    /// A multiplier too small to hold its hyper-parameter precisely.
+    #[error(
+        "rounding changes the learning rate by a factor of 1 ± {got:.3}, at most {max} is allowed"
+    )]
+    Imprecise {
+        /// Largest relative error.
+        max: f64,
+        /// The relative error found.
+        got: f64,
+    },
     /// A rounding whose result would need more fractional bits than its input has.
     #[error("expected at most {max} fractional bits, got {got}")]
     NegativeShift {

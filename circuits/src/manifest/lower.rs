@@ -1,16 +1,18 @@
 //! From a manifest to a [`Network`]: scales, multipliers and bounds of every layer.
 
 use super::bounds::{Wide, weight_bits};
-use super::derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu};
+use super::derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
-use super::network::{Activation, I16_HI, Layer, Network, TABLE_FRAC, UPDATE_SHIFT};
+use super::network::{
+    Activation, I16_HI, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
+};
 use super::schema::{LayerQuantization, Loss, Manifest, Quantization};
 use super::shape::{Shape, shapes};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
-const TABLE_MAX: i64 = 1 << TABLE_FRAC;
-/// Smallest multiplier of a gradient: below it rounding changes the learning rate too much.
-const MIN_ETA: i64 = 8;
+const PROBABILITY_MAX: i64 = 1 << PROBABILITY_FRAC;
+/// Largest relative error of a rounded multiplier: it changes the learning rate by as much.
+const MAX_ETA_ERROR: f64 = 1.0 / 16.0;
 const MAX_ETA: i64 = (1 << 31) - 1;
 
 /// Lowers a manifest whose other fields have been checked.
@@ -89,12 +91,12 @@ struct Gradient {
 
 impl Lowering<'_> {
     fn layers(&self, shapes: &[Shape]) -> Result<Vec<Layer>, ManifestError> {
-        let inputs = self.activations(shapes);
+        let inputs = self.activations(shapes)?;
         let mut next: Option<(Gradient, usize)> = None;
         let mut layers = Vec::with_capacity(shapes.len());
         // The gradient's scales are fixed from the loss backwards.
         for l in (0..shapes.len()).rev() {
-            let layer = self.layer(l, &shapes[l], inputs[l], next)?;
+            let layer = self.layer(l, &shapes[l], (inputs[l], inputs[l + 1].0), next)?;
             next = Some((
                 Gradient {
                     frac: layer.d_frac,
@@ -109,23 +111,27 @@ impl Lowering<'_> {
     }
 
     /// Fractional bits and largest magnitude of every layer's input.
-    fn activations(&self, shapes: &[Shape]) -> Vec<(u32, i64)> {
+    fn activations(&self, shapes: &[Shape]) -> Result<Vec<(u32, i64)>, ManifestError> {
         let mut inputs = vec![(self.q.input_frac, I16_MAX_MAGNITUDE)];
-        for (shape, q) in shapes.iter().zip(&self.q.layers) {
-            inputs.push(match shape.activation {
-                Activation::Relu => (q.z_frac, I16_HI),
-                Activation::Identity => (q.z_frac, I16_MAX_MAGNITUDE),
-                Activation::Sigmoid | Activation::Tanh => (TABLE_FRAC, TABLE_MAX),
+        for (l, (shape, q)) in shapes.iter().zip(&self.q.layers).enumerate() {
+            let wrong = |kind| ManifestError::new(format!("quantization.layers[{l}].a_frac"), kind);
+            let table = matches!(shape.activation, Activation::Sigmoid | Activation::Tanh);
+            inputs.push(match (q.a_frac, table) {
+                (Some(frac), true) => (frac, 1 << frac),
+                (None, true) => return Err(wrong(Kind::Missing)),
+                (Some(_), false) => return Err(wrong(Kind::Unexpected)),
+                (None, false) if shape.activation == Activation::Relu => (q.z_frac, I16_HI),
+                (None, false) => (q.z_frac, I16_MAX_MAGNITUDE),
             });
         }
-        inputs
+        Ok(inputs)
     }
 
     fn layer(
         &self,
         l: usize,
         shape: &Shape,
-        (a_in_frac, a_in_max): (u32, i64),
+        ((a_in_frac, a_in_max), a_frac): ((u32, i64), u32),
         next: Option<(Gradient, usize)>,
     ) -> Result<Layer, ManifestError> {
         let q = &self.q.layers[l];
@@ -135,7 +141,7 @@ impl Lowering<'_> {
         let largest = (shape.n_in as i128 * i128::from(a_in_max) + bias) * weight_max;
         let z = Wide::symmetric(&field, "a layer's output before rounding", largest)
             .rescale(a_in_frac + self.q.weight_frac, q.z_frac)?;
-        let (g, d, gradient) = self.gradient(l, shape, next)?;
+        let (g, d, gradient) = self.gradient(l, shape.activation, a_frac, next)?;
         let grad_frac = a_in_frac + gradient.frac;
         let grad_max = self.manifest.training.batch as i128
             * i128::from(a_in_max.max(1 << a_in_frac))
@@ -150,10 +156,7 @@ impl Lowering<'_> {
             a_in_frac,
             a_in_max,
             z_frac: q.z_frac,
-            a_frac: match shape.activation {
-                Activation::Relu | Activation::Identity => q.z_frac,
-                Activation::Sigmoid | Activation::Tanh => TABLE_FRAC,
-            },
+            a_frac,
             d_frac: gradient.frac,
             d_max: gradient.max,
             grad_frac,
@@ -173,9 +176,10 @@ impl Lowering<'_> {
     fn gradient(
         &self,
         l: usize,
-        shape: &Shape,
+        activation: Activation,
+        a_frac: u32,
         next: Option<(Gradient, usize)>,
-    ) -> Result<(Option<super::RoundSpec>, Option<super::RoundSpec>, Gradient), ManifestError> {
+    ) -> Result<(Option<RoundSpec>, Option<RoundSpec>, Gradient), ManifestError> {
         let q = &self.q.layers[l];
         let field = format!("quantization.layers[{l}].grad_frac");
         let Some((next, next_out)) = next else {
@@ -207,10 +211,16 @@ impl Lowering<'_> {
             x_min: i128::from(g.lo) << peak,
             x_max: i128::from(g.hi) << peak,
         };
-        let (d, frac) = match shape.activation {
+        let (d, frac) = match activation {
             Activation::Relu | Activation::Identity => (None, frac),
-            Activation::Sigmoid => (Some(product(26).round(26, g.lo, g.hi)?), frac + 2),
-            Activation::Tanh => (Some(product(28).round(28, g.lo, g.hi)?), frac),
+            Activation::Sigmoid => {
+                let peak = 2 * a_frac - 2;
+                (Some(product(peak).round(peak, g.lo, g.hi)?), frac + 2)
+            }
+            Activation::Tanh => {
+                let peak = 2 * a_frac;
+                (Some(product(peak).round(peak, g.lo, g.hi)?), frac)
+            }
         };
         Ok((
             Some(g),
@@ -225,8 +235,8 @@ impl Lowering<'_> {
     fn loss_gradient(&self, q: &LayerQuantization) -> Gradient {
         match self.manifest.model.loss {
             Loss::SoftmaxCrossEntropy | Loss::Logistic => Gradient {
-                frac: TABLE_FRAC,
-                max: TABLE_MAX,
+                frac: PROBABILITY_FRAC,
+                max: PROBABILITY_MAX,
             },
             Loss::Mse => Gradient {
                 frac: q.z_frac,
@@ -241,7 +251,7 @@ impl Lowering<'_> {
         l: usize,
         grad_frac: u32,
         grad_max: i128,
-    ) -> Result<(Option<super::RoundSpec>, (u32, i128)), ManifestError> {
+    ) -> Result<(Option<RoundSpec>, (u32, i128)), ManifestError> {
         let q = &self.q.layers[l];
         let frac_field = format!("quantization.layers[{l}].clip_frac");
         let bound_field = format!("quantization.layers[{l}].clip_bound");
@@ -285,11 +295,7 @@ impl Lowering<'_> {
         Ok((Some(spec), (frac, i128::from(bound))))
     }
 
-    fn update(
-        &self,
-        l: usize,
-        (frac, max): (u32, i128),
-    ) -> Result<super::RoundSpec, ManifestError> {
+    fn update(&self, l: usize, (frac, max): (u32, i128)) -> Result<RoundSpec, ManifestError> {
         let field = format!("quantization.layers[{l}].eta");
         let eta = self.q.layers[l].eta;
         let training = &self.manifest.training;
@@ -303,7 +309,22 @@ impl Lowering<'_> {
             ),
             eta,
         )?;
-        in_range(&field, MIN_ETA, MAX_ETA, eta)?;
+        in_range(&field, 1, MAX_ETA, eta)?;
+        let error = eta_error(
+            &self.manifest.optimizer,
+            training.batch,
+            self.q.weight_frac,
+            frac,
+        );
+        if error > MAX_ETA_ERROR {
+            return Err(ManifestError::new(
+                field,
+                Kind::Imprecise {
+                    max: MAX_ETA_ERROR,
+                    got: error,
+                },
+            ));
+        }
         let momentum = i128::from(self.q.mu) * i128::from(I16_MAX_MAGNITUDE);
         let decay = i128::from(self.q.lambda) << self.weight_bits;
         let largest = momentum + i128::from(eta) * max + decay;

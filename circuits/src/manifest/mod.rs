@@ -18,10 +18,10 @@ mod validate;
 mod tests;
 
 pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
-pub use derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu};
+pub use derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error};
 pub use error::{ManifestError, ManifestErrorKind};
 pub use network::{
-    Activation, I16_HI, I16_LO, Layer, Network, RoundSpec, TABLE_FRAC, UPDATE_SHIFT,
+    Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
 };
 pub use schema::{
     Data, Feature, LayerKind, LayerQuantization, LayerSpec, Loss, Manifest, Model, Optimizer,

@@ -2,8 +2,8 @@
 
 pub use super::schema::Loss;
 
-/// Fractional bits of sigmoid, tanh and probability values.
-pub const TABLE_FRAC: u32 = 14;
+/// Fractional bits of probabilities.
+pub const PROBABILITY_FRAC: u32 = 14;
 /// Bits that the update's rounding drops.
 pub const UPDATE_SHIFT: u32 = 16;
 /// Smallest signed 16-bit value.
@@ -76,7 +76,7 @@ pub struct Layer {
     pub a_in_max: i64,
     /// Fractional bits of the output `z`.
     pub z_frac: u32,
-    /// Fractional bits of the activated output.
+    /// Fractional bits of the activated output: of the table's values for sigmoid and tanh, else `z_frac`.
     pub a_frac: u32,
     /// Fractional bits of `D`, the loss gradient with respect to `z`.
     pub d_frac: u32,
@@ -90,7 +90,7 @@ pub struct Layer {
     pub z: RoundSpec,
     /// Rounding of `X = D_next·W_nextᵀ` to `g`, the gradient arriving at the activated output; `None` on the last layer.
     pub g: Option<RoundSpec>,
-    /// Rounding of the derivative product to `D`; sigmoid and tanh only.
+    /// Rounding of the derivative product to `D`, by `2^(2·a_frac − 2)` for sigmoid and `2^(2·a_frac)` for tanh; absent for others.
     pub d: Option<RoundSpec>,
     /// Rounding and clipping of `G`; only with gradient clipping.
     pub clip: Option<RoundSpec>,
@@ -164,7 +164,7 @@ impl Network {
     /// `2^z_frac` for one-hot labels under `mse`, 1 for regression targets.
     pub fn label_scale(&self) -> i64 {
         match (self.loss, self.one_hot, self.layers.last()) {
-            (Loss::SoftmaxCrossEntropy | Loss::Logistic, _, _) => 1 << TABLE_FRAC,
+            (Loss::SoftmaxCrossEntropy | Loss::Logistic, _, _) => 1 << PROBABILITY_FRAC,
             (Loss::Mse, true, Some(last)) => 1 << last.z_frac,
             (Loss::Mse, _, _) => 1,
         }

@@ -220,6 +220,9 @@ pub struct Quantization {
 pub struct LayerQuantization {
     /// Fractional bits of the layer's output `z`.
     pub z_frac: u32,
+    /// Fractional bits of the activated output; sigmoid and tanh only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub a_frac: Option<u32>,
     /// Fractional bits of the gradient that arrives at the layer's activation; absent on the last layer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grad_frac: Option<u32>,

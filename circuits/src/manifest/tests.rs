@@ -42,6 +42,7 @@ lambda = 7
 
 [[quantization.layers]]
 z_frac = 11
+a_frac = 12
 grad_frac = 16
 clip_frac = 12
 clip_bound = 16384
@@ -81,9 +82,9 @@ fn lowers_scales_through_the_network() {
     };
     assert_eq!(a.activation, Activation::Sigmoid);
     assert_eq!(b.activation, Activation::Identity);
-    assert_eq!((b.a_in_frac, b.a_in_max, b.bias), (14, 1 << 14, false));
+    assert_eq!((b.a_in_frac, b.a_in_max, b.bias), (12, 1 << 12, false));
     assert_eq!(a.z.shift, 10 + 16 - 11);
-    assert_eq!(b.z.shift, 14 + 16 - 11);
+    assert_eq!(b.z.shift, 12 + 16 - 11);
     // 2^17 + 1000·2^15 < 2^25.
     assert_eq!(network.weight_bits, 25);
     assert_eq!(a.z.bound_bits, 44);
@@ -305,6 +306,17 @@ fn every_wrong_field_is_named() {
             "quantization.layers[0].grad_frac",
         ),
         ("grad_frac = 16\n", "", "quantization.layers[0].grad_frac"),
+        ("a_frac = 12\n", "", "quantization.layers[0].a_frac"),
+        (
+            "a_frac = 12",
+            "a_frac = 15",
+            "quantization.layers[0].a_frac",
+        ),
+        (
+            "grad_frac = 15",
+            "a_frac = 12\ngrad_frac = 15",
+            "quantization.layers[1].a_frac",
+        ),
         ("eta = 13107", "eta = 13108", "quantization.layers[0].eta"),
         ("mu = 58982", "mu = 58981", "quantization.mu"),
         ("lambda = 7", "lambda = 6", "quantization.lambda"),

@@ -39,6 +39,7 @@ pub(super) fn quantization(q: &Quantization) -> Result<(), ManifestError> {
     for (l, layer) in q.layers.iter().enumerate() {
         let field = |name: &str| format!("quantization.layers[{l}].{name}");
         in_range(field("z_frac"), 0, 15, layer.z_frac.into())?;
+        in_range(field("a_frac"), 4, 14, layer.a_frac.unwrap_or(4).into())?;
         in_range(
             field("grad_frac"),
             0,

@@ -14,21 +14,19 @@ pub use round::{Rounding, round_sat};
 pub use softmax::{SoftmaxRow, exp_scale, softmax_row};
 pub use tables::{EXP_LEN, I16_LEN, exp_table, sigmoid_table, tanh_table};
 
-use crate::manifest::TABLE_FRAC;
-
 /// `max(z, 0)`.
 pub fn relu(z: i32) -> i32 {
     z.max(0)
 }
 
-/// Derivative product of the sigmoid, `a·(2^14 − a)·g`, before the rounding by `2^26`.
-pub fn sigmoid_product(a: i32, g: i32) -> i64 {
+/// Derivative product of the sigmoid, `a·(2^frac − a)·g`, before the rounding by `2^(2·frac − 2)`.
+pub fn sigmoid_product(a: i32, frac: u32, g: i32) -> i64 {
     let a = i64::from(a);
-    a * ((1 << TABLE_FRAC) - a) * i64::from(g)
+    a * ((1 << frac) - a) * i64::from(g)
 }
 
-/// Derivative product of the hyperbolic tangent, `(2^28 − a²)·g`, before the rounding by `2^28`.
-pub fn tanh_product(a: i32, g: i32) -> i64 {
+/// Derivative product of the hyperbolic tangent, `(2^(2·frac) − a²)·g`, before the rounding by `2^(2·frac)`.
+pub fn tanh_product(a: i32, frac: u32, g: i32) -> i64 {
     let a = i64::from(a);
-    ((1 << (2 * TABLE_FRAC)) - a * a) * i64::from(g)
+    ((1 << (2 * frac)) - a * a) * i64::from(g)
 }

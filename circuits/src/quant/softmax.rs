@@ -1,6 +1,6 @@
 //! Integer softmax of one row.
 
-use crate::manifest::TABLE_FRAC;
+use crate::manifest::PROBABILITY_FRAC;
 
 /// Largest sum of a row's terms is `2^SUM_BITS`.
 const SUM_BITS: u32 = 14;
@@ -47,7 +47,7 @@ pub fn softmax_row(
     }
     let divisor = 2 * i64::from(sum);
     for ((p, r), &e) in p.iter_mut().zip(r).zip(&*e) {
-        let numerator = i64::from(e) << (TABLE_FRAC + 1);
+        let numerator = i64::from(e) << (PROBABILITY_FRAC + 1);
         let quotient = (numerator + i64::from(sum)) / divisor;
         *p = quotient as i32;
         *r = (numerator - divisor * quotient) as i32;

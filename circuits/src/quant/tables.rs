@@ -4,33 +4,31 @@
 //! same bits everywhere, and rounded half up. No entry is so close to a tie that
 //! another correct implementation could round it differently (tested).
 
-use crate::manifest::TABLE_FRAC;
-
 /// Entries of a table over signed 16-bit arguments; argument `z` is at index `z + 2^15`.
 pub const I16_LEN: usize = 1 << 16;
 /// Entries of the exponential's table; argument `d ≥ 0` is at index `d`.
 pub const EXP_LEN: usize = 1 << 16;
 
-/// `round(2^14/(1 + exp(−z/2^frac)))` for `z = −2^15 … 2^15 − 1`.
-pub fn sigmoid_table(frac: u32) -> Vec<i32> {
-    i16_table(frac, sigmoid)
+/// `round(2^out/(1 + exp(−z/2^frac)))` for `z = −2^15 … 2^15 − 1`, `frac ≤ 15`, `out ≤ 14`.
+pub fn sigmoid_table(frac: u32, out: u32) -> Vec<i32> {
+    i16_table(|z| sigmoid(z, frac, out))
 }
 
-/// `round(2^14·tanh(z/2^frac))` for `z = −2^15 … 2^15 − 1`.
-pub fn tanh_table(frac: u32) -> Vec<i32> {
-    i16_table(frac, tanh)
+/// `round(2^out·tanh(z/2^frac))` for `z = −2^15 … 2^15 − 1`, `frac ≤ 15`, `out ≤ 14`.
+pub fn tanh_table(frac: u32, out: u32) -> Vec<i32> {
+    i16_table(|z| tanh(z, frac, out))
 }
 
-/// `round(scale·exp(−d/2^frac))` for `d = 0 … 2^16 − 1`.
+/// `round(scale·exp(−d/2^frac))` for `d = 0 … 2^16 − 1`, `frac ≤ 15`, `scale ≤ 2^13`.
 pub fn exp_table(frac: u32, scale: i64) -> Vec<i32> {
     (0..EXP_LEN)
         .map(|d| half_up(exp(d as f64, frac, scale)))
         .collect()
 }
 
-fn i16_table(frac: u32, f: fn(f64, u32) -> f64) -> Vec<i32> {
+fn i16_table(f: impl Fn(f64) -> f64) -> Vec<i32> {
     (-(1 << 15)..1 << 15)
-        .map(|z: i32| half_up(f(f64::from(z), frac)))
+        .map(|z: i32| half_up(f(f64::from(z))))
         .collect()
 }
 
@@ -42,15 +40,12 @@ fn unscale(z: f64, frac: u32) -> f64 {
     libm::scalbn(z, -(frac as i32))
 }
 
-fn sigmoid(z: f64, frac: u32) -> f64 {
-    libm::scalbn(
-        1.0 / (1.0 + libm::exp(-unscale(z, frac))),
-        TABLE_FRAC as i32,
-    )
+fn sigmoid(z: f64, frac: u32, out: u32) -> f64 {
+    libm::scalbn(1.0 / (1.0 + libm::exp(-unscale(z, frac))), out as i32)
 }
 
-fn tanh(z: f64, frac: u32) -> f64 {
-    libm::scalbn(libm::tanh(unscale(z, frac)), TABLE_FRAC as i32)
+fn tanh(z: f64, frac: u32, out: u32) -> f64 {
+    libm::scalbn(libm::tanh(unscale(z, frac)), out as i32)
 }
 
 fn exp(d: f64, frac: u32, scale: i64) -> f64 {
@@ -73,16 +68,13 @@ mod tests {
         for frac in 0..=15 {
             for z in -(1 << 15)..1 << 15 {
                 let z = f64::from(z);
-                assert!(
-                    distance_to_tie(sigmoid(z, frac)) > MARGIN,
-                    "sigmoid({z}/2^{frac})"
-                );
-                assert!(
-                    distance_to_tie(tanh(z, frac)) > MARGIN,
-                    "tanh({z}/2^{frac})"
-                );
+                for out in 4..=14 {
+                    let s = distance_to_tie(sigmoid(z, frac, out));
+                    let t = distance_to_tie(tanh(z, frac, out));
+                    assert!(s.min(t) > MARGIN, "{z}/2^{frac} to {out} bits: {s} {t}");
+                }
             }
-            for log_scale in 2..=13 {
+            for log_scale in 1..=13 {
                 for d in 0..EXP_LEN {
                     let x = exp(d as f64, frac, 1 << log_scale);
                     assert!(

@@ -68,12 +68,12 @@ fn exp_scale_keeps_the_sum_below_two_to_the_fifteen() {
 
 #[test]
 fn tables_start_middle_and_end_where_they_should() {
-    let sigmoid = sigmoid_table(12);
+    let sigmoid = sigmoid_table(12, 14);
     assert_eq!(
         (sigmoid.len(), sigmoid[1 << 15], sigmoid[(1 << 15) + 4096]),
         (I16_LEN, 8192, 11978)
     );
-    let tanh = tanh_table(12);
+    let tanh = tanh_table(12, 14);
     assert_eq!(
         (tanh[1 << 15], tanh[(1 << 15) + 4096], tanh[0]),
         (0, 12478, -16384)
@@ -88,7 +88,7 @@ fn tables_start_middle_and_end_where_they_should() {
 #[test]
 fn derivative_products_match_their_functions() {
     // At a = 1/2 the derivative of the sigmoid is 1/4.
-    assert_eq!(sigmoid_product(8192, 4), 1 << 28);
-    assert_eq!(tanh_product(0, -3), -3 << 28);
+    assert_eq!(sigmoid_product(8192, 14, 4), 1 << 28);
+    assert_eq!(tanh_product(0, 14, -3), -3 << 28);
     assert_eq!(relu(-5), 0);
 }
