@@ -9,7 +9,8 @@
 //! product or check that computes `X`; here is the rest.
 
 use super::builder::{Builder, Pointwise, RoundedIds, TableKind, axes};
-use crate::relation::{DimMap, Domain, Linear};
+use crate::manifest::{Activation, Layer};
+use crate::relation::{DimMap, Domain, Linear, TensorId};
 
 /// Who bounds the quotient.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,19 +98,16 @@ fn constrain_remainder(builder: &mut Builder, name: &str, domain: &Domain, ids: 
 }
 
 /// The table and key form of a lookup of `z + 2^15`.
-pub fn offset_key(z: crate::relation::TensorId, dims: usize) -> Linear {
+pub fn offset_key(z: TensorId, dims: usize) -> Linear {
     Linear::tensor(z, dims).plus_constant(1 << 15)
 }
 
-/// The function table of an activation, if it has one.
-pub fn activation_table(
-    activation: crate::manifest::Activation,
-    frac: u32,
-) -> Option<TableKind> {
-    use crate::manifest::Activation;
-    match activation {
-        Activation::Sigmoid => Some(TableKind::Sigmoid { frac }),
-        Activation::Tanh => Some(TableKind::Tanh { frac }),
+/// The function table of a layer's activation, if it has one.
+pub fn activation_table(layer: &Layer) -> Option<TableKind> {
+    let (frac, out) = (layer.z_frac, layer.a_frac);
+    match layer.activation {
+        Activation::Sigmoid => Some(TableKind::Sigmoid { frac, out }),
+        Activation::Tanh => Some(TableKind::Tanh { frac, out }),
         Activation::Relu | Activation::Identity => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::builder::{Builder, Pointwise, TableKind, axes, real_positions};
 use super::gadgets::{Bound, activation_table, constrain_rounding, offset_key};
 use super::training::{LayerIds, LossIds, ParameterIds, TrainingIds};
-use crate::manifest::{Activation, Layer, Network, TABLE_FRAC};
+use crate::manifest::{Activation, Layer, Network};
 use crate::relation::{Axis, AxisFactor, DimMap, Domain, Linear, Product};
 
 /// All constraints of layer `index`.
@@ -175,12 +175,12 @@ fn smooth(
         own.a,
         own.g.as_ref(),
         own.d.as_ref(),
-        activation_table(layer.activation, layer.z_frac),
+        activation_table(layer),
     ) else {
         return;
     };
     // A padded unit has z = 0 and must have a = 0, whatever the table says.
-    let at_zero = if layer.activation == Activation::Sigmoid { 1 << (TABLE_FRAC - 1) } else { 0 };
+    let at_zero = if layer.activation == Activation::Sigmoid { 1i128 << layer.a_frac >> 1 } else { 0 };
     let value = padded_constant(Linear::tensor(a, 3), at_zero, 0, layer.n_out);
     builder.lookup(format!("{name}.a"), domain, kind, offset_key(own.z.q, 3), Some(value));
 
@@ -192,11 +192,11 @@ fn smooth(
     match layer.activation {
         Activation::Sigmoid => pointwise.require(
             label,
-            &[(1 << TABLE_FRAC, &[a, g]), (-1, &[a, a, g]), (scale, &[q]), (-1, &[r])],
+            &[(1 << layer.a_frac, &[a, g]), (-1, &[a, a, g]), (scale, &[q]), (-1, &[r])],
         ),
         _ => pointwise.require(
             label,
-            &[(1 << (2 * TABLE_FRAC), &[g]), (-1, &[a, a, g]), (scale, &[q]), (-1, &[r])],
+            &[(1 << (2 * layer.a_frac), &[g]), (-1, &[a, a, g]), (scale, &[q]), (-1, &[r])],
         ),
     }
     let name = format!("{name}.d");

@@ -4,7 +4,7 @@ use super::builder::{Builder, Pointwise, TableKind, axes, real_positions};
 use super::gadgets::offset_key;
 use super::layer::padded_constant;
 use super::training::{LossIds, TrainingIds};
-use crate::manifest::{Network, TABLE_FRAC};
+use crate::manifest::{Network, PROBABILITY_FRAC};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
 
 /// All constraints of the loss.
@@ -15,10 +15,11 @@ pub fn constrain_loss(builder: &mut Builder, network: &Network, ids: &TrainingId
         LossIds::Mse => {}
         LossIds::Logistic { p } => {
             let frac = network.layers.last().map_or(0, |l| l.z_frac);
-            let half = 1 << (TABLE_FRAC - 1);
+            let half = 1 << (PROBABILITY_FRAC - 1);
             let value = padded_constant(Linear::tensor(*p, 3), half, 0, network.output());
             let key = offset_key(last.z.q, 3);
-            builder.lookup("loss.p".into(), &domain, TableKind::Sigmoid { frac }, key, Some(value));
+            let table = TableKind::Sigmoid { frac, out: PROBABILITY_FRAC };
+            builder.lookup("loss.p".into(), &domain, table, key, Some(value));
         }
         LossIds::Softmax { .. } => softmax(builder, network, ids, &domain, last.z.q),
     }
@@ -43,7 +44,7 @@ fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: 
     pointwise.require("loss.at_max.attained".into(), &[(1, &[u, m]), (-1, &[u, z_])]);
     pointwise.require(
         "loss.p".into(),
-        &[(2, &[s, p_]), (1, &[r_]), (-(1 << (TABLE_FRAC + 1)), &[e_])],
+        &[(2, &[s, p_]), (1, &[r_]), (-(1 << (PROBABILITY_FRAC + 1)), &[e_])],
     );
     let real = real_positions(0, n);
     if !real.is_empty() {

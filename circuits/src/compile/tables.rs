@@ -18,11 +18,15 @@ pub enum TableKind {
     Sigmoid {
         /// Fractional bits of the argument.
         frac: u32,
+        /// Fractional bits of the value.
+        out: u32,
     },
     /// The hyperbolic tangent of `key − 2^15`.
     Tanh {
         /// Fractional bits of the argument.
         frac: u32,
+        /// Fractional bits of the value.
+        out: u32,
     },
 }
 
@@ -40,8 +44,8 @@ impl TableKind {
         match self {
             Self::Range(_) => None,
             Self::Exp { frac, scale } => Some(exp_table(frac, scale)),
-            Self::Sigmoid { frac } => Some(sigmoid_table(frac)),
-            Self::Tanh { frac } => Some(tanh_table(frac)),
+            Self::Sigmoid { frac, out } => Some(sigmoid_table(frac, out)),
+            Self::Tanh { frac, out } => Some(tanh_table(frac, out)),
         }
     }
 
@@ -50,8 +54,8 @@ impl TableKind {
         match self {
             Self::Range(bits) => format!("range{bits}"),
             Self::Exp { frac, scale } => format!("exp.{frac}.{scale}"),
-            Self::Sigmoid { frac } => format!("sigmoid.{frac}"),
-            Self::Tanh { frac } => format!("tanh.{frac}"),
+            Self::Sigmoid { frac, out } => format!("sigmoid.{frac}.{out}"),
+            Self::Tanh { frac, out } => format!("tanh.{frac}.{out}"),
         }
     }
 }

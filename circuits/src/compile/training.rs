@@ -14,7 +14,7 @@ use super::builder::{
 use super::gadgets::activation_table;
 use super::layer::constrain_layer;
 use super::loss::constrain_loss;
-use crate::manifest::{Activation, Layer, Loss, Network};
+use crate::manifest::{Activation, Layer, Loss, Network, PROBABILITY_FRAC};
 use crate::relation::{Allocator, Group, Relation, TensorId};
 
 /// The parameters of one layer.
@@ -125,7 +125,7 @@ pub fn table_kinds(network: &Network) -> Vec<TableKind> {
         if layer.activation == Activation::Relu {
             add(TableKind::Range(15));
         }
-        if let Some(kind) = activation_table(layer.activation, layer.z_frac) {
+        if let Some(kind) = activation_table(layer) {
             add(kind);
         }
     }
@@ -134,7 +134,9 @@ pub fn table_kinds(network: &Network) -> Vec<TableKind> {
             Loss::SoftmaxCrossEntropy => {
                 add(TableKind::Exp { frac: last.z_frac, scale: network.exp_scale() });
             }
-            Loss::Logistic => add(TableKind::Sigmoid { frac: last.z_frac }),
+            Loss::Logistic => {
+                add(TableKind::Sigmoid { frac: last.z_frac, out: PROBABILITY_FRAC });
+            }
             Loss::Mse => {}
         }
     }
