@@ -174,7 +174,7 @@ impl OpeningProof {
                 got: bytes.len(),
             });
         }
-        let mut words = Words { bytes, offset: 0 };
+        let mut words = Words::new(bytes, 0);
         Ok(Self {
             folds: (1..c).map(|_| words.point()).collect::<Result<_, _>>()?,
             evaluations: (0..c)
@@ -186,13 +186,20 @@ impl OpeningProof {
     }
 }
 
-/// Reads words from bytes whose length was checked.
-struct Words<'a> {
+/// Reads points and scalars from bytes whose length was checked; what is
+/// missing reads as zero.
+#[derive(Clone, Debug)]
+pub struct Words<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    /// Reads from `offset` on; errors give positions in `bytes`.
+    pub fn new(bytes: &'a [u8], offset: usize) -> Self {
+        Self { bytes, offset }
+    }
+
     /// The next word as limbs, lowest first.
     fn word(&mut self) -> BigInt<4> {
         let mut limbs = [0u64; 4];
@@ -206,7 +213,11 @@ impl Words<'_> {
         BigInt(limbs)
     }
 
-    fn scalar(&mut self) -> Result<Fr, OpeningDecodeError> {
+    /// The next scalar.
+    ///
+    /// # Errors
+    /// If it is not reduced.
+    pub fn scalar(&mut self) -> Result<Fr, OpeningDecodeError> {
         let offset = self.offset;
         Fr::from_bigint(self.word()).ok_or(OpeningDecodeError::UnreducedScalar { offset })
     }
@@ -216,7 +227,11 @@ impl Words<'_> {
         Fq::from_bigint(self.word()).ok_or(OpeningDecodeError::UnreducedCoordinate { offset })
     }
 
-    fn point(&mut self) -> Result<G1Affine, OpeningDecodeError> {
+    /// The next point.
+    ///
+    /// # Errors
+    /// If a coordinate is not reduced or the point is not on the curve.
+    pub fn point(&mut self) -> Result<G1Affine, OpeningDecodeError> {
         let offset = self.offset;
         let (x, y) = (self.coordinate()?, self.coordinate()?);
         if x == Fq::ZERO && y == Fq::ZERO {

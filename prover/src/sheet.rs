@@ -48,18 +48,24 @@ impl Sheet {
         self.rows.len() << self.layout.row_log
     }
 
-    /// Writes a tensor's stored cells, in the order of its flat index without
-    /// the padding of its outermost dimension.
+    /// Writes a tensor: its real cells, row-major in the order of its dimensions.
     ///
     /// # Panics
-    /// If `values` is not the tensor's stored length.
+    /// If `values` is not as long as the tensor has real cells.
     pub fn fill(&mut self, id: TensorId, values: &[i32]) {
         let tensor = self.layout.tensor(id).clone();
-        let stored = tensor.domain().stored();
-        assert_eq!(values.len(), stored, "cells of {}", tensor.name);
-        for piece in tensor.pieces() {
-            let end = (piece.flat + piece.len).min(values.len());
-            self.write(piece.address, &values[piece.flat..end]);
+        assert_eq!(values.len(), tensor.cells(), "cells of {}", tensor.name);
+        let Some((last, outer)) = tensor.dims.split_last() else { return };
+        let mut index = vec![0usize; outer.len()];
+        for run in values.chunks(last.axis.size) {
+            self.write(tensor.address(&index), run);
+            for (x, dim) in index.iter_mut().zip(outer).rev() {
+                *x += 1;
+                if *x < dim.axis.size {
+                    break;
+                }
+                *x = 0;
+            }
         }
     }
 
@@ -74,12 +80,6 @@ impl Sheet {
         let address = self.layout.tensor(id).flat_address(flat);
         let (row, offset) = self.row_at(address);
         row.get(offset).copied().unwrap_or(0)
-    }
-
-    /// A tensor's stored cells.
-    pub fn tensor(&self, id: TensorId) -> Vec<i32> {
-        let stored = self.layout.tensor(id).domain().stored();
-        (0..stored).map(|flat| self.get(id, flat)).collect()
     }
 
     /// Whether nothing but zeros was ever written to the tensor's rows.

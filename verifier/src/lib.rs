@@ -5,4 +5,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod dataset;
 pub mod hyperkzg;
+pub mod sheet;
+pub mod training;

@@ -1,0 +1,73 @@
+//! What prover and verifier derive from a manifest and a reference string.
+
+use ark_bn254::G1Affine;
+use ark_serialize::CanonicalSerialize;
+use sha3::{Digest, Keccak256};
+
+use crate::compile::{TrainingIds, compile_training};
+use crate::manifest::Network;
+use crate::merkle::Hash;
+use crate::opening::KzgVerifierKey;
+use crate::relation::{Group, Relation};
+
+/// The public key of a manifest's training proofs.
+#[derive(Clone, Debug)]
+pub struct TrainingKey {
+    /// Digest of the manifest and of the reference string.
+    pub spec: Hash,
+    /// The network.
+    pub network: Network,
+    /// What is proven.
+    pub relation: Relation,
+    /// Names of the tensors.
+    pub ids: TrainingIds,
+    /// Commitments to the function tables' rows, without blinding.
+    pub tables: Vec<G1Affine>,
+    /// The reference string's part that verification needs.
+    pub kzg: KzgVerifierKey,
+}
+
+/// The tables do not fill the rows that the layout has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{got} commitments to table rows; the layout has {expected} such rows")]
+pub struct TableRows {
+    /// Rows of the layout.
+    pub expected: usize,
+    /// Commitments given.
+    pub got: usize,
+}
+
+impl TrainingKey {
+    /// The key of a network whose manifest has this hash.
+    ///
+    /// # Errors
+    /// If `tables` has another length than the layout's table rows.
+    pub fn new(
+        manifest: Hash,
+        network: Network,
+        tables: Vec<G1Affine>,
+        kzg: KzgVerifierKey,
+    ) -> Result<Self, TableRows> {
+        let (relation, ids) = compile_training(&network);
+        let expected = relation.layout.group_rows(Group::Tables).count();
+        let got = tables.len();
+        if expected != got {
+            return Err(TableRows { expected, got });
+        }
+        let spec = spec(&manifest, &kzg);
+        Ok(Self { spec, network, relation, ids, tables, kzg })
+    }
+}
+
+/// `keccak256` of the manifest's hash and of the reference string's `[τ]` in G2.
+pub fn spec(manifest: &Hash, kzg: &KzgVerifierKey) -> Hash {
+    let mut tau = Vec::new();
+    // Writing to a vector does not fail.
+    let _ = kzg.tau_g2.serialize_uncompressed(&mut tau);
+    Keccak256::new()
+        .chain_update(b"zktrain/spec")
+        .chain_update(manifest)
+        .chain_update(&tau)
+        .finalize()
+        .into()
+}

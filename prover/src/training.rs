@@ -1,0 +1,298 @@
+//! Keys, registrations and training proofs, from traces.
+
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::CurveGroup;
+use zktrain_circuits::compile::{compile_dataset, compile_training};
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::manifest::Network;
+use zktrain_circuits::merkle::{self, Hash};
+use zktrain_circuits::opening::KzgVerifierKey;
+use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::relation::{Group, TensorId};
+use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
+
+use crate::commit::{CommitError, Row, commit_rows};
+use crate::memory;
+use crate::prove::{CommittedRows, ProveError, Timings, prove};
+use crate::random::{LocalKey, proof_rng, scalars};
+use crate::sheet::Sheet;
+use crate::trace::{Parameters, Trace};
+use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
+
+/// The key of a network whose manifest has this hash.
+///
+/// # Errors
+/// If the reference string is too short.
+pub fn derive_key(
+    manifest: Hash,
+    network: Network,
+    g1: &[G1Affine],
+    kzg: KzgVerifierKey,
+) -> Result<TrainingKey, ProveError> {
+    let (relation, ids) = compile_training(&network);
+    let expected = 1usize << relation.layout.row_log;
+    if g1.len() < expected {
+        return Err(ProveError::ReferenceString { expected, got: g1.len() });
+    }
+    let mut sheet = Sheet::new(relation.layout.clone());
+    fill_tables(&mut sheet, &ids.tables);
+    let rows = sheet.group(Group::Tables);
+    let tables = commit_rows(g1, &rows, &vec![Fr::default(); rows.len()])?;
+    let got = tables.len();
+    TrainingKey::new(manifest, network, tables, kzg)
+        .map_err(|_| ProveError::KnownRows { expected: rows.len(), got })
+}
+
+/// The row commitments of public parameters, blinding zero.
+///
+/// # Errors
+/// If the rows do not fit the reference string.
+pub fn commit_model(
+    key: &TrainingKey,
+    g1: &[G1Affine],
+    model: &Parameters,
+) -> Result<CommittedRows, CommitError> {
+    let layers = key.ids.layers.iter();
+    let ids: Vec<TensorId> = layers
+        .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
+        .collect();
+    let mut sheet = Sheet::new(key.relation.layout.clone());
+    fill_block(&mut sheet, &ids, model);
+    let rows = sheet.group(Group::Parameters);
+    let points = commit_rows(g1, &rows, &vec![Fr::default(); rows.len()])?;
+    Ok(CommittedRows::public(points))
+}
+
+/// A registered dataset, with its owner's secrets.
+#[derive(Clone, Debug)]
+pub struct RegisteredDataset {
+    /// Rows of every window.
+    pub windows: Vec<CommittedRows>,
+    /// The Merkle tree over them.
+    pub tree: merkle::Tree,
+}
+
+impl RegisteredDataset {
+    /// The tree over windows that were committed before.
+    pub fn new(windows: Vec<CommittedRows>) -> Self {
+        let leaves = windows.iter().enumerate();
+        let tree = merkle::Tree::new(leaves.map(|(i, w)| merkle::leaf(i as u64, &w.points)).collect());
+        Self { windows, tree }
+    }
+}
+
+/// Integers of a registration proof's sheet at most: larger datasets are
+/// proven in chunks.
+const CHUNK_CELLS: usize = 1 << 22;
+
+/// Sizes of the chunks, powers of two, that make up so many windows.
+pub fn chunk_sizes(network: &Network, windows: usize) -> Vec<usize> {
+    let cells = network.window() * (network.input + network.output());
+    let largest = (CHUNK_CELLS / cells.max(1)).max(1);
+    let largest = 1usize << largest.ilog2();
+    let mut left = windows;
+    let mut sizes = Vec::new();
+    while left > 0 {
+        let size = largest.min(1 << left.ilog2());
+        sizes.push(size);
+        left -= size;
+    }
+    sizes
+}
+
+/// Commits to windows `first .. first + windows` of a dataset and proves them
+/// well formed. Inputs and labels are those of these windows, sample after sample.
+///
+/// # Errors
+/// If the windows do not fit memory or the reference string.
+pub fn register_chunk(
+    training: &TrainingKey,
+    g1: &[G1Affine],
+    secret: &LocalKey,
+    chunk: &Chunk<'_>,
+) -> Result<(DatasetStatement, SheetProof, Vec<CommittedRows>), ProveError> {
+    let network = &training.network;
+    let (relation, ids) = compile_dataset(network, chunk.windows);
+    memory::check(&relation)?;
+    let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
+    let mut rng = proof_rng(secret, sheet.rows());
+    let per_window = relation.layout.group_rows(Group::Data(0)).count();
+    let data: Vec<&Row> = sheet.rows().iter().take(per_window * chunk.windows).collect();
+    let blinds = scalars(&mut rng, data.len());
+    let points = commit_rows(g1, &data, &blinds)?;
+    let windows: Vec<CommittedRows> = points
+        .chunks(per_window)
+        .zip(blinds.chunks(per_window))
+        .map(|(points, blinds)| CommittedRows { points: points.to_vec(), blinds: blinds.to_vec() })
+        .collect();
+    let statement = DatasetStatement {
+        spec: training.spec,
+        owner: chunk.owner,
+        windows: chunk.total,
+        first: chunk.first,
+        rows: windows.iter().map(|w| w.points.clone()).collect(),
+    };
+    let known = CommittedRows { points, blinds };
+    let proved = prove(g1, &relation, sheet, &known, secret, |_| statement.to_bytes())?;
+    Ok((statement, proved.proof, windows))
+}
+
+/// Consecutive windows to be registered together.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// The owner's address.
+    pub owner: [u8; 20],
+    /// Windows of the whole dataset.
+    pub total: u64,
+    /// First window of the chunk.
+    pub first: u64,
+    /// Windows of the chunk, a power of two.
+    pub windows: usize,
+    /// `(windows·T·B, input)`
+    pub inputs: &'a [i32],
+    /// `(windows·T·B, output)`
+    pub labels: &'a [i32],
+}
+
+/// Where a training proof stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// Prover, chain and round.
+    pub binding: Binding,
+    /// Number of the first step in its chain.
+    pub step: u64,
+    /// The window.
+    pub window: u64,
+}
+
+/// A model in training: its commitments, handed from proof to proof.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The parameters' rows.
+    pub model: CommittedRows,
+    /// The optimizer state's rows; empty without momentum.
+    pub state: CommittedRows,
+}
+
+impl Committed {
+    /// A public model with the optimizer's state at zero.
+    pub fn start(key: &TrainingKey, model: CommittedRows) -> Self {
+        let rows = key.relation.layout.group_rows(Group::State).count();
+        let state = CommittedRows::public(vec![G1Affine::default(); rows]);
+        Self { model, state }
+    }
+}
+
+/// One training proof and what the next one starts from.
+pub struct TrainingProved {
+    /// The statement.
+    pub statement: TrainingStatement,
+    /// The proof.
+    pub proof: SheetProof,
+    /// Model and state after.
+    pub after: Committed,
+    /// Stage times.
+    pub timings: Timings,
+}
+
+/// Proves the steps of one trace.
+///
+/// # Errors
+/// If the sheet does not fit memory or the reference string.
+pub fn prove_training(
+    key: &TrainingKey,
+    g1: &[G1Affine],
+    secret: &LocalKey,
+    dataset: &RegisteredDataset,
+    before: &Committed,
+    position: Position,
+    trace: &Trace,
+) -> Result<TrainingProved, ProveError> {
+    memory::check(&key.relation)?;
+    let started = std::time::Instant::now();
+    let sheet = training_sheet(&key.relation, &key.ids, &key.network, trace);
+    let layout = started.elapsed();
+    prove_sheet(key, g1, secret, dataset, before, position, sheet).map(|mut proved| {
+        proved.timings.witness += layout;
+        proved
+    })
+}
+
+/// Proves a training sheet that is already laid out.
+///
+/// # Errors
+/// As [`prove_training`].
+pub fn prove_sheet(
+    key: &TrainingKey,
+    g1: &[G1Affine],
+    secret: &LocalKey,
+    dataset: &RegisteredDataset,
+    before: &Committed,
+    position: Position,
+    sheet: Sheet,
+) -> Result<TrainingProved, ProveError> {
+    let window = usize::try_from(position.window).unwrap_or(usize::MAX);
+    let Some(data) = dataset.windows.get(window) else {
+        return Err(ProveError::KnownRows { expected: dataset.windows.len(), got: window });
+    };
+    let mut known = data.clone();
+    known.extend(&before.model);
+    known.extend(&before.state);
+    known.extend(&CommittedRows::public(key.tables.clone()));
+    let mut statement = TrainingStatement {
+        spec: key.spec,
+        binding: position.binding,
+        step: position.step,
+        dataset: dataset.tree.root(),
+        windows: dataset.windows.len() as u64,
+        window: position.window,
+        data: data.points.clone(),
+        path: dataset.tree.path(window),
+        model: before.model.points.clone(),
+        state: before.state.points.clone(),
+        update: Vec::new(),
+        state_after: Vec::new(),
+    };
+    let block = before.model.points.len();
+    let steps = key.network.steps;
+    let proved = prove(g1, &key.relation, sheet, &known, secret, |own| {
+        statement.update = update_rows(own, block, steps);
+        if !before.state.points.is_empty() {
+            statement.state_after = own[(steps - 1) * block..steps * block].to_vec();
+        }
+        statement.to_bytes()
+    })?;
+    let after = advance(before, &statement, &proved.own, block, steps);
+    Ok(TrainingProved { statement, proof: proved.proof, after, timings: proved.timings })
+}
+
+/// `−Σ_t C_{δ_t}`
+fn update_rows(own: &[G1Affine], block: usize, steps: usize) -> Vec<G1Affine> {
+    let mut sums = vec![G1Projective::default(); block];
+    for step in own.chunks(block).take(steps) {
+        sums.iter_mut().zip(step).for_each(|(sum, row)| *sum -= row);
+    }
+    G1Projective::normalize_batch(&sums)
+}
+
+fn advance(
+    before: &Committed,
+    statement: &TrainingStatement,
+    own: &CommittedRows,
+    block: usize,
+    steps: usize,
+) -> Committed {
+    let points = before.model.points.iter().zip(&statement.update);
+    let points: Vec<G1Affine> = points.map(|(m, u)| (*m + u).into_affine()).collect();
+    let mut blinds = before.model.blinds.clone();
+    for step in own.blinds.chunks(block).take(steps) {
+        blinds.iter_mut().zip(step).for_each(|(sum, b)| *sum -= b);
+    }
+    let state = if before.state.points.is_empty() {
+        CommittedRows::default()
+    } else {
+        let last = (steps - 1) * block..steps * block;
+        CommittedRows { points: own.points[last.clone()].to_vec(), blinds: own.blinds[last].to_vec() }
+    };
+    Committed { model: CommittedRows { points, blinds }, state }
+}

@@ -1,0 +1,117 @@
+//! Checks a dataset's registration.
+
+use ark_bn254::G1Affine;
+use zktrain_circuits::compile::compile_dataset;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::merkle::{self, Hash};
+use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::relation::Group;
+use zktrain_circuits::statement::DatasetStatement;
+
+use crate::sheet::{self, SheetError};
+
+/// Why a registration is rejected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DatasetError {
+    /// A statement speaks of another manifest or reference string.
+    #[error("chunk {chunk} is about another manifest or reference string")]
+    Spec {
+        /// Which proof.
+        chunk: usize,
+    },
+    /// Owner, size or position of a chunk is not what the registration needs.
+    #[error("chunk {chunk} does not continue the registration")]
+    Continuation {
+        /// Which proof.
+        chunk: usize,
+    },
+    /// A chunk has no windows, or not a power of two of them.
+    #[error("chunk {chunk} has {got} windows; a chunk has a power of two")]
+    ChunkSize {
+        /// Which proof.
+        chunk: usize,
+        /// Windows found.
+        got: usize,
+    },
+    /// A window has the wrong number of rows.
+    #[error("window {window} has {got} rows, expected {expected}")]
+    RowCount {
+        /// Which window.
+        window: u64,
+        /// Rows of the layout.
+        expected: usize,
+        /// Rows found.
+        got: usize,
+    },
+    /// Windows are missing.
+    #[error("the chunks cover {got} windows of {expected}")]
+    Incomplete {
+        /// Windows of the dataset.
+        expected: u64,
+        /// Windows covered.
+        got: u64,
+    },
+    /// A chunk's proof.
+    #[error("chunk {chunk}: {source}")]
+    Sheet {
+        /// Which proof.
+        chunk: usize,
+        /// What is wrong with it.
+        #[source]
+        source: SheetError,
+    },
+}
+
+/// Checks all chunks of a registration and returns the dataset's Merkle root.
+///
+/// # Errors
+/// If a chunk does not verify or the chunks do not cover the dataset in order.
+pub fn verify(
+    key: &TrainingKey,
+    chunks: &[(DatasetStatement, SheetProof)],
+) -> Result<Hash, DatasetError> {
+    let first = chunks.first().map(|(statement, _)| statement);
+    let (owner, windows) = first.map_or(([0; 20], 0), |s| (s.owner, s.windows));
+    let mut leaves = Vec::new();
+    for (chunk, (statement, proof)) in chunks.iter().enumerate() {
+        if statement.spec != key.spec {
+            return Err(DatasetError::Spec { chunk });
+        }
+        let continues = (statement.owner, statement.windows, statement.first)
+            == (owner, windows, leaves.len() as u64);
+        if !continues {
+            return Err(DatasetError::Continuation { chunk });
+        }
+        verify_chunk(key, chunk, statement, proof)?;
+        for rows in &statement.rows {
+            leaves.push(merkle::leaf(leaves.len() as u64, rows));
+        }
+    }
+    let got = leaves.len() as u64;
+    if got != windows || got == 0 {
+        return Err(DatasetError::Incomplete { expected: windows, got });
+    }
+    Ok(merkle::Tree::new(leaves).root())
+}
+
+fn verify_chunk(
+    key: &TrainingKey,
+    chunk: usize,
+    statement: &DatasetStatement,
+    proof: &SheetProof,
+) -> Result<(), DatasetError> {
+    let got = statement.rows.len();
+    if !got.is_power_of_two() || got as u64 > statement.windows {
+        return Err(DatasetError::ChunkSize { chunk, got });
+    }
+    let expected = key.relation.layout.group_rows(Group::Data(0)).count();
+    for (window, rows) in (statement.first..).zip(&statement.rows) {
+        if rows.len() != expected {
+            return Err(DatasetError::RowCount { window, expected, got: rows.len() });
+        }
+    }
+    let (relation, _) = compile_dataset(&key.network, got);
+    let known: Vec<G1Affine> = statement.rows.iter().flatten().copied().collect();
+    sheet::verify(&key.kzg, &relation, &statement.to_bytes(), &known, proof)
+        .map_err(|source| DatasetError::Sheet { chunk, source })
+}
