@@ -1,1 +1,23 @@
 //! Datasets, quantization and the integer training loop that emits the trace.
+//!
+//! A [`dataset::Table`] of real numbers is read from files, scaled as the manifest
+//! says and rounded to a [`dataset::Dataset`]; [`train::Trainer`] runs the integer
+//! semantics of `docs/quantization.md` on its windows and returns the trace that the
+//! prover commits to. [`calibrate()`] chooses the scales beforehand, on public or
+//! synthetic data, and [`reference`] is the same algorithm in double precision.
+
+pub mod accuracy;
+mod calibrate;
+pub mod dataset;
+mod init;
+mod metrics;
+mod parameters;
+pub mod preset;
+pub mod reference;
+pub mod synthetic;
+pub mod train;
+
+pub use calibrate::{CalibrationError, calibrate};
+pub use init::{DraftError, DraftOptions, Scaling, draft};
+pub use metrics::{Metrics, evaluate, window_metrics};
+pub use parameters::{initial_floats, initial_parameters, to_floats};

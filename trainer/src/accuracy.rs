@@ -1,0 +1,242 @@
+//! Integer training against the same training in double precision, on held-out data.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use ndarray::ArrayView2;
+use serde::Serialize;
+use zktrain_circuits::manifest::{Loss, Manifest, Network};
+use zktrain_circuits::schedule::window_order;
+use zktrain_prover::trace::Parameters;
+
+use crate::dataset::{Dataset, DatasetError, Scaled, Source, Table};
+use crate::preset::{Preset, presets};
+use crate::reference::FloatTrainer;
+use crate::train::{TrainError, Trainer, last_update};
+use crate::{
+    CalibrationError, DraftError, calibrate, draft, evaluate, initial_parameters, to_floats,
+};
+
+/// Seed of splits and initial parameters.
+const SEED: u64 = 2;
+/// Share of the rows that are held out.
+const HELD_OUT: f64 = 0.25;
+
+/// Why a comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AccuracyError {
+    /// A data file is missing or malformed.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The data do not suit the model.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// No scales could be chosen.
+    #[error(transparent)]
+    Calibration(#[from] CalibrationError),
+    /// The manifest is refused.
+    #[error(transparent)]
+    Manifest(#[from] zktrain_circuits::manifest::ManifestError),
+    /// Training is refused.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Dataset.
+    pub name: String,
+    /// Layer widths, for example `30-16-2`.
+    pub shape: String,
+    /// Epochs trained.
+    pub epochs: usize,
+    /// Optimizer steps trained.
+    pub steps: usize,
+    /// Held-out samples.
+    pub test_rows: usize,
+    /// Held-out accuracy after integer training.
+    pub integer: f64,
+    /// Held-out accuracy after training in double precision.
+    pub float: f64,
+    /// Share of outputs, gradients and updates that saturated.
+    pub saturated: f64,
+}
+
+impl Comparison {
+    /// Integer minus float accuracy, in percentage points.
+    pub fn difference(&self) -> f64 {
+        100.0 * (self.integer - self.float)
+    }
+}
+
+/// Compares on every preset whose data are there: CSV files in `data`, MNIST's IDX files
+/// in `mnist` (left out when `None`).
+///
+/// # Errors
+/// When a file is missing or malformed.
+pub fn accuracy_table(data: &Path, mnist: Option<&Path>) -> Result<Vec<Comparison>, AccuracyError> {
+    let mut lines = Vec::new();
+    for preset in presets() {
+        let (train, test) = match (preset.file, mnist) {
+            (Some(file), _) => {
+                let source = Source::Csv(data.join(file));
+                source
+                    .read(&preset.options.label)?
+                    .shuffled(SEED)
+                    .split(HELD_OUT)
+            }
+            (None, Some(folder)) => (mnist_part(folder, "train")?, mnist_part(folder, "t10k")?),
+            (None, None) => continue,
+        };
+        lines.push(compare(&preset, &train, &test)?);
+    }
+    Ok(lines)
+}
+
+/// One part of MNIST (`train` or `t10k`) from a folder of gzipped IDX files.
+///
+/// # Errors
+/// When a file is missing or malformed.
+pub fn mnist_part(folder: &Path, part: &str) -> Result<Table, DatasetError> {
+    let features = folder.join(format!("mnist-{part}-images-idx3-ubyte.gz"));
+    let labels = folder.join(format!("mnist-{part}-labels-idx1-ubyte.gz"));
+    Source::Idx { features, labels }.read("label")
+}
+
+/// Trains a preset in integers and in double precision, from the same initial parameters
+/// in the same order of batches, and evaluates both on `test`.
+///
+/// # Errors
+/// When the data do not suit the preset.
+pub fn compare(preset: &Preset, train: &Table, test: &Table) -> Result<Comparison, AccuracyError> {
+    let draft = draft(train, &preset.options)?;
+    let sample = train.scaled(&draft)?;
+    let manifest = calibrate(&draft, &sample, SEED)?;
+    let network = manifest.network()?;
+    let trainer = Trainer::new(network.clone());
+    let before = initial_parameters(&network, SEED);
+    let order: Vec<usize> = (0..preset.epochs as u64)
+        .flat_map(|epoch| window_order([0; 32], epoch, sample.rows() / network.window()))
+        .collect();
+    let (after, saturated) =
+        train_integers(&trainer, &before, &sample.quantized(&network), &order)?;
+    let held_out = test.scaled(&manifest)?;
+    let metrics = evaluate(&trainer, &after, &held_out.quantized(&network))?;
+    let float = train_floats(&manifest, &network, &before, &sample, &order)?;
+    let widths = network.layers.iter().map(|layer| layer.n_out.to_string());
+    let shape: Vec<String> = std::iter::once(network.input.to_string())
+        .chain(widths)
+        .collect();
+    Ok(Comparison {
+        name: preset.name.to_owned(),
+        shape: shape.join("-"),
+        epochs: preset.epochs,
+        steps: order.len() * network.steps,
+        test_rows: held_out.rows(),
+        integer: metrics.accuracy.unwrap_or(0.0),
+        float: float_accuracy(&manifest, &float, &held_out),
+        saturated,
+    })
+}
+
+fn train_integers(
+    trainer: &Trainer,
+    before: &Parameters,
+    dataset: &Dataset,
+    order: &[usize],
+) -> Result<(Parameters, f64), AccuracyError> {
+    let network = trainer.network();
+    let (mut parameters, mut state) = (before.clone(), None);
+    let (mut saturated, mut rounded) = (0, 0);
+    for index in order {
+        let Some((x, y)) = dataset.window(network, *index) else {
+            continue;
+        };
+        let trace = trainer.train_window(&parameters, state.as_ref(), x, y)?;
+        state = last_update(network, &trace);
+        for layer in &trace.layers {
+            let all = [Some(&layer.z), layer.g.as_ref(), Some(&layer.update_w)];
+            for tensor in all.into_iter().flatten() {
+                saturated += tensor.excess.len();
+                rounded += tensor.q.len();
+            }
+        }
+        parameters = trace.after;
+    }
+    Ok((parameters, saturated as f64 / rounded.max(1) as f64))
+}
+
+fn train_floats(
+    manifest: &Manifest,
+    network: &Network,
+    before: &Parameters,
+    sample: &Scaled,
+    order: &[usize],
+) -> Result<FloatTrainer, AccuracyError> {
+    let mut trainer = FloatTrainer::new(manifest, to_floats(network, before))?;
+    for index in order {
+        for step in 0..network.steps {
+            let (x, y) = sample.batch(network.batch, index * network.steps + step);
+            trainer.step(x, y);
+        }
+    }
+    Ok(trainer)
+}
+
+/// Share of correct predictions; zero for a regression.
+pub fn float_accuracy(manifest: &Manifest, trainer: &FloatTrainer, sample: &Scaled) -> f64 {
+    let shape = |width| (sample.rows(), width);
+    let Ok(x) = ArrayView2::from_shape(shape(sample.width), &sample.inputs) else {
+        return 0.0;
+    };
+    let outputs = trainer.outputs(x);
+    let rows = outputs
+        .rows()
+        .into_iter()
+        .zip(sample.labels.chunks_exact(sample.outputs));
+    let correct = rows.filter(|(z, y)| match manifest.model.loss {
+        Loss::Logistic => (z[0] > 0.0) == (y[0] > 0.5),
+        _ => first_maximum(z.iter()) == first_maximum(y.iter()),
+    });
+    correct.count() as f64 / sample.rows().max(1) as f64
+}
+
+fn first_maximum<'a>(values: impl Iterator<Item = &'a f64>) -> usize {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (j, x) in values.enumerate() {
+        if *x > best.1 {
+            best = (j, *x);
+        }
+    }
+    best.0
+}
+
+/// The page `docs/accuracy.md`.
+pub fn to_markdown(lines: &[Comparison]) -> String {
+    let mut page = String::from(
+        "# Accuracy: integers against double precision\n\n\
+         Held-out accuracy after training in integers and in double precision, with the same \
+         hyper-parameters, initial parameters and order of batches. A quarter of the rows is held \
+         out by a fixed seed; MNIST has its own test set. Regenerate with `zktrain bench accuracy`.\n\n\
+         | data | shape | epochs | steps | held out | integers | double precision | difference | saturated |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    for line in lines {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            page,
+            "| {} | {} | {} | {} | {} | {:.2} % | {:.2} % | {:+.2} points | {:.4} % |",
+            line.name,
+            line.shape,
+            line.epochs,
+            line.steps,
+            line.test_rows,
+            100.0 * line.integer,
+            100.0 * line.float,
+            line.difference(),
+            100.0 * line.saturated,
+        );
+    }
+    page
+}

@@ -1,0 +1,315 @@
+//! Choosing fixed-point scales: a short run in double precision on public or synthetic
+//! data, whose extremes decide how many fractional bits every tensor gets.
+//!
+//! The rules (also in `docs/quantization.md`), `room(m, h)` being the most fractional
+//! bits with which `h·m` still fits 16 bits:
+//!
+//! - updates: `weight_frac = room(largest update, 4)`, so that saturation is rare and
+//!   nearly all of their 15 bits resolve small gradients;
+//! - a gradient sum may have at most as many bits as keep the multiplier `eta` within
+//!   2 % of its hyper-parameter; they are shared between a layer's input and its
+//!   gradient, the loss gradient's 14 bits first;
+//! - inputs, outputs and gradients get what that leaves, at most their own room.
+
+use zktrain_circuits::manifest::{
+    Activation, LayerQuantization, Loss, Manifest, ManifestError, PROBABILITY_FRAC, Quantization,
+    Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+};
+
+use crate::dataset::Scaled;
+use crate::parameters::{initial_floats, initial_limit};
+use crate::reference::{Extremes, FloatTrainer};
+
+/// Steps of the calibration run.
+const STEPS: usize = 256;
+/// Calibration aims at this relative error of the learning rate.
+const AIM: f64 = 0.02;
+/// Smallest number of fractional bits of an activation that is worth training with.
+const MIN_ACTIVATION_FRAC: u32 = 4;
+const MAX_ACTIVATION_FRAC: u32 = 12;
+const MAX_WEIGHT_FRAC: u32 = 22;
+
+/// Why no scales could be chosen.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CalibrationError {
+    /// The draft, or what calibration made of it, is refused.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// No sample fills a batch.
+    #[error("calibration needs at least {expected} samples, got {got}")]
+    TooFewSamples {
+        /// One batch.
+        expected: usize,
+        /// Samples given.
+        got: usize,
+    },
+    /// A sample that does not fit the manifest.
+    #[error("{what} of a sample: expected {expected}, got {got}")]
+    Shape {
+        /// Inputs or labels.
+        what: &'static str,
+        /// Entries that the manifest asks for.
+        expected: usize,
+        /// Entries given.
+        got: usize,
+    },
+    /// Training in double precision does not stay finite.
+    #[error("training diverges with these hyper-parameters: layer {layer} is not finite")]
+    Diverges {
+        /// Index of the linear layer.
+        layer: usize,
+    },
+    /// Fixed point cannot hold both the gradient and the learning rate.
+    #[error(
+        "layer {layer}: gradient sums leave {got} fractional bits to activations, at least {min} \
+         are needed; use gradient clipping, a smaller batch, or a larger learning rate"
+    )]
+    Resolution {
+        /// Index of the linear layer.
+        layer: usize,
+        /// Fewest fractional bits.
+        min: u32,
+        /// Bits that would be left.
+        got: i64,
+    },
+}
+
+/// Completes a draft with scales for its hyper-parameters, from public or synthetic data.
+///
+/// # Errors
+/// When the draft is inconsistent, training diverges, or no scales satisfy the static bounds.
+pub fn calibrate(
+    draft: &Manifest,
+    sample: &Scaled,
+    seed: u64,
+) -> Result<Manifest, CalibrationError> {
+    let mut manifest = draft.clone();
+    manifest.quantization = None;
+    manifest.validate()?;
+    let extremes = observe(&manifest, sample, seed)?;
+    let input = sample.inputs.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+    let shapes = manifest.shapes()?;
+    let choice = Choice {
+        manifest: &manifest,
+        shapes: &shapes,
+        extremes: &extremes,
+    };
+    manifest.quantization = Some(choice.quantization(input)?);
+    manifest.validate()?;
+    Ok(manifest)
+}
+
+/// Largest magnitudes over a short run in double precision.
+fn observe(
+    manifest: &Manifest,
+    sample: &Scaled,
+    seed: u64,
+) -> Result<Vec<Extremes>, CalibrationError> {
+    let batch = manifest.training.batch;
+    let shapes = manifest.shapes()?;
+    let outputs = shapes.last().map_or(0, |s| s.n_out);
+    for (what, expected, got) in [
+        ("inputs", manifest.model.input, sample.width),
+        ("labels", outputs, sample.outputs),
+    ] {
+        if expected != got {
+            return Err(CalibrationError::Shape {
+                what,
+                expected,
+                got,
+            });
+        }
+    }
+    let batches = sample.rows() / batch;
+    if batches == 0 {
+        return Err(CalibrationError::TooFewSamples {
+            expected: batch,
+            got: sample.rows(),
+        });
+    }
+    let mut trainer = FloatTrainer::new(manifest, initial_floats(&shapes, seed))?;
+    for step in 0..STEPS.min(manifest.training.max_steps) {
+        let (x, y) = sample.batch(batch, step % batches);
+        trainer.step(x, y);
+    }
+    let extremes = trainer.extremes().to_vec();
+    let finite = |e: &Extremes| {
+        [e.z, e.g, e.d, e.mean, e.update, e.weight]
+            .iter()
+            .all(|x| x.is_finite())
+    };
+    // A NaN never becomes a maximum, but then the parameters hold it.
+    let healthy =
+        |l: usize| finite(&extremes[l]) && trainer.parameters()[l].w.iter().all(|x| x.is_finite());
+    match (0..shapes.len()).find(|l| !healthy(*l)) {
+        Some(layer) => Err(CalibrationError::Diverges { layer }),
+        None => Ok(extremes),
+    }
+}
+
+/// The most fractional bits with which `headroom·max` fits 16 bits, at most `most`.
+fn room(max: f64, headroom: f64, most: u32) -> u32 {
+    let bits = libm::floor(libm::log2(32_767.0 / (headroom * max).max(1e-9)));
+    bits.clamp(0.0, f64::from(most)) as u32
+}
+
+struct Choice<'a> {
+    manifest: &'a Manifest,
+    shapes: &'a [Shape],
+    extremes: &'a [Extremes],
+}
+
+impl Choice<'_> {
+    fn quantization(&self, input: f64) -> Result<Quantization, CalibrationError> {
+        let update = self.extremes.iter().fold(0.0, |m: f64, e| m.max(e.update));
+        let weight_frac = room(update, 4.0, MAX_WEIGHT_FRAC);
+        let budget = self.gradient_bits(weight_frac);
+        let activation_frac = self.activation_frac(budget)?;
+        let input_frac = room(input, 2.0, activation_frac);
+        let mut a_in = input_frac;
+        let mut layers = Vec::new();
+        for l in 0..self.shapes.len() {
+            let layer = self.layer(l, a_in, activation_frac, budget, weight_frac);
+            a_in = layer.a_frac.unwrap_or(layer.z_frac);
+            layers.push(layer);
+        }
+        Ok(Quantization {
+            row_log: row_log(self.manifest, self.shapes),
+            input_frac,
+            weight_frac,
+            weight_init_bits: self.weight_init_bits(weight_frac),
+            mu: derive_mu(&self.manifest.optimizer),
+            lambda: derive_lambda(&self.manifest.optimizer),
+            layers,
+        })
+    }
+
+    /// The most fractional bits of a gradient sum that keep `eta` precise; `None` with
+    /// clipping, which rescales it.
+    fn gradient_bits(&self, weight_frac: u32) -> Option<u32> {
+        let optimizer = &self.manifest.optimizer;
+        if optimizer.clip.is_some() {
+            return None;
+        }
+        let batch = self.manifest.training.batch;
+        let precise = |frac: &u32| eta_error(optimizer, batch, weight_frac, *frac) <= AIM;
+        Some(
+            (0..=weight_frac + UPDATE_SHIFT + 10)
+                .rev()
+                .find(precise)
+                .unwrap_or(0),
+        )
+    }
+
+    /// Fractional bits of every layer's input, as far as its range allows.
+    fn activation_frac(&self, budget: Option<u32>) -> Result<u32, CalibrationError> {
+        let Some(budget) = budget else {
+            return Ok(MAX_ACTIVATION_FRAC);
+        };
+        let left = match self.manifest.model.loss {
+            Loss::SoftmaxCrossEntropy | Loss::Logistic => {
+                i64::from(budget) - i64::from(PROBABILITY_FRAC)
+            }
+            Loss::Mse => i64::from(budget / 2),
+        };
+        if left < i64::from(MIN_ACTIVATION_FRAC) {
+            let layer = self.shapes.len() - 1;
+            return Err(CalibrationError::Resolution {
+                layer,
+                min: MIN_ACTIVATION_FRAC,
+                got: left,
+            });
+        }
+        Ok((left as u32).min(MAX_ACTIVATION_FRAC))
+    }
+
+    fn layer(
+        &self,
+        l: usize,
+        a_in_frac: u32,
+        activation_frac: u32,
+        budget: Option<u32>,
+        weight_frac: u32,
+    ) -> LayerQuantization {
+        let seen = &self.extremes[l];
+        let last = l + 1 == self.shapes.len();
+        let activation = self.shapes[l].activation;
+        let table = matches!(activation, Activation::Sigmoid | Activation::Tanh);
+        // What the gradient sum allows to the gradient itself.
+        let gradient = budget.map_or(40, |b| b.saturating_sub(a_in_frac));
+        let z_frac = match (last, self.manifest.model.loss) {
+            (true, Loss::Mse) => room(seen.z.max(1.0), 4.0, gradient.min(14)),
+            (true, _) => room(seen.z, 4.0, 11),
+            (false, _) if table => room(seen.z, 4.0, MAX_ACTIVATION_FRAC),
+            (false, _) => room(seen.z, 4.0, activation_frac),
+        };
+        // The derivative of the sigmoid adds two bits.
+        let extra = if activation == Activation::Sigmoid {
+            2
+        } else {
+            0
+        };
+        let grad_frac = (!last).then(|| {
+            room(
+                seen.g,
+                8.0,
+                gradient.saturating_sub(extra).min(MAX_GRADIENT_FRAC),
+            )
+        });
+        let d_frac = match (grad_frac, self.manifest.model.loss) {
+            (Some(frac), _) => frac + extra,
+            (None, Loss::Mse) => z_frac,
+            (None, _) => PROBABILITY_FRAC,
+        };
+        let (clip_frac, clip_bound) = self.clip(a_in_frac + d_frac).unzip();
+        let step_frac = clip_frac.unwrap_or(a_in_frac + d_frac);
+        let training = &self.manifest.training;
+        LayerQuantization {
+            z_frac,
+            a_frac: table.then_some(activation_frac),
+            grad_frac,
+            clip_frac,
+            clip_bound,
+            eta: derive_eta(
+                &self.manifest.optimizer,
+                training.batch,
+                weight_frac,
+                step_frac,
+            ),
+        }
+    }
+
+    /// Scale and bound of the clipped gradient sum: 15 bits, no more than the sum has.
+    fn clip(&self, grad_frac: u32) -> Option<(u32, i64)> {
+        let clip = self.manifest.optimizer.clip?;
+        let batch = self.manifest.training.batch;
+        let fits = |frac: &u32| derive_clip_bound(clip, batch, *frac) < 1 << 15;
+        let frac = (0..=grad_frac).rev().find(fits).unwrap_or(0);
+        Some((frac, derive_clip_bound(clip, batch, frac)))
+    }
+
+    /// Room for parameters of magnitude 8, or twice the largest initial or seen one.
+    fn weight_init_bits(&self, weight_frac: u32) -> u32 {
+        let initial = self.shapes.iter().map(initial_limit);
+        let seen = self.extremes.iter().map(|e| e.weight);
+        let largest = initial.chain(seen).fold(4.0, f64::max);
+        let bits = libm::ceil(libm::log2(2.0 * largest)) as u32;
+        (weight_frac + bits).min(30)
+    }
+}
+
+const MAX_GRADIENT_FRAC: u32 = 24;
+
+/// Length of a committed row, `2^c`: about a sixth of the committed entries, 10 to 15.
+///
+/// Entries are estimated as three a parameter and ten an output, for `T` steps.
+fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
+    let training = &manifest.training;
+    let outputs: usize = shapes.iter().map(|s| s.n_out).sum();
+    let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
+    let entries = training.steps_per_proof * (3 * parameters + 10 * training.batch * outputs);
+    (entries / 6)
+        .next_power_of_two()
+        .trailing_zeros()
+        .clamp(10, 15)
+}

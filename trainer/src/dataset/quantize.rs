@@ -1,0 +1,220 @@
+//! From real numbers to the integers that are committed and trained on.
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayView2;
+use zktrain_circuits::manifest::{Data, Loss, Manifest, Network};
+
+use super::csv_file::number;
+use super::{DatasetError, Table};
+
+/// Scaled real numbers, as the float reference and calibration see them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scaled {
+    /// Features of a sample.
+    pub width: usize,
+    /// Label entries of a sample.
+    pub outputs: usize,
+    /// `(raw − offset)·scale`, `(rows, width)`.
+    pub inputs: Vec<f64>,
+    /// One-hot rows, a logistic bit, or scaled targets, `(rows, outputs)`.
+    pub labels: Vec<f64>,
+}
+
+/// Integers ready to be committed and trained on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Features of a sample.
+    pub width: usize,
+    /// Label entries of a sample.
+    pub outputs: usize,
+    /// Inputs `(rows, width)` with the network's `input_frac` fractional bits.
+    pub inputs: Vec<i16>,
+    /// One-hot rows, a logistic bit, or targets with `z_frac` fractional bits, `(rows, outputs)`.
+    pub labels: Vec<i16>,
+    /// Entries that did not fit 16 bits and were clamped.
+    pub clamped: usize,
+}
+
+impl Table {
+    /// Applies the manifest's scaling to columns that are in the manifest's order.
+    ///
+    /// # Errors
+    /// When the number of columns differs, or a label is none of the classes or not a number.
+    pub fn scaled(&self, manifest: &Manifest) -> Result<Scaled, DatasetError> {
+        let columns = manifest.data.columns();
+        let (expected, got) = (columns.len(), self.columns.len());
+        if expected != got {
+            let path = self.path.clone();
+            return Err(DatasetError::Count {
+                path,
+                what: "features a sample",
+                expected,
+                got,
+            });
+        }
+        let cells = self.features.iter().zip(columns.iter().cycle());
+        let inputs = cells
+            .map(|(x, column)| (x - column.offset) * column.scale)
+            .collect();
+        let labels = labels(self, manifest)?;
+        let outputs = labels.len() / self.rows().max(1);
+        Ok(Scaled {
+            width: columns.len(),
+            outputs,
+            inputs,
+            labels,
+        })
+    }
+
+    /// [`Self::scaled`], then rounded half up to the network's integers.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn quantized(
+        &self,
+        manifest: &Manifest,
+        network: &Network,
+    ) -> Result<Dataset, DatasetError> {
+        Ok(self.scaled(manifest)?.quantized(network))
+    }
+}
+
+impl Scaled {
+    /// Number of samples.
+    pub fn rows(&self) -> usize {
+        self.inputs.len() / self.width.max(1)
+    }
+
+    /// Inputs and labels of batch `index` as matrices of `rows` rows.
+    ///
+    /// # Panics
+    /// When the samples end before the batch does.
+    pub fn batch(&self, rows: usize, index: usize) -> (ArrayView2<'_, f64>, ArrayView2<'_, f64>) {
+        let of = |values: &[f64], width: usize| {
+            index * rows * width..((index + 1) * rows * width).min(values.len())
+        };
+        let x = &self.inputs[of(&self.inputs, self.width)];
+        let y = &self.labels[of(&self.labels, self.outputs)];
+        let view = |values, width| ArrayView2::from_shape((rows, width), values);
+        (
+            view(x, self.width).expect("a whole batch"),
+            view(y, self.outputs).expect("a whole batch"),
+        )
+    }
+
+    /// Rounds half up to the network's integers, clamping to 16 bits.
+    pub fn quantized(&self, network: &Network) -> Dataset {
+        let label_frac = match (network.one_hot, network.loss) {
+            (false, Loss::Mse) => network.layers.last().map_or(0, |last| last.z_frac),
+            _ => 0,
+        };
+        let mut clamped = 0;
+        let inputs = quantize(&self.inputs, network.input_frac, &mut clamped);
+        let labels = quantize(&self.labels, label_frac, &mut clamped);
+        Dataset {
+            width: self.width,
+            outputs: self.outputs,
+            inputs,
+            labels,
+            clamped,
+        }
+    }
+}
+
+impl Dataset {
+    /// Number of samples.
+    pub fn rows(&self) -> usize {
+        self.inputs.len() / self.width.max(1)
+    }
+
+    /// Number of whole windows; the samples after the last one are never visited.
+    pub fn windows(&self, network: &Network) -> usize {
+        self.rows() / network.window()
+    }
+
+    /// Samples that are dropped because they do not fill a window.
+    pub fn dropped(&self, network: &Network) -> usize {
+        self.rows() % network.window()
+    }
+
+    /// Inputs and labels of window `index`, `T·B` consecutive samples; `None` past the last.
+    pub fn window(&self, network: &Network, index: usize) -> Option<(&[i16], &[i16])> {
+        let rows = network.window();
+        let inputs = self.inputs.chunks_exact(rows * self.width).nth(index)?;
+        let labels = self.labels.chunks_exact(rows * self.outputs).nth(index)?;
+        Some((inputs, labels))
+    }
+}
+
+/// `clamp(floor(x·2^frac + 1/2))`.
+fn quantize(values: &[f64], frac: u32, clamped: &mut usize) -> Vec<i16> {
+    let (lo, hi) = (f64::from(i16::MIN), f64::from(i16::MAX));
+    let round = |x: &f64| {
+        let rounded = libm::floor(libm::scalbn(*x, frac as i32) + 0.5);
+        *clamped += usize::from(rounded < lo || rounded > hi);
+        rounded.clamp(lo, hi) as i16
+    };
+    values.iter().map(round).collect()
+}
+
+fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> {
+    let data = &manifest.data;
+    if let Some(target) = data.target {
+        let scale = |(i, label): (usize, &String)| {
+            let raw = number(&table.path, i + 1, &data.label, label)?;
+            Ok((raw - target.offset) * target.scale)
+        };
+        return table.labels.iter().enumerate().map(scale).collect();
+    }
+    let classes = Classes::new(data);
+    let mut out = Vec::new();
+    for (i, label) in table.labels.iter().enumerate() {
+        let class = classes
+            .index(label)
+            .ok_or_else(|| DatasetError::UnknownClass {
+                path: table.path.clone(),
+                row: i + 1,
+                got: label.clone(),
+            })?;
+        if manifest.model.loss == Loss::Logistic {
+            out.push(class as f64);
+        } else {
+            out.extend((0..classes.count).map(|j| f64::from(u8::from(j == class))));
+        }
+    }
+    Ok(out)
+}
+
+/// Class names; a number matches however it is written (`1`, `1.0`).
+struct Classes<'a> {
+    names: BTreeMap<&'a str, usize>,
+    numbers: Vec<(f64, usize)>,
+    count: usize,
+}
+
+impl<'a> Classes<'a> {
+    fn new(data: &'a Data) -> Self {
+        let classes = data.classes.as_deref().unwrap_or_default();
+        let number = |(i, name): (usize, &String)| name.parse().ok().map(|x| (x, i));
+        Self {
+            names: classes
+                .iter()
+                .enumerate()
+                .map(|(i, name)| (name.as_str(), i))
+                .collect(),
+            numbers: classes.iter().enumerate().filter_map(number).collect(),
+            count: classes.len(),
+        }
+    }
+
+    fn index(&self, label: &str) -> Option<usize> {
+        self.names.get(label).copied().or_else(|| {
+            let x: f64 = label.parse().ok()?;
+            self.numbers
+                .iter()
+                .find(|(number, _)| *number == x)
+                .map(|(_, i)| *i)
+        })
+    }
+}

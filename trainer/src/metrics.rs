@@ -1,0 +1,138 @@
+//! Loss and accuracy, computed from the integers and reported as real numbers.
+
+use rayon::prelude::*;
+use serde::Serialize;
+use zktrain_circuits::manifest::{Loss, Network};
+use zktrain_prover::trace::{Parameters, Trace};
+
+use crate::dataset::Dataset;
+use crate::train::{TrainError, Trainer, check_shape};
+
+/// Rows evaluated at a time.
+const ROWS: usize = 1024;
+
+/// Mean loss and share of correct predictions.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Mean loss a sample, in nats for cross entropy.
+    pub loss: f64,
+    /// Share of samples whose class is predicted; `None` for a regression.
+    pub accuracy: Option<f64>,
+    /// Samples seen.
+    pub samples: usize,
+}
+
+/// Metrics of the batches of one window, each before its step.
+pub fn window_metrics(network: &Network, trace: &Trace) -> Metrics {
+    let z = trace.layers.last().map_or(&[][..], |layer| &layer.z.q);
+    Sums::of(network, z, &trace.labels).metrics(network)
+}
+
+/// Metrics of `parameters` on every sample of `dataset`.
+///
+/// # Errors
+/// When the parameters or the dataset do not fit the network.
+pub fn evaluate(
+    trainer: &Trainer,
+    parameters: &Parameters,
+    dataset: &Dataset,
+) -> Result<Metrics, TrainError> {
+    let network = trainer.network();
+    check_shape(network, parameters)?;
+    let wrong = |what, expected, got| {
+        Err(TrainError::Window {
+            what,
+            expected,
+            got,
+        })
+    };
+    if dataset.width != network.input {
+        return wrong("inputs", network.input, dataset.width);
+    }
+    if dataset.outputs != network.output() {
+        return wrong("labels", network.output(), dataset.outputs);
+    }
+    let inputs = dataset.inputs.par_chunks(ROWS * dataset.width);
+    let labels = dataset.labels.par_chunks(ROWS * dataset.outputs);
+    let sums: Vec<Sums> = inputs
+        .zip(labels)
+        .map(|(x, y)| {
+            let z = trainer
+                .forward()
+                .outputs(parameters, x, x.len() / dataset.width);
+            let y: Vec<i32> = y.iter().map(|y| i32::from(*y)).collect();
+            Sums::of(network, &z, &y)
+        })
+        .collect();
+    // Added in order, so the reported loss does not depend on the threads either.
+    let total = sums.iter().fold(Sums::default(), |a, b| Sums {
+        loss: a.loss + b.loss,
+        correct: a.correct + b.correct,
+        samples: a.samples + b.samples,
+    });
+    Ok(total.metrics(network))
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    loss: f64,
+    correct: usize,
+    samples: usize,
+}
+
+impl Sums {
+    fn of(network: &Network, z: &[i32], labels: &[i32]) -> Self {
+        let mut sums = Self::default();
+        let Some(last) = network.layers.last() else {
+            return sums;
+        };
+        let n = last.n_out;
+        let real = |x: i64| libm::scalbn(x as f64, -(last.z_frac as i32));
+        for (z, y) in z.chunks_exact(n).zip(labels.chunks_exact(n)) {
+            let (loss, correct) = match network.loss {
+                Loss::SoftmaxCrossEntropy => softmax(z, y, real),
+                Loss::Logistic => logistic(real(z[0].into()), y[0]),
+                Loss::Mse => {
+                    let error = |(z, y): (&i32, &i32)| {
+                        real(i64::from(*z) - network.label_scale() * i64::from(*y))
+                    };
+                    let loss = z.iter().zip(y).map(error).map(|e| e * e / 2.0).sum();
+                    (loss, first_maximum(z) == first_maximum(y))
+                }
+            };
+            sums.loss += loss;
+            sums.correct += usize::from(correct);
+            sums.samples += 1;
+        }
+        sums
+    }
+
+    fn metrics(self, network: &Network) -> Metrics {
+        let count = self.samples.max(1) as f64;
+        let regression = network.loss == Loss::Mse && !network.one_hot;
+        Metrics {
+            loss: self.loss / count,
+            accuracy: (!regression).then_some(self.correct as f64 / count),
+            samples: self.samples,
+        }
+    }
+}
+
+fn first_maximum(x: &[i32]) -> usize {
+    (0..x.len()).rev().max_by_key(|j| x[*j]).unwrap_or(0)
+}
+
+fn softmax(z: &[i32], y: &[i32], real: impl Fn(i64) -> f64) -> (f64, bool) {
+    let best = first_maximum(z);
+    let class = first_maximum(y);
+    let below = |j: usize| real(i64::from(z[j]) - i64::from(z[best]));
+    let sum: f64 = (0..z.len()).map(|j| libm::exp(below(j))).sum();
+    (libm::log(sum) - below(class), best == class)
+}
+
+fn logistic(z: f64, y: i32) -> (f64, bool) {
+    let margin = if y == 1 { z } else { -z };
+    // log(1 + exp(−m)) without overflow.
+    let loss = libm::log1p(libm::exp(-margin.abs())) + (-margin).max(0.0);
+    (loss, (z > 0.0) == (y == 1))
+}

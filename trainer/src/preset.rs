@@ -1,0 +1,92 @@
+//! Models for the datasets that come with the program, and for MNIST.
+
+use zktrain_circuits::manifest::{LayerKind, Loss, Optimizer, Training};
+
+use crate::{DraftOptions, Scaling};
+
+/// A dataset with a model and hyper-parameters that suit it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preset {
+    /// Name in commands and tables, for example `breast-cancer`.
+    pub name: &'static str,
+    /// CSV file in the folder of bundled data; `None` for MNIST, which is not bundled.
+    pub file: Option<&'static str>,
+    /// Everything that a draft manifest needs beyond the table.
+    pub options: DraftOptions,
+    /// Epochs of the accuracy table.
+    pub epochs: usize,
+}
+
+/// All presets, smallest first.
+pub fn presets() -> Vec<Preset> {
+    let pixels = |largest: f64| Scaling::Uniform {
+        offset: 0.0,
+        scale: 1.0 / largest,
+    };
+    vec![
+        Preset {
+            name: "breast-cancer",
+            file: Some("breast_cancer.csv"),
+            options: options("malignant", 16, 0.05, 0.9, Scaling::Standardize),
+            epochs: 20,
+        },
+        Preset {
+            name: "german-credit",
+            file: Some("german_credit.csv"),
+            options: options("bad_credit", 16, 0.05, 0.0, Scaling::Standardize),
+            epochs: 15,
+        },
+        Preset {
+            name: "digits",
+            file: Some("digits.csv"),
+            options: options("label", 32, 0.1, 0.9, pixels(16.0)),
+            epochs: 20,
+        },
+        Preset {
+            name: "mnist",
+            file: None,
+            options: options("label", 128, 0.1, 0.0, pixels(255.0)),
+            epochs: 2,
+        },
+    ]
+    .into_iter()
+    .map(|mut preset| {
+        preset.options.name = preset.name.to_owned();
+        preset
+    })
+    .collect()
+}
+
+/// The preset called `name`.
+pub fn preset(name: &str) -> Option<Preset> {
+    presets().into_iter().find(|preset| preset.name == name)
+}
+
+fn options(
+    label: &str,
+    hidden: usize,
+    learning_rate: f64,
+    momentum: f64,
+    scaling: Scaling,
+) -> DraftOptions {
+    DraftOptions {
+        name: String::new(),
+        label: label.to_owned(),
+        hidden: vec![hidden],
+        activation: LayerKind::Relu,
+        loss: Loss::SoftmaxCrossEntropy,
+        regression: false,
+        optimizer: Optimizer {
+            learning_rate,
+            momentum,
+            weight_decay: 0.0,
+            clip: None,
+        },
+        training: Training {
+            batch: 32,
+            steps_per_proof: 1,
+            max_steps: 8192,
+        },
+        scaling,
+    }
+}

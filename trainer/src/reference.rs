@@ -1,0 +1,190 @@
+//! The same algorithm in double precision: what the integers are compared with,
+//! and what calibration watches to choose scales.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use zktrain_circuits::manifest::{Activation, Loss, Manifest, ManifestError, Optimizer, Shape};
+
+/// Parameters of one linear layer as real numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FloatLayer {
+    /// Weights `(n_in, n_out)`.
+    pub w: Array2<f64>,
+    /// Biases, `n_out`.
+    pub b: Option<Array1<f64>>,
+}
+
+/// Largest magnitudes seen in one layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Extremes {
+    /// Output before the activation.
+    pub z: f64,
+    /// Gradient arriving at the activated output.
+    pub g: f64,
+    /// Loss gradient with respect to `z`.
+    pub d: f64,
+    /// Mean gradient of a parameter.
+    pub mean: f64,
+    /// Update of a parameter.
+    pub update: f64,
+    /// A parameter.
+    pub weight: f64,
+}
+
+/// Stochastic gradient descent in double precision.
+#[derive(Debug, Clone)]
+pub struct FloatTrainer {
+    shapes: Vec<Shape>,
+    loss: Loss,
+    optimizer: Optimizer,
+    parameters: Vec<FloatLayer>,
+    velocity: Vec<FloatLayer>,
+    extremes: Vec<Extremes>,
+}
+
+impl FloatTrainer {
+    /// Starts from `parameters`, which must have the manifest's shapes, with no velocity.
+    ///
+    /// # Errors
+    /// When the manifest's layers are inconsistent.
+    pub fn new(manifest: &Manifest, parameters: Vec<FloatLayer>) -> Result<Self, ManifestError> {
+        let zero = |layer: &FloatLayer| FloatLayer {
+            w: Array2::zeros(layer.w.raw_dim()),
+            b: layer.b.as_ref().map(|b| Array1::zeros(b.len())),
+        };
+        let shapes = manifest.shapes()?;
+        Ok(Self {
+            velocity: parameters.iter().map(zero).collect(),
+            extremes: vec![Extremes::default(); shapes.len()],
+            shapes,
+            loss: manifest.model.loss,
+            optimizer: manifest.optimizer,
+            parameters,
+        })
+    }
+
+    /// The current parameters.
+    pub fn parameters(&self) -> &[FloatLayer] {
+        &self.parameters
+    }
+
+    /// Largest magnitudes seen so far, one entry per linear layer.
+    pub fn extremes(&self) -> &[Extremes] {
+        &self.extremes
+    }
+
+    /// Outputs `(rows, output)` of the last layer for inputs `(rows, input)`.
+    pub fn outputs(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut a = x.to_owned();
+        for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
+            a = activate(shape.activation, linear(layer, &a));
+        }
+        a
+    }
+
+    /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
+    pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
+        let (mut inputs, mut a) = (Vec::new(), x.to_owned());
+        for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
+            let z = linear(layer, &a);
+            self.extremes[l].z = self.extremes[l].z.max(largest(&z));
+            let next = activate(shape.activation, z);
+            inputs.push(std::mem::replace(&mut a, next));
+        }
+        let mut d = loss_gradient(self.loss, &a, y);
+        for l in (0..self.shapes.len()).rev() {
+            self.extremes[l].d = self.extremes[l].d.max(largest(&d));
+            let arriving = (l > 0).then(|| d.dot(&self.parameters[l].w.t()));
+            self.update(l, &inputs[l], &d);
+            if let Some(g) = arriving {
+                let below = &mut self.extremes[l - 1];
+                below.g = below.g.max(largest(&g));
+                d = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
+            }
+        }
+    }
+
+    fn update(&mut self, l: usize, input: &Array2<f64>, d: &Array2<f64>) {
+        let batch = d.nrows() as f64;
+        let Optimizer {
+            learning_rate,
+            momentum,
+            weight_decay,
+            clip,
+        } = self.optimizer;
+        let seen = &mut self.extremes[l];
+        let mut rule = |w: &mut f64, v: &mut f64, mean: f64| {
+            let clipped = clip.map_or(mean, |c| mean.clamp(-c, c));
+            *v = momentum * *v + learning_rate * (clipped + weight_decay * *w);
+            *w -= *v;
+            seen.mean = seen.mean.max(mean.abs());
+            seen.update = seen.update.max(v.abs());
+            seen.weight = seen.weight.max(w.abs());
+        };
+        let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
+        let gradient = input.t().dot(d) / batch;
+        ndarray::Zip::from(&mut p.w)
+            .and(&mut v.w)
+            .and(&gradient)
+            .for_each(|w, v, g| rule(w, v, *g));
+        if let (Some(b), Some(v)) = (&mut p.b, &mut v.b) {
+            let gradient = d.sum_axis(Axis(0)) / batch;
+            ndarray::Zip::from(b)
+                .and(v)
+                .and(&gradient)
+                .for_each(|w, v, g| rule(w, v, *g));
+        }
+    }
+}
+
+fn linear(layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> {
+    let z = a.dot(&layer.w);
+    match &layer.b {
+        Some(b) => z + b,
+        None => z,
+    }
+}
+
+fn activate(activation: Activation, z: Array2<f64>) -> Array2<f64> {
+    match activation {
+        Activation::Identity => z,
+        Activation::Relu => z.mapv(|z| z.max(0.0)),
+        Activation::Sigmoid => z.mapv(sigmoid),
+        Activation::Tanh => z.mapv(libm::tanh),
+    }
+}
+
+/// The activation's derivative in terms of its value.
+fn derivative(activation: Activation, a: &Array2<f64>) -> Array2<f64> {
+    match activation {
+        Activation::Identity => Array2::ones(a.raw_dim()),
+        Activation::Relu => a.mapv(|a| if a > 0.0 { 1.0 } else { 0.0 }),
+        Activation::Sigmoid => a.mapv(|a| a * (1.0 - a)),
+        Activation::Tanh => a.mapv(|a| 1.0 - a * a),
+    }
+}
+
+pub(crate) fn sigmoid(z: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-z))
+}
+
+fn loss_gradient(loss: Loss, z: &Array2<f64>, y: ArrayView2<'_, f64>) -> Array2<f64> {
+    let p = match loss {
+        Loss::Mse => z.clone(),
+        Loss::Logistic => z.mapv(sigmoid),
+        Loss::SoftmaxCrossEntropy => {
+            let mut p = z.clone();
+            for mut row in p.rows_mut() {
+                let max = row.fold(f64::NEG_INFINITY, |m, z| m.max(*z));
+                row.mapv_inplace(|z| libm::exp(z - max));
+                let sum = row.sum();
+                row /= sum;
+            }
+            p
+        }
+    };
+    p - y
+}
+
+fn largest(x: &Array2<f64>) -> f64 {
+    x.fold(0.0, |m: f64, x| m.max(x.abs()))
+}

@@ -1,0 +1,113 @@
+//! Synthetic data: for calibration without public data, for benchmarks and for tests.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use zktrain_circuits::manifest::{
+    Data, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training, Uniform,
+    VERSION,
+};
+
+use crate::dataset::Scaled;
+use crate::{CalibrationError, calibrate};
+
+/// Samples with features in −2..2 and labels that depend on them: each class has a
+/// random direction, and a sample belongs to the class whose direction it follows most.
+///
+/// # Errors
+/// When the manifest's layers are inconsistent.
+pub fn samples(manifest: &Manifest, rows: usize, seed: u64) -> Result<Scaled, ManifestError> {
+    let outputs = manifest.shapes()?.last().map_or(0, |shape| shape.n_out);
+    let width = manifest.model.input;
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut normal = move || -> f64 { (0..4).map(|_| rng.gen_range(-0.5..0.5)).sum() };
+    let directions: Vec<f64> = (0..outputs * width).map(|_| normal()).collect();
+    let mut sample = Scaled {
+        width,
+        outputs,
+        inputs: Vec::new(),
+        labels: Vec::new(),
+    };
+    let one_hot = manifest.data.target.is_none() && manifest.model.loss != Loss::Logistic;
+    for _ in 0..rows {
+        let x: Vec<f64> = (0..width).map(|_| normal()).collect();
+        let along = |j: usize| -> f64 {
+            let direction = &directions[j * width..(j + 1) * width];
+            direction.iter().zip(&x).map(|(d, x)| d * x).sum()
+        };
+        let scores: Vec<f64> = (0..outputs).map(along).collect();
+        if one_hot {
+            let best = (0..outputs).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+            sample
+                .labels
+                .extend((0..outputs).map(|j| f64::from(u8::from(Some(j) == best))));
+        } else if manifest.model.loss == Loss::Logistic {
+            sample.labels.push(f64::from(u8::from(scores[0] > 0.0)));
+        } else {
+            sample
+                .labels
+                .extend(scores.iter().map(|s| s.clamp(-2.0, 2.0)));
+        }
+        sample.inputs.extend(x);
+    }
+    Ok(sample)
+}
+
+/// A calibrated manifest for layer widths such as `[784, 128, 10]`, with ReLU and
+/// softmax, a learning rate of 1/16 and otherwise plain gradient descent.
+///
+/// # Errors
+/// When the widths, batch or steps are not supported.
+pub fn manifest(
+    widths: &[usize],
+    batch: usize,
+    steps: usize,
+) -> Result<Manifest, CalibrationError> {
+    let mut layers = Vec::new();
+    for width in widths.iter().skip(1) {
+        if !layers.is_empty() {
+            layers.push(LayerSpec::of(LayerKind::Relu));
+        }
+        layers.push(LayerSpec::linear(*width, true));
+    }
+    let (input, outputs) = (
+        widths.first().copied().unwrap_or(0),
+        widths.last().copied().unwrap_or(0),
+    );
+    let names: Vec<String> = widths.iter().map(usize::to_string).collect();
+    let draft = Manifest {
+        version: VERSION,
+        name: format!("synthetic {}", names.join("-")),
+        model: Model {
+            input,
+            loss: Loss::SoftmaxCrossEntropy,
+            layers,
+        },
+        optimizer: Optimizer {
+            learning_rate: 0.0625,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            clip: None,
+        },
+        training: Training {
+            batch,
+            steps_per_proof: steps,
+            max_steps: steps.max(1024),
+        },
+        data: Data {
+            label: "class".into(),
+            classes: Some((0..outputs).map(|j| j.to_string()).collect()),
+            target: None,
+            uniform: Some(Uniform {
+                prefix: "x_".into(),
+                count: input,
+                offset: 0.0,
+                scale: 1.0,
+            }),
+            features: None,
+        },
+        quantization: None,
+    };
+    draft.validate()?;
+    let sample = samples(&draft, 8 * batch, 1)?;
+    calibrate(&draft, &sample, 1)
+}

@@ -1,0 +1,129 @@
+//! Checks of everything that comes from outside, before the first step.
+
+use zktrain_circuits::manifest::{Loss, Network};
+use zktrain_prover::trace::Parameters;
+
+use super::error::TrainError;
+
+/// Checks shapes, ranges and labels of a window's inputs to training.
+pub(super) fn check(
+    network: &Network,
+    before: &Parameters,
+    state: Option<&Parameters>,
+    inputs: &[i16],
+    labels: &[i16],
+) -> Result<(), TrainError> {
+    shape(network, before)?;
+    range(
+        network,
+        before,
+        network.weight_bits,
+        network.steps as i64 * (1 << 15),
+    )?;
+    if let Some(state) = state {
+        if !network.momentum {
+            return Err(TrainError::UnexpectedState);
+        }
+        shape(network, state)?;
+        // |δ| ≤ 2^15, so the bound is 2^16 with room of 2^15 − 1.
+        range(network, state, 16, (1 << 15) - 1)?;
+    }
+    let samples = network.window();
+    length("inputs", samples * network.input, inputs.len())?;
+    length("labels", samples * network.output(), labels.len())?;
+    check_labels(network, labels)?;
+    largest(network)
+}
+
+/// Checks that `parameters` has the network's shape.
+pub(crate) fn shape(network: &Network, parameters: &Parameters) -> Result<(), TrainError> {
+    let (expected, got) = (network.layers.len(), parameters.layers.len());
+    if expected != got {
+        return Err(TrainError::Layers { expected, got });
+    }
+    for (l, (layer, parameters)) in network.layers.iter().zip(&parameters.layers).enumerate() {
+        let wrong = |what, expected, got| TrainError::Parameters {
+            what,
+            layer: l,
+            expected,
+            got,
+        };
+        let weights = layer.n_in * layer.n_out;
+        if parameters.w.len() != weights {
+            return Err(wrong("weights", weights, parameters.w.len()));
+        }
+        let biases = if layer.bias { layer.n_out } else { 0 };
+        let got = parameters.b.as_ref().map_or(0, Vec::len);
+        if got != biases || parameters.b.is_some() != layer.bias {
+            return Err(wrong("biases", biases, got));
+        }
+    }
+    Ok(())
+}
+
+/// Checks `|x| + reserve < 2^bits` for every entry.
+fn range(
+    network: &Network,
+    parameters: &Parameters,
+    bits: u32,
+    reserve: i64,
+) -> Result<(), TrainError> {
+    let limit = (1i64 << bits) - reserve;
+    for (layer, p) in parameters
+        .layers
+        .iter()
+        .enumerate()
+        .take(network.layers.len())
+    {
+        let mut all = p.w.iter().chain(p.b.iter().flatten());
+        if let Some(&got) = all.find(|x| i64::from(**x).abs() >= limit) {
+            return Err(TrainError::ParameterRange { layer, bits, got });
+        }
+    }
+    Ok(())
+}
+
+fn length(what: &'static str, expected: usize, got: usize) -> Result<(), TrainError> {
+    if expected == got {
+        Ok(())
+    } else {
+        Err(TrainError::Window {
+            what,
+            expected,
+            got,
+        })
+    }
+}
+
+fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
+    let valid = |row: &[i16]| {
+        let bits = row.iter().all(|y| matches!(y, 0 | 1));
+        match (network.one_hot, network.loss) {
+            (true, _) => bits && row.iter().map(|y| i32::from(*y)).sum::<i32>() == 1,
+            (false, Loss::Mse) => true,
+            (false, _) => bits,
+        }
+    };
+    match labels
+        .chunks_exact(network.output())
+        .position(|row| !valid(row))
+    {
+        Some(sample) => Err(TrainError::Label { sample }),
+        None => Ok(()),
+    }
+}
+
+/// Flat indices of a trace are 32-bit.
+fn largest(network: &Network) -> Result<(), TrainError> {
+    let max = u32::MAX as usize;
+    let per_step = network
+        .layers
+        .iter()
+        .map(|l| (l.n_in * l.n_out).max(network.batch * l.n_out));
+    let got = per_step.max().unwrap_or(0).saturating_mul(network.steps);
+    if got > max {
+        Err(TrainError::TooLarge { max, got })
+    } else {
+        Ok(())
+    }
+}
