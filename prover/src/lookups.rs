@@ -9,7 +9,7 @@ use zktrain_circuits::verifier::LookupChallenges;
 use zktrain_circuits::verifier::columns::{ColumnKind, LeafLayout};
 
 use crate::fraction::{Denominators, Numerators, Segment};
-use crate::materialize::{ValueRange, materialize};
+use crate::materialize::{ValueRange, materialize, support};
 use crate::sheet::Sheet;
 
 /// A form over a domain: values at the stored indices, one value beyond them.
@@ -65,6 +65,27 @@ impl LookupColumns {
             }
         }
         counts
+    }
+
+    /// The first lookup that is not in its table, with the flat index: what
+    /// makes a proof fail.
+    pub fn first_missing<'r>(&self, sheet: &Sheet, relation: &'r Relation) -> Option<(&'r str, usize)> {
+        for ((lookup, keys), outputs) in relation.lookups.iter().zip(&self.keys).zip(&self.outputs) {
+            let table = &relation.tables[lookup.table];
+            let values = table.output.as_ref().and_then(|f| materialize(sheet, f, &table.domain()).ok());
+            for index in 0..1usize << lookup.domain.log() {
+                let key = keys.get(index) as usize;
+                let fits = key < 1 << table.log;
+                let matches = match (&values, outputs) {
+                    (Some(values), Some(outputs)) => values.get(key) == Some(&outputs.get(index)),
+                    _ => true,
+                };
+                if !fits || !matches {
+                    return Some((&lookup.label, index));
+                }
+            }
+        }
+        None
     }
 
     /// The leaves, in the order of the columns.
@@ -125,12 +146,11 @@ fn column(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Column, Value
         terms: form.terms.iter().filter(|t| t.tensor.is_none()).cloned().collect(),
     };
     let len = 1usize << domain.log();
-    let stored = domain.stored();
+    let domain = &support(form, domain);
     let tail = tail_of(&constants, domain)?;
     let untouched = form.terms.iter().filter_map(|t| t.tensor).all(|id| sheet.is_untouched(id));
     let plain = constants.terms.iter().all(|t| t.factors.is_empty());
     let values = if untouched && plain { Vec::new() } else { materialize(sheet, form, domain)? };
-    debug_assert!(values.len() <= stored);
     Ok(Column { values, tail, len })
 }
 

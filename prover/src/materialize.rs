@@ -42,6 +42,25 @@ pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<
     Ok(values)
 }
 
+/// The domain with as much padding of its outermost axis as the form needs:
+/// none, unless a tensor that does not have that axis reaches into it.
+pub fn support(form: &Linear, domain: &Domain) -> Domain {
+    let reaches = |term: &Term| {
+        let follows = |map: &DimMap| {
+            matches!(map, DimMap::Axis(0) | DimMap::Before(0) | DimMap::Previous(0))
+        };
+        let masked = |factor: &AxisFactor| {
+            matches!(factor, AxisFactor::First(0) | AxisFactor::Below(0, _))
+        };
+        term.tensor.is_some() && !term.dims.iter().any(follows) && !term.factors.iter().any(masked)
+    };
+    let mut domain = domain.clone();
+    if let (true, Some(axis)) = (form.terms.iter().any(reaches), domain.axes.first_mut()) {
+        axis.size = 1 << axis.log;
+    }
+    domain
+}
+
 fn is_running(dim: &DimMap) -> bool {
     matches!(dim, DimMap::Before(_) | DimMap::Previous(_))
 }

@@ -14,7 +14,7 @@ use zktrain_circuits::verifier::fr;
 
 use super::{Instance, bind_low, interpolate};
 use crate::eq::{eq_table, evaluate};
-use crate::materialize::{ValueRange, materialize};
+use crate::materialize::{ValueRange, materialize, support};
 use crate::sheet::Sheet;
 
 /// Pairs that one task sums.
@@ -54,8 +54,10 @@ impl Pointwise {
             .polys
             .iter()
             .map(|form| {
-                let zero = is_untouched(sheet, form);
-                if zero { Ok(Vec::new()) } else { materialize(sheet, form, &check.domain) }
+                if is_untouched(sheet, form) {
+                    return Ok(Vec::new());
+                }
+                materialize(sheet, form, &support(form, &check.domain))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let is_zero: Vec<bool> = values.par_iter().map(|v| v.iter().all(|v| *v == 0)).collect();

@@ -1,0 +1,168 @@
+//! A small training run, committed, proven and verified in memory.
+#![allow(dead_code)]
+
+use std::sync::OnceLock;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
+use zktrain_prover::random::LocalKey;
+use zktrain_prover::sheet::Sheet;
+use zktrain_prover::srs::Srs;
+use zktrain_prover::trace::Trace;
+use zktrain_prover::training::{
+    Chunk, Committed, Position, RegisteredDataset, chunk_sizes, commit_model, derive_key,
+    prove_sheet, prove_training, register_chunk,
+};
+use zktrain_prover::witness::training_sheet;
+use zktrain_trainer::dataset::Dataset;
+use zktrain_trainer::train::{Trainer, last_update};
+use zktrain_trainer::{initial_parameters, synthetic};
+use zktrain_verifier::training::Chain;
+
+/// A reference string that tests share: 2^16 powers.
+pub fn srs() -> &'static Srs {
+    static SRS: OnceLock<Srs> = OnceLock::new();
+    SRS.get_or_init(|| Srs::generate_g1(14, &mut ChaCha20Rng::seed_from_u64(7)))
+}
+
+/// Everything up to the first proof.
+pub struct Run {
+    pub manifest: Manifest,
+    pub key: TrainingKey,
+    pub secret: LocalKey,
+    pub data: Dataset,
+    pub dataset: RegisteredDataset,
+    pub chunks: Vec<(DatasetStatement, SheetProof)>,
+    pub start: Committed,
+    pub binding: Binding,
+    pub nonce: [u8; 32],
+}
+
+impl Run {
+    /// Registers `windows` windows of synthetic data.
+    pub fn new(manifest: Manifest, windows: usize) -> Self {
+        let network = manifest.network().unwrap();
+        let g1 = &srs().g1;
+        let kzg = srs().verifier_key();
+        let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
+        let secret = LocalKey::generate();
+        let rows = windows * network.window();
+        let data = synthetic::samples(&manifest, rows, 3).unwrap().quantized(&network);
+        let owner = [7; 20];
+        let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
+        let model = initial_parameters(&network, 1);
+        let start = Committed::start(&key, commit_model(&key, g1, &model).unwrap());
+        let binding = Binding { chain_id: 1, round: 2, prover: owner };
+        Self { manifest, key, secret, data, dataset, chunks, start, binding, nonce: [9; 32] }
+    }
+
+    /// The rules that a chain of this run's proofs follows.
+    pub fn chain(&self) -> Chain {
+        Chain {
+            binding: self.binding,
+            dataset: self.dataset.tree.root(),
+            windows: self.dataset.windows.len() as u64,
+            nonce: self.nonce,
+            model: self.start.model.points.clone(),
+        }
+    }
+
+    /// Traces of the first proofs' windows in the drawn order, with the windows.
+    pub fn traces(&self, count: usize) -> Vec<(u64, Trace)> {
+        let network = &self.key.network;
+        let order = zktrain_circuits::schedule::window_order(
+            self.nonce,
+            0,
+            self.dataset.windows.len(),
+        );
+        let trainer = Trainer::new(network.clone());
+        let mut model = initial_parameters(network, 1);
+        let mut state = None;
+        let mut traces = Vec::new();
+        for window in order.into_iter().take(count) {
+            let (x, y) = self.data.window(network, window).unwrap();
+            let trace = trainer.train_window(&model, state.as_ref(), x, y).unwrap();
+            state = last_update(network, &trace);
+            model = trace.after.clone();
+            traces.push((window as u64, trace));
+        }
+        traces
+    }
+
+    /// Proves windows one after another.
+    pub fn prove(&self, count: usize) -> Vec<(TrainingStatement, SheetProof)> {
+        let mut before = self.start.clone();
+        let mut proofs = Vec::new();
+        for (index, (window, trace)) in self.traces(count).into_iter().enumerate() {
+            let position = self.position(index, window);
+            let g1 = &srs().g1;
+            let proved = prove_training(
+                &self.key, g1, &self.secret, &self.dataset, &before, position, &trace,
+            )
+            .unwrap();
+            before = proved.after;
+            proofs.push((proved.statement, proved.proof));
+        }
+        proofs
+    }
+
+    pub fn position(&self, index: usize, window: u64) -> Position {
+        let step = (index * self.key.network.steps) as u64;
+        Position { binding: self.binding, step, window }
+    }
+
+    /// The first window's sheet, without multiplicities.
+    pub fn first_sheet(&self) -> (u64, Sheet) {
+        let (window, trace) = self.traces(1).remove(0);
+        let key = &self.key;
+        (window, training_sheet(&key.relation, &key.ids, &key.network, &trace))
+    }
+
+    /// Proves a sheet as the first window's, whatever it holds, for a relation.
+    pub fn prove_sheet(
+        &self,
+        key: &TrainingKey,
+        window: u64,
+        sheet: Sheet,
+    ) -> (TrainingStatement, SheetProof) {
+        let position = self.position(0, window);
+        let proved = prove_sheet(
+            key, &srs().g1, &self.secret, &self.dataset, &self.start, position, sheet,
+        )
+        .unwrap();
+        (proved.statement, proved.proof)
+    }
+}
+
+fn register(
+    key: &TrainingKey,
+    secret: &LocalKey,
+    data: &Dataset,
+    owner: [u8; 20],
+    windows: usize,
+) -> (RegisteredDataset, Vec<(DatasetStatement, SheetProof)>) {
+    let network = &key.network;
+    let inputs: Vec<i32> = data.inputs.iter().map(|v| i32::from(*v)).collect();
+    let labels: Vec<i32> = data.labels.iter().map(|v| i32::from(*v)).collect();
+    let (mut first, mut chunks, mut all) = (0, Vec::new(), Vec::new());
+    for windows_here in chunk_sizes(network, windows) {
+        let samples = first * network.window()..(first + windows_here) * network.window();
+        let chunk = Chunk {
+            owner,
+            total: windows as u64,
+            first: first as u64,
+            windows: windows_here,
+            inputs: &inputs[samples.start * network.input..samples.end * network.input],
+            labels: &labels[samples.start * network.output()..samples.end * network.output()],
+        };
+        let (statement, proof, rows) = register_chunk(key, &srs().g1, secret, &chunk).unwrap();
+        chunks.push((statement, proof));
+        all.extend(rows);
+        first += windows_here;
+    }
+    (RegisteredDataset::new(all), chunks)
+}
