@@ -1,6 +1,6 @@
 //! What a proof takes, known before it starts.
 
-use zktrain_circuits::relation::Relation;
+use zktrain_circuits::relation::{Group, Relation, Tensor};
 use zktrain_circuits::verifier::columns::{ColumnKind, LeafLayout};
 
 use crate::prove::ProveError;
@@ -33,6 +33,25 @@ pub fn estimate(relation: &Relation) -> u64 {
         })
         .sum();
     entries * BYTES_PER_ENTRY + leaves * BYTES_PER_LEAF + (BYTES_PER_POSITION << layout.row_log)
+}
+
+/// Real cells that a proof commits to itself: updates and trace.
+pub fn own_cells(relation: &Relation) -> usize {
+    own_tensors(relation).map(Tensor::cells).sum()
+}
+
+/// Stored cells of these tensors, padding inside them included.
+pub fn own_stored(relation: &Relation) -> usize {
+    own_tensors(relation)
+        .map(|t| t.pieces().iter().map(|piece| piece.len).sum::<usize>())
+        .sum()
+}
+
+fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
+    let layout = &relation.layout;
+    let rows = layout.rows.iter().filter(|r| matches!(r.group, Group::Update(_) | Group::Trace));
+    let first = rows.map(|r| r.index << layout.row_log).min().unwrap_or(0);
+    layout.tensors().iter().filter(move |t| t.base >= first)
 }
 
 /// Refuses a proof that needs more memory than the machine has available.

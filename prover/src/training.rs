@@ -137,6 +137,27 @@ pub fn register_chunk(
     Ok((statement, proved.proof, windows))
 }
 
+/// Commits to one window without proving it well formed: for measurements.
+///
+/// # Errors
+/// If its rows do not fit the reference string.
+pub fn register_window(
+    training: &TrainingKey,
+    g1: &[G1Affine],
+    secret: &LocalKey,
+    inputs: &[i16],
+    labels: &[i16],
+) -> Result<CommittedRows, CommitError> {
+    let (relation, ids) = compile_dataset(&training.network, 1);
+    let [inputs, labels] =
+        [inputs, labels].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
+    let sheet = dataset_sheet(&relation, &ids, &training.network, &inputs, &labels);
+    let rows = sheet.group(Group::Data(0));
+    let blinds = scalars(&mut proof_rng(secret, sheet.rows()), rows.len());
+    let points = commit_rows(g1, &rows, &blinds)?;
+    Ok(CommittedRows { points, blinds })
+}
+
 /// Consecutive windows to be registered together.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
