@@ -20,3 +20,4 @@ pub mod schedule;
 pub mod statement;
 pub mod transcript;
 pub mod verifier;
+pub mod wire;

@@ -10,6 +10,11 @@ use crate::opening::point_bytes;
 /// Version of the protocol, part of every statement.
 pub const VERSION: u32 = 1;
 
+/// Kind of a [`TrainingStatement`]'s encoding.
+pub const TRAINING: &[u8] = b"zktrain/training";
+/// Kind of a [`DatasetStatement`]'s encoding.
+pub const DATASET: &[u8] = b"zktrain/dataset";
+
 /// Who proves, where and in which round: a proof is worth nothing elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Binding {
@@ -103,7 +108,7 @@ impl Encoder {
 impl TrainingStatement {
     /// The canonical encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut encoder = Encoder::new(b"zktrain/training");
+        let mut encoder = Encoder::new(TRAINING);
         encoder
             .bytes(&self.spec)
             .number(self.binding.chain_id)
@@ -126,7 +131,7 @@ impl TrainingStatement {
 impl DatasetStatement {
     /// The canonical encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut encoder = Encoder::new(b"zktrain/dataset");
+        let mut encoder = Encoder::new(DATASET);
         encoder.bytes(&self.spec).bytes(&self.owner).number(self.windows).number(self.first);
         encoder.number(self.rows.len() as u64);
         for rows in &self.rows {
