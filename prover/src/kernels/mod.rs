@@ -4,7 +4,11 @@
 //! threads.
 
 pub mod accumulate;
+mod affine;
+pub(crate) mod buckets;
+pub(crate) mod fixed_base;
 pub mod msm;
+pub(crate) mod rows;
 
 pub use accumulate::{SignedAccumulator, WideAccumulator, dot_i32, fold_rows};
 pub use msm::msm_full;
