@@ -10,11 +10,32 @@
 use ark_bn254::{G1Affine, G1Projective};
 use ark_ec::PrimeGroup;
 use ark_ff::AdditiveGroup;
+use rayon::prelude::*;
 
-use super::affine::sum_runs;
+use super::{affine::sum_runs, lanes::StoredPoint};
 
 /// The largest number of bits of a digit.
 pub(crate) const MAX_DIGIT_BITS: u32 = 16;
+
+/// Bases of digit sums, in the form that additions are made in.
+pub(crate) struct Bases {
+    points: Vec<StoredPoint>,
+    /// Whether one is the neutral element.
+    neutral: bool,
+}
+
+impl Bases {
+    /// Converts affine points: some 20 ns each.
+    pub(crate) fn new(points: &[G1Affine]) -> Self {
+        let points: Vec<StoredPoint> = points
+            .par_iter()
+            .with_min_len(1 << 10)
+            .map(StoredPoint::new)
+            .collect();
+        let neutral = points.iter().any(StoredPoint::is_neutral);
+        Self { points, neutral }
+    }
+}
 
 /// One term of a digit sum: digit, index of the base, whether the base is negated.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +63,7 @@ impl Item {
 ///
 /// # Panics
 /// If a base's index is out of range, or `bits` exceeds [`MAX_DIGIT_BITS`].
-pub(crate) fn digit_sums(bases: &[G1Affine], lists: &[Vec<Item>], bits: u32) -> Vec<G1Projective> {
+pub(crate) fn digit_sums(bases: &Bases, lists: &[Vec<Item>], bits: u32) -> Vec<G1Projective> {
     assert!(bits <= MAX_DIGIT_BITS, "digits of {bits} bits");
     let padded = bits.next_power_of_two();
     let mut level = first_level(bases, lists, bits, padded);
@@ -58,11 +79,13 @@ pub(crate) fn digit_sums(bases: &[G1Affine], lists: &[Vec<Item>], bits: u32) -> 
 /// increase.
 struct Level {
     keys: Vec<u32>,
-    points: Vec<G1Affine>,
+    points: Vec<StoredPoint>,
+    /// Whether a point may be the neutral element.
+    neutral: bool,
 }
 
 /// Adds the bases of equal digit in every list; keys leave `padded` bits for a digit.
-fn first_level(bases: &[G1Affine], lists: &[Vec<Item>], bits: u32, padded: u32) -> Level {
+fn first_level(bases: &Bases, lists: &[Vec<Item>], bits: u32, padded: u32) -> Level {
     let total = lists.iter().map(Vec::len).sum();
     let mut order = Vec::with_capacity(total);
     let (mut keys, mut lens) = (Vec::new(), Vec::new());
@@ -82,15 +105,12 @@ fn first_level(bases: &[G1Affine], lists: &[Vec<Item>], bits: u32, padded: u32) 
             },
         );
     }
-    let load = |i: usize| {
-        let base = &bases[(order[i] >> 1) as usize];
-        // Signs are unpredictable: compute both and select.
-        let y = [base.y, -base.y][(order[i] & 1) as usize];
-        G1Affine::new_unchecked(base.x, y)
-    };
+    let load = |i: usize| bases.points[(order[i] >> 1) as usize].signed(order[i] & 1 == 1);
+    let mut neutral = bases.neutral;
     Level {
-        points: sum_runs(load, &lens),
+        points: sum_runs(load, &lens, &mut neutral),
         keys,
+        neutral,
     }
 }
 
@@ -167,9 +187,12 @@ impl Level {
                 counts[half] += 1;
             }
         }
+        let mut neutral = self.neutral;
+        let points = sum_runs(|i| self.points[order[i] as usize], &lens, &mut neutral);
         Level {
-            points: sum_runs(|i| self.points[order[i] as usize], &lens),
             keys,
+            points,
+            neutral,
         }
     }
 }
@@ -184,7 +207,7 @@ fn horner(level: &Level, sums: usize, bits: usize) -> Vec<G1Projective> {
             out.double_in_place();
             let key = ((sum * bits + position) << 1 | 1) as u32;
             if let Some((_, point)) = rest.next_if(|(k, _)| **k == key) {
-                *out += point;
+                *out += point.to_affine();
             }
         }
     }
@@ -252,7 +275,11 @@ mod tests {
                 lists.push(list);
                 expected.push(sum);
             }
-            assert_eq!(digit_sums(&bases, &lists, bits), expected, "{bits} bits");
+            assert_eq!(
+                digit_sums(&Bases::new(&bases), &lists, bits),
+                expected,
+                "{bits} bits"
+            );
         }
     }
 
@@ -268,6 +295,6 @@ mod tests {
 
     #[test]
     fn no_lists_no_sums() {
-        assert!(digit_sums(&[], &[], 8).is_empty());
+        assert!(digit_sums(&Bases::new(&[]), &[], 8).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ff::{AdditiveGroup, PrimeField};
 use rayon::prelude::*;
 
-use super::buckets::{Item, MAX_DIGIT_BITS, combine, digit_sums, estimated_additions};
+use super::buckets::{Bases, Item, MAX_DIGIT_BITS, combine, digit_sums, estimated_additions};
 
 /// Items that are worth a task of their own.
 const TASK_ITEMS: usize = 1 << 14;
@@ -33,7 +33,7 @@ pub fn msm_full(bases: &[G1Affine], scalars: &[Fr]) -> G1Projective {
     let sums: Vec<Vec<G1Projective>> = bases
         .par_chunks(range)
         .zip(scalars.par_chunks(range))
-        .map(|(bases, scalars)| window_sums(bases, scalars, width, windows))
+        .map(|(bases, scalars)| window_sums(&Bases::new(bases), scalars, width, windows))
         .collect();
     sums.iter().map(|digits| combine(digits, width)).sum()
 }
@@ -51,12 +51,7 @@ fn window_width(n: usize) -> u32 {
 }
 
 /// The digit sums of all windows, lowest first.
-fn window_sums(
-    bases: &[G1Affine],
-    scalars: &[Fr],
-    width: u32,
-    windows: usize,
-) -> Vec<G1Projective> {
+fn window_sums(bases: &Bases, scalars: &[Fr], width: u32, windows: usize) -> Vec<G1Projective> {
     let integers: Vec<[u64; 4]> = scalars.iter().map(|s| s.into_bigint().0).collect();
     let digits = signed_digits(&integers, width, windows);
     let together = TASK_ITEMS.div_ceil(scalars.len()).min(windows);

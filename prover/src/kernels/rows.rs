@@ -4,7 +4,7 @@ use ark_bn254::{G1Affine, G1Projective};
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 
-use super::buckets::{Item, MAX_DIGIT_BITS, combine, digit_sums, estimated_additions};
+use super::buckets::{Bases, Item, MAX_DIGIT_BITS, combine, digit_sums, estimated_additions};
 use crate::commit::Row;
 
 /// Non-zero entries that are worth a task of their own.
@@ -18,6 +18,8 @@ const TASK_PIECES: usize = 64;
 /// # Panics
 /// If a row is wider than `bases` is long.
 pub(crate) fn row_sums(bases: &[G1Affine], rows: &[&Row]) -> Vec<G1Projective> {
+    let width = rows.iter().map(|row| row.width()).max().unwrap_or(0);
+    let bases = &Bases::new(&bases[..width]);
     let pieces = cut(rows);
     let sums: Vec<(usize, G1Projective)> = tasks(&pieces)
         .into_par_iter()
@@ -160,7 +162,7 @@ fn tasks<'p, 'a>(pieces: &'p [Piece<'a>]) -> Vec<&'p [Piece<'a>]> {
 }
 
 /// The sum of every piece, with its row.
-fn piece_sums(bases: &[G1Affine], pieces: &[Piece]) -> Vec<(usize, G1Projective)> {
+fn piece_sums(bases: &Bases, pieces: &[Piece]) -> Vec<(usize, G1Projective)> {
     let shapes: Vec<(u32, u32)> = pieces.iter().map(Piece::digits).collect();
     let widest = shapes.iter().map(|&(_, width)| width).max().unwrap_or(1);
     let lists: Vec<Vec<Item>> = pieces
