@@ -8,7 +8,7 @@
 //! (see [`super::affine`]), never more than buckets for either half alone would take.
 
 use ark_bn254::{G1Affine, G1Projective};
-use ark_ec::PrimeGroup;
+use ark_ec::{AffineRepr, PrimeGroup};
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 
@@ -17,23 +17,32 @@ use super::{affine::sum_runs, lanes::StoredPoint};
 /// The largest number of bits of a digit.
 pub(crate) const MAX_DIGIT_BITS: u32 = 16;
 
-/// Bases of digit sums, in the form that additions are made in.
+/// Bases of digit sums and their negatives, in the form that additions are made in.
 pub(crate) struct Bases {
+    /// Base `i` at `2i`, its negative at `2i + 1`: reading twice as much memory is cheaper than
+    /// negating on the way.
     points: Vec<StoredPoint>,
     /// Whether one is the neutral element.
     neutral: bool,
 }
 
 impl Bases {
-    /// Converts affine points: some 20 ns each.
+    /// Converts affine points: some 40 ns each.
     pub(crate) fn new(points: &[G1Affine]) -> Self {
-        let points: Vec<StoredPoint> = points
-            .par_iter()
+        let mut stored = vec![StoredPoint::NEUTRAL; 2 * points.len()];
+        stored
+            .par_chunks_exact_mut(2)
+            .zip(points)
             .with_min_len(1 << 10)
-            .map(StoredPoint::new)
-            .collect();
-        let neutral = points.iter().any(StoredPoint::is_neutral);
-        Self { points, neutral }
+            .for_each(|(pair, p)| {
+                pair[0] = StoredPoint::new(p);
+                pair[1] = StoredPoint::new(&-*p);
+            });
+        let neutral = points.iter().any(G1Affine::is_zero);
+        Self {
+            points: stored,
+            neutral,
+        }
     }
 }
 
@@ -105,7 +114,7 @@ fn first_level(bases: &Bases, lists: &[Vec<Item>], bits: u32, padded: u32) -> Le
             },
         );
     }
-    let load = |i: usize| bases.points[(order[i] >> 1) as usize].signed(order[i] & 1 == 1);
+    let load = |i: usize| bases.points[order[i] as usize];
     let mut neutral = bases.neutral;
     Level {
         points: sum_runs(load, &lens, &mut neutral),

@@ -48,6 +48,23 @@ mod vector {
             }
         }
 
+        /// Row `i` of the result holds integer `i` of every row.
+        #[inline(always)]
+        pub(crate) fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+            let [a, b, c, d] = rows.map(|row| row.0);
+            // SAFETY: as above.
+            unsafe {
+                let (ab_even, ab_odd) = (_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+                let (cd_even, cd_odd) = (_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
+                [
+                    Self(_mm256_permute2x128_si256::<0x20>(ab_even, cd_even)),
+                    Self(_mm256_permute2x128_si256::<0x20>(ab_odd, cd_odd)),
+                    Self(_mm256_permute2x128_si256::<0x31>(ab_even, cd_even)),
+                    Self(_mm256_permute2x128_si256::<0x31>(ab_odd, cd_odd)),
+                ]
+            }
+        }
+
         /// Sums modulo `2^64`.
         #[inline(always)]
         pub(crate) fn add(self, other: Self) -> Self {
@@ -116,6 +133,12 @@ mod portable {
             self.0
         }
 
+        /// Row `i` of the result holds integer `i` of every row.
+        #[inline(always)]
+        pub(crate) fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+            std::array::from_fn(|i| Self(std::array::from_fn(|j| rows[j].0[i])))
+        }
+
         #[inline(always)]
         fn zip(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {
             Self(std::array::from_fn(|l| f(self.0[l], other.0[l])))
@@ -176,6 +199,12 @@ mod tests {
             prop_assert_eq!(x.and(y).to_array(), u.and(v).to_array());
             prop_assert_eq!(x.shr(bits).to_array(), u.shr(bits).to_array());
             prop_assert_eq!(x.shl(bits).to_array(), u.shl(bits).to_array());
+            let shifted = |k: u64| a.map(|v| v.rotate_left(k as u32 + bits));
+            let rows: [[u64; LANES]; LANES] = std::array::from_fn(|k| shifted(k as u64));
+            prop_assert_eq!(
+                Lane::transpose(rows.map(Lane::new)).map(Lane::to_array),
+                portable::Lane::transpose(rows.map(portable::Lane::new)).map(portable::Lane::to_array)
+            );
             prop_assert_eq!(Lane::splat(a[0]).to_array(), portable::Lane::splat(a[0]).to_array());
         }
     }
