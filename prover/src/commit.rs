@@ -1,9 +1,16 @@
 //! Commitments to rows of small signed integers.
 
+use std::sync::LazyLock;
+
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 use zktrain_circuits::curve::blinding_base;
+
+use crate::kernels::{fixed_base::FixedBase, rows::row_sums};
+
+static BLINDING_TABLE: LazyLock<FixedBase> = LazyLock::new(|| FixedBase::new(blinding_base()));
 
 /// One row of the sheet: up to `2^c` signed integers, the missing ones zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +84,12 @@ pub fn commit_rows(
     blinds: &[Fr],
 ) -> Result<Vec<G1Affine>, CommitError> {
     check_rows(g1, rows, blinds)?;
-    let mut commitments = commit_floor(g1, rows);
-    let h = blinding_base();
-    commitments
+    let mut commitments = row_sums(g1, rows);
+    let blinded = commitments
         .par_iter_mut()
         .zip(blinds)
-        .for_each(|(c, b)| *c += h * b);
+        .filter(|(_, blind)| **blind != Fr::ZERO);
+    blinded.for_each(|(commitment, blind)| *commitment += BLINDING_TABLE.mul(blind));
     Ok(G1Projective::normalize_batch(&commitments))
 }
 
@@ -172,11 +179,10 @@ impl Magnitudes {
 mod tests {
     use super::*;
     use crate::srs::Srs;
-    use ark_ff::{AdditiveGroup, UniformRand};
+    use ark_ff::UniformRand;
     use proptest::prelude::*;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha20Rng;
-    use std::sync::LazyLock;
 
     static G1: LazyLock<Vec<G1Affine>> =
         LazyLock::new(|| Srs::generate_g1(10, &mut ChaCha20Rng::seed_from_u64(1)).g1);

@@ -56,15 +56,23 @@ struct EvenOddLines(Vec<(Fr, Fr)>);
 
 impl EvenOddLines {
     fn new(r: Fr, proof: &OpeningProof) -> Result<Self, OpeningError> {
-        let half = Fr::ONE.double().inverse().ok_or(OpeningError::DegenerateChallenge)?;
+        let half = Fr::ONE
+            .double()
+            .inverse()
+            .ok_or(OpeningError::DegenerateChallenge)?;
         let half_over_r = half * r.inverse().ok_or(OpeningError::DegenerateChallenge)?;
-        let line = |&(plus, minus): &(Fr, Fr)| ((plus + minus) * half, (plus - minus) * half_over_r);
+        let line =
+            |&(plus, minus): &(Fr, Fr)| ((plus + minus) * half, (plus - minus) * half_over_r);
         Ok(Self(proof.evaluations.iter().map(line).collect()))
     }
 
     /// `f_1(r²) … f_c(r²)`, as the lines fold.
     fn fold(&self, point: &[Fr]) -> Vec<Fr> {
-        self.0.iter().zip(point).map(|((even, odd), x)| *even + *x * (*odd - even)).collect()
+        self.0
+            .iter()
+            .zip(point)
+            .map(|((even, odd), x)| *even + *x * (*odd - even))
+            .collect()
     }
 }
 
@@ -93,7 +101,9 @@ impl Linearisation {
         let pair_at_z = z.square() - r2;
         let at = |(even, odd): &(Fr, Fr), x: Fr| *even + *odd * x;
         // R_k(X) = line(X) + bend·(X² − r²), with bend such that R_k(r²) = f_k(r²).
-        let bend_scale = (r2.square() - r2).inverse().ok_or(OpeningError::DegenerateChallenge)?;
+        let bend_scale = (r2.square() - r2)
+            .inverse()
+            .ok_or(OpeningError::DegenerateChallenge)?;
 
         let mut bases = vec![*commitment];
         let mut scalars = vec![z - r2];
@@ -111,7 +121,11 @@ impl Linearisation {
         }
         bases.push(proof.quotient);
         scalars.push(-pair_at_z * (z - r2));
-        Ok(Terms { bases, scalars, constant })
+        Ok(Terms {
+            bases,
+            scalars,
+            constant,
+        })
     }
 }
 
@@ -132,5 +146,9 @@ fn check_pairing(
     let left = G1Projective::msm_unchecked(&terms.bases, &terms.scalars) - vk.g1 * terms.constant
         + quotient * z;
     let product = Bn254::multi_pairing([left.into_affine(), -quotient], [vk.g2, vk.tau_g2]);
-    if product.0 == <Bn254 as Pairing>::TargetField::ONE { Ok(()) } else { Err(OpeningError::Pairing) }
+    if product.0 == <Bn254 as Pairing>::TargetField::ONE {
+        Ok(())
+    } else {
+        Err(OpeningError::Pairing)
+    }
 }

@@ -4,7 +4,13 @@
 //! threads.
 
 pub mod accumulate;
+mod affine;
+pub(crate) mod buckets;
+pub(crate) mod fixed_base;
+mod lanes;
 pub mod msm;
+pub(crate) mod rows;
+mod simd;
 
 pub use accumulate::{SignedAccumulator, WideAccumulator, dot_i32, fold_rows};
 pub use msm::msm_full;

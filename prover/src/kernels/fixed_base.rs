@@ -1,0 +1,79 @@
+//! Multiples of one fixed point from a table.
+
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::CurveGroup;
+use ark_ff::{AdditiveGroup, PrimeField};
+
+const WINDOW: u32 = 7;
+
+/// Multiples of a point: about 37 additions for a full-width scalar.
+pub(crate) struct FixedBase {
+    /// For each window, the multiples `1 … 2^WINDOW − 1` of the point times the window's weight.
+    windows: Vec<Vec<G1Affine>>,
+}
+
+impl FixedBase {
+    /// The table of a point, some hundred kilobytes.
+    pub(crate) fn new(base: G1Affine) -> Self {
+        let mut weighted = G1Projective::from(base);
+        let windows = (0..Fr::MODULUS_BIT_SIZE.div_ceil(WINDOW)).map(|_| {
+            let step = weighted;
+            let multiples: Vec<G1Projective> =
+                std::iter::successors(Some(step), |sum| Some(*sum + step))
+                    .take((1 << WINDOW) - 1)
+                    .collect();
+            weighted = multiples[multiples.len() - 1] + step;
+            G1Projective::normalize_batch(&multiples)
+        });
+        Self {
+            windows: windows.collect(),
+        }
+    }
+
+    /// `scalar` times the point.
+    pub(crate) fn mul(&self, scalar: &Fr) -> G1Projective {
+        let limbs = scalar.into_bigint().0;
+        let mut sum = G1Projective::ZERO;
+        for (window, multiples) in self.windows.iter().enumerate() {
+            let offset = window * WINDOW as usize;
+            let (limb, shift) = (offset / 64, offset % 64);
+            let low = limbs[limb] >> shift;
+            let high = limbs
+                .get(limb + 1)
+                .filter(|_| shift > 0)
+                .map_or(0, |l| l << (64 - shift));
+            let digit = ((low | high) & ((1 << WINDOW) - 1)) as usize;
+            if digit > 0 {
+                sum += multiples[digit - 1];
+            }
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ff::{Field, UniformRand};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+    use zktrain_circuits::curve::blinding_base;
+
+    #[test]
+    fn matches_plain_multiples() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let base = blinding_base();
+        let table = FixedBase::new(base);
+        let mut scalars: Vec<Fr> = (0..20).map(|_| Fr::rand(&mut rng)).collect();
+        scalars.extend([
+            Fr::ZERO,
+            Fr::ONE,
+            -Fr::ONE,
+            Fr::from(127u64),
+            Fr::from(128u64),
+        ]);
+        for scalar in scalars {
+            assert_eq!(table.mul(&scalar), base * scalar);
+        }
+    }
+}
