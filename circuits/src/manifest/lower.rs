@@ -1,7 +1,9 @@
 //! From a manifest to a [`Network`]: scales, multipliers and bounds of every layer.
 
 use super::bounds::{Wide, weight_bits};
-use super::derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error};
+use super::derive::{
+    MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::network::{
     Activation, I16_HI, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
@@ -11,8 +13,6 @@ use super::shape::{Shape, shapes};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
 const PROBABILITY_MAX: i64 = 1 << PROBABILITY_FRAC;
-/// Largest relative error of a rounded multiplier: it changes the learning rate by as much.
-const MAX_ETA_ERROR: f64 = 1.0 / 16.0;
 const MAX_ETA: i64 = (1 << 31) - 1;
 
 /// Lowers a manifest whose other fields have been checked.

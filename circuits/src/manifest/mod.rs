@@ -18,7 +18,9 @@ mod validate;
 mod tests;
 
 pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
-pub use derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error};
+pub use derive::{
+    MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+};
 pub use error::{ManifestError, ManifestErrorKind};
 pub use network::{
     Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
