@@ -196,8 +196,9 @@ fn train_floats(
     let mut trainer = FloatTrainer::new(manifest, to_floats(network, before))?;
     for index in order {
         for step in 0..network.steps {
-            let (x, y) = sample.batch(network.batch, index * network.steps + step);
-            trainer.step(x, y);
+            if let Some((x, y)) = sample.batch(network.batch, index * network.steps + step) {
+                trainer.step(x, y);
+            }
         }
     }
     Ok(trainer)

@@ -132,8 +132,9 @@ fn observe(
     }
     let mut trainer = FloatTrainer::new(manifest, initial_floats(&shapes, seed))?;
     for step in 0..STEPS.min(manifest.training.max_steps) {
-        let (x, y) = sample.batch(batch, step % batches);
-        trainer.step(x, y);
+        if let Some((x, y)) = sample.batch(batch, step % batches) {
+            trainer.step(x, y);
+        }
     }
     let extremes = trainer.extremes().to_vec();
     let finite = |e: &Extremes| {

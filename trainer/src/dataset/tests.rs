@@ -344,3 +344,34 @@ fn shuffling_keeps_rows_together_and_splitting_loses_none() {
     seen.sort_unstable();
     assert_eq!(seen, (0..20).collect::<Vec<_>>());
 }
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_readers_panic(
+            noise in prop::collection::vec(any::<u8>(), 0..80),
+            at in 0usize..120,
+        ) {
+            let folder = folder();
+            let mut npy = b"\x93NUMPY\x01\x00\x3b\x00".to_vec();
+            npy.extend(b"{'descr': '<u2', 'fortran_order': True, 'shape': (2, 2), }\n");
+            npy.extend([0; 8]);
+            for valid in [npy, idx(&[2, 3], &[1, 2, 3, 4, 5, 6])] {
+                let mut bytes = valid.clone();
+                let at = at.min(bytes.len());
+                let end = (at + noise.len() / 4).min(bytes.len());
+                bytes.splice(at..end, noise.iter().copied());
+                let (x, y) = (write(&folder, "x", &bytes), write(&folder, "y", &noise));
+                let _ = read_npy(&x, &y);
+                let _ = read_npy(&x, &x);
+                let _ = read_idx(&x, &x);
+                let _ = read_idx(&write(&folder, "z", &gzip(&bytes)), &y);
+                let _ = read_csv(&x, "kind");
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use zktrain_prover::trace::{Parameters, Trace};
 
 use self::scalar::check;
 use super::{TrainError, Trainer, last_update};
-use crate::{CalibrationError, calibrate, initial_parameters, synthetic};
+use crate::{CalibrationError, calibrate, evaluate, initial_parameters, synthetic};
 
 /// A random network and what it is trained with.
 #[derive(Debug, Clone)]
@@ -343,4 +343,47 @@ fn what_does_not_fit_the_network_is_refused() {
     let plain = Trainer::new(calibrated(&case.manifest()).network().unwrap());
     let error = plain.train_window(&good, Some(&good), x, y).unwrap_err();
     assert_eq!(error, TrainError::UnexpectedState);
+}
+
+#[test]
+fn a_window_whose_indices_would_not_fit_is_refused() {
+    let mut network = calibrated(&shape_13_7_3().manifest()).network().unwrap();
+    network.steps = 1 << 27;
+    let parameters = initial_parameters(&network, 1);
+    let error = Trainer::new(network)
+        .train_window(&parameters, None, &[], &[])
+        .unwrap_err();
+    let (max, got) = (u32::MAX as usize, (13 * 7) << 27);
+    assert_eq!(error, TrainError::TooLarge { max, got });
+}
+
+#[test]
+fn evaluation_refuses_what_does_not_fit() {
+    let manifest = calibrated(&shape_13_7_3().manifest());
+    let network = manifest.network().unwrap();
+    let data = synthetic::samples(&manifest, 20, 1)
+        .unwrap()
+        .quantized(&network);
+    let trainer = Trainer::new(network.clone());
+    let good = initial_parameters(&network, 1);
+    let metrics = evaluate(&trainer, &good, &data).unwrap();
+    assert_eq!(metrics.samples, 20);
+    assert!(metrics.loss > 0.0 && (0.0..=1.0).contains(&metrics.accuracy.unwrap()));
+    let mut bad = good.clone();
+    bad.layers[0].w[0] = i32::MAX;
+    let error = evaluate(&trainer, &bad, &data).unwrap_err();
+    assert!(matches!(error, TrainError::ParameterRange { layer: 0, .. }));
+    let other = synthetic::draft(&[12, 3], 2, 1);
+    let narrow = synthetic::samples(&other, 20, 1)
+        .unwrap()
+        .quantized(&network);
+    let error = evaluate(&trainer, &good, &narrow).unwrap_err();
+    assert!(matches!(
+        error,
+        TrainError::Window {
+            what: "inputs",
+            expected: 13,
+            got: 12
+        }
+    ));
 }
