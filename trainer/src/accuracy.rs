@@ -17,8 +17,6 @@ use crate::{
     CalibrationError, DraftError, calibrate, draft, evaluate, initial_parameters, to_floats,
 };
 
-/// Seed of splits and initial parameters.
-const SEED: u64 = 2;
 /// Share of the rows that are held out.
 const HELD_OUT: f64 = 0.25;
 
@@ -49,6 +47,8 @@ pub struct Comparison {
     pub name: String,
     /// Layer widths, for example `30-16-2`.
     pub shape: String,
+    /// Runs averaged, each with its own split and initial parameters.
+    pub runs: usize,
     /// Epochs trained.
     pub epochs: usize,
     /// Optimizer steps trained.
@@ -78,20 +78,33 @@ impl Comparison {
 pub fn accuracy_table(data: &Path, mnist: Option<&Path>) -> Result<Vec<Comparison>, AccuracyError> {
     let mut lines = Vec::new();
     for preset in presets() {
-        let (train, test) = match (preset.file, mnist) {
-            (Some(file), _) => {
-                let source = Source::Csv(data.join(file));
-                source
-                    .read(&preset.options.label)?
-                    .shuffled(SEED)
-                    .split(HELD_OUT)
-            }
-            (None, Some(folder)) => (mnist_part(folder, "train")?, mnist_part(folder, "t10k")?),
-            (None, None) => continue,
-        };
-        lines.push(compare(&preset, &train, &test)?);
+        let mut runs = Vec::new();
+        for seed in 0..preset.runs as u64 {
+            let (train, test) = match (preset.file, mnist) {
+                (Some(file), _) => {
+                    let table = Source::Csv(data.join(file)).read(&preset.options.label)?;
+                    table.shuffled(seed).split(HELD_OUT)
+                }
+                (None, Some(folder)) => (mnist_part(folder, "train")?, mnist_part(folder, "t10k")?),
+                (None, None) => continue,
+            };
+            runs.push(compare(&preset, &train, &test, seed)?);
+        }
+        lines.extend(mean(&runs));
     }
     Ok(lines)
+}
+
+/// The mean of several runs; `None` when there are none.
+fn mean(runs: &[Comparison]) -> Option<Comparison> {
+    let of = |x: fn(&Comparison) -> f64| runs.iter().map(x).sum::<f64>() / runs.len() as f64;
+    Some(Comparison {
+        runs: runs.len(),
+        integer: of(|run| run.integer),
+        float: of(|run| run.float),
+        saturated: of(|run| run.saturated),
+        ..runs.first()?.clone()
+    })
 }
 
 /// One part of MNIST (`train` or `t10k`) from a folder of gzipped IDX files.
@@ -109,13 +122,18 @@ pub fn mnist_part(folder: &Path, part: &str) -> Result<Table, DatasetError> {
 ///
 /// # Errors
 /// When the data do not suit the preset.
-pub fn compare(preset: &Preset, train: &Table, test: &Table) -> Result<Comparison, AccuracyError> {
+pub fn compare(
+    preset: &Preset,
+    train: &Table,
+    test: &Table,
+    seed: u64,
+) -> Result<Comparison, AccuracyError> {
     let draft = draft(train, &preset.options)?;
     let sample = train.scaled(&draft)?;
-    let manifest = calibrate(&draft, &sample, SEED)?;
+    let manifest = calibrate(&draft, &sample, seed)?;
     let network = manifest.network()?;
     let trainer = Trainer::new(network.clone());
-    let before = initial_parameters(&network, SEED);
+    let before = initial_parameters(&network, seed);
     let order: Vec<usize> = (0..preset.epochs as u64)
         .flat_map(|epoch| window_order([0; 32], epoch, sample.rows() / network.window()))
         .collect();
@@ -131,6 +149,7 @@ pub fn compare(preset: &Preset, train: &Table, test: &Table) -> Result<Compariso
     Ok(Comparison {
         name: preset.name.to_owned(),
         shape: shape.join("-"),
+        runs: 1,
         epochs: preset.epochs,
         steps: order.len() * network.steps,
         test_rows: held_out.rows(),
@@ -177,8 +196,9 @@ fn train_floats(
     let mut trainer = FloatTrainer::new(manifest, to_floats(network, before))?;
     for index in order {
         for step in 0..network.steps {
-            let (x, y) = sample.batch(network.batch, index * network.steps + step);
-            trainer.step(x, y);
+            if let Some((x, y)) = sample.batch(network.batch, index * network.steps + step) {
+                trainer.step(x, y);
+            }
         }
     }
     Ok(trainer)
@@ -218,17 +238,19 @@ pub fn to_markdown(lines: &[Comparison]) -> String {
         "# Accuracy: integers against double precision\n\n\
          Held-out accuracy after training in integers and in double precision, with the same \
          hyper-parameters, initial parameters and order of batches. A quarter of the rows is held \
-         out by a fixed seed; MNIST has its own test set. Regenerate with `zktrain bench accuracy`.\n\n\
-         | data | shape | epochs | steps | held out | integers | double precision | difference | saturated |\n\
-         |---|---|---:|---:|---:|---:|---:|---:|---:|\n",
+         out by a fixed seed; MNIST has its own test set. Small datasets are averaged over several \
+         runs, each with its own split and initial parameters. Regenerate with `zktrain bench accuracy`.\n\n\
+         | data | shape | runs | epochs | steps | held out | integers | double precision | difference | saturated |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     for line in lines {
         // Writing to a string cannot fail.
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {:.2} % | {:.2} % | {:+.2} points | {:.4} % |",
+            "| {} | {} | {} | {} | {} | {} | {:.2} % | {:.2} % | {:+.2} points | {:.4} % |",
             line.name,
             line.shape,
+            line.runs,
             line.epochs,
             line.steps,
             line.test_rows,

@@ -7,13 +7,14 @@
 //! - updates: `weight_frac = room(largest update, 4)`, so that saturation is rare and
 //!   nearly all of their 15 bits resolve small gradients;
 //! - a gradient sum may have at most as many bits as keep the multiplier `eta` within
-//!   2 % of its hyper-parameter; they are shared between a layer's input and its
+//!   2 % of its hyper-parameter (6 % when that leaves little); they are shared between a layer's input and its
 //!   gradient, the loss gradient's 14 bits first;
 //! - inputs, outputs and gradients get what that leaves, at most their own room.
 
 use zktrain_circuits::manifest::{
-    Activation, LayerQuantization, Loss, Manifest, ManifestError, PROBABILITY_FRAC, Quantization,
-    Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+    Activation, LayerQuantization, Loss, MAX_ETA_ERROR, Manifest, ManifestError, PROBABILITY_FRAC,
+    Quantization, Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta, derive_lambda, derive_mu,
+    eta_error,
 };
 
 use crate::dataset::Scaled;
@@ -22,8 +23,10 @@ use crate::reference::{Extremes, FloatTrainer};
 
 /// Steps of the calibration run.
 const STEPS: usize = 256;
-/// Calibration aims at this relative error of the learning rate.
-const AIM: f64 = 0.02;
+/// Relative error of the learning rate that calibration aims at, and what it puts up with
+/// where activations would otherwise have fewer than [`COMFORTABLE_FRAC`] fractional bits.
+const AIMS: [f64; 2] = [0.02, MAX_ETA_ERROR];
+const COMFORTABLE_FRAC: u32 = 6;
 /// Smallest number of fractional bits of an activation that is worth training with.
 const MIN_ACTIVATION_FRAC: u32 = 4;
 const MAX_ACTIVATION_FRAC: u32 = 12;
@@ -62,7 +65,7 @@ pub enum CalibrationError {
     /// Fixed point cannot hold both the gradient and the learning rate.
     #[error(
         "layer {layer}: gradient sums leave {got} fractional bits to activations, at least {min} \
-         are needed; use gradient clipping, a smaller batch, or a larger learning rate"
+         are needed; use gradient clipping, a smaller batch, or a larger learning rate, best a power of two"
     )]
     Resolution {
         /// Index of the linear layer.
@@ -129,8 +132,9 @@ fn observe(
     }
     let mut trainer = FloatTrainer::new(manifest, initial_floats(&shapes, seed))?;
     for step in 0..STEPS.min(manifest.training.max_steps) {
-        let (x, y) = sample.batch(batch, step % batches);
-        trainer.step(x, y);
+        if let Some((x, y)) = sample.batch(batch, step % batches) {
+            trainer.step(x, y);
+        }
     }
     let extremes = trainer.extremes().to_vec();
     let finite = |e: &Extremes| {
@@ -163,7 +167,10 @@ impl Choice<'_> {
     fn quantization(&self, input: f64) -> Result<Quantization, CalibrationError> {
         let update = self.extremes.iter().fold(0.0, |m: f64, e| m.max(e.update));
         let weight_frac = room(update, 4.0, MAX_WEIGHT_FRAC);
-        let budget = self.gradient_bits(weight_frac);
+        let mut budget = self.gradient_bits(weight_frac, AIMS[0]);
+        if !matches!(self.activation_frac(budget), Ok(frac) if frac >= COMFORTABLE_FRAC) {
+            budget = self.gradient_bits(weight_frac, AIMS[1]);
+        }
         let activation_frac = self.activation_frac(budget)?;
         let input_frac = room(input, 2.0, activation_frac);
         let mut a_in = input_frac;
@@ -186,13 +193,13 @@ impl Choice<'_> {
 
     /// The most fractional bits of a gradient sum that keep `eta` precise; `None` with
     /// clipping, which rescales it.
-    fn gradient_bits(&self, weight_frac: u32) -> Option<u32> {
+    fn gradient_bits(&self, weight_frac: u32, aim: f64) -> Option<u32> {
         let optimizer = &self.manifest.optimizer;
         if optimizer.clip.is_some() {
             return None;
         }
         let batch = self.manifest.training.batch;
-        let precise = |frac: &u32| eta_error(optimizer, batch, weight_frac, *frac) <= AIM;
+        let precise = |frac: &u32| eta_error(optimizer, batch, weight_frac, *frac) <= aim;
         Some(
             (0..=weight_frac + UPDATE_SHIFT + 10)
                 .rev()

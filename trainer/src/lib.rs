@@ -9,6 +9,8 @@
 pub mod accuracy;
 mod calibrate;
 pub mod dataset;
+pub mod export;
+mod history;
 mod init;
 mod metrics;
 mod parameters;
@@ -18,6 +20,7 @@ pub mod synthetic;
 pub mod train;
 
 pub use calibrate::{CalibrationError, calibrate};
+pub use history::{DrawError, History, Point};
 pub use init::{DraftError, DraftOptions, Scaling, draft};
 pub use metrics::{Metrics, evaluate, window_metrics};
 pub use parameters::{initial_floats, initial_parameters, to_floats};

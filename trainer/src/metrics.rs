@@ -6,7 +6,7 @@ use zktrain_circuits::manifest::{Loss, Network};
 use zktrain_prover::trace::{Parameters, Trace};
 
 use crate::dataset::Dataset;
-use crate::train::{TrainError, Trainer, check_shape};
+use crate::train::{TrainError, Trainer, check_parameters};
 
 /// Rows evaluated at a time.
 const ROWS: usize = 1024;
@@ -38,7 +38,7 @@ pub fn evaluate(
     dataset: &Dataset,
 ) -> Result<Metrics, TrainError> {
     let network = trainer.network();
-    check_shape(network, parameters)?;
+    check_parameters(network, parameters)?;
     let wrong = |what, expected, got| {
         Err(TrainError::Window {
             what,

@@ -15,9 +15,13 @@ pub struct Preset {
     pub options: DraftOptions,
     /// Epochs of the accuracy table.
     pub epochs: usize,
+    /// Runs of the accuracy table, each with its own split and initial parameters.
+    pub runs: usize,
 }
 
 /// All presets, smallest first.
+///
+/// Learning rates are powers of two because those need no fractional bits.
 pub fn presets() -> Vec<Preset> {
     let pixels = |largest: f64| Scaling::Uniform {
         offset: 0.0,
@@ -27,26 +31,30 @@ pub fn presets() -> Vec<Preset> {
         Preset {
             name: "breast-cancer",
             file: Some("breast_cancer.csv"),
-            options: options("malignant", 16, 0.05, 0.9, Scaling::Standardize),
+            options: options("malignant", 16, 0.0625, 0.9, Scaling::Standardize),
             epochs: 20,
+            runs: 5,
         },
         Preset {
             name: "german-credit",
             file: Some("german_credit.csv"),
-            options: options("bad_credit", 16, 0.05, 0.0, Scaling::Standardize),
+            options: options("bad_credit", 16, 0.0625, 0.0, Scaling::Standardize),
             epochs: 15,
+            runs: 5,
         },
         Preset {
             name: "digits",
             file: Some("digits.csv"),
-            options: options("label", 32, 0.1, 0.9, pixels(16.0)),
+            options: options("label", 32, 0.125, 0.9, pixels(16.0)),
             epochs: 20,
+            runs: 5,
         },
         Preset {
             name: "mnist",
             file: None,
-            options: options("label", 128, 0.1, 0.0, pixels(255.0)),
+            options: options("label", 128, 0.125, 0.0, pixels(255.0)),
             epochs: 2,
+            runs: 1,
         },
     ]
     .into_iter()

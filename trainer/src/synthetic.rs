@@ -62,6 +62,14 @@ pub fn manifest(
     batch: usize,
     steps: usize,
 ) -> Result<Manifest, CalibrationError> {
+    let draft = draft(widths, batch, steps);
+    draft.validate()?;
+    let sample = samples(&draft, 8 * batch, 1)?;
+    calibrate(&draft, &sample, 1)
+}
+
+/// The draft that [`manifest`] calibrates.
+pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     let mut layers = Vec::new();
     for width in widths.iter().skip(1) {
         if !layers.is_empty() {
@@ -69,12 +77,15 @@ pub fn manifest(
         }
         layers.push(LayerSpec::linear(*width, true));
     }
-    let (input, outputs) = (
-        widths.first().copied().unwrap_or(0),
-        widths.last().copied().unwrap_or(0),
-    );
+    let [input, outputs] = [widths.first(), widths.last()].map(|w| w.copied().unwrap_or(0));
     let names: Vec<String> = widths.iter().map(usize::to_string).collect();
-    let draft = Manifest {
+    let optimizer = Optimizer {
+        learning_rate: 0.0625,
+        momentum: 0.0,
+        weight_decay: 0.0,
+        clip: None,
+    };
+    Manifest {
         version: VERSION,
         name: format!("synthetic {}", names.join("-")),
         model: Model {
@@ -82,12 +93,7 @@ pub fn manifest(
             loss: Loss::SoftmaxCrossEntropy,
             layers,
         },
-        optimizer: Optimizer {
-            learning_rate: 0.0625,
-            momentum: 0.0,
-            weight_decay: 0.0,
-            clip: None,
-        },
+        optimizer,
         training: Training {
             batch,
             steps_per_proof: steps,
@@ -106,8 +112,5 @@ pub fn manifest(
             features: None,
         },
         quantization: None,
-    };
-    draft.validate()?;
-    let sample = samples(&draft, 8 * batch, 1)?;
-    calibrate(&draft, &sample, 1)
+    }
 }

@@ -7,6 +7,9 @@
 use super::network::UPDATE_SHIFT;
 use super::schema::Optimizer;
 
+/// Largest relative error of a rounded `eta`: it changes the learning rate by as much.
+pub const MAX_ETA_ERROR: f64 = 1.0 / 16.0;
+
 /// `round(momentum·2^16)`.
 pub fn derive_mu(optimizer: &Optimizer) -> i64 {
     round_scaled(optimizer.momentum, UPDATE_SHIFT as i32)

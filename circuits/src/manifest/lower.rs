@@ -1,7 +1,9 @@
 //! From a manifest to a [`Network`]: scales, multipliers and bounds of every layer.
 
 use super::bounds::{Wide, weight_bits};
-use super::derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error};
+use super::derive::{
+    MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::network::{
     Activation, I16_HI, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
@@ -11,8 +13,6 @@ use super::shape::{Shape, shapes};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
 const PROBABILITY_MAX: i64 = 1 << PROBABILITY_FRAC;
-/// Largest relative error of a rounded multiplier: it changes the learning rate by as much.
-const MAX_ETA_ERROR: f64 = 1.0 / 16.0;
 const MAX_ETA: i64 = (1 << 31) - 1;
 
 /// Lowers a manifest whose other fields have been checked.
@@ -89,6 +89,13 @@ struct Gradient {
     max: i64,
 }
 
+/// The backward pass through one layer's activation.
+struct Backward {
+    g: Option<RoundSpec>,
+    d: Option<RoundSpec>,
+    gradient: Gradient,
+}
+
 impl Lowering<'_> {
     fn layers(&self, shapes: &[Shape]) -> Result<Vec<Layer>, ManifestError> {
         let inputs = self.activations(shapes)?;
@@ -141,7 +148,7 @@ impl Lowering<'_> {
         let largest = (shape.n_in as i128 * i128::from(a_in_max) + bias) * weight_max;
         let z = Wide::symmetric(&field, "a layer's output before rounding", largest)
             .rescale(a_in_frac + self.q.weight_frac, q.z_frac)?;
-        let (g, d, gradient) = self.gradient(l, shape.activation, a_frac, next)?;
+        let Backward { g, d, gradient } = self.gradient(l, shape.activation, a_frac, next)?;
         let grad_frac = a_in_frac + gradient.frac;
         let grad_max = self.manifest.training.batch as i128
             * i128::from(a_in_max.max(1 << a_in_frac))
@@ -172,14 +179,13 @@ impl Lowering<'_> {
     }
 
     /// The roundings of the backward pass at layer `l`, and the gradient they give.
-    #[allow(clippy::type_complexity)]
     fn gradient(
         &self,
         l: usize,
         activation: Activation,
         a_frac: u32,
         next: Option<(Gradient, usize)>,
-    ) -> Result<(Option<RoundSpec>, Option<RoundSpec>, Gradient), ManifestError> {
+    ) -> Result<Backward, ManifestError> {
         let q = &self.q.layers[l];
         let field = format!("quantization.layers[{l}].grad_frac");
         let Some((next, next_out)) = next else {
@@ -195,12 +201,16 @@ impl Lowering<'_> {
                     q.z_frac.into(),
                 )?;
             }
-            return Ok((None, None, self.loss_gradient(q)));
+            return Ok(Backward {
+                g: None,
+                d: None,
+                gradient: self.loss_gradient(q),
+            });
         };
         let frac = q
             .grad_frac
             .ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
-        let largest = next_out as i128 * i128::from(next.max) << self.weight_bits;
+        let largest = (next_out as i128 * i128::from(next.max)) << self.weight_bits;
         let g = Wide::symmetric(&field, "a backpropagated gradient before rounding", largest)
             .rescale(next.frac + self.q.weight_frac, frac)?;
         let what = "a derivative product";
@@ -222,14 +232,15 @@ impl Lowering<'_> {
                 (Some(product(peak).round(peak, g.lo, g.hi)?), frac)
             }
         };
-        Ok((
-            Some(g),
+        let gradient = Gradient {
+            frac,
+            max: I16_MAX_MAGNITUDE,
+        };
+        Ok(Backward {
+            g: Some(g),
             d,
-            Gradient {
-                frac,
-                max: I16_MAX_MAGNITUDE,
-            },
-        ))
+            gradient,
+        })
     }
 
     fn loss_gradient(&self, q: &LayerQuantization) -> Gradient {

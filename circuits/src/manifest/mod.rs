@@ -18,7 +18,9 @@ mod validate;
 mod tests;
 
 pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
-pub use derive::{derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error};
+pub use derive::{
+    MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+};
 pub use error::{ManifestError, ManifestErrorKind};
 pub use network::{
     Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
@@ -93,7 +95,13 @@ impl Manifest {
         shape::shapes(&self.model)
     }
 
-    /// keccak256 of the canonical encoding (see [`encode`](self)): equal values, equal hash.
+    /// keccak256 of the canonical encoding, not of the text: equal values, equal hash.
+    ///
+    /// The encoding is `"zktrain/manifest/v1\0"` followed by all fields in the order of
+    /// their declaration: integers and lengths as 8 bytes big endian, real numbers as the
+    /// big-endian bits of their double (−0 as 0), strings and lists preceded by their
+    /// length, optional fields by 0 or 1, enumerations as their index; a linear layer's
+    /// absent `bias` counts as true.
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }

@@ -86,21 +86,17 @@ impl Scaled {
         self.inputs.len() / self.width.max(1)
     }
 
-    /// Inputs and labels of batch `index` as matrices of `rows` rows.
-    ///
-    /// # Panics
-    /// When the samples end before the batch does.
-    pub fn batch(&self, rows: usize, index: usize) -> (ArrayView2<'_, f64>, ArrayView2<'_, f64>) {
-        let of = |values: &[f64], width: usize| {
-            index * rows * width..((index + 1) * rows * width).min(values.len())
-        };
-        let x = &self.inputs[of(&self.inputs, self.width)];
-        let y = &self.labels[of(&self.labels, self.outputs)];
-        let view = |values, width| ArrayView2::from_shape((rows, width), values);
-        (
-            view(x, self.width).expect("a whole batch"),
-            view(y, self.outputs).expect("a whole batch"),
-        )
+    /// Inputs `(rows, width)` and labels `(rows, outputs)` of batch `index`; `None` past the
+    /// last whole batch.
+    pub fn batch(
+        &self,
+        rows: usize,
+        index: usize,
+    ) -> Option<(ArrayView2<'_, f64>, ArrayView2<'_, f64>)> {
+        let x = self.inputs.chunks_exact(rows * self.width).nth(index)?;
+        let y = self.labels.chunks_exact(rows * self.outputs).nth(index)?;
+        let view = |values, width| ArrayView2::from_shape((rows, width), values).ok();
+        view(x, self.width).zip(view(y, self.outputs))
     }
 
     /// Rounds half up to the network's integers, clamping to 16 bits.

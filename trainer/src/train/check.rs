@@ -13,6 +13,7 @@ pub(super) fn check(
     inputs: &[i16],
     labels: &[i16],
 ) -> Result<(), TrainError> {
+    largest(network)?;
     shape(network, before)?;
     range(
         network,
@@ -31,8 +32,13 @@ pub(super) fn check(
     let samples = network.window();
     length("inputs", samples * network.input, inputs.len())?;
     length("labels", samples * network.output(), labels.len())?;
-    check_labels(network, labels)?;
-    largest(network)
+    check_labels(network, labels)
+}
+
+/// Checks shapes and ranges of parameters that are not going to be trained.
+pub(crate) fn parameters(network: &Network, parameters: &Parameters) -> Result<(), TrainError> {
+    shape(network, parameters)?;
+    range(network, parameters, network.weight_bits, 0)
 }
 
 /// Checks that `parameters` has the network's shape.

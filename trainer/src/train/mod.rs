@@ -13,7 +13,7 @@ mod tests;
 pub use error::TrainError;
 pub use forward::Forward;
 
-pub(crate) use check::shape as check_shape;
+pub(crate) use check::{parameters as check_parameters, shape as check_shape};
 
 use zktrain_circuits::manifest::Network;
 use zktrain_prover::trace::{Parameters, Trace};

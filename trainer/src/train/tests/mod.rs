@@ -1,0 +1,389 @@
+//! The training loop against a scalar re-implementation, written from the specification alone.
+
+mod scalar;
+
+use proptest::prelude::*;
+use zktrain_circuits::manifest::{
+    LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
+};
+use zktrain_prover::trace::{Parameters, Trace};
+
+use self::scalar::check;
+use super::{TrainError, Trainer, last_update};
+use crate::{CalibrationError, calibrate, evaluate, initial_parameters, synthetic};
+
+/// A random network and what it is trained with.
+#[derive(Debug, Clone)]
+struct Case {
+    widths: Vec<usize>,
+    kinds: Vec<Option<LayerKind>>,
+    biases: u32,
+    loss: usize,
+    momentum: f64,
+    decay: f64,
+    clip: Option<f64>,
+    batch: u32,
+    steps: u32,
+    seed: u64,
+}
+
+impl Case {
+    fn manifest(&self) -> Manifest {
+        let mut manifest = synthetic::draft(&[3, 2], 4, 1);
+        let (last, hidden) = self.widths.split_last().unwrap();
+        let (loss, outputs) = [
+            (Loss::SoftmaxCrossEntropy, (*last).max(2)),
+            (Loss::Logistic, 1),
+            (Loss::Mse, (*last).max(2)),
+            (Loss::Mse, 1),
+        ][self.loss];
+        let mut layers = Vec::new();
+        for (i, out) in hidden.iter().skip(1).enumerate() {
+            layers.push(LayerSpec::linear(*out, self.biases & (1 << i) == 0));
+            layers.extend(self.kinds[i].map(LayerSpec::of));
+        }
+        layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
+        manifest.model.input = hidden[0];
+        manifest.data.uniform.as_mut().unwrap().count = hidden[0];
+        manifest.model.layers = layers;
+        manifest.model.loss = loss;
+        let classes = if loss == Loss::Logistic { 2 } else { outputs };
+        manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
+        if self.loss == 3 {
+            manifest.data.classes = None;
+            manifest.data.target = Some(Target {
+                offset: 0.0,
+                scale: 1.0,
+            });
+        }
+        manifest.optimizer = Optimizer {
+            // Squared errors are steeper.
+            learning_rate: if self.loss < 2 { 0.0625 } else { 1.0 / 256.0 },
+            momentum: self.momentum,
+            weight_decay: self.decay,
+            clip: self.clip,
+        };
+        manifest.training = Training {
+            batch: 1 << self.batch,
+            steps_per_proof: 1 << self.steps,
+            max_steps: 64,
+        };
+        manifest
+    }
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let kind = prop_oneof![
+        Just(None),
+        Just(Some(LayerKind::Relu)),
+        Just(Some(LayerKind::Sigmoid)),
+        Just(Some(LayerKind::Tanh)),
+    ];
+    (
+        prop::collection::vec(1usize..14, 2..6),
+        prop::collection::vec(kind, 5),
+        any::<u32>(),
+        0usize..4,
+        prop_oneof![Just(0.0), Just(0.9)],
+        prop_oneof![Just(0.0), Just(0.01)],
+        prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
+        0u32..4,
+        0u32..3,
+        any::<u64>(),
+    )
+        .prop_map(
+            |(widths, kinds, biases, loss, momentum, decay, clip, batch, steps, seed)| Case {
+                widths,
+                kinds,
+                biases,
+                loss,
+                momentum,
+                decay,
+                clip,
+                batch,
+                steps,
+                seed,
+            },
+        )
+}
+
+/// Two windows in a row, the second with the first one's state, both checked.
+fn train_and_check(manifest: &Manifest, scale: f64, seed: u64) -> Vec<Trace> {
+    let network = manifest.network().unwrap();
+    let mut sample = synthetic::samples(manifest, 2 * network.window(), seed).unwrap();
+    sample.inputs.iter_mut().for_each(|x| *x *= scale);
+    let data = sample.quantized(&network);
+    let trainer = Trainer::new(network.clone());
+    let mut parameters = initial_parameters(&network, seed);
+    let mut state = None;
+    let mut traces = Vec::new();
+    for index in 0..2 {
+        let (x, y) = data.window(&network, index).unwrap();
+        let trace = trainer
+            .train_window(&parameters, state.as_ref(), x, y)
+            .unwrap();
+        check(manifest, &network, &trace);
+        state = last_update(&network, &trace);
+        parameters = trace.after.clone();
+        traces.push(trace);
+    }
+    traces
+}
+
+fn calibrated(draft: &Manifest) -> Manifest {
+    try_calibrated(draft).unwrap()
+}
+
+fn try_calibrated(draft: &Manifest) -> Result<Manifest, CalibrationError> {
+    calibrate(draft, &synthetic::samples(draft, 64, 5)?, 1)
+}
+
+/// A random case may diverge, or nearly so that no scale fits; it is then no case at all.
+fn case_manifest(case: &Case) -> Option<Manifest> {
+    match try_calibrated(&case.manifest()) {
+        Err(CalibrationError::Diverges { .. } | CalibrationError::Resolution { .. }) => None,
+        manifest => Some(manifest.unwrap()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn every_integer_of_the_trace_is_the_specified_one(case in case()) {
+        let manifest = case_manifest(&case);
+        prop_assume!(manifest.is_some());
+        train_and_check(&manifest.unwrap(), 1.0, case.seed);
+    }
+
+    /// Inputs far outside the calibrated range: everything saturates, nothing breaks.
+    #[test]
+    fn saturation_is_traced_exactly(case in case()) {
+        let manifest = case_manifest(&case);
+        prop_assume!(manifest.is_some());
+        train_and_check(&manifest.unwrap(), 1000.0, case.seed);
+    }
+}
+
+fn shape_13_7_3() -> Case {
+    Case {
+        widths: vec![13, 7, 3],
+        kinds: vec![Some(LayerKind::Relu); 2],
+        biases: 0,
+        loss: 0,
+        momentum: 0.9,
+        decay: 0.01,
+        clip: None,
+        batch: 3,
+        steps: 2,
+        seed: 7,
+    }
+}
+
+#[test]
+fn saturation_really_happens_under_stress() {
+    let mut case = shape_13_7_3();
+    case.clip = Some(0.01);
+    let mut manifest = calibrated(&case.manifest());
+    // Scales far too fine for the values: quotients overflow.
+    for layer in &mut manifest.quantization.as_mut().unwrap().layers {
+        layer.z_frac = 15;
+        layer.grad_frac = layer.grad_frac.map(|_| 22);
+    }
+    manifest.validate().unwrap();
+    let traces = train_and_check(&manifest, 1000.0, 3);
+    let hidden = &traces[1].layers[0];
+    for (what, rounded) in [
+        ("z", &hidden.z),
+        ("g", hidden.g.as_ref().unwrap()),
+        ("clip", hidden.clip_w.as_ref().unwrap()),
+    ] {
+        assert!(
+            rounded.excess.iter().any(|(_, e)| *e > 0),
+            "{what} has positive excesses"
+        );
+        assert!(
+            rounded.excess.iter().any(|(_, e)| *e < 0),
+            "{what} has negative excesses"
+        );
+    }
+    let mut case = shape_13_7_3();
+    case.momentum = 0.0;
+    let traces = train_and_check(&calibrated(&case.manifest()), 1000.0, 3);
+    assert!(
+        traces
+            .iter()
+            .any(|t| !t.layers[0].update_w.excess.is_empty()),
+        "updates saturate"
+    );
+}
+
+#[test]
+fn the_trace_is_the_same_for_any_number_of_threads() {
+    let manifest = synthetic::manifest(&[300, 200, 10], 64, 2).unwrap();
+    let network = manifest.network().unwrap();
+    let data = synthetic::samples(&manifest, 128, 3)
+        .unwrap()
+        .quantized(&network);
+    let before = initial_parameters(&network, 1);
+    let (x, y) = data.window(&network, 0).unwrap();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            Trainer::new(network.clone())
+                .train_window(&before, None, x, y)
+                .unwrap()
+        })
+    };
+    let one = run(1);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(5));
+}
+
+#[test]
+fn what_does_not_fit_the_network_is_refused() {
+    let manifest = calibrated(&shape_13_7_3().manifest());
+    let network = manifest.network().unwrap();
+    let data = synthetic::samples(&manifest, network.window(), 1)
+        .unwrap()
+        .quantized(&network);
+    let (x, y) = data.window(&network, 0).unwrap();
+    let good = initial_parameters(&network, 1);
+    let trainer = Trainer::new(network.clone());
+    let run = |p: &Parameters, s: Option<&Parameters>, x: &[i16], y: &[i16]| {
+        trainer.train_window(p, s, x, y).map(|_| ()).unwrap_err()
+    };
+    let window = |what, expected, got| TrainError::Window {
+        what,
+        expected,
+        got,
+    };
+    assert_eq!(
+        run(&good, None, &x[1..], y),
+        window("inputs", 32 * 13, 32 * 13 - 1)
+    );
+    assert_eq!(
+        run(&good, None, x, &y[3..]),
+        window("labels", 32 * 3, 31 * 3)
+    );
+    let mut labels = y.to_vec();
+    labels[3..6].copy_from_slice(&[1, 1, 0]);
+    assert_eq!(
+        run(&good, None, x, &labels),
+        TrainError::Label { sample: 1 }
+    );
+    labels[3..6].copy_from_slice(&[-1, 1, 1]);
+    assert_eq!(
+        run(&good, None, x, &labels),
+        TrainError::Label { sample: 1 }
+    );
+    let mut bad = good.clone();
+    bad.layers.pop();
+    assert_eq!(
+        run(&bad, None, x, y),
+        TrainError::Layers {
+            expected: 2,
+            got: 1
+        }
+    );
+    let mut bad = good.clone();
+    bad.layers[1].w.pop();
+    assert!(matches!(
+        run(&bad, None, x, y),
+        TrainError::Parameters {
+            layer: 1,
+            expected: 21,
+            got: 20,
+            ..
+        }
+    ));
+    let mut bad = good.clone();
+    bad.layers[0].b = None;
+    assert!(matches!(
+        run(&bad, None, x, y),
+        TrainError::Parameters {
+            layer: 0,
+            expected: 7,
+            got: 0,
+            ..
+        }
+    ));
+    let mut bad = good.clone();
+    bad.layers[1].w[2] = i32::MIN;
+    let bits = network.weight_bits;
+    assert_eq!(
+        run(&bad, None, x, y),
+        TrainError::ParameterRange {
+            layer: 1,
+            bits,
+            got: i32::MIN
+        }
+    );
+    // The last parameter that T more steps keep below the bound, and the first that they may not.
+    let limit = (1i32 << bits) - (network.steps as i32) * (1 << 15);
+    bad.layers[1].w[2] = limit - 1;
+    assert!(trainer.train_window(&bad, None, x, y).is_ok());
+    bad.layers[1].w[2] = limit;
+    assert!(matches!(
+        run(&bad, None, x, y),
+        TrainError::ParameterRange { .. }
+    ));
+    let mut state = good.clone();
+    state.layers.iter_mut().for_each(|l| l.w.fill(-(1 << 15)));
+    assert!(trainer.train_window(&good, Some(&state), x, y).is_ok());
+    state.layers[0].w[0] = (1 << 15) + 1;
+    assert!(matches!(
+        run(&good, Some(&state), x, y),
+        TrainError::ParameterRange { bits: 16, .. }
+    ));
+    let mut case = shape_13_7_3();
+    case.momentum = 0.0;
+    let plain = Trainer::new(calibrated(&case.manifest()).network().unwrap());
+    let error = plain.train_window(&good, Some(&good), x, y).unwrap_err();
+    assert_eq!(error, TrainError::UnexpectedState);
+}
+
+#[test]
+fn a_window_whose_indices_would_not_fit_is_refused() {
+    let mut network = calibrated(&shape_13_7_3().manifest()).network().unwrap();
+    network.steps = 1 << 27;
+    let parameters = initial_parameters(&network, 1);
+    let error = Trainer::new(network)
+        .train_window(&parameters, None, &[], &[])
+        .unwrap_err();
+    let (max, got) = (u32::MAX as usize, (13 * 7) << 27);
+    assert_eq!(error, TrainError::TooLarge { max, got });
+}
+
+#[test]
+fn evaluation_refuses_what_does_not_fit() {
+    let manifest = calibrated(&shape_13_7_3().manifest());
+    let network = manifest.network().unwrap();
+    let data = synthetic::samples(&manifest, 20, 1)
+        .unwrap()
+        .quantized(&network);
+    let trainer = Trainer::new(network.clone());
+    let good = initial_parameters(&network, 1);
+    let metrics = evaluate(&trainer, &good, &data).unwrap();
+    assert_eq!(metrics.samples, 20);
+    assert!(metrics.loss > 0.0 && (0.0..=1.0).contains(&metrics.accuracy.unwrap()));
+    let mut bad = good.clone();
+    bad.layers[0].w[0] = i32::MAX;
+    let error = evaluate(&trainer, &bad, &data).unwrap_err();
+    assert!(matches!(error, TrainError::ParameterRange { layer: 0, .. }));
+    let other = synthetic::draft(&[12, 3], 2, 1);
+    let narrow = synthetic::samples(&other, 20, 1)
+        .unwrap()
+        .quantized(&network);
+    let error = evaluate(&trainer, &good, &narrow).unwrap_err();
+    assert!(matches!(
+        error,
+        TrainError::Window {
+            what: "inputs",
+            expected: 13,
+            got: 12
+        }
+    ));
+}

@@ -1,0 +1,327 @@
+//! The specification, one scalar at a time.
+
+use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network, RoundSpec};
+use zktrain_prover::trace::{LossTrace, Parameters, Rounded, Trace};
+
+use crate::train::last_update;
+
+/// Expected contents of one `Rounded`, in index order.
+#[derive(Default)]
+struct Expect {
+    q: Vec<i32>,
+    r: Vec<i32>,
+    excess: Vec<(u32, i64)>,
+}
+
+impl Expect {
+    fn round(&mut self, x: i128, spec: &RoundSpec) -> i64 {
+        let half = if spec.shift == 0 {
+            0
+        } else {
+            1i128 << (spec.shift - 1)
+        };
+        let v = (x + half).div_euclid(1 << spec.shift);
+        let q = v.clamp(spec.lo.into(), spec.hi.into());
+        if v != q {
+            self.excess.push((self.q.len() as u32, (v - q) as i64));
+        }
+        self.q.push(q as i32);
+        self.r.push((x - (v << spec.shift)) as i32);
+        assert!(
+            x >= spec.x_min.into() && x <= spec.x_max.into(),
+            "static bound"
+        );
+        q as i64
+    }
+
+    fn check(&self, got: &Rounded, what: &str) {
+        assert_eq!(self.q, got.q, "{what} quotients");
+        assert_eq!(self.r, got.r, "{what} remainders");
+        assert_eq!(self.excess, got.excess, "{what} excesses");
+    }
+}
+
+/// Everything one layer is expected to leave.
+#[derive(Default)]
+struct Layer {
+    z: Expect,
+    a: Vec<i32>,
+    g: Expect,
+    d: Expect,
+    d_relu: Vec<i32>,
+    clip_w: Expect,
+    clip_b: Expect,
+    update_w: Expect,
+    update_b: Expect,
+}
+
+fn table_value(kind: LayerKind, z: i64, z_frac: u32, a_frac: u32) -> i64 {
+    let x = z as f64 / f64::from(1u32 << z_frac);
+    let y = if kind == LayerKind::Tanh {
+        x.tanh()
+    } else {
+        1.0 / (1.0 + (-x).exp())
+    };
+    (y * f64::from(1u32 << a_frac) + 0.5).floor() as i64
+}
+
+/// Runs the specification entry by entry and compares with `trace`.
+pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
+    let (batch, count) = (network.batch, network.layers.len());
+    // Kinds of activations, from the manifest and not from the lowered network.
+    let mut kinds = Vec::new();
+    for (i, layer) in manifest.model.layers.iter().enumerate() {
+        if layer.kind == LayerKind::Linear {
+            let next = manifest.model.layers.get(i + 1).map(|next| next.kind);
+            kinds.push(next.filter(|kind| *kind != LayerKind::Linear));
+        }
+    }
+    let mut expected: Vec<Layer> = (0..count).map(|_| Layer::default()).collect();
+    let mut parameters = trace.before.clone();
+    let mut velocity = trace.state.clone();
+    let mut loss = LossExpect::default();
+    for t in 0..network.steps {
+        let mut inputs: Vec<Vec<i64>> = vec![
+            trace.inputs[t * batch * network.input..(t + 1) * batch * network.input]
+                .iter()
+                .map(|x| i64::from(*x))
+                .collect(),
+        ];
+        for (l, layer) in network.layers.iter().enumerate() {
+            let (n_in, n_out) = (layer.n_in, layer.n_out);
+            let p = &parameters.layers[l];
+            let mut out = Vec::new();
+            for i in 0..batch {
+                for j in 0..n_out {
+                    let mut x = 0i128;
+                    for k in 0..n_in {
+                        x += i128::from(inputs[l][i * n_in + k]) * i128::from(p.w[k * n_out + j]);
+                    }
+                    if let Some(b) = &p.b {
+                        x += i128::from(b[j]) << layer.a_in_frac;
+                    }
+                    let z = expected[l].z.round(x, &layer.z);
+                    let a = match kinds[l] {
+                        None => z,
+                        Some(LayerKind::Relu) => z.max(0),
+                        Some(kind) => table_value(kind, z, layer.z_frac, layer.a_frac),
+                    };
+                    if kinds[l].is_some() {
+                        expected[l].a.push(a as i32);
+                    }
+                    out.push(a);
+                }
+            }
+            inputs.push(out);
+        }
+        let n = network.output();
+        let y = &trace.labels[t * batch * n..(t + 1) * batch * n];
+        let mut d = loss.gradient(network, &inputs[count], y);
+        let mut updates = Vec::new();
+        for l in (0..count).rev() {
+            let layer = &network.layers[l];
+            let (n_in, n_out) = (layer.n_in, layer.n_out);
+            let step = |x: i128, w: i32, v: i32, clip: &mut Expect, update: &mut Expect| {
+                let g = match &layer.clip {
+                    Some(spec) => i128::from(clip.round(x, spec)),
+                    None => x,
+                };
+                let x = i128::from(network.mu) * i128::from(v)
+                    + i128::from(layer.eta) * g
+                    + i128::from(network.lambda) * i128::from(w);
+                update.round(x, &layer.update) as i32
+            };
+            let mut w_updates = Vec::new();
+            let Layer {
+                clip_w,
+                clip_b,
+                update_w,
+                update_b,
+                ..
+            } = &mut expected[l];
+            for k in 0..n_in {
+                for j in 0..n_out {
+                    let x = (0..batch)
+                        .map(|i| i128::from(inputs[l][i * n_in + k]) * i128::from(d[i * n_out + j]))
+                        .sum();
+                    let at = k * n_out + j;
+                    let v = velocity.as_ref().map_or(0, |v| v.layers[l].w[at]);
+                    w_updates.push(step(x, parameters.layers[l].w[at], v, clip_w, update_w));
+                }
+            }
+            let mut b_updates = Vec::new();
+            if let Some(b) = &parameters.layers[l].b {
+                for j in 0..n_out {
+                    let x: i128 = (0..batch).map(|i| i128::from(d[i * n_out + j])).sum();
+                    let v = velocity
+                        .as_ref()
+                        .map_or(0, |v| v.layers[l].b.as_ref().unwrap()[j]);
+                    b_updates.push(step(x << layer.a_in_frac, b[j], v, clip_b, update_b));
+                }
+            }
+            updates.push((w_updates, b_updates));
+            if l > 0 {
+                d = backward(&parameters, network, &mut expected, &kinds, &inputs, l, &d);
+            }
+        }
+        updates.reverse();
+        let mut next = velocity.take().unwrap_or_else(|| parameters.clone());
+        for (l, (w, b)) in updates.into_iter().enumerate() {
+            let p = &mut parameters.layers[l];
+            p.w.iter_mut().zip(&w).for_each(|(p, u)| *p -= u);
+            p.b.iter_mut().flatten().zip(&b).for_each(|(p, u)| *p -= u);
+            next.layers[l].w = w;
+            next.layers[l].b = next.layers[l].b.as_ref().map(|_| b);
+        }
+        velocity = network.momentum.then_some(next);
+    }
+    compare(trace, expected, loss, &parameters);
+    assert_eq!(last_update(network, trace), velocity);
+}
+
+fn backward(
+    parameters: &Parameters,
+    network: &Network,
+    expected: &mut [Layer],
+    kinds: &[Option<LayerKind>],
+    inputs: &[Vec<i64>],
+    l: usize,
+    d: &[i64],
+) -> Vec<i64> {
+    let (above, below) = (&network.layers[l], &network.layers[l - 1]);
+    let mut out = Vec::new();
+    for i in 0..network.batch {
+        for k in 0..above.n_in {
+            let mut x = 0i128;
+            for j in 0..above.n_out {
+                let w = parameters.layers[l].w[k * above.n_out + j];
+                x += i128::from(d[i * above.n_out + j]) * i128::from(w);
+            }
+            let g = expected[l - 1].g.round(x, below.g.as_ref().unwrap());
+            let a = i128::from(inputs[l][i * above.n_in + k]);
+            let one = 1i128 << below.a_frac;
+            let product = match kinds[l - 1] {
+                Some(LayerKind::Sigmoid) => a * (one - a) * i128::from(g),
+                Some(LayerKind::Tanh) => (one * one - a * a) * i128::from(g),
+                Some(_) => {
+                    let at = expected[l - 1].d_relu.len();
+                    let d = if expected[l - 1].z.q[at] < 0 { 0 } else { g };
+                    expected[l - 1].d_relu.push(d as i32);
+                    out.push(d);
+                    continue;
+                }
+                None => {
+                    out.push(g);
+                    continue;
+                }
+            };
+            out.push(expected[l - 1].d.round(product, below.d.as_ref().unwrap()));
+        }
+    }
+    out
+}
+
+#[derive(Default)]
+struct LossExpect {
+    max: Vec<i32>,
+    argmax: Vec<u32>,
+    e: Vec<i32>,
+    sum: Vec<i32>,
+    p: Vec<i32>,
+    r: Vec<i32>,
+}
+
+impl LossExpect {
+    fn gradient(&mut self, network: &Network, z: &[i64], y: &[i32]) -> Vec<i64> {
+        let n = network.output();
+        let frac = network.layers.last().unwrap().z_frac;
+        let mut d = Vec::new();
+        for (z, y) in z.chunks(n).zip(y.chunks(n)) {
+            match network.loss {
+                Loss::Mse if network.one_hot => {
+                    d.extend(z.iter().zip(y).map(|(z, y)| z - (i64::from(*y) << frac)));
+                }
+                Loss::Mse => d.extend(z.iter().zip(y).map(|(z, y)| z - i64::from(*y))),
+                Loss::Logistic => {
+                    let p = table_value(LayerKind::Sigmoid, z[0], frac, 14);
+                    self.p.push(p as i32);
+                    d.push(p - (i64::from(y[0]) << 14));
+                }
+                Loss::SoftmaxCrossEntropy => {
+                    let max = *z.iter().max().unwrap();
+                    self.max.push(max as i32);
+                    self.argmax
+                        .push(z.iter().position(|z| *z == max).unwrap() as u32);
+                    let mut scale = 1 << 14;
+                    while scale * n > 1 << 14 {
+                        scale /= 2;
+                    }
+                    let term = |z: &i64| {
+                        let x = (max - z) as f64 / f64::from(1u32 << frac);
+                        (scale as f64 * (-x).exp() + 0.5).floor() as i64
+                    };
+                    let e: Vec<i64> = z.iter().map(term).collect();
+                    let sum: i64 = e.iter().sum();
+                    self.sum.push(sum as i32);
+                    for (e, y) in e.iter().zip(y) {
+                        let p = ((e << 15) + sum) / (2 * sum);
+                        self.e.push(*e as i32);
+                        self.p.push(p as i32);
+                        self.r.push(((e << 15) - 2 * sum * p) as i32);
+                        d.push(p - (i64::from(*y) << 14));
+                    }
+                }
+            }
+        }
+        d
+    }
+}
+
+fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parameters) {
+    for (l, (got, want)) in trace.layers.iter().zip(expected).enumerate() {
+        let none = Rounded::default();
+        want.z.check(&got.z, &format!("layer {l}: z"));
+        assert_eq!(want.a, got.a, "layer {l}: a");
+        want.g
+            .check(got.g.as_ref().unwrap_or(&none), &format!("layer {l}: g"));
+        want.d
+            .check(got.d.as_ref().unwrap_or(&none), &format!("layer {l}: d"));
+        assert_eq!(want.d_relu, got.d_relu, "layer {l}: relu gradient");
+        want.clip_w.check(
+            got.clip_w.as_ref().unwrap_or(&none),
+            &format!("layer {l}: clip"),
+        );
+        want.clip_b.check(
+            got.clip_b.as_ref().unwrap_or(&none),
+            &format!("layer {l}: clip bias"),
+        );
+        want.update_w
+            .check(&got.update_w, &format!("layer {l}: update"));
+        want.update_b.check(
+            got.update_b.as_ref().unwrap_or(&none),
+            &format!("layer {l}: update of biases"),
+        );
+    }
+    let LossExpect {
+        max,
+        argmax,
+        e,
+        sum,
+        p,
+        r,
+    } = loss;
+    let expected = match trace.loss {
+        LossTrace::Softmax { .. } => LossTrace::Softmax {
+            max,
+            argmax,
+            e,
+            sum,
+            p,
+            r,
+        },
+        LossTrace::Logistic { .. } => LossTrace::Logistic { p },
+        LossTrace::Mse => LossTrace::Mse,
+    };
+    assert_eq!(trace.loss, expected);
+    assert_eq!(&trace.after, after);
+}
