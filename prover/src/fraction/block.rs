@@ -11,6 +11,8 @@ use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, One, Zero};
 use zktrain_circuits::fraction::ARITY;
 
+use super::limbs::{self, Limbs, ProductSum, R, R2, fold, to_field};
+
 /// A fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
@@ -83,7 +85,9 @@ pub(super) type Evaluations = [Fr; 4];
 pub(super) trait Block: Copy + Send + Sync {
     /// What a pair becomes when its variable is bound.
     type Bound: Block;
-    /// What a round sums over pairs.
+    /// What a round sums over pairs, not yet reduced.
+    type Sums: Default;
+    /// The same, reduced.
     type Totals: Totals;
 
     /// The parent. For blocks that are not prepared.
@@ -93,7 +97,9 @@ pub(super) trait Block: Copy + Send + Sync {
     /// The prepared block in the general form.
     fn full(&self, base: &Fr, batching: &Batching) -> Full;
     /// Adds the pair's polynomial with a weight.
-    fn accumulate(sums: &mut Self::Totals, weight: &Fr, low: &Self, high: &Self);
+    fn accumulate(sums: &mut Self::Sums, weight: &Fr, low: &Self, high: &Self);
+    /// Reduces the sums.
+    fn totals(sums: &Self::Sums) -> Self::Totals;
     /// The polynomial that the sums stand for.
     fn evaluations(sums: &Self::Totals, base: &Fr, batching: &Batching) -> Evaluations;
     /// Binds the pair's variable.
@@ -114,14 +120,19 @@ impl Full {
 
 impl Block for Full {
     type Bound = Self;
+    type Sums = [ProductSum; 4];
     type Totals = [Fr; 4];
 
     fn node(&self, _: &Fr) -> Node {
-        let Self { p: [p0, p1, p2, p3], q: [q0, q1, q2, q3] } = self;
-        let (q01, q23) = (*q0 * q1, *q2 * q3);
-        let left = dot(p0, q1, p1, q0);
-        let right = dot(p2, q3, p3, q2);
-        Node { p: dot(&left, &q23, &right, &q01), q: q01 * q23 }
+        let [p0, p1, p2, p3] = self.p.each_ref().map(limbs::of);
+        let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
+        let (q01, q23) = (limbs::mul(q0, q1), limbs::mul(q2, q3));
+        let left = limbs::dot(p0, q1, p1, q0);
+        let right = limbs::dot(p2, q3, p3, q2);
+        Node {
+            p: to_field(&limbs::dot(&left, &q23, &right, &q01)),
+            q: to_field(&limbs::mul(&q01, &q23)),
+        }
     }
 
     fn prepare(&mut self, batching: &Batching) {
@@ -132,16 +143,22 @@ impl Block for Full {
         *self
     }
 
-    fn accumulate(sums: &mut [Fr; 4], weight: &Fr, low: &Self, high: &Self) {
+    #[inline]
+    fn accumulate(sums: &mut [ProductSum; 4], weight: &Fr, low: &Self, high: &Self) {
         let p: [Line; 4] = core::array::from_fn(|i| Line::new(&low.p[i], &high.p[i]));
         let q: [Line; 4] = core::array::from_fn(|i| Line::new(&low.q[i], &high.q[i]));
-        let p01 = Line::dot(&p[0], &q[1], &p[1], &q[0]);
-        let p23 = Line::dot(&p[2], &q[3], &p[3], &q[2]);
-        let q01 = Line::product(&q[0], &q[1]);
-        let q23 = Line::product(&q[2], &q[3]);
+        let p01 = cross([&p[0], &q[1], &p[1], &q[0]]);
+        let p23 = cross([&p[2], &q[3], &p[3], &q[2]]);
+        let q01 = product(&q[0], &q[1]);
+        let q23 = product(&q[2], &q[3]);
         for (i, sum) in sums.iter_mut().enumerate() {
-            *sum += dot(&p01[i], &q23[i], &p23[i], &q01[i]) * weight;
+            // Below 2·5·2 = 20, so the result is below 4.8.
+            sum.add(&limbs::dot(&p01[i], &q23[i], &p23[i], &q01[i]), limbs::of(weight));
         }
+    }
+
+    fn totals(sums: &[ProductSum; 4]) -> [Fr; 4] {
+        sums.each_ref().map(ProductSum::finish)
     }
 
     fn evaluations(sums: &[Fr; 4], _: &Fr, _: &Batching) -> Evaluations {
@@ -155,12 +172,17 @@ impl Block for Full {
 
 impl Block for Ones {
     type Bound = Self;
+    type Sums = [ProductSum; 4];
     type Totals = [Fr; 4];
 
     fn node(&self, _: &Fr) -> Node {
-        let [q0, q1, q2, q3] = &self.q;
-        let (q01, q23) = (*q0 * q1, *q2 * q3);
-        Node { p: dot(&(*q0 + q1), &q23, &(*q2 + q3), &q01), q: q01 * q23 }
+        let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
+        let (q01, q23) = (limbs::mul(q0, q1), limbs::mul(q2, q3));
+        let (left, right) = (limbs::add(q0, q1), limbs::add(q2, q3));
+        Node {
+            p: to_field(&limbs::dot(&left, &q23, &right, &q01)),
+            q: to_field(&limbs::mul(&q01, &q23)),
+        }
     }
 
     fn prepare(&mut self, batching: &Batching) {
@@ -175,16 +197,25 @@ impl Block for Ones {
         }
     }
 
-    fn accumulate(sums: &mut [Fr; 4], weight: &Fr, low: &Self, high: &Self) {
+    #[inline]
+    fn accumulate(sums: &mut [ProductSum; 4], weight: &Fr, low: &Self, high: &Self) {
         let y: [Line; 4] = core::array::from_fn(|i| Line::new(&low.q[i], &high.q[i]));
-        let a = Line::product(&y[0], &y[1]);
-        let b = Line::product(&y[2], &y[3]);
-        let left = y[0].add(&y[1]).evaluations();
-        let right = y[2].add(&y[3]).evaluations();
-        for i in 0..3 {
-            sums[i] += dot(&a[i], &(right[i] + b[i]), &b[i], &left[i]) * weight;
+        let weight = limbs::of(weight);
+        let points = [Line::at_1, Line::at_minus_1, Line::at_2];
+        for (sum, at) in sums.iter_mut().zip(points) {
+            let [y0, y1, y2, y3] = y.each_ref().map(at);
+            let (a, b) = (limbs::mul(&y0, &y1), limbs::mul(&y2, &y3)); // below 1.8
+            let left = limbs::add(&y0, &y1); // below 4
+            let right = fold(&limbs::add(&y2, &y3), &R2);
+            sum.add(&limbs::dot(&a, &limbs::add(&right, &b), &b, &left), weight);
         }
-        sums[3] += a[3] * b[3] * weight; // the sums of lines do not reach t^4
+        // The sums of lines do not reach t^4.
+        let [y0, y1, y2, y3] = y.each_ref().map(|line| &line.slope);
+        sums[3].add(&limbs::mul(&limbs::mul(y0, y1), &limbs::mul(y2, y3)), weight);
+    }
+
+    fn totals(sums: &[ProductSum; 4]) -> [Fr; 4] {
+        sums.each_ref().map(ProductSum::finish)
     }
 
     fn evaluations(sums: &[Fr; 4], _: &Fr, batching: &Batching) -> Evaluations {
@@ -197,47 +228,77 @@ impl Block for Ones {
     }
 }
 
-/// `a·b + c·d`
-fn dot(a: &Fr, b: &Fr, c: &Fr, d: &Fr) -> Fr {
-    *a * b + *c * d
-}
-
+#[inline(always)]
 fn bind_four(low: &[Fr; 4], high: &[Fr; 4], t: &Fr) -> [Fr; 4] {
-    core::array::from_fn(|i| low[i] + (high[i] - low[i]) * t)
+    core::array::from_fn(|i| {
+        let (low, high) = (limbs::of(&low[i]), limbs::of(&high[i]));
+        let step = limbs::mul(&limbs::sub(high, low), limbs::of(t)); // below 1.4
+        to_field(&fold(&limbs::add(low, &step), &R))
+    })
 }
 
-/// A polynomial of degree 1 by its values at 0 and 1 and its slope.
-struct Line {
-    at: [Fr; 3],
+/// A polynomial of degree 1.
+struct Line<'a> {
+    low: &'a Limbs,
+    high: &'a Limbs,
+    /// Below 2.
+    slope: Limbs,
 }
 
-impl Line {
-    fn new(low: &Fr, high: &Fr) -> Self {
-        Self { at: [*low, *high, *high - low] }
+impl<'a> Line<'a> {
+    #[inline(always)]
+    fn new(low: &'a Fr, high: &'a Fr) -> Self {
+        let (low, high) = (limbs::of(low), limbs::of(high));
+        Self { low, high, slope: limbs::sub(high, low) }
     }
 
-    fn add(&self, other: &Self) -> Self {
-        Self { at: core::array::from_fn(|i| self.at[i] + other.at[i]) }
+    #[inline(always)]
+    fn at_1(&self) -> Limbs {
+        *self.high
     }
 
-    /// At 1, −1 and 2.
-    fn evaluations(&self) -> [Fr; 3] {
-        let [at_0, at_1, slope] = &self.at;
-        [*at_1, *at_0 - slope, *at_1 + slope]
+    /// Below 2.
+    #[inline(always)]
+    fn at_minus_1(&self) -> Limbs {
+        fold(&limbs::add(self.low, &limbs::sub(self.low, self.high)), &R2)
     }
 
-    fn product(a: &Self, b: &Self) -> Evaluations {
-        extend(core::array::from_fn(|i| a.at[i] * b.at[i]))
-    }
-
-    fn dot(a: &Self, b: &Self, c: &Self, d: &Self) -> Evaluations {
-        extend(core::array::from_fn(|i| dot(&a.at[i], &b.at[i], &c.at[i], &d.at[i])))
+    /// Below 2.
+    #[inline(always)]
+    fn at_2(&self) -> Limbs {
+        fold(&limbs::add(self.high, &self.slope), &R2)
     }
 }
 
-/// From a quadratic's values at 0, 1 and infinity to those at 1, −1, 2 and infinity.
-fn extend([at_0, at_1, leading]: [Fr; 3]) -> Evaluations {
-    let twice = leading.double();
-    let step = at_1 - at_0;
-    [at_1, at_0 - step + twice, at_1 + step + twice, leading]
+/// `a·b` at 1, −1, 2 and infinity, below 2.
+#[inline(always)]
+fn product(a: &Line<'_>, b: &Line<'_>) -> [Limbs; 4] {
+    let leading = fold(&limbs::mul(&a.slope, &b.slope), &R);
+    let [at_1, at_minus_1, at_2] =
+        extend(&limbs::mul(a.low, b.low), &limbs::mul(a.high, b.high), &leading);
+    [at_1, fold(&at_minus_1, &R2), fold(&at_2, &R2), leading]
+}
+
+/// `a·b + c·d` at 1, −1, 2 and infinity, below 5.1.
+#[inline(always)]
+fn cross([a, b, c, d]: [&Line<'_>; 4]) -> [Limbs; 4] {
+    let leading = fold(&limbs::dot(&a.slope, &b.slope, &c.slope, &d.slope), &R); // below 1.6
+    let [at_1, at_minus_1, at_2] = extend(
+        &limbs::dot(a.low, b.low, c.low, d.low),
+        &limbs::dot(a.high, b.high, c.high, d.high),
+        &leading,
+    );
+    [at_1, at_minus_1, at_2, leading]
+}
+
+/// From a quadratic's values at 0 and 1, below 2, and its leading coefficient to
+/// those at 1, −1 and 2, below 2 more than twice the leading one's bound.
+#[inline(always)]
+fn extend(at_0: &Limbs, at_1: &Limbs, leading: &Limbs) -> [Limbs; 3] {
+    let (at_0, at_1) = (fold(at_0, &R), fold(at_1, &R));
+    let twice = limbs::add(leading, leading);
+    let step = fold(&limbs::sub(&at_1, &at_0), &R);
+    let at_2 = limbs::add(&at_1, &limbs::add(&step, &twice));
+    let at_minus_1 = limbs::add(&limbs::sub(&at_0, &step), &twice);
+    [at_1, at_minus_1, at_2]
 }

@@ -4,7 +4,7 @@ use ark_bn254::Fr;
 use ark_ff::Zero;
 use rayon::prelude::*;
 
-use super::block::{Batching, Binding, Evaluations, Full, Node, Ones, Totals};
+use super::block::{Batching, Binding, Block, Evaluations, Full, Node, Ones, Totals};
 use super::region::{Region, Share, bind_dense, sum_dense};
 use super::weights::{EqTables, weight_below};
 
@@ -108,16 +108,12 @@ impl Level {
         let regions: Vec<AnyRegion> = kept.map(AnyRegion::parents).collect();
         let mut nodes: Vec<Node> =
             self.regions[regions.len()..].iter().flat_map(AnyRegion::nodes).collect();
-        nodes.par_extend(self.run.blocks.par_iter().map(|block| {
-            use super::block::Block;
-            block.node(&Fr::zero())
-        }));
+        nodes.par_extend(self.run.blocks.par_iter().map(|block| block.node(&Fr::zero())));
         let first = regions.iter().map(|region| 1 << region.log()).sum();
         Self { regions, run: Run::of(first, &nodes) }
     }
 
     pub(super) fn prepare(&mut self, batching: &Batching) {
-        use super::block::Block;
         for region in &mut self.regions {
             on_region!(region, region => region.prepare(batching));
         }

@@ -11,6 +11,7 @@ mod block;
 mod layer;
 mod leaves;
 mod level;
+mod limbs;
 mod region;
 mod weights;
 

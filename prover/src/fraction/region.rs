@@ -152,13 +152,13 @@ pub(super) fn sum_dense<B: Block>(
         let start = chunk * inner.len();
         let pairs = start.max(first)..(start + inner.len()).min(end);
         let weights = &inner[pairs.start - start..pairs.end - start];
-        let mut sums = B::Totals::zero();
+        let mut sums = B::Sums::default();
         let pairs = blocks[2 * (pairs.start - first)..].chunks(2).zip(weights);
         for (pair, weight) in pairs {
             B::accumulate(&mut sums, weight, &pair[0], pair.get(1).unwrap_or(tail));
         }
         let mut total = B::Totals::zero();
-        total.add_scaled(&sums, &outer[chunk]);
+        total.add_scaled(&B::totals(&sums), &outer[chunk]);
         total
     };
     let chunks = first / inner.len()..end.div_ceil(inner.len());
@@ -178,13 +178,13 @@ fn sum_sparse<B: Block>(
     (inner, outer): (&[Fr], &[Fr]),
 ) -> (B::Totals, Fr) {
     let task = |range: Range<usize>| {
-        let (mut sums, mut weights) = (B::Totals::zero(), Fr::zero());
+        let (mut sums, mut weights) = (B::Sums::default(), Fr::zero());
         for_groups(&positions[range.clone()], &blocks[range], tail, |pair, [low, high]| {
             let weight = inner[pair % inner.len()] * outer[pair / inner.len()];
             B::accumulate(&mut sums, &weight, &low, &high);
             weights += weight;
         });
-        (sums, weights)
+        (B::totals(&sums), weights)
     };
     let ranges = group_ranges(positions, 2);
     ranges.into_par_iter().map(task).reduce(
