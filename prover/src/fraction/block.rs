@@ -54,9 +54,10 @@ impl Batching {
     }
 }
 
-/// What a round binds its variable to, with the products that binding needs.
+/// What a round binds its variable to.
 pub(super) struct Binding {
     pub(super) t: Fr,
+    pub(super) batching: Batching,
 }
 
 /// Sums that are linear in the weights.
@@ -84,26 +85,36 @@ pub(super) type Evaluations = [Fr; 4];
 /// The four children of a parent.
 pub(super) trait Block: Copy + Send + Sync {
     /// What a pair becomes when its variable is bound.
-    type Bound: Block;
+    type Bound: Block<Shared = ()>;
+    /// Constants of a region.
+    type Shared: Clone + Send + Sync;
+    /// Constants of binding a region's variable.
+    type Binder: Sync;
     /// What a round sums over pairs, not yet reduced.
     type Sums: Default;
     /// The same, reduced.
     type Totals: Totals;
 
     /// The parent. For blocks that are not prepared.
-    fn node(&self, base: &Fr) -> Node;
+    fn node(&self, shared: &Self::Shared) -> Node;
     /// Makes the block ready for a layer's sumcheck.
     fn prepare(&mut self, batching: &Batching);
     /// The prepared block in the general form.
-    fn full(&self, base: &Fr, batching: &Batching) -> Full;
+    fn full(&self, shared: &Self::Shared, batching: &Batching) -> Full;
     /// Adds the pair's polynomial with a weight.
     fn accumulate(sums: &mut Self::Sums, weight: &Fr, low: &Self, high: &Self);
     /// Reduces the sums.
     fn totals(sums: &Self::Sums) -> Self::Totals;
     /// The polynomial that the sums stand for.
-    fn evaluations(sums: &Self::Totals, base: &Fr, batching: &Batching) -> Evaluations;
+    fn evaluations(
+        totals: &Self::Totals,
+        shared: &Self::Shared,
+        batching: &Batching,
+    ) -> Evaluations;
+    /// What [`Block::bind`] needs.
+    fn binder(shared: &Self::Shared, binding: &Binding) -> Self::Binder;
     /// Binds the pair's variable.
-    fn bind(low: &Self, high: &Self, binding: &Binding) -> Self::Bound;
+    fn bind(low: &Self, high: &Self, binder: &Self::Binder) -> Self::Bound;
 }
 
 impl Full {
@@ -114,16 +125,18 @@ impl Full {
 
     /// `P + λ·Q` of a prepared block.
     pub(super) fn value(&self) -> Fr {
-        self.node(&Fr::ZERO).p
+        self.node(&()).p
     }
 }
 
 impl Block for Full {
     type Bound = Self;
+    type Shared = ();
+    type Binder = Fr;
     type Sums = [ProductSum; 4];
     type Totals = [Fr; 4];
 
-    fn node(&self, _: &Fr) -> Node {
+    fn node(&self, (): &()) -> Node {
         let [p0, p1, p2, p3] = self.p.each_ref().map(limbs::of);
         let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
         let (q01, q23) = (limbs::mul(q0, q1), limbs::mul(q2, q3));
@@ -139,7 +152,7 @@ impl Block for Full {
         self.p[0] += batching.lambda * self.q[0];
     }
 
-    fn full(&self, _: &Fr, _: &Batching) -> Full {
+    fn full(&self, (): &(), _: &Batching) -> Full {
         *self
     }
 
@@ -161,21 +174,27 @@ impl Block for Full {
         sums.each_ref().map(ProductSum::finish)
     }
 
-    fn evaluations(sums: &[Fr; 4], _: &Fr, _: &Batching) -> Evaluations {
+    fn evaluations(sums: &[Fr; 4], (): &(), _: &Batching) -> Evaluations {
         *sums
     }
 
-    fn bind(low: &Self, high: &Self, binding: &Binding) -> Self {
-        Self { p: bind_four(&low.p, &high.p, &binding.t), q: bind_four(&low.q, &high.q, &binding.t) }
+    fn binder((): &(), binding: &Binding) -> Fr {
+        binding.t
+    }
+
+    fn bind(low: &Self, high: &Self, t: &Fr) -> Self {
+        Self { p: bind_four(&low.p, &high.p, t), q: bind_four(&low.q, &high.q, t) }
     }
 }
 
 impl Block for Ones {
     type Bound = Self;
+    type Shared = ();
+    type Binder = Fr;
     type Sums = [ProductSum; 4];
     type Totals = [Fr; 4];
 
-    fn node(&self, _: &Fr) -> Node {
+    fn node(&self, (): &()) -> Node {
         let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
         let (q01, q23) = (limbs::mul(q0, q1), limbs::mul(q2, q3));
         let (left, right) = (limbs::add(q0, q1), limbs::add(q2, q3));
@@ -189,7 +208,7 @@ impl Block for Ones {
         self.q.iter_mut().for_each(|q| *q *= batching.lambda);
     }
 
-    fn full(&self, _: &Fr, batching: &Batching) -> Full {
+    fn full(&self, (): &(), batching: &Batching) -> Full {
         let one = Fr::one();
         Full {
             p: [one + self.q[0], one, one, one],
@@ -218,13 +237,17 @@ impl Block for Ones {
         sums.each_ref().map(ProductSum::finish)
     }
 
-    fn evaluations(sums: &[Fr; 4], _: &Fr, batching: &Batching) -> Evaluations {
+    fn evaluations(sums: &[Fr; 4], (): &(), batching: &Batching) -> Evaluations {
         let scale = batching.inverse.square() * batching.inverse;
         sums.map(|sum| sum * scale)
     }
 
-    fn bind(low: &Self, high: &Self, binding: &Binding) -> Self {
-        Self { q: bind_four(&low.q, &high.q, &binding.t) }
+    fn binder((): &(), binding: &Binding) -> Fr {
+        binding.t
+    }
+
+    fn bind(low: &Self, high: &Self, t: &Fr) -> Self {
+        Self { q: bind_four(&low.q, &high.q, t) }
     }
 }
 

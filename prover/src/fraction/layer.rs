@@ -99,7 +99,7 @@ impl Layer {
     }
 
     fn bind(&mut self, t: &Fr) {
-        let binding = Binding { t: *t };
+        let binding = Binding { t: *t, batching: self.batching };
         let regions = std::mem::take(&mut self.regions);
         self.regions = regions
             .into_par_iter()

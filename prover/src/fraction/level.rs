@@ -1,10 +1,10 @@
 //! One level of the tree: regions that are still long, and the dense run behind them.
 
 use ark_bn254::Fr;
-use ark_ff::Zero;
 use rayon::prelude::*;
 
 use super::block::{Batching, Binding, Block, Evaluations, Full, Node, Ones, Totals};
+use super::small::Small;
 use super::region::{Region, Share, bind_dense, sum_dense};
 use super::weights::{EqTables, weight_below};
 
@@ -15,20 +15,23 @@ pub(super) struct Level {
     pub(super) run: Run,
 }
 
-/// A region of either kind of blocks.
+/// A region of any kind of blocks.
 pub(super) enum AnyRegion {
     /// With general numerators.
     Full(Region<Full>),
     /// With numerators one.
     Ones(Region<Ones>),
+    /// With numerators one and denominators that are small integers but for a constant.
+    Small(Region<Small>),
 }
 
-/// Calls the same method on the region of either kind.
+/// Calls the same method on the region of any kind.
 macro_rules! on_region {
     ($any:expr, $region:ident => $body:expr) => {
         match $any {
             AnyRegion::Full($region) => $body,
             AnyRegion::Ones($region) => $body,
+            AnyRegion::Small($region) => $body,
         }
     };
 }
@@ -51,6 +54,7 @@ impl AnyRegion {
         match self {
             Self::Full(region) => Self::Full(region.bind(binding)),
             Self::Ones(region) => Self::Ones(region.bind(binding)),
+            Self::Small(region) => Self::Ones(region.bind(binding)),
         }
     }
 
@@ -97,7 +101,7 @@ impl Run {
 
     pub(super) fn bind(&mut self, binding: &Binding, zero: &Full) {
         self.first /= 2;
-        self.blocks = bind_dense(&self.blocks, zero, binding);
+        self.blocks = bind_dense(&self.blocks, zero, &binding.t);
     }
 }
 
@@ -108,7 +112,7 @@ impl Level {
         let regions: Vec<AnyRegion> = kept.map(AnyRegion::parents).collect();
         let mut nodes: Vec<Node> =
             self.regions[regions.len()..].iter().flat_map(AnyRegion::nodes).collect();
-        nodes.par_extend(self.run.blocks.par_iter().map(|block| block.node(&Fr::zero())));
+        nodes.par_extend(self.run.blocks.par_iter().map(|block| block.node(&())));
         let first = regions.iter().map(|region| 1 << region.log()).sum();
         Self { regions, run: Run::of(first, &nodes) }
     }

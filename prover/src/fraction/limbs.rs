@@ -177,6 +177,93 @@ impl ProductSum {
     }
 }
 
+/// A sum of products of field elements and integers, reduced at its end.
+///
+/// Two's complement of six limbs: with integers of 72 bits it holds 2^56 products.
+#[derive(Clone, Copy, Default)]
+pub(super) struct IntegerSum {
+    limbs: [u64; 6],
+}
+
+impl IntegerSum {
+    /// Adds `a·k` for `a` below 1.
+    #[inline(always)]
+    pub(super) fn add(&mut self, a: &Limbs, k: i64) {
+        let magnitude = k.unsigned_abs();
+        let mut product = [0; 6];
+        for (i, limb) in a.iter().enumerate() {
+            (product[i], product[i + 1]) = mac(0, *limb, magnitude, product[i]);
+        }
+        self.add_signed(&product, k < 0);
+    }
+
+    /// Adds `a·k` for `a` below 1 and `k` below 2^72 in magnitude.
+    #[inline(always)]
+    pub(super) fn add_wide(&mut self, a: &Limbs, k: i128) {
+        let magnitude = k.unsigned_abs();
+        let mut product = [0; 6];
+        for (i, limb) in a.iter().enumerate() {
+            (product[i], product[i + 1]) = mac(0, *limb, magnitude as u64, product[i]);
+        }
+        let mut carry = 0;
+        for (i, limb) in a.iter().enumerate() {
+            let high = (magnitude >> 64) as u64;
+            (product[i + 1], carry) = mac(product[i + 1], *limb, high, carry);
+        }
+        product[5] = carry;
+        self.add_signed(&product, k < 0);
+    }
+
+    #[inline(always)]
+    fn add_signed(&mut self, product: &[u64; 6], negative: bool) {
+        let mask = u64::from(negative).wrapping_neg();
+        let mut carry = negative;
+        for (limb, p) in self.limbs.iter_mut().zip(product) {
+            let (s, c0) = limb.overflowing_add(p ^ mask);
+            let (s, c1) = s.overflowing_add(u64::from(carry));
+            *limb = s;
+            carry = c0 | c1;
+        }
+    }
+
+    /// The sum as a field element.
+    pub(super) fn finish(&self) -> Fr {
+        let negative = self.limbs[5] >> 63 == 1;
+        let mut magnitude = Self::default();
+        magnitude.add_signed(&self.limbs, negative);
+        let [a, b, c, d, e, f] = magnitude.limbs;
+        // The high limbs count multiples of 2^256, the Montgomery form of one.
+        let value = from_limbs(&[a, b, c, d]) + Fr::from(u128::from(f) << 64 | u128::from(e));
+        if negative { -value } else { value }
+    }
+}
+
+/// `2^64·a`: what [`combination`] takes.
+pub(super) fn shifted(a: Fr) -> Limbs {
+    *of(&(a * Fr::from(1u128 << 64)))
+}
+
+/// `Σ multipliers[i]·k[i]` for shifted multipliers and `Σ k[i] ≤ 2^64`.
+#[inline(always)]
+pub(super) fn combination<const N: usize>(multipliers: &[Limbs; N], k: &[u64; N]) -> Fr {
+    let mut sum = [0u64; 5]; // at most r·2^64
+    for (multiplier, k) in multipliers.iter().zip(k) {
+        let mut carry = 0;
+        for (limb, m) in sum.iter_mut().zip(multiplier) {
+            (*limb, carry) = mac(*limb, *m, *k, carry);
+        }
+        sum[4] += carry;
+    }
+    let factor = sum[0].wrapping_mul(FrConfig::INV);
+    let (_, mut carry) = mac(sum[0], factor, R[0], 0);
+    let mut value = [0; 4];
+    for i in 1..4 {
+        (value[i - 1], carry) = mac(sum[i], factor, R[i], carry);
+    }
+    value[3] = sum[4] + carry; // the value is below 2
+    to_field(&value)
+}
+
 /// The field element with these Montgomery limbs, of any size.
 pub(super) fn from_limbs(limbs: &Limbs) -> Fr {
     let mut value = *limbs;
@@ -207,6 +294,40 @@ mod tests {
             sum.add(x, y);
             expected += a * b;
             assert_eq!(sum.finish(), expected);
+        }
+    }
+
+    #[test]
+    fn integer_sums_agree_with_the_field() {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(2);
+        let mut sum = IntegerSum::default();
+        let mut expected = Fr::zero();
+        let largest = (1i128 << 72) - 1;
+        for k in [0, 1, -1, i128::from(i64::MAX), i128::from(i64::MIN), largest, -largest] {
+            for _ in 0..20 {
+                let a = Fr::rand(&mut rng);
+                if let Ok(k) = i64::try_from(k) {
+                    sum.add(of(&a), k);
+                    expected += a * Fr::from(k);
+                    assert_eq!(sum.finish(), expected);
+                }
+                sum.add_wide(of(&a), k);
+                expected += a * Fr::from(k);
+                assert_eq!(sum.finish(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn combinations_agree_with_the_field() {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(3);
+        let largest = -Fr::from(1u64) / Fr::from(1u128 << 64);
+        for k in [[0, 0, 1], [u64::MAX, 1, 0], [1, 5, u64::MAX - 6], [1 << 63, 1 << 62, 1 << 62]] {
+            let random: [Fr; 3] = core::array::from_fn(|_| Fr::rand(&mut rng));
+            for m in [random, [largest; 3], [Fr::zero(); 3]] {
+                let expected: Fr = m.iter().zip(&k).map(|(m, k)| *m * Fr::from(*k)).sum();
+                assert_eq!(combination(&m.map(shifted), &k), expected);
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod leaves;
 mod level;
 mod limbs;
 mod region;
+mod small;
 mod weights;
 
 #[cfg(test)]
