@@ -11,7 +11,7 @@ use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, One, Zero};
 use zktrain_circuits::fraction::ARITY;
 
-use super::limbs::{self, Limbs, ProductSum, R, R2, fold, to_field};
+use super::limbs::{self, Limbs, ProductSum, R, R2, R3, add, dot, fold, mul, sub, to_field};
 
 /// A fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,12 @@ impl<const N: usize> Totals for [Fr; N] {
     }
 }
 
-/// A round's polynomial at 1, −1, 2 and its coefficient of `t^4`.
-pub(super) type Evaluations = [Fr; 4];
+/// What makes up a round's polynomial `h`, together with the claim:
+/// `h(1)`, `c1 + 2·c0`, `c3 + 2·c4` and `c4`.
+///
+/// A product of quadratics gives these four from the factors' values at 0, 1 and
+/// infinity without extrapolating them: see [`Quadratic`].
+pub(super) type Parts = [Fr; 4];
 
 /// The four children of a parent.
 pub(super) trait Block: Copy + Send + Sync {
@@ -106,11 +110,11 @@ pub(super) trait Block: Copy + Send + Sync {
     /// Reduces the sums.
     fn totals(sums: &Self::Sums) -> Self::Totals;
     /// The polynomial that the sums stand for.
-    fn evaluations(
+    fn parts(
         totals: &Self::Totals,
         shared: &Self::Shared,
         batching: &Batching,
-    ) -> Evaluations;
+    ) -> Parts;
     /// What [`Block::bind`] needs.
     fn binder(shared: &Self::Shared, binding: &Binding) -> Self::Binder;
     /// Binds the pair's variable.
@@ -139,12 +143,12 @@ impl Block for Full {
     fn node(&self, (): &()) -> Node {
         let [p0, p1, p2, p3] = self.p.each_ref().map(limbs::of);
         let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
-        let (q01, q23) = (limbs::mul(q0, q1), limbs::mul(q2, q3));
-        let left = limbs::dot(p0, q1, p1, q0);
-        let right = limbs::dot(p2, q3, p3, q2);
+        let (q01, q23) = (mul(q0, q1), mul(q2, q3));
+        let left = dot([(p0, q1), (p1, q0)]);
+        let right = dot([(p2, q3), (p3, q2)]);
         Node {
-            p: to_field(&limbs::dot(&left, &q23, &right, &q01)),
-            q: to_field(&limbs::mul(&q01, &q23)),
+            p: to_field(&dot([(&left, &q23), (&right, &q01)])),
+            q: to_field(&mul(&q01, &q23)),
         }
     }
 
@@ -160,21 +164,26 @@ impl Block for Full {
     fn accumulate(sums: &mut [ProductSum; 4], weight: &Fr, low: &Self, high: &Self) {
         let p: [Line; 4] = core::array::from_fn(|i| Line::new(&low.p[i], &high.p[i]));
         let q: [Line; 4] = core::array::from_fn(|i| Line::new(&low.q[i], &high.q[i]));
-        let p01 = cross([&p[0], &q[1], &p[1], &q[0]]);
-        let p23 = cross([&p[2], &q[3], &p[3], &q[2]]);
-        let q01 = product(&q[0], &q[1]);
-        let q23 = product(&q[2], &q[3]);
-        for (i, sum) in sums.iter_mut().enumerate() {
-            // Below 2·5·2 = 20, so the result is below 4.8.
-            sum.add(&limbs::dot(&p01[i], &q23[i], &p23[i], &q01[i]), limbs::of(weight));
-        }
+        // Numerators' quadratics are below 1.6, denominators' below 1.8, their
+        // differences below 3.4 and 3.2, so every sum of products is below 21.6.
+        let (p01, p23) = (cross(&p[0], &q[1], &p[1], &q[0]), cross(&p[2], &q[3], &p[3], &q[2]));
+        let (q01, q23) = (product(&q[0], &q[1]), product(&q[2], &q[3]));
+        let weight = limbs::of(weight);
+        sums[0].add(&dot([(&p01.at_1, &q23.at_1), (&p23.at_1, &q01.at_1)]), weight);
+        let low = [p01.low_with(&q23), p23.low_with(&q01)];
+        let [[a, b], [c, d]] = low;
+        sums[1].add(&dot([a, b, c, d]), weight);
+        let high = [p01.high_with(&q23), p23.high_with(&q01)];
+        let [[a, b], [c, d]] = high;
+        sums[2].add(&dot([a, b, c, d]), weight);
+        sums[3].add(&dot([(&p01.leading, &q23.leading), (&p23.leading, &q01.leading)]), weight);
     }
 
     fn totals(sums: &[ProductSum; 4]) -> [Fr; 4] {
         sums.each_ref().map(ProductSum::finish)
     }
 
-    fn evaluations(sums: &[Fr; 4], (): &(), _: &Batching) -> Evaluations {
+    fn parts(sums: &[Fr; 4], (): &(), _: &Batching) -> Parts {
         *sums
     }
 
@@ -196,11 +205,11 @@ impl Block for Ones {
 
     fn node(&self, (): &()) -> Node {
         let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
-        let (q01, q23) = (limbs::mul(q0, q1), limbs::mul(q2, q3));
-        let (left, right) = (limbs::add(q0, q1), limbs::add(q2, q3));
+        let (q01, q23) = (mul(q0, q1), mul(q2, q3));
+        let (left, right) = (add(q0, q1), add(q2, q3));
         Node {
-            p: to_field(&limbs::dot(&left, &q23, &right, &q01)),
-            q: to_field(&limbs::mul(&q01, &q23)),
+            p: to_field(&dot([(&left, &q23), (&right, &q01)])),
+            q: to_field(&mul(&q01, &q23)),
         }
     }
 
@@ -220,24 +229,30 @@ impl Block for Ones {
     fn accumulate(sums: &mut [ProductSum; 4], weight: &Fr, low: &Self, high: &Self) {
         let y: [Line; 4] = core::array::from_fn(|i| Line::new(&low.q[i], &high.q[i]));
         let weight = limbs::of(weight);
-        let points = [Line::at_1, Line::at_minus_1, Line::at_2];
-        for (sum, at) in sums.iter_mut().zip(points) {
-            let [y0, y1, y2, y3] = y.each_ref().map(at);
-            let (a, b) = (limbs::mul(&y0, &y1), limbs::mul(&y2, &y3)); // below 1.8
-            let left = limbs::add(&y0, &y1); // below 4
-            let right = fold(&limbs::add(&y2, &y3), &R2);
-            sum.add(&limbs::dot(&a, &limbs::add(&right, &b), &b, &left), weight);
-        }
-        // The sums of lines do not reach t^4.
-        let [y0, y1, y2, y3] = y.each_ref().map(|line| &line.slope);
-        sums[3].add(&limbs::mul(&limbs::mul(y0, y1), &limbs::mul(y2, y3)), weight);
+        let (a, b) = (product(&y[0], &y[1]), product(&y[2], &y[3])); // below 1.8
+        let left = [add(y[0].low, y[1].low), add(y[0].high, y[1].high)];
+        let right = [add(y[2].low, y[3].low), add(y[2].high, y[3].high)];
+        let left_step = sub(&left[1], &left[0], &R2); // below 4
+        // The quadratic y2 + y3 + b, below 2.2 at 0 and 1.
+        let at_0 = add(&fold(&right[0], &R), &b.at_0);
+        let at_1 = add(&fold(&right[1], &R), &b.at_1);
+        let less_leading = sub(&at_1, &b.leading, &R2);
+        let less_at_0 = sub(&at_1, &at_0, &R3);
+        sums[0].add(&dot([(&a.at_1, &at_1), (&left[1], &b.at_1)]), weight);
+        let low = [(&a.at_0, &less_leading), (&a.less_leading, &at_0)];
+        let [c, d] = low;
+        sums[1].add(&dot([c, d, (&left[0], &b.less_leading), (&left[1], &b.at_0)]), weight);
+        let high = [(&a.less_at_0, &b.leading), (&a.leading, &less_at_0)];
+        let [c, d] = high;
+        sums[2].add(&dot([c, d, (&left_step, &b.leading)]), weight);
+        sums[3].add(&mul(&a.leading, &b.leading), weight);
     }
 
     fn totals(sums: &[ProductSum; 4]) -> [Fr; 4] {
         sums.each_ref().map(ProductSum::finish)
     }
 
-    fn evaluations(sums: &[Fr; 4], (): &(), batching: &Batching) -> Evaluations {
+    fn parts(sums: &[Fr; 4], (): &(), batching: &Batching) -> Parts {
         let scale = batching.inverse.square() * batching.inverse;
         sums.map(|sum| sum * scale)
     }
@@ -255,8 +270,8 @@ impl Block for Ones {
 fn bind_four(low: &[Fr; 4], high: &[Fr; 4], t: &Fr) -> [Fr; 4] {
     core::array::from_fn(|i| {
         let (low, high) = (limbs::of(&low[i]), limbs::of(&high[i]));
-        let step = limbs::mul(&limbs::sub(high, low), limbs::of(t)); // below 1.4
-        to_field(&fold(&limbs::add(low, &step), &R))
+        let step = mul(&sub(high, low, &R), limbs::of(t)); // below 1.4
+        to_field(&fold(&add(low, &step), &R))
     })
 }
 
@@ -272,56 +287,58 @@ impl<'a> Line<'a> {
     #[inline(always)]
     fn new(low: &'a Fr, high: &'a Fr) -> Self {
         let (low, high) = (limbs::of(low), limbs::of(high));
-        Self { low, high, slope: limbs::sub(high, low) }
-    }
-
-    #[inline(always)]
-    fn at_1(&self) -> Limbs {
-        *self.high
-    }
-
-    /// Below 2.
-    #[inline(always)]
-    fn at_minus_1(&self) -> Limbs {
-        fold(&limbs::add(self.low, &limbs::sub(self.low, self.high)), &R2)
-    }
-
-    /// Below 2.
-    #[inline(always)]
-    fn at_2(&self) -> Limbs {
-        fold(&limbs::add(self.high, &self.slope), &R2)
+        Self { low, high, slope: sub(high, low, &R) }
     }
 }
 
-/// `a·b` at 1, −1, 2 and infinity, below 2.
-#[inline(always)]
-fn product(a: &Line<'_>, b: &Line<'_>) -> [Limbs; 4] {
-    let leading = fold(&limbs::mul(&a.slope, &b.slope), &R);
-    let [at_1, at_minus_1, at_2] =
-        extend(&limbs::mul(a.low, b.low), &limbs::mul(a.high, b.high), &leading);
-    [at_1, fold(&at_minus_1, &R2), fold(&at_2, &R2), leading]
+/// A polynomial of degree 2, with values at 0 and 1 below 2.
+///
+/// With the leading coefficients `a2, b2` the product of two has
+/// `c1 + 2·c0 = a(0)·(b(1) − b2) + (a(1) − a2)·b(0)` and
+/// `c3 + 2·c4 = (a(1) − a(0))·b2 + a2·(b(1) − b(0))`.
+struct Quadratic {
+    at_0: Limbs,
+    at_1: Limbs,
+    leading: Limbs,
+    /// `at_1 − leading`
+    less_leading: Limbs,
+    /// `at_1 − at_0`
+    less_at_0: Limbs,
 }
 
-/// `a·b + c·d` at 1, −1, 2 and infinity, below 5.1.
-#[inline(always)]
-fn cross([a, b, c, d]: [&Line<'_>; 4]) -> [Limbs; 4] {
-    let leading = fold(&limbs::dot(&a.slope, &b.slope, &c.slope, &d.slope), &R); // below 1.6
-    let [at_1, at_minus_1, at_2] = extend(
-        &limbs::dot(a.low, b.low, c.low, d.low),
-        &limbs::dot(a.high, b.high, c.high, d.high),
-        &leading,
-    );
-    [at_1, at_minus_1, at_2, leading]
+impl Quadratic {
+    #[inline(always)]
+    fn new(at_0: Limbs, at_1: Limbs, leading: Limbs) -> Self {
+        let less_leading = sub(&at_1, &leading, &R2);
+        let less_at_0 = sub(&at_1, &at_0, &R2);
+        Self { at_0, at_1, leading, less_leading, less_at_0 }
+    }
+
+    /// The products whose sum is `c1 + 2·c0` of the product.
+    #[inline(always)]
+    fn low_with<'a>(&'a self, other: &'a Self) -> [(&'a Limbs, &'a Limbs); 2] {
+        [(&self.at_0, &other.less_leading), (&self.less_leading, &other.at_0)]
+    }
+
+    /// The products whose sum is `c3 + 2·c4` of the product.
+    #[inline(always)]
+    fn high_with<'a>(&'a self, other: &'a Self) -> [(&'a Limbs, &'a Limbs); 2] {
+        [(&self.less_at_0, &other.leading), (&self.leading, &other.less_at_0)]
+    }
 }
 
-/// From a quadratic's values at 0 and 1, below 2, and its leading coefficient to
-/// those at 1, −1 and 2, below 2 more than twice the leading one's bound.
+/// `a·b`: below 1.2 at 0 and 1, the leading coefficient below 1.8.
 #[inline(always)]
-fn extend(at_0: &Limbs, at_1: &Limbs, leading: &Limbs) -> [Limbs; 3] {
-    let (at_0, at_1) = (fold(at_0, &R), fold(at_1, &R));
-    let twice = limbs::add(leading, leading);
-    let step = fold(&limbs::sub(&at_1, &at_0), &R);
-    let at_2 = limbs::add(&at_1, &limbs::add(&step, &twice));
-    let at_minus_1 = limbs::add(&limbs::sub(&at_0, &step), &twice);
-    [at_1, at_minus_1, at_2]
+fn product(a: &Line<'_>, b: &Line<'_>) -> Quadratic {
+    Quadratic::new(mul(a.low, b.low), mul(a.high, b.high), mul(&a.slope, &b.slope))
+}
+
+/// `a·b + c·d`: below 1.4 at 0 and 1, the leading coefficient below 1.6.
+#[inline(always)]
+fn cross(a: &Line<'_>, b: &Line<'_>, c: &Line<'_>, d: &Line<'_>) -> Quadratic {
+    Quadratic::new(
+        dot([(a.low, b.low), (c.low, d.low)]),
+        dot([(a.high, b.high), (c.high, d.high)]),
+        fold(&dot([(&a.slope, &b.slope), (&c.slope, &d.slope)]), &R),
+    )
 }

@@ -3,9 +3,9 @@
 use ark_bn254::Fr;
 use rayon::prelude::*;
 
-use super::block::{Batching, Binding, Block, Evaluations, Full, Node, Ones, Totals};
-use super::small::Small;
+use super::block::{Batching, Binding, Block, Parts, Full, Node, Ones, Totals};
 use super::region::{Region, Share, bind_dense, sum_dense};
+use super::small::Small;
 use super::weights::{EqTables, weight_below};
 
 /// The nodes of a level, grouped in blocks of four siblings.
@@ -87,9 +87,9 @@ impl Run {
         Self { first, blocks: nodes.chunks(4).map(block).collect() }
     }
 
-    pub(super) fn evaluations(&self, eq: &EqTables, variables: usize, zero: &Full) -> Evaluations {
+    pub(super) fn parts(&self, eq: &EqTables, variables: usize, zero: &Full) -> Parts {
         if self.blocks.is_empty() {
-            return Evaluations::zero();
+            return Parts::zero();
         }
         sum_dense(&self.blocks, zero, self.first / 2, eq.over(variables))
     }

@@ -18,6 +18,8 @@ pub(super) type Limbs = [u64; 4];
 pub(super) const R: Limbs = Fr::MODULUS.0;
 /// Twice the modulus.
 pub(super) const R2: Limbs = plus(&R, &R);
+/// Three times the modulus.
+pub(super) const R3: Limbs = plus(&R2, &R);
 
 /// The limbs of a field element, below 1.
 #[inline(always)]
@@ -64,10 +66,10 @@ fn minus(a: &Limbs, b: &Limbs) -> (Limbs, bool) {
     (difference, borrow)
 }
 
-/// `a − b + r` for `b` at most 1: below `a + 1`.
+/// `a − b + m` for a multiple `m ≥ b` of the modulus: below the sum of the bounds of `a` and `m`.
 #[inline(always)]
-pub(super) fn sub(a: &Limbs, b: &Limbs) -> Limbs {
-    plus(&minus(a, b).0, &R) // both wrap around 2^256
+pub(super) fn sub(a: &Limbs, b: &Limbs, m: &Limbs) -> Limbs {
+    plus(&minus(a, b).0, m) // both wrap around 2^256
 }
 
 /// `a − m` if that is not negative, else `a`. `m` is [`R`] or [`R2`].
@@ -102,18 +104,32 @@ pub(super) fn mul(a: &Limbs, b: &Limbs) -> Limbs {
     t
 }
 
-/// `a·b + c·d` with one reduction.
+/// `Σ a·b` with one reduction.
 #[inline(always)]
-pub(super) fn dot(a: &Limbs, b: &Limbs, c: &Limbs, d: &Limbs) -> Limbs {
-    let mut sum = widen(a, b);
+pub(super) fn dot<const N: usize>(pairs: [(&Limbs, &Limbs); N]) -> Limbs {
+    let mut sum = [0; 8];
+    for (i, (a, b)) in pairs.into_iter().enumerate() {
+        let product = widen(a, b);
+        if i == 0 {
+            sum = product;
+        } else {
+            add_to(&mut sum, &product);
+        }
+    }
+    reduce(sum)
+}
+
+/// Adds to the lowest limbs; returns the carry out of them.
+#[inline(always)]
+fn add_to(sum: &mut [u64], a: &[u64; 8]) -> bool {
     let mut carry = false;
-    for (limb, p) in sum.iter_mut().zip(widen(c, d)) {
-        let (s, c0) = limb.overflowing_add(p);
+    for (limb, a) in sum.iter_mut().zip(a) {
+        let (s, c0) = limb.overflowing_add(*a);
         let (s, c1) = s.overflowing_add(u64::from(carry));
         *limb = s;
         carry = c0 | c1;
     }
-    reduce(sum)
+    carry
 }
 
 /// The product as an integer.
@@ -158,13 +174,7 @@ impl ProductSum {
     /// Adds `a·b` for any two values.
     #[inline(always)]
     pub(super) fn add(&mut self, a: &Limbs, b: &Limbs) {
-        let mut carry = false;
-        for (limb, p) in self.limbs.iter_mut().zip(widen(a, b)) {
-            let (s, c0) = limb.overflowing_add(p);
-            let (s, c1) = s.overflowing_add(u64::from(carry));
-            *limb = s;
-            carry = c0 | c1;
-        }
+        let carry = add_to(&mut self.limbs, &widen(a, b));
         self.limbs[8] += u64::from(carry);
     }
 
@@ -288,9 +298,9 @@ mod tests {
             let [a, b, c, d]: [Fr; 4] = core::array::from_fn(|_| Fr::rand(&mut rng));
             let [x, y, z, w] = [of(&a), of(&b), of(&c), of(&d)];
             assert_eq!(from_limbs(&add(x, y)), a + b);
-            assert_eq!(from_limbs(&sub(x, y)), a - b);
+            assert_eq!(from_limbs(&sub(x, y, &R2)), a - b);
             assert_eq!(from_limbs(&mul(x, y)), a * b);
-            assert_eq!(from_limbs(&dot(x, y, z, w)), a * b + c * d);
+            assert_eq!(from_limbs(&dot([(x, y), (z, w)])), a * b + c * d);
             sum.add(x, y);
             expected += a * b;
             assert_eq!(sum.finish(), expected);
@@ -342,7 +352,9 @@ mod tests {
         let double = minus_one + minus_one;
         let five_fold = double + double + minus_one;
         assert_eq!(from_limbs(&five), five_fold);
-        assert_eq!(from_limbs(&dot(&five, &twice, &five, &twice)), (five_fold * double) + five_fold * double);
+        let product = five_fold * double;
+        let both = [(&five, &twice), (&five, &twice)];
+        assert_eq!(from_limbs(&dot(both)), product + product);
         assert_eq!(from_limbs(&mul(&add(&twice, &twice), &five)), (double + double) * five_fold);
         let mut sum = ProductSum::default();
         let mut expected = Fr::zero();

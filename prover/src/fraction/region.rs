@@ -7,7 +7,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
-use super::block::{Batching, Binding, Block, Evaluations, Full, Node, Totals};
+use super::block::{Batching, Binding, Block, Parts, Full, Node, Totals};
 use super::weights::{EqTables, weight_below};
 
 /// Pairs or groups that one task works on.
@@ -32,7 +32,7 @@ pub(super) enum Store<B> {
 
 /// A region's share of a round: the sum over the stored pairs, and the weight of the others.
 pub(super) struct Share {
-    pub(super) evaluations: Evaluations,
+    pub(super) parts: Parts,
     /// `eq` summed over the pairs that are not stored; their polynomial is constant.
     pub(super) rest: Fr,
 }
@@ -56,8 +56,8 @@ impl<B: Block> Region<B> {
                 sum_sparse(positions, blocks, self.tail, eq.over(z.len()))
             }
         };
-        let evaluations = B::evaluations(&totals, &self.shared, batching);
-        Share { evaluations, rest: Fr::one() - stored }
+        let parts = B::parts(&totals, &self.shared, batching);
+        Share { parts, rest: Fr::one() - stored }
     }
 
     /// `P + λ·Q` of the blocks that are not stored.

@@ -2,15 +2,15 @@
 //!
 //! With all numerators one and denominators `q_i = b + u_i`, the parent is
 //! `Q = b⁴ + b³·e1 + b²·e2 + b·e3 + e4` and `P = dQ/db`, where `e_k` are the
-//! elementary symmetric polynomials of the `u_i`. They are machine integers,
-//! also at the few points where the first round's polynomial is evaluated. So
+//! elementary symmetric polynomials of the `u_i`. They are machine integers, and
+//! so are the parts of each as a polynomial in the first round's variable. So
 //! the round sums integers with field weights, and a parent costs the products
 //! of four constants by one-limb integers.
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, One};
 
-use super::block::{Batching, Binding, Block, Evaluations, Full, Node, Ones, Totals};
+use super::block::{Batching, Binding, Block, Parts, Full, Node, Ones, Totals};
 use super::limbs::{self, IntegerSum, Limbs};
 
 /// Four fractions with numerators one and denominators `base + values[i]`.
@@ -60,25 +60,49 @@ impl Base {
     }
 }
 
-/// `e1..e4` of four integers below 2^17 in magnitude.
-#[inline(always)]
-fn symmetric([u0, u1, u2, u3]: [i64; 4]) -> (i64, i64, i64, i128) {
-    let (s, t) = (u0 + u1, u2 + u3);
-    let (a, b) = (u0 * u1, u2 * u3);
-    (s + t, a + b + s * t, a * t + b * s, i128::from(a) * i128::from(b))
+/// A polynomial of degree at most 2 with integer values: at 0, at 1, and the
+/// leading coefficient.
+#[derive(Clone, Copy)]
+struct Quadratic([i64; 3]);
+
+impl Quadratic {
+    /// The product of two lines, given by their values at 0 and 1.
+    #[inline(always)]
+    fn product(a: [i64; 2], b: [i64; 2]) -> Self {
+        Self([a[0] * b[0], a[1] * b[1], (a[1] - a[0]) * (b[1] - b[0])])
+    }
+
+    /// `h(1)` and `c1 + 2·c0`
+    #[inline(always)]
+    fn parts(&self) -> [i64; 2] {
+        let Self([at_0, at_1, leading]) = self;
+        [*at_1, at_0 + at_1 - leading]
+    }
 }
 
-/// A round's sums: of the weights, and of the weighted symmetric polynomials.
+/// The parts of the product of two quadratics, in the integer type `T`.
+#[inline(always)]
+fn parts<T>(Quadratic(a): Quadratic, Quadratic(b): Quadratic) -> [T; 4]
+where
+    T: From<i64> + std::ops::Add<Output = T> + std::ops::Mul<Output = T>,
+{
+    let times = |x: i64, y: i64| T::from(x) * T::from(y);
+    [
+        times(a[1], b[1]),
+        times(a[0], b[1] - b[2]) + times(a[1] - a[2], b[0]),
+        times(a[1] - a[0], b[2]) + times(a[2], b[1] - b[0]),
+        times(a[2], b[2]),
+    ]
+}
+
+/// A round's sums: of the weights, and of the weighted parts of `e1..e4` but
+/// those that vanish by degree.
 #[derive(Default)]
 pub(super) struct Sums {
     weight: IntegerSum,
-    /// At 1, and the coefficient of `t`.
     first: [IntegerSum; 2],
-    /// At 1, −1 and 2.
-    second: [IntegerSum; 3],
-    /// At 1, −1 and 2.
+    second: [IntegerSum; 2],
     third: [IntegerSum; 3],
-    /// At 1, −1, 2, and the coefficient of `t^4`.
     fourth: [IntegerSum; 4],
 }
 
@@ -87,12 +111,13 @@ impl Block for Small {
     type Shared = Base;
     type Binder = Binder;
     type Sums = Sums;
-    type Totals = [Fr; 13];
+    type Totals = [Fr; 12];
 
     fn node(&self, base: &Base) -> Node {
-        let (e1, e2, e3, e4) = symmetric(self.values.map(i64::from));
-        // All below 2^64, and with 1 they sum to at most 2^64: the product of the u_i + 1.
-        let e = [1, e1 as u64, e2 as u64, e3 as u64, e4 as u64];
+        let [u0, u1, u2, u3] = self.values.map(u64::from);
+        let (s, t, a, b) = (u0 + u1, u2 + u3, u0 * u1, u2 * u3);
+        // All below 2^64, and they sum to at most 2^64: the product of the u_i + 1.
+        let e = [1, s + t, a + b + s * t, a * t + b * s, a * b];
         Node {
             p: limbs::combination(&base.numerator, &[e[0], e[1], e[2], e[3]]),
             q: limbs::combination(&base.denominator, &e),
@@ -111,43 +136,49 @@ impl Block for Small {
     #[inline]
     fn accumulate(sums: &mut Sums, weight: &Fr, low: &Self, high: &Self) {
         let weight = limbs::of(weight);
-        let low = low.values.map(i64::from);
-        let high = high.values.map(i64::from);
-        let slope: [i64; 4] = core::array::from_fn(|i| high[i] - low[i]);
-        let points = [
-            high,
-            core::array::from_fn(|i| low[i] - slope[i]),
-            core::array::from_fn(|i| high[i] + slope[i]),
-        ];
+        let u = |i: usize| [i64::from(low.values[i]), i64::from(high.values[i])];
+        let sum = |[a, b]: [i64; 2], [c, d]: [i64; 2]| [a + c, b + d];
+        let (s, t) = (sum(u(0), u(1)), sum(u(2), u(3)));
+        let (a, b) = (Quadratic::product(u(0), u(1)), Quadratic::product(u(2), u(3)));
+        let [e1_at_0, e1_at_1] = sum(s, t);
+        let first = [e1_at_1, e1_at_0 + e1_at_1];
+        let second = sum(sum(a.parts(), b.parts()), Quadratic::product(s, t).parts());
+        // As quadratics, lines have the leading coefficient 0. All of these are below 2^54.
+        let line = |[at_0, at_1]: [i64; 2]| Quadratic([at_0, at_1, 0]);
+        let (left, right): ([i64; 4], [i64; 4]) = (parts(a, line(t)), parts(b, line(s)));
+        let fourth: [i128; 4] = parts(a, b); // below 2^68
+
         sums.weight.add(weight, 1);
-        for (i, point) in points.into_iter().enumerate() {
-            let (e1, e2, e3, e4) = symmetric(point);
-            if i == 0 {
-                sums.first[0].add(weight, e1);
-            }
-            sums.second[i].add(weight, e2);
-            sums.third[i].add(weight, e3);
-            sums.fourth[i].add_wide(weight, e4);
+        for i in 0..2 {
+            sums.first[i].add(weight, first[i]);
+            sums.second[i].add(weight, second[i]);
         }
-        sums.first[1].add(weight, slope.iter().sum());
-        sums.fourth[3].add_wide(weight, symmetric(slope).3);
+        for i in 0..3 {
+            sums.third[i].add(weight, left[i] + right[i]);
+        }
+        for i in 0..4 {
+            sums.fourth[i].add_wide(weight, fourth[i]);
+        }
     }
 
-    fn totals(sums: &Sums) -> [Fr; 13] {
+    fn totals(sums: &Sums) -> [Fr; 12] {
         let Sums { weight, first, second, third, fourth } = sums;
         let all = [core::slice::from_ref(weight), first, second, third, fourth];
-        let mut totals = <[Fr; 13]>::zero();
+        let mut totals = <[Fr; 12]>::zero();
         totals.iter_mut().zip(all.into_iter().flatten()).for_each(|(to, sum)| *to = sum.finish());
         totals
     }
 
-    fn evaluations(totals: &[Fr; 13], base: &Base, batching: &Batching) -> Evaluations {
-        let [w, first, slope, e2_0, e2_1, e2_2, e3_0, e3_1, e3_2, fourth @ ..] = totals;
-        let (second, third) = ([e2_0, e2_1, e2_2], [e3_0, e3_1, e3_2]);
-        let lambda = batching.lambda;
-        let first = [*first, *first - slope.double(), *first + slope];
-        let at = |i: usize| base.combine([*w, first[i], *second[i], *third[i], fourth[i]], lambda);
-        [at(0), at(1), at(2), lambda * fourth[3]]
+    fn parts(totals: &[Fr; 12], base: &Base, batching: &Batching) -> Parts {
+        let [w, e1_0, e1_1, e2_0, e2_1, e3_0, e3_1, e3_2, e4_0, e4_1, e4_2, e4_3] = *totals;
+        let zero = Fr::ZERO;
+        [
+            [w, e1_0, e2_0, e3_0, e4_0],
+            [w.double(), e1_1, e2_1, e3_1, e4_1],
+            [zero, zero, zero, e3_2, e4_2],
+            [zero, zero, zero, zero, e4_3],
+        ]
+        .map(|sums| base.combine(sums, batching.lambda))
     }
 
     fn binder(base: &Base, Binding { t, batching }: &Binding) -> Binder {
