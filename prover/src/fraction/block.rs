@@ -89,7 +89,7 @@ pub(super) type Parts = [Fr; 4];
 /// The four children of a parent.
 pub(super) trait Block: Copy + Send + Sync {
     /// What a pair becomes when its variable is bound.
-    type Bound: Block<Shared = ()>;
+    type Bound: Block;
     /// Constants of a region.
     type Shared: Clone + Send + Sync;
     /// Constants of binding a region's variable.
@@ -115,6 +115,11 @@ pub(super) trait Block: Copy + Send + Sync {
         shared: &Self::Shared,
         batching: &Batching,
     ) -> Parts;
+    /// The constants of the bound region.
+    fn bound_shared(
+        shared: &Self::Shared,
+        binding: &Binding,
+    ) -> <Self::Bound as Block>::Shared;
     /// What [`Block::bind`] needs.
     fn binder(shared: &Self::Shared, binding: &Binding) -> Self::Binder;
     /// Binds the pair's variable.
@@ -187,6 +192,8 @@ impl Block for Full {
         *sums
     }
 
+    fn bound_shared((): &(), _: &Binding) {}
+
     fn binder((): &(), binding: &Binding) -> Fr {
         binding.t
     }
@@ -256,6 +263,8 @@ impl Block for Ones {
         let scale = batching.inverse.square() * batching.inverse;
         sums.map(|sum| sum * scale)
     }
+
+    fn bound_shared((): &(), _: &Binding) {}
 
     fn binder((): &(), binding: &Binding) -> Fr {
         binding.t

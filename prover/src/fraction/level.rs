@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::block::{Batching, Binding, Block, Parts, Full, Node, Ones, Totals};
 use super::region::{Region, Share, bind_dense, sum_dense};
 use super::small::Small;
+use super::twin::Twin;
 use super::weights::{EqTables, weight_below};
 
 /// The nodes of a level, grouped in blocks of four siblings.
@@ -23,6 +24,8 @@ pub(super) enum AnyRegion {
     Ones(Region<Ones>),
     /// With numerators one and denominators that are small integers but for a constant.
     Small(Region<Small>),
+    /// The same after one round.
+    Twin(Region<Twin>),
 }
 
 /// Calls the same method on the region of any kind.
@@ -32,6 +35,7 @@ macro_rules! on_region {
             AnyRegion::Full($region) => $body,
             AnyRegion::Ones($region) => $body,
             AnyRegion::Small($region) => $body,
+            AnyRegion::Twin($region) => $body,
         }
     };
 }
@@ -54,7 +58,8 @@ impl AnyRegion {
         match self {
             Self::Full(region) => Self::Full(region.bind(binding)),
             Self::Ones(region) => Self::Ones(region.bind(binding)),
-            Self::Small(region) => Self::Ones(region.bind(binding)),
+            Self::Small(region) => Self::Twin(region.bind(binding)),
+            Self::Twin(region) => Self::Ones(region.bind(binding)),
         }
     }
 

@@ -189,7 +189,7 @@ impl ProductSum {
 
 /// A sum of products of field elements and integers, reduced at its end.
 ///
-/// Two's complement of six limbs: with integers of 72 bits it holds 2^56 products.
+/// Two's complement of six limbs: with integers of 76 bits it holds 2^52 products.
 #[derive(Clone, Copy, Default)]
 pub(super) struct IntegerSum {
     limbs: [u64; 6],
@@ -207,7 +207,7 @@ impl IntegerSum {
         self.add_signed(&product, k < 0);
     }
 
-    /// Adds `a·k` for `a` below 1 and `k` below 2^72 in magnitude.
+    /// Adds `a·k` for `a` below 1 and `k` below 2^76 in magnitude.
     #[inline(always)]
     pub(super) fn add_wide(&mut self, a: &Limbs, k: i128) {
         let magnitude = k.unsigned_abs();
@@ -312,7 +312,7 @@ mod tests {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(2);
         let mut sum = IntegerSum::default();
         let mut expected = Fr::zero();
-        let largest = (1i128 << 72) - 1;
+        let largest = (1i128 << 76) - 1;
         for k in [0, 1, -1, i128::from(i64::MAX), i128::from(i64::MIN), largest, -largest] {
             for _ in 0..20 {
                 let a = Fr::rand(&mut rng);

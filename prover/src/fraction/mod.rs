@@ -14,6 +14,8 @@ mod level;
 mod limbs;
 mod region;
 mod small;
+mod symmetric;
+mod twin;
 mod weights;
 
 #[cfg(test)]

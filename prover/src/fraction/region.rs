@@ -79,7 +79,8 @@ impl<B: Block> Region<B> {
             }
         };
         let tail = B::bind(&self.tail, &self.tail, &binder);
-        Region { log: self.log - 1, tail, store, shared: () }.settled()
+        let shared = B::bound_shared(&self.shared, binding);
+        Region { log: self.log - 1, tail, store, shared }.settled()
     }
 
     /// The region of the parents, one level up.
