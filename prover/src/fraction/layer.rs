@@ -1,13 +1,13 @@
 //! The sumcheck of one layer.
 
 use ark_bn254::Fr;
-use ark_ff::{AdditiveGroup, Field, One, Zero};
+use ark_ff::{AdditiveGroup, Field, One};
 use rayon::prelude::*;
 use zktrain_circuits::arith::Native;
 use zktrain_circuits::fraction::{FractionLayer, LeafClaim};
 use zktrain_circuits::transcript::Transcript;
 
-use super::block::{Batching, Binding, Block, Evaluations, Full, Node};
+use super::block::{Batching, Binding, Block, Parts, Full, Node};
 use super::level::{AnyRegion, Level, Run};
 use super::weights::{EqTables, weight_of};
 
@@ -40,8 +40,8 @@ pub(super) fn prove(
     let mut bound = Vec::with_capacity(claim.point.len());
     for (k, r) in claim.point.iter().enumerate() {
         let z = &claim.point[k + 1..];
-        let (evaluations, rest) = layer.round(z);
-        let coefficients = interpolate(&evaluations, running - rest, r);
+        let (parts, rest) = layer.round(z);
+        let coefficients = interpolate(&parts, running - rest, r);
         let [c0, higher @ ..] = coefficients;
         transcript.absorb(&mut Native, "fraction round", &higher);
         let t = transcript.challenge(&mut Native, "fraction round challenge");
@@ -82,16 +82,16 @@ impl Layer {
     }
 
     /// The stored pairs' polynomial, and the constant of all the others.
-    fn round(&self, z: &[Fr]) -> (Evaluations, Fr) {
+    fn round(&self, z: &[Fr]) -> (Parts, Fr) {
         let eq = EqTables::new(z);
         let share = |placed: &Placed| {
             let share = placed.region.share(&eq, z, &self.batching);
             let rest = share.rest * placed.region.rest_value(&self.batching) * placed.weight;
-            (share.evaluations.map(|value| value * placed.weight), rest)
+            (share.parts.map(|value| value * placed.weight), rest)
         };
-        let run = self.run.evaluations(&eq, z.len(), &self.zero);
+        let run = self.run.parts(&eq, z.len(), &self.zero);
         let rest = self.run.rest(z) * self.zero.value();
-        let add = |(a, rest_a): (Evaluations, Fr), (b, rest_b): (Evaluations, Fr)| {
+        let add = |(a, rest_a): (Parts, Fr), (b, rest_b): (Parts, Fr)| {
             (core::array::from_fn(|i| a[i] + b[i]), rest_a + rest_b)
         };
         let none = || ([Fr::ZERO; 4], Fr::ZERO);
@@ -99,7 +99,7 @@ impl Layer {
     }
 
     fn bind(&mut self, t: &Fr) {
-        let binding = Binding { t: *t };
+        let binding = Binding { t: *t, batching: self.batching };
         let regions = std::mem::take(&mut self.regions);
         self.regions = regions
             .into_par_iter()
@@ -130,20 +130,15 @@ impl Layer {
     }
 }
 
-/// The coefficients of a polynomial of degree 4 from its values at 1, −1, 2, its
-/// leading one and `claim = (1 − r)·h(0) + r·h(1)`.
-fn interpolate(evaluations: &Evaluations, claim: Fr, r: &Fr) -> [Fr; 5] {
-    let [at_1, at_minus_1, at_2, c4] = evaluations;
+/// The coefficients of `h` from its parts and `claim = (1 − r)·h(0) + r·h(1)`.
+fn interpolate(parts: &Parts, claim: Fr, r: &Fr) -> [Fr; 5] {
+    let [at_1, low, high, c4] = parts;
     // No proof comes of r = 1, whose probability is 2^−254.
     let inverse = (Fr::one() - r).inverse().unwrap_or_default();
     let c0 = (claim - *r * at_1) * inverse;
-    let half = Fr::from(2u64).inverse().unwrap_or_default();
-    let third = Fr::from(3u64).inverse().unwrap_or_default();
-    let c2 = (*at_1 + at_minus_1) * half - c0 - c4;
-    let odd = (*at_1 - at_minus_1) * half; // c1 + c3
-    let even_at_2 = c0 + (c2 + c4.double().double()).double().double();
-    let c3 = ((*at_2 - even_at_2) * half - odd) * third; // (c1 + 4·c3) − (c1 + c3) = 3·c3
-    [c0, odd - c3, c2, c3, *c4]
+    let c1 = *low - c0.double();
+    let c3 = *high - c4.double();
+    [c0, c1, *at_1 - c0 - c1 - c3 - c4, c3, *c4]
 }
 
 #[cfg(test)]
@@ -153,10 +148,10 @@ mod tests {
     #[test]
     fn interpolation_returns_the_coefficients() {
         let c: [Fr; 5] = [3u64, 5, 7, 11, 13].map(Fr::from);
-        let at = |t: Fr| c.iter().rev().fold(Fr::zero(), |value, c| value * t + c);
+        let at = |t: Fr| c.iter().rev().fold(Fr::ZERO, |value, c| value * t + c);
         let r = Fr::from(17u64);
-        let claim = (Fr::one() - r) * at(Fr::zero()) + r * at(Fr::one());
-        let evaluations = [at(Fr::one()), at(-Fr::one()), at(Fr::from(2u64)), c[4]];
-        assert_eq!(interpolate(&evaluations, claim, &r), c);
+        let claim = (Fr::one() - r) * at(Fr::ZERO) + r * at(Fr::one());
+        let parts = [at(Fr::one()), c[1] + c[0].double(), c[3] + c[4].double(), c[4]];
+        assert_eq!(interpolate(&parts, claim, &r), c);
     }
 }

@@ -1,12 +1,13 @@
 //! The leaves: from the caller's segments to the lowest level of the tree.
 
 use ark_bn254::Fr;
-use ark_ff::{One, Zero};
+use ark_ff::One;
 use rayon::prelude::*;
 
 use super::block::{Full, Node, Ones};
 use super::level::{AnyRegion, Level, Run};
 use super::region::{Region, Store};
+use super::small::{Base, Small};
 use super::{Denominators, Numerators, Segment};
 
 /// The lowest level. `keep_regions` as in [`Level::parents`].
@@ -35,8 +36,34 @@ fn region(segment: Segment) -> AnyRegion {
         {
             AnyRegion::Ones(sparse(log, *base, *default, entries))
         }
-        _ => dense(log, &without_sparse(segment)),
+        _ => {
+            let segment = without_sparse(segment);
+            small(log, &segment).map_or_else(|| dense(log, &segment), AnyRegion::Small)
+        }
     }
+}
+
+/// The segment as integers of 16 bits, if it allows that.
+fn small(log: u32, segment: &Segment) -> Option<Region<Small>> {
+    let (Numerators::One, Denominators::Small { base, values, tail }) =
+        (&segment.numerators, &segment.denominators)
+    else {
+        return None;
+    };
+    let least = values.par_iter().copied().min().unwrap_or(*tail).min(*tail);
+    let most = values.par_iter().copied().max().unwrap_or(*tail).max(*tail);
+    if i64::from(most) - i64::from(least) > i64::from(u16::MAX) {
+        return None;
+    }
+    // base − value = (base − most) + (most − value), and the last is in 0..2^16.
+    let below_most = |value: &i32| most.wrapping_sub(*value) as u16;
+    let tail = below_most(tail);
+    let block = |group: &[i32]| Small {
+        values: core::array::from_fn(|i| group.get(i).map_or(tail, below_most)),
+    };
+    let blocks = values.par_chunks(4).with_min_len(1 << 10).map(block).collect();
+    let shared = Base::new(*base - Fr::from(most));
+    Some(Region { log, tail: Small { values: [tail; 4] }, store: Store::Dense(blocks), shared })
 }
 
 /// The segment with its denominators stored densely.
@@ -61,14 +88,14 @@ fn dense(log: u32, segment: &Segment) -> AnyRegion {
         Numerators::One => {
             let store = (0..blocks).into_par_iter().map(|block| Ones { q: q(block) }).collect();
             let tail = Ones { q: q(behind) };
-            AnyRegion::Ones(Region { log, tail, store: Store::Dense(store), base: Fr::zero() })
+            AnyRegion::Ones(Region { log, tail, store: Store::Dense(store), shared: () })
         }
         numerators @ Numerators::Values { .. } => {
             let p = |block: usize| core::array::from_fn(|i| numerators.at(4 * block + i));
             let full = |block| Full { p: p(block), q: q(block) };
             let store = (0..blocks).into_par_iter().map(full).collect();
             let tail = full(behind);
-            AnyRegion::Full(Region { log, tail, store: Store::Dense(store), base: Fr::zero() })
+            AnyRegion::Full(Region { log, tail, store: Store::Dense(store), shared: () })
         }
     }
 }
@@ -86,7 +113,7 @@ fn sparse(log: u32, base: Fr, default: i32, entries: &[(u32, i32)]) -> Region<On
             block.q[*index as usize % 4] = base - Fr::from(*value);
         }
     }
-    Region { log, tail, store: Store::Sparse { positions, blocks }, base: Fr::zero() }.settled()
+    Region { log, tail, store: Store::Sparse { positions, blocks }, shared: () }.settled()
 }
 
 impl Segment {

@@ -1,11 +1,12 @@
 //! One level of the tree: regions that are still long, and the dense run behind them.
 
 use ark_bn254::Fr;
-use ark_ff::Zero;
 use rayon::prelude::*;
 
-use super::block::{Batching, Binding, Evaluations, Full, Node, Ones, Totals};
+use super::block::{Batching, Binding, Block, Parts, Full, Node, Ones, Totals};
 use super::region::{Region, Share, bind_dense, sum_dense};
+use super::small::Small;
+use super::twin::Twin;
 use super::weights::{EqTables, weight_below};
 
 /// The nodes of a level, grouped in blocks of four siblings.
@@ -15,20 +16,26 @@ pub(super) struct Level {
     pub(super) run: Run,
 }
 
-/// A region of either kind of blocks.
+/// A region of any kind of blocks.
 pub(super) enum AnyRegion {
     /// With general numerators.
     Full(Region<Full>),
     /// With numerators one.
     Ones(Region<Ones>),
+    /// With numerators one and denominators that are small integers but for a constant.
+    Small(Region<Small>),
+    /// The same after one round.
+    Twin(Region<Twin>),
 }
 
-/// Calls the same method on the region of either kind.
+/// Calls the same method on the region of any kind.
 macro_rules! on_region {
     ($any:expr, $region:ident => $body:expr) => {
         match $any {
             AnyRegion::Full($region) => $body,
             AnyRegion::Ones($region) => $body,
+            AnyRegion::Small($region) => $body,
+            AnyRegion::Twin($region) => $body,
         }
     };
 }
@@ -51,6 +58,8 @@ impl AnyRegion {
         match self {
             Self::Full(region) => Self::Full(region.bind(binding)),
             Self::Ones(region) => Self::Ones(region.bind(binding)),
+            Self::Small(region) => Self::Twin(region.bind(binding)),
+            Self::Twin(region) => Self::Ones(region.bind(binding)),
         }
     }
 
@@ -83,9 +92,9 @@ impl Run {
         Self { first, blocks: nodes.chunks(4).map(block).collect() }
     }
 
-    pub(super) fn evaluations(&self, eq: &EqTables, variables: usize, zero: &Full) -> Evaluations {
+    pub(super) fn parts(&self, eq: &EqTables, variables: usize, zero: &Full) -> Parts {
         if self.blocks.is_empty() {
-            return Evaluations::zero();
+            return Parts::zero();
         }
         sum_dense(&self.blocks, zero, self.first / 2, eq.over(variables))
     }
@@ -97,7 +106,7 @@ impl Run {
 
     pub(super) fn bind(&mut self, binding: &Binding, zero: &Full) {
         self.first /= 2;
-        self.blocks = bind_dense(&self.blocks, zero, binding);
+        self.blocks = bind_dense(&self.blocks, zero, &binding.t);
     }
 }
 
@@ -108,16 +117,12 @@ impl Level {
         let regions: Vec<AnyRegion> = kept.map(AnyRegion::parents).collect();
         let mut nodes: Vec<Node> =
             self.regions[regions.len()..].iter().flat_map(AnyRegion::nodes).collect();
-        nodes.par_extend(self.run.blocks.par_iter().map(|block| {
-            use super::block::Block;
-            block.node(&Fr::zero())
-        }));
+        nodes.par_extend(self.run.blocks.par_iter().map(|block| block.node(&())));
         let first = regions.iter().map(|region| 1 << region.log()).sum();
         Self { regions, run: Run::of(first, &nodes) }
     }
 
     pub(super) fn prepare(&mut self, batching: &Batching) {
-        use super::block::Block;
         for region in &mut self.regions {
             on_region!(region, region => region.prepare(batching));
         }

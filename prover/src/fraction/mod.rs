@@ -11,7 +11,11 @@ mod block;
 mod layer;
 mod leaves;
 mod level;
+mod limbs;
 mod region;
+mod small;
+mod symmetric;
+mod twin;
 mod weights;
 
 #[cfg(test)]

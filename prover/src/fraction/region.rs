@@ -7,20 +7,19 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
-use super::block::{Batching, Binding, Block, Evaluations, Full, Node, Totals};
+use super::block::{Batching, Binding, Block, Parts, Full, Node, Totals};
 use super::weights::{EqTables, weight_below};
 
 /// Pairs or groups that one task works on.
 const TASK: usize = 1 << 9;
 
 /// `2^log` blocks.
-pub(super) struct Region<B> {
+pub(super) struct Region<B: Block> {
     pub(super) log: u32,
     /// Every block that is not stored.
     pub(super) tail: B,
     pub(super) store: Store<B>,
-    /// The constant that the blocks' integers are subtracted from, if they hold integers.
-    pub(super) base: Fr,
+    pub(super) shared: B::Shared,
 }
 
 /// The blocks that differ from the tail.
@@ -33,7 +32,7 @@ pub(super) enum Store<B> {
 
 /// A region's share of a round: the sum over the stored pairs, and the weight of the others.
 pub(super) struct Share {
-    pub(super) evaluations: Evaluations,
+    pub(super) parts: Parts,
     /// `eq` summed over the pairs that are not stored; their polynomial is constant.
     pub(super) rest: Fr,
 }
@@ -57,34 +56,36 @@ impl<B: Block> Region<B> {
                 sum_sparse(positions, blocks, self.tail, eq.over(z.len()))
             }
         };
-        let evaluations = B::evaluations(&totals, &self.base, batching);
-        Share { evaluations, rest: Fr::one() - stored }
+        let parts = B::parts(&totals, &self.shared, batching);
+        Share { parts, rest: Fr::one() - stored }
     }
 
     /// `P + λ·Q` of the blocks that are not stored.
     pub(super) fn rest_value(&self, batching: &Batching) -> Fr {
-        self.tail.full(&self.base, batching).value()
+        self.tail.full(&self.shared, batching).value()
     }
 
     /// Binds the lowest variable.
     pub(super) fn bind(self, binding: &Binding) -> Region<B::Bound> {
+        let binder = B::binder(&self.shared, binding);
         let store = match self.store {
-            Store::Dense(blocks) => Store::Dense(bind_dense(&blocks, &self.tail, binding)),
+            Store::Dense(blocks) => Store::Dense(bind_dense(&blocks, &self.tail, &binder)),
             Store::Sparse { positions, blocks } => {
                 let (positions, blocks) =
                     map_groups(&positions, &blocks, self.tail, |[low, high]| {
-                        B::bind(&low, &high, binding)
+                        B::bind(&low, &high, &binder)
                     });
                 Store::Sparse { positions, blocks }
             }
         };
-        let tail = B::bind(&self.tail, &self.tail, binding);
-        Region { log: self.log - 1, tail, store, base: self.base }.settled()
+        let tail = B::bind(&self.tail, &self.tail, &binder);
+        let shared = B::bound_shared(&self.shared, binding);
+        Region { log: self.log - 1, tail, store, shared }.settled()
     }
 
     /// The region of the parents, one level up.
     pub(super) fn parents(&self) -> Region<Full> {
-        let node = |block: &B| block.node(&self.base);
+        let node = |block: &B| block.node(&self.shared);
         let tail = node(&self.tail);
         let store = match &self.store {
             Store::Dense(blocks) => {
@@ -101,17 +102,17 @@ impl<B: Block> Region<B> {
                 Store::Sparse { positions, blocks }
             }
         };
-        Region { log: self.log - 2, tail: Full::of([tail; 4]), store, base: Fr::zero() }.settled()
+        Region { log: self.log - 2, tail: Full::of([tail; 4]), store, shared: () }.settled()
     }
 
     /// All parents, in order. For regions of few blocks.
     pub(super) fn nodes(&self) -> impl Iterator<Item = Node> {
-        (0..1usize << self.log).map(|index| self.get(index).node(&self.base))
+        (0..1usize << self.log).map(|index| self.get(index).node(&self.shared))
     }
 
     /// The only block of a region whose variables are all bound.
     pub(super) fn single(&self, batching: &Batching) -> Full {
-        self.get(0).full(&self.base, batching)
+        self.get(0).full(&self.shared, batching)
     }
 
     fn get(&self, index: usize) -> &B {
@@ -152,13 +153,13 @@ pub(super) fn sum_dense<B: Block>(
         let start = chunk * inner.len();
         let pairs = start.max(first)..(start + inner.len()).min(end);
         let weights = &inner[pairs.start - start..pairs.end - start];
-        let mut sums = B::Totals::zero();
+        let mut sums = B::Sums::default();
         let pairs = blocks[2 * (pairs.start - first)..].chunks(2).zip(weights);
         for (pair, weight) in pairs {
             B::accumulate(&mut sums, weight, &pair[0], pair.get(1).unwrap_or(tail));
         }
         let mut total = B::Totals::zero();
-        total.add_scaled(&sums, &outer[chunk]);
+        total.add_scaled(&B::totals(&sums), &outer[chunk]);
         total
     };
     let chunks = first / inner.len()..end.div_ceil(inner.len());
@@ -178,13 +179,13 @@ fn sum_sparse<B: Block>(
     (inner, outer): (&[Fr], &[Fr]),
 ) -> (B::Totals, Fr) {
     let task = |range: Range<usize>| {
-        let (mut sums, mut weights) = (B::Totals::zero(), Fr::zero());
+        let (mut sums, mut weights) = (B::Sums::default(), Fr::zero());
         for_groups(&positions[range.clone()], &blocks[range], tail, |pair, [low, high]| {
             let weight = inner[pair % inner.len()] * outer[pair / inner.len()];
             B::accumulate(&mut sums, &weight, &low, &high);
             weights += weight;
         });
-        (sums, weights)
+        (B::totals(&sums), weights)
     };
     let ranges = group_ranges(positions, 2);
     ranges.into_par_iter().map(task).reduce(
@@ -197,11 +198,11 @@ fn sum_sparse<B: Block>(
 }
 
 /// Binds the lowest variable of a run of blocks, padded by `tail`.
-pub(super) fn bind_dense<B: Block>(blocks: &[B], tail: &B, binding: &Binding) -> Vec<B::Bound> {
+pub(super) fn bind_dense<B: Block>(blocks: &[B], tail: &B, binder: &B::Binder) -> Vec<B::Bound> {
     blocks
         .par_chunks(2)
         .with_min_len(TASK)
-        .map(|pair| B::bind(&pair[0], pair.get(1).unwrap_or(tail), binding))
+        .map(|pair| B::bind(&pair[0], pair.get(1).unwrap_or(tail), binder))
         .collect()
 }
 

@@ -74,10 +74,14 @@ fn sum(segments: &[Segment]) -> Fr {
 fn random_segment(rng: &mut ChaCha20Rng, log: u32, base: Fr) -> Segment {
     let size = 1usize << log;
     let prefix = rng.gen_range(0..=size);
-    let wide = rng.gen_bool(0.2);
-    let small = |rng: &mut ChaCha20Rng| match wide {
-        true => rng.r#gen::<i32>(),
-        false => rng.gen_range(-70_000..70_000),
+    // Any integers, just too many bits for the small kernel, and sixteen bits with their extremes.
+    let width = rng.gen_range(0..4);
+    let small = |rng: &mut ChaCha20Rng| match (width, rng.gen_range(0..3)) {
+        (0, _) => rng.r#gen::<i32>(),
+        (1, _) => rng.gen_range(-70_000..70_000),
+        (_, 0) => -12_345,
+        (_, 1) => -12_345 + 65_535,
+        _ => rng.gen_range(-12_345..-12_345 + 65_536),
     };
     let denominators = match rng.gen_range(0..4) {
         0 | 1 => Denominators::Small {
