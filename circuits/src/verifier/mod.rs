@@ -10,6 +10,7 @@
 
 pub mod claims;
 pub mod columns;
+pub mod soundness;
 pub mod weights;
 
 use ark_bn254::Fr;
