@@ -94,6 +94,13 @@ pub const fn is_tree(log_leaves: u32) -> bool {
     log_leaves >= TOP_VARIABLES && log_leaves.is_multiple_of(2)
 }
 
+/// The soundness error of [`verify`] times the field's size: 4 for the point of
+/// the top and `4m + 3` for each layer of `m` rounds.
+pub fn soundness_error(log_leaves: u32) -> u64 {
+    let layers = layer_rounds(log_leaves).map(|rounds| 4 * u64::from(rounds) + 3);
+    u64::from(TOP_VARIABLES) + layers.sum::<u64>()
+}
+
 impl<V> FractionProof<V> {
     /// Field elements in a proof for `2^log_leaves` leaves.
     pub fn shape(log_leaves: u32) -> usize {
@@ -312,6 +319,12 @@ mod tests {
         }
         assert!(FractionProof::from_elements(5, &mut (0..10_000)).is_none());
         assert!(FractionProof::from_elements(2, &mut (0..10_000)).is_none());
+    }
+
+    #[test]
+    fn the_soundness_error_adds_up() {
+        assert_eq!(soundness_error(4), 4);
+        assert_eq!(soundness_error(8), 4 + (4 * 4 + 3) + (4 * 6 + 3));
     }
 
     #[test]
