@@ -62,7 +62,11 @@ impl Cli {
     /// What the command says.
     pub fn run(&self, ui: &Ui) -> Result<(), Error> {
         match &self.command {
-            Command::Init(args) => ui.report(&init::run(args, ui)?),
+            Command::Init(args) => {
+                ui.report(&init::run(args, ui)?)?;
+                ui.say(&format!("next: zktrain data commit {}", args.dir.display()));
+                Ok(())
+            }
             Command::Data(command) => data::run(command, ui),
             Command::Train(args) => ui.report(&train::run(args, ui)?),
             Command::Prove(args) => ui.report(&prove::run(args, ui)?),

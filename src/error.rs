@@ -322,10 +322,22 @@ impl Error {
             Self::Rejected { .. } | Self::Registration { .. } | Self::FinalModel { .. } => {
                 "do not trust what this file claims".into()
             }
-            Self::Secret { .. } => "restore the file from a backup; without it the chain cannot \
-                                    be continued, only started again"
+            Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
+                                    data commit --force`, which discards the proofs made so far"
                 .into(),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_memory_is_told_with_the_number_needed() {
+        let error = Error::from(ProveError::Memory { needed_mb: 5120, available_mb: 800 });
+        assert!(error.to_string().contains("5120 MB") && error.to_string().contains("800 MB"));
+        assert!(error.hint().is_some_and(|hint| hint.contains("--batch")));
     }
 }

@@ -52,13 +52,20 @@ fn partial(path: &Path) -> PathBuf {
 fn options(access: Access) -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    #[cfg(unix)]
     if access == Access::Owner {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
+        owner_alone(&mut options);
     }
     options
 }
+
+#[cfg(unix)]
+fn owner_alone(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600);
+}
+
+#[cfg(not(unix))]
+fn owner_alone(_: &mut OpenOptions) {}
 
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -101,6 +108,19 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
+/// Deletes a file if it is there.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::File { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Holds a file's lock until it is dropped; a crash releases it too.
 #[derive(Debug)]
 pub struct Lock {
@@ -113,7 +133,10 @@ pub struct Lock {
 /// [`Error::Busy`] if another process holds it, [`Error::File`] if there can be no lock.
 pub fn lock(path: &Path) -> Result<Lock, Error> {
     let file = |source| Error::File { path: path.to_owned(), source };
-    let handle = OpenOptions::new().create(true).append(true).open(path).map_err(file)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    owner_alone(&mut options);
+    let handle = options.open(path).map_err(file)?;
     match handle.try_lock() {
         Ok(()) => Ok(Lock { _file: handle }),
         Err(fs::TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),

@@ -1,6 +1,8 @@
 //! What people see: results on standard output, progress and warnings on standard error.
 
+use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,6 +18,9 @@ pub trait Report: Serialize {
     /// If the output does not take it.
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()>;
 }
+
+/// Warnings that were shown: once is loud enough.
+static WARNED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// How the program speaks.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +58,12 @@ impl Ui {
         }
     }
 
-    /// Something that must not be overlooked; also with `--json`.
+    /// Something that must not be overlooked; also with `--json`, but once.
     pub fn warn(&self, line: &str) {
-        eprintln!("{} {line}", style("WARNING:").for_stderr().yellow().bold());
+        let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.insert(line.to_owned()) {
+            eprintln!("{} {line}", style("WARNING:").for_stderr().yellow().bold());
+        }
     }
 
     /// Why the program ends, and what to do about it.
@@ -63,7 +71,8 @@ impl Ui {
         let hint = error.hint();
         if self.json {
             let object = serde_json::json!({ "error": error.to_string(), "hint": hint });
-            println!("{object}");
+            // Whoever closed the output does not want to know.
+            let _ = writeln!(std::io::stdout(), "{object}");
         }
         eprintln!("{} {error}", style("error:").for_stderr().red().bold());
         if let Some(hint) = hint {

@@ -186,6 +186,9 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         return Err(Error::Exists { path: project.dataset_path() });
     }
     let session = Session::of_project(&project, ui)?;
+    if args.force {
+        discard(&project)?;
+    }
     let network = session.network();
     let (train, held_out) = source::datasets(&project, &session.manifest, network)?;
     let secret = read_key(&project.key_path())?;
@@ -219,6 +222,15 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         prove_s,
         verify_s,
     })
+}
+
+/// Deletes what belongs to an earlier registration.
+fn discard(project: &Project) -> Result<(), Error> {
+    super::prove::delete_from(project, 0)?;
+    for path in [project.dataset_path(), project.registration_path(), project.trained_path()] {
+        files::remove(&path)?;
+    }
+    Ok(())
 }
 
 type Registration = (RegisteredDataset, Vec<(DatasetStatement, SheetProof)>);

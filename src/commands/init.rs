@@ -207,8 +207,7 @@ impl Report for InitReport {
         field(out, "batch", format!("{} × {} steps a proof", self.batch, self.steps_per_proof))?;
         field(out, "rows", format!("2^{} entries", self.row_log))?;
         field(out, "scales from", &self.calibrated_on)?;
-        field(out, "prover", &self.prover)?;
-        writeln!(out, "next: zktrain data commit {}", self.dir.display())
+        field(out, "prover", &self.prover)
     }
 }
 

@@ -4,7 +4,6 @@
 //! written and synced, then the secret state that the next proof starts from. A
 //! proof counts when its state is there; a crash between the two makes it again.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -130,6 +129,25 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     })
 }
 
+/// Deletes proofs from here on, their secret states, and the opening of the model that
+/// they ended with: what follows a proof that is made again does not continue it.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn delete_from(project: &Project, first: usize) -> Result<(), Error> {
+    files::remove(&project.opening_path())?;
+    for index in first.. {
+        let [state, proof] = [project.state_path(index), project.proof_path(index)];
+        if !state.exists() && !proof.exists() {
+            break;
+        }
+        // The state first: a proof counts only with its state.
+        files::remove(&state)?;
+        files::remove(&proof)?;
+    }
+    Ok(())
+}
+
 impl Prover<'_> {
     /// Where to continue, and from which commitments.
     fn resume(
@@ -150,7 +168,7 @@ impl Prover<'_> {
             if got > complete {
                 return Err(Error::NotProven { expected: complete, got });
             }
-            self.delete_from(got)?;
+            delete_from(self.project, got)?;
         }
         if let Some(last) = complete.checked_sub(1) {
             before = read_state(&self.project.state_path(last), &self.chain, last)?;
@@ -160,21 +178,6 @@ impl Prover<'_> {
 
     fn is_complete(&self, index: usize) -> bool {
         self.project.state_path(index).exists() && self.project.proof_path(index).exists()
-    }
-
-    /// Deletes proofs that another run of this chain made from here on: what follows a
-    /// proof that is made again no longer continues it.
-    fn delete_from(&self, first: usize) -> Result<(), Error> {
-        for index in first.. {
-            let [state, proof] = [self.project.state_path(index), self.project.proof_path(index)];
-            if !state.exists() && !proof.exists() {
-                break;
-            }
-            for path in [state, proof].into_iter().filter(|path| path.exists()) {
-                fs::remove_file(&path).map_err(|source| Error::File { path, source })?;
-            }
-        }
-        Ok(())
     }
 
     fn prove(
@@ -187,7 +190,7 @@ impl Prover<'_> {
         let bar = ui.bar(range.end as u64, "prove");
         let mut bytes = 0;
         if !range.is_empty() {
-            self.delete_from(range.start)?;
+            delete_from(self.project, range.start)?;
         }
         for index in 0..range.end {
             let (window, trace) = replay.next_window()?;

@@ -12,7 +12,7 @@ use zktrain_trainer::{History, Metrics, evaluate, window_metrics};
 
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
-use crate::project::{Project, Trained, write_json};
+use crate::project::{Opening, Project, Trained, read_json, write_json};
 use crate::secrets::{DatasetSecret, data_digest, read_dataset, read_key};
 use crate::session::{Replay, Rules, Session, read_genesis};
 use crate::source;
@@ -151,6 +151,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<TrainReport, Error> {
     let svg = history.to_svg(&session.manifest.name)?;
     files::write(&project.curve_path(), svg.as_bytes(), Access::Public)?;
     let steps = windows * network.steps;
+    let opened = read_json::<Opening>(&project.opening_path(), "").map(|opening| opening.proofs);
+    if opened.ok() != Some(windows) {
+        // It opens a model that was trained for longer or shorter.
+        files::remove(&project.opening_path())?;
+    }
     write_json(&project.trained_path(), &Trained { windows, steps })?;
     Ok(TrainReport {
         steps,
