@@ -32,7 +32,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Make a project: a manifest with its fixed-point scales, the first model, a key.
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Look at data files, or register the project's data.
     #[command(subcommand)]
     Data(data::Command),

@@ -244,8 +244,7 @@ pub fn proof_path(folder: &Path, index: usize) -> PathBuf {
 /// If it is missing or refused.
 pub fn read_manifest(path: &Path) -> Result<Manifest, Error> {
     exists(path, MAKE_PROJECT)?;
-    let refused =
-        |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
+    let refused = |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
     Manifest::from_toml(&files::read_text(path)?).map_err(refused)
 }
 

@@ -107,7 +107,12 @@ pub fn read_dataset(path: &Path, spec: &Hash) -> Result<DatasetSecret, Error> {
 ///
 /// # Errors
 /// If the operating system refuses the file.
-pub fn write_state(path: &Path, chain: &Hash, index: usize, after: &Committed) -> Result<(), Error> {
+pub fn write_state(
+    path: &Path,
+    chain: &Hash,
+    index: usize,
+    after: &Committed,
+) -> Result<(), Error> {
     seal(path, &(*chain, index as u64, to_rows(&after.model), to_rows(&after.state)))
 }
 

@@ -39,10 +39,7 @@ impl Session {
     /// If the manifest is a draft or the reference string missing, damaged or short.
     pub fn open(manifest_path: &Path, srs_path: &Path, ui: &Ui) -> Result<Self, Error> {
         let (manifest, network) = read_network(manifest_path)?;
-        exists(
-            srs_path,
-            "name the reference string that the proofs were made with: `--srs FILE`",
-        )?;
+        exists(srs_path, "name the reference string that the proofs were made with: `--srs FILE`")?;
         let srs = load_srs(srs_path, Some(network.row_log), ui)?;
         let key = derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key())?;
         Ok(Self { manifest, srs, key })

@@ -41,7 +41,8 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
     let length = std::fs::read(project.path(proof)).unwrap().len();
     let positions = (0..24).map(|i| i * (length - 1) / 23).chain([20, 33, 41]);
     for position in positions {
-        let error = project.with_change(proof, |b| b[position] ^= 1, || project.fails(&["verify", "p"]));
+        let error =
+            project.with_change(proof, |b| b[position] ^= 1, || project.fails(&["verify", "p"]));
         assert!(error.contains("000001.proof.NOT-ZK"), "byte {position}: {error}");
     }
     for (name, said) in [
@@ -57,11 +58,15 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
         let error = project.with_change(name, flip, || project.fails(&["verify", "p"]));
         assert!(error.contains(said), "{name}: {error}");
     }
-    let foreign = |text: &str| project.with_text("round.toml", "0x", text, || project.fails(&["verify", "p"]));
+    let foreign = |text: &str| {
+        project.with_text("round.toml", "0x", text, || project.fails(&["verify", "p"]))
+    };
     assert!(foreign("zz").contains("prover: expected 20 bytes"));
-    let error = project.with_text("round.toml", "round = 0", "round = 1", || project.fails(&["verify", "p"]));
+    let error = project
+        .with_text("round.toml", "round = 0", "round = 1", || project.fails(&["verify", "p"]));
     assert!(error.contains("the binding does not continue the chain"), "{error}");
-    let error = project.with_text("manifest.toml", "\"income\"", "\"debts\"", || project.fails(&["verify", "p"]));
+    let error = project
+        .with_text("manifest.toml", "\"income\"", "\"debts\"", || project.fails(&["verify", "p"]));
     assert!(error.contains("another manifest"), "{error}");
 }
 
@@ -82,7 +87,9 @@ fn proofs_in_another_order_or_number_are_rejected() {
     project.ok(&["verify", "p"]);
     // A shorter chain is valid, but not the one that the model's opening belongs to.
     std::fs::remove_file(&paths[3]).unwrap();
-    assert!(project.fails(&["verify", "p"]).contains("belongs to a chain of 4 proofs, there are 3"));
+    assert!(
+        project.fails(&["verify", "p"]).contains("belongs to a chain of 4 proofs, there are 3")
+    );
 }
 
 #[test]
@@ -96,7 +103,8 @@ fn a_kill_in_the_middle_loses_nothing_that_was_reported() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let proof = |i: usize| std::fs::read(project.path(&format!("proofs/{i:06}.proof.NOT-ZK"))).unwrap();
+    let proof =
+        |i: usize| std::fs::read(project.path(&format!("proofs/{i:06}.proof.NOT-ZK"))).unwrap();
     let before: Vec<Vec<u8>> = (0..4).map(proof).collect();
     // As a crash while a file is being written leaves it.
     std::fs::write(project.path("proofs/000023.proof.NOT-ZK.partial"), "half").unwrap();
@@ -174,7 +182,8 @@ fn a_bad_manifest_is_refused_with_the_field() {
         ("kind = \"relu\"", "kind = \"swish\"", "model.layers[1].kind"),
         ("[training]", "[training", "manifest.toml: manifest"),
     ] {
-        let error = project.with_text("manifest.toml", from, to, || project.fails(&["data", "commit", "p"]));
+        let error = project
+            .with_text("manifest.toml", from, to, || project.fails(&["data", "commit", "p"]));
         assert!(error.contains("manifest.toml") && error.contains(said), "{to}: {error}");
     }
 }
@@ -209,7 +218,8 @@ fn errors_say_what_to_do() {
 #[test]
 fn a_shape_must_fit_the_data() {
     let project = Project::with_rows(40);
-    let own = ["init", "p", "--data", "mine.csv", "--label", "default", "--calibrate-on", "mine.csv"];
+    let own =
+        ["init", "p", "--data", "mine.csv", "--label", "default", "--calibrate-on", "mine.csv"];
     let shaped = |shape| [&own[..], &["--batch", "8", "--shape", shape]].concat();
     assert!(project.fails(&shaped("5-3-2")).contains("--shape says 5 inputs, the data have 4"));
     assert!(project.fails(&shaped("4-3-9")).contains("9 outputs"));
@@ -254,10 +264,21 @@ fn data_and_models_can_be_looked_at() {
 #[test]
 fn a_step_is_measured_as_one_json_object() {
     let project = Project::with_rows(1);
-    let report = project.json(&["bench", "step", "--shape", "4-3-2", "--batch", "8", "--runs", "1"]);
+    let report =
+        project.json(&["bench", "step", "--shape", "4-3-2", "--batch", "8", "--runs", "1"]);
     for name in [
-        "train_s", "witness_s", "commit_s", "sumcheck_s", "lookup_s", "open_s", "prove_s",
-        "verify_ms", "proof_bytes", "peak_rss_mb", "committed_entries", "commit_floor_s",
+        "train_s",
+        "witness_s",
+        "commit_s",
+        "sumcheck_s",
+        "lookup_s",
+        "open_s",
+        "prove_s",
+        "verify_ms",
+        "proof_bytes",
+        "peak_rss_mb",
+        "committed_entries",
+        "commit_floor_s",
     ] {
         assert!(report[name].as_f64().is_some_and(|x| x > 0.0), "{name}: {}", report[name]);
     }
@@ -267,8 +288,12 @@ fn a_step_is_measured_as_one_json_object() {
 fn the_demonstration_shows_a_rejection() {
     let project = Project::with_rows(1);
     let report = project.json(&["demo", "--out", "d", "--epochs", "1"]);
-    assert_eq!((&report["verify"]["valid"], &report["verify"]["final_model"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&report["verify"]["valid"], &report["verify"]["final_model"]),
+        (&true.into(), &true.into())
+    );
     assert!(report["rejection"].as_str().unwrap().contains("REJECTED"));
-    let accuracy = |i: usize| report["train"]["epochs"][i]["held_out"]["accuracy"].as_f64().unwrap();
+    let accuracy =
+        |i: usize| report["train"]["epochs"][i]["held_out"]["accuracy"].as_f64().unwrap();
     assert!(accuracy(1) > accuracy(0));
 }

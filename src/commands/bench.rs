@@ -24,7 +24,9 @@ pub enum Command {
 
 /// Options of `zktrain bench step`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain bench step --shape 784-128-10 --batch 32 --steps 1 --json")]
+#[command(
+    after_help = "Example:\n  zktrain bench step --shape 784-128-10 --batch 32 --steps 1 --json"
+)]
 pub struct StepArgs {
     /// Layer widths, input first.
     #[arg(long, default_value = "784-128-10")]
@@ -72,16 +74,32 @@ impl Report for StepReport {
         success(out, format!("{what}; medians of {} runs, {} threads", self.runs, self.threads))?;
         let seconds = |x: f64| format!("{x:.3} s");
         field(out, "train", seconds(self.train_s))?;
-        field(out, "prove", format!("{}, {} a step", seconds(self.prove_s), seconds(self.prove_s_per_step)))?;
+        field(
+            out,
+            "prove",
+            format!("{}, {} a step", seconds(self.prove_s), seconds(self.prove_s_per_step)),
+        )?;
         field(out, "  witness", seconds(self.witness_s))?;
         field(out, "  commit", seconds(self.commit_s))?;
         field(out, "  sumcheck", seconds(self.sumcheck_s))?;
         field(out, "  lookup", seconds(self.lookup_s))?;
         field(out, "  open", seconds(self.open_s))?;
-        field(out, "commit floor", format!("{} (prove ÷ floor {:.1})", seconds(self.commit_floor_s), self.prove_over_floor))?;
+        field(
+            out,
+            "commit floor",
+            format!(
+                "{} (prove ÷ floor {:.1})",
+                seconds(self.commit_floor_s),
+                self.prove_over_floor
+            ),
+        )?;
         field(out, "verify", format!("{:.1} ms", self.verify_ms))?;
         field(out, "proof", format!("{} bytes", self.proof_bytes))?;
-        field(out, "committed", format!("{} entries (padding × {:.2})", self.committed_entries, self.padding))?;
+        field(
+            out,
+            "committed",
+            format!("{} entries (padding × {:.2})", self.committed_entries, self.padding),
+        )?;
         field(out, "peak memory", format!("{:.0} MB", self.peak_rss_mb))
     }
 }

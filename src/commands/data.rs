@@ -124,7 +124,11 @@ impl Report for CommitReport {
         field(out, "time", times)?;
         let kilobytes = self.bytes / 1024;
         let registration = self.registration.display();
-        field(out, "registration", format!("{registration} ({kilobytes} KiB, not zero-knowledge yet)"))?;
+        field(
+            out,
+            "registration",
+            format!("{registration} ({kilobytes} KiB, not zero-knowledge yet)"),
+        )?;
         field(out, "secret", format!("{}: keep it, and keep it to yourself", self.secret.display()))
     }
 }
@@ -262,7 +266,8 @@ fn register(
             inputs: &inputs,
             labels: &labels,
         };
-        let (statement, proof, rows) = register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
+        let (statement, proof, rows) =
+            register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
         chunks.push((statement, proof));
         all.extend(rows);
         first += windows;

@@ -101,7 +101,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     ui.headline("2. The owner registers the data: committed, proven well formed");
     show(ui, &data::commit(&data::CommitArgs { dir: dir.clone(), force: false }, ui)?);
     ui.headline("3. Training in integers");
-    let trained = train::run(&train::Args { dir: dir.clone(), epochs: args.epochs, steps: None }, ui)?;
+    let trained =
+        train::run(&train::Args { dir: dir.clone(), epochs: args.epochs, steps: None }, ui)?;
     if !ui.json {
         // Standard error may be closed; the demonstration goes on.
         let _ = print_epochs(&mut std::io::stderr(), &trained.epochs);
@@ -182,7 +183,9 @@ fn tamper(dir: &Path, ui: &Ui) -> Result<(PathBuf, String), Error> {
     files::write(&tampered, &bytes, Access::Owner)?;
     ui.say(&format!("  flipped bit 0 of byte {position} in a copy: {}", tampered.display()));
     match verify::run(&verify_args(tampered.clone()), ui) {
-        Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => Ok((tampered, error.to_string())),
+        Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => {
+            Ok((tampered, error.to_string()))
+        }
         Err(other) => Err(other),
         Ok(_) => Err(Error::TamperAccepted),
     }

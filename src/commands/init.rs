@@ -226,7 +226,10 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
         |source| Error::Manifest { path: project.manifest_path(), source: Box::new(source) };
     let network = manifest.network().map_err(refused)?;
     let round = round(args);
-    round.binding().and(round.nonce()).map_err(|e| crate::project::settings(&project.round_path(), e))?;
+    round
+        .binding()
+        .and(round.nonce())
+        .map_err(|e| crate::project::settings(&project.round_path(), e))?;
     files::create_folder(&project.secret_path(), Access::Owner)?;
     create_key(&project.key_path())?;
     let local = Local {

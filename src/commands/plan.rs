@@ -27,9 +27,10 @@ pub(super) struct Plan {
 const SYNTHETIC_BATCHES: usize = 8;
 
 pub(super) fn make(args: &Args, ui: &Ui) -> Result<Plan, Error> {
-    let preset = args.preset.as_deref().map(|name| {
-        preset(name).ok_or_else(|| OptionsError::Preset { got: name.to_owned() })
-    });
+    let preset = args
+        .preset
+        .as_deref()
+        .map(|name| preset(name).ok_or_else(|| OptionsError::Preset { got: name.to_owned() }));
     let preset = preset.transpose()?;
     let own = own_data(args, preset.as_ref())?;
     let given = args.manifest.as_deref().map(crate::project::read_manifest).transpose()?;
@@ -38,7 +39,8 @@ pub(super) fn make(args: &Args, ui: &Ui) -> Result<Plan, Error> {
         None => drafted(args, preset.as_ref(), &own, ui)?,
     };
     let relative = |path: PathBuf| path.strip_prefix(&args.dir).map(Path::to_owned).unwrap_or(path);
-    let in_project = preset.is_some() && args.data.is_none() && args.mnist_needed(preset.as_ref()).is_none();
+    let in_project =
+        preset.is_some() && args.data.is_none() && args.mnist_needed(preset.as_ref()).is_none();
     let place = |path: PathBuf| if in_project { Ok(relative(path)) } else { absolute(&path) };
     Ok(Plan {
         manifest,
@@ -173,11 +175,8 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
         .into());
     }
     let table = own.read(&options.label)?;
-    let labels = if options.regression {
-        vec!["-1".into(), "1".into()]
-    } else {
-        args.classes.clone()
-    };
+    let labels =
+        if options.regression { vec!["-1".into(), "1".into()] } else { args.classes.clone() };
     Ok(Table { features: Vec::new(), labels, ..table })
 }
 

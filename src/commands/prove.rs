@@ -103,7 +103,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     let (train, _, data) = registered(&project, &session)?;
     let rules = rules(&project, &session, &data)?;
     let genesis = read_genesis(&project.genesis_path(), network)?;
-    let start = Committed::start(&session.key, commit_model(&session.key, &session.srs.g1, &genesis)?);
+    let start =
+        Committed::start(&session.key, commit_model(&session.key, &session.srs.g1, &genesis)?);
     let chain = rules.chain_id(&session.key.spec, &start.model.points);
     let secret = read_key(&project.key_path())?;
     let prover = Prover { project: &project, session: &session, secret, data: &data, rules, chain };

@@ -40,8 +40,10 @@ pub struct GenerateArgs {
 
 /// Options of `zktrain srs import`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain srs import powersOfTau28_hez_final_15.ptau -o srs.bin\n\n\
-    Compare the printed SHA-256 with the one that the ceremony published.")]
+#[command(
+    after_help = "Example:\n  zktrain srs import powersOfTau28_hez_final_15.ptau -o srs.bin\n\n\
+    Compare the printed SHA-256 with the one that the ceremony published."
+)]
 pub struct ImportArgs {
     /// The ceremony's file, as snarkjs writes it.
     pub file: PathBuf,

@@ -20,9 +20,11 @@ use crate::ui::{Report, Ui, field, percent, success};
 
 /// Options of `zktrain train`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  zktrain train cancer --epochs 5\n  zktrain train cancer --steps 64\n\n\
+#[command(
+    after_help = "Examples:\n  zktrain train cancer --epochs 5\n  zktrain train cancer --steps 64\n\n\
     Training is deterministic and starts from the first model every time: training\n\
-    longer continues what was trained, and the proofs made so far stay valid.")]
+    longer continues what was trained, and the proofs made so far stay valid."
+)]
 pub struct Args {
     /// The project's directory.
     #[arg(default_value = ".")]
@@ -88,9 +90,9 @@ pub fn print_epochs(out: &mut dyn Write, epochs: &[Epoch]) -> std::io::Result<()
     writeln!(out, "  epoch  steps    loss  accuracy  held-out loss  held-out accuracy")?;
     for epoch in epochs {
         let accuracy = |m: Metrics| m.accuracy.map_or("–".into(), percent);
-        let held_out = epoch.held_out.map_or(["–".into(), "–".into()], |m| {
-            [format!("{:.4}", m.loss), accuracy(m)]
-        });
+        let held_out = epoch
+            .held_out
+            .map_or(["–".into(), "–".into()], |m| [format!("{:.4}", m.loss), accuracy(m)]);
         let [loss, share] = held_out;
         let (train, steps) = (epoch.train, epoch.steps);
         writeln!(

@@ -81,7 +81,10 @@ pub struct VerifyReport {
 impl Report for VerifyReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         if self.chain {
-            success(out, format!("VALID: {} proofs, {} steps, one chain", self.proofs, self.steps))?;
+            success(
+                out,
+                format!("VALID: {} proofs, {} steps, one chain", self.proofs, self.steps),
+            )?;
         } else {
             let line = format!("VALID: {} proofs, {} steps", self.proofs, self.steps);
             success(out, format!("{line}, each on its own (give a directory to check a chain)"))?;
@@ -282,7 +285,10 @@ fn blindings(path: &Path, opening: &Opening) -> Result<Vec<Fr>, Error> {
     let parsed = opening.blindings.iter().map(|text| {
         scalar(text).ok_or_else(|| {
             let got = text.clone();
-            settings(path, crate::project::SettingsError::Hex { field: "blindings", expected: 32, got })
+            settings(
+                path,
+                crate::project::SettingsError::Hex { field: "blindings", expected: 32, got },
+            )
         })
     });
     parsed.collect()

@@ -62,9 +62,28 @@ impl Project {
     /// Runs `zktrain init` with options that fit the data.
     pub fn init(&self, more: &[&str]) -> Output {
         let plain = [
-            "init", "p", "--data", "mine.csv", "--label", "default", "--calibrate-on", "synthetic",
-            "--classes", "no,yes", "--offset", "5000", "--scale", "0.0004", "--hidden", "3",
-            "--batch", "8", "--momentum", "0.5", "--held-out", "0.2",
+            "init",
+            "p",
+            "--data",
+            "mine.csv",
+            "--label",
+            "default",
+            "--calibrate-on",
+            "synthetic",
+            "--classes",
+            "no,yes",
+            "--offset",
+            "5000",
+            "--scale",
+            "0.0004",
+            "--hidden",
+            "3",
+            "--batch",
+            "8",
+            "--momentum",
+            "0.5",
+            "--held-out",
+            "0.2",
         ];
         let all: Vec<&str> = plain.iter().chain(more).copied().collect();
         self.ok(&all)
