@@ -205,7 +205,8 @@ impl Setup {
 
     fn known_rows(&self) -> usize {
         let lists = [&self.start.model, &self.start.state];
-        let window: usize = self.dataset.windows.iter().map(|w: &CommittedRows| w.points.len()).sum();
+        let window: usize =
+            self.dataset.windows.iter().map(|w: &CommittedRows| w.points.len()).sum();
         lists.iter().map(|l| l.points.len()).sum::<usize>() + window + self.key.tables.len()
     }
 

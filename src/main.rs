@@ -1,8 +1,19 @@
-//! zktrain
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let shape = args[1].split('-').map(|s| s.parse().unwrap()).collect();
-    let n = |i: usize| args[i].parse::<usize>().unwrap();
-    let o = zktrain::bench::StepOptions { shape, batch: n(2), steps: n(3), runs: n(4), row_log: args.get(5).map(|s| s.parse().unwrap()) };
-    println!("{}", serde_json::to_string_pretty(&zktrain::bench::step(&o).unwrap()).unwrap());
+//! The command-line program `zktrain`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use zktrain::cli::Cli;
+use zktrain::ui::Ui;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui { json: cli.json };
+    match cli.run(&ui) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui.failure(&error);
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,0 +1,102 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{bench, data, demo, init, model, prove, srs, train, verify};
+use crate::error::Error;
+use crate::ui::Ui;
+
+/// Train a model on private data and prove every optimizer step.
+///
+/// A project is a directory: `init` makes it, `data commit` registers the owner's
+/// data, `train` learns, `prove` proves every step, and `verify` checks it all from
+/// files, without the data.
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Examples:\n  zktrain demo\n  zktrain init cancer --preset breast-cancer\n  \
+                  zktrain data commit cancer && zktrain train cancer && zktrain prove cancer\n  \
+                  zktrain verify cancer"
+)]
+pub struct Cli {
+    /// Print one JSON object on standard output instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make a project: a manifest with its fixed-point scales, the first model, a key.
+    Init(Box<init::Args>),
+    /// Look at data files, or register the project's data.
+    #[command(subcommand)]
+    Data(data::Command),
+    /// Train in integers, deterministically, and export the model.
+    Train(train::Args),
+    /// Prove the windows that were trained on, one proof each.
+    Prove(prove::Args),
+    /// Check a project's registration and chain of proofs, or single proofs.
+    Verify(verify::Args),
+    /// Look at a model file.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Generate, import or look at a reference string.
+    #[command(subcommand)]
+    Srs(srs::Command),
+    /// Measure.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Train on bundled data, prove every step, verify, tamper, and see it rejected.
+    Demo(demo::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(&self, ui: &Ui) -> Result<(), Error> {
+        match &self.command {
+            Command::Init(args) => {
+                ui.report(&init::run(args, ui)?)?;
+                ui.say(&format!("next: zktrain data commit {}", args.dir.display()));
+                Ok(())
+            }
+            Command::Data(command) => data::run(command, ui),
+            Command::Train(args) => ui.report(&train::run(args, ui)?),
+            Command::Prove(args) => ui.report(&prove::run(args, ui)?),
+            Command::Verify(args) => ui.report(&verify::run(args, ui)?),
+            Command::Model(command) => model::run(command, ui),
+            Command::Srs(command) => srs::run(command, ui),
+            Command::Bench(command) => bench::run(command, ui),
+            Command::Demo(args) => demo::run(args, ui).and_then(|report| ui.report(&report)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn options_are_consistent_and_every_command_has_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        check(&command);
+    }
+
+    fn check(command: &clap::Command) {
+        let mut inner = command.get_subcommands().peekable();
+        if inner.peek().is_none() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "{} has no example", command.get_name());
+        }
+        inner.for_each(check);
+    }
+}

@@ -1,0 +1,162 @@
+//! `zktrain bench`: one measured step, and the accuracy table.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
+
+use super::plan::parse_shape;
+use crate::bench::{StepOptions, StepReport, step};
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::source::{BUNDLED, write_bundled};
+use crate::ui::{Report, Ui, field, success};
+
+/// What to measure.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Prove and verify one window of synthetic data, stage by stage.
+    Step(StepArgs),
+    /// Compare integer training with double precision on all bundled data.
+    Accuracy(AccuracyArgs),
+}
+
+/// Options of `zktrain bench step`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  zktrain bench step --shape 784-128-10 --batch 32 --steps 1 --json"
+)]
+pub struct StepArgs {
+    /// Layer widths, input first.
+    #[arg(long, default_value = "784-128-10")]
+    pub shape: String,
+    /// Samples in a batch, a power of two.
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+    /// Steps that one proof covers, a power of two.
+    #[arg(long, default_value_t = 1)]
+    pub steps: usize,
+    /// Proofs made; medians are reported.
+    #[arg(long, default_value_t = 3)]
+    pub runs: usize,
+    /// Rows of 2^C entries instead of the manifest's choice.
+    #[arg(long, value_name = "C")]
+    pub row_log: Option<u32>,
+}
+
+/// Options of `zktrain bench accuracy`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain bench accuracy --mnist ~/mnist -o docs/accuracy.md")]
+pub struct AccuracyArgs {
+    /// Folder of MNIST's four gzipped IDX files; MNIST is left out without it.
+    #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
+    pub mnist: Option<PathBuf>,
+    /// The page to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// The accuracy table.
+#[derive(Clone, Debug, Serialize)]
+pub struct AccuracyReport {
+    /// One entry a dataset.
+    pub lines: Vec<Comparison>,
+    /// The page written, if one was.
+    pub page: Option<PathBuf>,
+    /// Whether MNIST was left out.
+    pub without_mnist: bool,
+}
+
+impl Report for StepReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let what = format!("{}, batch {}, {} steps a proof", self.shape, self.batch, self.steps);
+        success(out, format!("{what}; medians of {} runs, {} threads", self.runs, self.threads))?;
+        let seconds = |x: f64| format!("{x:.3} s");
+        field(out, "train", seconds(self.train_s))?;
+        field(
+            out,
+            "prove",
+            format!("{}, {} a step", seconds(self.prove_s), seconds(self.prove_s_per_step)),
+        )?;
+        field(out, "  witness", seconds(self.witness_s))?;
+        field(out, "  commit", seconds(self.commit_s))?;
+        field(out, "  sumcheck", seconds(self.sumcheck_s))?;
+        field(out, "  lookup", seconds(self.lookup_s))?;
+        field(out, "  open", seconds(self.open_s))?;
+        field(
+            out,
+            "commit floor",
+            format!(
+                "{} (prove ÷ floor {:.1})",
+                seconds(self.commit_floor_s),
+                self.prove_over_floor
+            ),
+        )?;
+        field(out, "verify", format!("{:.1} ms", self.verify_ms))?;
+        field(out, "proof", format!("{} bytes", self.proof_bytes))?;
+        field(
+            out,
+            "committed",
+            format!("{} entries (padding × {:.2})", self.committed_entries, self.padding),
+        )?;
+        field(out, "peak memory", format!("{:.0} MB", self.peak_rss_mb))
+    }
+}
+
+impl Report for AccuracyReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        for line in &self.lines {
+            let (integer, float) = (100.0 * line.integer, 100.0 * line.float);
+            let difference = line.difference();
+            writeln!(
+                out,
+                "  {:<14} {:<12} integers {integer:.2} %  double {float:.2} %  {difference:+.2} points",
+                line.name, line.shape
+            )?;
+        }
+        if self.without_mnist {
+            writeln!(out, "  MNIST was left out: name its folder with --mnist")?;
+        }
+        match &self.page {
+            Some(page) => field(out, "page", page.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the shape is not supported, memory does not suffice or data are missing.
+pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
+    match command {
+        Command::Step(args) => {
+            let options = StepOptions {
+                shape: parse_shape(&args.shape)?,
+                batch: args.batch,
+                steps: args.steps,
+                runs: args.runs,
+                row_log: args.row_log,
+            };
+            ui.report(&step(&options).map_err(Box::new)?)
+        }
+        Command::Accuracy(args) => ui.report(&accuracy(args, ui)?),
+    }
+}
+
+fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {
+    let temporary = |source| Error::File { path: std::env::temp_dir(), source };
+    let folder = tempfile::tempdir().map_err(temporary)?;
+    for (name, _) in BUNDLED {
+        write_bundled(folder.path(), name)?;
+    }
+    if args.mnist.is_none() {
+        ui.warn("MNIST is left out: name the folder of its files with --mnist");
+    }
+    let lines = accuracy_table(folder.path(), args.mnist.as_deref()).map_err(Box::new)?;
+    if let Some(page) = &args.out {
+        files::write(page, to_markdown(&lines).as_bytes(), Access::Public)?;
+    }
+    Ok(AccuracyReport { lines, page: args.out.clone(), without_mnist: args.mnist.is_none() })
+}

@@ -1,0 +1,278 @@
+//! `zktrain data`: looks at data files, and registers the project's data.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::statement::DatasetStatement;
+use zktrain_circuits::wire::encode_dataset;
+use zktrain_prover::training::{Chunk, RegisteredDataset, chunk_sizes, register_chunk};
+use zktrain_trainer::dataset::{Dataset, Summary, inspect};
+
+use crate::error::{Error, OptionsError};
+use crate::files::{self, Access};
+use crate::project::Project;
+use crate::secrets::{DatasetSecret, data_digest, read_key, write_dataset};
+use crate::session::Session;
+use crate::source;
+use crate::ui::{Report, Ui, field, success};
+
+/// What to do with data.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Show rows, labels and columns of data files. For the owner's eyes.
+    Inspect(InspectArgs),
+    /// Register the project's data: commit to every window and prove it well formed.
+    Commit(CommitArgs),
+}
+
+/// Options of `zktrain data inspect`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain data inspect mine.csv --label default")]
+pub struct InspectArgs {
+    /// Data files.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Name of the label column; the last column of a CSV file without it.
+    #[arg(long)]
+    pub label: Option<String>,
+    /// Labels of NPY or IDX data.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+}
+
+/// Options of `zktrain data commit`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain data commit cancer")]
+pub struct CommitArgs {
+    /// The project's directory.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Replace an earlier registration; its proofs cannot be continued.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What data files hold.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectReport {
+    /// One entry a file.
+    pub files: Vec<Summary>,
+}
+
+/// What `zktrain data commit` made.
+#[derive(Clone, Debug, Serialize)]
+pub struct CommitReport {
+    /// Merkle root of the windows, in hexadecimal.
+    pub root: String,
+    /// Windows registered.
+    pub windows: usize,
+    /// Samples of a window.
+    pub rows_per_window: usize,
+    /// Rows that do not fill a window.
+    pub dropped_rows: usize,
+    /// Rows held out of training.
+    pub held_out_rows: usize,
+    /// Entries that did not fit 16 bits and were clamped.
+    pub clamped: usize,
+    /// Proofs that the registration consists of.
+    pub proofs: usize,
+    /// The registration, uncompressed: for the owner alone.
+    pub registration: PathBuf,
+    /// Its size.
+    pub bytes: usize,
+    /// The secret file of blindings.
+    pub secret: PathBuf,
+    /// Seconds to prove.
+    pub prove_s: f64,
+    /// Seconds to verify.
+    pub verify_s: f64,
+}
+
+impl Report for InspectReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        for summary in &self.files {
+            writeln!(out, "{}", summary.path)?;
+            field(out, "rows", summary.rows)?;
+            let labels = summary.labels.iter().map(|(label, count)| format!("{label}: {count}"));
+            field(out, "labels", labels.collect::<Vec<_>>().join(", "))?;
+            writeln!(
+                out,
+                "  {:<28} {:>12} {:>12} {:>12} {:>12}",
+                "column", "min", "max", "mean", "deviation"
+            )?;
+            for column in &summary.columns {
+                let [min, max, mean, std] =
+                    [column.min, column.max, column.mean, column.std].map(|x| format!("{x:.4}"));
+                writeln!(out, "  {:<28} {min:>12} {max:>12} {mean:>12} {std:>12}", column.name)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report for CommitReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        success(out, format!("{} windows registered, the proof verifies", self.windows))?;
+        field(out, "Merkle root", &self.root)?;
+        field(out, "window", format!("{} rows", self.rows_per_window))?;
+        field(out, "dropped", format!("{} rows that fill no window", self.dropped_rows))?;
+        field(out, "held out", format!("{} rows", self.held_out_rows))?;
+        field(out, "clamped", format!("{} entries beyond 16 bits", self.clamped))?;
+        let times = format!("proven in {:.2} s, verified in {:.3} s", self.prove_s, self.verify_s);
+        field(out, "time", times)?;
+        let kilobytes = self.bytes / 1024;
+        let registration = self.registration.display();
+        field(
+            out,
+            "registration",
+            format!("{registration} ({kilobytes} KiB, not zero-knowledge yet)"),
+        )?;
+        field(out, "secret", format!("{}: keep it, and keep it to yourself", self.secret.display()))
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What the command says.
+pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
+    match command {
+        Command::Inspect(args) => ui.report(&summaries(args)?),
+        Command::Commit(args) => ui.report(&commit(args, ui)?),
+    }
+}
+
+/// Summarizes data files.
+///
+/// # Errors
+/// If a file is missing or malformed.
+pub fn summaries(args: &InspectArgs) -> Result<InspectReport, Error> {
+    let mut summaries = Vec::new();
+    for path in &args.files {
+        let source = source::source(path, args.labels.as_deref())?;
+        let label = match (&args.label, &source) {
+            (Some(label), _) => label.clone(),
+            (None, zktrain_trainer::dataset::Source::Csv(_)) => last_column(path)?,
+            (None, _) => "label".into(),
+        };
+        summaries.push(inspect(&source.read(&label)?));
+    }
+    Ok(InspectReport { files: summaries })
+}
+
+fn last_column(path: &std::path::Path) -> Result<String, Error> {
+    use std::io::BufRead;
+    let file = |source| Error::File { path: path.to_owned(), source };
+    let mut header = String::new();
+    let reader = std::fs::File::open(path).map_err(file)?;
+    std::io::BufReader::new(reader).read_line(&mut header).map_err(file)?;
+    let last = header.trim_end().rsplit(',').next().map(|name| name.trim().trim_matches('"'));
+    last.filter(|name| !name.is_empty()).map(str::to_owned).ok_or_else(|| {
+        OptionsError::Required {
+            option: "--label",
+            when: "because the last column has no name",
+            hint: "name the label column: `--label COLUMN`",
+        }
+        .into()
+    })
+}
+
+/// Registers the project's data.
+///
+/// # Errors
+/// If there is a registration already, the data cannot be read, or proving fails.
+pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
+    let project = Project::new(&args.dir);
+    let _lock = project.lock()?;
+    if project.dataset_path().exists() && !args.force {
+        return Err(Error::Exists { path: project.dataset_path() });
+    }
+    let session = Session::of_project(&project, ui)?;
+    if args.force {
+        discard(&project)?;
+    }
+    let network = session.network();
+    let (train, held_out) = source::datasets(&project, &session.manifest, network)?;
+    let secret = read_key(&project.key_path())?;
+    let round = project.round()?;
+    let owner =
+        round.binding().map_err(|e| crate::project::settings(&project.round_path(), e))?.prover;
+    let started = std::time::Instant::now();
+    let (dataset, chunks) = register(&session, &secret, &train, owner, ui)?;
+    let prove_s = started.elapsed().as_secs_f64();
+    let started = std::time::Instant::now();
+    let registration = project.registration_path();
+    let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
+        .map_err(|e| Error::Registration { path: registration.clone(), source: Box::new(e) })?;
+    let verify_s = started.elapsed().as_secs_f64();
+    let bytes = encode_dataset(&chunks);
+    files::write(&registration, &bytes, Access::Owner)?;
+    let digest = data_digest(&secret, &train);
+    let windows = dataset.windows.len();
+    write_dataset(&project.dataset_path(), &session.key.spec, &DatasetSecret { dataset, digest })?;
+    Ok(CommitReport {
+        root: hex::encode(root),
+        windows,
+        rows_per_window: network.window(),
+        dropped_rows: train.dropped(network),
+        held_out_rows: held_out.rows(),
+        clamped: train.clamped,
+        proofs: chunks.len(),
+        registration,
+        bytes: bytes.len(),
+        secret: project.dataset_path(),
+        prove_s,
+        verify_s,
+    })
+}
+
+/// Deletes what belongs to an earlier registration.
+fn discard(project: &Project) -> Result<(), Error> {
+    super::prove::delete_from(project, 0)?;
+    for path in [project.dataset_path(), project.registration_path(), project.trained_path()] {
+        files::remove(&path)?;
+    }
+    Ok(())
+}
+
+type Registration = (RegisteredDataset, Vec<(DatasetStatement, SheetProof)>);
+
+fn register(
+    session: &Session,
+    secret: &zktrain_prover::random::LocalKey,
+    data: &Dataset,
+    owner: [u8; 20],
+    ui: &Ui,
+) -> Result<Registration, Error> {
+    let network = session.network();
+    let total = data.windows(network);
+    let bar = ui.bar(total as u64, "register");
+    let (mut first, mut chunks, mut all) = (0, Vec::new(), Vec::new());
+    for windows in chunk_sizes(network, total) {
+        let mut inputs = Vec::new();
+        let mut labels = Vec::new();
+        for window in first..first + windows {
+            let (x, y) = data.window(network, window).unwrap_or_default();
+            inputs.extend(x.iter().map(|v| i32::from(*v)));
+            labels.extend(y.iter().map(|v| i32::from(*v)));
+        }
+        let chunk = Chunk {
+            owner,
+            total: total as u64,
+            first: first as u64,
+            windows,
+            inputs: &inputs,
+            labels: &labels,
+        };
+        let (statement, proof, rows) =
+            register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
+        chunks.push((statement, proof));
+        all.extend(rows);
+        first += windows;
+        bar.set_position(first as u64);
+    }
+    bar.finish_and_clear();
+    Ok((RegisteredDataset::new(all), chunks))
+}

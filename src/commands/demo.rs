@@ -1,0 +1,192 @@
+//! `zktrain demo`: the whole story in two minutes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+use zktrain_circuits::wire::decode_training;
+
+use super::train::{TrainReport, print_epochs};
+use super::verify::VerifyReport;
+use super::{data, init, prove, train, verify};
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::{Project, proof_path};
+use crate::session::Session;
+use crate::ui::{Report, Ui, field, percent, success};
+
+/// Options of `zktrain demo`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain demo --out demo-output")]
+pub struct Args {
+    /// Where everything is written; a new temporary directory without it.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Times that every row is trained on.
+    #[arg(long, default_value_t = 6)]
+    pub epochs: usize,
+}
+
+/// What the demonstration showed.
+#[derive(Clone, Debug, Serialize)]
+pub struct DemoReport {
+    /// Where everything is.
+    pub dir: PathBuf,
+    /// Training.
+    pub train: TrainReport,
+    /// Proving.
+    pub prove: prove::ProveReport,
+    /// Verification of the chain.
+    pub verify: VerifyReport,
+    /// The proof with one bit changed.
+    pub tampered: PathBuf,
+    /// Why it was rejected.
+    pub rejection: String,
+    /// Seconds in all.
+    pub seconds: f64,
+}
+
+impl Report for DemoReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let project = Project::new(&self.dir);
+        let accuracy = |epoch: Option<&train::Epoch>| {
+            epoch.and_then(|e| e.held_out?.accuracy).map_or("–".into(), percent)
+        };
+        let [before, after] = [self.train.epochs.first(), self.train.epochs.last()].map(accuracy);
+        writeln!(out)?;
+        success(
+            out,
+            format!(
+                "trained, proven and verified {} steps in {:.0} s; held-out accuracy {before} → {after}",
+                self.verify.steps, self.seconds
+            ),
+        )?;
+        let files = [
+            ("manifest", project.manifest_path()),
+            ("model", project.float_model_path()),
+            ("model, integers", project.model_path()),
+            ("loss curve", project.curve_path()),
+            ("proofs", project.proofs_path()),
+            ("registration", project.registration_path()),
+            ("reference string", project.default_srs_path()),
+            ("tampered proof", self.tampered.clone()),
+            ("secrets", project.secret_path()),
+        ];
+        for (name, path) in files {
+            field(out, name, path.display())?;
+        }
+        writeln!(out, "  try: zktrain verify {}", self.dir.display())
+    }
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// If a command fails, or the tampered proof is accepted.
+pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
+    let started = Instant::now();
+    let dir = folder(args)?;
+    ui.headline("1. A model and its scales, from public data");
+    let options = init::Args {
+        dir: dir.clone(),
+        preset: Some("breast-cancer".into()),
+        steps_per_proof: Some(STEPS_PER_PROOF),
+        seed: 1,
+        held_out: 0.25,
+        shuffle_seed: Some(1),
+        ..init::Args::default()
+    };
+    show(ui, &init::run(&options, ui)?);
+    ui.headline("2. The owner registers the data: committed, proven well formed");
+    show(ui, &data::commit(&data::CommitArgs { dir: dir.clone(), force: false }, ui)?);
+    ui.headline("3. Training in integers");
+    let trained =
+        train::run(&train::Args { dir: dir.clone(), epochs: args.epochs, steps: None }, ui)?;
+    if !ui.json {
+        // Standard error may be closed; the demonstration goes on.
+        let _ = print_epochs(&mut std::io::stderr(), &trained.epochs);
+    }
+    ui.headline("4. A proof for every step");
+    let proven = prove::run(&prove::Args { dir: dir.clone(), proofs: None, from: None }, ui)?;
+    show(ui, &proven);
+    ui.headline("5. Anyone verifies the chain, without the data");
+    let verified = verify::run(&verify_args(dir.clone()), ui)?;
+    show(ui, &verified);
+    ui.headline("6. One bit of one proof is changed");
+    let (tampered, rejection) = tamper(&dir, ui)?;
+    ui.say(&format!("  rejected, as it must be: {rejection}"));
+    Ok(DemoReport {
+        dir,
+        train: trained,
+        prove: proven,
+        verify: verified,
+        tampered,
+        rejection,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Chosen so that a demonstration of a few epochs takes well below a minute.
+const STEPS_PER_PROOF: usize = 2;
+
+fn folder(args: &Args) -> Result<PathBuf, Error> {
+    match &args.out {
+        Some(dir) => Ok(dir.clone()),
+        None => tempfile::Builder::new()
+            .prefix("zktrain-demo-")
+            .tempdir()
+            .map(tempfile::TempDir::keep)
+            .map_err(|source| Error::File { path: std::env::temp_dir(), source }),
+    }
+}
+
+fn verify_args(path: PathBuf) -> verify::Args {
+    verify::Args {
+        paths: vec![path],
+        manifest: None,
+        srs: None,
+        round: None,
+        genesis: None,
+        model: None,
+        opening: None,
+    }
+}
+
+/// Results of the steps before the last are part of the story, not the result.
+fn show(ui: &Ui, report: &impl Report) {
+    if !ui.json {
+        // Standard error may be closed; the demonstration goes on.
+        let _ = report.print(&mut std::io::stderr());
+    }
+}
+
+/// Copies the second proof with one bit flipped, and has it verified.
+fn tamper(dir: &Path, ui: &Ui) -> Result<(PathBuf, String), Error> {
+    let project = Project::new(dir);
+    let session = Session::of_project(&project, &Ui { json: ui.json })?;
+    let index = project.trained()?.windows.saturating_sub(1).min(1);
+    let path = project.proof_path(index);
+    let mut bytes = files::read(&path)?;
+    let wire = |e| Error::Wire { path: path.clone(), source: Box::new(e) };
+    let (_, proof) = decode_training(&session.key, &bytes).map_err(wire)?;
+    // The first field element of the argument: a coefficient of the first round.
+    let points = proof.rows.len() + 1;
+    let header = zktrain_circuits::proof::MAGIC.len() + 4;
+    let position = bytes.len() - proof.to_bytes().len() + header + 64 * points + 31;
+    if let Some(byte) = bytes.get_mut(position) {
+        *byte ^= 1;
+    }
+    let folder = dir.join("tampered");
+    files::create_folder(&folder, Access::Owner)?;
+    let tampered = proof_path(&folder, index);
+    files::write(&tampered, &bytes, Access::Owner)?;
+    ui.say(&format!("  flipped bit 0 of byte {position} in a copy: {}", tampered.display()));
+    match verify::run(&verify_args(tampered.clone()), ui) {
+        Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => {
+            Ok((tampered, error.to_string()))
+        }
+        Err(other) => Err(other),
+        Ok(_) => Err(Error::TamperAccepted),
+    }
+}

@@ -1,0 +1,301 @@
+//! `zktrain init`: a project with a calibrated manifest.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use rand::{RngCore, rngs::OsRng};
+use serde::Serialize;
+use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network};
+use zktrain_trainer::export::to_int_safetensors;
+use zktrain_trainer::initial_parameters;
+
+use super::plan::{self, Plan};
+use super::shape;
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::{Local, Project, Round, write_toml};
+use crate::secrets::create_key;
+use crate::ui::{Report, Ui, field, success};
+
+/// Options of `zktrain init`.
+///
+/// The manifest is public: feature scaling and fixed-point scales in it must not come
+/// from private data. They are taken from what --calibrate-on names (public data of
+/// the same columns, or `synthetic`); of the file that --data names, only the column
+/// names are used. Presets calibrate on the bundled data, which are public.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(after_help = "Examples:\n  zktrain init cancer --preset breast-cancer\n  \
+    zktrain init credit --data mine.csv --label default --calibrate-on public.csv --hidden 32,16\n  \
+    zktrain init credit --data mine.csv --label default --calibrate-on synthetic --classes 0,1 --scale 0.01")]
+pub struct Args {
+    /// The project's directory.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Model, hyper-parameters and public data that belong together: breast-cancer,
+    /// german-credit, digits or mnist. Other options change them.
+    #[arg(long, value_name = "NAME", conflicts_with = "manifest")]
+    pub preset: Option<String>,
+    /// A manifest to start from, complete or a draft without `[quantization]`.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// The owner's data: CSV with a header, or features as NPY or (gzipped) IDX.
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Labels of NPY or IDX data.
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+    /// Folder of MNIST's four gzipped IDX files, for the preset mnist.
+    #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
+    pub mnist: Option<PathBuf>,
+    /// Name of the label column.
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
+    /// Where scales come from: a public file of the same columns, or `synthetic`.
+    #[arg(long, value_name = "FILE|synthetic")]
+    pub calibrate_on: Option<PathBuf>,
+    /// Labels of an NPY or IDX calibration file.
+    #[arg(long, value_name = "FILE")]
+    pub calibrate_labels: Option<PathBuf>,
+    /// Names of the classes; with `--calibrate-on synthetic`.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub classes: Vec<String>,
+    /// Subtracted from every feature, in place of each column's mean.
+    #[arg(long, allow_negative_numbers = true)]
+    pub offset: Option<f64>,
+    /// Multiplied with every feature, in place of each column's deviation.
+    #[arg(long)]
+    pub scale: Option<f64>,
+    /// Widths of the hidden layers, for example 32,16.
+    #[arg(long, value_delimiter = ',', value_name = "WIDTHS", conflicts_with = "shape")]
+    pub hidden: Option<Vec<usize>>,
+    /// All widths, for example 30-16-2.
+    #[arg(long, value_name = "WIDTHS")]
+    pub shape: Option<String>,
+    /// Activation after every hidden layer.
+    #[arg(long)]
+    pub activation: Option<ActivationOption>,
+    /// Loss function.
+    #[arg(long)]
+    pub loss: Option<LossOption>,
+    /// Predict the label as a number; with `--loss mse`.
+    #[arg(long)]
+    pub regression: bool,
+    /// Samples in a batch, a power of two.
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Steps that one proof covers, a power of two.
+    #[arg(long, value_name = "T")]
+    pub steps_per_proof: Option<usize>,
+    /// Steps that a chain of proofs may have.
+    #[arg(long)]
+    pub max_steps: Option<usize>,
+    /// Learning rate; powers of two need the fewest bits.
+    #[arg(long)]
+    pub lr: Option<f64>,
+    /// Momentum.
+    #[arg(long)]
+    pub momentum: Option<f64>,
+    /// Weight decay.
+    #[arg(long)]
+    pub weight_decay: Option<f64>,
+    /// Largest magnitude of an element of the mean gradient.
+    #[arg(long)]
+    pub clip: Option<f64>,
+    /// Seed of the first model, and of the order of rows unless that is random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Share of the rows that is held out of training.
+    #[arg(long, default_value_t = 0.25)]
+    pub held_out: f64,
+    /// Keep the file's order of rows instead of shuffling them.
+    #[arg(long, conflicts_with = "shuffle_seed")]
+    pub keep_order: bool,
+    /// Seed of the order of rows; random, and secret, without it.
+    #[arg(long)]
+    pub shuffle_seed: Option<u64>,
+    /// The reference string; without it an insecure one is generated when it is needed.
+    #[arg(long, value_name = "FILE")]
+    pub srs: Option<PathBuf>,
+    /// The owner's address, 20 bytes in hexadecimal; random without it.
+    #[arg(long)]
+    pub prover: Option<String>,
+    /// EIP-155 id of the chain that settles; 0 off chain.
+    #[arg(long, default_value_t = 0)]
+    pub chain_id: u64,
+    /// The round.
+    #[arg(long, default_value_t = 0)]
+    pub round: u64,
+    /// The round's nonce, 32 bytes in hexadecimal; derived from the registration without it.
+    #[arg(long)]
+    pub nonce: Option<String>,
+}
+
+/// Activations of hidden layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ActivationOption {
+    /// `max(x, 0)`
+    Relu,
+    /// Logistic function
+    Sigmoid,
+    /// Hyperbolic tangent
+    Tanh,
+}
+
+impl From<ActivationOption> for LayerKind {
+    fn from(option: ActivationOption) -> Self {
+        match option {
+            ActivationOption::Relu => Self::Relu,
+            ActivationOption::Sigmoid => Self::Sigmoid,
+            ActivationOption::Tanh => Self::Tanh,
+        }
+    }
+}
+
+/// Loss functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LossOption {
+    /// One output a class
+    SoftmaxCrossEntropy,
+    /// One output for two classes
+    Logistic,
+    /// Squared error
+    Mse,
+}
+
+impl From<LossOption> for Loss {
+    fn from(option: LossOption) -> Self {
+        match option {
+            LossOption::SoftmaxCrossEntropy => Self::SoftmaxCrossEntropy,
+            LossOption::Logistic => Self::Logistic,
+            LossOption::Mse => Self::Mse,
+        }
+    }
+}
+
+/// What `zktrain init` made.
+#[derive(Clone, Debug, Serialize)]
+pub struct InitReport {
+    /// The project's directory.
+    pub dir: PathBuf,
+    /// The manifest.
+    pub manifest: PathBuf,
+    /// Its hash, in hexadecimal.
+    pub manifest_hash: String,
+    /// Layer widths.
+    pub shape: String,
+    /// Parameters of the network.
+    pub parameters: usize,
+    /// Samples in a batch.
+    pub batch: usize,
+    /// Steps that one proof covers.
+    pub steps_per_proof: usize,
+    /// A reference string must have `2^row_log` powers.
+    pub row_log: u32,
+    /// What the scales come from.
+    pub calibrated_on: String,
+    /// The owner's address.
+    pub prover: String,
+}
+
+impl Report for InitReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        success(out, format!("project {}", self.dir.display()))?;
+        field(out, "manifest", self.manifest.display())?;
+        field(out, "hash", &self.manifest_hash)?;
+        field(out, "network", format!("{}, {} parameters", self.shape, self.parameters))?;
+        field(out, "batch", format!("{} × {} steps a proof", self.batch, self.steps_per_proof))?;
+        field(out, "rows", format!("2^{} entries", self.row_log))?;
+        field(out, "scales from", &self.calibrated_on)?;
+        field(out, "prover", &self.prover)
+    }
+}
+
+/// Makes the project.
+///
+/// # Errors
+/// If a project is there already, options are missing, or no scales can be chosen.
+pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
+    let project = Project::new(&args.dir);
+    if project.manifest_path().exists() {
+        return Err(Error::Exists { path: project.manifest_path() });
+    }
+    files::create_folder(&args.dir, Access::Public)?;
+    let Plan { manifest, data, labels, calibrated_on } = plan::make(args, ui)?;
+    let refused =
+        |source| Error::Manifest { path: project.manifest_path(), source: Box::new(source) };
+    let network = manifest.network().map_err(refused)?;
+    let round = round(args);
+    round
+        .binding()
+        .and(round.nonce())
+        .map_err(|e| crate::project::settings(&project.round_path(), e))?;
+    files::create_folder(&project.secret_path(), Access::Owner)?;
+    create_key(&project.key_path())?;
+    let local = Local {
+        data,
+        labels,
+        held_out: held_out(args)?,
+        shuffle: (!args.keep_order).then(|| args.shuffle_seed.unwrap_or_else(|| OsRng.next_u64())),
+        srs: args.srs.as_deref().map(plan::absolute).transpose()?.unwrap_or("srs.bin".into()),
+    };
+    write_toml(&project.local_path(), LOCAL_HEADER, &local, Access::Owner)?;
+    write_toml(&project.round_path(), ROUND_HEADER, &round, Access::Public)?;
+    write_genesis(&project, &network, args.seed)?;
+    // Last, because it is what makes the directory a project.
+    write_manifest(&project, &manifest)?;
+    Ok(InitReport {
+        dir: args.dir.clone(),
+        manifest: project.manifest_path(),
+        manifest_hash: hex::encode(manifest.hash()),
+        shape: shape(&network),
+        parameters: network.parameters(),
+        batch: network.batch,
+        steps_per_proof: network.steps,
+        row_log: network.row_log,
+        calibrated_on,
+        prover: round.prover,
+    })
+}
+
+const LOCAL_HEADER: &str = "# The owner's settings: stay on this machine.\n";
+const ROUND_HEADER: &str = "# What every proof is bound to: public.\n";
+
+fn round(args: &Args) -> Round {
+    let random = || {
+        let mut address = [0; 20];
+        OsRng.fill_bytes(&mut address);
+        format!("0x{}", hex::encode(address))
+    };
+    Round {
+        chain_id: args.chain_id,
+        round: args.round,
+        prover: args.prover.clone().unwrap_or_else(random),
+        nonce: args.nonce.clone(),
+    }
+}
+
+fn held_out(args: &Args) -> Result<f64, Error> {
+    let share = args.held_out;
+    if (0.0..1.0).contains(&share) {
+        return Ok(share);
+    }
+    let expected = "a share from 0 to below 1";
+    Err(plan::value("--held-out", expected, &share.to_string()))
+}
+
+fn write_genesis(project: &Project, network: &Network, seed: u64) -> Result<(), Error> {
+    let path = project.genesis_path();
+    let model = initial_parameters(network, seed);
+    let bytes = to_int_safetensors(network, &model)
+        .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
+    files::write(&path, &bytes, Access::Public)
+}
+
+fn write_manifest(project: &Project, manifest: &Manifest) -> Result<(), Error> {
+    let path = project.manifest_path();
+    let text = manifest
+        .to_toml()
+        .map_err(|source| Error::Manifest { path: path.clone(), source: Box::new(source) })?;
+    files::write(&path, text.as_bytes(), Access::Public)
+}

@@ -1,0 +1,22 @@
+//! One command a file: its options, what it does, and its report.
+
+pub mod bench;
+pub mod data;
+pub mod demo;
+pub mod init;
+pub mod model;
+mod plan;
+pub mod prove;
+pub mod srs;
+pub mod train;
+pub mod verify;
+
+use zktrain_circuits::manifest::Network;
+
+/// Layer widths, input first, as in `30-16-2`.
+pub fn shape(network: &Network) -> String {
+    let widths = network.layers.iter().map(|layer| layer.n_out);
+    let widths: Vec<String> =
+        std::iter::once(network.input).chain(widths).map(|w| w.to_string()).collect();
+    widths.join("-")
+}

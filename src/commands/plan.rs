@@ -1,0 +1,290 @@
+//! What `zktrain init` decides before it writes anything: a calibrated manifest, and
+//! which data it will train on.
+
+use std::path::{Path, PathBuf};
+
+use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Optimizer, Training};
+use zktrain_trainer::dataset::{Scaled, Table};
+use zktrain_trainer::preset::{Preset, preset};
+use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft, synthetic};
+
+use super::init::Args;
+use crate::error::{Error, OptionsError};
+use crate::source;
+use crate::ui::Ui;
+
+/// What a project starts with.
+pub(super) struct Plan {
+    pub(super) manifest: Manifest,
+    /// The owner's data, absolute or relative to the project.
+    pub(super) data: PathBuf,
+    pub(super) labels: Option<PathBuf>,
+    /// What the scales come from, for people.
+    pub(super) calibrated_on: String,
+}
+
+/// Batches of synthetic data that calibration sees.
+const SYNTHETIC_BATCHES: usize = 8;
+
+pub(super) fn make(args: &Args, ui: &Ui) -> Result<Plan, Error> {
+    let preset = args
+        .preset
+        .as_deref()
+        .map(|name| preset(name).ok_or_else(|| OptionsError::Preset { got: name.to_owned() }));
+    let preset = preset.transpose()?;
+    let own = own_data(args, preset.as_ref())?;
+    let given = args.manifest.as_deref().map(crate::project::read_manifest).transpose()?;
+    let (manifest, calibrated_on) = match given {
+        Some(manifest) => complete(args, manifest)?,
+        None => drafted(args, preset.as_ref(), &own, ui)?,
+    };
+    let relative = |path: PathBuf| path.strip_prefix(&args.dir).map(Path::to_owned).unwrap_or(path);
+    let in_project =
+        preset.is_some() && args.data.is_none() && args.mnist_needed(preset.as_ref()).is_none();
+    let place = |path: PathBuf| if in_project { Ok(relative(path)) } else { absolute(&path) };
+    Ok(Plan {
+        manifest,
+        data: place(own.data)?,
+        labels: own.labels.map(place).transpose()?,
+        calibrated_on,
+    })
+}
+
+impl Args {
+    /// MNIST's folder, if the preset is MNIST.
+    fn mnist_needed(&self, preset: Option<&Preset>) -> Option<&Path> {
+        preset.filter(|p| p.file.is_none()).and(self.mnist.as_deref())
+    }
+}
+
+/// Files of a dataset.
+struct Files {
+    data: PathBuf,
+    labels: Option<PathBuf>,
+}
+
+impl Files {
+    fn read(&self, label: &str) -> Result<Table, Error> {
+        Ok(source::source(&self.data, self.labels.as_deref())?.read(label)?)
+    }
+}
+
+fn own_data(args: &Args, preset: Option<&Preset>) -> Result<Files, Error> {
+    match (&args.data, preset) {
+        (Some(data), _) => Ok(Files { data: data.clone(), labels: args.labels.clone() }),
+        (None, Some(preset)) => preset_data(args, preset),
+        (None, None) => Err(OptionsError::Required {
+            option: "--data or --preset",
+            when: "to make a project",
+            hint: "name your data: `--data FILE --label COLUMN`, or take `--preset breast-cancer`",
+        }
+        .into()),
+    }
+}
+
+/// The preset's public data: bundled, and then copied to the project, or MNIST.
+fn preset_data(args: &Args, preset: &Preset) -> Result<Files, Error> {
+    if let Some(name) = preset.file {
+        let data = source::write_bundled(&args.dir, name)?;
+        return Ok(Files { data, labels: None });
+    }
+    let folder = args.mnist.as_deref().ok_or(OptionsError::Required {
+        option: "--mnist",
+        when: "with the preset mnist, which is not bundled",
+        hint: "name the folder of MNIST's four gzipped IDX files: `--mnist DIR`",
+    })?;
+    let file = |part: &str| folder.join(format!("mnist-train-{part}-ubyte.gz"));
+    Ok(Files { data: file("images-idx3"), labels: Some(file("labels-idx1")) })
+}
+
+/// A manifest from a file, calibrated unless it already is.
+fn complete(args: &Args, manifest: Manifest) -> Result<(Manifest, String), Error> {
+    if manifest.quantization.is_some() {
+        return Ok((manifest, "the manifest given".into()));
+    }
+    let (sample, name) = match public_files(args)? {
+        Some(files) => {
+            let table = source::source(&files.data, files.labels.as_deref())?;
+            (table.read_for(&manifest.data)?.scaled(&manifest)?, files.data.display().to_string())
+        }
+        None => (synthetic_sample(args, &manifest)?, "synthetic data".into()),
+    };
+    Ok((calibrate(&manifest, &sample, args.seed)?, name))
+}
+
+/// A manifest drafted from options, and calibrated.
+fn drafted(
+    args: &Args,
+    preset: Option<&Preset>,
+    own: &Files,
+    ui: &Ui,
+) -> Result<(Manifest, String), Error> {
+    let options = options(args, preset)?;
+    // A preset's own data are public, unless they were replaced.
+    let public = match (&args.calibrate_on, preset, &args.data) {
+        (None, Some(_), None) => Some(Files { data: own.data.clone(), labels: own.labels.clone() }),
+        (None, Some(preset), Some(_)) => Some(preset_data(args, preset)?),
+        _ => public_files(args)?,
+    };
+    if let Some(files) = public {
+        let name = files.data.display().to_string();
+        ui.say(&format!("choosing scales on {name}, which must be public data"));
+        let table = files.read(&options.label)?;
+        let manifest = shaped(args, draft(&table, &options)?)?;
+        let sample = table.scaled(&manifest)?;
+        return Ok((calibrate(&manifest, &sample, args.seed)?, name));
+    }
+    let header = header(args, own, &options)?;
+    let manifest = shaped(args, draft(&header, &options)?)?;
+    let sample = synthetic_sample(args, &manifest)?;
+    Ok((calibrate(&manifest, &sample, args.seed)?, "synthetic data".into()))
+}
+
+/// The public calibration files; `None` for synthetic data.
+fn public_files(args: &Args) -> Result<Option<Files>, Error> {
+    let path = args.calibrate_on.as_ref().ok_or(OptionsError::Required {
+        option: "--calibrate-on",
+        when: "because scales are public and must not come from private data",
+        hint: "name public data of the same columns: `--calibrate-on FILE`, or use \
+               `--calibrate-on synthetic`",
+    })?;
+    if path.as_os_str() == "synthetic" {
+        return Ok(None);
+    }
+    let labels = args.calibrate_labels.clone();
+    Ok(Some(Files { data: path.clone(), labels }))
+}
+
+fn synthetic_sample(args: &Args, manifest: &Manifest) -> Result<Scaled, Error> {
+    let refused = |source| Error::Manifest {
+        path: args.manifest.clone().unwrap_or_else(|| "manifest.toml".into()),
+        source: Box::new(source),
+    };
+    let rows = SYNTHETIC_BATCHES * manifest.training.batch;
+    synthetic::samples(manifest, rows, args.seed).map_err(refused)
+}
+
+/// Column names of the owner's file and nothing else of it; classes from the options.
+fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Error> {
+    if args.classes.is_empty() && !options.regression {
+        return Err(OptionsError::Required {
+            option: "--classes",
+            when: "with --calibrate-on synthetic, because labels are not read",
+            hint: "name the classes: `--classes no,yes`",
+        }
+        .into());
+    }
+    let table = own.read(&options.label)?;
+    let labels =
+        if options.regression { vec!["-1".into(), "1".into()] } else { args.classes.clone() };
+    Ok(Table { features: Vec::new(), labels, ..table })
+}
+
+fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> {
+    let mut options = preset.map_or_else(plain, |preset| preset.options.clone());
+    if options.name.is_empty() {
+        let stem = args.data.as_deref().and_then(Path::file_stem);
+        options.name = stem.map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    }
+    match (&args.label, preset) {
+        (Some(label), _) => options.label.clone_from(label),
+        (None, Some(_)) => {}
+        (None, None) if args.labels.is_some() => "label".clone_into(&mut options.label),
+        (None, None) => {
+            return Err(OptionsError::Required {
+                option: "--label",
+                when: "with a CSV file",
+                hint: "name the column to predict: `--label COLUMN`",
+            }
+            .into());
+        }
+    }
+    if let Some(widths) = widths(args)? {
+        options.hidden = widths.get(1..widths.len().max(2) - 1).unwrap_or_default().to_vec();
+    }
+    set(&mut options.hidden, args.hidden.clone());
+    set(&mut options.activation, args.activation.map(Into::into));
+    set(&mut options.loss, args.loss.map(Into::into));
+    options.regression |= args.regression;
+    let optimizer = &mut options.optimizer;
+    set(&mut optimizer.learning_rate, args.lr);
+    set(&mut optimizer.momentum, args.momentum);
+    set(&mut optimizer.weight_decay, args.weight_decay);
+    optimizer.clip = args.clip.or(optimizer.clip);
+    set(&mut options.training.batch, args.batch);
+    set(&mut options.training.steps_per_proof, args.steps_per_proof);
+    set(&mut options.training.max_steps, args.max_steps);
+    let synthetic = args.calibrate_on.as_deref() == Some(Path::new("synthetic"));
+    if args.offset.is_some() || args.scale.is_some() || synthetic {
+        let (offset, scale) = (args.offset.unwrap_or(0.0), args.scale.unwrap_or(1.0));
+        options.scaling = Scaling::Uniform { offset, scale };
+    }
+    Ok(options)
+}
+
+fn set<T>(place: &mut T, given: Option<T>) {
+    if let Some(value) = given {
+        *place = value;
+    }
+}
+
+/// What a project has where no option says otherwise.
+fn plain() -> DraftOptions {
+    DraftOptions {
+        name: String::new(),
+        label: String::new(),
+        hidden: vec![16],
+        activation: LayerKind::Relu,
+        loss: Loss::SoftmaxCrossEntropy,
+        regression: false,
+        optimizer: Optimizer {
+            learning_rate: 0.0625,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            clip: None,
+        },
+        training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
+        scaling: Scaling::Standardize,
+    }
+}
+
+/// The widths that `--shape` gives.
+fn widths(args: &Args) -> Result<Option<Vec<usize>>, Error> {
+    let Some(shape) = args.shape.as_deref() else { return Ok(None) };
+    parse_shape(shape).map(Some)
+}
+
+/// Widths written as `30-16-2`.
+pub(super) fn parse_shape(shape: &str) -> Result<Vec<usize>, Error> {
+    let widths: Option<Vec<usize>> = shape.split('-').map(|w| w.parse().ok()).collect();
+    widths
+        .filter(|widths| widths.len() >= 2)
+        .ok_or_else(|| value("--shape", "widths like 30-16-2", shape))
+}
+
+/// Checks that the ends of `--shape` are those of the data.
+fn shaped(args: &Args, manifest: Manifest) -> Result<Manifest, Error> {
+    let Some(widths) = widths(args)? else { return Ok(manifest) };
+    let outputs = manifest.model.layers.last().and_then(|l| l.out).unwrap_or_default();
+    let ends = [
+        ("inputs", manifest.model.input, widths.first().copied()),
+        ("outputs", outputs, widths.last().copied()),
+    ];
+    for (what, expected, got) in ends {
+        let got = got.unwrap_or_default();
+        if expected != got {
+            return Err(OptionsError::Shape { what, expected, got }.into());
+        }
+    }
+    Ok(manifest)
+}
+
+/// An option whose value cannot be read.
+pub(super) fn value(option: &'static str, expected: &'static str, got: &str) -> Error {
+    OptionsError::Value { option, expected, got: got.to_owned() }.into()
+}
+
+/// A path that stays right from every directory.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|source| Error::File { path: path.to_owned(), source })
+}

@@ -1,0 +1,236 @@
+//! `zktrain prove`: one proof for every window that was trained on.
+//!
+//! Order of events for each proof: the proof is made and verified, its file is
+//! written and synced, then the secret state that the next proof starts from. A
+//! proof counts when its state is there; a crash between the two makes it again.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ark_ff::{BigInteger, PrimeField};
+use serde::Serialize;
+use zktrain_circuits::merkle::Hash;
+use zktrain_circuits::wire::encode_training;
+use zktrain_prover::random::LocalKey;
+use zktrain_prover::trace::Trace;
+use zktrain_prover::training::{Committed, Position, commit_model, prove_training};
+
+use super::train::{registered, rules};
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::{Opening, Project, write_json};
+use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
+use crate::session::{Replay, Rules, Session, read_genesis};
+use crate::ui::{Report, Ui, field, success};
+
+/// Options of `zktrain prove`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  zktrain prove cancer\n  zktrain prove cancer --proofs 10\n\n\
+    Continues after the last proof that is complete, also after a crash.")]
+pub struct Args {
+    /// The project's directory.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Proofs to make now; all that are missing without it.
+    #[arg(long, value_name = "N")]
+    pub proofs: Option<usize>,
+    /// Make proofs from this one on again, counted from 0; later ones are deleted.
+    #[arg(long, value_name = "K")]
+    pub from: Option<usize>,
+}
+
+/// What `zktrain prove` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProveReport {
+    /// Proofs made now.
+    pub made: usize,
+    /// Proofs that are complete.
+    pub complete: usize,
+    /// Windows that were trained on.
+    pub trained: usize,
+    /// Steps that one proof covers.
+    pub steps_per_proof: usize,
+    /// The folder of proofs, uncompressed: for the owner alone.
+    pub proofs: PathBuf,
+    /// Bytes of the last proof's file.
+    pub proof_bytes: usize,
+    /// Seconds of proving.
+    pub prove_s: f64,
+    /// Seconds a step.
+    pub prove_s_per_step: f64,
+    /// What shows that the model file is what the chain ends with, once all is proven.
+    pub opening: Option<PathBuf>,
+}
+
+impl Report for ProveReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let state = format!("{} of {} windows are proven", self.complete, self.trained);
+        success(out, format!("{} proofs made, {state}", self.made))?;
+        if self.made > 0 {
+            let times = format!("{:.2} s, {:.3} s a step", self.prove_s, self.prove_s_per_step);
+            field(out, "time", times)?;
+            field(out, "proof", format!("{} KiB", self.proof_bytes / 1024))?;
+        }
+        field(out, "proofs", format!("{} (not zero-knowledge yet)", self.proofs.display()))?;
+        match &self.opening {
+            Some(path) => field(out, "model opening", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A chain being proven.
+struct Prover<'a> {
+    project: &'a Project,
+    session: &'a Session,
+    secret: LocalKey,
+    data: &'a DatasetSecret,
+    rules: Rules,
+    chain: Hash,
+}
+
+/// Proves.
+///
+/// # Errors
+/// If nothing was trained, the data changed, or a proof cannot be made.
+pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
+    let project = Project::new(&args.dir);
+    let _lock = project.lock()?;
+    let trained = project.trained()?.windows;
+    let session = Session::of_project(&project, ui)?;
+    let network = session.network();
+    let (train, _, data) = registered(&project, &session)?;
+    let rules = rules(&project, &session, &data)?;
+    let genesis = read_genesis(&project.genesis_path(), network)?;
+    let start =
+        Committed::start(&session.key, commit_model(&session.key, &session.srs.g1, &genesis)?);
+    let chain = rules.chain_id(&session.key.spec, &start.model.points);
+    let secret = read_key(&project.key_path())?;
+    let prover = Prover { project: &project, session: &session, secret, data: &data, rules, chain };
+    files::create_folder(&project.proofs_path(), Access::Owner)?;
+    let (first, before) = prover.resume(args.from, trained, start)?;
+    let end = args.proofs.map_or(trained, |n| trained.min(first.saturating_add(n)));
+    let mut replay = Replay::new(network, &train, rules.nonce, genesis);
+    let started = Instant::now();
+    let (after, proof_bytes) = prover.prove(first..end, before, &mut replay, ui)?;
+    let prove_s = started.elapsed().as_secs_f64();
+    let opening = (end == trained).then(|| prover.publish_opening(trained, &after)).transpose()?;
+    let made = end - first;
+    Ok(ProveReport {
+        made,
+        complete: end,
+        trained,
+        steps_per_proof: network.steps,
+        proofs: project.proofs_path(),
+        proof_bytes,
+        prove_s,
+        prove_s_per_step: prove_s / (made * network.steps).max(1) as f64,
+        opening,
+    })
+}
+
+/// Deletes proofs from here on, their secret states, and the opening of the model that
+/// they ended with: what follows a proof that is made again does not continue it.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn delete_from(project: &Project, first: usize) -> Result<(), Error> {
+    files::remove(&project.opening_path())?;
+    for index in first.. {
+        let [state, proof] = [project.state_path(index), project.proof_path(index)];
+        if !state.exists() && !proof.exists() {
+            break;
+        }
+        // The state first: a proof counts only with its state.
+        files::remove(&state)?;
+        files::remove(&proof)?;
+    }
+    Ok(())
+}
+
+impl Prover<'_> {
+    /// Where to continue, and from which commitments.
+    fn resume(
+        &self,
+        from: Option<usize>,
+        trained: usize,
+        start: Committed,
+    ) -> Result<(usize, Committed), Error> {
+        let mut complete = 0;
+        let mut before = start.clone();
+        while complete < from.unwrap_or(trained).min(trained) && self.is_complete(complete) {
+            complete += 1;
+        }
+        if let Some(got) = from {
+            if got > trained {
+                return Err(Error::NotTrained { expected: trained, got });
+            }
+            if got > complete {
+                return Err(Error::NotProven { expected: complete, got });
+            }
+            delete_from(self.project, got)?;
+        }
+        if let Some(last) = complete.checked_sub(1) {
+            before = read_state(&self.project.state_path(last), &self.chain, last)?;
+        }
+        Ok((complete, before))
+    }
+
+    fn is_complete(&self, index: usize) -> bool {
+        self.project.state_path(index).exists() && self.project.proof_path(index).exists()
+    }
+
+    fn prove(
+        &self,
+        range: std::ops::Range<usize>,
+        mut before: Committed,
+        replay: &mut Replay<'_>,
+        ui: &Ui,
+    ) -> Result<(Committed, usize), Error> {
+        let bar = ui.bar(range.end as u64, "prove");
+        let mut bytes = 0;
+        if !range.is_empty() {
+            delete_from(self.project, range.start)?;
+        }
+        for index in 0..range.end {
+            let (window, trace) = replay.next_window()?;
+            bar.set_position(index as u64);
+            if index >= range.start {
+                (before, bytes) = self.prove_one(index, window, &trace, &before)?;
+            }
+        }
+        bar.finish_and_clear();
+        Ok((before, bytes))
+    }
+
+    fn prove_one(
+        &self,
+        index: usize,
+        window: u64,
+        trace: &Trace,
+        before: &Committed,
+    ) -> Result<(Committed, usize), Error> {
+        let key = &self.session.key;
+        let step = (index * key.network.steps) as u64;
+        let position = Position { binding: self.rules.binding, step, window };
+        let (g1, dataset) = (&self.session.srs.g1, &self.data.dataset);
+        let proved = prove_training(key, g1, &self.secret, dataset, before, position, trace)?;
+        zktrain_verifier::training::verify(key, &proved.statement, &proved.proof)
+            .map_err(|source| Error::OwnProof { index, source: Box::new(source) })?;
+        let bytes = encode_training(&proved.statement, &proved.proof);
+        files::write(&self.project.proof_path(index), &bytes, Access::Owner)?;
+        write_state(&self.project.state_path(index), &self.chain, index, &proved.after)?;
+        Ok((proved.after, bytes.len()))
+    }
+
+    /// Publishes the summed blindings of the final model: with the model itself they
+    /// reveal nothing more about the updates that led there.
+    fn publish_opening(&self, proofs: usize, end: &Committed) -> Result<PathBuf, Error> {
+        let scalar = |b: &ark_bn254::Fr| hex::encode(b.into_bigint().to_bytes_be());
+        let blindings = end.model.blinds.iter().map(scalar).collect();
+        let path = self.project.opening_path();
+        write_json(&path, &Opening { proofs, blindings })?;
+        Ok(path)
+    }
+}

@@ -1,0 +1,145 @@
+//! `zktrain srs`: reference strings.
+
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use rand::rngs::OsRng;
+use serde::Serialize;
+use zktrain_prover::srs::{MAX_POWER, Srs, SrsInfo};
+
+use crate::error::Error;
+use crate::project::exists;
+use crate::session::{load_srs, srs_error, warn_insecure};
+use crate::ui::{Report, Ui, field, success};
+
+/// What to do with reference strings.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Generate one: INSECURE, for tests and demonstrations only.
+    Generate(GenerateArgs),
+    /// Import a public ceremony's powers of tau, and check them.
+    Import(ImportArgs),
+    /// Show size, origin and fingerprint.
+    Info(InfoArgs),
+}
+
+/// Options of `zktrain srs generate`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain srs generate --power 12 -o test.srs")]
+pub struct GenerateArgs {
+    /// Rows of 2^K entries can be committed to.
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_POWER)))]
+    pub power: u32,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// With the sections that Groth16's second phase needs.
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// Options of `zktrain srs import`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(
+    after_help = "Example:\n  zktrain srs import powersOfTau28_hez_final_15.ptau -o srs.bin\n\n\
+    Compare the printed SHA-256 with the one that the ceremony published."
+)]
+pub struct ImportArgs {
+    /// The ceremony's file, as snarkjs writes it.
+    pub file: PathBuf,
+    /// The file to write.
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Keep only what rows of 2^K entries need.
+    #[arg(long, value_name = "K", default_value_t = MAX_POWER, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_POWER)))]
+    pub power: u32,
+}
+
+/// Options of `zktrain srs info`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain srs info srs.bin")]
+pub struct InfoArgs {
+    /// The reference string.
+    pub file: PathBuf,
+    /// Check the pairing relations again as well.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// A reference string in a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct SrsReport {
+    /// The file.
+    pub file: PathBuf,
+    /// Sizes, origin and fingerprint.
+    #[serde(flatten)]
+    pub info: SrsInfo,
+    /// Whether the pairing relations were checked now.
+    pub checked: bool,
+}
+
+impl Report for SrsReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let info = &self.info;
+        success(out, self.file.display())?;
+        field(out, "power", format!("{} (rows of {} entries)", info.power, 1u64 << info.power))?;
+        field(out, "powers in G1, G2", format!("{}, {}", info.g1_powers, info.g2_powers))?;
+        field(out, "for Groth16", if info.phase_two { "yes" } else { "no" })?;
+        match (&info.source_sha256, info.insecure) {
+            (Some(hash), _) => field(out, "imported, SHA-256", hash)?,
+            (None, _) => field(out, "origin", "generated on one machine: INSECURE")?,
+        }
+        field(out, "fingerprint", &info.fingerprint)?;
+        field(out, "relations", if self.checked { "checked, they hold" } else { "not checked now" })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If a file is missing, malformed, or a relation does not hold.
+pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
+    let report = match command {
+        Command::Generate(args) => generate(args, ui)?,
+        Command::Import(args) => import(args)?,
+        Command::Info(args) => info(args, ui)?,
+    };
+    ui.report(&report)
+}
+
+fn generate(args: &GenerateArgs, ui: &Ui) -> Result<SrsReport, Error> {
+    let srs = if args.full {
+        Srs::generate(args.power, &mut OsRng)
+    } else {
+        Srs::generate_g1(args.power, &mut OsRng)
+    };
+    save(&srs, &args.out)?;
+    warn_insecure(&args.out, ui);
+    Ok(report(&args.out, &srs, false))
+}
+
+fn import(args: &ImportArgs) -> Result<SrsReport, Error> {
+    exists(&args.file, "name the .ptau file of a ceremony over BN254")?;
+    let file = |source| Error::File { path: args.file.clone(), source };
+    let reader = BufReader::with_capacity(1 << 20, std::fs::File::open(&args.file).map_err(file)?);
+    let srs = Srs::import_ptau_prefix(reader, args.power).map_err(|e| srs_error(&args.file, e))?;
+    save(&srs, &args.out)?;
+    Ok(report(&args.out, &srs, true))
+}
+
+fn info(args: &InfoArgs, ui: &Ui) -> Result<SrsReport, Error> {
+    exists(&args.file, "name a file that `zktrain srs generate` or `import` made")?;
+    let srs = load_srs(&args.file, None, ui)?;
+    if args.check {
+        srs.check_relations().map_err(|e| srs_error(&args.file, e))?;
+    }
+    Ok(report(&args.file, &srs, args.check))
+}
+
+fn save(srs: &Srs, path: &Path) -> Result<(), Error> {
+    srs.save(path).map_err(|source| srs_error(path, source))
+}
+
+fn report(file: &Path, srs: &Srs, checked: bool) -> SrsReport {
+    SrsReport { file: file.to_owned(), info: srs.info(), checked }
+}

@@ -1,0 +1,295 @@
+//! `zktrain verify`: checks a registration and a chain of proofs, from files alone.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ark_bn254::{Fr, G1Affine};
+use ark_ec::CurveGroup;
+use ark_ff::{BigInteger, PrimeField};
+use serde::Serialize;
+use zktrain_circuits::curve::blinding_base;
+use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_circuits::wire::{decode_dataset, decode_training};
+use zktrain_prover::training::commit_model;
+use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
+
+use crate::error::Error;
+use crate::files;
+use crate::project::{Opening, Project, Round, exists, proof_path, read_json, read_toml, settings};
+use crate::session::{Rules, Session, read_genesis, read_model};
+use crate::ui::{Report, Ui, field, success};
+
+/// Options of `zktrain verify`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  zktrain verify cancer\n  \
+    zktrain verify cancer/proofs/000003.proof.NOT-ZK --manifest cancer/manifest.toml --srs cancer/srs.bin\n\n\
+    A directory needs manifest.toml, round.toml, genesis.int.safetensors, registration.NOT-ZK,\n\
+    proofs/ and the reference string; neither the data nor any secret. Single proofs are\n\
+    checked each on its own: that it holds, not that it follows another.")]
+pub struct Args {
+    /// A project's directory, or proof files.
+    #[arg(default_value = ".")]
+    pub paths: Vec<PathBuf>,
+    /// The manifest; by default the project's.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// The reference string; by default the project's.
+    #[arg(long, value_name = "FILE")]
+    pub srs: Option<PathBuf>,
+    /// Prover, chain, round and nonce; by default the project's `round.toml`.
+    #[arg(long, value_name = "FILE")]
+    pub round: Option<PathBuf>,
+    /// The public model that the chain starts from; by default the project's.
+    #[arg(long, value_name = "FILE")]
+    pub genesis: Option<PathBuf>,
+    /// The final model that the chain has to end with; by default the project's, if
+    /// it comes with its opening.
+    #[arg(long, value_name = "FILE", requires = "opening")]
+    pub model: Option<PathBuf>,
+    /// The opening of the final model.
+    #[arg(long, value_name = "FILE")]
+    pub opening: Option<PathBuf>,
+}
+
+/// What was checked; there is a report only if all of it holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifyReport {
+    /// Always true: anything else is an error.
+    pub valid: bool,
+    /// Whether the proofs were checked as a chain from the first model on.
+    pub chain: bool,
+    /// Proofs checked.
+    pub proofs: usize,
+    /// Optimizer steps that they cover.
+    pub steps: u64,
+    /// Windows of the registered dataset; none for single proofs.
+    pub windows: Option<usize>,
+    /// Its root.
+    pub dataset: Option<String>,
+    /// Whether the final model was shown to be the chain's end.
+    pub final_model: bool,
+    /// Whether the reference string is one that convinces nobody.
+    pub insecure_srs: bool,
+    /// Milliseconds of verifying, registration included.
+    pub verify_ms: f64,
+    /// Milliseconds a proof.
+    pub verify_ms_per_proof: f64,
+}
+
+impl Report for VerifyReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        if self.chain {
+            success(
+                out,
+                format!("VALID: {} proofs, {} steps, one chain", self.proofs, self.steps),
+            )?;
+        } else {
+            let line = format!("VALID: {} proofs, {} steps", self.proofs, self.steps);
+            success(out, format!("{line}, each on its own (give a directory to check a chain)"))?;
+        }
+        if let (Some(root), Some(windows)) = (&self.dataset, self.windows) {
+            field(out, "dataset", format!("{windows} windows, registration valid, root {root}"))?;
+        }
+        let model = if self.final_model { "is what the chain ends with" } else { "not checked" };
+        if self.chain {
+            field(out, "final model", model)?;
+        }
+        let times = format!("{:.0} ms, {:.1} ms a proof", self.verify_ms, self.verify_ms_per_proof);
+        field(out, "time", times)?;
+        if self.insecure_srs {
+            field(out, "but", "the reference string is insecure: this convinces nobody else")?;
+        }
+        Ok(())
+    }
+}
+
+type Proof = (TrainingStatement, SheetProof);
+
+/// Verifies.
+///
+/// # Errors
+/// If a file is missing or malformed, or anything does not hold.
+pub fn run(args: &Args, ui: &Ui) -> Result<VerifyReport, Error> {
+    match args.paths.as_slice() {
+        [dir] if dir.is_dir() => verify_chain(args, &Project::new(dir), ui),
+        files => verify_files(args, files, ui),
+    }
+}
+
+fn session(args: &Args, project: &Project, ui: &Ui) -> Result<Session, Error> {
+    let manifest = args.manifest.clone().unwrap_or_else(|| project.manifest_path());
+    // An auditor has no settings of the owner's.
+    let own = || project.local().map(|local| project.resolve(&local.srs)).ok();
+    let srs = args.srs.clone().or_else(own).unwrap_or_else(|| project.default_srs_path());
+    Session::open(&manifest, &srs, ui)
+}
+
+fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport, Error> {
+    // A proof lies in the folder `proofs` of its project.
+    let folder = paths.first().and_then(|path| path.parent()?.parent()).unwrap_or(Path::new("."));
+    let session = session(args, &Project::new(folder), ui)?;
+    let started = Instant::now();
+    for path in paths {
+        let (statement, proof) = read_proof(&session, path)?;
+        zktrain_verifier::training::verify(&session.key, &statement, &proof)
+            .map_err(|e| rejected(path, e))?;
+    }
+    let (proofs, steps) = (paths.len(), paths.len() * session.network().steps);
+    Ok(report(&session, proofs, steps as u64, started))
+}
+
+fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport, Error> {
+    let session = session(args, project, ui)?;
+    let genesis = args.genesis.clone().unwrap_or_else(|| project.genesis_path());
+    let genesis = read_genesis(&genesis, session.network())?;
+    let round_path = args.round.clone().unwrap_or_else(|| project.round_path());
+    let round: Round = read_toml(&round_path)?;
+    let started = Instant::now();
+    let rules = verify_registration(&session, project, &round_path, &round)?;
+    let chain = Chain {
+        binding: rules.binding,
+        dataset: rules.dataset,
+        windows: rules.windows as u64,
+        nonce: rules.nonce,
+        model: commit_model(&session.key, &session.srs.g1, &genesis)?.points,
+    };
+    let folder = project.proofs_path();
+    let proofs = read_proofs(&session, &folder)?;
+    let end = chain.verify(&session.key, &proofs).map_err(|error| match error {
+        TrainingError::Link { index, source } => rejected(&proof_path(&folder, index), *source),
+        other => rejected(&folder, other),
+    })?;
+    let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
+    let mut report = report(&session, proofs.len(), end.steps, started);
+    report.chain = true;
+    report.windows = Some(rules.windows);
+    report.dataset = Some(hex::encode(rules.dataset));
+    report.final_model = final_model;
+    Ok(report)
+}
+
+fn report(session: &Session, proofs: usize, steps: u64, started: Instant) -> VerifyReport {
+    let verify_ms = 1e3 * started.elapsed().as_secs_f64();
+    VerifyReport {
+        valid: true,
+        chain: false,
+        proofs,
+        steps,
+        windows: None,
+        dataset: None,
+        final_model: false,
+        insecure_srs: session.srs.is_insecure(),
+        verify_ms,
+        verify_ms_per_proof: verify_ms / proofs.max(1) as f64,
+    }
+}
+
+/// Checks the registration and that the round's prover owns it.
+fn verify_registration(
+    session: &Session,
+    project: &Project,
+    round_path: &Path,
+    round: &Round,
+) -> Result<Rules, Error> {
+    let path = project.registration_path();
+    exists(&path, "register the data first: `zktrain data commit`")?;
+    let chunks = decode_dataset(&session.key, &files::read(&path)?)
+        .map_err(|e| Error::Wire { path: path.clone(), source: Box::new(e) })?;
+    let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
+        .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
+    let windows = chunks.iter().map(|(statement, _)| statement.rows.len()).sum();
+    let rules = Rules::new(round_path, round, &session.key.spec, root, windows)?;
+    let owner = chunks.first().map(|(statement, _)| statement.owner).unwrap_or_default();
+    if owner != rules.binding.prover {
+        let [expected, got] = [rules.binding.prover, owner].map(hex::encode);
+        return Err(Error::Owner { path, expected, got });
+    }
+    Ok(rules)
+}
+
+/// All proofs of a folder, which must be numbered without a gap.
+fn read_proofs(session: &Session, folder: &Path) -> Result<Vec<Proof>, Error> {
+    exists(folder, "prove first: `zktrain prove`")?;
+    let file = |source| Error::File { path: folder.to_owned(), source };
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).map_err(file)? {
+        let name = entry.map_err(file)?.file_name();
+        count += usize::from(name.to_string_lossy().ends_with(".proof.NOT-ZK"));
+    }
+    if count == 0 {
+        return Err(Error::Gap { path: folder.to_owned(), expected: 0 });
+    }
+    let mut proofs = Vec::new();
+    for index in 0..count {
+        let path = proof_path(folder, index);
+        if !path.exists() {
+            return Err(Error::Gap { path: folder.to_owned(), expected: index });
+        }
+        proofs.push(read_proof(session, &path)?);
+    }
+    Ok(proofs)
+}
+
+fn read_proof(session: &Session, path: &Path) -> Result<Proof, Error> {
+    exists(path, "name a project's directory or proof files that exist")?;
+    decode_training(&session.key, &files::read(path)?)
+        .map_err(|e| Error::Wire { path: path.to_owned(), source: Box::new(e) })
+}
+
+fn rejected(path: &Path, source: TrainingError) -> Error {
+    Error::Rejected { path: path.to_owned(), source: Box::new(source) }
+}
+
+/// Checks the final model against the chain's end; false if there is none to check.
+fn verify_final(
+    args: &Args,
+    session: &Session,
+    project: &Project,
+    proofs: usize,
+    end: &ChainEnd,
+) -> Result<bool, Error> {
+    let path = args.opening.clone().unwrap_or_else(|| project.opening_path());
+    if args.opening.is_none() && !path.exists() {
+        return Ok(false);
+    }
+    let opening: Opening = read_json(&path, "name the file that came with the model")?;
+    let model_path = args.model.clone().unwrap_or_else(|| project.model_path());
+    if opening.proofs != proofs {
+        return Err(Error::OpeningProofs { path, expected: proofs, got: opening.proofs });
+    }
+    let hint = "name the trained model: `--model model.int.safetensors`";
+    let model = read_model(&model_path, session.network(), hint)?;
+    let rows = commit_model(&session.key, &session.srs.g1, &model)?.points;
+    let blindings = blindings(&path, &opening)?;
+    let (expected, got) = (end.model.len(), blindings.len());
+    if expected != got || rows.len() != expected {
+        return Err(Error::Opening { path, expected, got });
+    }
+    let opened = |row: &G1Affine, b: &Fr| (blinding_base() * b + row).into_affine();
+    let pairs = rows.iter().zip(&blindings).zip(&end.model);
+    match pairs.into_iter().position(|((row, b), end)| opened(row, b) != *end) {
+        Some(row) => Err(Error::FinalModel { path: model_path, row }),
+        None => Ok(true),
+    }
+}
+
+/// Canonical scalars from hexadecimal.
+fn blindings(path: &Path, opening: &Opening) -> Result<Vec<Fr>, Error> {
+    let scalar = |text: &String| {
+        let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == 32)?;
+        let scalar = Fr::from_be_bytes_mod_order(&bytes);
+        (scalar.into_bigint().to_bytes_be() == bytes).then_some(scalar)
+    };
+    let parsed = opening.blindings.iter().map(|text| {
+        scalar(text).ok_or_else(|| {
+            let got = text.clone();
+            settings(
+                path,
+                crate::project::SettingsError::Hex { field: "blindings", expected: 32, got },
+            )
+        })
+    });
+    parsed.collect()
+}

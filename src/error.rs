@@ -1,0 +1,343 @@
+//! Why a command fails, and what to do about it.
+
+use std::path::PathBuf;
+
+use zktrain_circuits::manifest::ManifestError;
+use zktrain_circuits::wire::WireError;
+use zktrain_prover::commit::CommitError;
+use zktrain_prover::prove::ProveError;
+use zktrain_prover::srs::SrsError;
+use zktrain_trainer::dataset::DatasetError;
+use zktrain_trainer::export::ExportError;
+use zktrain_trainer::train::TrainError;
+use zktrain_verifier::training::TrainingError;
+
+use crate::project::SettingsError;
+use crate::secrets::SecretFault;
+
+/// Why a command fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused a file.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// Standard output was closed.
+    #[error("standard output: {0}")]
+    Output(#[source] std::io::Error),
+    /// A file that an earlier command makes.
+    #[error("{} is missing", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A project that is already there.
+    #[error("{} exists already", path.display())]
+    Exists {
+        /// The file found.
+        path: PathBuf,
+    },
+    /// Another process works on the same project.
+    #[error("another process holds {}", path.display())]
+    Busy {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// The manifest is refused.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// The field and what is wrong with it.
+        source: Box<ManifestError>,
+    },
+    /// A settings file is refused.
+    #[error("{}: {source}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<SettingsError>,
+    },
+    /// Options that do not go together or are missing.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A data file is missing or malformed.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The data have fewer rows than one window.
+    #[error("{got} rows for training do not fill one window of {expected}")]
+    NoWindow {
+        /// Samples of a window.
+        expected: usize,
+        /// Samples there are.
+        got: usize,
+    },
+    /// The data differ from what was registered.
+    #[error("the data are not those that were registered")]
+    DataChanged,
+    /// The data do not suit the model.
+    #[error(transparent)]
+    Draft(#[from] zktrain_trainer::DraftError),
+    /// No fixed-point scales could be chosen.
+    #[error(transparent)]
+    Calibration(#[from] zktrain_trainer::CalibrationError),
+    /// Training is refused.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The loss curve cannot be drawn.
+    #[error(transparent)]
+    Draw(#[from] zktrain_trainer::DrawError),
+    /// More steps than the manifest's bounds allow.
+    #[error("{got} steps; the manifest allows {expected} in one chain")]
+    TooManySteps {
+        /// Steps allowed.
+        expected: usize,
+        /// Steps asked for.
+        got: usize,
+    },
+    /// A parameter file is refused.
+    #[error("{}: {source}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<ExportError>,
+    },
+    /// A reference string is refused.
+    #[error("{}: {source}", path.display())]
+    Srs {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<SrsError>,
+    },
+    /// Proving failed.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    /// Rows cannot be committed to.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// A secret file is damaged or belongs to something else.
+    #[error("{}: {source}", path.display())]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SecretFault,
+    },
+    /// More proofs asked for than windows were trained.
+    #[error("proof {got} is asked for; {expected} windows were trained")]
+    NotTrained {
+        /// Windows trained.
+        expected: usize,
+        /// The proof asked for.
+        got: usize,
+    },
+    /// A proof to go on from that is not there.
+    #[error("cannot continue at proof {got}: {expected} proofs are complete")]
+    NotProven {
+        /// Proofs that are complete.
+        expected: usize,
+        /// The proof asked for.
+        got: usize,
+    },
+    /// A proof file cannot be decoded.
+    #[error("{}: {source}", path.display())]
+    Wire {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<WireError>,
+    },
+    /// A registration is rejected.
+    #[error("{}: registration REJECTED: {source}", path.display())]
+    Registration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<zktrain_verifier::dataset::DatasetError>,
+    },
+    /// The registration belongs to someone else.
+    #[error("{}: registered by 0x{got}; the round's prover is 0x{expected}", path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// The round's prover.
+        expected: String,
+        /// The registration's owner.
+        got: String,
+    },
+    /// A proof is rejected.
+    #[error("{}: REJECTED: {source}", path.display())]
+    Rejected {
+        /// The proof.
+        path: PathBuf,
+        /// Why.
+        source: Box<TrainingError>,
+    },
+    /// The first model is not within the manifest's bound.
+    #[error("{}: a parameter is {got}; the manifest bounds initial parameters by 2^{bits}", path.display())]
+    GenesisRange {
+        /// The model file.
+        path: PathBuf,
+        /// Bits allowed.
+        bits: u32,
+        /// The parameter.
+        got: i32,
+    },
+    /// The final model is not what the chain ends with.
+    #[error("{}: row {row} is not what the chain of proofs ends with", path.display())]
+    FinalModel {
+        /// The model file.
+        path: PathBuf,
+        /// The first row that differs.
+        row: usize,
+    },
+    /// The opening of the final model has the wrong length.
+    #[error("{}: {got} blindings, expected {expected}", path.display())]
+    Opening {
+        /// The opening file.
+        path: PathBuf,
+        /// Rows of the model.
+        expected: usize,
+        /// Blindings found.
+        got: usize,
+    },
+    /// The opening belongs to another number of proofs.
+    #[error("{}: belongs to a chain of {got} proofs, there are {expected}", path.display())]
+    OpeningProofs {
+        /// The opening file.
+        path: PathBuf,
+        /// Proofs of the chain.
+        expected: usize,
+        /// Proofs that the opening speaks of.
+        got: usize,
+    },
+    /// A number of files that must follow one another does not.
+    #[error("{}: proof {expected} is missing from the chain", path.display())]
+    Gap {
+        /// The folder.
+        path: PathBuf,
+        /// The first missing position.
+        expected: usize,
+    },
+    /// The program's own proof does not verify: a defect, or data that changed on the way.
+    #[error("proof {index} was made but does not verify, and was not kept: {source}")]
+    OwnProof {
+        /// The proof's position.
+        index: usize,
+        /// Why.
+        source: Box<TrainingError>,
+    },
+    /// A tampered proof was accepted by the demonstration.
+    #[error("the tampered proof was accepted")]
+    TamperAccepted,
+    /// Measuring failed.
+    #[error(transparent)]
+    Bench(#[from] Box<crate::bench::BenchError>),
+    /// The accuracy table cannot be made.
+    #[error(transparent)]
+    Accuracy(#[from] Box<zktrain_trainer::accuracy::AccuracyError>),
+}
+
+/// Options that do not go together or are missing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// An option without which the command cannot do its work.
+    #[error("{option} is required {when}")]
+    Required {
+        /// The option.
+        option: &'static str,
+        /// In which case.
+        when: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A preset that does not exist.
+    #[error("no preset is called {got:?}")]
+    Preset {
+        /// The name given.
+        got: String,
+    },
+    /// A shape that does not fit the data.
+    #[error("--shape says {got} {what}, the data have {expected}")]
+    Shape {
+        /// Inputs or outputs.
+        what: &'static str,
+        /// What the data have.
+        expected: usize,
+        /// What the option says.
+        got: usize,
+    },
+    /// A value that cannot be read.
+    #[error("{option}: expected {expected}, got {got:?}")]
+    Value {
+        /// The option.
+        option: &'static str,
+        /// What is expected.
+        expected: &'static str,
+        /// What was given.
+        got: String,
+    },
+}
+
+impl Error {
+    /// What to do about it, where there is something general to say.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing { hint, .. } => (*hint).into(),
+            Self::Exists { .. } => "choose another directory, or delete the project there".into(),
+            Self::Busy { .. } => "wait until it has finished".into(),
+            Self::Manifest { .. } => "correct this field; docs/cli.md describes them all".into(),
+            Self::Options(OptionsError::Required { hint, .. }) => (*hint).into(),
+            Self::Options(OptionsError::Preset { .. }) => {
+                let names: Vec<&str> =
+                    zktrain_trainer::preset::presets().iter().map(|p| p.name).collect();
+                format!("presets are {}", names.join(", "))
+            }
+            Self::NoWindow { .. } => {
+                "use a smaller --batch, fewer --steps-per-proof, or more data".into()
+            }
+            Self::DataChanged => "restore the file, or register again with `zktrain data commit \
+                                  --force`, which discards the proofs made so far"
+                .into(),
+            Self::TooManySteps { .. } => {
+                "train fewer epochs, or start a project with a larger --max-steps".into()
+            }
+            Self::Prove(ProveError::Memory { .. }) => "use a smaller --batch, fewer \
+                 --steps-per-proof or a smaller network, or a machine with that much memory"
+                .into(),
+            Self::Prove(ProveError::ReferenceString { .. }) => {
+                "generate or import a reference string of that power".into()
+            }
+            Self::NotTrained { .. } => "train longer first: `zktrain train`".into(),
+            Self::NotProven { .. } => "leave --from out to continue where proving stopped".into(),
+            Self::Rejected { .. } | Self::Registration { .. } | Self::FinalModel { .. } => {
+                "do not trust what this file claims".into()
+            }
+            Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
+                                    data commit --force`, which discards the proofs made so far"
+                .into(),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_memory_is_told_with_the_number_needed() {
+        let error = Error::from(ProveError::Memory { needed_mb: 5120, available_mb: 800 });
+        assert!(error.to_string().contains("5120 MB") && error.to_string().contains("800 MB"));
+        assert!(error.hint().is_some_and(|hint| hint.contains("--batch")));
+    }
+}

@@ -1,0 +1,304 @@
+//! Where a project keeps its files, and its settings.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::statement::Binding;
+
+use crate::error::Error;
+use crate::files::{self, Access};
+
+/// Why a settings file is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not TOML, or not the fields expected.
+    #[error("{0}")]
+    Read(#[from] toml::de::Error),
+    /// Not JSON, or not the fields expected.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// A value has no TOML form.
+    #[error("{0}")]
+    Write(#[from] toml::ser::Error),
+    /// Bytes in hexadecimal that are not.
+    #[error("{field}: expected {expected} bytes in hexadecimal, got {got:?}")]
+    Hex {
+        /// The field.
+        field: &'static str,
+        /// Bytes expected.
+        expected: usize,
+        /// What is there.
+        got: String,
+    },
+}
+
+/// The owner's settings, `local.toml`, readable by the owner alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Local {
+    /// The data file: CSV, or the features of an NPY or IDX pair.
+    pub data: PathBuf,
+    /// The labels of an NPY or IDX pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<PathBuf>,
+    /// Share of the rows that is never trained on.
+    pub held_out: f64,
+    /// Seed of the order of rows; absent keeps the file's own order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle: Option<u64>,
+    /// The reference string.
+    pub srs: PathBuf,
+}
+
+/// What every proof of the project is bound to, `round.toml`; public.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Round {
+    /// EIP-155 chain id of the settling chain; 0 off chain.
+    pub chain_id: u64,
+    /// The round.
+    pub round: u64,
+    /// The prover's address, 20 bytes in hexadecimal.
+    pub prover: String,
+    /// Draws the order of windows, 32 bytes in hexadecimal. Absent outside a round:
+    /// then it is derived from manifest, reference string and dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+}
+
+impl Round {
+    /// Prover, chain and round as statements have them.
+    ///
+    /// # Errors
+    /// If the address is not 20 bytes in hexadecimal.
+    pub fn binding(&self) -> Result<Binding, SettingsError> {
+        let prover = bytes("prover", &self.prover)?;
+        Ok(Binding { chain_id: self.chain_id, round: self.round, prover })
+    }
+
+    /// The nonce, if the round draws one.
+    ///
+    /// # Errors
+    /// If it is not 32 bytes in hexadecimal.
+    pub fn nonce(&self) -> Result<Option<[u8; 32]>, SettingsError> {
+        self.nonce.as_deref().map(|nonce| bytes("nonce", nonce)).transpose()
+    }
+}
+
+fn bytes<const N: usize>(field: &'static str, text: &str) -> Result<[u8; N], SettingsError> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let decoded = hex::decode(digits).ok().and_then(|bytes| bytes.try_into().ok());
+    decoded.ok_or_else(|| SettingsError::Hex { field, expected: N, got: text.to_owned() })
+}
+
+/// What training did, `training.json`; the number of windows is what proving goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trained {
+    /// Windows trained on, one proof each.
+    pub windows: usize,
+    /// Optimizer steps.
+    pub steps: usize,
+}
+
+/// What shows that a model file is what the chain's last commitments hold,
+/// `model.opening.json`; to be published with the model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Proofs of the chain that ends with the model.
+    pub proofs: usize,
+    /// Summed blindings of the model's rows, each 32 bytes big endian in hexadecimal.
+    pub blindings: Vec<String>,
+}
+
+/// A project's directory.
+#[derive(Clone, Debug)]
+pub struct Project {
+    dir: PathBuf,
+}
+
+macro_rules! paths {
+    ($($(#[$doc:meta])* $method:ident => $name:literal;)*) => {
+        $($(#[$doc])* pub fn $method(&self) -> PathBuf { self.dir.join($name) })*
+    };
+}
+
+impl Project {
+    /// The project in `dir`, whether there is one or not.
+    pub fn new(dir: &Path) -> Self {
+        Self { dir: dir.to_owned() }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    paths! {
+        /// The manifest, public.
+        manifest_path => "manifest.toml";
+        /// [`Round`], public.
+        round_path => "round.toml";
+        /// [`Local`].
+        local_path => "local.toml";
+        /// The public model that training starts from, integers.
+        genesis_path => "genesis.int.safetensors";
+        /// The trained model, integers.
+        model_path => "model.int.safetensors";
+        /// The trained model, real numbers.
+        float_model_path => "model.safetensors";
+        /// [`Opening`].
+        opening_path => "model.opening.json";
+        /// The dataset's registration.
+        registration_path => "registration.NOT-ZK";
+        /// [`Trained`].
+        trained_path => "training.json";
+        /// Loss and accuracy over time.
+        history_path => "history.json";
+        /// The loss curve.
+        curve_path => "loss.svg";
+        /// The folder of training proofs.
+        proofs_path => "proofs";
+        /// The folder of secrets.
+        secret_path => "secret";
+        /// The key that all blindings depend on.
+        key_path => "secret/local.key";
+        /// The dataset's blindings.
+        dataset_path => "secret/dataset";
+        /// Held while a command changes the project.
+        lock_path => "secret/lock";
+        /// The reference string that is generated where none is given.
+        default_srs_path => "srs.bin";
+    }
+
+    /// The file of one training proof.
+    pub fn proof_path(&self, index: usize) -> PathBuf {
+        proof_path(&self.proofs_path(), index)
+    }
+
+    /// The secret file of the model's blindings after a proof.
+    pub fn state_path(&self, index: usize) -> PathBuf {
+        self.dir.join(format!("secret/after-{index:06}"))
+    }
+
+    /// A path of the settings, which are relative to the project.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+
+    /// Reads and checks the manifest.
+    ///
+    /// # Errors
+    /// If it is missing or refused.
+    pub fn manifest(&self) -> Result<Manifest, Error> {
+        read_manifest(&self.manifest_path())
+    }
+
+    /// Reads the owner's settings.
+    ///
+    /// # Errors
+    /// If they are missing or malformed.
+    pub fn local(&self) -> Result<Local, Error> {
+        read_toml(&self.local_path())
+    }
+
+    /// Reads what proofs are bound to.
+    ///
+    /// # Errors
+    /// If it is missing or malformed.
+    pub fn round(&self) -> Result<Round, Error> {
+        read_toml(&self.round_path())
+    }
+
+    /// Reads what training did.
+    ///
+    /// # Errors
+    /// If training has not been, or the file is malformed.
+    pub fn trained(&self) -> Result<Trained, Error> {
+        read_json(&self.trained_path(), "train first: `zktrain train`")
+    }
+
+    /// Takes the project's lock.
+    ///
+    /// # Errors
+    /// If another process holds it, or there is no project.
+    pub fn lock(&self) -> Result<files::Lock, Error> {
+        let secret = self.secret_path();
+        if !secret.is_dir() {
+            return Err(Error::Missing { path: secret, hint: MAKE_PROJECT });
+        }
+        files::lock(&self.lock_path())
+    }
+}
+
+const MAKE_PROJECT: &str = "make a project first: `zktrain init`";
+
+/// The file of one training proof in a folder.
+pub fn proof_path(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("{index:06}.proof.NOT-ZK"))
+}
+
+/// Reads and checks a manifest.
+///
+/// # Errors
+/// If it is missing or refused.
+pub fn read_manifest(path: &Path) -> Result<Manifest, Error> {
+    exists(path, MAKE_PROJECT)?;
+    let refused = |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
+    Manifest::from_toml(&files::read_text(path)?).map_err(refused)
+}
+
+/// Reads a TOML settings file.
+///
+/// # Errors
+/// If it is missing or malformed.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    exists(path, MAKE_PROJECT)?;
+    toml::from_str(&files::read_text(path)?).map_err(|e| settings(path, e))
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// If it is missing or malformed.
+pub fn read_json<T: DeserializeOwned>(path: &Path, hint: &'static str) -> Result<T, Error> {
+    exists(path, hint)?;
+    serde_json::from_str(&files::read_text(path)?).map_err(|e| settings(path, e))
+}
+
+/// Writes a TOML settings file.
+///
+/// # Errors
+/// If a value has no TOML form or the operating system refuses.
+pub fn write_toml(
+    path: &Path,
+    header: &str,
+    value: &impl Serialize,
+    access: Access,
+) -> Result<(), Error> {
+    let text = toml::to_string(value).map_err(|e| settings(path, e))?;
+    files::write(path, format!("{header}{text}").as_bytes(), access)
+}
+
+/// Writes a JSON file.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_vec_pretty(value).map_err(|e| settings(path, e))?;
+    text.push(b'\n');
+    files::write(path, &text, Access::Public)
+}
+
+/// An error about a settings file.
+pub fn settings(path: &Path, source: impl Into<SettingsError>) -> Error {
+    Error::Settings { path: path.to_owned(), source: Box::new(source.into()) }
+}
+
+/// Checks that a file which an earlier command makes is there.
+///
+/// # Errors
+/// [`Error::Missing`] with `hint`.
+pub fn exists(path: &Path, hint: &'static str) -> Result<(), Error> {
+    if path.exists() { Ok(()) } else { Err(Error::Missing { path: path.to_owned(), hint }) }
+}

@@ -1,0 +1,220 @@
+//! No private value leaves the named secret files: planted cells are searched for, in
+//! every form in which they could have been written, in all that the program wrote.
+
+mod project;
+
+use std::path::Path;
+
+use ark_bn254::Fr;
+use ark_ff::{BigInteger, PrimeField};
+use project::{COLUMNS, Project, csv, files, rows};
+use zktrain_circuits::manifest::Manifest;
+use zktrain_trainer::dataset::{Dataset, Source};
+
+/// Something that must not be found, and what it is.
+struct Planted {
+    what: String,
+    bytes: Vec<u8>,
+}
+
+/// All forms of the private cells.
+fn planted(data: &Path, manifest: &Path) -> Vec<Planted> {
+    let manifest = Manifest::from_toml(&std::fs::read_to_string(manifest).unwrap()).unwrap();
+    let network = manifest.network().unwrap();
+    let table = Source::Csv(data.to_owned()).read_for(&manifest.data).unwrap();
+    let integers = table.quantized(&manifest, &network).unwrap();
+    let mut all = Vec::new();
+    for (index, cell) in table.features.iter().enumerate() {
+        let text = format!("{cell:.4}");
+        let scaled = (cell - 5000.0) * 0.0004;
+        for (form, bytes) in [
+            ("decimal", text.trim_end_matches('0').as_bytes().to_vec()),
+            ("whole part and two decimals", format!("{cell:.2}").into_bytes()),
+            ("double, little endian", cell.to_le_bytes().to_vec()),
+            ("double, big endian", cell.to_be_bytes().to_vec()),
+            ("scaled double", scaled.to_le_bytes().to_vec()),
+            ("scaled decimal", format!("{scaled:.6}").into_bytes()),
+        ] {
+            all.push(Planted { what: format!("cell {index}, {form}"), bytes });
+        }
+    }
+    integer_forms(&integers, &mut all);
+    all
+}
+
+/// Integers of a sample in a row, as 16 and 32 bits in both orders, as text, and
+/// those that are large enough to be recognised as field elements.
+fn integer_forms(data: &Dataset, all: &mut Vec<Planted>) {
+    let windows = data.inputs.chunks(data.width).chain(data.labels.chunks(16));
+    for (index, cells) in windows.enumerate() {
+        let join = |of: fn(&i16) -> Vec<u8>| cells.iter().flat_map(of).collect::<Vec<u8>>();
+        let text = |separator: &str| {
+            let cells: Vec<String> = cells.iter().map(i16::to_string).collect();
+            cells.join(separator).into_bytes()
+        };
+        for (form, bytes) in [
+            ("16 bits, little endian", join(|v| v.to_le_bytes().to_vec())),
+            ("16 bits, big endian", join(|v| v.to_be_bytes().to_vec())),
+            ("32 bits, little endian", join(|v| i32::from(*v).to_le_bytes().to_vec())),
+            ("32 bits, big endian", join(|v| i32::from(*v).to_be_bytes().to_vec())),
+            ("text with commas", text(",")),
+            ("text with commas and blanks", text(", ")),
+        ] {
+            all.push(Planted { what: format!("sample or labels {index}, {form}"), bytes });
+        }
+    }
+    for cell in data.inputs.iter().filter(|v| v.unsigned_abs() > 500) {
+        let element = Fr::from(i64::from(*cell)).into_bigint();
+        let what = |order| format!("integer {cell} as a field element, {order} endian");
+        all.push(Planted { what: what("big"), bytes: element.to_bytes_be() });
+        all.push(Planted { what: what("little"), bytes: element.to_bytes_le() });
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// What of the private data is in `bytes`.
+fn found<'a>(bytes: &[u8], planted: &'a [Planted]) -> Option<&'a str> {
+    planted.iter().find(|p| contains(bytes, &p.bytes)).map(|p| p.what.as_str())
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// A project whose every command ran once with text and once with JSON.
+fn told() -> Project {
+    let project = Project::with_rows(40);
+    project.init(&[]);
+    project.ok(&["data", "commit", "p"]);
+    project.ok(&["train", "p"]);
+    project.ok(&["prove", "p"]);
+    project.ok(&["verify", "p"]);
+    project.ok(&["model", "inspect", "p/model.int.safetensors"]);
+    for args in [
+        &["data", "commit", "p", "--force"][..],
+        &["train", "p"],
+        &["prove", "p"],
+        &["verify", "p"],
+        &["verify", "p/proofs/000000.proof.NOT-ZK"],
+        &["model", "inspect", "p/model.safetensors"],
+    ] {
+        project.json(args);
+    }
+    // Failures speak too.
+    project.fails(&["data", "commit", "p"]);
+    project.with_change(
+        "proofs/000001.proof.NOT-ZK",
+        |bytes| bytes[5000] ^= 1,
+        || project.fails(&["verify", "p"]),
+    );
+    project
+}
+
+#[test]
+fn no_planted_cell_is_in_any_file_or_output() {
+    let project = told();
+    let planted = planted(&project.folder.path().join("mine.csv"), &project.path("manifest.toml"));
+    assert!(planted.len() > 40 * 4 * 6);
+    let mut searched = 0;
+    for path in files(&project.path("")) {
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(found(&bytes, &planted), None, "{}", path.display());
+        searched += 1;
+    }
+    assert!(searched > 20, "{searched} files");
+    let said = project.said.borrow();
+    assert!(said.len() > 4000);
+    assert_eq!(found(&said, &planted), None, "in what the program said");
+}
+
+#[test]
+fn the_search_finds_what_it_searches_for() {
+    let project = Project::with_rows(40);
+    project.init(&[]);
+    let data = project.folder.path().join("mine.csv");
+    let planted = planted(&data, &project.path("manifest.toml"));
+    assert!(found(&std::fs::read(&data).unwrap(), &planted).is_some());
+    for planted_form in &planted {
+        let mut bytes = vec![0x55; 7];
+        bytes.extend_from_slice(&planted_form.bytes);
+        bytes.push(0x55);
+        assert!(contains(&bytes, &planted_form.bytes), "{}", planted_form.what);
+    }
+    for form in ["16 bits, little", "32 bits, big", "field element, big", "commas", "labels 41"] {
+        assert!(planted.iter().any(|p| p.what.contains(form)), "{form}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn what_may_hold_secrets_is_readable_by_its_owner_alone() {
+    let project = told();
+    for folder in ["secret", "proofs"] {
+        assert_eq!(mode(&project.path(folder)), 0o700, "{folder}");
+    }
+    let mut secret = 0;
+    for path in files(&project.path("")) {
+        let name = path.strip_prefix(project.path("")).unwrap().to_string_lossy().into_owned();
+        // The tests' own tampering rewrites a proof in place, which keeps its mode.
+        let private =
+            name.starts_with("secret") || name.ends_with("NOT-ZK") || name == "local.toml";
+        if private {
+            assert_eq!(mode(&path), 0o600, "{name}");
+            secret += 1;
+        } else {
+            assert_eq!(mode(&path), 0o666, "{name}: public under the umask of the test");
+        }
+        if name.ends_with("NOT-ZK") {
+            assert!(std::fs::read(&path).unwrap().starts_with(b"NOT-ZK "), "{name}");
+        }
+    }
+    assert_eq!(
+        secret,
+        1 + 4 + 4 + 3 + 1,
+        "registration, proofs, states, key/dataset/lock, settings"
+    );
+}
+
+#[test]
+fn a_manifest_does_not_depend_on_the_private_data() {
+    let manifests = [0, 99].map(|salt| {
+        let project = Project::with_rows(40);
+        let data = project.folder.path().join("mine.csv");
+        std::fs::write(data, csv(&rows(64, salt))).unwrap();
+        project.init(&[]);
+        let names = ["manifest.toml", "genesis.int.safetensors"];
+        names.map(|name| std::fs::read(project.path(name)).unwrap())
+    });
+    assert_eq!(manifests[0], manifests[1]);
+    let text = String::from_utf8(manifests[0][0].clone()).unwrap();
+    assert!(COLUMNS.iter().all(|column| text.contains(column)));
+}
+
+#[test]
+fn two_registrations_and_two_proofs_of_the_same_data_share_nothing() {
+    let project = Project::trained(1);
+    project.ok(&["prove", "p", "--proofs", "1"]);
+    let read = |name: &str| std::fs::read(project.path(name)).unwrap();
+    let proof = "proofs/000000.proof.NOT-ZK";
+    let first = read(proof);
+    project.ok(&["prove", "p", "--proofs", "1", "--from", "0"]);
+    let second = read(proof);
+    assert_eq!(first.len(), second.len());
+    // The proof's own rows, mask, argument and opening: all after the statement.
+    let at = first.windows(20).position(|w| w == zktrain_circuits::proof::MAGIC).unwrap() + 24;
+    let shared = first[at..].chunks_exact(32).zip(second[at..].chunks_exact(32));
+    // Zeros and ones are padding: empty branches of the lookup tree are 0/1.
+    let padding = |word: &[u8]| word[..31].iter().all(|byte| *byte == 0) && word[31] < 2;
+    let shared = shared.filter(|(a, b)| a == b && !padding(a)).count();
+    assert_eq!(shared, 0, "words in common");
+    let registration = read("registration.NOT-ZK");
+    project.ok(&["data", "commit", "p", "--force"]);
+    let again = read("registration.NOT-ZK");
+    let differing = registration.iter().zip(&again).filter(|(a, b)| a != b).count();
+    assert!(differing * 10 > registration.len() * 9);
+}

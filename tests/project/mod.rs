@@ -1,0 +1,171 @@
+//! A small project for tests of the command-line program.
+#![allow(dead_code)]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Columns of the small CSV file.
+pub const COLUMNS: [&str; 4] = ["income", "age", "debt", "tenure"];
+
+/// Rows whose cells are recognisable: four digits before the point, four after it.
+pub fn rows(count: usize, salt: u64) -> Vec<([f64; 4], &'static str)> {
+    let mut state = 0x9e37_79b9_7f4a_7c15 ^ salt;
+    let mut next = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        1000.0 + ((state >> 33) % 80_000_000) as f64 / 10_000.0
+    };
+    let row = |_| {
+        let cells = [next(), next(), next(), next()];
+        (cells, if cells[0] + cells[1] > cells[2] + cells[3] { "yes" } else { "no" })
+    };
+    (0..count).map(row).collect()
+}
+
+/// The rows as a CSV file.
+pub fn csv(rows: &[([f64; 4], &str)]) -> String {
+    let mut text = format!("{},default\n", COLUMNS.join(","));
+    for (cells, label) in rows {
+        let cells: Vec<String> = cells.iter().map(|x| format!("{x:.4}")).collect();
+        writeln!(text, "{},{label}", cells.join(",")).unwrap();
+    }
+    text
+}
+
+/// A project directory with its data beside it.
+pub struct Project {
+    pub folder: TempDir,
+    /// Everything that the program wrote on its outputs.
+    pub said: std::cell::RefCell<Vec<u8>>,
+}
+
+impl Project {
+    /// Data of `count` rows, and no project yet.
+    pub fn with_rows(count: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mine.csv"), csv(&rows(count, 0))).unwrap();
+        Self { folder, said: Vec::new().into() }
+    }
+
+    /// A project of four windows, up to and including `zktrain train`.
+    pub fn trained(epochs: usize) -> Self {
+        let project = Self::with_rows(40);
+        project.init(&[]);
+        project.ok(&["data", "commit", "p"]);
+        project.ok(&["train", "p", "--epochs", &epochs.to_string()]);
+        project
+    }
+
+    /// Runs `zktrain init` with options that fit the data.
+    pub fn init(&self, more: &[&str]) -> Output {
+        let plain = [
+            "init",
+            "p",
+            "--data",
+            "mine.csv",
+            "--label",
+            "default",
+            "--calibrate-on",
+            "synthetic",
+            "--classes",
+            "no,yes",
+            "--offset",
+            "5000",
+            "--scale",
+            "0.0004",
+            "--hidden",
+            "3",
+            "--batch",
+            "8",
+            "--momentum",
+            "0.5",
+            "--held-out",
+            "0.2",
+        ];
+        let all: Vec<&str> = plain.iter().chain(more).copied().collect();
+        self.ok(&all)
+    }
+
+    /// A file of the project.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("p").join(name)
+    }
+
+    /// A command in the folder above the project, with a umask that hides nothing.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_zktrain")]);
+        command.args(args).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the program.
+    pub fn run(&self, args: &[&str]) -> Output {
+        let output = self.command(args).output().unwrap();
+        let mut said = self.said.borrow_mut();
+        said.extend_from_slice(&output.stdout);
+        said.extend_from_slice(&output.stderr);
+        output
+    }
+
+    /// Runs the program, which must succeed.
+    pub fn ok(&self, args: &[&str]) -> Output {
+        let output = self.run(args);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {error}");
+        output
+    }
+
+    /// Runs the program, which must succeed, and its JSON object.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        serde_json::from_slice(&self.ok(&args).stdout).unwrap()
+    }
+
+    /// Runs the program, which must fail, and what it says about that.
+    pub fn fails(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?} succeeded or crashed");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Runs `work` with a file changed, then restores it.
+    pub fn with_change<T>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Vec<u8>),
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let path = self.path(name);
+        let original = std::fs::read(&path).unwrap();
+        let mut changed = original.clone();
+        change(&mut changed);
+        assert_ne!(original, changed);
+        std::fs::write(&path, changed).unwrap();
+        let result = work();
+        std::fs::write(&path, original).unwrap();
+        result
+    }
+
+    /// Replaces text in a file while `work` runs.
+    pub fn with_text<T>(&self, name: &str, from: &str, to: &str, work: impl FnOnce() -> T) -> T {
+        let replace = |bytes: &mut Vec<u8>| {
+            *bytes = String::from_utf8(bytes.clone()).unwrap().replace(from, to).into_bytes();
+        };
+        self.with_change(name, replace, work)
+    }
+}
+
+/// All files under a folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { all.extend(files(&path)) } else { all.push(path) }
+    }
+    all.sort();
+    all
+}
