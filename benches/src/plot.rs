@@ -80,13 +80,15 @@ fn logarithmic(
     let (x, y) = (span(points().map(|p| p.0)), span(points().map(|p| p.1)));
     let mut chart = ChartBuilder::on(panel)
         .margin(14)
-        .caption(title, ("sans-serif", 18))
-        .x_label_area_size(42)
-        .y_label_area_size(52)
+        .caption(title, ("sans-serif", 22))
+        .x_label_area_size(46)
+        .y_label_area_size(58)
         .build_cartesian_2d((x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("parameters")
+        .label_style(("sans-serif", 16))
+        .axis_desc_style(("sans-serif", 17))
         .x_label_formatter(&exponent)
         .y_label_formatter(&plain)
         .light_line_style(WHITE)
@@ -98,11 +100,14 @@ fn logarithmic(
             .label(line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE.mix(0.8))
-        .draw()?;
+    if lines.len() > 1 {
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .label_font(("sans-serif", 17))
+            .background_style(WHITE.mix(0.8))
+            .draw()?;
+    }
     Ok(())
 }
 
@@ -111,13 +116,15 @@ fn linear(panel: &Panel, title: &str, line: &Line) -> Result<(), Box<dyn std::er
     let most = span(line.points.iter().map(|p| p.1)).1;
     let mut chart = ChartBuilder::on(panel)
         .margin(14)
-        .caption(title, ("sans-serif", 18))
-        .x_label_area_size(42)
-        .y_label_area_size(52)
+        .caption(title, ("sans-serif", 22))
+        .x_label_area_size(46)
+        .y_label_area_size(58)
         .build_cartesian_2d((x.0..x.1).log_scale(), 0.0..most)?;
     chart
         .configure_mesh()
         .x_desc("parameters")
+        .label_style(("sans-serif", 16))
+        .axis_desc_style(("sans-serif", 17))
         .x_label_formatter(&exponent)
         .y_label_formatter(&plain)
         .light_line_style(WHITE)

@@ -89,6 +89,11 @@ impl Figures {
         self.padded_entries as f64 / self.committed_entries.max(1) as f64
     }
 
+    /// Positions of all rows, of data and parameters too.
+    pub fn sheet(&self) -> usize {
+        self.rows << self.row_log
+    }
+
     /// The stages of proving with their seconds, in order; what is left is the last.
     pub fn stages(&self) -> [(&'static str, f64); 6] {
         let named = [

@@ -32,7 +32,7 @@ pub(super) fn head(records: &[Record]) -> String {
         from the finished trace to the finished proof; integer training is beside it. *Memory* is \
         the process's peak of resident memory, the reference string included, in MB of 2^20 bytes. \
         The *floor* is the time of a bare multi-scalar multiplication over the entries that the \
-        proof commits to, measured in the same process. What is proven and verified is the \
+        proof commits to, measured once in the same process. What is proven and verified is the \
         uncompressed argument, which reveals evaluations of the witness and is not for sending.\n";
     text
 }
@@ -47,8 +47,8 @@ fn loads(records: &[Record]) -> String {
     loads.sort_by(f64::total_cmp);
     match loads.first() {
         Some(least) => format!(
-            "Load average before the first case to start on a free machine: {least:.1}. (Before \
-            later cases it shows the case that went before.)\n\n"
+            "The lowest load average at the start of a case was {least:.1}; later cases start with \
+            the load of those before them.\n\n"
         ),
         None => String::new(),
     }
@@ -169,20 +169,22 @@ pub(super) fn sizes(cases: &[&Figures]) -> String {
             ratio(f.padding()),
             f.row_log.to_string(),
             f.rows.to_string(),
+            count(f.sheet()),
             count(f.argument_elements),
             count(f.proof_bytes),
         ]
     };
     let header = [
-        "network", "T", "parameters", "entries", "padding", "log row", "rows", "elements",
+        "network", "T", "parameters", "entries", "padding", "log row", "rows", "sheet", "elements",
         "proof bytes",
     ];
     let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
     format!(
         "## Sizes\n\n{}\n\
         *Entries* are the real cells that a proof commits to, *padding* the stored ones over them: \
-        powers of two inside tensors. Rows of 2^*log row* entries count those of the data and of \
-        the parameters too. *Elements* are the field elements of the argument.\n",
+        powers of two inside tensors. *Rows* of 2^*log row* entries count those of the data, the \
+        parameters and the tables too, and *sheet* is their room, with the empty ends of rows, \
+        which cost no group operation. *Elements* are the field elements of the argument.\n",
         table(&header, &rows)
     )
 }
