@@ -34,7 +34,10 @@ impl Internal {
             line: 1,
             source,
         })?;
-        println!("{}", serde_json::to_string(&here(case)?).map_err(Error::Encode)?);
+        println!(
+            "{}",
+            serde_json::to_string(&here(case)?).map_err(Error::Encode)?
+        );
         Ok(())
     }
 }
@@ -49,11 +52,20 @@ pub fn here(case: Case) -> Result<Record, Error> {
         Ok(report) => {
             let text = serde_json::to_value(report).map_err(Error::Encode)?;
             let figures: Figures = serde_json::from_value(text).map_err(Error::Encode)?;
-            Ok(Record::Step { purpose: case.purpose, load, figures })
+            Ok(Record::Step {
+                purpose: case.purpose,
+                load,
+                figures,
+            })
         }
-        Err(BenchError::Prove(ProveError::Memory { needed_mb, available_mb })) => {
-            Ok(Record::Refused { case, needed_mb, available_mb })
-        }
+        Err(BenchError::Prove(ProveError::Memory {
+            needed_mb,
+            available_mb,
+        })) => Ok(Record::Refused {
+            case,
+            needed_mb,
+            available_mb,
+        }),
         Err(other) => Err(other.into()),
     }
 }
@@ -73,7 +85,10 @@ pub fn measure(case: &Case) -> Result<Record, Error> {
     let text = String::from_utf8_lossy(&output.stdout);
     match serde_json::from_str(text.trim()) {
         Ok(record) if output.status.success() => Ok(record),
-        _ => Ok(Record::Failed { case: case.clone(), reason: output.status.to_string() }),
+        _ => Ok(Record::Failed {
+            case: case.clone(),
+            reason: output.status.to_string(),
+        }),
     }
 }
 

@@ -19,8 +19,10 @@ struct Line {
 
 impl Line {
     fn new(name: &'static str, figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> Self {
-        let mut points: Vec<(f64, f64)> =
-            figures.iter().map(|f| (f.parameters as f64, of(f))).collect();
+        let mut points: Vec<(f64, f64)> = figures
+            .iter()
+            .map(|f| (f.parameters as f64, of(f)))
+            .collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         Self { name, points }
     }
@@ -33,10 +35,14 @@ impl Line {
 /// If there are no figures, or the drawing library refuses.
 pub fn scaling(figures: &[&Figures]) -> Result<String, Error> {
     if figures.is_empty() {
-        return Err(Error::Nothing { expected: Purpose::Scaling });
+        return Err(Error::Nothing {
+            expected: Purpose::Scaling,
+        });
     }
     let mut svg = String::new();
-    draw(&mut svg, figures).map_err(|source| Error::Plot { got: source.to_string() })?;
+    draw(&mut svg, figures).map_err(|source| Error::Plot {
+        got: source.to_string(),
+    })?;
     Ok(svg)
 }
 
@@ -44,14 +50,24 @@ fn draw(svg: &mut String, figures: &[&Figures]) -> Result<(), Box<dyn std::error
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let panels = root.split_evenly((1, 3));
-    let [time, memory, entry] = &panels[..] else { return Ok(()) };
+    let [time, memory, entry] = &panels[..] else {
+        return Ok(());
+    };
     let seconds = [
         Line::new("prove one step", figures, |f| f.prove_s),
         Line::new("bare commitments", figures, |f| f.commit_floor_s),
     ];
     logarithmic(time, "seconds", &seconds)?;
-    logarithmic(memory, "peak memory, MB", &[Line::new("peak memory", figures, |f| f.peak_rss_mb)])?;
-    linear(entry, "proving, ns a committed entry", &Line::new("ns", figures, Figures::ns_per_entry))?;
+    logarithmic(
+        memory,
+        "peak memory, MB",
+        &[Line::new("peak memory", figures, |f| f.peak_rss_mb)],
+    )?;
+    linear(
+        entry,
+        "proving, ns a committed entry",
+        &Line::new("ns", figures, Figures::ns_per_entry),
+    )?;
     root.present()?;
     Ok(())
 }
@@ -68,7 +84,11 @@ fn exponent(value: &f64) -> String {
 }
 
 fn plain(value: &f64) -> String {
-    if *value < 1.0 { format!("{value}") } else { format!("{value:.0}") }
+    if *value < 1.0 {
+        format!("{value}")
+    } else {
+        format!("{value:.0}")
+    }
 }
 
 fn logarithmic(
@@ -94,7 +114,8 @@ fn logarithmic(
         .light_line_style(WHITE)
         .draw()?;
     for (line, colour) in lines.iter().zip(COLOURS) {
-        let series = LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)).point_size(4);
+        let series =
+            LineSeries::new(line.points.iter().copied(), colour.stroke_width(2)).point_size(4);
         chart
             .draw_series(series)?
             .label(line.name)

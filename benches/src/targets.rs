@@ -63,7 +63,10 @@ pub struct Measured<'a> {
 impl Measured<'_> {
     /// The figures of a shape in the table.
     pub fn find(&self, shape: &str, steps: usize) -> Option<&Figures> {
-        let found = self.table.iter().find(|f| f.shape == shape && f.steps == steps);
+        let found = self
+            .table
+            .iter()
+            .find(|f| f.shape == shape && f.steps == steps);
         found.copied()
     }
 
@@ -84,26 +87,91 @@ impl Measured<'_> {
 
     /// All targets.
     pub fn targets(&self) -> Vec<Target> {
-        let target = |id, what: String, bound, limit, unit, measured| {
-            Target { id, what, bound, limit, unit, measured }
-        };
-        let of = |shape, f: fn(&Figures) -> f64| self.find(shape, 1).map(f);
-        let peer = fastest(self.peers, SMALL);
+        [self.of_steps(), self.of_ratios()].concat()
+    }
+
+    /// Time and memory of one step.
+    fn of_steps(&self) -> Vec<Target> {
+        let small = |f: fn(&Figures) -> f64| self.find(SMALL, 1).map(f);
+        let large = |f: fn(&Figures) -> f64| self.find(LARGE, 1).map(f);
+        let prove = |shape| format!("prove one step, {shape}");
+        let memory = |shape| format!("peak memory, {shape}");
+        let (s, l) = (format!("{SMALL}, B 32"), format!("{LARGE}, B 64"));
         let verify = self.table.iter().map(|f| f.verify_ms).reduce(f64::max);
-        use Bound::{AtLeast, AtMost};
+        let slowest = "verification, slowest case of the table".to_owned();
         vec![
-            target("prove-small", format!("prove one step, {SMALL}, B 32"), AtMost, 1.5, " s", of(SMALL, |f| f.prove_s)),
-            target("memory-small", format!("peak memory, {SMALL}, B 32"), AtMost, 600.0, " MB", of(SMALL, |f| f.peak_rss_mb)),
-            target("prove-large", format!("prove one step, {LARGE}, B 64"), AtMost, 8.0, " s", of(LARGE, |f| f.prove_s)),
-            target("memory-large", format!("peak memory, {LARGE}, B 64"), AtMost, 3000.0, " MB", of(LARGE, |f| f.peak_rss_mb)),
-            target("floor", format!("prove ÷ commitment floor, {LARGE}"), AtMost, 5.0, "", of(LARGE, Figures::over_floor)),
-            target("amortization", format!("cost a step at T = 16 ÷ at T = 1, {SMALL}"), AtMost, 0.6, "", self.amortization(SMALL)),
-            target("verify", "verification, slowest case of the table".into(), AtMost, 50.0, " ms", verify),
-            target("peer-time", format!("EZKL's proving time ÷ ours, {SMALL}, B 32"), AtLeast, 100.0, "", peer.map(|c| c.time)),
-            target("peer-memory", format!("EZKL's peak memory ÷ ours, {SMALL}, B 32"), AtLeast, 20.0, "", peer.map(|c| c.memory)),
-            target("growth", "largest ÷ smallest time a committed entry, 10⁵ to 10⁷ parameters".into(), AtMost, 1.2, "", self.growth()),
-            target("padding", format!("stored ÷ real entries, {SMALL}, B 32"), AtMost, 1.5, "", of(SMALL, Figures::padding)),
+            at_most("prove-small", prove(&s), 1.5, " s", small(|f| f.prove_s)),
+            at_most(
+                "memory-small",
+                memory(&s),
+                600.0,
+                " MB",
+                small(|f| f.peak_rss_mb),
+            ),
+            at_most("prove-large", prove(&l), 8.0, " s", large(|f| f.prove_s)),
+            at_most(
+                "memory-large",
+                memory(&l),
+                3000.0,
+                " MB",
+                large(|f| f.peak_rss_mb),
+            ),
+            at_most("verify", slowest, 50.0, " ms", verify),
         ]
+    }
+
+    fn of_ratios(&self) -> Vec<Target> {
+        let floor = format!("prove ÷ commitment floor, {LARGE}");
+        let over_floor = self.find(LARGE, 1).map(Figures::over_floor);
+        let amortization = format!("cost a step at T = 16 ÷ at T = 1, {SMALL}");
+        let time = format!("EZKL's proving time ÷ ours, {SMALL}, B 32");
+        let memory = format!("EZKL's peak memory ÷ ours, {SMALL}, B 32");
+        let growth = "largest ÷ smallest time a committed entry, 10⁵ to 10⁷ parameters".to_owned();
+        let padding = format!("stored ÷ real entries, {SMALL}, B 32");
+        let padded = self.find(SMALL, 1).map(Figures::padding);
+        let peer = fastest(self.peers, SMALL);
+        vec![
+            at_most("floor", floor, 5.0, "", over_floor),
+            at_most(
+                "amortization",
+                amortization,
+                0.6,
+                "",
+                self.amortization(SMALL),
+            ),
+            at_least("peer-time", time, 100.0, peer.map(|c| c.time)),
+            at_least("peer-memory", memory, 20.0, peer.map(|c| c.memory)),
+            at_most("growth", growth, 1.2, "", self.growth()),
+            at_most("padding", padding, 1.5, "", padded),
+        ]
+    }
+}
+
+fn at_most(
+    id: &'static str,
+    what: String,
+    limit: f64,
+    unit: &'static str,
+    measured: Option<f64>,
+) -> Target {
+    Target {
+        id,
+        what,
+        bound: Bound::AtMost,
+        limit,
+        unit,
+        measured,
+    }
+}
+
+fn at_least(id: &'static str, what: String, limit: f64, measured: Option<f64>) -> Target {
+    Target {
+        id,
+        what,
+        bound: Bound::AtLeast,
+        limit,
+        unit: "",
+        measured,
     }
 }
 
@@ -119,12 +187,21 @@ pub fn notes(path: &Path) -> Result<Notes, Error> {
     #[serde(transparent)]
     struct File(Notes);
     let name = path.display().to_string();
-    let File(notes) = toml::from_str(&read(path)?)
-        .map_err(|source| Error::Notes { path: name.clone(), source: Box::new(source) })?;
-    let measured = Measured { table: &[], scaling: &[], peers: &[] };
+    let File(notes) = toml::from_str(&read(path)?).map_err(|source| Error::Notes {
+        path: name.clone(),
+        source: Box::new(source),
+    })?;
+    let measured = Measured {
+        table: &[],
+        scaling: &[],
+        peers: &[],
+    };
     let known: Vec<&str> = measured.targets().iter().map(|t| t.id).collect();
     match notes.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(Error::NoteWithoutTarget { path: name, got: unknown.clone() }),
+        Some(unknown) => Err(Error::NoteWithoutTarget {
+            path: name,
+            got: unknown.clone(),
+        }),
         None => Ok(notes),
     }
 }
@@ -162,14 +239,23 @@ pub(crate) mod tests {
     }
 
     fn reached(measured: &Measured, id: &str) -> Option<bool> {
-        measured.targets().iter().find(|t| t.id == id).unwrap().reached()
+        measured
+            .targets()
+            .iter()
+            .find(|t| t.id == id)
+            .unwrap()
+            .reached()
     }
 
     #[test]
     fn targets_are_met_missed_or_unmeasured() {
         let (one, many) = (figures(SMALL, 1, 2.0), figures(SMALL, 16, 16.0));
         let table = [&one, &many];
-        let measured = Measured { table: &table, scaling: &[], peers: &[] };
+        let measured = Measured {
+            table: &table,
+            scaling: &[],
+            peers: &[],
+        };
         assert_eq!(reached(&measured, "prove-small"), Some(false));
         assert_eq!(reached(&measured, "memory-small"), Some(true));
         assert_eq!(reached(&measured, "amortization"), Some(true));
@@ -184,7 +270,13 @@ pub(crate) mod tests {
         let mut curve = [1.0, 1.1, 1.3].map(|s| figures(SMALL, 1, s));
         let growth = |curve: &[Figures; 3]| {
             let scaling: Vec<&Figures> = curve.iter().collect();
-            Measured { table: &[], scaling: &scaling, peers: &[] }.growth().unwrap()
+            Measured {
+                table: &[],
+                scaling: &scaling,
+                peers: &[],
+            }
+            .growth()
+            .unwrap()
         };
         assert!((growth(&curve) - 1.3).abs() < 1e-9);
         curve[0].parameters = 10_000;

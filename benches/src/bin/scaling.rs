@@ -51,5 +51,8 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
             records
         }
     };
-    write(&arguments.output, &plot::scaling(&figures(&records, Purpose::Scaling))?)
+    write(
+        &arguments.output,
+        &plot::scaling(&figures(&records, Purpose::Scaling))?,
+    )
 }

@@ -100,7 +100,12 @@ fn profile(figures: &Figures) -> String {
         .iter()
         .map(|(name, s)| format!("{name} {:.0} %", 100.0 * s / figures.prove_s))
         .collect();
-    format!("Where the {} s of {} go: {}.", number(figures.prove_s), figures.shape, shares.join(", "))
+    format!(
+        "Where the {} s of {} go: {}.",
+        number(figures.prove_s),
+        figures.shape,
+        shares.join(", ")
+    )
 }
 
 fn name(figures: &Figures) -> String {
@@ -130,7 +135,14 @@ pub(super) fn steps(cases: &[&Figures]) -> String {
         ]
     };
     let header = [
-        "network", "T", "prove s", "a step s", "÷ T = 1", "verify ms", "memory MB", "floor s",
+        "network",
+        "T",
+        "prove s",
+        "a step s",
+        "÷ T = 1",
+        "verify ms",
+        "memory MB",
+        "floor s",
         "prove ÷ floor",
     ];
     let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
@@ -149,7 +161,14 @@ pub(super) fn stages(cases: &[&Figures]) -> String {
     };
     let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
     let header = [
-        "network", "T", "train", "witness", "commit", "sumchecks", "lookups", "mask and opening",
+        "network",
+        "T",
+        "train",
+        "witness",
+        "commit",
+        "sumchecks",
+        "lookups",
+        "mask and opening",
         "the rest",
     ];
     format!("## Stages, seconds\n\n{}", table(&header, &rows))
@@ -175,7 +194,15 @@ pub(super) fn sizes(cases: &[&Figures]) -> String {
         ]
     };
     let header = [
-        "network", "T", "parameters", "entries", "padding", "log row", "rows", "sheet", "elements",
+        "network",
+        "T",
+        "parameters",
+        "entries",
+        "padding",
+        "log row",
+        "rows",
+        "sheet",
+        "elements",
         "proof bytes",
     ];
     let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
@@ -194,7 +221,11 @@ pub(super) fn absent(records: &[Record]) -> String {
     let mut text = String::new();
     for record in records {
         match record {
-            Record::Refused { case, needed_mb, available_mb } => {
+            Record::Refused {
+                case,
+                needed_mb,
+                available_mb,
+            } => {
                 text += &format!(
                     "- {case}: refused before proving, needs {needed_mb} MB and {available_mb} MB were free.\n"
                 );
@@ -203,12 +234,18 @@ pub(super) fn absent(records: &[Record]) -> String {
             Record::Machine(_) | Record::Step { .. } => {}
         }
     }
-    if text.is_empty() { text } else { format!("Not measured:\n\n{text}") }
+    if text.is_empty() {
+        text
+    } else {
+        format!("Not measured:\n\n{text}")
+    }
 }
 
 /// The sweep of row lengths.
 pub(super) fn row_lengths(cases: &[&Figures]) -> String {
-    let Some(first) = cases.first() else { return String::new() };
+    let Some(first) = cases.first() else {
+        return String::new();
+    };
     let row = |f: &&Figures| {
         vec![
             f.row_log.to_string(),
@@ -223,8 +260,15 @@ pub(super) fn row_lengths(cases: &[&Figures]) -> String {
         ]
     };
     let header = [
-        "log row", "rows", "prove s", "commit s", "mask and opening s", "verify ms", "memory MB",
-        "padding", "proof bytes",
+        "log row",
+        "rows",
+        "prove s",
+        "commit s",
+        "mask and opening s",
+        "verify ms",
+        "memory MB",
+        "padding",
+        "proof bytes",
     ];
     let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
     format!(
@@ -255,8 +299,15 @@ pub(super) fn scaling(measured: &Measured, records: &[Record]) -> String {
         ]
     };
     let header = [
-        "network", "parameters", "entries", "prove s", "floor s", "prove ÷ floor", "ns an entry",
-        "padding", "memory MB",
+        "network",
+        "parameters",
+        "entries",
+        "prove s",
+        "floor s",
+        "prove ÷ floor",
+        "ns an entry",
+        "padding",
+        "memory MB",
     ];
     let rows: Vec<Vec<String>> = cases.iter().map(row).collect();
     let growth = measured.growth().map_or_else(String::new, |growth| {
@@ -268,7 +319,9 @@ pub(super) fn scaling(measured: &Measured, records: &[Record]) -> String {
     });
     format!(
         "## Scaling\n\n![Proving time, memory and time a committed entry over the parameters]\
-        (images/scaling.svg)\n\nOne step, {} run{} each.{growth}\n\n{}{}",
+        (images/scaling.svg)\n\nOne step, {} run{} each.{growth} A width is stored as the next power of \
+        two, so that a width just above one nearly doubles its matrix: *padding* says by how much. \
+        Large widths are powers of two here, to show growth alone.\n\n{}{}",
         cases[0].runs,
         if cases[0].runs == 1 { "" } else { "s" },
         table(&header, &rows),
