@@ -1,6 +1,9 @@
 //! A small training run, committed, proven and verified in memory.
 #![allow(dead_code)]
 
+pub mod cases;
+pub mod reference;
+
 use std::sync::OnceLock;
 
 use rand::SeedableRng;
@@ -45,13 +48,25 @@ pub struct Run {
 impl Run {
     /// Registers `windows` windows of synthetic data.
     pub fn new(manifest: Manifest, windows: usize) -> Self {
+        Self::stretched(manifest, windows, 1.0, 3)
+    }
+
+    /// The run of a random case.
+    pub fn of(case: &cases::Case, windows: usize) -> Option<Self> {
+        Some(Self::stretched(case.manifest()?, windows, case.stretch, case.seed))
+    }
+
+    /// Registers data with inputs `stretch` times larger than calibrated for.
+    pub fn stretched(manifest: Manifest, windows: usize, stretch: f64, seed: u64) -> Self {
         let network = manifest.network().unwrap();
         let g1 = &srs().g1;
         let kzg = srs().verifier_key();
         let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
         let secret = LocalKey::generate();
         let rows = windows * network.window();
-        let data = synthetic::samples(&manifest, rows, 3).unwrap().quantized(&network);
+        let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
+        samples.inputs.iter_mut().for_each(|x| *x *= stretch);
+        let data = samples.quantized(&network);
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
         let model = initial_parameters(&network, 1);
