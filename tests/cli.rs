@@ -11,12 +11,10 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     let project = Project::trained(2);
     let made = project.json(&["prove", "p"]);
     assert_eq!((&made["made"], &made["complete"]), (&8.into(), &8.into()));
-    for command in ["train", "prove", "verify"] {
-        let said = project.ok(&[command, "p"]).stderr;
-        assert!(String::from_utf8_lossy(&said).contains("is INSECURE"), "{command}");
+    for args in [&["train", "p", "--epochs", "2"][..], &["prove", "p"], &["verify", "p"]] {
+        let said = project.ok(args).stderr;
+        assert!(String::from_utf8_lossy(&said).contains("is INSECURE"), "{args:?}");
     }
-    project.ok(&["train", "p", "--epochs", "2"]);
-    project.ok(&["prove", "p"]);
     let report = project.json(&["verify", "p"]);
     assert_eq!(report["valid"], true);
     assert_eq!(report["steps"], 8);
@@ -171,6 +169,19 @@ fn proofs_are_made_in_parts_again_and_further() {
     assert_eq!(project.json(&["verify", "p"])["final_model"], false);
     assert_eq!(project.json(&["prove", "p"])["made"], 2);
     assert_eq!(project.json(&["verify", "p"])["steps"], 6);
+}
+
+#[test]
+fn a_model_trained_for_less_than_what_is_proven_is_noticed() {
+    let project = Project::trained(1);
+    project.ok(&["prove", "p"]);
+    project.ok(&["train", "p", "--steps", "2"]);
+    let said = project.ok(&["prove", "p"]).stderr;
+    assert!(String::from_utf8_lossy(&said).contains("more proofs than the 2 windows"));
+    assert_eq!(project.json(&["verify", "p"])["final_model"], false);
+    project.ok(&["prove", "p", "--from", "2"]);
+    let report = project.json(&["verify", "p"]);
+    assert_eq!((&report["proofs"], &report["final_model"]), (&2.into(), &true.into()));
 }
 
 #[test]
