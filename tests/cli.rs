@@ -11,6 +11,10 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     let project = Project::trained(2);
     let made = project.json(&["prove", "p"]);
     assert_eq!((&made["made"], &made["complete"]), (&8.into(), &8.into()));
+    for args in [&["train", "p", "--epochs", "2"][..], &["prove", "p"], &["verify", "p"]] {
+        let said = project.ok(args).stderr;
+        assert!(String::from_utf8_lossy(&said).contains("is INSECURE"), "{args:?}");
+    }
     let report = project.json(&["verify", "p"]);
     assert_eq!(report["valid"], true);
     assert_eq!(report["steps"], 8);
@@ -18,6 +22,18 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     assert_eq!(report["final_model"], true);
     assert_eq!(report["insecure_srs"], true);
     assert!(report["dataset"].as_str().unwrap().len() == 64);
+    let root = report["dataset"].as_str().unwrap();
+    let trusted = ["verify", "p", "--dataset", root, "--windows", "4"];
+    project.with_change(
+        "registration.NOT-ZK",
+        |bytes| bytes.clear(),
+        || {
+            assert_eq!(project.json(&trusted)["registration"], false);
+            let other = trusted.map(|arg| if arg == "4" { "8" } else { arg });
+            assert!(project.fails(&other).contains("does not continue the chain"));
+            assert!(project.fails(&["verify", "p"]).contains("registration.NOT-ZK"));
+        },
+    );
     let again = project.json(&["prove", "p"]);
     assert_eq!(again["made"], 0);
     for secret in files(&project.path("secret")) {
@@ -58,6 +74,19 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
         let error = project.with_change(name, flip, || project.fails(&["verify", "p"]));
         assert!(error.contains(said), "{name}: {error}");
     }
+    let range = |bytes: &mut Vec<u8>| {
+        let last = bytes.len() - 1;
+        bytes[last] = 0x7f;
+    };
+    let error =
+        project.with_change("genesis.int.safetensors", range, || project.fails(&["verify", "p"]));
+    assert!(error.contains("bounds initial parameters by 2^"), "{error}");
+    let digit = std::fs::read_to_string(project.path("round.toml")).unwrap();
+    let digit = digit.split("0x").nth(1).unwrap()[..1].to_owned();
+    let other = format!("0x{}", if digit == "a" { "b" } else { "a" });
+    let error = project
+        .with_text("round.toml", &format!("0x{digit}"), &other, || project.fails(&["verify", "p"]));
+    assert!(error.contains("registered by 0x"), "{error}");
     let foreign = |text: &str| {
         project.with_text("round.toml", "0x", text, || project.fails(&["verify", "p"]))
     };
@@ -143,6 +172,19 @@ fn proofs_are_made_in_parts_again_and_further() {
 }
 
 #[test]
+fn a_model_trained_for_less_than_what_is_proven_is_noticed() {
+    let project = Project::trained(1);
+    project.ok(&["prove", "p"]);
+    project.ok(&["train", "p", "--steps", "2"]);
+    let said = project.ok(&["prove", "p"]).stderr;
+    assert!(String::from_utf8_lossy(&said).contains("more proofs than the 2 windows"));
+    assert_eq!(project.json(&["verify", "p"])["final_model"], false);
+    project.ok(&["prove", "p", "--from", "2"]);
+    let report = project.json(&["verify", "p"]);
+    assert_eq!((&report["proofs"], &report["final_model"]), (&2.into(), &true.into()));
+}
+
+#[test]
 fn only_one_process_works_on_a_project() {
     let project = Project::trained(6);
     let mut child = project.command(&["prove", "p"]).spawn().unwrap();
@@ -225,6 +267,23 @@ fn a_shape_must_fit_the_data() {
     assert!(project.fails(&shaped("4-3-9")).contains("9 outputs"));
     assert!(project.fails(&shaped("4")).contains("widths like 30-16-2"));
     assert_eq!(project.json(&shaped("4-3-5-2"))["shape"], "4-3-5-2");
+}
+
+#[test]
+fn a_manifest_written_by_hand_is_completed() {
+    let project = Project::with_rows(40);
+    let draft = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/credit.toml");
+    let own = ["init", "p", "--manifest", draft, "--data", "mine.csv"];
+    assert!(project.fails(&own).contains("--calibrate-on"));
+    let report = project.json(&[&own[..], &["--calibrate-on", "synthetic"]].concat());
+    assert_eq!((&report["shape"], &report["steps_per_proof"]), (&"4-8-2".into(), &2.into()));
+    project.ok(&["data", "commit", "p"]);
+    project.ok(&["train", "p"]);
+    project.ok(&["prove", "p", "--proofs", "1"]);
+    assert_eq!(project.json(&["verify", "p"])["steps"], 2);
+    let complete = ["init", "q", "--manifest", "p/manifest.toml", "--data", "mine.csv"];
+    let again = project.json(&complete);
+    assert_eq!(again["manifest_hash"], report["manifest_hash"]);
 }
 
 #[test]

@@ -148,6 +148,8 @@ fn verify_args(path: PathBuf) -> verify::Args {
         srs: None,
         round: None,
         genesis: None,
+        dataset: None,
+        windows: None,
         model: None,
         opening: None,
     }

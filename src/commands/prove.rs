@@ -115,7 +115,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     let started = Instant::now();
     let (after, proof_bytes) = prover.prove(first..end, before, &mut replay, ui)?;
     let prove_s = started.elapsed().as_secs_f64();
-    let opening = (end == trained).then(|| prover.publish_opening(trained, &after)).transpose()?;
+    let opening = prover.publish_opening(end, trained, &after, ui)?;
     let made = end - first;
     Ok(ProveReport {
         made,
@@ -224,13 +224,31 @@ impl Prover<'_> {
         Ok((proved.after, bytes.len()))
     }
 
-    /// Publishes the summed blindings of the final model: with the model itself they
-    /// reveal nothing more about the updates that led there.
-    fn publish_opening(&self, proofs: usize, end: &Committed) -> Result<PathBuf, Error> {
+    /// Publishes the summed blindings of the final model once all of its windows are
+    /// proven: with the model itself they reveal nothing more about the updates that
+    /// led there.
+    fn publish_opening(
+        &self,
+        complete: usize,
+        trained: usize,
+        end: &Committed,
+        ui: &Ui,
+    ) -> Result<Option<PathBuf>, Error> {
+        let path = self.project.opening_path();
+        if self.project.proof_path(trained).exists() {
+            ui.warn(&format!(
+                "there are more proofs than the {trained} windows of the model: train at least as \
+                 long as before, or delete the later proofs with `--from {trained}`"
+            ));
+            files::remove(&path)?;
+            return Ok(None);
+        }
+        if complete != trained {
+            return Ok(None);
+        }
         let scalar = |b: &ark_bn254::Fr| hex::encode(b.into_bigint().to_bytes_be());
         let blindings = end.model.blinds.iter().map(scalar).collect();
-        let path = self.project.opening_path();
-        write_json(&path, &Opening { proofs, blindings })?;
-        Ok(path)
+        write_json(&path, &Opening { proofs: trained, blindings })?;
+        Ok(Some(path))
     }
 }

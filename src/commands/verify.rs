@@ -9,13 +9,14 @@ use ark_ec::CurveGroup;
 use ark_ff::{BigInteger, PrimeField};
 use serde::Serialize;
 use zktrain_circuits::curve::blinding_base;
+use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_circuits::wire::{decode_dataset, decode_training};
 use zktrain_prover::training::commit_model;
 use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
 
-use crate::error::Error;
+use crate::error::{Error, OptionsError};
 use crate::files;
 use crate::project::{Opening, Project, Round, exists, proof_path, read_json, read_toml, settings};
 use crate::session::{Rules, Session, read_genesis, read_model};
@@ -44,6 +45,13 @@ pub struct Args {
     /// The public model that the chain starts from; by default the project's.
     #[arg(long, value_name = "FILE")]
     pub genesis: Option<PathBuf>,
+    /// Root of a dataset whose registration was checked before, in hexadecimal; then
+    /// no registration is read.
+    #[arg(long, value_name = "ROOT", requires = "windows")]
+    pub dataset: Option<String>,
+    /// Windows of that dataset.
+    #[arg(long, value_name = "N", requires = "dataset", value_parser = clap::value_parser!(u32).range(1..=MAX_WINDOWS))]
+    pub windows: Option<u32>,
     /// The final model that the chain has to end with; by default the project's, if
     /// it comes with its opening.
     #[arg(long, value_name = "FILE", requires = "opening")]
@@ -68,12 +76,16 @@ pub struct VerifyReport {
     pub windows: Option<usize>,
     /// Its root.
     pub dataset: Option<String>,
+    /// Whether the dataset's registration was checked now.
+    pub registration: bool,
     /// Whether the final model was shown to be the chain's end.
     pub final_model: bool,
     /// Whether the reference string is one that convinces nobody.
     pub insecure_srs: bool,
     /// Milliseconds of verifying, registration included.
     pub verify_ms: f64,
+    /// Milliseconds of checking the registration.
+    pub registration_ms: f64,
     /// Milliseconds a proof.
     pub verify_ms_per_proof: f64,
 }
@@ -90,7 +102,8 @@ impl Report for VerifyReport {
             success(out, format!("{line}, each on its own (give a directory to check a chain)"))?;
         }
         if let (Some(root), Some(windows)) = (&self.dataset, self.windows) {
-            field(out, "dataset", format!("{windows} windows, registration valid, root {root}"))?;
+            let how = if self.registration { "registration valid" } else { "taken as registered" };
+            field(out, "dataset", format!("{windows} windows, {how}, root {root}"))?;
         }
         let model = if self.final_model { "is what the chain ends with" } else { "not checked" };
         if self.chain {
@@ -104,6 +117,9 @@ impl Report for VerifyReport {
         Ok(())
     }
 }
+
+/// Windows of a dataset that is taken as registered at most: their order is drawn in memory.
+const MAX_WINDOWS: i64 = 1 << 24;
 
 type Proof = (TrainingStatement, SheetProof);
 
@@ -147,7 +163,12 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let round_path = args.round.clone().unwrap_or_else(|| project.round_path());
     let round: Round = read_toml(&round_path)?;
     let started = Instant::now();
-    let rules = verify_registration(&session, project, &round_path, &round)?;
+    let (dataset, windows) = match (&args.dataset, args.windows) {
+        (Some(root), Some(windows)) => (known_root(root)?, windows as usize),
+        _ => verify_registration(&session, project, &round_path, &round)?,
+    };
+    let registration_ms = 1e3 * started.elapsed().as_secs_f64();
+    let rules = Rules::new(&round_path, &round, &session.key.spec, dataset, windows)?;
     let chain = Chain {
         binding: rules.binding,
         dataset: rules.dataset,
@@ -163,7 +184,10 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     })?;
     let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
     let mut report = report(&session, proofs.len(), end.steps, started);
+    report.registration_ms = registration_ms;
+    report.verify_ms_per_proof = (report.verify_ms - registration_ms) / proofs.len() as f64;
     report.chain = true;
+    report.registration = args.dataset.is_none();
     report.windows = Some(rules.windows);
     report.dataset = Some(hex::encode(rules.dataset));
     report.final_model = final_model;
@@ -179,20 +203,31 @@ fn report(session: &Session, proofs: usize, steps: u64, started: Instant) -> Ver
         steps,
         windows: None,
         dataset: None,
+        registration: false,
         final_model: false,
         insecure_srs: session.srs.is_insecure(),
         verify_ms,
+        registration_ms: 0.0,
         verify_ms_per_proof: verify_ms / proofs.max(1) as f64,
     }
 }
 
-/// Checks the registration and that the round's prover owns it.
+/// A dataset's root that was checked before.
+fn known_root(text: &str) -> Result<Hash, Error> {
+    let bytes = hex::decode(text.trim_start_matches("0x")).ok();
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        let expected = "32 bytes in hexadecimal";
+        OptionsError::Value { option: "--dataset", expected, got: text.to_owned() }.into()
+    })
+}
+
+/// Checks the registration and that the round's prover owns it; root and windows.
 fn verify_registration(
     session: &Session,
     project: &Project,
     round_path: &Path,
     round: &Round,
-) -> Result<Rules, Error> {
+) -> Result<(Hash, usize), Error> {
     let path = project.registration_path();
     exists(&path, "register the data first: `zktrain data commit`")?;
     let chunks = decode_dataset(&session.key, &files::read(&path)?)
@@ -200,13 +235,13 @@ fn verify_registration(
     let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
         .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
     let windows = chunks.iter().map(|(statement, _)| statement.rows.len()).sum();
-    let rules = Rules::new(round_path, round, &session.key.spec, root, windows)?;
+    let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;
     let owner = chunks.first().map(|(statement, _)| statement.owner).unwrap_or_default();
-    if owner != rules.binding.prover {
-        let [expected, got] = [rules.binding.prover, owner].map(hex::encode);
+    if owner != prover {
+        let [expected, got] = [prover, owner].map(hex::encode);
         return Err(Error::Owner { path, expected, got });
     }
-    Ok(rules)
+    Ok((root, windows))
 }
 
 /// All proofs of a folder, which must be numbered without a gap.
