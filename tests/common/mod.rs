@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod cases;
+pub mod cheats;
+pub mod forge;
 pub mod reference;
 
 use std::sync::OnceLock;
@@ -48,16 +50,27 @@ pub struct Run {
 impl Run {
     /// Registers `windows` windows of synthetic data.
     pub fn new(manifest: Manifest, windows: usize) -> Self {
-        Self::stretched(manifest, windows, 1.0, 3)
+        Self::trained_on(manifest, windows, &|_, _| {}, 3)
     }
 
     /// The run of a random case.
     pub fn of(case: &cases::Case, windows: usize) -> Option<Self> {
-        Some(Self::stretched(case.manifest()?, windows, case.stretch, case.seed))
+        let manifest = case.manifest()?;
+        let network = manifest.network().unwrap();
+        let scale = |sample: usize, x: &mut f64| {
+            let zero = case.zeroed && sample.is_multiple_of(network.window());
+            *x *= if zero { 0.0 } else { case.stretch };
+        };
+        Some(Self::trained_on(manifest, windows, &scale, case.seed))
     }
 
-    /// Registers data with inputs `stretch` times larger than calibrated for.
-    pub fn stretched(manifest: Manifest, windows: usize, stretch: f64, seed: u64) -> Self {
+    /// Registers synthetic data whose inputs are changed, given their sample.
+    fn trained_on(
+        manifest: Manifest,
+        windows: usize,
+        change: &dyn Fn(usize, &mut f64),
+        seed: u64,
+    ) -> Self {
         let network = manifest.network().unwrap();
         let g1 = &srs().g1;
         let kzg = srs().verifier_key();
@@ -65,7 +78,8 @@ impl Run {
         let secret = LocalKey::generate();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
-        samples.inputs.iter_mut().for_each(|x| *x *= stretch);
+        let width = samples.width;
+        samples.inputs.iter_mut().enumerate().for_each(|(i, x)| change(i / width, x));
         let data = samples.quantized(&network);
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
