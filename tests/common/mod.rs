@@ -17,7 +17,7 @@ use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
 use zktrain_prover::srs::Srs;
-use zktrain_prover::trace::Trace;
+use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
     Chunk, Committed, Position, RegisteredDataset, chunk_sizes, commit_model, derive_key,
     prove_sheet, prove_training, register_chunk,
@@ -42,6 +42,7 @@ pub struct Run {
     pub data: Dataset,
     pub dataset: RegisteredDataset,
     pub chunks: Vec<(DatasetStatement, SheetProof)>,
+    pub initial: Parameters,
     pub start: Committed,
     pub binding: Binding,
     pub nonce: [u8; 32],
@@ -50,7 +51,8 @@ pub struct Run {
 impl Run {
     /// Registers `windows` windows of synthetic data.
     pub fn new(manifest: Manifest, windows: usize) -> Self {
-        Self::trained_on(manifest, windows, &|_, _| {}, 3)
+        let initial = initial_parameters(&manifest.network().unwrap(), 1);
+        Self::trained_on(manifest, initial, windows, &|_, _| {}, 3)
     }
 
     /// The run of a random case.
@@ -61,12 +63,14 @@ impl Run {
             let zero = case.zeroed && sample.is_multiple_of(network.window());
             *x *= if zero { 0.0 } else { case.stretch };
         };
-        Some(Self::trained_on(manifest, windows, &scale, case.seed))
+        let initial = initial_parameters(&network, 1);
+        Some(Self::trained_on(manifest, initial, windows, &scale, case.seed))
     }
 
     /// Registers synthetic data whose inputs are changed, given their sample.
-    fn trained_on(
+    pub fn trained_on(
         manifest: Manifest,
+        initial: Parameters,
         windows: usize,
         change: &dyn Fn(usize, &mut f64),
         seed: u64,
@@ -83,10 +87,9 @@ impl Run {
         let data = samples.quantized(&network);
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
-        let model = initial_parameters(&network, 1);
-        let start = Committed::start(&key, commit_model(&key, g1, &model).unwrap());
+        let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
         let binding = Binding { chain_id: 1, round: 2, prover: owner };
-        Self { manifest, key, secret, data, dataset, chunks, start, binding, nonce: [9; 32] }
+        Self { manifest, key, secret, data, dataset, chunks, initial, start, binding, nonce: [9; 32] }
     }
 
     /// The rules that a chain of this run's proofs follows.
@@ -109,7 +112,7 @@ impl Run {
             self.dataset.windows.len(),
         );
         let trainer = Trainer::new(network.clone());
-        let mut model = initial_parameters(network, 1);
+        let mut model = self.initial.clone();
         let mut state = None;
         let mut traces = Vec::new();
         for window in order.into_iter().take(count) {
