@@ -34,6 +34,8 @@ pub struct Case {
     pub stretch: f64,
     /// Scales far too fine for the values.
     pub fine: bool,
+    /// The first sample of every window has no inputs but zeros.
+    pub zeroed: bool,
     pub seed: u64,
 }
 
@@ -53,6 +55,7 @@ impl Case {
             row_log: 8,
             stretch: 1.0,
             fine: false,
+            zeroed: false,
             seed: 1,
         }
     }
@@ -167,6 +170,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             row_log,
             stretch,
             fine,
+            zeroed: seed % 4 == 0,
             seed,
         },
     )

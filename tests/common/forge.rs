@@ -16,8 +16,9 @@ pub struct Value {
     pub r: Vec<i64>,
     pub high: Vec<i64>,
     pub low: Vec<i64>,
-    /// Whatever else the lie may depend on: a softmax's row maximum less `z`,
-    /// a ReLU's `z`, a probability's divisor.
+    /// Whatever else a lie may depend on: `z` of an activation, the divisor of a
+    /// probability; for a row's maximum 1 if all classes attain it, and for the
+    /// bits that mark it which class does, -1 if all do, -2 if several.
     pub context: i64,
 }
 
@@ -250,8 +251,11 @@ impl Forge<'_, '_> {
         let place = z.iter().position(|z| *z == largest).unwrap();
         let context = i64::from(z.iter().all(|z| *z == largest));
         let max = self.plain("loss.max", [t, b, 0], &[t, b], largest, context);
+        let alone = z.iter().filter(|z| **z == largest).count() == 1;
         for j in 0..z.len() {
             let u = i64::from(j == place);
+            let unique = if alone { place as i64 } else { -2 };
+            let context = if context == 1 { -1 } else { unique };
             self.plain("loss.at_max", [t, b, j], &[j, t, b], u, context);
         }
         let e: Vec<i64> = (0..z.len())
