@@ -94,6 +94,13 @@ pub const fn is_tree(log_leaves: u32) -> bool {
     log_leaves >= TOP_VARIABLES && log_leaves.is_multiple_of(2)
 }
 
+/// The soundness error of [`verify`] times the field's size: 4 for the point of
+/// the top and `4m + 3` for each layer of `m` rounds.
+pub fn soundness_error(log_leaves: u32) -> u64 {
+    let layers = layer_rounds(log_leaves).map(|rounds| 4 * u64::from(rounds) + 3);
+    u64::from(TOP_VARIABLES) + layers.sum::<u64>()
+}
+
 impl<V> FractionProof<V> {
     /// Field elements in a proof for `2^log_leaves` leaves.
     pub fn shape(log_leaves: u32) -> usize {
@@ -113,9 +120,14 @@ impl<V> FractionProof<V> {
     /// All elements, in the transcript's order.
     pub fn elements(&self) -> impl Iterator<Item = &V> {
         let layers = self.layers.iter().flat_map(|layer| {
-            (layer.rounds.iter().flatten()).chain(&layer.numerators).chain(&layer.denominators)
+            (layer.rounds.iter().flatten())
+                .chain(&layer.numerators)
+                .chain(&layer.denominators)
         });
-        self.top_numerators.iter().chain(&self.top_denominators).chain(layers)
+        self.top_numerators
+            .iter()
+            .chain(&self.top_denominators)
+            .chain(layers)
     }
 
     /// The proof for `2^log_leaves` leaves whose elements come next from
@@ -140,7 +152,11 @@ impl<V> FractionProof<V> {
                 })
             })
             .collect::<Option<_>>()?;
-        Some(Self { top_numerators, top_denominators, layers })
+        Some(Self {
+            top_numerators,
+            top_denominators,
+            layers,
+        })
     }
 }
 
@@ -205,7 +221,11 @@ fn verify_layer<A: Arithmetic>(
     let numerator = interpolate(arith, &layer.numerators, &point);
     let denominator = interpolate(arith, &layer.denominators, &point);
     point.extend(bound);
-    Ok(LeafClaim { point, numerator, denominator })
+    Ok(LeafClaim {
+        point,
+        numerator,
+        denominator,
+    })
 }
 
 /// `h(t)`, where `round` holds `h`'s coefficients but the lowest, which follows
@@ -299,6 +319,12 @@ mod tests {
         }
         assert!(FractionProof::from_elements(5, &mut (0..10_000)).is_none());
         assert!(FractionProof::from_elements(2, &mut (0..10_000)).is_none());
+    }
+
+    #[test]
+    fn the_soundness_error_adds_up() {
+        assert_eq!(soundness_error(4), 4);
+        assert_eq!(soundness_error(8), 4 + (4 * 4 + 3) + (4 * 6 + 3));
     }
 
     #[test]

@@ -2,6 +2,10 @@
 //!
 //! Nothing here is async, touches a file or a socket, or depends on a prover.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
 
 pub mod argument;
 pub mod arith;

@@ -9,6 +9,7 @@ use zktrain_circuits::opening::{KzgVerifierKey, OpeningError};
 use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::{opening_seed, transcript_start};
+use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::{self as argument, Opening};
 
 use crate::hyperkzg;
@@ -57,7 +58,9 @@ pub fn verify(
     }
     let rows: Vec<G1Affine> = known.iter().chain(&proof.rows).copied().collect();
     let h = transcript_start(statement, &rows, &proof.mask);
-    let (opening, _) = argument::verify(&mut Native, relation, &h, &proof.argument)?;
+    let arith = &mut Native;
+    let mut transcript = Transcript::new(arith);
+    let opening = argument::verify(arith, &mut transcript, relation, &h, &proof.argument)?;
     let folded = fold(relation, &rows, proof, &opening);
     let low: Vec<Fr> =
         opening.point.iter().take(relation.layout.row_log as usize).copied().collect();

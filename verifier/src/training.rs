@@ -127,7 +127,7 @@ fn check_update(
     proof: &SheetProof,
 ) -> Result<(), TrainingError> {
     let block = statement.update.len();
-    let steps = proof.rows.chunks(block.max(1)).take(key.network.steps);
+    let mut steps = proof.rows.chunks(block.max(1)).take(key.network.steps);
     let mut sums = vec![G1Projective::default(); block];
     for step in steps.clone() {
         for (sum, row) in sums.iter_mut().zip(step) {
@@ -139,7 +139,7 @@ fn check_update(
             return Err(TrainingError::Update { row });
         }
     }
-    let last = steps.last().unwrap_or_default();
+    let last = steps.next_back().unwrap_or_default();
     if !statement.state_after.is_empty() && last != statement.state_after.as_slice() {
         return Err(TrainingError::StateAfter);
     }

@@ -22,7 +22,7 @@ const MAP: [DimMap; 4] =
 /// The relation for so many consecutive windows, a power of two.
 pub fn compile_dataset(network: &Network, windows: usize) -> (Relation, DatasetIds) {
     let mut allocator = Allocator::new(network.row_log);
-    let data = allocator.place_blocks(windows, Group::Data, &data_block(network));
+    let data = allocator.place_blocks(windows, Group::Data, &data_block(network), None);
     let kinds = [TableKind::Range(16)];
     let counts = allocator.place(Group::Trace, &count_parts(&kinds));
     let (inputs, labels) = match data.as_slice() {

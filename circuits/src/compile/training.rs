@@ -15,7 +15,7 @@ use super::gadgets::activation_table;
 use super::layer::constrain_layer;
 use super::loss::constrain_loss;
 use crate::manifest::{Activation, Layer, Loss, Network, PROBABILITY_FRAC};
-use crate::relation::{Allocator, Group, Relation, TensorId};
+use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 
 /// The parameters of one layer.
 #[derive(Clone, Debug)]
@@ -146,23 +146,25 @@ pub fn table_kinds(network: &Network) -> Vec<TableKind> {
 /// The relation of one proof and the names of its tensors.
 pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
     let mut allocator = Allocator::new(network.row_log);
-    let data = allocator.place_blocks(1, Group::Data, &data_block(network));
+    let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
     let block = parameter_block(network);
-    let before = allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"));
+    let before =
+        allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"), None);
     let state = if network.momentum {
-        allocator.place_blocks(1, |_| Group::State, &renamed(&block, "state"))
+        allocator.place_blocks(1, |_| Group::State, &renamed(&block, "state"), None)
     } else {
         Vec::new()
     };
     let kinds = table_kinds(network);
     let tables = place_tables(&mut allocator, &kinds);
-    let updates =
-        allocator.place_blocks(network.steps, Group::Update, &renamed(&block, "update.q"));
+    let (steps, wanted) = (network.steps, renamed(&block, "update.q"));
+    let updates = allocator.place_blocks(steps, Group::Update, &wanted, Some("update.padding"));
+    let (updates, padding) = updates.split_at(block.len());
 
     let mut parts = trace_parts(network);
     parts.extend(count_parts(&kinds));
     let mut ids = allocator.place(Group::Trace, &parts).into_iter();
-    let layers = take_layers(network, &mut ids, &before, &state, &updates);
+    let layers = take_layers(network, &mut ids, &before, &state, updates);
     let loss = take_loss(network, &mut ids);
     let counts: Vec<TensorId> = ids.collect();
 
@@ -177,7 +179,19 @@ pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
         constrain_layer(&mut builder, network, &ids, index);
     }
     constrain_loss(&mut builder, network, &ids);
+    constrain_padding(&mut builder, &allocator, padding);
     (builder.finish(allocator.finish(), &counts), ids)
+}
+
+/// Cells of the updates' rows that belong to no parameter are zero: the rows
+/// commit to the update and to nothing else.
+fn constrain_padding(builder: &mut Builder, allocator: &Allocator, padding: &[TensorId]) {
+    for (k, id) in padding.iter().enumerate() {
+        if let Some(tensor) = allocator.tensors().get(id.0) {
+            let form = Linear::tensor(*id, tensor.dims.len());
+            builder.linear(format!("update.padding{k}"), tensor.domain(), form);
+        }
+    }
 }
 
 fn renamed(block: &[(String, Vec<usize>)], suffix: &str) -> Vec<(String, Vec<usize>)> {

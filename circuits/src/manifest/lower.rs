@@ -102,8 +102,10 @@ impl Lowering<'_> {
         let mut next: Option<(Gradient, usize)> = None;
         let mut layers = Vec::with_capacity(shapes.len());
         // The gradient's scales are fixed from the loss backwards.
-        for l in (0..shapes.len()).rev() {
-            let layer = self.layer(l, &shapes[l], (inputs[l], inputs[l + 1].0), next)?;
+        let outputs = inputs.iter().skip(1).map(|(frac, _)| *frac);
+        let scales: Vec<_> = inputs.iter().copied().zip(outputs).collect();
+        for (l, (shape, scales)) in shapes.iter().zip(scales).enumerate().rev() {
+            let layer = self.layer(l, shape, scales, next)?;
             next = Some((
                 Gradient {
                     frac: layer.d_frac,
@@ -115,6 +117,11 @@ impl Lowering<'_> {
         }
         layers.reverse();
         Ok(layers)
+    }
+
+    fn quantization(&self, l: usize) -> Result<&LayerQuantization, ManifestError> {
+        let missing = || ManifestError::new(format!("quantization.layers[{l}]"), Kind::Missing);
+        self.q.layers.get(l).ok_or_else(missing)
     }
 
     /// Fractional bits and largest magnitude of every layer's input.
@@ -141,7 +148,7 @@ impl Lowering<'_> {
         ((a_in_frac, a_in_max), a_frac): ((u32, i64), u32),
         next: Option<(Gradient, usize)>,
     ) -> Result<Layer, ManifestError> {
-        let q = &self.q.layers[l];
+        let q = self.quantization(l)?;
         let weight_max = 1i128 << self.weight_bits;
         let bias = if shape.bias { 1i128 << a_in_frac } else { 0 };
         let field = format!("quantization.layers[{l}].z_frac");
@@ -186,7 +193,7 @@ impl Lowering<'_> {
         a_frac: u32,
         next: Option<(Gradient, usize)>,
     ) -> Result<Backward, ManifestError> {
-        let q = &self.q.layers[l];
+        let q = self.quantization(l)?;
         let field = format!("quantization.layers[{l}].grad_frac");
         let Some((next, next_out)) = next else {
             if q.grad_frac.is_some() {
@@ -263,7 +270,7 @@ impl Lowering<'_> {
         grad_frac: u32,
         grad_max: i128,
     ) -> Result<(Option<RoundSpec>, (u32, i128)), ManifestError> {
-        let q = &self.q.layers[l];
+        let q = self.quantization(l)?;
         let frac_field = format!("quantization.layers[{l}].clip_frac");
         let bound_field = format!("quantization.layers[{l}].clip_bound");
         let Some(clip) = self.manifest.optimizer.clip else {
@@ -308,7 +315,7 @@ impl Lowering<'_> {
 
     fn update(&self, l: usize, (frac, max): (u32, i128)) -> Result<RoundSpec, ManifestError> {
         let field = format!("quantization.layers[{l}].eta");
-        let eta = self.q.layers[l].eta;
+        let eta = self.quantization(l)?.eta;
         let training = &self.manifest.training;
         derived(
             &field,

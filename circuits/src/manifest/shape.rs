@@ -30,8 +30,9 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
     width("model.input", model.input)?;
     let mut shapes: Vec<Shape> = Vec::new();
     let mut n_in = model.input;
+    let mut before = None;
     for (i, layer) in model.layers.iter().enumerate() {
-        let after_linear = i > 0 && model.layers[i - 1].kind == LayerKind::Linear;
+        let after_linear = before.replace(layer.kind) == Some(LayerKind::Linear);
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
         match (activation(layer.kind), shapes.last_mut()) {

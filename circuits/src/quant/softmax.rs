@@ -42,7 +42,8 @@ pub fn softmax_row(
     }
     let mut sum = 0;
     for (e, &z) in e.iter_mut().zip(z) {
-        *e = table[(max - z) as usize];
+        // The table has an entry for every difference of 16-bit numbers.
+        *e = table.get((max - z) as usize).copied().unwrap_or(0);
         sum += *e;
     }
     let divisor = 2 * i64::from(sum);

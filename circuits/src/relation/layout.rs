@@ -5,7 +5,7 @@
 //! definition. Rows come in groups, and the statement lists their commitments
 //! in the order of the groups.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::tensor::{Axis, Dim, Tensor, TensorId};
 
@@ -89,14 +89,16 @@ impl SheetLayout {
 pub struct Allocator {
     row_log: u32,
     cursor: u64,
+    /// One past the last cell that a tensor covers.
+    used: u64,
     tensors: Vec<Tensor>,
-    rows: BTreeMap<(Group, u64), ()>,
+    rows: BTreeSet<(Group, u64)>,
 }
 
 impl Allocator {
     /// An empty sheet with rows of `2^row_log` cells.
     pub fn new(row_log: u32) -> Self {
-        Self { row_log, cursor: 0, tensors: Vec::new(), rows: BTreeMap::new() }
+        Self { row_log, cursor: 0, used: 0, tensors: Vec::new(), rows: BTreeSet::new() }
     }
 
     /// Places a group's tensors, the largest first, from a fresh row on.
@@ -115,22 +117,43 @@ impl Allocator {
                 self.cursor += 1 << log(sizes);
             }
         }
+        self.used = self.cursor;
         self.align(self.row_log);
         ids
+    }
+
+    /// What is left of the last row that [`Self::place`] used, as tensors: for
+    /// rows whose every cell must be accounted for.
+    fn place_rest(&mut self, group: Group, name: &str) -> usize {
+        let end = self.cursor;
+        let mut count = 0;
+        while self.used < end && self.rows.contains(&(group, (end - 1) >> self.row_log)) {
+            let log = self.used.trailing_zeros().min((end - self.used).ilog2());
+            let id = self.push(format!("{name}{count}"), self.used, contiguous(&[1 << log]));
+            self.mark_rows(id, |_| group);
+            self.used += 1 << log;
+            count += 1;
+        }
+        count
     }
 
     /// Places `steps` copies of a block of tensors, each copy aligned to whole
     /// rows, as tensors with one more (outermost) dimension. All blocks of the
     /// same shapes have the same inner offsets, whatever `steps` is: their
-    /// rows can be added.
+    /// rows can be added. With a name for it, the rest of the last row becomes
+    /// tensors too, after those wanted.
     pub fn place_blocks(
         &mut self,
         steps: usize,
         group: impl Fn(usize) -> Group + Copy,
         wanted: &[(String, Vec<usize>)],
+        rest: Option<&str>,
     ) -> Vec<TensorId> {
         let mut inner = Allocator::new(self.row_log);
-        let ids = inner.place(Group::Trace, wanted);
+        let mut ids = inner.place(Group::Trace, wanted);
+        let padding = rest.map_or(0, |name| inner.place_rest(Group::Trace, name));
+        let first = inner.tensors.len() - padding;
+        ids.extend((first..inner.tensors.len()).map(TensorId));
         let block_log = inner.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
         let outer = Dim { axis: Axis::new(steps), shift: block_log };
         self.align(block_log + outer.axis.log);
@@ -149,10 +172,15 @@ impl Allocator {
         placed
     }
 
+    /// The tensors placed so far, in the order of their ids.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
     /// The finished layout.
     pub fn finish(self) -> SheetLayout {
         let address_log = self.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
-        let rows = self.rows.into_keys().map(|(group, index)| RowSlot { group, index }).collect();
+        let rows = self.rows.into_iter().map(|(group, index)| RowSlot { group, index }).collect();
         SheetLayout { row_log: self.row_log, address_log, rows, tensors: self.tensors }
     }
 
@@ -171,7 +199,7 @@ impl Allocator {
             let rows = piece.address >> self.row_log
                 ..=(piece.address + piece.len as u64 - 1) >> self.row_log;
             for row in rows {
-                self.rows.insert((group(piece.address), row), ());
+                self.rows.insert((group(piece.address), row));
             }
         }
     }

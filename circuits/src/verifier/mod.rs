@@ -10,6 +10,7 @@
 
 pub mod claims;
 pub mod columns;
+pub mod soundness;
 pub mod weights;
 
 use ark_bn254::Fr;
@@ -66,20 +67,20 @@ impl<V: Clone> LookupChallenges<V> {
 
 /// Checks an argument whose shape is already known to be right.
 ///
-/// `h` is the digest of the statement and of every committed row. The
-/// transcript comes back for what it counts.
+/// `h` is the digest of the statement and of every committed row; `transcript`
+/// is a fresh one.
 pub fn verify<A: Arithmetic>(
     arith: &mut A,
+    transcript: &mut Transcript<A::Var>,
     relation: &Relation,
     h: &A::Var,
     argument: &Argument<A::Var>,
-) -> Result<(Opening<A::Var>, Transcript<A::Var>), A::Error> {
+) -> Result<Opening<A::Var>, A::Error> {
     let shape = ArgumentShape::of(relation);
-    let mut transcript = Transcript::new(arith);
     transcript.absorb(arith, "statement and rows", core::slice::from_ref(h));
     transcript.absorb(arith, "salt", core::slice::from_ref(&argument.salt));
     let first = transcript.challenges(arith, "first point", relation.point_len());
-    let lookup = LookupChallenges::draw(arith, &mut transcript, relation.tables.len());
+    let lookup = LookupChallenges::draw(arith, transcript, relation.tables.len());
     transcript.absorb(arith, "products", &argument.products);
     let xi = transcript.challenge(arith, "relation batching");
 
@@ -99,16 +100,16 @@ pub fn verify<A: Arithmetic>(
         transcript.absorb(arith, "pointwise operands", polys);
     }
 
-    let leaf = fraction::verify(arith, &mut transcript, shape.log_leaves, &argument.fraction)?;
+    let leaf = fraction::verify(arith, transcript, shape.log_leaves, &argument.fraction)?;
     let chi = transcript.challenge(arith, "claim batching");
     let claims = claims::combine(arith, relation, argument, &lookup, &leaf, chi);
     let points = Points { first, second, leaf: leaf.point };
-    let point = reduce(arith, relation, argument, &mut transcript, &claims, &points)?;
+    let point = reduce(arith, relation, argument, transcript, &claims, &points)?;
 
     transcript.absorb(arith, "sheet and mask", &[argument.value.clone(), argument.mask.clone()]);
     let gamma = transcript.challenge(arith, "mask weight");
     let value = arith.mul_add(&gamma, &argument.mask, &argument.value);
-    Ok((Opening { point, gamma, value }, transcript))
+    Ok(Opening { point, gamma, value })
 }
 
 /// The final sumcheck: rounds over the row number's bits, then over the bits

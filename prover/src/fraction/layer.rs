@@ -7,7 +7,7 @@ use zktrain_circuits::arith::Native;
 use zktrain_circuits::fraction::{FractionLayer, LeafClaim};
 use zktrain_circuits::transcript::Transcript;
 
-use super::block::{Batching, Binding, Block, Parts, Full, Node};
+use super::block::{Batching, Binding, Block, Full, Node, Parts};
 use super::level::{AnyRegion, Level, Run};
 use super::weights::{EqTables, weight_of};
 
@@ -16,6 +16,9 @@ use super::weights::{EqTables, weight_of};
 struct Placed {
     region: AnyRegion,
     weight: Fr,
+    /// `P + λ·Q` of the blocks that are not stored, times the weight. Binding
+    /// equal blocks leaves them as they are.
+    rest: Fr,
 }
 
 /// The state between rounds.
@@ -45,12 +48,20 @@ pub(super) fn prove(
         let [c0, higher @ ..] = coefficients;
         transcript.absorb(&mut Native, "fraction round", &higher);
         let t = transcript.challenge(&mut Native, "fraction round challenge");
-        running = higher.iter().rev().fold(Fr::ZERO, |value, c| (value + c) * t) + c0 + rest;
+        running = higher
+            .iter()
+            .rev()
+            .fold(Fr::ZERO, |value, c| (value + c) * t)
+            + c0
+            + rest;
         layer.bind(&t);
         rounds.push(higher);
         bound.push(t);
     }
-    let Full { p: numerators, q: denominators } = layer.children();
+    let Full {
+        p: numerators,
+        q: denominators,
+    } = layer.children();
     transcript.absorb(&mut Native, "fraction child numerators", &numerators);
     transcript.absorb(&mut Native, "fraction child denominators", &denominators);
     let mut point = transcript.challenges(&mut Native, "fraction children", 2);
@@ -58,8 +69,16 @@ pub(super) fn prove(
     let (numerator, denominator) = (at(&numerators), at(&denominators));
     point.extend(bound);
     (
-        FractionLayer { rounds, numerators, denominators },
-        LeafClaim { point, numerator, denominator },
+        FractionLayer {
+            rounds,
+            numerators,
+            denominators,
+        },
+        LeafClaim {
+            point,
+            numerator,
+            denominator,
+        },
     )
 }
 
@@ -73,10 +92,20 @@ impl Layer {
             let log = region.log() as usize;
             let weight = weight_of(&r[log..], start >> log);
             start += 1 << log;
-            Placed { region, weight }
+            let rest = region.rest_value(&batching) * weight;
+            Placed {
+                region,
+                weight,
+                rest,
+            }
         };
         let regions = level.regions.into_iter().map(place).collect();
-        let mut layer = Self { regions, run: level.run, zero, batching };
+        let mut layer = Self {
+            regions,
+            run: level.run,
+            zero,
+            batching,
+        };
         layer.dissolve();
         layer
     }
@@ -86,7 +115,7 @@ impl Layer {
         let eq = EqTables::new(z);
         let share = |placed: &Placed| {
             let share = placed.region.share(&eq, z, &self.batching);
-            let rest = share.rest * placed.region.rest_value(&self.batching) * placed.weight;
+            let rest = share.rest * placed.rest;
             (share.parts.map(|value| value * placed.weight), rest)
         };
         let run = self.run.parts(&eq, z.len(), &self.zero);
@@ -95,15 +124,24 @@ impl Layer {
             (core::array::from_fn(|i| a[i] + b[i]), rest_a + rest_b)
         };
         let none = || ([Fr::ZERO; 4], Fr::ZERO);
-        add((run, rest), self.regions.par_iter().map(share).reduce(none, add))
+        add(
+            (run, rest),
+            self.regions.par_iter().map(share).reduce(none, add),
+        )
     }
 
     fn bind(&mut self, t: &Fr) {
-        let binding = Binding { t: *t, batching: self.batching };
+        let binding = Binding {
+            t: *t,
+            batching: self.batching,
+        };
         let regions = std::mem::take(&mut self.regions);
         self.regions = regions
             .into_par_iter()
-            .map(|Placed { region, weight }| Placed { region: region.bind(&binding), weight })
+            .map(|placed| Placed {
+                region: placed.region.bind(&binding),
+                ..placed
+            })
             .collect();
         self.run.bind(&binding, &self.zero);
         self.dissolve();
@@ -111,11 +149,16 @@ impl Layer {
 
     /// Moves regions that have become a single block to the front of the run.
     fn dissolve(&mut self) {
-        let kept = self.regions.partition_point(|placed| placed.region.log() > 0);
+        let kept = self
+            .regions
+            .partition_point(|placed| placed.region.log() > 0);
         if kept == self.regions.len() {
             return;
         }
-        let singles = self.regions.drain(kept..).map(|placed| placed.region.single(&self.batching));
+        let singles = self
+            .regions
+            .drain(kept..)
+            .map(|placed| placed.region.single(&self.batching));
         let mut blocks: Vec<Full> = singles.collect();
         self.run.first -= blocks.len();
         blocks.append(&mut self.run.blocks);
@@ -151,7 +194,12 @@ mod tests {
         let at = |t: Fr| c.iter().rev().fold(Fr::ZERO, |value, c| value * t + c);
         let r = Fr::from(17u64);
         let claim = (Fr::one() - r) * at(Fr::ZERO) + r * at(Fr::one());
-        let parts = [at(Fr::one()), c[1] + c[0].double(), c[3] + c[4].double(), c[4]];
+        let parts = [
+            at(Fr::one()),
+            c[1] + c[0].double(),
+            c[3] + c[4].double(),
+            c[4],
+        ];
         assert_eq!(interpolate(&parts, claim, &r), c);
     }
 }

@@ -7,7 +7,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use rayon::prelude::*;
 
-use super::block::{Batching, Binding, Block, Parts, Full, Node, Totals};
+use super::block::{Batching, Binding, Block, Full, Node, Parts, Totals};
 use super::weights::{EqTables, weight_below};
 
 /// Pairs or groups that one task works on.
@@ -19,6 +19,7 @@ pub(super) struct Region<B: Block> {
     /// Every block that is not stored.
     pub(super) tail: B,
     pub(super) store: Store<B>,
+    /// Constants of the blocks' arithmetic.
     pub(super) shared: B::Shared,
 }
 
@@ -41,11 +42,20 @@ impl<B: Block> Region<B> {
     pub(super) fn prepare(&mut self, batching: &Batching) {
         self.tail.prepare(batching);
         let (Store::Dense(blocks) | Store::Sparse { blocks, .. }) = &mut self.store;
-        blocks.par_iter_mut().with_min_len(TASK).for_each(|block| block.prepare(batching));
+        blocks
+            .par_iter_mut()
+            .with_min_len(TASK)
+            .for_each(|block| block.prepare(batching));
     }
 
     /// A round's sums; `z` holds the variables behind the one that is bound next.
     pub(super) fn share(&self, eq: &EqTables, z: &[Fr], batching: &Batching) -> Share {
+        if self.is_constant() {
+            return Share {
+                parts: [Fr::zero(); 4],
+                rest: Fr::one(),
+            };
+        }
         let z = &z[..self.log as usize - 1];
         let (totals, stored) = match &self.store {
             Store::Dense(blocks) => {
@@ -57,7 +67,15 @@ impl<B: Block> Region<B> {
             }
         };
         let parts = B::parts(&totals, &self.shared, batching);
-        Share { parts, rest: Fr::one() - stored }
+        Share {
+            parts,
+            rest: Fr::one() - stored,
+        }
+    }
+
+    fn is_constant(&self) -> bool {
+        let (Store::Dense(blocks) | Store::Sparse { blocks, .. }) = &self.store;
+        blocks.is_empty()
     }
 
     /// `P + λ·Q` of the blocks that are not stored.
@@ -80,7 +98,13 @@ impl<B: Block> Region<B> {
         };
         let tail = B::bind(&self.tail, &self.tail, &binder);
         let shared = B::bound_shared(&self.shared, binding);
-        Region { log: self.log - 1, tail, store, shared }.settled()
+        Region {
+            log: self.log - 1,
+            tail,
+            store,
+            shared,
+        }
+        .settled()
     }
 
     /// The region of the parents, one level up.
@@ -92,7 +116,13 @@ impl<B: Block> Region<B> {
                 let group = |group: &[B]| {
                     Full::of(core::array::from_fn(|i| group.get(i).map_or(tail, node)))
                 };
-                Store::Dense(blocks.par_chunks(4).with_min_len(TASK / 4).map(group).collect())
+                Store::Dense(
+                    blocks
+                        .par_chunks(4)
+                        .with_min_len(TASK / 4)
+                        .map(group)
+                        .collect(),
+                )
             }
             Store::Sparse { positions, blocks } => {
                 let (positions, blocks) =
@@ -102,7 +132,13 @@ impl<B: Block> Region<B> {
                 Store::Sparse { positions, blocks }
             }
         };
-        Region { log: self.log - 2, tail: Full::of([tail; 4]), store, shared: () }.settled()
+        Region {
+            log: self.log - 2,
+            tail: Full::of([tail; 4]),
+            store,
+            shared: (),
+        }
+        .settled()
     }
 
     /// All parents, in order. For regions of few blocks.
@@ -134,7 +170,10 @@ impl<B: Block> Region<B> {
                 for (position, block) in positions.iter().zip(blocks) {
                     dense[*position as usize] = block;
                 }
-                Self { store: Store::Dense(dense), ..self }
+                Self {
+                    store: Store::Dense(dense),
+                    ..self
+                }
             }
             _ => self,
         }
@@ -165,10 +204,14 @@ pub(super) fn sum_dense<B: Block>(
     let chunks = first / inner.len()..end.div_ceil(inner.len());
     // Small sums are not worth a task of their own.
     let min = (TASK / inner.len()).max(1);
-    chunks.into_par_iter().with_min_len(min).map(task).reduce(B::Totals::zero, |mut a, b| {
-        a.add(&b);
-        a
-    })
+    chunks
+        .into_par_iter()
+        .with_min_len(min)
+        .map(task)
+        .reduce(B::Totals::zero, |mut a, b| {
+            a.add(&b);
+            a
+        })
 }
 
 /// The same over the pairs that hold an entry, and those pairs' weights.
@@ -180,15 +223,22 @@ fn sum_sparse<B: Block>(
 ) -> (B::Totals, Fr) {
     let task = |range: Range<usize>| {
         let (mut sums, mut weights) = (B::Sums::default(), Fr::zero());
-        for_groups(&positions[range.clone()], &blocks[range], tail, |pair, [low, high]| {
-            let weight = inner[pair % inner.len()] * outer[pair / inner.len()];
-            B::accumulate(&mut sums, &weight, &low, &high);
-            weights += weight;
-        });
+        for_groups(
+            &positions[range.clone()],
+            &blocks[range],
+            tail,
+            |pair, [low, high]| {
+                let weight = inner[pair % inner.len()] * outer[pair / inner.len()];
+                B::accumulate(&mut sums, &weight, &low, &high);
+                weights += weight;
+            },
+        );
         (B::totals(&sums), weights)
     };
-    let ranges = group_ranges(positions, 2);
-    ranges.into_par_iter().map(task).reduce(
+    if positions.len() <= TASK {
+        return task(0..positions.len());
+    }
+    group_ranges(positions, 2).into_par_iter().map(task).reduce(
         || (B::Totals::zero(), Fr::zero()),
         |(mut sums, weights), (more, weight)| {
             sums.add(&more);
@@ -215,12 +265,23 @@ fn map_groups<B: Block, C: Send, const N: usize>(
 ) -> (Vec<u32>, Vec<C>) {
     let task = |range: Range<usize>| {
         let mut mapped = Vec::with_capacity(range.len());
-        for_groups(&positions[range.clone()], &blocks[range], tail, |index, group| {
-            mapped.push((index as u32, f(group)));
-        });
+        for_groups(
+            &positions[range.clone()],
+            &blocks[range],
+            tail,
+            |index, group| {
+                mapped.push((index as u32, f(group)));
+            },
+        );
         mapped
     };
-    group_ranges(positions, N).into_par_iter().flat_map_iter(task).unzip()
+    if positions.len() <= TASK {
+        return task(0..positions.len()).into_iter().unzip();
+    }
+    group_ranges(positions, N)
+        .into_par_iter()
+        .flat_map_iter(task)
+        .unzip()
 }
 
 fn for_groups<B: Copy, const N: usize>(

@@ -47,12 +47,12 @@ pub(super) struct Sums {
 
 impl Block for Small {
     type Bound = Twin;
-    type Shared = Base;
+    type Shared = Box<Base>;
     type Binder = ();
     type Sums = Sums;
     type Totals = [Fr; 1 + SUMS];
 
-    fn node(&self, base: &Base) -> Node {
+    fn node(&self, base: &Box<Base>) -> Node {
         let [u0, u1, u2, u3] = self.values.map(u64::from);
         let (s, t, a, b) = (u0 + u1, u2 + u3, u0 * u1, u2 * u3);
         // All below 2^64, and they sum to at most 2^64: the product of the u_i + 1.
@@ -65,9 +65,12 @@ impl Block for Small {
 
     fn prepare(&mut self, _: &Batching) {}
 
-    fn full(&self, base: &Base, batching: &Batching) -> Full {
+    fn full(&self, base: &Box<Base>, batching: &Batching) -> Full {
         let q = self.values.map(|value| base.powers.0[1] + Fr::from(value));
-        let mut full = Full { p: [Fr::one(); 4], q };
+        let mut full = Full {
+            p: [Fr::one(); 4],
+            q,
+        };
         full.prepare(batching);
         full
     }
@@ -75,8 +78,7 @@ impl Block for Small {
     #[inline]
     fn accumulate(sums: &mut Sums, weight: &Fr, low: &Self, high: &Self) {
         let weight = limbs::of(weight);
-        let lines =
-            core::array::from_fn(|i| [i64::from(low.values[i]), i64::from(high.values[i])]);
+        let lines = core::array::from_fn(|i| [i64::from(low.values[i]), i64::from(high.values[i])]);
         sums.weight.add(weight, 1);
         sums.symmetric.add(weight, lines, 1);
     }
@@ -88,17 +90,20 @@ impl Block for Small {
         totals
     }
 
-    fn parts([weight, sums @ ..]: &[Fr; 1 + SUMS], base: &Base, batching: &Batching) -> Parts {
+    fn parts([weight, sums @ ..]: &[Fr; 1 + SUMS], base: &Box<Base>, batching: &Batching) -> Parts {
         base.powers.parts(*weight, *sums, batching.lambda)
     }
 
-    fn bound_shared(base: &Base, binding: &Binding) -> Bound {
-        Bound::new(base.powers, binding.t)
+    fn bound_shared(base: &Box<Base>, binding: &Binding) -> Box<Bound> {
+        Box::new(Bound::new(base.powers, binding.t))
     }
 
-    fn binder(_: &Base, _: &Binding) {}
+    fn binder(_: &Box<Base>, _: &Binding) {}
 
     fn bind(low: &Self, high: &Self, (): &()) -> Twin {
-        Twin { low: low.values, high: high.values }
+        Twin {
+            low: low.values,
+            high: high.values,
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Pairs of small integers: range lookups in their second round.
 //!
-//! The first challenge `t` makes field elements of the integers, `u = (1 − t)·low
-//! + t·high`. The second round still sums integers: `e_k` has degree `k` in `t`,
-//! so it follows from the integers' `e_k` at `k` of the points 0, 1, −1, 2 and
-//! from its leading coefficient. Both challenges are bound at once.
+//! The first challenge `t` makes field elements of the integers:
+//! `u = (1 − t)·low + t·high`. The second round still sums integers: `e_k` has
+//! degree `k` in `t`, so it follows from the integers' `e_k` at the first `k` of
+//! the points 0, 1, −1, 2 and from its leading coefficient. Both challenges are
+//! bound at once.
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, One};
@@ -42,15 +43,23 @@ impl Bound {
             let mut weights = [Fr::ZERO; 5];
             for (i, point) in points.iter().enumerate() {
                 let others = points.iter().filter(|other| *other != point);
-                let (above, below) = others.fold((Fr::one(), Fr::one()), |(above, below), other| {
-                    (above * (t - Fr::from(*other)), below * Fr::from(point - other))
-                });
+                let (above, below) =
+                    others.fold((Fr::one(), Fr::one()), |(above, below), other| {
+                        (
+                            above * (t - Fr::from(*other)),
+                            below * Fr::from(point - other),
+                        )
+                    });
                 weights[i] = above * below.inverse().unwrap_or_default();
             }
             weights[4] = points.iter().map(|point| t - Fr::from(*point)).product();
             weights
         });
-        Self { powers, t, interpolation }
+        Self {
+            powers,
+            t,
+            interpolation,
+        }
     }
 }
 
@@ -87,19 +96,25 @@ impl Twin {
 
 impl Block for Twin {
     type Bound = Ones;
-    type Shared = Bound;
+    type Shared = Box<Bound>;
     type Binder = Binder;
     type Sums = Sums;
     type Totals = [Fr; TOTALS];
 
-    fn node(&self, shared: &Bound) -> Node {
-        Ones { q: self.denominators(shared) }.node(&())
+    fn node(&self, shared: &Box<Bound>) -> Node {
+        Ones {
+            q: self.denominators(shared),
+        }
+        .node(&())
     }
 
     fn prepare(&mut self, _: &Batching) {}
 
-    fn full(&self, shared: &Bound, batching: &Batching) -> Full {
-        let mut full = Full { p: [Fr::one(); 4], q: self.denominators(shared) };
+    fn full(&self, shared: &Box<Bound>, batching: &Batching) -> Full {
+        let mut full = Full {
+            p: [Fr::one(); 4],
+            q: self.denominators(shared),
+        };
         full.prepare(batching);
         full
     }
@@ -113,7 +128,11 @@ impl Block for Twin {
             let lines = core::array::from_fn(|i| [low.at(i, point), high.at(i, point)]);
             sums.add(weight, lines, lowest);
         }
-        infinite.add(weight, core::array::from_fn(|i| [low.slope(i), high.slope(i)]), 1);
+        infinite.add(
+            weight,
+            core::array::from_fn(|i| [low.slope(i), high.slope(i)]),
+            1,
+        );
     }
 
     fn totals(sums: &Sums) -> [Fr; TOTALS] {
@@ -125,24 +144,33 @@ impl Block for Twin {
         totals
     }
 
-    fn parts(totals: &[Fr; TOTALS], shared: &Bound, batching: &Batching) -> Parts {
+    fn parts(totals: &[Fr; TOTALS], shared: &Box<Bound>, batching: &Batching) -> Parts {
         // Of which e_k, less 1, each of the symmetric sums is.
         const DEGREES: [usize; SUMS] = [0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3];
         let at_t: [Fr; SUMS] = core::array::from_fn(|sum| {
             let values = totals[1 + sum..].iter().step_by(SUMS);
-            values.zip(&shared.interpolation[DEGREES[sum]]).map(|(v, w)| *v * w).sum()
+            values
+                .zip(&shared.interpolation[DEGREES[sum]])
+                .map(|(v, w)| *v * w)
+                .sum()
         });
         shared.powers.parts(totals[0], at_t, batching.lambda)
     }
 
-    fn bound_shared(_: &Bound, _: &Binding) {}
+    fn bound_shared(_: &Box<Bound>, _: &Binding) {}
 
-    fn binder(shared: &Bound, Binding { t, batching }: &Binding) -> Binder {
+    fn binder(shared: &Box<Bound>, Binding { t, batching }: &Binding) -> Binder {
         let first = [Fr::one() - shared.t, shared.t];
         let second = [Fr::one() - t, *t];
         let weight = |i: usize, j: usize| batching.lambda * first[i] * second[j];
         let constant = batching.lambda * shared.powers.0[1];
-        let all = [constant, weight(0, 0), weight(1, 0), weight(0, 1), weight(1, 1)];
+        let all = [
+            constant,
+            weight(0, 0),
+            weight(1, 0),
+            weight(0, 1),
+            weight(1, 1),
+        ];
         Binder(all.map(limbs::shifted))
     }
 
@@ -152,6 +180,8 @@ impl Block for Twin {
             let [a, b, c, d] = [low.low[i], low.high[i], high.low[i], high.high[i]].map(u64::from);
             limbs::combination(multipliers, &[1, a, b, c, d])
         };
-        Ones { q: core::array::from_fn(value) }
+        Ones {
+            q: core::array::from_fn(value),
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod pointwise;
 mod product;
+mod sparse;
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, One, Zero};
