@@ -80,7 +80,7 @@ fn chosen_shapes_prove_and_verify() {
 /// Parameters as large as the manifest allows: an excess takes three limbs.
 #[test]
 fn the_widest_excess_proves_and_verifies() {
-    let mut manifest = Case { row_log: 7, ..Case::plain(&[13, 7, 3]) }.manifest().unwrap();
+    let mut manifest = Case { row_log: 7, ..Case::plain(&[61, 7, 3]) }.manifest().unwrap();
     let quantization = manifest.quantization.as_mut().unwrap();
     quantization.weight_init_bits = 30;
     manifest.validate().unwrap();
@@ -90,7 +90,7 @@ fn the_widest_excess_proves_and_verifies() {
     let sign = |index: usize| 1 - 2 * (index % 2) as i32;
     weights.enumerate().for_each(|(index, w)| *w = sign(index) * ((1 << 30) - 1));
     // Signs alternate along a row of 7 weights: units see sums of one sign.
-    let alternate = |index: usize, x: &mut f64| *x = 1000.0 * f64::from(sign(index % 13));
+    let alternate = |index: usize, x: &mut f64| *x = 1000.0 * f64::from(sign(index % 61));
     let run = Run::trained_on(manifest, initial, 1, &alternate, 3);
     let (_, trace) = &run.traces(1)[0];
     let widest = trace.layers[0].z.excess.iter().map(|(_, excess)| excess.abs()).max();
