@@ -4,6 +4,7 @@
 pub mod cases;
 pub mod cheats;
 pub mod forge;
+pub mod made;
 pub mod reference;
 
 use std::sync::OnceLock;
