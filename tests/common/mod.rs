@@ -4,6 +4,7 @@
 pub mod cases;
 pub mod cheats;
 pub mod forge;
+pub mod made;
 pub mod reference;
 
 use std::sync::OnceLock;
@@ -59,7 +60,8 @@ impl Run {
     pub fn of(case: &cases::Case, windows: usize) -> Option<Self> {
         let manifest = case.manifest()?;
         let network = manifest.network().unwrap();
-        let scale = |sample: usize, x: &mut f64| {
+        let scale = |index: usize, x: &mut f64| {
+            let sample = index / network.input;
             let zero = case.zeroed && sample.is_multiple_of(network.window());
             *x *= if zero { 0.0 } else { case.stretch };
         };
@@ -67,7 +69,7 @@ impl Run {
         Some(Self::trained_on(manifest, initial, windows, &scale, case.seed))
     }
 
-    /// Registers synthetic data whose inputs are changed, given their sample.
+    /// Registers synthetic data whose inputs are changed, given their index.
     pub fn trained_on(
         manifest: Manifest,
         initial: Parameters,
@@ -82,8 +84,7 @@ impl Run {
         let secret = LocalKey::generate();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
-        let width = samples.width;
-        samples.inputs.iter_mut().enumerate().for_each(|(i, x)| change(i / width, x));
+        samples.inputs.iter_mut().enumerate().for_each(|(index, x)| change(index, x));
         let data = samples.quantized(&network);
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
