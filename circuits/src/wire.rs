@@ -10,6 +10,7 @@ use crate::key::TrainingKey;
 use crate::merkle::Hash;
 use crate::opening::{OpeningDecodeError, Words};
 use crate::proof::{ProofDecodeError, SheetProof};
+use crate::relation::Group;
 use crate::statement::{
     Binding, DATASET, DatasetStatement, TRAINING, TrainingStatement, VERSION,
 };
@@ -275,6 +276,11 @@ pub fn decode_dataset(
         let windows = statement.rows.len();
         if !windows.is_power_of_two() {
             return Err(WireError::Length { part: "windows", expected: 1, got: windows as u64 });
+        }
+        // Before a layout for so many windows is made: their rows are in the file.
+        let expected = key.relation.layout.group_rows(Group::Data(0)).count() as u64;
+        if let Some(rows) = statement.rows.iter().find(|rows| rows.len() as u64 != expected) {
+            return Err(WireError::Length { part: "rows", expected, got: rows.len() as u64 });
         }
         let (relation, _) = compile_dataset(&key.network, windows);
         let proof = SheetProof::from_bytes(&relation, bytes)?;

@@ -128,14 +128,45 @@ pub fn prove(
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
-    let mut timings = Timings::default();
     let started = Instant::now();
     let columns = LookupColumns::new(&sheet, relation)?;
     for (table, counts) in relation.tables.iter().zip(columns.count(relation)) {
         sheet.fill(table.counts, &counts);
     }
-    timings.witness = started.elapsed();
+    let witness = started.elapsed();
+    let mut proved = prove_counted(g1, relation, sheet, columns, known, key, statement)?;
+    proved.timings.witness = witness;
+    Ok(proved)
+}
 
+/// [`prove`] for a sheet that is complete, multiplicities included: whatever
+/// they are, they are what is committed. Cheating provers are tested with it.
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_filled(
+    g1: &[G1Affine],
+    relation: &Relation,
+    sheet: Sheet,
+    known: &CommittedRows,
+    key: &LocalKey,
+    statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
+) -> Result<Proved, ProveError> {
+    check_sizes(g1, relation, known)?;
+    let columns = LookupColumns::new(&sheet, relation)?;
+    prove_counted(g1, relation, sheet, columns, known, key, statement)
+}
+
+fn prove_counted(
+    g1: &[G1Affine],
+    relation: &Relation,
+    sheet: Sheet,
+    columns: LookupColumns,
+    known: &CommittedRows,
+    key: &LocalKey,
+    statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
+) -> Result<Proved, ProveError> {
+    let mut timings = Timings::default();
     let started = Instant::now();
     let mut rng = proof_rng(key, sheet.rows());
     let own: Vec<&Row> = sheet.rows().iter().skip(known.points.len()).collect();

@@ -13,7 +13,7 @@ use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::memory;
-use crate::prove::{CommittedRows, ProveError, Timings, prove};
+use crate::prove::{CommittedRows, ProveError, Timings, prove, prove_filled};
 use crate::random::{LocalKey, proof_rng, scalars};
 use crate::sheet::Sheet;
 use crate::trace::{Parameters, Trace};
@@ -252,6 +252,37 @@ pub fn prove_sheet(
     position: Position,
     sheet: Sheet,
 ) -> Result<TrainingProved, ProveError> {
+    prove_laid_out(key, g1, secret, dataset, before, position, sheet, false)
+}
+
+/// [`prove_sheet`] for a sheet whose multiplicities are filled in, whatever
+/// they are: see [`prove_filled`].
+///
+/// # Errors
+/// As [`prove_training`].
+pub fn prove_filled_sheet(
+    key: &TrainingKey,
+    g1: &[G1Affine],
+    secret: &LocalKey,
+    dataset: &RegisteredDataset,
+    before: &Committed,
+    position: Position,
+    sheet: Sheet,
+) -> Result<TrainingProved, ProveError> {
+    prove_laid_out(key, g1, secret, dataset, before, position, sheet, true)
+}
+
+#[allow(clippy::too_many_arguments)] // those of the two functions above
+fn prove_laid_out(
+    key: &TrainingKey,
+    g1: &[G1Affine],
+    secret: &LocalKey,
+    dataset: &RegisteredDataset,
+    before: &Committed,
+    position: Position,
+    sheet: Sheet,
+    counted: bool,
+) -> Result<TrainingProved, ProveError> {
     let window = usize::try_from(position.window).unwrap_or(usize::MAX);
     let Some(data) = dataset.windows.get(window) else {
         return Err(ProveError::KnownRows { expected: dataset.windows.len(), got: window });
@@ -276,13 +307,18 @@ pub fn prove_sheet(
     };
     let block = before.model.points.len();
     let steps = key.network.steps;
-    let proved = prove(g1, &key.relation, sheet, &known, secret, |own| {
+    let encode = |own: &[G1Affine]| {
         statement.update = update_rows(own, block, steps);
         if !before.state.points.is_empty() {
             statement.state_after = own[(steps - 1) * block..steps * block].to_vec();
         }
         statement.to_bytes()
-    })?;
+    };
+    let proved = if counted {
+        prove_filled(g1, &key.relation, sheet, &known, secret, encode)?
+    } else {
+        prove(g1, &key.relation, sheet, &known, secret, encode)?
+    };
     let after = advance(before, &statement, &proved.own, block, steps);
     Ok(TrainingProved { statement, proof: proved.proof, after, timings: proved.timings })
 }

@@ -1,6 +1,11 @@
 //! A small training run, committed, proven and verified in memory.
 #![allow(dead_code)]
 
+pub mod cases;
+pub mod cheats;
+pub mod forge;
+pub mod reference;
+
 use std::sync::OnceLock;
 
 use rand::SeedableRng;
@@ -12,7 +17,7 @@ use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
 use zktrain_prover::srs::Srs;
-use zktrain_prover::trace::Trace;
+use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
     Chunk, Committed, Position, RegisteredDataset, chunk_sizes, commit_model, derive_key,
     prove_sheet, prove_training, register_chunk,
@@ -37,6 +42,7 @@ pub struct Run {
     pub data: Dataset,
     pub dataset: RegisteredDataset,
     pub chunks: Vec<(DatasetStatement, SheetProof)>,
+    pub initial: Parameters,
     pub start: Committed,
     pub binding: Binding,
     pub nonce: [u8; 32],
@@ -45,19 +51,45 @@ pub struct Run {
 impl Run {
     /// Registers `windows` windows of synthetic data.
     pub fn new(manifest: Manifest, windows: usize) -> Self {
+        let initial = initial_parameters(&manifest.network().unwrap(), 1);
+        Self::trained_on(manifest, initial, windows, &|_, _| {}, 3)
+    }
+
+    /// The run of a random case.
+    pub fn of(case: &cases::Case, windows: usize) -> Option<Self> {
+        let manifest = case.manifest()?;
+        let network = manifest.network().unwrap();
+        let scale = |sample: usize, x: &mut f64| {
+            let zero = case.zeroed && sample.is_multiple_of(network.window());
+            *x *= if zero { 0.0 } else { case.stretch };
+        };
+        let initial = initial_parameters(&network, 1);
+        Some(Self::trained_on(manifest, initial, windows, &scale, case.seed))
+    }
+
+    /// Registers synthetic data whose inputs are changed, given their sample.
+    pub fn trained_on(
+        manifest: Manifest,
+        initial: Parameters,
+        windows: usize,
+        change: &dyn Fn(usize, &mut f64),
+        seed: u64,
+    ) -> Self {
         let network = manifest.network().unwrap();
         let g1 = &srs().g1;
         let kzg = srs().verifier_key();
         let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
         let secret = LocalKey::generate();
         let rows = windows * network.window();
-        let data = synthetic::samples(&manifest, rows, 3).unwrap().quantized(&network);
+        let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
+        let width = samples.width;
+        samples.inputs.iter_mut().enumerate().for_each(|(i, x)| change(i / width, x));
+        let data = samples.quantized(&network);
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
-        let model = initial_parameters(&network, 1);
-        let start = Committed::start(&key, commit_model(&key, g1, &model).unwrap());
+        let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
         let binding = Binding { chain_id: 1, round: 2, prover: owner };
-        Self { manifest, key, secret, data, dataset, chunks, start, binding, nonce: [9; 32] }
+        Self { manifest, key, secret, data, dataset, chunks, initial, start, binding, nonce: [9; 32] }
     }
 
     /// The rules that a chain of this run's proofs follows.
@@ -80,7 +112,7 @@ impl Run {
             self.dataset.windows.len(),
         );
         let trainer = Trainer::new(network.clone());
-        let mut model = initial_parameters(network, 1);
+        let mut model = self.initial.clone();
         let mut state = None;
         let mut traces = Vec::new();
         for window in order.into_iter().take(count) {

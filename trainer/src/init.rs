@@ -58,12 +58,10 @@ pub enum DraftError {
         got: usize,
     },
     /// A regression label that is not a number.
-    #[error("row {row}: expected a number as label, got {got:?}")]
+    #[error("row {row}: expected a number as label")]
     LabelNotANumber {
         /// Row of data, counted from 1.
         row: usize,
-        /// The label.
-        got: String,
     },
 }
 
@@ -131,10 +129,7 @@ fn classes(table: &Table) -> Result<Vec<String>, DraftError> {
 fn target(table: &Table) -> Result<Target, DraftError> {
     let number = |(i, label): (usize, &String)| match label.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
-        _ => Err(DraftError::LabelNotANumber {
-            row: i + 1,
-            got: label.clone(),
-        }),
+        _ => Err(DraftError::LabelNotANumber { row: i + 1 }),
     };
     let values: Vec<f64> = table
         .labels

@@ -103,10 +103,7 @@ fn labels_that_cannot_be_used_are_refused() {
     let error = draft(&table, &options).unwrap_err();
     assert_eq!(
         error,
-        DraftError::LabelNotANumber {
-            row: 5,
-            got: "benign".into()
-        }
+        DraftError::LabelNotANumber { row: 5 }
     );
     let rows = 5000;
     table.features = vec![0.0; rows * 30];

@@ -49,10 +49,18 @@ pub fn constrain_rounding(
         if limbs.is_empty() {
             continue;
         }
-        let excess = pointwise.form(RoundedIds::excess(limbs, &dims));
+        // By limbs, each of which is a cell: their sum need not fit 32 bits.
         let q = pointwise.mapped(ids.q, q_dims);
-        let label = format!("{name}.{part}.saturates");
-        pointwise.require(label, &[(i128::from(end), &[excess]), (-1, &[excess, q])]);
+        let limbs: Vec<usize> =
+            limbs.iter().map(|limb| pointwise.tensor(*limb, dims.len())).collect();
+        let mut monomials = Vec::new();
+        let pairs: Vec<[usize; 2]> = limbs.iter().map(|limb| [*limb, q]).collect();
+        for (k, pair) in pairs.iter().enumerate() {
+            let weight = 1i128 << (16 * k);
+            monomials.push((weight * i128::from(end), &pair[..1]));
+            monomials.push((-weight, &pair[..]));
+        }
+        pointwise.require(format!("{name}.{part}.saturates"), &monomials);
     }
 }
 

@@ -112,8 +112,11 @@ impl Allocator {
         for position in order {
             if let (Some((name, sizes)), Some(id)) = (wanted.get(position), ids.get_mut(position)) {
                 self.align(log(sizes));
-                *id = self.push(name.clone(), self.cursor, contiguous(sizes));
-                self.mark_rows(*id, |_| group);
+                let tensor =
+                    Tensor { name: name.clone(), base: self.cursor, dims: contiguous(sizes) };
+                self.mark_rows(&tensor, 0, group);
+                self.tensors.push(tensor);
+                *id = TensorId(self.tensors.len() - 1);
                 self.cursor += 1 << log(sizes);
             }
         }
@@ -129,8 +132,7 @@ impl Allocator {
         let mut count = 0;
         while self.used < end && self.rows.contains(&(group, (end - 1) >> self.row_log)) {
             let log = self.used.trailing_zeros().min((end - self.used).ilog2());
-            let id = self.push(format!("{name}{count}"), self.used, contiguous(&[1 << log]));
-            self.mark_rows(id, |_| group);
+            self.push(format!("{name}{count}"), self.used, contiguous(&[1 << log]));
             self.used += 1 << log;
             count += 1;
         }
@@ -163,9 +165,10 @@ impl Allocator {
             .filter_map(|id| inner.tensors.get(id.0))
             .map(|tensor| {
                 let dims = core::iter::once(outer).chain(tensor.dims.iter().copied()).collect();
-                let id = self.push(tensor.name.clone(), base + tensor.base, dims);
-                self.mark_rows(id, |address| group(((address - base) >> block_log) as usize));
-                id
+                for step in 0..steps {
+                    self.mark_rows(tensor, base + ((step as u64) << block_log), group(step));
+                }
+                self.push(tensor.name.clone(), base + tensor.base, dims)
             })
             .collect();
         self.cursor += 1 << (block_log + outer.axis.log);
@@ -193,13 +196,13 @@ impl Allocator {
         TensorId(self.tensors.len() - 1)
     }
 
-    fn mark_rows(&mut self, id: TensorId, group: impl Fn(u64) -> Group) {
-        let Some(tensor) = self.tensors.get(id.0) else { return };
+    /// Enters the rows of a tensor that is moved by `offset`, a whole number of rows.
+    fn mark_rows(&mut self, tensor: &Tensor, offset: u64, group: Group) {
         for piece in tensor.pieces() {
-            let rows = piece.address >> self.row_log
-                ..=(piece.address + piece.len as u64 - 1) >> self.row_log;
-            for row in rows {
-                self.rows.insert((group(piece.address), row));
+            let first = offset + piece.address;
+            let last = first + (piece.len as u64).saturating_sub(1);
+            for row in first >> self.row_log..=last >> self.row_log {
+                self.rows.insert((group, row));
             }
         }
     }

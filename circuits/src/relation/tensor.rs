@@ -118,6 +118,9 @@ impl Tensor {
             inner_log += dim.axis.log;
             outer -= 1;
         }
+        // An axis of one position leaves the padding of the next one outermost.
+        let inner_dims = self.dims.iter().skip(outer);
+        outer += inner_dims.take_while(|dim| dim.axis.log == 0).count();
         let (outer, inner) = self.dims.split_at(outer);
         let inner = Domain { axes: inner.iter().map(|d| d.axis).collect() };
         let mut flats = vec![0usize];
@@ -166,5 +169,13 @@ mod tests {
         let pieces = tensor.pieces();
         assert_eq!(pieces.len(), 2);
         assert_eq!(pieces[1], Piece { flat: 64, address: (1 << 12) + (1 << 10), len: 40 });
+    }
+
+    #[test]
+    fn a_leading_axis_of_one_position_does_not_store_padding() {
+        let dim = |size, shift| Dim { axis: Axis::new(size), shift };
+        let dims = vec![dim(1, 10), dim(5, 3), dim(8, 0)];
+        let tensor = Tensor { name: String::new(), base: 0, dims };
+        assert_eq!(tensor.pieces(), [Piece { flat: 0, address: 0, len: 40 }]);
     }
 }

@@ -1,8 +1,7 @@
 //! Multiples of one fixed point from a table.
 
-use ark_bn254::{Fr, G1Affine, G1Projective};
-use ark_ec::CurveGroup;
-use ark_ff::{AdditiveGroup, PrimeField};
+use ark_bn254::{Fq, Fr, G1Affine, G1Projective};
+use ark_ff::{AdditiveGroup, Field, PrimeField};
 
 const WINDOW: u32 = 7;
 
@@ -23,7 +22,7 @@ impl FixedBase {
                     .take((1 << WINDOW) - 1)
                     .collect();
             weighted = multiples[multiples.len() - 1] + step;
-            G1Projective::normalize_batch(&multiples)
+            normalize(&multiples)
         });
         Self {
             windows: windows.collect(),
@@ -51,10 +50,37 @@ impl FixedBase {
     }
 }
 
+/// Affine forms of points that are not the neutral element.
+///
+/// On this thread alone: the table of blindings is made behind a lock, and a
+/// thread of the pool that waited for it could be the one that has to work on it.
+fn normalize(points: &[G1Projective]) -> Vec<G1Affine> {
+    let mut products = Vec::with_capacity(points.len());
+    let mut product = Fq::ONE;
+    for point in points {
+        products.push(product);
+        product *= point.z;
+    }
+    let mut inverse = product.inverse().unwrap_or(Fq::ONE);
+    let mut affine: Vec<G1Affine> = points
+        .iter()
+        .zip(&products)
+        .rev()
+        .map(|(point, before)| {
+            let z = inverse * before;
+            inverse *= point.z;
+            let square = z.square();
+            G1Affine::new_unchecked(point.x * square, point.y * square * z)
+        })
+        .collect();
+    affine.reverse();
+    affine
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ark_ff::{Field, UniformRand};
+    use ark_ff::UniformRand;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
     use zktrain_circuits::curve::blinding_base;

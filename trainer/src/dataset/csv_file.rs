@@ -67,7 +67,6 @@ pub(super) fn number(
             path: path.to_owned(),
             row,
             column: column.to_owned(),
-            got: cell.to_owned(),
         }),
     }
 }

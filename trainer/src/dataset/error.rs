@@ -39,8 +39,9 @@ pub enum DatasetError {
         /// The column.
         column: String,
     },
-    /// A cell that must hold a finite number.
-    #[error("{}: row {row}, column {column:?}: expected a finite number, got {got:?}", path.display())]
+    /// A cell that must hold a finite number. What it holds is the owner's: only
+    /// its place is said.
+    #[error("{}: row {row}, column {column:?}: expected a finite number", path.display())]
     NotANumber {
         /// The file.
         path: PathBuf,
@@ -48,18 +49,14 @@ pub enum DatasetError {
         row: usize,
         /// The column.
         column: String,
-        /// The cell.
-        got: String,
     },
-    /// A label that is none of the manifest's classes.
-    #[error("{}: row {row}: label {got:?} is none of the manifest's classes", path.display())]
+    /// A label that is none of the manifest's classes; which one stays private.
+    #[error("{}: row {row}: the label is none of the manifest's classes", path.display())]
     UnknownClass {
         /// The file.
         path: PathBuf,
         /// Row of data, counted from 1.
         row: usize,
-        /// The label.
-        got: String,
     },
     /// A file without rows.
     #[error("{}: no rows", path.display())]

@@ -36,7 +36,6 @@ pub fn read_npy(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
             path: features.to_owned(),
             row: at / width.max(1) + 1,
             column: table.columns[at % width.max(1)].clone(),
-            got: x.values[at].to_string(),
         });
     }
     table.features = x.values;

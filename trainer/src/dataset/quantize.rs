@@ -171,7 +171,6 @@ fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> 
             .ok_or_else(|| DatasetError::UnknownClass {
                 path: table.path.clone(),
                 row: i + 1,
-                got: label.clone(),
             })?;
         if manifest.model.loss == Loss::Logistic {
             out.push(class as f64);

@@ -80,9 +80,10 @@ fn csv_faults_are_named() {
     for bad in ["", "one", "nan", "inf", "1,5"] {
         let error = csv(&format!("a,kind\n1,x\n\"{bad}\",x\n")).unwrap_err();
         assert!(
-            matches!(&error, NotANumber { row: 2, column, got, .. } if column == "a" && got == bad),
+            matches!(&error, NotANumber { row: 2, column, .. } if column == "a"),
             "{error}"
         );
+        assert!(bad.is_empty() || !error.to_string().contains(bad), "{error}");
     }
     assert!(matches!(
         read_csv(Path::new("/nonexistent"), "kind"),
@@ -102,7 +103,7 @@ fn csv_faults_are_named() {
     ));
     let table = csv("a,b,kind\n1,1,x\n1,1,z\n").unwrap();
     assert!(
-        matches!(table.scaled(&manifest()), Err(UnknownClass { row: 2, got, .. }) if got == "z")
+        matches!(table.scaled(&manifest()), Err(UnknownClass { row: 2, .. }))
     );
 }
 

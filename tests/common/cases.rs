@@ -1,0 +1,177 @@
+//! Random networks with everything that a manifest can ask for.
+
+use proptest::prelude::*;
+use zktrain_circuits::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training};
+use zktrain_trainer::{CalibrationError, calibrate, synthetic};
+
+/// Which loss, and what its labels are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LossKind {
+    Softmax,
+    Logistic,
+    MseOneHot,
+    MseTarget,
+}
+
+/// A network and what it is trained with.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Input and outputs of every linear layer; the loss can change the last one.
+    pub widths: Vec<usize>,
+    /// What follows each linear layer but the last; the list is used cyclically.
+    pub kinds: Vec<Option<LayerKind>>,
+    /// Bit `l` set: layer `l` has no bias.
+    pub unbiased: u32,
+    pub loss: LossKind,
+    pub momentum: f64,
+    pub decay: f64,
+    pub clip: Option<f64>,
+    /// Logarithms of batch and steps.
+    pub batch: u32,
+    pub steps: u32,
+    pub row_log: u32,
+    /// Inputs are this many times larger than what scales were calibrated for.
+    pub stretch: f64,
+    /// Scales far too fine for the values.
+    pub fine: bool,
+    /// The first sample of every window has no inputs but zeros.
+    pub zeroed: bool,
+    pub seed: u64,
+}
+
+impl Case {
+    /// A plain network of these widths.
+    pub fn plain(widths: &[usize]) -> Self {
+        Self {
+            widths: widths.to_vec(),
+            kinds: vec![Some(LayerKind::Relu)],
+            unbiased: 0,
+            loss: LossKind::Softmax,
+            momentum: 0.0,
+            decay: 0.0,
+            clip: None,
+            batch: 3,
+            steps: 1,
+            row_log: 8,
+            stretch: 1.0,
+            fine: false,
+            zeroed: false,
+            seed: 1,
+        }
+    }
+
+    fn draft(&self) -> Manifest {
+        let mut manifest = synthetic::draft(&[3, 2], 4, 1);
+        let last = *self.widths.last().unwrap();
+        let (loss, outputs) = match self.loss {
+            LossKind::Softmax => (Loss::SoftmaxCrossEntropy, last.max(2)),
+            LossKind::Logistic => (Loss::Logistic, 1),
+            LossKind::MseOneHot => (Loss::Mse, last.max(2)),
+            LossKind::MseTarget => (Loss::Mse, 1),
+        };
+        let inner = self.widths.len() - 2;
+        let bias = |layer: usize| self.unbiased & (1 << layer) == 0;
+        let mut layers = Vec::new();
+        for (l, out) in self.widths[1..=inner].iter().enumerate() {
+            layers.push(LayerSpec::linear(*out, bias(l)));
+            layers.extend(self.kinds[l % self.kinds.len()].map(LayerSpec::of));
+        }
+        layers.push(LayerSpec::linear(outputs, bias(inner)));
+        manifest.model.input = self.widths[0];
+        manifest.data.uniform.as_mut().unwrap().count = self.widths[0];
+        manifest.model.layers = layers;
+        manifest.model.loss = loss;
+        let classes = if loss == Loss::Logistic { 2 } else { outputs };
+        manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
+        if self.loss == LossKind::MseTarget {
+            manifest.data.classes = None;
+            manifest.data.target = Some(Target { offset: 0.0, scale: 1.0 });
+        }
+        let steep = matches!(self.loss, LossKind::MseOneHot | LossKind::MseTarget);
+        manifest.optimizer = Optimizer {
+            learning_rate: if steep { 1.0 / 256.0 } else { 0.0625 },
+            momentum: self.momentum,
+            weight_decay: self.decay,
+            clip: self.clip,
+        };
+        let (batch, steps_per_proof) = (1 << self.batch, 1 << self.steps);
+        manifest.training = Training { batch, steps_per_proof, max_steps: 64 };
+        manifest
+    }
+
+    /// The calibrated manifest; none where no scales fit, which is no case at all.
+    pub fn manifest(&self) -> Option<Manifest> {
+        let draft = self.draft();
+        let samples = synthetic::samples(&draft, 64, 5).unwrap();
+        let mut manifest = match calibrate(&draft, &samples, 1) {
+            Err(CalibrationError::Diverges { .. } | CalibrationError::Resolution { .. }) => {
+                return None;
+            }
+            manifest => manifest.unwrap(),
+        };
+        let quantization = manifest.quantization.as_mut().unwrap();
+        quantization.row_log = self.row_log;
+        if self.fine {
+            let last = quantization.layers.len() - 1;
+            for layer in &mut quantization.layers[..last] {
+                layer.z_frac = layer.z_frac.max(layer.a_frac.map_or(13, |_| 13));
+                layer.grad_frac = layer.grad_frac.map(|frac| frac.max(18));
+            }
+        }
+        if manifest.validate().is_err() {
+            // Finer scales change multipliers; such a network keeps its own.
+            return Self { fine: false, ..self.clone() }.manifest();
+        }
+        Some(manifest)
+    }
+}
+
+/// Any case: depths 1 to 16, odd widths, every activation, loss and optimizer.
+pub fn case() -> impl Strategy<Value = Case> {
+    let kind = prop_oneof![
+        Just(None),
+        Just(Some(LayerKind::Relu)),
+        Just(Some(LayerKind::Sigmoid)),
+        Just(Some(LayerKind::Tanh)),
+    ];
+    let loss = prop_oneof![
+        Just(LossKind::Softmax),
+        Just(LossKind::Logistic),
+        Just(LossKind::MseOneHot),
+        Just(LossKind::MseTarget),
+    ];
+    let optimizer = (
+        prop_oneof![Just(0.0), Just(0.9)],
+        prop_oneof![Just(0.0), Just(0.01)],
+        prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
+    );
+    let depth = prop_oneof![4 => 2usize..6, 1 => 6usize..18];
+    let widths = depth.prop_flat_map(|depth| prop::collection::vec(1usize..20, depth));
+    let sizes = (0u32..6, 0u32..4, 5u32..13);
+    let stretch = (prop_oneof![Just(1.0), Just(1.0), Just(1000.0)], any::<bool>());
+    let network = (widths, prop::collection::vec(kind, 1..5), any::<u32>(), loss);
+    (network, optimizer, sizes, stretch, any::<u64>()).prop_map(
+        |(
+            (widths, kinds, unbiased, loss),
+            (momentum, decay, clip),
+            (batch, steps, row_log),
+            (stretch, fine),
+            seed,
+        )| Case {
+            widths,
+            kinds,
+            unbiased,
+            loss,
+            momentum,
+            decay,
+            clip,
+            batch,
+            steps,
+            row_log,
+            stretch,
+            fine,
+            zeroed: seed % 4 == 0,
+            seed,
+        },
+    )
+}

@@ -1,0 +1,237 @@
+//! One lie for each kind of constraint.
+
+use ark_bn254::Fr;
+use ark_ff::One;
+use zktrain_circuits::manifest::{Loss, RoundSpec};
+use zktrain_prover::sheet::Sheet;
+
+use super::Run;
+use super::forge::{Value, flat, forge, limbs};
+use super::reference::{Cells, fraction};
+
+/// A forged witness.
+pub enum Lie<'a> {
+    /// In small integers: it can be committed to and proven.
+    Sheet(Sheet),
+    /// With cells that are field elements, which the prover at hand cannot
+    /// commit to but an adversary's could.
+    Field(Cells<'a>),
+}
+
+/// A witness that breaks the constraint with this label only; none if this
+/// run has no cell where that can be done.
+pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Lie<'a>> {
+    let padding = label == "loss.at_max.padding";
+    let mut told = None;
+    let sheet = forge(&run.key.network, honest.clone(), &mut |name, at, value| {
+        if told.is_some_and(|(t, i)| [t, i] != at[..2]) {
+            return;
+        }
+        let lied = told.is_some();
+        if lie(run, label, name, at, value, lied) {
+            told = Some((at[0], at[1]));
+        }
+    });
+    let Some((t, b)) = told else { return fractional(run, honest, label).map(Lie::Field) };
+    let mut sheet = sheet;
+    if padding {
+        let id = sheet.layout().find("loss.at_max")?;
+        let domain = sheet.layout().tensor(id).domain();
+        let last = (1 << domain.axes[0].log) - 1;
+        sheet.set(id, flat(domain, &[last, t, b]), 1);
+    }
+    Some(Lie::Sheet(sheet))
+}
+
+/// Changes a value where this is the place to lie; whether it did. `lied` is
+/// set for the values of the same step and row after the first lie.
+fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: bool) -> bool {
+    if label.starts_with("loss.") && name.starts_with("loss.") {
+        return lie_in_loss(label, name, at, v, lied);
+    }
+    if lied {
+        return false;
+    }
+    let Some((layer, part)) = name.split_once('.') else { return false };
+    let Ok(number) = layer.trim_start_matches("layer").parse::<usize>() else { return false };
+    let specs = &run.key.network.layers[number];
+    let spec = match part {
+        "z" => Some(specs.z),
+        "g" => specs.g,
+        "d" => specs.d,
+        "w.clip" | "b.clip" => specs.clip,
+        "w.update" | "b.update" => Some(specs.update),
+        _ => None,
+    };
+    if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec)
+    {
+        // The exponential's table ends where 16 bits do.
+        let softmax = run.key.network.loss == Loss::SoftmaxCrossEntropy;
+        let last = number + 1 == run.key.network.layers.len();
+        if part == "z" && rest == "q.range" && last && softmax {
+            return false;
+        }
+        return lie_in_rounding(rest, &spec, v);
+    }
+    let backward = number.checked_add(1).map(|above| format!("layer{above}.backward"));
+    let clipped = specs.clip.is_some();
+    let equation = match part {
+        "z" => label == format!("{layer}.forward"),
+        "g" => Some(label) == backward.as_deref(),
+        "d" if spec.is_some() => label == name,
+        "w.clip" | "b.clip" => label == format!("{layer}.{}.gradient", &part[..1]),
+        "w.update" | "b.update" if clipped => label == name,
+        "w.update" | "b.update" => label == format!("{layer}.{}.gradient", &part[..1]),
+        _ => false,
+    };
+    if equation && spec.is_some_and(|spec| v.q < spec.hi && v.q > spec.lo) {
+        v.q += 1; // and nothing else
+        return true;
+    }
+    lie_in_activation(label, name, part, v)
+}
+
+fn lie_in_activation(label: &str, name: &str, part: &str, v: &mut Value) -> bool {
+    let z = v.context;
+    let small = (0..1 << 12).contains(&z);
+    match part {
+        // a = 2z, d = 2g
+        "negative" if label == format!("{name}.bit") && small && z > 0 => v.q = -1,
+        // a = 0, d = 0 where z is not negative: zero has a sign
+        "negative" if label == name && small => v.q = 1,
+        "a" if label == name && small => v.q += 1,
+        "d" if label == name && v.r.is_empty() => v.q += 1,
+        _ => return false,
+    }
+    true
+}
+
+/// Where `x = 2^s·(q + high − low) + r` stays as it is.
+fn lie_in_rounding(rest: &str, spec: &RoundSpec, v: &mut Value) -> bool {
+    let sum = |limbs: &[i64]| -> i64 {
+        limbs.iter().enumerate().map(|(k, limb)| limb << (16 * k)).sum()
+    };
+    let (high, low) = (sum(&v.high), sum(&v.low));
+    let exact = v.q + high - low;
+    let plain = high == 0 && low == 0 && v.q > spec.lo + 1 && v.q < spec.hi - 1;
+    let modest = exact.abs() < 1 << 17;
+    let near = exact - spec.lo < 1 << 16 && spec.hi - exact < 1 << 16;
+    let own = spec.hi - spec.lo != (1 << 16) - 1;
+    match rest {
+        // The quotient one too small, the remainder 2^s too large.
+        "r0.range" if plain && v.r.len() == 2 && v.r[1] > -(1 << 15) => {
+            // A unit of the high limb in the low one.
+            v.r[0] += 1 << (spec.shift - 16);
+            v.r[1] -= 1;
+        }
+        "r0.range" if plain && v.r.len() == 1 => {
+            v.q -= 1;
+            v.r[0] += 1 << spec.shift;
+        }
+        "r1.range" if plain => {
+            v.q -= 1;
+            v.r[1] += 1 << 16;
+        }
+        // Saturation hidden.
+        "q.range" if (low > 0 || high > 0 && !own) && modest && (near || !own) => hide(v, exact),
+        "q.range_above" if high > 0 && near => hide(v, exact),
+        // Saturation claimed.
+        "high.saturates" if plain => {
+            v.q -= 1;
+            v.high[0] += 1;
+        }
+        "low.saturates" if plain => {
+            v.q += 1;
+            v.low[0] += 1;
+        }
+        _ if plain => return negative_excess(rest, spec, v),
+        _ => return false,
+    }
+    true
+}
+
+fn hide(v: &mut Value, exact: i64) {
+    v.q = exact;
+    v.high.iter_mut().chain(&mut v.low).for_each(|limb| *limb = 0);
+}
+
+/// The quotient at its end and an excess that leads back: limb `k` negative.
+fn negative_excess(rest: &str, spec: &RoundSpec, v: &mut Value) -> bool {
+    let exact = v.q;
+    for (part, end) in [("high", spec.hi), ("low", spec.lo)] {
+        let excess = if part == "high" { exact - end } else { end - exact };
+        let own = if part == "high" { &mut v.high } else { &mut v.low };
+        for k in 0..own.len() {
+            if rest == format!("{part}{k}.range") {
+                let lower = limbs(excess, 16 * (k as u32 + 1));
+                own[..=k].copy_from_slice(&lower);
+                v.q = end;
+                return true;
+            }
+        }
+    }
+    false
+}
+
+fn lie_in_loss(label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: bool) -> bool {
+    let (j, tie) = (at[2], v.context == 1);
+    match (label, name) {
+        // Two maxima: one chosen twice, the other minus once.
+        ("loss.at_max.bit", "loss.at_max") if v.context == -1 && j < 2 => v.q = [2, -1][j],
+        // A class that does not attain the maximum.
+        ("loss.at_max.attained", "loss.at_max") if v.context >= 0 => {
+            let other = usize::from(v.context == 0);
+            v.q = i64::from(j == other);
+        }
+        // No class attains the maximum that is claimed.
+        ("loss.at_max.one", "loss.max") if v.q < 1 << 14 => v.q += 1,
+        ("loss.at_max.one", "loss.at_max") if lied => v.q = 0,
+        // A class that does not exist attains it; the driver marks it.
+        ("loss.at_max.padding", "loss.max") if tie && v.q == 0 => {}
+        ("loss.at_max.padding", "loss.at_max") if lied => v.q = 0,
+        ("loss.e", "loss.e") if !lied => v.q += 1,
+        ("loss.sum", "loss.sum") => v.q += 1,
+        ("loss.p", "loss.p") if v.r.is_empty() && !lied => v.q += 1,
+        ("loss.p", "loss.p") if !lied && v.r[0] + 1 < v.context => v.r[0] += 1,
+        ("loss.r.range", "loss.p") if !lied => {
+            v.q += 1;
+            v.r[0] -= 2 * v.context;
+        }
+        ("loss.r.range_above", "loss.p") if !lied && v.q > 0 => {
+            v.q -= 1;
+            v.r[0] += 2 * v.context;
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// Quotients that are not integers: the remainder one off, the quotient the
+/// field element that makes up for it. Only where nothing depends on it: the
+/// last update, and the sample without inputs in a layer without bias.
+fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
+    let network = &run.key.network;
+    let layout = honest.layout();
+    let mut cells = Cells::new(honest);
+    let get = |name: &str, flat: usize| honest.get(layout.find(name).unwrap(), flat);
+    let alone = network.steps == 1 && network.layers.iter().all(|l| !l.bias);
+    if label == "loss.p.range" && alone && network.layers.len() == 1 {
+        let (p, r, sum) = (get("loss.p", 0), get("loss.r", 0), get("loss.sum", 0));
+        cells.replace("loss.p", 0, Fr::from(p) + Fr::one() / Fr::from(2 * sum));
+        cells.replace("loss.r", 0, Fr::from(r - 1));
+        return Some(cells);
+    }
+    let first = network.layers.first()?;
+    let name = label.strip_suffix(".q.range")?;
+    let last = network.steps - 1;
+    let columns = last * first.n_out.next_power_of_two();
+    let (spec, q_at, r_at) = match name {
+        "layer0.d" if alone => (first.d?, 0, 0),
+        "layer0.b.update" => (first.update, columns, last),
+        _ => return None,
+    };
+    let (q, r) = (format!("{name}.q"), format!("{name}.r0"));
+    cells.replace(&q, q_at, Fr::from(get(&q, q_at)) - fraction(spec.shift));
+    cells.replace(&r, r_at, Fr::from(get(&r, r_at) + 1));
+    Some(cells)
+}

@@ -1,0 +1,360 @@
+//! A training step that can be told to lie once.
+//!
+//! The integer semantics once more, from the specification, straight into a
+//! sheet. A hook sees every value as it is computed and may change it;
+//! everything after it is computed honestly from the lie. So a forged sheet
+//! breaks the constraint that forbids the lie, and as far as possible no other.
+
+use zktrain_circuits::manifest::{Activation, Layer, Loss, Network, RoundSpec};
+use zktrain_circuits::quant::{exp_table, sigmoid_table, tanh_table};
+use zktrain_prover::sheet::Sheet;
+
+/// The cells that one value takes: a plain value is `q` alone.
+#[derive(Clone, Debug, Default)]
+pub struct Value {
+    pub q: i64,
+    pub r: Vec<i64>,
+    pub high: Vec<i64>,
+    pub low: Vec<i64>,
+    /// Whatever else a lie may depend on: `z` of an activation, the divisor of a
+    /// probability; for a row's maximum 1 if all classes attain it, and for the
+    /// bits that mark it which class does, -1 if all do, -2 if several.
+    pub context: i64,
+}
+
+/// Sees name, `(step, row, column)` and value.
+pub type Hook<'h> = dyn FnMut(&str, [usize; 3], &mut Value) + 'h;
+
+/// A matrix of steps: `[row][column]`.
+type Matrix = Vec<Vec<i64>>;
+
+struct Forge<'a, 'h> {
+    network: &'a Network,
+    sheet: Sheet,
+    hook: &'a mut Hook<'h>,
+}
+
+/// Recomputes everything that is not given: data, parameters before, state, tables.
+pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
+    let layers = network.layers.len();
+    let mut forge = Forge { network, sheet, hook };
+    let mut parameters: Vec<[Matrix; 2]> = (0..layers).map(|l| forge.before(l, "before")).collect();
+    let mut previous: Vec<[Matrix; 2]> = (0..layers)
+        .map(|l| if network.momentum { forge.before(l, "state") } else { Default::default() })
+        .collect();
+    for t in 0..network.steps {
+        let (inputs, pass) = forge.forward(t, &parameters);
+        let gradients = forge.backward(t, &parameters, &pass);
+        for l in 0..layers {
+            for (kind, name) in ["w", "b"].into_iter().enumerate() {
+                let sums = match kind {
+                    0 => outer(&inputs[l], &gradients[l]),
+                    _ if network.layers[l].bias => vec![bias_sums(network, l, &gradients[l])],
+                    _ => continue,
+                };
+                let weights = &mut parameters[l][kind];
+                let update =
+                    forge.update(t, l, name, &sums, weights, previous[l][kind].as_slice());
+                for (row, own) in weights.iter_mut().zip(&update) {
+                    row.iter_mut().zip(own).for_each(|(w, d)| *w -= d);
+                }
+                previous[l][kind] = update;
+            }
+        }
+    }
+    forge.sheet
+}
+
+/// `Σ_b a[b][i]·d[b][j]`
+fn outer(a: &Matrix, d: &Matrix) -> Matrix {
+    let sum = |i: usize, j: usize| a.iter().zip(d).map(|(a, d)| a[i] * d[j]).sum();
+    (0..a[0].len()).map(|i| (0..d[0].len()).map(|j| sum(i, j)).collect()).collect()
+}
+
+fn bias_sums(network: &Network, l: usize, d: &Matrix) -> Vec<i64> {
+    let sum = |j: usize| d.iter().map(|d| d[j]).sum::<i64>() << network.layers[l].a_in_frac;
+    (0..d[0].len()).map(sum).collect()
+}
+
+impl Forge<'_, '_> {
+    fn get(&self, name: &str, index: &[usize]) -> i64 {
+        let layout = self.sheet.layout();
+        let id = layout.find(name).unwrap_or_else(|| panic!("no tensor {name}"));
+        i64::from(self.sheet.get(id, flat(layout.tensor(id).domain(), index)))
+    }
+
+    fn put(&mut self, name: &str, index: &[usize], value: i64) {
+        let layout = self.sheet.layout();
+        let id = layout.find(name).unwrap_or_else(|| panic!("no tensor {name}"));
+        let at = flat(layout.tensor(id).domain(), index);
+        self.sheet.set(id, at, i32::try_from(value).expect("cells have 32 bits"));
+    }
+
+    /// Weights `[n_in][n_out]` and biases `[1][n_out]`.
+    fn before(&self, l: usize, which: &str) -> [Matrix; 2] {
+        let layer = &self.network.layers[l];
+        let w = (0..layer.n_in).map(|i| {
+            (0..layer.n_out).map(|j| self.get(&format!("layer{l}.w.{which}"), &[0, i, j])).collect()
+        });
+        let b = || (0..layer.n_out).map(|j| self.get(&format!("layer{l}.b.{which}"), &[0, j]));
+        [w.collect(), if layer.bias { vec![b().collect()] } else { Vec::new() }]
+    }
+
+    /// A plain value, told to the hook and written.
+    fn plain(&mut self, name: &str, at: [usize; 3], index: &[usize], q: i64, context: i64) -> i64 {
+        let mut value = Value { q, context, ..Value::default() };
+        (self.hook)(name, at, &mut value);
+        self.put(name, index, value.q);
+        value.q
+    }
+
+    /// A rounding, told to the hook and written; the quotient to `q_index`.
+    fn round(
+        &mut self,
+        name: &str,
+        spec: &RoundSpec,
+        x: i64,
+        at: [usize; 3],
+        (q_index, index): (&[usize], &[usize]),
+    ) -> i64 {
+        let mut value = honest(spec, x);
+        (self.hook)(name, at, &mut value);
+        self.put(&format!("{name}.q"), q_index, value.q);
+        for (part, limbs) in [("r", &value.r), ("high", &value.high), ("low", &value.low)] {
+            for (k, limb) in limbs.iter().enumerate() {
+                self.put(&format!("{name}.{part}{k}"), index, *limb);
+            }
+        }
+        value.q
+    }
+
+    /// Inputs of every layer and what the backward pass needs.
+    fn forward(&mut self, t: usize, parameters: &[[Matrix; 2]]) -> (Vec<Matrix>, Pass) {
+        let network = self.network;
+        let first = (0..network.batch).map(|b| {
+            (0..network.input).map(|i| self.get("inputs", &[0, i, t, b])).collect()
+        });
+        let mut inputs: Vec<Matrix> = vec![first.collect()];
+        let mut pass = Pass::default();
+        for (l, layer) in network.layers.iter().enumerate() {
+            let [w, bias] = &parameters[l];
+            let (mut zs, mut signs, mut outs) = (Vec::new(), Vec::new(), Vec::new());
+            for (b, a) in inputs[l].clone().iter().enumerate() {
+                let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
+                for j in 0..layer.n_out {
+                    let dot: i64 = a.iter().zip(w).map(|(a, w)| a * w[j]).sum();
+                    let x = dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac);
+                    let index = [j, t, b];
+                    let z = self.round(&format!("layer{l}.z"), &layer.z, x, [t, b, j], (&index, &index));
+                    let (sign, out) = self.activate(l, layer, z, [t, b, j]);
+                    z_row.push(z);
+                    sign_row.push(sign);
+                    a_row.push(out);
+                }
+                zs.push(z_row);
+                signs.push(sign_row);
+                outs.push(a_row);
+            }
+            pass.z.push(zs);
+            pass.sign.push(signs);
+            pass.a.push(outs.clone());
+            inputs.push(outs);
+        }
+        (inputs, pass)
+    }
+
+    fn activate(&mut self, l: usize, layer: &Layer, z: i64, at: [usize; 3]) -> (i64, i64) {
+        let [t, b, j] = at;
+        let index = [j, t, b];
+        let name = format!("layer{l}.a");
+        let key = || usize::try_from(z + (1 << 15)).unwrap();
+        match layer.activation {
+            Activation::Identity => (0, z),
+            Activation::Relu => {
+                let sign = format!("layer{l}.negative");
+                let s = self.plain(&sign, at, &index, i64::from(z < 0), z);
+                (s, self.plain(&name, at, &index, (1 - s) * z, z))
+            }
+            Activation::Sigmoid => {
+                let a = sigmoid_table(layer.z_frac, layer.a_frac)[key()];
+                (0, self.plain(&name, at, &index, a.into(), z))
+            }
+            Activation::Tanh => {
+                let a = tanh_table(layer.z_frac, layer.a_frac)[key()];
+                (0, self.plain(&name, at, &index, a.into(), z))
+            }
+        }
+    }
+
+    /// `D` of every layer.
+    fn backward(&mut self, t: usize, parameters: &[[Matrix; 2]], pass: &Pass) -> Vec<Matrix> {
+        let network = self.network;
+        let last = network.layers.len() - 1;
+        let mut gradients = vec![Matrix::new(); last + 1];
+        gradients[last] =
+            (0..network.batch).map(|b| self.loss(t, b, &pass.z[last][b])).collect();
+        for l in (0..last).rev() {
+            let layer = &network.layers[l];
+            let spec = layer.g.unwrap();
+            let mut rows = Matrix::new();
+            for b in 0..network.batch {
+                let above = gradients[l + 1][b].clone();
+                let row = (0..layer.n_out).map(|j| {
+                    let weights = &parameters[l + 1][0][j];
+                    let x = above.iter().zip(weights).map(|(d, w)| d * w).sum();
+                    let (at, index) = ([t, b, j], [j, t, b]);
+                    let g = self.round(&format!("layer{l}.g"), &spec, x, at, (&index, &index));
+                    self.derivative(l, layer, g, at, pass)
+                });
+                rows.push(row.collect());
+            }
+            gradients[l] = rows;
+        }
+        gradients
+    }
+
+    fn derivative(&mut self, l: usize, layer: &Layer, g: i64, at: [usize; 3], pass: &Pass) -> i64 {
+        let [t, b, j] = at;
+        let (index, a) = ([j, t, b], pass.a[l][b][j]);
+        let name = format!("layer{l}.d");
+        let product = match layer.activation {
+            Activation::Identity => return g,
+            Activation::Relu => {
+                return self.plain(&name, at, &index, (1 - pass.sign[l][b][j]) * g, g);
+            }
+            Activation::Sigmoid => a * ((1 << layer.a_frac) - a) * g,
+            Activation::Tanh => ((1 << (2 * layer.a_frac)) - a * a) * g,
+        };
+        self.round(&name, &layer.d.unwrap(), product, at, (&index, &index))
+    }
+
+    /// `D` of the last layer for one sample.
+    fn loss(&mut self, t: usize, b: usize, z: &[i64]) -> Vec<i64> {
+        let network = self.network;
+        let values = match network.loss {
+            Loss::Mse => z.to_vec(),
+            Loss::Logistic => {
+                let frac = network.layers.last().unwrap().z_frac;
+                let p = sigmoid_table(frac, 14)[usize::try_from(z[0] + (1 << 15)).unwrap()];
+                vec![self.plain("loss.p", [t, b, 0], &[0, t, b], p.into(), z[0])]
+            }
+            Loss::SoftmaxCrossEntropy => self.softmax(t, b, z),
+        };
+        let label = |(j, v): (usize, i64)| v - network.label_scale() * self.get("labels", &[0, j, t, b]);
+        values.into_iter().enumerate().map(label).collect()
+    }
+
+    fn softmax(&mut self, t: usize, b: usize, z: &[i64]) -> Vec<i64> {
+        let network = self.network;
+        let table = exp_table(network.layers.last().unwrap().z_frac, network.exp_scale());
+        let largest = z.iter().copied().max().unwrap();
+        let place = z.iter().position(|z| *z == largest).unwrap();
+        let context = i64::from(z.iter().all(|z| *z == largest));
+        let max = self.plain("loss.max", [t, b, 0], &[t, b], largest, context);
+        let alone = z.iter().filter(|z| **z == largest).count() == 1;
+        for j in 0..z.len() {
+            let u = i64::from(j == place);
+            let unique = if alone { place as i64 } else { -2 };
+            let context = if context == 1 { -1 } else { unique };
+            self.plain("loss.at_max", [t, b, j], &[j, t, b], u, context);
+        }
+        let e: Vec<i64> = (0..z.len())
+            .map(|j| {
+                let e = table[usize::try_from(max - z[j]).unwrap()];
+                self.plain("loss.e", [t, b, j], &[j, t, b], e.into(), 0)
+            })
+            .collect();
+        let sum = self.plain("loss.sum", [t, b, 0], &[t, b], e.iter().sum(), 0);
+        let p = |(j, e): (usize, &i64)| {
+            let numerator = e << 15;
+            let p = (numerator + sum).div_euclid(2 * sum);
+            // `r` stands in the value's first remainder.
+            let mut value =
+                Value { q: p, r: vec![numerator - 2 * sum * p], context: sum, ..Value::default() };
+            (self.hook)("loss.p", [t, b, j], &mut value);
+            self.put("loss.p", &[j, t, b], value.q);
+            self.put("loss.r", &[j, t, b], value.r[0]);
+            value.q
+        };
+        e.iter().enumerate().map(p).collect()
+    }
+
+    /// The update of one weight matrix or bias vector.
+    fn update(
+        &mut self,
+        t: usize,
+        l: usize,
+        kind: &str,
+        sums: &Matrix,
+        weights: &Matrix,
+        previous: &[Vec<i64>],
+    ) -> Matrix {
+        let network = self.network;
+        let layer = &network.layers[l];
+        let name = format!("layer{l}.{kind}");
+        let mut out = Matrix::new();
+        for (i, row) in sums.iter().enumerate() {
+            let mut updates = Vec::new();
+            for (j, sum) in row.iter().enumerate() {
+                let at = [t, i, j];
+                let (block, trace) = match kind {
+                    "w" => (vec![t, i, j], vec![i, t, j]),
+                    _ => (vec![t, j], vec![j, t]),
+                };
+                let gradient = match &layer.clip {
+                    Some(spec) => {
+                        self.round(&format!("{name}.clip"), spec, *sum, at, (&trace, &trace))
+                    }
+                    None => *sum,
+                };
+                let momentum = previous.get(i).map_or(0, |row| network.mu * row[j]);
+                let x = momentum + layer.eta * gradient + network.lambda * weights[i][j];
+                let update = format!("{name}.update");
+                updates.push(self.round(&update, &layer.update, x, at, (&block, &trace)));
+            }
+            out.push(updates);
+        }
+        out
+    }
+}
+
+/// What the forward pass leaves: `[layer][sample][unit]`.
+#[derive(Default)]
+struct Pass {
+    z: Vec<Matrix>,
+    sign: Vec<Matrix>,
+    a: Vec<Matrix>,
+}
+
+/// The only honest cells for `x`.
+fn honest(spec: &RoundSpec, x: i64) -> Value {
+    let v = spec.round(x);
+    let q = v.clamp(spec.lo, spec.hi);
+    let (s, r) = (spec.shift, x - (v << spec.shift));
+    let r = match s {
+        0 => Vec::new(),
+        1..=16 => vec![r],
+        _ => {
+            let shifted = r + (1 << (s - 1));
+            vec![shifted & ((1 << (s - 16)) - 1), (shifted >> (s - 16)) - (1 << 15)]
+        }
+    };
+    let high = limbs((v - q).max(0), spec.excess_high_bits());
+    let low = limbs((q - v).max(0), spec.excess_low_bits());
+    Value { q, r, high, low, context: 0 }
+}
+
+/// Sixteen bits a limb; a negative number's sign goes to the last one.
+pub fn limbs(value: i64, bits: u32) -> Vec<i64> {
+    let count = bits.div_ceil(16);
+    let limb = |k: u32| {
+        let rest = value >> (16 * k);
+        if k + 1 == count { rest } else { rest & 0xffff }
+    };
+    (0..count).map(limb).collect()
+}
+
+/// Padded flat index of a cell.
+pub fn flat(domain: zktrain_circuits::relation::Domain, index: &[usize]) -> usize {
+    index.iter().enumerate().map(|(axis, x)| x << domain.bit(axis)).sum()
+}

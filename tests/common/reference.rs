@@ -1,0 +1,154 @@
+//! A second reading of relations: every constraint evaluated at every point of
+//! its domain, over the field, straight from its definition. It shares no code
+//! with the prover or the argument, so an honest sheet on which both agree, and
+//! a forged one of which this says which constraints it breaks, test them both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ark_bn254::Fr;
+use ark_ff::{BigInteger, One, PrimeField, Zero};
+use zktrain_circuits::relation::{AxisFactor, DimMap, Domain, Linear, Relation, Term};
+use zktrain_prover::sheet::Sheet;
+
+/// Cells of a sheet, some of them replaced by field elements that no sheet of
+/// small integers can hold.
+pub struct Cells<'a> {
+    sheet: &'a Sheet,
+    replaced: BTreeMap<u64, Fr>,
+}
+
+impl<'a> Cells<'a> {
+    pub fn new(sheet: &'a Sheet) -> Self {
+        Self { sheet, replaced: BTreeMap::new() }
+    }
+
+    /// Replaces the cell of a tensor at a padded flat index.
+    pub fn replace(&mut self, tensor: &str, flat: usize, value: Fr) {
+        let layout = self.sheet.layout();
+        let id = layout.find(tensor).unwrap();
+        self.replaced.insert(layout.tensor(id).flat_address(flat), value);
+    }
+
+    fn at(&self, address: u64) -> Fr {
+        if let Some(value) = self.replaced.get(&address) {
+            return *value;
+        }
+        let (row, offset) = self.sheet.row_at(address);
+        Fr::from(i64::from(row.get(offset).copied().unwrap_or(0)))
+    }
+
+    fn form(&self, form: &Linear, index: &[usize]) -> Fr {
+        form.terms.iter().map(|term| self.term(term, index)).sum()
+    }
+
+    fn term(&self, term: &Term, index: &[usize]) -> Fr {
+        let open = term.factors.iter().all(|factor| match factor {
+            AxisFactor::First(axis) => index[*axis] == 0,
+            AxisFactor::Below(axis, bound) => index[*axis] < *bound,
+        });
+        if !open {
+            return Fr::zero();
+        }
+        let coef = integer(term.coef);
+        let Some(id) = term.tensor else { return coef };
+        let tensor = self.sheet.layout().tensor(id);
+        let mut addresses = vec![tensor.base];
+        for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+            let range = match map {
+                DimMap::Axis(axis) => index[*axis]..index[*axis] + 1,
+                DimMap::Before(axis) => 0..index[*axis],
+                DimMap::Previous(axis) => index[*axis].saturating_sub(1)..index[*axis],
+                DimMap::Sum => 0..1 << dim.axis.log,
+            };
+            let step = |address: &u64| {
+                let address = *address;
+                range.clone().map(move |x| address + ((x as u64) << dim.shift))
+            };
+            addresses = addresses.iter().flat_map(step).collect();
+        }
+        addresses.into_iter().map(|address| self.at(address)).sum::<Fr>() * coef
+    }
+
+    /// Labels of all constraints that do not hold.
+    pub fn violations(&self, relation: &Relation) -> BTreeSet<String> {
+        let mut broken = BTreeSet::new();
+        let mut note = |label: &str, holds: bool| {
+            if !holds && !broken.contains(label) {
+                broken.insert(label.to_string());
+            }
+        };
+        for product in &relation.products {
+            note(&product.label, self.product_holds(product));
+        }
+        for check in &relation.linear {
+            let holds = |index: Vec<usize>| self.form(&check.form, &index).is_zero();
+            note(&check.label, points(&check.domain).all(holds));
+        }
+        for check in &relation.zerochecks {
+            for index in points(&check.domain) {
+                let polys: Vec<Fr> = check.polys.iter().map(|f| self.form(f, &index)).collect();
+                for constraint in &check.constraints {
+                    let monomials = constraint.monomials.iter().map(|m| {
+                        m.factors.iter().map(|f| polys[*f]).product::<Fr>() * integer(m.coef)
+                    });
+                    note(&constraint.label, monomials.sum::<Fr>().is_zero());
+                }
+            }
+        }
+        for lookup in &relation.lookups {
+            let table = &relation.tables[lookup.table];
+            let holds = |index: Vec<usize>| {
+                let key = small(self.form(&lookup.input, &index), table.log);
+                let pair = lookup.output.as_ref().zip(table.output.as_ref());
+                key.is_some_and(|key| {
+                    pair.is_none_or(|(own, values)| {
+                        self.form(own, &index) == self.form(values, &[key])
+                    })
+                })
+            };
+            note(&lookup.label, points(&lookup.domain).all(holds));
+        }
+        broken
+    }
+
+    fn product_holds(&self, product: &zktrain_circuits::relation::Product) -> bool {
+        let [o, x, y, k] = product.axes.map(|axis| 1usize << axis.log);
+        let coef = integer(product.coef);
+        let operand = |form: &Linear, width: usize| -> Vec<Fr> {
+            let cube = (0..o * width * k).map(|flat| [flat / k / width, flat / k % width, flat % k]);
+            cube.map(|index| self.form(form, &index)).collect()
+        };
+        let (left, right) = (operand(&product.left, x), operand(&product.right, y));
+        (0..o * x * y).all(|flat| {
+            let (at_o, at_x, at_y) = (flat / y / x, flat / y % x, flat % y);
+            let row = &left[(at_o * x + at_x) * k..][..k];
+            let column = &right[(at_o * y + at_y) * k..][..k];
+            let sum: Fr = row.iter().zip(column).map(|(l, r)| *l * r).sum();
+            sum * coef == self.form(&product.out, &[at_o, at_x, at_y])
+        })
+    }
+}
+
+/// All points of the padded domain.
+fn points(domain: &Domain) -> impl Iterator<Item = Vec<usize>> + '_ {
+    (0..1usize << domain.log()).map(|flat| {
+        let axes = domain.axes.iter().enumerate();
+        axes.map(|(a, axis)| (flat >> domain.bit(a)) & ((1 << axis.log) - 1)).collect()
+    })
+}
+
+fn integer(value: i128) -> Fr {
+    let magnitude = Fr::from(value.unsigned_abs());
+    if value < 0 { -magnitude } else { magnitude }
+}
+
+/// The element as a key of a table with `2^log` keys.
+fn small(value: Fr, log: u32) -> Option<usize> {
+    let value = value.into_bigint();
+    (value.num_bits() <= log).then(|| value.as_ref()[0] as usize)
+}
+
+/// `1/2^bits`: what a remainder is off by when a quotient is no integer.
+pub fn fraction(bits: u32) -> Fr {
+    Fr::one() / Fr::from(1u64 << bits)
+}
