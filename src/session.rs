@@ -46,14 +46,16 @@ impl Session {
     }
 
     /// Opens the owner's project. Where its settings name no reference string of its
-    /// own, one is generated, which is insecure.
+    /// own, one is generated, which is insecure; but never once data are registered
+    /// under one.
     ///
     /// # Errors
     /// As [`Self::open`].
     pub fn of_project(project: &Project, ui: &Ui) -> Result<Self, Error> {
         let (_, network) = read_network(&project.manifest_path())?;
         let path = project.resolve(&project.local()?.srs);
-        if path == project.default_srs_path() && !path.exists() {
+        let own = path == project.default_srs_path() && !project.dataset_path().exists();
+        if own && !path.exists() {
             ui.say(&format!("generating a reference string of 2^{} powers", network.row_log));
             let srs = Srs::generate_g1(network.row_log, &mut OsRng);
             srs.save(&path).map_err(|source| srs_error(&path, source))?;

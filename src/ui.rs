@@ -85,7 +85,7 @@ impl Ui {
         if self.json {
             return ProgressBar::hidden();
         }
-        let template = "{prefix:>10} {bar:32.cyan/dim} {pos}/{len} {msg} [{elapsed}, {eta} left]";
+        let template = "{prefix:>10} {bar:18.cyan/dim} {pos}/{len} {msg} [{elapsed}, {eta} left]";
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(length).with_style(style).with_prefix(what.to_owned())

@@ -214,6 +214,17 @@ fn data_that_changed_since_the_registration_are_refused() {
 }
 
 #[test]
+fn a_lost_reference_string_is_not_silently_replaced() {
+    let project = Project::trained(1);
+    std::fs::remove_file(project.path("srs.bin")).unwrap();
+    assert!(project.fails(&["prove", "p"]).contains("srs.bin is missing"));
+    project.ok(&["srs", "generate", "--power", "10", "-o", "p/srs.bin"]);
+    assert!(
+        project.fails(&["prove", "p"]).contains("another manifest, dataset or reference string")
+    );
+}
+
+#[test]
 fn a_bad_manifest_is_refused_with_the_field() {
     let project = Project::with_rows(40);
     project.init(&[]);

@@ -6,7 +6,7 @@ mod project;
 use std::path::Path;
 
 use ark_bn254::Fr;
-use ark_ff::{BigInteger, PrimeField};
+use ark_ff::{BigInt, BigInteger, PrimeField};
 use project::{COLUMNS, Project, csv, files, rows};
 use zktrain_circuits::manifest::Manifest;
 use zktrain_trainer::dataset::{Dataset, Source};
@@ -29,7 +29,7 @@ fn planted(data: &Path, manifest: &Path) -> Vec<Planted> {
         let scaled = (cell - 5000.0) * 0.0004;
         for (form, bytes) in [
             ("decimal", text.trim_end_matches('0').as_bytes().to_vec()),
-            ("whole part and two decimals", format!("{cell:.2}").into_bytes()),
+            ("three decimals", format!("{cell:.3}").into_bytes()),
             ("double, little endian", cell.to_le_bytes().to_vec()),
             ("double, big endian", cell.to_be_bytes().to_vec()),
             ("scaled double", scaled.to_le_bytes().to_vec()),
@@ -42,8 +42,8 @@ fn planted(data: &Path, manifest: &Path) -> Vec<Planted> {
     all
 }
 
-/// Integers of a sample in a row, as 16 and 32 bits in both orders, as text, and
-/// those that are large enough to be recognised as field elements.
+/// Integers of a sample in a row, as 16 and 32 bits in both orders and as text, and two
+/// in a row as field elements. [`small_words`] finds single ones.
 fn integer_forms(data: &Dataset, all: &mut Vec<Planted>) {
     let windows = data.inputs.chunks(data.width).chain(data.labels.chunks(16));
     for (index, cells) in windows.enumerate() {
@@ -63,16 +63,38 @@ fn integer_forms(data: &Dataset, all: &mut Vec<Planted>) {
             all.push(Planted { what: format!("sample or labels {index}, {form}"), bytes });
         }
     }
-    for cell in data.inputs.iter().filter(|v| v.unsigned_abs() > 500) {
-        let element = Fr::from(i64::from(*cell)).into_bigint();
-        let what = |order| format!("integer {cell} as a field element, {order} endian");
-        all.push(Planted { what: what("big"), bytes: element.to_bytes_be() });
-        all.push(Planted { what: what("little"), bytes: element.to_bytes_le() });
+    let element = |cell: &i16| Fr::from(i64::from(*cell)).into_bigint();
+    for cells in data.inputs.windows(2) {
+        let what = |order| format!("integers {cells:?} as field elements, {order} endian");
+        let join =
+            |of: fn(BigInt<4>) -> Vec<u8>| cells.iter().flat_map(|c| of(element(c))).collect();
+        all.push(Planted { what: what("big"), bytes: join(|e| e.to_bytes_be()) });
+        all.push(Planted { what: what("little"), bytes: join(|e| e.to_bytes_le()) });
     }
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Zeros and ones are padding: empty branches of the lookup tree are 0/1.
+fn padding(word: &[u8]) -> bool {
+    word[..31].iter().all(|byte| *byte == 0) && word[31] < 2
+}
+
+/// Words of a proof, from its first bytes on, that are small integers of either sign,
+/// small enough to be a cell: honest words are evaluations at random points.
+fn small_words(bytes: &[u8]) -> Vec<Fr> {
+    let magic = zktrain_circuits::proof::MAGIC;
+    let at = bytes.windows(magic.len()).position(|window| window == magic);
+    let body = at.map(|at| &bytes[at + magic.len() + 4..]).unwrap_or_default();
+    let small = |x: &Fr| {
+        let limit = Fr::from(1u64 << 32).into_bigint();
+        x.into_bigint() < limit || (-*x).into_bigint() < limit
+    };
+    let words = body.as_chunks::<32>().0.iter().filter(|word| !padding(*word));
+    let both = words.flat_map(|w| [Fr::from_be_bytes_mod_order(w), Fr::from_le_bytes_mod_order(w)]);
+    both.filter(small).collect()
 }
 
 /// What of the private data is in `bytes`.
@@ -124,6 +146,7 @@ fn no_planted_cell_is_in_any_file_or_output() {
     for path in files(&project.path("")) {
         let bytes = std::fs::read(&path).unwrap();
         assert_eq!(found(&bytes, &planted), None, "{}", path.display());
+        assert_eq!(small_words(&bytes), [], "{}", path.display());
         searched += 1;
     }
     assert!(searched > 20, "{searched} files");
@@ -145,7 +168,13 @@ fn the_search_finds_what_it_searches_for() {
         bytes.push(0x55);
         assert!(contains(&bytes, &planted_form.bytes), "{}", planted_form.what);
     }
-    for form in ["16 bits, little", "32 bits, big", "field element, big", "commas", "labels 41"] {
+    let mut proof = zktrain_circuits::proof::MAGIC.to_vec();
+    proof.extend([0; 4]);
+    proof.extend([0x22; 32]);
+    assert_eq!(small_words(&proof), []);
+    proof.extend((-Fr::from(3187)).into_bigint().to_bytes_be());
+    assert_eq!(small_words(&proof), [-Fr::from(3187)]);
+    for form in ["16 bits, little", "32 bits, big", "field elements, big", "commas", "labels 41"] {
         assert!(planted.iter().any(|p| p.what.contains(form)), "{form}");
     }
 }
@@ -208,8 +237,6 @@ fn two_registrations_and_two_proofs_of_the_same_data_share_nothing() {
     // The proof's own rows, mask, argument and opening: all after the statement.
     let at = first.windows(20).position(|w| w == zktrain_circuits::proof::MAGIC).unwrap() + 24;
     let shared = first[at..].chunks_exact(32).zip(second[at..].chunks_exact(32));
-    // Zeros and ones are padding: empty branches of the lookup tree are 0/1.
-    let padding = |word: &[u8]| word[..31].iter().all(|byte| *byte == 0) && word[31] < 2;
     let shared = shared.filter(|(a, b)| a == b && !padding(a)).count();
     assert_eq!(shared, 0, "words in common");
     let registration = read("registration.NOT-ZK");

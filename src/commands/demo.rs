@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Times that every row is trained on.
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 5)]
     pub epochs: usize,
 }
 
