@@ -56,7 +56,12 @@ fn faults_within_a_proof_are_named() {
     let expected = bytes.len();
     let length = |got| ProofDecodeError::Length { expected, got };
     assert_eq!(decode(&|b| b.push(0)), length(expected + 1));
-    assert_eq!(decode(&|b| { b.pop(); }), length(expected - 1));
+    assert_eq!(
+        decode(&|b| {
+            b.pop();
+        }),
+        length(expected - 1)
+    );
     let points = MAGIC.len() + 4;
     let off = decode(&|b| b[points + 63] ^= 1);
     assert_eq!(off, ProofDecodeError::Element(OpeningDecodeError::OffCurve { offset: points }));

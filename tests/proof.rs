@@ -68,8 +68,17 @@ fn chosen_shapes_prove_and_verify() {
         Case { widths: vec![5, 33, 4], steps: 1, row_log: 5, ..plain.clone() },
         Case { widths: vec![9, 3], batch: 5, steps: 0, row_log: 4, ..plain.clone() },
         Case { widths: vec![5, 1, 4], batch: 0, steps: 0, ..plain.clone() },
-        Case { widths: vec![1, 1, 1], loss: LossKind::Logistic, kinds: vec![None], ..plain.clone() },
-        Case { widths: vec![2; 17], kinds: vec![relu, Some(LayerKind::Tanh), None], ..plain.clone() },
+        Case {
+            widths: vec![1, 1, 1],
+            loss: LossKind::Logistic,
+            kinds: vec![None],
+            ..plain.clone()
+        },
+        Case {
+            widths: vec![2; 17],
+            kinds: vec![relu, Some(LayerKind::Tanh), None],
+            ..plain.clone()
+        },
     ];
     for case in cases {
         let run = Run::of(&case, 3).unwrap_or_else(|| panic!("no scales for {case:?}"));

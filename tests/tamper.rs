@@ -6,9 +6,9 @@ mod common;
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::One;
+use common::Run;
 use common::cases::Case;
 use common::made::{Proofs, made};
-use common::Run;
 use zktrain_circuits::argument::{Argument, ArgumentShape};
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
@@ -36,7 +36,9 @@ fn no_commitment_or_opening_can_be_altered() {
         let last = p.rows.len() - 1;
         p.rows.swap(0, last);
     });
-    rejected("a row less", &|p| { p.rows.pop(); });
+    rejected("a row less", &|p| {
+        p.rows.pop();
+    });
     rejected("a row more", &|p| p.rows.push(p.rows[0]));
     rejected("no rows", &|p| p.rows.clear());
     rejected("mask", &|p| p.mask = other(&p.mask));
@@ -50,8 +52,12 @@ fn no_commitment_or_opening_can_be_altered() {
     }
     rejected("quotient", &|p| p.opening.quotient = other(&p.opening.quotient));
     rejected("linearisation", &|p| p.opening.linearisation = other(&p.opening.linearisation));
-    rejected("fold less", &|p| { p.opening.folds.pop(); });
-    rejected("evaluations less", &|p| { p.opening.evaluations.pop(); });
+    rejected("fold less", &|p| {
+        p.opening.folds.pop();
+    });
+    rejected("evaluations less", &|p| {
+        p.opening.evaluations.pop();
+    });
 }
 
 #[test]
@@ -99,7 +105,9 @@ fn no_statement_can_be_altered() {
     rejected("path", &|s| s.path[0][5] ^= 1);
     rejected("path longer", &|s| s.path.push([0; 32]));
     rejected("path of a hundred", &|s| s.path = vec![[0; 32]; 100]);
-    rejected("path shorter", &|s| { s.path.pop(); });
+    rejected("path shorter", &|s| {
+        s.path.pop();
+    });
     let lists: [fn(&mut TrainingStatement) -> &mut Vec<G1Affine>; 5] = [
         |s| &mut s.data,
         |s| &mut s.model,
@@ -114,7 +122,9 @@ fn no_statement_can_be_altered() {
             rejected("row", &|s| list(s)[row] = other(&list(s)[row]));
         }
         rejected("rows swapped", &|s| list(s).swap(0, len - 1));
-        rejected("row less", &|s| { list(s).pop(); });
+        rejected("row less", &|s| {
+            list(s).pop();
+        });
         rejected("row more", &|s| list(s).push(G1Affine::zero()));
         rejected("no rows", &|s| list(s).clear());
     }
@@ -193,7 +203,13 @@ fn model_and_state_are_handed_over() {
         let position = run.position(index, *window);
         let (key, secret) = (&run.key, &run.secret);
         zktrain_prover::training::prove_training(
-            key, g1, secret, &run.dataset, start, position, trace,
+            key,
+            g1,
+            secret,
+            &run.dataset,
+            start,
+            position,
+            trace,
         )
         .unwrap()
     };
@@ -207,7 +223,13 @@ fn model_and_state_are_handed_over() {
     let mut start = first.after.clone();
     start.state = run.start.state.clone();
     let second = zktrain_prover::training::prove_training(
-        &run.key, g1, &run.secret, &run.dataset, &start, run.position(1, *window), &forgetful,
+        &run.key,
+        g1,
+        &run.secret,
+        &run.dataset,
+        &start,
+        run.position(1, *window),
+        &forgetful,
     )
     .unwrap();
     assert_eq!(verify(&run.key, &second.statement, &second.proof), Ok(()));
@@ -252,11 +274,15 @@ fn no_registration_can_be_altered() {
         rejected("first", &|c| c[chunk].0.first += 1);
         rejected("row", &|c| c[chunk].0.rows[0][0] = other(&c[chunk].0.rows[0][0]));
         rejected("rows swapped", &|c| c[chunk].0.rows[0].swap(0, 1));
-        rejected("row less", &|c| { c[chunk].0.rows[0].pop(); });
+        rejected("row less", &|c| {
+            c[chunk].0.rows[0].pop();
+        });
         rejected("no windows", &|c| c[chunk].0.rows.clear());
         rejected("proof's row", &|c| c[chunk].1.rows[0] = other(&c[chunk].1.rows[0]));
         rejected("mask", &|c| c[chunk].1.mask = other(&c[chunk].1.mask));
-        rejected("dropped", &|c| { c.remove(chunk); });
+        rejected("dropped", &|c| {
+            c.remove(chunk);
+        });
         rejected("twice", &|c| c.push(c[chunk].clone()));
     }
     rejected("owner of all", &|c| c.iter_mut().for_each(|c| c.0.owner[19] ^= 1));

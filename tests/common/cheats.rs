@@ -69,8 +69,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "w.update" | "b.update" => Some(specs.update),
         _ => None,
     };
-    if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec)
-    {
+    if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec) {
         // The exponential's table ends where 16 bits do.
         let softmax = run.key.network.loss == Loss::SoftmaxCrossEntropy;
         let last = number + 1 == run.key.network.layers.len();
@@ -114,9 +113,8 @@ fn lie_in_activation(label: &str, name: &str, part: &str, v: &mut Value) -> bool
 
 /// Where `x = 2^s·(q + high − low) + r` stays as it is.
 fn lie_in_rounding(rest: &str, spec: &RoundSpec, v: &mut Value) -> bool {
-    let sum = |limbs: &[i64]| -> i64 {
-        limbs.iter().enumerate().map(|(k, limb)| limb << (16 * k)).sum()
-    };
+    let sum =
+        |limbs: &[i64]| -> i64 { limbs.iter().enumerate().map(|(k, limb)| limb << (16 * k)).sum() };
     let (high, low) = (sum(&v.high), sum(&v.low));
     let exact = v.q + high - low;
     let plain = high == 0 && low == 0 && v.q > spec.lo + 1 && v.q < spec.hi - 1;

@@ -90,7 +90,18 @@ impl Run {
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
         let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
         let binding = Binding { chain_id: 1, round: 2, prover: owner };
-        Self { manifest, key, secret, data, dataset, chunks, initial, start, binding, nonce: [9; 32] }
+        Self {
+            manifest,
+            key,
+            secret,
+            data,
+            dataset,
+            chunks,
+            initial,
+            start,
+            binding,
+            nonce: [9; 32],
+        }
     }
 
     /// The rules that a chain of this run's proofs follows.
@@ -107,11 +118,8 @@ impl Run {
     /// Traces of the first proofs' windows in the drawn order, with the windows.
     pub fn traces(&self, count: usize) -> Vec<(u64, Trace)> {
         let network = &self.key.network;
-        let order = zktrain_circuits::schedule::window_order(
-            self.nonce,
-            0,
-            self.dataset.windows.len(),
-        );
+        let order =
+            zktrain_circuits::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
         let trainer = Trainer::new(network.clone());
         let mut model = self.initial.clone();
         let mut state = None;
@@ -134,7 +142,13 @@ impl Run {
             let position = self.position(index, window);
             let g1 = &srs().g1;
             let proved = prove_training(
-                &self.key, g1, &self.secret, &self.dataset, &before, position, &trace,
+                &self.key,
+                g1,
+                &self.secret,
+                &self.dataset,
+                &before,
+                position,
+                &trace,
             )
             .unwrap();
             before = proved.after;
@@ -163,10 +177,9 @@ impl Run {
         sheet: Sheet,
     ) -> (TrainingStatement, SheetProof) {
         let position = self.position(0, window);
-        let proved = prove_sheet(
-            key, &srs().g1, &self.secret, &self.dataset, &self.start, position, sheet,
-        )
-        .unwrap();
+        let proved =
+            prove_sheet(key, &srs().g1, &self.secret, &self.dataset, &self.start, position, sheet)
+                .unwrap();
         (proved.statement, proved.proof)
     }
 }
