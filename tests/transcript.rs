@@ -11,7 +11,7 @@ use common::cases::Case;
 use zktrain_circuits::argument::{Argument, ArgumentShape};
 use zktrain_circuits::arith::{Arithmetic, Check, Native};
 use zktrain_circuits::poseidon::{RATE, WIDTH};
-use zktrain_circuits::transcript::Site;
+use zktrain_circuits::transcript::{Site, Transcript};
 use zktrain_circuits::verifier;
 
 /// Accepts everything and remembers what every permutation gave.
@@ -54,7 +54,8 @@ impl Arithmetic for Lenient {
 /// The states after every permutation, and the sites.
 fn run_verifier(run: &Run, h: Fr, argument: &Argument<Fr>) -> (Vec<[Fr; WIDTH]>, Vec<Site>) {
     let mut arith = Lenient::default();
-    let (_, transcript) = verifier::verify(&mut arith, &run.key.relation, &h, argument).unwrap();
+    let mut transcript = Transcript::new(&mut arith);
+    verifier::verify(&mut arith, &mut transcript, &run.key.relation, &h, argument).unwrap();
     let sites = transcript.sites().to_vec();
     (arith.states, sites)
 }
