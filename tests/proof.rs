@@ -2,7 +2,8 @@
 
 mod common;
 
-use ark_ff::Zero;
+use ark_bn254::Fr;
+use ark_ff::{One, Zero};
 use common::Run;
 use common::cases::{Case, LossKind, case};
 use common::reference::Cells;
@@ -67,8 +68,17 @@ fn chosen_shapes_prove_and_verify() {
         Case { widths: vec![5, 33, 4], steps: 1, row_log: 5, ..plain.clone() },
         Case { widths: vec![9, 3], batch: 5, steps: 0, row_log: 4, ..plain.clone() },
         Case { widths: vec![5, 1, 4], batch: 0, steps: 0, ..plain.clone() },
-        Case { widths: vec![1, 1, 1], loss: LossKind::Logistic, kinds: vec![None], ..plain.clone() },
-        Case { widths: vec![2; 17], kinds: vec![relu, Some(LayerKind::Tanh), None], ..plain.clone() },
+        Case {
+            widths: vec![1, 1, 1],
+            loss: LossKind::Logistic,
+            kinds: vec![None],
+            ..plain.clone()
+        },
+        Case {
+            widths: vec![2; 17],
+            kinds: vec![relu, Some(LayerKind::Tanh), None],
+            ..plain.clone()
+        },
     ];
     for case in cases {
         let run = Run::of(&case, 3).unwrap_or_else(|| panic!("no scales for {case:?}"));
@@ -79,19 +89,21 @@ fn chosen_shapes_prove_and_verify() {
 /// Parameters as large as the manifest allows: an excess takes three limbs.
 #[test]
 fn the_widest_excess_proves_and_verifies() {
-    let mut manifest = Case { row_log: 7, ..Case::plain(&[13, 7, 3]) }.manifest().unwrap();
+    let mut manifest = Case { row_log: 7, ..Case::plain(&[61, 7, 3]) }.manifest().unwrap();
     let quantization = manifest.quantization.as_mut().unwrap();
     quantization.weight_init_bits = 30;
-    quantization.layers[0].z_frac += 2;
     manifest.validate().unwrap();
     let network = manifest.network().unwrap();
     let mut initial = initial_parameters(&network, 1);
     let weights = initial.layers.iter_mut().flat_map(|layer| &mut layer.w);
-    weights.for_each(|w| *w = w.signum() * ((1 << 30) - 1));
-    let run = Run::trained_on(manifest, initial, 1, &|_, x| *x *= 1000.0, 3);
+    let sign = |index: usize| 1 - 2 * (index % 2) as i32;
+    weights.enumerate().for_each(|(index, w)| *w = sign(index) * ((1 << 30) - 1));
+    // Signs alternate along a row of 7 weights: units see sums of one sign.
+    let alternate = |index: usize, x: &mut f64| *x = 1000.0 * f64::from(sign(index % 61));
+    let run = Run::trained_on(manifest, initial, 1, &alternate, 3);
     let (_, trace) = &run.traces(1)[0];
-    let wide = |(_, excess): &(u32, i64)| excess.abs() > 1 << 32;
-    assert!(trace.layers[0].z.excess.iter().any(wide), "nothing saturates widely");
+    let widest = trace.layers[0].z.excess.iter().map(|(_, excess)| excess.abs()).max();
+    assert!(widest > Some(1 << 31), "the widest excess is {widest:?}");
     completeness(&run, 1);
 }
 
@@ -127,7 +139,9 @@ fn two_proofs_of_the_same_steps_share_no_randomness() {
     assert_ne!(a.mask, b.mask);
     assert_ne!(a.blinding, b.blinding);
     assert_ne!(a.argument.salt, b.argument.salt);
-    // What an argument says is masked by nothing, but taken at other points.
-    let elements = a.argument.to_elements();
-    assert!(b.argument.to_elements().iter().filter(|e| !e.is_zero()).all(|e| !elements.contains(e)));
+    // An argument is masked by nothing, but speaks of other points.
+    let told = a.argument.to_elements();
+    let constant = |e: &Fr| e.is_zero() || e.is_one();
+    let shared = b.argument.to_elements().into_iter().filter(|e| !constant(e) && told.contains(e));
+    assert_eq!(shared.count(), 0);
 }

@@ -6,11 +6,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Run, srs};
 use common::cases::{Case, LossKind};
 use common::cheats::{Lie, lie_for};
 use common::forge::{flat, forge};
 use common::reference::Cells;
+use common::{Run, srs};
 use zktrain_circuits::arith::Check;
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::key::TrainingKey;
@@ -36,10 +36,21 @@ fn cases() -> Vec<Case> {
     vec![
         mild,
         wild.clone(),
-        Case { kinds: vec![sigmoid, tanh], widths: vec![3, 5, 3, 1], loss: LossKind::Logistic, ..clipped.clone() },
+        Case {
+            kinds: vec![sigmoid, tanh],
+            widths: vec![3, 5, 3, 1],
+            loss: LossKind::Logistic,
+            ..clipped.clone()
+        },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..clipped.clone() },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..wild.clone() },
-        Case { kinds: vec![tanh, sigmoid], widths: vec![3, 3, 2, 4], unbiased: 7, steps: 0, ..plain.clone() },
+        Case {
+            kinds: vec![tanh, sigmoid],
+            widths: vec![3, 3, 2, 4],
+            unbiased: 7,
+            steps: 0,
+            ..plain.clone()
+        },
         Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain },
     ]
 }

@@ -1,40 +1,19 @@
 //! Nothing of a proof or a statement can be altered, and nothing can be taken
-//! for what it is not: replays, other orders, other encodings.
+//! for what it is not: replays and other orders.
 
 mod common;
-
-use std::sync::OnceLock;
 
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::One;
 use common::Run;
 use common::cases::Case;
-use proptest::prelude::*;
+use common::made::{Proofs, made};
 use zktrain_circuits::argument::{Argument, ArgumentShape};
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::opening::{OpeningDecodeError, OpeningProof};
-use zktrain_circuits::proof::{MAGIC, ProofDecodeError, SheetProof};
+use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
-use zktrain_circuits::wire::{
-    DATASET_FILE, TRAINING_FILE, WireError, decode_dataset, decode_training, encode_dataset,
-    encode_training,
-};
 use zktrain_verifier::dataset::{self, DatasetError};
 use zktrain_verifier::training::{TrainingError, verify};
-
-type Proofs = Vec<(TrainingStatement, SheetProof)>;
-
-/// A run with momentum, several rows a block and a chain of three proofs.
-fn made() -> &'static (Run, Proofs) {
-    static MADE: OnceLock<(Run, Proofs)> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let case = Case { momentum: 0.9, batch: 2, row_log: 5, ..Case::plain(&[7, 5, 3]) };
-        let run = Run::of(&case, 5).unwrap();
-        let proofs = run.prove(3);
-        (run, proofs)
-    })
-}
 
 fn other(point: &G1Affine) -> G1Affine {
     (*point + G1Affine::generator()).into_affine()
@@ -57,7 +36,9 @@ fn no_commitment_or_opening_can_be_altered() {
         let last = p.rows.len() - 1;
         p.rows.swap(0, last);
     });
-    rejected("a row less", &|p| { p.rows.pop(); });
+    rejected("a row less", &|p| {
+        p.rows.pop();
+    });
     rejected("a row more", &|p| p.rows.push(p.rows[0]));
     rejected("no rows", &|p| p.rows.clear());
     rejected("mask", &|p| p.mask = other(&p.mask));
@@ -71,8 +52,12 @@ fn no_commitment_or_opening_can_be_altered() {
     }
     rejected("quotient", &|p| p.opening.quotient = other(&p.opening.quotient));
     rejected("linearisation", &|p| p.opening.linearisation = other(&p.opening.linearisation));
-    rejected("fold less", &|p| { p.opening.folds.pop(); });
-    rejected("evaluations less", &|p| { p.opening.evaluations.pop(); });
+    rejected("fold less", &|p| {
+        p.opening.folds.pop();
+    });
+    rejected("evaluations less", &|p| {
+        p.opening.evaluations.pop();
+    });
 }
 
 #[test]
@@ -120,7 +105,9 @@ fn no_statement_can_be_altered() {
     rejected("path", &|s| s.path[0][5] ^= 1);
     rejected("path longer", &|s| s.path.push([0; 32]));
     rejected("path of a hundred", &|s| s.path = vec![[0; 32]; 100]);
-    rejected("path shorter", &|s| { s.path.pop(); });
+    rejected("path shorter", &|s| {
+        s.path.pop();
+    });
     let lists: [fn(&mut TrainingStatement) -> &mut Vec<G1Affine>; 5] = [
         |s| &mut s.data,
         |s| &mut s.model,
@@ -135,7 +122,9 @@ fn no_statement_can_be_altered() {
             rejected("row", &|s| list(s)[row] = other(&list(s)[row]));
         }
         rejected("rows swapped", &|s| list(s).swap(0, len - 1));
-        rejected("row less", &|s| { list(s).pop(); });
+        rejected("row less", &|s| {
+            list(s).pop();
+        });
         rejected("row more", &|s| list(s).push(G1Affine::zero()));
         rejected("no rows", &|s| list(s).clear());
     }
@@ -214,7 +203,13 @@ fn model_and_state_are_handed_over() {
         let position = run.position(index, *window);
         let (key, secret) = (&run.key, &run.secret);
         zktrain_prover::training::prove_training(
-            key, g1, secret, &run.dataset, start, position, trace,
+            key,
+            g1,
+            secret,
+            &run.dataset,
+            start,
+            position,
+            trace,
         )
         .unwrap()
     };
@@ -228,7 +223,13 @@ fn model_and_state_are_handed_over() {
     let mut start = first.after.clone();
     start.state = run.start.state.clone();
     let second = zktrain_prover::training::prove_training(
-        &run.key, g1, &run.secret, &run.dataset, &start, run.position(1, *window), &forgetful,
+        &run.key,
+        g1,
+        &run.secret,
+        &run.dataset,
+        &start,
+        run.position(1, *window),
+        &forgetful,
     )
     .unwrap();
     assert_eq!(verify(&run.key, &second.statement, &second.proof), Ok(()));
@@ -273,11 +274,15 @@ fn no_registration_can_be_altered() {
         rejected("first", &|c| c[chunk].0.first += 1);
         rejected("row", &|c| c[chunk].0.rows[0][0] = other(&c[chunk].0.rows[0][0]));
         rejected("rows swapped", &|c| c[chunk].0.rows[0].swap(0, 1));
-        rejected("row less", &|c| { c[chunk].0.rows[0].pop(); });
+        rejected("row less", &|c| {
+            c[chunk].0.rows[0].pop();
+        });
         rejected("no windows", &|c| c[chunk].0.rows.clear());
         rejected("proof's row", &|c| c[chunk].1.rows[0] = other(&c[chunk].1.rows[0]));
         rejected("mask", &|c| c[chunk].1.mask = other(&c[chunk].1.mask));
-        rejected("dropped", &|c| { c.remove(chunk); });
+        rejected("dropped", &|c| {
+            c.remove(chunk);
+        });
         rejected("twice", &|c| c.push(c[chunk].clone()));
     }
     rejected("owner of all", &|c| c.iter_mut().for_each(|c| c.0.owner[19] ^= 1));
@@ -286,134 +291,4 @@ fn no_registration_can_be_altered() {
     rejected("windows swapped", &|c| c[0].0.rows.swap(0, 1));
     let none = dataset::verify(key, &[]);
     assert_eq!(none, Err(DatasetError::Incomplete { expected: 0, got: 0 }));
-}
-
-#[test]
-fn encodings_have_one_form_and_faults_have_names() {
-    let (run, proofs) = made();
-    let key = &run.key;
-    let (statement, proof) = &proofs[0];
-    let bytes = encode_training(statement, proof);
-    let decoded = decode_training(key, &bytes).unwrap();
-    assert_eq!(decoded, proofs[0]);
-    assert_eq!(encode_training(&decoded.0, &decoded.1), bytes);
-    let registration = encode_dataset(&run.chunks);
-    assert_eq!(decode_dataset(key, &registration).unwrap(), run.chunks);
-
-    let mut trailing = bytes.clone();
-    trailing.push(0);
-    assert_eq!(decode_training(key, &trailing), Err(WireError::Trailing { got: 1 }));
-    for end in (0..bytes.len()).step_by(97) {
-        assert!(decode_training(key, &bytes[..end]).is_err(), "cut at {end}");
-    }
-    for end in (0..registration.len()).step_by(997) {
-        assert!(decode_dataset(key, &registration[..end]).is_err(), "cut at {end}");
-    }
-    let wrong = decode_training(key, &registration);
-    assert_eq!(wrong, Err(WireError::Magic { expected: "training proof" }));
-    let wrong = decode_dataset(key, &bytes);
-    assert_eq!(wrong, Err(WireError::Magic { expected: "dataset registration" }));
-}
-
-#[test]
-fn faults_within_a_proof_are_named() {
-    let (run, proofs) = made();
-    let relation = &run.key.relation;
-    let bytes = proofs[0].1.to_bytes();
-    let decode = |alter: &dyn Fn(&mut Vec<u8>)| {
-        let mut altered = bytes.clone();
-        alter(&mut altered);
-        SheetProof::from_bytes(relation, &altered).unwrap_err()
-    };
-    assert_eq!(decode(&|b| b[0] ^= 1), ProofDecodeError::Magic);
-    assert_eq!(decode(&|b| b.truncate(3)), ProofDecodeError::Magic);
-    assert_eq!(decode(&|b| b[MAGIC.len() + 3] = 9), ProofDecodeError::Format { got: 9 });
-    let expected = bytes.len();
-    let length = |got| ProofDecodeError::Length { expected, got };
-    assert_eq!(decode(&|b| b.push(0)), length(expected + 1));
-    assert_eq!(decode(&|b| { b.pop(); }), length(expected - 1));
-    let points = MAGIC.len() + 4;
-    let off = decode(&|b| b[points + 63] ^= 1);
-    assert_eq!(off, ProofDecodeError::Element(OpeningDecodeError::OffCurve { offset: points }));
-    let big = decode(&|b| b[points..points + 32].fill(0xff));
-    let fault = OpeningDecodeError::UnreducedCoordinate { offset: points };
-    assert_eq!(big, ProofDecodeError::Element(fault));
-    let scalars = points + 64 * (proofs[0].1.rows.len() + 1);
-    let big = decode(&|b| b[scalars..scalars + 32].fill(0xff));
-    let fault = OpeningDecodeError::UnreducedScalar { offset: scalars };
-    assert_eq!(big, ProofDecodeError::Element(fault));
-}
-
-/// A file that announces more windows than it has rows for is refused before
-/// anything is laid out for them.
-#[test]
-fn announced_windows_without_rows_are_refused() {
-    let (run, _) = made();
-    let (mut statement, proof) = run.chunks[0].clone();
-    statement.rows = vec![Vec::new(); 1 << 20];
-    let refused = decode_dataset(&run.key, &encode_dataset(&[(statement, proof)]));
-    assert!(matches!(refused, Err(WireError::Length { part: "rows", .. })), "{refused:?}");
-}
-
-fn settings(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases,
-        rng_seed: prop::test_runner::RngSeed::Fixed(5),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
-proptest! {
-    #![proptest_config(settings(256))]
-
-    #[test]
-    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), c in 0usize..40) {
-        let key = &made().0.key;
-        for magic in [&[][..], TRAINING_FILE, DATASET_FILE, MAGIC.as_slice()] {
-            let bytes = [magic, &bytes].concat();
-            let _ = decode_training(key, &bytes);
-            let _ = decode_dataset(key, &bytes);
-            let _ = TrainingStatement::from_bytes(&bytes);
-            let _ = DatasetStatement::from_bytes(&bytes);
-            let _ = SheetProof::from_bytes(&key.relation, &bytes);
-            let _ = OpeningProof::from_bytes(c, &bytes);
-            let _ = Manifest::from_toml(&String::from_utf8_lossy(&bytes));
-        }
-    }
-
-    /// Valid bytes with a few of them changed, cut or doubled: an error, or
-    /// exactly what these bytes encode.
-    #[test]
-    fn mutated_files_do_not_panic(
-        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..4),
-        which in 0usize..3,
-    ) {
-        let (run, proofs) = made();
-        let key = &run.key;
-        let mut bytes = match which {
-            0 => encode_training(&proofs[0].0, &proofs[0].1),
-            1 => encode_dataset(&run.chunks),
-            _ => run.manifest.to_toml().unwrap().into_bytes(),
-        };
-        for (index, byte, kind) in edits {
-            // Half of the edits go where lengths and headers are.
-            let at = index.index(bytes.len());
-            let at = if kind % 2 == 0 { at } else { at % 400.min(bytes.len()) };
-            match kind {
-                0 | 1 => bytes[at] = byte,
-                2 => bytes.truncate(at.max(1)),
-                _ => bytes.insert(at, byte),
-            }
-        }
-        if let Ok((statement, proof)) = decode_training(key, &bytes) {
-            prop_assert_eq!(encode_training(&statement, &proof), bytes.clone());
-        }
-        if let Ok(chunks) = decode_dataset(key, &bytes) {
-            prop_assert_eq!(encode_dataset(&chunks), bytes.clone());
-        }
-        if let Ok(manifest) = Manifest::from_toml(&String::from_utf8_lossy(&bytes)) {
-            let _ = manifest.validate();
-        }
-    }
 }

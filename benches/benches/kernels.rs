@@ -40,11 +40,7 @@ fn fields(count: usize) -> Vec<Fr> {
 /// Rows of signed 16-bit entries.
 fn rows() -> Vec<Row> {
     let mut rng = rng();
-    let mut row = || {
-        (0..1 << ROW_LOG)
-            .map(|_| i32::from(rng.r#gen::<i16>()))
-            .collect()
-    };
+    let mut row = || (0..1 << ROW_LOG).map(|_| i32::from(rng.r#gen::<i16>())).collect();
     (0..ROWS).map(|_| Row::Dense(row())).collect()
 }
 
@@ -73,9 +69,7 @@ fn field(c: &mut Criterion) {
     });
     group.finish();
     let mut state = [Fr::ZERO; WIDTH];
-    c.bench_function("poseidon/permutation of width 5", |bench| {
-        bench.iter(|| permute(&mut state))
-    });
+    c.bench_function("poseidon/permutation of width 5", |bench| bench.iter(|| permute(&mut state)));
 }
 
 fn sheet_rows(c: &mut Criterion) {
@@ -88,9 +82,7 @@ fn sheet_rows(c: &mut Criterion) {
     group.bench_function("commit_rows", |bench| {
         bench.iter(|| commit_rows(&g1, &rows, &blinds).expect("the rows fit"));
     });
-    group.bench_function("commit_floor", |bench| {
-        bench.iter(|| commit_floor(&g1, &rows))
-    });
+    group.bench_function("commit_floor", |bench| bench.iter(|| commit_floor(&g1, &rows)));
     group.bench_function("fold_rows", |bench| {
         bench.iter(|| fold_rows(&blinds, &rows, 1 << ROW_LOG));
     });
@@ -120,9 +112,7 @@ fn opening(c: &mut Criterion) {
     });
     group.finish();
     let point = fields(20);
-    c.bench_function("eq_table/2^20", |bench| {
-        bench.iter(|| eq_table(black_box(&point)))
-    });
+    c.bench_function("eq_table/2^20", |bench| bench.iter(|| eq_table(black_box(&point))));
 }
 
 /// A range lookup of 15 sixteenths of the leaves, and its table with multiplicities.
@@ -132,34 +122,17 @@ fn leaves(log: u32) -> Vec<Segment> {
     let base = Fr::rand(&mut rng);
     let mut counts = vec![0u64; 1 << table];
     let mut lookup = |log: u32| {
-        let values: Vec<i32> = (0..1 << log)
-            .map(|_| rng.gen_range(0..1 << table))
-            .collect();
+        let values: Vec<i32> = (0..1 << log).map(|_| rng.gen_range(0..1 << table)).collect();
         values.iter().for_each(|value| counts[*value as usize] += 1);
-        let denominators = Denominators::Small {
-            base,
-            values,
-            tail: 0,
-        };
-        Segment {
-            log,
-            numerators: Numerators::One,
-            denominators,
-        }
+        let denominators = Denominators::Small { base, values, tail: 0 };
+        Segment { log, numerators: Numerators::One, denominators }
     };
     let mut segments: Vec<Segment> = (table..log).rev().map(&mut lookup).collect();
     let multiplicities = counts.iter().map(|count| -Fr::from(*count)).collect();
     segments.push(Segment {
         log: table,
-        numerators: Numerators::Values {
-            values: multiplicities,
-            tail: Fr::ZERO,
-        },
-        denominators: Denominators::Small {
-            base,
-            values: (0..1 << table).collect(),
-            tail: 0,
-        },
+        numerators: Numerators::Values { values: multiplicities, tail: Fr::ZERO },
+        denominators: Denominators::Small { base, values: (0..1 << table).collect(), tail: 0 },
     });
     segments
 }
@@ -194,10 +167,7 @@ fn training(c: &mut Criterion) {
         bench.iter(|| training_sheet(&relation, &ids, &network, &trace));
     });
     let sheet = training_sheet(&relation, &ids, &network, &trace);
-    let largest = relation
-        .lookups
-        .iter()
-        .max_by_key(|lookup| lookup.domain.stored());
+    let largest = relation.lookups.iter().max_by_key(|lookup| lookup.domain.stored());
     let lookup = largest.expect("a training step has lookups");
     group.throughput(Throughput::Elements(lookup.domain.stored() as u64));
     group.bench_function("materialize the largest lookup", |bench| {

@@ -80,18 +80,13 @@ impl Case {
 impl core::fmt::Display for Case {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}, B {}, T {}", self.name(), self.batch, self.steps)?;
-        self.row_log
-            .map_or(Ok(()), |c| write!(f, ", rows of 2^{c}"))
+        self.row_log.map_or(Ok(()), |c| write!(f, ", rows of 2^{c}"))
     }
 }
 
 /// Widths joined by dashes.
 pub fn shape_name(shape: &[usize]) -> String {
-    shape
-        .iter()
-        .map(usize::to_string)
-        .collect::<Vec<_>>()
-        .join("-")
+    shape.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
 }
 
 /// Widths from text such as `784-128-10`.
@@ -101,9 +96,7 @@ pub fn shape_name(shape: &[usize]) -> String {
 pub fn parse_shape(text: &str) -> Result<Vec<usize>, Error> {
     let widths: Option<Vec<usize>> = text.split('-').map(|part| part.parse().ok()).collect();
     let enough = widths.filter(|widths| widths.len() >= 2);
-    enough.ok_or_else(|| Error::Shape {
-        got: text.to_owned(),
-    })
+    enough.ok_or_else(|| Error::Shape { got: text.to_owned() })
 }
 
 /// The table's cases: every shape with every number of steps, then the sweep of row lengths.
@@ -111,11 +104,7 @@ pub fn parse_shape(text: &str) -> Result<Vec<usize>, Error> {
 /// `only` restricts them to some shapes; `quick` to the smallest shape, few steps and no sweep.
 pub fn table(runs: usize, quick: bool, only: &[Vec<usize>]) -> Vec<Case> {
     let wanted = |shape: &[usize]| only.is_empty() || only.iter().any(|o| o == shape);
-    let (shapes, steps) = if quick {
-        (&TABLE[..1], &STEPS[..2])
-    } else {
-        (&TABLE[..], &STEPS[..])
-    };
+    let (shapes, steps) = if quick { (&TABLE[..1], &STEPS[..2]) } else { (&TABLE[..], &STEPS[..]) };
     let mut cases = Vec::new();
     for (shape, batch) in shapes.iter().filter(|(shape, _)| wanted(shape)) {
         cases.extend(steps.iter().map(|steps| Case {
@@ -165,10 +154,7 @@ mod tests {
     fn shapes_are_read_and_refused() {
         assert_eq!(parse_shape("784-128-10").unwrap(), [784, 128, 10]);
         for bad in ["", "784", "784-", "a-b", "784--10", "-1-2"] {
-            assert!(
-                matches!(parse_shape(bad), Err(Error::Shape { .. })),
-                "{bad}"
-            );
+            assert!(matches!(parse_shape(bad), Err(Error::Shape { .. })), "{bad}");
         }
     }
 
@@ -189,9 +175,6 @@ mod tests {
         let counts: Vec<usize> = SCALING.iter().map(|shape| parameters(shape)).collect();
         assert!(counts.is_sorted());
         assert!((9_000..12_000).contains(&counts[0]), "{counts:?}");
-        assert!(
-            (9_500_000..10_500_000).contains(&counts[counts.len() - 1]),
-            "{counts:?}"
-        );
+        assert!((9_500_000..10_500_000).contains(&counts[counts.len() - 1]), "{counts:?}");
     }
 }

@@ -34,10 +34,7 @@ impl Internal {
             line: 1,
             source,
         })?;
-        println!(
-            "{}",
-            serde_json::to_string(&here(case)?).map_err(Error::Encode)?
-        );
+        println!("{}", serde_json::to_string(&here(case)?).map_err(Error::Encode)?);
         Ok(())
     }
 }
@@ -52,20 +49,11 @@ pub fn here(case: Case) -> Result<Record, Error> {
         Ok(report) => {
             let text = serde_json::to_value(report).map_err(Error::Encode)?;
             let figures: Figures = serde_json::from_value(text).map_err(Error::Encode)?;
-            Ok(Record::Step {
-                purpose: case.purpose,
-                load,
-                figures,
-            })
+            Ok(Record::Step { purpose: case.purpose, load, figures })
         }
-        Err(BenchError::Prove(ProveError::Memory {
-            needed_mb,
-            available_mb,
-        })) => Ok(Record::Refused {
-            case,
-            needed_mb,
-            available_mb,
-        }),
+        Err(BenchError::Prove(ProveError::Memory { needed_mb, available_mb })) => {
+            Ok(Record::Refused { case, needed_mb, available_mb })
+        }
         Err(other) => Err(other.into()),
     }
 }
@@ -85,10 +73,7 @@ pub fn measure(case: &Case) -> Result<Record, Error> {
     let text = String::from_utf8_lossy(&output.stdout);
     match serde_json::from_str(text.trim()) {
         Ok(record) if output.status.success() => Ok(record),
-        _ => Ok(Record::Failed {
-            case: case.clone(),
-            reason: output.status.to_string(),
-        }),
+        _ => Ok(Record::Failed { case: case.clone(), reason: output.status.to_string() }),
     }
 }
 
@@ -102,11 +87,9 @@ pub fn measure_all(cases: &[Case]) -> Result<Vec<record::Record>, Error> {
         eprint!("{}/{}: {case} … ", index + 1, cases.len());
         let record = measure(case)?;
         match &record {
-            Record::Step { figures, .. } => eprintln!(
-                "{:.3} s a step, {:.0} MB",
-                figures.prove_per_step(),
-                figures.peak_rss_mb
-            ),
+            Record::Step { figures, .. } => {
+                eprintln!("{:.3} s a step, {:.0} MB", figures.prove_per_step(), figures.peak_rss_mb)
+            }
             Record::Refused { needed_mb, .. } => eprintln!("needs {needed_mb} MB"),
             Record::Failed { reason, .. } => eprintln!("failed: {reason}"),
             Record::Machine(_) => eprintln!(),

@@ -84,10 +84,8 @@ pub enum Error {
 /// # Errors
 /// With the path, if it cannot be read.
 pub fn read(path: &std::path::Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|source| Error::File {
-        path: path.display().to_string(),
-        source,
-    })
+    std::fs::read_to_string(path)
+        .map_err(|source| Error::File { path: path.display().to_string(), source })
 }
 
 /// Writes a whole file, making its folder.
@@ -98,8 +96,5 @@ pub fn write(path: &std::path::Path, text: &str) -> Result<(), Error> {
     let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
     folder
         .and_then(|()| std::fs::write(path, text))
-        .map_err(|source| Error::File {
-            path: path.display().to_string(),
-            source,
-        })
+        .map_err(|source| Error::File { path: path.display().to_string(), source })
 }

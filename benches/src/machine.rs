@@ -33,9 +33,7 @@ impl Machine {
         let flags = value(&cpuinfo, "flags").unwrap_or_default();
         let known = ["bmi2", "adx", "avx2", "avx512f", "avx512ifma"];
         let has = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             cpu: value(&cpuinfo, "model name").unwrap_or(UNKNOWN).to_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -43,11 +41,7 @@ impl Machine {
             rustc: rustc(),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             date: date(now.as_secs() / 86_400),
-            extensions: known
-                .iter()
-                .filter(|n| has(n))
-                .map(|n| (*n).to_owned())
-                .collect(),
+            extensions: known.iter().filter(|n| has(n)).map(|n| (*n).to_owned()).collect(),
         }
     }
 }
@@ -55,27 +49,19 @@ impl Machine {
 /// The load average over the last minute; 0 where the system does not tell.
 pub fn load() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace()
-        .next()
-        .and_then(|first| first.parse().ok())
-        .unwrap_or_default()
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or_default()
 }
 
 fn memory_mb() -> u64 {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = value(&meminfo, "MemTotal").and_then(|v| v.split_whitespace().next());
-    total
-        .and_then(|kb| kb.parse::<u64>().ok())
-        .unwrap_or_default()
-        >> 10
+    total.and_then(|kb| kb.parse::<u64>().ok()).unwrap_or_default() >> 10
 }
 
 fn rustc() -> String {
     let program = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(program).arg("--version").output();
-    let text = output
-        .ok()
-        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let text = output.ok().and_then(|output| String::from_utf8(output.stdout).ok());
     text.map_or_else(|| UNKNOWN.to_owned(), |text| text.trim().to_owned())
 }
 
@@ -97,11 +83,7 @@ fn date(day: u64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     format!("{year:04}-{month:02}-{day_of_month:02}")
 }

@@ -77,10 +77,7 @@ impl PeerRun {
 
     /// Median of the verification times that EZKL itself reports, milliseconds.
     pub fn verify_ms(&self) -> Option<f64> {
-        let times = self
-            .verify
-            .iter()
-            .filter_map(|stage| stage.log_verify_s.or(stage.s));
+        let times = self.verify.iter().filter_map(|stage| stage.log_verify_s.or(stage.s));
         let mut times: Vec<f64> = times.collect();
         times.sort_by(f64::total_cmp);
         times.get(times.len() / 2).map(|s| 1e3 * s)
@@ -119,12 +116,7 @@ pub fn compare<'a>(peers: &'a [PeerRun], ours: &[&'a Figures]) -> Vec<Comparison
         let ours: &'a Figures = ours.iter().find(same)?;
         let time = peer.prove_s_median? / ours.prove_s;
         let memory = peer.prove_rss_mb? / ours.peak_rss_mb;
-        Some(Comparison {
-            peer,
-            ours,
-            time,
-            memory,
-        })
+        Some(Comparison { peer, ours, time, memory })
     });
     compared.collect()
 }

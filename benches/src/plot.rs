@@ -19,10 +19,8 @@ struct Line {
 
 impl Line {
     fn new(name: &'static str, figures: &[&Figures], of: impl Fn(&Figures) -> f64) -> Self {
-        let mut points: Vec<(f64, f64)> = figures
-            .iter()
-            .map(|f| (f.parameters as f64, of(f)))
-            .collect();
+        let mut points: Vec<(f64, f64)> =
+            figures.iter().map(|f| (f.parameters as f64, of(f))).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         Self { name, points }
     }
@@ -35,14 +33,10 @@ impl Line {
 /// If there are no figures, or the drawing library refuses.
 pub fn scaling(figures: &[&Figures]) -> Result<String, Error> {
     if figures.is_empty() {
-        return Err(Error::Nothing {
-            expected: Purpose::Scaling,
-        });
+        return Err(Error::Nothing { expected: Purpose::Scaling });
     }
     let mut svg = String::new();
-    draw(&mut svg, figures).map_err(|source| Error::Plot {
-        got: source.to_string(),
-    })?;
+    draw(&mut svg, figures).map_err(|source| Error::Plot { got: source.to_string() })?;
     Ok(svg)
 }
 
@@ -84,11 +78,7 @@ fn exponent(value: &f64) -> String {
 }
 
 fn plain(value: &f64) -> String {
-    if *value < 1.0 {
-        format!("{value}")
-    } else {
-        format!("{value:.0}")
-    }
+    if *value < 1.0 { format!("{value}") } else { format!("{value:.0}") }
 }
 
 fn logarithmic(

@@ -164,10 +164,7 @@ pub fn figures(records: &[Record], wanted: Purpose) -> Vec<&Figures> {
 /// If the file cannot be read or a line is not a `T`.
 pub fn load<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>, Error> {
     let text = read(path)?;
-    let lines = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty());
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
         .map(|(index, line)| {
             serde_json::from_str(line).map_err(|source| Error::Line {

@@ -63,10 +63,7 @@ pub struct Measured<'a> {
 impl Measured<'_> {
     /// The figures of a shape in the table.
     pub fn find(&self, shape: &str, steps: usize) -> Option<&Figures> {
-        let found = self
-            .table
-            .iter()
-            .find(|f| f.shape == shape && f.steps == steps);
+        let found = self.table.iter().find(|f| f.shape == shape && f.steps == steps);
         found.copied()
     }
 
@@ -101,21 +98,9 @@ impl Measured<'_> {
         let slowest = "verification, slowest case of the table".to_owned();
         vec![
             at_most("prove-small", prove(&s), 1.5, " s", small(|f| f.prove_s)),
-            at_most(
-                "memory-small",
-                memory(&s),
-                600.0,
-                " MB",
-                small(|f| f.peak_rss_mb),
-            ),
+            at_most("memory-small", memory(&s), 600.0, " MB", small(|f| f.peak_rss_mb)),
             at_most("prove-large", prove(&l), 8.0, " s", large(|f| f.prove_s)),
-            at_most(
-                "memory-large",
-                memory(&l),
-                3000.0,
-                " MB",
-                large(|f| f.peak_rss_mb),
-            ),
+            at_most("memory-large", memory(&l), 3000.0, " MB", large(|f| f.peak_rss_mb)),
             at_most("verify", slowest, 50.0, " ms", verify),
         ]
     }
@@ -132,13 +117,7 @@ impl Measured<'_> {
         let peer = fastest(self.peers, SMALL);
         vec![
             at_most("floor", floor, 5.0, "", over_floor),
-            at_most(
-                "amortization",
-                amortization,
-                0.6,
-                "",
-                self.amortization(SMALL),
-            ),
+            at_most("amortization", amortization, 0.6, "", self.amortization(SMALL)),
             at_least("peer-time", time, 100.0, peer.map(|c| c.time)),
             at_least("peer-memory", memory, 20.0, peer.map(|c| c.memory)),
             at_most("growth", growth, 1.2, "", self.growth()),
@@ -154,25 +133,11 @@ fn at_most(
     unit: &'static str,
     measured: Option<f64>,
 ) -> Target {
-    Target {
-        id,
-        what,
-        bound: Bound::AtMost,
-        limit,
-        unit,
-        measured,
-    }
+    Target { id, what, bound: Bound::AtMost, limit, unit, measured }
 }
 
 fn at_least(id: &'static str, what: String, limit: f64, measured: Option<f64>) -> Target {
-    Target {
-        id,
-        what,
-        bound: Bound::AtLeast,
-        limit,
-        unit: "",
-        measured,
-    }
+    Target { id, what, bound: Bound::AtLeast, limit, unit: "", measured }
 }
 
 /// Sentences written by hand beside targets, by their names.
@@ -187,21 +152,12 @@ pub fn notes(path: &Path) -> Result<Notes, Error> {
     #[serde(transparent)]
     struct File(Notes);
     let name = path.display().to_string();
-    let File(notes) = toml::from_str(&read(path)?).map_err(|source| Error::Notes {
-        path: name.clone(),
-        source: Box::new(source),
-    })?;
-    let measured = Measured {
-        table: &[],
-        scaling: &[],
-        peers: &[],
-    };
+    let File(notes) = toml::from_str(&read(path)?)
+        .map_err(|source| Error::Notes { path: name.clone(), source: Box::new(source) })?;
+    let measured = Measured { table: &[], scaling: &[], peers: &[] };
     let known: Vec<&str> = measured.targets().iter().map(|t| t.id).collect();
     match notes.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(unknown) => Err(Error::NoteWithoutTarget {
-            path: name,
-            got: unknown.clone(),
-        }),
+        Some(unknown) => Err(Error::NoteWithoutTarget { path: name, got: unknown.clone() }),
         None => Ok(notes),
     }
 }
@@ -239,23 +195,14 @@ pub(crate) mod tests {
     }
 
     fn reached(measured: &Measured, id: &str) -> Option<bool> {
-        measured
-            .targets()
-            .iter()
-            .find(|t| t.id == id)
-            .unwrap()
-            .reached()
+        measured.targets().iter().find(|t| t.id == id).unwrap().reached()
     }
 
     #[test]
     fn targets_are_met_missed_or_unmeasured() {
         let (one, many) = (figures(SMALL, 1, 2.0), figures(SMALL, 16, 16.0));
         let table = [&one, &many];
-        let measured = Measured {
-            table: &table,
-            scaling: &[],
-            peers: &[],
-        };
+        let measured = Measured { table: &table, scaling: &[], peers: &[] };
         assert_eq!(reached(&measured, "prove-small"), Some(false));
         assert_eq!(reached(&measured, "memory-small"), Some(true));
         assert_eq!(reached(&measured, "amortization"), Some(true));
@@ -270,13 +217,7 @@ pub(crate) mod tests {
         let mut curve = [1.0, 1.1, 1.3].map(|s| figures(SMALL, 1, s));
         let growth = |curve: &[Figures; 3]| {
             let scaling: Vec<&Figures> = curve.iter().collect();
-            Measured {
-                table: &[],
-                scaling: &scaling,
-                peers: &[],
-            }
-            .growth()
-            .unwrap()
+            Measured { table: &[], scaling: &scaling, peers: &[] }.growth().unwrap()
         };
         assert!((growth(&curve) - 1.3).abs() < 1e-9);
         curve[0].parameters = 10_000;

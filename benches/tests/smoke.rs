@@ -7,18 +7,12 @@ use serde_json::Value;
 
 fn table(arguments: &[&str], folder: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_table"));
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap()
+    command.args(arguments).current_dir(folder).output().unwrap()
 }
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -26,25 +20,15 @@ fn a_quick_table_is_measured_and_written() {
     let folder = tempfile::tempdir().unwrap();
     let (document, json) = ("docs/benchmarks.md", "results/benchmarks.jsonl");
     let output = table(&["--quick", "-o", document, "--json", json], folder.path());
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let records = lines(&folder.path().join(json));
     assert_eq!(records[0]["kind"], "machine");
     assert!(records[0]["cores"].as_u64().unwrap() > 0);
-    let steps: Vec<u64> = records[1..]
-        .iter()
-        .map(|r| r["steps"].as_u64().unwrap())
-        .collect();
+    let steps: Vec<u64> = records[1..].iter().map(|r| r["steps"].as_u64().unwrap()).collect();
     assert_eq!(steps, [1, 4]);
     for record in &records[1..] {
-        assert_eq!(
-            (&record["kind"], &record["shape"]),
-            (&"step".into(), &"30-16-2".into())
-        );
+        assert_eq!((&record["kind"], &record["shape"]), (&"step".into(), &"30-16-2".into()));
         for field in ["prove_s", "commit_floor_s", "verify_ms", "peak_rss_mb"] {
             assert!(record[field].as_f64().unwrap() > 0.0, "{field}: {record}");
         }
@@ -52,24 +36,12 @@ fn a_quick_table_is_measured_and_written() {
     }
 
     let text = std::fs::read_to_string(folder.path().join(document)).unwrap();
-    for section in [
-        "# Benchmarks",
-        "## Targets",
-        "## Steps",
-        "| 30-16-2, B 32 | 4 |",
-    ] {
+    for section in ["# Benchmarks", "## Targets", "## Steps", "| 30-16-2, B 32 | 4 |"] {
         assert!(text.contains(section), "{section}\n{text}");
     }
     let again = table(&["--from", json, "-o", "again.md"], folder.path());
-    assert!(
-        again.status.success(),
-        "{}",
-        String::from_utf8_lossy(&again.stderr)
-    );
-    assert_eq!(
-        std::fs::read_to_string(folder.path().join("again.md")).unwrap(),
-        text
-    );
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(std::fs::read_to_string(folder.path().join("again.md")).unwrap(), text);
 }
 
 #[test]
@@ -85,10 +57,7 @@ fn mistakes_are_told_before_anything_is_measured() {
     ] {
         let output = table(arguments, folder.path());
         assert!(!output.status.success(), "{arguments:?}");
-        assert!(
-            String::from_utf8_lossy(&output.stderr).contains("error"),
-            "{arguments:?}"
-        );
+        assert!(String::from_utf8_lossy(&output.stderr).contains("error"), "{arguments:?}");
         assert!(!folder.path().join("docs").exists(), "{arguments:?}");
     }
 }
@@ -116,11 +85,7 @@ fn a_curve_is_drawn_from_records() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let svg = std::fs::read_to_string(folder.path().join("docs/images/scaling.svg")).unwrap();
     assert!(svg.contains("bare commitments"));
 }

@@ -28,22 +28,15 @@ pub fn blinding_base() -> G1Affine {
 /// the point; `y` is the root that is smaller as an integer. G1 has cofactor one, so the point is
 /// in the group. The running time depends on the input, which is public.
 pub fn hash_to_curve(domain: &[u8]) -> G1Affine {
-    (0u32..)
-        .find_map(|counter| candidate(domain, counter))
-        .unwrap_or_else(G1Affine::zero)
+    (0u32..).find_map(|counter| candidate(domain, counter)).unwrap_or_else(G1Affine::zero)
 }
 
 fn candidate(domain: &[u8], counter: u32) -> Option<G1Affine> {
-    let digest: [u8; 32] = Keccak256::new()
-        .chain_update(domain)
-        .chain_update(counter.to_be_bytes())
-        .finalize()
-        .into();
+    let digest: [u8; 32] =
+        Keccak256::new().chain_update(domain).chain_update(counter.to_be_bytes()).finalize().into();
     let mut limbs = [0u64; 4];
     for (limb, bytes) in limbs.iter_mut().zip(digest.rchunks(8)) {
-        *limb = bytes
-            .iter()
-            .fold(0, |acc, &byte| acc << 8 | u64::from(byte));
+        *limb = bytes.iter().fold(0, |acc, &byte| acc << 8 | u64::from(byte));
     }
     limbs[3] &= u64::MAX >> 2;
     let x = Fq::from_bigint(BigInt(limbs))?;

@@ -120,14 +120,9 @@ impl<V> FractionProof<V> {
     /// All elements, in the transcript's order.
     pub fn elements(&self) -> impl Iterator<Item = &V> {
         let layers = self.layers.iter().flat_map(|layer| {
-            (layer.rounds.iter().flatten())
-                .chain(&layer.numerators)
-                .chain(&layer.denominators)
+            (layer.rounds.iter().flatten()).chain(&layer.numerators).chain(&layer.denominators)
         });
-        self.top_numerators
-            .iter()
-            .chain(&self.top_denominators)
-            .chain(layers)
+        self.top_numerators.iter().chain(&self.top_denominators).chain(layers)
     }
 
     /// The proof for `2^log_leaves` leaves whose elements come next from
@@ -152,11 +147,7 @@ impl<V> FractionProof<V> {
                 })
             })
             .collect::<Option<_>>()?;
-        Some(Self {
-            top_numerators,
-            top_denominators,
-            layers,
-        })
+        Some(Self { top_numerators, top_denominators, layers })
     }
 }
 
@@ -221,11 +212,7 @@ fn verify_layer<A: Arithmetic>(
     let numerator = interpolate(arith, &layer.numerators, &point);
     let denominator = interpolate(arith, &layer.denominators, &point);
     point.extend(bound);
-    Ok(LeafClaim {
-        point,
-        numerator,
-        denominator,
-    })
+    Ok(LeafClaim { point, numerator, denominator })
 }
 
 /// `h(t)`, where `round` holds `h`'s coefficients but the lowest, which follows

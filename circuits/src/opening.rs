@@ -169,10 +169,7 @@ impl OpeningProof {
         }
         let expected = Self::encoded_len(c);
         if bytes.len() != expected {
-            return Err(OpeningDecodeError::Length {
-                expected,
-                got: bytes.len(),
-            });
+            return Err(OpeningDecodeError::Length { expected, got: bytes.len() });
         }
         let mut words = Words::new(bytes, 0);
         Ok(Self {
@@ -238,11 +235,7 @@ impl<'a> Words<'a> {
             return Ok(G1Affine::zero());
         }
         let point = G1Affine::new_unchecked(x, y);
-        if point.is_on_curve() {
-            Ok(point)
-        } else {
-            Err(OpeningDecodeError::OffCurve { offset })
-        }
+        if point.is_on_curve() { Ok(point) } else { Err(OpeningDecodeError::OffCurve { offset }) }
     }
 }
 
@@ -298,12 +291,8 @@ impl OpeningTranscript {
         label: &[u8; 8],
         points: impl IntoIterator<Item = &'a G1Affine>,
     ) {
-        let mut hash = Keccak256::new()
-            .chain_update(self.state)
-            .chain_update(label);
-        points
-            .into_iter()
-            .for_each(|point| hash.update(point_bytes(point)));
+        let mut hash = Keccak256::new().chain_update(self.state).chain_update(label);
+        points.into_iter().for_each(|point| hash.update(point_bytes(point)));
         self.state = hash.finalize().into();
     }
 
@@ -313,22 +302,15 @@ impl OpeningTranscript {
         label: &[u8; 8],
         scalars: impl IntoIterator<Item = &'a Fr>,
     ) {
-        let mut hash = Keccak256::new()
-            .chain_update(self.state)
-            .chain_update(label);
-        scalars
-            .into_iter()
-            .for_each(|scalar| hash.update(scalar_bytes(scalar)));
+        let mut hash = Keccak256::new().chain_update(self.state).chain_update(label);
+        scalars.into_iter().for_each(|scalar| hash.update(scalar_bytes(scalar)));
         self.state = hash.finalize().into();
     }
 
     /// Squeezes a challenge under a label.
     pub fn challenge(&mut self, label: &[u8; 8]) -> Fr {
-        self.state = Keccak256::new()
-            .chain_update(self.state)
-            .chain_update(label)
-            .finalize()
-            .into();
+        self.state =
+            Keccak256::new().chain_update(self.state).chain_update(label).finalize().into();
         Fr::from_be_bytes_mod_order(&self.state)
     }
 

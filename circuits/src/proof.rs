@@ -66,7 +66,10 @@ const HEADER: usize = MAGIC.len() + 4;
 pub fn encoded_len(relation: &Relation) -> usize {
     let points = own_rows(relation) + 1;
     let scalars = ArgumentShape::of(relation).elements() + 1;
-    HEADER + 64 * points + 32 * scalars + OpeningProof::encoded_len(relation.layout.row_log as usize)
+    HEADER
+        + 64 * points
+        + 32 * scalars
+        + OpeningProof::encoded_len(relation.layout.row_log as usize)
 }
 
 impl SheetProof {

@@ -11,9 +11,7 @@ use crate::merkle::Hash;
 use crate::opening::{OpeningDecodeError, Words};
 use crate::proof::{ProofDecodeError, SheetProof};
 use crate::relation::Group;
-use crate::statement::{
-    Binding, DATASET, DatasetStatement, TRAINING, TrainingStatement, VERSION,
-};
+use crate::statement::{Binding, DATASET, DatasetStatement, TRAINING, TrainingStatement, VERSION};
 
 /// Row commitments or hashes in one list at most.
 const MAX_LIST: u64 = 1 << 20;
@@ -80,15 +78,13 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, part: &'static str, count: usize) -> Result<&'a [u8], WireError> {
-        let (taken, rest) =
-            self.0.split_at_checked(count).ok_or(WireError::Truncated { part })?;
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(WireError::Truncated { part })?;
         self.0 = rest;
         Ok(taken)
     }
 
     fn number(&mut self, part: &'static str) -> Result<u64, WireError> {
-        let (taken, rest) =
-            self.0.split_first_chunk::<8>().ok_or(WireError::Truncated { part })?;
+        let (taken, rest) = self.0.split_first_chunk::<8>().ok_or(WireError::Truncated { part })?;
         self.0 = rest;
         Ok(u64::from_be_bytes(*taken))
     }
@@ -106,9 +102,11 @@ impl<'a> Reader<'a> {
         let got = self.number(part)?;
         let expected = N as u64;
         let field = (got == expected).then(|| self.take(part, N)).transpose()?;
-        field
-            .and_then(|field| field.try_into().ok())
-            .ok_or(WireError::Length { part, expected, got })
+        field.and_then(|field| field.try_into().ok()).ok_or(WireError::Length {
+            part,
+            expected,
+            got,
+        })
     }
 
     fn kind(&mut self, kind: &'static [u8], name: &'static str) -> Result<(), WireError> {
@@ -235,9 +233,8 @@ pub fn decode_training(
     key: &TrainingKey,
     bytes: &[u8],
 ) -> Result<(TrainingStatement, SheetProof), WireError> {
-    let body = bytes
-        .strip_prefix(TRAINING_FILE)
-        .ok_or(WireError::Magic { expected: "training proof" })?;
+    let body =
+        bytes.strip_prefix(TRAINING_FILE).ok_or(WireError::Magic { expected: "training proof" })?;
     let mut reader = Reader(body);
     let statement = TrainingStatement::from_bytes(reader.block("statement", MAX_STATEMENT)?)?;
     let proof = SheetProof::from_bytes(&key.relation, reader.block("proof", MAX_PROOF)?)?;

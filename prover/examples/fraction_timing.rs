@@ -23,21 +23,11 @@ fn segments(rng: &mut ChaCha20Rng) -> Vec<Segment> {
     let mut segments = Vec::new();
     for (log, prefix, copies) in [(20, 800_000, 2), (18, 200_000, 4), (17, 100_000, 1)] {
         for _ in 0..copies {
-            let values: Vec<i32> = (0..prefix)
-                .map(|_| rng.gen_range(0..1 << LOG_TABLE))
-                .collect();
+            let values: Vec<i32> = (0..prefix).map(|_| rng.gen_range(0..1 << LOG_TABLE)).collect();
             values.iter().for_each(|value| counts[*value as usize] += 1);
             counts[0] += (1u64 << log) - prefix as u64;
-            let denominators = Denominators::Small {
-                base,
-                values,
-                tail: 0,
-            };
-            segments.push(Segment {
-                log,
-                numerators: Numerators::One,
-                denominators,
-            });
+            let denominators = Denominators::Small { base, values, tail: 0 };
+            segments.push(Segment { log, numerators: Numerators::One, denominators });
         }
     }
     for (log, entries, copies) in [(14, 0u32, 20), (12, 3, 40), (4, 0, 200)] {
@@ -45,30 +35,15 @@ fn segments(rng: &mut ChaCha20Rng) -> Vec<Segment> {
             let entries: Vec<(u32, i32)> = (0..entries).map(|i| (i * 1000 + 7, 5)).collect();
             counts[0] += (1u64 << log) - entries.len() as u64;
             counts[5] += entries.len() as u64;
-            let denominators = Denominators::Sparse {
-                base,
-                default: 0,
-                entries,
-            };
-            segments.push(Segment {
-                log,
-                numerators: Numerators::One,
-                denominators,
-            });
+            let denominators = Denominators::Sparse { base, default: 0, entries };
+            segments.push(Segment { log, numerators: Numerators::One, denominators });
         }
     }
     let multiplicities = counts.iter().map(|count| -Fr::from(*count)).collect();
     segments.push(Segment {
         log: LOG_TABLE,
-        numerators: Numerators::Values {
-            values: multiplicities,
-            tail: Fr::zero(),
-        },
-        denominators: Denominators::Small {
-            base,
-            values: (0..1 << LOG_TABLE).collect(),
-            tail: 0,
-        },
+        numerators: Numerators::Values { values: multiplicities, tail: Fr::zero() },
+        denominators: Denominators::Small { base, values: (0..1 << LOG_TABLE).collect(), tail: 0 },
     });
     segments.sort_by_key(|segment| std::cmp::Reverse(segment.log));
     segments
@@ -78,17 +53,11 @@ fn segments(rng: &mut ChaCha20Rng) -> Vec<Segment> {
 fn peak_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<u64>()
-        .ok()
-        .map(|kb| kb / 1024)
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kb| kb / 1024)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let repetitions = std::env::args()
-        .nth(1)
-        .map_or(Ok(3), |count| count.parse())?;
+    let repetitions = std::env::args().nth(1).map_or(Ok(3), |count| count.parse())?;
     let segments = segments(&mut ChaCha20Rng::seed_from_u64(1));
     println!("before: peak {:?} MB", peak_mb());
     for _ in 0..repetitions {
@@ -97,17 +66,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let start = Instant::now();
         let (proof, claim) = prove(&mut transcript, LOG_LEAVES, input);
         let elapsed = start.elapsed();
-        let verified = verify(
-            &mut Native,
-            &mut Transcript::new(&mut Native),
-            LOG_LEAVES,
-            &proof,
-        )?;
-        println!(
-            "{elapsed:?}, valid {}, peak {:?} MB",
-            verified == claim,
-            peak_mb()
-        );
+        let verified = verify(&mut Native, &mut Transcript::new(&mut Native), LOG_LEAVES, &proof)?;
+        println!("{elapsed:?}, valid {}, peak {:?} MB", verified == claim, peak_mb());
     }
     Ok(())
 }

@@ -26,9 +26,9 @@ impl Row {
     pub fn width(&self) -> usize {
         match self {
             Row::Dense(entries) => entries.len(),
-            Row::Sparse(entries) => entries
-                .last()
-                .map_or(0, |&(position, _)| position as usize + 1),
+            Row::Sparse(entries) => {
+                entries.last().map_or(0, |&(position, _)| position as usize + 1)
+            }
         }
     }
 
@@ -85,29 +85,20 @@ pub fn commit_rows(
 ) -> Result<Vec<G1Affine>, CommitError> {
     check_rows(g1, rows, blinds)?;
     let mut commitments = row_sums(g1, rows);
-    let blinded = commitments
-        .par_iter_mut()
-        .zip(blinds)
-        .filter(|(_, blind)| **blind != Fr::ZERO);
+    let blinded = commitments.par_iter_mut().zip(blinds).filter(|(_, blind)| **blind != Fr::ZERO);
     blinded.for_each(|(commitment, blind)| *commitment += BLINDING_TABLE.mul(blind));
     Ok(G1Projective::normalize_batch(&commitments))
 }
 
 fn check_rows(g1: &[G1Affine], rows: &[&Row], blinds: &[Fr]) -> Result<(), CommitError> {
     if rows.len() != blinds.len() {
-        return Err(CommitError::BlindingCount {
-            expected: rows.len(),
-            got: blinds.len(),
-        });
+        return Err(CommitError::BlindingCount { expected: rows.len(), got: blinds.len() });
     }
     for (index, row) in rows.iter().enumerate() {
         if let Row::Sparse(entries) = row {
             let unsorted = entries.windows(2).position(|pair| pair[0].0 >= pair[1].0);
             if let Some(i) = unsorted {
-                return Err(CommitError::Unsorted {
-                    row: index,
-                    entry: i + 1,
-                });
+                return Err(CommitError::Unsorted { row: index, entry: i + 1 });
             }
         }
         if row.width() > g1.len() {
@@ -198,20 +189,11 @@ mod tests {
         let blinds: Vec<Fr> = rows
             .iter()
             .enumerate()
-            .map(|(i, _)| {
-                if i % 4 == 3 {
-                    Fr::ZERO
-                } else {
-                    Fr::rand(&mut rng)
-                }
-            })
+            .map(|(i, _)| if i % 4 == 3 { Fr::ZERO } else { Fr::rand(&mut rng) })
             .collect();
         let rows: Vec<&Row> = rows.iter().collect();
-        let expected: Vec<G1Affine> = rows
-            .iter()
-            .zip(&blinds)
-            .map(|(row, b)| naive(row, *b))
-            .collect();
+        let expected: Vec<G1Affine> =
+            rows.iter().zip(&blinds).map(|(row, b)| naive(row, *b)).collect();
         assert_eq!(commit_rows(&G1, &rows, &blinds).unwrap(), expected);
         let floor = commit_floor(&G1, &rows);
         for ((floor, row), _) in floor.iter().zip(&rows).zip(&blinds) {
@@ -222,11 +204,7 @@ mod tests {
     /// A row of entries of at most `bits` bits and a sign.
     fn dense(len: usize, bits: u32, rng: &mut ChaCha20Rng) -> Row {
         let bound = 1i64 << bits;
-        Row::Dense(
-            (0..len)
-                .map(|_| rng.gen_range(-bound + 1..bound) as i32)
-                .collect(),
-        )
+        Row::Dense((0..len).map(|_| rng.gen_range(-bound + 1..bound) as i32).collect())
     }
 
     #[test]
@@ -238,17 +216,7 @@ mod tests {
 
     #[test]
     fn extremes_match_plain_sums() {
-        let edges = vec![
-            i32::MIN,
-            i32::MAX,
-            -1,
-            0,
-            1,
-            i32::MIN + 1,
-            1 << 15,
-            -(1 << 15),
-            0xffff,
-        ];
+        let edges = vec![i32::MIN, i32::MAX, -1, 0, 1, i32::MIN + 1, 1 << 15, -(1 << 15), 0xffff];
         let rows = [
             Row::Dense(vec![]),
             Row::Sparse(vec![]),
@@ -266,9 +234,8 @@ mod tests {
     #[test]
     fn many_rows_match_plain_sums() {
         let mut rng = ChaCha20Rng::seed_from_u64(5);
-        let rows: Vec<Row> = (0..70)
-            .map(|i| dense(40 + i, [1, 8, 15, 16, 24][i % 5], &mut rng))
-            .collect();
+        let rows: Vec<Row> =
+            (0..70).map(|i| dense(40 + i, [1, 8, 15, 16, 24][i % 5], &mut rng)).collect();
         check(&rows, 6);
     }
 
@@ -276,26 +243,12 @@ mod tests {
     fn equal_and_opposite_bases_are_added() {
         // Buckets that hold a base again, or its opposite, take the doubling and cancelling paths.
         let point = G1[3];
-        let bases = vec![
-            point,
-            point,
-            -point,
-            point,
-            point,
-            -point,
-            G1Affine::identity(),
-            point,
-        ];
-        for row in [
-            vec![7; 8],
-            vec![1, 1, 1, -1, -1, -1, 9, 2],
-            vec![300, 300, 300, 0, -300, 300, 1, 1],
-        ] {
+        let bases = vec![point, point, -point, point, point, -point, G1Affine::identity(), point];
+        for row in
+            [vec![7; 8], vec![1, 1, 1, -1, -1, -1, 9, 2], vec![300, 300, 300, 0, -300, 300, 1, 1]]
+        {
             let mut expected = G1Projective::ZERO;
-            bases
-                .iter()
-                .zip(&row)
-                .for_each(|(base, k)| expected += *base * Fr::from(*k));
+            bases.iter().zip(&row).for_each(|(base, k)| expected += *base * Fr::from(*k));
             let row = Row::Dense(row);
             let got = commit_rows(&bases, &[&row, &row], &[Fr::ZERO; 2]).unwrap();
             assert_eq!(got, vec![expected.into_affine(); 2]);
@@ -306,22 +259,9 @@ mod tests {
     fn malformed_calls_are_typed_errors() {
         let row = Row::Dense(vec![1; 1025]);
         let error = commit_rows(&G1, &[&row], &[Fr::ZERO]).unwrap_err();
-        assert_eq!(
-            error,
-            CommitError::RowTooLong {
-                row: 0,
-                expected: 1024,
-                got: 1025
-            }
-        );
+        assert_eq!(error, CommitError::RowTooLong { row: 0, expected: 1024, got: 1025 });
         let error = commit_rows(&G1, &[&Row::Dense(vec![])], &[]).unwrap_err();
-        assert_eq!(
-            error,
-            CommitError::BlindingCount {
-                expected: 1,
-                got: 0
-            }
-        );
+        assert_eq!(error, CommitError::BlindingCount { expected: 1, got: 0 });
         for positions in [[4, 4], [4, 3]] {
             let row = Row::Sparse(positions.map(|p| (p, 1)).to_vec());
             let error = commit_rows(&G1, &[&Row::Dense(vec![]), &row], &[Fr::ZERO; 2]).unwrap_err();

@@ -35,21 +35,14 @@ pub fn prove_committed(
     seed: [u8; 32],
 ) -> OpeningProof {
     assert!(!point.is_empty(), "an opening has at least one variable");
-    assert_eq!(
-        values.len(),
-        1 << point.len(),
-        "one value for each corner of the cube"
-    );
+    assert_eq!(values.len(), 1 << point.len(), "one value for each corner of the cube");
     let polynomials = fold(values, point);
     let (folds, value) = commit_folds(g1, &polynomials, point);
 
     let mut transcript = OpeningTranscript::new(seed, commitment, point, &value);
     let r = transcript.evaluation_point(&folds);
     let r2 = r.square();
-    let evaluations: Vec<(Fr, Fr)> = polynomials
-        .iter()
-        .map(|f| evaluate_pair(f, r, r2))
-        .collect();
+    let evaluations: Vec<(Fr, Fr)> = polynomials.iter().map(|f| evaluate_pair(f, r, r2)).collect();
 
     let gamma = transcript.batching_scalar(&evaluations);
     let (first, mut batch) = batch_folds(polynomials, gamma);
@@ -60,12 +53,7 @@ pub fn prove_committed(
     linearise(&mut batch, &first, &q, r2, z);
     divide_by_linear(&mut batch, z);
     let linearisation = msm_full(&g1[..batch.len()], &batch).into_affine();
-    OpeningProof {
-        folds,
-        evaluations,
-        quotient,
-        linearisation,
-    }
+    OpeningProof { folds, evaluations, quotient, linearisation }
 }
 
 /// `f_0 … f_{c−1}`, each half as long as the one before.
@@ -112,11 +100,7 @@ fn batch_folds(polynomials: Vec<Vec<Fr>>, gamma: Fr) -> (Vec<Fr>, Vec<Fr>) {
     let mut power = Fr::ONE;
     for f in polynomials {
         power *= gamma;
-        batch
-            .par_iter_mut()
-            .zip(&f)
-            .with_min_len(1 << 10)
-            .for_each(|(b, f)| *b += power * f);
+        batch.par_iter_mut().zip(&f).with_min_len(1 << 10).for_each(|(b, f)| *b += power * f);
     }
     (first, batch)
 }
@@ -160,16 +144,12 @@ fn divide_by_linear(f: &mut Vec<Fr>, a: Fr) {
 fn linearise(batch: &mut [Fr], first: &[Fr], q: &[Fr], r2: Fr, z: Fr) {
     let first_scale = z - r2;
     let q_scale = (z.square() - r2) * first_scale;
-    batch
-        .par_iter_mut()
-        .enumerate()
-        .with_min_len(1 << 10)
-        .for_each(|(i, b)| {
-            *b += first_scale * first[i];
-            if let Some(q) = q.get(i) {
-                *b -= q_scale * q;
-            }
-        });
+    batch.par_iter_mut().enumerate().with_min_len(1 << 10).for_each(|(i, b)| {
+        *b += first_scale * first[i];
+        if let Some(q) = q.get(i) {
+            *b -= q_scale * q;
+        }
+    });
 }
 
 #[cfg(test)]
@@ -206,24 +186,11 @@ mod tests {
             let value = values.iter().enumerate().map(|(j, v)| *v * eq(j)).sum();
             let commitment = msm_full(&srs.g1[..1 << c], &values);
             let proof = prove(&srs.g1, values, &point, SEED);
-            Self {
-                vk: srs.verifier_key(),
-                commitment,
-                point,
-                value,
-                proof,
-            }
+            Self { vk: srs.verifier_key(), commitment, point, value, proof }
         }
 
         fn check(&self) -> Result<(), OpeningError> {
-            verify(
-                &self.vk,
-                &self.commitment,
-                &self.point,
-                self.value,
-                SEED,
-                &self.proof,
-            )
+            verify(&self.vk, &self.commitment, &self.point, self.value, SEED, &self.proof)
         }
     }
 
@@ -240,14 +207,7 @@ mod tests {
         let srs = Srs::generate_g1(3, &mut ChaCha20Rng::seed_from_u64(3));
         let proof = prove(&srs.g1, vec![Fr::ZERO; 8], &case.point, SEED);
         assert_eq!(
-            verify(
-                &case.vk,
-                &G1Projective::ZERO,
-                &case.point,
-                Fr::ZERO,
-                SEED,
-                &proof
-            ),
+            verify(&case.vk, &G1Projective::ZERO, &case.point, Fr::ZERO, SEED, &proof),
             Ok(())
         );
     }
@@ -256,13 +216,7 @@ mod tests {
     fn wrong_statements_are_rejected() {
         for c in [1, 2, 5] {
             let case = Case::new(c);
-            let Case {
-                vk,
-                commitment,
-                point,
-                value,
-                proof,
-            } = &case;
+            let Case { vk, commitment, point, value, proof } = &case;
             let wrong_value = verify(vk, commitment, point, *value + Fr::ONE, SEED, proof);
             assert_eq!(wrong_value, Err(OpeningError::Value));
             let g = G1Projective::generator();
@@ -283,23 +237,17 @@ mod tests {
         case.value += Fr::ONE;
         case.proof.evaluations[3].0 += Fr::ONE;
         case.proof.evaluations[3].1 += Fr::ONE;
-        let r = OpeningTranscript::new(
-            SEED,
-            &case.commitment.into_affine(),
-            &case.point,
-            &case.value,
-        )
-        .evaluation_point(&case.proof.folds);
+        let r =
+            OpeningTranscript::new(SEED, &case.commitment.into_affine(), &case.point, &case.value)
+                .evaluation_point(&case.proof.folds);
         // The folds are the same but the transcript is not: recompute the honest evaluations at the
         // new r, then shift the constant term of the last line.
         let mut rng = ChaCha20Rng::seed_from_u64(4);
         let _ = Srs::generate_g1(4, &mut rng);
         let values: Vec<Fr> = (0..16).map(|_| Fr::rand(&mut rng)).collect();
         let polynomials = fold(values, &case.point);
-        case.proof.evaluations = polynomials
-            .iter()
-            .map(|f| evaluate_pair(f, r, r.square()))
-            .collect();
+        case.proof.evaluations =
+            polynomials.iter().map(|f| evaluate_pair(f, r, r.square())).collect();
         let x = case.point[3];
         // even·(1 − x) + odd·x must grow by one: move even only.
         let shift = (Fr::ONE - x).inverse().unwrap();
@@ -316,15 +264,7 @@ mod tests {
             let mut proof = case.proof.clone();
             alter(&mut proof);
             assert_ne!(proof, case.proof);
-            verify(
-                &case.vk,
-                &case.commitment,
-                &case.point,
-                case.value,
-                SEED,
-                &proof,
-            )
-            .unwrap_err()
+            verify(&case.vk, &case.commitment, &case.point, case.value, SEED, &proof).unwrap_err()
         };
         let g = G1Projective::generator();
         for k in 0..c - 1 {
@@ -345,22 +285,10 @@ mod tests {
     fn wrong_shapes_are_typed_errors() {
         let mut case = Case::new(3);
         let fold = case.proof.folds.pop().unwrap();
-        assert_eq!(
-            case.check(),
-            Err(OpeningError::FoldCount {
-                expected: 2,
-                got: 1
-            })
-        );
+        assert_eq!(case.check(), Err(OpeningError::FoldCount { expected: 2, got: 1 }));
         case.proof.folds.push(fold);
         case.proof.evaluations.push((Fr::ZERO, Fr::ZERO));
-        assert_eq!(
-            case.check(),
-            Err(OpeningError::EvaluationCount {
-                expected: 3,
-                got: 4
-            })
-        );
+        assert_eq!(case.check(), Err(OpeningError::EvaluationCount { expected: 3, got: 4 }));
         case.point.clear();
         assert_eq!(case.check(), Err(OpeningError::Variables { got: 0 }));
     }

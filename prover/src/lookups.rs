@@ -69,10 +69,16 @@ impl LookupColumns {
 
     /// The first lookup that is not in its table, with the flat index: what
     /// makes a proof fail.
-    pub fn first_missing<'r>(&self, sheet: &Sheet, relation: &'r Relation) -> Option<(&'r str, usize)> {
-        for ((lookup, keys), outputs) in relation.lookups.iter().zip(&self.keys).zip(&self.outputs) {
+    pub fn first_missing<'r>(
+        &self,
+        sheet: &Sheet,
+        relation: &'r Relation,
+    ) -> Option<(&'r str, usize)> {
+        for ((lookup, keys), outputs) in relation.lookups.iter().zip(&self.keys).zip(&self.outputs)
+        {
             let table = &relation.tables[lookup.table];
-            let values = table.output.as_ref().and_then(|f| materialize(sheet, f, &table.domain()).ok());
+            let values =
+                table.output.as_ref().and_then(|f| materialize(sheet, f, &table.domain()).ok());
             for index in 0..1usize << lookup.domain.log() {
                 let key = keys.get(index) as usize;
                 let fits = key < 1 << table.log;
@@ -142,9 +148,8 @@ impl Column {
 
 /// A form's values; nothing is stored for one that reads untouched tensors.
 fn column(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Column, ValueRange> {
-    let constants = Linear {
-        terms: form.terms.iter().filter(|t| t.tensor.is_none()).cloned().collect(),
-    };
+    let constants =
+        Linear { terms: form.terms.iter().filter(|t| t.tensor.is_none()).cloned().collect() };
     let len = 1usize << domain.log();
     let domain = &support(form, domain);
     let tail = tail_of(&constants, domain)?;

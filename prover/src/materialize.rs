@@ -46,12 +46,10 @@ pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<
 /// none, unless a tensor that does not have that axis reaches into it.
 pub fn support(form: &Linear, domain: &Domain) -> Domain {
     let reaches = |term: &Term| {
-        let follows = |map: &DimMap| {
-            matches!(map, DimMap::Axis(0) | DimMap::Before(0) | DimMap::Previous(0))
-        };
-        let masked = |factor: &AxisFactor| {
-            matches!(factor, AxisFactor::First(0) | AxisFactor::Below(0, _))
-        };
+        let follows =
+            |map: &DimMap| matches!(map, DimMap::Axis(0) | DimMap::Before(0) | DimMap::Previous(0));
+        let masked =
+            |factor: &AxisFactor| matches!(factor, AxisFactor::First(0) | AxisFactor::Below(0, _));
         term.tensor.is_some() && !term.dims.iter().any(follows) && !term.factors.iter().any(masked)
     };
     let mut domain = domain.clone();

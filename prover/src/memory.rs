@@ -53,9 +53,7 @@ pub fn own_cells(relation: &Relation) -> usize {
 
 /// Stored cells of these tensors, padding inside them included.
 pub fn own_stored(relation: &Relation) -> usize {
-    own_tensors(relation)
-        .map(|t| t.pieces().iter().map(|piece| piece.len).sum::<usize>())
-        .sum()
+    own_tensors(relation).map(|t| t.pieces().iter().map(|piece| piece.len).sum::<usize>()).sum()
 }
 
 fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
@@ -73,10 +71,9 @@ fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
 pub fn check(relation: &Relation) -> Result<(), ProveError> {
     let needed = estimate(relation);
     match available() {
-        Some(available) if available < needed => Err(ProveError::Memory {
-            needed_mb: needed >> 20,
-            available_mb: available >> 20,
-        }),
+        Some(available) if available < needed => {
+            Err(ProveError::Memory { needed_mb: needed >> 20, available_mb: available >> 20 })
+        }
         _ => Ok(()),
     }
 }

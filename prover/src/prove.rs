@@ -189,13 +189,8 @@ fn prove_counted(
     drop(sheet);
     let (blinding, opening) = open(g1, h, &rows, &mask, reduction, gamma, &argument);
     timings.open = masking + started.elapsed();
-    let proof = SheetProof {
-        rows: own.points.clone(),
-        mask: mask.commitment,
-        argument,
-        blinding,
-        opening,
-    };
+    let proof =
+        SheetProof { rows: own.points.clone(), mask: mask.commitment, argument, blinding, opening };
     Ok(Proved { proof, own, timings })
 }
 
@@ -304,8 +299,7 @@ fn open(
     let folded: Fr = weights.iter().zip(&rows.blinds).map(|(w, b)| *w * b).sum();
     let blinding = folded + gamma * mask.blinding;
     let value = argument.value + gamma * argument.mask;
-    let commitment = G1Projective::msm_unchecked(&rows.points, weights)
-        + mask.commitment * gamma
+    let commitment = G1Projective::msm_unchecked(&rows.points, weights) + mask.commitment * gamma
         - blinding_base() * blinding;
     let masked: Vec<Fr> =
         reduction.folded.iter().zip(&mask.values).map(|(p, m)| gamma * m + p).collect();

@@ -76,7 +76,8 @@ impl RegisteredDataset {
     /// The tree over windows that were committed before.
     pub fn new(windows: Vec<CommittedRows>) -> Self {
         let leaves = windows.iter().enumerate();
-        let tree = merkle::Tree::new(leaves.map(|(i, w)| merkle::leaf(i as u64, &w.points)).collect());
+        let tree =
+            merkle::Tree::new(leaves.map(|(i, w)| merkle::leaf(i as u64, &w.points)).collect());
         Self { windows, tree }
     }
 }
@@ -349,7 +350,10 @@ fn advance(
         CommittedRows::default()
     } else {
         let last = (steps - 1) * block..steps * block;
-        CommittedRows { points: own.points[last.clone()].to_vec(), blinds: own.blinds[last].to_vec() }
+        CommittedRows {
+            points: own.points[last.clone()].to_vec(),
+            blinds: own.blinds[last].to_vec(),
+        }
     };
     Committed { model: CommittedRows { points, blinds }, state }
 }

@@ -44,10 +44,11 @@ pub fn dataset_sheet(
     labels: &[i32],
 ) -> Sheet {
     let mut sheet = Sheet::new(relation.layout.clone());
-    for (id, values, n) in [(ids.inputs, inputs, network.input), (ids.labels, labels, network.output())] {
+    for (id, values, n) in
+        [(ids.inputs, inputs, network.input), (ids.labels, labels, network.output())]
+    {
         let windows = values.chunks(network.window() * n);
-        let all: Vec<i32> =
-            windows.flat_map(|w| feature_major(w, network.window(), n)).collect();
+        let all: Vec<i32> = windows.flat_map(|w| feature_major(w, network.window(), n)).collect();
         sheet.fill(id, &all);
     }
     sheet

@@ -45,17 +45,11 @@ fn g1_bytes(p: G1Affine) -> Vec<u8> {
 }
 
 fn g2_bytes(p: G2Affine) -> Vec<u8> {
-    [p.x.c0, p.x.c1, p.y.c0, p.y.c1]
-        .into_iter()
-        .flat_map(montgomery)
-        .collect()
+    [p.x.c0, p.x.c1, p.y.c0, p.y.c1].into_iter().flat_map(montgomery).collect()
 }
 
-const G1_SECTIONS: [(u32, Section); 3] = [
-    (2, Section::TauG1),
-    (4, Section::AlphaTauG1),
-    (5, Section::BetaTauG1),
-];
+const G1_SECTIONS: [(u32, Section); 3] =
+    [(2, Section::TauG1), (4, Section::AlphaTauG1), (5, Section::BetaTauG1)];
 const G2_SECTIONS: [(u32, Section); 2] = [(3, Section::TauG2), (6, Section::BetaG2)];
 
 #[test]
@@ -64,15 +58,9 @@ fn imports_what_snarkjs_writes() {
     assert_eq!((srs.power, srs.g1.len()), (POWER, 127));
     let phase_two = srs.phase_two.as_ref().unwrap();
     assert_eq!(phase_two.g2_powers.len(), 64);
-    assert_eq!(
-        (phase_two.alpha_g1.len(), phase_two.beta_g1.len()),
-        (64, 64)
-    );
+    assert_eq!((phase_two.alpha_g1.len(), phase_two.beta_g1.len()), (64, 64));
     assert_eq!(srs.g1[0], G1Affine::generator());
-    assert_eq!(
-        Bn254::pairing(srs.g1[1], srs.g2[0]),
-        Bn254::pairing(srs.g1[0], srs.g2[1])
-    );
+    assert_eq!(Bn254::pairing(srs.g1[1], srs.g2[0]), Bn254::pairing(srs.g1[0], srs.g2[1]));
     // A contribution was made: neither τ, α nor β is one.
     for point in [srs.g1[1], phase_two.alpha_g1[0], phase_two.beta_g1[0]] {
         assert_ne!(point, G1Affine::generator());
@@ -139,11 +127,7 @@ fn another_tau_in_g2_is_found() {
 
 #[test]
 fn malformed_points_are_named() {
-    let modulus: Vec<u8> = Fq::MODULUS
-        .0
-        .iter()
-        .flat_map(|limb| limb.to_le_bytes())
-        .collect();
+    let modulus: Vec<u8> = Fq::MODULUS.0.iter().flat_map(|limb| limb.to_le_bytes()).collect();
     for (number, name) in G1_SECTIONS.into_iter().chain(G2_SECTIONS) {
         let (start, _) = section(number);
         match import(&altered(start, &modulus)).unwrap_err() {
@@ -154,19 +138,9 @@ fn malformed_points_are_named() {
             SrsError::OffCurve { section, index } => assert_eq!((section, index), (name, 0)),
             other => panic!("section {name}: {other}"),
         }
-        let zeros = vec![
-            0;
-            if G2_SECTIONS.contains(&(number, name)) {
-                128
-            } else {
-                64
-            }
-        ];
+        let zeros = vec![0; if G2_SECTIONS.contains(&(number, name)) { 128 } else { 64 }];
         let error = import(&altered(start, &zeros)).unwrap_err();
-        assert!(
-            matches!(error, SrsError::OffCurve { index: 0, .. }),
-            "section {name}: {error}"
-        );
+        assert!(matches!(error, SrsError::OffCurve { index: 0, .. }), "section {name}: {error}");
     }
 }
 
@@ -178,27 +152,9 @@ fn points_outside_the_group_are_named() {
         .find(|p| !p.is_in_correct_subgroup_assuming_on_curve())
         .unwrap();
     let error = import(&altered(section(3).0 + 2 * 128, &g2_bytes(outside))).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            SrsError::Subgroup {
-                section: Section::TauG2,
-                index: 2
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, SrsError::Subgroup { section: Section::TauG2, index: 2 }), "{error}");
     let error = import(&altered(section(6).0, &g2_bytes(outside))).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            SrsError::Subgroup {
-                section: Section::BetaG2,
-                index: 0
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, SrsError::Subgroup { section: Section::BetaG2, index: 0 }), "{error}");
 }
 
 #[test]
@@ -206,28 +162,12 @@ fn altered_headers_are_refused() {
     let (header, _) = section(1);
     let error = |at, bytes: &[u8]| import(&altered(at, bytes)).unwrap_err();
     assert!(matches!(error(0, b"zkey"), SrsError::Magic { .. }));
-    assert!(matches!(
-        error(4, &[2]),
-        SrsError::Version {
-            expected: 1,
-            got: 2
-        }
-    ));
-    assert!(matches!(
-        error(header, &[48]),
-        SrsError::HeaderField {
-            field: "n8",
-            got: 48,
-            ..
-        }
-    ));
+    assert!(matches!(error(4, &[2]), SrsError::Version { expected: 1, got: 2 }));
+    assert!(matches!(error(header, &[48]), SrsError::HeaderField { field: "n8", got: 48, .. }));
     assert!(matches!(error(header + 4, &[0]), SrsError::Modulus));
     for power in [0u8, 29, 255] {
         let error = error(header + 36, &[power]);
-        assert!(
-            matches!(error, SrsError::HeaderField { field: "power", .. }),
-            "{error}"
-        );
+        assert!(matches!(error, SrsError::HeaderField { field: "power", .. }), "{error}");
     }
     for power in [5u8, 7] {
         let error = if power == 7 {
@@ -238,25 +178,13 @@ fn altered_headers_are_refused() {
         assert!(matches!(error, SrsError::SectionSize { .. }), "{error}");
     }
     let error = error(header + 40, &[5]);
-    assert!(matches!(
-        error,
-        SrsError::HeaderField {
-            field: "ceremonyPower",
-            got: 5,
-            ..
-        }
-    ));
+    assert!(matches!(error, SrsError::HeaderField { field: "ceremonyPower", got: 5, .. }));
     // One section fewer than there are leaves the last one over.
     let count = u32::from_le_bytes(FIXTURE[8..12].try_into().unwrap());
     let fewer = import(&altered(8, &(count - 1).to_le_bytes())).unwrap_err();
     assert!(matches!(fewer, SrsError::TrailingBytes));
     let more = import(&altered(8, &(count + 1).to_le_bytes())).unwrap_err();
-    assert!(matches!(
-        more,
-        SrsError::Truncated {
-            section: Section::Header
-        }
-    ));
+    assert!(matches!(more, SrsError::Truncated { section: Section::Header }));
 }
 
 #[test]
@@ -277,36 +205,18 @@ fn altered_section_tables_are_refused() {
         let mut unknown = altered(start - 12, &[99]);
         unknown[start - 8..start].copy_from_slice(&u64::MAX.to_le_bytes());
         let error = import(&unknown).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                SrsError::Truncated {
-                    section: Section::Other(99)
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, SrsError::Truncated { section: Section::Other(99) }), "{error}");
     }
     let (start, _) = section(5);
     let twice = import(&altered(start - 12, &[4])).unwrap_err();
     assert!(
-        matches!(
-            twice,
-            SrsError::DuplicateSection {
-                section: Section::AlphaTauG1
-            }
-        ),
+        matches!(twice, SrsError::DuplicateSection { section: Section::AlphaTauG1 }),
         "{twice}"
     );
     let (start, _) = section(1);
     let headless = import(&altered(start - 12, &[99])).unwrap_err();
     assert!(
-        matches!(
-            headless,
-            SrsError::MissingSection {
-                section: Section::Header
-            }
-        ),
+        matches!(headless, SrsError::MissingSection { section: Section::Header }),
         "{headless}"
     );
 }
@@ -315,10 +225,7 @@ fn altered_section_tables_are_refused() {
 fn truncated_and_extended_files_are_refused() {
     for len in (0..FIXTURE.len()).step_by(397) {
         let error = import(&FIXTURE[..len]).unwrap_err();
-        assert!(
-            matches!(error, SrsError::Truncated { .. }),
-            "{len} bytes: {error}"
-        );
+        assert!(matches!(error, SrsError::Truncated { .. }), "{len} bytes: {error}");
     }
     let mut long = FIXTURE.to_vec();
     long.push(0);

@@ -21,6 +21,12 @@ pub enum Lie<'a> {
 /// A witness that breaks the constraint with this label only; none if this
 /// run has no cell where that can be done.
 pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Lie<'a>> {
+    if label.starts_with("update.padding") {
+        let mut sheet = honest.clone();
+        let id = sheet.layout().find(label)?;
+        sheet.set(id, 0, 1); // rides along with the update
+        return Some(Lie::Sheet(sheet));
+    }
     let padding = label == "loss.at_max.padding";
     let mut told = None;
     let sheet = forge(&run.key.network, honest.clone(), &mut |name, at, value| {
@@ -63,8 +69,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "w.update" | "b.update" => Some(specs.update),
         _ => None,
     };
-    if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec)
-    {
+    if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec) {
         // The exponential's table ends where 16 bits do.
         let softmax = run.key.network.loss == Loss::SoftmaxCrossEntropy;
         let last = number + 1 == run.key.network.layers.len();
@@ -108,9 +113,8 @@ fn lie_in_activation(label: &str, name: &str, part: &str, v: &mut Value) -> bool
 
 /// Where `x = 2^s·(q + high − low) + r` stays as it is.
 fn lie_in_rounding(rest: &str, spec: &RoundSpec, v: &mut Value) -> bool {
-    let sum = |limbs: &[i64]| -> i64 {
-        limbs.iter().enumerate().map(|(k, limb)| limb << (16 * k)).sum()
-    };
+    let sum =
+        |limbs: &[i64]| -> i64 { limbs.iter().enumerate().map(|(k, limb)| limb << (16 * k)).sum() };
     let (high, low) = (sum(&v.high), sum(&v.low));
     let exact = v.q + high - low;
     let plain = high == 0 && low == 0 && v.q > spec.lo + 1 && v.q < spec.hi - 1;

@@ -53,8 +53,7 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
                     _ => continue,
                 };
                 let weights = &mut parameters[l][kind];
-                let update =
-                    forge.update(t, l, name, &sums, weights, previous[l][kind].as_slice());
+                let update = forge.update(t, l, name, &sums, weights, previous[l][kind].as_slice());
                 for (row, own) in weights.iter_mut().zip(&update) {
                     row.iter_mut().zip(own).for_each(|(w, d)| *w -= d);
                 }
@@ -131,9 +130,8 @@ impl Forge<'_, '_> {
     /// Inputs of every layer and what the backward pass needs.
     fn forward(&mut self, t: usize, parameters: &[[Matrix; 2]]) -> (Vec<Matrix>, Pass) {
         let network = self.network;
-        let first = (0..network.batch).map(|b| {
-            (0..network.input).map(|i| self.get("inputs", &[0, i, t, b])).collect()
-        });
+        let first = (0..network.batch)
+            .map(|b| (0..network.input).map(|i| self.get("inputs", &[0, i, t, b])).collect());
         let mut inputs: Vec<Matrix> = vec![first.collect()];
         let mut pass = Pass::default();
         for (l, layer) in network.layers.iter().enumerate() {
@@ -145,7 +143,13 @@ impl Forge<'_, '_> {
                     let dot: i64 = a.iter().zip(w).map(|(a, w)| a * w[j]).sum();
                     let x = dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac);
                     let index = [j, t, b];
-                    let z = self.round(&format!("layer{l}.z"), &layer.z, x, [t, b, j], (&index, &index));
+                    let z = self.round(
+                        &format!("layer{l}.z"),
+                        &layer.z,
+                        x,
+                        [t, b, j],
+                        (&index, &index),
+                    );
                     let (sign, out) = self.activate(l, layer, z, [t, b, j]);
                     z_row.push(z);
                     sign_row.push(sign);
@@ -191,8 +195,7 @@ impl Forge<'_, '_> {
         let network = self.network;
         let last = network.layers.len() - 1;
         let mut gradients = vec![Matrix::new(); last + 1];
-        gradients[last] =
-            (0..network.batch).map(|b| self.loss(t, b, &pass.z[last][b])).collect();
+        gradients[last] = (0..network.batch).map(|b| self.loss(t, b, &pass.z[last][b])).collect();
         for l in (0..last).rev() {
             let layer = &network.layers[l];
             let spec = layer.g.unwrap();
@@ -240,7 +243,8 @@ impl Forge<'_, '_> {
             }
             Loss::SoftmaxCrossEntropy => self.softmax(t, b, z),
         };
-        let label = |(j, v): (usize, i64)| v - network.label_scale() * self.get("labels", &[0, j, t, b]);
+        let label =
+            |(j, v): (usize, i64)| v - network.label_scale() * self.get("labels", &[0, j, t, b]);
         values.into_iter().enumerate().map(label).collect()
     }
 

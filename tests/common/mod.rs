@@ -4,6 +4,7 @@
 pub mod cases;
 pub mod cheats;
 pub mod forge;
+pub mod made;
 pub mod reference;
 
 use std::sync::OnceLock;
@@ -59,7 +60,8 @@ impl Run {
     pub fn of(case: &cases::Case, windows: usize) -> Option<Self> {
         let manifest = case.manifest()?;
         let network = manifest.network().unwrap();
-        let scale = |sample: usize, x: &mut f64| {
+        let scale = |index: usize, x: &mut f64| {
+            let sample = index / network.input;
             let zero = case.zeroed && sample.is_multiple_of(network.window());
             *x *= if zero { 0.0 } else { case.stretch };
         };
@@ -67,7 +69,7 @@ impl Run {
         Some(Self::trained_on(manifest, initial, windows, &scale, case.seed))
     }
 
-    /// Registers synthetic data whose inputs are changed, given their sample.
+    /// Registers synthetic data whose inputs are changed, given their index.
     pub fn trained_on(
         manifest: Manifest,
         initial: Parameters,
@@ -82,14 +84,24 @@ impl Run {
         let secret = LocalKey::generate();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
-        let width = samples.width;
-        samples.inputs.iter_mut().enumerate().for_each(|(i, x)| change(i / width, x));
+        samples.inputs.iter_mut().enumerate().for_each(|(index, x)| change(index, x));
         let data = samples.quantized(&network);
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
         let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
         let binding = Binding { chain_id: 1, round: 2, prover: owner };
-        Self { manifest, key, secret, data, dataset, chunks, initial, start, binding, nonce: [9; 32] }
+        Self {
+            manifest,
+            key,
+            secret,
+            data,
+            dataset,
+            chunks,
+            initial,
+            start,
+            binding,
+            nonce: [9; 32],
+        }
     }
 
     /// The rules that a chain of this run's proofs follows.
@@ -106,11 +118,8 @@ impl Run {
     /// Traces of the first proofs' windows in the drawn order, with the windows.
     pub fn traces(&self, count: usize) -> Vec<(u64, Trace)> {
         let network = &self.key.network;
-        let order = zktrain_circuits::schedule::window_order(
-            self.nonce,
-            0,
-            self.dataset.windows.len(),
-        );
+        let order =
+            zktrain_circuits::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
         let trainer = Trainer::new(network.clone());
         let mut model = self.initial.clone();
         let mut state = None;
@@ -133,7 +142,13 @@ impl Run {
             let position = self.position(index, window);
             let g1 = &srs().g1;
             let proved = prove_training(
-                &self.key, g1, &self.secret, &self.dataset, &before, position, &trace,
+                &self.key,
+                g1,
+                &self.secret,
+                &self.dataset,
+                &before,
+                position,
+                &trace,
             )
             .unwrap();
             before = proved.after;
@@ -162,10 +177,9 @@ impl Run {
         sheet: Sheet,
     ) -> (TrainingStatement, SheetProof) {
         let position = self.position(0, window);
-        let proved = prove_sheet(
-            key, &srs().g1, &self.secret, &self.dataset, &self.start, position, sheet,
-        )
-        .unwrap();
+        let proved =
+            prove_sheet(key, &srs().g1, &self.secret, &self.dataset, &self.start, position, sheet)
+                .unwrap();
         (proved.statement, proved.proof)
     }
 }

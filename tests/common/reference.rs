@@ -115,7 +115,8 @@ impl<'a> Cells<'a> {
         let [o, x, y, k] = product.axes.map(|axis| 1usize << axis.log);
         let coef = integer(product.coef);
         let operand = |form: &Linear, width: usize| -> Vec<Fr> {
-            let cube = (0..o * width * k).map(|flat| [flat / k / width, flat / k % width, flat % k]);
+            let cube =
+                (0..o * width * k).map(|flat| [flat / k / width, flat / k % width, flat % k]);
             cube.map(|index| self.form(form, &index)).collect()
         };
         let (left, right) = (operand(&product.left, x), operand(&product.right, y));

@@ -143,9 +143,7 @@ pub fn compare(
     let metrics = evaluate(&trainer, &after, &held_out.quantized(&network))?;
     let float = train_floats(&manifest, &network, &before, &sample, &order)?;
     let widths = network.layers.iter().map(|layer| layer.n_out.to_string());
-    let shape: Vec<String> = std::iter::once(network.input.to_string())
-        .chain(widths)
-        .collect();
+    let shape: Vec<String> = std::iter::once(network.input.to_string()).chain(widths).collect();
     Ok(Comparison {
         name: preset.name.to_owned(),
         shape: shape.join("-"),
@@ -211,10 +209,7 @@ pub fn float_accuracy(manifest: &Manifest, trainer: &FloatTrainer, sample: &Scal
         return 0.0;
     };
     let outputs = trainer.outputs(x);
-    let rows = outputs
-        .rows()
-        .into_iter()
-        .zip(sample.labels.chunks_exact(sample.outputs));
+    let rows = outputs.rows().into_iter().zip(sample.labels.chunks_exact(sample.outputs));
     let correct = rows.filter(|(z, y)| match manifest.model.loss {
         Loss::Logistic => (z[0] > 0.0) == (y[0] > 0.5),
         _ => first_maximum(z.iter()) == first_maximum(y.iter()),

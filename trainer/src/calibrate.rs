@@ -92,11 +92,7 @@ pub fn calibrate(
     let extremes = observe(&manifest, sample, seed)?;
     let input = sample.inputs.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
     let shapes = manifest.shapes()?;
-    let choice = Choice {
-        manifest: &manifest,
-        shapes: &shapes,
-        extremes: &extremes,
-    };
+    let choice = Choice { manifest: &manifest, shapes: &shapes, extremes: &extremes };
     manifest.quantization = Some(choice.quantization(input)?);
     manifest.validate()?;
     Ok(manifest)
@@ -111,24 +107,16 @@ fn observe(
     let batch = manifest.training.batch;
     let shapes = manifest.shapes()?;
     let outputs = shapes.last().map_or(0, |s| s.n_out);
-    for (what, expected, got) in [
-        ("inputs", manifest.model.input, sample.width),
-        ("labels", outputs, sample.outputs),
-    ] {
+    for (what, expected, got) in
+        [("inputs", manifest.model.input, sample.width), ("labels", outputs, sample.outputs)]
+    {
         if expected != got {
-            return Err(CalibrationError::Shape {
-                what,
-                expected,
-                got,
-            });
+            return Err(CalibrationError::Shape { what, expected, got });
         }
     }
     let batches = sample.rows() / batch;
     if batches == 0 {
-        return Err(CalibrationError::TooFewSamples {
-            expected: batch,
-            got: sample.rows(),
-        });
+        return Err(CalibrationError::TooFewSamples { expected: batch, got: sample.rows() });
     }
     let mut trainer = FloatTrainer::new(manifest, initial_floats(&shapes, seed))?;
     for step in 0..STEPS.min(manifest.training.max_steps) {
@@ -137,11 +125,8 @@ fn observe(
         }
     }
     let extremes = trainer.extremes().to_vec();
-    let finite = |e: &Extremes| {
-        [e.z, e.g, e.d, e.mean, e.update, e.weight]
-            .iter()
-            .all(|x| x.is_finite())
-    };
+    let finite =
+        |e: &Extremes| [e.z, e.g, e.d, e.mean, e.update, e.weight].iter().all(|x| x.is_finite());
     // A NaN never becomes a maximum, but then the parameters hold it.
     let healthy =
         |l: usize| finite(&extremes[l]) && trainer.parameters()[l].w.iter().all(|x| x.is_finite());
@@ -200,12 +185,7 @@ impl Choice<'_> {
         }
         let batch = self.manifest.training.batch;
         let precise = |frac: &u32| eta_error(optimizer, batch, weight_frac, *frac) <= aim;
-        Some(
-            (0..=weight_frac + UPDATE_SHIFT + 10)
-                .rev()
-                .find(precise)
-                .unwrap_or(0),
-        )
+        Some((0..=weight_frac + UPDATE_SHIFT + 10).rev().find(precise).unwrap_or(0))
     }
 
     /// Fractional bits of every layer's input, as far as its range allows.
@@ -251,18 +231,9 @@ impl Choice<'_> {
             (false, _) => room(seen.z, 4.0, activation_frac),
         };
         // The derivative of the sigmoid adds two bits.
-        let extra = if activation == Activation::Sigmoid {
-            2
-        } else {
-            0
-        };
-        let grad_frac = (!last).then(|| {
-            room(
-                seen.g,
-                8.0,
-                gradient.saturating_sub(extra).min(MAX_GRADIENT_FRAC),
-            )
-        });
+        let extra = if activation == Activation::Sigmoid { 2 } else { 0 };
+        let grad_frac = (!last)
+            .then(|| room(seen.g, 8.0, gradient.saturating_sub(extra).min(MAX_GRADIENT_FRAC)));
         let d_frac = match (grad_frac, self.manifest.model.loss) {
             (Some(frac), _) => frac + extra,
             (None, Loss::Mse) => z_frac,
@@ -277,12 +248,7 @@ impl Choice<'_> {
             grad_frac,
             clip_frac,
             clip_bound,
-            eta: derive_eta(
-                &self.manifest.optimizer,
-                training.batch,
-                weight_frac,
-                step_frac,
-            ),
+            eta: derive_eta(&self.manifest.optimizer, training.batch, weight_frac, step_frac),
         }
     }
 
@@ -315,8 +281,5 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let outputs: usize = shapes.iter().map(|s| s.n_out).sum();
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
     let entries = training.steps_per_proof * (3 * parameters + 10 * training.batch * outputs);
-    (entries / 6)
-        .next_power_of_two()
-        .trailing_zeros()
-        .clamp(10, 15)
+    (entries / 6).next_power_of_two().trailing_zeros().clamp(10, 15)
 }

@@ -94,10 +94,7 @@ fn serialize(
     check_shape(network, parameters)?;
     let bytes = |values: &[i32]| -> Vec<u8> { values.iter().flat_map(|x| element(*x)).collect() };
     let mut tensors = Vec::new();
-    for (shape, p) in tensor_shapes(network)
-        .into_iter()
-        .zip(parameters.layers.iter())
-    {
+    for (shape, p) in tensor_shapes(network).into_iter().zip(parameters.layers.iter()) {
         tensors.push((shape.0.0, shape.0.1, bytes(&p.w)));
         if let (Some((name, shape)), Some(b)) = (shape.1, &p.b) {
             tensors.push((name, shape, bytes(b)));
@@ -118,29 +115,15 @@ fn serialize(
 /// When the file is malformed or its tensors are not the network's.
 pub fn from_int_safetensors(network: &Network, bytes: &[u8]) -> Result<Parameters, ExportError> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let got = header
-        .metadata()
-        .as_ref()
-        .and_then(|m| m.get(FRAC_KEY))
-        .cloned();
+    let got = header.metadata().as_ref().and_then(|m| m.get(FRAC_KEY)).cloned();
     if got.as_deref() != Some(network.weight_frac.to_string().as_str()) {
-        return Err(ExportError::Frac {
-            key: FRAC_KEY,
-            expected: network.weight_frac,
-            got,
-        });
+        return Err(ExportError::Frac { key: FRAC_KEY, expected: network.weight_frac, got });
     }
     let tensors = SafeTensors::deserialize(bytes)?;
     let shapes = tensor_shapes(network);
-    let expected = shapes
-        .iter()
-        .map(|(_, bias)| 1 + usize::from(bias.is_some()))
-        .sum();
+    let expected = shapes.iter().map(|(_, bias)| 1 + usize::from(bias.is_some())).sum();
     if tensors.len() != expected {
-        return Err(ExportError::Tensors {
-            expected,
-            got: tensors.len(),
-        });
+        return Err(ExportError::Tensors { expected, got: tensors.len() });
     }
     let mut layers = Vec::new();
     for (weight, bias) in shapes {
@@ -157,12 +140,7 @@ type NamedShape = (String, Vec<usize>);
 fn tensor_shapes(network: &Network) -> Vec<(NamedShape, Option<NamedShape>)> {
     let shapes = network.layers.iter().enumerate().map(|(l, layer)| {
         let weight = (format!("layers.{l}.weight"), vec![layer.n_in, layer.n_out]);
-        (
-            weight,
-            layer
-                .bias
-                .then(|| (format!("layers.{l}.bias"), vec![layer.n_out])),
-        )
+        (weight, layer.bias.then(|| (format!("layers.{l}.bias"), vec![layer.n_out])))
     });
     shapes.collect()
 }
@@ -170,23 +148,13 @@ fn tensor_shapes(network: &Network) -> Vec<(NamedShape, Option<NamedShape>)> {
 fn read(tensors: &SafeTensors<'_>, (name, expected): NamedShape) -> Result<Vec<i32>, ExportError> {
     let tensor = tensors.tensor(&name)?;
     if tensor.dtype() != Dtype::I32 {
-        return Err(ExportError::ElementType {
-            name,
-            got: tensor.dtype(),
-        });
+        return Err(ExportError::ElementType { name, got: tensor.dtype() });
     }
     if tensor.shape() != expected {
-        return Err(ExportError::Shape {
-            name,
-            expected,
-            got: tensor.shape().to_vec(),
-        });
+        return Err(ExportError::Shape { name, expected, got: tensor.shape().to_vec() });
     }
     let (elements, _) = tensor.data().as_chunks::<4>();
-    Ok(elements
-        .iter()
-        .map(|bytes| i32::from_le_bytes(*bytes))
-        .collect())
+    Ok(elements.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect())
 }
 
 #[cfg(test)]
@@ -195,10 +163,7 @@ mod tests {
     use crate::{initial_parameters, synthetic};
 
     fn example() -> (Network, Parameters) {
-        let network = synthetic::manifest(&[13, 7, 3], 4, 1)
-            .unwrap()
-            .network()
-            .unwrap();
+        let network = synthetic::manifest(&[13, 7, 3], 4, 1).unwrap().network().unwrap();
         let parameters = initial_parameters(&network, 1);
         (network, parameters)
     }
@@ -229,27 +194,15 @@ mod tests {
         let bytes = to_int_safetensors(&network, &parameters).unwrap();
         let mut other = network.clone();
         other.weight_frac += 1;
-        assert!(matches!(
-            from_int_safetensors(&other, &bytes),
-            Err(ExportError::Frac { .. })
-        ));
+        assert!(matches!(from_int_safetensors(&other, &bytes), Err(ExportError::Frac { .. })));
         let mut other = network.clone();
         other.layers[1].n_in = 21;
         other.layers[1].n_out = 1;
-        assert!(matches!(
-            from_int_safetensors(&other, &bytes),
-            Err(ExportError::Shape { .. })
-        ));
+        assert!(matches!(from_int_safetensors(&other, &bytes), Err(ExportError::Shape { .. })));
         let mut other = network.clone();
         other.layers.pop();
         let error = from_int_safetensors(&other, &bytes);
-        assert!(matches!(
-            error,
-            Err(ExportError::Tensors {
-                expected: 2,
-                got: 4
-            })
-        ));
+        assert!(matches!(error, Err(ExportError::Tensors { expected: 2, got: 4 })));
         let floats = to_float_safetensors(&network, &parameters).unwrap();
         let error = from_int_safetensors(&network, &floats);
         assert!(matches!(error, Err(ExportError::ElementType { .. })));
@@ -257,9 +210,6 @@ mod tests {
             assert!(from_int_safetensors(&network, &bytes[..cut]).is_err());
         }
         let error = to_int_safetensors(&network, &Parameters::default());
-        assert!(matches!(
-            error,
-            Err(ExportError::Parameters(TrainError::Layers { .. }))
-        ));
+        assert!(matches!(error, Err(ExportError::Parameters(TrainError::Layers { .. }))));
     }
 }

@@ -62,12 +62,7 @@ impl History {
     fn draw(&self, backend: SVGBackend<'_>, title: &str) -> Result<(), DrawError> {
         let area = backend.into_drawing_area();
         area.fill(&WHITE)?;
-        let all = || {
-            self.train
-                .iter()
-                .chain(&self.held_out)
-                .filter(|p| p.metrics.loss.is_finite())
-        };
+        let all = || self.train.iter().chain(&self.held_out).filter(|p| p.metrics.loss.is_finite());
         let last = all().map(|p| p.step).max().unwrap_or(0).max(1);
         let top = all().map(|p| p.metrics.loss).fold(0.0, f64::max).max(1e-6) * 1.05;
         let mut chart = ChartBuilder::on(&area)
@@ -76,33 +71,20 @@ impl History {
             .x_label_area_size(40)
             .y_label_area_size(60)
             .build_cartesian_2d(0..last, 0.0..top)?;
-        chart
-            .configure_mesh()
-            .x_desc("step")
-            .y_desc("loss")
-            .light_line_style(WHITE)
-            .draw()?;
-        for (points, color, name) in [
-            (&self.train, TRAIN, "training"),
-            (&self.held_out, HELD_OUT, "held out"),
-        ] {
+        chart.configure_mesh().x_desc("step").y_desc("loss").light_line_style(WHITE).draw()?;
+        for (points, color, name) in
+            [(&self.train, TRAIN, "training"), (&self.held_out, HELD_OUT, "held out")]
+        {
             if points.is_empty() {
                 continue;
             }
             let line = points.iter().filter(|p| p.metrics.loss.is_finite());
             chart
-                .draw_series(LineSeries::new(
-                    line.map(|p| (p.step, p.metrics.loss)),
-                    &color,
-                ))?
+                .draw_series(LineSeries::new(line.map(|p| (p.step, p.metrics.loss)), &color))?
                 .label(name)
                 .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 16, y)], color));
         }
-        chart
-            .configure_series_labels()
-            .background_style(WHITE)
-            .border_style(BLACK)
-            .draw()?;
+        chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
         area.present()?;
         Ok(())
     }
@@ -117,31 +99,17 @@ mod tests {
         let mut history = History::default();
         assert!(history.to_svg("nothing").unwrap().starts_with("<svg"));
         for step in 0..20 {
-            let metrics = Metrics {
-                loss: 1.0 / (1.0 + step as f64),
-                accuracy: Some(0.5),
-                samples: 32,
-            };
+            let metrics =
+                Metrics { loss: 1.0 / (1.0 + step as f64), accuracy: Some(0.5), samples: 32 };
             history.push(step, metrics);
             history.push_held_out(step, metrics);
         }
-        history.push(
-            20,
-            Metrics {
-                loss: f64::NAN,
-                accuracy: None,
-                samples: 1,
-            },
-        );
+        history.push(20, Metrics { loss: f64::NAN, accuracy: None, samples: 1 });
         let svg = history.to_svg("breast <cancer>").unwrap();
         assert_eq!(svg, history.to_svg("breast <cancer>").unwrap());
         assert!(svg.contains("training") && svg.contains("held out"));
         for color in ["#1F77B4", "#D62728"] {
-            assert_eq!(
-                svg.matches(color).count(),
-                2,
-                "a curve and its entry in the legend"
-            );
+            assert_eq!(svg.matches(color).count(), 2, "a curve and its entry in the legend");
         }
         assert!(!svg.contains("<cancer>"), "the title is escaped");
     }

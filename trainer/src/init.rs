@@ -81,32 +81,17 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
     };
     let hidden = options.hidden.iter();
     let mut layers: Vec<LayerSpec> = hidden
-        .flat_map(|out| {
-            [
-                LayerSpec::linear(*out, true),
-                LayerSpec::of(options.activation),
-            ]
-        })
+        .flat_map(|out| [LayerSpec::linear(*out, true), LayerSpec::of(options.activation)])
         .collect();
     layers.push(LayerSpec::linear(outputs, true));
     let (features, uniform) = columns(table, options.scaling);
     Ok(Manifest {
         version: VERSION,
         name: options.name.clone(),
-        model: Model {
-            input: table.columns.len(),
-            loss: options.loss,
-            layers,
-        },
+        model: Model { input: table.columns.len(), loss: options.loss, layers },
         optimizer: options.optimizer,
         training: options.training,
-        data: Data {
-            label: options.label.clone(),
-            classes,
-            target,
-            uniform,
-            features,
-        },
+        data: Data { label: options.label.clone(), classes, target, uniform, features },
         quantization: None,
     })
 }
@@ -115,10 +100,7 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
 fn classes(table: &Table) -> Result<Vec<String>, DraftError> {
     let distinct: BTreeSet<&String> = table.labels.iter().collect();
     if distinct.len() > MAX_CLASSES {
-        return Err(DraftError::TooManyClasses {
-            max: MAX_CLASSES,
-            got: distinct.len(),
-        });
+        return Err(DraftError::TooManyClasses { max: MAX_CLASSES, got: distinct.len() });
     }
     let mut classes: Vec<String> = distinct.into_iter().cloned().collect();
     let number = |label: &String| label.parse().unwrap_or(f64::INFINITY);
@@ -131,12 +113,7 @@ fn target(table: &Table) -> Result<Target, DraftError> {
         Ok(x) if x.is_finite() => Ok(x),
         _ => Err(DraftError::LabelNotANumber { row: i + 1 }),
     };
-    let values: Vec<f64> = table
-        .labels
-        .iter()
-        .enumerate()
-        .map(number)
-        .collect::<Result<_, _>>()?;
+    let values: Vec<f64> = table.labels.iter().enumerate().map(number).collect::<Result<_, _>>()?;
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
@@ -149,38 +126,19 @@ fn columns(table: &Table, scaling: Scaling) -> (Option<Vec<Feature>>, Option<Uni
         Scaling::Uniform { offset, scale } => match common_prefix(&table.columns) {
             Some(prefix) => {
                 let count = table.columns.len();
-                (
-                    None,
-                    Some(Uniform {
-                        prefix,
-                        count,
-                        offset,
-                        scale,
-                    }),
-                )
+                (None, Some(Uniform { prefix, count, offset, scale }))
             }
             None => {
-                let feature = |name: &String| Feature {
-                    name: name.clone(),
-                    offset,
-                    scale,
-                };
+                let feature = |name: &String| Feature { name: name.clone(), offset, scale };
                 (Some(table.columns.iter().map(feature).collect()), None)
             }
         },
         Scaling::Standardize => {
             let feature = |column: crate::dataset::ColumnSummary| {
                 let (offset, scale) = standardize(column.mean, column.std);
-                Feature {
-                    name: column.name,
-                    offset,
-                    scale,
-                }
+                Feature { name: column.name, offset, scale }
             };
-            (
-                Some(inspect(table).columns.into_iter().map(feature).collect()),
-                None,
-            )
+            (Some(inspect(table).columns.into_iter().map(feature).collect()), None)
         }
     }
 }
@@ -197,14 +155,7 @@ fn six_digits(x: f64) -> f64 {
 
 /// The prefix of columns called `prefix0`, `prefix1`, … in order.
 fn common_prefix(columns: &[String]) -> Option<String> {
-    let prefix = columns
-        .first()?
-        .strip_suffix('0')
-        .filter(|p| !p.is_empty())?;
+    let prefix = columns.first()?.strip_suffix('0').filter(|p| !p.is_empty())?;
     let numbered = |(i, name): (usize, &String)| *name == format!("{prefix}{i}");
-    columns
-        .iter()
-        .enumerate()
-        .all(numbered)
-        .then(|| prefix.to_owned())
+    columns.iter().enumerate().all(numbered).then(|| prefix.to_owned())
 }

@@ -39,13 +39,7 @@ pub fn evaluate(
 ) -> Result<Metrics, TrainError> {
     let network = trainer.network();
     check_parameters(network, parameters)?;
-    let wrong = |what, expected, got| {
-        Err(TrainError::Window {
-            what,
-            expected,
-            got,
-        })
-    };
+    let wrong = |what, expected, got| Err(TrainError::Window { what, expected, got });
     if dataset.width != network.input {
         return wrong("inputs", network.input, dataset.width);
     }
@@ -57,9 +51,7 @@ pub fn evaluate(
     let sums: Vec<Sums> = inputs
         .zip(labels)
         .map(|(x, y)| {
-            let z = trainer
-                .forward()
-                .outputs(parameters, x, x.len() / dataset.width);
+            let z = trainer.forward().outputs(parameters, x, x.len() / dataset.width);
             let y: Vec<i32> = y.iter().map(|y| i32::from(*y)).collect();
             Sums::of(network, &z, &y)
         })

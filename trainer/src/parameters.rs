@@ -19,10 +19,7 @@ pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
             let unit = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
             limit * (2.0 * unit - 1.0)
         });
-        FloatLayer {
-            w,
-            b: shape.bias.then(|| Array1::zeros(shape.n_out)),
-        }
+        FloatLayer { w, b: shape.bias.then(|| Array1::zeros(shape.n_out)) }
     };
     shapes.iter().map(&mut layer).collect()
 }
@@ -41,20 +38,13 @@ pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
     let shapes: Vec<Shape> = network
         .layers
         .iter()
-        .map(|l| Shape {
-            n_in: l.n_in,
-            n_out: l.n_out,
-            bias: l.bias,
-            activation: l.activation,
-        })
+        .map(|l| Shape { n_in: l.n_in, n_out: l.n_out, bias: l.bias, activation: l.activation })
         .collect();
     let layers = initial_floats(&shapes, seed)
         .into_iter()
         .map(|layer| LayerParameters {
             w: layer.w.iter().map(|x| to_initial(network, *x)).collect(),
-            b: layer
-                .b
-                .map(|b| b.iter().map(|x| to_initial(network, *x)).collect()),
+            b: layer.b.map(|b| b.iter().map(|x| to_initial(network, *x)).collect()),
         })
         .collect();
     Parameters { layers }

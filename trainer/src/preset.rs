@@ -23,10 +23,7 @@ pub struct Preset {
 ///
 /// Learning rates are powers of two because those need no fractional bits.
 pub fn presets() -> Vec<Preset> {
-    let pixels = |largest: f64| Scaling::Uniform {
-        offset: 0.0,
-        scale: 1.0 / largest,
-    };
+    let pixels = |largest: f64| Scaling::Uniform { offset: 0.0, scale: 1.0 / largest };
     vec![
         Preset {
             name: "breast-cancer",
@@ -84,17 +81,8 @@ fn options(
         activation: LayerKind::Relu,
         loss: Loss::SoftmaxCrossEntropy,
         regression: false,
-        optimizer: Optimizer {
-            learning_rate,
-            momentum,
-            weight_decay: 0.0,
-            clip: None,
-        },
-        training: Training {
-            batch: 32,
-            steps_per_proof: 1,
-            max_steps: 8192,
-        },
+        optimizer: Optimizer { learning_rate, momentum, weight_decay: 0.0, clip: None },
+        training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
         scaling,
     }
 }

@@ -105,12 +105,7 @@ impl FloatTrainer {
 
     fn update(&mut self, l: usize, input: &Array2<f64>, d: &Array2<f64>) {
         let batch = d.nrows() as f64;
-        let Optimizer {
-            learning_rate,
-            momentum,
-            weight_decay,
-            clip,
-        } = self.optimizer;
+        let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
         let mut rule = |w: &mut f64, v: &mut f64, mean: f64| {
             let clipped = clip.map_or(mean, |c| mean.clamp(-c, c));
@@ -128,10 +123,7 @@ impl FloatTrainer {
             .for_each(|w, v, g| rule(w, v, *g));
         if let (Some(b), Some(v)) = (&mut p.b, &mut v.b) {
             let gradient = d.sum_axis(Axis(0)) / batch;
-            ndarray::Zip::from(b)
-                .and(v)
-                .and(&gradient)
-                .for_each(|w, v, g| rule(w, v, *g));
+            ndarray::Zip::from(b).and(v).and(&gradient).for_each(|w, v, g| rule(w, v, *g));
         }
     }
 }

@@ -21,12 +21,7 @@ pub fn samples(manifest: &Manifest, rows: usize, seed: u64) -> Result<Scaled, Ma
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut normal = move || -> f64 { (0..4).map(|_| rng.gen_range(-0.5..0.5)).sum() };
     let directions: Vec<f64> = (0..outputs * width).map(|_| normal()).collect();
-    let mut sample = Scaled {
-        width,
-        outputs,
-        inputs: Vec::new(),
-        labels: Vec::new(),
-    };
+    let mut sample = Scaled { width, outputs, inputs: Vec::new(), labels: Vec::new() };
     let one_hot = manifest.data.target.is_none() && manifest.model.loss != Loss::Logistic;
     for _ in 0..rows {
         let x: Vec<f64> = (0..width).map(|_| normal()).collect();
@@ -37,15 +32,11 @@ pub fn samples(manifest: &Manifest, rows: usize, seed: u64) -> Result<Scaled, Ma
         let scores: Vec<f64> = (0..outputs).map(along).collect();
         if one_hot {
             let best = (0..outputs).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-            sample
-                .labels
-                .extend((0..outputs).map(|j| f64::from(u8::from(Some(j) == best))));
+            sample.labels.extend((0..outputs).map(|j| f64::from(u8::from(Some(j) == best))));
         } else if manifest.model.loss == Loss::Logistic {
             sample.labels.push(f64::from(u8::from(scores[0] > 0.0)));
         } else {
-            sample
-                .labels
-                .extend(scores.iter().map(|s| s.clamp(-2.0, 2.0)));
+            sample.labels.extend(scores.iter().map(|s| s.clamp(-2.0, 2.0)));
         }
         sample.inputs.extend(x);
     }
@@ -79,36 +70,19 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     }
     let [input, outputs] = [widths.first(), widths.last()].map(|w| w.copied().unwrap_or(0));
     let names: Vec<String> = widths.iter().map(usize::to_string).collect();
-    let optimizer = Optimizer {
-        learning_rate: 0.0625,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        clip: None,
-    };
+    let optimizer =
+        Optimizer { learning_rate: 0.0625, momentum: 0.0, weight_decay: 0.0, clip: None };
     Manifest {
         version: VERSION,
         name: format!("synthetic {}", names.join("-")),
-        model: Model {
-            input,
-            loss: Loss::SoftmaxCrossEntropy,
-            layers,
-        },
+        model: Model { input, loss: Loss::SoftmaxCrossEntropy, layers },
         optimizer,
-        training: Training {
-            batch,
-            steps_per_proof: steps,
-            max_steps: steps.max(1024),
-        },
+        training: Training { batch, steps_per_proof: steps, max_steps: steps.max(1024) },
         data: Data {
             label: "class".into(),
             classes: Some((0..outputs).map(|j| j.to_string()).collect()),
             target: None,
-            uniform: Some(Uniform {
-                prefix: "x_".into(),
-                count: input,
-                offset: 0.0,
-                scale: 1.0,
-            }),
+            uniform: Some(Uniform { prefix: "x_".into(), count: input, offset: 0.0, scale: 1.0 }),
             features: None,
         },
         quantization: None,

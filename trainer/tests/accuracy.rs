@@ -34,9 +34,7 @@ fn integers_are_within_one_point_of_double_precision() {
 fn a_step_of_a_million_parameters_is_fast() {
     let manifest = synthetic::manifest(&[784, 1024, 256, 10], 64, 1).unwrap();
     let network = manifest.network().unwrap();
-    let sample = synthetic::samples(&manifest, 64, 3)
-        .unwrap()
-        .quantized(&network);
+    let sample = synthetic::samples(&manifest, 64, 3).unwrap().quantized(&network);
     let trainer = Trainer::new(network.clone());
     let before = initial_parameters(&network, 1);
     let (x, y) = sample.window(&network, 0).unwrap();

@@ -46,12 +46,8 @@ fn logistic_and_squared_losses_train_like_double_precision() {
 #[test]
 fn clipping_decay_and_large_batches_train_like_double_precision() {
     close_to_float("digits", |p| {
-        p.options.optimizer = Optimizer {
-            learning_rate: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.001,
-            clip: Some(0.05),
-        };
+        p.options.optimizer =
+            Optimizer { learning_rate: 0.1, momentum: 0.9, weight_decay: 0.001, clip: Some(0.05) };
     });
     close_to_float("digits", |p| {
         p.options.training.batch = 256;
@@ -74,10 +70,7 @@ fn a_draft_reads_columns_and_classes_off_the_table() {
         let column: Vec<f64> = scaled.inputs.iter().skip(j).step_by(30).copied().collect();
         let mean = column.iter().sum::<f64>() / column.len() as f64;
         let square = column.iter().map(|x| x * x).sum::<f64>() / column.len() as f64;
-        assert!(
-            mean.abs() < 1e-3 && (square - 1.0).abs() < 1e-3,
-            "{j}: {mean} {square}"
-        );
+        assert!(mean.abs() < 1e-3 && (square - 1.0).abs() < 1e-3, "{j}: {mean} {square}");
     }
     let complete = calibrate(&manifest, &scaled, 1).unwrap();
     let again = Manifest::from_toml(&complete.to_toml().unwrap()).unwrap();
@@ -90,10 +83,7 @@ fn labels_that_cannot_be_used_are_refused() {
     let preset = preset("breast-cancer").unwrap();
     let mut table = table(&preset);
     let mut options = preset.options.clone();
-    options.scaling = Scaling::Uniform {
-        offset: 0.0,
-        scale: 1.0,
-    };
+    options.scaling = Scaling::Uniform { offset: 0.0, scale: 1.0 };
     options.regression = true;
     options.loss = Loss::Mse;
     let manifest = draft(&table, &options).unwrap();
@@ -101,21 +91,12 @@ fn labels_that_cannot_be_used_are_refused() {
     manifest.validate().unwrap();
     table.labels[4] = "benign".into();
     let error = draft(&table, &options).unwrap_err();
-    assert_eq!(
-        error,
-        DraftError::LabelNotANumber { row: 5 }
-    );
+    assert_eq!(error, DraftError::LabelNotANumber { row: 5 });
     let rows = 5000;
     table.features = vec![0.0; rows * 30];
     table.labels = (0..rows).map(|i| i.to_string()).collect();
     let error = draft(&table, &preset.options).unwrap_err();
-    assert_eq!(
-        error,
-        DraftError::TooManyClasses {
-            max: 4096,
-            got: 5000
-        }
-    );
+    assert_eq!(error, DraftError::TooManyClasses { max: 4096, got: 5000 });
 }
 
 #[test]
@@ -125,11 +106,7 @@ fn row_length_follows_the_number_of_committed_entries() {
         let sample = synthetic::samples(&draft, batch, 1).unwrap();
         let mut short = draft.clone();
         short.training.max_steps = steps.max(2);
-        calibrate(&short, &sample, 1)
-            .unwrap()
-            .quantization
-            .unwrap()
-            .row_log
+        calibrate(&short, &sample, 1).unwrap().quantization.unwrap().row_log
     };
     assert_eq!(row_log(&[30, 16, 2], 32, 1), 11);
     assert_eq!(row_log(&[784, 128, 10], 32, 1), 15);
@@ -142,42 +119,21 @@ fn calibration_says_why_it_fails() {
     let sample = synthetic::samples(&draft, 64, 1).unwrap();
     let few = synthetic::samples(&draft, 7, 1).unwrap();
     let error = calibrate(&draft, &few, 1).unwrap_err();
-    assert_eq!(
-        error,
-        CalibrationError::TooFewSamples {
-            expected: 8,
-            got: 7
-        }
-    );
+    assert_eq!(error, CalibrationError::TooFewSamples { expected: 8, got: 7 });
     let narrow = synthetic::samples(&synthetic::draft(&[3, 3], 8, 1), 64, 1).unwrap();
     let error = calibrate(&draft, &narrow, 1).unwrap_err();
-    assert_eq!(
-        error,
-        CalibrationError::Shape {
-            what: "inputs",
-            expected: 4,
-            got: 3
-        }
-    );
+    assert_eq!(error, CalibrationError::Shape { what: "inputs", expected: 4, got: 3 });
     let mut steep = draft.clone();
     steep.model.loss = Loss::Mse;
     steep.optimizer.learning_rate = 900.0;
-    assert!(matches!(
-        calibrate(&steep, &sample, 1),
-        Err(CalibrationError::Diverges { layer: 0 })
-    ));
+    assert!(matches!(calibrate(&steep, &sample, 1), Err(CalibrationError::Diverges { layer: 0 })));
     let mut tiny = draft.clone();
     tiny.optimizer.learning_rate = 1e-6;
-    assert!(matches!(
-        calibrate(&tiny, &sample, 1),
-        Err(CalibrationError::Resolution { .. })
-    ));
+    assert!(matches!(calibrate(&tiny, &sample, 1), Err(CalibrationError::Resolution { .. })));
     let mut long = draft.clone();
     long.training.max_steps = 1 << 16;
     let error = calibrate(&long, &sample, 1).unwrap_err();
-    let CalibrationError::Manifest(error) = error else {
-        panic!("{error}")
-    };
+    let CalibrationError::Manifest(error) = error else { panic!("{error}") };
     assert_eq!(error.field, "training.max_steps");
     long.training.max_steps = (1 << 16) - 1024;
     let network = calibrate(&long, &sample, 1).unwrap().network().unwrap();

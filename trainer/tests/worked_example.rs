@@ -47,41 +47,25 @@ eta = 32
 "#;
 
 fn layer(w: [i32; 4], b: [i32; 2]) -> LayerParameters {
-    LayerParameters {
-        w: w.to_vec(),
-        b: Some(b.to_vec()),
-    }
+    LayerParameters { w: w.to_vec(), b: Some(b.to_vec()) }
 }
 
 fn rounded<const N: usize>(q: [i32; N], r: [i32; N]) -> Rounded {
-    Rounded {
-        q: q.to_vec(),
-        r: r.to_vec(),
-        excess: vec![],
-    }
+    Rounded { q: q.to_vec(), r: r.to_vec(), excess: vec![] }
 }
 
 #[test]
 fn the_page_and_the_program_agree() {
     let network = Manifest::from_toml(MANIFEST).unwrap().network().unwrap();
     assert_eq!(network.weight_bits, 22);
-    assert_eq!(
-        (network.layers[0].grad_frac, network.layers[1].grad_frac),
-        (16, 20)
-    );
+    assert_eq!((network.layers[0].grad_frac, network.layers[1].grad_frac), (16, 20));
     let before = Parameters {
-        layers: vec![
-            layer([512, -700, 300, 900], [10, -20]),
-            layer([800, -300, 400, 650], [0, 5]),
-        ],
+        layers: vec![layer([512, -700, 300, 900], [10, -20]), layer([800, -300, 400, 650], [0, 5])],
     };
-    let state = Parameters {
-        layers: vec![layer([3, -4, 5, 6], [1, -1]), layer([-2, 7, 0, 9], [2, -3])],
-    };
+    let state =
+        Parameters { layers: vec![layer([3, -4, 5, 6], [1, -1]), layer([-2, 7, 0, 9], [2, -3])] };
     let trace = train_window(&network, &before, Some(&state), &[96, -32], &[0, 1]).unwrap();
-    let [hidden, last] = &trace.layers[..] else {
-        panic!("two layers")
-    };
+    let [hidden, last] = &trace.layers[..] else { panic!("two layers") };
     assert_eq!(hidden.z, rounded([39, -95], [256, 0]));
     assert_eq!(hidden.a, [39, 0]);
     assert_eq!(last.z, rounded([122, -44], [-32, -116]));
@@ -96,15 +80,9 @@ fn the_page_and_the_program_agree() {
     assert_eq!(trace.loss, expected);
     assert_eq!(hidden.g, Some(rounded([722, -164], [5652, -2774])));
     assert_eq!(hidden.d_relu, [722, 0]);
-    assert_eq!(
-        hidden.update_w,
-        rounded([546, -6, -176, 8], [-28672, 32544, -32672, -32480])
-    );
+    assert_eq!(hidden.update_w, rounded([546, -6, -176, 8], [-28672, 32544, -32672, -32480]));
     assert_eq!(hidden.update_b, Some(rounded([362, -1], [-29488, 26208])));
-    assert_eq!(
-        last.update_w,
-        rounded([208, -203, 2, 8], [-7392, 7552, 128, -16176])
-    );
+    assert_eq!(last.update_w, rounded([208, -203, 2, 8], [-7392, 7552, 128, -16176]));
     assert_eq!(last.update_b, Some(rounded([337, -338], [14336, 20072])));
     let after = Parameters {
         layers: vec![

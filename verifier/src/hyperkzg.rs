@@ -56,10 +56,7 @@ struct EvenOddLines(Vec<(Fr, Fr)>);
 
 impl EvenOddLines {
     fn new(r: Fr, proof: &OpeningProof) -> Result<Self, OpeningError> {
-        let half = Fr::ONE
-            .double()
-            .inverse()
-            .ok_or(OpeningError::DegenerateChallenge)?;
+        let half = Fr::ONE.double().inverse().ok_or(OpeningError::DegenerateChallenge)?;
         let half_over_r = half * r.inverse().ok_or(OpeningError::DegenerateChallenge)?;
         let line =
             |&(plus, minus): &(Fr, Fr)| ((plus + minus) * half, (plus - minus) * half_over_r);
@@ -68,11 +65,7 @@ impl EvenOddLines {
 
     /// `f_1(r²) … f_c(r²)`, as the lines fold.
     fn fold(&self, point: &[Fr]) -> Vec<Fr> {
-        self.0
-            .iter()
-            .zip(point)
-            .map(|((even, odd), x)| *even + *x * (*odd - even))
-            .collect()
+        self.0.iter().zip(point).map(|((even, odd), x)| *even + *x * (*odd - even)).collect()
     }
 }
 
@@ -101,9 +94,7 @@ impl Linearisation {
         let pair_at_z = z.square() - r2;
         let at = |(even, odd): &(Fr, Fr), x: Fr| *even + *odd * x;
         // R_k(X) = line(X) + bend·(X² − r²), with bend such that R_k(r²) = f_k(r²).
-        let bend_scale = (r2.square() - r2)
-            .inverse()
-            .ok_or(OpeningError::DegenerateChallenge)?;
+        let bend_scale = (r2.square() - r2).inverse().ok_or(OpeningError::DegenerateChallenge)?;
 
         let mut bases = vec![*commitment];
         let mut scalars = vec![z - r2];
@@ -121,11 +112,7 @@ impl Linearisation {
         }
         bases.push(proof.quotient);
         scalars.push(-pair_at_z * (z - r2));
-        Ok(Terms {
-            bases,
-            scalars,
-            constant,
-        })
+        Ok(Terms { bases, scalars, constant })
     }
 }
 

@@ -64,8 +64,7 @@ pub fn verify(
     let folded = fold(relation, &rows, proof, &opening);
     let low: Vec<Fr> =
         opening.point.iter().take(relation.layout.row_log as usize).copied().collect();
-    let seed =
-        opening_seed(&h, &opening.point, &opening.gamma, &opening.value, &proof.blinding);
+    let seed = opening_seed(&h, &opening.point, &opening.gamma, &opening.value, &proof.blinding);
     hyperkzg::verify(kzg, &folded, &low, opening.value, seed, &proof.opening)?;
     Ok(())
 }

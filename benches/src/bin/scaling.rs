@@ -51,8 +51,5 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
             records
         }
     };
-    write(
-        &arguments.output,
-        &plot::scaling(&figures(&records, Purpose::Scaling))?,
-    )
+    write(&arguments.output, &plot::scaling(&figures(&records, Purpose::Scaling))?)
 }

@@ -69,16 +69,9 @@ fn run(arguments: &Arguments) -> Result<(), Error> {
 }
 
 fn measure(arguments: &Arguments) -> Result<Vec<zktrain_benches::record::Record>, Error> {
-    let only: Result<Vec<Vec<usize>>, Error> = arguments
-        .only
-        .iter()
-        .map(|shape| cases::parse_shape(shape))
-        .collect();
-    let runs = if arguments.quick {
-        1
-    } else {
-        arguments.runs as usize
-    };
+    let only: Result<Vec<Vec<usize>>, Error> =
+        arguments.only.iter().map(|shape| cases::parse_shape(shape)).collect();
+    let runs = if arguments.quick { 1 } else { arguments.runs as usize };
     let records = measure_all(&cases::table(runs, arguments.quick, &only?))?;
     save(&arguments.json, &records)?;
     Ok(records)

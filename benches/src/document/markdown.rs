@@ -30,11 +30,7 @@ pub(super) fn optional(value: Option<f64>) -> String {
 
 /// A ratio, two digits behind the point below ten.
 pub(super) fn ratio(value: f64) -> String {
-    if value < 9.995 {
-        format!("{value:.2}")
-    } else {
-        number(value)
-    }
+    if value < 9.995 { format!("{value:.2}") } else { number(value) }
 }
 
 /// A count with thin spaces between thousands.
@@ -56,13 +52,8 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_to_what_they_tell() {
-        let cases = [
-            (1234.6, "1235"),
-            (99.96, "100"),
-            (12.34, "12.3"),
-            (1.234, "1.23"),
-            (0.0567, "0.057"),
-        ];
+        let cases =
+            [(1234.6, "1235"), (99.96, "100"), (12.34, "12.3"), (1.234, "1.23"), (0.0567, "0.057")];
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }

@@ -52,16 +52,10 @@ impl Document {
         let rows = figures(&self.table, Purpose::RowLength);
         let scaling = figures(&self.scaling, Purpose::Scaling);
         if table.is_empty() && rows.is_empty() {
-            return Err(Error::Nothing {
-                expected: Purpose::Table,
-            });
+            return Err(Error::Nothing { expected: Purpose::Table });
         }
         let compared = peer::compare(&self.peers, &table);
-        let measured = Measured {
-            table: &table,
-            scaling: &scaling,
-            peers: &compared,
-        };
+        let measured = Measured { table: &table, scaling: &scaling, peers: &compared };
         let parts = [
             sections::head(&self.table),
             sections::targets(&measured, &self.notes),
@@ -95,11 +89,7 @@ mod tests {
     use crate::targets::tests::figures as made_up;
 
     fn record(purpose: Purpose, steps: usize, prove_s: f64) -> Record {
-        Record::Step {
-            purpose,
-            load: 0.0,
-            figures: made_up("784-128-10", steps, prove_s),
-        }
+        Record::Step { purpose, load: 0.0, figures: made_up("784-128-10", steps, prove_s) }
     }
 
     fn document() -> Document {
@@ -116,15 +106,8 @@ mod tests {
             record(Purpose::Table, 1, 1.0),
             record(Purpose::Table, 16, 8.0),
             record(Purpose::RowLength, 1, 1.25),
-            Record::Refused {
-                case: case.clone(),
-                needed_mb: 90_000,
-                available_mb: 16_000,
-            },
-            Record::Failed {
-                case,
-                reason: "signal: 9".into(),
-            },
+            Record::Refused { case: case.clone(), needed_mb: 90_000, available_mb: 16_000 },
+            Record::Failed { case, reason: "signal: 9".into() },
         ];
         let peers = r#"{"version":"1.2","shape":"784-128-10","batch":32,"task":"train",
             "graph":"float","rebase_multiplier":10,"prove_s_median":150.0,"prove_rss_mb":11600.0,
@@ -173,10 +156,7 @@ mod tests {
         let mut width = None;
         for line in text.lines() {
             let cells = line.starts_with('|').then(|| line.matches('|').count());
-            assert!(
-                width.is_none() || cells.is_none() || width == cells,
-                "{line}"
-            );
+            assert!(width.is_none() || cells.is_none() || width == cells, "{line}");
             width = cells;
         }
     }

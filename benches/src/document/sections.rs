@@ -221,11 +221,7 @@ pub(super) fn absent(records: &[Record]) -> String {
     let mut text = String::new();
     for record in records {
         match record {
-            Record::Refused {
-                case,
-                needed_mb,
-                available_mb,
-            } => {
+            Record::Refused { case, needed_mb, available_mb } => {
                 text += &format!(
                     "- {case}: refused before proving, needs {needed_mb} MB and {available_mb} MB were free.\n"
                 );
@@ -234,11 +230,7 @@ pub(super) fn absent(records: &[Record]) -> String {
             Record::Machine(_) | Record::Step { .. } => {}
         }
     }
-    if text.is_empty() {
-        text
-    } else {
-        format!("Not measured:\n\n{text}")
-    }
+    if text.is_empty() { text } else { format!("Not measured:\n\n{text}") }
 }
 
 /// The sweep of row lengths.

@@ -36,26 +36,16 @@ const ABSOLUTE: [&str; 9] = [
 ];
 
 fn absolute(peer: &PeerRun) -> Vec<String> {
-    let task = if peer.task == "train" {
-        ""
-    } else {
-        " (forward only)"
-    };
+    let task = if peer.task == "train" { "" } else { " (forward only)" };
     let setup = peer.setup.as_ref().filter(|setup| setup.error.is_none());
     let prove = match peer.failure() {
-        Some(reason) => reason
-            .replace('|', "/")
-            .replace('\n', " ")
-            .chars()
-            .take(60)
-            .collect(),
+        Some(reason) => reason.replace('|', "/").replace('\n', " ").chars().take(60).collect(),
         None => optional(peer.prove_s_median),
     };
     vec![
         format!("{}, B {}{task}", peer.shape, peer.batch),
         peer.configuration().into(),
-        peer.logrows
-            .map_or_else(|| "–".into(), |log| log.to_string()),
+        peer.logrows.map_or_else(|| "–".into(), |log| log.to_string()),
         optional(setup.and_then(|setup| setup.s)),
         optional(peer.setup_rss_mb()),
         optional(peer.pk_bytes.map(|bytes| bytes as f64 / 1e9)),
@@ -81,15 +71,8 @@ const RATIOS: [&str; 12] = [
 ];
 
 fn ratios(comparison: &Comparison<'_>) -> Vec<String> {
-    let Comparison {
-        peer,
-        ours,
-        time,
-        memory,
-    } = comparison;
-    let bytes = peer
-        .proof_bytes
-        .map_or_else(|| "–".into(), |bytes| count(bytes as usize));
+    let Comparison { peer, ours, time, memory } = comparison;
+    let bytes = peer.proof_bytes.map_or_else(|| "–".into(), |bytes| count(bytes as usize));
     vec![
         format!("{}, B {}", ours.shape, ours.batch),
         peer.configuration().into(),

@@ -53,9 +53,9 @@ impl RoundedIds {
     /// The centred remainder as a form; `dims` maps the tensors' dimensions.
     pub fn remainder(&self, dims: &[DimMap]) -> Linear {
         match self.r.as_slice() {
-            [low, high] => Linear::zero()
-                .plus(1, *low, dims)
-                .plus(1 << (self.spec.shift - 16), *high, dims),
+            [low, high] => {
+                Linear::zero().plus(1, *low, dims).plus(1 << (self.spec.shift - 16), *high, dims)
+            }
             [r] => Linear::zero().plus(1, *r, dims),
             _ => Linear::zero(),
         }
@@ -63,9 +63,10 @@ impl RoundedIds {
 
     /// `Σ_k 2^{16k}·limb_k`
     pub fn excess(limbs: &[TensorId], dims: &[DimMap]) -> Linear {
-        limbs.iter().enumerate().fold(Linear::zero(), |form, (k, limb)| {
-            form.plus(1 << (16 * k), *limb, dims)
-        })
+        limbs
+            .iter()
+            .enumerate()
+            .fold(Linear::zero(), |form, (k, limb)| form.plus(1 << (16 * k), *limb, dims))
     }
 
     /// `2^s·(q + high − low) + r`: what was rounded. The quotient's dimensions

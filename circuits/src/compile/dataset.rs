@@ -16,8 +16,7 @@ pub struct DatasetIds {
 }
 
 /// A tensor's `(windows, n, T, B)` in a domain `(n, windows, T, B)`.
-const MAP: [DimMap; 4] =
-    [DimMap::Axis(1), DimMap::Axis(0), DimMap::Axis(2), DimMap::Axis(3)];
+const MAP: [DimMap; 4] = [DimMap::Axis(1), DimMap::Axis(0), DimMap::Axis(2), DimMap::Axis(3)];
 
 /// The relation for so many consecutive windows, a power of two.
 pub fn compile_dataset(network: &Network, windows: usize) -> (Relation, DatasetIds) {

@@ -58,7 +58,12 @@ pub fn activation_form(ids: &TrainingIds, index: usize, map: [usize; 3]) -> Line
 }
 
 /// `D`, the loss gradient with respect to a layer's output, its `(n, t, b)` mapped.
-pub fn gradient_form(network: &Network, ids: &TrainingIds, index: usize, map: [DimMap; 3]) -> Linear {
+pub fn gradient_form(
+    network: &Network,
+    ids: &TrainingIds,
+    index: usize,
+    map: [DimMap; 3],
+) -> Linear {
     let Some(layer) = ids.layers.get(index) else { return Linear::zero() };
     if index + 1 == ids.layers.len() {
         let value = match &ids.loss {
@@ -171,16 +176,14 @@ fn smooth(
     layer: &Layer,
     own: &LayerIds,
 ) {
-    let (Some(a), Some(g), Some(d), Some(kind)) = (
-        own.a,
-        own.g.as_ref(),
-        own.d.as_ref(),
-        activation_table(layer),
-    ) else {
+    let (Some(a), Some(g), Some(d), Some(kind)) =
+        (own.a, own.g.as_ref(), own.d.as_ref(), activation_table(layer))
+    else {
         return;
     };
     // A padded unit has z = 0 and must have a = 0, whatever the table says.
-    let at_zero = if layer.activation == Activation::Sigmoid { 1i128 << layer.a_frac >> 1 } else { 0 };
+    let at_zero =
+        if layer.activation == Activation::Sigmoid { 1i128 << layer.a_frac >> 1 } else { 0 };
     let value = padded_constant(Linear::tensor(a, 3), at_zero, 0, layer.n_out);
     builder.lookup(format!("{name}.a"), domain, kind, offset_key(own.z.q, 3), Some(value));
 
@@ -306,9 +309,12 @@ fn update_form(network: &Network, parameters: &ParameterIds, place: &Place) -> L
         let rest = place.block.iter().copied().skip(1);
         let previous: Vec<_> = core::iter::once(DimMap::Previous(0)).chain(rest.clone()).collect();
         let first: Vec<_> = core::iter::once(DimMap::Sum).chain(rest).collect();
-        form = form
-            .plus(mu, parameters.update.q, &previous)
-            .plus_masked(mu, state, &first, &[AxisFactor::First(0)]);
+        form = form.plus(mu, parameters.update.q, &previous).plus_masked(
+            mu,
+            state,
+            &first,
+            &[AxisFactor::First(0)],
+        );
     }
     if network.lambda != 0 {
         let map: Vec<usize> = (0..place.block.len()).collect();

@@ -30,7 +30,13 @@ pub fn constrain_loss(builder: &mut Builder, network: &Network, ids: &TrainingId
 ///
 /// Padded classes have `e = 0` because the lookup there has key 0 and value
 /// `e + E0`, hence `p = r = 0`.
-fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: &Domain, z: TensorId) {
+fn softmax(
+    builder: &mut Builder,
+    network: &Network,
+    ids: &TrainingIds,
+    domain: &Domain,
+    z: TensorId,
+) {
     let LossIds::Softmax { max, at_max, e, sum, p, r } = &ids.loss else { return };
     let n = network.output();
     let rows = [DimMap::Axis(1), DimMap::Axis(2)];
@@ -67,7 +73,6 @@ fn softmax(builder: &mut Builder, network: &Network, ids: &TrainingIds, domain: 
     builder.range16("loss.p.range".into(), domain, Linear::tensor(*p, 3));
     let from_below = Linear::tensor(*r, 3).plus(1, *sum, &rows);
     builder.range16("loss.r.range".into(), domain, from_below);
-    let from_above =
-        Linear::zero().plus(1, *sum, &rows).plus(-1, *r, &axes(3)).plus_constant(-1);
+    let from_above = Linear::zero().plus(1, *sum, &rows).plus(-1, *r, &axes(3)).plus_constant(-1);
     builder.range16("loss.r.range_above".into(), domain, from_above);
 }

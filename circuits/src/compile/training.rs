@@ -8,9 +8,7 @@
 //! so that nothing is stored for padding. Only parameters and updates, whose
 //! rows are added up over steps and proofs, have the step outside.
 
-use super::builder::{
-    Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts,
-};
+use super::builder::{Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts};
 use super::gadgets::activation_table;
 use super::layer::constrain_layer;
 use super::loss::constrain_loss;
@@ -148,8 +146,7 @@ pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
     let block = parameter_block(network);
-    let before =
-        allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"), None);
+    let before = allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"), None);
     let state = if network.momentum {
         allocator.place_blocks(1, |_| Group::State, &renamed(&block, "state"), None)
     } else {
@@ -222,12 +219,7 @@ fn trace_parts(network: &Network) -> Vec<(String, Vec<usize>)> {
     parts
 }
 
-fn layer_parts(
-    parts: &mut Vec<(String, Vec<usize>)>,
-    network: &Network,
-    l: usize,
-    layer: &Layer,
-) {
+fn layer_parts(parts: &mut Vec<(String, Vec<usize>)>, network: &Network, l: usize, layer: &Layer) {
     let activations = [layer.n_out, network.steps, network.batch];
     let weights = [layer.n_in, network.steps, layer.n_out];
     let biases = [layer.n_out, network.steps];

@@ -29,12 +29,7 @@ pub(super) struct Wide<'a> {
 impl<'a> Wide<'a> {
     /// Values of magnitude at most `max`.
     pub fn symmetric(field: &'a str, what: &'static str, max: i128) -> Self {
-        Self {
-            field,
-            what,
-            x_min: -max,
-            x_max: max,
-        }
+        Self { field, what, x_min: -max, x_max: max }
     }
 
     /// The rounding from `frac` to `to` fractional bits, saturating at 16 bits.
@@ -48,10 +43,7 @@ impl<'a> Wide<'a> {
     /// The rounding that drops `shift` bits and saturates at `lo..=hi`.
     pub fn round(self, shift: u32, lo: i64, hi: i64) -> Result<RoundSpec, ManifestError> {
         if shift > MAX_SHIFT {
-            return Err(self.error(Kind::ShiftTooWide {
-                max: MAX_SHIFT,
-                got: shift,
-            }));
+            return Err(self.error(Kind::ShiftTooWide { max: MAX_SHIFT, got: shift }));
         }
         let bound_bits = bit_length(self.x_max.max(-self.x_min));
         if bound_bits > MAX_WIDE_BITS {
@@ -59,14 +51,7 @@ impl<'a> Wide<'a> {
         }
         // Both ends are below 2^62 in magnitude now.
         let (x_min, x_max) = (self.x_min as i64, self.x_max as i64);
-        let spec = RoundSpec {
-            shift,
-            lo,
-            hi,
-            x_min,
-            x_max,
-            bound_bits,
-        };
+        let spec = RoundSpec { shift, lo, hi, x_min, x_max, bound_bits };
         if spec.excess_bits() > MAX_EXCESS_BITS {
             return Err(ManifestError::new(
                 self.field,
@@ -81,11 +66,7 @@ impl<'a> Wide<'a> {
     }
 
     fn overflow(&self, max: u32, got: u32) -> ManifestError {
-        self.error(Kind::Overflow {
-            what: self.what,
-            max,
-            got,
-        })
+        self.error(Kind::Overflow { what: self.what, max, got })
     }
 
     fn error(&self, kind: Kind) -> ManifestError {
@@ -103,11 +84,7 @@ pub fn weight_bits(weight_init_bits: u32, max_steps: usize) -> Result<u32, Manif
     // |W| < largest, so 2^bits ≥ largest suffices.
     let bits = bit_length(largest - 1);
     if bits > MAX_WEIGHT_BITS {
-        let kind = Kind::Overflow {
-            what: "a parameter",
-            max: MAX_WEIGHT_BITS,
-            got: bits,
-        };
+        let kind = Kind::Overflow { what: "a parameter", max: MAX_WEIGHT_BITS, got: bits };
         return Err(ManifestError::new("training.max_steps", kind));
     }
     Ok(bits)

@@ -17,10 +17,7 @@ pub fn derive_mu(optimizer: &Optimizer) -> i64 {
 
 /// `round(learning_rate·weight_decay·2^16)`.
 pub fn derive_lambda(optimizer: &Optimizer) -> i64 {
-    round_scaled(
-        optimizer.learning_rate * optimizer.weight_decay,
-        UPDATE_SHIFT as i32,
-    )
+    round_scaled(optimizer.learning_rate * optimizer.weight_decay, UPDATE_SHIFT as i32)
 }
 
 /// `round(learning_rate/batch·2^(weight_frac + 16 − step_frac))`, where

@@ -17,9 +17,7 @@ pub const DOMAIN: &[u8] = b"zktrain/manifest/v1\0";
 
 /// The canonical encoding.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
-    let mut out = Encoder {
-        bytes: DOMAIN.to_vec(),
-    };
+    let mut out = Encoder { bytes: DOMAIN.to_vec() };
     out.int(manifest.version);
     out.string(&manifest.name);
     out.model(&manifest.model);

@@ -15,10 +15,7 @@ pub struct ManifestError {
 impl ManifestError {
     /// An error about `field`.
     pub fn new(field: impl Into<String>, kind: ManifestErrorKind) -> Self {
-        Self {
-            field: field.into(),
-            kind,
-        }
+        Self { field: field.into(), kind }
     }
 }
 

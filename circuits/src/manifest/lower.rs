@@ -106,13 +106,7 @@ impl Lowering<'_> {
         let scales: Vec<_> = inputs.iter().copied().zip(outputs).collect();
         for (l, (shape, scales)) in shapes.iter().zip(scales).enumerate().rev() {
             let layer = self.layer(l, shape, scales, next)?;
-            next = Some((
-                Gradient {
-                    frac: layer.d_frac,
-                    max: layer.d_max,
-                },
-                layer.n_out,
-            ));
+            next = Some((Gradient { frac: layer.d_frac, max: layer.d_max }, layer.n_out));
             layers.push(layer);
         }
         layers.reverse();
@@ -201,22 +195,11 @@ impl Lowering<'_> {
             }
             if self.manifest.model.loss == Loss::Mse && self.manifest.data.classes.is_some() {
                 // A one-hot target is 2^z_frac and must fit 16 bits.
-                in_range(
-                    format!("quantization.layers[{l}].z_frac"),
-                    0,
-                    14,
-                    q.z_frac.into(),
-                )?;
+                in_range(format!("quantization.layers[{l}].z_frac"), 0, 14, q.z_frac.into())?;
             }
-            return Ok(Backward {
-                g: None,
-                d: None,
-                gradient: self.loss_gradient(q),
-            });
+            return Ok(Backward { g: None, d: None, gradient: self.loss_gradient(q) });
         };
-        let frac = q
-            .grad_frac
-            .ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
+        let frac = q.grad_frac.ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
         let largest = (next_out as i128 * i128::from(next.max)) << self.weight_bits;
         let g = Wide::symmetric(&field, "a backpropagated gradient before rounding", largest)
             .rescale(next.frac + self.q.weight_frac, frac)?;
@@ -239,27 +222,16 @@ impl Lowering<'_> {
                 (Some(product(peak).round(peak, g.lo, g.hi)?), frac)
             }
         };
-        let gradient = Gradient {
-            frac,
-            max: I16_MAX_MAGNITUDE,
-        };
-        Ok(Backward {
-            g: Some(g),
-            d,
-            gradient,
-        })
+        let gradient = Gradient { frac, max: I16_MAX_MAGNITUDE };
+        Ok(Backward { g: Some(g), d, gradient })
     }
 
     fn loss_gradient(&self, q: &LayerQuantization) -> Gradient {
         match self.manifest.model.loss {
-            Loss::SoftmaxCrossEntropy | Loss::Logistic => Gradient {
-                frac: PROBABILITY_FRAC,
-                max: PROBABILITY_MAX,
-            },
-            Loss::Mse => Gradient {
-                frac: q.z_frac,
-                max: 2 * I16_MAX_MAGNITUDE,
-            },
+            Loss::SoftmaxCrossEntropy | Loss::Logistic => {
+                Gradient { frac: PROBABILITY_FRAC, max: PROBABILITY_MAX }
+            }
+            Loss::Mse => Gradient { frac: q.z_frac, max: 2 * I16_MAX_MAGNITUDE },
         }
     }
 
@@ -274,35 +246,25 @@ impl Lowering<'_> {
         let frac_field = format!("quantization.layers[{l}].clip_frac");
         let bound_field = format!("quantization.layers[{l}].clip_bound");
         let Some(clip) = self.manifest.optimizer.clip else {
-            for (field, present) in [
-                (frac_field, q.clip_frac.is_some()),
-                (bound_field, q.clip_bound.is_some()),
-            ] {
+            for (field, present) in
+                [(frac_field, q.clip_frac.is_some()), (bound_field, q.clip_bound.is_some())]
+            {
                 if present {
                     return Err(ManifestError::new(field, Kind::Unexpected));
                 }
             }
             return Ok((None, (grad_frac, grad_max)));
         };
-        let frac = q
-            .clip_frac
-            .ok_or_else(|| ManifestError::new(frac_field.clone(), Kind::Missing))?;
-        let bound = q
-            .clip_bound
-            .ok_or_else(|| ManifestError::new(bound_field.clone(), Kind::Missing))?;
-        derived(
-            &bound_field,
-            derive_clip_bound(clip, self.manifest.training.batch, frac),
-            bound,
-        )?;
+        let frac =
+            q.clip_frac.ok_or_else(|| ManifestError::new(frac_field.clone(), Kind::Missing))?;
+        let bound =
+            q.clip_bound.ok_or_else(|| ManifestError::new(bound_field.clone(), Kind::Missing))?;
+        derived(&bound_field, derive_clip_bound(clip, self.manifest.training.batch, frac), bound)?;
         in_range(bound_field, 1, I16_HI, bound)?;
         if frac > grad_frac {
             return Err(ManifestError::new(
                 frac_field,
-                Kind::NegativeShift {
-                    max: grad_frac,
-                    got: frac,
-                },
+                Kind::NegativeShift { max: grad_frac, got: frac },
             ));
         }
         let spec = Wide::symmetric(&frac_field, "a gradient sum", grad_max).round(
@@ -319,28 +281,15 @@ impl Lowering<'_> {
         let training = &self.manifest.training;
         derived(
             &field,
-            derive_eta(
-                &self.manifest.optimizer,
-                training.batch,
-                self.q.weight_frac,
-                frac,
-            ),
+            derive_eta(&self.manifest.optimizer, training.batch, self.q.weight_frac, frac),
             eta,
         )?;
         in_range(&field, 1, MAX_ETA, eta)?;
-        let error = eta_error(
-            &self.manifest.optimizer,
-            training.batch,
-            self.q.weight_frac,
-            frac,
-        );
+        let error = eta_error(&self.manifest.optimizer, training.batch, self.q.weight_frac, frac);
         if error > MAX_ETA_ERROR {
             return Err(ManifestError::new(
                 field,
-                Kind::Imprecise {
-                    max: MAX_ETA_ERROR,
-                    got: error,
-                },
+                Kind::Imprecise { max: MAX_ETA_ERROR, got: error },
             ));
         }
         let momentum = i128::from(self.q.mu) * i128::from(I16_MAX_MAGNITUDE);
@@ -365,8 +314,5 @@ pub(super) fn in_range(
         return Ok(());
     }
     let (min, max, got) = (i128::from(min), i128::from(max), i128::from(got));
-    Err(ManifestError::new(
-        field,
-        Kind::OutOfRange { min, max, got },
-    ))
+    Err(ManifestError::new(field, Kind::OutOfRange { min, max, got }))
 }

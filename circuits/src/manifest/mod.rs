@@ -68,11 +68,7 @@ impl Manifest {
     /// Names the first field found wrong.
     pub fn validate(&self) -> Result<(), ManifestError> {
         validate::draft(self)?;
-        if self.quantization.is_some() {
-            self.network().map(|_| ())
-        } else {
-            Ok(())
-        }
+        if self.quantization.is_some() { self.network().map(|_| ()) } else { Ok(()) }
     }
 
     /// The network with all its scales and bounds, checked.

@@ -135,11 +135,7 @@ impl RoundSpec {
 
     /// The quotient before saturation, half towards +∞.
     pub fn round(&self, x: i64) -> i64 {
-        if self.shift == 0 {
-            x
-        } else {
-            (x + (1 << (self.shift - 1))) >> self.shift
-        }
+        if self.shift == 0 { x } else { (x + (1 << (self.shift - 1))) >> self.shift }
     }
 }
 
@@ -172,10 +168,7 @@ impl Network {
 
     /// Number of parameters, biases included.
     pub fn parameters(&self) -> usize {
-        self.layers
-            .iter()
-            .map(|l| l.n_in * l.n_out + if l.bias { l.n_out } else { 0 })
-            .sum()
+        self.layers.iter().map(|l| l.n_in * l.n_out + if l.bias { l.n_out } else { 0 }).sum()
     }
 
     /// Samples that one proof covers, `T·B`.

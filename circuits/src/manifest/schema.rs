@@ -67,20 +67,12 @@ pub struct LayerSpec {
 impl LayerSpec {
     /// A linear layer.
     pub fn linear(out: usize, bias: bool) -> Self {
-        Self {
-            kind: LayerKind::Linear,
-            out: Some(out),
-            bias: Some(bias),
-        }
+        Self { kind: LayerKind::Linear, out: Some(out), bias: Some(bias) }
     }
 
     /// An activation layer, or a linear one without its width.
     pub fn of(kind: LayerKind) -> Self {
-        Self {
-            kind,
-            out: None,
-            bias: None,
-        }
+        Self { kind, out: None, bias: None }
     }
 }
 

@@ -46,17 +46,10 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
                 previous.activation = activation;
             }
             _ => {
-                let expected = if last {
-                    "a linear layer at the end"
-                } else {
-                    "a linear layer"
-                };
+                let expected = if last { "a linear layer at the end" } else { "a linear layer" };
                 return Err(ManifestError::new(
                     format!("{field}.kind"),
-                    Kind::LayerOrder {
-                        expected,
-                        got: layer.kind,
-                    },
+                    Kind::LayerOrder { expected, got: layer.kind },
                 ));
             }
         }
@@ -81,36 +74,22 @@ fn activation(kind: LayerKind) -> Option<Activation> {
 
 fn linear(field: &str, layer: &LayerSpec, n_in: usize) -> Result<Shape, ManifestError> {
     let out = format!("{field}.out");
-    let n_out = layer
-        .out
-        .ok_or_else(|| ManifestError::new(out.clone(), Kind::Missing))?;
+    let n_out = layer.out.ok_or_else(|| ManifestError::new(out.clone(), Kind::Missing))?;
     width(&out, n_out)?;
-    Ok(Shape {
-        n_in,
-        n_out,
-        bias: layer.bias.unwrap_or(true),
-        activation: Activation::Identity,
-    })
+    Ok(Shape { n_in, n_out, bias: layer.bias.unwrap_or(true), activation: Activation::Identity })
 }
 
 fn only_kind(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
     for (name, present) in [("out", layer.out.is_some()), ("bias", layer.bias.is_some())] {
         if present {
-            return Err(ManifestError::new(
-                format!("{field}.{name}"),
-                Kind::Unexpected,
-            ));
+            return Err(ManifestError::new(format!("{field}.{name}"), Kind::Unexpected));
         }
     }
     Ok(())
 }
 
 fn width(field: &str, got: usize) -> Result<(), ManifestError> {
-    if (1..=MAX_WIDTH).contains(&got) {
-        Ok(())
-    } else {
-        Err(range(field, 1, MAX_WIDTH, got))
-    }
+    if (1..=MAX_WIDTH).contains(&got) { Ok(()) } else { Err(range(field, 1, MAX_WIDTH, got)) }
 }
 
 fn range(field: &str, min: usize, max: usize, got: usize) -> ManifestError {

@@ -15,10 +15,7 @@ const MAX_NAME: usize = 256;
 /// Checks everything except the quantization.
 pub(super) fn draft(manifest: &Manifest) -> Result<(), ManifestError> {
     if manifest.version != VERSION {
-        let kind = Kind::Version {
-            expected: VERSION,
-            got: manifest.version,
-        };
+        let kind = Kind::Version { expected: VERSION, got: manifest.version };
         return Err(ManifestError::new("version", kind));
     }
     name("name", &manifest.name)?;
@@ -40,53 +37,26 @@ pub(super) fn quantization(q: &Quantization) -> Result<(), ManifestError> {
         let field = |name: &str| format!("quantization.layers[{l}].{name}");
         in_range(field("z_frac"), 0, 15, layer.z_frac.into())?;
         in_range(field("a_frac"), 4, 14, layer.a_frac.unwrap_or(4).into())?;
-        in_range(
-            field("grad_frac"),
-            0,
-            40,
-            layer.grad_frac.unwrap_or(0).into(),
-        )?;
-        in_range(
-            field("clip_frac"),
-            0,
-            60,
-            layer.clip_frac.unwrap_or(0).into(),
-        )?;
+        in_range(field("grad_frac"), 0, 40, layer.grad_frac.unwrap_or(0).into())?;
+        in_range(field("clip_frac"), 0, 60, layer.clip_frac.unwrap_or(0).into())?;
     }
     Ok(())
 }
 
 fn optimizer(optimizer: &Optimizer) -> Result<(), ManifestError> {
     const TINY: f64 = 1e-9;
-    real(
-        "optimizer.learning_rate",
-        TINY,
-        1e3,
-        optimizer.learning_rate,
-    )?;
+    real("optimizer.learning_rate", TINY, 1e3, optimizer.learning_rate)?;
     // 1 − 2^−16 is the largest momentum whose multiplier is below one.
-    real(
-        "optimizer.momentum",
-        0.0,
-        1.0 - 1.0 / 65_536.0,
-        optimizer.momentum,
-    )?;
+    real("optimizer.momentum", 0.0, 1.0 - 1.0 / 65_536.0, optimizer.momentum)?;
     real("optimizer.weight_decay", 0.0, 1.0, optimizer.weight_decay)?;
-    optimizer
-        .clip
-        .map_or(Ok(()), |clip| real("optimizer.clip", TINY, 1e6, clip))
+    optimizer.clip.map_or(Ok(()), |clip| real("optimizer.clip", TINY, 1e6, clip))
 }
 
 fn training(training: &Training) -> Result<(), ManifestError> {
     power_of_two("training.batch", 4096, training.batch)?;
     power_of_two("training.steps_per_proof", 1024, training.steps_per_proof)?;
     let steps = training.max_steps.min(1 << 32) as i64;
-    in_range(
-        "training.max_steps",
-        training.steps_per_proof as i64,
-        1 << 16,
-        steps,
-    )
+    in_range("training.max_steps", training.steps_per_proof as i64, 1 << 16, steps)
 }
 
 fn power_of_two(field: &str, max: usize, got: usize) -> Result<(), ManifestError> {
@@ -103,10 +73,7 @@ fn real(field: impl Into<String>, min: f64, max: f64, got: f64) -> Result<(), Ma
     if got >= min && got <= max {
         return Ok(());
     }
-    Err(ManifestError::new(
-        field,
-        Kind::RealOutOfRange { min, max, got },
-    ))
+    Err(ManifestError::new(field, Kind::RealOutOfRange { min, max, got }))
 }
 
 fn name(field: impl Into<String>, name: &str) -> Result<(), ManifestError> {
@@ -151,14 +118,7 @@ fn columns(data: &Data, input: usize) -> Result<(), ManifestError> {
     if got == input {
         return Ok(());
     }
-    Err(ManifestError::new(
-        field,
-        Kind::Count {
-            expected: input,
-            matches: "model.input",
-            got,
-        },
-    ))
+    Err(ManifestError::new(field, Kind::Count { expected: input, matches: "model.input", got }))
 }
 
 fn unique<'a>(
@@ -169,12 +129,7 @@ fn unique<'a>(
     if names.insert(name) {
         return Ok(());
     }
-    Err(ManifestError::new(
-        field,
-        Kind::Duplicate {
-            name: name.to_owned(),
-        },
-    ))
+    Err(ManifestError::new(field, Kind::Duplicate { name: name.to_owned() }))
 }
 
 /// Loss, output width, classes and target must fit together.
@@ -188,11 +143,7 @@ fn labels(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
         (None, Some(target)) if loss == Loss::Mse => {
             scaling("data.target", target.offset, target.scale)?;
             if outputs != 1 {
-                let kind = Kind::Count {
-                    expected: 1,
-                    matches: "data.target",
-                    got: outputs,
-                };
+                let kind = Kind::Count { expected: 1, matches: "data.target", got: outputs };
                 return Err(ManifestError::new(last, kind));
             }
             return Ok(());
@@ -217,12 +168,5 @@ fn labels(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
     if outputs == expected {
         return Ok(());
     }
-    Err(ManifestError::new(
-        last,
-        Kind::Count {
-            expected,
-            matches,
-            got: outputs,
-        },
-    ))
+    Err(ManifestError::new(last, Kind::Count { expected, matches, got: outputs }))
 }

@@ -32,10 +32,7 @@ fn wrong_lengths_are_refused() {
     }
     let mut long = bytes.clone();
     long.push(0);
-    assert!(matches!(
-        OpeningProof::from_bytes(4, &long),
-        Err(OpeningDecodeError::Length { .. })
-    ));
+    assert!(matches!(OpeningProof::from_bytes(4, &long), Err(OpeningDecodeError::Length { .. })));
     for got in [0, MAX_VARIABLES + 1, usize::MAX] {
         assert_eq!(
             OpeningProof::from_bytes(got, &bytes),
@@ -54,40 +51,24 @@ fn non_canonical_words_are_refused() {
     };
     let (q, r) = (word_bytes(Fq::MODULUS), word_bytes(Fr::MODULUS));
     for offset in [0, 32, 192, 256] {
-        assert_eq!(
-            altered(offset, q),
-            Err(OpeningDecodeError::UnreducedCoordinate { offset })
-        );
+        assert_eq!(altered(offset, q), Err(OpeningDecodeError::UnreducedCoordinate { offset }));
     }
     for offset in [64, 96, 128, 160] {
-        assert_eq!(
-            altered(offset, r),
-            Err(OpeningDecodeError::UnreducedScalar { offset })
-        );
+        assert_eq!(altered(offset, r), Err(OpeningDecodeError::UnreducedScalar { offset }));
     }
     for (offset, start) in [(0, 0), (32, 0), (192, 192), (288, 256)] {
         let three = word_bytes(BigInt::from(3u64));
-        assert_eq!(
-            altered(offset, three),
-            Err(OpeningDecodeError::OffCurve { offset: start })
-        );
+        assert_eq!(altered(offset, three), Err(OpeningDecodeError::OffCurve { offset: start }));
     }
 }
 
 #[test]
 fn transcript_separates_labels_and_data() {
     let start = || {
-        OpeningTranscript::new(
-            [7; 32],
-            &G1Affine::generator(),
-            &[Fr::from(3u64)],
-            &Fr::from(4u64),
-        )
+        OpeningTranscript::new([7; 32], &G1Affine::generator(), &[Fr::from(3u64)], &Fr::from(4u64))
     };
-    let mut seen = vec![
-        start().challenge(b"r\0\0\0\0\0\0\0"),
-        start().challenge(b"z\0\0\0\0\0\0\0"),
-    ];
+    let mut seen =
+        vec![start().challenge(b"r\0\0\0\0\0\0\0"), start().challenge(b"z\0\0\0\0\0\0\0")];
     seen.push(start().evaluation_point(&[]));
     seen.push(start().evaluation_point(&[G1Affine::generator()]));
     seen.push(start().batching_scalar(&[]));

@@ -20,9 +20,5 @@ pub struct Rounding {
 pub fn round_sat(x: i64, spec: &RoundSpec) -> Rounding {
     let v = spec.round(x);
     let q = v.clamp(spec.lo, spec.hi);
-    Rounding {
-        q,
-        r: x - (v << spec.shift),
-        e: v - q,
-    }
+    Rounding { q, r: x - (v << spec.shift), e: v - q }
 }

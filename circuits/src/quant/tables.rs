@@ -21,15 +21,11 @@ pub fn tanh_table(frac: u32, out: u32) -> Vec<i32> {
 
 /// `round(scale·exp(−d/2^frac))` for `d = 0 … 2^16 − 1`, `frac ≤ 15`, `scale ≤ 2^13`.
 pub fn exp_table(frac: u32, scale: i64) -> Vec<i32> {
-    (0..EXP_LEN)
-        .map(|d| half_up(exp(d as f64, frac, scale)))
-        .collect()
+    (0..EXP_LEN).map(|d| half_up(exp(d as f64, frac, scale))).collect()
 }
 
 fn i16_table(f: impl Fn(f64) -> f64) -> Vec<i32> {
-    (-(1 << 15)..1 << 15)
-        .map(|z: i32| half_up(f(f64::from(z))))
-        .collect()
+    (-(1 << 15)..1 << 15).map(|z: i32| half_up(f(f64::from(z)))).collect()
 }
 
 fn half_up(x: f64) -> i32 {
@@ -77,10 +73,7 @@ mod tests {
             for log_scale in 1..=13 {
                 for d in 0..EXP_LEN {
                     let x = exp(d as f64, frac, 1 << log_scale);
-                    assert!(
-                        distance_to_tie(x) > MARGIN,
-                        "2^{log_scale}·exp(-{d}/2^{frac})"
-                    );
+                    assert!(distance_to_tie(x) > MARGIN, "2^{log_scale}·exp(-{d}/2^{frac})");
                 }
             }
         }

@@ -4,14 +4,7 @@ use super::*;
 use crate::manifest::RoundSpec;
 
 fn spec(shift: u32, lo: i64, hi: i64) -> RoundSpec {
-    RoundSpec {
-        shift,
-        lo,
-        hi,
-        x_min: -(1 << 61),
-        x_max: 1 << 61,
-        bound_bits: 62,
-    }
+    RoundSpec { shift, lo, hi, x_min: -(1 << 61), x_max: 1 << 61, bound_bits: 62 }
 }
 
 proptest! {
@@ -74,15 +67,9 @@ fn tables_start_middle_and_end_where_they_should() {
         (I16_LEN, 8192, 11978)
     );
     let tanh = tanh_table(12, 14);
-    assert_eq!(
-        (tanh[1 << 15], tanh[(1 << 15) + 4096], tanh[0]),
-        (0, 12478, -16384)
-    );
+    assert_eq!((tanh[1 << 15], tanh[(1 << 15) + 4096], tanh[0]), (0, 12478, -16384));
     let exp = exp_table(12, 1 << 10);
-    assert_eq!(
-        (exp.len(), exp[0], exp[4096], exp[65_535]),
-        (EXP_LEN, 1024, 377, 0)
-    );
+    assert_eq!((exp.len(), exp[0], exp[4096], exp[65_535]), (EXP_LEN, 1024, 377, 0));
 }
 
 #[test]

@@ -164,8 +164,11 @@ mod tests {
     #[test]
     fn a_strided_tensor_falls_into_pieces() {
         let dim = |size, shift| Dim { axis: Axis::new(size), shift };
-        let tensor =
-            Tensor { name: String::new(), base: 1 << 12, dims: vec![dim(2, 10), dim(5, 3), dim(8, 0)] };
+        let tensor = Tensor {
+            name: String::new(),
+            base: 1 << 12,
+            dims: vec![dim(2, 10), dim(5, 3), dim(8, 0)],
+        };
         let pieces = tensor.pieces();
         assert_eq!(pieces.len(), 2);
         assert_eq!(pieces[1], Piece { flat: 64, address: (1 << 12) + (1 << 10), len: 40 });

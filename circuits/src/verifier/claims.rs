@@ -99,7 +99,11 @@ impl<'a, A: Arithmetic> Batch<'_, 'a, A> {
     }
 }
 
-fn span(kind: impl Fn(usize) -> Coordinate, start: u32, log: u32) -> impl Iterator<Item = Coordinate> {
+fn span(
+    kind: impl Fn(usize) -> Coordinate,
+    start: u32,
+    log: u32,
+) -> impl Iterator<Item = Coordinate> {
     (start as usize..(start + log) as usize).map(kind)
 }
 

@@ -84,9 +84,10 @@ impl<'p, A: Arithmetic> Weights<'p, A> {
         if let Some(known) = self.prefixes.get(&id) {
             return known.clone();
         }
-        let covered = tensor.dims.iter().fold(0u64, |mask, dim| {
-            mask | (((1u64 << dim.axis.log) - 1) << dim.shift)
-        });
+        let covered = tensor
+            .dims
+            .iter()
+            .fold(0u64, |mask, dim| mask | (((1u64 << dim.axis.log) - 1) << dim.shift));
         let mut product = arith.constant(Fr::one());
         for (bit, coordinate) in self.rho.iter().enumerate() {
             if (covered >> bit) & 1 == 1 {

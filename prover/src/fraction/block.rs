@@ -23,10 +23,7 @@ pub(super) struct Node {
 impl Node {
     /// Zero, which fills the leaves that are not used.
     pub(super) fn zero() -> Self {
-        Self {
-            p: Fr::zero(),
-            q: Fr::one(),
-        }
+        Self { p: Fr::zero(), q: Fr::one() }
     }
 }
 
@@ -53,10 +50,7 @@ pub(super) struct Batching {
 impl Batching {
     pub(super) fn new(lambda: Fr) -> Self {
         // No proof comes of λ = 0, whose probability is 2^−254.
-        Self {
-            lambda,
-            inverse: lambda.inverse().unwrap_or_default(),
-        }
+        Self { lambda, inverse: lambda.inverse().unwrap_or_default() }
     }
 }
 
@@ -78,9 +72,7 @@ impl<const N: usize> Totals for [Fr; N] {
         [Fr::ZERO; N]
     }
     fn add_scaled(&mut self, other: &Self, scale: &Fr) {
-        self.iter_mut()
-            .zip(other)
-            .for_each(|(sum, o)| *sum += *o * scale);
+        self.iter_mut().zip(other).for_each(|(sum, o)| *sum += *o * scale);
     }
     fn add(&mut self, other: &Self) {
         self.iter_mut().zip(other).for_each(|(sum, o)| *sum += o);
@@ -130,10 +122,7 @@ pub(super) trait Block: Copy + Send + Sync {
 impl Full {
     /// Four fractions as a block.
     pub(super) fn of(nodes: [Node; ARITY]) -> Self {
-        Self {
-            p: nodes.map(|node| node.p),
-            q: nodes.map(|node| node.q),
-        }
+        Self { p: nodes.map(|node| node.p), q: nodes.map(|node| node.q) }
     }
 
     /// `P + λ·Q` of a prepared block.
@@ -155,10 +144,7 @@ impl Block for Full {
         let (q01, q23) = (mul(q0, q1), mul(q2, q3));
         let left = dot([(p0, q1), (p1, q0)]);
         let right = dot([(p2, q3), (p3, q2)]);
-        Node {
-            p: to_field(&dot([(&left, &q23), (&right, &q01)])),
-            q: to_field(&mul(&q01, &q23)),
-        }
+        Node { p: to_field(&dot([(&left, &q23), (&right, &q01)])), q: to_field(&mul(&q01, &q23)) }
     }
 
     fn prepare(&mut self, batching: &Batching) {
@@ -175,26 +161,17 @@ impl Block for Full {
         let q: [Line; 4] = core::array::from_fn(|i| Line::new(&low.q[i], &high.q[i]));
         // Numerators' quadratics are below 1.6, denominators' below 1.8, their
         // differences below 3.4 and 3.2, so every sum of products is below 21.6.
-        let (p01, p23) = (
-            cross(&p[0], &q[1], &p[1], &q[0]),
-            cross(&p[2], &q[3], &p[3], &q[2]),
-        );
+        let (p01, p23) = (cross(&p[0], &q[1], &p[1], &q[0]), cross(&p[2], &q[3], &p[3], &q[2]));
         let (q01, q23) = (product(&q[0], &q[1]), product(&q[2], &q[3]));
         let weight = limbs::of(weight);
-        sums[0].add(
-            &dot([(&p01.at_1, &q23.at_1), (&p23.at_1, &q01.at_1)]),
-            weight,
-        );
+        sums[0].add(&dot([(&p01.at_1, &q23.at_1), (&p23.at_1, &q01.at_1)]), weight);
         let low = [p01.low_with(&q23), p23.low_with(&q01)];
         let [[a, b], [c, d]] = low;
         sums[1].add(&dot([a, b, c, d]), weight);
         let high = [p01.high_with(&q23), p23.high_with(&q01)];
         let [[a, b], [c, d]] = high;
         sums[2].add(&dot([a, b, c, d]), weight);
-        sums[3].add(
-            &dot([(&p01.leading, &q23.leading), (&p23.leading, &q01.leading)]),
-            weight,
-        );
+        sums[3].add(&dot([(&p01.leading, &q23.leading), (&p23.leading, &q01.leading)]), weight);
     }
 
     fn totals(sums: &[ProductSum; 4]) -> [Fr; 4] {
@@ -212,10 +189,7 @@ impl Block for Full {
     }
 
     fn bind(low: &Self, high: &Self, t: &Fr) -> Self {
-        Self {
-            p: bind_four(&low.p, &high.p, t),
-            q: bind_four(&low.q, &high.q, t),
-        }
+        Self { p: bind_four(&low.p, &high.p, t), q: bind_four(&low.q, &high.q, t) }
     }
 }
 
@@ -230,10 +204,7 @@ impl Block for Ones {
         let [q0, q1, q2, q3] = self.q.each_ref().map(limbs::of);
         let (q01, q23) = (mul(q0, q1), mul(q2, q3));
         let (left, right) = (add(q0, q1), add(q2, q3));
-        Node {
-            p: to_field(&dot([(&left, &q23), (&right, &q01)])),
-            q: to_field(&mul(&q01, &q23)),
-        }
+        Node { p: to_field(&dot([(&left, &q23), (&right, &q01)])), q: to_field(&mul(&q01, &q23)) }
     }
 
     fn prepare(&mut self, batching: &Batching) {
@@ -242,10 +213,7 @@ impl Block for Ones {
 
     fn full(&self, (): &(), batching: &Batching) -> Full {
         let one = Fr::one();
-        Full {
-            p: [one + self.q[0], one, one, one],
-            q: self.q.map(|y| y * batching.inverse),
-        }
+        Full { p: [one + self.q[0], one, one, one], q: self.q.map(|y| y * batching.inverse) }
     }
 
     #[inline]
@@ -264,10 +232,7 @@ impl Block for Ones {
         sums[0].add(&dot([(&a.at_1, &at_1), (&left[1], &b.at_1)]), weight);
         let low = [(&a.at_0, &less_leading), (&a.less_leading, &at_0)];
         let [c, d] = low;
-        sums[1].add(
-            &dot([c, d, (&left[0], &b.less_leading), (&left[1], &b.at_0)]),
-            weight,
-        );
+        sums[1].add(&dot([c, d, (&left[0], &b.less_leading), (&left[1], &b.at_0)]), weight);
         let high = [(&a.less_at_0, &b.leading), (&a.leading, &less_at_0)];
         let [c, d] = high;
         sums[2].add(&dot([c, d, (&left_step, &b.leading)]), weight);
@@ -290,9 +255,7 @@ impl Block for Ones {
     }
 
     fn bind(low: &Self, high: &Self, t: &Fr) -> Self {
-        Self {
-            q: bind_four(&low.q, &high.q, t),
-        }
+        Self { q: bind_four(&low.q, &high.q, t) }
     }
 }
 
@@ -317,11 +280,7 @@ impl<'a> Line<'a> {
     #[inline(always)]
     fn new(low: &'a Fr, high: &'a Fr) -> Self {
         let (low, high) = (limbs::of(low), limbs::of(high));
-        Self {
-            low,
-            high,
-            slope: sub(high, low, &R),
-        }
+        Self { low, high, slope: sub(high, low, &R) }
     }
 }
 
@@ -345,42 +304,26 @@ impl Quadratic {
     fn new(at_0: Limbs, at_1: Limbs, leading: Limbs) -> Self {
         let less_leading = sub(&at_1, &leading, &R2);
         let less_at_0 = sub(&at_1, &at_0, &R2);
-        Self {
-            at_0,
-            at_1,
-            leading,
-            less_leading,
-            less_at_0,
-        }
+        Self { at_0, at_1, leading, less_leading, less_at_0 }
     }
 
     /// The products whose sum is `c1 + 2·c0` of the product.
     #[inline(always)]
     fn low_with<'a>(&'a self, other: &'a Self) -> [(&'a Limbs, &'a Limbs); 2] {
-        [
-            (&self.at_0, &other.less_leading),
-            (&self.less_leading, &other.at_0),
-        ]
+        [(&self.at_0, &other.less_leading), (&self.less_leading, &other.at_0)]
     }
 
     /// The products whose sum is `c3 + 2·c4` of the product.
     #[inline(always)]
     fn high_with<'a>(&'a self, other: &'a Self) -> [(&'a Limbs, &'a Limbs); 2] {
-        [
-            (&self.less_at_0, &other.leading),
-            (&self.leading, &other.less_at_0),
-        ]
+        [(&self.less_at_0, &other.leading), (&self.leading, &other.less_at_0)]
     }
 }
 
 /// `a·b`: below 1.2 at 0 and 1, the leading coefficient below 1.8.
 #[inline(always)]
 fn product(a: &Line<'_>, b: &Line<'_>) -> Quadratic {
-    Quadratic::new(
-        mul(a.low, b.low),
-        mul(a.high, b.high),
-        mul(&a.slope, &b.slope),
-    )
+    Quadratic::new(mul(a.low, b.low), mul(a.high, b.high), mul(&a.slope, &b.slope))
 }
 
 /// `a·b + c·d`: below 1.4 at 0 and 1, the leading coefficient below 1.6.

@@ -48,20 +48,12 @@ pub(super) fn prove(
         let [c0, higher @ ..] = coefficients;
         transcript.absorb(&mut Native, "fraction round", &higher);
         let t = transcript.challenge(&mut Native, "fraction round challenge");
-        running = higher
-            .iter()
-            .rev()
-            .fold(Fr::ZERO, |value, c| (value + c) * t)
-            + c0
-            + rest;
+        running = higher.iter().rev().fold(Fr::ZERO, |value, c| (value + c) * t) + c0 + rest;
         layer.bind(&t);
         rounds.push(higher);
         bound.push(t);
     }
-    let Full {
-        p: numerators,
-        q: denominators,
-    } = layer.children();
+    let Full { p: numerators, q: denominators } = layer.children();
     transcript.absorb(&mut Native, "fraction child numerators", &numerators);
     transcript.absorb(&mut Native, "fraction child denominators", &denominators);
     let mut point = transcript.challenges(&mut Native, "fraction children", 2);
@@ -69,16 +61,8 @@ pub(super) fn prove(
     let (numerator, denominator) = (at(&numerators), at(&denominators));
     point.extend(bound);
     (
-        FractionLayer {
-            rounds,
-            numerators,
-            denominators,
-        },
-        LeafClaim {
-            point,
-            numerator,
-            denominator,
-        },
+        FractionLayer { rounds, numerators, denominators },
+        LeafClaim { point, numerator, denominator },
     )
 }
 
@@ -93,19 +77,10 @@ impl Layer {
             let weight = weight_of(&r[log..], start >> log);
             start += 1 << log;
             let rest = region.rest_value(&batching) * weight;
-            Placed {
-                region,
-                weight,
-                rest,
-            }
+            Placed { region, weight, rest }
         };
         let regions = level.regions.into_iter().map(place).collect();
-        let mut layer = Self {
-            regions,
-            run: level.run,
-            zero,
-            batching,
-        };
+        let mut layer = Self { regions, run: level.run, zero, batching };
         layer.dissolve();
         layer
     }
@@ -124,24 +99,15 @@ impl Layer {
             (core::array::from_fn(|i| a[i] + b[i]), rest_a + rest_b)
         };
         let none = || ([Fr::ZERO; 4], Fr::ZERO);
-        add(
-            (run, rest),
-            self.regions.par_iter().map(share).reduce(none, add),
-        )
+        add((run, rest), self.regions.par_iter().map(share).reduce(none, add))
     }
 
     fn bind(&mut self, t: &Fr) {
-        let binding = Binding {
-            t: *t,
-            batching: self.batching,
-        };
+        let binding = Binding { t: *t, batching: self.batching };
         let regions = std::mem::take(&mut self.regions);
         self.regions = regions
             .into_par_iter()
-            .map(|placed| Placed {
-                region: placed.region.bind(&binding),
-                ..placed
-            })
+            .map(|placed| Placed { region: placed.region.bind(&binding), ..placed })
             .collect();
         self.run.bind(&binding, &self.zero);
         self.dissolve();
@@ -149,16 +115,11 @@ impl Layer {
 
     /// Moves regions that have become a single block to the front of the run.
     fn dissolve(&mut self) {
-        let kept = self
-            .regions
-            .partition_point(|placed| placed.region.log() > 0);
+        let kept = self.regions.partition_point(|placed| placed.region.log() > 0);
         if kept == self.regions.len() {
             return;
         }
-        let singles = self
-            .regions
-            .drain(kept..)
-            .map(|placed| placed.region.single(&self.batching));
+        let singles = self.regions.drain(kept..).map(|placed| placed.region.single(&self.batching));
         let mut blocks: Vec<Full> = singles.collect();
         self.run.first -= blocks.len();
         blocks.append(&mut self.run.blocks);
@@ -194,12 +155,7 @@ mod tests {
         let at = |t: Fr| c.iter().rev().fold(Fr::ZERO, |value, c| value * t + c);
         let r = Fr::from(17u64);
         let claim = (Fr::one() - r) * at(Fr::ZERO) + r * at(Fr::one());
-        let parts = [
-            at(Fr::one()),
-            c[1] + c[0].double(),
-            c[3] + c[4].double(),
-            c[4],
-        ];
+        let parts = [at(Fr::one()), c[1] + c[0].double(), c[3] + c[4].double(), c[4]];
         assert_eq!(interpolate(&parts, claim, &r), c);
     }
 }

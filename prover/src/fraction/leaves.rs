@@ -24,24 +24,18 @@ pub(super) fn level(segments: Vec<Segment>, keep_regions: bool) -> Level {
             nodes.extend((0..1usize << segment.log).map(|i| segment.node(i)));
         }
     }
-    Level {
-        regions,
-        run: Run::of(first, &nodes),
-    }
+    Level { regions, run: Run::of(first, &nodes) }
 }
 
 fn region(segment: Segment) -> AnyRegion {
     let few = 1usize << segment.log >> 3;
     let log = segment.log - 2;
     match (&segment.numerators, &segment.denominators) {
-        (
-            Numerators::One,
-            Denominators::Sparse {
-                base,
-                default,
-                entries,
-            },
-        ) if entries.len() <= few => AnyRegion::Ones(sparse(log, *base, *default, entries)),
+        (Numerators::One, Denominators::Sparse { base, default, entries })
+            if entries.len() <= few =>
+        {
+            AnyRegion::Ones(sparse(log, *base, *default, entries))
+        }
         _ => {
             let segment = without_sparse(segment);
             small(log, &segment).map_or_else(|| dense(log, &segment), AnyRegion::Small)
@@ -67,44 +61,22 @@ fn small(log: u32, segment: &Segment) -> Option<Region<Small>> {
     let block = |group: &[i32]| Small {
         values: core::array::from_fn(|i| group.get(i).map_or(tail, below_most)),
     };
-    let blocks = values
-        .par_chunks(4)
-        .with_min_len(1 << 10)
-        .map(block)
-        .collect();
+    let blocks = values.par_chunks(4).with_min_len(1 << 10).map(block).collect();
     let shared = Box::new(Base::new(*base - Fr::from(most)));
-    Some(Region {
-        log,
-        tail: Small { values: [tail; 4] },
-        store: Store::Dense(blocks),
-        shared,
-    })
+    Some(Region { log, tail: Small { values: [tail; 4] }, store: Store::Dense(blocks), shared })
 }
 
 /// The segment with its denominators stored densely.
 fn without_sparse(segment: Segment) -> Segment {
     let denominators = match segment.denominators {
-        Denominators::Sparse {
-            base,
-            default,
-            entries,
-        } => {
+        Denominators::Sparse { base, default, entries } => {
             let mut values = vec![default; entries.last().map_or(0, |(i, _)| *i as usize + 1)];
-            entries
-                .iter()
-                .for_each(|(i, value)| values[*i as usize] = *value);
-            Denominators::Small {
-                base,
-                values,
-                tail: default,
-            }
+            entries.iter().for_each(|(i, value)| values[*i as usize] = *value);
+            Denominators::Small { base, values, tail: default }
         }
         stored => stored,
     };
-    Segment {
-        denominators,
-        ..segment
-    }
+    Segment { denominators, ..segment }
 }
 
 fn dense(log: u32, segment: &Segment) -> AnyRegion {
@@ -114,40 +86,22 @@ fn dense(log: u32, segment: &Segment) -> AnyRegion {
     let behind = usize::MAX / 8;
     match &segment.numerators {
         Numerators::One => {
-            let store = (0..blocks)
-                .into_par_iter()
-                .map(|block| Ones { q: q(block) })
-                .collect();
+            let store = (0..blocks).into_par_iter().map(|block| Ones { q: q(block) }).collect();
             let tail = Ones { q: q(behind) };
-            AnyRegion::Ones(Region {
-                log,
-                tail,
-                store: Store::Dense(store),
-                shared: (),
-            })
+            AnyRegion::Ones(Region { log, tail, store: Store::Dense(store), shared: () })
         }
         numerators @ Numerators::Values { .. } => {
             let p = |block: usize| core::array::from_fn(|i| numerators.at(4 * block + i));
-            let full = |block| Full {
-                p: p(block),
-                q: q(block),
-            };
+            let full = |block| Full { p: p(block), q: q(block) };
             let store = (0..blocks).into_par_iter().map(full).collect();
             let tail = full(behind);
-            AnyRegion::Full(Region {
-                log,
-                tail,
-                store: Store::Dense(store),
-                shared: (),
-            })
+            AnyRegion::Full(Region { log, tail, store: Store::Dense(store), shared: () })
         }
     }
 }
 
 fn sparse(log: u32, base: Fr, default: i32, entries: &[(u32, i32)]) -> Region<Ones> {
-    let tail = Ones {
-        q: [base - Fr::from(default); 4],
-    };
+    let tail = Ones { q: [base - Fr::from(default); 4] };
     let (mut positions, mut blocks) = (Vec::<u32>::new(), Vec::<Ones>::new());
     for (index, value) in entries {
         let position = index / 4;
@@ -159,13 +113,7 @@ fn sparse(log: u32, base: Fr, default: i32, entries: &[(u32, i32)]) -> Region<On
             block.q[*index as usize % 4] = base - Fr::from(*value);
         }
     }
-    Region {
-        log,
-        tail,
-        store: Store::Sparse { positions, blocks },
-        shared: (),
-    }
-    .settled()
+    Region { log, tail, store: Store::Sparse { positions, blocks }, shared: () }.settled()
 }
 
 impl Segment {
@@ -187,23 +135,14 @@ impl Segment {
 
     /// Panics unless the segment's values fit into it, in order.
     pub(super) fn check(&self) {
-        assert!(
-            self.prefix() <= 1 << self.log,
-            "a segment's values exceed its size"
-        );
+        assert!(self.prefix() <= 1 << self.log, "a segment's values exceed its size");
         if let Denominators::Sparse { entries, .. } = &self.denominators {
-            assert!(
-                entries.is_sorted_by(|a, b| a.0 < b.0),
-                "sparse entries out of order"
-            );
+            assert!(entries.is_sorted_by(|a, b| a.0 < b.0), "sparse entries out of order");
         }
     }
 
     fn node(&self, index: usize) -> Node {
-        Node {
-            p: self.numerators.at(index),
-            q: self.denominators.at(index),
-        }
+        Node { p: self.numerators.at(index), q: self.denominators.at(index) }
     }
 }
 
@@ -223,11 +162,7 @@ impl Denominators {
                 *base - Fr::from(*values.get(index).unwrap_or(tail))
             }
             Self::Field { values, tail } => *values.get(index).unwrap_or(tail),
-            Self::Sparse {
-                base,
-                default,
-                entries,
-            } => {
+            Self::Sparse { base, default, entries } => {
                 let entry = entries.binary_search_by_key(&index, |(i, _)| *i as usize);
                 *base - Fr::from(entry.map_or(*default, |entry| entries[entry].1))
             }

@@ -87,14 +87,9 @@ impl Run {
     /// A run of nodes, the first of which is node `4·first`.
     pub(super) fn of(first: usize, nodes: &[Node]) -> Self {
         let block = |group: &[Node]| {
-            Full::of(core::array::from_fn(|i| {
-                group.get(i).copied().unwrap_or(Node::zero())
-            }))
+            Full::of(core::array::from_fn(|i| group.get(i).copied().unwrap_or(Node::zero())))
         };
-        Self {
-            first,
-            blocks: nodes.chunks(4).map(block).collect(),
-        }
+        Self { first, blocks: nodes.chunks(4).map(block).collect() }
     }
 
     pub(super) fn parts(&self, eq: &EqTables, variables: usize, zero: &Full) -> Parts {
@@ -118,30 +113,19 @@ impl Run {
 impl Level {
     /// The level above. Regions of fewer than `4^min` of its blocks dissolve.
     pub(super) fn parents(&self, keep_regions: bool) -> Self {
-        let kept = self
-            .regions
-            .iter()
-            .take_while(|region| keep_regions && region.log() >= 2);
+        let kept = self.regions.iter().take_while(|region| keep_regions && region.log() >= 2);
         let regions: Vec<AnyRegion> = kept.map(AnyRegion::parents).collect();
-        let mut nodes: Vec<Node> = self.regions[regions.len()..]
-            .iter()
-            .flat_map(AnyRegion::nodes)
-            .collect();
+        let mut nodes: Vec<Node> =
+            self.regions[regions.len()..].iter().flat_map(AnyRegion::nodes).collect();
         nodes.par_extend(self.run.blocks.par_iter().map(|block| block.node(&())));
         let first = regions.iter().map(|region| 1 << region.log()).sum();
-        Self {
-            regions,
-            run: Run::of(first, &nodes),
-        }
+        Self { regions, run: Run::of(first, &nodes) }
     }
 
     pub(super) fn prepare(&mut self, batching: &Batching) {
         for region in &mut self.regions {
             on_region!(region, region => region.prepare(batching));
         }
-        self.run
-            .blocks
-            .iter_mut()
-            .for_each(|block| block.prepare(batching));
+        self.run.blocks.iter_mut().for_each(|block| block.prepare(batching));
     }
 }

@@ -313,15 +313,7 @@ mod tests {
         let mut sum = IntegerSum::default();
         let mut expected = Fr::zero();
         let largest = (1i128 << 76) - 1;
-        for k in [
-            0,
-            1,
-            -1,
-            i128::from(i64::MAX),
-            i128::from(i64::MIN),
-            largest,
-            -largest,
-        ] {
+        for k in [0, 1, -1, i128::from(i64::MAX), i128::from(i64::MIN), largest, -largest] {
             for _ in 0..20 {
                 let a = Fr::rand(&mut rng);
                 if let Ok(k) = i64::try_from(k) {
@@ -340,12 +332,7 @@ mod tests {
     fn combinations_agree_with_the_field() {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(3);
         let largest = -Fr::from(1u64) / Fr::from(1u128 << 64);
-        for k in [
-            [0, 0, 1],
-            [u64::MAX, 1, 0],
-            [1, 5, u64::MAX - 6],
-            [1 << 63, 1 << 62, 1 << 62],
-        ] {
+        for k in [[0, 0, 1], [u64::MAX, 1, 0], [1, 5, u64::MAX - 6], [1 << 63, 1 << 62, 1 << 62]] {
             let random: [Fr; 3] = core::array::from_fn(|_| Fr::rand(&mut rng));
             for m in [random, [largest; 3], [Fr::zero(); 3]] {
                 let expected: Fr = m.iter().zip(&k).map(|(m, k)| *m * Fr::from(*k)).sum();
@@ -368,10 +355,7 @@ mod tests {
         let product = five_fold * double;
         let both = [(&five, &twice), (&five, &twice)];
         assert_eq!(from_limbs(&dot(both)), product + product);
-        assert_eq!(
-            from_limbs(&mul(&add(&twice, &twice), &five)),
-            (double + double) * five_fold
-        );
+        assert_eq!(from_limbs(&mul(&add(&twice, &twice), &five)), (double + double) * five_fold);
         let mut sum = ProductSum::default();
         let mut expected = Fr::zero();
         for _ in 0..300 {

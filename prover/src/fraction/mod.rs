@@ -143,14 +143,7 @@ pub fn prove(
         layers.push(layer);
         claim = next;
     }
-    (
-        FractionProof {
-            top_numerators,
-            top_denominators,
-            layers,
-        },
-        claim,
-    )
+    (FractionProof { top_numerators, top_denominators, layers }, claim)
 }
 
 /// All levels, from the leaves to the 16 top nodes, which are all in the run.
@@ -159,9 +152,7 @@ fn tree(log_leaves: u32, segments: Vec<Segment>) -> Vec<Level> {
     let mut levels = vec![leaves::level(segments, log_nodes > TOP_VARIABLES)];
     while log_nodes > TOP_VARIABLES {
         log_nodes -= 2;
-        let parents = levels
-            .last()
-            .map(|level| level.parents(log_nodes > TOP_VARIABLES));
+        let parents = levels.last().map(|level| level.parents(log_nodes > TOP_VARIABLES));
         levels.extend(parents);
     }
     levels
@@ -178,20 +169,11 @@ fn top(level: Option<Level>) -> (Vec<Fr>, Vec<Fr>) {
 }
 
 fn check_layout(log_leaves: u32, segments: &[Segment]) {
-    assert!(
-        is_tree(log_leaves),
-        "2^{log_leaves} leaves do not form a tree of arity 4"
-    );
+    assert!(is_tree(log_leaves), "2^{log_leaves} leaves do not form a tree of arity 4");
     let sizes = segments.iter().map(|segment| segment.log);
-    assert!(
-        sizes.is_sorted_by(|a, b| a >= b),
-        "segments must descend in size"
-    );
+    assert!(sizes.is_sorted_by(|a, b| a >= b), "segments must descend in size");
     let total: u64 = segments.iter().map(|segment| 1u64 << segment.log).sum();
-    assert!(
-        total <= 1 << log_leaves,
-        "{total} leaves exceed 2^{log_leaves}"
-    );
+    assert!(total <= 1 << log_leaves, "{total} leaves exceed 2^{log_leaves}");
     segments.iter().for_each(Segment::check);
 }
 
@@ -199,10 +181,7 @@ fn check_layout(log_leaves: u32, segments: &[Segment]) {
 fn interpolate(values: &[Fr], point: &[Fr]) -> Fr {
     let mut values = values.to_vec();
     for t in point {
-        values = values
-            .chunks(2)
-            .map(|pair| pair[0] + (pair[1] - pair[0]) * t)
-            .collect();
+        values = values.chunks(2).map(|pair| pair[0] + (pair[1] - pair[0]) * t).collect();
     }
     values[0]
 }

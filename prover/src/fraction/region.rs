@@ -42,19 +42,13 @@ impl<B: Block> Region<B> {
     pub(super) fn prepare(&mut self, batching: &Batching) {
         self.tail.prepare(batching);
         let (Store::Dense(blocks) | Store::Sparse { blocks, .. }) = &mut self.store;
-        blocks
-            .par_iter_mut()
-            .with_min_len(TASK)
-            .for_each(|block| block.prepare(batching));
+        blocks.par_iter_mut().with_min_len(TASK).for_each(|block| block.prepare(batching));
     }
 
     /// A round's sums; `z` holds the variables behind the one that is bound next.
     pub(super) fn share(&self, eq: &EqTables, z: &[Fr], batching: &Batching) -> Share {
         if self.is_constant() {
-            return Share {
-                parts: [Fr::zero(); 4],
-                rest: Fr::one(),
-            };
+            return Share { parts: [Fr::zero(); 4], rest: Fr::one() };
         }
         let z = &z[..self.log as usize - 1];
         let (totals, stored) = match &self.store {
@@ -67,10 +61,7 @@ impl<B: Block> Region<B> {
             }
         };
         let parts = B::parts(&totals, &self.shared, batching);
-        Share {
-            parts,
-            rest: Fr::one() - stored,
-        }
+        Share { parts, rest: Fr::one() - stored }
     }
 
     fn is_constant(&self) -> bool {
@@ -98,13 +89,7 @@ impl<B: Block> Region<B> {
         };
         let tail = B::bind(&self.tail, &self.tail, &binder);
         let shared = B::bound_shared(&self.shared, binding);
-        Region {
-            log: self.log - 1,
-            tail,
-            store,
-            shared,
-        }
-        .settled()
+        Region { log: self.log - 1, tail, store, shared }.settled()
     }
 
     /// The region of the parents, one level up.
@@ -116,13 +101,7 @@ impl<B: Block> Region<B> {
                 let group = |group: &[B]| {
                     Full::of(core::array::from_fn(|i| group.get(i).map_or(tail, node)))
                 };
-                Store::Dense(
-                    blocks
-                        .par_chunks(4)
-                        .with_min_len(TASK / 4)
-                        .map(group)
-                        .collect(),
-                )
+                Store::Dense(blocks.par_chunks(4).with_min_len(TASK / 4).map(group).collect())
             }
             Store::Sparse { positions, blocks } => {
                 let (positions, blocks) =
@@ -132,13 +111,7 @@ impl<B: Block> Region<B> {
                 Store::Sparse { positions, blocks }
             }
         };
-        Region {
-            log: self.log - 2,
-            tail: Full::of([tail; 4]),
-            store,
-            shared: (),
-        }
-        .settled()
+        Region { log: self.log - 2, tail: Full::of([tail; 4]), store, shared: () }.settled()
     }
 
     /// All parents, in order. For regions of few blocks.
@@ -170,10 +143,7 @@ impl<B: Block> Region<B> {
                 for (position, block) in positions.iter().zip(blocks) {
                     dense[*position as usize] = block;
                 }
-                Self {
-                    store: Store::Dense(dense),
-                    ..self
-                }
+                Self { store: Store::Dense(dense), ..self }
             }
             _ => self,
         }
@@ -204,14 +174,10 @@ pub(super) fn sum_dense<B: Block>(
     let chunks = first / inner.len()..end.div_ceil(inner.len());
     // Small sums are not worth a task of their own.
     let min = (TASK / inner.len()).max(1);
-    chunks
-        .into_par_iter()
-        .with_min_len(min)
-        .map(task)
-        .reduce(B::Totals::zero, |mut a, b| {
-            a.add(&b);
-            a
-        })
+    chunks.into_par_iter().with_min_len(min).map(task).reduce(B::Totals::zero, |mut a, b| {
+        a.add(&b);
+        a
+    })
 }
 
 /// The same over the pairs that hold an entry, and those pairs' weights.
@@ -223,16 +189,11 @@ fn sum_sparse<B: Block>(
 ) -> (B::Totals, Fr) {
     let task = |range: Range<usize>| {
         let (mut sums, mut weights) = (B::Sums::default(), Fr::zero());
-        for_groups(
-            &positions[range.clone()],
-            &blocks[range],
-            tail,
-            |pair, [low, high]| {
-                let weight = inner[pair % inner.len()] * outer[pair / inner.len()];
-                B::accumulate(&mut sums, &weight, &low, &high);
-                weights += weight;
-            },
-        );
+        for_groups(&positions[range.clone()], &blocks[range], tail, |pair, [low, high]| {
+            let weight = inner[pair % inner.len()] * outer[pair / inner.len()];
+            B::accumulate(&mut sums, &weight, &low, &high);
+            weights += weight;
+        });
         (B::totals(&sums), weights)
     };
     if positions.len() <= TASK {
@@ -265,23 +226,15 @@ fn map_groups<B: Block, C: Send, const N: usize>(
 ) -> (Vec<u32>, Vec<C>) {
     let task = |range: Range<usize>| {
         let mut mapped = Vec::with_capacity(range.len());
-        for_groups(
-            &positions[range.clone()],
-            &blocks[range],
-            tail,
-            |index, group| {
-                mapped.push((index as u32, f(group)));
-            },
-        );
+        for_groups(&positions[range.clone()], &blocks[range], tail, |index, group| {
+            mapped.push((index as u32, f(group)));
+        });
         mapped
     };
     if positions.len() <= TASK {
         return task(0..positions.len()).into_iter().unzip();
     }
-    group_ranges(positions, N)
-        .into_par_iter()
-        .flat_map_iter(task)
-        .unzip()
+    group_ranges(positions, N).into_par_iter().flat_map_iter(task).unzip()
 }
 
 fn for_groups<B: Copy, const N: usize>(

@@ -67,10 +67,7 @@ impl Block for Small {
 
     fn full(&self, base: &Box<Base>, batching: &Batching) -> Full {
         let q = self.values.map(|value| base.powers.0[1] + Fr::from(value));
-        let mut full = Full {
-            p: [Fr::one(); 4],
-            q,
-        };
+        let mut full = Full { p: [Fr::one(); 4], q };
         full.prepare(batching);
         full
     }
@@ -101,9 +98,6 @@ impl Block for Small {
     fn binder(_: &Box<Base>, _: &Binding) {}
 
     fn bind(low: &Self, high: &Self, (): &()) -> Twin {
-        Twin {
-            low: low.values,
-            high: high.values,
-        }
+        Twin { low: low.values, high: high.values }
     }
 }

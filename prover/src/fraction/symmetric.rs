@@ -28,19 +28,7 @@ impl Powers {
     /// The parts of `P + λ·Q` from the sum of the weights and [`SymmetricSums::totals`].
     pub(super) fn parts(&self, w: Fr, sums: [Fr; SUMS], lambda: Fr) -> Parts {
         let zero = Fr::ZERO;
-        let [
-            e1_0,
-            e1_1,
-            e2_0,
-            e2_1,
-            e3_0,
-            e3_1,
-            e3_2,
-            e4_0,
-            e4_1,
-            e4_2,
-            e4_3,
-        ] = sums;
+        let [e1_0, e1_1, e2_0, e2_1, e3_0, e3_1, e3_2, e4_0, e4_1, e4_2, e4_3] = sums;
         [
             [w, e1_0, e2_0, e3_0, e4_0],
             [w.double(), e1_1, e2_1, e3_1, e4_1],
@@ -115,23 +103,14 @@ impl SymmetricSums {
     pub(super) fn add(&mut self, weight: &Limbs, u: [IntegerLine; 4], lowest: u32) {
         let sum = |[a, b]: IntegerLine, [c, d]: IntegerLine| [a + c, b + d];
         let (s, t) = (sum(u[0], u[1]), sum(u[2], u[3]));
-        let (a, b) = (
-            Quadratic::product(u[0], u[1]),
-            Quadratic::product(u[2], u[3]),
-        );
+        let (a, b) = (Quadratic::product(u[0], u[1]), Quadratic::product(u[2], u[3]));
         if lowest <= 1 {
             let e1 = Quadratic::line(sum(s, t)).parts();
-            self.first
-                .iter_mut()
-                .zip(e1)
-                .for_each(|(sum, part)| sum.add(weight, part));
+            self.first.iter_mut().zip(e1).for_each(|(sum, part)| sum.add(weight, part));
         }
         if lowest <= 2 {
             let e2 = sum(sum(a.parts(), b.parts()), Quadratic::product(s, t).parts());
-            self.second
-                .iter_mut()
-                .zip(e2)
-                .for_each(|(sum, part)| sum.add(weight, part));
+            self.second.iter_mut().zip(e2).for_each(|(sum, part)| sum.add(weight, part));
         }
         if lowest <= 3 {
             let left: [i64; 4] = product_parts(a, Quadratic::line(t));
@@ -141,20 +120,12 @@ impl SymmetricSums {
             }
         }
         let e4: [i128; 4] = product_parts(a, b); // below 2^76
-        self.fourth
-            .iter_mut()
-            .zip(e4)
-            .for_each(|(sum, part)| sum.add_wide(weight, part));
+        self.fourth.iter_mut().zip(e4).for_each(|(sum, part)| sum.add_wide(weight, part));
     }
 
     /// The sums, for `e1` to `e4` in the order of [`Parts`].
     pub(super) fn totals(&self) -> [Fr; SUMS] {
-        let Self {
-            first: [a, b],
-            second: [c, d],
-            third: [e, f, g],
-            fourth: [h, i, j, k],
-        } = self;
+        let Self { first: [a, b], second: [c, d], third: [e, f, g], fourth: [h, i, j, k] } = self;
         [a, b, c, d, e, f, g, h, i, j, k].map(IntegerSum::finish)
     }
 }

@@ -45,21 +45,14 @@ impl Bound {
                 let others = points.iter().filter(|other| *other != point);
                 let (above, below) =
                     others.fold((Fr::one(), Fr::one()), |(above, below), other| {
-                        (
-                            above * (t - Fr::from(*other)),
-                            below * Fr::from(point - other),
-                        )
+                        (above * (t - Fr::from(*other)), below * Fr::from(point - other))
                     });
                 weights[i] = above * below.inverse().unwrap_or_default();
             }
             weights[4] = points.iter().map(|point| t - Fr::from(*point)).product();
             weights
         });
-        Self {
-            powers,
-            t,
-            interpolation,
-        }
+        Self { powers, t, interpolation }
     }
 }
 
@@ -102,19 +95,13 @@ impl Block for Twin {
     type Totals = [Fr; TOTALS];
 
     fn node(&self, shared: &Box<Bound>) -> Node {
-        Ones {
-            q: self.denominators(shared),
-        }
-        .node(&())
+        Ones { q: self.denominators(shared) }.node(&())
     }
 
     fn prepare(&mut self, _: &Batching) {}
 
     fn full(&self, shared: &Box<Bound>, batching: &Batching) -> Full {
-        let mut full = Full {
-            p: [Fr::one(); 4],
-            q: self.denominators(shared),
-        };
+        let mut full = Full { p: [Fr::one(); 4], q: self.denominators(shared) };
         full.prepare(batching);
         full
     }
@@ -128,11 +115,7 @@ impl Block for Twin {
             let lines = core::array::from_fn(|i| [low.at(i, point), high.at(i, point)]);
             sums.add(weight, lines, lowest);
         }
-        infinite.add(
-            weight,
-            core::array::from_fn(|i| [low.slope(i), high.slope(i)]),
-            1,
-        );
+        infinite.add(weight, core::array::from_fn(|i| [low.slope(i), high.slope(i)]), 1);
     }
 
     fn totals(sums: &Sums) -> [Fr; TOTALS] {
@@ -149,10 +132,7 @@ impl Block for Twin {
         const DEGREES: [usize; SUMS] = [0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3];
         let at_t: [Fr; SUMS] = core::array::from_fn(|sum| {
             let values = totals[1 + sum..].iter().step_by(SUMS);
-            values
-                .zip(&shared.interpolation[DEGREES[sum]])
-                .map(|(v, w)| *v * w)
-                .sum()
+            values.zip(&shared.interpolation[DEGREES[sum]]).map(|(v, w)| *v * w).sum()
         });
         shared.powers.parts(totals[0], at_t, batching.lambda)
     }
@@ -164,13 +144,7 @@ impl Block for Twin {
         let second = [Fr::one() - t, *t];
         let weight = |i: usize, j: usize| batching.lambda * first[i] * second[j];
         let constant = batching.lambda * shared.powers.0[1];
-        let all = [
-            constant,
-            weight(0, 0),
-            weight(1, 0),
-            weight(0, 1),
-            weight(1, 1),
-        ];
+        let all = [constant, weight(0, 0), weight(1, 0), weight(0, 1), weight(1, 1)];
         Binder(all.map(limbs::shifted))
     }
 
@@ -180,8 +154,6 @@ impl Block for Twin {
             let [a, b, c, d] = [low.low[i], low.high[i], high.low[i], high.high[i]].map(u64::from);
             limbs::combination(multipliers, &[1, a, b, c, d])
         };
-        Ones {
-            q: core::array::from_fn(value),
-        }
+        Ones { q: core::array::from_fn(value) }
     }
 }

@@ -20,10 +20,7 @@ impl EqTables {
     /// The tables over the variables `z`.
     pub(super) fn new(z: &[Fr]) -> Self {
         let (inner, outer) = z.split_at(z.len().min(INNER_VARIABLES));
-        Self {
-            inner: ladder(inner),
-            outer: ladder(outer),
-        }
+        Self { inner: ladder(inner), outer: ladder(outer) }
     }
 
     /// Tables `(inner, outer)` over the first `variables` variables: the weight
@@ -67,11 +64,7 @@ pub(super) fn weight_below(z: &[Fr], end: usize) -> Fr {
 /// `eq(z, index)`
 pub(super) fn weight_of(z: &[Fr], index: usize) -> Fr {
     let factor = |(bit, t): (usize, &Fr)| {
-        if index >> bit & 1 == 1 {
-            *t
-        } else {
-            Fr::one() - t
-        }
+        if index >> bit & 1 == 1 { *t } else { Fr::one() - t }
     };
     z.iter().enumerate().map(factor).product()
 }

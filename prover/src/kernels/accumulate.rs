@@ -105,24 +105,18 @@ pub fn axpy_i32(acc: &mut [SignedAccumulator], s: &Fr, row: &[i32]) {
 /// If `weights` and `rows` differ in length, or a row is wider than `len`.
 pub fn fold_rows(weights: &[Fr], rows: &[&Row], len: usize) -> Vec<Fr> {
     assert_eq!(weights.len(), rows.len(), "one weight for each row");
-    assert!(
-        rows.iter().all(|row| row.width() <= len),
-        "a row is wider than the fold"
-    );
+    assert!(rows.iter().all(|row| row.width() <= len), "a row is wider than the fold");
     let mut folded = vec![Fr::ZERO; len];
-    folded
-        .par_chunks_mut(FOLD_BLOCK)
-        .enumerate()
-        .for_each(|(block, out)| {
-            let start = block * FOLD_BLOCK;
-            let mut acc = [SignedAccumulator::default(); FOLD_BLOCK];
-            for (weight, row) in weights.iter().zip(rows) {
-                fold_block(&mut acc[..out.len()], start, weight, row);
-            }
-            for (out, sum) in out.iter_mut().zip(&acc) {
-                *out = sum.finish();
-            }
-        });
+    folded.par_chunks_mut(FOLD_BLOCK).enumerate().for_each(|(block, out)| {
+        let start = block * FOLD_BLOCK;
+        let mut acc = [SignedAccumulator::default(); FOLD_BLOCK];
+        for (weight, row) in weights.iter().zip(rows) {
+            fold_block(&mut acc[..out.len()], start, weight, row);
+        }
+        for (out, sum) in out.iter_mut().zip(&acc) {
+            *out = sum.finish();
+        }
+    });
     folded
 }
 

@@ -29,11 +29,7 @@ pub(crate) fn sum_runs(
     neutral: &mut bool,
 ) -> Vec<StoredPoint> {
     let mut lens = lens.to_vec();
-    let mut batch = Batch {
-        additions: Vec::with_capacity(BATCH),
-        products: Vec::new(),
-        neutral,
-    };
+    let mut batch = Batch { additions: Vec::with_capacity(BATCH), products: Vec::new(), neutral };
     let mut points = batch.halve(&load, &mut lens);
     while points.len() > lens.len() {
         points = batch.halve(&|i| points[i], &mut lens);
@@ -162,41 +158,24 @@ mod tests {
     }
 
     fn check(runs: &[Vec<i32>]) {
-        let items: Vec<StoredPoint> = runs
-            .iter()
-            .flatten()
-            .map(|&k| StoredPoint::new(&point(k)))
-            .collect();
+        let items: Vec<StoredPoint> =
+            runs.iter().flatten().map(|&k| StoredPoint::new(&point(k))).collect();
         let lens: Vec<u32> = runs.iter().map(|run| run.len() as u32).collect();
         let expected: Vec<G1Affine> = runs.iter().map(|run| point(run.iter().sum())).collect();
         let mut neutral = items.iter().any(StoredPoint::is_neutral);
         let sums = sum_runs(|i| items[i], &lens, &mut neutral);
-        assert_eq!(
-            sums.into_iter()
-                .map(StoredPoint::to_affine)
-                .collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(sums.into_iter().map(StoredPoint::to_affine).collect::<Vec<_>>(), expected);
         assert!(neutral || !expected.iter().any(G1Affine::is_zero));
     }
 
     #[test]
     fn distinct_points_cross_batches() {
-        check(&[
-            (1..3000).collect(),
-            vec![1],
-            (7000..9001).collect(),
-            vec![5, 9],
-        ]);
+        check(&[(1..3000).collect(), vec![1], (7000..9001).collect(), vec![5, 9]]);
     }
 
     #[test]
     fn long_runs_cross_batches() {
-        check(&[
-            (0..3000).collect(),
-            vec![1],
-            (0..5000).map(|k| k % 7 - 3).collect(),
-        ]);
+        check(&[(0..3000).collect(), vec![1], (0..5000).map(|k| k % 7 - 3).collect()]);
         check(&[]);
     }
 

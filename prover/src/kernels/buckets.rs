@@ -30,19 +30,12 @@ impl Bases {
     /// Converts affine points: some 40 ns each.
     pub(crate) fn new(points: &[G1Affine]) -> Self {
         let mut stored = vec![StoredPoint::NEUTRAL; 2 * points.len()];
-        stored
-            .par_chunks_exact_mut(2)
-            .zip(points)
-            .with_min_len(1 << 10)
-            .for_each(|(pair, p)| {
-                pair[0] = StoredPoint::new(p);
-                pair[1] = StoredPoint::new(&-*p);
-            });
+        stored.par_chunks_exact_mut(2).zip(points).with_min_len(1 << 10).for_each(|(pair, p)| {
+            pair[0] = StoredPoint::new(p);
+            pair[1] = StoredPoint::new(&-*p);
+        });
         let neutral = points.iter().any(G1Affine::is_zero);
-        Self {
-            points: stored,
-            neutral,
-        }
+        Self { points: stored, neutral }
     }
 }
 
@@ -103,24 +96,14 @@ fn first_level(bases: &Bases, lists: &[Vec<Item>], bits: u32, padded: u32) -> Le
         let prefix = (sum as u32) << padded;
         let start = order.len();
         order.resize(start + list.len(), 0);
-        sort_by_digit(
-            list,
-            bits,
-            &mut counts,
-            &mut order[start..],
-            |digit, len| {
-                keys.push(prefix | digit);
-                lens.push(len);
-            },
-        );
+        sort_by_digit(list, bits, &mut counts, &mut order[start..], |digit, len| {
+            keys.push(prefix | digit);
+            lens.push(len);
+        });
     }
     let load = |i: usize| bases.points[order[i] as usize];
     let mut neutral = bases.neutral;
-    Level {
-        points: sum_runs(load, &lens, &mut neutral),
-        keys,
-        neutral,
-    }
+    Level { points: sum_runs(load, &lens, &mut neutral), keys, neutral }
 }
 
 /// Writes the signed bases to `order`, those of equal digit together, and reports every digit that
@@ -174,10 +157,7 @@ impl Level {
                 .map(|(sum, half)| (half != 0).then_some((sum << width | half) as usize))
         };
         for &key in &self.keys {
-            halves(key)
-                .into_iter()
-                .flatten()
-                .for_each(|half| counts[half] += 1);
+            halves(key).into_iter().flatten().for_each(|half| counts[half] += 1);
         }
         let (mut keys, mut lens) = (Vec::new(), Vec::new());
         let mut next = 0;
@@ -198,11 +178,7 @@ impl Level {
         }
         let mut neutral = self.neutral;
         let points = sum_runs(|i| self.points[order[i] as usize], &lens, &mut neutral);
-        Level {
-            keys,
-            points,
-            neutral,
-        }
+        Level { keys, points, neutral }
     }
 }
 
@@ -260,9 +236,7 @@ mod tests {
 
     fn bases(n: u64) -> Vec<G1Affine> {
         let g = G1Projective::generator();
-        (1..=n)
-            .map(|k| (g * Fr::from(k * k + 7)).into_affine())
-            .collect()
+        (1..=n).map(|k| (g * Fr::from(k * k + 7)).into_affine()).collect()
     }
 
     #[test]
@@ -284,11 +258,7 @@ mod tests {
                 lists.push(list);
                 expected.push(sum);
             }
-            assert_eq!(
-                digit_sums(&Bases::new(&bases), &lists, bits),
-                expected,
-                "{bits} bits"
-            );
+            assert_eq!(digit_sums(&Bases::new(&bases), &lists, bits), expected, "{bits} bits");
         }
     }
 

@@ -24,9 +24,7 @@ impl FixedBase {
             weighted = multiples[multiples.len() - 1] + step;
             normalize(&multiples)
         });
-        Self {
-            windows: windows.collect(),
-        }
+        Self { windows: windows.collect() }
     }
 
     /// `scalar` times the point.
@@ -37,10 +35,7 @@ impl FixedBase {
             let offset = window * WINDOW as usize;
             let (limb, shift) = (offset / 64, offset % 64);
             let low = limbs[limb] >> shift;
-            let high = limbs
-                .get(limb + 1)
-                .filter(|_| shift > 0)
-                .map_or(0, |l| l << (64 - shift));
+            let high = limbs.get(limb + 1).filter(|_| shift > 0).map_or(0, |l| l << (64 - shift));
             let digit = ((low | high) & ((1 << WINDOW) - 1)) as usize;
             if digit > 0 {
                 sum += multiples[digit - 1];
@@ -91,13 +86,7 @@ mod tests {
         let base = blinding_base();
         let table = FixedBase::new(base);
         let mut scalars: Vec<Fr> = (0..20).map(|_| Fr::rand(&mut rng)).collect();
-        scalars.extend([
-            Fr::ZERO,
-            Fr::ONE,
-            -Fr::ONE,
-            Fr::from(127u64),
-            Fr::from(128u64),
-        ]);
+        scalars.extend([Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(127u64), Fr::from(128u64)]);
         for scalar in scalars {
             assert_eq!(table.mul(&scalar), base * scalar);
         }

@@ -145,11 +145,7 @@ impl Elements {
         ]
         .map(|parts| {
             let place = |(limb, shift): (Lane, i32)| {
-                if shift < 0 {
-                    limb.shr(-shift as u32)
-                } else {
-                    limb.shl(shift as u32)
-                }
+                if shift < 0 { limb.shr(-shift as u32) } else { limb.shl(shift as u32) }
             };
             let [a, b, c] = parts.map(place);
             a.add(b).add(c)
@@ -160,9 +156,7 @@ impl Elements {
     /// `self − other` of normalised elements, lazy.
     #[inline(always)]
     pub(crate) fn sub(&self, other: &Self) -> Self {
-        Self(std::array::from_fn(|i| {
-            self.0[i].add(Lane::splat(FOUR_Q[i])).sub(other.0[i])
-        }))
+        Self(std::array::from_fn(|i| self.0[i].add(Lane::splat(FOUR_Q[i])).sub(other.0[i])))
     }
 
     /// Reduces a sum of up to two lazy elements (value below `12q`, limbs below `2^33`) to a
@@ -248,16 +242,10 @@ const INVERSE_OF_32: Fq =
     ark_ff::MontFp!("6156068307704796156256801615853608618695837512990012905131291907868969871164");
 
 impl StoredPoint {
-    pub(crate) const NEUTRAL: Self = Self {
-        x: [0; 4],
-        y: [0; 4],
-    };
+    pub(crate) const NEUTRAL: Self = Self { x: [0; 4], y: [0; 4] };
 
     pub(crate) fn new(point: &G1Affine) -> Self {
-        point.xy().map_or(Self::NEUTRAL, |(x, y)| Self {
-            x: store(x),
-            y: store(y),
-        })
+        point.xy().map_or(Self::NEUTRAL, |(x, y)| Self { x: store(x), y: store(y) })
     }
 
     pub(crate) fn is_neutral(&self) -> bool {
@@ -305,14 +293,8 @@ mod tests {
     /// Random elements, and those at the edges.
     fn samples(seed: u64) -> Vec<Fq> {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let mut out = vec![
-            Fq::ZERO,
-            Fq::ONE,
-            -Fq::ONE,
-            Fq::from(2u64),
-            Fq::from(u64::MAX),
-            INVERSE_OF_32,
-        ];
+        let mut out =
+            vec![Fq::ZERO, Fq::ONE, -Fq::ONE, Fq::from(2u64), Fq::from(u64::MAX), INVERSE_OF_32];
         out.extend((0..58).map(|_| Fq::rand(&mut rng)));
         out
     }
@@ -379,11 +361,7 @@ mod tests {
 
     #[test]
     fn points_round_trip() {
-        for point in [
-            G1Affine::generator(),
-            -G1Affine::generator(),
-            G1Affine::zero(),
-        ] {
+        for point in [G1Affine::generator(), -G1Affine::generator(), G1Affine::zero()] {
             assert_eq!(StoredPoint::new(&point).to_affine(), point);
         }
     }

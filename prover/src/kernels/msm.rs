@@ -25,10 +25,7 @@ pub fn msm_full(bases: &[G1Affine], scalars: &[Fr]) -> G1Projective {
     let windows = (Fr::MODULUS_BIT_SIZE + 1).div_ceil(width) as usize;
     // At least four tasks a thread, unless they would be too short to share inversions well.
     let wanted = 4 * rayon::current_num_threads();
-    let ranges = wanted
-        .div_ceil(windows)
-        .min(bases.len().div_ceil(TASK_ITEMS))
-        .max(1);
+    let ranges = wanted.div_ceil(windows).min(bases.len().div_ceil(TASK_ITEMS)).max(1);
     let range = bases.len().div_ceil(ranges);
     let sums: Vec<Vec<G1Projective>> = bases
         .par_chunks(range)
@@ -45,9 +42,7 @@ fn window_width(n: usize) -> u32 {
         let windows = (Fr::MODULUS_BIT_SIZE + 1).div_ceil(width);
         f64::from(windows) * (estimated_additions(n as f64, width - 1) + 3.0 * f64::from(width))
     };
-    (3..=MAX_DIGIT_BITS)
-        .min_by(|&a, &b| cost(a).total_cmp(&cost(b)))
-        .unwrap_or(8)
+    (3..=MAX_DIGIT_BITS).min_by(|&a, &b| cost(a).total_cmp(&cost(b))).unwrap_or(8)
 }
 
 /// The digit sums of all windows, lowest first.
@@ -67,9 +62,7 @@ fn window_sums(bases: &Bases, scalars: &[Fr], width: u32, windows: usize) -> Vec
 
 fn items(digits: &[i32]) -> Vec<Item> {
     let nonzero = digits.iter().enumerate().filter(|(_, digit)| **digit != 0);
-    nonzero
-        .map(|(i, &digit)| Item::new(digit.unsigned_abs(), i, digit < 0))
-        .collect()
+    nonzero.map(|(i, &digit)| Item::new(digit.unsigned_abs(), i, digit < 0)).collect()
 }
 
 /// Digits in `[−2^(width−1), 2^(width−1))`, one window after another.
@@ -83,9 +76,7 @@ fn signed_digits(integers: &[[u64; 4]], width: u32, windows: usize) -> Vec<i32> 
         let half = 1i32 << (width - 1);
         for ((digit, carry), integer) in digits.iter_mut().zip(&mut carries).zip(integers) {
             let low = integer.get(limb).map_or(0, |l| l >> shift);
-            let high = integer
-                .get(limb + 1)
-                .map_or(0, |l| l.checked_shl(64 - shift).unwrap_or(0));
+            let high = integer.get(limb + 1).map_or(0, |l| l.checked_shl(64 - shift).unwrap_or(0));
             let value = ((low | high) & ((1 << width) - 1)) as i32 + *carry;
             *carry = i32::from(value >= half);
             *digit = value - (*carry << width);
@@ -109,9 +100,7 @@ mod tests {
         let bases = Srs::generate_g1(13, &mut rng).g1;
         for n in [0, 1, 2, 3, 7, 33, 64, 200, 1000, 5000] {
             let mut scalars: Vec<Fr> = (0..n).map(|_| Fr::rand(&mut rng)).collect();
-            for (i, edge) in [Fr::ZERO, Fr::ONE, -Fr::ONE, -Fr::from(2u64)]
-                .into_iter()
-                .enumerate()
+            for (i, edge) in [Fr::ZERO, Fr::ONE, -Fr::ONE, -Fr::from(2u64)].into_iter().enumerate()
             {
                 if let Some(scalar) = scalars.get_mut(3 * i) {
                     *scalar = edge;
@@ -126,13 +115,7 @@ mod tests {
     fn digits_recompose_at_every_width() {
         let mut rng = ChaCha20Rng::seed_from_u64(2);
         let mut scalars: Vec<Fr> = (0..50).map(|_| Fr::rand(&mut rng)).collect();
-        scalars.extend([
-            Fr::ZERO,
-            Fr::ONE,
-            -Fr::ONE,
-            Fr::from(0x8000u64),
-            Fr::from(u64::MAX),
-        ]);
+        scalars.extend([Fr::ZERO, Fr::ONE, -Fr::ONE, Fr::from(0x8000u64), Fr::from(u64::MAX)]);
         let integers: Vec<[u64; 4]> = scalars.iter().map(|s| s.into_bigint().0).collect();
         for width in 3..=MAX_DIGIT_BITS {
             let windows = (Fr::MODULUS_BIT_SIZE + 1).div_ceil(width) as usize;
@@ -140,9 +123,8 @@ mod tests {
             for (i, scalar) in scalars.iter().enumerate() {
                 let weight = Fr::from(1u64 << width);
                 let column = digits.chunks(scalars.len()).map(|window| window[i]);
-                let value = column
-                    .rev()
-                    .fold(Fr::ZERO, |sum, digit| sum * weight + Fr::from(digit));
+                let value =
+                    column.rev().fold(Fr::ZERO, |sum, digit| sum * weight + Fr::from(digit));
                 assert_eq!(value, *scalar, "width {width}");
             }
         }
@@ -154,10 +136,7 @@ mod tests {
         let bases = Srs::generate_g1(12, &mut rng).g1;
         let scalars: Vec<Fr> = bases.iter().map(|_| Fr::rand(&mut rng)).collect();
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| msm_full(&bases, &scalars))
         };
         assert_eq!(run(1), run(9));

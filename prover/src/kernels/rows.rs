@@ -21,10 +21,8 @@ pub(crate) fn row_sums(bases: &[G1Affine], rows: &[&Row]) -> Vec<G1Projective> {
     let width = rows.iter().map(|row| row.width()).max().unwrap_or(0);
     let bases = &Bases::new(&bases[..width]);
     let pieces = cut(rows);
-    let sums: Vec<(usize, G1Projective)> = tasks(&pieces)
-        .into_par_iter()
-        .flat_map_iter(|task| piece_sums(bases, task))
-        .collect();
+    let sums: Vec<(usize, G1Projective)> =
+        tasks(&pieces).into_par_iter().flat_map_iter(|task| piece_sums(bases, task)).collect();
     let mut out = vec![G1Projective::ZERO; rows.len()];
     for (row, sum) in sums {
         out[row] += sum;
@@ -58,15 +56,10 @@ impl Entries<'_> {
         };
         match self {
             Entries::Dense(first, entries) => {
-                entries
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, &entry)| visit(first + i, entry));
+                entries.iter().enumerate().for_each(|(i, &entry)| visit(first + i, entry));
             }
             Entries::Sparse(entries) => {
-                entries
-                    .iter()
-                    .for_each(|&(position, entry)| visit(position as usize, entry));
+                entries.iter().for_each(|&(position, entry)| visit(position as usize, entry));
             }
         }
     }
@@ -79,9 +72,7 @@ fn cut<'a>(rows: &[&'a Row]) -> Vec<Piece<'a>> {
         Row::Sparse(entries) => entries.len(),
     };
     let total: usize = rows.iter().map(|row| stored(row)).sum();
-    let longest = total
-        .div_ceil(4 * rayon::current_num_threads())
-        .max(TASK_ENTRIES);
+    let longest = total.div_ceil(4 * rayon::current_num_threads()).max(TASK_ENTRIES);
     let cut_row = |(row, entries): (usize, &&'a Row)| -> Vec<Piece<'a>> {
         let piece = |entries| Piece::new(row, entries);
         match entries {
@@ -90,10 +81,7 @@ fn cut<'a>(rows: &[&'a Row]) -> Vec<Piece<'a>> {
                 .enumerate()
                 .map(|(i, chunk)| piece(Entries::Dense(i * longest, chunk)))
                 .collect(),
-            Row::Sparse(all) => all
-                .chunks(longest)
-                .map(|c| piece(Entries::Sparse(c)))
-                .collect(),
+            Row::Sparse(all) => all.chunks(longest).map(|c| piece(Entries::Sparse(c))).collect(),
         }
     };
     rows.par_iter().enumerate().flat_map_iter(cut_row).collect()
@@ -106,12 +94,7 @@ impl<'a> Piece<'a> {
             nonzero += 1;
             all |= entry.unsigned_abs();
         });
-        Self {
-            row,
-            entries,
-            nonzero,
-            bits: u32::BITS - all.leading_zeros(),
-        }
+        Self { row, entries, nonzero, bits: u32::BITS - all.leading_zeros() }
     }
 
     /// The number of digits and their width that cost least.
@@ -121,17 +104,14 @@ impl<'a> Piece<'a> {
             f64::from(count) * estimated_additions(self.nonzero as f64, width)
         };
         let fewest = self.bits.div_ceil(MAX_DIGIT_BITS).max(1);
-        let count = (fewest..=4)
-            .min_by(|a, b| cost(a).total_cmp(&cost(b)))
-            .unwrap_or(fewest);
+        let count = (fewest..=4).min_by(|a, b| cost(a).total_cmp(&cost(b))).unwrap_or(fewest);
         (count, self.bits.div_ceil(count).max(1))
     }
 
     /// The items of every digit, lowest first.
     fn items(&self, count: u32, width: u32) -> Vec<Vec<Item>> {
-        let mut lists: Vec<Vec<Item>> = (0..count)
-            .map(|_| Vec::with_capacity(self.nonzero))
-            .collect();
+        let mut lists: Vec<Vec<Item>> =
+            (0..count).map(|_| Vec::with_capacity(self.nonzero)).collect();
         let mask = (1u32 << width) - 1;
         self.entries.for_each_nonzero(|position, entry| {
             let mut magnitude = entry.unsigned_abs();

@@ -51,18 +51,15 @@ pub fn split(
                 add_narrow(&mut narrow, layout, tensor, term, part, points, scale);
             } else {
                 let key = low_bits(layout, tensor, term, part);
-                let high = wide
-                    .entry(key)
-                    .or_insert_with(|| vec![Fr::zero(); 1 << layout.hi_log()]);
+                let high =
+                    wide.entry(key).or_insert_with(|| vec![Fr::zero(); 1 << layout.hi_log()]);
                 add_high(high, layout, tensor, term, part, points, scale);
             }
         }
     }
     let wide: Vec<_> = wide.into_iter().collect();
-    let mut groups: Vec<Group> = wide
-        .into_par_iter()
-        .map(|(bits, high)| trim(high, low_table(&bits, points)))
-        .collect();
+    let mut groups: Vec<Group> =
+        wide.into_par_iter().map(|(bits, high)| trim(high, low_table(&bits, points))).collect();
     groups.extend(narrow.into_iter().map(|(row, low)| {
         let mut high = vec![Fr::zero(); 1 << layout.hi_log()];
         high[row as usize] = Fr::one();

@@ -175,9 +175,7 @@ mod tests {
     #[test]
     fn interpolation_inverts_evaluation() {
         let coefficients: Vec<Fr> = (0..5u64).map(|c| Fr::from(c * c * 77 + 3)).collect();
-        let at = |t: u64| {
-            coefficients.iter().rev().fold(Fr::ZERO, |sum, c| sum * Fr::from(t) + c)
-        };
+        let at = |t: u64| coefficients.iter().rev().fold(Fr::ZERO, |sum, c| sum * Fr::from(t) + c);
         let values: Vec<Fr> = (0..5).map(at).collect();
         assert_eq!(interpolate(&values), coefficients);
     }

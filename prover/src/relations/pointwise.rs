@@ -184,16 +184,13 @@ impl Dense {
     fn sums(&self) -> Vec<Fr> {
         let pairs = self.eq.len() / 2;
         let starts: Vec<usize> = (0..pairs).step_by(CHUNK).collect();
-        starts
-            .par_iter()
-            .map(|start| self.sums_over(*start..(start + CHUNK).min(pairs)))
-            .reduce(
-                || vec![Fr::ZERO; self.degree + 1],
-                |mut a, b| {
-                    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-                    a
-                },
-            )
+        starts.par_iter().map(|start| self.sums_over(*start..(start + CHUNK).min(pairs))).reduce(
+            || vec![Fr::ZERO; self.degree + 1],
+            |mut a, b| {
+                a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+                a
+            },
+        )
     }
 
     fn sums_over(&self, pairs: core::ops::Range<usize>) -> Vec<Fr> {
@@ -263,8 +260,7 @@ mod tests {
         let Ok(sparse) = Sparse::new(&values, monomials(), &first, 3) else {
             panic!("few cells are not zero")
         };
-        let mut other =
-            Pointwise { rounds, values: values.clone(), state: State::Sparse(sparse) };
+        let mut other = Pointwise { rounds, values: values.clone(), state: State::Sparse(sparse) };
         for round in 0..rounds {
             assert_eq!(interpolate(&dense.sums()), other.round(), "round {round}");
             let challenge = Fr::from(31 + round as u64);

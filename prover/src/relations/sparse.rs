@@ -178,7 +178,8 @@ fn line(operand: &Operand, pair: u32, low: &[Fr]) -> (Fr, Fr) {
 fn bind_few(entries: &mut Vec<(u32, Fr)>, challenge: Fr) {
     let mut bound: Vec<(u32, Fr)> = Vec::with_capacity(entries.len());
     for (index, value) in entries.iter() {
-        let share = if index & 1 == 1 { *value * challenge } else { *value * (Fr::one() - challenge) };
+        let share =
+            if index & 1 == 1 { *value * challenge } else { *value * (Fr::one() - challenge) };
         match bound.last_mut() {
             Some((last, sum)) if *last == index >> 1 => *sum += share,
             _ => bound.push((index >> 1, share)),

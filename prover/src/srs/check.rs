@@ -23,14 +23,10 @@ impl Srs {
         OsRng.fill_bytes(&mut seed);
         let mut rng = ChaCha20Rng::from_seed(seed);
         if self.g1.first() != Some(&G1Affine::generator()) {
-            return Err(SrsError::Generator {
-                section: Section::TauG1,
-            });
+            return Err(SrsError::Generator { section: Section::TauG1 });
         }
         if self.g2[0] != G2Affine::generator() {
-            return Err(SrsError::Generator {
-                section: Section::TauG2,
-            });
+            return Err(SrsError::Generator { section: Section::TauG2 });
         }
         self.check_geometric(&self.g1, Section::TauG1, &mut rng)?;
         let Some(phase_two) = &self.phase_two else {
@@ -40,11 +36,7 @@ impl Srs {
         self.check_geometric(&phase_two.alpha_g1, Section::AlphaTauG1, &mut rng)?;
         self.check_geometric(&phase_two.beta_g1, Section::BetaTauG1, &mut rng)?;
         let beta = phase_two.beta_g1.first().copied().unwrap_or_default();
-        relation(
-            Section::BetaG2,
-            [beta, -self.g1[0]],
-            [self.g2[0], phase_two.beta_g2],
-        )
+        relation(Section::BetaG2, [beta, -self.g1[0]], [self.g2[0], phase_two.beta_g2])
     }
 
     /// `e(Σ c_i·P_{i+1}, [1]) = e(Σ c_i·P_i, [τ])`.
@@ -87,9 +79,7 @@ impl Srs {
 }
 
 fn coefficients(count: usize, rng: &mut ChaCha20Rng) -> Vec<Fr> {
-    (0..count)
-        .map(|_| Fr::from(BigInt([rng.next_u64(), rng.next_u64(), 0, 0])))
-        .collect()
+    (0..count).map(|_| Fr::from(BigInt([rng.next_u64(), rng.next_u64(), 0, 0]))).collect()
 }
 
 /// `Π e(left_i, right_i) = 1`.
@@ -123,11 +113,7 @@ mod tests {
     #[test]
     fn every_altered_g1_point_is_found() {
         for i in 0..15 {
-            let expected = if i == 0 {
-                "generator"
-            } else {
-                "tauG1: pairing"
-            };
+            let expected = if i == 0 { "generator" } else { "tauG1: pairing" };
             let error = fault(|srs| srs.g1[i] = shifted(srs.g1[i])).to_string();
             assert!(error.contains(expected), "{i}: {error}");
         }
@@ -140,68 +126,38 @@ mod tests {
                 let p = &mut srs.phase_two.as_mut().unwrap().alpha_g1[i];
                 *p = shifted(*p);
             });
-            assert!(matches!(
-                error,
-                SrsError::Relation {
-                    section: Section::AlphaTauG1
-                }
-            ));
+            assert!(matches!(error, SrsError::Relation { section: Section::AlphaTauG1 }));
             let error = fault(|srs| {
                 let p = &mut srs.phase_two.as_mut().unwrap().beta_g1[i];
                 *p = shifted(*p);
             });
-            assert!(matches!(
-                error,
-                SrsError::Relation {
-                    section: Section::BetaTauG1
-                }
-            ));
+            assert!(matches!(error, SrsError::Relation { section: Section::BetaTauG1 }));
             let error = fault(|srs| {
                 let p = &mut srs.phase_two.as_mut().unwrap().g2_powers[i];
                 *p = shifted(*p);
             });
             match error {
                 SrsError::Generator { section } => assert_eq!((i, section), (0, Section::TauG2)),
-                other => assert!(matches!(
-                    other,
-                    SrsError::Relation {
-                        section: Section::TauG2
-                    }
-                )),
+                other => assert!(matches!(other, SrsError::Relation { section: Section::TauG2 })),
             }
         }
         let error = fault(|srs| {
             let p = &mut srs.phase_two.as_mut().unwrap().beta_g2;
             *p = shifted(*p);
         });
-        assert!(matches!(
-            error,
-            SrsError::Relation {
-                section: Section::BetaG2
-            }
-        ));
+        assert!(matches!(error, SrsError::Relation { section: Section::BetaG2 }));
     }
 
     #[test]
     fn another_tau_in_g2_is_found() {
         let error = fault(|srs| srs.g2[1] = shifted(srs.g2[1]));
-        assert!(matches!(
-            error,
-            SrsError::Relation {
-                section: Section::TauG1
-            }
-        ));
+        assert!(matches!(error, SrsError::Relation { section: Section::TauG1 }));
         // All β consistently scaled in G1 but not in G2.
         let error = fault(|srs| {
             for p in &mut srs.phase_two.as_mut().unwrap().beta_g1 {
                 *p = (*p + *p).into_affine();
             }
         });
-        assert!(matches!(
-            error,
-            SrsError::Relation {
-                section: Section::BetaG2
-            }
-        ));
+        assert!(matches!(error, SrsError::Relation { section: Section::BetaG2 }));
     }
 }

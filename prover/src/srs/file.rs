@@ -49,18 +49,13 @@ impl Srs {
         let write = || -> std::io::Result<()> {
             let mut out = BufWriter::new(File::create(partial)?);
             self.write(&mut out)?;
-            out.into_inner()
-                .map_err(|error| error.into_error())?
-                .sync_all()?;
+            out.into_inner().map_err(|error| error.into_error())?.sync_all()?;
             std::fs::rename(partial, path)
         };
         write().map_err(|source| {
             // Nothing more can be done if the leftover cannot be removed either.
             let _ = std::fs::remove_file(partial);
-            SrsError::File {
-                path: path.to_owned(),
-                source,
-            }
+            SrsError::File { path: path.to_owned(), source }
         })
     }
 
@@ -93,9 +88,7 @@ impl Srs {
         header.push(self.phase_two.is_some().into());
         let beta_g2 = self.phase_two.as_ref().map_or(self.g2[0], |p| p.beta_g2);
         for point in [self.g2[0], self.g2[1], beta_g2] {
-            point
-                .serialize_uncompressed(&mut header)
-                .map_err(std::io::Error::other)?;
+            point.serialize_uncompressed(&mut header).map_err(std::io::Error::other)?;
         }
         Ok(header)
     }
@@ -121,10 +114,7 @@ impl Srs {
         match input.read_exact(&mut [0u8; 1]) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
             Err(source) => {
-                return Err(SrsError::File {
-                    path: path.to_owned(),
-                    source,
-                });
+                return Err(SrsError::File { path: path.to_owned(), source });
             }
             Ok(()) => return Err(SrsError::TrailingBytes),
         }
@@ -146,20 +136,11 @@ impl Srs {
         let n = n.max(1);
         let (mut input, header) = open(path)?;
         if n > header.g1_count {
-            return Err(SrsError::TooSmall {
-                expected: n as u64,
-                got: header.g1_count as u64,
-            });
+            return Err(SrsError::TooSmall { expected: n as u64, got: header.g1_count as u64 });
         }
         let g1 = header.read_g1(&mut input, n)?;
         let (g2, provenance) = (header.g2, header.provenance);
-        Ok(Self {
-            power: n.ilog2(),
-            g1,
-            g2,
-            phase_two: None,
-            provenance,
-        })
+        Ok(Self { power: n.ilog2(), g1, g2, phase_two: None, provenance })
     }
 }
 
@@ -176,20 +157,14 @@ fn write_block<P: CanonicalSerialize>(
 ) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     for point in points {
-        point
-            .serialize_uncompressed(&mut bytes)
-            .map_err(std::io::Error::other)?;
+        point.serialize_uncompressed(&mut bytes).map_err(std::io::Error::other)?;
     }
     out.write_all(&bytes)?;
     out.write_all(&block_digest(header_digest, &bytes))
 }
 
 fn block_digest(header_digest: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-    Keccak256::new()
-        .chain_update(header_digest)
-        .chain_update(bytes)
-        .finalize()
-        .into()
+    Keccak256::new().chain_update(header_digest).chain_update(bytes).finalize().into()
 }
 
 struct Header {
@@ -203,10 +178,8 @@ struct Header {
 }
 
 fn open(path: &Path) -> Result<(BufReader<File>, Header), SrsError> {
-    let file = File::open(path).map_err(|source| SrsError::File {
-        path: path.to_owned(),
-        source,
-    })?;
+    let file =
+        File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
     let mut input = BufReader::new(file);
     let header = Header::read(&mut input)?;
     Ok((input, header))
@@ -227,10 +200,7 @@ impl Header {
         let mut digest = [0u8; 32];
         fill(input, &mut rest, section)?;
         fill(input, &mut digest, section)?;
-        let expected = Keccak256::new()
-            .chain_update(magic)
-            .chain_update(rest)
-            .finalize();
+        let expected = Keccak256::new().chain_update(magic).chain_update(rest).finalize();
         if expected.as_slice() != digest {
             return Err(SrsError::Checksum { section });
         }
@@ -252,11 +222,7 @@ impl Header {
         }
         let count = little_endian(&mut bytes, 8);
         if count < 1 << power || count >= 4 << power {
-            return Err(field(
-                "powers in G1",
-                "2^power or up to four times as many",
-                count,
-            ));
+            return Err(field("powers in G1", "2^power or up to four times as many", count));
         }
         let phase_two = match little_endian(&mut bytes, 1) {
             0 => false,
@@ -321,17 +287,11 @@ impl Header {
 
 /// The next `n` bytes as an integer; missing ones count as zero.
 fn little_endian(bytes: &mut std::slice::Iter<'_, u8>, n: u32) -> u64 {
-    (0..n)
-        .map(|i| u64::from(bytes.next().copied().unwrap_or(0)) << (8 * i))
-        .sum()
+    (0..n).map(|i| u64::from(bytes.next().copied().unwrap_or(0)) << (8 * i)).sum()
 }
 
 fn field(field: &'static str, expected: &'static str, got: u64) -> SrsError {
-    SrsError::HeaderField {
-        field,
-        expected,
-        got,
-    }
+    SrsError::HeaderField { field, expected, got }
 }
 
 fn decode<C: SWCurveConfig>(
@@ -347,11 +307,7 @@ fn decode<C: SWCurveConfig>(
         }
         Ok(point)
     };
-    bytes
-        .par_chunks_exact(point_bytes)
-        .enumerate()
-        .map(decode)
-        .collect()
+    bytes.par_chunks_exact(point_bytes).enumerate().map(decode).collect()
 }
 
 fn fill(input: &mut impl Read, out: &mut [u8], section: Section) -> Result<(), SrsError> {

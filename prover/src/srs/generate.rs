@@ -60,10 +60,7 @@ fn generate_powers<R: RngCore>(power: u32, count: usize, rng: &mut R) -> (Srs, V
     let srs = Srs {
         power,
         g1: G1Projective::generator().batch_mul(&powers),
-        g2: [
-            G2Affine::generator(),
-            (G2Affine::generator() * tau).into_affine(),
-        ],
+        g2: [G2Affine::generator(), (G2Affine::generator() * tau).into_affine()],
         phase_two: None,
         provenance: Provenance::Insecure,
     };
@@ -75,16 +72,13 @@ fn generate_powers<R: RngCore>(power: u32, count: usize, rng: &mut R) -> (Srs, V
 fn powers_of(tau: Fr, count: usize) -> Vec<Fr> {
     const CHUNK: usize = 1 << 12;
     let mut powers = vec![Fr::ZERO; count];
-    powers
-        .par_chunks_mut(CHUNK)
-        .enumerate()
-        .for_each(|(i, chunk)| {
-            let mut power = tau.pow([(i * CHUNK) as u64]);
-            for slot in chunk {
-                *slot = power;
-                power *= tau;
-            }
-        });
+    powers.par_chunks_mut(CHUNK).enumerate().for_each(|(i, chunk)| {
+        let mut power = tau.pow([(i * CHUNK) as u64]);
+        for slot in chunk {
+            *slot = power;
+            power *= tau;
+        }
+    });
     powers
 }
 

@@ -81,12 +81,7 @@ pub struct SrsInfo {
 impl Srs {
     /// What a verifier needs.
     pub fn verifier_key(&self) -> KzgVerifierKey {
-        KzgVerifierKey {
-            g1: self.g1[0],
-            g2: self.g2[0],
-            tau_g2: self.g2[1],
-            h: blinding_base(),
-        }
+        KzgVerifierKey { g1: self.g1[0], g2: self.g2[0], tau_g2: self.g2[1], h: blinding_base() }
     }
 
     /// Whether it was generated locally, by someone who could have kept `τ`.

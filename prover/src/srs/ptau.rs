@@ -47,15 +47,9 @@ impl Srs {
     /// # Errors
     /// As [`Srs::import_ptau`]; points that are not kept are not checked.
     pub fn import_ptau_prefix<R: Read>(reader: R, power: u32) -> Result<Self, SrsError> {
-        let mut input = HashingReader {
-            inner: reader,
-            hash: Sha256::new(),
-        };
+        let mut input = HashingReader { inner: reader, hash: Sha256::new() };
         let sections = read_preamble(&mut input)?;
-        let mut parts = Parts {
-            keep: power,
-            ..Parts::default()
-        };
+        let mut parts = Parts { keep: power, ..Parts::default() };
         for _ in 0..sections {
             parts.read_section(&mut input)?;
         }
@@ -72,17 +66,11 @@ impl Srs {
 fn read_preamble<R: Read>(input: &mut HashingReader<R>) -> Result<u32, SrsError> {
     let magic: [u8; 4] = input.array(Section::Header)?;
     if &magic != b"ptau" {
-        return Err(SrsError::Magic {
-            format: "ptau",
-            got: magic.to_vec(),
-        });
+        return Err(SrsError::Magic { format: "ptau", got: magic.to_vec() });
     }
     let version = input.u32(Section::Header)?;
     if version != 1 {
-        return Err(SrsError::Version {
-            expected: 1,
-            got: version,
-        });
+        return Err(SrsError::Version { expected: 1, got: version });
     }
     input.u32(Section::Header)
 }
@@ -114,20 +102,14 @@ impl Parts {
             6 => Section::BetaG2,
             other => return input.skip(size, Section::Other(other)),
         };
-        let power = self.power.ok_or(SrsError::MissingSection {
-            section: Section::Header,
-        })?;
+        let power = self.power.ok_or(SrsError::MissingSection { section: Section::Header })?;
         let count = |power: u32| match section {
             Section::TauG1 => (2u64 << power) - 1,
             Section::BetaG2 => 1,
             _ => 1 << power,
         };
-        let extent = Extent {
-            section,
-            size,
-            count: count(power),
-            kept: count(power.min(self.keep)),
-        };
+        let extent =
+            Extent { section, size, count: count(power), kept: count(power.min(self.keep)) };
         match section {
             Section::TauG1 => extent.read(input, &mut self.tau_g1),
             Section::TauG2 => extent.read(input, &mut self.tau_g2),
@@ -148,19 +130,11 @@ impl Parts {
         }
         let expected = (FIELD_BYTES + 12) as u64;
         if size != expected {
-            return Err(SrsError::SectionSize {
-                section,
-                expected,
-                got: size,
-            });
+            return Err(SrsError::SectionSize { section, expected, got: size });
         }
         let n8 = input.u32(section)?;
         if n8 as usize != FIELD_BYTES {
-            return Err(SrsError::HeaderField {
-                field: "n8",
-                expected: "32",
-                got: n8.into(),
-            });
+            return Err(SrsError::HeaderField { field: "n8", expected: "32", got: n8.into() });
         }
         if limbs(&input.array::<FIELD_BYTES>(section)?) != Fq::MODULUS {
             return Err(SrsError::Modulus);
@@ -175,11 +149,7 @@ impl Parts {
         }
         if ceremony < power || ceremony > MAX_POWER {
             let (field, expected) = ("ceremonyPower", "the file's power to 28");
-            return Err(SrsError::HeaderField {
-                field,
-                expected,
-                got: ceremony.into(),
-            });
+            return Err(SrsError::HeaderField { field, expected, got: ceremony.into() });
         }
         self.power = Some(power);
         Ok(())
@@ -233,11 +203,7 @@ impl Extent {
         }
         let expected = self.count * P::BYTES as u64;
         if self.size != expected {
-            return Err(SrsError::SectionSize {
-                section,
-                expected,
-                got: self.size,
-            });
+            return Err(SrsError::SectionSize { section, expected, got: self.size });
         }
         let mut points = Vec::new();
         let mut buffer = vec![0u8; BATCH.min(self.kept as usize) * P::BYTES];
@@ -247,11 +213,8 @@ impl Extent {
             let bytes = &mut buffer[..batch * P::BYTES];
             input.fill(bytes, section)?;
             let decode = |(i, bytes)| P::decode(bytes).map_err(|fault| fault.at(section, done + i));
-            let decoded: Result<Vec<P>, SrsError> = bytes
-                .par_chunks_exact(P::BYTES)
-                .enumerate()
-                .map(decode)
-                .collect();
+            let decoded: Result<Vec<P>, SrsError> =
+                bytes.par_chunks_exact(P::BYTES).enumerate().map(decode).collect();
             points.extend(decoded?);
         }
         input.skip((self.count - self.kept) * P::BYTES as u64, section)?;
@@ -291,11 +254,7 @@ impl PtauPoint for Affine<g1::Config> {
         let (x, y) = bytes.split_at(FIELD_BYTES);
         let point = G1Affine::new_unchecked(coordinate(x)?, coordinate(y)?);
         // The curve has prime order.
-        if !point.is_zero() && point.is_on_curve() {
-            Ok(point)
-        } else {
-            Err(PointFault::OffCurve)
-        }
+        if !point.is_zero() && point.is_on_curve() { Ok(point) } else { Err(PointFault::OffCurve) }
     }
 }
 
@@ -323,20 +282,13 @@ fn extension(bytes: &[u8]) -> Result<Fq2, PointFault> {
 /// A coordinate in Montgomery form.
 fn coordinate(bytes: &[u8]) -> Result<Fq, PointFault> {
     let limbs = limbs(bytes);
-    if limbs >= Fq::MODULUS {
-        Err(PointFault::Unreduced)
-    } else {
-        Ok(Fq::new_unchecked(limbs))
-    }
+    if limbs >= Fq::MODULUS { Err(PointFault::Unreduced) } else { Ok(Fq::new_unchecked(limbs)) }
 }
 
 fn limbs(bytes: &[u8]) -> BigInt<4> {
     let mut limbs = BigInt::<4>::default();
     for (limb, chunk) in limbs.0.iter_mut().zip(bytes.chunks(8)) {
-        *limb = chunk
-            .iter()
-            .rev()
-            .fold(0, |acc, &byte| acc << 8 | u64::from(byte));
+        *limb = chunk.iter().rev().fold(0, |acc, &byte| acc << 8 | u64::from(byte));
     }
     limbs
 }
@@ -349,9 +301,7 @@ struct HashingReader<R> {
 
 impl<R: Read> HashingReader<R> {
     fn fill(&mut self, out: &mut [u8], section: Section) -> Result<(), SrsError> {
-        self.inner
-            .read_exact(out)
-            .map_err(|source| read_error(source, section))?;
+        self.inner.read_exact(out).map_err(|source| read_error(source, section))?;
         self.hash.update(&*out);
         Ok(())
     }
@@ -385,10 +335,7 @@ impl<R: Read> HashingReader<R> {
         match self.inner.read_exact(&mut byte) {
             Ok(()) => Ok(false),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
-            Err(source) => Err(SrsError::Read {
-                section: Section::Header,
-                source,
-            }),
+            Err(source) => Err(SrsError::Read { section: Section::Header, source }),
         }
     }
 }

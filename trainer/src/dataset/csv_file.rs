@@ -10,36 +10,20 @@ use super::{DatasetError, Table};
 /// # Errors
 /// Names the file, row and column of what cannot be read.
 pub fn read_csv(path: &Path, label: &str) -> Result<Table, DatasetError> {
-    let csv_error = |source| DatasetError::Csv {
-        path: path.to_owned(),
-        source,
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::All)
-        .from_path(path)
-        .map_err(csv_error)?;
+    let csv_error = |source| DatasetError::Csv { path: path.to_owned(), source };
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(csv_error)?;
     let header = reader.headers().map_err(csv_error)?.clone();
     let mut names = BTreeSet::new();
     if let Some(column) = header.iter().find(|name| !names.insert(*name)) {
         let column = column.to_owned();
-        return Err(DatasetError::DuplicateColumn {
-            path: path.to_owned(),
-            column,
-        });
+        return Err(DatasetError::DuplicateColumn { path: path.to_owned(), column });
     }
-    let at = header
-        .iter()
-        .position(|name| name == label)
-        .ok_or_else(|| DatasetError::MissingColumn {
-            path: path.to_owned(),
-            column: label.to_owned(),
-        })?;
+    let at = header.iter().position(|name| name == label).ok_or_else(|| {
+        DatasetError::MissingColumn { path: path.to_owned(), column: label.to_owned() }
+    })?;
     let mut table = Table::new(path);
-    table.columns = header
-        .iter()
-        .filter(|name| *name != label)
-        .map(str::to_owned)
-        .collect();
+    table.columns = header.iter().filter(|name| *name != label).map(str::to_owned).collect();
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(csv_error)? {
         let row = table.labels.len() + 1;
@@ -63,10 +47,8 @@ pub(super) fn number(
 ) -> Result<f64, DatasetError> {
     match cell.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
-        _ => Err(DatasetError::NotANumber {
-            path: path.to_owned(),
-            row,
-            column: column.to_owned(),
-        }),
+        _ => {
+            Err(DatasetError::NotANumber { path: path.to_owned(), row, column: column.to_owned() })
+        }
     }
 }

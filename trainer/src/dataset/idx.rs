@@ -23,27 +23,19 @@ pub fn read_idx(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
         return Err(format_error(labels, FormatFault::Dimensions));
     }
     if bytes.is_empty() {
-        return Err(DatasetError::Empty {
-            path: features.to_owned(),
-        });
+        return Err(DatasetError::Empty { path: features.to_owned() });
     }
     let width: usize = shape[1..].iter().product();
     let mut table = Table::new(features);
     table.columns = (0..width).map(|i| format!("pixel_{i}")).collect();
     table.features = bytes.into_iter().map(f64::from).collect();
-    table.labels = label_bytes
-        .into_iter()
-        .map(|label| label.to_string())
-        .collect();
+    table.labels = label_bytes.into_iter().map(|label| label.to_string()).collect();
     table.finish()
 }
 
 /// Shape and bytes of an IDX file, gzipped or not.
 fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DatasetError> {
-    let io = |source| DatasetError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| DatasetError::Io { path: path.to_owned(), source };
     let raw = super::read_capped(path)?;
     let mut reader: Box<dyn Read> = if raw.starts_with(&GZIP) {
         Box::new(GzDecoder::new(&raw[..]))
@@ -51,9 +43,7 @@ fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DatasetError> {
         Box::new(&raw[..])
     };
     let mut exact = |bytes: &mut [u8]| {
-        reader
-            .read_exact(bytes)
-            .map_err(|_| format_error(path, FormatFault::Length))
+        reader.read_exact(bytes).map_err(|_| format_error(path, FormatFault::Length))
     };
     let mut magic = [0; 4];
     exact(&mut magic)?;
@@ -74,11 +64,7 @@ fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DatasetError> {
     }
     let got = shape.iter().fold(1u64, |n, d| n.saturating_mul(*d as u64));
     if got > MAX_BYTES {
-        return Err(DatasetError::TooLarge {
-            path: path.to_owned(),
-            max: MAX_BYTES,
-            got,
-        });
+        return Err(DatasetError::TooLarge { path: path.to_owned(), max: MAX_BYTES, got });
     }
     // Grows as data arrives: a header alone cannot make us allocate.
     let mut bytes = Vec::new();
@@ -90,8 +76,5 @@ fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DatasetError> {
 }
 
 fn format_error(path: &Path, fault: FormatFault) -> DatasetError {
-    DatasetError::Format {
-        path: path.to_owned(),
-        fault,
-    }
+    DatasetError::Format { path: path.to_owned(), fault }
 }

@@ -111,12 +111,7 @@ impl Table {
         }
         let (expected, got) = (self.labels.len(), self.features.len() / self.columns.len());
         if expected != got {
-            return Err(DatasetError::Count {
-                path,
-                what: "samples",
-                expected,
-                got,
-            });
+            return Err(DatasetError::Count { path, what: "samples", expected, got });
         }
         Ok(self)
     }
@@ -126,12 +121,8 @@ impl Table {
     /// # Errors
     /// When a column is missing.
     pub fn select(&self, data: &Data) -> Result<Self, DatasetError> {
-        let names: std::collections::BTreeMap<&str, usize> = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, name)| (name.as_str(), i))
-            .collect();
+        let names: std::collections::BTreeMap<&str, usize> =
+            self.columns.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
         let columns: Vec<String> = data.columns().into_iter().map(|f| f.name).collect();
         let mut order = Vec::with_capacity(columns.len());
         for name in &columns {
@@ -157,12 +148,7 @@ impl Table {
         let (expected, got) = (columns.len(), self.columns.len());
         if expected != got {
             let path = self.path;
-            return Err(DatasetError::Count {
-                path,
-                what: "features a sample",
-                expected,
-                got,
-            });
+            return Err(DatasetError::Count { path, what: "features a sample", expected, got });
         }
         self.columns = columns;
         Ok(self)
@@ -197,22 +183,13 @@ impl Table {
 
 /// A whole file of at most [`MAX_BYTES`].
 fn read_capped(path: &Path) -> Result<Vec<u8>, DatasetError> {
-    let io = |source| DatasetError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let io = |source| DatasetError::Io { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(io)?;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     let got = bytes.len() as u64;
     if got > MAX_BYTES {
-        return Err(DatasetError::TooLarge {
-            path: path.to_owned(),
-            max: MAX_BYTES,
-            got,
-        });
+        return Err(DatasetError::TooLarge { path: path.to_owned(), max: MAX_BYTES, got });
     }
     Ok(bytes)
 }

@@ -24,9 +24,7 @@ pub fn read_npy(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
         return Err(format_error(labels, FormatFault::Dimensions));
     }
     if x.values.is_empty() {
-        return Err(DatasetError::Empty {
-            path: features.to_owned(),
-        });
+        return Err(DatasetError::Empty { path: features.to_owned() });
     }
     let width: usize = x.shape[1..].iter().product();
     let mut table = Table::new(features);
@@ -72,10 +70,8 @@ fn parse(bytes: &[u8]) -> Result<Array, FormatFault> {
     let (header, data) = rest.split_at_checked(length).ok_or(FormatFault::Length)?;
     let header = std::str::from_utf8(header).map_err(|_| FormatFault::Header)?;
     let shape = shape(header)?;
-    let count = shape
-        .iter()
-        .try_fold(1usize, |n, d| n.checked_mul(*d))
-        .ok_or(FormatFault::Length)?;
+    let count =
+        shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).ok_or(FormatFault::Length)?;
     let values = elements(quoted(value(header, "descr")?)?, data)?;
     if values.len() != count {
         return Err(FormatFault::Length);
@@ -91,13 +87,9 @@ fn parse(bytes: &[u8]) -> Result<Array, FormatFault> {
 /// What follows `'key':` in the header's dictionary.
 fn value<'a>(header: &'a str, key: &str) -> Result<&'a str, FormatFault> {
     let quoted = [format!("'{key}'"), format!("\"{key}\"")];
-    let at = quoted
-        .iter()
-        .find_map(|k| header.find(k.as_str()).map(|at| at + k.len()));
+    let at = quoted.iter().find_map(|k| header.find(k.as_str()).map(|at| at + k.len()));
     let rest = header[at.ok_or(FormatFault::Header)?..].trim_start();
-    rest.strip_prefix(':')
-        .map(str::trim_start)
-        .ok_or(FormatFault::Header)
+    rest.strip_prefix(':').map(str::trim_start).ok_or(FormatFault::Header)
 }
 
 fn quoted(text: &str) -> Result<&str, FormatFault> {
@@ -110,17 +102,10 @@ fn quoted(text: &str) -> Result<&str, FormatFault> {
 }
 
 fn shape(header: &str) -> Result<Vec<usize>, FormatFault> {
-    let text = value(header, "shape")?
-        .strip_prefix('(')
-        .ok_or(FormatFault::Header)?;
+    let text = value(header, "shape")?.strip_prefix('(').ok_or(FormatFault::Header)?;
     let (inner, _) = text.split_once(')').ok_or(FormatFault::Header)?;
-    let sizes = inner
-        .split(',')
-        .map(str::trim)
-        .filter(|size| !size.is_empty());
-    sizes
-        .map(|size| size.parse().map_err(|_| FormatFault::Header))
-        .collect()
+    let sizes = inner.split(',').map(str::trim).filter(|size| !size.is_empty());
+    sizes.map(|size| size.parse().map_err(|_| FormatFault::Header)).collect()
 }
 
 fn elements(descr: &str, data: &[u8]) -> Result<Vec<f64>, FormatFault> {
@@ -131,9 +116,7 @@ fn elements(descr: &str, data: &[u8]) -> Result<Vec<f64>, FormatFault> {
                 return Err(FormatFault::Length);
             }
             let number = |chunk: &[u8]| chunk.try_into().map(<$type>::from_le_bytes).map($convert);
-            chunks
-                .map(|chunk| number(chunk).map_err(|_| FormatFault::Length))
-                .collect()
+            chunks.map(|chunk| number(chunk).map_err(|_| FormatFault::Length)).collect()
         }};
     }
     match descr.trim_start_matches(['<', '|', '=']) {
@@ -171,8 +154,5 @@ fn row_major(shape: &[usize], values: &[f64]) -> Vec<f64> {
 }
 
 fn format_error(path: &Path, fault: FormatFault) -> DatasetError {
-    DatasetError::Format {
-        path: path.to_owned(),
-        fault,
-    }
+    DatasetError::Format { path: path.to_owned(), fault }
 }

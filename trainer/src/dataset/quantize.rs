@@ -46,25 +46,13 @@ impl Table {
         let (expected, got) = (columns.len(), self.columns.len());
         if expected != got {
             let path = self.path.clone();
-            return Err(DatasetError::Count {
-                path,
-                what: "features a sample",
-                expected,
-                got,
-            });
+            return Err(DatasetError::Count { path, what: "features a sample", expected, got });
         }
         let cells = self.features.iter().zip(columns.iter().cycle());
-        let inputs = cells
-            .map(|(x, column)| (x - column.offset) * column.scale)
-            .collect();
+        let inputs = cells.map(|(x, column)| (x - column.offset) * column.scale).collect();
         let labels = labels(self, manifest)?;
         let outputs = labels.len() / self.rows().max(1);
-        Ok(Scaled {
-            width: columns.len(),
-            outputs,
-            inputs,
-            labels,
-        })
+        Ok(Scaled { width: columns.len(), outputs, inputs, labels })
     }
 
     /// [`Self::scaled`], then rounded half up to the network's integers.
@@ -108,13 +96,7 @@ impl Scaled {
         let mut clamped = 0;
         let inputs = quantize(&self.inputs, network.input_frac, &mut clamped);
         let labels = quantize(&self.labels, label_frac, &mut clamped);
-        Dataset {
-            width: self.width,
-            outputs: self.outputs,
-            inputs,
-            labels,
-            clamped,
-        }
+        Dataset { width: self.width, outputs: self.outputs, inputs, labels, clamped }
     }
 }
 
@@ -168,10 +150,7 @@ fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> 
     for (i, label) in table.labels.iter().enumerate() {
         let class = classes
             .index(label)
-            .ok_or_else(|| DatasetError::UnknownClass {
-                path: table.path.clone(),
-                row: i + 1,
-            })?;
+            .ok_or_else(|| DatasetError::UnknownClass { path: table.path.clone(), row: i + 1 })?;
         if manifest.model.loss == Loss::Logistic {
             out.push(class as f64);
         } else {
@@ -193,11 +172,7 @@ impl<'a> Classes<'a> {
         let classes = data.classes.as_deref().unwrap_or_default();
         let number = |(i, name): (usize, &String)| name.parse().ok().map(|x| (x, i));
         Self {
-            names: classes
-                .iter()
-                .enumerate()
-                .map(|(i, name)| (name.as_str(), i))
-                .collect(),
+            names: classes.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect(),
             numbers: classes.iter().enumerate().filter_map(number).collect(),
             count: classes.len(),
         }
@@ -206,10 +181,7 @@ impl<'a> Classes<'a> {
     fn index(&self, label: &str) -> Option<usize> {
         self.names.get(label).copied().or_else(|| {
             let x: f64 = label.parse().ok()?;
-            self.numbers
-                .iter()
-                .find(|(number, _)| *number == x)
-                .map(|(_, i)| *i)
+            self.numbers.iter().find(|(number, _)| *number == x).map(|(_, i)| *i)
         })
     }
 }

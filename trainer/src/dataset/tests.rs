@@ -32,11 +32,7 @@ fn manifest() -> Manifest {
     manifest.data.label = "kind".into();
     manifest.data.classes = Some(vec!["x".into(), "y".into()]);
     manifest.data.uniform = None;
-    let feature = |name: &str, offset, scale| Feature {
-        name: name.into(),
-        offset,
-        scale,
-    };
+    let feature = |name: &str, offset, scale| Feature { name: name.into(), offset, scale };
     manifest.data.features = Some(vec![feature("a", 1.0, 0.5), feature("b", 0.0, -1.0)]);
     manifest
 }
@@ -59,10 +55,7 @@ fn csv_columns_are_found_by_name_and_brought_in_order() {
     let table = csv("b, kind ,extra,a\n1,x,9,3\n2.5,y,9,-1e2\n").unwrap();
     assert_eq!(table.columns, ["b", "extra", "a"]);
     let table = table.select(&manifest().data).unwrap();
-    assert_eq!(
-        (table.columns.as_slice(), table.rows()),
-        (&["a".into(), "b".into()][..], 2)
-    );
+    assert_eq!((table.columns.as_slice(), table.rows()), (&["a".into(), "b".into()][..], 2));
     assert_eq!(table.features, [3.0, 1.0, -100.0, 2.5]);
     let scaled = table.scaled(&manifest()).unwrap();
     assert_eq!(scaled.inputs, [1.0, -1.0, -50.5, -2.5]);
@@ -79,32 +72,17 @@ fn csv_faults_are_named() {
     assert!(matches!(csv("a,kind\n1,x\n1\n"), Err(Csv { .. })));
     for bad in ["", "one", "nan", "inf", "1,5"] {
         let error = csv(&format!("a,kind\n1,x\n\"{bad}\",x\n")).unwrap_err();
-        assert!(
-            matches!(&error, NotANumber { row: 2, column, .. } if column == "a"),
-            "{error}"
-        );
+        assert!(matches!(&error, NotANumber { row: 2, column, .. } if column == "a"), "{error}");
         assert!(bad.is_empty() || !error.to_string().contains(bad), "{error}");
     }
-    assert!(matches!(
-        read_csv(Path::new("/nonexistent"), "kind"),
-        Err(Csv { .. })
-    ));
+    assert!(matches!(read_csv(Path::new("/nonexistent"), "kind"), Err(Csv { .. })));
     let table = csv("a,kind\n1,x\n").unwrap();
     assert!(
         matches!(table.select(&manifest().data), Err(MissingColumn { column, .. }) if column == "b")
     );
-    assert!(matches!(
-        table.scaled(&manifest()),
-        Err(Count {
-            expected: 2,
-            got: 1,
-            ..
-        })
-    ));
+    assert!(matches!(table.scaled(&manifest()), Err(Count { expected: 2, got: 1, .. })));
     let table = csv("a,b,kind\n1,1,x\n1,1,z\n").unwrap();
-    assert!(
-        matches!(table.scaled(&manifest()), Err(UnknownClass { row: 2, .. }))
-    );
+    assert!(matches!(table.scaled(&manifest()), Err(UnknownClass { row: 2, .. })));
 }
 
 #[test]
@@ -112,10 +90,7 @@ fn numbers_match_classes_however_they_are_written() {
     let mut manifest = manifest();
     manifest.data.classes = Some(vec!["0".into(), "1".into()]);
     let table = csv("a,b,kind\n1,1,1.0\n1,1,0\n1,1,1\n").unwrap();
-    assert_eq!(
-        table.scaled(&manifest).unwrap().labels,
-        [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]
-    );
+    assert_eq!(table.scaled(&manifest).unwrap().labels, [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
     manifest.model.loss = Loss::Logistic;
     assert_eq!(table.scaled(&manifest).unwrap().labels, [1.0, 0.0, 1.0]);
 }
@@ -125,10 +100,7 @@ fn regression_targets_are_scaled_and_must_be_numbers() {
     let mut manifest = manifest();
     manifest.model.loss = Loss::Mse;
     manifest.data.classes = None;
-    manifest.data.target = Some(Target {
-        offset: 10.0,
-        scale: 0.5,
-    });
+    manifest.data.target = Some(Target { offset: 10.0, scale: 0.5 });
     let table = csv("a,b,kind\n1,1,12\n1,1,8.5\n").unwrap();
     assert_eq!(table.scaled(&manifest).unwrap().labels, [1.0, -0.75]);
     let table = csv("a,b,kind\n1,1,12\n1,1,tall\n").unwrap();
@@ -142,20 +114,13 @@ fn quantization_rounds_half_up_and_clamps() {
     let mut network = manifest.network().unwrap();
     network.input_frac = 4;
     let inputs = vec![0.0, 1.0, 1.0 / 32.0, -1.0 / 32.0, 1e9, -1e9];
-    let scaled = Scaled {
-        width: 2,
-        outputs: 2,
-        inputs,
-        labels: vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
-    };
+    let scaled =
+        Scaled { width: 2, outputs: 2, inputs, labels: vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0] };
     let dataset = scaled.quantized(&network);
     assert_eq!(dataset.inputs, [0, 16, 1, 0, i16::MAX, i16::MIN]);
     assert_eq!(dataset.labels, [0, 1, 1, 0, 0, 1]);
     assert_eq!((dataset.clamped, dataset.rows()), (2, 3));
-    assert_eq!(
-        (dataset.windows(&network), dataset.dropped(&network)),
-        (1, 1)
-    );
+    assert_eq!((dataset.windows(&network), dataset.dropped(&network)), (1, 1));
     let (x, y) = dataset.window(&network, 0).unwrap();
     assert_eq!((x.len(), y.len()), (4, 4));
     assert!(dataset.window(&network, 1).is_none());
@@ -167,10 +132,7 @@ fn idx_files_are_read_gzipped_or_not() {
     let images = idx(&[2, 2, 2], &[0, 1, 2, 3, 4, 5, 6, 255]);
     let labels = idx(&[2], &[7, 3]);
     let plain = (write(&folder, "x", &images), write(&folder, "y", &labels));
-    let zipped = (
-        write(&folder, "x.gz", &gzip(&images)),
-        write(&folder, "y.gz", &gzip(&labels)),
-    );
+    let zipped = (write(&folder, "x.gz", &gzip(&images)), write(&folder, "y.gz", &gzip(&labels)));
     for (features, labels) in [plain, zipped] {
         let table = Source::Idx { features, labels }.read("label").unwrap();
         assert_eq!(table.features, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 255.0]);
@@ -192,24 +154,15 @@ fn idx_faults_are_typed() {
         other => panic!("{other:?}"),
     };
     assert_eq!(fault(&[1, 0, 8, 1]), Some(FormatFault::Magic));
-    assert_eq!(
-        fault(&[0, 0, 13, 1, 0, 0, 0, 1, 0]),
-        Some(FormatFault::ElementType)
-    );
+    assert_eq!(fault(&[0, 0, 13, 1, 0, 0, 0, 1, 0]), Some(FormatFault::ElementType));
     assert_eq!(fault(&[0, 0, 8, 0]), Some(FormatFault::Dimensions));
     for cut in 0..good.len() {
         assert_eq!(fault(&good[..cut]), Some(FormatFault::Length));
         assert_eq!(fault(&gzip(&good[..cut])), Some(FormatFault::Length));
     }
-    assert_eq!(
-        fault(&[&good[..], &[0]].concat()),
-        Some(FormatFault::Length)
-    );
+    assert_eq!(fault(&[&good[..], &[0]].concat()), Some(FormatFault::Length));
     // A header that announces more than there is must not make us allocate it.
-    assert_eq!(
-        fault(&idx(&[1 << 16, 1 << 15], &[])),
-        Some(FormatFault::Length)
-    );
+    assert_eq!(fault(&idx(&[1 << 16, 1 << 15], &[])), Some(FormatFault::Length));
     assert_eq!(fault(&idx(&[u32::MAX; 4], &[])), None);
     assert_eq!(fault(&idx(&[0, u32::MAX, u32::MAX, u32::MAX], &[])), None);
     assert_eq!(fault(&idx(&[3, 1], &[1, 2, 3])), None);
@@ -226,10 +179,7 @@ fn npy_files_of_another_library_are_read() {
     let rows = [[1.5, -2.0, 0.0], [4.0, 5.0, 6.25]];
     let expected: Vec<f64> = rows.concat();
     let check = |name: &str| {
-        let source = Source::Npy {
-            features: path(name),
-            labels: path("y.npy"),
-        };
+        let source = Source::Npy { features: path(name), labels: path("y.npy") };
         let table = source.read("label").unwrap();
         assert_eq!(table.features, expected, "{name}");
         assert_eq!(table.labels, ["2", "0"]);
@@ -279,36 +229,18 @@ fn npy_faults_are_typed() {
     for cut in 8..good.len() {
         assert_eq!(fault(&good[..cut]), Some(FormatFault::Length));
     }
-    assert_eq!(
-        fault(&npy(&header("'>f4'", "(2, 2)"), &[0; 16])),
-        Some(FormatFault::ElementType)
-    );
+    assert_eq!(fault(&npy(&header("'>f4'", "(2, 2)"), &[0; 16])), Some(FormatFault::ElementType));
     assert_eq!(
         fault(&npy(&header("[('a', 'u1')]", "(2, 2)"), &[0; 4])),
         Some(FormatFault::ElementType)
     );
-    assert_eq!(
-        fault(&npy(&header("'<f8'", "(2, 2)"), &[0; 31])),
-        Some(FormatFault::Length)
-    );
-    assert_eq!(
-        fault(&npy(&header("'|u1'", "(2, -2)"), &[0; 4])),
-        Some(FormatFault::Header)
-    );
-    assert_eq!(
-        fault(&npy(&header("'|u1'", "()"), &[0; 1])),
-        Some(FormatFault::Dimensions)
-    );
+    assert_eq!(fault(&npy(&header("'<f8'", "(2, 2)"), &[0; 31])), Some(FormatFault::Length));
+    assert_eq!(fault(&npy(&header("'|u1'", "(2, -2)"), &[0; 4])), Some(FormatFault::Header));
+    assert_eq!(fault(&npy(&header("'|u1'", "()"), &[0; 1])), Some(FormatFault::Dimensions));
     let huge = "(18446744073709551615, 18446744073709551615)";
+    assert_eq!(fault(&npy(&header("'|u1'", huge), &[0; 4])), Some(FormatFault::Length));
     assert_eq!(
-        fault(&npy(&header("'|u1'", huge), &[0; 4])),
-        Some(FormatFault::Length)
-    );
-    assert_eq!(
-        fault(&npy(
-            &header("'|u1'", &format!("(0, {})", &huge[1..huge.len() - 1])),
-            &[]
-        )),
+        fault(&npy(&header("'|u1'", &format!("(0, {})", &huge[1..huge.len() - 1])), &[])),
         None
     );
     assert_eq!(fault(&npy("{}", &[])), Some(FormatFault::Header));
@@ -317,10 +249,7 @@ fn npy_faults_are_typed() {
 #[test]
 fn a_summary_counts_labels_and_describes_columns() {
     let summary = inspect(&csv("a,kind\n1,x\n3,y\n5,x\n").unwrap());
-    assert_eq!(
-        (summary.rows, summary.distinct_labels, summary.labels["x"]),
-        (3, 2, 2)
-    );
+    assert_eq!((summary.rows, summary.distinct_labels, summary.labels["x"]), (3, 2, 2));
     let a = &summary.columns[0];
     assert_eq!((a.min, a.max, a.mean), (1.0, 5.0, 3.0));
     assert!((a.std - (8.0f64 / 3.0).sqrt()).abs() < 1e-12);

@@ -15,12 +15,7 @@ pub(super) fn check(
 ) -> Result<(), TrainError> {
     largest(network)?;
     shape(network, before)?;
-    range(
-        network,
-        before,
-        network.weight_bits,
-        network.steps as i64 * (1 << 15),
-    )?;
+    range(network, before, network.weight_bits, network.steps as i64 * (1 << 15))?;
     if let Some(state) = state {
         if !network.momentum {
             return Err(TrainError::UnexpectedState);
@@ -48,12 +43,7 @@ pub(crate) fn shape(network: &Network, parameters: &Parameters) -> Result<(), Tr
         return Err(TrainError::Layers { expected, got });
     }
     for (l, (layer, parameters)) in network.layers.iter().zip(&parameters.layers).enumerate() {
-        let wrong = |what, expected, got| TrainError::Parameters {
-            what,
-            layer: l,
-            expected,
-            got,
-        };
+        let wrong = |what, expected, got| TrainError::Parameters { what, layer: l, expected, got };
         let weights = layer.n_in * layer.n_out;
         if parameters.w.len() != weights {
             return Err(wrong("weights", weights, parameters.w.len()));
@@ -75,12 +65,7 @@ fn range(
     reserve: i64,
 ) -> Result<(), TrainError> {
     let limit = (1i64 << bits) - reserve;
-    for (layer, p) in parameters
-        .layers
-        .iter()
-        .enumerate()
-        .take(network.layers.len())
-    {
+    for (layer, p) in parameters.layers.iter().enumerate().take(network.layers.len()) {
         let mut all = p.w.iter().chain(p.b.iter().flatten());
         if let Some(&got) = all.find(|x| i64::from(**x).abs() >= limit) {
             return Err(TrainError::ParameterRange { layer, bits, got });
@@ -90,15 +75,7 @@ fn range(
 }
 
 fn length(what: &'static str, expected: usize, got: usize) -> Result<(), TrainError> {
-    if expected == got {
-        Ok(())
-    } else {
-        Err(TrainError::Window {
-            what,
-            expected,
-            got,
-        })
-    }
+    if expected == got { Ok(()) } else { Err(TrainError::Window { what, expected, got }) }
 }
 
 fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
@@ -110,10 +87,7 @@ fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
             (false, _) => bits,
         }
     };
-    match labels
-        .chunks_exact(network.output())
-        .position(|row| !valid(row))
-    {
+    match labels.chunks_exact(network.output()).position(|row| !valid(row)) {
         Some(sample) => Err(TrainError::Label { sample }),
         None => Ok(()),
     }
@@ -122,14 +96,7 @@ fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
 /// Flat indices of a trace are 32-bit.
 fn largest(network: &Network) -> Result<(), TrainError> {
     let max = u32::MAX as usize;
-    let per_step = network
-        .layers
-        .iter()
-        .map(|l| (l.n_in * l.n_out).max(network.batch * l.n_out));
+    let per_step = network.layers.iter().map(|l| (l.n_in * l.n_out).max(network.batch * l.n_out));
     let got = per_step.max().unwrap_or(0).saturating_mul(network.steps);
-    if got > max {
-        Err(TrainError::TooLarge { max, got })
-    } else {
-        Ok(())
-    }
+    if got > max { Err(TrainError::TooLarge { max, got }) } else { Ok(()) }
 }

@@ -32,13 +32,7 @@ impl Forward {
             }
             Activation::Tanh => ActivationTable::Table(tanh_table(layer.z_frac, layer.a_frac)),
         };
-        Self {
-            layers: network
-                .layers
-                .iter()
-                .map(|l| (l.clone(), table(l)))
-                .collect(),
-        }
+        Self { layers: network.layers.iter().map(|l| (l.clone(), table(l))).collect() }
     }
 
     /// Outputs `z` of the last layer, `(rows, output)`, for `inputs` of `rows` samples.

@@ -47,17 +47,7 @@ impl LossTable {
         let scale = network.label_scale() as i32;
         let minus_label = |(p, y): (&i32, &i32)| p - scale * y;
         match (self, trace) {
-            (
-                Self::Exp(table),
-                LossTrace::Softmax {
-                    max,
-                    argmax,
-                    e,
-                    sum,
-                    p,
-                    r,
-                },
-            ) => {
+            (Self::Exp(table), LossTrace::Softmax { max, argmax, e, sum, p, r }) => {
                 let start = max.len() * n;
                 for (i, z) in z.chunks_exact(n).enumerate() {
                     let at = start + i * n..start + (i + 1) * n;

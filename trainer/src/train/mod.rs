@@ -31,11 +31,7 @@ impl Trainer {
     pub fn new(network: Network) -> Self {
         let forward = Forward::new(&network);
         let loss = loss::LossTable::new(&network);
-        Self {
-            network,
-            forward,
-            loss,
-        }
+        Self { network, forward, loss }
     }
 
     /// The network being trained.
@@ -87,7 +83,5 @@ pub fn train_window(
 /// The last step's update, which is the optimizer's state for the next window;
 /// none without momentum.
 pub fn last_update(network: &Network, trace: &Trace) -> Option<Parameters> {
-    network
-        .momentum
-        .then(|| step::update_at(network, trace, network.steps - 1))
+    network.momentum.then(|| step::update_at(network, trace, network.steps - 1))
 }

@@ -28,29 +28,19 @@ pub(crate) struct Matrix {
 impl Matrix {
     /// `rows × cols`, row-major.
     pub fn new(values: &[i32], rows: usize, cols: usize) -> Self {
-        let max = values
-            .iter()
-            .map(|x| u64::from(x.unsigned_abs()))
-            .max()
-            .unwrap_or(0);
+        let max = values.iter().map(|x| u64::from(x.unsigned_abs())).max().unwrap_or(0);
         let values = Array2::from_shape_fn((rows, cols), |(i, j)| f64::from(values[i * cols + j]));
         Self { values, max }
     }
 
     /// The matrix itself.
     pub fn view(&self) -> Operand<'_> {
-        Operand {
-            values: self.values.view(),
-            max: self.max,
-        }
+        Operand { values: self.values.view(), max: self.max }
     }
 
     /// Its transpose, without copying.
     pub fn transposed(&self) -> Operand<'_> {
-        Operand {
-            values: self.values.t(),
-            max: self.max,
-        }
+        Operand { values: self.values.t(), max: self.max }
     }
 }
 
@@ -68,14 +58,8 @@ impl Operand<'_> {
         let high = self.values.mapv(|x| (x / base).floor());
         let low = &self.values - &(&high * base);
         [
-            Matrix {
-                values: high,
-                max: (self.max >> LIMB_BITS) + 1,
-            },
-            Matrix {
-                values: low,
-                max: (1 << LIMB_BITS) - 1,
-            },
+            Matrix { values: high, max: (self.max >> LIMB_BITS) + 1 },
+            Matrix { values: low, max: (1 << LIMB_BITS) - 1 },
         ]
     }
 }

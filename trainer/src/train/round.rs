@@ -10,11 +10,7 @@ const BLOCK: usize = 1 << 14;
 
 /// Room for `len` rounded values.
 pub(crate) fn room(len: usize) -> Rounded {
-    Rounded {
-        q: vec![0; len],
-        r: vec![0; len],
-        excess: Vec::new(),
-    }
+    Rounded { q: vec![0; len], r: vec![0; len], excess: Vec::new() }
 }
 
 /// Rounds `x(0) … x(len − 1)` into `out` at `offset`.

@@ -35,11 +35,7 @@ impl Trainer {
             trainer: self,
             parameters: before.clone(),
             velocity: state.cloned(),
-            layers: network
-                .layers
-                .iter()
-                .map(|layer| layer_room(network, layer))
-                .collect(),
+            layers: network.layers.iter().map(|layer| layer_room(network, layer)).collect(),
             loss: self.loss.room(network.window(), network.output()),
         };
         let x = inputs.chunks_exact(network.batch * network.input);
@@ -47,21 +43,8 @@ impl Trainer {
         for (t, (x, y)) in x.zip(y).enumerate() {
             run.step(t, x, y);
         }
-        let Run {
-            parameters: after,
-            layers,
-            loss,
-            ..
-        } = run;
-        Trace {
-            inputs,
-            labels,
-            before: before.clone(),
-            state: state.cloned(),
-            layers,
-            loss,
-            after,
-        }
+        let Run { parameters: after, layers, loss, .. } = run;
+        Trace { inputs, labels, before: before.clone(), state: state.cloned(), layers, loss, after }
     }
 }
 
@@ -98,14 +81,7 @@ impl Run<'_> {
             let input = Matrix::new(&a, network.batch, layer.n_in);
             let len = network.batch * layer.n_out;
             let trace = &mut self.layers[l];
-            linear(
-                layer,
-                &self.parameters.layers[l],
-                &input,
-                &weights[l],
-                &mut trace.z,
-                t * len,
-            );
+            linear(layer, &self.parameters.layers[l], &input, &weights[l], &mut trace.z, t * len);
             let z = &trace.z.q[t * len..(t + 1) * len];
             a = match self.trainer.forward.activate(l, z) {
                 Some(a) => {
@@ -125,10 +101,7 @@ impl Run<'_> {
         let batch = network.batch;
         let mut gradients = vec![Matrix::new(&last, batch, network.output())];
         for l in (1..network.layers.len()).rev() {
-            let x = product(
-                gradients[gradients.len() - 1].view(),
-                weights[l].transposed(),
-            );
+            let x = product(gradients[gradients.len() - 1].view(), weights[l].transposed());
             let layer = &network.layers[l - 1];
             let d =
                 self.layers[l - 1].backward(layer, t, x.len(), x.as_slice().unwrap_or_default());
@@ -145,12 +118,7 @@ impl Run<'_> {
         let parameters = &self.parameters.layers[l];
         let velocity = self.velocity.as_ref().map(|v| &v.layers[l]);
         let trace = &mut self.layers[l];
-        let rule = Rule {
-            mu: network.mu,
-            lambda: network.lambda,
-            layer,
-            t,
-        };
+        let rule = Rule { mu: network.mu, lambda: network.lambda, layer, t };
         let gradient = product(input.transposed(), d.view());
         let w = rule.apply(
             gradient.as_slice().unwrap_or_default(),
@@ -159,18 +127,14 @@ impl Run<'_> {
             &mut trace.clip_w,
             &mut trace.update_w,
         );
-        let b = parameters
-            .b
-            .as_ref()
-            .zip(trace.update_b.as_mut())
-            .map(|(b, update)| {
-                // A bias is a weight whose input is one.
-                let ones = Matrix::new(&vec![1; network.batch], 1, network.batch);
-                let gradient = product(ones.view(), d.view()).mapv(|x| x << layer.a_in_frac);
-                let gradient = gradient.as_slice().unwrap_or_default();
-                let velocity = velocity.and_then(|v| v.b.as_deref());
-                rule.apply(gradient, b, velocity, &mut trace.clip_b, update)
-            });
+        let b = parameters.b.as_ref().zip(trace.update_b.as_mut()).map(|(b, update)| {
+            // A bias is a weight whose input is one.
+            let ones = Matrix::new(&vec![1; network.batch], 1, network.batch);
+            let gradient = product(ones.view(), d.view()).mapv(|x| x << layer.a_in_frac);
+            let gradient = gradient.as_slice().unwrap_or_default();
+            let velocity = velocity.and_then(|v| v.b.as_deref());
+            rule.apply(gradient, b, velocity, &mut trace.clip_b, update)
+        });
         LayerParameters { w, b }
     }
 }
@@ -205,9 +169,7 @@ impl Rule<'_> {
             (Some(clip_spec), Some(clip)) => {
                 round_into(clip, at, len, clip_spec, |i| gradient[i]);
                 let clipped = &clip.q[at..at + len];
-                round_into(update, at, len, spec, |i| {
-                    decay(i) + eta * i64::from(clipped[i])
-                });
+                round_into(update, at, len, spec, |i| decay(i) + eta * i64::from(clipped[i]));
             }
             _ => round_into(update, at, len, spec, |i| decay(i) + eta * gradient[i]),
         }
@@ -231,11 +193,7 @@ impl Backward for LayerTrace {
         let g = &rounded.q[at..at + len];
         if layer.activation == Activation::Relu {
             let z = &self.z.q[at..at + len];
-            let d: Vec<i32> = g
-                .iter()
-                .zip(z)
-                .map(|(g, z)| if *z < 0 { 0 } else { *g })
-                .collect();
+            let d: Vec<i32> = g.iter().zip(z).map(|(g, z)| if *z < 0 { 0 } else { *g }).collect();
             self.d_relu.extend_from_slice(&d);
             return d;
         }
@@ -259,11 +217,7 @@ fn layer_room(network: &Network, layer: &Layer) -> LayerTrace {
     let weights = steps * layer.n_in * layer.n_out;
     let biases = layer.bias.then_some(steps * layer.n_out);
     let of = |when: bool| {
-        if when {
-            Vec::with_capacity(outputs)
-        } else {
-            Vec::new()
-        }
+        if when { Vec::with_capacity(outputs) } else { Vec::new() }
     };
     LayerTrace {
         z: room(outputs),
@@ -280,11 +234,7 @@ fn layer_room(network: &Network, layer: &Layer) -> LayerTrace {
 
 fn subtract(parameters: &mut LayerParameters, update: &LayerParameters) {
     let pairs = parameters.w.iter_mut().zip(&update.w);
-    let biases = parameters
-        .b
-        .iter_mut()
-        .flatten()
-        .zip(update.b.iter().flatten());
+    let biases = parameters.b.iter_mut().flatten().zip(update.b.iter().flatten());
     // The static bounds keep parameters below 2^31.
     pairs.chain(biases).for_each(|(w, update)| *w -= update);
 }
@@ -299,7 +249,5 @@ pub(super) fn update_at(network: &Network, trace: &Trace, t: usize) -> Parameter
         w: slice(&layer.update_w),
         b: layer.update_b.as_ref().map(slice),
     });
-    Parameters {
-        layers: layers.collect(),
-    }
+    Parameters { layers: layers.collect() }
 }

@@ -80,9 +80,7 @@ fn edited(from: &str, to: &str) -> ManifestError {
 #[test]
 fn lowers_scales_through_the_network() {
     let network = Manifest::from_toml(MANIFEST).unwrap().network().unwrap();
-    let [a, b, c, d] = &network.layers[..] else {
-        panic!("four layers")
-    };
+    let [a, b, c, d] = &network.layers[..] else { panic!("four layers") };
     assert_eq!(a.activation, Activation::Sigmoid);
     assert_eq!(b.activation, Activation::Identity);
     assert_eq!((b.a_in_frac, b.a_in_max, b.bias), (12, 1 << 12, false));
@@ -115,13 +113,8 @@ fn survives_a_round_trip() {
 #[test]
 fn hash_depends_on_every_value_and_not_on_the_text() {
     let manifest = Manifest::from_toml(MANIFEST).unwrap();
-    let spelled = MANIFEST
-        .replace("out = 7 }", "out = 7, bias = true }")
-        .replace("0.5", "5e-1");
-    assert_eq!(
-        Manifest::from_toml(&spelled).unwrap().hash(),
-        manifest.hash()
-    );
+    let spelled = MANIFEST.replace("out = 7 }", "out = 7, bias = true }").replace("0.5", "5e-1");
+    assert_eq!(Manifest::from_toml(&spelled).unwrap().hash(), manifest.hash());
     let mut hashes = std::collections::BTreeSet::from([manifest.hash()]);
     let edits: [fn(&mut Manifest); 24] = [
         |m| m.version = 2,
@@ -140,12 +133,7 @@ fn hash_depends_on_every_value_and_not_on_the_text() {
         |m| m.training.max_steps = 999,
         |m| m.data.label.push('x'),
         |m| m.data.classes = None,
-        |m| {
-            m.data.target = Some(Target {
-                offset: 0.0,
-                scale: 1.0,
-            })
-        },
+        |m| m.data.target = Some(Target { offset: 0.0, scale: 1.0 }),
         |m| m.data.uniform = None,
         |m| m.data.features = Some(vec![]),
         |m| m.quantization = None,
@@ -157,10 +145,7 @@ fn hash_depends_on_every_value_and_not_on_the_text() {
     for (i, edit) in edits.iter().enumerate() {
         let mut changed = manifest.clone();
         edit(&mut changed);
-        assert!(
-            hashes.insert(changed.hash()),
-            "edit {i} did not change the hash"
-        );
+        assert!(hashes.insert(changed.hash()), "edit {i} did not change the hash");
     }
 }
 
@@ -169,10 +154,7 @@ fn a_draft_validates_but_does_not_lower() {
     let draft = MANIFEST.split("[quantization]").next().unwrap();
     let manifest = Manifest::from_toml(draft).unwrap();
     let error = manifest.network().unwrap_err();
-    assert_eq!(
-        (error.field.as_str(), error.kind),
-        ("quantization", ManifestErrorKind::Missing)
-    );
+    assert_eq!((error.field.as_str(), error.kind), ("quantization", ManifestErrorKind::Missing));
 }
 
 #[test]
@@ -194,8 +176,5 @@ fn sixteen_layers_are_allowed() {
 fn hash_fixture_v1() {
     let hash = Manifest::from_toml(MANIFEST).unwrap().hash();
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(
-        hex,
-        "3e680dd316f67a9b3a556aa17d93a022a9d3f7ae9b44f4c1790c4513c70c6f34"
-    );
+    assert_eq!(hex, "3e680dd316f67a9b3a556aa17d93a022a9d3f7ae9b44f4c1790c4513c70c6f34");
 }

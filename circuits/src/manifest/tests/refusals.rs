@@ -12,142 +12,50 @@ fn every_wrong_field_is_named() {
         ("input = 13", "input = 12", "data.uniform.count"),
         ("input = 13", "input = -1", "model.input"),
         ("input = 13", "inputs = 13", "model.inputs"),
-        (
-            "  { kind = \"linear\", out = 7 },\n",
-            "",
-            "model.layers[0].kind",
-        ),
+        ("  { kind = \"linear\", out = 7 },\n", "", "model.layers[0].kind"),
         ("out = 7", "out = 100000", "model.layers[0].out"),
-        (
-            "{ kind = \"linear\", out = 7 }",
-            "{ kind = \"linear\" }",
-            "model.layers[0].out",
-        ),
-        (
-            "{ kind = \"sigmoid\" }",
-            "{ kind = \"sigmoid\", out = 3 }",
-            "model.layers[1].out",
-        ),
-        (
-            "{ kind = \"sigmoid\" }",
-            "{ kind = \"sigmoid\", bias = true }",
-            "model.layers[1].bias",
-        ),
-        (
-            "{ kind = \"sigmoid\" }",
-            "{ kind = \"softplus\" }",
-            "model.layers[1].kind",
-        ),
+        ("{ kind = \"linear\", out = 7 }", "{ kind = \"linear\" }", "model.layers[0].out"),
+        ("{ kind = \"sigmoid\" }", "{ kind = \"sigmoid\", out = 3 }", "model.layers[1].out"),
+        ("{ kind = \"sigmoid\" }", "{ kind = \"sigmoid\", bias = true }", "model.layers[1].bias"),
+        ("{ kind = \"sigmoid\" }", "{ kind = \"softplus\" }", "model.layers[1].kind"),
         (
             "{ kind = \"sigmoid\" }",
             "{ kind = \"tanh\" }, { kind = \"relu\" }",
             "model.layers[2].kind",
         ),
-        (
-            "{ kind = \"linear\", out = 3 }",
-            "{ kind = \"relu\" }",
-            "model.layers[5].kind",
-        ),
-        (
-            "{ kind = \"linear\", out = 3 }",
-            "{ kind = \"linear\", out = 2 }",
-            "model.layers[5].out",
-        ),
+        ("{ kind = \"linear\", out = 3 }", "{ kind = \"relu\" }", "model.layers[5].kind"),
+        ("{ kind = \"linear\", out = 3 }", "{ kind = \"linear\", out = 2 }", "model.layers[5].out"),
         ("\"softmax-cross-entropy\"", "\"logistic\"", "data.classes"),
-        (
-            "learning_rate = 0.1",
-            "learning_rate = nan",
-            "optimizer.learning_rate",
-        ),
-        (
-            "learning_rate = 0.1",
-            "learning_rate = 0.2",
-            "quantization.lambda",
-        ),
+        ("learning_rate = 0.1", "learning_rate = nan", "optimizer.learning_rate"),
+        ("learning_rate = 0.1", "learning_rate = 0.2", "quantization.lambda"),
         ("momentum = 0.9", "momentum = 1.0", "optimizer.momentum"),
         ("momentum = 0.9", "momentum = 0.8", "quantization.mu"),
-        (
-            "weight_decay = 0.001",
-            "weight_decay = -1.0",
-            "optimizer.weight_decay",
-        ),
+        ("weight_decay = 0.001", "weight_decay = -1.0", "optimizer.weight_decay"),
         ("clip = 0.5", "clip = 0.0", "optimizer.clip"),
-        (
-            "clip = 0.5",
-            "clip = 0.25",
-            "quantization.layers[3].clip_bound",
-        ),
+        ("clip = 0.5", "clip = 0.25", "quantization.layers[3].clip_bound"),
         ("clip = 0.5", "", "quantization.layers[3].clip_frac"),
         ("batch = 8", "batch = 12", "training.batch"),
         ("batch = 8", "batch = 8192", "training.batch"),
-        (
-            "steps_per_proof = 2",
-            "steps_per_proof = 0",
-            "training.steps_per_proof",
-        ),
-        (
-            "steps_per_proof = 2",
-            "steps_per_proof = 2048",
-            "training.steps_per_proof",
-        ),
+        ("steps_per_proof = 2", "steps_per_proof = 0", "training.steps_per_proof"),
+        ("steps_per_proof = 2", "steps_per_proof = 2048", "training.steps_per_proof"),
         ("max_steps = 1000", "max_steps = 1", "training.max_steps"),
-        (
-            "max_steps = 1000",
-            "max_steps = 65536",
-            "training.max_steps",
-        ),
+        ("max_steps = 1000", "max_steps = 65536", "training.max_steps"),
         ("label = \"kind\"", "label = \"\"", "data.label"),
-        (
-            "\"a\", \"b\", \"c\"",
-            "\"a\", \"b\", \"a\"",
-            "data.classes[2]",
-        ),
+        ("\"a\", \"b\", \"c\"", "\"a\", \"b\", \"a\"", "data.classes[2]"),
         ("classes = [\"a\", \"b\", \"c\"]", "", "data.classes"),
         ("scale = 2.0", "scale = 0.0", "data.uniform.scale"),
         ("offset = 0.5", "offset = inf", "data.uniform.offset"),
         ("row_log = 10", "row_log = 30", "quantization.row_log"),
-        (
-            "input_frac = 10",
-            "input_frac = 16",
-            "quantization.input_frac",
-        ),
-        (
-            "weight_frac = 16",
-            "weight_frac = 31",
-            "quantization.weight_frac",
-        ),
-        (
-            "weight_frac = 16",
-            "weight_frac = 0",
-            "quantization.layers[3].eta",
-        ),
-        (
-            "weight_init_bits = 17",
-            "weight_init_bits = 31",
-            "quantization.weight_init_bits",
-        ),
-        (
-            "z_frac = 11",
-            "z_frac = 16",
-            "quantization.layers[0].z_frac",
-        ),
-        (
-            "grad_frac = 16",
-            "grad_frac = 32",
-            "quantization.layers[0].grad_frac",
-        ),
+        ("input_frac = 10", "input_frac = 16", "quantization.input_frac"),
+        ("weight_frac = 16", "weight_frac = 31", "quantization.weight_frac"),
+        ("weight_frac = 16", "weight_frac = 0", "quantization.layers[3].eta"),
+        ("weight_init_bits = 17", "weight_init_bits = 31", "quantization.weight_init_bits"),
+        ("z_frac = 11", "z_frac = 16", "quantization.layers[0].z_frac"),
+        ("grad_frac = 16", "grad_frac = 32", "quantization.layers[0].grad_frac"),
         ("grad_frac = 16\n", "", "quantization.layers[0].grad_frac"),
         ("a_frac = 12\n", "", "quantization.layers[0].a_frac"),
-        (
-            "a_frac = 12",
-            "a_frac = 15",
-            "quantization.layers[0].a_frac",
-        ),
-        (
-            "grad_frac = 15",
-            "a_frac = 12\ngrad_frac = 15",
-            "quantization.layers[1].a_frac",
-        ),
+        ("a_frac = 12", "a_frac = 15", "quantization.layers[0].a_frac"),
+        ("grad_frac = 15", "a_frac = 12\ngrad_frac = 15", "quantization.layers[1].a_frac"),
         ("eta = 13107", "eta = 13108", "quantization.layers[0].eta"),
         ("mu = 58982", "mu = 58981", "quantization.mu"),
         ("lambda = 7", "lambda = 6", "quantization.lambda"),
@@ -166,28 +74,15 @@ fn scales_and_bounds_are_refused_by_kind() {
     ));
     assert!(matches!(
         edited("max_steps = 1000", "max_steps = 65536").kind,
-        Kind::Overflow {
-            max: 31,
-            got: 32,
-            ..
-        }
+        Kind::Overflow { max: 31, got: 32, .. }
     ));
     let tiny = edited("weight_decay = 0.001", "weight_decay = 0.00000001").kind;
-    assert_eq!(
-        tiny,
-        Kind::Derived {
-            expected: 0,
-            got: 7
-        }
-    );
+    assert_eq!(tiny, Kind::Derived { expected: 0, got: 7 });
     let vanishing = MANIFEST
         .replace("weight_decay = 0.001", "weight_decay = 0.00000001")
         .replace("lambda = 7", "lambda = 0");
     let error = Manifest::from_toml(&vanishing).unwrap_err();
-    assert_eq!(
-        (error.field.as_str(), error.kind),
-        ("optimizer.weight_decay", Kind::Vanishes)
-    );
+    assert_eq!((error.field.as_str(), error.kind), ("optimizer.weight_decay", Kind::Vanishes));
     // 65536 inputs of 16 bits and parameters of 31 bits reach the limit.
     let wide = MANIFEST
         .replace("input = 13", "input = 65536")
@@ -195,26 +90,14 @@ fn scales_and_bounds_are_refused_by_kind() {
         .replace("max_steps = 1000", "max_steps = 65000");
     let error = Manifest::from_toml(&wide).unwrap_err();
     assert_eq!(error.field, "quantization.layers[0].z_frac");
-    assert!(
-        matches!(
-            error.kind,
-            Kind::Overflow {
-                max: 62,
-                got: 63,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error.kind, Kind::Overflow { max: 62, got: 63, .. }), "{error}");
 }
 
 #[test]
 fn a_list_of_features_must_name_each_column_once() {
     let list = |names: &[&str]| {
-        let features: Vec<String> = names
-            .iter()
-            .map(|n| format!("{{ name = \"{n}\", offset = 0, scale = 1 }}"))
-            .collect();
+        let features: Vec<String> =
+            names.iter().map(|n| format!("{{ name = \"{n}\", offset = 0, scale = 1 }}")).collect();
         format!("features = [{}]", features.join(", "))
     };
     let with = |names: &[&str]| {
@@ -224,13 +107,7 @@ fn a_list_of_features_must_name_each_column_once() {
         ))
     };
     assert_eq!(with(&["p", "q"]).unwrap().data.columns()[1].name, "q");
-    assert_eq!(
-        with(&["p", "p"]).unwrap_err().field,
-        "data.features[1].name"
-    );
-    assert_eq!(
-        with(&["p", "kind"]).unwrap_err().field,
-        "data.features[1].name"
-    );
+    assert_eq!(with(&["p", "p"]).unwrap_err().field, "data.features[1].name");
+    assert_eq!(with(&["p", "kind"]).unwrap_err().field, "data.features[1].name");
     assert_eq!(with(&["p"]).unwrap_err().field, "data.features");
 }

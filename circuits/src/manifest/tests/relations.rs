@@ -15,47 +15,17 @@ fn q(manifest: &mut Manifest) -> &mut Quantization {
 #[test]
 fn relations_between_fields_are_checked() {
     let cases: [Spoiling; 17] = [
-        (
-            |m| m.model.layers.clear(),
-            "model.layers",
-            |k| *k == Kind::Missing,
-        ),
+        (|m| m.model.layers.clear(), "model.layers", |k| *k == Kind::Missing),
         (
             |m| m.model.layers = vec![LayerSpec::linear(3, true); 65],
             "model.layers",
-            |k| {
-                matches!(
-                    k,
-                    Kind::OutOfRange {
-                        max: 64,
-                        got: 65,
-                        ..
-                    }
-                )
-            },
+            |k| matches!(k, Kind::OutOfRange { max: 64, got: 65, .. }),
         ),
+        (|m| m.name = "x".repeat(257), "name", |k| matches!(k, Kind::OutOfRange { got: 257, .. })),
+        (|m| m.data.features = Some(vec![]), "data.uniform", |k| *k == Kind::Unexpected),
+        (|m| m.data.uniform = None, "data.features", |k| *k == Kind::Missing),
         (
-            |m| m.name = "x".repeat(257),
-            "name",
-            |k| matches!(k, Kind::OutOfRange { got: 257, .. }),
-        ),
-        (
-            |m| m.data.features = Some(vec![]),
-            "data.uniform",
-            |k| *k == Kind::Unexpected,
-        ),
-        (
-            |m| m.data.uniform = None,
-            "data.features",
-            |k| *k == Kind::Missing,
-        ),
-        (
-            |m| {
-                m.data.target = Some(Target {
-                    offset: 0.0,
-                    scale: 1.0,
-                })
-            },
+            |m| m.data.target = Some(Target { offset: 0.0, scale: 1.0 }),
             "data.target",
             |k| *k == Kind::Unexpected,
         ),
@@ -63,36 +33,15 @@ fn relations_between_fields_are_checked() {
             |m| {
                 m.model.loss = Loss::Mse;
                 m.data.classes = None;
-                m.data.target = Some(Target {
-                    offset: 0.0,
-                    scale: 1.0,
-                });
+                m.data.target = Some(Target { offset: 0.0, scale: 1.0 });
             },
             "model.layers[5].out",
-            |k| {
-                matches!(
-                    k,
-                    Kind::Count {
-                        expected: 1,
-                        got: 3,
-                        ..
-                    }
-                )
-            },
+            |k| matches!(k, Kind::Count { expected: 1, got: 3, .. }),
         ),
         (
             |m| m.data.classes = Some((0..4097).map(|i| i.to_string()).collect()),
             "data.classes",
-            |k| {
-                matches!(
-                    k,
-                    Kind::OutOfRange {
-                        max: 4096,
-                        got: 4097,
-                        ..
-                    }
-                )
-            },
+            |k| matches!(k, Kind::OutOfRange { max: 4096, got: 4097, .. }),
         ),
         (
             |m| m.data.classes = Some(vec!["a".into()]),
@@ -102,16 +51,7 @@ fn relations_between_fields_are_checked() {
         (
             |m| _ = q(m).layers.pop(),
             "quantization.layers",
-            |k| {
-                matches!(
-                    k,
-                    Kind::Count {
-                        expected: 4,
-                        got: 3,
-                        ..
-                    }
-                )
-            },
+            |k| matches!(k, Kind::Count { expected: 4, got: 3, .. }),
         ),
         (
             |m| q(m).layers[3].grad_frac = Some(3),
@@ -129,16 +69,7 @@ fn relations_between_fields_are_checked() {
                 q(m).layers[1].clip_bound = Some(65_536);
             },
             "quantization.layers[1].clip_bound",
-            |k| {
-                matches!(
-                    k,
-                    Kind::OutOfRange {
-                        max: 32_767,
-                        got: 65_536,
-                        ..
-                    }
-                )
-            },
+            |k| matches!(k, Kind::OutOfRange { max: 32_767, got: 65_536, .. }),
         ),
         (
             |m| {
@@ -163,16 +94,7 @@ fn relations_between_fields_are_checked() {
                 q(m).layers[0].z_frac = 15;
             },
             "quantization.layers[0].z_frac",
-            |k| {
-                matches!(
-                    k,
-                    Kind::Overflow {
-                        what: "the excess",
-                        max: 48,
-                        ..
-                    }
-                )
-            },
+            |k| matches!(k, Kind::Overflow { what: "the excess", max: 48, .. }),
         ),
         (
             |m| {
@@ -215,21 +137,11 @@ fn a_one_hot_target_must_fit_sixteen_bits() {
     manifest.model.loss = Loss::Mse;
     q(&mut manifest).layers[3].z_frac = 14;
     let network = manifest.network().unwrap();
-    assert_eq!(
-        (network.label_scale(), network.layers[3].d_max),
-        (1 << 14, 1 << 16)
-    );
+    assert_eq!((network.label_scale(), network.layers[3].d_max), (1 << 14, 1 << 16));
     q(&mut manifest).layers[3].z_frac = 15;
     let error = manifest.validate().unwrap_err();
     assert_eq!(error.field, "quantization.layers[3].z_frac");
-    assert!(matches!(
-        error.kind,
-        Kind::OutOfRange {
-            max: 14,
-            got: 15,
-            ..
-        }
-    ));
+    assert!(matches!(error.kind, Kind::OutOfRange { max: 14, got: 15, .. }));
 }
 
 proptest! {

@@ -16,10 +16,7 @@ fn parents(p: &[Fr], q: &[Fr]) -> (Vec<Fr>, Vec<Fr>) {
 
 fn add(p: &[Fr], q: &[Fr]) -> (Fr, Fr) {
     let product: Fr = q.iter().product();
-    (
-        p.iter().zip(q).map(|(p, q)| *p * product / q).sum(),
-        product,
-    )
+    (p.iter().zip(q).map(|(p, q)| *p * product / q).sum(), product)
 }
 
 /// `P + λ·Q` with every value at `t` on the line through neighbouring blocks.
@@ -38,11 +35,7 @@ fn coefficients(values: [Fr; 5]) -> [Fr; 5] {
             let (root, scale) = (Fr::from(j as u64), Fr::from(i as i64 - j as i64));
             let shifted: Vec<Fr> = [Fr::zero()].into_iter().chain(basis.clone()).collect();
             basis.push(Fr::zero());
-            basis = shifted
-                .iter()
-                .zip(&basis)
-                .map(|(a, b)| (*a - root * b) / scale)
-                .collect();
+            basis = shifted.iter().zip(&basis).map(|(a, b)| (*a - root * b) / scale).collect();
         }
         sum.iter_mut().zip(basis).for_each(|(sum, c)| *sum += c);
     }
@@ -73,14 +66,9 @@ fn prove_layer(
         transcript.absorb(&mut Native, "fraction round", &round);
         let t = transcript.challenge(&mut Native, "fraction round challenge");
         running -= *r * round.iter().sum::<Fr>();
-        running += round
-            .iter()
-            .rev()
-            .fold(Fr::zero(), |value, c| (value + c) * t);
+        running += round.iter().rev().fold(Fr::zero(), |value, c| (value + c) * t);
         let bind = |v: &[Fr]| -> Vec<Fr> {
-            v.chunks(8)
-                .flat_map(|v| (0..4).map(|i| v[i] + (v[i + 4] - v[i]) * t))
-                .collect()
+            v.chunks(8).flat_map(|v| (0..4).map(|i| v[i] + (v[i + 4] - v[i]) * t)).collect()
         };
         (p, q) = (bind(&p), bind(&q));
         rounds.push(round);
@@ -97,16 +85,8 @@ fn prove_layer(
     point.extend(bound);
     let (numerators, denominators) = (p.try_into().unwrap(), q.try_into().unwrap());
     (
-        FractionLayer {
-            rounds,
-            numerators,
-            denominators,
-        },
-        LeafClaim {
-            point,
-            numerator,
-            denominator,
-        },
+        FractionLayer { rounds, numerators, denominators },
+        LeafClaim { point, numerator, denominator },
     )
 }
 
@@ -131,11 +111,7 @@ fn prove_plainly(
     transcript.absorb(&mut Native, "fraction top denominators", &q);
     let point = transcript.challenges(&mut Native, "fraction top point", 4);
     let (numerator, denominator) = (interpolate(&p, &point), interpolate(&q, &point));
-    let mut claim = LeafClaim {
-        point,
-        numerator,
-        denominator,
-    };
+    let mut claim = LeafClaim { point, numerator, denominator };
     let mut layers = vec![];
     while let Some(level) = levels.pop() {
         let forge = forged_layers.is_some_and(|forged| layers.len() < forged);
@@ -143,14 +119,7 @@ fn prove_plainly(
         layers.push(layer);
         claim = next;
     }
-    (
-        FractionProof {
-            top_numerators: p,
-            top_denominators: q,
-            layers,
-        },
-        claim,
-    )
+    (FractionProof { top_numerators: p, top_denominators: q, layers }, claim)
 }
 
 /// Native arithmetic without one of the checks.
@@ -182,11 +151,7 @@ impl Arithmetic for Without {
         permute(state);
     }
     fn assert_equal(&mut self, check: Check, a: &Fr, b: &Fr) -> Result<(), Check> {
-        if check == self.0 || a == b {
-            Ok(())
-        } else {
-            Err(check)
-        }
+        if check == self.0 || a == b { Ok(()) } else { Err(check) }
     }
 }
 
@@ -220,10 +185,7 @@ fn both_provers_agree() {
 fn the_sum_is_asserted() {
     let (proof, claim) = prove(&mut transcript(), LOG_LEAVES, bad_segments());
     assert_eq!(verify(LOG_LEAVES, &proof), Err(Check::LookupSum));
-    assert_eq!(
-        verify_without(Check::LookupSum, LOG_LEAVES, &proof),
-        Ok(claim)
-    );
+    assert_eq!(verify_without(Check::LookupSum, LOG_LEAVES, &proof), Ok(claim));
 }
 
 #[test]

@@ -40,11 +40,7 @@ fn denominator(segment: &Segment, index: usize) -> Fr {
             *base - Fr::from(*values.get(index).unwrap_or(tail))
         }
         Denominators::Field { values, tail } => *values.get(index).unwrap_or(tail),
-        Denominators::Sparse {
-            base,
-            default,
-            entries,
-        } => {
+        Denominators::Sparse { base, default, entries } => {
             let entry = entries.iter().find(|(i, _)| *i as usize == index);
             *base - Fr::from(entry.map_or(*default, |(_, value)| *value))
         }
@@ -71,10 +67,7 @@ fn leaves(log_leaves: u32, segments: &[Segment]) -> (Vec<Fr>, Vec<Fr>) {
 
 fn sum(segments: &[Segment]) -> Fr {
     let (p, q) = used_leaves(segments);
-    p.iter()
-        .zip(&q)
-        .map(|(p, q)| *p * q.inverse().unwrap())
-        .sum()
+    p.iter().zip(&q).map(|(p, q)| *p * q.inverse().unwrap()).sum()
 }
 
 /// One segment of a random kind, size and content.
@@ -104,27 +97,17 @@ fn random_segment(rng: &mut ChaCha20Rng, log: u32, base: Fr) -> Segment {
             let density = [0.0, 1.0 / size as f64, 0.05, 0.3][rng.gen_range(0..4)];
             let positions: Vec<u32> = (0..size as u32).filter(|_| rng.gen_bool(density)).collect();
             let entries = positions.into_iter().map(|i| (i, small(rng))).collect();
-            Denominators::Sparse {
-                base,
-                default: small(rng),
-                entries,
-            }
+            Denominators::Sparse { base, default: small(rng), entries }
         }
     };
     let numerators = match rng.gen_bool(0.7) {
         true => Numerators::One,
         false => Numerators::Values {
-            values: (0..rng.gen_range(0..=size))
-                .map(|_| Fr::rand(rng))
-                .collect(),
+            values: (0..rng.gen_range(0..=size)).map(|_| Fr::rand(rng)).collect(),
             tail: Fr::from(rng.gen_range(0..3u64)),
         },
     };
-    Segment {
-        log,
-        numerators,
-        denominators,
-    }
+    Segment { log, numerators, denominators }
 }
 
 /// A random mix of segments whose last leaf makes the sum zero.
@@ -142,32 +125,19 @@ fn random_segments(log_leaves: u32, seed: u64) -> Vec<Segment> {
         }
     }
     logs.sort_by(|a, b| b.cmp(a));
-    let mut segments: Vec<Segment> = logs
-        .iter()
-        .map(|log| random_segment(&mut rng, *log, base))
-        .collect();
+    let mut segments: Vec<Segment> =
+        logs.iter().map(|log| random_segment(&mut rng, *log, base)).collect();
     let balance = -sum(&segments);
     segments.push(Segment {
         log: 0,
-        numerators: Numerators::Values {
-            values: vec![balance],
-            tail: Fr::zero(),
-        },
-        denominators: Denominators::Field {
-            values: vec![],
-            tail: Fr::one(),
-        },
+        numerators: Numerators::Values { values: vec![balance], tail: Fr::zero() },
+        denominators: Denominators::Field { values: vec![], tail: Fr::one() },
     });
     segments
 }
 
 fn prove_random(log_leaves: u32, seed: u64) -> FractionProof<Fr> {
-    prove(
-        &mut transcript(),
-        log_leaves,
-        random_segments(log_leaves, seed),
-    )
-    .0
+    prove(&mut transcript(), log_leaves, random_segments(log_leaves, seed)).0
 }
 
 fn check_completeness(log_leaves: u32, segments: Vec<Segment>) {
@@ -199,26 +169,10 @@ fn no_segments_sum_to_zero() {
 #[test]
 fn one_segment_may_fill_the_tree() {
     for log in [4, 6, 8] {
-        let values = (0..1 << log)
-            .map(|i| Fr::from((i % 2) as u64 * 2) - Fr::one())
-            .collect();
-        let numerators = Numerators::Values {
-            values,
-            tail: Fr::zero(),
-        };
-        let denominators = Denominators::Small {
-            base: Fr::from(77u64),
-            values: vec![],
-            tail: 3,
-        };
-        check_completeness(
-            log,
-            vec![Segment {
-                log,
-                numerators,
-                denominators,
-            }],
-        );
+        let values = (0..1 << log).map(|i| Fr::from((i % 2) as u64 * 2) - Fr::one()).collect();
+        let numerators = Numerators::Values { values, tail: Fr::zero() };
+        let denominators = Denominators::Small { base: Fr::from(77u64), values: vec![], tail: 3 };
+        check_completeness(log, vec![Segment { log, numerators, denominators }]);
     }
 }
 
@@ -228,9 +182,7 @@ fn lookups(log: u32, log_table: u32, seed: u64) -> Vec<Segment> {
     let base = Fr::rand(&mut rng);
     let mut counts = vec![0u64; 1 << log_table];
     let prefix = (1usize << log) * 5 / 8 + 3;
-    let values: Vec<i32> = (0..prefix)
-        .map(|_| rng.gen_range(0..1 << log_table))
-        .collect();
+    let values: Vec<i32> = (0..prefix).map(|_| rng.gen_range(0..1 << log_table)).collect();
     values.iter().for_each(|value| counts[*value as usize] += 1);
     counts[0] += (1u64 << log) - prefix as u64;
     let multiplicities = counts.iter().map(|count| -Fr::from(*count)).collect();
@@ -238,18 +190,11 @@ fn lookups(log: u32, log_table: u32, seed: u64) -> Vec<Segment> {
         Segment {
             log,
             numerators: Numerators::One,
-            denominators: Denominators::Small {
-                base,
-                values,
-                tail: 0,
-            },
+            denominators: Denominators::Small { base, values, tail: 0 },
         },
         Segment {
             log: log_table,
-            numerators: Numerators::Values {
-                values: multiplicities,
-                tail: Fr::zero(),
-            },
+            numerators: Numerators::Values { values: multiplicities, tail: Fr::zero() },
             denominators: Denominators::Small {
                 base,
                 values: (0..1 << log_table).collect(),
@@ -270,10 +215,7 @@ fn lookups_and_permutation_counts() {
         let before = transcript.permutations();
         let result = fraction::verify(&mut Native, &mut transcript, log_leaves, &proof);
         assert_eq!(result, Ok(claim));
-        println!(
-            "n = {log_leaves}: {} permutations",
-            transcript.permutations() - before
-        );
+        println!("n = {log_leaves}: {} permutations", transcript.permutations() - before);
     }
 }
 
@@ -304,16 +246,10 @@ fn every_element_counts() {
 #[test]
 fn proofs_do_not_depend_on_the_number_of_threads() {
     let prove_with = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let prove_all = || {
             let lookups = prove(&mut transcript(), 16, lookups(15, 9, 3));
-            (
-                lookups,
-                prove(&mut transcript(), 14, random_segments(14, 4)),
-            )
+            (lookups, prove(&mut transcript(), 14, random_segments(14, 4)))
         };
         pool.install(prove_all)
     };

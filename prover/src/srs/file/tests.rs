@@ -32,9 +32,7 @@ fn rng() -> ChaCha20Rng {
 fn round_trips() {
     let scratch = Scratch::new("round");
     let mut whole = Srs::generate(4, &mut rng());
-    whole.provenance = Provenance::Imported {
-        source_sha256: [7; 32],
-    };
+    whole.provenance = Provenance::Imported { source_sha256: [7; 32] };
     let mut odd = Srs::generate_g1(4, &mut rng());
     odd.power = 3;
     odd.g1.truncate(13);
@@ -57,13 +55,7 @@ fn prefixes_match_the_whole() {
         assert!(prefix.is_insecure());
     }
     let error = Srs::load_prefix(&scratch.0, 4097).unwrap_err();
-    assert!(matches!(
-        error,
-        SrsError::TooSmall {
-            expected: 4097,
-            got: 4096
-        }
-    ));
+    assert!(matches!(error, SrsError::TooSmall { expected: 4097, got: 4096 }));
 }
 
 #[test]
@@ -74,12 +66,7 @@ fn prefix_does_not_need_the_rest_of_the_file() {
     let needed = HEADER_BYTES + 32 + 2048 * G1_BYTES + 2 * 32;
     std::fs::write(&scratch.0, &bytes[..needed]).unwrap();
     assert_eq!(Srs::load_prefix(&scratch.0, 2048).unwrap().g1.len(), 2048);
-    assert!(matches!(
-        Srs::load(&scratch.0),
-        Err(SrsError::Truncated {
-            section: Section::TauG1
-        })
-    ));
+    assert!(matches!(Srs::load(&scratch.0), Err(SrsError::Truncated { section: Section::TauG1 })));
 }
 
 #[test]
@@ -95,10 +82,7 @@ fn every_kind_of_damage_is_found() {
     }
     for len in (0..bytes.len()).step_by(101) {
         let file = Scratch::with("cut", &bytes[..len]);
-        assert!(
-            matches!(Srs::load(&file.0), Err(SrsError::Truncated { .. })),
-            "{len} bytes"
-        );
+        assert!(matches!(Srs::load(&file.0), Err(SrsError::Truncated { .. })), "{len} bytes");
     }
     let mut long = bytes.clone();
     long.push(0);

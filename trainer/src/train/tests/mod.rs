@@ -51,10 +51,7 @@ impl Case {
         manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
         if self.loss == 3 {
             manifest.data.classes = None;
-            manifest.data.target = Some(Target {
-                offset: 0.0,
-                scale: 1.0,
-            });
+            manifest.data.target = Some(Target { offset: 0.0, scale: 1.0 });
         }
         manifest.optimizer = Optimizer {
             // Squared errors are steeper.
@@ -63,11 +60,8 @@ impl Case {
             weight_decay: self.decay,
             clip: self.clip,
         };
-        manifest.training = Training {
-            batch: 1 << self.batch,
-            steps_per_proof: 1 << self.steps,
-            max_steps: 64,
-        };
+        manifest.training =
+            Training { batch: 1 << self.batch, steps_per_proof: 1 << self.steps, max_steps: 64 };
         manifest
     }
 }
@@ -119,9 +113,7 @@ fn train_and_check(manifest: &Manifest, scale: f64, seed: u64) -> Vec<Trace> {
     let mut traces = Vec::new();
     for index in 0..2 {
         let (x, y) = data.window(&network, index).unwrap();
-        let trace = trainer
-            .train_window(&parameters, state.as_ref(), x, y)
-            .unwrap();
+        let trace = trainer.train_window(&parameters, state.as_ref(), x, y).unwrap();
         check(manifest, &network, &trace);
         state = last_update(&network, &trace);
         parameters = trace.after.clone();
@@ -197,45 +189,25 @@ fn saturation_really_happens_under_stress() {
         ("g", hidden.g.as_ref().unwrap()),
         ("clip", hidden.clip_w.as_ref().unwrap()),
     ] {
-        assert!(
-            rounded.excess.iter().any(|(_, e)| *e > 0),
-            "{what} has positive excesses"
-        );
-        assert!(
-            rounded.excess.iter().any(|(_, e)| *e < 0),
-            "{what} has negative excesses"
-        );
+        assert!(rounded.excess.iter().any(|(_, e)| *e > 0), "{what} has positive excesses");
+        assert!(rounded.excess.iter().any(|(_, e)| *e < 0), "{what} has negative excesses");
     }
     let mut case = shape_13_7_3();
     case.momentum = 0.0;
     let traces = train_and_check(&calibrated(&case.manifest()), 1000.0, 3);
-    assert!(
-        traces
-            .iter()
-            .any(|t| !t.layers[0].update_w.excess.is_empty()),
-        "updates saturate"
-    );
+    assert!(traces.iter().any(|t| !t.layers[0].update_w.excess.is_empty()), "updates saturate");
 }
 
 #[test]
 fn the_trace_is_the_same_for_any_number_of_threads() {
     let manifest = synthetic::manifest(&[300, 200, 10], 64, 2).unwrap();
     let network = manifest.network().unwrap();
-    let data = synthetic::samples(&manifest, 128, 3)
-        .unwrap()
-        .quantized(&network);
+    let data = synthetic::samples(&manifest, 128, 3).unwrap().quantized(&network);
     let before = initial_parameters(&network, 1);
     let (x, y) = data.window(&network, 0).unwrap();
     let run = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            Trainer::new(network.clone())
-                .train_window(&before, None, x, y)
-                .unwrap()
-        })
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| Trainer::new(network.clone()).train_window(&before, None, x, y).unwrap())
     };
     let one = run(1);
     assert_eq!(one, run(2));
@@ -246,98 +218,51 @@ fn the_trace_is_the_same_for_any_number_of_threads() {
 fn what_does_not_fit_the_network_is_refused() {
     let manifest = calibrated(&shape_13_7_3().manifest());
     let network = manifest.network().unwrap();
-    let data = synthetic::samples(&manifest, network.window(), 1)
-        .unwrap()
-        .quantized(&network);
+    let data = synthetic::samples(&manifest, network.window(), 1).unwrap().quantized(&network);
     let (x, y) = data.window(&network, 0).unwrap();
     let good = initial_parameters(&network, 1);
     let trainer = Trainer::new(network.clone());
     let run = |p: &Parameters, s: Option<&Parameters>, x: &[i16], y: &[i16]| {
         trainer.train_window(p, s, x, y).map(|_| ()).unwrap_err()
     };
-    let window = |what, expected, got| TrainError::Window {
-        what,
-        expected,
-        got,
-    };
-    assert_eq!(
-        run(&good, None, &x[1..], y),
-        window("inputs", 32 * 13, 32 * 13 - 1)
-    );
-    assert_eq!(
-        run(&good, None, x, &y[3..]),
-        window("labels", 32 * 3, 31 * 3)
-    );
+    let window = |what, expected, got| TrainError::Window { what, expected, got };
+    assert_eq!(run(&good, None, &x[1..], y), window("inputs", 32 * 13, 32 * 13 - 1));
+    assert_eq!(run(&good, None, x, &y[3..]), window("labels", 32 * 3, 31 * 3));
     let mut labels = y.to_vec();
     labels[3..6].copy_from_slice(&[1, 1, 0]);
-    assert_eq!(
-        run(&good, None, x, &labels),
-        TrainError::Label { sample: 1 }
-    );
+    assert_eq!(run(&good, None, x, &labels), TrainError::Label { sample: 1 });
     labels[3..6].copy_from_slice(&[-1, 1, 1]);
-    assert_eq!(
-        run(&good, None, x, &labels),
-        TrainError::Label { sample: 1 }
-    );
+    assert_eq!(run(&good, None, x, &labels), TrainError::Label { sample: 1 });
     let mut bad = good.clone();
     bad.layers.pop();
-    assert_eq!(
-        run(&bad, None, x, y),
-        TrainError::Layers {
-            expected: 2,
-            got: 1
-        }
-    );
+    assert_eq!(run(&bad, None, x, y), TrainError::Layers { expected: 2, got: 1 });
     let mut bad = good.clone();
     bad.layers[1].w.pop();
     assert!(matches!(
         run(&bad, None, x, y),
-        TrainError::Parameters {
-            layer: 1,
-            expected: 21,
-            got: 20,
-            ..
-        }
+        TrainError::Parameters { layer: 1, expected: 21, got: 20, .. }
     ));
     let mut bad = good.clone();
     bad.layers[0].b = None;
     assert!(matches!(
         run(&bad, None, x, y),
-        TrainError::Parameters {
-            layer: 0,
-            expected: 7,
-            got: 0,
-            ..
-        }
+        TrainError::Parameters { layer: 0, expected: 7, got: 0, .. }
     ));
     let mut bad = good.clone();
     bad.layers[1].w[2] = i32::MIN;
     let bits = network.weight_bits;
-    assert_eq!(
-        run(&bad, None, x, y),
-        TrainError::ParameterRange {
-            layer: 1,
-            bits,
-            got: i32::MIN
-        }
-    );
+    assert_eq!(run(&bad, None, x, y), TrainError::ParameterRange { layer: 1, bits, got: i32::MIN });
     // The last parameter that T more steps keep below the bound, and the first that they may not.
     let limit = (1i32 << bits) - (network.steps as i32) * (1 << 15);
     bad.layers[1].w[2] = limit - 1;
     assert!(trainer.train_window(&bad, None, x, y).is_ok());
     bad.layers[1].w[2] = limit;
-    assert!(matches!(
-        run(&bad, None, x, y),
-        TrainError::ParameterRange { .. }
-    ));
+    assert!(matches!(run(&bad, None, x, y), TrainError::ParameterRange { .. }));
     let mut state = good.clone();
     state.layers.iter_mut().for_each(|l| l.w.fill(-(1 << 15)));
     assert!(trainer.train_window(&good, Some(&state), x, y).is_ok());
     state.layers[0].w[0] = (1 << 15) + 1;
-    assert!(matches!(
-        run(&good, Some(&state), x, y),
-        TrainError::ParameterRange { bits: 16, .. }
-    ));
+    assert!(matches!(run(&good, Some(&state), x, y), TrainError::ParameterRange { bits: 16, .. }));
     let mut case = shape_13_7_3();
     case.momentum = 0.0;
     let plain = Trainer::new(calibrated(&case.manifest()).network().unwrap());
@@ -350,9 +275,7 @@ fn a_window_whose_indices_would_not_fit_is_refused() {
     let mut network = calibrated(&shape_13_7_3().manifest()).network().unwrap();
     network.steps = 1 << 27;
     let parameters = initial_parameters(&network, 1);
-    let error = Trainer::new(network)
-        .train_window(&parameters, None, &[], &[])
-        .unwrap_err();
+    let error = Trainer::new(network).train_window(&parameters, None, &[], &[]).unwrap_err();
     let (max, got) = (u32::MAX as usize, (13 * 7) << 27);
     assert_eq!(error, TrainError::TooLarge { max, got });
 }
@@ -361,9 +284,7 @@ fn a_window_whose_indices_would_not_fit_is_refused() {
 fn evaluation_refuses_what_does_not_fit() {
     let manifest = calibrated(&shape_13_7_3().manifest());
     let network = manifest.network().unwrap();
-    let data = synthetic::samples(&manifest, 20, 1)
-        .unwrap()
-        .quantized(&network);
+    let data = synthetic::samples(&manifest, 20, 1).unwrap().quantized(&network);
     let trainer = Trainer::new(network.clone());
     let good = initial_parameters(&network, 1);
     let metrics = evaluate(&trainer, &good, &data).unwrap();
@@ -374,16 +295,7 @@ fn evaluation_refuses_what_does_not_fit() {
     let error = evaluate(&trainer, &bad, &data).unwrap_err();
     assert!(matches!(error, TrainError::ParameterRange { layer: 0, .. }));
     let other = synthetic::draft(&[12, 3], 2, 1);
-    let narrow = synthetic::samples(&other, 20, 1)
-        .unwrap()
-        .quantized(&network);
+    let narrow = synthetic::samples(&other, 20, 1).unwrap().quantized(&network);
     let error = evaluate(&trainer, &good, &narrow).unwrap_err();
-    assert!(matches!(
-        error,
-        TrainError::Window {
-            what: "inputs",
-            expected: 13,
-            got: 12
-        }
-    ));
+    assert!(matches!(error, TrainError::Window { what: "inputs", expected: 13, got: 12 }));
 }

@@ -15,11 +15,7 @@ struct Expect {
 
 impl Expect {
     fn round(&mut self, x: i128, spec: &RoundSpec) -> i64 {
-        let half = if spec.shift == 0 {
-            0
-        } else {
-            1i128 << (spec.shift - 1)
-        };
+        let half = if spec.shift == 0 { 0 } else { 1i128 << (spec.shift - 1) };
         let v = (x + half).div_euclid(1 << spec.shift);
         let q = v.clamp(spec.lo.into(), spec.hi.into());
         if v != q {
@@ -27,10 +23,7 @@ impl Expect {
         }
         self.q.push(q as i32);
         self.r.push((x - (v << spec.shift)) as i32);
-        assert!(
-            x >= spec.x_min.into() && x <= spec.x_max.into(),
-            "static bound"
-        );
+        assert!(x >= spec.x_min.into() && x <= spec.x_max.into(), "static bound");
         q as i64
     }
 
@@ -57,11 +50,7 @@ struct Layer {
 
 fn table_value(kind: LayerKind, z: i64, z_frac: u32, a_frac: u32) -> i64 {
     let x = z as f64 / f64::from(1u32 << z_frac);
-    let y = if kind == LayerKind::Tanh {
-        x.tanh()
-    } else {
-        1.0 / (1.0 + (-x).exp())
-    };
+    let y = if kind == LayerKind::Tanh { x.tanh() } else { 1.0 / (1.0 + (-x).exp()) };
     (y * f64::from(1u32 << a_frac) + 0.5).floor() as i64
 }
 
@@ -132,13 +121,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 update.round(x, &layer.update) as i32
             };
             let mut w_updates = Vec::new();
-            let Layer {
-                clip_w,
-                clip_b,
-                update_w,
-                update_b,
-                ..
-            } = &mut expected[l];
+            let Layer { clip_w, clip_b, update_w, update_b, .. } = &mut expected[l];
             for k in 0..n_in {
                 for j in 0..n_out {
                     let x = (0..batch)
@@ -153,9 +136,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             if let Some(b) = &parameters.layers[l].b {
                 for j in 0..n_out {
                     let x: i128 = (0..batch).map(|i| i128::from(d[i * n_out + j])).sum();
-                    let v = velocity
-                        .as_ref()
-                        .map_or(0, |v| v.layers[l].b.as_ref().unwrap()[j]);
+                    let v = velocity.as_ref().map_or(0, |v| v.layers[l].b.as_ref().unwrap()[j]);
                     b_updates.push(step(x << layer.a_in_frac, b[j], v, clip_b, update_b));
                 }
             }
@@ -250,8 +231,7 @@ impl LossExpect {
                 Loss::SoftmaxCrossEntropy => {
                     let max = *z.iter().max().unwrap();
                     self.max.push(max as i32);
-                    self.argmax
-                        .push(z.iter().position(|z| *z == max).unwrap() as u32);
+                    self.argmax.push(z.iter().position(|z| *z == max).unwrap() as u32);
                     let mut scale = 1 << 14;
                     while scale * n > 1 << 14 {
                         scale /= 2;
@@ -282,43 +262,18 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
         let none = Rounded::default();
         want.z.check(&got.z, &format!("layer {l}: z"));
         assert_eq!(want.a, got.a, "layer {l}: a");
-        want.g
-            .check(got.g.as_ref().unwrap_or(&none), &format!("layer {l}: g"));
-        want.d
-            .check(got.d.as_ref().unwrap_or(&none), &format!("layer {l}: d"));
+        want.g.check(got.g.as_ref().unwrap_or(&none), &format!("layer {l}: g"));
+        want.d.check(got.d.as_ref().unwrap_or(&none), &format!("layer {l}: d"));
         assert_eq!(want.d_relu, got.d_relu, "layer {l}: relu gradient");
-        want.clip_w.check(
-            got.clip_w.as_ref().unwrap_or(&none),
-            &format!("layer {l}: clip"),
-        );
-        want.clip_b.check(
-            got.clip_b.as_ref().unwrap_or(&none),
-            &format!("layer {l}: clip bias"),
-        );
-        want.update_w
-            .check(&got.update_w, &format!("layer {l}: update"));
-        want.update_b.check(
-            got.update_b.as_ref().unwrap_or(&none),
-            &format!("layer {l}: update of biases"),
-        );
+        want.clip_w.check(got.clip_w.as_ref().unwrap_or(&none), &format!("layer {l}: clip"));
+        want.clip_b.check(got.clip_b.as_ref().unwrap_or(&none), &format!("layer {l}: clip bias"));
+        want.update_w.check(&got.update_w, &format!("layer {l}: update"));
+        want.update_b
+            .check(got.update_b.as_ref().unwrap_or(&none), &format!("layer {l}: update of biases"));
     }
-    let LossExpect {
-        max,
-        argmax,
-        e,
-        sum,
-        p,
-        r,
-    } = loss;
+    let LossExpect { max, argmax, e, sum, p, r } = loss;
     let expected = match trace.loss {
-        LossTrace::Softmax { .. } => LossTrace::Softmax {
-            max,
-            argmax,
-            e,
-            sum,
-            p,
-            r,
-        },
+        LossTrace::Softmax { .. } => LossTrace::Softmax { max, argmax, e, sum, p, r },
         LossTrace::Logistic { .. } => LossTrace::Logistic { p },
         LossTrace::Mse => LossTrace::Mse,
     };

@@ -1,0 +1,149 @@
+//! Encodings have one form, faults have names, and no bytes make anything panic.
+
+mod common;
+
+use common::made::made;
+use proptest::prelude::*;
+use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::opening::{OpeningDecodeError, OpeningProof};
+use zktrain_circuits::proof::{MAGIC, ProofDecodeError, SheetProof};
+use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
+use zktrain_circuits::wire::{
+    DATASET_FILE, TRAINING_FILE, WireError, decode_dataset, decode_training, encode_dataset,
+    encode_training,
+};
+
+#[test]
+fn encodings_have_one_form_and_faults_have_names() {
+    let (run, proofs) = made();
+    let key = &run.key;
+    let (statement, proof) = &proofs[0];
+    let bytes = encode_training(statement, proof);
+    let decoded = decode_training(key, &bytes).unwrap();
+    assert_eq!(decoded, proofs[0]);
+    assert_eq!(encode_training(&decoded.0, &decoded.1), bytes);
+    let registration = encode_dataset(&run.chunks);
+    assert_eq!(decode_dataset(key, &registration).unwrap(), run.chunks);
+
+    let mut trailing = bytes.clone();
+    trailing.push(0);
+    assert_eq!(decode_training(key, &trailing), Err(WireError::Trailing { got: 1 }));
+    for end in (0..bytes.len()).step_by(97) {
+        assert!(decode_training(key, &bytes[..end]).is_err(), "cut at {end}");
+    }
+    for end in (0..registration.len()).step_by(997) {
+        assert!(decode_dataset(key, &registration[..end]).is_err(), "cut at {end}");
+    }
+    let wrong = decode_training(key, &registration);
+    assert_eq!(wrong, Err(WireError::Magic { expected: "training proof" }));
+    let wrong = decode_dataset(key, &bytes);
+    assert_eq!(wrong, Err(WireError::Magic { expected: "dataset registration" }));
+}
+
+#[test]
+fn faults_within_a_proof_are_named() {
+    let (run, proofs) = made();
+    let relation = &run.key.relation;
+    let bytes = proofs[0].1.to_bytes();
+    let decode = |alter: &dyn Fn(&mut Vec<u8>)| {
+        let mut altered = bytes.clone();
+        alter(&mut altered);
+        SheetProof::from_bytes(relation, &altered).unwrap_err()
+    };
+    assert_eq!(decode(&|b| b[0] ^= 1), ProofDecodeError::Magic);
+    assert_eq!(decode(&|b| b.truncate(3)), ProofDecodeError::Magic);
+    assert_eq!(decode(&|b| b[MAGIC.len() + 3] = 9), ProofDecodeError::Format { got: 9 });
+    let expected = bytes.len();
+    let length = |got| ProofDecodeError::Length { expected, got };
+    assert_eq!(decode(&|b| b.push(0)), length(expected + 1));
+    assert_eq!(
+        decode(&|b| {
+            b.pop();
+        }),
+        length(expected - 1)
+    );
+    let points = MAGIC.len() + 4;
+    let off = decode(&|b| b[points + 63] ^= 1);
+    assert_eq!(off, ProofDecodeError::Element(OpeningDecodeError::OffCurve { offset: points }));
+    let big = decode(&|b| b[points..points + 32].fill(0xff));
+    let fault = OpeningDecodeError::UnreducedCoordinate { offset: points };
+    assert_eq!(big, ProofDecodeError::Element(fault));
+    let scalars = points + 64 * (proofs[0].1.rows.len() + 1);
+    let big = decode(&|b| b[scalars..scalars + 32].fill(0xff));
+    let fault = OpeningDecodeError::UnreducedScalar { offset: scalars };
+    assert_eq!(big, ProofDecodeError::Element(fault));
+}
+
+/// A file that announces more windows than it has rows for is refused before
+/// anything is laid out for them.
+#[test]
+fn announced_windows_without_rows_are_refused() {
+    let (run, _) = made();
+    let (mut statement, proof) = run.chunks[0].clone();
+    statement.rows = vec![Vec::new(); 1 << 20];
+    let refused = decode_dataset(&run.key, &encode_dataset(&[(statement, proof)]));
+    assert!(matches!(refused, Err(WireError::Length { part: "rows", .. })), "{refused:?}");
+}
+
+fn settings(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        rng_seed: prop::test_runner::RngSeed::Fixed(5),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(settings(256))]
+
+    #[test]
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..600), c in 0usize..40) {
+        let key = &made().0.key;
+        for magic in [&[][..], TRAINING_FILE, DATASET_FILE, MAGIC.as_slice()] {
+            let bytes = [magic, &bytes].concat();
+            let _ = decode_training(key, &bytes);
+            let _ = decode_dataset(key, &bytes);
+            let _ = TrainingStatement::from_bytes(&bytes);
+            let _ = DatasetStatement::from_bytes(&bytes);
+            let _ = SheetProof::from_bytes(&key.relation, &bytes);
+            let _ = OpeningProof::from_bytes(c, &bytes);
+            let _ = Manifest::from_toml(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    /// Valid bytes with a few of them changed, cut or doubled: an error, or
+    /// exactly what these bytes encode.
+    #[test]
+    fn mutated_files_do_not_panic(
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..4), 1..4),
+        which in 0usize..3,
+    ) {
+        let (run, proofs) = made();
+        let key = &run.key;
+        let mut bytes = match which {
+            0 => encode_training(&proofs[0].0, &proofs[0].1),
+            1 => encode_dataset(&run.chunks),
+            _ => run.manifest.to_toml().unwrap().into_bytes(),
+        };
+        for (index, byte, kind) in edits {
+            // Half of the edits go where lengths and headers are.
+            let at = index.index(bytes.len());
+            let at = if kind % 2 == 0 { at } else { at % 400.min(bytes.len()) };
+            match kind {
+                0 | 1 => bytes[at] = byte,
+                2 => bytes.truncate(at.max(1)),
+                _ => bytes.insert(at, byte),
+            }
+        }
+        if let Ok((statement, proof)) = decode_training(key, &bytes) {
+            prop_assert_eq!(encode_training(&statement, &proof), bytes.clone());
+        }
+        if let Ok(chunks) = decode_dataset(key, &bytes) {
+            prop_assert_eq!(encode_dataset(&chunks), bytes.clone());
+        }
+        if let Ok(manifest) = Manifest::from_toml(&String::from_utf8_lossy(&bytes)) {
+            let _ = manifest.validate();
+        }
+    }
+}
