@@ -156,6 +156,28 @@ fn no_planted_cell_is_in_any_file_or_output() {
 }
 
 #[test]
+fn errors_about_data_say_where_and_never_what() {
+    let project = Project::with_rows(40);
+    project.init(&[]);
+    let data = project.folder.path().join("mine.csv");
+    let text = std::fs::read_to_string(&data).unwrap();
+    for (from, to, said) in [
+        (",no\n", ",plantedlabel\n", "row 1"),
+        ("\n", "\nplantedcell", "column \"income\""),
+        (",no\n", ",no,planted\n", "mine.csv"),
+    ] {
+        let at = text.find('\n').unwrap();
+        let (header, rows) = text.split_at(at);
+        std::fs::write(&data, format!("{header}{}", rows.replacen(from, to, 1))).unwrap();
+        let error = project.fails(&["data", "commit", "p"]);
+        assert!(error.contains(said), "{error}");
+        project.run(&["data", "commit", "p", "--json"]);
+        let all = String::from_utf8(project.said.borrow().clone()).unwrap();
+        assert!(!all.contains("planted"), "{all}");
+    }
+}
+
+#[test]
 fn the_search_finds_what_it_searches_for() {
     let project = Project::with_rows(40);
     project.init(&[]);
