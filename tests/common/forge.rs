@@ -200,8 +200,8 @@ impl Forge<'_, '_> {
             let layer = &network.layers[l];
             let spec = layer.g.unwrap();
             let mut rows = Matrix::new();
-            for b in 0..network.batch {
-                let above = gradients[l + 1][b].clone();
+            let above = gradients[l + 1].clone();
+            for (b, above) in above.iter().enumerate() {
                 let row = (0..layer.n_out).map(|j| {
                     let weights = &parameters[l + 1][0][j];
                     let x = above.iter().zip(weights).map(|(d, w)| d * w).sum();
