@@ -157,9 +157,12 @@ fn a_table_entry_cannot_be_altered() {
     assert!(verify(&run.key, &statement, &proof).is_err());
 }
 
+/// Label, tensor, and the cells that are overwritten.
+type DatasetLie = (&'static str, &'static str, Vec<([usize; 4], i32)>);
+
 /// Cheats in a registration: the constraint, and one cell of a tensor at
 /// `(window, unit, step, sample)` after another.
-fn dataset_lies(network: &Network) -> Vec<(&'static str, &'static str, Vec<([usize; 4], i32)>)> {
+fn dataset_lies(network: &Network) -> Vec<DatasetLie> {
     let bits = network.one_hot || network.loss == Loss::Logistic;
     let (input, output) = (network.input, network.output());
     let mut lies = vec![("inputs.range", "inputs", vec![([0, 1, 0, 1], 1 << 15)])];

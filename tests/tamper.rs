@@ -15,6 +15,9 @@ use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
 use zktrain_verifier::dataset::{self, DatasetError};
 use zktrain_verifier::training::{TrainingError, verify};
 
+/// A registration.
+type Chunks = Vec<(DatasetStatement, SheetProof)>;
+
 fn other(point: &G1Affine) -> G1Affine {
     (*point + G1Affine::generator()).into_affine()
 }
@@ -260,7 +263,7 @@ fn no_registration_can_be_altered() {
     let (run, _) = made();
     let key = &run.key;
     assert!(dataset::verify(key, &run.chunks).is_ok());
-    let rejected = |what: &str, alter: &dyn Fn(&mut Vec<(DatasetStatement, SheetProof)>)| {
+    let rejected = |what: &str, alter: &dyn Fn(&mut Chunks)| {
         let mut altered = run.chunks.clone();
         alter(&mut altered);
         assert_ne!(altered, run.chunks, "{what}");

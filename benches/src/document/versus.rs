@@ -10,8 +10,9 @@ pub(super) fn section(peers: &[PeerRun], compared: &[Comparison<'_>]) -> String 
     };
     let mut text = format!(
         "## EZKL {version} on the same step\n\n\
-        The same shape and batch on the same machine, every stage of either program in a process of \
-        its own. Medians; EZKL's peak is that of proving alone, without key generation, and its \
+        The same shape and batch, every stage of either program in a process of its own. EZKL's \
+        lines come from `benches/results/peer.jsonl`: measured on a quiet machine of the same kind, \
+        in a run of their own. Medians; EZKL's peak is that of proving alone, without key generation, and its \
         verification time is the one that it prints.\n\n"
     );
     text += &table(&ABSOLUTE, &peers.iter().map(absolute).collect::<Vec<_>>());
