@@ -62,6 +62,7 @@ pub fn tables(project: &Project, manifest: &Manifest) -> Result<(Table, Table), 
     let data = project.resolve(&local.data);
     let labels = local.labels.map(|path| project.resolve(&path));
     let table = source(&data, labels.as_deref())?.read_for(&manifest.data)?;
+    table.check_labels(manifest)?;
     let table = local.shuffle.map(|seed| table.shuffled(seed)).unwrap_or(table);
     Ok(table.split(local.held_out))
 }

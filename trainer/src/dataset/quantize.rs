@@ -37,6 +37,15 @@ pub struct Dataset {
 }
 
 impl Table {
+    /// Checks all labels while rows still have the numbers that they have in the
+    /// file: before they are shuffled or split.
+    ///
+    /// # Errors
+    /// When a label is none of the classes or not a number.
+    pub fn check_labels(&self, manifest: &Manifest) -> Result<(), DatasetError> {
+        labels(self, manifest).map(drop)
+    }
+
     /// Applies the manifest's scaling to columns that are in the manifest's order.
     ///
     /// # Errors
