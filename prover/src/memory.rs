@@ -17,7 +17,6 @@ const BYTES_PER_POSITION: u64 = 1024;
 const BYTES_FIXED: u64 = 16 << 20;
 
 /// An upper estimate of a proof's memory in bytes: linear in the sheet.
-/// Measured peaks are between a half and four fifths of it.
 ///
 /// Excesses, which are nearly always zero, are taken to need no memory.
 pub fn estimate(relation: &Relation) -> u64 {
