@@ -1,0 +1,1 @@
+//! The contracts, as bytecode, and an EVM to run them in.
