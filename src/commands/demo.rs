@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
+use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::wire::decode_training;
 
 use super::train::{TrainReport, print_epochs};
@@ -171,7 +172,7 @@ fn tamper(dir: &Path, ui: &Ui) -> Result<(PathBuf, String), Error> {
     let path = project.proof_path(index);
     let mut bytes = files::read(&path)?;
     let wire = |e| Error::Wire { path: path.clone(), source: Box::new(e) };
-    let (_, proof) = decode_training(&session.key, &bytes).map_err(wire)?;
+    let (_, proof) = decode_training::<SheetProof>(&session.key, &bytes).map_err(wire)?;
     // The first field element of the argument: a coefficient of the first round.
     let points = proof.rows.len() + 1;
     let header = zktrain_circuits::proof::MAGIC.len() + 4;
