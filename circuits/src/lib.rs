@@ -21,6 +21,7 @@ pub mod opening;
 pub mod poseidon;
 pub mod proof;
 pub mod quant;
+pub mod r1cs;
 pub mod relation;
 pub mod schedule;
 pub mod statement;

@@ -7,6 +7,7 @@
 
 pub mod circuit;
 pub mod dataset;
+pub mod groth16;
 pub mod hyperkzg;
 pub mod sheet;
 pub mod training;
