@@ -4,21 +4,29 @@
 //! the *user's* cache, never in a project: whoever verifies derives it on his own machine.
 //! Groth16's keys are what a ceremony ended with; a project carries them in `keys/`.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::Serialize;
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::compressed::System;
+use zktrain_circuits::halo2::Halo2Key;
+use zktrain_circuits::r1cs;
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_prover::compress::Compressor;
+use zktrain_prover::{groth16, halo2};
 use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::groth16::Groth16Key;
 
+use crate::cache;
 use crate::error::Error;
+use crate::files;
 use crate::project::Project;
 use crate::proofs::{Registration, StoredProof};
-use crate::session::Session;
+use crate::session::{Session, load_srs};
 use crate::ui::Ui;
 
 /// What makes proofs small and zero-knowledge.
@@ -93,10 +101,14 @@ impl<'a> Circuits<'a> {
         let relation = self.relation(shape);
         let compressor = match system {
             System::Halo2 => {
-                let srs = self.srs(halo2::power(&relation))?;
-                Compressor::halo2(relation, halo2::Params::new(&srs, &self.cache())?)?
+                let params = self.params(halo2::power(&relation))?;
+                let key = halo2::ProvingKey::derive(params, &relation)?;
+                Compressor::halo2(relation, key)
             }
-            System::Groth16 => Compressor::groth16(relation, self.groth16_proving_key()?)?,
+            System::Groth16 if shape == Shape::Training => {
+                Compressor::groth16(relation, self.groth16_proving_key()?)
+            }
+            System::Groth16 => return Err(Error::NoCircuitKey { system }),
         };
         let compressor = Rc::new(compressor);
         self.compressors.borrow_mut().insert((system, shape), compressor.clone());
@@ -149,8 +161,91 @@ impl<'a> Circuits<'a> {
         Ok(key)
     }
 
-    /// The reference string, as far as a circuit needs it.
-    fn srs(&self, power: u32) -> Result<Srs, Error> {
-        load_srs(&self.session.srs_path, Some(power), self.ui)
+    /// The training circuit's key for one system.
+    ///
+    /// # Errors
+    /// As [`Self::key`].
+    pub fn key_of(&self, system: System) -> Result<CircuitKey, Error> {
+        self.key(Shape::Training, &BTreeSet::from([system]))
+    }
+
+    /// halo2's key of a shape: derived now, whatever a cache holds.
+    ///
+    /// # Errors
+    /// If the reference string is too short.
+    pub fn derive_halo2(&self, shape: Shape) -> Result<Halo2Key, Error> {
+        let relation = self.relation(shape);
+        let params = self.params(halo2::power(&relation))?;
+        Ok(halo2::verifying_key(&params, &relation)?)
+    }
+
+    /// halo2's key of a shape, from the user's cache if it is there.
+    fn halo2_key(&self, shape: Shape) -> Result<Halo2Key, Error> {
+        let name = cache::key_name(&self.session.key.spec, shape);
+        if let Some(key) = cache::read(&name).and_then(|b| Halo2Key::from_bytes(&b).ok()) {
+            return Ok(key);
+        }
+        let key = self.derive_halo2(shape)?;
+        cache::write(&name, &key.to_bytes());
+        Ok(key)
+    }
+
+    /// What halo2 commits with; its second basis takes seconds to compute and is cached.
+    fn params(&self, power: u32) -> Result<halo2::Params, Error> {
+        let srs = load_srs(&self.session.srs_path, Some(power), self.ui)?;
+        let name = cache::basis_name(&srs.verifier_key(), power);
+        let basis = cache::read(&name);
+        let known = basis.and_then(|bytes| halo2::Params::from_basis(&srs, &bytes));
+        if let Some(params) = known {
+            return Ok(params);
+        }
+        let params = halo2::Params::new(&srs)?;
+        cache::write(&name, &params.basis_bytes());
+        Ok(params)
+    }
+
+    /// Where a project keeps its Groth16 keys: proving, verifying.
+    pub fn groth16_paths(&self) -> [PathBuf; 2] {
+        ["groth16.pk", "groth16.vk"].map(|name| self.project.keys_path().join(name))
+    }
+
+    fn groth16_proving_key(&self) -> Result<groth16::ProvingKey, Error> {
+        let [path, _] = self.groth16_paths();
+        if !path.exists() {
+            return Err(Error::NoCircuitKey { system: System::Groth16 });
+        }
+        let key = groth16::ProvingKey::from_bytes(&files::read(&path)?)
+            .map_err(|e| Error::Groth16Key { path: path.clone(), source: Box::new(e) })?;
+        self.check_groth16(Shape::Training, &path, &key.key)?;
+        Ok(key)
+    }
+
+    fn groth16_key(&self, shape: Shape) -> Result<Groth16Key, Error> {
+        let [_, path] = self.groth16_paths();
+        if shape != Shape::Training || !path.exists() {
+            return Err(Error::NoCircuitKey { system: System::Groth16 });
+        }
+        let key = Groth16Key::from_bytes(&files::read(&path)?)
+            .map_err(|e| Error::Groth16Key { path: path.clone(), source: Box::new(e) })?;
+        self.check_groth16(shape, &path, &key)?;
+        Ok(key)
+    }
+
+    /// Checks that a Groth16 key is one of the shape's circuit, and warns if it is insecure.
+    ///
+    /// # Errors
+    /// [`Error::OtherKey`] if it is another circuit's.
+    pub fn check_groth16(&self, shape: Shape, path: &Path, key: &Groth16Key) -> Result<(), Error> {
+        if r1cs::compile(&self.relation(shape)).digest() != key.circuit {
+            return Err(Error::OtherKey { path: path.to_owned() });
+        }
+        if key.is_insecure() {
+            self.ui.warn(&format!(
+                "the Groth16 key {} is INSECURE: one party made it and could forge any proof. \
+                 For tests and demonstrations only; hold a ceremony with `zktrain setup new`.",
+                path.display()
+            ));
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.
 
 pub mod commit;
+pub mod compress;
 pub mod eq;
 pub mod fraction;
 pub mod groth16;

@@ -149,11 +149,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<VerifyReport, Error> {
 }
 
 fn session(args: &Args, project: &Project, ui: &Ui) -> Result<Session, Error> {
-    let manifest = args.manifest.clone().unwrap_or_else(|| project.manifest_path());
-    // An auditor has no settings of the owner's.
-    let own = || project.local().map(|local| project.resolve(&local.srs)).ok();
-    let srs = args.srs.clone().or_else(own).unwrap_or_else(|| project.default_srs_path());
-    Session::open(&manifest, &srs, ui)
+    Session::of_files(project, args.manifest.as_deref(), args.srs.as_deref(), ui)
 }
 
 fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport, Error> {
