@@ -13,6 +13,7 @@ pub mod compile;
 pub mod compress;
 pub mod curve;
 pub mod fraction;
+pub mod halo2;
 pub mod key;
 pub mod manifest;
 pub mod merkle;
