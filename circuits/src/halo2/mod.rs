@@ -5,11 +5,15 @@
 //! [`tape::Tape`]: rows, cells and copies. Its shape depends on the relation
 //! alone; what the cells hold is the witness.
 
+pub mod circuit;
+pub mod convert;
 pub mod gates;
+pub mod key;
 pub mod partial;
 pub mod recorder;
 pub mod rounds;
 pub mod tape;
+pub mod transcript;
 
 use ark_bn254::Fr;
 
