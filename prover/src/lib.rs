@@ -3,6 +3,7 @@
 pub mod commit;
 pub mod eq;
 pub mod fraction;
+pub mod halo2;
 pub mod hyperkzg;
 pub mod kernels;
 pub mod lookups;

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use ark_ec::CurveGroup;
     use halo2_proofs::halo2curves::ff::{Field, PrimeField};
-    use halo2_proofs::halo2curves::group::{Curve, Group, prime::PrimeCurveAffine};
+    use halo2_proofs::halo2curves::group::{Curve, prime::PrimeCurveAffine};
 
     #[test]
     fn scalars_keep_their_value() {
