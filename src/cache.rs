@@ -10,7 +10,6 @@ use std::path::PathBuf;
 
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::opening::KzgVerifierKey;
 
 use crate::circuits::Shape;
 use crate::files::{self, Access};
@@ -34,9 +33,8 @@ pub fn key_name(spec: &Hash, shape: Shape) -> String {
 }
 
 /// The entry of a reference string's second basis.
-pub fn basis_name(kzg: &KzgVerifierKey, power: u32) -> String {
-    let digest = Keccak256::digest(zktrain_verifier::evm::g2_bytes(&kzg.tau_g2));
-    format!("basis-{}-{power}", hex::encode(digest))
+pub fn basis_name(fingerprint: &Hash, log_rows: u32) -> String {
+    format!("basis-{}-{log_rows}", hex::encode(fingerprint))
 }
 
 fn checksum(name: &str, content: &[u8]) -> Hash {

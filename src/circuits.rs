@@ -12,11 +12,12 @@ use std::rc::Rc;
 use serde::Serialize;
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::compressed::System;
-use zktrain_circuits::halo2::Halo2Key;
+use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::r1cs;
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::TrainingStatement;
-use zktrain_prover::compress::Compressor;
+use zktrain_prover::compress::{CompressError, Compressor};
+use zktrain_prover::halo2::Halo2Params;
 use zktrain_prover::{groth16, halo2};
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::groth16::Groth16Key;
@@ -101,9 +102,8 @@ impl<'a> Circuits<'a> {
         let relation = self.relation(shape);
         let compressor = match system {
             System::Halo2 => {
-                let params = self.params(halo2::power(&relation))?;
-                let key = halo2::ProvingKey::derive(params, &relation)?;
-                Compressor::halo2(relation, key)
+                let params = self.params(log_rows(&relation)?)?;
+                Compressor::halo2(relation, params)?
             }
             System::Groth16 if shape == Shape::Training => {
                 Compressor::groth16(relation, self.groth16_proving_key()?)
@@ -175,8 +175,8 @@ impl<'a> Circuits<'a> {
     /// If the reference string is too short.
     pub fn derive_halo2(&self, shape: Shape) -> Result<Halo2Key, Error> {
         let relation = self.relation(shape);
-        let params = self.params(halo2::power(&relation))?;
-        Ok(halo2::verifying_key(&params, &relation)?)
+        let params = self.params(log_rows(&relation)?)?;
+        Ok(halo2::derive(&relation, &params).map_err(CompressError::from)?.verifying)
     }
 
     /// halo2's key of a shape, from the user's cache if it is there.
@@ -191,16 +191,16 @@ impl<'a> Circuits<'a> {
     }
 
     /// What halo2 commits with; its second basis takes seconds to compute and is cached.
-    fn params(&self, power: u32) -> Result<halo2::Params, Error> {
-        let srs = load_srs(&self.session.srs_path, Some(power), self.ui)?;
-        let name = cache::basis_name(&srs.verifier_key(), power);
+    fn params(&self, log_rows: u32) -> Result<Halo2Params, Error> {
+        let srs = load_srs(&self.session.srs_path, Some(log_rows), self.ui)?;
+        let name = cache::basis_name(&srs.fingerprint(), log_rows);
         let basis = cache::read(&name);
-        let known = basis.and_then(|bytes| halo2::Params::from_basis(&srs, &bytes));
+        let known = basis.and_then(|b| Halo2Params::from_bytes(&srs, log_rows, &b).ok());
         if let Some(params) = known {
             return Ok(params);
         }
-        let params = halo2::Params::new(&srs)?;
-        cache::write(&name, &params.basis_bytes());
+        let params = Halo2Params::new(&srs, log_rows).map_err(CompressError::from)?;
+        cache::write(&name, &params.to_bytes());
         Ok(params)
     }
 
@@ -248,4 +248,8 @@ impl<'a> Circuits<'a> {
         }
         Ok(())
     }
+}
+
+fn log_rows(relation: &Relation) -> Result<u32, Error> {
+    Ok(halo2::log_rows(relation).map_err(CompressError::from)?)
 }

@@ -14,6 +14,7 @@ pub mod compress;
 pub mod compressed;
 pub mod curve;
 pub mod fraction;
+pub mod halo2;
 pub mod key;
 pub mod manifest;
 pub mod merkle;

@@ -11,7 +11,7 @@ use zktrain_circuits::verifier::Opening;
 use zktrain_verifier::circuit::CircuitKey;
 
 use crate::groth16::{self, Groth16ProveError};
-use crate::halo2::{self, Halo2ProveError};
+use crate::halo2::{self, Halo2Error, Halo2Params, ParamsError};
 
 /// Why a proof could not be compressed.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,10 @@ pub enum CompressError {
     Groth16(#[from] Groth16ProveError),
     /// halo2 refuses.
     #[error(transparent)]
-    Halo2(#[from] Halo2ProveError),
+    Halo2(#[from] Halo2Error),
+    /// The reference string does not serve.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
 }
 
 /// Compresses proofs of one relation with one system.
@@ -34,14 +37,18 @@ pub struct Compressor {
 }
 
 enum ProvingKey {
-    Halo2(Box<halo2::ProvingKey>),
+    Halo2 { params: Halo2Params, keys: Box<halo2::Keys> },
     Groth16(Box<groth16::ProvingKey>),
 }
 
 impl Compressor {
     /// Compresses with halo2.
-    pub fn halo2(relation: Relation, key: halo2::ProvingKey) -> Self {
-        Self { relation, key: ProvingKey::Halo2(Box::new(key)) }
+    ///
+    /// # Errors
+    /// If the parameters are for another number of rows than [`halo2::log_rows`].
+    pub fn halo2(relation: Relation, params: Halo2Params) -> Result<Self, CompressError> {
+        let keys = Box::new(halo2::derive(&relation, &params)?);
+        Ok(Self { relation, key: ProvingKey::Halo2 { params, keys } })
     }
 
     /// Compresses with Groth16; the key has to be one of this relation's circuit.
@@ -52,7 +59,7 @@ impl Compressor {
     /// The system.
     pub fn system(&self) -> System {
         match self.key {
-            ProvingKey::Halo2(_) => System::Halo2,
+            ProvingKey::Halo2 { .. } => System::Halo2,
             ProvingKey::Groth16(_) => System::Groth16,
         }
     }
@@ -60,8 +67,8 @@ impl Compressor {
     /// What checks its proofs.
     pub fn key(&self) -> CircuitKey {
         match &self.key {
-            ProvingKey::Halo2(key) => {
-                CircuitKey { halo2: Some(key.verifying_key().clone()), groth16: None }
+            ProvingKey::Halo2 { keys, .. } => {
+                CircuitKey { halo2: Some(keys.verifying.clone()), groth16: None }
             }
             ProvingKey::Groth16(key) => {
                 CircuitKey { halo2: None, groth16: Some(key.key.clone()) }
@@ -83,8 +90,8 @@ impl Compressor {
         let seed = opening_seed(&h, point, gamma, value, &proof.blinding);
         let inputs = PublicInputs::new(h, &seed, claim);
         let circuit_proof = match &self.key {
-            ProvingKey::Halo2(key) => {
-                halo2::prove(key, &self.relation, inputs, &proof.argument)?
+            ProvingKey::Halo2 { params, keys } => {
+                halo2::prove(params, keys, &self.relation, inputs, &proof.argument)?
             }
             ProvingKey::Groth16(key) => {
                 let synthesis =

@@ -139,7 +139,7 @@ pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
         files::create_folder(folder, Access::Public)?;
     }
     files::write(&path, &bytes, Access::Public)?;
-    let hash = hex::encode(key.hash());
+    let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
     let contract = contract_key(&session, &circuit, System::Halo2)?;
     if let Some(path) = &args.contract {
@@ -178,7 +178,7 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
     if key.to_bytes() != bytes {
         return Err(Error::OtherKey { path });
     }
-    let hash = hex::encode(key.hash());
+    let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
     let contract = contract_key(&session, &circuit, System::Halo2)?;
     Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))

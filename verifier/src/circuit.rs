@@ -3,10 +3,11 @@
 use ark_bn254::Fr;
 use zktrain_circuits::compress::PublicInputs;
 use zktrain_circuits::compressed::System;
+use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::opening::KzgVerifierKey;
 
 use crate::groth16::{self, Groth16Error, Groth16Key};
-use crate::halo2::{self, Halo2Error, Halo2Key};
+use crate::halo2::{self, Halo2Error};
 
 /// Why a circuit's proof is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,6 +8,7 @@
 pub mod circuit;
 pub mod dataset;
 pub mod groth16;
+pub mod halo2;
 pub mod hyperkzg;
 pub mod sheet;
 pub mod training;
