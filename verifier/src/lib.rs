@@ -6,6 +6,7 @@
 )]
 
 pub mod dataset;
+pub mod evm;
 pub mod hyperkzg;
 pub mod sheet;
 pub mod training;
