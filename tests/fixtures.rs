@@ -58,13 +58,13 @@ fn files_of_the_first_version_verify() {
         let bytes = fs::read(path(&format!("{name}_dataset_v1.NOT-ZK"))).unwrap();
         let chunks = decode_dataset(&key, &bytes).unwrap();
         assert_eq!(encode_dataset(&chunks), bytes, "{name}: the registration");
-        let root = dataset::verify(&key, &chunks).unwrap();
+        let root = dataset::verify(&key, |_| Some(&()), &chunks).unwrap();
         let mut model = None;
         for index in 0..2 {
             let bytes = fs::read(path(&format!("{name}_training{index}_v1.NOT-ZK"))).unwrap();
             let (statement, proof) = decode_training(&key, &bytes).unwrap();
             assert_eq!(encode_training(&statement, &proof), bytes, "{name}: proof {index}");
-            training::verify(&key, &statement, &proof).unwrap();
+            training::verify(&key, &(), &statement, &proof).unwrap();
             assert_eq!(statement.dataset, root);
             assert!(model.is_none_or(|model| model == statement.model), "{name}: handed over");
             model = Some(training::add_rows(&statement.model, &statement.update));

@@ -104,6 +104,9 @@ pub enum Check {
     /// The final sumcheck does not end in the claimed evaluation of the sheet.
     #[error("the final reduction to one evaluation")]
     Reduction,
+    /// The opening is not the one in the public inputs.
+    #[error("the opening in the public inputs")]
+    Fold,
 }
 
 /// Plain field elements: the reference backend.

@@ -10,6 +10,8 @@
 pub mod argument;
 pub mod arith;
 pub mod compile;
+pub mod compress;
+pub mod compressed;
 pub mod curve;
 pub mod fraction;
 pub mod key;

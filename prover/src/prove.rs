@@ -13,9 +13,9 @@ use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::{opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
-use zktrain_circuits::verifier::LookupChallenges;
 use zktrain_circuits::verifier::claims::{Points, combine};
 use zktrain_circuits::verifier::columns::LeafLayout;
+use zktrain_circuits::verifier::{LookupChallenges, Opening};
 
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::eq::evaluate_field;
@@ -104,6 +104,10 @@ pub struct Timings {
 pub struct Proved {
     /// The proof.
     pub proof: SheetProof,
+    /// Digest of statement and rows, where the proof's transcript starts.
+    pub h: Fr,
+    /// Where the argument ends.
+    pub claim: Opening<Fr>,
     /// The proof's own rows with their blindings.
     pub own: CommittedRows,
     /// Stage times.
@@ -187,11 +191,11 @@ fn prove_counted(
 
     let started = Instant::now();
     drop(sheet);
-    let (blinding, opening) = open(g1, h, &rows, &mask, reduction, gamma, &argument);
+    let (claim, blinding, opening) = open(g1, h, &rows, &mask, reduction, gamma, &argument);
     timings.open = masking + started.elapsed();
     let proof =
         SheetProof { rows: own.points.clone(), mask: mask.commitment, argument, blinding, opening };
-    Ok(Proved { proof, own, timings })
+    Ok(Proved { proof, h, claim, own, timings })
 }
 
 fn check_sizes(
@@ -294,7 +298,7 @@ fn open(
     reduction: ReductionProof,
     gamma: Fr,
     argument: &Argument<Fr>,
-) -> (Fr, OpeningProof) {
+) -> (Opening<Fr>, Fr, OpeningProof) {
     let weights = &reduction.row_weights;
     let folded: Fr = weights.iter().zip(&rows.blinds).map(|(w, b)| *w * b).sum();
     let blinding = folded + gamma * mask.blinding;
@@ -307,5 +311,6 @@ fn open(
     let row_log = masked.len().trailing_zeros();
     let point = low(&reduction, row_log);
     let commitment = commitment.into_affine();
-    (blinding, hyperkzg::prove_committed(g1, &commitment, masked, point, seed))
+    let opening = hyperkzg::prove_committed(g1, &commitment, masked, point, seed);
+    (Opening { point: reduction.point, gamma, value }, blinding, opening)
 }

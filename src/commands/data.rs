@@ -204,7 +204,7 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     let prove_s = started.elapsed().as_secs_f64();
     let started = std::time::Instant::now();
     let registration = project.registration_path();
-    let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
+    let root = zktrain_verifier::dataset::verify(&session.key, |_| Some(&()), &chunks)
         .map_err(|e| Error::Registration { path: registration.clone(), source: Box::new(e) })?;
     let verify_s = started.elapsed().as_secs_f64();
     let bytes = encode_dataset(&chunks);
@@ -266,10 +266,9 @@ fn register(
             inputs: &inputs,
             labels: &labels,
         };
-        let (statement, proof, rows) =
-            register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
-        chunks.push((statement, proof));
-        all.extend(rows);
+        let proved = register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
+        chunks.push((proved.statement, proved.proof));
+        all.extend(proved.windows);
         first += windows;
         bar.set_position(first as u64);
     }

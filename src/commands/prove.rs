@@ -216,7 +216,7 @@ impl Prover<'_> {
         let position = Position { binding: self.rules.binding, step, window };
         let (g1, dataset) = (&self.session.srs.g1, &self.data.dataset);
         let proved = prove_training(key, g1, &self.secret, dataset, before, position, trace)?;
-        zktrain_verifier::training::verify(key, &proved.statement, &proved.proof)
+        zktrain_verifier::training::verify(key, &(), &proved.statement, &proved.proof)
             .map_err(|source| Error::OwnProof { index, source: Box::new(source) })?;
         let bytes = encode_training(&proved.statement, &proved.proof);
         files::write(&self.project.proof_path(index), &bytes, Access::Owner)?;

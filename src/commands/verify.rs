@@ -149,7 +149,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     let started = Instant::now();
     for path in paths {
         let (statement, proof) = read_proof(&session, path)?;
-        zktrain_verifier::training::verify(&session.key, &statement, &proof)
+        zktrain_verifier::training::verify(&session.key, &(), &statement, &proof)
             .map_err(|e| rejected(path, e))?;
     }
     let (proofs, steps) = (paths.len(), paths.len() * session.network().steps);
@@ -178,7 +178,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     };
     let folder = project.proofs_path();
     let proofs = read_proofs(&session, &folder)?;
-    let end = chain.verify(&session.key, &proofs).map_err(|error| match error {
+    let end = chain.verify(&session.key, &(), &proofs).map_err(|error| match error {
         TrainingError::Link { index, source } => rejected(&proof_path(&folder, index), *source),
         other => rejected(&folder, other),
     })?;
@@ -232,7 +232,7 @@ fn verify_registration(
     exists(&path, "register the data first: `zktrain data commit`")?;
     let chunks = decode_dataset(&session.key, &files::read(&path)?)
         .map_err(|e| Error::Wire { path: path.clone(), source: Box::new(e) })?;
-    let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
+    let root = zktrain_verifier::dataset::verify(&session.key, |_| Some(&()), &chunks)
         .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
     let windows = chunks.iter().map(|(statement, _)| statement.rows.len()).sum();
     let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;

@@ -5,6 +5,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod circuit;
 pub mod dataset;
 pub mod evm;
 pub mod hyperkzg;

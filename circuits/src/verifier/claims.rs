@@ -6,6 +6,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 
 use super::columns::{ColumnKind, LeafLayout};
+use super::weights::Selectors;
 use super::{LookupChallenges, fr};
 use crate::argument::Argument;
 use crate::arith::Arithmetic;
@@ -187,66 +188,79 @@ fn push_lookups<'a, A: Arithmetic>(
     lookup: &LookupChallenges<A::Var>,
     leaf: &LeafClaim<A::Var>,
 ) {
-    let numerator_power = batch.power.clone();
-    batch.next();
     let denominator_power = batch.power.clone();
-    let mut numerator = leaf.numerator.clone();
-    // Leaves beyond the columns have denominator 1, and weigh 1 − Σ prefixes.
-    let mut denominator = batch.arith.shift(&leaf.denominator, -Fr::one());
+    let mut selectors = Selectors::new(batch.arith, &leaf.point, denominator_power);
+    // `denominator power·Σ selectors` of the columns of lookups, by table.
+    let zero = batch.arith.constant(Fr::zero());
+    let mut selected = vec![zero.clone(); relation.tables.len()];
+    let mut known = zero.clone();
     for column in &LeafLayout::of(relation).columns {
         let arith = &mut *batch.arith;
-        let prefix = prefix(arith, &leaf.point, column.log, column.offset);
-        let scale = arith.mul(&prefix, &denominator_power);
+        let scale = selectors.get(arith, (1 << column.log) - 1, column.offset);
         let input_scale = arith.scale(&scale, -Fr::one());
-        let output_scale = arith.mul(&input_scale, &lookup.beta);
-        let mut known = arith.constant(-Fr::one());
         let (table, output) = match column.kind {
             ColumnKind::Lookup(index) => {
                 let Some(check) = relation.lookups.get(index) else { continue };
-                numerator = batch.arith.sub(&numerator, &prefix);
                 batch.push_at_leaf(&input_scale, &check.input, &check.domain);
                 (check.table, check.output.as_ref().map(|form| (form, check.domain.clone())))
             }
             ColumnKind::Table(index) => {
                 let Some(table) = relation.tables.get(index) else { continue };
-                let scale = batch.arith.mul(&prefix, &numerator_power);
-                let scale = batch.arith.scale(&scale, -Fr::one());
-                batch.push_at_leaf(&scale, &table.multiplicity, &table.domain());
-                let key = key_at(batch.arith, &leaf.point, table.log);
-                known = batch.arith.sub(&known, &key);
+                let count_scale = arith.mul(&input_scale, &batch.chi);
+                let key = key_at(arith, &leaf.point, table.log);
+                let shifted = arith.sub(lookup.alphas.get(index).unwrap_or(&zero), &key);
+                let shifted = arith.shift(&shifted, -Fr::one());
+                known = arith.mul_add(&scale, &shifted, &known);
+                batch.push_at_leaf(&count_scale, &table.multiplicity, &table.domain());
                 (index, table.output.as_ref().map(|form| (form, table.domain())))
             }
         };
         if let Some((form, domain)) = output {
-            batch.push_at_leaf(&output_scale, form, &domain);
+            let scale = batch.arith.mul(&input_scale, &lookup.beta);
+            batch.push_at_leaf(&scale, form, &domain);
         }
-        if let Some(alpha) = lookup.alphas.get(table) {
-            known = batch.arith.add(&known, alpha);
+        if let (ColumnKind::Lookup(_), Some(sum)) = (column.kind, selected.get_mut(table)) {
+            *sum = batch.arith.add(sum, &scale);
         }
-        let known = batch.arith.mul(&prefix, &known);
-        denominator = batch.arith.sub(&denominator, &known);
     }
-    batch.claim.value = batch.arith.mul_add(&numerator_power, &numerator, &batch.claim.value);
-    batch.value(&denominator);
+    push_leaf_values(batch, lookup, leaf, &selected, &known);
 }
 
-/// `eq` of a leaf point's high coordinates with the number of an aligned column.
-fn prefix<A: Arithmetic>(arith: &mut A, point: &[A::Var], log: u32, offset: u64) -> A::Var {
-    let mut product = arith.constant(Fr::one());
-    for (bit, coordinate) in point.iter().enumerate().skip(log as usize) {
-        let set = (offset >> bit) & 1 == 1;
-        let factor = if set { coordinate.clone() } else { arith.complement(coordinate) };
-        product = arith.mul(&product, &factor);
+/// What the two claims of the lookup argument amount to: the denominators' less what is known
+/// of them, then the numerators' less the ones of the lookups. `selected` and `known` carry
+/// the denominators' power already; the numerators' is `χ` times that.
+fn push_leaf_values<A: Arithmetic>(
+    batch: &mut Batch<'_, '_, A>,
+    lookup: &LookupChallenges<A::Var>,
+    leaf: &LeafClaim<A::Var>,
+    selected: &[A::Var],
+    known: &A::Var,
+) {
+    let mut known = known.clone();
+    let mut ones = batch.arith.constant(Fr::zero());
+    for (sum, alpha) in selected.iter().zip(&lookup.alphas) {
+        let shifted = batch.arith.shift(alpha, -Fr::one());
+        known = batch.arith.mul_add(sum, &shifted, &known);
+        ones = batch.arith.add(&ones, sum);
     }
-    product
+    // Leaves beyond the columns have denominator 1, and weigh 1 − Σ selectors.
+    let denominator = batch.arith.shift(&leaf.denominator, -Fr::one());
+    batch.value(&denominator);
+    batch.next();
+    batch.value(&leaf.numerator);
+    let arith = &mut *batch.arith;
+    let known = arith.mul_add(&batch.chi, &ones, &known);
+    batch.claim.value = arith.sub(&batch.claim.value, &known);
 }
 
 /// The table's keys `0, 1, 2, …` as a multilinear extension: `Σ_k 2^k·x_k`.
 fn key_at<A: Arithmetic>(arith: &mut A, point: &[A::Var], log: u32) -> A::Var {
     let mut key = arith.constant(Fr::zero());
-    for coordinate in point.iter().take(log as usize).rev() {
-        let double = arith.add(&key, &key);
-        key = arith.add(&double, coordinate);
+    let mut power = Fr::one();
+    for coordinate in point.iter().take(log as usize) {
+        let bit = arith.scale(coordinate, power);
+        key = arith.add(&key, &bit);
+        power += power;
     }
     key
 }

@@ -22,7 +22,6 @@ use crate::fraction;
 use crate::relation::{Constraint, Product, Relation};
 use crate::transcript::Transcript;
 use claims::Points;
-use weights::Weights;
 
 /// What the argument leaves to the opening: the folded rows, plus `gamma`
 /// times the mask row, evaluate to `value` at the low part of `point`.
@@ -134,7 +133,7 @@ fn reduce<A: Arithmetic>(
     let hi = relation.layout.hi_log() as usize;
     let hi = hi.min(challenges.len());
     challenges.rotate_left(hi);
-    let weight = Weights::new(&relation.layout, points, &challenges).total(arith, claims);
+    let weight = weights::total(arith, &relation.layout, points, &challenges, claims);
     let expected = arith.mul(&weight, &argument.value);
     arith.assert_equal(Check::Reduction, &claim, &expected)?;
     Ok(challenges)
@@ -199,20 +198,30 @@ fn final_relation<A: Arithmetic>(
         sum = arith.mul_add(&power, &value, &sum);
         power = arith.mul(&power, xi);
     }
+    let weights = equalities(arith, first, second);
     for (check, polys) in relation.zerochecks.iter().zip(&argument.polys) {
-        let rounds = check.domain.log() as usize;
-        let (at, to) = (first.iter().take(rounds), second.iter().take(rounds));
-        let (at, to): (Vec<_>, Vec<_>) = (at.cloned().collect(), to.cloned().collect());
-        let weight = arith.eq(&at, &to);
+        let Some(weight) = weights.get(check.domain.log() as usize) else { continue };
         let mut total = arith.constant(Fr::zero());
         for constraint in &check.constraints {
             let value = constraint_at(arith, constraint, polys);
             total = arith.mul_add(&power, &value, &total);
             power = arith.mul(&power, xi);
         }
-        sum = arith.mul_add(&weight, &total, &sum);
+        sum = arith.mul_add(weight, &total, &sum);
     }
     sum
+}
+
+/// `eq` of the points' first `0, 1, 2, …` coordinates.
+fn equalities<A: Arithmetic>(arith: &mut A, a: &[A::Var], b: &[A::Var]) -> Vec<A::Var> {
+    let mut products = vec![arith.constant(Fr::one())];
+    for (x, y) in a.iter().zip(b) {
+        let bit = arith.eq_bit(x, y);
+        if let Some(product) = products.last().map(|product| arith.mul(product, &bit)) {
+            products.push(product);
+        }
+    }
+    products
 }
 
 /// `eq` over the outer axis: the products of different `o` stay apart.
