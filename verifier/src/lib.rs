@@ -7,6 +7,7 @@
 
 pub mod circuit;
 pub mod dataset;
+pub mod evm;
 pub mod groth16;
 pub mod halo2;
 pub mod hyperkzg;
