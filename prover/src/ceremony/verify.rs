@@ -61,7 +61,7 @@ impl Ceremony {
         Ok(Verified { ceremony: self, provenance })
     }
 
-    fn verify_from(&self, start: &ProvingKey) -> Result<(), CeremonyError> {
+    pub(super) fn verify_from(&self, start: &ProvingKey) -> Result<(), CeremonyError> {
         if start_digest(start) != self.start {
             return Err(CeremonyError::Start);
         }
