@@ -32,6 +32,8 @@ use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use sha3::{Digest, Keccak256};
 
+pub mod mercury;
+
 /// The largest number of variables of an opening.
 pub const MAX_VARIABLES: usize = 28;
 

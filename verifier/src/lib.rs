@@ -7,5 +7,6 @@
 
 pub mod dataset;
 pub mod hyperkzg;
+pub mod mercury;
 pub mod sheet;
 pub mod training;
