@@ -208,5 +208,4 @@ fn divide_by_linear(f: &mut Vec<Fr>, a: Fr) {
 }
 
 #[cfg(test)]
-#[path = "mercury_tests.rs"]
 mod tests;

@@ -69,8 +69,8 @@ fn the_contracts_fixture_is_up_to_date() {
         list(g2_words(&srs.verifier_key().tau_g2)),
         list(openings(&srs)),
     );
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../contracts/test/fixtures/opening.json");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../contracts/test/fixtures/opening.json");
     if std::env::var_os("ZKTRAIN_WRITE_FIXTURES").is_some() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, &text).unwrap();

@@ -39,12 +39,16 @@
 //! after the rows. Step 2 at a random `α` forces `h` to be that sum, and step 3 refuses its degree.
 //!
 //! # Soundness error
-//! In the algebraic group model, with a reference string of `N` powers, over `|F|`: `α`: `N` (`h` is
-//! the sum); `γ`: `1 + 1` (inner products, degrees); `ζ`: `2N + 2^{⌈c/2⌉ + 1}` (both identities);
-//! `β`: 4; `z`: `2N + b + 3`; `δ`: 1; and collisions of Keccak-256. A component of `F` along the
-//! blinding base, whose logarithm nobody knows, is one more variable in these polynomials, in which
-//! all evaluations are constant: `z` shows that `h`, then `D`, `w` and `q` are free of it, `β` that
-//! `g` and `S` are, and with `g` and `q` so is `f`.
+//! In the algebraic group model, with a reference string of `N ≥ 2^c` powers, bad values of each
+//! challenge at most, over `|F|`: `α`: `N` (`h` is not the sum); `γ`: `1 + 1` (wrong inner products
+//! cancel, coefficients beyond the degrees cancel); `ζ`: `2N` (an identity of step 3); `β`: 4; `z`:
+//! `N + b + 2` (the division, `w`); `δ`: 1. [`error_numerator`] adds them up. Besides, collisions of
+//! Keccak-256.
+//!
+//! The logarithm of the blinding base `H` is unknown to all, so that a component along it is one
+//! more variable of these polynomials, in which evaluations are constant. A pairing equation that
+//! holds leaves none in `L` and `L/(X − z)`; then `z` leaves none in `w`, `h`, `D` and `q`, `β` none
+//! in `g` and `S`, and without `q` and `g` there is none in `f`.
 //!
 //! Sources: Eagen, Gabizon, *Mercury*, eprint 2025/385; Boneh, Drake, Fisch, Gabizon, *Efficient
 //! polynomial commitment schemes for multiple points and polynomials*, eprint 2020/081.
@@ -122,6 +126,12 @@ pub enum OpeningError {
 /// Coordinates of a point of `c` coordinates that belong to `b` and to `m`: `⌈c/2⌉` and `⌊c/2⌋`.
 pub const fn split(c: usize) -> (usize, usize) {
     (c.div_ceil(2), c / 2)
+}
+
+/// Bad values of all challenges together for an opening in `c` variables, at most, whatever the
+/// reference string.
+pub const fn error_numerator(c: usize) -> u128 {
+    (4 << MAX_VARIABLES) + (1 << split(c).0) + 9
 }
 
 /// `Π_k (1 − u_k + u_k·x^{2^k})`: the polynomial whose coefficients are `eq(u, ·)`, at `x`.
@@ -246,5 +256,4 @@ impl Transcript {
 }
 
 #[cfg(test)]
-#[path = "mercury_tests.rs"]
 mod tests;
