@@ -12,6 +12,7 @@ pub mod kernels;
 pub mod lookups;
 pub mod materialize;
 pub mod memory;
+pub mod mercury;
 pub mod prove;
 pub mod random;
 pub mod reduction;
