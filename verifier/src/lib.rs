@@ -8,6 +8,8 @@
 pub mod circuit;
 pub mod dataset;
 pub mod evm;
+pub mod groth16;
+pub mod halo2;
 pub mod hyperkzg;
 pub mod sheet;
 pub mod training;

@@ -112,14 +112,32 @@ impl Proof for CompressedProof {
             return Err(SheetError::Shape);
         }
         let rows = all_rows(relation, known, &self.rows)?;
-        let h = transcript_start(statement, &rows, &self.mask);
-        let Opening { point, gamma, value } = &self.claim;
-        let seed = opening_seed(&h, point, gamma, value, &self.blinding);
-        let inputs = PublicInputs::new(h, &seed, &self.claim);
+        let inputs = inputs(self, statement, &rows);
         circuit.verify(kzg, self.system, inputs, &self.circuit_proof)?;
+        let h = inputs.h;
         let sheet = CommittedSheet { rows: &rows, mask: &self.mask };
         sheet.check_opening(kzg, relation, &h, &self.claim, &self.blinding, &self.opening)
     }
+}
+
+/// The public inputs of a compressed proof's circuit.
+///
+/// # Errors
+/// If there are more or fewer rows than the layout has.
+pub fn public_inputs(
+    relation: &Relation,
+    statement: &[u8],
+    known: &[G1Affine],
+    proof: &CompressedProof,
+) -> Result<PublicInputs<Fr>, SheetError> {
+    Ok(inputs(proof, statement, &all_rows(relation, known, &proof.rows)?))
+}
+
+fn inputs(proof: &CompressedProof, statement: &[u8], rows: &[G1Affine]) -> PublicInputs<Fr> {
+    let h = transcript_start(statement, rows, &proof.mask);
+    let Opening { point, gamma, value } = &proof.claim;
+    let seed = opening_seed(&h, point, gamma, value, &proof.blinding);
+    PublicInputs::new(h, &seed, &proof.claim)
 }
 
 /// The rows of the whole sheet, in the order of the layout.

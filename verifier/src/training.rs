@@ -103,10 +103,15 @@ pub fn verify<P: Proof>(
     }
     check_window(statement)?;
     check_update(key, statement, proof.rows())?;
-    let known = [&statement.data, &statement.model, &statement.state, &key.tables];
-    let known: Vec<G1Affine> = known.into_iter().flatten().copied().collect();
+    let known = known_rows(key, statement);
     proof.verify(&key.kzg, circuit, &key.relation, &statement.to_bytes(), &known)?;
     Ok(())
+}
+
+/// The rows that a statement fixes, in the order of the layout.
+pub fn known_rows(key: &TrainingKey, statement: &TrainingStatement) -> Vec<G1Affine> {
+    let known = [&statement.data, &statement.model, &statement.state, &key.tables];
+    known.into_iter().flatten().copied().collect()
 }
 
 fn check_window(statement: &TrainingStatement) -> Result<(), TrainingError> {
