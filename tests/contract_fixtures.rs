@@ -8,7 +8,9 @@ use ark_bn254::{Bn254, Fr};
 use ark_ff::Zero;
 use ark_ff::{Field, UniformRand};
 use ark_groth16::Groth16;
-use ark_relations::gr1cs::{ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, Variable};
+use ark_relations::gr1cs::{
+    ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, Variable,
+};
 use ark_snark::SNARK;
 use common::Run;
 use common::cases::{Case, LossKind};
@@ -25,10 +27,7 @@ use zktrain_verifier::evm::{encode_key, g2_bytes, key_hash};
 struct Toy([Fr; 3]);
 
 impl ConstraintSynthesizer<Fr> for Toy {
-    fn generate_constraints(
-        self,
-        cs: ConstraintSystemRef<Fr>,
-    ) -> ark_relations::gr1cs::Result<()> {
+    fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> ark_relations::gr1cs::Result<()> {
         let vars: Vec<Variable> =
             self.0.iter().map(|v| cs.new_input_variable(|| Ok(*v)).unwrap()).collect();
         let product = cs.new_witness_variable(|| Ok(self.0[0] * self.0[1])).unwrap();
@@ -103,8 +102,7 @@ fn write() {
         let mut run = Run::of(&case, 5).unwrap();
         run.binding.chain_id = 31337;
         let proved = prove_second(&run);
-        let (statement, proof, h, claim) =
-            (proved.statement, proved.proof, proved.h, proved.claim);
+        let (statement, proof, h, claim) = (proved.statement, proved.proof, proved.h, proved.claim);
         let seed = opening_seed(&h, &claim.point, &claim.gamma, &claim.value, &proof.blinding);
         let inputs = PublicInputs::new(h, &seed, &claim).to_array();
         let (circuit, circuit_proof) = toy(inputs);
