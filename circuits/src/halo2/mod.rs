@@ -15,6 +15,9 @@ pub mod rounds;
 pub mod tape;
 pub mod transcript;
 
+#[cfg(test)]
+mod tests;
+
 use ark_bn254::Fr;
 
 use crate::argument::{Argument, ArgumentShape};

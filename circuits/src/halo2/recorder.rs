@@ -35,11 +35,13 @@ pub struct Var {
     shift: Fr,
 }
 
-impl Var {
-    fn constant(c: Fr) -> Self {
+impl From<Fr> for Var {
+    fn from(c: Fr) -> Self {
         Self { node: None, scale: Fr::zero(), shift: c }
     }
+}
 
+impl Var {
     fn of(node: NodeId) -> Self {
         Self { node: Some(node), scale: Fr::one(), shift: Fr::zero() }
     }
@@ -98,7 +100,7 @@ impl Recorder {
         let inputs = inputs.to_array();
         let tape = Tape { rows: Vec::new(), copies: Vec::new(), inputs };
         let mut recorder = Self { nodes: Vec::new(), tape, constants: BTreeMap::new() };
-        let mut vars = [Var::constant(Fr::zero()); INPUTS];
+        let mut vars = [Var::from(Fr::zero()); INPUTS];
         for (var, value) in vars.iter_mut().zip(inputs) {
             // A gate without operands demands that its output be the instance.
             let node = recorder.wire(value);
@@ -155,7 +157,12 @@ impl Recorder {
     }
 
     /// Adds a row of these cells.
-    fn row(&mut self, kind: Kind, coefficients: [Fr; COEFFICIENTS], cells: [Option<NodeId>; ADVICE]) {
+    fn row(
+        &mut self,
+        kind: Kind,
+        coefficients: [Fr; COEFFICIENTS],
+        cells: [Option<NodeId>; ADVICE],
+    ) {
         let row = self.tape.rows.len();
         let advice = cells.map(|node| node.map_or(Fr::zero(), |node| self.value(node)));
         for (column, node) in cells.into_iter().enumerate() {
@@ -183,7 +190,11 @@ impl Recorder {
     fn emit(&mut self, gate: Gate, out: NodeId) {
         let [q0, q1, q2, _, q4] = gate.q;
         let factor = [q0, q1, q2, q4].iter().any(|q| !q.is_zero());
-        let e = if factor { Some(gate.e.unwrap_or_else(|| self.constant_wire(Fr::one()))) } else { None };
+        let e = if factor {
+            Some(gate.e.unwrap_or_else(|| self.constant_wire(Fr::one())))
+        } else {
+            None
+        };
         self.row(Kind::Arithmetic, gate.q, [gate.a, gate.b, gate.c, Some(out), e]);
     }
 
@@ -317,7 +328,7 @@ impl Recorder {
         }
         terms.retain(|(_, coefficient)| !coefficient.is_zero());
         match terms.as_slice() {
-            [] => Var::constant(constant),
+            [] => Var::from(constant),
             [(node, scale)] => Var { node: Some(*node), scale: *scale, shift: constant },
             _ => {
                 let value = terms.iter().map(|(t, c)| self.value(*t) * c).sum::<Fr>() + constant;
@@ -373,7 +384,7 @@ impl Recorder {
     /// `x·y` where `y` is over a wire.
     fn times_wire(&mut self, x: &Var, y: &Var) -> Var {
         let (Some(base), Some(wire)) = (x.node, y.node) else {
-            return Var::constant(Fr::zero()); // constants are dealt with by the caller
+            return Var::from(Fr::zero()); // constants are dealt with by the caller
         };
         match self.form(base) {
             Form::Product(gate) => {
@@ -472,7 +483,7 @@ impl Arithmetic for Recorder {
     type Error = Infallible;
 
     fn constant(&mut self, c: Fr) -> Var {
-        Var::constant(c)
+        Var::from(c)
     }
     fn add(&mut self, a: &Var, b: &Var) -> Var {
         if let Some(c) = a.as_constant() {
