@@ -20,8 +20,8 @@ use zktrain_prover::sheet::Sheet;
 use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
-    Chunk, Committed, Position, RegisteredDataset, chunk_sizes, commit_model, derive_key,
-    prove_sheet, prove_training, register_chunk,
+    Chunk, ChunkProved, Committed, Position, RegisteredDataset, chunk_sizes, commit_model,
+    derive_key, prove_sheet, prove_training, register_chunk,
 };
 use zktrain_prover::witness::training_sheet;
 use zktrain_trainer::dataset::Dataset;
@@ -205,7 +205,8 @@ fn register(
             inputs: &inputs[samples.start * network.input..samples.end * network.input],
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
-        let (statement, proof, rows) = register_chunk(key, &srs().g1, secret, &chunk).unwrap();
+        let ChunkProved { statement, proof, windows: rows, .. } =
+            register_chunk(key, &srs().g1, secret, &chunk).unwrap();
         chunks.push((statement, proof));
         all.extend(rows);
         first += windows_here;
