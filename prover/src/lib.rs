@@ -4,11 +4,8 @@ pub mod commit;
 pub mod compress;
 pub mod eq;
 pub mod fraction;
-<<<<<<< HEAD
 pub mod groth16;
-=======
 pub mod halo2;
->>>>>>> halo2
 pub mod hyperkzg;
 pub mod kernels;
 pub mod lookups;

@@ -6,7 +6,9 @@
 //! alone; what the cells hold is the witness.
 
 pub mod circuit;
+mod combine;
 pub mod convert;
+mod fuse;
 pub mod gates;
 pub mod key;
 pub mod partial;

@@ -57,7 +57,7 @@ pub struct Halo2Params {
     /// Of the reference string.
     fingerprint: [u8; 32],
     lagrange: Vec<G1Affine>,
-    pub(super) inner: ParamsKZG<Bn256>,
+    inner: ParamsKZG<Bn256>,
 }
 
 impl Halo2Params {
@@ -106,6 +106,11 @@ impl Halo2Params {
         Ok(Self::assemble(srs, log_rows, points?))
     }
 
+    /// Halo2's own form.
+    pub fn inner(&self) -> &ParamsKZG<Bn256> {
+        &self.inner
+    }
+
     fn assemble(srs: &Srs, log_rows: u32, lagrange: Vec<G1Affine>) -> Self {
         let powers = srs.g1[..lagrange.len()].iter().map(to_point).collect();
         let basis = lagrange.iter().map(to_point).collect();
@@ -134,8 +139,8 @@ fn header(fingerprint: &[u8; 32], log_rows: u32) -> Vec<u8> {
 mod tests {
     use super::*;
     use rand::SeedableRng;
-    use zktrain_circuits::halo2::convert::from_point;
     use rand_chacha::ChaCha20Rng;
+    use zktrain_circuits::halo2::convert::from_point;
 
     fn srs() -> Srs {
         Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(4))

@@ -11,9 +11,9 @@ use zktrain_circuits::arith::Native;
 use zktrain_circuits::compress::{PublicInputs, constrain};
 use zktrain_circuits::halo2::circuit::TapeCircuit;
 use zktrain_circuits::halo2::convert::to_scalar;
+use zktrain_circuits::halo2::record;
 use zktrain_circuits::halo2::tape::Tape;
 use zktrain_circuits::halo2::transcript::Writer;
-use zktrain_circuits::halo2::record;
 use zktrain_circuits::relation::Relation;
 
 use super::{Halo2Error, Halo2Params, Keys};
@@ -58,8 +58,8 @@ pub fn prove_tape(params: &Halo2Params, keys: &Keys, tape: &Tape) -> Result<Vec<
     let mut transcript = Writer::new(keys.digest);
     let advice = TapeCircuit::advice(tape, got);
     create_proof_from_advice::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _>(
-        &params.inner,
-        &keys.proving,
+        params.inner(),
+        keys.proving(),
         &[&inputs],
         advice,
         rng,
