@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 
-use super::fuse::{Gate, join, multiply, scaled, sum_gate};
+use super::fuse::{Gate, scaled, sum_gate};
 pub use super::fuse::{NodeId, Var};
 use super::gates::{ADVICE, COEFFICIENTS, Kind};
 use super::rounds;
