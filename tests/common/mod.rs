@@ -29,10 +29,16 @@ use zktrain_trainer::train::{Trainer, last_update};
 use zktrain_trainer::{initial_parameters, synthetic};
 use zktrain_verifier::training::Chain;
 
-/// A reference string that tests share: 2^16 powers.
+/// Logarithm of the powers of [`srs`]: 14, unless a file's test sets it first.
+pub static POWER: OnceLock<u32> = OnceLock::new();
+
+/// A reference string that tests share.
 pub fn srs() -> &'static Srs {
     static SRS: OnceLock<Srs> = OnceLock::new();
-    SRS.get_or_init(|| Srs::generate_g1(14, &mut ChaCha20Rng::seed_from_u64(7)))
+    SRS.get_or_init(|| {
+        let power = *POWER.get_or_init(|| 14);
+        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7))
+    })
 }
 
 /// Everything up to the first proof.
