@@ -9,8 +9,7 @@ use zktrain_circuits::opening::{OpeningDecodeError, OpeningProof};
 use zktrain_circuits::proof::{MAGIC, ProofDecodeError, SheetProof};
 use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
 use zktrain_circuits::wire::{
-    ProofFile, WireError, decode_dataset, decode_training, encode_dataset,
-    encode_training,
+    ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
 };
 
 #[test]

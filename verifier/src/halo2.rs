@@ -252,20 +252,15 @@ impl Domain {
         let (heads, tails) = values.split_at(INPUTS.min(values.len()));
         let mut first = [Fr::zero(); INPUTS];
         first.iter_mut().zip(heads).for_each(|(to, from)| *to = *from);
-        let (last, blinding) = tails.split_last().map_or((Fr::zero(), Fr::zero()), |(l, rest)| {
-            (*l, rest.iter().sum::<Fr>())
-        });
+        let (last, blinding) = tails
+            .split_last()
+            .map_or((Fr::zero(), Fr::zero()), |(l, rest)| (*l, rest.iter().sum::<Fr>()));
         Ok(Self { below: omega * x, power, vanishing_inverse, first, last, blinding })
     }
 }
 
 /// What the quotient has to be at `x`: all constraints, joined by powers of `y`.
-fn quotient(
-    inputs: &[Fr; INPUTS],
-    proof: &Proof,
-    challenges: &Challenges,
-    domain: &Domain,
-) -> Fr {
+fn quotient(inputs: &[Fr; INPUTS], proof: &Proof, challenges: &Challenges, domain: &Domain) -> Fr {
     let instance = inputs.iter().zip(&domain.first).map(|(input, l)| *input * l).sum();
     let mut coefficients = [Fr::zero(); COEFFICIENTS];
     coefficients.iter_mut().zip(&proof.fixed_at_x).for_each(|(to, from)| *to = *from);

@@ -78,7 +78,10 @@ mod tests {
     fn scalars_keep_their_value() {
         let seven = to_scalar(&ark::Fr::from(7u64));
         assert_eq!(seven, bn256::Fr::from(7));
-        assert_eq!(from_scalar(&seven.invert().unwrap()) * ark::Fr::from(7u64), ark::Fr::from(1u64));
+        assert_eq!(
+            from_scalar(&seven.invert().unwrap()) * ark::Fr::from(7u64),
+            ark::Fr::from(1u64)
+        );
         assert_eq!(from_scalar(&(-bn256::Fr::ONE)), -ark::Fr::from(1u64));
         assert_eq!(to_scalar(&-ark::Fr::from(1u64)).to_repr(), (-bn256::Fr::ONE).to_repr());
     }

@@ -155,7 +155,12 @@ impl Recorder {
     }
 
     /// Adds a row of these cells.
-    fn row(&mut self, kind: Kind, coefficients: [Fr; COEFFICIENTS], cells: [Option<NodeId>; ADVICE]) {
+    fn row(
+        &mut self,
+        kind: Kind,
+        coefficients: [Fr; COEFFICIENTS],
+        cells: [Option<NodeId>; ADVICE],
+    ) {
         let row = self.tape.rows.len();
         let advice = cells.map(|node| node.map_or(Fr::zero(), |node| self.value(node)));
         for (column, node) in cells.into_iter().enumerate() {
@@ -183,7 +188,11 @@ impl Recorder {
     fn emit(&mut self, gate: Gate, out: NodeId) {
         let [q0, q1, q2, _, q4] = gate.q;
         let factor = [q0, q1, q2, q4].iter().any(|q| !q.is_zero());
-        let e = if factor { Some(gate.e.unwrap_or_else(|| self.constant_wire(Fr::one()))) } else { None };
+        let e = if factor {
+            Some(gate.e.unwrap_or_else(|| self.constant_wire(Fr::one())))
+        } else {
+            None
+        };
         self.row(Kind::Arithmetic, gate.q, [gate.a, gate.b, gate.c, Some(out), e]);
     }
 

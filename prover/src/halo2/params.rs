@@ -134,8 +134,8 @@ fn header(fingerprint: &[u8; 32], log_rows: u32) -> Vec<u8> {
 mod tests {
     use super::*;
     use rand::SeedableRng;
-    use zktrain_circuits::halo2::convert::from_point;
     use rand_chacha::ChaCha20Rng;
+    use zktrain_circuits::halo2::convert::from_point;
 
     fn srs() -> Srs {
         Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(4))

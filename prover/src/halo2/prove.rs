@@ -11,9 +11,9 @@ use zktrain_circuits::arith::Native;
 use zktrain_circuits::compress::{PublicInputs, constrain};
 use zktrain_circuits::halo2::circuit::TapeCircuit;
 use zktrain_circuits::halo2::convert::to_scalar;
+use zktrain_circuits::halo2::record;
 use zktrain_circuits::halo2::tape::Tape;
 use zktrain_circuits::halo2::transcript::Writer;
-use zktrain_circuits::halo2::record;
 use zktrain_circuits::relation::Relation;
 
 use super::{Halo2Error, Halo2Params, Keys};
