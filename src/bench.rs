@@ -3,14 +3,24 @@
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
+use rand::rngs::OsRng;
 use rand_chacha::ChaCha20Rng;
 use serde::Serialize;
 use zktrain_circuits::argument::ArgumentShape;
+use zktrain_circuits::arith::Native;
+use zktrain_circuits::compressed::{self, System};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::r1cs;
+use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
+use zktrain_circuits::transcript::Transcript;
+use zktrain_circuits::verifier as argument;
 use zktrain_prover::commit::{Row, commit_floor};
+use zktrain_prover::compress::{CompressError, Compressor};
+use zktrain_prover::groth16::insecure_key;
+use zktrain_prover::halo2::{self, Halo2Params};
 use zktrain_prover::prove::CommittedRows;
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::srs::Srs;
@@ -22,6 +32,11 @@ use zktrain_prover::training::{
 use zktrain_prover::witness::training_sheet;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{initial_parameters, synthetic};
+
+use crate::evm;
+use crate::proofs::StoredProof;
+use crate::session::CIRCUIT_POWER;
+use crate::ui::Ui;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -36,6 +51,8 @@ pub struct StepOptions {
     pub runs: usize,
     /// Row length to use instead of the manifest's own choice.
     pub row_log: Option<u32>,
+    /// Systems to compress with.
+    pub systems: Vec<System>,
 }
 
 /// Figures of one training proof; times in seconds, medians over the runs.
@@ -71,10 +88,28 @@ pub struct StepReport {
     pub prove_s: f64,
     /// `prove_s` for each step.
     pub prove_s_per_step: f64,
-    /// Verification, milliseconds.
+    /// Compression with the first system, seconds; none without one.
+    pub compress_s: Option<f64>,
+    /// Proving and compressing, seconds.
+    pub total_s: f64,
+    /// `total_s` for each step.
+    pub total_s_per_step: f64,
+    /// Verification, milliseconds: of the compressed proof if there is one.
     pub verify_ms: f64,
-    /// The encoded proof.
+    /// The encoded proof: the compressed one if there is one.
     pub proof_bytes: usize,
+    /// Verification of the uncompressed proof, milliseconds.
+    pub plain_verify_ms: f64,
+    /// The encoded uncompressed proof.
+    pub plain_proof_bytes: usize,
+    /// Gas of checking a halo2 proof on chain, everything included.
+    pub gas_halo2: Option<u64>,
+    /// Gas of checking a Groth16 proof on chain, everything included.
+    pub gas_groth16: Option<u64>,
+    /// Each system on its own.
+    pub compressed: Vec<CompressedReport>,
+    /// Permutations that the circuit contains.
+    pub permutations: usize,
     /// Row commitments in statement and proof.
     pub rows: usize,
     /// Peak resident memory of this process, megabytes.
@@ -91,6 +126,27 @@ pub struct StepReport {
     pub prove_over_floor: f64,
     /// Field elements of the argument.
     pub argument_elements: usize,
+}
+
+/// Figures of one proof system; medians over the runs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompressedReport {
+    /// The system.
+    pub system: &'static str,
+    /// Seconds to derive the keys, or to make them alone.
+    pub key_s: f64,
+    /// Size of the circuit: rows used of halo2's, constraints of Groth16's.
+    pub circuit: usize,
+    /// Seconds to compress.
+    pub compress_s: f64,
+    /// Milliseconds to verify.
+    pub verify_ms: f64,
+    /// Bytes of the proof.
+    pub proof_bytes: usize,
+    /// Of these, bytes of the circuit's proof.
+    pub circuit_proof_bytes: usize,
+    /// Gas of checking it on chain, everything included; none if the contracts do not take it.
+    pub gas: Option<u64>,
 }
 
 /// Why a step could not be measured.
@@ -111,6 +167,9 @@ pub enum BenchError {
     /// A row does not fit.
     #[error(transparent)]
     Commit(#[from] zktrain_prover::commit::CommitError),
+    /// Compression failed.
+    #[error(transparent)]
+    Compress(#[from] CompressError),
     /// The proof made does not verify.
     #[error("the proof made does not verify: {0}")]
     Verify(#[from] zktrain_verifier::training::TrainingError),
@@ -127,7 +186,9 @@ pub fn step(options: &StepOptions) -> Result<StepReport, BenchError> {
         samples.push(setup.measure()?);
     }
     let floor = setup.floor()?;
-    Ok(setup.report(options, &samples, floor))
+    let compressed: Result<Vec<_>, _> =
+        options.systems.iter().map(|system| setup.compress(*system, &samples)).collect();
+    Ok(setup.report(options, &samples, floor, compressed?))
 }
 
 /// Everything that does not depend on the run.
@@ -156,7 +217,8 @@ impl Setup {
         set_row_log(&mut manifest, options.row_log);
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.
-        let srs = Srs::generate_g1(network.row_log, &mut ChaCha20Rng::from_entropy());
+        let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
+        let srs = Srs::generate_g1(power, &mut ChaCha20Rng::from_entropy());
         let key = derive_key(manifest.hash(), network.clone(), &srs.g1, srs.verifier_key())?;
         let secret = LocalKey::generate();
         let seed = 1;
@@ -192,6 +254,58 @@ impl Setup {
         Ok(Sample { train, prove, verify, proved })
     }
 
+    /// Compresses the proofs of all runs with one system.
+    fn compress(&self, system: System, samples: &[Sample]) -> Result<CompressedReport, BenchError> {
+        let started = Instant::now();
+        let relation = self.key.relation.clone();
+        let (compressor, circuit) = match system {
+            System::Halo2 => {
+                let log_rows = halo2::log_rows(&relation).map_err(CompressError::from)?;
+                let params = Halo2Params::new(&self.srs, log_rows).map_err(CompressError::from)?;
+                let rows = circuit_rows(&relation);
+                (Compressor::halo2(relation, params)?, rows)
+            }
+            System::Groth16 => {
+                let system = r1cs::compile(&relation);
+                let key = insecure_key(&system, &mut OsRng);
+                (Compressor::groth16(relation, key), system.constraints().len())
+            }
+        };
+        let (key_s, circuit_key) = (started.elapsed().as_secs_f64(), compressor.key());
+        let (mut compress, mut verify, mut last) = (Vec::new(), Vec::new(), None);
+        for Sample { proved, .. } in samples {
+            let started = Instant::now();
+            let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone())?;
+            compress.push(started.elapsed().as_secs_f64());
+            let started = Instant::now();
+            zktrain_verifier::training::verify(
+                &self.key,
+                &circuit_key,
+                &proved.statement,
+                &proof,
+            )?;
+            verify.push(1e3 * started.elapsed().as_secs_f64());
+            last = Some((proved.statement.clone(), StoredProof::Compressed(proof)));
+        }
+        let gas = last.as_ref().and_then(|last| {
+            let last = core::slice::from_ref(last);
+            let report = evm::verify(&self.key, &circuit_key, last, &Ui { json: true }).ok()?;
+            report.systems.first().map(|report| report.verify_gas)
+        });
+        let bytes = last.as_ref().map_or(0, |(_, proof)| proof.encoded_len());
+        let rest = compressed::encoded_len(&self.key.relation);
+        Ok(CompressedReport {
+            system: system.name(),
+            key_s,
+            circuit,
+            compress_s: median(compress),
+            verify_ms: median(verify),
+            proof_bytes: bytes,
+            circuit_proof_bytes: bytes.saturating_sub(rest),
+            gas,
+        })
+    }
+
     /// The proof's own rows by a bare multi-scalar multiplication.
     fn floor(&self) -> Result<Duration, BenchError> {
         let key = &self.key;
@@ -210,12 +324,19 @@ impl Setup {
         lists.iter().map(|l| l.points.len()).sum::<usize>() + window + self.key.tables.len()
     }
 
-    fn report(&self, options: &StepOptions, samples: &[Sample], floor: Duration) -> StepReport {
+    fn report(
+        &self,
+        options: &StepOptions,
+        samples: &[Sample],
+        floor: Duration,
+        compressed: Vec<CompressedReport>,
+    ) -> StepReport {
         let median = |of: fn(&Sample) -> Duration| {
-            let mut times: Vec<f64> = samples.iter().map(|s| of(s).as_secs_f64()).collect();
-            times.sort_by(f64::total_cmp);
-            times.get(times.len() / 2).copied().unwrap_or_default()
+            median(samples.iter().map(|s| of(s).as_secs_f64()).collect())
         };
+        let first = compressed.first();
+        let plain_verify_ms = 1e3 * median(|s| s.verify);
+        let gas = |system: System| compressed.iter().find(|c| c.system == system.name())?.gas;
         let layout = &self.key.relation.layout;
         let prove_s = median(|s| s.prove);
         let committed_entries = zktrain_prover::memory::own_cells(&self.key.relation);
@@ -238,8 +359,17 @@ impl Setup {
             open_s: median(|s| s.proved.timings.open),
             prove_s,
             prove_s_per_step: prove_s / options.steps as f64,
-            verify_ms: 1e3 * median(|s| s.verify),
-            proof_bytes: encoded,
+            compress_s: first.map(|c| c.compress_s),
+            total_s: prove_s + first.map_or(0.0, |c| c.compress_s),
+            total_s_per_step: (prove_s + first.map_or(0.0, |c| c.compress_s))
+                / options.steps as f64,
+            verify_ms: first.map_or(plain_verify_ms, |c| c.verify_ms),
+            proof_bytes: first.map_or(encoded, |c| c.proof_bytes),
+            plain_verify_ms,
+            plain_proof_bytes: encoded,
+            gas_halo2: gas(System::Halo2),
+            gas_groth16: gas(System::Groth16),
+            permutations: self.permutations(samples),
             rows: layout.rows.len(),
             peak_rss_mb: peak_rss_mb(),
             committed_entries,
@@ -248,8 +378,37 @@ impl Setup {
             commit_floor_s: floor.as_secs_f64(),
             prove_over_floor: prove_s / floor.as_secs_f64(),
             argument_elements: ArgumentShape::of(&self.key.relation).elements(),
+            compressed,
         }
     }
+
+    /// Permutations of the verifier's transcript.
+    fn permutations(&self, samples: &[Sample]) -> usize {
+        let arith = &mut Native;
+        let mut transcript = Transcript::new(arith);
+        if let Some(Sample { proved, .. }) = samples.first() {
+            let argument = &proved.proof.argument;
+            // The proof was verified before.
+            let _ = argument::verify(
+                arith,
+                &mut transcript,
+                &self.key.relation,
+                &proved.h,
+                argument,
+            );
+        }
+        transcript.permutations()
+    }
+}
+
+/// Rows that the halo2 circuit uses, of those there are.
+fn circuit_rows(relation: &Relation) -> usize {
+    zktrain_circuits::halo2::shape(relation).map_or(0, |tape| tape.rows.len())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 fn verify(

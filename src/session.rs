@@ -23,7 +23,7 @@ use crate::project::{Project, Round, exists, settings};
 use crate::ui::Ui;
 
 /// Powers that nearly every circuit makes do with, as a logarithm.
-const CIRCUIT_POWER: u32 = 14;
+pub const CIRCUIT_POWER: u32 = 14;
 
 /// What everyone who proves or verifies needs.
 pub struct Session {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use zktrain::bench::StepOptions;
+use zktrain_circuits::compressed::System;
 
 use crate::Error;
 use crate::record::Purpose;
@@ -39,6 +40,12 @@ pub const SCALING: [&[usize]; 8] = [
     &[2048, 4096, 384, 10],
 ];
 
+/// Hidden layers along the curve over depth, all of [`DEPTH_WIDTH`] units.
+pub const DEPTH: [usize; 5] = [1, 2, 4, 8, 15];
+
+/// Units of a layer along the curve over depth.
+pub const DEPTH_WIDTH: usize = 32;
+
 /// Samples a step along the scaling curve.
 pub const SCALING_BATCH: usize = 64;
 
@@ -68,6 +75,11 @@ impl Case {
             steps: self.steps,
             runs: self.runs,
             row_log: self.row_log,
+            systems: match self.purpose {
+                Purpose::RowLength => Vec::new(),
+                Purpose::Scaling | Purpose::Depth => vec![System::Halo2],
+                Purpose::Table => vec![System::Halo2, System::Groth16],
+            },
         }
     }
 
@@ -130,20 +142,24 @@ pub fn table(runs: usize, quick: bool, only: &[Vec<usize>]) -> Vec<Case> {
     cases
 }
 
-/// The cases of the scaling curve; `quick` takes the two smallest.
+/// The cases of the curves over parameters and over depth; `quick` takes the two smallest of each.
 pub fn scaling(runs: usize, quick: bool) -> Vec<Case> {
-    let count = if quick { 2 } else { SCALING.len() };
-    let shapes = SCALING.iter().take(count);
-    shapes
-        .map(|shape| Case {
-            purpose: Purpose::Scaling,
-            shape: shape.to_vec(),
-            batch: SCALING_BATCH,
-            steps: 1,
-            runs,
-            row_log: None,
-        })
-        .collect()
+    let count = if quick { 2 } else { usize::MAX };
+    let case = |purpose, shape| Case {
+        purpose,
+        shape,
+        batch: SCALING_BATCH,
+        steps: 1,
+        runs,
+        row_log: None,
+    };
+    let wide = SCALING.iter().take(count).map(|shape| case(Purpose::Scaling, shape.to_vec()));
+    let deep = DEPTH.iter().take(count).map(|hidden| {
+        let hidden = std::iter::repeat_n(DEPTH_WIDTH, *hidden);
+        let shape = std::iter::once(64).chain(hidden).chain([10]).collect();
+        case(Purpose::Depth, shape)
+    });
+    wide.chain(deep).collect()
 }
 
 #[cfg(test)]

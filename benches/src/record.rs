@@ -17,6 +17,8 @@ pub enum Purpose {
     RowLength,
     /// The curve over the number of parameters.
     Scaling,
+    /// The curve over the number of layers.
+    Depth,
 }
 
 /// Figures of one training proof, as `zktrain bench step` prints them; medians over the runs.
@@ -50,10 +52,20 @@ pub struct Figures {
     pub open_s: f64,
     /// Everything after training, seconds.
     pub prove_s: f64,
-    /// Verification, milliseconds.
+    /// Verification, milliseconds; of the compressed proof if there is one.
     pub verify_ms: f64,
-    /// The encoded proof, bytes.
+    /// The encoded proof, bytes; the compressed one if there is one.
     pub proof_bytes: usize,
+    /// Verification of the uncompressed proof, milliseconds.
+    pub plain_verify_ms: f64,
+    /// The encoded uncompressed proof, bytes.
+    pub plain_proof_bytes: usize,
+    /// Proving and compressing with the first system, seconds.
+    pub total_s: f64,
+    /// Each proof system.
+    pub compressed: Vec<Compressed>,
+    /// Permutations that the circuit contains.
+    pub permutations: usize,
     /// Row commitments in statement and proof.
     pub rows: usize,
     /// Peak resident memory, megabytes of 2^20 bytes.
@@ -68,7 +80,38 @@ pub struct Figures {
     pub argument_elements: usize,
 }
 
+/// Figures of one proof system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compressed {
+    /// Its name.
+    pub system: String,
+    /// Seconds to derive the keys.
+    pub key_s: f64,
+    /// Rows or constraints of the circuit.
+    pub circuit: usize,
+    /// Seconds to compress.
+    pub compress_s: f64,
+    /// Milliseconds to verify.
+    pub verify_ms: f64,
+    /// Bytes of the proof.
+    pub proof_bytes: usize,
+    /// Of these, bytes of the circuit's proof.
+    pub circuit_proof_bytes: usize,
+    /// Gas of checking it on chain; none if the contracts do not take it.
+    pub gas: Option<u64>,
+}
+
 impl Figures {
+    /// Figures of one proof system.
+    pub fn system(&self, name: &str) -> Option<&Compressed> {
+        self.compressed.iter().find(|c| c.system == name)
+    }
+
+    /// Proving and compressing for each step, seconds.
+    pub fn total_per_step(&self) -> f64 {
+        self.total_s / self.steps.max(1) as f64
+    }
+
     /// Proving time for each step, seconds.
     pub fn prove_per_step(&self) -> f64 {
         self.prove_s / self.steps.max(1) as f64

@@ -82,9 +82,14 @@ impl Measured<'_> {
         Some(many.prove_per_step() / one.prove_per_step())
     }
 
+    /// A peer's time for one step over ours in a compressed proof of 16.
+    fn whole(&self, peer: Option<&Comparison<'_>>) -> Option<f64> {
+        Some(peer?.peer.prove_s_median? / self.find(SMALL, 16)?.total_per_step())
+    }
+
     /// All targets.
     pub fn targets(&self) -> Vec<Target> {
-        [self.of_steps(), self.of_ratios()].concat()
+        [self.of_steps(), self.of_compression(), self.of_ratios()].concat()
     }
 
     /// Time and memory of one step.
@@ -105,11 +110,40 @@ impl Measured<'_> {
         ]
     }
 
+    /// Time, size and gas of compressed proofs of one step.
+    fn of_compression(&self) -> Vec<Target> {
+        let systems = [
+            ("halo2", ["h-time", "h-bytes", "h-verify", "h-gas"], [3.0, 10_000.0, 15.0, 1e6]),
+            ("groth16", ["g-time", "g-bytes", "g-verify", "g-gas"], [1.5, 6_000.0, 10.0, 750e3]),
+        ];
+        let of = |(system, ids, limits): (&str, [&'static str; 4], [f64; 4])| {
+            let found = self.find(SMALL, 1).and_then(|f| f.system(system));
+            let what = |what: &str| format!("{system}: {what}, {SMALL}, B 32");
+            let [time, bytes, verify, gas] = ids;
+            let [seconds, most_bytes, milliseconds, most_gas] = limits;
+            let measured_gas = found.and_then(|c| c.gas).map(|gas| gas as f64);
+            [
+                at_most(time, what("compress"), seconds, " s", found.map(|c| c.compress_s)),
+                at_most(
+                    bytes,
+                    what("whole proof"),
+                    most_bytes,
+                    " bytes",
+                    found.map(|c| c.proof_bytes as f64),
+                ),
+                at_most(verify, what("verify"), milliseconds, " ms", found.map(|c| c.verify_ms)),
+                at_most(gas, what("on chain, everything included"), most_gas, " gas", measured_gas),
+            ]
+        };
+        systems.into_iter().flat_map(of).collect()
+    }
+
     fn of_ratios(&self) -> Vec<Target> {
         let floor = format!("prove ÷ commitment floor, {LARGE}");
         let over_floor = self.find(LARGE, 1).map(Figures::over_floor);
         let amortization = format!("cost a step at T = 16 ÷ at T = 1, {SMALL}");
-        let time = format!("EZKL's proving time ÷ ours, {SMALL}, B 32");
+        let time = format!("EZKL's proving time ÷ ours, uncompressed, {SMALL}, B 32");
+        let whole = format!("EZKL's proving time ÷ ours a step at T = 16, compressed, {SMALL}");
         let memory = format!("EZKL's peak memory ÷ ours, {SMALL}, B 32");
         let growth = "largest ÷ smallest time a committed entry, 10⁵ to 10⁷ parameters".to_owned();
         let padding = format!("stored ÷ real entries, {SMALL}, B 32");
@@ -119,6 +153,7 @@ impl Measured<'_> {
             at_most("floor", floor, 5.0, "", over_floor),
             at_most("amortization", amortization, 0.6, "", self.amortization(SMALL)),
             at_least("peer-time", time, 100.0, peer.map(|c| c.time)),
+            at_least("peer-whole", whole, 100.0, self.whole(peer)),
             at_least("peer-memory", memory, 20.0, peer.map(|c| c.memory)),
             at_most("growth", growth, 1.2, "", self.growth()),
             at_most("padding", padding, 1.5, "", padded),
@@ -165,6 +200,7 @@ pub fn notes(path: &Path) -> Result<Notes, Error> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::record::Compressed;
 
     /// Made-up figures.
     pub(crate) fn figures(shape: &str, steps: usize, prove_s: f64) -> Figures {
@@ -185,12 +221,30 @@ pub(crate) mod tests {
             prove_s,
             verify_ms: 10.0,
             proof_bytes: 1000,
+            plain_verify_ms: 12.0,
+            plain_proof_bytes: 20_000,
+            total_s: prove_s + 1.0,
+            compressed: vec![compressed("halo2", 1.0), compressed("groth16", 2.0)],
+            permutations: 100,
             rows: 7,
             peak_rss_mb: 500.0,
             committed_entries: 1000,
             padded_entries: 1200,
             commit_floor_s: 0.25 * prove_s,
             argument_elements: 300,
+        }
+    }
+
+    fn compressed(system: &str, compress_s: f64) -> Compressed {
+        Compressed {
+            system: system.into(),
+            key_s: 1.0,
+            circuit: 8192,
+            compress_s,
+            verify_ms: 5.0,
+            proof_bytes: 5000,
+            circuit_proof_bytes: 1000,
+            gas: Some(800_000),
         }
     }
 
@@ -207,6 +261,10 @@ pub(crate) mod tests {
         assert_eq!(reached(&measured, "memory-small"), Some(true));
         assert_eq!(reached(&measured, "amortization"), Some(true));
         assert_eq!(reached(&measured, "padding"), Some(true));
+        assert_eq!(reached(&measured, "h-time"), Some(true));
+        assert_eq!(reached(&measured, "g-time"), Some(false));
+        assert_eq!(reached(&measured, "h-gas"), Some(true));
+        assert_eq!(reached(&measured, "g-gas"), Some(false));
         assert_eq!(reached(&measured, "prove-large"), None);
         assert_eq!(reached(&measured, "peer-time"), None);
         assert_eq!(reached(&measured, "growth"), None);

@@ -8,7 +8,9 @@ use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 
 use super::plan::parse_shape;
 use crate::bench::{StepOptions, StepReport, step};
+use crate::circuits::Compression;
 use crate::error::Error;
+use crate::evm::grouped;
 use crate::files::{self, Access};
 use crate::source::{BUNDLED, write_bundled};
 use crate::ui::{Report, Ui, field, success};
@@ -43,6 +45,9 @@ pub struct StepArgs {
     /// Rows of 2^C entries instead of the manifest's choice.
     #[arg(long, value_name = "C")]
     pub row_log: Option<u32>,
+    /// Systems to compress with, the first one for the figures in front; `none` for none.
+    #[arg(long, value_name = "SYSTEM", value_enum, value_delimiter = ',', default_value = "halo2,groth16")]
+    pub compress: Vec<Compression>,
 }
 
 /// Options of `zktrain bench accuracy`.
@@ -93,8 +98,19 @@ impl Report for StepReport {
                 self.prove_over_floor
             ),
         )?;
-        field(out, "verify", format!("{:.1} ms", self.verify_ms))?;
-        field(out, "proof", format!("{} bytes", self.proof_bytes))?;
+        for c in &self.compressed {
+            let gas = c.gas.map_or("not checkable on chain".into(), |gas| {
+                format!("{} gas", grouped(gas))
+            });
+            let size = format!("{} bytes, {gas}", c.proof_bytes);
+            let times = format!("{:.3} s, verified in {:.1} ms", c.compress_s, c.verify_ms);
+            field(out, c.system, format!("{times}, {size}"))?;
+            let circuit = format!("2^{:.1} rows or constraints", (c.circuit as f64).log2());
+            field(out, "  circuit", format!("{circuit}, keys in {:.1} s", c.key_s))?;
+        }
+        field(out, "total", format!("{:.3} s, {:.3} s a step", self.total_s, self.total_s_per_step))?;
+        let plain = format!("{} bytes, verified in {:.1} ms", self.plain_proof_bytes, self.plain_verify_ms);
+        field(out, "uncompressed", plain)?;
         field(
             out,
             "committed",
@@ -138,6 +154,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
                 steps: args.steps,
                 runs: args.runs,
                 row_log: args.row_log,
+                systems: args.compress.iter().filter_map(|c| c.system()).collect(),
             };
             ui.report(&step(&options).map_err(Box::new)?)
         }

@@ -1,5 +1,6 @@
 //! `docs/benchmarks.md`, from records alone.
 
+mod compression;
 mod markdown;
 mod sections;
 mod versus;
@@ -62,6 +63,7 @@ impl Document {
             sections::steps(&table),
             sections::stages(&table),
             sections::sizes(&table),
+            compression::section(&table, &scaling, &figures(&self.scaling, Purpose::Depth)),
             sections::absent(&self.table),
             sections::row_lengths(&rows),
             sections::scaling(&measured, &self.scaling),
