@@ -257,7 +257,7 @@ fn verify(
     statement: &TrainingStatement,
     proof: &SheetProof,
 ) -> Result<(), zktrain_verifier::training::TrainingError> {
-    zktrain_verifier::training::verify(key, statement, proof)
+    zktrain_verifier::training::verify(key, &(), statement, proof)
 }
 
 fn set_row_log(manifest: &mut Manifest, row_log: Option<u32>) {

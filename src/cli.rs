@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{bench, data, demo, init, model, prove, srs, train, verify};
+use crate::commands::{
+    bench, data, demo, init, keys, model, proof, prove, setup, srs, train, verify,
+};
 use crate::error::Error;
 use crate::ui::Ui;
 
@@ -45,6 +47,15 @@ pub enum Command {
     /// Look at a model file.
     #[command(subcommand)]
     Model(model::Command),
+    /// Look at a training proof, or write it for contracts, snarkjs or as JSON.
+    #[command(subcommand)]
+    Proof(proof::Command),
+    /// Derive or check circuit keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Make Groth16 keys in a ceremony: one honest contributor makes them sound.
+    #[command(subcommand)]
+    Setup(setup::Command),
     /// Generate, import or look at a reference string.
     #[command(subcommand)]
     Srs(srs::Command),
@@ -72,6 +83,9 @@ impl Cli {
             Command::Prove(args) => ui.report(&prove::run(args, ui)?),
             Command::Verify(args) => ui.report(&verify::run(args, ui)?),
             Command::Model(command) => model::run(command, ui),
+            Command::Proof(command) => proof::run(command, ui),
+            Command::Keys(command) => keys::run(command, ui),
+            Command::Setup(command) => setup::run(command, ui),
             Command::Srs(command) => srs::run(command, ui),
             Command::Bench(command) => bench::run(command, ui),
             Command::Demo(args) => demo::run(args, ui).and_then(|report| ui.report(&report)),

@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 
+use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
 use zktrain_circuits::wire::WireError;
+use zktrain_contracts::EvmError;
 use zktrain_prover::commit::CommitError;
+use zktrain_prover::compress::CompressError;
 use zktrain_prover::prove::ProveError;
 use zktrain_prover::srs::SrsError;
 use zktrain_trainer::dataset::DatasetError;
 use zktrain_trainer::export::ExportError;
 use zktrain_trainer::train::TrainError;
+use zktrain_verifier::evm::EvmKeyError;
+use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
 use crate::project::SettingsError;
@@ -236,6 +241,64 @@ pub enum Error {
         /// Why.
         source: Box<TrainingError>,
     },
+    /// A proof cannot be compressed.
+    #[error(transparent)]
+    Compress(#[from] CompressError),
+    /// There is no circuit key for a system.
+    #[error("there is no {system} key")]
+    NoCircuitKey {
+        /// The proof system.
+        system: System,
+    },
+    /// A Groth16 key is damaged.
+    #[error("{}: {source}", path.display())]
+    Groth16Key {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A circuit key of another manifest.
+    #[error("{}: not the key of this manifest and reference string", path.display())]
+    OtherKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The contracts cannot take a key.
+    #[error(transparent)]
+    EvmKey(#[from] EvmKeyError),
+    /// The contracts refuse a key.
+    #[error("the contracts refuse the {system} key: {source}")]
+    ContractKey {
+        /// The proof system.
+        system: System,
+        /// Why.
+        source: Box<EvmError>,
+    },
+    /// The contracts reject a proof.
+    #[error("proof {index}: REJECTED by the contracts: {source}")]
+    Contract {
+        /// The proof's position.
+        index: usize,
+        /// Why.
+        source: Box<EvmError>,
+    },
+    /// A Groth16 proof inside a proof cannot be decoded.
+    #[error("{}: {source}", path.display())]
+    CircuitProof {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Groth16Error,
+    },
+    /// A ceremony's file is refused.
+    #[error("{}: {source}", path.display())]
+    Ceremony {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A tampered proof was accepted by the demonstration.
     #[error("the tampered proof was accepted")]
     TamperAccepted,
@@ -319,9 +382,17 @@ impl Error {
             }
             Self::NotTrained { .. } => "train longer first: `zktrain train`".into(),
             Self::NotProven { .. } => "leave --from out to continue where proving stopped".into(),
-            Self::Rejected { .. } | Self::Registration { .. } | Self::FinalModel { .. } => {
-                "do not trust what this file claims".into()
-            }
+            Self::NoCircuitKey { .. } => "make one in a ceremony: `zktrain setup new`; for a \
+                 demonstration, `zktrain setup insecure`"
+                .into(),
+            Self::OtherKey { .. } => "name the manifest and the reference string that the key was \
+                                      made for, or make another: `zktrain keys derive`, \
+                                      `zktrain setup new`"
+                .into(),
+            Self::Contract { .. }
+            | Self::Rejected { .. }
+            | Self::Registration { .. }
+            | Self::FinalModel { .. } => "do not trust what this file claims".into(),
             Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
                                     data commit --force`, which discards the proofs made so far"
                 .into(),

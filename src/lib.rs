@@ -1,11 +1,15 @@
 //! zktrain as a library: what the command-line program is made of.
 
 pub mod bench;
+pub mod cache;
+pub mod circuits;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod evm;
 pub mod files;
 pub mod project;
+pub mod proofs;
 pub mod secrets;
 pub mod session;
 pub mod source;

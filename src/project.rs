@@ -150,7 +150,11 @@ impl Project {
         /// [`Opening`].
         opening_path => "model.opening.json";
         /// The dataset's registration.
-        registration_path => "registration.NOT-ZK";
+        registration_path => "registration";
+        /// The same, uncompressed.
+        plain_registration_path => "registration.NOT-ZK";
+        /// The folder of circuit keys that cannot be derived.
+        keys_path => "keys";
         /// [`Trained`].
         trained_path => "training.json";
         /// Loss and accuracy over time.
@@ -171,9 +175,20 @@ impl Project {
         default_srs_path => "srs.bin";
     }
 
-    /// The file of one training proof.
-    pub fn proof_path(&self, index: usize) -> PathBuf {
-        proof_path(&self.proofs_path(), index)
+    /// The files that one training proof may be in: compressed, uncompressed.
+    pub fn proof_paths(&self, index: usize) -> [PathBuf; 2] {
+        proof_paths(&self.proofs_path(), index)
+    }
+
+    /// The file of one training proof, if there is one.
+    pub fn find_proof(&self, index: usize) -> Option<PathBuf> {
+        find_proof(&self.proofs_path(), index)
+    }
+
+    /// The file of the dataset's registration, if there is one.
+    pub fn find_registration(&self) -> Option<PathBuf> {
+        let paths = [self.registration_path(), self.plain_registration_path()];
+        paths.into_iter().find(|path| path.exists())
     }
 
     /// The secret file of the model's blindings after a proof.
@@ -233,9 +248,17 @@ impl Project {
 
 const MAKE_PROJECT: &str = "make a project first: `zktrain init`";
 
-/// The file of one training proof in a folder.
-pub fn proof_path(folder: &Path, index: usize) -> PathBuf {
-    folder.join(format!("{index:06}.proof.NOT-ZK"))
+/// How the files of training proofs end: compressed, uncompressed.
+pub const PROOF_ENDINGS: [&str; 2] = [".proof", ".proof.NOT-ZK"];
+
+/// The files that one training proof may be in: compressed, uncompressed.
+pub fn proof_paths(folder: &Path, index: usize) -> [PathBuf; 2] {
+    PROOF_ENDINGS.map(|ending| folder.join(format!("{index:06}{ending}")))
+}
+
+/// The file of one training proof in a folder, the compressed one first.
+pub fn find_proof(folder: &Path, index: usize) -> Option<PathBuf> {
+    proof_paths(folder, index).into_iter().find(|path| path.exists())
 }
 
 /// Reads and checks a manifest.

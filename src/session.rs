@@ -1,6 +1,6 @@
 //! A project opened for work: manifest, network, reference string, key.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ark_bn254::G1Affine;
 use rand::rngs::OsRng;
@@ -22,12 +22,17 @@ use crate::files;
 use crate::project::{Project, Round, exists, settings};
 use crate::ui::Ui;
 
+/// Powers that nearly every circuit makes do with, as a logarithm.
+const CIRCUIT_POWER: u32 = 14;
+
 /// What everyone who proves or verifies needs.
 pub struct Session {
     /// The manifest.
     pub manifest: Manifest,
     /// The reference string, as far as the manifest needs it.
     pub srs: Srs,
+    /// The file that it is from; circuits may need more of it.
+    pub srs_path: PathBuf,
     /// The key derived from both.
     pub key: TrainingKey,
 }
@@ -42,7 +47,7 @@ impl Session {
         exists(srs_path, "name the reference string that the proofs were made with: `--srs FILE`")?;
         let srs = load_srs(srs_path, Some(network.row_log), ui)?;
         let key = derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key())?;
-        Ok(Self { manifest, srs, key })
+        Ok(Self { manifest, srs, srs_path: srs_path.to_owned(), key })
     }
 
     /// Opens the owner's project. Where its settings name no reference string of its
@@ -56,11 +61,29 @@ impl Session {
         let path = project.resolve(&project.local()?.srs);
         let own = path == project.default_srs_path() && !project.dataset_path().exists();
         if own && !path.exists() {
-            ui.say(&format!("generating a reference string of 2^{} powers", network.row_log));
-            let srs = Srs::generate_g1(network.row_log, &mut OsRng);
+            let power = network.row_log.max(CIRCUIT_POWER);
+            ui.say(&format!("generating a reference string of 2^{power} powers"));
+            let srs = Srs::generate_g1(power, &mut OsRng);
             srs.save(&path).map_err(|source| srs_error(&path, source))?;
         }
         Self::open(&project.manifest_path(), &path, ui)
+    }
+
+    /// Opens the files that a verifier has: those named, else those of a project. An
+    /// auditor has no settings of the owner's.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_files(
+        project: &Project,
+        manifest: Option<&Path>,
+        srs: Option<&Path>,
+        ui: &Ui,
+    ) -> Result<Self, Error> {
+        let manifest = manifest.map_or_else(|| project.manifest_path(), Path::to_owned);
+        let own = || project.local().map(|local| project.resolve(&local.srs)).ok();
+        let srs = srs.map(Path::to_owned).or_else(own);
+        Self::open(&manifest, &srs.unwrap_or_else(|| project.default_srs_path()), ui)
     }
 
     /// The network.

@@ -8,7 +8,7 @@ use project::{Project, files};
 
 #[test]
 fn the_whole_flow_verifies_also_from_the_public_files_alone() {
-    let project = Project::trained(2);
+    let project = Project::registered(false, 2);
     let made = project.json(&["prove", "p"]);
     assert_eq!((&made["made"], &made["complete"]), (&8.into(), &8.into()));
     for args in [&["train", "p", "--epochs", "2"][..], &["prove", "p"], &["verify", "p"]] {
@@ -25,13 +25,13 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     let root = report["dataset"].as_str().unwrap();
     let trusted = ["verify", "p", "--dataset", root, "--windows", "4"];
     project.with_change(
-        "registration.NOT-ZK",
+        "registration",
         |bytes| bytes.clear(),
         || {
             assert_eq!(project.json(&trusted)["registration"], false);
             let other = trusted.map(|arg| if arg == "4" { "8" } else { arg });
             assert!(project.fails(&other).contains("does not continue the chain"));
-            assert!(project.fails(&["verify", "p"]).contains("registration.NOT-ZK"));
+            assert!(project.fails(&["verify", "p"]).contains("registration"));
         },
     );
     let again = project.json(&["prove", "p"]);
@@ -42,7 +42,7 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     std::fs::remove_file(project.path("local.toml")).unwrap();
     std::fs::remove_file(project.folder.path().join("mine.csv")).unwrap();
     assert_eq!(project.json(&["verify", "p"])["valid"], true);
-    let single = project.json(&["verify", "p/proofs/000003.proof.NOT-ZK"]);
+    let single = project.json(&["verify", "p/proofs/000003.proof"]);
     assert_eq!((&single["proofs"], &single["chain"]), (&1.into(), &false.into()));
     for name in ["loss.svg", "history.json", "model.safetensors", "model.int.safetensors"] {
         assert!(project.path(name).exists(), "{name}");
@@ -51,18 +51,18 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
 
 #[test]
 fn whatever_is_tampered_with_is_named_and_rejected() {
-    let project = Project::trained(1);
+    let project = Project::registered(false, 1);
     project.ok(&["prove", "p"]);
-    let proof = "proofs/000001.proof.NOT-ZK";
+    let proof = "proofs/000001.proof";
     let length = std::fs::read(project.path(proof)).unwrap().len();
     let positions = (0..24).map(|i| i * (length - 1) / 23).chain([20, 33, 41]);
     for position in positions {
         let error =
             project.with_change(proof, |b| b[position] ^= 1, || project.fails(&["verify", "p"]));
-        assert!(error.contains("000001.proof.NOT-ZK"), "byte {position}: {error}");
+        assert!(error.contains("000001.proof"), "byte {position}: {error}");
     }
     for (name, said) in [
-        ("registration.NOT-ZK", "registration.NOT-ZK"),
+        ("registration", "registration"),
         ("model.int.safetensors", "is not what the chain of proofs ends with"),
         ("genesis.int.safetensors", "the model does not continue the chain"),
         ("srs.bin", "srs.bin"),
@@ -102,7 +102,7 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
 #[test]
 fn proofs_in_another_order_or_number_are_rejected() {
     let project = Project::trained(1);
-    project.ok(&["prove", "p"]);
+    project.ok(&["prove", "p", "--compress", "none"]);
     let paths = [0, 1, 2, 3].map(|i| project.path(&format!("proofs/{i:06}.proof.NOT-ZK")));
     let moved = project.path("moved");
     std::fs::rename(&paths[1], &moved).unwrap();
@@ -124,7 +124,7 @@ fn proofs_in_another_order_or_number_are_rejected() {
 #[test]
 fn a_kill_in_the_middle_loses_nothing_that_was_reported() {
     let project = Project::trained(6);
-    let mut child = project.command(&["prove", "p"]).spawn().unwrap();
+    let mut child = project.command(&["prove", "p", "--compress", "none"]).spawn().unwrap();
     let started = Instant::now();
     while !project.path("secret/after-000003").exists() {
         assert!(started.elapsed() < Duration::from_secs(60), "no proof appears");
@@ -137,7 +137,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_reported() {
     let before: Vec<Vec<u8>> = (0..4).map(proof).collect();
     // As a crash while a file is being written leaves it.
     std::fs::write(project.path("proofs/000023.proof.NOT-ZK.partial"), "half").unwrap();
-    let report = project.json(&["prove", "p"]);
+    let report = project.json(&["prove", "p", "--compress", "none"]);
     assert_eq!(report["complete"], 24);
     assert!(report["made"].as_u64().unwrap() <= 20);
     assert_eq!(before, (0..4).map(proof).collect::<Vec<_>>());
@@ -147,9 +147,9 @@ fn a_kill_in_the_middle_loses_nothing_that_was_reported() {
 #[test]
 fn a_proof_without_its_state_is_made_again() {
     let project = Project::trained(1);
-    project.ok(&["prove", "p", "--proofs", "3"]);
+    project.ok(&["prove", "p", "--compress", "none", "--proofs", "3"]);
     std::fs::remove_file(project.path("secret/after-000002")).unwrap();
-    let report = project.json(&["prove", "p"]);
+    let report = project.json(&["prove", "p", "--compress", "none"]);
     assert_eq!((&report["made"], &report["complete"]), (&2.into(), &4.into()));
     assert_eq!(project.json(&["verify", "p"])["final_model"], true);
 }
@@ -157,29 +157,37 @@ fn a_proof_without_its_state_is_made_again() {
 #[test]
 fn proofs_are_made_in_parts_again_and_further() {
     let project = Project::trained(1);
-    let part = project.json(&["prove", "p", "--proofs", "1"]);
+    let part = project.json(&["prove", "p", "--compress", "none", "--proofs", "1"]);
     assert_eq!((&part["complete"], &part["opening"]), (&1.into(), &serde_json::Value::Null));
     assert_eq!(project.json(&["verify", "p"])["final_model"], false);
-    assert!(project.fails(&["prove", "p", "--from", "3"]).contains("1 proofs are complete"));
-    assert!(project.fails(&["prove", "p", "--from", "9"]).contains("4 windows were trained"));
-    project.ok(&["prove", "p"]);
-    assert_eq!(project.json(&["prove", "p", "--from", "2"])["made"], 2);
+    assert!(
+        project
+            .fails(&["prove", "p", "--compress", "none", "--from", "3"])
+            .contains("1 proofs are complete")
+    );
+    assert!(
+        project
+            .fails(&["prove", "p", "--compress", "none", "--from", "9"])
+            .contains("4 windows were trained")
+    );
+    project.ok(&["prove", "p", "--compress", "none"]);
+    assert_eq!(project.json(&["prove", "p", "--compress", "none", "--from", "2"])["made"], 2);
     assert_eq!(project.json(&["verify", "p"])["final_model"], true);
     project.ok(&["train", "p", "--steps", "6"]);
     assert_eq!(project.json(&["verify", "p"])["final_model"], false);
-    assert_eq!(project.json(&["prove", "p"])["made"], 2);
+    assert_eq!(project.json(&["prove", "p", "--compress", "none"])["made"], 2);
     assert_eq!(project.json(&["verify", "p"])["steps"], 6);
 }
 
 #[test]
 fn a_model_trained_for_less_than_what_is_proven_is_noticed() {
     let project = Project::trained(1);
-    project.ok(&["prove", "p"]);
+    project.ok(&["prove", "p", "--compress", "none"]);
     project.ok(&["train", "p", "--steps", "2"]);
-    let said = project.ok(&["prove", "p"]).stderr;
+    let said = project.ok(&["prove", "p", "--compress", "none"]).stderr;
     assert!(String::from_utf8_lossy(&said).contains("more proofs than the 2 windows"));
     assert_eq!(project.json(&["verify", "p"])["final_model"], false);
-    project.ok(&["prove", "p", "--from", "2"]);
+    project.ok(&["prove", "p", "--compress", "none", "--from", "2"]);
     let report = project.json(&["verify", "p"]);
     assert_eq!((&report["proofs"], &report["final_model"]), (&2.into(), &true.into()));
 }
@@ -187,29 +195,33 @@ fn a_model_trained_for_less_than_what_is_proven_is_noticed() {
 #[test]
 fn only_one_process_works_on_a_project() {
     let project = Project::trained(6);
-    let mut child = project.command(&["prove", "p"]).spawn().unwrap();
+    let mut child = project.command(&["prove", "p", "--compress", "none"]).spawn().unwrap();
     while !project.path("secret/after-000000").exists() {
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert!(project.fails(&["prove", "p"]).contains("another process holds"));
+    assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("another process holds"));
     child.kill().unwrap();
     child.wait().unwrap();
-    project.ok(&["prove", "p", "--proofs", "1"]);
+    project.ok(&["prove", "p", "--compress", "none", "--proofs", "1"]);
 }
 
 #[test]
 fn data_that_changed_since_the_registration_are_refused() {
     let project = Project::trained(1);
-    assert!(project.fails(&["data", "commit", "p"]).contains("exists already"));
+    assert!(project.fails(&["data", "commit", "p", "--plain"]).contains("exists already"));
     let data = project.folder.path().join("mine.csv");
     let text = std::fs::read_to_string(&data).unwrap();
     std::fs::write(&data, text.replacen(".1", ".2", 40)).unwrap();
     assert!(project.fails(&["train", "p"]).contains("not those that were registered"));
-    assert!(project.fails(&["prove", "p"]).contains("not those that were registered"));
-    project.ok(&["data", "commit", "p", "--force"]);
-    assert!(project.fails(&["prove", "p"]).contains("train first"));
+    assert!(
+        project
+            .fails(&["prove", "p", "--compress", "none"])
+            .contains("not those that were registered")
+    );
+    project.ok(&["data", "commit", "p", "--plain", "--force"]);
+    assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("train first"));
     project.ok(&["train", "p"]);
-    project.ok(&["prove", "p"]);
+    project.ok(&["prove", "p", "--compress", "none"]);
     project.ok(&["verify", "p"]);
 }
 
@@ -217,10 +229,12 @@ fn data_that_changed_since_the_registration_are_refused() {
 fn a_lost_reference_string_is_not_silently_replaced() {
     let project = Project::trained(1);
     std::fs::remove_file(project.path("srs.bin")).unwrap();
-    assert!(project.fails(&["prove", "p"]).contains("srs.bin is missing"));
+    assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("srs.bin is missing"));
     project.ok(&["srs", "generate", "--power", "10", "-o", "p/srs.bin"]);
     assert!(
-        project.fails(&["prove", "p"]).contains("another manifest, dataset or reference string")
+        project
+            .fails(&["prove", "p", "--compress", "none"])
+            .contains("another manifest, dataset or reference string")
     );
 }
 
@@ -235,8 +249,9 @@ fn a_bad_manifest_is_refused_with_the_field() {
         ("kind = \"relu\"", "kind = \"swish\"", "model.layers[1].kind"),
         ("[training]", "[training", "manifest.toml: manifest"),
     ] {
-        let error = project
-            .with_text("manifest.toml", from, to, || project.fails(&["data", "commit", "p"]));
+        let error = project.with_text("manifest.toml", from, to, || {
+            project.fails(&["data", "commit", "p", "--plain"])
+        });
         assert!(error.contains("manifest.toml") && error.contains(said), "{to}: {error}");
     }
 }
@@ -257,10 +272,10 @@ fn errors_say_what_to_do() {
     project.init(&["--keep-order"]);
     assert!(project.fails(&["init", "p", "--preset", "digits"]).contains("exists already"));
     assert!(project.fails(&["train", "p"]).contains("zktrain data commit"));
-    project.ok(&["data", "commit", "p"]);
-    assert!(project.fails(&["prove", "p"]).contains("zktrain train"));
+    project.ok(&["data", "commit", "p", "--plain"]);
+    assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("zktrain train"));
     assert!(project.fails(&["train", "p", "--epochs", "99999"]).contains("--max-steps"));
-    let json = project.run(&["prove", "p", "--json"]);
+    let json = project.run(&["prove", "p", "--compress", "none", "--json"]);
     let object: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert!(object["error"].as_str().unwrap().contains("training.json"));
     assert!(object["hint"].as_str().unwrap().contains("zktrain train"));
@@ -288,9 +303,9 @@ fn a_manifest_written_by_hand_is_completed() {
     assert!(project.fails(&own).contains("--calibrate-on"));
     let report = project.json(&[&own[..], &["--calibrate-on", "synthetic"]].concat());
     assert_eq!((&report["shape"], &report["steps_per_proof"]), (&"4-8-2".into(), &2.into()));
-    project.ok(&["data", "commit", "p"]);
+    project.ok(&["data", "commit", "p", "--plain"]);
     project.ok(&["train", "p"]);
-    project.ok(&["prove", "p", "--proofs", "1"]);
+    project.ok(&["prove", "p", "--compress", "none", "--proofs", "1"]);
     assert_eq!(project.json(&["verify", "p"])["steps"], 2);
     let complete = ["init", "q", "--manifest", "p/manifest.toml", "--data", "mine.csv"];
     let again = project.json(&complete);

@@ -8,7 +8,9 @@ use std::path::Path;
 use ark_bn254::Fr;
 use ark_ff::{BigInt, BigInteger, PrimeField};
 use project::{COLUMNS, Project, csv, files, rows};
+use zktrain_circuits::compressed::CompressedProof;
 use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::wire::ProofFile;
 use zktrain_trainer::dataset::{Dataset, Source};
 
 /// Something that must not be found, and what it is.
@@ -82,17 +84,27 @@ fn padding(word: &[u8]) -> bool {
     word[..31].iter().all(|byte| *byte == 0) && word[31] < 2
 }
 
-/// Words of a proof, from its first bytes on, that are small integers of either sign,
-/// small enough to be a cell: honest words are evaluations at random points.
-fn small_words(bytes: &[u8]) -> Vec<Fr> {
+/// Words of proofs: from the first bytes of an uncompressed one on, and the last block of a
+/// file of a compressed one.
+fn words(bytes: &[u8]) -> Vec<&[u8; 32]> {
     let magic = zktrain_circuits::proof::MAGIC;
-    let at = bytes.windows(magic.len()).position(|window| window == magic);
-    let body = at.map(|at| &bytes[at + magic.len() + 4..]).unwrap_or_default();
+    let plain = bytes.windows(magic.len()).position(|window| window == magic);
+    let plain = plain.map(|at| &bytes[at + magic.len() + 4..]);
+    let body = bytes.strip_prefix(CompressedProof::TRAINING_FILE).map(|body| {
+        let length = |at: usize| u64::from_be_bytes(body[at..at + 8].try_into().unwrap()) as usize;
+        &body[24 + length(8)..]
+    });
+    plain.or(body).unwrap_or_default().as_chunks::<32>().0.iter().collect()
+}
+
+/// Words of a proof that are small integers of either sign, small enough to be a cell: honest
+/// words are evaluations at random points, or uniform.
+fn small_words(bytes: &[u8]) -> Vec<Fr> {
     let small = |x: &Fr| {
         let limit = Fr::from(1u64 << 32).into_bigint();
         x.into_bigint() < limit || (-*x).into_bigint() < limit
     };
-    let words = body.as_chunks::<32>().0.iter().filter(|word| !padding(*word));
+    let words = words(bytes).into_iter().filter(|word| !padding(*word));
     let both = words.flat_map(|w| [Fr::from_be_bytes_mod_order(w), Fr::from_le_bytes_mod_order(w)]);
     both.filter(small).collect()
 }
@@ -108,38 +120,60 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// A project whose every command ran once with text and once with JSON.
-fn told() -> Project {
+/// A project whose every command ran once with text and once with JSON, its proofs in one form.
+fn told(form: &str) -> Project {
     let project = Project::with_rows(40);
     project.init(&[]);
-    project.ok(&["data", "commit", "p"]);
+    let plain: &[&str] = if form == "none" { &["--plain"] } else { &[] };
+    let commit = [&["data", "commit", "p"], plain].concat();
+    let prove = ["prove", "p", "--compress", form];
+    let proof = |i: usize| match form {
+        "none" => format!("proofs/{i:06}.proof.NOT-ZK"),
+        _ => format!("proofs/{i:06}.proof"),
+    };
+    project.ok(&commit);
+    if form == "groth16" {
+        project.ok(&["setup", "insecure", "p"]);
+    }
     project.ok(&["train", "p"]);
-    project.ok(&["prove", "p"]);
+    project.ok(&prove);
     project.ok(&["verify", "p"]);
     project.ok(&["model", "inspect", "p/model.int.safetensors"]);
+    let single = format!("p/{}", proof(0));
     for args in [
-        &["data", "commit", "p", "--force"][..],
+        &[&commit[..], &["--force"]].concat()[..],
         &["train", "p"],
-        &["prove", "p"],
+        &prove,
         &["verify", "p"],
-        &["verify", "p/proofs/000000.proof.NOT-ZK"],
+        &["verify", &single],
+        &["proof", "inspect", &single],
         &["model", "inspect", "p/model.safetensors"],
     ] {
         project.json(args);
     }
+    if form != "none" {
+        project.json(&["verify", "p", "--evm"]);
+        project.ok(&["proof", "export", &single, "--format", "json", "--out", "p/proof.json"]);
+        project.ok(&["proof", "export", &single, "--format", "calldata", "--out", "p/call.hex"]);
+    }
     // Failures speak too.
     project.fails(&["data", "commit", "p"]);
-    project.with_change(
-        "proofs/000001.proof.NOT-ZK",
-        |bytes| bytes[5000] ^= 1,
-        || project.fails(&["verify", "p"]),
-    );
+    let flip = |bytes: &mut Vec<u8>| {
+        let at = bytes.len() - 100;
+        bytes[at] ^= 1;
+    };
+    project.with_change(&proof(1), flip, || project.fails(&["verify", "p"]));
     project
 }
 
 #[test]
 fn no_planted_cell_is_in_any_file_or_output() {
-    let project = told();
+    for form in ["none", "halo2", "groth16"] {
+        nothing_is_found(&told(form));
+    }
+}
+
+fn nothing_is_found(project: &Project) {
     let planted = planted(&project.folder.path().join("mine.csv"), &project.path("manifest.toml"));
     assert!(planted.len() > 40 * 4 * 6);
     let mut searched = 0;
@@ -204,7 +238,14 @@ fn the_search_finds_what_it_searches_for() {
 #[test]
 #[cfg(unix)]
 fn what_may_hold_secrets_is_readable_by_its_owner_alone() {
-    let project = told();
+    // Uncompressed: registration, proofs; always: states, key/dataset/lock, settings.
+    for (form, secrets) in [("none", 1 + 4 + 4 + 3 + 1), ("halo2", 4 + 3 + 1)] {
+        modes_are_right(&told(form), secrets);
+    }
+}
+
+#[cfg(unix)]
+fn modes_are_right(project: &Project, secrets: usize) {
     for folder in ["secret", "proofs"] {
         assert_eq!(mode(&project.path(folder)), 0o700, "{folder}");
     }
@@ -224,11 +265,7 @@ fn what_may_hold_secrets_is_readable_by_its_owner_alone() {
             assert!(std::fs::read(&path).unwrap().starts_with(b"NOT-ZK "), "{name}");
         }
     }
-    assert_eq!(
-        secret,
-        1 + 4 + 4 + 3 + 1,
-        "registration, proofs, states, key/dataset/lock, settings"
-    );
+    assert_eq!(secret, secrets);
 }
 
 #[test]
@@ -248,22 +285,35 @@ fn a_manifest_does_not_depend_on_the_private_data() {
 
 #[test]
 fn two_registrations_and_two_proofs_of_the_same_data_share_nothing() {
-    let project = Project::trained(1);
-    project.ok(&["prove", "p", "--proofs", "1"]);
-    let read = |name: &str| std::fs::read(project.path(name)).unwrap();
-    let proof = "proofs/000000.proof.NOT-ZK";
-    let first = read(proof);
-    project.ok(&["prove", "p", "--proofs", "1", "--from", "0"]);
-    let second = read(proof);
-    assert_eq!(first.len(), second.len());
-    // The proof's own rows, mask, argument and opening: all after the statement.
-    let at = first.windows(20).position(|w| w == zktrain_circuits::proof::MAGIC).unwrap() + 24;
-    let shared = first[at..].chunks_exact(32).zip(second[at..].chunks_exact(32));
-    let shared = shared.filter(|(a, b)| a == b && !padding(a)).count();
-    assert_eq!(shared, 0, "words in common");
-    let registration = read("registration.NOT-ZK");
-    project.ok(&["data", "commit", "p", "--force"]);
-    let again = read("registration.NOT-ZK");
-    let differing = registration.iter().zip(&again).filter(|(a, b)| a != b).count();
-    assert!(differing * 10 > registration.len() * 9);
+    for form in ["none", "halo2", "groth16"] {
+        let plain = form == "none";
+        let project = Project::registered(plain, 1);
+        if form == "groth16" {
+            project.ok(&["setup", "insecure", "p"]);
+        }
+        project.ok(&["prove", "p", "--proofs", "1", "--compress", form]);
+        let read = |name: &str| std::fs::read(project.path(name)).unwrap();
+        let proof = if plain { "proofs/000000.proof.NOT-ZK" } else { "proofs/000000.proof" };
+        let first = read(proof);
+        project.ok(&["prove", "p", "--proofs", "1", "--from", "0", "--compress", form]);
+        let second = read(proof);
+        assert_eq!(first.len(), second.len());
+        // The proof's own rows, mask, opening and the rest: all after the statement.
+        assert!(words(&first).len() > 30);
+        let shared = words(&first).into_iter().zip(words(&second));
+        let shared = shared.filter(|(a, b)| a == b && !padding(*a)).count();
+        assert_eq!(shared, 0, "{form}: words in common");
+        if form == "groth16" {
+            continue;
+        }
+        let (name, commit): (_, &[&str]) = match plain {
+            true => ("registration.NOT-ZK", &["data", "commit", "p", "--force", "--plain"]),
+            false => ("registration", &["data", "commit", "p", "--force"]),
+        };
+        let registration = read(name);
+        project.ok(commit);
+        let again = read(name);
+        let differing = registration.iter().zip(&again).filter(|(a, b)| a != b).count();
+        assert!(differing * 10 > registration.len() * 9);
+    }
 }

@@ -12,6 +12,7 @@ use common::cases::{Case, LossKind};
 use common::{Run, srs};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{LayerKind, Manifest};
+use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
 use zktrain_prover::training::derive_key;
 use zktrain_verifier::{dataset, training};
@@ -56,15 +57,15 @@ fn files_of_the_first_version_verify() {
         assert_eq!(manifest.to_toml().unwrap(), text, "{name}: the manifest");
         let key = key(&manifest);
         let bytes = fs::read(path(&format!("{name}_dataset_v1.NOT-ZK"))).unwrap();
-        let chunks = decode_dataset(&key, &bytes).unwrap();
+        let chunks = decode_dataset::<SheetProof>(&key, &bytes).unwrap();
         assert_eq!(encode_dataset(&chunks), bytes, "{name}: the registration");
-        let root = dataset::verify(&key, &chunks).unwrap();
+        let root = dataset::verify(&key, |_| Some(&()), &chunks).unwrap();
         let mut model = None;
         for index in 0..2 {
             let bytes = fs::read(path(&format!("{name}_training{index}_v1.NOT-ZK"))).unwrap();
-            let (statement, proof) = decode_training(&key, &bytes).unwrap();
+            let (statement, proof) = decode_training::<SheetProof>(&key, &bytes).unwrap();
             assert_eq!(encode_training(&statement, &proof), bytes, "{name}: proof {index}");
-            training::verify(&key, &statement, &proof).unwrap();
+            training::verify(&key, &(), &statement, &proof).unwrap();
             assert_eq!(statement.dataset, root);
             assert!(model.is_none_or(|model| model == statement.model), "{name}: handed over");
             model = Some(training::add_rows(&statement.model, &statement.update));

@@ -29,13 +29,13 @@ fn completeness(run: &Run, proofs: usize) {
     assert_eq!(columns.first_missing(&sheet, &key.relation), None);
     let broken = Cells::new(&sheet).violations(&key.relation);
     assert!(broken.is_empty(), "an honest sheet breaks {broken:?}");
-    let root = zktrain_verifier::dataset::verify(key, &run.chunks).unwrap();
+    let root = zktrain_verifier::dataset::verify(key, |_| Some(&()), &run.chunks).unwrap();
     assert_eq!(root, run.dataset.tree.root());
     let chain = run.prove(proofs);
     for (statement, proof) in &chain {
-        zktrain_verifier::training::verify(key, statement, proof).unwrap();
+        zktrain_verifier::training::verify(key, &(), statement, proof).unwrap();
     }
-    let end = run.chain().verify(key, &chain).unwrap();
+    let end = run.chain().verify(key, &(), &chain).unwrap();
     assert_eq!(end.steps, (proofs * key.network.steps) as u64);
 }
 

@@ -23,7 +23,7 @@ use zktrain_prover::prove::{CommittedRows, prove};
 use zktrain_prover::sheet::Sheet;
 use zktrain_prover::training::prove_filled_sheet;
 use zktrain_prover::witness::dataset_sheet;
-use zktrain_verifier::sheet::SheetError;
+use zktrain_verifier::sheet::{Proof, SheetError};
 use zktrain_verifier::training::{TrainingError, verify};
 
 /// Networks that have every kind of constraint between them.
@@ -89,10 +89,10 @@ fn fill_axes(relation: &mut Relation) {
 fn rejected_because_of(run: &Run, window: u64, sheet: &Sheet, label: &str) {
     let key = if label.ends_with("padding") { padding_included(&run.key) } else { run.key.clone() };
     let (statement, proof) = run.prove_sheet(&key, window, sheet.clone());
-    assert!(verify(&run.key, &statement, &proof).is_err(), "{label}: a lie is accepted");
+    assert!(verify(&run.key, &(), &statement, &proof).is_err(), "{label}: a lie is accepted");
     let weak = weakened(&key, label);
     let (statement, proof) = run.prove_sheet(&weak, window, sheet.clone());
-    verify(&weak, &statement, &proof)
+    verify(&weak, &(), &statement, &proof)
         .unwrap_or_else(|e| panic!("{label}: rejected for another reason: {e}"));
 }
 
@@ -122,7 +122,7 @@ fn a_multiplicity_cannot_be_altered() {
         let g1 = &srs().g1;
         let proved =
             prove_filled_sheet(key, g1, &run.secret, dataset, start, position, sheet).unwrap();
-        verify(key, &proved.statement, &proved.proof)
+        verify(key, &(), &proved.statement, &proved.proof)
     };
     assert_eq!(prove(sheet.clone()), Ok(()));
     for table in &relation.tables {
@@ -145,7 +145,7 @@ fn a_table_entry_cannot_be_altered() {
     let mut altered = sheet.clone();
     altered.set(table, 1 << 15, sheet.get(table, 1 << 15) + 1);
     let (statement, proof) = run.prove_sheet(&run.key, window, altered.clone());
-    let rejected = verify(&run.key, &statement, &proof);
+    let rejected = verify(&run.key, &(), &statement, &proof);
     assert!(matches!(rejected, Err(TrainingError::Sheet(SheetError::Opening(_)))), "{rejected:?}");
     // A key that pins the altered table accepts: the pinning is what stops it.
     let mut other = run.key.clone();
@@ -153,8 +153,8 @@ fn a_table_entry_cannot_be_altered() {
     let blinds = vec![Default::default(); rows.len()];
     other.tables = commit_rows(&srs().g1, &rows, &blinds).unwrap();
     let (statement, proof) = run.prove_sheet(&other, window, altered);
-    assert_eq!(verify(&other, &statement, &proof), Ok(()));
-    assert!(verify(&run.key, &statement, &proof).is_err());
+    assert_eq!(verify(&other, &(), &statement, &proof), Ok(()));
+    assert!(verify(&run.key, &(), &statement, &proof).is_err());
 }
 
 /// Label, tensor, and the cells that are overwritten.
@@ -240,7 +240,7 @@ fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
     let proved =
         prove(g1, relation, sheet.clone(), &known, &run.secret, |_| statement.clone()).unwrap();
     let kzg = &run.key.kzg;
-    zktrain_verifier::sheet::verify(kzg, relation, &statement, &known.points, &proved.proof).is_ok()
+    proved.proof.verify(kzg, &(), relation, &statement, &known.points).is_ok()
 }
 
 #[test]

@@ -10,6 +10,7 @@ use common::Run;
 use common::cases::Case;
 use common::made::{Proofs, made};
 use zktrain_circuits::argument::{Argument, ArgumentShape};
+use zktrain_circuits::opening::OpeningProof;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
 use zktrain_verifier::dataset::{self, DatasetError};
@@ -30,7 +31,7 @@ fn no_commitment_or_opening_can_be_altered() {
         let mut altered = proof.clone();
         alter(&mut altered);
         assert_ne!(altered, *proof, "{what}");
-        assert!(verify(&run.key, statement, &altered).is_err(), "{what} is accepted");
+        assert!(verify(&run.key, &(), statement, &altered).is_err(), "{what} is accepted");
     };
     for row in 0..proof.rows.len() {
         rejected("row", &|p| p.rows[row] = other(&p.rows[row]));
@@ -46,21 +47,23 @@ fn no_commitment_or_opening_can_be_altered() {
     rejected("no rows", &|p| p.rows.clear());
     rejected("mask", &|p| p.mask = other(&p.mask));
     rejected("blinding", &|p| p.blinding += Fr::one());
-    for k in 0..proof.opening.folds.len() {
-        rejected("fold", &|p| p.opening.folds[k] = other(&p.opening.folds[k]));
+    let points: [fn(&mut OpeningProof) -> &mut G1Affine; 7] = [
+        |p| &mut p.fold,
+        |p| &mut p.quotient,
+        |p| &mut p.remainder,
+        |p| &mut p.products,
+        |p| &mut p.reversal,
+        |p| &mut p.batch,
+        |p| &mut p.linearisation,
+    ];
+    for point in points {
+        rejected("opening", &|p| *point(&mut p.opening) = other(point(&mut p.opening)));
     }
-    for k in 0..proof.opening.evaluations.len() {
-        rejected("evaluation", &|p| p.opening.evaluations[k].0 += Fr::one());
-        rejected("evaluation", &|p| p.opening.evaluations[k].1 += Fr::one());
+    for k in 0..2 {
+        rejected("evaluation", &|p| p.opening.evaluations.remainder[k] += Fr::one());
+        rejected("evaluation", &|p| p.opening.evaluations.fold[k] += Fr::one());
+        rejected("evaluation", &|p| p.opening.evaluations.products[k] += Fr::one());
     }
-    rejected("quotient", &|p| p.opening.quotient = other(&p.opening.quotient));
-    rejected("linearisation", &|p| p.opening.linearisation = other(&p.opening.linearisation));
-    rejected("fold less", &|p| {
-        p.opening.folds.pop();
-    });
-    rejected("evaluations less", &|p| {
-        p.opening.evaluations.pop();
-    });
 }
 
 #[test]
@@ -74,27 +77,27 @@ fn no_element_of_the_argument_can_be_altered() {
         altered[index] += Fr::one();
         let argument = Argument::from_elements(&shape, altered).unwrap();
         let altered = SheetProof { argument, ..proof.clone() };
-        let result = verify(&run.key, statement, &altered);
+        let result = verify(&run.key, &(), statement, &altered);
         assert!(matches!(result, Err(TrainingError::Sheet(_))), "element {index}: {result:?}");
     }
     let mut short = proof.clone();
     short.argument.left.pop();
-    assert!(verify(&run.key, statement, &short).is_err());
+    assert!(verify(&run.key, &(), statement, &short).is_err());
     let mut short = proof.clone();
     short.argument.fraction.layers.pop();
-    assert!(verify(&run.key, statement, &short).is_err());
+    assert!(verify(&run.key, &(), statement, &short).is_err());
 }
 
 #[test]
 fn no_statement_can_be_altered() {
     let (run, proofs) = made();
     let (statement, proof) = &proofs[1];
-    assert_eq!(verify(&run.key, statement, proof), Ok(()));
+    assert_eq!(verify(&run.key, &(), statement, proof), Ok(()));
     let rejected = |what: &str, alter: &dyn Fn(&mut TrainingStatement)| {
         let mut altered = statement.clone();
         alter(&mut altered);
         assert_ne!(altered, *statement, "{what}");
-        assert!(verify(&run.key, &altered, proof).is_err(), "{what} is accepted");
+        assert!(verify(&run.key, &(), &altered, proof).is_err(), "{what} is accepted");
     };
     rejected("spec", &|s| s.spec[31] ^= 1);
     rejected("chain id", &|s| s.binding.chain_id += 1);
@@ -141,7 +144,7 @@ fn no_statement_can_be_altered() {
     rejected("another window", &|s| {
         (s.window, s.data, s.path) = (another.window, another.data.clone(), another.path.clone());
     });
-    assert!(verify(&run.key, another, proof).is_err(), "another proof's statement");
+    assert!(verify(&run.key, &(), another, proof).is_err(), "another proof's statement");
 }
 
 #[test]
@@ -150,9 +153,9 @@ fn a_proof_of_another_manifest_or_reference_string_is_refused() {
     let (statement, proof) = &proofs[0];
     let case = Case { momentum: 0.5, batch: 2, row_log: 5, ..Case::plain(&[7, 5, 3]) };
     let foreign = Run::of(&case, 5).unwrap();
-    assert_eq!(verify(&foreign.key, statement, proof), Err(TrainingError::Spec));
+    assert_eq!(verify(&foreign.key, &(), statement, proof), Err(TrainingError::Spec));
     let renamed = TrainingStatement { spec: foreign.key.spec, ..statement.clone() };
-    assert!(verify(&foreign.key, &renamed, proof).is_err());
+    assert!(verify(&foreign.key, &(), &renamed, proof).is_err());
     assert_ne!(foreign.key.spec, run.key.spec);
 }
 
@@ -160,10 +163,12 @@ fn a_proof_of_another_manifest_or_reference_string_is_refused() {
 fn a_chain_is_followed_link_by_link() {
     let (run, proofs) = made();
     let chain = run.chain();
-    assert!(chain.verify(&run.key, proofs).is_ok());
-    let part_of = |chain: &zktrain_verifier::training::Chain, proofs: &[_]| match chain
-        .verify(&run.key, proofs)
-    {
+    assert!(chain.verify(&run.key, &(), proofs).is_ok());
+    let part_of = |chain: &zktrain_verifier::training::Chain, proofs: &[_]| match chain.verify(
+        &run.key,
+        &(),
+        proofs,
+    ) {
         Err(TrainingError::Link { source, .. }) => match *source {
             TrainingError::Continuation { part } => part,
             other => panic!("{other}"),
@@ -235,9 +240,9 @@ fn model_and_state_are_handed_over() {
         &forgetful,
     )
     .unwrap();
-    assert_eq!(verify(&run.key, &second.statement, &second.proof), Ok(()));
+    assert_eq!(verify(&run.key, &(), &second.statement, &second.proof), Ok(()));
     let links = [(first.statement, first.proof), (second.statement, second.proof)];
-    let result = run.chain().verify(&run.key, &links);
+    let result = run.chain().verify(&run.key, &(), &links);
     assert!(result.unwrap_err().to_string().contains("the state"));
     // A chain that starts with a state of the trainer's choosing.
     let mut late = run.chain();
@@ -245,7 +250,7 @@ fn model_and_state_are_handed_over() {
     let statement = TrainingStatement { step: 0, ..proofs[1].0.clone() };
     let window_first = run.traces(1)[0].0;
     let statement = TrainingStatement { window: window_first, ..statement };
-    let result = late.verify(&run.key, &[(statement, proofs[1].1.clone())]);
+    let result = late.verify(&run.key, &(), &[(statement, proofs[1].1.clone())]);
     assert!(result.unwrap_err().to_string().contains("the state"));
 }
 
@@ -254,7 +259,7 @@ fn a_chain_that_is_too_long_is_refused() {
     let (run, proofs) = made();
     let most = run.key.network.max_steps / run.key.network.steps;
     let long: Proofs = (0..=most).map(|_| proofs[0].clone()).collect();
-    let result = run.chain().verify(&run.key, &long);
+    let result = run.chain().verify(&run.key, &(), &long);
     assert!(matches!(result, Err(TrainingError::TooLong { .. })), "{result:?}");
 }
 
@@ -262,12 +267,12 @@ fn a_chain_that_is_too_long_is_refused() {
 fn no_registration_can_be_altered() {
     let (run, _) = made();
     let key = &run.key;
-    assert!(dataset::verify(key, &run.chunks).is_ok());
+    assert!(dataset::verify(key, |_| Some(&()), &run.chunks).is_ok());
     let rejected = |what: &str, alter: &dyn Fn(&mut Chunks)| {
         let mut altered = run.chunks.clone();
         alter(&mut altered);
         assert_ne!(altered, run.chunks, "{what}");
-        assert!(dataset::verify(key, &altered).is_err(), "{what} is accepted");
+        assert!(dataset::verify(key, |_| Some(&()), &altered).is_err(), "{what} is accepted");
     };
     assert_eq!(run.chunks.len(), 2, "five windows are two chunks");
     for chunk in 0..2 {
@@ -292,6 +297,6 @@ fn no_registration_can_be_altered() {
     rejected("size of all", &|c| c.iter_mut().for_each(|c| c.0.windows = 6));
     rejected("swapped", &|c| c.swap(0, 1));
     rejected("windows swapped", &|c| c[0].0.rows.swap(0, 1));
-    let none = dataset::verify(key, &[]);
+    let none = dataset::verify(key, |_| Some(&()), &[] as &[(DatasetStatement, SheetProof)]);
     assert_eq!(none, Err(DatasetError::Incomplete { expected: 0, got: 0 }));
 }

@@ -5,18 +5,17 @@
 
 use ark_bn254::G1Affine;
 
-use crate::compile::compile_dataset;
-use crate::key::TrainingKey;
 use crate::merkle::Hash;
 use crate::opening::{OpeningDecodeError, Words};
-use crate::proof::{ProofDecodeError, SheetProof};
-use crate::relation::Group;
+use crate::proof::ProofDecodeError;
 use crate::statement::{Binding, DATASET, DatasetStatement, TRAINING, TrainingStatement, VERSION};
+
+mod files;
+
+pub use files::{ProofFile, decode_dataset, decode_training, encode_dataset, encode_training};
 
 /// Row commitments or hashes in one list at most.
 const MAX_LIST: u64 = 1 << 20;
-/// Proofs in one registration at most: chunk sizes are powers of two, or the largest.
-const MAX_CHUNKS: u64 = 1 << 16;
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +25,12 @@ pub enum WireError {
     Magic {
         /// What was expected.
         expected: &'static str,
+    },
+    /// A proof system that this program does not know.
+    #[error("proof system number {got}; this program knows 1 (halo2) and 2 (groth16)")]
+    System {
+        /// The number found.
+        got: u64,
     },
     /// A version that this program does not know.
     #[error("{part}: version {got}, this program reads {expected}")]
@@ -200,89 +205,4 @@ impl DatasetStatement {
         reader.end()?;
         Ok(Self { spec, owner, windows, first, rows })
     }
-}
-
-fn push_block(out: &mut Vec<u8>, block: &[u8]) {
-    out.extend_from_slice(&(block.len() as u64).to_be_bytes());
-    out.extend_from_slice(block);
-}
-
-/// Bytes of a statement at most.
-const MAX_STATEMENT: u64 = 1 << 30;
-/// Bytes of a proof at most.
-const MAX_PROOF: u64 = 1 << 28;
-
-/// First bytes of a file with one training proof.
-pub const TRAINING_FILE: &[u8] = b"NOT-ZK zktrain training proof v1\n";
-/// First bytes of a file with a dataset's registration.
-pub const DATASET_FILE: &[u8] = b"NOT-ZK zktrain dataset registration v1\n";
-
-/// Encodes a training proof with its statement.
-pub fn encode_training(statement: &TrainingStatement, proof: &SheetProof) -> Vec<u8> {
-    let mut out = TRAINING_FILE.to_vec();
-    push_block(&mut out, &statement.to_bytes());
-    push_block(&mut out, &proof.to_bytes());
-    out
-}
-
-/// Decodes a training proof of this key's manifest. Never panics.
-///
-/// # Errors
-/// If the bytes are not what [`encode_training`] writes.
-pub fn decode_training(
-    key: &TrainingKey,
-    bytes: &[u8],
-) -> Result<(TrainingStatement, SheetProof), WireError> {
-    let body =
-        bytes.strip_prefix(TRAINING_FILE).ok_or(WireError::Magic { expected: "training proof" })?;
-    let mut reader = Reader(body);
-    let statement = TrainingStatement::from_bytes(reader.block("statement", MAX_STATEMENT)?)?;
-    let proof = SheetProof::from_bytes(&key.relation, reader.block("proof", MAX_PROOF)?)?;
-    reader.end()?;
-    Ok((statement, proof))
-}
-
-/// Encodes a dataset's registration.
-pub fn encode_dataset(chunks: &[(DatasetStatement, SheetProof)]) -> Vec<u8> {
-    let mut out = DATASET_FILE.to_vec();
-    out.extend_from_slice(&(chunks.len() as u64).to_be_bytes());
-    for (statement, proof) in chunks {
-        push_block(&mut out, &statement.to_bytes());
-        push_block(&mut out, &proof.to_bytes());
-    }
-    out
-}
-
-/// Decodes the registration of a dataset for this key's manifest. Never panics.
-///
-/// # Errors
-/// If the bytes are not what [`encode_dataset`] writes.
-pub fn decode_dataset(
-    key: &TrainingKey,
-    bytes: &[u8],
-) -> Result<Vec<(DatasetStatement, SheetProof)>, WireError> {
-    let body = bytes
-        .strip_prefix(DATASET_FILE)
-        .ok_or(WireError::Magic { expected: "dataset registration" })?;
-    let mut reader = Reader(body);
-    let count = reader.length("chunks", MAX_CHUNKS)?;
-    let mut chunks = Vec::new();
-    for _ in 0..count {
-        let statement = DatasetStatement::from_bytes(reader.block("statement", MAX_STATEMENT)?)?;
-        let bytes = reader.block("proof", MAX_PROOF)?;
-        let windows = statement.rows.len();
-        if !windows.is_power_of_two() {
-            return Err(WireError::Length { part: "windows", expected: 1, got: windows as u64 });
-        }
-        // Before a layout for so many windows is made: their rows are in the file.
-        let expected = key.relation.layout.group_rows(Group::Data(0)).count() as u64;
-        if let Some(rows) = statement.rows.iter().find(|rows| rows.len() as u64 != expected) {
-            return Err(WireError::Length { part: "rows", expected, got: rows.len() as u64 });
-        }
-        let (relation, _) = compile_dataset(&key.network, windows);
-        let proof = SheetProof::from_bytes(&relation, bytes)?;
-        chunks.push((statement, proof));
-    }
-    reader.end()?;
-    Ok(chunks)
 }

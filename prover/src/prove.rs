@@ -13,19 +13,19 @@ use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::{opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
-use zktrain_circuits::verifier::LookupChallenges;
 use zktrain_circuits::verifier::claims::{Points, combine};
 use zktrain_circuits::verifier::columns::LeafLayout;
+use zktrain_circuits::verifier::{LookupChallenges, Opening};
 
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::eq::evaluate_field;
 use crate::kernels::msm::msm_full;
 use crate::lookups::LookupColumns;
 use crate::materialize::ValueRange;
-use crate::random::{LocalKey, proof_rng, scalars};
+use crate::random::{LocalKey, Randomness};
 use crate::reduction::{self, ReductionProof};
 use crate::sheet::Sheet;
-use crate::{fraction, hyperkzg, relations};
+use crate::{fraction, mercury, relations};
 
 /// Row commitments and what blinds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,6 +104,10 @@ pub struct Timings {
 pub struct Proved {
     /// The proof.
     pub proof: SheetProof,
+    /// Digest of statement and rows, where the proof's transcript starts.
+    pub h: Fr,
+    /// Where the argument ends.
+    pub claim: Opening<Fr>,
     /// The proof's own rows with their blindings.
     pub own: CommittedRows,
     /// Stage times.
@@ -122,9 +126,25 @@ pub struct Proved {
 pub fn prove(
     g1: &[G1Affine],
     relation: &Relation,
-    mut sheet: Sheet,
+    sheet: Sheet,
     known: &CommittedRows,
     key: &LocalKey,
+    statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
+) -> Result<Proved, ProveError> {
+    let fresh = Randomness::fresh(key, sheet.rows(), own_rows(relation), relation.layout.row_log);
+    prove_with(g1, relation, sheet, known, fresh, statement)
+}
+
+/// [`prove`] with given randomness: only for tests that show what each part of it hides.
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_with(
+    g1: &[G1Affine],
+    relation: &Relation,
+    mut sheet: Sheet,
+    known: &CommittedRows,
+    randomness: Randomness,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
@@ -134,7 +154,7 @@ pub fn prove(
         sheet.fill(table.counts, &counts);
     }
     let witness = started.elapsed();
-    let mut proved = prove_counted(g1, relation, sheet, columns, known, key, statement)?;
+    let mut proved = prove_counted(g1, relation, sheet, columns, known, randomness, statement)?;
     proved.timings.witness = witness;
     Ok(proved)
 }
@@ -154,7 +174,8 @@ pub fn prove_filled(
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
     let columns = LookupColumns::new(&sheet, relation)?;
-    prove_counted(g1, relation, sheet, columns, known, key, statement)
+    let fresh = Randomness::fresh(key, sheet.rows(), own_rows(relation), relation.layout.row_log);
+    prove_counted(g1, relation, sheet, columns, known, fresh, statement)
 }
 
 fn prove_counted(
@@ -163,14 +184,13 @@ fn prove_counted(
     sheet: Sheet,
     columns: LookupColumns,
     known: &CommittedRows,
-    key: &LocalKey,
+    randomness: Randomness,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     let mut timings = Timings::default();
     let started = Instant::now();
-    let mut rng = proof_rng(key, sheet.rows());
+    let Randomness { blinds, mask, mask_blinding, salt } = randomness;
     let own: Vec<&Row> = sheet.rows().iter().skip(known.points.len()).collect();
-    let blinds = scalars(&mut rng, own.len());
     let points = commit_rows(g1, &own, &blinds)?;
     let own = CommittedRows { points, blinds };
     let mut rows = known.clone();
@@ -178,20 +198,19 @@ fn prove_counted(
     timings.commit = started.elapsed();
 
     let started = Instant::now();
-    let mask = Mask::new(g1, &mut rng, relation.layout.row_log);
+    let mask = Mask::new(g1, mask, mask_blinding);
     let masking = started.elapsed();
     let h = transcript_start(&statement(&own.points), &rows.points, &mask.commitment);
-    let salt = scalars(&mut rng, 1)[0];
     let (argument, reduction, gamma) =
         argue(&sheet, relation, columns, h, salt, &mask, &mut timings)?;
 
     let started = Instant::now();
     drop(sheet);
-    let (blinding, opening) = open(g1, h, &rows, &mask, reduction, gamma, &argument);
+    let (claim, blinding, opening) = open(g1, h, &rows, &mask, reduction, gamma, &argument);
     timings.open = masking + started.elapsed();
     let proof =
         SheetProof { rows: own.points.clone(), mask: mask.commitment, argument, blinding, opening };
-    Ok(Proved { proof, own, timings })
+    Ok(Proved { proof, h, claim, own, timings })
 }
 
 fn check_sizes(
@@ -219,9 +238,7 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(g1: &[G1Affine], rng: &mut impl rand::RngCore, row_log: u32) -> Self {
-        let values = scalars(rng, 1 << row_log);
-        let blinding = scalars(rng, 1)[0];
+    fn new(g1: &[G1Affine], values: Vec<Fr>, blinding: Fr) -> Self {
         let commitment = msm_full(&g1[..values.len()], &values) + blinding_base() * blinding;
         Self { values, blinding, commitment: commitment.into_affine() }
     }
@@ -294,7 +311,7 @@ fn open(
     reduction: ReductionProof,
     gamma: Fr,
     argument: &Argument<Fr>,
-) -> (Fr, OpeningProof) {
+) -> (Opening<Fr>, Fr, OpeningProof) {
     let weights = &reduction.row_weights;
     let folded: Fr = weights.iter().zip(&rows.blinds).map(|(w, b)| *w * b).sum();
     let blinding = folded + gamma * mask.blinding;
@@ -307,5 +324,6 @@ fn open(
     let row_log = masked.len().trailing_zeros();
     let point = low(&reduction, row_log);
     let commitment = commitment.into_affine();
-    (blinding, hyperkzg::prove_committed(g1, &commitment, masked, point, seed))
+    let opening = mercury::prove_committed(g1, &commitment, masked, point, seed);
+    (Opening { point: reduction.point, gamma, value }, blinding, opening)
 }

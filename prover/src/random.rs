@@ -52,6 +52,32 @@ pub fn proof_rng(key: &LocalKey, rows: &[Row]) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(seed.into())
 }
 
+/// What hides the witness of one proof.
+#[derive(Clone)]
+pub struct Randomness {
+    /// A blinding for each of the proof's own rows.
+    pub blinds: Vec<Fr>,
+    /// The mask row: it hides what the opening reveals.
+    pub mask: Vec<Fr>,
+    /// The mask row's blinding.
+    pub mask_blinding: Fr,
+    /// Makes challenges independent of the witness.
+    pub salt: Fr,
+}
+
+impl Randomness {
+    /// Fresh randomness for a proof with so many rows of its own, of `2^row_log` cells.
+    pub fn fresh(key: &LocalKey, sheet: &[Row], own: usize, row_log: u32) -> Self {
+        let mut rng = proof_rng(key, sheet);
+        Self {
+            blinds: scalars(&mut rng, own),
+            mask: scalars(&mut rng, 1 << row_log),
+            mask_blinding: Fr::rand(&mut rng),
+            salt: Fr::rand(&mut rng),
+        }
+    }
+}
+
 /// Uniform scalars.
 pub fn scalars(rng: &mut impl RngCore, count: usize) -> Vec<Fr> {
     (0..count).map(|_| Fr::rand(rng)).collect()

@@ -10,10 +10,11 @@ use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::{Group, TensorId};
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
+use zktrain_circuits::verifier::Opening;
 
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::memory;
-use crate::prove::{CommittedRows, ProveError, Timings, prove, prove_filled};
+use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove, prove_filled};
 use crate::random::{LocalKey, proof_rng, scalars};
 use crate::sheet::Sheet;
 use crate::trace::{Parameters, Trace};
@@ -111,7 +112,7 @@ pub fn register_chunk(
     g1: &[G1Affine],
     secret: &LocalKey,
     chunk: &Chunk<'_>,
-) -> Result<(DatasetStatement, SheetProof, Vec<CommittedRows>), ProveError> {
+) -> Result<ChunkProved, ProveError> {
     let network = &training.network;
     let (relation, ids) = compile_dataset(network, chunk.windows);
     memory::check(&relation)?;
@@ -135,7 +136,22 @@ pub fn register_chunk(
     };
     let known = CommittedRows { points, blinds };
     let proved = prove(g1, &relation, sheet, &known, secret, |_| statement.to_bytes())?;
-    Ok((statement, proved.proof, windows))
+    let Proved { proof, h, claim, .. } = proved;
+    Ok(ChunkProved { statement, proof, h, claim, windows })
+}
+
+/// Windows that are committed and proven well formed.
+pub struct ChunkProved {
+    /// The statement.
+    pub statement: DatasetStatement,
+    /// The proof.
+    pub proof: SheetProof,
+    /// Digest of statement and rows, where the proof's transcript starts.
+    pub h: Fr,
+    /// Where the argument ends.
+    pub claim: Opening<Fr>,
+    /// The windows' rows with their blindings.
+    pub windows: Vec<CommittedRows>,
 }
 
 /// Commits to one window without proving it well formed: for measurements.
@@ -211,6 +227,10 @@ pub struct TrainingProved {
     pub statement: TrainingStatement,
     /// The proof.
     pub proof: SheetProof,
+    /// Digest of statement and rows, where the proof's transcript starts.
+    pub h: Fr,
+    /// Where the argument ends.
+    pub claim: Opening<Fr>,
     /// Model and state after.
     pub after: Committed,
     /// Stage times.
@@ -321,7 +341,8 @@ fn prove_laid_out(
         prove(g1, &key.relation, sheet, &known, secret, encode)?
     };
     let after = advance(before, &statement, &proved.own, block, steps);
-    Ok(TrainingProved { statement, proof: proved.proof, after, timings: proved.timings })
+    let Proved { proof, h, claim, timings, .. } = proved;
+    Ok(TrainingProved { statement, proof, h, claim, after, timings })
 }
 
 /// `−Σ_t C_{δ_t}`

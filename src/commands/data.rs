@@ -4,15 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::statement::DatasetStatement;
-use zktrain_circuits::wire::encode_dataset;
+use zktrain_circuits::compressed::System;
 use zktrain_prover::training::{Chunk, RegisteredDataset, chunk_sizes, register_chunk};
 use zktrain_trainer::dataset::{Dataset, Summary, inspect};
+use zktrain_verifier::circuit::CircuitKey;
 
+use crate::circuits::{Circuits, Shape};
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::Project;
+use crate::proofs::{self, Registration, StoredProof};
 use crate::secrets::{DatasetSecret, data_digest, read_key, write_dataset};
 use crate::session::Session;
 use crate::source;
@@ -52,6 +53,9 @@ pub struct CommitArgs {
     /// Replace an earlier registration; its proofs cannot be continued.
     #[arg(long)]
     pub force: bool,
+    /// Leave the proof uncompressed: quicker, but for you alone.
+    #[arg(long)]
+    pub plain: bool,
 }
 
 /// What data files hold.
@@ -78,8 +82,10 @@ pub struct CommitReport {
     pub clamped: usize,
     /// Proofs that the registration consists of.
     pub proofs: usize,
-    /// The registration, uncompressed: for the owner alone.
+    /// The registration.
     pub registration: PathBuf,
+    /// Whether it is zero-knowledge and may be published.
+    pub zero_knowledge: bool,
     /// Its size.
     pub bytes: usize,
     /// The secret file of blindings.
@@ -124,11 +130,8 @@ impl Report for CommitReport {
         field(out, "time", times)?;
         let kilobytes = self.bytes / 1024;
         let registration = self.registration.display();
-        field(
-            out,
-            "registration",
-            format!("{registration} ({kilobytes} KiB, not zero-knowledge yet)"),
-        )?;
+        let note = if self.zero_knowledge { "" } else { ", not zero-knowledge: for you alone" };
+        field(out, "registration", format!("{registration} ({kilobytes} KiB{note})"))?;
         field(out, "secret", format!("{}: keep it, and keep it to yourself", self.secret.display()))
     }
 }
@@ -200,15 +203,23 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     let owner =
         round.binding().map_err(|e| crate::project::settings(&project.round_path(), e))?.prover;
     let started = std::time::Instant::now();
-    let (dataset, chunks) = register(&session, &secret, &train, owner, ui)?;
+    let circuits = Circuits::new(&session, &project, ui);
+    let circuits = (!args.plain).then_some(&circuits);
+    let (dataset, chunks) = register(&session, circuits, &secret, &train, owner, ui)?;
     let prove_s = started.elapsed().as_secs_f64();
     let started = std::time::Instant::now();
-    let registration = project.registration_path();
-    let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
+    let (registration, access) = match circuits {
+        Some(_) => (project.registration_path(), Access::Public),
+        None => (project.plain_registration_path(), Access::Owner),
+    };
+    let keys = circuits.map(|c| c.dataset_keys(&chunks)).transpose()?.unwrap_or_default();
+    let none = CircuitKey::default();
+    let circuit = |windows| Some(keys.get(&windows).unwrap_or(&none));
+    let root = zktrain_verifier::dataset::verify(&session.key, circuit, &chunks)
         .map_err(|e| Error::Registration { path: registration.clone(), source: Box::new(e) })?;
     let verify_s = started.elapsed().as_secs_f64();
-    let bytes = encode_dataset(&chunks);
-    files::write(&registration, &bytes, Access::Owner)?;
+    let bytes = proofs::encode_registration(&chunks);
+    files::write(&registration, &bytes, access)?;
     let digest = data_digest(&secret, &train);
     let windows = dataset.windows.len();
     write_dataset(&project.dataset_path(), &session.key.spec, &DatasetSecret { dataset, digest })?;
@@ -221,6 +232,7 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         clamped: train.clamped,
         proofs: chunks.len(),
         registration,
+        zero_knowledge: circuits.is_some(),
         bytes: bytes.len(),
         secret: project.dataset_path(),
         prove_s,
@@ -231,21 +243,26 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
 /// Deletes what belongs to an earlier registration.
 fn discard(project: &Project) -> Result<(), Error> {
     super::prove::delete_from(project, 0)?;
-    for path in [project.dataset_path(), project.registration_path(), project.trained_path()] {
+    let paths = [
+        project.dataset_path(),
+        project.registration_path(),
+        project.plain_registration_path(),
+        project.trained_path(),
+    ];
+    for path in paths {
         files::remove(&path)?;
     }
     Ok(())
 }
 
-type Registration = (RegisteredDataset, Vec<(DatasetStatement, SheetProof)>);
-
 fn register(
     session: &Session,
+    circuits: Option<&Circuits<'_>>,
     secret: &zktrain_prover::random::LocalKey,
     data: &Dataset,
     owner: [u8; 20],
     ui: &Ui,
-) -> Result<Registration, Error> {
+) -> Result<(RegisteredDataset, Registration), Error> {
     let network = session.network();
     let total = data.windows(network);
     let bar = ui.bar(total as u64, "register");
@@ -266,10 +283,20 @@ fn register(
             inputs: &inputs,
             labels: &labels,
         };
-        let (statement, proof, rows) =
-            register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
-        chunks.push((statement, proof));
-        all.extend(rows);
+        let proved = register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
+        let proof = match circuits {
+            None => StoredProof::Plain(proved.proof),
+            Some(circuits) => {
+                let compressor = circuits.compressor(System::Halo2, Shape::Dataset(windows))?;
+                StoredProof::Compressed(compressor.compress(
+                    proved.h,
+                    &proved.claim,
+                    proved.proof,
+                )?)
+            }
+        };
+        chunks.push((proved.statement, proof));
+        all.extend(proved.windows);
         first += windows;
         bar.set_position(first as u64);
     }

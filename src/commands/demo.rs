@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
-use zktrain_circuits::wire::decode_training;
+use zktrain_circuits::proof::own_rows;
 
 use super::train::{TrainReport, print_epochs};
 use super::verify::VerifyReport;
 use super::{data, init, prove, train, verify};
+use crate::circuits::Compression;
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::project::{Project, proof_path};
+use crate::project::{Project, proof_paths};
+use crate::proofs;
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, percent, success};
 
@@ -99,7 +101,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     };
     show(ui, &init::run(&options, ui)?);
     ui.headline("2. The owner registers the data: committed, proven well formed");
-    show(ui, &data::commit(&data::CommitArgs { dir: dir.clone(), force: false }, ui)?);
+    let commit = data::CommitArgs { dir: dir.clone(), force: false, plain: false };
+    show(ui, &data::commit(&commit, ui)?);
     ui.headline("3. Training in integers");
     let trained =
         train::run(&train::Args { dir: dir.clone(), epochs: args.epochs, steps: None }, ui)?;
@@ -107,10 +110,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
         // Standard error may be closed; the demonstration goes on.
         let _ = print_epochs(&mut std::io::stderr(), &trained.epochs);
     }
-    ui.headline("4. A proof for every step");
-    let proven = prove::run(&prove::Args { dir: dir.clone(), proofs: None, from: None }, ui)?;
+    ui.headline("4. A zero-knowledge proof for every step");
+    let options =
+        prove::Args { dir: dir.clone(), proofs: None, from: None, compress: Compression::Halo2 };
+    let proven = prove::run(&options, ui)?;
     show(ui, &proven);
-    ui.headline("5. Anyone verifies the chain, without the data");
+    ui.headline("5. Anyone verifies the chain, without the data; so do the contracts");
     let verified = verify::run(&verify_args(dir.clone()), ui)?;
     show(ui, &verified);
     ui.headline("6. One bit of one proof is changed");
@@ -128,7 +133,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
 }
 
 /// Chosen so that a demonstration of a few epochs takes well below a minute.
-const STEPS_PER_PROOF: usize = 2;
+const STEPS_PER_PROOF: usize = 4;
 
 fn folder(args: &Args) -> Result<PathBuf, Error> {
     match &args.out {
@@ -152,6 +157,7 @@ fn verify_args(path: PathBuf) -> verify::Args {
         windows: None,
         model: None,
         opening: None,
+        evm: true,
     }
 }
 
@@ -168,21 +174,20 @@ fn tamper(dir: &Path, ui: &Ui) -> Result<(PathBuf, String), Error> {
     let project = Project::new(dir);
     let session = Session::of_project(&project, &Ui { json: ui.json })?;
     let index = project.trained()?.windows.saturating_sub(1).min(1);
-    let path = project.proof_path(index);
+    let [path, _] = project.proof_paths(index);
     let mut bytes = files::read(&path)?;
-    let wire = |e| Error::Wire { path: path.clone(), source: Box::new(e) };
-    let (_, proof) = decode_training(&session.key, &bytes).map_err(wire)?;
-    // The first field element of the argument: a coefficient of the first round.
-    let points = proof.rows.len() + 1;
-    let header = zktrain_circuits::proof::MAGIC.len() + 4;
-    let position = bytes.len() - proof.to_bytes().len() + header + 64 * points + 31;
+    let (_, proof) = proofs::read(&session.key, &path)?;
+    // The last byte of the revealed value: the claim of what the sheet is at the random point.
+    let rows = 64 * (own_rows(&session.key.relation) + 1);
+    let scalars = session.key.relation.layout.address_log as usize + 2;
+    let position = bytes.len() - proof.encoded_len() + rows + 32 * scalars - 1;
     if let Some(byte) = bytes.get_mut(position) {
         *byte ^= 1;
     }
     let folder = dir.join("tampered");
-    files::create_folder(&folder, Access::Owner)?;
-    let tampered = proof_path(&folder, index);
-    files::write(&tampered, &bytes, Access::Owner)?;
+    files::create_folder(&folder, Access::Public)?;
+    let [tampered, _] = proof_paths(&folder, index);
+    files::write(&tampered, &bytes, Access::Public)?;
     ui.say(&format!("  flipped bit 0 of byte {position} in a copy: {}", tampered.display()));
     match verify::run(&verify_args(tampered.clone()), ui) {
         Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => {

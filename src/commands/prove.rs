@@ -6,27 +6,31 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use ark_ff::{BigInteger, PrimeField};
 use serde::Serialize;
 use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::wire::encode_training;
+use zktrain_prover::compress::Compressor;
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::trace::Trace;
 use zktrain_prover::training::{Committed, Position, commit_model, prove_training};
 
 use super::train::{registered, rules};
+use crate::circuits::{Circuits, Compression, Shape};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Opening, Project, write_json};
+use crate::proofs::{self, StoredProof};
 use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
 use crate::session::{Replay, Rules, Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
 
 /// Options of `zktrain prove`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  zktrain prove cancer\n  zktrain prove cancer --proofs 10\n\n\
+#[command(after_help = "Examples:\n  zktrain prove cancer\n  zktrain prove cancer --proofs 10\n  \
+    zktrain prove cancer --compress groth16\n\n\
     Continues after the last proof that is complete, also after a crash.")]
 pub struct Args {
     /// The project's directory.
@@ -38,6 +42,9 @@ pub struct Args {
     /// Make proofs from this one on again, counted from 0; later ones are deleted.
     #[arg(long, value_name = "K")]
     pub from: Option<usize>,
+    /// What makes the proofs zero-knowledge and small; `none` leaves them to the owner alone.
+    #[arg(long, value_name = "SYSTEM", value_enum, default_value_t)]
+    pub compress: Compression,
 }
 
 /// What `zktrain prove` did.
@@ -51,10 +58,14 @@ pub struct ProveReport {
     pub trained: usize,
     /// Steps that one proof covers.
     pub steps_per_proof: usize,
-    /// The folder of proofs, uncompressed: for the owner alone.
+    /// The folder of proofs.
     pub proofs: PathBuf,
-    /// Bytes of the last proof's file.
+    /// What the proofs made now were compressed with.
+    pub compression: Compression,
+    /// Bytes of the last proof, without its statement.
     pub proof_bytes: usize,
+    /// Seconds of compressing, part of `prove_s`.
+    pub compress_s: f64,
     /// Seconds of proving.
     pub prove_s: f64,
     /// Seconds a step.
@@ -70,9 +81,14 @@ impl Report for ProveReport {
         if self.made > 0 {
             let times = format!("{:.2} s, {:.3} s a step", self.prove_s, self.prove_s_per_step);
             field(out, "time", times)?;
-            field(out, "proof", format!("{} KiB", self.proof_bytes / 1024))?;
+            let size = format!("{:.1} kB, {}", self.proof_bytes as f64 / 1e3, self.compression);
+            field(out, "proof", size)?;
         }
-        field(out, "proofs", format!("{} (not zero-knowledge yet)", self.proofs.display()))?;
+        let note = match self.compression {
+            Compression::None => " (not zero-knowledge: for you alone)",
+            _ => "",
+        };
+        field(out, "proofs", format!("{}{note}", self.proofs.display()))?;
         match &self.opening {
             Some(path) => field(out, "model opening", path.display()),
             None => Ok(()),
@@ -88,6 +104,14 @@ struct Prover<'a> {
     data: &'a DatasetSecret,
     rules: Rules,
     chain: Hash,
+    compressor: Option<Rc<Compressor>>,
+}
+
+/// What came of proving a range.
+struct Made {
+    after: Committed,
+    proof_bytes: usize,
+    compress: Duration,
 }
 
 /// Proves.
@@ -107,13 +131,26 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
         Committed::start(&session.key, commit_model(&session.key, &session.srs.g1, &genesis)?);
     let chain = rules.chain_id(&session.key.spec, &start.model.points);
     let secret = read_key(&project.key_path())?;
-    let prover = Prover { project: &project, session: &session, secret, data: &data, rules, chain };
+    let circuits = Circuits::new(&session, &project, ui);
+    let compressor = args.compress.system();
+    let compressor =
+        compressor.map(|system| circuits.compressor(system, Shape::Training)).transpose()?;
+    let prover = Prover {
+        project: &project,
+        session: &session,
+        secret,
+        data: &data,
+        rules,
+        chain,
+        compressor,
+    };
     files::create_folder(&project.proofs_path(), Access::Owner)?;
     let (first, before) = prover.resume(args.from, trained, start)?;
     let end = args.proofs.map_or(trained, |n| trained.min(first.saturating_add(n)));
     let mut replay = Replay::new(network, &train, rules.nonce, genesis);
     let started = Instant::now();
-    let (after, proof_bytes) = prover.prove(first..end, before, &mut replay, ui)?;
+    let Made { after, proof_bytes, compress } =
+        prover.prove(first..end, before, &mut replay, ui)?;
     let prove_s = started.elapsed().as_secs_f64();
     let opening = prover.publish_opening(end, trained, &after, ui)?;
     let made = end - first;
@@ -123,7 +160,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
         trained,
         steps_per_proof: network.steps,
         proofs: project.proofs_path(),
+        compression: args.compress,
         proof_bytes,
+        compress_s: compress.as_secs_f64(),
         prove_s,
         prove_s_per_step: prove_s / (made * network.steps).max(1) as f64,
         opening,
@@ -138,13 +177,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
 pub fn delete_from(project: &Project, first: usize) -> Result<(), Error> {
     files::remove(&project.opening_path())?;
     for index in first.. {
-        let [state, proof] = [project.state_path(index), project.proof_path(index)];
-        if !state.exists() && !proof.exists() {
+        let state = project.state_path(index);
+        if !state.exists() && project.find_proof(index).is_none() {
             break;
         }
         // The state first: a proof counts only with its state.
         files::remove(&state)?;
-        files::remove(&proof)?;
+        for proof in project.proof_paths(index) {
+            files::remove(&proof)?;
+        }
     }
     Ok(())
 }
@@ -178,18 +219,18 @@ impl Prover<'_> {
     }
 
     fn is_complete(&self, index: usize) -> bool {
-        self.project.state_path(index).exists() && self.project.proof_path(index).exists()
+        self.project.state_path(index).exists() && self.project.find_proof(index).is_some()
     }
 
     fn prove(
         &self,
         range: std::ops::Range<usize>,
-        mut before: Committed,
+        before: Committed,
         replay: &mut Replay<'_>,
         ui: &Ui,
-    ) -> Result<(Committed, usize), Error> {
+    ) -> Result<Made, Error> {
         let bar = ui.bar(range.end as u64, "prove");
-        let mut bytes = 0;
+        let mut made = Made { after: before, proof_bytes: 0, compress: Duration::ZERO };
         if !range.is_empty() {
             delete_from(self.project, range.start)?;
         }
@@ -197,11 +238,11 @@ impl Prover<'_> {
             let (window, trace) = replay.next_window()?;
             bar.set_position(index as u64);
             if index >= range.start {
-                (before, bytes) = self.prove_one(index, window, &trace, &before)?;
+                self.prove_one(index, window, &trace, &mut made)?;
             }
         }
         bar.finish_and_clear();
-        Ok((before, bytes))
+        Ok(made)
     }
 
     fn prove_one(
@@ -209,19 +250,35 @@ impl Prover<'_> {
         index: usize,
         window: u64,
         trace: &Trace,
-        before: &Committed,
-    ) -> Result<(Committed, usize), Error> {
+        made: &mut Made,
+    ) -> Result<(), Error> {
         let key = &self.session.key;
         let step = (index * key.network.steps) as u64;
         let position = Position { binding: self.rules.binding, step, window };
         let (g1, dataset) = (&self.session.srs.g1, &self.data.dataset);
-        let proved = prove_training(key, g1, &self.secret, dataset, before, position, trace)?;
-        zktrain_verifier::training::verify(key, &proved.statement, &proved.proof)
+        let proved = prove_training(key, g1, &self.secret, dataset, &made.after, position, trace)?;
+        let started = Instant::now();
+        let circuit = self.compressor.as_ref().map(|c| c.key()).unwrap_or_default();
+        let proof = match &self.compressor {
+            None => StoredProof::Plain(proved.proof),
+            Some(compressor) => StoredProof::Compressed(compressor.compress(
+                proved.h,
+                &proved.claim,
+                proved.proof,
+            )?),
+        };
+        made.compress += started.elapsed();
+        zktrain_verifier::training::verify(key, &circuit, &proved.statement, &proof)
             .map_err(|source| Error::OwnProof { index, source: Box::new(source) })?;
-        let bytes = encode_training(&proved.statement, &proved.proof);
-        files::write(&self.project.proof_path(index), &bytes, Access::Owner)?;
+        let [compressed, plain] = self.project.proof_paths(index);
+        let (path, access) = match &proof {
+            StoredProof::Plain(_) => (plain, Access::Owner),
+            StoredProof::Compressed(_) => (compressed, Access::Public),
+        };
+        files::write(&path, &proofs::encode(&proved.statement, &proof), access)?;
         write_state(&self.project.state_path(index), &self.chain, index, &proved.after)?;
-        Ok((proved.after, bytes.len()))
+        (made.after, made.proof_bytes) = (proved.after, proof.encoded_len());
+        Ok(())
     }
 
     /// Publishes the summed blindings of the final model once all of its windows are
@@ -235,7 +292,7 @@ impl Prover<'_> {
         ui: &Ui,
     ) -> Result<Option<PathBuf>, Error> {
         let path = self.project.opening_path();
-        if self.project.proof_path(trained).exists() {
+        if self.project.find_proof(trained).is_some() {
             ui.warn(&format!(
                 "there are more proofs than the {trained} windows of the model: train at least as \
                  long as before, or delete the later proofs with `--from {trained}`"

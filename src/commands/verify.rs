@@ -1,5 +1,6 @@
 //! `zktrain verify`: checks a registration and a chain of proofs, from files alone.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -10,23 +11,25 @@ use ark_ff::{BigInteger, PrimeField};
 use serde::Serialize;
 use zktrain_circuits::curve::blinding_base;
 use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::statement::TrainingStatement;
-use zktrain_circuits::wire::{decode_dataset, decode_training};
 use zktrain_prover::training::commit_model;
 use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
 
+use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
-use crate::files;
-use crate::project::{Opening, Project, Round, exists, proof_path, read_json, read_toml, settings};
+use crate::evm::{self, EvmReport};
+use crate::project::{
+    Opening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
+};
+use crate::proofs::{self, StoredProof};
 use crate::session::{Rules, Session, read_genesis, read_model};
 use crate::ui::{Report, Ui, field, success};
 
 /// Options of `zktrain verify`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  zktrain verify cancer\n  \
-    zktrain verify cancer/proofs/000003.proof.NOT-ZK --manifest cancer/manifest.toml --srs cancer/srs.bin\n\n\
-    A directory needs manifest.toml, round.toml, genesis.int.safetensors, registration.NOT-ZK,\n\
+    zktrain verify cancer/proofs/000003.proof --manifest cancer/manifest.toml --srs cancer/srs.bin\n\n\
+    A directory needs manifest.toml, round.toml, genesis.int.safetensors, registration,\n\
     proofs/ and the reference string; neither the data nor any secret. Single proofs are\n\
     checked each on its own: that it holds, not that it follows another.")]
 pub struct Args {
@@ -59,6 +62,9 @@ pub struct Args {
     /// The opening of the final model.
     #[arg(long, value_name = "FILE")]
     pub opening: Option<PathBuf>,
+    /// Have the contracts check the proofs as well, in an embedded EVM.
+    #[arg(long)]
+    pub evm: bool,
 }
 
 /// What was checked; there is a report only if all of it holds.
@@ -80,6 +86,10 @@ pub struct VerifyReport {
     pub registration: bool,
     /// Whether the final model was shown to be the chain's end.
     pub final_model: bool,
+    /// Forms of the proofs: `halo2`, `groth16`, `not-zk`.
+    pub forms: Vec<&'static str>,
+    /// What the contracts charged, if they checked the proofs too.
+    pub gas: Option<EvmReport>,
     /// Whether the reference string is one that convinces nobody.
     pub insecure_srs: bool,
     /// Milliseconds of verifying, registration included.
@@ -111,6 +121,10 @@ impl Report for VerifyReport {
         }
         let times = format!("{:.0} ms, {:.1} ms a proof", self.verify_ms, self.verify_ms_per_proof);
         field(out, "time", times)?;
+        field(out, "proofs", self.forms.join(", "))?;
+        if let Some(gas) = &self.gas {
+            gas.print(out)?;
+        }
         if self.insecure_srs {
             field(out, "but", "the reference string is insecure: this convinces nobody else")?;
         }
@@ -121,7 +135,7 @@ impl Report for VerifyReport {
 /// Windows of a dataset that is taken as registered at most: their order is drawn in memory.
 const MAX_WINDOWS: i64 = 1 << 24;
 
-type Proof = (TrainingStatement, SheetProof);
+type Proof = (TrainingStatement, StoredProof);
 
 /// Verifies.
 ///
@@ -135,25 +149,29 @@ pub fn run(args: &Args, ui: &Ui) -> Result<VerifyReport, Error> {
 }
 
 fn session(args: &Args, project: &Project, ui: &Ui) -> Result<Session, Error> {
-    let manifest = args.manifest.clone().unwrap_or_else(|| project.manifest_path());
-    // An auditor has no settings of the owner's.
-    let own = || project.local().map(|local| project.resolve(&local.srs)).ok();
-    let srs = args.srs.clone().or_else(own).unwrap_or_else(|| project.default_srs_path());
-    Session::open(&manifest, &srs, ui)
+    Session::of_files(project, args.manifest.as_deref(), args.srs.as_deref(), ui)
 }
 
 fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport, Error> {
     // A proof lies in the folder `proofs` of its project.
     let folder = paths.first().and_then(|path| path.parent()?.parent()).unwrap_or(Path::new("."));
-    let session = session(args, &Project::new(folder), ui)?;
+    let project = Project::new(folder);
+    let session = session(args, &project, ui)?;
+    let circuits = Circuits::new(&session, &project, ui);
+    let proofs: Vec<Proof> =
+        paths.iter().map(|path| proofs::read(&session.key, path)).collect::<Result<_, _>>()?;
+    let circuit = circuits.training_key(&proofs)?;
     let started = Instant::now();
-    for path in paths {
-        let (statement, proof) = read_proof(&session, path)?;
-        zktrain_verifier::training::verify(&session.key, &statement, &proof)
+    for (path, (statement, proof)) in paths.iter().zip(&proofs) {
+        zktrain_verifier::training::verify(&session.key, &circuit, statement, proof)
             .map_err(|e| rejected(path, e))?;
     }
-    let (proofs, steps) = (paths.len(), paths.len() * session.network().steps);
-    Ok(report(&session, proofs, steps as u64, started))
+    let steps = (paths.len() * session.network().steps) as u64;
+    let mut report = report(&session, &proofs, steps, started);
+    if args.evm {
+        report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
+    }
+    Ok(report)
 }
 
 fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport, Error> {
@@ -162,10 +180,11 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let genesis = read_genesis(&genesis, session.network())?;
     let round_path = args.round.clone().unwrap_or_else(|| project.round_path());
     let round: Round = read_toml(&round_path)?;
+    let circuits = Circuits::new(&session, project, ui);
     let started = Instant::now();
     let (dataset, windows) = match (&args.dataset, args.windows) {
         (Some(root), Some(windows)) => (known_root(root)?, windows as usize),
-        _ => verify_registration(&session, project, &round_path, &round)?,
+        _ => verify_registration(&session, &circuits, project, &round_path, &round)?,
     };
     let registration_ms = 1e3 * started.elapsed().as_secs_f64();
     let rules = Rules::new(&round_path, &round, &session.key.spec, dataset, windows)?;
@@ -178,14 +197,20 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     };
     let folder = project.proofs_path();
     let proofs = read_proofs(&session, &folder)?;
-    let end = chain.verify(&session.key, &proofs).map_err(|error| match error {
-        TrainingError::Link { index, source } => rejected(&proof_path(&folder, index), *source),
+    let circuit = circuits.training_key(&proofs)?;
+    let started = Instant::now();
+    let end = chain.verify(&session.key, &circuit, &proofs).map_err(|error| match error {
+        TrainingError::Link { index, source } => {
+            rejected(&find_proof(&folder, index).unwrap_or_else(|| folder.clone()), *source)
+        }
         other => rejected(&folder, other),
     })?;
-    let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
-    let mut report = report(&session, proofs.len(), end.steps, started);
+    let mut report = report(&session, &proofs, end.steps, started);
     report.registration_ms = registration_ms;
-    report.verify_ms_per_proof = (report.verify_ms - registration_ms) / proofs.len() as f64;
+    let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
+    if args.evm {
+        report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
+    }
     report.chain = true;
     report.registration = args.dataset.is_none();
     report.windows = Some(rules.windows);
@@ -194,12 +219,16 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     Ok(report)
 }
 
-fn report(session: &Session, proofs: usize, steps: u64, started: Instant) -> VerifyReport {
+fn report(session: &Session, proofs: &[Proof], steps: u64, started: Instant) -> VerifyReport {
     let verify_ms = 1e3 * started.elapsed().as_secs_f64();
+    let forms: BTreeSet<&'static str> = proofs.iter().map(|(_, proof)| proof.form()).collect();
+    let proofs = proofs.len();
     VerifyReport {
         valid: true,
         chain: false,
         proofs,
+        forms: forms.into_iter().collect(),
+        gas: None,
         steps,
         windows: None,
         dataset: None,
@@ -224,15 +253,18 @@ fn known_root(text: &str) -> Result<Hash, Error> {
 /// Checks the registration and that the round's prover owns it; root and windows.
 fn verify_registration(
     session: &Session,
+    circuits: &Circuits<'_>,
     project: &Project,
     round_path: &Path,
     round: &Round,
 ) -> Result<(Hash, usize), Error> {
-    let path = project.registration_path();
-    exists(&path, "register the data first: `zktrain data commit`")?;
-    let chunks = decode_dataset(&session.key, &files::read(&path)?)
-        .map_err(|e| Error::Wire { path: path.clone(), source: Box::new(e) })?;
-    let root = zktrain_verifier::dataset::verify(&session.key, &chunks)
+    let path = project.find_registration().ok_or_else(|| Error::Missing {
+        path: project.registration_path(),
+        hint: "register the data first: `zktrain data commit`",
+    })?;
+    let chunks = proofs::read_registration(&session.key, &path)?;
+    let keys = circuits.dataset_keys(&chunks)?;
+    let root = zktrain_verifier::dataset::verify(&session.key, |n| keys.get(&n), &chunks)
         .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
     let windows = chunks.iter().map(|(statement, _)| statement.rows.len()).sum();
     let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;
@@ -248,29 +280,25 @@ fn verify_registration(
 fn read_proofs(session: &Session, folder: &Path) -> Result<Vec<Proof>, Error> {
     exists(folder, "prove first: `zktrain prove`")?;
     let file = |source| Error::File { path: folder.to_owned(), source };
-    let mut count = 0;
+    // A proof may be there in both forms.
+    let mut numbers = BTreeSet::new();
     for entry in std::fs::read_dir(folder).map_err(file)? {
         let name = entry.map_err(file)?.file_name();
-        count += usize::from(name.to_string_lossy().ends_with(".proof.NOT-ZK"));
+        let name = name.to_string_lossy();
+        numbers.extend(
+            PROOF_ENDINGS.iter().filter_map(|end| Some(name.strip_suffix(end)?.to_owned())),
+        );
     }
+    let count = numbers.len();
     if count == 0 {
         return Err(Error::Gap { path: folder.to_owned(), expected: 0 });
     }
-    let mut proofs = Vec::new();
+    let mut all = Vec::new();
     for index in 0..count {
-        let path = proof_path(folder, index);
-        if !path.exists() {
-            return Err(Error::Gap { path: folder.to_owned(), expected: index });
-        }
-        proofs.push(read_proof(session, &path)?);
+        let gap = || Error::Gap { path: folder.to_owned(), expected: index };
+        all.push(proofs::read(&session.key, &find_proof(folder, index).ok_or_else(gap)?)?);
     }
-    Ok(proofs)
-}
-
-fn read_proof(session: &Session, path: &Path) -> Result<Proof, Error> {
-    exists(path, "name a project's directory or proof files that exist")?;
-    decode_training(&session.key, &files::read(path)?)
-        .map_err(|e| Error::Wire { path: path.to_owned(), source: Box::new(e) })
+    Ok(all)
 }
 
 fn rejected(path: &Path, source: TrainingError) -> Error {

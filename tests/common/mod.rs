@@ -20,8 +20,8 @@ use zktrain_prover::sheet::Sheet;
 use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
-    Chunk, Committed, Position, RegisteredDataset, chunk_sizes, commit_model, derive_key,
-    prove_sheet, prove_training, register_chunk,
+    Chunk, ChunkProved, Committed, Position, RegisteredDataset, chunk_sizes, commit_model,
+    derive_key, prove_sheet, prove_training, register_chunk,
 };
 use zktrain_prover::witness::training_sheet;
 use zktrain_trainer::dataset::Dataset;
@@ -29,10 +29,16 @@ use zktrain_trainer::train::{Trainer, last_update};
 use zktrain_trainer::{initial_parameters, synthetic};
 use zktrain_verifier::training::Chain;
 
-/// A reference string that tests share: 2^16 powers.
+/// Logarithm of the powers of [`srs`]: 14, unless a file's test sets it first.
+pub static POWER: OnceLock<u32> = OnceLock::new();
+
+/// A reference string that tests share.
 pub fn srs() -> &'static Srs {
     static SRS: OnceLock<Srs> = OnceLock::new();
-    SRS.get_or_init(|| Srs::generate_g1(14, &mut ChaCha20Rng::seed_from_u64(7)))
+    SRS.get_or_init(|| {
+        let power = *POWER.get_or_init(|| 14);
+        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7))
+    })
 }
 
 /// Everything up to the first proof.
@@ -205,7 +211,8 @@ fn register(
             inputs: &inputs[samples.start * network.input..samples.end * network.input],
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
-        let (statement, proof, rows) = register_chunk(key, &srs().g1, secret, &chunk).unwrap();
+        let ChunkProved { statement, proof, windows: rows, .. } =
+            register_chunk(key, &srs().g1, secret, &chunk).unwrap();
         chunks.push((statement, proof));
         all.extend(rows);
         first += windows_here;

@@ -50,11 +50,18 @@ impl Project {
         Self { folder, said: Vec::new().into() }
     }
 
-    /// A project of four windows, up to and including `zktrain train`.
+    /// A project of four windows, up to and including `zktrain train`; the registration is
+    /// not compressed, which is quicker.
     pub fn trained(epochs: usize) -> Self {
+        Self::registered(true, epochs)
+    }
+
+    /// The same with a compressed registration or without.
+    pub fn registered(plain: bool, epochs: usize) -> Self {
         let project = Self::with_rows(40);
         project.init(&[]);
-        project.ok(&["data", "commit", "p"]);
+        let commit = ["data", "commit", "p", "--plain"];
+        project.ok(&commit[..if plain { 4 } else { 3 }]);
         project.ok(&["train", "p", "--epochs", &epochs.to_string()]);
         project
     }
@@ -99,6 +106,8 @@ impl Project {
         let mut command = Command::new("sh");
         command.args(["-c", "umask 000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_zktrain")]);
         command.args(args).current_dir(self.folder.path());
+        // One cache for all tests, and not the user's.
+        command.env("ZKTRAIN_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
         command
     }
 

@@ -273,13 +273,18 @@ impl Choice<'_> {
 
 const MAX_GRADIENT_FRAC: u32 = 24;
 
-/// Length of a committed row, `2^c`: about a sixth of the committed entries, 10 to 15.
+/// Length of a committed row, `2^c`, with `c` from 12 to 16: so long that a sheet has about 48
+/// rows at most. A row costs 64 bytes of every proof and 7,450 gas of every check on chain; a
+/// longer row costs time, half of a small proof's.
 ///
-/// Entries are estimated as three a parameter and ten an output, for `T` steps.
+/// Entries are estimated as one of the model, six of the trace and one of the excess for each
+/// parameter and step, 16 for each output and sample, and the lookup tables.
 fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
+    const TABLES: usize = 7 << 15;
     let training = &manifest.training;
     let outputs: usize = shapes.iter().map(|s| s.n_out).sum();
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
-    let entries = training.steps_per_proof * (3 * parameters + 10 * training.batch * outputs);
-    (entries / 6).next_power_of_two().trailing_zeros().clamp(10, 15)
+    let step = 8 * parameters + 16 * training.batch * outputs;
+    let entries = training.steps_per_proof * step + TABLES;
+    (entries / 48).next_power_of_two().trailing_zeros().clamp(12, 16)
 }

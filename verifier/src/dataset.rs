@@ -4,11 +4,10 @@ use ark_bn254::G1Affine;
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::{self, Hash};
-use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::Group;
 use zktrain_circuits::statement::DatasetStatement;
 
-use crate::sheet::{self, SheetError};
+use crate::sheet::{Proof, SheetError};
 
 /// Why a registration is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +50,14 @@ pub enum DatasetError {
         /// Windows covered.
         got: u64,
     },
+    /// There is no circuit key for chunks of this size.
+    #[error("chunk {chunk}: no circuit key for {windows} windows")]
+    NoCircuit {
+        /// Which proof.
+        chunk: usize,
+        /// Windows of the chunk.
+        windows: usize,
+    },
     /// A chunk's proof.
     #[error("chunk {chunk}: {source}")]
     Sheet {
@@ -62,13 +69,15 @@ pub enum DatasetError {
     },
 }
 
-/// Checks all chunks of a registration and returns the dataset's Merkle root.
+/// Checks all chunks of a registration and returns the dataset's Merkle root. `circuit` gives
+/// the circuit's keys for chunks of so many windows.
 ///
 /// # Errors
 /// If a chunk does not verify or the chunks do not cover the dataset in order.
-pub fn verify(
+pub fn verify<'c, P: Proof<Circuit: 'c>>(
     key: &TrainingKey,
-    chunks: &[(DatasetStatement, SheetProof)],
+    circuit: impl Fn(usize) -> Option<&'c P::Circuit>,
+    chunks: &[(DatasetStatement, P)],
 ) -> Result<Hash, DatasetError> {
     let first = chunks.first().map(|(statement, _)| statement);
     let (owner, windows) = first.map_or(([0; 20], 0), |s| (s.owner, s.windows));
@@ -82,7 +91,9 @@ pub fn verify(
         if !continues {
             return Err(DatasetError::Continuation { chunk });
         }
-        verify_chunk(key, chunk, statement, proof)?;
+        let windows = statement.rows.len();
+        let circuit = circuit(windows).ok_or(DatasetError::NoCircuit { chunk, windows })?;
+        verify_chunk(key, circuit, chunk, statement, proof)?;
         for rows in &statement.rows {
             leaves.push(merkle::leaf(leaves.len() as u64, rows));
         }
@@ -94,11 +105,12 @@ pub fn verify(
     Ok(merkle::Tree::new(leaves).root())
 }
 
-fn verify_chunk(
+fn verify_chunk<P: Proof>(
     key: &TrainingKey,
+    circuit: &P::Circuit,
     chunk: usize,
     statement: &DatasetStatement,
-    proof: &SheetProof,
+    proof: &P,
 ) -> Result<(), DatasetError> {
     let got = statement.rows.len();
     if !got.is_power_of_two() || got as u64 > statement.windows {
@@ -112,6 +124,7 @@ fn verify_chunk(
     }
     let (relation, _) = compile_dataset(&key.network, got);
     let known: Vec<G1Affine> = statement.rows.iter().flatten().copied().collect();
-    sheet::verify(&key.kzg, &relation, &statement.to_bytes(), &known, proof)
+    proof
+        .verify(&key.kzg, circuit, &relation, &statement.to_bytes(), &known)
         .map_err(|source| DatasetError::Sheet { chunk, source })
 }

@@ -5,8 +5,11 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
 )]
 
+pub mod circuit;
 pub mod dataset;
+pub mod evm;
 pub mod groth16;
-pub mod hyperkzg;
+pub mod halo2;
+pub mod mercury;
 pub mod sheet;
 pub mod training;

@@ -5,14 +5,17 @@ use ark_ec::VariableBaseMSM;
 use ark_ff::One;
 use zktrain_circuits::argument::ArgumentShape;
 use zktrain_circuits::arith::{Check, Native};
-use zktrain_circuits::opening::{KzgVerifierKey, OpeningError};
+use zktrain_circuits::compress::PublicInputs;
+use zktrain_circuits::compressed::CompressedProof;
+use zktrain_circuits::opening::{KzgVerifierKey, OpeningError, OpeningProof};
 use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::{opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::{self as argument, Opening};
 
-use crate::hyperkzg;
+use crate::circuit::{CircuitError, CircuitKey};
+use crate::mercury;
 
 /// Why a proof about a sheet is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,60 +34,163 @@ pub enum SheetError {
     /// The argument does not convince.
     #[error("the argument is rejected: {0}")]
     Argument(#[from] Check),
+    /// The circuit's proof does not convince.
+    #[error("the compressed argument is rejected: {0}")]
+    Circuit(#[from] CircuitError),
     /// The opening does not convince.
     #[error("the opening is rejected: {0}")]
     Opening(#[from] OpeningError),
 }
 
-/// Checks `proof` of the statement with this encoding. `known` are the rows
-/// that the statement fixes, which come first in the layout.
+/// A proof about a sheet, in any form.
+pub trait Proof {
+    /// What checking takes besides the training key: nothing, or the circuit's keys.
+    type Circuit: ?Sized;
+
+    /// Commitments to the rows that are the proof's own, in the order of the layout.
+    fn rows(&self) -> &[G1Affine];
+
+    /// Checks the proof of the statement with this encoding. `known` are the rows that the
+    /// statement fixes, which come first in the layout.
+    ///
+    /// # Errors
+    /// If any check fails.
+    fn verify(
+        &self,
+        kzg: &KzgVerifierKey,
+        circuit: &Self::Circuit,
+        relation: &Relation,
+        statement: &[u8],
+        known: &[G1Affine],
+    ) -> Result<(), SheetError>;
+}
+
+impl Proof for SheetProof {
+    type Circuit = ();
+
+    fn rows(&self) -> &[G1Affine] {
+        &self.rows
+    }
+
+    fn verify(
+        &self,
+        kzg: &KzgVerifierKey,
+        (): &(),
+        relation: &Relation,
+        statement: &[u8],
+        known: &[G1Affine],
+    ) -> Result<(), SheetError> {
+        if !self.argument.has_shape(&ArgumentShape::of(relation)) {
+            return Err(SheetError::Shape);
+        }
+        let rows = all_rows(relation, known, &self.rows)?;
+        let h = transcript_start(statement, &rows, &self.mask);
+        let arith = &mut Native;
+        let mut transcript = Transcript::new(arith);
+        let claim = argument::verify(arith, &mut transcript, relation, &h, &self.argument)?;
+        let sheet = CommittedSheet { rows: &rows, mask: &self.mask };
+        sheet.check_opening(kzg, relation, &h, &claim, &self.blinding, &self.opening)
+    }
+}
+
+impl Proof for CompressedProof {
+    type Circuit = CircuitKey;
+
+    fn rows(&self) -> &[G1Affine] {
+        &self.rows
+    }
+
+    fn verify(
+        &self,
+        kzg: &KzgVerifierKey,
+        circuit: &CircuitKey,
+        relation: &Relation,
+        statement: &[u8],
+        known: &[G1Affine],
+    ) -> Result<(), SheetError> {
+        if self.claim.point.len() != relation.layout.address_log as usize {
+            return Err(SheetError::Shape);
+        }
+        let rows = all_rows(relation, known, &self.rows)?;
+        let inputs = inputs(self, statement, &rows);
+        circuit.verify(kzg, self.system, inputs, &self.circuit_proof)?;
+        let h = inputs.h;
+        let sheet = CommittedSheet { rows: &rows, mask: &self.mask };
+        sheet.check_opening(kzg, relation, &h, &self.claim, &self.blinding, &self.opening)
+    }
+}
+
+/// The public inputs of a compressed proof's circuit.
 ///
 /// # Errors
-/// If any check fails.
-pub fn verify(
-    kzg: &KzgVerifierKey,
+/// If there are more or fewer rows than the layout has.
+pub fn public_inputs(
     relation: &Relation,
     statement: &[u8],
     known: &[G1Affine],
-    proof: &SheetProof,
-) -> Result<(), SheetError> {
-    let expected = relation.layout.rows.len();
-    let got = known.len() + proof.rows.len();
-    if got != expected || proof.rows.len() != own_rows(relation) {
-        return Err(SheetError::RowCount { expected, got });
-    }
-    if !proof.argument.has_shape(&ArgumentShape::of(relation)) {
-        return Err(SheetError::Shape);
-    }
-    let rows: Vec<G1Affine> = known.iter().chain(&proof.rows).copied().collect();
-    let h = transcript_start(statement, &rows, &proof.mask);
-    let arith = &mut Native;
-    let mut transcript = Transcript::new(arith);
-    let opening = argument::verify(arith, &mut transcript, relation, &h, &proof.argument)?;
-    let folded = fold(relation, &rows, proof, &opening);
-    let low: Vec<Fr> =
-        opening.point.iter().take(relation.layout.row_log as usize).copied().collect();
-    let seed = opening_seed(&h, &opening.point, &opening.gamma, &opening.value, &proof.blinding);
-    hyperkzg::verify(kzg, &folded, &low, opening.value, seed, &proof.opening)?;
-    Ok(())
+    proof: &CompressedProof,
+) -> Result<PublicInputs<Fr>, SheetError> {
+    Ok(inputs(proof, statement, &all_rows(relation, known, &proof.rows)?))
 }
 
-/// `F = Σ eq(ρ_hi, i)·C_i + γ·C_M − b*·H`
-fn fold(
+fn inputs(proof: &CompressedProof, statement: &[u8], rows: &[G1Affine]) -> PublicInputs<Fr> {
+    let h = transcript_start(statement, rows, &proof.mask);
+    let Opening { point, gamma, value } = &proof.claim;
+    let seed = opening_seed(&h, point, gamma, value, &proof.blinding);
+    PublicInputs::new(h, &seed, &proof.claim)
+}
+
+/// The rows of the whole sheet, in the order of the layout.
+fn all_rows(
     relation: &Relation,
-    rows: &[G1Affine],
-    proof: &SheetProof,
-    opening: &Opening<Fr>,
-) -> G1Projective {
-    let high: Vec<Fr> =
-        opening.point.iter().skip(relation.layout.row_log as usize).copied().collect();
-    let slots = relation.layout.rows.iter();
-    let mut scalars: Vec<Fr> = slots.map(|slot| eq_at(&high, slot.index)).collect();
-    let mut bases = rows.to_vec();
-    scalars.extend([opening.gamma, -proof.blinding]);
-    bases.extend([proof.mask, zktrain_circuits::curve::blinding_base()]);
-    // Both have one entry a row and two more; a difference would only drop terms.
-    G1Projective::msm_unchecked(&bases, &scalars)
+    known: &[G1Affine],
+    own: &[G1Affine],
+) -> Result<Vec<G1Affine>, SheetError> {
+    let expected = relation.layout.rows.len();
+    let got = known.len() + own.len();
+    if got != expected || own.len() != own_rows(relation) {
+        return Err(SheetError::RowCount { expected, got });
+    }
+    Ok(known.iter().chain(own).copied().collect())
+}
+
+/// Commitments to a sheet and its mask.
+struct CommittedSheet<'a> {
+    rows: &'a [G1Affine],
+    mask: &'a G1Affine,
+}
+
+impl CommittedSheet<'_> {
+    /// The one opening that the argument leaves.
+    fn check_opening(
+        &self,
+        kzg: &KzgVerifierKey,
+        relation: &Relation,
+        h: &Fr,
+        claim: &Opening<Fr>,
+        blinding: &Fr,
+        opening: &OpeningProof,
+    ) -> Result<(), SheetError> {
+        let folded = self.fold(relation, claim, blinding);
+        let low = claim.point.iter().take(relation.layout.row_log as usize);
+        let low: Vec<Fr> = low.copied().collect();
+        let seed = opening_seed(h, &claim.point, &claim.gamma, &claim.value, blinding);
+        mercury::verify(kzg, &folded, &low, claim.value, seed, opening)?;
+        Ok(())
+    }
+
+    /// `F = Σ eq(ρ_hi, i)·C_i + γ·C_M − b*·H`
+    fn fold(&self, relation: &Relation, claim: &Opening<Fr>, blinding: &Fr) -> G1Projective {
+        let high = claim.point.iter().skip(relation.layout.row_log as usize);
+        let high: Vec<Fr> = high.copied().collect();
+        let slots = relation.layout.rows.iter();
+        let mut scalars: Vec<Fr> = slots.map(|slot| eq_at(&high, slot.index)).collect();
+        let mut bases = self.rows.to_vec();
+        scalars.extend([claim.gamma, -*blinding]);
+        bases.extend([*self.mask, zktrain_circuits::curve::blinding_base()]);
+        // Both have one entry a row and two more; a difference would only drop terms.
+        G1Projective::msm_unchecked(&bases, &scalars)
+    }
 }
 
 /// `eq(point, index)`

@@ -4,12 +4,11 @@ use ark_bn254::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::{self, Hash};
-use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::Group;
 use zktrain_circuits::schedule::window_order;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 
-use crate::sheet::{self, SheetError};
+use crate::sheet::{Proof, SheetError};
 
 /// Why a training proof or a chain is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,10 +76,11 @@ pub enum TrainingError {
 ///
 /// # Errors
 /// If any check fails.
-pub fn verify(
+pub fn verify<P: Proof>(
     key: &TrainingKey,
+    circuit: &P::Circuit,
     statement: &TrainingStatement,
-    proof: &SheetProof,
+    proof: &P,
 ) -> Result<(), TrainingError> {
     if statement.spec != key.spec {
         return Err(TrainingError::Spec);
@@ -102,11 +102,16 @@ pub fn verify(
         }
     }
     check_window(statement)?;
-    check_update(key, statement, proof)?;
-    let known = [&statement.data, &statement.model, &statement.state, &key.tables];
-    let known: Vec<G1Affine> = known.into_iter().flatten().copied().collect();
-    sheet::verify(&key.kzg, &key.relation, &statement.to_bytes(), &known, proof)?;
+    check_update(key, statement, proof.rows())?;
+    let known = known_rows(key, statement);
+    proof.verify(&key.kzg, circuit, &key.relation, &statement.to_bytes(), &known)?;
     Ok(())
+}
+
+/// The rows that a statement fixes, in the order of the layout.
+pub fn known_rows(key: &TrainingKey, statement: &TrainingStatement) -> Vec<G1Affine> {
+    let known = [&statement.data, &statement.model, &statement.state, &key.tables];
+    known.into_iter().flatten().copied().collect()
 }
 
 fn check_window(statement: &TrainingStatement) -> Result<(), TrainingError> {
@@ -127,10 +132,10 @@ fn check_window(statement: &TrainingStatement) -> Result<(), TrainingError> {
 fn check_update(
     key: &TrainingKey,
     statement: &TrainingStatement,
-    proof: &SheetProof,
+    own_rows: &[G1Affine],
 ) -> Result<(), TrainingError> {
     let block = statement.update.len();
-    let mut steps = proof.rows.chunks(block.max(1)).take(key.network.steps);
+    let mut steps = own_rows.chunks(block.max(1)).take(key.network.steps);
     let mut sums = vec![G1Projective::default(); block];
     for step in steps.clone() {
         for (sum, row) in sums.iter_mut().zip(step) {
@@ -180,10 +185,11 @@ impl Chain {
     ///
     /// # Errors
     /// The first failure, with its position.
-    pub fn verify(
+    pub fn verify<P: Proof>(
         &self,
         key: &TrainingKey,
-        proofs: &[(TrainingStatement, SheetProof)],
+        circuit: &P::Circuit,
+        proofs: &[(TrainingStatement, P)],
     ) -> Result<ChainEnd, TrainingError> {
         let steps = key.network.steps as u64;
         let (expected, got) = (key.network.max_steps as u64, steps * proofs.len() as u64);
@@ -198,7 +204,7 @@ impl Chain {
             let window = order.window(index as u64);
             self.check_link(statement, steps * index as u64, window, &model, state.as_deref())
                 .map_err(at)?;
-            verify(key, statement, proof).map_err(at)?;
+            verify(key, circuit, statement, proof).map_err(at)?;
             model = add_rows(&model, &statement.update);
             state = Some(statement.state_after.clone());
         }

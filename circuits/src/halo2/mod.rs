@@ -1,0 +1,61 @@
+//! The verifier as a halo2 circuit.
+//!
+//! [`gates`] is the constraint system, the same for every manifest. [`record`]
+//! runs [`crate::compress::constrain`] once over the [`recorder`] and gives a
+//! [`tape::Tape`]: rows, cells and copies. Its shape depends on the relation
+//! alone; what the cells hold is the witness.
+
+pub mod circuit;
+mod combine;
+pub mod convert;
+mod fuse;
+pub mod gates;
+pub mod key;
+pub mod partial;
+pub mod recorder;
+pub mod rounds;
+pub mod tape;
+pub mod transcript;
+
+#[cfg(test)]
+mod tests;
+
+use ark_bn254::Fr;
+
+use crate::argument::{Argument, ArgumentShape};
+use crate::compress::{self, PublicInputs};
+use crate::relation::Relation;
+use recorder::Recorder;
+use tape::Tape;
+
+/// The circuit of a relation, filled with an argument. A wrong argument gives a
+/// tape that breaks some constraint.
+///
+/// `None` if the argument lacks the relation's shape.
+pub fn record(
+    relation: &Relation,
+    inputs: PublicInputs<Fr>,
+    argument: &Argument<Fr>,
+) -> Option<Tape> {
+    let shape = ArgumentShape::of(relation);
+    if !argument.has_shape(&shape) {
+        return None;
+    }
+    let (mut recorder, inputs) = Recorder::new(inputs);
+    let elements: Vec<_> =
+        argument.to_elements().into_iter().map(|value| recorder.witness(value)).collect();
+    let argument = Argument::from_elements(&shape, elements)?;
+    match compress::constrain(&mut recorder, relation, &inputs, &argument) {
+        Ok(()) => Some(recorder.finish()),
+        Err(never) => match never {},
+    }
+}
+
+/// The circuit of a relation with every witness zero: what keys are made from.
+pub fn shape(relation: &Relation) -> Option<Tape> {
+    let shape = ArgumentShape::of(relation);
+    let zero = Fr::default();
+    let zeros = std::iter::repeat_n(zero, shape.elements());
+    let argument = Argument::from_elements(&shape, zeros)?;
+    record(relation, PublicInputs { h: zero, kappa: zero, fold: zero }, &argument)
+}

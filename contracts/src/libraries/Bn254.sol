@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title BN254 through the EVM's precompiles
+/// @notice Points of G1 are two words `x, y`, the neutral element `0, 0`; points of G2 are four
+/// words `x.c1, x.c0, y.c1, y.c0`.
+/// @dev A precompile that meets a bad point burns all gas it was given, so every point of a caller
+/// goes through `requireOnCurve` first, which also gives an error that says which point it was.
+library Bn254 {
+    /// @notice The modulus of coordinates.
+    uint256 internal constant P =
+        21888242871839275222246405745257275088696311157297823662689037894645226208583;
+    /// @notice The order of the group: the modulus of scalars.
+    uint256 internal constant R =
+        21888242871839275222246405745257275088548364400416034343698204186575808495617;
+
+    // [1] in G2.
+    uint256 internal constant G2_X1 =
+        11559732032986387107991004021392285783925812861821192530917403151452391805634;
+    uint256 internal constant G2_X0 =
+        10857046999023057135944570762232829481370756359578518086990519993285655852781;
+    uint256 internal constant G2_Y1 =
+        4082367875863433681332203403145435568316851327593401208105741076214120093531;
+    uint256 internal constant G2_Y0 =
+        8495653923123431417604973247489272438418190587263600148770280649306958101930;
+
+    /// @notice A point that is not `(0, 0)`, whose coordinates are not reduced or that does not
+    /// satisfy the curve's equation.
+    error PointNotOnCurve(uint256 x, uint256 y);
+    /// @notice A scalar that is not below the group's order.
+    error ScalarNotReduced(uint256 scalar);
+    /// @notice A precompile refused its input or is missing.
+    error PrecompileFailed();
+    /// @notice Zero has no inverse.
+    error NotInvertible();
+
+    /// @notice Checks a point in memory.
+    /// @param point Address of its two words.
+    function requireOnCurve(uint256 point) internal pure {
+        requireAllOnCurve(point, 1);
+    }
+
+    /// @notice Checks points that lie one after the other in memory.
+    /// @param points Address of the first.
+    /// @param count How many.
+    function requireAllOnCurve(uint256 points, uint256 count) internal pure {
+        uint256 bad = 0;
+        assembly ("memory-safe") {
+            let p := P
+            for { let end := add(points, shl(6, count)) } lt(points, end) {
+                points := add(points, 0x40)
+            } {
+                let x := mload(points)
+                let y := mload(add(points, 0x20))
+                let cubic := addmod(mulmod(mulmod(x, x, p), x, p), 3, p)
+                let onCurve := and(eq(mulmod(y, y, p), cubic), and(lt(x, p), lt(y, p)))
+                if iszero(or(onCurve, iszero(or(x, y)))) {
+                    bad := points
+                    break
+                }
+            }
+        }
+        if (bad != 0) revert PointNotOnCurve(word(bad), word(bad + 32));
+    }
+
+    /// @notice Checks scalars that lie one after the other in memory.
+    /// @param scalars Address of the first.
+    /// @param count How many.
+    function requireAllReduced(uint256 scalars, uint256 count) internal pure {
+        for (uint256 end = scalars + 32 * count; scalars < end; scalars += 32) {
+            if (word(scalars) >= R) revert ScalarNotReduced(word(scalars));
+        }
+    }
+
+    /// @notice The word at an address of memory.
+    function word(uint256 position) internal pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            value := mload(position)
+        }
+    }
+
+    /// @notice `sum += scalar * point`
+    /// @param sum The first two words are the sum; the other three are room for a term.
+    /// @param point Address of a point in memory that is on the curve.
+    /// @param scalar Any word.
+    function addTerm(uint256[5] memory sum, uint256 point, uint256 scalar) internal view {
+        bool ok;
+        assembly ("memory-safe") {
+            let term := add(sum, 0x40)
+            mcopy(term, point, 0x40)
+            mstore(add(sum, 0x80), scalar)
+            ok := staticcall(gas(), 7, term, 0x60, term, 0x40)
+            ok := and(ok, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
+    /// @notice `sum += point`
+    function addPoint(uint256[5] memory sum, uint256 point) internal view {
+        bool ok;
+        assembly ("memory-safe") {
+            mcopy(add(sum, 0x40), point, 0x40)
+            ok := staticcall(gas(), 6, sum, 0x80, sum, 0x40)
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
+    /// @notice The `y` of a point's negative.
+    function negate(uint256 y) internal pure returns (uint256) {
+        return y == 0 ? 0 : P - y;
+    }
+
+    /// @notice The inverse of a scalar.
+    function inverse(uint256 scalar) internal view returns (uint256) {
+        if (scalar % R == 0) revert NotInvertible();
+        return power(scalar, R - 2);
+    }
+
+    /// @notice A power of a scalar.
+    function power(uint256 scalar, uint256 exponent) internal view returns (uint256 result) {
+        bool ok;
+        assembly ("memory-safe") {
+            let input := mload(0x40)
+            mstore(input, 0x20)
+            mstore(add(input, 0x20), 0x20)
+            mstore(add(input, 0x40), 0x20)
+            mstore(add(input, 0x60), scalar)
+            mstore(add(input, 0x80), exponent)
+            mstore(add(input, 0xa0), R)
+            ok := staticcall(gas(), 5, input, 0xc0, 0, 0x20)
+            result := mload(0)
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
+    /// @notice Whether a product of pairings is one.
+    /// @param pairs Six words a pair: the point of G1, then that of G2.
+    /// @return True if it is; false also where a point of G2 is not in its group.
+    /// @dev The gas passed on is bounded at twice today's price, because a bad point of G2 burns
+    /// it all.
+    function pairingIsOne(uint256[] memory pairs) internal view returns (bool) {
+        uint256 limit = 2 * (45_000 + 34_000 * (pairs.length / 6));
+        uint256 result;
+        assembly ("memory-safe") {
+            mstore(0, 0)
+            let ok := staticcall(limit, 8, add(pairs, 0x20), shl(5, mload(pairs)), 0, 0x20)
+            result := mul(ok, mload(0))
+        }
+        return result == 1;
+    }
+
+    /// @notice Whether four words are a point of G2 other than the neutral element.
+    /// @param point Address of the words in memory.
+    /// @dev The precompile refuses words that are not in the group; `e(0, Q)` is one.
+    function isInG2(uint256 point) internal view returns (bool) {
+        uint256[] memory pair = new uint256[](6);
+        assembly ("memory-safe") {
+            mcopy(add(pair, 0x60), point, 0x80)
+        }
+        bool zero = (pair[2] | pair[3] | pair[4] | pair[5]) == 0;
+        return !zero && pairingIsOne(pair);
+    }
+}

@@ -1,0 +1,42 @@
+//! Compresses an argument with halo2.
+//!
+//! [`Halo2Params`] are the reference string in halo2's form, the same for all
+//! manifests; [`Keys`] follow from the relation and the string alone, so that
+//! anyone can derive them again; [`prove`] makes the proof that
+//! [`zktrain_verifier::halo2`] checks.
+
+mod keys;
+mod lagrange;
+mod params;
+mod prove;
+
+pub use keys::{Keys, derive, derive_tape, log_rows};
+pub use params::{Halo2Params, ParamsError};
+pub use prove::{prove, prove_tape};
+
+use zktrain_circuits::arith::Check;
+
+/// Why there are no keys or no proof.
+#[derive(Debug, thiserror::Error)]
+pub enum Halo2Error {
+    /// The argument lacks the relation's shape.
+    #[error("the argument is not one for this relation")]
+    Shape,
+    /// The argument does not convince the verifier.
+    #[error("the verifier rejects the argument: {0}")]
+    Argument(Check),
+    /// The parameters are for fewer or more rows than the circuit has.
+    #[error("parameters for 2^{got} rows; the circuit has 2^{expected}")]
+    Rows {
+        /// Logarithm of the circuit's rows.
+        expected: u32,
+        /// Logarithm of the parameters' rows.
+        got: u32,
+    },
+    /// The keys are those of another relation.
+    #[error("the keys belong to another relation")]
+    Keys,
+    /// Halo2 refuses.
+    #[error("halo2: {0}")]
+    Backend(#[from] halo2_proofs::plonk::Error),
+}

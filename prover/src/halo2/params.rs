@@ -1,0 +1,190 @@
+//! The reference string in halo2's form, with the Lagrange basis.
+
+use ark_bn254::G1Affine;
+use halo2_proofs::halo2curves::bn256::Bn256;
+use halo2_proofs::poly::kzg::commitment::ParamsKZG;
+use rayon::prelude::*;
+use sha3::{Digest, Keccak256};
+use zktrain_circuits::halo2::convert::{to_point, to_point_g2};
+use zktrain_circuits::opening::{OpeningDecodeError, Words, point_bytes};
+
+use super::lagrange::lagrange;
+use crate::srs::Srs;
+
+/// Start of the basis' encoding.
+const MAGIC: &[u8; 24] = b"zktrain-lagrange-basis-1";
+const HEADER: usize = MAGIC.len() + 32 + 4;
+const DIGEST: usize = 32;
+
+/// Why there are no parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamsError {
+    /// The reference string is too short.
+    #[error("the reference string has {got} powers, {expected} needed")]
+    TooSmall {
+        /// Powers needed.
+        expected: usize,
+        /// Powers there are.
+        got: usize,
+    },
+    /// The bytes are not a basis for this string and number of rows.
+    #[error("not a Lagrange basis of this reference string for 2^{log_rows} rows")]
+    Header {
+        /// Logarithm of the rows asked for.
+        log_rows: u32,
+    },
+    /// Too short or too long.
+    #[error("the Lagrange basis has {got} bytes, expected {expected}")]
+    Length {
+        /// The length that the number of rows demands.
+        expected: usize,
+        /// The length found.
+        got: usize,
+    },
+    /// The checksum does not match.
+    #[error("the Lagrange basis is damaged")]
+    Checksum,
+    /// A point is not valid.
+    #[error(transparent)]
+    Point(#[from] OpeningDecodeError),
+}
+
+/// Commitment parameters for circuits of `2^log_rows` rows.
+#[derive(Clone, Debug)]
+pub struct Halo2Params {
+    /// Logarithm of the number of rows.
+    pub log_rows: u32,
+    /// Of the reference string.
+    fingerprint: [u8; 32],
+    lagrange: Vec<G1Affine>,
+    inner: ParamsKZG<Bn256>,
+}
+
+impl Halo2Params {
+    /// From a reference string. The Lagrange basis takes seconds; see [`Self::to_bytes`].
+    ///
+    /// # Errors
+    /// [`ParamsError::TooSmall`] if the string is shorter than the columns.
+    pub fn new(srs: &Srs, log_rows: u32) -> Result<Self, ParamsError> {
+        let powers = prefix(srs, log_rows)?;
+        Ok(Self::assemble(srs, log_rows, lagrange(powers)))
+    }
+
+    /// The Lagrange basis, to be kept in a file: header, points, Keccak-256 of both.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = header(&self.fingerprint, self.log_rows);
+        for point in &self.lagrange {
+            out.extend_from_slice(&point_bytes(point));
+        }
+        let digest = Keccak256::digest(&out);
+        out.extend_from_slice(&digest);
+        out
+    }
+
+    /// With a Lagrange basis that [`Self::to_bytes`] wrote. The checksum finds
+    /// damage, not malice: keep the file where only its owner can write.
+    ///
+    /// # Errors
+    /// If the bytes are not the basis of this string for this number of rows.
+    pub fn from_bytes(srs: &Srs, log_rows: u32, bytes: &[u8]) -> Result<Self, ParamsError> {
+        let count = prefix(srs, log_rows)?.len();
+        if !bytes.starts_with(&header(&srs.fingerprint(), log_rows)) {
+            return Err(ParamsError::Header { log_rows });
+        }
+        let (expected, got) = (HEADER + 64 * count + DIGEST, bytes.len());
+        if expected != got {
+            return Err(ParamsError::Length { expected, got });
+        }
+        let (body, digest) = bytes.split_at(got - DIGEST);
+        if Keccak256::digest(body).as_slice() != digest {
+            return Err(ParamsError::Checksum);
+        }
+        let points: Result<Vec<_>, _> = (0..count)
+            .into_par_iter()
+            .map(|index| Words::new(body, HEADER + 64 * index).point())
+            .collect();
+        Ok(Self::assemble(srs, log_rows, points?))
+    }
+
+    /// Halo2's own form.
+    pub fn inner(&self) -> &ParamsKZG<Bn256> {
+        &self.inner
+    }
+
+    fn assemble(srs: &Srs, log_rows: u32, lagrange: Vec<G1Affine>) -> Self {
+        let powers = srs.g1[..lagrange.len()].iter().map(to_point).collect();
+        let basis = lagrange.iter().map(to_point).collect();
+        let [g2, tau] = srs.g2.each_ref().map(to_point_g2);
+        // Parameters are only made from parameters; these are of two rows.
+        let some = ParamsKZG::<Bn256>::setup(1, rand::rngs::OsRng);
+        let inner = some.from_parts(log_rows, powers, Some(basis), g2, tau);
+        Self { log_rows, fingerprint: srs.fingerprint(), lagrange, inner }
+    }
+}
+
+fn prefix(srs: &Srs, log_rows: u32) -> Result<&[G1Affine], ParamsError> {
+    let expected = 1usize << log_rows;
+    let got = srs.g1.len();
+    srs.g1.get(..expected).ok_or(ParamsError::TooSmall { expected, got })
+}
+
+fn header(fingerprint: &[u8; 32], log_rows: u32) -> Vec<u8> {
+    let mut out = MAGIC.to_vec();
+    out.extend_from_slice(fingerprint);
+    out.extend_from_slice(&log_rows.to_be_bytes());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
+    use zktrain_circuits::halo2::convert::from_point;
+
+    fn srs() -> Srs {
+        Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(4))
+    }
+
+    #[test]
+    fn the_basis_is_halo2s() {
+        let (srs, params) = (srs(), Halo2Params::new(&srs(), 6).unwrap());
+        let powers: Vec<_> = srs.g1[..64].iter().map(|p| to_point(p).into()).collect();
+        let expected = halo2_proofs::arithmetic::g_to_lagrange(powers, 6);
+        assert!(expected.iter().map(from_point).eq(params.lagrange));
+    }
+
+    #[test]
+    fn the_basis_is_read_back() {
+        let (srs, params) = (srs(), Halo2Params::new(&srs(), 6).unwrap());
+        let bytes = params.to_bytes();
+        let again = Halo2Params::from_bytes(&srs, 6, &bytes).unwrap();
+        assert_eq!(again.to_bytes(), bytes);
+        assert_eq!(again.lagrange, params.lagrange);
+    }
+
+    #[test]
+    fn a_damaged_basis_is_refused() {
+        let srs = srs();
+        let bytes = Halo2Params::new(&srs, 6).unwrap().to_bytes();
+        let error = |bytes: &[u8]| Halo2Params::from_bytes(&srs, 6, bytes).unwrap_err();
+        for position in (0..bytes.len()).step_by(37) {
+            let mut altered = bytes.clone();
+            altered[position] ^= 1;
+            let expected = if position < HEADER {
+                ParamsError::Header { log_rows: 6 }
+            } else {
+                ParamsError::Checksum
+            };
+            assert_eq!(error(&altered), expected, "{position}");
+        }
+        assert!(matches!(error(&bytes[..bytes.len() - 1]), ParamsError::Length { .. }));
+        assert!(matches!(error(&[bytes.clone(), vec![0]].concat()), ParamsError::Length { .. }));
+        assert_eq!(error(&[]), ParamsError::Header { log_rows: 6 });
+        let other = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(5));
+        assert!(Halo2Params::from_bytes(&other, 6, &bytes).is_err());
+        assert!(Halo2Params::from_bytes(&srs, 5, &bytes).is_err());
+        let error = Halo2Params::new(&srs, 20).unwrap_err();
+        assert_eq!(error, ParamsError::TooSmall { expected: 1 << 20, got: srs.g1.len() });
+    }
+}

@@ -1,0 +1,207 @@
+//! `zktrain keys`: circuit keys that anyone derives and compares.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::Serialize;
+use zktrain_circuits::compressed::System;
+use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::groth16::{Groth16Key, Provenance};
+
+use crate::circuits::{Circuits, Shape};
+use crate::error::Error;
+use crate::evm::contract_key;
+use crate::files::{self, Access};
+use crate::project::{Project, exists};
+use crate::session::Session;
+use crate::ui::{Report, Ui, field, success};
+
+/// What to do with keys.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Derive halo2's verifying key from the manifest and the reference string.
+    Derive(DeriveArgs),
+    /// Check that a key is the one of the manifest.
+    Check(CheckArgs),
+}
+
+/// Which manifest and reference string.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Source {
+    /// The project's directory.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// The manifest; by default the project's.
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
+    /// The reference string; by default the project's.
+    #[arg(long, value_name = "FILE")]
+    pub srs: Option<PathBuf>,
+}
+
+/// Options of `zktrain keys derive`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  zktrain keys derive cancer\n  \
+    zktrain keys derive cancer --contract cancer/keys/halo2.contract")]
+pub struct DeriveArgs {
+    /// Whose key.
+    #[command(flatten)]
+    pub source: Source,
+    /// Where to write the key; `keys/halo2.vk` of the project without it.
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Also write the training key that the contract `TrainingVerifier` registers.
+    #[arg(long, value_name = "FILE")]
+    pub contract: Option<PathBuf>,
+}
+
+/// Options of `zktrain keys check`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain keys check cancer/keys/halo2.vk cancer")]
+pub struct CheckArgs {
+    /// The key: halo2's or Groth16's.
+    pub key: PathBuf,
+    /// Whose key it should be.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// A verifying key.
+#[derive(Clone, Debug, Serialize)]
+pub struct KeyReport {
+    /// The proof system.
+    pub system: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Digest of the key, in hexadecimal.
+    pub hash: String,
+    /// Bytes of the key.
+    pub bytes: usize,
+    /// Name of the training key that contracts register, in hexadecimal.
+    pub contract_key: String,
+    /// Bytes of that key.
+    pub contract_bytes: usize,
+    /// Whether whoever made the key, or its reference string, could forge proofs.
+    pub insecure: bool,
+    /// Contributions to the ceremony that it came from; none for halo2.
+    pub contributions: Option<u32>,
+    /// Seconds of deriving or checking.
+    pub seconds: f64,
+}
+
+impl Report for KeyReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        success(out, format!("{} key of this manifest", self.system))?;
+        field(out, "file", self.path.display())?;
+        field(out, "hash", &self.hash)?;
+        field(out, "on chain", format!("{} ({} bytes)", self.contract_key, self.contract_bytes))?;
+        if let Some(contributions) = self.contributions {
+            field(out, "ceremony", format!("{contributions} contributions"))?;
+        }
+        field(out, "time", format!("{:.2} s", self.seconds))?;
+        if self.insecure {
+            field(out, "but", "it is insecure: whoever made it can forge any proof")?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If a file is missing, or the key is another one.
+pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
+    match command {
+        Command::Derive(args) => ui.report(&derive(args, ui)?),
+        Command::Check(args) => ui.report(&check(args, ui)?),
+    }
+}
+
+fn session(source: &Source, ui: &Ui) -> Result<(Project, Session), Error> {
+    let project = Project::new(&source.dir);
+    let (manifest, srs) = (source.manifest.as_deref(), source.srs.as_deref());
+    let session = Session::of_files(&project, manifest, srs, ui)?;
+    Ok((project, session))
+}
+
+/// Derives halo2's key.
+///
+/// # Errors
+/// If the reference string is too short, or a file cannot be written.
+pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
+    let (project, session) = session(&args.source, ui)?;
+    let started = Instant::now();
+    let key = Circuits::new(&session, &project, ui).derive_halo2(Shape::Training)?;
+    let bytes = key.to_bytes();
+    let path = args.out.clone().unwrap_or_else(|| project.keys_path().join("halo2.vk"));
+    if let Some(folder) = path.parent() {
+        files::create_folder(folder, Access::Public)?;
+    }
+    files::write(&path, &bytes, Access::Public)?;
+    let hash = hex::encode(key.digest());
+    let circuit = CircuitKey { halo2: Some(key), groth16: None };
+    let contract = contract_key(&session.key, &circuit, System::Halo2)?;
+    if let Some(path) = &args.contract {
+        files::write(path, &contract, Access::Public)?;
+    }
+    Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))
+}
+
+/// Checks a key.
+///
+/// # Errors
+/// If it is not the manifest's.
+pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
+    let (project, session) = session(&args.source, ui)?;
+    let circuits = Circuits::new(&session, &project, ui);
+    exists(&args.key, "derive it: `zktrain keys derive`")?;
+    let bytes = files::read(&args.key)?;
+    let started = Instant::now();
+    let path = args.key.clone();
+    if let Ok(key) = Groth16Key::from_bytes(&bytes) {
+        circuits.check_groth16(Shape::Training, &path, &key)?;
+        let (hash, provenance) = (hex::encode(key.hash()), key.provenance);
+        let circuit = CircuitKey { halo2: None, groth16: Some(key) };
+        let contract = contract_key(&session.key, &circuit, System::Groth16)?;
+        let mut report =
+            report(&session, System::Groth16, path, hash, bytes.len(), &contract, started);
+        match provenance {
+            Provenance::Insecure => report.insecure = true,
+            Provenance::Ceremony { contributions, .. } => {
+                report.contributions = Some(contributions);
+            }
+        }
+        return Ok(report);
+    }
+    let key = circuits.derive_halo2(Shape::Training)?;
+    if key.to_bytes() != bytes {
+        return Err(Error::OtherKey { path });
+    }
+    let hash = hex::encode(key.digest());
+    let circuit = CircuitKey { halo2: Some(key), groth16: None };
+    let contract = contract_key(&session.key, &circuit, System::Halo2)?;
+    Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))
+}
+
+fn report(
+    session: &Session,
+    system: System,
+    path: PathBuf,
+    hash: String,
+    bytes: usize,
+    contract: &[u8],
+    started: Instant,
+) -> KeyReport {
+    KeyReport {
+        system: system.name(),
+        path,
+        hash,
+        bytes,
+        contract_key: hex::encode(zktrain_verifier::evm::key_hash(contract)),
+        contract_bytes: contract.len(),
+        insecure: session.srs.is_insecure(),
+        contributions: None,
+        seconds: started.elapsed().as_secs_f64(),
+    }
+}

@@ -1,0 +1,153 @@
+//! Proofs as files hold them, compressed or not.
+
+use std::path::Path;
+
+use ark_bn254::G1Affine;
+use zktrain_circuits::compressed::{CompressedProof, System};
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::opening::KzgVerifierKey;
+use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::relation::Relation;
+use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
+use zktrain_circuits::wire::{
+    ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
+};
+use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::sheet::{Proof, SheetError};
+
+use crate::error::Error;
+use crate::files;
+use crate::project::exists;
+
+/// A proof in either form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredProof {
+    /// For its owner alone: it reveals evaluations of the witness.
+    Plain(SheetProof),
+    /// Zero-knowledge.
+    Compressed(CompressedProof),
+}
+
+impl StoredProof {
+    /// The system of the circuit's proof; none for an uncompressed one.
+    pub fn system(&self) -> Option<System> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Compressed(proof) => Some(proof.system),
+        }
+    }
+
+    /// Its form, for people: `not-zk`, `halo2` or `groth16`.
+    pub fn form(&self) -> &'static str {
+        self.system().map_or("not-zk", System::name)
+    }
+
+    /// Bytes of the proof itself, without its statement.
+    pub fn encoded_len(&self) -> usize {
+        match self {
+            Self::Plain(proof) => proof.to_bytes().len(),
+            Self::Compressed(proof) => proof.to_bytes().len(),
+        }
+    }
+}
+
+impl Proof for StoredProof {
+    type Circuit = CircuitKey;
+
+    fn rows(&self) -> &[G1Affine] {
+        match self {
+            Self::Plain(proof) => proof.rows(),
+            Self::Compressed(proof) => proof.rows(),
+        }
+    }
+
+    fn verify(
+        &self,
+        kzg: &KzgVerifierKey,
+        circuit: &CircuitKey,
+        relation: &Relation,
+        statement: &[u8],
+        known: &[G1Affine],
+    ) -> Result<(), SheetError> {
+        match self {
+            Self::Plain(proof) => proof.verify(kzg, &(), relation, statement, known),
+            Self::Compressed(proof) => proof.verify(kzg, circuit, relation, statement, known),
+        }
+    }
+}
+
+/// A training proof's file.
+pub fn encode(statement: &TrainingStatement, proof: &StoredProof) -> Vec<u8> {
+    match proof {
+        StoredProof::Plain(proof) => encode_training(statement, proof),
+        StoredProof::Compressed(proof) => encode_training(statement, proof),
+    }
+}
+
+/// Decodes a training proof's file of either form.
+///
+/// # Errors
+/// If the bytes are not the encoding of a proof of this key's manifest.
+pub fn decode(
+    key: &TrainingKey,
+    bytes: &[u8],
+) -> Result<(TrainingStatement, StoredProof), WireError> {
+    if bytes.starts_with(SheetProof::TRAINING_FILE) {
+        let (statement, proof) = decode_training(key, bytes)?;
+        Ok((statement, StoredProof::Plain(proof)))
+    } else {
+        let (statement, proof) = decode_training(key, bytes)?;
+        Ok((statement, StoredProof::Compressed(proof)))
+    }
+}
+
+/// Reads a training proof.
+///
+/// # Errors
+/// If the file is missing or not a proof of this key's manifest.
+pub fn read(key: &TrainingKey, path: &Path) -> Result<(TrainingStatement, StoredProof), Error> {
+    exists(path, "name a project's directory or proof files that exist")?;
+    decode(key, &files::read(path)?)
+        .map_err(|e| Error::Wire { path: path.to_owned(), source: Box::new(e) })
+}
+
+/// A registration, its chunks in order.
+pub type Registration = Vec<(DatasetStatement, StoredProof)>;
+
+/// A registration's file; all chunks have the same form.
+pub fn encode_registration(chunks: &Registration) -> Vec<u8> {
+    fn of<P: Clone>(
+        chunks: &Registration,
+        form: impl Fn(&StoredProof) -> Option<P>,
+    ) -> Option<Vec<(DatasetStatement, P)>> {
+        chunks.iter().map(|(statement, proof)| Some((statement.clone(), form(proof)?))).collect()
+    }
+    let plain = of(chunks, |proof| match proof {
+        StoredProof::Plain(proof) => Some(proof.clone()),
+        StoredProof::Compressed(_) => None,
+    });
+    let compressed = of(chunks, |proof| match proof {
+        StoredProof::Plain(_) => None,
+        StoredProof::Compressed(proof) => Some(proof.clone()),
+    });
+    match plain {
+        Some(chunks) => encode_dataset(&chunks),
+        None => encode_dataset(&compressed.unwrap_or_default()),
+    }
+}
+
+/// Reads a registration of either form.
+///
+/// # Errors
+/// If the file is missing or not a registration for this key's manifest.
+pub fn read_registration(key: &TrainingKey, path: &Path) -> Result<Registration, Error> {
+    let bytes = files::read(path)?;
+    let wire = |e| Error::Wire { path: path.to_owned(), source: Box::new(e) };
+    if bytes.starts_with(SheetProof::DATASET_FILE) {
+        let chunks = decode_dataset(key, &bytes).map_err(wire)?;
+        Ok(chunks.into_iter().map(|(s, proof)| (s, StoredProof::Plain(proof))).collect())
+    } else {
+        let chunks = decode_dataset(key, &bytes).map_err(wire)?;
+        Ok(chunks.into_iter().map(|(s, proof)| (s, StoredProof::Compressed(proof))).collect())
+    }
+}
