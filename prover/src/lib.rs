@@ -7,7 +7,6 @@ pub mod eq;
 pub mod fraction;
 pub mod groth16;
 pub mod halo2;
-pub mod hyperkzg;
 pub mod kernels;
 pub mod lookups;
 pub mod materialize;
