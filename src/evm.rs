@@ -5,6 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 use zktrain_circuits::compressed::System;
+use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::Evm;
 use zktrain_verifier::circuit::CircuitKey;
@@ -12,7 +13,6 @@ use zktrain_verifier::evm::{encode_key, key_hash};
 
 use crate::error::{Error, OptionsError};
 use crate::proofs::StoredProof;
-use crate::session::Session;
 use crate::ui::{Ui, field};
 
 /// What the contracts charged.
@@ -68,7 +68,7 @@ pub fn grouped(number: u64) -> String {
 /// # Errors
 /// If a proof is not compressed or a contract rejects it.
 pub fn verify(
-    session: &Session,
+    key: &TrainingKey,
     circuit: &CircuitKey,
     proofs: &[(TrainingStatement, StoredProof)],
     ui: &Ui,
@@ -89,7 +89,7 @@ pub fn verify(
         let chain = match chains.entry(at) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Chain::new(session, circuit, at)?)
+                entry.insert(Chain::new(key, circuit, at)?)
             }
         };
         let result = chain.evm.verify(chain.key, &statement.to_bytes(), &proof.to_bytes());
@@ -125,15 +125,20 @@ struct Chain {
 
 impl Chain {
     fn new(
-        session: &Session,
+        key: &TrainingKey,
         circuit: &CircuitKey,
         (system, chain_id): (System, u64),
     ) -> Result<Self, Error> {
         let contract = |source| Error::ContractKey { system, source: Box::new(source) };
-        let key = contract_key(session, circuit, system)?;
+        let encoded = contract_key(key, circuit, system)?;
         let mut evm = Evm::new(chain_id).map_err(contract)?;
-        let registered = evm.register(&key).map_err(contract)?;
-        Ok(Self { evm, key: registered.key, key_bytes: key.len(), register_gas: registered.gas })
+        let registered = evm.register(&encoded).map_err(contract)?;
+        Ok(Self {
+            evm,
+            key: registered.key,
+            key_bytes: encoded.len(),
+            register_gas: registered.gas,
+        })
     }
 }
 
@@ -142,12 +147,12 @@ impl Chain {
 /// # Errors
 /// If there is no circuit key for the system, or it does not fit a contract.
 pub fn contract_key(
-    session: &Session,
+    key: &TrainingKey,
     circuit: &CircuitKey,
     system: System,
 ) -> Result<Vec<u8>, Error> {
     let bytes = circuit.contract_bytes(system).ok_or(Error::NoCircuitKey { system })?;
-    encode_key(&session.key, system, &bytes).map_err(Error::EvmKey)
+    encode_key(key, system, &bytes).map_err(Error::EvmKey)
 }
 
 /// The name of [`contract_key`] on chain.
@@ -155,11 +160,11 @@ pub fn contract_key(
 /// # Errors
 /// As [`contract_key`].
 pub fn contract_key_hash(
-    session: &Session,
+    key: &TrainingKey,
     circuit: &CircuitKey,
     system: System,
 ) -> Result<[u8; 32], Error> {
-    Ok(key_hash(&contract_key(session, circuit, system)?))
+    Ok(key_hash(&contract_key(key, circuit, system)?))
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
 }
 
 /// Chosen so that a demonstration of a few epochs takes well below a minute.
-const STEPS_PER_PROOF: usize = 8;
+const STEPS_PER_PROOF: usize = 4;
 
 fn folder(args: &Args) -> Result<PathBuf, Error> {
     match &args.out {

@@ -141,7 +141,7 @@ pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
     files::write(&path, &bytes, Access::Public)?;
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
-    let contract = contract_key(&session, &circuit, System::Halo2)?;
+    let contract = contract_key(&session.key, &circuit, System::Halo2)?;
     if let Some(path) = &args.contract {
         files::write(path, &contract, Access::Public)?;
     }
@@ -163,7 +163,7 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
         circuits.check_groth16(Shape::Training, &path, &key)?;
         let (hash, provenance) = (hex::encode(key.hash()), key.provenance);
         let circuit = CircuitKey { halo2: None, groth16: Some(key) };
-        let contract = contract_key(&session, &circuit, System::Groth16)?;
+        let contract = contract_key(&session.key, &circuit, System::Groth16)?;
         let mut report =
             report(&session, System::Groth16, path, hash, bytes.len(), &contract, started);
         match provenance {
@@ -180,7 +180,7 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
     }
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
-    let contract = contract_key(&session, &circuit, System::Halo2)?;
+    let contract = contract_key(&session.key, &circuit, System::Halo2)?;
     Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))
 }
 

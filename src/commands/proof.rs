@@ -268,7 +268,7 @@ fn calldata(
 ) -> Result<Vec<PathBuf>, Error> {
     let circuits = Circuits::new(&loaded.session, &loaded.project, ui);
     let circuit = circuits.key_of(proof.system)?;
-    let key = contract_key_hash(&loaded.session, &circuit, proof.system)?;
+    let key = contract_key_hash(&loaded.session.key, &circuit, proof.system)?;
     let data = Evm::verify_calldata(key, &loaded.statement.to_bytes(), &proof.to_bytes());
     files::write(&out, format!("0x{}\n", hex::encode(data)).as_bytes(), Access::Public)?;
     Ok(vec![out])

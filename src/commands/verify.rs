@@ -169,7 +169,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     let steps = (paths.len() * session.network().steps) as u64;
     let mut report = report(&session, &proofs, steps, started);
     if args.evm {
-        report.gas = Some(evm::verify(&session, &circuit, &proofs, ui)?);
+        report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
     }
     Ok(report)
 }
@@ -209,7 +209,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     report.registration_ms = registration_ms;
     let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
     if args.evm {
-        report.gas = Some(evm::verify(&session, &circuit, &proofs, ui)?);
+        report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
     }
     report.chain = true;
     report.registration = args.dataset.is_none();

@@ -6,7 +6,9 @@
 //! alone; what the cells hold is the witness.
 
 pub mod circuit;
+mod combine;
 pub mod convert;
+mod fuse;
 pub mod gates;
 pub mod key;
 pub mod partial;
@@ -14,6 +16,9 @@ pub mod recorder;
 pub mod rounds;
 pub mod tape;
 pub mod transcript;
+
+#[cfg(test)]
+mod tests;
 
 use ark_bn254::Fr;
 

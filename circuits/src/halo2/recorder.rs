@@ -11,6 +11,8 @@ use std::convert::Infallible;
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 
+use super::fuse::{Gate, scaled, sum_gate};
+pub use super::fuse::{NodeId, Var};
 use super::gates::{ADVICE, COEFFICIENTS, Kind};
 use super::rounds;
 use super::tape::{Cell, Row, Tape};
@@ -20,55 +22,10 @@ use crate::poseidon::WIDTH;
 
 /// Terms of a sum that one row can add up.
 const ROW_TERMS: usize = 3;
-/// Terms beyond which a sum is not left unevaluated.
-const MAX_TERMS: usize = 7;
-
-/// Position of a node in the recorder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodeId(usize);
-
-/// `scale·node + shift`; a constant without a node.
-#[derive(Clone, Copy, Debug)]
-pub struct Var {
-    node: Option<NodeId>,
-    scale: Fr,
-    shift: Fr,
-}
-
-impl Var {
-    fn constant(c: Fr) -> Self {
-        Self { node: None, scale: Fr::zero(), shift: c }
-    }
-
-    fn of(node: NodeId) -> Self {
-        Self { node: Some(node), scale: Fr::one(), shift: Fr::zero() }
-    }
-
-    /// The constant, if it is one.
-    fn as_constant(&self) -> Option<Fr> {
-        if self.scale.is_zero() || self.node.is_none() { Some(self.shift) } else { None }
-    }
-
-    /// The node, if the variable is that node itself.
-    fn as_node(&self) -> Option<NodeId> {
-        self.node.filter(|_| self.scale.is_one() && self.shift.is_zero())
-    }
-}
-
-/// The operands of one arithmetic gate, `e·(q_0·a·b + q_1·a + q_2·b + q_4) +
-/// q_3·c`; without `e`, that factor is one. All operands are [`Form::Wire`].
-#[derive(Clone, Copy, Debug, Default)]
-struct Gate {
-    a: Option<NodeId>,
-    b: Option<NodeId>,
-    c: Option<NodeId>,
-    e: Option<NodeId>,
-    q: [Fr; COEFFICIENTS],
-}
 
 /// How a node's value comes about.
 #[derive(Clone, Debug)]
-enum Form {
+pub(super) enum Form {
     /// It has a cell or gets one at its first use.
     Wire,
     /// `Σ coefficient·wire + constant`
@@ -98,7 +55,7 @@ impl Recorder {
         let inputs = inputs.to_array();
         let tape = Tape { rows: Vec::new(), copies: Vec::new(), inputs };
         let mut recorder = Self { nodes: Vec::new(), tape, constants: BTreeMap::new() };
-        let mut vars = [Var::constant(Fr::zero()); INPUTS];
+        let mut vars = [Var::from(Fr::zero()); INPUTS];
         for (var, value) in vars.iter_mut().zip(inputs) {
             // A gate without operands demands that its output be the instance.
             let node = recorder.wire(value);
@@ -118,7 +75,7 @@ impl Recorder {
         self.tape
     }
 
-    fn push(&mut self, value: Fr, form: Form) -> NodeId {
+    pub(super) fn push(&mut self, value: Fr, form: Form) -> NodeId {
         self.nodes.push(Node { value, form, home: None });
         NodeId(self.nodes.len() - 1)
     }
@@ -127,7 +84,7 @@ impl Recorder {
         self.push(value, Form::Wire)
     }
 
-    fn value(&self, node: NodeId) -> Fr {
+    pub(super) fn value(&self, node: NodeId) -> Fr {
         self.nodes.get(node.0).map_or(Fr::zero(), |node| node.value)
     }
 
@@ -135,7 +92,7 @@ impl Recorder {
         var.node.map_or(var.shift, |node| var.scale * self.value(node) + var.shift)
     }
 
-    fn form(&self, node: NodeId) -> Form {
+    pub(super) fn form(&self, node: NodeId) -> Form {
         self.nodes.get(node.0).map_or(Form::Wire, |node| node.form.clone())
     }
 
@@ -161,6 +118,10 @@ impl Recorder {
         coefficients: [Fr; COEFFICIENTS],
         cells: [Option<NodeId>; ADVICE],
     ) {
+        // An operand is a wire by now; were one not, its own gate must not be forgotten.
+        for node in cells.iter().flatten() {
+            self.settle(*node);
+        }
         let row = self.tape.rows.len();
         let advice = cells.map(|node| node.map_or(Fr::zero(), |node| self.value(node)));
         for (column, node) in cells.into_iter().enumerate() {
@@ -204,13 +165,13 @@ impl Recorder {
         e * (q0 * a * b + q1 * a + q2 * b + q4) + q3 * at(gate.c)
     }
 
-    fn product(&mut self, gate: Gate) -> Var {
+    pub(super) fn product(&mut self, gate: Gate) -> Var {
         let value = self.gate_value(&gate);
         Var::of(self.push(value, Form::Product(gate)))
     }
 
     /// Gives the node a cell.
-    fn settle(&mut self, node: NodeId) -> NodeId {
+    pub(super) fn settle(&mut self, node: NodeId) -> NodeId {
         let gate = match self.form(node) {
             Form::Wire => return node,
             Form::Product(gate) => gate,
@@ -225,7 +186,7 @@ impl Recorder {
     }
 
     /// Adds up terms of a sum until at most `limit` are left.
-    fn shorten(&mut self, node: NodeId, limit: usize) -> (Vec<(NodeId, Fr)>, Fr) {
+    pub(super) fn shorten(&mut self, node: NodeId, limit: usize) -> (Vec<(NodeId, Fr)>, Fr) {
         let Form::Sum(mut terms, constant) = self.form(node) else {
             return (vec![(node, Fr::one())], Fr::zero());
         };
@@ -243,7 +204,7 @@ impl Recorder {
     }
 
     /// A wire equal to the variable.
-    fn pure(&mut self, var: &Var) -> NodeId {
+    pub(super) fn pure(&mut self, var: &Var) -> NodeId {
         if let Some(c) = var.as_constant() {
             return self.constant_wire(c);
         }
@@ -271,209 +232,6 @@ impl Recorder {
         let terms: Vec<_> = terms.into_iter().map(|(t, c)| (t, c * var.scale)).collect();
         sum_gate(&terms, constant * var.scale + var.shift)
     }
-
-    /// A variable over a wire and equal to `var`.
-    fn settled(&mut self, var: &Var) -> Var {
-        if let Some(node) = var.node {
-            self.settle(node);
-        }
-        *var
-    }
-
-    /// Terms and constant of a variable that is not a product.
-    fn terms(&self, var: &Var) -> (Vec<(NodeId, Fr)>, Fr) {
-        let Some(node) = var.node else { return (Vec::new(), var.shift) };
-        match self.form(node) {
-            Form::Sum(terms, constant) => (
-                terms.into_iter().map(|(t, c)| (t, c * var.scale)).collect(),
-                constant * var.scale + var.shift,
-            ),
-            _ => (vec![(node, var.scale)], var.shift),
-        }
-    }
-
-    fn is_product(&self, var: &Var) -> bool {
-        var.node.is_some_and(|node| matches!(self.form(node), Form::Product(_)))
-    }
-
-    fn sum(&mut self, x: &Var, y: &Var) -> Var {
-        match (self.is_product(x), self.is_product(y)) {
-            (false, false) => self.sum_of_terms(x, y),
-            (true, false) => self.sum_with_product(x, y),
-            (false, true) => self.sum_with_product(y, x),
-            (true, true) => {
-                // The older one is usually an accumulator, the newer one what joins it.
-                let (older, newer) = if x.node < y.node { (x, y) } else { (y, x) };
-                let older = self.settled(older);
-                self.sum_with_product(newer, &older)
-            }
-        }
-    }
-
-    fn sum_of_terms(&mut self, x: &Var, y: &Var) -> Var {
-        let ((mut terms, mut constant), (more, c)) = (self.terms(x), self.terms(y));
-        if terms.len() + more.len() > MAX_TERMS {
-            let (long, short) = if terms.len() > more.len() { (x, y) } else { (y, x) };
-            let long = self.settled(long);
-            return self.sum_of_terms(&long, short);
-        }
-        constant += c;
-        for (node, coefficient) in more {
-            match terms.iter_mut().find(|(known, _)| *known == node) {
-                Some((_, sum)) => *sum += coefficient,
-                None => terms.push((node, coefficient)),
-            }
-        }
-        terms.retain(|(_, coefficient)| !coefficient.is_zero());
-        match terms.as_slice() {
-            [] => Var::constant(constant),
-            [(node, scale)] => Var { node: Some(*node), scale: *scale, shift: constant },
-            _ => {
-                let value = terms.iter().map(|(t, c)| self.value(*t) * c).sum::<Fr>() + constant;
-                Var::of(self.push(value, Form::Sum(terms, constant)))
-            }
-        }
-    }
-
-    /// `x + y` where `x` is a product: in its gate if there is room.
-    fn sum_with_product(&mut self, x: &Var, y: &Var) -> Var {
-        let Some(Form::Product(gate)) = x.node.map(|node| self.form(node)) else {
-            return self.sum_of_terms(x, y);
-        };
-        let (terms, constant) = self.terms(y);
-        if let Some(joined) = join(gate, x, &terms, constant) {
-            return self.product(joined);
-        }
-        // With an odd number of terms, adding those up first saves a row.
-        if terms.len() % 2 == 1 && terms.len() > 1 {
-            let y = Var::of(self.pure(y));
-            return self.sum_with_product(x, &y);
-        }
-        let x = self.settled(x);
-        self.sum_of_terms(&x, y)
-    }
-
-    fn times(&mut self, x: &Var, y: &Var) -> Var {
-        if let Some(c) = x.as_constant() {
-            return self.scale(y, c);
-        }
-        if let Some(c) = y.as_constant() {
-            return self.scale(x, c);
-        }
-        if self.is_product(x) && self.is_product(y) {
-            let (first, second) = if x.shift.is_zero() { (x, y) } else { (y, x) };
-            let first = self.settled(first);
-            return self.times_wire(second, &first);
-        }
-        let single = |recorder: &Self, v: &Var| {
-            v.node.is_some_and(|node| matches!(recorder.form(node), Form::Wire))
-        };
-        if single(self, y) {
-            self.times_wire(x, y)
-        } else if single(self, x) {
-            self.times_wire(y, x)
-        } else {
-            let (sum, other) = if self.is_product(x) { (y, x) } else { (x, y) };
-            let sum = self.settled(sum);
-            self.times_wire(other, &sum)
-        }
-    }
-
-    /// `x·y` where `y` is over a wire.
-    fn times_wire(&mut self, x: &Var, y: &Var) -> Var {
-        let (Some(base), Some(wire)) = (x.node, y.node) else {
-            return Var::constant(Fr::zero()); // constants are dealt with by the caller
-        };
-        match self.form(base) {
-            Form::Product(gate) => {
-                if let Some(gate) = multiply(gate, x, wire, y) {
-                    return self.product(gate);
-                }
-            }
-            Form::Sum(terms, _) if y.shift.is_zero() && terms.len() % 2 == 0 => {
-                let (terms, constant) = self.shorten(base, 2);
-                let mut gate = sum_gate(&terms, constant);
-                gate = scaled(gate, x.scale * y.scale, x.shift * y.scale);
-                return self.product(Gate { e: Some(wire), ..gate });
-            }
-            _ => {}
-        }
-        let x = self.settled(x);
-        let q = [
-            x.scale * y.scale,
-            x.scale * y.shift,
-            x.shift * y.scale,
-            Fr::zero(),
-            x.shift * y.shift,
-        ];
-        self.product(Gate { a: x.node, b: y.node, c: None, e: None, q })
-    }
-}
-
-/// Up to three terms and a constant, without a factor.
-fn sum_gate(terms: &[(NodeId, Fr)], constant: Fr) -> Gate {
-    let at = |i: usize| terms.get(i).copied();
-    let coefficient = |i: usize| at(i).map_or(Fr::zero(), |(_, c)| c);
-    let node = |i: usize| at(i).map(|(node, _)| node);
-    Gate {
-        a: node(0),
-        b: node(1),
-        c: node(2),
-        e: None,
-        q: [Fr::zero(), coefficient(0), coefficient(1), coefficient(2), constant],
-    }
-}
-
-/// `scale·gate + shift·e`
-fn scaled(gate: Gate, scale: Fr, shift: Fr) -> Gate {
-    let mut q = gate.q.map(|q| q * scale);
-    q[4] += shift;
-    Gate { q, ..gate }
-}
-
-/// The variable `x` over `gate`, plus `terms` and `constant`, if one gate can do it.
-fn join(gate: Gate, x: &Var, terms: &[(NodeId, Fr)], constant: Fr) -> Option<Gate> {
-    let outside = x.shift + constant;
-    if gate.e.is_some() && !outside.is_zero() {
-        return None;
-    }
-    let mut gate = scaled(gate, x.scale, outside);
-    for (node, coefficient) in terms {
-        if gate.e.is_none() && gate.a == Some(*node) {
-            gate.q[1] += coefficient;
-        } else if gate.e.is_none() && gate.b == Some(*node) {
-            gate.q[2] += coefficient;
-        } else if gate.c.is_none() || gate.c == Some(*node) {
-            gate.c = Some(*node);
-            gate.q[3] += coefficient;
-        } else {
-            return None;
-        }
-    }
-    Some(gate)
-}
-
-/// `x·y` for `x` over the product `gate` and `y` over a wire, if one gate can do it.
-fn multiply(gate: Gate, x: &Var, wire: NodeId, y: &Var) -> Option<Gate> {
-    if gate.e.is_some() || gate.c.is_some() {
-        return None;
-    }
-    let inner = scaled(gate, x.scale, x.shift);
-    if y.shift.is_zero() {
-        return Some(Gate { e: Some(wire), ..scaled(inner, y.scale, Fr::zero()) });
-    }
-    let [q0, q1, q2, _, q4] = inner.q;
-    if !q4.is_zero() {
-        return None;
-    }
-    // One operand as the factor of a line in the other: x = e·(q_0·b + q).
-    let (e, b, q) = match (q1.is_zero(), q2.is_zero()) {
-        (_, true) => (inner.a, inner.b, q1),
-        (true, _) => (inner.b, inner.a, q2),
-        _ => return None,
-    };
-    let q = [q0 * y.scale, q0 * y.shift, q * y.scale, Fr::zero(), q * y.shift];
-    Some(Gate { a: b, b: Some(wire), c: None, e, q })
 }
 
 impl Arithmetic for Recorder {
@@ -481,7 +239,7 @@ impl Arithmetic for Recorder {
     type Error = Infallible;
 
     fn constant(&mut self, c: Fr) -> Var {
-        Var::constant(c)
+        Var::from(c)
     }
     fn add(&mut self, a: &Var, b: &Var) -> Var {
         if let Some(c) = a.as_constant() {

@@ -19,7 +19,14 @@ pub struct Keys {
     pub verifying: Halo2Key,
     /// Its hash.
     pub digest: Hash,
-    pub(super) proving: ProvingKey<bn256::G1Affine>,
+    proving: ProvingKey<bn256::G1Affine>,
+}
+
+impl Keys {
+    /// Halo2's proving key.
+    pub fn proving(&self) -> &ProvingKey<bn256::G1Affine> {
+        &self.proving
+    }
 }
 
 /// The logarithm of the rows that a relation's circuit takes.
@@ -48,7 +55,7 @@ pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2Error
     if expected != got {
         return Err(Halo2Error::Rows { expected, got });
     }
-    let proving = keygen_pk2(&params.inner, &TapeCircuit::new(tape), false)?;
+    let proving = keygen_pk2(params.inner(), &TapeCircuit::new(tape), false)?;
     let halo2 = proving.get_vk();
     let verifying = Halo2Key {
         log_rows: params.log_rows,

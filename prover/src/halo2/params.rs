@@ -57,7 +57,7 @@ pub struct Halo2Params {
     /// Of the reference string.
     fingerprint: [u8; 32],
     lagrange: Vec<G1Affine>,
-    pub(super) inner: ParamsKZG<Bn256>,
+    inner: ParamsKZG<Bn256>,
 }
 
 impl Halo2Params {
@@ -104,6 +104,11 @@ impl Halo2Params {
             .map(|index| Words::new(body, HEADER + 64 * index).point())
             .collect();
         Ok(Self::assemble(srs, log_rows, points?))
+    }
+
+    /// Halo2's own form.
+    pub fn inner(&self) -> &ParamsKZG<Bn256> {
+        &self.inner
     }
 
     fn assemble(srs: &Srs, log_rows: u32, lagrange: Vec<G1Affine>) -> Self {

@@ -58,8 +58,8 @@ pub fn prove_tape(params: &Halo2Params, keys: &Keys, tape: &Tape) -> Result<Vec<
     let mut transcript = Writer::new(keys.digest);
     let advice = TapeCircuit::advice(tape, got);
     create_proof_from_advice::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _>(
-        &params.inner,
-        &keys.proving,
+        params.inner(),
+        keys.proving(),
         &[&inputs],
         advice,
         rng,
