@@ -81,9 +81,8 @@ library OpeningVerifier {
         if (point.length == 0 || point.length > MAX_VARIABLES) {
             revert OpeningVariables(point.length);
         }
-        bytes32 state = keccak256(
-            abi.encodePacked(seed, bytes8("mercury"), commitment, point, value)
-        );
+        bytes32 state =
+            keccak256(abi.encodePacked(seed, bytes8("mercury"), commitment, point, value));
         Challenges memory challenges = _drawChallenges(opening, state);
         Powers memory powers = _powers(challenges, point);
         Claims memory claims = _claims(opening, challenges, powers, value);

@@ -33,7 +33,9 @@ contract OpeningHarness {
         (pairs[2], pairs[3]) = (Bn254.G2_X1, Bn254.G2_X0);
         (pairs[4], pairs[5]) = (Bn254.G2_Y1, Bn254.G2_Y0);
         (pairs[6], pairs[7]) = (sides[2], Bn254.negate(sides[3]));
-        for (uint256 i = 0; i < 4; ++i) pairs[8 + i] = tau[i];
+        for (uint256 i = 0; i < 4; ++i) {
+            pairs[8 + i] = tau[i];
+        }
         if (!Bn254.pairingIsOne(pairs)) revert Rejected();
     }
 }
@@ -56,7 +58,9 @@ contract OpeningVerifierTest is Test {
         harness = new OpeningHarness();
         fixture = vm.readFile("test/fixtures/opening.json");
         uint256[] memory words = vm.parseJsonUintArray(fixture, ".tau");
-        for (uint256 i = 0; i < 4; ++i) tau[i] = words[i];
+        for (uint256 i = 0; i < 4; ++i) {
+            tau[i] = words[i];
+        }
     }
 
     function _case(uint256 index) private view returns (Case memory c) {
@@ -95,7 +99,9 @@ contract OpeningVerifierTest is Test {
     }
 
     function test_openings_of_the_prover_are_accepted() public view {
-        for (uint256 i = 0; i < CASES; ++i) _check(_case(i));
+        for (uint256 i = 0; i < CASES; ++i) {
+            _check(_case(i));
+        }
     }
 
     function test_gas() public {
@@ -219,10 +225,7 @@ contract OpeningVerifierTest is Test {
         }
     }
 
-    function testFuzz_no_byte_can_be_altered(uint256 index, uint256 place, uint8 with)
-        public
-        view
-    {
+    function testFuzz_no_byte_can_be_altered(uint256 index, uint256 place, uint8 with) public view {
         Case memory c = _case(index % CASES);
         place %= c.opening.length;
         with = uint8(bound(with, 1, 255));
