@@ -330,17 +330,10 @@ contract Halo2Verifier is ICircuitVerifier {
         uint256 value = _addRotated(argument, sum);
         uint256 scale = mulmod(argument.batch, toNext, Bn254.R);
         value = addmod(value, _addUnrotated(argument, sum, scale, quotient), Bn254.R);
-        Bn254.addTerm(sum, _generator(), Bn254.R - value);
+        Bn254.addGenerator(sum, Bn254.R - value);
         Bn254.addTerm(sum, proof + OPENING, Bn254.R - toBoth);
         Bn254.addTerm(sum, proof + OPENING + 64, argument.u);
         return (sum[0], sum[1]);
-    }
-
-    function _generator() private pure returns (uint256 place) {
-        uint256[2] memory generator = [uint256(1), 2];
-        assembly ("memory-safe") {
-            place := generator
-        }
     }
 
     /// @dev Polynomials opened at `x` and `omega x`: the advice columns and the product. Returns

@@ -161,18 +161,22 @@ library OpeningVerifier {
         uint256 low = point.length - high;
         (uint256 zeta, uint256 inverse, uint256 z) =
             (challenges.zeta, challenges.inverse, challenges.z);
-        (uint256 a, uint256 b, uint256 c, uint256 d) = (1, 1, 1, 1);
+        (powers.low, powers.lowInverse) = (1, 1);
+        (powers.high, powers.highInverse) = (1, 1);
         for (uint256 k = 0; k < low; ++k) {
             powers.zetaHigh = zeta;
-            (a, b) = _factors(a, b, point[k], zeta, inverse);
-            if (k < high) (c, d) = _factors(c, d, point[low + k], zeta, inverse);
+            (powers.low, powers.lowInverse) =
+                _factors(powers.low, powers.lowInverse, point[k], zeta, inverse);
+            if (k < high) {
+                (powers.high, powers.highInverse) =
+                    _factors(powers.high, powers.highInverse, point[low + k], zeta, inverse);
+            }
             zeta = mulmod(zeta, zeta, Bn254.R);
             inverse = mulmod(inverse, inverse, Bn254.R);
             z = mulmod(z, z, Bn254.R);
         }
         if (low == high) powers.zetaHigh = zeta;
         (powers.zeta, powers.inverse, powers.z) = (zeta, inverse, z);
-        (powers.low, powers.lowInverse, powers.high, powers.highInverse) = (a, b, c, d);
     }
 
     /// @dev `a * (1 - u + u * x)` and `b * (1 - u + u * y)`
@@ -213,12 +217,16 @@ library OpeningVerifier {
             Bn254.R
         );
         claims.reversal = mulmod(both, inverse, Bn254.R);
-        // the line through p(zeta), p(1 / zeta)
+        claims.line = _lineAt(pairs, challenges);
+    }
+
+    /// @dev The line through `p(zeta)` and `p(1 / zeta)`, at `z`.
+    function _lineAt(uint256 pairs, Challenges memory challenges) private pure returns (uint256) {
         uint256 atZeta = _batched(pairs, challenges.beta);
         uint256 slope =
             mulmod(_sub(atZeta, _batched(pairs + 32, challenges.beta)), challenges.run, Bn254.R);
         uint256 rise = mulmod(slope, _sub(challenges.z, challenges.zeta), Bn254.R);
-        claims.line = addmod(atZeta, rise, Bn254.R);
+        return addmod(atZeta, rise, Bn254.R);
     }
 
     /// @dev The evaluation at `zeta` times `atInverse`, plus the one at `1 / zeta` times `atZeta`.
@@ -278,12 +286,7 @@ library OpeningVerifier {
             ),
             Bn254.R
         );
-        uint256[2] memory generator = [uint256(1), 2];
-        uint256 place;
-        assembly ("memory-safe") {
-            place := generator
-        }
-        Bn254.addTerm(sum, place, _sub(0, constantTerm));
+        Bn254.addGenerator(sum, _sub(0, constantTerm));
     }
 
     /// @dev `a - b` for reduced `a`, `b`

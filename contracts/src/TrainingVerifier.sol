@@ -91,19 +91,38 @@ contract TrainingVerifier is ITrainingVerifier {
         sheet.requireUpdate(key, lists);
         uint256 h = sheet.digest();
         Opened memory opened = _readOpened(key, h, proof[scalars:opening]);
-        uint256[4] memory openingPair = OpeningVerifier.verify(
-            proof[opening:circuit],
-            opened.low,
-            opened.value,
-            sheet.fold(key, opened.high, opened.gamma, opened.blinding),
-            opened.seed
+        uint256[4] memory openingPair = _reduceOpening(key, sheet, opened, proof[opening:circuit]);
+        _requireBoth(
+            key,
+            openingPair,
+            [h, uint256(opened.seed) % Bn254.R, opened.fold],
+            proof[circuit:]
         );
-        (uint256[4] memory circuitPair, uint256[] memory pairs) = _system(key.system)
-            .reduce(
-                key.circuit,
-                [h, uint256(opened.seed) % Bn254.R, opened.fold],
-                proof[circuit:]
-            );
+    }
+
+    /// @dev The opening of the masked, folded row.
+    function _reduceOpening(
+        TrainingKey memory key,
+        Sheet memory sheet,
+        Opened memory opened,
+        bytes calldata opening
+    ) private view returns (uint256[4] memory) {
+        uint256[2] memory folded =
+            sheet.fold(key, opened.high, opened.gamma, opened.blinding);
+        return
+            OpeningVerifier.verify(opening, opened.low, opened.value, folded, opened.seed);
+    }
+
+    /// @dev The circuit's proof, and the one product of pairings.
+    function _requireBoth(
+        TrainingKey memory key,
+        uint256[4] memory openingPair,
+        uint256[3] memory inputs,
+        bytes calldata circuitProof
+    ) private view {
+        ICircuitVerifier system = _system(key.system);
+        (uint256[4] memory circuitPair, uint256[] memory pairs) =
+            system.reduce(key.circuit, inputs, circuitProof);
         _requirePairing(key, circuitPair, openingPair, pairs);
     }
 

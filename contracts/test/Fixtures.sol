@@ -3,9 +3,7 @@ pragma solidity ^0.8.30;
 
 import {Test} from "forge-std/Test.sol";
 
-import {Groth16Verifier} from "../src/Groth16Verifier.sol";
-import {Halo2Verifier} from "../src/Halo2Verifier.sol";
-import {TrainingVerifier} from "../src/TrainingVerifier.sol";
+import {ITrainingVerifier} from "../src/interfaces/ITrainingVerifier.sol";
 
 /// @notice A proof by the real prover, with the numbers of its key.
 struct Fixture {
@@ -24,10 +22,14 @@ struct Fixture {
 
 /// @notice Deployed contracts and committed proofs, which `tests/contract_fixtures.rs` makes.
 abstract contract Fixtures is Test {
-    TrainingVerifier internal verifier;
+    ITrainingVerifier internal verifier;
 
+    /// @dev The committed bytecode, the very same that Rust embeds.
     function setUp() public virtual {
-        verifier = new TrainingVerifier(new Halo2Verifier(), new Groth16Verifier());
+        address halo2 = vm.deployCode("artifacts/Halo2Verifier.json");
+        address groth16 = vm.deployCode("artifacts/Groth16Verifier.json");
+        bytes memory arguments = abi.encode(halo2, groth16);
+        verifier = ITrainingVerifier(vm.deployCode("artifacts/TrainingVerifier.json", arguments));
     }
 
     /// @notice The small fixtures: plain, momentum, two steps, another loss; both systems.
@@ -124,7 +126,7 @@ abstract contract Fixtures is Test {
         string memory what
     ) internal view {
         try verifier.verify(keyHash, statement, proof) {
-            fail(string.concat("accepted: ", what));
+            assertTrue(false, string.concat("accepted: ", what));
         } catch (bytes memory reason) {
             bytes4 selector = bytes4(reason);
             assertGe(reason.length, 4, what);

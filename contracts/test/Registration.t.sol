@@ -55,9 +55,9 @@ contract RegistrationTest is Fixtures {
             for (uint256 length = 0; length < f.key.length; length = 2 * length + 1) {
                 _refuse(truncated(f.key, length), ITrainingVerifier.KeyLength.selector);
             }
-            bytes4 length = ITrainingVerifier.KeyLength.selector;
-            _refuse(truncated(f.key, f.key.length - 1), length);
-            _refuse(bytes.concat(f.key, hex"00"), length);
+            bytes4 selector = ITrainingVerifier.KeyLength.selector;
+            _refuse(truncated(f.key, f.key.length - 1), selector);
+            _refuse(bytes.concat(f.key, hex"00"), selector);
         }
     }
 

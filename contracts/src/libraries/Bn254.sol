@@ -95,6 +95,16 @@ library Bn254 {
         if (!ok) revert PrecompileFailed();
     }
 
+    /// @notice `sum += scalar * [1]`
+    function addGenerator(uint256[5] memory sum, uint256 scalar) internal view {
+        uint256[2] memory generator = [uint256(1), 2];
+        uint256 point;
+        assembly ("memory-safe") {
+            point := generator
+        }
+        addTerm(sum, point, scalar);
+    }
+
     /// @notice `sum += point`
     function addPoint(uint256[5] memory sum, uint256 point) internal view {
         bool ok;
