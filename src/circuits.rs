@@ -140,9 +140,9 @@ impl<'a> Circuits<'a> {
         for (statement, proof) in chunks {
             systems.entry(statement.rows.len()).or_default().extend(proof.system());
         }
-        let keys = systems.iter().map(|(windows, systems)| {
-            Ok((*windows, self.key(Shape::Dataset(*windows), systems)?))
-        });
+        let keys = systems
+            .iter()
+            .map(|(windows, systems)| Ok((*windows, self.key(Shape::Dataset(*windows), systems)?)));
         keys.collect()
     }
 

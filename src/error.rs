@@ -392,9 +392,7 @@ impl Error {
             Self::Contract { .. }
             | Self::Rejected { .. }
             | Self::Registration { .. }
-            | Self::FinalModel { .. } => {
-                "do not trust what this file claims".into()
-            }
+            | Self::FinalModel { .. } => "do not trust what this file claims".into(),
             Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
                                     data commit --force`, which discards the proofs made so far"
                 .into(),

@@ -133,12 +133,7 @@ impl Chain {
         let key = contract_key(session, circuit, system)?;
         let mut evm = Evm::new(chain_id).map_err(contract)?;
         let registered = evm.register(&key).map_err(contract)?;
-        Ok(Self {
-            evm,
-            key: registered.key,
-            key_bytes: key.len(),
-            register_gas: registered.gas,
-        })
+        Ok(Self { evm, key: registered.key, key_bytes: key.len(), register_gas: registered.gas })
     }
 }
 

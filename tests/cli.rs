@@ -160,8 +160,16 @@ fn proofs_are_made_in_parts_again_and_further() {
     let part = project.json(&["prove", "p", "--compress", "none", "--proofs", "1"]);
     assert_eq!((&part["complete"], &part["opening"]), (&1.into(), &serde_json::Value::Null));
     assert_eq!(project.json(&["verify", "p"])["final_model"], false);
-    assert!(project.fails(&["prove", "p", "--compress", "none", "--from", "3"]).contains("1 proofs are complete"));
-    assert!(project.fails(&["prove", "p", "--compress", "none", "--from", "9"]).contains("4 windows were trained"));
+    assert!(
+        project
+            .fails(&["prove", "p", "--compress", "none", "--from", "3"])
+            .contains("1 proofs are complete")
+    );
+    assert!(
+        project
+            .fails(&["prove", "p", "--compress", "none", "--from", "9"])
+            .contains("4 windows were trained")
+    );
     project.ok(&["prove", "p", "--compress", "none"]);
     assert_eq!(project.json(&["prove", "p", "--compress", "none", "--from", "2"])["made"], 2);
     assert_eq!(project.json(&["verify", "p"])["final_model"], true);
@@ -205,7 +213,11 @@ fn data_that_changed_since_the_registration_are_refused() {
     let text = std::fs::read_to_string(&data).unwrap();
     std::fs::write(&data, text.replacen(".1", ".2", 40)).unwrap();
     assert!(project.fails(&["train", "p"]).contains("not those that were registered"));
-    assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("not those that were registered"));
+    assert!(
+        project
+            .fails(&["prove", "p", "--compress", "none"])
+            .contains("not those that were registered")
+    );
     project.ok(&["data", "commit", "p", "--plain", "--force"]);
     assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("train first"));
     project.ok(&["train", "p"]);
@@ -220,7 +232,9 @@ fn a_lost_reference_string_is_not_silently_replaced() {
     assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("srs.bin is missing"));
     project.ok(&["srs", "generate", "--power", "10", "-o", "p/srs.bin"]);
     assert!(
-        project.fails(&["prove", "p", "--compress", "none"]).contains("another manifest, dataset or reference string")
+        project
+            .fails(&["prove", "p", "--compress", "none"])
+            .contains("another manifest, dataset or reference string")
     );
 }
 
@@ -235,8 +249,9 @@ fn a_bad_manifest_is_refused_with_the_field() {
         ("kind = \"relu\"", "kind = \"swish\"", "model.layers[1].kind"),
         ("[training]", "[training", "manifest.toml: manifest"),
     ] {
-        let error = project
-            .with_text("manifest.toml", from, to, || project.fails(&["data", "commit", "p", "--plain"]));
+        let error = project.with_text("manifest.toml", from, to, || {
+            project.fails(&["data", "commit", "p", "--plain"])
+        });
         assert!(error.contains("manifest.toml") && error.contains(said), "{to}: {error}");
     }
 }

@@ -105,8 +105,7 @@ fn small_words(bytes: &[u8]) -> Vec<Fr> {
         x.into_bigint() < limit || (-*x).into_bigint() < limit
     };
     let words = words(bytes).into_iter().filter(|word| !padding(*word));
-    let both =
-        words.flat_map(|w| [Fr::from_be_bytes_mod_order(w), Fr::from_le_bytes_mod_order(w)]);
+    let both = words.flat_map(|w| [Fr::from_be_bytes_mod_order(w), Fr::from_le_bytes_mod_order(w)]);
     both.filter(small).collect()
 }
 

@@ -15,9 +15,9 @@ use zktrain_circuits::transcript::Transcript;
 use zktrain_prover::commit::{Row, commit_floor, commit_rows};
 use zktrain_prover::eq::{eq_table, evaluate_field};
 use zktrain_prover::fraction::{self, Denominators, Numerators, Segment};
-use zktrain_prover::hyperkzg;
 use zktrain_prover::kernels::{SignedAccumulator, WideAccumulator, fold_rows, msm_full};
 use zktrain_prover::materialize::materialize;
+use zktrain_prover::mercury;
 use zktrain_prover::srs::Srs;
 use zktrain_prover::witness::training_sheet;
 use zktrain_trainer::train::Trainer;
@@ -96,17 +96,17 @@ fn opening(c: &mut Criterion) {
     group.bench_function("msm_full", |bench| {
         bench.iter(|| msm_full(black_box(&srs.g1[..1 << ROW_LOG]), &values));
     });
-    group.bench_function("hyperkzg prove", |bench| {
+    group.bench_function("mercury prove", |bench| {
         let input = || values.clone();
-        let prove = |values| hyperkzg::prove(&srs.g1, values, &point, seed);
+        let prove = |values| mercury::prove(&srs.g1, values, &point, seed);
         bench.iter_batched(input, prove, BatchSize::LargeInput);
     });
-    let proof = hyperkzg::prove(&srs.g1, values.clone(), &point, seed);
+    let proof = mercury::prove(&srs.g1, values.clone(), &point, seed);
     let commitment = msm_full(&srs.g1[..1 << ROW_LOG], &values);
     let (key, value) = (srs.verifier_key(), evaluate_field(&values, &point));
-    group.bench_function("hyperkzg verify", |bench| {
+    group.bench_function("mercury verify", |bench| {
         bench.iter(|| {
-            zktrain_verifier::hyperkzg::verify(&key, &commitment, &point, value, seed, &proof)
+            zktrain_verifier::mercury::verify(&key, &commitment, &point, value, seed, &proof)
                 .expect("the proof is honest")
         });
     });

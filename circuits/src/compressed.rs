@@ -85,7 +85,7 @@ pub struct CompressedProof {
 pub fn encoded_len(relation: &Relation) -> usize {
     let points = own_rows(relation) + 1;
     let scalars = relation.layout.address_log as usize + 3;
-    64 * points + 32 * scalars + OpeningProof::encoded_len(relation.layout.row_log as usize)
+    64 * points + 32 * scalars + OpeningProof::ENCODED_LEN
 }
 
 impl CompressedProof {
@@ -127,9 +127,7 @@ impl CompressedProof {
         let point = point.collect::<Result<_, _>>()?;
         let claim = Opening { point, gamma: words.scalar()?, value: words.scalar()? };
         let blinding = words.scalar()?;
-        let c = relation.layout.row_log as usize;
-        let opening = body.len() - OpeningProof::encoded_len(c).min(body.len());
-        let opening = OpeningProof::from_bytes(c, body.get(opening..).unwrap_or_default())?;
+        let opening = OpeningProof::read(&mut words)?;
         let circuit_proof = circuit_proof.to_vec();
         Ok(Self { rows, mask, claim, blinding, opening, system, circuit_proof })
     }

@@ -66,10 +66,7 @@ const HEADER: usize = MAGIC.len() + 4;
 pub fn encoded_len(relation: &Relation) -> usize {
     let points = own_rows(relation) + 1;
     let scalars = ArgumentShape::of(relation).elements() + 1;
-    HEADER
-        + 64 * points
-        + 32 * scalars
-        + OpeningProof::encoded_len(relation.layout.row_log as usize)
+    HEADER + 64 * points + 32 * scalars + OpeningProof::ENCODED_LEN
 }
 
 impl SheetProof {
@@ -110,11 +107,8 @@ impl SheetProof {
         let scalars =
             (0..shape.elements()).map(|_| words.scalar()).collect::<Result<Vec<_>, _>>()?;
         let blinding = words.scalar()?;
-        let c = relation.layout.row_log as usize;
-        let opening = bytes.len() - OpeningProof::encoded_len(c).min(bytes.len());
-        let opening = bytes.get(opening..).unwrap_or_default();
         let argument = Argument::from_elements(&shape, scalars).ok_or(wrong)?;
-        let opening = OpeningProof::from_bytes(c, opening)?;
+        let opening = OpeningProof::read(&mut words)?;
         Ok(Self { rows, mask, argument, blinding, opening })
     }
 }

@@ -3,40 +3,71 @@ pragma solidity ^0.8.30;
 
 import {Bn254} from "./libraries/Bn254.sol";
 
-/// @title Openings of a committed row at a multilinear point: HyperKZG
-/// @notice Opening: `c - 1` commitments to folds, `c` pairs of evaluations at `r` and `-r`, two
-/// quotients.
-/// @dev Gemini's folding over univariate KZG (eprint 2022/420), batched as in eprint 2020/081.
-/// Evaluations at `r` and `-r` give, for every fold, the line through them: its constant term is
-/// the even part at `r^2`, its slope the odd one.
+/// @title Openings of a committed row at a multilinear point: Mercury
+/// @notice Opening, of one size for all numbers of variables: commitments to `h`, `q`, `g`, `S`,
+/// `D`; `g`, `h`, `S`, each at `zeta` and at `1 / zeta`; commitments to `w` and `L / (X - z)`.
+/// @dev Eagen, Gabizon, eprint 2025/385, batched as in eprint 2020/081. The protocol, with the
+/// meaning of all letters and why it is sound, is in `circuits/src/opening/mercury.rs`.
 library OpeningVerifier {
-    /// @notice The opening does not have the only length for its number of variables.
+    /// @notice The opening does not have the only length that there is.
     error OpeningLength(uint256 expected, uint256 got);
+    /// @notice No opening has this number of variables.
+    error OpeningVariables(uint256 got);
     /// @notice A challenge fell on one of a few excluded values.
     error DegenerateChallenge();
-    /// @notice Folding the evaluations does not give the claimed value.
-    error WrongOpeningValue();
 
-    /// @dev An opening in memory with its challenges. All but scalars are addresses.
-    struct Opening {
-        uint256 variables;
-        uint256 folds;
-        uint256 evaluations;
-        uint256 quotient;
-        uint256 linearisation;
-        uint256 r;
+    /// @dev Bytes of an opening.
+    uint256 internal constant LENGTH = 640;
+    uint256 private constant MAX_VARIABLES = 28;
+
+    // Where the parts of an opening start.
+    uint256 private constant FOLD = 0;
+    uint256 private constant QUOTIENT = 64;
+    uint256 private constant REMAINDER = 128;
+    uint256 private constant PRODUCTS = 192;
+    uint256 private constant REVERSAL = 256;
+    uint256 private constant EVALUATIONS = 320;
+    uint256 private constant BATCH = 512;
+    uint256 private constant LINEARISATION = 576;
+
+    /// @dev Challenges, and what follows from them and the point alone.
+    struct Challenges {
+        uint256 alpha;
         uint256 gamma;
+        uint256 zeta;
+        uint256 beta;
         uint256 z;
+        uint256 delta;
+        // 1 / zeta, 1 / (zeta - 1 / zeta)
+        uint256 inverse;
+        uint256 run;
     }
 
-    /// @notice Bytes of an opening.
-    function encodedLength(uint256 variables) internal pure returns (uint256) {
-        return 64 * (2 * variables + 1);
+    /// @dev What the evaluations claim: the line through `p` at `z`, `h` at `alpha`, `D` at `zeta`.
+    struct Claims {
+        uint256 line;
+        uint256 fold;
+        uint256 reversal;
+    }
+
+    /// @dev Powers of `zeta`, `1 / zeta` and `z`, and the polynomials with the coefficients
+    /// `eq(point, .)` at `zeta` and `1 / zeta`.
+    struct Powers {
+        uint256 zeta;
+        uint256 zetaHigh;
+        uint256 inverse;
+        uint256 z;
+        uint256 low;
+        uint256 lowInverse;
+        uint256 high;
+        uint256 highInverse;
     }
 
     /// @notice Reduces the claim that `commitment` opens to `value` at `point` to a pairing.
     /// @param encoded The opening.
-    /// @param point Coordinate `k` belongs to bit `k` of an entry's index.
+    /// @param point Coordinate `k` belongs to bit `k` of an entry's index; all reduced.
+    /// @param value The value, reduced.
+    /// @param commitment A point on the curve.
     /// @param seed What the opening's transcript starts from.
     /// @return leftRight Points with `e(left, [1]) = e(right, [tau])` if the claim holds.
     function verify(
@@ -46,71 +77,74 @@ library OpeningVerifier {
         uint256[2] memory commitment,
         bytes32 seed
     ) internal view returns (uint256[4] memory leftRight) {
-        Opening memory opening = _read(encoded, point.length);
-        _drawChallenges(opening, point, value, commitment, seed);
+        uint256 opening = _read(encoded);
+        if (point.length == 0 || point.length > MAX_VARIABLES) {
+            revert OpeningVariables(point.length);
+        }
+        bytes32 state = keccak256(
+            abi.encodePacked(seed, bytes8("mercury"), commitment, point, value)
+        );
+        Challenges memory challenges = _drawChallenges(opening, state);
+        Powers memory powers = _powers(challenges, point);
+        Claims memory claims = _claims(opening, challenges, powers, value);
         uint256[5] memory sum;
         (sum[0], sum[1]) = (commitment[0], commitment[1]);
-        _linearise(opening, point, value, sum);
+        _linearise(sum, opening, challenges, claims, powers.z);
         leftRight[0] = sum[0];
         leftRight[1] = sum[1];
-        leftRight[2] = Bn254.word(opening.linearisation);
-        leftRight[3] = Bn254.word(opening.linearisation + 32);
+        leftRight[2] = Bn254.word(opening + LINEARISATION);
+        leftRight[3] = Bn254.word(opening + LINEARISATION + 32);
     }
 
     /// @dev Copies an opening to memory and checks its points and scalars.
-    function _read(bytes calldata encoded, uint256 variables)
-        private
-        pure
-        returns (Opening memory opening)
-    {
-        uint256 expected = encodedLength(variables);
-        if (encoded.length != expected) revert OpeningLength(expected, encoded.length);
+    function _read(bytes calldata encoded) private pure returns (uint256 opening) {
+        if (encoded.length != LENGTH) revert OpeningLength(LENGTH, encoded.length);
         bytes memory copy = encoded;
-        uint256 start;
         assembly ("memory-safe") {
-            start := add(copy, 0x20)
+            opening := add(copy, 0x20)
         }
-        opening.variables = variables;
-        opening.folds = start;
-        opening.evaluations = start + 64 * (variables - 1);
-        opening.quotient = opening.evaluations + 64 * variables;
-        opening.linearisation = opening.quotient + 64;
-        Bn254.requireAllOnCurve(opening.folds, variables - 1);
-        Bn254.requireAllReduced(opening.evaluations, 2 * variables);
-        Bn254.requireAllOnCurve(opening.quotient, 2);
+        Bn254.requireAllOnCurve(opening, 5);
+        Bn254.requireAllReduced(opening + EVALUATIONS, 6);
+        Bn254.requireAllOnCurve(opening + BATCH, 2);
     }
 
-    /// @dev The opening's transcript: a chain of keccak256 with eight-byte labels.
-    function _drawChallenges(
-        Opening memory opening,
-        uint256[] memory point,
-        uint256 value,
-        uint256[2] memory commitment,
-        bytes32 seed
-    ) private pure {
-        bytes32 state = keccak256(abi.encodePacked(seed, "hyperkzg", commitment));
-        state = keccak256(abi.encodePacked(state, bytes8("point"), point));
-        state = keccak256(abi.encodePacked(state, bytes8("value"), value));
-        state = _absorb(state, "folds", opening.folds, opening.evaluations);
-        state = keccak256(abi.encodePacked(state, bytes8("r")));
-        opening.r = uint256(state) % Bn254.R;
-        state = _absorb(state, "evals", opening.evaluations, opening.quotient);
-        state = keccak256(abi.encodePacked(state, bytes8("gamma")));
-        opening.gamma = uint256(state) % Bn254.R;
-        state = _absorb(state, "quotient", opening.quotient, opening.linearisation);
-        state = keccak256(abi.encodePacked(state, bytes8("z")));
-        opening.z = uint256(state) % Bn254.R;
+    /// @dev The rest of the transcript: each message, under an eight-byte label, gives a challenge.
+    function _drawChallenges(uint256 opening, bytes32 state)
+        private
+        view
+        returns (Challenges memory challenges)
+    {
+        state = _absorb(state, "fold", opening, 64);
+        challenges.alpha = uint256(state) % Bn254.R;
+        state = _absorb(state, "division", opening + QUOTIENT, 128);
+        challenges.gamma = uint256(state) % Bn254.R;
+        state = _absorb(state, "products", opening + PRODUCTS, 128);
+        uint256 zeta = uint256(state) % Bn254.R;
+        challenges.zeta = zeta;
+        state = _absorb(state, "evals", opening + EVALUATIONS, 192);
+        challenges.beta = uint256(state) % Bn254.R;
+        state = _absorb(state, "batch", opening + BATCH, 64);
+        challenges.z = uint256(state) % Bn254.R;
+        state = _absorb(state, "delta", 0, 0);
+        challenges.delta = uint256(state) % Bn254.R;
+
+        uint256 square = mulmod(zeta, zeta, Bn254.R);
+        uint256 lessOne = _sub(square, 1);
+        uint256 product = mulmod(zeta, lessOne, Bn254.R);
+        if (product == 0) revert DegenerateChallenge();
+        uint256 inverse = Bn254.inverse(product);
+        challenges.inverse = mulmod(inverse, lessOne, Bn254.R);
+        challenges.run = mulmod(inverse, square, Bn254.R);
     }
 
-    /// @dev `keccak256(state, label, memory from start to end)`
-    function _absorb(bytes32 state, bytes8 label, uint256 start, uint256 end)
+    /// @dev `keccak256(state, label, memory from start on)`
+    function _absorb(bytes32 state, bytes8 label, uint256 start, uint256 length)
         private
         pure
         returns (bytes32 next)
     {
         assembly ("memory-safe") {
             let free := mload(0x40)
-            let length := sub(end, start)
             mstore(free, state)
             mstore(add(free, 0x20), label)
             mcopy(add(free, 0x28), start, length)
@@ -118,98 +152,139 @@ library OpeningVerifier {
         }
     }
 
+    /// @dev The low half of the coordinates, the larger one if there are two, belongs to `g`.
+    function _powers(Challenges memory challenges, uint256[] memory point)
+        private
+        pure
+        returns (Powers memory powers)
+    {
+        uint256 high = point.length / 2;
+        uint256 low = point.length - high;
+        (uint256 zeta, uint256 inverse, uint256 z) =
+            (challenges.zeta, challenges.inverse, challenges.z);
+        (uint256 a, uint256 b, uint256 c, uint256 d) = (1, 1, 1, 1);
+        for (uint256 k = 0; k < low; ++k) {
+            powers.zetaHigh = zeta;
+            (a, b) = _factors(a, b, point[k], zeta, inverse);
+            if (k < high) (c, d) = _factors(c, d, point[low + k], zeta, inverse);
+            zeta = mulmod(zeta, zeta, Bn254.R);
+            inverse = mulmod(inverse, inverse, Bn254.R);
+            z = mulmod(z, z, Bn254.R);
+        }
+        if (low == high) powers.zetaHigh = zeta;
+        (powers.zeta, powers.inverse, powers.z) = (zeta, inverse, z);
+        (powers.low, powers.lowInverse, powers.high, powers.highInverse) = (a, b, c, d);
+    }
+
+    /// @dev `a * (1 - u + u * x)` and `b * (1 - u + u * y)`
+    function _factors(uint256 a, uint256 b, uint256 u, uint256 x, uint256 y)
+        private
+        pure
+        returns (uint256, uint256)
+    {
+        uint256 rest = _sub(1, u);
+        return (
+            mulmod(a, addmod(rest, mulmod(u, x, Bn254.R), Bn254.R), Bn254.R),
+            mulmod(b, addmod(rest, mulmod(u, y, Bn254.R), Bn254.R), Bn254.R)
+        );
+    }
+
+    function _claims(
+        uint256 opening,
+        Challenges memory challenges,
+        Powers memory powers,
+        uint256 value
+    ) private pure returns (Claims memory claims) {
+        uint256 pairs = opening + EVALUATIONS;
+        (uint256 gamma, uint256 inverse) = (challenges.gamma, challenges.inverse);
+        // h(alpha), from the identity of the inner products at zeta
+        uint256 sum = _crossed(pairs + 64, powers.high, powers.highInverse);
+        sum = addmod(
+            mulmod(gamma, sum, Bn254.R), _crossed(pairs, powers.low, powers.lowInverse), Bn254.R
+        );
+        sum = _sub(sum, _crossed(pairs + 128, inverse, challenges.zeta));
+        // (R + 1) / 2 is one half.
+        sum = mulmod(sum, (Bn254.R + 1) / 2, Bn254.R);
+        claims.fold = _sub(sum, mulmod(gamma, value, Bn254.R));
+        // D(zeta), the reversed g and h
+        uint256 term = mulmod(powers.zetaHigh, Bn254.word(pairs + 96), Bn254.R);
+        uint256 both = addmod(
+            mulmod(powers.zeta, Bn254.word(pairs + 32), Bn254.R),
+            mulmod(gamma, term, Bn254.R),
+            Bn254.R
+        );
+        claims.reversal = mulmod(both, inverse, Bn254.R);
+        // the line through p(zeta), p(1 / zeta)
+        uint256 atZeta = _batched(pairs, challenges.beta);
+        uint256 slope =
+            mulmod(_sub(atZeta, _batched(pairs + 32, challenges.beta)), challenges.run, Bn254.R);
+        uint256 rise = mulmod(slope, _sub(challenges.z, challenges.zeta), Bn254.R);
+        claims.line = addmod(atZeta, rise, Bn254.R);
+    }
+
+    /// @dev The evaluation at `zeta` times `atInverse`, plus the one at `1 / zeta` times `atZeta`.
+    function _crossed(uint256 pair, uint256 atZeta, uint256 atInverse)
+        private
+        pure
+        returns (uint256)
+    {
+        return addmod(
+            mulmod(Bn254.word(pair), atInverse, Bn254.R),
+            mulmod(Bn254.word(pair + 32), atZeta, Bn254.R),
+            Bn254.R
+        );
+    }
+
+    /// @dev `g + beta * (h + beta * S)`
+    function _batched(uint256 pairs, uint256 beta) private pure returns (uint256) {
+        uint256 inner =
+            addmod(Bn254.word(pairs + 64), mulmod(beta, Bn254.word(pairs + 128), Bn254.R), Bn254.R);
+        return addmod(Bn254.word(pairs), mulmod(beta, inner, Bn254.R), Bn254.R);
+    }
+
     /// @dev From the commitment in `sum` to `[L] + z [L / (X - z)]`.
+    /// @param power `z^b`
     function _linearise(
-        Opening memory opening,
-        uint256[] memory point,
-        uint256 value,
-        uint256[5] memory sum
+        uint256[5] memory sum,
+        uint256 opening,
+        Challenges memory challenges,
+        Claims memory claims,
+        uint256 power
     ) private view {
-        (uint256 r, uint256 z) = (opening.r, opening.z);
-        uint256 square = mulmod(r, r, Bn254.R);
-        uint256 offset = _sub(z, square);
-        uint256 pairAtZ = _sub(mulmod(z, z, Bn254.R), square);
-        _scaleInPlace(sum, offset);
-        uint256 constantTerm = _addFolds(opening, point, value, sum, offset, pairAtZ);
-        uint256 scale = mulmod(pairAtZ, offset, Bn254.R);
-        Bn254.addTerm(sum, opening.quotient, _sub(0, scale));
+        (uint256 z, uint256 beta) = (challenges.z, challenges.beta);
+        uint256 square = mulmod(beta, beta, Bn254.R);
+        uint256 atInverse = _sub(z, challenges.inverse);
+        uint256 atBoth = mulmod(_sub(z, challenges.zeta), atInverse, Bn254.R);
+        // Weights of p - R, h - h(alpha), D - D(zeta).
+        uint256 line = mulmod(challenges.delta, _sub(z, challenges.alpha), Bn254.R);
+        uint256 fold = mulmod(
+            mulmod(challenges.delta, atBoth, Bn254.R), mulmod(square, square, Bn254.R), Bn254.R
+        );
+        uint256 reversal =
+            mulmod(mulmod(line, atInverse, Bn254.R), mulmod(square, beta, Bn254.R), Bn254.R);
+
+        Bn254.addTerm(sum, opening + QUOTIENT, _sub(challenges.alpha, power));
+        Bn254.addTerm(sum, opening + REMAINDER, _sub(line, 1));
+        Bn254.addTerm(sum, opening + FOLD, addmod(mulmod(line, beta, Bn254.R), fold, Bn254.R));
+        Bn254.addTerm(sum, opening + PRODUCTS, mulmod(line, square, Bn254.R));
+        Bn254.addTerm(sum, opening + REVERSAL, reversal);
+        Bn254.addTerm(sum, opening + BATCH, _sub(0, mulmod(line, atBoth, Bn254.R)));
+        Bn254.addTerm(sum, opening + LINEARISATION, z);
+        uint256 constantTerm = addmod(
+            mulmod(line, claims.line, Bn254.R),
+            addmod(
+                mulmod(fold, claims.fold, Bn254.R),
+                mulmod(reversal, claims.reversal, Bn254.R),
+                Bn254.R
+            ),
+            Bn254.R
+        );
         uint256[2] memory generator = [uint256(1), 2];
         uint256 place;
         assembly ("memory-safe") {
             place := generator
         }
         Bn254.addTerm(sum, place, _sub(0, constantTerm));
-        Bn254.addTerm(sum, opening.linearisation, z);
-    }
-
-    /// @dev Adds the powers of gamma times the folds, and returns the constant term of `L`.
-    function _addFolds(
-        Opening memory opening,
-        uint256[] memory point,
-        uint256 value,
-        uint256[5] memory sum,
-        uint256 offset,
-        uint256 pairAtZ
-    ) private view returns (uint256 constantTerm) {
-        uint256 square = mulmod(opening.r, opening.r, Bn254.R);
-        (uint256 halfOverR, uint256 bendScale) = _inverses(opening.r, square);
-        uint256 power = 1;
-        uint256 atSquare = 0;
-        for (uint256 k = 0; k < opening.variables; ++k) {
-            (uint256 even, uint256 odd) = _line(opening.evaluations + 64 * k, halfOverR);
-            uint256 term = addmod(even, mulmod(odd, opening.z, Bn254.R), Bn254.R);
-            if (k == 0) {
-                term = mulmod(term, offset, Bn254.R);
-            } else {
-                power = mulmod(power, opening.gamma, Bn254.R);
-                Bn254.addTerm(sum, opening.folds + 64 * (k - 1), power);
-                uint256 onLine = addmod(even, mulmod(odd, square, Bn254.R), Bn254.R);
-                uint256 bend = mulmod(_sub(atSquare, onLine), bendScale, Bn254.R);
-                term = addmod(term, mulmod(bend, pairAtZ, Bn254.R), Bn254.R);
-                term = mulmod(term, power, Bn254.R);
-            }
-            constantTerm = addmod(constantTerm, term, Bn254.R);
-            atSquare = addmod(even, mulmod(point[k], _sub(odd, even), Bn254.R), Bn254.R);
-        }
-        if (atSquare != value) revert WrongOpeningValue();
-    }
-
-    /// @dev Constant term and slope of the line through a pair of evaluations.
-    function _line(uint256 pair, uint256 halfOverR)
-        private
-        pure
-        returns (uint256 even, uint256 odd)
-    {
-        (uint256 plus, uint256 minus) = (Bn254.word(pair), Bn254.word(pair + 32));
-        // (R + 1) / 2 is one half.
-        even = mulmod(addmod(plus, minus, Bn254.R), (Bn254.R + 1) / 2, Bn254.R);
-        odd = mulmod(_sub(plus, minus), halfOverR, Bn254.R);
-    }
-
-    /// @dev `1 / 2r` and `1 / (r^4 - r^2)`, by one inversion.
-    function _inverses(uint256 r, uint256 square)
-        private
-        view
-        returns (uint256 halfOverR, uint256 bendScale)
-    {
-        uint256 twice = addmod(r, r, Bn254.R);
-        uint256 difference = _sub(mulmod(square, square, Bn254.R), square);
-        uint256 product = mulmod(twice, difference, Bn254.R);
-        if (product == 0) revert DegenerateChallenge();
-        uint256 inverse = Bn254.inverse(product);
-        halfOverR = mulmod(inverse, difference, Bn254.R);
-        bendScale = mulmod(inverse, twice, Bn254.R);
-    }
-
-    /// @dev `sum *= scalar`
-    function _scaleInPlace(uint256[5] memory sum, uint256 scalar) private view {
-        uint256[2] memory base = [sum[0], sum[1]];
-        (sum[0], sum[1]) = (0, 0);
-        uint256 place;
-        assembly ("memory-safe") {
-            place := base
-        }
-        Bn254.addTerm(sum, place, scalar);
     }
 
     /// @dev `a - b` for reduced `a`, `b`

@@ -85,7 +85,7 @@ contract TrainingVerifier is ITrainingVerifier {
     ) private view {
         uint256 scalars = 64 * (key.ownRows() + 1);
         uint256 opening = scalars + 32 * (key.addressLog + 3);
-        uint256 circuit = opening + OpeningVerifier.encodedLength(key.rowLog);
+        uint256 circuit = opening + OpeningVerifier.LENGTH;
         if (proof.length < circuit) revert ProofTooShort(circuit, proof.length);
         sheet.fill(key, lists, proof);
         sheet.requireUpdate(key, lists);

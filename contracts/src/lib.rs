@@ -1,1 +1,10 @@
-//! The contracts, as bytecode, and an EVM to run them in.
+//! The contracts as bytecode, their calls, and an EVM in memory to run them in.
+//!
+//! The bytecode is that of `contracts/artifacts`, which `contracts/build.sh` writes and the
+//! tests compare with a fresh build.
+#![forbid(unsafe_code)]
+
+pub mod bindings;
+pub mod evm;
+
+pub use evm::{Evm, EvmError, Registered, Rejection, Verified};

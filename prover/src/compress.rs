@@ -70,9 +70,7 @@ impl Compressor {
             ProvingKey::Halo2 { keys, .. } => {
                 CircuitKey { halo2: Some(keys.verifying.clone()), groth16: None }
             }
-            ProvingKey::Groth16(key) => {
-                CircuitKey { halo2: None, groth16: Some(key.key.clone()) }
-            }
+            ProvingKey::Groth16(key) => CircuitKey { halo2: None, groth16: Some(key.key.clone()) },
         }
     }
 

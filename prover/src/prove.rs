@@ -25,7 +25,7 @@ use crate::materialize::ValueRange;
 use crate::random::{LocalKey, Randomness};
 use crate::reduction::{self, ReductionProof};
 use crate::sheet::Sheet;
-use crate::{fraction, hyperkzg, relations};
+use crate::{fraction, mercury, relations};
 
 /// Row commitments and what blinds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -324,6 +324,6 @@ fn open(
     let row_log = masked.len().trailing_zeros();
     let point = low(&reduction, row_log);
     let commitment = commitment.into_affine();
-    let opening = hyperkzg::prove_committed(g1, &commitment, masked, point, seed);
+    let opening = mercury::prove_committed(g1, &commitment, masked, point, seed);
     (Opening { point: reduction.point, gamma, value }, blinding, opening)
 }

@@ -288,7 +288,11 @@ fn register(
             None => StoredProof::Plain(proved.proof),
             Some(circuits) => {
                 let compressor = circuits.compressor(System::Halo2, Shape::Dataset(windows))?;
-                StoredProof::Compressed(compressor.compress(proved.h, &proved.claim, proved.proof)?)
+                StoredProof::Compressed(compressor.compress(
+                    proved.h,
+                    &proved.claim,
+                    proved.proof,
+                )?)
             }
         };
         chunks.push((proved.statement, proof));

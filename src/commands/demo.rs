@@ -111,12 +111,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
         let _ = print_epochs(&mut std::io::stderr(), &trained.epochs);
     }
     ui.headline("4. A zero-knowledge proof for every step");
-    let options = prove::Args {
-        dir: dir.clone(),
-        proofs: None,
-        from: None,
-        compress: Compression::Halo2,
-    };
+    let options =
+        prove::Args { dir: dir.clone(), proofs: None, from: None, compress: Compression::Halo2 };
     let proven = prove::run(&options, ui)?;
     show(ui, &proven);
     ui.headline("5. Anyone verifies the chain, without the data; so do the contracts");

@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use ark_ff::{BigInteger, PrimeField};
@@ -103,7 +104,7 @@ struct Prover<'a> {
     data: &'a DatasetSecret,
     rules: Rules,
     chain: Hash,
-    compressor: Option<Compressor>,
+    compressor: Option<Rc<Compressor>>,
 }
 
 /// What came of proving a range.
@@ -255,15 +256,16 @@ impl Prover<'_> {
         let step = (index * key.network.steps) as u64;
         let position = Position { binding: self.rules.binding, step, window };
         let (g1, dataset) = (&self.session.srs.g1, &self.data.dataset);
-        let proved =
-            prove_training(key, g1, &self.secret, dataset, &made.after, position, trace)?;
+        let proved = prove_training(key, g1, &self.secret, dataset, &made.after, position, trace)?;
         let started = Instant::now();
-        let circuit = self.compressor.as_ref().map(Compressor::key).unwrap_or_default();
+        let circuit = self.compressor.as_ref().map(|c| c.key()).unwrap_or_default();
         let proof = match &self.compressor {
             None => StoredProof::Plain(proved.proof),
-            Some(compressor) => StoredProof::Compressed(
-                compressor.compress(proved.h, &proved.claim, proved.proof)?,
-            ),
+            Some(compressor) => StoredProof::Compressed(compressor.compress(
+                proved.h,
+                &proved.claim,
+                proved.proof,
+            )?),
         };
         made.compress += started.elapsed();
         zktrain_verifier::training::verify(key, &circuit, &proved.statement, &proof)

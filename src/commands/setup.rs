@@ -89,8 +89,10 @@ pub struct VerifyArgs {
 
 /// Options of `zktrain setup beacon`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain setup beacon cancer.ceremony --name 'block 9000000' \\\n    \
-    --randomness 0x6f1d2c…")]
+#[command(
+    after_help = "Example:\n  zktrain setup beacon cancer.ceremony --name 'block 9000000' \\\n    \
+    --randomness 0x6f1d2c…"
+)]
 pub struct BeaconArgs {
     /// The ceremony's file, which is replaced.
     pub ceremony: PathBuf,
@@ -271,12 +273,7 @@ fn load(path: &Path) -> Result<Ceremony, Error> {
     Ceremony::load(path).map_err(fault(path))
 }
 
-fn report(
-    ceremony: &Ceremony,
-    path: &Path,
-    verified: bool,
-    started: Instant,
-) -> CeremonyReport {
+fn report(ceremony: &Ceremony, path: &Path, verified: bool, started: Instant) -> CeremonyReport {
     let contributions = ceremony.contributions().iter().map(|contribution| ContributionReport {
         name: contribution.name.clone(),
         kind: match contribution.source {

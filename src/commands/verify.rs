@@ -285,7 +285,9 @@ fn read_proofs(session: &Session, folder: &Path) -> Result<Vec<Proof>, Error> {
     for entry in std::fs::read_dir(folder).map_err(file)? {
         let name = entry.map_err(file)?.file_name();
         let name = name.to_string_lossy();
-        numbers.extend(PROOF_ENDINGS.iter().filter_map(|end| Some(name.strip_suffix(end)?.to_owned())));
+        numbers.extend(
+            PROOF_ENDINGS.iter().filter_map(|end| Some(name.strip_suffix(end)?.to_owned())),
+        );
     }
     let count = numbers.len();
     if count == 0 {

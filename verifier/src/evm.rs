@@ -29,6 +29,7 @@ use ark_bn254::{Fq, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInteger, PrimeField};
 use sha3::{Digest, Keccak256};
+use zktrain_circuits::compressed::System;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::opening::point_bytes;
@@ -38,25 +39,6 @@ use zktrain_circuits::relation::Group;
 pub const MAX_KEY: usize = 24_575;
 /// The contracts fold sheets of at most `2^12` rows.
 pub const MAX_ROWS_LOG: u32 = 12;
-
-/// A proof system that the contracts know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum System {
-    /// halo2 with KZG.
-    Halo2,
-    /// Groth16.
-    Groth16,
-}
-
-impl System {
-    /// Its number in a key.
-    pub fn number(self) -> u32 {
-        match self {
-            Self::Halo2 => 1,
-            Self::Groth16 => 2,
-        }
-    }
-}
 
 /// Why a manifest's proofs cannot be checked on chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +81,7 @@ pub fn encode_key(
     }
     let rows = |group| layout.group_rows(group).count() as u64;
     let numbers = [
-        ("system", u64::from(system.number())),
+        ("system", system.code()),
         ("row_log", u64::from(layout.row_log)),
         ("address_log", u64::from(layout.address_log)),
         ("data rows", rows(Group::Data(0))),

@@ -10,6 +10,6 @@ pub mod dataset;
 pub mod evm;
 pub mod groth16;
 pub mod halo2;
-pub mod hyperkzg;
+pub mod mercury;
 pub mod sheet;
 pub mod training;

@@ -15,7 +15,7 @@ use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::{self as argument, Opening};
 
 use crate::circuit::{CircuitError, CircuitKey};
-use crate::hyperkzg;
+use crate::mercury;
 
 /// Why a proof about a sheet is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -175,7 +175,7 @@ impl CommittedSheet<'_> {
         let low = claim.point.iter().take(relation.layout.row_log as usize);
         let low: Vec<Fr> = low.copied().collect();
         let seed = opening_seed(h, &claim.point, &claim.gamma, &claim.value, blinding);
-        hyperkzg::verify(kzg, &folded, &low, claim.value, seed, opening)?;
+        mercury::verify(kzg, &folded, &low, claim.value, seed, opening)?;
         Ok(())
     }
 

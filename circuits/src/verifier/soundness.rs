@@ -10,6 +10,7 @@ use ark_ff::PrimeField;
 
 use super::columns::{ColumnKind, LeafLayout};
 use crate::argument::ArgumentShape;
+use crate::opening::mercury::error_numerator;
 use crate::relation::Relation;
 
 /// One reason for which a false statement can survive.
@@ -41,7 +42,6 @@ impl Budget {
             + relation.linear.len()
             + shape.polys.iter().sum::<usize>()
             + 2;
-        let row = 1u128 << relation.layout.row_log;
         let fraction: u128 = (4..shape.log_leaves).step_by(2).map(|m| 4 * u128::from(m) + 3).sum();
         let term = |challenge, reason, numerator| ErrorTerm { challenge, reason, numerator };
         let n = |value: usize| value as u128;
@@ -78,8 +78,8 @@ impl Budget {
                 term("mask weight", "a wrong evaluation is hidden by the mask's", 1),
                 term(
                     "opening",
-                    "folds, batching and linearisation (Gemini 2022, BDFG 2020)",
-                    4 * row + 4 * u128::from(relation.layout.row_log) + 8,
+                    "all challenges of the opening (Mercury 2025, BDFG 2020; see `opening`)",
+                    error_numerator(relation.layout.row_log as usize),
                 ),
             ],
         }

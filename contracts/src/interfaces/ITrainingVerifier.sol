@@ -75,21 +75,21 @@ interface ITrainingVerifier {
     error InvalidProof();
 
     /// @notice Registers a key, which must fit in one contract's code.
-    /// @param key The key. Encoding (numbers are four bytes, big-endian):
+    /// @param encoded The key. Encoding (numbers are four bytes, big-endian):
     /// `spec (32 bytes), system (1 halo2, 2 Groth16), row_log, address_log, rows of a window of
     /// data, of the parameters, of the state, of the tables, of one step's update, steps, rows of
     /// the trace, row indices in the order of the layout (4 bytes each), rows of the tables (64
     /// each), [tau] in G2 (128), length of the circuit's key (32), the circuit's key`.
     /// @return hash `keccak256` of the key, its name from now on.
-    function register(bytes calldata key) external returns (bytes32 hash);
+    function register(bytes calldata encoded) external returns (bytes32 hash);
 
     /// @notice Checks a proof; reverts unless it holds.
-    /// @param key Hash of a registered key.
+    /// @param keyHash Hash of a registered key.
     /// @param statement The canonical encoding of the statement.
     /// @param proof `own rows (64 bytes each), mask row, rho, gamma, v*, b* (32 each), opening,
     /// compressed proof`.
     /// @return claim What has been proven.
-    function verify(bytes32 key, bytes calldata statement, bytes calldata proof)
+    function verify(bytes32 keyHash, bytes calldata statement, bytes calldata proof)
         external
         view
         returns (TrainingClaim memory claim);

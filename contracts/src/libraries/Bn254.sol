@@ -111,8 +111,13 @@ library Bn254 {
     }
 
     /// @notice The inverse of a scalar.
-    function inverse(uint256 scalar) internal view returns (uint256 result) {
+    function inverse(uint256 scalar) internal view returns (uint256) {
         if (scalar % R == 0) revert NotInvertible();
+        return power(scalar, R - 2);
+    }
+
+    /// @notice A power of a scalar.
+    function power(uint256 scalar, uint256 exponent) internal view returns (uint256 result) {
         bool ok;
         assembly ("memory-safe") {
             let input := mload(0x40)
@@ -120,7 +125,7 @@ library Bn254 {
             mstore(add(input, 0x20), 0x20)
             mstore(add(input, 0x40), 0x20)
             mstore(add(input, 0x60), scalar)
-            mstore(add(input, 0x80), sub(R, 2))
+            mstore(add(input, 0x80), exponent)
             mstore(add(input, 0xa0), R)
             ok := staticcall(gas(), 5, input, 0xc0, 0, 0x20)
             result := mload(0)

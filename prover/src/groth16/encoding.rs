@@ -157,7 +157,7 @@ fn write_points<P: CanonicalSerialize>(out: &mut Vec<u8>, points: &[P]) {
 }
 
 /// Reads parts of bytes whose checksum was compared.
-pub struct CheckedReader<'a> {
+pub(crate) struct CheckedReader<'a> {
     bytes: &'a [u8],
 }
 

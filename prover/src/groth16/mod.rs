@@ -11,9 +11,12 @@
 //! Source: Groth, eprint 2016/260; Ben-Sasson et al., eprint 2013/507 for the reduction.
 
 mod encoding;
+mod file;
 mod insecure;
 mod key;
 mod quotient;
+#[cfg(test)]
+mod tests;
 
 use std::time::{Duration, Instant};
 
@@ -26,8 +29,13 @@ use sha3::{Digest, Keccak256};
 use zktrain_circuits::r1cs::Synthesis;
 use zktrain_verifier::groth16::Groth16Proof;
 
-pub use encoding::{CheckedReader, ProvingKeyError};
+pub(crate) use encoding::CheckedReader;
+pub use encoding::ProvingKeyError;
+pub use file::{KeyFileError, MAX_FILE_BYTES};
+pub(crate) use file::{read_capped, write_whole};
 pub use insecure::insecure_key;
+#[cfg(test)]
+pub(crate) use insecure::{Trapdoor, key_from};
 pub use key::{ProvingKey, Query};
 
 use crate::kernels::msm_full;

@@ -1,0 +1,29 @@
+//! Calls, errors and bytecode of the contracts, from their artifacts.
+#![allow(missing_docs)] // generated: the documentation is in the Solidity interfaces
+
+/// `contracts/src/TrainingVerifier.sol`
+pub mod training {
+    alloy::sol!(
+        #[derive(Debug, PartialEq, Eq)]
+        TrainingVerifier,
+        "artifacts/TrainingVerifier.json"
+    );
+}
+
+/// `contracts/src/Groth16Verifier.sol`
+pub mod groth16 {
+    alloy::sol!(
+        #[derive(Debug, PartialEq, Eq)]
+        Groth16Verifier,
+        "artifacts/Groth16Verifier.json"
+    );
+}
+
+/// `contracts/src/Halo2Verifier.sol`
+pub mod halo2 {
+    alloy::sol!(
+        #[derive(Debug, PartialEq, Eq)]
+        Halo2Verifier,
+        "artifacts/Halo2Verifier.json"
+    );
+}
