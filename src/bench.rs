@@ -278,12 +278,7 @@ impl Setup {
             let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone())?;
             compress.push(started.elapsed().as_secs_f64());
             let started = Instant::now();
-            zktrain_verifier::training::verify(
-                &self.key,
-                &circuit_key,
-                &proved.statement,
-                &proof,
-            )?;
+            zktrain_verifier::training::verify(&self.key, &circuit_key, &proved.statement, &proof)?;
             verify.push(1e3 * started.elapsed().as_secs_f64());
             last = Some((proved.statement.clone(), StoredProof::Compressed(proof)));
         }
@@ -389,13 +384,8 @@ impl Setup {
         if let Some(Sample { proved, .. }) = samples.first() {
             let argument = &proved.proof.argument;
             // The proof was verified before.
-            let _ = argument::verify(
-                arith,
-                &mut transcript,
-                &self.key.relation,
-                &proved.h,
-                argument,
-            );
+            let _ =
+                argument::verify(arith, &mut transcript, &self.key.relation, &proved.h, argument);
         }
         transcript.permutations()
     }

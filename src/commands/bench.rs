@@ -46,7 +46,13 @@ pub struct StepArgs {
     #[arg(long, value_name = "C")]
     pub row_log: Option<u32>,
     /// Systems to compress with, the first one for the figures in front; `none` for none.
-    #[arg(long, value_name = "SYSTEM", value_enum, value_delimiter = ',', default_value = "halo2,groth16")]
+    #[arg(
+        long,
+        value_name = "SYSTEM",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "halo2,groth16"
+    )]
     pub compress: Vec<Compression>,
 }
 
@@ -99,17 +105,22 @@ impl Report for StepReport {
             ),
         )?;
         for c in &self.compressed {
-            let gas = c.gas.map_or("not checkable on chain".into(), |gas| {
-                format!("{} gas", grouped(gas))
-            });
+            let gas = c
+                .gas
+                .map_or("not checkable on chain".into(), |gas| format!("{} gas", grouped(gas)));
             let size = format!("{} bytes, {gas}", c.proof_bytes);
             let times = format!("{:.3} s, verified in {:.1} ms", c.compress_s, c.verify_ms);
             field(out, c.system, format!("{times}, {size}"))?;
             let circuit = format!("2^{:.1} rows or constraints", (c.circuit as f64).log2());
             field(out, "  circuit", format!("{circuit}, keys in {:.1} s", c.key_s))?;
         }
-        field(out, "total", format!("{:.3} s, {:.3} s a step", self.total_s, self.total_s_per_step))?;
-        let plain = format!("{} bytes, verified in {:.1} ms", self.plain_proof_bytes, self.plain_verify_ms);
+        field(
+            out,
+            "total",
+            format!("{:.3} s, {:.3} s a step", self.total_s, self.total_s_per_step),
+        )?;
+        let plain =
+            format!("{} bytes, verified in {:.1} ms", self.plain_proof_bytes, self.plain_verify_ms);
         field(out, "uncompressed", plain)?;
         field(
             out,

@@ -13,8 +13,16 @@ pub(super) fn section(cases: &[&Figures], wide: &[&Figures], deep: &[&Figures]) 
              calldata and base included; none where the contracts do not take so many rows.\n\n";
     let rows = cases.iter().flat_map(|f| f.compressed.iter().map(|c| row(f, c)));
     let head = [
-        "shape", "T", "system", "compress, s", "whole a step, s", "verify, ms", "bytes", "gas",
-        "rows or constraints", "keys, s",
+        "shape",
+        "T",
+        "system",
+        "compress, s",
+        "whole a step, s",
+        "verify, ms",
+        "bytes",
+        "gas",
+        "rows or constraints",
+        "keys, s",
     ];
     text += &table(&head, &rows.collect::<Vec<_>>());
     for (what, curve) in [("parameters", wide), ("depth", deep)] {
@@ -22,8 +30,14 @@ pub(super) fn section(cases: &[&Figures], wide: &[&Figures], deep: &[&Figures]) 
         if !rows.is_empty() {
             text += &format!("\nThe halo2 circuit over {what}:\n\n");
             let head = [
-                "shape", "parameters", "layers", "permutations", "argument, elements",
-                "rows of the circuit", "compress, s", "circuit's proof, bytes",
+                "shape",
+                "parameters",
+                "layers",
+                "permutations",
+                "argument, elements",
+                "rows of the circuit",
+                "compress, s",
+                "circuit's proof, bytes",
             ];
             text += &table(&head, &rows);
         }
