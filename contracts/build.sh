@@ -10,7 +10,7 @@ if [ "${1:-}" = --check ]; then
     artifacts="$(mktemp -d)"
     trap 'rm -rf "$artifacts"' EXIT
 fi
-node_modules/.bin/forge build --skip test
+node_modules/.bin/forge build --build-info --skip './test/**'
 node bin/artifacts "$artifacts" TrainingVerifier Halo2Verifier Groth16Verifier
 if [ "$artifacts" != artifacts ]; then
     diff -r artifacts "$artifacts" >/dev/null || {

@@ -93,8 +93,7 @@ contract Halo2Verifier is ICircuitVerifier {
         Argument memory argument = _read(key, proof);
         _drawChallenges(argument, inputs);
         _evaluateDomain(argument, inputs);
-        uint256 quotient =
-            mulmod(_constraints(argument), argument.inverseVanishing, Bn254.R);
+        uint256 quotient = mulmod(_constraints(argument), argument.inverseVanishing, Bn254.R);
         (leftRight[0], leftRight[1]) = _openingLeft(argument, quotient);
         leftRight[2] = Bn254.word(argument.proof + OPENING + 64);
         leftRight[3] = Bn254.word(argument.proof + OPENING + 96);
@@ -357,9 +356,8 @@ contract Halo2Verifier is ICircuitVerifier {
             Bn254.addTerm(sum, proof + 64 * i, scale);
             scale = mulmod(scale, argument.fold, Bn254.R);
         }
-        uint256 slope = mulmod(
-            addmod(next, Bn254.R - current, Bn254.R), argument.inverseRun, Bn254.R
-        );
+        uint256 slope =
+            mulmod(addmod(next, Bn254.R - current, Bn254.R), argument.inverseRun, Bn254.R);
         uint256 run = addmod(argument.u, Bn254.R - argument.x, Bn254.R);
         return addmod(current, mulmod(slope, run, Bn254.R), Bn254.R);
     }

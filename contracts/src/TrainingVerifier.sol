@@ -93,10 +93,7 @@ contract TrainingVerifier is ITrainingVerifier {
         Opened memory opened = _readOpened(key, h, proof[scalars:opening]);
         uint256[4] memory openingPair = _reduceOpening(key, sheet, opened, proof[opening:circuit]);
         _requireBoth(
-            key,
-            openingPair,
-            [h, uint256(opened.seed) % Bn254.R, opened.fold],
-            proof[circuit:]
+            key, openingPair, [h, uint256(opened.seed) % Bn254.R, opened.fold], proof[circuit:]
         );
     }
 
@@ -107,10 +104,8 @@ contract TrainingVerifier is ITrainingVerifier {
         Opened memory opened,
         bytes calldata opening
     ) private view returns (uint256[4] memory) {
-        uint256[2] memory folded =
-            sheet.fold(key, opened.high, opened.gamma, opened.blinding);
-        return
-            OpeningVerifier.verify(opening, opened.low, opened.value, folded, opened.seed);
+        uint256[2] memory folded = sheet.fold(key, opened.high, opened.gamma, opened.blinding);
+        return OpeningVerifier.verify(opening, opened.low, opened.value, folded, opened.seed);
     }
 
     /// @dev The circuit's proof, and the one product of pairings.
@@ -161,8 +156,8 @@ contract TrainingVerifier is ITrainingVerifier {
         uint256[4] memory openingPair,
         uint256[] memory pairs
     ) private view {
-        uint256 scalar =
-            uint256(keccak256(abi.encodePacked(circuitPair, openingPair, pairs))) % Bn254.R;
+        uint256 scalar = uint256(keccak256(abi.encodePacked(circuitPair, openingPair, pairs)))
+        % Bn254.R;
         uint256[5] memory left;
         uint256[5] memory right;
         (left[0], left[1]) = (circuitPair[0], circuitPair[1]);

@@ -111,7 +111,11 @@ abstract contract Fixtures is Test {
     }
 
     /// @notice The first bytes.
-    function truncated(bytes memory data, uint256 length) internal pure returns (bytes memory copy) {
+    function truncated(bytes memory data, uint256 length)
+        internal
+        pure
+        returns (bytes memory copy)
+    {
         copy = bytes.concat(data);
         assembly ("memory-safe") {
             mstore(copy, length)

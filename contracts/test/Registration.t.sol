@@ -138,11 +138,7 @@ contract RegistrationTest is Fixtures {
         bytes memory key = read("plain_halo2").key;
         // As many trace rows as fit in no contract, with as many indices.
         uint256 more = 5000;
-        key = bytes.concat(
-            truncated(key, INDICES),
-            new bytes(4 * more),
-            _suffix(key, INDICES)
-        );
+        key = bytes.concat(truncated(key, INDICES), new bytes(4 * more), _suffix(key, INDICES));
         key = _with(key, TRACE, number(key, TRACE) + more);
         _refuse(key, TrainingKeys.StoreFailed.selector);
     }

@@ -150,8 +150,7 @@ library Halo2Gates {
         for (uint256 i = 0; i < 5; ++i) {
             uint256 row = view_.constants + 32 * OBSERVATIONS + 160 * i - 160;
             // o_0 is the first unit vector.
-            observed[i] =
-                i == 0 ? Bn254.word(view_.cells + 160) : _dot(row, view_.cells + 160, 5);
+            observed[i] = i == 0 ? Bn254.word(view_.cells + 160) : _dot(row, view_.cells + 160, 5);
             uint256 value = _recurrence(view_, i, 5 - i);
             uint256 later = _dot(characteristic + 32 * (5 - i), place, i);
             sum = _next(sum, y, observed[i], addmod(value, later, Bn254.R));
@@ -217,8 +216,7 @@ library Halo2Gates {
         return mulmod(mulmod(square, square, Bn254.R), value, Bn254.R);
     }
 
-    bytes private constant CONSTANTS =
-        hex"251e7fdf99591080080b0af133b9e4369f22e57ace3cd7f64fc6fdbcf38d7da1"
+    bytes private constant CONSTANTS = hex"251e7fdf99591080080b0af133b9e4369f22e57ace3cd7f64fc6fdbcf38d7da1"
         hex"25fb50b65acf4fb047cbd3b1c17d97c7fe26ea9ca238d6e348550486e91c7765"
         hex"293d617d7da72102355f39ebf62f91b06deb5325f367a4556ea1e31ed5767833"
         hex"104d0295ab00c85e960111ac25da474366599e575a9b7edf6145f14ba6d3c1c4"

@@ -103,8 +103,8 @@ library Sheets {
                 Bn254.addPoint(sum, first + step * blockSize + 64 * row);
             }
             uint256 claimed = sheet.statement + lists.update + 64 * row;
-            bool same = Bn254.word(claimed) == sum[0]
-                && Bn254.word(claimed + 32) == Bn254.negate(sum[1]);
+            bool same =
+                Bn254.word(claimed) == sum[0] && Bn254.word(claimed + 32) == Bn254.negate(sum[1]);
             if (!same) revert ITrainingVerifier.WrongUpdate(row);
         }
         uint256 last = first + (key.steps - 1) * blockSize;

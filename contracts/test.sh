@@ -1,0 +1,44 @@
+#!/bin/sh
+# Tests the contracts: artifacts against sources, sizes, formatting, forge's tests, the gas
+# snapshot, slither. Installs what is missing: node, npm and python from Debian, the compilers
+# from npm, slither from PyPI under target/.
+set -eu
+cd "$(dirname "$0")"
+root="$(cd .. && pwd)"
+tools="${CARGO_TARGET_DIR:-$root/target}/contract-tools"
+
+need() {
+    command -v "$1" >/dev/null 2>&1 && return
+    if [ ! -e /tmp/zktrain-apt-updated ]; then
+        apt-get update -qq
+        touch /tmp/zktrain-apt-updated
+    fi
+    apt-get install -y -qq --no-install-recommends "$2"
+}
+need node nodejs
+need npm npm
+need python3 python3
+python3 -c 'import ensurepip' 2>/dev/null || need python3-venv python3-venv
+
+# `npm ci` starts from nothing; only a changed lockfile is worth that.
+if ! cmp -s package-lock.json node_modules/.installed-lock; then
+    npm ci --ignore-scripts --no-audit --no-fund --silent
+    cp package-lock.json node_modules/.installed-lock
+fi
+forge=node_modules/.bin/forge
+
+sh build.sh --check
+node bin/sizes
+"$forge" fmt --check src test
+
+FOUNDRY_PROFILE=test "$forge" test
+# The same tests whose names say gas; fuzzed ones never are.
+FOUNDRY_PROFILE=test "$forge" snapshot --match-contract GasTest --check .gas-snapshot
+
+slither="$tools/slither/bin/slither"
+if [ ! -x "$slither" ]; then
+    python3 -m venv "$tools/slither"
+    "$tools/slither/bin/pip" install --quiet --disable-pip-version-check slither-analyzer==0.11.6
+fi
+PATH="$PWD/node_modules/.bin:$PATH" "$slither" . --config-file slither.config.json
+echo "contracts: ok"
