@@ -10,6 +10,9 @@ if command -v rustup >/dev/null 2>&1; then
     cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 fi
 
+# The contracts first: some tests of the Rust side use what npm installs there.
+sh contracts/test.sh
+
 cargo fmt --all --check
 # Everything in one profile: the release build is what users run, and half the compiling.
 cargo clippy --release --workspace --all-targets -- -D warnings
