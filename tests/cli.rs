@@ -230,7 +230,7 @@ fn a_lost_reference_string_is_not_silently_replaced() {
     let project = Project::trained(1);
     std::fs::remove_file(project.path("srs.bin")).unwrap();
     assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("srs.bin is missing"));
-    project.ok(&["srs", "generate", "--power", "10", "-o", "p/srs.bin"]);
+    project.ok(&["srs", "generate", "--power", "14", "-o", "p/srs.bin"]);
     assert!(
         project
             .fails(&["prove", "p", "--compress", "none"])

@@ -10,11 +10,20 @@ use std::path::{Path, PathBuf};
 
 use common::cases::{Case, LossKind};
 use common::{Run, srs};
+use rand::rngs::OsRng;
+use zktrain_circuits::compressed::CompressedProof;
+use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{LayerKind, Manifest};
 use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::r1cs;
 use zktrain_circuits::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
-use zktrain_prover::training::derive_key;
+use zktrain_prover::compress::Compressor;
+use zktrain_prover::groth16::insecure_key;
+use zktrain_prover::halo2::{Halo2Params, log_rows};
+use zktrain_prover::training::{derive_key, prove_training};
+use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::groth16::Groth16Key;
 use zktrain_verifier::{dataset, training};
 
 fn path(name: &str) -> PathBuf {
@@ -70,5 +79,57 @@ fn files_of_the_first_version_verify() {
             assert!(model.is_none_or(|model| model == statement.model), "{name}: handed over");
             model = Some(training::add_rows(&statement.model, &statement.update));
         }
+    }
+}
+
+/// A network whose compressed proofs are kept.
+fn compressed_case() -> Case {
+    Case { row_log: 13, batch: 2, ..Case::plain(&[4, 3, 2]) }
+}
+
+fn write_compressed() {
+    let run = Run::of(&compressed_case(), 1).unwrap();
+    let relation = run.key.relation.clone();
+    let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
+    let key = insecure_key(&r1cs::compile(&relation), &mut OsRng);
+    fs::write(path("compressed_v1.toml"), run.manifest.to_toml().unwrap()).unwrap();
+    fs::write(path("compressed_groth16_v1.vk"), key.key.to_bytes()).unwrap();
+    let (window, trace) = run.traces(1).remove(0);
+    let position = run.position(0, window);
+    let (g1, dataset) = (&srs().g1, &run.dataset);
+    let proved =
+        prove_training(&run.key, g1, &run.secret, dataset, &run.start, position, &trace).unwrap();
+    let halo2 = Compressor::halo2(relation.clone(), params).unwrap();
+    fs::write(path("compressed_halo2_v1.vk"), halo2.key().halo2.unwrap().to_bytes()).unwrap();
+    for compressor in [halo2, Compressor::groth16(relation, key)] {
+        let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone()).unwrap();
+        let name = format!("compressed_{}_v1.proof", proof.system);
+        fs::write(path(&name), encode_training(&proved.statement, &proof)).unwrap();
+    }
+}
+
+#[test]
+fn compressed_proofs_of_the_first_version_verify() {
+    if std::env::var_os("ZKTRAIN_WRITE_FIXTURES").is_some() {
+        write_compressed();
+    }
+    let manifest = fs::read_to_string(path("compressed_v1.toml")).unwrap();
+    let key = key(&Manifest::from_toml(&manifest).unwrap());
+    let groth16 = fs::read(path("compressed_groth16_v1.vk")).unwrap();
+    let halo2 = fs::read(path("compressed_halo2_v1.vk")).unwrap();
+    let circuit = CircuitKey {
+        halo2: Some(Halo2Key::from_bytes(&halo2).unwrap()),
+        groth16: Some(Groth16Key::from_bytes(&groth16).unwrap()),
+    };
+    assert_eq!(circuit.groth16.as_ref().unwrap().circuit, r1cs::compile(&key.relation).digest());
+    let params = Halo2Params::new(srs(), log_rows(&key.relation).unwrap()).unwrap();
+    let derived = zktrain_prover::halo2::derive(&key.relation, &params).unwrap().verifying;
+    assert_eq!(circuit.halo2, Some(derived), "halo2's key follows from the manifest");
+    for system in ["halo2", "groth16"] {
+        let bytes = fs::read(path(&format!("compressed_{system}_v1.proof"))).unwrap();
+        let (statement, proof) = decode_training::<CompressedProof>(&key, &bytes).unwrap();
+        assert_eq!(encode_training(&statement, &proof), bytes, "{system}");
+        assert_eq!(proof.system.name(), system);
+        training::verify(&key, &circuit, &statement, &proof).unwrap();
     }
 }

@@ -12,9 +12,12 @@ use common::{Run, srs};
 use zktrain_circuits::proof::own_rows;
 use zktrain_circuits::relation::Relation;
 use zktrain_prover::commit::{Row, commit_rows};
+use zktrain_prover::compress::Compressor;
+use zktrain_prover::halo2::{Halo2Params, log_rows};
 use zktrain_prover::prove::{CommittedRows, Proved, prove_with};
 use zktrain_prover::random::{LocalKey, Randomness};
 use zktrain_prover::sheet::Sheet;
+use zktrain_prover::training::prove_training;
 
 /// A witness, with blindings of the rows that are known before the proof.
 struct Victim {
@@ -137,4 +140,66 @@ fn no_two_proofs_share_randomness() {
     a.sort_unstable();
     a.dedup();
     assert_eq!(a.len(), count);
+}
+
+/// Bits that are set in a proof's uniform words: everything but the top byte of each word,
+/// which is not uniform below a modulus.
+fn ones(bytes: &[u8]) -> (u32, u32) {
+    let words = bytes.as_chunks::<32>().0.iter();
+    let ones = words.clone().flat_map(|w| &w[1..]).map(|b| b.count_ones()).sum();
+    (ones, 8 * 31 * words.count() as u32)
+}
+
+/// Two very different datasets of one shape: the share of set bits, the values of each byte and
+/// the words themselves say nothing about which one a proof is of.
+#[test]
+fn simple_statistics_do_not_tell_datasets_apart() {
+    const PROOFS: usize = 6;
+    let case = Case { batch: 2, row_log: 13, ..Case::plain(&[5, 4, 3]) };
+    let quiet = Case { stretch: 0.0, ..case.clone() };
+    let loud = Case { stretch: 900.0, seed: 77, ..case };
+    let mut compressor = None;
+    let mut all = [quiet, loud].map(|case| {
+        let run = Run::of(&case, 1).unwrap();
+        let compressor = compressor.get_or_insert_with(|| compressor_of(&run));
+        let (window, trace) = run.traces(1).remove(0);
+        let prove = |_| {
+            let (key, position) = (&run.key, run.position(0, window));
+            let (g1, dataset) = (&srs().g1, &run.dataset);
+            let proved =
+                prove_training(key, g1, &run.secret, dataset, &run.start, position, &trace)
+                    .unwrap();
+            compressor.compress(proved.h, &proved.claim, proved.proof).unwrap().to_bytes()
+        };
+        (0..PROOFS).map(prove).collect::<Vec<_>>()
+    });
+    let length = all[0][0].len();
+    assert!(all.iter().flatten().all(|proof| proof.len() == length), "the size says nothing");
+    for proofs in &all {
+        let (ones, bits) = ones(&proofs.concat());
+        // Five standard deviations of a fair coin.
+        let deviation = (f64::from(ones) - f64::from(bits) / 2.0).abs();
+        assert!(deviation < 5.0 * f64::from(bits).sqrt() / 2.0, "{ones} of {bits} bits are set");
+    }
+    let mut counts = [[0f64; 256]; 2];
+    for (counts, proofs) in counts.iter_mut().zip(&all) {
+        let words = proofs.iter().flat_map(|proof| proof.as_chunks::<32>().0);
+        words.flat_map(|word| &word[1..]).for_each(|byte| counts[usize::from(*byte)] += 1.0);
+    }
+    let [quiet, loud] = counts;
+    let chi: f64 = quiet.iter().zip(&loud).map(|(a, b)| (a - b).powi(2) / (a + b)).sum();
+    // 255 degrees of freedom: mean 255, deviation 22.6.
+    assert!((255.0 - 6.0 * 22.6..255.0 + 6.0 * 22.6).contains(&chi), "chi square {chi}");
+    let mut words: Vec<[u8; 32]> =
+        all.iter_mut().flatten().flat_map(|proof| proof.as_chunks::<32>().0.to_vec()).collect();
+    let count = words.len();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), count, "no word appears twice");
+}
+
+fn compressor_of(run: &Run) -> Compressor {
+    let relation = run.key.relation.clone();
+    let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
+    Compressor::halo2(relation, params).unwrap()
 }
