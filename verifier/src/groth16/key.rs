@@ -1,6 +1,7 @@
 //! A verifying key and where it comes from.
 
-use ark_bn254::{G1Affine, G2Affine};
+use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_groth16::VerifyingKey;
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::compress::INPUTS;
 use zktrain_circuits::merkle::Hash;
@@ -134,6 +135,16 @@ impl Groth16Key {
             *point = reader.g1()?;
         }
         Ok(Self { provenance, circuit: *circuit, alpha_g1, beta_g2, gamma_g2, delta_g2, ic })
+    }
+
+    pub(super) fn to_arkworks(&self) -> VerifyingKey<Bn254> {
+        VerifyingKey {
+            alpha_g1: self.alpha_g1,
+            beta_g2: self.beta_g2,
+            gamma_g2: self.gamma_g2,
+            delta_g2: self.delta_g2,
+            gamma_abc_g1: self.ic.to_vec(),
+        }
     }
 
     /// Keccak-256 of the encoding.

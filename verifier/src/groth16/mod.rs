@@ -20,9 +20,8 @@ mod encoding;
 mod key;
 pub mod snarkjs;
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
-use ark_ec::{CurveGroup, VariableBaseMSM, pairing::Pairing};
-use ark_ff::Field;
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use zktrain_circuits::compress::INPUTS;
 
 pub use encoding::{G1_BYTES, G2_BYTES, PointError, Reader, g2_bytes};
@@ -70,6 +69,10 @@ impl Groth16Proof {
         out
     }
 
+    fn to_arkworks(self) -> Proof<Bn254> {
+        Proof { a: self.a, b: self.b, c: self.c }
+    }
+
     /// Reads what [`Self::to_bytes`] writes.
     ///
     /// # Errors
@@ -91,13 +94,10 @@ impl Groth16Proof {
 /// If the bytes are not a proof, or the proof does not convince.
 pub fn verify(key: &Groth16Key, inputs: &[Fr; INPUTS], proof: &[u8]) -> Result<(), Groth16Error> {
     let proof = Groth16Proof::from_bytes(proof)?;
-    let [constant, bases @ ..] = &key.ic;
-    let public = G1Projective::msm_unchecked(bases, inputs) + constant;
-    let left = [proof.a, -key.alpha_g1, -public.into_affine(), -proof.c];
-    let right = [proof.b, key.beta_g2, key.gamma_g2, key.delta_g2];
-    if Bn254::multi_pairing(left, right).0 == <Bn254 as Pairing>::TargetField::ONE {
-        Ok(())
-    } else {
-        Err(Groth16Error::Pairing)
+    let key = prepare_verifying_key(&key.to_arkworks());
+    match Groth16::<Bn254>::verify_proof(&key, &proof.to_arkworks(), inputs) {
+        Ok(true) => Ok(()),
+        // An error is a wrong number of inputs, which the types exclude.
+        Ok(false) | Err(_) => Err(Groth16Error::Pairing),
     }
 }
