@@ -13,9 +13,10 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::argument::{Argument, ArgumentShape};
 use zktrain_circuits::arith::Native;
 use zktrain_circuits::compress::{PublicInputs, constrain};
+use zktrain_circuits::fraction;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::r1cs::{Compression, compile};
+use zktrain_circuits::r1cs::{Compression, ONE, Term, compile};
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::{TrainingStatement, opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
@@ -110,6 +111,40 @@ fn every_element_of_a_small_argument_matters() {
         let synthesis = Compression::new(relation, &honest, &argument).unwrap().synthesize();
         assert!(!synthesis.is_satisfied(), "element {index}");
     }
+}
+
+/// Nothing but the inputs and the argument is the prover's to choose: every further variable is
+/// what one constraint makes of earlier ones, and the rest of the constraints are assertions.
+#[test]
+fn every_variable_is_computed_from_earlier_ones() {
+    let case = Case { momentum: 0.9, steps: 1, ..Case::plain(&[5, 4, 3]) };
+    let run = Run::of(&case, 1).unwrap();
+    let relation = &run.key.relation;
+    let system = compile(relation);
+    let combinations: Vec<_> = system.combinations().collect();
+    let mut next = (system.public() + ArgumentShape::of(relation).elements()) as u32;
+    let mut assertions = 0;
+    for (index, row) in system.constraints().iter().enumerate() {
+        let [a, b, c] = [row.a, row.b, row.c].map(|number| combinations[number as usize]);
+        let earlier = |terms: &[Term]| terms.iter().all(|term| term.variable < next);
+        assert!(earlier(a) && earlier(b), "constraint {index}");
+        match c.split_last() {
+            Some((last, rest)) if last.variable == next => {
+                assert!(last.coefficient.is_one() && earlier(rest), "constraint {index}");
+                next += 1;
+            }
+            // An assertion: something that is known times one is zero.
+            _ => {
+                let one = [Term { variable: ONE, coefficient: Fr::one() }];
+                assert!(c.is_empty() && *b == one, "constraint {index}");
+                assertions += 1;
+            }
+        }
+    }
+    assert_eq!(next as usize, system.variables());
+    let layers = fraction::layer_rounds(ArgumentShape::of(relation).log_leaves).count();
+    // Relations, sum and layers of the lookups, reduction, fold.
+    assert_eq!(assertions, 4 + layers);
 }
 
 #[test]

@@ -1,0 +1,45 @@
+//! The library without the program: one window of synthetic data, trained, proven, verified.
+//!
+//! ```sh
+//! cargo run --release --example one_step
+//! ```
+
+use std::error::Error;
+
+use rand::rngs::OsRng;
+use zktrain_circuits::statement::Binding;
+use zktrain_prover::random::LocalKey;
+use zktrain_prover::srs::Srs;
+use zktrain_prover::training::{
+    Committed, Position, RegisteredDataset, commit_model, derive_key, prove_training,
+    register_window,
+};
+use zktrain_trainer::train::Trainer;
+use zktrain_trainer::{initial_parameters, synthetic, window_metrics};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    // What everyone agrees on: the manifest, a reference string, the key derived from both.
+    let manifest = synthetic::manifest(&[13, 7, 3], 8, 2)?;
+    let network = manifest.network()?;
+    let srs = Srs::generate_g1(network.row_log, &mut OsRng);
+    let key = derive_key(manifest.hash(), network.clone(), &srs.g1, srs.verifier_key())?;
+
+    // The owner's side: commit to a window, train on it, prove what happened.
+    let secret = LocalKey::generate();
+    let data = synthetic::samples(&manifest, network.window(), 1)?.quantized(&network);
+    let window = register_window(&key, &srs.g1, &secret, &data.inputs, &data.labels)?;
+    let dataset = RegisteredDataset::new(vec![window]);
+    let model = initial_parameters(&network, 1);
+    let start = Committed::start(&key, commit_model(&key, &srs.g1, &model)?);
+    let trainer = Trainer::new(network.clone());
+    let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
+    let binding = Binding { chain_id: 0, round: 0, prover: [7; 20] };
+    let position = Position { binding, step: 0, window: 0 };
+    let proved = prove_training(&key, &srs.g1, &secret, &dataset, &start, position, &trace)?;
+
+    // Anyone's side: the key, the statement and the proof are enough.
+    zktrain_verifier::training::verify(&key, &proved.statement, &proved.proof)?;
+    let loss = window_metrics(&network, &trace).loss;
+    println!("{} steps proven and verified, loss {loss:.4}", network.steps);
+    Ok(())
+}
