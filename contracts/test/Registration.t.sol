@@ -78,7 +78,7 @@ contract RegistrationTest is Fixtures {
         // As many rows, but not in the groups that they belong to.
         uint256 state = number(key, STATE);
         uint256 trace = number(key, TRACE);
-        _refuse(_with(_with(key, STATE, state - 1), TRACE, trace + 1), field);
+        _refuse(_with(_with(key, STATE, state + 1), TRACE, trace - 1), field);
         uint256 parameters = number(key, PARAMETERS);
         bytes memory none = _with(_with(key, PARAMETERS, 0), UPDATE, 0);
         _refuse(_with(none, TRACE, trace + 2 * parameters), field);
@@ -137,7 +137,7 @@ contract RegistrationTest is Fixtures {
     function test_refuses_what_does_not_fit_in_a_contract() public {
         bytes memory key = read("plain_halo2").key;
         // As many trace rows as fit in no contract, with as many indices.
-        uint256 more = 5000;
+        uint256 more = 6000;
         key = bytes.concat(truncated(key, INDICES), new bytes(4 * more), _suffix(key, INDICES));
         key = _with(key, TRACE, number(key, TRACE) + more);
         _refuse(key, TrainingKeys.StoreFailed.selector);
