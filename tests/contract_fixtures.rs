@@ -156,7 +156,8 @@ fn write(name: &str, manifest: &Manifest) {
         let proved = prove(&run);
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
         let circuit = compressor.key();
-        let key = encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
+        let key =
+            encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
         let fixture = Fixture {
             key: text(&key),
             key_hash: text(&key_hash(&key)),
@@ -190,9 +191,8 @@ struct Loaded {
 impl Loaded {
     fn new(name: &str, manifest: &Manifest, system: System) -> Self {
         let file = path(name, system);
-        let json = std::fs::read_to_string(&file).unwrap_or_else(|e| {
-            panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display())
-        });
+        let json = std::fs::read_to_string(&file)
+            .unwrap_or_else(|e| panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display()));
         let fixture: Fixture = serde_json::from_str(&json).unwrap();
         let key = key(manifest);
         let encoded_key = bytes(&fixture.key);
