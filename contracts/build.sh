@@ -11,7 +11,7 @@ if [ "${1:-}" = --check ]; then
     trap 'rm -rf "$artifacts"' EXIT
 fi
 node_modules/.bin/forge build --build-info --skip './test/**'
-node bin/artifacts "$artifacts" TrainingVerifier Halo2Verifier Groth16Verifier
+node bin/artifacts "$artifacts" TrainingVerifier Halo2Verifier
 if [ "$artifacts" != artifacts ]; then
     diff -r artifacts "$artifacts" >/dev/null || {
         echo "contracts/artifacts is not what contracts/src gives: run sh contracts/build.sh" >&2

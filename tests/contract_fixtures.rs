@@ -104,7 +104,7 @@ fn path(name: &str, system: System) -> PathBuf {
 }
 
 fn manifests() -> Vec<(&'static str, Manifest)> {
-    let plain = Case { batch: 2, row_log: 13, ..Case::plain(&[7, 5, 3]) };
+    let plain = Case { batch: 2, steps: 0, row_log: 13, ..Case::plain(&[7, 5, 3]) };
     let cases = [
         ("plain", plain.clone()),
         ("momentum", Case { momentum: 0.9, row_log: 12, ..plain.clone() }),

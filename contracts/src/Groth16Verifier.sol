@@ -9,8 +9,9 @@ import {Bn254} from "./libraries/Bn254.sol";
 /// with gamma the generator of G2. Proof: `A (64), B (128), C (64)`.
 /// @dev Groth, "On the size of pairing-based non-interactive arguments", eprint 2016/260:
 /// `e(A, B) = e(alpha, beta) e(IC_0 + sum of x_i IC_i, gamma) e(C, delta)`. That gamma is the
-/// generator, as every ceremony of snarkjs has it, saves the caller a pairing.
-contract Groth16Verifier is ICircuitVerifier {
+/// generator, as every ceremony of snarkjs has it, saves the caller a pairing. A library, because
+/// calling another contract would cost more than the code.
+library Groth16Verifier {
     uint256 private constant INPUTS = 3;
     // Where the parts of a key start.
     uint256 private constant BETA = 64;
@@ -25,37 +26,43 @@ contract Groth16Verifier is ICircuitVerifier {
     /// @notice The key's gamma is not the generator of G2.
     error KeyGamma();
 
-    /// @inheritdoc ICircuitVerifier
-    function reduce(bytes calldata key, uint256[3] calldata inputs, bytes calldata proof)
-        external
+    /// @notice Reduces a proof to a product of pairings, as `ICircuitVerifier.reduce` does.
+    /// @param key The circuit's verifying key, as `checkKey` accepts it.
+    /// @param inputs The public inputs, reduced.
+    /// @param proof The compressed proof.
+    /// @return leftRight `left.x, left.y, 0, 0`.
+    /// @return pairs Three pairs, six words each.
+    function reduce(bytes memory key, uint256[3] memory inputs, bytes calldata proof)
+        internal
         view
         returns (uint256[4] memory leftRight, uint256[] memory pairs)
     {
-        if (key.length != KEY_LENGTH) revert KeyLength(KEY_LENGTH, key.length);
-        if (proof.length != PROOF_LENGTH) revert ProofLength(PROOF_LENGTH, proof.length);
+        if (proof.length != PROOF_LENGTH) {
+            revert ICircuitVerifier.ProofLength(PROOF_LENGTH, proof.length);
+        }
         (leftRight[0], leftRight[1]) = _publicPart(key, inputs);
         pairs = new uint256[](18);
         uint256 words;
         assembly ("memory-safe") {
             words := add(pairs, 0x20)
+            let start := add(key, 0x20)
             // -A, B; alpha, beta; C, delta
             calldatacopy(words, proof.offset, 192)
-            calldatacopy(add(words, 192), key.offset, 192)
+            mcopy(add(words, 192), start, 192)
             calldatacopy(add(words, 384), add(proof.offset, 192), 64)
-            calldatacopy(add(words, 448), add(key.offset, DELTA), 128)
+            mcopy(add(words, 448), add(start, DELTA), 128)
         }
         Bn254.requireOnCurve(words);
         Bn254.requireOnCurve(words + 384);
         pairs[1] = Bn254.negate(pairs[1]);
     }
 
-    /// @inheritdoc ICircuitVerifier
-    function checkKey(bytes calldata key) external view {
-        if (key.length != KEY_LENGTH) revert KeyLength(KEY_LENGTH, key.length);
-        bytes memory copy = key;
+    /// @notice Reverts unless `key` is well formed: right length, points in their groups.
+    function checkKey(bytes memory key) internal view {
+        if (key.length != KEY_LENGTH) revert ICircuitVerifier.KeyLength(KEY_LENGTH, key.length);
         uint256 start;
         assembly ("memory-safe") {
-            start := add(copy, 0x20)
+            start := add(key, 0x20)
         }
         Bn254.requireOnCurve(start);
         Bn254.requireAllOnCurve(start + IC, INPUTS + 1);
@@ -69,24 +76,20 @@ contract Groth16Verifier is ICircuitVerifier {
     }
 
     /// @dev `IC_0 + sum of x_i IC_i`
-    function _publicPart(bytes calldata key, uint256[3] calldata inputs)
+    function _publicPart(bytes memory key, uint256[3] memory inputs)
         private
         view
         returns (uint256, uint256)
     {
-        uint256[2] memory point;
         uint256[5] memory sum;
-        uint256 term;
+        uint256 bases;
         assembly ("memory-safe") {
-            term := point
-            calldatacopy(sum, add(key.offset, IC), 64)
+            bases := add(key, add(0x20, IC))
+            mcopy(sum, bases, 64)
         }
         for (uint256 i = 0; i < INPUTS; ++i) {
-            if (inputs[i] >= Bn254.R) revert InputNotReduced(i, inputs[i]);
-            assembly ("memory-safe") {
-                calldatacopy(point, add(key.offset, add(add(IC, 64), shl(6, i))), 64)
-            }
-            Bn254.addTerm(sum, term, inputs[i]);
+            bases += 64;
+            Bn254.addTerm(sum, bases, inputs[i]);
         }
         return (sum[0], sum[1]);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Groth16Verifier} from "./Groth16Verifier.sol";
 import {OpeningVerifier} from "./OpeningVerifier.sol";
 import {ICircuitVerifier} from "./interfaces/ICircuitVerifier.sol";
 import {ITrainingVerifier, TrainingClaim} from "./interfaces/ITrainingVerifier.sol";
@@ -10,16 +11,14 @@ import {TrainingKey, TrainingKeys} from "./libraries/TrainingKeys.sol";
 import {StatementLists, TrainingStatements} from "./libraries/TrainingStatements.sol";
 
 /// @title Verifier of compressed training proofs
-/// @notice Does what the native verifier does outside of the circuit, and asks the proof system's
-/// verifier about the circuit. Both end in one product of pairings.
+/// @notice Does what the native verifier does outside of the circuit, and has the proof system's
+/// verifier look at the circuit. Both end in one product of pairings.
 contract TrainingVerifier is ITrainingVerifier {
     using Sheets for Sheet;
     using TrainingKeys for TrainingKey;
 
     /// @notice Verifier of halo2 proofs.
     ICircuitVerifier public immutable HALO2;
-    /// @notice Verifier of Groth16 proofs.
-    ICircuitVerifier public immutable GROTH16;
 
     /// @inheritdoc ITrainingVerifier
     mapping(bytes32 key => address store) public keyStore;
@@ -36,10 +35,8 @@ contract TrainingVerifier is ITrainingVerifier {
     }
 
     /// @param halo2 Verifier of halo2 proofs.
-    /// @param groth16 Verifier of Groth16 proofs.
-    constructor(ICircuitVerifier halo2, ICircuitVerifier groth16) {
+    constructor(ICircuitVerifier halo2) {
         HALO2 = halo2;
-        GROTH16 = groth16;
     }
 
     /// @inheritdoc ITrainingVerifier
@@ -55,7 +52,13 @@ contract TrainingVerifier is ITrainingVerifier {
             tauPosition := tau
         }
         if (!Bn254.isInG2(tauPosition)) revert KeyTau();
-        _system(key.system).checkKey(key.circuit);
+        if (key.system == TrainingKeys.HALO2) {
+            HALO2.checkKey(key.circuit);
+        } else if (key.system == TrainingKeys.GROTH16) {
+            Groth16Verifier.checkKey(key.circuit);
+        } else {
+            revert UnknownSystem(key.system);
+        }
         address store = TrainingKeys.store(encoded);
         keyStore[hash] = store;
         emit KeyRegistered(hash, key.spec, store);
@@ -118,9 +121,10 @@ contract TrainingVerifier is ITrainingVerifier {
         uint256[3] memory inputs,
         bytes calldata circuitProof
     ) private view {
-        ICircuitVerifier system = _system(key.system);
-        (uint256[4] memory circuitPair, uint256[] memory pairs) =
-            system.reduce(key.circuit, inputs, circuitProof);
+        // Registered keys are of one of the two.
+        (uint256[4] memory circuitPair, uint256[] memory pairs) = key.system == TrainingKeys.HALO2
+            ? HALO2.reduce(key.circuit, inputs, circuitProof)
+            : Groth16Verifier.reduce(key.circuit, inputs, circuitProof);
         _requirePairing(key, circuitPair, openingPair, pairs);
     }
 
@@ -202,13 +206,6 @@ contract TrainingVerifier is ITrainingVerifier {
             scalar := keccak256(start, add(length, 0x100))
         }
         scalar %= Bn254.R;
-    }
-
-    /// @dev The verifier of a proof system.
-    function _system(uint256 system) private view returns (ICircuitVerifier) {
-        if (system == TrainingKeys.HALO2) return HALO2;
-        if (system == TrainingKeys.GROTH16) return GROTH16;
-        revert UnknownSystem(system);
     }
 
     /// @dev A copy of words in memory.

@@ -10,15 +10,6 @@ pub mod training {
     );
 }
 
-/// `contracts/src/Groth16Verifier.sol`
-pub mod groth16 {
-    alloy::sol!(
-        #[derive(Debug, PartialEq, Eq)]
-        Groth16Verifier,
-        "artifacts/Groth16Verifier.json"
-    );
-}
-
 /// `contracts/src/Halo2Verifier.sol`
 pub mod halo2 {
     alloy::sol!(

@@ -12,7 +12,6 @@ use revm::primitives::TxKind;
 use revm::primitives::hardfork::SpecId;
 use revm::{Context, ExecuteCommitEvm, MainBuilder, MainContext};
 
-use crate::bindings::groth16::Groth16Verifier;
 use crate::bindings::halo2::Halo2Verifier;
 use crate::bindings::training::TrainingVerifier::{
     self, TrainingVerifierErrors, constructorCall, registerCall, verifyCall,
@@ -30,8 +29,6 @@ pub enum Rejection {
     Training(TrainingVerifierErrors),
     /// An error of the halo2 verifier.
     Halo2(Halo2Verifier::Halo2VerifierErrors),
-    /// An error of the Groth16 verifier.
-    Groth16(Groth16Verifier::Groth16VerifierErrors),
     /// Bytes that are no error of theirs.
     Unknown(Vec<u8>),
 }
@@ -42,11 +39,8 @@ impl Rejection {
         if let Ok(error) = TrainingVerifierErrors::abi_decode(data) {
             return Self::Training(error);
         }
-        if let Ok(error) = Halo2Verifier::Halo2VerifierErrors::abi_decode(data) {
-            return Self::Halo2(error);
-        }
-        match Groth16Verifier::Groth16VerifierErrors::abi_decode(data) {
-            Ok(error) => Self::Groth16(error),
+        match Halo2Verifier::Halo2VerifierErrors::abi_decode(data) {
+            Ok(error) => Self::Halo2(error),
             Err(_) => Self::Unknown(data.to_vec()),
         }
     }
@@ -57,7 +51,6 @@ impl fmt::Display for Rejection {
         match self {
             Self::Training(error) => write!(f, "{error:?}"),
             Self::Halo2(error) => write!(f, "{error:?}"),
-            Self::Groth16(error) => write!(f, "{error:?}"),
             Self::Unknown(data) => write!(f, "unknown error 0x{}", hex::encode(data)),
         }
     }
@@ -127,9 +120,8 @@ impl Evm {
         let database = CacheDB::new(EmptyDB::new());
         let mut evm = Self { database, chain_id, verifier: Address::ZERO };
         let halo2 = evm.create(Halo2Verifier::BYTECODE.to_vec())?;
-        let groth16 = evm.create(Groth16Verifier::BYTECODE.to_vec())?;
         let mut code = TrainingVerifier::BYTECODE.to_vec();
-        code.extend_from_slice(&constructorCall { halo2, groth16 }.abi_encode());
+        code.extend_from_slice(&constructorCall { halo2 }.abi_encode());
         evm.verifier = evm.create(code)?;
         Ok(evm)
     }
@@ -210,7 +202,7 @@ mod tests {
     use alloy::sol_types::SolError;
 
     use super::*;
-    use crate::bindings::groth16::Groth16Verifier::InputNotReduced;
+    use crate::bindings::halo2::Halo2Verifier::InputNotReduced;
 
     #[test]
     fn what_is_wrong_is_said_in_types_and_costs_what_it_costs() {
@@ -230,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_the_systems_verifiers_are_known() {
+    fn errors_of_halo2s_verifier_are_known() {
         let error = InputNotReduced { index: U256::from(1), value: U256::MAX };
         let rejection = Rejection::decode(&error.abi_encode());
         assert!(matches!(rejection, Rejection::Halo2(_)), "{rejection}");

@@ -27,9 +27,8 @@ abstract contract Fixtures is Test {
     /// @dev The committed bytecode, the very same that Rust embeds.
     function setUp() public virtual {
         address halo2 = vm.deployCode("artifacts/Halo2Verifier.json");
-        address groth16 = vm.deployCode("artifacts/Groth16Verifier.json");
-        bytes memory arguments = abi.encode(halo2, groth16);
-        verifier = ITrainingVerifier(vm.deployCode("artifacts/TrainingVerifier.json", arguments));
+        bytes memory argument = abi.encode(halo2);
+        verifier = ITrainingVerifier(vm.deployCode("artifacts/TrainingVerifier.json", argument));
     }
 
     /// @notice The small fixtures: plain, momentum, two steps, another loss; both systems.

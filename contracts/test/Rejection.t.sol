@@ -152,8 +152,13 @@ contract RejectionTest is Fixtures {
     function test_says_what_is_wrong_with_a_proof() public {
         Fixture memory f = load("plain_groth16");
         bytes memory proof = flipped(f.proof, 31, 1);
-        _expectProof(f, proof, Bn254.PointNotOnCurve.selector);
+        _expectProof(f, proof, ITrainingVerifier.WrongUpdate.selector);
         uint256 rho = 64 * (f.ownRows + 1);
+        // The last row of the trace, the mask row.
+        proof = flipped(f.proof, rho - 65, 1);
+        _expectProof(f, proof, Bn254.PointNotOnCurve.selector);
+        proof = flipped(f.proof, rho - 1, 1);
+        _expectProof(f, proof, Bn254.PointNotOnCurve.selector);
         proof = withWord(f.proof, rho, bytes32(Bn254.R));
         _expectProof(f, proof, Bn254.ScalarNotReduced.selector);
         _expectProof(f, truncated(f.proof, rho), ITrainingVerifier.ProofTooShort.selector);
@@ -174,7 +179,8 @@ contract RejectionTest is Fixtures {
     function test_rejects_unreduced_coordinates_and_scalars() public {
         Fixture memory f = load("plain_halo2");
         uint256 points = f.ownRows + 1;
-        for (uint256 i = 0; i < 2 * points; ++i) {
+        // The first rows are the update's, which the statement has too.
+        for (uint256 i = 2 * f.parameters; i < 2 * points; ++i) {
             uint256 value = uint256(wordAt(f.proof, 32 * i)) + Bn254.P;
             bytes memory proof = withWord(f.proof, 32 * i, bytes32(value));
             _expectProof(f, proof, Bn254.PointNotOnCurve.selector);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @title A verifier of compressed proofs, one for each proof system
+/// @title A verifier of compressed proofs of one proof system
 /// @notice It works out everything but the pairings, which the caller does together with those of
 /// the opening.
 interface ICircuitVerifier {

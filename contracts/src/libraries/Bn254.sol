@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 /// @title BN254 through the EVM's precompiles
 /// @notice Points of G1 are two words `x, y`, the neutral element `0, 0`; points of G2 are four
 /// words `x.c1, x.c0, y.c1, y.c0`.
-/// @dev A precompile that meets a bad point burns all gas it was given, so every point of a caller
-/// goes through `requireOnCurve` first, which also gives an error that says which point it was.
+/// @dev A precompile that meets a bad point burns all gas it was given. So it is given a bounded
+/// amount, and points of a caller go through `requireOnCurve`, which also says which point it was:
+/// before they are used, or, where there are many, once a precompile has refused one.
 library Bn254 {
     /// @notice The modulus of coordinates.
     uint256 internal constant P =
@@ -13,6 +14,10 @@ library Bn254 {
     /// @notice The order of the group: the modulus of scalars.
     uint256 internal constant R =
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
+
+    /// @dev Gas for a multiplication and an addition: a few times what they cost (EIP-1108).
+    uint256 private constant MULTIPLY_GAS = 20_000;
+    uint256 private constant ADD_GAS = 1_000;
 
     // [1] in G2.
     uint256 internal constant G2_X1 =
@@ -67,11 +72,18 @@ library Bn254 {
     /// @param scalars Address of the first.
     /// @param count How many.
     function requireAllReduced(uint256 scalars, uint256 count) internal pure {
-        unchecked {
-            for (uint256 end = scalars + 32 * count; scalars < end; scalars += 32) {
-                if (word(scalars) >= R) revert ScalarNotReduced(word(scalars));
+        uint256 bad = 0;
+        assembly ("memory-safe") {
+            for { let end := add(scalars, shl(5, count)) } lt(scalars, end) {
+                scalars := add(scalars, 0x20)
+            } {
+                if iszero(lt(mload(scalars), R)) {
+                    bad := scalars
+                    break
+                }
             }
         }
+        if (bad != 0) revert ScalarNotReduced(word(bad));
     }
 
     /// @notice The word at an address of memory.
@@ -91,38 +103,46 @@ library Bn254 {
             let term := add(sum, 0x40)
             mcopy(term, point, 0x40)
             mstore(add(sum, 0x80), scalar)
-            ok := staticcall(gas(), 7, term, 0x60, term, 0x40)
-            ok := and(ok, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+            ok := staticcall(MULTIPLY_GAS, 7, term, 0x60, term, 0x40)
+            ok := and(ok, staticcall(ADD_GAS, 6, sum, 0x80, sum, 0x40))
         }
         if (!ok) revert PrecompileFailed();
     }
 
-    /// @notice `sum += scalars[index_i] * point_i` for points that lie one after the other.
-    /// @param points Address of the first point; all are on the curve.
-    /// @param count How many.
+    /// @notice Sets the sum to that of `scalars[index_i] * point_i` for points that lie one after
+    /// the other; reverts if one is not on the curve.
+    /// @param sum The first two words become the sum.
+    /// @param points Address of the first point.
+    /// @param count How many, at least one.
     /// @param indices Address of as many four-byte numbers.
     /// @param scalars Address of the scalars that they select.
-    function addSelected(
+    function selectedSum(
         uint256[5] memory sum,
         uint256 points,
         uint256 count,
         uint256 indices,
         uint256 scalars
     ) internal view {
-        bool ok = true;
+        bool ok;
         assembly ("memory-safe") {
             let term := add(sum, 0x40)
-            for { let end := add(points, shl(6, count)) } lt(points, end) {
-                points := add(points, 0x40)
+            let end := add(points, shl(6, count))
+            // The first term is the sum.
+            mcopy(sum, points, 0x40)
+            mstore(term, mload(add(scalars, shl(5, shr(224, mload(indices))))))
+            ok := staticcall(MULTIPLY_GAS, 7, sum, 0x60, sum, 0x40)
+            for { let point := add(points, 0x40) } lt(point, end) { point := add(point, 0x40) } {
                 indices := add(indices, 4)
-            } {
-                mcopy(term, points, 0x40)
+                mcopy(term, point, 0x40)
                 mstore(add(sum, 0x80), mload(add(scalars, shl(5, shr(224, mload(indices))))))
-                ok := and(ok, staticcall(gas(), 7, term, 0x60, term, 0x40))
-                ok := and(ok, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+                ok := and(ok, staticcall(MULTIPLY_GAS, 7, term, 0x60, term, 0x40))
+                ok := and(ok, staticcall(ADD_GAS, 6, sum, 0x80, sum, 0x40))
             }
         }
-        if (!ok) revert PrecompileFailed();
+        if (!ok) {
+            requireAllOnCurve(points, count);
+            revert PrecompileFailed();
+        }
     }
 
     /// @notice `sum += scalar * [1]`
@@ -140,7 +160,7 @@ library Bn254 {
         bool ok;
         assembly ("memory-safe") {
             mcopy(add(sum, 0x40), point, 0x40)
-            ok := staticcall(gas(), 6, sum, 0x80, sum, 0x40)
+            ok := staticcall(ADD_GAS, 6, sum, 0x80, sum, 0x40)
         }
         if (!ok) revert PrecompileFailed();
     }

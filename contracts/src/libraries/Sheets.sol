@@ -59,7 +59,8 @@ library Sheets {
         }
     }
 
-    /// @notice Copies the rows from statement, key and proof, in the order of the layout.
+    /// @notice Copies the rows from statement, key and proof, in the order of the layout. Whether
+    /// they are points is left to `fold`.
     function fill(
         Sheet memory sheet,
         TrainingKey memory key,
@@ -78,7 +79,6 @@ library Sheets {
                 calldatacopy(place, proof.offset, own)
                 calldatacopy(mask, add(proof.offset, own), 64)
             }
-            Bn254.requireAllOnCurve(sheet.rows, TrainingKeys.rowCount(key));
             Bn254.requireOnCurve(mask);
         }
     }
@@ -101,29 +101,28 @@ library Sheets {
     {
         unchecked {
             uint256 blockSize = 64 * key.parameters;
-            uint256 first =
-                sheet.rows + 64 * (TrainingKeys.rowCount(key) - TrainingKeys.ownRows(key));
-            for (uint256 row = 0; row < key.parameters; ++row) {
-                uint256[5] memory sum;
-                uint256 point = first + 64 * row;
-                assembly ("memory-safe") {
-                    mcopy(sum, point, 0x40)
-                }
+            uint256 first = sheet.mask - 8 - 64 * TrainingKeys.ownRows(key);
+            uint256 claimed = sheet.statement + lists.update;
+            // Only points on the curve may be added up.
+            if (key.steps > 1) Bn254.requireAllOnCurve(first, key.parameters * key.steps);
+            uint256[5] memory sum;
+            for (uint256 offset = 0; offset < blockSize; offset += 64) {
+                uint256 point = first + offset;
+                (sum[0], sum[1]) = (Bn254.word(point), Bn254.word(point + 32));
                 for (uint256 step = 1; step < key.steps; ++step) {
                     point += blockSize;
                     Bn254.addPoint(sum, point);
                 }
-                uint256 claimed = sheet.statement + lists.update + 64 * row;
-                bool same = Bn254.word(claimed) == sum[0]
-                    && Bn254.word(claimed + 32) == Bn254.negate(sum[1]);
-                if (!same) revert ITrainingVerifier.WrongUpdate(row);
+                bool same = Bn254.word(claimed + offset) == sum[0]
+                    && Bn254.word(claimed + offset + 32) == Bn254.negate(sum[1]);
+                if (!same) revert ITrainingVerifier.WrongUpdate(offset / 64);
             }
-            uint256 last = first + (key.steps - 1) * blockSize;
-            for (uint256 row = 0; row < key.state; ++row) {
-                uint256 claimed = sheet.statement + lists.stateAfter + 64 * row;
-                bool same = Bn254.word(claimed) == Bn254.word(last + 64 * row)
-                    && Bn254.word(claimed + 32) == Bn254.word(last + 64 * row + 32);
-                if (!same) revert ITrainingVerifier.WrongStateAfter(row);
+            first += (key.steps - 1) * blockSize;
+            claimed = sheet.statement + lists.stateAfter;
+            for (uint256 offset = 0; offset < 64 * key.state; offset += 64) {
+                bool same = Bn254.word(claimed + offset) == Bn254.word(first + offset)
+                    && Bn254.word(claimed + offset + 32) == Bn254.word(first + offset + 32);
+                if (!same) revert ITrainingVerifier.WrongStateAfter(offset / 64);
             }
         }
     }
@@ -140,7 +139,7 @@ library Sheets {
     ) internal view returns (uint256[2] memory folded) {
         unchecked {
             uint256[5] memory sum;
-            Bn254.addSelected(
+            Bn254.selectedSum(
                 sum, sheet.rows, TrainingKeys.rowCount(key), key.indices, _weights(high)
             );
             Bn254.addTerm(sum, sheet.mask, gamma);
