@@ -20,9 +20,9 @@ need npm npm
 need python3 python3
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv python3-venv
 
-# `npm ci` starts from nothing; only a changed lockfile is worth that.
+# Not `npm ci`: forge names packages for other platforms that some registries lack.
 if ! cmp -s package-lock.json node_modules/.installed-lock; then
-    npm ci --ignore-scripts --no-audit --no-fund --silent
+    npm install --ignore-scripts --no-audit --no-fund --no-save --silent
     cp package-lock.json node_modules/.installed-lock
 fi
 forge=node_modules/.bin/forge

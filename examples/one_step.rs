@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let proved = prove_training(&key, &srs.g1, &secret, &dataset, &start, position, &trace)?;
 
     // Anyone's side: the key, the statement and the proof are enough.
-    zktrain_verifier::training::verify(&key, &proved.statement, &proved.proof)?;
+    zktrain_verifier::training::verify(&key, &(), &proved.statement, &proved.proof)?;
     let loss = window_metrics(&network, &trace).loss;
     println!("{} steps proven and verified, loss {loss:.4}", network.steps);
     Ok(())

@@ -1,12 +1,13 @@
 //! Proofs for the tests of the contracts, in `contracts/test/fixtures`.
 //!
-//! `ZKTRAIN_WRITE_FIXTURES=1` makes them anew; otherwise those that are there are checked,
-//! natively and by the contracts' bytecode.
+//! `ZKTRAIN_WRITE_FIXTURES=1` makes them anew, a list of names those; otherwise those that are
+//! there are checked, natively and by the contracts' bytecode.
 
 mod common;
 
 use std::path::PathBuf;
 
+use ark_bn254::Fr;
 use common::Run;
 use common::cases::{Case, LossKind};
 use rand::SeedableRng;
@@ -16,8 +17,9 @@ use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::opening::point_bytes;
-use zktrain_circuits::r1cs;
+use zktrain_circuits::halo2::partial::recurrence;
+use zktrain_circuits::opening::{point_bytes, scalar_bytes};
+use zktrain_circuits::{poseidon, r1cs};
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::{Evm, EvmError, Rejection, Verified};
 use zktrain_prover::compress::Compressor;
@@ -26,7 +28,7 @@ use zktrain_prover::halo2::{Halo2Params, log_rows};
 use zktrain_prover::training::{TrainingProved, derive_key, prove_training};
 use zktrain_trainer::synthetic;
 use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::evm::{encode_key, key_hash};
+use zktrain_verifier::evm::{EvmKeyError, encode_key, key_hash};
 use zktrain_verifier::groth16::Groth16Key;
 
 /// The id of forge's chain.
@@ -154,7 +156,8 @@ fn write(name: &str, manifest: &Manifest) {
         let proved = prove(&run);
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
         let circuit = compressor.key();
-        let key = encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
+        let key =
+            encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
         let fixture = Fixture {
             key: text(&key),
             key_hash: text(&key_hash(&key)),
@@ -167,6 +170,11 @@ fn write(name: &str, manifest: &Manifest) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, serde_json::to_string_pretty(&fixture).unwrap() + "\n").unwrap();
     }
+}
+
+fn key(manifest: &Manifest) -> TrainingKey {
+    let (srs, network) = (common::srs(), manifest.network().unwrap());
+    derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key()).unwrap()
 }
 
 /// A committed fixture, decoded.
@@ -183,13 +191,10 @@ struct Loaded {
 impl Loaded {
     fn new(name: &str, manifest: &Manifest, system: System) -> Self {
         let file = path(name, system);
-        let json = std::fs::read_to_string(&file).unwrap_or_else(|e| {
-            panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display())
-        });
+        let json = std::fs::read_to_string(&file)
+            .unwrap_or_else(|e| panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display()));
         let fixture: Fixture = serde_json::from_str(&json).unwrap();
-        let network = manifest.network().unwrap();
-        let srs = common::srs();
-        let key = derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key()).unwrap();
+        let key = key(manifest);
         let encoded_key = bytes(&fixture.key);
         let circuit = match system {
             System::Halo2 => {
@@ -214,6 +219,12 @@ impl Loaded {
         let (Ok(statement), Ok(proof)) = (statement, proof) else { return false };
         zktrain_verifier::training::verify(&self.key, &self.circuit, &statement, &proof).is_ok()
     }
+}
+
+/// Whether this fixture is to be made anew: all, or those named.
+fn writes(name: &str) -> bool {
+    let wanted = std::env::var("ZKTRAIN_WRITE_FIXTURES").unwrap_or_default();
+    wanted == "1" || wanted.split(',').any(|wanted| wanted == name)
 }
 
 /// Both verifiers accept; neither accepts an altered copy, and the contract says why.
@@ -270,10 +281,12 @@ fn assert_rejected(result: Result<Verified, EvmError>, position: usize) {
 
 #[test]
 fn native_and_contract_accept_the_fixtures_and_reject_altered_copies() {
-    common::POWER.set(15).unwrap();
+    // Rows of the measured shape have 2^16 entries.
+    let _ = common::POWER.set(16);
     let mut evm = Evm::new(CHAIN).unwrap();
-    for (name, manifest) in manifests() {
-        if std::env::var_os("ZKTRAIN_WRITE_FIXTURES").is_some() {
+    // The measured shape first: it takes longest to make.
+    for (name, manifest) in manifests().into_iter().rev() {
+        if writes(name) {
             write(name, &manifest);
         }
         for system in [System::Halo2, System::Groth16] {
@@ -284,4 +297,39 @@ fn native_and_contract_accept_the_fixtures_and_reject_altered_copies() {
             check(name, &fixture, &mut evm);
         }
     }
+}
+
+/// The contract has the constants of the gates in its source.
+#[test]
+fn the_contract_has_the_gates_constants() {
+    let r = recurrence();
+    let mut constants: Vec<Fr> = poseidon::constants().matrix.iter().flatten().copied().collect();
+    constants.extend(r.observations.iter().skip(1).flatten());
+    constants.extend(r.linear);
+    constants.extend(r.fifth);
+    constants.extend(r.characteristic);
+    constants.extend(r.echo);
+    constants.extend(r.entry);
+    let root = env!("CARGO_MANIFEST_DIR");
+    let file = format!("{root}/contracts/src/libraries/Halo2Gates.sol");
+    let source = std::fs::read_to_string(file).unwrap();
+    let words: Vec<&str> = source.split("hex\"").skip(1).map(|s| &s[..64]).collect();
+    let expected: Vec<String> = constants.iter().map(|c| hex::encode(scalar_bytes(c))).collect();
+    assert_eq!(words, expected);
+}
+
+/// Sheets with more rows than a transaction can fold have no key.
+#[test]
+fn sheets_of_too_many_rows_have_no_key() {
+    let _ = common::POWER.set(16);
+    let key = |row_log: u32| {
+        let manifest = Case { row_log, ..Case::plain(&[7, 5, 3]) }.manifest().unwrap();
+        key(&manifest)
+    };
+    let wide = key(5);
+    let got = wide.relation.layout.hi_log();
+    let result = encode_key(&wide, System::Halo2, &[0; 832]);
+    assert_eq!(result, Err(EvmKeyError::Rows { got }));
+    let result = encode_key(&key(12), System::Halo2, &[0; 24_576]);
+    assert!(matches!(result, Err(EvmKeyError::Length { .. })));
 }

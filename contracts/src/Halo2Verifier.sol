@@ -141,27 +141,29 @@ contract Halo2Verifier is ICircuitVerifier {
 
     /// @dev The transcript: `state = keccak256(state, messages since)`, from the key's hash.
     function _drawChallenges(Argument memory argument, uint256[3] calldata inputs) private pure {
-        for (uint256 i = 0; i < 3; ++i) {
-            if (inputs[i] >= Bn254.R) revert InputNotReduced(i, inputs[i]);
+        unchecked {
+            for (uint256 i = 0; i < 3; ++i) {
+                if (inputs[i] >= Bn254.R) revert InputNotReduced(i, inputs[i]);
+            }
+            uint256 proof = argument.proof;
+            bytes32 state = _hash(argument.key, KEY_LENGTH);
+            // The challenge for lookups, of which there are none.
+            state = _absorbFirst(state, inputs, proof);
+            state = _absorb(state, 0, 0);
+            argument.beta = uint256(state) % Bn254.R;
+            state = _absorb(state, 0, 0);
+            argument.gamma = uint256(state) % Bn254.R;
+            state = _absorb(state, proof + PRODUCT, 128);
+            argument.y = uint256(state) % Bn254.R;
+            state = _absorb(state, proof + QUOTIENT, 64 * PIECES);
+            argument.x = uint256(state) % Bn254.R;
+            state = _absorb(state, proof + EVALUATIONS, OPENING - EVALUATIONS);
+            argument.fold = uint256(state) % Bn254.R;
+            state = _absorb(state, 0, 0);
+            argument.batch = uint256(state) % Bn254.R;
+            state = _absorb(state, proof + OPENING, 64);
+            argument.u = uint256(state) % Bn254.R;
         }
-        uint256 proof = argument.proof;
-        bytes32 state = _hash(argument.key, KEY_LENGTH);
-        // The challenge for lookups, of which there are none.
-        state = _absorbFirst(state, inputs, proof);
-        state = _absorb(state, 0, 0);
-        argument.beta = uint256(state) % Bn254.R;
-        state = _absorb(state, 0, 0);
-        argument.gamma = uint256(state) % Bn254.R;
-        state = _absorb(state, proof + PRODUCT, 128);
-        argument.y = uint256(state) % Bn254.R;
-        state = _absorb(state, proof + QUOTIENT, 64 * PIECES);
-        argument.x = uint256(state) % Bn254.R;
-        state = _absorb(state, proof + EVALUATIONS, OPENING - EVALUATIONS);
-        argument.fold = uint256(state) % Bn254.R;
-        state = _absorb(state, 0, 0);
-        argument.batch = uint256(state) % Bn254.R;
-        state = _absorb(state, proof + OPENING, 64);
-        argument.u = uint256(state) % Bn254.R;
     }
 
     function _hash(uint256 start, uint256 length) private pure returns (bytes32 hash) {
@@ -202,37 +204,39 @@ contract Halo2Verifier is ICircuitVerifier {
 
     /// @dev What is known about the rows' domain at `x`, by one inversion.
     function _evaluateDomain(Argument memory argument, uint256[3] calldata inputs) private view {
-        uint256 x = argument.x;
-        uint256 omega = ROOT;
-        for (uint256 i = argument.logRows; i < ROOT_LOG; ++i) {
-            omega = mulmod(omega, omega, Bn254.R);
+        unchecked {
+            uint256 x = argument.x;
+            uint256 omega = ROOT;
+            for (uint256 i = argument.logRows; i < ROOT_LOG; ++i) {
+                omega = mulmod(omega, omega, Bn254.R);
+            }
+            argument.omega = omega;
+            uint256 power = x;
+            for (uint256 i = 0; i < argument.logRows; ++i) {
+                power = mulmod(power, power, Bn254.R);
+            }
+            argument.power = power;
+            // omega^i for i from -6 to 2, the inverse from omega^n = 1
+            uint256 rows = 1 << argument.logRows;
+            uint256 root = Bn254.power(omega, rows - UNUSABLE);
+            uint256[] memory values = new uint256[](UNUSABLE + 5);
+            uint256[] memory roots = new uint256[](UNUSABLE + 3);
+            for (uint256 i = 0; i < UNUSABLE + 3; ++i) {
+                roots[i] = root;
+                values[i] = mulmod(rows, Bn254.sub(x, root), Bn254.R);
+                root = mulmod(root, omega, Bn254.R);
+            }
+            uint256 vanishing = Bn254.sub(power, 1);
+            values[UNUSABLE + 3] = vanishing;
+            values[UNUSABLE + 4] = mulmod(Bn254.sub(omega, 1), x, Bn254.R);
+            _invert(values);
+            argument.inverseVanishing = values[UNUSABLE + 3];
+            argument.inverseRun = values[UNUSABLE + 4];
+            for (uint256 i = 0; i < UNUSABLE + 3; ++i) {
+                values[i] = mulmod(mulmod(values[i], roots[i], Bn254.R), vanishing, Bn254.R);
+            }
+            _readLagrange(argument, values, inputs);
         }
-        argument.omega = omega;
-        uint256 power = x;
-        for (uint256 i = 0; i < argument.logRows; ++i) {
-            power = mulmod(power, power, Bn254.R);
-        }
-        argument.power = power;
-        // omega^i for i from -6 to 2, the inverse from omega^n = 1
-        uint256 rows = 1 << argument.logRows;
-        uint256 root = Bn254.power(omega, rows - UNUSABLE);
-        uint256[] memory values = new uint256[](UNUSABLE + 5);
-        uint256[] memory roots = new uint256[](UNUSABLE + 3);
-        for (uint256 i = 0; i < UNUSABLE + 3; ++i) {
-            roots[i] = root;
-            values[i] = mulmod(rows, addmod(x, Bn254.R - root, Bn254.R), Bn254.R);
-            root = mulmod(root, omega, Bn254.R);
-        }
-        uint256 vanishing = addmod(power, Bn254.R - 1, Bn254.R);
-        values[UNUSABLE + 3] = vanishing;
-        values[UNUSABLE + 4] = mulmod(addmod(omega, Bn254.R - 1, Bn254.R), x, Bn254.R);
-        _invert(values);
-        argument.inverseVanishing = values[UNUSABLE + 3];
-        argument.inverseRun = values[UNUSABLE + 4];
-        for (uint256 i = 0; i < UNUSABLE + 3; ++i) {
-            values[i] = mulmod(mulmod(values[i], roots[i], Bn254.R), vanishing, Bn254.R);
-        }
-        _readLagrange(argument, values, inputs);
     }
 
     /// @dev Sums of the Lagrange polynomials' values for the rows from `-UNUSABLE` on.
@@ -241,54 +245,60 @@ contract Halo2Verifier is ICircuitVerifier {
         uint256[] memory values,
         uint256[3] calldata inputs
     ) private pure {
-        argument.last = values[0];
-        uint256 blind = 0;
-        for (uint256 i = 1; i < UNUSABLE; ++i) {
-            blind = addmod(blind, values[i], Bn254.R);
+        unchecked {
+            argument.last = values[0];
+            uint256 blind = 0;
+            for (uint256 i = 1; i < UNUSABLE; ++i) {
+                blind = addmod(blind, values[i], Bn254.R);
+            }
+            argument.blind = blind;
+            argument.first = values[UNUSABLE];
+            uint256 instance = 0;
+            for (uint256 i = 0; i < 3; ++i) {
+                uint256 term = mulmod(inputs[i], values[UNUSABLE + i], Bn254.R);
+                instance = addmod(instance, term, Bn254.R);
+            }
+            argument.instance = instance;
         }
-        argument.blind = blind;
-        argument.first = values[UNUSABLE];
-        uint256 instance = 0;
-        for (uint256 i = 0; i < 3; ++i) {
-            uint256 term = mulmod(inputs[i], values[UNUSABLE + i], Bn254.R);
-            instance = addmod(instance, term, Bn254.R);
-        }
-        argument.instance = instance;
     }
 
     /// @dev Inverts all values with one inversion.
     function _invert(uint256[] memory values) private view {
-        uint256 count = values.length;
-        uint256[] memory products = new uint256[](count);
-        uint256 product = 1;
-        for (uint256 i = 0; i < count; ++i) {
-            products[i] = product;
-            product = mulmod(product, values[i], Bn254.R);
-        }
-        if (product == 0) revert DegenerateChallenge();
-        uint256 inverse = Bn254.inverse(product);
-        for (uint256 i = count; i > 0; --i) {
-            uint256 value = values[i - 1];
-            values[i - 1] = mulmod(inverse, products[i - 1], Bn254.R);
-            inverse = mulmod(inverse, value, Bn254.R);
+        unchecked {
+            uint256 count = values.length;
+            uint256[] memory products = new uint256[](count);
+            uint256 product = 1;
+            for (uint256 i = 0; i < count; ++i) {
+                products[i] = product;
+                product = mulmod(product, values[i], Bn254.R);
+            }
+            if (product == 0) revert DegenerateChallenge();
+            uint256 inverse = Bn254.inverse(product);
+            for (uint256 i = count; i > 0; --i) {
+                uint256 value = values[i - 1];
+                values[i - 1] = mulmod(inverse, products[i - 1], Bn254.R);
+                inverse = mulmod(inverse, value, Bn254.R);
+            }
         }
     }
 
     /// @dev All constraints at `x`, batched by powers of `y`.
     function _constraints(Argument memory argument) private pure returns (uint256 sum) {
-        uint256 y = argument.y;
-        sum = Halo2Gates.evaluate(
-            argument.proof + EVALUATIONS, argument.proof + EVAL_FIXED, argument.instance, y
-        );
-        uint256 product = Bn254.word(argument.proof + EVAL_PRODUCT);
-        // The product starts with one.
-        uint256 start = mulmod(argument.first, addmod(1, Bn254.R - product, Bn254.R), Bn254.R);
-        sum = addmod(mulmod(sum, y, Bn254.R), start, Bn254.R);
-        // It ends with zero or one.
-        uint256 end = mulmod(product, addmod(product, Bn254.R - 1, Bn254.R), Bn254.R);
-        end = mulmod(end, argument.last, Bn254.R);
-        sum = addmod(mulmod(sum, y, Bn254.R), end, Bn254.R);
-        sum = addmod(mulmod(sum, y, Bn254.R), _permutation(argument, product), Bn254.R);
+        unchecked {
+            uint256 y = argument.y;
+            sum = Halo2Gates.evaluate(
+                argument.proof + EVALUATIONS, argument.proof + EVAL_FIXED, argument.instance, y
+            );
+            uint256 product = Bn254.word(argument.proof + EVAL_PRODUCT);
+            // The product starts with one.
+            uint256 start = mulmod(argument.first, Bn254.sub(1, product), Bn254.R);
+            sum = addmod(mulmod(sum, y, Bn254.R), start, Bn254.R);
+            // It ends with zero or one.
+            uint256 end = mulmod(product, Bn254.sub(product, 1), Bn254.R);
+            end = mulmod(end, argument.last, Bn254.R);
+            sum = addmod(mulmod(sum, y, Bn254.R), end, Bn254.R);
+            sum = addmod(mulmod(sum, y, Bn254.R), _permutation(argument, product), Bn254.R);
+        }
     }
 
     /// @dev The product's step from a row to the next.
@@ -297,21 +307,23 @@ contract Halo2Verifier is ICircuitVerifier {
         pure
         returns (uint256)
     {
-        uint256 right = product;
-        uint256 left = Bn254.word(argument.proof + EVAL_PRODUCT + 32);
-        uint256 label = mulmod(argument.beta, argument.x, Bn254.R);
-        for (uint256 i = 0; i < ADVICE; ++i) {
-            uint256 cell = Bn254.word(argument.proof + EVALUATIONS + 32 * i);
-            cell = addmod(cell, argument.gamma, Bn254.R);
-            uint256 moved = Bn254.word(argument.proof + EVAL_PERMUTATION + 32 * i);
-            moved = mulmod(argument.beta, moved, Bn254.R);
-            left = mulmod(left, addmod(cell, moved, Bn254.R), Bn254.R);
-            right = mulmod(right, addmod(cell, label, Bn254.R), Bn254.R);
-            label = mulmod(label, COSET, Bn254.R);
+        unchecked {
+            uint256 right = product;
+            uint256 left = Bn254.word(argument.proof + EVAL_PRODUCT + 32);
+            uint256 label = mulmod(argument.beta, argument.x, Bn254.R);
+            for (uint256 i = 0; i < ADVICE; ++i) {
+                uint256 cell = Bn254.word(argument.proof + EVALUATIONS + 32 * i);
+                cell = addmod(cell, argument.gamma, Bn254.R);
+                uint256 moved = Bn254.word(argument.proof + EVAL_PERMUTATION + 32 * i);
+                moved = mulmod(argument.beta, moved, Bn254.R);
+                left = mulmod(left, addmod(cell, moved, Bn254.R), Bn254.R);
+                right = mulmod(right, addmod(cell, label, Bn254.R), Bn254.R);
+                label = mulmod(label, COSET, Bn254.R);
+            }
+            uint256 usable = addmod(argument.last, argument.blind, Bn254.R);
+            usable = Bn254.sub(1, usable);
+            return mulmod(Bn254.sub(left, right), usable, Bn254.R);
         }
-        uint256 usable = addmod(argument.last, argument.blind, Bn254.R);
-        usable = addmod(1, Bn254.R - usable, Bn254.R);
-        return mulmod(addmod(left, Bn254.R - right, Bn254.R), usable, Bn254.R);
     }
 
     /// @dev The left point of the opening's equation; the right one is the proof's last.
@@ -320,19 +332,21 @@ contract Halo2Verifier is ICircuitVerifier {
         view
         returns (uint256, uint256)
     {
-        uint256[5] memory sum;
-        uint256 proof = argument.proof;
-        uint256 next = mulmod(argument.omega, argument.x, Bn254.R);
-        uint256 toNext = addmod(argument.u, Bn254.R - next, Bn254.R);
-        uint256 toBoth = addmod(argument.u, Bn254.R - argument.x, Bn254.R);
-        toBoth = mulmod(toBoth, toNext, Bn254.R);
-        uint256 value = _addRotated(argument, sum);
-        uint256 scale = mulmod(argument.batch, toNext, Bn254.R);
-        value = addmod(value, _addUnrotated(argument, sum, scale, quotient), Bn254.R);
-        Bn254.addGenerator(sum, Bn254.R - value);
-        Bn254.addTerm(sum, proof + OPENING, Bn254.R - toBoth);
-        Bn254.addTerm(sum, proof + OPENING + 64, argument.u);
-        return (sum[0], sum[1]);
+        unchecked {
+            uint256[5] memory sum;
+            uint256 proof = argument.proof;
+            uint256 next = mulmod(argument.omega, argument.x, Bn254.R);
+            uint256 toNext = Bn254.sub(argument.u, next);
+            uint256 toBoth = Bn254.sub(argument.u, argument.x);
+            toBoth = mulmod(toBoth, toNext, Bn254.R);
+            uint256 value = _addRotated(argument, sum);
+            uint256 scale = mulmod(argument.batch, toNext, Bn254.R);
+            value = addmod(value, _addUnrotated(argument, sum, scale, quotient), Bn254.R);
+            Bn254.addGenerator(sum, Bn254.R - value);
+            Bn254.addTerm(sum, proof + OPENING, Bn254.R - toBoth);
+            Bn254.addTerm(sum, proof + OPENING + 64, argument.u);
+            return (sum[0], sum[1]);
+        }
     }
 
     /// @dev Polynomials opened at `x` and `omega x`: the advice columns and the product. Returns
@@ -342,24 +356,25 @@ contract Halo2Verifier is ICircuitVerifier {
         view
         returns (uint256)
     {
-        uint256 proof = argument.proof;
-        uint256 scale = 1;
-        uint256 current = 0;
-        uint256 next = 0;
-        for (uint256 i = 0; i <= ADVICE; ++i) {
-            uint256 at0 = proof + EVALUATIONS + 32 * i;
-            uint256 at1 = at0 + 32 * ADVICE;
-            if (i == ADVICE) (at0, at1) = (proof + EVAL_PRODUCT, proof + EVAL_PRODUCT + 32);
-            current = addmod(current, mulmod(scale, Bn254.word(at0), Bn254.R), Bn254.R);
-            next = addmod(next, mulmod(scale, Bn254.word(at1), Bn254.R), Bn254.R);
-            // The product's commitment follows those of the advice.
-            Bn254.addTerm(sum, proof + 64 * i, scale);
-            scale = mulmod(scale, argument.fold, Bn254.R);
+        unchecked {
+            uint256 proof = argument.proof;
+            uint256 scale = 1;
+            uint256 current = 0;
+            uint256 next = 0;
+            for (uint256 i = 0; i <= ADVICE; ++i) {
+                uint256 at0 = proof + EVALUATIONS + 32 * i;
+                uint256 at1 = at0 + 32 * ADVICE;
+                if (i == ADVICE) (at0, at1) = (proof + EVAL_PRODUCT, proof + EVAL_PRODUCT + 32);
+                current = addmod(current, mulmod(scale, Bn254.word(at0), Bn254.R), Bn254.R);
+                next = addmod(next, mulmod(scale, Bn254.word(at1), Bn254.R), Bn254.R);
+                // The product's commitment follows those of the advice.
+                Bn254.addTerm(sum, proof + 64 * i, scale);
+                scale = mulmod(scale, argument.fold, Bn254.R);
+            }
+            uint256 slope = mulmod(Bn254.sub(next, current), argument.inverseRun, Bn254.R);
+            uint256 run = Bn254.sub(argument.u, argument.x);
+            return addmod(current, mulmod(slope, run, Bn254.R), Bn254.R);
         }
-        uint256 slope =
-            mulmod(addmod(next, Bn254.R - current, Bn254.R), argument.inverseRun, Bn254.R);
-        uint256 run = addmod(argument.u, Bn254.R - argument.x, Bn254.R);
-        return addmod(current, mulmod(slope, run, Bn254.R), Bn254.R);
     }
 
     /// @dev Polynomials opened at `x` alone: fixed columns, the permutation, quotient, random
@@ -370,24 +385,26 @@ contract Halo2Verifier is ICircuitVerifier {
         uint256 scale,
         uint256 quotient
     ) private view returns (uint256 value) {
-        uint256 proof = argument.proof;
-        for (uint256 i = 0; i < FIXED + ADVICE; ++i) {
-            uint256 evaluation = i < FIXED
-                ? proof + EVAL_FIXED + 32 * i
-                : proof + EVAL_PERMUTATION + 32 * (i - FIXED);
-            value = addmod(value, mulmod(scale, Bn254.word(evaluation), Bn254.R), Bn254.R);
-            Bn254.addTerm(sum, argument.key + KEY_POINTS + 64 * i, scale);
+        unchecked {
+            uint256 proof = argument.proof;
+            for (uint256 i = 0; i < FIXED + ADVICE; ++i) {
+                uint256 evaluation = i < FIXED
+                    ? proof + EVAL_FIXED + 32 * i
+                    : proof + EVAL_PERMUTATION + 32 * (i - FIXED);
+                value = addmod(value, mulmod(scale, Bn254.word(evaluation), Bn254.R), Bn254.R);
+                Bn254.addTerm(sum, argument.key + KEY_POINTS + 64 * i, scale);
+                scale = mulmod(scale, argument.fold, Bn254.R);
+            }
+            value = addmod(value, mulmod(scale, quotient, Bn254.R), Bn254.R);
+            uint256 piece = scale;
+            for (uint256 i = 0; i < PIECES; ++i) {
+                Bn254.addTerm(sum, proof + QUOTIENT + 64 * i, piece);
+                piece = mulmod(piece, argument.power, Bn254.R);
+            }
             scale = mulmod(scale, argument.fold, Bn254.R);
+            uint256 random = Bn254.word(proof + EVAL_RANDOM);
+            value = addmod(value, mulmod(scale, random, Bn254.R), Bn254.R);
+            Bn254.addTerm(sum, proof + RANDOM, scale);
         }
-        value = addmod(value, mulmod(scale, quotient, Bn254.R), Bn254.R);
-        uint256 piece = scale;
-        for (uint256 i = 0; i < PIECES; ++i) {
-            Bn254.addTerm(sum, proof + QUOTIENT + 64 * i, piece);
-            piece = mulmod(piece, argument.power, Bn254.R);
-        }
-        scale = mulmod(scale, argument.fold, Bn254.R);
-        uint256 random = Bn254.word(proof + EVAL_RANDOM);
-        value = addmod(value, mulmod(scale, random, Bn254.R), Bn254.R);
-        Bn254.addTerm(sum, proof + RANDOM, scale);
     }
 }

@@ -97,14 +97,16 @@ library OpeningVerifier {
 
     /// @dev Copies an opening to memory and checks its points and scalars.
     function _read(bytes calldata encoded) private pure returns (uint256 opening) {
-        if (encoded.length != LENGTH) revert OpeningLength(LENGTH, encoded.length);
-        bytes memory copy = encoded;
-        assembly ("memory-safe") {
-            opening := add(copy, 0x20)
+        unchecked {
+            if (encoded.length != LENGTH) revert OpeningLength(LENGTH, encoded.length);
+            bytes memory copy = encoded;
+            assembly ("memory-safe") {
+                opening := add(copy, 0x20)
+            }
+            Bn254.requireAllOnCurve(opening, 5);
+            Bn254.requireAllReduced(opening + EVALUATIONS, 6);
+            Bn254.requireAllOnCurve(opening + BATCH, 2);
         }
-        Bn254.requireAllOnCurve(opening, 5);
-        Bn254.requireAllReduced(opening + EVALUATIONS, 6);
-        Bn254.requireAllOnCurve(opening + BATCH, 2);
     }
 
     /// @dev The rest of the transcript: each message, under an eight-byte label, gives a challenge.
@@ -113,27 +115,29 @@ library OpeningVerifier {
         view
         returns (Challenges memory challenges)
     {
-        state = _absorb(state, "fold", opening, 64);
-        challenges.alpha = uint256(state) % Bn254.R;
-        state = _absorb(state, "division", opening + QUOTIENT, 128);
-        challenges.gamma = uint256(state) % Bn254.R;
-        state = _absorb(state, "products", opening + PRODUCTS, 128);
-        uint256 zeta = uint256(state) % Bn254.R;
-        challenges.zeta = zeta;
-        state = _absorb(state, "evals", opening + EVALUATIONS, 192);
-        challenges.beta = uint256(state) % Bn254.R;
-        state = _absorb(state, "batch", opening + BATCH, 64);
-        challenges.z = uint256(state) % Bn254.R;
-        state = _absorb(state, "delta", 0, 0);
-        challenges.delta = uint256(state) % Bn254.R;
+        unchecked {
+            state = _absorb(state, "fold", opening, 64);
+            challenges.alpha = uint256(state) % Bn254.R;
+            state = _absorb(state, "division", opening + QUOTIENT, 128);
+            challenges.gamma = uint256(state) % Bn254.R;
+            state = _absorb(state, "products", opening + PRODUCTS, 128);
+            uint256 zeta = uint256(state) % Bn254.R;
+            challenges.zeta = zeta;
+            state = _absorb(state, "evals", opening + EVALUATIONS, 192);
+            challenges.beta = uint256(state) % Bn254.R;
+            state = _absorb(state, "batch", opening + BATCH, 64);
+            challenges.z = uint256(state) % Bn254.R;
+            state = _absorb(state, "delta", 0, 0);
+            challenges.delta = uint256(state) % Bn254.R;
 
-        uint256 square = mulmod(zeta, zeta, Bn254.R);
-        uint256 lessOne = _sub(square, 1);
-        uint256 product = mulmod(zeta, lessOne, Bn254.R);
-        if (product == 0) revert DegenerateChallenge();
-        uint256 inverse = Bn254.inverse(product);
-        challenges.inverse = mulmod(inverse, lessOne, Bn254.R);
-        challenges.run = mulmod(inverse, square, Bn254.R);
+            uint256 square = mulmod(zeta, zeta, Bn254.R);
+            uint256 lessOne = Bn254.sub(square, 1);
+            uint256 product = mulmod(zeta, lessOne, Bn254.R);
+            if (product == 0) revert DegenerateChallenge();
+            uint256 inverse = Bn254.inverse(product);
+            challenges.inverse = mulmod(inverse, lessOne, Bn254.R);
+            challenges.run = mulmod(inverse, square, Bn254.R);
+        }
     }
 
     /// @dev `keccak256(state, label, memory from start on)`
@@ -157,26 +161,28 @@ library OpeningVerifier {
         pure
         returns (Powers memory powers)
     {
-        uint256 high = point.length / 2;
-        uint256 low = point.length - high;
-        (uint256 zeta, uint256 inverse, uint256 z) =
-            (challenges.zeta, challenges.inverse, challenges.z);
-        (powers.low, powers.lowInverse) = (1, 1);
-        (powers.high, powers.highInverse) = (1, 1);
-        for (uint256 k = 0; k < low; ++k) {
-            powers.zetaHigh = zeta;
-            (powers.low, powers.lowInverse) =
-                _factors(powers.low, powers.lowInverse, point[k], zeta, inverse);
-            if (k < high) {
-                (powers.high, powers.highInverse) =
-                    _factors(powers.high, powers.highInverse, point[low + k], zeta, inverse);
+        unchecked {
+            uint256 high = point.length / 2;
+            uint256 low = point.length - high;
+            (uint256 zeta, uint256 inverse, uint256 z) =
+                (challenges.zeta, challenges.inverse, challenges.z);
+            (powers.low, powers.lowInverse) = (1, 1);
+            (powers.high, powers.highInverse) = (1, 1);
+            for (uint256 k = 0; k < low; ++k) {
+                powers.zetaHigh = zeta;
+                (powers.low, powers.lowInverse) =
+                    _factors(powers.low, powers.lowInverse, point[k], zeta, inverse);
+                if (k < high) {
+                    (powers.high, powers.highInverse) =
+                        _factors(powers.high, powers.highInverse, point[low + k], zeta, inverse);
+                }
+                zeta = mulmod(zeta, zeta, Bn254.R);
+                inverse = mulmod(inverse, inverse, Bn254.R);
+                z = mulmod(z, z, Bn254.R);
             }
-            zeta = mulmod(zeta, zeta, Bn254.R);
-            inverse = mulmod(inverse, inverse, Bn254.R);
-            z = mulmod(z, z, Bn254.R);
+            if (low == high) powers.zetaHigh = zeta;
+            (powers.zeta, powers.inverse, powers.z) = (zeta, inverse, z);
         }
-        if (low == high) powers.zetaHigh = zeta;
-        (powers.zeta, powers.inverse, powers.z) = (zeta, inverse, z);
     }
 
     /// @dev `a * (1 - u + u * x)` and `b * (1 - u + u * y)`
@@ -185,7 +191,7 @@ library OpeningVerifier {
         pure
         returns (uint256, uint256)
     {
-        uint256 rest = _sub(1, u);
+        uint256 rest = Bn254.sub(1, u);
         return (
             mulmod(a, addmod(rest, mulmod(u, x, Bn254.R), Bn254.R), Bn254.R),
             mulmod(b, addmod(rest, mulmod(u, y, Bn254.R), Bn254.R), Bn254.R)
@@ -198,34 +204,37 @@ library OpeningVerifier {
         Powers memory powers,
         uint256 value
     ) private pure returns (Claims memory claims) {
-        uint256 pairs = opening + EVALUATIONS;
-        (uint256 gamma, uint256 inverse) = (challenges.gamma, challenges.inverse);
-        // h(alpha), from the identity of the inner products at zeta
-        uint256 sum = _crossed(pairs + 64, powers.high, powers.highInverse);
-        sum = addmod(
-            mulmod(gamma, sum, Bn254.R), _crossed(pairs, powers.low, powers.lowInverse), Bn254.R
-        );
-        sum = _sub(sum, _crossed(pairs + 128, inverse, challenges.zeta));
-        // (R + 1) / 2 is one half.
-        sum = mulmod(sum, (Bn254.R + 1) / 2, Bn254.R);
-        claims.fold = _sub(sum, mulmod(gamma, value, Bn254.R));
-        // D(zeta), the reversed g and h
-        uint256 term = mulmod(powers.zetaHigh, Bn254.word(pairs + 96), Bn254.R);
-        uint256 both = addmod(
-            mulmod(powers.zeta, Bn254.word(pairs + 32), Bn254.R),
-            mulmod(gamma, term, Bn254.R),
-            Bn254.R
-        );
-        claims.reversal = mulmod(both, inverse, Bn254.R);
-        claims.line = _lineAt(pairs, challenges);
+        unchecked {
+            uint256 pairs = opening + EVALUATIONS;
+            (uint256 gamma, uint256 inverse) = (challenges.gamma, challenges.inverse);
+            // h(alpha), from the identity of the inner products at zeta
+            uint256 sum = _crossed(pairs + 64, powers.high, powers.highInverse);
+            sum = addmod(
+                mulmod(gamma, sum, Bn254.R), _crossed(pairs, powers.low, powers.lowInverse), Bn254.R
+            );
+            sum = Bn254.sub(sum, _crossed(pairs + 128, inverse, challenges.zeta));
+            // (R + 1) / 2 is one half.
+            sum = mulmod(sum, (Bn254.R + 1) / 2, Bn254.R);
+            claims.fold = Bn254.sub(sum, mulmod(gamma, value, Bn254.R));
+            // D(zeta), the reversed g and h
+            uint256 term = mulmod(powers.zetaHigh, Bn254.word(pairs + 96), Bn254.R);
+            uint256 both = addmod(
+                mulmod(powers.zeta, Bn254.word(pairs + 32), Bn254.R),
+                mulmod(gamma, term, Bn254.R),
+                Bn254.R
+            );
+            claims.reversal = mulmod(both, inverse, Bn254.R);
+            claims.line = _lineAt(pairs, challenges);
+        }
     }
 
     /// @dev The line through `p(zeta)` and `p(1 / zeta)`, at `z`.
     function _lineAt(uint256 pairs, Challenges memory challenges) private pure returns (uint256) {
         uint256 atZeta = _batched(pairs, challenges.beta);
-        uint256 slope =
-            mulmod(_sub(atZeta, _batched(pairs + 32, challenges.beta)), challenges.run, Bn254.R);
-        uint256 rise = mulmod(slope, _sub(challenges.z, challenges.zeta), Bn254.R);
+        uint256 slope = mulmod(
+            Bn254.sub(atZeta, _batched(pairs + 32, challenges.beta)), challenges.run, Bn254.R
+        );
+        uint256 rise = mulmod(slope, Bn254.sub(challenges.z, challenges.zeta), Bn254.R);
         return addmod(atZeta, rise, Bn254.R);
     }
 
@@ -235,18 +244,23 @@ library OpeningVerifier {
         pure
         returns (uint256)
     {
-        return addmod(
-            mulmod(Bn254.word(pair), atInverse, Bn254.R),
-            mulmod(Bn254.word(pair + 32), atZeta, Bn254.R),
-            Bn254.R
-        );
+        unchecked {
+            return addmod(
+                mulmod(Bn254.word(pair), atInverse, Bn254.R),
+                mulmod(Bn254.word(pair + 32), atZeta, Bn254.R),
+                Bn254.R
+            );
+        }
     }
 
     /// @dev `g + beta * (h + beta * S)`
     function _batched(uint256 pairs, uint256 beta) private pure returns (uint256) {
-        uint256 inner =
-            addmod(Bn254.word(pairs + 64), mulmod(beta, Bn254.word(pairs + 128), Bn254.R), Bn254.R);
-        return addmod(Bn254.word(pairs), mulmod(beta, inner, Bn254.R), Bn254.R);
+        unchecked {
+            uint256 inner = addmod(
+                Bn254.word(pairs + 64), mulmod(beta, Bn254.word(pairs + 128), Bn254.R), Bn254.R
+            );
+            return addmod(Bn254.word(pairs), mulmod(beta, inner, Bn254.R), Bn254.R);
+        }
     }
 
     /// @dev From the commitment in `sum` to `[L] + z [L / (X - z)]`.
@@ -258,39 +272,36 @@ library OpeningVerifier {
         Claims memory claims,
         uint256 power
     ) private view {
-        (uint256 z, uint256 beta) = (challenges.z, challenges.beta);
-        uint256 square = mulmod(beta, beta, Bn254.R);
-        uint256 atInverse = _sub(z, challenges.inverse);
-        uint256 atBoth = mulmod(_sub(z, challenges.zeta), atInverse, Bn254.R);
-        // Weights of p - R, h - h(alpha), D - D(zeta).
-        uint256 line = mulmod(challenges.delta, _sub(z, challenges.alpha), Bn254.R);
-        uint256 fold = mulmod(
-            mulmod(challenges.delta, atBoth, Bn254.R), mulmod(square, square, Bn254.R), Bn254.R
-        );
-        uint256 reversal =
-            mulmod(mulmod(line, atInverse, Bn254.R), mulmod(square, beta, Bn254.R), Bn254.R);
+        unchecked {
+            (uint256 z, uint256 beta) = (challenges.z, challenges.beta);
+            uint256 square = mulmod(beta, beta, Bn254.R);
+            uint256 atInverse = Bn254.sub(z, challenges.inverse);
+            uint256 atBoth = mulmod(Bn254.sub(z, challenges.zeta), atInverse, Bn254.R);
+            // Weights of p - R, h - h(alpha), D - D(zeta).
+            uint256 line = mulmod(challenges.delta, Bn254.sub(z, challenges.alpha), Bn254.R);
+            uint256 fold = mulmod(
+                mulmod(challenges.delta, atBoth, Bn254.R), mulmod(square, square, Bn254.R), Bn254.R
+            );
+            uint256 reversal =
+                mulmod(mulmod(line, atInverse, Bn254.R), mulmod(square, beta, Bn254.R), Bn254.R);
 
-        Bn254.addTerm(sum, opening + QUOTIENT, _sub(challenges.alpha, power));
-        Bn254.addTerm(sum, opening + REMAINDER, _sub(line, 1));
-        Bn254.addTerm(sum, opening + FOLD, addmod(mulmod(line, beta, Bn254.R), fold, Bn254.R));
-        Bn254.addTerm(sum, opening + PRODUCTS, mulmod(line, square, Bn254.R));
-        Bn254.addTerm(sum, opening + REVERSAL, reversal);
-        Bn254.addTerm(sum, opening + BATCH, _sub(0, mulmod(line, atBoth, Bn254.R)));
-        Bn254.addTerm(sum, opening + LINEARISATION, z);
-        uint256 constantTerm = addmod(
-            mulmod(line, claims.line, Bn254.R),
-            addmod(
-                mulmod(fold, claims.fold, Bn254.R),
-                mulmod(reversal, claims.reversal, Bn254.R),
+            Bn254.addTerm(sum, opening + QUOTIENT, Bn254.sub(challenges.alpha, power));
+            Bn254.addTerm(sum, opening + REMAINDER, Bn254.sub(line, 1));
+            Bn254.addTerm(sum, opening + FOLD, addmod(mulmod(line, beta, Bn254.R), fold, Bn254.R));
+            Bn254.addTerm(sum, opening + PRODUCTS, mulmod(line, square, Bn254.R));
+            Bn254.addTerm(sum, opening + REVERSAL, reversal);
+            Bn254.addTerm(sum, opening + BATCH, Bn254.sub(0, mulmod(line, atBoth, Bn254.R)));
+            Bn254.addTerm(sum, opening + LINEARISATION, z);
+            uint256 constantTerm = addmod(
+                mulmod(line, claims.line, Bn254.R),
+                addmod(
+                    mulmod(fold, claims.fold, Bn254.R),
+                    mulmod(reversal, claims.reversal, Bn254.R),
+                    Bn254.R
+                ),
                 Bn254.R
-            ),
-            Bn254.R
-        );
-        Bn254.addGenerator(sum, _sub(0, constantTerm));
-    }
-
-    /// @dev `a - b` for reduced `a`, `b`
-    function _sub(uint256 a, uint256 b) private pure returns (uint256) {
-        return addmod(a, Bn254.R - b, Bn254.R);
+            );
+            Bn254.addGenerator(sum, Bn254.sub(0, constantTerm));
+        }
     }
 }

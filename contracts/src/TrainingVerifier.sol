@@ -83,18 +83,21 @@ contract TrainingVerifier is ITrainingVerifier {
         StatementLists memory lists,
         bytes calldata proof
     ) private view {
-        uint256 scalars = 64 * (key.ownRows() + 1);
-        uint256 opening = scalars + 32 * (key.addressLog + 3);
-        uint256 circuit = opening + OpeningVerifier.LENGTH;
-        if (proof.length < circuit) revert ProofTooShort(circuit, proof.length);
-        sheet.fill(key, lists, proof);
-        sheet.requireUpdate(key, lists);
-        uint256 h = sheet.digest();
-        Opened memory opened = _readOpened(key, h, proof[scalars:opening]);
-        uint256[4] memory openingPair = _reduceOpening(key, sheet, opened, proof[opening:circuit]);
-        _requireBoth(
-            key, openingPair, [h, uint256(opened.seed) % Bn254.R, opened.fold], proof[circuit:]
-        );
+        unchecked {
+            uint256 scalars = 64 * (key.ownRows() + 1);
+            uint256 opening = scalars + 32 * (key.addressLog + 3);
+            uint256 circuit = opening + OpeningVerifier.LENGTH;
+            if (proof.length < circuit) revert ProofTooShort(circuit, proof.length);
+            sheet.fill(key, lists, proof);
+            sheet.requireUpdate(key, lists);
+            uint256 h = sheet.digest();
+            Opened memory opened = _readOpened(key, h, proof[scalars:opening]);
+            uint256[4] memory openingPair =
+                _reduceOpening(key, sheet, opened, proof[opening:circuit]);
+            _requireBoth(
+                key, openingPair, [h, uint256(opened.seed) % Bn254.R, opened.fold], proof[circuit:]
+            );
+        }
     }
 
     /// @dev The opening of the masked, folded row.
@@ -127,25 +130,28 @@ contract TrainingVerifier is ITrainingVerifier {
         pure
         returns (Opened memory opened)
     {
-        uint256 count = key.addressLog;
-        bytes memory words = scalars;
-        uint256 start;
-        assembly ("memory-safe") {
-            start := add(words, 0x20)
+        unchecked {
+            uint256 count = key.addressLog;
+            bytes memory words = scalars;
+            uint256 start;
+            assembly ("memory-safe") {
+                start := add(words, 0x20)
+            }
+            Bn254.requireAllReduced(start, count + 3);
+            opened.seed = keccak256(abi.encodePacked("zktrain/opening", h, scalars));
+            opened.low = _slice(start, key.rowLog);
+            opened.high = _slice(start + 32 * key.rowLog, count - key.rowLog);
+            opened.gamma = Bn254.word(start + 32 * count);
+            opened.value = Bn254.word(start + 32 * count + 32);
+            opened.blinding = Bn254.word(start + 32 * count + 64);
+            uint256 kappa = uint256(opened.seed) % Bn254.R;
+            uint256 fold = 0;
+            for (uint256 i = count + 2; i > 0; --i) {
+                fold =
+                    addmod(mulmod(fold, kappa, Bn254.R), Bn254.word(start + 32 * i - 32), Bn254.R);
+            }
+            opened.fold = fold;
         }
-        Bn254.requireAllReduced(start, count + 3);
-        opened.seed = keccak256(abi.encodePacked("zktrain/opening", h, scalars));
-        opened.low = _slice(start, key.rowLog);
-        opened.high = _slice(start + 32 * key.rowLog, count - key.rowLog);
-        opened.gamma = Bn254.word(start + 32 * count);
-        opened.value = Bn254.word(start + 32 * count + 32);
-        opened.blinding = Bn254.word(start + 32 * count + 64);
-        uint256 kappa = uint256(opened.seed) % Bn254.R;
-        uint256 fold = 0;
-        for (uint256 i = count + 2; i > 0; --i) {
-            fold = addmod(mulmod(fold, kappa, Bn254.R), Bn254.word(start + 32 * i - 32), Bn254.R);
-        }
-        opened.fold = fold;
     }
 
     /// @dev Adds a random multiple of the opening's equation to the circuit's: both hold if the
@@ -156,29 +162,46 @@ contract TrainingVerifier is ITrainingVerifier {
         uint256[4] memory openingPair,
         uint256[] memory pairs
     ) private view {
-        uint256 scalar = uint256(keccak256(abi.encodePacked(circuitPair, openingPair, pairs)))
-        % Bn254.R;
-        uint256[5] memory left;
-        uint256[5] memory right;
-        (left[0], left[1]) = (circuitPair[0], circuitPair[1]);
-        (right[0], right[1]) = (circuitPair[2], circuitPair[3]);
-        uint256 place;
+        unchecked {
+            uint256[] memory product = new uint256[](12 + pairs.length);
+            uint256 scalar = _weigh(product, circuitPair, openingPair, pairs);
+            uint256[5] memory left;
+            uint256[5] memory right;
+            (left[0], left[1]) = (circuitPair[0], circuitPair[1]);
+            (right[0], right[1]) = (circuitPair[2], circuitPair[3]);
+            uint256 place;
+            assembly ("memory-safe") {
+                place := openingPair
+            }
+            Bn254.addTerm(left, place, scalar);
+            Bn254.addTerm(right, place + 64, scalar);
+            (product[0], product[1]) = (left[0], left[1]);
+            (product[2], product[3]) = (Bn254.G2_X1, Bn254.G2_X0);
+            (product[4], product[5]) = (Bn254.G2_Y1, Bn254.G2_Y0);
+            (product[6], product[7]) = (right[0], Bn254.negate(right[1]));
+            (product[8], product[9]) = (key.tau[0], key.tau[1]);
+            (product[10], product[11]) = (key.tau[2], key.tau[3]);
+            if (!Bn254.pairingIsOne(product)) revert InvalidProof();
+        }
+    }
+
+    /// @dev `keccak256(circuitPair, openingPair, pairs)` as a scalar; leaves the pairs at the end
+    /// of `product`.
+    function _weigh(
+        uint256[] memory product,
+        uint256[4] memory circuitPair,
+        uint256[4] memory openingPair,
+        uint256[] memory pairs
+    ) private pure returns (uint256 scalar) {
         assembly ("memory-safe") {
-            place := openingPair
+            let length := shl(5, mload(pairs))
+            let start := add(product, 0xa0)
+            mcopy(start, circuitPair, 0x80)
+            mcopy(add(start, 0x80), openingPair, 0x80)
+            mcopy(add(start, 0x100), add(pairs, 0x20), length)
+            scalar := keccak256(start, add(length, 0x100))
         }
-        Bn254.addTerm(left, place, scalar);
-        Bn254.addTerm(right, place + 64, scalar);
-        uint256[] memory product = new uint256[](12 + pairs.length);
-        (product[0], product[1]) = (left[0], left[1]);
-        (product[2], product[3]) = (Bn254.G2_X1, Bn254.G2_X0);
-        (product[4], product[5]) = (Bn254.G2_Y1, Bn254.G2_Y0);
-        (product[6], product[7]) = (right[0], Bn254.negate(right[1]));
-        (product[8], product[9]) = (key.tau[0], key.tau[1]);
-        (product[10], product[11]) = (key.tau[2], key.tau[3]);
-        for (uint256 i = 0; i < pairs.length; ++i) {
-            product[12 + i] = pairs[i];
-        }
-        if (!Bn254.pairingIsOne(product)) revert InvalidProof();
+        scalar %= Bn254.R;
     }
 
     /// @dev The verifier of a proof system.

@@ -203,3 +203,37 @@ impl Evm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::U256;
+    use alloy::sol_types::SolError;
+
+    use super::*;
+    use crate::bindings::groth16::Groth16Verifier::InputNotReduced;
+
+    #[test]
+    fn what_is_wrong_is_said_in_types_and_costs_what_it_costs() {
+        let mut evm = Evm::new(7).unwrap();
+        let Err(EvmError::Rejected { rejection, gas }) = evm.register(&[0; 40]) else {
+            panic!("registered")
+        };
+        let length = TrainingVerifier::KeyLength { expected: U256::from(232), got: U256::from(40) };
+        assert_eq!(*rejection, Rejection::Training(TrainingVerifierErrors::KeyLength(length)));
+        assert!((21_000..100_000).contains(&gas), "{gas}");
+        let Err(EvmError::Rejected { rejection, .. }) = evm.verify([1; 32], b"", b"") else {
+            panic!("verified")
+        };
+        let key = TrainingVerifier::UnknownKey { key: B256::repeat_byte(1) };
+        assert_eq!(*rejection, Rejection::Training(TrainingVerifierErrors::UnknownKey(key)));
+        assert!(rejection.to_string().contains("UnknownKey"));
+    }
+
+    #[test]
+    fn errors_of_the_systems_verifiers_are_known() {
+        let error = InputNotReduced { index: U256::from(1), value: U256::MAX };
+        let rejection = Rejection::decode(&error.abi_encode());
+        assert!(matches!(rejection, Rejection::Halo2(_)), "{rejection}");
+        assert_eq!(Rejection::decode(b"abc"), Rejection::Unknown(b"abc".to_vec()));
+    }
+}

@@ -104,14 +104,6 @@ contract OpeningVerifierTest is Test {
         }
     }
 
-    function test_gas() public {
-        Case memory c = _case(CASES - 1);
-        harness.reduce(c.opening, c.point, c.value, c.commitment, c.seed);
-        vm.snapshotGasLastCall("OpeningVerifier", "reduce, 15 variables");
-        _check(c);
-        vm.snapshotGasLastCall("OpeningVerifier", "check, 15 variables");
-    }
-
     function test_no_word_can_be_altered() public view {
         for (uint256 i = 0; i < CASES; ++i) {
             Case memory c = _case(i);

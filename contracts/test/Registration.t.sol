@@ -78,11 +78,12 @@ contract RegistrationTest is Fixtures {
         // As many rows, but not in the groups that they belong to.
         uint256 state = number(key, STATE);
         uint256 trace = number(key, TRACE);
-        _refuse(_with(_with(key, STATE, state - 1), TRACE, trace + 1), field);
+        _refuse(_with(_with(key, STATE, state + 1), TRACE, trace - 1), field);
         uint256 parameters = number(key, PARAMETERS);
         bytes memory none = _with(_with(key, PARAMETERS, 0), UPDATE, 0);
-        _refuse(_with(none, TRACE, trace + 2 * parameters), field);
-        _refuse(_with(_with(key, STEPS, 0), TRACE, trace + parameters), field);
+        uint256 steps = number(key, STEPS);
+        _refuse(_with(none, TRACE, trace + (1 + steps) * parameters), field);
+        _refuse(_with(_with(key, STEPS, 0), TRACE, trace + steps * parameters), field);
     }
 
     function test_refuses_bad_points() public {
@@ -137,7 +138,7 @@ contract RegistrationTest is Fixtures {
     function test_refuses_what_does_not_fit_in_a_contract() public {
         bytes memory key = read("plain_halo2").key;
         // As many trace rows as fit in no contract, with as many indices.
-        uint256 more = 5000;
+        uint256 more = 6000;
         key = bytes.concat(truncated(key, INDICES), new bytes(4 * more), _suffix(key, INDICES));
         key = _with(key, TRACE, number(key, TRACE) + more);
         _refuse(key, TrainingKeys.StoreFailed.selector);

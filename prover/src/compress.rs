@@ -37,7 +37,7 @@ pub struct Compressor {
 }
 
 enum ProvingKey {
-    Halo2 { params: Halo2Params, keys: Box<halo2::Keys> },
+    Halo2 { params: Box<Halo2Params>, keys: Box<halo2::Keys> },
     Groth16(Box<groth16::ProvingKey>),
 }
 
@@ -47,7 +47,7 @@ impl Compressor {
     /// # Errors
     /// If the parameters are for another number of rows than [`halo2::log_rows`].
     pub fn halo2(relation: Relation, params: Halo2Params) -> Result<Self, CompressError> {
-        let keys = Box::new(halo2::derive(&relation, &params)?);
+        let (keys, params) = (Box::new(halo2::derive(&relation, &params)?), Box::new(params));
         Ok(Self { relation, key: ProvingKey::Halo2 { params, keys } })
     }
 

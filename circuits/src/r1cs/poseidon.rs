@@ -36,7 +36,7 @@ static SEGMENTS: LazyLock<Vec<Segment>> = LazyLock::new(|| {
     let all = constants();
     let half = all.full_rounds / 2;
     let partial: Vec<_> = all.round.iter().skip(half).take(all.partial_rounds).collect();
-    partial.chunks(SEGMENT).map(|rounds| Segment::new(rounds)).collect()
+    partial.chunks(SEGMENT).map(Segment::new).collect()
 });
 
 impl Segment {

@@ -67,8 +67,10 @@ library Bn254 {
     /// @param scalars Address of the first.
     /// @param count How many.
     function requireAllReduced(uint256 scalars, uint256 count) internal pure {
-        for (uint256 end = scalars + 32 * count; scalars < end; scalars += 32) {
-            if (word(scalars) >= R) revert ScalarNotReduced(word(scalars));
+        unchecked {
+            for (uint256 end = scalars + 32 * count; scalars < end; scalars += 32) {
+                if (word(scalars) >= R) revert ScalarNotReduced(word(scalars));
+            }
         }
     }
 
@@ -95,6 +97,34 @@ library Bn254 {
         if (!ok) revert PrecompileFailed();
     }
 
+    /// @notice `sum += scalars[index_i] * point_i` for points that lie one after the other.
+    /// @param points Address of the first point; all are on the curve.
+    /// @param count How many.
+    /// @param indices Address of as many four-byte numbers.
+    /// @param scalars Address of the scalars that they select.
+    function addSelected(
+        uint256[5] memory sum,
+        uint256 points,
+        uint256 count,
+        uint256 indices,
+        uint256 scalars
+    ) internal view {
+        bool ok = true;
+        assembly ("memory-safe") {
+            let term := add(sum, 0x40)
+            for { let end := add(points, shl(6, count)) } lt(points, end) {
+                points := add(points, 0x40)
+                indices := add(indices, 4)
+            } {
+                mcopy(term, points, 0x40)
+                mstore(add(sum, 0x80), mload(add(scalars, shl(5, shr(224, mload(indices))))))
+                ok := and(ok, staticcall(gas(), 7, term, 0x60, term, 0x40))
+                ok := and(ok, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+            }
+        }
+        if (!ok) revert PrecompileFailed();
+    }
+
     /// @notice `sum += scalar * [1]`
     function addGenerator(uint256[5] memory sum, uint256 scalar) internal view {
         uint256[2] memory generator = [uint256(1), 2];
@@ -116,8 +146,18 @@ library Bn254 {
     }
 
     /// @notice The `y` of a point's negative.
+    /// @param y Reduced.
     function negate(uint256 y) internal pure returns (uint256) {
-        return y == 0 ? 0 : P - y;
+        unchecked {
+            return y == 0 ? 0 : P - y;
+        }
+    }
+
+    /// @notice `a - b` for a reduced scalar `b`.
+    function sub(uint256 a, uint256 b) internal pure returns (uint256) {
+        unchecked {
+            return addmod(a, R - b, R);
+        }
     }
 
     /// @notice The inverse of a scalar.

@@ -46,26 +46,30 @@ library Halo2Gates {
         pure
         returns (uint256 sum)
     {
-        View memory view_ = _view(cells, coefficients);
-        uint256 s = Bn254.word(coefficients + 160);
-        uint256 t = Bn254.word(coefficients + 192);
-        uint256 both = mulmod(s, t, Bn254.R);
-        // 1 - s^2 - t^2 + s t
-        uint256 idle = addmod(mulmod(s, s, Bn254.R), mulmod(t, t, Bn254.R), Bn254.R);
-        idle = addmod(addmod(1, both, Bn254.R), Bn254.R - idle, Bn254.R);
-        sum = mulmod(idle, _constant(cells, coefficients), Bn254.R);
-        uint256 term = mulmod(both, _arithmetic(cells, coefficients, instance), Bn254.R);
-        sum = addmod(mulmod(sum, y, Bn254.R), term, Bn254.R);
-        sum = _add(sum, _selector(s, t), _fullRound(view_, y), y);
-        sum = _add(sum, mulmod(s, addmod(s, Bn254.R - 1, Bn254.R), Bn254.R), _entry(view_, y), y);
-        sum = _add(sum, _selector(t, s), _partialRounds(view_, y), y);
-        sum = _add(sum, mulmod(t, addmod(t, Bn254.R - 1, Bn254.R), Bn254.R), _exit(view_, y), y);
+        unchecked {
+            View memory view_ = _view(cells, coefficients);
+            uint256 s = Bn254.word(coefficients + 160);
+            uint256 t = Bn254.word(coefficients + 192);
+            uint256 both = mulmod(s, t, Bn254.R);
+            // 1 - s^2 - t^2 + s t
+            uint256 idle = addmod(mulmod(s, s, Bn254.R), mulmod(t, t, Bn254.R), Bn254.R);
+            idle = Bn254.sub(addmod(1, both, Bn254.R), idle);
+            sum = mulmod(idle, _constant(cells, coefficients), Bn254.R);
+            uint256 term = mulmod(both, _arithmetic(cells, coefficients, instance), Bn254.R);
+            sum = addmod(mulmod(sum, y, Bn254.R), term, Bn254.R);
+            sum = _add(sum, _selector(s, t), _fullRound(view_, y), y);
+            sum = _add(sum, mulmod(s, Bn254.sub(s, 1), Bn254.R), _entry(view_, y), y);
+            sum = _add(sum, _selector(t, s), _partialRounds(view_, y), y);
+            sum = _add(sum, mulmod(t, Bn254.sub(t, 1), Bn254.R), _exit(view_, y), y);
+        }
     }
 
     /// @dev `a (a + 1 - 2 b)`
     function _selector(uint256 a, uint256 b) private pure returns (uint256) {
-        uint256 factor = addmod(addmod(a, 1, Bn254.R), 2 * (Bn254.R - b), Bn254.R);
-        return mulmod(a, factor, Bn254.R);
+        unchecked {
+            uint256 factor = addmod(addmod(a, 1, Bn254.R), 2 * (Bn254.R - b), Bn254.R);
+            return mulmod(a, factor, Bn254.R);
+        }
     }
 
     /// @dev `sum y^5 + selector * gates`
@@ -82,8 +86,10 @@ library Halo2Gates {
 
     /// @dev `q_0 c_0 - q_1`
     function _constant(uint256 cells, uint256 coefficients) private pure returns (uint256) {
-        uint256 product = mulmod(Bn254.word(coefficients), Bn254.word(cells), Bn254.R);
-        return addmod(product, Bn254.R - Bn254.word(coefficients + 32), Bn254.R);
+        unchecked {
+            uint256 product = mulmod(Bn254.word(coefficients), Bn254.word(cells), Bn254.R);
+            return Bn254.sub(product, Bn254.word(coefficients + 32));
+        }
     }
 
     /// @dev `c_4 (q_0 c_0 c_1 + q_1 c_0 + q_2 c_1 + q_4) + q_3 c_2 - c_3 + instance`
@@ -92,68 +98,79 @@ library Halo2Gates {
         pure
         returns (uint256 sum)
     {
-        (uint256 a, uint256 b) = (Bn254.word(cells), Bn254.word(cells + 32));
-        sum = mulmod(Bn254.word(coefficients), mulmod(a, b, Bn254.R), Bn254.R);
-        sum = addmod(sum, mulmod(Bn254.word(coefficients + 32), a, Bn254.R), Bn254.R);
-        sum = addmod(sum, mulmod(Bn254.word(coefficients + 64), b, Bn254.R), Bn254.R);
-        sum = addmod(sum, Bn254.word(coefficients + 128), Bn254.R);
-        sum = mulmod(sum, Bn254.word(cells + 128), Bn254.R);
-        uint256 term = mulmod(Bn254.word(coefficients + 96), Bn254.word(cells + 64), Bn254.R);
-        sum = addmod(sum, term, Bn254.R);
-        sum = addmod(sum, Bn254.R - Bn254.word(cells + 96), Bn254.R);
-        sum = addmod(sum, instance, Bn254.R);
+        unchecked {
+            (uint256 a, uint256 b) = (Bn254.word(cells), Bn254.word(cells + 32));
+            sum = mulmod(Bn254.word(coefficients), mulmod(a, b, Bn254.R), Bn254.R);
+            sum = addmod(sum, mulmod(Bn254.word(coefficients + 32), a, Bn254.R), Bn254.R);
+            sum = addmod(sum, mulmod(Bn254.word(coefficients + 64), b, Bn254.R), Bn254.R);
+            sum = addmod(sum, Bn254.word(coefficients + 128), Bn254.R);
+            sum = mulmod(sum, Bn254.word(cells + 128), Bn254.R);
+            uint256 term = mulmod(Bn254.word(coefficients + 96), Bn254.word(cells + 64), Bn254.R);
+            sum = addmod(sum, term, Bn254.R);
+            sum = Bn254.sub(sum, Bn254.word(cells + 96));
+            sum = addmod(sum, instance, Bn254.R);
+        }
     }
 
     /// @dev `c'_i - sum_j M_ij s_j`, `s_j` being the shifted powers
     function _fullRound(View memory view_, uint256 y) private pure returns (uint256 sum) {
-        for (uint256 i = 0; i < 5; ++i) {
-            uint256 row = view_.constants + 160 * i;
-            uint256 value = _dot(row, view_.shifted, 5);
-            sum = _next(sum, y, Bn254.word(view_.cells + 160 + 32 * i), value);
+        unchecked {
+            for (uint256 i = 0; i < 5; ++i) {
+                uint256 row = view_.constants + 160 * i;
+                uint256 value = _dot(row, view_.shifted, 5);
+                sum = _next(sum, y, Bn254.word(view_.cells + 160 + 32 * i), value);
+            }
         }
     }
 
     /// @dev `c'_i - (o_{i+1} s + sum_{j<i} g_{i-j} (c'_j^5 - c'_j) + entry_i)`
     function _entry(View memory view_, uint256 y) private pure returns (uint256 sum) {
-        uint256 constants = view_.constants;
-        for (uint256 i = 0; i < 5; ++i) {
-            uint256 value = _dot(constants + 32 * OBSERVATIONS + 160 * i, view_.shifted, 5);
-            for (uint256 j = 0; j < i; ++j) {
-                uint256 place = 160 + 32 * j;
-                uint256 cell = Bn254.word(view_.cells + place);
-                uint256 added = addmod(Bn254.word(view_.powers + place), Bn254.R - cell, Bn254.R);
-                uint256 gain = Bn254.word(constants + 32 * (ECHO + i - j - 1));
-                value = addmod(value, mulmod(gain, added, Bn254.R), Bn254.R);
+        unchecked {
+            uint256 constants = view_.constants;
+            for (uint256 i = 0; i < 5; ++i) {
+                uint256 value = _dot(constants + 32 * OBSERVATIONS + 160 * i, view_.shifted, 5);
+                for (uint256 j = 0; j < i; ++j) {
+                    uint256 place = 160 + 32 * j;
+                    uint256 cell = Bn254.word(view_.cells + place);
+                    uint256 added = Bn254.sub(Bn254.word(view_.powers + place), cell);
+                    uint256 gain = Bn254.word(constants + 32 * (ECHO + i - j - 1));
+                    value = addmod(value, mulmod(gain, added, Bn254.R), Bn254.R);
+                }
+                value = addmod(value, Bn254.word(constants + 32 * (ENTRY + i)), Bn254.R);
+                sum = _next(sum, y, Bn254.word(view_.cells + 160 + 32 * i), value);
             }
-            value = addmod(value, Bn254.word(constants + 32 * (ENTRY + i)), Bn254.R);
-            sum = _next(sum, y, Bn254.word(view_.cells + 160 + 32 * i), value);
         }
     }
 
     /// @dev `c'_i - (sum_j (a_j X_{i+j} + b_j X_{i+j}^5) + q_i)`, `X` being all ten cells
     function _partialRounds(View memory view_, uint256 y) private pure returns (uint256 sum) {
-        for (uint256 i = 0; i < 5; ++i) {
-            uint256 value = _recurrence(view_, i, 5);
-            sum = _next(sum, y, Bn254.word(view_.cells + 160 + 32 * i), value);
+        unchecked {
+            for (uint256 i = 0; i < 5; ++i) {
+                uint256 value = _recurrence(view_, i, 5);
+                sum = _next(sum, y, Bn254.word(view_.cells + 160 + 32 * i), value);
+            }
         }
     }
 
     /// @dev `Y_i - (sum_{j<5-i} (a_j X_{i+j} + b_j X_{i+j}^5) + sum_{j>=5-i} p_j Y_{i+j-5} + q_i)`,
     /// `Y_i = o_i c'`
     function _exit(View memory view_, uint256 y) private pure returns (uint256 sum) {
-        uint256[5] memory observed;
-        uint256 place;
-        assembly ("memory-safe") {
-            place := observed
-        }
-        uint256 characteristic = view_.constants + 32 * CHARACTERISTIC;
-        for (uint256 i = 0; i < 5; ++i) {
-            uint256 row = view_.constants + 32 * OBSERVATIONS + 160 * i - 160;
-            // o_0 is the first unit vector.
-            observed[i] = i == 0 ? Bn254.word(view_.cells + 160) : _dot(row, view_.cells + 160, 5);
-            uint256 value = _recurrence(view_, i, 5 - i);
-            uint256 later = _dot(characteristic + 32 * (5 - i), place, i);
-            sum = _next(sum, y, observed[i], addmod(value, later, Bn254.R));
+        unchecked {
+            uint256[5] memory observed;
+            uint256 place;
+            assembly ("memory-safe") {
+                place := observed
+            }
+            uint256 characteristic = view_.constants + 32 * CHARACTERISTIC;
+            for (uint256 i = 0; i < 5; ++i) {
+                uint256 row = view_.constants + 32 * OBSERVATIONS + 160 * i - 160;
+                // o_0 is the first unit vector.
+                observed[i] =
+                    i == 0 ? Bn254.word(view_.cells + 160) : _dot(row, view_.cells + 160, 5);
+                uint256 value = _recurrence(view_, i, 5 - i);
+                uint256 later = _dot(characteristic + 32 * (5 - i), place, i);
+                sum = _next(sum, y, observed[i], addmod(value, later, Bn254.R));
+            }
         }
     }
 
@@ -163,12 +180,14 @@ library Halo2Gates {
         pure
         returns (uint256 value)
     {
-        uint256 constants = view_.constants;
-        value = Bn254.word(view_.coefficients + 32 * i);
-        uint256 term = _dot(constants + 32 * LINEAR, view_.cells + 32 * i, count);
-        value = addmod(value, term, Bn254.R);
-        term = _dot(constants + 32 * FIFTH, view_.powers + 32 * i, count);
-        value = addmod(value, term, Bn254.R);
+        unchecked {
+            uint256 constants = view_.constants;
+            value = Bn254.word(view_.coefficients + 32 * i);
+            uint256 term = _dot(constants + 32 * LINEAR, view_.cells + 32 * i, count);
+            value = addmod(value, term, Bn254.R);
+            term = _dot(constants + 32 * FIFTH, view_.powers + 32 * i, count);
+            value = addmod(value, term, Bn254.R);
+        }
     }
 
     /// @dev `sum y + cell - value`
@@ -177,7 +196,7 @@ library Halo2Gates {
         pure
         returns (uint256)
     {
-        uint256 gate = addmod(cell, Bn254.R - value, Bn254.R);
+        uint256 gate = Bn254.sub(cell, value);
         return addmod(mulmod(sum, y, Bn254.R), gate, Bn254.R);
     }
 
@@ -193,21 +212,23 @@ library Halo2Gates {
     }
 
     function _view(uint256 cells, uint256 coefficients) private pure returns (View memory view_) {
-        uint256[10] memory powers;
-        uint256[5] memory shifted;
-        for (uint256 i = 0; i < 10; ++i) {
-            powers[i] = _fifth(Bn254.word(cells + 32 * i));
-        }
-        for (uint256 i = 0; i < 5; ++i) {
-            uint256 cell = Bn254.word(cells + 32 * i);
-            shifted[i] = _fifth(addmod(cell, Bn254.word(coefficients + 32 * i), Bn254.R));
-        }
-        bytes memory constants = CONSTANTS;
-        (view_.cells, view_.coefficients) = (cells, coefficients);
-        assembly ("memory-safe") {
-            mstore(add(view_, 0x20), powers)
-            mstore(add(view_, 0x40), shifted)
-            mstore(add(view_, 0x80), add(constants, 0x20))
+        unchecked {
+            uint256[10] memory powers;
+            uint256[5] memory shifted;
+            for (uint256 i = 0; i < 10; ++i) {
+                powers[i] = _fifth(Bn254.word(cells + 32 * i));
+            }
+            for (uint256 i = 0; i < 5; ++i) {
+                uint256 cell = Bn254.word(cells + 32 * i);
+                shifted[i] = _fifth(addmod(cell, Bn254.word(coefficients + 32 * i), Bn254.R));
+            }
+            bytes memory constants = CONSTANTS;
+            (view_.cells, view_.coefficients) = (cells, coefficients);
+            assembly ("memory-safe") {
+                mstore(add(view_, 0x20), powers)
+                mstore(add(view_, 0x40), shifted)
+                mstore(add(view_, 0x80), add(constants, 0x20))
+            }
         }
     }
 

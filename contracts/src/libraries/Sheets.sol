@@ -34,26 +34,28 @@ library Sheets {
         pure
         returns (Sheet memory sheet)
     {
-        uint256 preimage;
-        assembly ("memory-safe") {
-            preimage := mload(0x40)
-        }
-        uint256 count = TrainingKeys.rowCount(key);
-        sheet.preimage = preimage;
-        sheet.statement = preimage + PREFIX;
-        sheet.rows = sheet.statement + statement.length + 8;
-        sheet.mask = sheet.rows + 64 * count + 8;
-        sheet.end = sheet.mask + 64;
-        uint256 end = (sheet.end + 31) & ~uint256(31);
-        assembly ("memory-safe") {
-            mstore(0x40, end)
-            mstore(preimage, KIND)
-            mstore(add(preimage, 28), shl(192, statement.length))
-            let place := add(preimage, PREFIX)
-            calldatacopy(place, statement.offset, statement.length)
-            place := add(place, statement.length)
-            mstore(place, shl(192, count))
-            mstore(add(place, add(8, shl(6, count))), shl(192, 1))
+        unchecked {
+            uint256 preimage;
+            assembly ("memory-safe") {
+                preimage := mload(0x40)
+            }
+            uint256 count = TrainingKeys.rowCount(key);
+            sheet.preimage = preimage;
+            sheet.statement = preimage + PREFIX;
+            sheet.rows = sheet.statement + statement.length + 8;
+            sheet.mask = sheet.rows + 64 * count + 8;
+            sheet.end = sheet.mask + 64;
+            uint256 end = (sheet.end + 31) & ~uint256(31);
+            assembly ("memory-safe") {
+                mstore(0x40, end)
+                mstore(preimage, KIND)
+                mstore(add(preimage, 28), shl(192, statement.length))
+                let place := add(preimage, PREFIX)
+                calldatacopy(place, statement.offset, statement.length)
+                place := add(place, statement.length)
+                mstore(place, shl(192, count))
+                mstore(add(place, add(8, shl(6, count))), shl(192, 1))
+            }
         }
     }
 
@@ -64,19 +66,21 @@ library Sheets {
         StatementLists memory lists,
         bytes calldata proof
     ) internal pure {
-        uint256 place = sheet.rows;
-        place = _copy(place, sheet.statement + lists.data, key.data);
-        place = _copy(place, sheet.statement + lists.model, key.parameters);
-        place = _copy(place, sheet.statement + lists.state, key.state);
-        place = _copy(place, key.tablePoints, key.tables);
-        uint256 own = 64 * TrainingKeys.ownRows(key);
-        uint256 mask = sheet.mask;
-        assembly ("memory-safe") {
-            calldatacopy(place, proof.offset, own)
-            calldatacopy(mask, add(proof.offset, own), 64)
+        unchecked {
+            uint256 place = sheet.rows;
+            place = _copy(place, sheet.statement + lists.data, key.data);
+            place = _copy(place, sheet.statement + lists.model, key.parameters);
+            place = _copy(place, sheet.statement + lists.state, key.state);
+            place = _copy(place, key.tablePoints, key.tables);
+            uint256 own = 64 * TrainingKeys.ownRows(key);
+            uint256 mask = sheet.mask;
+            assembly ("memory-safe") {
+                calldatacopy(place, proof.offset, own)
+                calldatacopy(mask, add(proof.offset, own), 64)
+            }
+            Bn254.requireAllOnCurve(sheet.rows, TrainingKeys.rowCount(key));
+            Bn254.requireOnCurve(mask);
         }
-        Bn254.requireAllOnCurve(sheet.rows, TrainingKeys.rowCount(key));
-        Bn254.requireOnCurve(mask);
     }
 
     /// @notice `h`: the digest of statement, rows and mask, as a scalar.
@@ -95,24 +99,32 @@ library Sheets {
         internal
         view
     {
-        uint256 blockSize = 64 * key.parameters;
-        uint256 first = sheet.rows + 64 * (TrainingKeys.rowCount(key) - TrainingKeys.ownRows(key));
-        for (uint256 row = 0; row < key.parameters; ++row) {
-            uint256[5] memory sum;
-            for (uint256 step = 0; step < key.steps; ++step) {
-                Bn254.addPoint(sum, first + step * blockSize + 64 * row);
+        unchecked {
+            uint256 blockSize = 64 * key.parameters;
+            uint256 first =
+                sheet.rows + 64 * (TrainingKeys.rowCount(key) - TrainingKeys.ownRows(key));
+            for (uint256 row = 0; row < key.parameters; ++row) {
+                uint256[5] memory sum;
+                uint256 point = first + 64 * row;
+                assembly ("memory-safe") {
+                    mcopy(sum, point, 0x40)
+                }
+                for (uint256 step = 1; step < key.steps; ++step) {
+                    point += blockSize;
+                    Bn254.addPoint(sum, point);
+                }
+                uint256 claimed = sheet.statement + lists.update + 64 * row;
+                bool same = Bn254.word(claimed) == sum[0]
+                    && Bn254.word(claimed + 32) == Bn254.negate(sum[1]);
+                if (!same) revert ITrainingVerifier.WrongUpdate(row);
             }
-            uint256 claimed = sheet.statement + lists.update + 64 * row;
-            bool same =
-                Bn254.word(claimed) == sum[0] && Bn254.word(claimed + 32) == Bn254.negate(sum[1]);
-            if (!same) revert ITrainingVerifier.WrongUpdate(row);
-        }
-        uint256 last = first + (key.steps - 1) * blockSize;
-        for (uint256 row = 0; row < key.state; ++row) {
-            uint256 claimed = sheet.statement + lists.stateAfter + 64 * row;
-            bool same = Bn254.word(claimed) == Bn254.word(last + 64 * row)
-                && Bn254.word(claimed + 32) == Bn254.word(last + 64 * row + 32);
-            if (!same) revert ITrainingVerifier.WrongStateAfter(row);
+            uint256 last = first + (key.steps - 1) * blockSize;
+            for (uint256 row = 0; row < key.state; ++row) {
+                uint256 claimed = sheet.statement + lists.stateAfter + 64 * row;
+                bool same = Bn254.word(claimed) == Bn254.word(last + 64 * row)
+                    && Bn254.word(claimed + 32) == Bn254.word(last + 64 * row + 32);
+                if (!same) revert ITrainingVerifier.WrongStateAfter(row);
+            }
         }
     }
 
@@ -126,21 +138,20 @@ library Sheets {
         uint256 gamma,
         uint256 blinding
     ) internal view returns (uint256[2] memory folded) {
-        uint256 weights = _weights(high);
-        uint256 count = TrainingKeys.rowCount(key);
-        uint256[5] memory sum;
-        for (uint256 row = 0; row < count; ++row) {
-            uint256 index = TrainingKeys.number(key.indices, row);
-            Bn254.addTerm(sum, sheet.rows + 64 * row, Bn254.word(weights + 32 * index));
+        unchecked {
+            uint256[5] memory sum;
+            Bn254.addSelected(
+                sum, sheet.rows, TrainingKeys.rowCount(key), key.indices, _weights(high)
+            );
+            Bn254.addTerm(sum, sheet.mask, gamma);
+            folded = [BLINDING_X, BLINDING_Y];
+            uint256 base;
+            assembly ("memory-safe") {
+                base := folded
+            }
+            Bn254.addTerm(sum, base, Bn254.sub(0, blinding));
+            folded = [sum[0], sum[1]];
         }
-        Bn254.addTerm(sum, sheet.mask, gamma);
-        folded = [BLINDING_X, BLINDING_Y];
-        uint256 base;
-        assembly ("memory-safe") {
-            base := folded
-        }
-        Bn254.addTerm(sum, base, Bn254.R - blinding);
-        folded = [sum[0], sum[1]];
     }
 
     /// @dev `eq(high, i)` for all `i`, by doubling; bit `k` of `i` belongs to `high[k]`.

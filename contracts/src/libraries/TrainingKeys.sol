@@ -70,42 +70,48 @@ library TrainingKeys {
     /// @dev Only the length is checked, so that no read is out of bounds; `register` checks the
     /// rest once.
     function decode(bytes memory encoded) internal pure returns (TrainingKey memory key) {
-        uint256 start;
-        assembly ("memory-safe") {
-            start := add(encoded, 0x20)
+        unchecked {
+            uint256 start;
+            assembly ("memory-safe") {
+                start := add(encoded, 0x20)
+            }
+            uint256 got = encoded.length;
+            if (got < HEADER + TAIL) {
+                revert ITrainingVerifier.KeyLength(HEADER + TAIL, got);
+            }
+            _decodeNumbers(start, key);
+            uint256 rows = rowCount(key);
+            key.indices = start + HEADER;
+            key.tablePoints = key.indices + 4 * rows;
+            uint256 tau = key.tablePoints + 64 * key.tables;
+            uint256 expected = tau + TAIL - start;
+            if (got < expected) revert ITrainingVerifier.KeyLength(expected, got);
+            uint256[4] memory words = key.tau;
+            bytes memory circuit;
+            assembly ("memory-safe") {
+                mcopy(words, tau, 0x80)
+                circuit := add(tau, 0x80)
+            }
+            uint256 length = circuit.length;
+            if (length != got - expected) {
+                revert ITrainingVerifier.KeyLength(got - expected, length);
+            }
+            key.circuit = circuit;
         }
-        uint256 got = encoded.length;
-        if (got < HEADER + TAIL) {
-            revert ITrainingVerifier.KeyLength(HEADER + TAIL, got);
-        }
-        _decodeNumbers(start, key);
-        uint256 rows = rowCount(key);
-        key.indices = start + HEADER;
-        key.tablePoints = key.indices + 4 * rows;
-        uint256 tau = key.tablePoints + 64 * key.tables;
-        uint256 expected = tau + TAIL - start;
-        if (got < expected) revert ITrainingVerifier.KeyLength(expected, got);
-        uint256[4] memory words = key.tau;
-        bytes memory circuit;
-        assembly ("memory-safe") {
-            mcopy(words, tau, 0x80)
-            circuit := add(tau, 0x80)
-        }
-        uint256 length = circuit.length;
-        if (length != got - expected) {
-            revert ITrainingVerifier.KeyLength(got - expected, length);
-        }
-        key.circuit = circuit;
     }
 
     /// @notice All rows of the layout.
     function rowCount(TrainingKey memory key) internal pure returns (uint256) {
-        return key.data + key.parameters + key.state + key.tables + ownRows(key);
+        unchecked {
+            return key.data + key.parameters + key.state + key.tables + ownRows(key);
+        }
     }
 
     /// @notice Rows that a proof brings: the steps' updates and the trace.
     function ownRows(TrainingKey memory key) internal pure returns (uint256) {
-        return key.parameters * key.steps + key.trace;
+        unchecked {
+            return key.parameters * key.steps + key.trace;
+        }
     }
 
     /// @notice Checks the numbers and indices of a key.

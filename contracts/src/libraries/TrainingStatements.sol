@@ -48,39 +48,43 @@ library TrainingStatements {
         view
         returns (TrainingClaim memory claim, StatementLists memory lists)
     {
-        if (length < LISTS) revert ITrainingVerifier.StatementLength(LISTS, length);
-        if (bytes32(_word(statement)) != KIND) revert ITrainingVerifier.StatementKind();
-        _parseFields(key, statement, claim);
-        _locate(key, statement, length, claim.windows, lists);
-        _requireWindow(key, statement, claim, lists);
-        claim.model = _digest(statement + lists.model, key.parameters);
-        claim.state = _digest(statement + lists.state, key.state);
-        claim.update = _digest(statement + lists.update, key.parameters);
-        claim.stateAfter = _digest(statement + lists.stateAfter, key.state);
+        unchecked {
+            if (length < LISTS) revert ITrainingVerifier.StatementLength(LISTS, length);
+            if (bytes32(_word(statement)) != KIND) revert ITrainingVerifier.StatementKind();
+            _parseFields(key, statement, claim);
+            _locate(key, statement, length, claim.windows, lists);
+            _requireWindow(key, statement, claim, lists);
+            claim.model = _digest(statement + lists.model, key.parameters);
+            claim.state = _digest(statement + lists.state, key.state);
+            claim.update = _digest(statement + lists.update, key.parameters);
+            claim.stateAfter = _digest(statement + lists.stateAfter, key.state);
+        }
     }
 
     function _parseFields(TrainingKey memory key, uint256 statement, TrainingClaim memory claim)
         private
         view
     {
-        _requireCount(statement, SPEC, 32);
-        _requireCount(statement, PROVER, 20);
-        _requireCount(statement, DATASET, 32);
-        claim.spec = bytes32(_word(statement + SPEC + 8));
-        if (claim.spec != key.spec) revert ITrainingVerifier.WrongSpec(key.spec, claim.spec);
-        claim.chainId = _number(statement + CHAIN);
-        if (claim.chainId != block.chainid) {
-            revert ITrainingVerifier.WrongChain(block.chainid, claim.chainId);
-        }
-        claim.round = _number(statement + ROUND);
-        claim.prover = address(bytes20(bytes32(_word(statement + PROVER + 8))));
-        claim.step = _number(statement + STEP);
-        claim.steps = uint64(key.steps);
-        claim.dataset = bytes32(_word(statement + DATASET + 8));
-        claim.windows = _number(statement + WINDOWS);
-        claim.window = _number(statement + WINDOW);
-        if (claim.window >= claim.windows) {
-            revert ITrainingVerifier.WindowOutOfRange(claim.window, claim.windows);
+        unchecked {
+            _requireCount(statement, SPEC, 32);
+            _requireCount(statement, PROVER, 20);
+            _requireCount(statement, DATASET, 32);
+            claim.spec = bytes32(_word(statement + SPEC + 8));
+            if (claim.spec != key.spec) revert ITrainingVerifier.WrongSpec(key.spec, claim.spec);
+            claim.chainId = _number(statement + CHAIN);
+            if (claim.chainId != block.chainid) {
+                revert ITrainingVerifier.WrongChain(block.chainid, claim.chainId);
+            }
+            claim.round = _number(statement + ROUND);
+            claim.prover = address(bytes20(bytes32(_word(statement + PROVER + 8))));
+            claim.step = _number(statement + STEP);
+            claim.steps = uint64(key.steps);
+            claim.dataset = bytes32(_word(statement + DATASET + 8));
+            claim.windows = _number(statement + WINDOWS);
+            claim.window = _number(statement + WINDOW);
+            if (claim.window >= claim.windows) {
+                revert ITrainingVerifier.WindowOutOfRange(claim.window, claim.windows);
+            }
         }
     }
 
@@ -92,21 +96,23 @@ library TrainingStatements {
         uint256 windows,
         StatementLists memory lists
     ) private pure {
-        lists.depth = _depth(windows);
-        lists.data = LISTS + 8;
-        lists.path = lists.data + 64 * key.data + 8;
-        lists.model = lists.path + 32 * lists.depth + 8;
-        lists.state = lists.model + 64 * key.parameters + 8;
-        lists.update = lists.state + 64 * key.state + 8;
-        lists.stateAfter = lists.update + 64 * key.parameters + 8;
-        uint256 expected = lists.stateAfter + 64 * key.state;
-        if (length != expected) revert ITrainingVerifier.StatementLength(expected, length);
-        _requireCount(statement, lists.data - 8, key.data);
-        _requireCount(statement, lists.path - 8, lists.depth);
-        _requireCount(statement, lists.model - 8, key.parameters);
-        _requireCount(statement, lists.state - 8, key.state);
-        _requireCount(statement, lists.update - 8, key.parameters);
-        _requireCount(statement, lists.stateAfter - 8, key.state);
+        unchecked {
+            lists.depth = _depth(windows);
+            lists.data = LISTS + 8;
+            lists.path = lists.data + 64 * key.data + 8;
+            lists.model = lists.path + 32 * lists.depth + 8;
+            lists.state = lists.model + 64 * key.parameters + 8;
+            lists.update = lists.state + 64 * key.state + 8;
+            lists.stateAfter = lists.update + 64 * key.parameters + 8;
+            uint256 expected = lists.stateAfter + 64 * key.state;
+            if (length != expected) revert ITrainingVerifier.StatementLength(expected, length);
+            _requireCount(statement, lists.data - 8, key.data);
+            _requireCount(statement, lists.path - 8, lists.depth);
+            _requireCount(statement, lists.model - 8, key.parameters);
+            _requireCount(statement, lists.state - 8, key.state);
+            _requireCount(statement, lists.update - 8, key.parameters);
+            _requireCount(statement, lists.stateAfter - 8, key.state);
+        }
     }
 
     /// @dev From the window's rows to the dataset's root.
@@ -116,14 +122,16 @@ library TrainingStatements {
         TrainingClaim memory claim,
         StatementLists memory lists
     ) private pure {
-        bytes32 hash = _leaf(claim.window, statement + lists.data, key.data);
-        uint256 sibling = statement + lists.path;
-        for (uint256 level = 0; level < lists.depth; ++level) {
-            bool isRight = (claim.window >> level) & 1 == 1;
-            hash = _node(hash, bytes32(_word(sibling)), isRight);
-            sibling += 32;
+        unchecked {
+            bytes32 hash = _leaf(claim.window, statement + lists.data, key.data);
+            uint256 sibling = statement + lists.path;
+            for (uint256 level = 0; level < lists.depth; ++level) {
+                bool isRight = (claim.window >> level) & 1 == 1;
+                hash = _node(hash, bytes32(_word(sibling)), isRight);
+                sibling += 32;
+            }
+            if (hash != claim.dataset) revert ITrainingVerifier.WrongDataset(claim.dataset, hash);
         }
-        if (hash != claim.dataset) revert ITrainingVerifier.WrongDataset(claim.dataset, hash);
     }
 
     /// @dev `keccak256(0 ‖ window ‖ rows)`
@@ -168,8 +176,10 @@ library TrainingStatements {
     }
 
     function _requireCount(uint256 statement, uint256 offset, uint256 expected) private pure {
-        uint256 got = _number(statement + offset);
-        if (got != expected) revert ITrainingVerifier.StatementCount(offset, expected, got);
+        unchecked {
+            uint256 got = _number(statement + offset);
+            if (got != expected) revert ITrainingVerifier.StatementCount(offset, expected, got);
+        }
     }
 
     function _number(uint256 position) private pure returns (uint64) {

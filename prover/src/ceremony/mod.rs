@@ -171,7 +171,7 @@ pub enum ContributionFault {
 }
 
 impl Ceremony {
-    /// Starts a ceremony for a circuit. About a minute on two cores for 2^16 constraints.
+    /// Starts a ceremony for a circuit. About two minutes on two cores for 2^16 constraints.
     ///
     /// # Errors
     /// As [`starting_key`].

@@ -33,7 +33,7 @@ impl Trapdoor {
 }
 
 /// A key for a circuit, **insecure**: whoever runs this could keep the trapdoor. Some seconds for
-/// a circuit of 2^16 constraints, where a ceremony's start takes a minute.
+/// a circuit of 2^16 constraints, where a ceremony's start takes two minutes.
 ///
 /// # Panics
 /// If the circuit has other public inputs than a compressed statement, or exceeds the field's
