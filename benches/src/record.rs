@@ -57,14 +57,19 @@ pub struct Figures {
     /// The encoded proof, bytes; the compressed one if there is one.
     pub proof_bytes: usize,
     /// Verification of the uncompressed proof, milliseconds.
+    #[serde(default)]
     pub plain_verify_ms: f64,
     /// The encoded uncompressed proof, bytes.
+    #[serde(default)]
     pub plain_proof_bytes: usize,
     /// Proving and compressing with the first system, seconds.
+    #[serde(default)]
     pub total_s: f64,
     /// Each proof system.
+    #[serde(default)]
     pub compressed: Vec<Compressed>,
     /// Permutations that the circuit contains.
+    #[serde(default)]
     pub permutations: usize,
     /// Row commitments in statement and proof.
     pub rows: usize,

@@ -75,6 +75,12 @@ fn a_curve_is_drawn_from_records() {
             "proof_bytes": 9, "rows": 7, "peak_rss_mb": 100.0 * prove_s,
             "committed_entries": 3 * parameters, "padded_entries": 4 * parameters,
             "commit_floor_s": 0.2 * prove_s, "argument_elements": 9,
+            "plain_verify_ms": 9.0, "plain_proof_bytes": 99, "total_s": prove_s + 1.0,
+            "permutations": 100,
+            "compressed": [{
+                "system": "halo2", "key_s": 1.0, "circuit": 6000, "compress_s": 1.0,
+                "verify_ms": 5.0, "proof_bytes": 9, "circuit_proof_bytes": 4, "gas": 800_000,
+            }],
         })
     };
     let text = format!("{}\n{}\n", record(100_000, 1.0), record(1_000_000, 9.0));

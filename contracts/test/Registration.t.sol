@@ -81,8 +81,9 @@ contract RegistrationTest is Fixtures {
         _refuse(_with(_with(key, STATE, state + 1), TRACE, trace - 1), field);
         uint256 parameters = number(key, PARAMETERS);
         bytes memory none = _with(_with(key, PARAMETERS, 0), UPDATE, 0);
-        _refuse(_with(none, TRACE, trace + 2 * parameters), field);
-        _refuse(_with(_with(key, STEPS, 0), TRACE, trace + parameters), field);
+        uint256 steps = number(key, STEPS);
+        _refuse(_with(none, TRACE, trace + (1 + steps) * parameters), field);
+        _refuse(_with(_with(key, STEPS, 0), TRACE, trace + steps * parameters), field);
     }
 
     function test_refuses_bad_points() public {

@@ -273,7 +273,7 @@ impl Choice<'_> {
 
 const MAX_GRADIENT_FRAC: u32 = 24;
 
-/// Length of a committed row, `2^c`, with `c` from 12 to 16: so long that a sheet has about 48
+/// Length of a committed row, `2^c`, with `c` from 12 to 16: so long that a sheet has about 32
 /// rows at most. A row costs 64 bytes of every proof and 7,450 gas of every check on chain; a
 /// longer row costs time, half of a small proof's.
 ///
@@ -286,5 +286,5 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
     let step = 8 * parameters + 16 * training.batch * outputs;
     let entries = training.steps_per_proof * step + TABLES;
-    (entries / 48).next_power_of_two().trailing_zeros().clamp(12, 16)
+    (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16)
 }

@@ -109,7 +109,7 @@ fn row_length_follows_the_number_of_committed_entries() {
         calibrate(&short, &sample, 1).unwrap().quantization.unwrap().row_log
     };
     assert_eq!(row_log(&[30, 16, 2], 32, 1), 13);
-    assert_eq!(row_log(&[784, 128, 10], 32, 1), 15);
+    assert_eq!(row_log(&[784, 128, 10], 32, 1), 16);
     assert_eq!(row_log(&[3, 2], 1, 1), 13);
 }
 

@@ -127,7 +127,10 @@ mod tests {
         let text = document().render().unwrap();
         for expected in [
             "| prove one step, 784-128-10, B 32 | ≤ 1.5 s | 1.00 s | yes |",
-            "| EZKL's proving time ÷ ours, 784-128-10, B 32 | ≥ 100 | 150 | yes |",
+            "| EZKL's proving time ÷ ours, uncompressed, 784-128-10, B 32 | ≥ 100 | 150 | yes |",
+            "| halo2: compress, 784-128-10, B 32 | ≤ 3 s | 1.00 s | yes |",
+            "| groth16: compress, 784-128-10, B 32 | ≤ 1.5 s | 2.00 s | **no** |",
+            "## Compressed proofs",
             "| cost a step at T = 16 ÷ at T = 1, 784-128-10 | ≤ 0.6 | 0.50 | yes |",
             "| prove one step, 784-1024-256-10, B 64 | ≤ 8 s | not measured | – |",
             "A note.",

@@ -38,7 +38,6 @@ pub use insecure::insecure_key;
 pub(crate) use insecure::{Trapdoor, key_from};
 pub use key::{ProvingKey, Query};
 
-use crate::kernels::msm_full;
 use crate::random::scalars;
 
 /// Why a statement could not be proven.
@@ -100,7 +99,7 @@ pub fn prove(
     timings.quotient = started.elapsed();
 
     let started = Instant::now();
-    let a_sum = msm_full(&key.a.points, &key.a.select(assignment));
+    let a_sum = G1Projective::msm_unchecked(&key.a.points, &key.a.select(assignment));
     let a = (a_sum + key.key.alpha_g1 + key.delta_g1 * r).into_affine();
     timings.a = started.elapsed();
 
@@ -133,7 +132,7 @@ fn c_point(
     factors.extend(key.b_g1.select(assignment).into_iter().map(|w| w * r));
     bases.extend([a, key.beta_g1]);
     factors.extend([s, r]);
-    let sum: G1Projective = msm_full(&bases, &factors);
+    let sum = G1Projective::msm_unchecked(&bases, &factors);
     sum.into_affine()
 }
 
