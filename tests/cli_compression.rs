@@ -70,12 +70,14 @@ fn groth16_proofs_are_checked_by_verifier_contracts_and_snarkjs() {
     assert!(String::from_utf8_lossy(&said).contains("groth16.vk is INSECURE"));
     project.ok(&["proof", "export", PROOF, "--format", "snarkjs", "--out", "snarkjs"]);
     let snarkjs = |file: &str| {
-        let program =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/node_modules/.bin/snarkjs");
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/contracts/node_modules/.bin/snarkjs");
         let mut command = std::process::Command::new(program);
         command.args(["groth16", "verify", "verification_key.json", file, "proof.json"]);
         let command = command.current_dir(project.folder.path().join("snarkjs"));
-        command.status().expect("install snarkjs: `npm install --ignore-scripts` in contracts/").success()
+        command
+            .status()
+            .expect("install snarkjs: `npm install --ignore-scripts` in contracts/")
+            .success()
     };
     assert!(snarkjs("public.json"));
     let inputs = project.folder.path().join("snarkjs/public.json");

@@ -15,12 +15,12 @@ use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::halo2::key::Halo2Key;
+use zktrain_circuits::halo2::partial::recurrence;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::halo2::partial::recurrence;
 use zktrain_circuits::opening::{point_bytes, scalar_bytes};
-use zktrain_circuits::{poseidon, r1cs};
 use zktrain_circuits::statement::TrainingStatement;
+use zktrain_circuits::{poseidon, r1cs};
 use zktrain_contracts::{Evm, EvmError, Rejection, Verified};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::groth16::insecure_key;
@@ -156,8 +156,7 @@ fn write(name: &str, manifest: &Manifest) {
         let proved = prove(&run);
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
         let circuit = compressor.key();
-        let key =
-            encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
+        let key = encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
         let fixture = Fixture {
             key: text(&key),
             key_hash: text(&key_hash(&key)),
@@ -191,8 +190,9 @@ struct Loaded {
 impl Loaded {
     fn new(name: &str, manifest: &Manifest, system: System) -> Self {
         let file = path(name, system);
-        let json = std::fs::read_to_string(&file)
-            .unwrap_or_else(|e| panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display()));
+        let json = std::fs::read_to_string(&file).unwrap_or_else(|e| {
+            panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display())
+        });
         let fixture: Fixture = serde_json::from_str(&json).unwrap();
         let key = key(manifest);
         let encoded_key = bytes(&fixture.key);
