@@ -10,7 +10,14 @@ if [ "${1:-}" = --check ]; then
     artifacts="$(mktemp -d)"
     trap 'rm -rf "$artifacts"' EXIT
 fi
+# Slither reads what the compiler said about all sources at once: no build of changed files alone.
+sources="$(find src bin/solc foundry.toml package-lock.json -name '*.rs' -prune -o -type f -print |
+    LC_ALL=C sort | xargs cksum)"
+if [ "$sources" != "$(cat out/sources 2>/dev/null)" ]; then
+    rm -rf out cache
+fi
 node_modules/.bin/forge build --build-info --skip './test/**'
+printf '%s\n' "$sources" >out/sources
 node bin/artifacts "$artifacts" TrainingVerifier Halo2Verifier
 if [ "$artifacts" != artifacts ]; then
     diff -r artifacts "$artifacts" >/dev/null || {
