@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title Numbers that governance may change, within bounds, after a delay
+/// @notice The owner is a timelock. It can touch nothing else: no stake, no budget, no verifier.
+/// Rounds and domains keep the numbers that they were opened with where a change would hurt them.
+interface IParameters {
+    /// @param domainDeposit Reward tokens that opening a domain takes, returned when it closes.
+    /// @param domainFee Part of the deposit that is burned at once.
+    /// @param settlementFee Basis points of a payment in reward tokens that are burned.
+    /// @param burnShare Basis points of a slash that are burned; the challenger gets the rest.
+    /// @param trainerBond Least bond of a domain's trainers.
+    /// @param coordinatorBond Least bond of a domain's coordinator, for each round.
+    /// @param demandBond What demanding a proof on chain costs, in reward tokens.
+    struct Values {
+        uint128 domainDeposit;
+        uint128 domainFee;
+        uint16 settlementFee;
+        uint16 burnShare;
+        uint128 trainerBond;
+        uint128 coordinatorBond;
+        uint128 demandBond;
+    }
+
+    /// @notice The numbers have changed.
+    event Changed(Values values);
+
+    /// @notice A number is out of its bounds; fields are counted from zero.
+    error OutOfBounds(uint256 field, uint256 value, uint256 least, uint256 most);
+
+    /// @notice Replaces all numbers. Only the timelock may.
+    function set(Values calldata values) external;
+
+    /// @notice The numbers now.
+    function get() external view returns (Values memory);
+}

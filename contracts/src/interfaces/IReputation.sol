@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title Reputation, and the weights that follow from it
+/// @notice An exponential average, per domain, of whether a member delivered verified work in the
+/// rounds it was in. Only settlement changes it. Whoever is new is capped for some rounds.
+interface IReputation {
+    /// @notice A member's standing.
+    /// @param score Between 1 and `SCORE_ONE`; zero for whoever never joined or was slashed.
+    /// @param rounds Rounds settled, at most 2^32 - 1.
+    /// @param slashed Slashed: the score stays zero.
+    struct Standing {
+        uint32 score;
+        uint32 rounds;
+        bool slashed;
+    }
+
+    /// @notice A score has changed.
+    event Scored(uint64 indexed domain, address indexed account, uint32 score);
+
+    /// @notice The caller may not do this.
+    error Unauthorized(address caller);
+    /// @notice The account was slashed in this domain.
+    error WasSlashed(uint64 domain, address account);
+    /// @notice The account has no score in this domain.
+    error NoStanding(uint64 domain, address account);
+    /// @notice Accounts are not in strictly ascending order.
+    error NotAscending(uint256 index);
+
+    /// @notice Gives a newcomer its first score; nothing for whoever has one. Only rounds may.
+    function admit(uint64 domain, address account) external;
+
+    /// @notice Moves the scores of a round's members. Only rounds may.
+    /// @param delivered Whether the member at the same index delivered.
+    function settle(uint64 domain, address[] calldata accounts, bool[] calldata delivered) external;
+
+    /// @notice Sets a score to zero for good. Only rounds may.
+    function ruin(uint64 domain, address account) external;
+
+    /// @notice A member's standing.
+    function standing(uint64 domain, address account) external view returns (Standing memory);
+
+    /// @notice The weights of members in a round: `floor(2^WEIGHT_LOG * score / sum of scores)`,
+    /// and one more for the first members until the sum is `2^WEIGHT_LOG`.
+    /// @param accounts In strictly ascending order.
+    function weights(uint64 domain, address[] calldata accounts)
+        external
+        view
+        returns (uint32[] memory);
+}
