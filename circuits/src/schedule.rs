@@ -19,9 +19,35 @@ pub fn window_order(nonce: [u8; 32], epoch: u64, windows: usize) -> Vec<usize> {
     order
 }
 
+/// The window that a member of a round trains on:
+/// `keccak256(nonce ‖ account left-padded to 32 bytes) mod windows`, `None` of no windows.
+///
+/// The nonce is a later block's hash, so that neither the member nor the coordinator
+/// chooses it.
+pub fn round_window(nonce: [u8; 32], account: [u8; 20], windows: u64) -> Option<u64> {
+    let digest =
+        Keccak256::new().chain_update(nonce).chain_update([0; 12]).chain_update(account).finalize();
+    let modulus = u128::from(windows);
+    let fold = |sum: u128, byte: &u8| ((sum << 8) | u128::from(*byte)).checked_rem(modulus);
+    let window = digest.iter().try_fold(0, fold)?;
+    u64::try_from(window).ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::window_order;
+    use super::{round_window, window_order};
+
+    #[test]
+    fn a_rounds_window_depends_on_nonce_and_member_and_exists() {
+        let window = |nonce, account| round_window([nonce; 32], [account; 20], 1 << 40).unwrap();
+        assert_ne!(window(1, 1), window(2, 1));
+        assert_ne!(window(1, 1), window(1, 2));
+        assert_eq!(round_window([1; 32], [1; 20], 0), None);
+        assert_eq!(round_window([1; 32], [1; 20], 1), Some(0));
+        assert!(round_window([1; 32], [1; 20], u64::MAX).unwrap() < u64::MAX);
+        let small: Vec<_> = (0..8).map(|n| round_window([n; 32], [1; 20], 3).unwrap()).collect();
+        assert!(small.iter().all(|w| *w < 3), "{small:?}");
+    }
 
     #[test]
     fn is_a_permutation_that_depends_on_nonce_and_epoch() {

@@ -6,6 +6,7 @@ pub mod cheats;
 pub mod forge;
 pub mod made;
 pub mod reference;
+pub mod round;
 
 use std::sync::OnceLock;
 

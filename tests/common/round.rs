@@ -1,0 +1,116 @@
+//! Members of one round, with data of their own, who prove what the round asks of them.
+
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::CurveGroup;
+use zktrain_circuits::compressed::{CompressedProof, System};
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::opening::point_bytes;
+use zktrain_circuits::schedule::round_window;
+use zktrain_circuits::statement::{Binding, TrainingStatement};
+use zktrain_prover::compress::Compressor;
+use zktrain_prover::halo2::{Halo2Params, log_rows};
+use zktrain_prover::training::{Position, TrainingProved, prove_training};
+use zktrain_trainer::initial_parameters;
+use zktrain_trainer::train::Trainer;
+use zktrain_verifier::evm::{encode_key, key_hash};
+
+use super::{Run, srs};
+
+/// Members of a domain, and what checks their proofs.
+pub struct Cohort {
+    pub members: Vec<Run>,
+    pub compressor: Compressor,
+}
+
+/// A proof as it is handed in.
+pub struct Delivered {
+    pub statement: TrainingStatement,
+    pub proof: CompressedProof,
+}
+
+impl Delivered {
+    /// `keccak256` of the update's rows.
+    pub fn update(&self) -> [u8; 32] {
+        digest(&self.statement.update)
+    }
+}
+
+impl Cohort {
+    /// One member an account, each with so many windows of its own data; proofs by halo2.
+    pub fn new(manifest: &Manifest, accounts: &[[u8; 20]], windows: usize) -> Self {
+        let initial = initial_parameters(&manifest.network().unwrap(), 1);
+        let member = |(index, account): (usize, &[u8; 20])| {
+            let seed = 40 + index as u64;
+            let (manifest, initial) = (manifest.clone(), initial.clone());
+            let mut run = Run::trained_on(manifest, initial, windows, &|_, _| {}, seed);
+            run.binding.prover = *account;
+            run
+        };
+        let members: Vec<Run> = accounts.iter().enumerate().map(member).collect();
+        let relation = members[0].key.relation.clone();
+        let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
+        Self { members, compressor: Compressor::halo2(relation, params).unwrap() }
+    }
+
+    /// The members' key.
+    pub fn key(&self) -> &TrainingKey {
+        &self.members[0].key
+    }
+
+    /// The key as contracts store it.
+    pub fn contract_key(&self) -> Vec<u8> {
+        let circuit = self.compressor.key().contract_bytes(System::Halo2).unwrap();
+        encode_key(self.key(), System::Halo2, &circuit).unwrap()
+    }
+
+    /// The first model's rows.
+    pub fn genesis(&self) -> &[G1Affine] {
+        &self.members[0].start.model.points
+    }
+
+    /// The window that the nonce draws for a member.
+    pub fn window(&self, member: usize, nonce: [u8; 32]) -> u64 {
+        let run = &self.members[member];
+        round_window(nonce, run.binding.prover, run.dataset.windows.len() as u64).unwrap()
+    }
+
+    /// A member's proof of a window of its data, started from the first model.
+    pub fn prove(&self, member: usize, chain_id: u64, round: u64, window: u64) -> Delivered {
+        let run = &self.members[member];
+        let network = &run.key.network;
+        let (x, y) = run.data.window(network, window as usize).unwrap();
+        let trainer = Trainer::new(network.clone());
+        let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
+        let binding = Binding { chain_id, round, ..run.binding };
+        let position = Position { binding, step: 0, window };
+        let g1 = &srs().g1;
+        let TrainingProved { statement, proof, h, claim, .. } =
+            prove_training(&run.key, g1, &run.secret, &run.dataset, &run.start, position, &trace)
+                .unwrap();
+        let proof = self.compressor.compress(h, &claim, proof).unwrap();
+        Delivered { statement, proof }
+    }
+}
+
+/// `keccak256` of row commitments, 64 bytes each.
+pub fn digest(rows: &[G1Affine]) -> [u8; 32] {
+    key_hash(&row_bytes(rows))
+}
+
+/// Row commitments as contracts read them.
+pub fn row_bytes(rows: &[G1Affine]) -> Vec<u8> {
+    rows.iter().flat_map(point_bytes).collect()
+}
+
+/// The weighted sum of updates, row by row.
+pub fn aggregate(updates: &[&[G1Affine]], weights: &[u32]) -> Vec<G1Affine> {
+    let rows = updates.first().map_or(0, |rows| rows.len());
+    let sum = |row: usize| -> G1Projective {
+        updates.iter().zip(weights).map(|(update, w)| update[row] * Fr::from(*w)).sum()
+    };
+    G1Projective::normalize_batch(&(0..rows).map(sum).collect::<Vec<_>>())
+        .into_iter()
+        .map(|point: G1Affine| point)
+        .collect()
+}
