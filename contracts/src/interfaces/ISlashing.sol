@@ -16,6 +16,8 @@ interface ISlashing {
     error ProofIsValid(uint64 round, address member);
     /// @notice Too little gas: the verifier must be able to reach its verdict.
     error NotEnoughGas(uint256 needed, uint256 available);
+    /// @notice The verifier said nothing, as when it runs out of gas: bring more.
+    error NoVerdict();
     /// @notice Statement or proof are not those that were signed.
     error NotWhatWasSigned();
     /// @notice Both are the same.
@@ -26,7 +28,8 @@ interface ISlashing {
     error WrongSignature(address expected, address got);
     /// @notice The batch is not the one that was proposed.
     error WrongBatch(uint64 round);
-    /// @notice Rows are not those that the hash commits to.
+    /// @notice Rows are not those that the hash commits to. Updates are counted from zero; the
+    /// aggregate comes after them.
     error WrongRows(uint256 index);
     /// @notice There is no such row.
     error NoSuchRow(uint256 row, uint256 rows);
@@ -48,7 +51,7 @@ interface ISlashing {
     ) external;
 
     /// @notice As `invalidProof`, for a submission in the batch that the coordinator proposed: both
-    /// are slashed, the round is void.
+    /// are slashed, the round is void. A member that was slashed already protects no coordinator.
     function invalidDelivery(
         IRounds.Submission calldata submission,
         bytes calldata signature,
@@ -80,7 +83,8 @@ interface ISlashing {
     /// @param members All of the round's members, in order.
     /// @param deliveries All that were proposed.
     /// @param updates Row commitments (64 bytes each) of each delivered update, in order.
-    /// @param aggregate Row commitments of the aggregate.
+    /// @param aggregate Row commitments of the aggregate. If what its hash commits to does not have
+    /// the length of rows, any row is wrong.
     /// @param row Which row.
     function wrongAggregate(
         IRounds.Batch calldata batch,
@@ -89,6 +93,15 @@ interface ISlashing {
         bytes[] calldata updates,
         bytes calldata aggregate,
         uint256 row
+    ) external;
+
+    /// @notice As `wrongAggregate`, by adding up all rows. For a coordinator that keeps the rows of
+    /// its aggregate to itself: all that is needed are the members' rows, which can be demanded.
+    function undisclosedAggregate(
+        IRounds.Batch calldata batch,
+        IRounds.Member[] calldata members,
+        IRounds.Delivery[] calldata deliveries,
+        bytes[] calldata updates
     ) external;
 
     /// @notice A coordinator that proposed nothing until the deadline.
