@@ -43,38 +43,26 @@ contract Slashing is ISlashing {
     }
 
     /// @inheritdoc ISlashing
-    function invalidProof(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath,
-        bytes calldata statement,
-        bytes calldata proof
-    ) external {
-        _requireSubmission(submission, signature, member, memberPath);
-        _requireInvalid(submission, member, statement, proof);
-        _slashMember(submission.round, member.account, INVALID_PROOF);
+    function invalidProof(Evidence calldata evidence) external {
+        _requireSigned(evidence);
+        _requireInvalid(evidence);
+        _slashMember(evidence.submission.round, evidence.member.account, INVALID_PROOF);
     }
 
     /// @inheritdoc ISlashing
     function invalidDelivery(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath,
-        bytes calldata statement,
-        bytes calldata proof,
+        Evidence calldata evidence,
         IRounds.Batch calldata batch,
         bytes32[] calldata batchPath
     ) external {
-        _requireSubmission(submission, signature, member, memberPath);
-        _requireInBatch(submission, member, batch, batchPath);
-        _requireInvalid(submission, member, statement, proof);
-        _slashCoordinator(submission.round, INVALID_DELIVERY);
+        _requireSigned(evidence);
+        _requireInBatch(evidence, batch, batchPath);
+        _requireInvalid(evidence);
+        uint64 round = batch.round;
+        address account = evidence.member.account;
+        _slashCoordinator(round, INVALID_DELIVERY);
         // Else a member's own sacrifice, in time, would save the coordinator.
-        if (_isMember(submission.round, member.account)) {
-            _slashMember(submission.round, member.account, INVALID_PROOF);
-        }
+        if (_isMember(round, account)) _slashMember(round, account, INVALID_PROOF);
     }
 
     /// @inheritdoc ISlashing
@@ -86,8 +74,8 @@ contract Slashing is ISlashing {
     ) external {
         if (first.round != second.round || first.member != second.member) revert NotTheSame();
         if (TypedData.hash(first) == TypedData.hash(second)) revert NotTwo();
-        _requireSigned(first.member, ROUNDS.submissionDigest(first), firstSignature);
-        _requireSigned(first.member, ROUNDS.submissionDigest(second), secondSignature);
+        _requireSigner(first.member, ROUNDS.submissionDigest(first), firstSignature);
+        _requireSigner(first.member, ROUNDS.submissionDigest(second), secondSignature);
         _slashMember(first.round, first.member, EQUIVOCATION);
     }
 
@@ -101,8 +89,8 @@ contract Slashing is ISlashing {
         if (first.round != second.round) revert NotTheSame();
         if (TypedData.hash(first) == TypedData.hash(second)) revert NotTwo();
         address coordinator = ROUNDS.get(first.round).coordinator;
-        _requireSigned(coordinator, ROUNDS.batchDigest(first), firstSignature);
-        _requireSigned(coordinator, ROUNDS.batchDigest(second), secondSignature);
+        _requireSigner(coordinator, ROUNDS.batchDigest(first), firstSignature);
+        _requireSigner(coordinator, ROUNDS.batchDigest(second), secondSignature);
         _slashCoordinator(first.round, BATCH_EQUIVOCATION);
     }
 
@@ -115,16 +103,13 @@ contract Slashing is ISlashing {
         bytes calldata aggregate,
         uint256 row
     ) external {
-        uint256 rows = _requireUpdates(batch, members, deliveries, updates);
+        (uint256 rows, uint256[] memory weights) =
+            _requireUpdates(batch, members, deliveries, updates);
         if (keccak256(aggregate) != batch.aggregate) revert WrongRows(updates.length);
         if (row >= rows) revert NoSuchRow(row, rows);
-        if (aggregate.length == Rows.LENGTH * rows) {
-            (bytes32 x, bytes32 y) = Rows.weightedSum(members, deliveries, updates, row);
-            bytes calldata claimed = aggregate[Rows.LENGTH * row:];
-            if (bytes32(claimed[:32]) == x && bytes32(claimed[32:64]) == y) {
-                revert SumIsRight(batch.round, row);
-            }
-        }
+        bool right = aggregate.length == Rows.LENGTH * rows
+            && Rows.isAt(aggregate, row, Rows.weightedSum(weights, updates, row));
+        if (right) revert SumIsRight(batch.round, row);
         _slashCoordinator(batch.round, WRONG_AGGREGATE);
     }
 
@@ -135,15 +120,13 @@ contract Slashing is ISlashing {
         IRounds.Delivery[] calldata deliveries,
         bytes[] calldata updates
     ) external {
-        uint256 rows = _requireUpdates(batch, members, deliveries, updates);
-        bytes32[] memory sums = new bytes32[](2 * rows);
+        (uint256 rows, uint256[] memory weights) =
+            _requireUpdates(batch, members, deliveries, updates);
+        uint256[2][] memory sums = new uint256[2][](rows);
         for (uint256 row = 0; row < rows; ++row) {
-            (sums[2 * row], sums[2 * row + 1]) =
-                Rows.weightedSum(members, deliveries, updates, row);
+            sums[row] = Rows.weightedSum(weights, updates, row);
         }
-        if (keccak256(abi.encodePacked(sums)) == batch.aggregate) {
-            revert SumIsRight(batch.round, rows);
-        }
+        if (Rows.hash(sums) == batch.aggregate) revert SumIsRight(batch.round, rows);
         _slashCoordinator(batch.round, WRONG_AGGREGATE);
     }
 
@@ -165,53 +148,49 @@ contract Slashing is ISlashing {
         _slashCoordinator(round, UNANSWERED);
     }
 
-    /// @dev A member's own submission, signed by it.
-    function _requireSubmission(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath
-    ) private view {
+    /// @dev A member's own submission, signed by it, with the statement and the proof.
+    function _requireSigned(Evidence calldata evidence) private view {
+        IRounds.Submission calldata submission = evidence.submission;
+        IRounds.Member calldata member = evidence.member;
         if (submission.member != member.account) revert NotTheSame();
-        ROUNDS.requireMember(submission.round, member, memberPath);
-        _requireSigned(member.account, ROUNDS.submissionDigest(submission), signature);
+        bool signed = keccak256(evidence.statement) == submission.statement
+            && keccak256(evidence.proof) == submission.proof;
+        if (!signed) revert NotWhatWasSigned();
+        ROUNDS.requireMember(submission.round, member, evidence.memberPath);
+        bytes32 digest = ROUNDS.submissionDigest(submission);
+        _requireSigner(member.account, digest, evidence.signature);
     }
 
     /// @dev A submission in the batch that was proposed.
     function _requireInBatch(
-        IRounds.Submission calldata submission,
-        IRounds.Member calldata member,
+        Evidence calldata evidence,
         IRounds.Batch calldata batch,
         bytes32[] calldata batchPath
     ) private view {
+        IRounds.Submission calldata submission = evidence.submission;
+        IRounds.Member calldata member = evidence.member;
         if (submission.round != batch.round) revert NotTheSame();
         _requireBatch(batch, ROUNDS.get(batch.round));
         IRounds.Delivery memory delivery =
             IRounds.Delivery({update: submission.update, submission: TypedData.hash(submission)});
-        bytes32 leaf = Merkle.leaf(member.account, member.weight, delivery);
+        bytes32 leaf = Merkle.deliveryLeaf(member.account, member.weight, delivery);
         if (!MerkleProof.verifyCalldata(batchPath, batch.root, leaf)) {
             revert IRounds.WrongDelivery(batch.round, member.account);
         }
     }
 
     /// @dev The proof that was signed does not hold, or does not say what it should.
-    function _requireInvalid(
-        IRounds.Submission calldata submission,
-        IRounds.Member calldata member,
-        bytes calldata statement,
-        bytes calldata proof
-    ) private view {
-        bool signed = keccak256(statement) == submission.statement
-            && keccak256(proof) == submission.proof;
-        if (!signed) revert NotWhatWasSigned();
+    function _requireInvalid(Evidence calldata evidence) private view {
+        IRounds.Submission calldata submission = evidence.submission;
         IRounds.Round memory round = ROUNDS.get(submission.round);
         if (round.nonce == 0) revert IRounds.NotDrawn(submission.round);
         IDomainRegistry.Config memory config = REGISTRY.get(round.domain).config;
-        (bool holds, TrainingClaim memory claim) =
-            GuardedVerify.check(ROUTER, config.verifier, config.key, statement, proof);
+        (bool holds, TrainingClaim memory claim) = GuardedVerify.check(
+            ROUTER, config.verifier, config.key, evidence.statement, evidence.proof
+        );
         bool valid = holds && claim.update == submission.update
-            && _isExpected(submission.round, member, claim);
-        if (valid) revert ProofIsValid(submission.round, member.account);
+            && _isExpected(submission.round, evidence.member, claim);
+        if (valid) revert ProofIsValid(submission.round, submission.member);
     }
 
     /// @dev Only a refusal in so many words is one: for lack of gas or of anything else this
@@ -233,20 +212,21 @@ contract Slashing is ISlashing {
 
     /// @dev The lists are those of the round and of its batch, the rows those of the updates.
     /// @return rows How many rows an update has.
+    /// @return weights One an update.
     function _requireUpdates(
         IRounds.Batch calldata batch,
         IRounds.Member[] calldata members,
         IRounds.Delivery[] calldata deliveries,
         bytes[] calldata updates
-    ) private view returns (uint256 rows) {
+    ) private view returns (uint256 rows, uint256[] memory weights) {
         IRounds.Round memory round = ROUNDS.get(batch.round);
         _requireBatch(batch, round);
         bool listed = members.length == deliveries.length
-            && Merkle.root(Merkle.leaves(members)) == round.members
-            && Merkle.root(Merkle.leaves(members, deliveries)) == batch.root;
+            && Merkle.memberRoot(members) == round.members
+            && Merkle.deliveryRoot(members, deliveries) == batch.root;
         if (!listed) revert IRounds.WrongList(batch.round);
         rows = REGISTRY.get(round.domain).rows;
-        Rows.requireDelivered(deliveries, updates, rows);
+        weights = Rows.requireDelivered(members, deliveries, updates, rows);
     }
 
     function _requireBatch(IRounds.Batch calldata batch, IRounds.Round memory round) private pure {
@@ -254,7 +234,7 @@ contract Slashing is ISlashing {
     }
 
     /// @dev A signature by an account's key, which cannot change its mind.
-    function _requireSigned(address signer, bytes32 digest, bytes calldata signature)
+    function _requireSigner(address signer, bytes32 digest, bytes calldata signature)
         private
         pure
     {

@@ -4,12 +4,12 @@ pragma solidity ^0.8.30;
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
-import {Evidence, EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
 
 /// @notice A submission whose proof does not hold, or is about something else.
 contract InvalidProofTest is EvidenceBase {
     function test_slashes_a_member_whose_proof_does_not_hold() public {
-        Evidence memory e = _evidence(1, _tampered(1));
+        ISlashing.Evidence memory e = _evidence(1, _tampered(1));
         address account = members[1].account;
         uint256 supply = token.totalSupply();
         vm.expectEmit(address(slashing));
@@ -97,7 +97,7 @@ contract InvalidProofTest is EvidenceBase {
     }
 
     function test_statement_and_proof_must_be_those_that_were_signed() public {
-        Evidence memory e = _evidence(0, _proven(0));
+        ISlashing.Evidence memory e = _evidence(0, _proven(0));
         bytes memory reason = abi.encodeWithSelector(ISlashing.NotWhatWasSigned.selector);
         e.proof = flipped(e.proof, 0, 1);
         _refuse(e, reason);
@@ -108,17 +108,17 @@ contract InvalidProofTest is EvidenceBase {
     }
 
     function test_the_submission_must_be_the_members() public {
-        Evidence memory e = _evidence(0, _tampered(0));
+        ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         e.submission.member = members[1].account;
         _refuse(e, abi.encodeWithSelector(ISlashing.NotTheSame.selector));
         e = _evidence(0, _tampered(0));
         e.member = members[1];
-        e.path = _memberPath(1);
+        e.memberPath = _memberPath(1);
         _refuse(e, abi.encodeWithSelector(ISlashing.NotTheSame.selector));
     }
 
     function test_the_member_must_be_in_the_round() public {
-        Evidence memory e = _evidence(0, _proven(0));
+        ISlashing.Evidence memory e = _evidence(0, _proven(0));
         address account = e.member.account;
         bytes memory reason =
             abi.encodeWithSelector(IRounds.NotInRound.selector, round, account);
@@ -129,9 +129,9 @@ contract InvalidProofTest is EvidenceBase {
         e.member.dataset = "another";
         _refuse(e, reason);
         e.member = members[0];
-        e.path = _memberPath(1);
+        e.memberPath = _memberPath(1);
         _refuse(e, reason);
-        e.path = new bytes32[](0);
+        e.memberPath = new bytes32[](0);
         _refuse(e, reason);
     }
 
@@ -142,7 +142,7 @@ contract InvalidProofTest is EvidenceBase {
             rounds.join(other, members[i].dataset, members[i].windows);
         }
         round = _openRound(other);
-        Evidence memory e = _evidence(0, _tampered(0));
+        ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         _refuse(e, abi.encodeWithSelector(IRounds.NotDrawn.selector, round));
     }
 
@@ -157,7 +157,7 @@ contract InvalidProofTest is EvidenceBase {
 
     function test_the_round_must_be_known() public {
         round += 1;
-        Evidence memory e = _evidence(0, _tampered(0));
+        ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         _refuse(e, abi.encodeWithSelector(IRounds.UnknownRound.selector, round));
     }
 }
@@ -182,7 +182,7 @@ contract InvalidDeliveryTest is EvidenceBase {
     }
 
     function test_slashes_member_and_coordinator() public {
-        Evidence memory e = _evidence(1, _tampered(1));
+        ISlashing.Evidence memory e = _evidence(1, _tampered(1));
         vm.expectEmit(address(slashing));
         emit ISlashing.Proven(round, coordinator, challenger, slashing.INVALID_DELIVERY());
         vm.expectEmit(address(slashing));
@@ -196,7 +196,7 @@ contract InvalidDeliveryTest is EvidenceBase {
     }
 
     function test_a_slashed_member_saves_no_coordinator() public {
-        Evidence memory e = _evidence(1, _tampered(1));
+        ISlashing.Evidence memory e = _evidence(1, _tampered(1));
         _bring(e);
         _assertSlashed(e.member.account);
         assertEq(_stakeOf(coordinator), 10 * BOND);
@@ -214,7 +214,7 @@ contract InvalidDeliveryTest is EvidenceBase {
     }
 
     function test_a_bad_submission_that_was_not_proposed_is_the_members_alone() public {
-        Evidence memory e = _evidence(0, _tampered(0));
+        ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         bytes memory reason = abi.encodeWithSelector(
             IRounds.WrongDelivery.selector, round, members[0].account
         );
@@ -227,7 +227,7 @@ contract InvalidDeliveryTest is EvidenceBase {
     }
 
     function test_the_batch_must_be_the_proposed_one() public {
-        Evidence memory e = _evidence(0, _tampered(0));
+        ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         bytes32[] memory path = new bytes32[](0);
         IRounds.Batch memory batch = _batch;
         // The only delivery of a made-up batch.
@@ -250,7 +250,7 @@ contract InvalidDeliveryTest is EvidenceBase {
 
     function test_after_the_window_only_the_member_can_be_slashed() public {
         vm.warp(rounds.get(round).challengeEnd + 1);
-        Evidence memory e = _evidence(1, _tampered(1));
+        ISlashing.Evidence memory e = _evidence(1, _tampered(1));
         vm.expectPartialRevert(IRounds.TooLate.selector);
         _bring(e, _batch, _path(1));
         _bring(e);

@@ -15,7 +15,7 @@ import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
 import {IParameters} from "../src/interfaces/IParameters.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
-import {IStakeManager} from "../src/interfaces/IStakeManager.sol";
+import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {Merkle} from "../src/libraries/Merkle.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
 import {Fixtures} from "./Fixtures.sol";
@@ -218,11 +218,11 @@ abstract contract SlashingBase is Fixtures {
     }
 
     /// @notice Draws with the block hash for which the members have proven.
-    function _draw(uint64 of) internal {
-        uint256 target = rounds.get(of).openedAt + 2;
+    function _draw(uint64 number_) internal {
+        uint256 target = rounds.get(number_).openedAt + 2;
         vm.roll(target + 1);
         vm.setBlockhash(target, vm.parseJsonBytes32(file, ".blockhash"));
-        rounds.draw(of);
+        rounds.draw(number_);
     }
 
     /// @notice What a member has proven.
@@ -278,7 +278,7 @@ abstract contract SlashingBase is Fixtures {
     function _memberPath(uint256 index) internal view returns (bytes32[] memory) {
         bytes32[] memory leaves = new bytes32[](members.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = Merkle.leaf(members[i]);
+            leaves[i] = Merkle.memberLeaf(members[i]);
         }
         return Paths.path(leaves, index);
     }
@@ -290,7 +290,7 @@ abstract contract SlashingBase is Fixtures {
     {
         leaves = new bytes32[](deliveries.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = Merkle.leaf(members[i].account, members[i].weight, deliveries[i]);
+            leaves[i] = Merkle.deliveryLeaf(members[i].account, members[i].weight, deliveries[i]);
         }
     }
 
@@ -338,28 +338,18 @@ abstract contract SlashingBase is Fixtures {
     }
 }
 
-/// @notice All that evidence about one submission consists of.
-struct Evidence {
-    IRounds.Submission submission;
-    bytes signature;
-    IRounds.Member member;
-    bytes32[] path;
-    bytes statement;
-    bytes proof;
-}
-
 /// @notice Evidence, and what is left of everybody after it.
 abstract contract EvidenceBase is SlashingBase {
     /// @notice Evidence about what a member has signed, properly.
     function _evidence(uint256 index, Proven memory proven)
         internal
         view
-        returns (Evidence memory e)
+        returns (ISlashing.Evidence memory e)
     {
         e.submission = _submission(index, proven);
         e.signature = _signed(index, e.submission);
         e.member = members[index];
-        e.path = _memberPath(index);
+        e.memberPath = _memberPath(index);
         e.statement = proven.statement;
         e.proof = proven.proof;
     }
@@ -370,19 +360,17 @@ abstract contract EvidenceBase is SlashingBase {
         proven.proof = flipped(proven.proof, proven.proof.length - 1, 1);
     }
 
-    function _bring(Evidence memory e) internal {
+    function _bring(ISlashing.Evidence memory e) internal {
         vm.prank(challenger);
-        slashing.invalidProof(e.submission, e.signature, e.member, e.path, e.statement, e.proof);
+        slashing.invalidProof(e);
     }
 
-    function _bring(Evidence memory e, IRounds.Batch memory batch, bytes32[] memory path) internal {
+    function _bring(ISlashing.Evidence memory e, IRounds.Batch memory batch, bytes32[] memory path) internal {
         vm.prank(challenger);
-        slashing.invalidDelivery(
-            e.submission, e.signature, e.member, e.path, e.statement, e.proof, batch, path
-        );
+        slashing.invalidDelivery(e, batch, path);
     }
 
-    function _refuse(Evidence memory e, bytes memory reason) internal {
+    function _refuse(ISlashing.Evidence memory e, bytes memory reason) internal {
         vm.expectRevert(reason);
         _bring(e);
     }

@@ -7,6 +7,22 @@ import {IRounds} from "./IRounds.sol";
 /// @notice Each function checks one kind of evidence, reverts unless it holds, and has the guilty
 /// slashed; the caller gets the bounty. No evidence needs anyone's word.
 interface ISlashing {
+    /// @notice A submission, and that it is what this member has signed.
+    /// @param submission What was signed.
+    /// @param signature By the member.
+    /// @param member The member, as in the round's list.
+    /// @param memberPath Its Merkle path.
+    /// @param statement What the submission's `statement` is the hash of.
+    /// @param proof The same of `proof`.
+    struct Evidence {
+        IRounds.Submission submission;
+        bytes signature;
+        IRounds.Member member;
+        bytes32[] memberPath;
+        bytes statement;
+        bytes proof;
+    }
+
     /// @notice Evidence held.
     event Proven(
         uint64 indexed round, address indexed guilty, address indexed challenger, bytes32 reason
@@ -41,24 +57,14 @@ interface ISlashing {
     error NotOverdue(uint64 round, address account);
 
     /// @notice A signed submission whose proof does not hold or is about something else.
-    function invalidProof(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath,
-        bytes calldata statement,
-        bytes calldata proof
-    ) external;
+    function invalidProof(Evidence calldata evidence) external;
 
     /// @notice As `invalidProof`, for a submission in the batch that the coordinator proposed: both
     /// are slashed, the round is void. A member that was slashed already protects no coordinator.
+    /// @param batch The batch.
+    /// @param batchPath Merkle path of the submission in the batch.
     function invalidDelivery(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath,
-        bytes calldata statement,
-        bytes calldata proof,
+        Evidence calldata evidence,
         IRounds.Batch calldata batch,
         bytes32[] calldata batchPath
     ) external;

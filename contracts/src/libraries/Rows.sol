@@ -13,52 +13,81 @@ library Rows {
     uint256 internal constant LENGTH = 64;
 
     /// @notice Checks that `updates` are the rows of those deliveries that are not empty, in order.
+    /// @param members As many as deliveries.
     /// @param rows How many rows each has.
+    /// @return weights Those of the members who delivered. Who did not adds nothing to the sum.
     function requireDelivered(
+        IRounds.Member[] calldata members,
         IRounds.Delivery[] calldata deliveries,
         bytes[] calldata updates,
         uint256 rows
-    ) internal pure {
+    ) internal pure returns (uint256[] memory weights) {
+        weights = new uint256[](updates.length);
         uint256 next = 0;
         for (uint256 i = 0; i < deliveries.length; ++i) {
             bytes32 update = deliveries[i].update;
             if (update == 0) continue;
-            if (next == updates.length) revert ISlashing.WrongRows(next);
-            bytes calldata got = updates[next];
-            if (got.length != LENGTH * rows || keccak256(got) != update) {
+            if (next == updates.length || !_are(updates[next], rows, update)) {
                 revert ISlashing.WrongRows(next);
             }
+            weights[next] = members[i].weight;
             ++next;
         }
         if (next != updates.length) revert ISlashing.WrongRows(next);
     }
 
-    /// @notice One row of the weighted sum. Who delivered nothing adds nothing to it.
+    /// @notice One row of the weighted sum.
+    /// @param weights One an update.
     /// @param updates As `requireDelivered` accepts them.
     /// @param row Less than their number of rows.
-    function weightedSum(
-        IRounds.Member[] calldata members,
-        IRounds.Delivery[] calldata deliveries,
-        bytes[] calldata updates,
-        uint256 row
-    ) internal view returns (bytes32 x, bytes32 y) {
+    function weightedSum(uint256[] memory weights, bytes[] calldata updates, uint256 row)
+        internal
+        view
+        returns (uint256[2] memory)
+    {
         uint256[5] memory sum;
         uint256[2] memory point;
         uint256 place;
         assembly ("memory-safe") {
             place := point
         }
-        uint256 next = 0;
-        uint256 offset = LENGTH * row;
-        for (uint256 i = 0; i < deliveries.length; ++i) {
-            if (deliveries[i].update == 0) continue;
-            bytes calldata rows = updates[next];
-            ++next;
+        for (uint256 i = 0; i < updates.length; ++i) {
+            bytes calldata rows = updates[i];
             assembly ("memory-safe") {
-                calldatacopy(point, add(rows.offset, offset), LENGTH)
+                calldatacopy(point, add(rows.offset, shl(6, row)), 0x40)
             }
-            Bn254.addTerm(sum, place, members[i].weight);
+            Bn254.addTerm(sum, place, weights[i]);
         }
-        (x, y) = (bytes32(sum[0]), bytes32(sum[1]));
+        return [sum[0], sum[1]];
+    }
+
+    /// @notice Whether a row is this point.
+    /// @param rows More than `row` of them.
+    function isAt(bytes calldata rows, uint256 row, uint256[2] memory point)
+        internal
+        pure
+        returns (bool)
+    {
+        return keccak256(rows[LENGTH * row:LENGTH * (row + 1)]) == keccak256(abi.encode(point));
+    }
+
+    /// @notice The hash of rows.
+    function hash(uint256[2][] memory points) internal pure returns (bytes32) {
+        bytes memory rows = new bytes(LENGTH * points.length);
+        for (uint256 i = 0; i < points.length; ++i) {
+            uint256[2] memory point = points[i];
+            assembly ("memory-safe") {
+                mcopy(add(add(rows, 0x20), shl(6, i)), point, 0x40)
+            }
+        }
+        return keccak256(rows);
+    }
+
+    function _are(bytes calldata got, uint256 rows, bytes32 digest)
+        private
+        pure
+        returns (bool)
+    {
+        return got.length == LENGTH * rows && keccak256(got) == digest;
     }
 }
