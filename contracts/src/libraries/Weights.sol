@@ -13,7 +13,7 @@ library Weights {
 
     /// @notice `floor(2^LOG * score / sum of scores)`, and one more for the first until the sum is
     /// `2^LOG`.
-    function of(uint32[] memory scores) internal pure returns (uint32[] memory weights) {
+    function fromScores(uint32[] memory scores) internal pure returns (uint32[] memory weights) {
         uint256 count = scores.length;
         uint256 sum = 0;
         for (uint256 i = 0; i < count; ++i) {
