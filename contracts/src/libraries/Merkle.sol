@@ -14,7 +14,7 @@ library Merkle {
     error NoLeaves();
 
     /// @notice The leaf of a member.
-    function memberLeaf(IRounds.Member memory member) internal pure returns (bytes32) {
+    function leaf(IRounds.Member memory member) internal pure returns (bytes32) {
         return _leaf(
             bytes32(uint256(uint160(member.account))),
             member.dataset,
@@ -24,7 +24,7 @@ library Merkle {
     }
 
     /// @notice The leaf of a member's delivery.
-    function deliveryLeaf(address account, uint32 weight, IRounds.Delivery memory delivery)
+    function leaf(address account, uint32 weight, IRounds.Delivery memory delivery)
         internal
         pure
         returns (bytes32)
@@ -37,44 +37,46 @@ library Merkle {
         );
     }
 
-    /// @notice The root of a round's members.
-    function memberRoot(IRounds.Member[] calldata members) internal pure returns (bytes32) {
-        bytes32[] memory leaves = new bytes32[](members.length);
-        for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = memberLeaf(members[i]);
-        }
-        return root(leaves);
-    }
-
-    /// @notice The root of deliveries, one a member.
-    function deliveryRoot(IRounds.Member[] calldata members, IRounds.Delivery[] calldata deliveries)
+    /// @notice The leaves of a round's members.
+    function leaves(IRounds.Member[] calldata members)
         internal
         pure
-        returns (bytes32)
+        returns (bytes32[] memory hashes)
     {
-        bytes32[] memory leaves = new bytes32[](members.length);
-        for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = deliveryLeaf(members[i].account, members[i].weight, deliveries[i]);
+        hashes = new bytes32[](members.length);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            hashes[i] = leaf(members[i]);
         }
-        return root(leaves);
+    }
+
+    /// @notice The leaves of deliveries, one a member.
+    function leaves(IRounds.Member[] calldata members, IRounds.Delivery[] calldata deliveries)
+        internal
+        pure
+        returns (bytes32[] memory hashes)
+    {
+        hashes = new bytes32[](members.length);
+        for (uint256 i = 0; i < hashes.length; ++i) {
+            hashes[i] = leaf(members[i].account, members[i].weight, deliveries[i]);
+        }
     }
 
     /// @notice The root of a tree; overwrites the leaves.
-    function root(bytes32[] memory leaves) internal pure returns (bytes32) {
-        uint256 count = leaves.length;
+    function root(bytes32[] memory nodes) internal pure returns (bytes32) {
+        uint256 count = nodes.length;
         if (count == 0) revert NoLeaves();
         while (count > 1) {
             uint256 pairs = count / 2;
             for (uint256 i = 0; i < pairs; ++i) {
-                leaves[i] = Hashes.commutativeKeccak256(leaves[2 * i], leaves[2 * i + 1]);
+                nodes[i] = Hashes.commutativeKeccak256(nodes[2 * i], nodes[2 * i + 1]);
             }
             if (count % 2 == 1) {
-                leaves[pairs] = leaves[count - 1];
+                nodes[pairs] = nodes[count - 1];
                 ++pairs;
             }
             count = pairs;
         }
-        return leaves[0];
+        return nodes[0];
     }
 
     /// @dev `keccak256(keccak256(abi.encode(a, b, c, d)))`.
