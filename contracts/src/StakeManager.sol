@@ -91,7 +91,8 @@ contract StakeManager is IStakeManager {
 
         // Shares are at most what the pool has, amounts at most what it holds.
         unchecked {
-            _holdings[operator][msg.sender].shares = uint128(held - shares);
+            _holdings[operator][msg.sender] =
+                Holding({shares: uint128(held - shares), generation: target.generation});
             target.active -= uint128(amount);
             target.activeShares -= uint128(shares);
         }
@@ -116,11 +117,11 @@ contract StakeManager is IStakeManager {
         if (block.timestamp < paid.releaseTime) revert StillUnbonding(ticket, paid.releaseTime);
         Pool storage source = _pools[paid.operator];
         delete _tickets[ticket];
-        if (paid.generation == source.unbondingGeneration) {
-            amount = Shares.worth(paid.shares, source.unbonding, source.unbondingShares);
-            source.unbonding -= uint128(amount);
-            source.unbondingShares -= paid.shares;
-        }
+        uint256 shares =
+            Shares.inGeneration(paid.shares, paid.generation, source.unbondingGeneration);
+        amount = Shares.worth(shares, source.unbonding, source.unbondingShares);
+        source.unbonding -= uint128(amount);
+        source.unbondingShares -= uint128(shares);
         emit Withdrawn(paid.operator, msg.sender, ticket, amount);
         TOKEN.safeTransfer(msg.sender, amount);
     }
@@ -150,8 +151,7 @@ contract StakeManager is IStakeManager {
         returns (uint256 taken)
     {
         Pool memory target = _pools[operator];
-        uint256 dust;
-        (taken, dust) = Shares.slash(target, amount);
+        taken = Shares.slash(target, amount);
         target.obligations -= uint128(Math.min(amount, target.obligations));
         _pools[operator] = target;
         uint256 burned =
@@ -159,7 +159,7 @@ contract StakeManager is IStakeManager {
         uint256 bounty = taken - burned;
         emit Obligations(operator, target.obligations);
         emit Slashed(operator, challenger, reason, burned, bounty);
-        if (burned + dust > 0) IRewardToken(address(TOKEN)).burn(burned + dust);
+        if (burned > 0) IRewardToken(address(TOKEN)).burn(burned);
         if (bounty > 0) TOKEN.safeTransfer(challenger, bounty);
     }
 
@@ -187,7 +187,7 @@ contract StakeManager is IStakeManager {
     /// @inheritdoc IStakeManager
     function sharesOf(address operator, address staker) public view returns (uint256) {
         Holding memory holding = _holdings[operator][staker];
-        return holding.generation == _pools[operator].generation ? holding.shares : 0;
+        return Shares.inGeneration(holding.shares, holding.generation, _pools[operator].generation);
     }
 
     function _stake(address operator, uint256 amount) private {

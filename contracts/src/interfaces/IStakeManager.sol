@@ -7,10 +7,10 @@ pragma solidity ^0.8.30;
 /// slashed, in proportion. Unbonding lasts longer than any round can take, challenges included, so
 /// whoever was covered when a round opened can be slashed until it has ended.
 /// @dev A part is never worth more than its shares, so a share never costs more than one token's
-/// smallest unit, and nobody can make shares dear for others. A part that slashes leave with less
-/// than one unit for `2^32` shares counts as slashed to nothing: its shares are void, what is left
-/// of it is burned, and the next ones start anew, one a unit. So shares do not overflow, however
-/// often a pool is slashed, and nothing keeps stakers from unbonding.
+/// smallest unit, and nobody can make shares dear for others. Where slashes leave less than one
+/// unit for `2^32` shares, a new generation starts, whose shares are `2^32` of the last one's; a
+/// part that was slashed to nothing skips four, which leaves nothing of any shares. So shares do
+/// not overflow, however often a pool is slashed, and nothing keeps stakers from unbonding.
 /// Delegation is trust: whoever runs an operator could have it slashed and take the bounty.
 interface IStakeManager {
     /// @notice An operator's pool.
@@ -18,9 +18,8 @@ interface IStakeManager {
     /// @param unbonding Tokens on their way out; they can still be slashed.
     /// @param obligations Tokens that the operator answers with, for all its memberships and
     /// rounds.
-    /// @param generation How often the active part has been slashed to nothing; shares of an
-    /// earlier generation are worth nothing.
-    /// @param unbondingGeneration The same of the unbonding part.
+    /// @param generation Of the active part's shares.
+    /// @param unbondingGeneration Of the unbonding part's shares.
     struct Pool {
         uint128 active;
         uint128 unbonding;
@@ -32,6 +31,7 @@ interface IStakeManager {
     }
 
     /// @notice Stake on its way out.
+    /// @param shares Of the unbonding part, in the generation in which they were issued.
     struct Ticket {
         address operator;
         uint64 releaseTime;
