@@ -173,7 +173,7 @@ contract Slashing is ISlashing {
         _requireBatch(batch, ROUNDS.get(batch.round));
         IRounds.Delivery memory delivery =
             IRounds.Delivery({update: submission.update, submission: TypedData.hash(submission)});
-        bytes32 leaf = Merkle.deliveryLeaf(member.account, member.weight, delivery);
+        bytes32 leaf = Merkle.leaf(member.account, member.weight, delivery);
         if (!MerkleProof.verifyCalldata(batchPath, batch.root, leaf)) {
             revert IRounds.WrongDelivery(batch.round, member.account);
         }
@@ -195,11 +195,11 @@ contract Slashing is ISlashing {
 
     /// @dev Only a refusal in so many words is one: for lack of gas or of anything else this
     /// reverts.
-    function _isExpected(
-        uint64 round,
-        IRounds.Member calldata member,
-        TrainingClaim memory claim
-    ) private view returns (bool) {
+    function _isExpected(uint64 round, IRounds.Member calldata member, TrainingClaim memory claim)
+        private
+        view
+        returns (bool)
+    {
         try ROUNDS.requireExpected(round, member, claim) {
             return true;
         } catch (bytes memory reason) {
@@ -222,8 +222,8 @@ contract Slashing is ISlashing {
         IRounds.Round memory round = ROUNDS.get(batch.round);
         _requireBatch(batch, round);
         bool listed = members.length == deliveries.length
-            && Merkle.memberRoot(members) == round.members
-            && Merkle.deliveryRoot(members, deliveries) == batch.root;
+            && Merkle.root(Merkle.leaves(members)) == round.members
+            && Merkle.root(Merkle.leaves(members, deliveries)) == batch.root;
         if (!listed) revert IRounds.WrongList(batch.round);
         rows = REGISTRY.get(round.domain).rows;
         weights = Rows.requireDelivered(members, deliveries, updates, rows);
@@ -234,10 +234,7 @@ contract Slashing is ISlashing {
     }
 
     /// @dev A signature by an account's key, which cannot change its mind.
-    function _requireSigner(address signer, bytes32 digest, bytes calldata signature)
-        private
-        pure
-    {
+    function _requireSigner(address signer, bytes32 digest, bytes calldata signature) private pure {
         address got = ECDSA.recoverCalldata(digest, signature);
         if (got != signer) revert WrongSignature(signer, got);
     }

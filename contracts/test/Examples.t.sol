@@ -73,14 +73,10 @@ contract VersionBountyTest is EvidenceBase {
 
     function test_pays_nothing_before_the_round_is_settled() public {
         _batch = _proposeHonestly();
-        vm.expectRevert(
-            abi.encodeWithSelector(IDomainRegistry.UnknownVersion.selector, domain, 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.UnknownVersion.selector, domain, 1));
         _claim(1, 0);
         vm.warp(rounds.get(round).challengeEnd + 10 * DAY);
-        vm.expectRevert(
-            abi.encodeWithSelector(IDomainRegistry.UnknownVersion.selector, domain, 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.UnknownVersion.selector, domain, 1));
         _claim(1, 0);
     }
 
@@ -149,9 +145,7 @@ contract VersionBountyTest is EvidenceBase {
     }
 
     function test_returns_what_is_left() public {
-        vm.expectRevert(
-            abi.encodeWithSelector(VersionBounty.Unauthorized.selector, address(this))
-        );
+        vm.expectRevert(abi.encodeWithSelector(VersionBounty.Unauthorized.selector, address(this)));
         _bounty.reclaim();
         vm.startPrank(_sponsor);
         vm.expectPartialRevert(VersionBounty.TooEarly.selector);

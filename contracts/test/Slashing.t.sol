@@ -120,8 +120,7 @@ contract InvalidProofTest is EvidenceBase {
     function test_the_member_must_be_in_the_round() public {
         ISlashing.Evidence memory e = _evidence(0, _proven(0));
         address account = e.member.account;
-        bytes memory reason =
-            abi.encodeWithSelector(IRounds.NotInRound.selector, round, account);
+        bytes memory reason = abi.encodeWithSelector(IRounds.NotInRound.selector, round, account);
         // With other windows an honest proof would be about the wrong one.
         e.member.windows += 1;
         _refuse(e, reason);
@@ -215,9 +214,8 @@ contract InvalidDeliveryTest is EvidenceBase {
 
     function test_a_bad_submission_that_was_not_proposed_is_the_members_alone() public {
         ISlashing.Evidence memory e = _evidence(0, _tampered(0));
-        bytes memory reason = abi.encodeWithSelector(
-            IRounds.WrongDelivery.selector, round, members[0].account
-        );
+        bytes memory reason =
+            abi.encodeWithSelector(IRounds.WrongDelivery.selector, round, members[0].account);
         vm.expectRevert(reason);
         _bring(e, _batch, _path(0));
         vm.expectRevert(reason);
@@ -333,9 +331,7 @@ contract EquivocationTest is EvidenceBase {
         (first.member, second.member) = (vm.addr(77), vm.addr(77));
         bytes memory one = _sign(77, rounds.submissionDigest(first));
         bytes memory two = _sign(77, rounds.submissionDigest(second));
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.NotMember.selector, domain, first.member)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IRounds.NotMember.selector, domain, first.member));
         slashing.equivocation(first, one, second, two);
     }
 
@@ -455,8 +451,7 @@ contract IdleCoordinatorTest is EvidenceBase {
         uint64 until = _demand(1);
         address account = members[1].account;
         vm.warp(until);
-        bytes memory early =
-            abi.encodeWithSelector(ISlashing.NotOverdue.selector, round, account);
+        bytes memory early = abi.encodeWithSelector(ISlashing.NotOverdue.selector, round, account);
         vm.expectRevert(early);
         slashing.unanswered(round, account);
         vm.warp(until + 1);
@@ -476,8 +471,7 @@ contract IdleCoordinatorTest is EvidenceBase {
         rounds.answer(round, members[1], _memberPath(1), proven.statement, proven.proof);
         vm.warp(until + 1);
         address account = members[1].account;
-        bytes memory reason =
-            abi.encodeWithSelector(IRounds.NotDemanded.selector, round, account);
+        bytes memory reason = abi.encodeWithSelector(IRounds.NotDemanded.selector, round, account);
         vm.expectRevert(reason);
         slashing.unanswered(round, account);
         vm.expectRevert(

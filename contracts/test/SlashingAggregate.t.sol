@@ -280,9 +280,8 @@ contract ManyMembersTest is EvidenceBase {
 
     function test_gas_of_all_rows_of_fifty_members() public {
         IRounds.Batch memory batch = _propose(_delivered, "nobody knows its rows");
-        bytes memory call = abi.encodeCall(
-            slashing.undisclosedAggregate, (batch, members, _delivered, _updates)
-        );
+        bytes memory call =
+            abi.encodeCall(slashing.undisclosedAggregate, (batch, members, _delivered, _updates));
         _measure("all rows", call);
     }
 

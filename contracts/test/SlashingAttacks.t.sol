@@ -20,10 +20,7 @@ contract OutOfGasTest is EvidenceBase {
         IRounds.Batch memory batch = _proposeHonestly();
         ISlashing.Evidence memory e = _evidence(0, _proven(0));
         bytes32[] memory path = Paths.path(_deliveryLeaves(_deliveries()), 0);
-        bytes memory call = abi.encodeCall(
-            slashing.invalidDelivery,
-            (e, batch, path)
-        );
+        bytes memory call = abi.encodeCall(slashing.invalidDelivery, (e, batch, path));
         _tryEveryLimit(call);
     }
 
@@ -349,10 +346,7 @@ contract HonestTest is EvidenceBase {
         }
         if (kind == 1) {
             bytes32[] memory path = Paths.path(_deliveryLeaves(_deliveries()), index);
-            return abi.encodeCall(
-                slashing.invalidDelivery,
-                (e, _batch, path)
-            );
+            return abi.encodeCall(slashing.invalidDelivery, (e, _batch, path));
         }
         if (kind == 2) {
             return abi.encodeCall(
@@ -380,8 +374,7 @@ contract HonestTest is EvidenceBase {
                 slashing.wrongAggregate, (_batch, members, _deliveries(), updates, aggregate, 0)
             );
         }
-        return abi.encodeCall(
-            slashing.undisclosedAggregate, (_batch, members, _deliveries(), updates)
-        );
+        return
+            abi.encodeCall(slashing.undisclosedAggregate, (_batch, members, _deliveries(), updates));
     }
 }

@@ -243,9 +243,8 @@ abstract contract SlashingBase is Fixtures {
     }
 
     function _keyOf(uint256 index) internal view returns (uint256) {
-        return vm.parseJsonUint(
-            file, string.concat(".members[", vm.toString(index), "].privateKey")
-        );
+        return
+            vm.parseJsonUint(file, string.concat(".members[", vm.toString(index), "].privateKey"));
     }
 
     function _submission(uint256 index, Proven memory proven)
@@ -278,7 +277,7 @@ abstract contract SlashingBase is Fixtures {
     function _memberPath(uint256 index) internal view returns (bytes32[] memory) {
         bytes32[] memory leaves = new bytes32[](members.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = Merkle.memberLeaf(members[i]);
+            leaves[i] = Merkle.leaf(members[i]);
         }
         return Paths.path(leaves, index);
     }
@@ -290,7 +289,7 @@ abstract contract SlashingBase is Fixtures {
     {
         leaves = new bytes32[](deliveries.length);
         for (uint256 i = 0; i < leaves.length; ++i) {
-            leaves[i] = Merkle.deliveryLeaf(members[i].account, members[i].weight, deliveries[i]);
+            leaves[i] = Merkle.leaf(members[i].account, members[i].weight, deliveries[i]);
         }
     }
 
@@ -307,9 +306,7 @@ abstract contract SlashingBase is Fixtures {
         pure
         returns (IRounds.Delivery memory)
     {
-        return IRounds.Delivery({
-            update: submission.update, submission: TypedData.hash(submission)
-        });
+        return IRounds.Delivery({update: submission.update, submission: TypedData.hash(submission)});
     }
 
     /// @notice Has the coordinator propose.
@@ -365,7 +362,9 @@ abstract contract EvidenceBase is SlashingBase {
         slashing.invalidProof(e);
     }
 
-    function _bring(ISlashing.Evidence memory e, IRounds.Batch memory batch, bytes32[] memory path) internal {
+    function _bring(ISlashing.Evidence memory e, IRounds.Batch memory batch, bytes32[] memory path)
+        internal
+    {
         vm.prank(challenger);
         slashing.invalidDelivery(e, batch, path);
     }

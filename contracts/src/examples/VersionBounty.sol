@@ -103,7 +103,7 @@ contract VersionBounty {
         IDomainRegistry.Version memory settled = REGISTRY.version(t.domain, version);
         uint256 due = uint256(settled.time) + t.delay;
         if (block.timestamp < due) revert TooEarly(due, block.timestamp);
-        bytes32 leaf = Merkle.deliveryLeaf(account, weight, delivery);
+        bytes32 leaf = Merkle.leaf(account, weight, delivery);
         // The first model is no round's.
         bool delivered = settled.round != 0 && delivery.update != 0
             && TypedData.hash(batch) == ROUNDS.get(settled.round).batch

@@ -83,11 +83,7 @@ library Rows {
         return keccak256(rows);
     }
 
-    function _are(bytes calldata got, uint256 rows, bytes32 digest)
-        private
-        pure
-        returns (bool)
-    {
+    function _are(bytes calldata got, uint256 rows, bytes32 digest) private pure returns (bool) {
         return got.length == LENGTH * rows && keccak256(got) == digest;
     }
 }
