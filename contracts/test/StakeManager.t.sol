@@ -337,6 +337,16 @@ contract SlashTest is StakeActions {
         assertEq(slash(1), 0);
     }
 
+    function test_an_obligation_is_settled_even_by_a_pool_that_cannot_pay_it() public {
+        stake(OPERATOR, 10e18);
+        obligate(10e18);
+        uint256 ticket = unbond(OPERATOR, 6e18);
+        wait();
+        withdraw(OPERATOR, ticket);
+        assertEq(slash(8e18), 4e18);
+        assertEq(pool().obligations, 2e18);
+    }
+
     function test_delegators_share_the_slash() public {
         stake(OPERATOR, 10e18);
         delegate(ALICE, 30e18);
