@@ -57,6 +57,7 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         token.safeTransferFrom(msg.sender, address(this), amount);
         // Only now is it known what has arrived; the guard keeps the token from calling back.
         uint256 arrived = token.balanceOf(address(this)) - before;
+        // slither-disable-next-line incorrect-equality
         if (arrived == 0) revert ZeroAmount();
         available[domain] += arrived;
         emit Funded(domain, msg.sender, arrived);
@@ -74,12 +75,12 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IEscrow
-    function share(uint64 domain, uint256 reserved_, Payment[] calldata payments, uint256 burn)
+    function share(uint64 domain, uint256 amount, Payment[] calldata payments, uint256 burn)
         external
         onlyRounds
     {
-        if (reserved_ > reserved[domain]) {
-            revert OverReserved(domain, reserved[domain], reserved_);
+        if (amount > reserved[domain]) {
+            revert OverReserved(domain, reserved[domain], amount);
         }
         address token = REGISTRY.tokenOf(domain);
         if (burn > 0 && token != REWARD_TOKEN) revert NotBurnable(token);
@@ -87,10 +88,10 @@ contract Escrow is IEscrow, ReentrancyGuardTransient {
         for (uint256 i = 0; i < payments.length; ++i) {
             paid += payments[i].amount;
         }
-        if (paid + burn > reserved_) revert OverReserved(domain, reserved_, paid + burn);
-        uint256 rest = reserved_ - paid - burn;
+        if (paid + burn > amount) revert OverReserved(domain, amount, paid + burn);
+        uint256 rest = amount - paid - burn;
 
-        reserved[domain] -= reserved_;
+        reserved[domain] -= amount;
         for (uint256 i = 0; i < payments.length; ++i) {
             _credit(token, payments[i].account, payments[i].amount);
         }

@@ -8,6 +8,7 @@ import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20P
 import {IRewardToken} from "./interfaces/IRewardToken.sol";
 
 /// @title The reward token: ERC-20 with permit, burning and a capped emission
+// slither-disable-next-line unimplemented-functions
 contract RewardToken is ERC20, ERC20Permit, ERC20Burnable, IRewardToken {
     /// @notice Seconds of an epoch.
     uint256 public constant EPOCH = 7 days;
@@ -50,12 +51,8 @@ contract RewardToken is ERC20, ERC20Permit, ERC20Burnable, IRewardToken {
         uint256 now_ = epoch();
         uint256 left = mintable();
         if (amount > left) revert EmissionExceeded(now_, left, amount);
-        if (_mintEpoch == now_) {
-            _minted += amount;
-        } else {
-            _mintEpoch = now_;
-            _minted = amount;
-        }
+        _minted = _emission(now_) - left + amount;
+        _mintEpoch = now_;
         emit Minted(to, now_, amount);
         _mint(to, amount);
     }
@@ -73,7 +70,11 @@ contract RewardToken is ERC20, ERC20Permit, ERC20Burnable, IRewardToken {
     /// @inheritdoc IRewardToken
     function mintable() public view returns (uint256) {
         uint256 now_ = epoch();
-        uint256 most = EMISSION >> (now_ / HALVING);
-        return _mintEpoch == now_ ? most - _minted : most;
+        uint256 most = _emission(now_);
+        return now_ > _mintEpoch ? most : most - _minted;
+    }
+
+    function _emission(uint256 epoch_) private view returns (uint256) {
+        return EMISSION >> (epoch_ / HALVING);
     }
 }

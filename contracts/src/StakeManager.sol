@@ -10,12 +10,13 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {IParameters} from "./interfaces/IParameters.sol";
 import {IRewardToken} from "./interfaces/IRewardToken.sol";
 import {IStakeManager} from "./interfaces/IStakeManager.sol";
-import {Shares} from "./libraries/Shares.sol";
+import {Part, Shares} from "./libraries/Shares.sol";
 
 /// @title Stake, delegation, unbonding and slashing
 contract StakeManager is IStakeManager {
     using SafeCast for uint256;
     using SafeERC20 for IERC20;
+    using Shares for Part;
 
     /// @dev Longer than a round, its challenge window and the answers to late demands together.
     uint64 private constant LEAST_DELAY = 21 days;
@@ -30,13 +31,20 @@ contract StakeManager is IStakeManager {
     /// @inheritdoc IStakeManager
     uint64 public immutable UNBONDING_DELAY;
 
+    /// @dev A pool, as it is stored: staking with it touches one word.
+    struct Parts {
+        Part active;
+        Part unbonding;
+        uint128 obligations;
+    }
+
     /// @dev A staker's shares of an active part, of a generation.
     struct Holding {
         uint128 shares;
-        uint64 generation;
+        uint32 generation;
     }
 
-    mapping(address operator => Pool) private _pools;
+    mapping(address operator => Parts) private _pools;
     mapping(address operator => mapping(address staker => Holding)) private _holdings;
     mapping(uint256 ticket => Ticket) private _tickets;
     uint256 private _lastTicket;
@@ -67,7 +75,9 @@ contract StakeManager is IStakeManager {
     function stakeWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
         external
     {
-        // Whoever sees the permit can use it first; then the allowance is there already.
+        // Whoever sees the permit can use it first; then the allowance is there already. The reward
+        // token calls nobody back.
+        // slither-disable-next-line reentrancy-benign,reentrancy-events
         try IERC20Permit(address(TOKEN))
             .permit(msg.sender, address(this), amount, deadline, v, r, s) {}
             catch {}
@@ -81,31 +91,26 @@ contract StakeManager is IStakeManager {
 
     /// @inheritdoc IStakeManager
     function unbond(address operator, uint256 shares) external returns (uint256 ticket) {
-        uint256 held = sharesOf(operator, msg.sender);
         if (shares == 0) revert ZeroAmount();
+        Part memory active = _pools[operator].active;
+        Part memory unbonding = _pools[operator].unbonding;
+        uint256 held = _held(operator, msg.sender, active);
         if (shares > held) revert NotEnoughShares(held, shares);
-        Pool storage target = _pools[operator];
-        uint256 amount = Shares.worth(shares, target.active, target.activeShares);
+        uint256 amount = active.take(shares);
         if (amount == 0) revert ZeroAmount();
-        uint256 unbondingShares = Shares.issue(amount, target.unbonding, target.unbondingShares);
-
-        // Shares are at most what the pool has, amounts at most what it holds.
-        unchecked {
-            _holdings[operator][msg.sender] =
-                Holding({shares: uint128(held - shares), generation: target.generation});
-            target.active -= uint128(amount);
-            target.activeShares -= uint128(shares);
-        }
-        target.unbonding += uint128(amount);
-        target.unbondingShares += unbondingShares.toUint128();
-        ticket = ++_lastTicket;
+        uint256 issued = unbonding.put(amount);
         uint64 releaseTime = uint64(block.timestamp) + UNBONDING_DELAY;
+
+        _hold(operator, active, held - shares);
+        _pools[operator].active = active;
+        _pools[operator].unbonding = unbonding;
+        ticket = ++_lastTicket;
         _tickets[ticket] = Ticket({
             operator: operator,
             releaseTime: releaseTime,
-            generation: target.unbondingGeneration,
+            generation: unbonding.generation,
             staker: msg.sender,
-            shares: unbondingShares.toUint128()
+            shares: issued.toUint128()
         });
         emit Unbonding(operator, msg.sender, ticket, amount, releaseTime);
     }
@@ -115,23 +120,22 @@ contract StakeManager is IStakeManager {
         Ticket memory paid = _tickets[ticket];
         if (paid.staker != msg.sender) revert NotYourTicket(ticket, msg.sender);
         if (block.timestamp < paid.releaseTime) revert StillUnbonding(ticket, paid.releaseTime);
-        Pool storage source = _pools[paid.operator];
+        Part memory unbonding = _pools[paid.operator].unbonding;
+        uint256 shares = Shares.inGeneration(paid.shares, paid.generation, unbonding.generation);
+        amount = unbonding.take(shares);
+
         delete _tickets[ticket];
-        uint256 shares =
-            Shares.inGeneration(paid.shares, paid.generation, source.unbondingGeneration);
-        amount = Shares.worth(shares, source.unbonding, source.unbondingShares);
-        source.unbonding -= uint128(amount);
-        source.unbondingShares -= uint128(shares);
+        _pools[paid.operator].unbonding = unbonding;
         emit Withdrawn(paid.operator, msg.sender, ticket, amount);
         TOKEN.safeTransfer(msg.sender, amount);
     }
 
     /// @inheritdoc IStakeManager
     function obligate(address operator, uint256 amount) external onlyRounds {
-        Pool storage target = _pools[operator];
-        uint256 obligations = uint256(target.obligations) + amount;
-        if (obligations > target.active) revert NotCovered(operator, target.active, obligations);
-        target.obligations = uint128(obligations);
+        uint256 active = _pools[operator].active.assets;
+        uint256 obligations = _pools[operator].obligations + amount;
+        if (obligations > active) revert NotCovered(operator, active, obligations);
+        _pools[operator].obligations = obligations.toUint128();
         emit Obligations(operator, obligations);
     }
 
@@ -140,7 +144,7 @@ contract StakeManager is IStakeManager {
         uint256 obligations = _pools[operator].obligations;
         if (amount > obligations) revert NotObligated(operator, obligations, amount);
         obligations -= amount;
-        _pools[operator].obligations = uint128(obligations);
+        _pools[operator].obligations = obligations.toUint128();
         emit Obligations(operator, obligations);
     }
 
@@ -150,9 +154,9 @@ contract StakeManager is IStakeManager {
         onlyRounds
         returns (uint256 taken)
     {
-        Pool memory target = _pools[operator];
-        taken = Shares.slash(target, amount);
-        target.obligations -= uint128(Math.min(amount, target.obligations));
+        Parts memory target = _pools[operator];
+        taken = Shares.slash(target.active, target.unbonding, amount);
+        target.obligations -= Math.min(amount, target.obligations).toUint128();
         _pools[operator] = target;
         uint256 burned =
             Math.mulDiv(taken, PARAMETERS.get().burnShare, BASIS_POINTS, Math.Rounding.Ceil);
@@ -165,18 +169,32 @@ contract StakeManager is IStakeManager {
 
     /// @inheritdoc IStakeManager
     function isCovered(address operator) external view returns (bool) {
-        return _pools[operator].active >= _pools[operator].obligations;
+        return _pools[operator].active.assets >= _pools[operator].obligations;
     }
 
     /// @inheritdoc IStakeManager
     function pool(address operator) external view returns (Pool memory) {
-        return _pools[operator];
+        Parts memory parts = _pools[operator];
+        return Pool({
+            active: parts.active.assets,
+            unbonding: parts.unbonding.assets,
+            activeShares: parts.active.shares,
+            unbondingShares: parts.unbonding.shares,
+            obligations: parts.obligations,
+            generation: parts.active.generation,
+            unbondingGeneration: parts.unbonding.generation
+        });
+    }
+
+    /// @inheritdoc IStakeManager
+    function sharesOf(address operator, address staker) external view returns (uint256) {
+        return _held(operator, staker, _pools[operator].active);
     }
 
     /// @inheritdoc IStakeManager
     function stakeOf(address operator, address staker) external view returns (uint256) {
-        Pool storage source = _pools[operator];
-        return Shares.worth(sharesOf(operator, staker), source.active, source.activeShares);
+        Part memory active = _pools[operator].active;
+        return active.worth(_held(operator, staker, active));
     }
 
     /// @inheritdoc IStakeManager
@@ -184,22 +202,29 @@ contract StakeManager is IStakeManager {
         return _tickets[ticket];
     }
 
-    /// @inheritdoc IStakeManager
-    function sharesOf(address operator, address staker) public view returns (uint256) {
-        Holding memory holding = _holdings[operator][staker];
-        return Shares.inGeneration(holding.shares, holding.generation, _pools[operator].generation);
-    }
-
     function _stake(address operator, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
-        Pool storage target = _pools[operator];
-        uint256 shares = Shares.issue(amount, target.active, target.activeShares);
-        uint256 held = sharesOf(operator, msg.sender);
-        target.active += amount.toUint128();
-        target.activeShares += shares.toUint128();
-        _holdings[operator][msg.sender] =
-            Holding({shares: (held + shares).toUint128(), generation: target.generation});
+        Part memory active = _pools[operator].active;
+        uint256 held = _held(operator, msg.sender, active);
+        uint256 shares = active.put(amount);
+        _hold(operator, active, held + shares);
+        _pools[operator].active = active;
         emit Staked(operator, msg.sender, amount, shares);
         TOKEN.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @dev The caller's shares from now on.
+    function _hold(address operator, Part memory active, uint256 shares) private {
+        _holdings[operator][msg.sender] =
+            Holding({shares: shares.toUint128(), generation: active.generation});
+    }
+
+    function _held(address operator, address staker, Part memory active)
+        private
+        view
+        returns (uint256)
+    {
+        Holding memory holding = _holdings[operator][staker];
+        return Shares.inGeneration(holding.shares, holding.generation, active.generation);
     }
 }

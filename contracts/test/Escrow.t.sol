@@ -171,6 +171,25 @@ contract EscrowTest is EscrowActions {
         share(domain, 100, pay(BOB, 30, OWNER, 20), 0);
     }
 
+    /// @notice The transaction, its calldata and the execution, of code that was compiled without
+    /// the optimizer, to an account that has no such tokens yet.
+    function test_cost_of_claiming() public {
+        uint64 domain = open(address(token));
+        vm.prank(OWNER);
+        escrow.fund(domain, 100);
+        reserve(domain, 100);
+        share(domain, 100, pay(BOB, 30, OWNER, 20), 0);
+        vm.cool(address(escrow));
+        vm.cool(address(token));
+        vm.prank(BOB);
+        uint256 used = gasleft();
+        escrow.claim(address(token));
+        used -= gasleft();
+        used += 21_000 + 16 * 36;
+        emit log_named_uint("gas", used);
+        assertLe(used, 150_000);
+    }
+
     function test_an_account_that_is_paid_twice_in_one_list_gets_both() public {
         uint64 domain = open(address(plain));
         fund(domain, 100);

@@ -77,7 +77,7 @@ library KeyHeader {
 
     /// @dev What that many bytes of memory cost, copying included.
     function _memory(uint256 size) private pure returns (uint256) {
-        uint256 words = (size + 31) / 32;
+        uint256 words = (size + 31) >> 5;
         return 6 * words + words * words / 512;
     }
 
