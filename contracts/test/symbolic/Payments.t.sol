@@ -41,22 +41,6 @@ contract PaymentsSymbolic {
         assert(_part(pool, a) + _part(pool, b) <= _part(pool, uint32(a) + b));
     }
 
-    function check_sum_of_two(uint128 pool, uint32 a, uint32 b) external pure {
-        if (uint256(a) + b != SUM) return;
-        assert(_part(pool, a) + _part(pool, b) <= pool);
-    }
-
-    function check_sum_of_three(uint128 pool, uint32 a, uint32 b, uint32 c) external pure {
-        if (uint256(a) + b + c != SUM) return;
-        assert(_part(pool, a) + _part(pool, b) + _part(pool, c) <= pool);
-    }
-
-    function check_sum_of_four(uint128 pool, uint32 a, uint32 b, uint32 c, uint32 d) external pure {
-        if (uint256(a) + b + c + d != SUM) return;
-        uint256 sum = _part(pool, a) + _part(pool, b) + _part(pool, c);
-        assert(sum + _part(pool, d) <= pool);
-    }
-
     /// @dev More weight is never paid less, and nobody gets more than the pool.
     function check_monotone(uint128 pool, uint32 less, uint32 more) external pure {
         if (more > SUM || less > more) return;
