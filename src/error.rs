@@ -397,7 +397,8 @@ impl Error {
                                       made for, or make another: `zktrain keys derive`, \
                                       `zktrain setup new`"
                 .into(),
-            Self::UnexpectedKey { .. } => "put the ceremony's result in the project's folder                  `keys`: proofs that it does not verify are worth nothing"
+            Self::UnexpectedKey { .. } => "put the ceremony's result in the project's folder \
+                 `keys`: proofs that it does not verify are worth nothing"
                 .into(),
             Self::Contract { .. }
             | Self::Rejected { .. }

@@ -6,5 +6,6 @@
 
 pub mod bindings;
 pub mod evm;
+pub mod protocol;
 
 pub use evm::{Evm, EvmError, Registered, Rejection, Verified};
