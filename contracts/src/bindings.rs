@@ -18,3 +18,11 @@ pub mod halo2 {
         "artifacts/Halo2Verifier.json"
     );
 }
+
+use crate::chain::{Decode, reader};
+
+/// Readers of the errors of all contracts.
+pub(crate) const ERRORS: &[Decode] = &[
+    reader::<training::TrainingVerifier::TrainingVerifierErrors>(),
+    reader::<halo2::Halo2Verifier::Halo2VerifierErrors>(),
+];

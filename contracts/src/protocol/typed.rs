@@ -54,7 +54,11 @@ pub fn sign(
 }
 
 /// Who signed typed data; none for bytes that are no signature.
-pub fn signer(message: &impl SolStruct, domain: &Eip712Domain, signature: &[u8]) -> Option<Address> {
+pub fn signer(
+    message: &impl SolStruct,
+    domain: &Eip712Domain,
+    signature: &[u8],
+) -> Option<Address> {
     let digest: B256 = message.eip712_signing_hash(domain);
     let signature = Signature::try_from(signature).ok()?;
     // Contracts refuse the other of the two equivalent forms.
