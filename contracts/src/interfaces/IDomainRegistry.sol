@@ -99,7 +99,8 @@ interface IDomainRegistry {
     /// @notice There is no such version.
     error UnknownVersion(uint64 domain, uint64 version);
 
-    /// @notice Opens a domain; takes the deposit. Anyone may.
+    /// @notice Opens a domain; takes the deposit. Anyone may. Refuses a key whose proofs take too
+    /// much gas for a transaction that challenges one.
     /// @return domain Its number, from one.
     function open(Config calldata config) external returns (uint64 domain);
 

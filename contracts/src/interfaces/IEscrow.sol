@@ -39,6 +39,10 @@ interface IEscrow {
     error Unauthorized(address caller);
     /// @notice There is no such domain.
     error UnknownDomain(uint64 domain);
+    /// @notice The domain is closed: what it were funded with could not be got back.
+    error DomainIsClosed(uint64 domain);
+    /// @notice Only reward tokens are burned.
+    error NotBurnable(address token);
 
     /// @notice Funds a domain in its token. Counts what arrives: tokens may charge for transfers.
     function fund(uint64 domain, uint256 amount) external;
@@ -46,9 +50,10 @@ interface IEscrow {
     /// @notice Sets money aside for a round. Only rounds may.
     function reserve(uint64 domain, uint256 amount) external;
 
-    /// @notice Shares out `reserved`, which a round had set aside: credits payments, burns `burn`
-    /// (reward tokens only), makes the rest available again. Only rounds may.
-    function share(uint64 domain, uint256 reserved, Payment[] calldata payments, uint256 burn)
+    /// @notice Shares out `amount`, which a round had set aside: credits payments, burns `burn`
+    /// (reward tokens only), makes the rest available again, or credits it to the owner of a domain
+    /// that was closed in the meantime. Only rounds may.
+    function share(uint64 domain, uint256 amount, Payment[] calldata payments, uint256 burn)
         external;
 
     /// @notice Pays the caller all that is owed to it in a token.

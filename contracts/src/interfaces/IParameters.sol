@@ -27,6 +27,8 @@ interface IParameters {
 
     /// @notice A number is out of its bounds; fields are counted from zero.
     error OutOfBounds(uint256 field, uint256 value, uint256 least, uint256 most);
+    /// @notice The caller may not do this.
+    error Unauthorized(address caller);
 
     /// @notice Replaces all numbers. Only the timelock may.
     function set(Values calldata values) external;

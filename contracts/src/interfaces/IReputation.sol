@@ -24,6 +24,8 @@ interface IReputation {
     error WasSlashed(uint64 domain, address account);
     /// @notice The account has no score in this domain.
     error NoStanding(uint64 domain, address account);
+    /// @notice The lists do not have the same length.
+    error WrongLength(uint256 expected, uint256 got);
     /// @notice Accounts are not in strictly ascending order.
     error NotAscending(uint256 index);
 

@@ -11,8 +11,9 @@ import {TrainingClaim} from "./ITrainingVerifier.sol";
 /// signed. Unless somebody shows that to be wrong within the challenge window, the round is
 /// settled: members are paid by weight, reputations move, the model advances.
 ///
-/// `None -> Open -> Proposed -> Settled`; a slashed coordinator makes it `Void`, in which members of
-/// an eager domain are still paid for proofs that were checked.
+/// `None -> Open -> Proposed -> Settled`; a slashed coordinator or a stopped verifier makes it
+/// `Void`, in which members of an eager domain are still paid for proofs that were checked. A
+/// slashed member is paid in no round that has not been settled yet.
 interface IRounds {
     /// @notice Where a round stands.
     enum Status {
@@ -69,14 +70,14 @@ interface IRounds {
     /// @notice A round.
     /// @param domain Its domain.
     /// @param coordinator Who opened it, answers for it and is paid for it.
+    /// @param status Where it stands.
+    /// @param optimistic The domain's mode.
+    /// @param paid The budget was shared out, or given back.
     /// @param openedAt Block in which it was opened.
     /// @param deadline Time until which deliveries are taken and a batch is proposed.
     /// @param challengeEnd Time until which the batch can be challenged.
     /// @param demands Demands without an answer.
     /// @param count Members.
-    /// @param status Where it stands.
-    /// @param optimistic The domain's mode.
-    /// @param paid Payment was shared out.
     /// @param budget Reserved for it.
     /// @param bond What the coordinator answers with.
     /// @param members Merkle root of the members.
@@ -86,14 +87,14 @@ interface IRounds {
     struct Round {
         uint64 domain;
         address coordinator;
+        Status status;
+        bool optimistic;
+        bool paid;
         uint64 openedAt;
         uint64 deadline;
         uint64 challengeEnd;
         uint32 demands;
         uint32 count;
-        Status status;
-        bool optimistic;
-        bool paid;
         uint128 budget;
         uint128 bond;
         bytes32 members;
@@ -138,6 +139,9 @@ interface IRounds {
     );
     event Demanded(uint64 indexed round, address indexed account, address indexed by, uint64 until);
     event Answered(uint64 indexed round, address indexed account, address indexed by);
+    event DemandRefunded(
+        uint64 indexed round, address indexed account, address indexed by, uint256 amount
+    );
     event Settled(uint64 indexed round, uint256 paid, bytes32 model);
     event Voided(uint64 indexed round, address indexed coordinator, bytes32 reason);
     event MemberSlashed(
@@ -170,6 +174,7 @@ interface IRounds {
     error AlreadyDemanded(uint64 round, address account);
     error NotDemanded(uint64 round, address account);
     error AlreadyPaid(uint64 round);
+    error VerifierInUse(bytes32 verifier);
     /// @notice A verified claim is not about what this member had to do in this round. Fields are
     /// those of `TrainingClaim`, counted from zero.
     error WrongClaim(uint256 field, bytes32 expected, bytes32 got);
@@ -206,7 +211,9 @@ interface IRounds {
     ) external;
 
     /// @notice Proposes deliveries, their weighted sum and the next model, signed by the
-    /// coordinator. Anyone may relay. At least one member must have delivered.
+    /// coordinator. Anyone may relay. At least one member must have delivered. In eager domains the
+    /// coordinator itself may leave the signature empty: a member whose proof is taken before the
+    /// proposal makes another one necessary, and the coordinator had signed two.
     /// @param members All of the round's members, in order.
     /// @param deliveries One a member.
     function propose(
@@ -236,12 +243,20 @@ interface IRounds {
         bytes calldata proof
     ) external;
 
+    /// @notice Gives the bond of an open demand back to who made it, once the round is over. Anyone
+    /// may.
+    function refundDemand(uint64 round, address account) external;
+
     /// @notice Settles a proposed round whose challenge window has passed: pays, moves reputations,
-    /// advances the model. Also pays for what was checked in a void round of an eager domain.
-    /// Anyone may.
+    /// advances the model. Also pays for what was checked in a void round of an eager domain, where
+    /// only the reputations of those move who delivered. Anyone may.
     /// @param deliveries Those that were proposed; empty for a void round.
     function settle(uint64 round, Member[] calldata members, Delivery[] calldata deliveries)
         external;
+
+    /// @notice Makes a round void whose verifier was stopped, without a slash. Not a proposed one of
+    /// an eager domain, whose proofs have been checked. Anyone may.
+    function abandon(uint64 round) external;
 
     /// @notice Slashes a member's bond, ends its membership and its reputation. Only the slashing
     /// contract may.
@@ -257,10 +272,12 @@ interface IRounds {
     /// @notice A membership; empty for whoever is no member.
     function membership(uint64 domain, address account) external view returns (Membership memory);
 
-    /// @notice The round under way in a domain, or zero.
+    /// @notice The round under way in a domain, or zero. A void round of an eager domain is under
+    /// way until it is settled.
     function current(uint64 domain) external view returns (uint64 round);
 
-    /// @notice What a member of an eager domain has delivered; zero for nothing.
+    /// @notice What a member of an eager domain has delivered; zero for nothing. It stays what it is
+    /// if the member is slashed, so that a signed batch stays right.
     function delivered(uint64 round, address account) external view returns (bytes32 update);
 
     /// @notice A demand that is open: who made it and until when it can be answered; or zeros.

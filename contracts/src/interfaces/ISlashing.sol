@@ -7,6 +7,22 @@ import {IRounds} from "./IRounds.sol";
 /// @notice Each function checks one kind of evidence, reverts unless it holds, and has the guilty
 /// slashed; the caller gets the bounty. No evidence needs anyone's word.
 interface ISlashing {
+    /// @notice A submission, and that it is what this member has signed.
+    /// @param submission What was signed.
+    /// @param signature By the member.
+    /// @param member The member, as in the round's list.
+    /// @param memberPath Its Merkle path.
+    /// @param statement What the submission's `statement` is the hash of.
+    /// @param proof The same of `proof`.
+    struct Evidence {
+        IRounds.Submission submission;
+        bytes signature;
+        IRounds.Member member;
+        bytes32[] memberPath;
+        bytes statement;
+        bytes proof;
+    }
+
     /// @notice Evidence held.
     event Proven(
         uint64 indexed round, address indexed guilty, address indexed challenger, bytes32 reason
@@ -16,6 +32,8 @@ interface ISlashing {
     error ProofIsValid(uint64 round, address member);
     /// @notice Too little gas: the verifier must be able to reach its verdict.
     error NotEnoughGas(uint256 needed, uint256 available);
+    /// @notice The verifier said nothing, as when it runs out of gas: bring more.
+    error NoVerdict();
     /// @notice Statement or proof are not those that were signed.
     error NotWhatWasSigned();
     /// @notice Both are the same.
@@ -26,7 +44,8 @@ interface ISlashing {
     error WrongSignature(address expected, address got);
     /// @notice The batch is not the one that was proposed.
     error WrongBatch(uint64 round);
-    /// @notice Rows are not those that the hash commits to.
+    /// @notice Rows are not those that the hash commits to. Updates are counted from zero; the
+    /// aggregate comes after them.
     error WrongRows(uint256 index);
     /// @notice There is no such row.
     error NoSuchRow(uint256 row, uint256 rows);
@@ -38,24 +57,14 @@ interface ISlashing {
     error NotOverdue(uint64 round, address account);
 
     /// @notice A signed submission whose proof does not hold or is about something else.
-    function invalidProof(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath,
-        bytes calldata statement,
-        bytes calldata proof
-    ) external;
+    function invalidProof(Evidence calldata evidence) external;
 
     /// @notice As `invalidProof`, for a submission in the batch that the coordinator proposed: both
-    /// are slashed, the round is void.
+    /// are slashed, the round is void. A member that was slashed already protects no coordinator.
+    /// @param batch The batch.
+    /// @param batchPath Merkle path of the submission in the batch.
     function invalidDelivery(
-        IRounds.Submission calldata submission,
-        bytes calldata signature,
-        IRounds.Member calldata member,
-        bytes32[] calldata memberPath,
-        bytes calldata statement,
-        bytes calldata proof,
+        Evidence calldata evidence,
         IRounds.Batch calldata batch,
         bytes32[] calldata batchPath
     ) external;
@@ -80,7 +89,8 @@ interface ISlashing {
     /// @param members All of the round's members, in order.
     /// @param deliveries All that were proposed.
     /// @param updates Row commitments (64 bytes each) of each delivered update, in order.
-    /// @param aggregate Row commitments of the aggregate.
+    /// @param aggregate Row commitments of the aggregate. If what its hash commits to does not have
+    /// the length of rows, any row is wrong.
     /// @param row Which row.
     function wrongAggregate(
         IRounds.Batch calldata batch,
@@ -89,6 +99,15 @@ interface ISlashing {
         bytes[] calldata updates,
         bytes calldata aggregate,
         uint256 row
+    ) external;
+
+    /// @notice As `wrongAggregate`, by adding up all rows. For a coordinator that keeps the rows of
+    /// its aggregate to itself: all that is needed are the members' rows, which can be demanded.
+    function undisclosedAggregate(
+        IRounds.Batch calldata batch,
+        IRounds.Member[] calldata members,
+        IRounds.Delivery[] calldata deliveries,
+        bytes[] calldata updates
     ) external;
 
     /// @notice A coordinator that proposed nothing until the deadline.

@@ -6,14 +6,20 @@ pragma solidity ^0.8.30;
 /// of stake, its own and delegated. A pool has an active and an unbonding part; both can be
 /// slashed, in proportion. Unbonding lasts longer than any round can take, challenges included, so
 /// whoever was covered when a round opened can be slashed until it has ended.
+/// @dev A part is never worth more than its shares, so a share never costs more than one token's
+/// smallest unit, and nobody can make shares dear for others. Where slashes leave less than one
+/// unit for `2^32` shares, a new generation starts, whose shares are `2^32` of the last one's; a
+/// part that was slashed to nothing skips four, which leaves nothing of any shares. So shares do
+/// not overflow, however often a pool is slashed, and nothing keeps stakers from unbonding.
+/// Delegation is trust: whoever runs an operator could have it slashed and take the bounty.
 interface IStakeManager {
     /// @notice An operator's pool.
     /// @param active Tokens that count as stake.
     /// @param unbonding Tokens on their way out; they can still be slashed.
     /// @param obligations Tokens that the operator answers with, for all its memberships and
     /// rounds.
-    /// @param generation How often the pool has been slashed to nothing; shares of an earlier
-    /// generation are worth nothing.
+    /// @param generation Of the active part's shares.
+    /// @param unbondingGeneration Of the unbonding part's shares.
     struct Pool {
         uint128 active;
         uint128 unbonding;
@@ -21,9 +27,11 @@ interface IStakeManager {
         uint128 unbondingShares;
         uint128 obligations;
         uint64 generation;
+        uint64 unbondingGeneration;
     }
 
     /// @notice Stake on its way out.
+    /// @param shares Of the unbonding part, in the generation in which they were issued.
     struct Ticket {
         address operator;
         uint64 releaseTime;
@@ -67,6 +75,10 @@ interface IStakeManager {
     error StillUnbonding(uint256 ticket, uint64 releaseTime);
     /// @notice The operator has not enough active stake for what it answers for.
     error NotCovered(address operator, uint256 active, uint256 obligations);
+    /// @notice The operator does not answer with so much.
+    error NotObligated(address operator, uint256 obligations, uint256 requested);
+    /// @notice Unbonding would be over before a round can be.
+    error DelayTooShort(uint64 least, uint64 got);
     /// @notice The caller may not do this.
     error Unauthorized(address caller);
 

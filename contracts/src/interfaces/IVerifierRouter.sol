@@ -44,8 +44,10 @@ interface IVerifierRouter {
     /// @notice Whether the verifier was stopped.
     function isStopped(bytes32 id) external view returns (bool);
 
-    /// @notice Gas with which `verify` always reaches its verdict for this key: what it costs does
-    /// not depend on the proof. At least twice what it takes.
+    /// @notice Gas with which `verify` accepts whatever holds for this key; at least twice what
+    /// that takes, which does not depend on the proof. So whoever gives it that much and sees a
+    /// revert has seen a proof that does not hold. Knows the systems of `ITrainingVerifier` only,
+    /// and reverts for others.
     function gasBound(bytes32 id, bytes32 key) external view returns (uint256);
 
     /// @notice What a key says of itself.

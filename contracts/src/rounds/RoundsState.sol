@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+
+import {IDomainRegistry} from "../interfaces/IDomainRegistry.sol";
+import {IEscrow} from "../interfaces/IEscrow.sol";
+import {IParameters} from "../interfaces/IParameters.sol";
+import {IReputation} from "../interfaces/IReputation.sol";
+import {IRounds} from "../interfaces/IRounds.sol";
+import {IStakeManager} from "../interfaces/IStakeManager.sol";
+import {TrainingClaim} from "../interfaces/ITrainingVerifier.sol";
+import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
+import {Merkle} from "../libraries/Merkle.sol";
+import {TypedData} from "../libraries/TypedData.sol";
+
+/// @title What rounds know, and what can be asked of them
+abstract contract RoundsState is IRounds, EIP712 {
+    /// @notice The other contracts.
+    /// @param slashing Who may slash.
+    struct Contracts {
+        IStakeManager stakes;
+        IDomainRegistry registry;
+        IEscrow escrow;
+        IReputation reputation;
+        IVerifierRouter router;
+        IParameters parameters;
+        IERC20 rewardToken;
+        address slashing;
+    }
+
+    /// @dev What a coordinator proposed.
+    struct Proposal {
+        bytes32 root;
+        bytes32 aggregate;
+        bytes32 model;
+    }
+
+    IStakeManager internal immutable STAKES;
+    IDomainRegistry internal immutable REGISTRY;
+    IEscrow internal immutable ESCROW;
+    IReputation internal immutable REPUTATION;
+    IVerifierRouter internal immutable ROUTER;
+    IParameters internal immutable PARAMETERS;
+    IERC20 internal immutable REWARD_TOKEN;
+    address internal immutable SLASHING;
+    /// @dev The upper half of all rounds' numbers: a proof names a chain and a round, but no
+    /// contract, so that no two contracts may have a number in common.
+    uint64 internal immutable FIRST;
+
+    /// @inheritdoc IRounds
+    mapping(uint64 domain => uint64 round) public current;
+    /// @inheritdoc IRounds
+    mapping(uint64 round => mapping(address account => bytes32 update)) public delivered;
+
+    mapping(uint64 domain => mapping(address account => Membership)) internal _memberships;
+    /// @dev `batch` is not stored but made from the proposal.
+    mapping(uint64 round => Round) internal _rounds;
+    mapping(uint64 round => Proposal) internal _proposals;
+
+    modifier onlySlashing() {
+        if (msg.sender != SLASHING) revert Unauthorized(msg.sender);
+        _;
+    }
+
+    constructor(Contracts memory contracts) EIP712("zktrain", "1") {
+        STAKES = contracts.stakes;
+        REGISTRY = contracts.registry;
+        ESCROW = contracts.escrow;
+        REPUTATION = contracts.reputation;
+        ROUTER = contracts.router;
+        PARAMETERS = contracts.parameters;
+        REWARD_TOKEN = contracts.rewardToken;
+        SLASHING = contracts.slashing;
+        bytes32 name = keccak256(abi.encode(block.chainid, address(this)));
+        FIRST = uint64(bytes8(name)) & 0xffffffff00000000;
+    }
+
+    /// @inheritdoc IRounds
+    function get(uint64 round) external view returns (Round memory state) {
+        state = _known(round);
+        Proposal memory proposal = _proposals[round];
+        if (proposal.root != 0) state.batch = TypedData.hash(_batch(round, proposal));
+    }
+
+    /// @inheritdoc IRounds
+    function membership(uint64 domain, address account) external view returns (Membership memory) {
+        return _memberships[domain][account];
+    }
+
+    /// @inheritdoc IRounds
+    function requireExpected(uint64 round, Member calldata member, TrainingClaim calldata claim)
+        external
+        view
+    {
+        Round storage state = _known(round);
+        _requireExpected(round, member, claim, REGISTRY.get(state.domain).zeroState);
+    }
+
+    /// @inheritdoc IRounds
+    function submissionDigest(Submission calldata submission) external view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.hash(submission));
+    }
+
+    /// @inheritdoc IRounds
+    function batchDigest(Batch calldata batch) external view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.hash(batch));
+    }
+
+    /// @inheritdoc IRounds
+    function requireMember(uint64 round, Member calldata member, bytes32[] calldata path)
+        public
+        view
+    {
+        bytes32 root = _known(round).members;
+        if (!MerkleProof.verifyCalldata(path, root, Merkle.leaf(member))) {
+            revert NotInRound(round, member.account);
+        }
+    }
+
+    /// @inheritdoc IRounds
+    function windowOf(uint64 round, address account, uint64 windows) public view returns (uint64) {
+        bytes32 nonce = _known(round).nonce;
+        if (nonce == 0) revert NotDrawn(round);
+        if (windows == 0) revert EmptyDataset();
+        // Below `windows`.
+        // forge-lint: disable-next-line(unsafe-typecast)
+        return uint64(uint256(keccak256(abi.encode(nonce, account))) % windows);
+    }
+
+    /// @dev Key and verifier pin what else a claim says. All members start from a fresh state.
+    function _requireExpected(
+        uint64 round,
+        Member calldata member,
+        TrainingClaim memory claim,
+        bytes32 zeroState
+    ) internal view {
+        uint64 window = windowOf(round, member.account, member.windows);
+        _requireField(2, round, claim.round);
+        _requireField(3, uint160(member.account), uint160(claim.prover));
+        _requireField(4, 0, claim.step);
+        _requireField(6, uint256(member.dataset), uint256(claim.dataset));
+        _requireField(7, member.windows, claim.windows);
+        _requireField(8, window, claim.window);
+        _requireField(9, uint256(_rounds[round].parent), uint256(claim.model));
+        _requireField(10, uint256(zeroState), uint256(claim.state));
+    }
+
+    /// @dev The lists are those that the round was opened with and that were proposed.
+    function _requireMembers(uint64 round, Member[] calldata members) internal view {
+        bool same = members.length == _rounds[round].count
+            && Merkle.root(Merkle.leaves(members)) == _rounds[round].members;
+        if (!same) revert WrongList(round);
+    }
+
+    /// @dev A round that there is.
+    function _known(uint64 round) internal view returns (Round storage state) {
+        state = _rounds[round];
+        if (state.status == Status.None) revert UnknownRound(round);
+    }
+
+    /// @dev A round that stands there.
+    function _in(uint64 round, Status status) internal view returns (Round storage state) {
+        state = _known(round);
+        if (state.status != status) revert WrongStatus(round, state.status);
+    }
+
+    function _batch(uint64 round, Proposal memory proposal) internal pure returns (Batch memory) {
+        return Batch({
+            round: round, root: proposal.root, aggregate: proposal.aggregate, model: proposal.model
+        });
+    }
+
+    function _requireField(uint256 field, uint256 expected, uint256 got) private pure {
+        if (expected != got) revert WrongClaim(field, bytes32(expected), bytes32(got));
+    }
+}

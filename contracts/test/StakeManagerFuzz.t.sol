@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IStakeManager} from "../src/interfaces/IStakeManager.sol";
+import {StakeActions} from "./StakeManager.t.sol";
+
+/// @notice Random sequences of all actions on one pool: tokens are conserved, shares stay in
+/// bounds, a slash takes what it says from everyone in proportion, and nobody ever gains.
+contract StakeManagerFuzzTest is StakeActions {
+    uint256 private constant STAKERS = 3;
+    uint256 private constant STEPS = 40;
+
+    address[STAKERS] private _stakers = [OPERATOR, ALICE, BOB];
+    uint256[STAKERS] private _paidIn;
+    uint256[STAKERS] private _paidOut;
+    uint256[] private _tickets;
+    uint256 private _slashed;
+
+    /// forge-config: test.fuzz.runs = 96
+    function testFuzz_no_sequence_gains_or_loses(uint256 seed) public {
+        for (uint256 step = 0; step < STEPS; ++step) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            uint256[STAKERS] memory before = _worths();
+            uint256 kind = (seed >> 8) % 8;
+            uint256 who = (seed >> 16) % STAKERS;
+            uint256 amount = _amount(seed >> 32);
+            if (kind < 3) _stake(who, amount);
+            else if (kind < 5) _unbond(who, seed >> 128);
+            else if (kind < 6) _withdraw(seed >> 128);
+            else _slash(seed >> 128, before);
+            if (kind < 6) _assertOthersUntouched(who, before, kind == 5);
+            _assertPool();
+        }
+        _assertNobodyGained();
+        _leave();
+    }
+
+    /// @dev Of very different sizes.
+    function _amount(uint256 seed) private pure returns (uint256) {
+        return bound(seed >> 8, 1, 10 ** (seed % 20 + 1));
+    }
+
+    function _stake(uint256 who, uint256 amount) private {
+        if (token.balanceOf(_stakers[who]) < amount) return;
+        uint256 worth = stakes.stakeOf(OPERATOR, _stakers[who]);
+        delegate(_stakers[who], amount);
+        _paidIn[who] += amount;
+        uint256 grown = stakes.stakeOf(OPERATOR, _stakers[who]);
+        assertLe(grown, worth + amount + 1, "a stake is worth more than it cost");
+        assertGe(grown + 1, worth + amount, "a stake is worth less than it cost");
+    }
+
+    function _unbond(uint256 who, uint256 seed) private {
+        uint256 held = stakes.sharesOf(OPERATOR, _stakers[who]);
+        if (held == 0) return;
+        uint256 shares = seed % 4 == 0 ? held : bound(seed, 1, held);
+        if (_worthOf(shares) == 0) return;
+        _tickets.push(unbond(_stakers[who], shares));
+    }
+
+    function _withdraw(uint256 seed) private {
+        if (_tickets.length == 0) return;
+        uint256 index = seed % _tickets.length;
+        uint256 ticket = _tickets[index];
+        _tickets[index] = _tickets[_tickets.length - 1];
+        _tickets.pop();
+        wait();
+        address staker = stakes.ticketOf(ticket).staker;
+        uint256 amount = withdraw(staker, ticket);
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            if (_stakers[i] == staker) _paidOut[i] += amount;
+        }
+    }
+
+    function _slash(uint256 seed, uint256[STAKERS] memory before) private {
+        IStakeManager.Pool memory old = pool();
+        uint256 total = uint256(old.active) + old.unbonding;
+        uint256 amount = bound(seed >> 8, 0, total);
+        // Often all, or all but little.
+        if (seed % 4 == 0) amount = total - (total > 1000 ? (seed >> 8) % 1000 : 0);
+        if (seed % 16 == 1) amount = total + (seed >> 8) % 1e18;
+        uint256 supply = token.totalSupply();
+        uint256 bounty = token.balanceOf(CHALLENGER);
+        uint256 taken = slash(amount);
+        assertEq(taken, amount < total ? amount : total, "taken");
+        bounty = token.balanceOf(CHALLENGER) - bounty;
+        assertEq(supply - token.totalSupply() + bounty, taken, "burned and paid");
+        assertLe(bounty, taken / 2, "bounty");
+        assertEq(uint256(pool().active) + pool().unbonding, total - taken, "left");
+        _slashed += taken;
+
+        uint256[STAKERS] memory worths = _worths();
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            // One for rounding between the parts, for each of which worths are rounded down.
+            assertLe(worths[i], before[i] + 2, "a slash gave something");
+            uint256 fair = total == 0 ? 0 : before[i] * (total - taken) / total;
+            assertGe(worths[i] + 4 * (_tickets.length + 1), fair, "a slash took too much");
+        }
+    }
+
+    /// @dev Of what others do, nobody notices more than rounding.
+    function _assertOthersUntouched(uint256 who, uint256[STAKERS] memory before, bool all)
+        private
+        view
+    {
+        uint256[STAKERS] memory worths = _worths();
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            if (i == who || all) continue;
+            assertGe(worths[i], before[i], "taken by another");
+            assertLe(worths[i], before[i] + _tickets.length + 2, "given by another");
+        }
+    }
+
+    function _assertPool() private view {
+        IStakeManager.Pool memory now_ = pool();
+        assertEq(uint256(now_.active) + now_.unbonding, token.balanceOf(address(stakes)), "balance");
+        assertLe(now_.active, now_.activeShares, "dear shares");
+        assertLe(now_.activeShares, uint256(now_.active) << 32, "cheap shares");
+        assertLe(now_.unbonding, now_.unbondingShares, "dear unbonding shares");
+        assertLe(now_.unbondingShares, uint256(now_.unbonding) << 32, "cheap unbonding shares");
+        uint256 held = 0;
+        uint256 worth = 0;
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            held += stakes.sharesOf(OPERATOR, _stakers[i]);
+            worth += stakes.stakeOf(OPERATOR, _stakers[i]);
+        }
+        assertLe(held, now_.activeShares, "held");
+        assertLe(worth, now_.active, "worth");
+    }
+
+    function _assertNobodyGained() private view {
+        uint256[STAKERS] memory worths = _worths();
+        uint256 paidIn = 0;
+        uint256 paidOut = 0;
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            // What others lose by rounding, less than a unit an action, may fall to one.
+            assertLe(_paidOut[i] + worths[i], _paidIn[i] + 3 * STEPS, "gained");
+            paidIn += _paidIn[i];
+            paidOut += _paidOut[i];
+        }
+        assertEq(paidIn, paidOut + _slashed + token.balanceOf(address(stakes)), "conserved");
+    }
+
+    /// @dev Whatever has happened, everyone can leave, and next to nothing remains.
+    function _leave() private {
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            uint256 shares = stakes.sharesOf(OPERATOR, _stakers[i]);
+            if (_worthOf(shares) > 0) _tickets.push(unbond(_stakers[i], shares));
+        }
+        wait();
+        for (uint256 i = 0; i < _tickets.length; ++i) {
+            withdraw(stakes.ticketOf(_tickets[i]).staker, _tickets[i]);
+        }
+        assertLe(token.balanceOf(address(stakes)), 4 * STEPS, "left behind");
+    }
+
+    function _worthOf(uint256 shares) private view returns (uint256) {
+        IStakeManager.Pool memory now_ = pool();
+        return now_.activeShares == 0 ? 0 : shares * now_.active / now_.activeShares;
+    }
+
+    /// @dev What everyone would get of stake and tickets.
+    function _worths() private view returns (uint256[STAKERS] memory worths) {
+        IStakeManager.Pool memory now_ = pool();
+        for (uint256 i = 0; i < STAKERS; ++i) {
+            worths[i] = stakes.stakeOf(OPERATOR, _stakers[i]);
+        }
+        for (uint256 j = 0; j < _tickets.length; ++j) {
+            IStakeManager.Ticket memory ticket = stakes.ticketOf(_tickets[j]);
+            uint256 passed = now_.unbondingGeneration - ticket.generation;
+            uint256 shares = passed < 4 ? ticket.shares >> (32 * passed) : 0;
+            if (shares == 0) continue;
+            for (uint256 i = 0; i < STAKERS; ++i) {
+                if (_stakers[i] == ticket.staker) {
+                    worths[i] += shares * now_.unbonding / now_.unbondingShares;
+                }
+            }
+        }
+    }
+}
+
+/// @notice The attacks on pools of shares.
+contract StakeAttackTest is StakeActions {
+    /// @notice The first staker makes shares dear by a gift, so that the next one's are rounded to
+    /// nothing: a gift counts for nothing here.
+    function testFuzz_gifts_do_not_make_shares_dear(uint256 first, uint256 gift, uint256 amount)
+        public
+    {
+        first = bound(first, 1, 1e18);
+        gift = bound(gift, 0, 900e18);
+        amount = bound(amount, 1, 900e18);
+        delegate(ALICE, first);
+        vm.prank(ALICE);
+        token.transfer(address(stakes), gift);
+        delegate(BOB, amount);
+        assertEq(stakes.stakeOf(OPERATOR, BOB), amount);
+        assertEq(stakes.stakeOf(OPERATOR, ALICE), first);
+    }
+
+    /// @notice Whoever sees a slash coming and stakes, unbonds, or both, gains nothing by it.
+    function testFuzz_nobody_gains_by_staking_around_a_slash(
+        uint256 own,
+        uint256 others,
+        uint256 late,
+        uint256 part,
+        uint256 amount
+    ) public {
+        own = bound(own, 1, 500e18);
+        others = bound(others, 1, 500e18);
+        late = bound(late, 1, 500e18);
+        delegate(ALICE, own);
+        delegate(BOB, others);
+        uint256 ticket = 0;
+        uint256 shares = bound(part, 0, own);
+        if (shares > 0) ticket = unbond(ALICE, shares);
+        amount = bound(amount, 0, own + others);
+        slash(amount);
+        uint256 left = own + others - amount;
+        delegate(ALICE, late);
+        uint256 all = stakes.sharesOf(OPERATOR, ALICE);
+        uint256 second = unbond(ALICE, all);
+        wait();
+        uint256 got = withdraw(ALICE, second);
+        if (ticket > 0) got += withdraw(ALICE, ticket);
+        assertLe(got, late + own * left / (own + others) + 2);
+        assertGe(got + 4, late + own * left / (own + others));
+    }
+
+    /// @notice Unbonding and staking again in many small parts moves no more than dust.
+    function testFuzz_small_parts_move_dust(uint256 amount, uint256 taken, uint256 seed) public {
+        amount = bound(amount, 1000, 500e18);
+        delegate(ALICE, amount);
+        delegate(BOB, amount);
+        taken = bound(taken, 0, 2 * amount - 100);
+        slash(taken);
+        uint256 bobs = stakes.stakeOf(OPERATOR, BOB);
+        uint256 alices = stakes.stakeOf(OPERATOR, ALICE);
+        uint256 got = 0;
+        for (uint256 i = 0; i < 10; ++i) {
+            uint256 held = stakes.sharesOf(OPERATOR, ALICE);
+            if (held == 0) break;
+            uint256 shares = bound(uint256(keccak256(abi.encode(seed, i))), 1, held);
+            if (shares * pool().active / pool().activeShares == 0) continue;
+            uint256 ticket = unbond(ALICE, shares);
+            wait();
+            got += withdraw(ALICE, ticket);
+        }
+        assertLe(got + stakes.stakeOf(OPERATOR, ALICE), alices + 10);
+        assertGe(stakes.stakeOf(OPERATOR, BOB), bobs);
+    }
+}

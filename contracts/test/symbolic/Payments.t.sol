@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Payments} from "../../src/libraries/Payments.sol";
+import {Weights} from "../../src/libraries/Weights.sol";
+
+/// @notice For all budgets, shares, fees and weights: what is paid and burned never exceeds the
+/// budget, nothing overflows, and more weight is never paid less. Checked symbolically; an overflow
+/// counts as a failure like an assertion.
+/// @dev In three steps, because solvers lose their way in products of products: a budget is split
+/// into the coordinator's part and the pool; members' parts of the pool are at most the pool; a
+/// fee is at most the part that it is taken out of. The last one is for the weight `2^LOG`, where
+/// the part is the pool: a fee depends on the part and the rate alone.
+contract PaymentsSymbolic {
+    uint256 private constant SUM = 1 << Weights.LOG;
+
+    /// @dev Coordinator and pool are the budget, whatever the share.
+    function check_split(uint128 budget, uint16 share) external pure {
+        if (share > Payments.ONE) return;
+        (uint256 coordinator, uint256 pool) = Payments.split(budget, share);
+        assert(coordinator <= budget);
+        assert(coordinator + pool == budget);
+    }
+
+    /// @dev Pay and fee are the part, whatever the rate.
+    function check_fee(uint128 part, uint16 feeRate) external pure {
+        if (feeRate > Payments.ONE) return;
+        (uint256 pay, uint256 fee) = Payments.member(part, uint32(SUM), feeRate);
+        assert(fee <= part);
+        assert(pay + fee == part);
+    }
+
+    function check_sum_of_one(uint128 pool) external pure {
+        assert(_part(pool, SUM) == pool);
+    }
+
+    function check_sum_of_two(uint128 pool, uint16 a) external pure {
+        assert(_part(pool, a) + _part(pool, SUM - a) <= pool);
+    }
+
+    function check_sum_of_three(uint128 pool, uint16 a, uint16 b) external pure {
+        uint256 two = uint256(a) + b;
+        if (two > SUM) return;
+        assert(_part(pool, a) + _part(pool, b) + _part(pool, SUM - two) <= pool);
+    }
+
+    function check_sum_of_four(uint128 pool, uint16 a, uint16 b, uint16 c) external pure {
+        uint256 three = uint256(a) + b + c;
+        if (three > SUM) return;
+        uint256 sum = _part(pool, a) + _part(pool, b) + _part(pool, c);
+        assert(sum + _part(pool, SUM - three) <= pool);
+    }
+
+    /// @dev More weight is never paid less, and nobody gets more than the pool.
+    function check_monotone(uint128 pool, uint32 less, uint32 more) external pure {
+        if (more > SUM || less > more) return;
+        uint256 part = _part(pool, more);
+        assert(_part(pool, less) <= part);
+        assert(part <= pool);
+    }
+
+    /// @dev Weights that are not all of it are below `2^16`, so their types bound them.
+    function _part(uint256 pool, uint256 weight) private pure returns (uint256 pay) {
+        (pay,) = Payments.member(pool, uint32(weight), 0);
+    }
+}
