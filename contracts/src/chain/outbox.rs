@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, B256, Bytes, U256};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,7 @@ pub(super) struct Entry {
     /// None creates a contract.
     pub to: Option<Address>,
     pub data: Bytes,
+    pub value: U256,
     pub gas: u64,
     pub versions: Vec<Version>,
     pub fate: Fate,

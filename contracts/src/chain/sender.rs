@@ -6,7 +6,7 @@ use alloy::consensus::{SignableTransaction, Transaction as Numbered, TxEip1559, 
 use alloy::eips::BlockNumberOrTag;
 use alloy::eips::eip2718::Encodable2718;
 use alloy::network::{TransactionBuilder, TransactionResponse};
-use alloy::primitives::{Address, B256, Bytes, TxKind};
+use alloy::primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::signers::SignerSync;
@@ -40,6 +40,21 @@ impl Default for Patience {
             raise_after: Duration::from_secs(60),
             give_up_after: Duration::from_secs(600),
         }
+    }
+}
+
+/// What a transaction does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Payload {
+    /// None creates a contract.
+    to: Option<Address>,
+    data: Bytes,
+    value: U256,
+}
+
+impl Payload {
+    fn of(entry: &Entry) -> Self {
+        Self { to: entry.to, data: entry.data.clone(), value: entry.value }
     }
 }
 
@@ -104,17 +119,34 @@ impl Sender {
         to: Option<Address>,
         data: Bytes,
     ) -> Result<TransactionReceipt, ChainError> {
+        self.execute(key, Payload { to, data, value: U256::ZERO }).await
+    }
+
+    /// Pays wei to an account; otherwise as [`Self::send`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn pay(
+        &self,
+        key: &str,
+        to: Address,
+        value: U256,
+    ) -> Result<TransactionReceipt, ChainError> {
+        self.execute(key, Payload { to: Some(to), data: Bytes::new(), value }).await
+    }
+
+    async fn execute(&self, key: &str, payload: Payload) -> Result<TransactionReceipt, ChainError> {
         let known = self.outbox.lock()?.get(key)?;
         if let Some(entry) = known {
-            if (entry.to, &entry.data) != (to, &data) {
+            if Payload::of(&entry) != payload {
                 return Err(ChainError::KeyReused { key: key.to_owned() });
             }
             return self.see_through(key, entry).await;
         }
-        let gas = self.estimate(to, &data).await?;
+        let gas = self.estimate(&payload).await?;
         let fees = self.chain.provider().estimate_eip1559_fees().await?;
         let fees = (fees.max_fee_per_gas, fees.max_priority_fee_per_gas);
-        let entry = self.store(key, to, data, gas, fees).await?;
+        let entry = self.store(key, payload, gas, fees).await?;
         self.see_through(key, entry).await
     }
 
@@ -154,17 +186,17 @@ impl Sender {
         Ok(missing)
     }
 
-    fn request(&self, to: Option<Address>, data: &Bytes) -> TransactionRequest {
-        let request = TransactionRequest::default().with_from(self.address());
+    fn request(&self, Payload { to, data, value }: &Payload) -> TransactionRequest {
+        let request = TransactionRequest::default().with_from(self.address()).with_value(*value);
         match to {
-            Some(to) => request.with_to(to).with_input(data.clone()),
+            Some(to) => request.with_to(*to).with_input(data.clone()),
             None => request.with_deploy_code(data.clone()),
         }
     }
 
     /// Gas, with a fifth to spare.
-    async fn estimate(&self, to: Option<Address>, data: &Bytes) -> Result<u64, ChainError> {
-        let estimate = self.chain.provider().estimate_gas(self.request(to, data));
+    async fn estimate(&self, payload: &Payload) -> Result<u64, ChainError> {
+        let estimate = self.chain.provider().estimate_gas(self.request(payload));
         let got = estimate.await.map_err(ChainError::from_rpc)?;
         if got > GAS_LIMIT {
             return Err(ChainError::Gas { limit: GAS_LIMIT, got });
@@ -176,8 +208,7 @@ impl Sender {
     async fn store(
         &self,
         key: &str,
-        to: Option<Address>,
-        data: Bytes,
+        payload: Payload,
         gas: u64,
         fees: (u128, u128),
     ) -> Result<Entry, ChainError> {
@@ -190,7 +221,9 @@ impl Sender {
             return Ok(entry);
         }
         let nonce = locked.next_nonce()?.max(mined);
-        let mut entry = Entry { nonce, to, data, gas, versions: Vec::new(), fate: Fate::Pending };
+        let Payload { to, data, value } = payload;
+        let fate = Fate::Pending;
+        let mut entry = Entry { nonce, to, data, value, gas, versions: Vec::new(), fate };
         let version = self.sign(&entry, fees)?;
         entry.versions.push(version);
         locked.put(key, &entry)?;
@@ -205,6 +238,7 @@ impl Sender {
             max_fee_per_gas: max_fee,
             max_priority_fee_per_gas: tip,
             to: entry.to.map_or(TxKind::Create, TxKind::Call),
+            value: entry.value,
             input: entry.data.clone(),
             ..TxEip1559::default()
         };
@@ -349,7 +383,7 @@ impl Sender {
             return Ok(receipt);
         }
         let block = receipt.block_number.unwrap_or_default().saturating_sub(1);
-        let request = self.request(entry.to, &entry.data);
+        let request = self.request(&Payload::of(entry));
         let replay = self.chain.provider().call(request).block(block.into()).await;
         let revert = match replay.map_err(ChainError::from_rpc) {
             Err(ChainError::Reverted(revert)) => revert,

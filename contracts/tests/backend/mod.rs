@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -48,8 +48,8 @@ impl Backend {
     }
 
     pub async fn anvil() -> Self {
-        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/.bin/anvil");
-        assert!(Path::new(program).exists(), "install anvil: `npm install` in contracts/");
+        let program = program();
+        assert!(program.exists(), "install anvil: `npm install` in contracts/");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let arguments = ["--hardfork", "osaka", "--silent", "--port"];
         let mut process = Command::new(program)
@@ -91,4 +91,12 @@ impl Backend {
     pub async fn ask(&self, method: &'static str, params: Value) -> Value {
         self.chain.provider().raw_request(method.into(), params).await.unwrap()
     }
+}
+
+/// Anvil, seen from this crate or from the workspace's root.
+fn program() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let contracts =
+        if here.ends_with("contracts") { here.to_owned() } else { here.join("contracts") };
+    contracts.join("node_modules/.bin/anvil")
 }
