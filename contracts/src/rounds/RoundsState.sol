@@ -144,10 +144,14 @@ abstract contract RoundsState is IRounds, EIP712 {
         _requireField(10, uint256(zeroState), uint256(claim.state));
     }
 
-    /// @dev The lists are those that the round was opened with and that were proposed.
+    /// @dev The members that the round was opened with, in their order. The root does not tell the
+    /// order, but whoever reads the deliveries that were proposed relies on it.
     function _requireMembers(uint64 round, Member[] calldata members) internal view {
         bool same = members.length == _rounds[round].count
             && Merkle.root(Merkle.leaves(members)) == _rounds[round].members;
+        for (uint256 i = 1; i < members.length && same; ++i) {
+            same = members[i - 1].account < members[i].account;
+        }
         if (!same) revert WrongList(round);
     }
 
