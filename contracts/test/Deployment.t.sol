@@ -28,7 +28,7 @@ contract DeploymentTest is Deployment {
     }
 
     function test_unbonding_lasts_longer_than_a_round() public view {
-        uint256 most = 7 days + registry.MAX_CHALLENGE() + 1 days;
+        uint256 most = rounds.MAX_DURATION() + registry.MAX_CHALLENGE() + rounds.ANSWER_WINDOW();
         assertGt(stakes.UNBONDING_DELAY(), most);
     }
 
