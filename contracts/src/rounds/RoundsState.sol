@@ -18,19 +18,6 @@ import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title What rounds know, and what can be asked of them
 abstract contract RoundsState is IRounds, EIP712 {
-    /// @notice The other contracts.
-    /// @param slashing Who may slash.
-    struct Contracts {
-        IStakeManager stakes;
-        IDomainRegistry registry;
-        IEscrow escrow;
-        IReputation reputation;
-        IVerifierRouter router;
-        IParameters parameters;
-        IERC20 rewardToken;
-        address slashing;
-    }
-
     /// @dev What a coordinator proposed.
     struct Proposal {
         bytes32 root;
@@ -65,15 +52,24 @@ abstract contract RoundsState is IRounds, EIP712 {
         _;
     }
 
-    constructor(Contracts memory contracts) EIP712("zktrain", "1") {
-        STAKES = contracts.stakes;
-        REGISTRY = contracts.registry;
-        ESCROW = contracts.escrow;
-        REPUTATION = contracts.reputation;
-        ROUTER = contracts.router;
-        PARAMETERS = contracts.parameters;
-        REWARD_TOKEN = contracts.rewardToken;
-        SLASHING = contracts.slashing;
+    constructor(
+        IStakeManager stakes,
+        IDomainRegistry registry,
+        IEscrow escrow,
+        IReputation reputation,
+        IVerifierRouter router,
+        IParameters parameters,
+        IERC20 rewardToken,
+        address slashing
+    ) EIP712("zktrain", "1") {
+        STAKES = stakes;
+        REGISTRY = registry;
+        ESCROW = escrow;
+        REPUTATION = reputation;
+        ROUTER = router;
+        PARAMETERS = parameters;
+        REWARD_TOKEN = rewardToken;
+        SLASHING = slashing;
         bytes32 name = keccak256(abi.encode(block.chainid, address(this)));
         FIRST = uint64(bytes8(name)) & 0xffffffff00000000;
     }
