@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {IDomainRegistry} from "./interfaces/IDomainRegistry.sol";
+import {IEscrow} from "./interfaces/IEscrow.sol";
+import {IParameters} from "./interfaces/IParameters.sol";
+import {IReputation} from "./interfaces/IReputation.sol";
 import {IRounds} from "./interfaces/IRounds.sol";
+import {IStakeManager} from "./interfaces/IStakeManager.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
 import {Merkle} from "./libraries/Merkle.sol";
 import {TypedData} from "./libraries/TypedData.sol";
@@ -15,6 +20,19 @@ import {Settlement} from "./rounds/Settlement.sol";
 /// @notice How they begin and what is delivered in them is here; memberships, demands and
 /// settlement are in contracts of their own, which this one is made of.
 contract Rounds is Settlement {
+    /// @notice The other contracts.
+    /// @param slashing Who may slash.
+    struct Contracts {
+        IStakeManager stakes;
+        IDomainRegistry registry;
+        IEscrow escrow;
+        IReputation reputation;
+        IVerifierRouter router;
+        IParameters parameters;
+        IERC20 rewardToken;
+        address slashing;
+    }
+
     /// @notice Blocks from the opening to the one whose hash draws.
     uint256 public constant DRAW_DELAY = 2;
     /// @notice Most members of a round.
@@ -26,7 +44,18 @@ contract Rounds is Settlement {
     uint32 private _count;
 
     /// @param contracts The other contracts.
-    constructor(Contracts memory contracts) RoundsState(contracts) {}
+    constructor(Contracts memory contracts)
+        RoundsState(
+            contracts.stakes,
+            contracts.registry,
+            contracts.escrow,
+            contracts.reputation,
+            contracts.router,
+            contracts.parameters,
+            contracts.rewardToken,
+            contracts.slashing
+        )
+    {}
 
     /// @inheritdoc IRounds
     function open(uint64 domain, uint64 duration, uint128 budget, address[] calldata accounts)

@@ -221,7 +221,7 @@ contract Slashing is ISlashing {
     ) private view returns (uint256 rows, uint256[] memory weights) {
         IRounds.Round memory round = ROUNDS.get(batch.round);
         _requireBatch(batch, round);
-        bool listed = members.length == deliveries.length
+        bool listed = members.length == round.count && deliveries.length == round.count
             && Merkle.root(Merkle.leaves(members)) == round.members
             && Merkle.root(Merkle.leaves(members, deliveries)) == batch.root;
         if (!listed) revert IRounds.WrongList(batch.round);
