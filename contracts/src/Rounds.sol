@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {IDomainRegistry} from "./interfaces/IDomainRegistry.sol";
+import {IEscrow} from "./interfaces/IEscrow.sol";
+import {IParameters} from "./interfaces/IParameters.sol";
+import {IReputation} from "./interfaces/IReputation.sol";
 import {IRounds} from "./interfaces/IRounds.sol";
+import {IStakeManager} from "./interfaces/IStakeManager.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
 import {Merkle} from "./libraries/Merkle.sol";
 import {TypedData} from "./libraries/TypedData.sol";
@@ -15,6 +20,19 @@ import {Settlement} from "./rounds/Settlement.sol";
 /// @notice How they begin and what is delivered in them is here; memberships, demands and
 /// settlement are in contracts of their own, which this one is made of.
 contract Rounds is Settlement {
+    /// @notice The other contracts.
+    /// @param slashing Who may slash.
+    struct Contracts {
+        IStakeManager stakes;
+        IDomainRegistry registry;
+        IEscrow escrow;
+        IReputation reputation;
+        IVerifierRouter router;
+        IParameters parameters;
+        IERC20 rewardToken;
+        address slashing;
+    }
+
     /// @notice Blocks from the opening to the one whose hash draws.
     uint256 public constant DRAW_DELAY = 2;
     /// @notice Most members of a round.
@@ -26,7 +44,18 @@ contract Rounds is Settlement {
     uint32 private _count;
 
     /// @param contracts The other contracts.
-    constructor(Contracts memory contracts) RoundsState(contracts) {}
+    constructor(Contracts memory contracts)
+        RoundsState(
+            contracts.stakes,
+            contracts.registry,
+            contracts.escrow,
+            contracts.reputation,
+            contracts.router,
+            contracts.parameters,
+            contracts.rewardToken,
+            contracts.slashing
+        )
+    {}
 
     /// @inheritdoc IRounds
     function open(uint64 domain, uint64 duration, uint128 budget, address[] calldata accounts)
@@ -104,7 +133,11 @@ contract Rounds is Settlement {
         if (state.nonce == 0) revert NotDrawn(round);
         if (block.timestamp > state.deadline) revert TooLate(state.deadline, block.timestamp);
         _requireMembers(round, members);
-        _requireDeliveries(round, state.optimistic, members, deliveries);
+        bool some = _requireDeliveries(round, state.optimistic, members, deliveries);
+        // Members who deliver nothing must not be able to have the coordinator slashed: it may say
+        // so, and then nothing else.
+        bool stays = aggregate == 0 && model == state.parent;
+        if (!some && !stays) revert NothingDelivered(round);
         Proposal memory proposal = Proposal({
             root: Merkle.root(Merkle.leaves(members, deliveries)),
             aggregate: aggregate,
@@ -164,14 +197,16 @@ contract Rounds is Settlement {
 
     /// @dev In eager rounds what was checked, no more and no less; in optimistic ones what the
     /// coordinator claims.
+    /// @return some Whether anybody delivered.
     function _requireDeliveries(
         uint64 round,
         bool optimistic,
         Member[] calldata members,
         Delivery[] calldata deliveries
-    ) private view {
-        if (deliveries.length != members.length) revert WrongList(round);
-        bool some = false;
+    ) private view returns (bool some) {
+        if (deliveries.length != members.length) {
+            revert WrongList(round);
+        }
         for (uint256 i = 0; i < deliveries.length; ++i) {
             (bytes32 update, bytes32 submission) = (deliveries[i].update, deliveries[i].submission);
             address account = members[i].account;
@@ -181,7 +216,6 @@ contract Rounds is Settlement {
             if (!right) revert WrongDelivery(round, account);
             some = some || update != 0;
         }
-        if (!some) revert NothingDelivered(round);
     }
 
     /// @dev By the coordinator's key, not by a contract, which could change its mind about it.

@@ -203,7 +203,7 @@ contract GasBoundTest is SyntheticKeys {
         assertGt(router.gasBound(verifierId, key), MOST);
     }
 
-    /// forge-config: test.fuzz.runs = 32
+    /// forge-config: test.fuzz.runs = 16
     function testFuzz_bounds_all_keys(uint256[8] memory seeds, bool momentum) public {
         Shape memory shape;
         shape.rowLog = bound(seeds[0], 1, 28);

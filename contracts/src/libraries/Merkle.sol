@@ -10,9 +10,6 @@ import {IRounds} from "../interfaces/IRounds.sol";
 /// that OpenZeppelin's `MerkleProof` checks paths. Leaves are hashed twice: no inner node is one. A
 /// path does not say where a leaf is; both kinds of leaf name their account, which occurs once.
 library Merkle {
-    /// @notice There is nothing to make a tree of.
-    error NoLeaves();
-
     /// @notice The leaf of a member.
     function leaf(IRounds.Member memory member) internal pure returns (bytes32) {
         return _leaf(
@@ -61,10 +58,10 @@ library Merkle {
         }
     }
 
-    /// @notice The root of a tree; overwrites the leaves.
+    /// @notice The root of a tree, zero of no leaves; overwrites the leaves.
     function root(bytes32[] memory nodes) internal pure returns (bytes32) {
         uint256 count = nodes.length;
-        if (count == 0) revert NoLeaves();
+        if (count == 0) return 0;
         while (count > 1) {
             uint256 pairs = count / 2;
             for (uint256 i = 0; i < pairs; ++i) {

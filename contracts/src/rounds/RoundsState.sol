@@ -18,19 +18,6 @@ import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title What rounds know, and what can be asked of them
 abstract contract RoundsState is IRounds, EIP712 {
-    /// @notice The other contracts.
-    /// @param slashing Who may slash.
-    struct Contracts {
-        IStakeManager stakes;
-        IDomainRegistry registry;
-        IEscrow escrow;
-        IReputation reputation;
-        IVerifierRouter router;
-        IParameters parameters;
-        IERC20 rewardToken;
-        address slashing;
-    }
-
     /// @dev What a coordinator proposed.
     struct Proposal {
         bytes32 root;
@@ -65,15 +52,24 @@ abstract contract RoundsState is IRounds, EIP712 {
         _;
     }
 
-    constructor(Contracts memory contracts) EIP712("zktrain", "1") {
-        STAKES = contracts.stakes;
-        REGISTRY = contracts.registry;
-        ESCROW = contracts.escrow;
-        REPUTATION = contracts.reputation;
-        ROUTER = contracts.router;
-        PARAMETERS = contracts.parameters;
-        REWARD_TOKEN = contracts.rewardToken;
-        SLASHING = contracts.slashing;
+    constructor(
+        IStakeManager stakes,
+        IDomainRegistry registry,
+        IEscrow escrow,
+        IReputation reputation,
+        IVerifierRouter router,
+        IParameters parameters,
+        IERC20 rewardToken,
+        address slashing
+    ) EIP712("zktrain", "1") {
+        STAKES = stakes;
+        REGISTRY = registry;
+        ESCROW = escrow;
+        REPUTATION = reputation;
+        ROUTER = router;
+        PARAMETERS = parameters;
+        REWARD_TOKEN = rewardToken;
+        SLASHING = slashing;
         bytes32 name = keccak256(abi.encode(block.chainid, address(this)));
         FIRST = uint64(bytes8(name)) & 0xffffffff00000000;
     }
@@ -148,10 +144,14 @@ abstract contract RoundsState is IRounds, EIP712 {
         _requireField(10, uint256(zeroState), uint256(claim.state));
     }
 
-    /// @dev The lists are those that the round was opened with and that were proposed.
+    /// @dev The members that the round was opened with, in their order. The root does not tell the
+    /// order, but whoever reads the deliveries that were proposed relies on it.
     function _requireMembers(uint64 round, Member[] calldata members) internal view {
         bool same = members.length == _rounds[round].count
             && Merkle.root(Merkle.leaves(members)) == _rounds[round].members;
+        for (uint256 i = 1; i < members.length && same; ++i) {
+            same = members[i - 1].account < members[i].account;
+        }
         if (!same) revert WrongList(round);
     }
 
