@@ -18,7 +18,6 @@ import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {Merkle} from "../src/libraries/Merkle.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
-import {RoundsState} from "../src/rounds/RoundsState.sol";
 import {Fixtures} from "./Fixtures.sol";
 
 /// @notice A proof of the real prover, made for the round.
@@ -147,7 +146,7 @@ abstract contract SlashingBase is Fixtures {
     }
 
     function _deployRounds(address place) private {
-        RoundsState.Contracts memory contracts = RoundsState.Contracts({
+        Rounds.Contracts memory contracts = Rounds.Contracts({
             stakes: stakes,
             registry: registry,
             escrow: escrow,
@@ -421,10 +420,7 @@ abstract contract EvidenceBase is SlashingBase {
     }
 
     /// @notice A transaction's whole cost: base, calldata (EIP-2028, EIP-7623), execution.
-    function _transaction(address to, bytes memory call)
-        internal
-        returns (bool ok, uint256 total)
-    {
+    function _transaction(address to, bytes memory call) internal returns (bool ok, uint256 total) {
         uint256 zeros = 0;
         for (uint256 i = 0; i < call.length; ++i) {
             if (call[i] == 0) ++zeros;
