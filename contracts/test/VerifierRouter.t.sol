@@ -198,7 +198,7 @@ contract GasBoundTest is SyntheticKeys {
         _assertBounded(Shape(16, 28, 2, 8, 0, 2, 1, 800, 1));
     }
 
-    /// @notice As many rows as a key has room for: memory costs several times what they do.
+    /// @notice As many rows as a key has room for, where memory's price counts most.
     function test_bounds_the_largest_keys_of_all() public {
         _assertBounded(Shape(16, 28, 2, 8, 8, 0, 1, 5800, 1));
     }
