@@ -10,7 +10,7 @@ use crate::bindings::halo2::Halo2Verifier;
 use crate::bindings::parameters::{IParameters, Parameters};
 use crate::bindings::registry::DomainRegistry;
 use crate::bindings::reputation::Reputation;
-use crate::bindings::rounds::{Rounds, RoundsState};
+use crate::bindings::rounds::Rounds;
 use crate::bindings::router::VerifierRouter;
 use crate::bindings::slashing::Slashing;
 use crate::bindings::stakes::StakeManager;
@@ -184,7 +184,7 @@ impl Deployment {
             rounds: self.rounds,
         };
         let reputation = Reputation::constructorCall { rounds: self.rounds };
-        let contracts = RoundsState::Contracts {
+        let contracts = Rounds::Contracts {
             stakes: self.stakes,
             registry: self.registry,
             escrow: self.escrow,
