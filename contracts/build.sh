@@ -18,7 +18,8 @@ if [ "$sources" != "$(cat out/sources 2>/dev/null)" ]; then
 fi
 node_modules/.bin/forge build --build-info --skip './test/**'
 printf '%s\n' "$sources" >out/sources
-node bin/artifacts "$artifacts" TrainingVerifier Halo2Verifier
+node bin/artifacts "$artifacts" Halo2Verifier TrainingVerifier Timelock RewardToken Parameters \
+    VerifierRouter StakeManager DomainRegistry Escrow Reputation Rounds Slashing
 if [ "$artifacts" != artifacts ]; then
     diff -r artifacts "$artifacts" >/dev/null || {
         echo "contracts/artifacts is not what contracts/src gives: run sh contracts/build.sh" >&2

@@ -11,7 +11,7 @@ use zktrain_circuits::statement::Binding;
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::srs::Srs;
 use zktrain_prover::training::{
-    Committed, Position, RegisteredDataset, commit_model, derive_key, prove_training,
+    Committed, Position, RegisteredDataset, TrainingProver, commit_model, derive_key,
     register_window,
 };
 use zktrain_trainer::train::Trainer;
@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
     let binding = Binding { chain_id: 0, round: 0, prover: [7; 20] };
     let position = Position { binding, step: 0, window: 0 };
-    let proved = prove_training(&key, &srs.g1, &secret, &dataset, &start, position, &trace)?;
+    let prover = TrainingProver { key: &key, g1: &srs.g1, secret: &secret, dataset: &dataset };
+    let proved = prover.prove(&start, position, &trace)?;
 
     // Anyone's side: the key, the statement and the proof are enough.
     zktrain_verifier::training::verify(&key, &(), &proved.statement, &proved.proof)?;

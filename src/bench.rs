@@ -26,8 +26,8 @@ use zktrain_prover::random::LocalKey;
 use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::Trace;
 use zktrain_prover::training::{
-    Committed, Position, RegisteredDataset, TrainingProved, commit_model, derive_key,
-    prove_training, register_window,
+    Committed, Position, RegisteredDataset, TrainingProved, TrainingProver, commit_model,
+    derive_key, register_window,
 };
 use zktrain_prover::witness::training_sheet;
 use zktrain_trainer::train::Trainer;
@@ -244,9 +244,13 @@ impl Setup {
         let train = started.elapsed();
         let started = Instant::now();
         let position = Position { binding: Binding::default(), step: 0, window: 0 };
-        let (g1, start) = (&self.srs.g1, &self.start);
-        let proved =
-            prove_training(&self.key, g1, &self.secret, &self.dataset, start, position, &trace)?;
+        let prover = TrainingProver {
+            key: &self.key,
+            g1: &self.srs.g1,
+            secret: &self.secret,
+            dataset: &self.dataset,
+        };
+        let proved = prover.prove(&self.start, position, &trace)?;
         let prove = started.elapsed();
         let started = Instant::now();
         verify(&self.key, &proved.statement, &proved.proof)?;

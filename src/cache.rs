@@ -23,13 +23,14 @@ fn folder() -> Option<PathBuf> {
     named.or_else(|| dirs::cache_dir().map(|dir| dir.join("zktrain")))
 }
 
-/// The entry of a halo2 key.
-pub fn key_name(spec: &Hash, shape: Shape) -> String {
+/// The entry of a halo2 key: of one circuit, whose tape has this digest, so that a program with
+/// another circuit does not take it for its own.
+pub fn key_name(spec: &Hash, shape: Shape, circuit: &Hash) -> String {
     let shape = match shape {
         Shape::Training => "training".to_owned(),
         Shape::Dataset(windows) => format!("dataset-{windows}"),
     };
-    format!("halo2-{}-{shape}.vk", hex::encode(spec))
+    format!("halo2-{}-{shape}-{}.vk", hex::encode(spec), hex::encode(circuit))
 }
 
 /// The entry of a reference string's second basis.

@@ -13,10 +13,12 @@ use serde::Serialize;
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::halo2::key::Halo2Key;
+use zktrain_circuits::halo2::shape as tape_of;
 use zktrain_circuits::r1cs;
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_prover::compress::{CompressError, Compressor};
+use zktrain_prover::halo2::Halo2Error;
 use zktrain_prover::halo2::Halo2Params;
 use zktrain_prover::{groth16, halo2};
 use zktrain_verifier::circuit::CircuitKey;
@@ -134,11 +136,12 @@ impl<'a> Circuits<'a> {
     /// As [`Self::key`].
     pub fn dataset_keys(
         &self,
-        chunks: &Registration,
+        registration: &Registration,
     ) -> Result<BTreeMap<usize, CircuitKey>, Error> {
+        let Registration::Compressed(chunks) = registration else { return Ok(BTreeMap::new()) };
         let mut systems: BTreeMap<usize, BTreeSet<System>> = BTreeMap::new();
         for (statement, proof) in chunks {
-            systems.entry(statement.rows.len()).or_default().extend(proof.system());
+            systems.entry(statement.rows.len()).or_default().insert(proof.system);
         }
         let keys = systems
             .iter()
@@ -181,7 +184,8 @@ impl<'a> Circuits<'a> {
 
     /// halo2's key of a shape, from the user's cache if it is there.
     fn halo2_key(&self, shape: Shape) -> Result<Halo2Key, Error> {
-        let name = cache::key_name(&self.session.key.spec, shape);
+        let tape = tape_of(&self.relation(shape)).ok_or(CompressError::from(Halo2Error::Shape))?;
+        let name = cache::key_name(&self.session.key.spec, shape, &tape.digest());
         if let Some(key) = cache::read(&name).and_then(|b| Halo2Key::from_bytes(&b).ok()) {
             return Ok(key);
         }

@@ -264,6 +264,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another circuit key than the one that was asked for.
+    #[error("the proofs come with the key {got}, not with {expected}")]
+    UnexpectedKey {
+        /// Keccak-256 of the key that was asked for.
+        expected: String,
+        /// That of the key that is there.
+        got: String,
+    },
     /// The contracts cannot take a key.
     #[error(transparent)]
     EvmKey(#[from] EvmKeyError),
@@ -388,6 +396,9 @@ impl Error {
             Self::OtherKey { .. } => "name the manifest and the reference string that the key was \
                                       made for, or make another: `zktrain keys derive`, \
                                       `zktrain setup new`"
+                .into(),
+            Self::UnexpectedKey { .. } => "put the ceremony's result in the project's folder \
+                 `keys`: proofs that it does not verify are worth nothing"
                 .into(),
             Self::Contract { .. }
             | Self::Rejected { .. }

@@ -1,10 +1,12 @@
 //! Proofs as files hold them, compressed or not.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ark_bn254::G1Affine;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::Relation;
@@ -13,6 +15,7 @@ use zktrain_circuits::wire::{
     ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
 };
 use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::dataset::{self, DatasetError};
 use zktrain_verifier::sheet::{Proof, SheetError};
 
 use crate::error::Error;
@@ -111,28 +114,51 @@ pub fn read(key: &TrainingKey, path: &Path) -> Result<(TrainingStatement, Stored
         .map_err(|e| Error::Wire { path: path.to_owned(), source: Box::new(e) })
 }
 
-/// A registration, its chunks in order.
-pub type Registration = Vec<(DatasetStatement, StoredProof)>;
+/// A registration, its chunks in order, all in one form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// For its owner alone.
+    Plain(Vec<(DatasetStatement, SheetProof)>),
+    /// Zero-knowledge.
+    Compressed(Vec<(DatasetStatement, CompressedProof)>),
+}
 
-/// A registration's file; all chunks have the same form.
-pub fn encode_registration(chunks: &Registration) -> Vec<u8> {
-    fn of<P: Clone>(
-        chunks: &Registration,
-        form: impl Fn(&StoredProof) -> Option<P>,
-    ) -> Option<Vec<(DatasetStatement, P)>> {
-        chunks.iter().map(|(statement, proof)| Some((statement.clone(), form(proof)?))).collect()
+impl Registration {
+    /// What each chunk is about.
+    pub fn statements(&self) -> Vec<&DatasetStatement> {
+        match self {
+            Self::Plain(chunks) => chunks.iter().map(|(statement, _)| statement).collect(),
+            Self::Compressed(chunks) => chunks.iter().map(|(statement, _)| statement).collect(),
+        }
     }
-    let plain = of(chunks, |proof| match proof {
-        StoredProof::Plain(proof) => Some(proof.clone()),
-        StoredProof::Compressed(_) => None,
-    });
-    let compressed = of(chunks, |proof| match proof {
-        StoredProof::Plain(_) => None,
-        StoredProof::Compressed(proof) => Some(proof.clone()),
-    });
-    match plain {
-        Some(chunks) => encode_dataset(&chunks),
-        None => encode_dataset(&compressed.unwrap_or_default()),
+
+    /// Whether it reveals nothing beyond its statements.
+    pub fn is_compressed(&self) -> bool {
+        matches!(self, Self::Compressed(_))
+    }
+
+    /// Its file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Plain(chunks) => encode_dataset(chunks),
+            Self::Compressed(chunks) => encode_dataset(chunks),
+        }
+    }
+
+    /// Checks all chunks, and returns the dataset's root. `circuits` are the keys by the number
+    /// of windows of a chunk; those of a plain registration are not looked at.
+    ///
+    /// # Errors
+    /// If a chunk does not verify or the chunks do not cover the dataset in order.
+    pub fn verify(
+        &self,
+        key: &TrainingKey,
+        circuits: &BTreeMap<usize, CircuitKey>,
+    ) -> Result<Hash, DatasetError> {
+        match self {
+            Self::Plain(chunks) => dataset::verify(key, |_| Some(&()), chunks),
+            Self::Compressed(chunks) => dataset::verify(key, |n| circuits.get(&n), chunks),
+        }
     }
 }
 
@@ -144,10 +170,8 @@ pub fn read_registration(key: &TrainingKey, path: &Path) -> Result<Registration,
     let bytes = files::read(path)?;
     let wire = |e| Error::Wire { path: path.to_owned(), source: Box::new(e) };
     if bytes.starts_with(SheetProof::DATASET_FILE) {
-        let chunks = decode_dataset(key, &bytes).map_err(wire)?;
-        Ok(chunks.into_iter().map(|(s, proof)| (s, StoredProof::Plain(proof))).collect())
+        decode_dataset(key, &bytes).map(Registration::Plain).map_err(wire)
     } else {
-        let chunks = decode_dataset(key, &bytes).map_err(wire)?;
-        Ok(chunks.into_iter().map(|(s, proof)| (s, StoredProof::Compressed(proof))).collect())
+        decode_dataset(key, &bytes).map(Registration::Compressed).map_err(wire)
     }
 }

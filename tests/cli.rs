@@ -365,6 +365,10 @@ fn a_step_is_measured_as_one_json_object() {
         "peak_rss_mb",
         "committed_entries",
         "commit_floor_s",
+        "compress_s",
+        "total_s",
+        "gas_halo2",
+        "gas_groth16",
     ] {
         assert!(report[name].as_f64().is_some_and(|x| x > 0.0), "{name}: {}", report[name]);
     }

@@ -89,6 +89,18 @@ fn groth16_proofs_are_checked_by_verifier_contracts_and_snarkjs() {
     assert!(!snarkjs("altered.json"));
     let key = project.json(&["keys", "check", "p/keys/groth16.vk", "p"]);
     assert_eq!((&key["system"], &key["insecure"]), (&"groth16".into(), &true.into()));
+    let trust =
+        |pinned: bool| serde_json::json!({"hash": key["hash"], "insecure": true, "pinned": pinned});
+    assert_eq!(report["groth16_key"], trust(false));
+    let hash = key["hash"].as_str().unwrap();
+    let pinned = project.json(&["verify", PROOF, "--groth16-key", hash]);
+    assert_eq!(pinned["groth16_key"], trust(true));
+    let said = project.ok(&["verify", PROOF, "--groth16-key", hash]).stdout;
+    assert!(String::from_utf8_lossy(&said).contains("its maker can forge any proof"));
+    let other = "ab".repeat(32);
+    let refused = project.fails(&["verify", PROOF, "--groth16-key", &other]);
+    assert!(refused.contains(hash) && refused.contains(&other), "{refused}");
+    assert!(project.fails(&["verify", PROOF, "--groth16-key", "ab"]).contains("32 bytes"));
 }
 
 #[test]

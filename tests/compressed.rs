@@ -11,15 +11,17 @@ use common::{Run, srs};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
 use zktrain_circuits::r1cs;
-use zktrain_circuits::statement::TrainingStatement;
+use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
 use zktrain_circuits::wire::{WireError, decode_training, encode_training};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::prove_training;
+use zktrain_prover::training::{Chunk, RegisteredDataset, register_chunk};
 use zktrain_verifier::circuit::{CircuitError, CircuitKey};
+use zktrain_verifier::dataset::{self, DatasetError};
 use zktrain_verifier::sheet::SheetError;
 use zktrain_verifier::training::{Chain, TrainingError, verify};
 
@@ -47,9 +49,7 @@ fn made() -> &'static Made {
         let mut proofs = Vec::new();
         for (index, (window, trace)) in run.traces(2).into_iter().enumerate() {
             let position = run.position(index, window);
-            let (key, g1, dataset) = (&run.key, &srs().g1, &run.dataset);
-            let proved =
-                prove_training(key, g1, &run.secret, dataset, &before, position, &trace).unwrap();
+            let proved = run.prover().prove(&before, position, &trace).unwrap();
             let compress = |compressor: &Compressor| {
                 compressor.compress(proved.h, &proved.claim, proved.proof.clone()).unwrap()
             };
@@ -252,6 +252,63 @@ fn without_the_systems_key_nothing_is_accepted() {
     for proof in proofs {
         assert!(verify(&made.run.key, &key, statement, proof).is_err(), "{}", proof.system);
     }
+}
+
+#[test]
+fn a_proof_of_another_shape_is_refused_as_such() {
+    let made = made();
+    let (statement, proofs) = &made.proofs[0];
+    for proof in proofs {
+        let mut short = proof.clone();
+        short.claim.point.pop();
+        let shape = TrainingError::Sheet(SheetError::Shape);
+        assert_eq!(made.check(statement, &short), Err(shape.clone()));
+        short.claim.point.extend([Fr::one(), Fr::one()]);
+        assert_eq!(made.check(statement, &short), Err(shape));
+        let mut fewer = proof.clone();
+        fewer.rows.pop();
+        let result = made.check(statement, &fewer);
+        let Err(TrainingError::Sheet(SheetError::RowCount { expected, got })) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(got + 1, expected);
+    }
+}
+
+#[test]
+fn a_compressed_registration_is_checked_chunk_by_chunk() {
+    let run = &made().run;
+    let network = &run.key.network;
+    let (x, y) = run.data.window(network, 0).unwrap();
+    let [inputs, labels] = [x, y].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
+    let chunk =
+        Chunk { owner: [7; 20], total: 1, first: 0, windows: 1, inputs: &inputs, labels: &labels };
+    let made = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
+    let (relation, _) = compile_dataset(network, 1);
+    let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
+    let compressor = Compressor::halo2(relation, params).unwrap();
+    let proof = compressor.compress(made.h, &made.claim, made.proof).unwrap();
+    let key = compressor.key();
+    let check = |statement: &DatasetStatement, proof: &CompressedProof| {
+        let chunks = [(statement.clone(), proof.clone())];
+        dataset::verify(&run.key, |windows| (windows == 1).then_some(&key), &chunks)
+    };
+    let root = check(&made.statement, &proof).unwrap();
+    assert_eq!(root, RegisteredDataset::new(made.windows).tree.root());
+    let none = dataset::verify(&run.key, |_| None, &[(made.statement.clone(), proof.clone())]);
+    assert_eq!(none, Err(DatasetError::NoCircuit { chunk: 0, windows: 1 }));
+    let mut altered = proof.clone();
+    altered.circuit_proof[40] ^= 1;
+    assert!(matches!(check(&made.statement, &altered), Err(DatasetError::Sheet { chunk: 0, .. })));
+    let mut altered = proof.clone();
+    altered.blinding += Fr::one();
+    assert!(check(&made.statement, &altered).is_err());
+    let mut other = made.statement.clone();
+    other.owner[0] ^= 1;
+    assert!(check(&other, &proof).is_err());
+    let mut other = made.statement.clone();
+    other.rows[0][0] = -other.rows[0][0];
+    assert!(check(&other, &proof).is_err());
 }
 
 #[test]

@@ -25,7 +25,7 @@ use zktrain_contracts::{Evm, EvmError, Rejection, Verified};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{TrainingProved, derive_key, prove_training};
+use zktrain_prover::training::{TrainingProved, derive_key};
 use zktrain_trainer::synthetic;
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::evm::{EvmKeyError, encode_key, key_hash};
@@ -123,9 +123,7 @@ fn prove(run: &Run) -> TrainingProved {
     let mut last = None;
     for (index, (window, trace)) in run.traces(2).into_iter().enumerate() {
         let position = run.position(index, window);
-        let (key, g1) = (&run.key, &common::srs().g1);
-        let proved =
-            prove_training(key, g1, &run.secret, &run.dataset, &before, position, &trace).unwrap();
+        let proved = run.prover().prove(&before, position, &trace).unwrap();
         before = proved.after.clone();
         last = Some(proved);
     }

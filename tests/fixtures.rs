@@ -21,7 +21,7 @@ use zktrain_circuits::wire::{decode_dataset, decode_training, encode_dataset, en
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{derive_key, prove_training};
+use zktrain_prover::training::derive_key;
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::groth16::Groth16Key;
 use zktrain_verifier::{dataset, training};
@@ -96,9 +96,7 @@ fn write_compressed() {
     fs::write(path("compressed_groth16_v1.vk"), key.key.to_bytes()).unwrap();
     let (window, trace) = run.traces(1).remove(0);
     let position = run.position(0, window);
-    let (g1, dataset) = (&srs().g1, &run.dataset);
-    let proved =
-        prove_training(&run.key, g1, &run.secret, dataset, &run.start, position, &trace).unwrap();
+    let proved = run.prover().prove(&run.start, position, &trace).unwrap();
     let halo2 = Compressor::halo2(relation.clone(), params).unwrap();
     fs::write(path("compressed_halo2_v1.vk"), halo2.key().halo2.unwrap().to_bytes()).unwrap();
     for compressor in [halo2, Compressor::groth16(relation, key)] {

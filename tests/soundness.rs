@@ -21,7 +21,7 @@ use zktrain_prover::commit::{Row, commit_rows};
 use zktrain_prover::lookups::LookupColumns;
 use zktrain_prover::prove::{CommittedRows, prove};
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::training::prove_filled_sheet;
+use zktrain_prover::training::Counts;
 use zktrain_prover::witness::dataset_sheet;
 use zktrain_verifier::sheet::{Proof, SheetError};
 use zktrain_verifier::training::{TrainingError, verify};
@@ -117,12 +117,9 @@ fn a_multiplicity_cannot_be_altered() {
         sheet.fill(table.counts, counts);
     }
     let prove = |sheet: Sheet| {
-        let (key, dataset, start) = (&run.key, &run.dataset, &run.start);
         let position = run.position(0, window);
-        let g1 = &srs().g1;
-        let proved =
-            prove_filled_sheet(key, g1, &run.secret, dataset, start, position, sheet).unwrap();
-        verify(key, &(), &proved.statement, &proved.proof)
+        let proved = run.prover().prove_sheet(&run.start, position, sheet, Counts::Given).unwrap();
+        verify(&run.key, &(), &proved.statement, &proved.proof)
     };
     assert_eq!(prove(sheet.clone()), Ok(()));
     for table in &relation.tables {

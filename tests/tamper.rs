@@ -205,21 +205,10 @@ fn a_chain_is_followed_link_by_link() {
 fn model_and_state_are_handed_over() {
     let (run, proofs) = made();
     let traces = run.traces(2);
-    let g1 = &common::srs().g1;
     let prove = |start: &zktrain_prover::training::Committed, index: usize| {
         let (window, trace) = &traces[index];
         let position = run.position(index, *window);
-        let (key, secret) = (&run.key, &run.secret);
-        zktrain_prover::training::prove_training(
-            key,
-            g1,
-            secret,
-            &run.dataset,
-            start,
-            position,
-            trace,
-        )
-        .unwrap()
+        run.prover().prove(start, position, trace).unwrap()
     };
     let first = prove(&run.start, 0);
     // The second step with the state forgotten: an honest proof of a wrong start.
@@ -230,16 +219,7 @@ fn model_and_state_are_handed_over() {
     let forgetful = order.train_window(&trace.before, None, x, y).unwrap();
     let mut start = first.after.clone();
     start.state = run.start.state.clone();
-    let second = zktrain_prover::training::prove_training(
-        &run.key,
-        g1,
-        &run.secret,
-        &run.dataset,
-        &start,
-        run.position(1, *window),
-        &forgetful,
-    )
-    .unwrap();
+    let second = run.prover().prove(&start, run.position(1, *window), &forgetful).unwrap();
     assert_eq!(verify(&run.key, &(), &second.statement, &second.proof), Ok(()));
     let links = [(first.statement, first.proof), (second.statement, second.proof)];
     let result = run.chain().verify(&run.key, &(), &links);

@@ -17,7 +17,6 @@ use zktrain_prover::halo2::{Halo2Params, log_rows};
 use zktrain_prover::prove::{CommittedRows, Proved, prove_with};
 use zktrain_prover::random::{LocalKey, Randomness};
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::training::prove_training;
 
 /// A witness, with blindings of the rows that are known before the proof.
 struct Victim {
@@ -164,11 +163,8 @@ fn simple_statistics_do_not_tell_datasets_apart() {
         let compressor = compressor.get_or_insert_with(|| compressor_of(&run));
         let (window, trace) = run.traces(1).remove(0);
         let prove = |_| {
-            let (key, position) = (&run.key, run.position(0, window));
-            let (g1, dataset) = (&srs().g1, &run.dataset);
-            let proved =
-                prove_training(key, g1, &run.secret, dataset, &run.start, position, &trace)
-                    .unwrap();
+            let position = run.position(0, window);
+            let proved = run.prover().prove(&run.start, position, &trace).unwrap();
             compressor.compress(proved.h, &proved.claim, proved.proof).unwrap().to_bytes()
         };
         (0..PROOFS).map(prove).collect::<Vec<_>>()

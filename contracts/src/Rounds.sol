@@ -133,7 +133,11 @@ contract Rounds is Settlement {
         if (state.nonce == 0) revert NotDrawn(round);
         if (block.timestamp > state.deadline) revert TooLate(state.deadline, block.timestamp);
         _requireMembers(round, members);
-        _requireDeliveries(round, state.optimistic, members, deliveries);
+        bool some = _requireDeliveries(round, state.optimistic, members, deliveries);
+        // Members who deliver nothing must not be able to have the coordinator slashed: it may say
+        // so, and then nothing else.
+        bool stays = aggregate == 0 && model == state.parent;
+        if (!some && !stays) revert NothingDelivered(round);
         Proposal memory proposal = Proposal({
             root: Merkle.root(Merkle.leaves(members, deliveries)),
             aggregate: aggregate,
@@ -193,14 +197,16 @@ contract Rounds is Settlement {
 
     /// @dev In eager rounds what was checked, no more and no less; in optimistic ones what the
     /// coordinator claims.
+    /// @return some Whether anybody delivered.
     function _requireDeliveries(
         uint64 round,
         bool optimistic,
         Member[] calldata members,
         Delivery[] calldata deliveries
-    ) private view {
-        if (deliveries.length != members.length) revert WrongList(round);
-        bool some = false;
+    ) private view returns (bool some) {
+        if (deliveries.length != members.length) {
+            revert WrongList(round);
+        }
         for (uint256 i = 0; i < deliveries.length; ++i) {
             (bytes32 update, bytes32 submission) = (deliveries[i].update, deliveries[i].submission);
             address account = members[i].account;
@@ -210,7 +216,6 @@ contract Rounds is Settlement {
             if (!right) revert WrongDelivery(round, account);
             some = some || update != 0;
         }
-        if (!some) revert NothingDelivered(round);
     }
 
     /// @dev By the coordinator's key, not by a contract, which could change its mind about it.

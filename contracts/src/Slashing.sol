@@ -221,7 +221,9 @@ contract Slashing is ISlashing {
     ) private view returns (uint256 rows, uint256[] memory weights) {
         IRounds.Round memory round = ROUNDS.get(batch.round);
         _requireBatch(batch, round);
-        bool listed = members.length == deliveries.length
+        // There is no sum of nothing, and none was proposed.
+        if (updates.length == 0) revert IRounds.NothingDelivered(batch.round);
+        bool listed = members.length == round.count && deliveries.length == round.count
             && Merkle.root(Merkle.leaves(members)) == round.members
             && Merkle.root(Merkle.leaves(members, deliveries)) == batch.root;
         if (!listed) revert IRounds.WrongList(batch.round);

@@ -5,6 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod bindings;
+pub mod chain;
 pub mod evm;
+pub mod node;
+pub mod protocol;
 
 pub use evm::{Evm, EvmError, Registered, Rejection, Verified};

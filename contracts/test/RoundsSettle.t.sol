@@ -84,6 +84,36 @@ contract RoundsSettleTest is RoundsBase {
         assertEq(state.batch, hashOf(batchOf(round, members, deliveries)));
     }
 
+    /// @dev Members who deliver nothing cannot have the coordinator slashed for it.
+    function test_a_round_without_deliveries_moves_nothing() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            deliveries[i] = IRounds.Delivery(0, 0);
+        }
+        bytes32 parent = rounds.get(round).parent;
+        IRounds.Batch memory batch = batchOf(round, members, deliveries);
+        (batch.aggregate, batch.model) = (0, "another model");
+        bytes memory signature = signedBy(COORDINATOR_KEY, batch);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.NothingDelivered.selector, round));
+        rounds.propose(round, members, deliveries, 0, "another model", signature);
+        batch.model = parent;
+        signature = signedBy(COORDINATOR_KEY, batch);
+        rounds.propose(round, members, deliveries, 0, parent, signature);
+        passWindow(round);
+        vm.expectEmit(address(rounds));
+        emit IRounds.Settled(round, 0, parent);
+        rounds.settle(round, members, deliveries);
+        (bytes32 model, uint64 number) = registry.head(domain);
+        assertEq(model, parent);
+        assertEq(number, 0);
+        assertEq(owed(0), 0);
+        assertEq(escrow.owed(address(token), COORDINATOR), 0);
+        assertEq(escrow.available(domain), 10 * BUDGET);
+        assertEq(obligations(COORDINATOR), 0);
+        assertEq(rounds.current(domain), 0);
+        assertEq(reputation.standing(domain, members[0].account).score, 4096);
+        refuse(abi.encodeWithSelector(IRounds.AlreadyPaid.selector, round));
+    }
+
     function test_settling_advances_the_model() public {
         _finish();
         (bytes32 model, uint64 number) = registry.head(domain);

@@ -206,10 +206,11 @@ contract InvalidDeliveryTest is EvidenceBase {
     }
 
     function test_a_valid_delivery_is_no_evidence() public {
+        ISlashing.Evidence memory e = _evidence(0, _proven(0));
         vm.expectRevert(
             abi.encodeWithSelector(ISlashing.ProofIsValid.selector, round, members[0].account)
         );
-        _bring(_evidence(0, _proven(0)), _batch, _path(0));
+        _bring(e, _batch, _path(0));
     }
 
     function test_a_bad_submission_that_was_not_proposed_is_the_members_alone() public {

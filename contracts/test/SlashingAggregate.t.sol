@@ -14,7 +14,7 @@ contract WrongAggregateTest is EvidenceBase {
 
     function setUp() public override {
         super.setUp();
-        _sum = vm.parseJsonBytes(file, ".aggregate");
+        _sum = aggregate;
     }
 
     function _updates() private view returns (bytes[] memory updates) {
@@ -24,11 +24,11 @@ contract WrongAggregateTest is EvidenceBase {
         }
     }
 
-    function _bring(IRounds.Batch memory batch, bytes memory aggregate) private {
+    function _bring(IRounds.Batch memory batch, bytes memory claimed) private {
         IRounds.Delivery[] memory deliveries = _deliveries();
         bytes[] memory updates = _updates();
         vm.prank(challenger);
-        slashing.wrongAggregate(batch, members, deliveries, updates, aggregate, 0);
+        slashing.wrongAggregate(batch, members, deliveries, updates, claimed, 0);
     }
 
     function _bringAll(IRounds.Batch memory batch) private {
@@ -160,12 +160,12 @@ contract WrongAggregateTest is EvidenceBase {
     function _refuseRows(
         IRounds.Batch memory batch,
         bytes[] memory updates,
-        bytes memory aggregate,
+        bytes memory claimed,
         uint256 index
     ) private {
         IRounds.Delivery[] memory deliveries = _deliveries();
         vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, index));
-        slashing.wrongAggregate(batch, members, deliveries, updates, aggregate, 0);
+        slashing.wrongAggregate(batch, members, deliveries, updates, claimed, 0);
     }
 
     function test_refuses_before_and_after_the_window() public {

@@ -113,7 +113,7 @@ contract ForeignEvidenceTest is EvidenceBase {
         assertEq(digest, rounds.submissionDigest(submission));
     }
 
-    function _digest(IRounds.Submission memory s, address at, uint256 chain)
+    function _digest(IRounds.Submission memory s, address verifying, uint256 chain)
         private
         pure
         returns (bytes32)
@@ -122,7 +122,7 @@ contract ForeignEvidenceTest is EvidenceBase {
             "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
         );
         bytes32 separator =
-            keccak256(abi.encode(kind, keccak256("zktrain"), keccak256("1"), chain, at));
+            keccak256(abi.encode(kind, keccak256("zktrain"), keccak256("1"), chain, verifying));
         kind = keccak256(
             "Submission(uint64 round,address member,bytes32 statement,bytes32 proof,bytes32 update)"
         );
@@ -310,7 +310,7 @@ contract HonestTest is EvidenceBase {
     function testFuzz_no_altered_evidence_slashes(
         uint256 kind,
         uint256 index,
-        uint256 at,
+        uint256 place,
         uint256 word,
         uint256 time
     ) public {
@@ -318,8 +318,8 @@ contract HonestTest is EvidenceBase {
         uint256 words = (call.length - 4) / 32;
         if (word % 4 == 0) word = uint256(wordAt(call, 4 + 32 * (word % words)));
         // Heads and short fields are hit as often as the proof.
-        at = at % 2 == 0 ? (at / 2) % (words < 64 ? words : 64) : (at / 2) % words;
-        call = withWord(call, 4 + 32 * at, bytes32(word));
+        place = place % 2 == 0 ? (place / 2) % (words < 64 ? words : 64) : (place / 2) % words;
+        call = withWord(call, 4 + 32 * place, bytes32(word));
         vm.warp(block.timestamp + time % 3 days);
         vm.prank(challenger);
         (bool ok,) = address(slashing).call(call);
@@ -369,7 +369,6 @@ contract HonestTest is EvidenceBase {
             updates[i] = _proven(i).rows;
         }
         if (kind == 6) {
-            bytes memory aggregate = vm.parseJsonBytes(file, ".aggregate");
             return abi.encodeCall(
                 slashing.wrongAggregate, (_batch, members, _deliveries(), updates, aggregate, 0)
             );

@@ -96,6 +96,11 @@ abstract contract SlashingBase is Fixtures {
     uint64 internal domain;
     uint64 internal round;
     IRounds.Member[] internal members;
+    uint256[] private _keys;
+    // Read once: reading them from the file takes longer than checking them.
+    Proven[] private _firsts;
+    Proven[] private _seconds;
+    bytes internal aggregate;
 
     function setUp() public virtual override {
         super.setUp();
@@ -105,6 +110,7 @@ abstract contract SlashingBase is Fixtures {
         verifier.register(vm.parseJsonBytes(file, ".key"));
         domain = _openDomain(true, vm.parseJsonBytes32(file, ".keyHash"));
         _readMembers();
+        aggregate = vm.parseJsonBytes(file, ".aggregate");
         _joinAll(domain);
         round = _openRound(domain);
         assertEq(round, vm.parseJsonUint(file, ".round"));
@@ -139,7 +145,7 @@ abstract contract SlashingBase is Fixtures {
         verifierId = address(verifier).codehash;
     }
 
-    function _deployRounds(address at) private {
+    function _deployRounds(address place) private {
         Rounds.Contracts memory contracts = Rounds.Contracts({
             stakes: stakes,
             registry: registry,
@@ -150,8 +156,8 @@ abstract contract SlashingBase is Fixtures {
             rewardToken: token,
             slashing: address(slashing)
         });
-        deployCodeTo("Rounds.sol:Rounds", abi.encode(contracts), at);
-        rounds = Rounds(at);
+        deployCodeTo("Rounds.sol:Rounds", abi.encode(contracts), place);
+        rounds = Rounds(place);
     }
 
     /// @notice A funded domain of the round's key.
@@ -180,13 +186,16 @@ abstract contract SlashingBase is Fixtures {
 
     function _readMembers() private {
         for (uint256 i = 0; i < 3; ++i) {
-            string memory at = string.concat(".members[", vm.toString(i), "]");
+            string memory pointer = string.concat(".members[", vm.toString(i), "]");
             IRounds.Member memory member;
-            member.account = vm.parseJsonAddress(file, string.concat(at, ".account"));
-            member.dataset = vm.parseJsonBytes32(file, string.concat(at, ".dataset"));
-            member.windows = uint64(vm.parseJsonUint(file, string.concat(at, ".windows")));
-            member.weight = uint32(vm.parseJsonUint(file, string.concat(at, ".weight")));
+            member.account = vm.parseJsonAddress(file, string.concat(pointer, ".account"));
+            member.dataset = vm.parseJsonBytes32(file, string.concat(pointer, ".dataset"));
+            member.windows = uint64(vm.parseJsonUint(file, string.concat(pointer, ".windows")));
+            member.weight = uint32(vm.parseJsonUint(file, string.concat(pointer, ".weight")));
             members.push(member);
+            _keys.push(vm.parseJsonUint(file, string.concat(pointer, ".privateKey")));
+            _firsts.push(_provenAt(string.concat(pointer, ".proof")));
+            _seconds.push(_provenAt(string.concat(pointer, ".again")));
         }
     }
 
@@ -227,24 +236,19 @@ abstract contract SlashingBase is Fixtures {
 
     /// @notice What a member has proven.
     function _proven(uint256 index) internal view returns (Proven memory) {
-        return _provenAt(string.concat(".members[", vm.toString(index), "].proof"));
+        return _firsts[index];
     }
 
     /// @notice What a member has proven once more, of the same window.
     function _again(uint256 index) internal view returns (Proven memory) {
-        return _provenAt(string.concat(".members[", vm.toString(index), "].again"));
+        return _seconds[index];
     }
 
-    function _provenAt(string memory at) internal view returns (Proven memory proven) {
-        proven.statement = vm.parseJsonBytes(file, string.concat(at, ".statement"));
-        proven.proof = vm.parseJsonBytes(file, string.concat(at, ".proof"));
-        proven.update = vm.parseJsonBytes32(file, string.concat(at, ".update"));
-        proven.rows = vm.parseJsonBytes(file, string.concat(at, ".updateRows"));
-    }
-
-    function _keyOf(uint256 index) internal view returns (uint256) {
-        return
-            vm.parseJsonUint(file, string.concat(".members[", vm.toString(index), "].privateKey"));
+    function _provenAt(string memory pointer) internal view returns (Proven memory proven) {
+        proven.statement = vm.parseJsonBytes(file, string.concat(pointer, ".statement"));
+        proven.proof = vm.parseJsonBytes(file, string.concat(pointer, ".proof"));
+        proven.update = vm.parseJsonBytes32(file, string.concat(pointer, ".update"));
+        proven.rows = vm.parseJsonBytes(file, string.concat(pointer, ".updateRows"));
     }
 
     function _submission(uint256 index, Proven memory proven)
@@ -282,6 +286,10 @@ abstract contract SlashingBase is Fixtures {
         return Paths.path(leaves, index);
     }
 
+    function _keyOf(uint256 index) internal view returns (uint256) {
+        return _keys[index];
+    }
+
     function _deliveryLeaves(IRounds.Delivery[] memory deliveries)
         internal
         view
@@ -310,23 +318,23 @@ abstract contract SlashingBase is Fixtures {
     }
 
     /// @notice Has the coordinator propose.
-    function _propose(IRounds.Delivery[] memory deliveries, bytes32 aggregate)
+    function _propose(IRounds.Delivery[] memory deliveries, bytes32 sum)
         internal
         returns (IRounds.Batch memory batch)
     {
         batch = IRounds.Batch({
             round: round,
             root: Merkle.root(_deliveryLeaves(deliveries)),
-            aggregate: aggregate,
+            aggregate: sum,
             model: keccak256("next model")
         });
         bytes memory signature = _sign(COORDINATOR_KEY, rounds.batchDigest(batch));
-        rounds.propose(round, members, deliveries, aggregate, batch.model, signature);
+        rounds.propose(round, members, deliveries, sum, batch.model, signature);
     }
 
     /// @notice Has the coordinator propose what honest members deliver and their sum.
     function _proposeHonestly() internal returns (IRounds.Batch memory) {
-        return _propose(_deliveries(), keccak256(vm.parseJsonBytes(file, ".aggregate")));
+        return _propose(_deliveries(), keccak256(aggregate));
     }
 
     /// @notice What is slashed of an account.

@@ -198,12 +198,17 @@ contract GasBoundTest is SyntheticKeys {
         _assertBounded(Shape(16, 28, 2, 8, 0, 2, 1, 800, 1));
     }
 
+    /// @notice As many rows as a key has room for, where memory's price counts most.
+    function test_bounds_the_largest_keys_of_all() public {
+        _assertBounded(Shape(16, 28, 2, 8, 8, 0, 1, 5800, 1));
+    }
+
     function test_what_is_too_large_to_be_challenged_is_known_to_be() public {
         (bytes32 key,) = _register(Shape(16, 28, 2, 8, 0, 2, 1, 2000, 1), "mnist_halo2");
         assertGt(router.gasBound(verifierId, key), MOST);
     }
 
-    /// forge-config: test.fuzz.runs = 32
+    /// forge-config: test.fuzz.runs = 16
     function testFuzz_bounds_all_keys(uint256[8] memory seeds, bool momentum) public {
         Shape memory shape;
         shape.rowLog = bound(seeds[0], 1, 28);

@@ -237,112 +237,111 @@ pub struct TrainingProved {
     pub timings: Timings,
 }
 
-/// Proves the steps of one trace.
-///
-/// # Errors
-/// If the sheet does not fit memory or the reference string.
-pub fn prove_training(
-    key: &TrainingKey,
-    g1: &[G1Affine],
-    secret: &LocalKey,
-    dataset: &RegisteredDataset,
-    before: &Committed,
-    position: Position,
-    trace: &Trace,
-) -> Result<TrainingProved, ProveError> {
-    memory::check(&key.relation)?;
-    let started = std::time::Instant::now();
-    let sheet = training_sheet(&key.relation, &key.ids, &key.network, trace);
-    let layout = started.elapsed();
-    prove_sheet(key, g1, secret, dataset, before, position, sheet).map(|mut proved| {
+/// What makes the proofs of one owner's training.
+#[derive(Clone, Copy)]
+pub struct TrainingProver<'a> {
+    /// The training key.
+    pub key: &'a TrainingKey,
+    /// The reference string's powers in G1.
+    pub g1: &'a [G1Affine],
+    /// What blinding is derived from.
+    pub secret: &'a LocalKey,
+    /// The owner's dataset.
+    pub dataset: &'a RegisteredDataset,
+}
+
+impl TrainingProver<'_> {
+    /// Proves the steps of one trace.
+    ///
+    /// # Errors
+    /// If the sheet does not fit memory or the reference string.
+    pub fn prove(
+        &self,
+        before: &Committed,
+        position: Position,
+        trace: &Trace,
+    ) -> Result<TrainingProved, ProveError> {
+        let key = self.key;
+        memory::check(&key.relation)?;
+        let started = std::time::Instant::now();
+        let sheet = training_sheet(&key.relation, &key.ids, &key.network, trace);
+        let layout = started.elapsed();
+        let mut proved = self.prove_sheet(before, position, sheet, Counts::Missing)?;
         proved.timings.witness += layout;
-        proved
-    })
+        Ok(proved)
+    }
+
+    /// Proves a training sheet that is already laid out, whatever it holds.
+    ///
+    /// # Errors
+    /// As [`Self::prove`].
+    pub fn prove_sheet(
+        &self,
+        before: &Committed,
+        position: Position,
+        sheet: Sheet,
+        counts: Counts,
+    ) -> Result<TrainingProved, ProveError> {
+        let key = self.key;
+        let (mut statement, known) = self.statement(before, position)?;
+        let (block, steps) = (before.model.points.len(), key.network.steps);
+        let encode = |own: &[G1Affine]| {
+            statement.update = update_rows(own, block, steps);
+            if !before.state.points.is_empty() {
+                statement.state_after = own[(steps - 1) * block..steps * block].to_vec();
+            }
+            statement.to_bytes()
+        };
+        let (g1, relation, secret) = (self.g1, &key.relation, self.secret);
+        let proved = match counts {
+            Counts::Missing => prove(g1, relation, sheet, &known, secret, encode)?,
+            Counts::Given => prove_filled(g1, relation, sheet, &known, secret, encode)?,
+        };
+        let after = advance(before, &statement, &proved.own, block, steps);
+        let Proved { proof, h, claim, timings, .. } = proved;
+        Ok(TrainingProved { statement, proof, h, claim, after, timings })
+    }
+
+    /// The statement as far as it is known before proving, and the rows that it fixes.
+    fn statement(
+        &self,
+        before: &Committed,
+        position: Position,
+    ) -> Result<(TrainingStatement, CommittedRows), ProveError> {
+        let dataset = self.dataset;
+        let window = usize::try_from(position.window).unwrap_or(usize::MAX);
+        let Some(data) = dataset.windows.get(window) else {
+            return Err(ProveError::KnownRows { expected: dataset.windows.len(), got: window });
+        };
+        let mut known = data.clone();
+        known.extend(&before.model);
+        known.extend(&before.state);
+        known.extend(&CommittedRows::public(self.key.tables.clone()));
+        let statement = TrainingStatement {
+            spec: self.key.spec,
+            binding: position.binding,
+            step: position.step,
+            dataset: dataset.tree.root(),
+            windows: dataset.windows.len() as u64,
+            window: position.window,
+            data: data.points.clone(),
+            path: dataset.tree.path(window),
+            model: before.model.points.clone(),
+            state: before.state.points.clone(),
+            update: Vec::new(),
+            state_after: Vec::new(),
+        };
+        Ok((statement, known))
+    }
 }
 
-/// Proves a training sheet that is already laid out.
-///
-/// # Errors
-/// As [`prove_training`].
-pub fn prove_sheet(
-    key: &TrainingKey,
-    g1: &[G1Affine],
-    secret: &LocalKey,
-    dataset: &RegisteredDataset,
-    before: &Committed,
-    position: Position,
-    sheet: Sheet,
-) -> Result<TrainingProved, ProveError> {
-    prove_laid_out(key, g1, secret, dataset, before, position, sheet, false)
-}
-
-/// [`prove_sheet`] for a sheet whose multiplicities are filled in, whatever
-/// they are: see [`prove_filled`].
-///
-/// # Errors
-/// As [`prove_training`].
-pub fn prove_filled_sheet(
-    key: &TrainingKey,
-    g1: &[G1Affine],
-    secret: &LocalKey,
-    dataset: &RegisteredDataset,
-    before: &Committed,
-    position: Position,
-    sheet: Sheet,
-) -> Result<TrainingProved, ProveError> {
-    prove_laid_out(key, g1, secret, dataset, before, position, sheet, true)
-}
-
-#[allow(clippy::too_many_arguments)] // those of the two functions above
-fn prove_laid_out(
-    key: &TrainingKey,
-    g1: &[G1Affine],
-    secret: &LocalKey,
-    dataset: &RegisteredDataset,
-    before: &Committed,
-    position: Position,
-    sheet: Sheet,
-    counted: bool,
-) -> Result<TrainingProved, ProveError> {
-    let window = usize::try_from(position.window).unwrap_or(usize::MAX);
-    let Some(data) = dataset.windows.get(window) else {
-        return Err(ProveError::KnownRows { expected: dataset.windows.len(), got: window });
-    };
-    let mut known = data.clone();
-    known.extend(&before.model);
-    known.extend(&before.state);
-    known.extend(&CommittedRows::public(key.tables.clone()));
-    let mut statement = TrainingStatement {
-        spec: key.spec,
-        binding: position.binding,
-        step: position.step,
-        dataset: dataset.tree.root(),
-        windows: dataset.windows.len() as u64,
-        window: position.window,
-        data: data.points.clone(),
-        path: dataset.tree.path(window),
-        model: before.model.points.clone(),
-        state: before.state.points.clone(),
-        update: Vec::new(),
-        state_after: Vec::new(),
-    };
-    let block = before.model.points.len();
-    let steps = key.network.steps;
-    let encode = |own: &[G1Affine]| {
-        statement.update = update_rows(own, block, steps);
-        if !before.state.points.is_empty() {
-            statement.state_after = own[(steps - 1) * block..steps * block].to_vec();
-        }
-        statement.to_bytes()
-    };
-    let proved = if counted {
-        prove_filled(g1, &key.relation, sheet, &known, secret, encode)?
-    } else {
-        prove(g1, &key.relation, sheet, &known, secret, encode)?
-    };
-    let after = advance(before, &statement, &proved.own, block, steps);
-    let Proved { proof, h, claim, timings, .. } = proved;
-    Ok(TrainingProved { statement, proof, h, claim, after, timings })
+/// Whether a sheet holds the multiplicities of its lookups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counts {
+    /// They are to be counted.
+    Missing,
+    /// They are there, whatever they are: see [`prove_filled`].
+    Given,
 }
 
 /// `−Σ_t C_{δ_t}`

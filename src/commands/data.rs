@@ -4,16 +4,18 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use zktrain_circuits::compressed::System;
-use zktrain_prover::training::{Chunk, RegisteredDataset, chunk_sizes, register_chunk};
+use zktrain_circuits::compressed::{CompressedProof, System};
+use zktrain_circuits::statement::DatasetStatement;
+use zktrain_prover::training::{
+    Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk,
+};
 use zktrain_trainer::dataset::{Dataset, Summary, inspect};
-use zktrain_verifier::circuit::CircuitKey;
 
 use crate::circuits::{Circuits, Shape};
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::Project;
-use crate::proofs::{self, Registration, StoredProof};
+use crate::proofs::Registration;
 use crate::secrets::{DatasetSecret, data_digest, read_key, write_dataset};
 use crate::session::Session;
 use crate::source;
@@ -205,20 +207,19 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     let started = std::time::Instant::now();
     let circuits = Circuits::new(&session, &project, ui);
     let circuits = (!args.plain).then_some(&circuits);
-    let (dataset, chunks) = register(&session, circuits, &secret, &train, owner, ui)?;
+    let (dataset, made) = register(&session, circuits, &secret, &train, owner, ui)?;
     let prove_s = started.elapsed().as_secs_f64();
     let started = std::time::Instant::now();
-    let (registration, access) = match circuits {
-        Some(_) => (project.registration_path(), Access::Public),
-        None => (project.plain_registration_path(), Access::Owner),
+    let (registration, access) = match made.is_compressed() {
+        true => (project.registration_path(), Access::Public),
+        false => (project.plain_registration_path(), Access::Owner),
     };
-    let keys = circuits.map(|c| c.dataset_keys(&chunks)).transpose()?.unwrap_or_default();
-    let none = CircuitKey::default();
-    let circuit = |windows| Some(keys.get(&windows).unwrap_or(&none));
-    let root = zktrain_verifier::dataset::verify(&session.key, circuit, &chunks)
+    let keys = circuits.map(|c| c.dataset_keys(&made)).transpose()?.unwrap_or_default();
+    let root = made
+        .verify(&session.key, &keys)
         .map_err(|e| Error::Registration { path: registration.clone(), source: Box::new(e) })?;
     let verify_s = started.elapsed().as_secs_f64();
-    let bytes = proofs::encode_registration(&chunks);
+    let bytes = made.to_bytes();
     files::write(&registration, &bytes, access)?;
     let digest = data_digest(&secret, &train);
     let windows = dataset.windows.len();
@@ -230,9 +231,9 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         dropped_rows: train.dropped(network),
         held_out_rows: held_out.rows(),
         clamped: train.clamped,
-        proofs: chunks.len(),
+        proofs: made.statements().len(),
         registration,
-        zero_knowledge: circuits.is_some(),
+        zero_knowledge: made.is_compressed(),
         bytes: bytes.len(),
         secret: project.dataset_path(),
         prove_s,
@@ -283,23 +284,33 @@ fn register(
             inputs: &inputs,
             labels: &labels,
         };
-        let proved = register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
-        let proof = match circuits {
-            None => StoredProof::Plain(proved.proof),
-            Some(circuits) => {
-                let compressor = circuits.compressor(System::Halo2, Shape::Dataset(windows))?;
-                StoredProof::Compressed(compressor.compress(
-                    proved.h,
-                    &proved.claim,
-                    proved.proof,
-                )?)
-            }
-        };
-        chunks.push((proved.statement, proof));
-        all.extend(proved.windows);
+        let mut proved = register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
+        all.append(&mut proved.windows);
+        chunks.push(proved);
         first += windows;
         bar.set_position(first as u64);
     }
     bar.finish_and_clear();
-    Ok((RegisteredDataset::new(all), chunks))
+    let registration = match circuits {
+        Some(circuits) => Registration::Compressed(compress(circuits, chunks, ui)?),
+        None => Registration::Plain(chunks.into_iter().map(|c| (c.statement, c.proof)).collect()),
+    };
+    Ok((RegisteredDataset::new(all), registration))
+}
+
+fn compress(
+    circuits: &Circuits<'_>,
+    chunks: Vec<ChunkProved>,
+    ui: &Ui,
+) -> Result<Vec<(DatasetStatement, CompressedProof)>, Error> {
+    let bar = ui.bar(chunks.len() as u64, "compress");
+    let mut compressed = Vec::new();
+    for ChunkProved { statement, proof, h, claim, .. } in chunks {
+        let shape = Shape::Dataset(statement.rows.len());
+        let compressor = circuits.compressor(System::Halo2, shape)?;
+        compressed.push((statement, compressor.compress(h, &claim, proof)?));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(compressed)
 }

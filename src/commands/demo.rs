@@ -157,6 +157,7 @@ fn verify_args(path: PathBuf) -> verify::Args {
         windows: None,
         model: None,
         opening: None,
+        groth16_key: None,
         evm: true,
     }
 }

@@ -192,6 +192,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 
 /// A proof, with the session and project that it belongs to.
 struct Loaded {
+    path: PathBuf,
     project: Project,
     session: Session,
     statement: TrainingStatement,
@@ -205,7 +206,7 @@ fn load(source: &Source, ui: &Ui) -> Result<Loaded, Error> {
     let session =
         Session::of_files(&project, source.manifest.as_deref(), source.srs.as_deref(), ui)?;
     let (statement, proof) = proofs::read(&session.key, &source.file)?;
-    Ok(Loaded { project, session, statement, proof })
+    Ok(Loaded { path: source.file.clone(), project, session, statement, proof })
 }
 
 /// Shows a proof.
@@ -290,7 +291,7 @@ fn snarkjs_files(
         when: "because snarkjs reads Groth16 proofs",
         hint: "choose another --format, or prove with `--compress groth16`",
     }))?;
-    let wrong = |source| Error::CircuitProof { path: args_path(loaded), source };
+    let wrong = |source| Error::CircuitProof { path: loaded.path.clone(), source };
     let decoded = Groth16Proof::from_bytes(&proof.circuit_proof).map_err(wrong)?;
     let inputs = inputs(loaded, proof)?.to_array();
     files::create_folder(out, Access::Public)?;
@@ -306,16 +307,12 @@ fn snarkjs_files(
     contents.into_iter().map(write).collect()
 }
 
-fn args_path(loaded: &Loaded) -> PathBuf {
-    loaded.project.proofs_path()
-}
-
 fn inputs(loaded: &Loaded, proof: &CompressedProof) -> Result<PublicInputs<Fr>, Error> {
     let key = &loaded.session.key;
     let known = known_rows(key, &loaded.statement);
     let inputs = public_inputs(&key.relation, &loaded.statement.to_bytes(), &known, proof);
     inputs.map_err(|source| Error::Rejected {
-        path: loaded.project.proofs_path(),
+        path: loaded.path.clone(),
         source: Box::new(source.into()),
     })
 }

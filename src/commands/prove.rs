@@ -15,7 +15,7 @@ use zktrain_circuits::merkle::Hash;
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::trace::Trace;
-use zktrain_prover::training::{Committed, Position, commit_model, prove_training};
+use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model};
 
 use super::train::{registered, rules};
 use crate::circuits::{Circuits, Compression, Shape};
@@ -256,7 +256,8 @@ impl Prover<'_> {
         let step = (index * key.network.steps) as u64;
         let position = Position { binding: self.rules.binding, step, window };
         let (g1, dataset) = (&self.session.srs.g1, &self.data.dataset);
-        let proved = prove_training(key, g1, &self.secret, dataset, &made.after, position, trace)?;
+        let prover = TrainingProver { key, g1, secret: &self.secret, dataset };
+        let proved = prover.prove(&made.after, position, trace)?;
         let started = Instant::now();
         let circuit = self.compressor.as_ref().map(|c| c.key()).unwrap_or_default();
         let proof = match &self.compressor {

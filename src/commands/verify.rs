@@ -13,6 +13,7 @@ use zktrain_circuits::curve::blinding_base;
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_prover::training::commit_model;
+use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
 
 use crate::circuits::Circuits;
@@ -62,6 +63,11 @@ pub struct Args {
     /// The opening of the final model.
     #[arg(long, value_name = "FILE")]
     pub opening: Option<PathBuf>,
+    /// Keccak-256 of the Groth16 key that proofs are to be checked with, in hexadecimal, as
+    /// `zktrain keys check` prints it: who verifies should know it from the ceremony, not
+    /// from the files of whoever proves.
+    #[arg(long, value_name = "HASH")]
+    pub groth16_key: Option<String>,
     /// Have the contracts check the proofs as well, in an embedded EVM.
     #[arg(long)]
     pub evm: bool,
@@ -88,6 +94,8 @@ pub struct VerifyReport {
     pub final_model: bool,
     /// Forms of the proofs: `halo2`, `groth16`, `not-zk`.
     pub forms: Vec<&'static str>,
+    /// The Groth16 key that was used, if there are Groth16 proofs.
+    pub groth16_key: Option<Groth16Trust>,
     /// What the contracts charged, if they checked the proofs too.
     pub gas: Option<EvmReport>,
     /// Whether the reference string is one that convinces nobody.
@@ -98,6 +106,34 @@ pub struct VerifyReport {
     pub registration_ms: f64,
     /// Milliseconds a proof.
     pub verify_ms_per_proof: f64,
+}
+
+/// The key that Groth16 proofs were checked with, and how far it can be trusted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Groth16Trust {
+    /// Its Keccak-256.
+    pub hash: String,
+    /// One party made it and could forge any proof.
+    pub insecure: bool,
+    /// Whether it is the one that `--groth16-key` names; otherwise it came with the proofs.
+    pub pinned: bool,
+}
+
+impl Groth16Trust {
+    /// Compares a key with the one that was asked for.
+    fn of(wanted: Option<&str>, circuit: &CircuitKey) -> Result<Option<Self>, Error> {
+        let Some(key) = &circuit.groth16 else { return Ok(None) };
+        let got = key.hash();
+        if let Some(text) = wanted {
+            let expected = parse_hash("--groth16-key", text)?;
+            if expected != got {
+                let [expected, got] = [expected, got].map(hex::encode);
+                return Err(Error::UnexpectedKey { expected, got });
+            }
+        }
+        let (insecure, pinned) = (key.is_insecure(), wanted.is_some());
+        Ok(Some(Self { hash: hex::encode(got), insecure, pinned }))
+    }
 }
 
 impl Report for VerifyReport {
@@ -124,6 +160,16 @@ impl Report for VerifyReport {
         field(out, "proofs", self.forms.join(", "))?;
         if let Some(gas) = &self.gas {
             gas.print(out)?;
+        }
+        if let Some(key) = &self.groth16_key {
+            let how = match key.pinned {
+                true => "as asked for",
+                false => "came with the proofs: compare it, `--groth16-key HASH`",
+            };
+            field(out, "Groth16 key", format!("{} ({how})", key.hash))?;
+            if key.insecure {
+                field(out, "but", "its maker can forge any proof: this convinces nobody else")?;
+            }
         }
         if self.insecure_srs {
             field(out, "but", "the reference string is insecure: this convinces nobody else")?;
@@ -161,6 +207,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     let proofs: Vec<Proof> =
         paths.iter().map(|path| proofs::read(&session.key, path)).collect::<Result<_, _>>()?;
     let circuit = circuits.training_key(&proofs)?;
+    let trust = Groth16Trust::of(args.groth16_key.as_deref(), &circuit)?;
     let started = Instant::now();
     for (path, (statement, proof)) in paths.iter().zip(&proofs) {
         zktrain_verifier::training::verify(&session.key, &circuit, statement, proof)
@@ -168,6 +215,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     }
     let steps = (paths.len() * session.network().steps) as u64;
     let mut report = report(&session, &proofs, steps, started);
+    report.groth16_key = trust;
     if args.evm {
         report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
     }
@@ -183,7 +231,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let circuits = Circuits::new(&session, project, ui);
     let started = Instant::now();
     let (dataset, windows) = match (&args.dataset, args.windows) {
-        (Some(root), Some(windows)) => (known_root(root)?, windows as usize),
+        (Some(root), Some(windows)) => (parse_hash("--dataset", root)?, windows as usize),
         _ => verify_registration(&session, &circuits, project, &round_path, &round)?,
     };
     let registration_ms = 1e3 * started.elapsed().as_secs_f64();
@@ -198,6 +246,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let folder = project.proofs_path();
     let proofs = read_proofs(&session, &folder)?;
     let circuit = circuits.training_key(&proofs)?;
+    let trust = Groth16Trust::of(args.groth16_key.as_deref(), &circuit)?;
     let started = Instant::now();
     let end = chain.verify(&session.key, &circuit, &proofs).map_err(|error| match error {
         TrainingError::Link { index, source } => {
@@ -207,6 +256,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     })?;
     let mut report = report(&session, &proofs, end.steps, started);
     report.registration_ms = registration_ms;
+    report.groth16_key = trust;
     let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
     if args.evm {
         report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
@@ -228,6 +278,7 @@ fn report(session: &Session, proofs: &[Proof], steps: u64, started: Instant) -> 
         chain: false,
         proofs,
         forms: forms.into_iter().collect(),
+        groth16_key: None,
         gas: None,
         steps,
         windows: None,
@@ -241,12 +292,12 @@ fn report(session: &Session, proofs: &[Proof], steps: u64, started: Instant) -> 
     }
 }
 
-/// A dataset's root that was checked before.
-fn known_root(text: &str) -> Result<Hash, Error> {
+/// A hash that an option gives.
+fn parse_hash(option: &'static str, text: &str) -> Result<Hash, Error> {
     let bytes = hex::decode(text.trim_start_matches("0x")).ok();
     bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         let expected = "32 bytes in hexadecimal";
-        OptionsError::Value { option: "--dataset", expected, got: text.to_owned() }.into()
+        OptionsError::Value { option, expected, got: text.to_owned() }.into()
     })
 }
 
@@ -262,13 +313,14 @@ fn verify_registration(
         path: project.registration_path(),
         hint: "register the data first: `zktrain data commit`",
     })?;
-    let chunks = proofs::read_registration(&session.key, &path)?;
-    let keys = circuits.dataset_keys(&chunks)?;
-    let root = zktrain_verifier::dataset::verify(&session.key, |n| keys.get(&n), &chunks)
+    let registration = proofs::read_registration(&session.key, &path)?;
+    let root = registration
+        .verify(&session.key, &circuits.dataset_keys(&registration)?)
         .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
-    let windows = chunks.iter().map(|(statement, _)| statement.rows.len()).sum();
+    let statements = registration.statements();
+    let windows = statements.iter().map(|statement| statement.rows.len()).sum();
     let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;
-    let owner = chunks.first().map(|(statement, _)| statement.owner).unwrap_or_default();
+    let owner = statements.first().map(|statement| statement.owner).unwrap_or_default();
     if owner != prover {
         let [expected, got] = [prover, owner].map(hex::encode);
         return Err(Error::Owner { path, expected, got });

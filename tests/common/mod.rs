@@ -21,8 +21,8 @@ use zktrain_prover::sheet::Sheet;
 use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
-    Chunk, ChunkProved, Committed, Position, RegisteredDataset, chunk_sizes, commit_model,
-    derive_key, prove_sheet, prove_training, register_chunk,
+    Chunk, ChunkProved, Committed, Counts, Position, RegisteredDataset, TrainingProver,
+    chunk_sizes, commit_model, derive_key, register_chunk,
 };
 use zktrain_prover::witness::training_sheet;
 use zktrain_trainer::dataset::Dataset;
@@ -141,23 +141,23 @@ impl Run {
         traces
     }
 
+    /// What makes this run's proofs.
+    pub fn prover(&self) -> TrainingProver<'_> {
+        TrainingProver {
+            key: &self.key,
+            g1: &srs().g1,
+            secret: &self.secret,
+            dataset: &self.dataset,
+        }
+    }
+
     /// Proves windows one after another.
     pub fn prove(&self, count: usize) -> Vec<(TrainingStatement, SheetProof)> {
         let mut before = self.start.clone();
         let mut proofs = Vec::new();
         for (index, (window, trace)) in self.traces(count).into_iter().enumerate() {
             let position = self.position(index, window);
-            let g1 = &srs().g1;
-            let proved = prove_training(
-                &self.key,
-                g1,
-                &self.secret,
-                &self.dataset,
-                &before,
-                position,
-                &trace,
-            )
-            .unwrap();
+            let proved = self.prover().prove(&before, position, &trace).unwrap();
             before = proved.after;
             proofs.push((proved.statement, proved.proof));
         }
@@ -184,9 +184,8 @@ impl Run {
         sheet: Sheet,
     ) -> (TrainingStatement, SheetProof) {
         let position = self.position(0, window);
-        let proved =
-            prove_sheet(key, &srs().g1, &self.secret, &self.dataset, &self.start, position, sheet)
-                .unwrap();
+        let prover = TrainingProver { key, ..self.prover() };
+        let proved = prover.prove_sheet(&self.start, position, sheet, Counts::Missing).unwrap();
         (proved.statement, proved.proof)
     }
 }

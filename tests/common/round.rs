@@ -10,7 +10,7 @@ use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{Position, TrainingProved, prove_training};
+use zktrain_prover::training::{Position, TrainingProved};
 use zktrain_trainer::initial_parameters;
 use zktrain_trainer::train::Trainer;
 use zktrain_verifier::evm::{encode_key, key_hash};
@@ -84,10 +84,8 @@ impl Cohort {
         let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
         let binding = Binding { chain_id, round, ..run.binding };
         let position = Position { binding, step: 0, window };
-        let g1 = &srs().g1;
         let TrainingProved { statement, proof, h, claim, .. } =
-            prove_training(&run.key, g1, &run.secret, &run.dataset, &run.start, position, &trace)
-                .unwrap();
+            run.prover().prove(&run.start, position, &trace).unwrap();
         let proof = self.compressor.compress(h, &claim, proof).unwrap();
         Delivered { statement, proof }
     }
@@ -110,7 +108,4 @@ pub fn aggregate(updates: &[&[G1Affine]], weights: &[u32]) -> Vec<G1Affine> {
         updates.iter().zip(weights).map(|(update, w)| update[row] * Fr::from(*w)).sum()
     };
     G1Projective::normalize_batch(&(0..rows).map(sum).collect::<Vec<_>>())
-        .into_iter()
-        .map(|point: G1Affine| point)
-        .collect()
 }

@@ -2,9 +2,12 @@
 
 use ark_bn254::Fr;
 use ark_ff::Zero;
+use sha3::{Digest, Keccak256};
 
 use super::gates::{ADVICE, COEFFICIENTS, GATES, Kind, View, gates};
 use crate::compress::INPUTS;
+use crate::merkle::Hash;
+use crate::opening::scalar_bytes;
 
 /// Rows at the end of every column that hold blinding.
 pub const BLINDING_ROWS: usize = 6;
@@ -68,6 +71,23 @@ impl Tape {
     pub fn cell(&self, cell: Cell) -> Fr {
         let row = self.rows.get(cell.row);
         row.and_then(|row| row.advice.get(cell.column)).copied().unwrap_or_default()
+    }
+
+    /// Keccak-256 of all that depends on the relation alone: selectors, coefficients and
+    /// copies, the numbers of rows and copies first. Two tapes with one digest have one key.
+    pub fn digest(&self) -> Hash {
+        let mut hasher = Keccak256::new().chain_update(b"zktrain/tape");
+        let mut number = |n: usize| hasher.update((n as u64).to_be_bytes());
+        number(self.rows.len());
+        number(self.copies.len());
+        for (a, b) in &self.copies {
+            [a.row, a.column, b.row, b.column].into_iter().for_each(&mut number);
+        }
+        for row in &self.rows {
+            let fixed = row.kind.selectors().into_iter().chain(row.coefficients);
+            fixed.for_each(|scalar| hasher.update(scalar_bytes(&scalar)));
+        }
+        hasher.finalize().into()
     }
 
     /// Every constraint that does not hold: the reference for what halo2 proves.

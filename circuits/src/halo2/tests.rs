@@ -42,6 +42,28 @@ fn mock(tape: &Tape) -> bool {
     MockProver::run(tape.log_rows(), &circuit, vec![instance]).unwrap().verify().is_ok()
 }
 
+#[test]
+fn the_digest_is_of_everything_but_the_witness() {
+    let (tape, _) = small();
+    let mut other = tape.clone();
+    other.rows[3].advice[1] += fr(1);
+    other.inputs[0] += fr(1);
+    assert_eq!(tape.digest(), other.digest());
+    let constant = tape.rows.iter().position(|row| row.kind == Kind::Idle).unwrap();
+    let changes: [&dyn Fn(&mut Tape); 5] = [
+        &|tape| tape.rows[constant].coefficients[0] += fr(1),
+        &|tape| tape.rows[constant].kind = Kind::Full,
+        &|tape| tape.rows.push(tape.rows[0].clone()),
+        &|tape| tape.copies.swap(0, 1),
+        &|tape| tape.copies.truncate(tape.copies.len() - 1),
+    ];
+    for (index, change) in changes.iter().enumerate() {
+        let mut other = tape.clone();
+        change(&mut other);
+        assert_ne!(tape.digest(), other.digest(), "{index}");
+    }
+}
+
 fn row_of(tape: &Tape, kind: Kind) -> usize {
     tape.rows.iter().position(|row| row.kind == kind).unwrap()
 }

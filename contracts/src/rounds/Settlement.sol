@@ -33,7 +33,10 @@ abstract contract Settlement is Demands {
             _settleVoid(round, state, config.token, members);
         } else {
             _requireFinal(round, state, config.verifier, members, deliveries);
-            _settleProposed(round, state, config, members, deliveries);
+            state.status = Status.Settled;
+            STAKES.release(state.coordinator, state.bond);
+            if (_isEmpty(deliveries)) _settleEmpty(round, state);
+            else _settleProposed(round, state, config, members, deliveries);
         }
     }
 
@@ -123,10 +126,24 @@ abstract contract Settlement is Demands {
         outcome.paid += coordinator;
 
         Proposal memory proposal = _proposals[round];
-        state.status = Status.Settled;
         _finish(round, state, outcome, proposal.model);
-        STAKES.release(state.coordinator, state.bond);
         REGISTRY.advance(state.domain, round, proposal.model, proposal.aggregate);
+    }
+
+    /// @dev Nobody delivered: nothing is paid, no reputation moves, the model stays.
+    function _settleEmpty(uint64 round, Round storage state) private {
+        uint64 domain = state.domain;
+        state.paid = true;
+        current[domain] = 0;
+        emit Settled(round, 0, state.parent);
+        if (state.budget > 0) ESCROW.share(domain, state.budget, new IEscrow.Payment[](0), 0);
+    }
+
+    function _isEmpty(Delivery[] calldata deliveries) private pure returns (bool) {
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            if (deliveries[i].update != 0) return false;
+        }
+        return true;
     }
 
     /// @dev The coordinator gets nothing. Who had delivered nothing may have had no time to.

@@ -1,0 +1,105 @@
+//! What can go wrong between us and a chain.
+
+use alloy::primitives::{Address, B256};
+use alloy::transports::{RpcError, TransportErrorKind};
+
+use super::{OutboxError, Revert};
+
+/// Why a call or a transaction did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// An address of a node that is none.
+    #[error("{got:?} is not the address of a node: expected http://… or https://…")]
+    Url {
+        /// What was given.
+        got: String,
+    },
+    /// The node does not answer, or not as it should.
+    #[error("the chain's node: {0}")]
+    Node(#[from] RpcError<TransportErrorKind>),
+    /// The node has no block.
+    #[error("the node has no block")]
+    NoBlock,
+    /// A contract reverts.
+    #[error("the contract refuses: {0}")]
+    Reverted(Revert),
+    /// A contract returned something that its interface does not allow.
+    #[error("unexpected return data: {0}")]
+    Return(alloy::sol_types::Error),
+    /// A transaction was mined and reverted.
+    #[error("transaction {hash} reverted: {revert}")]
+    Failed {
+        /// The transaction.
+        hash: B256,
+        /// What its replay reverts with.
+        revert: Revert,
+    },
+    /// Another transaction took the nonce.
+    #[error("nonce {nonce} of {account} was used by {}", by.map_or("another transaction".to_owned(), |hash| format!("transaction {hash}")))]
+    Replaced {
+        /// The sender.
+        account: Address,
+        /// The nonce.
+        nonce: u64,
+        /// The transaction that took it, where it could be found.
+        by: Option<B256>,
+    },
+    /// A transaction is not mined yet; it stays in the outbox.
+    #[error("transaction {hash} is not mined yet: it will be looked for again")]
+    NotMined {
+        /// The latest version of the transaction.
+        hash: B256,
+    },
+    /// The key was used for another transaction.
+    #[error("{key:?} was sent before, as another transaction")]
+    KeyReused {
+        /// The idempotency key.
+        key: String,
+    },
+    /// The outbox cannot be read or written.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// A transaction cannot be signed.
+    #[error("signing failed: {0}")]
+    Signer(#[from] alloy::signers::Error),
+    /// A transaction takes more gas than a block has.
+    #[error("the transaction takes {got} gas; {limit} are possible")]
+    Gas {
+        /// The most that a transaction can have.
+        limit: u64,
+        /// What it takes.
+        got: u64,
+    },
+    /// A contract is not where it should be.
+    #[error("{name} was not created at {expected}")]
+    NotCreated {
+        /// The contract.
+        name: String,
+        /// Where it should be.
+        expected: Address,
+    },
+}
+
+impl ChainError {
+    /// Takes a revert's data out of a node's answer.
+    pub(super) fn from_rpc(error: RpcError<TransportErrorKind>) -> Self {
+        let reverted = error.as_error_resp().and_then(|response| {
+            let data = response.as_revert_data();
+            // A node that reverts without data says so only in words.
+            let words = response.code == 3 || response.message.contains("revert");
+            data.or_else(|| words.then(Default::default))
+        });
+        match reverted {
+            Some(data) => Self::Reverted(Revert::decode(&data)),
+            None => Self::Node(error),
+        }
+    }
+
+    /// What a contract reverted with, if one did.
+    pub fn revert(&self) -> Option<&Revert> {
+        match self {
+            Self::Reverted(revert) | Self::Failed { revert, .. } => Some(revert),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! What one account does with the contracts.
+
+use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::providers::Provider;
+use alloy::rpc::types::{Filter, TransactionReceipt};
+use alloy::sol_types::{SolCall, SolEvent};
+use serde_json::json;
+
+use super::deployment::Deployment;
+use super::round::Members;
+use crate::bindings::escrow::Escrow;
+use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
+use crate::bindings::rounds::{IRounds, Rounds};
+use crate::bindings::stakes::StakeManager;
+use crate::bindings::token::RewardToken;
+use crate::bindings::training::TrainingVerifier;
+use crate::chain::{ChainError, Sender};
+
+/// Blocks that one request for events spans: nodes refuse more.
+const SPAN: u64 = 9_000;
+
+/// Why an action cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The chain or a contract refuses.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// An event that must be there is not.
+    #[error("the chain has no {what}")]
+    NoEvent {
+        /// What was looked for.
+        what: String,
+    },
+    /// The account is not in the round.
+    #[error("{account} is not a member of round {round}")]
+    NotMember {
+        /// The account.
+        account: Address,
+        /// The round.
+        round: u64,
+    },
+    /// The account has staked less.
+    #[error("{got} of {asked} base units are staked")]
+    Stake {
+        /// What was asked for.
+        asked: U256,
+        /// What is there.
+        got: U256,
+    },
+    /// The deployment is on another chain.
+    #[error("the contracts are on chain {expected}; the node's is {got}")]
+    OtherChain {
+        /// The deployment's chain id.
+        expected: u64,
+        /// The node's.
+        got: u64,
+    },
+}
+
+/// An account and the contracts.
+#[derive(Clone, Debug)]
+pub struct Client {
+    sender: Sender,
+    at: Deployment,
+    prefix: String,
+}
+
+impl Client {
+    /// An account at a deployment. Each action is one transaction for ever under this prefix:
+    /// repeated after a crash, it is found again in the outbox.
+    ///
+    /// # Errors
+    /// If the deployment is on another chain.
+    pub fn new(sender: Sender, at: Deployment, prefix: &str) -> Result<Self, ClientError> {
+        let (expected, got) = (at.chain_id, sender.chain().id());
+        if expected != got {
+            return Err(ClientError::OtherChain { expected, got });
+        }
+        Ok(Self { sender, at, prefix: prefix.to_owned() })
+    }
+
+    /// The account.
+    pub fn address(&self) -> Address {
+        self.sender.address()
+    }
+
+    /// What sends.
+    pub fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    /// The contracts.
+    pub fn at(&self) -> &Deployment {
+        &self.at
+    }
+
+    pub(super) async fn send<C: SolCall>(
+        &self,
+        action: &str,
+        to: Address,
+        call: C,
+    ) -> Result<TransactionReceipt, ClientError> {
+        Ok(self.sender.send(&format!("{}{action}", self.prefix), to, call).await?)
+    }
+
+    /// Calls a view.
+    ///
+    /// # Errors
+    /// If the node or the contract refuses.
+    pub async fn view<C: SolCall>(&self, to: Address, call: C) -> Result<C::Return, ClientError> {
+        Ok(self.sender.chain().view(to, call).await?)
+    }
+
+    /// All events of a kind with these indexed values, oldest first.
+    ///
+    /// # Errors
+    /// If the node refuses.
+    pub async fn events<E: SolEvent>(
+        &self,
+        contract: Address,
+        topic: Option<B256>,
+    ) -> Result<Vec<E>, ClientError> {
+        let provider = self.sender.chain().provider();
+        let latest = provider.get_block_number().await.map_err(ChainError::from)?;
+        let mut events = Vec::new();
+        let mut from = self.at.block;
+        while from <= latest {
+            let to = latest.min(from + SPAN);
+            let filter = Filter::new().address(contract).event_signature(E::SIGNATURE_HASH);
+            let filter = filter.from_block(from).to_block(to);
+            let filter = match topic {
+                Some(topic) => filter.topic1(topic),
+                None => filter,
+            };
+            let logs = provider.get_logs(&filter).await.map_err(ChainError::from)?;
+            events.extend(logs.iter().filter_map(|log| E::decode_log(&log.inner).ok()));
+            from = to + 1;
+        }
+        Ok(events.into_iter().map(|event| event.data).collect())
+    }
+
+    pub(super) fn logged<E: SolEvent>(receipt: &TransactionReceipt) -> Result<E, ClientError> {
+        let found = receipt.logs().iter().find_map(|log| E::decode_log(&log.inner).ok());
+        let missing = || ClientError::NoEvent { what: format!("event {}", E::SIGNATURE) };
+        Ok(found.ok_or_else(missing)?.data)
+    }
+
+    /// Lets a contract take tokens, if it may not yet.
+    pub(super) async fn allow(
+        &self,
+        action: &str,
+        token: Address,
+        spender: Address,
+        amount: U256,
+    ) -> Result<(), ClientError> {
+        let owner = self.address();
+        let allowed = self.view(token, RewardToken::allowanceCall { owner, spender }).await?;
+        if allowed < amount {
+            let call = RewardToken::approveCall { spender, value: amount };
+            self.send(&format!("{action}/approve"), token, call).await?;
+        }
+        Ok(())
+    }
+
+    /// Tokens that an account has.
+    ///
+    /// # Errors
+    /// If the node refuses.
+    pub async fn balance(&self, token: Address, account: Address) -> Result<U256, ClientError> {
+        self.view(token, RewardToken::balanceOfCall { account }).await
+    }
+
+    /// Gives tokens away.
+    ///
+    /// # Errors
+    /// If the account has less.
+    pub async fn transfer(
+        &self,
+        to: Address,
+        value: U256,
+    ) -> Result<TransactionReceipt, ClientError> {
+        let call = RewardToken::transferCall { to, value };
+        self.send(&format!("transfer/{to}/{value}"), self.at.reward_token, call).await
+    }
+
+    /// Stakes with an operator: the account itself, or another.
+    ///
+    /// # Errors
+    /// If the account has less.
+    pub async fn stake(
+        &self,
+        operator: Address,
+        amount: U256,
+    ) -> Result<TransactionReceipt, ClientError> {
+        let action = format!("stake/{operator}/{amount}");
+        self.allow(&action, self.at.reward_token, self.at.stakes, amount).await?;
+        let call = StakeManager::delegateCall { operator, amount };
+        self.send(&action, self.at.stakes, call).await
+    }
+
+    /// Starts to unbond stake, all of it without an amount.
+    ///
+    /// # Errors
+    /// If the account has staked less.
+    pub async fn unstake(
+        &self,
+        operator: Address,
+        amount: Option<U256>,
+    ) -> Result<StakeManager::Unbonding, ClientError> {
+        let staker = self.address();
+        let held =
+            self.view(self.at.stakes, StakeManager::sharesOfCall { operator, staker }).await?;
+        let worth =
+            self.view(self.at.stakes, StakeManager::stakeOfCall { operator, staker }).await?;
+        let shares = match amount {
+            None => held,
+            Some(asked) if asked > worth => {
+                return Err(ClientError::Stake { asked, got: worth });
+            }
+            // Up: what is left never is more than was asked to be left.
+            Some(asked) => (asked * held).div_ceil(worth.max(U256::ONE)).min(held),
+        };
+        let call = StakeManager::unbondCall { operator, shares };
+        let receipt =
+            self.send(&format!("unstake/{operator}/{shares}"), self.at.stakes, call).await?;
+        Self::logged(&receipt)
+    }
+
+    /// Takes out what has unbonded.
+    ///
+    /// # Errors
+    /// If the ticket is not due, or somebody else's.
+    pub async fn withdraw(&self, ticket: U256) -> Result<StakeManager::Withdrawn, ClientError> {
+        let call = StakeManager::withdrawCall { ticket };
+        Self::logged(&self.send(&format!("withdraw/{ticket}"), self.at.stakes, call).await?)
+    }
+
+    /// Registers a training key, if nobody has yet.
+    ///
+    /// # Errors
+    /// If the contract refuses the key.
+    pub async fn register_key(&self, key: &[u8]) -> Result<B256, ClientError> {
+        let name = alloy::primitives::keccak256(key);
+        let verifier = self.at.training_verifier;
+        let store = self.view(verifier, TrainingVerifier::keyStoreCall { key: name }).await?;
+        if store == Address::ZERO {
+            let call = TrainingVerifier::registerCall { encoded: key.to_vec().into() };
+            self.send(&format!("key/{name}"), verifier, call).await?;
+        }
+        Ok(name)
+    }
+
+    /// Opens a domain; its number.
+    ///
+    /// # Errors
+    /// If the configuration is refused or the deposit is not there.
+    pub async fn open_domain(&self, config: IDomainRegistry::Config) -> Result<u64, ClientError> {
+        let action = format!("domain/{}", config.manifest);
+        let values = crate::bindings::parameters::Parameters::getCall {};
+        let deposit = U256::from(self.view(self.at.parameters, values).await?.domainDeposit);
+        self.allow(&action, self.at.reward_token, self.at.registry, deposit).await?;
+        let receipt =
+            self.send(&action, self.at.registry, DomainRegistry::openCall { config }).await?;
+        Ok(Self::logged::<DomainRegistry::DomainOpened>(&receipt)?.domain)
+    }
+
+    /// A domain.
+    ///
+    /// # Errors
+    /// If there is none with this number.
+    pub async fn domain(&self, domain: u64) -> Result<IDomainRegistry::Domain, ClientError> {
+        self.view(self.at.registry, DomainRegistry::getCall { domain }).await
+    }
+
+    /// Closes a domain.
+    ///
+    /// # Errors
+    /// If it is not the caller's, or a round is under way.
+    pub async fn close_domain(&self, domain: u64) -> Result<TransactionReceipt, ClientError> {
+        let call = DomainRegistry::closeCall { domain };
+        self.send(&format!("close/{domain}"), self.at.registry, call).await
+    }
+
+    /// Funds a domain in its token.
+    ///
+    /// # Errors
+    /// If the account has less.
+    pub async fn fund(&self, domain: u64, amount: U256) -> Result<TransactionReceipt, ClientError> {
+        let token = self.view(self.at.registry, DomainRegistry::tokenOfCall { domain }).await?;
+        let action = format!("fund/{domain}/{amount}");
+        self.allow(&action, token, self.at.escrow, amount).await?;
+        self.send(&action, self.at.escrow, Escrow::fundCall { domain, amount }).await
+    }
+
+    /// Takes what is owed in a token; the amount.
+    ///
+    /// # Errors
+    /// If nothing is.
+    pub async fn claim(&self, token: Address) -> Result<U256, ClientError> {
+        let receipt = self
+            .send(&format!("claim/{token}"), self.at.escrow, Escrow::claimCall { token })
+            .await?;
+        Ok(Self::logged::<Escrow::Claimed>(&receipt)?.amount)
+    }
+
+    /// Joins a domain with a registered dataset.
+    ///
+    /// # Errors
+    /// If the stake does not cover the bond, or the account is a member.
+    pub async fn join(
+        &self,
+        domain: u64,
+        dataset: B256,
+        windows: u64,
+    ) -> Result<TransactionReceipt, ClientError> {
+        let call = Rounds::joinCall { domain, dataset, windows };
+        self.send(&format!("join/{domain}/{dataset}"), self.at.rounds, call).await
+    }
+
+    /// Leaves a domain: no new rounds from now on.
+    ///
+    /// # Errors
+    /// If the account is no member.
+    pub async fn resign(&self, domain: u64) -> Result<TransactionReceipt, ClientError> {
+        let call = Rounds::resignCall { domain };
+        self.send(&format!("resign/{domain}"), self.at.rounds, call).await
+    }
+
+    /// Ends a membership from which the account has resigned.
+    ///
+    /// # Errors
+    /// If a round could still be under way.
+    pub async fn exit(&self, domain: u64) -> Result<TransactionReceipt, ClientError> {
+        let call = Rounds::exitCall { domain };
+        self.send(&format!("exit/{domain}"), self.at.rounds, call).await
+    }
+
+    /// Opens a round; its number.
+    ///
+    /// # Errors
+    /// If the contract refuses a member or the budget is not there.
+    pub async fn open_round(
+        &self,
+        domain: u64,
+        duration: u64,
+        budget: u128,
+        mut accounts: Vec<Address>,
+    ) -> Result<u64, ClientError> {
+        accounts.sort_unstable();
+        accounts.dedup();
+        // One round at a time: the number of versions and voided rounds tells them apart.
+        let opened = self.events::<Rounds::RoundOpened>(self.at.rounds, None).await?.len();
+        let call = Rounds::openCall { domain, duration, budget, accounts };
+        let receipt = self.send(&format!("open/{domain}/{opened}"), self.at.rounds, call).await?;
+        Ok(Self::logged::<Rounds::RoundOpened>(&receipt)?.round)
+    }
+
+    /// Draws a round's nonce; waits for the block that draws it, and makes it on a test chain.
+    ///
+    /// # Errors
+    /// If it was drawn, or too late.
+    pub async fn draw(&self, round: u64) -> Result<B256, ClientError> {
+        let known = self.round(round).await?;
+        if !known.nonce.is_zero() {
+            return Ok(known.nonce);
+        }
+        let delay = self.view(self.at.rounds, Rounds::DRAW_DELAYCall {}).await?;
+        let target = U256::from(known.openedAt) + delay;
+        let chain = self.sender.chain();
+        while U256::from(chain.provider().get_block_number().await.map_err(ChainError::from)?)
+            < target
+        {
+            // Only test chains make blocks on request; elsewhere they come by themselves.
+            let made =
+                chain.provider().raw_request::<_, serde_json::Value>("evm_mine".into(), json!([]));
+            if made.await.is_err() {
+                tokio::time::sleep(chain.poll()).await;
+            }
+        }
+        self.send(&format!("draw/{round}"), self.at.rounds, Rounds::drawCall { round }).await?;
+        Ok(self.round(round).await?.nonce)
+    }
+
+    /// A round.
+    ///
+    /// # Errors
+    /// If there is none with this number.
+    pub async fn round(&self, round: u64) -> Result<IRounds::Round, ClientError> {
+        self.view(self.at.rounds, Rounds::getCall { round }).await
+    }
+
+    /// A round's members.
+    ///
+    /// # Errors
+    /// If the chain has no such round.
+    pub async fn members(&self, round: u64) -> Result<Members, ClientError> {
+        let topic = B256::from(U256::from(round));
+        let opened = self.events::<Rounds::RoundOpened>(self.at.rounds, Some(topic)).await?;
+        let what = || ClientError::NoEvent { what: format!("round {round}") };
+        Ok(Members(opened.into_iter().next().ok_or_else(what)?.members))
+    }
+
+    /// What was proposed in a round.
+    ///
+    /// # Errors
+    /// If nothing was.
+    pub async fn proposed(&self, round: u64) -> Result<Rounds::Proposed, ClientError> {
+        let topic = B256::from(U256::from(round));
+        let proposed = self.events::<Rounds::Proposed>(self.at.rounds, Some(topic)).await?;
+        let what = || ClientError::NoEvent { what: format!("proposal in round {round}") };
+        proposed.into_iter().next().ok_or_else(what)
+    }
+
+    pub(super) fn found<T>(
+        found: Option<T>,
+        account: Address,
+        round: u64,
+    ) -> Result<T, ClientError> {
+        found.ok_or(ClientError::NotMember { account, round })
+    }
+
+    /// Hands in a proof in an eager domain, for the member that it is by.
+    ///
+    /// # Errors
+    /// If the contract refuses it.
+    pub async fn submit(
+        &self,
+        round: u64,
+        account: Address,
+        statement: &[u8],
+        proof: &[u8],
+    ) -> Result<TransactionReceipt, ClientError> {
+        let members = self.members(round).await?;
+        let (member, path) = Self::found(members.find(account), account, round)?;
+        let [statement, proof] = [statement, proof].map(Bytes::copy_from_slice);
+        let call = Rounds::submitCall { round, member, path, statement, proof };
+        self.send(&format!("submit/{round}/{account}"), self.at.rounds, call).await
+    }
+}

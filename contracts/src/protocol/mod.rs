@@ -1,0 +1,16 @@
+//! Working with the contracts: deploying them, what each party does with them, and what they
+//! compute, computed here too.
+
+mod challenge;
+mod client;
+mod deployment;
+pub mod merkle;
+mod round;
+mod settle;
+pub mod typed;
+pub mod weights;
+
+pub use challenge::Evidence;
+pub use client::{Client, ClientError};
+pub use deployment::{Deployment, Setup};
+pub use round::{Members, SignedBatch, SignedSubmission};

@@ -1,0 +1,102 @@
+//! The chains that tests run on: the embedded one and anvil, through the same code.
+#![allow(dead_code)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use alloy::primitives::{U256, address};
+use alloy::providers::Provider;
+use alloy::signers::local::PrivateKeySigner;
+use serde_json::Value;
+use tempfile::TempDir;
+use zktrain_contracts::chain::{Chain, Outbox, Patience, Sender};
+use zktrain_contracts::node::{Genesis, Node};
+
+pub const CHAIN: u64 = 31337;
+/// The first account of anvil's mnemonic, which has money there.
+pub const RICH: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/// A chain that ends with the test.
+pub struct Backend {
+    pub name: &'static str,
+    pub chain: Chain,
+    pub folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+pub fn genesis() -> Genesis {
+    let rich = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+    Genesis { chain_id: CHAIN, funded: vec![(rich, U256::from(10).pow(U256::from(24)))] }
+}
+
+impl Backend {
+    pub async fn embedded() -> Self {
+        let node = Node::in_memory(genesis()).unwrap();
+        let chain = Chain::embedded(&node).await.unwrap();
+        Self { name: "embedded", chain, folder: TempDir::new().unwrap(), process: None }
+    }
+
+    pub async fn anvil() -> Self {
+        let program = program();
+        assert!(program.exists(), "install anvil: `npm install` in contracts/");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let arguments = ["--hardfork", "osaka", "--silent", "--port"];
+        let mut process = Command::new(program)
+            .args(arguments)
+            .arg(port.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        for _ in 0..200 {
+            if let Ok(chain) = Chain::http(&url).await {
+                let folder = TempDir::new().unwrap();
+                return Self { name: "anvil", chain, folder, process: Some(process) };
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let _ = process.kill();
+        panic!("anvil does not answer at {url}");
+    }
+
+    /// Both of them.
+    pub async fn all() -> [Self; 2] {
+        [Self::embedded().await, Self::anvil().await]
+    }
+
+    /// The account that has money, with the outbox of this folder.
+    pub fn rich(&self) -> Sender {
+        self.sender(RICH.parse().unwrap())
+    }
+
+    pub fn sender(&self, signer: PrivateKeySigner) -> Sender {
+        let outbox = Outbox::new(self.folder.path(), self.chain.id(), signer.address()).unwrap();
+        let patience = Patience { give_up_after: Duration::from_secs(30), ..Patience::default() };
+        Sender::new(self.chain.clone(), signer, outbox).with_patience(patience)
+    }
+
+    /// A request that only test chains answer.
+    pub async fn ask(&self, method: &'static str, params: Value) -> Value {
+        self.chain.provider().raw_request(method.into(), params).await.unwrap()
+    }
+}
+
+/// Anvil, seen from this crate or from the workspace's root.
+fn program() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let contracts =
+        if here.ends_with("contracts") { here.to_owned() } else { here.join("contracts") };
+    contracts.join("node_modules/.bin/anvil")
+}

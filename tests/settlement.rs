@@ -1,0 +1,432 @@
+//! The economy end to end, on the embedded chain and on anvil with the same code: stake, domains,
+//! rounds, real proofs, payment, and every fraud with its slash.
+
+#[path = "../contracts/tests/backend/mod.rs"]
+mod backend;
+mod common;
+
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::signers::local::PrivateKeySigner;
+use backend::Backend;
+use common::cases::Case;
+use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
+use serde_json::json;
+use zktrain_circuits::manifest::Manifest;
+use zktrain_contracts::bindings::escrow::Escrow;
+use zktrain_contracts::bindings::registry::{DomainRegistry, IDomainRegistry};
+use zktrain_contracts::bindings::reputation::Reputation;
+use zktrain_contracts::bindings::rounds::Rounds;
+use zktrain_contracts::bindings::slashing::Slashing;
+use zktrain_contracts::bindings::stakes::StakeManager;
+use zktrain_contracts::protocol::typed::Submission;
+use zktrain_contracts::protocol::{
+    Client, Deployment, Evidence, Setup, SignedBatch, SignedSubmission,
+};
+
+const WINDOWS: usize = 4;
+const HOUR: u64 = 3600;
+const COORDINATOR_BOND: u128 = 100;
+const TRAINER_BOND: u128 = 10;
+const BUDGET: u128 = 90;
+
+fn tokens(amount: u128) -> U256 {
+    U256::from(amount) * U256::from(10).pow(U256::from(18))
+}
+
+fn manifest() -> Manifest {
+    let case = Case { momentum: 0.9, batch: 2, steps: 0, row_log: 12, ..Case::plain(&[7, 5, 3]) };
+    case.manifest().unwrap()
+}
+
+/// Everybody, on one chain.
+struct World {
+    backend: Backend,
+    at: Deployment,
+    cohort: Cohort,
+    /// In the order of their addresses, as the cohort's members.
+    owners: Vec<Client>,
+    coordinator: Client,
+    watcher: Client,
+    serial: u32,
+}
+
+impl World {
+    async fn new(backend: Backend) -> Self {
+        let rich = backend.rich();
+        let at = Deployment::create(&rich, &Setup::of_one(rich.address())).await.unwrap();
+        // Once more: what is there is found.
+        let again = Deployment::create(&backend.rich(), &Setup::of_one(rich.address())).await;
+        assert_eq!(again.unwrap(), at);
+        let bank = Client::new(rich.clone(), at.clone(), "bank/").unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            let signer = PrivateKeySigner::random();
+            let account = signer.address();
+            let wei = U256::from(10).pow(U256::from(19));
+            rich.pay(&format!("wei/{account}"), account, wei).await.unwrap();
+            bank.transfer(account, tokens(10_000)).await.unwrap();
+            clients.push(Client::new(backend.sender(signer), at.clone(), "").unwrap());
+        }
+        let watcher = clients.pop().unwrap();
+        let coordinator = clients.pop().unwrap();
+        let mut owners = clients;
+        owners.sort_by_key(Client::address);
+        let accounts: Vec<[u8; 20]> = owners.iter().map(|o| o.address().into_array()).collect();
+        let cohort = Cohort::new(&manifest(), &accounts, WINDOWS);
+        coordinator.stake(coordinator.address(), tokens(1_000)).await.unwrap();
+        Self { backend, at, cohort, owners, coordinator, watcher, serial: 0 }
+    }
+
+    /// A domain with all owners as members, funded.
+    async fn domain(&mut self, optimistic: bool) -> u64 {
+        self.serial += 1;
+        let key = self.coordinator.register_key(&self.cohort.contract_key()).await.unwrap();
+        let config = IDomainRegistry::Config {
+            manifest: keccak256(self.serial.to_be_bytes()),
+            verifier: self.at.verifier,
+            key,
+            genesis: digest(self.cohort.genesis()).into(),
+            coordinator: self.coordinator.address(),
+            token: self.at.reward_token,
+            optimistic,
+            challengeWindow: HOUR,
+            trainerBond: tokens(TRAINER_BOND).to(),
+            coordinatorBond: tokens(COORDINATOR_BOND).to(),
+            coordinatorShare: 1000,
+            minMembers: 1,
+            uri: String::new(),
+        };
+        let domain = self.coordinator.open_domain(config).await.unwrap();
+        self.coordinator.fund(domain, tokens(1_000)).await.unwrap();
+        for (owner, run) in self.owners.iter().zip(&self.cohort.members) {
+            owner
+                .stake(owner.address(), tokens(TRAINER_BOND) + U256::from(self.serial))
+                .await
+                .unwrap();
+            let root = B256::from(run.dataset.tree.root());
+            owner.join(domain, root, WINDOWS as u64).await.unwrap();
+        }
+        domain
+    }
+
+    /// A round of these owners, drawn; its number and nonce.
+    async fn round(&self, domain: u64, members: &[usize]) -> (u64, [u8; 32]) {
+        let accounts = members.iter().map(|m| self.owners[*m].address()).collect();
+        let budget = tokens(BUDGET).to();
+        let round = self.coordinator.open_round(domain, HOUR, budget, accounts).await.unwrap();
+        let nonce = self.coordinator.draw(round).await.unwrap();
+        (round, nonce.0)
+    }
+
+    fn work(&self, member: usize, round: u64, nonce: [u8; 32]) -> Delivered {
+        self.cohort.prove(member, backend::CHAIN, round, self.cohort.window(member, nonce))
+    }
+
+    fn sign(&self, member: usize, round: u64, work: &Delivered) -> Evidence {
+        self.sign_bytes(
+            member,
+            round,
+            work.statement.to_bytes(),
+            work.proof.to_bytes(),
+            work.update(),
+        )
+    }
+
+    fn sign_bytes(
+        &self,
+        member: usize,
+        round: u64,
+        statement: Vec<u8>,
+        proof: Vec<u8>,
+        update: [u8; 32],
+    ) -> Evidence {
+        let submission = Submission {
+            round,
+            member: self.owners[member].address(),
+            statement: keccak256(&statement),
+            proof: keccak256(&proof),
+            update: update.into(),
+        };
+        let signed = self.owners[member].sign_submission(submission).unwrap();
+        Evidence { signed, statement, proof }
+    }
+
+    /// The aggregate of these works, with the round's weights.
+    async fn aggregate(&self, round: u64, works: &[&Delivered]) -> Vec<u8> {
+        let weights: Vec<u32> =
+            self.coordinator.members(round).await.unwrap().0.iter().map(|m| m.weight).collect();
+        let updates: Vec<_> = works.iter().map(|w| w.statement.update.as_slice()).collect();
+        row_bytes(&aggregate(&updates, &weights))
+    }
+
+    async fn propose(&self, round: u64, submissions: &[&Evidence], aggregate: B256) -> SignedBatch {
+        let submissions: Vec<Submission> =
+            submissions.iter().map(|e| e.signed.submission.clone()).collect();
+        let deliveries = self.coordinator.deliveries(round, &submissions).await.unwrap();
+        let model = keccak256(round.to_be_bytes());
+        let batch =
+            self.coordinator.sign_batch(round, &deliveries, aggregate, model).await.unwrap();
+        self.coordinator.propose(&batch, deliveries).await.unwrap();
+        batch
+    }
+
+    async fn pass(&self, seconds: u64) {
+        self.backend.ask("evm_increaseTime", json!([seconds])).await;
+        self.backend.ask("evm_mine", json!([])).await;
+    }
+
+    async fn stake(&self, account: Address) -> U256 {
+        let call = StakeManager::poolCall { operator: account };
+        U256::from(self.watcher.view(self.at.stakes, call).await.unwrap().active)
+    }
+
+    async fn balance(&self, account: Address) -> U256 {
+        self.watcher.balance(self.at.reward_token, account).await.unwrap()
+    }
+
+    async fn score(&self, domain: u64, account: Address) -> u32 {
+        let call = Reputation::standingCall { domain, account };
+        self.watcher.view(self.at.reputation, call).await.unwrap().score
+    }
+
+    async fn head(&self, domain: u64) -> (B256, u64) {
+        let head = DomainRegistry::headCall { domain };
+        let head = self.watcher.view(self.at.registry, head).await.unwrap();
+        (head.model, head.number)
+    }
+
+    async fn status(&self, round: u64) -> u8 {
+        self.watcher.round(round).await.unwrap().status
+    }
+}
+
+const SETTLED: u8 = 3;
+const VOID: u8 = 4;
+
+/// Each proof is checked by the contract; who worked is paid, in proportion to its weight.
+async fn eager_work_is_paid(world: &mut World) {
+    let domain = world.domain(false).await;
+    let (round, nonce) = world.round(domain, &[0, 1, 2]).await;
+    let works = [0, 1].map(|member| world.work(member, round, nonce));
+    for (owner, work) in world.owners.iter().zip(&works) {
+        let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
+        let mut altered = proof.clone();
+        altered[100] ^= 1;
+        assert!(owner.submit(round, owner.address(), &statement, &altered).await.is_err());
+        owner.submit(round, owner.address(), &statement, &proof).await.unwrap();
+    }
+    let sum = world.aggregate(round, &works.each_ref()).await;
+    world.propose(round, &[], keccak256(&sum)).await;
+    assert!(world.watcher.settle(round).await.is_err(), "the challenge window is open");
+    world.pass(HOUR + 1).await;
+    world.watcher.settle(round).await.unwrap();
+    assert!(world.coordinator.settle(round).await.is_err(), "settled once");
+    assert_eq!(world.head(domain).await, (keccak256(round.to_be_bytes()), 1));
+    let weights = [21_846u64, 21_845];
+    let pool = tokens(BUDGET) * U256::from(9) / U256::from(10);
+    for (owner, weight) in world.owners.iter().zip(weights) {
+        let before = world.balance(owner.address()).await;
+        let claimed = owner.claim(world.at.reward_token).await.unwrap();
+        let pay = pool * U256::from(weight) >> 16;
+        assert_eq!(claimed, pay - pay / U256::from(100), "one percent is burned");
+        assert_eq!(world.balance(owner.address()).await, before + claimed);
+        assert!(owner.claim(world.at.reward_token).await.is_ok(), "the same claim is found again");
+        assert_eq!(world.balance(owner.address()).await, before + claimed, "and paid once");
+        assert!(world.score(domain, owner.address()).await > 4096);
+    }
+    let absent = world.owners[2].address();
+    assert!(world.score(domain, absent).await < 4096);
+    let call = Escrow::owedCall { token: world.at.reward_token, account: absent };
+    assert_eq!(world.watcher.view(world.at.escrow, call).await.unwrap(), U256::ZERO);
+    let left = Escrow::availableCall { domain };
+    let left = world.watcher.view(world.at.escrow, left).await.unwrap();
+    assert!(left > tokens(1_000 - BUDGET) && left < tokens(1_000));
+}
+
+/// Nothing is checked unless somebody demands it; a demand is answered with the real proof.
+async fn optimistic_work_is_paid(world: &World, domain: u64) {
+    let (round, nonce) = world.round(domain, &[0, 1]).await;
+    let works = [0, 1].map(|member| world.work(member, round, nonce));
+    let signed = [0, 1].map(|member| world.sign(member, round, &works[member]));
+    let sum = world.aggregate(round, &works.each_ref()).await;
+    world.propose(round, &signed.each_ref(), keccak256(&sum)).await;
+    let account = world.owners[1].address();
+    let before = world.balance(world.watcher.address()).await;
+    world.watcher.demand(round, account).await.unwrap();
+    assert_eq!(world.balance(world.watcher.address()).await, before - tokens(1));
+    let (statement, proof) = (&signed[1].statement, &signed[1].proof);
+    let wrong = world.coordinator.answer(round, account, statement, &signed[0].proof).await;
+    assert!(wrong.is_err());
+    world.pass(HOUR + 1).await;
+    assert!(world.watcher.settle(round).await.is_err(), "a demand is open");
+    world.coordinator.answer(round, account, statement, proof).await.unwrap();
+    world.watcher.settle(round).await.unwrap();
+    assert_eq!((world.status(round).await, world.head(domain).await.1), (SETTLED, 1));
+    assert!(world.owners[0].claim(world.at.reward_token).await.is_ok());
+}
+
+/// Slashes a coordinator by `challenge`, and checks who got what.
+async fn coordinator_is_slashed(world: &World, round: u64, challenge: impl Future<Output = bool>) {
+    let (coordinator, watcher) = (world.coordinator.address(), world.watcher.address());
+    let (stake, balance) = (world.stake(coordinator).await, world.balance(watcher).await);
+    assert!(challenge.await, "the evidence holds");
+    assert_eq!(world.stake(coordinator).await, stake - tokens(COORDINATOR_BOND));
+    let bounty = tokens(COORDINATOR_BOND / 2);
+    assert_eq!(world.balance(watcher).await, balance + bounty, "half is burned");
+    assert_eq!(world.status(round).await, VOID);
+    assert!(world.watcher.challenge_deadline(round).await.is_err(), "once");
+}
+
+async fn coordinators_frauds(world: &World, domain: u64) {
+    let watcher = &world.watcher;
+    // It is late.
+    let (late, _) = world.round(domain, &[0, 1]).await;
+    assert!(watcher.challenge_deadline(late).await.is_err(), "not yet");
+    world.pass(HOUR + 1).await;
+    coordinator_is_slashed(world, late, async { watcher.challenge_deadline(late).await.is_ok() })
+        .await;
+    // Its sum is wrong in one row.
+    let (round, nonce) = world.round(domain, &[0, 1]).await;
+    let works = [0, 1].map(|member| world.work(member, round, nonce));
+    let signed = [0, 1].map(|member| world.sign(member, round, &works[member]));
+    let right = world.aggregate(round, &works.each_ref()).await;
+    let mut wrong = right.clone();
+    let last = wrong.len() - 64;
+    wrong.copy_within(..64, last);
+    if wrong == right {
+        wrong[last..].fill(0);
+    }
+    world.propose(round, &signed.each_ref(), keccak256(&wrong)).await;
+    let updates = || works.iter().map(|w| Bytes::from(row_bytes(&w.statement.update))).collect();
+    let row = |index: usize| Some((Bytes::from(wrong.clone()), U256::from(index)));
+    if last > 0 {
+        assert!(watcher.challenge_aggregate(round, updates(), row(0)).await.is_err(), "is right");
+    }
+    coordinator_is_slashed(world, round, async {
+        watcher.challenge_aggregate(round, updates(), row(last / 64)).await.is_ok()
+    })
+    .await;
+    // It signs two batches.
+    let (round, nonce) = world.round(domain, &[0]).await;
+    let work = world.work(0, round, nonce);
+    let signed = world.sign(0, round, &work);
+    let first = world.propose(round, &[&signed], keccak256(b"sum")).await;
+    let deliveries = watcher.proposed(round).await.unwrap().deliveries;
+    let second = world.coordinator.sign_batch(round, &deliveries, keccak256(b"other"), B256::ZERO);
+    let second = second.await.unwrap();
+    assert!(watcher.challenge_batches([&first, &first]).await.is_err(), "one is not two");
+    coordinator_is_slashed(world, round, async {
+        watcher.challenge_batches([&first, &second]).await.is_ok()
+    })
+    .await;
+    // It cannot show what it says was delivered.
+    let (round, _) = world.round(domain, &[0]).await;
+    let made_up = world.sign_bytes(0, round, vec![1], vec![2], [3; 32]);
+    world.propose(round, &[&made_up], keccak256(b"sum")).await;
+    let account = world.owners[0].address();
+    watcher.demand(round, account).await.unwrap();
+    assert!(watcher.challenge_unanswered(round, account).await.is_err(), "not yet");
+    world.pass(24 * HOUR + 1).await;
+    coordinator_is_slashed(world, round, async {
+        watcher.challenge_unanswered(round, account).await.is_ok()
+    })
+    .await;
+    let before = world.balance(watcher.address()).await;
+    watcher.refund_demand(round, account).await.unwrap();
+    assert_eq!(world.balance(watcher.address()).await, before + tokens(1));
+}
+
+async fn member_is_slashed(
+    world: &World,
+    domain: u64,
+    member: usize,
+    challenge: impl Future<Output = bool>,
+) {
+    let (account, watcher) = (world.owners[member].address(), world.watcher.address());
+    let (stake, balance) = (world.stake(account).await, world.balance(watcher).await);
+    // Who sees it coming cannot get away with the stake.
+    let ticket = world.owners[member].unstake(account, None).await.unwrap().ticket;
+    assert_eq!(world.stake(account).await, U256::ZERO);
+    assert!(challenge.await, "the evidence holds");
+    assert_eq!(world.balance(watcher).await, balance + tokens(TRAINER_BOND) / U256::from(2));
+    assert_eq!(world.score(domain, account).await, 0);
+    let call = Rounds::membershipCall { domain, account };
+    assert_eq!(world.watcher.view(world.at.rounds, call).await.unwrap().windows, 0);
+    world.pass(21 * 24 * HOUR).await;
+    let left = world.owners[member].withdraw(ticket).await.unwrap().amount;
+    assert_eq!(left, stake - tokens(TRAINER_BOND));
+}
+
+async fn members_frauds(world: &World, domain: u64) {
+    let watcher = &world.watcher;
+    // A proof that does not hold. Honest ones convince nobody of the contrary.
+    let (round, nonce) = world.round(domain, &[0, 1, 2, 3]).await;
+    let honest = world.work(1, round, nonce);
+    let evidence = world.sign(1, round, &honest);
+    let refused = watcher.challenge_proof(&evidence).await.unwrap_err().to_string();
+    assert!(refused.contains("ProofIsValid"), "{refused}");
+    let mut proof = honest.proof.to_bytes();
+    proof[100] ^= 1;
+    let tampered = world.sign_bytes(1, round, evidence.statement.clone(), proof, honest.update());
+    // Another window than the drawn one.
+    let window = (world.cohort.window(2, nonce) + 1) % WINDOWS as u64;
+    let elsewhere = world.cohort.prove(2, backend::CHAIN, round, window);
+    let elsewhere = world.sign(2, round, &elsewhere);
+    // Two submissions.
+    let twice = [0, 0].map(|_| world.sign(3, round, &world.work(3, round, nonce)).signed);
+    let forged = SignedSubmission {
+        submission: Submission { member: world.owners[0].address(), ..twice[0].submission.clone() },
+        signature: twice[0].signature.clone(),
+    };
+    assert!(watcher.challenge_equivocation([&forged, &forged]).await.is_err());
+    assert!(watcher.challenge_equivocation([&twice[0], &twice[0]]).await.is_err());
+    // The coordinator puts the tampered one into its batch.
+    world.propose(round, &[&tampered], keccak256(b"sum")).await;
+    member_is_slashed(world, domain, 2, async {
+        watcher.challenge_proof(&elsewhere).await.is_ok()
+    })
+    .await;
+    member_is_slashed(world, domain, 3, async {
+        watcher.challenge_equivocation([&twice[0], &twice[1]]).await.is_ok()
+    })
+    .await;
+}
+
+async fn a_bad_delivery_costs_both(world: &World, domain: u64) {
+    let (round, nonce) = world.round(domain, &[0, 1]).await;
+    let work = world.work(1, round, nonce);
+    let mut proof = work.proof.to_bytes();
+    proof[100] ^= 1;
+    let bytes = work.statement.to_bytes();
+    let tampered = world.sign_bytes(1, round, bytes, proof, work.update());
+    world.propose(round, &[&tampered], keccak256(b"sum")).await;
+    let account = world.owners[1].address();
+    let [stake, own] = [world.stake(world.coordinator.address()).await, world.stake(account).await];
+    world.watcher.challenge_delivery(&tampered).await.unwrap();
+    assert_eq!(world.stake(world.coordinator.address()).await, stake - tokens(COORDINATOR_BOND));
+    assert_eq!(world.stake(account).await, own - tokens(TRAINER_BOND));
+    assert_eq!((world.status(round).await, world.score(domain, account).await), (VOID, 0));
+    let proven = Slashing::INVALID_DELIVERYCall {};
+    assert!(!world.watcher.view(world.at.slashing, proven).await.unwrap().is_zero());
+}
+
+async fn story(backend: Backend) {
+    let mut world = World::new(backend).await;
+    eager_work_is_paid(&mut world).await;
+    let domain = world.domain(true).await;
+    optimistic_work_is_paid(&world, domain).await;
+    coordinators_frauds(&world, domain).await;
+    a_bad_delivery_costs_both(&world, domain).await;
+    let domain = world.domain(true).await;
+    members_frauds(&world, domain).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_embedded_chain() {
+    story(Backend::embedded().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_anvil() {
+    story(Backend::anvil().await).await;
+}
