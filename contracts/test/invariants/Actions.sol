@@ -158,7 +158,7 @@ contract Actions is Test {
         claimed += owed;
     }
 
-    /// @dev Twice, so that rounds get on.
+    /// @dev Several times over, so that rounds get on.
     function proceed(uint256 choice, uint256 amount) external {
         _proceed(choice, amount);
     }
@@ -167,9 +167,11 @@ contract Actions is Test {
         _proceed(choice, amount);
     }
 
-    function proceedAndProceed(uint256 choice, uint256 amount) external {
-        _proceed(choice, amount);
-        _proceed(choice >> 8, amount);
+    function proceedFar(uint256 choice, uint256 amount) external {
+        uint256 steps = 1 + choice % 4;
+        for (uint256 i = 0; i < steps; ++i) {
+            _proceed(choice >> (8 * i), amount);
+        }
     }
 
     function settleAgain(uint256 which) external {
