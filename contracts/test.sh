@@ -1,7 +1,7 @@
 #!/bin/sh
 # Tests the contracts: artifacts against sources, sizes, formatting, forge's tests, the gas
-# snapshot, slither. Installs what is missing: node, npm and python from Debian, the compilers
-# from npm, slither from PyPI under target/.
+# snapshot, symbolic checks, slither. Installs what is missing: node, npm and python from Debian,
+# the compilers from npm, halmos and slither from PyPI under target/.
 set -eu
 cd "$(dirname "$0")"
 root="$(cd .. && pwd)"
@@ -34,6 +34,14 @@ node bin/sizes
 FOUNDRY_PROFILE=test "$forge" test
 # The same tests whose names say gas; fuzzed ones never are.
 FOUNDRY_PROFILE=test "$forge" snapshot --match-contract GasTest --check .gas-snapshot
+
+# For all inputs, not for samples.
+halmos="$tools/halmos"
+if [ ! -x "$halmos/bin/halmos" ] || ! "$halmos/bin/python" -c 'import cvc5' 2>/dev/null; then
+    python3 -m venv "$halmos"
+    "$halmos/bin/pip" install --quiet --disable-pip-version-check halmos==0.3.3 cvc5==1.4.2
+fi
+bin/symbolic "$halmos"
 
 slither="$tools/slither/bin/slither"
 if [ ! -x "$slither" ]; then

@@ -495,49 +495,64 @@ contract IdleCoordinatorTest is EvidenceBase {
     }
 }
 
-/// @notice What evidence costs beside the verification in it. The bound holds for unoptimized code.
+/// @notice What evidence costs beside the verification in it, for a challenger that has tokens.
 contract ChallengeCostTest is EvidenceBase {
-    uint256 private constant MOST = 150_000;
-
-    /// @dev The same call by itself, as a transaction. What is wrong is found last, in the pairing.
-    function _verification(Proven memory proven) private returns (uint256 total) {
-        bytes memory call = abi.encodeCall(
-            router.verify,
-            (verifierId, registry.get(domain).config.key, proven.statement, proven.proof)
-        );
-        (, total) = _transaction(address(router), call);
+    function setUp() public override {
+        super.setUp();
+        token.transfer(challenger, 1);
     }
 
-    /// @dev A proof that is wrong in a scalar: all of it is looked at.
-    function _wrong() private view returns (Proven memory proven) {
-        proven = _provenAt(".otherWindow");
+    /// @dev A valid proof of another window: all of it is looked at.
+    function _wrong() private view returns (Proven memory) {
+        return _provenAt(".otherWindow");
     }
 
-    function test_gas_of_an_invalid_proof() public {
+    function test_cost_of_an_invalid_proof() public {
         ISlashing.Evidence memory e = _evidence(0, _wrong());
-        bytes memory call = abi.encodeCall(slashing.invalidProof, (e));
-        vm.prank(challenger);
-        (bool ok, uint256 total) = _transaction(address(slashing), call);
-        assertTrue(ok);
-        _report("invalid proof", total, _verification(_wrong()));
+        _report("invalid proof", abi.encodeCall(slashing.invalidProof, (e)));
     }
 
-    function test_gas_of_an_invalid_delivery() public {
+    function test_cost_of_an_invalid_delivery() public {
         IRounds.Delivery[] memory deliveries = _deliveries();
         ISlashing.Evidence memory e = _evidence(0, _wrong());
         deliveries[0] = _delivery(e.submission);
         IRounds.Batch memory batch = _propose(deliveries, "sum");
         bytes32[] memory path = Paths.path(_deliveryLeaves(deliveries), 0);
-        bytes memory call = abi.encodeCall(slashing.invalidDelivery, (e, batch, path));
-        vm.prank(challenger);
-        (bool ok, uint256 total) = _transaction(address(slashing), call);
-        assertTrue(ok);
-        _report("invalid delivery", total, _verification(_wrong()));
+        _report("invalid delivery", abi.encodeCall(slashing.invalidDelivery, (e, batch, path)));
     }
 
-    function _report(string memory what, uint256 total, uint256 verification) private {
+    function _report(string memory what, bytes memory call) private {
+        Proven memory proven = _wrong();
+        bytes memory verification = abi.encodeCall(
+            router.verify,
+            (verifierId, registry.get(domain).config.key, proven.statement, proven.proof)
+        );
+        uint256 total = _costOf(address(slashing), call);
+        uint256 part = _costOf(address(router), verification);
         emit log_named_uint(what, total);
-        emit log_named_uint("  of it verification", verification);
-        emit log_named_uint("  beside it", total - verification);
+        emit log_named_uint("  of it verification", part);
+        emit log_named_uint("  beside it", total - part);
+        // Of code that is not optimized; as deployed it is less, see docs/contracts.md.
+        assertLe(total - part, 250_000);
+    }
+
+    /// @dev As the first transaction of a block: nothing was touched before.
+    function _costOf(address to, bytes memory call) private returns (uint256 total) {
+        vm.cool(address(slashing));
+        vm.cool(address(rounds));
+        vm.cool(address(registry));
+        vm.cool(address(router));
+        vm.cool(address(verifier));
+        vm.cool(verifier.keyStore(registry.get(domain).config.key));
+        vm.cool(address(reputation));
+        vm.cool(address(stakes));
+        vm.cool(address(parameters));
+        vm.cool(address(token));
+        vm.cool(address(verifier));
+        vm.cool(address(registry));
+        bool ok;
+        vm.prank(challenger);
+        (ok, total) = _transaction(to, call);
+        assertTrue(ok);
     }
 }
