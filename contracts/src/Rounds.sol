@@ -136,8 +136,7 @@ contract Rounds is Settlement {
         bool some = _requireDeliveries(round, state.optimistic, members, deliveries);
         // Members who deliver nothing must not be able to have the coordinator slashed: it may say
         // so, and then nothing else.
-        bool stays = aggregate == 0 && model == state.parent;
-        if (!some && !stays) revert NothingDelivered(round);
+        if (!some && (aggregate != 0 || model != state.parent)) revert NothingDelivered(round);
         Proposal memory proposal = Proposal({
             root: Merkle.root(Merkle.leaves(members, deliveries)),
             aggregate: aggregate,
