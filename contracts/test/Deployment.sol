@@ -6,15 +6,11 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 import {DomainRegistry} from "../src/DomainRegistry.sol";
 import {Escrow} from "../src/Escrow.sol";
 import {Parameters} from "../src/Parameters.sol";
-import {Reputation} from "../src/Reputation.sol";
 import {RewardToken} from "../src/RewardToken.sol";
-import {Rounds} from "../src/Rounds.sol";
-import {Slashing} from "../src/Slashing.sol";
 import {StakeManager} from "../src/StakeManager.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
 import {IParameters} from "../src/interfaces/IParameters.sol";
-import {RoundsState} from "../src/rounds/RoundsState.sol";
 import {Fixture, Fixtures} from "./Fixtures.sol";
 
 /// @notice All contracts, deployed in the order in which they are deployed for use, each knowing
@@ -37,11 +33,9 @@ abstract contract Deployment is Fixtures {
     StakeManager internal stakes;
     DomainRegistry internal registry;
     Escrow internal escrow;
-    Reputation internal reputation;
-    Rounds internal rounds;
-    Slashing internal slashing;
-    /// @dev The address of the rounds' contract.
+    address internal reputationAt;
     address internal roundsAt;
+    address internal slashingAt;
     /// @dev The training verifier's name at the router.
     bytes32 internal verifierId;
 
@@ -111,14 +105,12 @@ abstract contract Deployment is Fixtures {
         stakes = StakeManager(vm.computeCreateAddress(address(this), nonce + 4));
         registry = DomainRegistry(vm.computeCreateAddress(address(this), nonce + 5));
         escrow = Escrow(vm.computeCreateAddress(address(this), nonce + 6));
-        reputation = Reputation(vm.computeCreateAddress(address(this), nonce + 7));
+        reputationAt = vm.computeCreateAddress(address(this), nonce + 7);
         roundsAt = fixedRounds();
-        bool isFixed = roundsAt != address(0);
-        if (!isFixed) roundsAt = vm.computeCreateAddress(address(this), nonce + 8);
-        rounds = Rounds(roundsAt);
-        // Code that is put somewhere takes no nonce.
-        uint256 last = isFixed ? nonce + 8 : nonce + 9;
-        slashing = Slashing(vm.computeCreateAddress(address(this), last));
+        if (roundsAt == address(0)) {
+            roundsAt = vm.computeCreateAddress(address(this), nonce + 8);
+        }
+        slashingAt = vm.computeCreateAddress(address(this), nonce + 9);
     }
 
     function _deploy() private {
@@ -137,28 +129,5 @@ abstract contract Deployment is Fixtures {
         assertEq(place, address(registry), "registry");
         place = address(new Escrow(address(token), address(registry), roundsAt));
         assertEq(place, address(escrow), "escrow");
-        place = address(new Reputation(roundsAt));
-        assertEq(place, address(reputation), "reputation");
-        _deployRounds();
-        place = address(new Slashing(rounds, registry, router));
-        assertEq(place, address(slashing), "slashing");
-    }
-
-    function _deployRounds() private {
-        RoundsState.Contracts memory contracts = RoundsState.Contracts({
-            stakes: stakes,
-            registry: registry,
-            escrow: escrow,
-            reputation: reputation,
-            router: router,
-            parameters: parameters,
-            rewardToken: token,
-            slashing: address(slashing)
-        });
-        if (fixedRounds() == address(0)) {
-            assertEq(address(new Rounds(contracts)), roundsAt, "rounds");
-        } else {
-            deployCodeTo("Rounds.sol:Rounds", abi.encode(contracts), roundsAt);
-        }
     }
 }

@@ -1,48 +1,65 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Reputation} from "../src/Reputation.sol";
+import {Rounds} from "../src/Rounds.sol";
+import {Slashing} from "../src/Slashing.sol";
+import {IRounds} from "../src/interfaces/IRounds.sol";
 import {Deployment} from "./Deployment.sol";
 
-/// @notice Every contract knows the others by the addresses that they have.
+/// @notice Deployed in their order, every contract has the address by which those before know it.
 contract DeploymentTest is Deployment {
+    Reputation private _reputation;
+    Rounds private _rounds;
+    Slashing private _slashing;
+
+    function setUp() public override {
+        super.setUp();
+        _reputation = new Reputation(roundsAt);
+        _rounds = new Rounds(
+            Rounds.Contracts({
+                stakes: stakes,
+                registry: registry,
+                escrow: escrow,
+                reputation: _reputation,
+                router: router,
+                parameters: parameters,
+                rewardToken: token,
+                slashing: slashingAt
+            })
+        );
+        _slashing = new Slashing(IRounds(address(_rounds)), registry, router);
+    }
+
+    function test_the_last_ones_are_where_they_were_predicted() public view {
+        assertEq(address(_reputation), reputationAt);
+        assertEq(address(_rounds), roundsAt);
+        assertEq(address(_slashing), slashingAt);
+    }
+
     function test_all_contracts_know_each_other() public view {
         assertEq(token.MINTER(), address(timelock));
         assertEq(parameters.OWNER(), address(timelock));
         assertEq(router.OWNER(), address(timelock));
         assertEq(address(stakes.TOKEN()), address(token));
         assertEq(address(stakes.PARAMETERS()), address(parameters));
-        assertEq(stakes.ROUNDS(), address(rounds));
+        assertEq(stakes.ROUNDS(), address(_rounds));
         assertEq(address(registry.REWARD_TOKEN()), address(token));
         assertEq(address(registry.PARAMETERS()), address(parameters));
         assertEq(address(registry.ROUTER()), address(router));
         assertEq(address(registry.ESCROW()), address(escrow));
-        assertEq(address(registry.ROUNDS()), address(rounds));
+        assertEq(address(registry.ROUNDS()), address(_rounds));
         assertEq(escrow.REWARD_TOKEN(), address(token));
         assertEq(address(escrow.REGISTRY()), address(registry));
-        assertEq(escrow.ROUNDS(), address(rounds));
-        assertEq(reputation.ROUNDS(), address(rounds));
-        assertEq(address(slashing.ROUNDS()), address(rounds));
-        assertEq(address(slashing.REGISTRY()), address(registry));
-        assertEq(address(slashing.ROUTER()), address(router));
-        _assertCode();
+        assertEq(escrow.ROUNDS(), address(_rounds));
+        assertEq(_reputation.ROUNDS(), address(_rounds));
+        assertEq(address(_slashing.ROUNDS()), address(_rounds));
+        assertEq(address(_slashing.REGISTRY()), address(registry));
+        assertEq(address(_slashing.ROUTER()), address(router));
     }
 
     function test_unbonding_lasts_longer_than_a_round() public view {
-        uint256 most = rounds.MAX_DURATION() + registry.MAX_CHALLENGE() + rounds.ANSWER_WINDOW();
+        uint256 most = _rounds.MAX_DURATION() + registry.MAX_CHALLENGE() + _rounds.ANSWER_WINDOW();
         assertGt(stakes.UNBONDING_DELAY(), most);
-    }
-
-    function _assertCode() internal view {
-        assertGt(address(timelock).code.length, 0);
-        assertGt(address(rounds).code.length, 0);
-        assertGt(address(slashing).code.length, 0);
-        assertGt(address(reputation).code.length, 0);
-    }
-}
-
-/// @notice The same with rounds where the fixtures of rounds have them.
-contract FixedDeploymentTest is DeploymentTest {
-    function fixedRounds() internal pure override returns (address) {
-        return address(bytes20("Rounds"));
     }
 }

@@ -18,7 +18,6 @@ import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {Merkle} from "../src/libraries/Merkle.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
-import {RoundsState} from "../src/rounds/RoundsState.sol";
 import {Fixtures} from "./Fixtures.sol";
 
 /// @notice A proof of the real prover, made for the round.
@@ -147,7 +146,7 @@ abstract contract SlashingBase is Fixtures {
     }
 
     function _deployRounds(address place) private {
-        RoundsState.Contracts memory contracts = RoundsState.Contracts({
+        Rounds.Contracts memory contracts = Rounds.Contracts({
             stakes: stakes,
             registry: registry,
             escrow: escrow,

@@ -198,6 +198,11 @@ contract GasBoundTest is SyntheticKeys {
         _assertBounded(Shape(16, 28, 2, 8, 0, 2, 1, 800, 1));
     }
 
+    /// @notice As many rows as a key has room for, where memory's price counts most.
+    function test_bounds_the_largest_keys_of_all() public {
+        _assertBounded(Shape(16, 28, 2, 8, 8, 0, 1, 5800, 1));
+    }
+
     function test_what_is_too_large_to_be_challenged_is_known_to_be() public {
         (bytes32 key,) = _register(Shape(16, 28, 2, 8, 0, 2, 1, 2000, 1), "mnist_halo2");
         assertGt(router.gasBound(verifierId, key), MOST);
