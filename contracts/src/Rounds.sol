@@ -136,20 +136,23 @@ contract Rounds is Settlement {
         bool some = _requireDeliveries(round, state.optimistic, members, deliveries);
         // Members who deliver nothing must not be able to have the coordinator slashed: it may say
         // so, and then nothing else.
-        bool stays = aggregate == 0 && model == state.parent;
-        if (!some && !stays) revert NothingDelivered(round);
+        if (!some && (aggregate != 0 || model != state.parent)) revert NothingDelivered(round);
         Proposal memory proposal = Proposal({
             root: Merkle.root(Merkle.leaves(members, deliveries)),
             aggregate: aggregate,
             model: model
         });
         _requireSigned(round, state, proposal, signature);
-        uint64 window = REGISTRY.get(state.domain).config.challengeWindow;
+        _record(round, state, proposal);
+        emit Proposed(round, proposal.root, aggregate, model, state.challengeEnd, deliveries);
+    }
 
+    /// @dev The challenge window starts.
+    function _record(uint64 round, Round storage state, Proposal memory proposal) private {
+        uint64 window = REGISTRY.termsOf(state.domain).challengeWindow;
         _proposals[round] = proposal;
         state.status = Status.Proposed;
         state.challengeEnd = uint64(block.timestamp) + window;
-        emit Proposed(round, proposal.root, aggregate, model, state.challengeEnd, deliveries);
     }
 
     /// @dev Whether the caller may open this round now.
