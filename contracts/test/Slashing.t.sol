@@ -494,3 +494,50 @@ contract IdleCoordinatorTest is EvidenceBase {
         slashing.unanswered(round, members[1].account);
     }
 }
+
+/// @notice What evidence costs beside the verification in it. The bound holds for unoptimized code.
+contract ChallengeCostTest is EvidenceBase {
+    uint256 private constant MOST = 150_000;
+
+    /// @dev The same call by itself, as a transaction. What is wrong is found last, in the pairing.
+    function _verification(Proven memory proven) private returns (uint256 total) {
+        bytes memory call = abi.encodeCall(
+            router.verify,
+            (verifierId, registry.get(domain).config.key, proven.statement, proven.proof)
+        );
+        (, total) = _transaction(address(router), call);
+    }
+
+    /// @dev A proof that is wrong in a scalar: all of it is looked at.
+    function _wrong() private view returns (Proven memory proven) {
+        proven = _provenAt(".otherWindow");
+    }
+
+    function test_gas_of_an_invalid_proof() public {
+        ISlashing.Evidence memory e = _evidence(0, _wrong());
+        bytes memory call = abi.encodeCall(slashing.invalidProof, (e));
+        vm.prank(challenger);
+        (bool ok, uint256 total) = _transaction(address(slashing), call);
+        assertTrue(ok);
+        _report("invalid proof", total, _verification(_wrong()));
+    }
+
+    function test_gas_of_an_invalid_delivery() public {
+        IRounds.Delivery[] memory deliveries = _deliveries();
+        ISlashing.Evidence memory e = _evidence(0, _wrong());
+        deliveries[0] = _delivery(e.submission);
+        IRounds.Batch memory batch = _propose(deliveries, "sum");
+        bytes32[] memory path = Paths.path(_deliveryLeaves(deliveries), 0);
+        bytes memory call = abi.encodeCall(slashing.invalidDelivery, (e, batch, path));
+        vm.prank(challenger);
+        (bool ok, uint256 total) = _transaction(address(slashing), call);
+        assertTrue(ok);
+        _report("invalid delivery", total, _verification(_wrong()));
+    }
+
+    function _report(string memory what, uint256 total, uint256 verification) private {
+        emit log_named_uint(what, total);
+        emit log_named_uint("  of it verification", verification);
+        emit log_named_uint("  beside it", total - verification);
+    }
+}

@@ -285,23 +285,11 @@ contract ManyMembersTest is EvidenceBase {
         _measure("all rows", call);
     }
 
-    /// @dev A transaction's whole cost: base, calldata (EIP-2028, EIP-7623), execution.
     function _measure(string memory what, bytes memory call) private {
-        uint256 before = gasleft();
-        (bool ok,) = address(slashing).call(call);
-        uint256 execution = before - gasleft();
+        (bool ok, uint256 total) = _transaction(address(slashing), call);
         assertTrue(ok);
         assertEq(uint8(rounds.get(round).status), uint8(IRounds.Status.Void));
-        uint256 zeros = 0;
-        for (uint256 i = 0; i < call.length; ++i) {
-            if (call[i] == 0) ++zeros;
-        }
-        uint256 data = 4 * zeros + 16 * (call.length - zeros);
-        uint256 floor = 10 * zeros + 40 * (call.length - zeros);
-        uint256 total = 21_000 + (execution + data > floor ? execution + data : floor);
-        emit log_named_uint(string.concat(what, ", execution"), execution);
-        emit log_named_uint(string.concat(what, ", calldata"), data);
-        emit log_named_uint(string.concat(what, ", transaction"), total);
+        emit log_named_uint(what, total);
         assertLt(total, CAP);
     }
 }

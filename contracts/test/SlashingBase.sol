@@ -418,4 +418,21 @@ abstract contract EvidenceBase is SlashingBase {
     function _assertBounty(uint256 bonds) internal view {
         assertEq(token.balanceOf(challenger), bonds * BOND * 4000 / 10_000);
     }
+
+    /// @notice A transaction's whole cost: base, calldata (EIP-2028, EIP-7623), execution.
+    function _transaction(address to, bytes memory call)
+        internal
+        returns (bool ok, uint256 total)
+    {
+        uint256 zeros = 0;
+        for (uint256 i = 0; i < call.length; ++i) {
+            if (call[i] == 0) ++zeros;
+        }
+        uint256 data = 4 * zeros + 16 * (call.length - zeros);
+        uint256 floor = 10 * zeros + 40 * (call.length - zeros);
+        uint256 left = gasleft();
+        (ok,) = to.call(call);
+        left -= gasleft();
+        total = 21_000 + (left + data > floor ? left + data : floor);
+    }
 }

@@ -30,25 +30,15 @@ contract PaymentsSymbolic {
         assert(pay + fee == part);
     }
 
-    function check_sum_of_one(uint128 pool) external pure {
-        assert(_part(pool, SUM) == pool);
+    /// @dev All of the weight gets all of the pool.
+    function check_whole(uint128 pool) external pure {
+        assert(_part(pool, uint32(SUM)) == pool);
     }
 
-    function check_sum_of_two(uint128 pool, uint16 a) external pure {
-        assert(_part(pool, a) + _part(pool, SUM - a) <= pool);
-    }
-
-    function check_sum_of_three(uint128 pool, uint16 a, uint16 b) external pure {
-        uint256 two = uint256(a) + b;
-        if (two > SUM) return;
-        assert(_part(pool, a) + _part(pool, b) + _part(pool, SUM - two) <= pool);
-    }
-
-    function check_sum_of_four(uint128 pool, uint16 a, uint16 b, uint16 c) external pure {
-        uint256 three = uint256(a) + b + c;
-        if (three > SUM) return;
-        uint256 sum = _part(pool, a) + _part(pool, b) + _part(pool, c);
-        assert(sum + _part(pool, SUM - three) <= pool);
+    /// @dev Two members never get more than one member with both weights would. So, one by one, any
+    /// number of members get no more than one with all of their weights, which gets the pool.
+    function check_two_get_no_more_than_one(uint128 pool, uint16 a, uint16 b) external pure {
+        assert(_part(pool, a) + _part(pool, b) <= _part(pool, uint32(a) + b));
     }
 
     /// @dev More weight is never paid less, and nobody gets more than the pool.
@@ -59,8 +49,7 @@ contract PaymentsSymbolic {
         assert(part <= pool);
     }
 
-    /// @dev Weights that are not all of it are below `2^16`, so their types bound them.
-    function _part(uint256 pool, uint256 weight) private pure returns (uint256 pay) {
-        (pay,) = Payments.member(pool, uint32(weight), 0);
+    function _part(uint256 pool, uint32 weight) private pure returns (uint256 pay) {
+        (pay,) = Payments.member(pool, weight, 0);
     }
 }
