@@ -151,6 +151,16 @@ contract DomainRegistry is IDomainRegistry {
     }
 
     /// @inheritdoc IDomainRegistry
+    function checkOf(uint64 domain)
+        external
+        view
+        returns (bytes32 verifier, bytes32 key, bytes32 zeroState)
+    {
+        Domain storage known = _known(domain);
+        return (known.config.verifier, known.config.key, known.zeroState);
+    }
+
+    /// @inheritdoc IDomainRegistry
     function tokenOf(uint64 domain) external view returns (address) {
         return _known(domain).config.token;
     }

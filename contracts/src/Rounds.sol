@@ -133,10 +133,11 @@ contract Rounds is Settlement {
         if (state.nonce == 0) revert NotDrawn(round);
         if (block.timestamp > state.deadline) revert TooLate(state.deadline, block.timestamp);
         _requireMembers(round, members);
-        bool some = _requireDeliveries(round, state.optimistic, members, deliveries);
-        // Members who deliver nothing must not be able to have the coordinator slashed: it may say
-        // so, and then nothing else.
-        if (!some && (aggregate != 0 || model != state.parent)) revert NothingDelivered(round);
+        if (!_requireDeliveries(round, state.optimistic, members, deliveries)) {
+            // Members who deliver nothing must not be able to have the coordinator slashed: it may
+            // say so, and then nothing else.
+            if (aggregate != 0 || model != state.parent) revert NothingDelivered(round);
+        }
         Proposal memory proposal = Proposal({
             root: Merkle.root(Merkle.leaves(members, deliveries)),
             aggregate: aggregate,

@@ -144,7 +144,7 @@ contract Slashing is ISlashing {
         (address by, uint64 until) = ROUNDS.demandOf(round, account);
         if (by == address(0)) revert IRounds.NotDemanded(round, account);
         if (block.timestamp <= until) revert NotOverdue(round, account);
-        _requireUsable(ROUNDS.get(round).domain);
+        _requireUsable(ROUNDS.domainOf(round));
         _slashCoordinator(round, UNANSWERED);
     }
 
@@ -182,14 +182,15 @@ contract Slashing is ISlashing {
     /// @dev The proof that was signed does not hold, or does not say what it should.
     function _requireInvalid(Evidence calldata evidence) private view {
         IRounds.Submission calldata submission = evidence.submission;
-        IRounds.Round memory round = ROUNDS.get(submission.round);
-        if (round.nonce == 0) revert IRounds.NotDrawn(submission.round);
-        IDomainRegistry.Config memory config = REGISTRY.get(round.domain).config;
-        (bool holds, TrainingClaim memory claim) = GuardedVerify.check(
-            ROUTER, config.verifier, config.key, evidence.statement, evidence.proof
-        );
+        IRounds.Member calldata member = evidence.member;
+        // Reverts unless the round is drawn: until then nobody can know what to prove.
+        // slither-disable-next-line unused-return
+        ROUNDS.windowOf(submission.round, member.account, member.windows);
+        (bytes32 verifier, bytes32 key,) = REGISTRY.checkOf(ROUNDS.domainOf(submission.round));
+        (bool holds, TrainingClaim memory claim) =
+            GuardedVerify.check(ROUTER, verifier, key, evidence.statement, evidence.proof);
         bool valid = holds && claim.update == submission.update
-            && _isExpected(submission.round, evidence.member, claim);
+            && _isExpected(submission.round, member, claim);
         if (valid) revert ProofIsValid(submission.round, submission.member);
     }
 
@@ -243,11 +244,13 @@ contract Slashing is ISlashing {
 
     /// @dev Without a verifier nobody can deliver or answer. That is not the coordinator's fault.
     function _requireUsable(uint64 domain) private view {
-        ROUTER.usable(REGISTRY.get(domain).config.verifier);
+        (bytes32 verifier,,) = REGISTRY.checkOf(domain);
+        // slither-disable-next-line unused-return
+        ROUTER.usable(verifier);
     }
 
     function _isMember(uint64 round, address account) private view returns (bool) {
-        return ROUNDS.membership(ROUNDS.get(round).domain, account).windows != 0;
+        return ROUNDS.membership(ROUNDS.domainOf(round), account).windows != 0;
     }
 
     function _slashMember(uint64 round, address account, bytes32 reason) private {

@@ -420,10 +420,7 @@ abstract contract EvidenceBase is SlashingBase {
     }
 
     /// @notice A transaction's whole cost: base, calldata (EIP-2028, EIP-7623), execution.
-    function _transaction(address to, bytes memory call)
-        internal
-        returns (bool ok, uint256 total)
-    {
+    function _transaction(address to, bytes memory call) internal returns (bool ok, uint256 total) {
         uint256 zeros = 0;
         for (uint256 i = 0; i < call.length; ++i) {
             if (call[i] == 0) ++zeros;

@@ -131,6 +131,15 @@ interface IDomainRegistry {
     /// @notice A domain's terms; reverts if there is no such domain.
     function termsOf(uint64 domain) external view returns (Terms memory);
 
+    /// @notice What proofs of a domain are checked against; far cheaper than asking for all of it.
+    /// @return verifier Name of the verifier at the router.
+    /// @return key Hash of the training key.
+    /// @return zeroState What a claim's `state` is at the start of a round.
+    function checkOf(uint64 domain)
+        external
+        view
+        returns (bytes32 verifier, bytes32 key, bytes32 zeroState);
+
     /// @notice The token of a domain's budgets; reverts if there is no such domain.
     function tokenOf(uint64 domain) external view returns (address);
 

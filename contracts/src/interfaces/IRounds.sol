@@ -270,6 +270,9 @@ interface IRounds {
     /// @notice A round; reverts if there is none.
     function get(uint64 round) external view returns (Round memory);
 
+    /// @notice A round's domain; reverts if there is no such round.
+    function domainOf(uint64 round) external view returns (uint64 domain);
+
     /// @notice A membership; empty for whoever is no member.
     function membership(uint64 domain, address account) external view returns (Membership memory);
 

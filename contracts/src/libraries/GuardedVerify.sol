@@ -29,6 +29,7 @@ library GuardedVerify {
         bytes calldata proof
     ) internal view returns (bool holds, TrainingClaim memory claim) {
         // A stopped verifier refuses valid proofs too. This reverts.
+        // slither-disable-next-line unused-return
         router.usable(id);
         uint256 bound = router.gasBound(id, key);
         bytes memory call = abi.encodeCall(router.verify, (id, key, statement, proof));

@@ -5,7 +5,6 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
-import {IDomainRegistry} from "../interfaces/IDomainRegistry.sol";
 import {IRounds} from "../interfaces/IRounds.sol";
 import {TrainingClaim} from "../interfaces/ITrainingVerifier.sol";
 import {Merkle} from "../libraries/Merkle.sol";
@@ -121,10 +120,9 @@ abstract contract Demands is Memberships {
         bytes calldata statement,
         bytes calldata proof
     ) internal view returns (bytes32 update) {
-        IDomainRegistry.Domain memory domain = REGISTRY.get(_rounds[round].domain);
-        TrainingClaim memory claim =
-            ROUTER.verify(domain.config.verifier, domain.config.key, statement, proof);
-        _requireExpected(round, member, claim, domain.zeroState);
+        (bytes32 verifier, bytes32 key, bytes32 zeroState) = REGISTRY.checkOf(_rounds[round].domain);
+        TrainingClaim memory claim = ROUTER.verify(verifier, key, statement, proof);
+        _requireExpected(round, member, claim, zeroState);
         return claim.update;
     }
 

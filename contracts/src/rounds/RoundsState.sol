@@ -82,6 +82,11 @@ abstract contract RoundsState is IRounds, EIP712 {
     }
 
     /// @inheritdoc IRounds
+    function domainOf(uint64 round) external view returns (uint64 domain) {
+        return _known(round).domain;
+    }
+
+    /// @inheritdoc IRounds
     function membership(uint64 domain, address account) external view returns (Membership memory) {
         return _memberships[domain][account];
     }
@@ -92,7 +97,8 @@ abstract contract RoundsState is IRounds, EIP712 {
         view
     {
         Round storage state = _known(round);
-        _requireExpected(round, member, claim, REGISTRY.get(state.domain).zeroState);
+        (,, bytes32 zeroState) = REGISTRY.checkOf(state.domain);
+        _requireExpected(round, member, claim, zeroState);
     }
 
     /// @inheritdoc IRounds
