@@ -137,6 +137,20 @@ contract DomainRegistry is IDomainRegistry {
     }
 
     /// @inheritdoc IDomainRegistry
+    function termsOf(uint64 domain) external view returns (Terms memory) {
+        Domain storage known = _known(domain);
+        Config storage config = known.config;
+        return Terms({
+            token: config.token,
+            verifier: config.verifier,
+            challengeWindow: config.challengeWindow,
+            trainerBond: config.trainerBond,
+            coordinatorShare: config.coordinatorShare,
+            closed: known.closed
+        });
+    }
+
+    /// @inheritdoc IDomainRegistry
     function checkOf(uint64 domain)
         external
         view

@@ -144,12 +144,16 @@ contract Rounds is Settlement {
             model: model
         });
         _requireSigned(round, state, proposal, signature);
-        uint64 window = REGISTRY.get(state.domain).config.challengeWindow;
+        _record(round, state, proposal);
+        emit Proposed(round, proposal.root, aggregate, model, state.challengeEnd, deliveries);
+    }
 
+    /// @dev The challenge window starts.
+    function _record(uint64 round, Round storage state, Proposal memory proposal) private {
+        uint64 window = REGISTRY.termsOf(state.domain).challengeWindow;
         _proposals[round] = proposal;
         state.status = Status.Proposed;
         state.challengeEnd = uint64(block.timestamp) + window;
-        emit Proposed(round, proposal.root, aggregate, model, state.challengeEnd, deliveries);
     }
 
     /// @dev Whether the caller may open this round now.

@@ -70,6 +70,17 @@ interface IDomainRegistry {
         uint64 time;
     }
 
+    /// @notice Of a domain, what joining and settling need: reading all of it costs three times as
+    /// much.
+    struct Terms {
+        address token;
+        bytes32 verifier;
+        uint64 challengeWindow;
+        uint128 trainerBond;
+        uint16 coordinatorShare;
+        bool closed;
+    }
+
     /// @notice A domain was opened.
     event DomainOpened(uint64 indexed domain, address indexed owner, bytes32 spec, Config config);
     /// @notice A domain has another coordinator.
@@ -116,6 +127,9 @@ interface IDomainRegistry {
 
     /// @notice A domain.
     function get(uint64 domain) external view returns (Domain memory);
+
+    /// @notice A domain's terms; reverts if there is no such domain.
+    function termsOf(uint64 domain) external view returns (Terms memory);
 
     /// @notice What proofs of a domain are checked against; far cheaper than asking for all of it.
     /// @return verifier Name of the verifier at the router.

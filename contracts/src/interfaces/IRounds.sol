@@ -211,10 +211,10 @@ interface IRounds {
     ) external;
 
     /// @notice Proposes deliveries, their weighted sum and the next model, signed by the
-    /// coordinator. Anyone may relay. If no member
-    /// has delivered, the sum is zero, the model the parent, and settling moves nothing. In eager domains the
-    /// coordinator itself may leave the signature empty: a member whose proof is taken before the
-    /// proposal makes another one necessary, and the coordinator had signed two.
+    /// coordinator. Anyone may relay. If no member has delivered, the sum is zero, the model the
+    /// parent, and settling moves nothing. In eager domains the coordinator itself may leave the
+    /// signature empty: a member whose proof is taken before the proposal makes another one
+    /// necessary, and the coordinator had signed two.
     /// @param members All of the round's members, in order.
     /// @param deliveries One a member.
     function propose(

@@ -19,9 +19,9 @@ abstract contract Memberships is RoundsState {
     function join(uint64 domain, bytes32 dataset, uint64 windows) external {
         if (dataset == 0 || windows == 0) revert EmptyDataset();
         if (_isMember(domain, msg.sender)) revert AlreadyMember(domain, msg.sender);
-        IDomainRegistry.Domain memory joined = REGISTRY.get(domain);
-        if (joined.closed) revert IDomainRegistry.DomainIsClosed(domain);
-        uint128 bond = joined.config.trainerBond;
+        IDomainRegistry.Terms memory terms = REGISTRY.termsOf(domain);
+        if (terms.closed) revert IDomainRegistry.DomainIsClosed(domain);
+        uint128 bond = terms.trainerBond;
 
         _memberships[domain][msg.sender] =
             Membership({dataset: dataset, windows: windows, bond: bond, leavesAt: 0});

@@ -27,16 +27,16 @@ abstract contract Settlement is Demands {
         Round storage state = _known(round);
         if (state.paid) revert AlreadyPaid(round);
         _requireMembers(round, members);
-        IDomainRegistry.Config memory config = REGISTRY.get(state.domain).config;
+        IDomainRegistry.Terms memory terms = REGISTRY.termsOf(state.domain);
         if (state.status == Status.Void) {
             if (deliveries.length != 0) revert WrongList(round);
-            _settleVoid(round, state, config.token, members);
+            _settleVoid(round, state, terms, members);
         } else {
-            _requireFinal(round, state, config.verifier, members, deliveries);
+            _requireFinal(round, state, terms.verifier, members, deliveries);
             state.status = Status.Settled;
             STAKES.release(state.coordinator, state.bond);
             if (_isEmpty(deliveries)) _settleEmpty(round, state);
-            else _settleProposed(round, state, config, members, deliveries);
+            else _settleProposed(round, state, terms, members, deliveries);
         }
     }
 
@@ -64,7 +64,7 @@ abstract contract Settlement is Demands {
         bool waiting =
             state.status == Status.Open || (state.status == Status.Proposed && state.optimistic);
         if (!waiting) revert WrongStatus(round, state.status);
-        bytes32 verifier = REGISTRY.get(state.domain).config.verifier;
+        bytes32 verifier = REGISTRY.termsOf(state.domain).verifier;
         if (!ROUTER.isStopped(verifier)) revert VerifierInUse(verifier);
         _void(round, state, "verifier stopped");
         STAKES.release(state.coordinator, state.bond);
@@ -108,13 +108,13 @@ abstract contract Settlement is Demands {
     function _settleProposed(
         uint64 round,
         Round storage state,
-        IDomainRegistry.Config memory config,
+        IDomainRegistry.Terms memory terms,
         Member[] calldata members,
         Delivery[] calldata deliveries
     ) private {
         Outcome memory outcome = _outcome(members.length);
-        (uint256 coordinator, uint256 pool) = Payments.split(state.budget, config.coordinatorShare);
-        uint16 feeRate = _feeRate(config.token);
+        (uint256 coordinator, uint256 pool) = Payments.split(state.budget, terms.coordinatorShare);
+        uint16 feeRate = _feeRate(terms.token);
         for (uint256 i = 0; i < members.length; ++i) {
             outcome.accounts[i] = members[i].account;
             outcome.delivered[i] = deliveries[i].update != 0;
@@ -150,13 +150,12 @@ abstract contract Settlement is Demands {
     function _settleVoid(
         uint64 round,
         Round storage state,
-        address token,
+        IDomainRegistry.Terms memory terms,
         Member[] calldata members
     ) private {
         Outcome memory outcome = _outcome(members.length);
-        IDomainRegistry.Config memory config = REGISTRY.get(state.domain).config;
-        (, uint256 pool) = Payments.split(state.budget, config.coordinatorShare);
-        uint16 feeRate = _feeRate(token);
+        (, uint256 pool) = Payments.split(state.budget, terms.coordinatorShare);
+        uint16 feeRate = _feeRate(terms.token);
         uint256 count = 0;
         for (uint256 i = 0; i < members.length; ++i) {
             if (delivered[round][members[i].account] == 0) continue;
