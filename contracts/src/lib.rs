@@ -7,6 +7,7 @@
 pub mod bindings;
 pub mod chain;
 pub mod evm;
+pub mod keystore;
 pub mod node;
 pub mod protocol;
 

@@ -21,7 +21,7 @@ use zktrain_contracts::bindings::halo2::Halo2Verifier;
 use zktrain_contracts::bindings::training::TrainingVerifier::{
     self, KeyLength, constructorCall, registerCall,
 };
-use zktrain_contracts::chain::{Chain, ChainError, Patience, Sender};
+use zktrain_contracts::chain::{Chain, ChainError, Outbox, OutboxError, Patience, Sender};
 use zktrain_contracts::node::{Genesis, Node, NodeError};
 
 const NOBODY: Address = Address::repeat_byte(0x42);
@@ -218,11 +218,7 @@ async fn the_embedded_chain_survives_in_its_file_and_is_used_by_one_process() {
     let backend = Backend::embedded().await;
     let sender = |chain: &Chain| {
         let signer: PrivateKeySigner = RICH.parse().unwrap();
-        let outbox = zktrain_contracts::chain::Outbox::new(
-            backend.folder.path(),
-            chain.id(),
-            signer.address(),
-        );
+        let outbox = Outbox::new(backend.folder.path(), chain.id(), signer.address());
         Sender::new(chain.clone(), signer, outbox.unwrap())
     };
     let (address, hash) = {
@@ -272,8 +268,101 @@ async fn the_embedded_chain_refuses_what_a_node_refuses() {
     assert!(refused(&rival(&rich, 0, 2 * fee).1).await.contains("nonce too low"));
     let old = provider.call(Default::default()).block(0.into()).await;
     assert!(old.unwrap_err().to_string().contains("not kept"));
+    let balance = provider.get_balance(NOBODY).block_id(0.into()).await;
+    assert!(balance.unwrap_err().to_string().contains("not kept"));
+    assert!(refused(&vec![0; (128 << 10) + 1]).await.contains("oversized"));
     let unknown = provider.raw_request::<_, ()>("eth_sign".into(), json!([])).await;
     assert!(unknown.unwrap_err().to_string().contains("does not exist"));
     let malformed = provider.raw_request::<_, ()>("eth_getCode".into(), json!(["0x12"])).await;
     assert!(malformed.unwrap_err().to_string().contains("parameter 0"));
+}
+
+#[tokio::test]
+async fn what_two_processes_wait_for_may_be_a_version_of_either() {
+    let backend = Backend::anvil().await;
+    backend.ask("evm_setAutomine", json!([false])).await;
+    let hasty = Patience { raise_after: Duration::from_millis(200), ..Patience::default() };
+    let senders = [backend.rich(), backend.rich().with_patience(hasty)];
+    let tasks =
+        senders.map(|sender| tokio::spawn(async move { ping(&sender, "a").await.unwrap() }));
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    backend.ask("evm_mine", json!([])).await;
+    let [one, other] = tasks;
+    assert_eq!(one.await.unwrap(), other.await.unwrap());
+    // Nothing of it was counted as a stranger's.
+    assert!(backend.rich().resume().await.unwrap().is_empty());
+    ping(&backend.rich(), "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn fees_end_where_the_owner_says() {
+    let backend = Backend::anvil().await;
+    backend.ask("evm_setAutomine", json!([false])).await;
+    let most_fee = 2_500_000_000;
+    let raise_after = Duration::from_millis(100);
+    let sender =
+        backend.rich().with_patience(Patience { raise_after, most_fee, ..Patience::default() });
+    let task = tokio::spawn(async move { ping(&sender, "a").await.unwrap() });
+    tokio::time::sleep(Duration::from_millis(3000)).await;
+    backend.ask("evm_mine", json!([])).await;
+    let hash = task.await.unwrap();
+    let mined = backend.chain.provider().get_transaction_by_hash(hash).await.unwrap().unwrap();
+    let paid = alloy::consensus::Transaction::max_fee_per_gas(&mined);
+    assert!(paid <= most_fee, "{paid}");
+}
+
+#[tokio::test]
+async fn a_transaction_whose_block_is_given_up_is_mined_again() {
+    let backend = Backend::anvil().await;
+    let before = backend.ask("evm_snapshot", json!([])).await;
+    let hash = ping(&backend.rich(), "a").await.unwrap();
+    assert_eq!(backend.ask("evm_revert", json!([before])).await, json!(true));
+    let provider = backend.chain.provider();
+    assert!(provider.get_transaction_receipt(hash).await.unwrap().is_none());
+    // The next one waits for it, and it counts once.
+    ping(&backend.rich(), "b").await.unwrap();
+    assert_eq!(ping(&backend.rich(), "a").await.unwrap(), hash);
+    assert_eq!(provider.get_transaction_count(backend.rich().address()).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn transactions_of_another_chain_with_this_id_are_not_sent() {
+    let (one, other) = (Backend::embedded().await, Backend::anvil().await);
+    ping(&one.rich(), "a").await.unwrap();
+    let signer: PrivateKeySigner = RICH.parse().unwrap();
+    let outbox = Outbox::new(one.folder.path(), CHAIN, signer.address()).unwrap();
+    let sender = Sender::new(other.chain.clone(), signer, outbox);
+    let error = ping(&sender, "b").await.unwrap_err();
+    assert!(matches!(error, ChainError::Outbox(OutboxError::OtherChain { .. })), "{error}");
+    assert_eq!(other.chain.provider().get_transaction_count(sender.address()).await.unwrap(), 0);
+    ping(&one.rich(), "b").await.unwrap();
+}
+
+#[tokio::test]
+async fn who_cannot_pay_is_told_before_anything_is_stored() {
+    for backend in Backend::all().await {
+        let poor = PrivateKeySigner::random();
+        let sender = backend.sender(poor.clone());
+        let error = ping(&sender, "a").await.unwrap_err();
+        assert!(matches!(error, ChainError::Funds { .. }), "{} {error}", backend.name);
+        let money = U256::from(10).pow(U256::from(18));
+        backend.rich().pay("gift", poor.address(), money).await.unwrap();
+        ping(&sender, "a").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_reverts_only_when_mined_has_its_reason_too() {
+    // Creation code that reverts with four bytes where gas has a price: not in estimates.
+    let code = Bytes::from(hex::decode("3a1560115763deadbeef5f526004601cfd5b00").unwrap());
+    for backend in [Backend::embedded().await, Backend::served().await] {
+        let sender = backend.rich();
+        for _ in 0..2 {
+            let error = sender.transact("a", None, code.clone()).await.unwrap_err();
+            assert!(matches!(error, ChainError::Failed { .. }), "{error}");
+            assert_eq!(error.revert().unwrap().data, [0xde, 0xad, 0xbe, 0xef]);
+        }
+        let count = backend.chain.provider().get_transaction_count(sender.address());
+        assert_eq!(count.await.unwrap(), 1);
+    }
 }

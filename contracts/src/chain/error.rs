@@ -1,15 +1,16 @@
 //! What can go wrong between us and a chain.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::transports::{RpcError, TransportErrorKind};
 
 use super::{OutboxError, Revert};
+use crate::node::NodeError;
 
 /// Why a call or a transaction did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
     /// An address of a node that is none.
-    #[error("{got:?} is not the address of a node: expected http://… or https://…")]
+    #[error("{got:?} is not the address of a chain: expected embedded:PATH, http://… or https://…")]
     Url {
         /// What was given.
         got: String,
@@ -17,6 +18,9 @@ pub enum ChainError {
     /// The node does not answer, or not as it should.
     #[error("the chain's node: {0}")]
     Node(#[from] RpcError<TransportErrorKind>),
+    /// The embedded node cannot be used.
+    #[error(transparent)]
+    Embedded(#[from] NodeError),
     /// The node has no block.
     #[error("the node has no block")]
     NoBlock,
@@ -45,10 +49,22 @@ pub enum ChainError {
         by: Option<B256>,
     },
     /// A transaction is not mined yet; it stays in the outbox.
-    #[error("transaction {hash} is not mined yet: it will be looked for again")]
+    #[error("transaction {hash} is not mined yet: it will be looked for again{}", refusal.as_ref().map_or(String::new(), |reason| format!("; the node refuses it: {reason}")))]
     NotMined {
         /// The latest version of the transaction.
         hash: B256,
+        /// Why the node does not take it, in its words.
+        refusal: Option<String>,
+    },
+    /// The account cannot pay for a transaction.
+    #[error("{account} has {got} wei; the transaction may take {needed}")]
+    Funds {
+        /// The sender.
+        account: Address,
+        /// Value and fees at most.
+        needed: U256,
+        /// What it has.
+        got: U256,
     },
     /// The key was used for another transaction.
     #[error("{key:?} was sent before, as another transaction")]

@@ -1,20 +1,24 @@
 //! A chain with the contracts on it: the embedded one or any Ethereum node, through the same
 //! provider.
 
+mod endpoint;
 mod error;
 mod outbox;
 mod revert;
 mod sender;
+mod watch;
 
 use core::time::Duration;
 
+use alloy::eips::BlockNumberOrTag;
 use alloy::network::TransactionBuilder;
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::client::RpcClient;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
 
+pub use endpoint::Endpoint;
 pub use error::ChainError;
 pub use outbox::{Outbox, OutboxError};
 pub use revert::Revert;
@@ -28,6 +32,7 @@ use crate::node::{Node, Transport};
 pub struct Chain {
     provider: DynProvider,
     id: u64,
+    genesis: B256,
     poll: Duration,
 }
 
@@ -54,12 +59,19 @@ impl Chain {
 
     async fn new(provider: DynProvider, poll: Duration) -> Result<Self, ChainError> {
         let id = provider.get_chain_id().await?;
-        Ok(Self { provider, id, poll })
+        let first = provider.get_block_by_number(BlockNumberOrTag::Earliest).await?;
+        let genesis = first.ok_or(ChainError::NoBlock)?.header.hash;
+        Ok(Self { provider, id, genesis, poll })
     }
 
     /// Its EIP-155 id.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The hash of its first block, which tells apart chains with one id.
+    pub fn genesis(&self) -> B256 {
+        self.genesis
     }
 
     /// The provider, for whatever is not a call of ours.
@@ -88,7 +100,7 @@ impl Chain {
     /// # Errors
     /// If the node does not say.
     pub async fn time(&self) -> Result<u64, ChainError> {
-        let latest = self.provider.get_block_by_number(alloy::eips::BlockNumberOrTag::Latest);
+        let latest = self.provider.get_block_by_number(BlockNumberOrTag::Latest);
         latest.await?.map(|block| block.header.timestamp).ok_or(ChainError::NoBlock)
     }
 }

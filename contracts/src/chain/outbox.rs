@@ -7,10 +7,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256, Bytes, U256};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
 const ENTRIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("entries");
+/// The hash of the chain's first block.
+const CHAIN: TableDefinition<'_, (), [u8; 32]> = TableDefinition::new("chain");
 
 /// Why the outbox cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,16 @@ pub enum OutboxError {
         key: String,
         /// Why.
         source: serde_json::Error,
+    },
+    /// It belongs to another chain with this id: its transactions would be valid on this one.
+    #[error("{}: these transactions are of another chain, which began with {expected}; this one began with {got}", path.display())]
+    OtherChain {
+        /// The file.
+        path: PathBuf,
+        /// The first block of the chain that it is for.
+        expected: B256,
+        /// The first block of this chain.
+        got: B256,
     },
 }
 
@@ -103,8 +115,8 @@ impl Outbox {
         Ok(Self { folder })
     }
 
-    /// Waits until nobody else has it.
-    pub(super) fn lock(&self) -> Result<Locked, OutboxError> {
+    /// Waits until nobody else has it. `genesis` is the hash of the chain's first block.
+    pub(super) fn lock(&self, genesis: B256) -> Result<Locked, OutboxError> {
         let path = self.folder.join("lock");
         let file = |source| OutboxError::File { path: path.clone(), source };
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
@@ -112,7 +124,15 @@ impl Outbox {
         lock.lock().map_err(file)?;
         let path = self.folder.join("outbox.redb");
         let database = Database::create(&path).map_err(|e| store(&path, e))?;
-        Ok(Locked { path, database, _lock: lock })
+        let locked = Locked { path, database, _lock: lock };
+        match locked.chain().map_err(|e| store(&locked.path, e))? {
+            None => locked.bind(genesis).map_err(|e| store(&locked.path, e))?,
+            Some(expected) if expected != genesis => {
+                return Err(OutboxError::OtherChain { path: locked.path, expected, got: genesis });
+            }
+            Some(_) => {}
+        }
+        Ok(locked)
     }
 }
 
@@ -121,27 +141,48 @@ fn store(path: &Path, source: impl Into<redb::Error>) -> OutboxError {
 }
 
 impl Locked {
+    /// The chain that the entries are for.
+    fn chain(&self) -> Result<Option<B256>, redb::Error> {
+        let table = match self.database.begin_read()?.open_table(CHAIN) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(table.get(())?.map(|hash| B256::from(hash.value())))
+    }
+
+    /// Makes the tables, for this chain.
+    fn bind(&self, genesis: B256) -> Result<(), redb::Error> {
+        let write = self.database.begin_write()?;
+        write.open_table(CHAIN)?.insert((), genesis.0)?;
+        write.open_table(ENTRIES)?;
+        Ok(write.commit()?)
+    }
+
+    fn parse(&self, key: &str, value: &[u8]) -> Result<Entry, OutboxError> {
+        let (path, key) = (self.path.clone(), key.to_owned());
+        serde_json::from_slice(value).map_err(|source| OutboxError::Entry { path, key, source })
+    }
+
+    fn entries(&self) -> Result<ReadOnlyTable<&'static str, &'static [u8]>, redb::Error> {
+        Ok(self.database.begin_read()?.open_table(ENTRIES)?)
+    }
+
+    /// The entry with this key.
     pub fn get(&self, key: &str) -> Result<Option<Entry>, OutboxError> {
-        Ok(self.all()?.into_iter().find(|(name, _)| name == key).map(|(_, entry)| entry))
+        let table = self.entries().map_err(|e| store(&self.path, e))?;
+        let value = table.get(key).map_err(|e| store(&self.path, e))?;
+        value.map(|value| self.parse(key, value.value())).transpose()
     }
 
     /// All entries.
     pub fn all(&self) -> Result<Vec<(String, Entry)>, OutboxError> {
-        let failed = |e: redb::Error| store(&self.path, e);
-        let read = self.database.begin_read().map_err(|e| failed(e.into()))?;
-        let table = match read.open_table(ENTRIES) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(error) => return Err(failed(error.into())),
-        };
+        let table = self.entries().map_err(|e| store(&self.path, e))?;
         let mut entries = Vec::new();
-        for item in table.iter().map_err(|e| failed(e.into()))? {
-            let (key, value) = item.map_err(|e| failed(e.into()))?;
-            let key = key.value().to_owned();
-            let entry = serde_json::from_slice(value.value()).map_err(|source| {
-                OutboxError::Entry { path: self.path.clone(), key: key.clone(), source }
-            })?;
-            entries.push((key, entry));
+        for item in table.iter().map_err(|e| store(&self.path, e))? {
+            let (key, value) = item.map_err(|e| store(&self.path, e))?;
+            let entry = self.parse(key.value(), value.value())?;
+            entries.push((key.value().to_owned(), entry));
         }
         Ok(entries)
     }

@@ -4,7 +4,7 @@ use alloy::consensus::transaction::Recovered;
 use alloy::consensus::{
     Eip658Value, Header, Receipt, ReceiptEnvelope, Transaction as _, TxEnvelope, TxType,
 };
-use alloy::primitives::{Address, B256, Bloom, Log as LogEntry};
+use alloy::primitives::{Address, B256, Bloom, Bytes, Log as LogEntry};
 use alloy::rpc::types::{
     Block as RpcBlock, BlockTransactions, Header as RpcHeader, Log, Transaction, TransactionReceipt,
 };
@@ -24,6 +24,8 @@ pub(super) struct Executed {
     pub gas_used: u64,
     pub created: Option<Address>,
     pub logs: Vec<LogEntry>,
+    /// What it reverted with.
+    pub reason: Option<Bytes>,
 }
 
 /// A block with at most one transaction.

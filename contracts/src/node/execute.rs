@@ -19,6 +19,8 @@ use super::{State, now};
 
 /// Gas of a transaction at most, EIP-7825.
 const TRANSACTION_GAS: u64 = 1 << 24;
+/// Bytes of a transaction at most, as elsewhere.
+const TRANSACTION_BYTES: usize = 128 << 10;
 /// Gas of a transaction at least.
 const LEAST_GAS: u64 = 21_000;
 
@@ -71,6 +73,9 @@ impl State {
 
     /// Takes a signed transaction: mines it, and those that waited for it, or keeps it.
     pub(super) fn send(&mut self, raw: &[u8]) -> Result<B256, RpcError> {
+        if raw.len() > TRANSACTION_BYTES {
+            return Err(RpcError::refused("oversized data"));
+        }
         let mut rest = raw;
         let transaction = TxEnvelope::decode_2718(&mut rest)
             .map_err(|e| RpcError::invalid(format!("not a transaction: {e}")))?;
@@ -98,6 +103,7 @@ impl State {
             gas_used: 0,
             created: None,
             logs: Vec::new(),
+            reason: None,
         };
         if pending.transaction.nonce() > known.nonce {
             return match self.pool.insert(pending) {
@@ -129,9 +135,13 @@ impl State {
         let ran = self.run(&header, environment, BASE_FEE, true).map_err(RpcError::from_evm)?;
         executed.success = ran.result.is_success();
         executed.gas_used = ran.result.tx_gas_used();
-        if let ExecutionResult::Success { output, logs, .. } = ran.result {
-            executed.created = output.address().copied();
-            executed.logs = logs;
+        match ran.result {
+            ExecutionResult::Success { output, logs, .. } => {
+                executed.created = output.address().copied();
+                executed.logs = logs;
+            }
+            ExecutionResult::Revert { output, .. } => executed.reason = Some(output),
+            ExecutionResult::Halt { .. } => {}
         }
         self.store.append(&Block::new(header, Some(executed)), &ran.state)?;
         self.next_time = None;

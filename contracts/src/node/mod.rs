@@ -9,6 +9,7 @@ mod block;
 mod execute;
 mod pool;
 mod rpc;
+mod serve;
 mod store;
 mod transport;
 
@@ -23,6 +24,8 @@ use block::{BASE_FEE, Block, GAS_LIMIT};
 use pool::Pool;
 use store::Store;
 
+pub use rpc::RpcError;
+pub use serve::serve;
 pub use transport::Transport;
 
 /// What a chain starts with.

@@ -8,7 +8,7 @@ use alloy::primitives::{Address, B256};
 use super::block::Executed;
 
 /// Transactions that wait at most.
-const CAPACITY: usize = 4096;
+const CAPACITY: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Pool(BTreeMap<(Address, u64), Executed>);

@@ -117,9 +117,7 @@ impl State {
                 show(self.store.block_by_hash(param(params, 0)?)?.map(|block| block.shown(full)))
             }
             "eth_getTransactionByHash" => self.transaction(param(params, 0)?),
-            "eth_getTransactionReceipt" => {
-                show(self.store.block_of(param(params, 0)?)?.and_then(|block| block.receipt()))
-            }
+            "eth_getTransactionReceipt" => self.receipt(param(params, 0)?),
             _ => self.account_query(method, params),
         }
     }
@@ -133,6 +131,7 @@ impl State {
             return Err(RpcError { code: -32601, message: message.into(), data: None });
         }
         let address: Address = param(params, 0)?;
+        self.latest_only(params, if method == "eth_getStorageAt" { 2 } else { 1 })?;
         let account = self.store.account(address)?.unwrap_or_default();
         match method {
             "eth_getBalance" => show(account.balance),
@@ -157,15 +156,31 @@ impl State {
 
     /// Refuses to speak about states of the past, which are not kept.
     fn latest_only(&self, params: &Value, index: usize) -> Result<(), RpcError> {
-        let at: Option<BlockId> = param(params, index).ok();
-        let number = at.and_then(|id| id.as_u64());
         let latest = self.store.latest()?.header.number;
-        match number {
-            Some(number) if number < latest => {
-                Err(RpcError::refused(format!("the state of block {number} is not kept")))
+        let number = match param::<Option<BlockId>>(params, index)? {
+            Some(BlockId::Number(BlockNumberOrTag::Number(number))) => number,
+            Some(BlockId::Number(BlockNumberOrTag::Earliest)) => 0,
+            Some(BlockId::Number(_)) | None => latest,
+            Some(BlockId::Hash(hash)) => {
+                let block = self.store.block_by_hash(hash.block_hash)?;
+                let block = block.ok_or_else(|| RpcError::invalid("unknown block"))?;
+                block.header.number
             }
-            _ => Ok(()),
+        };
+        match number < latest {
+            true => Err(RpcError::refused(format!("the state of block {number} is not kept"))),
+            false => Ok(()),
         }
+    }
+
+    /// A receipt, with what the transaction reverted with where Besu says it.
+    fn receipt(&self, hash: B256) -> Result<Value, RpcError> {
+        let Some(block) = self.store.block_of(hash)? else { return Ok(Value::Null) };
+        let mut receipt = show(block.receipt())?;
+        if let Some(reason) = block.executed.and_then(|executed| executed.reason) {
+            receipt["revertReason"] = show(reason)?;
+        }
+        Ok(receipt)
     }
 
     fn transaction(&self, hash: B256) -> Result<Value, RpcError> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use redb::{
-    Database, DatabaseError, ReadableDatabase, TableDefinition, TableError,
+    Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, TableError,
     backends::InMemoryBackend,
 };
 use revm::bytecode::Bytecode;
@@ -130,7 +130,9 @@ impl Store {
                     let (balance, code) = (info.balance.to_be_bytes(), info.code_hash.0);
                     accounts.insert(key, (info.nonce, balance, code))?;
                 }
-                if let Some(code) = info.code.as_ref().filter(|code| !code.is_empty()) {
+                if let Some(code) = info.code.as_ref().filter(|code| !code.is_empty())
+                    && codes.get(info.code_hash.0)?.is_none()
+                {
                     codes.insert(info.code_hash.0, code.original_byte_slice())?;
                 }
                 for (slot, value) in account.changed_storage_slots() {
@@ -154,7 +156,7 @@ impl Store {
     /// The latest block.
     pub fn latest(&self) -> Result<Block, NodeError> {
         let table = self.0.begin_read()?.open_table(BLOCKS)?;
-        let last = redb::ReadableTable::last(&table)?;
+        let last = table.last()?;
         let Some((_, value)) = last else {
             return Err(TableError::TableDoesNotExist("blocks".into()).into());
         };

@@ -12,7 +12,7 @@ use alloy::signers::local::PrivateKeySigner;
 use serde_json::Value;
 use tempfile::TempDir;
 use zktrain_contracts::chain::{Chain, Outbox, Patience, Sender};
-use zktrain_contracts::node::{Genesis, Node};
+use zktrain_contracts::node::{Genesis, Node, serve};
 
 pub const CHAIN: u64 = 31337;
 /// The first account of anvil's mnemonic, which has money there.
@@ -47,6 +47,15 @@ impl Backend {
         Self { name: "embedded", chain, folder: TempDir::new().unwrap(), process: None }
     }
 
+    /// The embedded chain as other processes see it.
+    pub async fn served() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(Node::in_memory(genesis()).unwrap(), listener));
+        let chain = Chain::http(&url).await.unwrap();
+        Self { name: "served", chain, folder: TempDir::new().unwrap(), process: None }
+    }
+
     pub async fn anvil() -> Self {
         let program = program();
         assert!(program.exists(), "install anvil: `npm install` in contracts/");
@@ -71,9 +80,9 @@ impl Backend {
         panic!("anvil does not answer at {url}");
     }
 
-    /// Both of them.
-    pub async fn all() -> [Self; 2] {
-        [Self::embedded().await, Self::anvil().await]
+    /// All of them.
+    pub async fn all() -> [Self; 3] {
+        [Self::embedded().await, Self::served().await, Self::anvil().await]
     }
 
     /// The account that has money, with the outbox of this folder.

@@ -1,0 +1,387 @@
+//! Accounts' keys in encrypted files of Ethereum's format (Web3 Secret Storage, version 3).
+//!
+//! Other wallets read what is written here and the other way round. Keys and passwords are never
+//! part of an error or of debug output.
+
+use core::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::Address;
+use alloy::signers::local::{LocalSignerError, PrivateKeySigner};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// Bytes of a file at most: keystores have some hundred.
+const FILE_BYTES: u64 = 64 << 10;
+/// What deriving a key may take at most, 1 GiB of memory: a file must not be able to ask for more.
+const SCRYPT_BYTES: u64 = 1 << 30;
+const SCRYPT_ROUNDS: u64 = 16;
+const PBKDF2_ROUNDS: u64 = 10_000_000;
+
+/// Why a keystore cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeystoreError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is a file already: keys are never written over.
+    #[error("{} is there already", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no keystore of version 3, or one that nobody would write.
+    #[error("{}: no keystore of version 3: {what}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The password is another one.
+    #[error("{}: wrong password", path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file's address is not its key's.
+    #[error("{}: the key is that of {got}, not of {expected}", path.display())]
+    Address {
+        /// The file.
+        path: PathBuf,
+        /// What the file says.
+        expected: Address,
+        /// What the key says.
+        got: Address,
+    },
+    /// A password's variable is not set.
+    #[error("the environment variable {name} is not set")]
+    Variable {
+        /// The variable.
+        name: String,
+    },
+    /// An empty password protects nothing.
+    #[error("the password is empty")]
+    Empty,
+    /// The text is no private key.
+    #[error("not a private key: expected 32 bytes in hexadecimal")]
+    Key,
+    /// Encryption fails.
+    #[error("{}: the key cannot be encrypted", path.display())]
+    Encrypt {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// A password, wiped from memory after use.
+pub struct Password(Zeroizing<String>);
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+impl Password {
+    /// A password that somebody typed, say.
+    ///
+    /// # Errors
+    /// If it is empty.
+    pub fn new(text: String) -> Result<Self, KeystoreError> {
+        let text = Zeroizing::new(text);
+        match text.is_empty() {
+            true => Err(KeystoreError::Empty),
+            false => Ok(Self(text)),
+        }
+    }
+
+    /// The first line of a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or its first line is empty.
+    pub fn from_file(path: &Path) -> Result<Self, KeystoreError> {
+        let text = read(path)?;
+        Self::new(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// The value of an environment variable.
+    ///
+    /// # Errors
+    /// If it is not set, or empty.
+    pub fn from_variable(name: &str) -> Result<Self, KeystoreError> {
+        let value = std::env::var(name);
+        Self::new(value.map_err(|_| KeystoreError::Variable { name: name.to_owned() })?)
+    }
+}
+
+/// Makes a new key and writes it to a new file.
+///
+/// # Errors
+/// If there is a file already, or it cannot be written.
+pub fn create(path: &Path, password: &Password) -> Result<PrivateKeySigner, KeystoreError> {
+    let signer = PrivateKeySigner::random_with(&mut rand::rngs::OsRng);
+    write(path, &signer, password)?;
+    Ok(signer)
+}
+
+/// Writes an existing key, in hexadecimal, to a new file.
+///
+/// # Errors
+/// If it is no key, there is a file already, or it cannot be written.
+pub fn import(
+    path: &Path,
+    key: &str,
+    password: &Password,
+) -> Result<PrivateKeySigner, KeystoreError> {
+    let signer: PrivateKeySigner = key.trim().parse().map_err(|_| KeystoreError::Key)?;
+    write(path, &signer, password)?;
+    Ok(signer)
+}
+
+/// Reads the key of a file.
+///
+/// # Errors
+/// If the file is no keystore or the password is wrong.
+pub fn open(path: &Path, password: &Password) -> Result<PrivateKeySigner, KeystoreError> {
+    let text = read(path)?;
+    let format = |what| KeystoreError::Format { path: path.to_owned(), what };
+    let file: Keystore = serde_json::from_str(&text).map_err(|_| format("malformed"))?;
+    file.check().map_err(format)?;
+    let signer = PrivateKeySigner::decrypt_keystore(path, password.0.as_bytes());
+    let signer = signer.map_err(|error| match error {
+        LocalSignerError::EthKeystoreError(_) => KeystoreError::Password { path: path.to_owned() },
+        _ => format("no key of this curve"),
+    })?;
+    let got = signer.address();
+    match file.address() {
+        Some(expected) if expected != got => {
+            Err(KeystoreError::Address { path: path.to_owned(), expected, got })
+        }
+        _ => Ok(signer),
+    }
+}
+
+/// The address of a file's key, if the file says it: no password is needed, and nothing proves it.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn address(path: &Path) -> Result<Option<Address>, KeystoreError> {
+    let file: Keystore = serde_json::from_str(&read(path)?)
+        .map_err(|_| KeystoreError::Format { path: path.to_owned(), what: "malformed" })?;
+    Ok(file.address())
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
+    let file = |source| KeystoreError::File { path: path.to_owned(), source };
+    let mut text = Zeroizing::new(String::new());
+    let opened = File::open(path).map_err(file)?;
+    opened.take(FILE_BYTES).read_to_string(&mut text).map_err(file)?;
+    Ok(text)
+}
+
+/// Encrypts beside the file, in a folder that only its owner can look into; a file never exists
+/// with half a key or for others to read.
+fn write(path: &Path, signer: &PrivateKeySigner, password: &Password) -> Result<(), KeystoreError> {
+    let file = |source| KeystoreError::File { path: path.to_owned(), source };
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(file)?;
+    let folder = tempfile::Builder::new().prefix(".key").tempdir_in(parent).map_err(file)?;
+    let secret = Zeroizing::new(signer.to_bytes().0);
+    let (rng, password) = (&mut rand::rngs::OsRng, password.0.as_bytes());
+    PrivateKeySigner::encrypt_keystore(
+        folder.path(),
+        rng,
+        secret.as_slice(),
+        password,
+        Some("key"),
+    )
+    .map_err(|_| KeystoreError::Encrypt { path: path.to_owned() })?;
+    let made = folder.path().join("key");
+    with_address(&made, signer.address()).map_err(file)?;
+    owner_only(&made).map_err(file)?;
+    File::open(&made).and_then(|made| made.sync_all()).map_err(file)?;
+    // Unlike a rename a link never replaces a file.
+    fs::hard_link(&made, path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => KeystoreError::Exists { path: path.to_owned() },
+        _ => file(source),
+    })?;
+    File::open(parent).and_then(|parent| parent.sync_all()).map_err(file)
+}
+
+/// Wallets show a file's address before they have its password.
+fn with_address(path: &Path, address: Address) -> io::Result<()> {
+    let mut file: serde_json::Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    file["address"] = hex::encode(address).into();
+    fs::write(path, file.to_string())
+}
+
+#[cfg(unix)]
+fn owner_only(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn owner_only(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// What of a file is looked at before it is decrypted, which trusts it.
+#[derive(Deserialize)]
+struct Keystore {
+    version: u64,
+    address: Option<String>,
+    crypto: Crypto,
+}
+
+#[derive(Deserialize)]
+struct Crypto {
+    cipher: String,
+    cipherparams: CipherParameters,
+    ciphertext: String,
+    mac: String,
+    kdfparams: Derivation,
+}
+
+#[derive(Deserialize)]
+struct CipherParameters {
+    iv: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Derivation {
+    Scrypt { dklen: u64, n: u64, r: u64, p: u64 },
+    Pbkdf2 { dklen: u64, c: u64 },
+}
+
+impl Keystore {
+    fn address(&self) -> Option<Address> {
+        self.address.as_ref()?.parse().ok()
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let crypto = &self.crypto;
+        let bytes = |text: &str| hex::decode(text).ok().map(|bytes| bytes.len());
+        let derivation = match crypto.kdfparams {
+            Derivation::Scrypt { dklen, n, r, p } => {
+                let memory = n.checked_mul(r).and_then(|product| product.checked_mul(128));
+                let fits = memory.is_some_and(|memory| memory <= SCRYPT_BYTES);
+                dklen == 32 && n.is_power_of_two() && fits && (1..=SCRYPT_ROUNDS).contains(&p)
+            }
+            Derivation::Pbkdf2 { dklen, c } => dklen == 32 && (1..=PBKDF2_ROUNDS).contains(&c),
+        };
+        let checks = [
+            (self.version == 3, "another version"),
+            (crypto.cipher == "aes-128-ctr", "another cipher"),
+            (bytes(&crypto.cipherparams.iv) == Some(16), "the initialization vector"),
+            (bytes(&crypto.ciphertext) == Some(32), "the ciphertext"),
+            (bytes(&crypto.mac) == Some(32), "the authentication code"),
+            (derivation, "the parameters of key derivation"),
+        ];
+        match checks.iter().find(|(holds, _)| !holds) {
+            Some((_, what)) => Err(what),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn password(text: &str) -> Password {
+        Password::new(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn keys_come_back_with_their_password_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/key.json");
+        let made = create(&path, &password("correct horse")).unwrap();
+        assert_eq!(open(&path, &password("correct horse")).unwrap(), made);
+        assert_eq!(address(&path).unwrap(), Some(made.address()));
+        let wrong = open(&path, &password("battery staple")).unwrap_err();
+        assert!(matches!(wrong, KeystoreError::Password { .. }), "{wrong}");
+        let again = create(&path, &password("x")).unwrap_err();
+        assert!(matches!(again, KeystoreError::Exists { .. }), "{again}");
+        assert_eq!(open(&path, &password("correct horse")).unwrap(), made);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        let secret = hex::encode(made.to_bytes());
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&secret));
+        assert!(!format!("{:?} {:?}", password("correct horse"), made).contains("horse"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn keys_are_imported_and_passwords_come_from_files_and_variables() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        let file = folder.path().join("password");
+        fs::write(&file, "from a file\nand more").unwrap();
+        let signer = import(&path, &format!("0x{key}\n"), &Password::from_file(&file).unwrap());
+        let expected = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+        assert_eq!(signer.unwrap().address().to_string(), expected);
+        assert_eq!(open(&path, &password("from a file")).unwrap().address().to_string(), expected);
+        assert!(matches!(import(&path, "12", &password("x")), Err(KeystoreError::Key)));
+        fs::write(&file, "\n").unwrap();
+        assert!(matches!(Password::from_file(&file), Err(KeystoreError::Empty)));
+        let unset = Password::from_variable("ZKTRAIN_NO_SUCH_VARIABLE");
+        assert!(matches!(unset, Err(KeystoreError::Variable { .. })));
+        // Set for every test by cargo.
+        assert!(Password::from_variable("CARGO_MANIFEST_DIR").is_ok());
+    }
+
+    /// The two examples of the format's definition.
+    const SCRYPT: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"r":1,"p":8,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},"mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+    const PBKDF2: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},"ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2","kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256","salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},"mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+
+    #[test]
+    fn files_of_other_wallets_are_read_and_malformed_ones_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let key = "7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d";
+        for text in [SCRYPT, PBKDF2] {
+            fs::write(&path, text).unwrap();
+            let signer = open(&path, &password("testpassword")).unwrap();
+            assert_eq!(hex::encode(signer.to_bytes()), key);
+            assert_eq!(address(&path).unwrap(), None);
+            let other =
+                text.replacen('{', r#"{"address":"f39Fd6e51aad88F6F4ce6aB8827279cffFb92266","#, 1);
+            fs::write(&path, other).unwrap();
+            let error = open(&path, &password("testpassword")).unwrap_err();
+            assert!(matches!(error, KeystoreError::Address { .. }), "{error}");
+        }
+        let wrong = [
+            ("\"dklen\":32", "\"dklen\":8"),
+            ("\"n\":262144", "\"n\":1073741824"),
+            ("\"n\":262144", "\"n\":262143"),
+            ("\"p\":8", "\"p\":4294967296"),
+            ("\"version\":3", "\"version\":1"),
+            ("aes-128-ctr", "aes-128-cbc"),
+            ("83dbcc02", ""),
+            ("d172bf74", ""),
+            ("2103ac29", "x"),
+            ("\"crypto\"", "\"other\""),
+        ];
+        for (from, to) in wrong {
+            fs::write(&path, SCRYPT.replace(from, to)).unwrap();
+            let error = open(&path, &password("testpassword")).unwrap_err();
+            assert!(matches!(error, KeystoreError::Format { .. }), "{from} {to}: {error}");
+        }
+    }
+}
