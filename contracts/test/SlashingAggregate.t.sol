@@ -168,6 +168,19 @@ contract WrongAggregateTest is EvidenceBase {
         slashing.wrongAggregate(batch, members, deliveries, updates, claimed, 0);
     }
 
+    /// @dev Rows beyond the end of an update would be whatever comes next in the call.
+    function test_refuses_updates_that_are_no_rows() public {
+        IRounds.Delivery[] memory deliveries = _deliveries();
+        bytes[] memory updates = _updates();
+        updates[1] = hex"00";
+        deliveries[1].update = keccak256(updates[1]);
+        IRounds.Batch memory batch = _propose(deliveries, keccak256(_sum));
+        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, 1));
+        slashing.wrongAggregate(batch, members, deliveries, updates, _sum, 0);
+        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, 1));
+        slashing.undisclosedAggregate(batch, members, deliveries, updates);
+    }
+
     function test_refuses_before_and_after_the_window() public {
         bytes memory wrong = _proven(0).rows;
         IRounds.Batch memory batch = IRounds.Batch(round, "root", keccak256(wrong), "model");
