@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, data, demo, init, keys, model, proof, prove, setup, srs, train, verify,
+    bench, chain, data, demo, init, keys, model, proof, prove, setup, srs, train, verify,
 };
 use crate::error::Error;
 use crate::ui::Ui;
@@ -59,6 +59,8 @@ pub enum Command {
     /// Generate, import or look at a reference string.
     #[command(subcommand)]
     Srs(srs::Command),
+    /// Stake, open rounds, be paid, challenge: on an Ethereum chain.
+    Chain(Box<chain::Args>),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -87,6 +89,7 @@ impl Cli {
             Command::Keys(command) => keys::run(command, ui),
             Command::Setup(command) => setup::run(command, ui),
             Command::Srs(command) => srs::run(command, ui),
+            Command::Chain(args) => chain::run(args, ui),
             Command::Bench(command) => bench::run(command, ui),
             Command::Demo(args) => demo::run(args, ui).and_then(|report| ui.report(&report)),
         }

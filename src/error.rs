@@ -6,6 +6,10 @@ use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
 use zktrain_circuits::wire::WireError;
 use zktrain_contracts::EvmError;
+use zktrain_contracts::chain::ChainError;
+use zktrain_contracts::keystore::KeystoreError;
+use zktrain_contracts::node::NodeError;
+use zktrain_contracts::protocol::ClientError;
 use zktrain_prover::commit::CommitError;
 use zktrain_prover::compress::CompressError;
 use zktrain_prover::prove::ProveError;
@@ -272,6 +276,45 @@ pub enum Error {
         /// That of the key that is there.
         got: String,
     },
+    /// An argument that cannot be read or cannot be.
+    #[error("{why}")]
+    Argument {
+        /// Why.
+        why: String,
+    },
+    /// The chain or a contract refuses.
+    #[error(transparent)]
+    Client(Box<ClientError>),
+    /// A keystore cannot be used.
+    #[error(transparent)]
+    Keystore(Box<KeystoreError>),
+    /// An embedded chain cannot be opened.
+    #[error(transparent)]
+    Node(Box<NodeError>),
+    /// A submission or a batch is not what it should be.
+    #[error("{}: {why}", path.display())]
+    Submission {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The project's manifest or reference string is not the domain's.
+    #[error("domain {domain} is for another manifest or reference string")]
+    OtherDomain {
+        /// The domain.
+        domain: u64,
+    },
+    /// The model is not the one that the round starts from.
+    #[error("{}: its commitment is {got}; the round starts from {expected}", path.display())]
+    ParentModel {
+        /// The model's file.
+        path: PathBuf,
+        /// The round's model.
+        expected: String,
+        /// This one.
+        got: String,
+    },
     /// The contracts cannot take a key.
     #[error(transparent)]
     EvmKey(#[from] EvmKeyError),
@@ -316,6 +359,30 @@ pub enum Error {
     /// The accuracy table cannot be made.
     #[error(transparent)]
     Accuracy(#[from] Box<zktrain_trainer::accuracy::AccuracyError>),
+}
+
+impl From<ClientError> for Error {
+    fn from(error: ClientError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+impl From<ChainError> for Error {
+    fn from(error: ChainError) -> Self {
+        ClientError::from(error).into()
+    }
+}
+
+impl From<KeystoreError> for Error {
+    fn from(error: KeystoreError) -> Self {
+        Self::Keystore(Box::new(error))
+    }
+}
+
+impl From<NodeError> for Error {
+    fn from(error: NodeError) -> Self {
+        Self::Node(Box::new(error))
+    }
 }
 
 /// Options that do not go together or are missing.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod cache;
+pub mod chain;
 pub mod circuits;
 pub mod cli;
 pub mod commands;
@@ -10,6 +11,7 @@ pub mod evm;
 pub mod files;
 pub mod project;
 pub mod proofs;
+pub mod round;
 pub mod secrets;
 pub mod session;
 pub mod source;

@@ -191,6 +191,16 @@ impl Project {
         paths.into_iter().find(|path| path.exists())
     }
 
+    /// The proof of a round.
+    pub fn round_proof_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("rounds/{round}.proof"))
+    }
+
+    /// The secret file of the blindings of a round's update.
+    pub fn round_state_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("secret/round-{round}"))
+    }
+
     /// The secret file of the model's blindings after a proof.
     pub fn state_path(&self, index: usize) -> PathBuf {
         self.dir.join(format!("secret/after-{index:06}"))

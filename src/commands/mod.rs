@@ -1,6 +1,7 @@
 //! One command a file: its options, what it does, and its report.
 
 pub mod bench;
+pub mod chain;
 pub mod data;
 pub mod demo;
 pub mod init;

@@ -1,0 +1,109 @@
+//! Amounts, addresses and durations as people write them.
+
+use alloy::primitives::utils::{format_units, parse_units};
+use alloy::primitives::{Address, B256, U256};
+
+/// Decimals of the reward token.
+const DECIMALS: u8 = 18;
+
+/// Reads an amount of tokens: `12`, `0.5`, `12 ZKT`, or `7 wei` for base units.
+///
+/// # Errors
+/// If it is none.
+pub fn parse(text: &str) -> Result<U256, String> {
+    let lower = text.trim().to_lowercase();
+    let wrong = |_| format!("{text:?} is no amount: write 12, 0.5 or 12.5ZKT, or 7wei");
+    if let Some(units) = lower.strip_suffix("wei") {
+        return U256::from_str_radix(units.trim(), 10).map_err(|_| wrong(()));
+    }
+    let digits = lower.strip_suffix("zkt").unwrap_or(&lower).trim();
+    let plain = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let parsed = plain.then(|| parse_units(digits, DECIMALS).ok()).flatten();
+    parsed.map(|units| units.get_absolute()).ok_or_else(|| wrong(()))
+}
+
+/// Writes an amount of tokens.
+pub fn show(amount: U256) -> String {
+    let text = format_units(amount, DECIMALS).unwrap_or_else(|_| amount.to_string());
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    };
+    format!("{text} ZKT")
+}
+
+/// Reads an address; one with capitals has to have its checksum.
+///
+/// # Errors
+/// If it is none, or mistyped.
+pub fn parse_address(text: &str) -> Result<Address, String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let mixed = digits.chars().any(|c| c.is_ascii_uppercase())
+        && digits.chars().any(|c| c.is_ascii_lowercase());
+    let parsed = match mixed {
+        true => Address::parse_checksummed(format!("0x{digits}"), None)
+            .map_err(|_| "the checksum is wrong: it may be mistyped"),
+        false => digits.parse().map_err(|_| "expected 20 bytes in hexadecimal"),
+    };
+    parsed.map_err(|why| format!("{text:?} is no address: {why}"))
+}
+
+/// Reads 32 bytes in hexadecimal.
+///
+/// # Errors
+/// If they are not.
+pub fn parse_hash(text: &str) -> Result<B256, String> {
+    text.parse().map_err(|_| format!("{text:?} is no hash: expected 32 bytes in hexadecimal"))
+}
+
+/// Reads a duration in seconds: `90s`, `10m`, `1h`, `7days`.
+///
+/// # Errors
+/// If it is none.
+pub fn parse_duration(text: &str) -> Result<u64, String> {
+    let parsed = humantime::parse_duration(text);
+    parsed.map(|d| d.as_secs()).map_err(|e| format!("{text:?} is no duration: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_and_written() {
+        let token = U256::from(10).pow(U256::from(18));
+        for (text, amount) in [
+            ("12", token * U256::from(12)),
+            ("0.5", token / U256::from(2)),
+            (" 1.25 zkt", token * U256::from(5) / U256::from(4)),
+            ("7 wei", U256::from(7)),
+            ("3ZKT", token * U256::from(3)),
+        ] {
+            assert_eq!(parse(text), Ok(amount), "{text}");
+            assert_eq!(parse(&show(amount)), Ok(amount), "{text}");
+        }
+        for wrong in ["", "-1", "1e3", "x", "1,5", "0x10", "1.2.3", "0.0000000000000000001", "ZKT"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(show(token * U256::from(1500)), "1500 ZKT");
+        assert_eq!(show(U256::from(1)), "0.000000000000000001 ZKT");
+    }
+
+    #[test]
+    fn a_mistyped_address_is_noticed() {
+        let right = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf";
+        let address = parse_address(right).unwrap();
+        assert_eq!(parse_address(&right.to_lowercase()), Ok(address));
+        assert_eq!(parse_address(&right[2..]), Ok(address));
+        assert!(parse_address(&right.replace("7E5F", "7e5F")).is_err());
+        assert!(parse_address(&right[..40]).is_err());
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(parse_duration("1h"), Ok(3600));
+        assert_eq!(parse_duration("90s"), Ok(90));
+        assert!(parse_duration("5").is_err());
+    }
+}

@@ -1,0 +1,218 @@
+//! What commands need to work with a chain: where it is, who acts, and numbers as people write
+//! them.
+
+pub mod amount;
+pub mod files;
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::{Address, U256, address};
+use alloy::providers::Provider;
+use alloy::signers::local::PrivateKeySigner;
+use rand::RngCore;
+use rand::rngs::OsRng;
+use zktrain_contracts::chain::{Chain, ChainError, Endpoint, Outbox, Sender};
+use zktrain_contracts::keystore::{self, Password};
+use zktrain_contracts::node::Genesis;
+use zktrain_contracts::protocol::{Client, Deployment};
+
+use crate::error::{Error, OptionsError};
+use crate::ui::Ui;
+
+/// The id of embedded chains: that of local test chains.
+pub const LOCAL_CHAIN: u64 = 31337;
+/// Who has the embedded chain's ether: the first account of every local test chain, whose key is
+/// known to all. It is worth nothing anywhere else.
+const FAUCET: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+const FAUCET_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+/// Holds the password where no file is named.
+const PASSWORD: &str = "ZKTRAIN_PASSWORD";
+
+/// Where the chain is, and who acts on it.
+#[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Chain")]
+pub struct Connection {
+    /// `http(s)://…` of an Ethereum node, or `embedded:PATH` of a chain in a file; by default one
+    /// in the user's data folder.
+    #[arg(
+        long,
+        global = true,
+        env = "ZKTRAIN_CHAIN",
+        value_name = "WHERE",
+        hide_env_values = true
+    )]
+    pub chain: Option<String>,
+    /// Where the contracts are; by default what `zktrain chain deploy` wrote.
+    #[arg(long, global = true, env = "ZKTRAIN_DEPLOYMENT", value_name = "FILE")]
+    pub deployment: Option<PathBuf>,
+    /// The account's key: an Ethereum keystore file.
+    #[arg(long, global = true, env = "ZKTRAIN_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// A file whose first line is the key's password; otherwise the variable ZKTRAIN_PASSWORD,
+    /// otherwise it is asked for.
+    #[arg(long, global = true, env = "ZKTRAIN_PASSWORD_FILE", value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Where transactions are kept until they are mined; by default in the user's data folder.
+    #[arg(long, global = true, env = "ZKTRAIN_OUTBOX", value_name = "DIR")]
+    pub outbox: Option<PathBuf>,
+}
+
+fn data(name: &str) -> Result<PathBuf, Error> {
+    let folder = dirs::data_dir().ok_or(OptionsError::Required {
+        option: "--chain",
+        when: "because this user has no data folder",
+        hint: "name the chain, the deployment and the outbox: `--chain --deployment --outbox`",
+    })?;
+    Ok(folder.join("zktrain").join(name))
+}
+
+impl Connection {
+    /// Where the chain is.
+    ///
+    /// # Errors
+    /// If it is malformed.
+    pub fn endpoint(&self) -> Result<Endpoint, Error> {
+        match &self.chain {
+            Some(text) => Ok(text.parse()?),
+            None => Ok(Endpoint::Embedded(data("chain.redb")?)),
+        }
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// If nothing answers there.
+    pub async fn connect(&self) -> Result<Chain, Error> {
+        Ok(self.endpoint()?.connect(Self::genesis()).await?)
+    }
+
+    /// What embedded chains start with.
+    pub fn genesis() -> Genesis {
+        let ether = U256::from(10).pow(U256::from(24));
+        Genesis { chain_id: LOCAL_CHAIN, funded: vec![(FAUCET, ether)] }
+    }
+
+    /// The file that says where the contracts are.
+    ///
+    /// # Errors
+    /// If the user has no data folder and none is named.
+    pub fn deployment_path(&self) -> Result<PathBuf, Error> {
+        match (&self.deployment, self.endpoint()?) {
+            (Some(path), _) => Ok(path.clone()),
+            (None, Endpoint::Embedded(path)) => Ok(path.with_extension("json")),
+            (None, Endpoint::Http(_)) => data("deployment.json"),
+        }
+    }
+
+    /// Where the contracts are.
+    ///
+    /// # Errors
+    /// If the file is missing or malformed.
+    pub fn deployment(&self) -> Result<Deployment, Error> {
+        files::read(&self.deployment_path()?, "deploy the contracts: `zktrain chain deploy`")
+    }
+
+    /// The account's password.
+    ///
+    /// # Errors
+    /// If there is none to be had.
+    pub fn password(&self) -> Result<Password, Error> {
+        if let Some(path) = &self.password_file {
+            return Ok(Password::from_file(path)?);
+        }
+        if std::env::var_os(PASSWORD).is_some() || !std::io::stdin().is_terminal() {
+            return Ok(Password::from_variable(PASSWORD)?);
+        }
+        eprint!("password: ");
+        let typed = console::Term::stderr().read_secure_line().map_err(Error::Output)?;
+        Ok(Password::new(typed)?)
+    }
+
+    fn signer(&self) -> Result<PrivateKeySigner, Error> {
+        let path = self.key.as_ref().ok_or(OptionsError::Required {
+            option: "--key",
+            when: "because a transaction has to be signed",
+            hint: "make a key: `zktrain chain key new FILE`, and name it: `--key FILE`",
+        })?;
+        Ok(keystore::open(path, &self.password()?)?)
+    }
+
+    /// The account, ready to send. What an earlier process could not finish is finished first.
+    ///
+    /// # Errors
+    /// If the key cannot be opened or nothing answers.
+    pub async fn sender(&self, ui: &Ui) -> Result<Sender, Error> {
+        let signer = self.signer()?;
+        let endpoint = self.endpoint()?;
+        let chain = self.connect().await?;
+        let folder = match (&self.outbox, &endpoint) {
+            (Some(folder), _) => folder.clone(),
+            // Beside its chain: it goes where that goes.
+            (None, Endpoint::Embedded(path)) => path.with_extension("outbox"),
+            (None, Endpoint::Http(_)) => data("outbox")?,
+        };
+        if matches!(endpoint, Endpoint::Embedded(_)) {
+            pour(&chain, &folder, signer.address()).await?;
+        }
+        let sender = sender(chain, signer, &folder)?;
+        for (key, fate) in sender.resume().await? {
+            match fate {
+                Ok(receipt) => ui.say(&format!("earlier: {key}: {}", receipt.transaction_hash)),
+                Err(error) => ui.warn(&format!("earlier: {key}: {error}")),
+            }
+        }
+        Ok(sender)
+    }
+
+    /// The account and the contracts. Each command is new: it may be repeated on purpose.
+    ///
+    /// # Errors
+    /// As [`Self::sender`], or if it is not known where the contracts are.
+    pub async fn client(&self, ui: &Ui) -> Result<Client, Error> {
+        let at = self.deployment()?;
+        let sender = self.sender(ui).await?;
+        Ok(Client::new(sender, at, &format!("{:016x}/", OsRng.next_u64()))?)
+    }
+
+    /// Only looks: no key is needed.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub async fn viewer(&self) -> Result<Client, Error> {
+        let (at, chain) = (self.deployment()?, self.connect().await?);
+        let nobody = PrivateKeySigner::random_with(&mut OsRng);
+        let folder = tempfile::tempdir()
+            .map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+        Ok(Client::new(sender(chain, nobody, folder.path())?, at, "")?)
+    }
+}
+
+fn sender(chain: Chain, signer: PrivateKeySigner, folder: &Path) -> Result<Sender, Error> {
+    let outbox = Outbox::new(folder, chain.id(), signer.address()).map_err(ChainError::from)?;
+    Ok(Sender::new(chain, signer, outbox))
+}
+
+/// Gives an account of an embedded chain what transactions cost there.
+async fn pour(chain: &Chain, folder: &Path, to: Address) -> Result<(), Error> {
+    let balance = chain.provider().get_balance(to).await.map_err(ChainError::from)?;
+    if !balance.is_zero() || to == FAUCET {
+        return Ok(());
+    }
+    let signer = FAUCET_KEY.parse().map_err(|_| ChainError::NoBlock)?;
+    let value = U256::from(10).pow(U256::from(20));
+    sender(chain.clone(), signer, folder)?.pay(&format!("faucet/{to}"), to, value).await?;
+    Ok(())
+}
+
+/// Runs what a command does on a chain.
+///
+/// # Errors
+/// What it fails with.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Output)?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,165 @@
+//! Keys, stake and payment.
+
+use std::path::PathBuf;
+
+use alloy::primitives::{Address, U256};
+use zktrain_contracts::keystore;
+
+use super::Done;
+use crate::chain::amount::{parse, parse_address, show};
+use crate::chain::{Connection, files};
+use crate::error::Error;
+use crate::ui::Ui;
+
+/// What to do with keys.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum KeyCommand {
+    /// Make a new key.
+    #[command(after_help = "Example:\n  zktrain chain key new alice.json")]
+    New {
+        /// The keystore file to write.
+        file: PathBuf,
+    },
+    /// Put an existing key into a keystore file.
+    #[command(after_help = "Example:\n  zktrain chain key import alice.json --from key.hex")]
+    Import {
+        /// The keystore file to write.
+        file: PathBuf,
+        /// A file that holds the key in hexadecimal.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Show the address that a keystore file says it is for.
+    #[command(after_help = "Example:\n  zktrain chain key address alice.json")]
+    Address {
+        /// The keystore file.
+        file: PathBuf,
+    },
+}
+
+/// Options of `zktrain chain stake`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain chain stake 100 --key alice.json")]
+pub struct StakeArgs {
+    /// How much: 12, 0.5, 7wei.
+    #[arg(value_parser = parse)]
+    pub amount: U256,
+}
+
+/// Options of `zktrain chain delegate`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain chain delegate \
+    0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 100 --key bob.json")]
+pub struct DelegateArgs {
+    /// Whom to stake with.
+    #[arg(value_parser = parse_address)]
+    pub operator: Address,
+    /// How much.
+    #[arg(value_parser = parse)]
+    pub amount: U256,
+}
+
+/// Options of `zktrain chain unstake`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  zktrain chain unstake 50 --key alice.json\n  \
+    zktrain chain unstake all --from 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf --key bob.json")]
+pub struct UnstakeArgs {
+    /// How much, or `all`.
+    pub amount: String,
+    /// With whom it is staked; by default with the account itself.
+    #[arg(long, value_name = "OPERATOR", value_parser = parse_address)]
+    pub from: Option<Address>,
+}
+
+/// Options of `zktrain chain withdraw`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain chain withdraw 7 --key alice.json")]
+pub struct WithdrawArgs {
+    /// The ticket that `unstake` gave.
+    pub ticket: u64,
+}
+
+/// Options of `zktrain chain transfer`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain chain transfer \
+    0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 1000 --key treasury.json")]
+pub struct TransferArgs {
+    /// To whom.
+    #[arg(value_parser = parse_address)]
+    pub to: Address,
+    /// How much.
+    #[arg(value_parser = parse)]
+    pub amount: U256,
+}
+
+/// Options of `zktrain chain claim`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Example:\n  zktrain chain claim --key alice.json")]
+pub struct ClaimArgs {
+    /// The token of the domain's budget; by default the reward token.
+    #[arg(long, value_parser = parse_address)]
+    pub token: Option<Address>,
+}
+
+pub fn key(at: &Connection, command: &KeyCommand) -> Result<Done, Error> {
+    let (file, address, done) = match command {
+        KeyCommand::New { file } => {
+            (file, Some(keystore::create(file, &at.password()?)?.address()), "a new key")
+        }
+        KeyCommand::Import { file, from } => {
+            let text = zeroize::Zeroizing::new(crate::files::read_text(from)?);
+            let signer = keystore::import(file, &text, &at.password()?)?;
+            (file, Some(signer.address()), "the key is in a keystore")
+        }
+        KeyCommand::Address { file } => (file, keystore::address(file)?, "a keystore"),
+    };
+    let address = address.map_or("not said".to_owned(), |address| address.to_string());
+    Ok(Done::new(done).with("address", address).with("file", file.display().to_string()))
+}
+
+pub async fn stake(at: &Connection, args: &StakeArgs, ui: &Ui) -> Result<Done, Error> {
+    let client = at.client(ui).await?;
+    let receipt = client.stake(client.address(), args.amount).await?;
+    Ok(Done::by(format!("staked {}", show(args.amount)), &receipt))
+}
+
+pub async fn delegate(at: &Connection, args: &DelegateArgs, ui: &Ui) -> Result<Done, Error> {
+    let client = at.client(ui).await?;
+    let receipt = client.stake(args.operator, args.amount).await?;
+    Ok(Done::by(format!("staked {} with {}", show(args.amount), args.operator), &receipt))
+}
+
+pub async fn unstake(at: &Connection, args: &UnstakeArgs, ui: &Ui) -> Result<Done, Error> {
+    let amount = match args.amount.as_str() {
+        "all" => None,
+        text => Some(parse(text).map_err(|why| Error::Argument { why })?),
+    };
+    let client = at.client(ui).await?;
+    let operator = args.from.unwrap_or(client.address());
+    let started = client.unstake(operator, amount).await?;
+    let due = files::time(started.releaseTime);
+    Ok(Done::new(format!("{} unbonds; it can be slashed until {due}", show(started.amount)))
+        .with("ticket", started.ticket.to_string())
+        .with("due", due)
+        .with("then", format!("zktrain chain withdraw {}", started.ticket)))
+}
+
+pub async fn withdraw(at: &Connection, args: &WithdrawArgs, ui: &Ui) -> Result<Done, Error> {
+    let client = at.client(ui).await?;
+    let paid = client.withdraw(U256::from(args.ticket)).await?;
+    Ok(Done::new(format!("{} withdrawn", show(paid.amount))))
+}
+
+pub async fn transfer(at: &Connection, args: &TransferArgs, ui: &Ui) -> Result<Done, Error> {
+    let client = at.client(ui).await?;
+    let receipt = client.transfer(args.to, args.amount).await?;
+    Ok(Done::by(format!("{} given to {}", show(args.amount), args.to), &receipt))
+}
+
+pub async fn claim(at: &Connection, args: &ClaimArgs, ui: &Ui) -> Result<Done, Error> {
+    let client = at.client(ui).await?;
+    let token = args.token.unwrap_or(client.at().reward_token);
+    let amount = client.claim(token).await?;
+    let balance = client.balance(token, client.address()).await?;
+    Ok(Done::new(format!("{} claimed", show(amount))).with("balance", show(balance)))
+}
