@@ -274,7 +274,7 @@ async fn coordinator_is_slashed(world: &World, round: u64, challenge: impl Futur
     let bounty = tokens(COORDINATOR_BOND / 2);
     assert_eq!(world.balance(watcher).await, balance + bounty, "half is burned");
     assert_eq!(world.status(round).await, VOID);
-    assert!(world.watcher.challenge_deadline(round).await.is_err(), "once");
+    assert!(world.coordinator.challenge_deadline(round).await.is_err(), "once");
 }
 
 async fn coordinators_frauds(world: &World, domain: u64) {
