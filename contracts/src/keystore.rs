@@ -275,7 +275,10 @@ impl Keystore {
             Derivation::Scrypt { dklen, n, r, p } => {
                 let memory = n.checked_mul(r).and_then(|product| product.checked_mul(128));
                 let fits = memory.is_some_and(|memory| memory <= SCRYPT_BYTES);
-                dklen == 32 && n.is_power_of_two() && fits && (1..=SCRYPT_ROUNDS).contains(&p)
+                // RFC 7914, section 2.
+                let defined =
+                    n > 1 && n.is_power_of_two() && u64::from(n.ilog2()) < r.saturating_mul(16);
+                dklen == 32 && fits && defined && (1..=SCRYPT_ROUNDS).contains(&p)
             }
             Derivation::Pbkdf2 { dklen, c } => dklen == 32 && (1..=PBKDF2_ROUNDS).contains(&c),
         };
@@ -346,8 +349,8 @@ mod tests {
         assert!(Password::from_variable("CARGO_MANIFEST_DIR").is_ok());
     }
 
-    /// The two examples of the format's definition.
-    const SCRYPT: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"83dbcc02d8ccb40e466191a123791e0e"},"ciphertext":"d172bf743a674da9cdad04534d56926ef8358534d458fffccd4e6ad2fbde479c","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"r":1,"p":8,"salt":"ab0c7876052600dd703518d6fc3fe8984592145b591fc8fb5c6d43190334ba19"},"mac":"2103ac29920d71da29f15d75b4a16dbe95cfd7ff8faea1056c33131d846e3097"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
+    /// One with the parameters that geth uses, and the format's own example.
+    const SCRYPT: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"0ab306823035661bb8dba21cc2535231"},"ciphertext":"83dd273653c737b9dd84d37f8596e17e488dcb03ab2856dd80830e7c925d38d8","kdf":"scrypt","kdfparams":{"dklen":32,"n":262144,"p":1,"r":8,"salt":"63479ad69a090b258277ec8fba6f99419a2ffb248981510657c944ccd1148e97"},"mac":"293ab9fe37c0701af777ed5f2cc9ce533c9cceddb845310789395af239f38c42"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
     const PBKDF2: &str = r#"{"crypto":{"cipher":"aes-128-ctr","cipherparams":{"iv":"6087dab2f9fdbbfaddc31a909735c1e6"},"ciphertext":"5318b4d5bcd28de64ee5559e671353e16f075ecae9f99c7a79a38af5f869aa46","kdf":"pbkdf2","kdfparams":{"c":262144,"dklen":32,"prf":"hmac-sha256","salt":"ae3cd4e7013836a3df6bd7241b12db061dbe2c6785853cce422d148a624ce0bd"},"mac":"517ead924a9d0dc3124507e3393d175ce3ff7c1e96529c6c555ce9e51205e9b2"},"id":"3198bc9c-6672-5ab3-d995-4942343ae5b6","version":3}"#;
 
     #[test]
@@ -370,12 +373,13 @@ mod tests {
             ("\"dklen\":32", "\"dklen\":8"),
             ("\"n\":262144", "\"n\":1073741824"),
             ("\"n\":262144", "\"n\":262143"),
-            ("\"p\":8", "\"p\":4294967296"),
+            ("\"r\":8", "\"r\":1"),
+            ("\"p\":1", "\"p\":4294967296"),
             ("\"version\":3", "\"version\":1"),
             ("aes-128-ctr", "aes-128-cbc"),
-            ("83dbcc02", ""),
-            ("d172bf74", ""),
-            ("2103ac29", "x"),
+            ("0ab30682", ""),
+            ("83dd2736", ""),
+            ("293ab9fe", "x"),
             ("\"crypto\"", "\"other\""),
         ];
         for (from, to) in wrong {

@@ -34,6 +34,15 @@ async fn pages_of_browsers_and_large_bodies_are_refused() {
     assert_eq!(status(ask(&post("localhost", plain), request).await), "415");
     let get = "GET / HTTP/1.1\r\nHost: localhost\r\n";
     assert_eq!(status(ask(get, "").await), "405");
+    // Without saying so in advance.
+    let chunks = format!("{}Transfer-Encoding: chunked\r\n\r\n", post("localhost", json));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let chunk = format!("{:x}\r\n{}\r\n", 3 << 20, "1".repeat(3 << 20));
+    stream.write_all(chunks.as_bytes()).await.unwrap();
+    let _ = stream.write_all(chunk.as_bytes()).await;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!("{}Content-Length: 1000000000\r\n\r\n", post("localhost", json));
     stream.write_all(head.as_bytes()).await.unwrap();
