@@ -187,6 +187,7 @@ contract Rounds is Settlement {
         for (uint256 i = 0; i < members.length; ++i) {
             address account = accounts[i];
             Membership memory joined = _memberships[domain][account];
+            // slither-disable-next-line incorrect-equality
             bool eligible = joined.windows != 0 && joined.leavesAt == 0 && STAKES.isCovered(account);
             if (!eligible) revert NotEligible(domain, account);
             members[i] = Member({

@@ -186,6 +186,7 @@ contract Slashing is ISlashing {
         // Reverts unless the round is drawn: until then nobody can know what to prove.
         // slither-disable-next-line unused-return
         ROUNDS.windowOf(submission.round, member.account, member.windows);
+        // slither-disable-next-line unused-return
         (bytes32 verifier, bytes32 key,) = REGISTRY.checkOf(ROUNDS.domainOf(submission.round));
         (bool holds, TrainingClaim memory claim) =
             GuardedVerify.check(ROUTER, verifier, key, evidence.statement, evidence.proof);
@@ -244,6 +245,7 @@ contract Slashing is ISlashing {
 
     /// @dev Without a verifier nobody can deliver or answer. That is not the coordinator's fault.
     function _requireUsable(uint64 domain) private view {
+        // slither-disable-next-line unused-return
         (bytes32 verifier,,) = REGISTRY.checkOf(domain);
         // slither-disable-next-line unused-return
         ROUTER.usable(verifier);

@@ -108,6 +108,9 @@ impl Project {
         command.args(args).current_dir(self.folder.path());
         // One cache for all tests, and not the user's.
         command.env("ZKTRAIN_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+        // A chain of this folder's own, and keys that nobody types passwords for.
+        command.env("ZKTRAIN_CHAIN", "embedded:chain/chain.redb");
+        command.env("ZKTRAIN_PASSWORD", "correct horse battery staple");
         command
     }
 

@@ -45,6 +45,7 @@ abstract contract Memberships is RoundsState {
     function exit(uint64 domain) external {
         if (!_isMember(domain, msg.sender)) revert NotMember(domain, msg.sender);
         Membership memory ended = _memberships[domain][msg.sender];
+        // slither-disable-next-line incorrect-equality
         if (ended.leavesAt == 0 || block.timestamp < ended.leavesAt) {
             revert StillInRounds(domain, msg.sender, ended.leavesAt);
         }

@@ -97,6 +97,7 @@ abstract contract RoundsState is IRounds, EIP712 {
         view
     {
         Round storage state = _known(round);
+        // slither-disable-next-line unused-return
         (,, bytes32 zeroState) = REGISTRY.checkOf(state.domain);
         _requireExpected(round, member, claim, zeroState);
     }
@@ -153,6 +154,7 @@ abstract contract RoundsState is IRounds, EIP712 {
     /// @dev The members that the round was opened with, in their order. The root does not tell the
     /// order, but whoever reads the deliveries that were proposed relies on it.
     function _requireMembers(uint64 round, Member[] calldata members) internal view {
+        // slither-disable-next-line incorrect-equality
         bool same = members.length == _rounds[round].count
             && Merkle.root(Merkle.leaves(members)) == _rounds[round].members;
         for (uint256 i = 1; i < members.length && same; ++i) {

@@ -34,9 +34,9 @@ abstract contract Settlement is Demands {
         } else {
             _requireFinal(round, state, terms.verifier, members, deliveries);
             state.status = Status.Settled;
-            STAKES.release(state.coordinator, state.bond);
             if (_isEmpty(deliveries)) _settleEmpty(round, state);
             else _settleProposed(round, state, terms, members, deliveries);
+            STAKES.release(state.coordinator, state.bond);
         }
     }
 
@@ -154,6 +154,7 @@ abstract contract Settlement is Demands {
         Member[] calldata members
     ) private {
         Outcome memory outcome = _outcome(members.length);
+        // slither-disable-next-line unused-return
         (, uint256 pool) = Payments.split(state.budget, terms.coordinatorShare);
         uint16 feeRate = _feeRate(terms.token);
         uint256 count = 0;

@@ -1,0 +1,176 @@
+//! `zktrain chain`, as its users go through it: keys, stake, a domain, rounds with real proofs,
+//! payment, evidence; on an embedded chain, one process a command.
+
+mod project;
+
+use project::Project;
+use serde_json::{Value, json};
+use zktrain::chain::Connection;
+use zktrain_contracts::node::Node;
+
+/// A project with registered data, contracts, and three accounts with keys.
+struct Story {
+    project: Project,
+    alice: String,
+}
+
+impl Story {
+    fn begin() -> Self {
+        let project = Project::trained(1);
+        let key = |name: &str| {
+            let made = project.json(&["chain", "key", "new", &format!("{name}.json")]);
+            made["address"].as_str().unwrap().to_owned()
+        };
+        let [_, alice, watcher] = ["operator", "alice", "watcher"].map(key);
+        let story = Self { project, alice };
+        story.json("operator", &["deploy"]);
+        for account in [&story.alice, &watcher] {
+            story.json("operator", &["transfer", account, "100"]);
+        }
+        story.json("operator", &["stake", "1000"]);
+        story.json("alice", &["stake", "10"]);
+        story
+    }
+
+    fn args<'a>(who: &'a str, args: &[&'a str]) -> Vec<String> {
+        let command = std::iter::once("chain").chain(args.iter().copied()).map(str::to_owned);
+        command.chain(["--key".to_owned(), format!("{who}.json")]).collect()
+    }
+
+    /// A command of somebody's that succeeds.
+    fn json(&self, who: &str, args: &[&str]) -> Value {
+        let args = Self::args(who, args);
+        self.project.json(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// One that fails.
+    fn fails(&self, who: &str, args: &[&str]) -> String {
+        let args = Self::args(who, args);
+        self.project.fails(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Opens a domain that Alice joins, and a round in it; their numbers.
+    fn round(&self, mode: &[&str]) -> (String, String) {
+        let open = ["domain", "open", "p", "--min-members", "1", "--challenge-window", "1h"];
+        let domain = self.json("operator", &[&open[..], mode].concat())["domain"].to_string();
+        self.json("operator", &["domain", "fund", &domain, "100"]);
+        self.json("alice", &["join", &domain, "p"]);
+        let opened = self.json(
+            "operator",
+            &["open", &domain, "--member", &self.alice, "--budget", "50", "--duration", "1h"],
+        );
+        (domain, opened["round"].to_string())
+    }
+
+    /// Lets an hour and a second pass on the chain.
+    fn hour(&self) {
+        let path = self.project.folder.path().join("chain/chain.redb");
+        let node = Node::open(&path, Connection::genesis()).unwrap();
+        node.answer("evm_increaseTime", &json!([3601])).unwrap();
+        node.answer("evm_mine", &json!([])).unwrap();
+    }
+
+    fn balance(&self) -> String {
+        self.json("alice", &["status"])["balance"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn work_is_proven_checked_settled_and_paid() {
+    let story = Story::begin();
+    let (domain, round) = story.round(&[]);
+    let proven = story.json("alice", &["work", &round, "p"]);
+    let proof = proven["proof"].as_str().unwrap();
+    let submitted = story.json("alice", &["submit", proof]);
+    assert!(submitted["gas"].as_u64().unwrap() > 500_000, "the contract has checked it");
+    let again = story.fails("alice", &["submit", proof]);
+    assert!(again.contains("AlreadyDelivered"), "{again}");
+    let submission = submitted["submission"].as_str().unwrap();
+    let propose = ["propose", &round, "p", submission, "--model", "p/model.int.safetensors"];
+    let propose = [&propose[..], &["--out", "batch.json"]].concat();
+    let proposed = story.json("operator", &propose);
+    let early = story.fails("watcher", &["settle", &round]);
+    assert!(early.contains("TooEarly"), "{early}");
+    let honest = story.fails("watcher", &["challenge", "proof", submission]);
+    assert!(honest.contains("ProofIsValid"), "{honest}");
+    let right = story.fails("watcher", &["challenge", "aggregate", "batch.json"]);
+    assert!(right.contains("its sum is right"), "{right}");
+    story.hour();
+    let settled = story.json("watcher", &["settle", &round]);
+    assert_eq!(settled["model"], proposed["model"]);
+    assert_eq!(story.balance(), "90 ZKT");
+    // 50, less a tenth for the coordinator, less a hundredth that is burned.
+    let claimed = story.json("alice", &["claim"]);
+    assert_eq!(claimed["balance"], "134.55 ZKT", "{claimed}");
+    assert!(story.fails("alice", &["claim"]).contains("NothingOwed"));
+    let status = story.json("watcher", &["status", "--domain", &domain]);
+    assert!(status["model"].as_str().unwrap().starts_with("version 1"), "{status}");
+    let reputation = status["reputation"][0].as_str().unwrap();
+    assert!(reputation.contains(&story.alice) && reputation.contains('█'), "{reputation}");
+    let status = story.json("watcher", &["status", "--round", &round]);
+    assert!(status["done"].as_str().unwrap().contains("settled"), "{status}");
+}
+
+#[test]
+fn fraud_is_shown_with_files_and_pays() {
+    let story = Story::begin();
+    let (_, round) = story.round(&["--optimistic"]);
+    let late = story.fails("watcher", &["challenge", "late", &round]);
+    assert!(late.contains("NotLate"), "{late}");
+    story.json("alice", &["work", &round, "p", "--out", "a.proof"]);
+    story.json("alice", &["work", &round, "p", "--out", "b.proof"]);
+    let submit = |proof: &str, out: &str| {
+        let source = ["--manifest", "p/manifest.toml", "--srs", "p/srs.bin"];
+        story.json("alice", &[&["submit", proof, "--out", out], &source[..]].concat())
+    };
+    assert!(submit("a.proof", "a.json").get("gas").is_none(), "signed, not sent");
+    submit("b.proof", "b.json");
+    // A submission whose bytes are not what was signed is no evidence, and is not proposed.
+    let folder = story.project.folder.path();
+    let text = std::fs::read_to_string(folder.join("a.json")).unwrap();
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let hex = file["proof"].as_str().unwrap().to_owned();
+    file["proof"] = format!("{}00", &hex[..hex.len() - 2]).into();
+    std::fs::write(folder.join("c.json"), file.to_string()).unwrap();
+    let refused = story.fails("watcher", &["challenge", "proof", "c.json"]);
+    assert!(refused.contains("NotWhatWasSigned"), "{refused}");
+    let propose = ["propose", &round, "p", "c.json", "--model", "p/model.int.safetensors"];
+    let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    assert!(refused.contains("signature"), "{refused}");
+    let same = story.fails("watcher", &["challenge", "equivocation", "a.json", "a.json"]);
+    assert!(same.contains("NotTwo"), "{same}");
+    let slashed = story.json("watcher", &["challenge", "equivocation", "a.json", "b.json"]);
+    assert_eq!(slashed["balance"], "105 ZKT (5 ZKT more)");
+    let status = story.json("alice", &["status"]);
+    assert_eq!((&status["stake"], &status["answers_for"]), (&json!("0 ZKT"), &json!("0 ZKT")));
+    story.hour();
+    let slashed = story.json("watcher", &["challenge", "late", &round]);
+    assert_eq!(slashed["balance"], "155 ZKT (50 ZKT more)");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let story = Story::begin();
+    let unstaked = story.json("alice", &["unstake", "4"]);
+    let ticket = unstaked["ticket"].as_str().unwrap();
+    assert!(story.fails("alice", &["withdraw", ticket]).contains("StillUnbonding"));
+    assert!(story.fails("watcher", &["withdraw", ticket]).contains("NotYourTicket"));
+    assert!(story.fails("alice", &["unstake", "7"]).contains("are staked"));
+    let project = &story.project;
+    let usage = |args: &[&str]| {
+        let output = project.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(usage(&["chain", "stake", "1,5"]).contains("no amount"));
+    let mistyped = story.alice.to_uppercase().replace("0X", "0x").replacen('A', "a", 1);
+    assert!(usage(&["chain", "delegate", &mistyped, "1"]).contains("no address"));
+    assert!(project.fails(&["chain", "stake", "1"]).contains("--key"));
+    let elsewhere = ["chain", "status", "--chain", "http://127.0.0.1:1"];
+    assert!(project.fails(&elsewhere).contains("node"));
+    let nowhere = ["chain", "status", "--deployment", "none.json"];
+    assert!(project.fails(&nowhere).contains("zktrain chain deploy"));
+    let key = std::fs::read_to_string(project.folder.path().join("alice.json")).unwrap();
+    assert!(key.contains("\"crypto\""), "a standard keystore");
+    assert!(project.fails(&["chain", "key", "new", "alice.json"]).contains("alice.json"));
+}
