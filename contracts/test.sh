@@ -31,7 +31,7 @@ sh build.sh --check
 node bin/sizes
 "$forge" fmt --check src test
 
-FOUNDRY_PROFILE=test "$forge" test
+FOUNDRY_INVARIANT_RUNS="${FOUNDRY_INVARIANT_RUNS:-10000}" FOUNDRY_PROFILE=test "$forge" test
 # The same tests whose names say gas; fuzzed ones never are.
 FOUNDRY_PROFILE=test "$forge" snapshot --match-contract GasTest --check .gas-snapshot
 

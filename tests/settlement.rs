@@ -19,6 +19,7 @@ use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::bindings::slashing::Slashing;
 use zktrain_contracts::bindings::stakes::StakeManager;
 use zktrain_contracts::protocol::typed::Submission;
+use zktrain_contracts::protocol::weights::weights;
 use zktrain_contracts::protocol::{
     Client, Deployment, Evidence, Setup, SignedBatch, SignedSubmission,
 };
@@ -277,10 +278,24 @@ async fn coordinator_is_slashed(world: &World, round: u64, challenge: impl Futur
     assert!(world.coordinator.challenge_deadline(round).await.is_err(), "once");
 }
 
+/// Anyone can recompute the weights that the contract gave.
+async fn weights_follow_from_reputations(world: &World, domain: u64, round: u64) {
+    let members = world.watcher.members(round).await.unwrap();
+    assert_eq!(members.root(), world.watcher.round(round).await.unwrap().members);
+    let mut scores = Vec::new();
+    for member in &members.0 {
+        scores.push(world.score(domain, member.account).await);
+    }
+    let got: Vec<u32> = members.0.iter().map(|member| member.weight).collect();
+    assert_eq!(got, weights(&scores));
+    assert!(got[0] > got[2], "who has worked counts more: {scores:?}");
+}
+
 async fn coordinators_frauds(world: &World, domain: u64) {
     let watcher = &world.watcher;
     // It is late.
-    let (late, _) = world.round(domain, &[0, 1]).await;
+    let (late, _) = world.round(domain, &[0, 1, 2, 3]).await;
+    weights_follow_from_reputations(world, domain, late).await;
     assert!(watcher.challenge_deadline(late).await.is_err(), "not yet");
     world.pass(HOUR + 1).await;
     coordinator_is_slashed(world, late, async { watcher.challenge_deadline(late).await.is_ok() })
