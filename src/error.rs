@@ -464,6 +464,7 @@ impl Error {
                                       made for, or make another: `zktrain keys derive`, \
                                       `zktrain setup new`"
                 .into(),
+            Self::Client(error) => return chain_hint(error),
             Self::UnexpectedKey { .. } => "put the ceremony's result in the project's folder \
                  `keys`: proofs that it does not verify are worth nothing"
                 .into(),
@@ -477,6 +478,23 @@ impl Error {
             _ => return None,
         })
     }
+}
+
+/// What to do about what contracts refuse most often.
+fn chain_hint(error: &ClientError) -> Option<String> {
+    let ClientError::Chain(error) = error else { return None };
+    let name = &error.revert()?.name;
+    let hints = [
+        ("NotCovered", "stake more first: `zktrain chain stake`"),
+        ("ERC20InsufficientBalance", "the account has fewer tokens: `zktrain chain status`"),
+        ("TooEarly", "wait; `zktrain chain status --round` says until when"),
+        ("NotEligible", "members have joined, are covered by stake, and are not leaving"),
+        ("NotEnoughFunds", "pay into the budget: `zktrain chain domain fund`"),
+        ("StillUnbonding", "wait until the ticket is due"),
+        ("ProofIsValid", "there is nothing to challenge: the proof holds"),
+    ];
+    let found = hints.iter().find(|(error, _)| name.starts_with(error));
+    found.map(|(_, hint)| (*hint).to_owned())
 }
 
 #[cfg(test)]

@@ -166,8 +166,11 @@ fn mistakes_are_explained() {
     let mistyped = story.alice.to_uppercase().replace("0X", "0x").replacen('A', "a", 1);
     assert!(usage(&["chain", "delegate", &mistyped, "1"]).contains("no address"));
     assert!(project.fails(&["chain", "stake", "1"]).contains("--key"));
-    let elsewhere = ["chain", "status", "--chain", "http://127.0.0.1:1"];
+    let there = ["chain", "status", "--deployment", "chain/chain.json"];
+    let elsewhere = [&there[..], &["--chain", "http://127.0.0.1:1"]].concat();
     assert!(project.fails(&elsewhere).contains("node"));
+    let poor = story.fails("alice", &["stake", "1000"]);
+    assert!(poor.contains("ERC20InsufficientBalance") && poor.contains("hint"), "{poor}");
     let nowhere = ["chain", "status", "--deployment", "none.json"];
     assert!(project.fails(&nowhere).contains("zktrain chain deploy"));
     let key = std::fs::read_to_string(project.folder.path().join("alice.json")).unwrap();

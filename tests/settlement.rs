@@ -228,7 +228,7 @@ async fn eager_work_is_paid(world: &mut World) {
     for (owner, weight) in world.owners.iter().zip(weights) {
         let before = world.balance(owner.address()).await;
         let claimed = owner.claim(world.at.reward_token).await.unwrap();
-        let pay = pool * U256::from(weight) >> 16;
+        let pay = (pool * U256::from(weight)) >> 16;
         assert_eq!(claimed, pay - pay / U256::from(100), "one percent is burned");
         assert_eq!(world.balance(owner.address()).await, before + claimed);
         assert!(owner.claim(world.at.reward_token).await.is_ok(), "the same claim is found again");

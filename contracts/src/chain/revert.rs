@@ -33,7 +33,10 @@ impl Revert {
 }
 
 fn one<I: SolInterface + fmt::Debug>(data: &[u8]) -> Option<String> {
-    I::abi_decode(data).ok().map(|error| format!("{error:?}"))
+    let shown = format!("{:?}", I::abi_decode(data).ok()?);
+    // `KeyLength(KeyLength { .. })`: which contract's error it is adds nothing.
+    let inner = shown.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    Some(inner.unwrap_or(&shown).to_owned())
 }
 
 fn name(data: &[u8]) -> String {

@@ -1,5 +1,6 @@
 //! What one account does with the contracts.
 
+use alloy::primitives::utils::format_units;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{Filter, TransactionReceipt};
@@ -40,7 +41,7 @@ pub enum ClientError {
         round: u64,
     },
     /// The account has staked less.
-    #[error("{got} of {asked} base units are staked")]
+    #[error("{} are staked, not {}", tokens(got), tokens(asked))]
     Stake {
         /// What was asked for.
         asked: U256,
@@ -55,6 +56,12 @@ pub enum ClientError {
         /// The node's.
         got: u64,
     },
+}
+
+/// An amount of reward tokens.
+fn tokens(amount: &U256) -> String {
+    let text = format_units(*amount, 18).unwrap_or_else(|_| amount.to_string());
+    format!("{} ZKT", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// An account and the contracts.

@@ -23,15 +23,16 @@ pub struct Backend {
     pub name: &'static str,
     pub chain: Chain,
     pub folder: TempDir,
-    process: Option<Child>,
+    /// Killed with the chain.
+    _process: Option<Process>,
 }
 
-impl Drop for Backend {
+struct Process(Child);
+
+impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -44,7 +45,7 @@ impl Backend {
     pub async fn embedded() -> Self {
         let node = Node::in_memory(genesis()).unwrap();
         let chain = Chain::embedded(&node).await.unwrap();
-        Self { name: "embedded", chain, folder: TempDir::new().unwrap(), process: None }
+        Self { name: "embedded", chain, folder: TempDir::new().unwrap(), _process: None }
     }
 
     /// The embedded chain as other processes see it.
@@ -53,7 +54,7 @@ impl Backend {
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(Node::in_memory(genesis()).unwrap(), listener));
         let chain = Chain::http(&url).await.unwrap();
-        Self { name: "served", chain, folder: TempDir::new().unwrap(), process: None }
+        Self { name: "served", chain, folder: TempDir::new().unwrap(), _process: None }
     }
 
     pub async fn anvil() -> Self {
@@ -61,22 +62,21 @@ impl Backend {
         assert!(program.exists(), "install anvil: `npm install` in contracts/");
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let arguments = ["--hardfork", "osaka", "--silent", "--port"];
-        let mut process = Command::new(program)
+        let process = Command::new(program)
             .args(arguments)
             .arg(port.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .spawn();
+        let process = Process(process.unwrap());
         let url = format!("http://127.0.0.1:{port}");
         for _ in 0..200 {
             if let Ok(chain) = Chain::http(&url).await {
                 let folder = TempDir::new().unwrap();
-                return Self { name: "anvil", chain, folder, process: Some(process) };
+                return Self { name: "anvil", chain, folder, _process: Some(process) };
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let _ = process.kill();
         panic!("anvil does not answer at {url}");
     }
 
