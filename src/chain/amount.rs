@@ -17,7 +17,11 @@ pub fn parse(text: &str) -> Result<U256, String> {
         return U256::from_str_radix(units.trim(), 10).map_err(|_| wrong(()));
     }
     let digits = lower.strip_suffix("zkt").unwrap_or(&lower).trim();
-    let plain = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    // What is too fine to be an amount would be cut off.
+    let plain = !whole.is_empty()
+        && fraction.len() <= usize::from(DECIMALS)
+        && whole.chars().chain(fraction.chars()).all(|c| c.is_ascii_digit());
     let parsed = plain.then(|| parse_units(digits, DECIMALS).ok()).flatten();
     parsed.map(|units| units.get_absolute()).ok_or_else(|| wrong(()))
 }

@@ -16,7 +16,7 @@ pub enum ChainError {
         got: String,
     },
     /// The node does not answer, or not as it should.
-    #[error("the chain's node: {0}")]
+    #[error("the chain's node: {}", without_addresses(&.0.to_string()))]
     Node(#[from] RpcError<TransportErrorKind>),
     /// The embedded node cannot be used.
     #[error(transparent)]
@@ -96,6 +96,15 @@ pub enum ChainError {
     },
 }
 
+/// An error's text without the node's address, in which providers put their customers' keys.
+fn without_addresses(text: &str) -> String {
+    let shown = |word: &str| match word.contains("://") {
+        true => "(its address)".to_owned(),
+        false => word.to_owned(),
+    };
+    text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
+}
+
 impl ChainError {
     /// Takes a revert's data out of a node's answer.
     pub(super) fn from_rpc(error: RpcError<TransportErrorKind>) -> Self {
@@ -117,5 +126,19 @@ impl ChainError {
             Self::Reverted(revert) | Self::Failed { revert, .. } => Some(revert),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nodes_address_is_not_told() {
+        let text = "error sending request for url (https://node.example/v3/secret?key=1): refused";
+        let error = ChainError::Node(TransportErrorKind::custom_str(text));
+        let shown = error.to_string();
+        assert!(shown.contains("error sending request for url (its address)"), "{shown}");
+        assert!(!shown.contains("secret") && !shown.contains("node.example"), "{shown}");
     }
 }
