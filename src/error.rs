@@ -300,7 +300,10 @@ pub enum Error {
         why: String,
     },
     /// The project's manifest or reference string is not the domain's.
-    #[error("domain {domain} is for another manifest or reference string")]
+    #[error(
+        "domain {domain} checks proofs with another key than this project's manifest and reference \
+         string give"
+    )]
     OtherDomain {
         /// The domain.
         domain: u64,

@@ -6,6 +6,7 @@ use alloy::primitives::{Address, B256, U256};
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::parameters::Parameters;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_contracts::protocol::Client;
 use zktrain_prover::training::commit_model;
 
 use super::Done;
@@ -13,7 +14,7 @@ use crate::chain::Connection;
 use crate::chain::amount::{parse, parse_address, parse_duration, show};
 use crate::circuits::{Circuits, Compression};
 use crate::error::{Error, OptionsError};
-use crate::evm::contract_key;
+use crate::evm::{contract_key, contract_key_hash};
 use crate::project::Project;
 use crate::round::rows_hash;
 use crate::secrets::read_dataset;
@@ -166,14 +167,39 @@ pub async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Err
     let data = read_dataset(&project.dataset_path(), &session.key.spec)?.dataset;
     let client = at.client(ui).await?;
     let domain = client.domain(args.domain).await?;
-    if domain.spec.0 != session.key.spec {
-        return Err(Error::OtherDomain { domain: args.domain });
-    }
+    require_own_key(args.domain, &domain.config, &client, &session, &project, ui)?;
     let (root, windows) = (B256::from(data.tree.root()), data.windows.len() as u64);
     let receipt = client.join(args.domain, root, windows).await?;
     Ok(Done::by(format!("{} is a member of domain {}", client.address(), args.domain), &receipt)
         .with("dataset", root.to_string())
         .with("windows", windows))
+}
+
+/// Checks that a domain's proofs are checked with the key that follows from the project's own
+/// manifest. Anyone can register a key that says so and accepts everything.
+fn require_own_key(
+    domain: u64,
+    config: &Config,
+    client: &Client,
+    session: &Session,
+    project: &Project,
+    ui: &Ui,
+) -> Result<(), Error> {
+    let circuits = Circuits::new(session, project, ui);
+    let is_key = |system| match circuits.key_of(system) {
+        Ok(circuit) => {
+            let own = contract_key_hash(&session.key, &circuit, system)?;
+            Ok(config.key.0 == own)
+        }
+        // Without a ceremony's result there is nothing to compare a Groth16 domain with.
+        Err(Error::NoCircuitKey { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    let known = is_key(System::Halo2)? || is_key(System::Groth16)?;
+    if !known || config.verifier != client.at().verifier {
+        return Err(Error::OtherDomain { domain });
+    }
+    Ok(())
 }
 
 pub async fn resign(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {
