@@ -107,6 +107,18 @@ contract WrongAggregateTest is EvidenceBase {
         _assertVoid();
     }
 
+    /// @dev There is no sum of nothing: a coordinator to whom nobody delivered has done no wrong.
+    function test_an_empty_round_is_no_evidence() public {
+        IRounds.Delivery[] memory none = new IRounds.Delivery[](3);
+        IRounds.Batch memory batch = _propose(none, 0, rounds.get(round).parent);
+        bytes memory reason = abi.encodeWithSelector(IRounds.NothingDelivered.selector, round);
+        vm.expectRevert(reason);
+        slashing.undisclosedAggregate(batch, members, none, new bytes[](0));
+        vm.expectRevert(reason);
+        slashing.wrongAggregate(batch, members, none, new bytes[](0), "", 0);
+        _assertUnharmed();
+    }
+
     function test_refuses_other_batches_and_lists() public {
         bytes memory wrong = _proven(0).rows;
         IRounds.Batch memory batch = _propose(_deliveries(), keccak256(wrong));

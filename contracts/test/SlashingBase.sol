@@ -322,11 +322,19 @@ abstract contract SlashingBase is Fixtures {
         internal
         returns (IRounds.Batch memory batch)
     {
+        return _propose(deliveries, sum, keccak256("next model"));
+    }
+
+    /// @notice The same with this model.
+    function _propose(IRounds.Delivery[] memory deliveries, bytes32 sum, bytes32 model)
+        internal
+        returns (IRounds.Batch memory batch)
+    {
         batch = IRounds.Batch({
             round: round,
             root: Merkle.root(_deliveryLeaves(deliveries)),
             aggregate: sum,
-            model: keccak256("next model")
+            model: model
         });
         bytes memory signature = _sign(COORDINATOR_KEY, rounds.batchDigest(batch));
         rounds.propose(round, members, deliveries, sum, batch.model, signature);
