@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests the contracts: artifacts against sources, sizes, formatting, forge's tests, the gas
-# snapshot, symbolic checks, slither. Installs what is missing: node, npm and python from Debian,
+# snapshot, coverage, symbolic checks, slither. Installs what is missing: node, npm and python from Debian,
 # the compilers from npm, halmos and slither from PyPI under target/.
 set -eu
 cd "$(dirname "$0")"
@@ -34,6 +34,8 @@ node bin/sizes
 FOUNDRY_INVARIANT_RUNS="${FOUNDRY_INVARIANT_RUNS:-10000}" FOUNDRY_PROFILE=test "$forge" test
 # The same tests whose names say gas; fuzzed ones never are.
 FOUNDRY_PROFILE=test "$forge" snapshot --match-contract GasTest --check .gas-snapshot
+
+node bin/coverage
 
 # For all inputs, not for samples.
 halmos="$tools/halmos"

@@ -3,10 +3,15 @@
 
 mod project;
 
-use project::Project;
+use alloy::primitives::B256;
+use project::{PASSWORD, Project};
 use serde_json::{Value, json};
-use zktrain::chain::Connection;
+use zktrain::chain::{Connection, block_on};
+use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_contracts::chain::{Chain, Outbox, Sender};
+use zktrain_contracts::keystore::{self, Password};
 use zktrain_contracts::node::Node;
+use zktrain_contracts::protocol::{Client, Deployment};
 
 /// A project with registered data, contracts, and three accounts with keys.
 struct Story {
@@ -146,6 +151,51 @@ fn fraud_is_shown_with_files_and_pays() {
     story.hour();
     let slashed = story.json("watcher", &["challenge", "late", &round]);
     assert_eq!(slashed["balance"], "155 ZKT (50 ZKT more)");
+}
+
+/// Anyone can register a key that names the manifest's spec and accepts other proofs.
+#[test]
+fn nobody_joins_a_domain_that_checks_with_a_foreign_key() {
+    let story = Story::begin();
+    let folder = story.project.folder.path();
+    story.project.ok(&["keys", "derive", "p", "--contract", "key.bin"]);
+    let mut key = std::fs::read(folder.join("key.bin")).unwrap();
+    // Two of the circuit's commitments change places: as a key it is well formed.
+    let end = key.len();
+    let (head, last) = key.split_at_mut(end - 64);
+    last.swap_with_slice(&mut head[end - 128..]);
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let at: Deployment = serde_json::from_str(&read("chain/chain.json")).unwrap();
+    let password = Password::new(PASSWORD.to_owned()).unwrap();
+    let operator = keystore::open(&folder.join("operator.json"), &password).unwrap();
+    let domain = block_on(async {
+        let node = Node::open(&folder.join("chain/chain.redb"), Connection::genesis())?;
+        let chain = Chain::embedded(&node).await?;
+        let outbox = folder.join("chain/chain.outbox");
+        let outbox = Outbox::new(&outbox, chain.id(), operator.address()).unwrap();
+        let sender = Sender::new(chain, operator.clone(), outbox);
+        let client = Client::new(sender, at.clone(), "foreign/")?;
+        let key = client.register_key(&key).await?;
+        let tokens = |n: u128| n * 10u128.pow(18);
+        let config = Config {
+            manifest: B256::repeat_byte(1),
+            verifier: at.verifier,
+            key,
+            genesis: B256::repeat_byte(2),
+            coordinator: client.address(),
+            token: at.reward_token,
+            optimistic: false,
+            challengeWindow: 3600,
+            trainerBond: tokens(10),
+            coordinatorBond: tokens(100),
+            coordinatorShare: 0,
+            minMembers: 1,
+            uri: String::new(),
+        };
+        Ok(client.open_domain(config).await?)
+    });
+    let refused = story.fails("alice", &["join", &domain.unwrap().to_string(), "p"]);
+    assert!(refused.contains("another key"), "{refused}");
 }
 
 #[test]

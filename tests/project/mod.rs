@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Of all keystores.
+pub const PASSWORD: &str = "correct horse battery staple";
+
 /// Columns of the small CSV file.
 pub const COLUMNS: [&str; 4] = ["income", "age", "debt", "tenure"];
 
@@ -110,7 +113,7 @@ impl Project {
         command.env("ZKTRAIN_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
         // A chain of this folder's own, and keys that nobody types passwords for.
         command.env("ZKTRAIN_CHAIN", "embedded:chain/chain.redb");
-        command.env("ZKTRAIN_PASSWORD", "correct horse battery staple");
+        command.env("ZKTRAIN_PASSWORD", PASSWORD);
         command
     }
 

@@ -44,8 +44,7 @@ impl Client {
     async fn evidence(&self, evidence: &Evidence) -> Result<ISlashing::Evidence, ClientError> {
         let signed = &evidence.signed;
         let (round, account) = (signed.submission.round, signed.submission.member);
-        let members = self.members(round).await?;
-        let (found, path) = Self::found(members.find(account), account, round)?;
+        let (found, path) = self.member(round, account).await?;
         Ok(ISlashing::Evidence {
             submission: submission(&signed.submission),
             signature: signed.signature.clone(),

@@ -426,6 +426,15 @@ impl Client {
         found.ok_or(ClientError::NotMember { account, round })
     }
 
+    /// A member of a round, with its path.
+    pub(super) async fn member(
+        &self,
+        round: u64,
+        account: Address,
+    ) -> Result<(IRounds::Member, Vec<B256>), ClientError> {
+        Self::found(self.members(round).await?.find(account), account, round)
+    }
+
     /// Hands in a proof in an eager domain, for the member that it is by.
     ///
     /// # Errors
@@ -437,8 +446,7 @@ impl Client {
         statement: &[u8],
         proof: &[u8],
     ) -> Result<TransactionReceipt, ClientError> {
-        let members = self.members(round).await?;
-        let (member, path) = Self::found(members.find(account), account, round)?;
+        let (member, path) = self.member(round, account).await?;
         let [statement, proof] = [statement, proof].map(Bytes::copy_from_slice);
         let call = Rounds::submitCall { round, member, path, statement, proof };
         self.send(&format!("submit/{round}/{account}"), self.at.rounds, call).await

@@ -113,8 +113,7 @@ impl Client {
         statement: &[u8],
         proof: &[u8],
     ) -> Result<TransactionReceipt, ClientError> {
-        let members = self.members(round).await?;
-        let (member, path) = Self::found(members.find(account), account, round)?;
+        let (member, path) = self.member(round, account).await?;
         let [statement, proof] = [statement, proof].map(Bytes::copy_from_slice);
         let call = Rounds::answerCall { round, member, memberPath: path, statement, proof };
         self.send(&format!("answer/{round}/{account}"), self.at().rounds, call).await
