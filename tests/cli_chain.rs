@@ -3,7 +3,7 @@
 
 mod project;
 
-use alloy::primitives::B256;
+use alloy::primitives::{B256, Bytes, keccak256};
 use project::{PASSWORD, Project};
 use serde_json::{Value, json};
 use zktrain::chain::{Connection, block_on};
@@ -11,7 +11,7 @@ use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::chain::{Chain, Outbox, Sender};
 use zktrain_contracts::keystore::{self, Password};
 use zktrain_contracts::node::Node;
-use zktrain_contracts::protocol::{Client, Deployment};
+use zktrain_contracts::protocol::{Client, Deployment, typed};
 
 /// A project with registered data, contracts, and three accounts with keys.
 struct Story {
@@ -142,6 +142,34 @@ fn fraud_is_shown_with_files_and_pays() {
     let propose = ["propose", &round, "p", "c.json", "--model", "p/model.int.safetensors"];
     let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
     assert!(refused.contains("signature"), "{refused}");
+    // A signed proof that does not hold is not proposed either, and is evidence.
+    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let mut proof = hex::decode(&hex[2..]).unwrap();
+    proof[100] ^= 1;
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let at: Deployment = serde_json::from_str(&read("chain/chain.json")).unwrap();
+    let password = Password::new(PASSWORD.to_owned()).unwrap();
+    let alice = keystore::open(&folder.join("alice.json"), &password).unwrap();
+    let said = file["signed"]["submission"].clone();
+    let mut said: typed::Submission = serde_json::from_value(said).unwrap();
+    said.proof = keccak256(&proof);
+    let signature = typed::sign(&said, &typed::domain(at.chain_id, at.rounds), &alice).unwrap();
+    file["signed"] = json!({"submission": said, "signature": Bytes::from(signature)});
+    file["proof"] = Bytes::from(proof).to_string().into();
+    std::fs::write(folder.join("d.json"), file.to_string()).unwrap();
+    let propose = ["propose", &round, "p", "d.json", "--model", "p/model.int.safetensors"];
+    let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    assert!(refused.contains("d.json: the contract refuses"), "{refused}");
+    assert!(!folder.join("batch.json").exists());
+    // What its owner would sign is checked first.
+    let mut damaged = std::fs::read(folder.join("a.proof")).unwrap();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    std::fs::write(folder.join("damaged.proof"), damaged).unwrap();
+    let source = ["--manifest", "p/manifest.toml", "--srs", "p/srs.bin"];
+    let refused = story.fails("alice", &[&["submit", "damaged.proof"], &source[..]].concat());
+    assert!(refused.contains("the contract refuses"), "{refused}");
+    assert!(!folder.join("damaged.submission.json").exists());
     let same = story.fails("watcher", &["challenge", "equivocation", "a.json", "a.json"]);
     assert!(same.contains("NotTwo"), "{same}");
     let slashed = story.json("watcher", &["challenge", "equivocation", "a.json", "b.json"]);

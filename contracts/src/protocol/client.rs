@@ -4,7 +4,7 @@ use alloy::primitives::utils::format_units;
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{Filter, TransactionReceipt};
-use alloy::sol_types::{SolCall, SolEvent};
+use alloy::sol_types::{SolCall, SolEvent, SolValue};
 use serde_json::json;
 
 use super::deployment::Deployment;
@@ -12,6 +12,7 @@ use super::round::Members;
 use crate::bindings::escrow::Escrow;
 use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
 use crate::bindings::rounds::{IRounds, Rounds};
+use crate::bindings::router::VerifierRouter;
 use crate::bindings::stakes::StakeManager;
 use crate::bindings::token::RewardToken;
 use crate::bindings::training::TrainingVerifier;
@@ -433,6 +434,30 @@ impl Client {
         account: Address,
     ) -> Result<(IRounds::Member, Vec<B256>), ClientError> {
         Self::found(self.members(round).await?.find(account), account, round)
+    }
+
+    /// Has the contracts judge a proof as they would in a challenge, without a transaction: that it
+    /// holds, and that it is what the round asks of this member.
+    ///
+    /// # Errors
+    /// What the contracts say against it.
+    pub async fn judge(
+        &self,
+        round: u64,
+        account: Address,
+        statement: &[u8],
+        proof: &[u8],
+    ) -> Result<(), ClientError> {
+        let (member, _) = self.member(round, account).await?;
+        let config = self.domain(self.round(round).await?.domain).await?.config;
+        let [statement, proof] = [statement, proof].map(Bytes::copy_from_slice);
+        let (id, key) = (config.verifier, config.key);
+        let call = VerifierRouter::verifyCall { id, key, statement, proof };
+        let claim = self.view(self.at.router, call).await?;
+        let claim = Rounds::TrainingClaim::abi_decode(&claim.abi_encode());
+        let claim = claim.map_err(ChainError::Return)?;
+        self.view(self.at.rounds, Rounds::requireExpectedCall { round, member, claim }).await?;
+        Ok(())
     }
 
     /// Hands in a proof in an eager domain, for the member that it is by.

@@ -188,6 +188,8 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
         proof: keccak256(&proof),
         update,
     };
+    // Whoever signs a proof that does not hold can be slashed for it.
+    client.judge(round, account, &bytes, &proof).await?;
     let optimistic = client.round(round).await?.optimistic;
     let done = match optimistic {
         true => Done::new(format!("signed for the coordinator of round {round}")),
@@ -208,8 +210,9 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     Ok(done.with("submission", path.display().to_string()))
 }
 
-/// Checks what a member handed in as the contract would; its statement.
-fn check(
+/// Checks what a member handed in, as a challenger would have it checked: whoever proposes what
+/// does not hold can be slashed for it. Its statement.
+async fn check(
     session: &Session,
     client: &Client,
     path: &Path,
@@ -227,7 +230,14 @@ fn check(
         && binding.chain_id == client.at().chain_id
         && rows_hash(&statement.update) == said.update.0
         && statement.spec == session.key.spec;
-    agrees.then_some(statement).ok_or_else(|| refused("its statement is about something else"))
+    if !agrees {
+        return Err(refused("its statement is about something else"));
+    }
+    client
+        .judge(said.round, said.member, &file.statement, &file.proof)
+        .await
+        .map_err(|error| refused(&error.to_string()))?;
+    Ok(statement)
 }
 
 fn sum(updates: &[(u32, Vec<G1Affine>)]) -> Vec<G1Affine> {
@@ -250,7 +260,7 @@ struct Collected {
     sum: Vec<G1Affine>,
 }
 
-fn collect(
+async fn collect(
     session: &Session,
     client: &Client,
     members: &Members,
@@ -260,7 +270,7 @@ fn collect(
     let mut found = Vec::new();
     for path in paths {
         let file: SubmissionFile = files::read(path, EVIDENCE)?;
-        let statement = check(session, client, path, &file)?;
+        let statement = check(session, client, path, &file).await?;
         let member = members.find(file.signed.submission.member);
         let refused = |why: &str| Error::Submission { path: path.clone(), why: why.to_owned() };
         let (member, _) = member.ok_or_else(|| refused("its member is not in this round"))?;
@@ -284,7 +294,7 @@ pub async fn propose(at: &Connection, args: &ProposeArgs, ui: &Ui) -> Result<Don
     let session = Session::of_files(&Project::new(&args.dir), None, None, ui)?;
     let client = at.client(ui).await?;
     let members = client.members(args.round).await?;
-    let collected = collect(&session, &client, &members, args.round, &args.submissions)?;
+    let collected = collect(&session, &client, &members, args.round, &args.submissions).await?;
     let aggregate = bytes_of(&collected.sum);
     let deliveries = client.deliveries(args.round, &collected.submissions).await?;
     let delivered = deliveries.iter().filter(|d| !d.update.is_zero()).count();
