@@ -1,0 +1,104 @@
+//! What a round is: fixed and signed by the coordinator before anyone trains.
+
+use alloy::primitives::{Address, B256, keccak256};
+use alloy::sol_types::Eip712Domain;
+use serde::{Deserialize, Serialize};
+use zktrain_contracts::protocol::typed;
+
+use crate::messages::Body;
+
+/// Version of the messages.
+pub const VERSION: u32 = 1;
+
+/// A round, as all of its members see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The chain that settles it.
+    pub chain_id: u64,
+    /// The contract `Rounds` there.
+    pub rounds: Address,
+    /// The domain.
+    pub domain: u64,
+    /// The round's number on the chain.
+    pub round: u64,
+    /// Who answers for it.
+    pub coordinator: Address,
+    /// Digest of manifest and reference string, as in statements.
+    pub spec: B256,
+    /// `keccak256` of the row commitments of the model that members start from.
+    pub parent: B256,
+    /// Draws the windows.
+    pub nonce: B256,
+    /// The proofs' system: [`zktrain_circuits::compressed::System::code`].
+    pub system: u64,
+    /// Proofs are signed for the coordinator, not checked on chain as they come.
+    pub optimistic: bool,
+    /// Shares that recover a secret.
+    pub threshold: u32,
+    /// Members in a sum at least.
+    pub least: u32,
+    /// In strictly ascending order of their addresses; weights sum to `2^16`.
+    pub members: Vec<PlanMember>,
+    /// How long each phase may take.
+    pub timing: Timing,
+}
+
+/// A member of a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanMember {
+    /// Its address.
+    pub account: Address,
+    /// Merkle root of its registered dataset.
+    pub dataset: B256,
+    /// The dataset's windows.
+    pub windows: u64,
+    /// Its update counts so many times `2^-16`.
+    pub weight: u32,
+}
+
+/// Seconds that each phase takes at most. A phase ends early once everybody has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Members send their keys.
+    pub keys: u32,
+    /// Members send shares of their secrets.
+    pub shares: u32,
+    /// Members train, prove and upload.
+    pub uploads: u32,
+    /// Members confirm whose updates are counted.
+    pub confirm: u32,
+    /// Members send the shares that unmask the sum.
+    pub unmask: u32,
+    /// Members defend their uploads, if the sum is wrong.
+    pub defence: u32,
+}
+
+impl Plan {
+    /// What messages about this plan name.
+    pub fn digest(&self) -> B256 {
+        // A plan always has an encoding: it holds no maps and nothing that can fail.
+        keccak256(postcard::to_stdvec(self).unwrap_or_default())
+    }
+
+    /// What signatures are for.
+    pub fn typed_domain(&self) -> Eip712Domain {
+        typed::domain(self.chain_id, self.rounds)
+    }
+
+    /// A member.
+    pub fn member(&self, account: Address) -> Option<&PlanMember> {
+        let found = self.members.binary_search_by_key(&account, |member| member.account).ok()?;
+        self.members.get(found)
+    }
+
+    /// A member's position.
+    pub fn index(&self, account: Address) -> Option<usize> {
+        self.members.binary_search_by_key(&account, |member| member.account).ok()
+    }
+}
+
+impl Body for Plan {
+    const KIND: &'static str = "plan";
+}
