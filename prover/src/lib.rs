@@ -1,5 +1,6 @@
 //! The prover: witness layout, commitments, sumcheck and lookup provers, kernels.
 
+pub mod average;
 pub mod ceremony;
 pub mod commit;
 pub mod compress;
