@@ -4,6 +4,7 @@
 mod challenge;
 mod client;
 mod deployment;
+pub mod files;
 pub mod merkle;
 mod round;
 mod settle;
