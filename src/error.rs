@@ -21,6 +21,8 @@ use zktrain_verifier::evm::EvmKeyError;
 use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
+use crate::operator::OperatorError;
+use crate::owner::{OtherPlan, OwnerError, PlanError};
 use crate::project::SettingsError;
 use crate::secrets::SecretFault;
 
@@ -354,6 +356,32 @@ pub enum Error {
     /// A tampered proof was accepted by the demonstration.
     #[error("the tampered proof was accepted")]
     TamperAccepted,
+    /// Another process of this program failed.
+    #[error("zktrain {command} failed:\n{said}")]
+    Process {
+        /// Its command line.
+        command: String,
+        /// What it said last.
+        said: String,
+    },
+    /// The thread that trains has stopped.
+    #[error("the thread that trains and proves has stopped")]
+    WorkerStopped,
+    /// An owner cannot go on.
+    #[error(transparent)]
+    Owner(#[from] Box<OwnerError>),
+    /// A plan is not followed.
+    #[error(transparent)]
+    Plan(#[from] Box<PlanError>),
+    /// The coordinator has two plans for one round.
+    #[error(transparent)]
+    OtherPlan(#[from] OtherPlan),
+    /// The coordinator cannot be reached, or refuses.
+    #[error(transparent)]
+    Peer(Box<zktrain_network::wire::Error>),
+    /// A coordinator cannot go on.
+    #[error(transparent)]
+    Operator(#[from] Box<OperatorError>),
     /// Measuring failed.
     #[error(transparent)]
     Bench(#[from] Box<crate::bench::BenchError>),
@@ -365,6 +393,30 @@ pub enum Error {
 impl From<ClientError> for Error {
     fn from(error: ClientError) -> Self {
         Self::Client(Box::new(error))
+    }
+}
+
+impl From<OwnerError> for Error {
+    fn from(error: OwnerError) -> Self {
+        Self::Owner(Box::new(error))
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
+    }
+}
+
+impl From<OperatorError> for Error {
+    fn from(error: OperatorError) -> Self {
+        Self::Operator(Box::new(error))
+    }
+}
+
+impl From<zktrain_network::wire::Error> for Error {
+    fn from(error: zktrain_network::wire::Error) -> Self {
+        Self::Peer(Box::new(error))
     }
 }
 

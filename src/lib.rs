@@ -9,6 +9,8 @@ pub mod commands;
 pub mod error;
 pub mod evm;
 pub mod files;
+pub mod operator;
+pub mod owner;
 pub mod project;
 pub mod proofs;
 pub mod round;
