@@ -206,6 +206,30 @@ impl Body for Defence {
     const KIND: &'static str = "defence";
 }
 
+/// The point that two members agree on, shown because the other one's defence contradicts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairOpening {
+    /// The other one.
+    pub with: Address,
+    /// What both agree on for their pair's mask.
+    pub shared: [u8; 32],
+    /// Equality of discrete logarithms, as in [`Complaint::proof`], of the mask keys.
+    pub proof: [[u8; 32]; 2],
+}
+
+/// A member's answer to defences that contradict its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reveal {
+    /// Whose.
+    pub account: Address,
+    /// One for each such defence, in the order of addresses.
+    pub pairs: Vec<PairOpening>,
+}
+
+impl Body for Reveal {
+    const KIND: &'static str = "reveal";
+}
+
 /// What a member sends in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Contribution {
@@ -223,6 +247,8 @@ pub enum Contribution {
     Unmask(Signed<Unmask>),
     /// Phase 6, rarely.
     Defence(Signed<Defence>),
+    /// Phase 7, more rarely still.
+    Reveal(Signed<Reveal>),
 }
 
 /// What the coordinator tells members; each of a round's notices has a number, from zero.
@@ -240,6 +266,8 @@ pub enum Notice {
     Confirmed(Vec<Signed<Confirm>>),
     /// The sum is wrong.
     Test(Test),
+    /// For one member: the defences that contradict its own.
+    Dispute(Vec<Signed<Defence>>),
     /// It is over.
     End(End),
 }
@@ -295,6 +323,8 @@ pub enum Phase {
     Sum,
     /// Finding out whose upload is wrong.
     Defence,
+    /// Settling which of two contradicting defences is wrong.
+    Dispute,
     /// Over.
     Ended,
 }

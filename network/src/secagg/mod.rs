@@ -1,1 +1,31 @@
-//! x
+//! Secure aggregation: the coordinator learns the sum of the members' weighted updates, and
+//! nothing else of any of them.
+//!
+//! | | |
+//! |---|---|
+//! | [`vector`] | an update as field elements, and the sum read from their sum |
+//! | [`member`] | what a member sends, and what it refuses |
+//! | [`coordinator`] | what the coordinator takes, and the secrets that unmask |
+//! | [`unmasking`] | adding vectors up, taking masks off |
+//! | [`blame`] | whose vector is wrong, if the sum is |
+//! | [`policy`], [`group`], [`error`] | plans and sets that a member accepts, and errors |
+//!
+//! `docs/secure-aggregation.md` describes the whole with what it rests on. Nothing here reads
+//! clocks, files or sockets.
+
+pub mod blame;
+pub mod coordinator;
+mod dleq;
+pub mod error;
+pub mod group;
+mod keys;
+pub mod member;
+pub mod policy;
+mod shamir;
+mod sharing;
+mod stream;
+pub mod unmasking;
+pub mod vector;
+
+pub use error::Error;
+pub use policy::Policy;

@@ -1,0 +1,173 @@
+//! Everything secret of a member in a round, derived from 32 bytes, and what pairs agree on.
+//!
+//! HKDF-SHA256 with the plan's digest as salt. A member that restarts derives the same again and
+//! sends the same bytes.
+
+use alloy::primitives::{Address, B256};
+use ark_bn254::Fr;
+use ark_ff::PrimeField;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
+use curve25519_dalek::ristretto::RistrettoPoint;
+use curve25519_dalek::scalar::Scalar;
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::stream::{Seed, Sign};
+
+/// Labels of all derivations start with it.
+const VERSION: &[u8] = b"zktrain/secagg/v1/";
+
+/// 64 bytes that follow from a secret, a plan, a label and a context.
+fn expand(secret: &[u8], plan: B256, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; 64]> {
+    let mut info = [VERSION, label.as_bytes(), b"/"].concat();
+    context.iter().for_each(|part| info.extend_from_slice(part));
+    let mut out = Zeroizing::new([0; 64]);
+    // HKDF-SHA256 gives up to 8160 bytes: this never fails.
+    let _ = Hkdf::<Sha256>::new(Some(plan.as_slice()), secret).expand(&info, out.as_mut());
+    out
+}
+
+fn half(bytes: &[u8; 64]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = *byte);
+    out
+}
+
+fn wide_scalar(bytes: &[u8; 64]) -> Zeroizing<Scalar> {
+    Zeroizing::new(Scalar::from_bytes_mod_order_wide(bytes))
+}
+
+/// What one member derives all its secrets from.
+#[derive(Clone)]
+pub(super) struct Secret {
+    master: Zeroizing<[u8; 32]>,
+    plan: B256,
+    account: Address,
+}
+
+impl Secret {
+    pub(super) fn new(master: [u8; 32], plan: B256, account: Address) -> Self {
+        Self { master: Zeroizing::new(master), plan, account }
+    }
+
+    fn bytes(&self, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; 64]> {
+        let account: &[u8] = self.account.as_slice();
+        expand(self.master.as_ref(), self.plan, label, &[&[account], context].concat())
+    }
+
+    fn scalar(&self, label: &str, context: &[&[u8]]) -> Zeroizing<Scalar> {
+        wide_scalar(&self.bytes(label, context))
+    }
+
+    /// The mask key's secret.
+    pub(super) fn mask(&self) -> Zeroizing<Scalar> {
+        self.scalar("member/mask", &[])
+    }
+
+    /// The sealing key's secret.
+    pub(super) fn seal(&self) -> Zeroizing<Scalar> {
+        self.scalar("member/seal", &[])
+    }
+
+    /// The seed of the own mask.
+    pub(super) fn own(&self) -> Zeroizing<Scalar> {
+        self.scalar("member/own", &[])
+    }
+
+    /// A coefficient of the polynomial that shares one of the secrets among a roster.
+    pub(super) fn coefficient(&self, of: &str, roster: B256, degree: u32) -> Scalar {
+        *self.scalar(of, &[roster.as_slice(), &degree.to_be_bytes()])
+    }
+
+    /// What a defence's randomness is drawn from.
+    pub(super) fn defence(&self, test: B256) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(half(&self.bytes("member/defence", &[test.as_slice()])))
+    }
+}
+
+/// Whose pair it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pair {
+    low: Address,
+    high: Address,
+}
+
+impl Pair {
+    pub(super) fn new(a: Address, b: Address) -> Self {
+        Self { low: a.min(b), high: a.max(b) }
+    }
+
+    /// What this one of the two does with the pair's mask.
+    pub(super) fn sign(&self, account: Address) -> Sign {
+        if account == self.low { Sign::Plus } else { Sign::Minus }
+    }
+
+    /// The seed of the pair's mask.
+    pub(super) fn mask(&self, plan: B256, shared: &RistrettoPoint) -> Seed {
+        Seed(half(&self.expand(plan, shared, "pair/mask", &[])))
+    }
+
+    /// The blinding of the pair's commitment in one test.
+    pub(super) fn blinding(&self, plan: B256, shared: &RistrettoPoint, test: B256) -> Fr {
+        let bytes = self.expand(plan, shared, "pair/blinding", &[test.as_slice()]);
+        Fr::from_be_bytes_mod_order(bytes.as_ref())
+    }
+
+    fn expand(
+        &self,
+        plan: B256,
+        shared: &RistrettoPoint,
+        label: &str,
+        context: &[&[u8]],
+    ) -> Zeroizing<[u8; 64]> {
+        let point = Zeroizing::new(shared.compress().0);
+        let pair: [&[u8]; 2] = [self.low.as_slice(), self.high.as_slice()];
+        expand(point.as_ref(), plan, label, &[&pair, context].concat())
+    }
+}
+
+/// The seed of a member's own mask, from the secret that it shares.
+pub(super) fn own_mask(plan: B256, account: Address, own: &Scalar) -> Seed {
+    let bytes = Zeroizing::new(own.to_bytes());
+    Seed(half(&expand(bytes.as_ref(), plan, "own/mask", &[account.as_slice()])))
+}
+
+/// Seals two shares from one member for another. A key seals one message: it is bound to the
+/// roster, and a member shares once among a roster.
+pub(super) struct SealKey {
+    cipher: ChaCha20Poly1305,
+}
+
+impl SealKey {
+    pub(super) fn new(
+        plan: B256,
+        shared: &RistrettoPoint,
+        roster: B256,
+        from: Address,
+        to: Address,
+    ) -> Self {
+        let point = Zeroizing::new(shared.compress().0);
+        let context: [&[u8]; 3] = [roster.as_slice(), from.as_slice(), to.as_slice()];
+        let key = Zeroizing::new(half(&expand(point.as_ref(), plan, "pair/seal", &context)));
+        Self { cipher: ChaCha20Poly1305::new(&Key::from(*key)) }
+    }
+
+    /// Sealed shares: 64 bytes and a tag.
+    pub(super) fn seal(&self, mask: &[u8; 32], own: &[u8; 32]) -> Vec<u8> {
+        let message = Zeroizing::new([*mask, *own].concat());
+        let payload = Payload { msg: &message, aad: VERSION };
+        // Messages of 64 bytes are always sealed.
+        self.cipher.encrypt(&Nonce::default(), payload).unwrap_or_default()
+    }
+
+    /// The shares; none if they were not sealed with this key.
+    pub(super) fn open(&self, sealed: &[u8]) -> Option<[Zeroizing<[u8; 32]>; 2]> {
+        let payload = Payload { msg: sealed, aad: VERSION };
+        let opened = Zeroizing::new(self.cipher.decrypt(&Nonce::default(), payload).ok()?);
+        let (mask, own) = opened.split_at_checked(32)?;
+        let share = |bytes: &[u8]| bytes.try_into().ok().map(Zeroizing::new);
+        Some([share(mask)?, share(own)?])
+    }
+}
