@@ -309,10 +309,8 @@ pub enum Error {
         domain: u64,
     },
     /// The model is not the one that the round starts from.
-    #[error("{}: its commitment is {got}; the round starts from {expected}", path.display())]
+    #[error("the model's commitment is {got}; the round starts from {expected}")]
     ParentModel {
-        /// The model's file.
-        path: PathBuf,
         /// The round's model.
         expected: String,
         /// This one.

@@ -1,23 +1,26 @@
 //! One member's work in a round that a contract opened: train on the window that was drawn, from
 //! the round's model, and prove it.
 
-use std::path::Path;
-
+use alloy::primitives::{Address, B256, keccak256};
+use ark_bn254::Fr;
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::opening::point_bytes;
 use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
+use zktrain_contracts::protocol::typed::Submission;
+use zktrain_prover::trace::{LayerParameters, Parameters, Trace};
 use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 
 use crate::circuits::{Circuits, Shape};
 use crate::commands::train::registered;
 use crate::error::Error;
 use crate::project::Project;
-use crate::secrets::{read_key, write_state};
-use crate::session::{Session, read_genesis};
+use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
+use crate::session::Session;
 use crate::ui::Ui;
 
 /// What a round asks of one member.
@@ -31,49 +34,130 @@ pub struct Task {
     pub parent: Hash,
 }
 
-/// Trains on the drawn window of the project's registered data and proves it, compressed. The
-/// secret openings of the update stay in the project.
-///
-/// # Errors
-/// If the model is not the round's, the data are not registered or have changed, or proving fails.
-pub fn work(
-    project: &Project,
-    model: &Path,
-    system: System,
-    task: Task,
-    ui: &Ui,
-) -> Result<(TrainingStatement, CompressedProof), Error> {
-    let _lock = project.lock()?;
-    let session = Session::of_project(project, ui)?;
-    let (network, g1) = (session.network(), &session.srs.g1);
-    let (train, _, data) = registered(project, &session)?;
-    let initial = read_genesis(model, network)?;
-    let start = Committed::start(&session.key, commit_model(&session.key, g1, &initial)?);
-    let got = rows_hash(&start.model.points);
-    if got != task.parent {
-        let [expected, got] = [task.parent, got].map(hex::encode);
-        return Err(Error::ParentModel { path: model.to_owned(), expected, got });
+/// A round's work, proven, with what only its owner may know.
+pub struct Work {
+    /// The statement.
+    pub statement: TrainingStatement,
+    /// The proof.
+    pub proof: CompressedProof,
+    /// The update's openings.
+    pub secret: SecretUpdate,
+}
+
+/// What a proven update's commitments hide.
+pub struct SecretUpdate {
+    /// `Δ`, one integer a parameter.
+    pub values: Parameters,
+    /// One blinding a row.
+    pub blinds: Vec<Fr>,
+}
+
+/// A project ready to work: its keys derived and its data read once.
+pub struct Workshop<'a> {
+    project: &'a Project,
+    session: &'a Session,
+    circuits: Circuits<'a>,
+    train: Dataset,
+    held_out: Dataset,
+    data: DatasetSecret,
+}
+
+impl<'a> Workshop<'a> {
+    /// Reads the registered data.
+    ///
+    /// # Errors
+    /// If the data are not registered or have changed.
+    pub fn open(project: &'a Project, session: &'a Session, ui: &'a Ui) -> Result<Self, Error> {
+        let (train, held_out, data) = registered(project, session)?;
+        let circuits = Circuits::new(session, project, ui);
+        Ok(Self { project, session, circuits, train, held_out, data })
     }
-    let dataset = &data.dataset;
-    let too_short = || Error::NoWindow { expected: network.window(), got: train.rows() };
-    let windows = dataset.windows.len() as u64;
-    let window = round_window(task.nonce, task.binding.prover, windows).ok_or_else(too_short)?;
-    let index = usize::try_from(window).map_err(|_| too_short())?;
-    let (x, y) = train.window(network, index).ok_or_else(too_short)?;
-    let trace = Trainer::new(network.clone()).train_window(&initial, None, x, y)?;
-    let secret = read_key(&project.key_path())?;
-    let prover = TrainingProver { key: &session.key, g1, secret: &secret, dataset };
-    let position = Position { binding: task.binding, step: 0, window };
-    let proved = prover.prove(&start, position, &trace)?;
-    let circuits = Circuits::new(&session, project, ui);
-    let compressor = circuits.compressor(system, Shape::Training)?;
-    let proof = compressor.compress(proved.h, &proved.claim, proved.proof)?;
-    let statement = proved.statement;
-    zktrain_verifier::training::verify(&session.key, &compressor.key(), &statement, &proof)
-        .map_err(|source| Error::OwnProof { index: 0, source: Box::new(source) })?;
-    let path = project.round_state_path(task.binding.round);
-    write_state(&path, &task.id(), 0, &proved.after)?;
-    Ok((statement, proof))
+
+    /// Rows that are never trained on.
+    pub fn held_out(&self) -> &Dataset {
+        &self.held_out
+    }
+
+    /// The registered dataset's Merkle root and windows.
+    pub fn dataset(&self) -> (Hash, u64) {
+        (self.data.dataset.tree.root(), self.data.dataset.windows.len() as u64)
+    }
+
+    /// The round's model, committed.
+    fn start(&self, model: &Parameters, task: &Task) -> Result<Committed, Error> {
+        let key = &self.session.key;
+        let start = Committed::start(key, commit_model(key, &self.session.srs.g1, model)?);
+        let got = rows_hash(&start.model.points);
+        if got != task.parent {
+            let [expected, got] = [task.parent, got].map(hex::encode);
+            return Err(Error::ParentModel { expected, got });
+        }
+        Ok(start)
+    }
+
+    /// Trains on the drawn window.
+    fn train(&self, model: &Parameters, task: &Task) -> Result<(u64, Trace), Error> {
+        let network = self.session.network();
+        let windows = self.data.dataset.windows.len() as u64;
+        let too_short = || Error::NoWindow { expected: network.window(), got: self.train.rows() };
+        let window =
+            round_window(task.nonce, task.binding.prover, windows).ok_or_else(too_short)?;
+        let index = usize::try_from(window).map_err(|_| too_short())?;
+        let (x, y) = self.train.window(network, index).ok_or_else(too_short)?;
+        Ok((window, Trainer::new(network.clone()).train_window(model, None, x, y)?))
+    }
+
+    /// Trains on the drawn window and proves it, compressed. The update's blindings stay in the
+    /// project, so that [`Self::recall`] finds them after a crash.
+    ///
+    /// # Errors
+    /// If the model is not the round's, or proving fails.
+    pub fn work(&self, model: &Parameters, system: System, task: Task) -> Result<Work, Error> {
+        let start = self.start(model, &task)?;
+        let (window, trace) = self.train(model, &task)?;
+        let secret = read_key(&self.project.key_path())?;
+        let (key, g1) = (&self.session.key, &self.session.srs.g1);
+        let prover = TrainingProver { key, g1, secret: &secret, dataset: &self.data.dataset };
+        let position = Position { binding: task.binding, step: 0, window };
+        let proved = prover.prove(&start, position, &trace)?;
+        let compressor = self.circuits.compressor(system, Shape::Training)?;
+        let proof = compressor.compress(proved.h, &proved.claim, proved.proof)?;
+        let statement = proved.statement;
+        zktrain_verifier::training::verify(key, &compressor.key(), &statement, &proof)
+            .map_err(|source| Error::OwnProof { index: 0, source: Box::new(source) })?;
+        let path = self.project.round_state_path(task.binding.round);
+        write_state(&path, &task.id(), 0, &proved.after)?;
+        let secret = SecretUpdate::new(&trace, proved.after.model.blinds);
+        Ok(Work { statement, proof, secret })
+    }
+
+    /// What the update of a round that was worked on before hides: training is deterministic, and
+    /// the blindings were kept.
+    ///
+    /// # Errors
+    /// If nothing was kept, or for another task.
+    pub fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
+        self.start(model, &task)?;
+        let (_, trace) = self.train(model, &task)?;
+        let path = self.project.round_state_path(task.binding.round);
+        let after = read_state(&path, &task.id(), 0)?;
+        Ok(SecretUpdate::new(&trace, after.model.blinds))
+    }
+}
+
+impl SecretUpdate {
+    /// The model's own blindings are zero, so what comes after has the update's.
+    fn new(trace: &Trace, blinds: Vec<Fr>) -> Self {
+        let less = |after: &[i32], before: &[i32]| -> Vec<i32> {
+            after.iter().zip(before).map(|(after, before)| after - before).collect()
+        };
+        let layers = trace.after.layers.iter().zip(&trace.before.layers);
+        let layers = layers.map(|(after, before)| LayerParameters {
+            w: less(&after.w, &before.w),
+            b: after.b.as_ref().zip(before.b.as_ref()).map(|(a, b)| less(a, b)),
+        });
+        Self { values: Parameters { layers: layers.collect() }, blinds }
+    }
 }
 
 impl Task {
@@ -84,6 +168,17 @@ impl Task {
         let hasher = hasher.chain_update(self.binding.round.to_be_bytes());
         let hasher = hasher.chain_update(self.binding.prover);
         hasher.chain_update(self.nonce).chain_update(self.parent).finalize().into()
+    }
+}
+
+/// What a member signs for its work.
+pub fn submission(statement: &TrainingStatement, proof: &[u8]) -> Submission {
+    Submission {
+        round: statement.binding.round,
+        member: Address::from(statement.binding.prover),
+        statement: keccak256(statement.to_bytes()),
+        proof: keccak256(proof),
+        update: B256::from(rows_hash(&statement.update)),
     }
 }
 

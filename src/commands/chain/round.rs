@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
-use ark_bn254::{Fr, G1Affine, G1Projective};
-use ark_ec::CurveGroup;
+use ark_bn254::G1Affine;
+use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::opening::point_bytes;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::bindings::rounds::IRounds::Delivery;
 use zktrain_contracts::protocol::typed::Submission;
 use zktrain_contracts::protocol::{Client, Members};
+use zktrain_prover::average::weighted_rows;
 use zktrain_prover::training::commit_model;
 
 use super::Done;
@@ -22,8 +23,8 @@ use crate::error::{Error, OptionsError};
 use crate::files::{self as disk, Access};
 use crate::project::{Project, write_json};
 use crate::proofs::{self, StoredProof};
-use crate::round::{Task, rows_hash};
-use crate::session::{Session, read_model};
+use crate::round::{Task, Workshop, rows_hash};
+use crate::session::{Session, read_genesis, read_model};
 use crate::ui::Ui;
 
 /// Options of `zktrain chain open`.
@@ -147,7 +148,7 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
     let task = Task { binding, nonce: round.nonce.0, parent: round.parent.0 };
     let project = Project::new(&args.dir);
     let model = args.model.clone().unwrap_or_else(|| project.genesis_path());
-    let (statement, proof) = crate::round::work(&project, &model, system, task, ui)?;
+    let (statement, proof) = prove(&project, &model, system, task, ui)?;
     let path = args.out.clone().unwrap_or_else(|| project.round_proof_path(args.round));
     if let Some(folder) = path.parent() {
         disk::create_folder(folder, Access::Public)?;
@@ -158,6 +159,20 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
         .with("proof", path.display().to_string())
         .with("bytes", stored.encoded_len())
         .with("then", format!("zktrain chain submit {}", path.display())))
+}
+
+fn prove(
+    project: &Project,
+    model: &Path,
+    system: System,
+    task: Task,
+    ui: &Ui,
+) -> Result<(TrainingStatement, CompressedProof), Error> {
+    let _lock = project.lock()?;
+    let session = Session::of_project(project, ui)?;
+    let initial = read_genesis(model, session.network())?;
+    let work = Workshop::open(project, &session, ui)?.work(&initial, system, task)?;
+    Ok((work.statement, work.proof))
 }
 
 /// A proof with its statement, read with its project's manifest.
@@ -180,14 +195,8 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     let (statement, proof) = load(&args.source, ui)?;
     let client = at.client(ui).await?;
     let (round, account) = (statement.binding.round, Address::from(statement.binding.prover));
-    let (bytes, update) = (statement.to_bytes(), B256::from(rows_hash(&statement.update)));
-    let submission = Submission {
-        round,
-        member: account,
-        statement: keccak256(&bytes),
-        proof: keccak256(&proof),
-        update,
-    };
+    let bytes = statement.to_bytes();
+    let submission = crate::round::submission(&statement, &proof);
     // Whoever signs a proof that does not hold can be slashed for it.
     client.judge(round, account, &bytes, &proof).await?;
     let optimistic = client.round(round).await?.optimistic;
@@ -240,15 +249,6 @@ async fn check(
     Ok(statement)
 }
 
-fn sum(updates: &[(u32, Vec<G1Affine>)]) -> Vec<G1Affine> {
-    let rows = updates.first().map_or(0, |(_, rows)| rows.len());
-    let row = |index: usize| -> G1Projective {
-        let terms = updates.iter().filter_map(|(w, rows)| Some((w, rows.get(index)?)));
-        terms.map(|(weight, row)| *row * Fr::from(*weight)).sum()
-    };
-    G1Projective::normalize_batch(&(0..rows).map(row).collect::<Vec<_>>())
-}
-
 fn bytes_of(rows: &[G1Affine]) -> Bytes {
     rows.iter().flat_map(point_bytes).collect::<Vec<u8>>().into()
 }
@@ -280,8 +280,9 @@ async fn collect(
         found.push((member, statement, file.signed.submission));
     }
     found.sort_by_key(|(member, ..)| member.account);
-    let rows = found.iter().map(|(member, statement, _)| (member.weight, statement.update.clone()));
-    let sum = sum(&rows.collect::<Vec<_>>());
+    let rows =
+        found.iter().map(|(member, statement, _)| (member.weight, statement.update.as_slice()));
+    let sum = weighted_rows(&rows.collect::<Vec<_>>());
     let update = |(member, statement, _): &(_, TrainingStatement, _)| {
         let zktrain_contracts::bindings::rounds::IRounds::Member { account, weight, .. } = member;
         Update { account: *account, weight: *weight, rows: bytes_of(&statement.update) }
