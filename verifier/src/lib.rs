@@ -11,5 +11,6 @@ pub mod evm;
 pub mod groth16;
 pub mod halo2;
 pub mod mercury;
+pub mod round;
 pub mod sheet;
 pub mod training;
