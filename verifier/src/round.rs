@@ -291,10 +291,7 @@ mod tests {
         let empty = MemberTask { windows: 0, ..member() };
         let mut other = good;
         other.windows = 0;
-        assert_eq!(
-            check(&key, &drawn(NONCE), &empty, &other),
-            Err(RoundError::EmptyDataset)
-        );
+        assert_eq!(check(&key, &drawn(NONCE), &empty, &other), Err(RoundError::EmptyDataset));
     }
 
     #[test]
