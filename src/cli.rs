@@ -91,7 +91,7 @@ impl Cli {
             Command::Srs(command) => srs::run(command, ui),
             Command::Chain(args) => chain::run(args, ui),
             Command::Bench(command) => bench::run(command, ui),
-            Command::Demo(args) => demo::run(args, ui).and_then(|report| ui.report(&report)),
+            Command::Demo(args) => demo::run(args, ui),
         }
     }
 }

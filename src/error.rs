@@ -369,7 +369,7 @@ pub enum Error {
     WorkerStopped,
     /// An owner cannot go on.
     #[error(transparent)]
-    Owner(#[from] Box<OwnerError>),
+    Member(#[from] Box<OwnerError>),
     /// A plan is not followed.
     #[error(transparent)]
     Plan(#[from] Box<PlanError>),
@@ -398,7 +398,7 @@ impl From<ClientError> for Error {
 
 impl From<OwnerError> for Error {
     fn from(error: OwnerError) -> Self {
-        Self::Owner(Box::new(error))
+        Self::Member(Box::new(error))
     }
 }
 

@@ -19,6 +19,7 @@ use zktrain_contracts::protocol::{Client, ClientError, Status};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
 use zktrain_prover::average::{AverageError, Sum};
+use zktrain_prover::commit::CommitError;
 
 use self::admission::{Register, choose};
 use self::models::{Model, Models};
@@ -39,6 +40,9 @@ pub enum OperatorError {
     /// The sum is not of this network.
     #[error(transparent)]
     Average(#[from] AverageError),
+    /// The next model does not fit the rows.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     /// The chain or a contract refuses.
     #[error(transparent)]
     Client(#[from] ClientError),

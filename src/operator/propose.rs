@@ -81,7 +81,11 @@ fn bytes_of(rows: &[G1Affine]) -> Bytes {
 ///
 /// # Errors
 /// If the contract refuses one.
-pub async fn hand_in(client: &Client, round: u64, counted: &[Counted]) -> Result<(), OperatorError> {
+pub async fn hand_in(
+    client: &Client,
+    round: u64,
+    counted: &[Counted],
+) -> Result<(), OperatorError> {
     for work in counted {
         let account = work.account();
         let call = Rounds::deliveredCall { round, account };

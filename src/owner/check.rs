@@ -2,8 +2,8 @@
 
 use alloy::primitives::{Address, B256};
 use zktrain_circuits::compressed::System;
-use zktrain_contracts::protocol::{Client, Members, Status};
 use zktrain_contracts::bindings::rounds::IRounds::Member;
+use zktrain_contracts::protocol::{Client, Members, Status};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::{Plan, VERSION};
 
@@ -57,11 +57,7 @@ pub enum PlanError {
 ///
 /// # Errors
 /// If anything differs, or the chain cannot be asked.
-pub async fn check(
-    client: &Client,
-    plan: &Signed<Plan>,
-    expected: &Expected,
-) -> Result<(), Error> {
+pub async fn check(client: &Client, plan: &Signed<Plan>, expected: &Expected) -> Result<(), Error> {
     let round = plan.body.round;
     let known = client.round(round).await?;
     if Status::of(known.status) != Status::Open || known.nonce.is_zero() {

@@ -103,8 +103,7 @@ mod tests {
         let plan = B256::repeat_byte(1);
         let mut journal = Journal::open(&path, 7, plan).unwrap();
         let secret = journal.secret();
-        let promises =
-            Promises { roster: Some(B256::repeat_byte(2)), ..Promises::default() };
+        let promises = Promises { roster: Some(B256::repeat_byte(2)), ..Promises::default() };
         journal.keep(&promises).unwrap();
         drop(journal);
         let journal = Journal::open(&path, 7, plan).unwrap();

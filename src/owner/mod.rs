@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::typed;
 use zktrain_network::messages::{End, Item, Refusal, Request, Response};
 use zktrain_network::secagg;
 use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::VectorError;
-use zktrain_network::wire::{self, Patience, Peer, Source, Target};
-use zktrain_contracts::protocol::typed;
+use zktrain_network::wire::{Patience, Peer, Source, Target};
 
 pub use check::{Expected, PlanError};
 pub use fault::Fault;

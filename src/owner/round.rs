@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolStruct;
+use ark_bn254::G1Affine;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_network::messages::{
-    Confirm, Contribution, End, Item, Keys, Notice, Passed, Refusal, Request, Response, Sharing,
-    Signed, Test,
+    Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
+    Sharing, Signed, Test,
 };
 use zktrain_network::plan::Plan;
 use zktrain_network::secagg::blame::Evidence;
@@ -22,11 +23,11 @@ use zktrain_network::wire::{Peer, Source};
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::export::from_int_safetensors;
 
+use super::OwnerError;
 use super::check::{Expected, check};
 use super::fault::Fault;
 use super::journal::Journal;
 use super::worker::{Facts, Worker};
-use super::OwnerError;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
@@ -94,7 +95,8 @@ impl Owner {
         let plan = plan.body;
         let member = Member::resume(plan.clone(), self.account(), secret, self.policy, promises)
             .map_err(OwnerError::from)?;
-        let mut participation = Participation { owner: self, plan, member, journal, work: None };
+        let mut participation =
+            Participation { owner: self, plan, member, journal, work: None, test: None };
         participation.run().await
     }
 }
@@ -107,6 +109,8 @@ struct Participation<'a> {
     journal: Journal,
     /// What was submitted and what it hides.
     work: Option<(TrainingStatement, SecretUpdate)>,
+    /// The test that was answered.
+    test: Option<Test>,
 }
 
 impl Participation<'_> {
@@ -152,8 +156,8 @@ impl Participation<'_> {
             Notice::Shares(passed) => self.work(&passed).await,
             Notice::Counted(counted) => self.confirm(&counted).await,
             Notice::Confirmed(confirms) => self.unmask(&confirms).await,
-            Notice::Test(test) => self.defend(&test).await,
-            Notice::Dispute { test, defences } => self.dispute(&test, &defences).await,
+            Notice::Test(test) => self.defend(test).await,
+            Notice::Dispute(defences) => self.dispute(&defences).await,
             Notice::Plan(_) | Notice::End(_) => {
                 Err(OwnerError::Unexpected { what: "a second plan" }.into())
             }
@@ -259,11 +263,7 @@ impl Participation<'_> {
     }
 
     fn mask(&mut self) -> Result<Vec<u8>, Error> {
-        let Some((_, secret)) = &self.work else {
-            return Err(OwnerError::Unexpected { what: "no work" }.into());
-        };
-        let shape = Shape::of(&self.owner.facts.key);
-        let update = Update { values: secret.values.clone(), blinds: secret.blinds.clone() };
+        let (shape, update, _) = self.opened()?;
         let packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
         Ok(self.member.mask(&packed).map_err(OwnerError::from)?)
     }
@@ -283,15 +283,36 @@ impl Participation<'_> {
         self.send(Contribution::Unmask(unmask)).await
     }
 
-    async fn defend(&mut self, test: &Test) -> Result<bool, Error> {
-        todo!("{test:?} {:?}", core::marker::PhantomData::<Evidence<'_>>)
+    /// The sum is wrong: shows that this owner's vector is not the reason.
+    async fn defend(&mut self, test: Test) -> Result<bool, Error> {
+        let (shape, update, commitments) = self.opened()?;
+        let g1 = self.owner.facts.g1.as_slice();
+        let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
+        let defence = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        self.test = Some(test);
+        let defence = self.sign(defence)?;
+        self.send(Contribution::Defence(defence)).await
     }
 
-    async fn dispute(
-        &mut self,
-        test: &Test,
-        defences: &[Signed<zktrain_network::messages::Defence>],
-    ) -> Result<bool, Error> {
-        todo!("{test:?} {defences:?} {:?}", B256::ZERO)
+    /// Somebody's defence contradicts this owner's: shows what both have agreed on.
+    async fn dispute(&mut self, defences: &[Signed<Defence>]) -> Result<bool, Error> {
+        let (shape, update, commitments) = self.opened()?;
+        let g1 = self.owner.facts.g1.as_slice();
+        let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
+        let early = OwnerError::Unexpected { what: "a dispute without a test" };
+        let test = self.test.clone().ok_or(early)?;
+        let reveal = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let reveal = self.sign(reveal)?;
+        self.send(Contribution::Reveal(reveal)).await
+    }
+
+    /// What was submitted, opened.
+    fn opened(&self) -> Result<(Shape, Update, Vec<G1Affine>), Error> {
+        let Some((statement, secret)) = &self.work else {
+            return Err(OwnerError::Unexpected { what: "no work" }.into());
+        };
+        let shape = Shape::of(&self.owner.facts.key).map_err(OwnerError::from)?;
+        let update = Update { values: secret.values.clone(), blinds: secret.blinds.clone() };
+        Ok((shape, update, statement.update.clone()))
     }
 }

@@ -14,6 +14,6 @@ pub mod weights;
 
 pub use challenge::Evidence;
 pub use client::{Client, ClientError};
-pub use look::{Candidate, Status};
 pub use deployment::{Deployment, Setup};
+pub use look::{Candidate, Status};
 pub use round::{Members, SignedBatch, SignedSubmission};

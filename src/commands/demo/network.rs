@@ -164,3 +164,16 @@ impl<'a> Network<'a> {
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// If anything does not go as it should.
+pub fn run(args: &super::Args, ui: &Ui) -> Result<NetworkReport, Error> {
+    todo!()
+}
+impl Report for NetworkReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        todo!()
+    }
+}
