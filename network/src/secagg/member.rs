@@ -56,6 +56,7 @@ pub struct Promises {
 }
 
 /// A member of one round.
+#[cfg_attr(test, derive(Clone))]
 pub struct Member {
     plan: Plan,
     digest: B256,
@@ -319,6 +320,11 @@ impl Member {
         };
         let pairs = defences.iter().map(reveal).collect::<Result<Vec<_>, Error>>()?;
         Ok(Reveal { account: self.account, pairs })
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
     }
 
     fn known_roster(&self) -> Result<&Roster, Error> {
