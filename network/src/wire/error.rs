@@ -116,6 +116,15 @@ pub enum Lost {
     /// The stream ended.
     #[error(transparent)]
     Stream(#[from] FrameError),
+    /// The stream ended within a download.
+    #[error(transparent)]
+    Read(#[from] quinn::ReadError),
+    /// A download ended before its end.
+    #[error("the download was cut off")]
+    Cut,
+    /// What an earlier process left of a download is of something else.
+    #[error("the download is something else by now")]
+    Mixed,
     /// The coordinator had trouble of its own.
     #[error(transparent)]
     Refused(Refusal),

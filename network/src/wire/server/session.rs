@@ -204,9 +204,7 @@ impl<S: Service> Session<S> {
     /// Answers and ends the stream.
     pub(super) async fn answer(&self, send: &mut SendStream, frame: &Answer) {
         match timeout(self.shared.limits.stall, answer(send, frame)).await {
-            Ok(Ok(())) => {
-                let _ = send.finish();
-            }
+            Ok(Ok(())) => self.end(send).await,
             Ok(Err(error)) => {
                 // Our own service answers more than a frame can hold.
                 tracing::error!(%error, "an answer could not be sent");
@@ -216,6 +214,13 @@ impl<S: Service> Session<S> {
                 let _ = send.reset(close::STALLED.code());
             }
         }
+    }
+
+    /// Ends a stream and waits until the peer has all of it: a connection that nobody holds any
+    /// more is closed, whatever is still on its way.
+    pub(super) async fn end(&self, send: &mut SendStream) {
+        let _ = send.finish();
+        let _ = timeout(self.shared.limits.stall, send.stopped()).await;
     }
 
     fn breach(&self, error: &FrameError) {

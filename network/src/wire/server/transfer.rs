@@ -162,7 +162,7 @@ pub(super) async fn download<S: Service>(
         // Cut off within the content: the peer sees that this was not its end.
         let _ = send.reset(close::STALLED.code());
     } else {
-        let _ = send.finish();
+        session.end(&mut send).await;
     }
 }
 
