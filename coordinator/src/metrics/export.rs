@@ -133,7 +133,9 @@ impl MeasureGauges {
     }
 
     pub(super) fn set(&self, measures: &Measures, now: f64) {
-        let real = |gauge: &Real, value: Option<f64>| drop(gauge.set(value.unwrap_or(f64::NAN)));
+        let real = |gauge: &Real, value: Option<f64>| {
+            gauge.set(value.unwrap_or(f64::NAN));
+        };
         self.updated.set(now);
         let diversity = measures.diversity;
         self.contributors.set(diversity.map_or(0, |diversity| diversity.contributors as u64));
