@@ -159,9 +159,9 @@ pub fn from_process<S: Settings>(
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os() {
         let Some(name) = name.to_str().filter(|name| name.starts_with(&prefix)) else { continue };
-        let value = value.into_string().map_err(|_| ConfigError::NotText {
-            origin: format!("variable {name}"),
-        })?;
+        let value = value
+            .into_string()
+            .map_err(|_| ConfigError::NotText { origin: format!("variable {name}") })?;
         variables.push((name.to_owned(), value));
     }
     load(file, variables, flags)

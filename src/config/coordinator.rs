@@ -126,9 +126,8 @@ impl TimingConfig {
 
     /// As plans have it: whole seconds, rounded up.
     pub fn plan(&self) -> Timing {
-        let seconds = |span: Duration| {
-            u32::try_from(span.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)
-        };
+        let seconds =
+            |span: Duration| u32::try_from(span.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
         Timing {
             keys: seconds(self.keys),
             shares: seconds(self.shares),
@@ -214,9 +213,11 @@ impl Settings for CoordinatorConfig {
         if let Some((key, _)) = self.timing.all().into_iter().find(|(_, span)| *span < second) {
             return Err((key, "at least 1s".to_owned()));
         }
-        let total = self.timing.all().iter().fold(Duration::ZERO, |sum, (_, span)| {
-            sum.saturating_add(*span)
-        });
+        let total = self
+            .timing
+            .all()
+            .iter()
+            .fold(Duration::ZERO, |sum, (_, span)| sum.saturating_add(*span));
         if total > self.round_duration {
             let why = format!(
                 "the phases of `timing` together take up to {}, longer than the round is open",

@@ -38,7 +38,9 @@ pub enum ConfigError {
         near: &'static str,
     },
     /// A key without a value.
-    #[error("`{key}` is missing: set it in the file named by --config, by {variable}, or by {flag}")]
+    #[error(
+        "`{key}` is missing: set it in the file named by --config, by {variable}, or by {flag}"
+    )]
     Missing {
         /// The key.
         key: &'static str,

@@ -128,9 +128,9 @@ impl Layer {
             // A path is text, and stays it: file and folder are.
             if let (true, Some(relative)) = (is_path, value.as_str()) {
                 let joined = folder.join(relative);
-                let joined = joined.to_str().ok_or_else(|| ConfigError::NotText {
-                    origin: path.display().to_string(),
-                })?;
+                let joined = joined
+                    .to_str()
+                    .ok_or_else(|| ConfigError::NotText { origin: path.display().to_string() })?;
                 value = joined.into();
             }
             layer.put::<S>(&key, value)?;

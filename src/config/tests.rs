@@ -53,9 +53,7 @@ impl Case {
     }
 }
 
-fn flags_only(
-    more: &[(&str, &str)],
-) -> Result<Effective<CoordinatorConfig>, ConfigError> {
+fn flags_only(more: &[(&str, &str)]) -> Result<Effective<CoordinatorConfig>, ConfigError> {
     load(None, [], &owned(&[&LEAST[..], more].concat()))
 }
 
@@ -79,9 +77,8 @@ fn defaults_are_complete_and_valid() {
 #[test]
 fn each_layer_goes_over_the_one_before() {
     let case = Case::new("domain = 1\nproject = 'p'\nlisten = '127.0.0.1:1'\nbudget = 0.5\n");
-    let listen = |variables: &[_], flags: &[_]| {
-        case.coordinator(variables, flags).unwrap().listen.port()
-    };
+    let listen =
+        |variables: &[_], flags: &[_]| case.coordinator(variables, flags).unwrap().listen.port();
     let variable = ("ZKTRAIN_COORDINATOR__LISTEN", "127.0.0.1:2");
     let flag = ("listen", "127.0.0.1:3");
     assert_eq!(flags_only(&[]).unwrap().listen.port(), 7443);
@@ -287,11 +284,41 @@ fn flags_reach_their_keys() {
         A::from_arg_matches(&command.try_get_matches_from(words).unwrap()).unwrap()
     }
     let flags: CoordinatorFlags = parse(&[
-        "x", "--domain", "3", "--project", "p", "--listen", "127.0.0.1:5", "--metrics",
-        "127.0.0.1:6", "--data", "d", "--store", "sqlite:x", "--rounds", "2", "--round-duration",
-        "2h", "--budget", "7", "--log", "debug", "--log-format", "json", "--chain",
-        "http://127.0.0.1:8545", "--key", "k", "--password-file", "w", "--outbox", "o",
-        "--deployment", "e", "--set", "timing.keys=9s",
+        "x",
+        "--domain",
+        "3",
+        "--project",
+        "p",
+        "--listen",
+        "127.0.0.1:5",
+        "--metrics",
+        "127.0.0.1:6",
+        "--data",
+        "d",
+        "--store",
+        "sqlite:x",
+        "--rounds",
+        "2",
+        "--round-duration",
+        "2h",
+        "--budget",
+        "7",
+        "--log",
+        "debug",
+        "--log-format",
+        "json",
+        "--chain",
+        "http://127.0.0.1:8545",
+        "--key",
+        "k",
+        "--password-file",
+        "w",
+        "--outbox",
+        "o",
+        "--deployment",
+        "e",
+        "--set",
+        "timing.keys=9s",
     ]);
     let config: Effective<CoordinatorConfig> = load(None, [], &flags.values().unwrap()).unwrap();
     assert_eq!((config.domain, config.rounds), (3, Some(2)));

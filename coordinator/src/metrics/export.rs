@@ -73,7 +73,11 @@ impl MeasureGauges {
             "Inverse Simpson index of their weights",
             self.effective.clone(),
         );
-        to.register("rewards_gini", "Gini coefficient of what members earned", self.rewards.clone());
+        to.register(
+            "rewards_gini",
+            "Gini coefficient of what members earned",
+            self.rewards.clone(),
+        );
         to.register("stake_gini", "Gini coefficient of what members stake", self.stake.clone());
     }
 

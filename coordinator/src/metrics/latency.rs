@@ -54,7 +54,9 @@ impl History {
     /// long an update takes until nobody can contest it.
     pub fn settlement_latency(&self, last: usize) -> Option<Latency> {
         let settled = self.settled(last);
-        Latency::of(settled.filter_map(|round| Some(round.ended?.checked_sub(round.opened)? as f64)))
+        Latency::of(
+            settled.filter_map(|round| Some(round.ended?.checked_sub(round.opened)? as f64)),
+        )
     }
 }
 
