@@ -5,6 +5,7 @@ mod challenge;
 mod client;
 mod deployment;
 pub mod files;
+mod look;
 pub mod merkle;
 mod round;
 mod settle;
@@ -13,5 +14,6 @@ pub mod weights;
 
 pub use challenge::Evidence;
 pub use client::{Client, ClientError};
+pub use look::{Candidate, Status};
 pub use deployment::{Deployment, Setup};
 pub use round::{Members, SignedBatch, SignedSubmission};
