@@ -76,7 +76,7 @@ impl<S: Settings> Effective<S> {
         let mut lines = String::new();
         let mut table = "";
         // Keys of no table come first, as in a file.
-        let (plain, nested): (Vec<_>, Vec<_>) =
+        let (plain, nested): (Vec<&Key>, Vec<&Key>) =
             keys::<S>().partition(|key| !key.name.contains('.'));
         for key in plain.into_iter().chain(nested) {
             let (of, name) = key.name.split_once('.').unwrap_or(("", key.name));
