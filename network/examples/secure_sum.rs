@@ -149,7 +149,8 @@ fn main() -> Outcome<()> {
             let packed = pack(&shape, &update, plan.members[index].weight)?;
             Ok(member.mask(&packed)?)
         };
-        let bytes = if index == 0 { timed("packing and masking, one member", work)? } else { work()? };
+        let bytes =
+            if index == 0 { timed("packing and masking, one member", work)? } else { work()? };
         std::fs::write(folder.path().join(index.to_string()), bytes)?;
         uploads.push(member.upload(B256::ZERO)?);
     }

@@ -35,7 +35,14 @@ fn seal_point(world: &World, a: usize, b: usize) -> RistrettoPoint {
 
 /// Seals other shares from member 1 for member 0, with the hashes that the envelope names
 /// adapted if wanted.
-fn reseal(world: &World, round: &Round<'_>, envelope: &mut Envelope, mask: [u8; 32], own: [u8; 32], adapt: bool) {
+fn reseal(
+    world: &World,
+    round: &Round<'_>,
+    envelope: &mut Envelope,
+    mask: [u8; 32],
+    own: [u8; 32],
+    adapt: bool,
+) {
     let roster = round.roster.as_ref().unwrap().digest();
     let point = seal_point(world, 1, 0);
     let key = SealKey::new(world.plan.digest(), &point, roster, world.account(1), world.account(0));
@@ -132,7 +139,8 @@ fn false_complaints_convict_nobody() {
     let (plan, roster) = (&world.plan, round.roster.as_ref().unwrap());
     let passed = coordinator::pass(&round.sharings, world.account(0)).unwrap();
     let seal = secret(&world, 0).seal();
-    let check = |complaint: &Complaint| match coordinator::check_complaint(plan, roster, complaint) {
+    let check = |complaint: &Complaint| match coordinator::check_complaint(plan, roster, complaint)
+    {
         Err(Error::Unfounded { account, why }) => {
             assert_eq!(account, complaint.passed.head.body.account);
             why
@@ -236,10 +244,11 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
         Roster::new(plan, &changed).unwrap_err()
     };
     assert!(matches!(refused(&|k| k.swap(0, 1)), Error::Order { position: 1, .. }));
-    let twice = |k: &mut Vec<_>| k[1] = k[0].clone();
+    let twice = |k: &mut Vec<Signed<crate::messages::Keys>>| k[1] = k[0].clone();
     assert!(matches!(refused(&twice), Error::Order { position: 1, .. }));
     let account = world.account(2);
-    let foreign = |k: &mut Vec<_>| k[2] = world.sign(1, round.members[2].keys());
+    let foreign =
+        |k: &mut Vec<Signed<crate::messages::Keys>>| k[2] = world.sign(1, round.members[2].keys());
     let error = Error::Signature { what: "the keys", account };
     assert_eq!(refused(&foreign), error);
     let altered = |k: &mut Vec<Signed<crate::messages::Keys>>| k[2].body.mask = k[1].body.mask;
@@ -255,7 +264,10 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
     let error = Err(Error::Point { what: "the seal key", account });
     assert_eq!(coordinator::check_keys(plan, &world.sign(2, body)), error);
     body.seal = body.mask;
-    assert!(matches!(coordinator::check_keys(plan, &world.sign(2, body)), Err(Error::Point { .. })));
+    assert!(matches!(
+        coordinator::check_keys(plan, &world.sign(2, body)),
+        Err(Error::Point { .. })
+    ));
     let many = World::of(5, 3);
     let stranger = (0..5).find(|i| plan.member(many.account(*i)).is_none()).unwrap();
     let keys = Signed::new(plan, many.member(stranger).keys(), &many.signers[stranger]).unwrap();

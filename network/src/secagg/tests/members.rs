@@ -124,7 +124,7 @@ fn what_is_passed_on_has_to_be_what_was_signed() {
     assert_eq!(refused(&|p| p[1] = others[1].clone()), Error::Envelope { account });
     assert_eq!(refused(&|p| p[1].envelope.mask.0[0] ^= 1), Error::Envelope { account });
     assert_eq!(refused(&|p| p[1].envelope.sealed = vec![].into()), Error::Envelope { account });
-    assert_eq!(refused(&|p| drop(p[1].path.pop())), Error::Envelope { account });
+    assert_eq!(refused(&|p| p[1].path.truncate(1)), Error::Envelope { account });
     let signature = Error::Signature { what: "the sharing", account };
     assert_eq!(refused(&|p| p[1].head.body.own = p[2].head.body.own), signature);
     assert_eq!(refused(&|p| p[1].head.signature = p[2].head.signature.clone()), signature);
@@ -260,9 +260,8 @@ fn nothing_is_unmasked_without_a_threshold_of_equal_confirmations() {
     assert_eq!(early, Error::Early { what: "the counted" });
     round.confirm(&[0, 1, 2, 3], &[0, 1, 2, 3]).unwrap();
     let confirms = round.confirms.clone();
-    let refused = |confirms: &[Signed<Confirm>]| {
-        round.members[0].clone().confirmed(confirms).unwrap_err()
-    };
+    let refused =
+        |confirms: &[Signed<Confirm>]| round.members[0].clone().confirmed(confirms).unwrap_err();
     let few = PolicyError::TooFew { set: "the confirmations", needed: 3, got: 2 };
     assert_eq!(policy(refused(&confirms[..2])), few);
     // The same one again, someone else's signature, a member that is not counted.
@@ -288,6 +287,17 @@ fn nothing_is_unmasked_without_a_threshold_of_equal_confirmations() {
     other[3] = world.sign(3, body);
     assert!(matches!(refused(&other), Error::Mismatch { what: "the set that has shared", .. }));
     round.members[0].confirmed(&confirms[1..]).unwrap();
+}
+
+#[test]
+fn members_without_weight_confirm_as_others_do() {
+    let world = World::new(&[30_000, 20_000, 15_536, 0, 0], 3);
+    let mut round = uploaded(&world);
+    let limits = Policy { least: 3, ..world.policy };
+    round.members.iter_mut().for_each(|member| member.set_policy(limits));
+    round.confirm(&[0, 1, 2, 3, 4], &[0, 3, 4]).unwrap();
+    round.unmask(&[0, 3, 4]).unwrap();
+    assert_eq!(round.sum().unwrap(), world.expected(&[0, 1, 2, 3, 4]));
 }
 
 #[test]

@@ -34,9 +34,7 @@ use super::policy::Policy;
 use super::sharing::Shares;
 use super::unmasking::Unmasking;
 use super::vector::{self, Shape, Update};
-use crate::messages::{
-    Complaint, Confirm, Sharing, Signed, Test, Unmask, Upload,
-};
+use crate::messages::{Complaint, Confirm, Sharing, Signed, Test, Unmask, Upload};
 use crate::plan::{Plan, PlanMember, Timing, VERSION};
 
 /// What rounds of one network share.
@@ -84,10 +82,10 @@ pub(in crate::secagg) fn update(
 ) -> Update {
     let bound = 1i32 << bits;
     let mut list = |count: usize| (0..count).map(|_| rng.gen_range(-bound..=bound)).collect();
-    let layers = network.layers.iter().map(|l| LayerParameters {
-        w: list(l.n_in * l.n_out),
-        b: l.bias.then(|| list(l.n_out)),
-    });
+    let layers = network
+        .layers
+        .iter()
+        .map(|l| LayerParameters { w: list(l.n_in * l.n_out), b: l.bias.then(|| list(l.n_out)) });
     let layers = layers.collect();
     Update { values: Parameters { layers }, blinds: scalars(rng, rows) }
 }
@@ -156,9 +154,8 @@ impl World {
             },
         };
         let (fixture, rng) = (fixture(), &mut ChaCha20Rng::seed_from_u64(11));
-        let updates = weights.iter().map(|_| {
-            update(&fixture.key.network, fixture.shape.rows(), 15, rng)
-        });
+        let updates =
+            weights.iter().map(|_| update(&fixture.key.network, fixture.shape.rows(), 15, rng));
         let updates = updates.collect();
         let policy = Policy { least: 1, max_share: 1 << WEIGHT_LOG };
         Self { plan, signers, updates, policy }
@@ -194,7 +191,8 @@ impl World {
     /// The sum of some members' weighted updates.
     pub(in crate::secagg) fn expected(&self, who: &[usize]) -> Sum {
         let shape = &fixture().shape;
-        let mut sum = Sum { values: vec![0; shape.parameters()], blinds: vec![Fr::from(0); shape.rows()] };
+        let mut sum =
+            Sum { values: vec![0; shape.parameters()], blinds: vec![Fr::from(0); shape.rows()] };
         for index in who {
             let weight = self.plan.members[*index].weight;
             let values = shape.values(&self.updates[*index]).unwrap();
@@ -210,7 +208,8 @@ impl World {
 
     pub(in crate::secagg) fn commitments(&self, who: &[usize]) -> BTreeMap<Address, Vec<G1Affine>> {
         let Fixture { key, srs, .. } = fixture();
-        let commit = |index: &usize| (self.account(*index), commit(key, srs, &self.updates[*index]));
+        let commit =
+            |index: &usize| (self.account(*index), commit(key, srs, &self.updates[*index]));
         who.iter().map(commit).collect()
     }
 }
