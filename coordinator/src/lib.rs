@@ -1,1 +1,3 @@
-//! x
+//! Runs rounds: the state machine, its store, its server, settlement.
+
+pub mod store;
