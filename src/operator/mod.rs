@@ -4,32 +4,44 @@
 //! the last process stopped, wherever that was.
 
 pub mod admission;
-pub mod judge;
-pub mod models;
-pub mod plan;
-pub mod propose;
+mod desk;
+mod judge;
+mod models;
+mod plan;
+mod propose;
+mod rounds;
+mod work;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
+use tokio_util::sync::CancellationToken;
 use zktrain_circuits::compressed::System;
-use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_contracts::protocol::{Client, ClientError, Status};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::Plan;
-use zktrain_prover::average::{AverageError, Sum};
+use zktrain_coordinator::driver::DriverError;
+use zktrain_coordinator::health::{Part, Readiness};
+use zktrain_coordinator::metrics::{History, Measures, Metrics};
+use zktrain_coordinator::service::Desk;
+use zktrain_coordinator::store::{Store, StoreError};
+use zktrain_network::secagg::vector::{Shape, VectorError};
+use zktrain_prover::average::AverageError;
 use zktrain_prover::commit::CommitError;
+use zktrain_verifier::circuit::CircuitKey;
 
-use self::admission::{Register, choose};
-use self::models::{Model, Models};
-use self::plan::{Rules, plan};
-use self::propose::{Counted, hand_in, next, proposal};
+pub use self::desk::Shelf;
+pub use self::models::{Model, Models};
+pub use self::plan::Rules;
+
 use crate::error::Error;
+use crate::lineage::LineageWriter;
+use crate::project::Project;
 use crate::session::Session;
 
 /// Between two looks at the chain.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(500);
+/// Rounds that measures look back on.
+const MEASURED: usize = 10;
 
 /// Why a coordinator cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +55,18 @@ pub enum OperatorError {
     /// The next model does not fit the rows.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The network has no vectors.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
     /// The chain or a contract refuses.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A round cannot be run.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
     /// The key refuses to sign.
     #[error("the key does not sign: {0}")]
     Signer(#[from] alloy::signers::Error),
@@ -58,6 +79,14 @@ pub enum OperatorError {
         expected: Address,
         /// This account.
         got: Address,
+    },
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
     },
 }
 
@@ -78,118 +107,117 @@ pub struct Options {
     pub budget: u128,
     /// Members are asked if they were heard of within this time.
     pub silence: Duration,
+    /// Members that could be there are waited for so long.
+    pub gathering: Duration,
     /// Stop after so many rounds.
     pub rounds: Option<u64>,
     /// On a test chain: let its time pass instead of waiting for it.
     pub fast_forward: bool,
 }
 
-/// What a round's gathering ended with.
-pub struct Gathered {
-    /// Those whose updates are in the sum; none without a sum.
-    pub counted: Vec<Counted>,
-    /// The sum.
-    pub sum: Option<Sum>,
-    /// Signed submissions that do not hold.
-    pub frauds: Vec<SubmissionFile>,
-}
-
 /// The coordinator of a domain.
 pub struct Operator {
     /// The account and the contracts.
     pub client: Client,
+    /// A project with manifest, reference string and first model; its data, if any, are public.
+    pub project: Project,
     /// Manifest, reference string, key.
     pub session: Arc<Session>,
     /// The system of the domain's proofs.
     pub system: System,
+    /// What proofs are checked with.
+    pub circuit: Arc<CircuitKey>,
+    /// The shape of masked vectors.
+    pub shape: Shape,
     /// All versions of the model.
     pub models: Models,
-    /// Who can be in a round.
-    pub register: Arc<Register>,
+    /// What auditors get.
+    pub lineage: LineageWriter,
+    /// Everything that was acknowledged.
+    pub store: Store,
+    /// What peers talk to.
+    pub desk: Arc<Desk<Shelf>>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// Whether everything works.
+    pub readiness: Arc<Readiness>,
     /// What the operator has decided.
     pub options: Options,
 }
 
 impl Operator {
-    /// Opens a round if enough members are there; its number.
-    async fn open(&self) -> Result<Option<u64>, Error> {
-        let Options { domain, duration, budget, .. } = self.options;
-        let candidates = self.client.candidates(domain).await?;
-        let present = self.register.present(&candidates, self.options.silence, Instant::now());
-        let Some(chosen) = choose(present, self.options.least, self.options.most) else {
-            return Ok(None);
-        };
-        let count = chosen.len();
-        let round = self.client.open_round(domain, duration, budget, chosen).await?;
-        tracing::info!(round, members = count, "opened");
-        Ok(Some(round))
-    }
-
-    /// The plan of an open round, its windows drawn.
-    async fn plan(&self, round: u64) -> Result<Signed<Plan>, Error> {
-        self.client.draw(round).await?;
-        let spec = self.session.key.spec.into();
-        let plan = plan(&self.client, round, spec, self.system, &self.options.rules).await?;
-        let signer = self.client.sender().signer();
-        Ok(Signed::new(&plan.clone(), plan, signer).map_err(OperatorError::from)?)
-    }
-
-    /// Proposes what a round ended with.
-    async fn propose(&self, round: u64, parent: &Model, gathered: &Gathered) -> Result<(), Error> {
-        let counted = &gathered.counted;
-        let next = match &gathered.sum {
-            Some(sum) => Some(next(&self.session, &parent.parameters, counted, sum)?),
-            None => None,
-        };
-        if let Some(next) = &next {
-            // Before it is proposed: nobody could go on from a model that is lost.
-            self.models.keep(&Model::new(&self.session, next.average.next.clone())?)?;
-        }
-        if !self.client.round(round).await.map_err(OperatorError::from)?.optimistic {
-            hand_in(&self.client, round, counted).await?;
-        }
-        let proposal = proposal(&self.client, round, counted, next.as_ref()).await?;
-        self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
-        tracing::info!(round, counted = counted.len(), "proposed");
-        Ok(())
-    }
-
-    /// Answers demands until the challenge window has passed, then settles.
-    async fn settle(&self, round: u64, works: &[SubmissionFile]) -> Result<(), Error> {
-        loop {
-            for account in self.client.demanded(round).await? {
-                let work = works.iter().find(|w| w.signed.submission.member == account);
-                if let Some(work) = work {
-                    self.client.answer(round, account, &work.statement, &work.proof).await?;
-                    tracing::info!(round, %account, "answered a demand");
+    /// Runs rounds until as many are over as wanted, or until told to stop. How many there were.
+    ///
+    /// # Errors
+    /// If the store fails. A chain that does not answer is asked again.
+    pub async fn run(&self, stop: &CancellationToken) -> Result<u64, Error> {
+        let mut done = 0;
+        while self.options.rounds.is_none_or(|most| done < most) {
+            let stepped = tokio::select! {
+                () = stop.cancelled() => break,
+                stepped = self.step() => stepped,
+            };
+            match stepped {
+                Ok(over) => {
+                    self.readiness.works(Part::Driver);
+                    done += u64::from(over);
+                    if over {
+                        self.measure().await;
+                    }
                 }
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(%error, "trying again");
+                    self.readiness.fails(Part::Chain, "the chain refuses or does not answer");
+                }
+                Err(error) => return Err(error),
             }
-            let known = self.client.round(round).await?;
-            if Status::of(known.status) != Status::Proposed {
-                return Ok(());
-            }
-            let now = self.client.sender().chain().time().await?;
-            match known.challengeEnd.checked_sub(now) {
-                None => break,
-                Some(left) if self.options.fast_forward => self.client.pass(left + 1).await?,
-                Some(_) => tokio::time::sleep(PAUSE).await,
-            }
+            tokio::time::sleep(PAUSE).await;
         }
-        let settled = self.client.settle(round).await?;
-        tracing::info!(round, model = %settled.model, paid = %settled.paid, "settled");
-        Ok(())
+        self.export().await?;
+        Ok(done)
     }
 
-    /// Brings evidence against members that signed what does not hold.
-    async fn accuse(&self, frauds: &[SubmissionFile]) -> Result<(), Error> {
-        for fraud in frauds {
-            let account = fraud.signed.submission.member;
-            match self.client.challenge_proof(&fraud.clone().evidence()).await {
-                Ok(_) => tracing::warn!(%account, "slashed for a submission that does not hold"),
-                // Somebody else may have been quicker.
-                Err(error) => tracing::error!(%account, %error, "evidence was not taken"),
-            }
+    /// Does what is next. Whether a round is over with it.
+    async fn step(&self) -> Result<bool, Error> {
+        self.store.ping().await.map_err(OperatorError::from)?;
+        self.readiness.works(Part::Store);
+        let Some(round) = self.client.current(self.options.domain).await? else {
+            self.readiness.works(Part::Chain);
+            return self.open().await.map(|_| false);
+        };
+        self.readiness.works(Part::Chain);
+        match self.client.status(round).await? {
+            Status::Open => self.gather_and_propose(round).await.map(|()| false),
+            Status::Proposed | Status::Void => self.settle(round).await.map(|()| true),
+            Status::None | Status::Settled => Ok(false),
         }
-        Ok(())
+    }
+
+    /// Writes what the chain says of the domain beside the proofs.
+    async fn export(&self) -> Result<(), Error> {
+        let export = zktrain_contracts::protocol::ChainExport::of(&self.client, self.options.domain);
+        self.lineage.chain(&export.await?)
+    }
+
+    /// Computes and publishes the measures of the network's health.
+    async fn measure(&self) {
+        match History::from_chain(&self.client, self.options.domain).await {
+            Ok(history) => self.metrics.set_measures(&Measures::of(&history, MEASURED)),
+            Err(error) => tracing::warn!(%error, "measures are not up to date"),
+        }
+    }
+
+    /// The model that rounds start from now.
+    async fn head(&self, hash: B256) -> Result<Model, Error> {
+        self.models.get(&self.session, hash)
+    }
+}
+
+/// Whether trying again may help: the chain's troubles pass.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Client(_) => true,
+        Error::Operator(error) => matches!(**error, OperatorError::Client(_)),
+        _ => false,
     }
 }
