@@ -1,5 +1,6 @@
 //! zktrain as a library: what the command-line program is made of.
 
+pub mod audit;
 pub mod bench;
 pub mod cache;
 pub mod chain;
@@ -9,6 +10,7 @@ pub mod commands;
 pub mod error;
 pub mod evm;
 pub mod files;
+pub mod lineage;
 pub mod project;
 pub mod proofs;
 pub mod round;
