@@ -353,6 +353,25 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A lineage cannot be read.
+    #[error(transparent)]
+    Lineage(#[from] Box<crate::lineage::LineageError>),
+    /// A sum cannot be written.
+    #[error("{}: {source}", path.display())]
+    Sum {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<crate::lineage::SumError>,
+    },
+    /// An audit found what does not hold.
+    #[error("the audit FAILED: {failures} of the checks do not hold; the first: {first}")]
+    Audit {
+        /// How many.
+        failures: usize,
+        /// The first, with its place.
+        first: String,
+    },
     /// A tampered proof was accepted by the demonstration.
     #[error("the tampered proof was accepted")]
     TamperAccepted,
@@ -429,6 +448,12 @@ impl From<ChainError> for Error {
 impl From<KeystoreError> for Error {
     fn from(error: KeystoreError) -> Self {
         Self::Keystore(Box::new(error))
+    }
+}
+
+impl From<crate::lineage::LineageError> for Error {
+    fn from(error: crate::lineage::LineageError) -> Self {
+        Self::Lineage(Box::new(error))
     }
 }
 
@@ -524,7 +549,8 @@ impl Error {
             Self::Contract { .. }
             | Self::Rejected { .. }
             | Self::Registration { .. }
-            | Self::FinalModel { .. } => "do not trust what this file claims".into(),
+            | Self::FinalModel { .. }
+            | Self::Audit { .. } => "do not trust what this file claims".into(),
             Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
                                     data commit --force`, which discards the proofs made so far"
                 .into(),

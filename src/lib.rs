@@ -1,5 +1,6 @@
 //! zktrain as a library: what the command-line program is made of.
 
+pub mod audit;
 pub mod bench;
 pub mod cache;
 pub mod chain;
@@ -10,9 +11,10 @@ pub mod config;
 pub mod error;
 pub mod evm;
 pub mod files;
+pub mod lineage;
+pub mod logging;
 pub mod operator;
 pub mod owner;
-pub mod logging;
 pub mod project;
 pub mod proofs;
 pub mod round;

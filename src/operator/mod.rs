@@ -195,8 +195,7 @@ impl Operator {
 
     /// Writes what the chain says of the domain beside the proofs.
     async fn export(&self) -> Result<(), Error> {
-        let export = zktrain_contracts::protocol::ChainExport::of(&self.client, self.options.domain);
-        self.lineage.chain(&export.await?)
+        self.lineage.chain(&self.client.export(self.options.domain).await?)
     }
 
     /// Computes and publishes the measures of the network's health.

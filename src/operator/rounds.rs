@@ -103,7 +103,7 @@ impl Operator {
                 Gathered { counted: Vec::new(), sum: None, frauds }
             }
         };
-        self.lineage.plan(&Signed::clone(driver.signed_plan()))?;
+        self.lineage.plan(driver.signed_plan())?;
         Ok(gathered)
     }
 
@@ -134,7 +134,7 @@ impl Operator {
         use zktrain_coordinator::metrics::MemberState;
         self.metrics.set_phase(progress.phase);
         let counts = [
-            (MemberState::Keys, progress.roster.len()),
+            (MemberState::Keyed, progress.roster.len()),
             (MemberState::Shared, progress.shared.len()),
             (MemberState::Uploaded, progress.uploaded.len()),
             (MemberState::Counted, progress.counted.len()),

@@ -12,7 +12,7 @@ use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_coordinator::driver::{Judged, Work};
 use zktrain_coordinator::machine::ProofVerdict;
-use zktrain_coordinator::metrics::Metrics;
+use zktrain_coordinator::metrics::{Judgement, Metrics};
 use zktrain_network::messages::Upload;
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_network::secagg::vector::{Shape, unpack};
@@ -39,7 +39,7 @@ pub struct RoundWork {
     /// Where sums are kept.
     pub lineage: LineageWriter,
     /// What is measured.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Work for RoundWork {
@@ -75,7 +75,8 @@ impl Work for RoundWork {
             return Err(ProofVerdict::Rejected { signed: false, why });
         }
         let judged = judge.judge(plan, member, &file);
-        self.metrics.proof_checked(judged.is_ok(), started.elapsed());
+        let verdict = if judged.is_ok() { Judgement::Verified } else { Judgement::Rejected };
+        self.metrics.proof(verdict, started.elapsed());
         Ok(Judged { update: judged.map_err(rejected)?.update })
     }
 

@@ -63,10 +63,10 @@ impl Parts {
     fn of(machine: &Machine) -> Option<Self> {
         Some(Self {
             roster: machine.roster()?.clone(),
-            counted: machine.counted()?.to_vec(),
+            counted: machine.counted().to_vec(),
             unmasks: machine.unmasks(),
-            sharings: machine.sharings(),
-            uploads: machine.uploads(),
+            sharings: machine.sharings().to_vec(),
+            uploads: machine.uploads().clone(),
         })
     }
 }
@@ -126,8 +126,10 @@ impl Inner {
     }
 
     async fn judge(self: &Arc<Self>, account: Address) -> Result<ProofVerdict, JobError> {
-        let uploads = self.machine.lock().await.uploads();
-        let upload = uploads.get(&account).ok_or(JobError::State)?.body;
+        let upload = {
+            let machine = self.machine.lock().await;
+            machine.uploads().get(&account).ok_or(JobError::State)?.body
+        };
         let submission = self.read_all(account, &items::submission(self.round())).await?;
         let inner = self.clone();
         let judged = spawn_blocking(move || {
@@ -204,9 +206,11 @@ impl Inner {
         let commitments = self.updates(&parts.counted).await?;
         let (test, answers) = {
             let machine = self.machine.lock().await;
-            let (defences, reveals) = (machine.defences(), machine.reveals());
+            let defences = machine.defences().values().cloned().collect();
+            let reveals = machine.reveals().values().cloned().collect();
             let last = machine.phase() == Phase::Dispute;
-            (machine.test().ok_or(JobError::State)?, Answers { defences, reveals, last })
+            let test = machine.test().cloned().ok_or(JobError::State)?;
+            (test, Answers { defences, reveals, last })
         };
         let mut trial = self.open_trial(&parts, &secrets, &commitments, &test)?;
         for account in &parts.counted {

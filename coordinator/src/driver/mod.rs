@@ -135,6 +135,11 @@ impl Driver {
         &self.inner.plan.body
     }
 
+    /// The plan with its signature.
+    pub fn signed_plan(&self) -> &Signed<Plan> {
+        &self.inner.plan
+    }
+
     /// Takes a member's contribution: stored when this returns.
     ///
     /// # Errors
@@ -192,7 +197,7 @@ impl Driver {
         let mut happened = self.inner.happened.subscribe();
         loop {
             happened.mark_unchanged();
-            if let Some(end) = self.inner.machine.lock().await.end() {
+            if let Some(end) = self.inner.machine.lock().await.progress().end {
                 return end;
             }
             if happened.changed().await.is_err() {
