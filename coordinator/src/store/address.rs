@@ -24,6 +24,9 @@ const LOCK: i64 = 0x007a_6b74_7261_696e;
 /// is tried.
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(150);
+/// The same of a file's lock.
+const FILE_LOCK_TRIES: u32 = 10;
+const FILE_LOCK_PAUSE: Duration = Duration::from_millis(30);
 /// Connections that read.
 const READERS: u32 = 4;
 const ACQUIRE: Duration = Duration::from_secs(15);
@@ -54,7 +57,7 @@ pub(super) struct Address {
 
 impl Address {
     /// Understands a URL and, for a file, creates it and takes its lock.
-    pub fn parse(url: &str) -> Result<Address, StoreError> {
+    pub async fn parse(url: &str) -> Result<Address, StoreError> {
         install_default_drivers();
         // Nothing after the colon is repeated: it may be a password.
         let unknown = || StoreError::Address {
@@ -65,7 +68,7 @@ impl Address {
             if path.is_empty() || path.contains(['?', '#', '%']) || path == ":memory:" {
                 return Err(unknown());
             }
-            return Self::file(Path::new(path));
+            return Self::file(Path::new(path)).await;
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(unknown());
@@ -77,7 +80,7 @@ impl Address {
         Ok(Address { engine: Engine::Postgres, options, name, _lock: None })
     }
 
-    fn file(path: &Path) -> Result<Address, StoreError> {
+    async fn file(path: &Path) -> Result<Address, StoreError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| StoreError::File { path, source }
@@ -90,10 +93,16 @@ impl Address {
         let beside = PathBuf::from(beside);
         let name = path.display().to_string();
         let lock = open(&beside).map_err(failed(&beside))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { store: name }),
-            Err(TryLockError::Error(source)) => return Err(failed(&beside)(source)),
+        for attempt in 1.. {
+            match lock.try_lock() {
+                Ok(()) => break,
+                // Processes that others start hold our files for the moment until they are run.
+                Err(TryLockError::WouldBlock) if attempt < FILE_LOCK_TRIES => {
+                    tokio::time::sleep(FILE_LOCK_PAUSE).await;
+                }
+                Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { store: name }),
+                Err(TryLockError::Error(source)) => return Err(failed(&beside)(source)),
+            }
         }
         let options = format!("sqlite://{name}?mode=rw").parse()?;
         Ok(Address { engine: Engine::Sqlite, options, name, _lock: Some(lock) })

@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// If there is no store at the address, it is in use, damaged, or of a later program.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
-        let address = address::Address::parse(url)?;
+        let address = address::Address::parse(url).await?;
         let readers = address.readers();
         Ok(Store { writer: Arc::new(writer::Writer::open(address).await?), readers })
     }
