@@ -21,6 +21,8 @@ use zktrain_verifier::evm::EvmKeyError;
 use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
+use crate::config::ConfigError;
+use crate::logging::LogError;
 use crate::operator::OperatorError;
 use crate::owner::{OtherPlan, OwnerError, PlanError};
 use crate::project::SettingsError;
@@ -398,6 +400,12 @@ pub enum Error {
     /// The coordinator cannot be reached, or refuses.
     #[error(transparent)]
     Peer(Box<zktrain_network::wire::Error>),
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] Box<ConfigError>),
+    /// Logging cannot be set up.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A coordinator cannot go on.
     #[error(transparent)]
     Operator(#[from] Box<OperatorError>),
@@ -412,6 +420,12 @@ pub enum Error {
 impl From<ClientError> for Error {
     fn from(error: ClientError) -> Self {
         Self::Client(Box::new(error))
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
     }
 }
 

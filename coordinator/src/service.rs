@@ -66,7 +66,7 @@ struct Rounds {
 fn refuse(error: &StoreError) -> Refusal {
     match error {
         StoreError::Conflict { .. } => Refusal::Conflict,
-        StoreError::Digest { .. } | StoreError::Offset { .. } | StoreError::TooLarge { .. } => {
+        StoreError::Digest { .. } | StoreError::Offset { .. } | StoreError::TooLong { .. } => {
             Refusal::Invalid(error.to_string())
         }
         error => {

@@ -84,6 +84,8 @@ pub struct Options {
     pub domain: u64,
     /// `host:port` of the coordinator.
     pub coordinator: String,
+    /// Who the coordinator has to be; by default whom the chain names.
+    pub coordinator_address: Option<Address>,
     /// What the owner agrees to.
     pub policy: Policy,
     /// Stop after so many rounds.
@@ -128,7 +130,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     membership(&client, &expected).await?;
     let target = Target {
         address: options.coordinator.clone(),
-        coordinator: domain.coordinator,
+        coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
         domain: typed::domain(client.at().chain_id, client.at().rounds),
     };
     let signer = client.sender().signer().clone();

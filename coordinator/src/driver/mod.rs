@@ -121,7 +121,10 @@ impl Driver {
             open.note(&machine.handle(event, stored.at_ms));
         }
         let (jobs, inbox) = mpsc::unbounded_channel();
-        open.0.into_iter().for_each(|job| drop(jobs.send(job)));
+        for job in open.0 {
+            // The inbox is here.
+            let _ = jobs.send(job);
+        }
         let machine = Mutex::new(machine);
         let happened = watch::Sender::new(0);
         let inner = Arc::new(Inner { store, plan, work, machine, happened, jobs });

@@ -165,15 +165,181 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
+/// The network while it runs.
+struct Running {
+    coordinator: Process,
+    owners: Vec<(&'static str, Process)>,
+    _chain: Process,
+}
+
+impl Network<'_> {
+    fn start_coordinator(&mut self, rounds: u64) -> Result<Process, Error> {
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let metrics = format!("127.0.0.1:{}", free_port()?);
+        let rounds = rounds.to_string();
+        let who = ["coordinator", "--project", "operator", "--domain", &self.domain];
+        let at = ["--listen", &listen, "--metrics", &metrics, "--key", "keys/operator.json"];
+        let rules = ["--set", "members.least=3", "--set", "members.most=5", "--budget", "100 ZKT"];
+        let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
+        let timing = ["keys=20s", "shares=20s", "uploads=60s", "confirm=15s", "unmask=15s"];
+        let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
+        let timing: Vec<&str> = timing.iter().flat_map(|t| ["--set", t.as_str()]).collect();
+        let process = self.shell.start(
+            "coordinator",
+            &[&who[..], &at, &rules, &pace, &timing].concat(),
+        )?;
+        self.coordinator = listen;
+        self.ui.say(&format!("  coordinator {} (UDP), http://{metrics}/metrics", self.coordinator));
+        Ok(process)
+    }
+
+    fn start_owner(&self, who: &str, fault: Option<&str>) -> Result<Process, Error> {
+        let key = format!("keys/{who}.json");
+        let place = ["trainer", "--project", who, "--domain", &self.domain];
+        let to = ["--coordinator", &self.coordinator, "--key", &key];
+        let fault: Vec<&str> = fault.into_iter().flat_map(|f| ["--misbehave", f]).collect();
+        self.shell.start(who, &[&place[..], &to, &fault].concat())
+    }
+
+    fn start(&mut self, rounds: u64) -> Result<Running, Error> {
+        self.ui.headline("4. The network: one process each; proofs and masked updates over QUIC");
+        let chain = self.serve_chain()?;
+        let coordinator = self.start_coordinator(rounds)?;
+        let mut owners = Vec::new();
+        let drops_out = format!("{}:leave-before-upload", DROPS_OUT.1);
+        let cheats = format!("{}:wrong-update", CHEATS.1);
+        for (who, _) in OWNERS {
+            let fault = match who {
+                who if who == DROPS_OUT.0 => Some(drops_out.as_str()),
+                who if who == CHEATS.0 => Some(cheats.as_str()),
+                _ => None,
+            };
+            owners.push((who, self.start_owner(who, fault)?));
+        }
+        Ok(Running { coordinator, owners, _chain: chain })
+    }
+
+    /// Watches the coordinator's account of its rounds until it has ended.
+    fn watch(&self, running: &mut Running, rounds: u64) -> Result<Vec<Value>, Error> {
+        let path = self.dir.join("operator/coordinator/rounds.json");
+        let (mut seen, mut since) = (Vec::new(), Instant::now());
+        while (seen.len() as u64) < rounds {
+            let told: Vec<Value> = std::fs::read(&path)
+                .ok()
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .unwrap_or_default();
+            for round in told.iter().skip(seen.len()) {
+                self.tell(seen.len() + 1, round);
+                since = Instant::now();
+            }
+            seen = told;
+            if since.elapsed() > PATIENCE || (running.coordinator.has_ended() && (seen.len() as u64) < rounds) {
+                return Err(running.coordinator.failed());
+            }
+            for (who, process) in &mut running.owners {
+                // Who dropped out comes back, as if its machine had been restarted.
+                if *who == DROPS_OUT.0 && process.has_ended() && (seen.len() as u64) < rounds {
+                    *process = self.start_owner(who, None)?;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        running.coordinator.wait(Duration::from_secs(30))?;
+        Ok(seen)
+    }
+
+    fn tell(&self, number: usize, round: &Value) {
+        let names = |key: &str| -> String {
+            let list = round[key].as_array().cloned().unwrap_or_default();
+            let names: Vec<String> = list.iter().map(|a| self.name(&text(a))).collect();
+            names.join(", ")
+        };
+        let accuracy = round["accuracy"].as_f64().map_or("–".into(), percent);
+        let mut line = format!(
+            "  round {number}: accuracy {accuracy:>7}, loss {:.3}; counted {}",
+            round["loss"].as_f64().unwrap_or_default(),
+            names("counted"),
+        );
+        for (key, what) in [("missing", "missing"), ("slashed", "SLASHED")] {
+            let who = names(key);
+            if !who.is_empty() {
+                line.push_str(&format!("; {what}: {who}"));
+            }
+        }
+        self.ui.say(&line);
+    }
+
+    /// Who an address is.
+    fn name(&self, address: &str) -> String {
+        let keys = self.dir.join("keys");
+        let is = |who: &&str| {
+            let text = std::fs::read_to_string(keys.join(format!("{who}.json")));
+            let plain = address.trim_start_matches("0x").to_lowercase();
+            text.is_ok_and(|text| text.to_lowercase().contains(&plain))
+        };
+        let found = OWNERS.map(|(who, _)| who).into_iter().find(|who| is(who));
+        found.map_or_else(|| address.to_owned(), str::to_owned)
+    }
+
+    fn balances(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut all = Vec::new();
+        for (who, _) in OWNERS {
+            let status = self.by(who, &["chain", "status"])?;
+            let (balance, owed) = (text(&status["balance"]), text(&status["owed"]));
+            let stake = text(&status["stake"]);
+            all.push((who.to_owned(), format!("{balance}, {owed} more owed, {stake} staked")));
+        }
+        Ok(all)
+    }
+}
+
 /// Runs the demonstration.
 ///
 /// # Errors
 /// If anything does not go as it should.
 pub fn run(args: &super::Args, ui: &Ui) -> Result<NetworkReport, Error> {
-    todo!()
+    let started = Instant::now();
+    let dir = super::folder(args.out.as_deref())?;
+    files::create_folder(&dir, Access::Public)?;
+    let dir = dir.canonicalize().map_err(Error::Output)?;
+    let mut network = Network::new(&dir, ui)?;
+    network.prepare()?;
+    let mut running = network.start(args.rounds)?;
+    let rounds = network.watch(&mut running, args.rounds)?;
+    ui.headline("5. Payments");
+    let balances = network.balances()?;
+    balances.iter().for_each(|(who, has)| ui.say(&format!("  {who:<6} {has}")));
+    drop(running);
+    ui.headline("6. An auditor goes from the final weights back to genesis, from files alone");
+    let lineage = dir.join("operator/coordinator/lineage");
+    let model = dir.join("operator/coordinator/model.int.safetensors");
+    let [lineage, model] = [lineage, model].map(|path| path.display().to_string());
+    let html = dir.join("audit.html").display().to_string();
+    let audit = network.shell.run(&["audit", &model, "--lineage", &lineage, "--html", &html])?;
+    Ok(NetworkReport { dir, rounds, balances, audit, seconds: started.elapsed().as_secs_f64() })
 }
+
 impl Report for NetworkReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        todo!()
+        let accuracy = |round: Option<&Value>| {
+            round.and_then(|r| r["accuracy"].as_f64()).map_or("–".into(), percent)
+        };
+        let [first, last] = [self.rounds.first(), self.rounds.last()].map(accuracy);
+        writeln!(out)?;
+        success(
+            out,
+            format!(
+                "{} rounds in {:.0} s; accuracy on rows that nobody trained on {first} → {last}; \
+                 audited back to genesis",
+                self.rounds.len(),
+                self.seconds
+            ),
+        )?;
+        let coordinator = self.dir.join("operator/coordinator");
+        field(out, "model", coordinator.join("model.int.safetensors").display())?;
+        field(out, "lineage", coordinator.join("lineage").display())?;
+        field(out, "audit", self.dir.join("audit.html").display())?;
+        field(out, "accuracy curve", coordinator.join("accuracy.svg").display())?;
+        field(out, "logs", self.dir.join("logs").display())
     }
 }
