@@ -139,16 +139,14 @@ impl Machine {
             return counted.clone();
         }
         let accepted = self.verdicts.iter().filter(|(account, verdict)| {
-            **verdict == ProofVerdict::Accepted && !self.convicted.contains(account)
+            **verdict == ProofVerdict::Accepted && !self.convicted.contains(*account)
         });
         accepted.map(|(account, _)| *account).collect()
     }
 
     fn end_confirm(&mut self, now_ms: u64) -> Vec<Action> {
-        // Weights too: members show shares only if the confirmations are a set of which they would
-        // accept the sum.
         let accounts: Vec<Address> = self.confirms.keys().copied().collect();
-        if let Some(end) = self.too_few(&accounts, true) {
+        if let Some(end) = self.too_few(&accounts, false) {
             return self.over(end);
         }
         self.confirmed = true;
