@@ -28,7 +28,7 @@ use super::coordinator::check_confirm;
 use super::error::Error;
 use super::group::{Roster, accounts_digest, check_accounts, check_subset};
 use super::keys::{Pair, Secret, own_mask};
-use super::policy::Policy;
+use super::policy::{Policy, check_threshold};
 use super::sharing::{self, Shares};
 use super::{stream, vector};
 use crate::messages::{
@@ -56,6 +56,7 @@ pub struct Promises {
 }
 
 /// A member of one round.
+#[cfg_attr(test, derive(Clone))]
 pub struct Member {
     plan: Plan,
     digest: B256,
@@ -250,7 +251,7 @@ impl Member {
         for confirm in confirms {
             check_confirm(&self.plan, shared, counted, confirm)?;
         }
-        self.policy.check_set(&self.plan, "the confirmations", &accounts)?;
+        check_threshold(&self.plan, "the confirmations", accounts.len())?;
         let held = self.held.as_ref().ok_or(Error::Early { what: "the shares" })?;
         let share = |(account, shares): &(Address, Option<Shares>)| {
             let shares = shares.as_ref()?;
@@ -319,6 +320,11 @@ impl Member {
         };
         let pairs = defences.iter().map(reveal).collect::<Result<Vec<_>, Error>>()?;
         Ok(Reveal { account: self.account, pairs })
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
     }
 
     fn known_roster(&self) -> Result<&Roster, Error> {

@@ -27,5 +27,8 @@ mod stream;
 pub mod unmasking;
 pub mod vector;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::Error;
 pub use policy::Policy;

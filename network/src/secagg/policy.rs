@@ -119,10 +119,7 @@ impl Policy {
         set: &'static str,
         accounts: &[Address],
     ) -> Result<(), PolicyError> {
-        let (needed, got) = (plan.threshold as usize, accounts.len());
-        if got < needed {
-            return Err(PolicyError::TooFew { set, needed, got });
-        }
+        check_threshold(plan, set, accounts.len())?;
         let needed = self.least.max(plan.least) as usize;
         let got = weights(plan, accounts).filter(|(_, weight)| *weight > 0).count();
         if got < needed {
@@ -145,6 +142,16 @@ impl Policy {
             None => Ok(()),
         }
     }
+}
+
+/// Checks that as many members as the threshold are in a set.
+pub(super) fn check_threshold(
+    plan: &Plan,
+    set: &'static str,
+    got: usize,
+) -> Result<(), PolicyError> {
+    let needed = plan.threshold as usize;
+    if got < needed { Err(PolicyError::TooFew { set, needed, got }) } else { Ok(()) }
 }
 
 /// Accounts with their weights.

@@ -42,6 +42,8 @@
 
 mod defend;
 mod proof;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 use alloy::primitives::{Address, B256, Keccak256, keccak256};

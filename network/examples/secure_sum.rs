@@ -1,0 +1,182 @@
+//! Times a secure sum: `cargo run --release -p zktrain-network --example secure_sum [MEMBERS] [DROPPED]`.
+//!
+//! A network of a million parameters, 20 members, of which six drop out after they have shared.
+
+use std::error::Error;
+use std::time::Instant;
+
+use alloy::primitives::{Address, B256, keccak256};
+use alloy::signers::local::PrivateKeySigner;
+use ark_bn254::{Fr, G1Affine};
+use zktrain_circuits::compile::compile_training;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::manifest::{Manifest, Network};
+use zktrain_circuits::relation::Group;
+use zktrain_network::messages::{Sharing, Signed, Upload};
+use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_network::secagg::coordinator;
+use zktrain_network::secagg::group::{Roster, default_threshold};
+use zktrain_network::secagg::member::Member;
+use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::unmasking::Unmasking;
+use zktrain_network::secagg::vector::{Shape, Update, pack, unpack};
+use zktrain_prover::srs::Srs;
+use zktrain_prover::trace::{LayerParameters, Parameters};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+fn key(widths: &[usize]) -> Outcome<TrainingKey> {
+    let manifest = Manifest::from_toml(include_str!("../../circuits/tests/manifest.toml"))?;
+    let mut network: Network = manifest.network()?;
+    (network.row_log, network.input) = (14, widths[0]);
+    let last = network.layers.pop().ok_or("no layers")?;
+    let inner = network.layers.pop().ok_or("one layer")?;
+    network.layers = vec![inner; widths.len() - 2];
+    network.layers.push(last);
+    for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
+        (layer.n_in, layer.n_out) = (widths[0], widths[1]);
+    }
+    let srs = Srs::generate_g1(0, &mut rand::rngs::OsRng);
+    let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+    Ok(TrainingKey::new([0; 32], network, vec![G1Affine::default(); tables], srs.verifier_key())?)
+}
+
+fn plan(accounts: &[Address]) -> Plan {
+    let share = (1 << 16) / accounts.len() as u32;
+    let mut members: Vec<PlanMember> = accounts
+        .iter()
+        .map(|account| PlanMember {
+            account: *account,
+            dataset: B256::ZERO,
+            windows: 1,
+            weight: share,
+        })
+        .collect();
+    members[0].weight += (1 << 16) - share * accounts.len() as u32;
+    let (zero, phase) = (B256::ZERO, 60);
+    Plan {
+        version: VERSION,
+        chain_id: 1,
+        rounds: Address::ZERO,
+        domain: 0,
+        round: 0,
+        coordinator: Address::ZERO,
+        spec: zero,
+        parent: zero,
+        nonce: zero,
+        system: 0,
+        optimistic: false,
+        threshold: default_threshold(accounts.len()),
+        least: 2,
+        members,
+        timing: Timing {
+            keys: phase,
+            shares: phase,
+            uploads: phase,
+            confirm: phase,
+            unmask: phase,
+            defence: phase,
+        },
+    }
+}
+
+fn update(network: &Network, shape: &Shape, seed: i32) -> Update {
+    let list = |count: usize| (0..count as i32).map(|k| k.wrapping_mul(seed) % 30_000).collect();
+    let layers = network.layers.iter().map(|layer| LayerParameters {
+        w: list(layer.n_in * layer.n_out),
+        b: layer.bias.then(|| list(layer.n_out)),
+    });
+    let blinds = vec![Fr::from(seed); shape.rows()];
+    Update { values: Parameters { layers: layers.collect() }, blinds }
+}
+
+fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let started = Instant::now();
+    let result = work()?;
+    println!("{what:<56} {:>9.3} s", started.elapsed().as_secs_f64());
+    Ok(result)
+}
+
+fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |or: usize| arguments.next().map_or(Ok(or), |text| text.parse());
+    let (count, dropped): (usize, usize) = (number(20)?, number(6)?);
+    let key = key(&[784, 1024, 256, 10])?;
+    let shape = timed("shape", || Ok(Shape::of(&key)?))?;
+    println!(
+        "{} parameters, {} rows, {} bytes: {:.2} % above 8 a parameter",
+        shape.parameters(),
+        shape.rows(),
+        shape.bytes(),
+        100.0 * shape.bytes() as f64 / (8 * shape.parameters()) as f64 - 100.0,
+    );
+    let mut signers: Vec<PrivateKeySigner> = (0..count as u64)
+        .map(|n| PrivateKeySigner::from_bytes(&keccak256(n.to_be_bytes())))
+        .collect::<Result<_, _>>()?;
+    signers.sort_by_key(PrivateKeySigner::address);
+    let accounts: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
+    let plan = plan(&accounts);
+    let secret = |index: usize| keccak256([7, index as u8]).0;
+    let join = |index| Member::new(plan.clone(), accounts[index], secret(index), Policy::default());
+    let mut members = (0..count).map(join).collect::<Result<Vec<Member>, _>>()?;
+
+    let signed = members.iter().zip(&signers).map(|(m, s)| Signed::new(&plan, m.keys(), s));
+    let signed = signed.collect::<Result<Vec<_>, _>>()?;
+    let roster = Roster::new(&plan, &signed)?;
+    let sharings = timed("phase 2, all members", || {
+        let mut sharings = Vec::new();
+        for (member, signer) in members.iter_mut().zip(&signers) {
+            let (head, envelopes) = member.roster(&signed)?;
+            sharings.push(Sharing { head: Signed::new(&plan, head, signer)?, envelopes });
+        }
+        Ok(sharings)
+    })?;
+    timed("phase 2, coordinator", || {
+        Ok(sharings.iter().try_for_each(|s| coordinator::check_sharing(&plan, &roster, s))?)
+    })?;
+    timed("shares passed and opened, all members", || {
+        for (member, account) in members.iter_mut().zip(&accounts) {
+            member.shares(&coordinator::pass(&sharings, *account)?)?;
+        }
+        Ok(())
+    })?;
+    let counted = accounts[..count - dropped].to_vec();
+    let folder = tempfile::tempdir()?;
+    let mut uploads: Vec<Upload> = Vec::new();
+    for (index, member) in members.iter_mut().take(counted.len()).enumerate() {
+        let update = update(&key.network, &shape, index as i32 + 1);
+        let work = || {
+            let packed = pack(&shape, &update, plan.members[index].weight)?;
+            Ok(member.mask(&packed)?)
+        };
+        let bytes =
+            if index == 0 { timed("packing and masking, one member", work)? } else { work()? };
+        std::fs::write(folder.path().join(index.to_string()), bytes)?;
+        uploads.push(member.upload(B256::ZERO)?);
+    }
+    let confirms = members.iter_mut().zip(&signers).take(counted.len());
+    let confirms = confirms.map(|(m, s)| Ok(Signed::new(&plan, m.counted(&counted)?, s)?));
+    let confirms = confirms.collect::<Outcome<Vec<_>>>()?;
+    let unmasks = members.iter_mut().take(counted.len()).map(|m| m.confirmed(&confirms));
+    let unmasks = unmasks.collect::<Result<Vec<_>, _>>()?;
+
+    let started = Instant::now();
+    let secrets = timed("recovering secrets", || {
+        Ok(coordinator::recover(&plan, &roster, &sharings, &counted, &unmasks)?)
+    })?;
+    let mut sum = Unmasking::new(&plan, &roster, &counted, &secrets, shape.elements())?;
+    timed("adding masked vectors from files, checking hashes", || {
+        for (index, upload) in uploads.iter().enumerate() {
+            sum.start(upload)?;
+            let bytes = std::fs::read(folder.path().join(index.to_string()))?;
+            bytes.chunks(1 << 20).try_for_each(|part| sum.write(part))?;
+            sum.end()?;
+        }
+        Ok(())
+    })?;
+    let vector = timed("taking masks off", || Ok(sum.finish()?))?;
+    let sum = timed("unpacking", || Ok(unpack(&shape, &vector)?))?;
+    println!("{:<56} {:>9.3} s", "aggregation", started.elapsed().as_secs_f64());
+    println!("{count} members, {dropped} dropped; first values {:?}", &sum.values[..4]);
+    Ok(())
+}

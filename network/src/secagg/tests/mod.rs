@@ -1,0 +1,397 @@
+//! Rounds in memory.
+
+mod dealers;
+mod dropouts;
+mod members;
+mod vectors;
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use alloy::primitives::{Address, B256, keccak256};
+use alloy::signers::local::PrivateKeySigner;
+use ark_bn254::{Fr, G1Affine};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use zeroize::Zeroizing;
+use zktrain_circuits::compile::compile_training;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::manifest::{Manifest, Network};
+use zktrain_circuits::relation::Group;
+use zktrain_prover::average::{Sum, WEIGHT_LOG};
+use zktrain_prover::commit::commit_rows;
+use zktrain_prover::random::scalars;
+use zktrain_prover::sheet::Sheet;
+use zktrain_prover::srs::Srs;
+use zktrain_prover::trace::{LayerParameters, Parameters};
+use zktrain_prover::witness::fill_block;
+
+use super::coordinator::{self, RecoverError, Secrets};
+use super::error::Error;
+use super::group::{Roster, accounts_digest};
+use super::member::Member;
+use super::policy::Policy;
+use super::sharing::Shares;
+use super::unmasking::Unmasking;
+use super::vector::{self, Shape, Update};
+use crate::messages::{Complaint, Confirm, Sharing, Signed, Test, Unmask, Upload};
+use crate::plan::{Plan, PlanMember, Timing, VERSION};
+
+/// What rounds of one network share.
+pub(in crate::secagg) struct Fixture {
+    pub key: TrainingKey,
+    pub shape: Shape,
+    pub srs: Srs,
+}
+
+/// A network of layers of these widths.
+pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) -> TrainingKey {
+    let manifest = Manifest::from_toml(include_str!("../../../../circuits/tests/manifest.toml"));
+    let mut network: Network = manifest.unwrap().network().unwrap();
+    network.row_log = row_log;
+    network.input = widths[0];
+    let last = network.layers.pop().unwrap();
+    let inner = network.layers.pop().unwrap();
+    network.layers = vec![inner; widths.len() - 2];
+    network.layers.push(last);
+    for (l, layer) in network.layers.iter_mut().enumerate() {
+        (layer.n_in, layer.n_out, layer.bias) = (widths[l], widths[l + 1], biased[l]);
+    }
+    let srs = Srs::generate_g1(row_log, &mut ChaCha20Rng::seed_from_u64(7));
+    let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+    let tables = vec![G1Affine::default(); tables];
+    TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap()
+}
+
+/// A small network, whose update has several rows.
+pub(in crate::secagg) fn fixture() -> &'static Fixture {
+    static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
+        let key = key(&[7, 13, 3], &[true, false], 6);
+        let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(7));
+        Fixture { shape: Shape::of(&key).unwrap(), key, srs }
+    });
+    &FIXTURE
+}
+
+/// A random update of a network, of at most so many bits and a sign.
+pub(in crate::secagg) fn update(
+    network: &Network,
+    rows: usize,
+    bits: u32,
+    rng: &mut ChaCha20Rng,
+) -> Update {
+    let bound = 1i32 << bits;
+    let mut list = |count: usize| (0..count).map(|_| rng.gen_range(-bound..=bound)).collect();
+    let layers = network
+        .layers
+        .iter()
+        .map(|l| LayerParameters { w: list(l.n_in * l.n_out), b: l.bias.then(|| list(l.n_out)) });
+    let layers = layers.collect();
+    Update { values: Parameters { layers }, blinds: scalars(rng, rows) }
+}
+
+/// The row commitments of an update.
+pub(in crate::secagg) fn commit(key: &TrainingKey, srs: &Srs, update: &Update) -> Vec<G1Affine> {
+    let layers = key.ids.layers.iter();
+    let ids: Vec<_> = layers
+        .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
+        .collect();
+    let mut sheet = Sheet::new(key.relation.layout.clone());
+    fill_block(&mut sheet, &ids, &update.values);
+    commit_rows(&srs.g1, &sheet.group(Group::Parameters), &update.blinds).unwrap()
+}
+
+/// A plan with its members' accounts and updates.
+pub(in crate::secagg) struct World {
+    pub plan: Plan,
+    pub signers: Vec<PrivateKeySigner>,
+    pub updates: Vec<Update>,
+    pub policy: Policy,
+}
+
+impl World {
+    /// So many members of about equal weight.
+    pub(in crate::secagg) fn of(members: u32, threshold: u32) -> Self {
+        let share = (1 << WEIGHT_LOG) / members;
+        let mut weights = vec![share; members as usize];
+        weights[0] += (1 << WEIGHT_LOG) - share * members;
+        Self::new(&weights, threshold)
+    }
+
+    pub(in crate::secagg) fn new(weights: &[u32], threshold: u32) -> Self {
+        let signer = |n: usize| PrivateKeySigner::from_bytes(&keccak256([n as u8])).unwrap();
+        let mut signers: Vec<PrivateKeySigner> = (0..weights.len()).map(signer).collect();
+        signers.sort_by_key(PrivateKeySigner::address);
+        let members = signers.iter().zip(weights).map(|(signer, weight)| PlanMember {
+            account: signer.address(),
+            dataset: B256::repeat_byte(5),
+            windows: 4,
+            weight: *weight,
+        });
+        let phase = 10;
+        let plan = Plan {
+            version: VERSION,
+            chain_id: 31337,
+            rounds: Address::repeat_byte(1),
+            domain: 1,
+            round: 3,
+            coordinator: Address::repeat_byte(2),
+            spec: B256::repeat_byte(3),
+            parent: B256::repeat_byte(4),
+            nonce: B256::repeat_byte(6),
+            system: 0,
+            optimistic: false,
+            threshold,
+            least: 1,
+            members: members.collect(),
+            timing: Timing {
+                keys: phase,
+                shares: phase,
+                uploads: phase,
+                confirm: phase,
+                unmask: phase,
+                defence: phase,
+            },
+        };
+        let (fixture, rng) = (fixture(), &mut ChaCha20Rng::seed_from_u64(11));
+        let updates =
+            weights.iter().map(|_| update(&fixture.key.network, fixture.shape.rows(), 15, rng));
+        let updates = updates.collect();
+        let policy = Policy { least: 1, max_share: 1 << WEIGHT_LOG };
+        Self { plan, signers, updates, policy }
+    }
+
+    pub(in crate::secagg) fn account(&self, index: usize) -> Address {
+        self.signers[index].address()
+    }
+
+    pub(in crate::secagg) fn accounts(&self, who: &[usize]) -> Vec<Address> {
+        who.iter().map(|index| self.account(*index)).collect()
+    }
+
+    pub(in crate::secagg) fn member(&self, index: usize) -> Member {
+        let secret = [index as u8 + 1; 32];
+        Member::new(self.plan.clone(), self.account(index), secret, self.policy).unwrap()
+    }
+
+    pub(in crate::secagg) fn sign<T: crate::messages::Body>(
+        &self,
+        index: usize,
+        body: T,
+    ) -> Signed<T> {
+        Signed::new(&self.plan, body, &self.signers[index]).unwrap()
+    }
+
+    /// The vector of a member before it is masked.
+    pub(in crate::secagg) fn packed(&self, index: usize) -> Vec<Fr> {
+        let weight = self.plan.members[index].weight;
+        vector::pack(&fixture().shape, &self.updates[index], weight).unwrap().to_vec()
+    }
+
+    /// The sum of some members' weighted updates.
+    pub(in crate::secagg) fn expected(&self, who: &[usize]) -> Sum {
+        let shape = &fixture().shape;
+        let mut sum =
+            Sum { values: vec![0; shape.parameters()], blinds: vec![Fr::from(0); shape.rows()] };
+        for index in who {
+            let weight = self.plan.members[*index].weight;
+            let values = shape.values(&self.updates[*index]).unwrap();
+            for (sum, value) in sum.values.iter_mut().zip(values) {
+                *sum += i64::from(weight) * i64::from(value);
+            }
+            for (sum, blind) in sum.blinds.iter_mut().zip(&self.updates[*index].blinds) {
+                *sum += Fr::from(weight) * blind;
+            }
+        }
+        sum
+    }
+
+    pub(in crate::secagg) fn commitments(&self, who: &[usize]) -> BTreeMap<Address, Vec<G1Affine>> {
+        let Fixture { key, srs, .. } = fixture();
+        let commit =
+            |index: &usize| (self.account(*index), commit(key, srs, &self.updates[*index]));
+        who.iter().map(commit).collect()
+    }
+}
+
+impl Clone for Shares {
+    fn clone(&self) -> Self {
+        Self { mask: Zeroizing::new(*self.mask), own: Zeroizing::new(*self.own) }
+    }
+}
+
+/// A round under way. Lists of members are ascending.
+#[derive(Clone)]
+pub(in crate::secagg) struct Round<'a> {
+    pub world: &'a World,
+    pub members: Vec<Member>,
+    pub roster: Option<Roster>,
+    pub sharings: Vec<Sharing>,
+    pub uploads: BTreeMap<usize, (Signed<Upload>, Vec<u8>)>,
+    pub counted: Vec<usize>,
+    pub confirms: Vec<Signed<Confirm>>,
+    pub unmasks: Vec<Unmask>,
+}
+
+impl<'a> Round<'a> {
+    pub(in crate::secagg) fn new(world: &'a World) -> Self {
+        let members = (0..world.signers.len()).map(|index| world.member(index)).collect();
+        let (sharings, uploads, counted, confirms, unmasks) = Default::default();
+        Self { world, members, roster: None, sharings, uploads, counted, confirms, unmasks }
+    }
+
+    /// A round of everybody, up to the counted members' shares.
+    pub(in crate::secagg) fn whole(world: &'a World) -> Self {
+        let all: Vec<usize> = (0..world.signers.len()).collect();
+        let mut round = Self::new(world);
+        round.to_shares(&all, &all).unwrap();
+        round.pass().unwrap();
+        round.upload(&all).unwrap();
+        round.finish(&all).unwrap();
+        round
+    }
+
+    pub(in crate::secagg) fn keys(&self, who: &[usize]) -> Vec<Signed<crate::messages::Keys>> {
+        who.iter().map(|i| self.world.sign(*i, self.members[*i].keys())).collect()
+    }
+
+    /// Phases 1 and 2: some send keys, some of them their sharing.
+    pub(in crate::secagg) fn to_shares(
+        &mut self,
+        keys: &[usize],
+        shares: &[usize],
+    ) -> Result<(), Error> {
+        let plan = &self.world.plan;
+        let signed = self.keys(keys);
+        signed.iter().try_for_each(|keys| coordinator::check_keys(plan, keys))?;
+        let roster = Roster::new(plan, &signed)?;
+        self.sharings = Vec::new();
+        for index in keys {
+            let (head, envelopes) = self.members[*index].roster(&signed)?;
+            if shares.contains(index) {
+                let sharing = Sharing { head: self.world.sign(*index, head), envelopes };
+                coordinator::check_sharing(plan, &roster, &sharing)?;
+                self.sharings.push(sharing);
+            }
+        }
+        self.roster = Some(roster);
+        Ok(())
+    }
+
+    /// Those that have shared.
+    pub(in crate::secagg) fn shared(&self) -> Vec<Address> {
+        self.sharings.iter().map(|sharing| sharing.head.body.account).collect()
+    }
+
+    pub(in crate::secagg) fn index(&self, account: Address) -> usize {
+        self.world.plan.index(account).unwrap()
+    }
+
+    /// Between phases 2 and 3: those that have shared get theirs.
+    pub(in crate::secagg) fn pass(&mut self) -> Result<Vec<Complaint>, Error> {
+        let mut complaints = Vec::new();
+        for account in self.shared() {
+            let index = self.index(account);
+            let passed = coordinator::pass(&self.sharings, account)?;
+            complaints.extend(self.members[index].shares(&passed)?);
+        }
+        Ok(complaints)
+    }
+
+    /// Phase 3.
+    pub(in crate::secagg) fn upload(&mut self, who: &[usize]) -> Result<(), Error> {
+        self.upload_with(who, |_, _| {})
+    }
+
+    /// Phase 3, with changed vectors.
+    pub(in crate::secagg) fn upload_with(
+        &mut self,
+        who: &[usize],
+        change: impl Fn(usize, &mut Vec<Fr>),
+    ) -> Result<(), Error> {
+        let shared = self.shared();
+        for index in who {
+            let mut packed = self.world.packed(*index);
+            change(*index, &mut packed);
+            let bytes = self.members[*index].mask(&packed)?;
+            let upload = self.members[*index].upload(B256::repeat_byte(*index as u8))?;
+            let upload = self.world.sign(*index, upload);
+            coordinator::check_upload(&self.world.plan, &shared, &upload)?;
+            self.uploads.insert(*index, (upload, bytes));
+        }
+        Ok(())
+    }
+
+    /// Phase 4: of those that are counted, some confirm.
+    pub(in crate::secagg) fn confirm(
+        &mut self,
+        counted: &[usize],
+        who: &[usize],
+    ) -> Result<(), Error> {
+        self.counted = counted.to_vec();
+        let (counted, shared) = (self.world.accounts(counted), self.shared());
+        self.confirms = Vec::new();
+        for index in who {
+            let confirm = self.world.sign(*index, self.members[*index].counted(&counted)?);
+            coordinator::check_confirm(&self.world.plan, &shared, &counted, &confirm)?;
+            self.confirms.push(confirm);
+        }
+        Ok(())
+    }
+
+    /// Phase 5.
+    pub(in crate::secagg) fn unmask(&mut self, who: &[usize]) -> Result<(), Error> {
+        let (counted, shared) = (self.world.accounts(&self.counted), self.shared());
+        self.unmasks = Vec::new();
+        for index in who {
+            let unmask = self.members[*index].confirmed(&self.confirms)?;
+            let signed = self.world.sign(*index, unmask.clone());
+            coordinator::check_unmask(&self.world.plan, &shared, &counted, &signed)?;
+            self.unmasks.push(unmask);
+        }
+        Ok(())
+    }
+
+    /// Phases 4 and 5 by all that are counted.
+    pub(in crate::secagg) fn finish(&mut self, counted: &[usize]) -> Result<(), Error> {
+        self.confirm(counted, counted)?;
+        self.unmask(counted)
+    }
+
+    pub(in crate::secagg) fn secrets(&self) -> Result<Secrets, RecoverError> {
+        let roster = self.roster.as_ref().unwrap();
+        let counted = self.world.accounts(&self.counted);
+        coordinator::recover(&self.world.plan, roster, &self.sharings, &counted, &self.unmasks)
+    }
+
+    /// The unmasked sum.
+    pub(in crate::secagg) fn sum(&self) -> Result<Sum, Error> {
+        let Fixture { shape, .. } = fixture();
+        let (secrets, counted) = (self.secrets().unwrap(), self.world.accounts(&self.counted));
+        let roster = self.roster.as_ref().unwrap();
+        let elements = shape.elements();
+        let mut sum = Unmasking::new(&self.world.plan, roster, &counted, &secrets, elements)?;
+        for index in &self.counted {
+            let (upload, bytes) = &self.uploads[index];
+            sum.start(&upload.body)?;
+            // Parts of any length.
+            for part in bytes.chunks(37 + index * 1000) {
+                sum.write(part)?;
+            }
+            sum.end()?;
+        }
+        Ok(vector::unpack(shape, &sum.finish()?)?)
+    }
+
+    pub(in crate::secagg) fn test(&self) -> Test {
+        Test { uploads: self.counted.iter().map(|i| self.uploads[i].0.clone()).collect() }
+    }
+}
+
+#[test]
+fn everybody_is_summed() {
+    let world = World::of(4, 3);
+    let round = Round::whole(&world);
+    assert_eq!(round.sum().unwrap(), world.expected(&[0, 1, 2, 3]));
+    assert_eq!(round.members[0].promises().shared, Some(accounts_digest(&round.shared())));
+}
