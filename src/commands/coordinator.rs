@@ -21,7 +21,7 @@ use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
-use crate::operator::{Model, Models, Operator, OperatorError, Options, Rules, Shelf};
+use crate::operator::{Account, Model, Models, Operator, OperatorError, Options, Rules, Shelf};
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
@@ -162,6 +162,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     lineage.manifest(&session.manifest)?;
     lineage.genesis(session.network(), &genesis)?;
     copy_srs(&session, &lineage)?;
+    let account = Account::new(&data, &project, &session)?;
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
     let shelf = Shelf::new(
         client.clone(),
@@ -183,6 +184,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         shape,
         models,
         lineage,
+        account,
         store,
         desk,
         metrics,

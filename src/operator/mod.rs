@@ -5,6 +5,7 @@
 
 pub mod admission;
 mod desk;
+mod history;
 mod judge;
 mod models;
 mod plan;
@@ -30,6 +31,7 @@ use zktrain_prover::commit::CommitError;
 use zktrain_verifier::circuit::CircuitKey;
 
 pub use self::desk::Shelf;
+pub use self::history::{Account, Told};
 pub use self::models::{Model, Models};
 pub use self::plan::Rules;
 
@@ -133,6 +135,8 @@ pub struct Operator {
     pub models: Models,
     /// What auditors get.
     pub lineage: LineageWriter,
+    /// What people are told.
+    pub account: Account,
     /// Everything that was acknowledged.
     pub store: Store,
     /// What peers talk to.

@@ -6,7 +6,7 @@ use zktrain_circuits::opening::point_bytes;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::bindings::rounds::{IRounds::Delivery, Rounds};
 use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
-use zktrain_contracts::protocol::{Client, Members};
+use zktrain_contracts::protocol::Client;
 use zktrain_prover::average::{Average, Sum, average, commit_sum, weighted_rows};
 use zktrain_prover::trace::Parameters;
 use zktrain_prover::training::commit_model;
@@ -124,9 +124,4 @@ pub async fn proposal(
     });
     let file = BatchFile { signed, aggregate, updates: updates.collect() };
     Ok(Proposal { file, deliveries })
-}
-
-/// The weights of a round's members.
-pub fn weight(members: &Members, account: Address) -> Option<u32> {
-    members.0.iter().find(|m| m.account == account).map(|m| m.weight)
 }

@@ -15,6 +15,7 @@ use zktrain_network::plan::Plan;
 use zktrain_prover::average::Sum;
 
 use super::admission::choose;
+use super::history::Told;
 use super::models::Model;
 use super::plan::plan;
 use super::propose::{Counted, hand_in, next, proposal};
@@ -69,9 +70,11 @@ impl Operator {
     pub(super) async fn gather_and_propose(&self, round: u64) -> Result<(), Error> {
         let plan = self.plan(round).await?;
         let parent = self.head(plan.body.parent).await?;
+        let members: Vec<Address> = plan.body.members.iter().map(|m| m.account).collect();
         let gathered = self.gather(plan, &parent).await?;
         self.accuse(&gathered.frauds).await;
-        self.propose(round, &parent, &gathered).await
+        let model = self.propose(round, &parent, &gathered).await?;
+        self.tell(round, &members, &gathered, &model)
     }
 
     async fn gather(&self, plan: Signed<Plan>, parent: &Model) -> Result<Gathered, Error> {
@@ -206,17 +209,41 @@ impl Operator {
         }
     }
 
-    /// Proposes what a round ended with.
-    async fn propose(&self, round: u64, parent: &Model, gathered: &Gathered) -> Result<(), Error> {
+    fn tell(
+        &self,
+        round: u64,
+        members: &[Address],
+        gathered: &Gathered,
+        model: &Model,
+    ) -> Result<(), Error> {
+        let counted: Vec<Address> = gathered.counted.iter().map(Counted::account).collect();
+        let missing = members.iter().filter(|m| !counted.contains(m)).copied().collect();
+        let slashed = gathered.frauds.iter().map(|f| f.signed.submission.member).collect();
+        let measured = self.account.measure(&self.session, &model.parameters)?;
+        let loss = measured.map(|m| m.loss);
+        let accuracy = measured.and_then(|m| m.accuracy);
+        let (model, settled) = (model.hash, false);
+        self.account.tell(Told { round, model, counted, missing, slashed, settled, loss, accuracy })
+    }
+
+    /// Proposes what a round ended with; the next model, if that is accepted.
+    async fn propose(
+        &self,
+        round: u64,
+        parent: &Model,
+        gathered: &Gathered,
+    ) -> Result<Model, Error> {
         let counted = &gathered.counted;
         let next = match &gathered.sum {
             Some(sum) => Some(next(&self.session, &parent.parameters, counted, sum)?),
             None => None,
         };
-        if let Some(next) = &next {
-            // Before it is proposed: nobody could go on from a model that is lost.
-            self.models.keep(&Model::new(&self.session, next.average.next.clone())?)?;
-        }
+        let model = match &next {
+            Some(next) => Model::new(&self.session, next.average.next.clone())?,
+            None => parent.clone(),
+        };
+        // Before it is proposed: nobody could go on from a model that is lost.
+        self.models.keep(&model)?;
         if !self.client.round(round).await?.optimistic {
             hand_in(&self.client, round, counted).await?;
         }
@@ -225,7 +252,7 @@ impl Operator {
         self.lineage.batch(&proposal.file)?;
         self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
         tracing::info!(round, counted = counted.len(), "proposed");
-        Ok(())
+        Ok(model)
     }
 
     /// Answers demands until the challenge window has passed, then settles.
@@ -240,7 +267,8 @@ impl Operator {
         tracing::info!(round, model = %settled.model, paid = %settled.paid, "settled");
         let name = items::masked(round);
         self.store.upload_drop(&name).await.map_err(OperatorError::from)?;
-        self.export().await
+        self.export().await?;
+        self.account.settle(&self.session, round, &self.head(settled.model).await?)
     }
 
     async fn answer(&self, round: u64) -> Result<(), Error> {

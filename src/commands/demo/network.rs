@@ -228,6 +228,7 @@ impl Network<'_> {
                 .ok()
                 .and_then(|bytes| serde_json::from_slice(&bytes).ok())
                 .unwrap_or_default();
+            let told: Vec<Value> = told.into_iter().filter(|r| r["settled"] == true).collect();
             for round in told.iter().skip(seen.len()) {
                 self.tell(seen.len() + 1, round);
                 since = Instant::now();
@@ -339,7 +340,7 @@ impl Report for NetworkReport {
         field(out, "model", coordinator.join("model.int.safetensors").display())?;
         field(out, "lineage", coordinator.join("lineage").display())?;
         field(out, "audit", self.dir.join("audit.html").display())?;
-        field(out, "accuracy curve", coordinator.join("accuracy.svg").display())?;
+        field(out, "loss curve", coordinator.join("loss.svg").display())?;
         field(out, "logs", self.dir.join("logs").display())
     }
 }
