@@ -152,7 +152,7 @@ fn masked(secret: u8, elements: usize) -> Vec<u8> {
     let mut world = World::of(3, 2);
     world.plan.nonce = B256::repeat_byte(secret);
     let mut round = Round::new(&world);
-    round.to_shares(&[0, 1, 2], &[0, 1, 2]).unwrap();
+    round.until_shares(&[0, 1, 2], &[0, 1, 2]).unwrap();
     round.pass().unwrap();
     round.members[0].mask(&vec![Fr::ZERO; elements]).unwrap()
 }
