@@ -105,6 +105,56 @@ fn other_encodings_are_no_defence() {
 }
 
 #[test]
+fn a_defence_names_the_test_that_it_is_about() {
+    // Under another name, but for this test's point: whom it contradicts could not answer it.
+    let world = world();
+    let round = round(&world, |_, _| {});
+    let counted = world.accounts(&round.counted);
+    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let shape = &fixture().shape;
+    let point = challenge.point(shape);
+    let commitments = commit(&fixture().key, &fixture().srs, &world.updates[1]);
+    let (update, g1) = (&world.updates[1], &fixture().srs.g1);
+    let evidence = Evidence { shape, g1, update, commitments: &commitments };
+    let honest = defend(&mut round.clone(), 1);
+    let mut proof = Proof::from_bytes(&honest.body.proof, 2).unwrap();
+    let folded = super::super::defend::Folded::new(&evidence, &point).unwrap();
+    let secret = secret(&world, 1);
+    let random = super::super::defend::Randomness::new(&secret, &challenge, shape.row_log);
+    let mut respond = |test: B256| {
+        proof.commitments.test = test;
+        let (account, balance) = (world.account(1), proof.response.balance);
+        let made = &proof.commitments;
+        proof.response = super::super::defend::respond(
+            account, &evidence, &point, &folded, &random, made, balance,
+        )
+        .unwrap();
+        let mut trial = trial(&round);
+        let body = Defence { account, proof: proof.to_bytes().into() };
+        trial.defence(&world.sign(1, body)).unwrap();
+        trial.verdict().guilty
+    };
+    assert!(respond(challenge.digest).is_empty());
+    assert_eq!(respond(B256::ZERO), world.accounts(&[1]));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read_without_panic(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..2000),
+        pairs in 0usize..20,
+    ) {
+        let mut bytes = bytes;
+        if pairs % 2 == 0 {
+            bytes.resize(1024 + 64 * pairs, 0);
+        }
+        if let Ok(proof) = Proof::from_bytes(&bytes, pairs) {
+            proptest::prop_assert_eq!(proof.to_bytes(), bytes);
+        }
+    }
+}
+
+#[test]
 fn someone_elses_defence_is_none() {
     let world = world();
     let mut round = round(&world, |_, _| {});
@@ -264,6 +314,9 @@ fn trials_about_other_things_are_refused() {
     assert!(matches!(error, Some(Error::Count { what: "row commitments", got: 0, .. })));
     let mut trial = Trial::new(setup).unwrap();
     assert_eq!(trial.write(&[]), Err(Error::Early { what: "the vector" }));
+    let early = trial.defence(&defend(&mut round.clone(), 0));
+    assert_eq!(early, Err(Error::Early { what: "the vector" }));
+    assert_eq!(trial.verdict(), Verdict { guilty: vec![], silent: counted.clone() });
     trial.start(counted[0]).unwrap();
     assert_eq!(trial.start(counted[1]), Err(Error::Conflict { what: "vector" }));
     trial.write(&round.uploads[&1].1).unwrap();
