@@ -21,6 +21,8 @@ use zktrain_verifier::evm::EvmKeyError;
 use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
+use crate::config::ConfigError;
+use crate::logging::LogError;
 use crate::project::SettingsError;
 use crate::secrets::SecretFault;
 
@@ -276,6 +278,12 @@ pub enum Error {
         /// That of the key that is there.
         got: String,
     },
+    /// A configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nothing can be logged.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// An argument that cannot be read or cannot be.
     #[error("{why}")]
     Argument {
