@@ -280,6 +280,12 @@ pub enum Error {
         /// That of the key that is there.
         got: String,
     },
+    /// A configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nothing can be logged.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// An argument that cannot be read or cannot be.
     #[error("{why}")]
     Argument {
