@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, chain, data, demo, init, keys, model, proof, prove, setup, srs, train, verify,
+    audit, bench, chain, data, demo, init, keys, model, proof, prove, setup, srs, train, verify,
 };
 use crate::error::Error;
 use crate::ui::Ui;
@@ -61,6 +61,8 @@ pub enum Command {
     Srs(srs::Command),
     /// Stake, open rounds, be paid, challenge: on an Ethereum chain.
     Chain(Box<chain::Args>),
+    /// Check a model back to its first version: every proof, sum, weight and payment.
+    Audit(audit::Args),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -90,6 +92,7 @@ impl Cli {
             Command::Setup(command) => setup::run(command, ui),
             Command::Srs(command) => srs::run(command, ui),
             Command::Chain(args) => chain::run(args, ui),
+            Command::Audit(args) => audit::run(args, ui),
             Command::Bench(command) => bench::run(command, ui),
             Command::Demo(args) => demo::run(args, ui).and_then(|report| ui.report(&report)),
         }
