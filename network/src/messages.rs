@@ -208,6 +208,7 @@ impl Body for Defence {
 
 /// What a member sends in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // boxed where it is kept: in requests and responses
 pub enum Contribution {
     /// Phase 1.
     Keys(Signed<Keys>),
@@ -227,6 +228,7 @@ pub enum Contribution {
 
 /// What the coordinator tells members; each of a round's notices has a number, from zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // boxed where it is kept: in requests and responses
 pub enum Notice {
     /// The round.
     Plan(Signed<Plan>),
