@@ -31,7 +31,9 @@ fn two_hundred_members() {
         }
         let begun = Instant::now();
         for (index, said) in all.iter().zip(said) {
-            said.into_iter().for_each(|what| drop(round.send(*index, what).unwrap()));
+            for what in said {
+                round.send(*index, what).unwrap();
+            }
         }
         if round.machine.phase() == Phase::Uploads {
             round.accept(&all);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use proptest::prelude::*;
 use zktrain_coordinator::machine::{
     Action, Event, Machine, MisdeedKind, ProofVerdict, SumResult, TrialResult,
@@ -127,7 +127,7 @@ impl Schedule {
         }
     }
 
-    fn judge(&self, account: alloy::primitives::Address) -> Event {
+    fn judge(&self, account: Address) -> Event {
         let cheat = self.natures[self.round.world.index(account)].cheat;
         let verdict = match cheat {
             Some(Cheat::Proof) => ProofVerdict::Rejected { signed: true, why: "wrong".into() },
@@ -272,7 +272,7 @@ impl Schedule {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn rounds_end_in_time_and_right(
@@ -295,7 +295,7 @@ fn faults_are_met() {
     let mut runner = TestRunner::deterministic();
     let natures = prop::collection::vec(nature(), 6);
     let mut ends: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..100 {
+    for _ in 0..40 {
         let natures = natures.new_tree(&mut runner).unwrap().current();
         let jobs = jobs().new_tree(&mut runner).unwrap().current();
         let mut schedule = Schedule::new(World::of(6, 4), natures, jobs);

@@ -278,7 +278,9 @@ impl Round {
     pub fn poll(&mut self, who: &[usize]) {
         let said: Vec<_> = who.iter().map(|index| (*index, self.said(*index))).collect();
         for (index, said) in said {
-            said.into_iter().for_each(|what| drop(self.send(index, what).unwrap()));
+            for what in said {
+                self.send(index, what).unwrap();
+            }
         }
     }
 
