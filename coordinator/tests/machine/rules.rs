@@ -152,7 +152,6 @@ fn the_first_of_a_kind_counts() {
     assert_eq!(round.actions, [Action::Judge { account: round.world.account(0) }]);
     assert_eq!(round.send(0, upload.clone()), Ok(Admit::Known));
     assert_eq!(round.send(0, other.clone()), Err(Refusal::Conflict));
-    // The machine does not rely on being asked.
     let (from, what) = (round.world.account(0), Box::new(other.clone()));
     assert_eq!(round.handle(Event::Contribution { from, what }), []);
     assert_eq!(round.actions.len(), 1);
@@ -176,7 +175,6 @@ fn every_kind_has_its_phase() {
         let what = round.said(3).remove(0);
         assert_eq!(round.machine.check(round.world.account(3), &what), Ok(Admit::New));
         let (body, from) = (what.clone(), round.world.account(3));
-        // Known later, and refused where it was not taken in its time.
         round.poll(&[0, 1, 2]);
         if phase == Phase::Uploads {
             round.accept(&[0, 1, 2]);
