@@ -198,9 +198,10 @@ impl<L: Library> Service for Desk<L> {
 
     async fn open(&self, _peer: Address, item: &Item) -> Result<Content, Refusal> {
         match self.library.find(item).ok_or(Refusal::Missing)? {
-            Download::Bytes(bytes) => {
-                Ok(Content { len: bytes.len() as u64, digest: alloy::primitives::keccak256(&bytes) })
-            }
+            Download::Bytes(bytes) => Ok(Content {
+                len: bytes.len() as u64,
+                digest: alloy::primitives::keccak256(&bytes),
+            }),
             Download::File(path) => of_file(&path).await.map_err(|_| Refusal::Missing),
         }
     }

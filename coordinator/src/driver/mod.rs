@@ -223,8 +223,7 @@ impl Inner {
     /// Stores an event, and lets the machine handle it.
     async fn feed(&self, machine: &mut Machine, event: Event) -> Result<(), DriverError> {
         let round = self.round();
-        let body =
-            postcard::to_stdvec(&event).map_err(|_| DriverError::Stored { round })?;
+        let body = postcard::to_stdvec(&event).map_err(|_| DriverError::Stored { round })?;
         let now = now_ms();
         self.store.append(round, &body, now).await?;
         let actions = machine.handle(event, now);
@@ -259,7 +258,9 @@ impl Inner {
     ) -> Result<(), Refusal> {
         let missing = |what: &str| Refusal::Invalid(format!("{what} was not uploaded"));
         let round = self.round();
-        for (item, digest) in [(items::masked(round), Some(masked)), (items::submission(round), None)] {
+        for (item, digest) in
+            [(items::masked(round), Some(masked)), (items::submission(round), None)]
+        {
             let info = self.store.upload_info(from.into_array(), &item).await;
             let info = info.map_err(|_| Refusal::Internal)?.filter(|info| info.finished);
             let info = info.ok_or_else(|| missing(&item))?;
