@@ -32,7 +32,11 @@ fn a_network_trains_pays_slashes_and_is_audited() {
     assert_eq!((list(1, "counted").len(), list(1, "missing").len()), (4, 1), "one drops out");
     assert_eq!(list(2, "slashed").len(), 1, "one cheats");
     assert_eq!(list(2, "slashed"), list(2, "missing"));
-    assert_eq!((list(3, "counted").len(), list(3, "missing").len()), (4, 0), "and is not asked again");
+    assert_eq!(
+        (list(3, "counted").len(), list(3, "missing").len()),
+        (4, 0),
+        "and is not asked again"
+    );
     let loss = |round: usize| rounds[round]["loss"].as_f64().unwrap();
     assert!(loss(3) < loss(0), "the model improves: {report}");
     let erin = &report["balances"][4][1];
@@ -44,8 +48,10 @@ fn a_network_trains_pays_slashes_and_is_audited() {
 /// Owners' cells are in their own folders and data alone: not with the coordinator, not on the chain,
 /// not in logs.
 fn nothing_private_leaves(dir: &Path) {
-    let private: Vec<String> =
-        ["alice", "bob"].iter().flat_map(|who| cells(&dir.join(format!("data/{who}.csv")))).collect();
+    let private: Vec<String> = ["alice", "bob"]
+        .iter()
+        .flat_map(|who| cells(&dir.join(format!("data/{who}.csv"))))
+        .collect();
     assert!(private.len() > 50);
     for folder in ["operator/coordinator", "chain", "logs"] {
         for path in files(&dir.join(folder)) {
