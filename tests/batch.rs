@@ -91,7 +91,7 @@ fn one_bad_proof_among_many_is_named_whatever_its_part() {
         made.bad(at, |statement, _| statement.spec[0] ^= 1);
         made.bad(at, |statement, _| statement.binding.round ^= 1);
         made.bad(at, |statement, _| statement.path[0][0] ^= 1);
-        made.bad(at, |statement, _| statement.update.swap(0, 1));
+        made.bad(at, |statement, _| statement.update[0] = statement.model[0]);
         made.bad(at, |_, proof| proof.opening.linearisation = proof.opening.batch);
         made.bad(at, |_, proof| proof.rows.swap(0, 1));
         made.bad(at, |_, proof| {
