@@ -4,17 +4,18 @@ use std::io;
 
 use alloy::primitives::{Address, B256};
 
+use super::frame::FrameError;
 use crate::messages::Refusal;
 
-/// Why something did not come about. Lost connections are not among them: calls reconnect until
-/// their time is over.
+/// Why something did not come about. Lost connections alone are not among them: calls connect
+/// again until their time is over.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The coordinator refused what was asked.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The other side speaks another version.
-    #[error("the coordinator speaks version {got} of the protocol; this program, {expected}")]
+    #[error("the coordinator speaks version {got} of the wire; this program, {expected}")]
     Version {
         /// Ours.
         expected: u32,
@@ -26,16 +27,14 @@ pub enum Error {
     Identity {
         /// Who should be there.
         expected: Address,
-        /// Who signed, if anyone.
+        /// Who proved to be there, if anyone.
         got: Option<Address>,
     },
-    /// Our proof of identity was not taken.
-    #[error("the coordinator did not take our proof of being {account}: {why}")]
+    /// Our proof of who we are did not hold on the other side.
+    #[error("the coordinator does not believe that this is {account}")]
     Unproven {
         /// Our account.
         account: Address,
-        /// What it said.
-        why: String,
     },
     /// Another connection of the same account took the place of ours.
     #[error("another process has connected as {account}")]
@@ -43,11 +42,11 @@ pub enum Error {
         /// Our account.
         account: Address,
     },
-    /// Time was over; what went wrong last.
-    #[error("no answer in time; last: {last}")]
+    /// Time was over.
+    #[error("not done in time; last: {last}")]
     Deadline {
         /// What went wrong last.
-        last: String,
+        last: Lost,
     },
     /// What was downloaded is not what was announced.
     #[error("the download's digest is {got}, expected {expected}")]
@@ -65,9 +64,12 @@ pub enum Error {
         /// Bytes announced.
         got: u64,
     },
-    /// The other side broke the protocol.
+    /// The other side sent something that does not belong there.
     #[error("the coordinator broke the protocol: {0}")]
-    Protocol(&'static str),
+    Breach(&'static str),
+    /// A frame that is none, or of ours that is too long.
+    #[error(transparent)]
+    Frame(FrameError),
     /// A file or socket of our own.
     #[error("{what}: {source}")]
     Io {
@@ -77,9 +79,90 @@ pub enum Error {
         source: io::Error,
     },
     /// The signer refused.
-    #[error("the signer refused: {0}")]
+    #[error(transparent)]
     Signer(#[from] alloy::signers::Error),
-    /// Certificate or TLS configuration.
-    #[error("TLS: {0}")]
-    Tls(String),
+    /// No certificate could be made.
+    #[error(transparent)]
+    Certificate(#[from] rcgen::Error),
+    /// TLS does not take its configuration.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+    /// TLS lacks the cipher suite that QUIC begins with.
+    #[error(transparent)]
+    Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
+}
+
+/// Why an attempt failed that another may make good.
+#[derive(Debug, thiserror::Error)]
+pub enum Lost {
+    /// There was no time for any.
+    #[error("no attempt")]
+    Never,
+    /// No answer came.
+    #[error("no answer")]
+    Silence,
+    /// The coordinator's name could not be looked up.
+    #[error("looking up the address: {0}")]
+    Lookup(io::Error),
+    /// The name has no address.
+    #[error("no such host")]
+    NoHost,
+    /// An address cannot be connected to.
+    #[error(transparent)]
+    Connect(#[from] quinn::ConnectError),
+    /// The connection ended.
+    #[error(transparent)]
+    Connection(#[from] quinn::ConnectionError),
+    /// The stream ended.
+    #[error(transparent)]
+    Stream(#[from] FrameError),
+    /// The stream ended within a download.
+    #[error(transparent)]
+    Read(#[from] quinn::ReadError),
+    /// A download ended before its end.
+    #[error("the download was cut off")]
+    Cut,
+    /// What an earlier process left of a download is of something else.
+    #[error("the download is something else by now")]
+    Mixed,
+    /// The coordinator had trouble of its own.
+    #[error(transparent)]
+    Refused(Refusal),
+}
+
+/// An attempt's failure: for good, or to be tried again.
+#[derive(Debug)]
+pub(crate) enum Fail {
+    Fatal(Error),
+    Lost(Lost),
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+impl From<quinn::ConnectionError> for Fail {
+    fn from(error: quinn::ConnectionError) -> Self {
+        Self::Lost(error.into())
+    }
+}
+
+impl From<FrameError> for Fail {
+    fn from(error: FrameError) -> Self {
+        match error {
+            error if error.is_breach() => Self::Fatal(Error::Frame(error)),
+            error => Self::Lost(error.into()),
+        }
+    }
+}
+
+impl From<Refusal> for Fail {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Busy | Refusal::Internal => Self::Lost(Lost::Refused(refusal)),
+            refusal => Self::Fatal(refusal.into()),
+        }
+    }
 }

@@ -14,13 +14,17 @@
 //! identity is done this way.
 
 pub mod client;
+mod close;
 pub mod error;
+pub mod frame;
+pub mod identity;
 pub mod limits;
 pub mod server;
 pub mod service;
+mod tls;
 
 pub use client::{Peer, Source, Target};
 pub use error::Error;
 pub use limits::{Limits, Patience};
-pub use server::Server;
+pub use server::{Counters, Server};
 pub use service::{Content, Service};
