@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, chain, data, demo, init, keys, model, proof, prove, setup, srs, train, verify,
+    bench, chain, coordinator, data, demo, init, keys, model, proof, prove, setup, srs, train, trainer, verify,
 };
 use crate::error::Error;
 use crate::ui::Ui;
@@ -61,10 +61,14 @@ pub enum Command {
     Srs(srs::Command),
     /// Stake, open rounds, be paid, challenge: on an Ethereum chain.
     Chain(Box<chain::Args>),
+    /// Take part in a domain's rounds with private data.
+    Trainer(Box<trainer::Args>),
+    /// Run a domain's rounds: gather, check, propose, settle.
+    Coordinator(Box<coordinator::Args>),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
-    /// Train on bundled data, prove every step, verify, tamper, and see it rejected.
+    /// A whole network on this machine: owners, coordinator, chain, fraud, payments, audit.
     Demo(demo::Args),
 }
 
@@ -90,8 +94,10 @@ impl Cli {
             Command::Setup(command) => setup::run(command, ui),
             Command::Srs(command) => srs::run(command, ui),
             Command::Chain(args) => chain::run(args, ui),
+            Command::Trainer(args) => trainer::run(args, ui),
+            Command::Coordinator(args) => coordinator::run(args, ui),
             Command::Bench(command) => bench::run(command, ui),
-            Command::Demo(args) => demo::run(args, ui).and_then(|report| ui.report(&report)),
+            Command::Demo(args) => demo::run(args, ui),
         }
     }
 }

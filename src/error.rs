@@ -21,6 +21,10 @@ use zktrain_verifier::evm::EvmKeyError;
 use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
+use crate::config::ConfigError;
+use crate::logging::LogError;
+use crate::operator::OperatorError;
+use crate::owner::{OtherPlan, OwnerError, PlanError};
 use crate::project::SettingsError;
 use crate::secrets::SecretFault;
 
@@ -351,9 +355,60 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A lineage cannot be read.
+    #[error(transparent)]
+    Lineage(#[from] Box<crate::lineage::LineageError>),
+    /// A sum cannot be written.
+    #[error("{}: {source}", path.display())]
+    Sum {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<crate::lineage::SumError>,
+    },
+    /// An audit found what does not hold.
+    #[error("the audit FAILED: {failures} of the checks do not hold; the first: {first}")]
+    Audit {
+        /// How many.
+        failures: usize,
+        /// The first, with its place.
+        first: String,
+    },
     /// A tampered proof was accepted by the demonstration.
     #[error("the tampered proof was accepted")]
     TamperAccepted,
+    /// Another process of this program failed.
+    #[error("zktrain {command} failed:\n{said}")]
+    Process {
+        /// Its command line.
+        command: String,
+        /// What it said last.
+        said: String,
+    },
+    /// The thread that trains has stopped.
+    #[error("the thread that trains and proves has stopped")]
+    WorkerStopped,
+    /// An owner cannot go on.
+    #[error(transparent)]
+    Member(#[from] Box<OwnerError>),
+    /// A plan is not followed.
+    #[error(transparent)]
+    Plan(#[from] Box<PlanError>),
+    /// The coordinator has two plans for one round.
+    #[error(transparent)]
+    OtherPlan(#[from] OtherPlan),
+    /// The coordinator cannot be reached, or refuses.
+    #[error(transparent)]
+    Peer(Box<zktrain_network::wire::Error>),
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] Box<ConfigError>),
+    /// Logging cannot be set up.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A coordinator cannot go on.
+    #[error(transparent)]
+    Operator(#[from] Box<OperatorError>),
     /// Measuring failed.
     #[error(transparent)]
     Bench(#[from] Box<crate::bench::BenchError>),
@@ -368,6 +423,36 @@ impl From<ClientError> for Error {
     }
 }
 
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(Box::new(error))
+    }
+}
+
+impl From<OwnerError> for Error {
+    fn from(error: OwnerError) -> Self {
+        Self::Member(Box::new(error))
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Self {
+        Self::Plan(Box::new(error))
+    }
+}
+
+impl From<OperatorError> for Error {
+    fn from(error: OperatorError) -> Self {
+        Self::Operator(Box::new(error))
+    }
+}
+
+impl From<zktrain_network::wire::Error> for Error {
+    fn from(error: zktrain_network::wire::Error) -> Self {
+        Self::Peer(Box::new(error))
+    }
+}
+
 impl From<ChainError> for Error {
     fn from(error: ChainError) -> Self {
         ClientError::from(error).into()
@@ -377,6 +462,12 @@ impl From<ChainError> for Error {
 impl From<KeystoreError> for Error {
     fn from(error: KeystoreError) -> Self {
         Self::Keystore(Box::new(error))
+    }
+}
+
+impl From<crate::lineage::LineageError> for Error {
+    fn from(error: crate::lineage::LineageError) -> Self {
+        Self::Lineage(Box::new(error))
     }
 }
 
@@ -472,7 +563,8 @@ impl Error {
             Self::Contract { .. }
             | Self::Rejected { .. }
             | Self::Registration { .. }
-            | Self::FinalModel { .. } => "do not trust what this file claims".into(),
+            | Self::FinalModel { .. }
+            | Self::Audit { .. } => "do not trust what this file claims".into(),
             Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
                                     data commit --force`, which discards the proofs made so far"
                 .into(),

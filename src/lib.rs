@@ -1,14 +1,20 @@
 //! zktrain as a library: what the command-line program is made of.
 
+pub mod audit;
 pub mod bench;
 pub mod cache;
 pub mod chain;
 pub mod circuits;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod error;
 pub mod evm;
 pub mod files;
+pub mod lineage;
+pub mod logging;
+pub mod operator;
+pub mod owner;
 pub mod project;
 pub mod proofs;
 pub mod round;

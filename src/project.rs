@@ -196,6 +196,26 @@ impl Project {
         self.dir.join(format!("rounds/{round}.proof"))
     }
 
+    /// The signed submission of a round.
+    pub fn round_submission_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("rounds/{round}.submission.json"))
+    }
+
+    /// The model that a round started from.
+    pub fn round_model_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("rounds/{round}.model.int.safetensors"))
+    }
+
+    /// How a round ended.
+    pub fn round_end_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("rounds/{round}.end.json"))
+    }
+
+    /// What the owner has promised in a round; secret.
+    pub fn round_journal_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("secret/round-{round}.journal"))
+    }
+
     /// The secret file of the blindings of a round's update.
     pub fn round_state_path(&self, round: u64) -> PathBuf {
         self.dir.join(format!("secret/round-{round}"))

@@ -162,16 +162,23 @@ impl Registration {
     }
 }
 
+/// Decodes a registration of either form.
+///
+/// # Errors
+/// If the bytes are not a registration for this key's manifest.
+pub fn decode_registration(key: &TrainingKey, bytes: &[u8]) -> Result<Registration, WireError> {
+    if bytes.starts_with(SheetProof::DATASET_FILE) {
+        decode_dataset(key, bytes).map(Registration::Plain)
+    } else {
+        decode_dataset(key, bytes).map(Registration::Compressed)
+    }
+}
+
 /// Reads a registration of either form.
 ///
 /// # Errors
 /// If the file is missing or not a registration for this key's manifest.
 pub fn read_registration(key: &TrainingKey, path: &Path) -> Result<Registration, Error> {
-    let bytes = files::read(path)?;
-    let wire = |e| Error::Wire { path: path.to_owned(), source: Box::new(e) };
-    if bytes.starts_with(SheetProof::DATASET_FILE) {
-        decode_dataset(key, &bytes).map(Registration::Plain).map_err(wire)
-    } else {
-        decode_dataset(key, &bytes).map(Registration::Compressed).map_err(wire)
-    }
+    decode_registration(key, &files::read(path)?)
+        .map_err(|e| Error::Wire { path: path.to_owned(), source: Box::new(e) })
 }

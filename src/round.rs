@@ -14,6 +14,7 @@ use zktrain_prover::trace::{LayerParameters, Parameters, Trace};
 use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model};
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
+use zktrain_trainer::{Metrics, evaluate};
 
 use crate::circuits::{Circuits, Shape};
 use crate::commands::train::registered;
@@ -73,9 +74,15 @@ impl<'a> Workshop<'a> {
         Ok(Self { project, session, circuits, train, held_out, data })
     }
 
-    /// Rows that are never trained on.
-    pub fn held_out(&self) -> &Dataset {
-        &self.held_out
+    /// Loss and accuracy on the rows that are never trained on; none without such rows.
+    ///
+    /// # Errors
+    /// If the model is not the network's.
+    pub fn measure(&self, model: &Parameters) -> Result<Option<Metrics>, Error> {
+        let trainer = Trainer::new(self.session.network().clone());
+        let some = self.held_out.rows() > 0;
+        let measured = some.then(|| evaluate(&trainer, model, &self.held_out));
+        Ok(measured.transpose()?)
     }
 
     /// The registered dataset's Merkle root and windows.

@@ -150,11 +150,20 @@ pub fn read_model(path: &Path, network: &Network, hint: &'static str) -> Result<
 /// As [`read_model`]; also if a parameter is out of range.
 pub fn read_genesis(path: &Path, network: &Network) -> Result<Parameters, Error> {
     let model = read_model(path, network, "make a project first: `zktrain init`")?;
+    check_first(path, network, &model)?;
+    Ok(model)
+}
+
+/// Checks that parameters from a file are in the range of a round's first model.
+///
+/// # Errors
+/// [`Error::GenesisRange`].
+pub fn check_first(path: &Path, network: &Network, model: &Parameters) -> Result<(), Error> {
     let bits = network.weight_init_bits;
     let all = model.layers.iter().flat_map(|l| l.w.iter().chain(l.b.iter().flatten()));
     match all.copied().find(|w| w.unsigned_abs() >= 1 << bits) {
         Some(got) => Err(Error::GenesisRange { path: path.to_owned(), bits, got }),
-        None => Ok(model),
+        None => Ok(()),
     }
 }
 

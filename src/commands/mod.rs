@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod chain;
+pub mod coordinator;
 pub mod data;
 pub mod demo;
 pub mod init;
@@ -13,6 +14,7 @@ pub mod prove;
 pub mod setup;
 pub mod srs;
 pub mod train;
+pub mod trainer;
 pub mod verify;
 
 use zktrain_circuits::manifest::Network;

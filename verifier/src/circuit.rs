@@ -6,8 +6,9 @@ use zktrain_circuits::compressed::System;
 use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::opening::KzgVerifierKey;
 
-use crate::groth16::{self, Groth16Error, Groth16Key};
+use crate::groth16::{self, Groth16Error, Groth16Key, Groth16Proof, Groth16Terms};
 use crate::halo2::{self, Halo2Error};
+use crate::pairing::PairingTerms;
 
 /// Why a circuit's proof is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,15 @@ pub enum CircuitError {
     /// A Groth16 proof.
     #[error(transparent)]
     Groth16(#[from] Groth16Error),
+}
+
+/// What is left of a circuit's proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CircuitTerms {
+    /// halo2's two pairings.
+    Halo2(PairingTerms),
+    /// Groth16's four.
+    Groth16(Groth16Terms),
 }
 
 /// The circuit's verifying keys of one relation, at most one a system.
@@ -59,6 +69,32 @@ impl CircuitKey {
             }
         }
         Ok(())
+    }
+
+    /// Everything but the pairings.
+    ///
+    /// # Errors
+    /// If there is no key for the system or the bytes are no proof of it.
+    pub fn reduce(
+        &self,
+        kzg: &KzgVerifierKey,
+        system: System,
+        inputs: PublicInputs<Fr>,
+        proof: &[u8],
+    ) -> Result<CircuitTerms, CircuitError> {
+        let no_key = CircuitError::NoKey { got: system };
+        let inputs = inputs.to_array();
+        Ok(match system {
+            System::Halo2 => {
+                let key = self.halo2.as_ref().ok_or(no_key)?;
+                CircuitTerms::Halo2(halo2::reduce(kzg, key, &inputs, proof)?)
+            }
+            System::Groth16 => {
+                self.groth16.as_ref().ok_or(no_key)?;
+                let proof = Groth16Proof::from_bytes(proof)?;
+                CircuitTerms::Groth16(Groth16Terms { proof, inputs })
+            }
+        })
     }
 
     /// A system's key as its verifier contract reads it; `None` if there is none.

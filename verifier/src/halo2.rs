@@ -14,8 +14,8 @@
 //! Sources: Gabizon, Williamson, Ciobotaru, *PLONK*, eprint 2019/953; Boneh,
 //! Drake, Fisch, Gabizon, eprint 2020/081 (SHPLONK); the halo2 book.
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
-use ark_ec::{CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::VariableBaseMSM;
 use ark_ff::{Field, One, Zero, batch_inversion};
 use zktrain_circuits::compress::INPUTS;
 use zktrain_circuits::halo2::gates::{ADVICE, COEFFICIENTS, DEGREE, FIXED, View, gates};
@@ -23,6 +23,8 @@ use zktrain_circuits::halo2::key::{Halo2Key, delta};
 use zktrain_circuits::halo2::tape::BLINDING_ROWS;
 use zktrain_circuits::halo2::transcript::Chain;
 use zktrain_circuits::opening::{KzgVerifierKey, OpeningDecodeError, Words};
+
+pub use crate::pairing::PairingTerms;
 
 /// Pieces of the quotient.
 const PIECES: usize = DEGREE - 1;
@@ -55,15 +57,6 @@ pub enum Halo2Error {
     Pairing,
 }
 
-/// What is left of a proof: it holds if `e(left, [τ]) = e(right, [1])`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PairingTerms {
-    /// Paired with `[τ]` in G2.
-    pub left: G1Projective,
-    /// Paired with `[1]` in G2.
-    pub right: G1Projective,
-}
-
 /// Checks a proof.
 ///
 /// # Errors
@@ -74,13 +67,9 @@ pub fn verify(
     inputs: &[Fr; INPUTS],
     proof: &[u8],
 ) -> Result<(), Halo2Error> {
-    let PairingTerms { left, right } = reduce(kzg, key, inputs, proof)?;
-    let points = G1Projective::normalize_batch(&[left, -right]);
-    let product = Bn254::multi_pairing(points, [kzg.tau_g2, kzg.g2]);
-    if product.0 == <Bn254 as Pairing>::TargetField::ONE {
-        Ok(())
-    } else {
-        Err(Halo2Error::Pairing)
+    match reduce(kzg, key, inputs, proof)?.hold(kzg) {
+        true => Ok(()),
+        false => Err(Halo2Error::Pairing),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Checks an opening. The protocol is in [`zktrain_circuits::opening::mercury`].
 
-use ark_bn254::{Bn254, Fr, G1Affine, G1Projective};
-use ark_ec::{CurveGroup, VariableBaseMSM, pairing::Pairing};
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field};
 use zktrain_circuits::opening::mercury::{
     OpeningError, OpeningProof, Transcript, eq_polynomial, split,
 };
 use zktrain_circuits::opening::{KzgVerifierKey, MAX_VARIABLES};
+
+use crate::pairing::PairingTerms;
 
 /// Checks that `commitment` opens to `value` at `point` (coordinate `k` belongs to bit `k` of the
 /// index), under a transcript that starts from `seed`.
@@ -21,6 +23,24 @@ pub fn verify(
     seed: [u8; 32],
     proof: &OpeningProof,
 ) -> Result<(), OpeningError> {
+    match reduce(vk, commitment, point, value, seed, proof)?.hold(vk) {
+        true => Ok(()),
+        false => Err(OpeningError::Pairing),
+    }
+}
+
+/// Everything but the pairing.
+///
+/// # Errors
+/// If the point has no or too many coordinates, or a challenge falls on an excluded value.
+pub fn reduce(
+    vk: &KzgVerifierKey,
+    commitment: &G1Projective,
+    point: &[Fr],
+    value: Fr,
+    seed: [u8; 32],
+    proof: &OpeningProof,
+) -> Result<PairingTerms, OpeningError> {
     if !(1..=MAX_VARIABLES).contains(&point.len()) {
         return Err(OpeningError::Variables { got: point.len() });
     }
@@ -28,7 +48,7 @@ pub fn verify(
     let mut transcript = Transcript::new(seed, &commitment, point, &value);
     let challenges = Challenges::new(&mut transcript, proof)?;
     let claims = Claims::new(&challenges, point, value, proof)?;
-    check_pairing(vk, &commitment, &challenges, &claims, point.len(), proof)
+    Ok(pairing(vk, &commitment, &challenges, &claims, point.len(), proof))
 }
 
 /// All challenges, and the inverse of `ζ`.
@@ -98,14 +118,14 @@ impl Claims {
 }
 
 /// `e([L] + z·[L/(X − z)], [1]) = e([L/(X − z)], [τ])`.
-fn check_pairing(
+fn pairing(
     vk: &KzgVerifierKey,
     commitment: &G1Affine,
     challenges: &Challenges,
     claims: &Claims,
     c: usize,
     proof: &OpeningProof,
-) -> Result<(), OpeningError> {
+) -> PairingTerms {
     let Challenges { alpha, zeta, zeta_inverse, beta, z, delta, .. } = *challenges;
     let (at_zeta, at_inverse) = (z - zeta, z - zeta_inverse);
     // Weights of p − R, D − D(ζ) and h − h(α) in L.
@@ -123,11 +143,6 @@ fn check_pairing(
         (proof.linearisation, z),
     ];
     let (bases, scalars): (Vec<G1Affine>, Vec<Fr>) = terms.into_iter().unzip();
-    let left = G1Projective::msm_unchecked(&bases, &scalars) + commitment;
-    let pairs = ([left.into_affine(), -proof.linearisation], [vk.g2, vk.tau_g2]);
-    if Bn254::multi_pairing(pairs.0, pairs.1).0 == <Bn254 as Pairing>::TargetField::ONE {
-        Ok(())
-    } else {
-        Err(OpeningError::Pairing)
-    }
+    let right = G1Projective::msm_unchecked(&bases, &scalars) + commitment;
+    PairingTerms { left: proof.linearisation.into(), right }
 }

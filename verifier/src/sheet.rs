@@ -14,8 +14,9 @@ use zktrain_circuits::statement::{opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::{self as argument, Opening};
 
-use crate::circuit::{CircuitError, CircuitKey};
+use crate::circuit::{CircuitError, CircuitKey, CircuitTerms};
 use crate::mercury;
+use crate::pairing::PairingTerms;
 
 /// Why a proof about a sheet is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -108,15 +109,71 @@ impl Proof for CompressedProof {
         statement: &[u8],
         known: &[G1Affine],
     ) -> Result<(), SheetError> {
-        if self.claim.point.len() != relation.layout.address_log as usize {
+        let whole = Whole::new(self, relation, statement, known)?;
+        circuit.verify(kzg, self.system, whole.inputs, &self.circuit_proof)?;
+        match whole.opening(self, kzg, relation)?.hold(kzg) {
+            true => Ok(()),
+            false => Err(OpeningError::Pairing.into()),
+        }
+    }
+}
+
+/// What is left of a compressed proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SheetTerms {
+    /// Of the opening.
+    pub opening: PairingTerms,
+    /// Of the circuit's proof.
+    pub circuit: CircuitTerms,
+}
+
+/// Everything about a compressed proof but the pairings.
+///
+/// # Errors
+/// If a check fails already.
+pub fn reduce(
+    proof: &CompressedProof,
+    kzg: &KzgVerifierKey,
+    circuit: &CircuitKey,
+    relation: &Relation,
+    statement: &[u8],
+    known: &[G1Affine],
+) -> Result<SheetTerms, SheetError> {
+    let whole = Whole::new(proof, relation, statement, known)?;
+    let terms = circuit.reduce(kzg, proof.system, whole.inputs, &proof.circuit_proof)?;
+    Ok(SheetTerms { opening: whole.opening(proof, kzg, relation)?, circuit: terms })
+}
+
+/// A compressed proof's rows, and what its circuit is told.
+struct Whole {
+    rows: Vec<G1Affine>,
+    inputs: PublicInputs<Fr>,
+}
+
+impl Whole {
+    fn new(
+        proof: &CompressedProof,
+        relation: &Relation,
+        statement: &[u8],
+        known: &[G1Affine],
+    ) -> Result<Self, SheetError> {
+        if proof.claim.point.len() != relation.layout.address_log as usize {
             return Err(SheetError::Shape);
         }
-        let rows = all_rows(relation, known, &self.rows)?;
-        let inputs = inputs(self, statement, &rows);
-        circuit.verify(kzg, self.system, inputs, &self.circuit_proof)?;
-        let h = inputs.h;
-        let sheet = CommittedSheet { rows: &rows, mask: &self.mask };
-        sheet.check_opening(kzg, relation, &h, &self.claim, &self.blinding, &self.opening)
+        let rows = all_rows(relation, known, &proof.rows)?;
+        let inputs = inputs(proof, statement, &rows);
+        Ok(Self { rows, inputs })
+    }
+
+    fn opening(
+        &self,
+        proof: &CompressedProof,
+        kzg: &KzgVerifierKey,
+        relation: &Relation,
+    ) -> Result<PairingTerms, SheetError> {
+        let sheet = CommittedSheet { rows: &self.rows, mask: &proof.mask };
+        let CompressedProof { claim, blinding, opening, .. } = proof;
+        Ok(sheet.reduce_opening(kzg, relation, &self.inputs.h, claim, blinding, opening)?)
     }
 }
 
@@ -171,12 +228,26 @@ impl CommittedSheet<'_> {
         blinding: &Fr,
         opening: &OpeningProof,
     ) -> Result<(), SheetError> {
+        match self.reduce_opening(kzg, relation, h, claim, blinding, opening)?.hold(kzg) {
+            true => Ok(()),
+            false => Err(OpeningError::Pairing.into()),
+        }
+    }
+
+    fn reduce_opening(
+        &self,
+        kzg: &KzgVerifierKey,
+        relation: &Relation,
+        h: &Fr,
+        claim: &Opening<Fr>,
+        blinding: &Fr,
+        opening: &OpeningProof,
+    ) -> Result<PairingTerms, OpeningError> {
         let folded = self.fold(relation, claim, blinding);
         let low = claim.point.iter().take(relation.layout.row_log as usize);
         let low: Vec<Fr> = low.copied().collect();
         let seed = opening_seed(h, &claim.point, &claim.gamma, &claim.value, blinding);
-        mercury::verify(kzg, &folded, &low, claim.value, seed, opening)?;
-        Ok(())
+        mercury::reduce(kzg, &folded, &low, claim.value, seed, opening)
     }
 
     /// `F = Σ eq(ρ_hi, i)·C_i + γ·C_M − b*·H`

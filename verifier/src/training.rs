@@ -2,13 +2,15 @@
 
 use ark_bn254::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
+use zktrain_circuits::compressed::CompressedProof;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::{self, Hash};
 use zktrain_circuits::relation::Group;
 use zktrain_circuits::schedule::window_order;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 
-use crate::sheet::{Proof, SheetError};
+use crate::circuit::CircuitKey;
+use crate::sheet::{self, Proof, SheetError, SheetTerms};
 
 /// Why a training proof or a chain is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +84,35 @@ pub fn verify<P: Proof>(
     statement: &TrainingStatement,
     proof: &P,
 ) -> Result<(), TrainingError> {
+    check_statement(key, statement, proof.rows())?;
+    let known = known_rows(key, statement);
+    proof.verify(&key.kzg, circuit, &key.relation, &statement.to_bytes(), &known)?;
+    Ok(())
+}
+
+/// Everything about a compressed proof but the pairings: those of many proofs are checked together
+/// by [`crate::batch`].
+///
+/// # Errors
+/// If a check fails already.
+pub fn reduce(
+    key: &TrainingKey,
+    circuit: &CircuitKey,
+    statement: &TrainingStatement,
+    proof: &CompressedProof,
+) -> Result<SheetTerms, TrainingError> {
+    check_statement(key, statement, proof.rows())?;
+    let known = known_rows(key, statement);
+    let (kzg, relation) = (&key.kzg, &key.relation);
+    Ok(sheet::reduce(proof, kzg, circuit, relation, &statement.to_bytes(), &known)?)
+}
+
+/// What a statement has to be for any proof of it.
+fn check_statement(
+    key: &TrainingKey,
+    statement: &TrainingStatement,
+    own_rows: &[G1Affine],
+) -> Result<(), TrainingError> {
     if statement.spec != key.spec {
         return Err(TrainingError::Spec);
     }
@@ -102,10 +133,7 @@ pub fn verify<P: Proof>(
         }
     }
     check_window(statement)?;
-    check_update(key, statement, proof.rows())?;
-    let known = known_rows(key, statement);
-    proof.verify(&key.kzg, circuit, &key.relation, &statement.to_bytes(), &known)?;
-    Ok(())
+    check_update(key, statement, own_rows)
 }
 
 /// The rows that a statement fixes, in the order of the layout.

@@ -138,10 +138,8 @@ impl Client {
     /// If the chain's time is not ours to move.
     pub async fn pass(&self, seconds: u64) -> Result<(), ClientError> {
         let provider = self.sender().chain().provider();
-        let moved = provider.raw_request::<_, serde_json::Value>(
-            "evm_increaseTime".into(),
-            json!([seconds]),
-        );
+        let moved = provider
+            .raw_request::<_, serde_json::Value>("evm_increaseTime".into(), json!([seconds]));
         moved.await.map_err(ChainError::from)?;
         let mined = provider.raw_request::<_, serde_json::Value>("evm_mine".into(), json!([]));
         mined.await.map_err(ChainError::from)?;

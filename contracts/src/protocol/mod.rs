@@ -4,9 +4,12 @@
 mod challenge;
 mod client;
 mod deployment;
+pub mod export;
 pub mod files;
 mod look;
 pub mod merkle;
+pub mod payments;
+pub mod reputation;
 mod round;
 mod settle;
 pub mod typed;
@@ -14,6 +17,7 @@ pub mod weights;
 
 pub use challenge::Evidence;
 pub use client::{Client, ClientError};
-pub use look::{Candidate, Status};
 pub use deployment::{Deployment, Setup};
+pub use export::ChainExport;
+pub use look::{Candidate, Status};
 pub use round::{Members, SignedBatch, SignedSubmission};

@@ -167,7 +167,7 @@ pub async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Err
     let data = read_dataset(&project.dataset_path(), &session.key.spec)?.dataset;
     let client = at.client(ui).await?;
     let domain = client.domain(args.domain).await?;
-    require_own_key(args.domain, &domain.config, &client, &session, &project, ui)?;
+    system_of(args.domain, &domain.config, &client, &session, &project, ui)?;
     let (root, windows) = (B256::from(data.tree.root()), data.windows.len() as u64);
     let receipt = client.join(args.domain, root, windows).await?;
     Ok(Done::by(format!("{} is a member of domain {}", client.address(), args.domain), &receipt)
@@ -175,16 +175,31 @@ pub async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Err
         .with("windows", windows))
 }
 
-/// Checks that a domain's proofs are checked with the key that follows from the project's own
-/// manifest. Anyone can register a key that says so and accepts everything.
-fn require_own_key(
+/// The system of a domain's proofs, which are checked with the key that follows from the project's
+/// own manifest.
+///
+/// # Errors
+/// If they are checked with another key.
+pub fn own_system(
+    domain: u64,
+    config: &Config,
+    client: &Client,
+    project: &Project,
+    ui: &Ui,
+) -> Result<System, Error> {
+    let session = Session::of_project(project, ui)?;
+    system_of(domain, config, client, &session, project, ui)
+}
+
+/// As [`own_system`]. Anyone can register a key that says so and accepts everything.
+fn system_of(
     domain: u64,
     config: &Config,
     client: &Client,
     session: &Session,
     project: &Project,
     ui: &Ui,
-) -> Result<(), Error> {
+) -> Result<System, Error> {
     let circuits = Circuits::new(session, project, ui);
     let is_key = |system| match circuits.key_of(system) {
         Ok(circuit) => {
@@ -195,11 +210,14 @@ fn require_own_key(
         Err(Error::NoCircuitKey { .. }) => Ok(false),
         Err(error) => Err(error),
     };
-    let known = is_key(System::Halo2)? || is_key(System::Groth16)?;
-    if !known || config.verifier != client.at().verifier {
-        return Err(Error::OtherDomain { domain });
+    if config.verifier == client.at().verifier {
+        for system in [System::Halo2, System::Groth16] {
+            if is_key(system)? {
+                return Ok(system);
+            }
+        }
     }
-    Ok(())
+    Err(Error::OtherDomain { domain })
 }
 
 pub async fn resign(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {

@@ -3,7 +3,7 @@
 mod account;
 mod challenge;
 mod deploy;
-mod domain;
+pub mod domain;
 mod round;
 mod status;
 

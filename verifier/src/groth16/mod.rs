@@ -20,7 +20,10 @@ mod encoding;
 mod key;
 pub mod snarkjs;
 
-use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
+use ark_ec::pairing::Pairing;
+use ark_ec::{CurveGroup, VariableBaseMSM};
+use ark_ff::Field;
 use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use zktrain_circuits::compress::INPUTS;
 
@@ -100,4 +103,39 @@ pub fn verify(key: &Groth16Key, inputs: &[Fr; INPUTS], proof: &[u8]) -> Result<(
         // An error is a wrong number of inputs, which the types exclude.
         Ok(false) | Err(_) => Err(Groth16Error::Pairing),
     }
+}
+
+/// A decoded proof with its public inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groth16Terms {
+    /// The proof.
+    pub proof: Groth16Proof,
+    /// In the order of [`zktrain_circuits::compress::PublicInputs`].
+    pub inputs: [Fr; INPUTS],
+}
+
+/// Whether the equations hold when each is raised to its weight and all are multiplied. With
+/// weights that a prover cannot predict, that convinces of all of them: see [`crate::batch`].
+///
+/// `Π_j e(s_j·A_j, B_j) = e((Σ_j s_j)·α, β)·e(Σ_j s_j·IC(x_j), γ)·e(Σ_j s_j·C_j, δ)`
+pub fn hold(key: &Groth16Key, weighted: &[(Fr, Groth16Terms)]) -> bool {
+    let mut constants = [Fr::default(); INPUTS + 1];
+    let mut firsts = Vec::with_capacity(weighted.len() + 3);
+    let mut seconds = Vec::with_capacity(weighted.len() + 3);
+    let (mut weights, mut thirds) = (Vec::new(), Vec::new());
+    for (weight, terms) in weighted {
+        firsts.push(terms.proof.a * weight);
+        seconds.push(terms.proof.b);
+        weights.push(*weight);
+        thirds.push(terms.proof.c);
+        let values = core::iter::once(Fr::ONE).chain(terms.inputs);
+        constants.iter_mut().zip(values).for_each(|(sum, value)| *sum += *weight * value);
+    }
+    let [one, ..] = constants;
+    firsts.push(-(key.alpha_g1 * one));
+    firsts.push(-G1Projective::msm_unchecked(&key.ic, &constants));
+    firsts.push(-G1Projective::msm_unchecked(&thirds, &weights));
+    seconds.extend([key.beta_g2, key.gamma_g2, key.delta_g2]);
+    let product = Bn254::multi_pairing(G1Projective::normalize_batch(&firsts), seconds);
+    product.0 == <Bn254 as Pairing>::TargetField::ONE
 }

@@ -1,4 +1,4 @@
-//! `zktrain demo`: the whole story in two minutes.
+//! `zktrain demo --alone`: one owner, without a network.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,28 +7,17 @@ use std::time::Instant;
 use serde::Serialize;
 use zktrain_circuits::proof::own_rows;
 
-use super::train::{TrainReport, print_epochs};
-use super::verify::VerifyReport;
-use super::{data, init, prove, train, verify};
+use super::Args;
 use crate::circuits::Compression;
+use crate::commands::train::{TrainReport, print_epochs};
+use crate::commands::verify::VerifyReport;
+use crate::commands::{data, init, prove, train, verify};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, proof_paths};
 use crate::proofs;
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, percent, success};
-
-/// Options of `zktrain demo`.
-#[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain demo --out demo-output")]
-pub struct Args {
-    /// Where everything is written; a new temporary directory without it.
-    #[arg(long, short, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Times that every row is trained on.
-    #[arg(long, default_value_t = 5)]
-    pub epochs: usize,
-}
 
 /// What the demonstration showed.
 #[derive(Clone, Debug, Serialize)]
@@ -88,7 +77,7 @@ impl Report for DemoReport {
 /// If a command fails, or the tampered proof is accepted.
 pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     let started = Instant::now();
-    let dir = folder(args)?;
+    let dir = super::folder(args.out.as_deref())?;
     ui.headline("1. A model and its scales, from public data");
     let options = init::Args {
         dir: dir.clone(),
@@ -134,17 +123,6 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
 
 /// Chosen so that a demonstration of a few epochs takes well below a minute.
 const STEPS_PER_PROOF: usize = 4;
-
-fn folder(args: &Args) -> Result<PathBuf, Error> {
-    match &args.out {
-        Some(dir) => Ok(dir.clone()),
-        None => tempfile::Builder::new()
-            .prefix("zktrain-demo-")
-            .tempdir()
-            .map(tempfile::TempDir::keep)
-            .map_err(|source| Error::File { path: std::env::temp_dir(), source }),
-    }
-}
 
 fn verify_args(path: PathBuf) -> verify::Args {
     verify::Args {

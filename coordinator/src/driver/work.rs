@@ -1,0 +1,53 @@
+//! What a round needs besides messages: checking proofs and sums.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::{Address, B256};
+use ark_bn254::{Fr, G1Affine};
+use zktrain_circuits::opening::KzgVerifierKey;
+use zktrain_network::messages::Upload;
+use zktrain_network::plan::{Plan, PlanMember};
+use zktrain_network::secagg::vector::Shape;
+
+use crate::machine::ProofVerdict;
+
+/// A submission that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Row commitments of the update.
+    pub update: Vec<G1Affine>,
+}
+
+/// Long computations, called on threads of their own.
+pub trait Work: Send + Sync + 'static {
+    /// The shape of masked vectors.
+    fn shape(&self) -> &Shape;
+
+    /// What verifies openings.
+    fn kzg(&self) -> &KzgVerifierKey;
+
+    /// Checks a member's submission, which its upload names: who signed it, what it is about, its
+    /// proof.
+    ///
+    /// # Errors
+    /// Why it is not counted.
+    fn judge(
+        &self,
+        plan: &Plan,
+        member: &PlanMember,
+        upload: &Upload,
+        submission: &[u8],
+    ) -> Result<Judged, ProofVerdict>;
+
+    /// The update's commitments in a submission that was judged before.
+    fn update(&self, submission: &[u8]) -> Option<Vec<G1Affine>>;
+
+    /// Compares the sum of the counted members' vectors with the sum of their commitments, and
+    /// keeps it if it is right. The next model's hash; none if the sum is wrong.
+    fn settle(
+        &self,
+        plan: &Plan,
+        updates: &BTreeMap<Address, Vec<G1Affine>>,
+        sum: &[Fr],
+    ) -> Option<B256>;
+}

@@ -1,0 +1,287 @@
+//! A history from the contracts' events, one after the other.
+
+use std::collections::BTreeMap;
+
+use alloy::primitives::{Address, B256, Log, U256};
+use alloy::sol_types::SolEvent;
+use zktrain_contracts::bindings::escrow::Escrow;
+use zktrain_contracts::bindings::registry::DomainRegistry;
+use zktrain_contracts::bindings::rounds::{IRounds, Rounds};
+use zktrain_contracts::bindings::stakes::StakeManager;
+use zktrain_contracts::bindings::token::RewardToken;
+use zktrain_contracts::protocol::Deployment;
+
+use super::history::{
+    Change, ChangeKind, History, Outcome, Payment, Role, Round, Seat, Slash, Transfer, Version,
+};
+
+/// Why rounds are void without anybody's fault: a constant of `rounds/Settlement.sol`.
+const VERIFIER_STOPPED: &[u8] = b"verifier stopped";
+
+/// An event and where the chain has it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    /// Seconds since 1970, of the block.
+    pub time: u64,
+    /// The transaction.
+    pub transaction: B256,
+    /// The event.
+    pub log: Log,
+}
+
+/// The two parts of an operator's pool.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pool {
+    active: U256,
+    unbonding: U256,
+}
+
+/// A settlement whose payments are being credited.
+#[derive(Debug)]
+struct Settling {
+    transaction: B256,
+    round: u64,
+    credits: Vec<(Address, U256)>,
+}
+
+/// Reads events in the order of the chain.
+#[derive(Debug)]
+pub(super) struct Replay<'a> {
+    at: &'a Deployment,
+    domain: u64,
+    /// The token of the domain's budgets.
+    token: Address,
+    pools: BTreeMap<Address, Pool>,
+    settling: Option<Settling>,
+    history: History,
+}
+
+/// An event of this kind, if it is one.
+fn read<E: SolEvent>(log: &Log) -> Option<E> {
+    E::decode_log(log).ok().map(|event| event.data)
+}
+
+impl<'a> Replay<'a> {
+    pub fn new(at: &'a Deployment, domain: u64) -> Self {
+        let custody = [at.stakes, at.registry, at.escrow, at.rounds].into();
+        Self {
+            at,
+            domain,
+            token: Address::ZERO,
+            pools: BTreeMap::new(),
+            settling: None,
+            history: History { custody, ..History::default() },
+        }
+    }
+
+    /// The kinds of events that it reads.
+    pub fn kinds() -> Vec<B256> {
+        vec![
+            DomainRegistry::DomainOpened::SIGNATURE_HASH,
+            DomainRegistry::ModelAdvanced::SIGNATURE_HASH,
+            Rounds::Joined::SIGNATURE_HASH,
+            Rounds::Leaving::SIGNATURE_HASH,
+            Rounds::Exited::SIGNATURE_HASH,
+            Rounds::RoundOpened::SIGNATURE_HASH,
+            Rounds::Delivered::SIGNATURE_HASH,
+            Rounds::Proposed::SIGNATURE_HASH,
+            Rounds::Settled::SIGNATURE_HASH,
+            Rounds::Voided::SIGNATURE_HASH,
+            Rounds::MemberSlashed::SIGNATURE_HASH,
+            Escrow::Credited::SIGNATURE_HASH,
+            Escrow::Shared::SIGNATURE_HASH,
+            StakeManager::Staked::SIGNATURE_HASH,
+            StakeManager::Unbonding::SIGNATURE_HASH,
+            StakeManager::Withdrawn::SIGNATURE_HASH,
+            StakeManager::Slashed::SIGNATURE_HASH,
+            RewardToken::Transfer::SIGNATURE_HASH,
+        ]
+    }
+
+    /// The contracts whose events it reads.
+    pub fn contracts(at: &Deployment) -> Vec<Address> {
+        vec![at.registry, at.rounds, at.escrow, at.stakes, at.reward_token]
+    }
+
+    /// The next event. Those of other contracts and domains change nothing.
+    pub fn apply(&mut self, entry: &Entry) {
+        let (log, from) = (&entry.log, entry.log.address);
+        if from == self.at.rounds {
+            self.membership(log);
+            self.round(entry);
+        } else if from == self.at.registry {
+            self.model(log);
+        } else if from == self.at.escrow {
+            self.payment(entry);
+        } else if from == self.at.stakes {
+            self.stake(log);
+        } else if from == self.at.reward_token {
+            if let Some(RewardToken::Transfer { from, to, value: amount }) = read(log) {
+                let time = entry.time;
+                self.history.transfers.push(Transfer { time, from, to, amount });
+            }
+        }
+    }
+
+    /// What it comes to; `None` if the domain was never opened.
+    pub fn finish(mut self) -> Option<History> {
+        let worth = |(operator, pool): (&Address, &Pool)| (*operator, pool.active);
+        self.history.stakes = self.pools.iter().map(worth).collect();
+        // Only an opened domain has a token.
+        (!self.token.is_zero()).then_some(self.history)
+    }
+
+    fn model(&mut self, log: &Log) {
+        if let Some(opened) = read::<DomainRegistry::DomainOpened>(log)
+            && opened.domain == self.domain
+        {
+            self.token = opened.config.token;
+            self.history.genesis = opened.config.genesis;
+        }
+        if let Some(next) = read::<DomainRegistry::ModelAdvanced>(log)
+            && next.domain == self.domain
+        {
+            let DomainRegistry::ModelAdvanced { version: number, round, parent, model, .. } = next;
+            self.history.versions.push(Version { number, round, parent, model });
+        }
+    }
+
+    fn change(&mut self, domain: u64, account: Address, kind: ChangeKind) {
+        if domain == self.domain {
+            let after = self.history.rounds.len();
+            self.history.changes.push(Change { account, kind, after });
+        }
+    }
+
+    fn membership(&mut self, log: &Log) {
+        if let Some(Rounds::Joined { domain, account, .. }) = read(log) {
+            self.change(domain, account, ChangeKind::Joined);
+        } else if let Some(Rounds::Leaving { domain, account, .. }) = read(log) {
+            self.change(domain, account, ChangeKind::Resigned);
+        } else if let Some(Rounds::Exited { domain, account }) = read(log) {
+            self.change(domain, account, ChangeKind::Exited);
+        } else if let Some(slashed) = read::<Rounds::MemberSlashed>(log) {
+            let Rounds::MemberSlashed { round, account, reason, .. } = slashed;
+            if self.history.round(round).is_some() {
+                self.change(self.domain, account, ChangeKind::Slashed);
+                self.history.slashes.push(Slash { round, account, role: Role::Member, reason });
+            }
+        }
+    }
+
+    fn known(&mut self, number: u64) -> Option<&mut Round> {
+        self.history.rounds.iter_mut().rev().find(|round| round.number == number)
+    }
+
+    fn round(&mut self, entry: &Entry) {
+        let (log, time) = (&entry.log, entry.time);
+        if let Some(opened) = read::<Rounds::RoundOpened>(log) {
+            self.opened(opened, time);
+        } else if let Some(Rounds::Delivered { round, account, .. }) = read(log) {
+            let seats = self.known(round).map(|round| round.seats.iter_mut());
+            if let Some(seat) = seats.into_iter().flatten().find(|seat| seat.account == account) {
+                seat.delivered = true;
+            }
+        } else if let Some(Rounds::Proposed { round, deliveries, .. }) = read(log) {
+            if let Some(round) = self.known(round) {
+                round.proposed = Some(time);
+                for (seat, delivery) in round.seats.iter_mut().zip(deliveries) {
+                    seat.delivered = !delivery.update.is_zero();
+                }
+            }
+        } else if let Some(Rounds::Settled { round: number, .. }) = read(log) {
+            self.settled(number, entry);
+        } else if let Some(Rounds::Voided { round: number, coordinator, reason }) = read(log)
+            && let Some(round) = self.known(number)
+        {
+            (round.outcome, round.ended) = (Outcome::Void, Some(time));
+            if reason != B256::right_padding_from(VERIFIER_STOPPED) {
+                let role = Role::Coordinator;
+                let slash = Slash { round: number, account: coordinator, role, reason };
+                self.history.slashes.push(slash);
+            }
+        }
+    }
+
+    fn opened(&mut self, opened: Rounds::RoundOpened, time: u64) {
+        if opened.domain != self.domain {
+            return;
+        }
+        let seat = |member: &IRounds::Member| Seat {
+            account: member.account,
+            weight: member.weight,
+            delivered: false,
+        };
+        self.history.rounds.push(Round {
+            number: opened.round,
+            coordinator: opened.coordinator,
+            opened: time,
+            proposed: None,
+            ended: None,
+            outcome: Outcome::Open,
+            seats: opened.members.iter().map(seat).collect(),
+        });
+    }
+
+    /// Void rounds of eager domains are settled as well, to pay for what was checked: they stay
+    /// void.
+    fn settled(&mut self, number: u64, entry: &Entry) {
+        let Some(round) = self.known(number) else { return };
+        if round.outcome == Outcome::Open {
+            (round.outcome, round.ended) = (Outcome::Settled, Some(entry.time));
+        }
+        let (transaction, credits) = (entry.transaction, Vec::new());
+        self.settling = Some(Settling { transaction, round: number, credits });
+    }
+
+    /// A settlement credits everybody, in the same transaction, and then says how much it was. No
+    /// other contract's call comes between.
+    fn payment(&mut self, entry: &Entry) {
+        let Some(settling) = &mut self.settling else { return };
+        if settling.transaction != entry.transaction {
+            self.settling = None;
+        } else if let Some(Escrow::Credited { token, account, amount }) = read(&entry.log) {
+            if token == self.token {
+                settling.credits.push((account, amount));
+            }
+        } else if let Some(Escrow::Shared { domain, paid, .. }) = read(&entry.log)
+            && domain == self.domain
+        {
+            let mut left = paid;
+            for (account, amount) in std::mem::take(&mut settling.credits) {
+                // What goes back to the owner of a closed domain comes last, and is no payment.
+                let Some(rest) = left.checked_sub(amount) else { break };
+                left = rest;
+                let round = settling.round;
+                self.history.payments.push(Payment { round, account, amount });
+            }
+            self.settling = None;
+        }
+    }
+
+    /// As `StakeManager` does it, with `Shares.slash` for what a slash takes from both parts.
+    fn stake(&mut self, log: &Log) {
+        if let Some(StakeManager::Staked { operator, amount, .. }) = read(log) {
+            let pool = self.pools.entry(operator).or_default();
+            pool.active = pool.active.saturating_add(amount);
+        } else if let Some(StakeManager::Unbonding { operator, amount, .. }) = read(log) {
+            let pool = self.pools.entry(operator).or_default();
+            pool.active = pool.active.saturating_sub(amount);
+            pool.unbonding = pool.unbonding.saturating_add(amount);
+        } else if let Some(StakeManager::Withdrawn { operator, amount, .. }) = read(log) {
+            let pool = self.pools.entry(operator).or_default();
+            pool.unbonding = pool.unbonding.saturating_sub(amount);
+        } else if let Some(StakeManager::Slashed { operator, burned, bounty, .. }) = read(log) {
+            let pool = self.pools.entry(operator).or_default();
+            let taken = burned.saturating_add(bounty);
+            let total = pool.active.saturating_add(pool.unbonding);
+            // Amounts have 96 bits.
+            let active = taken.saturating_mul(pool.active).checked_div(total).unwrap_or_default();
+            pool.active = pool.active.saturating_sub(active);
+            pool.unbonding = pool.unbonding.saturating_sub(taken.saturating_sub(active));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! What peers can ask of a coordinator.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use alloy::primitives::{Address, B256, Keccak256};
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use zktrain_network::messages::{Item, Refusal, Request, Response};
+use zktrain_network::wire::{Content, Service};
+
+use crate::driver::{Driver, items};
+use crate::store::{Store, StoreError};
+
+/// Bytes of a registration at most.
+const REGISTRATION: u64 = 256 << 20;
+/// Rounds of which notices are kept for members that come back late.
+const KEPT: usize = 4;
+
+/// Something to download.
+#[derive(Clone, Debug)]
+pub enum Download {
+    /// In memory.
+    Bytes(Bytes),
+    /// A file that does not change while it is read.
+    File(PathBuf),
+}
+
+/// What the operator decides and has, beyond rounds.
+pub trait Library: Send + Sync + 'static {
+    /// Whether an account has anything to do here.
+    fn admit(&self, peer: Address) -> impl Future<Output = bool> + Send;
+
+    /// An authenticated account was heard of.
+    fn hear(&self, peer: Address);
+
+    /// Checks a registration that was uploaded.
+    fn register(
+        &self,
+        peer: Address,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// A model or a file of the lineage.
+    fn find(&self, item: &Item) -> Option<Download>;
+}
+
+/// Answers peers: registrations and downloads itself, rounds by their drivers.
+pub struct Desk<L> {
+    store: Store,
+    domain: u64,
+    library: L,
+    /// Bytes of a masked vector.
+    masked: u64,
+    rounds: RwLock<Rounds>,
+}
+
+#[derive(Default)]
+struct Rounds {
+    current: Option<u64>,
+    known: BTreeMap<u64, Driver>,
+}
+
+fn refuse(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Conflict { .. } => Refusal::Conflict,
+        StoreError::Digest { .. } | StoreError::Offset { .. } | StoreError::TooLong { .. } => {
+            Refusal::Invalid(error.to_string())
+        }
+        error => {
+            tracing::error!(%error, "the store fails");
+            Refusal::Internal
+        }
+    }
+}
+
+impl<L: Library> Desk<L> {
+    /// A desk without a round. `masked` is the length of masked vectors, in bytes.
+    pub fn new(store: Store, domain: u64, masked: u64, library: L) -> Arc<Self> {
+        Arc::new(Self { store, domain, library, masked, rounds: RwLock::default() })
+    }
+
+    /// The operator's part.
+    pub fn library(&self) -> &L {
+        &self.library
+    }
+
+    /// Opens a round to its members.
+    pub fn open_round(&self, driver: &Driver) {
+        let mut rounds = self.rounds.write().unwrap_or_else(PoisonError::into_inner);
+        let round = driver.plan().round;
+        rounds.current = Some(round);
+        rounds.known.insert(round, driver.clone());
+        while rounds.known.len() > KEPT {
+            rounds.known.pop_first();
+        }
+    }
+
+    /// No round is under way. Its notices can still be had.
+    pub fn close_round(&self) {
+        self.rounds.write().unwrap_or_else(PoisonError::into_inner).current = None;
+    }
+
+    fn round(&self, round: u64, peer: Address) -> Result<Driver, Refusal> {
+        let rounds = self.rounds.read().unwrap_or_else(PoisonError::into_inner);
+        let driver = rounds.known.get(&round).ok_or(Refusal::UnknownRound)?;
+        driver.plan().member(peer).ok_or(Refusal::NotMember)?;
+        Ok(driver.clone())
+    }
+
+    fn current(&self) -> Option<u64> {
+        self.rounds.read().unwrap_or_else(PoisonError::into_inner).current
+    }
+
+    /// The name of an upload in the store, if the peer may send it, and its bytes at most.
+    fn place(&self, peer: Address, item: &Item) -> Result<(String, u64), Refusal> {
+        match item {
+            Item::Registration { domain } if *domain == self.domain => {
+                Ok((items::registration(*domain), REGISTRATION))
+            }
+            Item::Masked { round } => {
+                self.round(*round, peer)?;
+                Ok((items::masked(*round), self.masked))
+            }
+            Item::Submission { round } => {
+                self.round(*round, peer)?;
+                Ok((items::submission(*round), crate::driver::SUBMISSION))
+            }
+            _ => Err(Refusal::Missing),
+        }
+    }
+
+    async fn answer(&self, peer: Address, request: Request) -> Result<Response, Refusal> {
+        match request {
+            Request::Current { domain } if domain == self.domain => {
+                Ok(Response::Current(self.current()))
+            }
+            Request::Current { .. } => Err(Refusal::Missing),
+            Request::Notice { round, number } => {
+                let notice = self.round(round, peer)?.notice(peer, number).await;
+                Ok(Response::Notice(Box::new(notice)))
+            }
+            Request::Send { round, what } => {
+                self.round(round, peer)?.contribute(peer, *what).await?;
+                Ok(Response::Taken)
+            }
+        }
+    }
+}
+
+impl<L: Library> Service for Desk<L> {
+    async fn admit(&self, peer: Address) -> Result<(), Refusal> {
+        if self.library.admit(peer).await { Ok(()) } else { Err(Refusal::NotMember) }
+    }
+
+    async fn call(&self, peer: Address, request: Request) -> Response {
+        self.library.hear(peer);
+        self.answer(peer, request).await.unwrap_or_else(Response::Refused)
+    }
+
+    async fn begin(&self, peer: Address, item: &Item, content: Content) -> Result<u64, Refusal> {
+        let (name, most) = self.place(peer, item)?;
+        let exact = matches!(item, Item::Masked { .. });
+        let Content { len, digest } = content;
+        if len > most || (exact && len != most) {
+            return Err(Refusal::TooLarge { most, got: len });
+        }
+        let begun = self.store.upload_begin(peer.into_array(), &name, len, digest.0).await;
+        begun.map_err(|error| refuse(&error))
+    }
+
+    async fn chunk(
+        &self,
+        peer: Address,
+        item: &Item,
+        offset: u64,
+        bytes: Bytes,
+    ) -> Result<(), Refusal> {
+        self.library.hear(peer);
+        let (name, _) = self.place(peer, item)?;
+        let stored = self.store.upload_append(peer.into_array(), &name, offset, &bytes).await;
+        stored.map_err(|error| refuse(&error))
+    }
+
+    async fn finish(&self, peer: Address, item: &Item) -> Result<(), Refusal> {
+        let (name, most) = self.place(peer, item)?;
+        let account = peer.into_array();
+        self.store.upload_finish(account, &name).await.map_err(|error| refuse(&error))?;
+        if matches!(item, Item::Registration { .. }) {
+            let bytes = read_all(&self.store, account, &name, most).await?;
+            self.library.register(peer, bytes).await?;
+            self.library.hear(peer);
+        }
+        Ok(())
+    }
+
+    async fn open(&self, _peer: Address, item: &Item) -> Result<Content, Refusal> {
+        match self.library.find(item).ok_or(Refusal::Missing)? {
+            Download::Bytes(bytes) => {
+                Ok(Content { len: bytes.len() as u64, digest: alloy::primitives::keccak256(&bytes) })
+            }
+            Download::File(path) => of_file(&path).await.map_err(|_| Refusal::Missing),
+        }
+    }
+
+    async fn read(
+        &self,
+        _peer: Address,
+        item: &Item,
+        offset: u64,
+        max: usize,
+    ) -> Result<Bytes, Refusal> {
+        match self.library.find(item).ok_or(Refusal::Missing)? {
+            Download::Bytes(bytes) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(bytes.slice(from..bytes.len().min(from.saturating_add(max))))
+            }
+            Download::File(path) => part(&path, offset, max).await.map_err(|_| Refusal::Missing),
+        }
+    }
+}
+
+/// An upload in memory.
+async fn read_all(
+    store: &Store,
+    account: [u8; 20],
+    name: &str,
+    most: u64,
+) -> Result<Vec<u8>, Refusal> {
+    let mut all = Vec::new();
+    while (all.len() as u64) <= most {
+        let part = store.upload_read(account, name, all.len() as u64, 1 << 20).await;
+        let part = part.map_err(|error| refuse(&error))?;
+        if part.is_empty() {
+            return Ok(all);
+        }
+        all.extend(part);
+    }
+    Err(Refusal::TooLarge { most, got: all.len() as u64 })
+}
+
+async fn of_file(path: &std::path::Path) -> std::io::Result<Content> {
+    let mut file = tokio::fs::File::open(path).await?;
+    let (mut hash, mut len, mut buffer) = (Keccak256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        let read = file.read(&mut buffer).await?;
+        if read == 0 {
+            let digest: B256 = hash.finalize();
+            return Ok(Content { len, digest });
+        }
+        hash.update(&buffer[..read]);
+        len += read as u64;
+    }
+}
+
+async fn part(path: &std::path::Path, offset: u64, max: usize) -> std::io::Result<Bytes> {
+    let mut file = tokio::fs::File::open(path).await?;
+    file.seek(std::io::SeekFrom::Start(offset)).await?;
+    let mut part = Vec::with_capacity(max.min(1 << 20));
+    file.take(max as u64).read_to_end(&mut part).await?;
+    Ok(part.into())
+}

@@ -1,0 +1,53 @@
+//! `zktrain demo`: a whole network on one machine, or one owner alone.
+
+mod alone;
+mod network;
+mod process;
+mod shards;
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::ui::Ui;
+
+/// Options of `zktrain demo`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  zktrain demo\n  zktrain demo --out demo-output\n  \
+    zktrain demo --alone")]
+pub struct Args {
+    /// Where everything is written; a new temporary directory without it.
+    #[arg(long, short, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// One owner without a network: train, prove, verify, tamper.
+    #[arg(long)]
+    pub alone: bool,
+    /// Times that every row is trained on; with --alone.
+    #[arg(long, default_value_t = 5, requires = "alone")]
+    pub epochs: usize,
+    /// Rounds of the network.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(4..=1000),
+          conflicts_with = "alone")]
+    pub rounds: u64,
+}
+
+/// Runs the demonstration and reports on it.
+///
+/// # Errors
+/// If anything does not go as it should.
+pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
+    match args.alone {
+        true => ui.report(&alone::run(args, ui)?),
+        false => ui.report(&network::run(args, ui)?),
+    }
+}
+
+fn folder(out: Option<&Path>) -> Result<PathBuf, Error> {
+    match out {
+        Some(dir) => Ok(dir.to_owned()),
+        None => tempfile::Builder::new()
+            .prefix("zktrain-demo-")
+            .tempdir()
+            .map(tempfile::TempDir::keep)
+            .map_err(|source| Error::File { path: std::env::temp_dir(), source }),
+    }
+}

@@ -1,0 +1,346 @@
+//! `zktrain demo`: a whole network on one machine, with real processes, data, proofs and payments.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::process::{Process, Shell};
+use super::shards;
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::source::bundled;
+use crate::ui::{Report, Ui, field, percent, success};
+
+/// Owners and their shares of the data, in percent; the rest is held out by the operator.
+const OWNERS: [(&str, usize); 5] =
+    [("alice", 28), ("bob", 20), ("carol", 13), ("dave", 10), ("erin", 9)];
+const HELD_OUT: usize = 20;
+/// Who drops out, and who claims another update than it proves; each in a round of theirs.
+const DROPS_OUT: (&str, u64) = ("dave", 2);
+const CHEATS: (&str, u64) = ("erin", 3);
+const BATCH: &str = "8";
+const STEPS_PER_PROOF: &str = "4";
+const PASSWORD: &str = "a password for a demonstration";
+/// How long a round may take here before something is wrong.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// What the network did.
+#[derive(Clone, Debug, Serialize)]
+pub struct NetworkReport {
+    /// Where everything is.
+    pub dir: PathBuf,
+    /// Rounds, as the coordinator tells of them.
+    pub rounds: Vec<Value>,
+    /// What each owner has in the end: name and balance.
+    pub balances: Vec<(String, String)>,
+    /// What the auditor says.
+    pub audit: Value,
+    /// Seconds in all.
+    pub seconds: f64,
+}
+
+/// A demonstration's processes and files.
+struct Network<'a> {
+    dir: PathBuf,
+    shell: Shell,
+    ui: &'a Ui,
+    domain: String,
+    coordinator: String,
+}
+
+fn free_port() -> Result<u16, Error> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::Output)?;
+    Ok(listener.local_addr().map_err(Error::Output)?.port())
+}
+
+impl<'a> Network<'a> {
+    fn new(dir: &Path, ui: &'a Ui) -> Result<Self, Error> {
+        for folder in ["logs", "keys", "data", "chain"] {
+            files::create_folder(&dir.join(folder), Access::Public)?;
+        }
+        let mut shell = Shell::new(dir)?;
+        shell.set("ZKTRAIN_CHAIN", "embedded:chain/chain.redb");
+        shell.set("ZKTRAIN_PASSWORD", PASSWORD);
+        let (domain, coordinator) = (String::new(), String::new());
+        Ok(Self { dir: dir.to_owned(), shell, ui, domain, coordinator })
+    }
+
+    /// A command of somebody's.
+    fn by(&self, who: &str, args: &[&str]) -> Result<Value, Error> {
+        let key = format!("keys/{who}.json");
+        self.shell.run(&[args, &["--key", &key]].concat())
+    }
+
+    fn prepare(&mut self) -> Result<(), Error> {
+        self.projects()?;
+        self.ui.headline("2. Contracts on an embedded chain; everybody stakes");
+        let mut addresses = Vec::new();
+        for who in ["operator"].into_iter().chain(OWNERS.map(|(who, _)| who)) {
+            let made = self.shell.run(&["chain", "key", "new", &format!("keys/{who}.json")])?;
+            addresses.push((who, text(&made["address"])));
+        }
+        self.by("operator", &["chain", "deploy"])?;
+        self.by("operator", &["chain", "stake", "2000"])?;
+        for (who, address) in addresses.iter().skip(1) {
+            self.by("operator", &["chain", "transfer", address, "100"])?;
+            self.by(who, &["chain", "stake", "50"])?;
+        }
+        self.domain()?;
+        self.ui.headline("3. Five owners register private data of unequal size, and join");
+        for ((who, address), (_, share)) in addresses.iter().skip(1).zip(OWNERS) {
+            self.join(who, address)?;
+            self.ui.say(&format!("  {who:<6} {share:>2} % of the rows  {address}"));
+        }
+        Ok(())
+    }
+
+    /// The operator's project, and a file of data for each.
+    fn projects(&self) -> Result<(), Error> {
+        self.ui.headline("1. A model and its scales, from public data");
+        let text = bundled("breast_cancer.csv").unwrap_or_default();
+        let names = OWNERS.map(|(who, share)| (self.data(who), share));
+        let mut parts: Vec<(&Path, usize)> =
+            names.iter().map(|(path, share)| (path.as_path(), *share)).collect();
+        let held_out = self.data("operator");
+        parts.push((&held_out, HELD_OUT));
+        shards::write(text, &parts)?;
+        let scales = ["--preset", "breast-cancer", "--batch", BATCH, "--momentum", "0.5"];
+        let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.125"];
+        self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
+        let operator = ["init", "operator", "--manifest", "public/manifest.toml"];
+        let data = ["--data", "data/operator.csv", "--held-out", "0.8"];
+        self.shell.run(&[&operator[..], &data].concat())?;
+        self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
+        std::fs::copy(self.dir.join("srs.bin"), self.dir.join("operator/srs.bin"))
+            .map_err(Error::Output)?;
+        Ok(())
+    }
+
+    fn data(&self, who: &str) -> PathBuf {
+        self.dir.join("data").join(format!("{who}.csv"))
+    }
+
+    fn domain(&mut self) -> Result<(), Error> {
+        let open = ["chain", "domain", "open", "operator", "--optimistic"];
+        let rules = ["--challenge-window", "10m", "--min-members", "3"];
+        let opened = self.by("operator", &[&open[..], &rules].concat())?;
+        self.domain = opened["domain"].to_string();
+        self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
+        Ok(())
+    }
+
+    fn join(&self, who: &str, address: &str) -> Result<(), Error> {
+        let data = format!("data/{who}.csv");
+        let project = ["init", who, "--manifest", "operator/manifest.toml", "--data", &data];
+        let more = ["--held-out", "0.1", "--srs", "srs.bin", "--prover", address];
+        self.shell.run(&[&project[..], &more].concat())?;
+        self.shell.run(&["data", "commit", who])?;
+        self.by(who, &["chain", "join", &self.domain, who])?;
+        Ok(())
+    }
+
+    /// From here on the chain is a process that all others talk to.
+    fn serve_chain(&mut self) -> Result<Process, Error> {
+        let at = format!("127.0.0.1:{}", free_port()?);
+        let chain = self.shell.start("chain", &["chain", "serve", "--listen", &at])?;
+        self.shell.set("ZKTRAIN_CHAIN", format!("http://{at}"));
+        self.shell.set("ZKTRAIN_DEPLOYMENT", "chain/chain.json");
+        self.shell.set("ZKTRAIN_OUTBOX", "chain/outbox");
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.shell.run(&["chain", "status"]).is_err() {
+            if Instant::now() > until {
+                return Err(chain.failed());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(chain)
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The network while it runs.
+struct Running {
+    coordinator: Process,
+    owners: Vec<(&'static str, Process)>,
+    _chain: Process,
+}
+
+impl Network<'_> {
+    fn start_coordinator(&mut self, rounds: u64) -> Result<Process, Error> {
+        let listen = format!("127.0.0.1:{}", free_port()?);
+        let metrics = format!("127.0.0.1:{}", free_port()?);
+        let rounds = rounds.to_string();
+        let who = ["coordinator", "--project", "operator", "--domain", &self.domain];
+        let at = ["--listen", &listen, "--metrics", &metrics, "--key", "keys/operator.json"];
+        let rules = ["--set", "members.least=3", "--set", "members.most=5", "--budget", "100 ZKT"];
+        let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
+        let timing = ["keys=20s", "shares=20s", "uploads=60s", "confirm=15s", "unmask=15s"];
+        let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
+        let timing: Vec<&str> = timing.iter().flat_map(|t| ["--set", t.as_str()]).collect();
+        let process = self.shell.start(
+            "coordinator",
+            &[&who[..], &at, &rules, &pace, &timing].concat(),
+        )?;
+        self.coordinator = listen;
+        self.ui.say(&format!("  coordinator {} (UDP), http://{metrics}/metrics", self.coordinator));
+        Ok(process)
+    }
+
+    fn start_owner(&self, who: &str, fault: Option<&str>) -> Result<Process, Error> {
+        let key = format!("keys/{who}.json");
+        let place = ["trainer", "--project", who, "--domain", &self.domain];
+        let to = ["--coordinator", &self.coordinator, "--key", &key];
+        let fault: Vec<&str> = fault.into_iter().flat_map(|f| ["--misbehave", f]).collect();
+        self.shell.start(who, &[&place[..], &to, &fault].concat())
+    }
+
+    fn start(&mut self, rounds: u64) -> Result<Running, Error> {
+        self.ui.headline("4. The network: one process each; proofs and masked updates over QUIC");
+        let chain = self.serve_chain()?;
+        let coordinator = self.start_coordinator(rounds)?;
+        let mut owners = Vec::new();
+        let drops_out = format!("{}:leave-before-upload", DROPS_OUT.1);
+        let cheats = format!("{}:wrong-update", CHEATS.1);
+        for (who, _) in OWNERS {
+            let fault = match who {
+                who if who == DROPS_OUT.0 => Some(drops_out.as_str()),
+                who if who == CHEATS.0 => Some(cheats.as_str()),
+                _ => None,
+            };
+            owners.push((who, self.start_owner(who, fault)?));
+        }
+        Ok(Running { coordinator, owners, _chain: chain })
+    }
+
+    /// Watches the coordinator's account of its rounds until it has ended.
+    fn watch(&self, running: &mut Running, rounds: u64) -> Result<Vec<Value>, Error> {
+        let path = self.dir.join("operator/coordinator/rounds.json");
+        let (mut seen, mut since) = (Vec::new(), Instant::now());
+        while (seen.len() as u64) < rounds {
+            let told: Vec<Value> = std::fs::read(&path)
+                .ok()
+                .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+                .unwrap_or_default();
+            let told: Vec<Value> = told.into_iter().filter(|r| r["settled"] == true).collect();
+            for round in told.iter().skip(seen.len()) {
+                self.tell(seen.len() + 1, round);
+                since = Instant::now();
+            }
+            seen = told;
+            if since.elapsed() > PATIENCE || (running.coordinator.has_ended() && (seen.len() as u64) < rounds) {
+                return Err(running.coordinator.failed());
+            }
+            for (who, process) in &mut running.owners {
+                // Who dropped out comes back, as if its machine had been restarted.
+                if *who == DROPS_OUT.0 && process.has_ended() && (seen.len() as u64) < rounds {
+                    *process = self.start_owner(who, None)?;
+                }
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        running.coordinator.wait(Duration::from_secs(30))?;
+        Ok(seen)
+    }
+
+    fn tell(&self, number: usize, round: &Value) {
+        let names = |key: &str| -> String {
+            let list = round[key].as_array().cloned().unwrap_or_default();
+            let names: Vec<String> = list.iter().map(|a| self.name(&text(a))).collect();
+            names.join(", ")
+        };
+        let accuracy = round["accuracy"].as_f64().map_or("–".into(), percent);
+        let mut line = format!(
+            "  round {number}: accuracy {accuracy:>7}, loss {:.3}; counted {}",
+            round["loss"].as_f64().unwrap_or_default(),
+            names("counted"),
+        );
+        for (key, what) in [("missing", "missing"), ("slashed", "SLASHED")] {
+            let who = names(key);
+            if !who.is_empty() {
+                line.push_str(&format!("; {what}: {who}"));
+            }
+        }
+        self.ui.say(&line);
+    }
+
+    /// Who an address is.
+    fn name(&self, address: &str) -> String {
+        let keys = self.dir.join("keys");
+        let is = |who: &&str| {
+            let text = std::fs::read_to_string(keys.join(format!("{who}.json")));
+            let plain = address.trim_start_matches("0x").to_lowercase();
+            text.is_ok_and(|text| text.to_lowercase().contains(&plain))
+        };
+        let found = OWNERS.map(|(who, _)| who).into_iter().find(|who| is(who));
+        found.map_or_else(|| address.to_owned(), str::to_owned)
+    }
+
+    fn balances(&self) -> Result<Vec<(String, String)>, Error> {
+        let mut all = Vec::new();
+        for (who, _) in OWNERS {
+            let status = self.by(who, &["chain", "status"])?;
+            let (balance, owed) = (text(&status["balance"]), text(&status["owed"]));
+            let stake = text(&status["stake"]);
+            all.push((who.to_owned(), format!("{balance}, {owed} more owed, {stake} staked")));
+        }
+        Ok(all)
+    }
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// If anything does not go as it should.
+pub fn run(args: &super::Args, ui: &Ui) -> Result<NetworkReport, Error> {
+    let started = Instant::now();
+    let dir = super::folder(args.out.as_deref())?;
+    files::create_folder(&dir, Access::Public)?;
+    let dir = dir.canonicalize().map_err(Error::Output)?;
+    let mut network = Network::new(&dir, ui)?;
+    network.prepare()?;
+    let mut running = network.start(args.rounds)?;
+    let rounds = network.watch(&mut running, args.rounds)?;
+    ui.headline("5. Payments");
+    let balances = network.balances()?;
+    balances.iter().for_each(|(who, has)| ui.say(&format!("  {who:<6} {has}")));
+    drop(running);
+    ui.headline("6. An auditor goes from the final weights back to genesis, from files alone");
+    let lineage = dir.join("operator/coordinator/lineage");
+    let model = dir.join("operator/coordinator/model.int.safetensors");
+    let [lineage, model] = [lineage, model].map(|path| path.display().to_string());
+    let html = dir.join("audit.html").display().to_string();
+    let audit = network.shell.run(&["audit", &model, "--lineage", &lineage, "--html", &html])?;
+    Ok(NetworkReport { dir, rounds, balances, audit, seconds: started.elapsed().as_secs_f64() })
+}
+
+impl Report for NetworkReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let accuracy = |round: Option<&Value>| {
+            round.and_then(|r| r["accuracy"].as_f64()).map_or("–".into(), percent)
+        };
+        let [first, last] = [self.rounds.first(), self.rounds.last()].map(accuracy);
+        writeln!(out)?;
+        success(
+            out,
+            format!(
+                "{} rounds in {:.0} s; accuracy on rows that nobody trained on {first} → {last}; \
+                 audited back to genesis",
+                self.rounds.len(),
+                self.seconds
+            ),
+        )?;
+        let coordinator = self.dir.join("operator/coordinator");
+        field(out, "model", coordinator.join("model.int.safetensors").display())?;
+        field(out, "lineage", coordinator.join("lineage").display())?;
+        field(out, "audit", self.dir.join("audit.html").display())?;
+        field(out, "loss curve", coordinator.join("loss.svg").display())?;
+        field(out, "logs", self.dir.join("logs").display())
+    }
+}

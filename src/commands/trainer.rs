@@ -1,0 +1,93 @@
+//! `zktrain trainer`: a data owner in the network.
+
+use std::io::Write;
+
+use serde::Serialize;
+use zktrain_network::secagg::Policy;
+
+use super::coordinator::signal;
+use crate::chain::block_on_threads;
+use crate::config::TrainerFlags;
+use crate::error::Error;
+use crate::logging;
+use crate::owner::{self, Fault};
+use crate::ui::{Report, Ui, success};
+
+/// Options of `zktrain trainer`.
+///
+/// Takes part in one round after another: trains on the window of its private data that the chain
+/// has drawn, proves the update in zero knowledge, and uploads it masked. Nothing else leaves this
+/// machine. It connects out; no port needs to be open.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  zktrain trainer --config trainer.toml\n  \
+    zktrain trainer --project credit --domain 1 --coordinator train.example.org:7443 \\\n    \
+    --key alice.json")]
+pub struct Args {
+    /// Its configuration.
+    #[command(flatten)]
+    pub flags: TrainerFlags,
+    /// Leave what rounds have paid in the contract instead of claiming it.
+    #[arg(long)]
+    pub no_claim: bool,
+    /// Misbehave in a round, counted from one: for demonstrations and tests. `2:wrong-update` is
+    /// slashed for, `2:leave-before-upload` only costs reputation.
+    #[arg(long, value_name = "ROUND:FAULT", value_parser = fault, hide = true)]
+    pub misbehave: Option<(u64, Fault)>,
+}
+
+fn fault(text: &str) -> Result<(u64, Fault), String> {
+    let (round, fault) = text.split_once(':').ok_or("expected ROUND:FAULT")?;
+    let round = round.parse().map_err(|_| "expected a number before the colon")?;
+    Ok((round, <Fault as clap::ValueEnum>::from_str(fault, false)?))
+}
+
+/// What an owner has done.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrainerReport {
+    /// Rounds that it took part in.
+    pub rounds: u64,
+}
+
+impl Report for TrainerReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        success(out, format!("took part in {} rounds", self.rounds))
+    }
+}
+
+/// Runs the owner.
+///
+/// # Errors
+/// If the configuration is refused, the account is no member, or the coordinator breaks the rules.
+pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
+    let effective = args.flags.load()?;
+    if args.flags.common.print_config {
+        print!("{}", effective.render());
+        return Ok(());
+    }
+    let config = effective.into_inner();
+    logging::start(&config.log.level, config.log.format)?;
+    let options = owner::Options {
+        project: config.project.clone(),
+        domain: config.domain,
+        coordinator: config.coordinator.clone(),
+        coordinator_address: config.coordinator_address,
+        policy: Policy {
+            least: config.policy.least_members,
+            max_share: config.policy.most_share.weight(),
+        },
+        rounds: config.rounds,
+        claim: !args.no_claim,
+        fault: args.misbehave,
+    };
+    let connection = config.connection();
+    let rounds = block_on_threads(async {
+        tokio::select! {
+            rounds = owner::run(&connection, &options, ui) => rounds.map(Some),
+            () = signal() => Ok(None),
+        }
+    })?;
+    match rounds {
+        Some(rounds) => ui.report(&TrainerReport { rounds }),
+        None => Ok(()),
+    }
+}

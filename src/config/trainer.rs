@@ -1,0 +1,154 @@
+//! What `zktrain trainer` can be told.
+
+use std::path::PathBuf;
+
+use alloy::primitives::Address;
+use serde::Deserialize;
+
+use crate::chain::Connection;
+
+use super::coordinator::LogConfig;
+use super::value::{address, one, some};
+use super::{CommonFlags, ConfigError, Effective, Key, Kind, Settings, Share};
+
+/// An owner's configuration.
+#[derive(Clone, Deserialize)]
+pub struct TrainerConfig {
+    /// The project: manifest, data, registration.
+    #[serde(deserialize_with = "one")]
+    pub project: PathBuf,
+    /// The domain's number.
+    #[serde(deserialize_with = "one")]
+    pub domain: u64,
+    /// Where the coordinator is: `host:port`.
+    #[serde(deserialize_with = "one")]
+    pub coordinator: String,
+    /// Who it has to be; by default whoever the chain says coordinates the domain.
+    #[serde(default, deserialize_with = "address")]
+    pub coordinator_address: Option<Address>,
+    /// In which rounds it takes part.
+    pub policy: PolicyConfig,
+    /// Stops after so many rounds; by default never.
+    #[serde(default, deserialize_with = "some")]
+    pub rounds: Option<u64>,
+    /// What it logs.
+    pub log: LogConfig,
+    #[serde(default, deserialize_with = "some")]
+    chain: Option<String>,
+    #[serde(default, deserialize_with = "some")]
+    deployment: Option<PathBuf>,
+    #[serde(default, deserialize_with = "some")]
+    key: Option<PathBuf>,
+    #[serde(default, deserialize_with = "some")]
+    password_file: Option<PathBuf>,
+    #[serde(default, deserialize_with = "some")]
+    outbox: Option<PathBuf>,
+}
+
+/// In which rounds an owner takes part: a sum of few, or one in which it weighs too much, says too
+/// much about its own update.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct PolicyConfig {
+    /// Members that a sum must have at least.
+    #[serde(deserialize_with = "one")]
+    pub least_members: u32,
+    /// The largest part of all weights that a single member may have.
+    #[serde(deserialize_with = "one")]
+    pub most_share: Share,
+}
+
+impl TrainerConfig {
+    /// The chain, and who acts on it.
+    pub fn connection(&self) -> Connection {
+        Connection {
+            chain: self.chain.clone(),
+            deployment: self.deployment.clone(),
+            key: self.key.clone(),
+            password_file: self.password_file.clone(),
+            outbox: self.outbox.clone(),
+        }
+    }
+}
+
+/// Whether it is a host, or an IPv6 address in brackets, and a port.
+fn is_peer(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        let bare = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+        let port = port.parse::<u16>().is_ok_and(|port| port != 0);
+        !host.is_empty() && !host.contains(['/', '@', ' ']) && bare && port
+    })
+}
+
+impl Settings for TrainerConfig {
+    const ROLE: &'static str = "trainer";
+    const KEYS: &'static [Key] = &[
+        Key::new("project").required().kind(Kind::Path).flag("--project"),
+        Key::new("domain").required().flag("--domain"),
+        Key::new("coordinator").required().flag("--coordinator"),
+        Key::new("coordinator_address").flag("--coordinator-address"),
+        Key::new("policy.least_members").is("3"),
+        Key::new("policy.most_share").is("67%"),
+        Key::new("rounds").flag("--rounds"),
+    ];
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        if !is_peer(&self.coordinator) {
+            return Err(("coordinator", "expected host:port, as example.org:7443".to_owned()));
+        }
+        if self.policy.least_members < 2 {
+            let why = "at least 2, as a sum of one hides nothing".to_owned();
+            return Err(("policy.least_members", why));
+        }
+        if self.rounds == Some(0) {
+            return Err(("rounds", "at least 1; leave it out for no end".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The command line of `zktrain trainer`.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct TrainerFlags {
+    /// The project: manifest, data, registration.
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<String>,
+    /// The domain's number.
+    #[arg(long, value_name = "NUMBER")]
+    pub domain: Option<String>,
+    /// Where the coordinator is.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub coordinator: Option<String>,
+    /// Who it has to be [default: whoever the chain says].
+    #[arg(long, value_name = "ADDRESS")]
+    pub coordinator_address: Option<String>,
+    /// Stop after so many rounds.
+    #[arg(long, value_name = "NUMBER")]
+    pub rounds: Option<String>,
+    /// What such programs have in common.
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+impl TrainerFlags {
+    /// The configuration.
+    ///
+    /// # Errors
+    /// As [`super::load`].
+    pub fn load(&self) -> Result<Effective<TrainerConfig>, ConfigError> {
+        super::from_process(self.common.config.as_deref(), &self.values()?)
+    }
+
+    /// Keys and values that were given.
+    ///
+    /// # Errors
+    /// If one is malformed.
+    pub fn values(&self) -> Result<Vec<(String, String)>, ConfigError> {
+        self.common.values(&[
+            ("project", &self.project),
+            ("domain", &self.domain),
+            ("coordinator", &self.coordinator),
+            ("coordinator_address", &self.coordinator_address),
+            ("rounds", &self.rounds),
+        ])
+    }
+}

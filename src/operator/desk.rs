@@ -1,0 +1,110 @@
+//! What peers of a coordinator can have besides rounds: to be registered, models, the lineage.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use alloy::primitives::Address;
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use zktrain_contracts::protocol::Client;
+use zktrain_coordinator::service::{Download, Library};
+use zktrain_network::messages::{Item, Refusal};
+
+use super::admission::{Register, check};
+use crate::lineage::LineageWriter;
+use crate::project::Project;
+use crate::session::Session;
+
+/// Models of this many rounds can be downloaded.
+const KEPT: usize = 4;
+
+/// A domain's public things, and who has registered.
+pub struct Shelf {
+    client: Client,
+    domain: u64,
+    session: Arc<Session>,
+    project: Project,
+    lineage: LineageWriter,
+    models: Mutex<BTreeMap<u64, Bytes>>,
+    /// Who has registered.
+    pub register: Register,
+}
+
+impl Shelf {
+    /// An empty shelf.
+    pub fn new(
+        client: Client,
+        domain: u64,
+        session: Arc<Session>,
+        project: Project,
+        lineage: LineageWriter,
+    ) -> Self {
+        let (models, register) = Default::default();
+        Self { client, domain, session, project, lineage, models, register }
+    }
+
+    /// Offers a round's model.
+    pub fn offer(&self, round: u64, model: Bytes) {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        models.insert(round, model);
+        while models.len() > KEPT {
+            models.pop_first();
+        }
+    }
+}
+
+impl Library for Shelf {
+    async fn admit(&self, peer: Address) -> bool {
+        match self.client.candidate(self.domain, peer).await {
+            Ok(known) => known.is_some(),
+            Err(error) => {
+                tracing::warn!(%peer, %error, "the chain does not say whether it is a member");
+                false
+            }
+        }
+    }
+
+    fn hear(&self, peer: Address) {
+        self.register.hear(peer, Instant::now());
+    }
+
+    async fn register(&self, peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {
+        let (session, project) = (self.session.clone(), self.project.clone());
+        let bytes = Bytes::from(bytes);
+        let kept = bytes.clone();
+        let checked = spawn_blocking(move || check(&session, &project, peer, &bytes)).await;
+        let registered = checked
+            .map_err(|_| Refusal::Internal)?
+            .map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let known = self.client.candidate(self.domain, peer).await;
+        let known = known.map_err(|_| Refusal::Internal)?.ok_or(Refusal::NotMember)?;
+        if (known.dataset, known.windows) != (registered.dataset, registered.windows) {
+            return Err(Refusal::Invalid("the chain knows another dataset".into()));
+        }
+        self.lineage.registration(peer, &kept).map_err(|error| {
+            tracing::error!(%error, "a registration could not be kept");
+            Refusal::Internal
+        })?;
+        self.register.enter(peer, registered);
+        tracing::info!(%peer, windows = registered.windows, "registered");
+        Ok(())
+    }
+
+    fn find(&self, item: &Item) -> Option<Download> {
+        match item {
+            Item::Model { round } => {
+                let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+                models.get(round).cloned().map(Download::Bytes)
+            }
+            Item::Lineage { path } => {
+                let plain = |part| matches!(part, Component::Normal(_));
+                let inside = path.len() <= 200 && Path::new(path).components().all(plain);
+                let file = self.lineage.dir().join(path);
+                (inside && file.is_file()).then_some(Download::File(file))
+            }
+            _ => None,
+        }
+    }
+}

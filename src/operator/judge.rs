@@ -1,0 +1,90 @@
+//! Whether a submission is what its member had to do, and proven.
+
+use alloy::primitives::Address;
+use ark_bn254::G1Affine;
+use zktrain_circuits::compressed::{CompressedProof, System};
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::protocol::Deployment;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_network::plan::{Plan, PlanMember};
+use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::round::{MemberTask, RoundTask, check};
+
+use crate::round::rows_hash;
+
+/// Why a submission is not counted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Verdict {
+    /// Not signed by the member: worth nothing, and no evidence against anyone.
+    #[error("not a submission signed by the member: {0}")]
+    Unsigned(String),
+    /// Signed by the member, but it does not hold: evidence.
+    #[error("signed, but it does not hold: {0}")]
+    False(String),
+}
+
+/// What checks submissions of one round.
+pub struct Judge<'a> {
+    /// The contracts.
+    pub at: &'a Deployment,
+    /// The training key.
+    pub key: &'a TrainingKey,
+    /// The circuit's key.
+    pub circuit: &'a CircuitKey,
+    /// The model's rows.
+    pub model: &'a [G1Affine],
+}
+
+impl Judge<'_> {
+    /// Reads a submission that this member signed.
+    ///
+    /// # Errors
+    /// [`Verdict::Unsigned`].
+    pub fn read(&self, account: Address, bytes: &[u8]) -> Result<SubmissionFile, Verdict> {
+        let unsigned = |why: String| Verdict::Unsigned(why);
+        let file: SubmissionFile =
+            serde_json::from_slice(bytes).map_err(|error| unsigned(error.to_string()))?;
+        if file.signed.submission.member != account || !file.is_signed(self.at) {
+            return Err(unsigned("the signature is another's, or over something else".into()));
+        }
+        Ok(file)
+    }
+
+    /// Checks a member's submission in all it says.
+    ///
+    /// # Errors
+    /// Why it is not counted.
+    pub fn judge(
+        &self,
+        plan: &Plan,
+        member: &PlanMember,
+        file: &SubmissionFile,
+    ) -> Result<TrainingStatement, Verdict> {
+        let wrong = |error: String| Verdict::False(error);
+        let said = &file.signed.submission;
+        let statement = TrainingStatement::from_bytes(&file.statement)
+            .map_err(|error| wrong(error.to_string()))?;
+        if said.round != plan.round || said.update.0 != rows_hash(&statement.update) {
+            return Err(wrong("what was signed is not what the statement says".into()));
+        }
+        let round = RoundTask {
+            chain_id: plan.chain_id,
+            round: plan.round,
+            nonce: plan.nonce.0,
+            model: self.model,
+        };
+        let task = MemberTask {
+            account: member.account.into_array(),
+            dataset: member.dataset.0,
+            windows: member.windows,
+        };
+        check(self.key, &round, &task, &statement).map_err(|error| wrong(error.to_string()))?;
+        let system = System::from_code(plan.system).unwrap_or(System::Halo2);
+        let proof = CompressedProof::from_bytes(&self.key.relation, system, &file.proof)
+            .map_err(|error| wrong(error.to_string()))?;
+        zktrain_verifier::training::verify(self.key, self.circuit, &statement, &proof)
+            .map_err(|error| wrong(error.to_string()))?;
+        Ok(statement)
+    }
+}

@@ -1,0 +1,226 @@
+//! The coordinator of a domain: opens rounds, gathers what members deliver, settles.
+//!
+//! All that decides what to do next is on the chain and in the store, so a restart goes on where
+//! the last process stopped, wherever that was.
+
+pub mod admission;
+mod desk;
+mod history;
+mod judge;
+mod models;
+mod plan;
+mod propose;
+mod rounds;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256};
+use tokio_util::sync::CancellationToken;
+use zktrain_circuits::compressed::System;
+use zktrain_contracts::protocol::{Client, ClientError, Status};
+use zktrain_coordinator::driver::DriverError;
+use zktrain_coordinator::health::{Part, Readiness};
+use zktrain_coordinator::metrics::{History, Measures, Metrics};
+use zktrain_coordinator::service::Desk;
+use zktrain_coordinator::store::{Store, StoreError};
+use zktrain_network::secagg::vector::{Shape, VectorError};
+use zktrain_prover::average::AverageError;
+use zktrain_prover::commit::CommitError;
+use zktrain_verifier::circuit::CircuitKey;
+
+pub use self::desk::Shelf;
+pub use self::history::{Account, Told};
+pub use self::models::{Model, Models};
+pub use self::plan::Rules;
+
+use crate::error::Error;
+use crate::lineage::LineageWriter;
+use crate::project::Project;
+use crate::session::Session;
+
+/// Between two looks at the chain.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Rounds that measures look back on.
+const MEASURED: usize = 10;
+
+/// Why a coordinator cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The sum does not open the sum of commitments, although it was checked before.
+    #[error("the sum does not open the sum of the members' commitments")]
+    Sum,
+    /// The sum is not of this network.
+    #[error(transparent)]
+    Average(#[from] AverageError),
+    /// The next model does not fit the rows.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The network has no vectors.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The chain or a contract refuses.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A round cannot be run.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// The key refuses to sign.
+    #[error("the key does not sign: {0}")]
+    Signer(#[from] alloy::signers::Error),
+    /// The domain's coordinator is somebody else.
+    #[error("domain {domain} names {expected} as its coordinator; this key is {got}")]
+    NotCoordinator {
+        /// The domain.
+        domain: u64,
+        /// Its coordinator.
+        expected: Address,
+        /// This account.
+        got: Address,
+    },
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// What the operator has decided.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The domain.
+    pub domain: u64,
+    /// Members of a round at least.
+    pub least: usize,
+    /// Members of a round at most.
+    pub most: usize,
+    /// How rounds go.
+    pub rules: Rules,
+    /// Seconds until a round's deadline on the chain.
+    pub duration: u64,
+    /// What a round may pay, in the smallest unit of the domain's token.
+    pub budget: u128,
+    /// Members are asked if they were heard of within this time.
+    pub silence: Duration,
+    /// Members that could be there are waited for so long.
+    pub gathering: Duration,
+    /// Stop after so many rounds.
+    pub rounds: Option<u64>,
+    /// On a test chain: let its time pass instead of waiting for it.
+    pub fast_forward: bool,
+}
+
+/// The coordinator of a domain.
+pub struct Operator {
+    /// The account and the contracts.
+    pub client: Client,
+    /// A project with manifest, reference string and first model; its data, if any, are public.
+    pub project: Project,
+    /// Manifest, reference string, key.
+    pub session: Arc<Session>,
+    /// The system of the domain's proofs.
+    pub system: System,
+    /// What proofs are checked with.
+    pub circuit: Arc<CircuitKey>,
+    /// The shape of masked vectors.
+    pub shape: Shape,
+    /// All versions of the model.
+    pub models: Models,
+    /// What auditors get.
+    pub lineage: LineageWriter,
+    /// What people are told.
+    pub account: Account,
+    /// Everything that was acknowledged.
+    pub store: Store,
+    /// What peers talk to.
+    pub desk: Arc<Desk<Shelf>>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+    /// Whether everything works.
+    pub readiness: Arc<Readiness>,
+    /// What the operator has decided.
+    pub options: Options,
+}
+
+impl Operator {
+    /// Runs rounds until as many are over as wanted, or until told to stop. How many there were.
+    ///
+    /// # Errors
+    /// If the store fails. A chain that does not answer is asked again.
+    pub async fn run(&self, stop: &CancellationToken) -> Result<u64, Error> {
+        let mut done = 0;
+        while self.options.rounds.is_none_or(|most| done < most) {
+            let stepped = tokio::select! {
+                () = stop.cancelled() => break,
+                stepped = self.step() => stepped,
+            };
+            match stepped {
+                Ok(over) => {
+                    self.readiness.works(Part::Driver);
+                    done += u64::from(over);
+                    if over {
+                        self.measure().await;
+                    }
+                }
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(%error, "trying again");
+                    self.readiness.fails(Part::Chain, "the chain refuses or does not answer");
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.export().await?;
+        Ok(done)
+    }
+
+    /// Does what is next. Whether a round is over with it.
+    async fn step(&self) -> Result<bool, Error> {
+        self.store.ping().await.map_err(OperatorError::from)?;
+        self.readiness.works(Part::Store);
+        let Some(round) = self.client.current(self.options.domain).await? else {
+            self.readiness.works(Part::Chain);
+            return self.open().await.map(|_| false);
+        };
+        self.readiness.works(Part::Chain);
+        match self.client.status(round).await? {
+            Status::Open => self.gather_and_propose(round).await.map(|()| false),
+            Status::Proposed | Status::Void => self.settle(round).await.map(|()| true),
+            Status::None | Status::Settled => Ok(false),
+        }
+    }
+
+    /// Writes what the chain says of the domain beside the proofs.
+    async fn export(&self) -> Result<(), Error> {
+        self.lineage.chain(&self.client.export(self.options.domain).await?)
+    }
+
+    /// Computes and publishes the measures of the network's health.
+    async fn measure(&self) {
+        match History::from_chain(&self.client, self.options.domain).await {
+            Ok(history) => self.metrics.set_measures(&Measures::of(&history, MEASURED)),
+            Err(error) => tracing::warn!(%error, "measures are not up to date"),
+        }
+    }
+
+    /// The model that rounds start from now.
+    async fn head(&self, hash: B256) -> Result<Model, Error> {
+        self.models.get(&self.session, hash)
+    }
+}
+
+/// Whether trying again may help: the chain's troubles pass.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Client(_) => true,
+        Error::Operator(error) => matches!(**error, OperatorError::Client(_)),
+        _ => false,
+    }
+}

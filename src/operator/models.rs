@@ -1,0 +1,93 @@
+//! The models of a domain's versions, by the hash of their commitments.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::B256;
+use bytes::Bytes;
+use zktrain_circuits::manifest::Network;
+use zktrain_prover::trace::Parameters;
+use zktrain_prover::training::commit_model;
+use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
+
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::round::rows_hash;
+use crate::session::Session;
+
+/// A folder of models.
+#[derive(Clone, Debug)]
+pub struct Models {
+    folder: PathBuf,
+}
+
+/// A model with its commitments.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The integers.
+    pub parameters: Parameters,
+    /// Row commitments, blinding zero.
+    pub rows: Vec<ark_bn254::G1Affine>,
+    /// Their hash.
+    pub hash: B256,
+    /// Its file.
+    pub bytes: Bytes,
+}
+
+impl Model {
+    /// Commits to parameters.
+    ///
+    /// # Errors
+    /// If they are not the network's.
+    pub fn new(session: &Session, parameters: Parameters) -> Result<Self, Error> {
+        let rows = commit_model(&session.key, &session.srs.g1, &parameters)?.points;
+        let hash = B256::from(rows_hash(&rows));
+        let bytes = encode(session.network(), &parameters)?;
+        Ok(Self { parameters, rows, hash, bytes })
+    }
+}
+
+fn encode(network: &Network, parameters: &Parameters) -> Result<Bytes, Error> {
+    let wrong = |source| Error::Model { path: "the next model".into(), source: Box::new(source) };
+    Ok(to_int_safetensors(network, parameters).map_err(wrong)?.into())
+}
+
+impl Models {
+    /// A folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn new(folder: &Path) -> Result<Self, Error> {
+        files::create_folder(folder, Access::Public)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    fn path(&self, hash: B256) -> PathBuf {
+        self.folder.join(format!("{}.int.safetensors", hex::encode(hash)))
+    }
+
+    /// Keeps a model. When this returns it survives a crash.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn keep(&self, model: &Model) -> Result<(), Error> {
+        files::write(&self.path(model.hash), &model.bytes, Access::Public)
+    }
+
+    /// The model with this hash.
+    ///
+    /// # Errors
+    /// If it was never kept, or the file has been changed.
+    pub fn get(&self, session: &Session, hash: B256) -> Result<Model, Error> {
+        let path = self.path(hash);
+        crate::project::exists(&path, "restore the coordinator's folder `models`")?;
+        let bytes = files::read(&path)?;
+        let parameters = from_int_safetensors(session.network(), &bytes)
+            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
+        let model = Model::new(session, parameters)?;
+        if model.hash != hash {
+            let [expected, got] = [hash, model.hash].map(hex::encode);
+            return Err(Error::ParentModel { expected, got });
+        }
+        Ok(model)
+    }
+}

@@ -1,0 +1,127 @@
+//! From a round's sum to its settlement on the chain.
+
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use ark_bn254::G1Affine;
+use zktrain_circuits::opening::point_bytes;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::bindings::rounds::{IRounds::Delivery, Rounds};
+use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
+use zktrain_contracts::protocol::Client;
+use zktrain_prover::average::{Average, Sum, average, commit_sum, weighted_rows};
+use zktrain_prover::trace::Parameters;
+use zktrain_prover::training::commit_model;
+
+use super::OperatorError;
+use crate::round::rows_hash;
+use crate::session::Session;
+
+/// A counted member's work.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// What the member signed, with all that it speaks of.
+    pub file: SubmissionFile,
+    /// The statement in it.
+    pub statement: TrainingStatement,
+    /// The member's weight.
+    pub weight: u32,
+}
+
+impl Counted {
+    /// The member.
+    pub fn account(&self) -> Address {
+        self.file.signed.submission.member
+    }
+}
+
+/// What a round makes of its parent.
+pub struct Next {
+    /// The next model and how it came to be.
+    pub average: Average,
+    /// Its row commitments' hash.
+    pub hash: B256,
+    /// Row commitments of the sum.
+    pub aggregate: Vec<G1Affine>,
+}
+
+/// The next model, with the sum checked against the commitments of proven updates.
+///
+/// # Errors
+/// If the sum does not open the sum of commitments.
+pub fn next(
+    session: &Session,
+    model: &Parameters,
+    counted: &[Counted],
+    sum: &Sum,
+) -> Result<Next, OperatorError> {
+    let (key, g1) = (&session.key, &session.srs.g1);
+    let updates: Vec<(u32, &[G1Affine])> =
+        counted.iter().map(|c| (c.weight, c.statement.update.as_slice())).collect();
+    let aggregate = weighted_rows(&updates);
+    if commit_sum(key, g1, sum)? != aggregate {
+        return Err(OperatorError::Sum);
+    }
+    let average = average(session.network(), model, sum)?;
+    let rows = commit_model(key, g1, &average.next)?;
+    Ok(Next { hash: B256::from(rows_hash(&rows.points)), average, aggregate })
+}
+
+/// A batch, signed, with all that others need to check it.
+pub struct Proposal {
+    /// The batch and the rows in it.
+    pub file: BatchFile,
+    /// What each member delivered.
+    pub deliveries: Vec<Delivery>,
+}
+
+fn bytes_of(rows: &[G1Affine]) -> Bytes {
+    rows.iter().flat_map(point_bytes).collect::<Vec<u8>>().into()
+}
+
+/// Hands in the proofs of an eager round that the contract has not checked yet.
+///
+/// # Errors
+/// If the contract refuses one.
+pub async fn hand_in(
+    client: &Client,
+    round: u64,
+    counted: &[Counted],
+) -> Result<(), OperatorError> {
+    for work in counted {
+        let account = work.account();
+        let call = Rounds::deliveredCall { round, account };
+        if client.view(client.at().rounds, call).await?.is_zero() {
+            let SubmissionFile { statement, proof, .. } = &work.file;
+            client.submit(round, account, statement, proof).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Signs what a round ended with; without a sum, that nothing was delivered.
+///
+/// The same round always gives the same batch: two different ones would be fraud.
+///
+/// # Errors
+/// If the chain does not know the round.
+pub async fn proposal(
+    client: &Client,
+    round: u64,
+    counted: &[Counted],
+    next: Option<&Next>,
+) -> Result<Proposal, OperatorError> {
+    let submissions: Vec<_> = counted.iter().map(|c| c.file.signed.submission.clone()).collect();
+    let deliveries = client.deliveries(round, &submissions).await?;
+    let aggregate = next.map_or_else(Bytes::new, |next| bytes_of(&next.aggregate));
+    let (hash, model) = match next {
+        Some(next) => (keccak256(&aggregate), next.hash),
+        None => (B256::ZERO, client.round(round).await?.parent),
+    };
+    let signed = client.sign_batch(round, &deliveries, hash, model).await?;
+    let updates = counted.iter().map(|c| Update {
+        account: c.account(),
+        weight: c.weight,
+        rows: bytes_of(&c.statement.update),
+    });
+    let file = BatchFile { signed, aggregate, updates: updates.collect() };
+    Ok(Proposal { file, deliveries })
+}

@@ -1,0 +1,303 @@
+//! A round on the chain, step by step: open, gather, propose, settle.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use alloy::primitives::Address;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::{Client, Status};
+use zktrain_coordinator::driver::{Driver, items};
+use zktrain_coordinator::machine::{MisdeedKind, Progress};
+use zktrain_network::messages::{End, Signed};
+use zktrain_network::plan::Plan;
+use zktrain_prover::average::Sum;
+
+use super::admission::choose;
+use super::history::Told;
+use super::models::Model;
+use super::plan::plan;
+use super::propose::{Counted, hand_in, next, proposal};
+use super::work::RoundWork;
+use super::{Operator, OperatorError, PAUSE};
+use crate::error::Error;
+use crate::lineage::Lineage;
+
+/// What a round's gathering ended with.
+struct Gathered {
+    /// Those whose updates are in the sum; none without a sum.
+    counted: Vec<Counted>,
+    /// The sum.
+    sum: Option<Sum>,
+    /// Signed submissions that do not hold.
+    frauds: Vec<SubmissionFile>,
+}
+
+impl Operator {
+    /// Opens a round if enough members are there, after waiting a while for the others.
+    pub(super) async fn open(&self) -> Result<Option<u64>, Error> {
+        let options = &self.options;
+        let candidates = self.client.candidates(options.domain).await?;
+        let shelf = self.desk.library();
+        let begun = Instant::now();
+        let present = loop {
+            let present = shelf.register.present(&candidates, options.silence, Instant::now());
+            let all = present.len() >= candidates.len().min(options.most);
+            if all || begun.elapsed() >= options.gathering {
+                break present;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let Some(chosen) = choose(present, options.least, options.most) else { return Ok(None) };
+        let count = chosen.len();
+        let (duration, budget) = (options.duration, options.budget);
+        let round = self.client.open_round(options.domain, duration, budget, chosen).await?;
+        tracing::info!(round, members = count, "opened");
+        Ok(Some(round))
+    }
+
+    /// The plan of an open round, its windows drawn.
+    async fn plan(&self, round: u64) -> Result<Signed<Plan>, Error> {
+        self.client.draw(round).await?;
+        let spec = self.session.key.spec.into();
+        let plan = plan(&self.client, round, spec, self.system, &self.options.rules).await?;
+        let signer = self.client.sender().signer();
+        Ok(Signed::new(&plan.clone(), plan, signer).map_err(OperatorError::from)?)
+    }
+
+    /// Gathers what members deliver in an open round, and proposes it.
+    pub(super) async fn gather_and_propose(&self, round: u64) -> Result<(), Error> {
+        let plan = self.plan(round).await?;
+        let parent = self.head(plan.body.parent).await?;
+        let members: Vec<Address> = plan.body.members.iter().map(|m| m.account).collect();
+        let gathered = self.gather(plan, &parent).await?;
+        self.accuse(&gathered.frauds).await;
+        let model = self.propose(round, &parent, &gathered).await?;
+        self.tell(round, &members, &gathered, &model)
+    }
+
+    async fn gather(&self, plan: Signed<Plan>, parent: &Model) -> Result<Gathered, Error> {
+        let work = Arc::new(RoundWork {
+            at: self.client.at().clone(),
+            session: self.session.clone(),
+            circuit: self.circuit.clone(),
+            parent: parent.clone(),
+            shape: self.shape.clone(),
+            lineage: self.lineage.clone(),
+            metrics: self.metrics.clone(),
+        });
+        let driver = Driver::start(self.store.clone(), plan, work);
+        let driver = driver.await.map_err(OperatorError::from)?;
+        let round = driver.plan().round;
+        self.desk.library().offer(round, parent.bytes.clone());
+        self.desk.open_round(&driver);
+        self.metrics.set_round(Some(round));
+        let end = self.watch(&driver).await;
+        let progress = driver.progress().await;
+        let frauds = self.frauds(round, &progress).await?;
+        let gathered = match end {
+            End::Summed { counted, .. } => {
+                let counted = self.counted(driver.plan(), &counted).await?;
+                Gathered { counted, sum: Some(self.sum(round)?), frauds }
+            }
+            End::Void(reason) => {
+                tracing::warn!(round, ?reason, "nothing was gathered");
+                Gathered { counted: Vec::new(), sum: None, frauds }
+            }
+        };
+        self.lineage.plan(driver.signed_plan())?;
+        Ok(gathered)
+    }
+
+    /// Waits for the end, and tells how it goes meanwhile.
+    async fn watch(&self, driver: &Driver) -> End {
+        let mut clock = tokio::time::interval(PAUSE);
+        let mut phase = None;
+        let ended = driver.ended();
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                end = &mut ended => return end,
+                _ = clock.tick() => {
+                    let progress = driver.progress().await;
+                    self.show(&progress);
+                    if phase != Some(progress.phase) {
+                        tracing::info!(round = driver.plan().round, phase = ?progress.phase,
+                            shared = progress.shared.len(), counted = progress.counted.len(),
+                            "phase");
+                        phase = Some(progress.phase);
+                    }
+                }
+            }
+        }
+    }
+
+    fn show(&self, progress: &Progress) {
+        use zktrain_coordinator::metrics::MemberState;
+        self.metrics.set_phase(progress.phase);
+        let counts = [
+            (MemberState::Keyed, progress.roster.len()),
+            (MemberState::Shared, progress.shared.len()),
+            (MemberState::Uploaded, progress.uploaded.len()),
+            (MemberState::Counted, progress.counted.len()),
+            (MemberState::Confirmed, progress.confirmed.len()),
+            (MemberState::Unmasked, progress.unmasked.len()),
+        ];
+        counts.into_iter().for_each(|(state, count)| self.metrics.set_members(state, count));
+    }
+
+    /// A submission as it was uploaded.
+    async fn submission(&self, round: u64, account: Address) -> Result<SubmissionFile, Error> {
+        let (mut bytes, name) = (Vec::new(), items::submission(round));
+        loop {
+            let offset = bytes.len() as u64;
+            let part = self.store.upload_read(account.into_array(), &name, offset, 1 << 20).await;
+            let part = part.map_err(OperatorError::from)?;
+            if part.is_empty() {
+                break;
+            }
+            bytes.extend(part);
+        }
+        serde_json::from_slice(&bytes).map_err(|e| crate::project::settings(name.as_ref(), e))
+    }
+
+    async fn counted(&self, plan: &Plan, accounts: &[Address]) -> Result<Vec<Counted>, Error> {
+        let mut counted = Vec::new();
+        for account in accounts {
+            let file = self.submission(plan.round, *account).await?;
+            self.lineage.submission(&file)?;
+            let statement = TrainingStatement::from_bytes(&file.statement);
+            let statement = statement.map_err(|_| OperatorError::Sum)?;
+            let weight = plan.member(*account).map_or(0, |member| member.weight);
+            counted.push(Counted { file, statement, weight });
+        }
+        Ok(counted)
+    }
+
+    /// The sum that was checked, as it was kept.
+    fn sum(&self, round: u64) -> Result<Sum, Error> {
+        let name = crate::lineage::sum(round);
+        let path = self.lineage.dir().join(&name);
+        let bytes = Lineage::open(self.lineage.dir())?.read(&name)?.unwrap_or_default();
+        crate::lineage::decode_sum(&bytes)
+            .map_err(|source| Error::Sum { path, source: Box::new(source) })
+    }
+
+    async fn frauds(&self, round: u64, progress: &Progress) -> Result<Vec<SubmissionFile>, Error> {
+        let signed = progress.misdeeds.iter().filter(|misdeed| {
+            tracing::warn!(round, account = %misdeed.account, kind = ?misdeed.kind, "misdeed");
+            matches!(misdeed.kind, MisdeedKind::Submission { signed: true, .. })
+        });
+        let accounts: BTreeSet<Address> = signed.map(|misdeed| misdeed.account).collect();
+        let mut frauds = Vec::new();
+        for account in accounts {
+            frauds.push(self.submission(round, account).await?);
+        }
+        Ok(frauds)
+    }
+
+    /// Brings evidence against members that signed what does not hold.
+    async fn accuse(&self, frauds: &[SubmissionFile]) {
+        for fraud in frauds {
+            let account = fraud.signed.submission.member;
+            match self.client.challenge_proof(&fraud.clone().evidence()).await {
+                Ok(_) => tracing::warn!(%account, "slashed for a submission that does not hold"),
+                // Somebody else may have been quicker, or it was done before a restart.
+                Err(error) => tracing::error!(%account, %error, "evidence was not taken"),
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        round: u64,
+        members: &[Address],
+        gathered: &Gathered,
+        model: &Model,
+    ) -> Result<(), Error> {
+        let counted: Vec<Address> = gathered.counted.iter().map(Counted::account).collect();
+        let missing = members.iter().filter(|m| !counted.contains(m)).copied().collect();
+        let slashed = gathered.frauds.iter().map(|f| f.signed.submission.member).collect();
+        let measured = self.account.measure(&self.session, &model.parameters)?;
+        let loss = measured.map(|m| m.loss);
+        let accuracy = measured.and_then(|m| m.accuracy);
+        let (model, settled) = (model.hash, false);
+        self.account.tell(Told { round, model, counted, missing, slashed, settled, loss, accuracy })
+    }
+
+    /// Proposes what a round ended with; the next model, if that is accepted.
+    async fn propose(
+        &self,
+        round: u64,
+        parent: &Model,
+        gathered: &Gathered,
+    ) -> Result<Model, Error> {
+        let counted = &gathered.counted;
+        let next = match &gathered.sum {
+            Some(sum) => Some(next(&self.session, &parent.parameters, counted, sum)?),
+            None => None,
+        };
+        let model = match &next {
+            Some(next) => Model::new(&self.session, next.average.next.clone())?,
+            None => parent.clone(),
+        };
+        // Before it is proposed: nobody could go on from a model that is lost.
+        self.models.keep(&model)?;
+        if !self.client.round(round).await?.optimistic {
+            hand_in(&self.client, round, counted).await?;
+        }
+        let proposal = proposal(&self.client, round, counted, next.as_ref()).await?;
+        // Also before: members need the rows to check the sum.
+        self.lineage.batch(&proposal.file)?;
+        self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
+        tracing::info!(round, counted = counted.len(), "proposed");
+        Ok(model)
+    }
+
+    /// Answers demands until the challenge window has passed, then settles.
+    pub(super) async fn settle(&self, round: u64) -> Result<(), Error> {
+        self.desk.close_round();
+        self.metrics.set_round(None);
+        while !self.is_due(round).await? {
+            self.answer(round).await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        let settled = self.client.settle(round).await?;
+        tracing::info!(round, model = %settled.model, paid = %settled.paid, "settled");
+        let name = items::masked(round);
+        self.store.upload_drop(&name).await.map_err(OperatorError::from)?;
+        self.export().await?;
+        self.account.settle(&self.session, round, &self.head(settled.model).await?)
+    }
+
+    async fn answer(&self, round: u64) -> Result<(), Error> {
+        for account in self.client.demanded(round).await? {
+            let work = self.submission(round, account).await?;
+            self.client.answer(round, account, &work.statement, &work.proof).await?;
+            tracing::info!(round, %account, "answered a demand");
+        }
+        Ok(())
+    }
+
+    /// Whether a round can be settled.
+    async fn is_due(&self, round: u64) -> Result<bool, Error> {
+        let known = self.client.round(round).await?;
+        if Status::of(known.status) != Status::Proposed {
+            return Ok(true);
+        }
+        let left = known.challengeEnd.saturating_add(1).checked_sub(now(&self.client).await?);
+        match left {
+            None | Some(0) => Ok(known.demands == 0),
+            Some(left) if self.options.fast_forward && known.demands == 0 => {
+                self.client.pass(left).await?;
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+        }
+    }
+}
+
+async fn now(client: &Client) -> Result<u64, Error> {
+    Ok(client.sender().chain().time().await?)
+}

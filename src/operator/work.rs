@@ -1,0 +1,114 @@
+//! What the operator computes in a round: verdicts on submissions, and the check of the sum.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alloy::primitives::{Address, B256};
+use alloy::sol_types::SolStruct;
+use ark_bn254::{Fr, G1Affine};
+use zktrain_circuits::opening::KzgVerifierKey;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::protocol::Deployment;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_coordinator::driver::{Judged, Work};
+use zktrain_coordinator::machine::ProofVerdict;
+use zktrain_coordinator::metrics::{Judgement, Metrics};
+use zktrain_network::messages::Upload;
+use zktrain_network::plan::{Plan, PlanMember};
+use zktrain_network::secagg::vector::{Shape, unpack};
+use zktrain_prover::average::{average, commit_sum, weighted_rows};
+use zktrain_verifier::circuit::CircuitKey;
+
+use super::judge::{Judge, Verdict};
+use super::models::Model;
+use crate::lineage::LineageWriter;
+use crate::session::Session;
+
+/// One round's checks.
+pub struct RoundWork {
+    /// The contracts.
+    pub at: Deployment,
+    /// Manifest, reference string, key.
+    pub session: Arc<Session>,
+    /// The circuit's key.
+    pub circuit: Arc<CircuitKey>,
+    /// The round's model.
+    pub parent: Model,
+    /// The shape of vectors.
+    pub shape: Shape,
+    /// Where sums are kept.
+    pub lineage: LineageWriter,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Work for RoundWork {
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn kzg(&self) -> &KzgVerifierKey {
+        &self.session.key.kzg
+    }
+
+    fn judge(
+        &self,
+        plan: &Plan,
+        member: &PlanMember,
+        upload: &Upload,
+        submission: &[u8],
+    ) -> Result<Judged, ProofVerdict> {
+        let judge = Judge {
+            at: &self.at,
+            key: &self.session.key,
+            circuit: &self.circuit,
+            model: &self.parent.rows,
+        };
+        let rejected = |verdict: Verdict| {
+            let signed = matches!(verdict, Verdict::False(_));
+            ProofVerdict::Rejected { signed, why: verdict.to_string() }
+        };
+        let started = std::time::Instant::now();
+        let file = judge.read(member.account, submission).map_err(rejected)?;
+        if file.signed.submission.eip712_hash_struct() != upload.submission {
+            let why = "not the submission that the upload names".to_owned();
+            return Err(ProofVerdict::Rejected { signed: false, why });
+        }
+        let judged = judge.judge(plan, member, &file);
+        let verdict = if judged.is_ok() { Judgement::Verified } else { Judgement::Rejected };
+        self.metrics.proof(verdict, started.elapsed());
+        Ok(Judged { update: judged.map_err(rejected)?.update })
+    }
+
+    fn update(&self, submission: &[u8]) -> Option<Vec<G1Affine>> {
+        let file: SubmissionFile = serde_json::from_slice(submission).ok()?;
+        Some(TrainingStatement::from_bytes(&file.statement).ok()?.update)
+    }
+
+    fn settle(
+        &self,
+        plan: &Plan,
+        updates: &BTreeMap<Address, Vec<G1Affine>>,
+        sum: &[Fr],
+    ) -> Option<B256> {
+        let weight = |account: &Address| plan.member(*account).map_or(0, |m| m.weight);
+        let weighted: Vec<(u32, &[G1Affine])> =
+            updates.iter().map(|(account, rows)| (weight(account), rows.as_slice())).collect();
+        // What cannot be unpacked is no sum of updates either.
+        let sum = unpack(&self.shape, sum).ok()?;
+        let (key, g1) = (&self.session.key, &self.session.srs.g1);
+        if commit_sum(key, g1, &sum).ok()? != weighted_rows(&weighted) {
+            return None;
+        }
+        let next = average(self.session.network(), &self.parent.parameters, &sum).ok()?.next;
+        let model = Model::new(&self.session, next).ok()?;
+        // Before anyone is told: without the sum nobody can go on from it.
+        match self.lineage.sum(plan.round, &sum) {
+            Ok(()) => Some(model.hash),
+            Err(error) => {
+                tracing::error!(round = plan.round, %error, "the sum could not be kept");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Misbehaviour on purpose, to show in demonstrations and tests what becomes of it.
+
+use ark_bn254::G1Affine;
+use ark_ec::CurveGroup;
+use zktrain_circuits::statement::TrainingStatement;
+
+/// What an owner does wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Fault {
+    /// Stops after it has shared its secrets, before it uploads.
+    LeaveBeforeUpload,
+    /// Claims another update than the one that it proves.
+    WrongUpdate,
+}
+
+/// Adds something to the update that was proven.
+pub fn falsify(statement: &mut TrainingStatement, g1: &[G1Affine]) {
+    if let (Some(row), Some(point)) = (statement.update.first_mut(), g1.first()) {
+        *row = (*row + point).into_affine();
+    }
+}

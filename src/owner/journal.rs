@@ -1,0 +1,115 @@
+//! What an owner has promised in a round, kept across crashes.
+//!
+//! All randomness of secure aggregation in a round follows from one secret. Answering two different
+//! notices with it would give the coordinator both keys to a masked update, so each promise is
+//! written down before it is sent, and a restarted owner keeps it.
+
+use std::path::{Path, PathBuf};
+
+use alloy::primitives::B256;
+use rand::RngCore;
+use rand::rngs::OsRng;
+use serde::{Deserialize, Serialize};
+use zktrain_network::secagg::member::Promises;
+
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::settings;
+
+/// What is kept of a round; readable by the owner alone.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    /// Everything random in this round follows from it.
+    secret: B256,
+    /// Digest of the plan.
+    plan: B256,
+    /// What the coordinator was told.
+    promises: Promises,
+}
+
+/// The coordinator has another plan for a round that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the coordinator has changed the plan of round {round} after it was begun")]
+pub struct OtherPlan {
+    /// The round.
+    pub round: u64,
+}
+
+/// A round's journal.
+pub struct Journal {
+    path: PathBuf,
+    kept: Kept,
+}
+
+impl Journal {
+    /// Opens a round's journal, or begins it with a fresh secret.
+    ///
+    /// # Errors
+    /// If the round was begun with another plan, or the file is damaged.
+    pub fn open(path: &Path, round: u64, plan: B256) -> Result<Self, Error> {
+        if path.exists() {
+            let kept: Kept =
+                serde_json::from_slice(&files::read(path)?).map_err(|e| settings(path, e))?;
+            if kept.plan != plan {
+                return Err(OtherPlan { round }.into());
+            }
+            return Ok(Self { path: path.to_owned(), kept });
+        }
+        let mut secret = [0; 32];
+        OsRng.fill_bytes(&mut secret);
+        let kept = Kept { secret: secret.into(), plan, promises: Promises::default() };
+        let journal = Self { path: path.to_owned(), kept };
+        journal.write()?;
+        Ok(journal)
+    }
+
+    /// The round's secret.
+    pub fn secret(&self) -> [u8; 32] {
+        self.kept.secret.0
+    }
+
+    /// What was promised so far.
+    pub fn promises(&self) -> &Promises {
+        &self.kept.promises
+    }
+
+    /// Keeps promises: to be called before what they are about is sent.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
+        if self.kept.promises == *promises {
+            return Ok(());
+        }
+        self.kept.promises = promises.clone();
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), Error> {
+        let bytes = serde_json::to_vec(&self.kept).map_err(|e| settings(&self.path, e))?;
+        files::write(&self.path, &bytes, Access::Owner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promises_outlive_their_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let plan = B256::repeat_byte(1);
+        let mut journal = Journal::open(&path, 7, plan).unwrap();
+        let secret = journal.secret();
+        let promises = Promises { roster: Some(B256::repeat_byte(2)), ..Promises::default() };
+        journal.keep(&promises).unwrap();
+        drop(journal);
+        let journal = Journal::open(&path, 7, plan).unwrap();
+        assert_eq!((journal.secret(), journal.promises()), (secret, &promises));
+        assert!(Journal::open(&path, 7, B256::repeat_byte(2)).is_err());
+        let fresh = Journal::open(&folder.path().join("other"), 8, plan).unwrap();
+        assert_ne!(fresh.secret(), secret);
+    }
+}

@@ -1,0 +1,208 @@
+//! A data owner in the network: joins round after round, trains and proves on private data, and
+//! uploads nothing but masked updates and zero-knowledge proofs.
+
+mod check;
+pub mod fault;
+mod journal;
+mod round;
+mod worker;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256, U256};
+use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::typed;
+use zktrain_network::messages::{End, Item, Refusal, Request, Response};
+use zktrain_network::secagg;
+use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::vector::VectorError;
+use zktrain_network::wire::{Patience, Peer, Source, Target};
+
+pub use check::{Expected, PlanError};
+pub use fault::Fault;
+pub use journal::OtherPlan;
+pub use round::Owner;
+pub use worker::{Facts, Worker};
+
+use crate::chain::Connection;
+use crate::commands::chain::domain::own_system;
+use crate::error::Error;
+use crate::project::Project;
+use crate::ui::Ui;
+
+/// Between two questions whether there is a round.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why an owner cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnerError {
+    /// The coordinator refuses something.
+    #[error("the coordinator refuses: {0}")]
+    Refused(#[from] Refusal),
+    /// The coordinator says something that does not belong there.
+    #[error("the coordinator answered with {what}, which does not belong there")]
+    Unexpected {
+        /// What.
+        what: &'static str,
+    },
+    /// A rule of secure aggregation is broken.
+    #[error("secure aggregation: {0}")]
+    Aggregation(#[from] secagg::Error),
+    /// The update is not of the network.
+    #[error(transparent)]
+    Vector(#[from] VectorError),
+    /// The key refuses to sign.
+    #[error("the key does not sign: {0}")]
+    Signer(#[from] alloy::signers::Error),
+    /// Not a member.
+    #[error("{account} is not a member of domain {domain}")]
+    NotMember {
+        /// The account.
+        account: Address,
+        /// The domain.
+        domain: u64,
+    },
+    /// The membership is for other data than the project's.
+    #[error("domain {domain} knows {account} by another dataset than this project's")]
+    OtherDataset {
+        /// The account.
+        account: Address,
+        /// The domain.
+        domain: u64,
+    },
+    /// It left on purpose.
+    #[error("left the round on purpose")]
+    Left,
+}
+
+/// How an owner runs.
+pub struct Options {
+    /// The project with the registered data.
+    pub project: PathBuf,
+    /// The domain.
+    pub domain: u64,
+    /// `host:port` of the coordinator.
+    pub coordinator: String,
+    /// Who the coordinator has to be; by default whom the chain names.
+    pub coordinator_address: Option<Address>,
+    /// What the owner agrees to.
+    pub policy: Policy,
+    /// Stop after so many rounds.
+    pub rounds: Option<u64>,
+    /// Take what is owed after each round.
+    pub claim: bool,
+    /// Misbehaviour in a round, counted from one.
+    pub fault: Option<(u64, Fault)>,
+}
+
+/// Takes part in rounds until told to stop.
+///
+/// # Errors
+/// If the account is no member (any more), or the coordinator cannot be reached or breaks the rules.
+pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Error> {
+    let mut owner = open(at, options, ui).await?;
+    let mut done = 0;
+    while options.rounds.is_none_or(|most| done < most) {
+        let round = next(&owner, options.domain).await?;
+        done += 1;
+        owner.fault = options.fault.filter(|(at, _)| *at == done).map(|(_, fault)| fault);
+        let end = owner.take_part(round).await?;
+        report(&owner, round, &end).await?;
+        if options.claim {
+            claim(&owner).await?;
+        }
+    }
+    owner.peer.close().await;
+    Ok(done)
+}
+
+async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Error> {
+    let client = at.client(ui).await?;
+    let domain = client.domain(options.domain).await?.config;
+    let project = Project::new(&options.project);
+    let (worker, facts) = Worker::spawn(options.project.clone(), *ui).await?;
+    let system = own_system(options.domain, &domain, &client, &project, ui)?;
+    let (account, dataset) = (client.address(), B256::from(facts.dataset));
+    let spec = B256::from(facts.key.spec);
+    let windows = facts.windows;
+    let expected = Expected { domain: options.domain, spec, system, account, dataset, windows };
+    membership(&client, &expected).await?;
+    let target = Target {
+        address: options.coordinator.clone(),
+        coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
+        domain: typed::domain(client.at().chain_id, client.at().rounds),
+    };
+    let signer = client.sender().signer().clone();
+    let peer = Peer::connect(target, signer, Patience::default()).await?;
+    let owner = Owner {
+        client,
+        peer,
+        worker,
+        facts,
+        project,
+        expected,
+        policy: options.policy,
+        fault: None,
+    };
+    register(&owner).await?;
+    Ok(owner)
+}
+
+async fn membership(client: &Client, expected: &Expected) -> Result<(), Error> {
+    let Expected { domain, account, dataset, windows, .. } = *expected;
+    match client.candidate(domain, account).await? {
+        None => Err(OwnerError::NotMember { account, domain }.into()),
+        Some(known) if (known.dataset, known.windows) != (dataset, windows) => {
+            Err(OwnerError::OtherDataset { account, domain }.into())
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Shows the coordinator that the dataset is well formed.
+async fn register(owner: &Owner) -> Result<(), Error> {
+    let path = owner.project.registration_path();
+    crate::project::exists(&path, "register the data without --plain: `zktrain data commit`")?;
+    let item = Item::Registration { domain: owner.expected.domain };
+    owner.peer.upload(&item, Source::File(path)).await?;
+    tracing::info!(domain = owner.expected.domain, "registered with the coordinator");
+    Ok(())
+}
+
+/// The next round that the owner is in.
+async fn next(owner: &Owner, domain: u64) -> Result<u64, Error> {
+    loop {
+        let request = Request::Current { domain };
+        if let Response::Current(Some(round)) = owner.peer.call(request).await? {
+            let members = owner.client.members(round).await?;
+            let over = owner.project.round_end_path(round).exists();
+            if !over && members.find(owner.account()).is_some() {
+                return Ok(round);
+            }
+        }
+        membership(&owner.client, &owner.expected).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn report(owner: &Owner, round: u64, end: &End) -> Result<(), Error> {
+    match end {
+        End::Summed { counted, .. } => {
+            let own = counted.contains(&owner.account());
+            tracing::info!(round, counted = counted.len(), own, "the round has a sum");
+        }
+        End::Void(reason) => tracing::warn!(round, ?reason, "the round has no sum"),
+    }
+    crate::project::write_json(&owner.project.round_end_path(round), end)
+}
+
+/// Takes what earlier rounds have paid.
+async fn claim(owner: &Owner) -> Result<(), Error> {
+    let token = owner.client.domain(owner.expected.domain).await?.config.token;
+    if owner.client.owed(token, owner.account()).await? > U256::ZERO {
+        let amount = owner.client.claim(token).await?;
+        tracing::info!(amount = crate::chain::amount::show(amount), "claimed");
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! One round, as one owner goes through it.
+
+use std::path::PathBuf;
+
+use alloy::primitives::Address;
+use alloy::signers::local::PrivateKeySigner;
+use alloy::sol_types::SolStruct;
+use ark_bn254::G1Affine;
+use zktrain_circuits::compressed::System;
+use zktrain_circuits::statement::{Binding, TrainingStatement};
+use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_network::messages::{
+    Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
+    Sharing, Signed, Test,
+};
+use zktrain_network::plan::Plan;
+use zktrain_network::secagg::blame::Evidence;
+use zktrain_network::secagg::member::Member;
+use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::vector::{Shape, Update, pack};
+use zktrain_network::wire::{Peer, Source};
+use zktrain_prover::trace::Parameters;
+use zktrain_trainer::export::from_int_safetensors;
+
+use super::OwnerError;
+use super::check::{Expected, check};
+use super::fault::Fault;
+use super::journal::Journal;
+use super::worker::{Facts, Worker};
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::{Project, settings, write_json};
+use crate::round::{SecretUpdate, Task, Work, submission};
+
+/// Bytes of a model's file at most.
+const MODEL: u64 = 1 << 30;
+
+/// What an owner brings into every round.
+pub struct Owner {
+    /// The account and the contracts.
+    pub client: Client,
+    /// The coordinator.
+    pub peer: Peer,
+    /// What trains and proves.
+    pub worker: Worker,
+    /// What is public of the project.
+    pub facts: Facts,
+    /// The project.
+    pub project: Project,
+    /// What plans have to agree with.
+    pub expected: Expected,
+    /// What the owner agrees to.
+    pub policy: Policy,
+    /// Misbehaviour, to show what becomes of it.
+    pub fault: Option<Fault>,
+}
+
+impl Owner {
+    pub(super) fn account(&self) -> Address {
+        self.client.address()
+    }
+
+    fn signer(&self) -> &PrivateKeySigner {
+        self.client.sender().signer()
+    }
+
+    /// Waits for a notice.
+    async fn notice(&self, round: u64, number: u32) -> Result<Notice, Error> {
+        loop {
+            match self.peer.call(Request::Notice { round, number }).await? {
+                Response::Notice(notice) => return Ok(*notice),
+                Response::Later => {}
+                Response::Refused(refusal) => return Err(OwnerError::Refused(refusal).into()),
+                _ => return Err(OwnerError::Unexpected { what: "an answer" }.into()),
+            }
+        }
+    }
+
+    /// Goes through a round to its end.
+    ///
+    /// # Errors
+    /// If the coordinator breaks the rules, or proving fails.
+    pub async fn take_part(&self, round: u64) -> Result<End, Error> {
+        let Notice::Plan(plan) = self.notice(round, 0).await? else {
+            return Err(OwnerError::Unexpected { what: "the plan" }.into());
+        };
+        if plan.body.round != round {
+            return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
+        }
+        check(&self.client, &plan, &self.expected).await?;
+        let path = self.project.round_journal_path(round);
+        let journal = Journal::open(&path, round, plan.body.digest())?;
+        let (secret, promises) = (journal.secret(), journal.promises().clone());
+        let plan = plan.body;
+        let member = Member::resume(plan.clone(), self.account(), secret, self.policy, promises)
+            .map_err(OwnerError::from)?;
+        let mut participation =
+            Participation { owner: self, plan, member, journal, work: None, test: None };
+        participation.run().await
+    }
+}
+
+/// A round in progress.
+struct Participation<'a> {
+    owner: &'a Owner,
+    plan: Plan,
+    member: Member,
+    journal: Journal,
+    /// What was submitted and what it hides.
+    work: Option<(TrainingStatement, SecretUpdate)>,
+    /// The test that was answered.
+    test: Option<Test>,
+}
+
+impl Participation<'_> {
+    async fn run(&mut self) -> Result<End, Error> {
+        let keys = self.sign(self.member.keys())?;
+        let mut included = self.send(Contribution::Keys(keys)).await?;
+        for number in 1.. {
+            let notice = self.owner.notice(self.plan.round, number).await?;
+            tracing::debug!(round = self.plan.round, number, "notice");
+            if let Notice::End(end) = notice {
+                return Ok(end);
+            }
+            // Whoever is late for one phase is left out of the rest, and waits for the end.
+            if included {
+                included = self.answer(notice).await?;
+            }
+        }
+        Err(OwnerError::Unexpected { what: "more notices than phases" }.into())
+    }
+
+    fn sign<T: zktrain_network::messages::Body>(&self, body: T) -> Result<Signed<T>, Error> {
+        Ok(Signed::new(&self.plan, body, self.owner.signer()).map_err(OwnerError::from)?)
+    }
+
+    /// Sends a contribution, once what it promises is written down. Whether it came in time.
+    async fn send(&mut self, what: Contribution) -> Result<bool, Error> {
+        self.journal.keep(self.member.promises())?;
+        let request = Request::Send { round: self.plan.round, what: Box::new(what) };
+        match self.owner.peer.call(request).await? {
+            Response::Taken => Ok(true),
+            Response::Refused(Refusal::WrongPhase { now }) => {
+                tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
+                Ok(false)
+            }
+            Response::Refused(refusal) => Err(OwnerError::Refused(refusal).into()),
+            _ => Err(OwnerError::Unexpected { what: "an answer" }.into()),
+        }
+    }
+
+    async fn answer(&mut self, notice: Notice) -> Result<bool, Error> {
+        match notice {
+            Notice::Roster(keys) => self.share(&keys).await,
+            Notice::Shares(passed) => self.work(&passed).await,
+            Notice::Counted(counted) => self.confirm(&counted).await,
+            Notice::Confirmed(confirms) => self.unmask(&confirms).await,
+            Notice::Test(test) => self.defend(test).await,
+            Notice::Dispute(defences) => self.dispute(&defences).await,
+            Notice::Plan(_) | Notice::End(_) => {
+                Err(OwnerError::Unexpected { what: "a second plan" }.into())
+            }
+        }
+    }
+
+    fn is_in<'a>(&self, mut accounts: impl Iterator<Item = &'a Address>) -> bool {
+        let own = self.owner.account();
+        accounts.any(|account| *account == own)
+    }
+
+    async fn share(&mut self, keys: &[Signed<Keys>]) -> Result<bool, Error> {
+        if !self.is_in(keys.iter().map(|keys| &keys.body.account)) {
+            return Ok(false);
+        }
+        let (head, envelopes) = self.member.roster(keys).map_err(OwnerError::from)?;
+        let sharing = Sharing { head: self.sign(head)?, envelopes };
+        self.send(Contribution::Sharing(sharing)).await
+    }
+
+    /// The long phase: train, prove, mask, upload.
+    async fn work(&mut self, passed: &[Passed]) -> Result<bool, Error> {
+        if !self.is_in(passed.iter().map(|passed| &passed.head.body.account)) {
+            return Ok(false);
+        }
+        let complaints = self.member.shares(passed).map_err(OwnerError::from)?;
+        for complaint in complaints {
+            tracing::warn!(of = %complaint.passed.head.body.account, "a share does not open");
+            self.send(Contribution::Complaint(complaint)).await?;
+        }
+        if self.owner.fault.is_some_and(|fault| fault == Fault::LeaveBeforeUpload) {
+            return Err(OwnerError::Left.into());
+        }
+        let model = self.model().await?;
+        let file = self.submission(&model).await?;
+        let round = self.plan.round;
+        let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
+        let masked = self.mask()?;
+        let peer = &self.owner.peer;
+        peer.upload(&Item::Masked { round }, Source::Bytes(masked.into())).await?;
+        peer.upload(&Item::Submission { round }, Source::Bytes(bytes.into())).await?;
+        let hash = file.signed.submission.eip712_hash_struct();
+        let upload = self.member.upload(hash).map_err(OwnerError::from)?;
+        let upload = self.sign(upload)?;
+        self.send(Contribution::Upload(upload)).await
+    }
+
+    fn file_path(&self) -> PathBuf {
+        self.owner.project.round_submission_path(self.plan.round)
+    }
+
+    /// The round's model: its commitment is compared with the chain's before it is trained on.
+    async fn model(&self) -> Result<Parameters, Error> {
+        let round = self.plan.round;
+        let bytes = self.owner.peer.download(&Item::Model { round }, MODEL).await?;
+        let path = self.owner.project.round_model_path(round);
+        let network = &self.owner.facts.key.network;
+        let model = from_int_safetensors(network, &bytes)
+            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
+        crate::session::check_first(&path, network, &model)?;
+        files::write(&path, &bytes, Access::Public)?;
+        Ok(model)
+    }
+
+    fn task(&self) -> Task {
+        let prover = self.owner.account().into_array();
+        let binding = Binding { chain_id: self.plan.chain_id, round: self.plan.round, prover };
+        Task { binding, nonce: self.plan.nonce.0, parent: self.plan.parent.0 }
+    }
+
+    /// Trains and proves, or finds what was signed before a restart: a second signature for the
+    /// same round would be fraud.
+    async fn submission(&mut self, model: &Parameters) -> Result<SubmissionFile, Error> {
+        let (path, task) = (self.file_path(), self.task());
+        if path.exists() {
+            let file: SubmissionFile =
+                serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+            let statement = TrainingStatement::from_bytes(&file.statement)
+                .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
+            let secret = self.owner.worker.recall(model, task).await?;
+            self.work = Some((statement, secret));
+            return Ok(file);
+        }
+        let system = System::from_code(self.plan.system).unwrap_or(System::Halo2);
+        let work = self.owner.worker.work(model, system, task).await?;
+        let Work { mut statement, proof, secret } = work;
+        if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
+            super::fault::falsify(&mut statement, &self.owner.facts.g1);
+        }
+        let proof = proof.to_bytes();
+        let submission = submission(&statement, &proof);
+        let signed = self.owner.client.sign_submission(submission)?;
+        let file =
+            SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
+        // Before it is sent: whoever signs two of them can be slashed.
+        write_json(&path, &file)?;
+        self.work = Some((statement, secret));
+        Ok(file)
+    }
+
+    fn weight(&self) -> u32 {
+        self.plan.member(self.owner.account()).map_or(0, |member| member.weight)
+    }
+
+    fn mask(&mut self) -> Result<Vec<u8>, Error> {
+        let (shape, update, _) = self.opened()?;
+        let packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
+        Ok(self.member.mask(&packed).map_err(OwnerError::from)?)
+    }
+
+    async fn confirm(&mut self, counted: &[Address]) -> Result<bool, Error> {
+        if !self.is_in(counted.iter()) {
+            return Ok(false);
+        }
+        let confirm = self.member.counted(counted).map_err(OwnerError::from)?;
+        let confirm = self.sign(confirm)?;
+        self.send(Contribution::Confirm(confirm)).await
+    }
+
+    async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
+        let unmask = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        let unmask = self.sign(unmask)?;
+        self.send(Contribution::Unmask(unmask)).await
+    }
+
+    /// The sum is wrong: shows that this owner's vector is not the reason.
+    async fn defend(&mut self, test: Test) -> Result<bool, Error> {
+        let (shape, update, commitments) = self.opened()?;
+        let g1 = self.owner.facts.g1.as_slice();
+        let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
+        let defence = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        self.test = Some(test);
+        let defence = self.sign(defence)?;
+        self.send(Contribution::Defence(defence)).await
+    }
+
+    /// Somebody's defence contradicts this owner's: shows what both have agreed on.
+    async fn dispute(&mut self, defences: &[Signed<Defence>]) -> Result<bool, Error> {
+        let (shape, update, commitments) = self.opened()?;
+        let g1 = self.owner.facts.g1.as_slice();
+        let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
+        let early = OwnerError::Unexpected { what: "a dispute without a test" };
+        let test = self.test.clone().ok_or(early)?;
+        let reveal = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let reveal = self.sign(reveal)?;
+        self.send(Contribution::Reveal(reveal)).await
+    }
+
+    /// What was submitted, opened.
+    fn opened(&self) -> Result<(Shape, Update, Vec<G1Affine>), Error> {
+        let Some((statement, secret)) = &self.work else {
+            return Err(OwnerError::Unexpected { what: "no work" }.into());
+        };
+        let shape = Shape::of(&self.owner.facts.key).map_err(OwnerError::from)?;
+        let update = Update { values: secret.values.clone(), blinds: secret.blinds.clone() };
+        Ok((shape, update, statement.update.clone()))
+    }
+}

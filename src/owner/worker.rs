@@ -1,0 +1,129 @@
+//! The thread that reads private data, trains and proves. Only what is public or masked leaves it,
+//! but for a round's secret update, which goes to the masking beside it in the same process.
+
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use tokio::sync::oneshot;
+use zktrain_circuits::compressed::System;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::merkle::Hash;
+use zktrain_prover::trace::Parameters;
+use zktrain_trainer::Metrics;
+
+use crate::error::Error;
+use crate::project::Project;
+use crate::round::{SecretUpdate, Task, Work, Workshop};
+use crate::session::Session;
+use crate::ui::Ui;
+
+/// What everyone may know of the project.
+#[derive(Clone)]
+pub struct Facts {
+    /// The training key.
+    pub key: Arc<TrainingKey>,
+    /// The reference string's powers in G1.
+    pub g1: Arc<Vec<ark_bn254::G1Affine>>,
+    /// Merkle root of the registered dataset.
+    pub dataset: Hash,
+    /// Its windows.
+    pub windows: u64,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+enum Job {
+    Work(Box<Parameters>, System, Task, Reply<Work>),
+    Recall(Box<Parameters>, Task, Reply<SecretUpdate>),
+    Measure(Box<Parameters>, Reply<Option<Metrics>>),
+}
+
+/// A handle on the thread; it ends when the last handle is dropped.
+#[derive(Clone)]
+pub struct Worker {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Worker {
+    /// Opens a project, which stays locked as long as the thread lives.
+    ///
+    /// # Errors
+    /// If its data are not registered or have changed.
+    pub async fn spawn(dir: PathBuf, ui: Ui) -> Result<(Self, Facts), Error> {
+        let (ready, opened) = oneshot::channel();
+        let (jobs, inbox) = mpsc::channel();
+        thread::Builder::new()
+            .name("worker".into())
+            .spawn(move || work(&dir, &ui, ready, &inbox))
+            .map_err(Error::Output)?;
+        let facts = opened.await.map_err(|_| Error::WorkerStopped)??;
+        Ok((Self { jobs }, facts))
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(job(reply)).map_err(|_| Error::WorkerStopped)?;
+        answer.await.map_err(|_| Error::WorkerStopped)?
+    }
+
+    /// Trains and proves, see [`Workshop::work`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn work(
+        &self,
+        model: &Parameters,
+        system: System,
+        task: Task,
+    ) -> Result<Work, Error> {
+        self.ask(|reply| Job::Work(Box::new(model.clone()), system, task, reply)).await
+    }
+
+    /// See [`Workshop::recall`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
+        self.ask(|reply| Job::Recall(Box::new(model.clone()), task, reply)).await
+    }
+
+    /// Loss and accuracy on the rows that are never trained on.
+    ///
+    /// # Errors
+    /// If the model is not the network's.
+    pub async fn measure(&self, model: &Parameters) -> Result<Option<Metrics>, Error> {
+        self.ask(|reply| Job::Measure(Box::new(model.clone()), reply)).await
+    }
+}
+
+fn work(
+    dir: &std::path::Path,
+    ui: &Ui,
+    ready: oneshot::Sender<Result<Facts, Error>>,
+    inbox: &mpsc::Receiver<Job>,
+) {
+    let project = Project::new(dir);
+    let opened = project.lock().and_then(|lock| Ok((lock, Session::of_project(&project, ui)?)));
+    let (_lock, session) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let shop = match Workshop::open(&project, &session, ui) {
+        Ok(shop) => shop,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let (dataset, windows) = shop.dataset();
+    let (key, g1) = (Arc::new(session.key.clone()), Arc::new(session.srs.g1.clone()));
+    // Whoever asked may have gone; then the inbox is closed as well.
+    let _ = ready.send(Ok(Facts { key, g1, dataset, windows }));
+    while let Ok(job) = inbox.recv() {
+        match job {
+            Job::Work(model, system, task, reply) => {
+                drop(reply.send(shop.work(&model, system, task)));
+            }
+            Job::Recall(model, task, reply) => drop(reply.send(shop.recall(&model, task))),
+            Job::Measure(model, reply) => drop(reply.send(shop.measure(&model))),
+        }
+    }
+}

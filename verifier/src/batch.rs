@@ -1,0 +1,134 @@
+//! Checks many compressed proofs at once.
+//!
+//! Everything but the pairings is done proof by proof, on all cores. What is left are equations
+//! between products of pairings; equation `j` is raised to a random 128-bit weight `s_j`, and the
+//! product of all of them is checked with one multi-pairing a system. **Soundness**: if one of the
+//! equations does not hold, the product holds for at most one value of its weight, whatever the
+//! others are, since all groups have prime order: with probability at most `2^-128`. The weights
+//! come from the operating system: whoever could predict them could make wrong proofs cancel.
+//! When the product does not hold, each equation is checked alone, and the bad ones are named.
+//!
+//! Source: Bellare, Garay, Rabin, "Fast batch verification for modular exponentiation and digital
+//! signatures", Eurocrypt 1998 (small exponents test).
+
+use ark_bn254::{Fr, G1Affine, G1Projective};
+use ark_ec::{CurveGroup, VariableBaseMSM};
+use rand::RngCore;
+use rand::rngs::OsRng;
+use rayon::prelude::*;
+use zktrain_circuits::compressed::CompressedProof;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::opening::{KzgVerifierKey, OpeningError};
+use zktrain_circuits::statement::TrainingStatement;
+
+use crate::circuit::{CircuitKey, CircuitTerms};
+use crate::groth16::{self, Groth16Error, Groth16Terms};
+use crate::halo2::Halo2Error;
+use crate::pairing::PairingTerms;
+use crate::sheet::{SheetError, SheetTerms};
+use crate::training::{TrainingError, reduce};
+
+/// A statement with its proof.
+pub type Claim<'a> = (&'a TrainingStatement, &'a CompressedProof);
+
+/// Checks proofs of one key; a result for each, in their order, the same as
+/// [`crate::training::verify`] gives.
+pub fn verify(
+    key: &TrainingKey,
+    circuit: &CircuitKey,
+    claims: &[Claim<'_>],
+) -> Vec<Result<(), TrainingError>> {
+    verify_weighted(key, circuit, claims, weights)
+}
+
+/// As many weights as are asked for; none if there is no randomness.
+type Weights = fn(usize) -> Option<Vec<Fr>>;
+
+fn verify_weighted(
+    key: &TrainingKey,
+    circuit: &CircuitKey,
+    claims: &[Claim<'_>],
+    weights: Weights,
+) -> Vec<Result<(), TrainingError>> {
+    let reduced: Vec<Result<SheetTerms, TrainingError>> = claims
+        .par_iter()
+        .map(|(statement, proof)| reduce(key, circuit, statement, proof))
+        .collect();
+    let terms: Vec<SheetTerms> = reduced.iter().filter_map(|r| r.as_ref().ok()).copied().collect();
+    if hold_together(&key.kzg, circuit, &terms, weights) {
+        return reduced.into_iter().map(|result| result.map(|_| ())).collect();
+    }
+    let alone = |result: Result<SheetTerms, TrainingError>| {
+        result.and_then(|terms| Ok(hold_alone(&key.kzg, circuit, &terms)?))
+    };
+    reduced.into_par_iter().map(alone).collect()
+}
+
+/// Random weights of 128 bits. Zero is as good as any other.
+fn weights(count: usize) -> Option<Vec<Fr>> {
+    let mut weights = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut bytes = [0; 16];
+        OsRng.try_fill_bytes(&mut bytes).ok()?;
+        weights.push(Fr::from(u128::from_le_bytes(bytes)));
+    }
+    Some(weights)
+}
+
+fn hold_together(
+    kzg: &KzgVerifierKey,
+    circuit: &CircuitKey,
+    terms: &[SheetTerms],
+    weights: Weights,
+) -> bool {
+    // One each for opening and circuit.
+    let Some(weights) = weights(2 * terms.len()) else { return false };
+    let (opening_weights, circuit_weights) = weights.split_at(terms.len());
+    let mut pairings: Vec<(Fr, PairingTerms)> = Vec::with_capacity(2 * terms.len());
+    let mut groth16: Vec<(Fr, Groth16Terms)> = Vec::new();
+    for ((terms, opening), circuit) in terms.iter().zip(opening_weights).zip(circuit_weights) {
+        pairings.push((*opening, terms.opening));
+        match terms.circuit {
+            CircuitTerms::Halo2(terms) => pairings.push((*circuit, terms)),
+            CircuitTerms::Groth16(terms) => groth16.push((*circuit, terms)),
+        }
+    }
+    combine(&pairings).hold(kzg)
+        && (groth16.is_empty()
+            || circuit.groth16.as_ref().is_some_and(|key| groth16::hold(key, &groth16)))
+}
+
+/// `Σ s_j·(left_j, right_j)`
+fn combine(weighted: &[(Fr, PairingTerms)]) -> PairingTerms {
+    let weights: Vec<Fr> = weighted.iter().map(|(weight, _)| *weight).collect();
+    let sum = |side: fn(&PairingTerms) -> G1Projective| {
+        let points: Vec<G1Projective> = weighted.iter().map(|(_, terms)| side(terms)).collect();
+        let points: Vec<G1Affine> = G1Projective::normalize_batch(&points);
+        G1Projective::msm_unchecked(&points, &weights)
+    };
+    PairingTerms { left: sum(|terms| terms.left), right: sum(|terms| terms.right) }
+}
+
+fn hold_alone(
+    kzg: &KzgVerifierKey,
+    circuit: &CircuitKey,
+    terms: &SheetTerms,
+) -> Result<(), SheetError> {
+    match terms.circuit {
+        CircuitTerms::Halo2(terms) if !terms.hold(kzg) => {
+            return Err(SheetError::Circuit(Halo2Error::Pairing.into()));
+        }
+        CircuitTerms::Groth16(terms) => {
+            let weighted = [(Fr::from(1u8), terms)];
+            let holds = circuit.groth16.as_ref().is_some_and(|k| groth16::hold(k, &weighted));
+            if !holds {
+                return Err(SheetError::Circuit(Groth16Error::Pairing.into()));
+            }
+        }
+        CircuitTerms::Halo2(_) => {}
+    }
+    match terms.opening.hold(kzg) {
+        true => Ok(()),
+        false => Err(OpeningError::Pairing.into()),
+    }
+}
