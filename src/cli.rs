@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, chain, coordinator, data, demo, init, keys, model, proof, prove, setup, srs, train, trainer, verify,
+    audit, bench, chain, coordinator, data, demo, init, keys, model, proof, prove, setup, srs, train,
+    trainer, verify,
 };
 use crate::error::Error;
 use crate::ui::Ui;
@@ -65,6 +66,8 @@ pub enum Command {
     Trainer(Box<trainer::Args>),
     /// Run a domain's rounds: gather, check, propose, settle.
     Coordinator(Box<coordinator::Args>),
+    /// Check a model back to its first version: every proof, sum, weight and payment.
+    Audit(audit::Args),
     /// Measure.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -96,6 +99,7 @@ impl Cli {
             Command::Chain(args) => chain::run(args, ui),
             Command::Trainer(args) => trainer::run(args, ui),
             Command::Coordinator(args) => coordinator::run(args, ui),
+            Command::Audit(args) => audit::run(args, ui),
             Command::Bench(command) => bench::run(command, ui),
             Command::Demo(args) => demo::run(args, ui),
         }

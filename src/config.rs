@@ -139,10 +139,11 @@ pub fn load<S: Settings>(
         figment = figment.merge(Layer::file::<S>(path)?);
     }
     figment = figment.merge(Layer::environment::<S>(variables)?).merge(Layer::flags::<S>(flags)?);
-    for key in keys::<S>().filter(|key| key.required && !figment.contains(key.name)) {
+    let missing = |key: &&Key| key.required && !figment.contains(key.name);
+    if let Some(key) = keys::<S>().find(missing) {
         return Err(ConfigError::missing::<S>(key));
     }
-    let settings: S = figment.extract().map_err(|error| ConfigError::value(error))?;
+    let settings: S = figment.extract().map_err(ConfigError::value)?;
     settings.check().map_err(|(key, why)| ConfigError::at(&figment, key, why))?;
     Ok(Effective { settings, figment })
 }

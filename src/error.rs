@@ -280,6 +280,12 @@ pub enum Error {
         /// That of the key that is there.
         got: String,
     },
+    /// A configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nothing can be logged.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// An argument that cannot be read or cannot be.
     #[error("{why}")]
     Argument {
@@ -400,12 +406,6 @@ pub enum Error {
     /// The coordinator cannot be reached, or refuses.
     #[error(transparent)]
     Peer(Box<zktrain_network::wire::Error>),
-    /// The configuration is refused.
-    #[error(transparent)]
-    Config(#[from] Box<ConfigError>),
-    /// Logging cannot be set up.
-    #[error(transparent)]
-    Log(#[from] LogError),
     /// A coordinator cannot go on.
     #[error(transparent)]
     Operator(#[from] Box<OperatorError>),
@@ -420,12 +420,6 @@ pub enum Error {
 impl From<ClientError> for Error {
     fn from(error: ClientError) -> Self {
         Self::Client(Box::new(error))
-    }
-}
-
-impl From<ConfigError> for Error {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(Box::new(error))
     }
 }
 

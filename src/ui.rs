@@ -69,7 +69,8 @@ impl Ui {
     /// Why the program ends, and what to do about it.
     pub fn failure(&self, error: &Error) {
         let hint = error.hint();
-        if self.json {
+        // An audit's report is on standard output already, with all that does not hold.
+        if self.json && !matches!(error, Error::Audit { .. }) {
             let object = serde_json::json!({ "error": error.to_string(), "hint": hint });
             // Whoever closed the output does not want to know.
             let _ = writeln!(std::io::stdout(), "{object}");

@@ -90,10 +90,20 @@ fn update(network: &Network, shape: &Shape, seed: i32) -> Update {
     Update { values: Parameters { layers: layers.collect() }, blinds }
 }
 
+/// Seconds that all threads of this process have computed, where Linux tells.
+fn computed() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after_name.split_whitespace().skip(11).take(2).flat_map(str::parse::<f64>);
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Prints the time that passed and, for busy machines, the time that was computed.
 fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), computed());
     let result = work()?;
-    println!("{what:<56} {:>9.3} s", started.elapsed().as_secs_f64());
+    let (passed, computed) = (started.elapsed().as_secs_f64(), computed() - before);
+    println!("{what:<56} {passed:>8.3} s {computed:>8.2} s of processor");
     Ok(result)
 }
 
@@ -145,7 +155,7 @@ fn main() -> Outcome<()> {
     let mut uploads: Vec<Upload> = Vec::new();
     for (index, member) in members.iter_mut().take(counted.len()).enumerate() {
         let update = update(&key.network, &shape, index as i32 + 1);
-        let work = || {
+        let mut work = || {
             let packed = pack(&shape, &update, plan.members[index].weight)?;
             Ok(member.mask(&packed)?)
         };
@@ -160,23 +170,23 @@ fn main() -> Outcome<()> {
     let unmasks = members.iter_mut().take(counted.len()).map(|m| m.confirmed(&confirms));
     let unmasks = unmasks.collect::<Result<Vec<_>, _>>()?;
 
-    let started = Instant::now();
-    let secrets = timed("recovering secrets", || {
-        Ok(coordinator::recover(&plan, &roster, &sharings, &counted, &unmasks)?)
+    let sum = timed("aggregation: these four", || {
+        let secrets = timed("recovering secrets", || {
+            Ok(coordinator::recover(&plan, &roster, &sharings, &counted, &unmasks)?)
+        })?;
+        let mut sum = Unmasking::new(&plan, &roster, &counted, &secrets, shape.elements())?;
+        timed("adding masked vectors from files, checking hashes", || {
+            for (index, upload) in uploads.iter().enumerate() {
+                sum.start(upload)?;
+                let bytes = std::fs::read(folder.path().join(index.to_string()))?;
+                bytes.chunks(1 << 20).try_for_each(|part| sum.write(part))?;
+                sum.end()?;
+            }
+            Ok(())
+        })?;
+        let vector = timed("taking masks off", || Ok(sum.finish()?))?;
+        timed("unpacking", || Ok(unpack(&shape, &vector)?))
     })?;
-    let mut sum = Unmasking::new(&plan, &roster, &counted, &secrets, shape.elements())?;
-    timed("adding masked vectors from files, checking hashes", || {
-        for (index, upload) in uploads.iter().enumerate() {
-            sum.start(upload)?;
-            let bytes = std::fs::read(folder.path().join(index.to_string()))?;
-            bytes.chunks(1 << 20).try_for_each(|part| sum.write(part))?;
-            sum.end()?;
-        }
-        Ok(())
-    })?;
-    let vector = timed("taking masks off", || Ok(sum.finish()?))?;
-    let sum = timed("unpacking", || Ok(unpack(&shape, &vector)?))?;
-    println!("{:<56} {:>9.3} s", "aggregation", started.elapsed().as_secs_f64());
     println!("{count} members, {dropped} dropped; first values {:?}", &sum.values[..4]);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! One command a file: its options, what it does, and its report.
 
+pub mod audit;
 pub mod bench;
 pub mod chain;
 pub mod coordinator;

@@ -113,6 +113,11 @@ impl Lineage {
         &self.names
     }
 
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Where a file is, if it is there.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         self.names.contains(name).then(|| self.dir.join(name))
@@ -146,7 +151,8 @@ fn is_inside(name: &str) -> bool {
 }
 
 fn unpack(path: &Path, to: &Path) -> Result<(), LineageError> {
-    let file = File::open(path).map_err(|source| LineageError::File { path: path.into(), source })?;
+    let file =
+        File::open(path).map_err(|source| LineageError::File { path: path.into(), source })?;
     let damaged = |source| LineageError::Archive { path: path.to_owned(), source };
     let large = |what, most| LineageError::TooLarge { path: path.to_owned(), what, most };
     let limited = flate2::read::GzDecoder::new(std::io::BufReader::new(file)).take(TOTAL_LIMIT);
@@ -180,12 +186,7 @@ fn unpack(path: &Path, to: &Path) -> Result<(), LineageError> {
     Ok(())
 }
 
-fn write(
-    entry: &mut impl Read,
-    path: &Path,
-    to: &Path,
-    name: String,
-) -> Result<(), LineageError> {
+fn write(entry: &mut impl Read, path: &Path, to: &Path, name: String) -> Result<(), LineageError> {
     let target = to.join(&name);
     let error = |source| LineageError::File { path: target.clone(), source };
     if let Some(folder) = target.parent() {

@@ -90,7 +90,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
-        let sum = Sum { values: vec![5, -7, i64::MIN], blinds: vec![Fr::from(3u8), -Fr::from(1u8)] };
+        let sum =
+            Sum { values: vec![5, -7, i64::MIN], blinds: vec![Fr::from(3u8), -Fr::from(1u8)] };
         let bytes = encode_sum(&sum).unwrap();
         assert_eq!(decode_sum(&bytes).unwrap(), sum);
         for cut in [0, 7, 8, 60, bytes.len() - 1] {

@@ -115,11 +115,11 @@ impl<'a> Replay<'a> {
             self.payment(entry);
         } else if from == self.at.stakes {
             self.stake(log);
-        } else if from == self.at.reward_token {
-            if let Some(RewardToken::Transfer { from, to, value: amount }) = read(log) {
-                let time = entry.time;
-                self.history.transfers.push(Transfer { time, from, to, amount });
-            }
+        } else if from == self.at.reward_token
+            && let Some(RewardToken::Transfer { from, to, value: amount }) = read(log)
+        {
+            let time = entry.time;
+            self.history.transfers.push(Transfer { time, from, to, amount });
         }
     }
 

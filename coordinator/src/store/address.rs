@@ -122,6 +122,15 @@ impl Address {
         Ok(connection)
     }
 
+    /// How a transaction begins. One of SQLite that reads before it writes would fail at once if
+    /// the last one of a connection that was given up is committed in between.
+    pub fn begin(&self) -> &'static str {
+        match self.engine {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        }
+    }
+
     /// Connections that read, made when they are needed.
     pub fn readers(&self) -> AnyPool {
         let mut pool = AnyPoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE);

@@ -1,7 +1,8 @@
 //! Rounds: plan, events, outcome.
 
-use sqlx::{AnyConnection, Connection};
+use sqlx::AnyConnection;
 
+use super::writer::Turn;
 use super::{Store, StoreError, at_most};
 
 /// The most bytes of a plan.
@@ -49,7 +50,7 @@ impl Store {
     pub async fn append(&self, round: u64, event: &[u8], now_ms: u64) -> Result<u64, StoreError> {
         at_most("event", event.len() as u64, MAX_EVENT)?;
         let mut turn = self.writer.turn().await?;
-        let seq = append(&mut turn.connection, round, event, now_ms).await;
+        let seq = append(&mut turn, round, event, now_ms).await;
         turn.end(seq)
     }
 
@@ -119,12 +120,12 @@ async fn ended(connection: &mut AnyConnection, round: u64) -> Result<bool, Store
 }
 
 async fn append(
-    connection: &mut AnyConnection,
+    turn: &mut Turn<'_>,
     round: u64,
     event: &[u8],
     now_ms: u64,
 ) -> Result<u64, StoreError> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = turn.begin().await?;
     if ended(&mut transaction, round).await? {
         return Err(StoreError::Ended { round });
     }

@@ -5,8 +5,9 @@
 //! so what was hashed is what is read later, whatever happens to the name meanwhile.
 
 use alloy::primitives::Keccak256;
-use sqlx::{AnyConnection, Connection};
+use sqlx::AnyConnection;
 
+use super::writer::Turn;
 use super::{Store, StoreError, at_most};
 
 /// The most bytes of a part.
@@ -58,7 +59,7 @@ impl Store {
         check_item(item)?;
         at_most("upload", len, MAX_UPLOAD)?;
         let mut turn = self.writer.turn().await?;
-        let stored = begin(&mut turn.connection, account, item, len, digest).await;
+        let stored = begin(&mut turn, account, item, len, digest).await;
         turn.end(stored)
     }
 
@@ -77,7 +78,7 @@ impl Store {
         check_item(item)?;
         at_most("part", bytes.len() as u64, MAX_PART)?;
         let mut turn = self.writer.turn().await?;
-        let appended = append(&mut turn.connection, account, item, offset, bytes).await;
+        let appended = append(&mut turn, account, item, offset, bytes).await;
         turn.end(appended)
     }
 
@@ -263,13 +264,13 @@ async fn find(
 }
 
 async fn begin(
-    connection: &mut AnyConnection,
+    turn: &mut Turn<'_>,
     account: [u8; 20],
     item: &str,
     len: u64,
     digest: [u8; 32],
 ) -> Result<u64, StoreError> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = turn.begin().await?;
     if let Some(Upload { id, info }) = find(&mut transaction, account, item).await? {
         if (info.len, info.digest) == (len, digest) {
             return Ok(info.stored);
@@ -291,13 +292,13 @@ async fn begin(
 }
 
 async fn append(
-    connection: &mut AnyConnection,
+    turn: &mut Turn<'_>,
     account: [u8; 20],
     item: &str,
     offset: u64,
     bytes: &[u8],
 ) -> Result<(), StoreError> {
-    let mut transaction = connection.begin().await?;
+    let mut transaction = turn.begin().await?;
     let found = find(&mut transaction, account, item).await?;
     let Upload { id, info } = found.ok_or_else(|| none(item))?;
     if offset != info.stored {

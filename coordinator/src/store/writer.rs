@@ -1,6 +1,6 @@
 //! The one connection that writes.
 
-use sqlx::AnyConnection;
+use sqlx::{Any, AnyConnection, Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::StoreError;
@@ -21,6 +21,7 @@ pub(super) struct Writer {
 pub(super) struct Turn<'a> {
     place: MutexGuard<'a, Option<AnyConnection>>,
     pub connection: AnyConnection,
+    begin: &'static str,
 }
 
 impl Writer {
@@ -43,7 +44,7 @@ impl Writer {
             Some(connection) => connection,
             None => self.reconnect().await?,
         };
-        Ok(Turn { place, connection })
+        Ok(Turn { place, connection, begin: self.address.begin() })
     }
 
     async fn reconnect(&self) -> Result<AnyConnection, StoreError> {
@@ -58,6 +59,11 @@ impl Writer {
 }
 
 impl Turn<'_> {
+    /// Begins a transaction that may write from its beginning.
+    pub async fn begin(&mut self) -> Result<Transaction<'_, Any>, StoreError> {
+        Ok(self.connection.begin_with(self.begin).await?)
+    }
+
     /// Ends the turn; the connection stays unless the result makes it doubtful.
     pub fn end<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         if !matches!(&result, Err(error) if error.spoils_connection()) {

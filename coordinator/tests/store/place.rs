@@ -8,7 +8,7 @@ use zktrain_coordinator::store::Store;
 /// Where a store of one test is, on one engine.
 pub struct Place {
     pub url: String,
-    pub folder: TempDir,
+    _folder: TempDir,
     /// The server's URL, and the database's name on it.
     server: Option<(String, String)>,
 }
@@ -17,7 +17,7 @@ impl Place {
     fn file() -> Place {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        Place { url, folder, server: None }
+        Place { url, _folder: folder, server: None }
     }
 
     async fn database(server: &str) -> Place {
@@ -25,7 +25,7 @@ impl Place {
         let (host, _) = server.rsplit_once('/').unwrap();
         let url = format!("{host}/{name}");
         run(server, &format!("CREATE DATABASE {name}")).await;
-        Place { url, folder: TempDir::new().unwrap(), server: Some((server.to_owned(), name)) }
+        Place { url, _folder: TempDir::new().unwrap(), server: Some((server.to_owned(), name)) }
     }
 
     pub fn is_postgres(&self) -> bool {

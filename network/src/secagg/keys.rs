@@ -171,3 +171,86 @@ impl SealKey {
         Some([share(mask)?, share(own)?])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(n: u8) -> Address {
+        Address::repeat_byte(n)
+    }
+
+    fn point(n: u64) -> RistrettoPoint {
+        RistrettoPoint::mul_base(&Scalar::from(n))
+    }
+
+    #[test]
+    fn a_seal_opens_for_its_pair_direction_roster_and_plan_alone() {
+        let (plan, roster) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let key = |plan, n, roster, from, to| SealKey::new(plan, &point(n), roster, from, to);
+        let (a, b) = (account(1), account(2));
+        let sealed = key(plan, 3, roster, a, b).seal(&[5; 32], &[6; 32]);
+        assert_eq!(sealed.len(), 80);
+        let [mask, own] = key(plan, 3, roster, a, b).open(&sealed).unwrap();
+        assert_eq!((*mask, *own), ([5; 32], [6; 32]));
+        let others = [
+            key(roster, 3, roster, a, b),
+            key(plan, 4, roster, a, b),
+            key(plan, 3, plan, a, b),
+            key(plan, 3, roster, b, a),
+            key(plan, 3, roster, a, account(3)),
+            key(plan, 3, roster, account(3), b),
+        ];
+        assert!(others.iter().all(|other| other.open(&sealed).is_none()));
+        for bit in 0..80 * 8 {
+            let mut changed = sealed.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(key(plan, 3, roster, a, b).open(&changed).is_none(), "{bit}");
+        }
+        for cut in 0..80 {
+            assert!(key(plan, 3, roster, a, b).open(&sealed[..cut]).is_none(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn masks_are_those_of_one_plan_pair_and_test() {
+        let (plan, test) = (B256::repeat_byte(1), B256::repeat_byte(2));
+        let pair = Pair::new(account(1), account(2));
+        let same = Pair::new(account(2), account(1));
+        let other = Pair::new(account(1), account(3));
+        let seed = pair.mask(plan, &point(3)).0;
+        assert_eq!(same.mask(plan, &point(3)).0, seed);
+        assert_ne!(other.mask(plan, &point(3)).0, seed);
+        assert_ne!(pair.mask(test, &point(3)).0, seed);
+        assert_ne!(pair.mask(plan, &point(4)).0, seed);
+        assert_eq!((pair.sign(account(1)), pair.sign(account(2))), (Sign::Plus, Sign::Minus));
+        let blinding = pair.blinding(plan, &point(3), test);
+        assert_eq!(same.blinding(plan, &point(3), test), blinding);
+        assert_ne!(other.blinding(plan, &point(3), test), blinding);
+        assert_ne!(pair.blinding(plan, &point(3), plan), blinding);
+        assert_ne!(pair.blinding(test, &point(3), test), blinding);
+        let own = own_mask(plan, account(1), &Scalar::from(7u64)).0;
+        assert_ne!(own_mask(plan, account(2), &Scalar::from(7u64)).0, own);
+        assert_ne!(own_mask(test, account(1), &Scalar::from(7u64)).0, own);
+        assert_ne!(own_mask(plan, account(1), &Scalar::from(8u64)).0, own);
+    }
+
+    #[test]
+    fn secrets_of_a_member_are_all_different() {
+        let secret = Secret::new([1; 32], B256::repeat_byte(1), account(1));
+        let (a, b) = (B256::repeat_byte(2), B256::repeat_byte(3));
+        let all = [
+            *secret.mask(),
+            *secret.seal(),
+            *secret.own(),
+            secret.coefficient("share/mask", a, 1),
+            secret.coefficient("share/mask", a, 2),
+            secret.coefficient("share/mask", b, 1),
+            secret.coefficient("share/own", a, 1),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(all.iter().skip(index + 1).all(|other| other != one), "{index}");
+        }
+        assert_ne!(secret.defence(a), secret.defence(b));
+    }
+}

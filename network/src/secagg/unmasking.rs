@@ -83,6 +83,33 @@ impl Incoming {
     }
 }
 
+/// Checks an uploaded vector by itself: to be done before its member is counted, since what is
+/// no vector cannot be summed.
+pub struct Inspection(Incoming);
+
+impl Inspection {
+    /// Starts with what the member signed for its vector of so many elements.
+    pub fn new(upload: &Upload, elements: usize) -> Self {
+        Self(Incoming::new(*upload, elements))
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// If there are too many, or an element is not reduced.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.0.write(bytes).map(|_| ())
+    }
+
+    /// Ends the vector.
+    ///
+    /// # Errors
+    /// If bytes are missing, or they are not what the member signed for.
+    pub fn end(self) -> Result<(), Error> {
+        self.0.end()
+    }
+}
+
 /// The masks of a counted member's vector that do not cancel, with the sign that takes them off.
 pub(super) fn known_masks(
     plan: B256,

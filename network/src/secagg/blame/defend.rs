@@ -26,7 +26,7 @@ use crate::secagg::stream::Sign;
 use crate::secagg::vector::VectorError;
 
 /// What hides a defence. Fresh for each test: nothing else is drawn from its seed.
-struct Randomness {
+pub(super) struct Randomness {
     /// `m`
     row: Zeroizing<Vec<Fr>>,
     /// `b_M`
@@ -38,7 +38,7 @@ struct Randomness {
 }
 
 impl Randomness {
-    fn new(secret: &Secret, challenge: &Challenge, row_log: u32) -> Self {
+    pub(super) fn new(secret: &Secret, challenge: &Challenge, row_log: u32) -> Self {
         let rng = &mut ChaCha20Rng::from_seed(*secret.defence(challenge.digest));
         let row = Zeroizing::new(scalars(rng, 1 << row_log));
         let [blinding, link, mask_link] = core::array::from_fn(|_| Fr::rand(rng));
@@ -47,13 +47,13 @@ impl Randomness {
 }
 
 /// The update, folded to one row at the point.
-struct Folded {
+pub(super) struct Folded {
     row: Zeroizing<Vec<Fr>>,
     blinding: Fr,
 }
 
 impl Folded {
-    fn new(evidence: &Evidence<'_>, point: &Point) -> Result<Self, Error> {
+    pub(super) fn new(evidence: &Evidence<'_>, point: &Point) -> Result<Self, Error> {
         let shape = evidence.shape;
         let values = Zeroizing::new(shape.values(evidence.update)?);
         let high = zktrain_prover::eq::eq_table(&point.high);
@@ -143,7 +143,7 @@ pub(in crate::secagg) fn defend(
     Ok(Defence { account, proof: Proof { commitments, response }.to_bytes().into() })
 }
 
-fn respond(
+pub(super) fn respond(
     account: Address,
     evidence: &Evidence<'_>,
     point: &Point,

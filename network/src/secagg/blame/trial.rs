@@ -195,12 +195,15 @@ impl Trial {
     /// Takes a member's defence. The first one counts, whether it holds or not.
     ///
     /// # Errors
-    /// If it is not this member's, or it has sent another one.
+    /// If its vector was not evaluated yet, it is not this member's, or it has sent another one.
     pub fn defence(&mut self, defence: &Signed<Defence>) -> Result<(), Error> {
         let account = defence.body.account;
         self.tested(account)?;
         if !defence.is_by(&self.plan, account) {
             return Err(Error::Signature { what: "the defence", account });
+        }
+        if !self.values.contains_key(&account) {
+            return Err(Error::Early { what: "the vector" });
         }
         if let Some(known) = self.answers.get(&account) {
             let same = known.signed.body == defence.body;

@@ -13,7 +13,7 @@ use crate::secagg::{dleq, sharing};
 fn dealt(world: &World, change: impl Fn(&mut SharingHead, &mut Vec<Envelope>)) -> Round<'_> {
     let all: Vec<usize> = (0..world.signers.len()).collect();
     let mut round = Round::new(world);
-    round.to_shares(&all, &all).unwrap();
+    round.until_shares(&all, &all).unwrap();
     let Sharing { head, mut envelopes } = round.sharings[1].clone();
     let mut head = head.body;
     change(&mut head, &mut envelopes);

@@ -39,7 +39,7 @@ fn after_keys(start: &Round<'_>, keys: &[usize], threshold: u32) -> usize {
     let mut covered = 0;
     for shares in subsets(keys) {
         let mut round = start.clone();
-        let result = round.to_shares(keys, &shares);
+        let result = round.until_shares(keys, &shares);
         if keys.len() < threshold as usize {
             if let Some(error) = result.err() {
                 assert!(is_too_few(error, "the roster", threshold, keys.len()));
@@ -139,7 +139,7 @@ fn vectors_that_are_not_counted_stay_masked() {
     // off, not its own.
     let world = World::of(4, 3);
     let mut round = Round::new(&world);
-    round.to_shares(&[0, 1, 2, 3], &[0, 1, 2, 3]).unwrap();
+    round.until_shares(&[0, 1, 2, 3], &[0, 1, 2, 3]).unwrap();
     round.pass().unwrap();
     round.upload(&[0, 1, 2, 3]).unwrap();
     round.finish(&[0, 1, 3]).unwrap();

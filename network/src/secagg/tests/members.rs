@@ -105,7 +105,7 @@ fn a_member_takes_one_roster() {
 fn passed(world: &World) -> (Round<'_>, Vec<Passed>) {
     let all: Vec<usize> = (0..world.signers.len()).collect();
     let mut round = Round::new(world);
-    round.to_shares(&all, &all).unwrap();
+    round.until_shares(&all, &all).unwrap();
     let passed = coordinator::pass(&round.sharings, world.account(0)).unwrap();
     (round, passed)
 }

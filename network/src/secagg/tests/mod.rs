@@ -244,7 +244,7 @@ impl<'a> Round<'a> {
     pub(in crate::secagg) fn whole(world: &'a World) -> Self {
         let all: Vec<usize> = (0..world.signers.len()).collect();
         let mut round = Self::new(world);
-        round.to_shares(&all, &all).unwrap();
+        round.until_shares(&all, &all).unwrap();
         round.pass().unwrap();
         round.upload(&all).unwrap();
         round.finish(&all).unwrap();
@@ -256,7 +256,7 @@ impl<'a> Round<'a> {
     }
 
     /// Phases 1 and 2: some send keys, some of them their sharing.
-    pub(in crate::secagg) fn to_shares(
+    pub(in crate::secagg) fn until_shares(
         &mut self,
         keys: &[usize],
         shares: &[usize],

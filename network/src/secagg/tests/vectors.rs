@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use zktrain_prover::average::{commit_sum, weighted_rows};
 
 use super::*;
+use crate::secagg::unmasking::Inspection;
 use crate::secagg::vector::{DIGIT, ELEMENT, PACKED, VectorError, decode, encode, pack, unpack};
 
 fn shape_of(widths: &[usize], biased: &[bool], row_log: u32) -> (TrainingKey, Shape) {
@@ -152,7 +153,7 @@ fn masked(secret: u8, elements: usize) -> Vec<u8> {
     let mut world = World::of(3, 2);
     world.plan.nonce = B256::repeat_byte(secret);
     let mut round = Round::new(&world);
-    round.to_shares(&[0, 1, 2], &[0, 1, 2]).unwrap();
+    round.until_shares(&[0, 1, 2], &[0, 1, 2]).unwrap();
     round.pass().unwrap();
     round.members[0].mask(&vec![Fr::ZERO; elements]).unwrap()
 }
@@ -175,6 +176,30 @@ fn masked_vectors_are_uniform_and_independent() {
     let bits: u32 = a.iter().zip(&b).map(|(a, b)| (a ^ b).count_ones()).sum();
     let all = elements as u32 * 248;
     assert!(bits.abs_diff(all / 2) < all / 50, "{bits} of {all}");
+}
+
+#[test]
+fn vectors_are_inspected_before_they_count() {
+    let world = World::of(3, 2);
+    let round = Round::whole(&world);
+    let (signed, bytes) = &round.uploads[&0];
+    let upload = &signed.body;
+    let inspect = |upload: &Upload, bytes: &[u8]| {
+        let mut inspection = Inspection::new(upload, fixture().shape.elements());
+        bytes.chunks(100).try_for_each(|part| inspection.write(part))?;
+        inspection.end()
+    };
+    assert_eq!(inspect(upload, bytes), Ok(()));
+    // A member can sign for anything.
+    let mut unreduced = bytes.clone();
+    unreduced[64..96].fill(0xff);
+    let signed = Upload { masked: keccak256(&unreduced), ..*upload };
+    assert_eq!(inspect(&signed, &unreduced), Err(VectorError::Unreduced { element: 2 }.into()));
+    let signed = Upload { masked: keccak256(&bytes[32..]), ..*upload };
+    let (expected, got) = (bytes.len() as u64, bytes.len() as u64 - 32);
+    assert_eq!(inspect(&signed, &bytes[32..]), Err(VectorError::Length { expected, got }.into()));
+    let other = inspect(&signed, bytes);
+    assert!(matches!(other, Err(Error::Mismatch { what: "the masked vector", .. })));
 }
 
 #[test]

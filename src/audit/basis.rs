@@ -1,0 +1,198 @@
+//! What a lineage starts from: reference string, manifest, key, first model, registrations.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use alloy::primitives::{Address, B256};
+use ark_bn254::G1Affine;
+use rayon::prelude::*;
+use zktrain_circuits::compressed::System;
+use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_prover::srs::Srs;
+use zktrain_prover::trace::Parameters;
+use zktrain_prover::training::commit_model;
+use zktrain_trainer::export::to_int_safetensors;
+use zktrain_verifier::circuit::CircuitKey;
+
+use super::auditor::Auditor;
+use super::findings::{Kind, Place};
+use super::history::History;
+use crate::circuits::Circuits;
+use crate::evm::contract_key_hash;
+use crate::lineage::{GENESIS, GROTH16, MANIFEST, SRS, registration};
+use crate::project::{Project, read_manifest};
+use crate::proofs::read_registration;
+use crate::round::rows_hash;
+use crate::session::{Session, read_genesis, srs_error};
+use crate::ui::Ui;
+
+/// What everything else is checked against.
+pub(super) struct Basis {
+    /// Manifest, reference string and key.
+    pub session: Session,
+    /// The proofs' system.
+    pub system: System,
+    /// What checks the circuits' proofs.
+    pub circuit: CircuitKey,
+    /// The first model.
+    pub genesis: Parameters,
+    /// Its row commitments.
+    pub rows: Vec<G1Affine>,
+}
+
+impl Basis {
+    /// Reads and checks all of it against the domain's configuration; none if the rest cannot be
+    /// checked without what is wrong.
+    pub fn read(
+        auditor: &mut Auditor<'_>,
+        opened: &(Config, B256),
+        srs: Option<&Path>,
+        ui: &Ui,
+    ) -> Option<Self> {
+        let session = session(auditor, srs, ui)?;
+        let (config, spec) = opened;
+        let place = Place::file(MANIFEST);
+        let findings = &mut auditor.findings;
+        let hash = B256::from(session.manifest.hash());
+        findings.equal(Kind::Domain, &place, "hash", config.manifest, hash);
+        let same = findings.equal(Kind::Domain, &place, "spec", *spec, session.key.spec.into());
+        let (genesis, rows) = genesis(auditor, &session, config)?;
+        let (system, circuit) = key(auditor, &session, config, ui)?;
+        same.then_some(Self { session, system, circuit, genesis, rows })
+    }
+}
+
+fn session(auditor: &mut Auditor<'_>, srs: Option<&Path>, ui: &Ui) -> Option<Session> {
+    let place = Place::file(MANIFEST);
+    let text = auditor.bytes(&place)?;
+    let manifest_path = auditor.lineage.path(MANIFEST)?;
+    let manifest = read_manifest(&manifest_path);
+    let manifest = auditor.findings.result(Kind::Encoding, &place, "content", manifest)?;
+    let again = manifest.to_toml();
+    let again = auditor.findings.result(Kind::Encoding, &place, "content", again)?;
+    auditor.canonical(&place, &text, again.as_bytes());
+    auditor.uses(SRS);
+    let (file, path) = match srs {
+        Some(path) => (path.display().to_string(), path.to_owned()),
+        None => (SRS.to_owned(), auditor.lineage.dir().join(SRS)),
+    };
+    let place = Place::file(&file);
+    // All of the file that came with the lineage; the auditor's own is trusted.
+    if srs.is_none() {
+        let loaded = Srs::load(&path).map_err(|source| srs_error(&path, source));
+        let loaded = auditor.findings.result(Kind::Encoding, &place, "content", loaded)?;
+        let relations = loaded.check_relations();
+        auditor.findings.result(Kind::ReferenceString, &place, "powers", relations)?;
+    }
+    let session = Session::open(&manifest_path, &path, ui);
+    auditor.findings.result(Kind::ReferenceString, &place, "content", session)
+}
+
+fn genesis(
+    auditor: &mut Auditor<'_>,
+    session: &Session,
+    config: &Config,
+) -> Option<(Parameters, Vec<G1Affine>)> {
+    let place = Place::file(GENESIS);
+    let bytes = auditor.bytes(&place)?;
+    let path = auditor.lineage.path(GENESIS)?;
+    let model = read_genesis(&path, session.network());
+    let model = auditor.findings.result(Kind::Encoding, &place, "content", model)?;
+    let again = to_int_safetensors(session.network(), &model);
+    let again = auditor.findings.result(Kind::Encoding, &place, "content", again)?;
+    auditor.canonical(&place, &bytes, &again);
+    let rows = commit_model(&session.key, &session.srs.g1, &model);
+    let rows = auditor.findings.result(Kind::Domain, &place, "rows", rows)?.points;
+    let hash = B256::from(rows_hash(&rows));
+    auditor.findings.equal(Kind::Domain, &place, "hash", config.genesis, hash);
+    Some((model, rows))
+}
+
+/// The circuit's key, of whichever system the domain's contracts check.
+fn key(
+    auditor: &mut Auditor<'_>,
+    session: &Session,
+    config: &Config,
+    ui: &Ui,
+) -> Option<(System, CircuitKey)> {
+    let project = Project::new(auditor.lineage.dir());
+    let circuits = Circuits::new(session, &project, ui);
+    let groth16 = auditor.has(GROTH16);
+    let systems = if groth16 { vec![System::Groth16, System::Halo2] } else { vec![System::Halo2] };
+    auditor.uses(GROTH16);
+    let place = Place::file(MANIFEST);
+    for system in systems {
+        let circuit = circuits.key_of(system);
+        let place = if system == System::Groth16 { Place::file(GROTH16) } else { place.clone() };
+        let circuit = auditor.findings.result(Kind::Domain, &place, "key", circuit)?;
+        let hash = contract_key_hash(&session.key, &circuit, system);
+        let hash = auditor.findings.result(Kind::Domain, &place, "key", hash)?;
+        if config.key == hash {
+            return Some((system, circuit));
+        }
+    }
+    let problem = || "the domain checks proofs with another key".to_owned();
+    auditor.findings.check(Kind::Domain, &place, "key", false, problem);
+    None
+}
+
+/// Registrations of all whose updates are in a sum, and of others whose are there.
+pub(super) fn registrations(
+    auditor: &mut Auditor<'_>,
+    basis: &Basis,
+    history: &History,
+    ui: &Ui,
+) -> u64 {
+    let counted = history.rounds.iter().filter(|round| round.is_settled());
+    let needed: BTreeSet<Address> =
+        counted.flat_map(|round| round.counted()).map(|member| member.account).collect();
+    let project = Project::new(auditor.lineage.dir());
+    let circuits = Circuits::new(&basis.session, &project, ui);
+    let key = &basis.session.key;
+    let mut found = Vec::new();
+    for account in history.joined.keys() {
+        let name = registration(*account);
+        if !needed.contains(account) && !auditor.has(&name) {
+            continue;
+        }
+        let place = Place { member: Some(*account), ..Place::file(&name) };
+        let Some(bytes) = auditor.bytes(&place) else { continue };
+        let Some(path) = auditor.lineage.path(&name) else { continue };
+        let read = read_registration(key, &path);
+        let read = auditor.findings.result(Kind::Encoding, &place, "content", read);
+        let Some(registration) = read else { continue };
+        auditor.canonical(&place, &bytes, &registration.to_bytes());
+        let keys = circuits.dataset_keys(&registration);
+        let keys = auditor.findings.result(Kind::Registration, &place, "key", keys);
+        let Some(keys) = keys else { continue };
+        found.push((*account, place, registration, keys));
+    }
+    let checked = found.par_iter().map(|(_, _, registration, keys)| registration.verify(key, keys));
+    let checked: Vec<_> = checked.collect();
+    let chunks = found.iter().map(|(_, _, registration, _)| registration.statements().len() as u64);
+    let chunks = chunks.sum();
+    for ((account, place, registration, _), root) in found.iter().zip(checked) {
+        let findings = &mut auditor.findings;
+        let statements = registration.statements();
+        let first = statements.first();
+        let owner = first.map(|s| Address::from(s.owner)).unwrap_or_default();
+        findings.equal(Kind::Registration, place, "owner", *account, owner);
+        let Some(root) = findings.result(Kind::Registration, place, "proof", root) else {
+            continue;
+        };
+        let windows = first.map_or(0, |s| s.windows);
+        let joined = history.joined.get(account);
+        let known = joined.is_some_and(|all| all.contains(&(root.into(), windows)));
+        let problem = || "not the dataset that the member joined with".to_owned();
+        findings.check(Kind::Registration, place, "root", known, problem);
+        let rounds = history.rounds.iter().filter(|round| round.is_settled());
+        for round in rounds {
+            let used = round.counted().into_iter().find(|member| member.account == *account);
+            let Some(used) = used else { continue };
+            let place = Place { round: Some(round.id), ..place.clone() };
+            let same = (used.dataset, used.windows) == (root.into(), windows);
+            findings.check(Kind::Registration, &place, "root", same, problem);
+        }
+    }
+    chunks
+}

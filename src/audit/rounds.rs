@@ -1,0 +1,298 @@
+//! Checks the files of one round after another, carrying the model along.
+
+use alloy::primitives::{Address, B256, keccak256};
+use alloy::sol_types::SolStruct;
+use ark_bn254::G1Affine;
+use zktrain_circuits::compressed::CompressedProof;
+use zktrain_circuits::opening::point_bytes;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
+use zktrain_contracts::protocol::typed::{self, Batch};
+use zktrain_contracts::protocol::{ChainExport, Deployment};
+use zktrain_network::messages::Signed;
+use zktrain_network::plan::{Plan, PlanMember, VERSION};
+use zktrain_prover::average::{Sum, average, commit_sum, weighted_rows};
+use zktrain_prover::trace::Parameters;
+use zktrain_prover::training::commit_model;
+use zktrain_verifier::batch;
+use zktrain_verifier::round::{MemberTask, RoundTask, check};
+
+use super::auditor::Auditor;
+use super::basis::Basis;
+use super::findings::{Kind, Place};
+use super::history::{Counted, Round};
+use crate::lineage;
+use crate::round::rows_hash;
+
+/// A proof that is still to be checked, with its place.
+struct Claim {
+    place: Place,
+    statement: TrainingStatement,
+    proof: CompressedProof,
+}
+
+/// A walk from version to version.
+pub(super) struct Walk<'w, 'a> {
+    pub auditor: &'w mut Auditor<'a>,
+    basis: &'w Basis,
+    at: &'w Deployment,
+    domain: u64,
+    optimistic: bool,
+    /// The version reached; none once one does not follow.
+    pub model: Option<(Parameters, Vec<G1Affine>)>,
+    /// Parameters that were clamped, by round.
+    pub clamped: Vec<(u64, usize)>,
+    claims: Vec<Claim>,
+}
+
+fn row_bytes(rows: &[G1Affine]) -> Vec<u8> {
+    rows.iter().flat_map(point_bytes).collect()
+}
+
+impl<'w, 'a> Walk<'w, 'a> {
+    pub fn new(
+        auditor: &'w mut Auditor<'a>,
+        basis: &'w Basis,
+        export: &'w ChainExport,
+        optimistic: bool,
+    ) -> Self {
+        let model = Some((basis.genesis.clone(), basis.rows.clone()));
+        let (at, domain) = (&export.deployment, export.domain);
+        let (clamped, claims) = (Vec::new(), Vec::new());
+        Self { auditor, basis, at, domain, optimistic, model, clamped, claims }
+    }
+
+    /// Checks the files of a round.
+    pub fn round(&mut self, round: &Round) {
+        if !round.is_settled() {
+            return self.without_version(round);
+        }
+        self.plan(round);
+        let counted = round.counted();
+        let updates: Vec<Option<Vec<G1Affine>>> =
+            counted.iter().map(|member| self.submission(round, member)).collect();
+        let batch = self.batch(round, &counted, &updates);
+        let whole: Option<Vec<Vec<G1Affine>>> = updates.into_iter().collect();
+        let sum = self.sum(round, &counted, whole, batch.as_ref());
+        let next = sum.and_then(|sum| self.next(round, &sum));
+        self.model = next;
+    }
+
+    /// Rounds that did not change the model: what is there of them is signed.
+    fn without_version(&mut self, round: &Round) {
+        if self.auditor.has(&lineage::plan(round.id)) {
+            self.plan(round);
+        }
+        for member in &round.members.0 {
+            let place = self.submission_place(round, member.account);
+            if self.auditor.has(&place.file) {
+                self.signed_submission(&place, member.account);
+            }
+        }
+        let place = Place::round(&lineage::batch(round.id), round.id);
+        if self.auditor.has(&place.file)
+            && let Some(file) = self.auditor.json::<BatchFile>(&place)
+        {
+            self.signed_batch(&place, round, &file);
+        }
+        let name = lineage::sum(round.id);
+        if self.auditor.has(&name) {
+            self.decoded_sum(&Place::round(&name, round.id));
+        }
+    }
+
+    fn plan(&mut self, round: &Round) {
+        let place = Place::round(&lineage::plan(round.id), round.id);
+        let Some(signed) = self.auditor.json::<Signed<Plan>>(&place) else { return };
+        let plan = &signed.body;
+        let by = signed.is_by(plan, round.coordinator);
+        self.auditor.signature(Kind::Plan, &place, &signed.signature, by);
+        let members = round.members.0.iter().map(|m| PlanMember {
+            account: m.account,
+            dataset: m.dataset,
+            windows: m.windows,
+            weight: m.weight,
+        });
+        let members: Vec<PlanMember> = members.collect();
+        let fields = [
+            ("version", plan.version == VERSION),
+            ("chain_id", plan.chain_id == self.at.chain_id),
+            ("rounds", plan.rounds == self.at.rounds),
+            ("domain", plan.domain == self.domain),
+            ("round", plan.round == round.id),
+            ("coordinator", plan.coordinator == round.coordinator),
+            ("spec", plan.spec == self.basis.session.key.spec),
+            ("parent", plan.parent == round.parent),
+            ("nonce", Some(plan.nonce) == round.nonce),
+            ("system", plan.system == self.basis.system.code()),
+            ("optimistic", plan.optimistic == self.optimistic),
+            ("members", plan.members == members),
+        ];
+        for (field, holds) in fields {
+            let problem = || "not what the chain says".to_owned();
+            self.auditor.findings.check(Kind::Plan, &place, field, holds, problem);
+        }
+    }
+
+    fn submission_place(&self, round: &Round, account: Address) -> Place {
+        Place::member(&lineage::submission(round.id, account), round.id, account)
+    }
+
+    fn signed_submission(&mut self, place: &Place, account: Address) -> Option<SubmissionFile> {
+        let file: SubmissionFile = self.auditor.json(place)?;
+        let by = file.is_signed(self.at) && file.signed.submission.member == account;
+        self.auditor.signature(Kind::Submission, place, &file.signed.signature, by);
+        let round = Some(file.signed.submission.round) == place.round;
+        let problem = || "it is for another round".to_owned();
+        self.auditor.findings.check(Kind::Submission, place, "round", round, problem);
+        Some(file)
+    }
+
+    /// Checks a submission but for its proof; the update's rows.
+    fn submission(&mut self, round: &Round, member: &Counted) -> Option<Vec<G1Affine>> {
+        let place = self.submission_place(round, member.account);
+        let file = self.signed_submission(&place, member.account)?;
+        let findings = &mut self.auditor.findings;
+        let submission = &file.signed.submission;
+        if !member.submission.is_zero() {
+            let got = submission.eip712_hash_struct();
+            findings.equal(Kind::Submission, &place, "hash", member.submission, got);
+        }
+        findings.equal(Kind::Submission, &place, "update", member.update, submission.update);
+        let statement = TrainingStatement::from_bytes(&file.statement);
+        let statement = findings.result(Kind::Encoding, &place, "statement", statement)?;
+        let key = &self.basis.session.key;
+        let proof = CompressedProof::from_bytes(&key.relation, self.basis.system, &file.proof);
+        let proof = findings.result(Kind::Encoding, &place, "proof", proof)?;
+        if let Some((_, model)) = &self.model {
+            let task = RoundTask {
+                chain_id: self.at.chain_id,
+                round: round.id,
+                nonce: round.nonce.unwrap_or_default().0,
+                model,
+            };
+            let (account, dataset) = (member.account.into_array(), member.dataset.0);
+            let own = MemberTask { account, dataset, windows: member.windows };
+            let asked = check(key, &task, &own, &statement);
+            findings.result(Kind::Statement, &place, "statement", asked);
+        }
+        let update = B256::from(rows_hash(&statement.update));
+        findings.equal(Kind::Statement, &place, "update", member.update, update);
+        let rows = statement.update.clone();
+        self.claims.push(Claim { place, statement, proof });
+        Some(rows)
+    }
+
+    fn signed_batch(&mut self, place: &Place, round: &Round, file: &BatchFile) {
+        let domain = typed::domain(self.at.chain_id, self.at.rounds);
+        let signer = typed::signer(&file.signed.batch, &domain, &file.signed.signature);
+        let by = signer == Some(round.coordinator);
+        self.auditor.signature(Kind::Batch, place, &file.signed.signature, by);
+        let expected = round.proposal.as_ref().map(|proposal| Batch {
+            round: round.id,
+            root: proposal.root,
+            aggregate: proposal.aggregate,
+            model: proposal.model,
+        });
+        // A batch that was not proposed is none of the chain's.
+        let holds = expected.is_none_or(|expected| expected == file.signed.batch);
+        let problem = || "not what was proposed on chain".to_owned();
+        self.auditor.findings.check(Kind::Batch, place, "batch", holds, problem);
+        let hash = keccak256(&file.aggregate);
+        let aggregate = file.signed.batch.aggregate;
+        self.auditor.findings.equal(Kind::Batch, place, "aggregate", aggregate, hash);
+    }
+
+    fn batch(
+        &mut self,
+        round: &Round,
+        counted: &[Counted],
+        updates: &[Option<Vec<G1Affine>>],
+    ) -> Option<BatchFile> {
+        let place = Place::round(&lineage::batch(round.id), round.id);
+        let file: BatchFile = self.auditor.json(&place)?;
+        self.signed_batch(&place, round, &file);
+        let findings = &mut self.auditor.findings;
+        let (expected, got) = (counted.len(), file.updates.len());
+        findings.equal(Kind::Batch, &place, "updates", expected, got);
+        for ((member, rows), update) in counted.iter().zip(updates).zip(&file.updates) {
+            let place = Place { member: Some(member.account), ..place.clone() };
+            let same = (update.account, update.weight) == (member.account, member.weight)
+                && keccak256(&update.rows) == member.update;
+            let proven = rows.as_ref().is_none_or(|rows| row_bytes(rows) == *update.rows);
+            let problem = || "not the member's update, or another weight".to_owned();
+            findings.check(Kind::Batch, &place, "updates", same && proven, problem);
+        }
+        Some(file)
+    }
+
+    fn decoded_sum(&mut self, place: &Place) -> Option<Sum> {
+        let bytes = self.auditor.bytes(place)?;
+        let sum = lineage::decode_sum(&bytes);
+        let sum = self.auditor.findings.result(Kind::Encoding, place, "content", sum)?;
+        let again = lineage::encode_sum(&sum);
+        let again = self.auditor.findings.result(Kind::Encoding, place, "content", again)?;
+        self.auditor.canonical(place, &bytes, &again);
+        Some(sum)
+    }
+
+    /// The aggregate is the weighted sum of the proven updates, and the sum opens it.
+    fn sum(
+        &mut self,
+        round: &Round,
+        counted: &[Counted],
+        updates: Option<Vec<Vec<G1Affine>>>,
+        batch: Option<&BatchFile>,
+    ) -> Option<Sum> {
+        let place = Place::round(&lineage::sum(round.id), round.id);
+        let sum = self.decoded_sum(&place);
+        let updates = updates?;
+        let weighted: Vec<(u32, &[G1Affine])> =
+            counted.iter().zip(&updates).map(|(m, rows)| (m.weight, rows.as_slice())).collect();
+        let rows = weighted_rows(&weighted);
+        let findings = &mut self.auditor.findings;
+        let batch_place = Place::round(&lineage::batch(round.id), round.id);
+        let claimed = batch.map(|file| &file.aggregate[..]);
+        let differs = claimed.is_some_and(|claimed| row_bytes(&rows) != claimed);
+        let problem = || "not the weighted sum of the proven updates".to_owned();
+        findings.check(Kind::Aggregate, &batch_place, "aggregate", !differs, problem);
+        let sum = sum?;
+        let session = &self.basis.session;
+        let opened = commit_sum(&session.key, &session.srs.g1, &sum);
+        let opened = findings.result(Kind::Sum, &place, "values", opened)?;
+        let differs = opened.iter().zip(&rows).position(|(a, b)| a != b);
+        let holds = differs.is_none() && opened.len() == rows.len();
+        let row = differs.unwrap_or(opened.len().min(rows.len()));
+        let problem = || format!("row {row} does not open the aggregate");
+        findings.check(Kind::Sum, &place, "values", holds, problem);
+        Some(sum)
+    }
+
+    /// The next version, if it is the one that the chain settled.
+    fn next(&mut self, round: &Round, sum: &Sum) -> Option<(Parameters, Vec<G1Affine>)> {
+        let (model, _) = self.model.take()?;
+        let session = &self.basis.session;
+        let findings = &mut self.auditor.findings;
+        let place = Place::round(&lineage::sum(round.id), round.id);
+        let average = average(session.network(), &model, sum);
+        let average = findings.result(Kind::Version, &place, "values", average)?;
+        self.clamped.push((round.id, average.clamped));
+        let rows = commit_model(&session.key, &session.srs.g1, &average.next);
+        let rows = findings.result(Kind::Version, &place, "model", rows)?.points;
+        let expected = round.proposal.as_ref().map(|p| p.model).unwrap_or_default();
+        let got = B256::from(rows_hash(&rows));
+        let same = findings.equal(Kind::Version, &place, "model", expected, got);
+        same.then_some((average.next, rows))
+    }
+
+    /// Checks all proofs at once; how many there were.
+    pub fn proofs(&mut self) -> u64 {
+        let basis = self.basis;
+        let pairs: Vec<_> = self.claims.iter().map(|c| (&c.statement, &c.proof)).collect();
+        let results = batch::verify(&basis.session.key, &basis.circuit, &pairs);
+        for (claim, result) in self.claims.iter().zip(results) {
+            self.auditor.findings.result(Kind::Proof, &claim.place, "proof", result);
+        }
+        self.claims.len() as u64
+    }
+}

@@ -1,0 +1,126 @@
+//! What an audit proves, what it rests on, and the report for people.
+
+use std::io::Write;
+
+use zktrain_circuits::compressed::System;
+
+use super::basis::Basis;
+use super::report::AuditReport;
+use super::{Options, short};
+use crate::ui::{Report, field, success};
+
+/// What follows if nothing fails.
+pub(super) fn proven() -> Vec<String> {
+    [
+        "The model follows from the public first model by the settled rounds, and by nothing else.",
+        "In each round every counted update is the exact result of the manifest's optimizer steps, \
+         from that round's model, on the drawn window of a dataset that its member had registered.",
+        "Registered data are well formed: in range, with valid labels.",
+        "Each version is the one before, moved by the rounded, clamped weighted sum of just those \
+         updates, with the weights that reputations give.",
+        "Members, weights, reputations, windows, payments and slashes follow from the chain's \
+         events by the contracts' rules.",
+        "Members have signed what they submitted, and coordinators their plans and batches.",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// What an audit rests on.
+pub(super) fn assumed(basis: Option<&Basis>, options: &Options<'_>) -> Vec<String> {
+    let insecure = basis.is_some_and(|basis| basis.session.srs.is_insecure());
+    let setup = match (insecure, options.srs.is_some()) {
+        (true, _) => {
+            "INSECURE: the reference string was generated on one machine; whoever ran that could \
+             forge any proof."
+        }
+        (false, true) => {
+            "The reference string that you named was made in a ceremony with one honest \
+             contributor."
+        }
+        (false, false) => {
+            "The reference string in the lineage is a ceremony's with one honest contributor: \
+             compare its fingerprint, or name your own with --srs."
+        }
+    };
+    let chain = match options.chain {
+        Some(_) => "The node that the export was compared with tells the truth.",
+        None => {
+            "chain.json is what the chain says: it was not compared with a node (--chain does)."
+        }
+    };
+    let mut all = vec![
+        setup.to_owned(),
+        chain.to_owned(),
+        "KZG commitments on BN254 bind in the algebraic group model; Keccak-256, Poseidon and \
+         SHA-256 behave like random functions; ECDSA signatures cannot be forged."
+            .to_owned(),
+        "Who proposed the blocks that drew the windows did not choose their hashes.".to_owned(),
+        "Members' private data are what they say they are: that data are well formed is proven, \
+         that they are true cannot be."
+            .to_owned(),
+        "This program is the one that you think it is.".to_owned(),
+    ];
+    if let Some(basis) = basis.filter(|basis| basis.system == System::Groth16) {
+        let insecure = basis.circuit.groth16.as_ref().is_some_and(|key| key.is_insecure());
+        all.push(
+            match insecure {
+                true => {
+                    "INSECURE: the Groth16 key was made by one party, who could forge any proof."
+                }
+                false => {
+                    "The Groth16 key in the lineage is from a ceremony with one honest \
+                      contributor."
+                }
+            }
+            .to_owned(),
+        );
+    }
+    all
+}
+
+impl Report for AuditReport {
+    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let last = self.versions.last();
+        if self.valid {
+            let number = last.map_or(0, |version| version.number);
+            success(out, format!("{} is version {number}, back to genesis", self.model))?;
+        } else {
+            writeln!(out, "✗ {} is NOT shown to follow from genesis", self.model)?;
+        }
+        if let (Some(domain), Some(chain), Some(head)) = (self.domain, self.chain_id, self.head) {
+            field(out, "domain", format!("{domain} on chain {chain}, until block {head}"))?;
+        }
+        if let Some(version) = last {
+            field(out, "model", short(&version.model))?;
+        }
+        let of = |outcome: &str| self.rounds.iter().filter(|r| r.outcome == outcome).count();
+        let rounds = format!("{} settled, {} void", of("settled"), of("void") + of("empty"));
+        field(out, "rounds", rounds)?;
+        let timing = &self.timing;
+        let proofs = format!(
+            "{} in {:.2} s, {} registration chunks in {:.2} s",
+            timing.proofs, timing.proving, timing.chunks, timing.registrations
+        );
+        field(out, "proofs", proofs)?;
+        for slash in &self.slashes {
+            let what = format!("{} {:#x}: {}", slash.role, slash.account, slash.reason);
+            field(out, "slashed", what)?;
+        }
+        writeln!(out)?;
+        for check in &self.checks {
+            let mark = if check.failed == 0 { "✓" } else { "✗" };
+            let made = format!("{}/{}", check.made - check.failed, check.made);
+            writeln!(out, "  {mark} {made:>9}  {}", check.about)?;
+        }
+        for failure in &self.failures {
+            writeln!(out, "\n✗ {failure}")?;
+        }
+        for name in &self.unused {
+            writeln!(out, "\nnot looked at: {name}")?;
+        }
+        writeln!(out, "\nassumed:")?;
+        self.assumed.iter().try_for_each(|line| writeln!(out, "  - {line}"))?;
+        writeln!(out, "\n{:.1} s in all", timing.seconds)
+    }
+}
