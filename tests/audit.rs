@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use alloy::primitives::{Bytes, U256};
+use alloy::primitives::{B256, Bytes, U256};
 use alloy::sol_types::SolEvent;
 use audit_made::{Made, made};
 use zktrain::audit::{AuditReport, Kind, Options, audit, page};
@@ -19,6 +19,7 @@ use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::chain::Endpoint;
 use zktrain_contracts::node::serve;
 use zktrain_contracts::protocol::ChainExport;
+use zktrain_contracts::protocol::export::Difference;
 
 fn report(lineage: &Path, model: &Path) -> AuditReport {
     let lineage = Lineage::open(lineage).unwrap();
@@ -221,6 +222,39 @@ fn what_does_not_follow_by_the_contracts_rules_is_found() {
         let first = export.logs.iter().position(|log| log.transaction == transaction).unwrap();
         export.logs.truncate(first);
     });
+}
+
+#[test]
+fn an_export_is_about_one_domain_and_differs_from_any_other() {
+    let made = made();
+    let export = &made.export;
+    assert_eq!(export.difference(export), None);
+    let other = B256::from(U256::from(made.other));
+    assert!(export.logs.iter().all(|log| log.topics.get(1) != Some(&other)));
+    assert!(export.drawn_by(made.other).is_none());
+    let differs = |change: fn(&mut ChainExport)| {
+        let mut newer = export.clone();
+        change(&mut newer);
+        export.difference(&newer)
+    };
+    assert_eq!(differs(|e| e.domain += 1), Some(Difference::Domain));
+    assert_eq!(differs(|e| e.deployment.rounds.0[0] ^= 1), Some(Difference::Domain));
+    let number = export.head.number - 1;
+    assert_eq!(differs(|e| e.head.number -= 1), Some(Difference::Head { number }));
+    assert_eq!(differs(|e| e.logs[3].data = Bytes::new()), Some(Difference::Log { index: 3 }));
+    let index = export.logs.len() - 1;
+    assert_eq!(differs(|e| e.logs.truncate(e.logs.len() - 1)), Some(Difference::Log { index }));
+    let round = made.rounds[1];
+    let redrawn = differs(|e| e.drawing[1].block.hash.0[5] ^= 1);
+    assert_eq!(redrawn, Some(Difference::Drawing { round }));
+    // What came later is no difference.
+    let later = differs(|e| {
+        let mut log = e.logs[0].clone();
+        e.head.number += 9;
+        log.block.number = e.head.number;
+        e.logs.push(log);
+    });
+    assert_eq!(later, None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

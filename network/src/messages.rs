@@ -232,6 +232,7 @@ impl Body for Reveal {
 
 /// What a member sends in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // held one at a time, and boxed where it is not
 pub enum Contribution {
     /// Phase 1.
     Keys(Signed<Keys>),
@@ -253,6 +254,7 @@ pub enum Contribution {
 
 /// What the coordinator tells members; each of a round's notices has a number, from zero.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::large_enum_variant)] // held one at a time, and boxed where it is not
 pub enum Notice {
     /// The round.
     Plan(Signed<Plan>),

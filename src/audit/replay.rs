@@ -37,6 +37,7 @@ pub fn replay(export: &ChainExport, findings: &mut Findings) -> History {
         }
         replay.finish(transaction);
     }
+    replay.drawings();
     replay.history
 }
 
@@ -99,6 +100,17 @@ impl<'a> Replay<'a> {
         let late = logs.last().is_some_and(|log| log.block.number > self.export.head.number);
         let problem = || "there are events after the last block".to_owned();
         self.findings.check(Kind::Export, &place, "head", !late, problem);
+    }
+
+    /// Every drawing block belongs to one round.
+    fn drawings(&mut self) {
+        let known = |round: u64| self.history.rounds.iter().any(|known| known.id == round);
+        let drawing = &self.export.drawing;
+        let strange = drawing.iter().find(|drawing| !known(drawing.round));
+        let ascending = drawing.iter().zip(drawing.iter().skip(1)).all(|(a, b)| a.round < b.round);
+        let holds = strange.is_none() && ascending;
+        let problem = || "drawing blocks are not one a round".to_owned();
+        self.findings.check(Kind::Export, &Place::file(CHAIN), "drawing", holds, problem);
     }
 
     /// Records a check of an event about a round.

@@ -50,6 +50,8 @@ pub struct Made {
     pub export: ChainExport,
     pub members: Vec<Address>,
     pub rounds: Vec<u64>,
+    /// A round of another domain.
+    pub other: u64,
 }
 
 impl Made {
@@ -112,6 +114,7 @@ struct World {
     coordinator: Client,
     watcher: Client,
     domain: u64,
+    other: u64,
     writer: LineageWriter,
 }
 
@@ -180,7 +183,8 @@ impl World {
         let export = world.coordinator.export(world.domain).await.unwrap();
         world.writer.chain(&export).unwrap();
         let members = world.owners.iter().map(Client::address).collect();
-        let made = Made { dir, node, export, members, rounds };
+        let other = world.other;
+        let made = Made { dir, node, export, members, rounds, other };
         let model = &models[2];
         std::fs::write(made.model(), to_int_safetensors(&network, model).unwrap()).unwrap();
         std::fs::write(made.floats(), to_float_safetensors(&network, model).unwrap()).unwrap();
@@ -217,14 +221,20 @@ impl World {
         writer.manifest(&manifest()).unwrap();
         writer.srs(srs()).unwrap();
         writer.genesis(&cohort.key().network, &cohort.members[0].initial).unwrap();
-        let domain = domain(&coordinator, &at, &cohort).await;
+        let neighbour = domain(&coordinator, &at, &cohort, keccak256(b"another")).await;
+        let domain = domain(&coordinator, &at, &cohort, manifest().hash().into()).await;
         for (owner, run) in owners.iter().zip(&mut cohort.members) {
             writer.registration(owner.address(), &register(run)).unwrap();
             owner.stake(owner.address(), tokens(100)).await.unwrap();
             let root = B256::from(run.dataset.tree.root());
             owner.join(domain, root, WINDOWS as u64).await.unwrap();
+            owner.join(neighbour, root, WINDOWS as u64).await.unwrap();
         }
-        Self { cohort, owners, coordinator, watcher, domain, writer }
+        // Another domain's round is nothing to this one.
+        let accounts = owners.iter().map(Client::address).collect();
+        let other = coordinator.open_round(neighbour, HOUR, 5, accounts).await.unwrap();
+        coordinator.draw(other).await.unwrap();
+        Self { cohort, owners, coordinator, watcher, domain, other, writer }
     }
 
     async fn open(&self) -> u64 {
@@ -349,10 +359,10 @@ fn sum(works: &[Work], weights: &[u32]) -> Sum {
     Sum { values, blinds }
 }
 
-async fn domain(coordinator: &Client, at: &Deployment, cohort: &Cohort) -> u64 {
+async fn domain(coordinator: &Client, at: &Deployment, cohort: &Cohort, name: B256) -> u64 {
     let key = coordinator.register_key(&cohort.contract_key()).await.unwrap();
     let config = IDomainRegistry::Config {
-        manifest: manifest().hash().into(),
+        manifest: name,
         verifier: at.verifier,
         key,
         genesis: digest(cohort.genesis()).into(),

@@ -132,3 +132,89 @@ fn hold_alone(
         false => Err(OpeningError::Pairing.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ark_bn254::{G2Affine, G2Projective};
+    use ark_ec::AffineRepr;
+
+    use super::*;
+
+    const TAU: u64 = 1_234_567;
+
+    fn kzg() -> KzgVerifierKey {
+        let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
+        let tau_g2 = (G2Projective::from(g2) * Fr::from(TAU)).into_affine();
+        KzgVerifierKey { g1, g2, tau_g2, h: g1 }
+    }
+
+    /// `e(left, [τ]) = e(right, [1])` holds if `off` is zero.
+    fn terms(left: u64, off: i64) -> PairingTerms {
+        let g = G1Affine::generator();
+        let right = g * (Fr::from(left) * Fr::from(TAU) + Fr::from(off));
+        PairingTerms { left: g * Fr::from(left), right }
+    }
+
+    fn sheet(opening: PairingTerms, circuit: PairingTerms) -> SheetTerms {
+        SheetTerms { opening, circuit: CircuitTerms::Halo2(circuit) }
+    }
+
+    fn ones(count: usize) -> Option<Vec<Fr>> {
+        Some(vec![Fr::from(1u8); count])
+    }
+
+    #[test]
+    fn equations_hold_together_if_all_of_them_do() {
+        let key = CircuitKey::default();
+        let good: Vec<_> = (1..9).map(|n| sheet(terms(n, 0), terms(3 * n, 0))).collect();
+        assert!(hold_together(&kzg(), &key, &[], weights));
+        assert!(hold_together(&kzg(), &key, &good, weights));
+        for bad in 0..good.len() {
+            let mut one = good.clone();
+            one[bad].opening = terms(5, 1);
+            assert!(!hold_together(&kzg(), &key, &one, weights), "{bad}");
+            let mut one = good.clone();
+            one[bad].circuit = CircuitTerms::Halo2(terms(5, 1));
+            assert!(!hold_together(&kzg(), &key, &one, weights), "{bad}");
+        }
+    }
+
+    #[test]
+    fn errors_that_cancel_do_so_only_with_weights_that_were_known_before() {
+        let key = CircuitKey::default();
+        let pairs = [
+            [sheet(terms(2, 9), terms(3, 0)), sheet(terms(4, -9), terms(5, 0))],
+            [sheet(terms(2, 0), terms(3, 9)), sheet(terms(4, 0), terms(5, -9))],
+            [sheet(terms(2, 9), terms(3, 0)), sheet(terms(4, 0), terms(5, -9))],
+        ];
+        for pair in pairs {
+            assert!(hold_together(&kzg(), &key, &pair, ones), "without weights they cancel");
+            assert!(!hold_together(&kzg(), &key, &pair, weights));
+        }
+        let both = sheet(terms(2, 9), terms(3, -9));
+        assert!(hold_together(&kzg(), &key, &[both], ones));
+        assert!(!hold_together(&kzg(), &key, &[both], weights));
+    }
+
+    #[test]
+    fn each_alone_says_which_part_does_not_hold() {
+        let key = CircuitKey::default();
+        let alone = |sheet: SheetTerms| hold_alone(&kzg(), &key, &sheet);
+        assert_eq!(alone(sheet(terms(2, 0), terms(3, 0))), Ok(()));
+        let opening = Err(OpeningError::Pairing.into());
+        assert_eq!(alone(sheet(terms(2, 1), terms(3, 0))), opening);
+        let circuit = Err(SheetError::Circuit(Halo2Error::Pairing.into()));
+        assert_eq!(alone(sheet(terms(2, 0), terms(3, 1))), circuit);
+    }
+
+    #[test]
+    fn weights_are_fresh_and_without_randomness_each_is_checked_alone() {
+        let (first, second) = (weights(4).unwrap(), weights(4).unwrap());
+        assert!(first.iter().all(|w| !second.contains(w)), "fresh each time");
+        let mut distinct = first.clone();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 4);
+        let good = [sheet(terms(2, 0), terms(3, 0))];
+        assert!(!hold_together(&kzg(), &CircuitKey::default(), &good, |_| None));
+    }
+}

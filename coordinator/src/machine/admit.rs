@@ -99,15 +99,21 @@ impl Machine {
                 let dealer = sent.passed.head.body.account;
                 self.complaints.contains(&(from, dealer)).then_some(true)
             }
-            Contribution::Upload(sent) => same(self.uploads.get(&from).map(|u| &u.body), &sent.body),
+            Contribution::Upload(sent) => {
+                same(self.uploads.get(&from).map(|u| &u.body), &sent.body)
+            }
             Contribution::Confirm(sent) => {
                 same(self.confirms.get(&from).map(|c| &c.body), &sent.body)
             }
-            Contribution::Unmask(sent) => same(self.unmasks.get(&from).map(|u| &u.body), &sent.body),
+            Contribution::Unmask(sent) => {
+                same(self.unmasks.get(&from).map(|u| &u.body), &sent.body)
+            }
             Contribution::Defence(sent) => {
                 same(self.defences.get(&from).map(|d| &d.body), &sent.body)
             }
-            Contribution::Reveal(sent) => same(self.reveals.get(&from).map(|r| &r.body), &sent.body),
+            Contribution::Reveal(sent) => {
+                same(self.reveals.get(&from).map(|r| &r.body), &sent.body)
+            }
         }
     }
 

@@ -37,8 +37,8 @@ use std::sync::OnceLock;
 
 use alloy::primitives::Address;
 use zktrain_network::messages::{
-    Confirm, Contribution, Defence, End, Keys, Passed, Phase, Reason, Reveal, Sharing, Signed, Test,
-    Unmask, Upload,
+    Confirm, Contribution, Defence, End, Keys, Passed, Phase, Reason, Reveal, Sharing, Signed,
+    Test, Unmask, Upload,
 };
 use zktrain_network::plan::{Plan, Timing};
 use zktrain_network::secagg::group::Roster;

@@ -177,7 +177,8 @@ impl Machine {
             (plan.threshold, accounts.len(), true),
             (plan.least, accounts.iter().filter(weighs).count(), weights),
         ];
-        let short = |(needed, got, matters): &(u32, usize, bool)| *matters && *got < *needed as usize;
+        let short =
+            |(needed, got, matters): &(u32, usize, bool)| *matters && *got < *needed as usize;
         let (needed, got, _) = needs.into_iter().find(short)?;
         let got = u32::try_from(got).unwrap_or(u32::MAX);
         Some(End::Void(Reason::TooFew { phase: self.phase, needed, got }))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use alloy::signers::local::PrivateKeySigner;
 use hkdf::Hkdf;
+use quinn::congestion::BbrConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{EndpointConfig, IdleTimeout, TransportConfig, VarInt};
 use rustls::client::Resumption;
@@ -87,6 +88,8 @@ fn transport(idle: Duration, window: u32) -> TransportConfig {
         .stream_receive_window(VarInt::from_u32(window))
         .receive_window(VarInt::from_u32(window))
         .send_window(u64::from(window))
+        // Does not take every lost packet for a full path, as owners' radio links lose some.
+        .congestion_controller_factory(Arc::new(BbrConfig::default()))
         .max_idle_timeout(IdleTimeout::try_from(idle).ok());
     transport
 }

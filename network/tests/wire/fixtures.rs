@@ -73,8 +73,7 @@ fn keys() -> Signed<Keys> {
 }
 
 fn passed() -> Passed {
-    let head =
-        SharingHead { account: account(16), own: [1; 32], roster: hash(2), root: hash(3) };
+    let head = SharingHead { account: account(16), own: [1; 32], roster: hash(2), root: hash(3) };
     let sealed = Bytes::from(vec![9; 80]);
     let envelope = Envelope { to: account(17), mask: hash(4), own: hash(5), sealed };
     Passed { head: signed(head), envelope, path: vec![hash(6), hash(7)] }
@@ -237,7 +236,8 @@ fn frames_are_no_longer_than_their_kind_allows() {
     let signature = Bytes::from(vec![0; 300]);
     let long = Proof { account: account(16), signature };
     let most = Proof::MOST;
-    let is_too_long = |error| matches!(error, frame::FrameError::TooLong { most: m, .. } if m == most);
+    let is_too_long =
+        |error| matches!(error, frame::FrameError::TooLong { most: m, .. } if m == most);
     assert!(is_too_long(frame::encode(&long).unwrap_err()));
     let bytes = postcard::to_stdvec(&long).unwrap();
     assert!(is_too_long(frame::decode::<Proof>(&bytes).unwrap_err()));

@@ -34,10 +34,13 @@ impl Faults {
     }
 }
 
+/// For each peer, the socket that the server sees it at.
+type Backs = HashMap<SocketAddr, (Arc<UdpSocket>, JoinHandle<()>)>;
+
 struct Relay {
     address: SocketAddr,
     faults: Arc<Mutex<Faults>>,
-    backs: Arc<Mutex<HashMap<SocketAddr, (Arc<UdpSocket>, JoinHandle<()>)>>>,
+    backs: Arc<Mutex<Backs>>,
 }
 
 impl Relay {

@@ -38,7 +38,7 @@
 //! simulated from `A_i`, which the coordinator has.
 //!
 //! Sources: sigma protocols over Pedersen commitments; the opening is masked as a proof's main
-//! opening is (`docs/protocol.md`); disputes are complaints as in [`super::sharing`].
+//! opening is (`docs/protocol.md`); disputes are complaints as in the sharing of keys are.
 
 mod defend;
 mod proof;

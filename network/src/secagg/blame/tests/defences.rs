@@ -111,27 +111,10 @@ fn a_defence_names_the_test_that_it_is_about() {
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
     let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
-    let shape = &fixture().shape;
-    let point = challenge.point(shape);
-    let commitments = commit(&fixture().key, &fixture().srs, &world.updates[1]);
-    let (update, g1) = (&world.updates[1], &fixture().srs.g1);
-    let evidence = Evidence { shape, g1, update, commitments: &commitments };
-    let honest = defend(&mut round.clone(), 1);
-    let mut proof = Proof::from_bytes(&honest.body.proof, 2).unwrap();
-    let folded = super::super::defend::Folded::new(&evidence, &point).unwrap();
-    let secret = secret(&world, 1);
-    let random = super::super::defend::Randomness::new(&secret, &challenge, shape.row_log);
-    let mut respond = |test: B256| {
-        proof.commitments.test = test;
-        let (account, balance) = (world.account(1), proof.response.balance);
-        let made = &proof.commitments;
-        proof.response = super::super::defend::respond(
-            account, &evidence, &point, &folded, &random, made, balance,
-        )
-        .unwrap();
+    let respond = |test: B256| {
         let mut trial = trial(&round);
-        let body = Defence { account, proof: proof.to_bytes().into() };
-        trial.defence(&world.sign(1, body)).unwrap();
+        let defence = adapt(&round, 1, |commitments| commitments.test = test);
+        trial.defence(&defence).unwrap();
         trial.verdict().guilty
     };
     assert!(respond(challenge.digest).is_empty());

@@ -13,7 +13,8 @@ use curve25519_dalek::scalar::Scalar;
 use zeroize::Zeroizing;
 use zktrain_prover::average::{commit_sum, weighted_rows};
 
-use super::proof::Proof;
+use super::defend::{Folded, Randomness, respond};
+use super::proof::{Commitments, Proof};
 use super::*;
 use crate::messages::{Defence, PairOpening, Reveal, Signed};
 use crate::secagg::keys::{Pair, Secret};
@@ -163,4 +164,28 @@ fn pretend(round: &Round<'_>, index: usize, with: &[usize]) -> Signed<Defence> {
     let (plan, account) = (&world.plan, world.account(index));
     let secret = secret(world, index);
     world.sign(index, super::defend(plan, account, &challenge, &pairs, &secret, &evidence).unwrap())
+}
+
+/// A member's defence with other commitments, to which it responds as well as it can.
+fn adapt(
+    round: &Round<'_>,
+    index: usize,
+    change: impl FnOnce(&mut Commitments),
+) -> Signed<Defence> {
+    let world = round.world;
+    let (counted, shape) = (world.accounts(&round.counted), &fixture().shape);
+    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let point = challenge.point(shape);
+    let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
+    let (update, g1) = (&world.updates[index], &fixture().srs.g1);
+    let evidence = Evidence { shape, g1, update, commitments: &commitments };
+    let honest = defend(&mut round.clone(), index);
+    let mut proof = Proof::from_bytes(&honest.body.proof, counted.len() - 1).unwrap();
+    change(&mut proof.commitments);
+    let folded = Folded::new(&evidence, &point).unwrap();
+    let random = Randomness::new(&secret(world, index), &challenge, shape.row_log);
+    let (account, balance) = (world.account(index), proof.response.balance);
+    let made = &proof.commitments;
+    proof.response = respond(account, &evidence, &point, &folded, &random, made, balance).unwrap();
+    world.sign(index, Defence { account, proof: proof.to_bytes().into() })
 }

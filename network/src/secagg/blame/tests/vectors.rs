@@ -160,3 +160,28 @@ fn the_silent_are_told_from_the_guilty() {
     assert_eq!(trial.verdict(), expected);
     assert_eq!(expected.blamed(), world.accounts(&[1, 2]));
 }
+
+#[test]
+fn what_balances_a_wrong_vector_is_not_what_was_proven() {
+    // Member 1 commits to the value that its vector has, and opens its proven update besides.
+    let world = world();
+    let round = round(&world, |index, vector| {
+        if index == 1 {
+            vector[0] += Fr::ONE;
+        }
+    });
+    let counted = world.accounts(&round.counted);
+    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let shape = &fixture().shape;
+    let weight = Fr::from(world.plan.members[1].weight);
+    let shift = challenge.point(shape).weights(shape)[0] / weight;
+    let mut trial = trial(&round);
+    for index in [0, 2] {
+        trial.defence(&defend(&mut round.clone(), index)).unwrap();
+    }
+    let forged = adapt(&round, 1, |commitments| {
+        commitments.value = (commitments.value + fixture().srs.g1[0] * shift).into_affine();
+    });
+    trial.defence(&forged).unwrap();
+    assert_eq!(trial.verdict(), guilty(&world, &[1]));
+}

@@ -1,0 +1,7 @@
+//! Rounds of the coordinator's machine with real members, in virtual time.
+
+mod jobs;
+mod large;
+mod rules;
+mod schedules;
+mod world;
