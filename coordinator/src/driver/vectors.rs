@@ -1,11 +1,10 @@
 //! Masked vectors, read from the store a part at a time.
 
-use alloy::primitives::Address;
 use tokio::task::spawn_blocking;
 use zktrain_network::messages::Upload;
+use zktrain_network::secagg::Error;
 use zktrain_network::secagg::blame::Trial;
-use zktrain_network::secagg::unmasking::Unmasking;
-use zktrain_network::secagg::vector::{self, ELEMENT, VectorError};
+use zktrain_network::secagg::unmasking::{Inspection, Unmasking};
 
 use super::jobs::{JobError, Parts};
 use super::{Inner, items};
@@ -48,48 +47,33 @@ impl Reader for Trial {
     }
 }
 
-/// Finds what is no field element: whoever sends such a vector would spoil every sum that it is in.
-#[derive(Default)]
-struct Reduced {
-    /// Elements that were read.
-    position: usize,
-    /// The start of the next one.
-    carry: Vec<u8>,
-    wrong: Option<VectorError>,
-}
+/// A vector by itself; none once it was found to be one.
+struct Alone(Option<Inspection>);
 
-impl Reader for Reduced {
+impl Reader for Alone {
     fn start(&mut self, _upload: &Upload) -> Result<(), JobError> {
         Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), JobError> {
-        self.carry.extend_from_slice(bytes);
-        let rest = self.carry.split_off(self.carry.len() / ELEMENT * ELEMENT);
-        match vector::decode(&core::mem::replace(&mut self.carry, rest)) {
-            Ok(elements) => self.position += elements.len(),
-            Err(VectorError::Unreduced { element }) => {
-                let element = self.position.saturating_add(element);
-                self.wrong.get_or_insert(VectorError::Unreduced { element });
-            }
-            Err(error) => drop(self.wrong.get_or_insert(error)),
-        }
-        Ok(())
+        Ok(self.0.as_mut().ok_or(JobError::State)?.write(bytes)?)
     }
 
     fn end(&mut self) -> Result<(), JobError> {
-        Ok(())
+        Ok(self.0.take().ok_or(JobError::State)?.end()?)
     }
 }
 
 impl Inner {
-    /// What is wrong with a member's vector by itself, if anything.
-    pub(super) async fn flaw(&self, upload: &Upload) -> Result<Option<VectorError>, JobError> {
-        let read = self.read_vector(Reduced::default(), upload).await?;
-        let got = (read.position * ELEMENT + read.carry.len()) as u64;
-        let expected = self.work.shape().bytes();
-        let length = (got != expected).then_some(VectorError::Length { expected, got });
-        Ok(read.wrong.or(length))
+    /// What is wrong with a member's vector by itself, if anything. It would spoil every sum that it
+    /// is in, whoever sent it.
+    pub(super) async fn flaw(&self, upload: &Upload) -> Result<Option<Error>, JobError> {
+        let alone = Alone(Some(Inspection::new(upload, self.work.shape().elements())));
+        match self.read_vector(alone, upload).await {
+            Ok(_) => Ok(None),
+            Err(JobError::Aggregation(flaw)) => Ok(Some(flaw)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Hands over the vectors of the counted members.
@@ -106,7 +90,7 @@ impl Inner {
     }
 
     async fn read_vector<R: Reader>(&self, mut reader: R, upload: &Upload) -> Result<R, JobError> {
-        let (account, item): (Address, _) = (upload.account, items::masked(self.round()));
+        let (account, item) = (upload.account, items::masked(self.round()));
         reader.start(upload)?;
         let mut offset = 0;
         loop {
