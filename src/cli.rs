@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, chain, coordinator, data, demo, init, keys, model, proof, prove, setup, srs, train,
-    trainer, verify,
+    audit, bench, chain, coordinator, data, demo, init, keys, model, proof, prove, setup, srs,
+    train, trainer, verify,
 };
 use crate::error::Error;
 use crate::ui::Ui;

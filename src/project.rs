@@ -163,6 +163,8 @@ impl Project {
         curve_path => "loss.svg";
         /// The folder of training proofs.
         proofs_path => "proofs";
+        /// The folder of rounds' proofs and models.
+        rounds_path => "rounds";
         /// The folder of secrets.
         secret_path => "secret";
         /// The key that all blindings depend on.

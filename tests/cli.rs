@@ -377,7 +377,7 @@ fn a_step_is_measured_as_one_json_object() {
 #[test]
 fn the_demonstration_shows_a_rejection() {
     let project = Project::with_rows(1);
-    let report = project.json(&["demo", "--out", "d", "--epochs", "1"]);
+    let report = project.json(&["demo", "--alone", "--out", "d", "--epochs", "1"]);
     assert_eq!(
         (&report["verify"]["valid"], &report["verify"]["final_model"]),
         (&true.into(), &true.into())

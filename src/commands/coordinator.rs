@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
+use zktrain_contracts::protocol::{Client, typed};
 use zktrain_coordinator::health::{Limits as HealthLimits, Readiness, Server as Health};
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::Desk;
 use zktrain_coordinator::store::Store;
-use zktrain_contracts::protocol::{Client, typed};
 use zktrain_network::secagg::vector::Shape;
 use zktrain_network::wire::{Limits, Server};
 

@@ -112,23 +112,20 @@ impl Operator {
 
     /// Waits for the end, and tells how it goes meanwhile.
     async fn watch(&self, driver: &Driver) -> End {
-        let mut clock = tokio::time::interval(PAUSE);
         let mut phase = None;
-        let ended = driver.ended();
-        tokio::pin!(ended);
         loop {
-            tokio::select! {
-                end = &mut ended => return end,
-                _ = clock.tick() => {
-                    let progress = driver.progress().await;
-                    self.show(&progress);
-                    if phase != Some(progress.phase) {
-                        tracing::info!(round = driver.plan().round, phase = ?progress.phase,
-                            shared = progress.shared.len(), counted = progress.counted.len(),
-                            "phase");
-                        phase = Some(progress.phase);
-                    }
-                }
+            // A new future each time: one that waits for the round's lock and is not polled would
+            // keep everyone else from it.
+            if let Ok(end) = tokio::time::timeout(PAUSE, driver.ended()).await {
+                return end;
+            }
+            let progress = driver.progress().await;
+            self.show(&progress);
+            if phase != Some(progress.phase) {
+                let (shared, counted) = (progress.shared.len(), progress.counted.len());
+                let round = driver.plan().round;
+                tracing::info!(round, phase = ?progress.phase, shared, counted, "phase");
+                phase = Some(progress.phase);
             }
         }
     }

@@ -105,9 +105,17 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
     let mut done = 0;
     while options.rounds.is_none_or(|most| done < most) {
         let round = next(&owner, options.domain).await?;
+        owner.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
+        let end = match owner.take_part(round).await {
+            Ok(end) => end,
+            Err(error) if may_pass(&error) => {
+                tracing::warn!(round, %error, "trying again");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         done += 1;
-        owner.fault = options.fault.filter(|(at, _)| *at == done).map(|(_, fault)| fault);
-        let end = owner.take_part(round).await?;
         report(&owner, round, &end).await?;
         if options.claim {
             claim(&owner).await?;
@@ -115,6 +123,20 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
     }
     owner.peer.close().await;
     Ok(done)
+}
+
+/// Whether it may be otherwise in a while: the chain or the coordinator does not answer, or the
+/// round was over before this owner was there.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Client(_) | Error::Peer(_) => true,
+        Error::Plan(error) => matches!(**error, PlanError::NotOpen { .. }),
+        Error::Member(error) => matches!(
+            **error,
+            OwnerError::Refused(Refusal::UnknownRound | Refusal::Busy | Refusal::Internal)
+        ),
+        _ => false,
+    }
 }
 
 async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Error> {

@@ -89,6 +89,7 @@ impl Owner {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         check(&self.client, &plan, &self.expected).await?;
+        files::create_folder(&self.project.rounds_path(), Access::Public)?;
         let path = self.project.round_journal_path(round);
         let journal = Journal::open(&path, round, plan.body.digest())?;
         let (secret, promises) = (journal.secret(), journal.promises().clone());

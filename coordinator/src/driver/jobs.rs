@@ -99,10 +99,11 @@ impl Inner {
                 Err(error) => error,
             };
             tracing::error!(round = self.round(), ?job, %error, "a job failed");
-            match error {
-                JobError::Store(_) if self.needs(job).await => tokio::time::sleep(PAUSE).await,
-                _ => break,
+            let may_pass = matches!(error, JobError::Store(_));
+            if !may_pass || !self.needs(job).await {
+                break;
             }
+            tokio::time::sleep(PAUSE).await;
         }
         match job {
             Job::Judge(_) => None,

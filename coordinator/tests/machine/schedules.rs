@@ -160,12 +160,12 @@ impl Schedule {
         let wrong = |a: &&_| self.natures[round.world.index(**a)].cheat == Some(Cheat::Vector);
         let counted = round.machine.counted();
         let defended: Vec<_> = defences.keys().copied().collect();
-        if self.jobs.dispute && round.machine.phase() == Phase::Defence {
-            if let (Some(a), Some(b)) = (defended.first(), defended.iter().find(wrong)) {
-                if a != b {
-                    return TrialResult::Disputes(vec![(*a, vec![*b]), (*b, vec![*a])]);
-                }
-            }
+        if self.jobs.dispute
+            && round.machine.phase() == Phase::Defence
+            && let (Some(a), Some(b)) = (defended.first(), defended.iter().find(wrong))
+            && a != b
+        {
+            return TrialResult::Disputes(vec![(*a, vec![*b]), (*b, vec![*a])]);
         }
         let blamed = counted.iter().filter(|a| wrong(a) || !defences.contains_key(*a));
         TrialResult::Guilty(blamed.copied().collect())

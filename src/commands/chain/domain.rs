@@ -100,7 +100,7 @@ pub struct LeaveArgs {
     pub domain: u64,
 }
 
-pub async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<Done, Error> {
+pub(super) async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<Done, Error> {
     match command {
         Command::Open(args) => open(at, args, ui).await,
         Command::Fund { domain, amount } => {
@@ -161,7 +161,7 @@ async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> 
         .with("then", format!("zktrain chain domain fund {domain} AMOUNT")))
 }
 
-pub async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Error> {
+pub(super) async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Error> {
     let project = Project::new(&args.dir);
     let session = Session::of_project(&project, ui)?;
     let data = read_dataset(&project.dataset_path(), &session.key.spec)?.dataset;
@@ -220,13 +220,13 @@ fn system_of(
     Err(Error::OtherDomain { domain })
 }
 
-pub async fn resign(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {
+pub(super) async fn resign(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {
     let receipt = at.client(ui).await?.resign(args.domain).await?;
     let then = format!("zktrain chain exit {}, once no round can be under way", args.domain);
     Ok(Done::by(format!("no new rounds of domain {}", args.domain), &receipt).with("then", then))
 }
 
-pub async fn exit(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {
+pub(super) async fn exit(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {
     let receipt = at.client(ui).await?.exit(args.domain).await?;
     Ok(Done::by(format!("no member of domain {} any more", args.domain), &receipt))
 }

@@ -181,13 +181,11 @@ impl Network<'_> {
         let at = ["--listen", &listen, "--metrics", &metrics, "--key", "keys/operator.json"];
         let rules = ["--set", "members.least=3", "--set", "members.most=5", "--budget", "100 ZKT"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
-        let timing = ["keys=20s", "shares=20s", "uploads=60s", "confirm=15s", "unmask=15s"];
+        let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
         let timing: Vec<&str> = timing.iter().flat_map(|t| ["--set", t.as_str()]).collect();
-        let process = self.shell.start(
-            "coordinator",
-            &[&who[..], &at, &rules, &pace, &timing].concat(),
-        )?;
+        let process =
+            self.shell.start("coordinator", &[&who[..], &at, &rules, &pace, &timing].concat())?;
         self.coordinator = listen;
         self.ui.say(&format!("  coordinator {} (UDP), http://{metrics}/metrics", self.coordinator));
         Ok(process)
@@ -234,12 +232,15 @@ impl Network<'_> {
                 since = Instant::now();
             }
             seen = told;
-            if since.elapsed() > PATIENCE || (running.coordinator.has_ended() && (seen.len() as u64) < rounds) {
+            if since.elapsed() > PATIENCE
+                || (running.coordinator.has_ended() && (seen.len() as u64) < rounds)
+            {
                 return Err(running.coordinator.failed());
             }
             for (who, process) in &mut running.owners {
                 // Who dropped out comes back, as if its machine had been restarted.
-                if *who == DROPS_OUT.0 && process.has_ended() && (seen.len() as u64) < rounds {
+                let after = (DROPS_OUT.1..rounds).contains(&(seen.len() as u64));
+                if *who == DROPS_OUT.0 && after && process.has_ended() {
                     *process = self.start_owner(who, None)?;
                 }
             }

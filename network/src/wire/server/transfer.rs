@@ -226,7 +226,7 @@ mod tests {
         let turns = Turns::default();
         let key = (Address::ZERO, Item::Masked { round: 1 });
         let first = turns.wait(key.clone()).await;
-        let second = std::pin::pin!(turns.wait(key.clone()));
+        let second = turns.wait(key.clone());
         let short = std::time::Duration::from_millis(20);
         assert!(timeout(short, second).await.is_err(), "while the first has not ended");
         let other = turns.wait((Address::ZERO, Item::Masked { round: 2 })).await;
