@@ -1,6 +1,5 @@
 //! What peers can ask of a coordinator.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use alloy::primitives::{Address, B256, Keccak256};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use zktrain_network::messages::{Item, Refusal, Request, Response};
+use tokio::sync::Mutex;
+use zktrain_network::messages::{Item, Phase, Refusal, Request, Response};
 use zktrain_network::wire::{Content, Service};
 
 use crate::driver::{Driver, items};
@@ -55,12 +55,21 @@ pub struct Desk<L> {
     /// Bytes of a masked vector.
     masked: u64,
     rounds: RwLock<Rounds>,
+    /// Registrations are long: one at a time is in memory.
+    registering: Mutex<()>,
 }
 
 #[derive(Default)]
 struct Rounds {
     current: Option<u64>,
-    known: BTreeMap<u64, Driver>,
+    /// In the order in which they were opened.
+    known: Vec<Driver>,
+}
+
+impl Rounds {
+    fn find(&self, round: u64) -> Option<&Driver> {
+        self.known.iter().find(|driver| driver.plan().round == round)
+    }
 }
 
 fn refuse(error: &StoreError) -> Refusal {
@@ -79,7 +88,8 @@ fn refuse(error: &StoreError) -> Refusal {
 impl<L: Library> Desk<L> {
     /// A desk without a round. `masked` is the length of masked vectors, in bytes.
     pub fn new(store: Store, domain: u64, masked: u64, library: L) -> Arc<Self> {
-        Arc::new(Self { store, domain, library, masked, rounds: RwLock::default() })
+        let (rounds, registering) = Default::default();
+        Arc::new(Self { store, domain, library, masked, rounds, registering })
     }
 
     /// The operator's part.
@@ -92,10 +102,10 @@ impl<L: Library> Desk<L> {
         let mut rounds = self.rounds.write().unwrap_or_else(PoisonError::into_inner);
         let round = driver.plan().round;
         rounds.current = Some(round);
-        rounds.known.insert(round, driver.clone());
-        while rounds.known.len() > KEPT {
-            rounds.known.pop_first();
-        }
+        rounds.known.retain(|known| known.plan().round != round);
+        rounds.known.push(driver.clone());
+        let old = rounds.known.len().saturating_sub(KEPT);
+        rounds.known.drain(..old);
     }
 
     /// No round is under way. Its notices can still be had.
@@ -105,7 +115,7 @@ impl<L: Library> Desk<L> {
 
     fn round(&self, round: u64, peer: Address) -> Result<Driver, Refusal> {
         let rounds = self.rounds.read().unwrap_or_else(PoisonError::into_inner);
-        let driver = rounds.known.get(&round).ok_or(Refusal::UnknownRound)?;
+        let driver = rounds.find(round).ok_or(Refusal::UnknownRound)?;
         driver.plan().member(peer).ok_or(Refusal::NotMember)?;
         Ok(driver.clone())
     }
@@ -167,7 +177,21 @@ impl<L: Library> Service for Desk<L> {
         if len > most || (exact && len != most) {
             return Err(Refusal::TooLarge { most, got: len });
         }
-        let begun = self.store.upload_begin(peer.into_array(), &name, len, digest.0).await;
+        if let Item::Masked { round } | Item::Submission { round } = item
+            && self.round(*round, peer)?.is_over().await
+        {
+            // What is of no use any more would stay for ever.
+            return Err(Refusal::WrongPhase { now: Phase::Ended });
+        }
+        let account = peer.into_array();
+        let begun = match self.store.upload_begin(account, &name, len, digest.0).await {
+            // A member that comes back with another dataset: what it says of it is checked anew.
+            Err(StoreError::Conflict { .. }) if matches!(item, Item::Registration { .. }) => {
+                self.store.upload_delete(account, &name).await.map_err(|error| refuse(&error))?;
+                self.store.upload_begin(account, &name, len, digest.0).await
+            }
+            begun => begun,
+        };
         begun.map_err(|error| refuse(&error))
     }
 
@@ -189,6 +213,7 @@ impl<L: Library> Service for Desk<L> {
         let account = peer.into_array();
         self.store.upload_finish(account, &name).await.map_err(|error| refuse(&error))?;
         if matches!(item, Item::Registration { .. }) {
+            let _turn = self.registering.lock().await;
             let bytes = read_all(&self.store, account, &name, most).await?;
             self.library.register(peer, bytes).await?;
             self.library.hear(peer);
@@ -258,6 +283,8 @@ async fn of_file(path: &std::path::Path) -> std::io::Result<Content> {
 
 async fn part(path: &std::path::Path, offset: u64, max: usize) -> std::io::Result<Bytes> {
     let mut file = tokio::fs::File::open(path).await?;
+    // Not every number is a place that one can seek.
+    let offset = offset.min(file.metadata().await?.len());
     file.seek(std::io::SeekFrom::Start(offset)).await?;
     let mut part = Vec::with_capacity(max.min(1 << 20));
     file.take(max as u64).read_to_end(&mut part).await?;

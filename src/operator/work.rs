@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_coordinator::driver::{Judged, Work};
+use zktrain_coordinator::driver::{Judged, Settled, Work};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_coordinator::metrics::{Judgement, Metrics};
 use zktrain_network::messages::Upload;
@@ -90,24 +90,27 @@ impl Work for RoundWork {
         plan: &Plan,
         updates: &BTreeMap<Address, Vec<G1Affine>>,
         sum: &[Fr],
-    ) -> Option<B256> {
+    ) -> Settled {
         let weight = |account: &Address| plan.member(*account).map_or(0, |m| m.weight);
         let weighted: Vec<(u32, &[G1Affine])> =
             updates.iter().map(|(account, rows)| (weight(account), rows.as_slice())).collect();
-        // What cannot be unpacked is no sum of updates either.
-        let sum = unpack(&self.shape, sum).ok()?;
+        // What cannot be unpacked, or is too large, is no sum of updates either.
+        let Ok(sum) = unpack(&self.shape, sum) else { return Settled::Wrong };
         let (key, g1) = (&self.session.key, &self.session.srs.g1);
-        if commit_sum(key, g1, &sum).ok()? != weighted_rows(&weighted) {
-            return None;
+        let opened = commit_sum(key, g1, &sum);
+        if !opened.is_ok_and(|opened| opened == weighted_rows(&weighted)) {
+            return Settled::Wrong;
         }
-        let next = average(self.session.network(), &self.parent.parameters, &sum).ok()?.next;
-        let model = Model::new(&self.session, next).ok()?;
+        let Ok(next) = average(self.session.network(), &self.parent.parameters, &sum) else {
+            return Settled::Failed;
+        };
+        let Ok(model) = Model::new(&self.session, next.next) else { return Settled::Failed };
         // Before anyone is told: without the sum nobody can go on from it.
         match self.lineage.sum(plan.round, &sum) {
-            Ok(()) => Some(model.hash),
+            Ok(()) => Settled::Right { model: model.hash },
             Err(error) => {
                 tracing::error!(round = plan.round, %error, "the sum could not be kept");
-                None
+                Settled::Failed
             }
         }
     }

@@ -1,10 +1,14 @@
 //! Jobs: on threads of their own, several at a time, each reported as an event.
+//!
+//! What fails on the coordinator's side is tried again, and then nobody's fault: no verdict comes of
+//! it, and the round's deadlines end what cannot go on.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use alloy::primitives::Address;
-use ark_bn254::{Fr, G1Affine};
+use ark_bn254::G1Affine;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use zktrain_network::messages::{Defence, Phase, Reveal, Sharing, Signed, Test, Unmask, Upload};
@@ -14,18 +18,21 @@ use zktrain_network::secagg::coordinator::{Secrets, recover};
 use zktrain_network::secagg::group::Roster;
 use zktrain_network::secagg::unmasking::Unmasking;
 
-use super::{Inner, Job, items};
+use super::vectors::PIECE;
+use super::{Inner, Job, Settled, items, job_of};
 use crate::machine::{Event, Machine, ProofVerdict, SumResult, TrialResult};
 use crate::store::StoreError;
 
-/// Bytes of a vector that are in memory at a time.
-const PIECE: usize = 1 << 20;
 /// Bytes of a submission at most.
 pub const SUBMISSION: u64 = 32 << 20;
+/// A job whose store fails is tried so many times, an event that cannot be stored likewise.
+const TRIES: u32 = 30;
+/// In between.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why a job has no result.
 #[derive(Debug, thiserror::Error)]
-enum JobError {
+pub(super) enum JobError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -43,20 +50,21 @@ pub(super) async fn run(inner: Weak<Inner>, mut inbox: mpsc::UnboundedReceiver<J
         let Ok(permit) = free.clone().acquire_owned().await else { return };
         let Some(inner) = inner.upgrade() else { return };
         tokio::spawn(async move {
-            let event = inner.result(job).await;
-            inner.report(event).await;
+            if let Some(event) = inner.result(job).await {
+                inner.insist(&event).await;
+            }
             drop(permit);
         });
     }
 }
 
 /// What a sum is made from, taken out of the machine.
-struct Parts {
+pub(super) struct Parts {
     roster: Roster,
-    counted: Vec<Address>,
+    pub(super) counted: Vec<Address>,
     unmasks: Vec<Unmask>,
     sharings: Vec<Sharing>,
-    uploads: BTreeMap<Address, Signed<Upload>>,
+    pub(super) uploads: BTreeMap<Address, Signed<Upload>>,
 }
 
 impl Parts {
@@ -84,31 +92,54 @@ impl<E: Into<JobError>> From<E> for Unsummed {
 }
 
 impl Inner {
-    async fn result(self: &Arc<Self>, job: Job) -> Event {
-        let round = self.round();
-        match job {
-            Job::Judge(account) => {
-                let verdict = self.judge(account).await.unwrap_or_else(|error| {
-                    tracing::error!(round, %account, %error, "a proof could not be judged");
-                    ProofVerdict::Rejected { signed: false, why: error.to_string() }
-                });
-                Event::Judged { account, verdict }
+    async fn result(self: &Arc<Self>, job: Job) -> Option<Event> {
+        for _ in 0..TRIES {
+            let error = match self.attempt(job).await {
+                Ok(event) => return Some(event),
+                Err(error) => error,
+            };
+            tracing::error!(round = self.round(), ?job, %error, "a job failed");
+            let may_pass = matches!(error, JobError::Store(_));
+            if !may_pass || !self.needs(job).await {
+                break;
             }
+            tokio::time::sleep(PAUSE).await;
+        }
+        match job {
+            Job::Judge(_) => None,
+            Job::Sum => Some(Event::Summed(SumResult::Failed)),
+            Job::Try => Some(Event::Tried(TrialResult::Failed)),
+        }
+    }
+
+    /// Whether the round still waits for a job.
+    async fn needs(&self, job: Job) -> bool {
+        let pending = self.state.lock().await.machine.pending();
+        pending.iter().filter_map(job_of).any(|other| other == job)
+    }
+
+    async fn attempt(self: &Arc<Self>, job: Job) -> Result<Event, JobError> {
+        Ok(match job {
+            Job::Judge(account) => Event::Judged { account, verdict: self.judge(account).await? },
             Job::Sum => Event::Summed(match self.sum().await {
                 Ok(result) => result,
                 Err(Unsummed::Recover(error)) if error.guilty.is_empty() => {
                     SumResult::Short(error.short)
                 }
                 Err(Unsummed::Recover(error)) => SumResult::Guilty(error.guilty),
-                Err(Unsummed::Job(error)) => {
-                    tracing::error!(round, %error, "the sum could not be made");
-                    SumResult::Failed
-                }
+                Err(Unsummed::Job(error)) => return Err(error),
             }),
-            Job::Try => Event::Tried(self.try_uploads().await.unwrap_or_else(|error| {
-                tracing::error!(round, "the uploads could not be tried: {error}");
-                TrialResult::Failed
-            })),
+            Job::Try => Event::Tried(self.try_uploads().await?),
+        })
+    }
+
+    /// Stores a result, also if that does not succeed at once.
+    async fn insist(&self, event: &Event) {
+        for _ in 0..TRIES {
+            if self.report(event).await {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -127,9 +158,13 @@ impl Inner {
 
     async fn judge(self: &Arc<Self>, account: Address) -> Result<ProofVerdict, JobError> {
         let upload = {
-            let machine = self.machine.lock().await;
-            machine.uploads().get(&account).ok_or(JobError::State)?.body
+            let state = self.state.lock().await;
+            state.machine.uploads().get(&account).ok_or(JobError::State)?.body
         };
+        if let Some(flaw) = self.flaw(&upload).await? {
+            let why = format!("the masked vector: {flaw}");
+            return Ok(ProofVerdict::Rejected { signed: false, why });
+        }
         let submission = self.read_all(account, &items::submission(self.round())).await?;
         let inner = self.clone();
         let judged = spawn_blocking(move || {
@@ -137,11 +172,19 @@ impl Inner {
             let member = plan.member(account).ok_or(JobError::State)?;
             Ok::<_, JobError>(inner.work.judge(plan, member, &upload, &submission))
         });
-        Ok(judged.await??.map_or_else(|rejected| rejected, |_| ProofVerdict::Accepted))
+        match judged.await {
+            Ok(judged) => Ok(judged?.map_or_else(|rejected| rejected, |_| ProofVerdict::Accepted)),
+            // What the verifier cannot bear is not counted.
+            Err(error) if error.is_panic() => {
+                let why = "its verification was broken off".to_owned();
+                Ok(ProofVerdict::Rejected { signed: false, why })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn parts(&self) -> Result<Parts, JobError> {
-        Parts::of(&*self.machine.lock().await).ok_or(JobError::State)
+        Parts::of(&self.state.lock().await.machine).ok_or(JobError::State)
     }
 
     async fn secrets(self: &Arc<Self>, parts: Arc<Parts>) -> Result<Secrets, Unsummed> {
@@ -154,14 +197,15 @@ impl Inner {
     }
 
     async fn updates(
-        &self,
+        self: &Arc<Self>,
         counted: &[Address],
     ) -> Result<BTreeMap<Address, Vec<G1Affine>>, JobError> {
         let mut updates = BTreeMap::new();
         for account in counted {
             let bytes = self.read_all(*account, &items::submission(self.round())).await?;
-            let update = self.work.update(&bytes).ok_or(JobError::State)?;
-            updates.insert(*account, update);
+            let inner = self.clone();
+            let update = spawn_blocking(move || inner.work.update(&bytes)).await?;
+            updates.insert(*account, update.ok_or(JobError::State)?);
         }
         Ok(updates)
     }
@@ -170,34 +214,21 @@ impl Inner {
         let parts = Arc::new(self.parts().await?);
         let secrets = self.secrets(parts.clone()).await?;
         let updates = self.updates(&parts.counted).await?;
-        let sum = self.add_up(&parts, &secrets).await?;
+        let (inner, of) = (self.clone(), parts.clone());
+        let sum = spawn_blocking(move || {
+            let elements = inner.work.shape().elements();
+            Unmasking::new(&inner.plan.body, &of.roster, &of.counted, &secrets, elements)
+        });
+        let sum = self.read_vectors(sum.await??, &parts).await?;
         let inner = self.clone();
-        let settled =
-            spawn_blocking(move || inner.work.settle(&inner.plan.body, &updates, &sum)).await?;
-        Ok(settled.map_or(SumResult::Wrong, |model| SumResult::Right { model }))
-    }
-
-    /// Adds up the vectors, a piece of one at a time.
-    async fn add_up(&self, parts: &Parts, secrets: &Secrets) -> Result<Vec<Fr>, JobError> {
-        let elements = self.work.shape().elements();
-        let plan = &self.plan.body;
-        let mut sum = Unmasking::new(plan, &parts.roster, &parts.counted, secrets, elements)?;
-        for account in &parts.counted {
-            sum.start(&parts.uploads.get(account).ok_or(JobError::State)?.body)?;
-            let item = items::masked(self.round());
-            let mut offset = 0;
-            loop {
-                let piece =
-                    self.store.upload_read(account.into_array(), &item, offset, PIECE).await?;
-                if piece.is_empty() {
-                    break;
-                }
-                offset += piece.len() as u64;
-                sum.write(&piece)?;
-            }
-            sum.end()?;
-        }
-        Ok(spawn_blocking(move || sum.finish()).await??)
+        let settled = spawn_blocking(move || {
+            Ok::<_, JobError>(inner.work.settle(&inner.plan.body, &updates, &sum.finish()?))
+        });
+        Ok(match settled.await?? {
+            Settled::Right { model } => SumResult::Right { model },
+            Settled::Wrong => SumResult::Wrong,
+            Settled::Failed => SumResult::Failed,
+        })
     }
 
     async fn try_uploads(self: &Arc<Self>) -> Result<TrialResult, JobError> {
@@ -205,28 +236,16 @@ impl Inner {
         let secrets = self.secrets(parts.clone()).await.map_err(|_| JobError::State)?;
         let commitments = self.updates(&parts.counted).await?;
         let (test, answers) = {
-            let machine = self.machine.lock().await;
+            let machine = &self.state.lock().await.machine;
             let defences = machine.defences().values().cloned().collect();
             let reveals = machine.reveals().values().cloned().collect();
             let last = machine.phase() == Phase::Dispute;
             let test = machine.test().cloned().ok_or(JobError::State)?;
             (test, Answers { defences, reveals, last })
         };
-        let mut trial = self.open_trial(&parts, &secrets, &commitments, &test)?;
-        for account in &parts.counted {
-            trial.start(*account)?;
-            let (item, mut offset) = (items::masked(self.round()), 0);
-            loop {
-                let piece =
-                    self.store.upload_read(account.into_array(), &item, offset, PIECE).await?;
-                if piece.is_empty() {
-                    break;
-                }
-                offset += piece.len() as u64;
-                trial.write(&piece)?;
-            }
-            trial.end()?;
-        }
+        let (inner, of) = (self.clone(), parts.clone());
+        let trial = spawn_blocking(move || inner.open_trial(&of, &secrets, &commitments, &test));
+        let trial = self.read_vectors(trial.await??, &parts).await?;
         Ok(spawn_blocking(move || verdict(trial, &answers)).await?)
     }
 

@@ -2,23 +2,28 @@
 //!
 //! Every event is stored before the machine sees it and before anyone is told that it was taken, so
 //! a coordinator that is killed goes on where it was: events are replayed, and jobs whose result is
-//! missing are done again.
+//! missing are done again. If storing fails it is not known whether the event is stored; then the
+//! machine first catches up with the store, since it must never be another one than a replay makes.
+//!
+//! Time is that of the wall clock when the round was started, here or before a restart, and goes on
+//! steadily: a clock that is set does not change how long phases last.
 
 mod jobs;
+mod vectors;
 mod work;
 
 pub use jobs::SUBMISSION;
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use alloy::primitives::Address;
-use tokio::sync::{Mutex, mpsc, watch};
-use zktrain_network::messages::{Contribution, End, Notice, Phase, Refusal, Signed};
+use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
+use tokio::time::Instant;
+use zktrain_network::messages::{Contribution, End, Notice, Phase, Refusal, Signed, Upload};
 use zktrain_network::plan::Plan;
 
-pub use work::{Judged, Work};
+pub use work::{Judged, Settled, Work};
 
 use crate::machine::{Action, Admit, Event, Machine, Progress};
 use crate::store::{Store, StoreError};
@@ -35,9 +40,6 @@ pub enum DriverError {
         /// The round.
         round: u64,
     },
-    /// The round has stopped because the store failed.
-    #[error("the round has stopped")]
-    Stopped,
 }
 
 /// Milliseconds since 1970: phases go on while a coordinator is down.
@@ -56,10 +58,33 @@ struct Inner {
     store: Store,
     plan: Signed<Plan>,
     work: Arc<dyn Work>,
-    machine: Mutex<Machine>,
-    /// Counts what happened, to wake whoever waits.
-    happened: watch::Sender<u64>,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Counts what was published, to wake whoever waits.
+    published: watch::Sender<u64>,
     jobs: mpsc::UnboundedSender<Job>,
+}
+
+/// Milliseconds since 1970, as they were at some point, and what has passed since.
+struct Clock {
+    start_ms: u64,
+    start: Instant,
+}
+
+impl Clock {
+    fn now_ms(&self) -> u64 {
+        let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.start_ms.saturating_add(passed)
+    }
+}
+
+/// The machine, and how it stands to the store.
+struct State {
+    machine: Machine,
+    /// Events that the machine has handled.
+    handled: u64,
+    /// There may be an event in the store that the machine has not handled.
+    behind: bool,
 }
 
 /// What takes longer than a message.
@@ -68,25 +93,6 @@ enum Job {
     Judge(Address),
     Sum,
     Try,
-}
-
-/// What is missing after a replay.
-#[derive(Default)]
-struct Open(BTreeSet<Job>);
-
-impl Open {
-    fn note(&mut self, actions: &[Action]) {
-        self.0.extend(actions.iter().filter_map(job_of));
-    }
-
-    fn done(&mut self, event: &Event) {
-        match event {
-            Event::Judged { account, .. } => self.0.remove(&Job::Judge(*account)),
-            Event::Summed(_) => self.0.remove(&Job::Sum),
-            Event::Tried(_) => self.0.remove(&Job::Try),
-            _ => false,
-        };
-    }
 }
 
 fn job_of(action: &Action) -> Option<Job> {
@@ -113,21 +119,19 @@ impl Driver {
         let encoded = postcard::to_stdvec(&plan).map_err(damaged)?;
         let begun = store.begin(round, &encoded, now_ms()).await?;
         let plan: Signed<Plan> = postcard::from_bytes(&begun.plan).map_err(damaged)?;
-        let mut machine = Machine::new(plan.clone(), begun.began_ms);
-        let mut open = Open::default();
-        for stored in store.events(round).await? {
-            let event: Event = postcard::from_bytes(&stored.body).map_err(damaged)?;
-            open.done(&event);
-            open.note(&machine.handle(event, stored.at_ms));
-        }
+        let machine = Machine::new(plan.clone(), begun.began_ms);
+        let mut state = State { machine, handled: 0, behind: true };
+        let last_ms = replay(&store, round, &mut state, |_| ()).await?;
+        // Time does not go back, even if the clock was set back in between.
+        let start_ms = now_ms().max(begun.began_ms).max(last_ms.unwrap_or_default());
+        let clock = Clock { start_ms, start: Instant::now() };
         let (jobs, inbox) = mpsc::unbounded_channel();
-        for job in open.0 {
+        for job in state.machine.pending().iter().filter_map(job_of) {
             // The inbox is here.
             let _ = jobs.send(job);
         }
-        let machine = Mutex::new(machine);
-        let happened = watch::Sender::new(0);
-        let inner = Arc::new(Inner { store, plan, work, machine, happened, jobs });
+        let (state, published) = (Mutex::new(state), watch::Sender::new(0));
+        let inner = Arc::new(Inner { store, plan, work, clock, state, published, jobs });
         tokio::spawn(keep_time(Arc::downgrade(&inner)));
         tokio::spawn(jobs::run(Arc::downgrade(&inner), inbox));
         Ok(Self { inner })
@@ -148,33 +152,30 @@ impl Driver {
     /// # Errors
     /// If it is refused.
     pub async fn contribute(&self, from: Address, what: Contribution) -> Result<(), Refusal> {
+        let failed = |error: DriverError| {
+            tracing::error!(%error, "an event could not be stored");
+            Refusal::Internal
+        };
+        let mut state = self.inner.current().await.map_err(failed)?;
+        if state.machine.check(from, &what)? == Admit::Known {
+            return Ok(());
+        }
         if let Contribution::Upload(upload) = &what {
-            let named = &upload.body;
-            self.inner.require_uploads(from, named.masked).await?;
+            self.inner.require_uploads(&upload.body).await?;
         }
-        let mut machine = self.inner.machine.lock().await;
-        match machine.check(from, &what)? {
-            Admit::Known => Ok(()),
-            Admit::New => {
-                let event = Event::Contribution { from, what: Box::new(what) };
-                let stored = self.inner.feed(&mut machine, event).await;
-                stored.map_err(|error| {
-                    tracing::error!(%error, "an event could not be stored");
-                    Refusal::Internal
-                })
-            }
-        }
+        let event = Event::Contribution { from, what: Box::new(what) };
+        self.inner.feed(&mut state, event).await.map_err(failed)
     }
 
     /// Waits for a notice.
     pub async fn notice(&self, to: Address, number: u32) -> Notice {
-        let mut happened = self.inner.happened.subscribe();
+        let mut published = self.inner.published.subscribe();
         loop {
-            happened.mark_unchanged();
-            if let Some(notice) = self.inner.machine.lock().await.notice(to, number) {
+            published.mark_unchanged();
+            if let Some(notice) = self.inner.state.lock().await.machine.notice(to, number) {
                 return notice;
             }
-            if happened.changed().await.is_err() {
+            if published.changed().await.is_err() {
                 // The sender lives in what this borrows.
                 core::future::pending::<()>().await;
             }
@@ -183,7 +184,7 @@ impl Driver {
 
     /// Where the round stands.
     pub async fn progress(&self) -> Progress {
-        self.inner.machine.lock().await.progress()
+        self.inner.state.lock().await.machine.progress()
     }
 
     /// Ends the round without a sum.
@@ -191,19 +192,22 @@ impl Driver {
     /// # Errors
     /// If the store fails.
     pub async fn call_off(&self) -> Result<(), DriverError> {
-        let mut machine = self.inner.machine.lock().await;
-        self.inner.feed(&mut machine, Event::CalledOff).await
+        let mut state = self.inner.current().await?;
+        if state.machine.phase() == Phase::Ended {
+            return Ok(());
+        }
+        self.inner.feed(&mut state, Event::CalledOff).await
     }
 
     /// Waits for the end.
     pub async fn ended(&self) -> End {
-        let mut happened = self.inner.happened.subscribe();
+        let mut published = self.inner.published.subscribe();
         loop {
-            happened.mark_unchanged();
-            if let Some(end) = self.inner.machine.lock().await.progress().end {
+            published.mark_unchanged();
+            if let Some(end) = self.inner.state.lock().await.machine.progress().end {
                 return end;
             }
-            if happened.changed().await.is_err() {
+            if published.changed().await.is_err() {
                 core::future::pending::<()>().await;
             }
         }
@@ -211,7 +215,7 @@ impl Driver {
 
     /// Whether it is over.
     pub async fn is_over(&self) -> bool {
-        self.inner.machine.lock().await.phase() == Phase::Ended
+        self.inner.state.lock().await.machine.phase() == Phase::Ended
     }
 }
 
@@ -220,97 +224,151 @@ impl Inner {
         self.plan.body.round
     }
 
+    /// The state, once it is that of the store.
+    async fn current(&self) -> Result<MutexGuard<'_, State>, DriverError> {
+        let mut state = self.state.lock().await;
+        self.catch_up(&mut state).await?;
+        Ok(state)
+    }
+
+    async fn catch_up(&self, state: &mut State) -> Result<(), DriverError> {
+        if state.behind {
+            replay(&self.store, self.round(), state, |actions| self.act(actions)).await?;
+        }
+        Ok(())
+    }
+
     /// Stores an event, and lets the machine handle it.
-    async fn feed(&self, machine: &mut Machine, event: Event) -> Result<(), DriverError> {
+    async fn feed(&self, state: &mut State, event: Event) -> Result<(), DriverError> {
         let round = self.round();
         let body = postcard::to_stdvec(&event).map_err(|_| DriverError::Stored { round })?;
-        let now = now_ms();
-        self.store.append(round, &body, now).await?;
-        let actions = machine.handle(event, now);
-        for action in &actions {
+        let now = self.clock.now_ms();
+        // Also if this is not polled to its end.
+        state.behind = true;
+        let place = self.store.append(round, &body, now).await?;
+        if place != state.handled {
+            return self.catch_up(state).await;
+        }
+        state.handled += 1;
+        state.behind = false;
+        self.act(&state.machine.handle(event, now));
+        Ok(())
+    }
+
+    fn act(&self, actions: &[Action]) {
+        for action in actions {
             if let Some(job) = job_of(action) {
                 // The receiver lives as long as this.
                 let _ = self.jobs.send(job);
             }
             if let Action::Ended(end) = action {
-                tracing::info!(round, ?end, "the round has ended");
+                tracing::info!(round = self.round(), ?end, "the round has ended");
             }
         }
-        self.happened.send_modify(|count| *count = count.wrapping_add(1));
-        Ok(())
-    }
-
-    async fn report(&self, event: Event) {
-        let mut machine = self.machine.lock().await;
-        if machine.phase() == Phase::Ended {
-            return;
-        }
-        if let Err(error) = self.feed(&mut machine, event).await {
-            tracing::error!(round = self.round(), %error, "a result could not be stored");
+        if actions.iter().any(|action| matches!(action, Action::Published | Action::Ended(_))) {
+            self.published.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 
-    /// Both uploads are there, and the masked vector is the one that is named.
-    async fn require_uploads(
-        &self,
-        from: Address,
-        masked: alloy::primitives::B256,
-    ) -> Result<(), Refusal> {
-        let missing = |what: &str| Refusal::Invalid(format!("{what} was not uploaded"));
-        let round = self.round();
-        for (item, digest) in
-            [(items::masked(round), Some(masked)), (items::submission(round), None)]
-        {
-            let info = self.store.upload_info(from.into_array(), &item).await;
+    /// Stores what is not a member's. Whether that is done, or not needed as the round is over.
+    async fn report(&self, event: &Event) -> bool {
+        let stored = async {
+            let mut state = self.current().await?;
+            if state.machine.phase() == Phase::Ended {
+                return Ok(());
+            }
+            self.feed(&mut state, event.clone()).await
+        };
+        let stored: Result<(), DriverError> = stored.await;
+        if let Err(error) = &stored {
+            tracing::error!(round = self.round(), ?event, %error, "an event could not be stored");
+        }
+        stored.is_ok()
+    }
+
+    /// Both uploads are there, and the masked vector is the one that is named. (That the submission
+    /// is, is found when it is judged.)
+    async fn require_uploads(&self, upload: &Upload) -> Result<(), Refusal> {
+        let (round, account) = (self.round(), upload.account.into_array());
+        let uploads = [
+            ("the masked vector", items::masked(round), Some(upload.masked.0)),
+            ("the submission", items::submission(round), None),
+        ];
+        for (what, item, digest) in uploads {
+            let info = self.store.upload_info(account, &item).await;
             let info = info.map_err(|_| Refusal::Internal)?.filter(|info| info.finished);
-            let info = info.ok_or_else(|| missing(&item))?;
-            if digest.is_some_and(|digest| digest.0 != info.digest) {
-                return Err(missing(&item));
+            if info.is_none_or(|info| digest.is_some_and(|digest| digest != info.digest)) {
+                return Err(Refusal::Invalid(format!("{what} was not uploaded")));
             }
         }
         Ok(())
     }
 }
 
-/// Names of uploads in the store.
+/// Hands the machine the events of the store that it has not handled. When the last one was.
+async fn replay(
+    store: &Store,
+    round: u64,
+    state: &mut State,
+    act: impl Fn(&[Action]),
+) -> Result<Option<u64>, DriverError> {
+    let mut last_ms = None;
+    for stored in store.events(round).await? {
+        if stored.seq < state.handled {
+            continue;
+        }
+        let event = postcard::from_bytes(&stored.body);
+        let event: Event = event.map_err(|_| DriverError::Stored { round })?;
+        act(&state.machine.handle(event, stored.at_ms));
+        state.handled = stored.seq + 1;
+        last_ms = Some(stored.at_ms);
+    }
+    state.behind = false;
+    Ok(last_ms)
+}
+
+/// Names of uploads in the store. None begins another one: they are dropped by prefix.
 pub mod items {
     /// A masked vector.
     pub fn masked(round: u64) -> String {
-        format!("masked/{round}")
+        format!("masked/{round}/")
     }
 
     /// A submission.
     pub fn submission(round: u64) -> String {
-        format!("submission/{round}")
+        format!("submission/{round}/")
     }
 
     /// A registration.
     pub fn registration(domain: u64) -> String {
-        format!("registration/{domain}")
+        format!("registration/{domain}/")
     }
 }
 
+/// The longest pause of a clock: so long a round that is dropped may be kept by it.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Ticks at the machine's deadlines.
-async fn keep_time(inner: std::sync::Weak<Inner>) {
+async fn keep_time(inner: Weak<Inner>) {
     loop {
         let Some(strong) = inner.upgrade() else { return };
-        let mut happened = strong.happened.subscribe();
-        happened.mark_unchanged();
-        let deadline = strong.machine.lock().await.deadline();
+        let mut published = strong.published.subscribe();
+        published.mark_unchanged();
+        let deadline = strong.state.lock().await.machine.deadline();
         let Some(deadline) = deadline else { return };
-        let left = deadline.saturating_sub(now_ms());
-        if left == 0 {
-            strong.report(Event::Tick).await;
-            // A machine that does not move on must not keep a processor busy.
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        let left = Duration::from_millis(deadline.saturating_sub(strong.clock.now_ms()));
+        // A store that fails is not asked all the time.
+        let pause = if !left.is_zero() {
+            left.min(PAUSE)
+        } else if strong.report(&Event::Tick).await {
             continue;
-        }
+        } else {
+            PAUSE
+        };
         drop(strong);
-        // A round that is dropped must not be kept by its clock: look again from time to time.
-        let pause = Duration::from_millis(left.min(1_000));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            changed = happened.changed() => if changed.is_err() { return },
+            changed = published.changed() => if changed.is_err() { return },
         }
     }
 }

@@ -18,6 +18,20 @@ pub struct Judged {
     pub update: Vec<G1Affine>,
 }
 
+/// What comparing a sum with the commitments came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It is the sum of what the commitments hold, and is kept.
+    Right {
+        /// `keccak256` of the next model's row commitments.
+        model: B256,
+    },
+    /// It is not: somebody's vector is wrong.
+    Wrong,
+    /// The coordinator could not tell, or not keep it: nobody else's fault.
+    Failed,
+}
+
 /// Long computations, called on threads of their own.
 pub trait Work: Send + Sync + 'static {
     /// The shape of masked vectors.
@@ -43,11 +57,11 @@ pub trait Work: Send + Sync + 'static {
     fn update(&self, submission: &[u8]) -> Option<Vec<G1Affine>>;
 
     /// Compares the sum of the counted members' vectors with the sum of their commitments, and
-    /// keeps it if it is right. The next model's hash; none if the sum is wrong.
+    /// keeps it if it is right.
     fn settle(
         &self,
         plan: &Plan,
         updates: &BTreeMap<Address, Vec<G1Affine>>,
         sum: &[Fr],
-    ) -> Option<B256>;
+    ) -> Settled;
 }

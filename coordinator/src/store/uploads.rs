@@ -176,6 +176,18 @@ impl Store {
         Ok(dropped)
     }
 
+    /// Deletes an upload, finished or not; none is fine.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn upload_delete(&self, account: [u8; 20], item: &str) -> Result<(), StoreError> {
+        let mut turn = self.writer.turn().await?;
+        let query = sqlx::query("DELETE FROM upload WHERE account = $1 AND item = $2");
+        let query = query.bind(account.to_vec()).bind(item);
+        let done = query.execute(&mut turn.connection).await;
+        turn.end(done.map_err(StoreError::from)).map(drop)
+    }
+
     /// The accounts that have a finished upload of an item, in their order as bytes.
     ///
     /// # Errors

@@ -1,0 +1,7 @@
+//! Rounds with real secure aggregation, run by drivers on real stores.
+
+mod desk;
+mod faults;
+mod reopened;
+mod work;
+mod world;
