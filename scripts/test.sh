@@ -16,4 +16,5 @@ sh contracts/test.sh
 cargo fmt --all --check
 # Everything in one profile: the release build is what users run, and half the compiling.
 cargo clippy --release --workspace --all-targets -- -D warnings
-cargo test --release --workspace
+# All of them even when some fail, so that one run tells everything that is broken.
+cargo test --release --workspace --no-fail-fast

@@ -30,7 +30,7 @@ mod tests {
         let n = |n: u64| U256::from(n);
         assert_eq!(split(n(99), 1000), (n(9), n(90)));
         assert_eq!(member(n(90), 21_846, 100), (n(30), n(0)));
-        assert_eq!(member(n(90_000), 21_846, 100), (n(29_701), n(300)));
+        assert_eq!(member(n(90_000), 21_846, 100), (n(29_700), n(300)));
         let (coordinator, pool) = split(n(1_000_003), 333);
         let members = [21_846, 21_845, 21_845].map(|weight| member(pool, weight, 77));
         let paid: U256 = members.iter().map(|(pay, fee)| *pay + *fee).sum();
