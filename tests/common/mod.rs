@@ -5,6 +5,7 @@ pub mod cases;
 pub mod cheats;
 pub mod forge;
 pub mod made;
+pub mod plan;
 pub mod reference;
 pub mod round;
 
