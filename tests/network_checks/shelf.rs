@@ -11,15 +11,15 @@ use zktrain_coordinator::service::{Download, Library};
 use zktrain_network::messages::{Item, Refusal};
 
 use crate::common::plan::signed;
-use crate::registrations::{made, project};
 use crate::world::world;
 
 /// A shelf of a domain, beside a file that is none of it.
 fn shelf(folder: &Path, domain: u64) -> Shelf {
-    let (world, session) = (world(), made().session.clone());
+    let world = world();
+    let (client, session) = (world.coordinator().clone(), world.session.clone());
     std::fs::write(folder.join("secret"), b"a key").unwrap();
     let lineage = LineageWriter::new(&folder.join("lineage")).unwrap();
-    Shelf::new(world.coordinator().clone(), domain, session, project(world), lineage)
+    Shelf::new(client, domain, session, world.project.clone(), lineage)
 }
 
 fn file(shelf: &Shelf, path: &str) -> Option<String> {
@@ -103,7 +103,7 @@ fn the_last_models_are_kept_and_nothing_else_is_downloaded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
-    let world = tokio::task::spawn_blocking(|| (made(), world()).1).await.unwrap();
+    let world = tokio::task::spawn_blocking(world).await.unwrap();
     let folder = TempDir::new().unwrap();
     let economy = &world.economy;
     let shelf = shelf(folder.path(), world.domain);
@@ -112,11 +112,11 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
     assert!(!shelf.admit(stranger).await);
     // Heard of before it has registered: nothing to remember.
     shelf.hear(owner);
-    let bytes = made().bytes(0);
+    let bytes = world.registration(0);
     let kept = folder.path().join("lineage").join(registration(owner));
     let refused = shelf.register(owner, bytes[1..].to_vec()).await.unwrap_err();
     assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
-    let refused = shelf.register(owner, made().bytes(1)).await.unwrap_err();
+    let refused = shelf.register(owner, world.registration(1)).await.unwrap_err();
     assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
     assert!(!shelf.register.has(owner) && !kept.exists());
     shelf.register(owner, bytes.clone()).await.unwrap();
@@ -142,7 +142,7 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
     world.owner(1).join(domain, right[1].dataset, right[1].windows + 1).await.unwrap();
     for index in [0, 1] {
         let account = world.owner(index).address();
-        let refused = shelf.register(account, made().bytes(index)).await.unwrap_err();
+        let refused = shelf.register(account, world.registration(index)).await.unwrap_err();
         assert_eq!(refused, Refusal::Invalid("the chain knows another dataset".into()));
         assert!(!shelf.register.has(account));
     }

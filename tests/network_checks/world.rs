@@ -1,23 +1,38 @@
 //! Three owners, and rounds that are open, not drawn, over, and of another domain.
 
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use alloy::primitives::{B256, keccak256};
 use tempfile::TempDir;
+use zktrain::circuits::{Circuits, Shape};
+use zktrain::lineage::LineageWriter;
+use zktrain::project::Project;
+use zktrain::proofs::Registration;
+use zktrain::session::Session;
+use zktrain::ui::Ui;
+use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::statement::DatasetStatement;
 use zktrain_contracts::node::Node;
 use zktrain_contracts::protocol::Client;
 use zktrain_network::plan::Plan;
+use zktrain_prover::training::ChunkProved;
 
-use crate::backend::economy::{Economy, HOUR};
+use crate::backend::economy::{Economy, HOUR, tokens};
 use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
 use crate::common::plan::plan;
-use crate::common::round::{Cohort, Delivered, digest};
+use crate::common::round::{Cohort, Delivered, digest, register};
+use crate::common::srs;
 
 pub const WINDOWS: usize = 3;
 
-pub fn manifest() -> Manifest {
+const UI: Ui = Ui { json: true };
+
+pub type Chunks = Vec<(DatasetStatement, CompressedProof)>;
+
+fn manifest() -> Manifest {
     let case = Case { momentum: 0.9, batch: 2, steps: 0, row_log: 12, ..Case::plain(&[7, 5, 3]) };
     case.manifest().unwrap()
 }
@@ -27,7 +42,12 @@ pub struct World {
     pub node: Node,
     pub economy: Economy,
     pub cohort: Cohort,
-    pub folder: TempDir,
+    /// What everybody can check proofs with.
+    pub session: Arc<Session>,
+    pub project: Project,
+    /// Each owner's registration.
+    pub chunks: Vec<Chunks>,
+    _folder: TempDir,
     pub domain: u64,
     /// A domain with the same members and model.
     pub neighbour: u64,
@@ -58,6 +78,25 @@ pub fn world() -> &'static World {
     })
 }
 
+/// A folder with what is public of a project.
+fn session(folder: &Path) -> Session {
+    let writer = LineageWriter::new(folder).unwrap();
+    writer.manifest(&manifest()).unwrap();
+    writer.srs(srs()).unwrap();
+    let [manifest, srs] = ["manifest.toml", "srs.bin"].map(|name| folder.join(name));
+    Session::open(&manifest, &srs, &UI).unwrap()
+}
+
+fn compress(circuits: &Circuits<'_>, chunks: Vec<ChunkProved>) -> Chunks {
+    let compress = |chunk: ChunkProved| {
+        let shape = Shape::Dataset(chunk.statement.rows.len());
+        let compressor = circuits.compressor(System::Halo2, shape).unwrap();
+        let proof = compressor.compress(chunk.h, &chunk.claim, chunk.proof).unwrap();
+        (chunk.statement, proof)
+    };
+    chunks.into_iter().map(compress).collect()
+}
+
 async fn domain(economy: &Economy, cohort: &Cohort, name: B256) -> u64 {
     let genesis = digest(cohort.genesis()).into();
     let domain = economy.domain(name, &cohort.contract_key(), genesis).await;
@@ -73,10 +112,15 @@ impl World {
         let node = Node::in_memory(genesis()).unwrap();
         let economy = Economy::new(Backend::on(&node).await, 3).await;
         let accounts: Vec<_> = economy.owners.iter().map(|o| o.address().into_array()).collect();
-        let cohort = Cohort::new(&manifest(), &accounts, WINDOWS);
+        let mut cohort = Cohort::new(&manifest(), &accounts, WINDOWS);
+        let folder = TempDir::new().unwrap();
+        let (session, project) = (session(folder.path()), Project::new(folder.path()));
+        let circuits = Circuits::new(&session, &project, &UI);
+        let chunks = cohort.members.iter_mut().map(|run| register(run, WINDOWS));
+        let chunks = chunks.map(|chunks| compress(&circuits, chunks)).collect();
+        drop(circuits);
         for owner in &economy.owners {
-            let stake = crate::backend::economy::tokens(100);
-            owner.stake(owner.address(), stake).await.unwrap();
+            owner.stake(owner.address(), tokens(100)).await.unwrap();
         }
         let [own, neighbour, early, late] = [0u8, 1, 2, 3].map(|serial| keccak256([serial]));
         let late = domain(&economy, &cohort, late).await;
@@ -99,12 +143,14 @@ impl World {
             cohort.prove(member, plan.chain_id, round, window)
         };
         let works = (0..3).map(work).collect();
-        let folder = TempDir::new().unwrap();
         Self {
             node,
             economy,
             cohort,
-            folder,
+            session: session.into(),
+            project,
+            chunks,
+            _folder: folder,
             domain,
             neighbour,
             round,
@@ -114,6 +160,11 @@ impl World {
             plan,
             works,
         }
+    }
+
+    /// The file of an owner's registration.
+    pub fn registration(&self, owner: usize) -> Vec<u8> {
+        Registration::Compressed(self.chunks[owner].clone()).to_bytes()
     }
 
     pub fn owner(&self, index: usize) -> &Client {
