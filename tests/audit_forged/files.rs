@@ -118,7 +118,7 @@ fn submissions_are_their_members_and_those_of_the_chain() {
     resubmitted(made, (Kind::Encoding, "statement"), own, |_, file| cut(&mut file.statement));
     resubmitted(made, (Kind::Encoding, "proof"), own, |_, file| cut(&mut file.proof));
     restated(made, (Kind::Statement, "statement"), |s| s.binding.round += 1);
-    restated(made, (Kind::Statement, "statement"), |s| s.model.swap(0, 1));
+    restated(made, (Kind::Statement, "statement"), |s| s.model[0] = s.update[0]);
     restated(made, (Kind::Statement, "update"), |s| s.update[0] = s.model[0]);
     restated(made, (Kind::Proof, "proof"), |s| s.update[0] = s.model[0]);
     // Hashes that are not those of the bytes beside them.
@@ -167,12 +167,7 @@ fn batches_are_the_coordinators_and_those_of_the_chain() {
     for change in changes {
         rebatched(made, (Kind::Batch, "batch"), own, |batch, _| change(batch));
     }
-    let other = |file: &mut BatchFile| {
-        let mut rows = file.aggregate.to_vec();
-        let last = rows.len() - 64;
-        rows.copy_within(..64, last);
-        file.aggregate = rows.into();
-    };
+    let other = |file: &mut BatchFile| file.aggregate = file.updates[0].rows.clone();
     rebatched(made, (Kind::Batch, "aggregate"), own, |_, file| other(file));
     rebatched(made, (Kind::Aggregate, "aggregate"), own, |batch, file| {
         other(file);

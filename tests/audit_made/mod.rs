@@ -30,7 +30,7 @@ use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
 use crate::common::plan::{handed_in, plan, signed};
 use crate::common::round::{Cohort, Delivered, digest, register, row_bytes};
-use crate::common::srs;
+use crate::common::{apart, srs};
 
 const WINDOWS: usize = 3;
 
@@ -92,14 +92,7 @@ fn copy(from: &Path, to: &Path) {
 
 pub fn made() -> &'static Made {
     static MADE: OnceLock<Made> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let make = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(World::make())
-        };
-        // A test of its own may be in a runtime already.
-        std::thread::spawn(make).join().unwrap()
-    })
+    MADE.get_or_init(|| apart(World::make))
 }
 
 struct World {

@@ -43,6 +43,15 @@ pub fn srs() -> &'static Srs {
     })
 }
 
+/// Makes what tests share: with a runtime of its own, as a test may be in one already.
+pub fn apart<T: Send>(make: impl AsyncFnOnce() -> T + Send) -> T {
+    let make = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(make())
+    };
+    std::thread::scope(|scope| scope.spawn(make).join().unwrap())
+}
+
 /// Everything up to the first proof.
 pub struct Run {
     pub manifest: Manifest,

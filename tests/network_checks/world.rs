@@ -24,7 +24,7 @@ use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
 use crate::common::plan::plan;
 use crate::common::round::{Cohort, Delivered, digest, register};
-use crate::common::srs;
+use crate::common::{apart, srs};
 
 pub const WINDOWS: usize = 3;
 
@@ -68,14 +68,7 @@ pub struct World {
 /// The world of all tests.
 pub fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
-    WORLD.get_or_init(|| {
-        let make = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(World::make())
-        };
-        // A test of its own may be in a runtime already.
-        std::thread::spawn(make).join().unwrap()
-    })
+    WORLD.get_or_init(|| apart(World::make))
 }
 
 /// A folder with what is public of a project.

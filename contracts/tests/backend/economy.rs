@@ -40,7 +40,7 @@ impl Economy {
             let account = signer.address();
             let wei = U256::from(10).pow(U256::from(19));
             rich.pay(&format!("wei/{account}"), account, wei).await.unwrap();
-            bank.transfer(account, tokens(10_000)).await.unwrap();
+            bank.transfer(account, tokens(100_000)).await.unwrap();
             clients.push(Client::new(backend.sender(signer), at.clone(), "").unwrap());
         }
         let (watcher, coordinator) = (clients.pop().unwrap(), clients.pop().unwrap());

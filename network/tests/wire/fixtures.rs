@@ -30,11 +30,11 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value:
     assert_eq!(&postcard::from_bytes::<T>(&fixture).unwrap(), value, "{name}");
 }
 
-fn account(number: u8) -> Address {
+pub fn account(number: u8) -> Address {
     Address::repeat_byte(number)
 }
 
-fn hash(number: u8) -> B256 {
+pub fn hash(number: u8) -> B256 {
     B256::repeat_byte(number)
 }
 
@@ -42,7 +42,7 @@ fn signed<T>(body: T) -> Signed<T> {
     Signed { body, signature: Bytes::from(vec![0xa5; 65]) }
 }
 
-fn plan() -> Plan {
+pub fn plan() -> Plan {
     let member = |number, weight| PlanMember {
         account: account(number),
         dataset: hash(number),

@@ -4,45 +4,13 @@
 
 use std::fmt::Debug;
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::{Address, Bytes};
 use alloy::signers::local::PrivateKeySigner;
 use serde_json::Value;
 use zktrain_network::messages::*;
-use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_network::plan::Plan;
 
-fn account(number: u8) -> Address {
-    Address::repeat_byte(number)
-}
-
-fn hash(number: u8) -> B256 {
-    B256::repeat_byte(number)
-}
-
-fn plan() -> Plan {
-    let member = |number, weight| PlanMember {
-        account: account(number),
-        dataset: hash(number),
-        windows: 1000,
-        weight,
-    };
-    Plan {
-        version: VERSION,
-        chain_id: 31337,
-        rounds: account(1),
-        domain: 2,
-        round: 300,
-        coordinator: account(3),
-        spec: hash(4),
-        parent: hash(5),
-        nonce: hash(6),
-        system: 1,
-        optimistic: true,
-        threshold: 2,
-        least: 2,
-        members: vec![member(16, 40_000), member(17, 25_536)],
-        timing: Timing { keys: 1, shares: 2, uploads: 300, confirm: 4, unmask: 5, defence: 6 },
-    }
-}
+use crate::fixtures::{account, hash, plan};
 
 /// Every value that differs in one place, with that place.
 fn altered(value: &Value) -> Vec<(String, Value)> {
