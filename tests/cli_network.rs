@@ -1,4 +1,5 @@
-//! `zktrain demo`: a whole network of real processes, with a dropout, a fraud, payments and an audit.
+//! `zktrain demo`: a whole network of real processes, with a dropout, a fraud, processes that are
+//! killed and started again, payments and an audit.
 
 mod project;
 
@@ -22,9 +23,9 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 #[test]
-fn a_network_trains_pays_slashes_and_is_audited() {
+fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     let project = Project::with_rows(1);
-    let report = project.json(&["demo", "--out", "d", "--rounds", "4"]);
+    let report = project.json(&["demo", "--out", "d", "--rounds", "4", "--crashes"]);
     let rounds = report["rounds"].as_array().unwrap();
     assert_eq!(rounds.len(), 4);
     let list = |round: usize, key: &str| rounds[round][key].as_array().unwrap().clone();

@@ -1,7 +1,7 @@
 //! Members of a round, and the coordinator that they talk to.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, keccak256};
@@ -59,6 +59,8 @@ impl Owner {
 /// Downloads for everybody.
 pub struct Shelf {
     pub file: PathBuf,
+    /// Who was registered, in order.
+    pub registered: Mutex<Vec<Address>>,
 }
 
 impl Library for Shelf {
@@ -68,8 +70,12 @@ impl Library for Shelf {
 
     fn hear(&self, _peer: Address) {}
 
-    async fn register(&self, _peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {
-        if bytes.starts_with(b"good") { Ok(()) } else { Err(Refusal::Invalid("no proof".into())) }
+    async fn register(&self, peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {
+        if !bytes.starts_with(b"good") {
+            return Err(Refusal::Invalid("no proof".into()));
+        }
+        self.registered.lock().unwrap().push(peer);
+        Ok(())
     }
 
     fn find(&self, item: &Item) -> Option<Download> {
@@ -187,7 +193,12 @@ impl World {
         let driver = Driver::start(store.clone(), self.plan.clone(), bench.clone()).await.unwrap();
         let file = self.folder.path().join("lineage");
         std::fs::write(&file, vec![5; 100_000]).unwrap();
-        let desk = Desk::new(store.clone(), DOMAIN, fixture().shape.bytes(), Shelf { file });
+        let desk = Desk::new(
+            store.clone(),
+            DOMAIN,
+            fixture().shape.bytes(),
+            Shelf { file, registered: Mutex::default() },
+        );
         desk.open_round(&driver);
         self.office = Some(Office { store, driver, desk, bench });
     }
