@@ -33,6 +33,10 @@ pub struct Args {
     /// them again.
     #[arg(long, conflicts_with = "alone")]
     pub crashes: bool,
+    /// Have the contracts check every proof before anything is summed, instead of when somebody
+    /// challenges it.
+    #[arg(long, conflicts_with = "alone")]
+    pub eager: bool,
 }
 
 /// Runs the demonstration and reports on it.

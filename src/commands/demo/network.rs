@@ -79,7 +79,7 @@ impl<'a> Network<'a> {
         self.shell.run(&[args, &["--key", &key]].concat())
     }
 
-    fn prepare(&mut self) -> Result<(), Error> {
+    fn prepare(&mut self, eager: bool) -> Result<(), Error> {
         self.projects()?;
         self.ui.headline("2. Contracts on an embedded chain; everybody stakes");
         let mut addresses = Vec::new();
@@ -93,7 +93,7 @@ impl<'a> Network<'a> {
             self.by("operator", &["chain", "transfer", address, "100"])?;
             self.by(who, &["chain", "stake", "50"])?;
         }
-        self.domain()?;
+        self.domain(eager)?;
         self.ui.headline("3. Five owners register private data of unequal size, and join");
         for ((who, address), (_, share)) in addresses.iter().skip(1).zip(OWNERS) {
             self.join(who, address)?;
@@ -128,10 +128,11 @@ impl<'a> Network<'a> {
         self.dir.join("data").join(format!("{who}.csv"))
     }
 
-    fn domain(&mut self) -> Result<(), Error> {
-        let open = ["chain", "domain", "open", "operator", "--optimistic"];
+    fn domain(&mut self, eager: bool) -> Result<(), Error> {
+        let open = ["chain", "domain", "open", "operator"];
+        let mode: &[&str] = if eager { &[] } else { &["--optimistic"] };
         let rules = ["--challenge-window", "10m", "--min-members", "3"];
-        let opened = self.by("operator", &[&open[..], &rules].concat())?;
+        let opened = self.by("operator", &[&open[..], mode, &rules].concat())?;
         self.domain = opened["domain"].to_string();
         self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
         Ok(())
@@ -339,7 +340,7 @@ pub fn run(args: &super::Args, ui: &Ui) -> Result<NetworkReport, Error> {
     files::create_folder(&dir, Access::Public)?;
     let dir = dir.canonicalize().map_err(Error::Output)?;
     let mut network = Network::new(&dir, ui)?;
-    network.prepare()?;
+    network.prepare(args.eager)?;
     let mut running = network.start(args.rounds)?;
     let crashes = if args.crashes { Crashes::all() } else { Crashes::default() };
     let rounds = network.watch(&mut running, args.rounds, crashes)?;
