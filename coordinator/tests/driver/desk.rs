@@ -109,7 +109,7 @@ async fn whoever_has_registered_need_not_do_it_again_after_a_restart() {
     desk.begin(third, &REGISTRATION, Content { len: 4, digest: keccak256(b"good") }).await.unwrap();
     world.open().await;
     let desk = &*world.office().desk;
-    assert_eq!(*desk.library().registered.lock().unwrap(), []);
+    assert!(desk.library().registered.lock().unwrap().is_empty());
     assert_eq!(desk.restore().await.unwrap(), 1);
     assert_eq!(*desk.library().registered.lock().unwrap(), [first]);
 }
