@@ -23,6 +23,7 @@ use zktrain_network::secagg::vector::{Update, pack, unpack};
 use zktrain_network::wire::{Content, Service};
 use zktrain_prover::average::Sum;
 
+use crate::wire::phase;
 use crate::work::{Bench, commit, fixture, submission, update};
 
 pub const ROUND: u64 = 7;
@@ -224,16 +225,10 @@ impl World {
     }
 
     async fn answer(&mut self, index: usize, notice: Notice) {
-        let phase = match &notice {
-            Notice::Plan(_) => Phase::Keys,
-            Notice::Roster(_) => Phase::Shares,
-            Notice::Shares(_) => Phase::Uploads,
-            Notice::Counted(_) => Phase::Confirm,
-            Notice::Confirmed(_) => Phase::Unmask,
-            Notice::Test(_) => Phase::Defence,
-            Notice::Dispute(_) => Phase::Dispute,
-            Notice::End(_) => return,
-        };
+        let phase = phase(&notice);
+        if phase == Phase::Ended {
+            return;
+        }
         if self.owners[index].silent.is_some_and(|silent| phase >= silent) {
             return;
         }
