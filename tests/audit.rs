@@ -1,6 +1,9 @@
 //! A lineage is accepted as it is, and a changed bit anywhere is found and located.
 
+mod audit_forged;
 mod audit_made;
+#[path = "../contracts/tests/backend/mod.rs"]
+mod backend;
 mod common;
 
 use std::path::Path;
@@ -21,7 +24,7 @@ use zktrain_contracts::node::serve;
 use zktrain_contracts::protocol::ChainExport;
 use zktrain_contracts::protocol::export::Difference;
 
-fn report(lineage: &Path, model: &Path) -> AuditReport {
+pub(crate) fn report(lineage: &Path, model: &Path) -> AuditReport {
     let lineage = Lineage::open(lineage).unwrap();
     audit(&lineage, &Options { model, srs: None, chain: None }, &Ui { json: true }).unwrap()
 }

@@ -10,7 +10,7 @@ use common::cases::Case;
 use common::srs;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::compressed::CompressedProof;
+use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::opening::OpeningError;
 use zktrain_circuits::r1cs;
 use zktrain_circuits::statement::TrainingStatement;
@@ -97,7 +97,25 @@ fn one_bad_proof_among_many_is_named_whatever_its_part() {
         made.bad(at, |_, proof| {
             proof.circuit_proof.pop();
         });
+        // Well encoded: only the pairing is against it.
+        made.bad(at, |_, proof| match proof.system {
+            System::Halo2 => other_quotient(proof),
+            System::Groth16 => other_c(proof),
+        });
     }
+}
+
+/// The last two points of a halo2 proof are the opening's quotients.
+fn other_quotient(proof: &mut CompressedProof) {
+    let end = proof.circuit_proof.len();
+    let point = proof.circuit_proof[end - 128..end - 64].to_vec();
+    proof.circuit_proof[end - 64..].copy_from_slice(&point);
+}
+
+fn other_c(proof: &mut CompressedProof) {
+    let mut other = Groth16Proof::from_bytes(&proof.circuit_proof).unwrap();
+    other.c = other.a;
+    proof.circuit_proof = other.to_bytes();
 }
 
 #[test]
@@ -105,13 +123,8 @@ fn each_part_has_its_own_error() {
     let made = made();
     let mut claims = made.claims.clone();
     claims[0].1.opening.linearisation = claims[0].1.opening.batch;
-    // The last two points of a halo2 proof are the opening's quotients.
-    let end = claims[1].1.circuit_proof.len();
-    let point = claims[1].1.circuit_proof[end - 128..end - 64].to_vec();
-    claims[1].1.circuit_proof[end - 64..].copy_from_slice(&point);
-    let mut proof = Groth16Proof::from_bytes(&claims[3].1.circuit_proof).unwrap();
-    proof.c = proof.a;
-    claims[3].1.circuit_proof = proof.to_bytes();
+    other_quotient(&mut claims[1].1);
+    other_c(&mut claims[3].1);
     let results = made.results(&claims);
     let sheet = |error: SheetError| Err(TrainingError::Sheet(error));
     assert_eq!(results[0], sheet(OpeningError::Pairing.into()));

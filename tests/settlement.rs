@@ -5,34 +5,25 @@
 mod backend;
 mod common;
 
+use std::ops::Deref;
+
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
-use alloy::signers::local::PrivateKeySigner;
 use backend::Backend;
+use backend::economy::{BUDGET, COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, tokens};
 use common::cases::Case;
 use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
-use serde_json::json;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::{DomainRegistry, IDomainRegistry};
+use zktrain_contracts::bindings::registry::DomainRegistry;
+use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::bindings::reputation::Reputation;
 use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::bindings::stakes::StakeManager;
 use zktrain_contracts::protocol::typed::Submission;
 use zktrain_contracts::protocol::weights::weights;
-use zktrain_contracts::protocol::{
-    Client, Deployment, Evidence, Setup, SignedBatch, SignedSubmission,
-};
+use zktrain_contracts::protocol::{Deployment, Evidence, Setup, SignedBatch, SignedSubmission};
 
 const WINDOWS: usize = 4;
-const HOUR: u64 = 3600;
-const COORDINATOR_BOND: u128 = 100;
-const TRAINER_BOND: u128 = 10;
-const BUDGET: u128 = 90;
-
-fn tokens(amount: u128) -> U256 {
-    U256::from(amount) * U256::from(10).pow(U256::from(18))
-}
 
 fn manifest() -> Manifest {
     let case = Case { momentum: 0.9, batch: 2, steps: 0, row_log: 12, ..Case::plain(&[7, 5, 3]) };
@@ -41,69 +32,42 @@ fn manifest() -> Manifest {
 
 /// Everybody, on one chain.
 struct World {
-    backend: Backend,
-    at: Deployment,
+    economy: Economy,
+    /// With a member for each owner.
     cohort: Cohort,
-    /// In the order of their addresses, as the cohort's members.
-    owners: Vec<Client>,
-    coordinator: Client,
-    watcher: Client,
     serial: u32,
+}
+
+impl Deref for World {
+    type Target = Economy;
+
+    fn deref(&self) -> &Economy {
+        &self.economy
+    }
 }
 
 impl World {
     async fn new(backend: Backend) -> Self {
-        let rich = backend.rich();
-        let at = Deployment::create(&rich, &Setup::of_one(rich.address())).await.unwrap();
+        let economy = Economy::new(backend, 4).await;
         // Once more: what is there is found.
-        let again = Deployment::create(&backend.rich(), &Setup::of_one(rich.address())).await;
-        assert_eq!(again.unwrap(), at);
-        let bank = Client::new(rich.clone(), at.clone(), "bank/").unwrap();
-        let mut clients = Vec::new();
-        for _ in 0..6 {
-            let signer = PrivateKeySigner::random();
-            let account = signer.address();
-            let wei = U256::from(10).pow(U256::from(19));
-            rich.pay(&format!("wei/{account}"), account, wei).await.unwrap();
-            bank.transfer(account, tokens(10_000)).await.unwrap();
-            clients.push(Client::new(backend.sender(signer), at.clone(), "").unwrap());
-        }
-        let watcher = clients.pop().unwrap();
-        let coordinator = clients.pop().unwrap();
-        let mut owners = clients;
-        owners.sort_by_key(Client::address);
-        let accounts: Vec<[u8; 20]> = owners.iter().map(|o| o.address().into_array()).collect();
+        let rich = economy.backend.rich();
+        let again = Deployment::create(&rich, &Setup::of_one(rich.address())).await;
+        assert_eq!(again.unwrap(), economy.at);
+        let accounts: Vec<_> = economy.owners.iter().map(|o| o.address().into_array()).collect();
         let cohort = Cohort::new(&manifest(), &accounts, WINDOWS);
-        coordinator.stake(coordinator.address(), tokens(1_000)).await.unwrap();
-        Self { backend, at, cohort, owners, coordinator, watcher, serial: 0 }
+        Self { economy, cohort, serial: 0 }
     }
 
     /// A domain with all owners as members, funded.
     async fn domain(&mut self, optimistic: bool) -> u64 {
         self.serial += 1;
-        let key = self.coordinator.register_key(&self.cohort.contract_key()).await.unwrap();
-        let config = IDomainRegistry::Config {
-            manifest: keccak256(self.serial.to_be_bytes()),
-            verifier: self.at.verifier,
-            key,
-            genesis: digest(self.cohort.genesis()).into(),
-            coordinator: self.coordinator.address(),
-            token: self.at.reward_token,
-            optimistic,
-            challengeWindow: HOUR,
-            trainerBond: tokens(TRAINER_BOND).to(),
-            coordinatorBond: tokens(COORDINATOR_BOND).to(),
-            coordinatorShare: 1000,
-            minMembers: 1,
-            uri: String::new(),
-        };
-        let domain = self.coordinator.open_domain(config).await.unwrap();
-        self.coordinator.fund(domain, tokens(1_000)).await.unwrap();
+        let (name, key) = (keccak256(self.serial.to_be_bytes()), self.cohort.contract_key());
+        let genesis = digest(self.cohort.genesis()).into();
+        let mode = |config: &mut Config| config.optimistic = optimistic;
+        let domain = self.domain_with(name, &key, genesis, mode).await;
         for (owner, run) in self.owners.iter().zip(&self.cohort.members) {
-            owner
-                .stake(owner.address(), tokens(TRAINER_BOND) + U256::from(self.serial))
-                .await
-                .unwrap();
+            let amount = tokens(TRAINER_BOND) + U256::from(self.serial);
+            owner.stake(owner.address(), amount).await.unwrap();
             let root = B256::from(run.dataset.tree.root());
             owner.join(domain, root, WINDOWS as u64).await.unwrap();
         }
@@ -112,11 +76,8 @@ impl World {
 
     /// A round of these owners, drawn; its number and nonce.
     async fn round(&self, domain: u64, members: &[usize]) -> (u64, [u8; 32]) {
-        let accounts = members.iter().map(|m| self.owners[*m].address()).collect();
-        let budget = tokens(BUDGET).to();
-        let round = self.coordinator.open_round(domain, HOUR, budget, accounts).await.unwrap();
-        let nonce = self.coordinator.draw(round).await.unwrap();
-        (round, nonce.0)
+        let round = self.open(domain, members).await;
+        (round, self.coordinator.draw(round).await.unwrap().0)
     }
 
     fn work(&self, member: usize, round: u64, nonce: [u8; 32]) -> Delivered {
@@ -169,20 +130,6 @@ impl World {
             self.coordinator.sign_batch(round, &deliveries, aggregate, model).await.unwrap();
         self.coordinator.propose(&batch, deliveries).await.unwrap();
         batch
-    }
-
-    async fn pass(&self, seconds: u64) {
-        self.backend.ask("evm_increaseTime", json!([seconds])).await;
-        self.backend.ask("evm_mine", json!([])).await;
-    }
-
-    async fn stake(&self, account: Address) -> U256 {
-        let call = StakeManager::poolCall { operator: account };
-        U256::from(self.watcher.view(self.at.stakes, call).await.unwrap().active)
-    }
-
-    async fn balance(&self, account: Address) -> U256 {
-        self.watcher.balance(self.at.reward_token, account).await.unwrap()
     }
 
     async fn score(&self, domain: u64, account: Address) -> u32 {

@@ -3,59 +3,38 @@
 #[path = "../../contracts/tests/backend/mod.rs"]
 mod backend;
 
+use std::ops::Deref;
+
 use alloy::primitives::{Address, B256, U256, keccak256};
-use alloy::signers::local::PrivateKeySigner;
 use backend::Backend;
-use serde_json::json;
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::{DomainRegistry, IDomainRegistry};
-use zktrain_contracts::bindings::stakes::StakeManager;
+use backend::economy::{Economy, HOUR, tokens};
+use zktrain_contracts::bindings::registry::DomainRegistry;
 use zktrain_contracts::bindings::token::RewardToken;
 use zktrain_contracts::protocol::typed::Submission;
-use zktrain_contracts::protocol::{Client, Deployment, Evidence, Setup, SignedSubmission};
+use zktrain_contracts::protocol::{Client, Evidence, SignedSubmission};
 use zktrain_coordinator::metrics::{
     ChangeKind, History, HistoryError, Measures, Outcome, Poisoning, Provenance, Role, Slashing,
 };
 
-const HOUR: u64 = 3600;
-const BUDGET: u128 = 90;
-
-fn tokens(amount: u128) -> U256 {
-    U256::from(amount) * U256::from(10).pow(U256::from(18))
-}
-
 struct World {
-    backend: Backend,
-    at: Deployment,
-    coordinator: Client,
-    /// In the order of their addresses.
-    owners: Vec<Client>,
-    watcher: Client,
+    economy: Economy,
     /// A key that the contracts take, with a statement and a proof that hold for it.
     fixture: serde_json::Value,
 }
 
+impl Deref for World {
+    type Target = Economy;
+
+    fn deref(&self) -> &Economy {
+        &self.economy
+    }
+}
+
 impl World {
     async fn new() -> Self {
-        let backend = Backend::embedded().await;
-        let rich = backend.rich();
-        let at = Deployment::create(&rich, &Setup::of_one(rich.address())).await.unwrap();
-        let bank = Client::new(rich.clone(), at.clone(), "bank/").unwrap();
-        let mut clients = Vec::new();
-        for _ in 0..6 {
-            let signer = PrivateKeySigner::random();
-            let account = signer.address();
-            let wei = U256::from(10).pow(U256::from(19));
-            rich.pay(&format!("wei/{account}"), account, wei).await.unwrap();
-            bank.transfer(account, tokens(10_000)).await.unwrap();
-            clients.push(Client::new(backend.sender(signer), at.clone(), "").unwrap());
-        }
-        let (watcher, coordinator) = (clients.pop().unwrap(), clients.pop().unwrap());
-        clients.sort_by_key(Client::address);
-        coordinator.stake(coordinator.address(), tokens(1_000)).await.unwrap();
+        let economy = Economy::new(Backend::embedded().await, 4).await;
         let fixture = include_str!("../../contracts/test/fixtures/plain_halo2.json");
-        let fixture = serde_json::from_str(fixture).unwrap();
-        Self { backend, at, coordinator, owners: clients, watcher, fixture }
+        Self { economy, fixture: serde_json::from_str(fixture).unwrap() }
     }
 
     fn bytes(&self, field: &str) -> Vec<u8> {
@@ -63,25 +42,8 @@ impl World {
     }
 
     async fn domain(&self, serial: u8) -> u64 {
-        let key = self.coordinator.register_key(&self.bytes("key")).await.unwrap();
-        let config = IDomainRegistry::Config {
-            manifest: keccak256([serial]),
-            verifier: self.at.verifier,
-            key,
-            genesis: keccak256(b"genesis"),
-            coordinator: self.coordinator.address(),
-            token: self.at.reward_token,
-            optimistic: true,
-            challengeWindow: HOUR,
-            trainerBond: tokens(10).to(),
-            coordinatorBond: tokens(100).to(),
-            coordinatorShare: 1000,
-            minMembers: 1,
-            uri: String::new(),
-        };
-        let domain = self.coordinator.open_domain(config).await.unwrap();
-        self.coordinator.fund(domain, tokens(1_000)).await.unwrap();
-        domain
+        let (name, genesis) = (keccak256([serial]), keccak256(b"genesis"));
+        self.economy.domain(name, &self.bytes("key"), genesis).await
     }
 
     async fn join(&self, domain: u64, owner: usize) {
@@ -92,9 +54,7 @@ impl World {
     }
 
     async fn open(&self, domain: u64, owners: &[usize]) -> u64 {
-        let accounts = owners.iter().map(|owner| self.owners[*owner].address()).collect();
-        let round = self.coordinator.open_round(domain, HOUR, tokens(BUDGET).to(), accounts);
-        let round = round.await.unwrap();
+        let round = self.economy.open(domain, owners).await;
         self.coordinator.draw(round).await.unwrap();
         round
     }
@@ -122,24 +82,9 @@ impl World {
         self.coordinator.propose(&batch.await.unwrap(), deliveries).await.unwrap();
     }
 
-    async fn pass(&self, seconds: u64) {
-        self.backend.ask("evm_increaseTime", json!([seconds])).await;
-        self.backend.ask("evm_mine", json!([])).await;
-    }
-
     async fn settle(&self, round: u64) {
         self.pass(HOUR + 1).await;
         self.watcher.settle(round).await.unwrap();
-    }
-
-    async fn stake(&self, operator: Address) -> U256 {
-        let pool = StakeManager::poolCall { operator };
-        U256::from(self.watcher.view(self.at.stakes, pool).await.unwrap().active)
-    }
-
-    async fn owed(&self, account: Address) -> U256 {
-        let call = Escrow::owedCall { token: self.at.reward_token, account };
-        self.watcher.view(self.at.escrow, call).await.unwrap()
     }
 
     async fn history(&self, domain: u64) -> History {
@@ -228,7 +173,7 @@ async fn a_history_is_what_the_contracts_know() {
     for account in accounts.iter().copied().chain([world.coordinator.address()]) {
         let paid = history.payments.iter().filter(|payment| payment.account == account);
         let paid: U256 = paid.map(|payment| payment.amount).sum();
-        assert_eq!(paid, world.owed(account).await);
+        assert_eq!(paid, world.watcher.owed(world.at.reward_token, account).await.unwrap());
     }
     assert_eq!(history.payments.len(), 3, "two members and the coordinator");
     world.agrees(domain).await;

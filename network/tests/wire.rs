@@ -13,5 +13,7 @@ mod identity;
 mod raw;
 #[path = "wire/relay.rs"]
 mod relay;
+#[path = "wire/signed.rs"]
+mod signed;
 #[path = "wire/transfers.rs"]
 mod transfers;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{Address, B256};
 use zktrain_contracts::protocol::Candidate;
 
+pub use super::judge::{Judge, Verdict};
+
 use crate::circuits::Circuits;
 use crate::project::Project;
 use crate::proofs::{Registration, decode_registration};

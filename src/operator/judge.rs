@@ -1,6 +1,7 @@
 //! Whether a submission is what its member had to do, and proven.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
+use alloy::sol_types::SolStruct;
 use ark_bn254::G1Affine;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::key::TrainingKey;
@@ -37,16 +38,26 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Reads a submission that this member signed.
+    /// Reads a submission that this member signed, the one of the struct hash that its upload
+    /// names.
     ///
     /// # Errors
     /// [`Verdict::Unsigned`].
-    pub fn read(&self, account: Address, bytes: &[u8]) -> Result<SubmissionFile, Verdict> {
+    pub fn read(
+        &self,
+        account: Address,
+        named: B256,
+        bytes: &[u8],
+    ) -> Result<SubmissionFile, Verdict> {
         let unsigned = |why: String| Verdict::Unsigned(why);
         let file: SubmissionFile =
             serde_json::from_slice(bytes).map_err(|error| unsigned(error.to_string()))?;
-        if file.signed.submission.member != account || !file.is_signed(self.at) {
+        let submission = &file.signed.submission;
+        if submission.member != account || !file.is_signed(self.at) {
             return Err(unsigned("the signature is another's, or over something else".into()));
+        }
+        if submission.eip712_hash_struct() != named {
+            return Err(unsigned("not the one that the upload names".into()));
         }
         Ok(file)
     }

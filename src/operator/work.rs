@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloy::primitives::Address;
-use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::statement::TrainingStatement;
@@ -69,11 +68,7 @@ impl Work for RoundWork {
             ProofVerdict::Rejected { signed, why: verdict.to_string() }
         };
         let started = std::time::Instant::now();
-        let file = judge.read(member.account, submission).map_err(rejected)?;
-        if file.signed.submission.eip712_hash_struct() != upload.submission {
-            let why = "not the submission that the upload names".to_owned();
-            return Err(ProofVerdict::Rejected { signed: false, why });
-        }
+        let file = judge.read(member.account, upload.submission, submission).map_err(rejected)?;
         let judged = judge.judge(plan, member, &file);
         let verdict = if judged.is_ok() { Judgement::Verified } else { Judgement::Rejected };
         self.metrics.proof(verdict, started.elapsed());

@@ -53,45 +53,44 @@ pub enum PlanError {
     },
 }
 
-/// Compares a plan with the chain and with what the owner knows.
-///
-/// # Errors
-/// If anything differs, or the chain cannot be asked.
-pub async fn check(client: &Client, plan: &Signed<Plan>, expected: &Expected) -> Result<(), Error> {
-    let round = plan.body.round;
-    let known = client.round(round).await?;
-    if Status::of(known.status) != Status::Open || known.nonce.is_zero() {
-        return Err(PlanError::NotOpen { round }.into());
-    }
-    let members = client.members(round).await?;
-    if members.root() != known.members {
-        return Err(PlanError::Field { round, field: "list of members" }.into());
-    }
-    let coordinator = known.coordinator;
-    if !plan.is_by(&plan.body, coordinator) {
-        return Err(PlanError::Signature { round, coordinator }.into());
-    }
-    let p = &plan.body;
-    let me = p.member(expected.account);
-    let fields = [
-        ("version", p.version == VERSION),
-        ("chain", p.chain_id == client.at().chain_id && p.rounds == client.at().rounds),
-        ("domain", p.domain == expected.domain && known.domain == expected.domain),
-        ("coordinator", p.coordinator == coordinator),
-        ("manifest or reference string", p.spec == expected.spec),
-        ("parent model", p.parent == known.parent),
-        ("nonce", p.nonce == known.nonce),
-        ("proof system", p.system == expected.system.code()),
-        ("mode", p.optimistic == known.optimistic),
-        ("list of members", same(p, &members)),
-        (
-            "dataset",
-            me.is_some_and(|m| (m.dataset, m.windows) == (expected.dataset, expected.windows)),
-        ),
-    ];
-    match fields.iter().find(|(_, holds)| !holds) {
-        Some((field, _)) => Err(PlanError::Field { round, field }.into()),
-        None => Ok(()),
+impl Expected {
+    /// Compares a plan with the chain and with what the owner knows.
+    ///
+    /// # Errors
+    /// If anything differs, or the chain cannot be asked.
+    pub async fn check(&self, client: &Client, plan: &Signed<Plan>) -> Result<(), Error> {
+        let round = plan.body.round;
+        let known = client.round(round).await?;
+        if Status::of(known.status) != Status::Open || known.nonce.is_zero() {
+            return Err(PlanError::NotOpen { round }.into());
+        }
+        let members = client.members(round).await?;
+        if members.root() != known.members {
+            return Err(PlanError::Field { round, field: "list of members" }.into());
+        }
+        let coordinator = known.coordinator;
+        if !plan.is_by(&plan.body, coordinator) {
+            return Err(PlanError::Signature { round, coordinator }.into());
+        }
+        let p = &plan.body;
+        let me = p.member(self.account);
+        let fields = [
+            ("version", p.version == VERSION),
+            ("chain", p.chain_id == client.at().chain_id && p.rounds == client.at().rounds),
+            ("domain", p.domain == self.domain && known.domain == self.domain),
+            ("coordinator", p.coordinator == coordinator),
+            ("manifest or reference string", p.spec == self.spec),
+            ("parent model", p.parent == known.parent),
+            ("nonce", p.nonce == known.nonce),
+            ("proof system", p.system == self.system.code()),
+            ("mode", p.optimistic == known.optimistic),
+            ("list of members", same(p, &members)),
+            ("dataset", me.is_some_and(|m| (m.dataset, m.windows) == (self.dataset, self.windows))),
+        ];
+        match fields.iter().find(|(_, holds)| !holds) {
+            Some((field, _)) => Err(PlanError::Field { round, field }.into()),
+            None => Ok(()),
+        }
     }
 }
 

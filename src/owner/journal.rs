@@ -96,20 +96,70 @@ impl Journal {
 mod tests {
     use super::*;
 
+    const PLAN: B256 = B256::repeat_byte(1);
+
     #[test]
     fn promises_outlive_their_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let plan = B256::repeat_byte(1);
-        let mut journal = Journal::open(&path, 7, plan).unwrap();
+        let mut journal = Journal::open(&path, 7, PLAN).unwrap();
         let secret = journal.secret();
-        let promises = Promises { roster: Some(B256::repeat_byte(2)), ..Promises::default() };
-        journal.keep(&promises).unwrap();
-        drop(journal);
-        let journal = Journal::open(&path, 7, plan).unwrap();
-        assert_eq!((journal.secret(), journal.promises()), (secret, &promises));
-        assert!(Journal::open(&path, 7, B256::repeat_byte(2)).is_err());
-        let fresh = Journal::open(&folder.path().join("other"), 8, plan).unwrap();
+        let mut promises = Promises::default();
+        // Each is there as soon as it was kept, not only the first.
+        let steps: [fn(&mut Promises); 4] = [
+            |p| p.roster = Some(B256::repeat_byte(2)),
+            |p| p.shared = Some(B256::repeat_byte(3)),
+            |p| p.masked = Some(B256::repeat_byte(4)),
+            |p| p.test = Some(B256::repeat_byte(5)),
+        ];
+        for step in steps {
+            step(&mut promises);
+            journal.keep(&promises).unwrap();
+            let again = Journal::open(&path, 7, PLAN).unwrap();
+            assert_eq!((again.secret(), again.promises()), (secret, &promises));
+        }
+        let fresh = Journal::open(&folder.path().join("other"), 8, PLAN).unwrap();
         assert_ne!(fresh.secret(), secret);
+        assert_eq!(fresh.promises(), &Promises::default());
+    }
+
+    /// The same secret under two plans would give away the update's mask.
+    #[test]
+    fn a_round_is_begun_with_one_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let secret = Journal::open(&path, 7, PLAN).unwrap().secret();
+        let other = Journal::open(&path, 7, B256::repeat_byte(2)).err();
+        assert!(matches!(other, Some(Error::OtherPlan(OtherPlan { round: 7 }))), "{other:?}");
+        assert_eq!(Journal::open(&path, 7, PLAN).unwrap().secret(), secret);
+    }
+
+    /// A fresh start would forget what was promised.
+    #[test]
+    fn what_is_damaged_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        Journal::open(&path, 7, PLAN).unwrap();
+        let honest = std::fs::read(&path).unwrap();
+        let longer = [&honest[..honest.len() - 1], b",\"more\":1}"].concat();
+        for damaged in [&b""[..], b"{}", &honest[..honest.len() - 1], &longer] {
+            std::fs::write(&path, damaged).unwrap();
+            assert!(Journal::open(&path, 7, PLAN).is_err());
+            assert_eq!(std::fs::read(&path).unwrap(), damaged);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_else_reads_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, 7, PLAN).unwrap();
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        let promises = Promises { roster: Some(PLAN), ..Promises::default() };
+        journal.keep(&promises).unwrap();
+        assert_eq!(mode(), 0o600);
     }
 }

@@ -24,7 +24,7 @@ use zktrain_prover::trace::Parameters;
 use zktrain_trainer::export::from_int_safetensors;
 
 use super::OwnerError;
-use super::check::{Expected, check};
+use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::worker::{Facts, Worker};
@@ -88,7 +88,7 @@ impl Owner {
         if plan.body.round != round {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
-        check(&self.client, &plan, &self.expected).await?;
+        self.expected.check(&self.client, &plan).await?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         let path = self.project.round_journal_path(round);
         let journal = Journal::open(&path, round, plan.body.digest())?;

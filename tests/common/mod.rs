@@ -5,6 +5,7 @@ pub mod cases;
 pub mod cheats;
 pub mod forge;
 pub mod made;
+pub mod plan;
 pub mod reference;
 pub mod round;
 
@@ -40,6 +41,15 @@ pub fn srs() -> &'static Srs {
         let power = *POWER.get_or_init(|| 14);
         Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7))
     })
+}
+
+/// Makes what tests share: with a runtime of its own, as a test may be in one already.
+pub fn apart<T: Send>(make: impl AsyncFnOnce() -> T + Send) -> T {
+    let make = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(make())
+    };
+    std::thread::scope(|scope| scope.spawn(make).join().unwrap())
 }
 
 /// Everything up to the first proof.

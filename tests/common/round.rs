@@ -10,7 +10,9 @@ use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{Position, TrainingProved};
+use zktrain_prover::training::{
+    Chunk, ChunkProved, Position, RegisteredDataset, TrainingProved, chunk_sizes, register_chunk,
+};
 use zktrain_trainer::initial_parameters;
 use zktrain_trainer::train::Trainer;
 use zktrain_verifier::evm::{encode_key, key_hash};
@@ -89,6 +91,32 @@ impl Cohort {
         let proof = self.compressor.compress(h, &claim, proof).unwrap();
         Delivered { statement, proof }
     }
+}
+
+/// Registers a run's data for its member, as so many windows; the run's dataset is the one that
+/// is registered.
+pub fn register(run: &mut Run, total: usize) -> Vec<ChunkProved> {
+    let network = run.key.network.clone();
+    let [inputs, labels] = [&run.data.inputs, &run.data.labels]
+        .map(|list| list.iter().map(|v| i32::from(*v)).collect::<Vec<i32>>());
+    let (mut first, mut chunks, mut rows) = (0, Vec::new(), Vec::new());
+    for windows in chunk_sizes(&network, total) {
+        let samples = first * network.window()..(first + windows) * network.window();
+        let chunk = Chunk {
+            owner: run.binding.prover,
+            total: total as u64,
+            first: first as u64,
+            windows,
+            inputs: &inputs[samples.start * network.input..samples.end * network.input],
+            labels: &labels[samples.start * network.output()..samples.end * network.output()],
+        };
+        let mut proved = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
+        rows.append(&mut proved.windows);
+        chunks.push(proved);
+        first += windows;
+    }
+    run.dataset = RegisteredDataset::new(rows);
+    chunks
 }
 
 /// `keccak256` of row commitments, 64 bytes each.

@@ -1,6 +1,8 @@
 //! The chains that tests run on: the embedded one and anvil, through the same code.
 #![allow(dead_code)]
 
+pub mod economy;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -43,8 +45,12 @@ pub fn genesis() -> Genesis {
 
 impl Backend {
     pub async fn embedded() -> Self {
-        let node = Node::in_memory(genesis()).unwrap();
-        let chain = Chain::embedded(&node).await.unwrap();
+        Self::on(&Node::in_memory(genesis()).unwrap()).await
+    }
+
+    /// An embedded chain that is there.
+    pub async fn on(node: &Node) -> Self {
+        let chain = Chain::embedded(node).await.unwrap();
         Self { name: "embedded", chain, folder: TempDir::new().unwrap(), _process: None }
     }
 

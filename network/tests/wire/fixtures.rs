@@ -30,11 +30,11 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value:
     assert_eq!(&postcard::from_bytes::<T>(&fixture).unwrap(), value, "{name}");
 }
 
-fn account(number: u8) -> Address {
+pub fn account(number: u8) -> Address {
     Address::repeat_byte(number)
 }
 
-fn hash(number: u8) -> B256 {
+pub fn hash(number: u8) -> B256 {
     B256::repeat_byte(number)
 }
 
@@ -42,7 +42,7 @@ fn signed<T>(body: T) -> Signed<T> {
     Signed { body, signature: Bytes::from(vec![0xa5; 65]) }
 }
 
-fn plan() -> Plan {
+pub fn plan() -> Plan {
     let member = |number, weight| PlanMember {
         account: account(number),
         dataset: hash(number),
@@ -89,11 +89,17 @@ fn confirm() -> Signed<Confirm> {
     signed(Confirm { account: account(16), shared: all, counted: one })
 }
 
+fn defence() -> Defence {
+    Defence { account: account(16), proof: Bytes::from_static(&[1, 2, 3]) }
+}
+
 fn contributions() -> Vec<(&'static str, Contribution)> {
     let Passed { head, envelope, .. } = passed();
     let complaint = Complaint { passed: passed(), shared: [1; 32], proof: [[2; 32], [3; 32]] };
     let unmask = Unmask { account: account(16), shares: vec![Some([1; 32]), None] };
-    let defence = Defence { account: account(16), proof: Bytes::from_static(&[1, 2, 3]) };
+    let (shared, proof) = ([1; 32], [[2; 32], [3; 32]]);
+    let pair = PairOpening { with: account(17), shared, proof };
+    let reveal = Reveal { account: account(16), pairs: vec![pair] };
     vec![
         ("keys", Contribution::Keys(keys())),
         ("sharing", Contribution::Sharing(Sharing { head, envelopes: vec![envelope] })),
@@ -101,7 +107,8 @@ fn contributions() -> Vec<(&'static str, Contribution)> {
         ("upload", Contribution::Upload(upload())),
         ("confirm", Contribution::Confirm(confirm())),
         ("unmask", Contribution::Unmask(signed(unmask))),
-        ("defence", Contribution::Defence(signed(defence))),
+        ("defence", Contribution::Defence(signed(defence()))),
+        ("reveal", Contribution::Reveal(signed(reveal))),
     ]
 }
 
@@ -116,6 +123,7 @@ fn notices() -> Vec<(&'static str, Notice)> {
         ("counted", Notice::Counted(counted.clone())),
         ("confirmed", Notice::Confirmed(vec![confirm()])),
         ("test", Notice::Test(Test { uploads: vec![upload()] })),
+        ("dispute", Notice::Dispute(vec![signed(defence())])),
         ("end_summed", Notice::End(End::Summed { model: hash(1), counted: counted.clone() })),
         ("end_too_few", reason(few)),
         ("end_blamed", reason(Reason::Blamed(counted))),
@@ -190,6 +198,7 @@ fn what_coordinators_say_has_its_bytes() {
         Phase::Ended,
     ];
     check("phases", &phases.to_vec());
+    check("phase_dispute", &Phase::Dispute);
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! Everybody who has to do with domains, on one chain.
+
+use alloy::primitives::{Address, B256, U256};
+use alloy::signers::local::PrivateKeySigner;
+use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_contracts::bindings::stakes::StakeManager;
+use zktrain_contracts::protocol::{Client, Deployment, Setup};
+
+use super::Backend;
+
+pub const HOUR: u64 = 3600;
+pub const COORDINATOR_BOND: u128 = 100;
+pub const TRAINER_BOND: u128 = 10;
+/// What rounds can pay.
+pub const BUDGET: u128 = 90;
+
+pub fn tokens(amount: u128) -> U256 {
+    U256::from(amount) * U256::from(10).pow(U256::from(18))
+}
+
+/// The contracts, and accounts with money.
+pub struct Economy {
+    pub backend: Backend,
+    pub at: Deployment,
+    /// In the order of their addresses.
+    pub owners: Vec<Client>,
+    /// Has staked.
+    pub coordinator: Client,
+    pub watcher: Client,
+}
+
+impl Economy {
+    pub async fn new(backend: Backend, owners: usize) -> Self {
+        let rich = backend.rich();
+        let at = Deployment::create(&rich, &Setup::of_one(rich.address())).await.unwrap();
+        let bank = Client::new(rich.clone(), at.clone(), "bank/").unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..owners + 2 {
+            let signer = PrivateKeySigner::random();
+            let account = signer.address();
+            let wei = U256::from(10).pow(U256::from(19));
+            rich.pay(&format!("wei/{account}"), account, wei).await.unwrap();
+            bank.transfer(account, tokens(100_000)).await.unwrap();
+            clients.push(Client::new(backend.sender(signer), at.clone(), "").unwrap());
+        }
+        let (watcher, coordinator) = (clients.pop().unwrap(), clients.pop().unwrap());
+        clients.sort_by_key(Client::address);
+        coordinator.stake(coordinator.address(), tokens(1_000)).await.unwrap();
+        Self { backend, at, owners: clients, coordinator, watcher }
+    }
+
+    /// An optimistic domain of the coordinator's, funded. No two have one name.
+    pub async fn domain(&self, name: B256, key: &[u8], genesis: B256) -> u64 {
+        self.domain_with(name, key, genesis, |_| {}).await
+    }
+
+    /// As [`Self::domain`], otherwise configured.
+    pub async fn domain_with(
+        &self,
+        name: B256,
+        key: &[u8],
+        genesis: B256,
+        change: impl FnOnce(&mut Config),
+    ) -> u64 {
+        let mut config = Config {
+            manifest: name,
+            verifier: self.at.verifier,
+            key: self.coordinator.register_key(key).await.unwrap(),
+            genesis,
+            coordinator: self.coordinator.address(),
+            token: self.at.reward_token,
+            optimistic: true,
+            challengeWindow: HOUR,
+            trainerBond: tokens(TRAINER_BOND).to(),
+            coordinatorBond: tokens(COORDINATOR_BOND).to(),
+            coordinatorShare: 1000,
+            minMembers: 1,
+            uri: String::new(),
+        };
+        change(&mut config);
+        let domain = self.coordinator.open_domain(config).await.unwrap();
+        self.coordinator.fund(domain, tokens(1_000)).await.unwrap();
+        domain
+    }
+
+    /// A round of these owners, whose windows are still to be drawn.
+    pub async fn open(&self, domain: u64, owners: &[usize]) -> u64 {
+        let accounts = owners.iter().map(|owner| self.owners[*owner].address()).collect();
+        let budget = tokens(BUDGET).to();
+        self.coordinator.open_round(domain, HOUR, budget, accounts).await.unwrap()
+    }
+
+    /// Time goes by.
+    pub async fn pass(&self, seconds: u64) {
+        self.watcher.pass(seconds).await.unwrap();
+    }
+
+    pub async fn stake(&self, operator: Address) -> U256 {
+        let pool = StakeManager::poolCall { operator };
+        U256::from(self.watcher.view(self.at.stakes, pool).await.unwrap().active)
+    }
+
+    /// Reward tokens of an account.
+    pub async fn balance(&self, account: Address) -> U256 {
+        self.watcher.balance(self.at.reward_token, account).await.unwrap()
+    }
+}

@@ -1,0 +1,315 @@
+//! The chain's export.
+
+use alloy::primitives::{Address, B256, LogData, U256};
+use alloy::sol_types::SolEvent;
+use zktrain::audit::Kind;
+use zktrain::lineage::{GENESIS, LineageWriter, MANIFEST, registration, sum};
+use zktrain_contracts::bindings::escrow::Escrow;
+use zktrain_contracts::bindings::registry::DomainRegistry;
+use zktrain_contracts::bindings::reputation::Reputation;
+use zktrain_contracts::bindings::rounds::Rounds;
+use zktrain_contracts::bindings::stakes::StakeManager;
+use zktrain_contracts::protocol::ChainExport;
+use zktrain_contracts::protocol::export::ExportedLog;
+
+use super::{Check, named};
+use crate::audit_made::{Made, made};
+
+const CHAIN: &str = "chain.json";
+
+fn is<E: SolEvent>(log: &ExportedLog) -> bool {
+    log.topics.first() == Some(&E::SIGNATURE_HASH)
+}
+
+/// Where the first event of a kind is.
+fn first<E: SolEvent>(export: &ChainExport) -> usize {
+    export.logs.iter().position(is::<E>).unwrap()
+}
+
+/// Changes all events of a kind; their indexed values, too.
+fn each<E: SolEvent>(export: &mut ChainExport, change: impl Fn(&mut E)) {
+    for log in export.logs.iter_mut().filter(|log| is::<E>(log)) {
+        edit(log, &change);
+    }
+}
+
+/// Changes the first event of a kind.
+fn one<E: SolEvent>(export: &mut ChainExport, change: impl Fn(&mut E)) {
+    let at = first::<E>(export);
+    edit(&mut export.logs[at], change);
+}
+
+fn edit<E: SolEvent>(log: &mut ExportedLog, change: impl Fn(&mut E)) {
+    let old = LogData::new_unchecked(log.topics.clone(), log.data.clone());
+    let mut event = E::decode_log_data(&old).unwrap();
+    change(&mut event);
+    let new = event.encode_log_data();
+    (log.topics, log.data) = (new.topics().to_vec(), new.data);
+}
+
+/// That an audit of a changed export names this check of this file.
+fn told(file: &str, check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
+    let made: &Made = made();
+    named(made, file, check, what, |dir| {
+        let mut export = made.export.clone();
+        change(&mut export);
+        export.checksum = export.digest();
+        LineageWriter::new(dir).unwrap().chain(&export).unwrap();
+    });
+}
+
+fn told_by_chain(check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
+    told(CHAIN, check, what, change);
+}
+
+#[test]
+fn an_export_is_whole_and_in_order() {
+    let logs = (Kind::Export, "logs");
+    told_by_chain((Kind::Export, "version"), "a version", |e| e.version += 1);
+    told_by_chain((Kind::Export, "domain"), "a domain", |e| e.domain += 1);
+    told_by_chain((Kind::Export, "head"), "an early end", |e| {
+        e.head.number = e.logs.last().unwrap().block.number - 1;
+    });
+    named(made(), CHAIN, (Kind::Export, "checksum"), "a checksum", |dir| {
+        let mut export = made().export.clone();
+        export.checksum.0[0] ^= 1;
+        LineageWriter::new(dir).unwrap().chain(&export).unwrap();
+    });
+    let last = |export: &ChainExport| export.logs.len() - 1;
+    told_by_chain(logs, "time that goes back", |e| {
+        let at = last(e);
+        e.logs[at].block.time = e.logs[0].block.time - 1;
+    });
+    told_by_chain(logs, "blocks that go back", |e| {
+        let (at, later) = (first::<Rounds::RoundOpened>(e), e.head.number);
+        e.logs[at].block.number = later;
+    });
+    let pair = |export: &ChainExport| {
+        let same = |pair: &[ExportedLog]| pair[0].block == pair[1].block;
+        export.logs.windows(2).position(same).unwrap()
+    };
+    told_by_chain(logs, "the same event twice", |e| {
+        let at = pair(e);
+        e.logs[at + 1].index = e.logs[at].index;
+    });
+    told_by_chain(logs, "a block with two hashes", |e| {
+        let at = pair(e);
+        e.logs[at + 1].block.hash.0[0] ^= 1;
+    });
+    told_by_chain(logs, "an event of a stranger", |e| {
+        let at = last(e);
+        e.logs[at].contract = Address::repeat_byte(1);
+    });
+    let drawing = (Kind::Export, "drawing");
+    told_by_chain(drawing, "a block that draws nothing", |e| {
+        let mut more = e.drawing[0];
+        more.round = 1_000;
+        e.drawing.push(more);
+    });
+    told_by_chain(drawing, "two blocks that draw one round", |e| {
+        let more = e.drawing[0];
+        e.drawing.insert(1, more);
+    });
+    told_by_chain((Kind::Nonce, "drawing"), "a later block", |e| e.drawing[0].block.number += 1);
+    told_by_chain((Kind::Nonce, "nonce"), "a block", |e| e.drawing[0].block.hash.0[0] ^= 1);
+}
+
+#[test]
+fn versions_follow_from_proposals() {
+    let version = (Kind::Export, "version");
+    type Advanced = DomainRegistry::ModelAdvanced;
+    told_by_chain(version, "a model", |e| one(e, |a: &mut Advanced| a.model.0[0] ^= 1));
+    told_by_chain(version, "an aggregate", |e| one(e, |a: &mut Advanced| a.aggregate.0[0] ^= 1));
+    told_by_chain(version, "a number", |e| one(e, |a: &mut Advanced| a.version += 1));
+    told_by_chain(version, "a parent", |e| one(e, |a: &mut Advanced| a.parent.0[0] ^= 1));
+    let model = (Kind::Export, "model");
+    told_by_chain(model, "what is settled", |e| {
+        one(e, |settled: &mut Rounds::Settled| settled.model.0[0] ^= 1);
+    });
+    told_by_chain((Kind::Export, "settled"), "nothing proposed", |e| {
+        e.logs.remove(first::<Rounds::Proposed>(e));
+    });
+    let parent = (Kind::Export, "parent");
+    told_by_chain(parent, "a parent", |e| {
+        one(e, |opened: &mut Rounds::RoundOpened| opened.parent.0[0] ^= 1);
+    });
+    let deliveries = (Kind::Export, "deliveries");
+    told_by_chain(deliveries, "a root", |e| one(e, |p: &mut Rounds::Proposed| p.root.0[0] ^= 1));
+    told_by_chain(deliveries, "an update", |e| {
+        one(e, |proposed: &mut Rounds::Proposed| proposed.deliveries[0].update.0[0] ^= 1);
+    });
+    told_by_chain(deliveries, "one more", |e| {
+        one(e, |proposed: &mut Rounds::Proposed| {
+            let more = proposed.deliveries[0].clone();
+            proposed.deliveries.push(more);
+        });
+    });
+    // All of the chain's words agree; it is another model than the sum makes.
+    let made = made();
+    told(&sum(made.rounds[1]), (Kind::Version, "model"), "a model", |e| {
+        let head = made.export.logs.iter().rfind(|log| is::<Advanced>(log)).unwrap();
+        let old = LogData::new_unchecked(head.topics.clone(), head.data.clone());
+        let old = Advanced::decode_log_data(&old).unwrap().model;
+        let put = |model: &mut B256| {
+            if *model == old {
+                model.0[0] ^= 1;
+            }
+        };
+        each(e, |advanced: &mut Advanced| put(&mut advanced.model));
+        each(e, |proposed: &mut Rounds::Proposed| put(&mut proposed.model));
+        each(e, |settled: &mut Rounds::Settled| put(&mut settled.model));
+        each(e, |opened: &mut Rounds::RoundOpened| put(&mut opened.parent));
+    });
+}
+
+#[test]
+fn rounds_are_the_coordinators_and_their_members_have_joined() {
+    type Opened = Rounds::RoundOpened;
+    let round = (Kind::Export, "round");
+    told_by_chain(round, "somebody's round", |e| {
+        one(e, |opened: &mut Opened| opened.coordinator = Address::repeat_byte(1));
+    });
+    told_by_chain(round, "two rounds at once", |e| {
+        let settled = first::<Rounds::Settled>(e);
+        e.logs.remove(settled);
+    });
+    let members = (Kind::Membership, "members");
+    told_by_chain(members, "an order", |e| one(e, |o: &mut Opened| o.members.swap(0, 1)));
+    told_by_chain(members, "one twice", |e| {
+        one(e, |opened: &mut Opened| {
+            let again = opened.members[1].clone();
+            opened.members[2] = again;
+        });
+    });
+    let dataset = (Kind::Membership, "dataset");
+    told_by_chain(dataset, "data", |e| one(e, |o: &mut Opened| o.members[0].dataset.0[0] ^= 1));
+    told_by_chain(dataset, "windows", |e| one(e, |o: &mut Opened| o.members[0].windows += 1));
+    told_by_chain(dataset, "a stranger", |e| {
+        one(e, |opened: &mut Opened| opened.members[0].account = Address::ZERO);
+    });
+    told_by_chain(dataset, "who has not joined", |e| {
+        e.logs.remove(first::<Rounds::Joined>(e));
+    });
+    told_by_chain(dataset, "who is leaving", |e| {
+        // In place of its later word: it was leaving before the round was opened.
+        let at = first::<Opened>(e);
+        let mut log = e.logs[at - 1].clone();
+        let domain = e.domain;
+        let account = made().members[0];
+        let leaving = Rounds::Leaving { domain, account, leavesAt: 1 }.encode_log_data();
+        log.contract = e.deployment.rounds;
+        log.transaction = B256::repeat_byte(7);
+        (log.topics, log.data) = (leaving.topics().to_vec(), leaving.data);
+        log.index += 1;
+        e.logs.insert(at, log);
+    });
+    let weight = (Kind::Weights, "weight");
+    told_by_chain(weight, "a weight", |e| one(e, |o: &mut Opened| o.members[0].weight += 1));
+    let slash = (Kind::Export, "slash");
+    told_by_chain(slash, "another slash", |e| {
+        one(e, |slashed: &mut StakeManager::Slashed| slashed.operator = Address::repeat_byte(1));
+    });
+}
+
+#[test]
+fn reputations_follow_and_are_told() {
+    type Scored = Reputation::Scored;
+    let score = (Kind::Reputation, "score");
+    told_by_chain(score, "a score", |e| one(e, |scored: &mut Scored| scored.score += 1));
+    told_by_chain(score, "an account", |e| {
+        one(e, |scored: &mut Scored| scored.account = Address::repeat_byte(1));
+    });
+    let logs = (Kind::Export, "logs");
+    told_by_chain(logs, "a score that is not told", |e| {
+        let at = e.logs.iter().rposition(is::<Scored>).unwrap();
+        e.logs.remove(at);
+    });
+    told_by_chain(logs, "a version that is not told", |e| {
+        e.logs.remove(first::<DomainRegistry::ModelAdvanced>(e));
+    });
+    told_by_chain(logs, "a payment that is not told", |e| {
+        let at = first::<Escrow::Shared>(e);
+        e.logs.remove(at);
+    });
+    told_by_chain(logs, "a budget that is not told", |e| {
+        e.logs.remove(first::<Escrow::Reserved>(e));
+    });
+}
+
+#[test]
+fn money_follows_from_budgets_and_weights() {
+    type Credited = Escrow::Credited;
+    type Shared = Escrow::Shared;
+    let [payment, shared] = [(Kind::Payment, "payment"), (Kind::Payment, "shared")];
+    let unit = U256::from(1);
+    told_by_chain(payment, "an amount", |e| one(e, |c: &mut Credited| c.amount += unit));
+    told_by_chain(payment, "an account", |e| {
+        one(e, |credited: &mut Credited| credited.account = Address::repeat_byte(1));
+    });
+    told_by_chain(payment, "a token", |e| {
+        one(e, |credited: &mut Credited| credited.token = Address::repeat_byte(1));
+    });
+    told_by_chain(shared, "what is paid", |e| one(e, |s: &mut Shared| s.paid += unit));
+    told_by_chain(shared, "what is burned", |e| one(e, |s: &mut Shared| s.burned += unit));
+    told_by_chain(shared, "what is returned", |e| one(e, |s: &mut Shared| s.returned += unit));
+    told_by_chain(shared, "a payment that is missing", |e| {
+        e.logs.remove(first::<Credited>(e));
+    });
+    let reserved = (Kind::Payment, "reserved");
+    told_by_chain(reserved, "a budget", |e| {
+        one(e, |reserved: &mut Escrow::Reserved| reserved.amount += unit);
+    });
+    told_by_chain(reserved, "money that is not there", |e| {
+        e.logs.remove(first::<Escrow::Funded>(e));
+    });
+    told_by_chain((Kind::Payment, "paid"), "a settlement", |e| {
+        one(e, |settled: &mut Rounds::Settled| settled.paid += unit);
+    });
+}
+
+#[test]
+fn what_the_lineage_starts_from_is_the_domains() {
+    type Opened = DomainRegistry::DomainOpened;
+    let hash = (Kind::Domain, "hash");
+    told(MANIFEST, hash, "a manifest", |e| one(e, |o: &mut Opened| o.config.manifest.0[0] ^= 1));
+    told(GENESIS, hash, "a model", |e| one(e, |o: &mut Opened| o.config.genesis.0[0] ^= 1));
+    told(MANIFEST, (Kind::Domain, "spec"), "a spec", |e| {
+        one(e, |opened: &mut Opened| opened.spec.0[0] ^= 1);
+    });
+    told(MANIFEST, (Kind::Domain, "key"), "a key", |e| {
+        one(e, |opened: &mut Opened| opened.config.key.0[0] ^= 1);
+    });
+    told_by_chain((Kind::Export, "domain"), "no domain", |e| {
+        e.logs.remove(first::<Opened>(e));
+    });
+}
+
+#[test]
+fn registered_data_are_those_of_the_rounds() {
+    let made = made();
+    let (file, root) = (registration(made.members[0]), (Kind::Registration, "root"));
+    let account = made.members[0];
+    // It joined with other data: rounds are right to list it with these.
+    let everywhere = |e: &mut ChainExport, change: fn(&mut B256, &mut u64)| {
+        each(e, |joined: &mut Rounds::Joined| {
+            if joined.account == account {
+                change(&mut joined.dataset, &mut joined.windows);
+            }
+        });
+        each(e, |opened: &mut Rounds::RoundOpened| {
+            let member = opened.members.iter_mut().find(|m| m.account == account).unwrap();
+            change(&mut member.dataset, &mut member.windows);
+        });
+    };
+    told(&file, root, "data", |e| everywhere(e, |dataset, _| dataset.0[0] ^= 1));
+    told(&file, root, "windows", |e| everywhere(e, |_, windows| *windows += 1));
+    // Rounds list it with other data than it has registered, and joined with at some time.
+    let rounds = |e: &mut ChainExport, change: fn(&mut B256, &mut u64)| {
+        each(e, |opened: &mut Rounds::RoundOpened| {
+            let member = opened.members.iter_mut().find(|m| m.account == account).unwrap();
+            change(&mut member.dataset, &mut member.windows);
+        });
+    };
+    told(&file, root, "a round's data", |e| rounds(e, |dataset, _| dataset.0[0] ^= 1));
+    told(&file, root, "a round's windows", |e| rounds(e, |_, windows| *windows += 1));
+}

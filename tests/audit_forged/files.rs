@@ -1,0 +1,274 @@
+//! Files of rounds and members.
+
+use std::path::Path;
+
+use alloy::primitives::{Address, B256, Bytes, keccak256};
+use ark_bn254::Fr;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zktrain::audit::Kind;
+use zktrain::lineage::{batch, decode_sum, encode_sum, plan, registration, submission, sum};
+use zktrain::round::rows_hash;
+use zktrain_circuits::compressed::System;
+use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
+use zktrain_contracts::protocol::typed::{self, Batch, Submission};
+use zktrain_network::messages::Signed;
+use zktrain_network::plan::Plan;
+use zktrain_prover::average::Sum;
+
+use super::{Check, named};
+use crate::audit_made::{Made, made};
+use crate::common::plan::signed;
+
+fn read<T: DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// As lineages are written.
+fn write(path: &Path, value: &impl Serialize) {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap();
+    bytes.push(b'\n');
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A plan after a change, signed by this account.
+fn replanned(made: &Made, check: Check, by: &Client, change: fn(&mut Plan)) {
+    let file = plan(made.rounds[0]);
+    let what = format!("a plan with another {}", check.1);
+    named(made, &file, check, &what, |dir| {
+        let mut plan = read::<Signed<Plan>>(&dir.join(&file)).body;
+        change(&mut plan);
+        write(&dir.join(&file), &signed(plan, by));
+    });
+}
+
+#[test]
+fn plans_say_what_the_chain_says() {
+    let made = made();
+    let changes: [(&'static str, fn(&mut Plan)); 16] = [
+        ("version", |p| p.version += 1),
+        ("chain_id", |p| p.chain_id += 1),
+        ("rounds", |p| p.rounds = Address::repeat_byte(1)),
+        ("domain", |p| p.domain += 1),
+        ("round", |p| p.round += 1),
+        ("coordinator", |p| p.coordinator = Address::repeat_byte(1)),
+        ("spec", |p| p.spec.0[0] ^= 1),
+        ("parent", |p| p.parent.0[0] ^= 1),
+        ("nonce", |p| p.nonce.0[0] ^= 1),
+        ("system", |p| p.system = System::Groth16.code()),
+        ("optimistic", |p| p.optimistic = false),
+        ("members", |p| p.members[0].account = Address::repeat_byte(1)),
+        ("members", |p| p.members[0].dataset.0[0] ^= 1),
+        ("members", |p| p.members[0].windows += 1),
+        ("members", |p| p.members[0].weight += 1),
+        ("members", |p| drop(p.members.pop())),
+    ];
+    for (field, change) in changes {
+        replanned(made, (Kind::Plan, field), &made.coordinator, change);
+    }
+    replanned(made, (Kind::Plan, "signature"), &made.owners[0], |_| {});
+}
+
+/// The first member's submission in the first round after a change, signed by this account.
+fn resubmitted(
+    made: &Made,
+    check: Check,
+    by: &Client,
+    change: impl FnOnce(&mut Submission, &mut SubmissionFile),
+) {
+    let file = submission(made.rounds[0], made.members[0]);
+    named(made, &file, check, &format!("a submission: {check:?}"), |dir| {
+        let mut content: SubmissionFile = read(&dir.join(&file));
+        let mut submission = content.signed.submission.clone();
+        change(&mut submission, &mut content);
+        submission.statement = keccak256(&content.statement);
+        submission.proof = keccak256(&content.proof);
+        content.signed = by.sign_submission(submission).unwrap();
+        write(&dir.join(&file), &content);
+    });
+}
+
+/// With another statement, whose update it signs.
+fn restated(made: &Made, check: Check, change: fn(&mut TrainingStatement)) {
+    resubmitted(made, check, &made.owners[0], |submission, content| {
+        let mut statement = TrainingStatement::from_bytes(&content.statement).unwrap();
+        change(&mut statement);
+        submission.update = rows_hash(&statement.update).into();
+        content.statement = statement.to_bytes().into();
+    });
+}
+
+fn cut(bytes: &mut Bytes) {
+    *bytes = bytes[1..].to_vec().into();
+}
+
+#[test]
+fn submissions_are_their_members_and_those_of_the_chain() {
+    let made = made();
+    let (own, other) = (&made.owners[0], &made.owners[1]);
+    let signature = (Kind::Submission, "signature");
+    resubmitted(made, signature, other, |_, _| {});
+    resubmitted(made, signature, other, |submission, _| submission.member = other.address());
+    let round = made.rounds[1];
+    resubmitted(made, (Kind::Submission, "round"), own, |s, _| s.round = round);
+    resubmitted(made, (Kind::Submission, "hash"), own, |_, file| cut(&mut file.proof));
+    resubmitted(made, (Kind::Submission, "update"), own, |s, _| s.update.0[0] ^= 1);
+    resubmitted(made, (Kind::Encoding, "statement"), own, |_, file| cut(&mut file.statement));
+    resubmitted(made, (Kind::Encoding, "proof"), own, |_, file| cut(&mut file.proof));
+    restated(made, (Kind::Statement, "statement"), |s| s.binding.round += 1);
+    restated(made, (Kind::Statement, "statement"), |s| s.model[0] = s.update[0]);
+    restated(made, (Kind::Statement, "update"), |s| s.update[0] = s.model[0]);
+    restated(made, (Kind::Proof, "proof"), |s| s.update[0] = s.model[0]);
+    // Hashes that are not those of the bytes beside them.
+    let parts: [fn(&mut SubmissionFile) -> &mut Bytes; 2] =
+        [|file| &mut file.statement, |file| &mut file.proof];
+    for part in parts {
+        let file = submission(made.rounds[0], made.members[0]);
+        named(made, &file, signature, "other bytes", |dir| {
+            let mut content: SubmissionFile = read(&dir.join(&file));
+            let mut bytes = part(&mut content).to_vec();
+            let last = bytes.len() - 1;
+            bytes[last] ^= 1;
+            *part(&mut content) = bytes.into();
+            write(&dir.join(&file), &content);
+        });
+    }
+}
+
+/// The second round's batch after a change, signed by this account.
+fn rebatched(
+    made: &Made,
+    check: Check,
+    by: &Client,
+    change: impl FnOnce(&mut Batch, &mut BatchFile),
+) {
+    let file = batch(made.rounds[1]);
+    named(made, &file, check, &format!("a batch: {check:?}"), |dir| {
+        let mut content: BatchFile = read(&dir.join(&file));
+        let mut batch = content.signed.batch.clone();
+        change(&mut batch, &mut content);
+        let domain = typed::domain(by.at().chain_id, by.at().rounds);
+        let signature = typed::sign(&batch, &domain, by.sender().signer()).unwrap();
+        content.signed.batch = batch;
+        content.signed.signature = signature.into();
+        write(&dir.join(&file), &content);
+    });
+}
+
+#[test]
+fn batches_are_the_coordinators_and_those_of_the_chain() {
+    let made = made();
+    let own = &made.coordinator;
+    rebatched(made, (Kind::Batch, "signature"), &made.owners[0], |_, _| {});
+    let changes: [fn(&mut Batch); 4] =
+        [|b| b.round += 1, |b| b.root.0[0] ^= 1, |b| b.aggregate.0[0] ^= 1, |b| b.model.0[0] ^= 1];
+    for change in changes {
+        rebatched(made, (Kind::Batch, "batch"), own, |batch, _| change(batch));
+    }
+    let other = |file: &mut BatchFile| file.aggregate = file.updates[0].rows.clone();
+    rebatched(made, (Kind::Batch, "aggregate"), own, |_, file| other(file));
+    rebatched(made, (Kind::Aggregate, "aggregate"), own, |batch, file| {
+        other(file);
+        batch.aggregate = keccak256(&file.aggregate);
+    });
+    let updates = (Kind::Batch, "updates");
+    let changes: [fn(&mut BatchFile); 6] = [
+        |f| drop(f.updates.pop()),
+        |f| f.updates.push(f.updates[0].clone()),
+        |f| f.updates[0].account = Address::repeat_byte(1),
+        |f| f.updates[0].weight += 1,
+        |f| f.updates[0].rows = f.updates[1].rows.clone(),
+        |f| f.updates.swap(0, 1),
+    ];
+    for change in changes {
+        rebatched(made, updates, own, |_, file| change(file));
+    }
+}
+
+/// As somebody writes it who can open nothing else.
+fn summed(made: &Made, check: Check, change: fn(&mut Sum)) {
+    let file = sum(made.rounds[0]);
+    named(made, &file, check, &format!("a sum: {check:?}"), |dir| {
+        let mut sum = decode_sum(&std::fs::read(dir.join(&file)).unwrap()).unwrap();
+        change(&mut sum);
+        std::fs::write(dir.join(&file), encode_sum(&sum).unwrap()).unwrap();
+    });
+}
+
+#[test]
+fn sums_open_the_aggregates() {
+    let made = made();
+    let values = (Kind::Sum, "values");
+    summed(made, values, |s| s.values[0] += 1);
+    summed(made, values, |s| s.values.swap(0, 1));
+    summed(made, values, |s| s.blinds[0] += Fr::from(1u8));
+    summed(made, values, |s| s.values.truncate(1));
+    summed(made, values, |s| s.values.push(0));
+    summed(made, values, |s| s.blinds.clear());
+    summed(made, values, |s| s.blinds.push(Fr::from(0u8)));
+    // The other round's, which opens its own aggregate.
+    let [one, two] = [made.rounds[0], made.rounds[1]];
+    named(made, &sum(one), values, "another round's sum", |dir| {
+        std::fs::copy(dir.join(sum(two)), dir.join(sum(one))).unwrap();
+    });
+}
+
+#[test]
+fn what_is_there_of_a_void_round_is_signed() {
+    let made = made();
+    let [settled, _, void] = made.rounds[..] else { panic!("three rounds") };
+    let own = &made.coordinator;
+    let file = plan(void);
+    for (by, field) in [(&made.owners[0], "signature"), (own, "nonce")] {
+        named(made, &file, (Kind::Plan, field), "a void round's plan", |dir| {
+            let mut plan = read::<Signed<Plan>>(&dir.join(&file)).body;
+            plan.nonce.0[0] ^= u8::from(field == "nonce");
+            write(&dir.join(&file), &signed(plan, by));
+        });
+    }
+    let file = submission(void, made.members[0]);
+    for (field, by) in [("round", 0), ("signature", 1)] {
+        named(made, &file, (Kind::Submission, field), "a void round's submission", |dir| {
+            let other = submission(settled, made.members[by]);
+            std::fs::copy(dir.join(other), dir.join(&file)).unwrap();
+        });
+    }
+    let file = batch(void);
+    named(made, &file, (Kind::Batch, "signature"), "a void round's batch", |dir| {
+        let mut content: BatchFile = read(&dir.join(batch(settled)));
+        content.signed.batch.model = B256::ZERO;
+        write(&dir.join(&file), &content);
+    });
+    let file = sum(void);
+    named(made, &file, (Kind::Encoding, "content"), "a void round's sum", |dir| {
+        std::fs::write(dir.join(&file), b"sum").unwrap();
+    });
+}
+
+#[test]
+fn registrations_are_their_owners() {
+    let made = made();
+    let (own, other) = (registration(made.members[0]), registration(made.members[1]));
+    for check in [(Kind::Registration, "owner"), (Kind::Registration, "root")] {
+        named(made, &own, check, "another member's registration", |dir| {
+            std::fs::copy(dir.join(&other), dir.join(&own)).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_signature_has_one_encoding() {
+    // Both forms of `v` are taken where signatures are read.
+    let made = made();
+    let file = plan(made.rounds[0]);
+    named(made, &file, (Kind::Plan, "signature"), "another v", |dir| {
+        let mut content: Signed<Plan> = read(&dir.join(&file));
+        let mut signature = content.signature.to_vec();
+        signature[64] -= 27;
+        content.signature = signature.into();
+        assert!(content.is_by(&content.body, made.coordinator.address()));
+        write(&dir.join(&file), &content);
+    });
+}

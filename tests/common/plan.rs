@@ -1,0 +1,52 @@
+//! Plans and submissions as the network's peers sign them.
+
+use zktrain::round::submission;
+use zktrain_circuits::compressed::System;
+use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_network::messages::Signed;
+use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
+
+use super::round::Delivered;
+
+/// The plan of a round as the chain knows it, for members with this manifest and reference string.
+pub async fn plan(coordinator: &Client, domain: u64, round: u64, spec: [u8; 32]) -> Plan {
+    let known = coordinator.round(round).await.unwrap();
+    let at = coordinator.at();
+    let members = coordinator.members(round).await.unwrap().0.into_iter();
+    let members = members.map(|m| PlanMember {
+        account: m.account,
+        dataset: m.dataset,
+        windows: m.windows,
+        weight: m.weight,
+    });
+    Plan {
+        version: VERSION,
+        chain_id: at.chain_id,
+        rounds: at.rounds,
+        domain,
+        round,
+        coordinator: coordinator.address(),
+        spec: spec.into(),
+        parent: known.parent,
+        nonce: known.nonce,
+        system: System::Halo2.code(),
+        optimistic: true,
+        threshold: 2,
+        least: 2,
+        members: members.collect(),
+        timing: Timing { keys: 1, shares: 1, uploads: 9, confirm: 1, unmask: 1, defence: 1 },
+    }
+}
+
+/// Signed by this account.
+pub fn signed(plan: Plan, by: &Client) -> Signed<Plan> {
+    Signed::new(&plan, plan.clone(), by.sender().signer()).unwrap()
+}
+
+/// What a member hands in.
+pub fn handed_in(work: &Delivered, by: &Client) -> SubmissionFile {
+    let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
+    let signed = by.sign_submission(submission(&work.statement, &proof)).unwrap();
+    SubmissionFile { signed, statement: statement.into(), proof: proof.into() }
+}
