@@ -1,30 +1,68 @@
-//! `zktrain demo`: a whole network of real processes, with a dropout, a fraud, payments and an audit.
+//! `zktrain demo`: a whole network of real processes, with a dropout, a fraud, processes that are
+//! killed and started again, payments and an audit.
 
 mod project;
 
 use std::path::Path;
 
+use project::planted::{Planted, contains, integer_forms};
 use project::{Project, files};
 use serde_json::Value;
+use zktrain_circuits::manifest::Manifest;
+use zktrain_trainer::dataset::Source;
 
-/// Cells of an owner's rows, as recognisable as they come: with all their digits.
-fn cells(csv: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(csv).unwrap();
+/// Cells of an owner's rows, as recognisable as they come: with all their digits, and as doubles;
+/// its quantized samples; the keys that blind and mask what it sends.
+fn secrets(dir: &Path, who: &str) -> Vec<Planted> {
+    let csv = dir.join(format!("data/{who}.csv"));
+    let text = std::fs::read_to_string(&csv).unwrap();
     let cells = text.lines().skip(1).flat_map(|line| line.split(','));
-    let mut long: Vec<String> = cells.filter(|cell| cell.len() >= 8).map(str::to_owned).collect();
-    long.sort();
+    let mut long: Vec<&str> = cells.filter(|cell| cell.len() >= 8).collect();
+    long.sort_unstable();
     long.dedup();
-    long
+    let mut all = Vec::new();
+    let mut plant = |what: String, bytes: Vec<u8>| all.push(Planted { what, bytes });
+    for cell in long.into_iter().take(40) {
+        let number: f64 = cell.parse().unwrap();
+        plant(format!("{who}'s cell {cell}"), cell.as_bytes().to_vec());
+        plant(format!("{who}'s cell {cell}, a double"), number.to_le_bytes().to_vec());
+        plant(format!("{who}'s cell {cell}, big endian"), number.to_be_bytes().to_vec());
+    }
+    for path in files(&dir.join(who).join("secret")) {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        for word in text.split(|c: char| !c.is_ascii_alphanumeric()) {
+            // Two of three words of a journal are digests that others may know.
+            let own = path.ends_with("local.key") || text.contains(&format!("\"secret\":\"{word}"));
+            if own
+                && let Ok(bytes) = hex::decode(word.trim_start_matches("0x"))
+                && bytes.len() == 32
+            {
+                plant(format!("a key in {}", path.display()), bytes);
+                plant(format!("{} as text", path.display()), word.as_bytes()[2..].to_vec());
+            }
+        }
+    }
+    all.extend(samples(&csv, &dir.join(who).join("manifest.toml")));
+    all
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
-    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+/// Some samples as the integers that are trained on.
+fn samples(csv: &Path, manifest: &Path) -> Vec<Planted> {
+    let manifest = Manifest::from_toml(&std::fs::read_to_string(manifest).unwrap()).unwrap();
+    let network = manifest.network().unwrap();
+    let table = Source::Csv(csv.to_owned()).read_for(&manifest.data).unwrap();
+    let mut data = table.quantized(&manifest, &network).unwrap();
+    data.inputs.truncate(10 * data.width);
+    data.labels.clear();
+    let mut all = Vec::new();
+    integer_forms(&data, &mut all);
+    all
 }
 
 #[test]
-fn a_network_trains_pays_slashes_and_is_audited() {
+fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     let project = Project::with_rows(1);
-    let report = project.json(&["demo", "--out", "d", "--rounds", "4"]);
+    let report = project.json(&["demo", "--out", "d", "--rounds", "4", "--crashes"]);
     let rounds = report["rounds"].as_array().unwrap();
     assert_eq!(rounds.len(), 4);
     let list = |round: usize, key: &str| rounds[round][key].as_array().unwrap().clone();
@@ -45,19 +83,18 @@ fn a_network_trains_pays_slashes_and_is_audited() {
     a_changed_bit_is_found(&project);
 }
 
-/// Owners' cells are in their own folders and data alone: not with the coordinator, not on the chain,
-/// not in logs.
+/// What is an owner's alone is in its own folder: not with the coordinator, which has all that it was
+/// sent in its store, not on the chain, not in logs.
 fn nothing_private_leaves(dir: &Path) {
-    let private: Vec<String> = ["alice", "bob"]
-        .iter()
-        .flat_map(|who| cells(&dir.join(format!("data/{who}.csv"))))
-        .collect();
-    assert!(private.len() > 50);
+    let owners = ["alice", "bob", "carol", "dave", "erin"];
+    let private: Vec<Planted> = owners.iter().flat_map(|who| secrets(dir, who)).collect();
+    let keys = private.iter().filter(|planted| planted.what.starts_with("a key"));
+    assert!(keys.count() > 20, "a key for each owner and round");
     for folder in ["operator/coordinator", "chain", "logs"] {
         for path in files(&dir.join(folder)) {
             let bytes = std::fs::read(&path).unwrap();
-            let found = private.iter().take(100).find(|cell| holds(&bytes, cell));
-            assert_eq!(found, None, "{}", path.display());
+            let found = private.iter().find(|planted| contains(&bytes, &planted.bytes));
+            assert_eq!(found.map(|planted| &planted.what), None, "{}", path.display());
         }
     }
 }

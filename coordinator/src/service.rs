@@ -113,6 +113,31 @@ impl<L: Library> Desk<L> {
         self.rounds.write().unwrap_or_else(PoisonError::into_inner).current = None;
     }
 
+    /// Enters anew who had registered before a restart: members register once and then only ask
+    /// for rounds. A registration that no longer holds is left out, with a warning. How many do.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn restore(&self) -> Result<usize, StoreError> {
+        let mut entered = 0;
+        for account in self.store.uploads(&items::registration(self.domain)).await? {
+            let peer = Address::from(account);
+            match self.enter(peer).await {
+                Ok(()) => entered += 1,
+                Err(refusal) => tracing::warn!(%peer, %refusal, "a registration is left out"),
+            }
+        }
+        Ok(entered)
+    }
+
+    /// Has a registration checked that was uploaded.
+    async fn enter(&self, peer: Address) -> Result<(), Refusal> {
+        let _turn = self.registering.lock().await;
+        let name = items::registration(self.domain);
+        let bytes = read_all(&self.store, peer.into_array(), &name, REGISTRATION).await?;
+        self.library.register(peer, bytes).await
+    }
+
     fn round(&self, round: u64, peer: Address) -> Result<Driver, Refusal> {
         let rounds = self.rounds.read().unwrap_or_else(PoisonError::into_inner);
         let driver = rounds.find(round).ok_or(Refusal::UnknownRound)?;
@@ -209,13 +234,11 @@ impl<L: Library> Service for Desk<L> {
     }
 
     async fn finish(&self, peer: Address, item: &Item) -> Result<(), Refusal> {
-        let (name, most) = self.place(peer, item)?;
-        let account = peer.into_array();
-        self.store.upload_finish(account, &name).await.map_err(|error| refuse(&error))?;
+        let (name, _) = self.place(peer, item)?;
+        let finished = self.store.upload_finish(peer.into_array(), &name).await;
+        finished.map_err(|error| refuse(&error))?;
         if matches!(item, Item::Registration { .. }) {
-            let _turn = self.registering.lock().await;
-            let bytes = read_all(&self.store, account, &name, most).await?;
-            self.library.register(peer, bytes).await?;
+            self.enter(peer).await?;
             self.library.hear(peer);
         }
         Ok(())

@@ -145,8 +145,9 @@ fn main() -> Outcome<()> {
         Ok(sharings.iter().try_for_each(|s| coordinator::check_sharing(&plan, &roster, s))?)
     })?;
     timed("shares passed and opened, all members", || {
+        let trees = coordinator::trees(&sharings);
         for (member, account) in members.iter_mut().zip(&accounts) {
-            member.shares(&coordinator::pass(&sharings, *account)?)?;
+            member.shares(&coordinator::pass(&sharings, &trees, *account)?)?;
         }
         Ok(())
     })?;

@@ -117,6 +117,15 @@ async fn serve(
     let health = Health::start(config.metrics, metrics, readiness, HealthLimits::default());
     let health = health.await.map_err(listen)?;
     let server = bind(config, &operator)?;
+    let desk = operator.desk.clone();
+    // Many proofs: meanwhile members can already talk.
+    tokio::spawn(async move {
+        match desk.restore().await {
+            Ok(0) => {}
+            Ok(members) => tracing::info!(members, "registered earlier"),
+            Err(error) => tracing::error!(%error, "earlier registrations cannot be read"),
+        }
+    });
     tracing::info!(listen = %config.listen, metrics = %health.address(), "ready");
     let (stopped, told) = (stop.clone(), stop.clone());
     let serving = tokio::spawn(server.serve(async move { stopped.cancelled().await }));

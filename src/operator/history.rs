@@ -89,6 +89,15 @@ impl Account {
         serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))
     }
 
+    /// The last round, if it was told of but not yet that it is settled.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn unsettled(&self) -> Result<Option<u64>, Error> {
+        let last = self.read()?.pop();
+        Ok(last.filter(|told| !told.settled).map(|told| told.round))
+    }
+
     /// Tells of a round; what was told of it before is replaced.
     ///
     /// # Errors

@@ -185,6 +185,9 @@ impl Operator {
     async fn step(&self) -> Result<bool, Error> {
         self.store.ping().await.map_err(OperatorError::from)?;
         self.readiness.works(Part::Store);
+        if self.catch_up().await? {
+            return Ok(true);
+        }
         let Some(round) = self.client.current(self.options.domain).await? else {
             self.readiness.works(Part::Chain);
             return self.open().await.map(|_| false);
@@ -195,6 +198,16 @@ impl Operator {
             Status::Proposed | Status::Void => self.settle(round).await.map(|()| true),
             Status::None | Status::Settled => Ok(false),
         }
+    }
+
+    /// Finishes what follows a settlement if the last process ended right after it.
+    async fn catch_up(&self) -> Result<bool, Error> {
+        let Some(round) = self.account.unsettled()? else { return Ok(false) };
+        if self.client.status(round).await? != Status::Settled {
+            return Ok(false);
+        }
+        self.finish(round, self.client.head(self.options.domain).await?).await?;
+        Ok(true)
     }
 
     /// Writes what the chain says of the domain beside the proofs.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_contracts::protocol::{Client, Status};
@@ -73,8 +73,7 @@ impl Operator {
         let members: Vec<Address> = plan.body.members.iter().map(|m| m.account).collect();
         let gathered = self.gather(plan, &parent).await?;
         self.accuse(&gathered.frauds).await;
-        let model = self.propose(round, &parent, &gathered).await?;
-        self.tell(round, &members, &gathered, &model)
+        self.propose(round, &members, &parent, &gathered).await
     }
 
     async fn gather(&self, plan: Signed<Plan>, parent: &Model) -> Result<Gathered, Error> {
@@ -223,13 +222,14 @@ impl Operator {
         self.account.tell(Told { round, model, counted, missing, slashed, settled, loss, accuracy })
     }
 
-    /// Proposes what a round ended with; the next model, if that is accepted.
+    /// Proposes what a round ended with.
     async fn propose(
         &self,
         round: u64,
+        members: &[Address],
         parent: &Model,
         gathered: &Gathered,
-    ) -> Result<Model, Error> {
+    ) -> Result<(), Error> {
         let counted = &gathered.counted;
         let next = match &gathered.sum {
             Some(sum) => Some(next(&self.session, &parent.parameters, counted, sum)?),
@@ -247,9 +247,10 @@ impl Operator {
         let proposal = proposal(&self.client, round, counted, next.as_ref()).await?;
         // Also before: members need the rows to check the sum.
         self.lineage.batch(&proposal.file)?;
+        self.tell(round, members, gathered, &model)?;
         self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
         tracing::info!(round, counted = counted.len(), "proposed");
-        Ok(model)
+        Ok(())
     }
 
     /// Answers demands until the challenge window has passed, then settles.
@@ -262,10 +263,15 @@ impl Operator {
         }
         let settled = self.client.settle(round).await?;
         tracing::info!(round, model = %settled.model, paid = %settled.paid, "settled");
+        self.finish(round, settled.model).await
+    }
+
+    /// What follows a settlement: nobody needs the masked vectors any more, and it is told.
+    pub(super) async fn finish(&self, round: u64, model: B256) -> Result<(), Error> {
         let name = items::masked(round);
         self.store.upload_drop(&name).await.map_err(OperatorError::from)?;
         self.export().await?;
-        self.account.settle(&self.session, round, &self.head(settled.model).await?)
+        self.account.settle(&self.session, round, &self.head(model).await?)
     }
 
     async fn answer(&self, round: u64) -> Result<(), Error> {

@@ -5,8 +5,10 @@ mod check;
 pub mod fault;
 mod journal;
 mod round;
+mod verdict;
 mod worker;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ pub use check::{Expected, PlanError};
 pub use fault::Fault;
 pub use journal::OtherPlan;
 pub use round::Owner;
+pub use verdict::Verdict;
 pub use worker::{Facts, Worker};
 
 use crate::chain::Connection;
@@ -96,47 +99,48 @@ pub struct Options {
     pub fault: Option<(u64, Fault)>,
 }
 
-/// Takes part in rounds until told to stop.
+/// Takes part in rounds until told to stop. Rounds that it does not agree to are passed over.
 ///
 /// # Errors
-/// If the account is no member (any more), or the coordinator cannot be reached or breaks the rules.
+/// If the coordinator cannot be reached at first, the account is no member (any more), or something
+/// fails here.
 pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Error> {
     let mut owner = open(at, options, ui).await?;
-    let mut done = 0;
+    let (mut done, mut passed) = (0, BTreeSet::new());
     while options.rounds.is_none_or(|most| done < most) {
-        let round = next(&owner, options.domain).await?;
-        owner.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
-        let end = match owner.take_part(round).await {
-            Ok(end) => end,
-            Err(error) if may_pass(&error) => {
-                tracing::warn!(round, %error, "trying again");
+        let round = match next(&owner, options.domain, &passed).await {
+            Ok(round) => round,
+            Err(error) if Verdict::of(&error) == Verdict::Again => {
+                tracing::warn!(%error, "asking again");
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             Err(error) => return Err(error),
         };
-        done += 1;
-        report(&owner, round, &end).await?;
+        owner.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
+        match owner.take_part(round).await {
+            Ok(end) => {
+                report(&owner, round, &end)?;
+                done += 1;
+            }
+            Err(error) => match Verdict::of(&error) {
+                Verdict::Again => {
+                    tracing::warn!(round, %error, "trying again");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Verdict::PassOver => {
+                    tracing::error!(round, %error, "this round is passed over");
+                    passed.insert(round);
+                }
+                Verdict::Stop => return Err(error),
+            },
+        }
         if options.claim {
-            claim(&owner).await?;
+            claim(&owner).await;
         }
     }
     owner.peer.close().await;
     Ok(done)
-}
-
-/// Whether it may be otherwise in a while: the chain or the coordinator does not answer, or the
-/// round was over before this owner was there.
-fn may_pass(error: &Error) -> bool {
-    match error {
-        Error::Client(_) | Error::Peer(_) => true,
-        Error::Plan(error) => matches!(**error, PlanError::NotOpen { .. }),
-        Error::Member(error) => matches!(
-            **error,
-            OwnerError::Refused(Refusal::UnknownRound | Refusal::Busy | Refusal::Internal)
-        ),
-        _ => false,
-    }
 }
 
 async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Error> {
@@ -193,10 +197,12 @@ async fn register(owner: &Owner) -> Result<(), Error> {
 }
 
 /// The next round that the owner is in.
-async fn next(owner: &Owner, domain: u64) -> Result<u64, Error> {
+async fn next(owner: &Owner, domain: u64, passed: &BTreeSet<u64>) -> Result<u64, Error> {
     loop {
         let request = Request::Current { domain };
-        if let Response::Current(Some(round)) = owner.peer.call(request).await? {
+        if let Response::Current(Some(round)) = owner.peer.call(request).await?
+            && !passed.contains(&round)
+        {
             let members = owner.client.members(round).await?;
             let over = owner.project.round_end_path(round).exists();
             if !over && members.find(owner.account()).is_some() {
@@ -208,7 +214,7 @@ async fn next(owner: &Owner, domain: u64) -> Result<u64, Error> {
     }
 }
 
-async fn report(owner: &Owner, round: u64, end: &End) -> Result<(), Error> {
+fn report(owner: &Owner, round: u64, end: &End) -> Result<(), Error> {
     match end {
         End::Summed { counted, .. } => {
             let own = counted.contains(&owner.account());
@@ -219,12 +225,19 @@ async fn report(owner: &Owner, round: u64, end: &End) -> Result<(), Error> {
     crate::project::write_json(&owner.project.round_end_path(round), end)
 }
 
-/// Takes what earlier rounds have paid.
-async fn claim(owner: &Owner) -> Result<(), Error> {
-    let token = owner.client.domain(owner.expected.domain).await?.config.token;
-    if owner.client.owed(token, owner.account()).await? > U256::ZERO {
-        let amount = owner.client.claim(token).await?;
-        tracing::info!(amount = crate::chain::amount::show(amount), "claimed");
+/// Takes what earlier rounds have paid. What cannot be had now can be had after the next round.
+async fn claim(owner: &Owner) {
+    match claim_owed(owner).await {
+        Ok(None) => {}
+        Ok(Some(amount)) => tracing::info!(amount = crate::chain::amount::show(amount), "claimed"),
+        Err(error) => tracing::warn!(%error, "what is owed could not be claimed"),
     }
-    Ok(())
+}
+
+async fn claim_owed(owner: &Owner) -> Result<Option<U256>, Error> {
+    let token = owner.client.domain(owner.expected.domain).await?.config.token;
+    if owner.client.owed(token, owner.account()).await? == U256::ZERO {
+        return Ok(None);
+    }
+    Ok(Some(owner.client.claim(token).await?))
 }

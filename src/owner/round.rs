@@ -19,7 +19,7 @@ use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
-use zktrain_network::wire::{Peer, Source};
+use zktrain_network::wire::{self, Peer, Source};
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::export::from_int_safetensors;
 
@@ -197,13 +197,28 @@ impl Participation<'_> {
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
         let masked = self.mask()?;
-        let peer = &self.owner.peer;
-        peer.upload(&Item::Masked { round }, Source::Bytes(masked.into())).await?;
-        peer.upload(&Item::Submission { round }, Source::Bytes(bytes.into())).await?;
+        for (item, bytes) in [(Item::Masked { round }, masked), (Item::Submission { round }, bytes)]
+        {
+            if !self.upload(&item, bytes).await? {
+                return Ok(false);
+            }
+        }
         let hash = file.signed.submission.eip712_hash_struct();
         let upload = self.member.upload(hash).map_err(OwnerError::from)?;
         let upload = self.sign(upload)?;
         self.send(Contribution::Upload(upload)).await
+    }
+
+    /// Uploads something. Whether it came in time.
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<bool, Error> {
+        match self.owner.peer.upload(item, Source::Bytes(bytes.into())).await {
+            Ok(_) => Ok(true),
+            Err(wire::Error::Refused(Refusal::WrongPhase { now })) => {
+                tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn file_path(&self) -> PathBuf {

@@ -1,6 +1,8 @@
 //! A small project for tests of the command-line program.
 #![allow(dead_code)]
 
+pub mod planted;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -280,6 +280,14 @@ impl Client {
         self.view(self.at.registry, DomainRegistry::getCall { domain }).await
     }
 
+    /// The hash of a domain's current model.
+    ///
+    /// # Errors
+    /// If there is no domain with this number.
+    pub async fn head(&self, domain: u64) -> Result<B256, ClientError> {
+        Ok(self.view(self.at.registry, DomainRegistry::headCall { domain }).await?.model)
+    }
+
     /// Closes a domain.
     ///
     /// # Errors

@@ -23,24 +23,44 @@ fn above(level: &[B256]) -> Vec<B256> {
     level.chunks(2).map(pair).collect()
 }
 
+/// A tree with all its nodes, for many paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tree(Vec<Vec<B256>>);
+
+impl Tree {
+    /// The tree over leaves.
+    pub fn new(leaves: Vec<B256>) -> Self {
+        let mut levels = Vec::new();
+        let mut level = leaves;
+        while level.len() > 1 {
+            let next = above(&level);
+            levels.push(level);
+            level = next;
+        }
+        levels.push(level);
+        Self(levels)
+    }
+
+    /// Its root; zero of no leaves.
+    pub fn root(&self) -> B256 {
+        self.0.last().and_then(|level| level.first()).copied().unwrap_or_default()
+    }
+
+    /// The siblings from a leaf to the root; none for a leaf that is not there.
+    pub fn path(&self, index: usize) -> Vec<B256> {
+        let below = self.0.iter().enumerate();
+        below.filter_map(|(up, level)| level.get((index >> up) ^ 1)).copied().collect()
+    }
+}
+
 /// The root over leaves; zero of none.
 pub fn root(leaves: &[B256]) -> B256 {
-    let mut level = leaves.to_vec();
-    while level.len() > 1 {
-        level = above(&level);
-    }
-    level.first().copied().unwrap_or_default()
+    Tree::new(leaves.to_vec()).root()
 }
 
 /// The siblings from a leaf to the root; none for a leaf that is not there.
 pub fn path(leaves: &[B256], index: usize) -> Vec<B256> {
-    let (mut level, mut index, mut path) = (leaves.to_vec(), index, Vec::new());
-    while level.len() > 1 {
-        path.extend(level.get(index ^ 1));
-        level = above(&level);
-        index /= 2;
-    }
-    path
+    Tree::new(leaves.to_vec()).path(index)
 }
 
 /// Whether a path leads from a leaf to a root.

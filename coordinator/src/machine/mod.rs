@@ -36,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use alloy::primitives::Address;
+use zktrain_contracts::protocol::merkle::Tree;
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Keys, Passed, Phase, Reason, Reveal, Sharing, Signed,
     Test, Unmask, Upload,
@@ -65,8 +66,9 @@ pub struct Machine {
     sharings: Vec<Sharing>,
     /// The accounts of `sharings`, once it is fixed.
     shared: Option<Vec<Address>>,
-    /// What each is sent of `sharings`. Made when it is asked for first: a hash tree for each
-    /// sharing takes long if there are many.
+    /// Over the envelopes of each of `sharings`. Made when they are needed first: many hashes.
+    trees: OnceLock<Vec<Tree>>,
+    /// What each is sent of `sharings`.
     passed: BTreeMap<Address, OnceLock<Vec<Passed>>>,
     /// Who complained about whom.
     complaints: BTreeSet<(Address, Address)>,
@@ -115,6 +117,7 @@ impl Machine {
             dealt: BTreeMap::new(),
             sharings: Vec::new(),
             shared: None,
+            trees: OnceLock::new(),
             passed: BTreeMap::new(),
             complaints: BTreeSet::new(),
             convicted: BTreeSet::new(),

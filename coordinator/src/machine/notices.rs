@@ -65,7 +65,9 @@ impl Machine {
     fn passed(&self, to: Address) -> Option<&[Passed]> {
         let slot = self.passed.get(&to)?;
         // Sharings were checked to have an envelope for each of the roster.
-        Some(slot.get_or_init(|| secagg::pass(&self.sharings, to).unwrap_or_default()))
+        let trees = || secagg::trees(&self.sharings);
+        let pass = || secagg::pass(&self.sharings, self.trees.get_or_init(trees), to);
+        Some(slot.get_or_init(|| pass().unwrap_or_default()))
     }
 
     /// What a member has shared.

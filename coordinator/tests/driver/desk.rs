@@ -102,6 +102,21 @@ async fn a_registration_can_be_made_good() {
 }
 
 #[tokio::test]
+async fn whoever_has_registered_need_not_do_it_again_after_a_restart() {
+    let mut world = world().await;
+    let [first, second, third] = [0, 1, 2].map(|index| world.owners[index].account());
+    let desk = &*world.office().desk;
+    upload(desk, first, &REGISTRATION, b"good").await.unwrap();
+    upload(desk, second, &REGISTRATION, b"bad").await.unwrap_err();
+    desk.begin(third, &REGISTRATION, Content { len: 4, digest: keccak256(b"good") }).await.unwrap();
+    world.open().await;
+    let desk = &*world.office().desk;
+    assert!(desk.library().registered.lock().unwrap().is_empty());
+    assert_eq!(desk.restore().await.unwrap(), 1);
+    assert_eq!(*desk.library().registered.lock().unwrap(), [first]);
+}
+
+#[tokio::test]
 async fn an_upload_is_named_once_it_is_there() {
     let mut world = world().await;
     let plan = world.plan.clone();

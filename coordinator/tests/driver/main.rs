@@ -3,5 +3,6 @@
 mod desk;
 mod faults;
 mod reopened;
+mod wire;
 mod work;
 mod world;

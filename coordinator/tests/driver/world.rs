@@ -1,7 +1,7 @@
 //! Members of a round, and the coordinator that they talk to.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, keccak256};
@@ -23,6 +23,7 @@ use zktrain_network::secagg::vector::{Update, pack, unpack};
 use zktrain_network::wire::{Content, Service};
 use zktrain_prover::average::Sum;
 
+use crate::wire::phase;
 use crate::work::{Bench, commit, fixture, submission, update};
 
 pub const ROUND: u64 = 7;
@@ -59,6 +60,8 @@ impl Owner {
 /// Downloads for everybody.
 pub struct Shelf {
     pub file: PathBuf,
+    /// Who was registered, in order.
+    pub registered: Mutex<Vec<Address>>,
 }
 
 impl Library for Shelf {
@@ -68,8 +71,12 @@ impl Library for Shelf {
 
     fn hear(&self, _peer: Address) {}
 
-    async fn register(&self, _peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {
-        if bytes.starts_with(b"good") { Ok(()) } else { Err(Refusal::Invalid("no proof".into())) }
+    async fn register(&self, peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {
+        if !bytes.starts_with(b"good") {
+            return Err(Refusal::Invalid("no proof".into()));
+        }
+        self.registered.lock().unwrap().push(peer);
+        Ok(())
     }
 
     fn find(&self, item: &Item) -> Option<Download> {
@@ -187,7 +194,12 @@ impl World {
         let driver = Driver::start(store.clone(), self.plan.clone(), bench.clone()).await.unwrap();
         let file = self.folder.path().join("lineage");
         std::fs::write(&file, vec![5; 100_000]).unwrap();
-        let desk = Desk::new(store.clone(), DOMAIN, fixture().shape.bytes(), Shelf { file });
+        let desk = Desk::new(
+            store.clone(),
+            DOMAIN,
+            fixture().shape.bytes(),
+            Shelf { file, registered: Mutex::default() },
+        );
         desk.open_round(&driver);
         self.office = Some(Office { store, driver, desk, bench });
     }
@@ -213,16 +225,10 @@ impl World {
     }
 
     async fn answer(&mut self, index: usize, notice: Notice) {
-        let phase = match &notice {
-            Notice::Plan(_) => Phase::Keys,
-            Notice::Roster(_) => Phase::Shares,
-            Notice::Shares(_) => Phase::Uploads,
-            Notice::Counted(_) => Phase::Confirm,
-            Notice::Confirmed(_) => Phase::Unmask,
-            Notice::Test(_) => Phase::Defence,
-            Notice::Dispute(_) => Phase::Dispute,
-            Notice::End(_) => return,
-        };
+        let phase = phase(&notice);
+        if phase == Phase::Ended {
+            return;
+        }
         if self.owners[index].silent.is_some_and(|silent| phase >= silent) {
             return;
         }

@@ -10,7 +10,7 @@ use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
-use zktrain_contracts::protocol::merkle;
+use zktrain_contracts::protocol::merkle::{self, Tree};
 
 use super::error::Error;
 use super::group::{self, Roster, accounts_digest, check_subset};
@@ -55,20 +55,29 @@ pub fn check_sharing(plan: &Plan, roster: &Roster, sharing: &Sharing) -> Result<
     Ok(())
 }
 
-/// What those that have shared pass to one member.
-///
-/// # Errors
-/// If a sharing has no envelope for it.
-pub fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, Error> {
-    sharings.par_iter().map(|sharing| pass_one(sharing, to)).collect()
+/// The tree over each sharing's envelopes, for [`pass`].
+pub fn trees(sharings: &[Sharing]) -> Vec<Tree> {
+    let tree = |sharing: &Sharing| Tree::new(sharing::leaves(&sharing.envelopes));
+    sharings.par_iter().map(tree).collect()
 }
 
-fn pass_one(sharing: &Sharing, to: Address) -> Result<Passed, Error> {
+/// What those that have shared pass to one member, given the trees over their envelopes.
+///
+/// # Errors
+/// If a sharing has no envelope for it, or no tree.
+pub fn pass(sharings: &[Sharing], trees: &[Tree], to: Address) -> Result<Vec<Passed>, Error> {
+    let (expected, got) = (sharings.len(), trees.len());
+    if got != expected {
+        return Err(Error::Count { what: "trees over envelopes", expected, got });
+    }
+    sharings.iter().zip(trees).map(|(sharing, tree)| pass_one(sharing, tree, to)).collect()
+}
+
+fn pass_one(sharing: &Sharing, tree: &Tree, to: Address) -> Result<Passed, Error> {
     let position = sharing.envelopes.binary_search_by_key(&to, |envelope| envelope.to).ok();
     let found = position.and_then(|at| Some((at, sharing.envelopes.get(at)?)));
     let (at, envelope) = found.ok_or(Error::Stranger { account: to, set: "the roster" })?;
-    let path = merkle::path(&sharing::leaves(&sharing.envelopes), at);
-    Ok(Passed { head: sharing.head.clone(), envelope: envelope.clone(), path })
+    Ok(Passed { head: sharing.head.clone(), envelope: envelope.clone(), path: tree.path(at) })
 }
 
 /// Checks a complaint. Returns the dealer that it convicts.

@@ -24,7 +24,7 @@ pub mod service;
 mod tls;
 
 pub use client::{Peer, Source, Target};
-pub use error::Error;
+pub use error::{Error, Lost};
 pub use limits::{Limits, Patience};
 pub use server::{Counters, Server};
 pub use service::{Content, Service};

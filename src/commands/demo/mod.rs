@@ -1,6 +1,7 @@
 //! `zktrain demo`: a whole network on one machine, or one owner alone.
 
 mod alone;
+mod crash;
 mod network;
 mod process;
 mod shards;
@@ -13,7 +14,7 @@ use crate::ui::Ui;
 /// Options of `zktrain demo`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  zktrain demo\n  zktrain demo --out demo-output\n  \
-    zktrain demo --alone")]
+    zktrain demo --crashes --rounds 6\n  zktrain demo --alone")]
 pub struct Args {
     /// Where everything is written; a new temporary directory without it.
     #[arg(long, short, value_name = "DIR")]
@@ -28,6 +29,14 @@ pub struct Args {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(4..=1000),
           conflicts_with = "alone")]
     pub rounds: u64,
+    /// Also kill the coordinator three times and an owner once in the middle of rounds, and start
+    /// them again.
+    #[arg(long, conflicts_with = "alone")]
+    pub crashes: bool,
+    /// Have the contracts check every proof before anything is summed, instead of when somebody
+    /// challenges it.
+    #[arg(long, conflicts_with = "alone")]
+    pub eager: bool,
 }
 
 /// Runs the demonstration and reports on it.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::crash::{COORDINATOR, Crashes};
 use super::process::{Process, Shell};
 use super::shards;
 use crate::error::Error;
@@ -49,12 +50,14 @@ struct Network<'a> {
     shell: Shell,
     ui: &'a Ui,
     domain: String,
+    /// Where the coordinator listens, for owners and for whoever measures.
     coordinator: String,
+    metrics: String,
 }
 
-fn free_port() -> Result<u16, Error> {
+fn free_address() -> Result<String, Error> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::Output)?;
-    Ok(listener.local_addr().map_err(Error::Output)?.port())
+    Ok(listener.local_addr().map_err(Error::Output)?.to_string())
 }
 
 impl<'a> Network<'a> {
@@ -65,8 +68,9 @@ impl<'a> Network<'a> {
         let mut shell = Shell::new(dir)?;
         shell.set("ZKTRAIN_CHAIN", "embedded:chain/chain.redb");
         shell.set("ZKTRAIN_PASSWORD", PASSWORD);
-        let (domain, coordinator) = (String::new(), String::new());
-        Ok(Self { dir: dir.to_owned(), shell, ui, domain, coordinator })
+        let domain = String::new();
+        let [coordinator, metrics] = [free_address()?, free_address()?];
+        Ok(Self { dir: dir.to_owned(), shell, ui, domain, coordinator, metrics })
     }
 
     /// A command of somebody's.
@@ -75,7 +79,7 @@ impl<'a> Network<'a> {
         self.shell.run(&[args, &["--key", &key]].concat())
     }
 
-    fn prepare(&mut self) -> Result<(), Error> {
+    fn prepare(&mut self, eager: bool) -> Result<(), Error> {
         self.projects()?;
         self.ui.headline("2. Contracts on an embedded chain; everybody stakes");
         let mut addresses = Vec::new();
@@ -89,7 +93,7 @@ impl<'a> Network<'a> {
             self.by("operator", &["chain", "transfer", address, "100"])?;
             self.by(who, &["chain", "stake", "50"])?;
         }
-        self.domain()?;
+        self.domain(eager)?;
         self.ui.headline("3. Five owners register private data of unequal size, and join");
         for ((who, address), (_, share)) in addresses.iter().skip(1).zip(OWNERS) {
             self.join(who, address)?;
@@ -124,10 +128,11 @@ impl<'a> Network<'a> {
         self.dir.join("data").join(format!("{who}.csv"))
     }
 
-    fn domain(&mut self) -> Result<(), Error> {
-        let open = ["chain", "domain", "open", "operator", "--optimistic"];
+    fn domain(&mut self, eager: bool) -> Result<(), Error> {
+        let open = ["chain", "domain", "open", "operator"];
+        let mode: &[&str] = if eager { &[] } else { &["--optimistic"] };
         let rules = ["--challenge-window", "10m", "--min-members", "3"];
-        let opened = self.by("operator", &[&open[..], &rules].concat())?;
+        let opened = self.by("operator", &[&open[..], mode, &rules].concat())?;
         self.domain = opened["domain"].to_string();
         self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
         Ok(())
@@ -145,7 +150,7 @@ impl<'a> Network<'a> {
 
     /// From here on the chain is a process that all others talk to.
     fn serve_chain(&mut self) -> Result<Process, Error> {
-        let at = format!("127.0.0.1:{}", free_port()?);
+        let at = free_address()?;
         let chain = self.shell.start("chain", &["chain", "serve", "--listen", &at])?;
         self.shell.set("ZKTRAIN_CHAIN", format!("http://{at}"));
         self.shell.set("ZKTRAIN_DEPLOYMENT", "chain/chain.json");
@@ -173,22 +178,23 @@ struct Running {
 }
 
 impl Network<'_> {
-    fn start_coordinator(&mut self, rounds: u64) -> Result<Process, Error> {
-        let listen = format!("127.0.0.1:{}", free_port()?);
-        let metrics = format!("127.0.0.1:{}", free_port()?);
+    fn start_coordinator(&self, rounds: u64) -> Result<Process, Error> {
         let rounds = rounds.to_string();
         let who = ["coordinator", "--project", "operator", "--domain", &self.domain];
-        let at = ["--listen", &listen, "--metrics", &metrics, "--key", "keys/operator.json"];
+        let at = [
+            "--listen",
+            &self.coordinator,
+            "--metrics",
+            &self.metrics,
+            "--key",
+            "keys/operator.json",
+        ];
         let rules = ["--set", "members.least=3", "--set", "members.most=5", "--budget", "100 ZKT"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
         let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
         let timing: Vec<&str> = timing.iter().flat_map(|t| ["--set", t.as_str()]).collect();
-        let process =
-            self.shell.start("coordinator", &[&who[..], &at, &rules, &pace, &timing].concat())?;
-        self.coordinator = listen;
-        self.ui.say(&format!("  coordinator {} (UDP), http://{metrics}/metrics", self.coordinator));
-        Ok(process)
+        self.shell.start("coordinator", &[&who[..], &at, &rules, &pace, &timing].concat())
     }
 
     fn start_owner(&self, who: &str, fault: Option<&str>) -> Result<Process, Error> {
@@ -203,6 +209,8 @@ impl Network<'_> {
         self.ui.headline("4. The network: one process each; proofs and masked updates over QUIC");
         let chain = self.serve_chain()?;
         let coordinator = self.start_coordinator(rounds)?;
+        let (listen, metrics) = (&self.coordinator, &self.metrics);
+        self.ui.say(&format!("  coordinator {listen} (UDP), http://{metrics}/metrics"));
         let mut owners = Vec::new();
         let drops_out = format!("{}:leave-before-upload", DROPS_OUT.1);
         let cheats = format!("{}:wrong-update", CHEATS.1);
@@ -218,7 +226,12 @@ impl Network<'_> {
     }
 
     /// Watches the coordinator's account of its rounds until it has ended.
-    fn watch(&self, running: &mut Running, rounds: u64) -> Result<Vec<Value>, Error> {
+    fn watch(
+        &self,
+        running: &mut Running,
+        rounds: u64,
+        mut crashes: Crashes,
+    ) -> Result<Vec<Value>, Error> {
         let path = self.dir.join("operator/coordinator/rounds.json");
         let (mut seen, mut since) = (Vec::new(), Instant::now());
         while (seen.len() as u64) < rounds {
@@ -237,6 +250,9 @@ impl Network<'_> {
             {
                 return Err(running.coordinator.failed());
             }
+            if let Some(crash) = crashes.due(&running.coordinator.said()) {
+                self.crash(running, crash.who, rounds - seen.len() as u64)?;
+            }
             for (who, process) in &mut running.owners {
                 // Who dropped out comes back, as if its machine had been restarted.
                 let after = (DROPS_OUT.1..rounds).contains(&(seen.len() as u64));
@@ -247,7 +263,26 @@ impl Network<'_> {
             std::thread::sleep(Duration::from_millis(200));
         }
         running.coordinator.wait(Duration::from_secs(30))?;
-        Ok(seen)
+        match crashes.left() {
+            0 => Ok(seen),
+            _ => Err(running.coordinator.failed()),
+        }
+    }
+
+    /// Kills somebody, and starts it again on what it has on disk.
+    fn crash(&self, running: &mut Running, who: &str, rounds: u64) -> Result<(), Error> {
+        self.ui.say(&format!("  {who} is killed, and started again"));
+        if who == COORDINATOR {
+            running.coordinator.kill();
+            running.coordinator = self.start_coordinator(rounds)?;
+        }
+        for (name, process) in &mut running.owners {
+            if *name == who {
+                process.kill();
+                *process = self.start_owner(who, None)?;
+            }
+        }
+        Ok(())
     }
 
     fn tell(&self, number: usize, round: &Value) {
@@ -305,9 +340,10 @@ pub fn run(args: &super::Args, ui: &Ui) -> Result<NetworkReport, Error> {
     files::create_folder(&dir, Access::Public)?;
     let dir = dir.canonicalize().map_err(Error::Output)?;
     let mut network = Network::new(&dir, ui)?;
-    network.prepare()?;
+    network.prepare(args.eager)?;
     let mut running = network.start(args.rounds)?;
-    let rounds = network.watch(&mut running, args.rounds)?;
+    let crashes = if args.crashes { Crashes::all() } else { Crashes::default() };
+    let rounds = network.watch(&mut running, args.rounds, crashes)?;
     ui.headline("5. Payments");
     let balances = network.balances()?;
     balances.iter().for_each(|(who, has)| ui.say(&format!("  {who:<6} {has}")));

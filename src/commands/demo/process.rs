@@ -97,9 +97,14 @@ impl Process {
         }
     }
 
+    /// What it and its predecessors of the same name have said.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// What its log ends with, as an error.
     pub fn failed(&self) -> Error {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let text = self.said();
         let lines: Vec<&str> = text.lines().rev().take(5).collect();
         let said = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
         Error::Process { command: self.command.clone(), said }

@@ -107,7 +107,7 @@ fn shares_with_other_hashes_convict_their_dealer() {
         let world = world();
         let clean = dealt(&world, |_, _| {});
         let change = |_: &mut SharingHead, envelopes: &mut Vec<Envelope>| {
-            let passed = coordinator::pass(&clean.sharings, world.account(0)).unwrap();
+            let passed = pass(&clean.sharings, world.account(0)).unwrap();
             let roster = clean.roster.as_ref().unwrap();
             let point = seal_point(&world, 0, 1);
             let shares = sharing::open(&world.plan, roster, &passed[1], &point).unwrap();
@@ -137,7 +137,7 @@ fn false_complaints_convict_nobody() {
     let mut round = dealt(&world, |_, _| {});
     assert_eq!(round.pass().unwrap(), []);
     let (plan, roster) = (&world.plan, round.roster.as_ref().unwrap());
-    let passed = coordinator::pass(&round.sharings, world.account(0)).unwrap();
+    let passed = pass(&round.sharings, world.account(0)).unwrap();
     let seal = secret(&world, 0).seal();
     let check = |complaint: &Complaint| match coordinator::check_complaint(plan, roster, complaint)
     {
@@ -316,7 +316,7 @@ fn sharings_that_do_not_hold_are_refused() {
     let error = coordinator::check_sharing(&world.plan, roster, &Sharing { head, envelopes });
     assert_eq!(error, Err(Error::Stranger { account, set: "the roster" }));
     assert!(matches!(
-        coordinator::pass(&round.sharings, Address::ZERO),
+        pass(&round.sharings, Address::ZERO),
         Err(Error::Stranger { set: "the roster", .. })
     ));
 }

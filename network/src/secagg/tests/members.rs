@@ -1,7 +1,7 @@
 //! A coordinator that cheats its members.
 
 use super::*;
-use crate::messages::{Keys, Passed};
+use crate::messages::Keys;
 use crate::secagg::group::default_threshold;
 use crate::secagg::policy::PolicyError;
 
@@ -106,7 +106,7 @@ fn passed(world: &World) -> (Round<'_>, Vec<Passed>) {
     let all: Vec<usize> = (0..world.signers.len()).collect();
     let mut round = Round::new(world);
     round.until_shares(&all, &all).unwrap();
-    let passed = coordinator::pass(&round.sharings, world.account(0)).unwrap();
+    let passed = pass(&round.sharings, world.account(0)).unwrap();
     (round, passed)
 }
 
@@ -120,7 +120,7 @@ fn what_is_passed_on_has_to_be_what_was_signed() {
         change(&mut changed);
         round.members[0].clone().shares(&changed).unwrap_err()
     };
-    let others = coordinator::pass(&round.sharings, world.account(2)).unwrap();
+    let others = pass(&round.sharings, world.account(2)).unwrap();
     assert_eq!(refused(&|p| p[1] = others[1].clone()), Error::Envelope { account });
     assert_eq!(refused(&|p| p[1].envelope.mask.0[0] ^= 1), Error::Envelope { account });
     assert_eq!(refused(&|p| p[1].envelope.sealed = vec![].into()), Error::Envelope { account });
@@ -149,7 +149,7 @@ fn members_that_saw_different_rosters_do_not_go_on() {
     // To pass it on, the coordinator needs an envelope for everybody.
     envelopes.push(round.sharings[1].envelopes[4].clone());
     round.sharings[1] = Sharing { head: world.sign(1, head), envelopes };
-    let passed = coordinator::pass(&round.sharings, world.account(0)).unwrap();
+    let passed = pass(&round.sharings, world.account(0)).unwrap();
     let error = round.members[0].shares(&passed).unwrap_err();
     assert!(matches!(error, Error::Mismatch { what: "the roster", .. }));
     let roster = round.roster.as_ref().unwrap();
@@ -223,7 +223,7 @@ fn counted_sets_that_isolate_are_refused() {
         round.sharings.truncate(4);
         let keys = round.keys(&[0, 1, 2, 3, 4]);
         round.members[0].roster(&keys).unwrap();
-        let passed = coordinator::pass(&round.sharings, world.account(0)).unwrap();
+        let passed = pass(&round.sharings, world.account(0)).unwrap();
         round.members[0].shares(&passed).unwrap();
         round.members[0].mask(&world.packed(0)).unwrap();
         round.members[0].upload(B256::ZERO).unwrap();
@@ -248,7 +248,7 @@ fn a_member_confirms_one_set() {
     let promises = round.members[0].promises().clone();
     let mut again = Member::resume(plan, account, [1; 32], world.policy, promises).unwrap();
     again.roster(&round.keys(&[0, 1, 2, 3, 4])).unwrap();
-    again.shares(&coordinator::pass(&round.sharings, account).unwrap()).unwrap();
+    again.shares(&pass(&round.sharings, account).unwrap()).unwrap();
     assert_eq!(again.counted(&world.accounts(&[0, 1, 2, 3])), conflict);
 }
 
@@ -357,7 +357,7 @@ fn a_member_that_restarts_sends_the_same_bytes() {
         assert_eq!(again.keys(), keys[1].body);
         let (head, envelopes) = again.roster(keys).unwrap();
         assert_eq!((head, &envelopes), (round.sharings[1].head.body, &round.sharings[1].envelopes));
-        let passed = coordinator::pass(&round.sharings, account).unwrap();
+        let passed = pass(&round.sharings, account).unwrap();
         assert_eq!(again.shares(&passed).unwrap(), []);
         assert_eq!(again.mask(&world.packed(1)).unwrap(), round.uploads[&1].1);
         let upload = round.uploads[&1].0.body;

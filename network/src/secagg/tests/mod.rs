@@ -34,8 +34,13 @@ use super::policy::Policy;
 use super::sharing::Shares;
 use super::unmasking::Unmasking;
 use super::vector::{self, Shape, Update};
-use crate::messages::{Complaint, Confirm, Sharing, Signed, Test, Unmask, Upload};
+use crate::messages::{Complaint, Confirm, Passed, Sharing, Signed, Test, Unmask, Upload};
 use crate::plan::{Plan, PlanMember, Timing, VERSION};
+
+/// What those that have shared pass to one member.
+fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, Error> {
+    coordinator::pass(sharings, &coordinator::trees(sharings), to)
+}
 
 /// What rounds of one network share.
 pub(in crate::secagg) struct Fixture {
@@ -292,7 +297,7 @@ impl<'a> Round<'a> {
         let mut complaints = Vec::new();
         for account in self.shared() {
             let index = self.index(account);
-            let passed = coordinator::pass(&self.sharings, account)?;
+            let passed = pass(&self.sharings, account)?;
             complaints.extend(self.members[index].shares(&passed)?);
         }
         Ok(complaints)

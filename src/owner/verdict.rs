@@ -1,0 +1,125 @@
+//! What an owner does about an error in a round: it does not leave the network because of a round
+//! that it does not trust, nor because somebody is away for a while.
+
+use zktrain_network::messages::Refusal;
+use zktrain_network::wire;
+
+use super::{OwnerError, PlanError};
+use crate::error::Error;
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be otherwise in a while: try the same again.
+    Again,
+    /// Nothing that this owner agrees to comes of this round: wait for the next one.
+    PassOver,
+    /// Only a person can help.
+    Stop,
+}
+
+impl Verdict {
+    /// What to do about an error in a round.
+    pub fn of(error: &Error) -> Self {
+        match error {
+            Error::Client(_) => Self::Again,
+            Error::Peer(error) => peer(error),
+            Error::Plan(error) => match **error {
+                PlanError::NotOpen { .. } => Self::Again,
+                PlanError::Signature { .. } | PlanError::Field { .. } => Self::PassOver,
+            },
+            Error::Member(error) => member(error),
+            // The coordinator's: another plan than before, or not the model that the chain names.
+            Error::OtherPlan(_)
+            | Error::Model { .. }
+            | Error::GenesisRange { .. }
+            | Error::ParentModel { .. } => Self::PassOver,
+            _ => Self::Stop,
+        }
+    }
+}
+
+fn peer(error: &wire::Error) -> Verdict {
+    match error {
+        wire::Error::Replaced { .. } | wire::Error::Io { .. } => Verdict::Stop,
+        wire::Error::Refused(refusal) => refused(refusal),
+        wire::Error::Digest { .. } | wire::Error::TooLarge { .. } => Verdict::PassOver,
+        _ => Verdict::Again,
+    }
+}
+
+fn refused(refusal: &Refusal) -> Verdict {
+    match refusal {
+        // It was restarted and has not opened the round yet, or not this account's door.
+        Refusal::UnknownRound
+        | Refusal::Busy
+        | Refusal::Internal
+        | Refusal::NotMember
+        | Refusal::Missing => Verdict::Again,
+        _ => Verdict::PassOver,
+    }
+}
+
+fn member(error: &OwnerError) -> Verdict {
+    match error {
+        OwnerError::Refused(refusal) => refused(refusal),
+        OwnerError::Aggregation(_) | OwnerError::Unexpected { .. } => Verdict::PassOver,
+        _ => Verdict::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::{Address, B256};
+    use zktrain_network::messages::Phase;
+    use zktrain_network::secagg::{self, policy::PolicyError};
+
+    use super::*;
+    use crate::owner::OtherPlan;
+
+    #[test]
+    fn rounds_that_are_not_trusted_are_passed_over() {
+        let policy = PolicyError::TooFewWeights { set: "the plan", needed: 5, got: 3 };
+        let errors: [Error; 6] = [
+            OwnerError::Aggregation(secagg::Error::Policy(policy)).into(),
+            OwnerError::Unexpected { what: "a second plan" }.into(),
+            OwnerError::Refused(Refusal::WrongPhase { now: Phase::Ended }).into(),
+            PlanError::Signature { round: 1, coordinator: Address::ZERO }.into(),
+            PlanError::Field { round: 1, field: "nonce" }.into(),
+            OtherPlan { round: 1 }.into(),
+        ];
+        for error in &errors {
+            assert_eq!(Verdict::of(error), Verdict::PassOver, "{error}");
+        }
+        let parent = Error::ParentModel { expected: String::new(), got: String::new() };
+        assert_eq!(Verdict::of(&parent), Verdict::PassOver);
+        let digest = wire::Error::Digest { expected: B256::ZERO, got: B256::ZERO };
+        assert_eq!(Verdict::of(&Error::Peer(Box::new(digest))), Verdict::PassOver);
+    }
+
+    #[test]
+    fn whoever_is_away_is_waited_for() {
+        let refusals = [Refusal::UnknownRound, Refusal::Busy, Refusal::Internal];
+        for refusal in refusals {
+            assert_eq!(Verdict::of(&OwnerError::Refused(refusal).into()), Verdict::Again);
+        }
+        assert_eq!(Verdict::of(&PlanError::NotOpen { round: 1 }.into()), Verdict::Again);
+        let away = wire::Error::Deadline { last: wire::Lost::Silence };
+        assert_eq!(Verdict::of(&Error::Peer(Box::new(away))), Verdict::Again);
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_ends_it() {
+        let account = Address::ZERO;
+        let errors: [Error; 3] = [
+            OwnerError::NotMember { account, domain: 1 }.into(),
+            OwnerError::OtherDataset { account, domain: 1 }.into(),
+            Error::WorkerStopped,
+        ];
+        for error in &errors {
+            assert_eq!(Verdict::of(error), Verdict::Stop, "{error}");
+        }
+        let replaced = wire::Error::Replaced { account };
+        assert_eq!(Verdict::of(&Error::Peer(Box::new(replaced))), Verdict::Stop);
+    }
+}

@@ -1,0 +1,111 @@
+//! The same network on a domain where contracts check every proof at once, while the network
+//! between its processes loses packets and is cut for a while.
+//!
+//! The trouble is made with nftables in a network namespace of the test's own. Where the system
+//! allows neither, the test runs without trouble and says so, unless `ZKTRAIN_NETNS` is `require`.
+
+mod project;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use project::Project;
+use serde_json::Value;
+
+/// One datagram in twenty is lost.
+const LOSSY: &str = "add table inet trouble
+    add chain inet trouble in { type filter hook input priority 0; }
+    flush chain inet trouble in
+    add rule inet trouble in meta l4proto udp numgen random mod 100 < 5 drop";
+/// All are.
+const CUT: &str = "insert rule inet trouble in meta l4proto udp drop";
+/// How long: QUIC connections outlive it, requests do not get their answers in time.
+const OUTAGE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// `sh -c` in a new network namespace in which only the loopback interface is.
+fn apart() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--net", "sh", "-c"]);
+    command
+}
+
+fn can_make_trouble() -> bool {
+    let tried = apart().arg(format!("ip link set lo up && nft '{LOSSY}'")).output();
+    let able = tried.as_ref().is_ok_and(|out| out.status.success());
+    if !able {
+        let wanted = std::env::var("ZKTRAIN_NETNS").is_ok_and(|value| value == "require");
+        assert!(!wanted, "no trouble can be made: {tried:?}");
+        eprintln!("without trouble: unshare, ip or nft is not there or not allowed");
+    }
+    able
+}
+
+/// Changes the rules of a process's network.
+fn rule(process: &Child, rules: &str) {
+    let at = process.id().to_string();
+    let mut command = Command::new("nsenter");
+    command.args(["--user", "--net", "--preserve-credentials", "--target", &at, "nft", rules]);
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+struct Demo {
+    process: Child,
+    folder: PathBuf,
+}
+
+impl Demo {
+    fn start(project: &Project, trouble: bool) -> Self {
+        let args = ["demo", "--out", "d", "--rounds", "4", "--eager", "--json"];
+        let plain = project.command(&args);
+        let mut command = Command::new("unshare");
+        let setup = format!("ip link set lo up && nft '{LOSSY}' && exec \"$0\" \"$@\"");
+        match trouble {
+            true => command.args(["--map-root-user", "--net", "sh", "-c", &setup]),
+            false => command.args(["--", "env"]),
+        };
+        command.arg(plain.get_program()).args(plain.get_args());
+        let env = plain.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(env).current_dir(project.folder.path());
+        let out = std::fs::File::create(project.folder.path().join("report.json")).unwrap();
+        let process = command.stdin(Stdio::null()).stdout(out).spawn().unwrap();
+        Self { process, folder: project.folder.path().to_owned() }
+    }
+
+    /// Waits until the coordinator has logged something.
+    fn until(&mut self, said: &str) {
+        let (log, begun) = (self.folder.join("d/logs/coordinator.log"), Instant::now());
+        while !std::fs::read_to_string(&log).is_ok_and(|log| log.contains(said)) {
+            assert!(begun.elapsed() < PATIENCE, "{said} was not logged");
+            assert!(self.process.try_wait().unwrap().is_none(), "ended before {said}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn report(mut self) -> Value {
+        assert!(self.process.wait().unwrap().success());
+        serde_json::from_slice(&std::fs::read(self.folder.join("report.json")).unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn contracts_check_every_proof_and_an_outage_costs_nobody_its_pay() {
+    let (project, trouble) = (Project::with_rows(1), can_make_trouble());
+    let mut demo = Demo::start(&project, trouble);
+    demo.until("phase=Uploads");
+    if trouble {
+        rule(&demo.process, CUT);
+        std::thread::sleep(OUTAGE);
+        rule(&demo.process, LOSSY);
+    }
+    let report = demo.report();
+    let counts = |key: &str| -> Vec<usize> {
+        let rounds = report["rounds"].as_array().unwrap();
+        rounds.iter().map(|round| round[key].as_array().unwrap().len()).collect()
+    };
+    assert_eq!(counts("counted"), [5, 4, 4, 4], "{report}");
+    assert_eq!(counts("missing"), [0, 1, 1, 0], "{report}");
+    assert_eq!(counts("slashed"), [0, 0, 1, 0], "{report}");
+}
