@@ -28,6 +28,7 @@ async fn only_members_and_only_of_rounds_that_are_known() {
     assert_eq!(desk.admit(Address::ZERO).await, Err(Refusal::NotMember));
     for item in [MASKED, SUBMISSION] {
         assert_eq!(upload(desk, stranger, &item, b"x").await, Err(Refusal::NotMember));
+        assert_eq!(desk.finish(stranger, &item).await, Err(Refusal::NotMember));
     }
     let ask = |round| Request::Notice { round, number: 0 };
     let refused = Response::Refused(Refusal::NotMember);
