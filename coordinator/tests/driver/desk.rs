@@ -26,7 +26,9 @@ async fn only_members_and_only_of_rounds_that_are_known() {
     let desk = &*world.office().desk;
     let stranger = Address::repeat_byte(0x77);
     assert_eq!(desk.admit(Address::ZERO).await, Err(Refusal::NotMember));
-    assert_eq!(upload(desk, stranger, &MASKED, b"x").await, Err(Refusal::NotMember));
+    for item in [MASKED, SUBMISSION] {
+        assert_eq!(upload(desk, stranger, &item, b"x").await, Err(Refusal::NotMember));
+    }
     let ask = |round| Request::Notice { round, number: 0 };
     let refused = Response::Refused(Refusal::NotMember);
     assert_eq!(desk.call(stranger, ask(ROUND)).await, refused);

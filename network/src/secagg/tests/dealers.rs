@@ -306,6 +306,15 @@ fn sharings_that_do_not_hold_are_refused() {
     let point = refused(&|head, _| head.own = [0; 32], 1);
     assert_eq!(point, Error::Point { what: "the own mask", account });
     assert!(dleq::point(&[0; 32]).is_none());
+    // A member that is not on the roster has nobody to share with.
+    let world = World::of(5, 3);
+    let mut round = Round::new(&world);
+    round.until_shares(&[0, 1, 2, 3], &[0, 1, 2, 3]).unwrap();
+    let (account, Sharing { head, envelopes }) = (world.account(4), round.sharings[1].clone());
+    let head = world.sign(4, SharingHead { account, ..head.body });
+    let roster = round.roster.as_ref().unwrap();
+    let error = coordinator::check_sharing(&world.plan, roster, &Sharing { head, envelopes });
+    assert_eq!(error, Err(Error::Stranger { account, set: "the roster" }));
     assert!(matches!(
         pass(&round.sharings, Address::ZERO),
         Err(Error::Stranger { set: "the roster", .. })

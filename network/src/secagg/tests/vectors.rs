@@ -57,6 +57,15 @@ proptest! {
 }
 
 #[test]
+fn rows_have_four_cells_at_least() {
+    for row_log in [0, 1] {
+        let mut key = key(&[4, 4, 4], &[true; 2], 4);
+        key.relation.layout.row_log = row_log;
+        assert_eq!(Shape::of(&key).err(), Some(VectorError::Rows { row_log }));
+    }
+}
+
+#[test]
 fn what_is_packed_together_are_neighbours_that_waste_least() {
     let quads = |widths: &[usize]| {
         let (key, shape) = shape_of(widths, &[true; 4], 8);
