@@ -157,14 +157,15 @@ impl Body for Upload {
 }
 
 /// Phase 4: whose updates are in the sum. A member signs one of these in a round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirm {
     /// Who confirms.
     pub account: Address,
-    /// Those that have shared their secrets.
-    pub shared: Vec<Address>,
-    /// Those among them whose updates are counted.
-    pub counted: Vec<Address>,
+    /// Digest of those that have shared their secrets: each member knows who they are, and gets
+    /// as many of these as there are members.
+    pub shared: B256,
+    /// Digest of those among them whose updates are counted.
+    pub counted: B256,
 }
 
 impl Body for Confirm {

@@ -206,12 +206,12 @@ fn who_has_dropped_out_is_not_heard() {
     round.tick();
     // It confirms and unmasks what it was not counted in.
     let Contribution::Confirm(confirm) = round.said(0).remove(0) else { panic!() };
-    let mut body = confirm.body.clone();
+    let mut body = confirm.body;
     body.account = round.world.account(5);
     assert!(is_invalid(round.send(5, Contribution::Confirm(round.world.sign(5, body)))));
     // A counted one confirms something else.
-    let mut body = confirm.body.clone();
-    body.counted.pop();
+    let mut body = confirm.body;
+    body.counted = body.shared;
     assert!(is_invalid(round.send(0, Contribution::Confirm(round.world.sign(0, body)))));
     assert_eq!(round.send(0, Contribution::Confirm(confirm)), Ok(Admit::New));
 }

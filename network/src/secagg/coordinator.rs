@@ -119,18 +119,17 @@ pub fn check_confirm(
     counted: &[Address],
     confirm: &Signed<Confirm>,
 ) -> Result<(), Error> {
-    let Confirm { account, shared: said_shared, counted: said_counted } = &confirm.body;
-    let account = *account;
+    let Confirm { account, shared: said_shared, counted: said_counted } = confirm.body;
     check_subset(&[account], "the counted", counted)?;
     if !confirm.is_by(plan, account) {
         return Err(Error::Signature { what: "the confirmation", account });
     }
-    for (what, known, said) in [
+    for (what, known, got) in [
         ("the set that has shared", shared, said_shared),
         ("the counted set", counted, said_counted),
     ] {
-        if known != said {
-            let (expected, got) = (accounts_digest(known), accounts_digest(said));
+        let expected = accounts_digest(known);
+        if expected != got {
             return Err(Error::Mismatch { what, account, expected, got });
         }
     }

@@ -50,9 +50,18 @@ pub struct Promises {
     /// What was uploaded.
     pub upload: Option<Upload>,
     /// What was confirmed.
-    pub confirm: Option<Confirm>,
+    pub confirm: Option<Sets>,
     /// Digest of the test that was answered.
     pub test: Option<B256>,
+}
+
+/// The two sets that a member confirms, in ascending order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sets {
+    /// Those that have shared.
+    pub shared: Vec<Address>,
+    /// Those whose updates are counted.
+    pub counted: Vec<Address>,
 }
 
 /// A member of one round.
@@ -234,9 +243,10 @@ impl Member {
         check_subset(counted, "those that have shared", &shared)?;
         check_subset(&[self.account], "the counted", counted)?;
         self.policy.check_counted(&self.plan, counted)?;
-        let confirm = Confirm { account: self.account, shared, counted: counted.to_vec() };
-        promise(&mut self.promises.confirm, confirm.clone(), "counted set")?;
-        Ok(confirm)
+        let digests = (accounts_digest(&shared), accounts_digest(counted));
+        let sets = Sets { shared, counted: counted.to_vec() };
+        promise(&mut self.promises.confirm, sets, "counted set")?;
+        Ok(Confirm { account: self.account, shared: digests.0, counted: digests.1 })
     }
 
     /// Phase 5: the shares that unmask, once enough members have confirmed the same sets.
@@ -245,7 +255,7 @@ impl Member {
     /// If a confirmation does not hold or names other sets, or there are fewer than the threshold.
     pub fn confirmed(&mut self, confirms: &[Signed<Confirm>]) -> Result<Unmask, Error> {
         let own = self.promises.confirm.as_ref();
-        let Confirm { shared, counted, .. } = own.ok_or(Error::Early { what: "the counted" })?;
+        let Sets { shared, counted } = own.ok_or(Error::Early { what: "the counted" })?;
         let accounts: Vec<Address> = confirms.iter().map(|confirm| confirm.body.account).collect();
         check_accounts(&self.plan, "the confirmations", &accounts)?;
         for confirm in confirms {

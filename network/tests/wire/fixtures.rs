@@ -85,8 +85,7 @@ fn upload() -> Signed<Upload> {
 }
 
 fn confirm() -> Signed<Confirm> {
-    let (all, one) = (vec![account(16), account(17)], vec![account(16)]);
-    signed(Confirm { account: account(16), shared: all, counted: one })
+    signed(Confirm { account: account(16), shared: hash(1), counted: hash(2) })
 }
 
 fn defence() -> Defence {

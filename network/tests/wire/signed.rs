@@ -102,7 +102,7 @@ fn every_field_is_signed_and_so_is_the_plan() {
     check(Keys { account: one, mask: [17; 32], seal: [18; 32] });
     check(SharingHead { account: one, own: [1; 32], roster: hash(2), root: hash(3) });
     check(Upload { account: one, masked: hash(1), submission: hash(2), shared: hash(3) });
-    check(Confirm { account: one, shared: vec![one, two], counted: vec![one] });
+    check(Confirm { account: one, shared: hash(2), counted: hash(3) });
     check(Unmask { account: one, shares: vec![Some([1; 32]), None] });
     check(Defence { account: one, proof: Bytes::from_static(&[1, 2, 3]) });
     let pair = PairOpening { with: two, shared: [1; 32], proof: [[2; 32], [3; 32]] };

@@ -337,18 +337,18 @@ fn uploads_confirmations_and_shares_that_do_not_hold_are_refused() {
     assert!(matches!(check(upload, 1, &without), Err(Error::Stranger { .. })));
     assert!(matches!(check(upload, 1, &shared[..3]), Err(Error::Mismatch { .. })));
 
-    let confirm = round.confirms[1].body.clone();
+    let confirm = round.confirms[1].body;
     let check = |body: Confirm, signer: usize| {
         coordinator::check_confirm(plan, &shared, &shared, &world.sign(signer, body))
     };
-    assert_eq!(check(confirm.clone(), 1), Ok(()));
-    assert!(matches!(check(confirm.clone(), 0), Err(Error::Signature { .. })));
+    assert_eq!(check(confirm, 1), Ok(()));
+    assert!(matches!(check(confirm, 0), Err(Error::Signature { .. })));
     let less = shared[..3].to_vec();
-    let other = check(Confirm { shared: less.clone(), ..confirm.clone() }, 1);
+    let other = check(Confirm { shared: accounts_digest(&less), ..confirm }, 1);
     assert!(matches!(other, Err(Error::Mismatch { what: "the set that has shared", .. })));
-    let other = check(Confirm { counted: less.clone(), ..confirm.clone() }, 1);
+    let other = check(Confirm { counted: accounts_digest(&less), ..confirm }, 1);
     assert!(matches!(other, Err(Error::Mismatch { what: "the counted set", .. })));
-    let last = world.sign(3, round.confirms[3].body.clone());
+    let last = world.sign(3, round.confirms[3].body);
     let error = coordinator::check_confirm(plan, &shared, &less, &last);
     assert!(matches!(error, Err(Error::Stranger { set: "the counted", .. })));
 
