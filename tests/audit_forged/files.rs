@@ -22,6 +22,9 @@ use super::{Check, named};
 use crate::audit_made::{Made, made};
 use crate::common::plan::signed;
 
+/// What a forged plan says otherwise.
+type Change = (&'static str, fn(&mut Plan));
+
 fn read<T: DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
@@ -47,7 +50,7 @@ fn replanned(made: &Made, check: Check, by: &Client, change: fn(&mut Plan)) {
 #[test]
 fn plans_say_what_the_chain_says() {
     let made = made();
-    let changes: [(&'static str, fn(&mut Plan)); 16] = [
+    let changes: [Change; 16] = [
         ("version", |p| p.version += 1),
         ("chain_id", |p| p.chain_id += 1),
         ("rounds", |p| p.rounds = Address::repeat_byte(1)),
@@ -63,7 +66,7 @@ fn plans_say_what_the_chain_says() {
         ("members", |p| p.members[0].dataset.0[0] ^= 1),
         ("members", |p| p.members[0].windows += 1),
         ("members", |p| p.members[0].weight += 1),
-        ("members", |p| drop(p.members.pop())),
+        ("members", |p| p.members.truncate(p.members.len() - 1)),
     ];
     for (field, change) in changes {
         replanned(made, (Kind::Plan, field), &made.coordinator, change);

@@ -12,6 +12,9 @@ use crate::common::plan::{plan, signed};
 use crate::liar;
 use crate::world::{WINDOWS, World, world};
 
+/// What a lie is called, and what it changes.
+type Change<T> = (&'static str, fn(&mut T));
+
 impl World {
     /// What the first owner knows.
     fn expected(&self) -> Expected {
@@ -44,7 +47,7 @@ async fn every_field_of_a_plan_is_the_chains() {
     let (client, expected) = (world.owner(0), world.expected());
     let honest = signed(world.plan.clone(), world.coordinator());
     assert_eq!(check(client, &honest, &expected).await, Ok(()));
-    let changes: [(&str, fn(&mut Plan)); 18] = [
+    let changes: [Change<Plan>; 18] = [
         ("version", |p| p.version += 1),
         ("chain", |p| p.chain_id += 1),
         ("chain", |p| p.rounds = Address::repeat_byte(1)),
@@ -60,7 +63,7 @@ async fn every_field_of_a_plan_is_the_chains() {
         ("list of members", |p| p.members[1].dataset.0[0] ^= 1),
         ("list of members", |p| p.members[1].windows += 1),
         ("list of members", |p| p.members[2].weight += 1),
-        ("list of members", |p| drop(p.members.pop())),
+        ("list of members", |p| p.members.truncate(p.members.len() - 1)),
         ("list of members", |p| p.members.push(p.members[2].clone())),
         ("list of members", |p| p.members.swap(1, 2)),
         ("list of members", |p| p.members.clear()),
@@ -84,7 +87,7 @@ async fn a_plan_is_for_the_domain_data_and_proofs_that_the_owner_has() {
     let world = world();
     let (client, expected) = (world.owner(0), world.expected());
     let honest = signed(world.plan.clone(), world.coordinator());
-    let changes: [(&str, fn(&mut Expected)); 6] = [
+    let changes: [Change<Expected>; 6] = [
         ("domain", |e| e.domain += 1),
         ("manifest or reference string", |e| e.spec.0[0] ^= 1),
         ("proof system", |e| e.system = System::Groth16),

@@ -80,6 +80,9 @@ fn rejected(verdict: Result<TrainingStatement, Verdict>) -> String {
     }
 }
 
+/// Changes a statement.
+type Change<'a> = &'a dyn Fn(&mut TrainingStatement);
+
 #[test]
 fn honest_work_counts_whoever_did_it() {
     let world = world();
@@ -175,7 +178,7 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
     let account = world.owner(0).address().into_array();
     let mut flipped = set;
     flipped[0] ^= 1;
-    let cases: [(&dyn Fn(&mut TrainingStatement), RoundError); 10] = [
+    let cases: [(Change<'_>, RoundError); 10] = [
         (&|s| s.spec[0] ^= 1, RoundError::Spec),
         (&|s| s.binding.chain_id += 1, RoundError::ChainId { expected: chain, got: chain + 1 }),
         (&|s| s.binding.round += 9, RoundError::Round { expected: round, got: round + 9 }),
