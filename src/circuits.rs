@@ -25,7 +25,7 @@ use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::groth16::Groth16Key;
 
 use crate::cache;
-use crate::error::Error;
+use crate::error::{Error, OptionsError};
 use crate::files;
 use crate::project::Project;
 use crate::proofs::{Registration, StoredProof};
@@ -53,6 +53,18 @@ impl Compression {
             Self::Groth16 => Some(System::Groth16),
             Self::None => None,
         }
+    }
+
+    /// The system of proofs that contracts are to check.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn on_chain(self) -> Result<System, OptionsError> {
+        self.system().ok_or(OptionsError::Required {
+            option: "--compress",
+            when: "because contracts check compressed proofs only",
+            hint: "`--compress halo2` or `--compress groth16`",
+        })
     }
 }
 

@@ -391,6 +391,14 @@ pub enum Error {
         /// What it said last.
         said: String,
     },
+    /// A chain whose time goes by itself.
+    #[error("{at} does not let its time be moved: {source}")]
+    NoTestChain {
+        /// The node.
+        at: String,
+        /// What it says.
+        source: Box<ChainError>,
+    },
     /// The thread that trains has stopped.
     #[error("the thread that trains and proves has stopped")]
     WorkerStopped,
@@ -529,6 +537,9 @@ impl Error {
             Self::NoWindow { .. } => {
                 "use a smaller --batch, fewer --steps-per-proof, or more data".into()
             }
+            Self::NoTestChain { .. } => "name a test node, such as `anvil --hardfork osaka`: a \
+                 demonstration does not wait for challenge windows"
+                .into(),
             Self::DataChanged => "restore the file, or register again with `zktrain data commit \
                                   --force`, which discards the proofs made so far"
                 .into(),

@@ -255,3 +255,24 @@ fn mistakes_are_explained() {
     assert!(key.contains("\"crypto\""), "a standard keystore");
     assert!(project.fails(&["chain", "key", "new", "alice.json"]).contains("alice.json"));
 }
+
+#[test]
+fn ether_is_given_away_as_often_as_asked() {
+    let project = Project::with_rows(1);
+    project.json(&["chain", "key", "new", "rich.json"]);
+    let to = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf";
+    let give = ["chain", "transfer", to, "0.5", "--ether", "--key", "rich.json"];
+    for _ in 0..2 {
+        let given = project.json(&give);
+        assert_eq!(given["done"], format!("0.5 ETH given to {to}"));
+        assert_eq!(given["gas"], 21_000);
+    }
+    let path = project.folder.path().join("chain/chain.redb");
+    let node = Node::open(&path, Connection::genesis()).unwrap();
+    let balance = node.answer("eth_getBalance", &json!([to, "latest"])).unwrap();
+    assert_eq!(balance, "0xde0b6b3a7640000", "one ether");
+    drop(node);
+    let with = |amount: &str| project.fails(&[&give[..3], &[amount], &give[4..]].concat());
+    assert!(with("1000").contains("wei; the transaction may take"), "more than it has");
+    assert!(with("1 ZKT").contains("no amount"), "no ether");
+}

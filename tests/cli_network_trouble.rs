@@ -1,28 +1,37 @@
 //! The same network on a domain where contracts check every proof at once, while the network
-//! between its processes loses packets and is cut for a while.
+//! between its processes delays and reorders packets, loses some, and is cut for a while.
 //!
-//! The trouble is made with nftables in a network namespace of the test's own. Where the system
-//! allows neither, the test runs without trouble and says so, unless `ZKTRAIN_NETNS` is `require`.
+//! The trouble is made with nftables in a network namespace of the test's own, where a relay stands
+//! between owners and coordinator. Where the system does not allow it, the test runs without
+//! trouble and says so, unless `ZKTRAIN_NETNS` is `require`.
 
 mod project;
+mod relay;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use project::Project;
 use serde_json::Value;
 
-/// One datagram in twenty is lost.
+/// Whatever owners send goes to the relay.
+const DETOUR: &str = "add table inet detour
+    add chain inet detour out { type nat hook output priority -100; }
+    add rule inet detour out meta l4proto udp ip saddr != OUTSIDE redirect to :PORT";
+/// One datagram in twenty is lost on its way to the relay.
 const LOSSY: &str = "add table inet trouble
     add chain inet trouble in { type filter hook input priority 0; }
     flush chain inet trouble in
-    add rule inet trouble in meta l4proto udp numgen random mod 100 < 5 drop";
+    add rule inet trouble in udp dport PORT numgen random mod 100 < 5 drop
+    add rule inet trouble in meta l4proto udp ip daddr OUTSIDE numgen random mod 100 < 5 drop";
 /// All are.
 const CUT: &str = "insert rule inet trouble in meta l4proto udp drop";
 /// How long: QUIC connections outlive it, requests do not get their answers in time.
 const OUTAGE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The test below that is no test but the relay.
+const RELAY: &str = "is_the_relay_of_another_process";
 
 /// `sh -c` in a new network namespace in which only the loopback interface is.
 fn apart() -> Command {
@@ -31,8 +40,18 @@ fn apart() -> Command {
     command
 }
 
+/// Rules about the relay.
+fn rules(text: &str) -> String {
+    text.replace("PORT", &relay::PORT.to_string()).replace("OUTSIDE", relay::OUTSIDE)
+}
+
+/// Puts the rules up in a new namespace.
+fn setup() -> String {
+    format!("ip link set lo up && nft '{}' && nft '{}'", rules(DETOUR), rules(LOSSY))
+}
+
 fn can_make_trouble() -> bool {
-    let tried = apart().arg(format!("ip link set lo up && nft '{LOSSY}'")).output();
+    let tried = apart().arg(setup()).output();
     let able = tried.as_ref().is_ok_and(|out| out.status.success());
     if !able {
         let wanted = std::env::var("ZKTRAIN_NETNS").is_ok_and(|value| value == "require");
@@ -61,7 +80,9 @@ impl Demo {
         let args = ["demo", "--out", "d", "--rounds", "4", "--eager", "--json"];
         let plain = project.command(&args);
         let mut command = Command::new("unshare");
-        let setup = format!("ip link set lo up && nft '{LOSSY}' && exec \"$0\" \"$@\"");
+        // The relay ends when the demonstration does, which it is a child of.
+        let relay = format!("\"$RELAY\" --exact --ignored {RELAY} > relay.log 2>&1");
+        let setup = format!("{} && {{ {relay} & }} && exec \"$0\" \"$@\"", setup());
         match trouble {
             true => command.args(["--map-root-user", "--net", "sh", "-c", &setup]),
             false => command.args(["--", "env"]),
@@ -69,6 +90,8 @@ impl Demo {
         command.arg(plain.get_program()).args(plain.get_args());
         let env = plain.get_envs().filter_map(|(name, value)| Some((name, value?)));
         command.envs(env).current_dir(project.folder.path());
+        command.env("RELAY", std::env::current_exe().unwrap());
+        command.env(relay::FOLDER, project.folder.path());
         let out = std::fs::File::create(project.folder.path().join("report.json")).unwrap();
         let process = command.stdin(Stdio::null()).stdout(out).spawn().unwrap();
         Self { process, folder: project.folder.path().to_owned() }
@@ -98,9 +121,12 @@ fn contracts_check_every_proof_and_an_outage_costs_nobody_its_pay() {
     if trouble {
         rule(&demo.process, CUT);
         std::thread::sleep(OUTAGE);
-        rule(&demo.process, LOSSY);
+        rule(&demo.process, &rules(LOSSY));
     }
     let report = demo.report();
+    if trouble {
+        the_relay_was_between_them(project.folder.path());
+    }
     let counts = |key: &str| -> Vec<usize> {
         let rounds = report["rounds"].as_array().unwrap();
         rounds.iter().map(|round| round[key].as_array().unwrap().len()).collect()
@@ -108,4 +134,21 @@ fn contracts_check_every_proof_and_an_outage_costs_nobody_its_pay() {
     assert_eq!(counts("counted"), [5, 4, 4, 4], "{report}");
     assert_eq!(counts("missing"), [0, 1, 1, 0], "{report}");
     assert_eq!(counts("slashed"), [0, 0, 1, 0], "{report}");
+}
+
+fn the_relay_was_between_them(folder: &Path) {
+    let counts = std::fs::read(relay::counts_path(folder)).unwrap();
+    let counts: [[u64; 2]; 2] = serde_json::from_slice(&counts).unwrap();
+    for [sent, overtaken] in counts {
+        assert!(sent > 1000 && overtaken > sent / 10, "{counts:?}");
+    }
+}
+
+/// Anything only where the test above has started it.
+#[test]
+#[ignore = "a process that another test starts"]
+fn is_the_relay_of_another_process() {
+    let Some(folder) = std::env::var_os(relay::FOLDER) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(relay::run(Path::new(&folder)));
 }

@@ -11,12 +11,24 @@ const DECIMALS: u8 = 18;
 /// # Errors
 /// If it is none.
 pub fn parse(text: &str) -> Result<U256, String> {
+    read(text, "ZKT")
+}
+
+/// Reads an amount of ether: `12`, `0.5`, `12 ETH`, or `7 wei`.
+///
+/// # Errors
+/// If it is none.
+pub fn parse_ether(text: &str) -> Result<U256, String> {
+    read(text, "ETH")
+}
+
+fn read(text: &str, unit: &str) -> Result<U256, String> {
     let lower = text.trim().to_lowercase();
-    let wrong = |_| format!("{text:?} is no amount: write 12, 0.5 or 12.5ZKT, or 7wei");
+    let wrong = |_| format!("{text:?} is no amount: write 12, 0.5 or 12.5{unit}, or 7wei");
     if let Some(units) = lower.strip_suffix("wei") {
         return U256::from_str_radix(units.trim(), 10).map_err(|_| wrong(()));
     }
-    let digits = lower.strip_suffix("zkt").unwrap_or(&lower).trim();
+    let digits = lower.strip_suffix(&unit.to_lowercase()).unwrap_or(&lower).trim();
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     // What is too fine to be an amount would be cut off.
     let plain = !whole.is_empty()
@@ -28,12 +40,21 @@ pub fn parse(text: &str) -> Result<U256, String> {
 
 /// Writes an amount of tokens.
 pub fn show(amount: U256) -> String {
+    write(amount, "ZKT")
+}
+
+/// Writes an amount of ether.
+pub fn show_ether(amount: U256) -> String {
+    write(amount, "ETH")
+}
+
+fn write(amount: U256, unit: &str) -> String {
     let text = format_units(amount, DECIMALS).unwrap_or_else(|_| amount.to_string());
     let text = match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
     };
-    format!("{text} ZKT")
+    format!("{text} {unit}")
 }
 
 /// Reads an address; one with capitals has to have its checksum.
@@ -90,6 +111,9 @@ mod tests {
         {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(parse_ether("0.5 eth"), Ok(token / U256::from(2)));
+        assert_eq!(show_ether(token / U256::from(2)), "0.5 ETH");
+        assert!(parse_ether("1 ZKT").is_err() && parse("1 ETH").is_err());
         assert_eq!(show(token * U256::from(1500)), "1500 ZKT");
         assert_eq!(show(U256::from(1)), "0.000000000000000001 ZKT");
     }

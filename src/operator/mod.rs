@@ -42,8 +42,8 @@ use crate::session::Session;
 
 /// Between two looks at the chain.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Rounds that measures look back on.
-const MEASURED: usize = 10;
+/// Rounds that measures look back on: `docs/metrics.md` says it, too.
+const MEASURED: usize = 20;
 
 /// Why a coordinator cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -17,6 +17,7 @@ use alloy::providers::{DynProvider, Provider, ProviderBuilder};
 use alloy::rpc::client::RpcClient;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
+use serde_json::{Value, json};
 
 pub use endpoint::Endpoint;
 pub use error::ChainError;
@@ -102,5 +103,16 @@ impl Chain {
     pub async fn time(&self) -> Result<u64, ChainError> {
         let latest = self.provider.get_block_by_number(BlockNumberOrTag::Latest);
         latest.await?.map(|block| block.header.timestamp).ok_or(ChainError::NoBlock)
+    }
+
+    /// Lets time pass on a test chain; other chains refuse.
+    ///
+    /// # Errors
+    /// If the chain's time is not ours to move.
+    pub async fn pass(&self, seconds: u64) -> Result<(), ChainError> {
+        let move_time = self.provider.raw_request("evm_increaseTime".into(), json!([seconds]));
+        let _: Value = move_time.await?;
+        let _: Value = self.provider.raw_request("evm_mine".into(), json!([])).await?;
+        Ok(())
     }
 }

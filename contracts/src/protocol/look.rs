@@ -1,14 +1,11 @@
 //! What the contracts say about domains, members and rounds.
 
 use alloy::primitives::{Address, B256, U256};
-use alloy::providers::Provider;
-use serde_json::json;
 
 use super::client::{Client, ClientError};
 use crate::bindings::escrow::Escrow;
 use crate::bindings::reputation::Reputation;
 use crate::bindings::rounds::Rounds;
-use crate::chain::ChainError;
 
 /// Where a round stands: `IRounds.Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +134,6 @@ impl Client {
     /// # Errors
     /// If the chain's time is not ours to move.
     pub async fn pass(&self, seconds: u64) -> Result<(), ClientError> {
-        let provider = self.sender().chain().provider();
-        let moved = provider
-            .raw_request::<_, serde_json::Value>("evm_increaseTime".into(), json!([seconds]));
-        moved.await.map_err(ChainError::from)?;
-        let mined = provider.raw_request::<_, serde_json::Value>("evm_mine".into(), json!([]));
-        mined.await.map_err(ChainError::from)?;
-        Ok(())
+        Ok(self.sender().chain().pass(seconds).await?)
     }
 }

@@ -25,16 +25,35 @@ pub struct Backend {
     pub name: &'static str,
     pub chain: Chain,
     pub folder: TempDir,
-    /// Killed with the chain.
-    _process: Option<Process>,
+    /// Stopped with the chain.
+    _process: Option<Anvil>,
 }
 
-struct Process(Child);
+/// Anvil, at an address of its own.
+pub struct Anvil {
+    process: Child,
+    pub url: String,
+}
 
-impl Drop for Process {
+impl Anvil {
+    /// Starts it; it answers soon.
+    pub fn start() -> Self {
+        let program = program();
+        assert!(program.exists(), "install anvil: `npm install` in contracts/");
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(program);
+        command.args(["--hardfork", "osaka", "--silent", "--port", &port.to_string()]);
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Self { process, url: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Anvil {
+    /// What was started is npm's wrapper: it passes this signal on, and would leave anvil behind if
+    /// it were killed.
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
     }
 }
 
@@ -64,26 +83,15 @@ impl Backend {
     }
 
     pub async fn anvil() -> Self {
-        let program = program();
-        assert!(program.exists(), "install anvil: `npm install` in contracts/");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let arguments = ["--hardfork", "osaka", "--silent", "--port"];
-        let process = Command::new(program)
-            .args(arguments)
-            .arg(port.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let process = Process(process.unwrap());
-        let url = format!("http://127.0.0.1:{port}");
+        let anvil = Anvil::start();
         for _ in 0..200 {
-            if let Ok(chain) = Chain::http(&url).await {
+            if let Ok(chain) = Chain::http(&anvil.url).await {
                 let folder = TempDir::new().unwrap();
-                return Self { name: "anvil", chain, folder, _process: Some(process) };
+                return Self { name: "anvil", chain, folder, _process: Some(anvil) };
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("anvil does not answer at {url}");
+        panic!("anvil does not answer at {}", anvil.url);
     }
 
     /// All of them.

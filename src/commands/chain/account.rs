@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, U256};
+use rand::RngCore;
+use rand::rngs::OsRng;
 use zktrain_contracts::keystore;
 
 use super::Done;
-use crate::chain::amount::{parse, parse_address, show};
+use crate::chain::amount::{parse, parse_address, parse_ether, show, show_ether};
 use crate::chain::{Connection, files};
 use crate::error::Error;
 use crate::ui::Ui;
@@ -81,15 +83,19 @@ pub struct WithdrawArgs {
 
 /// Options of `zktrain chain transfer`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain chain transfer \
-    0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 1000 --key treasury.json")]
+#[command(after_help = "Examples:\n  zktrain chain transfer \
+    0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 1000 --key treasury.json\n  \
+    zktrain chain transfer 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 0.1 --ether \
+    --key treasury.json")]
 pub struct TransferArgs {
     /// To whom.
     #[arg(value_parser = parse_address)]
     pub to: Address,
-    /// How much.
-    #[arg(value_parser = parse)]
-    pub amount: U256,
+    /// How much: 12, 0.5, 7wei.
+    pub amount: String,
+    /// Ether, which pays for gas, instead of reward tokens.
+    #[arg(long)]
+    pub ether: bool,
 }
 
 /// Options of `zktrain chain claim`.
@@ -151,9 +157,22 @@ pub async fn withdraw(at: &Connection, args: &WithdrawArgs, ui: &Ui) -> Result<D
 }
 
 pub async fn transfer(at: &Connection, args: &TransferArgs, ui: &Ui) -> Result<Done, Error> {
+    if args.ether {
+        return pay(at, args, ui).await;
+    }
+    let amount = parse(&args.amount).map_err(|why| Error::Argument { why })?;
     let client = at.client(ui).await?;
-    let receipt = client.transfer(args.to, args.amount).await?;
-    Ok(Done::by(format!("{} given to {}", show(args.amount), args.to), &receipt))
+    let receipt = client.transfer(args.to, amount).await?;
+    Ok(Done::by(format!("{} given to {}", show(amount), args.to), &receipt))
+}
+
+async fn pay(at: &Connection, args: &TransferArgs, ui: &Ui) -> Result<Done, Error> {
+    let amount = parse_ether(&args.amount).map_err(|why| Error::Argument { why })?;
+    let sender = at.sender(ui).await?;
+    // Each command is new: it may be repeated on purpose.
+    let key = format!("{:016x}/ether/{}", OsRng.next_u64(), args.to);
+    let receipt = sender.pay(&key, args.to, amount).await?;
+    Ok(Done::by(format!("{} given to {}", show_ether(amount), args.to), &receipt))
 }
 
 pub async fn claim(at: &Connection, args: &ClaimArgs, ui: &Ui) -> Result<Done, Error> {

@@ -13,7 +13,7 @@ use super::Done;
 use crate::chain::Connection;
 use crate::chain::amount::{parse, parse_address, parse_duration, show};
 use crate::circuits::{Circuits, Compression};
-use crate::error::{Error, OptionsError};
+use crate::error::Error;
 use crate::evm::{contract_key, contract_key_hash};
 use crate::project::Project;
 use crate::round::rows_hash;
@@ -117,11 +117,7 @@ pub(super) async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<D
 }
 
 async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> {
-    let system: System = args.compress.system().ok_or(OptionsError::Required {
-        option: "--compress",
-        when: "because contracts check compressed proofs only",
-        hint: "`--compress halo2` or `--compress groth16`",
-    })?;
+    let system = args.compress.on_chain()?;
     let project = Project::new(&args.dir);
     let session = Session::of_files(&project, None, None, ui)?;
     let circuit = Circuits::new(&session, &project, ui).key_of(system)?;

@@ -50,7 +50,7 @@ pub enum Command {
     Unstake(account::UnstakeArgs),
     /// Take out what has unbonded.
     Withdraw(account::WithdrawArgs),
-    /// Give reward tokens to somebody.
+    /// Give reward tokens or ether to somebody.
     Transfer(account::TransferArgs),
     /// Take what is owed for verified work.
     Claim(account::ClaimArgs),

@@ -3,18 +3,22 @@
 mod alone;
 mod crash;
 mod network;
+mod prepare;
 mod process;
+mod purse;
 mod shards;
 
 use std::path::{Path, PathBuf};
 
+use crate::circuits::Compression;
 use crate::error::Error;
 use crate::ui::Ui;
 
 /// Options of `zktrain demo`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  zktrain demo\n  zktrain demo --out demo-output\n  \
-    zktrain demo --crashes --rounds 6\n  zktrain demo --alone")]
+    zktrain demo --crashes --rounds 6\n  zktrain demo --eager --compress groth16\n  \
+    zktrain demo --chain http://127.0.0.1:8545 --purse rich.json\n  zktrain demo --alone")]
 pub struct Args {
     /// Where everything is written; a new temporary directory without it.
     #[arg(long, short, value_name = "DIR")]
@@ -37,6 +41,12 @@ pub struct Args {
     /// challenges it.
     #[arg(long, conflicts_with = "alone")]
     pub eager: bool,
+    /// The system of the domain's proofs. Groth16's keys are made here, without a ceremony.
+    #[arg(long, value_name = "SYSTEM", value_enum, default_value_t, conflicts_with = "alone")]
+    pub compress: Compression,
+    /// Another chain than an embedded one.
+    #[command(flatten)]
+    pub node: purse::NodeArgs,
 }
 
 /// Runs the demonstration and reports on it.

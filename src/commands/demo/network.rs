@@ -7,24 +7,21 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
+use zktrain_circuits::compressed::System;
 
+use super::Args;
 use super::crash::{COORDINATOR, Crashes};
 use super::process::{Process, Shell};
-use super::shards;
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::source::bundled;
 use crate::ui::{Report, Ui, field, percent, success};
 
 /// Owners and their shares of the data, in percent; the rest is held out by the operator.
-const OWNERS: [(&str, usize); 5] =
+pub(super) const OWNERS: [(&str, usize); 5] =
     [("alice", 28), ("bob", 20), ("carol", 13), ("dave", 10), ("erin", 9)];
-const HELD_OUT: usize = 20;
 /// Who drops out, and who claims another update than it proves; each in a round of theirs.
 const DROPS_OUT: (&str, u64) = ("dave", 2);
 const CHEATS: (&str, u64) = ("erin", 3);
-const BATCH: &str = "8";
-const STEPS_PER_PROOF: &str = "4";
 const PASSWORD: &str = "a password for a demonstration";
 /// How long a round may take here before something is wrong.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -45,128 +42,48 @@ pub struct NetworkReport {
 }
 
 /// A demonstration's processes and files.
-struct Network<'a> {
-    dir: PathBuf,
-    shell: Shell,
-    ui: &'a Ui,
-    domain: String,
+pub(super) struct Network<'a> {
+    pub(super) dir: PathBuf,
+    pub(super) args: &'a Args,
+    /// The system of the domain's proofs.
+    pub(super) system: System,
+    pub(super) shell: Shell,
+    pub(super) ui: &'a Ui,
+    pub(super) domain: String,
     /// Where the coordinator listens, for owners and for whoever measures.
     coordinator: String,
     metrics: String,
 }
 
-fn free_address() -> Result<String, Error> {
+pub(super) fn free_address() -> Result<String, Error> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::Output)?;
     Ok(listener.local_addr().map_err(Error::Output)?.to_string())
 }
 
 impl<'a> Network<'a> {
-    fn new(dir: &Path, ui: &'a Ui) -> Result<Self, Error> {
+    fn new(dir: &Path, args: &'a Args, ui: &'a Ui) -> Result<Self, Error> {
         for folder in ["logs", "keys", "data", "chain"] {
             files::create_folder(&dir.join(folder), Access::Public)?;
         }
         let mut shell = Shell::new(dir)?;
-        shell.set("ZKTRAIN_CHAIN", "embedded:chain/chain.redb");
+        let embedded = "embedded:chain/chain.redb";
+        shell.set("ZKTRAIN_CHAIN", args.node.chain.as_deref().unwrap_or(embedded));
+        shell.set("ZKTRAIN_DEPLOYMENT", "chain/chain.json");
+        shell.set("ZKTRAIN_OUTBOX", "chain/outbox");
         shell.set("ZKTRAIN_PASSWORD", PASSWORD);
-        let domain = String::new();
+        let (system, domain) = (args.compress.on_chain()?, String::new());
         let [coordinator, metrics] = [free_address()?, free_address()?];
-        Ok(Self { dir: dir.to_owned(), shell, ui, domain, coordinator, metrics })
+        Ok(Self { dir: dir.to_owned(), args, system, shell, ui, domain, coordinator, metrics })
     }
 
     /// A command of somebody's.
-    fn by(&self, who: &str, args: &[&str]) -> Result<Value, Error> {
+    pub(super) fn by(&self, who: &str, args: &[&str]) -> Result<Value, Error> {
         let key = format!("keys/{who}.json");
         self.shell.run(&[args, &["--key", &key]].concat())
     }
-
-    fn prepare(&mut self, eager: bool) -> Result<(), Error> {
-        self.projects()?;
-        self.ui.headline("2. Contracts on an embedded chain; everybody stakes");
-        let mut addresses = Vec::new();
-        for who in ["operator"].into_iter().chain(OWNERS.map(|(who, _)| who)) {
-            let made = self.shell.run(&["chain", "key", "new", &format!("keys/{who}.json")])?;
-            addresses.push((who, text(&made["address"])));
-        }
-        self.by("operator", &["chain", "deploy"])?;
-        self.by("operator", &["chain", "stake", "2000"])?;
-        for (who, address) in addresses.iter().skip(1) {
-            self.by("operator", &["chain", "transfer", address, "100"])?;
-            self.by(who, &["chain", "stake", "50"])?;
-        }
-        self.domain(eager)?;
-        self.ui.headline("3. Five owners register private data of unequal size, and join");
-        for ((who, address), (_, share)) in addresses.iter().skip(1).zip(OWNERS) {
-            self.join(who, address)?;
-            self.ui.say(&format!("  {who:<6} {share:>2} % of the rows  {address}"));
-        }
-        Ok(())
-    }
-
-    /// The operator's project, and a file of data for each.
-    fn projects(&self) -> Result<(), Error> {
-        self.ui.headline("1. A model and its scales, from public data");
-        let text = bundled("breast_cancer.csv").unwrap_or_default();
-        let names = OWNERS.map(|(who, share)| (self.data(who), share));
-        let mut parts: Vec<(&Path, usize)> =
-            names.iter().map(|(path, share)| (path.as_path(), *share)).collect();
-        let held_out = self.data("operator");
-        parts.push((&held_out, HELD_OUT));
-        shards::write(text, &parts)?;
-        let scales = ["--preset", "breast-cancer", "--batch", BATCH, "--momentum", "0.5"];
-        let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.125"];
-        self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
-        let operator = ["init", "operator", "--manifest", "public/manifest.toml"];
-        let data = ["--data", "data/operator.csv", "--held-out", "0.8"];
-        self.shell.run(&[&operator[..], &data].concat())?;
-        self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
-        std::fs::copy(self.dir.join("srs.bin"), self.dir.join("operator/srs.bin"))
-            .map_err(Error::Output)?;
-        Ok(())
-    }
-
-    fn data(&self, who: &str) -> PathBuf {
-        self.dir.join("data").join(format!("{who}.csv"))
-    }
-
-    fn domain(&mut self, eager: bool) -> Result<(), Error> {
-        let open = ["chain", "domain", "open", "operator"];
-        let mode: &[&str] = if eager { &[] } else { &["--optimistic"] };
-        let rules = ["--challenge-window", "10m", "--min-members", "3"];
-        let opened = self.by("operator", &[&open[..], mode, &rules].concat())?;
-        self.domain = opened["domain"].to_string();
-        self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
-        Ok(())
-    }
-
-    fn join(&self, who: &str, address: &str) -> Result<(), Error> {
-        let data = format!("data/{who}.csv");
-        let project = ["init", who, "--manifest", "operator/manifest.toml", "--data", &data];
-        let more = ["--held-out", "0.1", "--srs", "srs.bin", "--prover", address];
-        self.shell.run(&[&project[..], &more].concat())?;
-        self.shell.run(&["data", "commit", who])?;
-        self.by(who, &["chain", "join", &self.domain, who])?;
-        Ok(())
-    }
-
-    /// From here on the chain is a process that all others talk to.
-    fn serve_chain(&mut self) -> Result<Process, Error> {
-        let at = free_address()?;
-        let chain = self.shell.start("chain", &["chain", "serve", "--listen", &at])?;
-        self.shell.set("ZKTRAIN_CHAIN", format!("http://{at}"));
-        self.shell.set("ZKTRAIN_DEPLOYMENT", "chain/chain.json");
-        self.shell.set("ZKTRAIN_OUTBOX", "chain/outbox");
-        let until = Instant::now() + Duration::from_secs(20);
-        while self.shell.run(&["chain", "status"]).is_err() {
-            if Instant::now() > until {
-                return Err(chain.failed());
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(chain)
-    }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
@@ -174,7 +91,8 @@ fn text(value: &Value) -> String {
 struct Running {
     coordinator: Process,
     owners: Vec<(&'static str, Process)>,
-    _chain: Process,
+    /// An embedded chain.
+    _chain: Option<Process>,
 }
 
 impl Network<'_> {
@@ -205,10 +123,11 @@ impl Network<'_> {
         self.shell.start(who, &[&place[..], &to, &fault].concat())
     }
 
-    fn start(&mut self, rounds: u64) -> Result<Running, Error> {
+    fn start(&mut self) -> Result<Running, Error> {
         self.ui.headline("4. The network: one process each; proofs and masked updates over QUIC");
-        let chain = self.serve_chain()?;
-        let coordinator = self.start_coordinator(rounds)?;
+        let embedded = self.args.node.chain.is_none();
+        let chain = if embedded { Some(self.serve_chain()?) } else { None };
+        let coordinator = self.start_coordinator(self.args.rounds)?;
         let (listen, metrics) = (&self.coordinator, &self.metrics);
         self.ui.say(&format!("  coordinator {listen} (UDP), http://{metrics}/metrics"));
         let mut owners = Vec::new();
@@ -334,14 +253,14 @@ impl Network<'_> {
 ///
 /// # Errors
 /// If anything does not go as it should.
-pub fn run(args: &super::Args, ui: &Ui) -> Result<NetworkReport, Error> {
+pub fn run(args: &Args, ui: &Ui) -> Result<NetworkReport, Error> {
     let started = Instant::now();
     let dir = super::folder(args.out.as_deref())?;
     files::create_folder(&dir, Access::Public)?;
     let dir = dir.canonicalize().map_err(Error::Output)?;
-    let mut network = Network::new(&dir, ui)?;
-    network.prepare(args.eager)?;
-    let mut running = network.start(args.rounds)?;
+    let mut network = Network::new(&dir, args, ui)?;
+    network.prepare()?;
+    let mut running = network.start()?;
     let crashes = if args.crashes { Crashes::all() } else { Crashes::default() };
     let rounds = network.watch(&mut running, args.rounds, crashes)?;
     ui.headline("5. Payments");

@@ -35,6 +35,12 @@ impl Shell {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
+        // What the user has set for real networks is not for this one.
+        for (name, _) in std::env::vars_os() {
+            if name.as_encoded_bytes().starts_with(b"ZKTRAIN_") && name != "ZKTRAIN_CACHE" {
+                command.env_remove(name);
+            }
+        }
         command.args(args).current_dir(&self.folder).envs(self.env.iter().cloned());
         command
     }

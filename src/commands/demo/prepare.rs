@@ -1,0 +1,137 @@
+//! What a demonstration's network needs before it starts: projects, accounts, a domain, members.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use zktrain_circuits::compressed::System;
+
+use super::network::{Network, OWNERS, free_address, text};
+use super::process::Process;
+use super::{purse, shards};
+use crate::chain::amount::parse_address;
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::Project;
+use crate::source::bundled;
+
+const HELD_OUT: usize = 20;
+const BATCH: &str = "8";
+const STEPS_PER_PROOF: &str = "4";
+
+impl Network<'_> {
+    /// Gets everything ready.
+    ///
+    /// # Errors
+    /// If anything does not go as it should.
+    pub(super) fn prepare(&mut self) -> Result<(), Error> {
+        self.projects()?;
+        let place = self.args.node.place();
+        self.ui.headline(&format!("2. Contracts on {place}; everybody stakes"));
+        let addresses = self.accounts()?;
+        self.by("operator", &["chain", "deploy"])?;
+        self.by("operator", &["chain", "stake", "2000"])?;
+        for (who, address) in addresses.iter().skip(1) {
+            self.by("operator", &["chain", "transfer", address, "100"])?;
+            self.by(who, &["chain", "stake", "50"])?;
+        }
+        self.domain()?;
+        self.ui.headline("3. Five owners register private data of unequal size, and join");
+        for ((who, address), (_, share)) in addresses.iter().skip(1).zip(OWNERS) {
+            self.join(who, address)?;
+            self.ui.say(&format!("  {who:<6} {share:>2} % of the rows  {address}"));
+        }
+        Ok(())
+    }
+
+    /// Everybody's name and address; accounts of a node get ether from the purse.
+    fn accounts(&self) -> Result<Vec<(&'static str, String)>, Error> {
+        let mut all = Vec::new();
+        for who in ["operator"].into_iter().chain(OWNERS.map(|(who, _)| who)) {
+            let made = self.shell.run(&["chain", "key", "new", &format!("keys/{who}.json")])?;
+            all.push((who, text(&made["address"])));
+        }
+        if self.args.node.chain.is_some() {
+            let accounts = all.iter().map(|(_, address)| parse_address(address)).collect();
+            let accounts: Vec<_> = Result::map_err(accounts, |why| Error::Argument { why })?;
+            purse::give(&self.args.node, &self.dir.join("chain/outbox"), &accounts, self.ui)?;
+        }
+        Ok(all)
+    }
+
+    /// The operator's project, and a file of data for each.
+    fn projects(&self) -> Result<(), Error> {
+        self.ui.headline("1. A model and its scales, from public data");
+        let text = bundled("breast_cancer.csv").unwrap_or_default();
+        let names = OWNERS.map(|(who, share)| (self.data(who), share));
+        let mut parts: Vec<(&Path, usize)> =
+            names.iter().map(|(path, share)| (path.as_path(), *share)).collect();
+        let held_out = self.data("operator");
+        parts.push((&held_out, HELD_OUT));
+        shards::write(text, &parts)?;
+        let scales = ["--preset", "breast-cancer", "--batch", BATCH, "--momentum", "0.5"];
+        let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.125"];
+        self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
+        let operator = ["init", "operator", "--manifest", "public/manifest.toml"];
+        let data = ["--data", "data/operator.csv", "--held-out", "0.8"];
+        self.shell.run(&[&operator[..], &data].concat())?;
+        self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
+        std::fs::copy(self.dir.join("srs.bin"), self.dir.join("operator/srs.bin"))
+            .map_err(Error::Output)?;
+        if self.system == System::Groth16 {
+            self.shell.run(&["setup", "insecure", "operator"])?;
+        }
+        Ok(())
+    }
+
+    /// What a domain's Groth16 proofs are made and checked with: the same keys for everybody.
+    fn take_keys(&self, who: &str) -> Result<(), Error> {
+        let [from, to] = ["operator", who].map(|who| Project::new(&self.dir.join(who)).keys_path());
+        files::create_folder(&to, Access::Public)?;
+        for name in ["groth16.pk", "groth16.vk"] {
+            std::fs::copy(from.join(name), to.join(name)).map_err(Error::Output)?;
+        }
+        Ok(())
+    }
+
+    fn data(&self, who: &str) -> PathBuf {
+        self.dir.join("data").join(format!("{who}.csv"))
+    }
+
+    fn domain(&mut self) -> Result<(), Error> {
+        let open = ["chain", "domain", "open", "operator", "--compress", self.system.name()];
+        let mode: &[&str] = if self.args.eager { &[] } else { &["--optimistic"] };
+        let rules = ["--challenge-window", "10m", "--min-members", "3"];
+        let opened = self.by("operator", &[&open[..], mode, &rules].concat())?;
+        self.domain = opened["domain"].to_string();
+        self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
+        Ok(())
+    }
+
+    fn join(&self, who: &str, address: &str) -> Result<(), Error> {
+        let data = format!("data/{who}.csv");
+        let project = ["init", who, "--manifest", "operator/manifest.toml", "--data", &data];
+        let more = ["--held-out", "0.1", "--srs", "srs.bin", "--prover", address];
+        self.shell.run(&[&project[..], &more].concat())?;
+        self.shell.run(&["data", "commit", who])?;
+        if self.system == System::Groth16 {
+            self.take_keys(who)?;
+        }
+        self.by(who, &["chain", "join", &self.domain, who])?;
+        Ok(())
+    }
+
+    /// From here on the chain is a process that all others talk to.
+    pub(super) fn serve_chain(&mut self) -> Result<Process, Error> {
+        let at = free_address()?;
+        let chain = self.shell.start("chain", &["chain", "serve", "--listen", &at])?;
+        self.shell.set("ZKTRAIN_CHAIN", format!("http://{at}"));
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.shell.run(&["chain", "status"]).is_err() {
+            if Instant::now() > until {
+                return Err(chain.failed());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(chain)
+    }
+}
