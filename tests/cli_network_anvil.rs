@@ -111,12 +111,38 @@ fn as_it_happened(measured: &Measures) {
         ("zktrain_leave_ratio", 1.0 / 5.0),
         ("zktrain_poisoning_attempts", 1.0),
         ("zktrain_poisoning_successes", 0.0),
+        ("zktrain_rounds_total{outcome=\"summed\"}", 4.0),
+        ("zktrain_misdeeds_total{kind=\"proof\"}", 1.0),
+        ("zktrain_phase_duration_seconds_count{phase=\"uploads\"}", 4.0),
     ] {
         assert!((get(name) - value).abs() < 1e-9, "{name} is not {value}: {measured:#?}");
     }
-    for name in ["zktrain_rewards_gini", "zktrain_token_velocity", "zktrain_chain_block"] {
+    let verified = "zktrain_verification_latency_seconds{quantile=\"0.5\"}";
+    for name in [
+        "zktrain_rewards_gini",
+        "zktrain_token_velocity",
+        "zktrain_chain_block",
+        "zktrain_network_bytes_total{direction=\"in\"}",
+        "zktrain_transactions_total{outcome=\"mined\"}",
+        verified,
+    ] {
         assert!(get(name) > 0.0, "{name}: {measured:#?}");
     }
     let settled = get("zktrain_settlement_latency_seconds{quantile=\"0.5\"}");
     assert!(settled >= 600.0, "the challenge window went by on the node's clock: {settled}");
+}
+
+#[test]
+fn a_node_is_named_with_a_purse_and_has_to_be_there() {
+    let project = Project::with_rows(1);
+    let code = |args: &[&str]| project.run(args).status.code();
+    let nowhere = "http://127.0.0.1:1";
+    assert_eq!(code(&["demo", "--chain", nowhere]), Some(2), "who pays?");
+    assert_eq!(code(&["demo", "--purse", "rich.json"]), Some(2), "where?");
+    let embedded = ["demo", "--chain", "embedded:x", "--purse", "rich.json"];
+    assert_eq!(code(&embedded), Some(2), "it makes that one by itself");
+    assert!(project.fails(&["demo", "--compress", "none"]).contains("contracts check compressed"));
+    project.ok(&["chain", "key", "new", "poor.json"]);
+    let said = project.fails(&["demo", "--out", "d", "--chain", nowhere, "--purse", "poor.json"]);
+    assert!(said.contains("the chain's node"), "{said}");
 }

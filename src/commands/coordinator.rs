@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use zktrain_contracts::protocol::{Client, typed};
 use zktrain_coordinator::health::{Limits as HealthLimits, Readiness, Server as Health};
@@ -12,7 +13,7 @@ use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::Desk;
 use zktrain_coordinator::store::Store;
 use zktrain_network::secagg::vector::Shape;
-use zktrain_network::wire::{Limits, Server};
+use zktrain_network::wire::{Counters, Limits, Server};
 
 use crate::chain::block_on_threads;
 use crate::circuits::Circuits;
@@ -21,7 +22,10 @@ use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
-use crate::operator::{Account, Model, Models, Operator, OperatorError, Options, Rules, Shelf};
+use crate::operator::{
+    Account, Model, Models, Operator, OperatorError, Options, Rules, Shelf, watch_chain,
+    watch_counters,
+};
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
@@ -126,6 +130,7 @@ async fn serve(
             Err(error) => tracing::error!(%error, "earlier registrations cannot be read"),
         }
     });
+    let looking = look(&operator, server.counters());
     tracing::info!(listen = %config.listen, metrics = %health.address(), "ready");
     let (stopped, told) = (stop.clone(), stop.clone());
     let serving = tokio::spawn(server.serve(async move { stopped.cancelled().await }));
@@ -140,10 +145,20 @@ async fn serve(
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     stop.cancel();
+    looking.abort();
     // Both only end; a task that was stopped has ended as well.
     let _ = serving.await;
     let _ = health.stop().await;
     Ok(CoordinatorReport { rounds: run?, lineage })
+}
+
+/// Keeps the metrics of chain and network up to date.
+fn look(operator: &Operator, wire: Arc<Counters>) -> JoinHandle<()> {
+    let sender = operator.client.sender().clone();
+    let (metrics, sent) = (operator.metrics.clone(), sender.counters());
+    tokio::spawn(async move {
+        tokio::join!(watch_chain(sender.chain(), &metrics), watch_counters(&wire, &sent, &metrics),);
+    })
 }
 
 fn bind(config: &CoordinatorConfig, operator: &Operator) -> Result<Server<Desk<Shelf>>, Error> {
@@ -171,6 +186,9 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     lineage.manifest(&session.manifest)?;
     lineage.genesis(session.network(), &genesis)?;
     copy_srs(&session, &lineage)?;
+    if let Some(key) = &circuit.groth16 {
+        lineage.groth16(&key.to_bytes())?;
+    }
     let account = Account::new(&data, &project, &session)?;
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
     let shelf = Shelf::new(
@@ -197,6 +215,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         store,
         desk,
         metrics,
+        verdicts: Arc::default(),
         readiness,
         options,
     })

@@ -11,6 +11,7 @@ mod models;
 mod plan;
 mod propose;
 mod rounds;
+mod watch;
 mod work;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use self::desk::Shelf;
 pub use self::history::{Account, Told};
 pub use self::models::{Model, Models};
 pub use self::plan::Rules;
+pub use self::watch::{Verdicts, watch_chain, watch_counters};
 
 use crate::error::Error;
 use crate::lineage::LineageWriter;
@@ -42,8 +44,6 @@ use crate::session::Session;
 
 /// Between two looks at the chain.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Rounds that measures look back on: `docs/metrics.md` says it, too.
-const MEASURED: usize = 20;
 
 /// Why a coordinator cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +143,8 @@ pub struct Operator {
     pub desk: Arc<Desk<Shelf>>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
+    /// What was found about deliveries.
+    pub verdicts: Arc<Verdicts>,
     /// Whether everything works.
     pub readiness: Arc<Readiness>,
     /// What the operator has decided.
@@ -218,7 +220,10 @@ impl Operator {
     /// Computes and publishes the measures of the network's health.
     async fn measure(&self) {
         match History::from_chain(&self.client, self.options.domain).await {
-            Ok(history) => self.metrics.set_measures(&Measures::of(&history, MEASURED)),
+            Ok(mut history) => {
+                self.verdicts.complete(&mut history);
+                self.metrics.set_measures(&Measures::of(&history, Measures::LAST));
+            }
             Err(error) => tracing::warn!(%error, "measures are not up to date"),
         }
     }

@@ -85,6 +85,7 @@ impl Operator {
             shape: self.shape.clone(),
             lineage: self.lineage.clone(),
             metrics: self.metrics.clone(),
+            verdicts: self.verdicts.clone(),
         });
         let driver = Driver::start(self.store.clone(), plan, work);
         let driver = driver.await.map_err(OperatorError::from)?;
@@ -107,40 +108,6 @@ impl Operator {
         };
         self.lineage.plan(driver.signed_plan())?;
         Ok(gathered)
-    }
-
-    /// Waits for the end, and tells how it goes meanwhile.
-    async fn watch(&self, driver: &Driver) -> End {
-        let mut phase = None;
-        loop {
-            // A new future each time: one that waits for the round's lock and is not polled would
-            // keep everyone else from it.
-            if let Ok(end) = tokio::time::timeout(PAUSE, driver.ended()).await {
-                return end;
-            }
-            let progress = driver.progress().await;
-            self.show(&progress);
-            if phase != Some(progress.phase) {
-                let (shared, counted) = (progress.shared.len(), progress.counted.len());
-                let round = driver.plan().round;
-                tracing::info!(round, phase = ?progress.phase, shared, counted, "phase");
-                phase = Some(progress.phase);
-            }
-        }
-    }
-
-    fn show(&self, progress: &Progress) {
-        use zktrain_coordinator::metrics::MemberState;
-        self.metrics.set_phase(progress.phase);
-        let counts = [
-            (MemberState::Keyed, progress.roster.len()),
-            (MemberState::Shared, progress.shared.len()),
-            (MemberState::Uploaded, progress.uploaded.len()),
-            (MemberState::Counted, progress.counted.len()),
-            (MemberState::Confirmed, progress.confirmed.len()),
-            (MemberState::Unmasked, progress.unmasked.len()),
-        ];
-        counts.into_iter().for_each(|(state, count)| self.metrics.set_members(state, count));
     }
 
     /// A submission as it was uploaded.
@@ -183,6 +150,7 @@ impl Operator {
     async fn frauds(&self, round: u64, progress: &Progress) -> Result<Vec<SubmissionFile>, Error> {
         let signed = progress.misdeeds.iter().filter(|misdeed| {
             tracing::warn!(round, account = %misdeed.account, kind = ?misdeed.kind, "misdeed");
+            self.count(round, misdeed);
             matches!(misdeed.kind, MisdeedKind::Submission { signed: true, .. })
         });
         let accounts: BTreeSet<Address> = signed.map(|misdeed| misdeed.account).collect();

@@ -11,7 +11,7 @@ use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_coordinator::driver::{Judged, Settled, Work};
 use zktrain_coordinator::machine::ProofVerdict;
-use zktrain_coordinator::metrics::{Judgement, Metrics};
+use zktrain_coordinator::metrics::{Judgement, Metrics, Verdict as Found, VerdictKind};
 use zktrain_network::messages::Upload;
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_network::secagg::vector::{Shape, unpack};
@@ -20,6 +20,7 @@ use zktrain_verifier::circuit::CircuitKey;
 
 use super::judge::{Judge, Verdict};
 use super::models::Model;
+use super::watch::Verdicts;
 use crate::lineage::LineageWriter;
 use crate::session::Session;
 
@@ -39,6 +40,8 @@ pub struct RoundWork {
     pub lineage: LineageWriter,
     /// What is measured.
     pub metrics: Arc<Metrics>,
+    /// What was found.
+    pub verdicts: Arc<Verdicts>,
 }
 
 impl Work for RoundWork {
@@ -70,8 +73,14 @@ impl Work for RoundWork {
         let started = std::time::Instant::now();
         let file = judge.read(member.account, upload.submission, submission).map_err(rejected)?;
         let judged = judge.judge(plan, member, &file);
-        let verdict = if judged.is_ok() { Judgement::Verified } else { Judgement::Rejected };
-        self.metrics.proof(verdict, started.elapsed());
+        let (verdict, kind) = match judged {
+            Ok(_) => (Judgement::Verified, VerdictKind::Accepted),
+            Err(_) => (Judgement::Rejected, VerdictKind::Rejected),
+        };
+        let took = started.elapsed();
+        self.metrics.proof(verdict, took);
+        let (round, account, seconds) = (plan.round, member.account, Some(took.as_secs_f64()));
+        self.verdicts.add(Found { round, account, kind, seconds });
         Ok(Judged { update: judged.map_err(rejected)?.update })
     }
 

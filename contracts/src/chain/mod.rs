@@ -24,7 +24,7 @@ pub use error::ChainError;
 pub use outbox::{Outbox, OutboxError};
 pub use revert::Revert;
 pub(crate) use revert::{Decode, reader};
-pub use sender::{Patience, Sender};
+pub use sender::{Counters, Patience, Sender};
 
 use crate::node::{Node, Transport};
 

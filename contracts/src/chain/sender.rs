@@ -1,6 +1,8 @@
 //! Sends transactions of one account, and sees them through.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
+use std::sync::Arc;
 
 use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy::eips::eip2718::Encodable2718;
@@ -57,19 +59,43 @@ impl Payload {
     }
 }
 
+/// What has become of an account's transactions since this process began, for metrics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// The chain has them.
+    pub mined: AtomicU64,
+    /// Contracts refused them, before or after they were sent.
+    pub reverted: AtomicU64,
+    /// No node took them, none answered, or there was no ether.
+    pub failed: AtomicU64,
+}
+
+impl Counters {
+    fn count<T>(&self, fate: &Result<T, ChainError>) {
+        let counter = match fate {
+            Ok(_) => &self.mined,
+            Err(ChainError::Reverted(_) | ChainError::Failed { .. }) => &self.reverted,
+            Err(_) => &self.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// An account that sends transactions.
 #[derive(Clone, Debug)]
 pub struct Sender {
     pub(super) chain: Chain,
     signer: PrivateKeySigner,
     outbox: Outbox,
+    counters: Arc<Counters>,
     pub(super) patience: Patience,
 }
 
 impl Sender {
     /// An account with its outbox.
     pub fn new(chain: Chain, signer: PrivateKeySigner, outbox: Outbox) -> Self {
-        Self { chain, signer, outbox, patience: Patience::default() }
+        let (counters, patience) = (Arc::default(), Patience::default());
+        Self { chain, signer, outbox, counters, patience }
     }
 
     /// The same with other patience.
@@ -81,6 +107,11 @@ impl Sender {
     /// The account's address.
     pub fn address(&self) -> Address {
         self.signer.address()
+    }
+
+    /// What has become of its transactions.
+    pub fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
     }
 
     /// The account's key, for typed data.
@@ -135,6 +166,12 @@ impl Sender {
     }
 
     async fn execute(&self, key: &str, payload: Payload) -> Result<TransactionReceipt, ChainError> {
+        let fate = self.attempt(key, payload).await;
+        self.counters.count(&fate);
+        fate
+    }
+
+    async fn attempt(&self, key: &str, payload: Payload) -> Result<TransactionReceipt, ChainError> {
         let known = self.lock()?.get(key)?;
         if let Some(entry) = known {
             if Payload::of(&entry) != payload {
@@ -160,6 +197,7 @@ impl Sender {
         let mut fates = Vec::new();
         for (key, entry) in pending {
             let fate = self.see_through(&key, entry).await;
+            self.counters.count(&fate);
             fates.push((key, fate));
         }
         Ok(fates)

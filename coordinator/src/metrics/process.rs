@@ -220,9 +220,9 @@ impl Metrics {
         self.store.get_or_create(&table.label()).observe(took.as_secs_f64());
     }
 
-    /// A transaction was sent.
-    pub fn transaction(&self, fate: Sending) {
-        self.transactions.get_or_create(&fate.label()).inc();
+    /// So many more transactions were sent.
+    pub fn transactions(&self, fate: Sending, count: u64) {
+        self.transactions.get_or_create(&fate.label()).inc_by(count);
     }
 
     /// So many events wait for the round.
@@ -275,7 +275,7 @@ mod tests {
         metrics.bytes(Direction::In, 70);
         metrics.set_connections(5);
         metrics.store(Table::Write, Duration::from_millis(2));
-        metrics.transaction(Sending::Mined);
+        metrics.transactions(Sending::Mined, 1);
         metrics.set_queue(3);
         metrics.set_block(9, 1_700_000_000);
         let text = metrics.render().unwrap();
