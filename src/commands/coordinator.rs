@@ -21,7 +21,9 @@ use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
-use crate::operator::{Account, Model, Models, Operator, OperatorError, Options, Rules, Shelf};
+use crate::operator::{
+    Account, Model, Models, Operator, OperatorError, Options, Pay, Rules, Shelf,
+};
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
@@ -96,7 +98,7 @@ fn options(args: &Args, config: &CoordinatorConfig) -> Result<Options, Error> {
             timing: config.timing.plan(),
         },
         duration: config.round_duration.as_secs(),
-        budget,
+        pay: Pay { budget, least: config.pay.least.part(), full_at: config.pay.full_at.part() },
         silence: args.silence,
         gathering: args.gathering,
         rounds: config.rounds,
@@ -155,6 +157,7 @@ fn bind(config: &CoordinatorConfig, operator: &Operator) -> Result<Server<Desk<S
 }
 
 async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operator, Error> {
+    let options = options(args, config)?;
     let client = config.connection().client(ui).await?;
     let project = Project::new(&config.project);
     let domain = client.domain(config.domain).await?.config;
@@ -171,7 +174,10 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     lineage.manifest(&session.manifest)?;
     lineage.genesis(session.network(), &genesis)?;
     copy_srs(&session, &lineage)?;
-    let account = Account::new(&data, &project, &session)?;
+    let account = Account::new(&data, &project, &session, &genesis)?;
+    if options.pay.is_by_improvement() && !account.measures() {
+        return Err(OperatorError::NoRows.into());
+    }
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
     let shelf = Shelf::new(
         client.clone(),
@@ -183,7 +189,6 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let desk = Desk::new(store.clone(), config.domain, shape.bytes(), shelf);
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(Readiness::new(Duration::from_secs(60)));
-    let options = options(args, config)?;
     Ok(Operator {
         client,
         project,

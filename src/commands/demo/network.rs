@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::crash::{COORDINATOR, Crashes};
 use super::process::{Process, Shell};
 use super::shards;
+use crate::chain::amount;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::source::bundled;
@@ -189,12 +190,13 @@ impl Network<'_> {
             "--key",
             "keys/operator.json",
         ];
-        let rules = ["--set", "members.least=3", "--set", "members.most=5", "--budget", "100 ZKT"];
+        let members = ["--set", "members.least=3", "--set", "members.most=5"];
+        let pay = ["--budget", "100 ZKT", "--set", "pay.least=50%", "--set", "pay.full_at=10%"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
         let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
         let timing: Vec<&str> = timing.iter().flat_map(|t| ["--set", t.as_str()]).collect();
-        self.shell.start("coordinator", &[&who[..], &at, &rules, &pace, &timing].concat())
+        self.shell.start("coordinator", &[&who[..], &at, &members, &pay, &pace, &timing].concat())
     }
 
     fn start_owner(&self, who: &str, fault: Option<&str>) -> Result<Process, Error> {
@@ -292,8 +294,9 @@ impl Network<'_> {
             names.join(", ")
         };
         let accuracy = round["accuracy"].as_f64().map_or("–".into(), percent);
+        let budget = text(&round["budget"]).parse().map_or("–".into(), amount::show);
         let mut line = format!(
-            "  round {number}: accuracy {accuracy:>7}, loss {:.3}; counted {}",
+            "  round {number}: pays {budget}; accuracy {accuracy:>7}, loss {:.3}; counted {}",
             round["loss"].as_f64().unwrap_or_default(),
             names("counted"),
         );
