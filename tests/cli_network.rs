@@ -92,7 +92,7 @@ fn pay_follows_improvement(rounds: &[Value]) {
     assert_eq!(budget(&rounds[0]), 1_000_000 * millionth);
     for pair in rounds.windows(2) {
         let by = pair[0]["improvement"].as_f64().unwrap();
-        let parts = (500_000.0 * (1.0 + (by / 0.1).clamp(0.0, 1.0))).round() as u128;
+        let parts = (500_000.0 * (1.0 + (by / 0.25).clamp(0.0, 1.0))).round() as u128;
         assert_eq!(budget(&pair[1]), parts * millionth, "{pair:?}");
     }
 }

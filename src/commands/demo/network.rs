@@ -191,7 +191,7 @@ impl Network<'_> {
             "keys/operator.json",
         ];
         let members = ["--set", "members.least=3", "--set", "members.most=5"];
-        let pay = ["--budget", "100 ZKT", "--set", "pay.least=50%", "--set", "pay.full_at=10%"];
+        let pay = ["--budget", "100 ZKT", "--set", "pay.least=50%", "--set", "pay.full_at=25%"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
         let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
