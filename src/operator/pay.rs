@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn text_keeps_improvements() {
         for loss in (1..400).map(|n| f64::from(n) * 0.001_7) {
-            let by = improvement([0.693_147_180_56], loss).unwrap();
+            let by = improvement([std::f64::consts::LN_2], loss).unwrap();
             let read: f64 = serde_json::from_str(&serde_json::to_string(&by).unwrap()).unwrap();
             assert_eq!(read, by);
         }
