@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zktrain::audit::Kind;
 use zktrain::lineage::{
-    GENESIS, GROTH16, MANIFEST, SRS, batch, decode_sum, encode_sum, plan, registration, submission,
-    sum,
+    GENESIS, GROTH16, LineageWriter, MANIFEST, SRS, batch, decode_sum, encode_sum, plan,
+    registration, submission, sum,
 };
 use zktrain::proofs::{Registration, read_registration};
 use zktrain::round::rows_hash;
@@ -23,6 +23,7 @@ use zktrain_contracts::protocol::typed::{self, Batch, Submission};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
 use zktrain_prover::average::Sum;
+use zktrain_prover::srs::Srs;
 
 use super::{Check, named};
 use crate::audit_made::{Made, made};
@@ -269,6 +270,17 @@ fn what_is_there_of_a_void_round_is_signed() {
     let file = sum(void);
     named(made, &file, (Kind::Encoding, "content"), "a void round's sum", |dir| {
         std::fs::write(dir.join(&file), b"sum").unwrap();
+    });
+}
+
+#[test]
+fn powers_belong_together() {
+    let powers = (Kind::ReferenceString, "powers");
+    named(made(), SRS, powers, "another last power", |dir| {
+        let mut srs = Srs::load(&dir.join(SRS)).unwrap();
+        let last = srs.g1.len() - 1;
+        srs.g1[last] = srs.g1[last - 1];
+        LineageWriter::new(dir).unwrap().srs(&srs).unwrap();
     });
 }
 
