@@ -77,10 +77,24 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     );
     let loss = |round: usize| rounds[round]["loss"].as_f64().unwrap();
     assert!(loss(3) < loss(0), "the model improves: {report}");
+    pay_follows_improvement(rounds);
     let erin = &report["balances"][4][1];
     assert!(erin.as_str().unwrap().contains(" 40 ZKT staked"), "its bond is gone: {erin}");
     nothing_private_leaves(&project.folder.path().join("d"));
     a_changed_bit_is_found(&project);
+}
+
+/// The first round pays all, each later one half and the rest by the last improvement, whoever was
+/// killed in between.
+fn pay_follows_improvement(rounds: &[Value]) {
+    let budget = |round: &Value| round["budget"].as_str().unwrap().parse::<u128>().unwrap();
+    let millionth = 10u128.pow(14);
+    assert_eq!(budget(&rounds[0]), 1_000_000 * millionth);
+    for pair in rounds.windows(2) {
+        let by = pair[0]["improvement"].as_f64().unwrap();
+        let parts = (500_000.0 * (1.0 + (by / 0.25).clamp(0.0, 1.0))).round() as u128;
+        assert_eq!(budget(&pair[1]), parts * millionth, "{pair:?}");
+    }
 }
 
 /// What is an owner's alone is in its own folder: not with the coordinator, which has all that it was

@@ -3,6 +3,8 @@
 
 #[path = "wire/common.rs"]
 mod common;
+#[path = "wire/crowd.rs"]
+mod crowd;
 #[path = "wire/fixtures.rs"]
 mod fixtures;
 #[path = "wire/hostile.rs"]

@@ -51,9 +51,10 @@ impl Money {
         self.shared = Some((paid, burned, budget.saturating_sub(paid + burned)));
     }
 
-    /// Whether everything that had to be told was.
+    /// Whether everything that had to be told was. Payments are due only as long as it is that the
+    /// budget is shared out.
     pub fn is_even(&self) -> bool {
-        self.reserve.is_none() && self.credits.is_empty() && self.shared.is_none()
+        self.reserve.is_none() && self.shared.is_none()
     }
 
     /// Forgets what had to be told.

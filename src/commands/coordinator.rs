@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
 use crate::operator::{
-    Account, Model, Models, Operator, OperatorError, Options, Rules, Shelf, watch_chain,
+    Account, Model, Models, Operator, OperatorError, Options, Pay, Rules, Shelf, watch_chain,
     watch_counters,
 };
 use crate::project::Project;
@@ -100,7 +100,7 @@ fn options(args: &Args, config: &CoordinatorConfig) -> Result<Options, Error> {
             timing: config.timing.plan(),
         },
         duration: config.round_duration.as_secs(),
-        budget,
+        pay: Pay { budget, least: config.pay.least.part(), full_at: config.pay.full_at.part() },
         silence: args.silence,
         gathering: args.gathering,
         rounds: config.rounds,
@@ -170,6 +170,7 @@ fn bind(config: &CoordinatorConfig, operator: &Operator) -> Result<Server<Desk<S
 }
 
 async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operator, Error> {
+    let options = options(args, config)?;
     let client = config.connection().client(ui).await?;
     let project = Project::new(&config.project);
     let domain = client.domain(config.domain).await?.config;
@@ -189,7 +190,10 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     if let Some(key) = &circuit.groth16 {
         lineage.groth16(&key.to_bytes())?;
     }
-    let account = Account::new(&data, &project, &session)?;
+    let account = Account::new(&data, &project, &session, &genesis)?;
+    if options.pay.is_by_improvement() && !account.measures() {
+        return Err(OperatorError::NoRows.into());
+    }
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
     let shelf = Shelf::new(
         client.clone(),
@@ -201,7 +205,6 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let desk = Desk::new(store.clone(), config.domain, shape.bytes(), shelf);
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(Readiness::new(Duration::from_secs(60)));
-    let options = options(args, config)?;
     Ok(Operator {
         client,
         project,

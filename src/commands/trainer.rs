@@ -75,6 +75,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
             least: config.policy.least_members,
             max_share: config.policy.most_share.weight(),
         },
+        least_budget: config.policy.least_budget.0,
         rounds: config.rounds,
         claim: !args.no_claim,
         fault: args.misbehave,

@@ -10,7 +10,7 @@ use zktrain_network::plan::Timing;
 use crate::chain::Connection;
 
 use super::value::{one, some, span};
-use super::{Amount, CommonFlags, ConfigError, Effective, Key, Kind, LogFormat, Settings};
+use super::{Amount, CommonFlags, ConfigError, Effective, Key, Kind, LogFormat, Settings, Share};
 
 /// Bounds of the contract `Rounds`: how long a round may be open, and its members.
 const DURATION: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(7 * 86_400)];
@@ -50,9 +50,11 @@ pub struct CoordinatorConfig {
     /// How long a round is open on chain.
     #[serde(deserialize_with = "span")]
     pub round_duration: Duration,
-    /// What a round pays, all members and the coordinator together.
+    /// What a round pays at most, all members and the coordinator together.
     #[serde(deserialize_with = "one")]
     pub budget: Amount,
+    /// How much of it depends on improvement.
+    pub pay: PayConfig,
     /// What it logs.
     pub log: LogConfig,
     #[serde(default, deserialize_with = "some")]
@@ -76,6 +78,17 @@ pub struct MembersConfig {
     /// At most: those with the best reputation are asked first.
     #[serde(deserialize_with = "one")]
     pub most: u32,
+}
+
+/// How much of a round's budget depends on improvement.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+pub struct PayConfig {
+    /// The part that every round pays.
+    #[serde(deserialize_with = "one")]
+    pub least: Share,
+    /// The improvement of the last version that earns the next round the whole budget.
+    #[serde(deserialize_with = "one")]
+    pub full_at: Share,
 }
 
 /// How long each phase of a round may take.
@@ -184,6 +197,8 @@ impl Settings for CoordinatorConfig {
         Key::new("rounds").flag("--rounds"),
         Key::new("round_duration").is("1h").flag("--round-duration"),
         Key::new("budget").is("0").flag("--budget"),
+        Key::new("pay.least").is("100%"),
+        Key::new("pay.full_at").is("5%"),
     ];
 
     fn check(&self) -> Result<(), (&'static str, String)> {
@@ -262,7 +277,7 @@ pub struct CoordinatorFlags {
     /// How long a round is open on chain [default: 1h].
     #[arg(long, value_name = "SPAN")]
     pub round_duration: Option<String>,
-    /// What a round pays [default: 0].
+    /// What a round pays at most [default: 0].
     #[arg(long, value_name = "AMOUNT")]
     pub budget: Option<String>,
     /// What such programs have in common.

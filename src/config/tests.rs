@@ -64,6 +64,7 @@ fn defaults_are_complete_and_valid() {
     assert_eq!(config.metrics, SocketAddr::from(([127, 0, 0, 1], 9464)));
     assert_eq!(config.members, MembersConfig { least: 3, most: 64 });
     assert_eq!((config.threshold, config.rounds), (None, None));
+    assert_eq!((config.pay.least.part(), config.pay.full_at.part()), (1.0, 0.05));
     assert_eq!(config.timing.uploads, Duration::from_secs(1800));
     assert_eq!(config.data(), Path::new("there/coordinator"));
     assert_eq!(config.store(), "sqlite:there/coordinator/coordinator.sqlite");
@@ -72,6 +73,7 @@ fn defaults_are_complete_and_valid() {
     let trainer: Effective<TrainerConfig> =
         load(None, [], &owned(&[&LEAST[..], &[("coordinator", "[::1]:7443")]].concat())).unwrap();
     assert_eq!(trainer.policy.least_members, 3);
+    assert_eq!(trainer.policy.least_budget.0, U256::ZERO);
 }
 
 #[test]
@@ -144,6 +146,13 @@ fn bad_values_are_refused_where_they_are() {
         &["variable ZKTRAIN_COORDINATOR__TIMING__KEYS"],
     );
     case.refused(&[], &[("budget", "much")], &["flag --budget", "no amount"]);
+    for part in ["0", "101%", "-5%", "NaN", "inf", "half"] {
+        for key in ["pay.least", "pay.full_at"] {
+            let origin = format!("flag --set {key}");
+            case.refused(&[], &[(key, part)], &[&origin, "part of one"]);
+        }
+    }
+    case.refused(&[], &[("pay.full", "5%")], &["`pay.full_at`"]);
     case.refused(&[], &[("log.format", "xml")], &["flag --log-format", "`text` or `json`"]);
     case.refused(&[], &[("rounds", "-1")], &["flag --rounds"]);
 }
@@ -204,6 +213,7 @@ fn a_trainer_must_know_whom_to_trust_and_whom_to_call() {
         ("policy.most_share", "0"),
         ("policy.most_share", "1.01"),
         ("policy.most_share", "NaN"),
+        ("policy.least_budget", "-1"),
         ("policy.least_members", "1"),
         ("coordinator", "hub.example"),
         ("coordinator", "https://hub.example:7443"),

@@ -9,7 +9,7 @@ use crate::chain::Connection;
 
 use super::coordinator::LogConfig;
 use super::value::{address, one, some};
-use super::{CommonFlags, ConfigError, Effective, Key, Kind, Settings, Share};
+use super::{Amount, CommonFlags, ConfigError, Effective, Key, Kind, Settings, Share};
 
 /// An owner's configuration.
 #[derive(Clone, Deserialize)]
@@ -46,7 +46,7 @@ pub struct TrainerConfig {
 }
 
 /// In which rounds an owner takes part: a sum of few, or one in which it weighs too much, says too
-/// much about its own update.
+/// much about its own update; and work has its price.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub struct PolicyConfig {
     /// Members that a sum must have at least.
@@ -55,6 +55,9 @@ pub struct PolicyConfig {
     /// The largest part of all weights that a single member may have.
     #[serde(deserialize_with = "one")]
     pub most_share: Share,
+    /// What a round has to pay at least, all members and the coordinator together.
+    #[serde(deserialize_with = "one")]
+    pub least_budget: Amount,
 }
 
 impl TrainerConfig {
@@ -88,6 +91,7 @@ impl Settings for TrainerConfig {
         Key::new("coordinator_address").flag("--coordinator-address"),
         Key::new("policy.least_members").is("3"),
         Key::new("policy.most_share").is("67%"),
+        Key::new("policy.least_budget").is("0"),
         Key::new("rounds").flag("--rounds"),
     ];
 

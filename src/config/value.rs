@@ -90,6 +90,11 @@ impl FromStr for Amount {
 pub struct Share(f64);
 
 impl Share {
+    /// As a fraction.
+    pub fn part(self) -> f64 {
+        self.0
+    }
+
     /// The largest weight that is no more than this part of all weights of a round.
     pub fn weight(self) -> u32 {
         // At most 2^16.

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
+use zktrain_coordinator::machine::Misdeed;
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{History, Metrics, evaluate};
 
 use super::models::Model;
+use super::pay::improvement;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
@@ -31,12 +33,20 @@ pub struct Told {
     pub missing: Vec<Address>,
     /// Members that were accused with evidence.
     pub slashed: Vec<Address>,
+    /// What members did wrong, as far as the coordinator found out.
+    #[serde(default)]
+    pub misdeeds: Vec<Misdeed>,
     /// The chain has settled it.
     pub settled: bool,
     /// Mean loss of the next model on the coordinator's public rows, if it has some.
     pub loss: Option<f64>,
     /// Its accuracy there.
     pub accuracy: Option<f64>,
+    /// By which part of itself the lowest loss before has fallen with it.
+    pub improvement: Option<f64>,
+    /// What the round could pay, in the smallest unit of the domain's token; unknown of rounds of
+    /// older programs.
+    pub budget: Option<String>,
 }
 
 /// The coordinator's account of its rounds.
@@ -44,6 +54,8 @@ pub struct Account {
     folder: PathBuf,
     /// Public rows that nobody trains on.
     rows: Option<Dataset>,
+    /// Loss of the first model on them.
+    first: Option<f64>,
 }
 
 impl Account {
@@ -51,7 +63,12 @@ impl Account {
     ///
     /// # Errors
     /// If there are data that cannot be read.
-    pub fn new(folder: &Path, project: &Project, session: &Session) -> Result<Self, Error> {
+    pub fn new(
+        folder: &Path,
+        project: &Project,
+        session: &Session,
+        genesis: &Parameters,
+    ) -> Result<Self, Error> {
         let some = project.local_path().exists();
         let rows = match some {
             true => {
@@ -61,7 +78,14 @@ impl Account {
             false => None,
         };
         let rows = rows.filter(|rows| rows.rows() > 0);
-        Ok(Self { folder: folder.to_owned(), rows })
+        let mut account = Self { folder: folder.to_owned(), rows, first: None };
+        account.first = account.measure(session, genesis)?.map(|metrics| metrics.loss);
+        Ok(account)
+    }
+
+    /// Whether models are measured.
+    pub fn measures(&self) -> bool {
+        self.rows.is_some()
     }
 
     fn path(&self) -> PathBuf {
@@ -96,6 +120,26 @@ impl Account {
     pub fn unsettled(&self) -> Result<Option<u64>, Error> {
         let last = self.read()?.pop();
         Ok(last.filter(|told| !told.settled).map(|told| told.round))
+    }
+
+    /// Improvement of a round's model over all versions before it, if it was measured.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn improvement(&self, round: u64, loss: f64) -> Result<Option<f64>, Error> {
+        let told = self.read()?;
+        let before = versions(&told).filter(|told| told.round < round).filter_map(|t| t.loss);
+        Ok(improvement(self.first.into_iter().chain(before), loss))
+    }
+
+    /// Improvement of the last version; none as long as there is only the first. A version that
+    /// was not measured has improved nothing.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn last_improvement(&self) -> Result<Option<f64>, Error> {
+        let told = self.read()?;
+        Ok(versions(&told).last().map(|told| told.improvement.unwrap_or(0.0)))
     }
 
     /// Tells of a round; what was told of it before is replaced.
@@ -140,5 +184,87 @@ impl Account {
         }
         let svg = curve.to_svg(&session.manifest.name)?;
         files::write(&self.folder.join("loss.svg"), svg.as_bytes(), Access::Public)
+    }
+}
+
+/// Settled rounds that made a version, oldest first.
+fn versions(told: &[Told]) -> impl DoubleEndedIterator<Item = &Told> {
+    told.iter().filter(|told| told.settled && !told.counted.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(folder: &Path) -> Account {
+        Account { folder: folder.to_owned(), rows: None, first: Some(0.8) }
+    }
+
+    fn told(account: &Account, round: u64, loss: Option<f64>) -> Told {
+        let by = loss.and_then(|loss| account.improvement(round, loss).unwrap());
+        Told {
+            round,
+            model: B256::ZERO,
+            counted: vec![Address::ZERO],
+            missing: Vec::new(),
+            slashed: Vec::new(),
+            misdeeds: Vec::new(),
+            settled: true,
+            loss,
+            accuracy: None,
+            improvement: by,
+            budget: Some("7".into()),
+        }
+    }
+
+    #[test]
+    fn improvement_is_that_of_the_last_version_also_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let last = || account(dir.path()).last_improvement().unwrap();
+        let tell = |told| account(dir.path()).tell(told).unwrap();
+        assert_eq!(last(), None);
+        tell(told(&account(dir.path()), 3, Some(0.6)));
+        assert_eq!(last(), Some(0.25));
+        // Worse, then between both.
+        tell(told(&account(dir.path()), 4, Some(0.9)));
+        assert_eq!(last(), Some(-0.5));
+        tell(told(&account(dir.path()), 5, Some(0.7)));
+        assert_eq!(last(), Some(-0.166_667));
+        tell(told(&account(dir.path()), 6, Some(0.3)));
+        assert_eq!(last(), Some(0.5));
+        // Told again after a restart, a round is not compared with itself.
+        tell(told(&account(dir.path()), 6, Some(0.3)));
+        assert_eq!(last(), Some(0.5));
+    }
+
+    #[test]
+    fn rounds_without_a_version_change_nothing_and_unmeasured_ones_improve_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let account = account(dir.path());
+        account.tell(told(&account, 1, Some(0.4))).unwrap();
+        let empty = Told { counted: Vec::new(), ..told(&account, 2, Some(0.1)) };
+        account.tell(empty).unwrap();
+        let void = Told { settled: false, ..told(&account, 3, Some(0.1)) };
+        account.tell(void).unwrap();
+        assert_eq!(account.last_improvement().unwrap(), Some(0.5));
+        assert_eq!(account.improvement(4, 0.3).unwrap(), Some(0.25));
+        account.tell(told(&account, 4, None)).unwrap();
+        assert_eq!(account.last_improvement().unwrap(), Some(0.0));
+    }
+
+    #[test]
+    fn accounts_of_older_programs_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let zero = format!("{:#x}", Address::ZERO);
+        let old = format!(
+            r#"[{{"round": 1, "model": "{:#x}", "counted": ["{zero}"], "missing": [],
+            "slashed": [], "settled": true, "loss": 0.4, "accuracy": 0.9}}]"#,
+            B256::ZERO
+        );
+        std::fs::write(dir.path().join("rounds.json"), old).unwrap();
+        let account = account(dir.path());
+        assert_eq!(account.read().unwrap()[0].improvement, None);
+        assert_eq!(account.last_improvement().unwrap(), Some(0.0));
+        assert_eq!(account.improvement(2, 0.2).unwrap(), Some(0.5));
     }
 }

@@ -4,10 +4,12 @@
 //! the last process stopped, wherever that was.
 
 pub mod admission;
+mod conduct;
 mod desk;
 mod history;
 mod judge;
 mod models;
+mod pay;
 mod plan;
 mod propose;
 mod rounds;
@@ -34,6 +36,7 @@ use zktrain_verifier::circuit::CircuitKey;
 pub use self::desk::Shelf;
 pub use self::history::{Account, Told};
 pub use self::models::{Model, Models};
+pub use self::pay::Pay;
 pub use self::plan::Rules;
 pub use self::watch::{Verdicts, watch_chain, watch_counters};
 
@@ -82,6 +85,13 @@ pub enum OperatorError {
         /// This account.
         got: Address,
     },
+    /// Pay is by improvement, and nothing measures it.
+    #[error(
+        "`pay.least` makes pay depend on improvement, and there are no rows to measure it on: give \
+         the coordinator's project public rows that nobody trains on (`zktrain init … --data \
+         public.csv --held-out 0.5`), or leave `pay.least` out"
+    )]
+    NoRows,
     /// The port is taken, or the address is not this machine's.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
@@ -105,8 +115,8 @@ pub struct Options {
     pub rules: Rules,
     /// Seconds until a round's deadline on the chain.
     pub duration: u64,
-    /// What a round may pay, in the smallest unit of the domain's token.
-    pub budget: u128,
+    /// What rounds pay, in the smallest unit of the domain's token.
+    pub pay: Pay,
     /// Members are asked if they were heard of within this time.
     pub silence: Duration,
     /// Members that could be there are waited for so long.
@@ -208,7 +218,7 @@ impl Operator {
         if self.client.status(round).await? != Status::Settled {
             return Ok(false);
         }
-        self.finish(round, self.client.head(self.options.domain).await?).await?;
+        self.finish(round).await?;
         Ok(true)
     }
 

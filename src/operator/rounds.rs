@@ -4,23 +4,25 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, U256};
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_contracts::protocol::{Client, Status};
 use zktrain_coordinator::driver::{Driver, items};
-use zktrain_coordinator::machine::{MisdeedKind, Progress};
+use zktrain_coordinator::machine::{Misdeed, MisdeedKind, Progress};
 use zktrain_network::messages::{End, Signed};
 use zktrain_network::plan::Plan;
 use zktrain_prover::average::Sum;
 
 use super::admission::choose;
+use super::conduct::is_barred;
 use super::history::Told;
 use super::models::Model;
 use super::plan::plan;
 use super::propose::{Counted, hand_in, next, proposal};
 use super::work::RoundWork;
 use super::{Operator, OperatorError, PAUSE};
+use crate::chain::amount;
 use crate::error::Error;
 use crate::lineage::Lineage;
 
@@ -32,13 +34,17 @@ struct Gathered {
     sum: Option<Sum>,
     /// Signed submissions that do not hold.
     frauds: Vec<SubmissionFile>,
+    /// All that members did wrong.
+    misdeeds: Vec<Misdeed>,
 }
 
 impl Operator {
     /// Opens a round if enough members are there, after waiting a while for the others.
     pub(super) async fn open(&self) -> Result<Option<u64>, Error> {
         let options = &self.options;
-        let candidates = self.client.candidates(options.domain).await?;
+        let told = self.account.read()?;
+        let mut candidates = self.client.candidates(options.domain).await?;
+        candidates.retain(|candidate| !is_barred(&told, candidate.account));
         let shelf = self.desk.library();
         let begun = Instant::now();
         let present = loop {
@@ -51,9 +57,12 @@ impl Operator {
         };
         let Some(chosen) = choose(present, options.least, options.most) else { return Ok(None) };
         let count = chosen.len();
-        let (duration, budget) = (options.duration, options.budget);
-        let round = self.client.open_round(options.domain, duration, budget, chosen).await?;
-        tracing::info!(round, members = count, "opened");
+        let improvement = self.account.last_improvement()?;
+        let budget = options.pay.next(improvement);
+        let round =
+            self.client.open_round(options.domain, options.duration, budget, chosen).await?;
+        let budget = amount::show(U256::from(budget));
+        tracing::info!(round, members = count, budget, improvement, "opened");
         Ok(Some(round))
     }
 
@@ -96,18 +105,18 @@ impl Operator {
         let end = self.watch(&driver).await;
         let progress = driver.progress().await;
         let frauds = self.frauds(round, &progress).await?;
-        let gathered = match end {
+        let misdeeds = progress.misdeeds;
+        let (counted, sum) = match end {
             End::Summed { counted, .. } => {
-                let counted = self.counted(driver.plan(), &counted).await?;
-                Gathered { counted, sum: Some(self.sum(round)?), frauds }
+                (self.counted(driver.plan(), &counted).await?, Some(self.sum(round)?))
             }
             End::Void(reason) => {
                 tracing::warn!(round, ?reason, "nothing was gathered");
-                Gathered { counted: Vec::new(), sum: None, frauds }
+                (Vec::new(), None)
             }
         };
         self.lineage.plan(driver.signed_plan())?;
-        Ok(gathered)
+        Ok(Gathered { counted, sum, frauds, misdeeds })
     }
 
     /// A submission as it was uploaded.
@@ -173,7 +182,7 @@ impl Operator {
         }
     }
 
-    fn tell(
+    async fn tell(
         &self,
         round: u64,
         members: &[Address],
@@ -185,9 +194,20 @@ impl Operator {
         let slashed = gathered.frauds.iter().map(|f| f.signed.submission.member).collect();
         let measured = self.account.measure(&self.session, &model.parameters)?;
         let loss = measured.map(|m| m.loss);
-        let accuracy = measured.and_then(|m| m.accuracy);
-        let (model, settled) = (model.hash, false);
-        self.account.tell(Told { round, model, counted, missing, slashed, settled, loss, accuracy })
+        let improvement = loss.map(|loss| self.account.improvement(round, loss)).transpose()?;
+        self.account.tell(Told {
+            round,
+            model: model.hash,
+            counted,
+            missing,
+            slashed,
+            misdeeds: gathered.misdeeds.clone(),
+            settled: false,
+            loss,
+            accuracy: measured.and_then(|m| m.accuracy),
+            improvement: improvement.flatten(),
+            budget: Some(self.client.round(round).await?.budget.to_string()),
+        })
     }
 
     /// Proposes what a round ended with.
@@ -215,7 +235,7 @@ impl Operator {
         let proposal = proposal(&self.client, round, counted, next.as_ref()).await?;
         // Also before: members need the rows to check the sum.
         self.lineage.batch(&proposal.file)?;
-        self.tell(round, members, gathered, &model)?;
+        self.tell(round, members, gathered, &model).await?;
         self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
         tracing::info!(round, counted = counted.len(), "proposed");
         Ok(())
@@ -231,15 +251,20 @@ impl Operator {
         }
         let settled = self.client.settle(round).await?;
         tracing::info!(round, model = %settled.model, paid = %settled.paid, "settled");
-        self.finish(round, settled.model).await
+        self.finish(round).await
     }
 
     /// What follows a settlement: nobody needs the masked vectors any more, and it is told.
-    pub(super) async fn finish(&self, round: u64, model: B256) -> Result<(), Error> {
+    pub(super) async fn finish(&self, round: u64) -> Result<(), Error> {
         let name = items::masked(round);
         self.store.upload_drop(&name).await.map_err(OperatorError::from)?;
         self.export().await?;
-        self.account.settle(&self.session, round, &self.head(model).await?)
+        // A void round, which an eager domain settles as well, leaves the model as it was.
+        if self.client.status(round).await? != Status::Settled {
+            return Ok(());
+        }
+        let head = self.client.head(self.options.domain).await?;
+        self.account.settle(&self.session, round, &self.head(head).await?)
     }
 
     async fn answer(&self, round: u64) -> Result<(), Error> {

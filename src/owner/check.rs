@@ -1,12 +1,13 @@
 //! Whether a plan is the round that the chain knows: the coordinator is not believed.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::rounds::IRounds::Member;
 use zktrain_contracts::protocol::{Client, Members, Status};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::{Plan, VERSION};
 
+use crate::chain::amount;
 use crate::error::Error;
 
 /// What a plan has to agree with besides the chain.
@@ -24,6 +25,8 @@ pub struct Expected {
     pub dataset: B256,
     /// Its windows.
     pub windows: u64,
+    /// What a round has to pay at least.
+    pub least_budget: U256,
 }
 
 /// Why a plan is not followed.
@@ -44,6 +47,20 @@ pub enum PlanError {
         round: u64,
         /// What differs.
         field: &'static str,
+    },
+    /// It pays less than the owner works for.
+    #[error(
+        "round {round} pays {} in all, less than {} (`policy.least_budget`)",
+        amount::show(*budget),
+        amount::show(*least)
+    )]
+    Budget {
+        /// The round.
+        round: u64,
+        /// What it pays.
+        budget: U256,
+        /// What the owner asks for.
+        least: U256,
     },
     /// The round is not open.
     #[error("round {round} is not open on the chain")]
@@ -87,10 +104,15 @@ impl Expected {
             ("list of members", same(p, &members)),
             ("dataset", me.is_some_and(|m| (m.dataset, m.windows) == (self.dataset, self.windows))),
         ];
-        match fields.iter().find(|(_, holds)| !holds) {
-            Some((field, _)) => Err(PlanError::Field { round, field }.into()),
-            None => Ok(()),
+        if let Some((field, _)) = fields.iter().find(|(_, holds)| !holds) {
+            return Err(PlanError::Field { round, field }.into());
         }
+        let (budget, least) = (U256::from(known.budget), self.least_budget);
+        if budget < least {
+            return Err(PlanError::Budget { round, budget, least }.into());
+        }
+        tracing::info!(round, members = members.0.len(), budget = amount::show(budget), "plan");
+        Ok(())
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Fault {
     LeaveBeforeUpload,
     /// Claims another update than the one that it proves.
     WrongUpdate,
+    /// Uploads another masked vector than that of the update that it proves.
+    WrongVector,
 }
 
 /// Adds something to the update that was proven.

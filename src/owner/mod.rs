@@ -91,6 +91,8 @@ pub struct Options {
     pub coordinator_address: Option<Address>,
     /// What the owner agrees to.
     pub policy: Policy,
+    /// What a round has to pay at least.
+    pub least_budget: U256,
     /// Stop after so many rounds.
     pub rounds: Option<u64>,
     /// Take what is owed after each round.
@@ -151,8 +153,15 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     let system = own_system(options.domain, &domain, &client, &project, ui)?;
     let (account, dataset) = (client.address(), B256::from(facts.dataset));
     let spec = B256::from(facts.key.spec);
-    let windows = facts.windows;
-    let expected = Expected { domain: options.domain, spec, system, account, dataset, windows };
+    let expected = Expected {
+        domain: options.domain,
+        spec,
+        system,
+        account,
+        dataset,
+        windows: facts.windows,
+        least_budget: options.least_budget,
+    };
     membership(&client, &expected).await?;
     let target = Target {
         address: options.coordinator.clone(),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolStruct;
-use ark_bn254::G1Affine;
+use ark_bn254::{Fr, G1Affine};
+use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::Client;
@@ -280,7 +281,10 @@ impl Participation<'_> {
 
     fn mask(&mut self) -> Result<Vec<u8>, Error> {
         let (shape, update, _) = self.opened()?;
-        let packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
+        let mut packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
+        if self.owner.fault.is_some_and(|fault| fault == Fault::WrongVector) {
+            packed.iter_mut().take(1).for_each(|element| *element += Fr::ONE);
+        }
         Ok(self.member.mask(&packed).map_err(OwnerError::from)?)
     }
 

@@ -26,7 +26,9 @@ impl Verdict {
             Error::Peer(error) => peer(error),
             Error::Plan(error) => match **error {
                 PlanError::NotOpen { .. } => Self::Again,
-                PlanError::Signature { .. } | PlanError::Field { .. } => Self::PassOver,
+                PlanError::Signature { .. }
+                | PlanError::Field { .. }
+                | PlanError::Budget { .. } => Self::PassOver,
             },
             Error::Member(error) => member(error),
             // The coordinator's: another plan than before, or not the model that the chain names.
@@ -70,7 +72,7 @@ fn member(error: &OwnerError) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use alloy::primitives::{Address, B256};
+    use alloy::primitives::{Address, B256, U256};
     use zktrain_network::messages::Phase;
     use zktrain_network::secagg::{self, policy::PolicyError};
 
@@ -80,12 +82,14 @@ mod tests {
     #[test]
     fn rounds_that_are_not_trusted_are_passed_over() {
         let policy = PolicyError::TooFewWeights { set: "the plan", needed: 5, got: 3 };
-        let errors: [Error; 6] = [
+        let [budget, least] = [1, 2].map(U256::from);
+        let errors: [Error; 7] = [
             OwnerError::Aggregation(secagg::Error::Policy(policy)).into(),
             OwnerError::Unexpected { what: "a second plan" }.into(),
             OwnerError::Refused(Refusal::WrongPhase { now: Phase::Ended }).into(),
             PlanError::Signature { round: 1, coordinator: Address::ZERO }.into(),
             PlanError::Field { round: 1, field: "nonce" }.into(),
+            PlanError::Budget { round: 1, budget, least }.into(),
             OtherPlan { round: 1 }.into(),
         ];
         for error in &errors {

@@ -1,6 +1,6 @@
 //! The chain's export.
 
-use alloy::primitives::{Address, B256, LogData, U256};
+use alloy::primitives::{Address, B256, U256};
 use alloy::sol_types::SolEvent;
 use zktrain::audit::Kind;
 use zktrain::lineage::{GENESIS, LineageWriter, MANIFEST, registration, sum};
@@ -12,55 +12,9 @@ use zktrain_contracts::bindings::stakes::StakeManager;
 use zktrain_contracts::protocol::ChainExport;
 use zktrain_contracts::protocol::export::ExportedLog;
 
-use super::{Check, named};
-use crate::audit_made::{Made, made};
-
-const CHAIN: &str = "chain.json";
-
-fn is<E: SolEvent>(log: &ExportedLog) -> bool {
-    log.topics.first() == Some(&E::SIGNATURE_HASH)
-}
-
-/// Where the first event of a kind is.
-fn first<E: SolEvent>(export: &ChainExport) -> usize {
-    export.logs.iter().position(is::<E>).unwrap()
-}
-
-/// Changes all events of a kind; their indexed values, too.
-fn each<E: SolEvent>(export: &mut ChainExport, change: impl Fn(&mut E)) {
-    for log in export.logs.iter_mut().filter(|log| is::<E>(log)) {
-        edit(log, &change);
-    }
-}
-
-/// Changes the first event of a kind.
-fn one<E: SolEvent>(export: &mut ChainExport, change: impl Fn(&mut E)) {
-    let at = first::<E>(export);
-    edit(&mut export.logs[at], change);
-}
-
-fn edit<E: SolEvent>(log: &mut ExportedLog, change: impl Fn(&mut E)) {
-    let old = LogData::new_unchecked(log.topics.clone(), log.data.clone());
-    let mut event = E::decode_log_data(&old).unwrap();
-    change(&mut event);
-    let new = event.encode_log_data();
-    (log.topics, log.data) = (new.topics().to_vec(), new.data);
-}
-
-/// That an audit of a changed export names this check of this file.
-fn told(file: &str, check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
-    let made: &Made = made();
-    named(made, file, check, what, |dir| {
-        let mut export = made.export.clone();
-        change(&mut export);
-        export.checksum = export.digest();
-        LineageWriter::new(dir).unwrap().chain(&export).unwrap();
-    });
-}
-
-fn told_by_chain(check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
-    told(CHAIN, check, what, change);
-}
+use super::export::{CHAIN, decoded, each, first, insert, is, one, told, told_by_chain};
+use super::named;
+use crate::audit_made::made;
 
 #[test]
 fn an_export_is_whole_and_in_order() {
@@ -77,8 +31,10 @@ fn an_export_is_whole_and_in_order() {
     });
     let last = |export: &ChainExport| export.logs.len() - 1;
     told_by_chain(logs, "time that goes back", |e| {
-        let at = last(e);
-        e.logs[at].block.time = e.logs[0].block.time - 1;
+        // All of a block's events, so that the block has one time.
+        let (number, early) = (e.logs[last(e)].block.number, e.logs[0].block.time - 1);
+        let block = e.logs.iter_mut().filter(|log| log.block.number == number);
+        block.for_each(|log| log.block.time = early);
     });
     told_by_chain(logs, "blocks that go back", |e| {
         let (at, later) = (first::<Rounds::RoundOpened>(e), e.head.number);
@@ -103,7 +59,7 @@ fn an_export_is_whole_and_in_order() {
     let drawing = (Kind::Export, "drawing");
     told_by_chain(drawing, "a block that draws nothing", |e| {
         let mut more = e.drawing[0];
-        more.round = 1_000;
+        more.round = u64::MAX;
         e.drawing.push(more);
     });
     told_by_chain(drawing, "two blocks that draw one round", |e| {
@@ -148,8 +104,7 @@ fn versions_follow_from_proposals() {
     let made = made();
     told(&sum(made.rounds[1]), (Kind::Version, "model"), "a model", |e| {
         let head = made.export.logs.iter().rfind(|log| is::<Advanced>(log)).unwrap();
-        let old = LogData::new_unchecked(head.topics.clone(), head.data.clone());
-        let old = Advanced::decode_log_data(&old).unwrap().model;
+        let old = decoded::<Advanced>(head).model;
         let put = |model: &mut B256| {
             if *model == old {
                 model.0[0] ^= 1;
@@ -191,17 +146,10 @@ fn rounds_are_the_coordinators_and_their_members_have_joined() {
         e.logs.remove(first::<Rounds::Joined>(e));
     });
     told_by_chain(dataset, "who is leaving", |e| {
-        // In place of its later word: it was leaving before the round was opened.
-        let at = first::<Opened>(e);
-        let mut log = e.logs[at - 1].clone();
-        let domain = e.domain;
-        let account = made().members[0];
+        // It was leaving before the round was opened.
+        let (domain, account) = (e.domain, made().members[0]);
         let leaving = Rounds::Leaving { domain, account, leavesAt: 1 }.encode_log_data();
-        log.contract = e.deployment.rounds;
-        log.transaction = B256::repeat_byte(7);
-        (log.topics, log.data) = (leaving.topics().to_vec(), leaving.data);
-        log.index += 1;
-        e.logs.insert(at, log);
+        insert(e, first::<Opened>(e), vec![(e.deployment.rounds, leaving)]);
     });
     let weight = (Kind::Weights, "weight");
     told_by_chain(weight, "a weight", |e| one(e, |o: &mut Opened| o.members[0].weight += 1));

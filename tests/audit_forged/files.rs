@@ -7,8 +7,14 @@ use ark_bn254::Fr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zktrain::audit::Kind;
-use zktrain::lineage::{batch, decode_sum, encode_sum, plan, registration, submission, sum};
+use zktrain::lineage::{
+    GENESIS, GROTH16, LineageWriter, MANIFEST, SRS, batch, decode_sum, encode_sum, plan,
+    registration, submission, sum,
+};
+use zktrain::proofs::{Registration, read_registration};
 use zktrain::round::rows_hash;
+use zktrain::session::Session;
+use zktrain::ui::Ui;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::protocol::Client;
@@ -17,6 +23,7 @@ use zktrain_contracts::protocol::typed::{self, Batch, Submission};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
 use zktrain_prover::average::Sum;
+use zktrain_prover::srs::Srs;
 
 use super::{Check, named};
 use crate::audit_made::{Made, made};
@@ -219,6 +226,22 @@ fn sums_open_the_aggregates() {
 }
 
 #[test]
+fn sums_open_all_rows() {
+    let made = made();
+    let round = made.rounds[0];
+    named(made, &sum(round), (Kind::Sum, "values"), "updates without their last rows", |dir| {
+        for owner in &made.owners {
+            let path = dir.join(submission(round, owner.address()));
+            let mut content: SubmissionFile = read(&path);
+            let mut statement = TrainingStatement::from_bytes(&content.statement).unwrap();
+            statement.update.pop();
+            content.statement = statement.to_bytes().into();
+            write(&path, &content);
+        }
+    });
+}
+
+#[test]
 fn what_is_there_of_a_void_round_is_signed() {
     let made = made();
     let [settled, _, void] = made.rounds[..] else { panic!("three rounds") };
@@ -251,6 +274,26 @@ fn what_is_there_of_a_void_round_is_signed() {
 }
 
 #[test]
+fn powers_belong_together() {
+    let powers = (Kind::ReferenceString, "powers");
+    named(made(), SRS, powers, "another last power", |dir| {
+        let mut srs = Srs::load(&dir.join(SRS)).unwrap();
+        let last = srs.g1.len() - 1;
+        srs.g1[last] = srs.g1[last - 1];
+        LineageWriter::new(dir).unwrap().srs(&srs).unwrap();
+    });
+}
+
+#[test]
+fn keys_that_come_along_can_be_read() {
+    named(made(), GROTH16, (Kind::Domain, "key"), "a key of nothing", |dir| {
+        let path = dir.join(GROTH16);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"nothing").unwrap();
+    });
+}
+
+#[test]
 fn registrations_are_their_owners() {
     let made = made();
     let (own, other) = (registration(made.members[0]), registration(made.members[1]));
@@ -259,6 +302,24 @@ fn registrations_are_their_owners() {
             std::fs::copy(dir.join(&other), dir.join(&own)).unwrap();
         });
     }
+}
+
+#[test]
+fn registrations_are_proven() {
+    let made = made();
+    let [own, other] = [0, 1].map(|member| registration(made.members[member]));
+    named(made, &own, (Kind::Registration, "proof"), "another member's proofs", |dir| {
+        let session = Session::open(&dir.join(MANIFEST), &dir.join(SRS), &Ui { json: true });
+        let key = session.unwrap().key;
+        let [mine, theirs] =
+            [&own, &other].map(|file| match read_registration(&key, &dir.join(file)).unwrap() {
+                Registration::Plain(chunks) => chunks,
+                Registration::Compressed(_) => panic!("compressed"),
+            });
+        let chunks = mine.into_iter().zip(theirs);
+        let chunks = chunks.map(|((statement, _), (_, proof))| (statement, proof)).collect();
+        std::fs::write(dir.join(&own), Registration::Plain(chunks).to_bytes()).unwrap();
+    });
 }
 
 #[test]
@@ -274,4 +335,68 @@ fn a_signature_has_one_encoding() {
         assert!(content.is_by(&content.body, made.coordinator.address()));
         write(&dir.join(&file), &content);
     });
+}
+
+/// A file of safetensors whose header says the same in more words.
+fn spaced(bytes: &[u8]) -> Vec<u8> {
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap());
+    let (header, data) = rest.split_at(length as usize);
+    [&(length + 8).to_le_bytes()[..], header, &[b' '; 8], data].concat()
+}
+
+#[test]
+fn each_content_has_one_encoding() {
+    let made = made();
+    let [settled, _, void] = made.rounds[..] else { panic!("three rounds") };
+    let account = made.members[0];
+    let encoding = (Kind::Encoding, "encoding");
+    let json = [
+        "chain.json".to_owned(),
+        plan(settled),
+        plan(void),
+        submission(settled, account),
+        batch(settled),
+    ];
+    for file in json {
+        named(made, &file, encoding, &file, |dir| {
+            let bytes = std::fs::read(dir.join(&file)).unwrap();
+            std::fs::write(dir.join(&file), [&bytes[..], b" "].concat()).unwrap();
+        });
+    }
+    for file in [GENESIS.to_owned(), sum(settled)] {
+        named(made, &file, encoding, &file, |dir| {
+            let bytes = std::fs::read(dir.join(&file)).unwrap();
+            std::fs::write(dir.join(&file), spaced(&bytes)).unwrap();
+        });
+    }
+    named(made, MANIFEST, encoding, "a comment", |dir| {
+        let bytes = std::fs::read(dir.join(MANIFEST)).unwrap();
+        std::fs::write(dir.join(MANIFEST), [&bytes[..], b"# more\n"].concat()).unwrap();
+    });
+}
+
+#[test]
+fn what_has_to_be_there_is_there_and_can_be_read() {
+    let made = made();
+    let settled = made.rounds[0];
+    let account = made.members[0];
+    let files = [
+        "chain.json".to_owned(),
+        MANIFEST.to_owned(),
+        GENESIS.to_owned(),
+        registration(account),
+        plan(settled),
+        submission(settled, account),
+        batch(settled),
+        sum(settled),
+    ];
+    for file in files {
+        named(made, &file, (Kind::Encoding, "file"), &file, |dir| {
+            std::fs::remove_file(dir.join(&file)).unwrap();
+        });
+        named(made, &file, (Kind::Encoding, "content"), &file, |dir| {
+            std::fs::write(dir.join(&file), b"nothing").unwrap();
+        });
+    }
 }

@@ -2,7 +2,9 @@
 //! encoded, and only the rule that it breaks is against it.
 
 mod events;
+mod export;
 mod files;
+mod standing;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! A coordinator whose plan is not the chain's.
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::{Address, B256, U256};
 use zktrain::error::Error;
 use zktrain::owner::{Expected, PlanError};
 use zktrain_circuits::compressed::System;
@@ -25,6 +25,7 @@ impl World {
             account: self.owner(0).address(),
             dataset: self.cohort.members[0].dataset.tree.root().into(),
             windows: WINDOWS as u64,
+            least_budget: U256::ZERO,
         }
     }
 }
@@ -109,6 +110,20 @@ async fn a_plan_is_for_the_domain_data_and_proofs_that_the_owner_has() {
     let right = plan(world.coordinator(), world.neighbour, world.other, spec).await;
     let there = Expected { domain: world.neighbour, ..expected };
     assert_eq!(check(client, &signed(right, world.coordinator()), &there).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_round_pays_what_the_owner_works_for() {
+    let world = world();
+    let (client, expected, round) = (world.owner(0), world.expected(), world.round);
+    let honest = signed(world.plan.clone(), world.coordinator());
+    let budget = U256::from(client.round(round).await.unwrap().budget);
+    let fair = Expected { least_budget: budget, ..expected };
+    assert_eq!(check(client, &honest, &fair).await, Ok(()));
+    let least = budget + U256::from(1);
+    let dear = Expected { least_budget: least, ..expected };
+    let refused = Err(PlanError::Budget { round, budget, least });
+    assert_eq!(check(client, &honest, &dear).await, refused);
 }
 
 #[tokio::test]

@@ -89,6 +89,31 @@ mod tests {
         }
     }
 
+    /// Hashes towards one leaf alone, level by level, as a verifier's counterpart would.
+    fn one_path(leaves: &[B256], mut index: usize) -> (Vec<B256>, B256) {
+        let (mut level, mut path) = (leaves.to_vec(), Vec::new());
+        while level.len() > 1 {
+            path.extend(level.get(index ^ 1));
+            let pairs = level.chunks(2);
+            level = pairs.map(|pair| pair.iter().copied().reduce(node).unwrap()).collect();
+            index /= 2;
+        }
+        (path, level[0])
+    }
+
+    #[test]
+    fn a_tree_for_many_paths_has_the_paths_of_each_leaf_alone() {
+        for count in 1..70 {
+            let leaves = leaves(count);
+            let tree = Tree::new(leaves.clone());
+            for index in 0..leaves.len() {
+                let (path, root) = one_path(&leaves, index);
+                assert_eq!((tree.path(index), tree.root()), (path, root), "{index} of {count}");
+            }
+        }
+        assert!(Tree::new(Vec::new()).path(0).is_empty());
+    }
+
     #[test]
     fn order_and_number_of_leaves_matter() {
         let five = leaves(5);

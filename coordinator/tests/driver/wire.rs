@@ -1,5 +1,6 @@
-//! A round of many owners that come over QUIC: some leave in each phase, one floods, one says
-//! nothing.
+//! A round of many owners that come over QUIC, all at once and from one address: some leave in
+//! each phase, one stays and says nothing more, one sends garbage; strangers flood, say nothing, and
+//! send noise.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,10 +12,13 @@ use alloy::sol_types::Eip712Domain;
 use tokio::sync::oneshot;
 use zktrain_contracts::protocol::typed;
 use zktrain_coordinator::service::Desk;
-use zktrain_network::messages::{End, Item, Notice, Phase, Request, Response};
+use zktrain_network::messages::{
+    Contribution, End, Item, Keys, Notice, Phase, Refusal, Request, Response, Signed,
+};
 use zktrain_network::plan::Plan;
-use zktrain_network::wire::{Limits, Patience, Peer, Server, Source, Target};
+use zktrain_network::wire::{Error, Limits, Patience, Peer, Server, Source, Target};
 
+use crate::work::fixture;
 use crate::world::{DOMAIN, Owner, ROUND, Shelf, World};
 
 /// The phase in which a notice is answered.
@@ -72,21 +76,89 @@ async fn connect(target: &Target, signer: &PrivateKeySigner) -> Peer {
     Peer::connect(target.clone(), signer.clone(), Patience::default()).await.unwrap()
 }
 
-/// A whole round of one owner; none if it leaves.
-async fn take_part(peer: Peer, mut owner: Owner, plan: Plan) -> Option<End> {
+/// What an owner does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    Honest,
+    /// Its connection ends before it answers in this phase.
+    Leaves(Phase),
+    /// Its connection stays, but it says nothing from this phase on.
+    Silent(Phase),
+    /// What it uploads is no vector, and what it says no keys.
+    Garbage,
+}
+
+impl Role {
+    /// One in ten leaves, in each phase another; in phase Keys nobody can.
+    fn of(index: usize) -> Self {
+        let phases = [Phase::Shares, Phase::Uploads, Phase::Confirm, Phase::Unmask];
+        match index {
+            5 => Self::Silent(Phase::Uploads),
+            7 => Self::Garbage,
+            index if index % 10 == 3 => Self::Leaves(phases[index / 10 % phases.len()]),
+            _ => Self::Honest,
+        }
+    }
+
+    /// The first phase that it says nothing in.
+    fn gone(self) -> Option<Phase> {
+        match self {
+            Self::Leaves(phase) | Self::Silent(phase) => Some(phase),
+            Self::Honest | Self::Garbage => None,
+        }
+    }
+
+    fn is_counted(self) -> bool {
+        self != Self::Garbage && self.gone().is_none_or(|phase| phase > Phase::Uploads)
+    }
+}
+
+async fn next_notice(peer: &Peer, number: u32) -> Notice {
+    loop {
+        match peer.call(Request::Notice { round: ROUND, number }).await.unwrap() {
+            Response::Notice(notice) => return *notice,
+            Response::Later => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn send(peer: &Peer, what: Contribution) -> Response {
+    peer.call(Request::Send { round: ROUND, what: Box::new(what) }).await.unwrap()
+}
+
+/// What is no message of anyone, and no vector of any round.
+async fn send_garbage(peer: &Peer) {
+    let body = Keys { account: peer.account(), mask: [0xff; 32], seal: [0xff; 32] };
+    let said = send(peer, Contribution::Keys(Signed { body, signature: vec![0; 65].into() })).await;
+    assert!(matches!(said, Response::Refused(_)), "{said:?}");
+    let long = Source::Bytes(vec![0; fixture().shape.bytes() as usize + 1].into());
+    let refused = peer.upload(&Item::Masked { round: ROUND }, long).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::TooLarge { .. }))), "{refused:?}");
+}
+
+/// A whole round of one owner. How it ended, as far as the owner knows; and its connection, if it
+/// keeps it without a word.
+async fn take_part(
+    target: Target,
+    mut owner: Owner,
+    plan: Plan,
+    role: Role,
+) -> (Option<End>, Option<Peer>) {
+    let peer = connect(&target, &owner.signer).await;
+    if role == Role::Garbage {
+        owner.garble = |masked| masked.fill(0xff);
+    }
     for number in 0.. {
-        let notice = loop {
-            match peer.call(Request::Notice { round: ROUND, number }).await.unwrap() {
-                Response::Notice(notice) => break *notice,
-                Response::Later => {}
-                other => panic!("{other:?}"),
-            }
-        };
-        if owner.silent == Some(phase(&notice)) {
-            return None;
+        let notice = next_notice(&peer, number).await;
+        if role.gone() == Some(phase(&notice)) {
+            return (None, matches!(role, Role::Silent(_)).then_some(peer));
+        }
+        if role == Role::Garbage && phase(&notice) < Phase::Ended {
+            send_garbage(&peer).await;
         }
         match &notice {
-            Notice::End(end) => return Some(end.clone()),
+            Notice::End(end) => return (Some(end.clone()), None),
             Notice::Shares(passed) => {
                 assert!(owner.member.shares(passed).unwrap().is_empty());
                 let vector = Source::Bytes(owner.masked().into());
@@ -97,11 +169,10 @@ async fn take_part(peer: Peer, mut owner: Owner, plan: Plan) -> Option<End> {
             _ => {}
         }
         if let Some(what) = owner.contribution(&plan, notice) {
-            let request = Request::Send { round: ROUND, what: Box::new(what) };
-            assert_eq!(peer.call(request).await.unwrap(), Response::Taken);
+            assert_eq!(send(&peer, what).await, Response::Taken);
         }
     }
-    None
+    (None, None)
 }
 
 /// Asks as fast as it is let, until it is stopped.
@@ -112,18 +183,27 @@ async fn flood(peer: Peer) {
     }
 }
 
+/// Packets that are no QUIC, until it is stopped.
+async fn noise(to: SocketAddr) {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for packet in 0u64.. {
+        let bytes = keccak256(packet.to_be_bytes()).repeat(1 + packet as usize % 37);
+        let _ = socket.send_to(&bytes, to).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? / 1024)
 }
 
-/// Twenty owners, or as many as `ZKTRAIN_TEST_MEMBERS` says, up to 255. One in ten leaves, in each
-/// phase another; in phase Keys nobody can.
+/// Forty owners, or as many as `ZKTRAIN_TEST_MEMBERS` says, from 20 to 255.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_owners_over_quic() {
     let members = std::env::var("ZKTRAIN_TEST_MEMBERS").ok().and_then(|count| count.parse().ok());
-    let members: u8 = members.unwrap_or(20);
+    let members: u8 = members.unwrap_or(40);
     // Long enough for those who stay, as phases wait for those who leave.
     let mut world = World::new(members, if members > 50 { 60 } else { 4 });
     world.open().await;
@@ -135,37 +215,30 @@ async fn many_owners_over_quic() {
     let target = Target { address: host.address.to_string(), coordinator, domain };
     let stranger = |name: &str| PrivateKeySigner::from_bytes(&keccak256(name)).unwrap();
     let silent = connect(&target, &stranger("silent")).await;
-    let flooding = tokio::spawn(flood(connect(&target, &stranger("flood")).await));
+    let mut strangers = tokio::task::JoinSet::new();
+    strangers.spawn(flood(connect(&target, &stranger("flood")).await));
+    strangers.spawn(noise(host.address));
 
-    let begun = Instant::now();
-    let phases = [Phase::Shares, Phase::Uploads, Phase::Confirm, Phase::Unmask];
-    let leaves = |index: usize| (index % 10 == 3).then(|| phases[index / 10 % phases.len()]);
-    let (mut tasks, mut counted) = (tokio::task::JoinSet::new(), Vec::new());
-    let all: Vec<usize> = (0..world.owners.len()).collect();
-    for index in &all {
-        let leaves = leaves(*index);
-        if leaves.is_none_or(|phase| phase > Phase::Uploads) {
-            counted.push(*index);
-        }
-    }
+    let (begun, mut tasks) = (Instant::now(), tokio::task::JoinSet::new());
+    let (counted, left): (Vec<usize>, Vec<usize>) = {
+        let among =
+            |is: fn(Role) -> bool| (0..world.owners.len()).filter(move |i| is(Role::of(*i)));
+        (among(Role::is_counted).collect(), among(|role| role.gone().is_some()).collect())
+    };
     let (accounts, expected) = (world.accounts(&counted), world.expected(&counted));
-    for (index, mut owner) in std::mem::take(&mut world.owners).into_iter().enumerate() {
-        owner.silent = leaves(index);
-        let peer = connect(&target, &owner.signer).await;
-        tasks.spawn(take_part(peer, owner, plan.clone()));
+    for (index, owner) in std::mem::take(&mut world.owners).into_iter().enumerate() {
+        tasks.spawn(take_part(target.clone(), owner, plan.clone(), Role::of(index)));
     }
-    println!("{members} owners are connected after {:?}, peak {:?} MiB", begun.elapsed(), peak());
-    let ends: Vec<Option<End>> = tasks.join_all().await;
-    let left = all.iter().filter(|index| leaves(**index).is_some()).count();
-    assert_eq!(ends.iter().filter(|end| end.is_none()).count(), left);
-    for end in ends.iter().flatten() {
+    let ends: Vec<(Option<End>, Option<Peer>)> = tasks.join_all().await;
+    assert_eq!(ends.iter().filter(|(end, _)| end.is_none()).count(), left.len());
+    for end in ends.iter().filter_map(|(end, _)| end.as_ref()) {
         let End::Summed { counted, .. } = end else { panic!("{end:?}") };
         assert_eq!(*counted, accounts);
     }
     assert_eq!(world.office().bench.kept.lock().unwrap().as_ref(), Some(&expected));
     println!("{members} owners: {:?}, peak {:?} MiB", begun.elapsed(), peak());
-    flooding.abort();
-    drop(silent);
+    strangers.shutdown().await;
+    drop((silent, ends));
     tokio::time::timeout(Duration::from_secs(30), tokio::task::spawn_blocking(|| host.stop()))
         .await
         .unwrap()

@@ -12,6 +12,7 @@ use zktrain_circuits::compressed::System;
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};
 use super::process::{Process, Shell};
+use crate::chain::amount;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::ui::{Report, Ui, field, percent, success};
@@ -19,9 +20,11 @@ use crate::ui::{Report, Ui, field, percent, success};
 /// Owners and their shares of the data, in percent; the rest is held out by the operator.
 pub(super) const OWNERS: [(&str, usize); 5] =
     [("alice", 28), ("bob", 20), ("carol", 13), ("dave", 10), ("erin", 9)];
-/// Who drops out, and who claims another update than it proves; each in a round of theirs.
+/// Who drops out, who claims another update than it proves, and who uploads another vector than
+/// that of its update; each in a round of theirs.
 const DROPS_OUT: (&str, u64) = ("dave", 2);
 const CHEATS: (&str, u64) = ("erin", 3);
+const SPOILS: (&str, u64) = ("carol", 5);
 const PASSWORD: &str = "a password for a demonstration";
 /// How long a round may take here before something is wrong.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -107,12 +110,13 @@ impl Network<'_> {
             "--key",
             "keys/operator.json",
         ];
-        let rules = ["--set", "members.least=3", "--set", "members.most=5", "--budget", "100 ZKT"];
+        let members = ["--set", "members.least=3", "--set", "members.most=5"];
+        let pay = ["--budget", "100 ZKT", "--set", "pay.least=50%", "--set", "pay.full_at=25%"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
         let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();
         let timing: Vec<&str> = timing.iter().flat_map(|t| ["--set", t.as_str()]).collect();
-        self.shell.start("coordinator", &[&who[..], &at, &rules, &pace, &timing].concat())
+        self.shell.start("coordinator", &[&who[..], &at, &members, &pay, &pace, &timing].concat())
     }
 
     fn start_owner(&self, who: &str, fault: Option<&str>) -> Result<Process, Error> {
@@ -131,15 +135,15 @@ impl Network<'_> {
         let (listen, metrics) = (&self.coordinator, &self.metrics);
         self.ui.say(&format!("  coordinator {listen} (UDP), http://{metrics}/metrics"));
         let mut owners = Vec::new();
-        let drops_out = format!("{}:leave-before-upload", DROPS_OUT.1);
-        let cheats = format!("{}:wrong-update", CHEATS.1);
+        let faults = [
+            (DROPS_OUT, "leave-before-upload"),
+            (CHEATS, "wrong-update"),
+            (SPOILS, "wrong-vector"),
+        ];
         for (who, _) in OWNERS {
-            let fault = match who {
-                who if who == DROPS_OUT.0 => Some(drops_out.as_str()),
-                who if who == CHEATS.0 => Some(cheats.as_str()),
-                _ => None,
-            };
-            owners.push((who, self.start_owner(who, fault)?));
+            let fault = faults.iter().find(|((whose, _), _)| *whose == who);
+            let fault = fault.map(|((_, round), what)| format!("{round}:{what}"));
+            owners.push((who, self.start_owner(who, fault.as_deref())?));
         }
         Ok(Running { coordinator, owners, _chain: chain })
     }
@@ -211,8 +215,9 @@ impl Network<'_> {
             names.join(", ")
         };
         let accuracy = round["accuracy"].as_f64().map_or("–".into(), percent);
+        let budget = text(&round["budget"]).parse().map_or("–".into(), amount::show);
         let mut line = format!(
-            "  round {number}: accuracy {accuracy:>7}, loss {:.3}; counted {}",
+            "  round {number}: pays {budget}; accuracy {accuracy:>7}, loss {:.3}; counted {}",
             round["loss"].as_f64().unwrap_or_default(),
             names("counted"),
         );

@@ -1,0 +1,80 @@
+//! How an export is forged.
+
+use alloy::primitives::{Address, LogData, keccak256};
+use alloy::sol_types::SolEvent;
+use zktrain::lineage::LineageWriter;
+use zktrain_contracts::protocol::ChainExport;
+use zktrain_contracts::protocol::export::ExportedLog;
+
+use super::{Check, named};
+use crate::audit_made::{Made, made};
+
+pub const CHAIN: &str = "chain.json";
+
+pub fn is<E: SolEvent>(log: &ExportedLog) -> bool {
+    log.topics.first() == Some(&E::SIGNATURE_HASH)
+}
+
+/// Where the first event of a kind is.
+pub fn first<E: SolEvent>(export: &ChainExport) -> usize {
+    export.logs.iter().position(is::<E>).unwrap()
+}
+
+/// Where the event of a kind is that so many of it are before.
+pub fn nth<E: SolEvent>(export: &ChainExport, before: usize) -> usize {
+    let all = export.logs.iter().enumerate().filter(|(_, log)| is::<E>(log));
+    all.map(|(at, _)| at).nth(before).unwrap()
+}
+
+/// What an event says.
+pub fn decoded<E: SolEvent>(log: &ExportedLog) -> E {
+    let data = LogData::new_unchecked(log.topics.clone(), log.data.clone());
+    E::decode_log_data(&data).unwrap()
+}
+
+/// Puts a transaction of its own behind the one that the event before is in.
+pub fn insert(export: &mut ChainExport, at: usize, events: Vec<(Address, LogData)>) {
+    let before = export.logs[at - 1].clone();
+    let transaction = keccak256(export.logs.len().to_be_bytes());
+    let logs = events.into_iter().zip(before.index + 1..).map(|((contract, event), index)| {
+        let (topics, data) = (event.topics().to_vec(), event.data);
+        ExportedLog { transaction, index, contract, topics, data, ..before.clone() }
+    });
+    let logs: Vec<ExportedLog> = logs.collect();
+    export.logs.splice(at..at, logs);
+}
+
+/// Changes all events of a kind; their indexed values, too.
+pub fn each<E: SolEvent>(export: &mut ChainExport, change: impl Fn(&mut E)) {
+    for log in export.logs.iter_mut().filter(|log| is::<E>(log)) {
+        edit(log, &change);
+    }
+}
+
+/// Changes the first event of a kind.
+pub fn one<E: SolEvent>(export: &mut ChainExport, change: impl Fn(&mut E)) {
+    let at = first::<E>(export);
+    edit(&mut export.logs[at], change);
+}
+
+pub fn edit<E: SolEvent>(log: &mut ExportedLog, change: impl Fn(&mut E)) {
+    let mut event = decoded::<E>(log);
+    change(&mut event);
+    let new = event.encode_log_data();
+    (log.topics, log.data) = (new.topics().to_vec(), new.data);
+}
+
+/// That an audit of a changed export names this check of this file.
+pub fn told(file: &str, check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
+    let made: &Made = made();
+    named(made, file, check, what, |dir| {
+        let mut export = made.export.clone();
+        change(&mut export);
+        export.checksum = export.digest();
+        LineageWriter::new(dir).unwrap().chain(&export).unwrap();
+    });
+}
+
+pub fn told_by_chain(check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
+    told(CHAIN, check, what, change);
+}
