@@ -62,9 +62,9 @@ fn samples(csv: &Path, manifest: &Path) -> Vec<Planted> {
 #[test]
 fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     let project = Project::with_rows(1);
-    let report = project.json(&["demo", "--out", "d", "--rounds", "4", "--crashes"]);
+    let report = project.json(&["demo", "--out", "d", "--rounds", "6", "--crashes"]);
     let rounds = report["rounds"].as_array().unwrap();
-    assert_eq!(rounds.len(), 4);
+    assert_eq!(rounds.len(), 6);
     let list = |round: usize, key: &str| rounds[round][key].as_array().unwrap().clone();
     assert_eq!(list(0, "counted").len(), 5, "{report}");
     assert_eq!((list(1, "counted").len(), list(1, "missing").len()), (4, 1), "one drops out");
@@ -77,11 +77,27 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     );
     let loss = |round: usize| rounds[round]["loss"].as_f64().unwrap();
     assert!(loss(3) < loss(0), "the model improves: {report}");
-    pay_follows_improvement(rounds);
+    // The round without a sum changes neither the model nor what the next one pays.
+    pay_follows_improvement(&rounds[..5]);
+    a_spoiled_sum_costs_one_round(rounds);
     let erin = &report["balances"][4][1];
     assert!(erin.as_str().unwrap().contains(" 40 ZKT staked"), "its bond is gone: {erin}");
     nothing_private_leaves(&project.folder.path().join("d"));
     a_changed_bit_is_found(&project);
+}
+
+/// One uploads another vector than that of the update that it proved: there is no sum, it is found
+/// out, and the others go on without it.
+fn a_spoiled_sum_costs_one_round(rounds: &[Value]) {
+    let list = |round: usize, key: &str| rounds[round][key].as_array().unwrap().clone();
+    assert!(list(4, "counted").is_empty(), "{}", rounds[4]);
+    let misdeeds = list(4, "misdeeds");
+    assert_eq!(misdeeds.len(), 1, "nobody else is blamed: {misdeeds:?}");
+    assert_eq!(misdeeds[0]["kind"], "Blamed");
+    assert_eq!(rounds[4]["model"], rounds[3]["model"], "the model stays");
+    assert_eq!((list(5, "counted").len(), list(5, "missing").len()), (3, 0));
+    assert!(!list(5, "counted").contains(&misdeeds[0]["account"]), "it is not asked again");
+    assert_ne!(rounds[5]["model"], rounds[3]["model"]);
 }
 
 /// The first round pays all, each later one half and the rest by the last improvement, whoever was

@@ -36,6 +36,9 @@ pub trait Library: Send + Sync + 'static {
     /// An authenticated account was heard of.
     fn hear(&self, peer: Address);
 
+    /// Something that an account contributed to a round was refused.
+    fn refused(&self, peer: Address, refusal: &Refusal);
+
     /// Checks a registration that was uploaded.
     fn register(
         &self,
@@ -178,7 +181,8 @@ impl<L: Library> Desk<L> {
                 Ok(Response::Notice(Box::new(notice)))
             }
             Request::Send { round, what } => {
-                self.round(round, peer)?.contribute(peer, *what).await?;
+                let taken = self.round(round, peer)?.contribute(peer, *what).await;
+                taken.inspect_err(|refusal| self.library.refused(peer, refusal))?;
                 Ok(Response::Taken)
             }
         }

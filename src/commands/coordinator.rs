@@ -194,16 +194,18 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     if options.pay.is_by_improvement() && !account.measures() {
         return Err(OperatorError::NoRows.into());
     }
+    let metrics = Arc::new(Metrics::new());
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
+    store.measure(metrics.clone());
     let shelf = Shelf::new(
         client.clone(),
         config.domain,
         session.clone(),
         project.clone(),
         lineage.clone(),
+        metrics.clone(),
     );
     let desk = Desk::new(store.clone(), config.domain, shape.bytes(), shelf);
-    let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(Readiness::new(Duration::from_secs(60)));
     Ok(Operator {
         client,
@@ -218,7 +220,6 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         store,
         desk,
         metrics,
-        verdicts: Arc::default(),
         readiness,
         options,
     })

@@ -1,4 +1,4 @@
-//! What earlier rounds say of members: who is not asked again, or not for a while.
+//! What earlier rounds say of members: who is not asked again for a while, and what measures count.
 //!
 //! Whoever spoils a sum costs everybody the round. The chain takes no evidence of it (a masked
 //! vector is far too large for a contract), so a coordinator that went on asking such a member could
@@ -6,6 +6,7 @@
 
 use alloy::primitives::Address;
 use zktrain_coordinator::machine::MisdeedKind;
+use zktrain_coordinator::metrics::{Misdeed as Label, Verdict, VerdictKind};
 
 use super::history::Told;
 
@@ -34,8 +35,45 @@ pub fn is_barred(told: &[Told], account: Address) -> bool {
     told.len() < until
 }
 
+/// How a misdeed is counted.
+pub fn label(kind: &MisdeedKind) -> Label {
+    match kind {
+        MisdeedKind::Share { .. } | MisdeedKind::Dealer => Label::Complaint,
+        MisdeedKind::Submission { .. } => Label::Proof,
+        MisdeedKind::Blamed => Label::Blamed,
+        MisdeedKind::Undefended => Label::Undefended,
+    }
+}
+
+/// What was found about deliveries, as far as the chain does not know it.
+pub fn verdicts(told: &[Told]) -> Vec<Verdict> {
+    told.iter().flat_map(of_round).collect()
+}
+
+fn of_round(told: &Told) -> impl Iterator<Item = Verdict> + '_ {
+    let verdict = |account, kind| {
+        let seconds = told.verified.get(&account).copied();
+        Verdict { round: told.round, account, kind, seconds }
+    };
+    let accepted = told.counted.iter().map(move |account| verdict(*account, VerdictKind::Accepted));
+    let found = told.misdeeds.iter().filter_map(move |misdeed| {
+        let kind = match misdeed.kind {
+            MisdeedKind::Submission { .. } => VerdictKind::Rejected,
+            MisdeedKind::Blamed => VerdictKind::Blamed,
+            // Nothing of theirs was wrong in what was to go into the model.
+            MisdeedKind::Share { .. } | MisdeedKind::Dealer | MisdeedKind::Undefended => {
+                return None;
+            }
+        };
+        Some(verdict(misdeed.account, kind))
+    });
+    accepted.chain(found)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use alloy::primitives::B256;
     use zktrain_coordinator::machine::Misdeed;
 
@@ -52,6 +90,7 @@ mod tests {
             missing: vec![WHO],
             slashed: Vec::new(),
             misdeeds,
+            verified: BTreeMap::from([(OTHER, 0.5)]),
             settled: true,
             loss: None,
             accuracy: None,
@@ -105,5 +144,20 @@ mod tests {
         let told: Vec<Told> =
             (0..70).map(|number| round(number, by(WHO, MisdeedKind::Undefended))).collect();
         assert!(is_barred(&told, WHO));
+    }
+
+    #[test]
+    fn measures_get_verdicts_on_deliveries() {
+        let mut told = round(7, by(WHO, rejected(false)));
+        told.misdeeds.extend(by(WHO, MisdeedKind::Undefended));
+        let found = verdicts(&[told, round(8, by(WHO, MisdeedKind::Blamed))]);
+        let kinds: Vec<_> = found.iter().map(|v| (v.round, v.account, v.kind, v.seconds)).collect();
+        let expected = [
+            (7, OTHER, VerdictKind::Accepted, Some(0.5)),
+            (7, WHO, VerdictKind::Rejected, None),
+            (8, OTHER, VerdictKind::Accepted, Some(0.5)),
+            (8, WHO, VerdictKind::Blamed, None),
+        ];
+        assert_eq!(kinds, expected);
     }
 }

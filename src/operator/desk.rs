@@ -9,6 +9,7 @@ use alloy::primitives::Address;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use zktrain_contracts::protocol::Client;
+use zktrain_coordinator::metrics::{Metrics, Misdeed};
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_network::messages::{Item, Refusal};
 
@@ -27,6 +28,7 @@ pub struct Shelf {
     session: Arc<Session>,
     project: Project,
     lineage: LineageWriter,
+    metrics: Arc<Metrics>,
     models: Mutex<BTreeMap<u64, Bytes>>,
     /// Who has registered.
     pub register: Register,
@@ -40,9 +42,10 @@ impl Shelf {
         session: Arc<Session>,
         project: Project,
         lineage: LineageWriter,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (models, register) = Default::default();
-        Self { client, domain, session, project, lineage, models, register }
+        Self { client, domain, session, project, lineage, metrics, models, register }
     }
 
     /// Offers a round's model.
@@ -68,6 +71,17 @@ impl Library for Shelf {
 
     fn hear(&self, peer: Address) {
         self.register.hear(peer, Instant::now());
+    }
+
+    fn refused(&self, peer: Address, refusal: &Refusal) {
+        let kind = match refusal {
+            Refusal::Invalid(_) => Misdeed::Invalid,
+            Refusal::Conflict => Misdeed::Conflict,
+            // Too late, or at the wrong door.
+            _ => return,
+        };
+        tracing::warn!(%peer, %refusal, "refused");
+        self.metrics.misdeed(kind);
     }
 
     async fn register(&self, peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {

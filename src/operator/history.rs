@@ -1,6 +1,7 @@
 //! What a coordinator tells of its rounds, for people: `rounds.json`, the current model beside it,
 //! and the curve of its loss on rows that nobody trains on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256};
@@ -36,6 +37,9 @@ pub struct Told {
     /// What members did wrong, as far as the coordinator found out.
     #[serde(default)]
     pub misdeeds: Vec<Misdeed>,
+    /// Seconds from a delivery's arrival to the verdict on its proof.
+    #[serde(default)]
+    pub verified: BTreeMap<Address, f64>,
     /// The chain has settled it.
     pub settled: bool,
     /// Mean loss of the next model on the coordinator's public rows, if it has some.
@@ -209,6 +213,7 @@ mod tests {
             missing: Vec::new(),
             slashed: Vec::new(),
             misdeeds: Vec::new(),
+            verified: BTreeMap::new(),
             settled: true,
             loss,
             accuracy: None,

@@ -38,7 +38,7 @@ pub use self::history::{Account, Told};
 pub use self::models::{Model, Models};
 pub use self::pay::Pay;
 pub use self::plan::Rules;
-pub use self::watch::{Verdicts, watch_chain, watch_counters};
+pub use self::watch::{watch_chain, watch_counters};
 
 use crate::error::Error;
 use crate::lineage::LineageWriter;
@@ -153,8 +153,6 @@ pub struct Operator {
     pub desk: Arc<Desk<Shelf>>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
-    /// What was found about deliveries.
-    pub verdicts: Arc<Verdicts>,
     /// Whether everything works.
     pub readiness: Arc<Readiness>,
     /// What the operator has decided.
@@ -231,7 +229,7 @@ impl Operator {
     async fn measure(&self) {
         match History::from_chain(&self.client, self.options.domain).await {
             Ok(mut history) => {
-                self.verdicts.complete(&mut history);
+                history.verdicts = conduct::verdicts(&self.account.read().unwrap_or_default());
                 self.metrics.set_measures(&Measures::of(&history, Measures::LAST));
             }
             Err(error) => tracing::warn!(%error, "measures are not up to date"),

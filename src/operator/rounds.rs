@@ -1,21 +1,21 @@
 //! A round on the chain, step by step: open, gather, propose, settle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_contracts::protocol::{Client, Status};
 use zktrain_coordinator::driver::{Driver, items};
-use zktrain_coordinator::machine::{Misdeed, MisdeedKind, Progress};
+use zktrain_coordinator::machine::{Misdeed, MisdeedKind};
 use zktrain_network::messages::{End, Signed};
 use zktrain_network::plan::Plan;
 use zktrain_prover::average::Sum;
 
 use super::admission::choose;
-use super::conduct::is_barred;
+use super::conduct::{is_barred, label};
 use super::history::Told;
 use super::models::Model;
 use super::plan::plan;
@@ -36,6 +36,8 @@ struct Gathered {
     frauds: Vec<SubmissionFile>,
     /// All that members did wrong.
     misdeeds: Vec<Misdeed>,
+    /// How long deliveries waited for the verdict on their proofs.
+    verified: BTreeMap<Address, Duration>,
 }
 
 impl Operator {
@@ -94,7 +96,6 @@ impl Operator {
             shape: self.shape.clone(),
             lineage: self.lineage.clone(),
             metrics: self.metrics.clone(),
-            verdicts: self.verdicts.clone(),
         });
         let driver = Driver::start(self.store.clone(), plan, work);
         let driver = driver.await.map_err(OperatorError::from)?;
@@ -103,9 +104,8 @@ impl Operator {
         self.desk.open_round(&driver);
         self.metrics.set_round(Some(round));
         let end = self.watch(&driver).await;
-        let progress = driver.progress().await;
-        let frauds = self.frauds(round, &progress).await?;
-        let misdeeds = progress.misdeeds;
+        let (misdeeds, verified) = (driver.progress().await.misdeeds, driver.verified().await);
+        let frauds = self.frauds(round, &misdeeds).await?;
         let (counted, sum) = match end {
             End::Summed { counted, .. } => {
                 (self.counted(driver.plan(), &counted).await?, Some(self.sum(round)?))
@@ -116,7 +116,7 @@ impl Operator {
             }
         };
         self.lineage.plan(driver.signed_plan())?;
-        Ok(Gathered { counted, sum, frauds, misdeeds })
+        Ok(Gathered { counted, sum, frauds, misdeeds, verified })
     }
 
     /// A submission as it was uploaded.
@@ -156,10 +156,10 @@ impl Operator {
             .map_err(|source| Error::Sum { path, source: Box::new(source) })
     }
 
-    async fn frauds(&self, round: u64, progress: &Progress) -> Result<Vec<SubmissionFile>, Error> {
-        let signed = progress.misdeeds.iter().filter(|misdeed| {
+    async fn frauds(&self, round: u64, misdeeds: &[Misdeed]) -> Result<Vec<SubmissionFile>, Error> {
+        let signed = misdeeds.iter().filter(|misdeed| {
             tracing::warn!(round, account = %misdeed.account, kind = ?misdeed.kind, "misdeed");
-            self.count(round, misdeed);
+            self.metrics.misdeed(label(&misdeed.kind));
             matches!(misdeed.kind, MisdeedKind::Submission { signed: true, .. })
         });
         let accounts: BTreeSet<Address> = signed.map(|misdeed| misdeed.account).collect();
@@ -202,6 +202,7 @@ impl Operator {
             missing,
             slashed,
             misdeeds: gathered.misdeeds.clone(),
+            verified: gathered.verified.iter().map(|(w, took)| (*w, took.as_secs_f64())).collect(),
             settled: false,
             loss,
             accuracy: measured.and_then(|m| m.accuracy),

@@ -1,18 +1,14 @@
 //! What a coordinator measures while it works.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
 use zktrain_contracts::chain::{Chain, Counters as SentCounters};
 use zktrain_coordinator::driver::Driver;
-use zktrain_coordinator::machine::{Misdeed, MisdeedKind, Progress};
-use zktrain_coordinator::metrics::{
-    Direction, Ending, History, MemberState, Metrics, Misdeed as Wrong, Sending, Verdict,
-    VerdictKind,
-};
+use zktrain_coordinator::machine::Progress;
+use zktrain_coordinator::metrics::{Direction, Ending, MemberState, Metrics, Sending};
 use zktrain_network::messages::{End, Phase};
 use zktrain_network::wire::Counters as WireCounters;
 
@@ -20,22 +16,6 @@ use super::{Operator, PAUSE};
 
 /// Between two looks at the chain's last block.
 const BLOCK: Duration = Duration::from_secs(12);
-
-/// What this process has found about deliveries.
-#[derive(Debug, Default)]
-pub struct Verdicts(Mutex<Vec<Verdict>>);
-
-impl Verdicts {
-    /// Keeps one more.
-    pub fn add(&self, verdict: Verdict) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(verdict);
-    }
-
-    /// With these, a chain's history has everything.
-    pub fn complete(&self, history: &mut History) {
-        history.verdicts.clone_from(&self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
 
 /// Publishes the chain's last known block, again and again.
 pub async fn watch_chain(chain: &Chain, metrics: &Metrics) {
@@ -74,19 +54,17 @@ impl Operator {
     pub(super) async fn watch(&self, driver: &Driver) -> End {
         let (round, planned) = (driver.plan().round, driver.plan().members.len());
         self.metrics.set_members(MemberState::Planned, planned);
-        let mut current: Option<(Phase, Instant)> = None;
+        let mut current: Option<Phase> = None;
         let end = loop {
             // A new future each time: one that waits for the round's lock and is not polled would
             // keep everyone else from it.
             let end = tokio::time::timeout(PAUSE, driver.ended()).await;
             let progress = driver.progress().await;
             self.show(&progress);
-            if current.is_none_or(|(phase, _)| phase != progress.phase) {
+            self.metrics.set_jobs(driver.jobs().await);
+            if current.replace(progress.phase) != Some(progress.phase) {
                 let (shared, counted) = (progress.shared.len(), progress.counted.len());
                 tracing::info!(round, phase = ?progress.phase, shared, counted, "phase");
-                if let Some((phase, since)) = current.replace((progress.phase, Instant::now())) {
-                    self.metrics.phase_ended(phase, since.elapsed());
-                }
             }
             if let Ok(end) = end {
                 break end;
@@ -110,19 +88,5 @@ impl Operator {
             (MemberState::Unmasked, progress.unmasked.len()),
         ];
         counts.into_iter().for_each(|(state, count)| self.metrics.set_members(state, count));
-    }
-
-    /// Counts what a member did wrong.
-    pub(super) fn count(&self, round: u64, Misdeed { account, kind }: &Misdeed) {
-        let blamed = matches!(kind, MisdeedKind::Blamed);
-        self.metrics.misdeed(match kind {
-            MisdeedKind::Share { .. } | MisdeedKind::Dealer => Wrong::Complaint,
-            MisdeedKind::Submission { .. } => Wrong::Proof,
-            MisdeedKind::Blamed | MisdeedKind::Undefended => Wrong::Blamed,
-        });
-        if blamed {
-            let (account, kind) = (*account, VerdictKind::Blamed);
-            self.verdicts.add(Verdict { round, account, kind, seconds: None });
-        }
     }
 }

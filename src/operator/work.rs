@@ -9,9 +9,9 @@ use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_coordinator::driver::{Judged, Settled, Work};
+use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
-use zktrain_coordinator::metrics::{Judgement, Metrics, Verdict as Found, VerdictKind};
+use zktrain_coordinator::metrics::{Judgement, Metrics};
 use zktrain_network::messages::Upload;
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_network::secagg::vector::{Shape, unpack};
@@ -20,7 +20,6 @@ use zktrain_verifier::circuit::CircuitKey;
 
 use super::judge::{Judge, Verdict};
 use super::models::Model;
-use super::watch::Verdicts;
 use crate::lineage::LineageWriter;
 use crate::session::Session;
 
@@ -40,8 +39,6 @@ pub struct RoundWork {
     pub lineage: LineageWriter,
     /// What is measured.
     pub metrics: Arc<Metrics>,
-    /// What was found.
-    pub verdicts: Arc<Verdicts>,
 }
 
 impl Work for RoundWork {
@@ -70,18 +67,9 @@ impl Work for RoundWork {
             let signed = matches!(verdict, Verdict::False(_));
             ProofVerdict::Rejected { signed, why: verdict.to_string() }
         };
-        let started = std::time::Instant::now();
         let file = judge.read(member.account, upload.submission, submission).map_err(rejected)?;
-        let judged = judge.judge(plan, member, &file);
-        let (verdict, kind) = match judged {
-            Ok(_) => (Judgement::Verified, VerdictKind::Accepted),
-            Err(_) => (Judgement::Rejected, VerdictKind::Rejected),
-        };
-        let took = started.elapsed();
-        self.metrics.proof(verdict, took);
-        let (round, account, seconds) = (plan.round, member.account, Some(took.as_secs_f64()));
-        self.verdicts.add(Found { round, account, kind, seconds });
-        Ok(Judged { update: judged.map_err(rejected)?.update })
+        let judged = judge.judge(plan, member, &file).map_err(rejected)?;
+        Ok(Judged { update: judged.update })
     }
 
     fn update(&self, submission: &[u8]) -> Option<Vec<G1Affine>> {
@@ -116,6 +104,14 @@ impl Work for RoundWork {
                 tracing::error!(round = plan.round, %error, "the sum could not be kept");
                 Settled::Failed
             }
+        }
+    }
+
+    fn observe(&self, what: Timed) {
+        match what {
+            Timed::Phase(phase, took) => self.metrics.phase_ended(phase, took),
+            Timed::Proof(true, took) => self.metrics.proof(Judgement::Verified, took),
+            Timed::Proof(false, took) => self.metrics.proof(Judgement::Rejected, took),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Peers that ask for more than is theirs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy::primitives::B256;
@@ -19,7 +20,7 @@ fn shelf(folder: &Path, domain: u64) -> Shelf {
     let (client, session) = (world.coordinator().clone(), world.session.clone());
     std::fs::write(folder.join("secret"), b"a key").unwrap();
     let lineage = LineageWriter::new(&folder.join("lineage")).unwrap();
-    Shelf::new(client, domain, session, world.project.clone(), lineage)
+    Shelf::new(client, domain, session, world.project.clone(), lineage, Arc::default())
 }
 
 fn file(shelf: &Shelf, path: &str) -> Option<String> {

@@ -14,6 +14,7 @@ mod work;
 
 pub use jobs::SUBMISSION;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,9 +24,9 @@ use tokio::time::Instant;
 use zktrain_network::messages::{Contribution, End, Notice, Phase, Refusal, Signed, Upload};
 use zktrain_network::plan::Plan;
 
-pub use work::{Judged, Settled, Work};
+pub use work::{Judged, Settled, Timed, Work};
 
-use crate::machine::{Action, Admit, Event, Machine, Progress};
+use crate::machine::{Action, Admit, Event, Machine, Progress, ProofVerdict};
 use crate::store::{Store, StoreError};
 
 /// Why a round cannot be run.
@@ -81,6 +82,12 @@ impl Clock {
 /// The machine, and how it stands to the store.
 struct State {
     machine: Machine,
+    /// When its phase began.
+    since_ms: u64,
+    /// When deliveries came that have no verdict yet.
+    arrived_ms: BTreeMap<Address, u64>,
+    /// How long the others waited for theirs.
+    verified: BTreeMap<Address, Duration>,
     /// Events that the machine has handled.
     handled: u64,
     /// There may be an event in the store that the machine has not handled.
@@ -93,6 +100,40 @@ enum Job {
     Judge(Address),
     Sum,
     Try,
+}
+
+impl State {
+    /// What the machine makes of an event, and what was timed with it.
+    fn handle(&mut self, event: Event, at_ms: u64) -> (Vec<Action>, Vec<Timed>) {
+        let mut timed: Vec<Timed> = self.time(&event, at_ms).into_iter().collect();
+        let before = self.machine.phase();
+        let actions = self.machine.handle(event, at_ms);
+        if self.machine.phase() != before {
+            let since = core::mem::replace(&mut self.since_ms, at_ms);
+            timed.push(Timed::Phase(before, passed(since, at_ms)));
+        }
+        (actions, timed)
+    }
+
+    /// Times deliveries, waiting included.
+    fn time(&mut self, event: &Event, at_ms: u64) -> Option<Timed> {
+        match event {
+            Event::Contribution { from, what } if matches!(**what, Contribution::Upload(_)) => {
+                self.arrived_ms.insert(*from, at_ms);
+                None
+            }
+            Event::Judged { account, verdict } => {
+                let took = passed(self.arrived_ms.remove(account)?, at_ms);
+                self.verified.insert(*account, took);
+                Some(Timed::Proof(*verdict == ProofVerdict::Accepted, took))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn passed(since_ms: u64, at_ms: u64) -> Duration {
+    Duration::from_millis(at_ms.saturating_sub(since_ms))
 }
 
 fn job_of(action: &Action) -> Option<Job> {
@@ -119,8 +160,9 @@ impl Driver {
         let encoded = postcard::to_stdvec(&plan).map_err(damaged)?;
         let begun = store.begin(round, &encoded, now_ms()).await?;
         let plan: Signed<Plan> = postcard::from_bytes(&begun.plan).map_err(damaged)?;
-        let machine = Machine::new(plan.clone(), begun.began_ms);
-        let mut state = State { machine, handled: 0, behind: true };
+        let (machine, since_ms) = (Machine::new(plan.clone(), begun.began_ms), begun.began_ms);
+        let (arrived_ms, verified) = Default::default();
+        let mut state = State { machine, since_ms, arrived_ms, verified, handled: 0, behind: true };
         let last_ms = replay(&store, round, &mut state, |_| ()).await?;
         // Time does not go back, even if the clock was set back in between.
         let start_ms = now_ms().max(begun.began_ms).max(last_ms.unwrap_or_default());
@@ -187,6 +229,16 @@ impl Driver {
         self.inner.state.lock().await.machine.progress()
     }
 
+    /// How long deliveries waited for the verdict on their proofs.
+    pub async fn verified(&self) -> BTreeMap<Address, Duration> {
+        self.inner.state.lock().await.verified.clone()
+    }
+
+    /// Proofs and sums that are under way or wait.
+    pub async fn jobs(&self) -> usize {
+        self.inner.state.lock().await.machine.pending().len()
+    }
+
     /// Ends the round without a sum.
     ///
     /// # Errors
@@ -251,7 +303,9 @@ impl Inner {
         }
         state.handled += 1;
         state.behind = false;
-        self.act(&state.machine.handle(event, now));
+        let (actions, timed) = state.handle(event, now);
+        self.act(&actions);
+        timed.into_iter().for_each(|what| self.work.observe(what));
         Ok(())
     }
 
@@ -319,7 +373,7 @@ async fn replay(
         }
         let event = postcard::from_bytes(&stored.body);
         let event: Event = event.map_err(|_| DriverError::Stored { round })?;
-        act(&state.machine.handle(event, stored.at_ms));
+        act(&state.handle(event, stored.at_ms).0);
         state.handled = stored.seq + 1;
         last_ms = Some(stored.at_ms);
     }

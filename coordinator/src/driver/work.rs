@@ -1,11 +1,12 @@
 //! What a round needs besides messages: checking proofs and sums.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::{Fr, G1Affine};
 use zktrain_circuits::opening::KzgVerifierKey;
-use zktrain_network::messages::Upload;
+use zktrain_network::messages::{Phase, Upload};
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_network::secagg::vector::Shape;
 
@@ -30,6 +31,15 @@ pub enum Settled {
     Wrong,
     /// The coordinator could not tell, or not keep it: nobody else's fault.
     Failed,
+}
+
+/// Something that took its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timed {
+    /// A phase, from its beginning to its end.
+    Phase(Phase, Duration),
+    /// A delivery, from its arrival to the verdict on its proof: whether it holds.
+    Proof(bool, Duration),
 }
 
 /// Long computations, called on threads of their own.
@@ -64,4 +74,7 @@ pub trait Work: Send + Sync + 'static {
         updates: &BTreeMap<Address, Vec<G1Affine>>,
         sum: &[Fr],
     ) -> Settled;
+
+    /// Something has been timed. Not told again of what was before a restart.
+    fn observe(&self, what: Timed);
 }

@@ -76,6 +76,8 @@ labels! {
         Proof = "proof",
         /// A masked vector that is not what was proven.
         Blamed = "blamed",
+        /// Silence when the sum was wrong.
+        Undefended = "undefended",
     }
     /// Where bytes go.
     Direction: "direction" {
@@ -111,5 +113,6 @@ pub(super) const PHASES: &[(Phase, Label)] = &[
     (Phase::Unmask, [("phase", "unmask")]),
     (Phase::Sum, [("phase", "sum")]),
     (Phase::Defence, [("phase", "defence")]),
+    (Phase::Dispute, [("phase", "dispute")]),
     (Phase::Ended, [("phase", "ended")]),
 ];

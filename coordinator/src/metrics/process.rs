@@ -60,7 +60,7 @@ pub struct Metrics {
     connections: Gauge,
     store: Timers,
     transactions: Family<Label, Counter>,
-    queue: Gauge,
+    jobs: Gauge,
     block: Gauge<u64, AtomicU64>,
     block_time: Real,
     measures: MeasureGauges,
@@ -91,7 +91,7 @@ impl Metrics {
             connections: Gauge::default(),
             store: Family::new_with_constructor(store_timer),
             transactions: Family::default(),
-            queue: Gauge::default(),
+            jobs: Gauge::default(),
             block: Gauge::default(),
             block_time: Real::default(),
             measures,
@@ -155,7 +155,7 @@ impl Metrics {
             self.store.clone(),
         );
         to.register("transactions", "Transactions that were sent", self.transactions.clone());
-        to.register("event_queue", "Events that wait for the round", self.queue.clone());
+        to.register("jobs", "Proofs and sums that are under way or wait", self.jobs.clone());
         to.register("chain_block", "Number of the chain's last known block", self.block.clone());
         to.register_with_unit(
             "chain_block_timestamp",
@@ -225,9 +225,9 @@ impl Metrics {
         self.transactions.get_or_create(&fate.label()).inc_by(count);
     }
 
-    /// So many events wait for the round.
-    pub fn set_queue(&self, events: usize) {
-        self.queue.set(whole(events));
+    /// So many proofs and sums are under way or wait.
+    pub fn set_jobs(&self, jobs: usize) {
+        self.jobs.set(whole(jobs));
     }
 
     /// The chain's last known block; `time` in seconds since 1970.
@@ -276,7 +276,7 @@ mod tests {
         metrics.set_connections(5);
         metrics.store(Table::Write, Duration::from_millis(2));
         metrics.transactions(Sending::Mined, 1);
-        metrics.set_queue(3);
+        metrics.set_jobs(3);
         metrics.set_block(9, 1_700_000_000);
         let text = metrics.render().unwrap();
         for line in [
@@ -294,7 +294,7 @@ mod tests {
             "zktrain_connections 5",
             "zktrain_store_operation_seconds_count{operation=\"write\"} 1",
             "zktrain_transactions_total{outcome=\"mined\"} 1",
-            "zktrain_event_queue 3",
+            "zktrain_jobs 3",
             "zktrain_chain_block 9",
             "zktrain_chain_block_timestamp_seconds 1700000000.0",
         ] {

@@ -19,9 +19,12 @@ mod rounds;
 mod uploads;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use sqlx::AnyPool;
+
+use crate::metrics::{Metrics, Table};
 
 pub use error::StoreError;
 pub use rounds::{Begun, MAX_EVENT, MAX_PLAN, StoredEvent};
@@ -32,6 +35,8 @@ pub use uploads::{Info, MAX_ITEM, MAX_PART, MAX_UPLOAD};
 pub struct Store {
     writer: Arc<writer::Writer>,
     readers: AnyPool,
+    /// Where it is measured how long things take, if anywhere.
+    metrics: Arc<OnceLock<Arc<Metrics>>>,
 }
 
 impl Store {
@@ -43,7 +48,25 @@ impl Store {
     pub async fn open(url: &str) -> Result<Store, StoreError> {
         let address = address::Address::parse(url).await?;
         let readers = address.readers();
-        Ok(Store { writer: Arc::new(writer::Writer::open(address).await?), readers })
+        let metrics: Arc<OnceLock<_>> = Arc::default();
+        let writer = Arc::new(writer::Writer::open(address, metrics.clone()).await?);
+        Ok(Store { writer, readers, metrics })
+    }
+
+    /// From here on, all clones measure how long reads and writes take. Once.
+    pub fn measure(&self, metrics: Arc<Metrics>) {
+        // A second one would split what is counted.
+        let _ = self.metrics.set(metrics);
+    }
+
+    /// Awaits a query that reads, and measures it.
+    async fn read<T>(&self, query: impl Future<Output = T>) -> T {
+        let begun = Instant::now();
+        let result = query.await;
+        if let Some(metrics) = self.metrics.get() {
+            metrics.store(Table::Read, begun.elapsed());
+        }
+        result
     }
 
     /// Whether it can be written and read now.
@@ -55,7 +78,8 @@ impl Store {
         let mut turn = self.writer.turn().await?;
         let written = sqlx::query(query).execute(&mut turn.connection).await;
         turn.end(written.map_err(StoreError::from))?;
-        sqlx::query("SELECT generation FROM store_state").fetch_one(&self.readers).await?;
+        let query = sqlx::query("SELECT generation FROM store_state");
+        self.read(query.fetch_one(&self.readers)).await?;
         Ok(())
     }
 }

@@ -61,7 +61,7 @@ impl Store {
     pub async fn events(&self, round: u64) -> Result<Vec<StoredEvent>, StoreError> {
         let query = "SELECT seq, at_ms, body FROM round_event WHERE round = $1 ORDER BY seq";
         let rows: Vec<(i64, i64, Vec<u8>)> =
-            sqlx::query_as(query).bind(round as i64).fetch_all(&self.readers).await?;
+            self.read(sqlx::query_as(query).bind(round as i64).fetch_all(&self.readers)).await?;
         let mut events = Vec::with_capacity(rows.len());
         for (place, (seq, at_ms, body)) in rows.into_iter().enumerate() {
             if seq as u64 != place as u64 {
@@ -90,7 +90,8 @@ impl Store {
     /// If the store fails.
     pub async fn outcome(&self, round: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let query = sqlx::query_as("SELECT outcome FROM round WHERE round = $1").bind(round as i64);
-        let row: Option<(Option<Vec<u8>>,)> = query.fetch_optional(&self.readers).await?;
+        let row: Option<(Option<Vec<u8>>,)> =
+            self.read(query.fetch_optional(&self.readers)).await?;
         Ok(row.and_then(|(outcome,)| outcome))
     }
 }

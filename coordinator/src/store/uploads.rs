@@ -164,7 +164,7 @@ impl Store {
         check_item(item_prefix)?;
         let query = "SELECT id FROM upload WHERE substr(item, 1, length($1)) = $1";
         let ids: Vec<(i64,)> =
-            sqlx::query_as(query).bind(item_prefix).fetch_all(&self.readers).await?;
+            self.read(sqlx::query_as(query).bind(item_prefix).fetch_all(&self.readers)).await?;
         let mut dropped = 0;
         for (id,) in ids {
             // One a turn: others get theirs in between.
@@ -195,7 +195,7 @@ impl Store {
     pub async fn uploads(&self, item: &str) -> Result<Vec<[u8; 20]>, StoreError> {
         let query = "SELECT account FROM upload WHERE item = $1 AND finished = 1 ORDER BY account";
         let rows: Vec<(Vec<u8>,)> =
-            sqlx::query_as(query).bind(item).fetch_all(&self.readers).await?;
+            self.read(sqlx::query_as(query).bind(item).fetch_all(&self.readers)).await?;
         let account = |(bytes,): (Vec<u8>,)| {
             bytes.try_into().map_err(|_| StoreError::corrupt("an account is not 20 bytes"))
         };
@@ -204,7 +204,7 @@ impl Store {
 
     async fn find(&self, account: [u8; 20], item: &str) -> Result<Option<Upload>, StoreError> {
         let mut reader = self.readers.acquire().await?;
-        find(&mut reader, account, item).await
+        self.read(find(&mut reader, account, item)).await
     }
 
     /// The part that holds a byte: the last one that does not begin after it.
@@ -212,7 +212,7 @@ impl Store {
         let query = "SELECT start, body FROM upload_part WHERE upload = $1 AND start <= $2 \
                      ORDER BY start DESC LIMIT 1";
         let query = sqlx::query_as(query).bind(id).bind(offset as i64);
-        let row: Option<(i64, Vec<u8>)> = query.fetch_optional(&self.readers).await?;
+        let row: Option<(i64, Vec<u8>)> = self.read(query.fetch_optional(&self.readers)).await?;
         Ok(row.map(|(start, body)| (start as u64, body)))
     }
 

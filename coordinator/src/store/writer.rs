@@ -1,10 +1,14 @@
 //! The one connection that writes.
 
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
 use sqlx::{Any, AnyConnection, Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::StoreError;
 use super::address::Address;
+use crate::metrics::{Metrics, Table};
 
 /// The one connection that writes, whose users take turns.
 pub(super) struct Writer {
@@ -12,6 +16,7 @@ pub(super) struct Writer {
     /// Which opening of the store this is.
     generation: i64,
     connection: Mutex<Option<AnyConnection>>,
+    metrics: Arc<OnceLock<Arc<Metrics>>>,
 }
 
 /// A turn at writing.
@@ -22,16 +27,21 @@ pub(super) struct Turn<'a> {
     place: MutexGuard<'a, Option<AnyConnection>>,
     pub connection: AnyConnection,
     begin: &'static str,
+    begun: Instant,
+    metrics: &'a OnceLock<Arc<Metrics>>,
 }
 
 impl Writer {
     /// Connects, makes the tables, and counts this opening.
-    pub async fn open(address: Address) -> Result<Writer, StoreError> {
+    pub async fn open(
+        address: Address,
+        metrics: Arc<OnceLock<Arc<Metrics>>>,
+    ) -> Result<Writer, StoreError> {
         let mut connection = address.writer().await?;
         address.migrate(&mut connection).await?;
         let count = "UPDATE store_state SET generation = generation + 1 RETURNING generation";
         let (generation,): (i64,) = sqlx::query_as(count).fetch_one(&mut connection).await?;
-        Ok(Writer { address, generation, connection: Mutex::new(Some(connection)) })
+        Ok(Writer { address, generation, connection: Mutex::new(Some(connection)), metrics })
     }
 
     /// Waits for a turn.
@@ -44,7 +54,8 @@ impl Writer {
             Some(connection) => connection,
             None => self.reconnect().await?,
         };
-        Ok(Turn { place, connection, begin: self.address.begin() })
+        let (begin, begun) = (self.address.begin(), Instant::now());
+        Ok(Turn { place, connection, begin, begun, metrics: &self.metrics })
     }
 
     async fn reconnect(&self) -> Result<AnyConnection, StoreError> {
@@ -66,6 +77,9 @@ impl Turn<'_> {
 
     /// Ends the turn; the connection stays unless the result makes it doubtful.
     pub fn end<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Some(metrics) = self.metrics.get() {
+            metrics.store(Table::Write, self.begun.elapsed());
+        }
         if !matches!(&result, Err(error) if error.spoils_connection()) {
             *self.place = Some(self.connection);
         }

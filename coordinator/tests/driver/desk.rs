@@ -134,6 +134,9 @@ async fn an_upload_is_named_once_it_is_there() {
     let other = vec![0; fixture().shape.bytes() as usize];
     world.upload(0, &MASKED, &other).await.unwrap();
     assert_eq!(world.send(0, named).await, missing("the masked vector"));
+    let told = world.office().desk.library().refused.lock().unwrap().clone();
+    let refusal = Refusal::Invalid("the masked vector was not uploaded".into());
+    assert_eq!(told, [(world.owners[0].account(), refusal.clone()), (told[0].0, refusal)]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::{AnyConnection, Connection, Executor};
+use zktrain_coordinator::driver::Timed;
 use zktrain_coordinator::machine::{Event, MisdeedKind};
 use zktrain_network::messages::{Contribution, End, Notice, Phase, Reason, Refusal, Response};
 
@@ -47,6 +48,28 @@ async fn a_false_proof_is_not_counted() {
     let why = "the proof does not hold".into();
     let kind = MisdeedKind::Submission { signed: true, why };
     only_the_first_is_left_out(world, Some(kind)).await;
+}
+
+#[tokio::test]
+async fn phases_and_verdicts_are_timed() {
+    let mut world = World::new(3, 600);
+    world.owners[0].forge =
+        |submission| submission.splice(0..0, FALSE.iter().copied()).for_each(drop);
+    world.open().await;
+    world.run().await;
+    let timed = world.office().bench.timed.lock().unwrap().clone();
+    let phases = timed.iter().filter_map(|what| match what {
+        Timed::Phase(phase, _) => Some(*phase),
+        Timed::Proof(..) => None,
+    });
+    let expected =
+        [Phase::Keys, Phase::Shares, Phase::Uploads, Phase::Confirm, Phase::Unmask, Phase::Sum];
+    assert!(phases.eq(expected), "{timed:?}");
+    let proofs =
+        |held: bool| timed.iter().filter(move |t| matches!(t, Timed::Proof(h, _) if *h == held));
+    assert_eq!((proofs(true).count(), proofs(false).count()), (2, 1), "{timed:?}");
+    let verified = world.office().driver.verified().await;
+    assert!(verified.keys().copied().eq(world.accounts(&[0, 1, 2])), "{verified:?}");
 }
 
 #[tokio::test]

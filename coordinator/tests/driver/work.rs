@@ -13,7 +13,7 @@ use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::relation::Group;
-use zktrain_coordinator::driver::{Judged, Settled, Work};
+use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_network::messages::Upload;
 use zktrain_network::plan::{Plan, PlanMember};
@@ -96,6 +96,8 @@ pub struct Bench {
     pub kept: Mutex<Option<Sum>>,
     /// Nothing can be kept.
     pub full: bool,
+    /// What was timed.
+    pub timed: Mutex<Vec<Timed>>,
 }
 
 impl Work for Bench {
@@ -148,5 +150,8 @@ impl Work for Bench {
         }
         *self.kept.lock().unwrap() = Some(sum);
         Settled::Right { model: B256::repeat_byte(9) }
+    }
+    fn observe(&self, what: Timed) {
+        self.timed.lock().unwrap().push(what);
     }
 }

@@ -62,6 +62,8 @@ pub struct Shelf {
     pub file: PathBuf,
     /// Who was registered, in order.
     pub registered: Mutex<Vec<Address>>,
+    /// Whose contributions were refused, in order.
+    pub refused: Mutex<Vec<(Address, Refusal)>>,
 }
 
 impl Library for Shelf {
@@ -70,6 +72,10 @@ impl Library for Shelf {
     }
 
     fn hear(&self, _peer: Address) {}
+
+    fn refused(&self, peer: Address, refusal: &Refusal) {
+        self.refused.lock().unwrap().push((peer, refusal.clone()));
+    }
 
     async fn register(&self, peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {
         if !bytes.starts_with(b"good") {
@@ -198,7 +204,7 @@ impl World {
             store.clone(),
             DOMAIN,
             fixture().shape.bytes(),
-            Shelf { file, registered: Mutex::default() },
+            Shelf { file, registered: Mutex::default(), refused: Mutex::default() },
         );
         desk.open_round(&driver);
         self.office = Some(Office { store, driver, desk, bench });

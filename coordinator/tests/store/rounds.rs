@@ -1,5 +1,8 @@
 //! Rounds keep their plan, their events in order, and one outcome.
 
+use std::sync::Arc;
+
+use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::store::{Begun, MAX_EVENT, MAX_PLAN, StoreError, StoredEvent};
 
 use crate::place::each;
@@ -139,6 +142,25 @@ async fn a_missing_event_is_noticed() {
         place.run("DELETE FROM round_event WHERE seq = 1").await;
         let events = store.events(1).await;
         assert!(matches!(events, Err(StoreError::Corrupt { .. })), "{events:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn reads_and_writes_are_measured_once_that_is_wanted() {
+    each(async |place| {
+        let (store, metrics) = (place.open().await, Arc::new(Metrics::new()));
+        store.begin(1, b"plan", 1).await.unwrap();
+        store.clone().measure(metrics.clone());
+        store.append(1, b"event", 2).await.unwrap();
+        store.append(1, b"event", 3).await.unwrap();
+        store.events(1).await.unwrap();
+        let text = metrics.render().unwrap();
+        for (operation, count) in [("write", 2), ("read", 1)] {
+            let name = "zktrain_store_operation_seconds_count";
+            let line = format!("{name}{{operation=\"{operation}\"}} {count}\n");
+            assert!(text.contains(&line), "{line} is not in\n{text}");
+        }
     })
     .await;
 }

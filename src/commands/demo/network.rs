@@ -221,8 +221,15 @@ impl Network<'_> {
             round["loss"].as_f64().unwrap_or_default(),
             names("counted"),
         );
-        for (key, what) in [("missing", "missing"), ("slashed", "SLASHED")] {
-            let who = names(key);
+        let blamed = round["misdeeds"].as_array().cloned().unwrap_or_default();
+        let blamed = blamed.iter().filter(|misdeed| misdeed["kind"] == "Blamed");
+        let blamed: Vec<String> = blamed.map(|m| self.name(&text(&m["account"]))).collect();
+        let rest = [
+            ("missing", names("missing")),
+            ("SLASHED", names("slashed")),
+            ("no sum: not asked again", blamed.join(", ")),
+        ];
+        for (what, who) in rest {
             if !who.is_empty() {
                 line.push_str(&format!("; {what}: {who}"));
             }
