@@ -216,10 +216,13 @@ impl Network<'_> {
         };
         let accuracy = round["accuracy"].as_f64().map_or("–".into(), percent);
         let budget = text(&round["budget"]).parse().map_or("–".into(), amount::show);
+        let counted = match names("counted") {
+            none if none.is_empty() => "nobody".to_owned(),
+            some => some,
+        };
         let mut line = format!(
-            "  round {number}: pays {budget}; accuracy {accuracy:>7}, loss {:.3}; counted {}",
+            "  round {number}: budget {budget}; accuracy {accuracy:>7}, loss {:.3}; counted {counted}",
             round["loss"].as_f64().unwrap_or_default(),
-            names("counted"),
         );
         let blamed = round["misdeeds"].as_array().cloned().unwrap_or_default();
         let blamed = blamed.iter().filter(|misdeed| misdeed["kind"] == "Blamed");
@@ -227,7 +230,7 @@ impl Network<'_> {
         let rest = [
             ("missing", names("missing")),
             ("SLASHED", names("slashed")),
-            ("no sum: not asked again", blamed.join(", ")),
+            ("SPOILED THE SUM", blamed.join(", ")),
         ];
         for (what, who) in rest {
             if !who.is_empty() {
