@@ -4,23 +4,28 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alloy::primitives::B256;
+use alloy::primitives::{Address, B256};
 use tempfile::TempDir;
 use zktrain::lineage::{LineageWriter, registration};
 use zktrain::operator::Shelf;
+use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::{Download, Library};
-use zktrain_network::messages::{Item, Refusal};
+use zktrain_network::messages::{Item, Phase, Refusal};
 
 use crate::common::plan::signed;
 use crate::world::world;
 
 /// A shelf of a domain, beside a file that is none of it.
 fn shelf(folder: &Path, domain: u64) -> Shelf {
+    measured(folder, domain, Arc::default())
+}
+
+fn measured(folder: &Path, domain: u64, metrics: Arc<Metrics>) -> Shelf {
     let world = world();
     let (client, session) = (world.coordinator().clone(), world.session.clone());
     std::fs::write(folder.join("secret"), b"a key").unwrap();
     let lineage = LineageWriter::new(&folder.join("lineage")).unwrap();
-    Shelf::new(client, domain, session, world.project.clone(), lineage, Arc::default())
+    Shelf::new(client, domain, session, world.project.clone(), lineage, metrics)
 }
 
 fn file(shelf: &Shelf, path: &str) -> Option<String> {
@@ -148,4 +153,26 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
         assert!(!shelf.register.has(account));
     }
     assert!(!kept.exists());
+}
+
+#[test]
+fn what_breaks_the_rules_is_counted_and_what_is_late_is_not() {
+    let (world, folder, metrics) = (world(), TempDir::new().unwrap(), Arc::new(Metrics::new()));
+    let shelf = measured(folder.path(), world.domain, metrics.clone());
+    let refusals = [
+        Refusal::Conflict,
+        Refusal::Invalid("a signature".into()),
+        Refusal::Invalid("a share".into()),
+        Refusal::WrongPhase { now: Phase::Sum },
+        Refusal::Internal,
+    ];
+    refusals.iter().for_each(|refusal| shelf.refused(Address::ZERO, refusal));
+    let text = metrics.render().unwrap();
+    let misdeeds = text.lines().filter(|line| line.starts_with("zktrain_misdeeds_total"));
+    let counted: Vec<&str> = misdeeds.filter(|line| !line.ends_with(" 0")).collect();
+    let of = |kind: &str, count| format!("zktrain_misdeeds_total{{kind=\"{kind}\"}} {count}");
+    assert_eq!(counted.len(), 2, "{text}");
+    for line in [of("conflict", 1), of("invalid", 2)] {
+        assert!(counted.contains(&line.as_str()), "{line} is not in\n{text}");
+    }
 }
