@@ -183,6 +183,13 @@ fn batches_are_the_coordinators_and_those_of_the_chain() {
         other(file);
         batch.aggregate = keccak256(&file.aggregate);
     });
+    // What stands for nothing where something was delivered.
+    let nothing = |file: &mut BatchFile| file.aggregate = Bytes::new();
+    rebatched(made, (Kind::Batch, "aggregate"), own, |_, file| nothing(file));
+    rebatched(made, (Kind::Aggregate, "aggregate"), own, |batch, file| {
+        nothing(file);
+        batch.aggregate = B256::ZERO;
+    });
     let updates = (Kind::Batch, "updates");
     let changes: [fn(&mut BatchFile); 6] = [
         |f| drop(f.updates.pop()),
