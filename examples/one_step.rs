@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Committed::start(&key, commit_model(&key, &srs.g1, &model)?);
     let trainer = Trainer::new(network.clone());
     let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
-    let binding = Binding { chain_id: 0, round: 0, prover: [7; 20] };
+    let binding = Binding { prover: [7; 20], ..Binding::default() };
     let position = Position { binding, step: 0, window: 0 };
     let prover = TrainingProver { key: &key, g1: &srs.g1, secret: &secret, dataset: &dataset };
     let proved = prover.prove(&start, position, &trace)?;

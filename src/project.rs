@@ -21,6 +21,14 @@ pub enum SettingsError {
     /// A value has no TOML form.
     #[error("{0}")]
     Write(#[from] toml::ser::Error),
+    /// A value that says nothing without another one.
+    #[error("{field} is set, but {needs} is not: set both, or neither for proofs off chain")]
+    Needs {
+        /// The value that is set.
+        field: &'static str,
+        /// The value that is not.
+        needs: &'static str,
+    },
     /// Bytes in hexadecimal that are not.
     #[error("{field}: expected {expected} bytes in hexadecimal, got {got:?}")]
     Hex {
@@ -57,6 +65,13 @@ pub struct Local {
 pub struct Round {
     /// EIP-155 chain id of the settling chain; 0 off chain.
     pub chain_id: u64,
+    /// Address of the contract there that proofs are for, 20 bytes in hexadecimal. Absent off
+    /// chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
+    /// The domain, as the contract numbers them. Absent off chain, and for contracts without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<u64>,
     /// The round.
     pub round: u64,
     /// The prover's address, 20 bytes in hexadecimal.
@@ -68,13 +83,23 @@ pub struct Round {
 }
 
 impl Round {
-    /// Prover, chain and round as statements have them.
+    /// Prover, chain, contract, domain and round as statements have them.
     ///
     /// # Errors
-    /// If the address is not 20 bytes in hexadecimal.
+    /// If an address is not 20 bytes in hexadecimal, a contract is named without a chain, or a
+    /// domain without a contract.
     pub fn binding(&self) -> Result<Binding, SettingsError> {
         let prover = bytes("prover", &self.prover)?;
-        Ok(Binding { chain_id: self.chain_id, round: self.round, prover })
+        let contract = self.contract.as_deref().map(|address| bytes("contract", address));
+        let contract = contract.transpose()?.unwrap_or_default();
+        if contract != [0; 20] && self.chain_id == 0 {
+            return Err(SettingsError::Needs { field: "contract", needs: "chain_id" });
+        }
+        let domain = self.domain.unwrap_or_default();
+        if domain != 0 && contract == [0; 20] {
+            return Err(SettingsError::Needs { field: "domain", needs: "contract" });
+        }
+        Ok(Binding { chain_id: self.chain_id, contract, domain, round: self.round, prover })
     }
 
     /// The nonce, if the round draws one.

@@ -171,9 +171,7 @@ impl Task {
     /// What the secret openings of its update are kept under.
     fn id(&self) -> Hash {
         let hasher = Keccak256::new().chain_update(b"zktrain/task");
-        let hasher = hasher.chain_update(self.binding.chain_id.to_be_bytes());
-        let hasher = hasher.chain_update(self.binding.round.to_be_bytes());
-        let hasher = hasher.chain_update(self.binding.prover);
+        let hasher = hasher.chain_update(self.binding.to_bytes());
         hasher.chain_update(self.nonce).chain_update(self.parent).finalize().into()
     }
 }

@@ -170,7 +170,7 @@ pub fn check_first(path: &Path, network: &Network, model: &Parameters) -> Result
 /// The rules of a chain that do not depend on the model: who, which data, which order.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// Root of the registered dataset.
     pub dataset: Hash,
@@ -210,9 +210,7 @@ impl Rules {
         let mut hasher = Keccak256::new()
             .chain_update(b"zktrain/chain")
             .chain_update(spec)
-            .chain_update(self.binding.chain_id.to_be_bytes())
-            .chain_update(self.binding.round.to_be_bytes())
-            .chain_update(self.binding.prover)
+            .chain_update(self.binding.to_bytes())
             .chain_update(self.dataset)
             .chain_update(self.nonce);
         for row in model {

@@ -188,10 +188,12 @@ fn a_proof_is_worth_nothing_elsewhere() {
     let made = made();
     let (honest, proofs) = &made.proofs[0];
     type Change = fn(&mut TrainingStatement);
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 15] = [
         ("prover", |s| s.binding.prover[3] ^= 1),
         ("round", |s| s.binding.round += 1),
         ("chain", |s| s.binding.chain_id += 1),
+        ("contract", |s| s.binding.contract[0] ^= 1),
+        ("domain", |s| s.binding.domain += 1),
         ("spec", |s| s.spec[0] ^= 1),
         ("step", |s| s.step += 1),
         ("dataset", |s| s.dataset[0] ^= 1),

@@ -54,6 +54,8 @@ struct Fixture {
 #[serde(rename_all = "camelCase")]
 struct Claim {
     spec: String,
+    contract_address: String,
+    domain: u64,
     round: u64,
     prover: String,
     step: u64,
@@ -75,6 +77,8 @@ impl Claim {
         };
         Self {
             spec: text(&statement.spec),
+            contract_address: text(&statement.binding.contract),
+            domain: statement.binding.domain,
             round: statement.binding.round,
             prover: text(&statement.binding.prover),
             step: statement.step,
@@ -235,6 +239,8 @@ fn check(name: &str, fixture: &Loaded, evm: &mut Evm) {
     let said = verified.claim;
     let claim = Claim {
         spec: text(&said.spec[..]),
+        contract_address: text(&said.contractAddress[..]),
+        domain: said.domain,
         round: said.round,
         prover: text(&said.prover[..]),
         step: said.step,

@@ -195,7 +195,7 @@ pub struct Chunk<'a> {
 /// Where a training proof stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// Number of the first step in its chain.
     pub step: u64,

@@ -167,6 +167,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         if let Some((_, model)) = &self.model {
             let task = RoundTask {
                 chain_id: self.at.chain_id,
+                contract: self.at.rounds.into_array(),
+                domain: self.domain,
                 round: round.id,
                 nonce: round.nonce.unwrap_or_default().0,
                 model,

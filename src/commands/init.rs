@@ -123,6 +123,12 @@ pub struct Args {
     /// EIP-155 id of the chain that settles; 0 off chain.
     #[arg(long, default_value_t = 0)]
     pub chain_id: u64,
+    /// Address of the contract there that proofs are for, 20 bytes in hexadecimal; none off chain.
+    #[arg(long)]
+    pub contract: Option<String>,
+    /// The domain there, as the contract numbers them.
+    #[arg(long)]
+    pub domain: Option<u64>,
     /// The round.
     #[arg(long, default_value_t = 0)]
     pub round: u64,
@@ -269,6 +275,8 @@ fn round(args: &Args) -> Round {
     };
     Round {
         chain_id: args.chain_id,
+        contract: args.contract.clone(),
+        domain: args.domain,
         round: args.round,
         prover: args.prover.clone().unwrap_or_else(random),
         nonce: args.nonce.clone(),

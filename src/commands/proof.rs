@@ -90,6 +90,10 @@ pub struct StatementReport {
     pub spec: String,
     /// EIP-155 chain id.
     pub chain_id: u64,
+    /// Address of the contract that it is for; zeros off chain.
+    pub contract: String,
+    /// The domain there.
+    pub domain: u64,
     /// The round.
     pub round: u64,
     /// The prover's address.
@@ -109,6 +113,8 @@ impl StatementReport {
         Self {
             spec: hex::encode(statement.spec),
             chain_id: statement.binding.chain_id,
+            contract: format!("0x{}", hex::encode(statement.binding.contract)),
+            domain: statement.binding.domain,
             round: statement.binding.round,
             prover: format!("0x{}", hex::encode(statement.binding.prover)),
             step: statement.step,
@@ -148,7 +154,9 @@ impl Report for InspectReport {
         success(out, format!("a training proof, {}; not checked here", self.form))?;
         field(out, "spec", &statement.spec)?;
         field(out, "prover", &statement.prover)?;
-        field(out, "chain, round", format!("{}, {}", statement.chain_id, statement.round))?;
+        field(out, "chain", statement.chain_id)?;
+        field(out, "contract", &statement.contract)?;
+        field(out, "domain, round", format!("{}, {}", statement.domain, statement.round))?;
         field(out, "first step", statement.step)?;
         let window = format!("{} of {}", statement.window, statement.windows);
         field(out, "window", format!("{window}, root {}", statement.dataset))?;

@@ -239,9 +239,16 @@ impl Participation<'_> {
         Ok(model)
     }
 
+    /// What this owner's chain and settings say, not what the plan does.
     fn task(&self) -> Task {
-        let prover = self.owner.account().into_array();
-        let binding = Binding { chain_id: self.plan.chain_id, round: self.plan.round, prover };
+        let at = self.owner.client.at();
+        let binding = Binding {
+            chain_id: at.chain_id,
+            contract: at.rounds.into_array(),
+            domain: self.owner.expected.domain,
+            round: self.plan.round,
+            prover: self.owner.account().into_array(),
+        };
         Task { binding, nonce: self.plan.nonce.0, parent: self.plan.parent.0 }
     }
 

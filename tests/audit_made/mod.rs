@@ -28,7 +28,7 @@ use zktrain_trainer::train::Trainer;
 use crate::backend::economy::{Economy, HOUR, tokens};
 use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
-use crate::common::plan::{handed_in, plan, signed};
+use crate::common::plan::{handed_in, place, plan, signed};
 use crate::common::round::{Cohort, Delivered, digest, register, row_bytes};
 use crate::common::{apart, srs};
 
@@ -197,7 +197,7 @@ impl World {
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trace = Trainer::new(network.clone()).train_window(model, None, x, y).unwrap();
         let start = Committed::start(key, commit_model(key, &srs().g1, model).unwrap());
-        let binding = Binding { chain_id: plan.chain_id, round: plan.round, prover };
+        let binding = Binding { prover, ..place(plan) };
         let position = Position { binding, step: 0, window };
         let proved = run.prover().prove(&start, position, &trace).unwrap();
         let compressor = &self.cohort.compressor;

@@ -106,7 +106,8 @@ impl Run {
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
         let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
-        let binding = Binding { chain_id: 1, round: 2, prover: owner };
+        let binding =
+            Binding { chain_id: 1, contract: [9; 20], domain: 3, round: 2, prover: owner };
         Self {
             manifest,
             key,
