@@ -9,14 +9,14 @@
 //! sections (powers in G2, `α`, `β`) are one block each.
 //!
 //! Points are uncompressed in arkworks' encoding. Reading checks the hashes and that points are on
-//! the curve; it does not repeat the subgroup and pairing checks made when the string was imported
-//! ([`Srs::check_relations`] does the latter). The hashes find damage, not malice: a reference
-//! string must come from a place that you trust, like the program itself.
+//! the curve. The hashes find damage, not malice: what is read is an [`Srs`], of which
+//! [`Srs::check`] finds out whether it is a string, and what the header says of its origin is a
+//! claim.
 
 use std::{
     fs::File,
-    io::{BufReader, BufWriter, Read, Write},
-    path::Path,
+    io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
 };
 
 use ark_bn254::{G1Affine, G2Affine};
@@ -34,6 +34,7 @@ const MAGIC: &[u8; 15] = b"zktrain-srs-v1\0";
 const FIRST_BLOCK: usize = 1 << 10;
 const G1_BYTES: usize = 64;
 const G2_BYTES: usize = 128;
+const DIGEST_BYTES: usize = 32;
 const HEADER_BYTES: usize = MAGIC.len() + 1 + 32 + 4 + 8 + 1 + 3 * G2_BYTES;
 
 impl Srs {
@@ -96,96 +97,27 @@ impl Srs {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or is followed by trailing bytes.
+    /// As [`SrsFile::open`] and [`SrsFile::whole`].
     pub fn load(path: &Path) -> Result<Self, SrsError> {
-        let (mut input, header) = open(path)?;
-        let g1 = header.read_g1(&mut input, header.g1_count)?;
-        let phase_two = if header.phase_two {
-            let n = 1 << header.power;
-            Some(PhaseTwoSections {
-                g2_powers: header.read_block(&mut input, n, G2_BYTES, Section::TauG2)?,
-                alpha_g1: header.read_block(&mut input, n, G1_BYTES, Section::AlphaTauG1)?,
-                beta_g1: header.read_block(&mut input, n, G1_BYTES, Section::BetaTauG1)?,
-                beta_g2: header.beta_g2,
-            })
-        } else {
-            None
-        };
-        match input.read_exact(&mut [0u8; 1]) {
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
-            Err(source) => {
-                return Err(SrsError::File { path: path.to_owned(), source });
-            }
-            Ok(()) => return Err(SrsError::TrailingBytes),
-        }
-        Ok(Self {
-            power: header.power,
-            g1,
-            g2: header.g2,
-            phase_two,
-            provenance: header.provenance,
-        })
+        SrsFile::open(path)?.whole()
     }
+}
 
-    /// Reads the first `n` powers in G1 (one if `n` is zero) and no more of the file than that
-    /// needs; the result has no phase-two sections and the power of the longest row that fits.
+/// A file of a reference string that was opened once: all that is read of it is of the file that
+/// was there then, and belongs to one header.
+#[derive(Debug)]
+pub struct SrsFile {
+    path: PathBuf,
+    file: File,
+    header: Header,
+}
+
+impl SrsFile {
+    /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// As [`Srs::load`], of the part that is read; [`SrsError::TooSmall`] if there are fewer.
-    pub fn load_prefix(path: &Path, n: usize) -> Result<Self, SrsError> {
-        let n = n.max(1);
-        let (mut input, header) = open(path)?;
-        if n > header.g1_count {
-            return Err(SrsError::TooSmall { expected: n as u64, got: header.g1_count as u64 });
-        }
-        let g1 = header.read_g1(&mut input, n)?;
-        let (g2, provenance) = (header.g2, header.provenance);
-        Ok(Self { power: n.ilog2(), g1, g2, phase_two: None, provenance })
-    }
-}
-
-/// Where blocks of powers in G1 start and end.
-fn g1_blocks(count: usize) -> impl Iterator<Item = (usize, usize)> {
-    let next = move |&(_, end): &(usize, usize)| (end < count).then(|| (end, count.min(2 * end)));
-    std::iter::successors(Some((0, count.min(FIRST_BLOCK))), next)
-}
-
-fn write_block<P: CanonicalSerialize>(
-    out: &mut impl Write,
-    header_digest: &[u8; 32],
-    points: &[P],
-) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    for point in points {
-        point.serialize_uncompressed(&mut bytes).map_err(std::io::Error::other)?;
-    }
-    out.write_all(&bytes)?;
-    out.write_all(&block_digest(header_digest, &bytes))
-}
-
-fn block_digest(header_digest: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-    Keccak256::new().chain_update(header_digest).chain_update(bytes).finalize().into()
-}
-
-struct Header {
-    digest: [u8; 32],
-    provenance: Provenance,
-    power: u32,
-    g1_count: usize,
-    phase_two: bool,
-    g2: [G2Affine; 2],
-    beta_g2: G2Affine,
-}
-
-fn open(path: &Path) -> Result<(BufReader<File>, Header), SrsError> {
-    let file =
-        File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
-    let mut input = BufReader::new(file);
-    let header = Header::read(&mut input)?;
-    Ok((input, header))
-}
-
-impl Header {
+    /// If the file cannot be read, or its header is damaged or that of another format.
+    pub impl Header {
     fn read(input: &mut impl Read) -> Result<Self, SrsError> {
         let section = Section::Header;
         let mut magic = [0u8; MAGIC.len()];
