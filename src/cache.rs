@@ -143,7 +143,8 @@ mod tests {
         let (_dir, cache) = cache();
         cache.write("a", b"content");
         let folder = cache.folder.clone().unwrap();
-        let mode = |mode| std::fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
+        let mode =
+            |mode| std::fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
         mode(0o777);
         assert_eq!(cache.read("a"), None);
         cache.write("b", b"content");

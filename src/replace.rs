@@ -206,7 +206,10 @@ mod tests {
         let aside = project.secret_path().join("replaced/1");
         let kept = |name: &str| fs::read_to_string(aside.join(name)).unwrap();
         assert_eq!(kept("secret/dataset"), "old blindings");
-        assert_eq!((kept("registration"), kept("proofs/000000.proof")), ("old".into(), "proof".into()));
+        assert_eq!(
+            (kept("registration"), kept("proofs/000000.proof")),
+            ("old".into(), "proof".into())
+        );
     }
 
     #[test]

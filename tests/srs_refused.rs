@@ -113,7 +113,10 @@ fn no_command_takes_points_that_are_no_string() {
         let rows: &[&[&str]] = if in_rows { &WITH_ROWS } else { &[] };
         for command in rows.iter().chain(&WITH_CIRCUIT) {
             let error = project.fails(command);
-            assert!(error.contains("honest.bin") && error.contains(said), "{what}: {command:?}: {error}");
+            assert!(
+                error.contains("honest.bin") && error.contains(said),
+                "{what}: {command:?}: {error}"
+            );
             assert!(!error.contains("panicked"), "{what}: {command:?}: {error}");
         }
         assert_eq!(project::files(&project.path("")), before, "{what}");

@@ -271,11 +271,7 @@ pub fn export(args: &ExportArgs, ui: &Ui) -> Result<ExportReport, Error> {
     Ok(ExportReport { format: args.format, files })
 }
 
-fn calldata(
-    loaded: &Loaded,
-    proof: &CompressedProof,
-    ui: &Ui,
-) -> Result<Vec<u8>, Error> {
+fn calldata(loaded: &Loaded, proof: &CompressedProof, ui: &Ui) -> Result<Vec<u8>, Error> {
     let circuits = Circuits::new(&loaded.session, &loaded.project, ui);
     let circuit = circuits.key_of(proof.system)?;
     let key = contract_key_hash(&loaded.session.key, &circuit, proof.system)?;

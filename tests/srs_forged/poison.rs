@@ -69,7 +69,8 @@ pub fn poison(genuine: &CheckedSrs, relation: &Relation) -> Poisoned {
     let sum = |row: &[Fr], of: &[G1Projective]| -> G1Projective {
         row.iter().zip(of).map(|(factor, point)| *point * factor).sum()
     };
-    let deltas: Vec<G1Projective> = inverse(matrix.clone()).iter().map(|r| sum(r, &wanted)).collect();
+    let deltas: Vec<G1Projective> =
+        inverse(matrix.clone()).iter().map(|r| sum(r, &wanted)).collect();
     // What each column's commitment gains is what it lacks.
     assert!(matrix.iter().zip(&wanted).all(|(row, wanted)| sum(row, &deltas) == *wanted));
     for (place, delta) in places.iter().zip(&deltas) {

@@ -73,7 +73,10 @@ pub fn starting_key(system: &R1cs, srs: &CheckedSrs) -> Result<ProvingKey, Cerem
     })
 }
 
-fn check_sizes<'s>(system: &R1cs, srs: &'s CheckedSrs) -> Result<&'s PhaseTwoSections, CeremonyError> {
+fn check_sizes<'s>(
+    system: &R1cs,
+    srs: &'s CheckedSrs,
+) -> Result<&'s PhaseTwoSections, CeremonyError> {
     let sections = srs.phase_two.as_ref().ok_or(CeremonyError::PhaseTwoSections)?;
     let (expected, got) = (system.domain_log(), srs.power);
     let n = 1usize << expected.min(got);

@@ -137,7 +137,11 @@ impl Halo2Params {
 
 fn prefix(srs: &CheckedSrs, log_rows: u32) -> Result<Powers<'_>, ParamsError> {
     let (expected, got) = (1usize << log_rows, srs.g1.len());
-    if got < expected { Err(ParamsError::TooSmall { expected, got }) } else { Ok(srs.g1().prefix(expected)) }
+    if got < expected {
+        Err(ParamsError::TooSmall { expected, got })
+    } else {
+        Ok(srs.g1().prefix(expected))
+    }
 }
 
 /// Whether `basis` are the Lagrange points of so many powers.

@@ -117,7 +117,109 @@ impl SrsFile {
     ///
     /// # Errors
     /// If the file cannot be read, or its header is damaged or that of another format.
-    pub impl Header {
+    pub fn open(path: &Path) -> Result<Self, SrsError> {
+        let file =
+            File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
+        let header = Header::read(&mut BufReader::new(&file))?;
+        Ok(Self { path: path.to_owned(), file, header })
+    }
+
+    /// Where the file was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or is followed by trailing bytes.
+    pub fn whole(&self) -> Result<Srs, SrsError> {
+        let header = &self.header;
+        let mut input = self.points()?;
+        let g1 = header.read_g1(&mut input, header.g1_count)?;
+        let phase_two = if header.phase_two {
+            let n = 1 << header.power;
+            Some(PhaseTwoSections {
+                g2_powers: header.read_block(&mut input, n, G2_BYTES, Section::TauG2)?,
+                alpha_g1: header.read_block(&mut input, n, G1_BYTES, Section::AlphaTauG1)?,
+                beta_g1: header.read_block(&mut input, n, G1_BYTES, Section::BetaTauG1)?,
+                beta_g2: header.beta_g2,
+            })
+        } else {
+            None
+        };
+        match input.read_exact(&mut [0u8; 1]) {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
+            Err(source) => return Err(self.refused(source)),
+            Ok(()) => return Err(SrsError::TrailingBytes),
+        }
+        let (power, g2, provenance) = (header.power, header.g2, header.provenance);
+        Ok(Srs { power, g1, g2, phase_two, provenance })
+    }
+
+    /// Reads the first `n` powers in G1 (one if `n` is zero) and no more of the file than that
+    /// needs; the result has no phase-two sections and the power of the longest row that fits.
+    ///
+    /// # Errors
+    /// As [`Self::whole`], of the part that is read; [`SrsError::TooSmall`] if there are fewer.
+    pub fn prefix(&self, n: usize) -> Result<Srs, SrsError> {
+        let (n, header) = (n.max(1), &self.header);
+        if n > header.g1_count {
+            return Err(SrsError::TooSmall { expected: n as u64, got: header.g1_count as u64 });
+        }
+        let g1 = header.read_g1(&mut self.points()?, n)?;
+        let (g2, provenance) = (header.g2, header.provenance);
+        Ok(Srs { power: n.ilog2(), g1, g2, phase_two: None, provenance })
+    }
+
+    /// From the first power on.
+    fn points(&self) -> Result<BufReader<&File>, SrsError> {
+        let mut file = &self.file;
+        let start = (HEADER_BYTES + DIGEST_BYTES) as u64;
+        file.seek(SeekFrom::Start(start)).map_err(|source| self.refused(source))?;
+        Ok(BufReader::new(file))
+    }
+
+    fn refused(&self, source: std::io::Error) -> SrsError {
+        SrsError::File { path: self.path.clone(), source }
+    }
+}
+
+/// Where blocks of powers in G1 start and end.
+fn g1_blocks(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    let next = move |&(_, end): &(usize, usize)| (end < count).then(|| (end, count.min(2 * end)));
+    std::iter::successors(Some((0, count.min(FIRST_BLOCK))), next)
+}
+
+fn write_block<P: CanonicalSerialize>(
+    out: &mut impl Write,
+    header_digest: &[u8; 32],
+    points: &[P],
+) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    for point in points {
+        point.serialize_uncompressed(&mut bytes).map_err(std::io::Error::other)?;
+    }
+    out.write_all(&bytes)?;
+    out.write_all(&block_digest(header_digest, &bytes))
+}
+
+fn block_digest(header_digest: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
+    Keccak256::new().chain_update(header_digest).chain_update(bytes).finalize().into()
+}
+
+#[derive(Debug)]
+struct Header {
+    digest: [u8; 32],
+    provenance: Provenance,
+    power: u32,
+    g1_count: usize,
+    phase_two: bool,
+    g2: [G2Affine; 2],
+    beta_g2: G2Affine,
+}
+
+impl Header {
     fn read(input: &mut impl Read) -> Result<Self, SrsError> {
         let section = Section::Header;
         let mut magic = [0u8; MAGIC.len()];

@@ -97,7 +97,9 @@ mod tests {
             assert!(srs.claims_insecure() && srs.info().claims_insecure);
             match power {
                 // There is no [τ] in G1 that could be that of G2.
-                0 => assert!(matches!(srs.check(), Err(SrsError::TooSmall { expected: 2, got: 1 }))),
+                0 => {
+                    assert!(matches!(srs.check(), Err(SrsError::TooSmall { expected: 2, got: 1 })))
+                }
                 _ => drop(srs.check().unwrap()),
             }
         }

@@ -97,7 +97,11 @@ pub(in crate::secagg) fn update(
 }
 
 /// The row commitments of an update.
-pub(in crate::secagg) fn commit(key: &TrainingKey, srs: &CheckedSrs, update: &Update) -> Vec<G1Affine> {
+pub(in crate::secagg) fn commit(
+    key: &TrainingKey,
+    srs: &CheckedSrs,
+    update: &Update,
+) -> Vec<G1Affine> {
     let layers = key.ids.layers.iter();
     let ids: Vec<_> = layers
         .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
