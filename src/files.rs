@@ -69,6 +69,21 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access, force: bool) -> Resu
 /// What to do about a file in the way.
 pub const OVERWRITE: &str = "choose another name, or write over it with `--force`";
 
+/// Takes everybody's rights to a file but its owner's: mode 0600.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn restrict(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let only = fs::Permissions::from_mode(0o600);
+        let file = |source| Error::File { path: path.to_owned(), source };
+        fs::set_permissions(path, only).map_err(file)?;
+    }
+    Ok(())
+}
+
 /// Makes a name that was just given or taken in a folder last.
 ///
 /// # Errors

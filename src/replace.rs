@@ -146,6 +146,8 @@ fn move_aside(project: &Project, old: &[PathBuf], aside: &Path) -> Result<(), Er
             files::create_folder(parent, Access::Owner)?;
         }
         rename(&from, &to)?;
+        // Some of it was public; here all files are the owner's alone.
+        files::restrict(&to)?;
     }
     Ok(())
 }
