@@ -1,6 +1,6 @@
 //! With the genuine `[τ]` in G2 and `[1]' = [τ]/s`, the trapdoor would be `s`.
 
-use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine};
+use ark_bn254::{Bn254, Fq2, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, pairing::Pairing, scalar_mul::ScalarMul};
 use ark_ff::{Field, One, UniformRand};
 use rand::rngs::OsRng;
@@ -25,7 +25,7 @@ fn another_unit_of_g2_is_refused_and_is_nobodys_trapdoor() {
     let evil = string(s);
     assert_eq!(evil.fingerprint(), srs().fingerprint());
     // All pairing relations hold among the file's own points.
-    let pair = ark_bn254::Bn254::pairing::<G1Affine, G2Affine>;
+    let pair = |p: G1Affine, q: G2Affine| Bn254::pairing(p, q);
     assert_eq!(pair(evil.g1[1], evil.g2[0]), pair(evil.g1[0], evil.g2[1]));
     let path = std::env::temp_dir().join(format!("zktrain-unit-{}.bin", std::process::id()));
     evil.save(&path).unwrap();
@@ -56,8 +56,8 @@ fn keys_that_cannot_be_of_a_string_are_refused() {
 /// A point of the twist outside the group of order `r`.
 fn outside() -> G2Affine {
     let candidates = (1u64..).filter_map(|x| {
-        G2Affine::get_point_from_x_unchecked(ark_bn254::Fq2::new(x.into(), 1u64.into()), true)
+        G2Affine::get_point_from_x_unchecked(Fq2::new(x.into(), 1u64.into()), true)
     });
-    let found = candidates.filter(|p| !p.is_in_correct_subgroup_assuming_on_curve()).next();
-    found.unwrap()
+    let mut found = candidates.filter(|p| !p.is_in_correct_subgroup_assuming_on_curve());
+    found.next().unwrap()
 }
