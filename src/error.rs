@@ -52,11 +52,13 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
-    /// A project that is already there.
+    /// Something is already where something else would be written.
     #[error("{} exists already", path.display())]
     Exists {
         /// The file found.
         path: PathBuf,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// Another process works on the same project.
     #[error("another process holds {}", path.display())]

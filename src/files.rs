@@ -33,14 +33,64 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new(".")))
+        sync_parent(path)
     };
     all().map_err(|source| {
         // Nothing more can be done if the leftover cannot be removed either.
         let _ = fs::remove_file(&partial);
         Error::File { path: path.to_owned(), source }
     })
+}
+
+/// Refuses a path where something is already, unless writing over it is meant.
+///
+/// # Errors
+/// [`Error::Exists`] with `hint`.
+pub fn free(path: &Path, force: bool, hint: &'static str) -> Result<(), Error> {
+    match !force && path.symlink_metadata().is_ok() {
+        true => Err(Error::Exists { path: path.to_owned(), hint }),
+        false => Ok(()),
+    }
+}
+
+/// As [`write`], but not over other bytes, unless that is meant: what is there may be something
+/// that cannot be made again. The same bytes may be there.
+///
+/// # Errors
+/// [`Error::Exists`]; [`Error::File`] if the operating system refuses.
+pub fn write_new(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    free(path, force, OVERWRITE)?;
+    write(path, bytes, access)
+}
+
+/// What to do about a file in the way.
+pub const OVERWRITE: &str = "choose another name, or write over it with `--force`";
+
+/// Takes everybody's rights to a file but its owner's: mode 0600.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn restrict(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let only = fs::Permissions::from_mode(0o600);
+        let file = |source| Error::File { path: path.to_owned(), source };
+        fs::set_permissions(path, only).map_err(file)?;
+    }
+    Ok(())
+}
+
+/// Makes a name that was just given or taken in a folder last.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn partial(path: &Path) -> PathBuf {
@@ -168,6 +218,19 @@ mod tests {
         let inner = folder.path().join("a/b");
         create_folder(&inner, Access::Owner).unwrap();
         assert_eq!(mode(&inner), 0o700);
+    }
+
+    #[test]
+    fn other_bytes_are_not_written_over_unless_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_new(&path, b"one", Access::Public, false).unwrap();
+        write_new(&path, b"one", Access::Public, false).unwrap();
+        let refused = write_new(&path, b"two", Access::Public, false);
+        assert!(matches!(refused, Err(Error::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write_new(&path, b"two", Access::Public, true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
     }
 
     #[test]

@@ -253,6 +253,11 @@ impl Project {
         self.dir.join(format!("secret/after-{index:06}"))
     }
 
+    /// A path of the project, from its directory on.
+    pub fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.dir).unwrap_or(path).to_owned()
+    }
+
     /// A path of the settings, which are relative to the project.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.dir.join(path)
@@ -290,7 +295,7 @@ impl Project {
         read_json(&self.trained_path(), "train first: `zktrain train`")
     }
 
-    /// Takes the project's lock.
+    /// Takes the project's lock, and finishes a replacement that a crash has interrupted.
     ///
     /// # Errors
     /// If another process holds it, or there is no project.
@@ -299,7 +304,9 @@ impl Project {
         if !secret.is_dir() {
             return Err(Error::Missing { path: secret, hint: MAKE_PROJECT });
         }
-        files::lock(&self.lock_path())
+        let lock = files::lock(&self.lock_path())?;
+        crate::replace::finish(self)?;
+        Ok(lock)
     }
 }
 
@@ -365,9 +372,17 @@ pub fn write_toml(
 /// # Errors
 /// If the operating system refuses.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    files::write(path, &to_json(path, value)?, Access::Public)
+}
+
+/// What [`write_json`] writes; `path` is for the error.
+///
+/// # Errors
+/// If a value has no JSON form.
+pub fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|e| settings(path, e))?;
     text.push(b'\n');
-    files::write(path, &text, Access::Public)
+    Ok(text)
 }
 
 /// An error about a settings file.

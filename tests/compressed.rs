@@ -285,7 +285,7 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     let [inputs, labels] = [x, y].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let chunk =
         Chunk { owner: [7; 20], total: 1, first: 0, windows: 1, inputs: &inputs, labels: &labels };
-    let made = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
+    let made = register_chunk(&run.key, srs().g1(), &run.secret, &chunk).unwrap();
     let (relation, _) = compile_dataset(network, 1);
     let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
     let compressor = Compressor::halo2(relation, params).unwrap();

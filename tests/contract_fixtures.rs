@@ -175,7 +175,7 @@ fn write(name: &str, manifest: &Manifest) {
 
 fn key(manifest: &Manifest) -> TrainingKey {
     let (srs, network) = (common::srs(), manifest.network().unwrap());
-    derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key()).unwrap()
+    derive_key(manifest.hash(), network, &srs).unwrap()
 }
 
 /// A committed fixture, decoded.

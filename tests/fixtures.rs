@@ -51,8 +51,7 @@ fn write(name: &str, case: &Case) {
 }
 
 fn key(manifest: &Manifest) -> TrainingKey {
-    let (g1, kzg) = (&srs().g1, srs().verifier_key());
-    derive_key(manifest.hash(), manifest.network().unwrap(), g1, kzg).unwrap()
+    derive_key(manifest.hash(), manifest.network().unwrap(), srs()).unwrap()
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn key(widths: &[usize]) -> Outcome<TrainingKey> {
     for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
         (layer.n_in, layer.n_out) = (widths[0], widths[1]);
     }
-    let srs = Srs::generate_g1(0, &mut rand::rngs::OsRng);
+    let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng).check()?;
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     Ok(TrainingKey::new([0; 32], network, vec![G1Affine::default(); tables], srs.verifier_key())?)
 }

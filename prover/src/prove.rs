@@ -25,6 +25,7 @@ use crate::materialize::ValueRange;
 use crate::random::{LocalKey, Randomness};
 use crate::reduction::{self, ReductionProof};
 use crate::sheet::Sheet;
+use crate::srs::Powers;
 use crate::{fraction, mercury, relations};
 
 /// Row commitments and what blinds them.
@@ -124,7 +125,7 @@ pub struct Proved {
 /// Whether the relation holds is not checked: a proof of a false statement
 /// does not verify.
 pub fn prove(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
@@ -140,7 +141,7 @@ pub fn prove(
 /// # Errors
 /// As [`prove`].
 pub fn prove_with(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     mut sheet: Sheet,
     known: &CommittedRows,
@@ -165,7 +166,7 @@ pub fn prove_with(
 /// # Errors
 /// As [`prove`].
 pub fn prove_filled(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
@@ -179,7 +180,7 @@ pub fn prove_filled(
 }
 
 fn prove_counted(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     columns: LookupColumns,
@@ -214,7 +215,7 @@ fn prove_counted(
 }
 
 fn check_sizes(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     known: &CommittedRows,
 ) -> Result<(), ProveError> {
@@ -238,7 +239,7 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(g1: &[G1Affine], values: Vec<Fr>, blinding: Fr) -> Self {
+    fn new(g1: Powers<'_>, values: Vec<Fr>, blinding: Fr) -> Self {
         let commitment = msm_full(&g1[..values.len()], &values) + blinding_base() * blinding;
         Self { values, blinding, commitment: commitment.into_affine() }
     }
@@ -304,7 +305,7 @@ fn low(reduction: &ReductionProof, row_log: u32) -> &[Fr] {
 
 /// Opens the masked, folded row.
 fn open(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     h: Fr,
     rows: &CommittedRows,
     mask: &Mask,

@@ -6,7 +6,6 @@ use zktrain_circuits::compile::{compile_dataset, compile_training};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Network;
 use zktrain_circuits::merkle::{self, Hash};
-use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::{Group, TensorId};
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
@@ -17,6 +16,7 @@ use crate::memory;
 use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove, prove_filled};
 use crate::random::{LocalKey, proof_rng, scalars};
 use crate::sheet::Sheet;
+use crate::srs::{CheckedSrs, Powers};
 use crate::trace::{Parameters, Trace};
 use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 
@@ -27,11 +27,10 @@ use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 pub fn derive_key(
     manifest: Hash,
     network: Network,
-    g1: &[G1Affine],
-    kzg: KzgVerifierKey,
+    srs: &CheckedSrs,
 ) -> Result<TrainingKey, ProveError> {
     let (relation, ids) = compile_training(&network);
-    let expected = 1usize << relation.layout.row_log;
+    let (g1, expected) = (srs.g1(), 1usize << relation.layout.row_log);
     if g1.len() < expected {
         return Err(ProveError::ReferenceString { expected, got: g1.len() });
     }
@@ -40,7 +39,7 @@ pub fn derive_key(
     let rows = sheet.group(Group::Tables);
     let tables = commit_rows(g1, &rows, &vec![Fr::default(); rows.len()])?;
     let got = tables.len();
-    TrainingKey::new(manifest, network, tables, kzg)
+    TrainingKey::new(manifest, network, tables, srs.verifier_key())
         .map_err(|_| ProveError::KnownRows { expected: rows.len(), got })
 }
 
@@ -50,7 +49,7 @@ pub fn derive_key(
 /// If the rows do not fit the reference string.
 pub fn commit_model(
     key: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     model: &Parameters,
 ) -> Result<CommittedRows, CommitError> {
     let layers = key.ids.layers.iter();
@@ -109,7 +108,7 @@ pub fn chunk_sizes(network: &Network, windows: usize) -> Vec<usize> {
 /// If the windows do not fit memory or the reference string.
 pub fn register_chunk(
     training: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     secret: &LocalKey,
     chunk: &Chunk<'_>,
 ) -> Result<ChunkProved, ProveError> {
@@ -160,7 +159,7 @@ pub struct ChunkProved {
 /// If its rows do not fit the reference string.
 pub fn register_window(
     training: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     secret: &LocalKey,
     inputs: &[i16],
     labels: &[i16],
@@ -243,7 +242,7 @@ pub struct TrainingProver<'a> {
     /// The training key.
     pub key: &'a TrainingKey,
     /// The reference string's powers in G1.
-    pub g1: &'a [G1Affine],
+    pub g1: Powers<'a>,
     /// What blinding is derived from.
     pub secret: &'a LocalKey,
     /// The owner's dataset.

@@ -28,7 +28,7 @@ pub(super) fn proven() -> Vec<String> {
 
 /// What an audit rests on.
 pub(super) fn assumed(basis: Option<&Basis>, options: &Options<'_>) -> Vec<String> {
-    let insecure = basis.is_some_and(|basis| basis.session.srs.is_insecure());
+    let insecure = basis.is_some_and(|basis| basis.session.srs.claims_insecure());
     let setup = match (insecure, options.srs.is_some()) {
         (true, _) => {
             "INSECURE: the reference string was generated on one machine; whoever ran that could \

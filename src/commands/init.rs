@@ -223,9 +223,10 @@ impl Report for InitReport {
 /// If a project is there already, options are missing, or no scales can be chosen.
 pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     let project = Project::new(&args.dir);
-    if project.manifest_path().exists() {
-        return Err(Error::Exists { path: project.manifest_path() });
-    }
+    let hint = "choose another directory for a new project";
+    files::free(&project.manifest_path(), false, hint)?;
+    // Without a manifest this is no project, but its secrets may open commitments all the same.
+    files::free(&project.dataset_path(), false, hint)?;
     files::create_folder(&args.dir, Access::Public)?;
     let Plan { manifest, data, labels, calibrated_on } = plan::make(args, ui)?;
     let refused =

@@ -9,6 +9,7 @@ use zktrain_circuits::compressed::System;
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::groth16::{Groth16Key, Provenance};
 
+use crate::cache::Cache;
 use crate::circuits::{Circuits, Shape};
 use crate::error::Error;
 use crate::evm::contract_key;
@@ -51,6 +52,9 @@ pub struct DeriveArgs {
     /// Where to write the key; `keys/halo2.vk` of the project without it.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over other files that are there.
+    #[arg(long)]
+    pub force: bool,
     /// Also write the training key that the contract `TrainingVerifier` registers.
     #[arg(long, value_name = "FILE")]
     pub contract: Option<PathBuf>,
@@ -121,7 +125,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 fn session(source: &Source, ui: &Ui) -> Result<(Project, Session), Error> {
     let project = Project::new(&source.dir);
     let (manifest, srs) = (source.manifest.as_deref(), source.srs.as_deref());
-    let session = Session::of_files(&project, manifest, srs, ui)?;
+    let session = Session::of_files_with(&project, manifest, srs, Cache::none(), ui)?;
     Ok((project, session))
 }
 
@@ -138,12 +142,12 @@ pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
     if let Some(folder) = path.parent() {
         files::create_folder(folder, Access::Public)?;
     }
-    files::write(&path, &bytes, Access::Public)?;
+    files::write_new(&path, &bytes, Access::Public, args.force)?;
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
     let contract = contract_key(&session.key, &circuit, System::Halo2)?;
     if let Some(path) = &args.contract {
-        files::write(path, &contract, Access::Public)?;
+        files::write_new(path, &contract, Access::Public, args.force)?;
     }
     Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))
 }
@@ -200,7 +204,7 @@ fn report(
         bytes,
         contract_key: hex::encode(zktrain_verifier::evm::key_hash(contract)),
         contract_bytes: contract.len(),
-        insecure: session.srs.is_insecure(),
+        insecure: session.srs.claims_insecure(),
         contributions: None,
         seconds: started.elapsed().as_secs_f64(),
     }

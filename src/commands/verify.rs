@@ -241,7 +241,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
         dataset: rules.dataset,
         windows: rules.windows as u64,
         nonce: rules.nonce,
-        model: commit_model(&session.key, &session.srs.g1, &genesis)?.points,
+        model: commit_model(&session.key, session.srs.g1(), &genesis)?.points,
     };
     let folder = project.proofs_path();
     let proofs = read_proofs(&session, &folder)?;
@@ -285,7 +285,7 @@ fn report(session: &Session, proofs: &[Proof], steps: u64, started: Instant) -> 
         dataset: None,
         registration: false,
         final_model: false,
-        insecure_srs: session.srs.is_insecure(),
+        insecure_srs: session.srs.claims_insecure(),
         verify_ms,
         registration_ms: 0.0,
         verify_ms_per_proof: verify_ms / proofs.max(1) as f64,
@@ -376,7 +376,7 @@ fn verify_final(
     }
     let hint = "name the trained model: `--model model.int.safetensors`";
     let model = read_model(&model_path, session.network(), hint)?;
-    let rows = commit_model(&session.key, &session.srs.g1, &model)?.points;
+    let rows = commit_model(&session.key, session.srs.g1(), &model)?.points;
     let blindings = blindings(&path, &opening)?;
     let (expected, got) = (end.model.len(), blindings.len());
     if expected != got || rows.len() != expected {

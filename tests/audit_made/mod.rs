@@ -196,7 +196,7 @@ impl World {
         let window = round_window(plan.nonce.0, prover, WINDOWS as u64).unwrap();
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trace = Trainer::new(network.clone()).train_window(model, None, x, y).unwrap();
-        let start = Committed::start(key, commit_model(key, &srs().g1, model).unwrap());
+        let start = Committed::start(key, commit_model(key, srs().g1(), model).unwrap());
         let binding = Binding { prover, ..place(plan) };
         let position = Position { binding, step: 0, window };
         let proved = run.prover().prove(&start, position, &trace).unwrap();
@@ -221,7 +221,7 @@ impl World {
         let next = average(&key.network, model, &sum).unwrap().next;
         let pairs = weights.iter().copied().zip(works.iter().map(|w| w.update.as_slice()));
         let aggregate = row_bytes(&weighted_rows(&pairs.collect::<Vec<_>>()));
-        let rows = commit_model(key, &srs().g1, &next).unwrap().points;
+        let rows = commit_model(key, srs().g1(), &next).unwrap().points;
         let signed: Vec<Submission> =
             works.iter().map(|w| w.file.signed.submission.clone()).collect();
         let deliveries = self.economy.coordinator.deliveries(round, &signed).await.unwrap();

@@ -19,7 +19,7 @@ use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
     Chunk, ChunkProved, Committed, Counts, Position, RegisteredDataset, TrainingProver,
@@ -35,11 +35,11 @@ use zktrain_verifier::training::Chain;
 pub static POWER: OnceLock<u32> = OnceLock::new();
 
 /// A reference string that tests share.
-pub fn srs() -> &'static Srs {
-    static SRS: OnceLock<Srs> = OnceLock::new();
+pub fn srs() -> &'static CheckedSrs {
+    static SRS: OnceLock<CheckedSrs> = OnceLock::new();
     SRS.get_or_init(|| {
         let power = *POWER.get_or_init(|| 14);
-        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7))
+        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap()
     })
 }
 
@@ -95,7 +95,7 @@ impl Run {
         seed: u64,
     ) -> Self {
         let network = manifest.network().unwrap();
-        let g1 = &srs().g1;
+        let g1 = srs().g1();
         let kzg = srs().verifier_key();
         let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
         let secret = LocalKey::generate();
@@ -156,7 +156,7 @@ impl Run {
     pub fn prover(&self) -> TrainingProver<'_> {
         TrainingProver {
             key: &self.key,
-            g1: &srs().g1,
+            g1: srs().g1(),
             secret: &self.secret,
             dataset: &self.dataset,
         }
@@ -223,7 +223,7 @@ fn register(
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
         let ChunkProved { statement, proof, windows: rows, .. } =
-            register_chunk(key, &srs().g1, secret, &chunk).unwrap();
+            register_chunk(key, srs().g1(), secret, &chunk).unwrap();
         chunks.push((statement, proof));
         all.extend(rows);
         first += windows_here;

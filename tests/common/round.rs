@@ -111,7 +111,7 @@ pub fn register(run: &mut Run, total: usize) -> Vec<ChunkProved> {
             inputs: &inputs[samples.start * network.input..samples.end * network.input],
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
-        let mut proved = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
+        let mut proved = register_chunk(&run.key, srs().g1(), &run.secret, &chunk).unwrap();
         rows.append(&mut proved.windows);
         chunks.push(proved);
         first += windows;

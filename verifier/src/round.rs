@@ -231,6 +231,7 @@ fn first_difference(expected: &[G1Affine], got: &[G1Affine]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use ark_bn254::G2Affine;
+    use ark_ec::CurveGroup;
     use zktrain_circuits::compile::compile_training;
     use zktrain_circuits::manifest::Manifest;
     use zktrain_circuits::opening::KzgVerifierKey;
@@ -245,8 +246,8 @@ mod tests {
         let network = manifest.as_ref().unwrap().network().unwrap();
         let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::zero(); tables];
-        let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
-        let kzg = KzgVerifierKey { g1, g2, tau_g2: g2, h: g1 };
+        let one = G2Affine::generator();
+        let kzg = KzgVerifierKey::new((one + one).into_affine()).unwrap();
         TrainingKey::new(manifest.unwrap().hash(), network, tables, kzg).unwrap()
     }
 

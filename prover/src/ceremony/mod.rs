@@ -45,7 +45,7 @@ pub use start::starting_key;
 pub use verify::Verified;
 
 use crate::groth16::{ProvingKey, ProvingKeyError};
-use crate::srs::{Srs, SrsError};
+use crate::srs::CheckedSrs;
 
 /// The most contributions that a ceremony takes.
 pub const MAX_CONTRIBUTIONS: usize = 1 << 12;
@@ -83,9 +83,6 @@ pub enum CeremonyError {
         /// The circuit's.
         got: usize,
     },
-    /// The reference string is inconsistent.
-    #[error("the reference string: {0}")]
-    Srs(#[from] SrsError),
     /// A name is too long or not printable ASCII.
     #[error("a contributor's name is 1 to {MAX_NAME} printable ASCII characters")]
     Name,
@@ -175,7 +172,7 @@ impl Ceremony {
     ///
     /// # Errors
     /// As [`starting_key`].
-    pub fn new(system: &R1cs, srs: &Srs) -> Result<Self, CeremonyError> {
+    pub fn new(system: &R1cs, srs: &CheckedSrs) -> Result<Self, CeremonyError> {
         Ok(Self::from_start(starting_key(system, srs)?))
     }
 

@@ -345,7 +345,7 @@ fn next_model(session: &Session, path: Option<&Path>) -> Result<B256, Error> {
         hint: "name the parameters after the round: `--model next.int.safetensors`",
     })?;
     let model = read_model(path, session.network(), "name the next model's parameters")?;
-    let rows = commit_model(&session.key, &session.srs.g1, &model)?;
+    let rows = commit_model(&session.key, session.srs.g1(), &model)?;
     Ok(B256::from(rows_hash(&rows.points)))
 }
 
