@@ -80,7 +80,7 @@ impl Cohort {
     /// A member's proof of a window of its data, started from the first model.
     pub fn prove(&self, member: usize, chain_id: u64, round: u64, window: u64) -> Delivered {
         let run = &self.members[member];
-        let network = &run.key.network;
+        let network = run.key.network.network();
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trainer = Trainer::new(network.clone());
         let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
@@ -100,7 +100,7 @@ pub fn register(run: &mut Run, total: usize) -> Vec<ChunkProved> {
     let [inputs, labels] = [&run.data.inputs, &run.data.labels]
         .map(|list| list.iter().map(|v| i32::from(*v)).collect::<Vec<i32>>());
     let (mut first, mut chunks, mut rows) = (0, Vec::new(), Vec::new());
-    for windows in chunk_sizes(&network, total) {
+    for windows in chunk_sizes(&network, total as u64).unwrap() {
         let samples = first * network.window()..(first + windows) * network.window();
         let chunk = Chunk {
             owner: run.binding.prover,

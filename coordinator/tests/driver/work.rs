@@ -13,6 +13,7 @@ use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::relation::Group;
+use zktrain_circuits::size::Limits;
 use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_network::messages::Upload;
@@ -51,6 +52,7 @@ pub fn fixture() -> &'static Fixture {
             (layer.n_in, layer.n_out, layer.bias) = (widths[l], widths[l + 1], l == 0);
         }
         let srs = Srs::generate_g1(row_log, &mut ChaCha20Rng::seed_from_u64(7));
+        let network = Limits::default().admit(network).unwrap();
         let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::default(); tables];
         let key = TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap();
