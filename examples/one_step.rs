@@ -7,6 +7,7 @@
 use std::error::Error;
 
 use rand::rngs::OsRng;
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::Binding;
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::srs::Srs;
@@ -22,7 +23,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let manifest = synthetic::manifest(&[13, 7, 3], 8, 2)?;
     let network = manifest.network()?;
     let srs = Srs::generate_g1(network.row_log, &mut OsRng).check()?;
-    let key = derive_key(manifest.hash(), network.clone(), &srs)?;
+    let bounded = Limits::default().admit(network.clone())?;
+    let key = derive_key(manifest.hash(), bounded, &srs)?;
 
     // The owner's side: commit to a window, train on it, prove what happened.
     let secret = LocalKey::generate();

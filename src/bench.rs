@@ -158,6 +158,12 @@ pub enum BenchError {
     /// The manifest is not supported.
     #[error(transparent)]
     Manifest(#[from] zktrain_circuits::manifest::ManifestError),
+    /// The relation is larger than this machine's limits.
+    #[error(transparent)]
+    TooLarge(#[from] zktrain_circuits::size::TooLarge),
+    /// A limit is not a number.
+    #[error(transparent)]
+    Limit(#[from] crate::limits::LimitError),
     /// Training failed.
     #[error(transparent)]
     Train(#[from] zktrain_trainer::train::TrainError),
@@ -222,7 +228,8 @@ impl Setup {
         // A reference string whose secret this process knows: for measuring only.
         let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
         let srs = Srs::generate_g1(power, &mut ChaCha20Rng::from_entropy()).check()?;
-        let key = derive_key(manifest.hash(), network.clone(), &srs)?;
+        let bounded = crate::limits::of_environment()?.admit(network.clone())?;
+        let key = derive_key(manifest.hash(), bounded, &srs)?;
         let secret = LocalKey::generate();
         let seed = 1;
         let data = synthetic::samples(&manifest, network.window(), 3)?.quantized(&network);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
+use zktrain_circuits::size::TooLarge;
 use zktrain_circuits::wire::WireError;
 use zktrain_contracts::EvmError;
 use zktrain_contracts::chain::ChainError;
@@ -24,6 +25,7 @@ use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
 use crate::config::ConfigError;
+use crate::limits::LimitError;
 use crate::logging::LogError;
 use crate::operator::OperatorError;
 use crate::owner::{OtherPlan, OwnerError, PlanError};
@@ -40,6 +42,14 @@ pub enum Error {
         path: PathBuf,
         /// The reason.
         source: std::io::Error,
+    },
+    /// A file is larger than one of its kind can be.
+    #[error("{}: larger than {most} bytes, which no file of its kind is", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that are read at most.
+        most: u64,
     },
     /// Standard output was closed.
     #[error("standard output: {0}")]
@@ -74,6 +84,17 @@ pub enum Error {
         /// The field and what is wrong with it.
         source: Box<ManifestError>,
     },
+    /// The relations of a manifest are larger than this machine's limits.
+    #[error("{}: {source}", path.display())]
+    TooLarge {
+        /// The manifest.
+        path: PathBuf,
+        /// What is too large.
+        source: TooLarge,
+    },
+    /// A limit is not a number.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// A settings file is refused.
     #[error("{}: {source}", path.display())]
     Settings {

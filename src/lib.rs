@@ -11,6 +11,7 @@ pub mod config;
 pub mod error;
 pub mod evm;
 pub mod files;
+pub mod limits;
 pub mod lineage;
 pub mod logging;
 pub mod operator;

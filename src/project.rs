@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::manifest::{MAX_TEXT, Manifest};
 use zktrain_circuits::statement::Binding;
 
 use crate::error::Error;
@@ -332,7 +332,8 @@ pub fn find_proof(folder: &Path, index: usize) -> Option<PathBuf> {
 pub fn read_manifest(path: &Path) -> Result<Manifest, Error> {
     exists(path, MAKE_PROJECT)?;
     let refused = |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
-    Manifest::from_toml(&files::read_text(path)?).map_err(refused)
+    let text = files::read_text_up_to(path, MAX_TEXT as u64)?;
+    Manifest::from_toml(&text).map_err(refused)
 }
 
 /// Reads a TOML settings file.

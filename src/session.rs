@@ -9,6 +9,7 @@ use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::schedule::window_order;
+use zktrain_circuits::size::Bounded;
 use zktrain_circuits::statement::Binding;
 use zktrain_prover::srs::{CheckedSrs, Srs, SrsError, SrsFile};
 use zktrain_prover::trace::{Parameters, Trace};
@@ -20,6 +21,7 @@ use zktrain_trainer::train::{Trainer, last_update};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::files;
+use crate::limits;
 use crate::project::{Project, Round, exists, settings};
 use crate::ui::Ui;
 
@@ -143,14 +145,16 @@ impl Session {
     }
 }
 
-/// A manifest with its network.
+/// A manifest with its network, which is within this machine's limits.
 ///
 /// # Errors
-/// If the manifest is missing, refused or a draft.
-pub fn read_network(path: &Path) -> Result<(Manifest, Network), Error> {
+/// If the manifest is missing, refused or a draft, or its relations are too large.
+pub fn read_network(path: &Path) -> Result<(Manifest, Bounded), Error> {
     let manifest = crate::project::read_manifest(path)?;
     let refused = |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
     let network = manifest.network().map_err(refused)?;
+    let too_large = |source| Error::TooLarge { path: path.to_owned(), source };
+    let network = limits::of_environment()?.admit(network).map_err(too_large)?;
     Ok((manifest, network))
 }
 

@@ -1,5 +1,6 @@
 //! The command-line program from end to end.
 
+mod limits;
 mod project;
 
 use std::time::{Duration, Instant};

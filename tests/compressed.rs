@@ -286,7 +286,7 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     let chunk =
         Chunk { owner: [7; 20], total: 1, first: 0, windows: 1, inputs: &inputs, labels: &labels };
     let made = register_chunk(&run.key, srs().g1(), &run.secret, &chunk).unwrap();
-    let (relation, _) = compile_dataset(network, 1);
+    let (relation, _) = compile_dataset(network, 1).unwrap();
     let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
     let compressor = Compressor::halo2(relation, params).unwrap();
     let proof = compressor.compress(made.h, &made.claim, made.proof).unwrap();
@@ -297,7 +297,11 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     };
     let root = check(&made.statement, &proof).unwrap();
     assert_eq!(root, RegisteredDataset::new(made.windows).tree.root());
-    let none = dataset::verify(&run.key, |_| None, &[(made.statement.clone(), proof.clone())]);
+    let none = dataset::verify(
+        &run.key,
+        |_| None::<&CircuitKey>,
+        &[(made.statement.clone(), proof.clone())],
+    );
     assert_eq!(none, Err(DatasetError::NoCircuit { chunk: 0, windows: 1 }));
     let mut altered = proof.clone();
     altered.circuit_proof[40] ^= 1;

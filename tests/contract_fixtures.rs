@@ -19,6 +19,7 @@ use zktrain_circuits::halo2::partial::recurrence;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::opening::{point_bytes, scalar_bytes};
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_circuits::{poseidon, r1cs};
 use zktrain_contracts::{Evm, EvmError, Rejection, Verified};
@@ -175,6 +176,7 @@ fn write(name: &str, manifest: &Manifest) {
 
 fn key(manifest: &Manifest) -> TrainingKey {
     let (srs, network) = (common::srs(), manifest.network().unwrap());
+    let network = Limits::default().admit(network).unwrap();
     derive_key(manifest.hash(), network, &srs).unwrap()
 }
 

@@ -201,7 +201,7 @@ fn a_registration_cannot_cheat() {
     for case in [&cases()[0], &cases()[2], &cases()[4]] {
         let run = Run::of(case, 2).unwrap();
         let network = &run.key.network;
-        let (relation, ids) = compile_dataset(network, 2);
+        let (relation, ids) = compile_dataset(network, 2).unwrap();
         all.extend(relation.labels().iter().map(|l| l.to_string()));
         let wide = |v: &[i16]| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>();
         let data = (wide(&run.data.inputs), wide(&run.data.labels));

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::arith::Native;
 use zktrain_circuits::compile::compile_training;
 use zktrain_circuits::poseidon::{WIDTH, permute};
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::transcript::Transcript;
 use zktrain_prover::commit::{Row, commit_floor, commit_rows};
 use zktrain_prover::eq::{eq_table, evaluate_field};
@@ -161,7 +162,8 @@ fn training(c: &mut Criterion) {
     let trainer = Trainer::new(network.clone());
     let train = || trainer.train_window(&model, None, &data.inputs, &data.labels);
     let trace = train().expect("the window is whole");
-    let (relation, ids) = compile_training(&network);
+    let bounded = Limits::default().admit(network.clone()).expect("the network is small");
+    let (relation, ids) = compile_training(&bounded);
     let mut group = c.benchmark_group("784-128-10, B 32");
     group.bench_function("train_window", |bench| bench.iter(train));
     group.bench_function("training_sheet", |bench| {

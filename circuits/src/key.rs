@@ -5,10 +5,10 @@ use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
 
 use crate::compile::{TrainingIds, compile_training};
-use crate::manifest::Network;
 use crate::merkle::Hash;
 use crate::opening::KzgVerifierKey;
 use crate::relation::{Group, Relation};
+use crate::size::Bounded;
 
 /// The public key of a manifest's training proofs.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct TrainingKey {
     /// Digest of the manifest and of the reference string.
     pub spec: Hash,
     /// The network.
-    pub network: Network,
+    pub network: Bounded,
     /// What is proven.
     pub relation: Relation,
     /// Names of the tensors.
@@ -44,7 +44,7 @@ impl TrainingKey {
     /// If `tables` has another length than the layout's table rows.
     pub fn new(
         manifest: Hash,
-        network: Network,
+        network: Bounded,
         tables: Vec<G1Affine>,
         kzg: KzgVerifierKey,
     ) -> Result<Self, TableRows> {

@@ -7,10 +7,12 @@ use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::Zero;
 use zktrain_circuits::argument::Argument;
 use zktrain_circuits::arith::Native;
+use zktrain_circuits::chunks::TooManyWindows;
 use zktrain_circuits::curve::blinding_base;
 use zktrain_circuits::opening::OpeningProof;
 use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
+use zktrain_circuits::size::ChunkError;
 use zktrain_circuits::statement::{opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::claims::{Points, combine};
@@ -70,6 +72,12 @@ pub enum ProveError {
         /// Megabytes available.
         available_mb: u64,
     },
+    /// More windows than a registration can hold.
+    #[error(transparent)]
+    Windows(#[from] TooManyWindows),
+    /// No chunk of a registration is like this, or it is too large.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
     /// The rows known from the statement are not as many as the layout has.
     #[error("{got} rows are known from the statement, the layout has {expected}")]
     KnownRows {

@@ -2,12 +2,13 @@
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
+pub use zktrain_circuits::chunks::chunk_sizes;
 use zktrain_circuits::compile::{compile_dataset, compile_training};
 use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Network;
 use zktrain_circuits::merkle::{self, Hash};
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::{Group, TensorId};
+use zktrain_circuits::size::Bounded;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_circuits::verifier::Opening;
 
@@ -26,7 +27,7 @@ use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 /// If the reference string is too short.
 pub fn derive_key(
     manifest: Hash,
-    network: Network,
+    network: Bounded,
     srs: &CheckedSrs,
 ) -> Result<TrainingKey, ProveError> {
     let (relation, ids) = compile_training(&network);
@@ -82,25 +83,6 @@ impl RegisteredDataset {
     }
 }
 
-/// Integers of a registration proof's sheet at most: larger datasets are
-/// proven in chunks.
-const CHUNK_CELLS: usize = 1 << 22;
-
-/// Sizes of the chunks, powers of two, that make up so many windows.
-pub fn chunk_sizes(network: &Network, windows: usize) -> Vec<usize> {
-    let cells = network.window() * (network.input + network.output());
-    let largest = (CHUNK_CELLS / cells.max(1)).max(1);
-    let largest = 1usize << largest.ilog2();
-    let mut left = windows;
-    let mut sizes = Vec::new();
-    while left > 0 {
-        let size = largest.min(1 << left.ilog2());
-        sizes.push(size);
-        left -= size;
-    }
-    sizes
-}
-
 /// Commits to windows `first .. first + windows` of a dataset and proves them
 /// well formed. Inputs and labels are those of these windows, sample after sample.
 ///
@@ -113,7 +95,7 @@ pub fn register_chunk(
     chunk: &Chunk<'_>,
 ) -> Result<ChunkProved, ProveError> {
     let network = &training.network;
-    let (relation, ids) = compile_dataset(network, chunk.windows);
+    let (relation, ids) = compile_dataset(network, chunk.windows)?;
     memory::check(&relation)?;
     let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
     let mut rng = proof_rng(secret, sheet.rows());
@@ -163,8 +145,8 @@ pub fn register_window(
     secret: &LocalKey,
     inputs: &[i16],
     labels: &[i16],
-) -> Result<CommittedRows, CommitError> {
-    let (relation, ids) = compile_dataset(&training.network, 1);
+) -> Result<CommittedRows, ProveError> {
+    let (relation, ids) = compile_dataset(&training.network, 1)?;
     let [inputs, labels] =
         [inputs, labels].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let sheet = dataset_sheet(&relation, &ids, &training.network, &inputs, &labels);

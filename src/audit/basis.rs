@@ -5,7 +5,6 @@ use std::path::Path;
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::G1Affine;
-use rayon::prelude::*;
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_prover::trace::Parameters;
@@ -49,12 +48,10 @@ impl Basis {
         srs: Option<&Path>,
         ui: &Ui,
     ) -> Option<Self> {
-        let session = session(auditor, srs, ui)?;
         let (config, spec) = opened;
+        let session = session(auditor, config.manifest, srs, ui)?;
         let place = Place::file(MANIFEST);
         let findings = &mut auditor.findings;
-        let hash = B256::from(session.manifest.hash());
-        findings.equal(Kind::Domain, &place, "hash", config.manifest, hash);
         let same = findings.equal(Kind::Domain, &place, "spec", *spec, session.key.spec.into());
         let (genesis, rows) = genesis(auditor, &session, config)?;
         let (system, circuit) = key(auditor, &session, config, ui)?;
@@ -62,7 +59,13 @@ impl Basis {
     }
 }
 
-fn session(auditor: &mut Auditor<'_>, srs: Option<&Path>, ui: &Ui) -> Option<Session> {
+/// The session, if the manifest is the domain's: nothing is computed from another one.
+fn session(
+    auditor: &mut Auditor<'_>,
+    domains: B256,
+    srs: Option<&Path>,
+    ui: &Ui,
+) -> Option<Session> {
     let place = Place::file(MANIFEST);
     let text = auditor.bytes(&place)?;
     let manifest_path = auditor.lineage.path(MANIFEST)?;
@@ -72,6 +75,10 @@ fn session(auditor: &mut Auditor<'_>, srs: Option<&Path>, ui: &Ui) -> Option<Ses
     let again = auditor.findings.result(Kind::Encoding, &place, "content", again)?;
     auditor.canonical(&place, &text, again.as_bytes());
     auditor.uses(SRS);
+    let hash = B256::from(manifest.hash());
+    if !auditor.findings.equal(Kind::Domain, &place, "hash", domains, hash) {
+        return None;
+    }
     let (file, path) = match srs {
         Some(path) => (path.display().to_string(), path.to_owned()),
         None => (SRS.to_owned(), auditor.lineage.dir().join(SRS)),
@@ -165,16 +172,12 @@ pub(super) fn registrations(
         let read = auditor.findings.result(Kind::Encoding, &place, "content", read);
         let Some(registration) = read else { continue };
         auditor.canonical(&place, &bytes, &registration.to_bytes());
-        let keys = circuits.dataset_keys(&registration);
-        let keys = auditor.findings.result(Kind::Registration, &place, "key", keys);
-        let Some(keys) = keys else { continue };
-        found.push((*account, place, registration, keys));
+        found.push((*account, place, registration));
     }
-    let checked = found.par_iter().map(|(_, _, registration, keys)| registration.verify(key, keys));
-    let checked: Vec<_> = checked.collect();
-    let chunks = found.iter().map(|(_, _, registration, _)| registration.statements().len() as u64);
+    let chunks = found.iter().map(|(_, _, registration)| registration.statements().len() as u64);
     let chunks = chunks.sum();
-    for ((account, place, registration, _), root) in found.iter().zip(checked) {
+    for (account, place, registration) in &found {
+        let root = circuits.verify_registration(registration);
         let findings = &mut auditor.findings;
         let statements = registration.statements();
         let first = statements.first();

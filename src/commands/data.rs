@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::statement::DatasetStatement;
+use zktrain_prover::prove::ProveError;
 use zktrain_prover::training::{
     Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk,
 };
@@ -211,10 +212,8 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         true => (project.registration_path(), Access::Public),
         false => (project.plain_registration_path(), Access::Owner),
     };
-    let keys = circuits.map(|c| c.dataset_keys(&made)).transpose()?.unwrap_or_default();
-    let root = made
-        .verify(&session.key, &keys)
-        .map_err(|e| Error::Registration { path: registration.clone(), source: Box::new(e) })?;
+    let checked = Circuits::new(&session, &project, ui).verify_registration(&made);
+    let root = checked.map_err(|fault| fault.of_file(&registration))?;
     let verify_s = started.elapsed().as_secs_f64();
     let bytes = made.to_bytes();
     let digest = data_digest(&secret, &train);
@@ -268,7 +267,8 @@ fn register(
     let total = data.windows(network);
     let bar = ui.bar(total as u64, "register");
     let (mut first, mut chunks, mut all) = (0, Vec::new(), Vec::new());
-    for windows in chunk_sizes(network, total) {
+    let sizes = chunk_sizes(network, total as u64).map_err(ProveError::from)?;
+    for windows in sizes {
         let mut inputs = Vec::new();
         let mut labels = Vec::new();
         for window in first..first + windows {

@@ -314,9 +314,8 @@ fn verify_registration(
         hint: "register the data first: `zktrain data commit`",
     })?;
     let registration = proofs::read_registration(&session.key, &path)?;
-    let root = registration
-        .verify(&session.key, &circuits.dataset_keys(&registration)?)
-        .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
+    let root = circuits.verify_registration(&registration);
+    let root = root.map_err(|fault| fault.of_file(&path))?;
     let statements = registration.statements();
     let windows = statements.iter().map(|statement| statement.rows.len()).sum();
     let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;

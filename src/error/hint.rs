@@ -14,6 +14,11 @@ impl Error {
             Self::Srs { source, .. } => return srs_hint(source),
             Self::Busy { .. } => "wait until it has finished".into(),
             Self::Manifest { .. } => "correct this field; docs/cli.md describes them all".into(),
+            Self::TooLarge { source, .. } => format!(
+                "if you trust whoever wrote the manifest, allow more: {}={}",
+                crate::limits::variable(source.limit),
+                source.got
+            ),
             Self::Options(OptionsError::Required { hint, .. }) => (*hint).into(),
             Self::Options(OptionsError::Preset { .. }) => {
                 let names: Vec<&str> =

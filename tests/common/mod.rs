@@ -16,6 +16,7 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
@@ -97,7 +98,8 @@ impl Run {
         let network = manifest.network().unwrap();
         let g1 = srs().g1();
         let kzg = srs().verifier_key();
-        let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
+        let bounded = Limits::default().admit(network.clone()).unwrap();
+        let key = derive_key(manifest.hash(), bounded, g1, kzg).unwrap();
         let secret = LocalKey::generate();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
@@ -208,11 +210,11 @@ fn register(
     owner: [u8; 20],
     windows: usize,
 ) -> (RegisteredDataset, Vec<(DatasetStatement, SheetProof)>) {
-    let network = &key.network;
+    let network = key.network.network();
     let inputs: Vec<i32> = data.inputs.iter().map(|v| i32::from(*v)).collect();
     let labels: Vec<i32> = data.labels.iter().map(|v| i32::from(*v)).collect();
     let (mut first, mut chunks, mut all) = (0, Vec::new(), Vec::new());
-    for windows_here in chunk_sizes(network, windows) {
+    for windows_here in chunk_sizes(network, windows as u64).unwrap() {
         let samples = first * network.window()..(first + windows_here) * network.window();
         let chunk = Chunk {
             owner,

@@ -81,7 +81,7 @@ impl Cohort {
     /// whoever it names as the prover.
     pub fn prove(&self, member: usize, place: Binding, window: u64) -> Delivered {
         let run = &self.members[member];
-        let network = &run.key.network;
+        let network = run.key.network.network();
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trainer = Trainer::new(network.clone());
         let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
@@ -101,7 +101,7 @@ pub fn register(run: &mut Run, total: usize) -> Vec<ChunkProved> {
     let [inputs, labels] = [&run.data.inputs, &run.data.labels]
         .map(|list| list.iter().map(|v| i32::from(*v)).collect::<Vec<i32>>());
     let (mut first, mut chunks, mut rows) = (0, Vec::new(), Vec::new());
-    for windows in chunk_sizes(&network, total) {
+    for windows in chunk_sizes(&network, total as u64).unwrap() {
         let samples = first * network.window()..(first + windows) * network.window();
         let chunk = Chunk {
             owner: run.binding.prover,

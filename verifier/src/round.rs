@@ -236,6 +236,7 @@ mod tests {
     use zktrain_circuits::manifest::Manifest;
     use zktrain_circuits::opening::KzgVerifierKey;
     use zktrain_circuits::relation::Group;
+    use zktrain_circuits::size::Limits;
 
     use super::*;
 
@@ -244,6 +245,7 @@ mod tests {
     fn key() -> TrainingKey {
         let manifest = Manifest::from_toml(include_str!("../../circuits/tests/manifest.toml"));
         let network = manifest.as_ref().unwrap().network().unwrap();
+        let network = Limits::default().admit(network).unwrap();
         let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::zero(); tables];
         let one = G2Affine::generator();

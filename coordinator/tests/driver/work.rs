@@ -13,6 +13,7 @@ use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::relation::Group;
+use zktrain_circuits::size::Limits;
 use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_network::messages::Upload;
@@ -52,6 +53,7 @@ pub fn fixture() -> &'static Fixture {
         }
         let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
         let srs = srs.check().unwrap();
+        let network = Limits::default().admit(network).unwrap();
         let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::default(); tables];
         let key = TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap();

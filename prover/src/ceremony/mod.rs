@@ -92,6 +92,12 @@ pub enum CeremonyError {
         /// Binary logarithm of the rounds.
         got: u8,
     },
+    /// All beacons together take too many rounds of hashing.
+    #[error("{got} rounds of hashing in all beacons; 2^{MAX_BEACON_LOG} at most")]
+    AllBeaconRounds {
+        /// The rounds.
+        got: u64,
+    },
     /// No room for another contribution.
     #[error("a ceremony takes at most {MAX_CONTRIBUTIONS} contributions")]
     TooMany,
@@ -230,6 +236,8 @@ impl Ceremony {
     ) -> Result<Hash, CeremonyError> {
         let source = Source::Beacon { randomness, rounds_log };
         source.check()?;
+        let known = self.contributions.iter().map(|c| &c.source);
+        contribution::check_rounds(known.chain([&source]))?;
         let factor = contribution::beacon_factor(&self.transcript(), &randomness, rounds_log);
         self.apply(name, source, factor)
     }

@@ -357,6 +357,21 @@ fn names_and_rounds_have_limits() {
         assert!(matches!(error, CeremonyError::BeaconRounds { got } if got == rounds));
     }
     let one = ceremony.contributions[0].clone();
+    // A file does not choose how long its readers hash.
+    let beacon = |rounds_log| Source::Beacon { randomness: [0; 32], rounds_log };
+    for rounds in [MAX_BEACON_LOG + 1, 36, u8::MAX] {
+        ceremony.contributions[2].source = beacon(rounds);
+        let error = Ceremony::from_bytes(&ceremony.to_bytes()).unwrap_err();
+        assert!(matches!(error, CeremonyError::BeaconRounds { got } if got == rounds));
+    }
+    ceremony.contributions[2].source = beacon(MAX_BEACON_LOG);
+    Ceremony::from_bytes(&ceremony.to_bytes()).unwrap();
+    let error = ceremony.beacon("x", [0; 32], MIN_BEACON_LOG).unwrap_err();
+    assert!(matches!(error, CeremonyError::AllBeaconRounds { .. }));
+    let again = ceremony.contributions[2].clone();
+    ceremony.contributions.push(again);
+    let error = Ceremony::from_bytes(&ceremony.to_bytes()).unwrap_err();
+    assert!(matches!(error, CeremonyError::AllBeaconRounds { got } if got == 2 << MAX_BEACON_LOG));
     ceremony.contributions.resize(MAX_CONTRIBUTIONS, one);
     assert!(matches!(ceremony.contribute("x", b""), Err(CeremonyError::TooMany)));
 }

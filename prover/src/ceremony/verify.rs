@@ -9,7 +9,7 @@ use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::r1cs::R1cs;
 use zktrain_verifier::groth16::Provenance;
 
-use super::contribution::{Contribution, Source, beacon_factor, check_name};
+use super::contribution::{Contribution, Source, beacon_factor, check_name, check_rounds};
 use super::start::starting_key;
 use super::{Ceremony, CeremonyError, ContributionFault, first_transcript, start_digest};
 use crate::groth16::ProvingKey;
@@ -64,6 +64,7 @@ impl Ceremony {
             return Err(CeremonyError::Start);
         }
         self.check_fixed(start)?;
+        check_rounds(self.contributions.iter().map(|c| &c.source))?;
         let mut transcript = first_transcript(&self.start);
         let mut delta = start.delta_g1;
         for (index, contribution) in self.contributions.iter().enumerate() {

@@ -18,6 +18,7 @@ use zktrain_circuits::compile::compile_training;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::relation::Group;
+use zktrain_circuits::size::Limits;
 use zktrain_prover::average::{Sum, WEIGHT_LOG};
 use zktrain_prover::commit::commit_rows;
 use zktrain_prover::random::scalars;
@@ -64,6 +65,7 @@ pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) ->
     }
     let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
     let srs = srs.check().unwrap();
+    let network = Limits::default().admit(network).unwrap();
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
     TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap()
