@@ -4,6 +4,7 @@ mod hint;
 
 use std::path::PathBuf;
 
+use zktrain_circuits::certificate::Uncertified;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
 use zktrain_circuits::size::TooLarge;
@@ -95,6 +96,14 @@ pub enum Error {
     /// A limit is not a number.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// A manifest's relation is not shown to have the one solution that it should have.
+    #[error("{}: its proofs would not convince: {source}", path.display())]
+    Uncertified {
+        /// The manifest.
+        path: PathBuf,
+        /// What could not be shown.
+        source: Box<Uncertified>,
+    },
     /// A settings file is refused.
     #[error("{}: {source}", path.display())]
     Settings {

@@ -5,6 +5,8 @@ use std::path::Path;
 use ark_bn254::G1Affine;
 use rand::rngs::OsRng;
 use sha3::{Digest, Keccak256};
+use zktrain_circuits::certificate::{Certificate, certify_dataset, certify_training};
+use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::merkle::Hash;
@@ -142,6 +144,22 @@ impl Session {
     /// The network.
     pub fn network(&self) -> &Network {
         &self.key.network
+    }
+
+    /// Computes the certificates of the manifest's relations: what others are asked to train on and
+    /// to pay for.
+    ///
+    /// # Errors
+    /// If something could not be shown.
+    pub fn certify(&self, manifest_path: &Path) -> Result<Certificate, Error> {
+        let network = self.network();
+        let (dataset, ids) = compile_dataset(network, 1);
+        certify_dataset(network, &dataset, &ids)
+            .and_then(|()| certify_training(network, &self.key.relation, &self.key.ids))
+            .map_err(|source| Error::Uncertified {
+                path: manifest_path.to_owned(),
+                source: Box::new(source),
+            })
     }
 }
 
