@@ -136,7 +136,7 @@ impl Run {
 
     /// Traces of the first proofs' windows in the drawn order, with the windows.
     pub fn traces(&self, count: usize) -> Vec<(u64, Trace)> {
-        let network = &self.key.network;
+        let network = self.key.network.network();
         let order =
             zktrain_circuits::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
         let trainer = Trainer::new(network.clone());
