@@ -88,7 +88,7 @@ fn a_sum_opens_the_sum_of_commitments_and_nothing_else_does() {
 #[test]
 fn the_next_model_is_the_rounded_sum() {
     let (runs, works) = rounds(0);
-    let network = &runs[0].key.network;
+    let network = runs[0].key.network.network();
     let sum = sum(&works);
     let before = &runs[0].initial;
     let after = average(network, before, &sum).unwrap();
@@ -121,7 +121,7 @@ fn zeros(network: &Network, rows: usize) -> Sum {
 fn sums_of_another_network_or_beyond_reach_are_refused() {
     let (runs, works) = rounds(0);
     let (key, initial) = (&runs[0].key, &runs[0].initial);
-    let network = &key.network;
+    let network = key.network.network();
     let g1 = common::srs().g1();
     let rows = works[0].1.statement.update.len();
     let mut short = zeros(network, rows);
@@ -148,7 +148,7 @@ fn sums_of_another_network_or_beyond_reach_are_refused() {
 #[test]
 fn parameters_stay_below_the_bound_of_a_first_model() {
     let (runs, works) = rounds(0);
-    let network = &runs[0].key.network;
+    let network = runs[0].key.network.network();
     let limit = (1i32 << network.weight_init_bits) - 1;
     let mut model = runs[0].initial.clone();
     model.layers[0].w[0] = limit;

@@ -11,6 +11,7 @@ use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_circuits::wire::{
     ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
 };
+use zktrain_verifier::dataset::DatasetError;
 
 #[test]
 fn encodings_have_one_form_and_faults_have_names() {
@@ -105,10 +106,50 @@ fn faults_within_a_proof_are_named() {
 #[test]
 fn announced_windows_without_rows_are_refused() {
     let (run, _) = made();
-    let (mut statement, proof) = run.chunks[0].clone();
-    statement.rows = vec![Vec::new(); 1 << 20];
-    let refused = decode_dataset::<SheetProof>(&run.key, &encode_dataset(&[(statement, proof)]));
-    assert!(matches!(refused, Err(WireError::Length { part: "rows", .. })), "{refused:?}");
+    for (windows, part) in [(1 << 20, "windows"), (run.chunks[0].0.rows.len(), "rows")] {
+        let (mut statement, proof) = run.chunks[0].clone();
+        statement.rows = vec![Vec::new(); windows];
+        let file = encode_dataset(&[(statement, proof)]);
+        let refused = decode_dataset::<SheetProof>(&run.key, &file);
+        let Err(WireError::Length { part: got, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(got, part);
+    }
+}
+
+/// Windows in other chunks than everybody's, each of them well formed: no key is made for these.
+#[test]
+fn chunks_of_other_sizes_are_refused() {
+    let (run, _) = made();
+    assert_eq!(run.chunks.iter().map(|c| c.0.rows.len()).collect::<Vec<_>>(), [4, 1]);
+    let four = |sizes: &[usize]| -> Vec<_> {
+        let (statement, proof) = &run.chunks[0];
+        let mut first = 0;
+        let chunk = |size: &usize| {
+            let rows = statement.rows[first..first + size].to_vec();
+            let statement = DatasetStatement { rows, first: first as u64, ..statement.clone() };
+            first += size;
+            (statement, proof.clone())
+        };
+        sizes.iter().map(chunk).collect()
+    };
+    for sizes in [&[2, 2][..], &[1, 1, 1, 1], &[2, 1, 1], &[3, 1]] {
+        let chunks = [four(sizes), vec![run.chunks[1].clone()]].concat();
+        let refused = decode_dataset::<SheetProof>(&run.key, &encode_dataset(&chunks));
+        let got = sizes[0] as u64;
+        assert_eq!(refused, Err(WireError::Length { part: "windows", expected: 4, got }));
+        let asked = std::cell::Cell::new(0);
+        let circuit = |_| {
+            asked.set(asked.get() + 1);
+            Some(())
+        };
+        let refused = zktrain_verifier::dataset::verify(&run.key, circuit, &chunks);
+        let expected = DatasetError::ChunkSize { chunk: 0, expected: 4, got: sizes[0] };
+        assert_eq!((refused, asked.get()), (Err(expected), 0));
+    }
+    let mut endless = run.chunks.clone();
+    endless.iter_mut().for_each(|chunk| chunk.0.windows = u64::MAX);
+    let refused = decode_dataset::<SheetProof>(&run.key, &encode_dataset(&endless));
+    assert!(matches!(refused, Err(WireError::Windows(_))), "{refused:?}");
 }
 
 fn settings(cases: u32) -> ProptestConfig {

@@ -222,7 +222,7 @@ fn model_and_state_are_handed_over() {
     };
     let first = prove(&run.start, 0);
     // The second step with the state forgotten: an honest proof of a wrong start.
-    let network = &run.key.network;
+    let network = run.key.network.network();
     let (window, trace) = &traces[1];
     let order = zktrain_trainer::train::Trainer::new(network.clone());
     let (x, y) = run.data.window(network, *window as usize).unwrap();

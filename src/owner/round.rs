@@ -231,7 +231,7 @@ impl Participation<'_> {
         let round = self.plan.round;
         let bytes = self.owner.peer.download(&Item::Model { round }, MODEL).await?;
         let path = self.owner.project.round_model_path(round);
-        let network = &self.owner.facts.key.network;
+        let network = self.owner.facts.key.network.network();
         let model = from_int_safetensors(network, &bytes)
             .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
         crate::session::check_first(&path, network, &model)?;

@@ -127,7 +127,7 @@ impl World {
         let dir = TempDir::new().unwrap();
         let node = Node::in_memory(genesis()).unwrap();
         let world = Self::new(Economy::new(Backend::on(&node).await, 3).await, dir.path()).await;
-        let network = world.cohort.key().network.clone();
+        let network = world.cohort.key().network.network().clone();
         let first = world.cohort.members[0].initial.clone();
         let mut rounds = Vec::new();
         let mut models = vec![first];
@@ -191,7 +191,7 @@ impl World {
 
     fn work(&self, member: usize, model: &Parameters, plan: &Plan) -> Work {
         let run = &self.cohort.members[member];
-        let (key, network) = (&run.key, &run.key.network);
+        let (key, network) = (&run.key, run.key.network.network());
         let prover = run.binding.prover;
         let window = round_window(plan.nonce.0, prover, WINDOWS as u64).unwrap();
         let (x, y) = run.data.window(network, window as usize).unwrap();

@@ -214,7 +214,7 @@ fn lie_in_loss(label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: boo
 /// field element that makes up for it. Only where nothing depends on it: the
 /// last update, and the sample without inputs in a layer without bias.
 fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
-    let network = &run.key.network;
+    let network = run.key.network.network();
     let layout = honest.layout();
     let mut cells = Cells::new(honest);
     let get = |name: &str, flat: usize| honest.get(layout.find(name).unwrap(), flat);

@@ -97,9 +97,8 @@ impl Run {
     ) -> Self {
         let network = manifest.network().unwrap();
         let g1 = srs().g1();
-        let kzg = srs().verifier_key();
         let bounded = Limits::default().admit(network.clone()).unwrap();
-        let key = derive_key(manifest.hash(), bounded, g1, kzg).unwrap();
+        let key = derive_key(manifest.hash(), bounded, srs()).unwrap();
         let secret = LocalKey::generate();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
@@ -137,7 +136,7 @@ impl Run {
 
     /// Traces of the first proofs' windows in the drawn order, with the windows.
     pub fn traces(&self, count: usize) -> Vec<(u64, Trace)> {
-        let network = &self.key.network;
+        let network = self.key.network.network();
         let order =
             zktrain_circuits::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
         let trainer = Trainer::new(network.clone());

@@ -1,0 +1,15 @@
+//! Fuzzing: the native verifier against the contracts, and files of every kind into their readers.
+//!
+//! Short and from committed seeds here; longer, and with debug assertions and checks of overflow
+//! in this project's own crates, by `scripts/fuzz.sh`. See docs/fuzzing.md.
+
+mod common;
+
+#[path = "fuzz/bytes.rs"]
+mod bytes;
+#[path = "fuzz/harness.rs"]
+mod harness;
+#[path = "fuzz/readers.rs"]
+mod readers;
+#[path = "fuzz/verdicts.rs"]
+mod verdicts;
