@@ -17,6 +17,7 @@ pub mod operator;
 pub mod owner;
 pub mod project;
 pub mod proofs;
+pub mod roots;
 pub mod round;
 pub mod secrets;
 pub mod session;

@@ -9,6 +9,7 @@ use zktrain_prover::srs::{MAX_POWER, Srs, SrsInfo};
 
 use crate::error::Error;
 use crate::project::exists;
+use crate::roots::ceremonies;
 use crate::session::{load_srs, srs_error, warn_insecure};
 use crate::ui::{Report, Ui, field, success};
 
@@ -76,6 +77,8 @@ pub struct SrsReport {
     pub info: SrsInfo,
     /// Whether the pairing relations were checked now.
     pub checked: bool,
+    /// The public ceremony that it is from, where it was checked and this program knows it.
+    pub known: Option<&'static str>,
 }
 
 impl Report for SrsReport {
@@ -85,11 +88,15 @@ impl Report for SrsReport {
         field(out, "power", format!("{} (rows of {} entries)", info.power, 1u64 << info.power))?;
         field(out, "powers in G1, G2", format!("{}, {}", info.g1_powers, info.g2_powers))?;
         field(out, "for Groth16", if info.phase_two { "yes" } else { "no" })?;
-        match (&info.source_sha256, info.insecure) {
-            (Some(hash), _) => field(out, "imported, SHA-256", hash)?,
-            (None, _) => field(out, "origin", "generated on one machine: INSECURE")?,
-        }
         field(out, "fingerprint", &info.fingerprint)?;
+        match self.known {
+            Some(ceremony) => field(out, "known", ceremony)?,
+            None => field(out, "known", "no: not of a public ceremony that this program knows")?,
+        }
+        match &info.source_sha256 {
+            Some(hash) => field(out, "its file says", format!("imported, SHA-256 {hash}"))?,
+            None => field(out, "its file says", "generated on one machine: INSECURE")?,
+        }
         field(out, "relations", if self.checked { "checked, they hold" } else { "not checked now" })
     }
 }
@@ -141,5 +148,9 @@ fn save(srs: &Srs, path: &Path) -> Result<(), Error> {
 }
 
 fn report(file: &Path, srs: &Srs, checked: bool) -> SrsReport {
-    SrsReport { file: file.to_owned(), info: srs.info(), checked }
+    let ceremony = ceremonies::find(&srs.g2[1]).filter(|_| checked);
+    let known = ceremony.map(|ceremony| ceremony.name);
+    // What a file says of itself makes nothing secure.
+    let info = SrsInfo { insecure: known.is_none(), ..srs.info() };
+    SrsReport { file: file.to_owned(), info, checked, known }
 }
