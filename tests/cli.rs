@@ -31,7 +31,11 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
         || {
             assert_eq!(project.verify(&trusted)["registration"], false);
             let other = trusted.map(|arg| if arg == "4" { "8" } else { arg });
-            assert!(project.fails(&[&["verify"], &other[..]].concat()).contains("does not continue the chain"));
+            assert!(
+                project
+                    .fails(&[&["verify"], &other[..]].concat())
+                    .contains("does not continue the chain")
+            );
             assert!(project.fails(&["verify", "p"]).contains("registration"));
         },
     );

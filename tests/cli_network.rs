@@ -83,7 +83,10 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     let erin = &report["balances"][4][1];
     assert!(erin.as_str().unwrap().contains(" 40 ZKT staked"), "its bond is gone: {erin}");
     nothing_private_leaves(&project.folder.path().join("d"));
-    assert_eq!((&report["audit"]["pinned"], &report["audit"]["strict"]), (&true.into(), &true.into()));
+    assert_eq!(
+        (&report["audit"]["pinned"], &report["audit"]["strict"]),
+        (&true.into(), &true.into())
+    );
     a_changed_bit_is_found(&project, &report["pins"]);
 }
 
@@ -135,7 +138,8 @@ fn a_changed_bit_is_found(project: &Project, pins: &Value) {
     let model = format!("{base}/model.int.safetensors");
     let lineage = format!("{base}/lineage");
     let pins = pins.as_array().unwrap().iter().map(|pin| pin.as_str().unwrap());
-    let audit = [&["audit", &model, "--lineage", &lineage], &pins.collect::<Vec<_>>()[..]].concat();
+    let mut audit: Vec<&str> = vec!["audit", &model, "--lineage", &lineage];
+    audit.extend(pins);
     let good: Value = project.json(&audit);
     assert_eq!((&good["valid"], &good["pinned"]), (&true.into(), &true.into()));
     let open = project.run(&audit[..4]);

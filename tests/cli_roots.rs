@@ -74,7 +74,11 @@ fn unpinned_roots_cost_the_exit_code(project: &Project) {
             .collect();
         assert_eq!((code, pinned), (3, vec![index]), "{pair:?}");
         let others = [&pins[..2 * index], &pins[2 * index + 2..]].concat();
-        assert_eq!(told(project, &[&["verify", "p"], &others[..]].concat()).0, 3, "all but {pair:?}");
+        assert_eq!(
+            told(project, &[&["verify", "p"], &others[..]].concat()).0,
+            3,
+            "all but {pair:?}"
+        );
     }
     let (code, report) = told(project, &[&["verify", "p", "--strict"], &pins[..]].concat());
     assert_eq!((code, trust(&report)), (0, all("pinned")));

@@ -79,8 +79,8 @@ async fn contract(chain: &Chain, at: &Deployment) -> Result<Contract, Error> {
 
 /// Only looks: nothing is ever signed with its key.
 fn viewer(chain: Chain, at: &Deployment) -> Result<Client, Error> {
-    let folder = tempfile::tempdir()
-        .map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+    let folder =
+        tempfile::tempdir().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
     let nobody = PrivateKeySigner::random_with(&mut OsRng);
     let outbox = Outbox::new(folder.path(), chain.id(), nobody.address());
     let sender = Sender::new(chain, nobody, outbox.map_err(ChainError::from)?);

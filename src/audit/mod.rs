@@ -42,10 +42,10 @@ use rounds::Walk;
 
 pub use findings::{Count, Failure, Findings, Kind, Place};
 pub use html::page;
-pub use roots::AuditPins;
 pub use report::{
     AuditReport, CheckReport, MemberReport, RoundReport, SlashReport, Timing, VersionReport,
 };
+pub use roots::AuditPins;
 
 /// What an audit needs besides the lineage.
 #[derive(Clone, Debug)]
@@ -121,7 +121,13 @@ fn ends(
                  lineage, or allow this with --stale"
             )
         };
-        auditor.findings.check(Kind::Live, &Place::file(CHAIN), "version", last >= current, problem);
+        auditor.findings.check(
+            Kind::Live,
+            &Place::file(CHAIN),
+            "version",
+            last >= current,
+            problem,
+        );
     }
 }
 

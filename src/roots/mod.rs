@@ -271,6 +271,29 @@ mod tests {
     }
 
     #[test]
+    fn a_ceremonys_string_is_known_by_its_point_whatever_its_file_says() {
+        let mut srs = Srs::generate_g1(1, &mut rand::rngs::OsRng);
+        let said = [Provenance::Insecure, Provenance::Imported { source_sha256: [9; 32] }];
+        for provenance in &said {
+            srs.provenance = *provenance;
+            let root = Root::reference_string(&srs, None).unwrap();
+            assert_eq!((root.trust, &root.source), (Trust::CameWithTheProofs, &None));
+        }
+        for ceremony in &ceremonies::CEREMONIES {
+            srs.g2[1] = ceremony.tau_g2;
+            let pin = hex::encode(srs.fingerprint());
+            for provenance in &said {
+                srs.provenance = *provenance;
+                let root = |pin| Root::reference_string(&srs, pin);
+                assert_eq!(root(None).unwrap().trust, Trust::Known);
+                assert!(root(None).unwrap().source.unwrap().contains(ceremony.name));
+                assert_eq!(root(Some(&pin)).unwrap().trust, Trust::Pinned);
+                assert!(root(Some(&"ab".repeat(32))).is_err(), "known, and not the one asked for");
+            }
+        }
+    }
+
+    #[test]
     fn trust_is_written_as_promised() {
         let all = [Trust::Pinned, Trust::Known, Trust::CameWithTheProofs];
         let text = serde_json::to_string(&all).unwrap();

@@ -318,14 +318,21 @@ pub fn run(args: &Args, ui: &Ui) -> Result<NetworkReport, Error> {
     let own = network.own_roots()?;
     ui.say(&format!("  who knows from the operator: {}", own.join(" ")));
     let pins: Vec<&str> = own.iter().map(String::as_str).collect();
-    let files = ["audit", &model, "--lineage", &lineage, "--html", &html, "--strict"];
+    let files: [&str; 7] = ["audit", &model, "--lineage", &lineage, "--html", &html, "--strict"];
     let node = ["--chain", network.shell.get("ZKTRAIN_CHAIN")];
     let contract = network.contract()?;
     let contract: Vec<&str> = contract.iter().map(String::as_str).collect();
     let audit = network.shell.run(&[&files[..], &pins, &node, &contract].concat())?;
     drop(running);
     let pins = files_alone(own, &audit);
-    Ok(NetworkReport { dir, rounds, balances, pins, audit, seconds: started.elapsed().as_secs_f64() })
+    Ok(NetworkReport {
+        dir,
+        rounds,
+        balances,
+        pins,
+        audit,
+        seconds: started.elapsed().as_secs_f64(),
+    })
 }
 
 impl Report for NetworkReport {

@@ -80,8 +80,12 @@ impl Report for VerifyReport {
         };
         match (self.pinned, self.strict) {
             (true, _) => success(out, format!("VALID: {what}, {how}"))?,
-            (false, false) => success(out, format!("VALID on roots that nobody pinned: {what}, {how}"))?,
-            (false, true) => writeln!(out, "✗ NOT ACCEPTED, on roots that nobody pinned: {what}, {how}")?,
+            (false, false) => {
+                success(out, format!("VALID on roots that nobody pinned: {what}, {how}"))?
+            }
+            (false, true) => {
+                writeln!(out, "✗ NOT ACCEPTED, on roots that nobody pinned: {what}, {how}")?
+            }
         }
         if let Some(binding) = &self.binding {
             field(out, "prover", &binding.prover)?;
