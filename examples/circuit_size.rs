@@ -5,6 +5,7 @@
 
 use zktrain_circuits::argument::ArgumentShape;
 use zktrain_circuits::compile::compile_training;
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::{halo2, r1cs};
 use zktrain_trainer::synthetic;
 
@@ -34,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn row(shape: &[usize], name: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let network = synthetic::manifest(shape, 64, 1)?.network()?;
+    let network = Limits::default().admit(synthetic::manifest(shape, 64, 1)?.network()?)?;
     let parameters = network.parameters();
     let (relation, _) = compile_training(&network);
     let elements = ArgumentShape::of(&relation).elements();

@@ -1,7 +1,8 @@
 //! Circuit keys: derived, kept in a cache, or read from a ceremony's result.
 //!
-//! halo2's keys follow from the manifest and the reference string. A verifying key is kept in
-//! the *user's* cache, never in a project: whoever verifies derives it on his own machine.
+//! halo2's keys follow from the manifest and the reference string, of which as much is read and
+//! checked as the circuit's columns are long. A verifying key is kept in the *user's* cache, under
+//! the digest of those powers, never in a project: whoever verifies derives it on his own machine.
 //! Groth16's keys are what a ceremony ended with; a project carries them in `keys/`.
 
 use std::cell::RefCell;
@@ -14,14 +15,18 @@ use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::halo2::shape as tape_of;
+use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::r1cs;
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_prover::compress::{CompressError, Compressor};
 use zktrain_prover::halo2::Halo2Error;
 use zktrain_prover::halo2::Halo2Params;
+use zktrain_prover::prove::ProveError;
+use zktrain_prover::srs::CheckedSrs;
 use zktrain_prover::{groth16, halo2};
 use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::dataset::DatasetError;
 use zktrain_verifier::groth16::Groth16Key;
 
 use crate::cache;
@@ -29,7 +34,7 @@ use crate::error::{Error, OptionsError};
 use crate::files;
 use crate::project::Project;
 use crate::proofs::{Registration, StoredProof};
-use crate::session::{Session, load_srs};
+use crate::session::Session;
 use crate::ui::Ui;
 
 /// What makes proofs small and zero-knowledge.
@@ -83,6 +88,29 @@ pub enum Shape {
     Dataset(usize),
 }
 
+/// Why a registration is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrationFault {
+    /// There is no key to check a chunk with.
+    #[error(transparent)]
+    Key(Box<Error>),
+    /// A chunk does not hold, or the chunks are not a registration.
+    #[error(transparent)]
+    Proof(#[from] DatasetError),
+}
+
+impl RegistrationFault {
+    /// The error about a registration's file.
+    pub fn of_file(self, path: &Path) -> Error {
+        match self {
+            Self::Key(error) => *error,
+            Self::Proof(source) => {
+                Error::Registration { path: path.to_owned(), source: Box::new(source) }
+            }
+        }
+    }
+}
+
 /// The circuit keys of a session.
 pub struct Circuits<'a> {
     session: &'a Session,
@@ -98,10 +126,16 @@ impl<'a> Circuits<'a> {
     }
 
     /// The relation of a shape.
-    pub fn relation(&self, shape: Shape) -> Relation {
+    ///
+    /// # Errors
+    /// If there are no registrations in chunks of this size, or they are too large.
+    pub fn relation(&self, shape: Shape) -> Result<Relation, Error> {
         match shape {
-            Shape::Training => self.session.key.relation.clone(),
-            Shape::Dataset(windows) => compile_dataset(self.session.network(), windows).0,
+            Shape::Training => Ok(self.session.key.relation.clone()),
+            Shape::Dataset(windows) => {
+                let compiled = compile_dataset(&self.session.key.network, windows);
+                Ok(compiled.map_err(ProveError::from)?.0)
+            }
         }
     }
 
@@ -113,10 +147,11 @@ impl<'a> Circuits<'a> {
         if let Some(known) = self.compressors.borrow().get(&(system, shape)) {
             return Ok(known.clone());
         }
-        let relation = self.relation(shape);
+        let relation = self.relation(shape)?;
         let compressor = match system {
             System::Halo2 => {
-                let params = self.params(log_rows(&relation)?)?;
+                let srs = self.session.longer_srs(log_rows(&relation)?)?;
+                let params = self.params(&srs)?;
                 Compressor::halo2(relation, params)?
             }
             System::Groth16 if shape == Shape::Training => {
@@ -142,23 +177,39 @@ impl<'a> Circuits<'a> {
         self.key(Shape::Training, &systems)
     }
 
-    /// The circuit's keys that a registration needs, by the number of windows of a chunk.
+    /// Checks a registration and returns the dataset's root. A key is derived when the first chunk
+    /// of its size comes and all chunks before hold, so that a false registration costs one.
     ///
     /// # Errors
-    /// As [`Self::key`].
-    pub fn dataset_keys(
+    /// If a key cannot be had, see [`Self::key`], or a chunk does not hold.
+    pub fn verify_registration(
         &self,
         registration: &Registration,
-    ) -> Result<BTreeMap<usize, CircuitKey>, Error> {
-        let Registration::Compressed(chunks) = registration else { return Ok(BTreeMap::new()) };
-        let mut systems: BTreeMap<usize, BTreeSet<System>> = BTreeMap::new();
-        for (statement, proof) in chunks {
-            systems.entry(statement.rows.len()).or_default().insert(proof.system);
+    ) -> Result<Hash, RegistrationFault> {
+        let systems: BTreeSet<System> = match registration {
+            Registration::Plain(_) => BTreeSet::new(),
+            Registration::Compressed(chunks) => {
+                chunks.iter().map(|(_, proof)| proof.system).collect()
+            }
+        };
+        let mut known: BTreeMap<usize, Rc<CircuitKey>> = BTreeMap::new();
+        let mut failure = None;
+        let root = registration.verify(&self.session.key, |windows| {
+            if let Some(key) = known.get(&windows) {
+                return Some(key.clone());
+            }
+            match self.key(Shape::Dataset(windows), &systems) {
+                Ok(key) => Some(known.entry(windows).or_insert(Rc::new(key)).clone()),
+                Err(error) => {
+                    failure = Some(error);
+                    None
+                }
+            }
+        });
+        match failure {
+            Some(error) => Err(RegistrationFault::Key(Box::new(error))),
+            None => Ok(root?),
         }
-        let keys = systems
-            .iter()
-            .map(|(windows, systems)| Ok((*windows, self.key(Shape::Dataset(*windows), systems)?)));
-        keys.collect()
     }
 
     /// The circuit's keys of a shape, for some systems.
@@ -189,34 +240,41 @@ impl<'a> Circuits<'a> {
     /// # Errors
     /// If the reference string is too short.
     pub fn derive_halo2(&self, shape: Shape) -> Result<Halo2Key, Error> {
-        let relation = self.relation(shape);
-        let params = self.params(log_rows(&relation)?)?;
+        let relation = self.relation(shape)?;
+        let srs = self.session.longer_srs(log_rows(&relation)?)?;
+        let params = Halo2Params::new(&srs, srs.power).map_err(CompressError::from)?;
         Ok(halo2::derive(&relation, &params).map_err(CompressError::from)?.verifying)
     }
 
-    /// halo2's key of a shape, from the user's cache if it is there.
+    /// halo2's key of a shape, from the session's cache if it is there.
     fn halo2_key(&self, shape: Shape) -> Result<Halo2Key, Error> {
-        let tape = tape_of(&self.relation(shape)).ok_or(CompressError::from(Halo2Error::Shape))?;
-        let name = cache::key_name(&self.session.key.spec, shape, &tape.digest());
-        if let Some(key) = cache::read(&name).and_then(|b| Halo2Key::from_bytes(&b).ok()) {
+        let relation = self.relation(shape)?;
+        let tape = tape_of(&relation).ok_or(CompressError::from(Halo2Error::Shape))?;
+        // The powers first: the cache is asked for the key that follows from these.
+        let srs = self.session.longer_srs(tape.log_rows())?;
+        let cache = &self.session.cache;
+        let name = cache::key_name(srs.digest(), shape, &tape.digest());
+        if let Some(key) = cache.read(&name).and_then(|b| Halo2Key::from_bytes(&b).ok()) {
             return Ok(key);
         }
-        let key = self.derive_halo2(shape)?;
-        cache::write(&name, &key.to_bytes());
+        let params = self.params(&srs)?;
+        let key = halo2::derive(&relation, &params).map_err(CompressError::from)?.verifying;
+        cache.write(&name, &key.to_bytes());
         Ok(key)
     }
 
-    /// What halo2 commits with; its second basis takes seconds to compute and is cached.
-    fn params(&self, log_rows: u32) -> Result<Halo2Params, Error> {
-        let srs = load_srs(&self.session.srs_path, Some(log_rows), self.ui)?;
-        let name = cache::basis_name(&srs.fingerprint(), log_rows);
-        let basis = cache::read(&name);
-        let known = basis.and_then(|b| Halo2Params::from_bytes(&srs, log_rows, &b).ok());
+    /// What halo2 commits with, for columns as long as the string; its second basis takes
+    /// seconds to compute and is cached. One from the cache is checked against the powers.
+    fn params(&self, srs: &CheckedSrs) -> Result<Halo2Params, Error> {
+        let (cache, log_rows) = (&self.session.cache, srs.power);
+        let name = cache::basis_name(srs.digest(), log_rows);
+        let known = cache.read(&name);
+        let known = known.and_then(|b| Halo2Params::from_bytes(srs, log_rows, &b).ok());
         if let Some(params) = known {
             return Ok(params);
         }
-        let params = Halo2Params::new(&srs, log_rows).map_err(CompressError::from)?;
-        cache::write(&name, &params.to_bytes());
+        let params = Halo2Params::new(srs, log_rows).map_err(CompressError::from)?;
+        cache.write(&name, &params.to_bytes());
         Ok(params)
     }
 
@@ -252,7 +310,7 @@ impl<'a> Circuits<'a> {
     /// # Errors
     /// [`Error::OtherKey`] if it is another circuit's.
     pub fn check_groth16(&self, shape: Shape, path: &Path, key: &Groth16Key) -> Result<(), Error> {
-        if r1cs::compile(&self.relation(shape)).digest() != key.circuit {
+        if r1cs::compile(&self.relation(shape)?).digest() != key.circuit {
             return Err(Error::OtherKey { path: path.to_owned() });
         }
         if key.is_insecure() {

@@ -4,8 +4,10 @@ mod hint;
 
 use std::path::PathBuf;
 
+use zktrain_circuits::certificate::Uncertified;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
+use zktrain_circuits::size::TooLarge;
 use zktrain_circuits::wire::WireError;
 use zktrain_contracts::EvmError;
 use zktrain_contracts::chain::ChainError;
@@ -24,6 +26,7 @@ use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
 use crate::config::ConfigError;
+use crate::limits::LimitError;
 use crate::logging::LogError;
 use crate::operator::OperatorError;
 use crate::owner::{OtherPlan, OwnerError, PlanError};
@@ -42,6 +45,14 @@ pub enum Error {
         /// The reason.
         source: std::io::Error,
     },
+    /// A file is larger than one of its kind can be.
+    #[error("{}: larger than {most} bytes, which no file of its kind is", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that are read at most.
+        most: u64,
+    },
     /// Standard output was closed.
     #[error("standard output: {0}")]
     Output(#[source] std::io::Error),
@@ -53,11 +64,13 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
-    /// A project that is already there.
+    /// Something is already where something else would be written.
     #[error("{} exists already", path.display())]
     Exists {
         /// The file found.
         path: PathBuf,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// Another process works on the same project.
     #[error("another process holds {}", path.display())]
@@ -72,6 +85,25 @@ pub enum Error {
         path: PathBuf,
         /// The field and what is wrong with it.
         source: Box<ManifestError>,
+    },
+    /// The relations of a manifest are larger than this machine's limits.
+    #[error("{}: {source}", path.display())]
+    TooLarge {
+        /// The manifest.
+        path: PathBuf,
+        /// What is too large.
+        source: TooLarge,
+    },
+    /// A limit is not a number.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// A manifest's relation is not shown to have the one solution that it should have.
+    #[error("{}: its proofs would not convince: {source}", path.display())]
+    Uncertified {
+        /// The manifest.
+        path: PathBuf,
+        /// What could not be shown.
+        source: Box<Uncertified>,
     },
     /// A settings file is refused.
     #[error("{}: {source}", path.display())]

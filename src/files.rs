@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all, secret ones readable by their owner alone.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -33,14 +33,64 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new(".")))
+        sync_parent(path)
     };
     all().map_err(|source| {
         // Nothing more can be done if the leftover cannot be removed either.
         let _ = fs::remove_file(&partial);
         Error::File { path: path.to_owned(), source }
     })
+}
+
+/// Refuses a path where something is already, unless writing over it is meant.
+///
+/// # Errors
+/// [`Error::Exists`] with `hint`.
+pub fn free(path: &Path, force: bool, hint: &'static str) -> Result<(), Error> {
+    match !force && path.symlink_metadata().is_ok() {
+        true => Err(Error::Exists { path: path.to_owned(), hint }),
+        false => Ok(()),
+    }
+}
+
+/// As [`write`], but not over other bytes, unless that is meant: what is there may be something
+/// that cannot be made again. The same bytes may be there.
+///
+/// # Errors
+/// [`Error::Exists`]; [`Error::File`] if the operating system refuses.
+pub fn write_new(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    free(path, force, OVERWRITE)?;
+    write(path, bytes, access)
+}
+
+/// What to do about a file in the way.
+pub const OVERWRITE: &str = "choose another name, or write over it with `--force`";
+
+/// Takes everybody's rights to a file but its owner's: mode 0600.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn restrict(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let only = fs::Permissions::from_mode(0o600);
+        let file = |source| Error::File { path: path.to_owned(), source };
+        fs::set_permissions(path, only).map_err(file)?;
+    }
+    Ok(())
+}
+
+/// Makes a name that was just given or taken in a folder last.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn partial(path: &Path) -> PathBuf {
@@ -92,20 +142,52 @@ pub fn create_folder(path: &Path, access: Access) -> Result<(), Error> {
     builder.create(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
+/// Bytes of a file at most: models, proofs, registrations.
+const MAX_FILE: u64 = 1 << 30;
+/// Bytes of a text at most: settings, plans, submissions, journals.
+const MAX_TEXT: u64 = 1 << 26;
+
+/// Reads a whole file of at most `most` bytes.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses, [`Error::FileTooLarge`].
+pub fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
+    let error = |source| Error::File { path: path.to_owned(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(error)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(error)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::FileTooLarge { path: path.to_owned(), most });
+    }
+    Ok(bytes)
+}
+
 /// Reads a whole file.
 ///
 /// # Errors
-/// [`Error::File`] if the operating system refuses.
+/// [`Error::File`] if the operating system refuses, [`Error::FileTooLarge`].
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })
+    read_up_to(path, MAX_FILE)
 }
 
 /// Reads a whole file of UTF-8 text.
 ///
 /// # Errors
-/// [`Error::File`] if the operating system refuses or the bytes are not text.
+/// As [`read_text_up_to`].
 pub fn read_text(path: &Path) -> Result<String, Error> {
-    fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
+    read_text_up_to(path, MAX_TEXT)
+}
+
+/// Reads a whole file of UTF-8 text, of at most `most` bytes.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses or the bytes are not text,
+/// [`Error::FileTooLarge`].
+pub fn read_text_up_to(path: &Path, most: u64) -> Result<String, Error> {
+    String::from_utf8(read_up_to(path, most)?).map_err(|_| {
+        let source = io::Error::new(io::ErrorKind::InvalidData, "not UTF-8 text");
+        Error::File { path: path.to_owned(), source }
+    })
 }
 
 /// Deletes a file if it is there.
@@ -168,6 +250,32 @@ mod tests {
         let inner = folder.path().join("a/b");
         create_folder(&inner, Access::Owner).unwrap();
         assert_eq!(mode(&inner), 0o700);
+    }
+
+    #[test]
+    fn other_bytes_are_not_written_over_unless_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_new(&path, b"one", Access::Public, false).unwrap();
+        write_new(&path, b"one", Access::Public, false).unwrap();
+        let refused = write_new(&path, b"two", Access::Public, false);
+        assert!(matches!(refused, Err(Error::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write_new(&path, b"two", Access::Public, true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    fn no_more_of_a_file_is_read_than_it_may_have() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_up_to(&path, 5).unwrap(), b"12345");
+        assert!(matches!(read_up_to(&path, 4), Err(Error::FileTooLarge { most: 4, .. })));
+        // A file that takes no room and says that it has sixteen terabytes.
+        File::create(&path).unwrap().set_len(1 << 44).unwrap();
+        assert!(matches!(read_text_up_to(&path, 1 << 20), Err(Error::FileTooLarge { .. })));
+        assert!(matches!(read_text(&path), Err(Error::FileTooLarge { most: MAX_TEXT, .. })));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Proofs as files hold them, compressed or not.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
 use std::path::Path;
 
 use ark_bn254::G1Affine;
@@ -145,19 +145,19 @@ impl Registration {
         }
     }
 
-    /// Checks all chunks, and returns the dataset's root. `circuits` are the keys by the number
-    /// of windows of a chunk; those of a plain registration are not looked at.
+    /// Checks all chunks, and returns the dataset's root. `circuit` gives the keys for chunks of
+    /// so many windows; a plain registration needs none.
     ///
     /// # Errors
     /// If a chunk does not verify or the chunks do not cover the dataset in order.
-    pub fn verify(
+    pub fn verify<K: Borrow<CircuitKey>>(
         &self,
         key: &TrainingKey,
-        circuits: &BTreeMap<usize, CircuitKey>,
+        circuit: impl FnMut(usize) -> Option<K>,
     ) -> Result<Hash, DatasetError> {
         match self {
-            Self::Plain(chunks) => dataset::verify(key, |_| Some(&()), chunks),
-            Self::Compressed(chunks) => dataset::verify(key, |n| circuits.get(&n), chunks),
+            Self::Plain(chunks) => dataset::verify(key, |_| Some(()), chunks),
+            Self::Compressed(chunks) => dataset::verify(key, circuit, chunks),
         }
     }
 }

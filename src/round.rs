@@ -93,7 +93,7 @@ impl<'a> Workshop<'a> {
     /// The round's model, committed.
     fn start(&self, model: &Parameters, task: &Task) -> Result<Committed, Error> {
         let key = &self.session.key;
-        let start = Committed::start(key, commit_model(key, &self.session.srs.g1, model)?);
+        let start = Committed::start(key, commit_model(key, self.session.srs.g1(), model)?);
         let got = rows_hash(&start.model.points);
         if got != task.parent {
             let [expected, got] = [task.parent, got].map(hex::encode);
@@ -123,7 +123,7 @@ impl<'a> Workshop<'a> {
         let start = self.start(model, &task)?;
         let (window, trace) = self.train(model, &task)?;
         let secret = read_key(&self.project.key_path())?;
-        let (key, g1) = (&self.session.key, &self.session.srs.g1);
+        let (key, g1) = (&self.session.key, self.session.srs.g1());
         let prover = TrainingProver { key, g1, secret: &secret, dataset: &self.data.dataset };
         let position = Position { binding: task.binding, step: 0, window };
         let proved = prover.prove(&start, position, &trace)?;
@@ -171,9 +171,7 @@ impl Task {
     /// What the secret openings of its update are kept under.
     fn id(&self) -> Hash {
         let hasher = Keccak256::new().chain_update(b"zktrain/task");
-        let hasher = hasher.chain_update(self.binding.chain_id.to_be_bytes());
-        let hasher = hasher.chain_update(self.binding.round.to_be_bytes());
-        let hasher = hasher.chain_update(self.binding.prover);
+        let hasher = hasher.chain_update(self.binding.to_bytes());
         hasher.chain_update(self.nonce).chain_update(self.parent).finalize().into()
     }
 }

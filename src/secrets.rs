@@ -80,13 +80,10 @@ pub fn data_digest(key: &LocalKey, data: &Dataset) -> Hash {
     hasher.finalize().into()
 }
 
-/// Writes the blindings of a registration made under `spec`.
-///
-/// # Errors
-/// If the operating system refuses the file.
-pub fn write_dataset(path: &Path, spec: &Hash, secret: &DatasetSecret) -> Result<(), Error> {
+/// The secret file of the blindings of a registration made under `spec`.
+pub fn dataset_bytes(spec: &Hash, secret: &DatasetSecret) -> Vec<u8> {
     let windows: Vec<Rows> = secret.dataset.windows.iter().map(to_rows).collect();
-    seal(path, &(*spec, secret.digest, windows))
+    sealed(&(*spec, secret.digest, windows))
 }
 
 /// Reads the blindings of a registration made under `spec`.
@@ -113,7 +110,8 @@ pub fn write_state(
     index: usize,
     after: &Committed,
 ) -> Result<(), Error> {
-    seal(path, &(*chain, index as u64, to_rows(&after.model), to_rows(&after.state)))
+    let body = (*chain, index as u64, to_rows(&after.model), to_rows(&after.state));
+    files::write(path, &sealed(&body), Access::Owner)
 }
 
 /// Reads model and optimizer state after proof `index` of a chain.
@@ -140,14 +138,14 @@ fn fault(path: &Path, source: SecretFault) -> Error {
     Error::Secret { path: path.to_owned(), source }
 }
 
-fn seal(path: &Path, body: &impl CanonicalSerialize) -> Result<(), Error> {
+fn sealed(body: &impl CanonicalSerialize) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&(body.uncompressed_size() as u64).to_be_bytes());
     // Writing to a vector cannot fail.
     let _ = body.serialize_uncompressed(&mut bytes);
     let checksum = Keccak256::digest(&bytes);
     bytes.extend_from_slice(&checksum);
-    files::write(path, &bytes, Access::Owner)
+    bytes
 }
 
 fn unseal<T: CanonicalDeserialize>(path: &Path) -> Result<T, Error> {

@@ -1,5 +1,6 @@
 //! The command-line program from end to end.
 
+mod limits;
 mod project;
 
 use std::time::{Duration, Instant};
@@ -99,6 +100,20 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
     assert!(foreign("zz").contains("prover: expected 20 bytes"));
     let error = project
         .with_text("round.toml", "round = 0", "round = 1", || project.fails(&["verify", "p"]));
+    assert!(error.contains("the binding does not continue the chain"), "{error}");
+    let here = |more: &str, expected: &str| {
+        let text = format!("round = 0\n{more}");
+        let error =
+            project.with_text("round.toml", "round = 0", &text, || project.fails(&["verify", "p"]));
+        assert!(error.contains(expected), "{error}");
+    };
+    let contract = format!("contract = \"0x{}\"", "11".repeat(20));
+    here(&contract, "contract is set, but chain_id is not");
+    here("domain = 1", "domain is set, but contract is not");
+    here("contract = \"0x11\"", "contract: expected 20 bytes");
+    let chain = format!("chain_id = 1\n{contract}");
+    let error =
+        project.with_text("round.toml", "chain_id = 0", &chain, || project.fails(&["verify", "p"]));
     assert!(error.contains("the binding does not continue the chain"), "{error}");
     let error = project
         .with_text("manifest.toml", "\"income\"", "\"debts\"", || project.fails(&["verify", "p"]));
@@ -326,12 +341,12 @@ fn reference_strings_are_made_read_and_never_silently_insecure() {
     let info = project.ok(&["srs", "info", "s.bin", "--check", "--json"]);
     assert!(String::from_utf8_lossy(&info.stderr).contains("WARNING"));
     let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
-    assert_eq!((&info["power"], &info["insecure"]), (&4.into(), &true.into()));
+    assert_eq!((&info["power"], &info["claims_insecure"]), (&4.into(), &true.into()));
     assert_eq!((&info["phase_two"], &info["checked"]), (&true.into(), &true.into()));
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/prover/tests/fixtures/pot6.ptau");
     let imported = project.json(&["srs", "import", fixture, "-o", "i.bin"]);
+    assert_eq!((&imported["power"], &imported["claims_insecure"]), (&6.into(), &false.into()));
     // Of no ceremony that the program knows, whatever the file says.
-    assert_eq!((&imported["power"], &imported["insecure"]), (&6.into(), &true.into()));
     assert_eq!(imported["known"], serde_json::Value::Null);
     let info = project.ok(&["srs", "info", "i.bin"]);
     assert!(!String::from_utf8_lossy(&info.stderr).contains("WARNING"));

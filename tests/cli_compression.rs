@@ -59,6 +59,14 @@ fn proofs_are_shown_and_exported() {
     assert!(call.contains(&proof), "the calldata hold the proof as it is");
     let snarkjs = ["proof", "export", PROOF, "--format", "snarkjs", "--out", "snarkjs"];
     assert!(project.fails(&snarkjs).contains("snarkjs reads Groth16 proofs"));
+    // Onto the proof itself: there is no other copy.
+    let own = std::fs::read(project.path("proofs/000000.proof")).unwrap();
+    let onto = ["proof", "export", PROOF, "--format", "json", "--out", PROOF];
+    assert!(project.fails(&onto).contains("exists already"));
+    assert!(std::fs::read(project.path("proofs/000000.proof")).unwrap() == own);
+    let again = ["proof", "export", PROOF, "--format", "json", "--out", "proof.json"];
+    project.ok(&again);
+    project.ok(&[&again[..], &["--force"]].concat());
 }
 
 #[test]

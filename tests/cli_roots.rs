@@ -132,9 +132,9 @@ fn keys_and_strings_show_what_files_say_as_that(project: &Project) {
     project.with_change("srs.bin", relabel, || {
         let said = project.ok(&["srs", "info", "p/srs.bin"]).stdout;
         let said = String::from_utf8(said).unwrap();
-        assert!(said.contains("its file says      imported, SHA-256 c7c7"), "{said}");
-        let info = project.json(&["srs", "info", "p/srs.bin"]);
-        assert_eq!((&info["insecure"], &info["known"]), (&true.into(), &Value::Null));
+        assert!(said.contains("says of itself     imported from a file of SHA-256 c7c7"), "{said}");
+        let info = project.json(&["srs", "info", "p/srs.bin", "--check"]);
+        assert_eq!((&info["checked"], &info["known"]), (&true.into(), &Value::Null));
         let key = project.json(&["keys", "derive", "p"]);
         assert_eq!(key["roots"][0]["trust"], "came-with-the-proofs");
     });

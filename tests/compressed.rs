@@ -188,10 +188,12 @@ fn a_proof_is_worth_nothing_elsewhere() {
     let made = made();
     let (honest, proofs) = &made.proofs[0];
     type Change = fn(&mut TrainingStatement);
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 15] = [
         ("prover", |s| s.binding.prover[3] ^= 1),
         ("round", |s| s.binding.round += 1),
         ("chain", |s| s.binding.chain_id += 1),
+        ("contract", |s| s.binding.contract[0] ^= 1),
+        ("domain", |s| s.binding.domain += 1),
         ("spec", |s| s.spec[0] ^= 1),
         ("step", |s| s.step += 1),
         ("dataset", |s| s.dataset[0] ^= 1),
@@ -283,8 +285,8 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     let [inputs, labels] = [x, y].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let chunk =
         Chunk { owner: [7; 20], total: 1, first: 0, windows: 1, inputs: &inputs, labels: &labels };
-    let made = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
-    let (relation, _) = compile_dataset(network, 1);
+    let made = register_chunk(&run.key, srs().g1(), &run.secret, &chunk).unwrap();
+    let (relation, _) = compile_dataset(network, 1).unwrap();
     let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
     let compressor = Compressor::halo2(relation, params).unwrap();
     let proof = compressor.compress(made.h, &made.claim, made.proof).unwrap();
@@ -295,7 +297,11 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     };
     let root = check(&made.statement, &proof).unwrap();
     assert_eq!(root, RegisteredDataset::new(made.windows).tree.root());
-    let none = dataset::verify(&run.key, |_| None, &[(made.statement.clone(), proof.clone())]);
+    let none = dataset::verify(
+        &run.key,
+        |_| None::<&CircuitKey>,
+        &[(made.statement.clone(), proof.clone())],
+    );
     assert_eq!(none, Err(DatasetError::NoCircuit { chunk: 0, windows: 1 }));
     let mut altered = proof.clone();
     altered.circuit_proof[40] ^= 1;

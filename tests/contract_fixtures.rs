@@ -19,6 +19,7 @@ use zktrain_circuits::halo2::partial::recurrence;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::opening::{point_bytes, scalar_bytes};
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_circuits::{poseidon, r1cs};
 use zktrain_contracts::{Evm, EvmError, Rejection, Verified};
@@ -54,6 +55,8 @@ struct Fixture {
 #[serde(rename_all = "camelCase")]
 struct Claim {
     spec: String,
+    contract_address: String,
+    domain: u64,
     round: u64,
     prover: String,
     step: u64,
@@ -75,6 +78,8 @@ impl Claim {
         };
         Self {
             spec: text(&statement.spec),
+            contract_address: text(&statement.binding.contract),
+            domain: statement.binding.domain,
             round: statement.binding.round,
             prover: text(&statement.binding.prover),
             step: statement.step,
@@ -171,7 +176,8 @@ fn write(name: &str, manifest: &Manifest) {
 
 fn key(manifest: &Manifest) -> TrainingKey {
     let (srs, network) = (common::srs(), manifest.network().unwrap());
-    derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key()).unwrap()
+    let network = Limits::default().admit(network).unwrap();
+    derive_key(manifest.hash(), network, &srs).unwrap()
 }
 
 /// A committed fixture, decoded.
@@ -235,6 +241,8 @@ fn check(name: &str, fixture: &Loaded, evm: &mut Evm) {
     let said = verified.claim;
     let claim = Claim {
         spec: text(&said.spec[..]),
+        contract_address: text(&said.contractAddress[..]),
+        domain: said.domain,
         round: said.round,
         prover: text(&said.prover[..]),
         step: said.step,

@@ -17,6 +17,7 @@ use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{LayerKind, Manifest};
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::r1cs;
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::groth16::insecure_key;
@@ -51,8 +52,8 @@ fn write(name: &str, case: &Case) {
 }
 
 fn key(manifest: &Manifest) -> TrainingKey {
-    let (g1, kzg) = (&srs().g1, srs().verifier_key());
-    derive_key(manifest.hash(), manifest.network().unwrap(), g1, kzg).unwrap()
+    let network = Limits::default().admit(manifest.network().unwrap()).unwrap();
+    derive_key(manifest.hash(), network, srs()).unwrap()
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn a_table_entry_cannot_be_altered() {
     let mut other = run.key.clone();
     let rows = altered.group(Group::Tables);
     let blinds = vec![Default::default(); rows.len()];
-    other.tables = commit_rows(&srs().g1, &rows, &blinds).unwrap();
+    other.tables = commit_rows(srs().g1(), &rows, &blinds).unwrap();
     let (statement, proof) = run.prove_sheet(&other, window, altered);
     assert_eq!(verify(&other, &(), &statement, &proof), Ok(()));
     assert!(verify(&run.key, &(), &statement, &proof).is_err());
@@ -201,7 +201,7 @@ fn a_registration_cannot_cheat() {
     for case in [&cases()[0], &cases()[2], &cases()[4]] {
         let run = Run::of(case, 2).unwrap();
         let network = &run.key.network;
-        let (relation, ids) = compile_dataset(network, 2);
+        let (relation, ids) = compile_dataset(network, 2).unwrap();
         all.extend(relation.labels().iter().map(|l| l.to_string()));
         let wide = |v: &[i16]| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>();
         let data = (wide(&run.data.inputs), wide(&run.data.labels));
@@ -227,7 +227,7 @@ fn a_registration_cannot_cheat() {
 
 /// Commits to a registration's sheet, proves it and verifies it.
 fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
-    let g1 = &srs().g1;
+    let g1 = srs().g1();
     let known = sheet.rows().len() - own_rows(relation);
     let rows: Vec<&Row> = sheet.rows().iter().take(known).collect();
     let blinds = vec![5u64.into(); known];

@@ -34,7 +34,7 @@ impl Victim {
         let known = sheet.rows().len() - own_rows(&relation);
         let rows: Vec<&Row> = sheet.rows().iter().take(known).collect();
         let blinds: Vec<Fr> = (0..known as u64).map(|i| Fr::from(1000 + i)).collect();
-        let points = commit_rows(&srs().g1, &rows, &blinds).unwrap();
+        let points = commit_rows(srs().g1(), &rows, &blinds).unwrap();
         Self { relation, sheet, known: CommittedRows { points, blinds }, key: LocalKey::generate() }
     }
 
@@ -46,7 +46,7 @@ impl Victim {
     fn prove(&self, randomness: &Randomness) -> Proved {
         let statement = |_: &[_]| b"statement".to_vec();
         let (sheet, randomness) = (self.sheet.clone(), randomness.clone());
-        prove_with(&srs().g1, &self.relation, sheet, &self.known, randomness, statement).unwrap()
+        prove_with(srs().g1(), &self.relation, sheet, &self.known, randomness, statement).unwrap()
     }
 
     /// The weight of every row at the point that a proof reveals.

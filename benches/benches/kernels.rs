@@ -11,6 +11,7 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::arith::Native;
 use zktrain_circuits::compile::compile_training;
 use zktrain_circuits::poseidon::{WIDTH, permute};
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::transcript::Transcript;
 use zktrain_prover::commit::{Row, commit_floor, commit_rows};
 use zktrain_prover::eq::{eq_table, evaluate_field};
@@ -73,7 +74,8 @@ fn field(c: &mut Criterion) {
 }
 
 fn sheet_rows(c: &mut Criterion) {
-    let g1 = Srs::generate_g1(ROW_LOG, &mut rng()).g1;
+    let srs = Srs::generate_g1(ROW_LOG, &mut rng()).check().unwrap();
+    let g1 = srs.g1();
     let rows = rows();
     let rows: Vec<&Row> = rows.iter().collect();
     let blinds = fields(ROWS);
@@ -90,7 +92,7 @@ fn sheet_rows(c: &mut Criterion) {
 }
 
 fn opening(c: &mut Criterion) {
-    let srs = Srs::generate_g1(ROW_LOG, &mut rng());
+    let srs = Srs::generate_g1(ROW_LOG, &mut rng()).check().unwrap();
     let (values, point, seed) = (fields(1 << ROW_LOG), fields(ROW_LOG as usize), [1; 32]);
     let mut group = c.benchmark_group("full-width, 2^15");
     group.bench_function("msm_full", |bench| {
@@ -98,10 +100,10 @@ fn opening(c: &mut Criterion) {
     });
     group.bench_function("mercury prove", |bench| {
         let input = || values.clone();
-        let prove = |values| mercury::prove(&srs.g1, values, &point, seed);
+        let prove = |values| mercury::prove(srs.g1(), values, &point, seed);
         bench.iter_batched(input, prove, BatchSize::LargeInput);
     });
-    let proof = mercury::prove(&srs.g1, values.clone(), &point, seed);
+    let proof = mercury::prove(srs.g1(), values.clone(), &point, seed);
     let commitment = msm_full(&srs.g1[..1 << ROW_LOG], &values);
     let (key, value) = (srs.verifier_key(), evaluate_field(&values, &point));
     group.bench_function("mercury verify", |bench| {
@@ -160,7 +162,8 @@ fn training(c: &mut Criterion) {
     let trainer = Trainer::new(network.clone());
     let train = || trainer.train_window(&model, None, &data.inputs, &data.labels);
     let trace = train().expect("the window is whole");
-    let (relation, ids) = compile_training(&network);
+    let bounded = Limits::default().admit(network.clone()).expect("the network is small");
+    let (relation, ids) = compile_training(&bounded);
     let mut group = c.benchmark_group("784-128-10, B 32");
     group.bench_function("train_window", |bench| bench.iter(train));
     group.bench_function("training_sheet", |bench| {

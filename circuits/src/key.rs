@@ -5,10 +5,10 @@ use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
 
 use crate::compile::{TrainingIds, compile_training};
-use crate::manifest::Network;
 use crate::merkle::Hash;
 use crate::opening::KzgVerifierKey;
 use crate::relation::{Group, Relation};
+use crate::size::Bounded;
 
 /// The public key of a manifest's training proofs.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct TrainingKey {
     /// Digest of the manifest and of the reference string.
     pub spec: Hash,
     /// The network.
-    pub network: Network,
+    pub network: Bounded,
     /// What is proven.
     pub relation: Relation,
     /// Names of the tensors.
@@ -44,7 +44,7 @@ impl TrainingKey {
     /// If `tables` has another length than the layout's table rows.
     pub fn new(
         manifest: Hash,
-        network: Network,
+        network: Bounded,
         tables: Vec<G1Affine>,
         kzg: KzgVerifierKey,
     ) -> Result<Self, TableRows> {
@@ -60,10 +60,14 @@ impl TrainingKey {
 }
 
 /// `keccak256` of the manifest's hash and of the reference string's `[τ]` in G2.
+///
+/// This identifies the whole string only because strings are checked before anything is derived
+/// from them: with the generators fixed, `[τ]` in G2 determines every power, and the pairing
+/// relations leave no other choice for those in G1. Of an unchecked string it says nothing.
 pub fn spec(manifest: &Hash, kzg: &KzgVerifierKey) -> Hash {
     let mut tau = Vec::new();
     // Writing to a vector does not fail.
-    let _ = kzg.tau_g2.serialize_uncompressed(&mut tau);
+    let _ = kzg.tau_g2().serialize_uncompressed(&mut tau);
     Keccak256::new()
         .chain_update(b"zktrain/spec")
         .chain_update(manifest)

@@ -9,6 +9,8 @@
 
 pub mod argument;
 pub mod arith;
+pub mod certificate;
+pub mod chunks;
 pub mod compile;
 pub mod compress;
 pub mod compressed;
@@ -25,6 +27,7 @@ pub mod quant;
 pub mod r1cs;
 pub mod relation;
 pub mod schedule;
+pub mod size;
 pub mod statement;
 pub mod transcript;
 pub mod verifier;

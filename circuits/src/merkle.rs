@@ -60,9 +60,9 @@ impl Tree {
     }
 }
 
-/// Levels between the leaves and the root.
+/// Levels between the leaves and the root, `⌈log2 leaves⌉`; 0 without leaves.
 pub fn depth(leaves: u64) -> u32 {
-    leaves.max(1).next_power_of_two().trailing_zeros()
+    leaves.checked_sub(1).map_or(0, |last| u64::BITS - last.leading_zeros())
 }
 
 /// The root above a leaf with these siblings.
@@ -76,6 +76,15 @@ pub fn root_from(leaf: Hash, index: u64, path: &[Hash]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_depth_of_any_number_of_leaves_is_known() {
+        let cases = [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (1 << 62, 62)];
+        let large = [((1 << 63) - 1, 63), (1 << 63, 63), ((1 << 63) + 1, 64), (u64::MAX, 64)];
+        for (leaves, expected) in cases.into_iter().chain(large) {
+            assert_eq!(depth(leaves), expected, "{leaves}");
+        }
+    }
 
     #[test]
     fn every_path_leads_to_the_root_and_no_other_does() {

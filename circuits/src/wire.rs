@@ -5,9 +5,11 @@
 
 use ark_bn254::G1Affine;
 
+use crate::chunks::TooManyWindows;
 use crate::merkle::Hash;
 use crate::opening::{OpeningDecodeError, Words};
 use crate::proof::ProofDecodeError;
+use crate::size::ChunkError;
 use crate::statement::{Binding, DATASET, DatasetStatement, TRAINING, TrainingStatement, VERSION};
 
 mod files;
@@ -73,6 +75,12 @@ pub enum WireError {
         #[source]
         source: OpeningDecodeError,
     },
+    /// A registration of more windows than there can be.
+    #[error(transparent)]
+    Windows(#[from] TooManyWindows),
+    /// A chunk that this reader does not compile.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
     /// A proof is not one of this manifest.
     #[error(transparent)]
     Proof(#[from] ProofDecodeError),
@@ -166,6 +174,8 @@ impl TrainingStatement {
             spec: reader.bytes("spec")?,
             binding: Binding {
                 chain_id: reader.number("chain id")?,
+                contract: reader.bytes("contract")?,
+                domain: reader.number("domain")?,
                 round: reader.number("round")?,
                 prover: reader.bytes("prover")?,
             },

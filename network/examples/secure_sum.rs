@@ -12,6 +12,7 @@ use zktrain_circuits::compile::compile_training;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::relation::Group;
+use zktrain_circuits::size::Limits;
 use zktrain_network::messages::{Sharing, Signed, Upload};
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::coordinator;
@@ -36,7 +37,8 @@ fn key(widths: &[usize]) -> Outcome<TrainingKey> {
     for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
         (layer.n_in, layer.n_out) = (widths[0], widths[1]);
     }
-    let srs = Srs::generate_g1(0, &mut rand::rngs::OsRng);
+    let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng).check()?;
+    let network = Limits::default().admit(network)?;
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     Ok(TrainingKey::new([0; 32], network, vec![G1Affine::default(); tables], srs.verifier_key())?)
 }

@@ -1,49 +1,9 @@
 //! What a proof takes, known before it starts.
 
 use zktrain_circuits::relation::{Group, Relation, Tensor};
-use zktrain_circuits::verifier::columns::{ColumnKind, LeafLayout};
+use zktrain_circuits::size::memory;
 
 use crate::prove::ProveError;
-
-/// Bytes at the peak for each stored leaf of the lookup argument: its key, its
-/// share of the tree, and what a round keeps of both.
-const BYTES_PER_LEAF: u64 = 60;
-/// Bytes for each stored cell: the sheet itself and one materialised form.
-const BYTES_PER_CELL: u64 = 8;
-/// Bytes for each entry of a row: mask, folds and quotients of the opening,
-/// and the reference string.
-const BYTES_PER_POSITION: u64 = 1024;
-/// Bytes that every proof takes.
-const BYTES_FIXED: u64 = 16 << 20;
-
-/// An upper estimate of a proof's memory in bytes: linear in the sheet.
-///
-/// Excesses, which are nearly always zero, are taken to need no memory.
-pub fn estimate(relation: &Relation) -> u64 {
-    let layout = &relation.layout;
-    let tensors = layout.tensors().iter().filter(|t| !is_excess(&t.name));
-    let cells: usize = tensors.map(|t| t.pieces().iter().map(|p| p.len).sum::<usize>()).sum();
-    let leaves: u64 = LeafLayout::of(relation)
-        .columns
-        .iter()
-        .map(|column| match column.kind {
-            ColumnKind::Table(_) => 1u64 << column.log,
-            ColumnKind::Lookup(index) => relation
-                .lookups
-                .get(index)
-                .filter(|lookup| !is_excess(&lookup.label))
-                .map_or(0, |lookup| lookup.domain.stored() as u64),
-        })
-        .sum();
-    cells as u64 * BYTES_PER_CELL
-        + leaves * BYTES_PER_LEAF
-        + (BYTES_PER_POSITION << layout.row_log)
-        + BYTES_FIXED
-}
-
-fn is_excess(name: &str) -> bool {
-    name.contains(".high") || name.contains(".low")
-}
 
 /// Real cells that a proof commits to itself: updates and trace.
 pub fn own_cells(relation: &Relation) -> usize {
@@ -52,7 +12,7 @@ pub fn own_cells(relation: &Relation) -> usize {
 
 /// Stored cells of these tensors, padding inside them included.
 pub fn own_stored(relation: &Relation) -> usize {
-    own_tensors(relation).map(|t| t.pieces().iter().map(|piece| piece.len).sum::<usize>()).sum()
+    own_tensors(relation).map(|t| t.stored() as usize).sum()
 }
 
 fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
@@ -68,7 +28,7 @@ fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
 /// # Errors
 /// [`ProveError::Memory`] with both numbers.
 pub fn check(relation: &Relation) -> Result<(), ProveError> {
-    let needed = estimate(relation);
+    let needed = memory(relation);
     match available() {
         Some(available) if available < needed => {
             Err(ProveError::Memory { needed_mb: needed >> 20, available_mb: available >> 20 })

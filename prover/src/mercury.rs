@@ -11,6 +11,7 @@ use zktrain_circuits::opening::mercury::{Evaluations, OpeningProof, Transcript, 
 
 use crate::eq::eq_table;
 use crate::kernels::msm_full;
+use crate::srs::Powers;
 
 /// Opens the multilinear polynomial with `values` over the cube, committed to as
 /// `Σ_j values[j]·g1[j]`, at `point` (coordinate `k` belongs to bit `k` of the index).
@@ -20,7 +21,7 @@ use crate::kernels::msm_full;
 ///
 /// # Panics
 /// If `values` does not have `2^point.len()` entries, or there are fewer powers `g1`.
-pub fn prove(g1: &[G1Affine], values: Vec<Fr>, point: &[Fr], seed: [u8; 32]) -> OpeningProof {
+pub fn prove(g1: Powers<'_>, values: Vec<Fr>, point: &[Fr], seed: [u8; 32]) -> OpeningProof {
     let commitment = commit(g1, &values);
     prove_committed(g1, &commitment, values, point, seed)
 }
@@ -32,7 +33,7 @@ pub fn prove(g1: &[G1Affine], values: Vec<Fr>, point: &[Fr], seed: [u8; 32]) -> 
 /// # Panics
 /// If `values` does not have `2^point.len()` entries, or there are fewer powers `g1`.
 pub fn prove_committed(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     commitment: &G1Affine,
     values: Vec<Fr>,
     point: &[Fr],
@@ -145,7 +146,7 @@ impl Small {
     }
 }
 
-fn commit(g1: &[G1Affine], f: &[Fr]) -> G1Affine {
+fn commit(g1: Powers<'_>, f: &[Fr]) -> G1Affine {
     msm_full(&g1[..f.len()], f).into_affine()
 }
 

@@ -7,10 +7,12 @@ use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::Zero;
 use zktrain_circuits::argument::Argument;
 use zktrain_circuits::arith::Native;
+use zktrain_circuits::chunks::TooManyWindows;
 use zktrain_circuits::curve::blinding_base;
 use zktrain_circuits::opening::OpeningProof;
 use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
+use zktrain_circuits::size::ChunkError;
 use zktrain_circuits::statement::{opening_seed, transcript_start};
 use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::claims::{Points, combine};
@@ -25,6 +27,7 @@ use crate::materialize::ValueRange;
 use crate::random::{LocalKey, Randomness};
 use crate::reduction::{self, ReductionProof};
 use crate::sheet::Sheet;
+use crate::srs::Powers;
 use crate::{fraction, mercury, relations};
 
 /// Row commitments and what blinds them.
@@ -69,6 +72,12 @@ pub enum ProveError {
         /// Megabytes available.
         available_mb: u64,
     },
+    /// More windows than a registration can hold.
+    #[error(transparent)]
+    Windows(#[from] TooManyWindows),
+    /// No chunk of a registration is like this, or it is too large.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
     /// The rows known from the statement are not as many as the layout has.
     #[error("{got} rows are known from the statement, the layout has {expected}")]
     KnownRows {
@@ -124,7 +133,7 @@ pub struct Proved {
 /// Whether the relation holds is not checked: a proof of a false statement
 /// does not verify.
 pub fn prove(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
@@ -140,7 +149,7 @@ pub fn prove(
 /// # Errors
 /// As [`prove`].
 pub fn prove_with(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     mut sheet: Sheet,
     known: &CommittedRows,
@@ -165,7 +174,7 @@ pub fn prove_with(
 /// # Errors
 /// As [`prove`].
 pub fn prove_filled(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
@@ -179,7 +188,7 @@ pub fn prove_filled(
 }
 
 fn prove_counted(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     columns: LookupColumns,
@@ -214,7 +223,7 @@ fn prove_counted(
 }
 
 fn check_sizes(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     known: &CommittedRows,
 ) -> Result<(), ProveError> {
@@ -238,7 +247,7 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(g1: &[G1Affine], values: Vec<Fr>, blinding: Fr) -> Self {
+    fn new(g1: Powers<'_>, values: Vec<Fr>, blinding: Fr) -> Self {
         let commitment = msm_full(&g1[..values.len()], &values) + blinding_base() * blinding;
         Self { values, blinding, commitment: commitment.into_affine() }
     }
@@ -304,7 +313,7 @@ fn low(reduction: &ReductionProof, row_log: u32) -> &[Fr] {
 
 /// Opens the masked, folded row.
 fn open(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     h: Fr,
     rows: &CommittedRows,
     mask: &Mask,

@@ -2,13 +2,13 @@
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
+pub use zktrain_circuits::chunks::chunk_sizes;
 use zktrain_circuits::compile::{compile_dataset, compile_training};
 use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Network;
 use zktrain_circuits::merkle::{self, Hash};
-use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::{Group, TensorId};
+use zktrain_circuits::size::Bounded;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_circuits::verifier::Opening;
 
@@ -17,6 +17,7 @@ use crate::memory;
 use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove, prove_filled};
 use crate::random::{LocalKey, proof_rng, scalars};
 use crate::sheet::Sheet;
+use crate::srs::{CheckedSrs, Powers};
 use crate::trace::{Parameters, Trace};
 use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 
@@ -26,12 +27,11 @@ use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 /// If the reference string is too short.
 pub fn derive_key(
     manifest: Hash,
-    network: Network,
-    g1: &[G1Affine],
-    kzg: KzgVerifierKey,
+    network: Bounded,
+    srs: &CheckedSrs,
 ) -> Result<TrainingKey, ProveError> {
     let (relation, ids) = compile_training(&network);
-    let expected = 1usize << relation.layout.row_log;
+    let (g1, expected) = (srs.g1(), 1usize << relation.layout.row_log);
     if g1.len() < expected {
         return Err(ProveError::ReferenceString { expected, got: g1.len() });
     }
@@ -40,7 +40,7 @@ pub fn derive_key(
     let rows = sheet.group(Group::Tables);
     let tables = commit_rows(g1, &rows, &vec![Fr::default(); rows.len()])?;
     let got = tables.len();
-    TrainingKey::new(manifest, network, tables, kzg)
+    TrainingKey::new(manifest, network, tables, srs.verifier_key())
         .map_err(|_| ProveError::KnownRows { expected: rows.len(), got })
 }
 
@@ -50,7 +50,7 @@ pub fn derive_key(
 /// If the rows do not fit the reference string.
 pub fn commit_model(
     key: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     model: &Parameters,
 ) -> Result<CommittedRows, CommitError> {
     let layers = key.ids.layers.iter();
@@ -83,25 +83,6 @@ impl RegisteredDataset {
     }
 }
 
-/// Integers of a registration proof's sheet at most: larger datasets are
-/// proven in chunks.
-const CHUNK_CELLS: usize = 1 << 22;
-
-/// Sizes of the chunks, powers of two, that make up so many windows.
-pub fn chunk_sizes(network: &Network, windows: usize) -> Vec<usize> {
-    let cells = network.window() * (network.input + network.output());
-    let largest = (CHUNK_CELLS / cells.max(1)).max(1);
-    let largest = 1usize << largest.ilog2();
-    let mut left = windows;
-    let mut sizes = Vec::new();
-    while left > 0 {
-        let size = largest.min(1 << left.ilog2());
-        sizes.push(size);
-        left -= size;
-    }
-    sizes
-}
-
 /// Commits to windows `first .. first + windows` of a dataset and proves them
 /// well formed. Inputs and labels are those of these windows, sample after sample.
 ///
@@ -109,12 +90,12 @@ pub fn chunk_sizes(network: &Network, windows: usize) -> Vec<usize> {
 /// If the windows do not fit memory or the reference string.
 pub fn register_chunk(
     training: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     secret: &LocalKey,
     chunk: &Chunk<'_>,
 ) -> Result<ChunkProved, ProveError> {
     let network = &training.network;
-    let (relation, ids) = compile_dataset(network, chunk.windows);
+    let (relation, ids) = compile_dataset(network, chunk.windows)?;
     memory::check(&relation)?;
     let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
     let mut rng = proof_rng(secret, sheet.rows());
@@ -160,12 +141,12 @@ pub struct ChunkProved {
 /// If its rows do not fit the reference string.
 pub fn register_window(
     training: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     secret: &LocalKey,
     inputs: &[i16],
     labels: &[i16],
-) -> Result<CommittedRows, CommitError> {
-    let (relation, ids) = compile_dataset(&training.network, 1);
+) -> Result<CommittedRows, ProveError> {
+    let (relation, ids) = compile_dataset(&training.network, 1)?;
     let [inputs, labels] =
         [inputs, labels].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let sheet = dataset_sheet(&relation, &ids, &training.network, &inputs, &labels);
@@ -195,7 +176,7 @@ pub struct Chunk<'a> {
 /// Where a training proof stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// Number of the first step in its chain.
     pub step: u64,
@@ -243,7 +224,7 @@ pub struct TrainingProver<'a> {
     /// The training key.
     pub key: &'a TrainingKey,
     /// The reference string's powers in G1.
-    pub g1: &'a [G1Affine],
+    pub g1: Powers<'a>,
     /// What blinding is derived from.
     pub secret: &'a LocalKey,
     /// The owner's dataset.

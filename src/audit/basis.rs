@@ -5,10 +5,8 @@ use std::path::Path;
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::G1Affine;
-use rayon::prelude::*;
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::Parameters;
 use zktrain_prover::training::commit_model;
 use zktrain_trainer::export::to_int_safetensors;
@@ -17,13 +15,14 @@ use zktrain_verifier::circuit::CircuitKey;
 use super::auditor::Auditor;
 use super::findings::{Kind, Place};
 use super::history::History;
+use crate::cache::Cache;
 use crate::circuits::Circuits;
 use crate::evm::contract_key_hash;
 use crate::lineage::{GENESIS, GROTH16, MANIFEST, SRS, registration};
 use crate::project::{Project, read_manifest};
 use crate::proofs::read_registration;
 use crate::round::rows_hash;
-use crate::session::{Session, read_genesis, srs_error};
+use crate::session::{Session, open_srs, read_genesis};
 use crate::ui::Ui;
 
 /// What everything else is checked against.
@@ -49,12 +48,10 @@ impl Basis {
         srs: Option<&Path>,
         ui: &Ui,
     ) -> Option<Self> {
-        let session = session(auditor, srs, ui)?;
         let (config, spec) = opened;
+        let session = session(auditor, config.manifest, srs, ui)?;
         let place = Place::file(MANIFEST);
         let findings = &mut auditor.findings;
-        let hash = B256::from(session.manifest.hash());
-        findings.equal(Kind::Domain, &place, "hash", config.manifest, hash);
         let same = findings.equal(Kind::Domain, &place, "spec", *spec, session.key.spec.into());
         let (genesis, rows) = genesis(auditor, &session, config)?;
         let (system, circuit) = key(auditor, &session, config, ui)?;
@@ -62,7 +59,13 @@ impl Basis {
     }
 }
 
-fn session(auditor: &mut Auditor<'_>, srs: Option<&Path>, ui: &Ui) -> Option<Session> {
+/// The session, if the manifest is the domain's: nothing is computed from another one.
+fn session(
+    auditor: &mut Auditor<'_>,
+    domains: B256,
+    srs: Option<&Path>,
+    ui: &Ui,
+) -> Option<Session> {
     let place = Place::file(MANIFEST);
     let text = auditor.bytes(&place)?;
     let manifest_path = auditor.lineage.path(MANIFEST)?;
@@ -72,19 +75,26 @@ fn session(auditor: &mut Auditor<'_>, srs: Option<&Path>, ui: &Ui) -> Option<Ses
     let again = auditor.findings.result(Kind::Encoding, &place, "content", again)?;
     auditor.canonical(&place, &text, again.as_bytes());
     auditor.uses(SRS);
+    let hash = B256::from(manifest.hash());
+    if !auditor.findings.equal(Kind::Domain, &place, "hash", domains, hash) {
+        return None;
+    }
     let (file, path) = match srs {
         Some(path) => (path.display().to_string(), path.to_owned()),
         None => (SRS.to_owned(), auditor.lineage.dir().join(SRS)),
     };
     let place = Place::file(&file);
-    // All of the file that came with the lineage; the auditor's own is trusted.
+    // Opened once, and no cache: what an audit says rests on what it has computed itself.
+    let file = open_srs(&path);
+    let file = auditor.findings.result(Kind::Encoding, &place, "content", file)?;
+    // All of the file that came with the lineage, of the auditor's own as much as is used.
     if srs.is_none() {
-        let loaded = Srs::load(&path).map_err(|source| srs_error(&path, source));
-        let loaded = auditor.findings.result(Kind::Encoding, &place, "content", loaded)?;
-        let relations = loaded.check_relations();
-        auditor.findings.result(Kind::ReferenceString, &place, "powers", relations)?;
+        let whole = file.whole();
+        let whole = auditor.findings.result(Kind::Encoding, &place, "content", whole)?;
+        let checked = whole.check();
+        auditor.findings.result(Kind::ReferenceString, &place, "powers", checked)?;
     }
-    let session = Session::open(&manifest_path, &path, ui);
+    let session = Session::of_srs(&manifest_path, file, Cache::none(), ui);
     auditor.findings.result(Kind::ReferenceString, &place, "content", session)
 }
 
@@ -101,7 +111,7 @@ fn genesis(
     let again = to_int_safetensors(session.network(), &model);
     let again = auditor.findings.result(Kind::Encoding, &place, "content", again)?;
     auditor.canonical(&place, &bytes, &again);
-    let rows = commit_model(&session.key, &session.srs.g1, &model);
+    let rows = commit_model(&session.key, session.srs.g1(), &model);
     let rows = auditor.findings.result(Kind::Domain, &place, "rows", rows)?.points;
     let hash = B256::from(rows_hash(&rows));
     auditor.findings.equal(Kind::Domain, &place, "hash", config.genesis, hash);
@@ -162,16 +172,12 @@ pub(super) fn registrations(
         let read = auditor.findings.result(Kind::Encoding, &place, "content", read);
         let Some(registration) = read else { continue };
         auditor.canonical(&place, &bytes, &registration.to_bytes());
-        let keys = circuits.dataset_keys(&registration);
-        let keys = auditor.findings.result(Kind::Registration, &place, "key", keys);
-        let Some(keys) = keys else { continue };
-        found.push((*account, place, registration, keys));
+        found.push((*account, place, registration));
     }
-    let checked = found.par_iter().map(|(_, _, registration, keys)| registration.verify(key, keys));
-    let checked: Vec<_> = checked.collect();
-    let chunks = found.iter().map(|(_, _, registration, _)| registration.statements().len() as u64);
+    let chunks = found.iter().map(|(_, _, registration)| registration.statements().len() as u64);
     let chunks = chunks.sum();
-    for ((account, place, registration, _), root) in found.iter().zip(checked) {
+    for (account, place, registration) in &found {
+        let root = circuits.verify_registration(registration);
         let findings = &mut auditor.findings;
         let statements = registration.statements();
         let first = statements.first();

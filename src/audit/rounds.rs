@@ -167,6 +167,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         if let Some((_, model)) = &self.model {
             let task = RoundTask {
                 chain_id: self.at.chain_id,
+                contract: self.at.rounds.into_array(),
+                domain: self.domain,
                 round: round.id,
                 nonce: round.nonce.unwrap_or_default().0,
                 model,
@@ -255,7 +257,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         findings.check(Kind::Aggregate, &batch_place, "aggregate", !differs, problem);
         let sum = sum?;
         let session = &self.basis.session;
-        let opened = commit_sum(&session.key, &session.srs.g1, &sum);
+        let opened = commit_sum(&session.key, session.srs.g1(), &sum);
         let opened = findings.result(Kind::Sum, &place, "values", opened)?;
         let differs = opened.iter().zip(&rows).position(|(a, b)| a != b);
         let holds = differs.is_none() && opened.len() == rows.len();
@@ -274,7 +276,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         let average = average(session.network(), &model, sum);
         let average = findings.result(Kind::Version, &place, "values", average)?;
         self.clamped.push((round.id, average.clamped));
-        let rows = commit_model(&session.key, &session.srs.g1, &average.next);
+        let rows = commit_model(&session.key, session.srs.g1(), &average.next);
         let rows = findings.result(Kind::Version, &place, "model", rows)?.points;
         let expected = round.proposal.as_ref().map(|p| p.model).unwrap_or_default();
         let got = B256::from(rows_hash(&rows));

@@ -231,8 +231,7 @@ fn copy_srs(session: &Session, lineage: &LineageWriter) -> Result<(), Error> {
     if path.exists() {
         return Ok(());
     }
-    let bytes = crate::files::read(&session.srs_path)?;
-    crate::files::write(&path, &bytes, crate::files::Access::Public)
+    lineage.srs(&session.whole_srs()?)
 }
 
 fn require_coordinator(

@@ -10,6 +10,7 @@ use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::groth16::Groth16Key;
 
 use super::verify::srs_root;
+use crate::cache::Cache;
 use crate::circuits::{Circuits, Shape};
 use crate::error::Error;
 use crate::evm::contract_key;
@@ -53,6 +54,9 @@ pub struct DeriveArgs {
     /// Where to write the key; `keys/halo2.vk` of the project without it.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over other files that are there.
+    #[arg(long)]
+    pub force: bool,
     /// Also write the training key that the contract `TrainingVerifier` registers.
     #[arg(long, value_name = "FILE")]
     pub contract: Option<PathBuf>,
@@ -116,7 +120,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 fn session(source: &Source, ui: &Ui) -> Result<(Project, Session), Error> {
     let project = Project::new(&source.dir);
     let (manifest, srs) = (source.manifest.as_deref(), source.srs.as_deref());
-    let session = Session::of_files(&project, manifest, srs, ui)?;
+    let session = Session::of_files_with(&project, manifest, srs, Cache::none(), ui)?;
     Ok((project, session))
 }
 
@@ -133,12 +137,12 @@ pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
     if let Some(folder) = path.parent() {
         files::create_folder(folder, Access::Public)?;
     }
-    files::write(&path, &bytes, Access::Public)?;
+    files::write_new(&path, &bytes, Access::Public, args.force)?;
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
     let contract = contract_key(&session.key, &circuit, System::Halo2)?;
     if let Some(path) = &args.contract {
-        files::write(path, &contract, Access::Public)?;
+        files::write_new(path, &contract, Access::Public, args.force)?;
     }
     report(&session, System::Halo2, path, hash, bytes.len(), &contract, started)
 }

@@ -79,7 +79,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<RootsReport, Error> {
     roots.push(srs_root(&session, None)?);
     roots.push(manifest_root(&session, None)?);
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
-    let model = commit_model(&session.key, &session.srs.g1, &genesis)?.points;
+    let model = commit_model(&session.key, session.srs.g1(), &genesis)?.points;
     roots.push(genesis_root(&model, None)?);
     if project.round_path().exists() {
         let nonce = project.round()?.nonce().map_err(|e| settings(&project.round_path(), e))?;

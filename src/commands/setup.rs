@@ -9,14 +9,14 @@ use serde::Serialize;
 use zktrain_circuits::r1cs::{self, R1cs};
 use zktrain_prover::ceremony::{Ceremony, CeremonyError, Source as Contributed};
 use zktrain_prover::groth16::{ProvingKey, insecure_key};
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::CheckedSrs;
 use zktrain_verifier::groth16::Provenance;
 
 use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::{Project, exists};
-use crate::session::{Session, load_srs};
+use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do.
@@ -113,6 +113,9 @@ pub struct BeaconArgs {
 pub struct FinishArgs {
     /// The ceremony's file.
     pub ceremony: PathBuf,
+    /// Write over other keys that are there; proofs made with them cannot be verified without them.
+    #[arg(long)]
+    pub force: bool,
     /// Whose circuit it is for; the keys go to the project's folder `keys`.
     #[command(flatten)]
     pub source: Source,
@@ -122,6 +125,9 @@ pub struct FinishArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain setup insecure cancer")]
 pub struct InsecureArgs {
+    /// Write over keys that are there; proofs made with them cannot be verified without them.
+    #[arg(long)]
+    pub force: bool,
     /// Whose circuit; the keys go to the project's folder `keys`.
     #[command(flatten)]
     pub source: Source,
@@ -234,8 +240,8 @@ fn circuit(source: &Source, ui: &Ui) -> Result<Circuit, Error> {
 
 impl Circuit {
     /// The whole reference string.
-    fn srs(&self, ui: &Ui) -> Result<Srs, Error> {
-        load_srs(&self.session.srs_path, None, ui)
+    fn srs(&self) -> Result<CheckedSrs, Error> {
+        self.session.whole_srs()
     }
 }
 
@@ -253,14 +259,15 @@ fn fault(path: &Path) -> impl FnOnce(CeremonyError) -> Error {
 /// If the reference string does not serve, or the file is there already.
 pub fn new(args: &NewArgs, ui: &Ui) -> Result<CeremonyReport, Error> {
     if args.out.exists() {
-        return Err(Error::Exists { path: args.out.clone() });
+        let hint = "choose another name: a ceremony cannot be held again";
+        return Err(Error::Exists { path: args.out.clone(), hint });
     }
     let started = Instant::now();
     let circuit = circuit(&args.source, ui)?;
-    let srs = circuit.srs(ui)?;
+    let srs = circuit.srs()?;
     ui.say("deriving the start from the powers of tau; a minute or two for 2^16 constraints");
     let ceremony =
-        Ceremony::new(&circuit.system, &srs).map_err(fault(&circuit.session.srs_path))?;
+        Ceremony::new(&circuit.system, &srs).map_err(fault(circuit.session.srs_file.path()))?;
     save(&ceremony, &args.out, started)
 }
 
@@ -331,7 +338,7 @@ pub fn verify(args: &VerifyArgs, ui: &Ui) -> Result<CeremonyReport, Error> {
     let started = Instant::now();
     let ceremony = load(&args.ceremony)?;
     let circuit = circuit(&args.source, ui)?;
-    let srs = circuit.srs(ui)?;
+    let srs = circuit.srs()?;
     ceremony.verify(&circuit.system, &srs).map_err(fault(&args.ceremony))?;
     Ok(report(&ceremony, &args.ceremony, true, started))
 }
@@ -344,9 +351,9 @@ pub fn finish(args: &FinishArgs, ui: &Ui) -> Result<KeysReport, Error> {
     let started = Instant::now();
     let ceremony = load(&args.ceremony)?;
     let circuit = circuit(&args.source, ui)?;
-    let srs = circuit.srs(ui)?;
+    let srs = circuit.srs()?;
     let verified = ceremony.verify(&circuit.system, &srs).map_err(fault(&args.ceremony))?;
-    write_keys(&circuit, &verified.finish(), ui, started)
+    write_keys(&circuit, &verified.finish(), args.force, ui, started)
 }
 
 /// Makes keys alone.
@@ -356,21 +363,37 @@ pub fn finish(args: &FinishArgs, ui: &Ui) -> Result<KeysReport, Error> {
 pub fn insecure(args: &InsecureArgs, ui: &Ui) -> Result<KeysReport, Error> {
     let started = Instant::now();
     let circuit = circuit(&args.source, ui)?;
+    // These keys are never the same twice.
+    for path in Circuits::new(&circuit.session, &circuit.project, ui).groth16_paths() {
+        files::free(&path, args.force, KEYS)?;
+    }
     let key = insecure_key(&circuit.system, &mut OsRng);
-    write_keys(&circuit, &key, ui, started)
+    write_keys(&circuit, &key, args.force, ui, started)
 }
+
+const KEYS: &str = "proofs made with these keys cannot be verified without them: move them away, \
+     or write over them with `--force`";
 
 fn write_keys(
     circuit: &Circuit,
     key: &ProvingKey,
+    force: bool,
     ui: &Ui,
     started: Instant,
 ) -> Result<KeysReport, Error> {
     let circuits = Circuits::new(&circuit.session, &circuit.project, ui);
     let [proving_key, verifying_key] = circuits.groth16_paths();
     files::create_folder(&circuit.project.keys_path(), Access::Public)?;
-    files::write(&proving_key, &key.to_bytes(), Access::Public)?;
-    files::write(&verifying_key, &key.key.to_bytes(), Access::Public)?;
+    let files = [(&proving_key, key.to_bytes()), (&verifying_key, key.key.to_bytes())];
+    // Both or none: a pair of two keys is worth nothing.
+    for (path, bytes) in &files {
+        if !std::fs::read(path).is_ok_and(|there| there == *bytes) {
+            files::free(path, force, KEYS)?;
+        }
+    }
+    for (path, bytes) in &files {
+        files::write(path, bytes, Access::Public)?;
+    }
     let contributions = match key.key.provenance {
         Provenance::Insecure => None,
         Provenance::Ceremony { contributions, .. } => Some(contributions),

@@ -25,7 +25,7 @@ use crate::project::{
 use crate::proofs::{self, StoredProof};
 use crate::roots::{Pins, Root, Roots, hash_pin};
 use crate::round::rows_hash;
-use crate::session::{Rules, Session, read_genesis, read_model, srs_error};
+use crate::session::{Rules, Session, read_genesis, read_model};
 use crate::ui::Ui;
 
 pub use report::{BindingReport, VerifyReport};
@@ -132,7 +132,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let genesis = read_genesis(&genesis, session.network())?;
     let round_path = args.round.clone().unwrap_or_else(|| project.round_path());
     let round: Round = read_toml(&round_path)?;
-    let model = commit_model(&session.key, &session.srs.g1, &genesis)?.points;
+    let model = commit_model(&session.key, session.srs.g1(), &genesis)?.points;
     roots.push(genesis_root(&model, args.pins.genesis()?.as_deref())?);
     let circuits = Circuits::new(&session, project, ui);
     let started = Instant::now();
@@ -215,13 +215,11 @@ fn session_roots(pins: &Pins, session: &Session) -> Result<Roots, Error> {
     Ok(roots)
 }
 
-/// The reference string, checked: a fingerprint stands for all powers only then.
+/// The reference string.
 ///
 /// # Errors
-/// If its powers do not belong together, or another one was asked for.
+/// If another one was asked for.
 pub(super) fn srs_root(session: &Session, pin: Option<&str>) -> Result<Root, Error> {
-    let refused = |source| srs_error(&session.srs_path, source);
-    session.srs.check_relations().map_err(refused)?;
     Ok(Root::reference_string(&session.srs, pin)?)
 }
 
@@ -293,9 +291,8 @@ fn verify_registration(
         hint: "register the data first: `zktrain data commit`",
     })?;
     let registration = proofs::read_registration(&session.key, &path)?;
-    let root = registration
-        .verify(&session.key, &circuits.dataset_keys(&registration)?)
-        .map_err(|e| Error::Registration { path: path.clone(), source: Box::new(e) })?;
+    let root = circuits.verify_registration(&registration);
+    let root = root.map_err(|fault| fault.of_file(&path))?;
     let statements = registration.statements();
     let windows = statements.iter().map(|statement| statement.rows.len()).sum();
     let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;
@@ -355,7 +352,7 @@ fn verify_final(
     }
     let hint = "name the trained model: `--model model.int.safetensors`";
     let model = read_model(&model_path, session.network(), hint)?;
-    let rows = commit_model(&session.key, &session.srs.g1, &model)?.points;
+    let rows = commit_model(&session.key, session.srs.g1(), &model)?.points;
     let blindings = blindings(&path, &opening)?;
     let (expected, got) = (end.model.len(), blindings.len());
     if expected != got || rows.len() != expected {

@@ -10,7 +10,7 @@ use zktrain_contracts::protocol::Candidate;
 
 pub use super::judge::{Judge, Verdict};
 
-use crate::circuits::Circuits;
+use crate::circuits::{Circuits, RegistrationFault};
 use crate::project::Project;
 use crate::proofs::{Registration, decode_registration};
 use crate::session::Session;
@@ -69,11 +69,11 @@ pub fn check(
     }
     let ui = Ui { json: true };
     let circuits = Circuits::new(session, project, &ui);
-    let keys = circuits
-        .dataset_keys(&registration)
-        .map_err(|error| RegistrationError::Keys(error.to_string()))?;
-    let dataset = B256::from(registration.verify(&session.key, &keys)?);
-    Ok(Registered { dataset, windows })
+    let root = circuits.verify_registration(&registration).map_err(|fault| match fault {
+        RegistrationFault::Key(error) => RegistrationError::Keys(error.to_string()),
+        RegistrationFault::Proof(error) => RegistrationError::Proof(error),
+    })?;
+    Ok(Registered { dataset: root.into(), windows })
 }
 
 /// Who has registered, and when each was heard of last.

@@ -39,7 +39,7 @@ impl Model {
     /// # Errors
     /// If they are not the network's.
     pub fn new(session: &Session, parameters: Parameters) -> Result<Self, Error> {
-        let rows = commit_model(&session.key, &session.srs.g1, &parameters)?.points;
+        let rows = commit_model(&session.key, session.srs.g1(), &parameters)?.points;
         let hash = B256::from(rows_hash(&rows));
         let bytes = encode(session.network(), &parameters)?;
         Ok(Self { parameters, rows, hash, bytes })

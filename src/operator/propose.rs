@@ -53,7 +53,7 @@ pub fn next(
     counted: &[Counted],
     sum: &Sum,
 ) -> Result<Next, OperatorError> {
-    let (key, g1) = (&session.key, &session.srs.g1);
+    let (key, g1) = (&session.key, session.srs.g1());
     let updates: Vec<(u32, &[G1Affine])> =
         counted.iter().map(|c| (c.weight, c.statement.update.as_slice())).collect();
     let aggregate = weighted_rows(&updates);

@@ -88,7 +88,7 @@ impl Work for RoundWork {
             updates.iter().map(|(account, rows)| (weight(account), rows.as_slice())).collect();
         // What cannot be unpacked, or is too large, is no sum of updates either.
         let Ok(sum) = unpack(&self.shape, sum) else { return Settled::Wrong };
-        let (key, g1) = (&self.session.key, &self.session.srs.g1);
+        let (key, g1) = (&self.session.key, self.session.srs.g1());
         let opened = commit_sum(key, g1, &sum);
         if !opened.is_ok_and(|opened| opened == weighted_rows(&weighted)) {
             return Settled::Wrong;

@@ -239,9 +239,16 @@ impl Participation<'_> {
         Ok(model)
     }
 
+    /// What this owner's chain and settings say, not what the plan does.
     fn task(&self) -> Task {
-        let prover = self.owner.account().into_array();
-        let binding = Binding { chain_id: self.plan.chain_id, round: self.plan.round, prover };
+        let at = self.owner.client.at();
+        let binding = Binding {
+            chain_id: at.chain_id,
+            contract: at.rounds.into_array(),
+            domain: self.owner.expected.domain,
+            round: self.plan.round,
+            prover: self.owner.account().into_array(),
+        };
         Task { binding, nonce: self.plan.nonce.0, parent: self.plan.parent.0 }
     }
 
@@ -262,7 +269,7 @@ impl Participation<'_> {
         let work = self.owner.worker.work(model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
-            super::fault::falsify(&mut statement, &self.owner.facts.g1);
+            super::fault::falsify(&mut statement, self.owner.facts.srs.g1());
         }
         let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
@@ -306,7 +313,7 @@ impl Participation<'_> {
     /// The sum is wrong: shows that this owner's vector is not the reason.
     async fn defend(&mut self, test: Test) -> Result<bool, Error> {
         let (shape, update, commitments) = self.opened()?;
-        let g1 = self.owner.facts.g1.as_slice();
+        let g1 = self.owner.facts.srs.g1();
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
         let defence = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
         self.test = Some(test);
@@ -317,7 +324,7 @@ impl Participation<'_> {
     /// Somebody's defence contradicts this owner's: shows what both have agreed on.
     async fn dispute(&mut self, defences: &[Signed<Defence>]) -> Result<bool, Error> {
         let (shape, update, commitments) = self.opened()?;
-        let g1 = self.owner.facts.g1.as_slice();
+        let g1 = self.owner.facts.srs.g1();
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
         let early = OwnerError::Unexpected { what: "a dispute without a test" };
         let test = self.test.clone().ok_or(early)?;

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::Hash;
+use zktrain_prover::srs::CheckedSrs;
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::Metrics;
 
@@ -23,8 +24,8 @@ use crate::ui::Ui;
 pub struct Facts {
     /// The training key.
     pub key: Arc<TrainingKey>,
-    /// The reference string's powers in G1.
-    pub g1: Arc<Vec<ark_bn254::G1Affine>>,
+    /// The reference string, as far as rows need it.
+    pub srs: Arc<CheckedSrs>,
     /// Merkle root of the registered dataset.
     pub dataset: Hash,
     /// Its windows.
@@ -114,9 +115,9 @@ fn work(
         Err(error) => return drop(ready.send(Err(error))),
     };
     let (dataset, windows) = shop.dataset();
-    let (key, g1) = (Arc::new(session.key.clone()), Arc::new(session.srs.g1.clone()));
+    let (key, srs) = (Arc::new(session.key.clone()), Arc::new(session.srs.clone()));
     // Whoever asked may have gone; then the inbox is closed as well.
-    let _ = ready.send(Ok(Facts { key, g1, dataset, windows }));
+    let _ = ready.send(Ok(Facts { key, srs, dataset, windows }));
     while let Ok(job) = inbox.recv() {
         match job {
             Job::Work(model, system, task, reply) => {

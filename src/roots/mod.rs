@@ -13,7 +13,7 @@ use std::fmt;
 use std::io::Write;
 
 use serde::Serialize;
-use zktrain_prover::srs::{Provenance, Srs};
+use zktrain_prover::srs::{CheckedSrs, Provenance};
 use zktrain_verifier::groth16::{self, Groth16Key};
 
 pub use pins::{Pins, hash_pin};
@@ -83,12 +83,12 @@ impl Root {
         Ok(Self { name, value, trust, source: None, says: None, option })
     }
 
-    /// The reference string, by its `[τ]₂`. That is enough, because strings are checked: all their
-    /// powers are powers of that `τ`.
+    /// The reference string, by its `[τ]₂`. That is enough, because it is checked: all its powers
+    /// are powers of that `τ`.
     ///
     /// # Errors
     /// If another one was asked for.
-    pub fn reference_string(srs: &Srs, pin: Option<&str>) -> Result<Self, PinMismatch> {
+    pub fn reference_string(srs: &CheckedSrs, pin: Option<&str>) -> Result<Self, PinMismatch> {
         let value = hex::encode(srs.fingerprint());
         let mut root = Self::new("reference string", "--srs-fingerprint", value, pin)?;
         if let Some(ceremony) = ceremonies::find(&srs.g2[1]) {
@@ -242,6 +242,10 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
+    use ark_bn254::{G1Affine, G2Affine};
+    use ark_ec::AffineRepr;
+    use zktrain_prover::srs::Srs;
+
     use super::*;
 
     fn root(trust: Trust) -> Root {
@@ -270,22 +274,34 @@ mod tests {
         assert_eq!(error, "the nonce is ab, not ac as --nonce says");
     }
 
+    const SAID: [Provenance; 2] =
+        [Provenance::Insecure, Provenance::Imported { source_sha256: [9; 32] }];
+
+    /// Both say of themselves what they like.
+    fn labelled(srs: Srs) -> [CheckedSrs; 2] {
+        SAID.map(|provenance| Srs { provenance, ..srs.clone() }.check().unwrap())
+    }
+
+    #[test]
+    fn a_local_string_is_not_known_whatever_its_file_says() {
+        let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng);
+        for srs in labelled(srs) {
+            let root = Root::reference_string(&srs, None).unwrap();
+            assert_eq!((root.trust, root.source), (Trust::CameWithTheProofs, None));
+        }
+    }
+
+    /// Two powers of a ceremony are a string: a short one, but checked.
     #[test]
     fn a_ceremonys_string_is_known_by_its_point_whatever_its_file_says() {
-        let mut srs = Srs::generate_g1(1, &mut rand::rngs::OsRng);
-        let said = [Provenance::Insecure, Provenance::Imported { source_sha256: [9; 32] }];
-        for provenance in &said {
-            srs.provenance = *provenance;
-            let root = Root::reference_string(&srs, None).unwrap();
-            assert_eq!((root.trust, &root.source), (Trust::CameWithTheProofs, &None));
-        }
         for ceremony in &ceremonies::CEREMONIES {
-            srs.g2[1] = ceremony.tau_g2;
-            let pin = hex::encode(srs.fingerprint());
-            for provenance in &said {
-                srs.provenance = *provenance;
+            let g1 = vec![G1Affine::generator(), ceremony.tau_g1];
+            let g2 = [G2Affine::generator(), ceremony.tau_g2];
+            let [provenance, _] = SAID;
+            for srs in labelled(Srs { power: 1, g1, g2, phase_two: None, provenance }) {
                 let root = |pin| Root::reference_string(&srs, pin);
-                assert_eq!(root(None).unwrap().trust, Trust::Known);
+                let pin = hex::encode(srs.fingerprint());
+                assert_eq!(root(None).unwrap().trust, Trust::Known, "{}", ceremony.name);
                 assert!(root(None).unwrap().source.unwrap().contains(ceremony.name));
                 assert_eq!(root(Some(&pin)).unwrap().trust, Trust::Pinned);
                 assert!(root(Some(&"ab".repeat(32))).is_err(), "known, and not the one asked for");

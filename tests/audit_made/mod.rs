@@ -29,7 +29,7 @@ use zktrain_trainer::train::Trainer;
 use crate::backend::economy::{Economy, HOUR, tokens};
 use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
-use crate::common::plan::{handed_in, plan, signed};
+use crate::common::plan::{handed_in, place, plan, signed};
 use crate::common::round::{Cohort, Delivered, digest, register, row_bytes};
 use crate::common::{apart, srs};
 
@@ -202,8 +202,8 @@ impl World {
         let window = round_window(plan.nonce.0, prover, WINDOWS as u64).unwrap();
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trace = Trainer::new(network.clone()).train_window(model, None, x, y).unwrap();
-        let start = Committed::start(key, commit_model(key, &srs().g1, model).unwrap());
-        let binding = Binding { chain_id: plan.chain_id, round: plan.round, prover };
+        let start = Committed::start(key, commit_model(key, srs().g1(), model).unwrap());
+        let binding = Binding { prover, ..place(plan) };
         let position = Position { binding, step: 0, window };
         let proved = run.prover().prove(&start, position, &trace).unwrap();
         let compressor = &self.cohort.compressor;
@@ -227,7 +227,7 @@ impl World {
         let next = average(&key.network, model, &sum).unwrap().next;
         let pairs = weights.iter().copied().zip(works.iter().map(|w| w.update.as_slice()));
         let aggregate = row_bytes(&weighted_rows(&pairs.collect::<Vec<_>>()));
-        let rows = commit_model(key, &srs().g1, &next).unwrap().points;
+        let rows = commit_model(key, srs().g1(), &next).unwrap().points;
         let signed: Vec<Submission> =
             works.iter().map(|w| w.file.signed.submission.clone()).collect();
         let deliveries = self.economy.coordinator.deliveries(round, &signed).await.unwrap();

@@ -16,10 +16,11 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
     Chunk, ChunkProved, Committed, Counts, Position, RegisteredDataset, TrainingProver,
@@ -35,11 +36,11 @@ use zktrain_verifier::training::Chain;
 pub static POWER: OnceLock<u32> = OnceLock::new();
 
 /// A reference string that tests share.
-pub fn srs() -> &'static Srs {
-    static SRS: OnceLock<Srs> = OnceLock::new();
+pub fn srs() -> &'static CheckedSrs {
+    static SRS: OnceLock<CheckedSrs> = OnceLock::new();
     SRS.get_or_init(|| {
         let power = *POWER.get_or_init(|| 14);
-        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7))
+        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap()
     })
 }
 
@@ -95,9 +96,10 @@ impl Run {
         seed: u64,
     ) -> Self {
         let network = manifest.network().unwrap();
-        let g1 = &srs().g1;
+        let g1 = srs().g1();
         let kzg = srs().verifier_key();
-        let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
+        let bounded = Limits::default().admit(network.clone()).unwrap();
+        let key = derive_key(manifest.hash(), bounded, g1, kzg).unwrap();
         let secret = LocalKey::generate();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
@@ -106,7 +108,8 @@ impl Run {
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
         let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
-        let binding = Binding { chain_id: 1, round: 2, prover: owner };
+        let binding =
+            Binding { chain_id: 1, contract: [9; 20], domain: 3, round: 2, prover: owner };
         Self {
             manifest,
             key,
@@ -155,7 +158,7 @@ impl Run {
     pub fn prover(&self) -> TrainingProver<'_> {
         TrainingProver {
             key: &self.key,
-            g1: &srs().g1,
+            g1: srs().g1(),
             secret: &self.secret,
             dataset: &self.dataset,
         }
@@ -207,11 +210,11 @@ fn register(
     owner: [u8; 20],
     windows: usize,
 ) -> (RegisteredDataset, Vec<(DatasetStatement, SheetProof)>) {
-    let network = &key.network;
+    let network = key.network.network();
     let inputs: Vec<i32> = data.inputs.iter().map(|v| i32::from(*v)).collect();
     let labels: Vec<i32> = data.labels.iter().map(|v| i32::from(*v)).collect();
     let (mut first, mut chunks, mut all) = (0, Vec::new(), Vec::new());
-    for windows_here in chunk_sizes(network, windows) {
+    for windows_here in chunk_sizes(network, windows as u64).unwrap() {
         let samples = first * network.window()..(first + windows_here) * network.window();
         let chunk = Chunk {
             owner,
@@ -222,7 +225,7 @@ fn register(
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
         let ChunkProved { statement, proof, windows: rows, .. } =
-            register_chunk(key, &srs().g1, secret, &chunk).unwrap();
+            register_chunk(key, srs().g1(), secret, &chunk).unwrap();
         chunks.push((statement, proof));
         all.extend(rows);
         first += windows_here;

@@ -1,10 +1,14 @@
 //! Checks a dataset's registration.
 
+use std::borrow::Borrow;
+
 use ark_bn254::G1Affine;
+use zktrain_circuits::chunks::{TooManyWindows, chunk_sizes};
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::{self, Hash};
 use zktrain_circuits::relation::Group;
+use zktrain_circuits::size::ChunkError;
 use zktrain_circuits::statement::DatasetStatement;
 
 use crate::sheet::{Proof, SheetError};
@@ -24,13 +28,27 @@ pub enum DatasetError {
         /// Which proof.
         chunk: usize,
     },
-    /// A chunk has no windows, or not a power of two of them.
-    #[error("chunk {chunk} has {got} windows; a chunk has a power of two")]
+    /// More windows than a registration can hold.
+    #[error(transparent)]
+    Windows(#[from] TooManyWindows),
+    /// A chunk has another size than the only one that it can have.
+    #[error("chunk {chunk} has {got} windows, expected {expected}")]
     ChunkSize {
         /// Which proof.
         chunk: usize,
+        /// Windows of this chunk in a registration of so many windows; 0 if there is no such chunk.
+        expected: usize,
         /// Windows found.
         got: usize,
+    },
+    /// A chunk's relation is not compiled.
+    #[error("chunk {chunk}: {source}")]
+    Relation {
+        /// Which proof.
+        chunk: usize,
+        /// Why not.
+        #[source]
+        source: ChunkError,
     },
     /// A window has the wrong number of rows.
     #[error("window {window} has {got} rows, expected {expected}")]
@@ -70,17 +88,19 @@ pub enum DatasetError {
 }
 
 /// Checks all chunks of a registration and returns the dataset's Merkle root. `circuit` gives
-/// the circuit's keys for chunks of so many windows.
+/// the circuit's keys for chunks of so many windows; it is asked for a size when all chunks of
+/// the sizes before hold.
 ///
 /// # Errors
 /// If a chunk does not verify or the chunks do not cover the dataset in order.
-pub fn verify<'c, P: Proof<Circuit: 'c>>(
+pub fn verify<P: Proof, K: Borrow<P::Circuit>>(
     key: &TrainingKey,
-    circuit: impl Fn(usize) -> Option<&'c P::Circuit>,
+    mut circuit: impl FnMut(usize) -> Option<K>,
     chunks: &[(DatasetStatement, P)],
 ) -> Result<Hash, DatasetError> {
     let first = chunks.first().map(|(statement, _)| statement);
     let (owner, windows) = first.map_or(([0; 20], 0), |s| (s.owner, s.windows));
+    let mut sizes = chunk_sizes(&key.network, windows)?.into_iter();
     let mut leaves = Vec::new();
     for (chunk, (statement, proof)) in chunks.iter().enumerate() {
         if statement.spec != key.spec {
@@ -91,9 +111,13 @@ pub fn verify<'c, P: Proof<Circuit: 'c>>(
         if !continues {
             return Err(DatasetError::Continuation { chunk });
         }
-        let windows = statement.rows.len();
+        // Before a key for this size is asked for.
+        let (expected, windows) = (sizes.next().unwrap_or(0), statement.rows.len());
+        if windows != expected {
+            return Err(DatasetError::ChunkSize { chunk, expected, got: windows });
+        }
         let circuit = circuit(windows).ok_or(DatasetError::NoCircuit { chunk, windows })?;
-        verify_chunk(key, circuit, chunk, statement, proof)?;
+        verify_chunk(key, circuit.borrow(), chunk, statement, proof)?;
         for rows in &statement.rows {
             leaves.push(merkle::leaf(leaves.len() as u64, rows));
         }
@@ -112,17 +136,14 @@ fn verify_chunk<P: Proof>(
     statement: &DatasetStatement,
     proof: &P,
 ) -> Result<(), DatasetError> {
-    let got = statement.rows.len();
-    if !got.is_power_of_two() || got as u64 > statement.windows {
-        return Err(DatasetError::ChunkSize { chunk, got });
-    }
     let expected = key.relation.layout.group_rows(Group::Data(0)).count();
     for (window, rows) in (statement.first..).zip(&statement.rows) {
         if rows.len() != expected {
             return Err(DatasetError::RowCount { window, expected, got: rows.len() });
         }
     }
-    let (relation, _) = compile_dataset(&key.network, got);
+    let (relation, _) = compile_dataset(&key.network, statement.rows.len())
+        .map_err(|source| DatasetError::Relation { chunk, source })?;
     let known: Vec<G1Affine> = statement.rows.iter().flatten().copied().collect();
     proof
         .verify(&key.kzg, circuit, &relation, &statement.to_bytes(), &known)

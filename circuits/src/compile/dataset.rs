@@ -2,9 +2,11 @@
 //! is zero, labels are what the loss takes them to be.
 
 use super::builder::{Builder, Pointwise, TableKind, count_parts, real_positions};
+use super::draft::Draft;
 use super::training::data_block;
 use crate::manifest::{Loss, Network};
 use crate::relation::{Allocator, DimMap, Domain, Group, Linear, Relation, TensorId};
+use crate::size::{Bounded, ChunkError};
 
 /// The tensors of a registration proof.
 #[derive(Clone, Debug)]
@@ -18,8 +20,29 @@ pub struct DatasetIds {
 /// A tensor's `(windows, n, T, B)` in a domain `(n, windows, T, B)`.
 const MAP: [DimMap; 4] = [DimMap::Axis(1), DimMap::Axis(0), DimMap::Axis(2), DimMap::Axis(3)];
 
-/// The relation for so many consecutive windows, a power of two.
-pub fn compile_dataset(network: &Network, windows: usize) -> (Relation, DatasetIds) {
+/// The relation for so many consecutive windows.
+///
+/// # Errors
+/// If no registration of this network has chunks of this size, or they are beyond the limits
+/// that the network was held against.
+pub fn compile_dataset(
+    network: &Bounded,
+    windows: usize,
+) -> Result<(Relation, DatasetIds), ChunkError> {
+    network.chunk(windows)?;
+    let (draft, ids) = draft_dataset(network, windows);
+    Ok((draft.finish(), ids))
+}
+
+/// Rows that one window takes.
+pub(crate) fn window_rows(network: &Network) -> u64 {
+    let mut allocator = Allocator::new(network.row_log);
+    allocator.place_blocks(1, Group::Data, &data_block(network), None);
+    allocator.row_count()
+}
+
+/// Everything but the list of rows.
+pub(crate) fn draft_dataset(network: &Network, windows: usize) -> (Draft, DatasetIds) {
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(windows, Group::Data, &data_block(network), None);
     let kinds = [TableKind::Range(16)];
@@ -34,8 +57,7 @@ pub fn compile_dataset(network: &Network, windows: usize) -> (Relation, DatasetI
     constrain_inputs(&mut builder, &domain, inputs, network.input);
     let domain = Domain::new(&[network.output(), windows, t, b]);
     constrain_labels(&mut builder, network, &domain, labels);
-    let relation = builder.finish(allocator.finish(), &counts);
-    (relation, DatasetIds { inputs, labels })
+    (Draft { builder, allocator, counts }, DatasetIds { inputs, labels })
 }
 
 fn constrain_inputs(builder: &mut Builder, domain: &Domain, inputs: TensorId, size: usize) {

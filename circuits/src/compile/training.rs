@@ -9,11 +9,13 @@
 //! rows are added up over steps and proofs, have the step outside.
 
 use super::builder::{Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts};
+use super::draft::Draft;
 use super::gadgets::activation_table;
 use super::layer::constrain_layer;
 use super::loss::constrain_loss;
 use crate::manifest::{Activation, Layer, Loss, Network, PROBABILITY_FRAC};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
+use crate::size::Bounded;
 
 /// The parameters of one layer.
 #[derive(Clone, Debug)]
@@ -142,7 +144,13 @@ pub fn table_kinds(network: &Network) -> Vec<TableKind> {
 }
 
 /// The relation of one proof and the names of its tensors.
-pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
+pub fn compile_training(network: &Bounded) -> (Relation, TrainingIds) {
+    let (draft, ids) = draft_training(network);
+    (draft.finish(), ids)
+}
+
+/// Everything but the list of rows.
+pub(crate) fn draft_training(network: &Network) -> (Draft, TrainingIds) {
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
     let block = parameter_block(network);
@@ -177,7 +185,7 @@ pub fn compile_training(network: &Network) -> (Relation, TrainingIds) {
     }
     constrain_loss(&mut builder, network, &ids);
     constrain_padding(&mut builder, &allocator, padding);
-    (builder.finish(allocator.finish(), &counts), ids)
+    (Draft { builder, allocator, counts }, ids)
 }
 
 /// Cells of the updates' rows that belong to no parameter are zero: the rows

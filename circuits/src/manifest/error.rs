@@ -28,6 +28,14 @@ pub enum ManifestErrorKind {
     /// The manifest cannot be written as TOML.
     #[error("cannot be written as TOML: {0}")]
     Unwritable(#[source] Box<toml::ser::Error>),
+    /// More text than any manifest has.
+    #[error("has {got} bytes, at most {max} are read")]
+    TooLong {
+        /// Most bytes that are read.
+        max: usize,
+        /// The bytes found.
+        got: usize,
+    },
     /// A format version that this program does not know.
     #[error("expected version {expected}, got {got}")]
     Version {

@@ -34,6 +34,8 @@ pub use validate::MAX_CLASSES;
 
 /// The manifest format that this program reads and writes.
 pub const VERSION: u32 = 1;
+/// Bytes of a manifest's text at most: room for as many named columns as a network can have.
+pub const MAX_TEXT: usize = 1 << 23;
 
 impl Manifest {
     /// Reads and checks a manifest, complete or draft.
@@ -41,6 +43,10 @@ impl Manifest {
     /// # Errors
     /// Names the field that is malformed, inconsistent, unsupported or out of bounds.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
+        if text.len() > MAX_TEXT {
+            let kind = ManifestErrorKind::TooLong { max: MAX_TEXT, got: text.len() };
+            return Err(ManifestError::new("manifest", kind));
+        }
         let syntax = |field: String, error: toml::de::Error| {
             ManifestError::new(field, ManifestErrorKind::Toml(Box::new(error)))
         };

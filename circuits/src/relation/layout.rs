@@ -5,8 +5,6 @@
 //! definition. Rows come in groups, and the statement lists their commitments
 //! in the order of the groups.
 
-use std::collections::BTreeSet;
-
 use super::tensor::{Axis, Dim, Tensor, TensorId};
 
 /// Who commits to a row, and when.
@@ -84,6 +82,46 @@ impl SheetLayout {
     }
 }
 
+/// Whose the copies of a run of rows are.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    /// One group's.
+    One(Group),
+    /// One group's each.
+    Each(fn(usize) -> Group),
+}
+
+impl Owner {
+    fn group(self, copy: usize) -> Group {
+        match self {
+            Self::One(group) => group,
+            Self::Each(group) => group(copy),
+        }
+    }
+}
+
+/// Consecutive rows that exist, and copies of them at equal distances: what is known of them
+/// does not grow with their number.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    owner: Owner,
+    first: u64,
+    count: u64,
+    copies: usize,
+    /// Rows from one copy to the next.
+    stride: u64,
+}
+
+impl Run {
+    fn rows(self) -> impl Iterator<Item = RowSlot> {
+        (0..self.copies).flat_map(move |copy| {
+            let first = self.first + copy as u64 * self.stride;
+            let group = self.owner.group(copy);
+            (first..first + self.count).map(move |index| RowSlot { group, index })
+        })
+    }
+}
+
 /// Places tensors, group after group.
 #[derive(Clone, Debug)]
 pub struct Allocator {
@@ -92,13 +130,14 @@ pub struct Allocator {
     /// One past the last cell that a tensor covers.
     used: u64,
     tensors: Vec<Tensor>,
-    rows: BTreeSet<(Group, u64)>,
+    /// No row is in two of them.
+    runs: Vec<Run>,
 }
 
 impl Allocator {
     /// An empty sheet with rows of `2^row_log` cells.
     pub fn new(row_log: u32) -> Self {
-        Self { row_log, cursor: 0, used: 0, tensors: Vec::new(), rows: BTreeSet::new() }
+        Self { row_log, cursor: 0, used: 0, tensors: Vec::new(), runs: Vec::new() }
     }
 
     /// Places a group's tensors, the largest first, from a fresh row on.
@@ -114,7 +153,7 @@ impl Allocator {
                 self.align(log(sizes));
                 let tensor =
                     Tensor { name: name.clone(), base: self.cursor, dims: contiguous(sizes) };
-                self.mark_rows(&tensor, 0, group);
+                self.mark_rows(&tensor, group);
                 self.tensors.push(tensor);
                 *id = TensorId(self.tensors.len() - 1);
                 self.cursor += 1 << log(sizes);
@@ -127,10 +166,12 @@ impl Allocator {
 
     /// What is left of the last row that [`Self::place`] used, as tensors: for
     /// rows whose every cell must be accounted for.
-    fn place_rest(&mut self, group: Group, name: &str) -> usize {
+    fn place_rest(&mut self, name: &str) -> usize {
         let end = self.cursor;
+        let last = self.runs.last().map(|run| run.first + run.count);
+        let exists = last == Some(end >> self.row_log);
         let mut count = 0;
-        while self.used < end && self.rows.contains(&(group, (end - 1) >> self.row_log)) {
+        while self.used < end && exists {
             let log = self.used.trailing_zeros().min((end - self.used).ilog2());
             self.push(format!("{name}{count}"), self.used, contiguous(&[1 << log]));
             self.used += 1 << log;
@@ -147,27 +188,31 @@ impl Allocator {
     pub fn place_blocks(
         &mut self,
         steps: usize,
-        group: impl Fn(usize) -> Group + Copy,
+        group: fn(usize) -> Group,
         wanted: &[(String, Vec<usize>)],
         rest: Option<&str>,
     ) -> Vec<TensorId> {
         let mut inner = Allocator::new(self.row_log);
         let mut ids = inner.place(Group::Trace, wanted);
-        let padding = rest.map_or(0, |name| inner.place_rest(Group::Trace, name));
+        let padding = rest.map_or(0, |name| inner.place_rest(name));
         let first = inner.tensors.len() - padding;
         ids.extend((first..inner.tensors.len()).map(TensorId));
         let block_log = inner.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
         let outer = Dim { axis: Axis::new(steps), shift: block_log };
         self.align(block_log + outer.axis.log);
         let base = self.cursor;
+        self.runs.extend(inner.runs.iter().map(|run| Run {
+            owner: Owner::Each(group),
+            first: (base >> self.row_log) + run.first,
+            count: run.count,
+            copies: steps,
+            stride: 1 << (block_log - self.row_log),
+        }));
         let placed = ids
             .iter()
             .filter_map(|id| inner.tensors.get(id.0))
             .map(|tensor| {
                 let dims = core::iter::once(outer).chain(tensor.dims.iter().copied()).collect();
-                for step in 0..steps {
-                    self.mark_rows(tensor, base + ((step as u64) << block_log), group(step));
-                }
                 self.push(tensor.name.clone(), base + tensor.base, dims)
             })
             .collect();
@@ -180,11 +225,23 @@ impl Allocator {
         &self.tensors
     }
 
+    /// Rows that exist; knows them without listing them.
+    pub fn row_count(&self) -> u64 {
+        let copies = self.runs.iter().map(|run| run.count.saturating_mul(run.copies as u64));
+        copies.fold(0, u64::saturating_add)
+    }
+
     /// The finished layout.
     pub fn finish(self) -> SheetLayout {
+        let mut rows: Vec<RowSlot> = self.runs.iter().flat_map(|run| run.rows()).collect();
+        rows.sort_unstable_by_key(|row| (row.group, row.index));
+        SheetLayout { rows, ..self.outline() }
+    }
+
+    /// The finished layout but for its list of rows, which is left empty.
+    pub fn outline(self) -> SheetLayout {
         let address_log = self.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
-        let rows = self.rows.into_iter().map(|(group, index)| RowSlot { group, index }).collect();
-        SheetLayout { row_log: self.row_log, address_log, rows, tensors: self.tensors }
+        SheetLayout { row_log: self.row_log, address_log, rows: vec![], tensors: self.tensors }
     }
 
     fn align(&mut self, log: u32) {
@@ -196,14 +253,14 @@ impl Allocator {
         TensorId(self.tensors.len() - 1)
     }
 
-    /// Enters the rows of a tensor that is moved by `offset`, a whole number of rows.
-    fn mark_rows(&mut self, tensor: &Tensor, offset: u64, group: Group) {
-        for piece in tensor.pieces() {
-            let first = offset + piece.address;
-            let last = first + (piece.len as u64).saturating_sub(1);
-            for row in first >> self.row_log..=last >> self.row_log {
-                self.rows.insert((group, row));
-            }
+    /// Enters the rows of a contiguous tensor that lies behind all others.
+    fn mark_rows(&mut self, tensor: &Tensor, group: Group) {
+        let last = (tensor.base + tensor.stored().saturating_sub(1)) >> self.row_log;
+        let known = self.runs.last().map_or(0, |run| run.first + run.count);
+        let first = (tensor.base >> self.row_log).max(known);
+        if first <= last {
+            let (owner, count) = (Owner::One(group), last - first + 1);
+            self.runs.push(Run { owner, first, count, copies: 1, stride: 0 });
         }
     }
 }

@@ -106,9 +106,8 @@ impl Tensor {
         address
     }
 
-    /// The tensor as pieces that are contiguous in flat index and address, the
-    /// padding of each piece's outermost dimension left out.
-    pub fn pieces(&self) -> Vec<Piece> {
+    /// The dimensions that separate pieces, and the box of one piece.
+    fn split(&self) -> (&[Dim], Domain) {
         let mut inner_log = 0;
         let mut outer = self.dims.len();
         for dim in self.dims.iter().rev() {
@@ -122,7 +121,20 @@ impl Tensor {
         let inner_dims = self.dims.iter().skip(outer);
         outer += inner_dims.take_while(|dim| dim.axis.log == 0).count();
         let (outer, inner) = self.dims.split_at(outer);
-        let inner = Domain { axes: inner.iter().map(|d| d.axis).collect() };
+        (outer, Domain { axes: inner.iter().map(|d| d.axis).collect() })
+    }
+
+    /// Cells that are stored: those of all pieces.
+    pub fn stored(&self) -> u64 {
+        let (outer, inner) = self.split();
+        outer.iter().map(|dim| dim.axis.size as u64).product::<u64>() * inner.stored() as u64
+    }
+
+    /// The tensor as pieces that are contiguous in flat index and address, the
+    /// padding of each piece's outermost dimension left out.
+    pub fn pieces(&self) -> Vec<Piece> {
+        let (outer, inner) = self.split();
+        let inner_log = inner.log();
         let mut flats = vec![0usize];
         for dim in outer {
             let extend = |flat: &usize| {
@@ -171,6 +183,7 @@ mod tests {
         };
         let pieces = tensor.pieces();
         assert_eq!(pieces.len(), 2);
+        assert_eq!(tensor.stored(), 80);
         assert_eq!(pieces[1], Piece { flat: 64, address: (1 << 12) + (1 << 10), len: 40 });
     }
 

@@ -108,11 +108,13 @@ mod tests {
     use super::*;
     use crate::compile::compile_training;
     use crate::manifest::Manifest;
+    use crate::size::Limits;
 
     #[test]
     fn the_bundled_manifests_have_more_than_180_bits() {
         let text = include_str!("../../tests/manifest.toml");
         let network = Manifest::from_toml(text).unwrap().network().unwrap();
+        let network = Limits::default().admit(network).unwrap();
         let (relation, _) = compile_training(&network);
         let budget = Budget::of(&relation);
         assert!(budget.terms.iter().all(|t| t.numerator > 0));

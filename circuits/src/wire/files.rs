@@ -1,6 +1,7 @@
 //! Files of training proofs and registrations, compressed or not.
 
 use super::{Reader, WireError};
+use crate::chunks::{MAX_CHUNKS, chunk_sizes};
 use crate::compile::compile_dataset;
 use crate::compressed::{CompressedProof, System};
 use crate::key::TrainingKey;
@@ -8,8 +9,6 @@ use crate::proof::SheetProof;
 use crate::relation::{Group, Relation};
 use crate::statement::{DatasetStatement, TrainingStatement};
 
-/// Proofs in one registration at most: chunk sizes are powers of two, or the largest.
-const MAX_CHUNKS: u64 = 1 << 16;
 /// Bytes of a statement at most.
 const MAX_STATEMENT: u64 = 1 << 30;
 /// Bytes of a proof at most.
@@ -144,30 +143,45 @@ pub fn decode_dataset<P: ProofFile>(
     let mut reader = Reader(body.ok_or(WireError::Magic { expected: "dataset registration" })?);
     let count = reader.length("chunks", MAX_CHUNKS)?;
     let mut chunks = Vec::new();
-    for _ in 0..count {
-        chunks.push(read_chunk(key, &mut reader)?);
+    let mut sizes = Vec::new().into_iter();
+    let mut compiled: Option<(usize, Relation)> = None;
+    for index in 0..count {
+        let (system, statement, proof) = read_statement::<P>(&mut reader)?;
+        if index == 0 {
+            sizes = chunk_sizes(&key.network, statement.windows)?.into_iter();
+        }
+        // The only size that this chunk can have, so that no other relation is compiled.
+        let (expected, got) = (sizes.next().unwrap_or(0), statement.rows.len());
+        if got != expected {
+            let (expected, got) = (expected as u64, got as u64);
+            return Err(WireError::Length { part: "windows", expected, got });
+        }
+        check_rows(key, &statement)?;
+        let known = compiled.take().filter(|(size, _)| *size == got);
+        let relation = match known {
+            Some((_, relation)) => relation,
+            None => compile_dataset(&key.network, got)?.0,
+        };
+        chunks.push((statement, P::decode(&relation, system, proof)?));
+        compiled = Some((got, relation));
     }
     reader.end()?;
     Ok(chunks)
 }
 
-fn read_chunk<P: ProofFile>(
-    key: &TrainingKey,
-    reader: &mut Reader<'_>,
-) -> Result<(DatasetStatement, P), WireError> {
+/// A chunk's proof system, statement and proof, the proof still as bytes.
+type RawChunk<'a> = (Option<System>, DatasetStatement, &'a [u8]);
+
+fn read_statement<'a, P: ProofFile>(reader: &mut Reader<'a>) -> Result<RawChunk<'a>, WireError> {
     let system = read_system::<P>(reader)?;
     let statement = DatasetStatement::from_bytes(reader.block("statement", MAX_STATEMENT)?)?;
-    let bytes = reader.block("proof", MAX_PROOF)?;
-    let windows = statement.rows.len();
-    if !windows.is_power_of_two() {
-        return Err(WireError::Length { part: "windows", expected: 1, got: windows as u64 });
-    }
-    // Before a layout for so many windows is made: their rows are in the file.
+    Ok((system, statement, reader.block("proof", MAX_PROOF)?))
+}
+
+fn check_rows(key: &TrainingKey, statement: &DatasetStatement) -> Result<(), WireError> {
     let expected = key.relation.layout.group_rows(Group::Data(0)).count() as u64;
-    if let Some(rows) = statement.rows.iter().find(|rows| rows.len() as u64 != expected) {
-        return Err(WireError::Length { part: "rows", expected, got: rows.len() as u64 });
+    match statement.rows.iter().find(|rows| rows.len() as u64 != expected) {
+        Some(rows) => Err(WireError::Length { part: "rows", expected, got: rows.len() as u64 }),
+        None => Ok(()),
     }
-    let (relation, _) = compile_dataset(&key.network, windows);
-    let proof = P::decode(&relation, system, bytes)?;
-    Ok((statement, proof))
 }

@@ -306,7 +306,7 @@ impl Owner {
         let account = self.account();
         let commitments = commit(&self.update);
         let update = self.update.clone();
-        let (shape, g1) = (&fixture().shape, fixture().srs.g1.as_slice());
+        let (shape, g1) = (&fixture().shape, fixture().srs.g1());
         let evidence = Evidence { shape, g1, update: &update, commitments: &commitments };
         Some(match notice {
             Notice::Plan(_) => Contribution::Keys(self.sign(plan, self.member.keys())),

@@ -21,8 +21,10 @@ use crate::groth16::ProvingKey;
 pub const MAX_NAME: usize = 64;
 /// Binary logarithm of the fewest rounds of a beacon.
 pub const MIN_BEACON_LOG: u8 = 10;
-/// Binary logarithm of the most rounds of a beacon: hours of hashing.
-pub const MAX_BEACON_LOG: u8 = 36;
+/// Binary logarithm of the most rounds that all beacons of a ceremony have together: seconds of
+/// hashing. Whoever checks a ceremony repeats them, so the file must not choose how many hours that
+/// takes; a beacon that was announced before anybody could know it needs no long delay.
+pub const MAX_BEACON_LOG: u8 = 24;
 
 /// Where a factor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Rounds of hashing that it takes to check.
+    fn rounds(&self) -> u64 {
+        match self {
+            Self::Beacon { rounds_log, .. } => 1u64.checked_shl((*rounds_log).into()).unwrap_or(0),
+            Self::Secret => 0,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), CeremonyError> {
         match self {
             Self::Beacon { rounds_log, .. }
@@ -126,6 +136,17 @@ impl Contribution {
     pub(super) fn chained(&self, transcript: &Hash) -> Hash {
         Keccak256::new().chain_update(transcript).chain_update(self.to_bytes()).finalize().into()
     }
+}
+
+/// Refuses beacons that take longer to check than anybody should wait.
+pub(super) fn check_rounds<'c>(
+    sources: impl IntoIterator<Item = &'c Source>,
+) -> Result<(), CeremonyError> {
+    let got = sources.into_iter().map(Source::rounds).fold(0, u64::saturating_add);
+    if got > 1 << MAX_BEACON_LOG {
+        return Err(CeremonyError::AllBeaconRounds { got });
+    }
+    Ok(())
 }
 
 /// Printable ASCII, and not too long.

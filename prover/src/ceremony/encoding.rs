@@ -7,6 +7,7 @@ use std::path::Path;
 use zktrain_circuits::merkle::Hash;
 use zktrain_verifier::groth16::{G1_BYTES, G2_BYTES, PointError, Reader};
 
+use super::contribution::check_rounds;
 use super::{Ceremony, CeremonyError, Contribution, MAX_CONTRIBUTIONS, Source};
 use crate::groth16::{CheckedReader, ProvingKey, ProvingKeyError, read_capped, write_whole};
 
@@ -46,7 +47,8 @@ impl Ceremony {
         }
         let contributions = (0..count)
             .map(|index| read_contribution(&mut reader, index))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<Contribution>, _>>()?;
+        check_rounds(contributions.iter().map(|c| &c.source))?;
         let key = ProvingKey::read(&mut reader)?;
         reader.finish()?;
         Ok(Self { start, contributions, key })

@@ -45,7 +45,7 @@ pub use start::starting_key;
 pub use verify::Verified;
 
 use crate::groth16::{ProvingKey, ProvingKeyError};
-use crate::srs::{Srs, SrsError};
+use crate::srs::CheckedSrs;
 
 /// The most contributions that a ceremony takes.
 pub const MAX_CONTRIBUTIONS: usize = 1 << 12;
@@ -83,9 +83,6 @@ pub enum CeremonyError {
         /// The circuit's.
         got: usize,
     },
-    /// The reference string is inconsistent.
-    #[error("the reference string: {0}")]
-    Srs(#[from] SrsError),
     /// A name is too long or not printable ASCII.
     #[error("a contributor's name is 1 to {MAX_NAME} printable ASCII characters")]
     Name,
@@ -94,6 +91,12 @@ pub enum CeremonyError {
     BeaconRounds {
         /// Binary logarithm of the rounds.
         got: u8,
+    },
+    /// All beacons together take too many rounds of hashing.
+    #[error("{got} rounds of hashing in all beacons; 2^{MAX_BEACON_LOG} at most")]
+    AllBeaconRounds {
+        /// The rounds.
+        got: u64,
     },
     /// No room for another contribution.
     #[error("a ceremony takes at most {MAX_CONTRIBUTIONS} contributions")]
@@ -175,7 +178,7 @@ impl Ceremony {
     ///
     /// # Errors
     /// As [`starting_key`].
-    pub fn new(system: &R1cs, srs: &Srs) -> Result<Self, CeremonyError> {
+    pub fn new(system: &R1cs, srs: &CheckedSrs) -> Result<Self, CeremonyError> {
         Ok(Self::from_start(starting_key(system, srs)?))
     }
 
@@ -233,6 +236,8 @@ impl Ceremony {
     ) -> Result<Hash, CeremonyError> {
         let source = Source::Beacon { randomness, rounds_log };
         source.check()?;
+        let known = self.contributions.iter().map(|c| &c.source);
+        contribution::check_rounds(known.chain([&source]))?;
         let factor = contribution::beacon_factor(&self.transcript(), &randomness, rounds_log);
         self.apply(name, source, factor)
     }

@@ -9,12 +9,12 @@ use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::r1cs::R1cs;
 use zktrain_verifier::groth16::Provenance;
 
-use super::contribution::{Contribution, Source, beacon_factor, check_name};
+use super::contribution::{Contribution, Source, beacon_factor, check_name, check_rounds};
 use super::start::starting_key;
 use super::{Ceremony, CeremonyError, ContributionFault, first_transcript, start_digest};
 use crate::groth16::ProvingKey;
 use crate::kernels::msm_full;
-use crate::srs::Srs;
+use crate::srs::CheckedSrs;
 
 /// A ceremony that was checked.
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +38,19 @@ impl Verified<'_> {
 }
 
 impl Ceremony {
-    /// Checks everything: the reference string's own relations, that the start is what circuit and
-    /// string give, every contribution, and the key that came out. Takes as long as
+    /// Checks everything: that the start is what circuit and string give, every contribution, and the key that came out. Takes as long as
     /// [`Ceremony::new`] and some seconds more.
     ///
     /// # Errors
     /// The first check that fails.
-    pub fn verify(&self, system: &R1cs, srs: &Srs) -> Result<Verified<'_>, CeremonyError> {
-        srs.check_relations()?;
+    pub fn verify(&self, system: &R1cs, srs: &CheckedSrs) -> Result<Verified<'_>, CeremonyError> {
         let start = starting_key(system, srs)?;
         self.verify_from(&start)?;
         let secrets = self.contributions.iter().filter(|c| c.source == Source::Secret).count();
         if secrets == 0 {
             return Err(CeremonyError::NoContribution);
         }
-        let provenance = if srs.is_insecure() {
+        let provenance = if srs.claims_insecure() {
             Provenance::Insecure
         } else {
             let transcript = self.transcript();
@@ -66,6 +64,7 @@ impl Ceremony {
             return Err(CeremonyError::Start);
         }
         self.check_fixed(start)?;
+        check_rounds(self.contributions.iter().map(|c| &c.source))?;
         let mut transcript = first_transcript(&self.start);
         let mut delta = start.delta_g1;
         for (index, contribution) in self.contributions.iter().enumerate() {

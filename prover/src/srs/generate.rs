@@ -85,6 +85,7 @@ fn powers_of(tau: Fr, count: usize) -> Vec<Fr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::srs::SrsError;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
 
@@ -93,8 +94,14 @@ mod tests {
         for power in [0, 1, 5] {
             let srs = Srs::generate(power, &mut ChaCha20Rng::seed_from_u64(1));
             assert_eq!(srs.g1.len(), (2 << power) - 1);
-            srs.check_relations().unwrap();
-            assert!(srs.is_insecure() && srs.info().insecure);
+            assert!(srs.claims_insecure() && srs.info().claims_insecure);
+            match power {
+                // There is no [τ] in G1 that could be that of G2.
+                0 => {
+                    assert!(matches!(srs.check(), Err(SrsError::TooSmall { expected: 2, got: 1 })))
+                }
+                _ => drop(srs.check().unwrap()),
+            }
         }
     }
 
@@ -103,7 +110,7 @@ mod tests {
         let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(1));
         assert_eq!(srs.g1.len(), 64);
         assert!(srs.phase_two.is_none());
-        srs.check_relations().unwrap();
+        srs.check().unwrap();
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub struct BindingReport {
     pub prover: String,
     /// EIP-155 id of the settling chain; 0 off chain.
     pub chain_id: u64,
+    /// The contract there.
+    pub contract: String,
+    /// The domain.
+    pub domain: u64,
     /// The round.
     pub round: u64,
 }
@@ -66,6 +70,8 @@ impl BindingReport {
         Self {
             prover: format!("0x{}", hex::encode(binding.prover)),
             chain_id: binding.chain_id,
+            contract: format!("0x{}", hex::encode(binding.contract)),
+            domain: binding.domain,
             round: binding.round,
         }
     }
@@ -89,7 +95,8 @@ impl Report for VerifyReport {
         }
         if let Some(binding) = &self.binding {
             field(out, "prover", &binding.prover)?;
-            field(out, "chain, round", format!("{}, {}", binding.chain_id, binding.round))?;
+            field(out, "chain, contract", format!("{}, {}", binding.chain_id, binding.contract))?;
+            field(out, "domain, round", format!("{}, {}", binding.domain, binding.round))?;
         }
         if let (Some(root), Some(windows)) = (&self.dataset, self.windows) {
             let how = if self.registration { "registration valid" } else { "taken as registered" };

@@ -27,7 +27,7 @@ pub fn read_idx(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
     }
     let width: usize = shape[1..].iter().product();
     let mut table = Table::new(features);
-    table.columns = (0..width).map(|i| format!("pixel_{i}")).collect();
+    table.columns = super::pixels(features, width)?;
     table.features = bytes.into_iter().map(f64::from).collect();
     table.labels = label_bytes.into_iter().map(|label| label.to_string()).collect();
     table.finish()

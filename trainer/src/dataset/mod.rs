@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::manifest::Data;
+use zktrain_circuits::manifest::{Data, MAX_WIDTH};
 
 pub use csv_file::read_csv;
 pub use error::{DatasetError, FormatFault};
@@ -179,6 +179,16 @@ impl Table {
             labels: rows.iter().map(|i| self.labels[*i].clone()).collect(),
         }
     }
+}
+
+/// Names for the columns of a format that has none. Its header chooses how many they are, so the
+/// number is bounded before there is a name for each.
+fn pixels(path: &Path, width: usize) -> Result<Vec<String>, DatasetError> {
+    if width > MAX_WIDTH {
+        let (path, what) = (path.to_owned(), "features a sample, at most");
+        return Err(DatasetError::Count { path, what, expected: MAX_WIDTH, got: width });
+    }
+    Ok((0..width).map(|i| format!("pixel_{i}")).collect())
 }
 
 /// A whole file of at most [`MAX_BYTES`].

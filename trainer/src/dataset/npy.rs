@@ -5,6 +5,8 @@ use std::path::Path;
 use super::{DatasetError, FormatFault, Table};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+/// NumPy's own limit.
+const MAX_DIMENSIONS: usize = 64;
 
 /// Reads features (first dimension: samples, the others flattened) and labels (one dimension).
 ///
@@ -28,7 +30,7 @@ pub fn read_npy(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
     }
     let width: usize = x.shape[1..].iter().product();
     let mut table = Table::new(features);
-    table.columns = (0..width).map(|i| format!("pixel_{i}")).collect();
+    table.columns = super::pixels(features, width)?;
     if let Some(at) = x.values.iter().position(|v| !v.is_finite()) {
         return Err(DatasetError::NotANumber {
             path: features.to_owned(),
@@ -70,6 +72,9 @@ fn parse(bytes: &[u8]) -> Result<Array, FormatFault> {
     let (header, data) = rest.split_at_checked(length).ok_or(FormatFault::Length)?;
     let header = std::str::from_utf8(header).map_err(|_| FormatFault::Header)?;
     let shape = shape(header)?;
+    if shape.len() > MAX_DIMENSIONS {
+        return Err(FormatFault::Dimensions);
+    }
     let count =
         shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).ok_or(FormatFault::Length)?;
     let values = elements(quoted(value(header, "descr")?)?, data)?;

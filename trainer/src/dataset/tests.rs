@@ -205,6 +205,32 @@ fn npy_files_of_another_library_are_read() {
     assert!(matches!(error, DatasetError::NotANumber { row: 1, .. }));
 }
 
+/// A few bytes of a header, or of a zipped file, cannot ask for millions of names.
+#[test]
+fn no_more_columns_are_named_than_a_network_can_have() {
+    let folder = folder();
+    let labels = write(&folder, "labels", &idx(&[1], &[0]));
+    let wide = |width: u32| {
+        let bytes = gzip(&idx(&[1, width], &vec![0; width as usize]));
+        read_idx(&write(&folder, "x", &bytes), &labels)
+    };
+    assert_eq!(wide(65_536).unwrap().columns.len(), 65_536);
+    let error = wide(65_537).unwrap_err();
+    assert!(matches!(error, DatasetError::Count { expected: 65_536, got: 65_537, .. }), "{error}");
+    let y = folder.path().join("y.npy");
+    write_npy(&y, &Array1::from(vec![1u8])).unwrap();
+    let x = folder.path().join("x.npy");
+    write_npy(&x, &Array2::<u8>::zeros((1, 65_537))).unwrap();
+    assert!(matches!(read_npy(&x, &y), Err(DatasetError::Count { got: 65_537, .. })));
+    let header =
+        format!("{{'descr': '|u1', 'fortran_order': True, 'shape': ({}), }}\n", "1, ".repeat(65));
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    let x = write(&folder, "x.npy", &[&bytes, header.as_bytes(), &[7]].concat());
+    let error = read_npy(&x, &y).unwrap_err();
+    assert!(matches!(error, DatasetError::Format { fault: FormatFault::Dimensions, .. }));
+}
+
 #[test]
 fn npy_faults_are_typed() {
     let folder = folder();

@@ -53,6 +53,7 @@ use curve25519_dalek::ristretto::RistrettoPoint;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 use zktrain_prover::eq::{eq_at, eq_table};
+use zktrain_prover::srs::Powers;
 
 use super::error::Error;
 use super::group::accounts_digest;
@@ -69,7 +70,7 @@ pub struct Evidence<'a> {
     /// The vectors' shape.
     pub shape: &'a Shape,
     /// The reference string's powers in G1, a row's length at least.
-    pub g1: &'a [G1Affine],
+    pub g1: Powers<'a>,
     /// The update that was packed, opened.
     pub update: &'a Update,
     /// The update's row commitments in the submission.

@@ -239,7 +239,7 @@ impl Trial {
                 Sign::Minus => sum -= pair,
             }
         }
-        sum == self.kzg.g1 * value
+        sum == self.kzg.g1() * value
     }
 
     /// That `V_i` holds what the update's commitments hold.
@@ -249,7 +249,7 @@ impl Trial {
         let (gamma, digest) = commitments.challenge(account, update);
         let held = self.point.scale * value + self.point.eta * blinding;
         let linked = commitments.mask_value * gamma + commitments.value;
-        if linked != self.kzg.g1 * held + blinding_base() * link {
+        if linked != self.kzg.g1() * held + blinding_base() * link {
             return false;
         }
         let seed = Response::seed(digest, value, blinding, link, balance);
@@ -323,7 +323,7 @@ impl Trial {
             return Err(wrong("what it shows is not the pair's"));
         }
         let pair = Pair::new(account, opening.with);
-        let (g, weights) = (&self.kzg.g1, &self.weights);
+        let (g, weights) = (&self.kzg.g1(), &self.weights);
         Ok(pair_commitment(plan, &self.challenge, weights, g, pair, &shared).0)
     }
 

@@ -18,11 +18,12 @@ use zktrain_circuits::compile::compile_training;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::relation::Group;
+use zktrain_circuits::size::Limits;
 use zktrain_prover::average::{Sum, WEIGHT_LOG};
 use zktrain_prover::commit::commit_rows;
 use zktrain_prover::random::scalars;
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::{LayerParameters, Parameters};
 use zktrain_prover::witness::fill_block;
 
@@ -46,7 +47,7 @@ fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, Error> {
 pub(in crate::secagg) struct Fixture {
     pub key: TrainingKey,
     pub shape: Shape,
-    pub srs: Srs,
+    pub srs: CheckedSrs,
 }
 
 /// A network of layers of these widths.
@@ -62,7 +63,9 @@ pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) ->
     for (l, layer) in network.layers.iter_mut().enumerate() {
         (layer.n_in, layer.n_out, layer.bias) = (widths[l], widths[l + 1], biased[l]);
     }
-    let srs = Srs::generate_g1(row_log, &mut ChaCha20Rng::seed_from_u64(7));
+    let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
+    let srs = srs.check().unwrap();
+    let network = Limits::default().admit(network).unwrap();
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
     TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap()
@@ -72,7 +75,7 @@ pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) ->
 pub(in crate::secagg) fn fixture() -> &'static Fixture {
     static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let key = key(&[7, 13, 3], &[true, false], 6);
-        let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(7));
+        let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
         Fixture { shape: Shape::of(&key).unwrap(), key, srs }
     });
     &FIXTURE
@@ -96,14 +99,18 @@ pub(in crate::secagg) fn update(
 }
 
 /// The row commitments of an update.
-pub(in crate::secagg) fn commit(key: &TrainingKey, srs: &Srs, update: &Update) -> Vec<G1Affine> {
+pub(in crate::secagg) fn commit(
+    key: &TrainingKey,
+    srs: &CheckedSrs,
+    update: &Update,
+) -> Vec<G1Affine> {
     let layers = key.ids.layers.iter();
     let ids: Vec<_> = layers
         .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
         .collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     fill_block(&mut sheet, &ids, &update.values);
-    commit_rows(&srs.g1, &sheet.group(Group::Parameters), &update.blinds).unwrap()
+    commit_rows(srs.g1(), &sheet.group(Group::Parameters), &update.blinds).unwrap()
 }
 
 /// A plan with its members' accounts and updates.

@@ -155,7 +155,7 @@ fn a_member_answers_one_test_about_its_own_upload() {
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[0]);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[0],
         commitments: &commitments,
     };
@@ -189,7 +189,7 @@ fn a_member_answers_one_test_about_its_own_upload() {
     assert_eq!(member.defend(&other, &evidence).unwrap_err(), conflict);
     assert_eq!(member.dispute(&other, &evidence, &[]).unwrap_err(), conflict);
     // Powers and commitments that do not fit are errors, not panics.
-    let short = Evidence { g1: &evidence.g1[..10], ..evidence };
+    let short = Evidence { g1: evidence.g1.prefix(10), ..evidence };
     assert!(matches!(member.defend(&test, &short), Err(Error::Count { got: 10, .. })));
     let none = Evidence { commitments: &[], ..evidence };
     let blinds = VectorError::Blinds { expected: fixture().shape.rows(), got: 0 };

@@ -46,7 +46,7 @@ fn is_right(round: &Round<'_>) -> bool {
         .iter()
         .map(|(account, rows)| (world.plan.member(*account).unwrap().weight, rows.as_slice()))
         .collect();
-    commit_sum(key, &srs.g1, &sum).is_ok_and(|rows| rows == weighted_rows(&weighted))
+    commit_sum(key, srs.g1(), &sum).is_ok_and(|rows| rows == weighted_rows(&weighted))
 }
 
 /// A trial that has seen all uploads.
@@ -79,7 +79,7 @@ fn defend(round: &mut Round<'_>, index: usize) -> Signed<Defence> {
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[index],
         commitments: &commitments,
     };
@@ -95,7 +95,7 @@ fn dispute(
     let (test, world) = (round.test(), round.world);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[index],
         commitments: &[],
     };
@@ -157,7 +157,7 @@ fn pretend(round: &Round<'_>, index: usize, with: &[usize]) -> Signed<Defence> {
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[index],
         commitments: &commitments,
     };
@@ -177,7 +177,7 @@ fn adapt(
     let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
     let point = challenge.point(shape);
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
-    let (update, g1) = (&world.updates[index], &fixture().srs.g1);
+    let (update, g1) = (&world.updates[index], fixture().srs.g1());
     let evidence = Evidence { shape, g1, update, commitments: &commitments };
     let honest = defend(&mut round.clone(), index);
     let mut proof = Proof::from_bytes(&honest.body.proof, counted.len() - 1).unwrap();

@@ -121,7 +121,7 @@ fn a_wrong_update_cannot_be_defended_as_the_proven_one() {
     }
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &forged.updates[1],
         commitments: &claims,
     };
