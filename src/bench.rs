@@ -10,7 +10,7 @@ use zktrain_circuits::argument::ArgumentShape;
 use zktrain_circuits::arith::Native;
 use zktrain_circuits::compressed::{self, System};
 use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::r1cs;
 use zktrain_circuits::relation::Relation;
@@ -242,7 +242,7 @@ impl Setup {
     }
 
     fn trace(&self) -> Result<Trace, BenchError> {
-        let network = &self.key.network;
+        let network: &Network = &self.key.network;
         let model = initial_parameters(network, self.seed);
         let trainer = Trainer::new(network.clone());
         Ok(trainer.train_window(&model, None, &self.inputs, &self.labels)?)

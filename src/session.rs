@@ -13,6 +13,7 @@ use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::schedule::window_order;
 use zktrain_circuits::size::Bounded;
 use zktrain_circuits::statement::Binding;
+use zktrain_prover::prove::ProveError;
 use zktrain_prover::srs::{CheckedSrs, Srs, SrsError, SrsFile};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::derive_key;
@@ -152,8 +153,8 @@ impl Session {
     /// # Errors
     /// If something could not be shown.
     pub fn certify(&self, manifest_path: &Path) -> Result<Certificate, Error> {
-        let network = self.network();
-        let (dataset, ids) = compile_dataset(network, 1);
+        let network = &self.key.network;
+        let (dataset, ids) = compile_dataset(network, 1).map_err(ProveError::from)?;
         certify_dataset(network, &dataset, &ids)
             .and_then(|()| certify_training(network, &self.key.relation, &self.key.ids))
             .map_err(|source| Error::Uncertified {

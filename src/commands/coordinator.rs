@@ -231,7 +231,8 @@ fn copy_srs(session: &Session, lineage: &LineageWriter) -> Result<(), Error> {
     if path.exists() {
         return Ok(());
     }
-    lineage.srs(&session.whole_srs()?)
+    let srs = session.whole_srs()?;
+    lineage.srs(&srs)
 }
 
 fn require_coordinator(

@@ -160,7 +160,8 @@ fn info(args: &InfoArgs, ui: &Ui) -> Result<SrsReport, Error> {
     if !args.check {
         return Ok(report(&args.file, &srs, false));
     }
-    Ok(report(&args.file, &srs.check().map_err(fault)?, true))
+    let srs = srs.check().map_err(fault)?;
+    Ok(report(&args.file, &srs, true))
 }
 
 /// Whether two paths lead to one file.

@@ -23,6 +23,7 @@ use crate::relation::{Linear, TensorId};
 pub struct Determined<'a, 'b> {
     system: &'b System<'a>,
     ranges: &'b Ranges,
+    gates: Vec<rounding::Gated<'a>>,
     known: BTreeSet<TensorId>,
 }
 
@@ -33,7 +34,8 @@ impl<'a, 'b> Determined<'a, 'b> {
         ranges: &'b Ranges,
         given: impl Iterator<Item = TensorId>,
     ) -> BTreeSet<TensorId> {
-        let mut all = Self { system, ranges, known: given.collect() };
+        let gates = rounding::gates(system);
+        let mut all = Self { system, ranges, gates, known: given.collect() };
         let choices = pattern::choices(system);
         let selections = pattern::selections(system);
         loop {
@@ -81,7 +83,9 @@ impl<'a, 'b> Determined<'a, 'b> {
         }
         self.known.extend(self.last(&equation.axes, &equation.monomials));
         let open = self.open(&equation.monomials);
-        if let Some(ids) = rounding::quotient(self.system, self.ranges, equation, &open) {
+        if let Some(ids) =
+            rounding::quotient((self.system, &self.gates), self.ranges, equation, &open)
+        {
             self.known.extend(ids);
         }
     }

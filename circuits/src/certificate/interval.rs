@@ -36,7 +36,8 @@ impl Interval {
 
     /// All products.
     pub fn times(self, other: Self) -> Option<Self> {
-        let ends = [(self.lo, other.lo), (self.lo, other.hi), (self.hi, other.lo), (self.hi, other.hi)];
+        let ends =
+            [(self.lo, other.lo), (self.lo, other.hi), (self.hi, other.lo), (self.hi, other.hi)];
         let products: Option<Vec<i128>> = ends.iter().map(|(a, b)| a.checked_mul(*b)).collect();
         let products = products?;
         Self::new(*products.iter().min()?, *products.iter().max()?)

@@ -302,6 +302,8 @@ fn zero_on_padding(
             _ => None,
         };
         let everywhere = atom.is_cellwise(system.layout, &equation.axes);
-        everywhere && atom.tensor == id && axis.is_some_and(|a| along == Some(crate::relation::DimMap::Axis(a)))
+        everywhere
+            && atom.tensor == id
+            && axis.is_some_and(|a| along == Some(crate::relation::DimMap::Axis(a)))
     })
 }

@@ -79,9 +79,8 @@ fn gate<'a>(equation: &Equation<'a>) -> Option<[Atom<'a>; 3]> {
         return None;
     }
     let find = |coef: i128, degree: usize| {
-        let fits = |m: &&Monomial<'a>| {
-            m.coef == coef && m.atoms.len() == degree && m.masks.is_empty()
-        };
+        let fits =
+            |m: &&Monomial<'a>| m.coef == coef && m.atoms.len() == degree && m.masks.is_empty();
         let mut found = equation.monomials.iter().filter(fits);
         found.next().filter(|_| found.next().is_none())
     };

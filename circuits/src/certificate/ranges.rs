@@ -66,11 +66,6 @@ impl Ranges {
         self.known.get(&id).copied()
     }
 
-    /// All of it.
-    pub fn all(&self) -> &BTreeMap<TensorId, Interval> {
-        &self.known
-    }
-
     fn learn(&mut self, id: TensorId, interval: Interval) {
         let now = self.get(id).and_then(|known| known.meet(interval)).unwrap_or(interval);
         self.known.insert(id, now);

@@ -8,7 +8,7 @@
 use super::equation::{Atom, Equation, Monomial, System};
 use super::interval::Interval;
 use super::ranges::Ranges;
-use crate::relation::TensorId;
+use crate::relation::{Axis, TensorId};
 
 /// A cell with its factor.
 #[derive(Clone, Copy)]
@@ -28,30 +28,34 @@ struct Excess<'a, 'b> {
 /// If the open monomials of an equation are the parts of a saturating rounding: their tensors, all
 /// of them determined by the rest of the equation.
 pub fn quotient<'a>(
-    system: &System<'a>,
+    (system, gates): (&System<'a>, &[Gated<'a>]),
     ranges: &Ranges,
     equation: &Equation<'a>,
     open: &[&Monomial<'a>],
 ) -> Option<Vec<TensorId>> {
-    let mut parts = parts(system, ranges, equation, open)?;
+    let mut parts = parts(system, gates, ranges, (equation, open))?;
     parts.sort_by_key(|part| part.coef.abs());
-    let unique = (0..parts.len()).any(|digits| is_unique(system, &parts, digits));
+    let unique = (0..parts.len()).any(|digits| is_unique((system, gates), &parts, digits));
     unique.then(|| parts.iter().map(|part| part.atom.tensor).collect())
 }
 
 /// Whether the first parts are a remainder's digits, and the others a quotient with its excesses.
-fn is_unique(system: &System<'_>, parts: &[Part<'_>], digits: usize) -> bool {
+fn is_unique(
+    (system, gates): (&System<'_>, &[Gated<'_>]),
+    parts: &[Part<'_>],
+    digits: usize,
+) -> bool {
     let (digits, upper) = parts.split_at(digits.min(parts.len()));
     let Some(scale) = upper.first().map(|part| part.coef.abs()) else { return false };
     if !are_digits(digits, scale) || upper.iter().any(|part| part.coef % scale != 0) {
         return false;
     }
-    let quotients = upper.iter().filter(|part| part.coef == scale && !is_limb(system, part));
+    let quotients = upper.iter().filter(|part| part.coef == scale && !is_limb(gates, part));
     let [q] = *quotients.collect::<Vec<_>>() else { return false };
     let others = upper.iter().filter(|part| part.atom != q.atom);
     let (high, low): (Vec<_>, Vec<_>) = others.partition(|part| part.coef > 0);
     let sides = [Excess { limbs: high, end: q.range.hi }, Excess { limbs: low, end: q.range.lo }];
-    q.range.lo < q.range.hi && sides.iter().all(|side| side.is_sound(system, q, scale))
+    q.range.lo < q.range.hi && sides.iter().all(|side| side.is_sound((system, gates), q, scale))
 }
 
 /// Whether cells are digits in mixed radix, with at most `scale` values together.
@@ -72,9 +76,9 @@ fn are_digits(digits: &[Part<'_>], scale: i128) -> bool {
 
 fn parts<'a>(
     system: &System<'a>,
+    gates: &[Gated<'a>],
     ranges: &Ranges,
-    equation: &Equation<'a>,
-    open: &[&Monomial<'a>],
+    (equation, open): (&Equation<'a>, &[&Monomial<'a>]),
 ) -> Option<Vec<Part<'a>>> {
     let part = |monomial: &&Monomial<'a>| {
         let atom = monomial.plain()?;
@@ -84,7 +88,7 @@ fn parts<'a>(
     };
     let mut parts: Vec<Part<'a>> = open.iter().map(part).collect::<Option<_>>()?;
     // The equation can be written either way round: its largest quotient counts upwards.
-    let sign = parts.iter().filter(|p| !is_limb(system, p)).max_by_key(|p| p.coef.abs())?.coef;
+    let sign = parts.iter().filter(|p| !is_limb(gates, p)).max_by_key(|p| p.coef.abs())?.coef;
     if sign < 0 {
         parts.iter_mut().for_each(|part| part.coef = -part.coef);
     }
@@ -95,13 +99,19 @@ fn parts<'a>(
 }
 
 /// Whether a cell is a limb of an excess.
-fn is_limb(system: &System<'_>, part: &Part<'_>) -> bool {
-    let mut gates = system.equations.iter().filter_map(gated);
-    gates.any(|gate| gate.limbs.iter().any(|(limb, _)| limb.tensor == part.atom.tensor))
+fn is_limb(gates: &[Gated<'_>], part: &Part<'_>) -> bool {
+    let limbs = gates.iter().flat_map(|gate| &gate.limbs);
+    limbs.into_iter().any(|(limb, _)| limb.tensor == part.atom.tensor)
+}
+
+/// All conditions on excesses.
+pub fn gates<'a>(system: &System<'a>) -> Vec<Gated<'a>> {
+    system.equations.iter().filter_map(gated).collect()
 }
 
 /// `Σ_k w_k·(end·limb_k − limb_k·q) = 0`
-struct Gated<'a> {
+pub struct Gated<'a> {
+    axes: Vec<Axis>,
     limbs: Vec<(Atom<'a>, i128)>,
     quotient: Atom<'a>,
     end: i128,
@@ -132,13 +142,23 @@ fn gated<'a>(equation: &Equation<'a>) -> Option<Gated<'a>> {
         ends.push(by / weight);
     }
     let end = *ends.first()?;
-    ends.iter().all(|other| *other == end).then_some(Gated { limbs, quotient, end })
+    ends.iter().all(|other| *other == end).then_some(Gated {
+        axes: equation.axes.clone(),
+        limbs,
+        quotient,
+        end,
+    })
 }
 
 impl Excess<'_, '_> {
     /// Whether the excess is there only where the quotient is at its end.
-    fn is_sound(&self, system: &System<'_>, q: &Part<'_>, scale: i128) -> bool {
-        self.limbs.is_empty() || (self.is_number(scale) && self.is_gated(system, q, scale))
+    fn is_sound(
+        &self,
+        (system, gates): (&System<'_>, &[Gated<'_>]),
+        q: &Part<'_>,
+        scale: i128,
+    ) -> bool {
+        self.limbs.is_empty() || (self.is_number(scale) && self.is_gated((system, gates), q, scale))
     }
 
     /// Limbs that are digits: one number, not negative, for each list of limbs.
@@ -153,13 +173,17 @@ impl Excess<'_, '_> {
     }
 
     /// `(end − q)·excess = 0`, limb by limb, for the same pairs of cells.
-    fn is_gated(&self, system: &System<'_>, q: &Part<'_>, scale: i128) -> bool {
+    fn is_gated(
+        &self,
+        (system, gates): (&System<'_>, &[Gated<'_>]),
+        q: &Part<'_>,
+        scale: i128,
+    ) -> bool {
         let layout = system.layout;
-        system.equations.iter().any(|gate| {
-            let Some(gated) = gated(gate) else { return false };
+        gates.iter().any(|gated| {
             let same = |(limb, weight): &(Atom<'_>, i128), part: &Part<'_>| {
                 let cells = limb.pairing(layout, &gated.quotient);
-                let everywhere = limb.is_cellwise(layout, &gate.axes);
+                let everywhere = limb.is_cellwise(layout, &gated.axes);
                 let weighs = weight.checked_mul(scale) == Some(part.coef.abs());
                 let paired = cells.is_some() && cells == part.atom.pairing(layout, &q.atom);
                 limb.tensor == part.atom.tensor && paired && everywhere && weighs
