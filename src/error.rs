@@ -31,6 +31,7 @@ use crate::logging::LogError;
 use crate::operator::OperatorError;
 use crate::owner::{OtherPlan, OwnerError, PlanError};
 use crate::project::SettingsError;
+use crate::roots::PinMismatch;
 use crate::secrets::SecretFault;
 
 /// Why a command fails.
@@ -306,13 +307,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Another circuit key than the one that was asked for.
-    #[error("the proofs come with the key {got}, not with {expected}")]
-    UnexpectedKey {
-        /// Keccak-256 of the key that was asked for.
-        expected: String,
-        /// That of the key that is there.
-        got: String,
+    /// Another root than the one that was asked for.
+    #[error(transparent)]
+    Pin(#[from] PinMismatch),
+    /// Only pinned and known roots were asked for, and what was checked rests on others too.
+    #[error("nobody pinned what this rests on: {roots}")]
+    Unpinned {
+        /// Their names.
+        roots: String,
     },
     /// A configuration is refused.
     #[error(transparent)]

@@ -19,6 +19,7 @@ pub mod owner;
 pub mod project;
 pub mod proofs;
 pub mod replace;
+pub mod roots;
 pub mod round;
 pub mod secrets;
 pub mod session;

@@ -83,7 +83,11 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     let erin = &report["balances"][4][1];
     assert!(erin.as_str().unwrap().contains(" 40 ZKT staked"), "its bond is gone: {erin}");
     nothing_private_leaves(&project.folder.path().join("d"));
-    a_changed_bit_is_found(&project);
+    assert_eq!(
+        (&report["audit"]["pinned"], &report["audit"]["strict"]),
+        (&true.into(), &true.into())
+    );
+    a_changed_bit_is_found(&project, &report["pins"]);
 }
 
 /// One uploads another vector than that of the update that it proved: there is no sum, it is found
@@ -129,13 +133,17 @@ fn nothing_private_leaves(dir: &Path) {
     }
 }
 
-fn a_changed_bit_is_found(project: &Project) {
+fn a_changed_bit_is_found(project: &Project, pins: &Value) {
     let base = "d/operator/coordinator";
     let model = format!("{base}/model.int.safetensors");
     let lineage = format!("{base}/lineage");
-    let audit = ["audit", model.as_str(), "--lineage", lineage.as_str()];
+    let pins = pins.as_array().unwrap().iter().map(|pin| pin.as_str().unwrap());
+    let mut audit: Vec<&str> = vec!["audit", &model, "--lineage", &lineage];
+    audit.extend(pins);
     let good: Value = project.json(&audit);
-    assert!(good.is_object());
+    assert_eq!((&good["valid"], &good["pinned"]), (&true.into(), &true.into()));
+    let open = project.run(&audit[..4]);
+    assert_eq!(open.status.code(), Some(3), "it holds, on roots that nobody pinned");
     let folder = project.folder.path().join(&lineage);
     let sums = files(&folder.join("rounds"));
     let sum = sums.iter().find(|path| path.ends_with("sum.safetensors")).unwrap();

@@ -97,22 +97,22 @@ fn told(form: &str) -> Project {
     }
     project.ok(&["train", "p"]);
     project.ok(&prove);
-    project.ok(&["verify", "p"]);
+    project.verify(&["p"]);
     project.ok(&["model", "inspect", "p/model.int.safetensors"]);
     let single = format!("p/{}", proof(0));
     for args in [
         &[&commit[..], &["--force"]].concat()[..],
         &["train", "p"],
         &prove,
-        &["verify", "p"],
-        &["verify", &single],
+        &[&["verify", "p"], &project.pins()[..]].concat(),
+        &[&["verify", &single], &project.pins()[..]].concat(),
         &["proof", "inspect", &single],
         &["model", "inspect", "p/model.safetensors"],
     ] {
         project.json(args);
     }
     if form != "none" {
-        project.json(&["verify", "p", "--evm"]);
+        project.verify(&["p", "--evm"]);
         project.ok(&["proof", "export", &single, "--format", "json", "--out", "p/proof.json"]);
         project.ok(&["proof", "export", &single, "--format", "calldata", "--out", "p/call.hex"]);
     }

@@ -123,7 +123,7 @@ fn no_command_takes_points_that_are_no_string() {
     }
     // Of an altered last power the rows know nothing, and need not.
     honest.save(&path).unwrap();
-    project.ok(&["verify", "p"]);
+    project.verify(&["p"]);
 }
 
 /// A powers-of-tau file as snarkjs writes it, of `2^2` powers, with this `τ = α = β`.

@@ -18,6 +18,8 @@ pub enum Kind {
     Export,
     /// The export is what a live node says.
     Live,
+    /// Roots are the ones that whoever audits has named.
+    Root,
     /// Manifest, key and first model are the domain's.
     Domain,
     /// Members of rounds have joined with the data that they are listed with.
@@ -54,11 +56,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an audit.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Encoding,
         Self::ReferenceString,
         Self::Export,
         Self::Live,
+        Self::Root,
         Self::Domain,
         Self::Membership,
         Self::Weights,
@@ -83,7 +86,8 @@ impl Kind {
             Self::Encoding => "files are there, each in the one encoding of its content",
             Self::ReferenceString => "the reference string's powers belong together",
             Self::Export => "the chain's export is whole and its events follow the contracts",
-            Self::Live => "the export is what the node says",
+            Self::Live => "the export is what the node says, until its last version",
+            Self::Root => "roots are the ones that you named",
             Self::Domain => "manifest, proof key and first model are the domain's",
             Self::Membership => "members have joined with the data that rounds list them with",
             Self::Weights => "weights follow from reputations",

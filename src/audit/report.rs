@@ -7,6 +7,7 @@ use super::auditor::Auditor;
 use super::findings::{Failure, Kind};
 use super::history::{Outcome, Round};
 use super::{Options, Progress, summary};
+use crate::roots::Roots;
 
 /// Version of the report's schema.
 pub const VERSION: u32 = 1;
@@ -16,8 +17,14 @@ pub const VERSION: u32 = 1;
 pub struct AuditReport {
     /// [`VERSION`].
     pub version: u32,
-    /// Whether everything holds.
+    /// Whether everything holds; if `strict`, also whether it rests on pinned and known roots alone.
     pub valid: bool,
+    /// Whether all roots are pinned or known.
+    pub pinned: bool,
+    /// Whether only pinned and known roots were asked for.
+    pub strict: bool,
+    /// What it rests on.
+    pub roots: Roots,
     /// The model's file.
     pub model: String,
     /// The chain that settled the rounds; none if the export cannot be read.
@@ -28,6 +35,8 @@ pub struct AuditReport {
     pub domain: Option<u64>,
     /// The last block of the export.
     pub head: Option<u64>,
+    /// The domain's version now, as a node says; none without a node.
+    pub current: Option<u64>,
     /// All versions, the first one included.
     pub versions: Vec<VersionReport>,
     /// All rounds.
@@ -155,6 +164,7 @@ pub struct Timing {
 pub(super) fn report(
     auditor: Auditor<'_>,
     progress: Progress,
+    roots: Roots,
     options: &Options<'_>,
 ) -> AuditReport {
     let unused = auditor.unused();
@@ -164,14 +174,19 @@ pub(super) fn report(
         CheckReport { check: kind, about: kind.about(), made: count.made, failed: count.failed }
     });
     let export = progress.export.as_ref();
+    let (pinned, strict) = (roots.are_named(), options.pins.strict);
     AuditReport {
         version: VERSION,
-        valid: findings.failures().is_empty(),
+        valid: findings.failures().is_empty() && (pinned || !strict),
+        pinned,
+        strict,
+        roots,
         model: options.model.display().to_string(),
         chain_id: export.map(|e| e.deployment.chain_id),
         rounds_contract: export.map(|e| e.deployment.rounds),
         domain: export.map(|e| e.domain),
         head: export.map(|e| e.head.number),
+        current: progress.live.as_ref().and_then(|live| live.version),
         versions: versions(&progress),
         rounds: progress.history.rounds.iter().map(round).collect(),
         slashes: slashes(&progress),

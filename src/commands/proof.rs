@@ -154,7 +154,7 @@ pub struct InspectReport {
 impl Report for InspectReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let statement = &self.statement;
-        success(out, format!("a training proof, {}; not checked here", self.form))?;
+        writeln!(out, "a training proof, {}: what it says, not checked here", self.form)?;
         field(out, "spec", &statement.spec)?;
         field(out, "prover", &statement.prover)?;
         field(out, "chain", statement.chain_id)?;

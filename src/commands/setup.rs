@@ -165,8 +165,9 @@ impl Report for CeremonyReport {
         success(out, format!("{checked}: {}", self.path.display()))?;
         field(out, "circuit", &self.circuit)?;
         field(out, "transcript", format!("{} (publish this)", self.transcript))?;
+        let says = if self.verified { "" } else { ", its file says" };
         for (index, contribution) in self.contributions.iter().enumerate() {
-            let what = format!("{} ({})", contribution.name, contribution.kind);
+            let what = format!("{} ({}){says}", contribution.name, contribution.kind);
             field(out, &format!("contribution {index}"), what)?;
         }
         field(out, "time", format!("{:.1} s", self.seconds))
@@ -197,7 +198,7 @@ impl Report for KeysReport {
         field(out, "verifying key", self.verifying_key.display())?;
         field(out, "hash", &self.hash)?;
         if let Some(contributions) = self.contributions {
-            field(out, "ceremony", format!("{contributions} contributions"))?;
+            field(out, "ceremony", format!("{contributions} contributions, verified now"))?;
         }
         field(out, "time", format!("{:.1} s", self.seconds))?;
         if self.insecure {

@@ -10,6 +10,7 @@ use zktrain_prover::srs::{MAX_POWER, Srs, SrsInfo};
 use crate::error::Error;
 use crate::files;
 use crate::project::exists;
+use crate::roots::ceremonies;
 use crate::session::{open_srs, srs_error, warn_insecure};
 use crate::ui::{Report, Ui, field, success};
 
@@ -85,6 +86,8 @@ pub struct SrsReport {
     pub info: SrsInfo,
     /// Whether it was checked now that the points are a reference string.
     pub checked: bool,
+    /// The public ceremony that it is from, where it was checked and this program knows it.
+    pub known: Option<&'static str>,
 }
 
 impl Report for SrsReport {
@@ -101,6 +104,11 @@ impl Report for SrsReport {
         };
         field(out, "says of itself", origin)?;
         field(out, "fingerprint", &info.fingerprint)?;
+        match self.known {
+            Some(ceremony) => field(out, "known", ceremony)?,
+            None if self.checked => field(out, "known", "no: of no ceremony that is known here")?,
+            None => field(out, "known", "not checked now")?,
+        }
         field(out, "relations", if self.checked { "checked, they hold" } else { "not checked now" })
     }
 }
@@ -166,5 +174,7 @@ fn save(srs: &Srs, path: &Path) -> Result<(), Error> {
 }
 
 fn report(file: &Path, srs: &Srs, checked: bool) -> SrsReport {
-    SrsReport { file: file.to_owned(), info: srs.info(), checked }
+    let ceremony = ceremonies::find(&srs.g2[1]).filter(|_| checked);
+    let known = ceremony.map(|ceremony| ceremony.name);
+    SrsReport { file: file.to_owned(), info: srs.info(), checked, known }
 }

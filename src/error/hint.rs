@@ -53,9 +53,16 @@ impl Error {
                                       `zktrain setup new`"
                 .into(),
             Self::Client(error) => return chain_hint(error),
-            Self::UnexpectedKey { .. } => "put the ceremony's result in the project's folder \
-                 `keys`: proofs that it does not verify are worth nothing"
+            Self::Pin(mismatch) if mismatch.option == "--groth16-key" => "put the ceremony's \
+                 result in the project's folder `keys`: proofs that it does not verify are worth \
+                 nothing"
                 .into(),
+            Self::Pin(_) => "whatever is proven on another root than yours is worth nothing".into(),
+            Self::Unpinned { .. } => {
+                "ask somebody other than whoever proves for their values, and \
+                 name them with the options above"
+                    .into()
+            }
             Self::Contract { .. }
             | Self::Rejected { .. }
             | Self::Registration { .. }

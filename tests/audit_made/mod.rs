@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use alloy::primitives::{Address, B256, keccak256};
+use alloy::providers::Provider;
 use ark_bn254::{Fr, G1Affine};
 use tempfile::TempDir;
 use zktrain::lineage::{LineageWriter, RoundFiles};
@@ -46,6 +47,8 @@ pub struct Made {
     pub rounds: Vec<u64>,
     /// A round of another domain.
     pub other: u64,
+    /// Keccak-256 of the code of `Rounds`, in hexadecimal.
+    pub code: String,
 }
 
 impl Made {
@@ -142,7 +145,10 @@ impl World {
         let Economy { owners, coordinator, .. } = world.economy;
         let members = owners.iter().map(Client::address).collect();
         let other = world.other;
-        let made = Made { dir, node, export, members, owners, coordinator, rounds, other };
+        let provider = coordinator.sender().chain().provider();
+        let code = provider.get_code_at(export.deployment.rounds).await.unwrap();
+        let code = hex::encode(keccak256(&code));
+        let made = Made { dir, node, export, members, owners, coordinator, rounds, other, code };
         let model = &models[2];
         std::fs::write(made.model(), to_int_safetensors(&network, model).unwrap()).unwrap();
         std::fs::write(made.floats(), to_float_safetensors(&network, model).unwrap()).unwrap();

@@ -89,13 +89,14 @@ fn twelve_altered_powers_forge_nothing_and_leave_nothing_in_a_cache() {
     copy_public(&project, &clean);
     std::fs::copy(&proof, clean.join("proofs/000000.proof")).unwrap();
     let genuine = ["--srs", "honest.bin"];
+    let pinned = [&["verify", "clean"][..], &genuine, &project.pins()].concat();
     for round in 0..2 {
         let looked = victim(&project, &["verify", "bait", "--evm"]);
         assert_eq!(looked.status.code(), Some(1), "{round}: {}", text(&looked));
         assert!(text(&looked).contains("tauG1"), "{}", text(&looked));
         let forged = victim(&project, &[&["verify", "bait"][..], &genuine].concat());
         assert!(text(&forged).contains("REJECTED"), "{round}: {}", text(&forged));
-        let honest = victim(&project, &[&["verify", "clean"][..], &genuine].concat());
+        let honest = victim(&project, &pinned);
         assert!(text(&honest).contains("VALID:"), "{round}: {}", text(&honest));
     }
     let keys = [&["keys", "derive", "clean", "--json"][..], &genuine].concat();
