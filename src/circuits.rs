@@ -208,7 +208,7 @@ impl<'a> Circuits<'a> {
 
     /// What halo2 commits with; its second basis takes seconds to compute and is cached.
     fn params(&self, log_rows: u32) -> Result<Halo2Params, Error> {
-        let srs = load_srs(&self.session.srs_path, Some(log_rows), self.ui)?;
+        let srs = load_srs(&self.session.srs_path, Some(halo2::powers(log_rows)), self.ui)?;
         let name = cache::basis_name(&srs.fingerprint(), log_rows);
         let basis = cache::read(&name);
         let known = basis.and_then(|b| Halo2Params::from_bytes(&srs, log_rows, &b).ok());

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use ark_bn254::G1Affine;
-use rand::rngs::OsRng;
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::schedule::window_order;
 use zktrain_circuits::statement::Binding;
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::derive_key;
@@ -45,7 +45,7 @@ impl Session {
     pub fn open(manifest_path: &Path, srs_path: &Path, ui: &Ui) -> Result<Self, Error> {
         let (manifest, network) = read_network(manifest_path)?;
         exists(srs_path, "name the reference string that the proofs were made with: `--srs FILE`")?;
-        let srs = load_srs(srs_path, Some(network.row_log), ui)?;
+        let srs = load_srs(srs_path, Some(1 << network.row_log), ui)?;
         let key = derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key())?;
         Ok(Self { manifest, srs, srs_path: srs_path.to_owned(), key })
     }
@@ -63,7 +63,7 @@ impl Session {
         if own && !path.exists() {
             let power = network.row_log.max(CIRCUIT_POWER);
             ui.say(&format!("generating a reference string of 2^{power} powers"));
-            let srs = Srs::generate_g1(power, &mut OsRng);
+            let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?);
             srs.save(&path).map_err(|source| srs_error(&path, source))?;
         }
         Self::open(&project.manifest_path(), &path, ui)
@@ -103,13 +103,13 @@ pub fn read_network(path: &Path) -> Result<(Manifest, Network), Error> {
     Ok((manifest, network))
 }
 
-/// Reads a reference string, the first `2^power` powers or all, and warns if it is insecure.
+/// Reads a reference string, the first `powers` powers or all, and warns if it is insecure.
 ///
 /// # Errors
 /// If the file is missing, damaged or short.
-pub fn load_srs(path: &Path, power: Option<u32>, ui: &Ui) -> Result<Srs, Error> {
-    let srs = match power {
-        Some(power) => Srs::load_prefix(path, 1 << power),
+pub fn load_srs(path: &Path, powers: Option<usize>, ui: &Ui) -> Result<Srs, Error> {
+    let srs = match powers {
+        Some(powers) => Srs::load_prefix(path, powers),
         None => Srs::load(path),
     }
     .map_err(|source| srs_error(path, source))?;

@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rand::rngs::OsRng;
 use serde::Serialize;
 use zktrain_circuits::r1cs::{self, R1cs};
 use zktrain_prover::ceremony::{Ceremony, CeremonyError, Source as Contributed};
 use zktrain_prover::groth16::{ProvingKey, insecure_key};
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::Srs;
 use zktrain_verifier::groth16::Provenance;
 
@@ -355,7 +355,7 @@ pub fn finish(args: &FinishArgs, ui: &Ui) -> Result<KeysReport, Error> {
 pub fn insecure(args: &InsecureArgs, ui: &Ui) -> Result<KeysReport, Error> {
     let started = Instant::now();
     let circuit = circuit(&args.source, ui)?;
-    let key = insecure_key(&circuit.system, &mut OsRng);
+    let key = insecure_key(&circuit.system, &mut Randomness::fresh(Label::InsecureKey)?);
     write_keys(&circuit, &key, ui, started)
 }
 

@@ -98,7 +98,7 @@ impl Run {
         let g1 = &srs().g1;
         let kzg = srs().verifier_key();
         let key = derive_key(manifest.hash(), network.clone(), g1, kzg).unwrap();
-        let secret = LocalKey::generate();
+        let secret = LocalKey::generate().unwrap();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
         samples.inputs.iter_mut().enumerate().for_each(|(index, x)| change(index, x));

@@ -1,11 +1,8 @@
-//! The reference string in halo2's form, with the Lagrange basis.
+//! The reference string for halo2's circuits, with the Lagrange basis.
 
-use ark_bn254::G1Affine;
-use halo2_proofs::halo2curves::bn256::Bn256;
-use halo2_proofs::poly::kzg::commitment::ParamsKZG;
+use ark_bn254::{G1Affine, G2Affine};
 use rayon::prelude::*;
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::halo2::convert::{to_point, to_point_g2};
 use zktrain_circuits::opening::{OpeningDecodeError, Words, point_bytes};
 
 use super::lagrange::lagrange;
@@ -56,18 +53,26 @@ pub struct Halo2Params {
     pub log_rows: u32,
     /// Of the reference string.
     fingerprint: [u8; 32],
+    /// [`powers`] of the reference string.
+    powers: Vec<G1Affine>,
     lagrange: Vec<G1Affine>,
-    inner: ParamsKZG<Bn256>,
+    g2: [G2Affine; 2],
+}
+
+/// How many powers of the reference string a circuit of `2^log_rows` rows takes: one more than
+/// rows, for the blinding between the quotient's pieces.
+pub const fn powers(log_rows: u32) -> usize {
+    (1 << log_rows) + 1
 }
 
 impl Halo2Params {
     /// From a reference string. The Lagrange basis takes seconds; see [`Self::to_bytes`].
     ///
     /// # Errors
-    /// [`ParamsError::TooSmall`] if the string is shorter than the columns.
+    /// [`ParamsError::TooSmall`] if the string has fewer than [`powers`].
     pub fn new(srs: &Srs, log_rows: u32) -> Result<Self, ParamsError> {
         let powers = prefix(srs, log_rows)?;
-        Ok(Self::assemble(srs, log_rows, lagrange(powers)))
+        Ok(Self::assemble(srs, log_rows, lagrange(&powers[..1 << log_rows])))
     }
 
     /// The Lagrange basis, to be kept in a file: header, points, Keccak-256 of both.
@@ -87,7 +92,7 @@ impl Halo2Params {
     /// # Errors
     /// If the bytes are not the basis of this string for this number of rows.
     pub fn from_bytes(srs: &Srs, log_rows: u32, bytes: &[u8]) -> Result<Self, ParamsError> {
-        let count = prefix(srs, log_rows)?.len();
+        let count = prefix(srs, log_rows)?.len() - 1;
         if !bytes.starts_with(&header(&srs.fingerprint(), log_rows)) {
             return Err(ParamsError::Header { log_rows });
         }
@@ -106,24 +111,29 @@ impl Halo2Params {
         Ok(Self::assemble(srs, log_rows, points?))
     }
 
-    /// Halo2's own form.
-    pub fn inner(&self) -> &ParamsKZG<Bn256> {
-        &self.inner
+    /// The commitments `[τ^i]` to monomials, one more than rows.
+    pub fn powers(&self) -> &[G1Affine] {
+        &self.powers
+    }
+
+    /// The commitments to the rows' Lagrange polynomials.
+    pub fn lagrange(&self) -> &[G1Affine] {
+        &self.lagrange
+    }
+
+    /// `[1]` and `[τ]` in G2.
+    pub fn g2(&self) -> &[G2Affine; 2] {
+        &self.g2
     }
 
     fn assemble(srs: &Srs, log_rows: u32, lagrange: Vec<G1Affine>) -> Self {
-        let powers = srs.g1[..lagrange.len()].iter().map(to_point).collect();
-        let basis = lagrange.iter().map(to_point).collect();
-        let [g2, tau] = srs.g2.each_ref().map(to_point_g2);
-        // Parameters are only made from parameters; these are of two rows.
-        let some = ParamsKZG::<Bn256>::setup(1, rand::rngs::OsRng);
-        let inner = some.from_parts(log_rows, powers, Some(basis), g2, tau);
-        Self { log_rows, fingerprint: srs.fingerprint(), lagrange, inner }
+        let powers = srs.g1[..powers(log_rows)].to_vec();
+        Self { log_rows, fingerprint: srs.fingerprint(), powers, lagrange, g2: srs.g2 }
     }
 }
 
 fn prefix(srs: &Srs, log_rows: u32) -> Result<&[G1Affine], ParamsError> {
-    let expected = 1usize << log_rows;
+    let expected = powers(log_rows);
     let got = srs.g1.len();
     srs.g1.get(..expected).ok_or(ParamsError::TooSmall { expected, got })
 }
@@ -140,7 +150,7 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
-    use zktrain_circuits::halo2::convert::from_point;
+    use zktrain_circuits::halo2::reference::convert::{from_point, to_point};
 
     fn srs() -> Srs {
         Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(4))
@@ -185,6 +195,6 @@ mod tests {
         assert!(Halo2Params::from_bytes(&other, 6, &bytes).is_err());
         assert!(Halo2Params::from_bytes(&srs, 5, &bytes).is_err());
         let error = Halo2Params::new(&srs, 20).unwrap_err();
-        assert_eq!(error, ParamsError::TooSmall { expected: 1 << 20, got: srs.g1.len() });
+        assert_eq!(error, ParamsError::TooSmall { expected: powers(20), got: srs.g1.len() });
     }
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
+use crate::random::NoRandomness;
 use zktrain_circuits::{curve::blinding_base, opening::KzgVerifierKey};
 
 /// The largest power that is read or generated: `2^28` group elements.
@@ -273,6 +274,9 @@ pub enum SrsError {
         /// Where.
         section: Section,
     },
+    /// No weights to check powers with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// Fewer powers than asked for.
     #[error("the reference string serves {got} entries a row, {expected} needed")]
     TooSmall {
