@@ -25,11 +25,11 @@ use halo2_proofs::poly::kzg::{
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::compress::PublicInputs;
+use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::halo2::reference::circuit::TapeCircuit;
 use zktrain_circuits::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
-use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::halo2::tape::Tape;
 use zktrain_circuits::halo2::reference::transcript::{Reader, Writer};
+use zktrain_circuits::halo2::tape::Tape;
 use zktrain_circuits::halo2::{record, shape};
 use zktrain_circuits::opening::{Words, point_bytes, scalar_bytes};
 use zktrain_circuits::proof::SheetProof;
@@ -66,10 +66,7 @@ fn compressed() -> &'static Made {
 }
 
 /// Parameters and key in halo2's own form; the key is its own derivation.
-fn theirs(
-    params: &Halo2Params,
-    tape: &Tape,
-) -> (ParamsKZG<Bn256>, VerifyingKey<bn256::G1Affine>) {
+fn theirs(params: &Halo2Params, tape: &Tape) -> (ParamsKZG<Bn256>, VerifyingKey<bn256::G1Affine>) {
     let rows = params.lagrange().len();
     let [powers, basis] = [&params.powers()[..rows], params.lagrange()]
         .map(|points| points.iter().map(to_point).collect::<Vec<_>>());

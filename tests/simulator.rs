@@ -101,8 +101,7 @@ impl Simulator {
         let (joint, v) = (sent.chain.challenge(), sent.chain.challenge());
         let x_power = x.pow([1u64 << keys.verifying.log_rows]);
         let whole = weighted(&pieces, x_power);
-        let once_at_tau: Vec<Fr> =
-            keys.evaluate(tau).into_iter().chain([whole, random]).collect();
+        let once_at_tau: Vec<Fr> = keys.evaluate(tau).into_iter().chain([whole, random]).collect();
         let quotient_at_x = constraints.quotient(x, &at_x, &at_below);
         let once_at_x: Vec<Fr> =
             fixed_at_x.iter().copied().chain([quotient_at_x, random_at_x]).collect();
@@ -112,7 +111,8 @@ impl Simulator {
             let differences: Vec<Fr> = at_tau.iter().zip(line).map(|(a, l)| *a - l).collect();
             weighted(&differences, joint)
         };
-        let differences: Vec<Fr> = once_at_tau.iter().zip(&once_at_x).map(|(a, b)| *a - b).collect();
+        let differences: Vec<Fr> =
+            once_at_tau.iter().zip(&once_at_x).map(|(a, b)| *a - b).collect();
         let once = weighted(&differences, joint);
         let inverse = |value: Fr| value.inverse().unwrap();
         let first = twice(tau) * inverse((tau - x) * (tau - below)) + v * once * inverse(tau - x);
@@ -150,8 +150,7 @@ impl Simulator {
         let inputs = PublicInputs::new(h, &seed, &claim);
         let circuit_proof = self.circuit(keys, inputs.to_array());
         let system = System::Halo2;
-        let proof =
-            CompressedProof { rows, mask, claim, blinding, opening, system, circuit_proof };
+        let proof = CompressedProof { rows, mask, claim, blinding, opening, system, circuit_proof };
         (statement, proof)
     }
 }

@@ -90,7 +90,7 @@ pub fn prove(
         return Err(Groth16ProveError::Unsatisfied { index });
     }
     let mut timings = Groth16Timings::default();
-    let known = [system.digest().as_slice(), &scalars_digest(&assignment[..system.public()])].concat();
+    let known = [key.key.circuit, scalars_digest(&assignment[..system.public()])].concat();
     let witness = scalars_digest(assignment);
     let mut generator = Randomness::hedged(Label::Groth16, &known, &witness)?;
     let (r, s) = (Fr::rand(&mut generator), Fr::rand(&mut generator));

@@ -34,9 +34,8 @@ pub fn permutation(tape: &Tape, roots: &[Fr]) -> Vec<Vec<Fr>> {
     for (left, right) in &tape.copies {
         cycles.join(number(left), number(right));
     }
-    let names: Vec<Fr> = std::iter::successors(Some(Fr::ONE), |power| Some(*power * delta()))
-        .take(ADVICE)
-        .collect();
+    let names: Vec<Fr> =
+        std::iter::successors(Some(Fr::ONE), |power| Some(*power * delta())).take(ADVICE).collect();
     let name = |cell: &u32| {
         let cell = *cell as usize;
         names[cell / rows] * roots[cell % rows]

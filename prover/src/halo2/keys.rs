@@ -110,7 +110,7 @@ pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2Error
     let fixed = columns::fixed(tape, domain.size());
     let permutation = columns::permutation(tape, &roots);
     let kernels = Cpu::new(params, &domain);
-    let commitments = |columns| kernels.commit(Basis::Lagrange, columns);
+    let commitments = |columns: &[Vec<Fr>]| kernels.commit(Basis::Lagrange, columns);
     let verifying = Halo2Key {
         log_rows: got,
         fixed: points(commitments(&fixed))?,

@@ -25,8 +25,9 @@ pub fn product(
     blinding: &Blinding,
 ) -> Vec<Fr> {
     let rows = roots.len();
-    let names: Vec<Fr> =
-        std::iter::successors(Some(beta), |name| Some(*name * delta())).take(advice.len()).collect();
+    let names: Vec<Fr> = std::iter::successors(Some(beta), |name| Some(*name * delta()))
+        .take(advice.len())
+        .collect();
     let mut factors = vec![Fr::ONE; rows - BLINDING_ROWS];
     factors.par_chunks_mut(BLOCK).enumerate().for_each(|(block, out)| {
         let start = block * BLOCK;

@@ -22,9 +22,8 @@ use zktrain_circuits::halo2::tape::{BLINDING_ROWS, Tape};
 use zktrain_circuits::relation::Relation;
 
 use super::constraints::{Challenges, Constraints, CosetColumns};
-use super::domain::PIECES;
 use super::kernels::{Basis, Cpu, Kernels};
-use super::keys::ProvingKey;
+use super::keys::{Extended, ProvingKey};
 use super::shplonk::{Opened, open};
 use super::transcript::Transcript;
 use super::{Blinding, Halo2Error, Halo2Params, Keys, columns, product};
@@ -124,7 +123,7 @@ pub(super) fn quotient(
     polynomials: &[Vec<Fr>],
     constraints: &Constraints,
 ) -> Vec<Vec<Fr>> {
-    let on_coset = |(index, fixed): (usize, &super::keys::Extended)| {
+    let on_coset = |(index, fixed): (usize, &Extended)| {
         let columns = kernels.extend(index, polynomials);
         let Some((product, advice)) = columns.split_last() else { return Vec::new() };
         let mut values = kernels.constraints(
@@ -180,9 +179,8 @@ fn finish(
         add_scaled(&mut whole, piece, power);
         power *= step;
     }
-    let slices = |polynomials: &'_ [Vec<Fr>]| polynomials.iter().map(Vec::as_slice).collect();
-    let twice: Vec<&[Fr]> = slices(polynomials);
-    let mut once: Vec<&[Fr]> = slices(&key.polynomials);
+    let twice = polynomials.iter().map(Vec::as_slice).collect();
+    let mut once: Vec<&[Fr]> = key.polynomials.iter().map(Vec::as_slice).collect();
     once.extend([whole.as_slice(), random]);
     open(kernels, transcript, &Opened { x, below, twice, once });
 }

@@ -12,11 +12,11 @@ use halo2_proofs::poly::kzg::{
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
+use zktrain_circuits::halo2::gates::{ADVICE, Kind};
 use zktrain_circuits::halo2::reference::circuit::TapeCircuit;
 use zktrain_circuits::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
-use zktrain_circuits::halo2::gates::{ADVICE, Kind};
-use zktrain_circuits::halo2::tape::{BLINDING_ROWS, Cell, Row, Tape};
 use zktrain_circuits::halo2::reference::transcript::Reader;
+use zktrain_circuits::halo2::tape::{BLINDING_ROWS, Cell, Row, Tape};
 use zktrain_verifier::halo2::{Halo2Error, PROOF_LENGTH, verify};
 
 use super::constraints::{Challenges, Constraints, CosetColumns};
@@ -112,15 +112,15 @@ fn keys_are_halo2s() {
 
 /// What both verifiers say, which has to be the same.
 fn accepted(keys: &Keys, tape: &Tape, proof: &[u8]) -> bool {
-    let params = params();
+    let params = theirs(&params());
     let ours = verify(&srs().verifier_key(), &keys.verifying, &tape.inputs, proof);
-    let key = keygen_vk_custom(&theirs(&params), &TapeCircuit::new(tape), false).unwrap();
+    let key = keygen_vk_custom(&params, &TapeCircuit::new(tape), false).unwrap();
     let inputs = tape.inputs.map(|input| to_scalar(&input));
     let mut reader = Reader::new(keys.digest, proof);
     let result = verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
-        &theirs(&params),
+        &params,
         &key,
-        SingleStrategy::new(&theirs(&params)),
+        SingleStrategy::new(&params),
         &[&[&inputs]],
         &mut reader,
     );
@@ -290,8 +290,7 @@ fn seen(params: &Halo2Params, keys: &Keys, tape: &Tape, blinding: &Blinding) -> 
     for (column, cells) in advice.iter_mut().zip(&blinding.advice) {
         column[rows - BLINDING_ROWS..].copy_from_slice(cells);
     }
-    let product =
-        product::product(&advice, &key.permutation, &key.roots, beta, gamma, blinding);
+    let product = product::product(&advice, &key.permutation, &key.roots, beta, gamma, blinding);
     advice.push(product);
     let polynomials = kernels.interpolate(&advice);
     let constraints = Constraints::new(Challenges { beta, gamma, y }, tape.inputs);
@@ -384,7 +383,8 @@ fn what_is_seen_is_uniform_whatever_the_witness() {
     let pieces = origin.last().unwrap();
     let power = tau().pow([1u64 << LOG]);
     let sum = |pieces: &[Fr]| evaluate(pieces, power);
-    let moved = seen(&params, &keys, &tape, &Blinding { pieces: blinding(6).pieces, ..blinding(5) });
+    let moved =
+        seen(&params, &keys, &tape, &Blinding { pieces: blinding(6).pieces, ..blinding(5) });
     assert_ne!(moved.last(), Some(pieces));
     assert_eq!(sum(moved.last().unwrap()), sum(pieces));
     let elsewhere = Blinding { advice: blinding(6).advice, ..blinding(5) };

@@ -11,10 +11,10 @@ mod ptau;
 
 use std::path::PathBuf;
 
+use crate::random::NoRandomness;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
-use crate::random::NoRandomness;
 use zktrain_circuits::{curve::blinding_base, opening::KzgVerifierKey};
 
 /// The largest power that is read or generated: `2^28` group elements.
