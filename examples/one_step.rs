@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let key = derive_key(manifest.hash(), bounded, &srs)?;
 
     // The owner's side: commit to a window, train on it, prove what happened.
-    let secret = LocalKey::generate();
+    let secret = LocalKey::generate()?;
     let data = synthetic::samples(&manifest, network.window(), 1)?.quantized(&network);
     let window = register_window(&key, srs.g1(), &secret, &data.inputs, &data.labels)?;
     let dataset = RegisteredDataset::new(vec![window]);

@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
-use rand::rngs::OsRng;
-use rand_chacha::ChaCha20Rng;
 use serde::Serialize;
 use zktrain_circuits::argument::ArgumentShape;
 use zktrain_circuits::arith::Native;
@@ -22,7 +19,7 @@ use zktrain_prover::compress::{CompressError, Compressor};
 use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{self, Halo2Params};
 use zktrain_prover::prove::CommittedRows;
-use zktrain_prover::random::LocalKey;
+use zktrain_prover::random::{Label, LocalKey, Randomness};
 use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::Trace;
 use zktrain_prover::training::{
@@ -176,6 +173,9 @@ pub enum BenchError {
     /// A row does not fit.
     #[error(transparent)]
     Commit(#[from] zktrain_prover::commit::CommitError),
+    /// The operating system gives no random bytes.
+    #[error(transparent)]
+    Randomness(#[from] zktrain_prover::random::NoRandomness),
     /// Compression failed.
     #[error(transparent)]
     Compress(#[from] CompressError),
@@ -227,10 +227,10 @@ impl Setup {
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.
         let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
-        let srs = Srs::generate_g1(power, &mut ChaCha20Rng::from_entropy()).check()?;
+        let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check()?;
         let bounded = crate::limits::of_environment()?.admit(network.clone())?;
         let key = derive_key(manifest.hash(), bounded, &srs)?;
-        let secret = LocalKey::generate();
+        let secret = LocalKey::generate()?;
         let seed = 1;
         let data = synthetic::samples(&manifest, network.window(), 3)?.quantized(&network);
         let window = register_window(&key, srs.g1(), &secret, &data.inputs, &data.labels)?;
@@ -281,7 +281,7 @@ impl Setup {
             }
             System::Groth16 => {
                 let system = r1cs::compile(&relation);
-                let key = insecure_key(&system, &mut OsRng);
+                let key = insecure_key(&system, &mut Randomness::fresh(Label::InsecureKey)?);
                 (Compressor::groth16(relation, key), system.constraints().len())
             }
         };

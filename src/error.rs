@@ -172,6 +172,9 @@ pub enum Error {
     /// Rows cannot be committed to.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The operating system gives no random bytes.
+    #[error(transparent)]
+    Randomness(#[from] zktrain_prover::random::NoRandomness),
     /// A secret file is damaged or belongs to something else.
     #[error("{}: {source}", path.display())]
     Secret {

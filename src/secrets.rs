@@ -51,8 +51,8 @@ pub struct DatasetSecret {
 /// # Errors
 /// If the operating system refuses the file.
 pub fn create_key(path: &Path) -> Result<(), Error> {
-    let key = LocalKey::generate();
-    files::write(path, format!("{}\n", hex::encode(key.0)).as_bytes(), Access::Owner)
+    let key = LocalKey::generate()?;
+    files::write(path, format!("{}\n", hex::encode(key.bytes())).as_bytes(), Access::Owner)
 }
 
 /// Reads the local key.
@@ -63,12 +63,12 @@ pub fn read_key(path: &Path) -> Result<LocalKey, Error> {
     crate::project::exists(path, "make a project first: `zktrain init`")?;
     let text = files::read_text(path)?;
     let bytes = hex::decode(text.trim_end()).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(LocalKey).ok_or_else(|| fault(path, SecretFault::Damaged))
+    bytes.map(LocalKey::new).ok_or_else(|| fault(path, SecretFault::Damaged))
 }
 
 /// A digest of the integers trained on, of no use without the local key.
 pub fn data_digest(key: &LocalKey, data: &Dataset) -> Hash {
-    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    let mut hasher = blake3::Hasher::new_keyed(key.bytes());
     hasher.update(&(data.width as u64).to_le_bytes());
     for values in [&data.inputs, &data.labels] {
         hasher.update(&(values.len() as u64).to_le_bytes());

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use ark_bn254::G1Affine;
-use rand::rngs::OsRng;
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::certificate::{Certificate, certify_dataset, certify_training};
 use zktrain_circuits::compile::compile_dataset;
@@ -13,7 +12,9 @@ use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::schedule::window_order;
 use zktrain_circuits::size::Bounded;
 use zktrain_circuits::statement::Binding;
+use zktrain_prover::halo2::powers;
 use zktrain_prover::prove::ProveError;
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::{CheckedSrs, Srs, SrsError, SrsFile};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::derive_key;
@@ -65,7 +66,7 @@ impl Session {
         ui: &Ui,
     ) -> Result<Self, Error> {
         let (manifest, network) = read_network(manifest_path)?;
-        let srs = check_prefix(&srs_file, network.row_log, &cache)?;
+        let srs = check_prefix(&srs_file, 1 << network.row_log, &cache)?;
         if srs.claims_insecure() {
             warn_insecure(srs_file.path(), ui);
         }
@@ -73,12 +74,12 @@ impl Session {
         Ok(Self { manifest, srs, srs_file, cache, key })
     }
 
-    /// The string's first `2^log` powers, checked.
+    /// As much of the string as a circuit of `2^log` rows takes, checked.
     ///
     /// # Errors
     /// If the file is damaged or short, or its points are no string.
     pub fn longer_srs(&self, log: u32) -> Result<CheckedSrs, Error> {
-        check_prefix(&self.srs_file, log, &self.cache)
+        check_prefix(&self.srs_file, powers(log), &self.cache)
     }
 
     /// All of the string, checked.
@@ -103,7 +104,7 @@ impl Session {
         if own && !path.exists() {
             let power = network.row_log.max(CIRCUIT_POWER);
             ui.say(&format!("generating a reference string of 2^{power} powers"));
-            let srs = Srs::generate_g1(power, &mut OsRng).check();
+            let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
             let srs = srs.map_err(|source| srs_error(&path, source))?;
             srs.save(&path).map_err(|source| srs_error(&path, source))?;
         }
@@ -186,8 +187,8 @@ pub fn open_srs(path: &Path) -> Result<SrsFile, Error> {
     SrsFile::open(path).map_err(|source| srs_error(path, source))
 }
 
-fn check_prefix(file: &SrsFile, log: u32, cache: &Cache) -> Result<CheckedSrs, Error> {
-    let checked = file.prefix(1 << log).and_then(|srs| srs.check_with(cache));
+fn check_prefix(file: &SrsFile, powers: usize, cache: &Cache) -> Result<CheckedSrs, Error> {
+    let checked = file.prefix(powers).and_then(|srs| srs.check_with(cache));
     checked.map_err(|source| srs_error(file.path(), source))
 }
 

@@ -20,6 +20,7 @@ use zktrain_circuits::relation::{Group, Relation};
 use zktrain_prover::commit::{Row, commit_rows};
 use zktrain_prover::lookups::LookupColumns;
 use zktrain_prover::prove::{CommittedRows, prove};
+use zktrain_prover::random::Context;
 use zktrain_prover::sheet::Sheet;
 use zktrain_prover::training::Counts;
 use zktrain_prover::witness::dataset_sheet;
@@ -234,8 +235,9 @@ fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
     let points = commit_rows(g1, &rows, &blinds).unwrap();
     let known = CommittedRows { points, blinds };
     let statement = b"registration".to_vec();
+    let context = Context { key: &run.secret, known: &statement };
     let proved =
-        prove(g1, relation, sheet.clone(), &known, &run.secret, |_| statement.clone()).unwrap();
+        prove(g1, relation, sheet.clone(), &known, &context, |_| statement.clone()).unwrap();
     let kzg = &run.key.kzg;
     proved.proof.verify(kzg, &(), relation, &statement, &known.points).is_ok()
 }

@@ -11,6 +11,7 @@ use zktrain_circuits::opening::mercury::{Evaluations, OpeningProof, Transcript, 
 
 use crate::eq::eq_table;
 use crate::kernels::msm_full;
+use crate::kernels::polynomial::{add_scaled, divide_by_linear, evaluate};
 use crate::srs::Powers;
 
 /// Opens the multilinear polynomial with `values` over the cube, committed to as
@@ -187,25 +188,6 @@ fn products(f: &[Fr], u: &[Fr]) -> Vec<Fr> {
 /// `X^{n−1}·f(1/X)` for `n` coefficients.
 fn reversed(f: &[Fr]) -> Vec<Fr> {
     f.iter().rev().copied().collect()
-}
-
-/// `target += scale·f`
-fn add_scaled(target: &mut [Fr], f: &[Fr], scale: Fr) {
-    target.par_iter_mut().zip(f).with_min_len(1 << 10).for_each(|(t, f)| *t += scale * f);
-}
-
-/// `f(x)`
-fn evaluate(f: &[Fr], x: Fr) -> Fr {
-    f.iter().rev().fold(Fr::ZERO, |sum, coefficient| sum * x + coefficient)
-}
-
-/// Replaces `f` by its quotient by `X − a`; the remainder is dropped.
-fn divide_by_linear(f: &mut Vec<Fr>, a: Fr) {
-    for i in (1..f.len()).rev() {
-        let carried = f[i] * a;
-        f[i - 1] += carried;
-    }
-    f.drain(..1.min(f.len()));
 }
 
 #[cfg(test)]

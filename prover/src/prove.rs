@@ -24,7 +24,7 @@ use crate::eq::evaluate_field;
 use crate::kernels::msm::msm_full;
 use crate::lookups::LookupColumns;
 use crate::materialize::ValueRange;
-use crate::random::{LocalKey, Randomness};
+use crate::random::{Context, NoRandomness, ProofRandomness};
 use crate::reduction::{self, ReductionProof};
 use crate::sheet::Sheet;
 use crate::srs::Powers;
@@ -92,6 +92,9 @@ pub enum ProveError {
     /// Rows cannot be committed to.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// Nothing to blind with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
 }
 
 /// How long the stages took.
@@ -125,8 +128,8 @@ pub struct Proved {
 
 /// Proves `relation` for a sheet whose multiplicities are still missing.
 ///
-/// `known` are the rows that the statement fixes; `statement` encodes the
-/// statement, given the proof's own row commitments.
+/// `known` are the rows that the statement fixes; `context` is what blinds the proof;
+/// `statement` encodes the statement, given the proof's own row commitments.
 ///
 /// # Errors
 /// If the reference string is too short or the sheet holds impossible values.
@@ -137,10 +140,10 @@ pub fn prove(
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
-    key: &LocalKey,
+    context: &Context<'_>,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
-    let fresh = Randomness::fresh(key, sheet.rows(), own_rows(relation), relation.layout.row_log);
+    let fresh = fresh(context, relation, &sheet)?;
     prove_with(g1, relation, sheet, known, fresh, statement)
 }
 
@@ -153,7 +156,7 @@ pub fn prove_with(
     relation: &Relation,
     mut sheet: Sheet,
     known: &CommittedRows,
-    randomness: Randomness,
+    randomness: ProofRandomness,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
@@ -178,12 +181,12 @@ pub fn prove_filled(
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
-    key: &LocalKey,
+    context: &Context<'_>,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
     let columns = LookupColumns::new(&sheet, relation)?;
-    let fresh = Randomness::fresh(key, sheet.rows(), own_rows(relation), relation.layout.row_log);
+    let fresh = fresh(context, relation, &sheet)?;
     prove_counted(g1, relation, sheet, columns, known, fresh, statement)
 }
 
@@ -193,12 +196,12 @@ fn prove_counted(
     sheet: Sheet,
     columns: LookupColumns,
     known: &CommittedRows,
-    randomness: Randomness,
+    randomness: ProofRandomness,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     let mut timings = Timings::default();
     let started = Instant::now();
-    let Randomness { blinds, mask, mask_blinding, salt } = randomness;
+    let ProofRandomness { blinds, mask, mask_blinding, salt } = randomness;
     let own: Vec<&Row> = sheet.rows().iter().skip(known.points.len()).collect();
     let points = commit_rows(g1, &own, &blinds)?;
     let own = CommittedRows { points, blinds };
@@ -220,6 +223,15 @@ fn prove_counted(
     let proof =
         SheetProof { rows: own.points.clone(), mask: mask.commitment, argument, blinding, opening };
     Ok(Proved { proof, h, claim, own, timings })
+}
+
+fn fresh(
+    context: &Context<'_>,
+    relation: &Relation,
+    sheet: &Sheet,
+) -> Result<ProofRandomness, NoRandomness> {
+    let row_log = relation.layout.row_log;
+    ProofRandomness::fresh(context, sheet.rows(), own_rows(relation), row_log)
 }
 
 fn check_sizes(

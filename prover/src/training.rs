@@ -15,7 +15,7 @@ use zktrain_circuits::verifier::Opening;
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::memory;
 use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove, prove_filled};
-use crate::random::{LocalKey, proof_rng, scalars};
+use crate::random::{Context, Label, LocalKey, Randomness, sheet_digest};
 use crate::sheet::Sheet;
 use crate::srs::{CheckedSrs, Powers};
 use crate::trace::{Parameters, Trace};
@@ -98,10 +98,11 @@ pub fn register_chunk(
     let (relation, ids) = compile_dataset(network, chunk.windows)?;
     memory::check(&relation)?;
     let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
-    let mut rng = proof_rng(secret, sheet.rows());
     let per_window = relation.layout.group_rows(Group::Data(0)).count();
     let data: Vec<&Row> = sheet.rows().iter().take(per_window * chunk.windows).collect();
-    let blinds = scalars(&mut rng, data.len());
+    let about = chunk.about(training);
+    let witness = sheet_digest(sheet.rows());
+    let blinds = Randomness::new(Label::DataRows, &about, secret, &witness)?.scalars(data.len());
     let points = commit_rows(g1, &data, &blinds)?;
     let windows: Vec<CommittedRows> = points
         .chunks(per_window)
@@ -116,7 +117,9 @@ pub fn register_chunk(
         rows: windows.iter().map(|w| w.points.clone()).collect(),
     };
     let known = CommittedRows { points, blinds };
-    let proved = prove(g1, &relation, sheet, &known, secret, |_| statement.to_bytes())?;
+    let encoded = statement.to_bytes();
+    let context = Context { key: secret, known: &encoded };
+    let proved = prove(g1, &relation, sheet, &known, &context, |_| encoded.clone())?;
     let Proved { proof, h, claim, .. } = proved;
     Ok(ChunkProved { statement, proof, h, claim, windows })
 }
@@ -138,7 +141,7 @@ pub struct ChunkProved {
 /// Commits to one window without proving it well formed: for measurements.
 ///
 /// # Errors
-/// If its rows do not fit the reference string.
+/// If its rows do not fit the reference string, or there is nothing to blind them with.
 pub fn register_window(
     training: &TrainingKey,
     g1: Powers<'_>,
@@ -151,7 +154,9 @@ pub fn register_window(
         [inputs, labels].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let sheet = dataset_sheet(&relation, &ids, &training.network, &inputs, &labels);
     let rows = sheet.group(Group::Data(0));
-    let blinds = scalars(&mut proof_rng(secret, sheet.rows()), rows.len());
+    let witness = sheet_digest(sheet.rows());
+    let mut generator = Randomness::new(Label::DataRows, &training.spec, secret, &witness)?;
+    let blinds = generator.scalars(rows.len());
     let points = commit_rows(g1, &rows, &blinds)?;
     Ok(CommittedRows { points, blinds })
 }
@@ -171,6 +176,18 @@ pub struct Chunk<'a> {
     pub inputs: &'a [i32],
     /// `(windows·T·B, output)`
     pub labels: &'a [i32],
+}
+
+impl Chunk<'_> {
+    /// What is known of the chunk's statement before its rows are committed to.
+    fn about(&self, training: &TrainingKey) -> Vec<u8> {
+        let mut about = training.spec.to_vec();
+        about.extend_from_slice(&self.owner);
+        for number in [self.total, self.first, self.windows as u64] {
+            about.extend_from_slice(&number.to_be_bytes());
+        }
+        about
+    }
 }
 
 /// Where a training proof stands.
@@ -266,6 +283,7 @@ impl TrainingProver<'_> {
         let key = self.key;
         let (mut statement, known) = self.statement(before, position)?;
         let (block, steps) = (before.model.points.len(), key.network.steps);
+        let about = statement.to_bytes();
         let encode = |own: &[G1Affine]| {
             statement.update = update_rows(own, block, steps);
             if !before.state.points.is_empty() {
@@ -273,10 +291,11 @@ impl TrainingProver<'_> {
             }
             statement.to_bytes()
         };
-        let (g1, relation, secret) = (self.g1, &key.relation, self.secret);
+        let (g1, relation) = (self.g1, &key.relation);
+        let context = &Context { key: self.secret, known: &about };
         let proved = match counts {
-            Counts::Missing => prove(g1, relation, sheet, &known, secret, encode)?,
-            Counts::Given => prove_filled(g1, relation, sheet, &known, secret, encode)?,
+            Counts::Missing => prove(g1, relation, sheet, &known, context, encode)?,
+            Counts::Given => prove_filled(g1, relation, sheet, &known, context, encode)?,
         };
         let after = advance(before, &statement, &proved.own, block, steps);
         let Proved { proof, h, claim, timings, .. } = proved;

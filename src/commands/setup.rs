@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rand::rngs::OsRng;
 use serde::Serialize;
 use zktrain_circuits::r1cs::{self, R1cs};
 use zktrain_prover::ceremony::{Ceremony, CeremonyError, Source as Contributed};
 use zktrain_prover::groth16::{ProvingKey, insecure_key};
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::CheckedSrs;
 use zktrain_verifier::groth16::Provenance;
 
@@ -367,7 +367,7 @@ pub fn insecure(args: &InsecureArgs, ui: &Ui) -> Result<KeysReport, Error> {
     for path in Circuits::new(&circuit.session, &circuit.project, ui).groth16_paths() {
         files::free(&path, args.force, KEYS)?;
     }
-    let key = insecure_key(&circuit.system, &mut OsRng);
+    let key = insecure_key(&circuit.system, &mut Randomness::fresh(Label::InsecureKey)?);
     write_keys(&circuit, &key, args.force, ui, started)
 }
 

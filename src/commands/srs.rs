@@ -3,8 +3,8 @@
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use rand::rngs::OsRng;
 use serde::Serialize;
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::{MAX_POWER, Srs, SrsInfo};
 
 use crate::error::Error;
@@ -129,9 +129,9 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 fn generate(args: &GenerateArgs, ui: &Ui) -> Result<SrsReport, Error> {
     files::free(&args.out, args.force, files::OVERWRITE)?;
     let srs = if args.full {
-        Srs::generate(args.power, &mut OsRng)
+        Srs::generate(args.power, &mut Randomness::fresh(Label::ReferenceString)?)
     } else {
-        Srs::generate_g1(args.power, &mut OsRng)
+        Srs::generate_g1(args.power, &mut Randomness::fresh(Label::ReferenceString)?)
     };
     let srs = srs.check().map_err(|source| srs_error(&args.out, source))?;
     save(&srs, &args.out)?;

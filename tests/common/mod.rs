@@ -99,7 +99,7 @@ impl Run {
         let g1 = srs().g1();
         let bounded = Limits::default().admit(network.clone()).unwrap();
         let key = derive_key(manifest.hash(), bounded, srs()).unwrap();
-        let secret = LocalKey::generate();
+        let secret = LocalKey::generate().unwrap();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
         samples.inputs.iter_mut().enumerate().for_each(|(index, x)| change(index, x));

@@ -1,18 +1,15 @@
-//! The reference string in halo2's form, with the Lagrange basis.
+//! The reference string for halo2's circuits, with the Lagrange basis.
 
-use ark_bn254::{Fr, G1Affine};
+use ark_bn254::{Fr, G1Affine, G2Affine};
 use ark_ff::{Field, UniformRand, batch_inversion};
-use halo2_proofs::halo2curves::bn256::Bn256;
-use halo2_proofs::poly::kzg::commitment::ParamsKZG;
-use rand::rngs::OsRng;
 use rayon::prelude::*;
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::halo2::convert::{to_point, to_point_g2};
 use zktrain_circuits::halo2::key::omega;
 use zktrain_circuits::opening::{OpeningDecodeError, Words, point_bytes};
 
 use super::lagrange::{geometric, lagrange};
 use crate::kernels::msm_full;
+use crate::random::{Label, NoRandomness, Randomness};
 use crate::srs::{CheckedSrs, Powers, SrsDigest};
 
 /// Start of the basis' encoding.
@@ -23,6 +20,9 @@ const DIGEST: usize = 32;
 /// Why there are no parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamsError {
+    /// Nothing to check a kept basis with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// The reference string is too short.
     #[error("the reference string has {got} powers, {expected} needed")]
     TooSmall {
@@ -63,18 +63,26 @@ pub struct Halo2Params {
     pub log_rows: u32,
     /// Of the reference string.
     digest: SrsDigest,
+    /// [`powers`] of the reference string.
+    powers: Vec<G1Affine>,
     lagrange: Vec<G1Affine>,
-    inner: ParamsKZG<Bn256>,
+    g2: [G2Affine; 2],
+}
+
+/// How many powers of the reference string a circuit of `2^log_rows` rows takes: one more than
+/// rows, for the blinding between the quotient's pieces.
+pub const fn powers(log_rows: u32) -> usize {
+    (1 << log_rows) + 1
 }
 
 impl Halo2Params {
     /// From a reference string. The Lagrange basis takes seconds; see [`Self::to_bytes`].
     ///
     /// # Errors
-    /// [`ParamsError::TooSmall`] if the string is shorter than the columns.
+    /// [`ParamsError::TooSmall`] if the string has fewer than [`powers`].
     pub fn new(srs: &CheckedSrs, log_rows: u32) -> Result<Self, ParamsError> {
         let powers = prefix(srs, log_rows)?;
-        Ok(Self::assemble(srs, log_rows, lagrange(&powers)))
+        Ok(Self::assemble(srs, log_rows, lagrange(&powers[..1 << log_rows])))
     }
 
     /// The Lagrange basis, to be kept in a file: header, points, Keccak-256 of both.
@@ -95,7 +103,7 @@ impl Halo2Params {
     /// # Errors
     /// If the bytes are not the basis of this string for this number of rows.
     pub fn from_bytes(srs: &CheckedSrs, log_rows: u32, bytes: &[u8]) -> Result<Self, ParamsError> {
-        let powers = prefix(srs, log_rows)?;
+        let powers = prefix(srs, log_rows)?.prefix(1 << log_rows);
         let count = powers.len();
         if !bytes.starts_with(&header(srs.digest(), log_rows)) {
             return Err(ParamsError::Header { log_rows });
@@ -113,35 +121,39 @@ impl Halo2Params {
             .map(|index| Words::new(body, HEADER + 64 * index).point())
             .collect();
         let basis = points?;
-        if !is_basis(&powers, &basis) {
+        if !is_basis(&powers, &basis)? {
             return Err(ParamsError::Basis);
         }
         Ok(Self::assemble(srs, log_rows, basis))
     }
 
-    /// Halo2's own form.
-    pub fn inner(&self) -> &ParamsKZG<Bn256> {
-        &self.inner
+    /// The commitments `[τ^i]` to monomials, one more than rows.
+    pub fn powers(&self) -> &[G1Affine] {
+        &self.powers
+    }
+
+    /// The commitments to the rows' Lagrange polynomials.
+    pub fn lagrange(&self) -> &[G1Affine] {
+        &self.lagrange
+    }
+
+    /// `[1]` and `[τ]` in G2.
+    pub fn g2(&self) -> &[G2Affine; 2] {
+        &self.g2
     }
 
     fn assemble(srs: &CheckedSrs, log_rows: u32, lagrange: Vec<G1Affine>) -> Self {
-        let powers = srs.g1[..lagrange.len()].iter().map(to_point).collect();
-        let basis = lagrange.iter().map(to_point).collect();
-        let [g2, tau] = srs.g2.each_ref().map(to_point_g2);
-        // Parameters are only made from parameters; these are of two rows.
-        let some = ParamsKZG::<Bn256>::setup(1, rand::rngs::OsRng);
-        let inner = some.from_parts(log_rows, powers, Some(basis), g2, tau);
-        Self { log_rows, digest: *srs.digest(), lagrange, inner }
+        let powers = srs.g1[..powers(log_rows)].to_vec();
+        Self { log_rows, digest: *srs.digest(), powers, lagrange, g2: srs.g2 }
     }
 }
 
 fn prefix(srs: &CheckedSrs, log_rows: u32) -> Result<Powers<'_>, ParamsError> {
-    let (expected, got) = (1usize << log_rows, srs.g1.len());
+    let (expected, got) = (powers(log_rows), srs.g1.len());
     if got < expected {
-        Err(ParamsError::TooSmall { expected, got })
-    } else {
-        Ok(srs.g1().prefix(expected))
+        return Err(ParamsError::TooSmall { expected, got });
     }
+    Ok(srs.g1().prefix(expected))
 }
 
 /// Whether `basis` are the Lagrange points of so many powers.
@@ -149,10 +161,10 @@ fn prefix(srs: &CheckedSrs, log_rows: u32) -> Result<Powers<'_>, ParamsError> {
 /// For a random `r`, `Σ_i (1 − r^n)/(ω^i − r)·L_i = Σ_j r^(n−1−j)·X^j`: both sides are
 /// `(X^n − r^n)/(X − r)`, by its values and by its coefficients. Points that are off by `e_i` pass
 /// if `Σ_i e_i/(ω^i − r) = 0`, for fewer than `n` values of `r`.
-fn is_basis(powers: &[G1Affine], basis: &[G1Affine]) -> bool {
+fn is_basis(powers: &[G1Affine], basis: &[G1Affine]) -> Result<bool, NoRandomness> {
     let n = powers.len();
     let root = omega(n.trailing_zeros());
-    let r = Fr::rand(&mut OsRng);
+    let r = Fr::rand(&mut Randomness::fresh(Label::BasisPoint)?);
     let ascending: Vec<Fr> = geometric(r, n);
     let last = ascending.last().map_or(Fr::ONE, |power| *power * r);
     let mut values: Vec<Fr> = geometric(root, n).iter().map(|at| *at - r).collect();
@@ -160,7 +172,7 @@ fn is_basis(powers: &[G1Affine], basis: &[G1Affine]) -> bool {
     let scale = Fr::ONE - last;
     values.par_iter_mut().for_each(|value| *value *= scale);
     let coefficients: Vec<Fr> = ascending.iter().rev().copied().collect();
-    msm_full(basis, &values) == msm_full(powers, &coefficients)
+    Ok(msm_full(basis, &values) == msm_full(powers, &coefficients))
 }
 
 fn header(digest: &SrsDigest, log_rows: u32) -> Vec<u8> {
@@ -177,7 +189,7 @@ mod tests {
     use ark_ec::CurveGroup;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
-    use zktrain_circuits::halo2::convert::from_point;
+    use zktrain_circuits::halo2::reference::convert::{from_point, to_point};
 
     fn srs() -> CheckedSrs {
         Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(4)).check().unwrap()
@@ -238,6 +250,6 @@ mod tests {
         assert!(Halo2Params::from_bytes(&other, 6, &bytes).is_err());
         assert!(Halo2Params::from_bytes(&srs, 5, &bytes).is_err());
         let error = Halo2Params::new(&srs, 20).unwrap_err();
-        assert_eq!(error, ParamsError::TooSmall { expected: 1 << 20, got: srs.g1.len() });
+        assert_eq!(error, ParamsError::TooSmall { expected: powers(20), got: srs.g1.len() });
     }
 }

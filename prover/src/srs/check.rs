@@ -4,13 +4,13 @@ use ark_bn254::{Bn254, Fr, G1Affine, G2Affine, G2Projective};
 use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
 use ark_ec::{AffineRepr, CurveGroup, VariableBaseMSM, pairing::Pairing};
 use ark_ff::{BigInt, Field};
-use rand::{RngCore, SeedableRng, rngs::OsRng};
-use rand_chacha::ChaCha20Rng;
+use rand::RngCore;
 use rayon::prelude::*;
 
 use super::weak::{is_root_of_unity, weakness_of};
 use super::{MAX_POWER, Section, Srs, SrsError, Weakness};
 use crate::kernels::msm_full;
+use crate::random::{Label, Randomness};
 
 impl Srs {
     /// Checks every point, and by pairings that all belong to one `τ`, `α` and `β`.
@@ -21,9 +21,7 @@ impl Srs {
     pub(super) fn check_points(&self) -> Result<(), SrsError> {
         self.check_sizes()?;
         self.check_membership()?;
-        let mut seed = [0u8; 32];
-        OsRng.fill_bytes(&mut seed);
-        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut rng = Randomness::fresh(Label::StringWeights)?;
         if self.g1.first() != Some(&G1Affine::generator()) {
             return Err(SrsError::Generator { section: Section::TauG1 });
         }
@@ -82,7 +80,7 @@ impl Srs {
         &self,
         points: &[G1Affine],
         section: Section,
-        rng: &mut ChaCha20Rng,
+        rng: &mut Randomness,
     ) -> Result<(), SrsError> {
         let Some((_, tail)) = points.split_first() else {
             return Err(SrsError::MissingSection { section });
@@ -94,7 +92,7 @@ impl Srs {
     }
 
     /// `e([1], Σ c_i·Q_{i+1}) = e([τ], Σ c_i·Q_i)`, and that the first two are those of `g2`.
-    fn check_g2_powers(&self, points: &[G2Affine], rng: &mut ChaCha20Rng) -> Result<(), SrsError> {
+    fn check_g2_powers(&self, points: &[G2Affine], rng: &mut Randomness) -> Result<(), SrsError> {
         let section = Section::TauG2;
         let Some((first, tail)) = points.split_first() else {
             return Err(SrsError::MissingSection { section });
@@ -135,7 +133,7 @@ fn weakness(section: Section, point: Option<&G1Affine>) -> Result<(), SrsError> 
     }
 }
 
-fn coefficients(count: usize, rng: &mut ChaCha20Rng) -> Vec<Fr> {
+fn coefficients(count: usize, rng: &mut Randomness) -> Vec<Fr> {
     (0..count).map(|_| Fr::from(BigInt([rng.next_u64(), rng.next_u64(), 0, 0]))).collect()
 }
 
@@ -152,6 +150,8 @@ fn relation(section: Section, left: [G1Affine; 2], right: [G2Affine; 2]) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha20Rng;
 
     fn srs() -> Srs {
         Srs::generate(3, &mut ChaCha20Rng::seed_from_u64(9))

@@ -29,13 +29,13 @@ impl Srs {
         srs
     }
 
-    /// Only what row commitments need: `2^power` powers in G1 and two in G2. As **insecure** as
+    /// Only what rows and circuits need: `2^power + 1` powers in G1 and two in G2. As **insecure** as
     /// [`Srs::generate`], and several times faster.
     ///
     /// # Panics
     /// If `power` exceeds [`MAX_POWER`].
     pub fn generate_g1<R: RngCore + CryptoRng>(power: u32, rng: &mut R) -> Self {
-        generate_powers(power, size(power), rng).0
+        generate_powers(power, size(power) + 1, rng).0
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn short_strings_satisfy_the_relations() {
         let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(1));
-        assert_eq!(srs.g1.len(), 64);
+        assert_eq!(srs.g1.len(), 65);
         assert!(srs.phase_two.is_none());
         srs.check().unwrap();
     }

@@ -16,6 +16,7 @@ mod weak;
 
 use std::path::PathBuf;
 
+use crate::random::NoRandomness;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
@@ -287,6 +288,9 @@ pub enum SrsError {
         /// Where.
         section: Section,
     },
+    /// No weights to check powers with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// Fewer powers than asked for.
     #[error("the reference string serves {got} entries a row, {expected} needed")]
     TooSmall {

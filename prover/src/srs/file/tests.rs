@@ -52,14 +52,14 @@ fn prefixes_match_the_whole() {
     let scratch = Scratch::new("prefix");
     let srs = Srs::generate_g1(12, &mut rng());
     srs.save(&scratch.0).unwrap();
-    for n in [1, 2, 1000, 1024, 1025, 2048, 4096] {
+    for n in [1, 2, 1000, 1024, 1025, 2048, 4096, 4097] {
         let prefix = prefix(&scratch.0, n).unwrap();
         assert_eq!(prefix.g1, srs.g1[..n]);
         assert_eq!((prefix.g2, prefix.power), (srs.g2, n.ilog2()));
         assert!(prefix.claims_insecure());
     }
-    let error = prefix(&scratch.0, 4097).unwrap_err();
-    assert!(matches!(error, SrsError::TooSmall { expected: 4097, got: 4096 }));
+    let error = prefix(&scratch.0, 4098).unwrap_err();
+    assert!(matches!(error, SrsError::TooSmall { expected: 4098, got: 4097 }));
 }
 
 #[test]
