@@ -25,10 +25,22 @@ mod structs {
             bytes32 aggregate;
             bytes32 model;
         }
+
+        /// What a coordinator signs for an upload that it has taken: all of it is fixed, so that a
+        /// contract can check it against a batch that says that this member delivered nothing.
+        #[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        struct Receipt {
+            uint64 round;
+            address member;
+            bytes32 plan;
+            bytes32 masked;
+            bytes32 submission;
+            uint64 time;
+        }
     }
 }
 
-pub use structs::{Batch, Submission};
+pub use structs::{Batch, Receipt, Submission};
 
 /// The domain that signatures are for: one contract on one chain.
 pub fn domain(chain_id: u64, rounds: Address) -> Eip712Domain {
