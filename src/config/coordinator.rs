@@ -196,7 +196,7 @@ impl Settings for CoordinatorConfig {
         Key::new("data").kind(Kind::Path).flag("--data"),
         Key::new("store").kind(Kind::Private).flag("--store"),
         Key::new("metrics").is("127.0.0.1:9464").flag("--metrics"),
-        Key::new("members.least").is("3"),
+        Key::new("members.least").is("16"),
         Key::new("members.most").is("64"),
         Key::new("threshold"),
         Key::new("timing.keys").is("2m"),

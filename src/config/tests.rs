@@ -62,7 +62,7 @@ fn defaults_are_complete_and_valid() {
     let config = flags_only(&[]).unwrap();
     assert_eq!(config.listen, SocketAddr::from(([0, 0, 0, 0], 7443)));
     assert_eq!(config.metrics, SocketAddr::from(([127, 0, 0, 1], 9464)));
-    assert_eq!(config.members, MembersConfig { least: 3, most: 64 });
+    assert_eq!(config.members, MembersConfig { least: 16, most: 64 });
     assert_eq!((config.threshold, config.rounds), (None, None));
     assert_eq!((config.pay.least.part(), config.pay.full_at.part()), (1.0, 0.05));
     assert_eq!(config.timing.uploads, Duration::from_secs(1800));

@@ -175,3 +175,181 @@ impl Sums {
         write_json(&self.path, &self.noted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use zktrain_network::plan::{PlanMember, Timing, VERSION};
+
+    use super::*;
+
+    const OWN: Address = Address::repeat_byte(2);
+
+    fn plan(round: u64) -> Plan {
+        let member = |n: u8, weight| PlanMember {
+            account: Address::repeat_byte(n),
+            dataset: B256::repeat_byte(n),
+            windows: 5,
+            weight,
+        };
+        let timing = Timing { keys: 1, shares: 1, uploads: 1, confirm: 1, unmask: 1, defence: 1 };
+        Plan {
+            version: VERSION,
+            chain_id: 1,
+            rounds: Address::ZERO,
+            domain: 1,
+            round,
+            coordinator: Address::ZERO,
+            spec: B256::ZERO,
+            parent: B256::repeat_byte(7),
+            nonce: B256::repeat_byte(1),
+            system: 0,
+            optimistic: true,
+            threshold: 3,
+            least: 2,
+            members: [1, 2, 3, 4].map(|n| member(n, 1 << 14)).to_vec(),
+            timing,
+        }
+    }
+
+    fn accounts(numbers: &[u8]) -> Vec<Address> {
+        numbers.iter().map(|n| Address::repeat_byte(*n)).collect()
+    }
+
+    struct Owner(TempDir);
+
+    impl Owner {
+        fn new() -> Self {
+            Self(TempDir::new().unwrap())
+        }
+
+        fn admit(&self, plan: &Plan) -> Result<Sums, RepeatError> {
+            match Sums::admit(&Project::new(self.0.path()), plan, OWN) {
+                Ok(sums) => Ok(sums),
+                Err(Error::Repeat(error)) => Err(error),
+                Err(other) => panic!("{other}"),
+            }
+        }
+
+        /// Takes part in a round up to a phase: 1 uploads, 2 is shown a threshold of confirmations.
+        fn takes_part(&self, plan: &Plan, counted: &[u8], phases: u8) -> Result<(), RepeatError> {
+            let mut sums = self.admit(plan)?;
+            sums.mask().unwrap();
+            if phases > 1 {
+                sums.confirm(&accounts(counted))?;
+                sums.confirmed(&accounts(counted)).unwrap();
+            }
+            Ok(())
+        }
+
+        fn refuses(&self, plan: &Plan, earlier: u64) {
+            let refused = self.admit(plan).err();
+            let is = |e: &RepeatError| matches!(e, RepeatError::Update { earlier: of, .. } if *of == earlier);
+            assert!(refused.as_ref().is_some_and(is), "{refused:?}");
+        }
+    }
+
+    fn window(plan: &Plan, account: Address) -> u64 {
+        round_window(plan.nonce.0, account.into_array(), 5).unwrap()
+    }
+
+    /// A round like another one, in which these members' windows are the same or others.
+    fn redrawn(plan: &Plan, same: &[u8], other: &[u8]) -> Plan {
+        let fits = |candidate: &Plan| {
+            let is = |n: &u8| {
+                let account = Address::repeat_byte(*n);
+                window(candidate, account) == window(plan, account)
+            };
+            same.iter().all(is) && !other.iter().any(is)
+        };
+        let nonces = (0u64..).map(|n| B256::from(alloy::primitives::U256::from(n)));
+        let plans = nonces.map(|nonce| Plan { nonce, round: plan.round + 1, ..plan.clone() });
+        plans.into_iter().find(fits).unwrap()
+    }
+
+    /// The red team's pair: everybody on the same windows, and one counted or left out.
+    #[test]
+    fn two_rounds_with_one_parent_never_sum_an_update_over_two_sets() {
+        let (first, owner) = (plan(1), Owner::new());
+        owner.takes_part(&first, &[1, 2, 3, 4], 2).unwrap();
+        let again = Plan { round: 2, ..first.clone() };
+        // The same of the same members: for the same set alone, as often as it may be.
+        let sums = owner.admit(&again).unwrap();
+        for other in [&[1, 2, 3][..], &[2, 3, 4], &[1, 2, 4]] {
+            let refused = sums.confirm(&accounts(other));
+            assert_eq!(refused, Err(RepeatError::Counted { round: 2 }));
+        }
+        owner.takes_part(&again, &[1, 2, 3, 4], 1).unwrap();
+        let third = Plan { round: 3, ..first.clone() };
+        assert!(owner.admit(&third).unwrap().confirm(&accounts(&[1, 2, 3])).is_err());
+        owner.takes_part(&third, &[1, 2, 3, 4], 2).unwrap();
+        // Without one of them, however that is done.
+        let mut fewer = again.clone();
+        fewer.members.pop();
+        owner.refuses(&fewer, 1);
+    }
+
+    #[test]
+    fn a_round_that_differs_in_anything_is_another_one() {
+        let (first, owner) = (plan(1), Owner::new());
+        owner.takes_part(&first, &[1, 2, 3], 2).unwrap();
+        let changes: [fn(&mut Plan); 6] = [
+            |p| p.members[0].weight += 1,
+            |p| p.members[2].dataset = B256::ZERO,
+            |p| p.members[3].windows += 1,
+            |p| p.members[3].account = Address::repeat_byte(5),
+            |p| p.threshold += 1,
+            |p| {
+                p.members.remove(0);
+            },
+        ];
+        for change in changes {
+            let mut other = Plan { round: 2, ..first.clone() };
+            change(&mut other);
+            owner.refuses(&other, 1);
+        }
+        // Another's window: its update is another one, this owner's is not.
+        owner.refuses(&redrawn(&first, &[1, 2, 4], &[3]), 1);
+        // With another window of its own, or another parent, the update is fresh.
+        owner.takes_part(&redrawn(&first, &[1, 3, 4], &[2]), &[2, 3, 4], 2).unwrap();
+        let moved = Plan { round: 2, parent: B256::repeat_byte(8), ..first };
+        owner.takes_part(&moved, &[1, 2], 2).unwrap();
+    }
+
+    /// That a round failed is the coordinator's word: the vector may be in a sum.
+    #[test]
+    fn what_was_masked_is_not_masked_again_unless_the_set_is_known() {
+        let (first, owner) = (plan(1), Owner::new());
+        // It left before its vector did: nothing is known of its update.
+        owner.admit(&first).unwrap();
+        owner.takes_part(&Plan { round: 2, ..first.clone() }, &[], 1).unwrap();
+        owner.refuses(&Plan { round: 3, ..first.clone() }, 2);
+        // Within the round that masked it, a restart goes on.
+        owner.takes_part(&Plan { round: 2, ..first.clone() }, &[1, 2, 3], 2).unwrap();
+        owner.takes_part(&Plan { round: 3, ..first }, &[1, 2, 3], 2).unwrap();
+    }
+
+    #[test]
+    fn what_was_noted_and_is_damaged_is_no_reason_to_forget() {
+        let (first, owner) = (plan(1), Owner::new());
+        owner.takes_part(&first, &[1, 2, 3], 1).unwrap();
+        let project = Project::new(owner.0.path());
+        let path = project.sums_path(first.parent);
+        for damaged in [&b""[..], b"{}", b"[{\"round\":1}]"] {
+            std::fs::write(&path, damaged).unwrap();
+            let refused = Sums::admit(&project, &Plan { round: 2, ..plan(2) }, OWN);
+            assert!(matches!(refused, Err(Error::Settings { .. })));
+        }
+    }
+
+    #[test]
+    fn who_has_no_window_or_is_no_member_takes_no_part() {
+        let owner = Owner::new();
+        let mut none = plan(1);
+        none.members[1].windows = 0;
+        assert!(matches!(owner.admit(&none), Err(RepeatError::NoWindow { round: 1 })));
+        let mut stranger = plan(1);
+        stranger.members.remove(1);
+        assert!(matches!(owner.admit(&stranger), Err(RepeatError::NoWindow { round: 1 })));
+    }
+}
