@@ -7,8 +7,8 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::SignerSync;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zktrain_contracts::protocol::typed::{self, Receipt};
 use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::typed::{self, Receipt};
 
 use crate::plan::Plan;
 

@@ -23,8 +23,8 @@ use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
 use crate::operator::{
-    Account, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules, Shelf, watch_chain,
-    watch_counters,
+    Account, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules, Shelf,
+    watch_chain, watch_counters,
 };
 use crate::project::Project;
 use crate::session::{Session, read_genesis};

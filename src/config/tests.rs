@@ -234,15 +234,17 @@ fn a_trainer_must_know_whom_to_trust_and_whom_to_call() {
 
 #[test]
 fn known_members_are_a_list_in_a_file_and_text_elsewhere() {
-    let [a, b] = ["0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x000000000000000000000000000000000000dEaD"];
+    let [a, b] = [
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0x000000000000000000000000000000000000dEaD",
+    ];
     let text = format!(
         "domain = 1\nproject = 'p'\ncoordinator = 'hub.example:1'\n[policy]\nknown = ['{a}', '{b}']\n\
          least_known = 2\ncolluders = 5\n"
     );
     let case = Case::new(&text);
-    let load = |flags: &[(&str, &str)]| {
-        load::<TrainerConfig>(Some(&case.path()), [], &owned(flags))
-    };
+    let load =
+        |flags: &[(&str, &str)]| load::<TrainerConfig>(Some(&case.path()), [], &owned(flags));
     let policy = load(&[]).unwrap().policy.policy();
     assert_eq!(policy.known.len(), 2);
     assert_eq!((policy.least_known, policy.colluders), (2, Some(5)));

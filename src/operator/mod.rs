@@ -38,8 +38,8 @@ pub use self::history::{Account, Told};
 pub use self::models::{Model, Models};
 pub use self::pay::Pay;
 pub use self::pending::Pending;
-pub(crate) use self::plan::plan;
 pub use self::plan::Rules;
+pub(crate) use self::plan::plan;
 pub use self::watch::{watch_chain, watch_counters};
 
 use crate::error::Error;

@@ -10,8 +10,8 @@ use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::{Client, SignedReceipt};
 use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::{Client, SignedReceipt};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
     Sharing, Signed, Test, Upload, check_receipt,
@@ -102,8 +102,16 @@ impl Owner {
         let member =
             Member::resume(plan.clone(), self.account(), secret, self.policy.clone(), promises)
                 .map_err(OwnerError::from)?;
-        let mut participation =
-            Participation { owner: self, plan, member, journal, model, sums, work: None, test: None };
+        let mut participation = Participation {
+            owner: self,
+            plan,
+            member,
+            journal,
+            model,
+            sums,
+            work: None,
+            test: None,
+        };
         participation.run().await
     }
 

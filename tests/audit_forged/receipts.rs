@@ -55,10 +55,8 @@ fn problems(made: &Made, signed: &SignedReceipt) -> Vec<(Kind, String)> {
 fn receipts_for_what_was_counted_hold() {
     let (made, folder) = (made(), TempDir::new().unwrap());
     for (index, (round, member)) in [(0, 0), (0, 2), (1, 1)].into_iter().enumerate() {
-        let signed = sign(
-            receipt(made, round, member, handed_in(made, round, member)),
-            &made.coordinator,
-        );
+        let signed =
+            sign(receipt(made, round, member, handed_in(made, round, member)), &made.coordinator);
         write_json(&folder.path().join(format!("{index}.receipt.json")), &signed).unwrap();
     }
     // Other files of an owner's folder are none of the audit's.

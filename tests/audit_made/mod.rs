@@ -200,7 +200,8 @@ impl World {
     async fn dishonest() -> Dishonest {
         let dir = TempDir::new().unwrap();
         let node = Node::in_memory(genesis()).unwrap();
-        let mut world = Self::new(Economy::new(Backend::on(&node).await, 3).await, dir.path()).await;
+        let mut world =
+            Self::new(Economy::new(Backend::on(&node).await, 3).await, dir.path()).await;
         let first = world.cohort.members[0].initial.clone();
         let mut domains = Vec::new();
         for (forged, name) in [(Forged::Model, b"model"), (Forged::Delivery, b"works")] {
@@ -296,7 +297,8 @@ impl World {
     ) -> (u64, Parameters) {
         let round = self.open().await;
         let plan = self.plan(round).await;
-        let works: Vec<Work> = present.iter().map(|m| self.work(*m, model, &plan.body, forged)).collect();
+        let works: Vec<Work> =
+            present.iter().map(|m| self.work(*m, model, &plan.body, forged)).collect();
         let weights: Vec<u32> = present.iter().map(|m| plan.body.members[*m].weight).collect();
         let sum = sum(&works, &weights);
         let key = self.cohort.key();

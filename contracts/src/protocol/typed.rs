@@ -122,8 +122,7 @@ mod tests {
         use alloy::primitives::b256;
         let [plan, masked, submission] = [1, 2, 3].map(B256::repeat_byte);
         let member = Address::repeat_byte(9);
-        let receipt =
-            Receipt { round: 7, member, plan, masked, submission, time: 1_700_000_000 };
+        let receipt = Receipt { round: 7, member, plan, masked, submission, time: 1_700_000_000 };
         assert_eq!(
             receipt.eip712_type_hash(),
             b256!("6f1ce4efa8567c6cc0f984ea3346e78bcf7aaaa5cf9c870956c0dd6523a4c103")

@@ -63,10 +63,8 @@ impl Store {
         let done = async {
             let mut transaction = turn.begin().await?;
             let ended = "SELECT round FROM round WHERE round = $1 AND outcome IS NOT NULL";
-            let ended: Option<(i64,)> = sqlx::query_as(ended)
-                .bind(round as i64)
-                .fetch_optional(&mut *transaction)
-                .await?;
+            let ended: Option<(i64,)> =
+                sqlx::query_as(ended).bind(round as i64).fetch_optional(&mut *transaction).await?;
             if ended.is_some() {
                 delete(&mut transaction, round).await?;
             }
@@ -91,8 +89,7 @@ impl Store {
 }
 
 async fn delete(connection: &mut AnyConnection, round: u64) -> Result<(), StoreError> {
-    for query in
-        ["DELETE FROM round_event WHERE round = $1", "DELETE FROM round WHERE round = $1"]
+    for query in ["DELETE FROM round_event WHERE round = $1", "DELETE FROM round WHERE round = $1"]
     {
         sqlx::query(query).bind(round as i64).execute(&mut *connection).await?;
     }

@@ -15,8 +15,8 @@ use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::service::{Desk, Download, Library};
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::messages::{
-    Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed, Test,
-    check_receipt,
+    Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed,
+    Test, check_receipt,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;
