@@ -95,7 +95,7 @@ fn what_the_coordinator_has_not_signed_accuses_nobody() {
     let honest = sign(receipt(made, 1, 2, B256::repeat_byte(3)), &made.coordinator);
     let signature = vec![(Kind::Receipt, "signature".to_owned())];
     let changes: [fn(&mut SignedReceipt); 6] = [
-        |r| r.receipt.member = made().members[1],
+        |r| r.receipt.member = crate::audit_made::made().members[1],
         |r| r.receipt.plan.0[0] ^= 1,
         |r| r.receipt.masked.0[0] ^= 1,
         |r| r.receipt.submission.0[0] ^= 1,
