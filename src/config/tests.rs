@@ -183,7 +183,10 @@ fn values_have_to_go_together() {
         (&[("members.most", "257")], &["--set members.most", "256"]),
         (&[("members.least", "9"), ("members.most", "8")], &["members.most"]),
         (&[("threshold", "4")], &["--set threshold", "more than half"]),
-        (&[("members.most", "4"), ("threshold", "2")], &["threshold"]),
+        (
+            &[("members.most", "4"), ("members.least", "3"), ("threshold", "2")],
+            &["--set threshold"],
+        ),
         (&[("round_duration", "30s")], &["--round-duration", "1m"]),
         (&[("round_duration", "8days")], &["--round-duration", "7days"]),
         (&[("timing.uploads", "2h")], &["`round_duration`", "longer than the round"]),

@@ -74,7 +74,7 @@ async fn over(spoiled: bool) -> (World, Vec<Vec<u8>>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn masked_vectors_and_shares_are_gone_from_the_disk_however_the_round_ended() {
-    for (spoiled, outcome) in [(false, &b"settled"[..]), (true, b"void")] {
+    for (spoiled, outcome) in [(false, &b"settled"[..]), (true, &b"void"[..])] {
         let (mut world, secrets) = over(spoiled).await;
         let folder = world.folder.path().to_owned();
         // Nearly all: a page may end within one.
