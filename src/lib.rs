@@ -25,3 +25,4 @@ pub mod secrets;
 pub mod session;
 pub mod source;
 pub mod ui;
+pub mod version;

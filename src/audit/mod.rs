@@ -16,6 +16,7 @@ mod history;
 mod html;
 mod live;
 mod money;
+mod receipts;
 mod replay;
 mod report;
 mod roots;
@@ -38,9 +39,9 @@ use auditor::Auditor;
 use basis::Basis;
 use history::History;
 use live::Live;
-use rounds::Walk;
+use rounds::{Terms, Walk};
 
-pub use findings::{Count, Failure, Findings, Kind, Place};
+pub use findings::{Count, Failure, Findings, Kind, Notice, Place};
 pub use html::page;
 pub use report::{
     AuditReport, CheckReport, MemberReport, RoundReport, SlashReport, Timing, VersionReport,
@@ -58,6 +59,8 @@ pub struct Options<'a> {
     pub chain: Option<&'a Endpoint>,
     /// What the verdict may rest on.
     pub pins: AuditPins,
+    /// Receipts that owners have got for their uploads: a folder, or a file.
+    pub receipts: Option<&'a Path>,
 }
 
 /// What came of the parts of an audit.
@@ -68,6 +71,7 @@ struct Progress {
     live: Option<Live>,
     basis: Option<Basis>,
     clamped: Vec<(u64, usize)>,
+    terms: Vec<Terms>,
     timing: Timing,
 }
 
@@ -81,6 +85,9 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
     let mut auditor = Auditor::new(lineage);
     let mut progress = Progress::default();
     chain(&mut auditor, &mut progress, options)?;
+    if let Some(export) = &progress.export {
+        receipts::check(&mut auditor, &progress.history, &export.deployment, options.receipts)?;
+    }
     versions(&mut auditor, &mut progress, options, &model, ui);
     let roots = roots::roots(&mut auditor, &progress, options);
     progress.timing.seconds = start.elapsed().as_secs_f64();
@@ -168,6 +175,7 @@ fn versions(
     progress.timing.proofs = walk.proofs();
     progress.timing.proving = begun.elapsed().as_secs_f64();
     progress.clamped = std::mem::take(&mut walk.clamped);
+    progress.terms = std::mem::take(&mut walk.terms);
     last(auditor, &basis, &place, &models, model);
     progress.basis = Some(basis);
 }

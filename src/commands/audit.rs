@@ -34,6 +34,9 @@ pub struct Args {
     /// A node to compare the chain's export with: `http(s)://…` or `embedded:PATH`.
     #[arg(long, value_name = "WHERE")]
     pub chain: Option<String>,
+    /// Receipts that owners have got for their uploads: a folder of them, or one.
+    #[arg(long, value_name = "DIR|FILE")]
+    pub receipts: Option<PathBuf>,
     /// Audit an earlier version, too: the lineage may end before the chain does.
     #[arg(long, requires = "chain")]
     pub stale: bool,
@@ -83,7 +86,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Verdict, Error> {
     let lineage = Lineage::open(&args.lineage)?;
     let chain = args.chain.as_deref().map(str::parse::<Endpoint>).transpose()?;
     let (srs, pins) = (args.srs.as_deref(), args.pins()?);
-    let options = Options { model: &args.model, srs, chain: chain.as_ref(), pins };
+    let receipts = args.receipts.as_deref();
+    let options = Options { model: &args.model, srs, chain: chain.as_ref(), receipts, pins };
     let report = audit(&lineage, &options, ui)?;
     if let Some(path) = &args.html {
         files::write(path, page(&report).as_bytes(), Access::Public)?;

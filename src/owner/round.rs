@@ -1,6 +1,7 @@
 //! One round, as one owner goes through it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
@@ -9,11 +10,11 @@ use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::{Client, SignedReceipt};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
-    Sharing, Signed, Test,
+    Sharing, Signed, Test, Upload, check_receipt,
 };
 use zktrain_network::plan::Plan;
 use zktrain_network::secagg::blame::Evidence;
@@ -22,20 +23,19 @@ use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
 use zktrain_network::wire::{self, Peer, Source};
 use zktrain_prover::trace::Parameters;
-use zktrain_trainer::export::from_int_safetensors;
+use zktrain_verifier::circuit::CircuitKey;
 
 use super::OwnerError;
 use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
+use super::parent::Ancestry;
+use super::sums::Sums;
 use super::worker::{Facts, Worker};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
 use crate::round::{SecretUpdate, Task, Work, submission};
-
-/// Bytes of a model's file at most.
-const MODEL: u64 = 1 << 30;
 
 /// What an owner brings into every round.
 pub struct Owner {
@@ -47,6 +47,8 @@ pub struct Owner {
     pub worker: Worker,
     /// What is public of the project.
     pub facts: Facts,
+    /// What checks the others' proofs.
+    pub circuit: Arc<CircuitKey>,
     /// The project.
     pub project: Project,
     /// What plans have to agree with.
@@ -90,16 +92,41 @@ impl Owner {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         self.expected.check(&self.client, &plan).await?;
+        let sums = Sums::admit(&self.project, &plan.body, self.account())?;
+        let model = self.model(&plan.body).await?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         let path = self.project.round_journal_path(round);
         let journal = Journal::open(&path, round, plan.body.digest())?;
         let (secret, promises) = (journal.secret(), journal.promises().clone());
         let plan = plan.body;
-        let member = Member::resume(plan.clone(), self.account(), secret, self.policy, promises)
-            .map_err(OwnerError::from)?;
-        let mut participation =
-            Participation { owner: self, plan, member, journal, work: None, test: None };
+        let member =
+            Member::resume(plan.clone(), self.account(), secret, self.policy.clone(), promises)
+                .map_err(OwnerError::from)?;
+        let mut participation = Participation {
+            owner: self,
+            plan,
+            member,
+            journal,
+            model,
+            sums,
+            work: None,
+            test: None,
+        };
         participation.run().await
+    }
+
+    /// The round's model, recomputed from the versions before it.
+    async fn model(&self, plan: &Plan) -> Result<Parameters, Error> {
+        let ancestry = Ancestry {
+            client: &self.client,
+            source: &self.peer,
+            facts: &self.facts,
+            circuit: &self.circuit,
+            system: self.expected.system,
+            domain: self.expected.domain,
+            project: &self.project,
+        };
+        Ok(ancestry.parent(plan.parent).await?.parameters)
     }
 }
 
@@ -109,6 +136,10 @@ struct Participation<'a> {
     plan: Plan,
     member: Member,
     journal: Journal,
+    /// What is trained on.
+    model: Parameters,
+    /// In which sums the update may be.
+    sums: Sums,
     /// What was submitted and what it hides.
     work: Option<(TrainingStatement, SecretUpdate)>,
     /// The test that was answered.
@@ -143,6 +174,7 @@ impl Participation<'_> {
         let request = Request::Send { round: self.plan.round, what: Box::new(what) };
         match self.owner.peer.call(request).await? {
             Response::Taken => Ok(true),
+            Response::Received(receipt) => self.keep_receipt(&receipt).map(|()| true),
             Response::Refused(Refusal::WrongPhase { now }) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
                 Ok(false)
@@ -193,10 +225,11 @@ impl Participation<'_> {
         if self.owner.fault.is_some_and(|fault| fault == Fault::LeaveBeforeUpload) {
             return Err(OwnerError::Left.into());
         }
-        let model = self.model().await?;
-        let file = self.submission(&model).await?;
+        let file = self.submission().await?;
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
+        // Before it leaves: whatever becomes of this round, the update may be in its sum.
+        self.sums.mask()?;
         let masked = self.mask()?;
         for (item, bytes) in [(Item::Masked { round }, masked), (Item::Submission { round }, bytes)]
         {
@@ -207,7 +240,22 @@ impl Participation<'_> {
         let hash = file.signed.submission.eip712_hash_struct();
         let upload = self.member.upload(hash).map_err(OwnerError::from)?;
         let upload = self.sign(upload)?;
-        self.send(Contribution::Upload(upload)).await
+        let taken = self.send(Contribution::Upload(upload)).await?;
+        if taken && !self.owner.project.round_receipt_path(round).exists() {
+            return Err(OwnerError::Unexpected { what: "an upload without a receipt" }.into());
+        }
+        Ok(taken)
+    }
+
+    /// Keeps the coordinator's receipt for the upload; one that does not hold is none.
+    fn keep_receipt(&self, receipt: &SignedReceipt) -> Result<(), Error> {
+        let upload: Upload = self
+            .member
+            .promises()
+            .upload
+            .ok_or(OwnerError::Unexpected { what: "a receipt for nothing" })?;
+        check_receipt(&self.plan, &upload, receipt).map_err(OwnerError::from)?;
+        write_json(&self.owner.project.round_receipt_path(self.plan.round), receipt)
     }
 
     /// Uploads something. Whether it came in time.
@@ -226,19 +274,6 @@ impl Participation<'_> {
         self.owner.project.round_submission_path(self.plan.round)
     }
 
-    /// The round's model: its commitment is compared with the chain's before it is trained on.
-    async fn model(&self) -> Result<Parameters, Error> {
-        let round = self.plan.round;
-        let bytes = self.owner.peer.download(&Item::Model { round }, MODEL).await?;
-        let path = self.owner.project.round_model_path(round);
-        let network = self.owner.facts.key.network.network();
-        let model = from_int_safetensors(network, &bytes)
-            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
-        crate::session::check_first(&path, network, &model)?;
-        files::write(&path, &bytes, Access::Public)?;
-        Ok(model)
-    }
-
     /// What this owner's chain and settings say, not what the plan does.
     fn task(&self) -> Task {
         let at = self.owner.client.at();
@@ -254,19 +289,19 @@ impl Participation<'_> {
 
     /// Trains and proves, or finds what was signed before a restart: a second signature for the
     /// same round would be fraud.
-    async fn submission(&mut self, model: &Parameters) -> Result<SubmissionFile, Error> {
+    async fn submission(&mut self) -> Result<SubmissionFile, Error> {
         let (path, task) = (self.file_path(), self.task());
         if path.exists() {
             let file: SubmissionFile =
                 serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
-            let secret = self.owner.worker.recall(model, task).await?;
+            let secret = self.owner.worker.recall(&self.model, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
         let system = System::from_code(self.plan.system).unwrap_or(System::Halo2);
-        let work = self.owner.worker.work(model, system, task).await?;
+        let work = self.owner.worker.work(&self.model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
             super::fault::falsify(&mut statement, self.owner.facts.srs.g1());
@@ -299,6 +334,7 @@ impl Participation<'_> {
         if !self.is_in(counted.iter()) {
             return Ok(false);
         }
+        self.sums.confirm(counted)?;
         let confirm = self.member.counted(counted).map_err(OwnerError::from)?;
         let confirm = self.sign(confirm)?;
         self.send(Contribution::Confirm(confirm)).await
@@ -306,6 +342,9 @@ impl Participation<'_> {
 
     async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
         let unmask = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        if let Some(sets) = &self.member.promises().confirm {
+            self.sums.confirmed(&sets.counted)?;
+        }
         let unmask = self.sign(unmask)?;
         self.send(Contribution::Unmask(unmask)).await
     }

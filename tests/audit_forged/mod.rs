@@ -4,6 +4,7 @@
 mod events;
 mod export;
 mod files;
+mod receipts;
 mod roots;
 mod standing;
 
