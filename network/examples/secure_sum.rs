@@ -127,7 +127,9 @@ fn main() -> Outcome<()> {
     let accounts: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
     let plan = plan(&accounts);
     let secret = |index: usize| keccak256([7, index as u8]).0;
-    let join = |index| Member::new(plan.clone(), accounts[index], secret(index), Policy::default());
+    // Whoever asks for a small group gets one.
+    let policy = Policy { least: 2, max_share: 1 << 16, ..Policy::default() };
+    let join = |index| Member::new(plan.clone(), accounts[index], secret(index), policy.clone());
     let mut members = (0..count).map(join).collect::<Result<Vec<Member>, _>>()?;
 
     let signed = members.iter().zip(&signers).map(|(m, s)| Signed::new(&plan, m.keys(), s));

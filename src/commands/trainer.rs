@@ -74,6 +74,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
         policy: Policy {
             least: config.policy.least_members,
             max_share: config.policy.most_share.weight(),
+            ..Policy::default()
         },
         least_budget: config.policy.least_budget.0,
         rounds: config.rounds,

@@ -177,7 +177,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         facts,
         project,
         expected,
-        policy: options.policy,
+        policy: options.policy.clone(),
         fault: None,
     };
     register(&owner).await?;

@@ -95,8 +95,9 @@ impl Owner {
         let journal = Journal::open(&path, round, plan.body.digest())?;
         let (secret, promises) = (journal.secret(), journal.promises().clone());
         let plan = plan.body;
-        let member = Member::resume(plan.clone(), self.account(), secret, self.policy, promises)
-            .map_err(OwnerError::from)?;
+        let member =
+            Member::resume(plan.clone(), self.account(), secret, self.policy.clone(), promises)
+                .map_err(OwnerError::from)?;
         let mut participation =
             Participation { owner: self, plan, member, journal, work: None, test: None };
         participation.run().await

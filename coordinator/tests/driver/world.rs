@@ -152,12 +152,14 @@ impl World {
         let mut signers: Vec<PrivateKeySigner> = (0..owners).map(signer).collect();
         signers.sort_by_key(PrivateKeySigner::address);
         let plan = plan(&signers, seconds);
-        let policy = Policy { least: 2, max_share: 1 << 16 };
+        let policy =
+            Policy { least: 2, max_share: 1 << 16, colluders: Some(0), ..Policy::default() };
         let owners = signers.iter().enumerate().map(|(index, signer)| {
             let secret = [index as u8 + 1; 32];
             Owner {
                 signer: signer.clone(),
-                member: Member::new(plan.clone(), signer.address(), secret, policy).unwrap(),
+                member: Member::new(plan.clone(), signer.address(), secret, policy.clone())
+                    .unwrap(),
                 update: update(index as u64),
                 weight: plan.members[index].weight,
                 seen: Vec::new(),

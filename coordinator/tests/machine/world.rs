@@ -60,7 +60,7 @@ impl World {
             members: members.collect(),
             timing: TIMING,
         };
-        let policy = Policy { least, max_share: 1 << 16 };
+        let policy = Policy { least, max_share: 1 << 16, colluders: Some(0), ..Policy::default() };
         let plan = Signed::new(&plan.clone(), plan, &operator).unwrap();
         Self { plan, signers, policy }
     }
@@ -135,7 +135,7 @@ impl Peer {
             world.plan.body.clone(),
             world.account(index),
             keccak256([index as u8, 77]).0,
-            world.policy,
+            world.policy.clone(),
         );
         let (cheat, forgets, next, masked) = (None, false, 0, None);
         Self { index, member: member.unwrap(), cheat, forgets, next, masked }
@@ -146,7 +146,8 @@ impl Peer {
         let promises = self.member.promises().clone();
         let (plan, account) = (world.plan.body.clone(), world.account(self.index));
         let secret = keccak256([self.index as u8, 77]).0;
-        self.member = Member::resume(plan, account, secret, world.policy, promises).unwrap();
+        self.member =
+            Member::resume(plan, account, secret, world.policy.clone(), promises).unwrap();
         self.masked = None;
         for number in 0..self.next {
             let notice = machine.notice(account, number).unwrap();

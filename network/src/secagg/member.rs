@@ -154,7 +154,7 @@ impl Member {
         if own.is_none_or(|own| own.body != self.keys()) {
             return Err(Error::Stranger { account: self.account, set: "the roster" });
         }
-        self.policy.check_set(&self.plan, "the roster", roster.accounts())?;
+        self.policy.check_set(&self.plan, self.account, "the roster", roster.accounts())?;
         promise(&mut self.promises.roster, roster.digest(), "roster")?;
         let dealt = sharing::deal(&self.plan, &roster, self.account, &self.secret)?;
         self.roster = Some(roster);
@@ -172,7 +172,7 @@ impl Member {
         let shared: Vec<Address> = passed.iter().map(|passed| passed.head.body.account).collect();
         check_accounts(&self.plan, "those that have shared", &shared)?;
         check_subset(&[self.account], "those that have shared", &shared)?;
-        self.policy.check_set(&self.plan, "those that have shared", &shared)?;
+        self.policy.check_set(&self.plan, self.account, "those that have shared", &shared)?;
         let seal = self.secret.seal();
         let (mut held, mut complaints) = (Vec::with_capacity(passed.len()), Vec::new());
         for passed in passed {
@@ -242,7 +242,7 @@ impl Member {
         check_accounts(&self.plan, "the counted", counted)?;
         check_subset(counted, "those that have shared", &shared)?;
         check_subset(&[self.account], "the counted", counted)?;
-        self.policy.check_counted(&self.plan, counted)?;
+        self.policy.check_counted(&self.plan, self.account, counted)?;
         let digests = (accounts_digest(&shared), accounts_digest(counted));
         let sets = Sets { shared, counted: counted.to_vec() };
         promise(&mut self.promises.confirm, sets, "counted set")?;

@@ -16,7 +16,7 @@ fn policy(error: Error) -> PolicyError {
 fn plans_that_do_not_protect_are_refused() {
     let world = World::of(5, 3);
     let refused = |change: &dyn Fn(&mut Plan, &mut Policy)| {
-        let (mut plan, mut limits) = (world.plan.clone(), world.policy);
+        let (mut plan, mut limits) = (world.plan.clone(), world.policy.clone());
         change(&mut plan, &mut limits);
         policy(Member::new(plan, world.account(0), [1; 32], limits).unwrap_err())
     };
@@ -71,13 +71,14 @@ fn rosters_that_do_not_protect_are_refused() {
     assert_eq!(policy(refused(&keys[..2])), few);
     assert!(matches!(refused(&[&keys[..], &keys[..1]].concat()), Error::Order { .. }));
     // Keys that this member has signed in the same round with another secret.
-    let other = Member::new(world.plan.clone(), world.account(0), [77; 32], world.policy).unwrap();
+    let other = Member::new(world.plan.clone(), world.account(0), [77; 32], world.policy.clone());
+    let other = other.unwrap();
     let mut changed = keys.clone();
     changed[0] = world.sign(0, other.keys());
     assert_eq!(refused(&changed), without);
     // Weights: two of the five have some.
     let heavy = World::new(&[1 << 15, 1 << 14, 1 << 14, 0, 0], 3);
-    let limits = Policy { least: 3, ..heavy.policy };
+    let limits = Policy { least: 3, ..heavy.policy.clone() };
     let secret = [1; 32];
     let mut member = Member::new(heavy.plan.clone(), heavy.account(0), secret, limits).unwrap();
     let keys = Round::new(&heavy).keys(&[0, 1, 3, 4]);
@@ -96,7 +97,7 @@ fn a_member_takes_one_roster() {
     // Nor another one after a restart.
     let (plan, account) = (world.plan.clone(), world.account(0));
     let promises = member.promises().clone();
-    let mut again = Member::resume(plan, account, [1; 32], world.policy, promises).unwrap();
+    let mut again = Member::resume(plan, account, [1; 32], world.policy.clone(), promises).unwrap();
     assert_eq!(again.roster(&keys).unwrap_err(), Error::Conflict { what: "roster" });
     assert_eq!(again.roster(&keys[..4]).unwrap(), first);
 }
@@ -189,11 +190,11 @@ fn uploaded(world: &World) -> Round<'_> {
 fn counted_sets_that_isolate_are_refused() {
     let weights = [50_000, 10_000, 3_000, 2_536, 0];
     let world = World::new(&weights, 3);
-    let limits = Policy { least: 3, max_share: 3 << 14 };
+    let limits = Policy { least: 3, max_share: 3 << 14, ..world.policy.clone() };
     let mut round = uploaded(&world);
     let strict = |index: usize| {
         let mut member = round.members[index].clone();
-        member.set_policy(limits);
+        member.set_policy(limits.clone());
         member
     };
     let all = world.accounts(&[0, 1, 2, 3, 4]);
@@ -246,7 +247,7 @@ fn a_member_confirms_one_set() {
     // Nor another one after a restart.
     let (plan, account) = (world.plan.clone(), world.account(0));
     let promises = round.members[0].promises().clone();
-    let mut again = Member::resume(plan, account, [1; 32], world.policy, promises).unwrap();
+    let mut again = Member::resume(plan, account, [1; 32], world.policy.clone(), promises).unwrap();
     again.roster(&round.keys(&[0, 1, 2, 3, 4])).unwrap();
     again.shares(&pass(&round.sharings, account).unwrap()).unwrap();
     assert_eq!(again.counted(&world.accounts(&[0, 1, 2, 3])), conflict);
@@ -293,8 +294,8 @@ fn nothing_is_unmasked_without_a_threshold_of_equal_confirmations() {
 fn members_without_weight_confirm_as_others_do() {
     let world = World::new(&[30_000, 20_000, 15_536, 0, 0], 3);
     let mut round = uploaded(&world);
-    let limits = Policy { least: 3, ..world.policy };
-    round.members.iter_mut().for_each(|member| member.set_policy(limits));
+    let limits = Policy { least: 3, ..world.policy.clone() };
+    round.members.iter_mut().for_each(|member| member.set_policy(limits.clone()));
     round.confirm(&[0, 1, 2, 3, 4], &[0, 3, 4]).unwrap();
     round.unmask(&[0, 3, 4]).unwrap();
     assert_eq!(round.sum().unwrap(), world.expected(&[0, 1, 2, 3, 4]));
@@ -352,7 +353,7 @@ fn a_member_that_restarts_sends_the_same_bytes() {
     let world = World::of(4, 3);
     let round = Round::whole(&world);
     let (plan, account) = (world.plan.clone(), world.account(1));
-    let mut again = Member::new(plan.clone(), account, [2; 32], world.policy).unwrap();
+    let mut again = Member::new(plan.clone(), account, [2; 32], world.policy.clone()).unwrap();
     for _ in 0..2 {
         let keys = round.roster.as_ref().unwrap().signed();
         assert_eq!(again.keys(), keys[1].body);
@@ -369,7 +370,8 @@ fn a_member_that_restarts_sends_the_same_bytes() {
         // And once more, from what it had promised.
         let promises = postcard::to_stdvec(again.promises()).unwrap();
         let promises = postcard::from_bytes(&promises).unwrap();
-        again = Member::resume(plan.clone(), account, [2; 32], world.policy, promises).unwrap();
+        again =
+            Member::resume(plan.clone(), account, [2; 32], world.policy.clone(), promises).unwrap();
     }
 }
 
@@ -380,7 +382,7 @@ fn secrets_plans_and_accounts_separate_everything() {
     plan.round += 1;
     let (first, second) = (world.account(0), world.account(1));
     let new = |plan: &Plan, account, secret| {
-        Member::new(plan.clone(), account, [secret; 32], world.policy).unwrap().keys()
+        Member::new(plan.clone(), account, [secret; 32], world.policy.clone()).unwrap().keys()
     };
     let base = new(&world.plan, first, 1);
     let others = [new(&world.plan, first, 2), new(&plan, first, 1), new(&world.plan, second, 1)];
@@ -388,7 +390,7 @@ fn secrets_plans_and_accounts_separate_everything() {
         assert!(base.mask != other.mask && base.seal != other.seal);
     }
     assert_ne!(base.mask, base.seal);
-    let member = Member::new(plan, first, [0xab; 32], world.policy).unwrap();
+    let member = Member::new(plan, first, [0xab; 32], world.policy.clone()).unwrap();
     let printed = format!("{member:?}");
     assert!(!printed.contains("171") && !printed.contains("secret") && !printed.contains("abab"));
 }

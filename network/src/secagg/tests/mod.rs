@@ -3,6 +3,7 @@
 mod dealers;
 mod dropouts;
 mod members;
+mod policies;
 mod vectors;
 
 use std::collections::BTreeMap;
@@ -162,7 +163,12 @@ impl World {
         let updates =
             weights.iter().map(|_| update(&fixture.key.network, fixture.shape.rows(), 15, rng));
         let updates = updates.collect();
-        let policy = Policy { least: 1, max_share: 1 << WEIGHT_LOG };
+        let policy = Policy {
+            least: 1,
+            max_share: 1 << WEIGHT_LOG,
+            colluders: Some(0),
+            ..Policy::default()
+        };
         Self { plan, signers, updates, policy }
     }
 
@@ -176,7 +182,7 @@ impl World {
 
     pub(in crate::secagg) fn member(&self, index: usize) -> Member {
         let secret = [index as u8 + 1; 32];
-        Member::new(self.plan.clone(), self.account(index), secret, self.policy).unwrap()
+        Member::new(self.plan.clone(), self.account(index), secret, self.policy.clone()).unwrap()
     }
 
     pub(in crate::secagg) fn sign<T: crate::messages::Body>(
