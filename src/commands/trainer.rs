@@ -77,6 +77,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
             ..Policy::default()
         },
         least_budget: config.policy.least_budget.0,
+        retention: owner::Retention::default(),
         rounds: config.rounds,
         claim: !args.no_claim,
         fault: args.misbehave,

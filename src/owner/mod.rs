@@ -1,7 +1,9 @@
 //! A data owner in the network: joins round after round, trains and proves on private data, and
 //! uploads nothing but masked updates and zero-knowledge proofs.
 
+mod attempts;
 mod check;
+mod erase;
 pub mod fault;
 mod journal;
 mod round;
@@ -21,7 +23,9 @@ use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::VectorError;
 use zktrain_network::wire::{Patience, Peer, Source, Target};
 
+use attempts::{Attempts, Next};
 pub use check::{Expected, PlanError};
+pub use erase::Retention;
 pub use fault::Fault;
 pub use journal::OtherPlan;
 pub use round::Owner;
@@ -74,6 +78,12 @@ pub enum OwnerError {
         /// The domain.
         domain: u64,
     },
+    /// The round is over for this owner, and its secrets are gone: it is not entered again.
+    #[error("round {round} is over for this owner, and its secrets are erased")]
+    Over {
+        /// The round.
+        round: u64,
+    },
     /// It left on purpose.
     #[error("left the round on purpose")]
     Left,
@@ -97,6 +107,8 @@ pub struct Options {
     pub rounds: Option<u64>,
     /// Take what is owed after each round.
     pub claim: bool,
+    /// How long secrets of rounds stay that are over.
+    pub retention: Retention,
     /// Misbehaviour in a round, counted from one.
     pub fault: Option<(u64, Fault)>,
 }
@@ -108,7 +120,8 @@ pub struct Options {
 /// fails here.
 pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Error> {
     let mut owner = open(at, options, ui).await?;
-    let (mut done, mut passed) = (0, BTreeSet::new());
+    erase::ended(&owner.project, options.retention)?;
+    let (mut done, mut passed, mut attempts) = (0, BTreeSet::new(), Attempts::default());
     while options.rounds.is_none_or(|most| done < most) {
         let round = match next(&owner, options.domain, &passed).await {
             Ok(round) => round,
@@ -123,19 +136,24 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
         match owner.take_part(round).await {
             Ok(end) => {
                 report(&owner, round, &end)?;
+                erase::ended(&owner.project, options.retention)?;
                 done += 1;
             }
-            Err(error) => match Verdict::of(&error) {
-                Verdict::Again => {
-                    tracing::warn!(round, %error, "trying again");
-                    tokio::time::sleep(PAUSE).await;
+            Err(error) => {
+                let bound = journal::is_bound(&owner.project.round_journal_path(round))?;
+                match attempts.after(round, &error, bound) {
+                    Next::Again(pause) => {
+                        tracing::warn!(round, %error, "trying again");
+                        tokio::time::sleep(pause).await;
+                    }
+                    Next::PassOver => {
+                        tracing::error!(round, %error, "this round is passed over");
+                        erase::round_over(&owner.project, round)?;
+                        passed.insert(round);
+                    }
+                    Next::Stop => return Err(error),
                 }
-                Verdict::PassOver => {
-                    tracing::error!(round, %error, "this round is passed over");
-                    passed.insert(round);
-                }
-                Verdict::Stop => return Err(error),
-            },
+            }
         }
         if options.claim {
             claim(&owner).await;

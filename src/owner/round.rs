@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
@@ -13,12 +13,14 @@ use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
-    Sharing, Signed, Test,
+    Sharing, Signed, Test, Upload,
 };
 use zktrain_network::plan::Plan;
+use zktrain_network::secagg;
 use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::sealed::Sealed;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
 use zktrain_network::wire::{self, Peer, Source};
 use zktrain_prover::trace::Parameters;
@@ -92,9 +94,12 @@ impl Owner {
         self.expected.check(&self.client, &plan).await?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         let path = self.project.round_journal_path(round);
-        let journal = Journal::open(&path, round, plan.body.digest())?;
-        let (secret, promises) = (journal.secret(), journal.promises().clone());
         let plan = plan.body;
+        // Before anything is begun: a round that is not entered leaves nothing behind.
+        let check = self.policy.check_plan(&plan, self.account());
+        check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
+        let journal = Journal::open(&path, round, plan.digest())?;
+        let (secret, promises) = (*journal.secret(), journal.promises().clone());
         let member =
             Member::resume(plan.clone(), self.account(), secret, self.policy.clone(), promises)
                 .map_err(OwnerError::from)?;
@@ -118,7 +123,9 @@ struct Participation<'a> {
 
 impl Participation<'_> {
     async fn run(&mut self) -> Result<End, Error> {
-        let keys = self.sign(self.member.keys())?;
+        let keys = self.member.keys();
+        let keys = self.open(keys)?;
+        let keys = self.sign(keys)?;
         let mut included = self.send(Contribution::Keys(keys)).await?;
         for number in 1.. {
             let notice = self.owner.notice(self.plan.round, number).await?;
@@ -138,9 +145,13 @@ impl Participation<'_> {
         Ok(Signed::new(&self.plan, body, self.owner.signer()).map_err(OwnerError::from)?)
     }
 
-    /// Sends a contribution, once what it promises is written down. Whether it came in time.
+    /// Writes down what is promised: only then there is something to send.
+    fn open<T>(&mut self, sealed: Sealed<T>) -> Result<T, Error> {
+        sealed.open(&mut self.journal)
+    }
+
+    /// Sends a contribution. Whether it came in time.
     async fn send(&mut self, what: Contribution) -> Result<bool, Error> {
-        self.journal.keep(self.member.promises())?;
         let request = Request::Send { round: self.plan.round, what: Box::new(what) };
         match self.owner.peer.call(request).await? {
             Response::Taken => Ok(true),
@@ -176,7 +187,8 @@ impl Participation<'_> {
         if !self.is_in(keys.iter().map(|keys| &keys.body.account)) {
             return Ok(false);
         }
-        let (head, envelopes) = self.member.roster(keys).map_err(OwnerError::from)?;
+        let sealed = self.member.roster(keys).map_err(OwnerError::from)?;
+        let (head, envelopes) = self.open(sealed)?;
         let sharing = Sharing { head: self.sign(head)?, envelopes };
         self.send(Contribution::Sharing(sharing)).await
     }
@@ -186,7 +198,8 @@ impl Participation<'_> {
         if !self.is_in(passed.iter().map(|passed| &passed.head.body.account)) {
             return Ok(false);
         }
-        let complaints = self.member.shares(passed).map_err(OwnerError::from)?;
+        let sealed = self.member.shares(passed).map_err(OwnerError::from)?;
+        let complaints = self.open(sealed)?;
         for complaint in complaints {
             tracing::warn!(of = %complaint.passed.head.body.account, "a share does not open");
             self.send(Contribution::Complaint(complaint)).await?;
@@ -198,15 +211,15 @@ impl Participation<'_> {
         let file = self.submission(&model).await?;
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
-        let masked = self.mask()?;
+        let hash = file.signed.submission.eip712_hash_struct();
+        let sealed = self.mask(hash)?;
+        let (upload, masked) = self.open(sealed)?;
         for (item, bytes) in [(Item::Masked { round }, masked), (Item::Submission { round }, bytes)]
         {
             if !self.upload(&item, bytes).await? {
                 return Ok(false);
             }
         }
-        let hash = file.signed.submission.eip712_hash_struct();
-        let upload = self.member.upload(hash).map_err(OwnerError::from)?;
         let upload = self.sign(upload)?;
         self.send(Contribution::Upload(upload)).await
     }
@@ -280,26 +293,28 @@ impl Participation<'_> {
         self.plan.member(self.owner.account()).map_or(0, |member| member.weight)
     }
 
-    fn mask(&mut self) -> Result<Vec<u8>, Error> {
+    fn mask(&mut self, submission: B256) -> Result<Sealed<(Upload, Vec<u8>)>, Error> {
         let (shape, update, _) = self.opened()?;
         let mut packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongVector) {
             packed.iter_mut().take(1).for_each(|element| *element += Fr::ONE);
         }
-        Ok(self.member.mask(&packed).map_err(OwnerError::from)?)
+        Ok(self.member.mask(&packed, submission).map_err(OwnerError::from)?)
     }
 
     async fn confirm(&mut self, counted: &[Address]) -> Result<bool, Error> {
         if !self.is_in(counted.iter()) {
             return Ok(false);
         }
-        let confirm = self.member.counted(counted).map_err(OwnerError::from)?;
+        let sealed = self.member.counted(counted).map_err(OwnerError::from)?;
+        let confirm = self.open(sealed)?;
         let confirm = self.sign(confirm)?;
         self.send(Contribution::Confirm(confirm)).await
     }
 
     async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
-        let unmask = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        let sealed = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        let unmask = self.open(sealed)?;
         let unmask = self.sign(unmask)?;
         self.send(Contribution::Unmask(unmask)).await
     }
@@ -309,7 +324,8 @@ impl Participation<'_> {
         let (shape, update, commitments) = self.opened()?;
         let g1 = self.owner.facts.g1.as_slice();
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
-        let defence = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        let sealed = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        let defence = self.open(sealed)?;
         self.test = Some(test);
         let defence = self.sign(defence)?;
         self.send(Contribution::Defence(defence)).await
@@ -322,7 +338,8 @@ impl Participation<'_> {
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
         let early = OwnerError::Unexpected { what: "a dispute without a test" };
         let test = self.test.clone().ok_or(early)?;
-        let reveal = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let sealed = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let reveal = self.open(sealed)?;
         let reveal = self.sign(reveal)?;
         self.send(Contribution::Reveal(reveal)).await
     }

@@ -65,7 +65,9 @@ fn refused(refusal: &Refusal) -> Verdict {
 fn member(error: &OwnerError) -> Verdict {
     match error {
         OwnerError::Refused(refusal) => refused(refusal),
-        OwnerError::Aggregation(_) | OwnerError::Unexpected { .. } => Verdict::PassOver,
+        OwnerError::Aggregation(_) | OwnerError::Unexpected { .. } | OwnerError::Over { .. } => {
+            Verdict::PassOver
+        }
         _ => Verdict::Stop,
     }
 }

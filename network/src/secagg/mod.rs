@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`vector`] | an update as field elements, and the sum read from their sum |
 //! | [`member`] | what a member sends, and what it refuses |
+//! | [`sealed`] | what is sent only after it is promised on disk |
 //! | [`coordinator`] | what the coordinator takes, and the secrets that unmask |
 //! | [`unmasking`] | adding vectors up, taking masks off |
 //! | [`blame`] | whose vector is wrong, if the sum is |
@@ -21,6 +22,7 @@ pub mod group;
 mod keys;
 pub mod member;
 pub mod policy;
+pub mod sealed;
 mod shamir;
 mod sharing;
 mod stream;

@@ -110,7 +110,7 @@ fn a_defence_names_the_test_that_it_is_about() {
     let world = world();
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let respond = |test: B256| {
         let mut trial = trial(&round);
         let defence = adapt(&round, 1, |commitments| commitments.test = test);
@@ -234,7 +234,7 @@ fn a_guess_cannot_be_tested() {
     let mut round = round(&world, |_, _| {});
     let proof = Proof::from_bytes(&defend(&mut round, 0).body.proof, 2).unwrap();
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weights = challenge.point(shape).weights(shape);
     let unweighted = crate::secagg::vector::pack(shape, &world.updates[0], 1).unwrap();
@@ -257,7 +257,7 @@ fn evaluations_are_those_of_the_extension() {
     let (world, shape) = (world(), &fixture().shape);
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let point = challenge.point(shape);
     let update = &world.updates[0];
     let packed = crate::secagg::vector::pack(shape, update, 1).unwrap();

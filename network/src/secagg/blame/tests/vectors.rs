@@ -171,7 +171,7 @@ fn what_balances_a_wrong_vector_is_not_what_was_proven() {
         }
     });
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weight = Fr::from(world.plan.members[1].weight);
     let shift = challenge.point(shape).weights(shape)[0] / weight;
