@@ -5,7 +5,10 @@ mod attempts;
 mod check;
 mod erase;
 pub mod fault;
+#[cfg(test)]
+mod hostile;
 mod journal;
+mod ports;
 mod round;
 mod verdict;
 mod worker;
@@ -28,7 +31,8 @@ pub use check::{Expected, PlanError};
 pub use erase::Retention;
 pub use fault::Fault;
 pub use journal::OtherPlan;
-pub use round::Owner;
+pub use ports::{Craft, Line};
+pub use round::{Owner, Seat};
 pub use verdict::Verdict;
 pub use worker::{Facts, Worker};
 
@@ -132,7 +136,7 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
             }
             Err(error) => return Err(error),
         };
-        owner.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
+        owner.seat.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
         match owner.take_part(round).await {
             Ok(end) => {
                 report(&owner, round, &end)?;
@@ -187,16 +191,19 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         domain: typed::domain(client.at().chain_id, client.at().rounds),
     };
     let signer = client.sender().signer().clone();
-    let peer = Peer::connect(target, signer, Patience::default()).await?;
+    let peer = Peer::connect(target, signer.clone(), Patience::default()).await?;
     let owner = Owner {
         client,
-        peer,
-        worker,
-        facts,
-        project,
+        seat: Seat {
+            signer,
+            peer,
+            worker,
+            facts,
+            project,
+            policy: options.policy.clone(),
+            fault: None,
+        },
         expected,
-        policy: options.policy.clone(),
-        fault: None,
     };
     register(&owner).await?;
     Ok(owner)

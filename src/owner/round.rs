@@ -9,8 +9,8 @@ use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::{Client, SignedSubmission, typed};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
     Sharing, Signed, Test, Upload,
@@ -22,7 +22,7 @@ use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::sealed::Sealed;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
-use zktrain_network::wire::{self, Peer, Source};
+use zktrain_network::wire::{self, Peer};
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::export::from_int_safetensors;
 
@@ -30,6 +30,7 @@ use super::OwnerError;
 use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
+use super::ports::{Craft, Line};
 use super::worker::{Facts, Worker};
 use crate::error::Error;
 use crate::files::{self, Access};
@@ -43,29 +44,45 @@ const MODEL: u64 = 1 << 30;
 pub struct Owner {
     /// The account and the contracts.
     pub client: Client,
+    /// What it needs in a round once the plan is checked.
+    pub seat: Seat<Peer, Worker>,
+    /// What plans have to agree with.
+    pub expected: Expected,
+}
+
+impl core::ops::Deref for Owner {
+    type Target = Seat<Peer, Worker>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.seat
+    }
+}
+
+/// What an owner needs in a round whose plan is checked: it asks no chain any more.
+pub struct Seat<L, C> {
+    /// The account's key.
+    pub signer: PrivateKeySigner,
     /// The coordinator.
-    pub peer: Peer,
+    pub peer: L,
     /// What trains and proves.
-    pub worker: Worker,
+    pub worker: C,
     /// What is public of the project.
     pub facts: Facts,
     /// The project.
     pub project: Project,
-    /// What plans have to agree with.
-    pub expected: Expected,
     /// What the owner agrees to.
     pub policy: Policy,
     /// Misbehaviour, to show what becomes of it.
     pub fault: Option<Fault>,
 }
 
-impl Owner {
+impl<L: Line, C: Craft> Seat<L, C> {
     pub(super) fn account(&self) -> Address {
-        self.client.address()
+        self.signer.address()
     }
 
     fn signer(&self) -> &PrivateKeySigner {
-        self.client.sender().signer()
+        &self.signer
     }
 
     /// Waits for a notice.
@@ -80,6 +97,26 @@ impl Owner {
         }
     }
 
+    /// Begins a round, or goes on with it, once its plan is checked against the chain.
+    ///
+    /// # Errors
+    /// If the policy does not agree to the plan, or the round was begun with another one or is over.
+    pub(super) fn enter(&self, plan: Plan) -> Result<Participation<'_, L, C>, Error> {
+        files::create_folder(&self.project.rounds_path(), Access::Public)?;
+        // Before anything is begun: a round that is not entered leaves nothing behind.
+        let check = self.policy.check_plan(&plan, self.account());
+        check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
+        let path = self.project.round_journal_path(plan.round);
+        let journal = Journal::open(&path, plan.round, plan.digest())?;
+        let (secret, promises) = (*journal.secret(), journal.promises().clone());
+        let policy = self.policy.clone();
+        let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
+            .map_err(OwnerError::from)?;
+        Ok(Participation { owner: self, plan, member, journal, work: None, test: None })
+    }
+}
+
+impl Owner {
     /// Goes through a round to its end.
     ///
     /// # Errors
@@ -92,26 +129,13 @@ impl Owner {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         self.expected.check(&self.client, &plan).await?;
-        files::create_folder(&self.project.rounds_path(), Access::Public)?;
-        let path = self.project.round_journal_path(round);
-        let plan = plan.body;
-        // Before anything is begun: a round that is not entered leaves nothing behind.
-        let check = self.policy.check_plan(&plan, self.account());
-        check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
-        let journal = Journal::open(&path, round, plan.digest())?;
-        let (secret, promises) = (*journal.secret(), journal.promises().clone());
-        let member =
-            Member::resume(plan.clone(), self.account(), secret, self.policy.clone(), promises)
-                .map_err(OwnerError::from)?;
-        let mut participation =
-            Participation { owner: self, plan, member, journal, work: None, test: None };
-        participation.run().await
+        self.enter(plan.body)?.run().await
     }
 }
 
 /// A round in progress.
-struct Participation<'a> {
-    owner: &'a Owner,
+pub(super) struct Participation<'a, L, C> {
+    owner: &'a Seat<L, C>,
     plan: Plan,
     member: Member,
     journal: Journal,
@@ -121,8 +145,8 @@ struct Participation<'a> {
     test: Option<Test>,
 }
 
-impl Participation<'_> {
-    async fn run(&mut self) -> Result<End, Error> {
+impl<L: Line, C: Craft> Participation<'_, L, C> {
+    pub(super) async fn run(&mut self) -> Result<End, Error> {
         let keys = self.member.keys();
         let keys = self.open(keys)?;
         let keys = self.sign(keys)?;
@@ -226,7 +250,7 @@ impl Participation<'_> {
 
     /// Uploads something. Whether it came in time.
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<bool, Error> {
-        match self.owner.peer.upload(item, Source::Bytes(bytes.into())).await {
+        match self.owner.peer.upload(item, bytes).await {
             Ok(_) => Ok(true),
             Err(wire::Error::Refused(Refusal::WrongPhase { now })) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
@@ -280,7 +304,9 @@ impl Participation<'_> {
         }
         let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
-        let signed = self.owner.client.sign_submission(submission)?;
+        let signature = typed::sign(&submission, &self.plan.typed_domain(), self.owner.signer());
+        let signature = signature.map_err(OwnerError::from)?.into();
+        let signed = SignedSubmission { submission, signature };
         let file =
             SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
         // Before it is sent: whoever signs two of them can be slashed.

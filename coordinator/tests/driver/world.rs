@@ -13,8 +13,8 @@ use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::service::{Desk, Download, Library};
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::messages::{
-    Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed, Test,
-    Upload,
+    Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed,
+    Test, Upload,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;

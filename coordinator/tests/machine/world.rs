@@ -8,8 +8,8 @@ use zktrain_coordinator::machine::{
     Action, Admit, Event, Machine, Progress, ProofVerdict, SumResult, TrialResult,
 };
 use zktrain_network::messages::{
-    Body, Ciphertext, Contribution, Defence, End, Notice, PairOpening, Phase, Refusal, Reveal, SEALED,
-    Sharing, Signed,
+    Body, Ciphertext, Contribution, Defence, End, Notice, PairOpening, Phase, Refusal, Reveal,
+    SEALED, Sharing, Signed,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;

@@ -9,11 +9,13 @@
 //! | [`coordinator`] | what the coordinator takes, and the secrets that unmask |
 //! | [`unmasking`] | adding vectors up, taking masks off |
 //! | [`blame`] | whose vector is wrong, if the sum is |
+//! | [`analysis`] | what somebody works out who has come by secrets |
 //! | [`policy`], [`group`], [`error`] | plans and sets that a member accepts, and errors |
 //!
 //! `docs/secure-aggregation.md` describes the whole with what it rests on. Nothing here reads
 //! clocks, files or sockets.
 
+pub mod analysis;
 pub mod blame;
 pub mod coordinator;
 mod dleq;

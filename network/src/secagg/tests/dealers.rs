@@ -247,8 +247,9 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
     let twice = |k: &mut Vec<Signed<crate::messages::Keys>>| k[1] = k[0].clone();
     assert!(matches!(refused(&twice), Error::Order { position: 1, .. }));
     let account = world.account(2);
-    let foreign =
-        |k: &mut Vec<Signed<crate::messages::Keys>>| k[2] = world.sign(1, kept(round.members[2].keys()));
+    let foreign = |k: &mut Vec<Signed<crate::messages::Keys>>| {
+        k[2] = world.sign(1, kept(round.members[2].keys()))
+    };
     let error = Error::Signature { what: "the keys", account };
     assert_eq!(refused(&foreign), error);
     let altered = |k: &mut Vec<Signed<crate::messages::Keys>>| k[2].body.mask = k[1].body.mask;
@@ -270,7 +271,8 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
     ));
     let many = World::of(5, 3);
     let stranger = (0..5).find(|i| plan.member(many.account(*i)).is_none()).unwrap();
-    let keys = Signed::new(plan, kept(many.member(stranger).keys()), &many.signers[stranger]).unwrap();
+    let keys =
+        Signed::new(plan, kept(many.member(stranger).keys()), &many.signers[stranger]).unwrap();
     assert!(matches!(coordinator::check_keys(plan, &keys), Err(Error::Stranger { .. })));
 }
 

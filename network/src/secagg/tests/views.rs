@@ -165,7 +165,8 @@ fn what_is_sent_is_promised_before() {
     // Again from the disk: the same bytes.
     let (plan, account) = (world.plan.clone(), world.account(0));
     let mut again =
-        Member::resume(plan, account, [1; 32], world.policy.clone(), disk.promises.clone()).unwrap();
+        Member::resume(plan, account, [1; 32], world.policy.clone(), disk.promises.clone())
+            .unwrap();
     assert_eq!(run(&round, &mut again, &mut disk).unwrap(), said);
 }
 
@@ -178,9 +179,7 @@ fn what_cannot_be_promised_is_not_sent() {
             member.roster(round.roster.as_ref().unwrap().signed())?.open(disk).map(drop)
         },
         |round, member, disk| member.shares(&list(round, 0, &[0, 1, 2, 3]))?.open(disk).map(drop),
-        |round, member, disk| {
-            member.mask(&round.world.packed(0), B256::ZERO)?.open(disk).map(drop)
-        },
+        |round, member, disk| member.mask(&round.world.packed(0), B256::ZERO)?.open(disk).map(drop),
         |round, member, disk| {
             member.counted(&round.world.accounts(&round.counted))?.open(disk).map(drop)
         },
