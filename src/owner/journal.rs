@@ -115,7 +115,7 @@ impl Journal {
     }
 
     fn write(&mut self) -> Result<(), Error> {
-        let Kept { secret, plan, promises } = &self.kept;
+        let Kept { secret, plan, promises } = &*self.kept;
         let kept = Kept { secret: *secret, plan: *plan, promises: promises.clone() };
         let page = Page::Open(Box::new(kept));
         let bytes = Zeroizing::new(serde_json::to_vec(&page).map_err(|e| settings(&self.path, e))?);

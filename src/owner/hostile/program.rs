@@ -33,7 +33,7 @@ use zktrain_prover::trace::{LayerParameters, Parameters};
 use zktrain_prover::witness::fill_block;
 
 use super::super::attempts::{Attempts, Next};
-use super::super::journal::{self, Journal};
+use super::super::journal;
 use super::super::{Craft, Facts, Line, Seat, erase};
 use crate::error::Error;
 use crate::files::{self, Access};
@@ -263,8 +263,6 @@ pub struct Program {
     pub takes_part: bool,
     folder: TempDir,
     copies: Vec<TempDir>,
-    /// Secrets of all its journals.
-    pub secrets: Vec<[u8; 32]>,
 }
 
 impl Program {
@@ -286,10 +284,10 @@ impl Program {
         let wire = Rc::new(RefCell::new(wire));
         let (peer, facts, project) = (Tap(wire.clone()), facts.clone(), project());
         let seat = Seat { signer, peer, worker, facts, project, policy, fault: None };
-        let (running, copies, secrets) = (None, Vec::new(), Vec::new());
+        let (running, copies) = (None, Vec::new());
         let (attempts, takes_part) = (Attempts::default(), false);
         let seat = Rc::new(seat);
-        Self { account, seat, wire, attempts, running, takes_part, folder, copies, secrets }
+        Self { account, seat, wire, attempts, running, takes_part, folder, copies }
     }
 
     /// Starts the process in a round; the coordinator has to send its notices again.
@@ -300,13 +298,6 @@ impl Program {
         self.running = Some(Box::pin(async move { seat.enter(entered)?.run().await }));
         self.takes_part = true;
         self.poll(plan);
-        let path = self.seat.project.round_journal_path(plan.round);
-        if path.exists()
-            && let Ok(journal) = Journal::open(&path, plan.round, plan.digest())
-            && !self.secrets.contains(&journal.secret())
-        {
-            self.secrets.push(*journal.secret());
-        }
     }
 
     /// Lets the process go on as far as it can. Does what the program does about the result.

@@ -164,7 +164,7 @@ fn masked(secret: u8, elements: usize) -> Vec<u8> {
     let mut round = Round::new(&world);
     round.until_shares(&[0, 1, 2], &[0, 1, 2]).unwrap();
     round.pass().unwrap();
-    round.members[0].mask(&vec![Fr::ZERO; elements]).unwrap()
+    kept(round.members[0].mask(&vec![Fr::ZERO; elements], B256::ZERO).unwrap()).1
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn a_wrong_update_cannot_be_defended_as_the_proven_one() {
         commitments: &claims,
     };
     let test = round.test();
-    let defence = round.members[1].defend(&test, &evidence).unwrap();
+    let defence = kept(round.members[1].defend(&test, &evidence).unwrap());
     trial.defence(&world.sign(1, defence)).unwrap();
     assert_eq!(trial.verdict(), guilty(&world, &[1]));
 }
