@@ -26,7 +26,7 @@ use zktrain_verifier::training::TrainingError;
 use crate::config::ConfigError;
 use crate::logging::LogError;
 use crate::operator::OperatorError;
-use crate::owner::{OtherPlan, OwnerError, PlanError};
+use crate::owner::{OtherPlan, OwnerError, ParentError, PlanError, RepeatError};
 use crate::project::SettingsError;
 use crate::secrets::SecretFault;
 
@@ -410,6 +410,12 @@ pub enum Error {
     /// A plan is not followed.
     #[error(transparent)]
     Plan(#[from] Box<PlanError>),
+    /// A round's model does not follow from the versions before it.
+    #[error(transparent)]
+    Parent(#[from] Box<ParentError>),
+    /// A round asks for an update that may be in another sum.
+    #[error(transparent)]
+    Repeat(#[from] RepeatError),
     /// The coordinator has two plans for one round.
     #[error(transparent)]
     OtherPlan(#[from] OtherPlan),
@@ -442,6 +448,12 @@ impl From<OwnerError> for Error {
 impl From<PlanError> for Error {
     fn from(error: PlanError) -> Self {
         Self::Plan(Box::new(error))
+    }
+}
+
+impl From<ParentError> for Error {
+    fn from(error: ParentError) -> Self {
+        Self::Parent(Box::new(error))
     }
 }
 

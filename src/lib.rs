@@ -22,3 +22,4 @@ pub mod secrets;
 pub mod session;
 pub mod source;
 pub mod ui;
+pub mod version;

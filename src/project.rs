@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alloy::primitives::B256;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::statement::Binding;
@@ -203,14 +204,19 @@ impl Project {
         self.dir.join(format!("rounds/{round}.submission.json"))
     }
 
-    /// The model that a round started from.
-    pub fn round_model_path(&self, round: u64) -> PathBuf {
-        self.dir.join(format!("rounds/{round}.model.int.safetensors"))
-    }
-
     /// How a round ended.
     pub fn round_end_path(&self, round: u64) -> PathBuf {
         self.dir.join(format!("rounds/{round}.end.json"))
+    }
+
+    /// The coordinator's receipt for what was uploaded in a round.
+    pub fn round_receipt_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("rounds/{round}.receipt.json"))
+    }
+
+    /// In which rounds the owner's updates of a model were masked.
+    pub fn sums_path(&self, parent: B256) -> PathBuf {
+        self.dir.join(format!("rounds/sums/{}.json", hex::encode(parent)))
     }
 
     /// What the owner has promised in a round; secret.

@@ -15,6 +15,7 @@ use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{Metrics, evaluate};
+use zktrain_verifier::circuit::CircuitKey;
 
 use crate::circuits::{Circuits, Shape};
 use crate::commands::train::registered;
@@ -72,6 +73,14 @@ impl<'a> Workshop<'a> {
         let (train, held_out, data) = registered(project, session)?;
         let circuits = Circuits::new(session, project, ui);
         Ok(Self { project, session, circuits, train, held_out, data })
+    }
+
+    /// What checks proofs of training in a system.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    pub fn circuit(&self, system: System) -> Result<CircuitKey, Error> {
+        self.circuits.key_of(system)
     }
 
     /// Loss and accuracy on the rows that are never trained on; none without such rows.

@@ -95,9 +95,13 @@ fn a_spoiled_sum_costs_one_round(rounds: &[Value]) {
     assert_eq!(misdeeds.len(), 1, "nobody else is blamed: {misdeeds:?}");
     assert_eq!(misdeeds[0]["kind"], "Blamed");
     assert_eq!(rounds[4]["model"], rounds[3]["model"], "the model stays");
-    assert_eq!((list(5, "counted").len(), list(5, "missing").len()), (3, 0));
-    assert!(!list(5, "counted").contains(&misdeeds[0]["account"]), "it is not asked again");
-    assert_ne!(rounds[5]["model"], rounds[3]["model"]);
+    let asked = [list(5, "counted"), list(5, "missing")].concat();
+    assert_eq!(asked.len(), 3);
+    assert!(!asked.contains(&misdeeds[0]["account"]), "it is not asked again");
+    // Who has drawn the window of the spoiled sum again sits out, and three are needed.
+    let counted = list(5, "counted").len();
+    assert!(counted == 3 || counted == 0, "{}", rounds[5]);
+    assert_eq!(rounds[5]["model"] != rounds[3]["model"], counted == 3);
 }
 
 /// The first round pays all, each later one half and the rest by the last improvement, whoever was

@@ -7,7 +7,8 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::SignerSync;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zktrain_contracts::protocol::typed;
+use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::typed::{self, Receipt};
 
 use crate::plan::Plan;
 
@@ -447,6 +448,66 @@ pub enum Response {
     Taken,
     /// Refused; asking again does not help.
     Refused(Refusal),
+    /// An upload is stored, as [`Self::Taken`], and the coordinator answers for that with its key.
+    Received(Box<SignedReceipt>),
+}
+
+impl Upload {
+    /// The receipt for this upload in a round with this plan, taken at a time in Unix seconds.
+    pub fn receipt(&self, plan: &Plan, time: u64) -> Receipt {
+        Receipt {
+            round: plan.round,
+            member: self.account,
+            plan: plan.digest(),
+            masked: self.masked,
+            submission: self.submission,
+            time,
+        }
+    }
+}
+
+/// What is wrong with a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The coordinator has not signed it.
+    #[error("the receipt is not signed by the coordinator {coordinator}")]
+    Signature {
+        /// Who should have signed.
+        coordinator: Address,
+    },
+    /// It is for something else.
+    #[error("the receipt is for another {field}")]
+    Field {
+        /// What differs.
+        field: &'static str,
+    },
+}
+
+/// Checks that a receipt is the plan's coordinator's, and for this upload.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_receipt(
+    plan: &Plan,
+    upload: &Upload,
+    signed: &SignedReceipt,
+) -> Result<(), ReceiptError> {
+    let (got, expected) = (&signed.receipt, upload.receipt(plan, signed.receipt.time));
+    let fields = [
+        ("round", got.round == expected.round),
+        ("member", got.member == expected.member),
+        ("plan", got.plan == expected.plan),
+        ("masked vector", got.masked == expected.masked),
+        ("submission", got.submission == expected.submission),
+    ];
+    if let Some((field, _)) = fields.into_iter().find(|(_, holds)| !holds) {
+        return Err(ReceiptError::Field { field });
+    }
+    let coordinator = plan.coordinator;
+    match signed.is_by(&plan.typed_domain(), coordinator) {
+        true => Ok(()),
+        false => Err(ReceiptError::Signature { coordinator }),
+    }
 }
 
 /// Why the coordinator refuses something.

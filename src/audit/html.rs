@@ -60,6 +60,10 @@ pub fn page(report: &AuditReport) -> String {
                 ul { @for line in &report.proven { li { (line) } } }
                 h2 { "What is assumed" }
                 ul { @for line in &report.assumed { li { (line) } } }
+                @if !report.notices.is_empty() {
+                    h2 { "What should be known" }
+                    ul { @for notice in &report.notices { li { (notice.to_string()) } } }
+                }
                 @if !report.unused.is_empty() {
                     h2 { "Files that belong to nothing and were not looked at" }
                     ul { @for name in &report.unused { li { code { (name) } } } }
@@ -172,7 +176,13 @@ fn node(round: &RoundReport, version: Option<&VersionReport>, members: &[Address
             }
             None => { strong { (round.outcome) } " " span class="dim" { (round.reason.as_deref().unwrap_or("no new version")) } }
         }
-        div class="dim" { "round " (round.round) ", " (time(round.opened)) }
+        div class="dim" {
+            "round " (round.round) ", " (time(round.opened))
+            @if let (Some(threshold), Some(least)) = (round.threshold, round.least) {
+                "; " (round.counted) " counted, at least " (least) "; threshold " (threshold)
+                @if round.bears_third != Some(true) { ", which does not cover a third" }
+            }
+        }
         div class="bars" {
             @for member in &round.members {
                 i class=(if member.counted { "in" } else { "out" })

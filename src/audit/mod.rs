@@ -15,6 +15,7 @@ mod history;
 mod html;
 mod live;
 mod money;
+mod receipts;
 mod replay;
 mod report;
 mod rounds;
@@ -35,9 +36,9 @@ use crate::ui::Ui;
 use auditor::Auditor;
 use basis::Basis;
 use history::History;
-use rounds::Walk;
+use rounds::{Terms, Walk};
 
-pub use findings::{Count, Failure, Findings, Kind, Place};
+pub use findings::{Count, Failure, Findings, Kind, Notice, Place};
 pub use html::page;
 pub use report::{
     AuditReport, CheckReport, MemberReport, RoundReport, SlashReport, Timing, VersionReport,
@@ -52,6 +53,8 @@ pub struct Options<'a> {
     pub srs: Option<&'a Path>,
     /// A node to compare the export with.
     pub chain: Option<&'a Endpoint>,
+    /// Receipts that owners have got for their uploads: a folder, or a file.
+    pub receipts: Option<&'a Path>,
 }
 
 /// What came of the parts of an audit.
@@ -61,6 +64,7 @@ struct Progress {
     export: Option<ChainExport>,
     basis: Option<Basis>,
     clamped: Vec<(u64, usize)>,
+    terms: Vec<Terms>,
     timing: Timing,
 }
 
@@ -74,6 +78,9 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
     let mut auditor = Auditor::new(lineage);
     let mut progress = Progress::default();
     chain(&mut auditor, &mut progress, options)?;
+    if let Some(export) = &progress.export {
+        receipts::check(&mut auditor, &progress.history, &export.deployment, options.receipts)?;
+    }
     versions(&mut auditor, &mut progress, options, &model, ui);
     progress.timing.seconds = start.elapsed().as_secs_f64();
     Ok(report::report(auditor, progress, options))
@@ -133,6 +140,7 @@ fn versions(
     progress.timing.proofs = walk.proofs();
     progress.timing.proving = begun.elapsed().as_secs_f64();
     progress.clamped = std::mem::take(&mut walk.clamped);
+    progress.terms = std::mem::take(&mut walk.terms);
     last(auditor, &basis, &place, &models, model);
     progress.basis = Some(basis);
 }

@@ -4,8 +4,9 @@ use alloy::primitives::{Address, B256, U256};
 use serde::Serialize;
 
 use super::auditor::Auditor;
-use super::findings::{Failure, Kind};
+use super::findings::{Failure, Kind, Notice};
 use super::history::{Outcome, Round};
+use super::rounds::Terms;
 use super::{Options, Progress, summary};
 
 /// Version of the report's schema.
@@ -38,6 +39,8 @@ pub struct AuditReport {
     pub checks: Vec<CheckReport>,
     /// What does not hold.
     pub failures: Vec<Failure>,
+    /// What breaks no rule and should be known.
+    pub notices: Vec<Notice>,
     /// What follows if there are no failures.
     pub proven: Vec<String>,
     /// What it rests on.
@@ -86,6 +89,14 @@ pub struct RoundReport {
     pub coordinator_paid: String,
     /// What was burned.
     pub burned: String,
+    /// Shares that recover a secret, if there is a plan.
+    pub threshold: Option<u32>,
+    /// Members with weight that a sum had to have, if there is a plan.
+    pub least: Option<u32>,
+    /// Members whose updates are in the sum.
+    pub counted: usize,
+    /// Whether fewer than a third of the members cannot have two sums unmasked: `2t − n` covers them.
+    pub bears_third: Option<bool>,
     /// Its members.
     pub members: Vec<MemberReport>,
 }
@@ -173,10 +184,11 @@ pub(super) fn report(
         domain: export.map(|e| e.domain),
         head: export.map(|e| e.head.number),
         versions: versions(&progress),
-        rounds: progress.history.rounds.iter().map(round).collect(),
+        rounds: progress.history.rounds.iter().map(|of| round(of, &progress.terms)).collect(),
         slashes: slashes(&progress),
         checks: checks.filter(|check| check.made > 0).collect(),
         failures: findings.failures().to_vec(),
+        notices: findings.notices().to_vec(),
         proven: summary::proven(),
         assumed: summary::assumed(progress.basis.as_ref(), options),
         unused,
@@ -209,7 +221,8 @@ fn paid(round: &Round, account: Address) -> U256 {
     payments.map(|(_, amount)| *amount).sum()
 }
 
-fn round(round: &Round) -> RoundReport {
+fn round(round: &Round, terms: &[Terms]) -> RoundReport {
+    let terms = terms.iter().find(|terms| terms.round == round.id);
     let counted = round.counted();
     let settled = round.is_settled();
     let members = round.members.0.iter().zip(&round.scores).map(|(member, score)| MemberReport {
@@ -237,6 +250,10 @@ fn round(round: &Round) -> RoundReport {
         budget: round.budget.to_string(),
         coordinator_paid: paid(round, round.coordinator).to_string(),
         burned: round.burned.to_string(),
+        threshold: terms.map(|terms| terms.threshold),
+        least: terms.map(|terms| terms.least),
+        counted: if settled { counted.len() } else { 0 },
+        bears_third: terms.map(|terms| terms.bears_third),
         members: members.collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use zktrain_circuits::compressed::System;
 
 use super::basis::Basis;
-use super::report::AuditReport;
+use super::report::{AuditReport, RoundReport};
 use super::{Options, short};
 use crate::ui::{Report, field, success};
 
@@ -79,6 +79,23 @@ pub(super) fn assumed(basis: Option<&Basis>, options: &Options<'_>) -> Vec<Strin
     all
 }
 
+/// On which terms a round's sum hid its members.
+fn hidden(round: &RoundReport) -> String {
+    let number = |value: Option<u32>| value.map_or("–".to_owned(), |value| value.to_string());
+    let third = match round.bears_third {
+        Some(true) => "covers a third",
+        _ => "does NOT cover a third",
+    };
+    format!(
+        "round {}: {} of {} counted, at least {}; threshold {}, which {third}",
+        round.round,
+        round.counted,
+        round.members.len(),
+        number(round.least),
+        number(round.threshold)
+    )
+}
+
 impl Report for AuditReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let last = self.versions.last();
@@ -107,6 +124,9 @@ impl Report for AuditReport {
             let what = format!("{} {:#x}: {}", slash.role, slash.account, slash.reason);
             field(out, "slashed", what)?;
         }
+        for round in self.rounds.iter().filter(|round| round.threshold.is_some()) {
+            field(out, "hidden", hidden(round))?;
+        }
         writeln!(out)?;
         for check in &self.checks {
             let mark = if check.failed == 0 { "✓" } else { "✗" };
@@ -115,6 +135,9 @@ impl Report for AuditReport {
         }
         for failure in &self.failures {
             writeln!(out, "\n✗ {failure}")?;
+        }
+        for notice in &self.notices {
+            writeln!(out, "\n! {notice}")?;
         }
         for name in &self.unused {
             writeln!(out, "\nnot looked at: {name}")?;

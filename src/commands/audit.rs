@@ -29,6 +29,9 @@ pub struct Args {
     /// A node to compare the chain's export with: `http(s)://…` or `embedded:PATH`.
     #[arg(long, value_name = "WHERE")]
     pub chain: Option<String>,
+    /// Receipts that owners have got for their uploads: a folder of them, or one.
+    #[arg(long, value_name = "DIR|FILE")]
+    pub receipts: Option<PathBuf>,
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -41,7 +44,12 @@ pub struct Args {
 pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
     let lineage = Lineage::open(&args.lineage)?;
     let chain = args.chain.as_deref().map(str::parse::<Endpoint>).transpose()?;
-    let options = Options { model: &args.model, srs: args.srs.as_deref(), chain: chain.as_ref() };
+    let options = Options {
+        model: &args.model,
+        srs: args.srs.as_deref(),
+        chain: chain.as_ref(),
+        receipts: args.receipts.as_deref(),
+    };
     let report = audit(&lineage, &options, ui)?;
     if let Some(path) = &args.html {
         files::write(path, page(&report).as_bytes(), Access::Public)?;

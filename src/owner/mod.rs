@@ -8,19 +8,22 @@ pub mod fault;
 #[cfg(test)]
 mod hostile;
 mod journal;
+mod parent;
 mod ports;
 mod round;
+mod sums;
 mod verdict;
 mod worker;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::typed;
-use zktrain_network::messages::{End, Item, Refusal, Request, Response};
+use zktrain_network::messages::{End, Item, ReceiptError, Refusal, Request, Response};
 use zktrain_network::secagg;
 use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::VectorError;
@@ -31,8 +34,10 @@ pub use check::{Expected, PlanError};
 pub use erase::Retention;
 pub use fault::Fault;
 pub use journal::OtherPlan;
+pub use parent::{Ancestry, ParentError, Source as LineageSource};
 pub use ports::{Craft, Line};
 pub use round::{Owner, Seat};
+pub use sums::{RepeatError, Sums};
 pub use verdict::Verdict;
 pub use worker::{Facts, Worker};
 
@@ -88,6 +93,9 @@ pub enum OwnerError {
         /// The round.
         round: u64,
     },
+    /// The coordinator took an upload and does not answer for it.
+    #[error("the coordinator gave no valid receipt for the upload: {0}")]
+    Receipt(#[from] ReceiptError),
     /// It left on purpose.
     #[error("left the round on purpose")]
     Left,
@@ -173,6 +181,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     let project = Project::new(&options.project);
     let (worker, facts) = Worker::spawn(options.project.clone(), *ui).await?;
     let system = own_system(options.domain, &domain, &client, &project, ui)?;
+    let circuit = Arc::new(worker.circuit(system).await?);
     let (account, dataset) = (client.address(), B256::from(facts.dataset));
     let spec = B256::from(facts.key.spec);
     let expected = Expected {
@@ -203,6 +212,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
             policy: options.policy.clone(),
             fault: None,
         },
+        circuit,
         expected,
     };
     register(&owner).await?;

@@ -2,7 +2,6 @@
 
 use core::future::Future;
 
-use bytes::Bytes;
 use zktrain_circuits::compressed::System;
 use zktrain_network::messages::{Item, Request, Response};
 use zktrain_network::wire::{self, Peer, Source};
@@ -25,12 +24,6 @@ pub trait Line {
     /// # Errors
     /// If it is refused, or cannot be brought to an end.
     fn upload(&self, item: &Item, bytes: Vec<u8>) -> impl Future<Output = Result<(), wire::Error>>;
-
-    /// Downloads something of at most so many bytes.
-    ///
-    /// # Errors
-    /// If it is refused, longer, or cannot be brought to an end.
-    fn download(&self, item: &Item, most: u64) -> impl Future<Output = Result<Bytes, wire::Error>>;
 }
 
 impl Line for Peer {
@@ -40,10 +33,6 @@ impl Line for Peer {
 
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
         Self::upload(self, item, Source::Bytes(bytes.into())).await.map(drop)
-    }
-
-    async fn download(&self, item: &Item, most: u64) -> Result<Bytes, wire::Error> {
-        Self::download(self, item, most).await
     }
 }
 

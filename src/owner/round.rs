@@ -1,6 +1,7 @@
 //! One round, as one owner goes through it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
@@ -10,10 +11,10 @@ use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, SignedSubmission, typed};
+use zktrain_contracts::protocol::{Client, SignedReceipt, SignedSubmission, typed};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
-    Sharing, Signed, Test, Upload,
+    Sharing, Signed, Test, Upload, check_receipt,
 };
 use zktrain_network::plan::Plan;
 use zktrain_network::secagg;
@@ -24,21 +25,20 @@ use zktrain_network::secagg::sealed::Sealed;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
 use zktrain_network::wire::{self, Peer};
 use zktrain_prover::trace::Parameters;
-use zktrain_trainer::export::from_int_safetensors;
+use zktrain_verifier::circuit::CircuitKey;
 
 use super::OwnerError;
 use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
+use super::parent::Ancestry;
 use super::ports::{Craft, Line};
+use super::sums::Sums;
 use super::worker::{Facts, Worker};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
 use crate::round::{SecretUpdate, Task, Work, submission};
-
-/// Bytes of a model's file at most.
-const MODEL: u64 = 1 << 30;
 
 /// What an owner brings into every round.
 pub struct Owner {
@@ -46,6 +46,8 @@ pub struct Owner {
     pub client: Client,
     /// What it needs in a round once the plan is checked.
     pub seat: Seat<Peer, Worker>,
+    /// What checks the others' proofs.
+    pub circuit: Arc<CircuitKey>,
     /// What plans have to agree with.
     pub expected: Expected,
 }
@@ -97,11 +99,17 @@ impl<L: Line, C: Craft> Seat<L, C> {
         }
     }
 
-    /// Begins a round, or goes on with it, once its plan is checked against the chain.
+    /// Begins a round, or goes on with it, once its plan and model are checked against the chain.
     ///
     /// # Errors
-    /// If the policy does not agree to the plan, or the round was begun with another one or is over.
-    pub(super) fn enter(&self, plan: Plan) -> Result<Participation<'_, L, C>, Error> {
+    /// If the policy does not agree to the plan, the update may be in another sum, or the round was
+    /// begun with another plan or is over.
+    pub(super) fn enter(
+        &self,
+        plan: Plan,
+        model: Parameters,
+    ) -> Result<Participation<'_, L, C>, Error> {
+        let sums = Sums::admit(&self.project, &plan, self.account())?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         // Before anything is begun: a round that is not entered leaves nothing behind.
         let check = self.policy.check_plan(&plan, self.account());
@@ -112,7 +120,8 @@ impl<L: Line, C: Craft> Seat<L, C> {
         let policy = self.policy.clone();
         let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
             .map_err(OwnerError::from)?;
-        Ok(Participation { owner: self, plan, member, journal, work: None, test: None })
+        let (work, test) = (None, None);
+        Ok(Participation { owner: self, plan, member, journal, model, sums, work, test })
     }
 }
 
@@ -129,7 +138,22 @@ impl Owner {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         self.expected.check(&self.client, &plan).await?;
-        self.enter(plan.body)?.run().await
+        let model = self.model(&plan.body).await?;
+        self.enter(plan.body, model)?.run().await
+    }
+
+    /// The round's model, recomputed from the versions before it.
+    async fn model(&self, plan: &Plan) -> Result<Parameters, Error> {
+        let ancestry = Ancestry {
+            client: &self.client,
+            source: &self.peer,
+            facts: &self.facts,
+            circuit: &self.circuit,
+            system: self.expected.system,
+            domain: self.expected.domain,
+            project: &self.project,
+        };
+        Ok(ancestry.parent(plan.parent).await?.parameters)
     }
 }
 
@@ -139,6 +163,10 @@ pub(super) struct Participation<'a, L, C> {
     plan: Plan,
     member: Member,
     journal: Journal,
+    /// What is trained on.
+    model: Parameters,
+    /// In which sums the update may be.
+    sums: Sums,
     /// What was submitted and what it hides.
     work: Option<(TrainingStatement, SecretUpdate)>,
     /// The test that was answered.
@@ -179,6 +207,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         let request = Request::Send { round: self.plan.round, what: Box::new(what) };
         match self.owner.peer.call(request).await? {
             Response::Taken => Ok(true),
+            Response::Received(receipt) => self.keep_receipt(&receipt).map(|()| true),
             Response::Refused(Refusal::WrongPhase { now }) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
                 Ok(false)
@@ -231,10 +260,11 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         if self.owner.fault.is_some_and(|fault| fault == Fault::LeaveBeforeUpload) {
             return Err(OwnerError::Left.into());
         }
-        let model = self.model().await?;
-        let file = self.submission(&model).await?;
+        let file = self.submission().await?;
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
+        // Before it leaves: whatever becomes of this round, the update may be in its sum.
+        self.sums.mask()?;
         let hash = file.signed.submission.eip712_hash_struct();
         let sealed = self.mask(hash)?;
         let (upload, masked) = self.open(sealed)?;
@@ -245,7 +275,22 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             }
         }
         let upload = self.sign(upload)?;
-        self.send(Contribution::Upload(upload)).await
+        let taken = self.send(Contribution::Upload(upload)).await?;
+        if taken && !self.owner.project.round_receipt_path(round).exists() {
+            return Err(OwnerError::Unexpected { what: "an upload without a receipt" }.into());
+        }
+        Ok(taken)
+    }
+
+    /// Keeps the coordinator's receipt for the upload; one that does not hold is none.
+    fn keep_receipt(&self, receipt: &SignedReceipt) -> Result<(), Error> {
+        let upload: Upload = self
+            .member
+            .promises()
+            .upload
+            .ok_or(OwnerError::Unexpected { what: "a receipt for nothing" })?;
+        check_receipt(&self.plan, &upload, receipt).map_err(OwnerError::from)?;
+        write_json(&self.owner.project.round_receipt_path(self.plan.round), receipt)
     }
 
     /// Uploads something. Whether it came in time.
@@ -264,19 +309,6 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         self.owner.project.round_submission_path(self.plan.round)
     }
 
-    /// The round's model: its commitment is compared with the chain's before it is trained on.
-    async fn model(&self) -> Result<Parameters, Error> {
-        let round = self.plan.round;
-        let bytes = self.owner.peer.download(&Item::Model { round }, MODEL).await?;
-        let path = self.owner.project.round_model_path(round);
-        let network = &self.owner.facts.key.network;
-        let model = from_int_safetensors(network, &bytes)
-            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
-        crate::session::check_first(&path, network, &model)?;
-        files::write(&path, &bytes, Access::Public)?;
-        Ok(model)
-    }
-
     fn task(&self) -> Task {
         let prover = self.owner.account().into_array();
         let binding = Binding { chain_id: self.plan.chain_id, round: self.plan.round, prover };
@@ -285,19 +317,19 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
 
     /// Trains and proves, or finds what was signed before a restart: a second signature for the
     /// same round would be fraud.
-    async fn submission(&mut self, model: &Parameters) -> Result<SubmissionFile, Error> {
+    async fn submission(&mut self) -> Result<SubmissionFile, Error> {
         let (path, task) = (self.file_path(), self.task());
         if path.exists() {
             let file: SubmissionFile =
                 serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
-            let secret = self.owner.worker.recall(model, task).await?;
+            let secret = self.owner.worker.recall(&self.model, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
         let system = System::from_code(self.plan.system).unwrap_or(System::Halo2);
-        let work = self.owner.worker.work(model, system, task).await?;
+        let work = self.owner.worker.work(&self.model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
             super::fault::falsify(&mut statement, &self.owner.facts.g1);
@@ -332,6 +364,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         if !self.is_in(counted.iter()) {
             return Ok(false);
         }
+        self.sums.confirm(counted)?;
         let sealed = self.member.counted(counted).map_err(OwnerError::from)?;
         let confirm = self.open(sealed)?;
         let confirm = self.sign(confirm)?;
@@ -340,6 +373,9 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
 
     async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
         let sealed = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        if let Some(counted) = self.member.confirmed_set() {
+            self.sums.confirmed(counted)?;
+        }
         let unmask = self.open(sealed)?;
         let unmask = self.sign(unmask)?;
         self.send(Contribution::Unmask(unmask)).await

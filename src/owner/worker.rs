@@ -11,6 +11,7 @@ use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::Hash;
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::Metrics;
+use zktrain_verifier::circuit::CircuitKey;
 
 use crate::error::Error;
 use crate::project::Project;
@@ -37,6 +38,7 @@ enum Job {
     Work(Box<Parameters>, System, Task, Reply<Work>),
     Recall(Box<Parameters>, Task, Reply<SecretUpdate>),
     Measure(Box<Parameters>, Reply<Option<Metrics>>),
+    Circuit(System, Reply<CircuitKey>),
 }
 
 /// A handle on the thread; it ends when the last handle is dropped.
@@ -88,6 +90,14 @@ impl Worker {
         self.ask(|reply| Job::Recall(Box::new(model.clone()), task, reply)).await
     }
 
+    /// What checks proofs of training in a system.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    pub async fn circuit(&self, system: System) -> Result<CircuitKey, Error> {
+        self.ask(|reply| Job::Circuit(system, reply)).await
+    }
+
     /// Loss and accuracy on the rows that are never trained on.
     ///
     /// # Errors
@@ -124,6 +134,7 @@ fn work(
             }
             Job::Recall(model, task, reply) => drop(reply.send(shop.recall(&model, task))),
             Job::Measure(model, reply) => drop(reply.send(shop.measure(&model))),
+            Job::Circuit(system, reply) => drop(reply.send(shop.circuit(system))),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod events;
 mod export;
 mod files;
+mod receipts;
 mod standing;
 
 use std::path::Path;

@@ -19,7 +19,7 @@ use zktrain_network::plan::Plan;
 use zktrain_network::wire::{Error, Limits, Patience, Peer, Server, Source, Target};
 
 use crate::work::fixture;
-use crate::world::{DOMAIN, Owner, ROUND, Shelf, World, kept};
+use crate::world::{DOMAIN, Owner, ROUND, Shelf, World, is_taken, kept};
 
 /// The phase in which a notice is answered.
 pub fn phase(notice: &Notice) -> Phase {
@@ -169,7 +169,8 @@ async fn take_part(
             _ => {}
         }
         if let Some(what) = owner.contribution(&plan, notice) {
-            assert_eq!(send(&peer, what).await, Response::Taken);
+            let response = send(&peer, what.clone()).await;
+            assert!(is_taken(&plan, &what, &response), "{response:?}");
         }
     }
     (None, None)

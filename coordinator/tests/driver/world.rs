@@ -9,12 +9,14 @@ use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::Fr;
 use bytes::Bytes;
 use tempfile::TempDir;
+use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::typed::{self, Receipt};
 use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::service::{Desk, Download, Library};
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::messages::{
     Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed,
-    Test, Upload,
+    Test, Upload, check_receipt,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;
@@ -64,6 +66,8 @@ pub struct Shelf {
     pub file: PathBuf,
     /// Who was registered, in order.
     pub registered: Mutex<Vec<Address>>,
+    /// The coordinator's key.
+    pub signer: PrivateKeySigner,
     /// Whose contributions were refused, in order.
     pub refused: Mutex<Vec<(Address, Refusal)>>,
 }
@@ -85,6 +89,11 @@ impl Library for Shelf {
         }
         self.registered.lock().unwrap().push(peer);
         Ok(())
+    }
+
+    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
+        let domain = typed::domain(31337, Address::repeat_byte(1));
+        SignedReceipt::new(receipt, &domain, &self.signer).map_err(|_| Refusal::Internal)
     }
 
     fn find(&self, item: &Item) -> Option<Download> {
@@ -112,6 +121,22 @@ pub struct World {
     pub full: bool,
 }
 
+/// The coordinator's key.
+fn coordinator() -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap()
+}
+
+/// Whether something was taken; an upload, with a receipt that holds.
+pub fn is_taken(plan: &Plan, what: &Contribution, response: &Response) -> bool {
+    match (what, response) {
+        (Contribution::Upload(upload), Response::Received(receipt)) => {
+            check_receipt(plan, &upload.body, receipt).is_ok()
+        }
+        (Contribution::Upload(_), _) => false,
+        (_, response) => *response == Response::Taken,
+    }
+}
+
 fn plan(signers: &[PrivateKeySigner], seconds: u32) -> Plan {
     let share = (1 << 16) / signers.len() as u32;
     let member = |(index, signer): (usize, &PrivateKeySigner)| PlanMember {
@@ -134,7 +159,7 @@ fn plan(signers: &[PrivateKeySigner], seconds: u32) -> Plan {
         rounds: Address::repeat_byte(1),
         domain: DOMAIN,
         round: ROUND,
-        coordinator: Address::repeat_byte(2),
+        coordinator: coordinator().address(),
         spec: B256::repeat_byte(3),
         parent: B256::repeat_byte(4),
         nonce: B256::repeat_byte(6),
@@ -173,8 +198,7 @@ impl World {
             }
         });
         let owners = owners.collect();
-        let coordinator = PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap();
-        let signed = Signed::new(&plan, plan.clone(), &coordinator).unwrap();
+        let signed = Signed::new(&plan, plan.clone(), &coordinator()).unwrap();
         let folder = TempDir::new().unwrap();
         Self { plan: signed, owners, folder, office: None, full: false }
     }
@@ -208,7 +232,12 @@ impl World {
             store.clone(),
             DOMAIN,
             fixture().shape.bytes(),
-            Shelf { file, registered: Mutex::default(), refused: Mutex::default() },
+            Shelf {
+                file,
+                signer: coordinator(),
+                registered: Mutex::default(),
+                refused: Mutex::default(),
+            },
         );
         desk.open_round(&driver);
         self.office = Some(Office { store, driver, desk, bench });
@@ -247,7 +276,8 @@ impl World {
         }
         let plan = self.plan.body.clone();
         if let Some(what) = self.owners[index].contribution(&plan, notice) {
-            assert_eq!(self.send(index, what).await, Response::Taken);
+            let response = self.send(index, what.clone()).await;
+            assert!(is_taken(&plan, &what, &response), "{response:?}");
         }
     }
 

@@ -337,6 +337,11 @@ impl Member {
         self.held.as_ref().ok_or(Error::Early { what: "those that have shared" })
     }
 
+    /// Whose updates are counted, once this member has confirmed it.
+    pub fn confirmed_set(&self) -> Option<&[Address]> {
+        self.counted.as_deref()
+    }
+
     fn known_counted(&self) -> Result<&[Address], Error> {
         self.counted.as_deref().ok_or(Error::Early { what: "the counted" })
     }

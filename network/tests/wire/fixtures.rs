@@ -8,6 +8,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zktrain_contracts::protocol::SignedReceipt;
 use zktrain_network::messages::*;
 use zktrain_network::plan::{Plan, PlanMember, Timing};
 use zktrain_network::wire::Content;
@@ -190,6 +191,9 @@ fn what_coordinators_say_has_its_bytes() {
         Response::Refused(Refusal::Conflict),
     ];
     check("responses", &responses);
+    let receipt = upload().body.receipt(&plan(), 1_700_000_000);
+    let receipt = SignedReceipt { receipt, signature: Bytes::from(vec![0xa5; 65]) };
+    check("response_received", &Response::Received(Box::new(receipt)));
     let phases = [
         Phase::Keys,
         Phase::Shares,

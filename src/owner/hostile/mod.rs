@@ -25,7 +25,6 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::group::default_threshold;
 use zktrain_network::secagg::policy::{Policy, third};
-use zktrain_trainer::export::to_int_safetensors;
 
 use self::coordinator::{Colluder, Game, Style};
 use self::knowledge::Ledger;
@@ -64,7 +63,7 @@ fn plan(signers: &[PrivateKeySigner], round: u64, threshold: u32, rng: &mut ChaC
         rounds: Address::repeat_byte(1),
         domain: 1,
         round,
-        coordinator: Address::repeat_byte(2),
+        coordinator: PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap().address(),
         spec: B256::ZERO,
         // Another parent each round, as after a sum.
         parent: keccak256(rng.r#gen::<[u8; 32]>()),
@@ -106,8 +105,7 @@ fn run(seed: u64, tally: &mut Tally) -> Vec<String> {
     let colluding = rng.gen_range(0..=third(count) as usize);
     let facts = known_facts();
     let policy = Policy { least: 2, max_share: 1 << 15, ..Policy::default() };
-    let parameters = program::zero_model(&facts);
-    let model = to_int_safetensors(&facts.key.network, &parameters).unwrap();
+    let coordinator = PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap();
     // Whoever colludes is last or first, or in the middle.
     let from = rng.gen_range(0..=count - colluding);
     let is_colluding = |index: usize| (from..from + colluding).contains(&index);
@@ -126,7 +124,8 @@ fn run(seed: u64, tally: &mut Tally) -> Vec<String> {
             trouble,
             greedy: false,
             hung: false,
-            model: model.clone().into(),
+            coordinator: coordinator.clone(),
+            plan: None,
         };
         owners.push(Program::new(signer.clone(), &facts, policy.clone(), wire));
     }

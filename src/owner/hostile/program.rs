@@ -13,12 +13,12 @@ use alloy::primitives::{Address, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use bytes::Bytes;
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
 use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
 use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::protocol::SignedReceipt;
 use zktrain_network::messages::{
     Contribution, End, Item, Notice, Phase, Refusal, Request, Response,
 };
@@ -70,8 +70,10 @@ pub struct Wire {
     pub greedy: bool,
     /// The owner's process has ended in a call.
     pub hung: bool,
-    /// The round's model.
-    pub model: Bytes,
+    /// Signs receipts.
+    pub coordinator: PrivateKeySigner,
+    /// The round.
+    pub plan: Option<Plan>,
 }
 
 impl Wire {
@@ -108,6 +110,16 @@ impl Wire {
 pub struct Tap(pub Rc<RefCell<Wire>>);
 
 impl Tap {
+    fn receipt(&self, what: &Contribution) -> Option<Box<SignedReceipt>> {
+        let Contribution::Upload(upload) = what else { return None };
+        let wire = self.0.borrow();
+        let plan = wire.plan.as_ref()?;
+        let receipt = upload.body.receipt(plan, 1);
+        Some(Box::new(
+            SignedReceipt::new(receipt, &plan.typed_domain(), &wire.coordinator).unwrap(),
+        ))
+    }
+
     async fn bring(&self, sent: Sent) -> Result<(), Refusal> {
         let is_vector = matches!(sent, Sent::Uploaded(Item::Masked { .. }, _));
         let is_upload = matches!(sent, Sent::Uploaded(..));
@@ -145,10 +157,13 @@ impl Line for Tap {
                 });
                 Ok(Response::Notice(Box::new(notice.await)))
             }
-            Request::Send { what, .. } => Ok(match self.bring(Sent::Said(*what)).await {
-                Ok(()) => Response::Taken,
-                Err(refusal) => Response::Refused(refusal),
-            }),
+            Request::Send { what, .. } => {
+                let receipt = self.receipt(&what);
+                Ok(match self.bring(Sent::Said(*what)).await {
+                    Ok(()) => receipt.map_or(Response::Taken, Response::Received),
+                    Err(refusal) => Response::Refused(refusal),
+                })
+            }
             Request::Current { .. } => Ok(Response::Current(None)),
         }
     }
@@ -156,10 +171,6 @@ impl Line for Tap {
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
         let brought = self.bring(Sent::Uploaded(item.clone(), bytes)).await;
         brought.map_err(wire::Error::Refused)
-    }
-
-    async fn download(&self, _: &Item, _: u64) -> Result<Bytes, wire::Error> {
-        Ok(self.0.borrow().model.clone())
     }
 }
 
@@ -293,9 +304,11 @@ impl Program {
     /// Starts the process in a round; the coordinator has to send its notices again.
     pub fn start(&mut self, plan: &Plan) {
         let (seat, entered) = (self.seat.clone(), plan.clone());
+        let model = zero_model(&seat.facts);
         self.wire.borrow_mut().notices.clear();
         self.wire.borrow_mut().hung = false;
-        self.running = Some(Box::pin(async move { seat.enter(entered)?.run().await }));
+        self.wire.borrow_mut().plan = Some(plan.clone());
+        self.running = Some(Box::pin(async move { seat.enter(entered, model)?.run().await }));
         self.takes_part = true;
         self.poll(plan);
     }
