@@ -156,12 +156,37 @@ impl Ledger {
     pub fn leaks(&self) -> Vec<String> {
         let allowed = self.allowed();
         let reached = super::algebra::reached(&self.held, &self.unknown);
+        let differences = self.differences();
         let leaks = reached.iter().filter(|found| !super::algebra::is_spanned(found, &allowed));
+        let leaks = leaks.chain(&differences);
         let show = |found: &Vec<Fr>| {
             let terms = found.iter().zip(&self.names).filter(|(times, _)| **times != Fr::ZERO);
             terms.map(|(_, name)| format!("{name:?}")).collect::<Vec<_>>().join(" + ")
         };
         leaks.map(show).collect()
+    }
+
+    /// Differences of permitted sums that have some update in common, and not all.
+    fn differences(&self) -> Vec<Vec<Fr>> {
+        let values = |sum: &[(usize, u32)]| -> BTreeMap<usize, u32> {
+            let is_values = |at: &usize| matches!(self.names[*at], Name::Values(..));
+            sum.iter().copied().filter(|(at, _)| is_values(at)).collect()
+        };
+        let sums: Vec<BTreeMap<usize, u32>> =
+            self.permitted.iter().map(|sum| values(sum)).collect();
+        let mut differences = Vec::new();
+        for (index, first) in sums.iter().enumerate() {
+            for second in &sums[index + 1..] {
+                if first == second || first.keys().all(|at| !second.contains_key(at)) {
+                    continue;
+                }
+                let mut row = vec![Fr::ZERO; self.names.len()];
+                first.iter().for_each(|(at, weight)| row[*at] += Fr::from(*weight));
+                second.iter().for_each(|(at, weight)| row[*at] -= Fr::from(*weight));
+                differences.push(row);
+            }
+        }
+        differences
     }
 
     /// How many sums are known, as they may be.

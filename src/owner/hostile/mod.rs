@@ -130,23 +130,34 @@ fn run(seed: u64, tally: &mut Tally) -> Vec<String> {
         owners.push(Program::new(signer.clone(), &facts, policy.clone(), wire));
     }
     let mut ledger = Ledger::default();
-    for round in 0..rng.gen_range(1..=2) {
-        let any = rng.gen_range(1..=count as u32);
-        let threshold = if rng.gen_ratio(2, 3) { default_threshold(count) } else { any };
-        let plan = plan(&signers, round + 1, threshold, rng);
+    let (mut last, mut forgetful): (Option<(Plan, Style)>, Vec<Address>) = Default::default();
+    for round in 1..=rng.gen_range(1..=3) {
+        // A round that asks for the same updates again, or one after a sum.
+        let repeated = last.take().filter(|_| rng.gen_ratio(1, 2));
+        let (plan, style) = match repeated {
+            Some((plan, style)) => (Plan { round, nonce: keccak256([round as u8]), ..plan }, style),
+            None => {
+                forgetful.clear();
+                let any = rng.gen_range(1..=count as u32);
+                let threshold = if rng.gen_ratio(2, 3) { default_threshold(count) } else { any };
+                let spare = (2 * threshold as usize).saturating_sub(count + colluding + 1);
+                (plan(&signers, round, threshold, rng), style(rng, spare))
+            }
+        };
         let accepted = policy.check_plan(&plan, owners[0].account).is_ok();
         tally.refused += usize::from(!accepted);
-        let spare = (2 * threshold as usize).saturating_sub(count + colluding + 1);
-        let style = style(rng, if accepted { spare } else { 0 });
         let mut game = Game::new(&plan, &colluders, style, ChaCha20Rng::from_seed(rng.r#gen()));
+        game.forgetful = forgetful.clone();
         game.play(&mut owners);
-        // A round is played again: nobody enters it anew.
-        if game.forgetful.is_empty() && rng.gen_ratio(1, 3) {
+        // The same round once more: what is over is not entered anew.
+        if rng.gen_ratio(1, 3) {
             game.play(&mut owners);
         }
         tally.vectors += game.vectors.len();
         assert!(accepted || game.vectors.is_empty(), "seed {seed}: a refused plan was followed");
         ledger.add(&game, &owners);
+        forgetful.clone_from(&game.forgetful);
+        last = Some((plan, style));
     }
     tally.sums += ledger.sums();
     ledger.leaks()
