@@ -190,6 +190,40 @@ pub fn read_text_up_to(path: &Path, most: u64) -> Result<String, Error> {
     })
 }
 
+/// Writes a file in place of a secret one, whose bytes are then overwritten with zeros. What was
+/// there is lost only once its replacement is on disk. Media that write elsewhere than they read,
+/// and copies of the file, keep the bytes all the same.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn supersede(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
+    let old = OpenOptions::new().write(true).open(path).map_err(file)?;
+    write(path, bytes, Access::Owner)?;
+    wipe(&old).map_err(file)
+}
+
+/// Overwrites a secret file with zeros and deletes it, if it is there.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn erase(path: &Path) -> Result<(), Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
+    match OpenOptions::new().write(true).open(path) {
+        Ok(old) => wipe(&old).map_err(file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file(error)),
+    }
+    remove(path)
+}
+
+/// Zeros where a file's bytes are.
+fn wipe(mut file: &File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
+    file.sync_all()
+}
+
 /// Deletes a file if it is there.
 ///
 /// # Errors

@@ -29,6 +29,9 @@ pub trait Body: Serialize + DeserializeOwned {
     const KIND: &'static str;
 }
 
+/// Bytes of a signature.
+const SIGNATURE: usize = 65;
+
 /// A body with a signature over the plan's digest, the body's kind and `keccak256` of its encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed<T> {
@@ -55,6 +58,9 @@ impl<T: Body> Signed<T> {
 
     /// Who signed it; none if the signature is none.
     pub fn signer(&self, plan: &Plan) -> Option<Address> {
+        if self.signature.len() != SIGNATURE {
+            return None;
+        }
         typed::signer(&message(plan, &self.body), &plan.typed_domain(), &self.signature)
     }
 
@@ -96,6 +102,48 @@ impl Body for SharingHead {
     const KIND: &'static str = "sharing";
 }
 
+/// Bytes of two sealed shares: 64, and a tag of 16.
+pub const SEALED: usize = 80;
+
+/// Two sealed shares. Always as many bytes, so that nothing longer can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ciphertext(pub [u8; SEALED]);
+
+impl Serialize for Ciphertext {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple;
+        let mut tuple = serializer.serialize_tuple(SEALED)?;
+        self.0.iter().try_for_each(|byte| tuple.serialize_element(byte))?;
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Ciphertext {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(SEALED, Bytewise)
+    }
+}
+
+/// Reads a [`Ciphertext`].
+struct Bytewise;
+
+impl<'de> serde::de::Visitor<'de> for Bytewise {
+    type Value = Ciphertext;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{SEALED} bytes")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut bytes = [0; SEALED];
+        for (position, byte) in bytes.iter_mut().enumerate() {
+            let next = seq.next_element()?;
+            *byte = next.ok_or_else(|| serde::de::Error::invalid_length(position, &self))?;
+        }
+        Ok(Ciphertext(bytes))
+    }
+}
+
 /// Two shares for one member, sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -106,7 +154,7 @@ pub struct Envelope {
     /// `keccak256` of the share of the own mask's seed.
     pub own: B256,
     /// Both shares, sealed for the member.
-    pub sealed: Bytes,
+    pub sealed: Ciphertext,
 }
 
 /// Phase 2, as it is sent.
@@ -149,7 +197,7 @@ pub struct Upload {
     pub masked: B256,
     /// EIP-712 struct hash of the submission.
     pub submission: B256,
-    /// `keccak256` of those whose masks are in it.
+    /// Digest of those whose masks are in it, [`crate::secagg::group::Shared::digest`].
     pub shared: B256,
 }
 
@@ -162,8 +210,8 @@ impl Body for Upload {
 pub struct Confirm {
     /// Who confirms.
     pub account: Address,
-    /// Digest of those that have shared their secrets: each member knows who they are, and gets
-    /// as many of these as there are members.
+    /// Digest of those that have shared their secrets, as in [`Upload::shared`]: each member knows
+    /// who they are, and gets as many of these as there are members.
     pub shared: B256,
     /// Digest of those among them whose updates are counted.
     pub counted: B256,

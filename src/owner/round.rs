@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
@@ -11,17 +11,19 @@ use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, SignedReceipt};
+use zktrain_contracts::protocol::{Client, SignedReceipt, SignedSubmission, typed};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
     Sharing, Signed, Test, Upload, check_receipt,
 };
 use zktrain_network::plan::Plan;
+use zktrain_network::secagg;
 use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::sealed::Sealed;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
-use zktrain_network::wire::{self, Peer, Source};
+use zktrain_network::wire::{self, Peer};
 use zktrain_prover::trace::Parameters;
 use zktrain_verifier::circuit::CircuitKey;
 
@@ -30,6 +32,7 @@ use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::parent::Ancestry;
+use super::ports::{Craft, Line};
 use super::sums::Sums;
 use super::worker::{Facts, Worker};
 use crate::error::Error;
@@ -41,31 +44,47 @@ use crate::round::{SecretUpdate, Task, Work, submission};
 pub struct Owner {
     /// The account and the contracts.
     pub client: Client,
-    /// The coordinator.
-    pub peer: Peer,
-    /// What trains and proves.
-    pub worker: Worker,
-    /// What is public of the project.
-    pub facts: Facts,
+    /// What it needs in a round once the plan is checked.
+    pub seat: Seat<Peer, Worker>,
     /// What checks the others' proofs.
     pub circuit: Arc<CircuitKey>,
-    /// The project.
-    pub project: Project,
     /// What plans have to agree with.
     pub expected: Expected,
+}
+
+impl core::ops::Deref for Owner {
+    type Target = Seat<Peer, Worker>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.seat
+    }
+}
+
+/// What an owner needs in a round whose plan is checked: it asks no chain any more.
+pub struct Seat<L, C> {
+    /// The account's key.
+    pub signer: PrivateKeySigner,
+    /// The coordinator.
+    pub peer: L,
+    /// What trains and proves.
+    pub worker: C,
+    /// What is public of the project.
+    pub facts: Facts,
+    /// The project.
+    pub project: Project,
     /// What the owner agrees to.
     pub policy: Policy,
     /// Misbehaviour, to show what becomes of it.
     pub fault: Option<Fault>,
 }
 
-impl Owner {
+impl<L: Line, C: Craft> Seat<L, C> {
     pub(super) fn account(&self) -> Address {
-        self.client.address()
+        self.signer.address()
     }
 
     fn signer(&self) -> &PrivateKeySigner {
-        self.client.sender().signer()
+        &self.signer
     }
 
     /// Waits for a notice.
@@ -80,6 +99,33 @@ impl Owner {
         }
     }
 
+    /// Begins a round, or goes on with it, once its plan and model are checked against the chain.
+    ///
+    /// # Errors
+    /// If the policy does not agree to the plan, the update may be in another sum, or the round was
+    /// begun with another plan or is over.
+    pub(super) fn enter(
+        &self,
+        plan: Plan,
+        model: Parameters,
+    ) -> Result<Participation<'_, L, C>, Error> {
+        let sums = Sums::admit(&self.project, &plan, self.account())?;
+        files::create_folder(&self.project.rounds_path(), Access::Public)?;
+        // Before anything is begun: a round that is not entered leaves nothing behind.
+        let check = self.policy.check_plan(&plan, self.account());
+        check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
+        let path = self.project.round_journal_path(plan.round);
+        let journal = Journal::open(&path, plan.round, plan.digest())?;
+        let (secret, promises) = (*journal.secret(), journal.promises().clone());
+        let policy = self.policy.clone();
+        let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
+            .map_err(OwnerError::from)?;
+        let (work, test) = (None, None);
+        Ok(Participation { owner: self, plan, member, journal, model, sums, work, test })
+    }
+}
+
+impl Owner {
     /// Goes through a round to its end.
     ///
     /// # Errors
@@ -92,27 +138,8 @@ impl Owner {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         self.expected.check(&self.client, &plan).await?;
-        let sums = Sums::admit(&self.project, &plan.body, self.account())?;
         let model = self.model(&plan.body).await?;
-        files::create_folder(&self.project.rounds_path(), Access::Public)?;
-        let path = self.project.round_journal_path(round);
-        let journal = Journal::open(&path, round, plan.body.digest())?;
-        let (secret, promises) = (journal.secret(), journal.promises().clone());
-        let plan = plan.body;
-        let member =
-            Member::resume(plan.clone(), self.account(), secret, self.policy.clone(), promises)
-                .map_err(OwnerError::from)?;
-        let mut participation = Participation {
-            owner: self,
-            plan,
-            member,
-            journal,
-            model,
-            sums,
-            work: None,
-            test: None,
-        };
-        participation.run().await
+        self.enter(plan.body, model)?.run().await
     }
 
     /// The round's model, recomputed from the versions before it.
@@ -131,8 +158,8 @@ impl Owner {
 }
 
 /// A round in progress.
-struct Participation<'a> {
-    owner: &'a Owner,
+pub(super) struct Participation<'a, L, C> {
+    owner: &'a Seat<L, C>,
     plan: Plan,
     member: Member,
     journal: Journal,
@@ -146,9 +173,11 @@ struct Participation<'a> {
     test: Option<Test>,
 }
 
-impl Participation<'_> {
-    async fn run(&mut self) -> Result<End, Error> {
-        let keys = self.sign(self.member.keys())?;
+impl<L: Line, C: Craft> Participation<'_, L, C> {
+    pub(super) async fn run(&mut self) -> Result<End, Error> {
+        let keys = self.member.keys();
+        let keys = self.open(keys)?;
+        let keys = self.sign(keys)?;
         let mut included = self.send(Contribution::Keys(keys)).await?;
         for number in 1.. {
             let notice = self.owner.notice(self.plan.round, number).await?;
@@ -168,9 +197,13 @@ impl Participation<'_> {
         Ok(Signed::new(&self.plan, body, self.owner.signer()).map_err(OwnerError::from)?)
     }
 
-    /// Sends a contribution, once what it promises is written down. Whether it came in time.
+    /// Writes down what is promised: only then there is something to send.
+    fn open<T>(&mut self, sealed: Sealed<T>) -> Result<T, Error> {
+        sealed.open(&mut self.journal)
+    }
+
+    /// Sends a contribution. Whether it came in time.
     async fn send(&mut self, what: Contribution) -> Result<bool, Error> {
-        self.journal.keep(self.member.promises())?;
         let request = Request::Send { round: self.plan.round, what: Box::new(what) };
         match self.owner.peer.call(request).await? {
             Response::Taken => Ok(true),
@@ -207,7 +240,8 @@ impl Participation<'_> {
         if !self.is_in(keys.iter().map(|keys| &keys.body.account)) {
             return Ok(false);
         }
-        let (head, envelopes) = self.member.roster(keys).map_err(OwnerError::from)?;
+        let sealed = self.member.roster(keys).map_err(OwnerError::from)?;
+        let (head, envelopes) = self.open(sealed)?;
         let sharing = Sharing { head: self.sign(head)?, envelopes };
         self.send(Contribution::Sharing(sharing)).await
     }
@@ -217,7 +251,8 @@ impl Participation<'_> {
         if !self.is_in(passed.iter().map(|passed| &passed.head.body.account)) {
             return Ok(false);
         }
-        let complaints = self.member.shares(passed).map_err(OwnerError::from)?;
+        let sealed = self.member.shares(passed).map_err(OwnerError::from)?;
+        let complaints = self.open(sealed)?;
         for complaint in complaints {
             tracing::warn!(of = %complaint.passed.head.body.account, "a share does not open");
             self.send(Contribution::Complaint(complaint)).await?;
@@ -230,15 +265,15 @@ impl Participation<'_> {
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
         // Before it leaves: whatever becomes of this round, the update may be in its sum.
         self.sums.mask()?;
-        let masked = self.mask()?;
+        let hash = file.signed.submission.eip712_hash_struct();
+        let sealed = self.mask(hash)?;
+        let (upload, masked) = self.open(sealed)?;
         for (item, bytes) in [(Item::Masked { round }, masked), (Item::Submission { round }, bytes)]
         {
             if !self.upload(&item, bytes).await? {
                 return Ok(false);
             }
         }
-        let hash = file.signed.submission.eip712_hash_struct();
-        let upload = self.member.upload(hash).map_err(OwnerError::from)?;
         let upload = self.sign(upload)?;
         let taken = self.send(Contribution::Upload(upload)).await?;
         if taken && !self.owner.project.round_receipt_path(round).exists() {
@@ -260,7 +295,7 @@ impl Participation<'_> {
 
     /// Uploads something. Whether it came in time.
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<bool, Error> {
-        match self.owner.peer.upload(item, Source::Bytes(bytes.into())).await {
+        match self.owner.peer.upload(item, bytes).await {
             Ok(_) => Ok(true),
             Err(wire::Error::Refused(Refusal::WrongPhase { now })) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
@@ -308,7 +343,9 @@ impl Participation<'_> {
         }
         let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
-        let signed = self.owner.client.sign_submission(submission)?;
+        let signature = typed::sign(&submission, &self.plan.typed_domain(), self.owner.signer());
+        let signature = signature.map_err(OwnerError::from)?.into();
+        let signed = SignedSubmission { submission, signature };
         let file =
             SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
         // Before it is sent: whoever signs two of them can be slashed.
@@ -321,13 +358,13 @@ impl Participation<'_> {
         self.plan.member(self.owner.account()).map_or(0, |member| member.weight)
     }
 
-    fn mask(&mut self) -> Result<Vec<u8>, Error> {
+    fn mask(&mut self, submission: B256) -> Result<Sealed<(Upload, Vec<u8>)>, Error> {
         let (shape, update, _) = self.opened()?;
         let mut packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongVector) {
             packed.iter_mut().take(1).for_each(|element| *element += Fr::ONE);
         }
-        Ok(self.member.mask(&packed).map_err(OwnerError::from)?)
+        Ok(self.member.mask(&packed, submission).map_err(OwnerError::from)?)
     }
 
     async fn confirm(&mut self, counted: &[Address]) -> Result<bool, Error> {
@@ -335,16 +372,18 @@ impl Participation<'_> {
             return Ok(false);
         }
         self.sums.confirm(counted)?;
-        let confirm = self.member.counted(counted).map_err(OwnerError::from)?;
+        let sealed = self.member.counted(counted).map_err(OwnerError::from)?;
+        let confirm = self.open(sealed)?;
         let confirm = self.sign(confirm)?;
         self.send(Contribution::Confirm(confirm)).await
     }
 
     async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
-        let unmask = self.member.confirmed(confirms).map_err(OwnerError::from)?;
-        if let Some(sets) = &self.member.promises().confirm {
-            self.sums.confirmed(&sets.counted)?;
+        let sealed = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        if let Some(counted) = self.member.confirmed_set() {
+            self.sums.confirmed(counted)?;
         }
+        let unmask = self.open(sealed)?;
         let unmask = self.sign(unmask)?;
         self.send(Contribution::Unmask(unmask)).await
     }
@@ -354,7 +393,8 @@ impl Participation<'_> {
         let (shape, update, commitments) = self.opened()?;
         let g1 = self.owner.facts.srs.g1();
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
-        let defence = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        let sealed = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        let defence = self.open(sealed)?;
         self.test = Some(test);
         let defence = self.sign(defence)?;
         self.send(Contribution::Defence(defence)).await
@@ -367,7 +407,8 @@ impl Participation<'_> {
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
         let early = OwnerError::Unexpected { what: "a dispute without a test" };
         let test = self.test.clone().ok_or(early)?;
-        let reveal = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let sealed = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let reveal = self.open(sealed)?;
         let reveal = self.sign(reveal)?;
         self.send(Contribution::Reveal(reveal)).await
     }

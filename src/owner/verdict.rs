@@ -68,9 +68,10 @@ fn refused(refusal: &Refusal) -> Verdict {
 fn member(error: &OwnerError) -> Verdict {
     match error {
         OwnerError::Refused(refusal) => refused(refusal),
-        OwnerError::Aggregation(_) | OwnerError::Unexpected { .. } | OwnerError::Receipt(_) => {
-            Verdict::PassOver
-        }
+        OwnerError::Aggregation(_)
+        | OwnerError::Unexpected { .. }
+        | OwnerError::Receipt(_)
+        | OwnerError::Over { .. } => Verdict::PassOver,
         _ => Verdict::Stop,
     }
 }

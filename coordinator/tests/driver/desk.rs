@@ -126,7 +126,7 @@ async fn an_upload_is_named_once_it_is_there() {
     }
     let shares = world.office().driver.notice(world.owners[0].account(), 2).await;
     let Notice::Shares(passed) = &shares else { panic!("{shares:?}") };
-    world.owners[0].member.shares(passed).unwrap();
+    let _ = world.owners[0].member.shares(passed).unwrap();
     let named = world.owners[0].contribution(&plan.body, shares).unwrap();
     let missing =
         |what: &str| Response::Refused(Refusal::Invalid(format!("{what} was not uploaded")));

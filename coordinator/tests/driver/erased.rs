@@ -47,7 +47,7 @@ async fn secrets(world: &World) -> Vec<Vec<u8>> {
                 all.extend(unmask.body.shares.iter().flatten().map(|share| share.to_vec()));
             }
             Contribution::Sharing(sharing) => {
-                all.extend(sharing.envelopes.iter().map(|envelope| envelope.sealed.to_vec()));
+                all.extend(sharing.envelopes.iter().map(|envelope| envelope.sealed.0.to_vec()));
             }
             _ => {}
         }

@@ -16,12 +16,13 @@ use zktrain_coordinator::service::{Desk, Download, Library};
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::messages::{
     Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed,
-    Test, check_receipt,
+    Test, Upload, check_receipt,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;
 use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
+use zktrain_network::secagg::sealed::{Keeper, Promises, Sealed};
 use zktrain_network::secagg::vector::{Update, pack, unpack};
 use zktrain_network::wire::{Content, Service};
 use zktrain_prover::average::Sum;
@@ -283,8 +284,8 @@ impl World {
     async fn send_vector(&mut self, index: usize, notice: &Notice) {
         let Notice::Shares(passed) = notice else { return };
         let owner = &mut self.owners[index];
-        assert!(owner.member.shares(passed).unwrap().is_empty());
-        let masked = owner.masked();
+        assert!(kept(owner.member.shares(passed).unwrap()).is_empty());
+        let (_, masked) = owner.masked();
         let submission = owner.submission();
         self.upload(index, &Item::Masked { round: ROUND }, &masked).await.unwrap();
         self.upload(index, &Item::Submission { round: ROUND }, &submission).await.unwrap();
@@ -318,14 +319,31 @@ impl World {
     }
 }
 
+/// Owners here never restart: their promises are nowhere but in memory.
+struct Memory;
+
+impl Keeper for Memory {
+    type Error = core::convert::Infallible;
+
+    fn keep(&mut self, _: &Promises) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// Opens what is sealed.
+pub fn kept<T>(sealed: Sealed<T>) -> T {
+    sealed.open(&mut Memory).unwrap()
+}
+
 impl Owner {
-    /// What is uploaded as the masked vector.
-    pub fn masked(&mut self) -> Vec<u8> {
+    /// What is uploaded as the masked vector, and signed for it.
+    pub fn masked(&mut self) -> (Upload, Vec<u8>) {
         let mut packed = pack(&fixture().shape, &self.update, self.weight).unwrap().to_vec();
         (self.spoil)(&mut packed);
-        let mut masked = self.member.mask(&packed).unwrap();
+        let hash = keccak256(self.submission());
+        let (upload, mut masked) = kept(self.member.mask(&packed, hash).unwrap());
         (self.garble)(&mut masked);
-        masked
+        (upload, masked)
     }
 
     pub fn submission(&self) -> Vec<u8> {
@@ -342,33 +360,33 @@ impl Owner {
         let (shape, g1) = (&fixture().shape, fixture().srs.g1());
         let evidence = Evidence { shape, g1, update: &update, commitments: &commitments };
         Some(match notice {
-            Notice::Plan(_) => Contribution::Keys(self.sign(plan, self.member.keys())),
+            Notice::Plan(_) => Contribution::Keys(self.sign(plan, kept(self.member.keys()))),
             Notice::Roster(keys) => {
-                let (head, envelopes) = self.member.roster(&keys).unwrap();
+                let (head, envelopes) = kept(self.member.roster(&keys).unwrap());
                 Contribution::Sharing(Sharing { head: self.sign(plan, head), envelopes })
             }
             Notice::Shares(_) => {
-                let masked = self.masked();
-                let mut upload = self.member.upload(keccak256(self.submission())).unwrap();
+                let (mut upload, masked) = self.masked();
                 upload.masked = keccak256(masked);
                 Contribution::Upload(self.sign(plan, upload))
             }
             Notice::Counted(counted) if counted.contains(&account) => {
-                let confirm = self.member.counted(&counted).unwrap();
+                let confirm = kept(self.member.counted(&counted).unwrap());
                 Contribution::Confirm(self.sign(plan, confirm))
             }
             Notice::Confirmed(confirms) => {
-                let unmask = self.member.confirmed(&confirms).unwrap();
+                let unmask = kept(self.member.confirmed(&confirms).unwrap());
                 Contribution::Unmask(self.sign(plan, unmask))
             }
             Notice::Test(test) => {
-                let defence = self.member.defend(&test, &evidence).unwrap();
+                let defence = kept(self.member.defend(&test, &evidence).unwrap());
                 self.test = Some(test);
                 Contribution::Defence(self.sign(plan, defence))
             }
             Notice::Dispute(defences) => {
                 let test = self.test.clone()?;
                 let reveal = self.member.dispute(&test, &evidence, &defences).unwrap();
+                let reveal = kept(reveal);
                 Contribution::Reveal(self.sign(plan, reveal))
             }
             Notice::Counted(_) | Notice::End(_) => return None,

@@ -4,7 +4,7 @@ use alloy::primitives::Address;
 use zktrain_prover::average::WEIGHT_LOG;
 
 use super::group;
-use crate::plan::{Plan, VERSION};
+use crate::plan::{MAX_MEMBERS, Plan, VERSION};
 
 /// Limits that a member sets for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,12 @@ pub enum PolicyError {
     Order {
         /// The first one out of order.
         position: usize,
+    },
+    /// More members than a round can have.
+    #[error("the plan has {got} members; a round has {MAX_MEMBERS} at most")]
+    TooMany {
+        /// Members of the plan.
+        got: usize,
     },
     /// Weights do not sum to `2^16`.
     #[error("weights sum to {got}, not to {expected}")]
@@ -274,6 +280,9 @@ pub fn check_plan(plan: &Plan) -> Result<(), PolicyError> {
         return Err(PolicyError::Version { expected: VERSION, got: plan.version });
     }
     let accounts: Vec<Address> = plan.members.iter().map(|m| m.account).collect();
+    if accounts.len() > MAX_MEMBERS {
+        return Err(PolicyError::TooMany { got: accounts.len() });
+    }
     if let Some(position) = group::unordered(&accounts) {
         return Err(PolicyError::Order { position });
     }

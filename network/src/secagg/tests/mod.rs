@@ -5,6 +5,7 @@ mod dropouts;
 mod members;
 mod policies;
 mod vectors;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -30,9 +31,10 @@ use zktrain_prover::witness::fill_block;
 
 use super::coordinator::{self, RecoverError, Secrets};
 use super::error::Error;
-use super::group::{Roster, accounts_digest};
+use super::group::{Roster, Shared, accounts_digest};
 use super::member::Member;
 use super::policy::Policy;
+use super::sealed::{Keeper, Promises, Sealed};
 use super::sharing::Shares;
 use super::unmasking::Unmasking;
 use super::vector::{self, Shape, Update};
@@ -42,6 +44,27 @@ use crate::plan::{Plan, PlanMember, Timing, VERSION};
 /// What those that have shared pass to one member.
 fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, Error> {
     coordinator::pass(sharings, &coordinator::trees(sharings), to)
+}
+
+/// A disk.
+#[derive(Clone, Default)]
+pub(in crate::secagg) struct Disk {
+    pub promises: Promises,
+    /// Nothing can be written any more.
+    pub full: bool,
+}
+
+impl Keeper for Disk {
+    type Error = Error;
+
+    fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
+        if self.full { Err(Error::Early { what: "the disk" }) } else { self.promises.add(promises) }
+    }
+}
+
+/// Opens what is sealed, on a disk of its own.
+pub(in crate::secagg) fn kept<T>(sealed: Sealed<T>) -> T {
+    sealed.open(&mut Disk::default()).unwrap()
 }
 
 /// What rounds of one network share.
@@ -270,7 +293,7 @@ impl<'a> Round<'a> {
     }
 
     pub(in crate::secagg) fn keys(&self, who: &[usize]) -> Vec<Signed<crate::messages::Keys>> {
-        who.iter().map(|i| self.world.sign(*i, self.members[*i].keys())).collect()
+        who.iter().map(|i| self.world.sign(*i, kept(self.members[*i].keys()))).collect()
     }
 
     /// Phases 1 and 2: some send keys, some of them their sharing.
@@ -285,7 +308,7 @@ impl<'a> Round<'a> {
         let roster = Roster::new(plan, &signed)?;
         self.sharings = Vec::new();
         for index in keys {
-            let (head, envelopes) = self.members[*index].roster(&signed)?;
+            let (head, envelopes) = kept(self.members[*index].roster(&signed)?);
             if shares.contains(index) {
                 let sharing = Sharing { head: self.world.sign(*index, head), envelopes };
                 coordinator::check_sharing(plan, &roster, &sharing)?;
@@ -297,8 +320,9 @@ impl<'a> Round<'a> {
     }
 
     /// Those that have shared.
-    pub(in crate::secagg) fn shared(&self) -> Vec<Address> {
-        self.sharings.iter().map(|sharing| sharing.head.body.account).collect()
+    pub(in crate::secagg) fn shared(&self) -> Shared {
+        let heads = self.sharings.iter().map(|sharing| &sharing.head.body);
+        Shared::new(self.roster.as_ref().unwrap(), heads).unwrap()
     }
 
     pub(in crate::secagg) fn index(&self, account: Address) -> usize {
@@ -308,10 +332,11 @@ impl<'a> Round<'a> {
     /// Between phases 2 and 3: those that have shared get theirs.
     pub(in crate::secagg) fn pass(&mut self) -> Result<Vec<Complaint>, Error> {
         let mut complaints = Vec::new();
-        for account in self.shared() {
+        for sharing in &self.sharings {
+            let account = sharing.head.body.account;
             let index = self.index(account);
             let passed = pass(&self.sharings, account)?;
-            complaints.extend(self.members[index].shares(&passed)?);
+            complaints.extend(kept(self.members[index].shares(&passed)?));
         }
         Ok(complaints)
     }
@@ -331,8 +356,8 @@ impl<'a> Round<'a> {
         for index in who {
             let mut packed = self.world.packed(*index);
             change(*index, &mut packed);
-            let bytes = self.members[*index].mask(&packed)?;
-            let upload = self.members[*index].upload(B256::repeat_byte(*index as u8))?;
+            let submission = B256::repeat_byte(*index as u8);
+            let (upload, bytes) = kept(self.members[*index].mask(&packed, submission)?);
             let upload = self.world.sign(*index, upload);
             coordinator::check_upload(&self.world.plan, &shared, &upload)?;
             self.uploads.insert(*index, (upload, bytes));
@@ -350,7 +375,8 @@ impl<'a> Round<'a> {
         let (counted, shared) = (self.world.accounts(counted), self.shared());
         self.confirms = Vec::new();
         for index in who {
-            let confirm = self.world.sign(*index, self.members[*index].counted(&counted)?);
+            let confirm = kept(self.members[*index].counted(&counted)?);
+            let confirm = self.world.sign(*index, confirm);
             coordinator::check_confirm(&self.world.plan, &shared, &counted, &confirm)?;
             self.confirms.push(confirm);
         }
@@ -362,7 +388,7 @@ impl<'a> Round<'a> {
         let (counted, shared) = (self.world.accounts(&self.counted), self.shared());
         self.unmasks = Vec::new();
         for index in who {
-            let unmask = self.members[*index].confirmed(&self.confirms)?;
+            let unmask = kept(self.members[*index].confirmed(&self.confirms)?);
             let signed = self.world.sign(*index, unmask.clone());
             coordinator::check_unmask(&self.world.plan, &shared, &counted, &signed)?;
             self.unmasks.push(unmask);
@@ -388,7 +414,7 @@ impl<'a> Round<'a> {
         let (secrets, counted) = (self.secrets().unwrap(), self.world.accounts(&self.counted));
         let roster = self.roster.as_ref().unwrap();
         let elements = shape.elements();
-        let mut sum = Unmasking::new(&self.world.plan, roster, &counted, &secrets, elements)?;
+        let mut sum = Unmasking::new(roster, &self.shared(), &counted, &secrets, elements)?;
         for index in &self.counted {
             let (upload, bytes) = &self.uploads[index];
             sum.start(&upload.body)?;
@@ -411,5 +437,5 @@ fn everybody_is_summed() {
     let world = World::of(4, 3);
     let round = Round::whole(&world);
     assert_eq!(round.sum().unwrap(), world.expected(&[0, 1, 2, 3]));
-    assert_eq!(round.members[0].promises().shared, Some(accounts_digest(&round.shared())));
+    assert_eq!(round.members[0].promises().shared, Some(round.shared().digest()));
 }

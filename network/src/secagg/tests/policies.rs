@@ -83,7 +83,6 @@ fn thresholds_bear_a_third_of_colluders_or_are_refused() {
 #[test]
 fn a_threshold_that_does_not_bear_its_colluders_isolates_a_member() {
     let world = World::of(5, 3);
-    let digest = world.plan.digest();
     let mut round = Round::new(&world);
     let all: Vec<usize> = (0..5).collect();
     round.until_shares(&all, &all).unwrap();
@@ -94,13 +93,13 @@ fn a_threshold_that_does_not_bear_its_colluders_isolates_a_member() {
     second.finish(&[2, 3, 4]).unwrap();
     let (own, keys) = (first.secrets().unwrap(), second.secrets().unwrap());
     let victim = world.account(0);
-    let roster = round.roster.as_ref().unwrap();
+    let (roster, shared) = (round.roster.as_ref().unwrap(), round.shared());
     let mut vector = vector::decode(&round.uploads[&0].1).unwrap();
-    let mut masks = vec![(stream::Sign::Minus, own_mask(digest, victim, &own.own[&victim]))];
+    let mut masks = vec![(stream::Sign::Minus, own_mask(&shared, victim, &own.own[&victim]))];
     for other in world.accounts(&[1, 2, 3, 4]) {
         let pair = Pair::new(victim, other);
         let point = *keys.masks[&victim] * roster.points(other).unwrap().mask;
-        masks.push((-pair.sign(victim), pair.mask(digest, &point)));
+        masks.push((-pair.sign(victim), pair.mask(&shared, &point)));
     }
     stream::apply(&mut vector, &masks);
     assert_eq!(vector, world.packed(0));
