@@ -11,7 +11,9 @@
 //! it travels with no project. The commands that say what a key is and whether a lineage holds
 //! ([`Cache::none`]) do without it all the same. That a cache cannot be used is never an error.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::merkle::Hash;
@@ -26,6 +28,27 @@ const VARIABLE: &str = "ZKTRAIN_CACHE";
 /// the powers were: they are not read.
 const VERSION: &str = "v2";
 const CHECKSUM: usize = 32;
+
+/// Keys that a process remembers at most.
+const REMEMBERED: usize = 1 << 8;
+
+/// Keys that this process has derived itself, from strings that it has checked: whatever cache is
+/// used, they need not be derived twice.
+static DERIVED: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+
+/// A key that this process has derived under this name.
+pub fn derived_before(name: &str) -> Option<Vec<u8>> {
+    DERIVED.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+}
+
+/// Remembers a key that was derived just now.
+pub fn keep_derived(name: &str, key: &[u8]) {
+    let mut derived = DERIVED.lock().unwrap_or_else(PoisonError::into_inner);
+    if derived.len() >= REMEMBERED {
+        derived.clear();
+    }
+    derived.insert(name.to_owned(), key.to_vec());
+}
 
 /// A cache, or none.
 #[derive(Clone, Debug)]

@@ -117,12 +117,15 @@ pub struct Circuits<'a> {
     project: &'a Project,
     ui: &'a Ui,
     compressors: RefCell<BTreeMap<(System, Shape), Rc<Compressor>>>,
+    /// By the logarithm of the rows: all are of the session's string.
+    params: RefCell<BTreeMap<u32, Halo2Params>>,
 }
 
 impl<'a> Circuits<'a> {
     /// The keys of a session; a project's own are in its folder `keys`.
     pub fn new(session: &'a Session, project: &'a Project, ui: &'a Ui) -> Self {
-        Self { session, project, ui, compressors: RefCell::default() }
+        let (compressors, params) = Default::default();
+        Self { session, project, ui, compressors, params }
     }
 
     /// The relation of a shape.
@@ -254,11 +257,13 @@ impl<'a> Circuits<'a> {
         let srs = self.session.longer_srs(tape.log_rows())?;
         let cache = &self.session.cache;
         let name = cache::key_name(srs.digest(), shape, &tape.digest());
-        if let Some(key) = cache.read(&name).and_then(|b| Halo2Key::from_bytes(&b).ok()) {
+        let known = cache::derived_before(&name).or_else(|| cache.read(&name));
+        if let Some(key) = known.and_then(|bytes| Halo2Key::from_bytes(&bytes).ok()) {
             return Ok(key);
         }
         let params = self.params(&srs)?;
         let key = halo2::derive(&relation, &params).map_err(CompressError::from)?.verifying;
+        cache::keep_derived(&name, &key.to_bytes());
         cache.write(&name, &key.to_bytes());
         Ok(key)
     }
@@ -267,14 +272,21 @@ impl<'a> Circuits<'a> {
     /// seconds to compute and is cached. One from the cache is checked against the powers.
     fn params(&self, srs: &CheckedSrs) -> Result<Halo2Params, Error> {
         let (cache, log_rows) = (&self.session.cache, srs.power);
+        if let Some(params) = self.params.borrow().get(&log_rows) {
+            return Ok(params.clone());
+        }
         let name = cache::basis_name(srs.digest(), log_rows);
         let known = cache.read(&name);
         let known = known.and_then(|b| Halo2Params::from_bytes(srs, log_rows, &b).ok());
-        if let Some(params) = known {
-            return Ok(params);
-        }
-        let params = Halo2Params::new(srs, log_rows).map_err(CompressError::from)?;
-        cache.write(&name, &params.to_bytes());
+        let params = match known {
+            Some(params) => params,
+            None => {
+                let params = Halo2Params::new(srs, log_rows).map_err(CompressError::from)?;
+                cache.write(&name, &params.to_bytes());
+                params
+            }
+        };
+        self.params.borrow_mut().insert(log_rows, params.clone());
         Ok(params)
     }
 

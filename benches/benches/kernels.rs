@@ -82,9 +82,9 @@ fn sheet_rows(c: &mut Criterion) {
     let mut group = c.benchmark_group("rows of 2^15 16-bit entries");
     group.throughput(Throughput::Elements((ROWS << ROW_LOG) as u64));
     group.bench_function("commit_rows", |bench| {
-        bench.iter(|| commit_rows(&g1, &rows, &blinds).expect("the rows fit"));
+        bench.iter(|| commit_rows(g1, &rows, &blinds).expect("the rows fit"));
     });
-    group.bench_function("commit_floor", |bench| bench.iter(|| commit_floor(&g1, &rows)));
+    group.bench_function("commit_floor", |bench| bench.iter(|| commit_floor(g1, &rows)));
     group.bench_function("fold_rows", |bench| {
         bench.iter(|| fold_rows(&blinds, &rows, 1 << ROW_LOG));
     });
