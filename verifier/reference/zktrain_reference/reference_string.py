@@ -1,0 +1,37 @@
+"""Reference strings: what commits to public columns, and `[τ]` in G2."""
+
+import tomllib
+from collections.abc import Sequence
+from typing import Protocol
+
+from py_ecc import optimized_bn128 as bn
+
+from .curve import G1, G2, Point, combine
+from .errors import Rejected, require
+from .field import R, polynomial
+
+
+class ReferenceString(Protocol):
+    """What a verifier takes from a reference string."""
+
+    tau_g2: G2
+
+    def commit(self, coefficients: Sequence[int]) -> Point:
+        """Σ c_i·[τ^i]"""
+
+
+class KnownTau:
+    """A test's string, whose τ everyone knows: no security at all."""
+
+    def __init__(self, text: str) -> None:
+        try:
+            tau = int(tomllib.loads(text)["tau"], 16)
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+            raise Rejected(f"reference string: {error}") from None
+        require(1 < tau < R, "reference string: τ is not in 2 … r − 1")
+        self.tau = tau
+        self.tau_g2 = G2.from_py_ecc(bn.multiply(bn.G2, tau))
+
+    def commit(self, coefficients: Sequence[int]) -> Point:
+        """One multiplication, as τ is known."""
+        return combine([(polynomial(coefficients, self.tau), G1)])
