@@ -8,6 +8,8 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ark_bn254::{Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
 use common::cases::{Case, LossKind};
 use common::{Run, srs};
 use rand::rngs::OsRng;
@@ -53,6 +55,19 @@ fn write(name: &str, case: &Case) {
 fn key(manifest: &Manifest) -> TrainingKey {
     let (g1, kzg) = (&srs().g1, srs().verifier_key());
     derive_key(manifest.hash(), manifest.network().unwrap(), g1, kzg).unwrap()
+}
+
+/// The reference verifier makes the string from this file.
+#[test]
+fn the_reference_string_is_the_one_that_its_file_says() {
+    let text = fs::read_to_string(path("reference_string_v1.toml")).unwrap();
+    let (_, rest) = text.split_once("tau = \"").unwrap();
+    let digits = rest.trim_end().strip_suffix('"').unwrap();
+    let tau = digits.chars().fold(Fr::from(0u64), |tau, digit| {
+        tau * Fr::from(16u64) + Fr::from(u64::from(digit.to_digit(16).unwrap()))
+    });
+    assert_eq!(srs().g1[1], (G1Affine::generator() * tau).into_affine());
+    assert_eq!(srs().g2[1], (G2Affine::generator() * tau).into_affine());
 }
 
 #[test]

@@ -72,6 +72,36 @@ class Sum:
         self.y = (slope * (v - self.x) - self.y * hhh) % P
         self.z = self.z * h % P
 
+    def merge(self, other: "Sum") -> None:
+        """Adds another sum."""
+        if other.z == 0:
+            return
+        if self.z == 0:
+            self.x, self.y, self.z = other.x, other.y, other.z
+            return
+        zz, oo = self.z * self.z % P, other.z * other.z % P
+        u, h = self.x * oo % P, other.x * zz % P
+        s, slope = self.y * oo * other.z % P, other.y * zz * self.z % P
+        h, slope = (h - u) % P, (slope - s) % P
+        if h == 0:
+            if slope == 0:
+                self.double()
+            else:
+                self.x, self.y, self.z = 1, 1, 0
+            return
+        hh = h * h % P
+        hhh = h * hh % P
+        v = u * hh % P
+        self.x = (slope * slope - hhh - 2 * v) % P
+        self.y = (slope * (v - self.x) - s * hhh) % P
+        self.z = self.z * other.z * h % P
+
+    def copy(self) -> "Sum":
+        """Another sum of the same value."""
+        other = Sum()
+        other.merge(self)
+        return other
+
     def affine(self) -> Point:
         """The point itself."""
         if self.z == 0:
@@ -82,22 +112,51 @@ class Sum:
 
 
 def combine(terms: Iterable[tuple[int, Point]]) -> Point:
-    """Σ scalar·point, by buckets of four bits."""
+    """Σ scalar·point, by buckets."""
     reduced = [(k % R, p) for k, p in terms if k % R and p is not None]
+    bits = 8 if len(reduced) > 100 else 4
+    longest = max((k.bit_length() for k, _ in reduced), default=0)
     total = Sum()
-    for shift in reversed(range(0, max((k.bit_length() for k, _ in reduced), default=0), 4)):
-        for _ in range(4):
+    for shift in reversed(range(0, longest, bits)):
+        for _ in range(bits):
             total.double()
-        buckets = [Sum() for _ in range(15)]
+        buckets: dict[int, Sum] = {}
         for k, point in reduced:
-            digit = k >> shift & 15
+            digit = k >> shift & (1 << bits) - 1
             if digit:
-                buckets[digit - 1].add(point)
+                buckets.setdefault(digit, Sum()).add(point)
         running, window = Sum(), Sum()
-        for bucket in reversed(buckets):
-            running.add(bucket.affine())
-            window.add(running.affine())
-        total.add(window.affine())
+        for digit in reversed(range(1, 1 << bits)):
+            if digit in buckets:
+                running.merge(buckets[digit])
+            window.merge(running)
+        total.merge(window)
+    return total.affine()
+
+
+@cache
+def _generator_table() -> list[list[Sum]]:
+    """For every fourth bit, the multiples 1 … 15 of that power of two times the generator."""
+    table, base = [], Sum()
+    base.add(G1)
+    for _ in range(64):
+        row, multiple = [], Sum()
+        for _ in range(15):
+            multiple.merge(base)
+            row.append(multiple.copy())
+        table.append(row)
+        multiple.merge(base)
+        base = multiple
+    return table
+
+
+def times_generator(scalar: int) -> Point:
+    """scalar·[1]"""
+    total = Sum()
+    for k, row in enumerate(_generator_table()):
+        digit = scalar >> 4 * k & 15
+        if digit:
+            total.merge(row[digit - 1])
     return total.affine()
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from py_ecc import optimized_bn128 as bn
 
-from .curve import G1, G2, Point, combine
+from .curve import G2, Point, times_generator
 from .errors import Rejected, require
 from .field import R, polynomial
 
@@ -34,4 +34,4 @@ class KnownTau:
 
     def commit(self, coefficients: Sequence[int]) -> Point:
         """One multiplication, as τ is known."""
-        return combine([(polynomial(coefficients, self.tau), G1)])
+        return times_generator(polynomial(coefficients, self.tau))

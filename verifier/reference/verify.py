@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Checks proofs of zktrain: `verify.py FIXTURE…`, folders or files. See README.md.
+
+Exit code 0: everything holds. 1: something is rejected, with the reason. 2: wrong usage.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zktrain_reference import groth16, halo2
+from zktrain_reference.circuits import CircuitKeys
+from zktrain_reference.dataset import check_registration
+from zktrain_reference.errors import Rejected, require
+from zktrain_reference.manifest import Manifest
+from zktrain_reference.reference_string import KnownTau, ReferenceString
+from zktrain_reference.statements import MAGICS, ProofFile, TrainingStatement, read_file
+from zktrain_reference.training import Chain, Key
+
+# No file that is read here is larger.
+MOST_BYTES = 1 << 28
+
+
+class Usage(Exception):
+    """The command line does not say what to check."""
+
+
+@dataclass
+class Report:
+    """What was found about one file."""
+
+    file: str
+    kind: str
+    accepted: bool
+    reason: str = ""
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass
+class Inputs:
+    """The files given, by what is in them."""
+
+    strings: dict[Path, ReferenceString] = field(default_factory=dict)
+    manifests: dict[Path, str] = field(default_factory=dict)
+    circuit_keys: dict[Path, halo2.Key | groth16.Key] = field(default_factory=dict)
+    proofs: dict[Path, bytes] = field(default_factory=dict)
+
+    def add(self, path: Path, named: bool) -> None:
+        """Takes a file, or the files of a folder; a file that is named has to be of use."""
+        if path.is_dir():
+            for inner in sorted(path.iterdir()):
+                if inner.is_file():
+                    self.add(inner, False)
+            return
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            raise Usage(f"{path}: there is no such file, or it is too large")
+        data = path.read_bytes()
+        if any(data.startswith(magic) for magic in MAGICS):
+            self.proofs[path] = data
+        elif path.suffix == ".toml":
+            self._text(path, data)
+        elif data.startswith(b"zktrain/halo2/"):
+            self.circuit_keys[path] = halo2.Key.read(data)
+        elif data.startswith(groth16.MAGIC[:-1]):
+            self.circuit_keys[path] = groth16.Key.read(data)
+        elif named:
+            raise Usage(f"{path}: neither a manifest, a key, a reference string nor a proof")
+
+    def _text(self, path: Path, data: bytes) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            raise Rejected(f"{path}: not UTF-8") from None
+        if any(line.startswith("tau") for line in text.splitlines()):
+            self.strings[path] = KnownTau(text)
+        else:
+            self.manifests[path] = text
+
+    def string(self) -> ReferenceString:
+        """The one reference string."""
+        if len(self.strings) != 1:
+            raise Usage(f"expected one reference string, got {len(self.strings)}")
+        return next(iter(self.strings.values()))
+
+    def keys_for(self, proof: Path) -> CircuitKeys:
+        """The circuit's keys that lie beside a proof: NAME.vk for NAME.proof, of a registration
+        NAME.WINDOWS.vk for chunks of so many windows."""
+        keys = CircuitKeys()
+        for path, key in self.circuit_keys.items():
+            rest = path.name.removesuffix(".vk").removeprefix(proof.stem)
+            if not path.name.startswith(proof.stem) or path.parent != proof.parent:
+                continue
+            if rest == "" or (rest.startswith(".") and rest[1:].isdigit()):
+                windows = int(rest[1:] or 0)
+                kind = keys.halo2 if isinstance(key, halo2.Key) else keys.groth16
+                kind[windows] = key
+        return keys
+
+
+class Verification:
+    """Checks inputs, and keeps what is known from one file for the next."""
+
+    def __init__(self, inputs: Inputs, nonce: bytes | None, chain: bool) -> None:
+        self.inputs, self.nonce, self.chain = inputs, nonce, chain
+        self.string = inputs.string()
+        self.reports: list[Report] = []
+        self.keys: dict[bytes, Key] = {}
+        self.roots: dict[bytes, set[bytes]] = {}
+
+    def attempt(self, path: Path, kind: str, check) -> None:
+        """Reports a check: its facts, or why it rejects."""
+        try:
+            self.reports.append(Report(str(path), kind, True, facts=check()))
+        except Rejected as error:
+            self.reports.append(Report(str(path), kind, False, str(error)))
+
+    def run(self) -> list[Report]:
+        """Checks everything."""
+        for path, text in self.inputs.manifests.items():
+            self.attempt(path, "manifest", lambda text=text: self.manifest(text))
+        files: list[tuple[Path, ProofFile]] = []
+        for path, data in self.inputs.proofs.items():
+            try:
+                files.append((path, read_file(data)))
+            except Rejected as error:
+                self.reports.append(Report(str(path), "proof", False, str(error)))
+        training = []
+        for path, file in files:
+            if file.kind == "dataset":
+                self.attempt(path, "registration", lambda p=path, f=file: self.registration(p, f))
+            else:
+                training.append((path, file))
+        for path, file in training:
+            self.attempt(path, "training proof", lambda p=path, f=file: self.training(p, f))
+        if self.chain:
+            self.chains(training)
+        return self.reports
+
+    def manifest(self, text: str) -> dict[str, object]:
+        """A manifest, with what follows from it."""
+        key = Key(Manifest(text), self.string)
+        self.keys[key.spec] = key
+        relation = key.relation
+        return {
+            "manifest_hash": key.manifest.hash().hex(),
+            "spec": key.spec.hex(),
+            "rows": len(relation.rows),
+            "products": len(relation.products),
+            "lookups": len(relation.lookups),
+        }
+
+    def key(self, spec: bytes) -> Key:
+        """The key of a statement's manifest."""
+        require(spec in self.keys, "the statement is about another manifest or reference string")
+        return self.keys[spec]
+
+    def registration(self, path: Path, file: ProofFile) -> dict[str, object]:
+        """A dataset's registration."""
+        require(bool(file.proofs), "the registration has no chunks")
+        # Kind, version and the spec's length are before the spec.
+        encoding = file.proofs[0][1]
+        start = 8 + len(b"zktrain/dataset") + 8 + 8
+        key = self.key(encoding[start : start + 32])
+        key.circuits = self.inputs.keys_for(path)
+        root = check_registration(key, file)
+        self.roots.setdefault(key.spec, set()).add(root)
+        return {"root": root.hex(), "chunks": len(file.proofs)}
+
+    def training(self, path: Path, file: ProofFile) -> dict[str, object]:
+        """A training proof."""
+        system, encoding, proof = file.proofs[0]
+        statement = TrainingStatement.read(encoding)
+        key = self.key(statement.spec)
+        key.circuits = self.inputs.keys_for(path)
+        key.check(statement, system, proof)
+        facts: dict[str, object] = {"system": system, "step": statement.step, "window": statement.window}
+        facts["dataset"] = statement.dataset.hex()
+        return facts
+
+    def chains(self, training: list[tuple[Path, ProofFile]]) -> None:
+        """The proofs of each manifest follow each other, on a dataset that is registered here."""
+        statements: dict[bytes, list[tuple[Path, TrainingStatement]]] = {}
+        for path, file in training:
+            try:
+                statement = TrainingStatement.read(file.proofs[0][1])
+            except Rejected:
+                continue
+            statements.setdefault(statement.spec, []).append((path, statement))
+        for spec, found in statements.items():
+            if spec not in self.keys:
+                continue
+            chain = Chain(self.keys[spec], self.nonce)
+            for path, statement in sorted(found, key=lambda pair: pair[1].step):
+                self.attempt(path, "chain", lambda c=chain, s=statement: self.link(c, s))
+
+    def link(self, chain: Chain, statement: TrainingStatement) -> dict[str, object]:
+        """One proof of a chain."""
+        roots = self.roots.get(statement.spec, set())
+        require(statement.dataset in roots, "its dataset is not registered here")
+        chain.next(statement)
+        return {"step": statement.step}
+
+
+def arguments(args: list[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="verify.py", description="Checks proofs of zktrain.")
+    parser.add_argument("fixture", nargs="+", type=Path, help="a folder, or a file")
+    parser.add_argument("--chain", action="store_true", help="the proofs continue each other, on a dataset registered here")
+    parser.add_argument("--nonce", type=bytes.fromhex, help="what draws the windows' order, 32 bytes in hexadecimal")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args(args)
+
+
+def main(args: list[str]) -> int:
+    """Runs the program; its exit code."""
+    options = arguments(args)
+    try:
+        if options.nonce is not None and len(options.nonce) != 32:
+            raise Usage("--nonce: expected 32 bytes")
+        inputs = Inputs()
+        for path in options.fixture:
+            inputs.add(path, True)
+        if not inputs.proofs and not inputs.manifests:
+            raise Usage("there is nothing to check")
+        reports = Verification(inputs, options.nonce, options.chain).run()
+    except Usage as error:
+        print(f"verify.py: {error}", file=sys.stderr)
+        return 2
+    except Rejected as error:
+        reports = [Report("", "input", False, str(error))]
+    accepted = all(report.accepted for report in reports)
+    if options.json:
+        print(json.dumps({"accepted": accepted, "files": [vars(report) for report in reports]}, indent=2))
+    else:
+        for report in reports:
+            verdict = "accepted" if report.accepted else f"REJECTED: {report.reason}"
+            print(f"{report.kind} {report.file}: {verdict}")
+        print("accepted" if accepted else "REJECTED")
+    return 0 if accepted else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
