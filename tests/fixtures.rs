@@ -70,6 +70,25 @@ fn the_reference_string_is_the_one_that_its_file_says() {
     assert_eq!(srs().g2[1], (G2Affine::generator() * tau).into_affine());
 }
 
+/// A list that the reference verifier's tests read too: both refuse the same manifests, and give
+/// the others the same hash.
+#[test]
+fn edited_manifests_have_the_verdicts_of_the_list() {
+    let list = fs::read_to_string(path("manifest_edits_v1.tsv")).unwrap();
+    for line in list.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [base, before, after, verdict] = fields[..] else { panic!("{line}") };
+        let text = fs::read_to_string(path(&format!("{base}_v1.toml"))).unwrap();
+        let [before, after] = [before, after].map(|part| part.replace("\\n", "\n"));
+        assert!(text.contains(&before), "{line}");
+        let manifest = Manifest::from_toml(&text.replacen(&before, &after, 1));
+        let hash = manifest.and_then(|manifest| manifest.network().map(|_| manifest.hash()));
+        let hex = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = hash.map_or_else(|_| "refused".to_string(), hex);
+        assert_eq!(found, verdict, "{line}");
+    }
+}
+
 #[test]
 fn files_of_the_first_version_verify() {
     for (name, case) in cases() {
