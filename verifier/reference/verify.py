@@ -84,10 +84,10 @@ class Inputs:
             raise Usage(f"expected one reference string, got {len(self.strings)}")
         return next(iter(self.strings.values()))
 
-    def keys_for(self, proof: Path) -> CircuitKeys:
+    def keys_for(self, proof: Path, derived: dict[int, halo2.Key]) -> CircuitKeys:
         """The circuit's keys that lie beside a proof: NAME.vk for NAME.proof, of a registration
-        NAME.WINDOWS.vk for chunks of so many windows."""
-        keys = CircuitKeys()
+        NAME.WINDOWS.vk for chunks of so many windows; and those derived before."""
+        keys = CircuitKeys(derived=derived)
         for path, key in self.circuit_keys.items():
             rest = path.name.removesuffix(".vk").removeprefix(proof.stem)
             if not path.name.startswith(proof.stem) or path.parent != proof.parent:
@@ -163,7 +163,7 @@ class Verification:
         encoding = file.proofs[0][1]
         start = 8 + len(b"zktrain/dataset") + 8 + 8
         key = self.key(encoding[start : start + 32])
-        key.circuits = self.inputs.keys_for(path)
+        key.circuits = self.inputs.keys_for(path, key.circuits.derived)
         root = check_registration(key, file)
         self.roots.setdefault(key.spec, set()).add(root)
         return {"root": root.hex(), "chunks": len(file.proofs)}
@@ -173,7 +173,7 @@ class Verification:
         system, encoding, proof = file.proofs[0]
         statement = TrainingStatement.read(encoding)
         key = self.key(statement.spec)
-        key.circuits = self.inputs.keys_for(path)
+        key.circuits = self.inputs.keys_for(path, key.circuits.derived)
         key.check(statement, system, proof)
         facts: dict[str, object] = {"system": system, "step": statement.step, "window": statement.window}
         facts["dataset"] = statement.dataset.hex()

@@ -5,32 +5,46 @@ from dataclasses import dataclass, field
 
 from . import groth16 as groth
 from . import halo2 as plonk
-from .curve import G2
-from .errors import Rejected
+from .circuit import Circuit
+from .errors import Rejected, require
+from .reference_string import ReferenceString
+from .relation import Relation
+from .sheet import Sheet
 from .statements import PLAIN
 
 
 @dataclass
 class CircuitKeys:
-    """Keys by system and, for a registration, windows of the chunk."""
+    """Keys by the windows of a registration's chunk, 0 for training: halo2's are derived, and
+    compared with those that were given; Groth16's are given."""
 
     halo2: dict[int, plonk.Key] = field(default_factory=dict)
     groth16: dict[int, groth.Key] = field(default_factory=dict)
+    derived: dict[int, plonk.Key] = field(default_factory=dict)
 
-    def checker(self, system: str, tau_g2: G2, windows: int = 0) -> Callable[[list[int], bytes], None]:
-        """What checks a circuit's proof of some public inputs; `windows` is 0 for training."""
+    def derive(self, string: ReferenceString, relation: Relation, sheet: Sheet, windows: int) -> plonk.Key:
+        """halo2's key of a relation."""
+        if windows not in self.derived:
+            circuit = Circuit(relation, list(sheet.tensors.values()))
+            self.derived[windows] = circuit.key(string)
+        key = self.derived[windows]
+        given = self.halo2.get(windows, key)
+        require(given == key, "the halo2 key that was given is not the manifest's")
+        return key
+
+    def checker(
+        self, system: str, string: ReferenceString, relation: Relation, sheet: Sheet, windows: int = 0
+    ) -> Callable[[list[int], bytes], None]:
+        """What checks a circuit's proof of some public inputs."""
 
         def check(inputs: list[int], proof: bytes) -> None:
-            keys = {"halo2": self.halo2, "groth16": self.groth16}.get(system, {})
-            key = keys.get(windows)
-            if key is None:
-                raise Rejected(f"there is no key for {system}")
+            if system == PLAIN:
+                raise Rejected("an uncompressed proof has no circuit")
             if system == "halo2":
-                plonk.verify(key, tau_g2, inputs, proof)
-            else:
-                groth.verify(key, inputs, proof)
+                key = self.derive(string, relation, sheet, windows)
+                plonk.verify(key, string.tau_g2, inputs, proof)
+                return
+            require(windows in self.groth16, "there is no Groth16 key beside the proof")
+            groth.verify(self.groth16[windows], inputs, proof)
 
-        def refuse(inputs: list[int], proof: bytes) -> None:
-            raise Rejected("an uncompressed proof has no circuit")
-
-        return refuse if system == PLAIN else check
+        return check

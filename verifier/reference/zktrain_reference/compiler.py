@@ -412,7 +412,7 @@ def compile_training(network: Network) -> tuple[Relation, Sheet]:
     return builder.finish(*updates, "trace"), sheet
 
 
-def compile_dataset(network: Network, windows: int) -> Relation:
+def compile_dataset(network: Network, windows: int) -> tuple[Relation, Sheet]:
     """The relation of a registration's chunk."""
     sheet = Sheet(network.row_log)
     sheet.place_blocks([f"data.{w}" for w in range(windows)], _data(network))
@@ -436,4 +436,4 @@ def compile_dataset(network: Network, windows: int) -> Relation:
         rows = domain(w=windows, t=network.steps, b=network.batch)
         one = builder.get("labels", "w", SUMMED, "t", "b") - 1
         builder.vanishing.append(Vanishing(rows, one))
-    return builder.finish("trace")
+    return builder.finish("trace"), sheet

@@ -32,10 +32,10 @@ def check_registration(key: Key, file: ProofFile) -> bytes:
         require(power and count <= statement.windows, f"chunk {chunk} has {count} windows")
         for rows in statement.rows:
             require(len(rows) == expected, f"chunk {chunk}: a window has {len(rows)} rows")
-        relation = compile_dataset(key.network, count)
+        relation, sheet = compile_dataset(key.network, count)
         known = [row for rows in statement.rows for row in rows]
         proof = SheetProof.read(relation, system, data)
-        circuit = key.circuits.checker(system, key.string.tau_g2, windows=count)
+        circuit = key.circuits.checker(system, key.string, relation, sheet, count)
         proof.verify(relation, encoding, known, key.string.tau_g2, circuit)
         leaves += [leaf(len(leaves) + i, rows) for i, rows in enumerate(statement.rows)]
     require(first is not None and len(leaves) == first.windows, "the chunks do not cover all windows")

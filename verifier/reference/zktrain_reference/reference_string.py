@@ -8,7 +8,7 @@ from py_ecc import optimized_bn128 as bn
 
 from .curve import G2, Point, times_generator
 from .errors import Rejected, require
-from .field import R, polynomial
+from .field import R, inverse, polynomial
 
 
 class ReferenceString(Protocol):
@@ -18,6 +18,9 @@ class ReferenceString(Protocol):
 
     def commit(self, coefficients: Sequence[int]) -> Point:
         """Σ c_i·[τ^i]"""
+
+    def commit_values(self, values: Sequence[int], roots: Sequence[int]) -> Point:
+        """The polynomial that has these values at the powers of a root of unity."""
 
 
 class KnownTau:
@@ -35,3 +38,11 @@ class KnownTau:
     def commit(self, coefficients: Sequence[int]) -> Point:
         """One multiplication, as τ is known."""
         return times_generator(polynomial(coefficients, self.tau))
+
+    def commit_values(self, values: Sequence[int], roots: Sequence[int]) -> Point:
+        """By Lagrange's formula at τ."""
+        n, tau = len(roots), self.tau
+        vanishing = pow(tau, n, R) - 1
+        require(vanishing != 0, "reference string: τ is a root of unity")
+        total = sum(v * root * inverse(tau - root) for v, root in zip(values, roots) if v)
+        return times_generator(total * vanishing * inverse(n) % R)

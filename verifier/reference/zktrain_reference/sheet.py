@@ -74,7 +74,7 @@ def _arrange(wanted: Wanted, cursor: int, row: int) -> tuple[list[_Placed], int,
 
 
 class Sheet:
-    """Tensors by name, and the rows that exist, in the order in which groups were placed."""
+    """Tensors by name and rows that exist, both in the order in which they were placed."""
 
     def __init__(self, row_log: int) -> None:
         self.row_log = row_log
@@ -86,7 +86,7 @@ class Sheet:
         """Places a group's tensors."""
         placed, _, self.cursor = _arrange(wanted, self.cursor, 1 << self.row_log)
         rows: set[int] = set()
-        for tensor in placed:
+        for tensor in sorted(placed, key=lambda tensor: tensor.base):
             self._add(Tensor(tensor.name, tensor.base, tensor.sizes, tensor.dimension_bits()))
             rows |= self._rows(tensor, 0)
         self._groups.append((group, rows))

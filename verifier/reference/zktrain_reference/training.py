@@ -66,7 +66,7 @@ class Key:
         proof = SheetProof.read(self.relation, system, data)
         self.check_update(statement, proof.rows)
         known = statement.data + statement.model + statement.state + self.table_rows
-        circuit = self.circuits.checker(system, self.string.tau_g2)
+        circuit = self.circuits.checker(system, self.string, self.relation, self.sheet)
         proof.verify(self.relation, statement.encoding, known, self.string.tau_g2, circuit)
 
     def check_update(self, statement: TrainingStatement, own: list[Point]) -> None:
