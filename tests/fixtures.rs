@@ -13,8 +13,10 @@ use ark_ec::{AffineRepr, CurveGroup};
 use common::cases::{Case, LossKind};
 use common::{Run, srs};
 use rand::rngs::OsRng;
+use zktrain_circuits::compile::{compile_dataset, compile_training};
 use zktrain_circuits::compressed::CompressedProof;
 use zktrain_circuits::halo2::key::Halo2Key;
+use zktrain_circuits::halo2::shape;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{LayerKind, Manifest};
 use zktrain_circuits::proof::SheetProof;
@@ -87,6 +89,78 @@ fn edited_manifests_have_the_verdicts_of_the_list() {
         let found = hash.map_or_else(|_| "refused".to_string(), hex);
         assert_eq!(found, verdict, "{line}");
     }
+}
+
+/// Networks with everything that a manifest can ask for, whose circuits the reference verifier
+/// lays out too.
+fn laid_out() -> Vec<Case> {
+    let (relu, sigmoid, tanh) = (LayerKind::Relu, LayerKind::Sigmoid, LayerKind::Tanh);
+    let plain = |widths: &[usize], kinds: &[Option<LayerKind>], loss| Case {
+        kinds: kinds.to_vec(),
+        loss,
+        row_log: 9,
+        ..Case::plain(widths)
+    };
+    vec![
+        Case {
+            momentum: 0.9,
+            decay: 1.0 / 64.0,
+            unbiased: 0b101,
+            steps: 3,
+            ..plain(&[7, 5, 3, 4], &[Some(sigmoid), None], LossKind::MseOneHot)
+        },
+        Case {
+            decay: 1.0 / 64.0,
+            batch: 0,
+            row_log: 5,
+            ..plain(&[4, 9, 1], &[Some(tanh)], LossKind::MseTarget)
+        },
+        Case { steps: 0, ..plain(&[6, 1], &[None], LossKind::Logistic) },
+        Case {
+            clip: Some(0.02),
+            momentum: 0.9,
+            row_log: 12,
+            ..plain(
+                &[3, 17, 6, 5, 9, 3],
+                &[Some(relu), None, Some(tanh), Some(sigmoid)],
+                LossKind::Softmax,
+            )
+        },
+        Case {
+            fine: true,
+            stretch: 1000.0,
+            clip: Some(1.0),
+            ..plain(&[5, 6, 6, 5], &[Some(relu), Some(sigmoid)], LossKind::Softmax)
+        },
+        Case { fine: true, decay: 1.0 / 64.0, ..plain(&[2, 3, 7], &[None], LossKind::MseOneHot) },
+    ]
+}
+
+/// Training's circuit and that of a registration's chunk of four windows: the digest of
+/// each one's rows and copies.
+#[test]
+fn circuits_are_laid_out_as_the_list_says() {
+    let write = std::env::var_os("ZKTRAIN_WRITE_FIXTURES").is_some();
+    for (index, case) in laid_out().iter().enumerate() {
+        let name = path(&format!("circuit{index}_v1.toml"));
+        if write {
+            fs::write(&name, case.manifest().unwrap().to_toml().unwrap()).unwrap();
+        }
+    }
+    let mut lines = String::new();
+    for index in 0..laid_out().len() {
+        let text = fs::read_to_string(path(&format!("circuit{index}_v1.toml"))).unwrap();
+        let network = Manifest::from_toml(&text).unwrap().network().unwrap();
+        let relations = [compile_training(&network).0, compile_dataset(&network, 4).0];
+        let digests = relations.map(|relation| shape(&relation).unwrap().digest());
+        let hex = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let [training, dataset]: [String; 2] = digests.map(hex);
+        lines += &format!("circuit{index}\t{training}\t{dataset}\n");
+    }
+    if write {
+        fs::write(path("circuits_v1.tsv"), &lines).unwrap();
+    }
+    assert_eq!(lines, fs::read_to_string(path("circuits_v1.tsv")).unwrap());
 }
 
 #[test]

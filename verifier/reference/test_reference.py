@@ -9,18 +9,38 @@ import unittest
 from functools import partial
 from pathlib import Path
 
+from py_ecc import optimized_bn128 as bn
+
 import verify
 from zktrain_reference import groth16, halo2
-from zktrain_reference.compiler import compile_dataset, tables_of
-from zktrain_reference.curve import P, G2, G2_ONE, Words, blinding_base, combine, point_bytes, times_generator
+from zktrain_reference.circuit import Circuit
+from zktrain_reference.compiler import compile_dataset, compile_training, tables_of
+from zktrain_reference.curve import (
+    G2,
+    G2_ONE,
+    P,
+    Words,
+    blinding_base,
+    combine,
+    point_bytes,
+    times_generator,
+)
 from zktrain_reference.dataset import check_registration
 from zktrain_reference.errors import Rejected
 from zktrain_reference.field import R
+from zktrain_reference.hashing import keccak256
 from zktrain_reference.manifest import Manifest
 from zktrain_reference.network import derive
 from zktrain_reference.poseidon import permute
-from zktrain_reference.reference_string import KnownTau
-from zktrain_reference.statements import ProofFile, Reader, TrainingStatement, counted, number, read_file
+from zktrain_reference.reference_string import KnownTau, Powers
+from zktrain_reference.statements import (
+    ProofFile,
+    Reader,
+    TrainingStatement,
+    counted,
+    number,
+    read_file,
+)
 from zktrain_reference.tables import Table
 from zktrain_reference.training import Chain, Key, window_order
 
@@ -136,6 +156,55 @@ class Parts(unittest.TestCase):
         self.assertEqual(window_order(bytes(32), 0, 8), [4, 5, 6, 7, 3, 0, 1, 2])
 
 
+def string_file(tau: int, count: int, spoil=lambda points: points) -> bytes:
+    """A reference string as the program writes it."""
+    little = lambda x: x.to_bytes(32, "little")  # noqa: E731
+    g2 = G2.from_py_ecc(bn.multiply(bn.G2, tau))
+    header = (
+        Powers.MAGIC + bytes(33) + (7).to_bytes(4, "little") + count.to_bytes(8, "little") + b"\0"
+    )
+    for point in (G2_ONE, g2, G2_ONE):
+        header += b"".join(map(little, point.coordinates))
+    points = spoil([times_generator(pow(tau, i, R)) for i in range(count)])
+    block = b"".join(little(x) + little(y) for x, y in points)
+    digest = keccak256(header)
+    return header + digest + block + keccak256(digest, block)
+
+
+class Strings(unittest.TestCase):
+    """Reference strings of powers."""
+
+    def test_commitments_are_those_of_the_known_string(self) -> None:
+        powers = Powers(string_file(STRING.tau, 128))
+        self.assertEqual(powers.tau_g2, STRING.tau_g2)
+        values = [(7 * i * i + 3) % 101 for i in range(128)]
+        self.assertEqual(powers.commit(values), STRING.commit(values))
+        roots = [pow(halo2.root_of_unity(7), i, R) for i in range(128)]
+        self.assertEqual(powers.commit_values(values, roots), STRING.commit_values(values, roots))
+        with self.assertRaisesRegex(Rejected, "too few"):
+            powers.commit([1] * 129)
+
+    def test_what_is_no_string_is_refused(self) -> None:
+        def swapped(points):
+            return [*points[:100], points[101], points[100], *points[102:]]
+
+        cases = (
+            (string_file(STRING.tau, 128, swapped), "powers of one"),
+            (string_file(STRING.tau, 128, lambda points: points[1:] + points[:1]), "generator"),
+            (string_file(1, 128), "root of unity"),
+            (string_file(halo2.root_of_unity(5), 128), "root of unity"),
+            (string_file(2**20 - 5, 128), "below"),
+            (string_file(R - 77, 128), "below"),
+        )
+        for encoded, reason in cases:
+            with self.subTest(reason), self.assertRaisesRegex(Rejected, reason):
+                Powers(encoded).commit([1])
+        encoded = string_file(STRING.tau, 128)
+        for at in (0, 70, Powers.HEADER, Powers.HEADER + 40):
+            with self.subTest(at), self.assertRaises(Rejected):
+                Powers(flipped(encoded, at)).commit([1])
+
+
 class Manifests(unittest.TestCase):
     """The program's tests read the same list."""
 
@@ -155,12 +224,27 @@ class Manifests(unittest.TestCase):
             self.assertEqual(found, verdict, line)
 
 
+class Layouts(unittest.TestCase):
+    """Circuits of many networks: the program's tests make the list."""
+
+    def test_rows_and_copies_are_the_programs(self) -> None:
+        for line in (FIXTURES / "circuits_v1.tsv").read_text().splitlines():
+            name, *expected = line.split("\t")
+            network = derive(Manifest(data(f"{name}_v1.toml").decode()))
+            found = []
+            for relation, sheet in (compile_training(network), compile_dataset(network, 4)):
+                found.append(Circuit(relation, list(sheet.tensors.values())).digest().hex())
+            self.assertEqual(found, expected, name)
+
+
 class Uncompressed(unittest.TestCase):
     """Proofs with all messages of the argument."""
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.keys = {n: Key(Manifest(data(f"{n}_v1.toml").decode()), STRING) for n in ("relu", "smooth")}
+        cls.keys = {
+            n: Key(Manifest(data(f"{n}_v1.toml").decode()), STRING) for n in ("relu", "smooth")
+        }
         cls.proof = proof("relu_training1_v1.NOT-ZK")
 
     def rejected(self, part: str, encoding: bytes, body: bytes, reason: str = "") -> None:
@@ -170,13 +254,13 @@ class Uncompressed(unittest.TestCase):
 
     def test_fixtures_are_accepted_and_continue_each_other(self) -> None:
         for name, key in self.keys.items():
-            root = check_registration(key, read_file(data(f"{name}_dataset_v1.NOT-ZK")))
+            root, windows = check_registration(key, read_file(data(f"{name}_dataset_v1.NOT-ZK")))
             chain = Chain(key, NONCE)
             for index in (0, 1):
                 system, encoding, body = proof(f"{name}_training{index}_v1.NOT-ZK")
                 statement = TrainingStatement.read(encoding)
                 key.check(statement, system, body)
-                self.assertEqual(statement.dataset, root)
+                self.assertEqual((statement.dataset, statement.windows), (root, windows))
                 chain.next(statement)
 
     def test_chains_in_another_order_are_rejected(self) -> None:
@@ -211,10 +295,12 @@ class Uncompressed(unittest.TestCase):
         last = (len(body) - 640 - 32 - first) // 32 - 1
         tree = 1 + products + rounds + operands
         checked = (
-            (0, "relations"), (1, "relations"), (products, "relations"), (products + 1, "relations"),
-            (1 + products + rounds, "relations"), (tree - 1, "relations"), (tree, "fractions"),
+            (0, "relations"), (1, "relations"), (products, "relations"),
+            (products + 1, "relations"), (1 + products + rounds, "relations"),
+            (tree - 1, "relations"), (tree, "fractions"),
             (tree + 31, "fractions|layer 4 "), (tree + 32, "layer 4 "), (tree + 55, "layer 4 "),
-            (last - 2 * relation.address_log - 2, "layer"), (last - 2 * relation.address_log - 1, "reduction"),
+            (last - 2 * relation.address_log - 2, "layer"),
+            (last - 2 * relation.address_log - 1, "reduction"),
             (last - 2, "reduction"), (last - 1, "reduction"), (last, "pairing"),
         )  # fmt: skip
         for index, reason in checked:
@@ -227,7 +313,9 @@ class Uncompressed(unittest.TestCase):
         state_rows = 24 + 64 * block
         self.rejected("the last update", encoding, negated(body, state_rows), "sum|last")
         end = len(body) - 640
-        self.rejected("the mask", encoding, negated(body, 24 + 64 * self.keys["relu"].relation.own_rows))
+        self.rejected(
+            "the mask", encoding, negated(body, 24 + 64 * self.keys["relu"].relation.own_rows)
+        )
         self.rejected("b*", encoding, raised(body, end - 32), "pairing")
         self.rejected("q", encoding, negated(body, end + 64), "pairing")
         self.rejected("S(1/ζ)", encoding, raised(body, end + 320 + 160), "pairing")
@@ -250,7 +338,9 @@ class Uncompressed(unittest.TestCase):
             ("a row", negated(encoding, rows + 16 + 8 + 8)),
         ):
             with self.subTest(name), self.assertRaises(Rejected):
-                check_registration(self.keys["relu"], ProofFile("dataset", [(system, altered, body)]))
+                check_registration(
+                    self.keys["relu"], ProofFile("dataset", [(system, altered, body)])
+                )
         for proofs in ([], file.proofs * 2):
             with self.assertRaises(Rejected):
                 check_registration(self.keys["relu"], ProofFile("dataset", proofs))
@@ -268,7 +358,9 @@ class Compressed(unittest.TestCase):
         cls.opening = cls.claim + 32 * (relation.address_log + 3)
         cls.circuit = cls.opening + 640
 
-    def rejected(self, part: str, encoding: bytes, system: str, body: bytes, reason: str = "") -> None:
+    def rejected(
+        self, part: str, encoding: bytes, system: str, body: bytes, reason: str = ""
+    ) -> None:
         with self.subTest(part), self.assertRaisesRegex(Rejected, reason):
             self.key.check(TrainingStatement.read(encoding), system, body)
 
@@ -301,7 +393,13 @@ class Compressed(unittest.TestCase):
 
     def test_keys(self) -> None:
         key = data("compressed_halo2_v1.vk")
-        for altered in (flipped(key, 0), flipped(key, 127), key[:-1], key + b"\0", key[:32] + bytes(32) + key[64:]):
+        for altered in (
+            flipped(key, 0),
+            flipped(key, 127),
+            key[:-1],
+            key + b"\0",
+            key[:32] + bytes(32) + key[64:],
+        ):
             with self.assertRaises(Rejected):
                 halo2.Key.read(altered)
         derive = partial(self.key.circuits.derive, STRING, self.key.relation, self.key.sheet, 0)
@@ -316,7 +414,13 @@ class Compressed(unittest.TestCase):
         with self.assertRaisesRegex(Rejected, "no Groth16 key"):
             Key(self.key.manifest, STRING).check(TrainingStatement.read(encoding), system, body)
         key = data("compressed_groth16_v1.vk")
-        for altered in (flipped(key, 0), flipped(key, 16), flipped(key, 20), key[:-1], flipped(key, 700)):
+        for altered in (
+            flipped(key, 0),
+            flipped(key, 16),
+            flipped(key, 20),
+            key[:-1],
+            flipped(key, 700),
+        ):
             with self.assertRaises(Rejected):
                 groth16.Key.read(altered)
 
@@ -352,7 +456,12 @@ class Program(unittest.TestCase):
             self.assertEqual(self.run_program(string, str(altered), statement)[0], 1)
 
     def test_files(self) -> None:
-        for altered in (b"", b"zktrain", data("relu_training0_v1.NOT-ZK")[:-1], data("relu_training0_v1.NOT-ZK") + b"\0"):
+        for altered in (
+            b"",
+            b"zktrain",
+            data("relu_training0_v1.NOT-ZK")[:-1],
+            data("relu_training0_v1.NOT-ZK") + b"\0",
+        ):
             with self.assertRaises(Rejected):
                 read_file(altered)
         magic = b"zktrain training proof v1\n"

@@ -15,7 +15,7 @@ from zktrain_reference.circuits import CircuitKeys
 from zktrain_reference.dataset import check_registration
 from zktrain_reference.errors import Rejected, require
 from zktrain_reference.manifest import Manifest
-from zktrain_reference.reference_string import KnownTau, ReferenceString
+from zktrain_reference.reference_string import KnownTau, Powers, ReferenceString
 from zktrain_reference.statements import MAGICS, ProofFile, TrainingStatement, read_file
 from zktrain_reference.training import Chain, Key
 
@@ -61,6 +61,8 @@ class Inputs:
             self.proofs[path] = data
         elif path.suffix == ".toml":
             self._text(path, data)
+        elif data.startswith(Powers.MAGIC):
+            self.strings[path] = Powers(data)
         elif data.startswith(b"zktrain/halo2/"):
             self.circuit_keys[path] = halo2.Key.read(data)
         elif data.startswith(groth16.MAGIC[:-1]):
@@ -107,7 +109,8 @@ class Verification:
         self.string = inputs.string()
         self.reports: list[Report] = []
         self.keys: dict[bytes, Key] = {}
-        self.roots: dict[bytes, set[bytes]] = {}
+        self.roots: dict[bytes, dict[bytes, int]] = {}
+        self.proven: dict[bytes, list[tuple[Path, TrainingStatement]]] = {}
 
     def attempt(self, path: Path, kind: str, check) -> None:
         """Reports a check: its facts, or why it rejects."""
@@ -135,7 +138,7 @@ class Verification:
         for path, file in training:
             self.attempt(path, "training proof", lambda p=path, f=file: self.training(p, f))
         if self.chain:
-            self.chains(training)
+            self.chains()
         return self.reports
 
     def manifest(self, text: str) -> dict[str, object]:
@@ -164,8 +167,8 @@ class Verification:
         start = 8 + len(b"zktrain/dataset") + 8 + 8
         key = self.key(encoding[start : start + 32])
         key.circuits = self.inputs.keys_for(path, key.circuits.derived)
-        root = check_registration(key, file)
-        self.roots.setdefault(key.spec, set()).add(root)
+        root, windows = check_registration(key, file)
+        self.roots.setdefault(key.spec, {})[root] = windows
         return {"root": root.hex(), "chunks": len(file.proofs)}
 
     def training(self, path: Path, file: ProofFile) -> dict[str, object]:
@@ -175,30 +178,26 @@ class Verification:
         key = self.key(statement.spec)
         key.circuits = self.inputs.keys_for(path, key.circuits.derived)
         key.check(statement, system, proof)
-        facts: dict[str, object] = {"system": system, "step": statement.step, "window": statement.window}
-        facts["dataset"] = statement.dataset.hex()
+        self.proven.setdefault(key.spec, []).append((path, statement))
+        facts: dict[str, object] = {
+            "system": system,
+            "step": statement.step,
+            "window": statement.window,
+            "dataset": statement.dataset.hex(),
+        }
         return facts
 
-    def chains(self, training: list[tuple[Path, ProofFile]]) -> None:
-        """The proofs of each manifest follow each other, on a dataset that is registered here."""
-        statements: dict[bytes, list[tuple[Path, TrainingStatement]]] = {}
-        for path, file in training:
-            try:
-                statement = TrainingStatement.read(file.proofs[0][1])
-            except Rejected:
-                continue
-            statements.setdefault(statement.spec, []).append((path, statement))
-        for spec, found in statements.items():
-            if spec not in self.keys:
-                continue
+    def chains(self) -> None:
+        """The proofs that hold follow each other, manifest by manifest."""
+        for spec, found in self.proven.items():
             chain = Chain(self.keys[spec], self.nonce)
             for path, statement in sorted(found, key=lambda pair: pair[1].step):
                 self.attempt(path, "chain", lambda c=chain, s=statement: self.link(c, s))
 
     def link(self, chain: Chain, statement: TrainingStatement) -> dict[str, object]:
         """One proof of a chain."""
-        roots = self.roots.get(statement.spec, set())
-        require(statement.dataset in roots, "its dataset is not registered here")
+        windows = self.roots.get(statement.spec, {}).get(statement.dataset)
+        require(windows == statement.windows, "its dataset is not registered here")
         chain.next(statement)
         return {"step": statement.step}
 
@@ -207,8 +206,14 @@ def arguments(args: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="verify.py", description="Checks proofs of zktrain.")
     parser.add_argument("fixture", nargs="+", type=Path, help="a folder, or a file")
-    parser.add_argument("--chain", action="store_true", help="the proofs continue each other, on a dataset registered here")
-    parser.add_argument("--nonce", type=bytes.fromhex, help="what draws the windows' order, 32 bytes in hexadecimal")
+    parser.add_argument(
+        "--chain",
+        action="store_true",
+        help="the proofs continue each other, on a dataset registered here",
+    )
+    parser.add_argument(
+        "--nonce", type=bytes.fromhex, help="what draws the windows' order, 32 bytes in hexadecimal"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args(args)
 
@@ -232,7 +237,11 @@ def main(args: list[str]) -> int:
         reports = [Report("", "input", False, str(error))]
     accepted = all(report.accepted for report in reports)
     if options.json:
-        print(json.dumps({"accepted": accepted, "files": [vars(report) for report in reports]}, indent=2))
+        print(
+            json.dumps(
+                {"accepted": accepted, "files": [vars(report) for report in reports]}, indent=2
+            )
+        )
     else:
         for report in reports:
             verdict = "accepted" if report.accepted else f"REJECTED: {report.reason}"

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from .curve import Words
 from .errors import require
 from .field import R, eq, eq_number, extension, polynomial, powers
 from .poseidon import Sponge
@@ -32,7 +31,16 @@ def elements(relation: Relation) -> int:
     layers = sum(4 * variables + 8 for variables in range(4, tree, 2))
     operands = sum(len(p.operands) for p in relation.pointwise)
     rounds = relation.rounds * relation.round_size
-    return 1 + 3 * len(relation.products) + rounds + operands + 32 + layers + 2 * relation.address_log + 2
+    return (
+        1
+        + 3 * len(relation.products)
+        + rounds
+        + operands
+        + 32
+        + layers
+        + 2 * relation.address_log
+        + 2
+    )
 
 
 class Argument:
@@ -78,7 +86,9 @@ class Argument:
         count = len(relation.products)
         self.left, self.right = self.take(count), self.take(count)
         self.operands = [self.take(len(p.operands)) for p in relation.pointwise]
-        require(claim % R == self.expected(xi), "the sumcheck over products and pointwise relations")
+        require(
+            claim % R == self.expected(xi), "the sumcheck over products and pointwise relations"
+        )
 
     def round(self, claim: int, count: int) -> int:
         """One round of the first sumcheck."""

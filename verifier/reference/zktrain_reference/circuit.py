@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 
 from .argument import elements
+from .curve import point_bytes, scalar_bytes
 from .field import R
 from .halo2 import ADVICE, DELTA, FIXED, Key, root_of_unity
-from .curve import point_bytes, scalar_bytes
+from .hashing import keccak256
 from .poseidon import CAPACITY_START, WIDTH
 from .reference_string import ReferenceString
 from .relation import SUMMED, Domain, Earlier, Form, Preceding, Product, Relation, Term
 from .rows import Gate, Rows, Variable
 from .sheet import Tensor, log
+from .statements import number
 
 BLINDING_ROWS = 6
 # Where a coordinate comes from, and which one of that point.
@@ -60,7 +62,9 @@ class Computation:
         both = self.rows.add(x, y)
         return self.rows.shift(self.rows.sub(twice, both), 1)
 
-    def next_claim(self, claim: Variable, message: Sequence[Variable], challenge: Variable) -> Variable:
+    def next_claim(
+        self, claim: Variable, message: Sequence[Variable], challenge: Variable
+    ) -> Variable:
         """A round's polynomial at its challenge."""
         constant, *higher = message
         linear = self.rows.sub(claim, self.rows.add(constant, constant))
@@ -138,7 +142,9 @@ class Selectors:
 class Factors:
     """Factors of weights and their products, each made once."""
 
-    def __init__(self, run: Computation, points: list[Sequence[Variable]], rho: Sequence[Variable]) -> None:
+    def __init__(
+        self, run: Computation, points: list[Sequence[Variable]], rho: Sequence[Variable]
+    ) -> None:
         self.run, self.points, self.rho = run, points, rho
         self.bits: dict[tuple[int, Coordinate], Variable] = {}
         self.known: dict[Factor, Variable] = {}
@@ -485,7 +491,9 @@ class Circuit:
             for term in form.terms:
                 if term.tensor is not None:
                     scales = by_tensor.setdefault(term.tensor, {})
-                    scales.setdefault(factors_of(term, over, at), []).append((term.coefficient, scale))
+                    scales.setdefault(factors_of(term, over, at), []).append(
+                        (term.coefficient, scale)
+                    )
         selectors, factors = Selectors(run, rho, const(1)), Factors(run, self.points, rho)
         total = const(0)
         for tensor in self.tensors:
@@ -495,7 +503,9 @@ class Circuit:
                 total = run.mul_add(selector, self.weigh(factors, by_tensor[tensor]), total)
         return total
 
-    def weigh(self, factors: Factors, scales: dict[tuple[Factor, ...], list[tuple[int, Variable]]]) -> Variable:
+    def weigh(
+        self, factors: Factors, scales: dict[tuple[Factor, ...], list[tuple[int, Variable]]]
+    ) -> Variable:
         """Σ factors·Σ coefficient·scale"""
         rows, total = self.run.rows, const(0)
         for product in sorted(scales):
@@ -503,7 +513,9 @@ class Circuit:
             for coefficient, part in scales[product]:
                 scale = rows.add(scale, rows.scale(part, coefficient))
             value = factors.product(product)
-            total = rows.add(total, scale) if value is None else self.run.mul_add(value, scale, total)
+            total = (
+                rows.add(total, scale) if value is None else self.run.mul_add(value, scale, total)
+            )
         return total
 
     # The key.
@@ -512,6 +524,17 @@ class Circuit:
     def log_rows(self) -> int:
         """2^k rows hold the circuit."""
         return log(len(self.run.rows.rows) + BLINDING_ROWS)
+
+    def digest(self) -> bytes:
+        """A hash of rows and copies, by which layouts are compared without commitments."""
+        rows = self.run.rows
+        numbers = [
+            len(rows.rows),
+            len(rows.copies),
+            *(n for pair in rows.copies for cell in pair for n in cell),
+        ]
+        scalars = (value % R for selectors, q in rows.rows for value in (*selectors, *q))
+        return keccak256(b"zktrain/tape", *map(number, numbers), *map(scalar_bytes, scalars))
 
     def copy_map(self) -> list[list[tuple[int, int]]]:
         """Where each cell is mapped to, by column: (column, row)."""
@@ -548,5 +571,3 @@ class Circuit:
         points = [string.commit_values(column, roots) for column in columns + copies]
         encoding = b"zktrain/halo2/1".ljust(32, b"\0") + scalar_bytes(k)
         return Key.read(encoding + b"".join(map(point_bytes, points)))
-
-

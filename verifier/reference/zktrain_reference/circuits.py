@@ -22,7 +22,9 @@ class CircuitKeys:
     groth16: dict[int, groth.Key] = field(default_factory=dict)
     derived: dict[int, plonk.Key] = field(default_factory=dict)
 
-    def derive(self, string: ReferenceString, relation: Relation, sheet: Sheet, windows: int) -> plonk.Key:
+    def derive(
+        self, string: ReferenceString, relation: Relation, sheet: Sheet, windows: int
+    ) -> plonk.Key:
         """halo2's key of a relation."""
         if windows not in self.derived:
             circuit = Circuit(relation, list(sheet.tensors.values()))
@@ -33,7 +35,12 @@ class CircuitKeys:
         return key
 
     def checker(
-        self, system: str, string: ReferenceString, relation: Relation, sheet: Sheet, windows: int = 0
+        self,
+        system: str,
+        string: ReferenceString,
+        relation: Relation,
+        sheet: Sheet,
+        windows: int = 0,
     ) -> Callable[[list[int], bytes], None]:
         """What checks a circuit's proof of some public inputs."""
 

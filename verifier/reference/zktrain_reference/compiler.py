@@ -174,7 +174,9 @@ class _Builder:
                 value += sign * 2 ** (16 * k) * self.get(limb, *along)
         return 2**rounding.shift * value + self.remainder(name, rounding, *along)
 
-    def rounding(self, pointwise: Pointwise, name: str, rounding: Rounding, q: Form, bounded: bool) -> None:
+    def rounding(
+        self, pointwise: Pointwise, name: str, rounding: Rounding, q: Form, bounded: bool
+    ) -> None:
         """Ranges of quotient, remainder and excess, and when there may be an excess."""
         over = pointwise.over
         get = partial(self._get_over, over)
@@ -240,7 +242,11 @@ class _Training(_Builder):
         pointwise = Pointwise(domain(n=layer.outputs, t=network.steps, b=network.batch))
         last = i + 1 == len(network.layers)
         alone = layer.activation is None and not (last and network.loss == "logistic")
-        cells = {name: self.get(f"{i}.{name}", "n", "t", "b") for name in ("z", "g", "d", "a", "negative") if f"{i}.{name}" in self.sheet.tensors}
+        cells = {
+            name: self.get(f"{i}.{name}", "n", "t", "b")
+            for name in ("z", "g", "d", "a", "negative")
+            if f"{i}.{name}" in self.sheet.tensors
+        }
         self.rounding(pointwise, f"{i}.z", layer.z, cells["z"], alone)
         if layer.g:
             self.rounding(pointwise, f"{i}.g", layer.g, cells["g"], True)
@@ -266,14 +272,20 @@ class _Training(_Builder):
 
     def backward(self, i: int) -> None:
         """The gradient that arrives at layer i from the one above."""
-        network, above, rounding = self.network, self.network.layers[i + 1], self.network.layers[i].g
+        network, above, rounding = (
+            self.network,
+            self.network.layers[i + 1],
+            self.network.layers[i].g,
+        )
         along = ("y", "o", "x")
         out = self.rounded(f"{i}.g", rounding, self.get(f"{i}.g", *along), *along)
         sizes = (network.steps, network.batch, above.inputs, above.outputs)
         left, right = self.error(i + 1, "k", "o", "x"), self.weights(i + 1, "w", "o", "y", "k")
         self.products.append(Product(sizes, left, right, 1, out))
 
-    def relu(self, pointwise: Pointwise, z: Form, g: Form, d: Form, a: Form, negative: Form) -> None:
+    def relu(
+        self, pointwise: Pointwise, z: Form, g: Form, d: Form, a: Form, negative: Form
+    ) -> None:
         """a = (1 − negative)·z, d = (1 − negative)·g"""
         a_, s, z_, d_, g_ = (pointwise.operand(form) for form in (a, negative, z, d, g))
         self.bit(pointwise, s)
@@ -281,7 +293,9 @@ class _Training(_Builder):
         pointwise.constraints.append([(1, (d_,)), (-1, (g_,)), (1, (s, g_))])
         self.lookup(pointwise.over, LESS, 2 * a - z - negative)
 
-    def smooth(self, pointwise: Pointwise, i: int, layer: Layer, z: Form, g: Form, d: Form, a: Form) -> None:
+    def smooth(
+        self, pointwise: Pointwise, i: int, layer: Layer, z: Form, g: Form, d: Form, a: Form
+    ) -> None:
         """a from the table, d the derivative times g, rounded."""
         sigmoid = layer.activation == "sigmoid"
         middle = 2 ** (layer.a_bits - 1) if sigmoid else 0
@@ -303,7 +317,9 @@ class _Training(_Builder):
             return form
         return form + value - (Form() + value).where("n", size)
 
-    def step(self, i: int, layer: Layer, kind: str, block: tuple[str, ...], trace: tuple[str, ...]) -> Form:
+    def step(
+        self, i: int, layer: Layer, kind: str, block: tuple[str, ...], trace: tuple[str, ...]
+    ) -> Form:
         """U: what eta times the gradient has to be."""
         name = f"{i}.{kind}.update"
         form = self.rounded(name, layer.update, self.get(name, *block), *trace)

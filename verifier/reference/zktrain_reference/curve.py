@@ -114,7 +114,7 @@ class Sum:
 def combine(terms: Iterable[tuple[int, Point]]) -> Point:
     """Σ scalar·point, by buckets."""
     reduced = [(k % R, p) for k, p in terms if k % R and p is not None]
-    bits = 8 if len(reduced) > 100 else 4
+    bits = 4 if len(reduced) < 100 else 8 if len(reduced) < 3000 else 11
     longest = max((k.bit_length() for k, _ in reduced), default=0)
     total = Sum()
     for shift in reversed(range(0, longest, bits)):

@@ -16,8 +16,8 @@ def root_of(leaves: list[bytes]) -> bytes:
     return leaves[0]
 
 
-def check_registration(key: Key, file: ProofFile) -> bytes:
-    """Checks all chunks; the dataset's root."""
+def check_registration(key: Key, file: ProofFile) -> tuple[bytes, int]:
+    """Checks all chunks; the dataset's root and its windows."""
     leaves: list[bytes] = []
     first: DatasetStatement | None = None
     expected = key.rows("data")
@@ -38,5 +38,7 @@ def check_registration(key: Key, file: ProofFile) -> bytes:
         circuit = key.circuits.checker(system, key.string, relation, sheet, count)
         proof.verify(relation, encoding, known, key.string.tau_g2, circuit)
         leaves += [leaf(len(leaves) + i, rows) for i, rows in enumerate(statement.rows)]
-    require(first is not None and len(leaves) == first.windows, "the chunks do not cover all windows")
-    return root_of(leaves)
+    require(
+        first is not None and len(leaves) == first.windows, "the chunks do not cover all windows"
+    )
+    return root_of(leaves), len(leaves)

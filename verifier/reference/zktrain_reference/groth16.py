@@ -33,7 +33,9 @@ class Key:
         require(words.take(len(MAGIC)) == MAGIC, "not a Groth16 key of this version")
         kind, contributions = words.take(1)[0], int.from_bytes(words.take(4), "big")
         transcript, circuit = words.take(32), words.take(32)
-        canonical = (kind == 0 and contributions == 0 and not any(transcript)) or (kind == 1 and contributions > 0)
+        canonical = (kind == 0 and contributions == 0 and not any(transcript)) or (
+            kind == 1 and contributions > 0
+        )
         require(canonical, "Groth16 key: its provenance is not canonical")
         alpha, beta, gamma, delta = words.point(), words.g2(), words.g2(), words.g2()
         proper = alpha is not None and not (beta.neutral or gamma.neutral or delta.neutral)

@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 from functools import cache
 
-from .curve import G1, G2, G2_ONE, Point, Words, combine, negate, pairing_product_is_one, scalar_bytes
+from .curve import (
+    G1,
+    G2,
+    G2_ONE,
+    Point,
+    Words,
+    combine,
+    negate,
+    pairing_product_is_one,
+    scalar_bytes,
+)
 from .errors import require
 from .field import R, inverse, polynomial
 from .hashing import keccak256, reduced
@@ -34,7 +44,9 @@ class Key:
         """From its encoding."""
         require(len(data) == KEY_BYTES, f"a halo2 key has {KEY_BYTES} bytes")
         words = Words(data, "halo2 key")
-        require(words.take(32) == b"zktrain/halo2/1".ljust(32, b"\0"), "not a halo2 key of this version")
+        require(
+            words.take(32) == b"zktrain/halo2/1".ljust(32, b"\0"), "not a halo2 key of this version"
+        )
         k = words.integer()
         require(5 <= k <= 24, f"halo2 key: 2^{k} rows")
         fixed, copies = words.points(FIXED), words.points(ADVICE)

@@ -31,7 +31,11 @@ SCHEMA: dict[str, list[tuple[str, Any, bool]]] = {
         ("weight_decay", "real", False),
         ("clip", "real", True),
     ],
-    "training": [("batch", "u64", False), ("steps_per_proof", "u64", False), ("max_steps", "u64", False)],
+    "training": [
+        ("batch", "u64", False),
+        ("steps_per_proof", "u64", False),
+        ("max_steps", "u64", False),
+    ],
     "data": [
         ("label", "text", False),
         ("classes", ["text"], True),
@@ -239,7 +243,9 @@ class Manifest:
                 _scaling(f"data.features[{i}]", feature)
             _distinct("data.features", [data["label"], *(f["name"] for f in features)])
             count = len(features)
-        require(count == self.table["model"]["input"], "data: another number of columns than inputs")
+        require(
+            count == self.table["model"]["input"], "data: another number of columns than inputs"
+        )
 
     def _labels(self) -> None:
         data, loss = self.table["data"], self.table["model"]["loss"]

@@ -53,7 +53,9 @@ class _Challenges:
         return reduced(self.state)
 
 
-def pairing_terms(seed: bytes, row: Point, point: list[int], value: int, opening: RowOpening) -> tuple[Point, Point]:
+def pairing_terms(
+    seed: bytes, row: Point, point: list[int], value: int, opening: RowOpening
+) -> tuple[Point, Point]:
     """`left` and `right`, for which e(left, [τ]) = e(right, [1]) has to hold."""
     require(1 <= len(point) <= 28, "an opening has 1 to 28 variables")
     o, chain = opening, _Challenges(seed)

@@ -118,10 +118,14 @@ class _Derivation:
         self.loss = manifest["model"]["loss"]
         self.classes = manifest["data"]["classes"] is not None
         shapes = manifest.layers
-        require(len(self.scales["layers"]) == len(shapes), "quantization.layers: one a linear layer")
+        require(
+            len(self.scales["layers"]) == len(shapes), "quantization.layers: one a linear layer"
+        )
         bound = 2 ** self.scales["weight_init_bits"] + self.training["max_steps"] * 2**15
         self.weight_bits = (bound - 1).bit_length()
-        require(self.weight_bits <= 31, "training.max_steps: parameters could need more than 31 bits")
+        require(
+            self.weight_bits <= 31, "training.max_steps: parameters could need more than 31 bits"
+        )
 
     def multipliers(self) -> None:
         """mu and lambda."""
@@ -140,7 +144,9 @@ class _Derivation:
         for i, (shape, scales) in enumerate(zip(self.manifest.layers, self.scales["layers"])):
             smooth = shape.activation in ("sigmoid", "tanh")
             a_frac = scales["a_frac"]
-            require((a_frac is not None) == smooth, f"quantization.layers[{i}].a_frac: where it belongs")
+            require(
+                (a_frac is not None) == smooth, f"quantization.layers[{i}].a_frac: where it belongs"
+            )
             if smooth:
                 found.append((a_frac, 2**a_frac))
             else:
@@ -211,7 +217,9 @@ class _Derivation:
         frac, bound = scales["clip_frac"], scales["clip_bound"]
         wanted = self.optimizer["clip"]
         for name, value in (("clip_frac", frac), ("clip_bound", bound)):
-            require((value is not None) == (wanted is not None), f"{field}.{name}: with clipping only")
+            require(
+                (value is not None) == (wanted is not None), f"{field}.{name}: with clipping only"
+            )
         if wanted is None:
             return None, sum_bits, sum_most
         _equal(f"{field}.clip_bound", scaled(wanted * float(self.training["batch"]), frac), bound)

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 
 from .argument import Argument, Opening, elements
-from .curve import G2, G2_ONE, Point, blinding_base, combine, negate, pairing_product_is_one, scalar_bytes
+from .curve import (
+    G2,
+    G2_ONE,
+    Point,
+    blinding_base,
+    combine,
+    negate,
+    pairing_product_is_one,
+    scalar_bytes,
+)
 from .errors import require
 from .field import eq_number, polynomial
 from .hashing import keccak256, reduced
@@ -34,8 +43,13 @@ class SheetProof:
         if system == PLAIN:
             require(r.take(len(PLAIN_START)) == PLAIN_START, "proof: the first bytes differ")
             scalars = elements(relation) + 1
-            expected = len(PLAIN_START) + 64 * (relation.own_rows + 1) + 32 * scalars + OPENING_BYTES
-            require(len(data) == expected, f"a proof of this manifest has {expected} bytes, not {len(data)}")
+            expected = (
+                len(PLAIN_START) + 64 * (relation.own_rows + 1) + 32 * scalars + OPENING_BYTES
+            )
+            require(
+                len(data) == expected,
+                f"a proof of this manifest has {expected} bytes, not {len(data)}",
+            )
             rows, mask = r.points(relation.own_rows), r.point()
             messages = r.scalars(scalars - 1)
             return cls(rows, mask, messages, None, r.scalar(), RowOpening.read(r), b"")
@@ -46,7 +60,9 @@ class SheetProof:
         require(len(rest) <= CIRCUIT_PROOF, "the circuit's proof is too long")
         return cls(rows, mask, None, claim, blinding, opening, rest)
 
-    def verify(self, relation: Relation, statement: bytes, known: list[Point], tau_g2: G2, circuit) -> None:
+    def verify(
+        self, relation: Relation, statement: bytes, known: list[Point], tau_g2: G2, circuit
+    ) -> None:
         """Checks the proof; `circuit(inputs, proof)` checks the circuit's part."""
         rows = known + self.rows
         require(len(rows) == len(relation.rows), "another number of rows than the layout has")

@@ -140,7 +140,9 @@ class Form:
 
     def where(self, axis: str, bound: int) -> "Form":
         """The form at the indices of an axis below a bound, zero elsewhere."""
-        masked = (Term(t.coefficient, t.tensor, t.along, (*t.masks, (axis, bound))) for t in self.terms)
+        masked = (
+            Term(t.coefficient, t.tensor, t.along, (*t.masks, (axis, bound))) for t in self.terms
+        )
         return Form(tuple(masked))
 
     def at(self, over: Domain, point: list[int], cell: list[int]) -> tuple[int, int]:
@@ -266,7 +268,7 @@ class Relation:
         return max(sizes, default=1)
 
     def columns(self) -> tuple[list[tuple[str, int, int, int]], int]:
-        """Columns of the lookup tree, as (kind, index, variables, first leaf), and its variables."""
+        """Columns of the lookup tree: (kind, index, variables, first leaf); the tree's variables."""
         found = [("lookup", i, lookup.over.variables) for i, lookup in enumerate(self.lookups)]
         found += [("table", i, table.bits) for i, (table, _, _) in enumerate(self.tables)]
         found.sort(key=lambda column: -column[2])
@@ -276,5 +278,3 @@ class Relation:
             leaf += 1 << variables
         variables = max(4, log(leaf))
         return columns, variables + variables % 2
-
-

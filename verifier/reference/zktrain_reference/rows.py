@@ -104,7 +104,9 @@ class Rows:
 
     # Rows.
 
-    def add_row(self, selectors: tuple[int, int], q: tuple[int, ...], cells: list[int | None]) -> None:
+    def add_row(
+        self, selectors: tuple[int, int], q: tuple[int, ...], cells: list[int | None]
+    ) -> None:
         """Places a row."""
         for node in cells:
             if node is not None:
@@ -261,7 +263,9 @@ class Rows:
         return self.add_terms(x, y)
 
     @staticmethod
-    def join(gate: Gate, x: Variable, terms: tuple[tuple[int, int], ...], constant: int) -> Gate | None:
+    def join(
+        gate: Gate, x: Variable, terms: tuple[tuple[int, int], ...], constant: int
+    ) -> Gate | None:
         """The product and terms in one gate, if it can do it."""
         outside = (x.shift + constant) % R
         if gate.e is not None and outside:
@@ -342,7 +346,9 @@ class Rows:
         rows = [(FULL, rounds[i]) for i in range(half - 1)] + [(ENTRY, rounds[half - 1])]
         *inner, last = partial_coefficients()
         rows += [(PARTIAL, k) for k in inner] + [(EXIT, last)]
-        rows += [(FULL, rounds[i]) for i in range(half + PARTIAL_ROUNDS, FULL_ROUNDS + PARTIAL_ROUNDS)]
+        rows += [
+            (FULL, rounds[i]) for i in range(half + PARTIAL_ROUNDS, FULL_ROUNDS + PARTIAL_ROUNDS)
+        ]
         (selectors, q), *rest = rows
         self.add_row(selectors, tuple(q), cells)
         self.rows += [(selectors, tuple(q)) for selectors, q in rest]

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 
+from .errors import require
+
 
 def log(size: int) -> int:
     """⌈log2 size⌉"""
     return (size - 1).bit_length()
+
+
+# No statement lists more.
+MOST_ROWS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +97,9 @@ class Sheet:
             rows |= self._rows(tensor, 0)
         self._groups.append((group, rows))
 
-    def place_blocks(self, groups: list[str], wanted: Wanted, padding: str | None = None) -> list[Tensor]:
+    def place_blocks(
+        self, groups: list[str], wanted: Wanted, padding: str | None = None
+    ) -> list[Tensor]:
         """Places one copy of a list for each group; returns padding tensors, if they are wanted."""
         placed, used, end = _arrange(wanted, 0, 1 << self.row_log)
         exists = set().union(*(self._rows(tensor, 0) for tensor in placed))
@@ -119,6 +127,7 @@ class Sheet:
 
     def _rows(self, tensor: _Placed, offset: int) -> set[int]:
         first = tensor.base + offset
+        require(tensor.stored >> self.row_log < MOST_ROWS, "the sheet has too many rows")
         return set(range(first >> self.row_log, (first + tensor.stored - 1 >> self.row_log) + 1))
 
     @property

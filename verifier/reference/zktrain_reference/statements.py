@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .curve import Point, Words, point_bytes
-from .errors import require
+from .errors import Rejected, require
 from .hashing import keccak256, reduced
 
 VERSION = 1
@@ -161,11 +161,10 @@ class ProofFile:
 
 def read_file(data: bytes) -> ProofFile:
     """A training proof or a registration."""
-    for magic, (kind, compressed) in MAGICS.items():
-        if data.startswith(magic):
-            break
-    else:
-        require(False, "neither a training proof nor a registration: the first bytes differ")
+    magic = next((magic for magic in MAGICS if data.startswith(magic)), None)
+    if magic is None:
+        raise Rejected("neither a training proof nor a registration: the first bytes differ")
+    kind, compressed = MAGICS[magic]
     reader = Reader(data[len(magic) :], f"{kind} file")
     proofs = []
     for _ in range(reader.length(CHUNKS) if kind == "dataset" else 1):

@@ -1,13 +1,12 @@
 """A manifest's key, its training proofs, and chains of them. See docs/argument.md."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from .circuits import CircuitKeys
 from .compiler import compile_training
-from .curve import Point, negate, plus
-from .errors import Rejected, require
+from .curve import Point, negate, plus, point_bytes
+from .errors import require
 from .hashing import keccak256
 from .manifest import Manifest
 from .network import derive
@@ -52,7 +51,10 @@ class Key:
 
     def check(self, statement: TrainingStatement, system: str, data: bytes) -> None:
         """Checks one training proof."""
-        require(statement.spec == self.spec, "the statement is about another manifest or reference string")
+        require(
+            statement.spec == self.spec,
+            "the statement is about another manifest or reference string",
+        )
         block, state = self.rows("parameters"), self.rows("state")
         for name, rows, expected in (
             ("data", statement.data, self.rows("data")),
@@ -84,8 +86,6 @@ class Key:
 
 def leaf(window: int, rows: list[Point]) -> bytes:
     """A leaf of the dataset's tree."""
-    from .curve import point_bytes
-
     return keccak256(b"\0", number(window), *map(point_bytes, rows))
 
 
@@ -126,14 +126,16 @@ class Chain:
     orders: dict[int, list[int]] = field(default_factory=dict)
 
     def next(self, statement: TrainingStatement) -> None:
-        """Checks that a statement follows those before."""
+        """Checks that a statement, whose proof holds and whose dataset is registered, follows."""
         steps = self.key.network.steps
-        require((self.count + 1) * steps <= self.key.network.max_steps, "the chain has too many steps")
+        require(
+            (self.count + 1) * steps <= self.key.network.max_steps, "the chain has too many steps"
+        )
+        before = self.previous
         nonce = self.nonce or derived_nonce(self.key.spec, statement.dataset)
         epoch, position = divmod(self.count, statement.windows)
         if epoch not in self.orders:
             self.orders = {epoch: window_order(nonce, epoch, statement.windows)}
-        before = self.previous
         same: list[tuple[str, bool]] = [
             ("the step", statement.step == self.count * steps),
             ("the window", statement.window == self.orders[epoch][position]),
@@ -152,12 +154,3 @@ class Chain:
         for name, holds in same:
             require(holds, f"{name} does not continue the chain")
         self.previous, self.count = statement, self.count + 1
-
-
-def attempt(check: Callable[[], None]) -> str | None:
-    """Why a check rejects; `None` if it does not."""
-    try:
-        check()
-    except Rejected as error:
-        return str(error)
-    return None
