@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import math
 import struct
 import tempfile
 import unittest
@@ -30,6 +31,7 @@ from zktrain_reference.errors import Rejected
 from zktrain_reference.field import R
 from zktrain_reference.hashing import keccak256
 from zktrain_reference.manifest import Manifest
+from zktrain_reference.model import commit_parameters, read_parameters
 from zktrain_reference.network import derive
 from zktrain_reference.poseidon import permute
 from zktrain_reference.reference_string import KnownTau, Powers
@@ -262,6 +264,49 @@ class Uncompressed(unittest.TestCase):
                 key.check(statement, system, body)
                 self.assertEqual((statement.dataset, statement.windows), (root, windows))
                 chain.next(statement)
+
+    def test_chains_start_from_the_public_model(self) -> None:
+        key = self.keys["relu"]
+        statement = TrainingStatement.read(proof("relu_training0_v1.NOT-ZK")[1])
+        parameters = {
+            f"layers.{i}.{name}": shape
+            for i, (n, m) in enumerate(((5, 6), (6, 3)))
+            for name, shape in (("weight", [n, m]), ("bias", [m]))
+        }
+
+        def file(value: int, **changed: object) -> bytes:
+            header, body = {"__metadata__": {"weight_frac": "16"}}, b""
+            for name, shape in parameters.items():
+                values = [value + i for i in range(math.prod(shape))]
+                start = len(body)
+                body += b"".join(v.to_bytes(4, "little", signed=True) for v in values)
+                header[name] = {"dtype": "I32", "shape": shape, "data_offsets": [start, len(body)]}
+            header |= changed
+            encoded = json.dumps(header).encode()
+            return len(encoded).to_bytes(8, "little") + encoded + body
+
+        read = read_parameters(key, file(-7))
+        self.assertEqual(read["1.b.before"], [-7, -6, -5])
+        rows = commit_parameters(key, read)
+        # By size, columns padded: w of both layers from 0 and 64, biases from 96 and 104.
+        self.assertEqual(len(rows), len(statement.model))
+        cells = [v for i in range(5) for v in (*read["0.w.before"][6 * i :][:6], 0, 0)] + [0] * 24
+        cells += [v for i in range(6) for v in (*read["1.w.before"][3 * i :][:3], 0)] + [0] * 8
+        cells += [*read["0.b.before"], 0, 0, *read["1.b.before"]]
+        self.assertEqual(rows[0], STRING.commit(cells))
+        chain = Chain(key, NONCE, genesis=rows)
+        with self.assertRaisesRegex(Rejected, "the model"):
+            chain.next(statement)
+        Chain(key, NONCE, genesis=statement.model).next(statement)
+        for wrong in (
+            file(2**19),
+            file(0, other=parameters),
+            file(0)[:-1],
+            b"",
+            file(0, __metadata__={}),
+        ):
+            with self.assertRaises(Rejected):
+                read_parameters(key, wrong)
 
     def test_chains_in_another_order_are_rejected(self) -> None:
         first, second = (

@@ -15,6 +15,7 @@ from zktrain_reference.circuits import CircuitKeys
 from zktrain_reference.dataset import check_registration
 from zktrain_reference.errors import Rejected, require
 from zktrain_reference.manifest import Manifest
+from zktrain_reference.model import commit_parameters, read_parameters
 from zktrain_reference.reference_string import KnownTau, Powers, ReferenceString
 from zktrain_reference.statements import MAGICS, ProofFile, TrainingStatement, read_file
 from zktrain_reference.training import Chain, Key
@@ -104,8 +105,10 @@ class Inputs:
 class Verification:
     """Checks inputs, and keeps what is known from one file for the next."""
 
-    def __init__(self, inputs: Inputs, nonce: bytes | None, chain: bool) -> None:
-        self.inputs, self.nonce, self.chain = inputs, nonce, chain
+    def __init__(
+        self, inputs: Inputs, nonce: bytes | None, chain: bool, genesis: bytes | None
+    ) -> None:
+        self.inputs, self.nonce, self.chain, self.genesis = inputs, nonce, chain, genesis
         self.string = inputs.string()
         self.reports: list[Report] = []
         self.keys: dict[bytes, Key] = {}
@@ -191,8 +194,16 @@ class Verification:
         """The proofs that hold follow each other, manifest by manifest."""
         for spec, found in self.proven.items():
             chain = Chain(self.keys[spec], self.nonce)
+            if self.genesis is not None:
+                self.attempt(Path("genesis"), "model", lambda c=chain: self.start(c))
             for path, statement in sorted(found, key=lambda pair: pair[1].step):
                 self.attempt(path, "chain", lambda c=chain, s=statement: self.link(c, s))
+
+    def start(self, chain: Chain) -> dict[str, object]:
+        """A chain starts from the public model."""
+        parameters = read_parameters(chain.key, self.genesis)
+        chain.genesis = commit_parameters(chain.key, parameters)
+        return {"parameters": sum(map(len, parameters.values()))}
 
     def link(self, chain: Chain, statement: TrainingStatement) -> dict[str, object]:
         """One proof of a chain."""
@@ -212,6 +223,9 @@ def arguments(args: list[str]) -> argparse.Namespace:
         help="the proofs continue each other, on a dataset registered here",
     )
     parser.add_argument(
+        "--genesis", type=Path, help="with --chain: the public model, model.int.safetensors"
+    )
+    parser.add_argument(
         "--nonce", type=bytes.fromhex, help="what draws the windows' order, 32 bytes in hexadecimal"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -229,8 +243,9 @@ def main(args: list[str]) -> int:
             inputs.add(path, True)
         if not inputs.proofs and not inputs.manifests:
             raise Usage("there is nothing to check")
-        reports = Verification(inputs, options.nonce, options.chain).run()
-    except Usage as error:
+        genesis = None if options.genesis is None else options.genesis.read_bytes()
+        reports = Verification(inputs, options.nonce, options.chain, genesis).run()
+    except (Usage, OSError) as error:
         print(f"verify.py: {error}", file=sys.stderr)
         return 2
     except Rejected as error:

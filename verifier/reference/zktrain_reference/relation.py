@@ -268,7 +268,7 @@ class Relation:
         return max(sizes, default=1)
 
     def columns(self) -> tuple[list[tuple[str, int, int, int]], int]:
-        """Columns of the lookup tree: (kind, index, variables, first leaf); the tree's variables."""
+        """Columns of the lookup tree, (kind, index, variables, first leaf), and its variables."""
         found = [("lookup", i, lookup.over.variables) for i, lookup in enumerate(self.lookups)]
         found += [("table", i, table.bits) for i, (table, _, _) in enumerate(self.tables)]
         found.sort(key=lambda column: -column[2])

@@ -121,6 +121,7 @@ class Chain:
 
     key: Key
     nonce: bytes | None = None
+    genesis: list[Point] | None = None
     previous: TrainingStatement | None = None
     count: int = 0
     orders: dict[int, list[int]] = field(default_factory=dict)
@@ -142,6 +143,7 @@ class Chain:
         ]
         if before is None:
             same.append(("the state", not any(statement.state)))
+            same.append(("the model", self.genesis in (None, statement.model)))
         else:
             model = [plus(a, b) for a, b in zip(before.model, before.update)]
             same += [
