@@ -1,4 +1,4 @@
-"""Public models: parameter files and their commitments. See docs/quantization.md and argument.md."""
+"""Public models: their files and commitments. See docs/quantization.md."""
 
 import json
 import math
