@@ -14,7 +14,7 @@ use common::cases::{Case, LossKind};
 use common::{Run, srs};
 use rand::rngs::OsRng;
 use zktrain_circuits::compile::{compile_dataset, compile_training};
-use zktrain_circuits::compressed::CompressedProof;
+use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::halo2::shape;
 use zktrain_circuits::key::TrainingKey;
@@ -27,6 +27,7 @@ use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
 use zktrain_prover::training::derive_key;
 use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::evm::{encode_key, key_hash};
 use zktrain_verifier::groth16::Groth16Key;
 use zktrain_verifier::{dataset, training};
 
@@ -228,6 +229,9 @@ fn compressed_proofs_of_the_first_version_verify() {
         groth16: Some(Groth16Key::from_bytes(&groth16).unwrap()),
     };
     assert_eq!(circuit.groth16.as_ref().unwrap().circuit, r1cs::compile(&key.relation).digest());
+    let encoded = encode_key(&key, System::Halo2, &halo2).unwrap();
+    let name: String = key_hash(&encoded).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(fs::read_to_string(path("compressed_halo2_v1.name")).unwrap().trim(), name);
     let params = Halo2Params::new(srs(), log_rows(&key.relation).unwrap()).unwrap();
     let derived = zktrain_prover::halo2::derive(&key.relation, &params).unwrap().verifying;
     assert_eq!(circuit.halo2, Some(derived), "halo2's key follows from the manifest");

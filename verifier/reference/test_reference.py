@@ -16,6 +16,7 @@ import verify
 from zktrain_reference import groth16, halo2
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training, tables_of
+from zktrain_reference.contract_key import contract_key, name_on_chain
 from zktrain_reference.curve import (
     G2,
     G2_ONE,
@@ -468,6 +469,11 @@ class Compressed(unittest.TestCase):
         ):
             with self.assertRaises(Rejected):
                 groth16.Key.read(altered)
+
+    def test_the_name_on_chain_is_the_programs(self) -> None:
+        expected = data("compressed_halo2_v1.name").decode().strip()
+        encoded = contract_key(self.key, "halo2", data("compressed_halo2_v1.vk"))
+        self.assertEqual(name_on_chain(encoded), expected)
 
     def test_another_string_is_another_spec(self) -> None:
         other = Key(self.key.manifest, KnownTau('tau = "2"'))

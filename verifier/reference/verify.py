@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zktrain_reference import groth16, halo2
 from zktrain_reference.circuits import CircuitKeys
+from zktrain_reference.contract_key import contract_key, name_on_chain
 from zktrain_reference.dataset import check_registration
 from zktrain_reference.errors import Rejected, require
 from zktrain_reference.manifest import Manifest
@@ -106,8 +107,14 @@ class Verification:
     """Checks inputs, and keeps what is known from one file for the next."""
 
     def __init__(
-        self, inputs: Inputs, nonce: bytes | None, chain: bool, genesis: bytes | None
+        self,
+        inputs: Inputs,
+        nonce: bytes | None = None,
+        chain: bool = False,
+        genesis: bytes | None = None,
+        names: bool = False,
     ) -> None:
+        self.names = names
         self.inputs, self.nonce, self.chain, self.genesis = inputs, nonce, chain, genesis
         self.string = inputs.string()
         self.reports: list[Report] = []
@@ -149,13 +156,18 @@ class Verification:
         key = Key(Manifest(text), self.string)
         self.keys[key.spec] = key
         relation = key.relation
-        return {
+        facts: dict[str, object] = {
             "manifest_hash": key.manifest.hash().hex(),
             "spec": key.spec.hex(),
             "rows": len(relation.rows),
             "products": len(relation.products),
             "lookups": len(relation.lookups),
         }
+        if self.names:
+            circuit = key.circuits.derive(self.string, relation, key.sheet, 0)
+            encoded = contract_key(key, "halo2", circuit.encoding)
+            facts["halo2_key_on_chain"] = name_on_chain(encoded)
+        return facts
 
     def key(self, spec: bytes) -> Key:
         """The key of a statement's manifest."""
@@ -228,6 +240,9 @@ def arguments(args: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--nonce", type=bytes.fromhex, help="what draws the windows' order, 32 bytes in hexadecimal"
     )
+    parser.add_argument(
+        "--key-names", action="store_true", help="derive the names of halo2 keys on chain"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser.parse_args(args)
 
@@ -244,7 +259,9 @@ def main(args: list[str]) -> int:
         if not inputs.proofs and not inputs.manifests:
             raise Usage("there is nothing to check")
         genesis = None if options.genesis is None else options.genesis.read_bytes()
-        reports = Verification(inputs, options.nonce, options.chain, genesis).run()
+        reports = Verification(
+            inputs, options.nonce, options.chain, genesis, options.key_names
+        ).run()
     except (Usage, OSError) as error:
         print(f"verify.py: {error}", file=sys.stderr)
         return 2
@@ -261,6 +278,8 @@ def main(args: list[str]) -> int:
         for report in reports:
             verdict = "accepted" if report.accepted else f"REJECTED: {report.reason}"
             print(f"{report.kind} {report.file}: {verdict}")
+            if "halo2_key_on_chain" in report.facts:
+                print(f"  halo2 key on chain: {report.facts['halo2_key_on_chain']}")
         print("accepted" if accepted else "REJECTED")
     return 0 if accepted else 1
 
