@@ -7,6 +7,7 @@ Exit code 0: everything holds. 1: something is rejected, with the reason. 2: wro
 import argparse
 import json
 import sys
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,7 +63,7 @@ class Inputs:
         if any(data.startswith(magic) for magic in MAGICS):
             self.proofs[path] = data
         elif path.suffix == ".toml":
-            self._text(path, data)
+            self._text(path, data, named)
         elif data.startswith(Powers.MAGIC):
             self.strings[path] = Powers(data)
         elif data.startswith(b"zktrain/halo2/"):
@@ -72,15 +73,19 @@ class Inputs:
         elif named:
             raise Usage(f"{path}: neither a manifest, a key, a reference string nor a proof")
 
-    def _text(self, path: Path, data: bytes) -> None:
+    def _text(self, path: Path, data: bytes, named: bool) -> None:
+        """A test's reference string or a manifest, by what it has."""
         try:
             text = data.decode()
-        except UnicodeDecodeError:
-            raise Rejected(f"{path}: not UTF-8") from None
-        if any(line.startswith("tau") for line in text.splitlines()):
+            fields = tomllib.loads(text)
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise Rejected(f"{path}: {error}") from None
+        if "tau" in fields:
             self.strings[path] = KnownTau(text)
-        else:
+        elif "model" in fields:
             self.manifests[path] = text
+        elif named:
+            raise Usage(f"{path}: neither a manifest nor a reference string")
 
     def string(self) -> ReferenceString:
         """The one reference string."""
