@@ -24,7 +24,8 @@ pub fn window_order(nonce: [u8; 32], epoch: u64, windows: usize) -> Vec<usize> {
 ///
 /// The seed stays with the owner; it decides nothing that anybody else relies on.
 pub fn row_order(seed: u64, rows: usize) -> Vec<usize> {
-    let start = Keccak256::new().chain_update(b"zktrain/rows/order").chain_update(seed.to_be_bytes());
+    let start =
+        Keccak256::new().chain_update(b"zktrain/rows/order").chain_update(seed.to_be_bytes());
     let key = |row: &usize| -> [u8; 32] {
         start.clone().chain_update((*row as u64).to_be_bytes()).finalize().into()
     };

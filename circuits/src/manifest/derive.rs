@@ -27,10 +27,7 @@ pub fn derive_lambda(optimizer: &Optimizer) -> i64 {
 pub fn lambda_error(optimizer: &Optimizer) -> (f64, f64) {
     let step = libm::scalbn(optimizer.learning_rate, UPDATE_SHIFT as i32);
     let lambda = derive_lambda(optimizer) as f64;
-    let exact = libm::scalbn(
-        optimizer.learning_rate * optimizer.weight_decay,
-        UPDATE_SHIFT as i32,
-    );
+    let exact = libm::scalbn(optimizer.learning_rate * optimizer.weight_decay, UPDATE_SHIFT as i32);
     ((lambda / exact - 1.0).abs(), lambda.max(1.0) / step)
 }
 
