@@ -97,8 +97,8 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
     assert!(error.contains("the binding does not continue the chain"), "{error}");
     let here = |more: &str, expected: &str| {
         let text = format!("round = 0\n{more}");
-        let error = project
-            .with_text("round.toml", "round = 0", &text, || project.fails(&["verify", "p"]));
+        let error =
+            project.with_text("round.toml", "round = 0", &text, || project.fails(&["verify", "p"]));
         assert!(error.contains(expected), "{error}");
     };
     let contract = format!("contract = \"0x{}\"", "11".repeat(20));
@@ -106,8 +106,8 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
     here("domain = 1", "domain is set, but contract is not");
     here("contract = \"0x11\"", "contract: expected 20 bytes");
     let chain = format!("chain_id = 1\n{contract}");
-    let error = project
-        .with_text("round.toml", "chain_id = 0", &chain, || project.fails(&["verify", "p"]));
+    let error =
+        project.with_text("round.toml", "chain_id = 0", &chain, || project.fails(&["verify", "p"]));
     assert!(error.contains("the binding does not continue the chain"), "{error}");
     let error = project
         .with_text("manifest.toml", "\"income\"", "\"debts\"", || project.fails(&["verify", "p"]));

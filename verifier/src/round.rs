@@ -264,7 +264,13 @@ mod tests {
         let MemberTask { account, dataset, windows } = member();
         TrainingStatement {
             spec: key.spec,
-            binding: Binding { chain_id: 1, contract: [3; 20], domain: 4, round: 2, prover: account },
+            binding: Binding {
+                chain_id: 1,
+                contract: [3; 20],
+                domain: 4,
+                round: 2,
+                prover: account,
+            },
             step: 0,
             dataset,
             windows,
