@@ -26,7 +26,7 @@ use super::prove::{prove_with, quotient};
 use super::*;
 use crate::kernels::polynomial::evaluate;
 use crate::random::LocalKey;
-use crate::srs::Srs;
+use crate::srs::{CheckedSrs, Srs};
 
 const LOG: u32 = 5;
 
@@ -39,8 +39,8 @@ fn tau() -> Fr {
     Fr::rand(&mut rng(4))
 }
 
-fn srs() -> Srs {
-    Srs::generate_g1(LOG, &mut rng(4))
+fn srs() -> CheckedSrs {
+    Srs::generate_g1(LOG, &mut rng(4)).check().unwrap()
 }
 
 fn params() -> Halo2Params {
@@ -394,10 +394,11 @@ fn what_is_seen_is_uniform_whatever_the_witness() {
 
 #[test]
 fn a_reference_string_without_the_one_power_more_is_refused() {
-    let mut srs = srs();
+    let mut srs = srs().into_unchecked();
     assert_eq!(srs.g1.len(), powers(LOG));
     let bytes = params().to_bytes();
     srs.g1.pop();
+    let srs = srs.check().unwrap();
     let error = ParamsError::TooSmall { expected: 33, got: 32 };
     assert_eq!(Halo2Params::new(&srs, LOG).unwrap_err(), error);
     assert_eq!(Halo2Params::from_bytes(&srs, LOG, &bytes).unwrap_err(), error);

@@ -13,7 +13,6 @@ use zktrain_circuits::curve::blinding_base;
 use zktrain_prover::eq::evaluate_field;
 use zktrain_prover::kernels::msm_full;
 use zktrain_prover::mercury;
-use zktrain_prover::random::scalars;
 
 use super::proof::{Commitments, Proof, Response};
 use super::{Agreed, Challenge, Evidence, Point};
@@ -43,7 +42,7 @@ pub(super) struct Randomness {
 impl Randomness {
     pub(super) fn new(secret: &Secret, known: B256, row_log: u32) -> Self {
         let rng = &mut ChaCha20Rng::from_seed(*secret.defence(known));
-        let row = Zeroizing::new(scalars(rng, 1 << row_log));
+        let row = Zeroizing::new((0..1usize << row_log).map(|_| Fr::rand(rng)).collect::<Vec<_>>());
         let [blinding, link, mask_link] = core::array::from_fn(|_| Fr::rand(rng));
         Self { row, blinding, link, mask_link }
     }

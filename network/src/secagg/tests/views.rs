@@ -244,7 +244,7 @@ fn a_test_is_about_one_view() {
     let update = &world.updates[0];
     let evidence = crate::secagg::blame::Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update,
         commitments: &commit(&fixture().key, &fixture().srs, update),
     };

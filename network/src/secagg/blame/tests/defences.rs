@@ -247,7 +247,7 @@ fn a_guess_cannot_be_tested() {
     let known = Commitments::known(challenge.digest, account, pairs, &update);
     let rng = &mut rand_chacha::ChaCha20Rng::from_seed(*secret(&world, 0).defence(known));
     use rand::SeedableRng;
-    let drawn = zktrain_prover::random::scalars(rng, (1 << shape.row_log) + 3);
+    let drawn: Vec<Fr> = (0..(1usize << shape.row_log) + 3).map(|_| Fr::rand(rng)).collect();
     let link = drawn[drawn.len() - 2];
     let expected = g * value + zktrain_circuits::curve::blinding_base() * link;
     assert_eq!(expected.into_affine(), proof.commitments.value);
@@ -283,6 +283,7 @@ fn trials_about_other_things_are_refused() {
     let setup = Setup {
         plan: &world.plan,
         roster: round.roster.as_ref().unwrap(),
+        shared: &round.shared(),
         shape: &fixture().shape,
         kzg: &kzg,
         counted: &counted,
@@ -321,7 +322,7 @@ fn defences_that_differ_share_no_randomness() {
         let test = round.test();
         let update = &world.updates[1];
         let commitments = commit(&fixture().key, &fixture().srs, update);
-        let (shape, g1) = (&fixture().shape, fixture().srs.g1.as_slice());
+        let (shape, g1) = (&fixture().shape, fixture().srs.g1());
         let evidence = Evidence { shape, g1, update, commitments: &commitments };
         world.sign(0, kept(round.members[0].defend(&test, &evidence).unwrap()))
     }];
