@@ -227,7 +227,8 @@ impl Setup {
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.
         let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
-        let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check()?;
+        let srs =
+            Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check()?;
         let bounded = crate::limits::of_environment()?.admit(network.clone())?;
         let key = derive_key(manifest.hash(), bounded, &srs)?;
         let secret = LocalKey::generate()?;

@@ -104,7 +104,8 @@ impl Session {
         if own && !path.exists() {
             let power = network.row_log.max(CIRCUIT_POWER);
             ui.say(&format!("generating a reference string of 2^{power} powers"));
-            let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
+            let srs =
+                Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
             let srs = srs.map_err(|source| srs_error(&path, source))?;
             srs.save(&path).map_err(|source| srs_error(&path, source))?;
         }

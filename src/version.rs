@@ -6,6 +6,7 @@ use ark_bn254::G1Affine;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_prover::average::{AverageError, Sum, average, commit_sum};
 use zktrain_prover::commit::CommitError;
+use zktrain_prover::srs::Powers;
 use zktrain_prover::trace::Parameters;
 use zktrain_prover::training::commit_model;
 
@@ -46,7 +47,7 @@ impl Version {
     /// If they are not the network's.
     pub fn new(
         key: &TrainingKey,
-        g1: &[G1Affine],
+        g1: Powers<'_>,
         parameters: Parameters,
     ) -> Result<Self, VersionError> {
         let rows = commit_model(key, g1, &parameters)?.points;
@@ -61,7 +62,7 @@ impl Version {
     pub fn next(
         parent: &Parameters,
         key: &TrainingKey,
-        g1: &[G1Affine],
+        g1: Powers<'_>,
         sum: &Sum,
     ) -> Result<(Self, usize), VersionError> {
         let average = average(&key.network, parent, sum)?;
@@ -75,7 +76,7 @@ impl Version {
 /// If it is not of this network, or the first row that it does not open.
 pub fn opens(
     key: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     sum: &Sum,
     aggregate: &[G1Affine],
 ) -> Result<(), VersionError> {

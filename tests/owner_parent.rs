@@ -51,8 +51,8 @@ struct Owner {
 
 impl Owner {
     fn new(client: &Client, key: &TrainingKey, circuit: &CircuitKey, domain: u64) -> Self {
-        let (key, g1) = (Arc::new(key.clone()), Arc::new(srs().g1.clone()));
-        let facts = Facts { key, g1, dataset: [0; 32], windows: 3 };
+        let (key, srs) = (Arc::new(key.clone()), Arc::new(srs().clone()));
+        let facts = Facts { key, srs, dataset: [0; 32], windows: 3 };
         let (project, circuit) = (TempDir::new().unwrap(), Arc::new(circuit.clone()));
         Self { project, client: client.clone(), facts, circuit, domain }
     }
@@ -174,7 +174,7 @@ fn planted_is(
     for layer in &mut model.layers {
         layer.w.iter_mut().enumerate().for_each(|(i, w)| *w = (i as i32 % 7) * 1000);
     }
-    let rows = commit_model(key, &srs().g1, model).unwrap().points;
+    let rows = commit_model(key, srs().g1(), model).unwrap().points;
     B256::from(rows_hash(&rows)) == head
 }
 

@@ -145,7 +145,7 @@ impl Simulator {
         let h = transcript_start(&statement.to_bytes(), &all, &mask);
         let seed = opening_seed(&h, &point, &gamma, &value, &blinding);
         let opening =
-            mercury::prove_committed(&srs().g1, &commitment, masked, &point[..row_log], seed);
+            mercury::prove_committed(srs().g1(), &commitment, masked, &point[..row_log], seed);
         let claim = Opening { point, gamma, value };
         let inputs = PublicInputs::new(h, &seed, &claim);
         let circuit_proof = self.circuit(keys, inputs.to_array());

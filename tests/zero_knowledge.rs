@@ -220,7 +220,7 @@ fn own_rows_of(relation: &Relation, mut sheet: Sheet) -> Vec<Row> {
 #[test]
 fn a_registration_repeats_no_blinding_even_if_the_system_does() {
     let run = Run::of(&Case::plain(&[5, 4, 3]), 1).unwrap();
-    let (network, g1) = (&run.key.network, &srs().g1);
+    let (network, g1) = (&run.key.network, srs().g1());
     let [inputs, labels] = [&run.data.inputs, &run.data.labels]
         .map(|list| list.iter().map(|v| i32::from(*v)).collect::<Vec<i32>>());
     let chunk = Chunk {

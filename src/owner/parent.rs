@@ -264,11 +264,11 @@ impl<S: Source> Ancestry<'_, S> {
 
     /// Reads a model and commits to it.
     async fn model(&self, file: &str, bytes: Vec<u8>) -> Result<Version, Error> {
-        let (key, g1) = (self.facts.key.clone(), self.facts.g1.clone());
+        let (key, srs) = (self.facts.key.clone(), self.facts.srs.clone());
         let wrong = |why: String| ParentError::File { file: file.to_owned(), why };
         let model = from_int_safetensors(&key.network, &bytes).map_err(|e| wrong(e.to_string()))?;
         crate::session::check_first(file.as_ref(), &key.network, &model)?;
-        let version = blocking(move || Version::new(&key, &g1, model)).await?;
+        let version = blocking(move || Version::new(&key, srs.g1(), model)).await?;
         Ok(version.map_err(|e| wrong(e.to_string()))?)
     }
 
@@ -404,10 +404,10 @@ impl<S: Source> Ancestry<'_, S> {
         let bytes = self.source.file(&name, most).await?;
         let wrong = |why: String| ParentError::File { file: name.clone(), why };
         let sum = lineage::decode_sum(&bytes).map_err(|e| wrong(e.to_string()))?;
-        let (key, g1) = (self.facts.key.clone(), self.facts.g1.clone());
+        let (key, srs) = (self.facts.key.clone(), self.facts.srs.clone());
         let next = blocking(move || {
-            opens(&key, &g1, &sum, &rows)?;
-            Ok(Version::next(&before.parameters, &key, &g1, &sum)?.0)
+            opens(&key, srs.g1(), &sum, &rows)?;
+            Ok(Version::next(&before.parameters, &key, srs.g1(), &sum)?.0)
         });
         let next: Result<Version, VersionError> = next.await?;
         Ok(next.map_err(|source| ParentError::Sum { round, source })?)

@@ -7,9 +7,8 @@ use rand::rngs::OsRng;
 use zktrain_circuits::compress::PublicInputs;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::curve::blinding_base;
-use zktrain_circuits::halo2::convert::from_scalar;
 use zktrain_circuits::halo2::gates::Kind;
-use zktrain_circuits::halo2::key::{Halo2Key, omega};
+use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::halo2::shape;
 use zktrain_circuits::halo2::tape::{Row, Tape};
 use zktrain_circuits::key::TrainingKey;
@@ -49,17 +48,12 @@ pub fn poison(genuine: &CheckedSrs, relation: &Relation) -> Poisoned {
     let tape = shape(relation).unwrap();
     let honest = derive_tape(&tape, &params).unwrap();
     let target = derive_tape(&empty(&tape, [Fr::zero(); 3]), &params).unwrap();
-    let fixed = honest.proving().fixed_values();
-    let permutation = honest.proving().permutation().permutations();
-    let columns = fixed.iter().chain(permutation);
-    let columns: Vec<Vec<Fr>> = columns.map(|p| p.iter().map(from_scalar).collect()).collect();
+    let columns = honest.coefficients();
     assert_eq!(columns.len(), 12);
     let places: Vec<usize> = (n - 12..n).collect();
     assert!(places[0] >= 1 << relation.layout.row_log, "behind the rows of commitments");
-    let matrix: Vec<Vec<Fr>> = columns
-        .iter()
-        .map(|column| places.iter().map(|k| coefficient(column, *k, log)).collect())
-        .collect();
+    let matrix: Vec<Vec<Fr>> =
+        columns.iter().map(|column| places.iter().map(|k| column[*k]).collect()).collect();
     let wanted: Vec<G1Projective> = points(&target.verifying)
         .zip(points(&honest.verifying))
         .map(|(target, honest)| G1Projective::from(target) - honest)
@@ -81,18 +75,6 @@ pub fn poison(genuine: &CheckedSrs, relation: &Relation) -> Poisoned {
 
 fn points(key: &Halo2Key) -> impl Iterator<Item = G1Affine> {
     key.fixed.iter().chain(&key.permutation).copied()
-}
-
-/// The `k`-th coefficient of a column's polynomial.
-fn coefficient(column: &[Fr], k: usize, log: u32) -> Fr {
-    let root = omega(log).inverse().unwrap().pow([k as u64]);
-    let mut power = Fr::from(1u64 << log).inverse().unwrap();
-    let mut sum = Fr::zero();
-    for value in column {
-        sum += *value * power;
-        power *= root;
-    }
-    sum
 }
 
 /// The inverse of a regular matrix, by elimination.

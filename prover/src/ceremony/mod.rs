@@ -43,8 +43,8 @@ pub use start::starting_key;
 pub use verify::Verified;
 
 use crate::groth16::{ProvingKey, ProvingKeyError};
-use crate::srs::CheckedSrs;
 use crate::random::{Label, NoRandomness, Randomness};
+use crate::srs::CheckedSrs;
 
 /// The most contributions that a ceremony takes.
 pub const MAX_CONTRIBUTIONS: usize = 1 << 12;

@@ -25,6 +25,11 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// Coefficients of what the key fixes, which anyone can compute: the fixed columns, then `σ`.
+    pub fn coefficients(&self) -> &[Vec<Fr>] {
+        &self.proving.polynomials
+    }
+
     /// What the key fixes at a point, which anyone can compute: the fixed columns, then `σ`.
     pub fn evaluate(&self, point: Fr) -> Vec<Fr> {
         self.proving.polynomials.iter().map(|polynomial| evaluate(polynomial, point)).collect()

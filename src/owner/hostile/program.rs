@@ -219,7 +219,7 @@ impl Bench {
             .collect();
         let mut sheet = Sheet::new(key.relation.layout.clone());
         fill_block(&mut sheet, &ids, &update.values);
-        commit_rows(&self.facts.g1, &sheet.group(Group::Parameters), &update.blinds).unwrap()
+        commit_rows(self.facts.srs.g1(), &sheet.group(Group::Parameters), &update.blinds).unwrap()
     }
 }
 
@@ -417,11 +417,11 @@ pub fn facts() -> Facts {
     for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
         (layer.n_in, layer.n_out) = (widths[0], widths[1]);
     }
-    let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7));
+    let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
     let key = TrainingKey::new([0; 32], network, tables, srs.verifier_key()).unwrap();
-    Facts { key: Arc::new(key), g1: Arc::new(srs.g1), dataset: [5; 32], windows: 1 }
+    Facts { key: Arc::new(key), srs: Arc::new(srs), dataset: [5; 32], windows: 1 }
 }
 
 /// A model of nothing but zeros.
