@@ -58,7 +58,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an audit.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Encoding,
         Self::ReferenceString,
         Self::Export,

@@ -5,7 +5,7 @@ use std::path::Path;
 use alloy::primitives::B256;
 use alloy::sol_types::SolStruct;
 use tempfile::TempDir;
-use zktrain::audit::{AuditReport, Kind, Options, audit};
+use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit};
 use zktrain::lineage::{Lineage, submission};
 use zktrain::project::write_json;
 use zktrain::ui::Ui;
@@ -18,7 +18,8 @@ use crate::audit_made::{Made, made};
 fn with(made: &Made, lineage: &Path, receipts: &Path) -> AuditReport {
     let lineage = Lineage::open(lineage).unwrap();
     let (model, receipts) = (&made.model(), Some(receipts));
-    let options = Options { model, srs: None, chain: None, receipts };
+    let pins = AuditPins::default();
+    let options = Options { model, srs: None, chain: None, receipts, pins };
     audit(&lineage, &options, &Ui { json: true }).unwrap()
 }
 

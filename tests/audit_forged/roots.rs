@@ -130,7 +130,7 @@ fn a_label_on_the_reference_string_changes_no_verdict() {
 /// Audits with a node.
 fn asked(lineage: &Path, model: &Path, endpoint: &Endpoint, pins: AuditPins) -> AuditReport {
     let lineage = Lineage::open(lineage).unwrap();
-    let options = Options { model, srs: None, chain: Some(endpoint), pins };
+    let options = Options { model, srs: None, chain: Some(endpoint), receipts: None, pins };
     audit(&lineage, &options, &Ui { json: true }).unwrap()
 }
 
