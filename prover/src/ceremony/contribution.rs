@@ -2,7 +2,7 @@
 
 use ark_bn254::{Fr, G1Affine, G2Affine, g1};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, Field, PrimeField, UniformRand};
+use ark_ff::{AdditiveGroup, Field, PrimeField};
 use rayon::prelude::*;
 use sha2::Sha256;
 use sha3::{Digest, Keccak256};
