@@ -208,9 +208,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         create_key(&path).unwrap();
-        let first = read_key(&path).unwrap().0;
+        let first = *read_key(&path).unwrap().bytes();
         create_key(&path).unwrap();
-        assert_ne!(first, read_key(&path).unwrap().0);
+        assert_ne!(first, *read_key(&path).unwrap().bytes());
         std::fs::write(&path, "00").unwrap();
         assert!(read_key(&path).is_err());
     }

@@ -252,7 +252,7 @@ fn keys_depend_on_the_relation_alone() {
 #[test]
 fn two_proofs_of_one_witness_share_nothing() {
     let (run, _) = made();
-    let Made { params, keys, argument, inputs, proof } = compressed();
+    let Made { params, keys, argument, inputs, proof, .. } = compressed();
     let again = prove(params, keys, &run.key.relation, *inputs, &argument.argument).unwrap();
     assert_eq!(check(inputs.to_array(), &again), Ok(()));
     for (word, (a, b)) in proof.chunks(32).zip(again.chunks(32)).enumerate() {

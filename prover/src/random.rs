@@ -213,7 +213,7 @@ impl Randomness {
 
     /// Uniform scalars.
     pub fn scalars(&mut self, count: usize) -> Vec<Fr> {
-        (0..count).map(|_| Fr::rand(self)).collect()
+        scalars(self, count)
     }
 
     /// A uniform scalar other than zero.
@@ -243,6 +243,11 @@ impl RngCore for Randomness {
 }
 
 impl CryptoRng for Randomness {}
+
+/// Uniform scalars of a generator.
+pub fn scalars(rng: &mut impl RngCore, count: usize) -> Vec<Fr> {
+    (0..count).map(|_| Fr::rand(rng)).collect()
+}
 
 /// A digest of a sheet's rows, for [`Randomness::new`].
 pub fn sheet_digest(rows: &[Row]) -> Hash {
