@@ -6,10 +6,11 @@ use common::cases::{Case, LossKind, case};
 use proptest::prelude::*;
 use zktrain_circuits::certificate::{Uncertified, certify_dataset, certify_training};
 use zktrain_circuits::compile::{compile_dataset, compile_training};
-use zktrain_circuits::manifest::{LayerKind, Network};
+use zktrain_circuits::manifest::{LayerKind, Manifest, Network};
+use zktrain_circuits::size::{Bounded, Limits};
 
 /// Networks that between them have every kind of layer, loss, optimizer and limb.
-fn networks() -> Vec<Network> {
+fn networks() -> Vec<Bounded> {
     let [relu, sigmoid, tanh] = [LayerKind::Relu, LayerKind::Sigmoid, LayerKind::Tanh].map(Some);
     let plain = Case { row_log: 9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let saturating = Case { clip: Some(0.02), stretch: 1000.0, fine: true, ..plain.clone() };
@@ -27,7 +28,11 @@ fn networks() -> Vec<Network> {
         Case { widths: vec![8, 16, 8, 4], steps: 3, momentum: 0.5, decay: 0.1, ..plain.clone() },
         Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain },
     ];
-    cases.iter().filter_map(|case| Some(case.manifest()?.network().unwrap())).collect()
+    cases.iter().filter_map(|case| Some(bounded(&case.manifest()?))).collect()
+}
+
+fn bounded(manifest: &Manifest) -> Bounded {
+    Limits::default().admit(manifest.network().unwrap()).unwrap()
 }
 
 #[test]
@@ -63,7 +68,7 @@ fn nothing_can_be_left_out() {
 fn registrations_are_certified_and_nothing_can_be_left_out() {
     for network in networks() {
         for windows in [1, 4] {
-            let (relation, ids) = compile_dataset(&network, windows);
+            let (relation, ids) = compile_dataset(&network, windows).unwrap();
             certify_dataset(&network, &relation, &ids).unwrap();
             for label in relation.labels() {
                 let weaker = relation.clone().without(|other| other == label);
@@ -112,7 +117,7 @@ fn altered_constants_are_found() {
 fn growth_is_bounded() {
     let network = networks().remove(0);
     let (relation, ids) = compile_training(&network);
-    let longer = Network { max_steps: 1 << 20, ..network.clone() };
+    let longer = Network { max_steps: 1 << 20, ..network.network().clone() };
     let result = certify_training(&longer, &relation, &ids).map(|_| ());
     let (bits, steps) = (network.weight_bits, 1 << 20);
     assert_eq!(result, Err(Uncertified::Growth { bits, steps }));
@@ -124,7 +129,7 @@ proptest! {
     #[test]
     fn random_manifests_are_certified(case in case()) {
         let Some(manifest) = case.manifest() else { return Ok(()) };
-        let network = manifest.network().unwrap();
+        let network = bounded(&manifest);
         let (relation, ids) = compile_training(&network);
         let certificate = certify_training(&network, &relation, &ids);
         prop_assert!(certificate.is_ok(), "{:?}", certificate.err());
@@ -135,7 +140,7 @@ proptest! {
         let implied = label.ends_with(".q.range") || label.ends_with(".q.range_above");
         let refused = certify_training(&network, &weaker, &ids).is_err();
         prop_assert!(implied || refused, "without {}", label);
-        let (relation, ids) = compile_dataset(&network, 2);
+        let (relation, ids) = compile_dataset(&network, 2).unwrap();
         prop_assert!(certify_dataset(&network, &relation, &ids).is_ok());
     }
 }

@@ -236,7 +236,7 @@ fn a_registration_repeats_no_blinding_even_if_the_system_does() {
     let again = register_chunk(&run.key, g1, &broken, &chunk).unwrap();
     assert_eq!(proved.windows, again.windows, "the system repeats itself");
     let data = &proved.windows[0].blinds;
-    let (relation, ids) = compile_dataset(network, 1);
+    let (relation, ids) = compile_dataset(network, 1).unwrap();
     let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
     let own = own_rows_of(&relation, sheet);
     let count = data.len().min(own.len());

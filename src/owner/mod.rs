@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
+use zktrain_circuits::statement::Binding;
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::typed;
 use zktrain_network::messages::{End, Item, ReceiptError, Refusal, Request, Response};
@@ -200,6 +201,13 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         domain: typed::domain(client.at().chain_id, client.at().rounds),
     };
     let signer = client.sender().signer().clone();
+    let binding = Binding {
+        chain_id: client.at().chain_id,
+        contract: client.at().rounds.into_array(),
+        domain: expected.domain,
+        round: 0,
+        prover: client.address().into_array(),
+    };
     let peer = Peer::connect(target, signer.clone(), Patience::default()).await?;
     let owner = Owner {
         client,
@@ -208,6 +216,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
             peer,
             worker,
             facts,
+            binding,
             project,
             policy: options.policy.clone(),
             fault: None,

@@ -70,6 +70,9 @@ pub struct Seat<L, C> {
     pub worker: C,
     /// What is public of the project.
     pub facts: Facts,
+    /// Chain, contract and domain that proofs are for, as the owner's own settings and chain say,
+    /// and its account; each round puts its number in.
+    pub binding: Binding,
     /// The project.
     pub project: Project,
     /// What the owner agrees to.
@@ -311,14 +314,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
 
     /// What this owner's chain and settings say, not what the plan does.
     fn task(&self) -> Task {
-        let at = self.owner.client.at();
-        let binding = Binding {
-            chain_id: at.chain_id,
-            contract: at.rounds.into_array(),
-            domain: self.owner.expected.domain,
-            round: self.plan.round,
-            prover: self.owner.account().into_array(),
-        };
+        let binding = Binding { round: self.plan.round, ..self.owner.binding };
         Task { binding, nonce: self.plan.nonce.0, parent: self.plan.parent.0 }
     }
 

@@ -57,7 +57,9 @@ fn twelve_altered_powers_forge_nothing_and_leave_nothing_in_a_cache() {
     let project = honest();
     let manifest = std::fs::read_to_string(project.path("manifest.toml")).unwrap();
     let manifest = Manifest::from_toml(&manifest).unwrap();
-    let key = derive_key(manifest.hash(), manifest.network().unwrap(), srs()).unwrap();
+    let bounded = zktrain_circuits::size::Limits::default();
+    let bounded = bounded.admit(manifest.network().unwrap()).unwrap();
+    let key = derive_key(manifest.hash(), bounded, srs()).unwrap();
     let proof = project.path("proofs/000000.proof");
     let (template, _) =
         decode_training::<CompressedProof>(&key, &std::fs::read(&proof).unwrap()).unwrap();

@@ -113,7 +113,7 @@ pub fn forge(
     let known = [&statement.data, &statement.model, &statement.state, &key.tables];
     let all: Vec<G1Affine> = known.into_iter().flatten().chain(&rows).copied().collect();
     // The opening's point, value and polynomial first, the mask last.
-    let mut random = |n: usize| -> Vec<Fr> { (0..n).map(|_| Fr::rand(&mut OsRng)).collect() };
+    let random = |n: usize| -> Vec<Fr> { (0..n).map(|_| Fr::rand(&mut OsRng)).collect() };
     let point = random(relation.layout.address_log as usize);
     let (low, high) = point.split_at(relation.layout.row_log as usize);
     let values = random(width);

@@ -41,6 +41,8 @@ def fields(encoding: bytes) -> dict[str, tuple[int, int]]:
     field("version", reader.number)
     field("spec", lambda: reader.bytes_of(32))
     field("chain id", reader.number)
+    field("contract", lambda: reader.bytes_of(20))
+    field("domain", reader.number)
     field("round", reader.number)
     field("prover", lambda: reader.bytes_of(20))
     field("step", reader.number)

@@ -84,7 +84,7 @@ async fn masked_vectors_and_shares_are_gone_from_the_disk_however_the_round_ende
         assert_eq!(store.unended().await.unwrap(), [ROUND]);
         erase(&store, ROUND, outcome).await.unwrap();
         erase(&store, ROUND, outcome).await.unwrap();
-        assert_eq!(store.unended().await.unwrap(), []);
+        assert!(store.unended().await.unwrap().is_empty());
         assert_eq!(store.outcome(ROUND).await.unwrap().as_deref(), Some(outcome));
         let left = secrets.iter().filter(|secret| is_on_disk(&folder, secret)).count();
         assert_eq!(left, 0, "of {}", secrets.len());
@@ -121,7 +121,7 @@ async fn a_round_under_way_is_not_forgotten_and_the_last_ones_are_kept() {
         erase(&store, *round, b"void").await.unwrap();
     }
     assert_eq!(forget(&store, 2).await.unwrap(), rounds[..2]);
-    assert_eq!(forget(&store, 2).await.unwrap(), []);
+    assert!(forget(&store, 2).await.unwrap().is_empty());
     assert_eq!(store.ended().await.unwrap(), rounds[2..4]);
     assert_eq!(store.unended().await.unwrap(), rounds[4..]);
     for (round, kept) in rounds.iter().zip([false, false, true, true, true]) {

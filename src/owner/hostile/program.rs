@@ -17,7 +17,7 @@ use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
 use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
-use zktrain_circuits::statement::TrainingStatement;
+use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::SignedReceipt;
 use zktrain_network::messages::{
     Contribution, End, Item, Notice, Phase, Refusal, Request, Response,
@@ -295,7 +295,8 @@ impl Program {
         };
         let wire = Rc::new(RefCell::new(wire));
         let (peer, facts, project) = (Tap(wire.clone()), facts.clone(), project());
-        let seat = Seat { signer, peer, worker, facts, project, policy, fault: None };
+        let binding = Binding { prover: signer.address().into_array(), ..Binding::default() };
+        let seat = Seat { signer, peer, worker, facts, binding, project, policy, fault: None };
         let (running, copies) = (None, Vec::new());
         let (attempts, takes_part) = (Attempts::default(), false);
         let seat = Rc::new(seat);
@@ -405,6 +406,7 @@ pub fn facts() -> Facts {
     use zktrain_circuits::key::TrainingKey;
     use zktrain_circuits::manifest::Manifest;
     use zktrain_circuits::relation::Group;
+    use zktrain_circuits::size::Limits;
     use zktrain_prover::srs::Srs;
     const ROW_LOG: u32 = 7;
     let manifest = include_str!("../../../circuits/tests/manifest.toml");
@@ -417,6 +419,7 @@ pub fn facts() -> Facts {
     for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
         (layer.n_in, layer.n_out) = (widths[0], widths[1]);
     }
+    let network = Limits::default().admit(network).unwrap();
     let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];

@@ -71,13 +71,16 @@ class Binding:
     """Where a proof counts."""
 
     chain_id: int
+    contract: bytes
+    domain: int
     round: int
     prover: bytes
 
     @classmethod
     def read(cls, reader: Reader) -> "Binding":
         """From a statement."""
-        return cls(reader.number(), reader.number(), reader.bytes_of(20))
+        chain_id, contract, domain = reader.number(), reader.bytes_of(20), reader.number()
+        return cls(chain_id, contract, domain, reader.number(), reader.bytes_of(20))
 
 
 @dataclass(frozen=True)

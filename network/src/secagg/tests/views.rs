@@ -250,5 +250,6 @@ fn a_test_is_about_one_view() {
     };
     let error = round.members[0].defend(&test, &evidence).unwrap_err();
     assert!(matches!(error, Error::Mismatch { what: "the masked set", .. }), "{error}");
-    let _ = round.members[0].defend(&round.test(), &evidence).unwrap();
+    let test = round.test();
+    let _ = round.members[0].defend(&test, &evidence).unwrap();
 }

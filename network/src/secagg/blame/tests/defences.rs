@@ -247,7 +247,8 @@ fn a_guess_cannot_be_tested() {
     let known = Commitments::known(challenge.digest, account, pairs, &update);
     let rng = &mut rand_chacha::ChaCha20Rng::from_seed(*secret(&world, 0).defence(known));
     use rand::SeedableRng;
-    let drawn: Vec<Fr> = (0..(1usize << shape.row_log) + 3).map(|_| Fr::rand(rng)).collect();
+    let drawn: Vec<Fr> =
+        (0..(1usize << shape.row_log) + 3).map(|_| ark_ff::UniformRand::rand(rng)).collect();
     let link = drawn[drawn.len() - 2];
     let expected = g * value + zktrain_circuits::curve::blinding_base() * link;
     assert_eq!(expected.into_affine(), proof.commitments.value);
