@@ -38,6 +38,7 @@ sh contracts/test.sh
 # The verifier that was written from the documents alone.
 sh verifier/reference/test.sh
 
+sh scripts/redteam.sh
 cargo fmt --all --check
 # Everything in one profile: the release build is what users run, and half the compiling.
 cargo clippy --release --workspace --all-targets -- -D warnings

@@ -16,7 +16,7 @@ fn networks() -> Vec<Bounded> {
     let saturating = Case { clip: Some(0.02), stretch: 1000.0, fine: true, ..plain.clone() };
     let cases = [
         plain.clone(),
-        Case { momentum: 0.9, decay: 0.01, steps: 2, ..plain.clone() },
+        Case { momentum: 0.9, decay: 1.0 / 64.0, steps: 2, ..plain.clone() },
         Case {
             kinds: vec![sigmoid, tanh],
             widths: vec![3, 5, 3, 1],
@@ -25,7 +25,7 @@ fn networks() -> Vec<Bounded> {
         },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..saturating },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..plain.clone() },
-        Case { widths: vec![8, 16, 8, 4], steps: 3, momentum: 0.5, decay: 0.1, ..plain.clone() },
+        Case { widths: vec![8, 16, 8, 4], steps: 3, momentum: 0.5, decay: 1.0 / 64.0, ..plain.clone() },
         Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain },
     ];
     cases.iter().filter_map(|case| Some(bounded(&case.manifest()?))).collect()
