@@ -266,7 +266,7 @@ fn the_effective_configuration_is_a_file_that_gives_the_same_and_hides_secrets()
     let store = format!("postgres://zktrain:{secret}@db:5432/zktrain");
     let chain = format!("https://node.example/v3/{secret}");
     let variables = [("ZKTRAIN_COORDINATOR__STORE", store.as_str())];
-    let flags = [("chain", chain.as_str()), ("members.most", "7")];
+    let flags = [("chain", chain.as_str()), ("members.most", "17")];
     let config = case.coordinator(&variables, &flags).unwrap();
     assert_eq!(config.store(), store);
     assert_eq!(config.connection().chain, Some(chain.clone()));
@@ -276,7 +276,7 @@ fn the_effective_configuration_is_a_file_that_gives_the_same_and_hides_secrets()
         "listen = \"0.0.0.0:7443\"  # default of `listen`",
         "store = \"postgres://db:5432/…\"  # variable ZKTRAIN_COORDINATOR__STORE",
         "chain = \"https://node.example/…\"  # flag --chain",
-        "most = \"7\"  # flag --set members.most",
+        "most = \"17\"  # flag --set members.most",
         "# threshold is not set",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");

@@ -71,7 +71,8 @@ fn contributions_to_the_largest_round_fit_their_frame() {
 #[test]
 fn an_envelope_has_one_length() {
     let encoded = postcard::to_stdvec(&passed().envelope).unwrap();
-    assert_eq!(encoded.len(), 20 + 32 + 32 + SEALED);
+    // Address and hashes come after a length of one byte each.
+    assert_eq!(encoded.len(), 3 + 20 + 32 + 32 + SEALED);
     assert_eq!(postcard::from_bytes::<Envelope>(&encoded).unwrap(), passed().envelope);
     for cut in 0..encoded.len() {
         assert!(postcard::from_bytes::<Envelope>(&encoded[..cut]).is_err(), "{cut}");
