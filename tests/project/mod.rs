@@ -73,6 +73,15 @@ impl Project {
         project
     }
 
+    /// Has the manifest's rows take `2^log` entries.
+    #[allow(dead_code)] // not every test that has projects uses it
+    pub fn shorten_rows(&self, log: u32) {
+        let path = self.path("manifest.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let line = text.lines().find(|line| line.starts_with("row_log = ")).unwrap().to_owned();
+        std::fs::write(&path, text.replace(&line, &format!("row_log = {log}"))).unwrap();
+    }
+
     /// Runs `zktrain init` with options that fit the data.
     pub fn init(&self, more: &[&str]) -> Output {
         let plain = [
