@@ -47,10 +47,11 @@ impl Colluder {
         self.signer.address()
     }
 
-    fn member(&self, plan: &Plan) -> Member {
+    /// None in a plan that is none for anybody, such as one whose threshold is half of the members.
+    fn member(&self, plan: &Plan) -> Option<Member> {
         let policy =
             Policy { least: 0, max_share: 1 << 16, colluders: Some(0), ..Policy::default() };
-        Member::new(plan.clone(), self.account(), self.secret, policy).unwrap()
+        Member::new(plan.clone(), self.account(), self.secret, policy).ok()
     }
 
     pub fn insider(&self, plan: &Plan) -> Insider {
@@ -154,7 +155,8 @@ impl<'a> Game<'a> {
     /// Plays a round to its end.
     pub fn play(&mut self, owners: &mut [Program]) {
         for colluder in self.colluders {
-            let keys = open(colluder.member(self.plan).keys());
+            let Some(member) = colluder.member(self.plan) else { continue };
+            let keys = open(member.keys());
             let keys = Signed::new(self.plan, keys, &colluder.signer).unwrap();
             self.keys.insert(colluder.account(), vec![keys]);
         }
@@ -388,7 +390,7 @@ impl<'a> Game<'a> {
         let roster = Roster::new(self.plan, &keys).ok()?;
         let digest = roster.digest();
         for colluder in self.colluders.iter().filter(|c| chosen.contains(&c.account())) {
-            let sealed = colluder.member(self.plan).roster(roster.signed()).ok()?;
+            let sealed = colluder.member(self.plan)?.roster(roster.signed()).ok()?;
             let (head, envelopes) = open(sealed);
             let head = Signed::new(self.plan, head, &colluder.signer).unwrap();
             let of = self.sharings.entry(digest).or_default();
