@@ -22,22 +22,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     // What everyone agrees on: the manifest, a reference string, the key derived from both.
     let manifest = synthetic::manifest(&[13, 7, 3], 8, 2)?;
     let network = manifest.network()?;
-    let srs = Srs::generate_g1(network.row_log, &mut OsRng);
+    let srs = Srs::generate_g1(network.row_log, &mut OsRng).check()?;
     let bounded = Limits::default().admit(network.clone())?;
-    let key = derive_key(manifest.hash(), bounded, &srs.g1, srs.verifier_key())?;
+    let key = derive_key(manifest.hash(), bounded, &srs)?;
 
     // The owner's side: commit to a window, train on it, prove what happened.
-    let secret = LocalKey::generate();
+    let secret = LocalKey::generate()?;
     let data = synthetic::samples(&manifest, network.window(), 1)?.quantized(&network);
-    let window = register_window(&key, &srs.g1, &secret, &data.inputs, &data.labels)?;
+    let window = register_window(&key, srs.g1(), &secret, &data.inputs, &data.labels)?;
     let dataset = RegisteredDataset::new(vec![window]);
     let model = initial_parameters(&network, 1);
-    let start = Committed::start(&key, commit_model(&key, &srs.g1, &model)?);
+    let start = Committed::start(&key, commit_model(&key, srs.g1(), &model)?);
     let trainer = Trainer::new(network.clone());
     let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
-    let binding = Binding { chain_id: 0, round: 0, prover: [7; 20] };
+    let binding = Binding { prover: [7; 20], ..Binding::default() };
     let position = Position { binding, step: 0, window: 0 };
-    let prover = TrainingProver { key: &key, g1: &srs.g1, secret: &secret, dataset: &dataset };
+    let prover = TrainingProver { key: &key, g1: srs.g1(), secret: &secret, dataset: &dataset };
     let proved = prover.prove(&start, position, &trace)?;
 
     // Anyone's side: the key, the statement and the proof are enough.

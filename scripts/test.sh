@@ -35,6 +35,10 @@ fi
 # The contracts first: some tests of the Rust side use what npm installs there.
 sh contracts/test.sh
 
+# The verifier that was written from the documents alone.
+sh verifier/reference/test.sh
+
+sh scripts/redteam.sh
 cargo fmt --all --check
 # Everything in one profile: the release build is what users run, and half the compiling.
 cargo clippy --release --workspace --all-targets -- -D warnings

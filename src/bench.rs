@@ -2,9 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use rand::SeedableRng;
-use rand::rngs::OsRng;
-use rand_chacha::ChaCha20Rng;
 use serde::Serialize;
 use zktrain_circuits::argument::ArgumentShape;
 use zktrain_circuits::arith::Native;
@@ -22,8 +19,8 @@ use zktrain_prover::compress::{CompressError, Compressor};
 use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{self, Halo2Params};
 use zktrain_prover::prove::CommittedRows;
-use zktrain_prover::random::LocalKey;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::random::{Label, LocalKey, Randomness};
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::Trace;
 use zktrain_prover::training::{
     Committed, Position, RegisteredDataset, TrainingProved, TrainingProver, commit_model,
@@ -167,12 +164,18 @@ pub enum BenchError {
     /// Training failed.
     #[error(transparent)]
     Train(#[from] zktrain_trainer::train::TrainError),
+    /// The reference string that was generated is none.
+    #[error(transparent)]
+    Srs(#[from] zktrain_prover::srs::SrsError),
     /// Proving failed.
     #[error(transparent)]
     Prove(#[from] zktrain_prover::prove::ProveError),
     /// A row does not fit.
     #[error(transparent)]
     Commit(#[from] zktrain_prover::commit::CommitError),
+    /// The operating system gives no random bytes.
+    #[error(transparent)]
+    Randomness(#[from] zktrain_prover::random::NoRandomness),
     /// Compression failed.
     #[error(transparent)]
     Compress(#[from] CompressError),
@@ -200,7 +203,7 @@ pub fn step(options: &StepOptions) -> Result<StepReport, BenchError> {
 /// Everything that does not depend on the run.
 struct Setup {
     key: TrainingKey,
-    srs: Srs,
+    srs: CheckedSrs,
     secret: LocalKey,
     dataset: RegisteredDataset,
     start: Committed,
@@ -224,16 +227,17 @@ impl Setup {
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.
         let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
-        let srs = Srs::generate_g1(power, &mut ChaCha20Rng::from_entropy());
+        let srs =
+            Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check()?;
         let bounded = crate::limits::of_environment()?.admit(network.clone())?;
-        let key = derive_key(manifest.hash(), bounded, &srs.g1, srs.verifier_key())?;
-        let secret = LocalKey::generate();
+        let key = derive_key(manifest.hash(), bounded, &srs)?;
+        let secret = LocalKey::generate()?;
         let seed = 1;
         let data = synthetic::samples(&manifest, network.window(), 3)?.quantized(&network);
-        let window = register_window(&key, &srs.g1, &secret, &data.inputs, &data.labels)?;
+        let window = register_window(&key, srs.g1(), &secret, &data.inputs, &data.labels)?;
         let dataset = RegisteredDataset::new(vec![window]);
         let model = initial_parameters(&network, seed);
-        let start = Committed::start(&key, commit_model(&key, &srs.g1, &model)?);
+        let start = Committed::start(&key, commit_model(&key, srs.g1(), &model)?);
         let (inputs, labels) = (data.inputs, data.labels);
         Ok(Self { key, srs, secret, dataset, start, inputs, labels, seed })
     }
@@ -253,7 +257,7 @@ impl Setup {
         let position = Position { binding: Binding::default(), step: 0, window: 0 };
         let prover = TrainingProver {
             key: &self.key,
-            g1: &self.srs.g1,
+            g1: self.srs.g1(),
             secret: &self.secret,
             dataset: &self.dataset,
         };
@@ -278,7 +282,7 @@ impl Setup {
             }
             System::Groth16 => {
                 let system = r1cs::compile(&relation);
-                let key = insecure_key(&system, &mut OsRng);
+                let key = insecure_key(&system, &mut Randomness::fresh(Label::InsecureKey)?);
                 (Compressor::groth16(relation, key), system.constraints().len())
             }
         };
@@ -319,7 +323,7 @@ impl Setup {
         let known = self.known_rows();
         let rows: Vec<&Row> = sheet.rows().iter().skip(known).collect();
         let started = Instant::now();
-        std::hint::black_box(commit_floor(&self.srs.g1, &rows));
+        std::hint::black_box(commit_floor(self.srs.g1(), &rows));
         Ok(started.elapsed())
     }
 

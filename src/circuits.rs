@@ -1,7 +1,8 @@
 //! Circuit keys: derived, kept in a cache, or read from a ceremony's result.
 //!
-//! halo2's keys follow from the manifest and the reference string. A verifying key is kept in
-//! the *user's* cache, never in a project: whoever verifies derives it on his own machine.
+//! halo2's keys follow from the manifest and the reference string, of which as much is read and
+//! checked as the circuit's columns are long. A verifying key is kept in the *user's* cache, under
+//! the digest of those powers, never in a project: whoever verifies derives it on his own machine.
 //! Groth16's keys are what a ceremony ended with; a project carries them in `keys/`.
 
 use std::cell::RefCell;
@@ -22,6 +23,7 @@ use zktrain_prover::compress::{CompressError, Compressor};
 use zktrain_prover::halo2::Halo2Error;
 use zktrain_prover::halo2::Halo2Params;
 use zktrain_prover::prove::ProveError;
+use zktrain_prover::srs::CheckedSrs;
 use zktrain_prover::{groth16, halo2};
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::dataset::DatasetError;
@@ -32,7 +34,7 @@ use crate::error::{Error, OptionsError};
 use crate::files;
 use crate::project::Project;
 use crate::proofs::{Registration, StoredProof};
-use crate::session::{Session, load_srs};
+use crate::session::Session;
 use crate::ui::Ui;
 
 /// What makes proofs small and zero-knowledge.
@@ -115,12 +117,15 @@ pub struct Circuits<'a> {
     project: &'a Project,
     ui: &'a Ui,
     compressors: RefCell<BTreeMap<(System, Shape), Rc<Compressor>>>,
+    /// By the logarithm of the rows: all are of the session's string.
+    params: RefCell<BTreeMap<u32, Halo2Params>>,
 }
 
 impl<'a> Circuits<'a> {
     /// The keys of a session; a project's own are in its folder `keys`.
     pub fn new(session: &'a Session, project: &'a Project, ui: &'a Ui) -> Self {
-        Self { session, project, ui, compressors: RefCell::default() }
+        let (compressors, params) = Default::default();
+        Self { session, project, ui, compressors, params }
     }
 
     /// The relation of a shape.
@@ -148,7 +153,8 @@ impl<'a> Circuits<'a> {
         let relation = self.relation(shape)?;
         let compressor = match system {
             System::Halo2 => {
-                let params = self.params(log_rows(&relation)?)?;
+                let srs = self.session.longer_srs(log_rows(&relation)?)?;
+                let params = self.params(&srs)?;
                 Compressor::halo2(relation, params)?
             }
             System::Groth16 if shape == Shape::Training => {
@@ -238,33 +244,49 @@ impl<'a> Circuits<'a> {
     /// If the reference string is too short.
     pub fn derive_halo2(&self, shape: Shape) -> Result<Halo2Key, Error> {
         let relation = self.relation(shape)?;
-        let params = self.params(log_rows(&relation)?)?;
+        let srs = self.session.longer_srs(log_rows(&relation)?)?;
+        let params = Halo2Params::new(&srs, srs.power).map_err(CompressError::from)?;
         Ok(halo2::derive(&relation, &params).map_err(CompressError::from)?.verifying)
     }
 
-    /// halo2's key of a shape, from the user's cache if it is there.
+    /// halo2's key of a shape, from the session's cache if it is there.
     fn halo2_key(&self, shape: Shape) -> Result<Halo2Key, Error> {
-        let tape = tape_of(&self.relation(shape)?).ok_or(CompressError::from(Halo2Error::Shape))?;
-        let name = cache::key_name(&self.session.key.spec, shape, &tape.digest());
-        if let Some(key) = cache::read(&name).and_then(|b| Halo2Key::from_bytes(&b).ok()) {
+        let relation = self.relation(shape)?;
+        let tape = tape_of(&relation).ok_or(CompressError::from(Halo2Error::Shape))?;
+        // The powers first: the cache is asked for the key that follows from these.
+        let srs = self.session.longer_srs(tape.log_rows())?;
+        let cache = &self.session.cache;
+        let name = cache::key_name(srs.digest(), shape, &tape.digest());
+        let known = cache::derived_before(&name).or_else(|| cache.read(&name));
+        if let Some(key) = known.and_then(|bytes| Halo2Key::from_bytes(&bytes).ok()) {
             return Ok(key);
         }
-        let key = self.derive_halo2(shape)?;
-        cache::write(&name, &key.to_bytes());
+        let params = self.params(&srs)?;
+        let key = halo2::derive(&relation, &params).map_err(CompressError::from)?.verifying;
+        cache::keep_derived(&name, &key.to_bytes());
+        cache.write(&name, &key.to_bytes());
         Ok(key)
     }
 
-    /// What halo2 commits with; its second basis takes seconds to compute and is cached.
-    fn params(&self, log_rows: u32) -> Result<Halo2Params, Error> {
-        let srs = load_srs(&self.session.srs_path, Some(log_rows), self.ui)?;
-        let name = cache::basis_name(&srs.fingerprint(), log_rows);
-        let basis = cache::read(&name);
-        let known = basis.and_then(|b| Halo2Params::from_bytes(&srs, log_rows, &b).ok());
-        if let Some(params) = known {
-            return Ok(params);
+    /// What halo2 commits with, for columns as long as the string; its second basis takes
+    /// seconds to compute and is cached. One from the cache is checked against the powers.
+    fn params(&self, srs: &CheckedSrs) -> Result<Halo2Params, Error> {
+        let (cache, log_rows) = (&self.session.cache, srs.power);
+        if let Some(params) = self.params.borrow().get(&log_rows) {
+            return Ok(params.clone());
         }
-        let params = Halo2Params::new(&srs, log_rows).map_err(CompressError::from)?;
-        cache::write(&name, &params.to_bytes());
+        let name = cache::basis_name(srs.digest(), log_rows);
+        let known = cache.read(&name);
+        let known = known.and_then(|b| Halo2Params::from_bytes(srs, log_rows, &b).ok());
+        let params = match known {
+            Some(params) => params,
+            None => {
+                let params = Halo2Params::new(srs, log_rows).map_err(CompressError::from)?;
+                cache.write(&name, &params.to_bytes());
+                params
+            }
+        };
+        self.params.borrow_mut().insert(log_rows, params.clone());
         Ok(params)
     }
 

@@ -3,10 +3,11 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, bench, chain, coordinator, data, demo, init, keys, model, proof, prove, setup, srs,
-    train, trainer, verify,
+    audit, bench, chain, coordinator, data, demo, init, keys, model, proof, prove, roots, setup,
+    srs, train, trainer, verify,
 };
 use crate::error::Error;
+use crate::roots::Verdict;
 use crate::ui::Ui;
 
 /// Train a model on private data and prove every optimizer step.
@@ -45,6 +46,8 @@ pub enum Command {
     Prove(prove::Args),
     /// Check a project's registration and chain of proofs, or single proofs.
     Verify(verify::Args),
+    /// Print what a verdict on a project rests on, for those who verify to pin.
+    Roots(roots::Args),
     /// Look at a model file.
     #[command(subcommand)]
     Model(model::Command),
@@ -80,8 +83,14 @@ impl Cli {
     ///
     /// # Errors
     /// What the command says.
-    pub fn run(&self, ui: &Ui) -> Result<(), Error> {
-        match &self.command {
+    pub fn run(&self, ui: &Ui) -> Result<Verdict, Error> {
+        let done = match &self.command {
+            Command::Verify(args) => {
+                let report = verify::run(args, ui)?;
+                ui.report(&report)?;
+                return report.roots.verdict(args.pins.strict);
+            }
+            Command::Audit(args) => return audit::run(args, ui),
             Command::Init(args) => {
                 ui.report(&init::run(args, ui)?)?;
                 ui.say(&format!("next: zktrain data commit {}", args.dir.display()));
@@ -90,7 +99,7 @@ impl Cli {
             Command::Data(command) => data::run(command, ui),
             Command::Train(args) => ui.report(&train::run(args, ui)?),
             Command::Prove(args) => ui.report(&prove::run(args, ui)?),
-            Command::Verify(args) => ui.report(&verify::run(args, ui)?),
+            Command::Roots(args) => ui.report(&roots::run(args, ui)?),
             Command::Model(command) => model::run(command, ui),
             Command::Proof(command) => proof::run(command, ui),
             Command::Keys(command) => keys::run(command, ui),
@@ -99,10 +108,10 @@ impl Cli {
             Command::Chain(args) => chain::run(args, ui),
             Command::Trainer(args) => trainer::run(args, ui),
             Command::Coordinator(args) => coordinator::run(args, ui),
-            Command::Audit(args) => audit::run(args, ui),
             Command::Bench(command) => bench::run(command, ui),
             Command::Demo(args) => demo::run(args, ui),
-        }
+        };
+        done.map(|()| Verdict::Holds)
     }
 }
 

@@ -8,7 +8,8 @@
 //! In a file, keys are as in [`Settings::KEYS`], with tables for the parts before a dot. In the
 //! environment, `timing.uploads` is `ZKTRAIN_COORDINATOR__TIMING__UPLOADS`; on the command line any
 //! key is `--set KEY=VALUE`, and those that are used most have flags of their own. Paths in a file
-//! are relative to that file, all others to the working directory.
+//! are relative to that file, all others to the working directory. A list is text with commas
+//! everywhere; in a file it may be an array.
 //!
 //! None of this changes a proof: what is proven is in the manifest.
 
@@ -26,13 +27,13 @@ use figment::Figment;
 use serde::de::DeserializeOwned;
 
 pub use coordinator::{
-    CoordinatorConfig, CoordinatorFlags, LogConfig, MembersConfig, TimingConfig,
+    CoordinatorConfig, CoordinatorFlags, LogConfig, MembersConfig, RetentionConfig, TimingConfig,
 };
 pub use error::ConfigError;
 pub use flags::CommonFlags;
 pub use render::Effective;
 pub use trainer::{PolicyConfig, TrainerConfig, TrainerFlags};
-pub use value::{Amount, LogFormat, Share};
+pub use value::{Accounts, Amount, LogFormat, Share};
 
 use layer::Layer;
 
@@ -45,6 +46,8 @@ pub enum Kind {
     Path,
     /// May hold a password or a token: never shown as it is.
     Private,
+    /// Several values: text with commas, in a file an array as well.
+    List,
 }
 
 /// A value that can be configured.

@@ -4,6 +4,7 @@ mod hint;
 
 use std::path::PathBuf;
 
+use zktrain_circuits::certificate::Uncertified;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
 use zktrain_circuits::size::TooLarge;
@@ -28,8 +29,9 @@ use crate::config::ConfigError;
 use crate::limits::LimitError;
 use crate::logging::LogError;
 use crate::operator::OperatorError;
-use crate::owner::{OtherPlan, OwnerError, PlanError};
+use crate::owner::{OtherPlan, OwnerError, ParentError, PlanError, RepeatError};
 use crate::project::SettingsError;
+use crate::roots::PinMismatch;
 use crate::secrets::SecretFault;
 
 /// Why a command fails.
@@ -62,11 +64,13 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
-    /// A project that is already there.
+    /// Something is already where something else would be written.
     #[error("{} exists already", path.display())]
     Exists {
         /// The file found.
         path: PathBuf,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// Another process works on the same project.
     #[error("another process holds {}", path.display())]
@@ -93,6 +97,14 @@ pub enum Error {
     /// A limit is not a number.
     #[error(transparent)]
     Limit(#[from] LimitError),
+    /// A manifest's relation is not shown to have the one solution that it should have.
+    #[error("{}: its proofs would not convince: {source}", path.display())]
+    Uncertified {
+        /// The manifest.
+        path: PathBuf,
+        /// What could not be shown.
+        source: Box<Uncertified>,
+    },
     /// A settings file is refused.
     #[error("{}: {source}", path.display())]
     Settings {
@@ -160,6 +172,9 @@ pub enum Error {
     /// Rows cannot be committed to.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// The operating system gives no random bytes.
+    #[error(transparent)]
+    Randomness(#[from] zktrain_prover::random::NoRandomness),
     /// A secret file is damaged or belongs to something else.
     #[error("{}: {source}", path.display())]
     Secret {
@@ -295,13 +310,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// Another circuit key than the one that was asked for.
-    #[error("the proofs come with the key {got}, not with {expected}")]
-    UnexpectedKey {
-        /// Keccak-256 of the key that was asked for.
-        expected: String,
-        /// That of the key that is there.
-        got: String,
+    /// Another root than the one that was asked for.
+    #[error(transparent)]
+    Pin(#[from] PinMismatch),
+    /// Only pinned and known roots were asked for, and what was checked rests on others too.
+    #[error("nobody pinned what this rests on: {roots}")]
+    Unpinned {
+        /// Their names.
+        roots: String,
     },
     /// A configuration is refused.
     #[error(transparent)]
@@ -431,6 +447,12 @@ pub enum Error {
     /// A plan is not followed.
     #[error(transparent)]
     Plan(#[from] Box<PlanError>),
+    /// A round's model does not follow from the versions before it.
+    #[error(transparent)]
+    Parent(#[from] Box<ParentError>),
+    /// A round asks for an update that may be in another sum.
+    #[error(transparent)]
+    Repeat(#[from] RepeatError),
     /// The coordinator has two plans for one round.
     #[error(transparent)]
     OtherPlan(#[from] OtherPlan),
@@ -463,6 +485,12 @@ impl From<OwnerError> for Error {
 impl From<PlanError> for Error {
     fn from(error: PlanError) -> Self {
         Self::Plan(Box::new(error))
+    }
+}
+
+impl From<ParentError> for Error {
+    fn from(error: ParentError) -> Self {
+        Self::Parent(Box::new(error))
     }
 }
 

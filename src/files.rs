@@ -33,14 +33,64 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&partial, path)?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-        sync_folder(folder.unwrap_or(Path::new(".")))
+        sync_parent(path)
     };
     all().map_err(|source| {
         // Nothing more can be done if the leftover cannot be removed either.
         let _ = fs::remove_file(&partial);
         Error::File { path: path.to_owned(), source }
     })
+}
+
+/// Refuses a path where something is already, unless writing over it is meant.
+///
+/// # Errors
+/// [`Error::Exists`] with `hint`.
+pub fn free(path: &Path, force: bool, hint: &'static str) -> Result<(), Error> {
+    match !force && path.symlink_metadata().is_ok() {
+        true => Err(Error::Exists { path: path.to_owned(), hint }),
+        false => Ok(()),
+    }
+}
+
+/// As [`write`], but not over other bytes, unless that is meant: what is there may be something
+/// that cannot be made again. The same bytes may be there.
+///
+/// # Errors
+/// [`Error::Exists`]; [`Error::File`] if the operating system refuses.
+pub fn write_new(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    free(path, force, OVERWRITE)?;
+    write(path, bytes, access)
+}
+
+/// What to do about a file in the way.
+pub const OVERWRITE: &str = "choose another name, or write over it with `--force`";
+
+/// Takes everybody's rights to a file but its owner's: mode 0600.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn restrict(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let only = fs::Permissions::from_mode(0o600);
+        let file = |source| Error::File { path: path.to_owned(), source };
+        fs::set_permissions(path, only).map_err(file)?;
+    }
+    Ok(())
+}
+
+/// Makes a name that was just given or taken in a folder last.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+    sync_folder(folder.unwrap_or(Path::new(".")))
 }
 
 fn partial(path: &Path) -> PathBuf {
@@ -140,6 +190,40 @@ pub fn read_text_up_to(path: &Path, most: u64) -> Result<String, Error> {
     })
 }
 
+/// Writes a file in place of a secret one, whose bytes are then overwritten with zeros. What was
+/// there is lost only once its replacement is on disk. Media that write elsewhere than they read,
+/// and copies of the file, keep the bytes all the same.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn supersede(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
+    let old = OpenOptions::new().write(true).open(path).map_err(file)?;
+    write(path, bytes, Access::Owner)?;
+    wipe(&old).map_err(file)
+}
+
+/// Overwrites a secret file with zeros and deletes it, if it is there.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn erase(path: &Path) -> Result<(), Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
+    match OpenOptions::new().write(true).open(path) {
+        Ok(old) => wipe(&old).map_err(file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(file(error)),
+    }
+    remove(path)
+}
+
+/// Zeros where a file's bytes are.
+fn wipe(mut file: &File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
+    file.sync_all()
+}
+
 /// Deletes a file if it is there.
 ///
 /// # Errors
@@ -203,13 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn other_bytes_are_not_written_over_unless_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_new(&path, b"one", Access::Public, false).unwrap();
+        write_new(&path, b"one", Access::Public, false).unwrap();
+        let refused = write_new(&path, b"two", Access::Public, false);
+        assert!(matches!(refused, Err(Error::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write_new(&path, b"two", Access::Public, true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
     fn no_more_of_a_file_is_read_than_it_may_have() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, "12345").unwrap();
         assert_eq!(read_up_to(&path, 5).unwrap(), b"12345");
         assert!(matches!(read_up_to(&path, 4), Err(Error::FileTooLarge { most: 4, .. })));
-        // A file that takes no room and says that it has 64 gigabytes.
+        // A file that takes no room and says that it has sixty-four gigabytes.
         File::create(&path).unwrap().set_len(1 << 36).unwrap();
         assert!(matches!(read_text_up_to(&path, 1 << 20), Err(Error::FileTooLarge { .. })));
         assert!(matches!(read_text(&path), Err(Error::FileTooLarge { most: MAX_TEXT, .. })));

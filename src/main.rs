@@ -10,7 +10,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui { json: cli.json };
     match cli.run(&ui) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(verdict) => {
+            ui.verdict(&verdict);
+            ExitCode::from(verdict.exit_code())
+        }
         Err(error) => {
             ui.failure(&error);
             ExitCode::FAILURE

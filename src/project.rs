@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use alloy::primitives::B256;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zktrain_circuits::manifest::{MAX_TEXT, Manifest};
 use zktrain_circuits::statement::Binding;
@@ -21,6 +22,14 @@ pub enum SettingsError {
     /// A value has no TOML form.
     #[error("{0}")]
     Write(#[from] toml::ser::Error),
+    /// A value that says nothing without another one.
+    #[error("{field} is set, but {needs} is not: set both, or neither for proofs off chain")]
+    Needs {
+        /// The value that is set.
+        field: &'static str,
+        /// The value that is not.
+        needs: &'static str,
+    },
     /// Bytes in hexadecimal that are not.
     #[error("{field}: expected {expected} bytes in hexadecimal, got {got:?}")]
     Hex {
@@ -57,6 +66,13 @@ pub struct Local {
 pub struct Round {
     /// EIP-155 chain id of the settling chain; 0 off chain.
     pub chain_id: u64,
+    /// Address of the contract there that proofs are for, 20 bytes in hexadecimal. Absent off
+    /// chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
+    /// The domain, as the contract numbers them. Absent off chain, and for contracts without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<u64>,
     /// The round.
     pub round: u64,
     /// The prover's address, 20 bytes in hexadecimal.
@@ -68,13 +84,23 @@ pub struct Round {
 }
 
 impl Round {
-    /// Prover, chain and round as statements have them.
+    /// Prover, chain, contract, domain and round as statements have them.
     ///
     /// # Errors
-    /// If the address is not 20 bytes in hexadecimal.
+    /// If an address is not 20 bytes in hexadecimal, a contract is named without a chain, or a
+    /// domain without a contract.
     pub fn binding(&self) -> Result<Binding, SettingsError> {
         let prover = bytes("prover", &self.prover)?;
-        Ok(Binding { chain_id: self.chain_id, round: self.round, prover })
+        let contract = self.contract.as_deref().map(|address| bytes("contract", address));
+        let contract = contract.transpose()?.unwrap_or_default();
+        if contract != [0; 20] && self.chain_id == 0 {
+            return Err(SettingsError::Needs { field: "contract", needs: "chain_id" });
+        }
+        let domain = self.domain.unwrap_or_default();
+        if domain != 0 && contract == [0; 20] {
+            return Err(SettingsError::Needs { field: "domain", needs: "contract" });
+        }
+        Ok(Binding { chain_id: self.chain_id, contract, domain, round: self.round, prover })
     }
 
     /// The nonce, if the round draws one.
@@ -203,14 +229,19 @@ impl Project {
         self.dir.join(format!("rounds/{round}.submission.json"))
     }
 
-    /// The model that a round started from.
-    pub fn round_model_path(&self, round: u64) -> PathBuf {
-        self.dir.join(format!("rounds/{round}.model.int.safetensors"))
-    }
-
     /// How a round ended.
     pub fn round_end_path(&self, round: u64) -> PathBuf {
         self.dir.join(format!("rounds/{round}.end.json"))
+    }
+
+    /// The coordinator's receipt for what was uploaded in a round.
+    pub fn round_receipt_path(&self, round: u64) -> PathBuf {
+        self.dir.join(format!("rounds/{round}.receipt.json"))
+    }
+
+    /// In which rounds the owner's updates of a model were masked.
+    pub fn sums_path(&self, parent: B256) -> PathBuf {
+        self.dir.join(format!("rounds/sums/{}.json", hex::encode(parent)))
     }
 
     /// What the owner has promised in a round; secret.
@@ -226,6 +257,11 @@ impl Project {
     /// The secret file of the model's blindings after a proof.
     pub fn state_path(&self, index: usize) -> PathBuf {
         self.dir.join(format!("secret/after-{index:06}"))
+    }
+
+    /// A path of the project, from its directory on.
+    pub fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.dir).unwrap_or(path).to_owned()
     }
 
     /// A path of the settings, which are relative to the project.
@@ -265,7 +301,7 @@ impl Project {
         read_json(&self.trained_path(), "train first: `zktrain train`")
     }
 
-    /// Takes the project's lock.
+    /// Takes the project's lock, and finishes a replacement that a crash has interrupted.
     ///
     /// # Errors
     /// If another process holds it, or there is no project.
@@ -274,7 +310,9 @@ impl Project {
         if !secret.is_dir() {
             return Err(Error::Missing { path: secret, hint: MAKE_PROJECT });
         }
-        files::lock(&self.lock_path())
+        let lock = files::lock(&self.lock_path())?;
+        crate::replace::finish(self)?;
+        Ok(lock)
     }
 }
 
@@ -341,9 +379,17 @@ pub fn write_toml(
 /// # Errors
 /// If the operating system refuses.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    files::write(path, &to_json(path, value)?, Access::Public)
+}
+
+/// What [`write_json`] writes; `path` is for the error.
+///
+/// # Errors
+/// If a value has no JSON form.
+pub fn to_json(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|e| settings(path, e))?;
     text.push(b'\n');
-    files::write(path, &text, Access::Public)
+    Ok(text)
 }
 
 /// An error about a settings file.

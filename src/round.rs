@@ -15,6 +15,7 @@ use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{Metrics, evaluate};
+use zktrain_verifier::circuit::CircuitKey;
 
 use crate::circuits::{Circuits, Shape};
 use crate::commands::train::registered;
@@ -74,6 +75,14 @@ impl<'a> Workshop<'a> {
         Ok(Self { project, session, circuits, train, held_out, data })
     }
 
+    /// What checks proofs of training in a system.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    pub fn circuit(&self, system: System) -> Result<CircuitKey, Error> {
+        self.circuits.key_of(system)
+    }
+
     /// Loss and accuracy on the rows that are never trained on; none without such rows.
     ///
     /// # Errors
@@ -93,7 +102,7 @@ impl<'a> Workshop<'a> {
     /// The round's model, committed.
     fn start(&self, model: &Parameters, task: &Task) -> Result<Committed, Error> {
         let key = &self.session.key;
-        let start = Committed::start(key, commit_model(key, &self.session.srs.g1, model)?);
+        let start = Committed::start(key, commit_model(key, self.session.srs.g1(), model)?);
         let got = rows_hash(&start.model.points);
         if got != task.parent {
             let [expected, got] = [task.parent, got].map(hex::encode);
@@ -123,7 +132,7 @@ impl<'a> Workshop<'a> {
         let start = self.start(model, &task)?;
         let (window, trace) = self.train(model, &task)?;
         let secret = read_key(&self.project.key_path())?;
-        let (key, g1) = (&self.session.key, &self.session.srs.g1);
+        let (key, g1) = (&self.session.key, self.session.srs.g1());
         let prover = TrainingProver { key, g1, secret: &secret, dataset: &self.data.dataset };
         let position = Position { binding: task.binding, step: 0, window };
         let proved = prover.prove(&start, position, &trace)?;
@@ -171,9 +180,7 @@ impl Task {
     /// What the secret openings of its update are kept under.
     fn id(&self) -> Hash {
         let hasher = Keccak256::new().chain_update(b"zktrain/task");
-        let hasher = hasher.chain_update(self.binding.chain_id.to_be_bytes());
-        let hasher = hasher.chain_update(self.binding.round.to_be_bytes());
-        let hasher = hasher.chain_update(self.binding.prover);
+        let hasher = hasher.chain_update(self.binding.to_bytes());
         hasher.chain_update(self.nonce).chain_update(self.parent).finalize().into()
     }
 }

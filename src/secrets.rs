@@ -51,8 +51,8 @@ pub struct DatasetSecret {
 /// # Errors
 /// If the operating system refuses the file.
 pub fn create_key(path: &Path) -> Result<(), Error> {
-    let key = LocalKey::generate();
-    files::write(path, format!("{}\n", hex::encode(key.0)).as_bytes(), Access::Owner)
+    let key = LocalKey::generate()?;
+    files::write(path, format!("{}\n", hex::encode(key.bytes())).as_bytes(), Access::Owner)
 }
 
 /// Reads the local key.
@@ -63,12 +63,12 @@ pub fn read_key(path: &Path) -> Result<LocalKey, Error> {
     crate::project::exists(path, "make a project first: `zktrain init`")?;
     let text = files::read_text(path)?;
     let bytes = hex::decode(text.trim_end()).ok().and_then(|bytes| bytes.try_into().ok());
-    bytes.map(LocalKey).ok_or_else(|| fault(path, SecretFault::Damaged))
+    bytes.map(LocalKey::new).ok_or_else(|| fault(path, SecretFault::Damaged))
 }
 
 /// A digest of the integers trained on, of no use without the local key.
 pub fn data_digest(key: &LocalKey, data: &Dataset) -> Hash {
-    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    let mut hasher = blake3::Hasher::new_keyed(key.bytes());
     hasher.update(&(data.width as u64).to_le_bytes());
     for values in [&data.inputs, &data.labels] {
         hasher.update(&(values.len() as u64).to_le_bytes());
@@ -80,13 +80,10 @@ pub fn data_digest(key: &LocalKey, data: &Dataset) -> Hash {
     hasher.finalize().into()
 }
 
-/// Writes the blindings of a registration made under `spec`.
-///
-/// # Errors
-/// If the operating system refuses the file.
-pub fn write_dataset(path: &Path, spec: &Hash, secret: &DatasetSecret) -> Result<(), Error> {
+/// The secret file of the blindings of a registration made under `spec`.
+pub fn dataset_bytes(spec: &Hash, secret: &DatasetSecret) -> Vec<u8> {
     let windows: Vec<Rows> = secret.dataset.windows.iter().map(to_rows).collect();
-    seal(path, &(*spec, secret.digest, windows))
+    sealed(&(*spec, secret.digest, windows))
 }
 
 /// Reads the blindings of a registration made under `spec`.
@@ -113,7 +110,8 @@ pub fn write_state(
     index: usize,
     after: &Committed,
 ) -> Result<(), Error> {
-    seal(path, &(*chain, index as u64, to_rows(&after.model), to_rows(&after.state)))
+    let body = (*chain, index as u64, to_rows(&after.model), to_rows(&after.state));
+    files::write(path, &sealed(&body), Access::Owner)
 }
 
 /// Reads model and optimizer state after proof `index` of a chain.
@@ -140,14 +138,14 @@ fn fault(path: &Path, source: SecretFault) -> Error {
     Error::Secret { path: path.to_owned(), source }
 }
 
-fn seal(path: &Path, body: &impl CanonicalSerialize) -> Result<(), Error> {
+fn sealed(body: &impl CanonicalSerialize) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&(body.uncompressed_size() as u64).to_be_bytes());
     // Writing to a vector cannot fail.
     let _ = body.serialize_uncompressed(&mut bytes);
     let checksum = Keccak256::digest(&bytes);
     bytes.extend_from_slice(&checksum);
-    files::write(path, &bytes, Access::Owner)
+    bytes
 }
 
 fn unseal<T: CanonicalDeserialize>(path: &Path) -> Result<T, Error> {
@@ -210,9 +208,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         create_key(&path).unwrap();
-        let first = read_key(&path).unwrap().0;
+        let first = *read_key(&path).unwrap().bytes();
         create_key(&path).unwrap();
-        assert_ne!(first, read_key(&path).unwrap().0);
+        assert_ne!(first, *read_key(&path).unwrap().bytes());
         std::fs::write(&path, "00").unwrap();
         assert!(read_key(&path).is_err());
     }

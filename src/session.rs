@@ -1,23 +1,28 @@
 //! A project opened for work: manifest, network, reference string, key.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ark_bn254::G1Affine;
-use rand::rngs::OsRng;
 use sha3::{Digest, Keccak256};
+use zktrain_circuits::certificate::{Certificate, certify_dataset, certify_training};
+use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::{Manifest, Network};
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::schedule::window_order;
 use zktrain_circuits::size::Bounded;
 use zktrain_circuits::statement::Binding;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::halo2::powers;
+use zktrain_prover::prove::ProveError;
+use zktrain_prover::random::{Label, Randomness};
+use zktrain_prover::srs::{CheckedSrs, Srs, SrsError, SrsFile};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::derive_key;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::export::from_int_safetensors;
 use zktrain_trainer::train::{Trainer, last_update};
 
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::files;
 use crate::limits;
@@ -31,25 +36,59 @@ pub const CIRCUIT_POWER: u32 = 14;
 pub struct Session {
     /// The manifest.
     pub manifest: Manifest,
-    /// The reference string, as far as the manifest needs it.
-    pub srs: Srs,
-    /// The file that it is from; circuits may need more of it.
-    pub srs_path: PathBuf,
+    /// The reference string, as far as the manifest's rows need it.
+    pub srs: CheckedSrs,
+    /// The file that it is from, opened once; circuits may need more of it.
+    pub srs_file: SrsFile,
+    /// What need not be computed again.
+    pub cache: Cache,
     /// The key derived from both.
     pub key: TrainingKey,
 }
 
 impl Session {
-    /// Derives the key from a manifest and the reference string in a file.
+    /// Derives the key from a manifest and the reference string in a file, which is checked.
     ///
     /// # Errors
-    /// If the manifest is a draft or the reference string missing, damaged or short.
+    /// If the manifest is a draft or the reference string missing, damaged, short, or none.
     pub fn open(manifest_path: &Path, srs_path: &Path, ui: &Ui) -> Result<Self, Error> {
+        Self::of_srs(manifest_path, open_srs(srs_path)?, Cache::of_user(), ui)
+    }
+
+    /// As [`Self::open`], with a file that is open already and a cache, or none.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_srs(
+        manifest_path: &Path,
+        srs_file: SrsFile,
+        cache: Cache,
+        ui: &Ui,
+    ) -> Result<Self, Error> {
         let (manifest, network) = read_network(manifest_path)?;
-        exists(srs_path, "name the reference string that the proofs were made with: `--srs FILE`")?;
-        let srs = load_srs(srs_path, Some(network.row_log), ui)?;
-        let key = derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key())?;
-        Ok(Self { manifest, srs, srs_path: srs_path.to_owned(), key })
+        let srs = check_prefix(&srs_file, 1 << network.row_log, &cache)?;
+        if srs.claims_insecure() {
+            warn_insecure(srs_file.path(), ui);
+        }
+        let key = derive_key(manifest.hash(), network, &srs)?;
+        Ok(Self { manifest, srs, srs_file, cache, key })
+    }
+
+    /// As much of the string as a circuit of `2^log` rows takes, checked.
+    ///
+    /// # Errors
+    /// If the file is damaged or short, or its points are no string.
+    pub fn longer_srs(&self, log: u32) -> Result<CheckedSrs, Error> {
+        check_prefix(&self.srs_file, powers(log), &self.cache)
+    }
+
+    /// All of the string, checked.
+    ///
+    /// # Errors
+    /// As [`Self::longer_srs`].
+    pub fn whole_srs(&self) -> Result<CheckedSrs, Error> {
+        let whole = self.srs_file.whole().and_then(|srs| srs.check_with(&self.cache));
+        whole.map_err(|source| srs_error(self.srs_file.path(), source))
     }
 
     /// Opens the owner's project. Where its settings name no reference string of its
@@ -65,7 +104,9 @@ impl Session {
         if own && !path.exists() {
             let power = network.row_log.max(CIRCUIT_POWER);
             ui.say(&format!("generating a reference string of 2^{power} powers"));
-            let srs = Srs::generate_g1(power, &mut OsRng);
+            let srs =
+                Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
+            let srs = srs.map_err(|source| srs_error(&path, source))?;
             srs.save(&path).map_err(|source| srs_error(&path, source))?;
         }
         Self::open(&project.manifest_path(), &path, ui)
@@ -82,15 +123,46 @@ impl Session {
         srs: Option<&Path>,
         ui: &Ui,
     ) -> Result<Self, Error> {
+        Self::of_files_with(project, manifest, srs, Cache::of_user(), ui)
+    }
+
+    /// As [`Self::of_files`], with a cache, or none.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_files_with(
+        project: &Project,
+        manifest: Option<&Path>,
+        srs: Option<&Path>,
+        cache: Cache,
+        ui: &Ui,
+    ) -> Result<Self, Error> {
         let manifest = manifest.map_or_else(|| project.manifest_path(), Path::to_owned);
         let own = || project.local().map(|local| project.resolve(&local.srs)).ok();
         let srs = srs.map(Path::to_owned).or_else(own);
-        Self::open(&manifest, &srs.unwrap_or_else(|| project.default_srs_path()), ui)
+        let srs = open_srs(&srs.unwrap_or_else(|| project.default_srs_path()))?;
+        Self::of_srs(&manifest, srs, cache, ui)
     }
 
     /// The network.
     pub fn network(&self) -> &Network {
         &self.key.network
+    }
+
+    /// Computes the certificates of the manifest's relations: what others are asked to train on and
+    /// to pay for.
+    ///
+    /// # Errors
+    /// If something could not be shown.
+    pub fn certify(&self, manifest_path: &Path) -> Result<Certificate, Error> {
+        let network = &self.key.network;
+        let (dataset, ids) = compile_dataset(network, 1).map_err(ProveError::from)?;
+        certify_dataset(network, &dataset, &ids)
+            .and_then(|()| certify_training(network, &self.key.relation, &self.key.ids))
+            .map_err(|source| Error::Uncertified {
+                path: manifest_path.to_owned(),
+                source: Box::new(source),
+            })
     }
 }
 
@@ -107,23 +179,22 @@ pub fn read_network(path: &Path) -> Result<(Manifest, Bounded), Error> {
     Ok((manifest, network))
 }
 
-/// Reads a reference string, the first `2^power` powers or all, and warns if it is insecure.
+/// Opens the file of a reference string.
 ///
 /// # Errors
-/// If the file is missing, damaged or short.
-pub fn load_srs(path: &Path, power: Option<u32>, ui: &Ui) -> Result<Srs, Error> {
-    let srs = match power {
-        Some(power) => Srs::load_prefix(path, 1 << power),
-        None => Srs::load(path),
-    }
-    .map_err(|source| srs_error(path, source))?;
-    if srs.is_insecure() {
-        warn_insecure(path, ui);
-    }
-    Ok(srs)
+/// If it is missing or of another format.
+pub fn open_srs(path: &Path) -> Result<SrsFile, Error> {
+    exists(path, "name the reference string that the proofs were made with: `--srs FILE`")?;
+    SrsFile::open(path).map_err(|source| srs_error(path, source))
 }
 
-/// Says that a reference string convinces nobody.
+fn check_prefix(file: &SrsFile, powers: usize, cache: &Cache) -> Result<CheckedSrs, Error> {
+    let checked = file.prefix(powers).and_then(|srs| srs.check_with(cache));
+    checked.map_err(|source| srs_error(file.path(), source))
+}
+
+/// Says that a reference string convinces nobody: by its own account, which nobody has a reason
+/// to forge.
 pub fn warn_insecure(path: &Path, ui: &Ui) {
     ui.warn(&format!(
         "the reference string {} is INSECURE: it was generated on one machine, and whoever ran \
@@ -134,7 +205,7 @@ pub fn warn_insecure(path: &Path, ui: &Ui) {
 }
 
 /// An error about a reference string.
-pub fn srs_error(path: &Path, source: zktrain_prover::srs::SrsError) -> Error {
+pub fn srs_error(path: &Path, source: SrsError) -> Error {
     Error::Srs { path: path.to_owned(), source: Box::new(source) }
 }
 
@@ -174,7 +245,7 @@ pub fn check_first(path: &Path, network: &Network, model: &Parameters) -> Result
 /// The rules of a chain that do not depend on the model: who, which data, which order.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// Root of the registered dataset.
     pub dataset: Hash,
@@ -214,9 +285,7 @@ impl Rules {
         let mut hasher = Keccak256::new()
             .chain_update(b"zktrain/chain")
             .chain_update(spec)
-            .chain_update(self.binding.chain_id.to_be_bytes())
-            .chain_update(self.binding.round.to_be_bytes())
-            .chain_update(self.binding.prover)
+            .chain_update(self.binding.to_bytes())
             .chain_update(self.dataset)
             .chain_update(self.nonce);
         for row in model {

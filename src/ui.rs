@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::roots::Verdict;
 
 /// A command's result, for people and, as one JSON object, for programs.
 pub trait Report: Serialize {
@@ -69,8 +70,9 @@ impl Ui {
     /// Why the program ends, and what to do about it.
     pub fn failure(&self, error: &Error) {
         let hint = error.hint();
-        // An audit's report is on standard output already, with all that does not hold.
-        if self.json && !matches!(error, Error::Audit { .. }) {
+        // A report is on standard output already, with all that does not hold or is not pinned.
+        let reported = matches!(error, Error::Audit { .. } | Error::Unpinned { .. });
+        if self.json && !reported {
             let object = serde_json::json!({ "error": error.to_string(), "hint": hint });
             // Whoever closed the output does not want to know.
             let _ = writeln!(std::io::stdout(), "{object}");
@@ -78,6 +80,17 @@ impl Ui {
         eprintln!("{} {error}", style("error:").for_stderr().red().bold());
         if let Some(hint) = hint {
             eprintln!("  {} {hint}", style("hint:").for_stderr().bold());
+        }
+    }
+
+    /// That something holds, but on roots that nobody pinned.
+    pub fn verdict(&self, verdict: &Verdict) {
+        if let Verdict::OnUnnamedRoots(roots) = verdict {
+            let (label, roots) = (style("NOTE:").for_stderr().yellow().bold(), roots.join(", "));
+            eprintln!(
+                "{label} this holds on roots that nobody pinned: {roots}. Whoever made the proofs \
+                 chose them, and could have chosen them so that anything holds. Exit code 3."
+            );
         }
     }
 

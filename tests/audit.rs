@@ -5,13 +5,15 @@ mod audit_made;
 #[path = "../contracts/tests/backend/mod.rs"]
 mod backend;
 mod common;
+#[path = "project/relabel.rs"]
+mod project_relabel;
 
 use std::path::Path;
 
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::sol_types::SolEvent;
 use audit_made::{Made, made};
-use zktrain::audit::{AuditReport, Kind, Options, audit, page};
+use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit, page};
 use zktrain::lineage::{Lineage, LineageWriter, batch, decode_sum, encode_sum, registration};
 use zktrain::lineage::{plan, submission, sum};
 use zktrain::ui::Ui;
@@ -25,8 +27,13 @@ use zktrain_contracts::protocol::ChainExport;
 use zktrain_contracts::protocol::export::Difference;
 
 pub(crate) fn report(lineage: &Path, model: &Path) -> AuditReport {
+    pinned(lineage, model, AuditPins::default())
+}
+
+pub(crate) fn pinned(lineage: &Path, model: &Path, pins: AuditPins) -> AuditReport {
     let lineage = Lineage::open(lineage).unwrap();
-    audit(&lineage, &Options { model, srs: None, chain: None }, &Ui { json: true }).unwrap()
+    let options = Options { model, srs: None, chain: None, receipts: None, pins };
+    audit(&lineage, &options, &Ui { json: true }).unwrap()
 }
 
 /// That an audit of a changed copy fails, and names this file.
@@ -47,8 +54,8 @@ fn kinds(report: &AuditReport) -> Vec<Kind> {
 #[test]
 fn an_honest_lineage_holds_as_directory_and_archive_in_integers_and_floats() {
     let made = made();
-    let whole = report(&made.lineage(), &made.model());
-    assert!(whole.valid, "{:#?}", whole.failures);
+    let whole = pinned(&made.lineage(), &made.model(), audit_forged::pins(made));
+    assert!(whole.valid && whole.pinned, "{:#?} {:#?}", whole.failures, whole.roots);
     assert!(whole.unused.is_empty(), "{:?}", whole.unused);
     assert_eq!((whole.versions.len(), whole.rounds.len(), whole.slashes.len()), (3, 3, 1));
     assert_eq!(whole.timing.proofs, 5);
@@ -58,13 +65,16 @@ fn an_honest_lineage_holds_as_directory_and_archive_in_integers_and_floats() {
     assert_eq!(second.members[2].paid, "0");
     assert_ne!(first.members[2].paid, "0");
     assert!(third.members[2].score < third.members[0].score, "absence costs");
-    for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Live) {
+    // Of what is in every lineage.
+    let here = |kind: &Kind| ![Kind::Live, Kind::Receipt].contains(kind);
+    for kind in Kind::ALL.into_iter().filter(here) {
         assert!(whole.checks.iter().any(|check| check.check == kind), "{kind:?} is not checked");
     }
     let archive = made.dir.path().join("lineage.tar.gz");
     LineageWriter::new(&made.lineage()).unwrap().archive(&archive).unwrap();
     let packed = report(&archive, &made.floats());
-    assert!(packed.valid, "{:#?}", packed.failures);
+    assert!(packed.valid && !packed.pinned, "{:#?}", packed.failures);
+    assert!(page(&packed).contains("on roots that nobody pinned"));
     let html = page(&whole);
     assert!(html.contains("Every check holds") && html.contains("Version 2"));
     let json = serde_json::to_value(&whole).unwrap();
@@ -268,7 +278,8 @@ async fn an_export_is_compared_with_a_node() {
     tokio::spawn(serve(made.node.clone(), listener));
     let check = move |lineage: std::path::PathBuf| {
         let lineage = Lineage::open(&lineage).unwrap();
-        let options = Options { model: &made.model(), srs: None, chain: Some(&endpoint) };
+        let (model, pins) = (&made.model(), audit_forged::node_pins(made));
+        let options = Options { model, srs: None, chain: Some(&endpoint), receipts: None, pins };
         audit(&lineage, &options, &Ui { json: true }).unwrap()
     };
     let run = tokio::task::spawn_blocking(move || {
@@ -284,7 +295,8 @@ async fn an_export_is_compared_with_a_node() {
         (honest, alone, check(copy.path().to_owned()))
     });
     let (honest, alone, compared) = run.await.unwrap();
-    assert!(honest.valid && honest.checks.iter().any(|check| check.check == Kind::Live));
+    assert!(honest.valid && honest.pinned, "{:#?} {:#?}", honest.failures, honest.roots);
+    assert!(honest.checks.iter().any(|check| check.check == Kind::Live));
     assert!(alone.valid, "{:?}", alone.failures);
     assert_eq!(kinds(&compared), [Kind::Live]);
 }

@@ -59,7 +59,7 @@ fn a_sum_opens_the_sum_of_commitments_and_nothing_else_does() {
     for steps in [0, 2] {
         let (runs, works) = rounds(steps);
         let key = &runs[0].key;
-        let g1 = &common::srs().g1;
+        let g1 = common::srs().g1();
         let sum = sum(&works);
         assert!(sum.values.iter().any(|v| v.abs() > 1 << 16), "updates of more than a unit");
         let updates: Vec<_> = works
@@ -99,7 +99,7 @@ fn the_next_model_is_the_rounded_sum() {
         .map(|(w, s)| w + (*s as f64 / 65_536.0 + 0.5).floor() as i64);
     assert_eq!(flat(&after.next), expected.collect::<Vec<_>>());
     // The model's commitment is the parent's and the quotient's: blinding zero.
-    let (key, g1) = (&runs[0].key, &common::srs().g1);
+    let (key, g1) = (&runs[0].key, common::srs().g1());
     let quotient = Sum {
         values: sum.values.iter().map(|s| ((s + 32_768) >> 16) << 16).collect(),
         blinds: vec![Fr::default(); sum.blinds.len()],
@@ -122,7 +122,7 @@ fn sums_of_another_network_or_beyond_reach_are_refused() {
     let (runs, works) = rounds(0);
     let (key, initial) = (&runs[0].key, &runs[0].initial);
     let network = key.network.network();
-    let g1 = &common::srs().g1;
+    let g1 = common::srs().g1();
     let rows = works[0].1.statement.update.len();
     let mut short = zeros(network, rows);
     short.values.pop();

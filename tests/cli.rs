@@ -12,26 +12,31 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     let project = Project::registered(false, 2);
     let made = project.json(&["prove", "p"]);
     assert_eq!((&made["made"], &made["complete"]), (&8.into(), &8.into()));
-    for args in [&["train", "p", "--epochs", "2"][..], &["prove", "p"], &["verify", "p"]] {
+    let verify = [&["verify", "p"], &project.pins()[..]].concat();
+    for args in [&["train", "p", "--epochs", "2"][..], &["prove", "p"], &verify] {
         let said = project.ok(args).stderr;
         assert!(String::from_utf8_lossy(&said).contains("is INSECURE"), "{args:?}");
     }
-    let report = project.json(&["verify", "p"]);
+    let report = project.verify(&["p"]);
     assert_eq!(report["valid"], true);
     assert_eq!(report["steps"], 8);
     assert_eq!(report["windows"], 4);
     assert_eq!(report["final_model"], true);
-    assert_eq!(report["insecure_srs"], true);
+    assert_eq!(report["roots"][0]["says"], "generated on one machine, insecure");
     assert!(report["dataset"].as_str().unwrap().len() == 64);
     let root = report["dataset"].as_str().unwrap();
-    let trusted = ["verify", "p", "--dataset", root, "--windows", "4"];
+    let trusted = ["p", "--dataset", root, "--windows", "4"];
     project.with_change(
         "registration",
         |bytes| bytes.clear(),
         || {
-            assert_eq!(project.json(&trusted)["registration"], false);
+            assert_eq!(project.verify(&trusted)["registration"], false);
             let other = trusted.map(|arg| if arg == "4" { "8" } else { arg });
-            assert!(project.fails(&other).contains("does not continue the chain"));
+            assert!(
+                project
+                    .fails(&[&["verify"], &other[..]].concat())
+                    .contains("does not continue the chain")
+            );
             assert!(project.fails(&["verify", "p"]).contains("registration"));
         },
     );
@@ -42,8 +47,8 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     }
     std::fs::remove_file(project.path("local.toml")).unwrap();
     std::fs::remove_file(project.folder.path().join("mine.csv")).unwrap();
-    assert_eq!(project.json(&["verify", "p"])["valid"], true);
-    let single = project.json(&["verify", "p/proofs/000003.proof"]);
+    assert_eq!(project.verify(&["p"])["valid"], true);
+    let single = project.verify(&["p/proofs/000003.proof"]);
     assert_eq!((&single["proofs"], &single["chain"]), (&1.into(), &false.into()));
     for name in ["loss.svg", "history.json", "model.safetensors", "model.int.safetensors"] {
         assert!(project.path(name).exists(), "{name}");
@@ -96,6 +101,20 @@ fn whatever_is_tampered_with_is_named_and_rejected() {
     let error = project
         .with_text("round.toml", "round = 0", "round = 1", || project.fails(&["verify", "p"]));
     assert!(error.contains("the binding does not continue the chain"), "{error}");
+    let here = |more: &str, expected: &str| {
+        let text = format!("round = 0\n{more}");
+        let error =
+            project.with_text("round.toml", "round = 0", &text, || project.fails(&["verify", "p"]));
+        assert!(error.contains(expected), "{error}");
+    };
+    let contract = format!("contract = \"0x{}\"", "11".repeat(20));
+    here(&contract, "contract is set, but chain_id is not");
+    here("domain = 1", "domain is set, but contract is not");
+    here("contract = \"0x11\"", "contract: expected 20 bytes");
+    let chain = format!("chain_id = 1\n{contract}");
+    let error =
+        project.with_text("round.toml", "chain_id = 0", &chain, || project.fails(&["verify", "p"]));
+    assert!(error.contains("the binding does not continue the chain"), "{error}");
     let error = project
         .with_text("manifest.toml", "\"income\"", "\"debts\"", || project.fails(&["verify", "p"]));
     assert!(error.contains("another manifest"), "{error}");
@@ -115,7 +134,7 @@ fn proofs_in_another_order_or_number_are_rejected() {
     std::fs::rename(&paths[1], &moved).unwrap();
     std::fs::rename(&paths[2], &paths[1]).unwrap();
     std::fs::rename(&moved, &paths[2]).unwrap();
-    project.ok(&["verify", "p"]);
+    project.verify(&["p"]);
     // A shorter chain is valid, but not the one that the model's opening belongs to.
     std::fs::remove_file(&paths[3]).unwrap();
     assert!(
@@ -143,7 +162,7 @@ fn a_kill_in_the_middle_loses_nothing_that_was_reported() {
     assert_eq!(report["complete"], 24);
     assert!(report["made"].as_u64().unwrap() <= 20);
     assert_eq!(before, (0..4).map(proof).collect::<Vec<_>>());
-    assert_eq!(project.json(&["verify", "p"])["proofs"], 24);
+    assert_eq!(project.verify(&["p"])["proofs"], 24);
 }
 
 #[test]
@@ -153,7 +172,7 @@ fn a_proof_without_its_state_is_made_again() {
     std::fs::remove_file(project.path("secret/after-000002")).unwrap();
     let report = project.json(&["prove", "p", "--compress", "none"]);
     assert_eq!((&report["made"], &report["complete"]), (&2.into(), &4.into()));
-    assert_eq!(project.json(&["verify", "p"])["final_model"], true);
+    assert_eq!(project.verify(&["p"])["final_model"], true);
 }
 
 #[test]
@@ -161,7 +180,7 @@ fn proofs_are_made_in_parts_again_and_further() {
     let project = Project::trained(1);
     let part = project.json(&["prove", "p", "--compress", "none", "--proofs", "1"]);
     assert_eq!((&part["complete"], &part["opening"]), (&1.into(), &serde_json::Value::Null));
-    assert_eq!(project.json(&["verify", "p"])["final_model"], false);
+    assert_eq!(project.verify(&["p"])["final_model"], false);
     assert!(
         project
             .fails(&["prove", "p", "--compress", "none", "--from", "3"])
@@ -174,11 +193,11 @@ fn proofs_are_made_in_parts_again_and_further() {
     );
     project.ok(&["prove", "p", "--compress", "none"]);
     assert_eq!(project.json(&["prove", "p", "--compress", "none", "--from", "2"])["made"], 2);
-    assert_eq!(project.json(&["verify", "p"])["final_model"], true);
+    assert_eq!(project.verify(&["p"])["final_model"], true);
     project.ok(&["train", "p", "--steps", "6"]);
-    assert_eq!(project.json(&["verify", "p"])["final_model"], false);
+    assert_eq!(project.verify(&["p"])["final_model"], false);
     assert_eq!(project.json(&["prove", "p", "--compress", "none"])["made"], 2);
-    assert_eq!(project.json(&["verify", "p"])["steps"], 6);
+    assert_eq!(project.verify(&["p"])["steps"], 6);
 }
 
 #[test]
@@ -188,9 +207,9 @@ fn a_model_trained_for_less_than_what_is_proven_is_noticed() {
     project.ok(&["train", "p", "--steps", "2"]);
     let said = project.ok(&["prove", "p", "--compress", "none"]).stderr;
     assert!(String::from_utf8_lossy(&said).contains("more proofs than the 2 windows"));
-    assert_eq!(project.json(&["verify", "p"])["final_model"], false);
+    assert_eq!(project.verify(&["p"])["final_model"], false);
     project.ok(&["prove", "p", "--compress", "none", "--from", "2"]);
-    let report = project.json(&["verify", "p"]);
+    let report = project.verify(&["p"]);
     assert_eq!((&report["proofs"], &report["final_model"]), (&2.into(), &true.into()));
 }
 
@@ -224,7 +243,7 @@ fn data_that_changed_since_the_registration_are_refused() {
     assert!(project.fails(&["prove", "p", "--compress", "none"]).contains("train first"));
     project.ok(&["train", "p"]);
     project.ok(&["prove", "p", "--compress", "none"]);
-    project.ok(&["verify", "p"]);
+    project.verify(&["p"]);
 }
 
 #[test]
@@ -308,7 +327,7 @@ fn a_manifest_written_by_hand_is_completed() {
     project.ok(&["data", "commit", "p", "--plain"]);
     project.ok(&["train", "p"]);
     project.ok(&["prove", "p", "--compress", "none", "--proofs", "1"]);
-    assert_eq!(project.json(&["verify", "p"])["steps"], 2);
+    assert_eq!(project.verify(&["p"])["steps"], 2);
     let complete = ["init", "q", "--manifest", "p/manifest.toml", "--data", "mine.csv"];
     let again = project.json(&complete);
     assert_eq!(again["manifest_hash"], report["manifest_hash"]);
@@ -322,11 +341,13 @@ fn reference_strings_are_made_read_and_never_silently_insecure() {
     let info = project.ok(&["srs", "info", "s.bin", "--check", "--json"]);
     assert!(String::from_utf8_lossy(&info.stderr).contains("WARNING"));
     let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
-    assert_eq!((&info["power"], &info["insecure"]), (&4.into(), &true.into()));
+    assert_eq!((&info["power"], &info["claims_insecure"]), (&4.into(), &true.into()));
     assert_eq!((&info["phase_two"], &info["checked"]), (&true.into(), &true.into()));
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/prover/tests/fixtures/pot6.ptau");
     let imported = project.json(&["srs", "import", fixture, "-o", "i.bin"]);
-    assert_eq!((&imported["power"], &imported["insecure"]), (&6.into(), &false.into()));
+    assert_eq!((&imported["power"], &imported["claims_insecure"]), (&6.into(), &false.into()));
+    // Of no ceremony that the program knows, whatever the file says.
+    assert_eq!(imported["known"], serde_json::Value::Null);
     let info = project.ok(&["srs", "info", "i.bin"]);
     assert!(!String::from_utf8_lossy(&info.stderr).contains("WARNING"));
     assert!(project.fails(&["srs", "import", "mine.csv", "-o", "x.bin"]).contains("mine.csv"));
@@ -384,6 +405,9 @@ fn the_demonstration_shows_a_rejection() {
         (&true.into(), &true.into())
     );
     assert!(report["rejection"].as_str().unwrap().contains("REJECTED"));
+    let pins = report["pins"].as_array().unwrap().iter().map(|pin| pin.as_str().unwrap());
+    let again = [vec!["verify", "d", "--strict"], pins.collect()].concat();
+    assert_eq!(project.json(&again)["pinned"], true);
     let accuracy =
         |i: usize| report["train"]["epochs"][i]["held_out"]["accuracy"].as_f64().unwrap();
     assert!(accuracy(1) > accuracy(0));

@@ -23,7 +23,8 @@ const PROOF: &str = "p/proofs/000000.proof";
 fn halo2_keys_are_derived_compared_and_taken_by_the_contracts() {
     let project = proven("halo2");
     let derived = project.json(&["keys", "derive", "p", "--contract", "p/contract.key"]);
-    assert_eq!((&derived["system"], &derived["insecure"]), (&"halo2".into(), &true.into()));
+    assert_eq!(derived["system"], "halo2");
+    assert_eq!(derived["roots"][0]["trust"], "came-with-the-proofs");
     let size = std::fs::metadata(project.path("contract.key")).unwrap().len();
     assert_eq!(derived["contract_bytes"], size);
     let checked = project.json(&["keys", "check", "p/keys/halo2.vk", "p"]);
@@ -32,7 +33,7 @@ fn halo2_keys_are_derived_compared_and_taken_by_the_contracts() {
     let flip = |bytes: &mut Vec<u8>| bytes[70] ^= 1;
     let check = || project.fails(&["keys", "check", "p/keys/halo2.vk", "p"]);
     assert!(project.with_change("keys/halo2.vk", flip, check).contains("not the key of this"));
-    let report = project.json(&["verify", PROOF, "--evm"]);
+    let report = project.verify(&[PROOF, "--evm"]);
     assert_eq!(report["forms"], serde_json::json!(["halo2"]));
     let system = &report["gas"]["systems"][0];
     assert_eq!(system["key"], derived["contract_key"]);
@@ -58,15 +59,24 @@ fn proofs_are_shown_and_exported() {
     assert!(call.contains(&proof), "the calldata hold the proof as it is");
     let snarkjs = ["proof", "export", PROOF, "--format", "snarkjs", "--out", "snarkjs"];
     assert!(project.fails(&snarkjs).contains("snarkjs reads Groth16 proofs"));
+    // Onto the proof itself: there is no other copy.
+    let own = std::fs::read(project.path("proofs/000000.proof")).unwrap();
+    let onto = ["proof", "export", PROOF, "--format", "json", "--out", PROOF];
+    assert!(project.fails(&onto).contains("exists already"));
+    assert!(std::fs::read(project.path("proofs/000000.proof")).unwrap() == own);
+    let again = ["proof", "export", PROOF, "--format", "json", "--out", "proof.json"];
+    project.ok(&again);
+    project.ok(&[&again[..], &["--force"]].concat());
 }
 
 #[test]
 fn groth16_proofs_are_checked_by_verifier_contracts_and_snarkjs() {
     let project = proven("groth16");
-    let report = project.json(&["verify", PROOF, "--evm"]);
+    let report = project.verify(&[PROOF, "--evm"]);
     assert_eq!(report["forms"], serde_json::json!(["groth16"]));
     assert!(report["gas"]["systems"][0]["verify_gas"].as_u64().unwrap() > 200_000);
-    let said = project.ok(&["verify", PROOF]).stderr;
+    let pins = project.pins();
+    let said = project.ok(&[&["verify", PROOF], &pins[..]].concat()).stderr;
     assert!(String::from_utf8_lossy(&said).contains("groth16.vk is INSECURE"));
     project.ok(&["proof", "export", PROOF, "--format", "snarkjs", "--out", "snarkjs"]);
     let snarkjs = |file: &str| {
@@ -88,15 +98,23 @@ fn groth16_proofs_are_checked_by_verifier_contracts_and_snarkjs() {
     std::fs::write(inputs.with_file_name("altered.json"), altered).unwrap();
     assert!(!snarkjs("altered.json"));
     let key = project.json(&["keys", "check", "p/keys/groth16.vk", "p"]);
-    assert_eq!((&key["system"], &key["insecure"]), (&"groth16".into(), &true.into()));
-    let trust =
-        |pinned: bool| serde_json::json!({"hash": key["hash"], "insecure": true, "pinned": pinned});
-    assert_eq!(report["groth16_key"], trust(false));
+    assert_eq!(key["system"], "groth16");
+    let root = |report: &serde_json::Value| {
+        let roots = report["roots"].as_array().unwrap().iter();
+        roots.cloned().find(|root| root["name"] == "Groth16 key").unwrap()
+    };
+    assert_eq!((&root(&key)["value"], &root(&report)["value"]), (&key["hash"], &key["hash"]));
+    assert_eq!(root(&report)["trust"], "pinned");
+    assert_eq!(root(&key)["trust"], "came-with-the-proofs");
+    assert_eq!(root(&key)["says"], "made by one party, insecure");
     let hash = key["hash"].as_str().unwrap();
-    let pinned = project.json(&["verify", PROOF, "--groth16-key", hash]);
-    assert_eq!(pinned["groth16_key"], trust(true));
-    let said = project.ok(&["verify", PROOF, "--groth16-key", hash]).stdout;
-    assert!(String::from_utf8_lossy(&said).contains("its maker can forge any proof"));
+    // All but the key are pinned.
+    let at = pins.iter().position(|option| *option == "--groth16-key").unwrap();
+    let others = [&pins[..at], &pins[at + 2..]].concat();
+    let open = project.run(&[&["verify", PROOF, "--json"], &others[..]].concat());
+    assert_eq!(open.status.code(), Some(3));
+    let open: serde_json::Value = serde_json::from_slice(&open.stdout).unwrap();
+    assert_eq!((&open["pinned"], &root(&open)["trust"]), (&false.into(), &root(&key)["trust"]));
     let other = "ab".repeat(32);
     let refused = project.fails(&["verify", PROOF, "--groth16-key", &other]);
     assert!(refused.contains(hash) && refused.contains(&other), "{refused}");
@@ -124,7 +142,7 @@ fn a_chain_may_mix_systems_and_missing_keys_are_named() {
     project.ok(&["prove", "p", "--proofs", "1", "--compress", "groth16"]);
     project.ok(&["prove", "p", "--proofs", "1", "--compress", "none"]);
     project.ok(&["prove", "p"]);
-    let report = project.json(&["verify", "p"]);
+    let report = project.verify(&["p"]);
     assert_eq!(report["forms"], serde_json::json!(["groth16", "halo2", "not-zk"]));
     assert_eq!((&report["chain"], &report["final_model"]), (&true.into(), &true.into()));
     let flip = |bytes: &mut Vec<u8>| bytes[200] ^= 1;

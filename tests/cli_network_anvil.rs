@@ -79,7 +79,22 @@ fn a_network_on_a_node_of_others_with_proofs_by_groth16() {
     let [model, lineage] =
         ["model.int.safetensors", "lineage"].map(|name| base.join(name).display().to_string());
     // The node says what the files say.
-    project.json(&["audit", &model, "--lineage", &lineage, "--chain", &anvil.url]);
+    let audit = ["audit", &model, "--lineage", &lineage, "--chain", &anvil.url];
+    assert_eq!(project.run(&audit).status.code(), Some(3), "of contracts that could be anybody's");
+    let pins = node_pins(&report["audit"]);
+    let pins: Vec<&str> = pins.iter().map(String::as_str).collect();
+    assert_eq!(project.json(&[&audit[..], &pins].concat())["pinned"], true);
+}
+
+/// What the demonstration's own audit had pinned and found.
+fn node_pins(audit: &Value) -> Vec<String> {
+    let asked = ["--srs-fingerprint", "--groth16-key", "--rounds", "--code-hash", "--domain"];
+    let roots = audit["roots"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let pairs = roots.map(|root| [text(&root["option"]), text(&root["value"])]);
+    let pairs: Vec<_> = pairs.filter(|[option, _]| asked.contains(&option.as_str())).collect();
+    assert_eq!(pairs.len(), asked.len(), "{audit}");
+    pairs.into_iter().flatten().collect()
 }
 
 fn as_on_any_chain(report: &Value) {

@@ -97,22 +97,22 @@ fn told(form: &str) -> Project {
     }
     project.ok(&["train", "p"]);
     project.ok(&prove);
-    project.ok(&["verify", "p"]);
+    project.verify(&["p"]);
     project.ok(&["model", "inspect", "p/model.int.safetensors"]);
     let single = format!("p/{}", proof(0));
     for args in [
         &[&commit[..], &["--force"]].concat()[..],
         &["train", "p"],
         &prove,
-        &["verify", "p"],
-        &["verify", &single],
+        &[&["verify", "p"], &project.pins()[..]].concat(),
+        &[&["verify", &single], &project.pins()[..]].concat(),
         &["proof", "inspect", &single],
         &["model", "inspect", "p/model.safetensors"],
     ] {
         project.json(args);
     }
     if form != "none" {
-        project.json(&["verify", "p", "--evm"]);
+        project.verify(&["p", "--evm"]);
         project.ok(&["proof", "export", &single, "--format", "json", "--out", "p/proof.json"]);
         project.ok(&["proof", "export", &single, "--format", "calldata", "--out", "p/call.hex"]);
     }
@@ -198,9 +198,11 @@ fn the_search_finds_what_it_searches_for() {
 #[test]
 #[cfg(unix)]
 fn what_may_hold_secrets_is_readable_by_its_owner_alone() {
+    // Set aside: registration, dataset, training, opening, proofs, states.
+    let aside = 4 + 4 + 4;
     // Uncompressed: registration, proofs; always: states, key/dataset/lock, settings.
     for (form, secrets) in [("none", 1 + 4 + 4 + 3 + 1), ("halo2", 4 + 3 + 1)] {
-        modes_are_right(&told(form), secrets);
+        modes_are_right(&told(form), secrets + aside);
     }
 }
 

@@ -188,10 +188,12 @@ fn a_proof_is_worth_nothing_elsewhere() {
     let made = made();
     let (honest, proofs) = &made.proofs[0];
     type Change = fn(&mut TrainingStatement);
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 15] = [
         ("prover", |s| s.binding.prover[3] ^= 1),
         ("round", |s| s.binding.round += 1),
         ("chain", |s| s.binding.chain_id += 1),
+        ("contract", |s| s.binding.contract[0] ^= 1),
+        ("domain", |s| s.binding.domain += 1),
         ("spec", |s| s.spec[0] ^= 1),
         ("step", |s| s.step += 1),
         ("dataset", |s| s.dataset[0] ^= 1),
@@ -283,7 +285,7 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     let [inputs, labels] = [x, y].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let chunk =
         Chunk { owner: [7; 20], total: 1, first: 0, windows: 1, inputs: &inputs, labels: &labels };
-    let made = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
+    let made = register_chunk(&run.key, srs().g1(), &run.secret, &chunk).unwrap();
     let (relation, _) = compile_dataset(network, 1).unwrap();
     let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
     let compressor = Compressor::halo2(relation, params).unwrap();

@@ -55,6 +55,8 @@ struct Fixture {
 #[serde(rename_all = "camelCase")]
 struct Claim {
     spec: String,
+    contract_address: String,
+    domain: u64,
     round: u64,
     prover: String,
     step: u64,
@@ -76,6 +78,8 @@ impl Claim {
         };
         Self {
             spec: text(&statement.spec),
+            contract_address: text(&statement.binding.contract),
+            domain: statement.binding.domain,
             round: statement.binding.round,
             prover: text(&statement.binding.prover),
             step: statement.step,
@@ -173,7 +177,7 @@ fn write(name: &str, manifest: &Manifest) {
 fn key(manifest: &Manifest) -> TrainingKey {
     let (srs, network) = (common::srs(), manifest.network().unwrap());
     let network = Limits::default().admit(network).unwrap();
-    derive_key(manifest.hash(), network, &srs.g1, srs.verifier_key()).unwrap()
+    derive_key(manifest.hash(), network, &srs).unwrap()
 }
 
 /// A committed fixture, decoded.
@@ -237,6 +241,8 @@ fn check(name: &str, fixture: &Loaded, evm: &mut Evm) {
     let said = verified.claim;
     let claim = Claim {
         spec: text(&said.spec[..]),
+        contract_address: text(&said.contractAddress[..]),
+        domain: said.domain,
         round: said.round,
         prover: text(&said.prover[..]),
         step: said.step,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::opening::{OpeningDecodeError, OpeningProof};
 use zktrain_circuits::proof::{MAGIC, ProofDecodeError, SheetProof};
-use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
+use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_circuits::wire::{
     ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
 };
@@ -38,6 +38,33 @@ fn encodings_have_one_form_and_faults_have_names() {
     assert_eq!(wrong, Err(WireError::Magic { expected: "training proof" }));
     let wrong = decode_dataset::<SheetProof>(key, &bytes);
     assert_eq!(wrong, Err(WireError::Magic { expected: "dataset registration" }));
+}
+
+/// The places that contracts read too.
+#[test]
+fn a_statement_names_its_binding_in_places_that_contracts_know() {
+    let statement = &made().1[0].0;
+    let bytes = statement.to_bytes();
+    let binding = statement.binding.to_bytes();
+    assert_eq!(bytes[72..152], binding);
+    let number = |at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap());
+    let Binding { chain_id, contract, domain, round, prover } = statement.binding;
+    assert_eq!([number(72), number(80), number(108), number(116)], [chain_id, 20, domain, round]);
+    assert_eq!((&bytes[88..108], number(124)), (&contract[..], 20));
+    assert_eq!((&bytes[132..152], number(152)), (&prover[..], statement.step));
+    assert_eq!(TrainingStatement::from_bytes(&bytes).as_ref(), Ok(statement));
+    for (at, part) in [(87, "contract"), (131, "prover")] {
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        let error = WireError::Length { part, expected: 20, got: 21 };
+        assert_eq!(TrainingStatement::from_bytes(&other), Err(error));
+    }
+    // Without contract and domain, as statements were: none is read as another one.
+    for round in [statement.binding.round, 20] {
+        let mut older = [&bytes[..80], &bytes[116..]].concat();
+        older[80..88].copy_from_slice(&round.to_be_bytes());
+        assert!(matches!(TrainingStatement::from_bytes(&older), Err(WireError::Length { .. })));
+    }
 }
 
 #[test]

@@ -131,8 +131,8 @@ fn an_argument_of_another_shape_has_no_circuit() {
 #[test]
 fn halo2s_own_checker_agrees() {
     use halo2_proofs::dev::MockProver;
-    use zktrain_circuits::halo2::circuit::TapeCircuit;
-    use zktrain_circuits::halo2::convert::to_scalar;
+    use zktrain_circuits::halo2::reference::circuit::TapeCircuit;
+    use zktrain_circuits::halo2::reference::convert::to_scalar;
     let run = Run::of(&Case { batch: 1, ..Case::plain(&[3, 2]) }, 1).unwrap();
     let (statement, proof) = run.prove(1).remove(0);
     let honest = record(&run.key.relation, inputs(&run, &statement, &proof), &proof.argument);

@@ -13,16 +13,24 @@ use common::cases::Case;
 use common::made::made;
 use common::{Run, srs};
 use halo2_made::inputs;
-use halo2_proofs::halo2curves::bn256::Bn256;
-use halo2_proofs::plonk::verify_proof;
-use halo2_proofs::poly::kzg::{
-    commitment::KZGCommitmentScheme, multiopen::VerifierSHPLONK, strategy::SingleStrategy,
+use halo2_proofs::halo2curves::bn256::{self, Bn256};
+use halo2_proofs::plonk::{
+    VerifyingKey, create_proof_from_advice, keygen_pk2, keygen_vk_custom, verify_proof,
 };
+use halo2_proofs::poly::kzg::{
+    commitment::{KZGCommitmentScheme, ParamsKZG},
+    multiopen::{ProverSHPLONK, VerifierSHPLONK},
+    strategy::SingleStrategy,
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::compress::PublicInputs;
-use zktrain_circuits::halo2::convert::to_scalar;
 use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::halo2::record;
-use zktrain_circuits::halo2::transcript::Reader;
+use zktrain_circuits::halo2::reference::circuit::TapeCircuit;
+use zktrain_circuits::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
+use zktrain_circuits::halo2::reference::transcript::{Reader, Writer};
+use zktrain_circuits::halo2::tape::Tape;
+use zktrain_circuits::halo2::{record, shape};
 use zktrain_circuits::opening::{Words, point_bytes, scalar_bytes};
 use zktrain_circuits::proof::SheetProof;
 use zktrain_prover::halo2::{Halo2Error as ProveError, Halo2Params, Keys, derive, log_rows};
@@ -35,6 +43,8 @@ const SCALARS: usize = 25;
 struct Made {
     params: Halo2Params,
     keys: Keys,
+    /// What halo2 derives from the same.
+    theirs: (ParamsKZG<Bn256>, VerifyingKey<bn256::G1Affine>),
     argument: SheetProof,
     inputs: PublicInputs<Fr>,
     proof: Vec<u8>,
@@ -50,8 +60,22 @@ fn compressed() -> &'static Made {
         let keys = derive(relation, &params).unwrap();
         let inputs = inputs(run, &statement, &argument);
         let proof = prove(&params, &keys, relation, inputs, &argument.argument).unwrap();
-        Made { params, keys, argument, inputs, proof }
+        let theirs = theirs(&params, &shape(relation).unwrap());
+        Made { params, keys, theirs, argument, inputs, proof }
     })
+}
+
+/// Parameters and key in halo2's own form; the key is its own derivation.
+fn theirs(params: &Halo2Params, tape: &Tape) -> (ParamsKZG<Bn256>, VerifyingKey<bn256::G1Affine>) {
+    let rows = params.lagrange().len();
+    let [powers, basis] = [&params.powers()[..rows], params.lagrange()]
+        .map(|points| points.iter().map(to_point).collect::<Vec<_>>());
+    let [g2, tau] = params.g2().each_ref().map(to_point_g2);
+    // Parameters are only made from parameters; these are of two rows.
+    let some = ParamsKZG::<Bn256>::setup(1, ChaCha20Rng::seed_from_u64(1));
+    let params = some.from_parts(params.log_rows, powers, Some(basis), g2, tau);
+    let key = keygen_vk_custom(&params, &TapeCircuit::new(tape), false).unwrap();
+    (params, key)
 }
 
 fn check(inputs: [Fr; 3], proof: &[u8]) -> Result<(), Halo2Error> {
@@ -60,13 +84,13 @@ fn check(inputs: [Fr; 3], proof: &[u8]) -> Result<(), Halo2Error> {
 
 /// What halo2's own verifier says.
 fn check_with_halo2(inputs: [Fr; 3], proof: &[u8]) -> bool {
-    let Made { params, keys, .. } = compressed();
+    let Made { keys, theirs: (params, key), .. } = compressed();
     let inputs = inputs.map(|input| to_scalar(&input));
     let mut reader = Reader::new(keys.digest, proof);
     let result = verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
-        params.inner(),
-        keys.proving().get_vk(),
-        SingleStrategy::new(params.inner()),
+        params,
+        key,
+        SingleStrategy::new(params),
         &[&[&inputs]],
         &mut reader,
     );
@@ -79,6 +103,36 @@ fn both_verifiers_accept_an_honest_proof() {
     assert_eq!(proof.len(), PROOF_LENGTH);
     assert_eq!(check(inputs.to_array(), proof), Ok(()));
     assert!(check_with_halo2(inputs.to_array(), proof));
+}
+
+#[test]
+fn keys_are_those_that_halo2_derives() {
+    let Made { keys, theirs: (_, key), .. } = compressed();
+    let points = |points: &[bn256::G1Affine]| points.iter().map(from_point).collect::<Vec<_>>();
+    assert_eq!(keys.verifying.fixed.to_vec(), points(key.fixed_commitments()));
+    assert_eq!(keys.verifying.permutation.to_vec(), points(key.permutation().commitments()));
+}
+
+/// Our prover and halo2's are two: the verifiers take either's proofs.
+#[test]
+fn halo2s_own_prover_is_accepted_by_the_same_verifiers() {
+    let (run, _) = made();
+    let Made { keys, theirs: (params, _), argument, inputs, .. } = compressed();
+    let tape = record(&run.key.relation, *inputs, &argument.argument).unwrap();
+    let proving = keygen_pk2(params, &TapeCircuit::new(&tape), false).unwrap();
+    let mut transcript = Writer::new(keys.digest);
+    create_proof_from_advice::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _>(
+        params,
+        &proving,
+        &[&tape.inputs.map(|input| to_scalar(&input))],
+        TapeCircuit::advice(&tape, keys.verifying.log_rows),
+        ChaCha20Rng::seed_from_u64(2),
+        &mut transcript,
+    )
+    .unwrap();
+    let proof = transcript.finish();
+    assert_eq!(check(inputs.to_array(), &proof), Ok(()));
+    assert!(check_with_halo2(inputs.to_array(), &proof));
 }
 
 #[test]
@@ -198,7 +252,7 @@ fn keys_depend_on_the_relation_alone() {
 #[test]
 fn two_proofs_of_one_witness_share_nothing() {
     let (run, _) = made();
-    let Made { params, keys, argument, inputs, proof } = compressed();
+    let Made { params, keys, argument, inputs, proof, .. } = compressed();
     let again = prove(params, keys, &run.key.relation, *inputs, &argument.argument).unwrap();
     assert_eq!(check(inputs.to_array(), &again), Ok(()));
     for (word, (a, b)) in proof.chunks(32).zip(again.chunks(32)).enumerate() {

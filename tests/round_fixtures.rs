@@ -14,7 +14,7 @@ use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
 use serde::{Deserialize, Serialize};
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::schedule::round_window;
-use zktrain_circuits::statement::TrainingStatement;
+use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::{Evm, EvmError};
 use zktrain_verifier::evm::key_hash;
 
@@ -22,6 +22,10 @@ use zktrain_verifier::evm::key_hash;
 const CHAIN: u64 = 31337;
 /// Where the tests put the rounds' contract: "Rounds" and zeros.
 const ROUNDS: [u8; 20] = *b"Rounds\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+/// Where they put a bounty: a contract that is none of rounds.
+const BOUNTY: [u8; 20] = *b"Bounty\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+/// The first domain.
+const DOMAIN: u64 = 1;
 /// Addresses of the private keys 2, 3 and 1: in ascending order.
 const ACCOUNTS: [(u64, &str); 3] = [
     (2, "2b5ad5c4795c026514f8317c7a215e218dccd6cf"),
@@ -36,6 +40,8 @@ const WINDOWS: usize = 5;
 #[serde(rename_all = "camelCase")]
 struct Round {
     rounds: String,
+    bounty: String,
+    domain: u64,
     round: u64,
     blockhash: String,
     nonce: String,
@@ -51,6 +57,12 @@ struct Round {
     other_window: Proof,
     /// A proof by the first member for the next round.
     other_round: Proof,
+    /// A proof by the first member for this round of a contract at the bounty's place.
+    other_contract: Proof,
+    /// A proof by the first member for this round in the next domain.
+    other_domain: Proof,
+    /// A proof by the first member for the bounty, which has no domains.
+    for_bounty: Proof,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,7 +145,10 @@ fn write() {
     let cohort = Cohort::new(&manifest(), &accounts(), WINDOWS);
     let (round, nonce) = (round_id(), nonce());
     let window = |member| cohort.window(member, nonce);
-    let prove = |member: usize| cohort.prove(member, CHAIN, round, window(member));
+    let place =
+        Binding { chain_id: CHAIN, contract: ROUNDS, domain: DOMAIN, round, prover: [0; 20] };
+    let prove = |member: usize| cohort.prove(member, place, window(member));
+    let elsewhere = |place: Binding| Proof::of(&cohort.prove(0, place, window(0)));
     let proofs: Vec<Delivered> = (0..3).map(prove).collect();
     let updates: Vec<_> = proofs.iter().map(|p| p.statement.update.as_slice()).collect();
     let member = |index: usize| Member {
@@ -150,6 +165,8 @@ fn write() {
     let key = cohort.contract_key();
     let fixture = Round {
         rounds: text(&ROUNDS),
+        bounty: text(&BOUNTY),
+        domain: DOMAIN,
         round,
         blockhash: text(&block()),
         nonce: text(&nonce),
@@ -160,8 +177,11 @@ fn write() {
         zero_state: text(&digest(&cohort.members[0].start.state.points)),
         aggregate: text(&row_bytes(&aggregate(&updates, &WEIGHTS))),
         members: (0..3).map(member).collect(),
-        other_window: Proof::of(&cohort.prove(0, CHAIN, round, other)),
-        other_round: Proof::of(&cohort.prove(0, CHAIN, round + 1, window(0))),
+        other_window: Proof::of(&cohort.prove(0, place, other)),
+        other_round: elsewhere(Binding { round: round + 1, ..place }),
+        other_contract: elsewhere(Binding { contract: BOUNTY, ..place }),
+        other_domain: elsewhere(Binding { domain: DOMAIN + 1, ..place }),
+        for_bounty: elsewhere(Binding { contract: BOUNTY, domain: 0, ..place }),
     };
     std::fs::write(path(), serde_json::to_string_pretty(&fixture).unwrap() + "\n").unwrap();
 }
@@ -195,6 +215,7 @@ fn the_rounds_proofs_are_what_the_round_asks_for() {
         assert_eq!(claim.prover.0.0, account);
         assert_eq!(Some(claim.window), round_window(nonce(), account, member.windows));
         assert_eq!((claim.round, claim.step, claim.window), (fixture.round, 0, member.window));
+        assert_eq!((claim.contractAddress.0.0, claim.domain), (ROUNDS, DOMAIN));
         assert_eq!(text(&claim.dataset.0), member.dataset);
         assert_eq!(text(&claim.model.0), fixture.model);
         assert_eq!(text(&claim.state.0), fixture.zero_state);
@@ -209,6 +230,13 @@ fn the_rounds_proofs_are_what_the_round_asks_for() {
     assert_eq!(text(&row_bytes(&aggregate(&updates, &WEIGHTS))), fixture.aggregate);
     assert_ne!(accepted(&fixture.other_window).unwrap().window, fixture.members[0].window);
     assert_eq!(accepted(&fixture.other_round).unwrap().round, fixture.round + 1);
+    let mut place = |proof: &Proof| {
+        let claim = accepted(proof).unwrap();
+        (claim.contractAddress.0.0, claim.domain)
+    };
+    assert_eq!(place(&fixture.other_contract), (BOUNTY, DOMAIN));
+    assert_eq!(place(&fixture.other_domain), (ROUNDS, DOMAIN + 1));
+    assert_eq!(place(&fixture.for_bounty), (BOUNTY, 0));
     let mut altered = bytes(&fixture.members[0].proof.proof);
     altered[100] ^= 1;
     let statement = bytes(&fixture.members[0].proof.statement);

@@ -13,6 +13,7 @@ use backend::economy::{BUDGET, COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, to
 use common::cases::Case;
 use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
 use zktrain_circuits::manifest::Manifest;
+use zktrain_circuits::statement::Binding;
 use zktrain_contracts::bindings::escrow::Escrow;
 use zktrain_contracts::bindings::registry::DomainRegistry;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
@@ -80,8 +81,15 @@ impl World {
         (round, self.coordinator.draw(round).await.unwrap().0)
     }
 
-    fn work(&self, member: usize, round: u64, nonce: [u8; 32]) -> Delivered {
-        self.cohort.prove(member, backend::CHAIN, round, self.cohort.window(member, nonce))
+    /// Where a round's proofs are for.
+    fn place(&self, domain: u64, round: u64) -> Binding {
+        let contract = self.at.rounds.into_array();
+        Binding { chain_id: backend::CHAIN, contract, domain, round, prover: [0; 20] }
+    }
+
+    fn work(&self, member: usize, domain: u64, round: u64, nonce: [u8; 32]) -> Delivered {
+        let window = self.cohort.window(member, nonce);
+        self.cohort.prove(member, self.place(domain, round), window)
     }
 
     fn sign(&self, member: usize, round: u64, work: &Delivered) -> Evidence {
@@ -155,13 +163,26 @@ const VOID: u8 = 4;
 async fn eager_work_is_paid(world: &mut World) {
     let domain = world.domain(false).await;
     let (round, nonce) = world.round(domain, &[0, 1, 2]).await;
-    let works = [0, 1].map(|member| world.work(member, round, nonce));
+    let works = [0, 1].map(|member| world.work(member, domain, round, nonce));
     for (owner, work) in world.owners.iter().zip(&works) {
         let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
         let mut altered = proof.clone();
         altered[100] ^= 1;
         assert!(owner.submit(round, owner.address(), &statement, &altered).await.is_err());
         owner.submit(round, owner.address(), &statement, &proof).await.unwrap();
+    }
+    // The same work, proven for another contract or domain of this chain.
+    let elsewhere: [(fn(&mut Binding), u64); 2] =
+        [(|place| place.contract[0] ^= 1, 2), (|place| place.domain += 1, 3)];
+    for (change, field) in elsewhere {
+        let mut place = world.place(domain, round);
+        change(&mut place);
+        let work = world.cohort.prove(2, place, world.cohort.window(2, nonce));
+        let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
+        let late = &world.owners[2];
+        let refused = late.submit(round, late.address(), &statement, &proof).await.unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains(&format!("WrongClaim {{ field: {field},")), "{refused}");
     }
     let sum = world.aggregate(round, &works.each_ref()).await;
     world.propose(round, &[], keccak256(&sum)).await;
@@ -194,7 +215,7 @@ async fn eager_work_is_paid(world: &mut World) {
 /// Nothing is checked unless somebody demands it; a demand is answered with the real proof.
 async fn optimistic_work_is_paid(world: &World, domain: u64) {
     let (round, nonce) = world.round(domain, &[0, 1]).await;
-    let works = [0, 1].map(|member| world.work(member, round, nonce));
+    let works = [0, 1].map(|member| world.work(member, domain, round, nonce));
     let signed = [0, 1].map(|member| world.sign(member, round, &works[member]));
     let sum = world.aggregate(round, &works.each_ref()).await;
     world.propose(round, &signed.each_ref(), keccak256(&sum)).await;
@@ -249,7 +270,7 @@ async fn coordinators_frauds(world: &World, domain: u64) {
         .await;
     // Its sum is wrong in one row.
     let (round, nonce) = world.round(domain, &[0, 1]).await;
-    let works = [0, 1].map(|member| world.work(member, round, nonce));
+    let works = [0, 1].map(|member| world.work(member, domain, round, nonce));
     let signed = [0, 1].map(|member| world.sign(member, round, &works[member]));
     let right = world.aggregate(round, &works.each_ref()).await;
     let mut wrong = right.clone();
@@ -270,7 +291,7 @@ async fn coordinators_frauds(world: &World, domain: u64) {
     .await;
     // It signs two batches.
     let (round, nonce) = world.round(domain, &[0]).await;
-    let work = world.work(0, round, nonce);
+    let work = world.work(0, domain, round, nonce);
     let signed = world.sign(0, round, &work);
     let first = world.propose(round, &[&signed], keccak256(b"sum")).await;
     let deliveries = watcher.proposed(round).await.unwrap().deliveries;
@@ -323,7 +344,7 @@ async fn members_frauds(world: &World, domain: u64) {
     let watcher = &world.watcher;
     // A proof that does not hold. Honest ones convince nobody of the contrary.
     let (round, nonce) = world.round(domain, &[0, 1, 2, 3]).await;
-    let honest = world.work(1, round, nonce);
+    let honest = world.work(1, domain, round, nonce);
     let evidence = world.sign(1, round, &honest);
     let refused = watcher.challenge_proof(&evidence).await.unwrap_err().to_string();
     assert!(refused.contains("ProofIsValid"), "{refused}");
@@ -332,10 +353,10 @@ async fn members_frauds(world: &World, domain: u64) {
     let tampered = world.sign_bytes(1, round, evidence.statement.clone(), proof, honest.update());
     // Another window than the drawn one.
     let window = (world.cohort.window(2, nonce) + 1) % WINDOWS as u64;
-    let elsewhere = world.cohort.prove(2, backend::CHAIN, round, window);
+    let elsewhere = world.cohort.prove(2, world.place(domain, round), window);
     let elsewhere = world.sign(2, round, &elsewhere);
     // Two submissions.
-    let twice = [0, 0].map(|_| world.sign(3, round, &world.work(3, round, nonce)).signed);
+    let twice = [0, 0].map(|_| world.sign(3, round, &world.work(3, domain, round, nonce)).signed);
     let forged = SignedSubmission {
         submission: Submission { member: world.owners[0].address(), ..twice[0].submission.clone() },
         signature: twice[0].signature.clone(),
@@ -356,7 +377,7 @@ async fn members_frauds(world: &World, domain: u64) {
 
 async fn a_bad_delivery_costs_both(world: &World, domain: u64) {
     let (round, nonce) = world.round(domain, &[0, 1]).await;
-    let work = world.work(1, round, nonce);
+    let work = world.work(1, domain, round, nonce);
     let mut proof = work.proof.to_bytes();
     proof[100] ^= 1;
     let bytes = work.statement.to_bytes();

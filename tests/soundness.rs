@@ -20,6 +20,7 @@ use zktrain_circuits::relation::{Group, Relation};
 use zktrain_prover::commit::{Row, commit_rows};
 use zktrain_prover::lookups::LookupColumns;
 use zktrain_prover::prove::{CommittedRows, prove};
+use zktrain_prover::random::Context;
 use zktrain_prover::sheet::Sheet;
 use zktrain_prover::training::Counts;
 use zktrain_prover::witness::dataset_sheet;
@@ -148,7 +149,7 @@ fn a_table_entry_cannot_be_altered() {
     let mut other = run.key.clone();
     let rows = altered.group(Group::Tables);
     let blinds = vec![Default::default(); rows.len()];
-    other.tables = commit_rows(&srs().g1, &rows, &blinds).unwrap();
+    other.tables = commit_rows(srs().g1(), &rows, &blinds).unwrap();
     let (statement, proof) = run.prove_sheet(&other, window, altered);
     assert_eq!(verify(&other, &(), &statement, &proof), Ok(()));
     assert!(verify(&run.key, &(), &statement, &proof).is_err());
@@ -227,15 +228,16 @@ fn a_registration_cannot_cheat() {
 
 /// Commits to a registration's sheet, proves it and verifies it.
 fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
-    let g1 = &srs().g1;
+    let g1 = srs().g1();
     let known = sheet.rows().len() - own_rows(relation);
     let rows: Vec<&Row> = sheet.rows().iter().take(known).collect();
     let blinds = vec![5u64.into(); known];
     let points = commit_rows(g1, &rows, &blinds).unwrap();
     let known = CommittedRows { points, blinds };
     let statement = b"registration".to_vec();
+    let context = Context { key: &run.secret, known: &statement };
     let proved =
-        prove(g1, relation, sheet.clone(), &known, &run.secret, |_| statement.clone()).unwrap();
+        prove(g1, relation, sheet.clone(), &known, &context, |_| statement.clone()).unwrap();
     let kzg = &run.key.kzg;
     proved.proof.verify(kzg, &(), relation, &statement, &known.points).is_ok()
 }

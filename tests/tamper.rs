@@ -101,6 +101,10 @@ fn no_statement_can_be_altered() {
     };
     rejected("spec", &|s| s.spec[31] ^= 1);
     rejected("chain id", &|s| s.binding.chain_id += 1);
+    rejected("contract", &|s| s.binding.contract[19] ^= 1);
+    rejected("no contract", &|s| s.binding.contract = [0; 20]);
+    rejected("domain", &|s| s.binding.domain += 1);
+    rejected("no domain", &|s| s.binding.domain = 0);
     rejected("round", &|s| s.binding.round += 1);
     rejected("prover", &|s| s.binding.prover[0] ^= 1);
     rejected("step", &|s| s.step += 1);
@@ -191,6 +195,12 @@ fn a_chain_is_followed_link_by_link() {
     assert_eq!(part_of(&changed, proofs), "the number of windows");
     let mut changed = chain.clone();
     changed.binding.round += 1;
+    assert_eq!(part_of(&changed, proofs), "the binding");
+    let mut changed = chain.clone();
+    changed.binding.contract[0] ^= 1;
+    assert_eq!(part_of(&changed, proofs), "the binding");
+    let mut changed = chain.clone();
+    changed.binding.domain += 1;
     assert_eq!(part_of(&changed, proofs), "the binding");
     let mut changed = chain.clone();
     changed.dataset[3] ^= 1;

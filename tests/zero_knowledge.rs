@@ -9,14 +9,17 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use common::cases::Case;
 use common::{Run, srs};
+use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::proof::own_rows;
 use zktrain_circuits::relation::Relation;
 use zktrain_prover::commit::{Row, commit_rows};
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
 use zktrain_prover::prove::{CommittedRows, Proved, prove_with};
-use zktrain_prover::random::{LocalKey, Randomness};
+use zktrain_prover::random::{Context, LocalKey, ProofRandomness};
 use zktrain_prover::sheet::Sheet;
+use zktrain_prover::training::{Chunk, TrainingProver, register_chunk};
+use zktrain_prover::witness::dataset_sheet;
 
 /// A witness, with blindings of the rows that are known before the proof.
 struct Victim {
@@ -34,19 +37,22 @@ impl Victim {
         let known = sheet.rows().len() - own_rows(&relation);
         let rows: Vec<&Row> = sheet.rows().iter().take(known).collect();
         let blinds: Vec<Fr> = (0..known as u64).map(|i| Fr::from(1000 + i)).collect();
-        let points = commit_rows(&srs().g1, &rows, &blinds).unwrap();
-        Self { relation, sheet, known: CommittedRows { points, blinds }, key: LocalKey::generate() }
+        let points = commit_rows(srs().g1(), &rows, &blinds).unwrap();
+        let key = LocalKey::generate().unwrap();
+        Self { relation, sheet, known: CommittedRows { points, blinds }, key }
     }
 
-    fn fresh(&self) -> Randomness {
+    fn fresh(&self) -> ProofRandomness {
         let row_log = self.relation.layout.row_log;
-        Randomness::fresh(&self.key, self.sheet.rows(), own_rows(&self.relation), row_log)
+        let context = Context { key: &self.key, known: b"statement" };
+        let own = own_rows(&self.relation);
+        ProofRandomness::fresh(&context, self.sheet.rows(), own, row_log).unwrap()
     }
 
-    fn prove(&self, randomness: &Randomness) -> Proved {
+    fn prove(&self, randomness: &ProofRandomness) -> Proved {
         let statement = |_: &[_]| b"statement".to_vec();
         let (sheet, randomness) = (self.sheet.clone(), randomness.clone());
-        prove_with(&srs().g1, &self.relation, sheet, &self.known, randomness, statement).unwrap()
+        prove_with(srs().g1(), &self.relation, sheet, &self.known, randomness, statement).unwrap()
     }
 
     /// The weight of every row at the point that a proof reveals.
@@ -94,7 +100,7 @@ fn without_a_mask_the_opening_confirms_a_guess() {
     let masked = victim.prove(&fresh);
     assert_ne!(masked.claim.value, victim.guessed_value(&masked));
     let zero = vec![Fr::zero(); fresh.mask.len()];
-    let bare = victim.prove(&Randomness { mask: zero, ..fresh });
+    let bare = victim.prove(&ProofRandomness { mask: zero, ..fresh });
     assert_eq!(bare.claim.value, victim.guessed_value(&bare));
 }
 
@@ -104,7 +110,7 @@ fn without_its_blinding_the_mask_reveals_a_sum_of_blindings() {
     let fresh = victim.fresh();
     let hidden = victim.prove(&fresh);
     assert_ne!(hidden.proof.blinding, victim.guessed_blinding(&hidden));
-    let bare = victim.prove(&Randomness { mask_blinding: Fr::zero(), ..fresh });
+    let bare = victim.prove(&ProofRandomness { mask_blinding: Fr::zero(), ..fresh });
     assert_eq!(bare.proof.blinding, victim.guessed_blinding(&bare));
 }
 
@@ -113,12 +119,12 @@ fn without_its_blinding_the_mask_reveals_a_sum_of_blindings() {
 fn without_a_salt_the_point_confirms_a_guess() {
     let victim = Victim::new();
     let fresh = victim.fresh();
-    let guess = victim.prove(&Randomness { salt: Fr::zero(), ..fresh.clone() });
+    let guess = victim.prove(&ProofRandomness { salt: Fr::zero(), ..fresh.clone() });
     let salted = victim.prove(&fresh);
     assert_eq!(guess.h, salted.h, "the statement and all commitments are the same");
     let shared = guess.claim.point.iter().filter(|x| salted.claim.point.contains(x)).count();
     assert_eq!(shared, 0, "challenges do not follow from statement and witness");
-    let unsalted = victim.prove(&Randomness { salt: Fr::zero(), ..fresh });
+    let unsalted = victim.prove(&ProofRandomness { salt: Fr::zero(), ..fresh });
     assert_eq!(guess.claim.point, unsalted.claim.point);
 }
 
@@ -127,7 +133,7 @@ fn without_a_salt_the_point_confirms_a_guess() {
 fn no_two_proofs_share_randomness() {
     let victim = Victim::new();
     let [a, b] = [victim.fresh(), victim.fresh()];
-    let all = |r: &Randomness| {
+    let all = |r: &ProofRandomness| {
         let mut all = r.blinds.clone();
         all.extend(r.mask.iter().chain([&r.mask_blinding, &r.salt]).copied());
         all
@@ -198,4 +204,66 @@ fn compressor_of(run: &Run) -> Compressor {
     let relation = run.key.relation.clone();
     let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
     Compressor::halo2(relation, params).unwrap()
+}
+
+/// Rows of a chunk's own that a proof commits to, as whoever knows the data computes them.
+fn own_rows_of(relation: &Relation, mut sheet: Sheet) -> Vec<Row> {
+    let columns = zktrain_prover::lookups::LookupColumns::new(&sheet, relation).unwrap();
+    for (table, counts) in relation.tables.iter().zip(columns.count(relation)) {
+        sheet.fill(table.counts, &counts);
+    }
+    let known = sheet.rows().len() - own_rows(relation);
+    sheet.rows()[known..].to_vec()
+}
+
+/// An operating system that repeats itself blinds data rows and a proof's own rows differently.
+#[test]
+fn a_registration_repeats_no_blinding_even_if_the_system_does() {
+    let run = Run::of(&Case::plain(&[5, 4, 3]), 1).unwrap();
+    let (network, g1) = (&run.key.network, srs().g1());
+    let [inputs, labels] = [&run.data.inputs, &run.data.labels]
+        .map(|list| list.iter().map(|v| i32::from(*v)).collect::<Vec<i32>>());
+    let chunk = Chunk {
+        owner: [7; 20],
+        total: 1,
+        first: 0,
+        windows: 1,
+        inputs: &inputs[..network.window() * network.input],
+        labels: &labels[..network.window() * network.output()],
+    };
+    let broken = LocalKey::with_repeating_system([7; 32], [9; 32]);
+    let proved = register_chunk(&run.key, g1, &broken, &chunk).unwrap();
+    let again = register_chunk(&run.key, g1, &broken, &chunk).unwrap();
+    assert_eq!(proved.windows, again.windows, "the system repeats itself");
+    let data = &proved.windows[0].blinds;
+    let (relation, ids) = compile_dataset(network, 1).unwrap();
+    let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
+    let own = own_rows_of(&relation, sheet);
+    let count = data.len().min(own.len());
+    assert!(count > 0);
+    // If a blinding served twice, the difference of two commitments would be one of data alone.
+    let rows: Vec<&Row> = own.iter().take(count).collect();
+    let guessed = commit_rows(g1, &rows, &data[..count]).unwrap();
+    for (guess, row) in guessed.iter().zip(&proved.proof.rows) {
+        assert_ne!(guess, row);
+    }
+}
+
+/// One witness in two statements: neither mask nor blindings are repeated.
+#[test]
+fn two_statements_about_one_witness_share_no_randomness_even_if_the_system_repeats_itself() {
+    let run = Run::of(&Case::plain(&[5, 4, 3]), 1).unwrap();
+    let broken = LocalKey::with_repeating_system([7; 32], [9; 32]);
+    let (window, trace) = run.traces(1).remove(0);
+    let prove = |round: u64| {
+        let mut position = run.position(0, window);
+        position.binding.round = round;
+        let prover = TrainingProver { secret: &broken, ..run.prover() };
+        prover.prove(&run.start, position, &trace).unwrap().proof
+    };
+    let (one, again, other) = (prove(2), prove(2), prove(3));
+    assert_eq!(one.mask, again.mask, "the system repeats itself");
+    assert_ne!(one.mask, other.mask);
+    assert_ne!(one.argument.salt, other.argument.salt);
+    assert!(one.rows.iter().all(|row| !other.rows.contains(row)));
 }

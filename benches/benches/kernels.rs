@@ -74,16 +74,17 @@ fn field(c: &mut Criterion) {
 }
 
 fn sheet_rows(c: &mut Criterion) {
-    let g1 = Srs::generate_g1(ROW_LOG, &mut rng()).g1;
+    let srs = Srs::generate_g1(ROW_LOG, &mut rng()).check().unwrap();
+    let g1 = srs.g1();
     let rows = rows();
     let rows: Vec<&Row> = rows.iter().collect();
     let blinds = fields(ROWS);
     let mut group = c.benchmark_group("rows of 2^15 16-bit entries");
     group.throughput(Throughput::Elements((ROWS << ROW_LOG) as u64));
     group.bench_function("commit_rows", |bench| {
-        bench.iter(|| commit_rows(&g1, &rows, &blinds).expect("the rows fit"));
+        bench.iter(|| commit_rows(g1, &rows, &blinds).expect("the rows fit"));
     });
-    group.bench_function("commit_floor", |bench| bench.iter(|| commit_floor(&g1, &rows)));
+    group.bench_function("commit_floor", |bench| bench.iter(|| commit_floor(g1, &rows)));
     group.bench_function("fold_rows", |bench| {
         bench.iter(|| fold_rows(&blinds, &rows, 1 << ROW_LOG));
     });
@@ -91,7 +92,7 @@ fn sheet_rows(c: &mut Criterion) {
 }
 
 fn opening(c: &mut Criterion) {
-    let srs = Srs::generate_g1(ROW_LOG, &mut rng());
+    let srs = Srs::generate_g1(ROW_LOG, &mut rng()).check().unwrap();
     let (values, point, seed) = (fields(1 << ROW_LOG), fields(ROW_LOG as usize), [1; 32]);
     let mut group = c.benchmark_group("full-width, 2^15");
     group.bench_function("msm_full", |bench| {
@@ -99,10 +100,10 @@ fn opening(c: &mut Criterion) {
     });
     group.bench_function("mercury prove", |bench| {
         let input = || values.clone();
-        let prove = |values| mercury::prove(&srs.g1, values, &point, seed);
+        let prove = |values| mercury::prove(srs.g1(), values, &point, seed);
         bench.iter_batched(input, prove, BatchSize::LargeInput);
     });
-    let proof = mercury::prove(&srs.g1, values.clone(), &point, seed);
+    let proof = mercury::prove(srs.g1(), values.clone(), &point, seed);
     let commitment = msm_full(&srs.g1[..1 << ROW_LOG], &values);
     let (key, value) = (srs.verifier_key(), evaluate_field(&values, &point));
     group.bench_function("mercury verify", |bench| {

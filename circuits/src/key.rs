@@ -60,10 +60,14 @@ impl TrainingKey {
 }
 
 /// `keccak256` of the manifest's hash and of the reference string's `[τ]` in G2.
+///
+/// This identifies the whole string only because strings are checked before anything is derived
+/// from them: with the generators fixed, `[τ]` in G2 determines every power, and the pairing
+/// relations leave no other choice for those in G1. Of an unchecked string it says nothing.
 pub fn spec(manifest: &Hash, kzg: &KzgVerifierKey) -> Hash {
     let mut tau = Vec::new();
     // Writing to a vector does not fail.
-    let _ = kzg.tau_g2.serialize_uncompressed(&mut tau);
+    let _ = kzg.tau_g2().serialize_uncompressed(&mut tau);
     Keccak256::new()
         .chain_update(b"zktrain/spec")
         .chain_update(manifest)

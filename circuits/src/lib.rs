@@ -9,6 +9,7 @@
 
 pub mod argument;
 pub mod arith;
+pub mod certificate;
 pub mod chunks;
 pub mod compile;
 pub mod compress;

@@ -19,17 +19,50 @@ pub const MAX_VARIABLES: usize = 28;
 const WORD: usize = 32;
 const POINT: usize = 2 * WORD;
 
-/// What a verifier needs of the reference string.
+/// What a verifier needs of the reference string: `[τ]` in G2.
+///
+/// The generators are constants, the same as in the contracts: a string with others is no string.
+/// Programs have a key from a checked string; [`Self::new`] alone knows only that the point is one
+/// that can be `[τ]`, not whether any powers belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KzgVerifierKey {
-    /// `[1]` in G1.
-    pub g1: G1Affine,
-    /// `[1]` in G2.
-    pub g2: G2Affine,
+    tau_g2: G2Affine,
+}
+
+/// A point that is no `[τ]` in G2: outside the group of order `r`, zero, or a generator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a power of an unknown τ in G2: outside the prime-order group, zero or ±1")]
+pub struct DegenerateTau;
+
+impl KzgVerifierKey {
+    /// The key of a string with this `[τ]` in G2.
+    ///
+    /// # Errors
+    /// If the point is not on the curve, not of order `r`, or if `τ` would be 1 or −1.
+    pub fn new(tau_g2: G2Affine) -> Result<Self, DegenerateTau> {
+        let one = G2Affine::generator();
+        let sound = tau_g2.is_on_curve()
+            && !tau_g2.is_zero()
+            && tau_g2.is_in_correct_subgroup_assuming_on_curve()
+            && tau_g2 != one
+            && tau_g2 != -one;
+        if sound { Ok(Self { tau_g2 }) } else { Err(DegenerateTau) }
+    }
+
+    /// `[1]` in G1, a constant.
+    pub fn g1(&self) -> G1Affine {
+        G1Affine::generator()
+    }
+
+    /// `[1]` in G2, a constant.
+    pub fn g2(&self) -> G2Affine {
+        G2Affine::generator()
+    }
+
     /// `[τ]` in G2.
-    pub tau_g2: G2Affine,
-    /// The base of blindings, [`crate::curve::blinding_base`].
-    pub h: G1Affine,
+    pub fn tau_g2(&self) -> G2Affine {
+        self.tau_g2
+    }
 }
 
 /// Why bytes are not an [`OpeningProof`].

@@ -1,4 +1,4 @@
-//! The order in which windows are visited: a public permutation drawn from a nonce.
+//! Orders that are drawn by hashing: of the windows from a public nonce, of the rows from a seed.
 
 use sha3::{Digest, Keccak256};
 
@@ -19,6 +19,21 @@ pub fn window_order(nonce: [u8; 32], epoch: u64, windows: usize) -> Vec<usize> {
     order
 }
 
+/// Rows `0..rows` sorted by `keccak256("zktrain/rows/order" ‖ seed ‖ row)`, both numbers 8 bytes
+/// big endian: how an owner shuffles a dataset before it is split and cut into windows.
+///
+/// The seed stays with the owner; it decides nothing that anybody else relies on.
+pub fn row_order(seed: u64, rows: usize) -> Vec<usize> {
+    let start =
+        Keccak256::new().chain_update(b"zktrain/rows/order").chain_update(seed.to_be_bytes());
+    let key = |row: &usize| -> [u8; 32] {
+        start.clone().chain_update((*row as u64).to_be_bytes()).finalize().into()
+    };
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.sort_by_cached_key(key);
+    order
+}
+
 /// The window that a member of a round trains on:
 /// `keccak256(nonce ‖ account left-padded to 32 bytes) mod windows`, `None` of no windows.
 ///
@@ -35,7 +50,7 @@ pub fn round_window(nonce: [u8; 32], account: [u8; 20], windows: u64) -> Option<
 
 #[cfg(test)]
 mod tests {
-    use super::{round_window, window_order};
+    use super::{round_window, row_order, window_order};
 
     #[test]
     fn a_rounds_window_depends_on_nonce_and_member_and_exists() {
@@ -58,6 +73,21 @@ mod tests {
         assert_eq!(order, window_order([7; 32], 3, 100));
         assert_ne!(order, window_order([8; 32], 3, 100));
         assert_ne!(order, window_order([7; 32], 4, 100));
+    }
+
+    #[test]
+    fn rows_are_permuted_by_their_seed() {
+        let mut sorted = row_order(3, 100);
+        assert_ne!(sorted, row_order(4, 100));
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..100).collect::<Vec<_>>());
+    }
+
+    /// Also in docs/quantization.md.
+    #[test]
+    fn row_fixture_v1() {
+        assert_eq!(row_order(1, 8), [1, 7, 3, 0, 5, 4, 2, 6]);
+        assert_eq!(row_order(u64::MAX, 8), [7, 1, 4, 2, 6, 3, 5, 0]);
     }
 
     #[test]

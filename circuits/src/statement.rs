@@ -16,10 +16,16 @@ pub const TRAINING: &[u8] = b"zktrain/training";
 pub const DATASET: &[u8] = b"zktrain/dataset";
 
 /// Who proves, where and in which round: a proof is worth nothing elsewhere.
+///
+/// Off chain, chain, contract and domain are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Binding {
     /// EIP-155 chain id of the settling chain; 0 off chain.
     pub chain_id: u64,
+    /// Address of the contract there that the proof is for: `Rounds`, or somebody else's.
+    pub contract: [u8; 20],
+    /// The domain, as that contract numbers them; 0 where it has none.
+    pub domain: u64,
     /// The round.
     pub round: u64,
     /// The prover's address.
@@ -32,7 +38,7 @@ pub struct Binding {
 pub struct TrainingStatement {
     /// Digest of the manifest and of the reference string.
     pub spec: Hash,
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// Number of the first step in its chain.
     pub step: u64,
@@ -57,6 +63,9 @@ pub struct TrainingStatement {
 }
 
 /// The statement of a registration proof: these consecutive windows are well formed.
+///
+/// It names no chain, contract or domain: it is a fact about an owner's data, registered once and
+/// used in as many domains as the owner joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetStatement {
     /// Digest of the manifest and of the reference string.
@@ -79,6 +88,11 @@ impl Encoder {
         let mut encoder = Self(Vec::new());
         encoder.bytes(kind).number(u64::from(VERSION));
         encoder
+    }
+
+    fn binding(&mut self, binding: &Binding) -> &mut Self {
+        let Binding { chain_id, contract, domain, round, prover } = binding;
+        self.number(*chain_id).bytes(contract).number(*domain).number(*round).bytes(prover)
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
@@ -105,15 +119,22 @@ impl Encoder {
     }
 }
 
+impl Binding {
+    /// Its part of a statement's encoding.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut encoder = Encoder(Vec::new());
+        encoder.binding(self);
+        encoder.0
+    }
+}
+
 impl TrainingStatement {
     /// The canonical encoding.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut encoder = Encoder::new(TRAINING);
         encoder
             .bytes(&self.spec)
-            .number(self.binding.chain_id)
-            .number(self.binding.round)
-            .bytes(&self.binding.prover)
+            .binding(&self.binding)
             .number(self.step)
             .bytes(&self.dataset)
             .number(self.windows)

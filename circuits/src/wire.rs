@@ -174,6 +174,8 @@ impl TrainingStatement {
             spec: reader.bytes("spec")?,
             binding: Binding {
                 chain_id: reader.number("chain id")?,
+                contract: reader.bytes("contract")?,
+                domain: reader.number("domain")?,
                 round: reader.number("round")?,
                 prover: reader.bytes("prover")?,
             },

@@ -18,6 +18,8 @@ contract AcceptanceTest is Fixtures {
         string memory text = json(name);
         assertEq(claim.chainId, block.chainid, name);
         assertEq(claim.spec, vm.parseJsonBytes32(text, ".claim.spec"), name);
+        assertEq(claim.contractAddress, vm.parseJsonAddress(text, ".claim.contractAddress"), name);
+        assertEq(claim.domain, vm.parseJsonUint(text, ".claim.domain"), name);
         assertEq(claim.round, vm.parseJsonUint(text, ".claim.round"), name);
         assertEq(claim.prover, vm.parseJsonAddress(text, ".claim.prover"), name);
         assertEq(claim.step, vm.parseJsonUint(text, ".claim.step"), name);

@@ -179,14 +179,22 @@ contract ProofBountyTest is EvidenceBase {
         });
     }
 
+    /// @dev Where the fixture's proof for a bounty says that it is.
     function _bountyOf(ProofBounty.Terms memory terms) private returns (ProofBounty bounty) {
-        bounty = new ProofBounty(_sponsor, token, router, terms);
+        bounty = ProofBounty(vm.parseJsonAddress(file, ".bounty"));
+        bytes memory arguments = abi.encode(_sponsor, token, router, terms);
+        deployCodeTo("ProofBounty.sol:ProofBounty", arguments, address(bounty));
         token.transfer(address(bounty), AMOUNT);
+    }
+
+    /// @dev What the first member has proven for the bounty.
+    function _forBounty() private view returns (Proven memory) {
+        return _provenAt(".forBounty");
     }
 
     function test_pays_the_prover_for_the_proof() public {
         ProofBounty bounty = _bountyOf(_terms());
-        Proven memory proven = _proven(0);
+        Proven memory proven = _forBounty();
         // Whoever relays it.
         vm.prank(challenger);
         vm.expectEmit(address(bounty));
@@ -201,30 +209,38 @@ contract ProofBountyTest is EvidenceBase {
     function test_everything_is_pinned() public {
         ProofBounty.Terms memory terms = _terms();
         terms.round += 1;
-        _refuse(terms, 2);
+        _refuse(terms, 4);
         terms = _terms();
         terms.prover = challenger;
-        _refuse(terms, 3);
+        _refuse(terms, 5);
         terms = _terms();
         terms.dataset = "another";
-        _refuse(terms, 6);
-        terms = _terms();
-        terms.windows += 1;
-        _refuse(terms, 7);
-        terms = _terms();
-        terms.window += 1;
         _refuse(terms, 8);
         terms = _terms();
-        terms.model = "another";
+        terms.windows += 1;
         _refuse(terms, 9);
         terms = _terms();
-        terms.state = "another";
+        terms.window += 1;
         _refuse(terms, 10);
+        terms = _terms();
+        terms.model = "another";
+        _refuse(terms, 11);
+        terms = _terms();
+        terms.state = "another";
+        _refuse(terms, 12);
+    }
+
+    function test_a_proof_for_a_round_or_a_domain_is_none_for_the_bounty() public {
+        _refuse(_terms(), _proven(0), 2);
+        _refuse(_terms(), _provenAt(".otherContract"), 3);
     }
 
     function _refuse(ProofBounty.Terms memory terms, uint256 field) private {
+        _refuse(terms, _forBounty(), field);
+    }
+
+    function _refuse(ProofBounty.Terms memory terms, Proven memory proven, uint256 field) private {
         ProofBounty bounty = _bountyOf(terms);
-        Proven memory proven = _proven(0);
         vm.expectRevert(abi.encodeWithSelector(ProofBounty.WrongClaim.selector, field));
         bounty.redeem(proven.statement, proven.proof);
     }
@@ -233,11 +249,11 @@ contract ProofBountyTest is EvidenceBase {
         ProofBounty.Terms memory terms = _terms();
         terms.key = load("plain_halo2").keyHash;
         ProofBounty bounty = _bountyOf(terms);
-        Proven memory proven = _proven(0);
+        Proven memory proven = _forBounty();
         vm.expectRevert();
         bounty.redeem(proven.statement, proven.proof);
         bounty = _bountyOf(_terms());
-        proven = _tampered(0);
+        proven.proof = flipped(proven.proof, proven.proof.length - 1, 1);
         vm.expectRevert();
         bounty.redeem(proven.statement, proven.proof);
         vm.prank(guardian);

@@ -65,13 +65,13 @@ contract RejectionTest is Fixtures {
         assertRejected(b.keyHash, a.statement, b.proof, "groth16");
     }
 
-    /// @notice Replay by someone else, in another round, at another step.
+    /// @notice Replay by someone else, for another contract, domain or round, at another step.
     function test_rejects_another_binding() public {
         string[] memory names = small();
         for (uint256 i = 0; i < names.length; ++i) {
             Fixture memory f = load(names[i]);
-            uint256[3] memory offsets = [uint256(80), 96, 116];
-            for (uint256 k = 0; k < 3; ++k) {
+            uint256[5] memory offsets = [uint256(88), 108, 116, 132, 152];
+            for (uint256 k = 0; k < 5; ++k) {
                 bytes memory statement = flipped(f.statement, offsets[k] + 7, 1);
                 vm.expectRevert(ITrainingVerifier.InvalidProof.selector);
                 verifier.verify(f.keyHash, statement, f.proof);
@@ -130,15 +130,16 @@ contract RejectionTest is Fixtures {
         _expect(f, flipped(f.statement, 39, 1), ITrainingVerifier.StatementCount.selector);
         _expect(f, flipped(f.statement, 40, 1), ITrainingVerifier.WrongSpec.selector);
         _expect(f, flipped(f.statement, 79, 1), ITrainingVerifier.WrongChain.selector);
-        _expect(f, flipped(f.statement, 95, 1), ITrainingVerifier.StatementCount.selector);
-        _expect(f, flipped(f.statement, 140, 1), ITrainingVerifier.WrongDataset.selector);
-        _expect(f, flipped(f.statement, 172, 1), ITrainingVerifier.WindowOutOfRange.selector);
-        _expect(f, flipped(f.statement, 187, 1), ITrainingVerifier.StatementCount.selector);
-        _expect(f, flipped(f.statement, 200, 1), ITrainingVerifier.WrongDataset.selector);
-        _expect(f, truncated(f.statement, 179), ITrainingVerifier.StatementLength.selector);
+        _expect(f, flipped(f.statement, 87, 1), ITrainingVerifier.StatementCount.selector);
+        _expect(f, flipped(f.statement, 131, 1), ITrainingVerifier.StatementCount.selector);
+        _expect(f, flipped(f.statement, 176, 1), ITrainingVerifier.WrongDataset.selector);
+        _expect(f, flipped(f.statement, 208, 1), ITrainingVerifier.WindowOutOfRange.selector);
+        _expect(f, flipped(f.statement, 223, 1), ITrainingVerifier.StatementCount.selector);
+        _expect(f, flipped(f.statement, 236, 1), ITrainingVerifier.WrongDataset.selector);
+        _expect(f, truncated(f.statement, 215), ITrainingVerifier.StatementLength.selector);
         _expect(f, bytes.concat(f.statement, "0"), ITrainingVerifier.StatementLength.selector);
         // Another number of windows is another depth of the tree.
-        bytes memory many = flipped(f.statement, 170, 1);
+        bytes memory many = flipped(f.statement, 206, 1);
         _expect(f, many, ITrainingVerifier.StatementLength.selector);
         // The lists end with update, 8 bytes, state after.
         uint256 stateAfter = f.statement.length - 64 * f.state;

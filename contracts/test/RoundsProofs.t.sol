@@ -34,6 +34,7 @@ abstract contract RoundsWithProofs is RoundsBase {
         config.genesis = vm.parseJsonBytes32(file, ".model");
         config.optimistic = optimistic;
         domain = openDomain(config);
+        assertEq(domain, vm.parseJsonUint(file, ".domain"));
         assertEq(registry.get(domain).zeroState, vm.parseJsonBytes32(file, ".zeroState"));
         for (uint256 i = 0; i < 3; ++i) {
             string memory prefix = string.concat(".members[", vm.toString(i), "]");
@@ -188,13 +189,30 @@ contract RoundsEagerTest is RoundsWithProofs {
         );
     }
 
-    function test_a_proof_is_for_its_round_window_and_member() public {
+    function test_a_proof_is_for_its_contract_domain_round_window_and_member() public {
         drawForProofs();
+        refuse(
+            0,
+            provenAt(".otherContract"),
+            abi.encodeWithSelector(
+                IRounds.WrongClaim.selector,
+                2,
+                uint256(uint160(address(rounds))),
+                uint256(uint160(vm.parseJsonAddress(file, ".bounty")))
+            )
+        );
+        refuse(
+            0,
+            provenAt(".otherDomain"),
+            abi.encodeWithSelector(
+                IRounds.WrongClaim.selector, 3, uint256(domain), uint256(domain) + 1
+            )
+        );
         refuse(
             0,
             provenAt(".otherRound"),
             abi.encodeWithSelector(
-                IRounds.WrongClaim.selector, 2, uint256(round), uint256(round) + 1
+                IRounds.WrongClaim.selector, 4, uint256(round), uint256(round) + 1
             )
         );
         uint256 window = rounds.windowOf(round, members[0].account, members[0].windows);
@@ -202,7 +220,7 @@ contract RoundsEagerTest is RoundsWithProofs {
             0,
             provenAt(".otherWindow"),
             abi.encodeWithSelector(
-                IRounds.WrongClaim.selector, 8, window, (window + 1) % members[0].windows
+                IRounds.WrongClaim.selector, 10, window, (window + 1) % members[0].windows
             )
         );
         refuse(
@@ -210,7 +228,7 @@ contract RoundsEagerTest is RoundsWithProofs {
             proven(1),
             abi.encodeWithSelector(
                 IRounds.WrongClaim.selector,
-                3,
+                5,
                 uint256(uint160(members[0].account)),
                 uint256(uint160(members[1].account))
             )
@@ -245,7 +263,7 @@ contract RoundsEagerTest is RoundsWithProofs {
         bytes memory good = abi.encode(
             router.verify(verifierId, key.keyHash, proven(0).statement, proven(0).proof)
         );
-        uint8[8] memory fields = [2, 3, 4, 6, 7, 8, 9, 10];
+        uint8[10] memory fields = [2, 3, 4, 5, 6, 8, 9, 10, 11, 12];
         for (uint256 i = 0; i < fields.length; ++i) {
             bytes32 word = wordAt(good, 32 * uint256(fields[i]));
             bytes32 wrong = bytes32(uint256(word) ^ 1);
@@ -481,6 +499,10 @@ contract RoundsAnswerTest is RoundsWithProofs {
         );
         vm.expectPartialRevert(IRounds.WrongClaim.selector);
         answer(0, provenAt(".otherWindow"));
+        vm.expectPartialRevert(IRounds.WrongClaim.selector);
+        answer(0, provenAt(".otherContract"));
+        vm.expectPartialRevert(IRounds.WrongClaim.selector);
+        answer(0, provenAt(".otherDomain"));
         Proven memory p = proven(0);
         p.proof = flipped(p.proof, 5, 1);
         vm.expectRevert();

@@ -73,6 +73,16 @@ contract InvalidProofTest is EvidenceBase {
         _assertSlashed(members[0].account);
     }
 
+    function test_slashes_for_a_valid_proof_for_another_contract() public {
+        _bring(_evidence(0, _provenAt(".otherContract")));
+        _assertSlashed(members[0].account);
+    }
+
+    function test_slashes_for_a_valid_proof_for_another_domain() public {
+        _bring(_evidence(0, _provenAt(".otherDomain")));
+        _assertSlashed(members[0].account);
+    }
+
     function test_slashes_for_a_valid_proof_of_somebody_else() public {
         _bring(_evidence(0, _proven(1)));
         _assertSlashed(members[0].account);

@@ -109,6 +109,7 @@ abstract contract SlashingBase is Fixtures {
         _deploy();
         verifier.register(vm.parseJsonBytes(file, ".key"));
         domain = _openDomain(true, vm.parseJsonBytes32(file, ".keyHash"));
+        assertEq(domain, vm.parseJsonUint(file, ".domain"));
         _readMembers();
         aggregate = vm.parseJsonBytes(file, ".aggregate");
         _joinAll(domain);

@@ -93,11 +93,19 @@ abstract contract SyntheticKeys is Deployment {
             uint64(1),
             uint64(32),
             wordAt(f.key, 0),
-            uint64(block.chainid),
-            uint64(1),
-            uint64(20),
-            address(this),
-            uint64(0)
+            uint64(block.chainid)
+        );
+        start = bytes.concat(
+            start,
+            abi.encodePacked(
+                uint64(20),
+                address(this),
+                uint64(1),
+                uint64(1),
+                uint64(20),
+                address(this),
+                uint64(0)
+            )
         );
         bytes memory lists =
             abi.encodePacked(uint64(32), root, shape.windows, uint64(0), uint64(shape.data), data);

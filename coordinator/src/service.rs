@@ -8,10 +8,13 @@ use alloy::primitives::{Address, B256, Keccak256};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::sync::Mutex;
-use zktrain_network::messages::{Item, Phase, Refusal, Request, Response};
+use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::typed::Receipt;
+use zktrain_network::messages::{Contribution, Item, Phase, Refusal, Request, Response, Upload};
+use zktrain_network::plan::Plan;
 use zktrain_network::wire::{Content, Service};
 
-use crate::driver::{Driver, items};
+use crate::driver::{Driver, items, now_ms};
 use crate::store::{Store, StoreError};
 
 /// Bytes of a registration at most.
@@ -38,6 +41,12 @@ pub trait Library: Send + Sync + 'static {
 
     /// Something that an account contributed to a round was refused.
     fn refused(&self, peer: Address, refusal: &Refusal);
+
+    /// Signs a receipt with the coordinator's key.
+    ///
+    /// # Errors
+    /// If the key refuses.
+    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal>;
 
     /// Checks a registration that was uploaded.
     fn register(
@@ -181,11 +190,25 @@ impl<L: Library> Desk<L> {
                 Ok(Response::Notice(Box::new(notice)))
             }
             Request::Send { round, what } => {
-                let taken = self.round(round, peer)?.contribute(peer, *what).await;
+                let driver = self.round(round, peer)?;
+                let upload = match &*what {
+                    Contribution::Upload(upload) => Some(upload.body),
+                    _ => None,
+                };
+                let taken = driver.contribute(peer, *what).await;
                 taken.inspect_err(|refusal| self.library.refused(peer, refusal))?;
-                Ok(Response::Taken)
+                match upload {
+                    Some(upload) => self.receipt(driver.plan(), &upload),
+                    None => Ok(Response::Taken),
+                }
             }
         }
+    }
+
+    /// A receipt for an upload that was taken.
+    fn receipt(&self, plan: &Plan, upload: &Upload) -> Result<Response, Refusal> {
+        let receipt = self.library.sign(upload.receipt(plan, now_ms() / 1000))?;
+        Ok(Response::Received(Box::new(receipt)))
     }
 }
 

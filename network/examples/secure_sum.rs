@@ -16,13 +16,32 @@ use zktrain_circuits::size::Limits;
 use zktrain_network::messages::{Sharing, Signed, Upload};
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::coordinator;
-use zktrain_network::secagg::group::{Roster, default_threshold};
+use zktrain_network::secagg::group::{Roster, Shared, default_threshold};
 use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::sealed::{Keeper, Promises, Sealed};
 use zktrain_network::secagg::unmasking::Unmasking;
 use zktrain_network::secagg::vector::{Shape, Update, pack, unpack};
 use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::{LayerParameters, Parameters};
+
+/// Members here never restart.
+struct Memory;
+
+impl Keeper for Memory {
+    type Error = core::convert::Infallible;
+
+    fn keep(&mut self, _: &Promises) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+fn open<T>(sealed: Sealed<T>) -> T {
+    match sealed.open(&mut Memory) {
+        Ok(content) => content,
+        Err(never) => match never {},
+    }
+}
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -37,7 +56,7 @@ fn key(widths: &[usize]) -> Outcome<TrainingKey> {
     for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
         (layer.n_in, layer.n_out) = (widths[0], widths[1]);
     }
-    let srs = Srs::generate_g1(0, &mut rand::rngs::OsRng);
+    let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng).check()?;
     let network = Limits::default().admit(network)?;
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     Ok(TrainingKey::new([0; 32], network, vec![G1Affine::default(); tables], srs.verifier_key())?)
@@ -129,16 +148,18 @@ fn main() -> Outcome<()> {
     let accounts: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
     let plan = plan(&accounts);
     let secret = |index: usize| keccak256([7, index as u8]).0;
-    let join = |index| Member::new(plan.clone(), accounts[index], secret(index), Policy::default());
+    // Whoever asks for a small group gets one.
+    let policy = Policy { least: 2, max_share: 1 << 16, ..Policy::default() };
+    let join = |index| Member::new(plan.clone(), accounts[index], secret(index), policy.clone());
     let mut members = (0..count).map(join).collect::<Result<Vec<Member>, _>>()?;
 
-    let signed = members.iter().zip(&signers).map(|(m, s)| Signed::new(&plan, m.keys(), s));
+    let signed = members.iter().zip(&signers).map(|(m, s)| Signed::new(&plan, open(m.keys()), s));
     let signed = signed.collect::<Result<Vec<_>, _>>()?;
     let roster = Roster::new(&plan, &signed)?;
     let sharings = timed("phase 2, all members", || {
         let mut sharings = Vec::new();
         for (member, signer) in members.iter_mut().zip(&signers) {
-            let (head, envelopes) = member.roster(&signed)?;
+            let (head, envelopes) = open(member.roster(&signed)?);
             sharings.push(Sharing { head: Signed::new(&plan, head, signer)?, envelopes });
         }
         Ok(sharings)
@@ -149,7 +170,7 @@ fn main() -> Outcome<()> {
     timed("shares passed and opened, all members", || {
         let trees = coordinator::trees(&sharings);
         for (member, account) in members.iter_mut().zip(&accounts) {
-            member.shares(&coordinator::pass(&sharings, &trees, *account)?)?;
+            open(member.shares(&coordinator::pass(&sharings, &trees, *account)?)?);
         }
         Ok(())
     })?;
@@ -160,24 +181,25 @@ fn main() -> Outcome<()> {
         let update = update(&key.network, &shape, index as i32 + 1);
         let mut work = || {
             let packed = pack(&shape, &update, plan.members[index].weight)?;
-            Ok(member.mask(&packed)?)
+            Ok(open(member.mask(&packed, B256::ZERO)?))
         };
-        let bytes =
+        let (upload, bytes) =
             if index == 0 { timed("packing and masking, one member", work)? } else { work()? };
         std::fs::write(folder.path().join(index.to_string()), bytes)?;
-        uploads.push(member.upload(B256::ZERO)?);
+        uploads.push(upload);
     }
     let confirms = members.iter_mut().zip(&signers).take(counted.len());
-    let confirms = confirms.map(|(m, s)| Ok(Signed::new(&plan, m.counted(&counted)?, s)?));
+    let confirms = confirms.map(|(m, s)| Ok(Signed::new(&plan, open(m.counted(&counted)?), s)?));
     let confirms = confirms.collect::<Outcome<Vec<_>>>()?;
-    let unmasks = members.iter_mut().take(counted.len()).map(|m| m.confirmed(&confirms));
-    let unmasks = unmasks.collect::<Result<Vec<_>, _>>()?;
+    let unmasks = members.iter_mut().take(counted.len()).map(|m| Ok(open(m.confirmed(&confirms)?)));
+    let unmasks = unmasks.collect::<Outcome<Vec<_>>>()?;
 
     let sum = timed("aggregation: these four", || {
         let secrets = timed("recovering secrets", || {
             Ok(coordinator::recover(&plan, &roster, &sharings, &counted, &unmasks)?)
         })?;
-        let mut sum = Unmasking::new(&plan, &roster, &counted, &secrets, shape.elements())?;
+        let shared = Shared::new(&roster, sharings.iter().map(|sharing| &sharing.head.body))?;
+        let mut sum = Unmasking::new(&roster, &shared, &counted, &secrets, shape.elements())?;
         timed("adding masked vectors from files, checking hashes", || {
             for (index, upload) in uploads.iter().enumerate() {
                 sum.start(upload)?;

@@ -7,7 +7,8 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::SignerSync;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use zktrain_contracts::protocol::typed;
+use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::typed::{self, Receipt};
 
 use crate::plan::Plan;
 
@@ -27,6 +28,9 @@ pub trait Body: Serialize + DeserializeOwned {
     /// Its name in the signature; no two bodies share one.
     const KIND: &'static str;
 }
+
+/// Bytes of a signature.
+const SIGNATURE: usize = 65;
 
 /// A body with a signature over the plan's digest, the body's kind and `keccak256` of its encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +58,9 @@ impl<T: Body> Signed<T> {
 
     /// Who signed it; none if the signature is none.
     pub fn signer(&self, plan: &Plan) -> Option<Address> {
+        if self.signature.len() != SIGNATURE {
+            return None;
+        }
         typed::signer(&message(plan, &self.body), &plan.typed_domain(), &self.signature)
     }
 
@@ -95,6 +102,48 @@ impl Body for SharingHead {
     const KIND: &'static str = "sharing";
 }
 
+/// Bytes of two sealed shares: 64, and a tag of 16.
+pub const SEALED: usize = 80;
+
+/// Two sealed shares. Always as many bytes, so that nothing longer can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ciphertext(pub [u8; SEALED]);
+
+impl Serialize for Ciphertext {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeTuple;
+        let mut tuple = serializer.serialize_tuple(SEALED)?;
+        self.0.iter().try_for_each(|byte| tuple.serialize_element(byte))?;
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Ciphertext {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(SEALED, Bytewise)
+    }
+}
+
+/// Reads a [`Ciphertext`].
+struct Bytewise;
+
+impl<'de> serde::de::Visitor<'de> for Bytewise {
+    type Value = Ciphertext;
+
+    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{SEALED} bytes")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut bytes = [0; SEALED];
+        for (position, byte) in bytes.iter_mut().enumerate() {
+            let next = seq.next_element()?;
+            *byte = next.ok_or_else(|| serde::de::Error::invalid_length(position, &self))?;
+        }
+        Ok(Ciphertext(bytes))
+    }
+}
+
 /// Two shares for one member, sealed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -105,7 +154,7 @@ pub struct Envelope {
     /// `keccak256` of the share of the own mask's seed.
     pub own: B256,
     /// Both shares, sealed for the member.
-    pub sealed: Bytes,
+    pub sealed: Ciphertext,
 }
 
 /// Phase 2, as it is sent.
@@ -148,7 +197,7 @@ pub struct Upload {
     pub masked: B256,
     /// EIP-712 struct hash of the submission.
     pub submission: B256,
-    /// `keccak256` of those whose masks are in it.
+    /// Digest of those whose masks are in it, [`crate::secagg::group::Shared::digest`].
     pub shared: B256,
 }
 
@@ -161,8 +210,8 @@ impl Body for Upload {
 pub struct Confirm {
     /// Who confirms.
     pub account: Address,
-    /// Digest of those that have shared their secrets: each member knows who they are, and gets
-    /// as many of these as there are members.
+    /// Digest of those that have shared their secrets, as in [`Upload::shared`]: each member knows
+    /// who they are, and gets as many of these as there are members.
     pub shared: B256,
     /// Digest of those among them whose updates are counted.
     pub counted: B256,
@@ -399,6 +448,66 @@ pub enum Response {
     Taken,
     /// Refused; asking again does not help.
     Refused(Refusal),
+    /// An upload is stored, as [`Self::Taken`], and the coordinator answers for that with its key.
+    Received(Box<SignedReceipt>),
+}
+
+impl Upload {
+    /// The receipt for this upload in a round with this plan, taken at a time in Unix seconds.
+    pub fn receipt(&self, plan: &Plan, time: u64) -> Receipt {
+        Receipt {
+            round: plan.round,
+            member: self.account,
+            plan: plan.digest(),
+            masked: self.masked,
+            submission: self.submission,
+            time,
+        }
+    }
+}
+
+/// What is wrong with a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The coordinator has not signed it.
+    #[error("the receipt is not signed by the coordinator {coordinator}")]
+    Signature {
+        /// Who should have signed.
+        coordinator: Address,
+    },
+    /// It is for something else.
+    #[error("the receipt is for another {field}")]
+    Field {
+        /// What differs.
+        field: &'static str,
+    },
+}
+
+/// Checks that a receipt is the plan's coordinator's, and for this upload.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_receipt(
+    plan: &Plan,
+    upload: &Upload,
+    signed: &SignedReceipt,
+) -> Result<(), ReceiptError> {
+    let (got, expected) = (&signed.receipt, upload.receipt(plan, signed.receipt.time));
+    let fields = [
+        ("round", got.round == expected.round),
+        ("member", got.member == expected.member),
+        ("plan", got.plan == expected.plan),
+        ("masked vector", got.masked == expected.masked),
+        ("submission", got.submission == expected.submission),
+    ];
+    if let Some((field, _)) = fields.into_iter().find(|(_, holds)| !holds) {
+        return Err(ReceiptError::Field { field });
+    }
+    let coordinator = plan.coordinator;
+    match signed.is_by(&plan.typed_domain(), coordinator) {
+        true => Ok(()),
+        false => Err(ReceiptError::Signature { coordinator }),
+    }
 }
 
 /// Why the coordinator refuses something.

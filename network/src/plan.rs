@@ -8,7 +8,10 @@ use zktrain_contracts::protocol::typed;
 use crate::messages::Body;
 
 /// Version of the messages.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// Members of a plan at most, as the contract takes them: it bounds every list in a round.
+pub const MAX_MEMBERS: usize = 256;
 
 /// A round, as all of its members see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

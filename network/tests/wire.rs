@@ -17,5 +17,7 @@ mod raw;
 mod relay;
 #[path = "wire/signed.rs"]
 mod signed;
+#[path = "wire/sizes.rs"]
+mod sizes;
 #[path = "wire/transfers.rs"]
 mod transfers;

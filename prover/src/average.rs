@@ -16,6 +16,7 @@ use zktrain_circuits::relation::{Group, TensorId};
 
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::sheet::Sheet;
+use crate::srs::Powers;
 use crate::trace::{LayerParameters, Parameters};
 use crate::witness::fill_block;
 
@@ -155,7 +156,7 @@ fn parameters(network: &Network, mut values: impl Iterator<Item = i32>) -> Param
 /// If the sum is not of this network, or too large.
 pub fn commit_sum(
     key: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     sum: &Sum,
 ) -> Result<Vec<G1Affine>, AverageError> {
     check(&key.network, sum)?;
@@ -172,7 +173,7 @@ pub fn commit_sum(
 
 fn commit_block(
     key: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     values: Vec<i32>,
     blinds: &[Fr],
 ) -> Result<Vec<G1Affine>, CommitError> {

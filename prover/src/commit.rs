@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use zktrain_circuits::curve::blinding_base;
 
 use crate::kernels::{fixed_base::FixedBase, rows::row_sums};
+use crate::srs::Powers;
 
 static BLINDING_TABLE: LazyLock<FixedBase> = LazyLock::new(|| FixedBase::new(blinding_base()));
 
@@ -79,12 +80,21 @@ pub enum CommitError {
 /// If there is not one blinding a row, a row is wider than `g1` is long, or a sparse row is not
 /// sorted.
 pub fn commit_rows(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     rows: &[&Row],
     blinds: &[Fr],
 ) -> Result<Vec<G1Affine>, CommitError> {
-    check_rows(g1, rows, blinds)?;
-    let mut commitments = row_sums(g1, rows);
+    commit_to(&g1, rows, blinds)
+}
+
+/// The same over any bases.
+fn commit_to(
+    bases: &[G1Affine],
+    rows: &[&Row],
+    blinds: &[Fr],
+) -> Result<Vec<G1Affine>, CommitError> {
+    check_rows(bases, rows, blinds)?;
+    let mut commitments = row_sums(bases, rows);
     let blinded = commitments.par_iter_mut().zip(blinds).filter(|(_, blind)| **blind != Fr::ZERO);
     blinded.for_each(|(commitment, blind)| *commitment += BLINDING_TABLE.mul(blind));
     Ok(G1Projective::normalize_batch(&commitments))
@@ -120,8 +130,8 @@ fn check_rows(g1: &[G1Affine], rows: &[&Row], blinds: &[Fr]) -> Result<(), Commi
 ///
 /// # Panics
 /// If a row is wider than `g1` is long.
-pub fn commit_floor(g1: &[G1Affine], rows: &[&Row]) -> Vec<G1Projective> {
-    rows.iter().map(|row| floor_row(g1, row)).collect()
+pub fn commit_floor(g1: Powers<'_>, rows: &[&Row]) -> Vec<G1Projective> {
+    rows.iter().map(|row| floor_row(&g1, row)).collect()
 }
 
 fn floor_row(g1: &[G1Affine], row: &Row) -> G1Projective {
@@ -175,8 +185,9 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha20Rng;
 
-    static G1: LazyLock<Vec<G1Affine>> =
-        LazyLock::new(|| Srs::generate_g1(10, &mut ChaCha20Rng::seed_from_u64(1)).g1);
+    static G1: LazyLock<Vec<G1Affine>> = LazyLock::new(|| {
+        Srs::generate_g1(10, &mut ChaCha20Rng::seed_from_u64(1)).g1[..1024].to_vec()
+    });
 
     fn naive(row: &Row, blind: Fr) -> G1Affine {
         let mut sum = blinding_base() * blind;
@@ -194,8 +205,8 @@ mod tests {
         let rows: Vec<&Row> = rows.iter().collect();
         let expected: Vec<G1Affine> =
             rows.iter().zip(&blinds).map(|(row, b)| naive(row, *b)).collect();
-        assert_eq!(commit_rows(&G1, &rows, &blinds).unwrap(), expected);
-        let floor = commit_floor(&G1, &rows);
+        assert_eq!(commit_to(&G1, &rows, &blinds).unwrap(), expected);
+        let floor = &rows.iter().map(|row| floor_row(&G1, row)).collect::<Vec<_>>();
         for ((floor, row), _) in floor.iter().zip(&rows).zip(&blinds) {
             assert_eq!(floor.into_affine(), naive(row, Fr::ZERO));
         }
@@ -250,7 +261,7 @@ mod tests {
             let mut expected = G1Projective::ZERO;
             bases.iter().zip(&row).for_each(|(base, k)| expected += *base * Fr::from(*k));
             let row = Row::Dense(row);
-            let got = commit_rows(&bases, &[&row, &row], &[Fr::ZERO; 2]).unwrap();
+            let got = commit_to(&bases, &[&row, &row], &[Fr::ZERO; 2]).unwrap();
             assert_eq!(got, vec![expected.into_affine(); 2]);
         }
     }
@@ -258,13 +269,13 @@ mod tests {
     #[test]
     fn malformed_calls_are_typed_errors() {
         let row = Row::Dense(vec![1; 1025]);
-        let error = commit_rows(&G1, &[&row], &[Fr::ZERO]).unwrap_err();
+        let error = commit_to(&G1, &[&row], &[Fr::ZERO]).unwrap_err();
         assert_eq!(error, CommitError::RowTooLong { row: 0, expected: 1024, got: 1025 });
-        let error = commit_rows(&G1, &[&Row::Dense(vec![])], &[]).unwrap_err();
+        let error = commit_to(&G1, &[&Row::Dense(vec![])], &[]).unwrap_err();
         assert_eq!(error, CommitError::BlindingCount { expected: 1, got: 0 });
         for positions in [[4, 4], [4, 3]] {
             let row = Row::Sparse(positions.map(|p| (p, 1)).to_vec());
-            let error = commit_rows(&G1, &[&Row::Dense(vec![]), &row], &[Fr::ZERO; 2]).unwrap_err();
+            let error = commit_to(&G1, &[&Row::Dense(vec![]), &row], &[Fr::ZERO; 2]).unwrap_err();
             assert_eq!(error, CommitError::Unsorted { row: 1, entry: 1 });
         }
     }

@@ -11,6 +11,8 @@ use zktrain_circuits::opening::mercury::{Evaluations, OpeningProof, Transcript, 
 
 use crate::eq::eq_table;
 use crate::kernels::msm_full;
+use crate::kernels::polynomial::{add_scaled, divide_by_linear, evaluate};
+use crate::srs::Powers;
 
 /// Opens the multilinear polynomial with `values` over the cube, committed to as
 /// `Σ_j values[j]·g1[j]`, at `point` (coordinate `k` belongs to bit `k` of the index).
@@ -20,7 +22,7 @@ use crate::kernels::msm_full;
 ///
 /// # Panics
 /// If `values` does not have `2^point.len()` entries, or there are fewer powers `g1`.
-pub fn prove(g1: &[G1Affine], values: Vec<Fr>, point: &[Fr], seed: [u8; 32]) -> OpeningProof {
+pub fn prove(g1: Powers<'_>, values: Vec<Fr>, point: &[Fr], seed: [u8; 32]) -> OpeningProof {
     let commitment = commit(g1, &values);
     prove_committed(g1, &commitment, values, point, seed)
 }
@@ -32,7 +34,7 @@ pub fn prove(g1: &[G1Affine], values: Vec<Fr>, point: &[Fr], seed: [u8; 32]) -> 
 /// # Panics
 /// If `values` does not have `2^point.len()` entries, or there are fewer powers `g1`.
 pub fn prove_committed(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     commitment: &G1Affine,
     values: Vec<Fr>,
     point: &[Fr],
@@ -145,7 +147,7 @@ impl Small {
     }
 }
 
-fn commit(g1: &[G1Affine], f: &[Fr]) -> G1Affine {
+fn commit(g1: Powers<'_>, f: &[Fr]) -> G1Affine {
     msm_full(&g1[..f.len()], f).into_affine()
 }
 
@@ -186,25 +188,6 @@ fn products(f: &[Fr], u: &[Fr]) -> Vec<Fr> {
 /// `X^{n−1}·f(1/X)` for `n` coefficients.
 fn reversed(f: &[Fr]) -> Vec<Fr> {
     f.iter().rev().copied().collect()
-}
-
-/// `target += scale·f`
-fn add_scaled(target: &mut [Fr], f: &[Fr], scale: Fr) {
-    target.par_iter_mut().zip(f).with_min_len(1 << 10).for_each(|(t, f)| *t += scale * f);
-}
-
-/// `f(x)`
-fn evaluate(f: &[Fr], x: Fr) -> Fr {
-    f.iter().rev().fold(Fr::ZERO, |sum, coefficient| sum * x + coefficient)
-}
-
-/// Replaces `f` by its quotient by `X − a`; the remainder is dropped.
-fn divide_by_linear(f: &mut Vec<Fr>, a: Fr) {
-    for i in (1..f.len()).rev() {
-        let carried = f[i] * a;
-        f[i - 1] += carried;
-    }
-    f.drain(..1.min(f.len()));
 }
 
 #[cfg(test)]

@@ -24,9 +24,10 @@ use crate::eq::evaluate_field;
 use crate::kernels::msm::msm_full;
 use crate::lookups::LookupColumns;
 use crate::materialize::ValueRange;
-use crate::random::{LocalKey, Randomness};
+use crate::random::{Context, NoRandomness, ProofRandomness};
 use crate::reduction::{self, ReductionProof};
 use crate::sheet::Sheet;
+use crate::srs::Powers;
 use crate::{fraction, mercury, relations};
 
 /// Row commitments and what blinds them.
@@ -91,6 +92,9 @@ pub enum ProveError {
     /// Rows cannot be committed to.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// Nothing to blind with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
 }
 
 /// How long the stages took.
@@ -124,22 +128,22 @@ pub struct Proved {
 
 /// Proves `relation` for a sheet whose multiplicities are still missing.
 ///
-/// `known` are the rows that the statement fixes; `statement` encodes the
-/// statement, given the proof's own row commitments.
+/// `known` are the rows that the statement fixes; `context` is what blinds the proof;
+/// `statement` encodes the statement, given the proof's own row commitments.
 ///
 /// # Errors
 /// If the reference string is too short or the sheet holds impossible values.
 /// Whether the relation holds is not checked: a proof of a false statement
 /// does not verify.
 pub fn prove(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
-    key: &LocalKey,
+    context: &Context<'_>,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
-    let fresh = Randomness::fresh(key, sheet.rows(), own_rows(relation), relation.layout.row_log);
+    let fresh = fresh(context, relation, &sheet)?;
     prove_with(g1, relation, sheet, known, fresh, statement)
 }
 
@@ -148,11 +152,11 @@ pub fn prove(
 /// # Errors
 /// As [`prove`].
 pub fn prove_with(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     mut sheet: Sheet,
     known: &CommittedRows,
-    randomness: Randomness,
+    randomness: ProofRandomness,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
@@ -173,31 +177,31 @@ pub fn prove_with(
 /// # Errors
 /// As [`prove`].
 pub fn prove_filled(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     known: &CommittedRows,
-    key: &LocalKey,
+    context: &Context<'_>,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     check_sizes(g1, relation, known)?;
     let columns = LookupColumns::new(&sheet, relation)?;
-    let fresh = Randomness::fresh(key, sheet.rows(), own_rows(relation), relation.layout.row_log);
+    let fresh = fresh(context, relation, &sheet)?;
     prove_counted(g1, relation, sheet, columns, known, fresh, statement)
 }
 
 fn prove_counted(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     sheet: Sheet,
     columns: LookupColumns,
     known: &CommittedRows,
-    randomness: Randomness,
+    randomness: ProofRandomness,
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     let mut timings = Timings::default();
     let started = Instant::now();
-    let Randomness { blinds, mask, mask_blinding, salt } = randomness;
+    let ProofRandomness { blinds, mask, mask_blinding, salt } = randomness;
     let own: Vec<&Row> = sheet.rows().iter().skip(known.points.len()).collect();
     let points = commit_rows(g1, &own, &blinds)?;
     let own = CommittedRows { points, blinds };
@@ -221,8 +225,17 @@ fn prove_counted(
     Ok(Proved { proof, h, claim, own, timings })
 }
 
+fn fresh(
+    context: &Context<'_>,
+    relation: &Relation,
+    sheet: &Sheet,
+) -> Result<ProofRandomness, NoRandomness> {
+    let row_log = relation.layout.row_log;
+    ProofRandomness::fresh(context, sheet.rows(), own_rows(relation), row_log)
+}
+
 fn check_sizes(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     relation: &Relation,
     known: &CommittedRows,
 ) -> Result<(), ProveError> {
@@ -246,7 +259,7 @@ struct Mask {
 }
 
 impl Mask {
-    fn new(g1: &[G1Affine], values: Vec<Fr>, blinding: Fr) -> Self {
+    fn new(g1: Powers<'_>, values: Vec<Fr>, blinding: Fr) -> Self {
         let commitment = msm_full(&g1[..values.len()], &values) + blinding_base() * blinding;
         Self { values, blinding, commitment: commitment.into_affine() }
     }
@@ -312,7 +325,7 @@ fn low(reduction: &ReductionProof, row_log: u32) -> &[Fr] {
 
 /// Opens the masked, folded row.
 fn open(
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     h: Fr,
     rows: &CommittedRows,
     mask: &Mask,

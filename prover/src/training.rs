@@ -6,7 +6,6 @@ pub use zktrain_circuits::chunks::chunk_sizes;
 use zktrain_circuits::compile::{compile_dataset, compile_training};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::{self, Hash};
-use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::proof::SheetProof;
 use zktrain_circuits::relation::{Group, TensorId};
 use zktrain_circuits::size::Bounded;
@@ -16,8 +15,9 @@ use zktrain_circuits::verifier::Opening;
 use crate::commit::{CommitError, Row, commit_rows};
 use crate::memory;
 use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove, prove_filled};
-use crate::random::{LocalKey, proof_rng, scalars};
+use crate::random::{Context, Label, LocalKey, Randomness, sheet_digest};
 use crate::sheet::Sheet;
+use crate::srs::{CheckedSrs, Powers};
 use crate::trace::{Parameters, Trace};
 use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 
@@ -28,11 +28,10 @@ use crate::witness::{dataset_sheet, fill_block, fill_tables, training_sheet};
 pub fn derive_key(
     manifest: Hash,
     network: Bounded,
-    g1: &[G1Affine],
-    kzg: KzgVerifierKey,
+    srs: &CheckedSrs,
 ) -> Result<TrainingKey, ProveError> {
     let (relation, ids) = compile_training(&network);
-    let expected = 1usize << relation.layout.row_log;
+    let (g1, expected) = (srs.g1(), 1usize << relation.layout.row_log);
     if g1.len() < expected {
         return Err(ProveError::ReferenceString { expected, got: g1.len() });
     }
@@ -41,7 +40,7 @@ pub fn derive_key(
     let rows = sheet.group(Group::Tables);
     let tables = commit_rows(g1, &rows, &vec![Fr::default(); rows.len()])?;
     let got = tables.len();
-    TrainingKey::new(manifest, network, tables, kzg)
+    TrainingKey::new(manifest, network, tables, srs.verifier_key())
         .map_err(|_| ProveError::KnownRows { expected: rows.len(), got })
 }
 
@@ -51,7 +50,7 @@ pub fn derive_key(
 /// If the rows do not fit the reference string.
 pub fn commit_model(
     key: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     model: &Parameters,
 ) -> Result<CommittedRows, CommitError> {
     let layers = key.ids.layers.iter();
@@ -91,7 +90,7 @@ impl RegisteredDataset {
 /// If the windows do not fit memory or the reference string.
 pub fn register_chunk(
     training: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     secret: &LocalKey,
     chunk: &Chunk<'_>,
 ) -> Result<ChunkProved, ProveError> {
@@ -99,10 +98,11 @@ pub fn register_chunk(
     let (relation, ids) = compile_dataset(network, chunk.windows)?;
     memory::check(&relation)?;
     let sheet = dataset_sheet(&relation, &ids, network, chunk.inputs, chunk.labels);
-    let mut rng = proof_rng(secret, sheet.rows());
     let per_window = relation.layout.group_rows(Group::Data(0)).count();
     let data: Vec<&Row> = sheet.rows().iter().take(per_window * chunk.windows).collect();
-    let blinds = scalars(&mut rng, data.len());
+    let about = chunk.about(training);
+    let witness = sheet_digest(sheet.rows());
+    let blinds = Randomness::new(Label::DataRows, &about, secret, &witness)?.scalars(data.len());
     let points = commit_rows(g1, &data, &blinds)?;
     let windows: Vec<CommittedRows> = points
         .chunks(per_window)
@@ -117,7 +117,9 @@ pub fn register_chunk(
         rows: windows.iter().map(|w| w.points.clone()).collect(),
     };
     let known = CommittedRows { points, blinds };
-    let proved = prove(g1, &relation, sheet, &known, secret, |_| statement.to_bytes())?;
+    let encoded = statement.to_bytes();
+    let context = Context { key: secret, known: &encoded };
+    let proved = prove(g1, &relation, sheet, &known, &context, |_| encoded.clone())?;
     let Proved { proof, h, claim, .. } = proved;
     Ok(ChunkProved { statement, proof, h, claim, windows })
 }
@@ -139,10 +141,10 @@ pub struct ChunkProved {
 /// Commits to one window without proving it well formed: for measurements.
 ///
 /// # Errors
-/// If its rows do not fit the reference string.
+/// If its rows do not fit the reference string, or there is nothing to blind them with.
 pub fn register_window(
     training: &TrainingKey,
-    g1: &[G1Affine],
+    g1: Powers<'_>,
     secret: &LocalKey,
     inputs: &[i16],
     labels: &[i16],
@@ -152,7 +154,9 @@ pub fn register_window(
         [inputs, labels].map(|v| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>());
     let sheet = dataset_sheet(&relation, &ids, &training.network, &inputs, &labels);
     let rows = sheet.group(Group::Data(0));
-    let blinds = scalars(&mut proof_rng(secret, sheet.rows()), rows.len());
+    let witness = sheet_digest(sheet.rows());
+    let mut generator = Randomness::new(Label::DataRows, &training.spec, secret, &witness)?;
+    let blinds = generator.scalars(rows.len());
     let points = commit_rows(g1, &rows, &blinds)?;
     Ok(CommittedRows { points, blinds })
 }
@@ -174,10 +178,22 @@ pub struct Chunk<'a> {
     pub labels: &'a [i32],
 }
 
+impl Chunk<'_> {
+    /// What is known of the chunk's statement before its rows are committed to.
+    fn about(&self, training: &TrainingKey) -> Vec<u8> {
+        let mut about = training.spec.to_vec();
+        about.extend_from_slice(&self.owner);
+        for number in [self.total, self.first, self.windows as u64] {
+            about.extend_from_slice(&number.to_be_bytes());
+        }
+        about
+    }
+}
+
 /// Where a training proof stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// Number of the first step in its chain.
     pub step: u64,
@@ -225,7 +241,7 @@ pub struct TrainingProver<'a> {
     /// The training key.
     pub key: &'a TrainingKey,
     /// The reference string's powers in G1.
-    pub g1: &'a [G1Affine],
+    pub g1: Powers<'a>,
     /// What blinding is derived from.
     pub secret: &'a LocalKey,
     /// The owner's dataset.
@@ -267,6 +283,7 @@ impl TrainingProver<'_> {
         let key = self.key;
         let (mut statement, known) = self.statement(before, position)?;
         let (block, steps) = (before.model.points.len(), key.network.steps);
+        let about = statement.to_bytes();
         let encode = |own: &[G1Affine]| {
             statement.update = update_rows(own, block, steps);
             if !before.state.points.is_empty() {
@@ -274,10 +291,11 @@ impl TrainingProver<'_> {
             }
             statement.to_bytes()
         };
-        let (g1, relation, secret) = (self.g1, &key.relation, self.secret);
+        let (g1, relation) = (self.g1, &key.relation);
+        let context = &Context { key: self.secret, known: &about };
         let proved = match counts {
-            Counts::Missing => prove(g1, relation, sheet, &known, secret, encode)?,
-            Counts::Given => prove_filled(g1, relation, sheet, &known, secret, encode)?,
+            Counts::Missing => prove(g1, relation, sheet, &known, context, encode)?,
+            Counts::Given => prove_filled(g1, relation, sheet, &known, context, encode)?,
         };
         let after = advance(before, &statement, &proved.own, block, steps);
         let Proved { proof, h, claim, timings, .. } = proved;

@@ -15,7 +15,7 @@ use zktrain_circuits::opening::{point_bytes, scalar_bytes};
 use zktrain_prover::eq::evaluate_field;
 use zktrain_prover::kernels::msm_full;
 use zktrain_prover::mercury::prove_committed;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_verifier::mercury::verify;
 
 /// Numbers of variables: the least, the first odd and even split, and those of real rows.
@@ -36,7 +36,7 @@ fn g2_words(point: &G2Affine) -> Vec<String> {
     [x.c1, x.c0, y.c1, y.c0].iter().map(|c| hex(&c.into_bigint().to_bytes_be())).collect()
 }
 
-fn openings(srs: &Srs) -> Vec<String> {
+fn openings(srs: &CheckedSrs) -> Vec<String> {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let mut openings = Vec::new();
     for c in VARIABLES {
@@ -46,7 +46,7 @@ fn openings(srs: &Srs) -> Vec<String> {
         let commitment = msm_full(&srs.g1[..1 << c], &values);
         let seed = [c as u8; 32];
         let affine = commitment.into_affine();
-        let proof = prove_committed(&srs.g1, &affine, values, &point, seed);
+        let proof = prove_committed(srs.g1(), &affine, values, &point, seed);
         verify(&srs.verifier_key(), &commitment, &point, value, seed, &proof).unwrap();
         openings.push(format!(
             "{{\n  \"point\": {},\n  \"value\": {},\n  \"commitment\": {},\n  \"seed\": {},\n  \
@@ -63,10 +63,10 @@ fn openings(srs: &Srs) -> Vec<String> {
 
 #[test]
 fn the_contracts_fixture_is_up_to_date() {
-    let srs = Srs::generate_g1(15, &mut ChaCha20Rng::seed_from_u64(1));
+    let srs = Srs::generate_g1(15, &mut ChaCha20Rng::seed_from_u64(1)).check().unwrap();
     let text = format!(
         "{{\n\"tau\": {},\n\"openings\": {}\n}}\n",
-        list(g2_words(&srs.verifier_key().tau_g2)),
+        list(g2_words(&srs.verifier_key().tau_g2())),
         list(openings(&srs)),
     );
     let file =

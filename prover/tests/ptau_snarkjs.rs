@@ -6,12 +6,12 @@ use ark_bn254::{Bn254, Fq, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::PrimeField;
 use sha2::{Digest, Sha256};
-use zktrain_prover::srs::{Provenance, Section, Srs, SrsError};
+use zktrain_prover::srs::{CheckedSrs, Provenance, Section, Srs, SrsError};
 
 const FIXTURE: &[u8] = include_bytes!("fixtures/pot6.ptau");
 const POWER: u32 = 6;
 
-fn import(bytes: &[u8]) -> Result<Srs, SrsError> {
+fn import(bytes: &[u8]) -> Result<CheckedSrs, SrsError> {
     Srs::import_ptau(bytes)
 }
 
@@ -67,7 +67,7 @@ fn imports_what_snarkjs_writes() {
     }
     let source_sha256 = Sha256::digest(FIXTURE).into();
     assert_eq!(srs.provenance, Provenance::Imported { source_sha256 });
-    assert!(!srs.info().insecure);
+    assert!(!srs.info().claims_insecure);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn imports_a_prefix() {
         let srs = Srs::import_ptau_prefix(FIXTURE, power).unwrap();
         assert_eq!(srs.g1, whole.g1[..(2 << power) - 1]);
         assert_eq!(srs.g2, whole.g2, "power {power}");
-        assert_eq!(srs.phase_two.unwrap().alpha_g1.len(), 1 << power);
+        assert_eq!(srs.phase_two.as_ref().unwrap().alpha_g1.len(), 1 << power);
         assert_eq!(srs.provenance, whole.provenance);
     }
 }
@@ -89,7 +89,7 @@ fn survives_our_own_format() {
     srs.save(&path).unwrap();
     let loaded = Srs::load(&path);
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(loaded.unwrap(), srs);
+    assert_eq!(loaded.unwrap().check().unwrap(), srs);
 }
 
 #[test]

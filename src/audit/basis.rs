@@ -7,7 +7,6 @@ use alloy::primitives::{Address, B256};
 use ark_bn254::G1Affine;
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_prover::srs::Srs;
 use zktrain_prover::trace::Parameters;
 use zktrain_prover::training::commit_model;
 use zktrain_trainer::export::to_int_safetensors;
@@ -16,13 +15,14 @@ use zktrain_verifier::circuit::CircuitKey;
 use super::auditor::Auditor;
 use super::findings::{Kind, Place};
 use super::history::History;
+use crate::cache::Cache;
 use crate::circuits::Circuits;
 use crate::evm::contract_key_hash;
 use crate::lineage::{GENESIS, GROTH16, MANIFEST, SRS, registration};
 use crate::project::{Project, read_manifest};
 use crate::proofs::read_registration;
 use crate::round::rows_hash;
-use crate::session::{Session, read_genesis, srs_error};
+use crate::session::{Session, open_srs, read_genesis};
 use crate::ui::Ui;
 
 /// What everything else is checked against.
@@ -84,14 +84,17 @@ fn session(
         None => (SRS.to_owned(), auditor.lineage.dir().join(SRS)),
     };
     let place = Place::file(&file);
-    // All of the file that came with the lineage; the auditor's own is trusted.
+    // Opened once, and no cache: what an audit says rests on what it has computed itself.
+    let file = open_srs(&path);
+    let file = auditor.findings.result(Kind::Encoding, &place, "content", file)?;
+    // All of the file that came with the lineage, of the auditor's own as much as is used.
     if srs.is_none() {
-        let loaded = Srs::load(&path).map_err(|source| srs_error(&path, source));
-        let loaded = auditor.findings.result(Kind::Encoding, &place, "content", loaded)?;
-        let relations = loaded.check_relations();
-        auditor.findings.result(Kind::ReferenceString, &place, "powers", relations)?;
+        let whole = file.whole();
+        let whole = auditor.findings.result(Kind::Encoding, &place, "content", whole)?;
+        let checked = whole.check();
+        auditor.findings.result(Kind::ReferenceString, &place, "powers", checked)?;
     }
-    let session = Session::open(&manifest_path, &path, ui);
+    let session = Session::of_srs(&manifest_path, file, Cache::none(), ui);
     auditor.findings.result(Kind::ReferenceString, &place, "content", session)
 }
 
@@ -108,7 +111,7 @@ fn genesis(
     let again = to_int_safetensors(session.network(), &model);
     let again = auditor.findings.result(Kind::Encoding, &place, "content", again)?;
     auditor.canonical(&place, &bytes, &again);
-    let rows = commit_model(&session.key, &session.srs.g1, &model);
+    let rows = commit_model(&session.key, session.srs.g1(), &model);
     let rows = auditor.findings.result(Kind::Domain, &place, "rows", rows)?.points;
     let hash = B256::from(rows_hash(&rows));
     auditor.findings.equal(Kind::Domain, &place, "hash", config.genesis, hash);

@@ -18,6 +18,8 @@ pub enum Kind {
     Export,
     /// The export is what a live node says.
     Live,
+    /// Roots are the ones that whoever audits has named.
+    Root,
     /// Manifest, key and first model are the domain's.
     Domain,
     /// Members of rounds have joined with the data that they are listed with.
@@ -48,17 +50,20 @@ pub enum Kind {
     Version,
     /// Payments follow from budgets and weights.
     Payment,
+    /// Receipts are the coordinators', and what they were given for was counted.
+    Receipt,
     /// The model asked about is the last version.
     Model,
 }
 
 impl Kind {
     /// All of them, in the order of an audit.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Encoding,
         Self::ReferenceString,
         Self::Export,
         Self::Live,
+        Self::Root,
         Self::Domain,
         Self::Membership,
         Self::Weights,
@@ -74,6 +79,7 @@ impl Kind {
         Self::Sum,
         Self::Version,
         Self::Payment,
+        Self::Receipt,
         Self::Model,
     ];
 
@@ -83,7 +89,8 @@ impl Kind {
             Self::Encoding => "files are there, each in the one encoding of its content",
             Self::ReferenceString => "the reference string's powers belong together",
             Self::Export => "the chain's export is whole and its events follow the contracts",
-            Self::Live => "the export is what the node says",
+            Self::Live => "the export is what the node says, until its last version",
+            Self::Root => "roots are the ones that you named",
             Self::Domain => "manifest, proof key and first model are the domain's",
             Self::Membership => "members have joined with the data that rounds list them with",
             Self::Weights => "weights follow from reputations",
@@ -99,6 +106,7 @@ impl Kind {
             Self::Sum => "sums open the aggregates",
             Self::Version => "each version is the one before, moved by the rounded sum",
             Self::Payment => "payments follow from budgets, deliveries and weights",
+            Self::Receipt => "receipts are signed, and what they are for is in the batches",
             Self::Model => "the model is the last version",
         }
     }
@@ -162,6 +170,32 @@ impl Display for Failure {
     }
 }
 
+/// Something that breaks no rule of the domain, but that whoever reads an audit should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// The file that it is from.
+    pub file: String,
+    /// The round.
+    pub round: Option<u64>,
+    /// The member.
+    pub member: Option<Address>,
+    /// What it is.
+    pub about: String,
+}
+
+impl Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(round) = self.round {
+            write!(f, ", round {round}")?;
+        }
+        if let Some(member) = self.member {
+            write!(f, ", member {member:#x}")?;
+        }
+        write!(f, ": {}", self.about)
+    }
+}
+
 /// How many checks of a kind were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -176,6 +210,7 @@ pub struct Count {
 pub struct Findings {
     counts: BTreeMap<Kind, Count>,
     failures: Vec<Failure>,
+    notices: Vec<Notice>,
 }
 
 impl Findings {
@@ -230,6 +265,17 @@ impl Findings {
                 None
             }
         }
+    }
+
+    /// Records what breaks no rule and should be known.
+    pub fn notice(&mut self, place: &Place, about: impl Into<String>) {
+        let Place { file, round, member } = place.clone();
+        self.notices.push(Notice { file, round, member, about: about.into() });
+    }
+
+    /// What should be known.
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
     }
 
     /// What does not hold.

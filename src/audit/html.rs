@@ -9,18 +9,18 @@ use super::short;
 use crate::chain::files::time;
 
 const STYLE: &str = "
-:root{--ink:#1c2430;--dim:#66707f;--line:#d9dee6;--good:#1a7f4b;--bad:#b3261e;--paper:#fff;--tint:#f5f7fa}
-@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--dim:#97a1b0;--line:#333c48;--good:#4cc38a;--bad:#ff7b72;--paper:#12161c;--tint:#1a2029}}
+:root{--ink:#1c2430;--dim:#66707f;--line:#d9dee6;--good:#1a7f4b;--bad:#b3261e;--odd:#9a6700;--paper:#fff;--tint:#f5f7fa}
+@media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--dim:#97a1b0;--line:#333c48;--good:#4cc38a;--bad:#ff7b72;--odd:#e3b341;--paper:#12161c;--tint:#1a2029}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:60rem;padding:2rem 1rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2.5rem 0 .75rem}
 .verdict{border-left:.4rem solid var(--good);background:var(--tint);padding:1rem 1.25rem}
-.verdict.bad{border-color:var(--bad)}
+.verdict.bad{border-color:var(--bad)}.verdict.odd{border-color:var(--odd)}
 .dim{color:var(--dim)}code{font-size:.9em}
 table{border-collapse:collapse;width:100%;font-size:.92rem}
 th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.good{color:var(--good)}.bad{color:var(--bad)}
+.good{color:var(--good)}.bad{color:var(--bad)}.odd{color:var(--odd)}
 ol.line{list-style:none;margin:0;padding:0 0 0 1.2rem;border-left:3px solid var(--line)}
 ol.line li{position:relative;padding:0 0 1.25rem .6rem}
 ol.line li::before{content:'';position:absolute;left:-1.72rem;top:.35rem;width:.75rem;height:.75rem;border-radius:50%;background:var(--good);border:3px solid var(--paper)}
@@ -56,10 +56,16 @@ pub fn page(report: &AuditReport) -> String {
                 @if !report.slashes.is_empty() { (slashes(report)) }
                 h2 { "Checks" }
                 (checks(report))
+                h2 { "What this rests on" }
+                (roots(report))
                 h2 { @if report.valid { "What is proven" } @else { "What would be proven" } }
                 ul { @for line in &report.proven { li { (line) } } }
                 h2 { "What is assumed" }
                 ul { @for line in &report.assumed { li { (line) } } }
+                @if !report.notices.is_empty() {
+                    h2 { "What should be known" }
+                    ul { @for notice in &report.notices { li { (notice.to_string()) } } }
+                }
                 @if !report.unused.is_empty() {
                     h2 { "Files that belong to nothing and were not looked at" }
                     ul { @for name in &report.unused { li { code { (name) } } } }
@@ -85,11 +91,17 @@ fn colour(members: &[Address], account: Address) -> &'static str {
 
 fn verdict(report: &AuditReport) -> Markup {
     let last = report.versions.last();
+    let class = match (report.valid, report.pinned) {
+        (true, true) => "verdict",
+        (true, false) => "verdict odd",
+        (false, _) => "verdict bad",
+    };
     html! {
-        div class=(if report.valid { "verdict" } else { "verdict bad" }) {
+        div class=(class) {
             h1 {
-                @if report.valid { "Every check holds" }
-                @else { (report.failures.len()) " checks do not hold" }
+                @if !report.failures.is_empty() { (report.failures.len()) " checks do not hold" }
+                @else if report.pinned { "Every check holds" }
+                @else { "Every check holds, on roots that nobody pinned" }
             }
             p {
                 code { (report.model) }
@@ -103,6 +115,7 @@ fn verdict(report: &AuditReport) -> Markup {
                 @if let (Some(domain), Some(chain)) = (report.domain, report.chain_id) {
                     "Domain " (domain) " on chain " (chain)
                 }
+                @if let Some(rounds) = report.rounds_contract { ", contract Rounds " code { (rounds) } }
                 @if let Some(head) = report.head { ", until block " (head) }
                 @if let Some(version) = last { ", model " code { (short(&version.model)) } }
                 ". " (report.timing.proofs) " proofs in "
@@ -125,6 +138,30 @@ fn failures(report: &AuditReport) -> Markup {
                     td { @if let Some(member) = failure.member { code { (format!("{member:#x}")) } } }
                     td { (failure.field) }
                     td { (failure.problem) }
+                }
+            }
+        } }
+    }
+}
+
+fn roots(report: &AuditReport) -> Markup {
+    html! {
+        div class="scroll" { table {
+            tr { th { "Root" } th { "Trust" } th { "Value" } }
+            @for root in report.roots.iter() {
+                tr {
+                    td { (root.name) }
+                    td class=(if root.is_named() { "good" } else { "odd" }) { (root.trust) }
+                    td {
+                        code { (root.value) }
+                        @if let Some(source) = &root.source { div class="dim" { (source) } }
+                        @if !root.is_named() {
+                            div class="dim" { "Whoever made the lineage chose it: " (root.option) " pins it." }
+                        }
+                        @if let Some(says) = &root.says {
+                            div class="dim" { "Its file says, unchecked: " (says) }
+                        }
+                    }
                 }
             }
         } }
@@ -172,7 +209,13 @@ fn node(round: &RoundReport, version: Option<&VersionReport>, members: &[Address
             }
             None => { strong { (round.outcome) } " " span class="dim" { (round.reason.as_deref().unwrap_or("no new version")) } }
         }
-        div class="dim" { "round " (round.round) ", " (time(round.opened)) }
+        div class="dim" {
+            "round " (round.round) ", " (time(round.opened))
+            @if let (Some(threshold), Some(least)) = (round.threshold, round.least) {
+                "; " (round.counted) " counted, at least " (least) "; threshold " (threshold)
+                @if round.bears_third != Some(true) { ", which does not cover a third" }
+            }
+        }
         div class="bars" {
             @for member in &round.members {
                 i class=(if member.counted { "in" } else { "out" })

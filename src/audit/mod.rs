@@ -5,7 +5,8 @@
 //! for each settled round, plan, submissions and batch are signed and are what the chain was told,
 //! statements say what the round asked for, their weighted updates are the aggregate, the sum opens
 //! it, and the next version is the one before moved by the rounded sum; all proofs hold; and the
-//! model asked about is the last version. Nothing stops at the first failure: all that can be
+//! model asked about is the last version. What the verdict rests on is named, and compared with what
+//! whoever audits has pinned. Nothing stops at the first failure: all that can be
 //! checked is, and each failure names its file, round, member and field.
 
 mod auditor;
@@ -15,8 +16,10 @@ mod history;
 mod html;
 mod live;
 mod money;
+mod receipts;
 mod replay;
 mod report;
+mod roots;
 mod rounds;
 mod summary;
 
@@ -35,13 +38,15 @@ use crate::ui::Ui;
 use auditor::Auditor;
 use basis::Basis;
 use history::History;
-use rounds::Walk;
+use live::Live;
+use rounds::{Terms, Walk};
 
-pub use findings::{Count, Failure, Findings, Kind, Place};
+pub use findings::{Count, Failure, Findings, Kind, Notice, Place};
 pub use html::page;
 pub use report::{
     AuditReport, CheckReport, MemberReport, RoundReport, SlashReport, Timing, VersionReport,
 };
+pub use roots::AuditPins;
 
 /// What an audit needs besides the lineage.
 #[derive(Clone, Debug)]
@@ -52,6 +57,10 @@ pub struct Options<'a> {
     pub srs: Option<&'a Path>,
     /// A node to compare the export with.
     pub chain: Option<&'a Endpoint>,
+    /// What the verdict may rest on.
+    pub pins: AuditPins,
+    /// Receipts that owners have got for their uploads: a folder, or a file.
+    pub receipts: Option<&'a Path>,
 }
 
 /// What came of the parts of an audit.
@@ -59,8 +68,10 @@ pub struct Options<'a> {
 struct Progress {
     history: History,
     export: Option<ChainExport>,
+    live: Option<Live>,
     basis: Option<Basis>,
     clamped: Vec<(u64, usize)>,
+    terms: Vec<Terms>,
     timing: Timing,
 }
 
@@ -74,9 +85,13 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
     let mut auditor = Auditor::new(lineage);
     let mut progress = Progress::default();
     chain(&mut auditor, &mut progress, options)?;
+    if let Some(export) = &progress.export {
+        receipts::check(&mut auditor, &progress.history, &export.deployment, options.receipts)?;
+    }
     versions(&mut auditor, &mut progress, options, &model, ui);
+    let roots = roots::roots(&mut auditor, &progress, options);
     progress.timing.seconds = start.elapsed().as_secs_f64();
-    Ok(report::report(auditor, progress, options))
+    Ok(report::report(auditor, progress, roots, options))
 }
 
 fn chain(
@@ -88,12 +103,39 @@ fn chain(
     let Some(export) = auditor.json::<ChainExport>(&place) else { return Ok(()) };
     progress.history = replay::replay(&export, &mut auditor.findings);
     if let Some(endpoint) = options.chain {
-        let difference = live::compare(&export, endpoint)?;
-        let problem = || difference.clone().unwrap_or_default();
-        auditor.findings.check(Kind::Live, &place, "logs", difference.is_none(), problem);
+        let live = live::look(&export, endpoint)?;
+        let problem = || live.difference.clone().unwrap_or_default();
+        auditor.findings.check(Kind::Live, &place, "logs", live.difference.is_none(), problem);
+        ends(auditor, progress, options, live.version);
+        progress.live = Some(live);
     }
     progress.export = Some(export);
     Ok(())
+}
+
+/// A lineage ends where the chain does, unless whoever audits asks for less.
+fn ends(
+    auditor: &mut Auditor<'_>,
+    progress: &Progress,
+    options: &Options<'_>,
+    current: Option<u64>,
+) {
+    let last = progress.history.versions.last().map_or(0, |version| version.number);
+    if let Some(current) = current.filter(|_| !options.pins.stale) {
+        let problem = || {
+            format!(
+                "it ends with version {last}; the domain has version {current}: ask for a newer \
+                 lineage, or allow this with --stale"
+            )
+        };
+        auditor.findings.check(
+            Kind::Live,
+            &Place::file(CHAIN),
+            "version",
+            last >= current,
+            problem,
+        );
+    }
 }
 
 /// Everything behind the chain's hashes.
@@ -133,6 +175,7 @@ fn versions(
     progress.timing.proofs = walk.proofs();
     progress.timing.proving = begun.elapsed().as_secs_f64();
     progress.clamped = std::mem::take(&mut walk.clamped);
+    progress.terms = std::mem::take(&mut walk.terms);
     last(auditor, &basis, &place, &models, model);
     progress.basis = Some(basis);
 }

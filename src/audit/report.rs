@@ -4,9 +4,11 @@ use alloy::primitives::{Address, B256, U256};
 use serde::Serialize;
 
 use super::auditor::Auditor;
-use super::findings::{Failure, Kind};
+use super::findings::{Failure, Kind, Notice};
 use super::history::{Outcome, Round};
+use super::rounds::Terms;
 use super::{Options, Progress, summary};
+use crate::roots::Roots;
 
 /// Version of the report's schema.
 pub const VERSION: u32 = 1;
@@ -16,8 +18,14 @@ pub const VERSION: u32 = 1;
 pub struct AuditReport {
     /// [`VERSION`].
     pub version: u32,
-    /// Whether everything holds.
+    /// Whether everything holds; if `strict`, also whether it rests on pinned and known roots alone.
     pub valid: bool,
+    /// Whether all roots are pinned or known.
+    pub pinned: bool,
+    /// Whether only pinned and known roots were asked for.
+    pub strict: bool,
+    /// What it rests on.
+    pub roots: Roots,
     /// The model's file.
     pub model: String,
     /// The chain that settled the rounds; none if the export cannot be read.
@@ -28,6 +36,8 @@ pub struct AuditReport {
     pub domain: Option<u64>,
     /// The last block of the export.
     pub head: Option<u64>,
+    /// The domain's version now, as a node says; none without a node.
+    pub current: Option<u64>,
     /// All versions, the first one included.
     pub versions: Vec<VersionReport>,
     /// All rounds.
@@ -38,6 +48,8 @@ pub struct AuditReport {
     pub checks: Vec<CheckReport>,
     /// What does not hold.
     pub failures: Vec<Failure>,
+    /// What breaks no rule and should be known.
+    pub notices: Vec<Notice>,
     /// What follows if there are no failures.
     pub proven: Vec<String>,
     /// What it rests on.
@@ -86,6 +98,14 @@ pub struct RoundReport {
     pub coordinator_paid: String,
     /// What was burned.
     pub burned: String,
+    /// Shares that recover a secret, if there is a plan.
+    pub threshold: Option<u32>,
+    /// Members with weight that a sum had to have, if there is a plan.
+    pub least: Option<u32>,
+    /// Members whose updates are in the sum.
+    pub counted: usize,
+    /// Whether fewer than a third of the members cannot have two sums unmasked: `2t − n` covers them.
+    pub bears_third: Option<bool>,
     /// Its members.
     pub members: Vec<MemberReport>,
 }
@@ -155,6 +175,7 @@ pub struct Timing {
 pub(super) fn report(
     auditor: Auditor<'_>,
     progress: Progress,
+    roots: Roots,
     options: &Options<'_>,
 ) -> AuditReport {
     let unused = auditor.unused();
@@ -164,19 +185,25 @@ pub(super) fn report(
         CheckReport { check: kind, about: kind.about(), made: count.made, failed: count.failed }
     });
     let export = progress.export.as_ref();
+    let (pinned, strict) = (roots.are_named(), options.pins.strict);
     AuditReport {
         version: VERSION,
-        valid: findings.failures().is_empty(),
+        valid: findings.failures().is_empty() && (pinned || !strict),
+        pinned,
+        strict,
+        roots,
         model: options.model.display().to_string(),
         chain_id: export.map(|e| e.deployment.chain_id),
         rounds_contract: export.map(|e| e.deployment.rounds),
         domain: export.map(|e| e.domain),
         head: export.map(|e| e.head.number),
+        current: progress.live.as_ref().and_then(|live| live.version),
         versions: versions(&progress),
-        rounds: progress.history.rounds.iter().map(round).collect(),
+        rounds: progress.history.rounds.iter().map(|of| round(of, &progress.terms)).collect(),
         slashes: slashes(&progress),
         checks: checks.filter(|check| check.made > 0).collect(),
         failures: findings.failures().to_vec(),
+        notices: findings.notices().to_vec(),
         proven: summary::proven(),
         assumed: summary::assumed(progress.basis.as_ref(), options),
         unused,
@@ -209,7 +236,8 @@ fn paid(round: &Round, account: Address) -> U256 {
     payments.map(|(_, amount)| *amount).sum()
 }
 
-fn round(round: &Round) -> RoundReport {
+fn round(round: &Round, terms: &[Terms]) -> RoundReport {
+    let terms = terms.iter().find(|terms| terms.round == round.id);
     let counted = round.counted();
     let settled = round.is_settled();
     let members = round.members.0.iter().zip(&round.scores).map(|(member, score)| MemberReport {
@@ -237,6 +265,10 @@ fn round(round: &Round) -> RoundReport {
         budget: round.budget.to_string(),
         coordinator_paid: paid(round, round.coordinator).to_string(),
         burned: round.burned.to_string(),
+        threshold: terms.map(|terms| terms.threshold),
+        least: terms.map(|terms| terms.least),
+        counted: if settled { counted.len() } else { 0 },
+        bears_third: terms.map(|terms| terms.bears_third),
         members: members.collect(),
     }
 }

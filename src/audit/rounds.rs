@@ -11,9 +11,9 @@ use zktrain_contracts::protocol::typed::{self, Batch};
 use zktrain_contracts::protocol::{ChainExport, Deployment};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::{Plan, PlanMember, VERSION};
-use zktrain_prover::average::{Sum, average, commit_sum, weighted_rows};
+use zktrain_network::secagg::policy::{bears, third};
+use zktrain_prover::average::{Sum, weighted_rows};
 use zktrain_prover::trace::Parameters;
-use zktrain_prover::training::commit_model;
 use zktrain_verifier::batch;
 use zktrain_verifier::round::{MemberTask, RoundTask, check};
 
@@ -23,12 +23,25 @@ use super::findings::{Kind, Place};
 use super::history::{Counted, Round};
 use crate::lineage;
 use crate::round::rows_hash;
+use crate::version::{Version, opens};
 
 /// A proof that is still to be checked, with its place.
 struct Claim {
     place: Place,
     statement: TrainingStatement,
     proof: CompressedProof,
+}
+
+/// On which terms a round's sum hides its members.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    pub round: u64,
+    /// Shares that recover a secret.
+    pub threshold: u32,
+    /// Members with weight in a sum at least.
+    pub least: u32,
+    /// Whether two sums need more colluders than a third of the members: `2t − n > (n − 1)/3`.
+    pub bears_third: bool,
 }
 
 /// A walk from version to version.
@@ -42,6 +55,8 @@ pub(super) struct Walk<'w, 'a> {
     pub model: Option<(Parameters, Vec<G1Affine>)>,
     /// Parameters that were clamped, by round.
     pub clamped: Vec<(u64, usize)>,
+    /// What plans say, by round.
+    pub terms: Vec<Terms>,
     claims: Vec<Claim>,
 }
 
@@ -58,8 +73,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     ) -> Self {
         let model = Some((basis.genesis.clone(), basis.rows.clone()));
         let (at, domain) = (&export.deployment, export.domain);
-        let (clamped, claims) = (Vec::new(), Vec::new());
-        Self { auditor, basis, at, domain, optimistic, model, clamped, claims }
+        let (clamped, terms, claims) = Default::default();
+        Self { auditor, basis, at, domain, optimistic, model, clamped, terms, claims }
     }
 
     /// Checks the files of a round.
@@ -132,6 +147,34 @@ impl<'w, 'a> Walk<'w, 'a> {
             let problem = || "not what the chain says".to_owned();
             self.auditor.findings.check(Kind::Plan, &place, field, holds, problem);
         }
+        self.terms(&place, plan, round);
+    }
+
+    /// How well the round's members were hidden: the coordinator's choice, and no rule's.
+    fn terms(&mut self, place: &Place, plan: &Plan, round: &Round) {
+        let (members, threshold, least) = (plan.members.len(), plan.threshold, plan.least);
+        let bears_third = bears(members, threshold, third(members));
+        self.terms.push(Terms { round: round.id, threshold, least, bears_third });
+        let findings = &mut self.auditor.findings;
+        if !bears_third {
+            findings.notice(
+                place,
+                format!(
+                    "a threshold of {threshold} for {members} members: fewer than a third of them, \
+                     together with the coordinator, could have had two sums unmasked"
+                ),
+            );
+        }
+        let counted = round.counted();
+        let heavy = counted.iter().filter(|member| member.weight > 0).count();
+        let few = counted.len() < threshold as usize || heavy < least as usize;
+        if round.is_settled() && few {
+            let counted = counted.len();
+            findings.notice(
+                place,
+                format!("{counted} members are counted, fewer than the plan asks for"),
+            );
+        }
     }
 
     fn submission_place(&self, round: &Round, account: Address) -> Place {
@@ -167,6 +210,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         if let Some((_, model)) = &self.model {
             let task = RoundTask {
                 chain_id: self.at.chain_id,
+                contract: self.at.rounds.into_array(),
+                domain: self.domain,
                 round: round.id,
                 nonce: round.nonce.unwrap_or_default().0,
                 model,
@@ -255,13 +300,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         findings.check(Kind::Aggregate, &batch_place, "aggregate", !differs, problem);
         let sum = sum?;
         let session = &self.basis.session;
-        let opened = commit_sum(&session.key, &session.srs.g1, &sum);
-        let opened = findings.result(Kind::Sum, &place, "values", opened)?;
-        let differs = opened.iter().zip(&rows).position(|(a, b)| a != b);
-        let holds = differs.is_none() && opened.len() == rows.len();
-        let row = differs.unwrap_or(opened.len().min(rows.len()));
-        let problem = || format!("row {row} does not open the aggregate");
-        findings.check(Kind::Sum, &place, "values", holds, problem);
+        let opened = opens(&session.key, session.srs.g1(), &sum, &rows);
+        findings.result(Kind::Sum, &place, "values", opened);
         Some(sum)
     }
 
@@ -271,15 +311,12 @@ impl<'w, 'a> Walk<'w, 'a> {
         let session = &self.basis.session;
         let findings = &mut self.auditor.findings;
         let place = Place::round(&lineage::sum(round.id), round.id);
-        let average = average(session.network(), &model, sum);
-        let average = findings.result(Kind::Version, &place, "values", average)?;
-        self.clamped.push((round.id, average.clamped));
-        let rows = commit_model(&session.key, &session.srs.g1, &average.next);
-        let rows = findings.result(Kind::Version, &place, "model", rows)?.points;
+        let next = Version::next(&model, &session.key, session.srs.g1(), sum);
+        let (next, clamped) = findings.result(Kind::Version, &place, "values", next)?;
+        self.clamped.push((round.id, clamped));
         let expected = round.proposal.as_ref().map(|p| p.model).unwrap_or_default();
-        let got = B256::from(rows_hash(&rows));
-        let same = findings.equal(Kind::Version, &place, "model", expected, got);
-        same.then_some((average.next, rows))
+        let same = findings.equal(Kind::Version, &place, "model", expected, next.hash);
+        same.then_some((next.parameters, next.rows))
     }
 
     /// Checks all proofs at once; how many there were.

@@ -5,7 +5,7 @@ use std::io::Write;
 use zktrain_circuits::compressed::System;
 
 use super::basis::Basis;
-use super::report::AuditReport;
+use super::report::{AuditReport, RoundReport};
 use super::{Options, short};
 use crate::ui::{Report, field, success};
 
@@ -26,23 +26,8 @@ pub(super) fn proven() -> Vec<String> {
     .to_vec()
 }
 
-/// What an audit rests on.
+/// What an audit rests on besides its roots.
 pub(super) fn assumed(basis: Option<&Basis>, options: &Options<'_>) -> Vec<String> {
-    let insecure = basis.is_some_and(|basis| basis.session.srs.is_insecure());
-    let setup = match (insecure, options.srs.is_some()) {
-        (true, _) => {
-            "INSECURE: the reference string was generated on one machine; whoever ran that could \
-             forge any proof."
-        }
-        (false, true) => {
-            "The reference string that you named was made in a ceremony with one honest \
-             contributor."
-        }
-        (false, false) => {
-            "The reference string in the lineage is a ceremony's with one honest contributor: \
-             compare its fingerprint, or name your own with --srs."
-        }
-    };
     let chain = match options.chain {
         Some(_) => "The node that the export was compared with tells the truth.",
         None => {
@@ -50,46 +35,69 @@ pub(super) fn assumed(basis: Option<&Basis>, options: &Options<'_>) -> Vec<Strin
         }
     };
     let mut all = vec![
-        setup.to_owned(),
+        "Roots that you pinned are the ones that you meant, and known ceremonies had one honest \
+         contributor. Whoever chose a root that came with the lineage could have forged any of it."
+            .to_owned(),
         chain.to_owned(),
         "KZG commitments on BN254 bind in the algebraic group model; Keccak-256, Poseidon and \
          SHA-256 behave like random functions; ECDSA signatures cannot be forged."
             .to_owned(),
         "Who proposed the blocks that drew the windows did not choose their hashes.".to_owned(),
         "Members' private data are what they say they are: that data are well formed is proven, \
-         that they are true cannot be."
+         that they are true cannot be. One party may have joined under several accounts, with the \
+         same data."
+            .to_owned(),
+        "Coordinators left out nobody who had delivered: that a round lists all of them is not \
+         proven."
             .to_owned(),
         "This program is the one that you think it is.".to_owned(),
     ];
-    if let Some(basis) = basis.filter(|basis| basis.system == System::Groth16) {
-        let insecure = basis.circuit.groth16.as_ref().is_some_and(|key| key.is_insecure());
-        all.push(
-            match insecure {
-                true => {
-                    "INSECURE: the Groth16 key was made by one party, who could forge any proof."
-                }
-                false => {
-                    "The Groth16 key in the lineage is from a ceremony with one honest \
-                      contributor."
-                }
-            }
-            .to_owned(),
-        );
+    if basis.is_some_and(|basis| basis.system == System::Groth16) {
+        let key = "Nobody knows what the Groth16 key was made from.";
+        all.push(key.to_owned());
     }
     all
+}
+
+/// On which terms a round's sum hid its members.
+fn hidden(round: &RoundReport) -> String {
+    let number = |value: Option<u32>| value.map_or("–".to_owned(), |value| value.to_string());
+    let third = match round.bears_third {
+        Some(true) => "covers a third",
+        _ => "does NOT cover a third",
+    };
+    format!(
+        "round {}: {} of {} counted, at least {}; threshold {}, which {third}",
+        round.round,
+        round.counted,
+        round.members.len(),
+        number(round.least),
+        number(round.threshold)
+    )
 }
 
 impl Report for AuditReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let last = self.versions.last();
-        if self.valid {
-            let number = last.map_or(0, |version| version.number);
-            success(out, format!("{} is version {number}, back to genesis", self.model))?;
-        } else {
-            writeln!(out, "✗ {} is NOT shown to follow from genesis", self.model)?;
+        let number = last.map_or(0, |version| version.number);
+        match (self.valid, self.pinned) {
+            (true, true) => {
+                success(out, format!("{} is version {number}, back to genesis", self.model))?;
+            }
+            (true, false) => {
+                let rest = "back to genesis, on roots that nobody pinned";
+                success(out, format!("{} is version {number}, {rest}", self.model))?;
+            }
+            (false, _) => writeln!(out, "✗ {} is NOT shown to follow from genesis", self.model)?,
         }
         if let (Some(domain), Some(chain), Some(head)) = (self.domain, self.chain_id, self.head) {
             field(out, "domain", format!("{domain} on chain {chain}, until block {head}"))?;
+        }
+        if let Some(rounds) = self.rounds_contract {
+            field(out, "contract Rounds", rounds)?;
+        }
+        if let Some(current) = self.current {
+            field(out, "version now", format!("{current}, as the node says"))?;
         }
         if let Some(version) = last {
             field(out, "model", short(&version.model))?;
@@ -107,6 +115,9 @@ impl Report for AuditReport {
             let what = format!("{} {:#x}: {}", slash.role, slash.account, slash.reason);
             field(out, "slashed", what)?;
         }
+        for round in self.rounds.iter().filter(|round| round.threshold.is_some()) {
+            field(out, "hidden", hidden(round))?;
+        }
         writeln!(out)?;
         for check in &self.checks {
             let mark = if check.failed == 0 { "✓" } else { "✗" };
@@ -116,9 +127,13 @@ impl Report for AuditReport {
         for failure in &self.failures {
             writeln!(out, "\n✗ {failure}")?;
         }
+        for notice in &self.notices {
+            writeln!(out, "\n! {notice}")?;
+        }
         for name in &self.unused {
             writeln!(out, "\nnot looked at: {name}")?;
         }
+        self.roots.print(out)?;
         writeln!(out, "\nassumed:")?;
         self.assumed.iter().try_for_each(|line| writeln!(out, "  - {line}"))?;
         writeln!(out, "\n{:.1} s in all", timing.seconds)

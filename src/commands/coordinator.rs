@@ -23,8 +23,8 @@ use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
 use crate::operator::{
-    Account, Model, Models, Operator, OperatorError, Options, Pay, Rules, Shelf, watch_chain,
-    watch_counters,
+    Account, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules, Shelf,
+    watch_chain, watch_counters,
 };
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
@@ -104,6 +104,7 @@ fn options(args: &Args, config: &CoordinatorConfig) -> Result<Options, Error> {
         silence: args.silence,
         gathering: args.gathering,
         rounds: config.rounds,
+        retention: config.retention.rounds as usize,
         fast_forward: args.fast_forward,
     })
 }
@@ -183,6 +184,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let models = Models::new(&data.join("models"))?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
     models.keep(&Model::new(&session, genesis.clone())?)?;
+    let pending = Pending::new(&data.join("pending"))?;
     let lineage = LineageWriter::new(&data.join("lineage"))?;
     lineage.manifest(&session.manifest)?;
     lineage.genesis(session.network(), &genesis)?;
@@ -215,6 +217,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         circuit,
         shape,
         models,
+        pending,
         lineage,
         account,
         store,
@@ -231,8 +234,8 @@ fn copy_srs(session: &Session, lineage: &LineageWriter) -> Result<(), Error> {
     if path.exists() {
         return Ok(());
     }
-    let bytes = crate::files::read(&session.srs_path)?;
-    crate::files::write(&path, &bytes, crate::files::Access::Public)
+    let srs = session.whole_srs()?;
+    lineage.srs(&srs)
 }
 
 fn require_coordinator(

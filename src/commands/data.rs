@@ -17,7 +17,8 @@ use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::Project;
 use crate::proofs::Registration;
-use crate::secrets::{DatasetSecret, data_digest, read_key, write_dataset};
+use crate::replace::Replacement;
+use crate::secrets::{DatasetSecret, data_digest, dataset_bytes, read_key};
 use crate::session::Session;
 use crate::source;
 use crate::ui::{Report, Ui, field, success};
@@ -53,7 +54,8 @@ pub struct CommitArgs {
     /// The project's directory.
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// Replace an earlier registration; its proofs cannot be continued.
+    /// Replace an earlier registration. It, its proofs and its secrets are moved to
+    /// `secret/replaced`; they cannot be continued.
     #[arg(long)]
     pub force: bool,
     /// Leave the proof uncompressed: quicker, but for you alone.
@@ -192,13 +194,8 @@ fn last_column(path: &std::path::Path) -> Result<String, Error> {
 pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     let project = Project::new(&args.dir);
     let _lock = project.lock()?;
-    if project.dataset_path().exists() && !args.force {
-        return Err(Error::Exists { path: project.dataset_path() });
-    }
+    files::free(&project.dataset_path(), args.force, REGISTERED)?;
     let session = Session::of_project(&project, ui)?;
-    if args.force {
-        discard(&project)?;
-    }
     let network = session.network();
     let (train, held_out) = source::datasets(&project, &session.manifest, network)?;
     let secret = read_key(&project.key_path())?;
@@ -219,10 +216,13 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     let root = checked.map_err(|fault| fault.of_file(&registration))?;
     let verify_s = started.elapsed().as_secs_f64();
     let bytes = made.to_bytes();
-    files::write(&registration, &bytes, access)?;
     let digest = data_digest(&secret, &train);
     let windows = dataset.windows.len();
-    write_dataset(&project.dataset_path(), &session.key.spec, &DatasetSecret { dataset, digest })?;
+    let blindings = dataset_bytes(&session.key.spec, &DatasetSecret { dataset, digest });
+    let mut new = Replacement::new(&project)?;
+    new.write(&registration, &bytes, access)?;
+    new.write(&project.dataset_path(), &blindings, Access::Owner)?;
+    new.commit(&earlier(&project))?;
     Ok(CommitReport {
         root: hex::encode(root),
         windows,
@@ -240,19 +240,19 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     })
 }
 
-/// Deletes what belongs to an earlier registration.
-fn discard(project: &Project) -> Result<(), Error> {
-    super::prove::delete_from(project, 0)?;
-    let paths = [
+const REGISTERED: &str = "the data are registered; `zktrain data commit --force` registers them \
+     again and moves the registration, its proofs and its secrets to secret/replaced";
+
+/// What belongs to an earlier registration.
+fn earlier(project: &Project) -> Vec<PathBuf> {
+    let mut paths = super::prove::files_from(project, 0);
+    paths.extend([
         project.dataset_path(),
         project.registration_path(),
         project.plain_registration_path(),
         project.trained_path(),
-    ];
-    for path in paths {
-        files::remove(&path)?;
-    }
-    Ok(())
+    ]);
+    paths
 }
 
 fn register(
@@ -284,7 +284,7 @@ fn register(
             inputs: &inputs,
             labels: &labels,
         };
-        let mut proved = register_chunk(&session.key, &session.srs.g1, secret, &chunk)?;
+        let mut proved = register_chunk(&session.key, session.srs.g1(), secret, &chunk)?;
         all.append(&mut proved.windows);
         chunks.push(proved);
         first += windows;

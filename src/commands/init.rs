@@ -123,6 +123,12 @@ pub struct Args {
     /// EIP-155 id of the chain that settles; 0 off chain.
     #[arg(long, default_value_t = 0)]
     pub chain_id: u64,
+    /// Address of the contract there that proofs are for, 20 bytes in hexadecimal; none off chain.
+    #[arg(long)]
+    pub contract: Option<String>,
+    /// The domain there, as the contract numbers them.
+    #[arg(long)]
+    pub domain: Option<u64>,
     /// The round.
     #[arg(long, default_value_t = 0)]
     pub round: u64,
@@ -217,9 +223,10 @@ impl Report for InitReport {
 /// If a project is there already, options are missing, or no scales can be chosen.
 pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     let project = Project::new(&args.dir);
-    if project.manifest_path().exists() {
-        return Err(Error::Exists { path: project.manifest_path() });
-    }
+    let hint = "choose another directory for a new project";
+    files::free(&project.manifest_path(), false, hint)?;
+    // Without a manifest this is no project, but its secrets may open commitments all the same.
+    files::free(&project.dataset_path(), false, hint)?;
     files::create_folder(&args.dir, Access::Public)?;
     let Plan { manifest, data, labels, calibrated_on } = plan::make(args, ui)?;
     let refused =
@@ -269,6 +276,8 @@ fn round(args: &Args) -> Round {
     };
     Round {
         chain_id: args.chain_id,
+        contract: args.contract.clone(),
+        domain: args.domain,
         round: args.round,
         prover: args.prover.clone().unwrap_or_else(random),
         nonce: args.nonce.clone(),

@@ -7,13 +7,16 @@ use std::time::Instant;
 use serde::Serialize;
 use zktrain_circuits::compressed::System;
 use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::groth16::{Groth16Key, Provenance};
+use zktrain_verifier::groth16::Groth16Key;
 
+use super::verify::srs_root;
+use crate::cache::Cache;
 use crate::circuits::{Circuits, Shape};
 use crate::error::Error;
 use crate::evm::contract_key;
 use crate::files::{self, Access};
 use crate::project::{Project, exists};
+use crate::roots::{Root, Roots};
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
@@ -51,6 +54,9 @@ pub struct DeriveArgs {
     /// Where to write the key; `keys/halo2.vk` of the project without it.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over other files that are there.
+    #[arg(long)]
+    pub force: bool,
     /// Also write the training key that the contract `TrainingVerifier` registers.
     #[arg(long, value_name = "FILE")]
     pub contract: Option<PathBuf>,
@@ -82,28 +88,21 @@ pub struct KeyReport {
     pub contract_key: String,
     /// Bytes of that key.
     pub contract_bytes: usize,
-    /// Whether whoever made the key, or its reference string, could forge proofs.
-    pub insecure: bool,
-    /// Contributions to the ceremony that it came from; none for halo2.
-    pub contributions: Option<u32>,
+    /// What proofs rest on that are checked with this key.
+    pub roots: Roots,
     /// Seconds of deriving or checking.
     pub seconds: f64,
 }
 
 impl Report for KeyReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        success(out, format!("{} key of this manifest", self.system))?;
+        let string = "of this manifest and reference string";
+        success(out, format!("{} key {string}", self.system))?;
         field(out, "file", self.path.display())?;
         field(out, "hash", &self.hash)?;
         field(out, "on chain", format!("{} ({} bytes)", self.contract_key, self.contract_bytes))?;
-        if let Some(contributions) = self.contributions {
-            field(out, "ceremony", format!("{contributions} contributions"))?;
-        }
         field(out, "time", format!("{:.2} s", self.seconds))?;
-        if self.insecure {
-            field(out, "but", "it is insecure: whoever made it can forge any proof")?;
-        }
-        Ok(())
+        self.roots.print(out)
     }
 }
 
@@ -121,7 +120,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 fn session(source: &Source, ui: &Ui) -> Result<(Project, Session), Error> {
     let project = Project::new(&source.dir);
     let (manifest, srs) = (source.manifest.as_deref(), source.srs.as_deref());
-    let session = Session::of_files(&project, manifest, srs, ui)?;
+    let session = Session::of_files_with(&project, manifest, srs, Cache::none(), ui)?;
     Ok((project, session))
 }
 
@@ -138,14 +137,14 @@ pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
     if let Some(folder) = path.parent() {
         files::create_folder(folder, Access::Public)?;
     }
-    files::write(&path, &bytes, Access::Public)?;
+    files::write_new(&path, &bytes, Access::Public, args.force)?;
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
     let contract = contract_key(&session.key, &circuit, System::Halo2)?;
     if let Some(path) = &args.contract {
-        files::write(path, &contract, Access::Public)?;
+        files::write_new(path, &contract, Access::Public, args.force)?;
     }
-    Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))
+    report(&session, System::Halo2, path, hash, bytes.len(), &contract, started)
 }
 
 /// Checks a key.
@@ -161,17 +160,12 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
     let path = args.key.clone();
     if let Ok(key) = Groth16Key::from_bytes(&bytes) {
         circuits.check_groth16(Shape::Training, &path, &key)?;
-        let (hash, provenance) = (hex::encode(key.hash()), key.provenance);
+        let (hash, root) = (hex::encode(key.hash()), Root::groth16_key(&key, None)?);
         let circuit = CircuitKey { halo2: None, groth16: Some(key) };
         let contract = contract_key(&session.key, &circuit, System::Groth16)?;
         let mut report =
-            report(&session, System::Groth16, path, hash, bytes.len(), &contract, started);
-        match provenance {
-            Provenance::Insecure => report.insecure = true,
-            Provenance::Ceremony { contributions, .. } => {
-                report.contributions = Some(contributions);
-            }
-        }
+            report(&session, System::Groth16, path, hash, bytes.len(), &contract, started)?;
+        report.roots.push(root);
         return Ok(report);
     }
     let key = circuits.derive_halo2(Shape::Training)?;
@@ -181,7 +175,7 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
     let contract = contract_key(&session.key, &circuit, System::Halo2)?;
-    Ok(report(&session, System::Halo2, path, hash, bytes.len(), &contract, started))
+    report(&session, System::Halo2, path, hash, bytes.len(), &contract, started)
 }
 
 fn report(
@@ -192,16 +186,17 @@ fn report(
     bytes: usize,
     contract: &[u8],
     started: Instant,
-) -> KeyReport {
-    KeyReport {
+) -> Result<KeyReport, Error> {
+    let mut roots = Roots::default();
+    roots.push(srs_root(session, None)?);
+    Ok(KeyReport {
         system: system.name(),
         path,
         hash,
         bytes,
         contract_key: hex::encode(zktrain_verifier::evm::key_hash(contract)),
         contract_bytes: contract.len(),
-        insecure: session.srs.is_insecure(),
-        contributions: None,
+        roots,
         seconds: started.elapsed().as_secs_f64(),
-    }
+    })
 }

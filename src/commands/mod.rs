@@ -12,6 +12,7 @@ pub mod model;
 mod plan;
 pub mod proof;
 pub mod prove;
+pub mod roots;
 pub mod setup;
 pub mod srs;
 pub mod train;

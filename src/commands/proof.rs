@@ -18,7 +18,7 @@ use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
 use crate::evm::contract_key_hash;
 use crate::files::{self, Access};
-use crate::project::{Project, write_json};
+use crate::project::{Project, to_json};
 use crate::proofs::{self, StoredProof};
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
@@ -69,6 +69,9 @@ pub struct ExportArgs {
     /// Where to: a file, or for snarkjs a directory.
     #[arg(long, short, value_name = "PATH")]
     pub out: PathBuf,
+    /// Write over other files that are there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// A form that others read.
@@ -90,6 +93,10 @@ pub struct StatementReport {
     pub spec: String,
     /// EIP-155 chain id.
     pub chain_id: u64,
+    /// Address of the contract that it is for; zeros off chain.
+    pub contract: String,
+    /// The domain there.
+    pub domain: u64,
     /// The round.
     pub round: u64,
     /// The prover's address.
@@ -109,6 +116,8 @@ impl StatementReport {
         Self {
             spec: hex::encode(statement.spec),
             chain_id: statement.binding.chain_id,
+            contract: format!("0x{}", hex::encode(statement.binding.contract)),
+            domain: statement.binding.domain,
             round: statement.binding.round,
             prover: format!("0x{}", hex::encode(statement.binding.prover)),
             step: statement.step,
@@ -145,10 +154,12 @@ pub struct InspectReport {
 impl Report for InspectReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let statement = &self.statement;
-        success(out, format!("a training proof, {}; not checked here", self.form))?;
+        writeln!(out, "a training proof, {}: what it says, not checked here", self.form)?;
         field(out, "spec", &statement.spec)?;
         field(out, "prover", &statement.prover)?;
-        field(out, "chain, round", format!("{}, {}", statement.chain_id, statement.round))?;
+        field(out, "chain", statement.chain_id)?;
+        field(out, "contract", &statement.contract)?;
+        field(out, "domain, round", format!("{}, {}", statement.domain, statement.round))?;
         field(out, "first step", statement.step)?;
         let window = format!("{} of {}", statement.window, statement.windows);
         field(out, "window", format!("{window}, root {}", statement.dataset))?;
@@ -251,28 +262,29 @@ pub fn export(args: &ExportArgs, ui: &Ui) -> Result<ExportReport, Error> {
     };
     let out = args.out.clone();
     let files = match args.format {
-        Format::Calldata => calldata(&loaded, proof, out, ui)?,
+        Format::Calldata => vec![(out, calldata(&loaded, proof, ui)?)],
         Format::Snarkjs => snarkjs_files(&loaded, proof, &out, ui)?,
         Format::Json => {
-            write_json(&out, &ProofJson::new(&loaded, proof)?)?;
-            vec![out]
+            let json = to_json(&out, &ProofJson::new(&loaded, proof)?)?;
+            vec![(out, json)]
         }
     };
+    if args.format == Format::Snarkjs {
+        files::create_folder(&args.out, Access::Public)?;
+    }
+    for (path, bytes) in &files {
+        files::write_new(path, bytes, Access::Public, args.force)?;
+    }
+    let files = files.into_iter().map(|(path, _)| path).collect();
     Ok(ExportReport { format: args.format, files })
 }
 
-fn calldata(
-    loaded: &Loaded,
-    proof: &CompressedProof,
-    out: PathBuf,
-    ui: &Ui,
-) -> Result<Vec<PathBuf>, Error> {
+fn calldata(loaded: &Loaded, proof: &CompressedProof, ui: &Ui) -> Result<Vec<u8>, Error> {
     let circuits = Circuits::new(&loaded.session, &loaded.project, ui);
     let circuit = circuits.key_of(proof.system)?;
     let key = contract_key_hash(&loaded.session.key, &circuit, proof.system)?;
     let data = Evm::verify_calldata(key, &loaded.statement.to_bytes(), &proof.to_bytes());
-    files::write(&out, format!("0x{}\n", hex::encode(data)).as_bytes(), Access::Public)?;
-    Ok(vec![out])
+    Ok(format!("0x{}\n", hex::encode(data)).into_bytes())
 }
 
 fn snarkjs_files(
@@ -280,7 +292,7 @@ fn snarkjs_files(
     proof: &CompressedProof,
     out: &Path,
     ui: &Ui,
-) -> Result<Vec<PathBuf>, Error> {
+) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
     let circuits = Circuits::new(&loaded.session, &loaded.project, ui);
     let key = match proof.system {
         System::Groth16 => circuits.key_of(System::Groth16)?.groth16,
@@ -294,17 +306,12 @@ fn snarkjs_files(
     let wrong = |source| Error::CircuitProof { path: loaded.path.clone(), source };
     let decoded = Groth16Proof::from_bytes(&proof.circuit_proof).map_err(wrong)?;
     let inputs = inputs(loaded, proof)?.to_array();
-    files::create_folder(out, Access::Public)?;
     let contents = [
         ("proof.json", snarkjs::proof_json(&decoded)),
         ("public.json", snarkjs::inputs_json(&inputs)),
         ("verification_key.json", snarkjs::key_json(&key)),
     ];
-    let write = |(name, text): (&str, String)| {
-        let path = out.join(name);
-        files::write(&path, text.as_bytes(), Access::Public).map(|()| path)
-    };
-    contents.into_iter().map(write).collect()
+    Ok(contents.into_iter().map(|(name, text)| (out.join(name), text.into_bytes())).collect())
 }
 
 fn inputs(loaded: &Loaded, proof: &CompressedProof) -> Result<PublicInputs<Fr>, Error> {

@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Opening, Project, write_json};
 use crate::proofs::{self, StoredProof};
+use crate::replace::set_aside;
 use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
 use crate::session::{Replay, Rules, Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
@@ -39,7 +40,8 @@ pub struct Args {
     /// Proofs to make now; all that are missing without it.
     #[arg(long, value_name = "N")]
     pub proofs: Option<usize>,
-    /// Make proofs from this one on again, counted from 0; later ones are deleted.
+    /// Make proofs from this one on again, counted from 0; it and later ones are moved to
+    /// `secret/replaced`.
     #[arg(long, value_name = "K")]
     pub from: Option<usize>,
     /// What makes the proofs zero-knowledge and small; `none` leaves them to the owner alone.
@@ -128,7 +130,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     let rules = rules(&project, &session, &data)?;
     let genesis = read_genesis(&project.genesis_path(), network)?;
     let start =
-        Committed::start(&session.key, commit_model(&session.key, &session.srs.g1, &genesis)?);
+        Committed::start(&session.key, commit_model(&session.key, session.srs.g1(), &genesis)?);
     let chain = rules.chain_id(&session.key.spec, &start.model.points);
     let secret = read_key(&project.key_path())?;
     let circuits = Circuits::new(&session, &project, ui);
@@ -169,25 +171,20 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     })
 }
 
-/// Deletes proofs from here on, their secret states, and the opening of the model that
-/// they ended with: what follows a proof that is made again does not continue it.
-///
-/// # Errors
-/// If the operating system refuses.
-pub fn delete_from(project: &Project, first: usize) -> Result<(), Error> {
-    files::remove(&project.opening_path())?;
+/// Proofs from here on, their secret states, and the opening of the model that they ended with:
+/// what follows a proof that is made again does not continue it. A state comes before its proof,
+/// which counts only with it.
+pub fn files_from(project: &Project, first: usize) -> Vec<PathBuf> {
+    let mut paths = vec![project.opening_path()];
     for index in first.. {
         let state = project.state_path(index);
         if !state.exists() && project.find_proof(index).is_none() {
             break;
         }
-        // The state first: a proof counts only with its state.
-        files::remove(&state)?;
-        for proof in project.proof_paths(index) {
-            files::remove(&proof)?;
-        }
+        paths.push(state);
+        paths.extend(project.proof_paths(index));
     }
-    Ok(())
+    paths
 }
 
 impl Prover<'_> {
@@ -210,7 +207,7 @@ impl Prover<'_> {
             if got > complete {
                 return Err(Error::NotProven { expected: complete, got });
             }
-            delete_from(self.project, got)?;
+            set_aside(self.project, &files_from(self.project, got))?;
         }
         if let Some(last) = complete.checked_sub(1) {
             before = read_state(&self.project.state_path(last), &self.chain, last)?;
@@ -232,7 +229,7 @@ impl Prover<'_> {
         let bar = ui.bar(range.end as u64, "prove");
         let mut made = Made { after: before, proof_bytes: 0, compress: Duration::ZERO };
         if !range.is_empty() {
-            delete_from(self.project, range.start)?;
+            set_aside(self.project, &files_from(self.project, range.start))?;
         }
         for index in 0..range.end {
             let (window, trace) = replay.next_window()?;
@@ -255,7 +252,7 @@ impl Prover<'_> {
         let key = &self.session.key;
         let step = (index * key.network.steps) as u64;
         let position = Position { binding: self.rules.binding, step, window };
-        let (g1, dataset) = (&self.session.srs.g1, &self.data.dataset);
+        let (g1, dataset) = (self.session.srs.g1(), &self.data.dataset);
         let prover = TrainingProver { key, g1, secret: &self.secret, dataset };
         let proved = prover.prove(&made.after, position, trace)?;
         let started = Instant::now();
@@ -296,7 +293,7 @@ impl Prover<'_> {
         if self.project.find_proof(trained).is_some() {
             ui.warn(&format!(
                 "there are more proofs than the {trained} windows of the model: train at least as \
-                 long as before, or delete the later proofs with `--from {trained}`"
+                 long as before, or set the later proofs aside with `--from {trained}`"
             ));
             files::remove(&path)?;
             return Ok(None);

@@ -4,19 +4,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rand::rngs::OsRng;
 use serde::Serialize;
 use zktrain_circuits::r1cs::{self, R1cs};
 use zktrain_prover::ceremony::{Ceremony, CeremonyError, Source as Contributed};
 use zktrain_prover::groth16::{ProvingKey, insecure_key};
-use zktrain_prover::srs::Srs;
+use zktrain_prover::random::{Label, Randomness};
+use zktrain_prover::srs::CheckedSrs;
 use zktrain_verifier::groth16::Provenance;
 
 use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::{Project, exists};
-use crate::session::{Session, load_srs};
+use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do.
@@ -113,6 +113,9 @@ pub struct BeaconArgs {
 pub struct FinishArgs {
     /// The ceremony's file.
     pub ceremony: PathBuf,
+    /// Write over other keys that are there; proofs made with them cannot be verified without them.
+    #[arg(long)]
+    pub force: bool,
     /// Whose circuit it is for; the keys go to the project's folder `keys`.
     #[command(flatten)]
     pub source: Source,
@@ -122,6 +125,9 @@ pub struct FinishArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain setup insecure cancer")]
 pub struct InsecureArgs {
+    /// Write over keys that are there; proofs made with them cannot be verified without them.
+    #[arg(long)]
+    pub force: bool,
     /// Whose circuit; the keys go to the project's folder `keys`.
     #[command(flatten)]
     pub source: Source,
@@ -159,8 +165,9 @@ impl Report for CeremonyReport {
         success(out, format!("{checked}: {}", self.path.display()))?;
         field(out, "circuit", &self.circuit)?;
         field(out, "transcript", format!("{} (publish this)", self.transcript))?;
+        let says = if self.verified { "" } else { ", its file says" };
         for (index, contribution) in self.contributions.iter().enumerate() {
-            let what = format!("{} ({})", contribution.name, contribution.kind);
+            let what = format!("{} ({}){says}", contribution.name, contribution.kind);
             field(out, &format!("contribution {index}"), what)?;
         }
         field(out, "time", format!("{:.1} s", self.seconds))
@@ -191,7 +198,7 @@ impl Report for KeysReport {
         field(out, "verifying key", self.verifying_key.display())?;
         field(out, "hash", &self.hash)?;
         if let Some(contributions) = self.contributions {
-            field(out, "ceremony", format!("{contributions} contributions"))?;
+            field(out, "ceremony", format!("{contributions} contributions, verified now"))?;
         }
         field(out, "time", format!("{:.1} s", self.seconds))?;
         if self.insecure {
@@ -233,8 +240,8 @@ fn circuit(source: &Source, ui: &Ui) -> Result<Circuit, Error> {
 
 impl Circuit {
     /// The whole reference string.
-    fn srs(&self, ui: &Ui) -> Result<Srs, Error> {
-        load_srs(&self.session.srs_path, None, ui)
+    fn srs(&self) -> Result<CheckedSrs, Error> {
+        self.session.whole_srs()
     }
 }
 
@@ -252,14 +259,15 @@ fn fault(path: &Path) -> impl FnOnce(CeremonyError) -> Error {
 /// If the reference string does not serve, or the file is there already.
 pub fn new(args: &NewArgs, ui: &Ui) -> Result<CeremonyReport, Error> {
     if args.out.exists() {
-        return Err(Error::Exists { path: args.out.clone() });
+        let hint = "choose another name: a ceremony cannot be held again";
+        return Err(Error::Exists { path: args.out.clone(), hint });
     }
     let started = Instant::now();
     let circuit = circuit(&args.source, ui)?;
-    let srs = circuit.srs(ui)?;
+    let srs = circuit.srs()?;
     ui.say("deriving the start from the powers of tau; a minute or two for 2^16 constraints");
     let ceremony =
-        Ceremony::new(&circuit.system, &srs).map_err(fault(&circuit.session.srs_path))?;
+        Ceremony::new(&circuit.system, &srs).map_err(fault(circuit.session.srs_file.path()))?;
     save(&ceremony, &args.out, started)
 }
 
@@ -330,7 +338,7 @@ pub fn verify(args: &VerifyArgs, ui: &Ui) -> Result<CeremonyReport, Error> {
     let started = Instant::now();
     let ceremony = load(&args.ceremony)?;
     let circuit = circuit(&args.source, ui)?;
-    let srs = circuit.srs(ui)?;
+    let srs = circuit.srs()?;
     ceremony.verify(&circuit.system, &srs).map_err(fault(&args.ceremony))?;
     Ok(report(&ceremony, &args.ceremony, true, started))
 }
@@ -343,9 +351,9 @@ pub fn finish(args: &FinishArgs, ui: &Ui) -> Result<KeysReport, Error> {
     let started = Instant::now();
     let ceremony = load(&args.ceremony)?;
     let circuit = circuit(&args.source, ui)?;
-    let srs = circuit.srs(ui)?;
+    let srs = circuit.srs()?;
     let verified = ceremony.verify(&circuit.system, &srs).map_err(fault(&args.ceremony))?;
-    write_keys(&circuit, &verified.finish(), ui, started)
+    write_keys(&circuit, &verified.finish(), args.force, ui, started)
 }
 
 /// Makes keys alone.
@@ -355,21 +363,37 @@ pub fn finish(args: &FinishArgs, ui: &Ui) -> Result<KeysReport, Error> {
 pub fn insecure(args: &InsecureArgs, ui: &Ui) -> Result<KeysReport, Error> {
     let started = Instant::now();
     let circuit = circuit(&args.source, ui)?;
-    let key = insecure_key(&circuit.system, &mut OsRng);
-    write_keys(&circuit, &key, ui, started)
+    // These keys are never the same twice.
+    for path in Circuits::new(&circuit.session, &circuit.project, ui).groth16_paths() {
+        files::free(&path, args.force, KEYS)?;
+    }
+    let key = insecure_key(&circuit.system, &mut Randomness::fresh(Label::InsecureKey)?);
+    write_keys(&circuit, &key, args.force, ui, started)
 }
+
+const KEYS: &str = "proofs made with these keys cannot be verified without them: move them away, \
+     or write over them with `--force`";
 
 fn write_keys(
     circuit: &Circuit,
     key: &ProvingKey,
+    force: bool,
     ui: &Ui,
     started: Instant,
 ) -> Result<KeysReport, Error> {
     let circuits = Circuits::new(&circuit.session, &circuit.project, ui);
     let [proving_key, verifying_key] = circuits.groth16_paths();
     files::create_folder(&circuit.project.keys_path(), Access::Public)?;
-    files::write(&proving_key, &key.to_bytes(), Access::Public)?;
-    files::write(&verifying_key, &key.key.to_bytes(), Access::Public)?;
+    let files = [(&proving_key, key.to_bytes()), (&verifying_key, key.key.to_bytes())];
+    // Both or none: a pair of two keys is worth nothing.
+    for (path, bytes) in &files {
+        if !std::fs::read(path).is_ok_and(|there| there == *bytes) {
+            files::free(path, force, KEYS)?;
+        }
+    }
+    for (path, bytes) in &files {
+        files::write(path, bytes, Access::Public)?;
+    }
     let contributions = match key.key.provenance {
         Provenance::Insecure => None,
         Provenance::Ceremony { contributions, .. } => Some(contributions),

@@ -3,13 +3,15 @@
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
-use rand::rngs::OsRng;
 use serde::Serialize;
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::{MAX_POWER, Srs, SrsInfo};
 
 use crate::error::Error;
+use crate::files;
 use crate::project::exists;
-use crate::session::{load_srs, srs_error, warn_insecure};
+use crate::roots::ceremonies;
+use crate::session::{open_srs, srs_error, warn_insecure};
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do with reference strings.
@@ -33,6 +35,10 @@ pub struct GenerateArgs {
     /// The file to write.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Write over the file if it is there. What was proven with another string cannot be verified
+    /// without it.
+    #[arg(long)]
+    pub force: bool,
     /// With the sections that Groth16's second phase needs.
     #[arg(long)]
     pub full: bool,
@@ -50,6 +56,10 @@ pub struct ImportArgs {
     /// The file to write.
     #[arg(short, long, value_name = "FILE")]
     pub out: PathBuf,
+    /// Write over the file if it is there, unless it is the ceremony's. What was proven with
+    /// another string cannot be verified without it.
+    #[arg(long)]
+    pub force: bool,
     /// Keep only what rows of 2^K entries need.
     #[arg(long, value_name = "K", default_value_t = MAX_POWER, hide_default_value = true, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_POWER)))]
     pub power: u32,
@@ -61,7 +71,7 @@ pub struct ImportArgs {
 pub struct InfoArgs {
     /// The reference string.
     pub file: PathBuf,
-    /// Check the pairing relations again as well.
+    /// Check as well that it is one: all points, and the pairing relations between them.
     #[arg(long)]
     pub check: bool,
 }
@@ -74,8 +84,10 @@ pub struct SrsReport {
     /// Sizes, origin and fingerprint.
     #[serde(flatten)]
     pub info: SrsInfo,
-    /// Whether the pairing relations were checked now.
+    /// Whether it was checked now that the points are a reference string.
     pub checked: bool,
+    /// The public ceremony that it is from, where it was checked and this program knows it.
+    pub known: Option<&'static str>,
 }
 
 impl Report for SrsReport {
@@ -85,11 +97,18 @@ impl Report for SrsReport {
         field(out, "power", format!("{} (rows of {} entries)", info.power, 1u64 << info.power))?;
         field(out, "powers in G1, G2", format!("{}, {}", info.g1_powers, info.g2_powers))?;
         field(out, "for Groth16", if info.phase_two { "yes" } else { "no" })?;
-        match (&info.source_sha256, info.insecure) {
-            (Some(hash), _) => field(out, "imported, SHA-256", hash)?,
-            (None, _) => field(out, "origin", "generated on one machine: INSECURE")?,
-        }
+        // The file's own word, which whoever handed it on could change.
+        let origin = match &info.claims_source_sha256 {
+            Some(hash) => format!("imported from a file of SHA-256 {hash}"),
+            None => "generated on one machine: INSECURE".into(),
+        };
+        field(out, "says of itself", origin)?;
         field(out, "fingerprint", &info.fingerprint)?;
+        match self.known {
+            Some(ceremony) => field(out, "known", ceremony)?,
+            None if self.checked => field(out, "known", "no: of no ceremony that is known here")?,
+            None => field(out, "known", "not checked now")?,
+        }
         field(out, "relations", if self.checked { "checked, they hold" } else { "not checked now" })
     }
 }
@@ -108,18 +127,22 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 }
 
 fn generate(args: &GenerateArgs, ui: &Ui) -> Result<SrsReport, Error> {
+    files::free(&args.out, args.force, files::OVERWRITE)?;
     let srs = if args.full {
-        Srs::generate(args.power, &mut OsRng)
+        Srs::generate(args.power, &mut Randomness::fresh(Label::ReferenceString)?)
     } else {
-        Srs::generate_g1(args.power, &mut OsRng)
+        Srs::generate_g1(args.power, &mut Randomness::fresh(Label::ReferenceString)?)
     };
+    let srs = srs.check().map_err(|source| srs_error(&args.out, source))?;
     save(&srs, &args.out)?;
     warn_insecure(&args.out, ui);
-    Ok(report(&args.out, &srs, false))
+    Ok(report(&args.out, &srs, true))
 }
 
 fn import(args: &ImportArgs) -> Result<SrsReport, Error> {
     exists(&args.file, "name the .ptau file of a ceremony over BN254")?;
+    let force = args.force && !is_same(&args.file, &args.out);
+    files::free(&args.out, force, files::OVERWRITE)?;
     let file = |source| Error::File { path: args.file.clone(), source };
     let reader = BufReader::with_capacity(1 << 20, std::fs::File::open(&args.file).map_err(file)?);
     let srs = Srs::import_ptau_prefix(reader, args.power).map_err(|e| srs_error(&args.file, e))?;
@@ -129,11 +152,21 @@ fn import(args: &ImportArgs) -> Result<SrsReport, Error> {
 
 fn info(args: &InfoArgs, ui: &Ui) -> Result<SrsReport, Error> {
     exists(&args.file, "name a file that `zktrain srs generate` or `import` made")?;
-    let srs = load_srs(&args.file, None, ui)?;
-    if args.check {
-        srs.check_relations().map_err(|e| srs_error(&args.file, e))?;
+    let fault = |source| srs_error(&args.file, source);
+    let srs = open_srs(&args.file)?.whole().map_err(fault)?;
+    if srs.claims_insecure() {
+        warn_insecure(&args.file, ui);
     }
-    Ok(report(&args.file, &srs, args.check))
+    if !args.check {
+        return Ok(report(&args.file, &srs, false));
+    }
+    let srs = srs.check().map_err(fault)?;
+    Ok(report(&args.file, &srs, true))
+}
+
+/// Whether two paths lead to one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
 }
 
 fn save(srs: &Srs, path: &Path) -> Result<(), Error> {
@@ -141,5 +174,7 @@ fn save(srs: &Srs, path: &Path) -> Result<(), Error> {
 }
 
 fn report(file: &Path, srs: &Srs, checked: bool) -> SrsReport {
-    SrsReport { file: file.to_owned(), info: srs.info(), checked }
+    let ceremony = ceremonies::find(&srs.g2[1]).filter(|_| checked);
+    let known = ceremony.map(|ceremony| ceremony.name);
+    SrsReport { file: file.to_owned(), info: srs.info(), checked, known }
 }

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use serde::Serialize;
-use zktrain_network::secagg::Policy;
 
 use super::coordinator::signal;
 use crate::chain::block_on_threads;
@@ -71,11 +70,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
         domain: config.domain,
         coordinator: config.coordinator.clone(),
         coordinator_address: config.coordinator_address,
-        policy: Policy {
-            least: config.policy.least_members,
-            max_share: config.policy.most_share.weight(),
-        },
+        policy: config.policy.policy(),
         least_budget: config.policy.least_budget.0,
+        retention: owner::Retention::default(),
         rounds: config.rounds,
         claim: !args.no_claim,
         fault: args.misbehave,

@@ -1,14 +1,14 @@
 //! `zktrain verify`: checks a registration and a chain of proofs, from files alone.
 
+mod report;
+
 use std::collections::BTreeSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::CurveGroup;
 use ark_ff::{BigInteger, PrimeField};
-use serde::Serialize;
 use zktrain_circuits::curve::blinding_base;
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::statement::TrainingStatement;
@@ -17,22 +17,29 @@ use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
 
 use crate::circuits::Circuits;
-use crate::error::{Error, OptionsError};
-use crate::evm::{self, EvmReport};
+use crate::error::Error;
+use crate::evm;
 use crate::project::{
     Opening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
 };
 use crate::proofs::{self, StoredProof};
+use crate::roots::{Pins, Root, Roots, hash_pin};
+use crate::round::rows_hash;
 use crate::session::{Rules, Session, read_genesis, read_model};
-use crate::ui::{Report, Ui, field, success};
+use crate::ui::Ui;
+
+pub use report::{BindingReport, VerifyReport};
 
 /// Options of `zktrain verify`.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 #[command(after_help = "Examples:\n  zktrain verify cancer\n  \
+    zktrain verify cancer --srs-fingerprint 5d01… --manifest-hash 30c7… --genesis-hash 9ab2… --strict\n  \
     zktrain verify cancer/proofs/000003.proof --manifest cancer/manifest.toml --srs cancer/srs.bin\n\n\
     A directory needs manifest.toml, round.toml, genesis.int.safetensors, registration,\n\
     proofs/ and the reference string; neither the data nor any secret. Single proofs are\n\
-    checked each on its own: that it holds, not that it follows another.")]
+    checked each on its own: that it holds, not that it follows another.\n\n\
+    A verdict names what it rests on. The exit code is 0 if everything holds and all roots are\n\
+    pinned or known, 3 if it holds on a root that nobody pinned, and 1 otherwise.")]
 pub struct Args {
     /// A project's directory, or proof files.
     #[arg(default_value = ".")]
@@ -63,119 +70,15 @@ pub struct Args {
     /// The opening of the final model.
     #[arg(long, value_name = "FILE")]
     pub opening: Option<PathBuf>,
-    /// Keccak-256 of the Groth16 key that proofs are to be checked with, in hexadecimal, as
-    /// `zktrain keys check` prints it: who verifies should know it from the ceremony, not
-    /// from the files of whoever proves.
-    #[arg(long, value_name = "HASH")]
-    pub groth16_key: Option<String>,
+    /// The nonce that draws the order of windows, in hexadecimal.
+    #[arg(long, value_name = "HASH", help_heading = "Roots")]
+    pub nonce: Option<String>,
+    /// What is pinned.
+    #[command(flatten)]
+    pub pins: Pins,
     /// Have the contracts check the proofs as well, in an embedded EVM.
     #[arg(long)]
     pub evm: bool,
-}
-
-/// What was checked; there is a report only if all of it holds.
-#[derive(Clone, Debug, Serialize)]
-pub struct VerifyReport {
-    /// Always true: anything else is an error.
-    pub valid: bool,
-    /// Whether the proofs were checked as a chain from the first model on.
-    pub chain: bool,
-    /// Proofs checked.
-    pub proofs: usize,
-    /// Optimizer steps that they cover.
-    pub steps: u64,
-    /// Windows of the registered dataset; none for single proofs.
-    pub windows: Option<usize>,
-    /// Its root.
-    pub dataset: Option<String>,
-    /// Whether the dataset's registration was checked now.
-    pub registration: bool,
-    /// Whether the final model was shown to be the chain's end.
-    pub final_model: bool,
-    /// Forms of the proofs: `halo2`, `groth16`, `not-zk`.
-    pub forms: Vec<&'static str>,
-    /// The Groth16 key that was used, if there are Groth16 proofs.
-    pub groth16_key: Option<Groth16Trust>,
-    /// What the contracts charged, if they checked the proofs too.
-    pub gas: Option<EvmReport>,
-    /// Whether the reference string is one that convinces nobody.
-    pub insecure_srs: bool,
-    /// Milliseconds of verifying, registration included.
-    pub verify_ms: f64,
-    /// Milliseconds of checking the registration.
-    pub registration_ms: f64,
-    /// Milliseconds a proof.
-    pub verify_ms_per_proof: f64,
-}
-
-/// The key that Groth16 proofs were checked with, and how far it can be trusted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Groth16Trust {
-    /// Its Keccak-256.
-    pub hash: String,
-    /// One party made it and could forge any proof.
-    pub insecure: bool,
-    /// Whether it is the one that `--groth16-key` names; otherwise it came with the proofs.
-    pub pinned: bool,
-}
-
-impl Groth16Trust {
-    /// Compares a key with the one that was asked for.
-    fn of(wanted: Option<&str>, circuit: &CircuitKey) -> Result<Option<Self>, Error> {
-        let Some(key) = &circuit.groth16 else { return Ok(None) };
-        let got = key.hash();
-        if let Some(text) = wanted {
-            let expected = parse_hash("--groth16-key", text)?;
-            if expected != got {
-                let [expected, got] = [expected, got].map(hex::encode);
-                return Err(Error::UnexpectedKey { expected, got });
-            }
-        }
-        let (insecure, pinned) = (key.is_insecure(), wanted.is_some());
-        Ok(Some(Self { hash: hex::encode(got), insecure, pinned }))
-    }
-}
-
-impl Report for VerifyReport {
-    fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        if self.chain {
-            success(
-                out,
-                format!("VALID: {} proofs, {} steps, one chain", self.proofs, self.steps),
-            )?;
-        } else {
-            let line = format!("VALID: {} proofs, {} steps", self.proofs, self.steps);
-            success(out, format!("{line}, each on its own (give a directory to check a chain)"))?;
-        }
-        if let (Some(root), Some(windows)) = (&self.dataset, self.windows) {
-            let how = if self.registration { "registration valid" } else { "taken as registered" };
-            field(out, "dataset", format!("{windows} windows, {how}, root {root}"))?;
-        }
-        let model = if self.final_model { "is what the chain ends with" } else { "not checked" };
-        if self.chain {
-            field(out, "final model", model)?;
-        }
-        let times = format!("{:.0} ms, {:.1} ms a proof", self.verify_ms, self.verify_ms_per_proof);
-        field(out, "time", times)?;
-        field(out, "proofs", self.forms.join(", "))?;
-        if let Some(gas) = &self.gas {
-            gas.print(out)?;
-        }
-        if let Some(key) = &self.groth16_key {
-            let how = match key.pinned {
-                true => "as asked for",
-                false => "came with the proofs: compare it, `--groth16-key HASH`",
-            };
-            field(out, "Groth16 key", format!("{} ({how})", key.hash))?;
-            if key.insecure {
-                field(out, "but", "its maker can forge any proof: this convinces nobody else")?;
-            }
-        }
-        if self.insecure_srs {
-            field(out, "but", "the reference string is insecure: this convinces nobody else")?;
-        }
-        Ok(())
-    }
 }
 
 /// Windows of a dataset that is taken as registered at most: their order is drawn in memory.
@@ -203,19 +106,19 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     let folder = paths.first().and_then(|path| path.parent()?.parent()).unwrap_or(Path::new("."));
     let project = Project::new(folder);
     let session = session(args, &project, ui)?;
+    let mut roots = session_roots(&args.pins, &session)?;
     let circuits = Circuits::new(&session, &project, ui);
     let proofs: Vec<Proof> =
         paths.iter().map(|path| proofs::read(&session.key, path)).collect::<Result<_, _>>()?;
     let circuit = circuits.training_key(&proofs)?;
-    let trust = Groth16Trust::of(args.groth16_key.as_deref(), &circuit)?;
+    groth16_root(&mut roots, &args.pins, &circuit)?;
     let started = Instant::now();
     for (path, (statement, proof)) in paths.iter().zip(&proofs) {
         zktrain_verifier::training::verify(&session.key, &circuit, statement, proof)
             .map_err(|e| rejected(path, e))?;
     }
     let steps = (paths.len() * session.network().steps) as u64;
-    let mut report = report(&session, &proofs, steps, started);
-    report.groth16_key = trust;
+    let mut report = report(roots, args.pins.strict, &proofs, steps, started);
     if args.evm {
         report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
     }
@@ -224,29 +127,33 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
 
 fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport, Error> {
     let session = session(args, project, ui)?;
+    let mut roots = session_roots(&args.pins, &session)?;
     let genesis = args.genesis.clone().unwrap_or_else(|| project.genesis_path());
     let genesis = read_genesis(&genesis, session.network())?;
     let round_path = args.round.clone().unwrap_or_else(|| project.round_path());
     let round: Round = read_toml(&round_path)?;
+    let model = commit_model(&session.key, session.srs.g1(), &genesis)?.points;
+    roots.push(genesis_root(&model, args.pins.genesis()?.as_deref())?);
     let circuits = Circuits::new(&session, project, ui);
     let started = Instant::now();
     let (dataset, windows) = match (&args.dataset, args.windows) {
-        (Some(root), Some(windows)) => (parse_hash("--dataset", root)?, windows as usize),
+        (Some(root), Some(windows)) => (dataset_root(root)?, windows as usize),
         _ => verify_registration(&session, &circuits, project, &round_path, &round)?,
     };
     let registration_ms = 1e3 * started.elapsed().as_secs_f64();
     let rules = Rules::new(&round_path, &round, &session.key.spec, dataset, windows)?;
+    chain_roots(&mut roots, args, &round_path, &round, &rules)?;
     let chain = Chain {
         binding: rules.binding,
         dataset: rules.dataset,
         windows: rules.windows as u64,
         nonce: rules.nonce,
-        model: commit_model(&session.key, &session.srs.g1, &genesis)?.points,
+        model,
     };
     let folder = project.proofs_path();
     let proofs = read_proofs(&session, &folder)?;
     let circuit = circuits.training_key(&proofs)?;
-    let trust = Groth16Trust::of(args.groth16_key.as_deref(), &circuit)?;
+    groth16_root(&mut roots, &args.pins, &circuit)?;
     let started = Instant::now();
     let end = chain.verify(&session.key, &circuit, &proofs).map_err(|error| match error {
         TrainingError::Link { index, source } => {
@@ -254,14 +161,14 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
         }
         other => rejected(&folder, other),
     })?;
-    let mut report = report(&session, &proofs, end.steps, started);
+    let mut report = report(roots, args.pins.strict, &proofs, end.steps, started);
     report.registration_ms = registration_ms;
-    report.groth16_key = trust;
     let final_model = verify_final(args, &session, project, proofs.len(), &end)?;
     if args.evm {
         report.gas = Some(evm::verify(&session.key, &circuit, &proofs, ui)?);
     }
     report.chain = true;
+    report.binding = Some(BindingReport::new(&rules.binding));
     report.registration = args.dataset.is_none();
     report.windows = Some(rules.windows);
     report.dataset = Some(hex::encode(rules.dataset));
@@ -269,36 +176,106 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     Ok(report)
 }
 
-fn report(session: &Session, proofs: &[Proof], steps: u64, started: Instant) -> VerifyReport {
+fn report(
+    roots: Roots,
+    strict: bool,
+    proofs: &[Proof],
+    steps: u64,
+    started: Instant,
+) -> VerifyReport {
     let verify_ms = 1e3 * started.elapsed().as_secs_f64();
     let forms: BTreeSet<&'static str> = proofs.iter().map(|(_, proof)| proof.form()).collect();
-    let proofs = proofs.len();
+    let (proofs, pinned) = (proofs.len(), roots.are_named());
     VerifyReport {
-        valid: true,
+        valid: pinned || !strict,
+        pinned,
+        strict,
+        roots,
         chain: false,
+        binding: None,
         proofs,
         forms: forms.into_iter().collect(),
-        groth16_key: None,
         gas: None,
         steps,
         windows: None,
         dataset: None,
         registration: false,
         final_model: false,
-        insecure_srs: session.srs.is_insecure(),
         verify_ms,
         registration_ms: 0.0,
         verify_ms_per_proof: verify_ms / proofs.max(1) as f64,
     }
 }
 
-/// A hash that an option gives.
-fn parse_hash(option: &'static str, text: &str) -> Result<Hash, Error> {
-    let bytes = hex::decode(text.trim_start_matches("0x")).ok();
-    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        let expected = "32 bytes in hexadecimal";
-        OptionsError::Value { option, expected, got: text.to_owned() }.into()
-    })
+/// What every proof rests on: reference string and manifest.
+fn session_roots(pins: &Pins, session: &Session) -> Result<Roots, Error> {
+    let mut roots = Roots::default();
+    roots.push(srs_root(session, pins.srs()?.as_deref())?);
+    roots.push(manifest_root(session, pins.manifest()?.as_deref())?);
+    Ok(roots)
+}
+
+/// The reference string.
+///
+/// # Errors
+/// If another one was asked for.
+pub(super) fn srs_root(session: &Session, pin: Option<&str>) -> Result<Root, Error> {
+    Ok(Root::reference_string(&session.srs, pin)?)
+}
+
+/// The manifest.
+///
+/// # Errors
+/// If another one was asked for.
+pub(super) fn manifest_root(session: &Session, pin: Option<&str>) -> Result<Root, Error> {
+    let hash = hex::encode(session.manifest.hash());
+    Ok(Root::new("manifest", "--manifest-hash", hash, pin)?)
+}
+
+/// The first model, by the hash of its row commitments, as contracts know it.
+///
+/// # Errors
+/// If another one was asked for.
+pub(super) fn genesis_root(rows: &[G1Affine], pin: Option<&str>) -> Result<Root, Error> {
+    let hash = hex::encode(rows_hash(rows));
+    Ok(Root::new("genesis model", "--genesis-hash", hash, pin)?)
+}
+
+fn groth16_root(roots: &mut Roots, pins: &Pins, circuit: &CircuitKey) -> Result<(), Error> {
+    if let Some(key) = &circuit.groth16 {
+        roots.push(Root::groth16_key(key, pins.groth16()?.as_deref())?);
+    }
+    Ok(())
+}
+
+/// The nonce, unless it follows from manifest, reference string and data, and a dataset that is
+/// taken as registered.
+fn chain_roots(
+    roots: &mut Roots,
+    args: &Args,
+    round_path: &Path,
+    round: &Round,
+    rules: &Rules,
+) -> Result<(), Error> {
+    let pin = hash_pin("--nonce", args.nonce.as_deref())?;
+    let drawn = round.nonce().map_err(|e| settings(round_path, e))?.is_some();
+    if drawn || pin.is_some() {
+        let nonce = hex::encode(rules.nonce);
+        roots.push(Root::new("nonce", "--nonce", nonce, pin.as_deref())?);
+    }
+    if args.dataset.is_some() {
+        let dataset = hex::encode(rules.dataset);
+        roots.push(Root::new("dataset", "--dataset", dataset.clone(), Some(&dataset))?);
+    }
+    Ok(())
+}
+
+/// The root of the dataset that is taken as registered.
+fn dataset_root(text: &str) -> Result<Hash, Error> {
+    let hash = hash_pin("--dataset", Some(text))?;
+    let bytes = hash.and_then(|hash| hex::decode(hash).ok()?.try_into().ok());
+    // `hash_pin` has refused everything else.
+    Ok(bytes.unwrap_or_default())
 }
 
 /// Checks the registration and that the round's prover owns it; root and windows.
@@ -375,7 +352,7 @@ fn verify_final(
     }
     let hint = "name the trained model: `--model model.int.safetensors`";
     let model = read_model(&model_path, session.network(), hint)?;
-    let rows = commit_model(&session.key, &session.srs.g1, &model)?.points;
+    let rows = commit_model(&session.key, session.srs.g1(), &model)?.points;
     let blindings = blindings(&path, &opening)?;
     let (expected, got) = (end.model.len(), blindings.len());
     if expected != got || rows.len() != expected {

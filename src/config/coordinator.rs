@@ -55,6 +55,8 @@ pub struct CoordinatorConfig {
     pub budget: Amount,
     /// How much of it depends on improvement.
     pub pay: PayConfig,
+    /// What is kept of rounds that are over.
+    pub retention: RetentionConfig,
     /// What it logs.
     pub log: LogConfig,
     #[serde(default, deserialize_with = "some")]
@@ -78,6 +80,15 @@ pub struct MembersConfig {
     /// At most: those with the best reputation are asked first.
     #[serde(deserialize_with = "one")]
     pub most: u32,
+}
+
+/// What is kept of rounds that are over. Masked vectors and the shares that unmask them are erased
+/// when a round ends, whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct RetentionConfig {
+    /// Submissions, the other messages of members, and models, of so many last rounds.
+    #[serde(deserialize_with = "one")]
+    pub rounds: u32,
 }
 
 /// How much of a round's budget depends on improvement.
@@ -185,7 +196,7 @@ impl Settings for CoordinatorConfig {
         Key::new("data").kind(Kind::Path).flag("--data"),
         Key::new("store").kind(Kind::Private).flag("--store"),
         Key::new("metrics").is("127.0.0.1:9464").flag("--metrics"),
-        Key::new("members.least").is("3"),
+        Key::new("members.least").is("16"),
         Key::new("members.most").is("64"),
         Key::new("threshold"),
         Key::new("timing.keys").is("2m"),
@@ -199,6 +210,7 @@ impl Settings for CoordinatorConfig {
         Key::new("budget").is("0").flag("--budget"),
         Key::new("pay.least").is("100%"),
         Key::new("pay.full_at").is("5%"),
+        Key::new("retention.rounds").is("16"),
     ];
 
     fn check(&self) -> Result<(), (&'static str, String)> {
@@ -242,6 +254,10 @@ impl Settings for CoordinatorConfig {
         }
         if self.rounds == Some(0) {
             return Err(("rounds", "at least 1; leave it out for no end".to_owned()));
+        }
+        if self.retention.rounds == 0 {
+            let why = "at least 1: late members ask for the last round".to_owned();
+            return Err(("retention.rounds", why));
         }
         if u128::try_from(self.budget.0).is_err() {
             return Err(("budget", "too large for the contracts".to_owned()));

@@ -125,6 +125,13 @@ impl Layer {
         let folder = path.parent().unwrap_or(Path::new(""));
         for (key, mut value) in found {
             let is_path = keys::<S>().any(|known| known.name == key && known.kind == Kind::Path);
+            let is_list = keys::<S>().any(|known| known.name == key && known.kind == Kind::List);
+            if let (true, Some(items)) = (is_list, value.as_array()) {
+                let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                if let Some(texts) = texts {
+                    value = texts.join(", ").into();
+                }
+            }
             // A path is text, and stays it: file and folder are.
             if let (true, Some(relative)) = (is_path, value.as_str()) {
                 let joined = folder.join(relative);

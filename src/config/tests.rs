@@ -62,7 +62,7 @@ fn defaults_are_complete_and_valid() {
     let config = flags_only(&[]).unwrap();
     assert_eq!(config.listen, SocketAddr::from(([0, 0, 0, 0], 7443)));
     assert_eq!(config.metrics, SocketAddr::from(([127, 0, 0, 1], 9464)));
-    assert_eq!(config.members, MembersConfig { least: 3, most: 64 });
+    assert_eq!(config.members, MembersConfig { least: 16, most: 64 });
     assert_eq!((config.threshold, config.rounds), (None, None));
     assert_eq!((config.pay.least.part(), config.pay.full_at.part()), (1.0, 0.05));
     assert_eq!(config.timing.uploads, Duration::from_secs(1800));
@@ -72,7 +72,10 @@ fn defaults_are_complete_and_valid() {
     assert!(config.connection().chain.is_none());
     let trainer: Effective<TrainerConfig> =
         load(None, [], &owned(&[&LEAST[..], &[("coordinator", "[::1]:7443")]].concat())).unwrap();
-    assert_eq!(trainer.policy.least_members, 3);
+    let policy = trainer.policy.policy();
+    assert_eq!(policy, zktrain_network::secagg::Policy::default());
+    assert_eq!((policy.least, policy.max_share, policy.colluders), (16, 1 << 14, None));
+    assert_eq!(config.retention.rounds, 16);
     assert_eq!(trainer.policy.least_budget.0, U256::ZERO);
 }
 
@@ -180,7 +183,10 @@ fn values_have_to_go_together() {
         (&[("members.most", "257")], &["--set members.most", "256"]),
         (&[("members.least", "9"), ("members.most", "8")], &["members.most"]),
         (&[("threshold", "4")], &["--set threshold", "more than half"]),
-        (&[("members.most", "4"), ("threshold", "2")], &["threshold"]),
+        (
+            &[("members.most", "4"), ("members.least", "3"), ("threshold", "2")],
+            &["--set threshold"],
+        ),
         (&[("round_duration", "30s")], &["--round-duration", "1m"]),
         (&[("round_duration", "8days")], &["--round-duration", "7days"]),
         (&[("timing.uploads", "2h")], &["`round_duration`", "longer than the round"]),
@@ -215,6 +221,9 @@ fn a_trainer_must_know_whom_to_trust_and_whom_to_call() {
         ("policy.most_share", "NaN"),
         ("policy.least_budget", "-1"),
         ("policy.least_members", "1"),
+        ("policy.colluders", "-1"),
+        ("policy.known", "0x5aAeb"),
+        ("policy.least_known", "1"),
         ("coordinator", "hub.example"),
         ("coordinator", "https://hub.example:7443"),
         ("coordinator", "::1:7443"),
@@ -227,13 +236,37 @@ fn a_trainer_must_know_whom_to_trust_and_whom_to_call() {
 }
 
 #[test]
+fn known_members_are_a_list_in_a_file_and_text_elsewhere() {
+    let [a, b] = [
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+        "0x000000000000000000000000000000000000dEaD",
+    ];
+    let text = format!(
+        "domain = 1\nproject = 'p'\ncoordinator = 'hub.example:1'\n[policy]\nknown = ['{a}', '{b}']\n\
+         least_known = 2\ncolluders = 5\n"
+    );
+    let case = Case::new(&text);
+    let load =
+        |flags: &[(&str, &str)]| load::<TrainerConfig>(Some(&case.path()), [], &owned(flags));
+    let policy = load(&[]).unwrap().policy.policy();
+    assert_eq!(policy.known.len(), 2);
+    assert_eq!((policy.least_known, policy.colluders), (2, Some(5)));
+    let both = format!("{b}, {a}");
+    assert_eq!(load(&[("policy.known", &both)]).unwrap().policy.policy(), policy);
+    for (wrong, why) in [(format!("{a},{a}"), "twice"), (a.to_owned(), "policy.least_known")] {
+        let error = load(&[("policy.known", &wrong)]).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
 fn the_effective_configuration_is_a_file_that_gives_the_same_and_hides_secrets() {
     let case = Case::new("domain = 1\nproject = '/p'\n[timing]\nkeys = '5s'\n");
     let secret = "hunter2";
     let store = format!("postgres://zktrain:{secret}@db:5432/zktrain");
     let chain = format!("https://node.example/v3/{secret}");
     let variables = [("ZKTRAIN_COORDINATOR__STORE", store.as_str())];
-    let flags = [("chain", chain.as_str()), ("members.most", "7")];
+    let flags = [("chain", chain.as_str()), ("members.most", "17")];
     let config = case.coordinator(&variables, &flags).unwrap();
     assert_eq!(config.store(), store);
     assert_eq!(config.connection().chain, Some(chain.clone()));
@@ -243,7 +276,7 @@ fn the_effective_configuration_is_a_file_that_gives_the_same_and_hides_secrets()
         "listen = \"0.0.0.0:7443\"  # default of `listen`",
         "store = \"postgres://db:5432/…\"  # variable ZKTRAIN_COORDINATOR__STORE",
         "chain = \"https://node.example/…\"  # flag --chain",
-        "most = \"7\"  # flag --set members.most",
+        "most = \"17\"  # flag --set members.most",
         "# threshold is not set",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{line} is not in\n{shown}");

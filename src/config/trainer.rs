@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use alloy::primitives::Address;
 use serde::Deserialize;
+use zktrain_network::secagg::Policy;
 
 use crate::chain::Connection;
 
 use super::coordinator::LogConfig;
 use super::value::{address, one, some};
-use super::{Amount, CommonFlags, ConfigError, Effective, Key, Kind, Settings, Share};
+use super::{Accounts, Amount, CommonFlags, ConfigError, Effective, Key, Kind, Settings, Share};
 
 /// An owner's configuration.
 #[derive(Clone, Deserialize)]
@@ -45,9 +46,10 @@ pub struct TrainerConfig {
     outbox: Option<PathBuf>,
 }
 
-/// In which rounds an owner takes part: a sum of few, or one in which it weighs too much, says too
-/// much about its own update; and work has its price.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+/// In which rounds an owner takes part: a sum of few, or one in which a single member weighs much,
+/// says too much about each update; accounts are no parties, so that an owner may ask for members
+/// that it knows; and work has its price.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct PolicyConfig {
     /// Members that a sum must have at least.
     #[serde(deserialize_with = "one")]
@@ -55,9 +57,31 @@ pub struct PolicyConfig {
     /// The largest part of all weights that a single member may have.
     #[serde(deserialize_with = "one")]
     pub most_share: Share,
+    /// Members that may collude with the coordinator; by default fewer than a third of a plan's.
+    #[serde(default, deserialize_with = "some")]
+    pub colluders: Option<u32>,
+    /// Accounts of parties that the owner knows.
+    #[serde(default, deserialize_with = "one")]
+    pub known: Accounts,
+    /// How many of those a sum must have at least, the owner itself not counted.
+    #[serde(deserialize_with = "one")]
+    pub least_known: u32,
     /// What a round has to pay at least, all members and the coordinator together.
     #[serde(deserialize_with = "one")]
     pub least_budget: Amount,
+}
+
+impl PolicyConfig {
+    /// What secure aggregation asks of a plan and of its sets.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            least: self.least_members,
+            max_share: self.most_share.weight(),
+            colluders: self.colluders,
+            known: self.known.0.clone(),
+            least_known: self.least_known,
+        }
+    }
 }
 
 impl TrainerConfig {
@@ -89,8 +113,11 @@ impl Settings for TrainerConfig {
         Key::new("domain").required().flag("--domain"),
         Key::new("coordinator").required().flag("--coordinator"),
         Key::new("coordinator_address").flag("--coordinator-address"),
-        Key::new("policy.least_members").is("3"),
-        Key::new("policy.most_share").is("67%"),
+        Key::new("policy.least_members").is("16"),
+        Key::new("policy.most_share").is("25%"),
+        Key::new("policy.colluders"),
+        Key::new("policy.known").kind(Kind::List),
+        Key::new("policy.least_known").is("0"),
         Key::new("policy.least_budget").is("0"),
         Key::new("rounds").flag("--rounds"),
     ];
@@ -102,6 +129,11 @@ impl Settings for TrainerConfig {
         if self.policy.least_members < 2 {
             let why = "at least 2, as a sum of one hides nothing".to_owned();
             return Err(("policy.least_members", why));
+        }
+        let (asked, known) = (self.policy.least_known, self.policy.known.0.len());
+        if asked as usize > known {
+            let why = format!("at most {known}: so many are in `policy.known`");
+            return Err(("policy.least_known", why));
         }
         if self.rounds == Some(0) {
             return Err(("rounds", "at least 1; leave it out for no end".to_owned()));

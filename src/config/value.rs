@@ -116,6 +116,24 @@ impl FromStr for Share {
     }
 }
 
+/// Accounts: addresses with commas between them, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accounts(pub Vec<Address>);
+
+impl FromStr for Accounts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let mut accounts = parts.map(amount::parse_address).collect::<Result<Vec<_>, _>>()?;
+        accounts.sort_unstable();
+        match accounts.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!("{} is there twice", pair[0])),
+            None => Ok(Self(accounts)),
+        }
+    }
+}
+
 /// How a program logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {

@@ -2,6 +2,7 @@
 
 use zktrain_contracts::protocol::ClientError;
 use zktrain_prover::prove::ProveError;
+use zktrain_prover::srs::SrsError;
 
 use super::{Error, OptionsError};
 
@@ -9,8 +10,8 @@ impl Error {
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Missing { hint, .. } => (*hint).into(),
-            Self::Exists { .. } => "choose another directory, or delete the project there".into(),
+            Self::Missing { hint, .. } | Self::Exists { hint, .. } => (*hint).into(),
+            Self::Srs { source, .. } => return srs_hint(source),
             Self::Busy { .. } => "wait until it has finished".into(),
             Self::Manifest { .. } => "correct this field; docs/cli.md describes them all".into(),
             Self::TooLarge { source, .. } => format!(
@@ -31,7 +32,7 @@ impl Error {
                  demonstration does not wait for challenge windows"
                 .into(),
             Self::DataChanged => "restore the file, or register again with `zktrain data commit \
-                                  --force`, which discards the proofs made so far"
+                                  --force`, which sets the proofs made so far aside"
                 .into(),
             Self::TooManySteps { .. } => {
                 "train fewer epochs, or start a project with a larger --max-steps".into()
@@ -52,20 +53,42 @@ impl Error {
                                       `zktrain setup new`"
                 .into(),
             Self::Client(error) => return chain_hint(error),
-            Self::UnexpectedKey { .. } => "put the ceremony's result in the project's folder \
-                 `keys`: proofs that it does not verify are worth nothing"
+            Self::Pin(mismatch) if mismatch.option == "--groth16-key" => "put the ceremony's \
+                 result in the project's folder `keys`: proofs that it does not verify are worth \
+                 nothing"
                 .into(),
+            Self::Pin(_) => "whatever is proven on another root than yours is worth nothing".into(),
+            Self::Unpinned { .. } => {
+                "ask somebody other than whoever proves for their values, and \
+                 name them with the options above"
+                    .into()
+            }
             Self::Contract { .. }
             | Self::Rejected { .. }
             | Self::Registration { .. }
             | Self::FinalModel { .. }
             | Self::Audit { .. } => "do not trust what this file claims".into(),
             Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
-                                    data commit --force`, which discards the proofs made so far"
+                                    data commit --force`, which sets the proofs made so far aside"
                 .into(),
             _ => return None,
         })
     }
+}
+
+/// What to do about a reference string that is none.
+fn srs_hint(error: &SrsError) -> Option<String> {
+    Some(match error {
+        SrsError::Weak { .. } => "take the ceremony's file as it was after its last contribution; \
+             compare its SHA-256 with the published one"
+            .into(),
+        SrsError::Generator { .. } | SrsError::Relation { .. } | SrsError::Subgroup { .. } => {
+            "this is no reference string, and whoever made it could have forged proofs with it: \
+             get one from its ceremony"
+                .into()
+        }
+        _ => return None,
+    })
 }
 
 /// What to do about what contracts refuse most often.

@@ -8,7 +8,8 @@ use std::time::Instant;
 use alloy::primitives::Address;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
-use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::typed::{self, Receipt};
+use zktrain_contracts::protocol::{Client, SignedReceipt};
 use zktrain_coordinator::metrics::{Metrics, Misdeed};
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_network::messages::{Item, Refusal};
@@ -82,6 +83,16 @@ impl Library for Shelf {
         };
         tracing::warn!(%peer, %refusal, "refused");
         self.metrics.misdeed(kind);
+    }
+
+    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
+        let at = self.client.at();
+        let domain = typed::domain(at.chain_id, at.rounds);
+        let signed = SignedReceipt::new(receipt, &domain, self.client.sender().signer());
+        signed.map_err(|error| {
+            tracing::error!(%error, "a receipt could not be signed");
+            Refusal::Internal
+        })
     }
 
     async fn register(&self, peer: Address, bytes: Vec<u8>) -> Result<(), Refusal> {

@@ -81,6 +81,8 @@ impl Judge<'_> {
         }
         let round = RoundTask {
             chain_id: plan.chain_id,
+            contract: plan.rounds.into_array(),
+            domain: plan.domain,
             round: plan.round,
             nonce: plan.nonce.0,
             model: self.model,

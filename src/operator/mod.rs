@@ -6,10 +6,12 @@
 pub mod admission;
 mod conduct;
 mod desk;
+mod erase;
 mod history;
 mod judge;
 mod models;
 mod pay;
+mod pending;
 mod plan;
 mod propose;
 mod rounds;
@@ -29,21 +31,22 @@ use zktrain_coordinator::metrics::{History, Measures, Metrics};
 use zktrain_coordinator::service::Desk;
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::secagg::vector::{Shape, VectorError};
-use zktrain_prover::average::AverageError;
-use zktrain_prover::commit::CommitError;
 use zktrain_verifier::circuit::CircuitKey;
 
 pub use self::desk::Shelf;
 pub use self::history::{Account, Told};
 pub use self::models::{Model, Models};
 pub use self::pay::Pay;
+pub use self::pending::Pending;
 pub use self::plan::Rules;
+pub(crate) use self::plan::plan;
 pub use self::watch::{watch_chain, watch_counters};
 
 use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::project::Project;
 use crate::session::Session;
+use crate::version::VersionError;
 
 /// Between two looks at the chain.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -51,15 +54,18 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Why a coordinator cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The sum does not open the sum of commitments, although it was checked before.
-    #[error("the sum does not open the sum of the members' commitments")]
-    Sum,
-    /// The sum is not of this network.
-    #[error(transparent)]
-    Average(#[from] AverageError),
-    /// The next model does not fit the rows.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
+    /// A submission that was checked before cannot be read.
+    #[error("a submission that was checked before cannot be read")]
+    Submission,
+    /// The sum, which was checked before, is not there any more.
+    #[error("the sum of round {round}, which was checked before, is not there any more")]
+    NoSum {
+        /// The round.
+        round: u64,
+    },
+    /// The sum, which was checked before, does not open the commitments, or gives no model.
+    #[error("the next version: {0}")]
+    Version(#[from] VersionError),
     /// The network has no vectors.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -123,6 +129,8 @@ pub struct Options {
     pub gathering: Duration,
     /// Stop after so many rounds.
     pub rounds: Option<u64>,
+    /// Rounds that are over of which submissions, messages and models are kept.
+    pub retention: usize,
     /// On a test chain: let its time pass instead of waiting for it.
     pub fast_forward: bool,
 }
@@ -143,6 +151,8 @@ pub struct Operator {
     pub shape: Shape,
     /// All versions of the model.
     pub models: Models,
+    /// Sums that are not settled yet.
+    pub pending: Pending,
     /// What auditors get.
     pub lineage: LineageWriter,
     /// What people are told.

@@ -1,18 +1,19 @@
 //! The models of a domain's versions, by the hash of their commitments.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 use bytes::Bytes;
 use zktrain_circuits::manifest::Network;
 use zktrain_prover::trace::Parameters;
-use zktrain_prover::training::commit_model;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 
+use super::OperatorError;
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::round::rows_hash;
 use crate::session::Session;
+use crate::version::Version;
 
 /// A folder of models.
 #[derive(Clone, Debug)]
@@ -39,8 +40,8 @@ impl Model {
     /// # Errors
     /// If they are not the network's.
     pub fn new(session: &Session, parameters: Parameters) -> Result<Self, Error> {
-        let rows = commit_model(&session.key, &session.srs.g1, &parameters)?.points;
-        let hash = B256::from(rows_hash(&rows));
+        let version = Version::new(&session.key, session.srs.g1(), parameters);
+        let Version { parameters, rows, hash } = version.map_err(OperatorError::from)?;
         let bytes = encode(session.network(), &parameters)?;
         Ok(Self { parameters, rows, hash, bytes })
     }
@@ -71,6 +72,22 @@ impl Models {
     /// If the operating system refuses.
     pub fn keep(&self, model: &Model) -> Result<(), Error> {
         files::write(&self.path(model.hash), &model.bytes, Access::Public)
+    }
+
+    /// Deletes all models but these.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn retain(&self, kept: &BTreeSet<B256>) -> Result<(), Error> {
+        let error = |source| Error::File { path: self.folder.clone(), source };
+        let kept: BTreeSet<PathBuf> = kept.iter().map(|hash| self.path(*hash)).collect();
+        for entry in std::fs::read_dir(&self.folder).map_err(error)? {
+            let path = entry.map_err(error)?.path();
+            if !kept.contains(&path) {
+                files::remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The model with this hash.

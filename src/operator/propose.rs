@@ -7,13 +7,12 @@ use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::bindings::rounds::{IRounds::Delivery, Rounds};
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
-use zktrain_prover::average::{Average, Sum, average, commit_sum, weighted_rows};
+use zktrain_prover::average::{Sum, weighted_rows};
 use zktrain_prover::trace::Parameters;
-use zktrain_prover::training::commit_model;
 
 use super::OperatorError;
-use crate::round::rows_hash;
 use crate::session::Session;
+use crate::version::{Version, opens};
 
 /// A counted member's work.
 #[derive(Clone, Debug)]
@@ -35,10 +34,8 @@ impl Counted {
 
 /// What a round makes of its parent.
 pub struct Next {
-    /// The next model and how it came to be.
-    pub average: Average,
-    /// Its row commitments' hash.
-    pub hash: B256,
+    /// The next version.
+    pub version: Version,
     /// Row commitments of the sum.
     pub aggregate: Vec<G1Affine>,
 }
@@ -53,16 +50,13 @@ pub fn next(
     counted: &[Counted],
     sum: &Sum,
 ) -> Result<Next, OperatorError> {
-    let (key, g1) = (&session.key, &session.srs.g1);
+    let (key, g1) = (&session.key, session.srs.g1());
     let updates: Vec<(u32, &[G1Affine])> =
         counted.iter().map(|c| (c.weight, c.statement.update.as_slice())).collect();
     let aggregate = weighted_rows(&updates);
-    if commit_sum(key, g1, sum)? != aggregate {
-        return Err(OperatorError::Sum);
-    }
-    let average = average(session.network(), model, sum)?;
-    let rows = commit_model(key, g1, &average.next)?;
-    Ok(Next { hash: B256::from(rows_hash(&rows.points)), average, aggregate })
+    opens(key, g1, sum, &aggregate)?;
+    let (version, _) = Version::next(model, key, g1, sum)?;
+    Ok(Next { version, aggregate })
 }
 
 /// A batch, signed, with all that others need to check it.
@@ -113,7 +107,7 @@ pub async fn proposal(
     let deliveries = client.deliveries(round, &submissions).await?;
     let aggregate = next.map_or_else(Bytes::new, |next| bytes_of(&next.aggregate));
     let (hash, model) = match next {
-        Some(next) => (keccak256(&aggregate), next.hash),
+        Some(next) => (keccak256(&aggregate), next.version.hash),
         None => (B256::ZERO, client.round(round).await?.parent),
     };
     let signed = client.sign_batch(round, &deliveries, hash, model).await?;

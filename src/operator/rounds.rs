@@ -24,7 +24,6 @@ use super::work::RoundWork;
 use super::{Operator, OperatorError, PAUSE};
 use crate::chain::amount;
 use crate::error::Error;
-use crate::lineage::Lineage;
 
 /// What a round's gathering ended with.
 struct Gathered {
@@ -43,6 +42,8 @@ struct Gathered {
 impl Operator {
     /// Opens a round if enough members are there, after waiting a while for the others.
     pub(super) async fn open(&self) -> Result<Option<u64>, Error> {
+        // Whatever came of earlier rounds, also by somebody else's evidence.
+        self.erase().await?;
         let options = &self.options;
         let told = self.account.read()?;
         let mut candidates = self.client.candidates(options.domain).await?;
@@ -94,7 +95,7 @@ impl Operator {
             circuit: self.circuit.clone(),
             parent: parent.clone(),
             shape: self.shape.clone(),
-            lineage: self.lineage.clone(),
+            pending: self.pending.clone(),
             metrics: self.metrics.clone(),
         });
         let driver = Driver::start(self.store.clone(), plan, work);
@@ -140,7 +141,7 @@ impl Operator {
             let file = self.submission(plan.round, *account).await?;
             self.lineage.submission(&file)?;
             let statement = TrainingStatement::from_bytes(&file.statement);
-            let statement = statement.map_err(|_| OperatorError::Sum)?;
+            let statement = statement.map_err(|_| OperatorError::Submission)?;
             let weight = plan.member(*account).map_or(0, |member| member.weight);
             counted.push(Counted { file, statement, weight });
         }
@@ -149,11 +150,7 @@ impl Operator {
 
     /// The sum that was checked, as it was kept.
     fn sum(&self, round: u64) -> Result<Sum, Error> {
-        let name = crate::lineage::sum(round);
-        let path = self.lineage.dir().join(&name);
-        let bytes = Lineage::open(self.lineage.dir())?.read(&name)?.unwrap_or_default();
-        crate::lineage::decode_sum(&bytes)
-            .map_err(|source| Error::Sum { path, source: Box::new(source) })
+        Ok(self.pending.find(round)?.ok_or(OperatorError::NoSum { round })?)
     }
 
     async fn frauds(&self, round: u64, misdeeds: &[Misdeed]) -> Result<Vec<SubmissionFile>, Error> {
@@ -225,7 +222,7 @@ impl Operator {
             None => None,
         };
         let model = match &next {
-            Some(next) => Model::new(&self.session, next.average.next.clone())?,
+            Some(next) => Model::new(&self.session, next.version.parameters.clone())?,
             None => parent.clone(),
         };
         // Before it is proposed: nobody could go on from a model that is lost.
@@ -255,17 +252,30 @@ impl Operator {
         self.finish(round).await
     }
 
-    /// What follows a settlement: nobody needs the masked vectors any more, and it is told.
+    /// What follows a settlement: the sum is published and it is told; then nobody needs anything
+    /// secret of the round any more.
     pub(super) async fn finish(&self, round: u64) -> Result<(), Error> {
-        let name = items::masked(round);
-        self.store.upload_drop(&name).await.map_err(OperatorError::from)?;
+        self.publish(round).await?;
         self.export().await?;
         // A void round, which an eager domain settles as well, leaves the model as it was.
-        if self.client.status(round).await? != Status::Settled {
+        if self.client.status(round).await? == Status::Settled {
+            let head = self.client.head(self.options.domain).await?;
+            self.account.settle(&self.session, round, &self.head(head).await?)?;
+        }
+        self.erase().await
+    }
+
+    /// Puts a round's sum into the lineage, if the round has made the last version.
+    async fn publish(&self, round: u64) -> Result<(), Error> {
+        let domain = self.options.domain;
+        let last = self.client.domain(domain).await?.versions;
+        if self.client.version(domain, last).await?.round != round {
             return Ok(());
         }
-        let head = self.client.head(self.options.domain).await?;
-        self.account.settle(&self.session, round, &self.head(head).await?)
+        match self.pending.find(round)? {
+            Some(sum) => self.lineage.sum(round, &sum),
+            None => Ok(()),
+        }
     }
 
     async fn answer(&self, round: u64) -> Result<(), Error> {

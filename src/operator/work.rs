@@ -15,13 +15,14 @@ use zktrain_coordinator::metrics::{Judgement, Metrics};
 use zktrain_network::messages::Upload;
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_network::secagg::vector::{Shape, unpack};
-use zktrain_prover::average::{average, commit_sum, weighted_rows};
+use zktrain_prover::average::weighted_rows;
 use zktrain_verifier::circuit::CircuitKey;
 
 use super::judge::{Judge, Verdict};
 use super::models::Model;
-use crate::lineage::LineageWriter;
+use super::pending::Pending;
 use crate::session::Session;
+use crate::version::{Version, opens};
 
 /// One round's checks.
 pub struct RoundWork {
@@ -35,8 +36,8 @@ pub struct RoundWork {
     pub parent: Model,
     /// The shape of vectors.
     pub shape: Shape,
-    /// Where sums are kept.
-    pub lineage: LineageWriter,
+    /// Where sums are kept until they are settled.
+    pub pending: Pending,
     /// What is measured.
     pub metrics: Arc<Metrics>,
 }
@@ -88,18 +89,16 @@ impl Work for RoundWork {
             updates.iter().map(|(account, rows)| (weight(account), rows.as_slice())).collect();
         // What cannot be unpacked, or is too large, is no sum of updates either.
         let Ok(sum) = unpack(&self.shape, sum) else { return Settled::Wrong };
-        let (key, g1) = (&self.session.key, &self.session.srs.g1);
-        let opened = commit_sum(key, g1, &sum);
-        if !opened.is_ok_and(|opened| opened == weighted_rows(&weighted)) {
+        let (key, g1) = (&self.session.key, self.session.srs.g1());
+        if opens(key, g1, &sum, &weighted_rows(&weighted)).is_err() {
             return Settled::Wrong;
         }
-        let Ok(next) = average(self.session.network(), &self.parent.parameters, &sum) else {
+        let Ok((next, _)) = Version::next(&self.parent.parameters, key, g1, &sum) else {
             return Settled::Failed;
         };
-        let Ok(model) = Model::new(&self.session, next.next) else { return Settled::Failed };
         // Before anyone is told: without the sum nobody can go on from it.
-        match self.lineage.sum(plan.round, &sum) {
-            Ok(()) => Settled::Right { model: model.hash },
+        match self.pending.keep(plan.round, &sum) {
+            Ok(()) => Settled::Right { model: next.hash },
             Err(error) => {
                 tracing::error!(round = plan.round, %error, "the sum could not be kept");
                 Settled::Failed

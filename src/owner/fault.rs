@@ -1,8 +1,8 @@
 //! Misbehaviour on purpose, to show in demonstrations and tests what becomes of it.
 
-use ark_bn254::G1Affine;
 use ark_ec::CurveGroup;
 use zktrain_circuits::statement::TrainingStatement;
+use zktrain_prover::srs::Powers;
 
 /// What an owner does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -16,7 +16,7 @@ pub enum Fault {
 }
 
 /// Adds something to the update that was proven.
-pub fn falsify(statement: &mut TrainingStatement, g1: &[G1Affine]) {
+pub fn falsify(statement: &mut TrainingStatement, g1: Powers<'_>) {
     if let (Some(row), Some(point)) = (statement.update.first_mut(), g1.first()) {
         *row = (*row + point).into_affine();
     }

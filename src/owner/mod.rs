@@ -1,30 +1,44 @@
 //! A data owner in the network: joins round after round, trains and proves on private data, and
 //! uploads nothing but masked updates and zero-knowledge proofs.
 
+mod attempts;
 mod check;
+mod erase;
 pub mod fault;
+#[cfg(test)]
+mod hostile;
 mod journal;
+mod parent;
+mod ports;
 mod round;
+mod sums;
 mod verdict;
 mod worker;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
+use zktrain_circuits::statement::Binding;
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::typed;
-use zktrain_network::messages::{End, Item, Refusal, Request, Response};
+use zktrain_network::messages::{End, Item, ReceiptError, Refusal, Request, Response};
 use zktrain_network::secagg;
 use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::VectorError;
 use zktrain_network::wire::{Patience, Peer, Source, Target};
 
+use attempts::{Attempts, Next};
 pub use check::{Expected, PlanError};
+pub use erase::Retention;
 pub use fault::Fault;
 pub use journal::OtherPlan;
-pub use round::Owner;
+pub use parent::{Ancestry, ParentError, Source as LineageSource};
+pub use ports::{Craft, Line};
+pub use round::{Owner, Seat};
+pub use sums::{RepeatError, Sums};
 pub use verdict::Verdict;
 pub use worker::{Facts, Worker};
 
@@ -74,6 +88,15 @@ pub enum OwnerError {
         /// The domain.
         domain: u64,
     },
+    /// The round is over for this owner, and its secrets are gone: it is not entered again.
+    #[error("round {round} is over for this owner, and its secrets are erased")]
+    Over {
+        /// The round.
+        round: u64,
+    },
+    /// The coordinator took an upload and does not answer for it.
+    #[error("the coordinator gave no valid receipt for the upload: {0}")]
+    Receipt(#[from] ReceiptError),
     /// It left on purpose.
     #[error("left the round on purpose")]
     Left,
@@ -97,6 +120,8 @@ pub struct Options {
     pub rounds: Option<u64>,
     /// Take what is owed after each round.
     pub claim: bool,
+    /// How long secrets of rounds stay that are over.
+    pub retention: Retention,
     /// Misbehaviour in a round, counted from one.
     pub fault: Option<(u64, Fault)>,
 }
@@ -108,7 +133,8 @@ pub struct Options {
 /// fails here.
 pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Error> {
     let mut owner = open(at, options, ui).await?;
-    let (mut done, mut passed) = (0, BTreeSet::new());
+    erase::ended(&owner.project, options.retention)?;
+    let (mut done, mut passed, mut attempts) = (0, BTreeSet::new(), Attempts::default());
     while options.rounds.is_none_or(|most| done < most) {
         let round = match next(&owner, options.domain, &passed).await {
             Ok(round) => round,
@@ -119,23 +145,28 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
             }
             Err(error) => return Err(error),
         };
-        owner.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
+        owner.seat.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
         match owner.take_part(round).await {
             Ok(end) => {
                 report(&owner, round, &end)?;
+                erase::ended(&owner.project, options.retention)?;
                 done += 1;
             }
-            Err(error) => match Verdict::of(&error) {
-                Verdict::Again => {
-                    tracing::warn!(round, %error, "trying again");
-                    tokio::time::sleep(PAUSE).await;
+            Err(error) => {
+                let bound = journal::is_bound(&owner.project.round_journal_path(round))?;
+                match attempts.after(round, &error, bound) {
+                    Next::Again(pause) => {
+                        tracing::warn!(round, %error, "trying again");
+                        tokio::time::sleep(pause).await;
+                    }
+                    Next::PassOver => {
+                        tracing::error!(round, %error, "this round is passed over");
+                        erase::round_over(&owner.project, round)?;
+                        passed.insert(round);
+                    }
+                    Next::Stop => return Err(error),
                 }
-                Verdict::PassOver => {
-                    tracing::error!(round, %error, "this round is passed over");
-                    passed.insert(round);
-                }
-                Verdict::Stop => return Err(error),
-            },
+            }
         }
         if options.claim {
             claim(&owner).await;
@@ -151,6 +182,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     let project = Project::new(&options.project);
     let (worker, facts) = Worker::spawn(options.project.clone(), *ui).await?;
     let system = own_system(options.domain, &domain, &client, &project, ui)?;
+    let circuit = Arc::new(worker.circuit(system).await?);
     let (account, dataset) = (client.address(), B256::from(facts.dataset));
     let spec = B256::from(facts.key.spec);
     let expected = Expected {
@@ -169,16 +201,28 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         domain: typed::domain(client.at().chain_id, client.at().rounds),
     };
     let signer = client.sender().signer().clone();
-    let peer = Peer::connect(target, signer, Patience::default()).await?;
+    let binding = Binding {
+        chain_id: client.at().chain_id,
+        contract: client.at().rounds.into_array(),
+        domain: expected.domain,
+        round: 0,
+        prover: client.address().into_array(),
+    };
+    let peer = Peer::connect(target, signer.clone(), Patience::default()).await?;
     let owner = Owner {
         client,
-        peer,
-        worker,
-        facts,
-        project,
+        seat: Seat {
+            signer,
+            peer,
+            worker,
+            facts,
+            binding,
+            project,
+            policy: options.policy.clone(),
+            fault: None,
+        },
+        circuit,
         expected,
-        policy: options.policy,
-        fault: None,
     };
     register(&owner).await?;
     Ok(owner)

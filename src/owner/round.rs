@@ -1,69 +1,93 @@
 //! One round, as one owner goes through it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::{Client, SignedReceipt, SignedSubmission, typed};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
-    Sharing, Signed, Test,
+    Sharing, Signed, Test, Upload, check_receipt,
 };
 use zktrain_network::plan::Plan;
+use zktrain_network::secagg;
 use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::sealed::Sealed;
 use zktrain_network::secagg::vector::{Shape, Update, pack};
-use zktrain_network::wire::{self, Peer, Source};
+use zktrain_network::wire::{self, Peer};
 use zktrain_prover::trace::Parameters;
-use zktrain_trainer::export::from_int_safetensors;
+use zktrain_verifier::circuit::CircuitKey;
 
 use super::OwnerError;
 use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
+use super::parent::Ancestry;
+use super::ports::{Craft, Line};
+use super::sums::Sums;
 use super::worker::{Facts, Worker};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
 use crate::round::{SecretUpdate, Task, Work, submission};
 
-/// Bytes of a model's file at most.
-const MODEL: u64 = 1 << 30;
-
 /// What an owner brings into every round.
 pub struct Owner {
     /// The account and the contracts.
     pub client: Client,
-    /// The coordinator.
-    pub peer: Peer,
-    /// What trains and proves.
-    pub worker: Worker,
-    /// What is public of the project.
-    pub facts: Facts,
-    /// The project.
-    pub project: Project,
+    /// What it needs in a round once the plan is checked.
+    pub seat: Seat<Peer, Worker>,
+    /// What checks the others' proofs.
+    pub circuit: Arc<CircuitKey>,
     /// What plans have to agree with.
     pub expected: Expected,
+}
+
+impl core::ops::Deref for Owner {
+    type Target = Seat<Peer, Worker>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.seat
+    }
+}
+
+/// What an owner needs in a round whose plan is checked: it asks no chain any more.
+pub struct Seat<L, C> {
+    /// The account's key.
+    pub signer: PrivateKeySigner,
+    /// The coordinator.
+    pub peer: L,
+    /// What trains and proves.
+    pub worker: C,
+    /// What is public of the project.
+    pub facts: Facts,
+    /// Chain, contract and domain that proofs are for, as the owner's own settings and chain say,
+    /// and its account; each round puts its number in.
+    pub binding: Binding,
+    /// The project.
+    pub project: Project,
     /// What the owner agrees to.
     pub policy: Policy,
     /// Misbehaviour, to show what becomes of it.
     pub fault: Option<Fault>,
 }
 
-impl Owner {
+impl<L: Line, C: Craft> Seat<L, C> {
     pub(super) fn account(&self) -> Address {
-        self.client.address()
+        self.signer.address()
     }
 
     fn signer(&self) -> &PrivateKeySigner {
-        self.client.sender().signer()
+        &self.signer
     }
 
     /// Waits for a notice.
@@ -78,6 +102,33 @@ impl Owner {
         }
     }
 
+    /// Begins a round, or goes on with it, once its plan and model are checked against the chain.
+    ///
+    /// # Errors
+    /// If the policy does not agree to the plan, the update may be in another sum, or the round was
+    /// begun with another plan or is over.
+    pub(super) fn enter(
+        &self,
+        plan: Plan,
+        model: Parameters,
+    ) -> Result<Participation<'_, L, C>, Error> {
+        let sums = Sums::admit(&self.project, &plan, self.account())?;
+        files::create_folder(&self.project.rounds_path(), Access::Public)?;
+        // Before anything is begun: a round that is not entered leaves nothing behind.
+        let check = self.policy.check_plan(&plan, self.account());
+        check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
+        let path = self.project.round_journal_path(plan.round);
+        let journal = Journal::open(&path, plan.round, plan.digest())?;
+        let (secret, promises) = (*journal.secret(), journal.promises().clone());
+        let policy = self.policy.clone();
+        let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
+            .map_err(OwnerError::from)?;
+        let (work, test) = (None, None);
+        Ok(Participation { owner: self, plan, member, journal, model, sums, work, test })
+    }
+}
+
+impl Owner {
     /// Goes through a round to its end.
     ///
     /// # Errors
@@ -90,34 +141,46 @@ impl Owner {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         self.expected.check(&self.client, &plan).await?;
-        files::create_folder(&self.project.rounds_path(), Access::Public)?;
-        let path = self.project.round_journal_path(round);
-        let journal = Journal::open(&path, round, plan.body.digest())?;
-        let (secret, promises) = (journal.secret(), journal.promises().clone());
-        let plan = plan.body;
-        let member = Member::resume(plan.clone(), self.account(), secret, self.policy, promises)
-            .map_err(OwnerError::from)?;
-        let mut participation =
-            Participation { owner: self, plan, member, journal, work: None, test: None };
-        participation.run().await
+        let model = self.model(&plan.body).await?;
+        self.enter(plan.body, model)?.run().await
+    }
+
+    /// The round's model, recomputed from the versions before it.
+    async fn model(&self, plan: &Plan) -> Result<Parameters, Error> {
+        let ancestry = Ancestry {
+            client: &self.client,
+            source: &self.peer,
+            facts: &self.facts,
+            circuit: &self.circuit,
+            system: self.expected.system,
+            domain: self.expected.domain,
+            project: &self.project,
+        };
+        Ok(ancestry.parent(plan.parent).await?.parameters)
     }
 }
 
 /// A round in progress.
-struct Participation<'a> {
-    owner: &'a Owner,
+pub(super) struct Participation<'a, L, C> {
+    owner: &'a Seat<L, C>,
     plan: Plan,
     member: Member,
     journal: Journal,
+    /// What is trained on.
+    model: Parameters,
+    /// In which sums the update may be.
+    sums: Sums,
     /// What was submitted and what it hides.
     work: Option<(TrainingStatement, SecretUpdate)>,
     /// The test that was answered.
     test: Option<Test>,
 }
 
-impl Participation<'_> {
-    async fn run(&mut self) -> Result<End, Error> {
-        let keys = self.sign(self.member.keys())?;
+impl<L: Line, C: Craft> Participation<'_, L, C> {
+    pub(super) async fn run(&mut self) -> Result<End, Error> {
+        let keys = self.member.keys();
+        let keys = self.open(keys)?;
+        let keys = self.sign(keys)?;
         let mut included = self.send(Contribution::Keys(keys)).await?;
         for number in 1.. {
             let notice = self.owner.notice(self.plan.round, number).await?;
@@ -137,12 +200,17 @@ impl Participation<'_> {
         Ok(Signed::new(&self.plan, body, self.owner.signer()).map_err(OwnerError::from)?)
     }
 
-    /// Sends a contribution, once what it promises is written down. Whether it came in time.
+    /// Writes down what is promised: only then there is something to send.
+    fn open<T>(&mut self, sealed: Sealed<T>) -> Result<T, Error> {
+        sealed.open(&mut self.journal)
+    }
+
+    /// Sends a contribution. Whether it came in time.
     async fn send(&mut self, what: Contribution) -> Result<bool, Error> {
-        self.journal.keep(self.member.promises())?;
         let request = Request::Send { round: self.plan.round, what: Box::new(what) };
         match self.owner.peer.call(request).await? {
             Response::Taken => Ok(true),
+            Response::Received(receipt) => self.keep_receipt(&receipt).map(|()| true),
             Response::Refused(Refusal::WrongPhase { now }) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
                 Ok(false)
@@ -175,7 +243,8 @@ impl Participation<'_> {
         if !self.is_in(keys.iter().map(|keys| &keys.body.account)) {
             return Ok(false);
         }
-        let (head, envelopes) = self.member.roster(keys).map_err(OwnerError::from)?;
+        let sealed = self.member.roster(keys).map_err(OwnerError::from)?;
+        let (head, envelopes) = self.open(sealed)?;
         let sharing = Sharing { head: self.sign(head)?, envelopes };
         self.send(Contribution::Sharing(sharing)).await
     }
@@ -185,7 +254,8 @@ impl Participation<'_> {
         if !self.is_in(passed.iter().map(|passed| &passed.head.body.account)) {
             return Ok(false);
         }
-        let complaints = self.member.shares(passed).map_err(OwnerError::from)?;
+        let sealed = self.member.shares(passed).map_err(OwnerError::from)?;
+        let complaints = self.open(sealed)?;
         for complaint in complaints {
             tracing::warn!(of = %complaint.passed.head.body.account, "a share does not open");
             self.send(Contribution::Complaint(complaint)).await?;
@@ -193,26 +263,42 @@ impl Participation<'_> {
         if self.owner.fault.is_some_and(|fault| fault == Fault::LeaveBeforeUpload) {
             return Err(OwnerError::Left.into());
         }
-        let model = self.model().await?;
-        let file = self.submission(&model).await?;
+        let file = self.submission().await?;
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
-        let masked = self.mask()?;
+        // Before it leaves: whatever becomes of this round, the update may be in its sum.
+        self.sums.mask()?;
+        let hash = file.signed.submission.eip712_hash_struct();
+        let sealed = self.mask(hash)?;
+        let (upload, masked) = self.open(sealed)?;
         for (item, bytes) in [(Item::Masked { round }, masked), (Item::Submission { round }, bytes)]
         {
             if !self.upload(&item, bytes).await? {
                 return Ok(false);
             }
         }
-        let hash = file.signed.submission.eip712_hash_struct();
-        let upload = self.member.upload(hash).map_err(OwnerError::from)?;
         let upload = self.sign(upload)?;
-        self.send(Contribution::Upload(upload)).await
+        let taken = self.send(Contribution::Upload(upload)).await?;
+        if taken && !self.owner.project.round_receipt_path(round).exists() {
+            return Err(OwnerError::Unexpected { what: "an upload without a receipt" }.into());
+        }
+        Ok(taken)
+    }
+
+    /// Keeps the coordinator's receipt for the upload; one that does not hold is none.
+    fn keep_receipt(&self, receipt: &SignedReceipt) -> Result<(), Error> {
+        let upload: Upload = self
+            .member
+            .promises()
+            .upload
+            .ok_or(OwnerError::Unexpected { what: "a receipt for nothing" })?;
+        check_receipt(&self.plan, &upload, receipt).map_err(OwnerError::from)?;
+        write_json(&self.owner.project.round_receipt_path(self.plan.round), receipt)
     }
 
     /// Uploads something. Whether it came in time.
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<bool, Error> {
-        match self.owner.peer.upload(item, Source::Bytes(bytes.into())).await {
+        match self.owner.peer.upload(item, bytes).await {
             Ok(_) => Ok(true),
             Err(wire::Error::Refused(Refusal::WrongPhase { now })) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
@@ -226,47 +312,36 @@ impl Participation<'_> {
         self.owner.project.round_submission_path(self.plan.round)
     }
 
-    /// The round's model: its commitment is compared with the chain's before it is trained on.
-    async fn model(&self) -> Result<Parameters, Error> {
-        let round = self.plan.round;
-        let bytes = self.owner.peer.download(&Item::Model { round }, MODEL).await?;
-        let path = self.owner.project.round_model_path(round);
-        let network = self.owner.facts.key.network.network();
-        let model = from_int_safetensors(network, &bytes)
-            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
-        crate::session::check_first(&path, network, &model)?;
-        files::write(&path, &bytes, Access::Public)?;
-        Ok(model)
-    }
-
+    /// What this owner's chain and settings say, not what the plan does.
     fn task(&self) -> Task {
-        let prover = self.owner.account().into_array();
-        let binding = Binding { chain_id: self.plan.chain_id, round: self.plan.round, prover };
+        let binding = Binding { round: self.plan.round, ..self.owner.binding };
         Task { binding, nonce: self.plan.nonce.0, parent: self.plan.parent.0 }
     }
 
     /// Trains and proves, or finds what was signed before a restart: a second signature for the
     /// same round would be fraud.
-    async fn submission(&mut self, model: &Parameters) -> Result<SubmissionFile, Error> {
+    async fn submission(&mut self) -> Result<SubmissionFile, Error> {
         let (path, task) = (self.file_path(), self.task());
         if path.exists() {
             let file: SubmissionFile =
                 serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
-            let secret = self.owner.worker.recall(model, task).await?;
+            let secret = self.owner.worker.recall(&self.model, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
         let system = System::from_code(self.plan.system).unwrap_or(System::Halo2);
-        let work = self.owner.worker.work(model, system, task).await?;
+        let work = self.owner.worker.work(&self.model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
-            super::fault::falsify(&mut statement, &self.owner.facts.g1);
+            super::fault::falsify(&mut statement, self.owner.facts.srs.g1());
         }
         let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
-        let signed = self.owner.client.sign_submission(submission)?;
+        let signature = typed::sign(&submission, &self.plan.typed_domain(), self.owner.signer());
+        let signature = signature.map_err(OwnerError::from)?.into();
+        let signed = SignedSubmission { submission, signature };
         let file =
             SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
         // Before it is sent: whoever signs two of them can be slashed.
@@ -279,26 +354,32 @@ impl Participation<'_> {
         self.plan.member(self.owner.account()).map_or(0, |member| member.weight)
     }
 
-    fn mask(&mut self) -> Result<Vec<u8>, Error> {
+    fn mask(&mut self, submission: B256) -> Result<Sealed<(Upload, Vec<u8>)>, Error> {
         let (shape, update, _) = self.opened()?;
         let mut packed = pack(&shape, &update, self.weight()).map_err(OwnerError::from)?;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongVector) {
             packed.iter_mut().take(1).for_each(|element| *element += Fr::ONE);
         }
-        Ok(self.member.mask(&packed).map_err(OwnerError::from)?)
+        Ok(self.member.mask(&packed, submission).map_err(OwnerError::from)?)
     }
 
     async fn confirm(&mut self, counted: &[Address]) -> Result<bool, Error> {
         if !self.is_in(counted.iter()) {
             return Ok(false);
         }
-        let confirm = self.member.counted(counted).map_err(OwnerError::from)?;
+        self.sums.confirm(counted)?;
+        let sealed = self.member.counted(counted).map_err(OwnerError::from)?;
+        let confirm = self.open(sealed)?;
         let confirm = self.sign(confirm)?;
         self.send(Contribution::Confirm(confirm)).await
     }
 
     async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
-        let unmask = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        let sealed = self.member.confirmed(confirms).map_err(OwnerError::from)?;
+        if let Some(counted) = self.member.confirmed_set() {
+            self.sums.confirmed(counted)?;
+        }
+        let unmask = self.open(sealed)?;
         let unmask = self.sign(unmask)?;
         self.send(Contribution::Unmask(unmask)).await
     }
@@ -306,9 +387,10 @@ impl Participation<'_> {
     /// The sum is wrong: shows that this owner's vector is not the reason.
     async fn defend(&mut self, test: Test) -> Result<bool, Error> {
         let (shape, update, commitments) = self.opened()?;
-        let g1 = self.owner.facts.g1.as_slice();
+        let g1 = self.owner.facts.srs.g1();
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
-        let defence = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        let sealed = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
+        let defence = self.open(sealed)?;
         self.test = Some(test);
         let defence = self.sign(defence)?;
         self.send(Contribution::Defence(defence)).await
@@ -317,11 +399,12 @@ impl Participation<'_> {
     /// Somebody's defence contradicts this owner's: shows what both have agreed on.
     async fn dispute(&mut self, defences: &[Signed<Defence>]) -> Result<bool, Error> {
         let (shape, update, commitments) = self.opened()?;
-        let g1 = self.owner.facts.g1.as_slice();
+        let g1 = self.owner.facts.srs.g1();
         let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
         let early = OwnerError::Unexpected { what: "a dispute without a test" };
         let test = self.test.clone().ok_or(early)?;
-        let reveal = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let sealed = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
+        let reveal = self.open(sealed)?;
         let reveal = self.sign(reveal)?;
         self.send(Contribution::Reveal(reveal)).await
     }

@@ -31,8 +31,11 @@ impl Verdict {
                 | PlanError::Budget { .. } => Self::PassOver,
             },
             Error::Member(error) => member(error),
-            // The coordinator's: another plan than before, or not the model that the chain names.
+            // The coordinator's: another plan than before, a model that does not follow from the
+            // versions before it, or a round that asks for an update twice.
             Error::OtherPlan(_)
+            | Error::Parent(_)
+            | Error::Repeat(_)
             | Error::Model { .. }
             | Error::GenesisRange { .. }
             | Error::ParentModel { .. } => Self::PassOver,
@@ -65,7 +68,10 @@ fn refused(refusal: &Refusal) -> Verdict {
 fn member(error: &OwnerError) -> Verdict {
     match error {
         OwnerError::Refused(refusal) => refused(refusal),
-        OwnerError::Aggregation(_) | OwnerError::Unexpected { .. } => Verdict::PassOver,
+        OwnerError::Aggregation(_)
+        | OwnerError::Unexpected { .. }
+        | OwnerError::Receipt(_)
+        | OwnerError::Over { .. } => Verdict::PassOver,
         _ => Verdict::Stop,
     }
 }
@@ -73,17 +79,22 @@ fn member(error: &OwnerError) -> Verdict {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::{Address, B256, U256};
-    use zktrain_network::messages::Phase;
+    use zktrain_network::messages::{Phase, ReceiptError};
     use zktrain_network::secagg::{self, policy::PolicyError};
 
     use super::*;
-    use crate::owner::OtherPlan;
+    use crate::owner::{OtherPlan, ParentError, RepeatError};
 
     #[test]
     fn rounds_that_are_not_trusted_are_passed_over() {
         let policy = PolicyError::TooFewWeights { set: "the plan", needed: 5, got: 3 };
         let [budget, least] = [1, 2].map(U256::from);
-        let errors: [Error; 7] = [
+        let (expected, got) = (B256::ZERO, B256::repeat_byte(1));
+        let errors: [Error; 11] = [
+            ParentError::Planted { round: 1, expected, got }.into(),
+            ParentError::Withheld { file: "rounds/1/sum.safetensors".into() }.into(),
+            RepeatError::Update { round: 2, earlier: 1, window: 0 }.into(),
+            OwnerError::Receipt(ReceiptError::Field { field: "plan" }).into(),
             OwnerError::Aggregation(secagg::Error::Policy(policy)).into(),
             OwnerError::Unexpected { what: "a second plan" }.into(),
             OwnerError::Refused(Refusal::WrongPhase { now: Phase::Ended }).into(),

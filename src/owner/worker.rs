@@ -9,8 +9,10 @@ use tokio::sync::oneshot;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::merkle::Hash;
+use zktrain_prover::srs::CheckedSrs;
 use zktrain_prover::trace::Parameters;
 use zktrain_trainer::Metrics;
+use zktrain_verifier::circuit::CircuitKey;
 
 use crate::error::Error;
 use crate::project::Project;
@@ -23,8 +25,8 @@ use crate::ui::Ui;
 pub struct Facts {
     /// The training key.
     pub key: Arc<TrainingKey>,
-    /// The reference string's powers in G1.
-    pub g1: Arc<Vec<ark_bn254::G1Affine>>,
+    /// The reference string, as far as rows need it.
+    pub srs: Arc<CheckedSrs>,
     /// Merkle root of the registered dataset.
     pub dataset: Hash,
     /// Its windows.
@@ -37,6 +39,7 @@ enum Job {
     Work(Box<Parameters>, System, Task, Reply<Work>),
     Recall(Box<Parameters>, Task, Reply<SecretUpdate>),
     Measure(Box<Parameters>, Reply<Option<Metrics>>),
+    Circuit(System, Reply<CircuitKey>),
 }
 
 /// A handle on the thread; it ends when the last handle is dropped.
@@ -88,6 +91,14 @@ impl Worker {
         self.ask(|reply| Job::Recall(Box::new(model.clone()), task, reply)).await
     }
 
+    /// What checks proofs of training in a system.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    pub async fn circuit(&self, system: System) -> Result<CircuitKey, Error> {
+        self.ask(|reply| Job::Circuit(system, reply)).await
+    }
+
     /// Loss and accuracy on the rows that are never trained on.
     ///
     /// # Errors
@@ -114,9 +125,9 @@ fn work(
         Err(error) => return drop(ready.send(Err(error))),
     };
     let (dataset, windows) = shop.dataset();
-    let (key, g1) = (Arc::new(session.key.clone()), Arc::new(session.srs.g1.clone()));
+    let (key, srs) = (Arc::new(session.key.clone()), Arc::new(session.srs.clone()));
     // Whoever asked may have gone; then the inbox is closed as well.
-    let _ = ready.send(Ok(Facts { key, g1, dataset, windows }));
+    let _ = ready.send(Ok(Facts { key, srs, dataset, windows }));
     while let Ok(job) = inbox.recv() {
         match job {
             Job::Work(model, system, task, reply) => {
@@ -124,6 +135,7 @@ fn work(
             }
             Job::Recall(model, task, reply) => drop(reply.send(shop.recall(&model, task))),
             Job::Measure(model, reply) => drop(reply.send(shop.measure(&model))),
+            Job::Circuit(system, reply) => drop(reply.send(shop.circuit(system))),
         }
     }
 }

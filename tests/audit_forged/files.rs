@@ -128,6 +128,8 @@ fn submissions_are_their_members_and_those_of_the_chain() {
     resubmitted(made, (Kind::Encoding, "statement"), own, |_, file| cut(&mut file.statement));
     resubmitted(made, (Kind::Encoding, "proof"), own, |_, file| cut(&mut file.proof));
     restated(made, (Kind::Statement, "statement"), |s| s.binding.round += 1);
+    restated(made, (Kind::Statement, "statement"), |s| s.binding.contract[0] ^= 1);
+    restated(made, (Kind::Statement, "statement"), |s| s.binding.domain += 1);
     restated(made, (Kind::Statement, "statement"), |s| s.model[0] = s.update[0]);
     restated(made, (Kind::Statement, "update"), |s| s.update[0] = s.model[0]);
     restated(made, (Kind::Proof, "proof"), |s| s.update[0] = s.model[0]);

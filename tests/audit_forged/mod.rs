@@ -4,6 +4,8 @@
 mod events;
 mod export;
 mod files;
+mod receipts;
+mod roots;
 mod standing;
 
 use std::path::Path;
@@ -12,6 +14,8 @@ use zktrain::audit::{AuditReport, Kind};
 
 use crate::audit_made::Made;
 use crate::report;
+
+pub use roots::{node_pins, pins};
 
 /// What a check is about: its kind and its field.
 pub type Check = (Kind, &'static str);

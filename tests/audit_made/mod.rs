@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use alloy::primitives::{Address, B256, keccak256};
+use alloy::providers::Provider;
 use ark_bn254::{Fr, G1Affine};
 use tempfile::TempDir;
 use zktrain::lineage::{LineageWriter, RoundFiles};
 use zktrain::proofs::Registration;
+use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::Binding;
@@ -24,11 +26,12 @@ use zktrain_prover::trace::Parameters;
 use zktrain_prover::training::{Committed, Position, commit_model};
 use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
 use zktrain_trainer::train::Trainer;
+use zktrain_verifier::circuit::CircuitKey;
 
 use crate::backend::economy::{Economy, HOUR, tokens};
 use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
-use crate::common::plan::{handed_in, plan, signed};
+use crate::common::plan::{handed_in, place, plan, signed};
 use crate::common::round::{Cohort, Delivered, digest, register, row_bytes};
 use crate::common::{apart, srs};
 
@@ -46,6 +49,38 @@ pub struct Made {
     pub rounds: Vec<u64>,
     /// A round of another domain.
     pub other: u64,
+    /// Keccak-256 of the code of `Rounds`, in hexadecimal.
+    pub code: String,
+    pub domain: u64,
+    /// What everybody proves and checks with.
+    pub key: TrainingKey,
+    pub circuit: CircuitKey,
+}
+
+/// What a coordinator does to a round that it settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forged {
+    Nothing,
+    /// It settles another model than the sum gives.
+    Model,
+    /// It settles a delivery that nobody has proven.
+    Delivery,
+}
+
+/// Domains in which a coordinator has settled what does not follow.
+pub struct Dishonest {
+    pub dir: TempDir,
+    pub owner: Client,
+    pub key: TrainingKey,
+    pub circuit: CircuitKey,
+    /// Each one's number and round.
+    pub domains: Vec<(Forged, u64, u64)>,
+}
+
+/// A domain for each way to plant a model.
+pub fn dishonest() -> &'static Dishonest {
+    static DISHONEST: OnceLock<Dishonest> = OnceLock::new();
+    DISHONEST.get_or_init(|| apart(World::dishonest))
 }
 
 impl Made {
@@ -132,7 +167,8 @@ impl World {
         let mut rounds = Vec::new();
         let mut models = vec![first];
         for present in [&[0, 1, 2][..], &[0, 1]] {
-            let (round, next) = world.settled(models.last().unwrap(), present).await;
+            let (round, next) =
+                world.settled(models.last().unwrap(), present, Forged::Nothing).await;
             rounds.push(round);
             models.push(next);
         }
@@ -141,14 +177,59 @@ impl World {
         world.writer.chain(&export).unwrap();
         let Economy { owners, coordinator, .. } = world.economy;
         let members = owners.iter().map(Client::address).collect();
-        let other = world.other;
-        let made = Made { dir, node, export, members, owners, coordinator, rounds, other };
+        let provider = coordinator.sender().chain().provider();
+        let code = provider.get_code_at(export.deployment.rounds).await.unwrap();
+        let code = hex::encode(keccak256(&code));
+        let (other, domain) = (world.other, world.domain);
+        let (key, circuit) = (world.cohort.key().clone(), world.cohort.compressor.key());
+        let made = Made {
+            dir,
+            node,
+            export,
+            members,
+            owners,
+            coordinator,
+            rounds,
+            other,
+            domain,
+            code,
+            key,
+            circuit,
+        };
         let model = &models[2];
         std::fs::write(made.model(), to_int_safetensors(&network, model).unwrap()).unwrap();
         std::fs::write(made.floats(), to_float_safetensors(&network, model).unwrap()).unwrap();
         let earlier = to_int_safetensors(&network, &models[1]).unwrap();
         std::fs::write(made.earlier(), earlier).unwrap();
         made
+    }
+
+    async fn dishonest() -> Dishonest {
+        let dir = TempDir::new().unwrap();
+        let node = Node::in_memory(genesis()).unwrap();
+        let mut world =
+            Self::new(Economy::new(Backend::on(&node).await, 3).await, dir.path()).await;
+        let first = world.cohort.members[0].initial.clone();
+        let mut domains = Vec::new();
+        for (forged, name) in [(Forged::Model, b"model"), (Forged::Delivery, b"works")] {
+            world.domain = world.another(keccak256(name)).await;
+            let (round, _) = world.settled(&first, &[0, 1, 2], forged).await;
+            domains.push((forged, world.domain, round));
+        }
+        let (key, circuit) = (world.cohort.key().clone(), world.cohort.compressor.key());
+        let owner = world.economy.owners[0].clone();
+        Dishonest { dir, owner, key, circuit, domains }
+    }
+
+    /// A domain more with the same members and model.
+    async fn another(&self, name: B256) -> u64 {
+        let (key, first) = (self.cohort.contract_key(), digest(self.cohort.genesis()).into());
+        let domain = self.economy.domain(name, &key, first).await;
+        for (owner, run) in self.economy.owners.iter().zip(&self.cohort.members) {
+            let root = B256::from(run.dataset.tree.root());
+            owner.join(domain, root, WINDOWS as u64).await.unwrap();
+        }
+        domain
     }
 
     async fn new(economy: Economy, dir: &Path) -> Self {
@@ -189,19 +270,23 @@ impl World {
         signed(plan, coordinator)
     }
 
-    fn work(&self, member: usize, model: &Parameters, plan: &Plan) -> Work {
+    fn work(&self, member: usize, model: &Parameters, plan: &Plan, forged: Forged) -> Work {
         let run = &self.cohort.members[member];
         let (key, network) = (&run.key, run.key.network.network());
         let prover = run.binding.prover;
         let window = round_window(plan.nonce.0, prover, WINDOWS as u64).unwrap();
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trace = Trainer::new(network.clone()).train_window(model, None, x, y).unwrap();
-        let start = Committed::start(key, commit_model(key, &srs().g1, model).unwrap());
-        let binding = Binding { chain_id: plan.chain_id, round: plan.round, prover };
+        let start = Committed::start(key, commit_model(key, srs().g1(), model).unwrap());
+        let binding = Binding { prover, ..place(plan) };
         let position = Position { binding, step: 0, window };
-        let proved = run.prover().prove(&start, position, &trace).unwrap();
+        let mut proved = run.prover().prove(&start, position, &trace).unwrap();
         let compressor = &self.cohort.compressor;
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
+        if forged == Forged::Delivery && member == 0 {
+            // As large as it likes: nobody has proven that it is an update at all.
+            proved.statement.update[0] = (proved.statement.update[0] + srs().g1[0]).into();
+        }
         let update = proved.statement.update.clone();
         let delivered = Delivered { statement: proved.statement, proof };
         let file = handed_in(&delivered, &self.economy.owners[member]);
@@ -211,17 +296,28 @@ impl World {
     }
 
     /// A round in which these members deliver; its number and the next model.
-    async fn settled(&self, model: &Parameters, present: &[usize]) -> (u64, Parameters) {
+    async fn settled(
+        &self,
+        model: &Parameters,
+        present: &[usize],
+        forged: Forged,
+    ) -> (u64, Parameters) {
         let round = self.open().await;
         let plan = self.plan(round).await;
-        let works: Vec<Work> = present.iter().map(|m| self.work(*m, model, &plan.body)).collect();
+        let works: Vec<Work> =
+            present.iter().map(|m| self.work(*m, model, &plan.body, forged)).collect();
         let weights: Vec<u32> = present.iter().map(|m| plan.body.members[*m].weight).collect();
         let sum = sum(&works, &weights);
         let key = self.cohort.key();
-        let next = average(&key.network, model, &sum).unwrap().next;
+        let mut next = average(&key.network, model, &sum).unwrap().next;
+        if forged == Forged::Model {
+            for layer in &mut next.layers {
+                layer.w.iter_mut().enumerate().for_each(|(i, w)| *w = (i as i32 % 7) * 1000);
+            }
+        }
         let pairs = weights.iter().copied().zip(works.iter().map(|w| w.update.as_slice()));
         let aggregate = row_bytes(&weighted_rows(&pairs.collect::<Vec<_>>()));
-        let rows = commit_model(key, &srs().g1, &next).unwrap().points;
+        let rows = commit_model(key, srs().g1(), &next).unwrap().points;
         let signed: Vec<Submission> =
             works.iter().map(|w| w.file.signed.submission.clone()).collect();
         let deliveries = self.economy.coordinator.deliveries(round, &signed).await.unwrap();

@@ -144,7 +144,7 @@ pub fn case() -> impl Strategy<Value = Case> {
     ];
     let optimizer = (
         prop_oneof![Just(0.0), Just(0.9)],
-        prop_oneof![Just(0.0), Just(0.01)],
+        prop_oneof![Just(0.0), Just(1.0 / 64.0)],
         prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
     );
     let depth = prop_oneof![4 => 2usize..6, 1 => 6usize..18];

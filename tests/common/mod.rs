@@ -20,7 +20,7 @@ use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::{
     Chunk, ChunkProved, Committed, Counts, Position, RegisteredDataset, TrainingProver,
@@ -36,11 +36,11 @@ use zktrain_verifier::training::Chain;
 pub static POWER: OnceLock<u32> = OnceLock::new();
 
 /// A reference string that tests share.
-pub fn srs() -> &'static Srs {
-    static SRS: OnceLock<Srs> = OnceLock::new();
+pub fn srs() -> &'static CheckedSrs {
+    static SRS: OnceLock<CheckedSrs> = OnceLock::new();
     SRS.get_or_init(|| {
         let power = *POWER.get_or_init(|| 14);
-        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7))
+        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap()
     })
 }
 
@@ -96,11 +96,10 @@ impl Run {
         seed: u64,
     ) -> Self {
         let network = manifest.network().unwrap();
-        let g1 = &srs().g1;
-        let kzg = srs().verifier_key();
+        let g1 = srs().g1();
         let bounded = Limits::default().admit(network.clone()).unwrap();
-        let key = derive_key(manifest.hash(), bounded, g1, kzg).unwrap();
-        let secret = LocalKey::generate();
+        let key = derive_key(manifest.hash(), bounded, srs()).unwrap();
+        let secret = LocalKey::generate().unwrap();
         let rows = windows * network.window();
         let mut samples = synthetic::samples(&manifest, rows, seed).unwrap();
         samples.inputs.iter_mut().enumerate().for_each(|(index, x)| change(index, x));
@@ -108,7 +107,8 @@ impl Run {
         let owner = [7; 20];
         let (dataset, chunks) = register(&key, &secret, &data, owner, windows);
         let start = Committed::start(&key, commit_model(&key, g1, &initial).unwrap());
-        let binding = Binding { chain_id: 1, round: 2, prover: owner };
+        let binding =
+            Binding { chain_id: 1, contract: [9; 20], domain: 3, round: 2, prover: owner };
         Self {
             manifest,
             key,
@@ -157,7 +157,7 @@ impl Run {
     pub fn prover(&self) -> TrainingProver<'_> {
         TrainingProver {
             key: &self.key,
-            g1: &srs().g1,
+            g1: srs().g1(),
             secret: &self.secret,
             dataset: &self.dataset,
         }
@@ -224,7 +224,7 @@ fn register(
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
         let ChunkProved { statement, proof, windows: rows, .. } =
-            register_chunk(key, &srs().g1, secret, &chunk).unwrap();
+            register_chunk(key, srs().g1(), secret, &chunk).unwrap();
         chunks.push((statement, proof));
         all.extend(rows);
         first += windows_here;

@@ -2,6 +2,7 @@
 
 use zktrain::round::submission;
 use zktrain_circuits::compressed::System;
+use zktrain_circuits::statement::Binding;
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_network::messages::Signed;
@@ -36,6 +37,17 @@ pub async fn plan(coordinator: &Client, domain: u64, round: u64, spec: [u8; 32])
         least: 2,
         members: members.collect(),
         timing: Timing { keys: 1, shares: 1, uploads: 9, confirm: 1, unmask: 1, defence: 1 },
+    }
+}
+
+/// Where a plan's proofs are for; nobody's in particular.
+pub fn place(plan: &Plan) -> Binding {
+    Binding {
+        chain_id: plan.chain_id,
+        contract: plan.rounds.into_array(),
+        domain: plan.domain,
+        round: plan.round,
+        prover: [0; 20],
     }
 }
 

@@ -77,14 +77,15 @@ impl Cohort {
         round_window(nonce, run.binding.prover, run.dataset.windows.len() as u64).unwrap()
     }
 
-    /// A member's proof of a window of its data, started from the first model.
-    pub fn prove(&self, member: usize, chain_id: u64, round: u64, window: u64) -> Delivered {
+    /// A member's proof of a window of its data, started from the first model: for this place,
+    /// whoever it names as the prover.
+    pub fn prove(&self, member: usize, place: Binding, window: u64) -> Delivered {
         let run = &self.members[member];
         let network = run.key.network.network();
         let (x, y) = run.data.window(network, window as usize).unwrap();
         let trainer = Trainer::new(network.clone());
         let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
-        let binding = Binding { chain_id, round, ..run.binding };
+        let binding = Binding { prover: run.binding.prover, ..place };
         let position = Position { binding, step: 0, window };
         let TrainingProved { statement, proof, h, claim, .. } =
             run.prover().prove(&run.start, position, &trace).unwrap();
@@ -110,7 +111,7 @@ pub fn register(run: &mut Run, total: usize) -> Vec<ChunkProved> {
             inputs: &inputs[samples.start * network.input..samples.end * network.input],
             labels: &labels[samples.start * network.output()..samples.end * network.output()],
         };
-        let mut proved = register_chunk(&run.key, &srs().g1, &run.secret, &chunk).unwrap();
+        let mut proved = register_chunk(&run.key, srs().g1(), &run.secret, &chunk).unwrap();
         rows.append(&mut proved.windows);
         chunks.push(proved);
         first += windows;

@@ -30,7 +30,7 @@ use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_prover::average::Sum;
 use zktrain_prover::ceremony::Ceremony;
 use zktrain_prover::groth16::{ProvingKey, insecure_key};
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{Srs, SrsFile};
 use zktrain_trainer::dataset::{read_csv, read_idx, read_npy};
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 use zktrain_verifier::groth16::Groth16Key;
@@ -189,8 +189,9 @@ fn keys() -> [Kind; 6] {
 
 fn read_srs(path: &Path, bytes: &[u8]) -> bool {
     let path = file(path, bytes);
-    let prefix = Srs::load_prefix(path, 8);
-    Srs::load(path).is_ok() && prefix.is_ok()
+    let file = SrsFile::open(path);
+    let read = |file: SrsFile| file.prefix(8).is_ok() && file.whole().is_ok();
+    file.is_ok_and(read)
 }
 
 /// A proving key and a ceremony of a circuit with one product.
@@ -204,7 +205,7 @@ fn groth16() -> [Vec<u8>; 2] {
     let _ = builder.assert_equal(Check::Fold, &square, &z);
     let system = builder.finish().system;
     let proving = insecure_key(&system, &mut rng()).to_bytes();
-    let srs = Srs::generate(system.domain_log() + 1, &mut rng());
+    let srs = Srs::generate(system.domain_log() + 1, &mut rng()).check().unwrap();
     let mut ceremony = Ceremony::new(&system, &srs).unwrap();
     ceremony.contribute("first", b"").unwrap();
     ceremony.beacon("block 7", [9; 32], 10).unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::halo2::key::Halo2Key;
 use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::opening::{point_bytes, scalar_bytes};
+use zktrain_circuits::opening::{KzgVerifierKey, point_bytes, scalar_bytes};
 use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::{Evm, EvmError};
@@ -87,7 +87,7 @@ static TARGETS: LazyLock<Vec<Target>> = LazyLock::new(|| {
     for (name, case) in cases() {
         let manifest = case.manifest().unwrap();
         let network = Limits::default().admit(manifest.network().unwrap()).unwrap();
-        let key = derive_key(manifest.hash(), network, &srs().g1, srs().verifier_key()).unwrap();
+        let key = derive_key(manifest.hash(), network, srs()).unwrap();
         targets.extend([System::Halo2, System::Groth16].map(|system| load(name, &key, system)));
     }
     targets
@@ -330,7 +330,7 @@ fn alter_path(rng: &mut ChaCha20Rng, path: &mut Vec<[u8; 32]>) {
 fn alter_key(rng: &mut ChaCha20Rng, question: &mut Question) {
     match rng.gen_range(0..5) {
         0 => question.key.spec[rng.gen_range(0..32)] ^= 1,
-        1 => question.key.kzg.tau_g2 = -question.key.kzg.tau_g2,
+        1 => question.key.kzg = KzgVerifierKey::new(-question.key.kzg.tau_g2()).unwrap(),
         2 => {
             let tables = question.key.tables.len();
             alter_points(rng, &mut question.key.tables);

@@ -7,7 +7,7 @@ use ark_ec::AffineRepr;
 use zktrain::operator::admission::{Judge, Verdict};
 use zktrain::round::{rows_hash, submission};
 use zktrain_circuits::compressed::System;
-use zktrain_circuits::statement::TrainingStatement;
+use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_contracts::protocol::typed::Submission;
@@ -15,7 +15,7 @@ use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::round::RoundError;
 
-use crate::common::plan::handed_in;
+use crate::common::plan::{handed_in, place};
 use crate::common::round::Delivered;
 use crate::world::{WINDOWS, World, world};
 
@@ -174,13 +174,22 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
     let world = world();
     let key = world.cohort.key();
     let (own, set) = (world.works[0].statement.clone(), world.plan.members[0].dataset.0);
-    let (chain, round) = (world.plan.chain_id, world.round);
+    let (chain, contract) = (world.plan.chain_id, world.plan.rounds.into_array());
+    let (domain, round) = (world.domain, world.round);
     let account = world.owner(0).address().into_array();
     let mut flipped = set;
     flipped[0] ^= 1;
-    let cases: [(Change<'_>, RoundError); 10] = [
+    let cases: [(Change<'_>, RoundError); 12] = [
         (&|s| s.spec[0] ^= 1, RoundError::Spec),
         (&|s| s.binding.chain_id += 1, RoundError::ChainId { expected: chain, got: chain + 1 }),
+        (
+            &|s| s.binding.contract = [9; 20],
+            RoundError::Contract { expected: contract, got: [9; 20] },
+        ),
+        (
+            &|s| s.binding.domain = world.neighbour,
+            RoundError::Domain { expected: domain, got: world.neighbour },
+        ),
         (&|s| s.binding.round += 9, RoundError::Round { expected: round, got: round + 9 }),
         (&|s| s.binding.prover = [9; 20], RoundError::Prover { expected: account, got: [9; 20] }),
         (&|s| s.step = 1, RoundError::Step { got: 1 }),
@@ -204,6 +213,10 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
     };
     let error = RoundError::ChainId { expected: chain + 1, got: chain };
     assert_eq!(why(&|plan| plan.chain_id += 1), error.to_string());
+    let error = RoundError::Contract { expected: [1; 20], got: contract };
+    assert_eq!(why(&|plan| plan.rounds = Address::repeat_byte(1)), error.to_string());
+    let error = RoundError::Domain { expected: world.neighbour, got: domain };
+    assert_eq!(why(&|plan| plan.domain = world.neighbour), error.to_string());
     let drawn = |nonce: &B256| world.cohort.window(0, nonce.0);
     let other = (1..).map(|n| B256::from(U256::from(n))).find(|n| drawn(n) != own.window).unwrap();
     let error = RoundError::Window { expected: drawn(&other), got: own.window };
@@ -250,8 +263,16 @@ fn the_proof_has_to_hold() {
     rejected(world.verdict(&world.restated(|s| s.update[0] = s.model[0])));
     // A window that was not drawn, proven: only the rule is against it.
     let window = (world.works[0].statement.window + 1) % WINDOWS as u64;
-    let chosen: Delivered = world.cohort.prove(0, world.plan.chain_id, world.round, window);
+    let chosen: Delivered = world.cohort.prove(0, place(&world.plan), window);
     let why = rejected(world.verdict(&handed_in(&chosen, world.owner(0))));
     let error = RoundError::Window { expected: world.works[0].statement.window, got: window };
     assert_eq!(why, error.to_string());
+    // The drawn one, proven for another contract or another domain.
+    let elsewhere: [fn(&mut Binding); 2] = [|b| b.contract = [9; 20], |b| b.domain += 1];
+    for change in elsewhere {
+        let mut binding = place(&world.plan);
+        change(&mut binding);
+        let proven = world.cohort.prove(0, binding, world.works[0].statement.window);
+        rejected(world.verdict(&handed_in(&proven, world.owner(0))));
+    }
 }

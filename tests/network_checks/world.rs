@@ -22,7 +22,7 @@ use zktrain_prover::training::ChunkProved;
 use crate::backend::economy::{Economy, HOUR, tokens};
 use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
-use crate::common::plan::plan;
+use crate::common::plan::{place, plan};
 use crate::common::round::{Cohort, Delivered, digest, register};
 use crate::common::{apart, srs};
 
@@ -133,7 +133,7 @@ impl World {
         let plan = plan(&economy.coordinator, domain, round, cohort.key().spec).await;
         let work = |member: usize| {
             let window = cohort.window(member, plan.nonce.0);
-            cohort.prove(member, plan.chain_id, round, window)
+            cohort.prove(member, place(&plan), window)
         };
         let works = (0..3).map(work).collect();
         Self {

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod planted;
+pub mod relabel;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub struct Project {
     pub folder: TempDir,
     /// Everything that the program wrote on its outputs.
     pub said: std::cell::RefCell<Vec<u8>>,
+    pins: std::cell::OnceCell<Vec<String>>,
 }
 
 impl Project {
@@ -52,7 +54,7 @@ impl Project {
     pub fn with_rows(count: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("mine.csv"), csv(&rows(count, 0))).unwrap();
-        Self { folder, said: Vec::new().into() }
+        Self { folder, said: Vec::new().into(), pins: Default::default() }
     }
 
     /// A project of four windows, up to and including `zktrain train`; the registration is
@@ -140,6 +142,24 @@ impl Project {
     pub fn json(&self, args: &[&str]) -> Value {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         serde_json::from_slice(&self.ok(&args).stdout).unwrap()
+    }
+
+    /// Options that pin the roots of the project as it was when this was first asked: these tests
+    /// made them, so they know them first hand.
+    pub fn pins(&self) -> Vec<&str> {
+        let pins = self.pins.get_or_init(|| {
+            let own = self.json(&["roots", "p"]);
+            let options = own["options"].as_array().unwrap().iter();
+            options.map(|option| option.as_str().unwrap().to_owned()).collect()
+        });
+        pins.iter().map(String::as_str).collect()
+    }
+
+    /// Verifies with the project's roots pinned, which must succeed; the JSON object.
+    pub fn verify(&self, args: &[&str]) -> Value {
+        let report = self.json(&[&["verify"], args, &self.pins()].concat());
+        assert_eq!((&report["valid"], &report["pinned"]), (&true.into(), &true.into()), "{report}");
+        report
     }
 
     /// Runs the program, which must fail, and what it says about that.

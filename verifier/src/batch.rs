@@ -143,9 +143,8 @@ mod tests {
     const TAU: u64 = 1_234_567;
 
     fn kzg() -> KzgVerifierKey {
-        let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
-        let tau_g2 = (G2Projective::from(g2) * Fr::from(TAU)).into_affine();
-        KzgVerifierKey { g1, g2, tau_g2, h: g1 }
+        let one = G2Projective::from(G2Affine::generator());
+        KzgVerifierKey::new((one * Fr::from(TAU)).into_affine()).unwrap()
     }
 
     /// `e(left, [τ]) = e(right, [1])` holds if `off` is zero.

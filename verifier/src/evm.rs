@@ -101,7 +101,7 @@ pub fn encode_key(
     for point in &key.tables {
         out.extend_from_slice(&point_bytes(point));
     }
-    out.extend_from_slice(&g2_bytes(&key.kzg.tau_g2));
+    out.extend_from_slice(&g2_bytes(&key.kzg.tau_g2()));
     out.extend_from_slice(&[0; 24]);
     out.extend_from_slice(&(circuit.len() as u64).to_be_bytes());
     out.extend_from_slice(circuit);

@@ -321,7 +321,7 @@ fn open(
     let [first, second] = proof.quotients;
     terms.push(first, -(u - x) * (u - domain.below), Fr::zero());
     terms.push(second, u, Fr::zero());
-    terms.push(kzg.g1, -terms.constant, Fr::zero());
+    terms.push(kzg.g1(), -terms.constant, Fr::zero());
     let right = G1Projective::msm_unchecked(&terms.bases, &terms.scalars);
     Ok(PairingTerms { left: second.into(), right })
 }

@@ -139,7 +139,7 @@ fn pairing(
         (proof.products, line * beta.square()),
         (proof.reversal, reversal),
         (proof.batch, -line * at_zeta * at_inverse),
-        (vk.g1, -(line * claims.line + reversal * claims.reversal + fold * claims.fold)),
+        (vk.g1(), -(line * claims.line + reversal * claims.reversal + fold * claims.fold)),
         (proof.linearisation, z),
     ];
     let (bases, scalars): (Vec<G1Affine>, Vec<Fr>) = terms.into_iter().unzip();

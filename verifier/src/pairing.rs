@@ -20,7 +20,7 @@ impl PairingTerms {
     /// Whether the equation holds.
     pub fn hold(&self, kzg: &KzgVerifierKey) -> bool {
         let points = G1Projective::normalize_batch(&[self.left, -self.right]);
-        let product = Bn254::multi_pairing(points, [kzg.tau_g2, kzg.g2]);
+        let product = Bn254::multi_pairing(points, [kzg.tau_g2(), kzg.g2()]);
         product.0 == <Bn254 as Pairing>::TargetField::ONE
     }
 }

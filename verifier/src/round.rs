@@ -1,8 +1,8 @@
 //! Checks that a proof's statement is the one that a round asks of a member.
 //!
-//! A proof says what its statement says, no more: who proved, on which chain and for which round,
-//! from which model, on which window of whose data. All of that follows from the round, and none
-//! of it is the member's choice. This is the rule that the contracts apply on chain, for those who
+//! A proof says what its statement says, no more: who proved, for which contract on which chain,
+//! in which domain and round, from which model, on which window of whose data. All of that follows
+//! from the round, and none of it is the member's choice. This is the rule that the contracts apply on chain, for those who
 //! look at proofs off chain: the coordinator and auditors. The proof itself is checked by
 //! [`crate::training::verify`] or [`crate::batch`].
 
@@ -18,6 +18,10 @@ use zktrain_circuits::statement::{Binding, TrainingStatement};
 pub struct RoundTask<'a> {
     /// The chain that settles the round.
     pub chain_id: u64,
+    /// The contract `Rounds` there.
+    pub contract: [u8; 20],
+    /// The domain whose round it is.
+    pub domain: u64,
     /// The round's number there.
     pub round: u64,
     /// Draws the windows.
@@ -47,6 +51,22 @@ pub enum RoundError {
     #[error("the statement is for chain {got}, expected {expected}")]
     ChainId {
         /// The round's chain.
+        expected: u64,
+        /// The statement's.
+        got: u64,
+    },
+    /// Of another contract.
+    #[error("the statement is for contract {}, expected {}", Hex(got), Hex(expected))]
+    Contract {
+        /// The round's contract.
+        expected: [u8; 20],
+        /// The statement's.
+        got: [u8; 20],
+    },
+    /// Of another domain.
+    #[error("the statement is for domain {got}, expected {expected}")]
+    Domain {
+        /// The round's domain.
         expected: u64,
         /// The statement's.
         got: u64,
@@ -124,8 +144,8 @@ impl core::fmt::Display for Hex<'_> {
     }
 }
 
-/// Checks that a statement is what a member had to prove in a round: the right chain, round and
-/// prover; the first step, from the round's model and a fresh optimizer; on the window that the
+/// Checks that a statement is what a member had to prove in a round: the right chain,
+/// contract, domain, round and prover; the first step, from the round's model and a fresh optimizer; on the window that the
 /// round's nonce draws from the member's dataset.
 ///
 /// # Errors
@@ -161,6 +181,14 @@ fn check_binding(
     let (expected, got) = (round.chain_id, binding.chain_id);
     if expected != got {
         return Err(RoundError::ChainId { expected, got });
+    }
+    let (expected, got) = (round.contract, binding.contract);
+    if expected != got {
+        return Err(RoundError::Contract { expected, got });
+    }
+    let (expected, got) = (round.domain, binding.domain);
+    if expected != got {
+        return Err(RoundError::Domain { expected, got });
     }
     let (expected, got) = (round.round, binding.round);
     if expected != got {
@@ -203,6 +231,7 @@ fn first_difference(expected: &[G1Affine], got: &[G1Affine]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use ark_bn254::G2Affine;
+    use ark_ec::CurveGroup;
     use zktrain_circuits::compile::compile_training;
     use zktrain_circuits::manifest::Manifest;
     use zktrain_circuits::opening::KzgVerifierKey;
@@ -219,12 +248,16 @@ mod tests {
         let network = Limits::default().admit(network).unwrap();
         let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::zero(); tables];
-        let (g1, g2) = (G1Affine::generator(), G2Affine::generator());
-        let kzg = KzgVerifierKey { g1, g2, tau_g2: g2, h: g1 };
+        let one = G2Affine::generator();
+        let kzg = KzgVerifierKey::new((one + one).into_affine()).unwrap();
         TrainingKey::new(manifest.unwrap().hash(), network, tables, kzg).unwrap()
     }
 
     const NONCE: Hash = [5; 32];
+
+    fn task(nonce: Hash, model: &[G1Affine]) -> RoundTask<'_> {
+        RoundTask { chain_id: 1, contract: [3; 20], domain: 4, round: 2, nonce, model }
+    }
 
     fn member() -> MemberTask {
         MemberTask { account: [7; 20], dataset: [8; 32], windows: 9 }
@@ -234,7 +267,13 @@ mod tests {
         let MemberTask { account, dataset, windows } = member();
         TrainingStatement {
             spec: key.spec,
-            binding: Binding { chain_id: 1, round: 2, prover: account },
+            binding: Binding {
+                chain_id: 1,
+                contract: [3; 20],
+                domain: 4,
+                round: 2,
+                prover: account,
+            },
             step: 0,
             dataset,
             windows,
@@ -252,13 +291,18 @@ mod tests {
     fn every_field_is_the_one_that_was_asked_for() {
         let key = key();
         let model = [G1Affine::generator(), G1Affine::zero(), G1Affine::generator()];
-        let round = RoundTask { chain_id: 1, round: 2, nonce: NONCE, model: &model };
+        let round = task(NONCE, &model);
         let good = statement(&key, &model);
         assert_eq!(check(&key, &round, &member(), &good), Ok(()));
         let drawn = good.window;
-        let cases: [(Change, RoundError); 12] = [
+        let cases: [(Change, RoundError); 14] = [
             (|s| s.spec[0] ^= 1, RoundError::Spec),
             (|s| s.binding.chain_id = 3, RoundError::ChainId { expected: 1, got: 3 }),
+            (
+                |s| s.binding.contract = [9; 20],
+                RoundError::Contract { expected: [3; 20], got: [9; 20] },
+            ),
+            (|s| s.binding.domain = 3, RoundError::Domain { expected: 4, got: 3 }),
             (|s| s.binding.round = 3, RoundError::Round { expected: 2, got: 3 }),
             (
                 |s| s.binding.prover = [9; 20],
@@ -284,7 +328,7 @@ mod tests {
     fn nonce_and_account_draw_the_window() {
         let key = key();
         let good = statement(&key, &[]);
-        let drawn = |nonce| RoundTask { chain_id: 1, round: 2, nonce, model: &[] };
+        let drawn = |nonce| task(nonce, &[]);
         let others = (0..20u8).filter(|byte| {
             let result = check(&key, &drawn([*byte; 32]), &member(), &good);
             matches!(result, Err(RoundError::Window { .. }))

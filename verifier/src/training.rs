@@ -185,7 +185,7 @@ fn check_update(
 /// What every statement of a chain has to follow.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    /// Prover, chain and round.
+    /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// The registered dataset.
     pub dataset: Hash,

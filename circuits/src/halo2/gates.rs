@@ -140,38 +140,46 @@ impl Kind {
 /// All gates: constant, arithmetic, then five each for full rounds, the last
 /// full round, partial rounds and the last partial rounds.
 pub fn gates<E: Ring>(view: &View<E>) -> Vec<E> {
-    let [x, y] = view.selectors.clone();
-    let one = || E::constant(Fr::one());
-    let two = Fr::from(2u64);
-    let xy = x.clone() * y.clone();
-    let idle = one() - x.clone() * x.clone() - y.clone() * y.clone() + xy.clone();
-    let full = x.clone() * (x.clone() + one() - y.clone().scaled(two));
-    let entry = x.clone() * (x.clone() - one());
-    let partial = y.clone() * (y.clone() + one() - x.scaled(two));
-    let exit = y.clone() * (y - one());
-
-    let r = recurrence();
-    let powers = Powers::of(view);
-    let blocks = [
-        (full, powers.full_round(view)),
-        (entry, powers.entry(view, r)),
-        (partial, powers.partial(view, r)),
-        (exit, powers.exit(view, r)),
-    ];
-    let mut all = vec![idle * constant(view), xy * arithmetic(view)];
-    for (selector, residues) in blocks {
+    let [idle, arithmetic_row, rounds @ ..] = selectors(&view.selectors);
+    let residues = residues(view, &Powers::of(view));
+    let mut all = vec![idle * constant(view), arithmetic_row * arithmetic(view)];
+    for (selector, residues) in rounds.into_iter().zip(residues) {
         all.extend(residues.into_iter().map(|residue| selector.clone() * residue));
     }
     all
 }
 
-fn constant<E: Ring>(view: &View<E>) -> E {
+/// What picks out each kind of row, in the order of [`Kind`], given the selectors' values.
+pub fn selectors<E: Ring>([x, y]: &[E; 2]) -> [E; 6] {
+    let one = || E::constant(Fr::one());
+    let two = Fr::from(2u64);
+    let xy = x.clone() * y.clone();
+    [
+        one() - x.clone() * x.clone() - y.clone() * y.clone() + xy.clone(),
+        xy,
+        x.clone() * (x.clone() + one() - y.clone().scaled(two)),
+        x.clone() * (x.clone() - one()),
+        y.clone() * (y.clone() + one() - x.clone().scaled(two)),
+        y.clone() * (y.clone() - one()),
+    ]
+}
+
+/// What has to be zero in the rows of the four kinds of rounds, five values each, in the order of
+/// [`Kind`]: sums of cells, coefficients, powers and a constant with constant weights.
+pub fn residues<E: Ring>(view: &View<E>, powers: &Powers<E>) -> [Vec<E>; 4] {
+    let r = recurrence();
+    [powers.full_round(view), powers.entry(view, r), powers.partial(view, r), powers.exit(view, r)]
+}
+
+/// What has to be zero in an idle row.
+pub fn constant<E: Ring>(view: &View<E>) -> E {
     let [c0, ..] = view.current.clone();
     let [q0, q1, ..] = view.coefficients.clone();
     q0 * c0 - q1
 }
 
-fn arithmetic<E: Ring>(view: &View<E>) -> E {
+/// What has to be zero in an arithmetic row.
+pub fn arithmetic<E: Ring>(view: &View<E>) -> E {
     let [c0, c1, c2, c3, c4] = view.current.clone();
     let [q0, q1, q2, q3, q4] = view.coefficients.clone();
     let inner = q0 * (c0.clone() * c1.clone()) + q1 * c0 + q2 * c1 + q4;
@@ -179,17 +187,19 @@ fn arithmetic<E: Ring>(view: &View<E>) -> E {
 }
 
 /// The fifth powers that the rounds share.
-struct Powers<E> {
+#[derive(Clone, Debug)]
+pub struct Powers<E> {
     /// `(c_j + q_j)^5`
-    shifted: [E; WIDTH],
+    pub shifted: [E; WIDTH],
     /// `c_j^5`
-    current: [E; WIDTH],
+    pub current: [E; WIDTH],
     /// `c'_j^5`
-    next: [E; WIDTH],
+    pub next: [E; WIDTH],
 }
 
 impl<E: Ring> Powers<E> {
-    fn of(view: &View<E>) -> Self {
+    /// The powers of a row's cells.
+    pub fn of(view: &View<E>) -> Self {
         let mut shifted = view.current.clone();
         for (s, q) in shifted.iter_mut().zip(&view.coefficients) {
             *s = (s.clone() + q.clone()).fifth();

@@ -122,7 +122,7 @@ pub fn delta() -> Fr {
 
 #[cfg(test)]
 mod tests {
-    use super::super::convert::to_scalar;
+    use super::super::reference::convert::to_scalar;
     use super::*;
     use ark_ec::{AffineRepr, CurveGroup};
     use halo2_proofs::halo2curves::bn256;

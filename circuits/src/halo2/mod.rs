@@ -5,14 +5,14 @@
 //! [`tape::Tape`]: rows, cells and copies. Its shape depends on the relation
 //! alone; what the cells hold is the witness.
 
-pub mod circuit;
 mod combine;
-pub mod convert;
 mod fuse;
 pub mod gates;
 pub mod key;
 pub mod partial;
 pub mod recorder;
+#[cfg(any(test, feature = "reference"))]
+pub mod reference;
 pub mod rounds;
 pub mod tape;
 pub mod transcript;

@@ -5,10 +5,10 @@ use ark_ff::{Field, One, Zero};
 use halo2_proofs::dev::MockProver;
 use light_poseidon::{Poseidon, PoseidonHasher};
 
-use super::circuit::TapeCircuit;
-use super::convert::to_scalar;
 use super::gates::{ADVICE, COEFFICIENTS, GATES, Kind, View, gates};
 use super::recorder::{Recorder, Var};
+use super::reference::circuit::TapeCircuit;
+use super::reference::convert::to_scalar;
 use super::rounds::PERMUTATION_ROWS;
 use super::tape::{BLINDING_ROWS, Cell, Tape, Violation};
 use crate::arith::{Arithmetic, Check};

@@ -9,6 +9,8 @@ use super::schema::Optimizer;
 
 /// Largest relative error of a rounded `eta`: it changes the learning rate by as much.
 pub const MAX_ETA_ERROR: f64 = 1.0 / 16.0;
+/// Largest relative error of a rounded `lambda`: it changes the weight decay by as much.
+pub const MAX_LAMBDA_ERROR: f64 = 1.0 / 16.0;
 
 /// `round(momentum·2^16)`.
 pub fn derive_mu(optimizer: &Optimizer) -> i64 {
@@ -18,6 +20,15 @@ pub fn derive_mu(optimizer: &Optimizer) -> i64 {
 /// `round(learning_rate·weight_decay·2^16)`.
 pub fn derive_lambda(optimizer: &Optimizer) -> i64 {
     round_scaled(optimizer.learning_rate * optimizer.weight_decay, UPDATE_SHIFT as i32)
+}
+
+/// Relative error of [`derive_lambda`], and the weight decay nearest to the one wished for that
+/// has none. Of a weight decay that is not zero.
+pub fn lambda_error(optimizer: &Optimizer) -> (f64, f64) {
+    let step = libm::scalbn(optimizer.learning_rate, UPDATE_SHIFT as i32);
+    let lambda = derive_lambda(optimizer) as f64;
+    let exact = libm::scalbn(optimizer.learning_rate * optimizer.weight_decay, UPDATE_SHIFT as i32);
+    ((lambda / exact - 1.0).abs(), lambda.max(1.0) / step)
 }
 
 /// `round(learning_rate/batch·2^(weight_frac + 16 − step_frac))`, where

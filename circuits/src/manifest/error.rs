@@ -126,6 +126,19 @@ pub enum ManifestErrorKind {
         /// The relative error found.
         got: f64,
     },
+    /// A weight decay that the update's fixed point cannot hold.
+    #[error(
+        "rounding changes it by a factor of 1 ± {got:.3}, at most {max} is allowed; with this \
+         learning rate the nearest weight decay without an error is {nearest}"
+    )]
+    ImpreciseDecay {
+        /// Largest relative error.
+        max: f64,
+        /// The relative error found.
+        got: f64,
+        /// A weight decay that fits.
+        nearest: f64,
+    },
     /// A rounding whose result would need more fractional bits than its input has.
     #[error("expected at most {max} fractional bits, got {got}")]
     NegativeShift {

@@ -2,7 +2,8 @@
 
 use super::bounds::{Wide, weight_bits};
 use super::derive::{
-    MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+    MAX_ETA_ERROR, MAX_LAMBDA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu,
+    eta_error, lambda_error,
 };
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::network::{
@@ -62,8 +63,12 @@ fn check_multipliers(manifest: &Manifest, q: &Quantization) -> Result<(), Manife
     if optimizer.momentum > 0.0 && q.mu == 0 {
         return Err(ManifestError::new("optimizer.momentum", Kind::Vanishes));
     }
-    if optimizer.weight_decay > 0.0 && q.lambda == 0 {
-        return Err(ManifestError::new("optimizer.weight_decay", Kind::Vanishes));
+    if optimizer.weight_decay > 0.0 {
+        let (got, nearest) = lambda_error(optimizer);
+        if got > MAX_LAMBDA_ERROR {
+            let kind = Kind::ImpreciseDecay { max: MAX_LAMBDA_ERROR, got, nearest };
+            return Err(ManifestError::new("optimizer.weight_decay", kind));
+        }
     }
     Ok(())
 }

@@ -17,9 +17,8 @@ contract ProofBounty {
     /// @notice What is to be proven.
     /// @param verifier Name of the verifier at the router.
     /// @param key Hash of the training key, derived from the manifest: the program that was run.
-    /// @param round Number that the proof is for. A proof names chain, round and prover, but no
-    /// contract: a number drawn at random is nobody else's, so a proof that somebody else has paid
-    /// for is none here.
+    /// @param round Number that the proof is for. The proof must name this contract, and no domain,
+    /// so a proof that somebody else has paid for is none here.
     /// @param prover Whose proof it must be, and who is paid.
     /// @param dataset The data that the prover has registered.
     /// @param windows Windows of the data.
@@ -81,14 +80,16 @@ contract ProofBounty {
         // Reverts unless the proof holds. That it does not, for lack of gas or otherwise, does
         // nobody any harm here.
         TrainingClaim memory claim = ROUTER.verify(t.verifier, t.key, statement, proof);
-        if (claim.round != t.round) revert WrongClaim(2);
-        if (claim.prover != t.prover) revert WrongClaim(3);
-        if (claim.step != 0) revert WrongClaim(4);
-        if (claim.dataset != t.dataset) revert WrongClaim(6);
-        if (claim.windows != t.windows) revert WrongClaim(7);
-        if (claim.window != t.window) revert WrongClaim(8);
-        if (claim.model != t.model) revert WrongClaim(9);
-        if (claim.state != t.state) revert WrongClaim(10);
+        if (claim.contractAddress != address(this)) revert WrongClaim(2);
+        if (claim.domain != 0) revert WrongClaim(3);
+        if (claim.round != t.round) revert WrongClaim(4);
+        if (claim.prover != t.prover) revert WrongClaim(5);
+        if (claim.step != 0) revert WrongClaim(6);
+        if (claim.dataset != t.dataset) revert WrongClaim(8);
+        if (claim.windows != t.windows) revert WrongClaim(9);
+        if (claim.window != t.window) revert WrongClaim(10);
+        if (claim.model != t.model) revert WrongClaim(11);
+        if (claim.state != t.state) revert WrongClaim(12);
 
         update = claim.update;
         emit Proven(t.prover, claim.update);

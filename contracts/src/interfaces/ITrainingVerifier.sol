@@ -5,6 +5,9 @@ pragma solidity ^0.8.30;
 /// the model committed in `model` into one that differs by what `update` commits to.
 /// @param spec Digest of the manifest and of the reference string.
 /// @param chainId The chain that the proof is for: this one.
+/// @param contractAddress The contract that the proof is for. The verifier does not know who
+/// relies on the claim: a caller must compare it with its own address.
+/// @param domain The domain, as that contract numbers them; zero where it has none.
 /// @param round The round.
 /// @param prover Who proved it. A caller that pays must compare it.
 /// @param step Number of the first step in its chain.
@@ -19,6 +22,8 @@ pragma solidity ^0.8.30;
 struct TrainingClaim {
     bytes32 spec;
     uint64 chainId;
+    address contractAddress;
+    uint64 domain;
     uint64 round;
     address prover;
     uint64 step;

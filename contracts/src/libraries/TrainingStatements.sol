@@ -18,7 +18,8 @@ struct StatementLists {
 /// @title Training statements: strict reading
 /// @notice All numbers are eight bytes, big-endian; byte fields and lists have their length
 /// before them:
-/// `16 "zktrain/training" version 32 spec chainId round 20 prover step 32 dataset windows window
+/// `16 "zktrain/training" version 32 spec chainId 20 contract domain round 20 prover step
+/// 32 dataset windows window
 /// n data-rows n path n model-rows n state-rows n update-rows n state-after-rows`.
 /// @dev With the key's counts and the number of windows every offset is known, so a statement is
 /// canonical if its length is right and every length inside is.
@@ -29,13 +30,15 @@ library TrainingStatements {
 
     uint256 private constant SPEC = 32;
     uint256 private constant CHAIN = 72;
-    uint256 private constant ROUND = 80;
-    uint256 private constant PROVER = 88;
-    uint256 private constant STEP = 116;
-    uint256 private constant DATASET = 124;
-    uint256 private constant WINDOWS = 164;
-    uint256 private constant WINDOW = 172;
-    uint256 private constant LISTS = 180;
+    uint256 private constant CONTRACT = 80;
+    uint256 private constant DOMAIN = 108;
+    uint256 private constant ROUND = 116;
+    uint256 private constant PROVER = 124;
+    uint256 private constant STEP = 152;
+    uint256 private constant DATASET = 160;
+    uint256 private constant WINDOWS = 200;
+    uint256 private constant WINDOW = 208;
+    uint256 private constant LISTS = 216;
 
     /// @notice Checks everything about a statement that does not need the proof.
     /// @param key The key.
@@ -67,6 +70,7 @@ library TrainingStatements {
     {
         unchecked {
             _requireCount(statement, SPEC, 32);
+            _requireCount(statement, CONTRACT, 20);
             _requireCount(statement, PROVER, 20);
             _requireCount(statement, DATASET, 32);
             claim.spec = bytes32(_word(statement + SPEC + 8));
@@ -75,8 +79,10 @@ library TrainingStatements {
             if (claim.chainId != block.chainid) {
                 revert ITrainingVerifier.WrongChain(block.chainid, claim.chainId);
             }
+            claim.contractAddress = _address(statement + CONTRACT + 8);
+            claim.domain = _number(statement + DOMAIN);
             claim.round = _number(statement + ROUND);
-            claim.prover = address(bytes20(bytes32(_word(statement + PROVER + 8))));
+            claim.prover = _address(statement + PROVER + 8);
             claim.step = _number(statement + STEP);
             claim.steps = uint64(key.steps);
             claim.dataset = bytes32(_word(statement + DATASET + 8));
@@ -184,6 +190,10 @@ library TrainingStatements {
 
     function _number(uint256 position) private pure returns (uint64) {
         return uint64(_word(position) >> 192);
+    }
+
+    function _address(uint256 position) private pure returns (address) {
+        return address(bytes20(bytes32(_word(position))));
     }
 
     function _word(uint256 position) private pure returns (uint256 value) {

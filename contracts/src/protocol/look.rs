@@ -4,6 +4,7 @@ use alloy::primitives::{Address, B256, U256};
 
 use super::client::{Client, ClientError};
 use crate::bindings::escrow::Escrow;
+use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
 use crate::bindings::reputation::Reputation;
 use crate::bindings::rounds::Rounds;
 
@@ -119,6 +120,19 @@ impl Client {
             }
         }
         Ok(open)
+    }
+
+    /// A version of a domain's model; zero is the first one.
+    ///
+    /// # Errors
+    /// If there is none with this number.
+    pub async fn version(
+        &self,
+        domain: u64,
+        number: u64,
+    ) -> Result<IDomainRegistry::Version, ClientError> {
+        let call = DomainRegistry::versionCall { domain, number };
+        self.view(self.at().registry, call).await
     }
 
     /// What an account can claim in a token.

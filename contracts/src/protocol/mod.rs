@@ -20,4 +20,4 @@ pub use client::{Client, ClientError};
 pub use deployment::{Deployment, Setup};
 pub use export::ChainExport;
 pub use look::{Candidate, Status};
-pub use round::{Members, SignedBatch, SignedSubmission};
+pub use round::{Members, SignedBatch, SignedReceipt, SignedSubmission};

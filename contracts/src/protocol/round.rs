@@ -1,10 +1,12 @@
 //! One round as its events tell it: its members, what was delivered, and paths in their trees.
 
 use alloy::primitives::{Address, B256, Bytes};
+use alloy::signers::SignerSync;
+use alloy::sol_types::Eip712Domain;
 use serde::{Deserialize, Serialize};
 
 use super::merkle;
-use super::typed::{Batch, Submission};
+use super::typed::{self, Batch, Receipt, Submission};
 use crate::bindings::rounds::IRounds::{Delivery, Member};
 
 /// A submission with its member's signature, as it goes to the coordinator beside statement and
@@ -26,6 +28,38 @@ pub struct SignedBatch {
     pub batch: Batch,
     /// 65 bytes.
     pub signature: Bytes,
+}
+
+/// A coordinator's receipt for an upload, signed by its key: what a member keeps of it. It names the
+/// round and the member, the plan's digest, `keccak256` of the masked vector, the struct hash of the
+/// submission (as deliveries of a batch do), and when it was taken, in Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedReceipt {
+    /// What is signed.
+    pub receipt: Receipt,
+    /// 65 bytes.
+    pub signature: Bytes,
+}
+
+impl SignedReceipt {
+    /// Signs a receipt for a chain's contract `Rounds`.
+    ///
+    /// # Errors
+    /// If the signer refuses.
+    pub fn new(
+        receipt: Receipt,
+        domain: &Eip712Domain,
+        signer: &impl SignerSync,
+    ) -> alloy::signers::Result<Self> {
+        let signature = typed::sign(&receipt, domain, signer)?.into();
+        Ok(Self { receipt, signature })
+    }
+
+    /// Whether this account has signed it.
+    pub fn is_by(&self, domain: &Eip712Domain, account: Address) -> bool {
+        typed::signer(&self.receipt, domain, &self.signature) == Some(account)
+    }
 }
 
 /// A round's members, in the order of their addresses.

@@ -25,10 +25,22 @@ mod structs {
             bytes32 aggregate;
             bytes32 model;
         }
+
+        /// What a coordinator signs for an upload that it has taken: all of it is fixed, so that a
+        /// contract can check it against a batch that says that this member delivered nothing.
+        #[derive(Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        struct Receipt {
+            uint64 round;
+            address member;
+            bytes32 plan;
+            bytes32 masked;
+            bytes32 submission;
+            uint64 time;
+        }
     }
 }
 
-pub use structs::{Batch, Submission};
+pub use structs::{Batch, Receipt, Submission};
 
 /// The domain that signatures are for: one contract on one chain.
 pub fn domain(chain_id: u64, rounds: Address) -> Eip712Domain {
@@ -102,6 +114,27 @@ mod tests {
         }
         assert_ne!(by(&submission(), &domain(2, rounds)), Some(key.address()));
         assert_ne!(by(&submission(), &domain(1, Address::ZERO)), Some(key.address()));
+    }
+
+    /// A test vector, computed apart from this program: what a contract has to hash.
+    #[test]
+    fn receipts_are_hashed_as_contracts_hash_structs() {
+        use alloy::primitives::b256;
+        let [plan, masked, submission] = [1, 2, 3].map(B256::repeat_byte);
+        let member = Address::repeat_byte(9);
+        let receipt = Receipt { round: 7, member, plan, masked, submission, time: 1_700_000_000 };
+        assert_eq!(
+            receipt.eip712_type_hash(),
+            b256!("6f1ce4efa8567c6cc0f984ea3346e78bcf7aaaa5cf9c870956c0dd6523a4c103")
+        );
+        assert_eq!(
+            receipt.eip712_hash_struct(),
+            b256!("1cff6b0f8128527920adf2e5b4ede2f06f6f0dd2f38f646a1b6ea31311c187d3")
+        );
+        assert_eq!(
+            receipt.eip712_signing_hash(&domain(1, Address::repeat_byte(4))),
+            b256!("8447b6f68d467f43e04f0c0fac8a9119bb81c76cc0ca5b6fdd8e3354f729dfcf")
+        );
     }
 
     #[test]

@@ -33,8 +33,8 @@ abstract contract RoundsState is IRounds, EIP712 {
     IParameters internal immutable PARAMETERS;
     IERC20 internal immutable REWARD_TOKEN;
     address internal immutable SLASHING;
-    /// @dev The upper half of all rounds' numbers: a proof names a chain and a round, but no
-    /// contract, so that no two contracts may have a number in common.
+    /// @dev The upper half of all rounds' numbers, so that rounds of two contracts are not mixed up
+    /// where a number alone names them, as in an owner's files. Proofs name the contract.
     uint64 internal immutable FIRST;
 
     /// @inheritdoc IRounds
@@ -141,14 +141,17 @@ abstract contract RoundsState is IRounds, EIP712 {
         bytes32 zeroState
     ) internal view {
         uint64 window = windowOf(round, member.account, member.windows);
-        _requireField(2, round, claim.round);
-        _requireField(3, uint160(member.account), uint160(claim.prover));
-        _requireField(4, 0, claim.step);
-        _requireField(6, uint256(member.dataset), uint256(claim.dataset));
-        _requireField(7, member.windows, claim.windows);
-        _requireField(8, window, claim.window);
-        _requireField(9, uint256(_rounds[round].parent), uint256(claim.model));
-        _requireField(10, uint256(zeroState), uint256(claim.state));
+        Round storage state = _rounds[round];
+        _requireField(2, uint160(address(this)), uint160(claim.contractAddress));
+        _requireField(3, state.domain, claim.domain);
+        _requireField(4, round, claim.round);
+        _requireField(5, uint160(member.account), uint160(claim.prover));
+        _requireField(6, 0, claim.step);
+        _requireField(8, uint256(member.dataset), uint256(claim.dataset));
+        _requireField(9, member.windows, claim.windows);
+        _requireField(10, window, claim.window);
+        _requireField(11, uint256(state.parent), uint256(claim.model));
+        _requireField(12, uint256(zeroState), uint256(claim.state));
     }
 
     /// @dev The members that the round was opened with, in their order. The root does not tell the

@@ -15,7 +15,7 @@ use zktrain_network::messages::{Defence, Phase, Reveal, Sharing, Signed, Test, U
 use zktrain_network::secagg;
 use zktrain_network::secagg::blame::{Setup, Trial};
 use zktrain_network::secagg::coordinator::{Secrets, recover};
-use zktrain_network::secagg::group::Roster;
+use zktrain_network::secagg::group::{Roster, Shared};
 use zktrain_network::secagg::unmasking::Unmasking;
 
 use super::vectors::PIECE;
@@ -61,6 +61,7 @@ pub(super) async fn run(inner: Weak<Inner>, mut inbox: mpsc::UnboundedReceiver<J
 /// What a sum is made from, taken out of the machine.
 pub(super) struct Parts {
     roster: Roster,
+    shared: Shared,
     pub(super) counted: Vec<Address>,
     unmasks: Vec<Unmask>,
     sharings: Vec<Sharing>,
@@ -71,6 +72,7 @@ impl Parts {
     fn of(machine: &Machine) -> Option<Self> {
         Some(Self {
             roster: machine.roster()?.clone(),
+            shared: machine.shared()?.clone(),
             counted: machine.counted().to_vec(),
             unmasks: machine.unmasks(),
             sharings: machine.sharings().to_vec(),
@@ -217,7 +219,7 @@ impl Inner {
         let (inner, of) = (self.clone(), parts.clone());
         let sum = spawn_blocking(move || {
             let elements = inner.work.shape().elements();
-            Unmasking::new(&inner.plan.body, &of.roster, &of.counted, &secrets, elements)
+            Unmasking::new(&of.roster, &of.shared, &of.counted, &secrets, elements)
         });
         let sum = self.read_vectors(sum.await??, &parts).await?;
         let inner = self.clone();
@@ -259,6 +261,7 @@ impl Inner {
         Ok(Trial::new(Setup {
             plan: &self.plan.body,
             roster: &parts.roster,
+            shared: &parts.shared,
             shape: self.work.shape(),
             kzg: self.work.kzg(),
             counted: &parts.counted,

@@ -8,10 +8,12 @@
 //! Time is that of the wall clock when the round was started, here or before a restart, and goes on
 //! steadily: a clock that is set does not change how long phases last.
 
+mod erase;
 mod jobs;
 mod vectors;
 mod work;
 
+pub use erase::{erase, forget};
 pub use jobs::SUBMISSION;
 
 use std::collections::BTreeMap;

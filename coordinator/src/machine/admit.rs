@@ -119,7 +119,7 @@ impl Machine {
 
     /// Whether the sender is one of those that are asked in this phase.
     fn allowed(&self, from: Address, what: &Contribution) -> Result<(), Refusal> {
-        let shared = self.shared.as_deref().unwrap_or_default();
+        let shared = self.sharers();
         let among = |set: &[Address]| set.binary_search(&from).is_ok();
         let allowed = match what {
             Contribution::Keys(_) => true,
@@ -145,7 +145,7 @@ impl Machine {
     /// Signatures, and what else takes some time.
     fn verify(&self, what: &Contribution) -> Result<(), Refusal> {
         let plan = &self.plan.body;
-        let shared = self.shared.as_deref().unwrap_or_default();
+        let shared = || self.shared.as_ref().ok_or(Refusal::Internal);
         match what {
             Contribution::Keys(keys) => secagg::check_keys(plan, keys).map_err(refusal),
             Contribution::Sharing(sharing) => {
@@ -154,16 +154,17 @@ impl Machine {
             }
             Contribution::Complaint(complaint) => self.verify_complaint(complaint),
             Contribution::Upload(upload) => {
-                secagg::check_upload(plan, shared, upload).map_err(refusal)
+                secagg::check_upload(plan, shared()?, upload).map_err(refusal)
             }
             Contribution::Confirm(confirm) => {
-                secagg::check_confirm(plan, shared, self.counted(), confirm).map_err(refusal)
+                secagg::check_confirm(plan, shared()?, self.counted(), confirm).map_err(refusal)
             }
             Contribution::Unmask(unmask) => {
-                secagg::check_unmask(plan, shared, self.counted(), unmask).map_err(refusal)
+                secagg::check_unmask(plan, shared()?, self.counted(), unmask).map_err(refusal)
             }
-            Contribution::Defence(defence) if defence.is_by(plan, defence.body.account) => Ok(()),
-            Contribution::Defence(_) => Err(invalid("the defence is not signed by its sender")),
+            Contribution::Defence(defence) => {
+                secagg::check_defence(plan, self.counted(), defence).map_err(refusal)
+            }
             Contribution::Reveal(reveal) => self.verify_reveal(reveal),
         }
     }

@@ -42,7 +42,7 @@ use zktrain_network::messages::{
     Test, Unmask, Upload,
 };
 use zktrain_network::plan::{Plan, Timing};
-use zktrain_network::secagg::group::Roster;
+use zktrain_network::secagg::group::{Roster, Shared};
 
 pub use event::{
     Action, Admit, Event, Misdeed, MisdeedKind, Progress, ProofVerdict, SumResult, TrialResult,
@@ -64,8 +64,8 @@ pub struct Machine {
     dealt: BTreeMap<Address, Sharing>,
     /// Fixed at the end of phase Shares, in the order of accounts.
     sharings: Vec<Sharing>,
-    /// The accounts of `sharings`, once it is fixed.
-    shared: Option<Vec<Address>>,
+    /// Those of `sharings`, once it is fixed.
+    shared: Option<Shared>,
     /// Over the envelopes of each of `sharings`. Made when they are needed first: many hashes.
     trees: OnceLock<Vec<Tree>>,
     /// What each is sent of `sharings`.
@@ -220,6 +220,16 @@ impl Machine {
         self.roster.as_ref()
     }
 
+    /// Who has shared, once that is known: what vectors are masked for.
+    pub fn shared(&self) -> Option<&Shared> {
+        self.shared.as_ref()
+    }
+
+    /// Their accounts; empty until that is known.
+    fn sharers(&self) -> &[Address] {
+        self.shared.as_ref().map(Shared::accounts).unwrap_or_default()
+    }
+
     /// Sharings, one a member that has shared, in the order of accounts; empty until all are known.
     pub fn sharings(&self) -> &[Sharing] {
         &self.sharings
@@ -257,7 +267,7 @@ impl Machine {
 
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        let dealers = self.dealt.keys().chain(self.shared.iter().flatten());
+        let dealers = self.dealt.keys().chain(self.sharers());
         Progress {
             phase: self.phase,
             deadline: self.deadline,

@@ -46,7 +46,7 @@ impl Machine {
     /// What was published for a member so far.
     fn topics(&self, to: Address) -> Vec<Topic> {
         let among = |set: &Vec<Address>| set.binary_search(&to).is_ok();
-        let has_shared = self.shared.as_ref().is_some_and(among);
+        let has_shared = self.sharers().binary_search(&to).is_ok();
         let is_counted = self.counted.as_ref().is_some_and(among);
         let topics = [
             (Topic::Plan, true),
@@ -73,7 +73,7 @@ impl Machine {
     /// What a member has shared.
     pub(super) fn sharing(&self, account: Address) -> Option<&Sharing> {
         let fixed = || {
-            let at = self.shared.as_ref()?.binary_search(&account).ok()?;
+            let at = self.sharers().binary_search(&account).ok()?;
             self.sharings.get(at)
         };
         self.dealt.get(&account).or_else(fixed)

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use alloy::primitives::Address;
 use zktrain_network::messages::{End, Phase, Reason};
-use zktrain_network::secagg::group::Roster;
+use zktrain_network::secagg::group::{Roster, Shared};
 
 use super::{Action, Machine, MisdeedKind, ProofVerdict, after};
 
@@ -17,7 +17,7 @@ impl Machine {
 
     /// Whether everybody who is asked in this phase, and still can, has answered.
     fn complete(&self) -> bool {
-        let shared = self.shared.as_deref().unwrap_or_default();
+        let shared = self.sharers();
         match self.phase {
             Phase::Keys => self.keys.len() == self.plan.body.members.len(),
             Phase::Shares => self.dealt.len() == self.keys.len(),
@@ -118,9 +118,14 @@ impl Machine {
             return self.over(end);
         }
         self.sharings = core::mem::take(&mut self.dealt).into_values().collect();
+        let heads = self.sharings.iter().map(|sharing| &sharing.head.body);
+        // They were checked one by one before they were taken.
+        match self.roster.as_ref().map(|roster| Shared::new(roster, heads)) {
+            Some(Ok(shared)) => self.shared = Some(shared),
+            _ => return self.over(End::Void(Reason::CalledOff)),
+        }
         let slots = accounts.iter().map(|account| (*account, OnceLock::new()));
         self.passed = slots.collect::<BTreeMap<_, _>>();
-        self.shared = Some(accounts);
         self.begin(Phase::Uploads, now_ms, self.plan.body.timing.uploads)
     }
 

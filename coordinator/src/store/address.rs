@@ -34,7 +34,7 @@ const ACQUIRE: Duration = Duration::from_secs(15);
 /// What every SQLite connection is set to. With a write-ahead log and `synchronous=FULL` a commit
 /// is on the disk when it returns (<https://sqlite.org/pragma.html#pragma_synchronous>).
 const SQLITE_SESSION: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
-    PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864;";
+    PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864;";
 /// And the PostgreSQL one that writes: whoever disappears is noticed within a minute.
 const POSTGRES_SESSION: &str = "SET synchronous_commit = on; SET tcp_keepalives_idle = 20; \
     SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;";
@@ -128,6 +128,14 @@ impl Address {
         match self.engine {
             Engine::Sqlite => "BEGIN IMMEDIATE",
             Engine::Postgres => "BEGIN",
+        }
+    }
+
+    /// What empties the log of what is no longer there, where this is ours to do.
+    pub fn scrub(&self) -> Option<&'static str> {
+        match self.engine {
+            Engine::Sqlite => Some("PRAGMA wal_checkpoint(TRUNCATE)"),
+            Engine::Postgres => None,
         }
     }
 

@@ -9,11 +9,13 @@
 //! It rests on SQLite (a file; write-ahead log, `synchronous=FULL`) or PostgreSQL, with the same
 //! queries. One process at a time has a store open, see [`StoreError::InUse`]; inside it writes take
 //! turns on one connection, and reads have their own. Numbers of 64 bits are stored as signed ones
-//! of the same bits. The space of what is dropped is used again; the file does not shrink.
+//! of the same bits. What is dropped is overwritten (SQLite), its space used
+//! again; the file does not shrink.
 //!
 //! Source: SQLite, Write-Ahead Logging, <https://sqlite.org/wal.html>.
 
 mod address;
+mod erase;
 mod error;
 mod rounds;
 mod uploads;

@@ -58,6 +58,11 @@ impl Writer {
         Ok(Turn { place, connection, begin, begun, metrics: &self.metrics })
     }
 
+    /// See [`Address::scrub`].
+    pub fn scrub(&self) -> Option<&'static str> {
+        self.address.scrub()
+    }
+
     async fn reconnect(&self) -> Result<AnyConnection, StoreError> {
         let mut connection = self.address.writer().await?;
         let latest = sqlx::query_as("SELECT generation FROM store_state");

@@ -8,7 +8,7 @@ use zktrain_network::messages::{
 use zktrain_network::wire::{Content, Service};
 
 use crate::work::fixture;
-use crate::world::{DOMAIN, ROUND, World, upload};
+use crate::world::{DOMAIN, ROUND, World, is_taken, upload};
 
 const MASKED: Item = Item::Masked { round: ROUND };
 const SUBMISSION: Item = Item::Submission { round: ROUND };
@@ -126,7 +126,7 @@ async fn an_upload_is_named_once_it_is_there() {
     }
     let shares = world.office().driver.notice(world.owners[0].account(), 2).await;
     let Notice::Shares(passed) = &shares else { panic!("{shares:?}") };
-    world.owners[0].member.shares(passed).unwrap();
+    let _ = world.owners[0].member.shares(passed).unwrap();
     let named = world.owners[0].contribution(&plan.body, shares).unwrap();
     let missing =
         |what: &str| Response::Refused(Refusal::Invalid(format!("{what} was not uploaded")));
@@ -148,7 +148,8 @@ async fn after_the_end_the_same_is_known_and_nothing_is_stored() {
     assert_eq!(store.upload_drop(&items::masked(ROUND)).await.unwrap(), 3);
     let shares = world.owners[0].seen[2].clone();
     let upload = world.owners[0].contribution(&plan.body, shares).unwrap();
-    assert_eq!(world.send(0, upload.clone()).await, Response::Taken);
+    let response = world.send(0, upload.clone()).await;
+    assert!(is_taken(&plan.body, &upload, &response), "{response:?}");
     let Contribution::Upload(mut other) = upload else { panic!("no upload") };
     other.body.submission.0[0] ^= 1;
     let refused = Response::Refused(Refusal::WrongPhase { now: Phase::Ended });

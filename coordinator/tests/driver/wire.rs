@@ -19,7 +19,7 @@ use zktrain_network::plan::Plan;
 use zktrain_network::wire::{Error, Limits, Patience, Peer, Server, Source, Target};
 
 use crate::work::fixture;
-use crate::world::{DOMAIN, Owner, ROUND, Shelf, World};
+use crate::world::{DOMAIN, Owner, ROUND, Shelf, World, is_taken, kept};
 
 /// The phase in which a notice is answered.
 pub fn phase(notice: &Notice) -> Phase {
@@ -160,8 +160,8 @@ async fn take_part(
         match &notice {
             Notice::End(end) => return (Some(end.clone()), None),
             Notice::Shares(passed) => {
-                assert!(owner.member.shares(passed).unwrap().is_empty());
-                let vector = Source::Bytes(owner.masked().into());
+                assert!(kept(owner.member.shares(passed).unwrap()).is_empty());
+                let vector = Source::Bytes(owner.masked().1.into());
                 peer.upload(&Item::Masked { round: ROUND }, vector).await.unwrap();
                 let submission = Source::Bytes(owner.submission().into());
                 peer.upload(&Item::Submission { round: ROUND }, submission).await.unwrap();
@@ -169,7 +169,8 @@ async fn take_part(
             _ => {}
         }
         if let Some(what) = owner.contribution(&plan, notice) {
-            assert_eq!(send(&peer, what).await, Response::Taken);
+            let response = send(&peer, what.clone()).await;
+            assert!(is_taken(&plan, &what, &response), "{response:?}");
         }
     }
     (None, None)

@@ -23,7 +23,7 @@ use zktrain_prover::average::{Sum, commit_sum, weighted_rows};
 use zktrain_prover::commit::commit_rows;
 use zktrain_prover::random::scalars;
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::{LayerParameters, Parameters};
 use zktrain_prover::witness::fill_block;
 
@@ -35,7 +35,7 @@ pub const PANIC: &[u8] = b"panic";
 pub struct Fixture {
     pub key: TrainingKey,
     pub shape: Shape,
-    pub srs: Srs,
+    pub srs: CheckedSrs,
 }
 
 /// Layers of 7, 13 and 3 numbers; the update has several rows.
@@ -51,7 +51,8 @@ pub fn fixture() -> &'static Fixture {
         for (l, layer) in network.layers.iter_mut().enumerate() {
             (layer.n_in, layer.n_out, layer.bias) = (widths[l], widths[l + 1], l == 0);
         }
-        let srs = Srs::generate_g1(row_log, &mut ChaCha20Rng::seed_from_u64(7));
+        let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
+        let srs = srs.check().unwrap();
         let network = Limits::default().admit(network).unwrap();
         let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::default(); tables];
@@ -81,7 +82,7 @@ pub fn commit(update: &Update) -> Vec<G1Affine> {
         .collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     fill_block(&mut sheet, &ids, &update.values);
-    commit_rows(&srs.g1, &sheet.group(Group::Parameters), &update.blinds).unwrap()
+    commit_rows(srs.g1(), &sheet.group(Group::Parameters), &update.blinds).unwrap()
 }
 
 /// A submission of these rows: its proof holds unless it says otherwise.
@@ -143,7 +144,7 @@ impl Work for Bench {
             .map(|(account, rows)| (plan.member(*account).unwrap().weight, rows.as_slice()))
             .collect();
         let Ok(sum) = unpack(shape, sum) else { return Settled::Wrong };
-        let opened = commit_sum(key, &srs.g1, &sum);
+        let opened = commit_sum(key, srs.g1(), &sum);
         if !opened.is_ok_and(|opened| opened == weighted_rows(&weighted)) {
             return Settled::Wrong;
         }

@@ -9,16 +9,20 @@ use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::Fr;
 use bytes::Bytes;
 use tempfile::TempDir;
+use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::typed::{self, Receipt};
 use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::service::{Desk, Download, Library};
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::messages::{
-    Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed, Test,
+    Body, Contribution, End, Item, Notice, Phase, Refusal, Request, Response, Sharing, Signed,
+    Test, Upload, check_receipt,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;
 use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
+use zktrain_network::secagg::sealed::{Keeper, Promises, Sealed};
 use zktrain_network::secagg::vector::{Update, pack, unpack};
 use zktrain_network::wire::{Content, Service};
 use zktrain_prover::average::Sum;
@@ -62,6 +66,8 @@ pub struct Shelf {
     pub file: PathBuf,
     /// Who was registered, in order.
     pub registered: Mutex<Vec<Address>>,
+    /// The coordinator's key.
+    pub signer: PrivateKeySigner,
     /// Whose contributions were refused, in order.
     pub refused: Mutex<Vec<(Address, Refusal)>>,
 }
@@ -83,6 +89,11 @@ impl Library for Shelf {
         }
         self.registered.lock().unwrap().push(peer);
         Ok(())
+    }
+
+    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
+        let domain = typed::domain(31337, Address::repeat_byte(1));
+        SignedReceipt::new(receipt, &domain, &self.signer).map_err(|_| Refusal::Internal)
     }
 
     fn find(&self, item: &Item) -> Option<Download> {
@@ -110,6 +121,22 @@ pub struct World {
     pub full: bool,
 }
 
+/// The coordinator's key.
+fn coordinator() -> PrivateKeySigner {
+    PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap()
+}
+
+/// Whether something was taken; an upload, with a receipt that holds.
+pub fn is_taken(plan: &Plan, what: &Contribution, response: &Response) -> bool {
+    match (what, response) {
+        (Contribution::Upload(upload), Response::Received(receipt)) => {
+            check_receipt(plan, &upload.body, receipt).is_ok()
+        }
+        (Contribution::Upload(_), _) => false,
+        (_, response) => *response == Response::Taken,
+    }
+}
+
 fn plan(signers: &[PrivateKeySigner], seconds: u32) -> Plan {
     let share = (1 << 16) / signers.len() as u32;
     let member = |(index, signer): (usize, &PrivateKeySigner)| PlanMember {
@@ -132,7 +159,7 @@ fn plan(signers: &[PrivateKeySigner], seconds: u32) -> Plan {
         rounds: Address::repeat_byte(1),
         domain: DOMAIN,
         round: ROUND,
-        coordinator: Address::repeat_byte(2),
+        coordinator: coordinator().address(),
         spec: B256::repeat_byte(3),
         parent: B256::repeat_byte(4),
         nonce: B256::repeat_byte(6),
@@ -152,12 +179,14 @@ impl World {
         let mut signers: Vec<PrivateKeySigner> = (0..owners).map(signer).collect();
         signers.sort_by_key(PrivateKeySigner::address);
         let plan = plan(&signers, seconds);
-        let policy = Policy { least: 2, max_share: 1 << 16 };
+        let policy =
+            Policy { least: 2, max_share: 1 << 16, colluders: Some(0), ..Policy::default() };
         let owners = signers.iter().enumerate().map(|(index, signer)| {
             let secret = [index as u8 + 1; 32];
             Owner {
                 signer: signer.clone(),
-                member: Member::new(plan.clone(), signer.address(), secret, policy).unwrap(),
+                member: Member::new(plan.clone(), signer.address(), secret, policy.clone())
+                    .unwrap(),
                 update: update(index as u64),
                 weight: plan.members[index].weight,
                 seen: Vec::new(),
@@ -169,8 +198,7 @@ impl World {
             }
         });
         let owners = owners.collect();
-        let coordinator = PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap();
-        let signed = Signed::new(&plan, plan.clone(), &coordinator).unwrap();
+        let signed = Signed::new(&plan, plan.clone(), &coordinator()).unwrap();
         let folder = TempDir::new().unwrap();
         Self { plan: signed, owners, folder, office: None, full: false }
     }
@@ -204,7 +232,12 @@ impl World {
             store.clone(),
             DOMAIN,
             fixture().shape.bytes(),
-            Shelf { file, registered: Mutex::default(), refused: Mutex::default() },
+            Shelf {
+                file,
+                signer: coordinator(),
+                registered: Mutex::default(),
+                refused: Mutex::default(),
+            },
         );
         desk.open_round(&driver);
         self.office = Some(Office { store, driver, desk, bench });
@@ -243,15 +276,16 @@ impl World {
         }
         let plan = self.plan.body.clone();
         if let Some(what) = self.owners[index].contribution(&plan, notice) {
-            assert_eq!(self.send(index, what).await, Response::Taken);
+            let response = self.send(index, what.clone()).await;
+            assert!(is_taken(&plan, &what, &response), "{response:?}");
         }
     }
 
     async fn send_vector(&mut self, index: usize, notice: &Notice) {
         let Notice::Shares(passed) = notice else { return };
         let owner = &mut self.owners[index];
-        assert!(owner.member.shares(passed).unwrap().is_empty());
-        let masked = owner.masked();
+        assert!(kept(owner.member.shares(passed).unwrap()).is_empty());
+        let (_, masked) = owner.masked();
         let submission = owner.submission();
         self.upload(index, &Item::Masked { round: ROUND }, &masked).await.unwrap();
         self.upload(index, &Item::Submission { round: ROUND }, &submission).await.unwrap();
@@ -285,14 +319,31 @@ impl World {
     }
 }
 
+/// Owners here never restart: their promises are nowhere but in memory.
+struct Memory;
+
+impl Keeper for Memory {
+    type Error = core::convert::Infallible;
+
+    fn keep(&mut self, _: &Promises) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// Opens what is sealed.
+pub fn kept<T>(sealed: Sealed<T>) -> T {
+    sealed.open(&mut Memory).unwrap()
+}
+
 impl Owner {
-    /// What is uploaded as the masked vector.
-    pub fn masked(&mut self) -> Vec<u8> {
+    /// What is uploaded as the masked vector, and signed for it.
+    pub fn masked(&mut self) -> (Upload, Vec<u8>) {
         let mut packed = pack(&fixture().shape, &self.update, self.weight).unwrap().to_vec();
         (self.spoil)(&mut packed);
-        let mut masked = self.member.mask(&packed).unwrap();
+        let hash = keccak256(self.submission());
+        let (upload, mut masked) = kept(self.member.mask(&packed, hash).unwrap());
         (self.garble)(&mut masked);
-        masked
+        (upload, masked)
     }
 
     pub fn submission(&self) -> Vec<u8> {
@@ -306,36 +357,36 @@ impl Owner {
         let account = self.account();
         let commitments = commit(&self.update);
         let update = self.update.clone();
-        let (shape, g1) = (&fixture().shape, fixture().srs.g1.as_slice());
+        let (shape, g1) = (&fixture().shape, fixture().srs.g1());
         let evidence = Evidence { shape, g1, update: &update, commitments: &commitments };
         Some(match notice {
-            Notice::Plan(_) => Contribution::Keys(self.sign(plan, self.member.keys())),
+            Notice::Plan(_) => Contribution::Keys(self.sign(plan, kept(self.member.keys()))),
             Notice::Roster(keys) => {
-                let (head, envelopes) = self.member.roster(&keys).unwrap();
+                let (head, envelopes) = kept(self.member.roster(&keys).unwrap());
                 Contribution::Sharing(Sharing { head: self.sign(plan, head), envelopes })
             }
             Notice::Shares(_) => {
-                let masked = self.masked();
-                let mut upload = self.member.upload(keccak256(self.submission())).unwrap();
+                let (mut upload, masked) = self.masked();
                 upload.masked = keccak256(masked);
                 Contribution::Upload(self.sign(plan, upload))
             }
             Notice::Counted(counted) if counted.contains(&account) => {
-                let confirm = self.member.counted(&counted).unwrap();
+                let confirm = kept(self.member.counted(&counted).unwrap());
                 Contribution::Confirm(self.sign(plan, confirm))
             }
             Notice::Confirmed(confirms) => {
-                let unmask = self.member.confirmed(&confirms).unwrap();
+                let unmask = kept(self.member.confirmed(&confirms).unwrap());
                 Contribution::Unmask(self.sign(plan, unmask))
             }
             Notice::Test(test) => {
-                let defence = self.member.defend(&test, &evidence).unwrap();
+                let defence = kept(self.member.defend(&test, &evidence).unwrap());
                 self.test = Some(test);
                 Contribution::Defence(self.sign(plan, defence))
             }
             Notice::Dispute(defences) => {
                 let test = self.test.clone()?;
                 let reveal = self.member.dispute(&test, &evidence, &defences).unwrap();
+                let reveal = kept(reveal);
                 Contribution::Reveal(self.sign(plan, reveal))
             }
             Notice::Counted(_) | Notice::End(_) => return None,

@@ -3,7 +3,7 @@
 use alloy::primitives::{B256, Bytes};
 use zktrain_coordinator::machine::Admit;
 use zktrain_network::messages::{
-    Complaint, Contribution, Defence, Phase, Refusal, Sharing, SharingHead, Upload,
+    Ciphertext, Complaint, Contribution, Defence, Phase, Refusal, Sharing, SharingHead, Upload,
 };
 
 use crate::world::{Cheat, Round, World};
@@ -57,7 +57,7 @@ fn shares_are_those_under_the_signed_root() {
     let mut round = at(Phase::Shares);
     let Contribution::Sharing(honest) = round.said(0).remove(0) else { panic!() };
     let changes: [fn(&mut Sharing); 5] = [
-        |s| s.envelopes[1].sealed = Bytes::from(vec![1]),
+        |s| s.envelopes[1].sealed = Ciphertext([1; 80]),
         |s| s.envelopes[1].mask.0[0] ^= 1,
         |s| s.envelopes[1].own.0[0] ^= 1,
         |s| s.envelopes.swap(1, 2),
@@ -134,7 +134,7 @@ fn complaints_are_about_those_that_have_shared_and_by_them() {
         |c| c.shared = [0; 32],
         |c| c.proof[0][0] ^= 1,
         |c| c.proof[1][0] ^= 1,
-        |c| c.passed.envelope.sealed = Bytes::from(vec![1]),
+        |c| c.passed.envelope.sealed = Ciphertext([1; 80]),
         |c| c.passed.path[0].0[0] ^= 1,
         |c| c.passed.head.body.root.0[0] ^= 1,
     ];

@@ -8,12 +8,14 @@ use zktrain_coordinator::machine::{
     Action, Admit, Event, Machine, Progress, ProofVerdict, SumResult, TrialResult,
 };
 use zktrain_network::messages::{
-    Body, Contribution, Defence, End, Notice, PairOpening, Phase, Refusal, Reveal, Sharing, Signed,
+    Body, Ciphertext, Contribution, Defence, End, Notice, PairOpening, Phase, Refusal, Reveal,
+    SEALED, Sharing, Signed,
 };
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_network::secagg::Policy;
 use zktrain_network::secagg::coordinator;
 use zktrain_network::secagg::member::Member;
+use zktrain_network::secagg::sealed::{Keeper, Promises, Sealed};
 use zktrain_network::secagg::unmasking::Unmasking;
 
 /// Elements of a vector.
@@ -21,6 +23,18 @@ pub const ELEMENTS: usize = 3;
 /// Phases last differently, so that no two deadlines are taken for each other.
 pub const TIMING: Timing =
     Timing { keys: 10, shares: 20, uploads: 300, confirm: 40, unmask: 50, defence: 60 };
+
+/// A disk.
+#[derive(Default)]
+pub struct Disk(pub Promises);
+
+impl Keeper for Disk {
+    type Error = zktrain_network::secagg::Error;
+
+    fn keep(&mut self, promises: &Promises) -> Result<(), Self::Error> {
+        self.0.add(promises)
+    }
+}
 
 /// A plan with the keys of its members.
 #[derive(Clone)]
@@ -60,7 +74,7 @@ impl World {
             members: members.collect(),
             timing: TIMING,
         };
-        let policy = Policy { least, max_share: 1 << 16 };
+        let policy = Policy { least, max_share: 1 << 16, colluders: Some(0), ..Policy::default() };
         let plan = Signed::new(&plan.clone(), plan, &operator).unwrap();
         Self { plan, signers, policy }
     }
@@ -121,6 +135,7 @@ pub enum Cheat {
 pub struct Peer {
     pub index: usize,
     pub member: Member,
+    pub disk: Disk,
     pub cheat: Option<Cheat>,
     /// Loses its memory, less what it has promised, before every notice.
     pub forgets: bool,
@@ -135,18 +150,20 @@ impl Peer {
             world.plan.body.clone(),
             world.account(index),
             keccak256([index as u8, 77]).0,
-            world.policy,
+            world.policy.clone(),
         );
         let (cheat, forgets, next, masked) = (None, false, 0, None);
-        Self { index, member: member.unwrap(), cheat, forgets, next, masked }
+        let (member, disk) = (member.unwrap(), Disk::default());
+        Self { index, member, disk, cheat, forgets, next, masked }
     }
 
     /// Starts again with its secret and its promises, and reads the notices again.
     fn restart(&mut self, world: &World, machine: &Machine) {
-        let promises = self.member.promises().clone();
+        let promises = self.disk.0.clone();
         let (plan, account) = (world.plan.body.clone(), world.account(self.index));
         let secret = keccak256([self.index as u8, 77]).0;
-        self.member = Member::resume(plan, account, secret, world.policy, promises).unwrap();
+        self.member =
+            Member::resume(plan, account, secret, world.policy.clone(), promises).unwrap();
         self.masked = None;
         for number in 0..self.next {
             let notice = machine.notice(account, number).unwrap();
@@ -167,20 +184,28 @@ impl Peer {
         said
     }
 
+    fn open<T>(&mut self, sealed: Sealed<T>) -> T {
+        sealed.open(&mut self.disk).unwrap()
+    }
+
     fn answer(&mut self, world: &World, notice: Notice) -> Vec<Contribution> {
         let index = self.index;
         let account = world.account(index);
         match notice {
-            Notice::Plan(_) => vec![Contribution::Keys(world.sign(index, self.member.keys()))],
+            Notice::Plan(_) => {
+                let keys = self.member.keys();
+                vec![Contribution::Keys(world.sign(index, self.open(keys)))]
+            }
             Notice::Roster(keys) => {
-                let Ok((mut head, mut envelopes)) = self.member.roster(&keys) else {
+                let Ok(sharing) = self.member.roster(&keys) else {
                     return Vec::new();
                 };
+                let (mut head, mut envelopes) = self.open(sharing);
                 if self.cheat == Some(Cheat::Share) {
                     let victim = envelopes.iter_mut().find(|e| e.to != account).unwrap();
-                    victim.sealed = Bytes::from(vec![0; victim.sealed.len()]);
+                    victim.sealed = Ciphertext([0; SEALED]);
                     let leaf = |e: &zktrain_network::messages::Envelope| {
-                        let sealed = keccak256(&e.sealed);
+                        let sealed = keccak256(e.sealed.0);
                         let parts = [e.to.as_slice(), &e.mask.0, &e.own.0, &sealed.0];
                         keccak256(keccak256(parts.concat()))
                     };
@@ -190,23 +215,27 @@ impl Peer {
             }
             Notice::Shares(passed) => {
                 let complaints = self.member.shares(&passed).unwrap();
+                let complaints = self.open(complaints);
                 let mut said: Vec<_> =
                     complaints.into_iter().map(Contribution::Complaint).collect();
                 let mut vector = world.vector(index);
                 if self.cheat == Some(Cheat::Vector) {
                     vector[1] += Fr::from(1);
                 }
-                self.masked = Some(self.member.mask(&vector).unwrap());
-                let upload = self.member.upload(B256::repeat_byte(index as u8)).unwrap();
+                let sealed = self.member.mask(&vector, B256::repeat_byte(index as u8)).unwrap();
+                let (upload, masked) = self.open(sealed);
+                self.masked = Some(masked);
                 said.push(Contribution::Upload(world.sign(index, upload)));
                 said
             }
             Notice::Counted(counted) => {
                 let confirm = self.member.counted(&counted).ok();
+                let confirm = confirm.map(|confirm| self.open(confirm));
                 confirm.map(|c| Contribution::Confirm(world.sign(index, c))).into_iter().collect()
             }
             Notice::Confirmed(confirms) => {
                 let unmask = self.member.confirmed(&confirms).ok();
+                let unmask = unmask.map(|unmask| self.open(unmask));
                 unmask.map(|u| Contribution::Unmask(world.sign(index, u))).into_iter().collect()
             }
             Notice::Test(_) => {
@@ -337,7 +366,8 @@ impl Round {
             true => SumResult::Short(error.short),
             false => SumResult::Guilty(error.guilty),
         })?;
-        let mut sum = Unmasking::new(plan, roster, counted, &secrets, ELEMENTS).unwrap();
+        let shared = machine.shared().unwrap();
+        let mut sum = Unmasking::new(roster, shared, counted, &secrets, ELEMENTS).unwrap();
         for account in counted {
             sum.start(&machine.uploads()[account].body).unwrap();
             let peer = &self.peers[self.world.index(*account)];

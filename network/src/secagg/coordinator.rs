@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 use zktrain_contracts::protocol::merkle::{self, Tree};
 
 use super::error::Error;
-use super::group::{self, Roster, accounts_digest, check_subset};
-use super::{shamir, sharing};
+use super::group::{self, Roster, Shared, accounts_digest, check_subset};
+use super::{blame, shamir, sharing};
 use crate::messages::{
-    Complaint, Confirm, Envelope, Keys, Passed, Sharing, Signed, Unmask, Upload,
+    Complaint, Confirm, Defence, Envelope, Keys, Passed, Sharing, Signed, Unmask, Upload,
 };
 use crate::plan::Plan;
 
@@ -96,13 +96,13 @@ pub fn check_complaint(
 ///
 /// # Errors
 /// If the signature is not its own, or it has masked for others.
-pub fn check_upload(plan: &Plan, shared: &[Address], upload: &Signed<Upload>) -> Result<(), Error> {
+pub fn check_upload(plan: &Plan, shared: &Shared, upload: &Signed<Upload>) -> Result<(), Error> {
     let account = upload.body.account;
-    check_subset(&[account], "those that have shared", shared)?;
+    check_subset(&[account], "those that have shared", shared.accounts())?;
     if !upload.is_by(plan, account) {
         return Err(Error::Signature { what: "the upload", account });
     }
-    let (expected, got) = (accounts_digest(shared), upload.body.shared);
+    let (expected, got) = (shared.digest(), upload.body.shared);
     if got != expected {
         return Err(Error::Mismatch { what: "the masked set", account, expected, got });
     }
@@ -115,7 +115,7 @@ pub fn check_upload(plan: &Plan, shared: &[Address], upload: &Signed<Upload>) ->
 /// If the account is not counted, the signature is not its own, or it names other sets.
 pub fn check_confirm(
     plan: &Plan,
-    shared: &[Address],
+    shared: &Shared,
     counted: &[Address],
     confirm: &Signed<Confirm>,
 ) -> Result<(), Error> {
@@ -124,11 +124,10 @@ pub fn check_confirm(
     if !confirm.is_by(plan, account) {
         return Err(Error::Signature { what: "the confirmation", account });
     }
-    for (what, known, got) in [
-        ("the set that has shared", shared, said_shared),
-        ("the counted set", counted, said_counted),
+    for (what, expected, got) in [
+        ("the set that has shared", shared.digest(), said_shared),
+        ("the counted set", accounts_digest(counted), said_counted),
     ] {
-        let expected = accounts_digest(known);
         if expected != got {
             return Err(Error::Mismatch { what, account, expected, got });
         }
@@ -142,7 +141,7 @@ pub fn check_confirm(
 /// If the account is not counted, the signature is not its own, or the number is another.
 pub fn check_unmask(
     plan: &Plan,
-    shared: &[Address],
+    shared: &Shared,
     counted: &[Address],
     unmask: &Signed<Unmask>,
 ) -> Result<(), Error> {
@@ -151,9 +150,31 @@ pub fn check_unmask(
     if !unmask.is_by(plan, account) {
         return Err(Error::Signature { what: "the shares", account });
     }
-    let (expected, got) = (shared.len(), unmask.body.shares.len());
+    let (expected, got) = (shared.accounts().len(), unmask.body.shares.len());
     if got != expected {
         return Err(Error::Count { what: "shares", expected, got });
+    }
+    Ok(())
+}
+
+/// Checks who defends itself, and that what it sends is not longer than a defence among so many
+/// counted members. Whether it holds is judged later.
+///
+/// # Errors
+/// If the account is not counted, the signature is not its own, or it is longer.
+pub fn check_defence(
+    plan: &Plan,
+    counted: &[Address],
+    defence: &Signed<Defence>,
+) -> Result<(), Error> {
+    let account = defence.body.account;
+    check_subset(&[account], "the counted", counted)?;
+    let (expected, got) = (blame::defence_bytes(counted.len()), defence.body.proof.len());
+    if got > expected {
+        return Err(Error::Count { what: "bytes of a defence", expected, got });
+    }
+    if !defence.is_by(plan, account) {
+        return Err(Error::Signature { what: "the defence", account });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use curve25519_dalek::ristretto::RistrettoPoint;
 
 use super::dleq;
 use super::error::Error;
-use crate::messages::{Keys, Signed};
+use crate::messages::{Keys, SharingHead, Signed};
 use crate::plan::Plan;
 
 /// `⌊2n/3⌋ + 1`: private against a coordinator that colludes with fewer than a third of the
@@ -81,6 +81,7 @@ pub(super) fn check_keys(plan: &Plan, keys: &Signed<Keys>) -> Result<Points, Err
 /// Those that have sent keys, in ascending order of their addresses.
 #[derive(Clone, Debug)]
 pub struct Roster {
+    plan: B256,
     digest: B256,
     accounts: Vec<Address>,
     signed: Vec<Signed<Keys>>,
@@ -97,14 +98,16 @@ impl Roster {
         check_accounts(plan, "the roster", &accounts)?;
         let points = keys.iter().map(|keys| check_keys(plan, keys));
         let points = points.collect::<Result<Vec<Points>, Error>>()?;
-        let mut bytes = plan.digest().to_vec();
+        let digest = plan.digest();
+        let mut bytes = digest.to_vec();
         for keys in keys {
             let Keys { account, mask, seal } = &keys.body;
             for part in [account.as_slice(), mask, seal] {
                 bytes.extend_from_slice(part);
             }
         }
-        Ok(Self { digest: keccak256(bytes), accounts, signed: keys.to_vec(), points })
+        let (plan, signed) = (digest, keys.to_vec());
+        Ok(Self { plan, digest: keccak256(bytes), accounts, signed, points })
     }
 
     /// What names it: `keccak256` of the plan's digest and of each account with its keys.
@@ -122,10 +125,84 @@ impl Roster {
         &self.signed
     }
 
+    /// The digest of the plan that it is of.
+    pub fn plan(&self) -> B256 {
+        self.plan
+    }
+
     /// The keys of an account.
     pub(super) fn points(&self, account: Address) -> Result<&Points, Error> {
         let at = self.accounts.binary_search(&account).ok();
         let points = at.and_then(|at| self.points.get(at));
         points.ok_or(Error::Stranger { account, set: "the roster" })
+    }
+}
+
+/// Those of a roster that have shared, in ascending order of their addresses, and what names them
+/// with all that masks depend on: the view of a round that masks are made in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    plan: B256,
+    roster: B256,
+    digest: B256,
+    accounts: Vec<Address>,
+}
+
+impl Shared {
+    /// Those that have signed these sharings among a roster.
+    ///
+    /// # Errors
+    /// If accounts do not ascend strictly, one is not on the roster, or has shared among another.
+    pub fn new<'a>(
+        roster: &Roster,
+        heads: impl IntoIterator<Item = &'a SharingHead>,
+    ) -> Result<Self, Error> {
+        let heads: Vec<&SharingHead> = heads.into_iter().collect();
+        let accounts: Vec<Address> = heads.iter().map(|head| head.account).collect();
+        if let Some(position) = unordered(&accounts) {
+            return Err(Error::Order { what: "those that have shared", position });
+        }
+        check_subset(&accounts, "the roster", &roster.accounts)?;
+        if let Some(other) = heads.iter().find(|head| head.roster != roster.digest) {
+            let (account, expected, got) = (other.account, roster.digest, other.roster);
+            return Err(Error::Mismatch { what: "the roster", account, expected, got });
+        }
+        let mut bytes = b"zktrain/secagg/v2/shared".to_vec();
+        for part in [roster.plan, roster.digest] {
+            bytes.extend_from_slice(part.as_slice());
+        }
+        for SharingHead { account, own, root, .. } in heads {
+            for part in [account.as_slice(), own, root.as_slice()] {
+                bytes.extend_from_slice(part);
+            }
+        }
+        let (plan, roster, digest) = (roster.plan, roster.digest, keccak256(bytes));
+        Ok(Self { plan, roster, digest, accounts })
+    }
+
+    /// The plan's digest.
+    pub fn plan(&self) -> B256 {
+        self.plan
+    }
+
+    /// The roster's digest.
+    pub fn roster(&self) -> B256 {
+        self.roster
+    }
+
+    /// `keccak256` of a label, the digests of plan and roster, and of each account with its own
+    /// point and the root of its envelopes.
+    pub fn digest(&self) -> B256 {
+        self.digest
+    }
+
+    /// The accounts.
+    pub fn accounts(&self) -> &[Address] {
+        &self.accounts
+    }
+
+    #[cfg(test)]
+    pub(super) fn view(plan: B256, roster: B256, digest: B256) -> Self {
+        Self { plan, roster, digest, accounts: Vec::new() }
     }
 }

@@ -2,6 +2,19 @@
 //!
 //! HKDF-SHA256 with the plan's digest as salt. A member that restarts derives the same again and
 //! sends the same bytes.
+//!
+//! A secret is bound to everything that it depends on, so that no two views of a round that a
+//! coordinator shows share one, whatever a member has forgotten in between:
+//!
+//! | derived | bound to |
+//! |---|---|
+//! | mask key, sealing key | plan, account |
+//! | seed of the own mask | plan, account, roster |
+//! | coefficients of both polynomials | plan, account, roster |
+//! | key of an envelope | plan, roster, both accounts in order |
+//! | stream of an own mask | plan, roster, those that have shared, account |
+//! | stream and blindings of a pair | plan, roster, those that have shared, both accounts |
+//! | randomness of a defence | plan, account, all that it commits to |
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::Fr;
@@ -14,10 +27,12 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::group::Shared;
 use super::stream::{Seed, Sign};
+use crate::messages::{Ciphertext, SEALED};
 
 /// Labels of all derivations start with it.
-const VERSION: &[u8] = b"zktrain/secagg/v1/";
+const VERSION: &[u8] = b"zktrain/secagg/v2/";
 
 /// 64 bytes that follow from a secret, a plan, a label and a context.
 fn expand(secret: &[u8], plan: B256, label: &str, context: &[&[u8]]) -> Zeroizing<[u8; 64]> {
@@ -71,9 +86,9 @@ impl Secret {
         self.scalar("member/seal", &[])
     }
 
-    /// The seed of the own mask.
-    pub(super) fn own(&self) -> Zeroizing<Scalar> {
-        self.scalar("member/own", &[])
+    /// The seed of the own mask, shared among a roster.
+    pub(super) fn own(&self, roster: B256) -> Zeroizing<Scalar> {
+        self.scalar("member/own", &[roster.as_slice()])
     }
 
     /// A coefficient of the polynomial that shares one of the secrets among a roster.
@@ -81,9 +96,10 @@ impl Secret {
         *self.scalar(of, &[roster.as_slice(), &degree.to_be_bytes()])
     }
 
-    /// What a defence's randomness is drawn from.
-    pub(super) fn defence(&self, test: B256) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(half(&self.bytes("member/defence", &[test.as_slice()])))
+    /// What a defence's randomness is drawn from, given a digest of all that is known of it
+    /// before.
+    pub(super) fn defence(&self, known: B256) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(half(&self.bytes("member/defence", &[known.as_slice()])))
     }
 }
 
@@ -104,34 +120,38 @@ impl Pair {
         if account == self.low { Sign::Plus } else { Sign::Minus }
     }
 
-    /// The seed of the pair's mask.
-    pub(super) fn mask(&self, plan: B256, shared: &RistrettoPoint) -> Seed {
-        Seed(half(&self.expand(plan, shared, "pair/mask", &[])))
+    /// The seed of the pair's mask, from the point that both agree on.
+    pub(super) fn mask(&self, shared: &Shared, point: &RistrettoPoint) -> Seed {
+        Seed(half(&self.expand(shared, point, "pair/mask", &[])))
     }
 
     /// The blinding of the pair's commitment in one test.
-    pub(super) fn blinding(&self, plan: B256, shared: &RistrettoPoint, test: B256) -> Fr {
-        let bytes = self.expand(plan, shared, "pair/blinding", &[test.as_slice()]);
+    pub(super) fn blinding(&self, shared: &Shared, point: &RistrettoPoint, test: B256) -> Fr {
+        let bytes = self.expand(shared, point, "pair/blinding", &[test.as_slice()]);
         Fr::from_be_bytes_mod_order(bytes.as_ref())
     }
 
     fn expand(
         &self,
-        plan: B256,
-        shared: &RistrettoPoint,
+        shared: &Shared,
+        point: &RistrettoPoint,
         label: &str,
         context: &[&[u8]],
     ) -> Zeroizing<[u8; 64]> {
-        let point = Zeroizing::new(shared.compress().0);
-        let pair: [&[u8]; 2] = [self.low.as_slice(), self.high.as_slice()];
-        expand(point.as_ref(), plan, label, &[&pair, context].concat())
+        let point = Zeroizing::new(point.compress().0);
+        let (roster, digest) = (shared.roster(), shared.digest());
+        let pair: [&[u8]; 4] =
+            [roster.as_slice(), digest.as_slice(), self.low.as_slice(), self.high.as_slice()];
+        expand(point.as_ref(), shared.plan(), label, &[&pair, context].concat())
     }
 }
 
 /// The seed of a member's own mask, from the secret that it shares.
-pub(super) fn own_mask(plan: B256, account: Address, own: &Scalar) -> Seed {
+pub(super) fn own_mask(shared: &Shared, account: Address, own: &Scalar) -> Seed {
     let bytes = Zeroizing::new(own.to_bytes());
-    Seed(half(&expand(bytes.as_ref(), plan, "own/mask", &[account.as_slice()])))
+    let (roster, digest) = (shared.roster(), shared.digest());
+    let context: [&[u8]; 3] = [roster.as_slice(), digest.as_slice(), account.as_slice()];
+    Seed(half(&expand(bytes.as_ref(), shared.plan(), "own/mask", &context)))
 }
 
 /// Seals two shares from one member for another. A key seals one message: it is bound to the
@@ -155,16 +175,17 @@ impl SealKey {
     }
 
     /// Sealed shares: 64 bytes and a tag.
-    pub(super) fn seal(&self, mask: &[u8; 32], own: &[u8; 32]) -> Vec<u8> {
+    pub(super) fn seal(&self, mask: &[u8; 32], own: &[u8; 32]) -> Ciphertext {
         let message = Zeroizing::new([*mask, *own].concat());
         let payload = Payload { msg: &message, aad: VERSION };
-        // Messages of 64 bytes are always sealed.
-        self.cipher.encrypt(&Nonce::default(), payload).unwrap_or_default()
+        // Messages of 64 bytes are always sealed, and to 80.
+        let sealed = self.cipher.encrypt(&Nonce::default(), payload).ok();
+        Ciphertext(sealed.and_then(|sealed| sealed.try_into().ok()).unwrap_or([0; SEALED]))
     }
 
     /// The shares; none if they were not sealed with this key.
-    pub(super) fn open(&self, sealed: &[u8]) -> Option<[Zeroizing<[u8; 32]>; 2]> {
-        let payload = Payload { msg: sealed, aad: VERSION };
+    pub(super) fn open(&self, sealed: &Ciphertext) -> Option<[Zeroizing<[u8; 32]>; 2]> {
+        let payload = Payload { msg: &sealed.0, aad: VERSION };
         let opened = Zeroizing::new(self.cipher.decrypt(&Nonce::default(), payload).ok()?);
         let (mask, own) = opened.split_at_checked(32)?;
         let share = |bytes: &[u8]| bytes.try_into().ok().map(Zeroizing::new);
@@ -190,7 +211,6 @@ mod tests {
         let key = |plan, n, roster, from, to| SealKey::new(plan, &point(n), roster, from, to);
         let (a, b) = (account(1), account(2));
         let sealed = key(plan, 3, roster, a, b).seal(&[5; 32], &[6; 32]);
-        assert_eq!(sealed.len(), 80);
         let [mask, own] = key(plan, 3, roster, a, b).open(&sealed).unwrap();
         assert_eq!((*mask, *own), ([5; 32], [6; 32]));
         let others = [
@@ -202,37 +222,38 @@ mod tests {
             key(plan, 3, roster, account(3), b),
         ];
         assert!(others.iter().all(|other| other.open(&sealed).is_none()));
-        for bit in 0..80 * 8 {
-            let mut changed = sealed.clone();
-            changed[bit / 8] ^= 1 << (bit % 8);
+        for bit in 0..SEALED * 8 {
+            let mut changed = sealed;
+            changed.0[bit / 8] ^= 1 << (bit % 8);
             assert!(key(plan, 3, roster, a, b).open(&changed).is_none(), "{bit}");
-        }
-        for cut in 0..80 {
-            assert!(key(plan, 3, roster, a, b).open(&sealed[..cut]).is_none(), "{cut}");
         }
     }
 
     #[test]
-    fn masks_are_those_of_one_plan_pair_and_test() {
-        let (plan, test) = (B256::repeat_byte(1), B256::repeat_byte(2));
+    fn masks_are_those_of_one_view_pair_and_test() {
+        let hash = B256::repeat_byte;
+        let view = |plan, roster, digest| Shared::view(hash(plan), hash(roster), hash(digest));
+        let (known, test) = (view(1, 2, 3), hash(2));
+        let views = [view(9, 2, 3), view(1, 9, 3), view(1, 2, 9)];
         let pair = Pair::new(account(1), account(2));
         let same = Pair::new(account(2), account(1));
         let other = Pair::new(account(1), account(3));
-        let seed = pair.mask(plan, &point(3)).0;
-        assert_eq!(same.mask(plan, &point(3)).0, seed);
-        assert_ne!(other.mask(plan, &point(3)).0, seed);
-        assert_ne!(pair.mask(test, &point(3)).0, seed);
-        assert_ne!(pair.mask(plan, &point(4)).0, seed);
+        let seed = pair.mask(&known, &point(3)).0;
+        assert_eq!(same.mask(&known, &point(3)).0, seed);
+        assert_ne!(other.mask(&known, &point(3)).0, seed);
+        assert_ne!(pair.mask(&known, &point(4)).0, seed);
+        assert!(views.iter().all(|view| pair.mask(view, &point(3)).0 != seed));
         assert_eq!((pair.sign(account(1)), pair.sign(account(2))), (Sign::Plus, Sign::Minus));
-        let blinding = pair.blinding(plan, &point(3), test);
-        assert_eq!(same.blinding(plan, &point(3), test), blinding);
-        assert_ne!(other.blinding(plan, &point(3), test), blinding);
-        assert_ne!(pair.blinding(plan, &point(3), plan), blinding);
-        assert_ne!(pair.blinding(test, &point(3), test), blinding);
-        let own = own_mask(plan, account(1), &Scalar::from(7u64)).0;
-        assert_ne!(own_mask(plan, account(2), &Scalar::from(7u64)).0, own);
-        assert_ne!(own_mask(test, account(1), &Scalar::from(7u64)).0, own);
-        assert_ne!(own_mask(plan, account(1), &Scalar::from(8u64)).0, own);
+        let blinding = pair.blinding(&known, &point(3), test);
+        assert_eq!(same.blinding(&known, &point(3), test), blinding);
+        assert_ne!(other.blinding(&known, &point(3), test), blinding);
+        assert_ne!(pair.blinding(&known, &point(3), hash(1)), blinding);
+        assert!(views.iter().all(|view| pair.blinding(view, &point(3), test) != blinding));
+        let own = own_mask(&known, account(1), &Scalar::from(7u64)).0;
+        assert_ne!(own_mask(&known, account(2), &Scalar::from(7u64)).0, own);
+        assert_ne!(own_mask(&known, account(1), &Scalar::from(8u64)).0, own);
+        let own_of = |view| own_mask(view, account(1), &Scalar::from(7u64)).0;
+        assert!(views.iter().all(|view| own_of(view) != own));
     }
 
     #[test]
@@ -242,7 +263,8 @@ mod tests {
         let all = [
             *secret.mask(),
             *secret.seal(),
-            *secret.own(),
+            *secret.own(a),
+            *secret.own(b),
             secret.coefficient("share/mask", a, 1),
             secret.coefficient("share/mask", a, 2),
             secret.coefficient("share/mask", b, 1),

@@ -5,14 +5,17 @@
 //! |---|---|
 //! | [`vector`] | an update as field elements, and the sum read from their sum |
 //! | [`member`] | what a member sends, and what it refuses |
+//! | [`sealed`] | what is sent only after it is promised on disk |
 //! | [`coordinator`] | what the coordinator takes, and the secrets that unmask |
 //! | [`unmasking`] | adding vectors up, taking masks off |
 //! | [`blame`] | whose vector is wrong, if the sum is |
+//! | [`analysis`] | what somebody works out who has come by secrets |
 //! | [`policy`], [`group`], [`error`] | plans and sets that a member accepts, and errors |
 //!
 //! `docs/secure-aggregation.md` describes the whole with what it rests on. Nothing here reads
 //! clocks, files or sockets.
 
+pub mod analysis;
 pub mod blame;
 pub mod coordinator;
 mod dleq;
@@ -21,6 +24,7 @@ pub mod group;
 mod keys;
 pub mod member;
 pub mod policy;
+pub mod sealed;
 mod shamir;
 mod sharing;
 mod stream;

@@ -42,7 +42,7 @@ pub(super) fn deal(
         let rest = (1..plan.threshold).map(|k| secret.coefficient(label, digest, k));
         Polynomial::new(core::iter::once(*constant).chain(rest).collect())
     };
-    let own = secret.own();
+    let own = secret.own(digest);
     let masks = polynomial(&secret.mask(), "share/mask");
     let owns = polynomial(&own, "share/own");
     let seal = secret.seal();
@@ -51,7 +51,7 @@ pub(super) fn deal(
         let (mask, own) = (masks.share(position), owns.share(position));
         let shared = *seal * roster.points(*to)?.seal;
         let key = SealKey::new(plan.digest(), &shared, digest, account, *to);
-        let sealed = key.seal(&mask, &own).into();
+        let sealed = key.seal(&mask, &own);
         Ok(Envelope { to: *to, mask: keccak256(mask), own: keccak256(own), sealed })
     };
     let envelopes = roster.accounts().iter().map(envelope).collect::<Result<Vec<_>, Error>>()?;
@@ -67,7 +67,7 @@ pub(super) fn position(plan: &Plan, account: Address) -> Result<usize, Error> {
 }
 
 fn leaf(envelope: &Envelope) -> B256 {
-    let sealed = keccak256(&envelope.sealed);
+    let sealed = keccak256(envelope.sealed.0);
     let parts = [envelope.to.as_slice(), &envelope.mask.0, &envelope.own.0, &sealed.0];
     // Twice, so that no inner node is a leaf.
     keccak256(keccak256(parts.concat()))

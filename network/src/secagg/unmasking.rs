@@ -12,12 +12,11 @@ use rayon::prelude::*;
 
 use super::coordinator::Secrets;
 use super::error::Error;
-use super::group::Roster;
+use super::group::{Roster, Shared};
 use super::keys::{Pair, own_mask};
 use super::stream::{self, Seed, Sign};
 use super::vector::{self, ELEMENT, VectorError};
 use crate::messages::Upload;
-use crate::plan::Plan;
 
 /// A masked vector that arrives in parts.
 pub(super) struct Incoming {
@@ -112,18 +111,18 @@ impl Inspection {
 
 /// The masks of a counted member's vector that do not cancel, with the sign that takes them off.
 pub(super) fn known_masks(
-    plan: B256,
     roster: &Roster,
+    shared: &Shared,
     account: Address,
     secrets: &Secrets,
 ) -> Result<Vec<(Sign, Seed)>, Error> {
     let unknown = Error::Stranger { account, set: "the recovered" };
     let own = secrets.own.get(&account).ok_or(unknown)?;
     let key = roster.points(account)?.mask;
-    let mut masks = vec![(Sign::Minus, own_mask(plan, account, own))];
+    let mut masks = vec![(Sign::Minus, own_mask(shared, account, own))];
     masks.extend(secrets.masks.iter().map(|(dropped, secret)| {
         let pair = Pair::new(account, *dropped);
-        (-pair.sign(account), pair.mask(plan, &(**secret * key)))
+        (-pair.sign(account), pair.mask(shared, &(**secret * key)))
     }));
     Ok(masks)
 }
@@ -138,19 +137,19 @@ pub struct Unmasking {
 }
 
 impl Unmasking {
-    /// Starts a sum of vectors of so many elements, over the counted members.
+    /// Starts a sum of vectors of so many elements, over the counted members, masked for those
+    /// that have shared.
     ///
     /// # Errors
     /// If a counted member's own seed is not among the secrets, or a key is not on the roster.
     pub fn new(
-        plan: &Plan,
         roster: &Roster,
+        shared: &Shared,
         counted: &[Address],
         secrets: &Secrets,
         elements: usize,
     ) -> Result<Self, Error> {
-        let digest = plan.digest();
-        let masks = counted.iter().map(|account| known_masks(digest, roster, *account, secrets));
+        let masks = counted.iter().map(|account| known_masks(roster, shared, *account, secrets));
         let masks = masks.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect();
         let sums = vec![Fr::ZERO; elements];
         Ok(Self { sums, masks, missing: counted.to_vec(), incoming: None })

@@ -2,8 +2,7 @@
 
 use ark_bn254::{Fr, G1Affine, G2Affine, g1};
 use ark_ec::{AffineRepr, CurveGroup};
-use ark_ff::{AdditiveGroup, Field, PrimeField, UniformRand};
-use rand::RngCore;
+use ark_ff::{AdditiveGroup, Field, PrimeField};
 use rayon::prelude::*;
 use sha2::Sha256;
 use sha3::{Digest, Keccak256};
@@ -156,16 +155,6 @@ pub(super) fn check_name(name: &str) -> Result<(), CeremonyError> {
         Ok(())
     } else {
         Err(CeremonyError::Name)
-    }
-}
-
-/// A uniform factor.
-pub(super) fn nonzero(rng: &mut impl RngCore) -> Fr {
-    loop {
-        let factor = Fr::rand(rng);
-        if factor != Fr::ZERO {
-            return factor;
-        }
     }
 }
 

@@ -33,8 +33,6 @@ mod verify;
 
 use std::path::PathBuf;
 
-use rand::{RngCore, SeedableRng, rngs::OsRng};
-use rand_chacha::ChaCha20Rng;
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::r1cs::R1cs;
@@ -45,7 +43,8 @@ pub use start::starting_key;
 pub use verify::Verified;
 
 use crate::groth16::{ProvingKey, ProvingKeyError};
-use crate::srs::{Srs, SrsError};
+use crate::random::{Label, NoRandomness, Randomness};
+use crate::srs::CheckedSrs;
 
 /// The most contributions that a ceremony takes.
 pub const MAX_CONTRIBUTIONS: usize = 1 << 12;
@@ -83,9 +82,9 @@ pub enum CeremonyError {
         /// The circuit's.
         got: usize,
     },
-    /// The reference string is inconsistent.
-    #[error("the reference string: {0}")]
-    Srs(#[from] SrsError),
+    /// No secret to contribute, or no weights to check with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// A name is too long or not printable ASCII.
     #[error("a contributor's name is 1 to {MAX_NAME} printable ASCII characters")]
     Name,
@@ -181,7 +180,7 @@ impl Ceremony {
     ///
     /// # Errors
     /// As [`starting_key`].
-    pub fn new(system: &R1cs, srs: &Srs) -> Result<Self, CeremonyError> {
+    pub fn new(system: &R1cs, srs: &CheckedSrs) -> Result<Self, CeremonyError> {
         Ok(Self::from_start(starting_key(system, srs)?))
     }
 
@@ -213,14 +212,9 @@ impl Ceremony {
     /// # Errors
     /// If the name is not acceptable or there are too many contributions already.
     pub fn contribute(&mut self, name: &str, entropy: &[u8]) -> Result<Hash, CeremonyError> {
-        let mut fresh = [0; 32];
-        OsRng.fill_bytes(&mut fresh);
-        let seed = Keccak256::new()
-            .chain_update(b"zktrain/ceremony/secret")
-            .chain_update(fresh)
-            .chain_update(entropy)
-            .finalize();
-        let factor = contribution::nonzero(&mut ChaCha20Rng::from_seed(seed.into()));
+        let entropy: Hash = Keccak256::digest(entropy).into();
+        let known = self.transcript();
+        let factor = Randomness::hedged(Label::Contribution, &known, &entropy)?.nonzero();
         self.apply(name, Source::Secret, factor)
     }
 

@@ -16,7 +16,7 @@ use super::CeremonyError;
 use super::lagrange::{lagrange, normalize};
 use super::multiples::{Digits, combine};
 use crate::groth16::{ProvingKey, Query};
-use crate::srs::{PhaseTwoSections, Srs};
+use crate::srs::{CheckedSrs, PhaseTwoSections};
 
 /// Which of a coefficient's digits belong to which group.
 const G1: usize = 0;
@@ -28,7 +28,7 @@ const G2: usize = 1;
 /// # Errors
 /// If the string lacks the sections for a second phase or is too short for the circuit, or the
 /// circuit has other public inputs than a compressed statement.
-pub fn starting_key(system: &R1cs, srs: &Srs) -> Result<ProvingKey, CeremonyError> {
+pub fn starting_key(system: &R1cs, srs: &CheckedSrs) -> Result<ProvingKey, CeremonyError> {
     let log = system.domain_log();
     let sections = check_sizes(system, srs)?;
     let basis = Basis {
@@ -73,7 +73,10 @@ pub fn starting_key(system: &R1cs, srs: &Srs) -> Result<ProvingKey, CeremonyErro
     })
 }
 
-fn check_sizes<'s>(system: &R1cs, srs: &'s Srs) -> Result<&'s PhaseTwoSections, CeremonyError> {
+fn check_sizes<'s>(
+    system: &R1cs,
+    srs: &'s CheckedSrs,
+) -> Result<&'s PhaseTwoSections, CeremonyError> {
     let sections = srs.phase_two.as_ref().ok_or(CeremonyError::PhaseTwoSections)?;
     let (expected, got) = (system.domain_log(), srs.power);
     let n = 1usize << expected.min(got);

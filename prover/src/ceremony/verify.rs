@@ -3,8 +3,7 @@
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::Field;
-use rand::{RngCore, SeedableRng, rngs::OsRng};
-use rand_chacha::ChaCha20Rng;
+use rand::RngCore;
 use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::r1cs::R1cs;
 use zktrain_verifier::groth16::Provenance;
@@ -14,7 +13,8 @@ use super::start::starting_key;
 use super::{Ceremony, CeremonyError, ContributionFault, first_transcript, start_digest};
 use crate::groth16::ProvingKey;
 use crate::kernels::msm_full;
-use crate::srs::Srs;
+use crate::random::{Label, Randomness};
+use crate::srs::CheckedSrs;
 
 /// A ceremony that was checked.
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +38,19 @@ impl Verified<'_> {
 }
 
 impl Ceremony {
-    /// Checks everything: the reference string's own relations, that the start is what circuit and
-    /// string give, every contribution, and the key that came out. Takes as long as
+    /// Checks everything: that the start is what circuit and string give, every contribution, and the key that came out. Takes as long as
     /// [`Ceremony::new`] and some seconds more.
     ///
     /// # Errors
     /// The first check that fails.
-    pub fn verify(&self, system: &R1cs, srs: &Srs) -> Result<Verified<'_>, CeremonyError> {
-        srs.check_relations()?;
+    pub fn verify(&self, system: &R1cs, srs: &CheckedSrs) -> Result<Verified<'_>, CeremonyError> {
         let start = starting_key(system, srs)?;
         self.verify_from(&start)?;
         let secrets = self.contributions.iter().filter(|c| c.source == Source::Secret).count();
         if secrets == 0 {
             return Err(CeremonyError::NoContribution);
         }
-        let provenance = if srs.is_insecure() {
+        let provenance = if srs.claims_insecure() {
             Provenance::Insecure
         } else {
             let transcript = self.transcript();
@@ -113,9 +111,7 @@ impl Ceremony {
 
     /// `e(Σ ρ_i·P_i, [δ]) = e(Σ ρ_i·P_i^start, [1])`
     fn check_scaled(&self, start: &ProvingKey) -> Result<(), CeremonyError> {
-        let mut seed = [0u8; 32];
-        OsRng.fill_bytes(&mut seed);
-        let mut rng = ChaCha20Rng::from_seed(seed);
+        let mut rng = Randomness::fresh(Label::CeremonyWeights)?;
         let count = start.l.points.len() + start.h.len();
         let weights: Vec<Fr> = (0..count)
             .map(|_| Fr::from(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64())))

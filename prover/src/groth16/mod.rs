@@ -22,10 +22,7 @@ use std::time::{Duration, Instant};
 
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
-use ark_serialize::CanonicalSerialize;
-use rand::{RngCore, SeedableRng, rngs::OsRng};
-use rand_chacha::ChaCha20Rng;
-use sha3::{Digest, Keccak256};
+use ark_ff::UniformRand;
 use zktrain_circuits::r1cs::Synthesis;
 use zktrain_verifier::groth16::Groth16Proof;
 
@@ -38,7 +35,7 @@ pub use insecure::insecure_key;
 pub(crate) use insecure::{Trapdoor, key_from};
 pub use key::{ProvingKey, Query};
 
-use crate::random::scalars;
+use crate::random::{Label, NoRandomness, Randomness, scalars_digest};
 
 /// Why a statement could not be proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +54,9 @@ pub enum Groth16ProveError {
         /// The first constraint that is broken.
         index: usize,
     },
+    /// Nothing to blind with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
 }
 
 /// How long the stages took.
@@ -90,9 +90,10 @@ pub fn prove(
         return Err(Groth16ProveError::Unsatisfied { index });
     }
     let mut timings = Groth16Timings::default();
-    let mut rng = proof_rng(assignment);
-    let blinds = scalars(&mut rng, 2);
-    let (r, s) = (blinds[0], blinds[1]);
+    let known = [key.key.circuit, scalars_digest(&assignment[..system.public()])].concat();
+    let witness = scalars_digest(assignment);
+    let mut generator = Randomness::hedged(Label::Groth16, &known, &witness)?;
+    let (r, s) = (Fr::rand(&mut generator), Fr::rand(&mut generator));
 
     let started = Instant::now();
     let quotient = quotient::quotient(products, &assignment[..system.public()], key.domain_log);
@@ -134,22 +135,4 @@ fn c_point(
     factors.extend([s, r]);
     let sum = G1Projective::msm_unchecked(&bases, &factors);
     sum.into_affine()
-}
-
-/// Randomness for one proof: a function of the witness and the operating system's randomness, so
-/// that a broken generator does not give two proofs of different witnesses the same.
-fn proof_rng(assignment: &[Fr]) -> ChaCha20Rng {
-    let mut fresh = [0; 32];
-    OsRng.fill_bytes(&mut fresh);
-    let mut bytes = Vec::with_capacity(32 * assignment.len());
-    for value in assignment {
-        // Writing to a vector does not fail.
-        let _ = value.serialize_uncompressed(&mut bytes);
-    }
-    let seed = Keccak256::new()
-        .chain_update(b"zktrain/groth16/randomness")
-        .chain_update(blake3::hash(&bytes).as_bytes())
-        .chain_update(fresh)
-        .finalize();
-    ChaCha20Rng::from_seed(seed.into())
 }

@@ -42,6 +42,7 @@ fn reversed(index: usize, log: u32) -> usize {
     if log == 0 { index } else { index.reverse_bits() >> (usize::BITS - log) }
 }
 
-fn geometric(ratio: Fr, count: usize) -> Vec<Fr> {
+/// `1, ratio, ratio², …`
+pub(super) fn geometric(ratio: Fr, count: usize) -> Vec<Fr> {
     std::iter::successors(Some(Fr::from(1u64)), |power| Some(*power * ratio)).take(count).collect()
 }

@@ -1,20 +1,37 @@
 //! Compresses an argument with halo2.
 //!
-//! [`Halo2Params`] are the reference string in halo2's form, the same for all
+//! [`Halo2Params`] are the reference string with a second basis, the same for all
 //! manifests; [`Keys`] follow from the relation and the string alone, so that
 //! anyone can derive them again; [`prove`] makes the proof that
 //! [`zktrain_verifier::halo2`] checks.
+//!
+//! The prover is our own: one circuit, blinded so that its proofs are perfectly zero-knowledge
+//! (`docs/privacy.md`). Tests hold keys and proofs to `halo2_proofs`. What takes time is behind
+//! [`kernels::Kernels`].
 
+pub mod blinding;
+mod columns;
+pub mod constraints;
+pub mod domain;
+pub mod kernels;
 mod keys;
 mod lagrange;
 mod params;
+mod product;
 mod prove;
+mod shplonk;
+#[cfg(test)]
+mod tests;
+mod transcript;
 
+pub use blinding::Blinding;
 pub use keys::{Keys, derive, derive_tape, log_rows};
-pub use params::{Halo2Params, ParamsError};
-pub use prove::{prove, prove_tape};
+pub use params::{Halo2Params, ParamsError, powers};
+pub use prove::{prove, prove_blinded, prove_tape};
 
 use zktrain_circuits::arith::Check;
+
+use crate::random::NoRandomness;
 
 /// Why there are no keys or no proof.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +53,7 @@ pub enum Halo2Error {
     /// The keys are those of another relation.
     #[error("the keys belong to another relation")]
     Keys,
-    /// Halo2 refuses.
-    #[error("halo2: {0}")]
-    Backend(#[from] halo2_proofs::plonk::Error),
+    /// Nothing to blind with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
 }

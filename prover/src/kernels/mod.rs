@@ -9,6 +9,7 @@ pub(crate) mod buckets;
 pub(crate) mod fixed_base;
 mod lanes;
 pub mod msm;
+pub(crate) mod polynomial;
 pub(crate) mod rows;
 mod simd;
 

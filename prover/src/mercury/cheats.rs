@@ -47,7 +47,7 @@ const M: usize = 4;
 fn cheat(values: &[Fr], cheat: &Cheat) -> (Result<(), OpeningError>, Faults) {
     let (srs, point) = (srs(7), random(C, 2));
     let (low, high) = point.split_at(3);
-    let g1 = &srs.g1;
+    let g1 = srs.g1();
     let commitment = commit(g1, values);
     let mut h = fold(values, &eq_table(low));
     (cheat.fold)(&mut h);

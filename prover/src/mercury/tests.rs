@@ -1,5 +1,5 @@
 use super::*;
-use crate::srs::Srs;
+use crate::srs::{CheckedSrs, Srs};
 use ark_bn254::G1Projective;
 use ark_ec::{AffineRepr, PrimeGroup};
 use ark_ff::UniformRand;
@@ -25,8 +25,8 @@ pub(super) fn random(n: usize, seed: u64) -> Vec<Fr> {
     (0..n).map(|_| Fr::rand(&mut rng)).collect()
 }
 
-pub(super) fn srs(log: u32) -> Srs {
-    Srs::generate_g1(log, &mut ChaCha20Rng::seed_from_u64(9))
+pub(super) fn srs(log: u32) -> CheckedSrs {
+    Srs::generate_g1(log, &mut ChaCha20Rng::seed_from_u64(9)).check().unwrap()
 }
 
 /// The sum over the corners, straight from the definition.
@@ -44,7 +44,7 @@ impl Case {
         let (values, point) = (random(1 << c, 1), random(c, 2));
         let value = multilinear(&values, &point);
         let commitment = msm_full(&srs.g1[..1 << c], &values);
-        let proof = prove(&srs.g1, values, &point, SEED);
+        let proof = prove(srs.g1(), values, &point, SEED);
         Self { vk: srs.verifier_key(), commitment, point, value, proof }
     }
 
@@ -63,7 +63,7 @@ fn complete_for_every_number_of_variables() {
 #[test]
 fn a_longer_reference_string_changes_nothing() {
     let case = Case::new(5);
-    let proof = prove(&srs(8).g1, random(32, 1), &case.point, SEED);
+    let proof = prove(srs(8).g1(), random(32, 1), &case.point, SEED);
     assert_eq!(proof, case.proof);
 }
 
@@ -75,7 +75,7 @@ fn zero_and_constant_polynomials_open() {
             let values = vec![value; 1 << c];
             let srs = srs(c as u32);
             let commitment = msm_full(&srs.g1[..1 << c], &values);
-            let proof = prove(&srs.g1, values, &case.point, SEED);
+            let proof = prove(srs.g1(), values, &case.point, SEED);
             let accepted = verify(&case.vk, &commitment, &case.point, value, SEED, &proof);
             assert_eq!(accepted, Ok(()), "c = {c}");
         }
@@ -88,7 +88,7 @@ fn corners_of_the_cube_open() {
     let commitment = msm_full(&srs.g1[..8], &values);
     for (corner, value) in values.iter().enumerate() {
         let point: Vec<Fr> = (0..3).map(|k| Fr::from(corner as u64 >> k & 1)).collect();
-        let proof = prove(&srs.g1, values.clone(), &point, SEED);
+        let proof = prove(srs.g1(), values.clone(), &point, SEED);
         let accepted = verify(&srs.verifier_key(), &commitment, &point, *value, SEED, &proof);
         assert_eq!(accepted, Ok(()));
     }

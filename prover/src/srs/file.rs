@@ -9,14 +9,14 @@
 //! sections (powers in G2, `α`, `β`) are one block each.
 //!
 //! Points are uncompressed in arkworks' encoding. Reading checks the hashes and that points are on
-//! the curve; it does not repeat the subgroup and pairing checks made when the string was imported
-//! ([`Srs::check_relations`] does the latter). The hashes find damage, not malice: a reference
-//! string must come from a place that you trust, like the program itself.
+//! the curve. The hashes find damage, not malice: what is read is an [`Srs`], of which
+//! [`Srs::check`] finds out whether it is a string, and what the header says of its origin is a
+//! claim.
 
 use std::{
     fs::File,
-    io::{BufReader, BufWriter, Read, Write},
-    path::Path,
+    io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
 };
 
 use ark_bn254::{G1Affine, G2Affine};
@@ -34,6 +34,7 @@ const MAGIC: &[u8; 15] = b"zktrain-srs-v1\0";
 const FIRST_BLOCK: usize = 1 << 10;
 const G1_BYTES: usize = 64;
 const G2_BYTES: usize = 128;
+const DIGEST_BYTES: usize = 32;
 const HEADER_BYTES: usize = MAGIC.len() + 1 + 32 + 4 + 8 + 1 + 3 * G2_BYTES;
 
 impl Srs {
@@ -96,9 +97,45 @@ impl Srs {
     /// Reads a whole file.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged, or is followed by trailing bytes.
+    /// As [`SrsFile::open`] and [`SrsFile::whole`].
     pub fn load(path: &Path) -> Result<Self, SrsError> {
-        let (mut input, header) = open(path)?;
+        SrsFile::open(path)?.whole()
+    }
+}
+
+/// A file of a reference string that was opened once: all that is read of it is of the file that
+/// was there then, and belongs to one header.
+#[derive(Debug)]
+pub struct SrsFile {
+    path: PathBuf,
+    file: File,
+    header: Header,
+}
+
+impl SrsFile {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its header is damaged or that of another format.
+    pub fn open(path: &Path) -> Result<Self, SrsError> {
+        let file =
+            File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
+        let header = Header::read(&mut BufReader::new(&file))?;
+        Ok(Self { path: path.to_owned(), file, header })
+    }
+
+    /// Where the file was when it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged, or is followed by trailing bytes.
+    pub fn whole(&self) -> Result<Srs, SrsError> {
+        let header = &self.header;
+        let mut input = self.points()?;
         let g1 = header.read_g1(&mut input, header.g1_count)?;
         let phase_two = if header.phase_two {
             let n = 1 << header.power;
@@ -113,34 +150,38 @@ impl Srs {
         };
         match input.read_exact(&mut [0u8; 1]) {
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {}
-            Err(source) => {
-                return Err(SrsError::File { path: path.to_owned(), source });
-            }
+            Err(source) => return Err(self.refused(source)),
             Ok(()) => return Err(SrsError::TrailingBytes),
         }
-        Ok(Self {
-            power: header.power,
-            g1,
-            g2: header.g2,
-            phase_two,
-            provenance: header.provenance,
-        })
+        let (power, g2, provenance) = (header.power, header.g2, header.provenance);
+        Ok(Srs { power, g1, g2, phase_two, provenance })
     }
 
     /// Reads the first `n` powers in G1 (one if `n` is zero) and no more of the file than that
     /// needs; the result has no phase-two sections and the power of the longest row that fits.
     ///
     /// # Errors
-    /// As [`Srs::load`], of the part that is read; [`SrsError::TooSmall`] if there are fewer.
-    pub fn load_prefix(path: &Path, n: usize) -> Result<Self, SrsError> {
-        let n = n.max(1);
-        let (mut input, header) = open(path)?;
+    /// As [`Self::whole`], of the part that is read; [`SrsError::TooSmall`] if there are fewer.
+    pub fn prefix(&self, n: usize) -> Result<Srs, SrsError> {
+        let (n, header) = (n.max(1), &self.header);
         if n > header.g1_count {
             return Err(SrsError::TooSmall { expected: n as u64, got: header.g1_count as u64 });
         }
-        let g1 = header.read_g1(&mut input, n)?;
+        let g1 = header.read_g1(&mut self.points()?, n)?;
         let (g2, provenance) = (header.g2, header.provenance);
-        Ok(Self { power: n.ilog2(), g1, g2, phase_two: None, provenance })
+        Ok(Srs { power: n.ilog2(), g1, g2, phase_two: None, provenance })
+    }
+
+    /// From the first power on.
+    fn points(&self) -> Result<BufReader<&File>, SrsError> {
+        let mut file = &self.file;
+        let start = (HEADER_BYTES + DIGEST_BYTES) as u64;
+        file.seek(SeekFrom::Start(start)).map_err(|source| self.refused(source))?;
+        Ok(BufReader::new(file))
+    }
+
+    fn refused(&self, source: std::io::Error) -> SrsError {
+        SrsError::File { path: self.path.clone(), source }
     }
 }
 
@@ -167,6 +208,7 @@ fn block_digest(header_digest: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
     Keccak256::new().chain_update(header_digest).chain_update(bytes).finalize().into()
 }
 
+#[derive(Debug)]
 struct Header {
     digest: [u8; 32],
     provenance: Provenance,
@@ -175,14 +217,6 @@ struct Header {
     phase_two: bool,
     g2: [G2Affine; 2],
     beta_g2: G2Affine,
-}
-
-fn open(path: &Path) -> Result<(BufReader<File>, Header), SrsError> {
-    let file =
-        File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
-    let mut input = BufReader::new(file);
-    let header = Header::read(&mut input)?;
-    Ok((input, header))
 }
 
 impl Header {

@@ -29,13 +29,13 @@ impl Srs {
         srs
     }
 
-    /// Only what row commitments need: `2^power` powers in G1 and two in G2. As **insecure** as
+    /// Only what rows and circuits need: `2^power + 1` powers in G1 and two in G2. As **insecure** as
     /// [`Srs::generate`], and several times faster.
     ///
     /// # Panics
     /// If `power` exceeds [`MAX_POWER`].
     pub fn generate_g1<R: RngCore + CryptoRng>(power: u32, rng: &mut R) -> Self {
-        generate_powers(power, size(power), rng).0
+        generate_powers(power, size(power) + 1, rng).0
     }
 }
 
@@ -85,6 +85,7 @@ fn powers_of(tau: Fr, count: usize) -> Vec<Fr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::srs::SrsError;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
 
@@ -93,17 +94,23 @@ mod tests {
         for power in [0, 1, 5] {
             let srs = Srs::generate(power, &mut ChaCha20Rng::seed_from_u64(1));
             assert_eq!(srs.g1.len(), (2 << power) - 1);
-            srs.check_relations().unwrap();
-            assert!(srs.is_insecure() && srs.info().insecure);
+            assert!(srs.claims_insecure() && srs.info().claims_insecure);
+            match power {
+                // There is no [τ] in G1 that could be that of G2.
+                0 => {
+                    assert!(matches!(srs.check(), Err(SrsError::TooSmall { expected: 2, got: 1 })))
+                }
+                _ => drop(srs.check().unwrap()),
+            }
         }
     }
 
     #[test]
     fn short_strings_satisfy_the_relations() {
         let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(1));
-        assert_eq!(srs.g1.len(), 64);
+        assert_eq!(srs.g1.len(), 65);
         assert!(srs.phase_two.is_none());
-        srs.check_relations().unwrap();
+        srs.check().unwrap();
     }
 
     #[test]

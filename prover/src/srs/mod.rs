@@ -1,25 +1,34 @@
 //! The structured reference string: powers of a `τ` that nobody must know.
 //!
 //! A string comes from a public ceremony ([`Srs::import_ptau`]) or, for tests and demonstrations
-//! only, from local randomness ([`Srs::generate`]); which of the two stays with it, in memory and
-//! on disk.
+//! only, from local randomness ([`Srs::generate`]). Which of the two is written in its file, where
+//! whoever hands the file on can change it: it is a claim.
+//!
+//! An [`Srs`] is points that somebody says are a string. Everything that commits, derives keys or
+//! verifies takes a [`CheckedSrs`] or its [`Powers`], which [`Srs::check`] alone makes.
 
 mod check;
+mod checked;
 mod file;
 mod generate;
 mod ptau;
+mod weak;
 
 use std::path::PathBuf;
 
+use crate::random::NoRandomness;
 use ark_bn254::{G1Affine, G2Affine};
 use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::{curve::blinding_base, opening::KzgVerifierKey};
+
+pub use checked::{CHECK_VERSION, CheckMemory, CheckedSrs, Powers, SrsDigest};
+pub use file::SrsFile;
+pub use weak::Weakness;
 
 /// The largest power that is read or generated: `2^28` group elements.
 pub const MAX_POWER: u32 = 28;
 
-/// Where a reference string comes from.
+/// Where a reference string comes from, as its file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provenance {
     /// Generated on one machine: whoever ran it could have kept `τ` and can forge any proof.
@@ -44,7 +53,7 @@ pub struct PhaseTwoSections {
     pub beta_g2: G2Affine,
 }
 
-/// A powers-of-tau string over BN254.
+/// Points that may be a powers-of-tau string over BN254; [`Srs::check`] finds out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Srs {
     /// The binary logarithm of the number of entries of a row that can be committed to.
@@ -70,28 +79,25 @@ pub struct SrsInfo {
     pub g2_powers: usize,
     /// Whether the sections that Groth16 needs are there.
     pub phase_two: bool,
-    /// Whether it was generated locally and must not be used where forging pays.
-    pub insecure: bool,
-    /// SHA-256 of the ceremony's file, in hexadecimal.
-    pub source_sha256: Option<String>,
-    /// Keccak-256 of `[τ]` in G2, in hexadecimal: equal strings have equal fingerprints.
+    /// Whether it says that it was generated locally, and must not be used where forging pays. That
+    /// it does not say so means nothing.
+    pub claims_insecure: bool,
+    /// SHA-256 of the ceremony's file that it says it was imported from, in hexadecimal.
+    pub claims_source_sha256: Option<String>,
+    /// Keccak-256 of `[τ]` in G2, in hexadecimal; see [`CheckedSrs::fingerprint`].
     pub fingerprint: String,
 }
 
 impl Srs {
-    /// What a verifier needs.
-    pub fn verifier_key(&self) -> KzgVerifierKey {
-        KzgVerifierKey { g1: self.g1[0], g2: self.g2[0], tau_g2: self.g2[1], h: blinding_base() }
-    }
-
-    /// Whether it was generated locally, by someone who could have kept `τ`.
-    pub fn is_insecure(&self) -> bool {
+    /// Whether it says that it was generated locally, by someone who could have kept `τ`. A file
+    /// that says otherwise may lie.
+    pub fn claims_insecure(&self) -> bool {
         self.provenance == Provenance::Insecure
     }
 
     /// A summary of sizes, provenance and identity.
     pub fn info(&self) -> SrsInfo {
-        let source_sha256 = match &self.provenance {
+        let claims_source_sha256 = match &self.provenance {
             Provenance::Insecure => None,
             Provenance::Imported { source_sha256 } => Some(hex(source_sha256)),
         };
@@ -100,13 +106,14 @@ impl Srs {
             g1_powers: self.g1.len(),
             g2_powers: self.phase_two.as_ref().map_or(2, |p| p.g2_powers.len()),
             phase_two: self.phase_two.is_some(),
-            insecure: self.is_insecure(),
-            source_sha256,
+            claims_insecure: self.claims_insecure(),
+            claims_source_sha256,
             fingerprint: hex(&self.fingerprint()),
         }
     }
 
-    /// Keccak-256 of `[τ]` in G2, uncompressed in arkworks' encoding.
+    /// Keccak-256 of `[τ]` in G2, uncompressed in arkworks' encoding. Of points that were not
+    /// checked it says nothing about the others.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut bytes = Vec::with_capacity(128);
         // Writing to a vector cannot fail.
@@ -267,12 +274,23 @@ pub enum SrsError {
         /// Where.
         section: Section,
     },
+    /// `τ`, `α` or `β` is one that anybody finds.
+    #[error("section {section}: its secret {why}")]
+    Weak {
+        /// Where.
+        section: Section,
+        /// What is wrong with it.
+        why: Weakness,
+    },
     /// A checksum of our own format does not match.
     #[error("checksum of the {section} section does not match")]
     Checksum {
         /// Where.
         section: Section,
     },
+    /// No weights to check powers with.
+    #[error(transparent)]
+    Randomness(#[from] NoRandomness),
     /// Fewer powers than asked for.
     #[error("the reference string serves {got} entries a row, {expected} needed")]
     TooSmall {

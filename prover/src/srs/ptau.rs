@@ -22,7 +22,7 @@ use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{MAX_POWER, PhaseTwoSections, Provenance, Section, Srs, SrsError};
+use super::{CheckedSrs, MAX_POWER, PhaseTwoSections, Provenance, Section, Srs, SrsError};
 
 /// Points decoded at a time; memory grows with the data read, never with what a header claims.
 const BATCH: usize = 1 << 13;
@@ -31,13 +31,13 @@ const FIELD_BYTES: usize = 32;
 impl Srs {
     /// Reads a ceremony's file with all its powers, checks it and keeps its SHA-256.
     ///
-    /// Checked: the curve, section sizes, that every point is on the curve and of prime order, and
-    /// the relations of [`Srs::check_relations`]. Not checked: the ceremony's transcript of
-    /// contributions; compare the hash with the published one for that.
+    /// Checked: the curve, section sizes, and all that [`Srs::check`] does; so a file to which
+    /// nobody has contributed is refused. Not checked: the ceremony's transcript of contributions;
+    /// compare the hash with the published one for that.
     ///
     /// # Errors
     /// If the input is not such a file, whole and without trailing bytes, or a check fails.
-    pub fn import_ptau<R: Read>(reader: R) -> Result<Self, SrsError> {
+    pub fn import_ptau<R: Read>(reader: R) -> Result<CheckedSrs, SrsError> {
         Self::import_ptau_prefix(reader, MAX_POWER)
     }
 
@@ -46,7 +46,7 @@ impl Srs {
     ///
     /// # Errors
     /// As [`Srs::import_ptau`]; points that are not kept are not checked.
-    pub fn import_ptau_prefix<R: Read>(reader: R, power: u32) -> Result<Self, SrsError> {
+    pub fn import_ptau_prefix<R: Read>(reader: R, power: u32) -> Result<CheckedSrs, SrsError> {
         let mut input = HashingReader { inner: reader, hash: Sha256::new() };
         let sections = read_preamble(&mut input)?;
         let mut parts = Parts { keep: power, ..Parts::default() };
@@ -56,9 +56,7 @@ impl Srs {
         if !input.at_end()? {
             return Err(SrsError::TrailingBytes);
         }
-        let srs = parts.finish(input.hash.finalize().into())?;
-        srs.check_relations()?;
-        Ok(srs)
+        parts.finish(input.hash.finalize().into())?.check()
     }
 }
 

@@ -120,10 +120,11 @@ async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> 
     let system = args.compress.on_chain()?;
     let project = Project::new(&args.dir);
     let session = Session::of_files(&project, None, None, ui)?;
+    session.certify(&project.manifest_path())?;
     let circuit = Circuits::new(&session, &project, ui).key_of(system)?;
     let encoded = contract_key(&session.key, &circuit, system)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
-    let rows = commit_model(&session.key, &session.srs.g1, &genesis)?;
+    let rows = commit_model(&session.key, session.srs.g1(), &genesis)?;
     let client = at.client(ui).await?;
     let least = client.view(client.at().parameters, Parameters::getCall {}).await?;
     let bond = |given: Option<U256>, least: u128| match given {

@@ -142,6 +142,8 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
     let round = client.round(args.round).await?;
     let binding = Binding {
         chain_id: client.at().chain_id,
+        contract: client.at().rounds.into_array(),
+        domain: round.domain,
         round: args.round,
         prover: client.address().into_array(),
     };
@@ -237,6 +239,7 @@ async fn check(
     let agrees = binding.round == said.round
         && binding.prover == said.member.into_array()
         && binding.chain_id == client.at().chain_id
+        && binding.contract == client.at().rounds.into_array()
         && rows_hash(&statement.update) == said.update.0
         && statement.spec == session.key.spec;
     if !agrees {
@@ -342,7 +345,7 @@ fn next_model(session: &Session, path: Option<&Path>) -> Result<B256, Error> {
         hint: "name the parameters after the round: `--model next.int.safetensors`",
     })?;
     let model = read_model(path, session.network(), "name the next model's parameters")?;
-    let rows = commit_model(&session.key, &session.srs.g1, &model)?;
+    let rows = commit_model(&session.key, session.srs.g1(), &model)?;
     Ok(B256::from(rows_hash(&rows.points)))
 }
 

@@ -1,6 +1,6 @@
 //! What is where: contracts, an account, a domain, a round.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::providers::Provider;
 use zktrain_contracts::bindings::escrow::Escrow;
 use zktrain_contracts::bindings::registry::DomainRegistry;
@@ -58,11 +58,13 @@ async fn of_chain(at: &Connection, client: &Client) -> Result<Done, Error> {
     let block = chain.provider().get_block_number().await.map_err(ChainError::from)?;
     let domains = client.view(client.at().registry, DomainRegistry::countCall {}).await?;
     let there = client.at();
+    let code = chain.provider().get_code_at(there.rounds).await.map_err(ChainError::from)?;
     Ok(Done::new(format!("chain {} at {}", chain.id(), at.endpoint()?))
         .with("block", block)
         .with("time", files::time(chain.time().await?))
         .with("domains", domains)
         .with("rounds", there.rounds.to_string())
+        .with("rounds_code", hex::encode(keccak256(&code)))
         .with("stakes", there.stakes.to_string())
         .with("reward_token", there.reward_token.to_string())
         .with("training_verifier", there.training_verifier.to_string()))

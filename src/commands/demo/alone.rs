@@ -11,11 +11,12 @@ use super::Args;
 use crate::circuits::Compression;
 use crate::commands::train::{TrainReport, print_epochs};
 use crate::commands::verify::VerifyReport;
-use crate::commands::{data, init, prove, train, verify};
+use crate::commands::{data, init, prove, roots, train, verify};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, proof_paths};
 use crate::proofs;
+use crate::roots::Pins;
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, percent, success};
 
@@ -28,6 +29,8 @@ pub struct DemoReport {
     pub train: TrainReport,
     /// Proving.
     pub prove: prove::ProveReport,
+    /// Options that pin what the verdict rests on: what was made here.
+    pub pins: Vec<String>,
     /// Verification of the chain.
     pub verify: VerifyReport,
     /// The proof with one bit changed.
@@ -67,7 +70,7 @@ impl Report for DemoReport {
         for (name, path) in files {
             field(out, name, path.display())?;
         }
-        writeln!(out, "  try: zktrain verify {}", self.dir.display())
+        writeln!(out, "  try: zktrain verify {} {}", self.dir.display(), self.pins.join(" "))
     }
 }
 
@@ -105,15 +108,21 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     let proven = prove::run(&options, ui)?;
     show(ui, &proven);
     ui.headline("5. Anyone verifies the chain, without the data; so do the contracts");
-    let verified = verify::run(&verify_args(dir.clone()), ui)?;
+    let own = roots::Args { dir: dir.clone(), manifest: None, srs: None, options: false };
+    let own = roots::run(&own, ui)?;
+    ui.say(&format!("  whoever verifies knows from the owner: {}", own.options.join(" ")));
+    let args = verify_args(dir.clone(), &own);
+    let verified = verify::run(&args, ui)?;
     show(ui, &verified);
+    verified.roots.verdict(true)?;
     ui.headline("6. One bit of one proof is changed");
-    let (tampered, rejection) = tamper(&dir, ui)?;
+    let (tampered, rejection) = tamper(&dir, &args, ui)?;
     ui.say(&format!("  rejected, as it must be: {rejection}"));
     Ok(DemoReport {
         dir,
         train: trained,
         prove: proven,
+        pins: own.options,
         verify: verified,
         tampered,
         rejection,
@@ -124,20 +133,20 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
 /// Chosen so that a demonstration of a few epochs takes well below a minute.
 const STEPS_PER_PROOF: usize = 4;
 
-fn verify_args(path: PathBuf) -> verify::Args {
-    verify::Args {
-        paths: vec![path],
-        manifest: None,
-        srs: None,
-        round: None,
-        genesis: None,
-        dataset: None,
-        windows: None,
-        model: None,
-        opening: None,
-        groth16_key: None,
-        evm: true,
-    }
+/// Pins what was made here: the demonstration knows it first hand.
+fn verify_args(path: PathBuf, own: &roots::RootsReport) -> verify::Args {
+    let pin = |option: &str| {
+        own.roots.iter().find(|root| root.option == option).map(|root| root.value.clone())
+    };
+    let pins = Pins {
+        srs_fingerprint: pin("--srs-fingerprint"),
+        groth16_key: pin("--groth16-key"),
+        manifest_hash: pin("--manifest-hash"),
+        genesis_hash: pin("--genesis-hash"),
+        strict: true,
+    };
+    let nonce = pin("--nonce");
+    verify::Args { paths: vec![path], nonce, pins, evm: true, ..verify::Args::default() }
 }
 
 /// Results of the steps before the last are part of the story, not the result.
@@ -149,7 +158,7 @@ fn show(ui: &Ui, report: &impl Report) {
 }
 
 /// Copies the second proof with one bit flipped, and has it verified.
-fn tamper(dir: &Path, ui: &Ui) -> Result<(PathBuf, String), Error> {
+fn tamper(dir: &Path, args: &verify::Args, ui: &Ui) -> Result<(PathBuf, String), Error> {
     let project = Project::new(dir);
     let session = Session::of_project(&project, &Ui { json: ui.json })?;
     let index = project.trained()?.windows.saturating_sub(1).min(1);
@@ -168,7 +177,7 @@ fn tamper(dir: &Path, ui: &Ui) -> Result<(PathBuf, String), Error> {
     let [tampered, _] = proof_paths(&folder, index);
     files::write(&tampered, &bytes, Access::Public)?;
     ui.say(&format!("  flipped bit 0 of byte {position} in a copy: {}", tampered.display()));
-    match verify::run(&verify_args(tampered.clone()), ui) {
+    match verify::run(&verify::Args { paths: vec![tampered.clone()], ..args.clone() }, ui) {
         Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => {
             Ok((tampered, error.to_string()))
         }

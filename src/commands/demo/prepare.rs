@@ -15,8 +15,10 @@ use crate::project::Project;
 use crate::source::bundled;
 
 const HELD_OUT: usize = 20;
+/// Few rows a window, so that everybody has several: after a round without a sum, whoever draws the
+/// same window again sits out.
 const BATCH: &str = "8";
-const STEPS_PER_PROOF: &str = "4";
+const STEPS_PER_PROOF: &str = "1";
 
 impl Network<'_> {
     /// Gets everything ready.
@@ -69,7 +71,7 @@ impl Network<'_> {
         parts.push((&held_out, HELD_OUT));
         shards::write(text, &parts)?;
         let scales = ["--preset", "breast-cancer", "--batch", BATCH, "--momentum", "0.5"];
-        let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.125"];
+        let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.5"];
         self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
         let operator = ["init", "operator", "--manifest", "public/manifest.toml"];
         let data = ["--data", "data/operator.csv", "--held-out", "0.8"];

@@ -33,6 +33,12 @@ impl Shell {
         self.env.push((name, value.into()));
     }
 
+    /// A variable of later processes; empty if it is not set.
+    pub fn get(&self, name: &str) -> &str {
+        let found = self.env.iter().find(|(known, _)| *known == name);
+        found.map_or("", |(_, value)| value)
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         // What the user has set for real networks is not for this one.

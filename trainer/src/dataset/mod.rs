@@ -12,10 +12,8 @@ mod tests;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::manifest::{Data, MAX_WIDTH};
+use zktrain_circuits::schedule::row_order;
 
 pub use csv_file::read_csv;
 pub use error::{DatasetError, FormatFault};
@@ -154,11 +152,9 @@ impl Table {
         Ok(self)
     }
 
-    /// The rows in an order drawn from `seed`.
+    /// The rows in the order that [`row_order`] draws from `seed`.
     pub fn shuffled(&self, seed: u64) -> Self {
-        let mut order: Vec<usize> = (0..self.rows()).collect();
-        order.shuffle(&mut ChaCha20Rng::seed_from_u64(seed));
-        self.take(&order)
+        self.take(&row_order(seed, self.rows()))
     }
 
     /// The rows in two parts, the second with `share` of them (rounded down), as they stand.

@@ -22,7 +22,7 @@ layers = [
 [optimizer]
 learning_rate = 0.1
 momentum = 0.9
-weight_decay = 0.001
+weight_decay = 0.0011
 clip = 0.5
 
 [training]
@@ -176,5 +176,5 @@ fn sixteen_layers_are_allowed() {
 fn hash_fixture_v1() {
     let hash = Manifest::from_toml(MANIFEST).unwrap().hash();
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hex, "3e680dd316f67a9b3a556aa17d93a022a9d3f7ae9b44f4c1790c4513c70c6f34");
+    assert_eq!(hex, "7a4a194b65867d4ca9607feaea9e7ceb7a9555896a236c6dab912a90bfc62b56");
 }

@@ -131,6 +131,35 @@ fn a_multiplier_that_rounds_too_much_is_refused() {
     );
 }
 
+/// A decay of 0.504 steps used to be rounded to one, and so doubled without a word.
+#[test]
+fn a_decay_that_rounds_too_much_is_refused_with_the_nearest_that_fits() {
+    let decay = |rate: f64, decay: f64| {
+        let mut manifest = Manifest::from_toml(MANIFEST).unwrap();
+        manifest.optimizer =
+            Optimizer { learning_rate: rate, weight_decay: decay, ..manifest.optimizer };
+        q(&mut manifest).lambda = derive_lambda(&manifest.optimizer);
+        let eta = derive_eta(&manifest.optimizer, manifest.training.batch, 16, 12);
+        q(&mut manifest).layers.iter_mut().for_each(|layer| layer.eta = eta);
+        manifest.validate()
+    };
+    for (rate, wanted, error, steps) in [
+        (0.0625, 0.000_123, 0.985, 1.0),
+        (0.1, 0.0001, 0.526, 1.0),
+        (0.01, 0.0001, 1.0, 1.0),
+        (0.1, 0.001, 0.068, 7.0),
+        (0.1, 1e-8, 1.0, 1.0),
+    ] {
+        let refused = decay(rate, wanted).unwrap_err();
+        assert_eq!(refused.field, "optimizer.weight_decay");
+        let Kind::ImpreciseDecay { got, nearest, .. } = refused.kind else { panic!("{refused}") };
+        assert!((got - error).abs() < 0.001, "{got}");
+        assert!((nearest * rate * 65_536.0 - steps).abs() < 1e-9, "{nearest}");
+        decay(rate, nearest).unwrap();
+    }
+    decay(0.1, 0.0011).unwrap();
+}
+
 #[test]
 fn a_one_hot_target_must_fit_sixteen_bits() {
     let mut manifest = Manifest::from_toml(MANIFEST).unwrap();

@@ -1,6 +1,6 @@
 //! A member's side of a test.
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, UniformRand};
@@ -13,7 +13,6 @@ use zktrain_circuits::curve::blinding_base;
 use zktrain_prover::eq::evaluate_field;
 use zktrain_prover::kernels::msm_full;
 use zktrain_prover::mercury;
-use zktrain_prover::random::scalars;
 
 use super::proof::{Commitments, Proof, Response};
 use super::{Agreed, Challenge, Evidence, Point};
@@ -21,11 +20,14 @@ use crate::messages::{Defence, PairOpening, Signed};
 use crate::plan::Plan;
 use crate::secagg::dleq::Statement;
 use crate::secagg::error::Error;
+use crate::secagg::group::Shared;
 use crate::secagg::keys::{Pair, Secret};
 use crate::secagg::stream::Sign;
 use crate::secagg::vector::VectorError;
 
-/// What hides a defence. Fresh for each test: nothing else is drawn from its seed.
+/// What hides a defence. Fresh for each test, and for each statement in it: all that a defence
+/// commits to besides is in the derivation of its seed, so that no two challenges meet the same
+/// randomness.
 pub(super) struct Randomness {
     /// `m`
     row: Zeroizing<Vec<Fr>>,
@@ -38,9 +40,9 @@ pub(super) struct Randomness {
 }
 
 impl Randomness {
-    pub(super) fn new(secret: &Secret, challenge: &Challenge, row_log: u32) -> Self {
-        let rng = &mut ChaCha20Rng::from_seed(*secret.defence(challenge.digest));
-        let row = Zeroizing::new(scalars(rng, 1 << row_log));
+    pub(super) fn new(secret: &Secret, known: B256, row_log: u32) -> Self {
+        let rng = &mut ChaCha20Rng::from_seed(*secret.defence(known));
+        let row = Zeroizing::new((0..1usize << row_log).map(|_| Fr::rand(rng)).collect::<Vec<_>>());
         let [blinding, link, mask_link] = core::array::from_fn(|_| Fr::rand(rng));
         Self { row, blinding, link, mask_link }
     }
@@ -78,22 +80,22 @@ fn pedersen(g: &G1Affine, value: Fr, blinding: Fr) -> G1Projective {
 
 /// The pair's commitment, `E_ij`, with its blinding.
 pub(super) fn pair_commitment(
-    plan: &Plan,
+    shared: &Shared,
     challenge: &Challenge,
     weights: &[Fr],
     g: &G1Affine,
     pair: Pair,
-    shared: &RistrettoPoint,
+    point: &RistrettoPoint,
 ) -> (G1Affine, Fr) {
-    let digest = plan.digest();
-    let value = pair.mask(digest, shared).inner(weights);
-    let blinding = pair.blinding(digest, shared, challenge.digest);
+    let value = pair.mask(shared, point).inner(weights);
+    let blinding = pair.blinding(shared, point, challenge.digest);
     (pedersen(g, value, blinding).into_affine(), blinding)
 }
 
 /// Defends a vector. `pairs` are the other counted members, in order.
 pub(in crate::secagg) fn defend(
     plan: &Plan,
+    shared: &Shared,
     account: Address,
     challenge: &Challenge,
     pairs: &[Agreed],
@@ -113,20 +115,22 @@ pub(in crate::secagg) fn defend(
     let g = powers.first().ok_or_else(short)?;
     let point = challenge.point(shape);
     let folded = Folded::new(evidence, &point)?;
-    let random = Randomness::new(secret, challenge, shape.row_log);
 
     let weights = point.weights(shape);
-    let mut balance = -Fr::from(weight) * random.link;
+    let mut balance = Fr::ZERO;
     let mut commit = |agreed: &Agreed| {
         let pair = Pair::new(account, agreed.with);
-        let made = pair_commitment(plan, challenge, &weights, g, pair, &agreed.shared);
+        let made = pair_commitment(shared, challenge, &weights, g, pair, &agreed.point);
         match pair.sign(account) {
             Sign::Plus => balance -= made.1,
             Sign::Minus => balance += made.1,
         }
         made.0
     };
-    let pairs = pairs.iter().map(&mut commit).collect();
+    let pairs: Vec<G1Affine> = pairs.iter().map(&mut commit).collect();
+    let known = Commitments::known(challenge.digest, account, &pairs, evidence.commitments);
+    let random = Randomness::new(secret, known, shape.row_log);
+    balance -= Fr::from(weight) * random.link;
 
     let at = |row: &[Fr]| evaluate_field(row, &point.low);
     let (value, mask) = (at(&folded.row), at(&random.row));
@@ -178,6 +182,7 @@ pub(super) fn folded_commitment(commitments: &[G1Affine], rows: &[Fr]) -> G1Proj
 /// Whether another member's defence contradicts one's own in the pair that both share.
 pub(in crate::secagg) fn contradict(
     plan: &Plan,
+    shared: &Shared,
     account: Address,
     challenge: &Challenge,
     evidence: &Evidence<'_>,
@@ -200,7 +205,7 @@ pub(in crate::secagg) fn contradict(
     let g = evidence.g1.first().ok_or(wrong("there is no reference string"))?;
     let weights = challenge.point(evidence.shape).weights(evidence.shape);
     let pair = Pair::new(account, other);
-    let own = pair_commitment(plan, challenge, &weights, g, pair, &agreed.shared).0;
+    let own = pair_commitment(shared, challenge, &weights, g, pair, &agreed.point).0;
     if said == own { Err(wrong("it contradicts nothing")) } else { Ok(()) }
 }
 
@@ -234,6 +239,6 @@ pub(in crate::secagg) fn reveal(
     secret: &Scalar,
 ) -> PairOpening {
     let (digest, key) = (plan.digest(), RistrettoPoint::mul_base(secret));
-    let proof = reveal_statement(&digest.0, key, base, *agreed.shared).prove(secret);
-    PairOpening { with: agreed.with, shared: agreed.shared.compress().0, proof }
+    let proof = reveal_statement(&digest.0, key, base, *agreed.point).prove(secret);
+    PairOpening { with: agreed.with, shared: agreed.point.compress().0, proof }
 }

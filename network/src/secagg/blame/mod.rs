@@ -53,9 +53,10 @@ use curve25519_dalek::ristretto::RistrettoPoint;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 use zktrain_prover::eq::{eq_at, eq_table};
+use zktrain_prover::srs::Powers;
 
 use super::error::Error;
-use super::group::accounts_digest;
+use super::group::{Shared, accounts_digest};
 use super::vector::{DIGIT, Shape, Update};
 use crate::messages::Test;
 use crate::plan::Plan;
@@ -63,13 +64,18 @@ use crate::plan::Plan;
 pub(super) use defend::{contradict, defend, reveal};
 pub use trial::{Setup, Trial, Verdict};
 
+/// Bytes of a defence among so many counted members.
+pub fn defence_bytes(counted: usize) -> usize {
+    proof::bytes(counted.saturating_sub(1))
+}
+
 /// What a member defends itself with.
 #[derive(Clone, Copy)]
 pub struct Evidence<'a> {
     /// The vectors' shape.
     pub shape: &'a Shape,
     /// The reference string's powers in G1, a row's length at least.
-    pub g1: &'a [G1Affine],
+    pub g1: Powers<'a>,
     /// The update that was packed, opened.
     pub update: &'a Update,
     /// The update's row commitments in the submission.
@@ -79,7 +85,7 @@ pub struct Evidence<'a> {
 /// Another member and the point that both agree on for their mask.
 pub(super) struct Agreed {
     pub with: Address,
-    pub shared: Zeroizing<RistrettoPoint>,
+    pub point: Zeroizing<RistrettoPoint>,
 }
 
 /// A test: where vectors are evaluated.
@@ -103,17 +109,22 @@ struct Point {
 }
 
 impl Challenge {
-    /// The test of the counted members' uploads.
+    /// The test of the counted members' uploads, all masked for those that have shared.
     ///
     /// # Errors
-    /// If the uploads are not those of the counted members, each signed.
-    pub fn new(plan: &Plan, counted: &[Address], test: &Test) -> Result<Self, Error> {
+    /// If the uploads are not those of the counted members, each signed, or masked for others.
+    pub fn new(
+        plan: &Plan,
+        shared: &Shared,
+        counted: &[Address],
+        test: &Test,
+    ) -> Result<Self, Error> {
         let (expected, got) = (counted.len(), test.uploads.len());
         if got != expected {
             return Err(Error::Count { what: "uploads", expected, got });
         }
         let mut hash = Keccak256::new();
-        hash.update(b"zktrain/secagg/v1/test");
+        hash.update(b"zktrain/secagg/v2/test");
         hash.update(plan.digest());
         hash.update(accounts_digest(counted));
         for (position, (account, upload)) in counted.iter().zip(&test.uploads).enumerate() {
@@ -123,6 +134,11 @@ impl Challenge {
             }
             if !upload.is_by(plan, *account) {
                 return Err(Error::Signature { what: "the upload", account: *account });
+            }
+            let (expected, got) = (shared.digest(), body.shared);
+            if got != expected {
+                let (what, account) = ("the masked set", *account);
+                return Err(Error::Mismatch { what, account, expected, got });
             }
             for part in [body.masked, body.submission, body.shared] {
                 hash.update(part);

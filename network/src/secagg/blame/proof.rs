@@ -14,6 +14,11 @@ const WORD: usize = 32;
 /// Bytes before the pairs.
 const FIXED: usize = WORD + 3 * POINT + 4 * WORD + OpeningProof::ENCODED_LEN;
 
+/// Bytes of a defence with so many pairs.
+pub(super) const fn bytes(pairs: usize) -> usize {
+    FIXED + POINT * pairs
+}
+
 /// The parts of a defence that `γ` is drawn after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Commitments {
@@ -52,10 +57,28 @@ pub(super) struct Response {
 }
 
 impl Commitments {
+    /// What of a defence is known before anything random is drawn.
+    pub(super) fn known(
+        test: B256,
+        account: Address,
+        pairs: &[G1Affine],
+        update: &[G1Affine],
+    ) -> B256 {
+        let mut hash = Keccak256::new();
+        hash.update(b"zktrain/secagg/v2/defence/known");
+        hash.update(test);
+        hash.update(account);
+        for list in [pairs, update] {
+            hash.update((list.len() as u64).to_be_bytes());
+            list.iter().for_each(|point| hash.update(point_bytes(point)));
+        }
+        hash.finalize()
+    }
+
     /// `γ`, and a digest that it follows from.
     pub(super) fn challenge(&self, account: Address, update: &[G1Affine]) -> (Fr, B256) {
         let mut hash = Keccak256::new();
-        hash.update(b"zktrain/secagg/v1/defence");
+        hash.update(b"zktrain/secagg/v2/defence");
         hash.update(self.test);
         hash.update(account);
         let fixed = [self.value, self.mask, self.mask_value];
@@ -101,7 +124,7 @@ impl Proof {
 
     /// Reads a defence among so many others.
     pub(super) fn from_bytes(bytes: &[u8], pairs: usize) -> Result<Self, OpeningDecodeError> {
-        let (expected, got) = (FIXED + POINT * pairs, bytes.len());
+        let (expected, got) = (self::bytes(pairs), bytes.len());
         let length = OpeningDecodeError::Length { expected, got };
         let (test, _) = bytes.split_first_chunk::<WORD>().ok_or(length)?;
         if got != expected {

@@ -18,7 +18,7 @@ use crate::plan::Plan;
 use crate::secagg::coordinator::Secrets;
 use crate::secagg::dleq;
 use crate::secagg::error::Error;
-use crate::secagg::group::Roster;
+use crate::secagg::group::{Roster, Shared};
 use crate::secagg::keys::Pair;
 use crate::secagg::stream::{Seed, Sign};
 use crate::secagg::unmasking::{Incoming, known_masks};
@@ -31,6 +31,8 @@ pub struct Setup<'a> {
     pub plan: &'a Plan,
     /// Its members' keys.
     pub roster: &'a Roster,
+    /// Those that have shared.
+    pub shared: &'a Shared,
     /// The vectors' shape.
     pub shape: &'a Shape,
     /// The reference string's part that verification needs.
@@ -81,6 +83,7 @@ struct Tested {
 pub struct Trial {
     plan: Plan,
     roster: Roster,
+    shared: Shared,
     kzg: KzgVerifierKey,
     challenge: Challenge,
     point: Point,
@@ -99,13 +102,13 @@ pub struct Trial {
 
 impl Tested {
     fn new(setup: &Setup<'_>, upload: Upload) -> Result<Self, Error> {
-        let (plan, account) = (setup.plan.digest(), upload.account);
+        let account = upload.account;
         let update = setup.commitments.get(&account).cloned().unwrap_or_default();
         let (expected, got) = (setup.shape.rows(), update.len());
         if got != expected {
             return Err(Error::Count { what: "row commitments", expected, got });
         }
-        let masks = known_masks(plan, setup.roster, account, setup.secrets)?;
+        let masks = known_masks(setup.roster, setup.shared, account, setup.secrets)?;
         Ok(Self { upload, update, masks })
     }
 }
@@ -118,20 +121,22 @@ impl Trial {
     /// Opens a trial.
     ///
     /// # Errors
-    /// If the uploads are not the counted members', one has no commitments for each row, or its
+    /// If the uploads are not the counted members', masked for those that have shared, one has no commitments for each row, or its
     /// own mask is not among the secrets.
     pub fn new(setup: Setup<'_>) -> Result<Self, Error> {
-        let challenge = Challenge::new(setup.plan, setup.counted, setup.test)?;
+        let challenge = Challenge::new(setup.plan, setup.shared, setup.counted, setup.test)?;
         let uploads = setup.test.uploads.iter().map(|upload| upload.body);
         let members = uploads.map(|upload| Ok((upload.account, Tested::new(&setup, upload)?)));
         let members = members.collect::<Result<_, Error>>()?;
         let point = challenge.point(setup.shape);
         let (weights, rows) = (point.weights(setup.shape), point.rows(setup.shape));
         let (plan, roster, kzg) = (setup.plan.clone(), setup.roster.clone(), *setup.kzg);
+        let shared = setup.shared.clone();
         let (values, incoming, answers, settled) = Default::default();
         Ok(Self {
             plan,
             roster,
+            shared,
             kzg,
             challenge,
             point,
@@ -239,7 +244,7 @@ impl Trial {
                 Sign::Minus => sum -= pair,
             }
         }
-        sum == self.kzg.g1 * value
+        sum == self.kzg.g1() * value
     }
 
     /// That `V_i` holds what the update's commitments hold.
@@ -249,7 +254,7 @@ impl Trial {
         let (gamma, digest) = commitments.challenge(account, update);
         let held = self.point.scale * value + self.point.eta * blinding;
         let linked = commitments.mask_value * gamma + commitments.value;
-        if linked != self.kzg.g1 * held + blinding_base() * link {
+        if linked != self.kzg.g1() * held + blinding_base() * link {
             return false;
         }
         let seed = Response::seed(digest, value, blinding, link, balance);
@@ -318,13 +323,13 @@ impl Trial {
         let plan = &self.plan;
         let key = self.roster.points(account)?.mask;
         let base = self.roster.points(opening.with)?.mask;
-        let shared = dleq::point(&opening.shared).ok_or(wrong("what it shows is no point"))?;
-        if !reveal_statement(&plan.digest().0, key, base, shared).holds(&opening.proof) {
+        let point = dleq::point(&opening.shared).ok_or(wrong("what it shows is no point"))?;
+        if !reveal_statement(&plan.digest().0, key, base, point).holds(&opening.proof) {
             return Err(wrong("what it shows is not the pair's"));
         }
         let pair = Pair::new(account, opening.with);
-        let (g, weights) = (&self.kzg.g1, &self.weights);
-        Ok(pair_commitment(plan, &self.challenge, weights, g, pair, &shared).0)
+        let (g, weights) = (&self.kzg.g1(), &self.weights);
+        Ok(pair_commitment(&self.shared, &self.challenge, weights, g, pair, &point).0)
     }
 
     /// The verdict, once everybody has answered or had its time.

@@ -5,7 +5,7 @@ use curve25519_dalek::scalar::Scalar;
 use zktrain_contracts::protocol::merkle;
 
 use super::*;
-use crate::messages::{Envelope, SharingHead};
+use crate::messages::{Ciphertext, Envelope, SEALED, SharingHead};
 use crate::secagg::keys::{SealKey, Secret};
 use crate::secagg::{dleq, sharing};
 
@@ -46,7 +46,7 @@ fn reseal(
     let roster = round.roster.as_ref().unwrap().digest();
     let point = seal_point(world, 1, 0);
     let key = SealKey::new(world.plan.digest(), &point, roster, world.account(1), world.account(0));
-    envelope.sealed = key.seal(&mask, &own).into();
+    envelope.sealed = key.seal(&mask, &own);
     if adapt {
         (envelope.mask, envelope.own) = (keccak256(mask), keccak256(own));
     }
@@ -80,10 +80,10 @@ fn world() -> World {
 
 #[test]
 fn garbage_in_an_envelope_convicts_its_dealer() {
-    for garbage in [vec![], vec![7; 80], vec![0; 3]] {
+    for garbage in [0, 7, 255] {
         let world = world();
         let garbage = |_: &mut SharingHead, envelopes: &mut Vec<Envelope>| {
-            envelopes[0].sealed = garbage.clone().into();
+            envelopes[0].sealed = Ciphertext([garbage; SEALED]);
         };
         convict(dealt(&world, garbage), 1);
     }
@@ -93,7 +93,7 @@ fn garbage_in_an_envelope_convicts_its_dealer() {
 fn one_bad_envelope_does_not_stop_the_sum() {
     // Five members, threshold 3: three others still hold shares of the dealer's key.
     let world = World::of(5, 3);
-    let mut round = dealt(&world, |_, envelopes| envelopes[0].sealed = vec![1; 80].into());
+    let mut round = dealt(&world, |_, envelopes| envelopes[0].sealed = Ciphertext([1; SEALED]));
     let complaints = round.pass().unwrap();
     assert_eq!(complaints.len(), 1);
     round.upload(&[0, 1, 2, 3, 4]).unwrap();
@@ -165,7 +165,7 @@ fn false_complaints_convict_nobody() {
     assert_eq!(check(&itself), "it is about itself");
     // An envelope that the dealer never signed for.
     let mut changed = honest.clone();
-    changed.passed.envelope.sealed = vec![1; 80].into();
+    changed.passed.envelope.sealed = Ciphertext([1; SEALED]);
     let error = coordinator::check_complaint(plan, roster, &changed);
     assert_eq!(error, Err(Error::Envelope { account: world.account(1) }));
     let mut changed = honest;
@@ -247,19 +247,20 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
     let twice = |k: &mut Vec<Signed<crate::messages::Keys>>| k[1] = k[0].clone();
     assert!(matches!(refused(&twice), Error::Order { position: 1, .. }));
     let account = world.account(2);
-    let foreign =
-        |k: &mut Vec<Signed<crate::messages::Keys>>| k[2] = world.sign(1, round.members[2].keys());
+    let foreign = |k: &mut Vec<Signed<crate::messages::Keys>>| {
+        k[2] = world.sign(1, kept(round.members[2].keys()))
+    };
     let error = Error::Signature { what: "the keys", account };
     assert_eq!(refused(&foreign), error);
     let altered = |k: &mut Vec<Signed<crate::messages::Keys>>| k[2].body.mask = k[1].body.mask;
     assert_eq!(refused(&altered), error);
     for (bytes, what) in [([0; 32], "the mask key"), ([0xff; 32], "the mask key")] {
-        let mut body = round.members[2].keys();
+        let mut body = kept(round.members[2].keys());
         body.mask = bytes;
         let signed = world.sign(2, body);
         assert_eq!(coordinator::check_keys(plan, &signed), Err(Error::Point { what, account }));
     }
-    let mut body = round.members[2].keys();
+    let mut body = kept(round.members[2].keys());
     body.seal = [0; 32];
     let error = Err(Error::Point { what: "the seal key", account });
     assert_eq!(coordinator::check_keys(plan, &world.sign(2, body)), error);
@@ -270,7 +271,8 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
     ));
     let many = World::of(5, 3);
     let stranger = (0..5).find(|i| plan.member(many.account(*i)).is_none()).unwrap();
-    let keys = Signed::new(plan, many.member(stranger).keys(), &many.signers[stranger]).unwrap();
+    let keys =
+        Signed::new(plan, kept(many.member(stranger).keys()), &many.signers[stranger]).unwrap();
     assert!(matches!(coordinator::check_keys(plan, &keys), Err(Error::Stranger { .. })));
 }
 
@@ -296,7 +298,7 @@ fn sharings_that_do_not_hold_are_refused() {
     for change in [
         |e: &mut Envelope| e.mask.0[0] ^= 1,
         |e: &mut Envelope| e.own.0[0] ^= 1,
-        |e: &mut Envelope| e.sealed = vec![1].into(),
+        |e: &mut Envelope| e.sealed.0[79] ^= 1,
     ] {
         let error = refused(&|_, envelopes| change(&mut envelopes[3]), 1);
         assert_eq!(error, Error::Envelope { account });
@@ -328,38 +330,47 @@ fn uploads_confirmations_and_shares_that_do_not_hold_are_refused() {
     let plan = &world.plan;
     let (shared, account) = (round.shared(), world.account(1));
     let upload = round.uploads[&1].0.body;
-    let check = |body: Upload, signer: usize, shared: &[Address]| {
+    let check = |body: Upload, signer: usize, shared: &Shared| {
         coordinator::check_upload(plan, shared, &world.sign(signer, body))
     };
     assert_eq!(check(upload, 1, &shared), Ok(()));
     assert!(matches!(check(upload, 0, &shared), Err(Error::Signature { .. })));
-    let without = [shared[0], shared[2], shared[3]];
-    assert!(matches!(check(upload, 1, &without), Err(Error::Stranger { .. })));
-    assert!(matches!(check(upload, 1, &shared[..3]), Err(Error::Mismatch { .. })));
+    let heads = |who: &[usize]| {
+        let heads = who.iter().map(|index| &round.sharings[*index].head.body);
+        Shared::new(round.roster.as_ref().unwrap(), heads).unwrap()
+    };
+    let less = heads(&[0, 1, 2]);
+    assert!(matches!(check(upload, 1, &heads(&[0, 2, 3])), Err(Error::Stranger { .. })));
+    assert!(matches!(check(upload, 1, &less), Err(Error::Mismatch { .. })));
+    // The same accounts, one of which has shared something else.
+    let mut other: Vec<SharingHead> = round.sharings.iter().map(|s| s.head.body).collect();
+    other[2].root.0[0] ^= 1;
+    let other = Shared::new(round.roster.as_ref().unwrap(), &other).unwrap();
+    assert!(matches!(check(upload, 1, &other), Err(Error::Mismatch { .. })));
 
     let confirm = round.confirms[1].body;
+    let all = world.accounts(&[0, 1, 2, 3]);
     let check = |body: Confirm, signer: usize| {
-        coordinator::check_confirm(plan, &shared, &shared, &world.sign(signer, body))
+        coordinator::check_confirm(plan, &shared, &all, &world.sign(signer, body))
     };
     assert_eq!(check(confirm, 1), Ok(()));
     assert!(matches!(check(confirm, 0), Err(Error::Signature { .. })));
-    let less = shared[..3].to_vec();
-    let other = check(Confirm { shared: accounts_digest(&less), ..confirm }, 1);
+    let other = check(Confirm { shared: less.digest(), ..confirm }, 1);
     assert!(matches!(other, Err(Error::Mismatch { what: "the set that has shared", .. })));
-    let other = check(Confirm { counted: accounts_digest(&less), ..confirm }, 1);
+    let other = check(Confirm { counted: accounts_digest(&all[..3]), ..confirm }, 1);
     assert!(matches!(other, Err(Error::Mismatch { what: "the counted set", .. })));
     let last = world.sign(3, round.confirms[3].body);
-    let error = coordinator::check_confirm(plan, &shared, &less, &last);
+    let error = coordinator::check_confirm(plan, &shared, &all[..3], &last);
     assert!(matches!(error, Err(Error::Stranger { set: "the counted", .. })));
 
     let unmask = round.unmasks[1].clone();
     let check = |body: Unmask, signer: usize, counted: &[Address]| {
         coordinator::check_unmask(plan, &shared, counted, &world.sign(signer, body))
     };
-    assert_eq!(check(unmask.clone(), 1, &shared), Ok(()));
+    assert_eq!(check(unmask.clone(), 1, &all), Ok(()));
     let error = Err(Error::Signature { what: "the shares", account });
-    assert_eq!(check(unmask.clone(), 2, &shared), error);
-    assert!(matches!(check(unmask.clone(), 1, &shared[2..]), Err(Error::Stranger { .. })));
+    assert_eq!(check(unmask.clone(), 2, &all), error);
+    assert!(matches!(check(unmask.clone(), 1, &all[2..]), Err(Error::Stranger { .. })));
     let short = Unmask { shares: unmask.shares[1..].to_vec(), ..unmask };
-    assert_eq!(check(short, 1, &shared), Err(Error::Count { what: "shares", expected: 4, got: 3 }));
+    assert_eq!(check(short, 1, &all), Err(Error::Count { what: "shares", expected: 4, got: 3 }));
 }

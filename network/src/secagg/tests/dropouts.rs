@@ -109,7 +109,7 @@ fn after_confirms(round: &mut Round<'_>, confirmed: &[usize], threshold: u32) ->
         round.unmasks = kept.cloned().collect();
         covered += patterns(unmasked.len(), 5);
         if unmasked.len() < threshold as usize {
-            assert_eq!(round.secrets().unwrap_err().short, round.shared());
+            assert_eq!(round.secrets().unwrap_err().short, round.shared().accounts());
         } else {
             assert_eq!(round.sum().unwrap(), round.world.expected(&round.counted));
         }

@@ -3,7 +3,9 @@
 mod dealers;
 mod dropouts;
 mod members;
+mod policies;
 mod vectors;
+mod views;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -23,15 +25,16 @@ use zktrain_prover::average::{Sum, WEIGHT_LOG};
 use zktrain_prover::commit::commit_rows;
 use zktrain_prover::random::scalars;
 use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::Srs;
+use zktrain_prover::srs::{CheckedSrs, Srs};
 use zktrain_prover::trace::{LayerParameters, Parameters};
 use zktrain_prover::witness::fill_block;
 
 use super::coordinator::{self, RecoverError, Secrets};
 use super::error::Error;
-use super::group::{Roster, accounts_digest};
+use super::group::{Roster, Shared, accounts_digest};
 use super::member::Member;
 use super::policy::Policy;
+use super::sealed::{Keeper, Promises, Sealed};
 use super::sharing::Shares;
 use super::unmasking::Unmasking;
 use super::vector::{self, Shape, Update};
@@ -43,11 +46,32 @@ fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, Error> {
     coordinator::pass(sharings, &coordinator::trees(sharings), to)
 }
 
+/// A disk.
+#[derive(Clone, Default)]
+pub(in crate::secagg) struct Disk {
+    pub promises: Promises,
+    /// Nothing can be written any more.
+    pub full: bool,
+}
+
+impl Keeper for Disk {
+    type Error = Error;
+
+    fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
+        if self.full { Err(Error::Early { what: "the disk" }) } else { self.promises.add(promises) }
+    }
+}
+
+/// Opens what is sealed, on a disk of its own.
+pub(in crate::secagg) fn kept<T>(sealed: Sealed<T>) -> T {
+    sealed.open(&mut Disk::default()).unwrap()
+}
+
 /// What rounds of one network share.
 pub(in crate::secagg) struct Fixture {
     pub key: TrainingKey,
     pub shape: Shape,
-    pub srs: Srs,
+    pub srs: CheckedSrs,
 }
 
 /// A network of layers of these widths.
@@ -63,7 +87,8 @@ pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) ->
     for (l, layer) in network.layers.iter_mut().enumerate() {
         (layer.n_in, layer.n_out, layer.bias) = (widths[l], widths[l + 1], biased[l]);
     }
-    let srs = Srs::generate_g1(row_log, &mut ChaCha20Rng::seed_from_u64(7));
+    let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
+    let srs = srs.check().unwrap();
     let network = Limits::default().admit(network).unwrap();
     let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
@@ -74,7 +99,7 @@ pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) ->
 pub(in crate::secagg) fn fixture() -> &'static Fixture {
     static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let key = key(&[7, 13, 3], &[true, false], 6);
-        let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(7));
+        let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
         Fixture { shape: Shape::of(&key).unwrap(), key, srs }
     });
     &FIXTURE
@@ -98,14 +123,18 @@ pub(in crate::secagg) fn update(
 }
 
 /// The row commitments of an update.
-pub(in crate::secagg) fn commit(key: &TrainingKey, srs: &Srs, update: &Update) -> Vec<G1Affine> {
+pub(in crate::secagg) fn commit(
+    key: &TrainingKey,
+    srs: &CheckedSrs,
+    update: &Update,
+) -> Vec<G1Affine> {
     let layers = key.ids.layers.iter();
     let ids: Vec<_> = layers
         .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
         .collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     fill_block(&mut sheet, &ids, &update.values);
-    commit_rows(&srs.g1, &sheet.group(Group::Parameters), &update.blinds).unwrap()
+    commit_rows(srs.g1(), &sheet.group(Group::Parameters), &update.blinds).unwrap()
 }
 
 /// A plan with its members' accounts and updates.
@@ -164,7 +193,12 @@ impl World {
         let updates =
             weights.iter().map(|_| update(&fixture.key.network, fixture.shape.rows(), 15, rng));
         let updates = updates.collect();
-        let policy = Policy { least: 1, max_share: 1 << WEIGHT_LOG };
+        let policy = Policy {
+            least: 1,
+            max_share: 1 << WEIGHT_LOG,
+            colluders: Some(0),
+            ..Policy::default()
+        };
         Self { plan, signers, updates, policy }
     }
 
@@ -178,7 +212,7 @@ impl World {
 
     pub(in crate::secagg) fn member(&self, index: usize) -> Member {
         let secret = [index as u8 + 1; 32];
-        Member::new(self.plan.clone(), self.account(index), secret, self.policy).unwrap()
+        Member::new(self.plan.clone(), self.account(index), secret, self.policy.clone()).unwrap()
     }
 
     pub(in crate::secagg) fn sign<T: crate::messages::Body>(
@@ -259,7 +293,7 @@ impl<'a> Round<'a> {
     }
 
     pub(in crate::secagg) fn keys(&self, who: &[usize]) -> Vec<Signed<crate::messages::Keys>> {
-        who.iter().map(|i| self.world.sign(*i, self.members[*i].keys())).collect()
+        who.iter().map(|i| self.world.sign(*i, kept(self.members[*i].keys()))).collect()
     }
 
     /// Phases 1 and 2: some send keys, some of them their sharing.
@@ -274,7 +308,7 @@ impl<'a> Round<'a> {
         let roster = Roster::new(plan, &signed)?;
         self.sharings = Vec::new();
         for index in keys {
-            let (head, envelopes) = self.members[*index].roster(&signed)?;
+            let (head, envelopes) = kept(self.members[*index].roster(&signed)?);
             if shares.contains(index) {
                 let sharing = Sharing { head: self.world.sign(*index, head), envelopes };
                 coordinator::check_sharing(plan, &roster, &sharing)?;
@@ -286,8 +320,9 @@ impl<'a> Round<'a> {
     }
 
     /// Those that have shared.
-    pub(in crate::secagg) fn shared(&self) -> Vec<Address> {
-        self.sharings.iter().map(|sharing| sharing.head.body.account).collect()
+    pub(in crate::secagg) fn shared(&self) -> Shared {
+        let heads = self.sharings.iter().map(|sharing| &sharing.head.body);
+        Shared::new(self.roster.as_ref().unwrap(), heads).unwrap()
     }
 
     pub(in crate::secagg) fn index(&self, account: Address) -> usize {
@@ -297,10 +332,11 @@ impl<'a> Round<'a> {
     /// Between phases 2 and 3: those that have shared get theirs.
     pub(in crate::secagg) fn pass(&mut self) -> Result<Vec<Complaint>, Error> {
         let mut complaints = Vec::new();
-        for account in self.shared() {
+        for sharing in &self.sharings {
+            let account = sharing.head.body.account;
             let index = self.index(account);
             let passed = pass(&self.sharings, account)?;
-            complaints.extend(self.members[index].shares(&passed)?);
+            complaints.extend(kept(self.members[index].shares(&passed)?));
         }
         Ok(complaints)
     }
@@ -320,8 +356,8 @@ impl<'a> Round<'a> {
         for index in who {
             let mut packed = self.world.packed(*index);
             change(*index, &mut packed);
-            let bytes = self.members[*index].mask(&packed)?;
-            let upload = self.members[*index].upload(B256::repeat_byte(*index as u8))?;
+            let submission = B256::repeat_byte(*index as u8);
+            let (upload, bytes) = kept(self.members[*index].mask(&packed, submission)?);
             let upload = self.world.sign(*index, upload);
             coordinator::check_upload(&self.world.plan, &shared, &upload)?;
             self.uploads.insert(*index, (upload, bytes));
@@ -339,7 +375,8 @@ impl<'a> Round<'a> {
         let (counted, shared) = (self.world.accounts(counted), self.shared());
         self.confirms = Vec::new();
         for index in who {
-            let confirm = self.world.sign(*index, self.members[*index].counted(&counted)?);
+            let confirm = kept(self.members[*index].counted(&counted)?);
+            let confirm = self.world.sign(*index, confirm);
             coordinator::check_confirm(&self.world.plan, &shared, &counted, &confirm)?;
             self.confirms.push(confirm);
         }
@@ -351,7 +388,7 @@ impl<'a> Round<'a> {
         let (counted, shared) = (self.world.accounts(&self.counted), self.shared());
         self.unmasks = Vec::new();
         for index in who {
-            let unmask = self.members[*index].confirmed(&self.confirms)?;
+            let unmask = kept(self.members[*index].confirmed(&self.confirms)?);
             let signed = self.world.sign(*index, unmask.clone());
             coordinator::check_unmask(&self.world.plan, &shared, &counted, &signed)?;
             self.unmasks.push(unmask);
@@ -377,7 +414,7 @@ impl<'a> Round<'a> {
         let (secrets, counted) = (self.secrets().unwrap(), self.world.accounts(&self.counted));
         let roster = self.roster.as_ref().unwrap();
         let elements = shape.elements();
-        let mut sum = Unmasking::new(&self.world.plan, roster, &counted, &secrets, elements)?;
+        let mut sum = Unmasking::new(roster, &self.shared(), &counted, &secrets, elements)?;
         for index in &self.counted {
             let (upload, bytes) = &self.uploads[index];
             sum.start(&upload.body)?;
@@ -400,5 +437,5 @@ fn everybody_is_summed() {
     let world = World::of(4, 3);
     let round = Round::whole(&world);
     assert_eq!(round.sum().unwrap(), world.expected(&[0, 1, 2, 3]));
-    assert_eq!(round.members[0].promises().shared, Some(accounts_digest(&round.shared())));
+    assert_eq!(round.members[0].promises().shared, Some(round.shared().digest()));
 }

@@ -88,7 +88,7 @@ fn the_sum_opens_the_sum_of_commitments() {
         .iter()
         .map(|(account, rows)| (world.plan.member(*account).unwrap().weight, rows.as_slice()))
         .collect();
-    assert_eq!(commit_sum(key, &srs.g1, &sum).unwrap(), weighted_rows(&weighted));
+    assert_eq!(commit_sum(key, srs.g1(), &sum).unwrap(), weighted_rows(&weighted));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn masked(secret: u8, elements: usize) -> Vec<u8> {
     let mut round = Round::new(&world);
     round.until_shares(&[0, 1, 2], &[0, 1, 2]).unwrap();
     round.pass().unwrap();
-    round.members[0].mask(&vec![Fr::ZERO; elements]).unwrap()
+    kept(round.members[0].mask(&vec![Fr::ZERO; elements], B256::ZERO).unwrap()).1
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn wrong_vectors_are_refused_when_they_are_added() {
     let secrets = round.secrets().unwrap();
     let accounts = world.accounts(&[0, 1, 2]);
     let roster = round.roster.as_ref().unwrap();
-    let start = || Unmasking::new(&world.plan, roster, &accounts, &secrets, elements).unwrap();
+    let start = || Unmasking::new(roster, &round.shared(), &accounts, &secrets, elements).unwrap();
     let (upload, bytes) = &round.uploads[&1];
     let mut changed = bytes.clone();
     changed[40] ^= 1;
@@ -255,6 +255,6 @@ fn wrong_vectors_are_refused_when_they_are_added() {
     assert!(matches!(sum.finish(), Err(Error::Count { got: 2, .. })));
     let stranger = World::of(4, 3);
     let accounts = stranger.accounts(&[0, 1, 2, 3]);
-    let missing = Unmasking::new(&world.plan, roster, &accounts, &secrets, elements);
+    let missing = Unmasking::new(roster, &round.shared(), &accounts, &secrets, elements);
     assert!(matches!(missing, Err(Error::Stranger { set: "the recovered", .. })));
 }

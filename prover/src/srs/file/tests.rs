@@ -28,6 +28,10 @@ fn rng() -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(3)
 }
 
+fn prefix(path: &Path, n: usize) -> Result<Srs, SrsError> {
+    SrsFile::open(path)?.prefix(n)
+}
+
 #[test]
 fn round_trips() {
     let scratch = Scratch::new("round");
@@ -48,14 +52,14 @@ fn prefixes_match_the_whole() {
     let scratch = Scratch::new("prefix");
     let srs = Srs::generate_g1(12, &mut rng());
     srs.save(&scratch.0).unwrap();
-    for n in [1, 2, 1000, 1024, 1025, 2048, 4096] {
-        let prefix = Srs::load_prefix(&scratch.0, n).unwrap();
+    for n in [1, 2, 1000, 1024, 1025, 2048, 4096, 4097] {
+        let prefix = prefix(&scratch.0, n).unwrap();
         assert_eq!(prefix.g1, srs.g1[..n]);
         assert_eq!((prefix.g2, prefix.power), (srs.g2, n.ilog2()));
-        assert!(prefix.is_insecure());
+        assert!(prefix.claims_insecure());
     }
-    let error = Srs::load_prefix(&scratch.0, 4097).unwrap_err();
-    assert!(matches!(error, SrsError::TooSmall { expected: 4097, got: 4096 }));
+    let error = prefix(&scratch.0, 4098).unwrap_err();
+    assert!(matches!(error, SrsError::TooSmall { expected: 4098, got: 4097 }));
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn prefix_does_not_need_the_rest_of_the_file() {
     let bytes = std::fs::read(&scratch.0).unwrap();
     let needed = HEADER_BYTES + 32 + 2048 * G1_BYTES + 2 * 32;
     std::fs::write(&scratch.0, &bytes[..needed]).unwrap();
-    assert_eq!(Srs::load_prefix(&scratch.0, 2048).unwrap().g1.len(), 2048);
+    assert_eq!(prefix(&scratch.0, 2048).unwrap().g1.len(), 2048);
     assert!(matches!(Srs::load(&scratch.0), Err(SrsError::Truncated { section: Section::TauG1 })));
 }
 

@@ -79,7 +79,7 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u32>(),
         0usize..4,
         prop_oneof![Just(0.0), Just(0.9)],
-        prop_oneof![Just(0.0), Just(0.01)],
+        prop_oneof![Just(0.0), Just(1.0 / 64.0)],
         prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
         0u32..4,
         0u32..3,

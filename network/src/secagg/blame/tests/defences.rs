@@ -110,7 +110,7 @@ fn a_defence_names_the_test_that_it_is_about() {
     let world = world();
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let respond = |test: B256| {
         let mut trial = trial(&round);
         let defence = adapt(&round, 1, |commitments| commitments.test = test);
@@ -155,7 +155,7 @@ fn a_member_answers_one_test_about_its_own_upload() {
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[0]);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[0],
         commitments: &commitments,
     };
@@ -179,8 +179,8 @@ fn a_member_answers_one_test_about_its_own_upload() {
     other.uploads[0] = world.sign(0, body);
     assert_eq!(error(&other), Error::Conflict { what: "upload" });
     // A colluding member signs two uploads: there is one test all the same.
-    let defence = member.defend(&test, &evidence).unwrap();
-    assert_eq!(member.defend(&test, &evidence).unwrap(), defence);
+    let defence = kept(member.defend(&test, &evidence).unwrap());
+    assert_eq!(kept(member.defend(&test, &evidence).unwrap()), defence);
     other = test.clone();
     body = other.uploads[1].body;
     body.masked = B256::ZERO;
@@ -189,11 +189,11 @@ fn a_member_answers_one_test_about_its_own_upload() {
     assert_eq!(member.defend(&other, &evidence).unwrap_err(), conflict);
     assert_eq!(member.dispute(&other, &evidence, &[]).unwrap_err(), conflict);
     // Powers and commitments that do not fit are errors, not panics.
-    let short = Evidence { g1: &evidence.g1[..10], ..evidence };
+    let short = Evidence { g1: evidence.g1.prefix(10), ..evidence };
     assert!(matches!(member.defend(&test, &short), Err(Error::Count { got: 10, .. })));
     let none = Evidence { commitments: &[], ..evidence };
     let blinds = VectorError::Blinds { expected: fixture().shape.rows(), got: 0 };
-    assert_eq!(member.defend(&test, &none), Err(blinds.into()));
+    assert_eq!(member.defend(&test, &none).unwrap_err(), blinds.into());
     let fresh = world.member(0).defend(&test, &evidence).unwrap_err();
     assert_eq!(fresh, Error::Early { what: "the counted" });
 }
@@ -234,7 +234,7 @@ fn a_guess_cannot_be_tested() {
     let mut round = round(&world, |_, _| {});
     let proof = Proof::from_bytes(&defend(&mut round, 0).body.proof, 2).unwrap();
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weights = challenge.point(shape).weights(shape);
     let unweighted = crate::secagg::vector::pack(shape, &world.updates[0], 1).unwrap();
@@ -242,10 +242,13 @@ fn a_guess_cannot_be_tested() {
     let g = fixture().srs.g1[0];
     assert_ne!((g * value).into_affine(), proof.commitments.value);
     // With the member's secret it is: the same commitment, blinded.
-    let rng =
-        &mut rand_chacha::ChaCha20Rng::from_seed(*secret(&world, 0).defence(challenge.digest));
+    let update = commit(&fixture().key, &fixture().srs, &world.updates[0]);
+    let (account, pairs) = (world.account(0), &proof.commitments.pairs);
+    let known = Commitments::known(challenge.digest, account, pairs, &update);
+    let rng = &mut rand_chacha::ChaCha20Rng::from_seed(*secret(&world, 0).defence(known));
     use rand::SeedableRng;
-    let drawn = zktrain_prover::random::scalars(rng, (1 << shape.row_log) + 3);
+    let drawn: Vec<Fr> =
+        (0..(1usize << shape.row_log) + 3).map(|_| ark_ff::UniformRand::rand(rng)).collect();
     let link = drawn[drawn.len() - 2];
     let expected = g * value + zktrain_circuits::curve::blinding_base() * link;
     assert_eq!(expected.into_affine(), proof.commitments.value);
@@ -257,7 +260,7 @@ fn evaluations_are_those_of_the_extension() {
     let (world, shape) = (world(), &fixture().shape);
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let point = challenge.point(shape);
     let update = &world.updates[0];
     let packed = crate::secagg::vector::pack(shape, update, 1).unwrap();
@@ -281,6 +284,7 @@ fn trials_about_other_things_are_refused() {
     let setup = Setup {
         plan: &world.plan,
         roster: round.roster.as_ref().unwrap(),
+        shared: &round.shared(),
         shape: &fixture().shape,
         kzg: &kzg,
         counted: &counted,
@@ -306,4 +310,30 @@ fn trials_about_other_things_are_refused() {
     assert!(matches!(trial.end(), Err(Error::Mismatch { what: "the masked vector", .. })));
     let outside = trial.start(Address::ZERO).unwrap_err();
     assert_eq!(outside, Error::Stranger { account: Address::ZERO, set: "the counted" });
+}
+
+/// Whoever answers one test twice, with another update or other pairs, does so with other
+/// randomness: two challenges for the same would give the update away.
+#[test]
+fn defences_that_differ_share_no_randomness() {
+    let world = world();
+    let mut round = round(&world, |_, _| {});
+    let honest = defend(&mut round, 0);
+    let others = [pretend(&round, 0, &[1]), {
+        let test = round.test();
+        let update = &world.updates[1];
+        let commitments = commit(&fixture().key, &fixture().srs, update);
+        let (shape, g1) = (&fixture().shape, fixture().srs.g1());
+        let evidence = Evidence { shape, g1, update, commitments: &commitments };
+        world.sign(0, kept(round.members[0].defend(&test, &evidence).unwrap()))
+    }];
+    let read = |defence: &Signed<Defence>| Proof::from_bytes(&defence.body.proof, 2).unwrap();
+    let first = read(&honest).commitments;
+    for other in others.iter().map(read) {
+        let other = other.commitments;
+        assert_eq!(first.test, other.test);
+        assert!(first.mask != other.mask && first.mask_value != other.mask_value);
+        assert_ne!(first.value, other.value);
+    }
+    assert_eq!(read(&defend(&mut round, 0)).commitments, first);
 }

@@ -19,7 +19,7 @@ use super::*;
 use crate::messages::{Defence, PairOpening, Reveal, Signed};
 use crate::secagg::keys::{Pair, Secret};
 use crate::secagg::stream;
-use crate::secagg::tests::{Round, World, commit, fixture};
+use crate::secagg::tests::{Round, World, commit, fixture, kept};
 use crate::secagg::vector::VectorError;
 
 /// Weight is uneven, and nothing of it zero.
@@ -46,7 +46,7 @@ fn is_right(round: &Round<'_>) -> bool {
         .iter()
         .map(|(account, rows)| (world.plan.member(*account).unwrap().weight, rows.as_slice()))
         .collect();
-    commit_sum(key, &srs.g1, &sum).is_ok_and(|rows| rows == weighted_rows(&weighted))
+    commit_sum(key, srs.g1(), &sum).is_ok_and(|rows| rows == weighted_rows(&weighted))
 }
 
 /// A trial that has seen all uploads.
@@ -55,6 +55,7 @@ fn trial(round: &Round<'_>) -> Trial {
     let setup = Setup {
         plan: &world.plan,
         roster: round.roster.as_ref().unwrap(),
+        shared: &round.shared(),
         shape: &fixture().shape,
         kzg: &fixture().srs.verifier_key(),
         counted: &counted,
@@ -79,11 +80,11 @@ fn defend(round: &mut Round<'_>, index: usize) -> Signed<Defence> {
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[index],
         commitments: &commitments,
     };
-    world.sign(index, round.members[index].defend(&test, &evidence).unwrap())
+    world.sign(index, kept(round.members[index].defend(&test, &evidence).unwrap()))
 }
 
 /// A member's answer to what contradicts its defence.
@@ -95,11 +96,11 @@ fn dispute(
     let (test, world) = (round.test(), round.world);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[index],
         commitments: &[],
     };
-    let reveal = round.members[index].dispute(&test, &evidence, defences)?;
+    let reveal = kept(round.members[index].dispute(&test, &evidence, defences)?);
     Ok(world.sign(index, reveal))
 }
 
@@ -130,13 +131,20 @@ fn other_point() -> RistrettoPoint {
     RistrettoPoint::mul_base(&Scalar::from(99u64))
 }
 
+/// Those that have shared in every round here: all members.
+fn view(world: &World) -> Shared {
+    let mut round = Round::new(world);
+    round.until_shares(&[0, 1, 2, 3], &[0, 1, 2, 3]).unwrap();
+    round.shared()
+}
+
 /// Replaces the mask of member `of`'s pair with another by that of another point.
 fn swap_mask(world: &World, of: usize, with: usize, vector: &mut [Fr]) {
     let pair = Pair::new(world.account(of), world.account(with));
-    let (sign, plan) = (pair.sign(world.account(of)), world.plan.digest());
+    let (sign, shared) = (pair.sign(world.account(of)), view(world));
     let masks = [
-        (sign, pair.mask(plan, &other_point())),
-        (-sign, pair.mask(plan, &agreed(world, of, with))),
+        (sign, pair.mask(&shared, &other_point())),
+        (-sign, pair.mask(&shared, &agreed(world, of, with))),
     ];
     stream::apply(vector, &masks);
 }
@@ -145,25 +153,26 @@ fn swap_mask(world: &World, of: usize, with: usize, vector: &mut [Fr]) {
 fn pretend(round: &Round<'_>, index: usize, with: &[usize]) -> Signed<Defence> {
     let world = round.world;
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let others = round.counted.iter().filter(|other| **other != index);
     let pairs: Vec<Agreed> = others
         .map(|other| {
             let point =
                 if with.contains(other) { other_point() } else { agreed(world, index, *other) };
-            Agreed { with: world.account(*other), shared: Zeroizing::new(point) }
+            Agreed { with: world.account(*other), point: Zeroizing::new(point) }
         })
         .collect();
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &world.updates[index],
         commitments: &commitments,
     };
     let (plan, account) = (&world.plan, world.account(index));
-    let secret = secret(world, index);
-    world.sign(index, super::defend(plan, account, &challenge, &pairs, &secret, &evidence).unwrap())
+    let (secret, shared) = (secret(world, index), round.shared());
+    let defence = super::defend(plan, &shared, account, &challenge, &pairs, &secret, &evidence);
+    world.sign(index, defence.unwrap())
 }
 
 /// A member's defence with other commitments, to which it responds as well as it can.
@@ -174,18 +183,21 @@ fn adapt(
 ) -> Signed<Defence> {
     let world = round.world;
     let (counted, shape) = (world.accounts(&round.counted), &fixture().shape);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let point = challenge.point(shape);
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
-    let (update, g1) = (&world.updates[index], &fixture().srs.g1);
+    let (update, g1) = (&world.updates[index], fixture().srs.g1());
     let evidence = Evidence { shape, g1, update, commitments: &commitments };
     let honest = defend(&mut round.clone(), index);
     let mut proof = Proof::from_bytes(&honest.body.proof, counted.len() - 1).unwrap();
     change(&mut proof.commitments);
     let folded = Folded::new(&evidence, &point).unwrap();
-    let random = Randomness::new(&secret(world, index), &challenge, shape.row_log);
     let (account, balance) = (world.account(index), proof.response.balance);
     let made = &proof.commitments;
+    let honest = Proof::from_bytes(&honest.body.proof, counted.len() - 1).unwrap();
+    let pairs = &honest.commitments.pairs;
+    let known = Commitments::known(challenge.digest, account, pairs, &commitments);
+    let random = Randomness::new(&secret(world, index), known, shape.row_log);
     proof.response = respond(account, &evidence, &point, &folded, &random, made, balance).unwrap();
     world.sign(index, Defence { account, proof: proof.to_bytes().into() })
 }

@@ -121,12 +121,12 @@ fn a_wrong_update_cannot_be_defended_as_the_proven_one() {
     }
     let evidence = Evidence {
         shape: &fixture().shape,
-        g1: &fixture().srs.g1,
+        g1: fixture().srs.g1(),
         update: &forged.updates[1],
         commitments: &claims,
     };
     let test = round.test();
-    let defence = round.members[1].defend(&test, &evidence).unwrap();
+    let defence = kept(round.members[1].defend(&test, &evidence).unwrap());
     trial.defence(&world.sign(1, defence)).unwrap();
     assert_eq!(trial.verdict(), guilty(&world, &[1]));
 }
@@ -171,7 +171,7 @@ fn what_balances_a_wrong_vector_is_not_what_was_proven() {
         }
     });
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &counted, &round.test()).unwrap();
+    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weight = Fr::from(world.plan.members[1].weight);
     let shift = challenge.point(shape).weights(shape)[0] / weight;

@@ -9,8 +9,8 @@ use halo2_proofs::plonk::{
 use halo2_proofs::poly::Rotation;
 
 use super::convert::to_scalar;
-use super::gates::{ADVICE, COEFFICIENTS, DEGREE, FIXED, GATES, Ring, View, gates};
-use super::tape::{Row, Tape};
+use crate::halo2::gates::{ADVICE, COEFFICIENTS, DEGREE, FIXED, GATES, Ring, View, gates};
+use crate::halo2::tape::{Row, Tape};
 
 /// The columns, in the order of their commitments.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +109,7 @@ impl Circuit<bn256::Fr> for TapeCircuit<'_> {
                     });
                     cells.push(assigned.collect::<Vec<_>>());
                 }
-                let at = |cell: &super::tape::Cell| {
+                let at = |cell: &crate::halo2::tape::Cell| {
                     cells.get(cell.row).and_then(|row| row.get(cell.column)).copied()
                 };
                 for (left, right) in &self.tape.copies {

@@ -1,0 +1,151 @@
+//! Which tensors have but one value for each value of what is given.
+//!
+//! The order of time is taken for granted here and shown in [`super::order`]: cells of earlier steps
+//! are determined before those of later ones, so that a running total of earlier updates counts as
+//! known. Rules, repeated until none says anything new:
+//!
+//! - an equation with one cell that is not determined yet, standing there linearly;
+//! - a function's value beside a key that is determined: tables have one row a key;
+//! - a saturating rounding ([`super::rounding`]);
+//! - the bit of a choice, and with it the cell that it gates;
+//! - the largest of several, chosen by one-hot bits;
+//! - a division with rounding by a number that is determined: `2S·p + r` with `−S ≤ r < S`.
+
+use std::collections::BTreeSet;
+
+use super::equation::{Atom, Equation, Monomial, Query, System};
+use super::pattern::{self, Choice, Selection};
+use super::ranges::Ranges;
+use super::rounding;
+use crate::relation::{Linear, TensorId};
+
+/// The tensors that are determined.
+pub struct Determined<'a, 'b> {
+    system: &'b System<'a>,
+    ranges: &'b Ranges,
+    gates: Vec<rounding::Gated<'a>>,
+    known: BTreeSet<TensorId>,
+}
+
+impl<'a, 'b> Determined<'a, 'b> {
+    /// Everything that follows from what is given.
+    pub fn derive(
+        system: &'b System<'a>,
+        ranges: &'b Ranges,
+        given: impl Iterator<Item = TensorId>,
+    ) -> BTreeSet<TensorId> {
+        let gates = rounding::gates(system);
+        let mut all = Self { system, ranges, gates, known: given.collect() };
+        let choices = pattern::choices(system);
+        let selections = pattern::selections(system);
+        loop {
+            let before = all.known.len();
+            for equation in &system.equations {
+                all.solve(equation);
+                all.divide(equation);
+            }
+            system.queries.iter().for_each(|query| all.look(query));
+            choices.iter().for_each(|choice| all.choose(choice));
+            selections.iter().for_each(|selection| all.select(selection));
+            if all.known.len() == before {
+                return all.known;
+            }
+        }
+    }
+
+    fn has(&self, atom: &Atom<'_>) -> bool {
+        atom.is_earlier() || self.known.contains(&atom.tensor)
+    }
+
+    fn has_form(&self, form: &Linear) -> bool {
+        form.terms.iter().all(|term| {
+            term.tensor.is_none_or(|tensor| self.has(&Atom { tensor, dims: &term.dims }))
+        })
+    }
+
+    /// The monomials with something that is not determined.
+    fn open<'c>(&self, form: &'c [Monomial<'a>]) -> Vec<&'c Monomial<'a>> {
+        form.iter().filter(|m| m.atoms.iter().any(|atom| !self.has(atom))).collect()
+    }
+
+    /// The one cell of a form that is not determined.
+    fn last(&self, axes: &[crate::relation::Axis], form: &[Monomial<'a>]) -> Option<TensorId> {
+        let [monomial] = *self.open(form).as_slice() else { return None };
+        let atom = monomial.plain()?;
+        let cells = atom.is_cellwise(self.system.layout, axes);
+        (cells && monomial.coef != 0).then_some(atom.tensor)
+    }
+
+    fn solve(&mut self, equation: &Equation<'a>) {
+        let operands = equation.product.map_or([None, None], |p| [Some(&p.left), Some(&p.right)]);
+        if !operands.into_iter().flatten().all(|form| self.has_form(form)) {
+            return;
+        }
+        self.known.extend(self.last(&equation.axes, &equation.monomials));
+        let open = self.open(&equation.monomials);
+        if let Some(ids) =
+            rounding::quotient((self.system, &self.gates), self.ranges, equation, &open)
+        {
+            self.known.extend(ids);
+        }
+    }
+
+    fn look(&mut self, query: &Query<'a>) {
+        if let (true, Some(value)) = (self.open(&query.key).is_empty(), &query.value) {
+            self.known.extend(self.last(&query.axes, value));
+        }
+    }
+
+    fn choose(&mut self, choice: &Choice) {
+        if self.known.contains(&choice.input) && choice.is_told_by_input() {
+            self.known.extend([choice.bit, choice.output]);
+        }
+    }
+
+    fn select(&mut self, selection: &Selection<'_>) {
+        if selection.is_largest && self.known.contains(&selection.from) {
+            self.known.insert(selection.chosen);
+        }
+    }
+
+    /// `2·S·p + r − c·e = 0` with `r + S ≥ 0` and `S − 1 − r ≥ 0`.
+    fn divide(&mut self, equation: &Equation<'a>) {
+        let [x, y] = *self.open(&equation.monomials).as_slice() else { return };
+        let (scaled, rest) = if x.atoms.len() == 2 { (x, y) } else { (y, x) };
+        let (Some(r), [a, b]) = (rest.plain(), scaled.atoms.as_slice()) else { return };
+        let (by, p) = if self.has(a) { (a, b) } else { (b, a) };
+        let layout = self.system.layout;
+        let cells = [p, &r].iter().all(|x| x.is_cellwise(layout, &equation.axes));
+        let exact = (scaled.coef, rest.coef) == (2, 1) && scaled.masks.is_empty();
+        if !cells || !exact || !self.has(by) || self.has(p) || p.tensor == r.tensor {
+            return;
+        }
+        let below = [(r, 1), (*by, 1)];
+        let above = [(*by, 1), (r, -1)];
+        if self.is_key(equation, &below, 0) && self.is_key(equation, &above, -1) {
+            self.known.extend([p.tensor, r.tensor]);
+        }
+    }
+
+    /// Whether `Σ coef·cell + constant` is looked up in a range, integers that do not wrap around.
+    fn is_key(&self, equation: &Equation<'a>, terms: &[(Atom<'a>, i128)], constant: i128) -> bool {
+        let fits = |query: &&Query<'a>| {
+            let mut rest: Vec<(Atom<'a>, i128)> = terms.to_vec();
+            let mut left = constant;
+            let plain = query.key.iter().all(|monomial| match monomial.atoms.as_slice() {
+                [] if monomial.masks.is_empty() => {
+                    left -= monomial.coef;
+                    true
+                }
+                [atom] if monomial.masks.is_empty() => {
+                    let found = rest.iter().position(|term| *term == (*atom, monomial.coef));
+                    found.map(|position| rest.remove(position)).is_some()
+                }
+                _ => false,
+            });
+            let small = self.ranges.of_sum(self.system, &query.key, None).is_some();
+            plain && small && left == 0 && rest.is_empty() && query.axes == equation.axes
+        };
+        self.system.queries.iter().any(|query| fits(&query))
+    }
+}

@@ -1,0 +1,54 @@
+//! What is left of rounds that are over, and for how long.
+
+use std::collections::BTreeSet;
+
+use alloy::primitives::B256;
+use zktrain_contracts::protocol::Status;
+use zktrain_coordinator::driver;
+
+use super::{Operator, OperatorError};
+use crate::error::Error;
+
+impl Operator {
+    /// Erases masked vectors, shares and unpublished sums of all rounds that are over, however they
+    /// ended, and forgets those that are older than what is kept. For when no round is under way.
+    ///
+    /// # Errors
+    /// If the chain does not answer, or the store fails.
+    pub(super) async fn erase(&self) -> Result<(), Error> {
+        let mut erased = false;
+        for round in self.store.unended().await.map_err(OperatorError::from)? {
+            let outcome: &[u8] = match self.client.status(round).await? {
+                Status::Settled => b"settled",
+                Status::Void => b"void",
+                Status::None | Status::Open | Status::Proposed => continue,
+            };
+            let done = driver::erase(&self.store, round, outcome).await;
+            done.map_err(OperatorError::from)?;
+            self.pending.remove(round)?;
+            tracing::info!(round, "masked vectors and shares are erased");
+            erased = true;
+        }
+        if !erased {
+            return Ok(());
+        }
+        let forgotten = driver::forget(&self.store, self.options.retention).await;
+        let forgotten = forgotten.map_err(OperatorError::from)?;
+        if !forgotten.is_empty() {
+            tracing::info!(rounds = ?forgotten, "forgotten, with their submissions");
+        }
+        self.forget_models().await
+    }
+
+    /// Deletes models but for the first one, the current one, and those of the last versions: that of
+    /// a round that came to nothing is as good as its sum.
+    async fn forget_models(&self) -> Result<(), Error> {
+        let domain = self.client.domain(self.options.domain).await?;
+        let oldest = domain.versions.saturating_sub(self.options.retention as u64);
+        let mut kept: BTreeSet<B256> = [domain.config.genesis, domain.head].into();
+        for number in oldest..=domain.versions {
+            kept.insert(self.client.version(self.options.domain, number).await?.model);
+        }
+        self.models.retain(&kept)
+    }
+}

@@ -1,0 +1,64 @@
+//! Sums of rounds that are not settled yet. A sum is published only once the chain has taken it: that
+//! of a round that comes to nothing would say something about its members for no version of the
+//! model, and another sum of the same updates could be compared with it.
+
+use std::path::{Path, PathBuf};
+
+use zktrain_prover::average::Sum;
+
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::lineage::{decode_sum, encode_sum};
+
+/// A folder of sums, for the coordinator alone.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    folder: PathBuf,
+}
+
+impl Pending {
+    /// A folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn new(folder: &Path) -> Result<Self, Error> {
+        files::create_folder(folder, Access::Owner)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    fn path(&self, round: u64) -> PathBuf {
+        self.folder.join(format!("{round}.sum.safetensors"))
+    }
+
+    /// Keeps a round's sum. When this returns it survives a crash.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn keep(&self, round: u64, sum: &Sum) -> Result<(), Error> {
+        let path = self.path(round);
+        let bytes = encode_sum(sum)
+            .map_err(|source| Error::Sum { path: path.clone(), source: Box::new(source) })?;
+        files::write(&path, &bytes, Access::Owner)
+    }
+
+    /// A round's sum; none if it is not here.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn find(&self, round: u64) -> Result<Option<Sum>, Error> {
+        let path = self.path(round);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let sum = decode_sum(&files::read(&path)?);
+        Ok(Some(sum.map_err(|source| Error::Sum { path, source: Box::new(source) })?))
+    }
+
+    /// Deletes a round's sum, if it is here.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn remove(&self, round: u64) -> Result<(), Error> {
+        files::remove(&self.path(round))
+    }
+}

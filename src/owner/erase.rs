@@ -1,0 +1,124 @@
+//! What stays of rounds that are over.
+//!
+//! A round's secrets are the seed of its masks and the blindings of its update: with either, and a
+//! recorded masked vector or the commitments, somebody could learn the update later. An owner that
+//! has taken a round's end answers nothing in it any more, so that no defence or dispute needs
+//! them; neither does what follows on the chain, which rests on the signed submission alone. They
+//! are erased then, and a journal that says that the round was taken part in stays.
+
+use std::path::Path;
+
+use super::journal;
+use crate::error::Error;
+use crate::files;
+use crate::project::Project;
+
+/// How long secrets of rounds stay that are over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Those of so many rounds, the last ones that ended.
+    pub rounds: usize,
+}
+
+/// Erases what is kept of rounds that have ended, but for the last ones. What a crash has left is
+/// found again.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn ended(project: &Project, retention: Retention) -> Result<(), Error> {
+    let mut rounds = ended_rounds(&project.rounds_path())?;
+    rounds.sort_unstable();
+    let erased = rounds.len().saturating_sub(retention.rounds);
+    rounds.iter().take(erased).try_for_each(|round| round_over(project, *round))
+}
+
+/// Erases what is kept of a round that is over for this owner, whatever the others do in it.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub fn round_over(project: &Project, round: u64) -> Result<(), Error> {
+    journal::close(&project.round_journal_path(round))?;
+    files::erase(&project.round_state_path(round))
+}
+
+/// Rounds whose end is written down.
+fn ended_rounds(folder: &Path) -> Result<Vec<u64>, Error> {
+    let file = |source| Error::File { path: folder.to_owned(), source };
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut rounds = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(file)? {
+        let name = entry.map_err(file)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(".end.json"));
+        rounds.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    Ok(rounds)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+    use crate::files::Access;
+    use crate::owner::journal::Journal;
+
+    const PLAN: B256 = B256::repeat_byte(1);
+
+    /// A project with these rounds begun, and some of them ended.
+    fn project(begun: &[u64], over: &[u64]) -> (tempfile::TempDir, Project) {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::new(folder.path());
+        files::create_folder(&project.rounds_path(), Access::Public).unwrap();
+        files::create_folder(&folder.path().join("secret"), Access::Owner).unwrap();
+        for round in begun {
+            Journal::open(&project.round_journal_path(*round), *round, PLAN).unwrap();
+            std::fs::write(project.round_state_path(*round), "blindings").unwrap();
+        }
+        for round in over {
+            std::fs::write(project.round_end_path(*round), "{}").unwrap();
+        }
+        (folder, project)
+    }
+
+    /// Of which rounds something secret is kept.
+    fn kept(project: &Project, rounds: &[u64]) -> Vec<u64> {
+        let is_kept = |round: &&u64| {
+            let journal = Journal::open(&project.round_journal_path(**round), **round, PLAN);
+            let blindings = project.round_state_path(**round).exists();
+            assert_eq!(journal.is_ok(), blindings, "{round}");
+            blindings
+        };
+        rounds.iter().filter(is_kept).copied().collect()
+    }
+
+    #[test]
+    fn secrets_of_ended_rounds_go_but_for_the_last() {
+        let begun = [3, 9, 10, 11, 200];
+        for (rounds, left) in [(0, vec![11, 200]), (1, vec![10, 11, 200]), (9, begun.to_vec())] {
+            let (_folder, project) = project(&begun, &[3, 9, 10]);
+            ended(&project, Retention { rounds }).unwrap();
+            ended(&project, Retention { rounds }).unwrap();
+            assert_eq!(kept(&project, &begun), left, "{rounds}");
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_between_two_files_is_erased_later() {
+        let (_folder, project) = project(&[3], &[3]);
+        journal::close(&project.round_journal_path(3)).unwrap();
+        ended(&project, Retention::default()).unwrap();
+        assert_eq!(kept(&project, &[3]), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn a_round_without_anything_is_no_trouble() {
+        let (_folder, project) = project(&[], &[5]);
+        ended(&project, Retention::default()).unwrap();
+        round_over(&project, 77).unwrap();
+        assert!(!project.round_journal_path(77).exists());
+        let nowhere = Project::new(&project.rounds_path().join("nowhere"));
+        ended(&nowhere, Retention::default()).unwrap();
+    }
+}

@@ -1,0 +1,437 @@
+//! An owner's program with a coordinator at its other end that decides what becomes of each call,
+//! and a workshop that trains nothing.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use alloy::primitives::{Address, keccak256};
+use alloy::signers::local::PrivateKeySigner;
+use ark_bn254::{Fr, G1Affine};
+use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use rand::Rng;
+use rand_chacha::ChaCha20Rng;
+use tempfile::TempDir;
+use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
+use zktrain_circuits::statement::{Binding, TrainingStatement};
+use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_network::messages::{
+    Contribution, End, Item, Notice, Phase, Refusal, Request, Response,
+};
+use zktrain_network::plan::Plan;
+use zktrain_network::secagg::policy::Policy;
+use zktrain_network::secagg::vector::{Shape, Update};
+use zktrain_network::wire;
+use zktrain_prover::commit::commit_rows;
+use zktrain_prover::random::scalars;
+use zktrain_prover::sheet::Sheet;
+use zktrain_prover::trace::{LayerParameters, Parameters};
+use zktrain_prover::witness::fill_block;
+
+use super::super::attempts::{Attempts, Next};
+use super::super::journal;
+use super::super::{Craft, Facts, Line, Seat, erase};
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::Project;
+use crate::round::{SecretUpdate, Task, Work};
+
+/// Something that an owner has sent.
+pub enum Sent {
+    Said(Contribution),
+    Uploaded(Item, Vec<u8>),
+}
+
+/// What becomes of a call.
+pub enum Fate {
+    Taken,
+    /// It has come, and the owner is told that it is refused.
+    Refused(Refusal),
+    /// It has come, and the owner's process ends before it hears of it.
+    Crashed,
+    /// The owner's process ends, and nothing has come.
+    Lost,
+}
+
+/// The coordinator's end of a line.
+pub struct Wire {
+    /// Notices of the round, from number one on.
+    pub notices: Vec<Notice>,
+    /// What has come.
+    pub sent: Vec<Sent>,
+    pub rng: ChaCha20Rng,
+    /// How often something else than `Taken` happens, in a thousand.
+    pub trouble: u32,
+    /// Refuses every upload but that of a vector.
+    pub greedy: bool,
+    /// The owner's process has ended in a call.
+    pub hung: bool,
+    /// Signs receipts.
+    pub coordinator: PrivateKeySigner,
+    /// The round.
+    pub plan: Option<Plan>,
+}
+
+impl Wire {
+    fn fate(&mut self, is_vector: bool) -> Fate {
+        if self.greedy && !is_vector {
+            return Fate::Refused(Refusal::Busy);
+        }
+        if !self.rng.gen_ratio(self.trouble, 1000) {
+            return Fate::Taken;
+        }
+        match self.rng.gen_range(0..4) {
+            0 => Fate::Crashed,
+            1 => Fate::Lost,
+            _ => self.refusal(),
+        }
+    }
+
+    fn refusal(&mut self) -> Fate {
+        Fate::Refused(match self.rng.gen_range(0..9) {
+            0 => Refusal::UnknownRound,
+            1 => Refusal::NotMember,
+            2 => Refusal::Missing,
+            3 => Refusal::Conflict,
+            4 => Refusal::Invalid("it is".into()),
+            5 => Refusal::Internal,
+            6 => Refusal::WrongPhase { now: Phase::Ended },
+            _ => Refusal::Busy,
+        })
+    }
+}
+
+/// An owner's end.
+#[derive(Clone)]
+pub struct Tap(pub Rc<RefCell<Wire>>);
+
+impl Tap {
+    fn receipt(&self, what: &Contribution) -> Option<Box<SignedReceipt>> {
+        let Contribution::Upload(upload) = what else { return None };
+        let wire = self.0.borrow();
+        let plan = wire.plan.as_ref()?;
+        let receipt = upload.body.receipt(plan, 1);
+        Some(Box::new(
+            SignedReceipt::new(receipt, &plan.typed_domain(), &wire.coordinator).unwrap(),
+        ))
+    }
+
+    async fn bring(&self, sent: Sent) -> Result<(), Refusal> {
+        let is_vector = matches!(sent, Sent::Uploaded(Item::Masked { .. }, _));
+        let is_upload = matches!(sent, Sent::Uploaded(..));
+        let fate = {
+            let mut wire = self.0.borrow_mut();
+            match is_upload || !wire.greedy {
+                true => wire.fate(is_vector),
+                false => Fate::Taken,
+            }
+        };
+        if !matches!(fate, Fate::Lost) {
+            self.0.borrow_mut().sent.push(sent);
+        }
+        match fate {
+            Fate::Taken => Ok(()),
+            Fate::Refused(refusal) => Err(refusal),
+            Fate::Crashed | Fate::Lost => {
+                self.0.borrow_mut().hung = true;
+                std::future::pending().await
+            }
+        }
+    }
+}
+
+impl Line for Tap {
+    async fn call(&self, request: Request) -> Result<Response, wire::Error> {
+        match request {
+            Request::Notice { number, .. } => {
+                let notice = std::future::poll_fn(|_| {
+                    let wire = self.0.borrow();
+                    match wire.notices.get((number as usize).wrapping_sub(1)) {
+                        Some(notice) => Poll::Ready(notice.clone()),
+                        None => Poll::Pending,
+                    }
+                });
+                Ok(Response::Notice(Box::new(notice.await)))
+            }
+            Request::Send { what, .. } => {
+                let receipt = self.receipt(&what);
+                Ok(match self.bring(Sent::Said(*what)).await {
+                    Ok(()) => receipt.map_or(Response::Taken, Response::Received),
+                    Err(refusal) => Response::Refused(refusal),
+                })
+            }
+            Request::Current { .. } => Ok(Response::Current(None)),
+        }
+    }
+
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
+        let brought = self.bring(Sent::Uploaded(item.clone(), bytes)).await;
+        brought.map_err(wire::Error::Refused)
+    }
+}
+
+/// Everything that an owner has ever worked out, for the one who judges.
+#[derive(Clone)]
+pub struct Made {
+    /// Of which task its values are.
+    pub task: [u8; 32],
+    pub update: Update,
+}
+
+/// A workshop: the same values for the same task, fresh blindings each time.
+pub struct Bench {
+    pub account: Address,
+    pub facts: Facts,
+    pub shape: Shape,
+    pub project: Project,
+    pub rng: RefCell<ChaCha20Rng>,
+    /// By `keccak256` of the encoded update commitments.
+    pub made: RefCell<Vec<(Vec<G1Affine>, Made)>>,
+}
+
+/// Owners have one window here: what is computed depends on the parent alone.
+fn task_id(account: Address, task: &Task) -> [u8; 32] {
+    keccak256([account.as_slice(), &task.parent].concat()).0
+}
+
+impl Bench {
+    fn values(&self, id: [u8; 32]) -> Parameters {
+        use rand::SeedableRng;
+        let rng = &mut ChaCha20Rng::from_seed(id);
+        let mut list = |count: usize| (0..count).map(|_| rng.gen_range(-9999..9999)).collect();
+        let layers = self.facts.key.network.layers.iter().map(|layer| LayerParameters {
+            w: list(layer.n_in * layer.n_out),
+            b: layer.bias.then(|| list(layer.n_out)),
+        });
+        Parameters { layers: layers.collect() }
+    }
+
+    fn commit(&self, update: &Update) -> Vec<G1Affine> {
+        use zktrain_circuits::relation::Group;
+        let key = &self.facts.key;
+        let layers = key.ids.layers.iter();
+        let ids: Vec<_> = layers
+            .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
+            .collect();
+        let mut sheet = Sheet::new(key.relation.layout.clone());
+        fill_block(&mut sheet, &ids, &update.values);
+        commit_rows(self.facts.srs.g1(), &sheet.group(Group::Parameters), &update.blinds).unwrap()
+    }
+}
+
+impl Craft for Bench {
+    async fn work(&self, _: &Parameters, system: System, task: Task) -> Result<Work, Error> {
+        let id = task_id(self.account, &task);
+        let blinds = scalars(&mut *self.rng.borrow_mut(), self.shape.rows());
+        let update = Update { values: self.values(id), blinds: blinds.clone() };
+        let rows = self.commit(&update);
+        let mut bytes = Vec::new();
+        blinds.serialize_uncompressed(&mut bytes).unwrap();
+        let path = self.project.round_state_path(task.binding.round);
+        files::write(&path, &bytes, Access::Owner)?;
+        let secret = SecretUpdate { values: update.values.clone(), blinds };
+        self.made.borrow_mut().push((rows.clone(), Made { task: id, update }));
+        let statement = TrainingStatement {
+            spec: [0; 32],
+            binding: task.binding,
+            step: 0,
+            dataset: self.facts.dataset,
+            windows: 1,
+            window: 0,
+            data: Vec::new(),
+            path: Vec::new(),
+            model: Vec::new(),
+            state: Vec::new(),
+            update: rows,
+            state_after: Vec::new(),
+        };
+        let relation = &self.facts.key.relation;
+        let proof = vec![0; encoded_len(relation)];
+        let proof = CompressedProof::from_bytes(relation, system, &proof).unwrap();
+        Ok(Work { statement, proof, secret })
+    }
+
+    async fn recall(&self, _: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
+        let bytes = files::read(&self.project.round_state_path(task.binding.round))?;
+        let blinds = Vec::<Fr>::deserialize_uncompressed(&bytes[..]).unwrap();
+        Ok(SecretUpdate { values: self.values(task_id(self.account, &task)), blinds })
+    }
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<End, Error>>>>;
+
+/// An owner: its folder, and its process while there is one.
+pub struct Program {
+    pub account: Address,
+    pub seat: Rc<Seat<Tap, Bench>>,
+    pub wire: Rc<RefCell<Wire>>,
+    attempts: Attempts,
+    running: Option<Running>,
+    /// It goes on with the round.
+    pub takes_part: bool,
+    folder: TempDir,
+    copies: Vec<TempDir>,
+}
+
+impl Program {
+    pub fn new(signer: PrivateKeySigner, facts: &Facts, policy: Policy, wire: Wire) -> Self {
+        use rand::SeedableRng;
+        let folder = tempfile::tempdir().unwrap();
+        let project = || Project::new(folder.path());
+        files::create_folder(&folder.path().join("secret"), Access::Owner).unwrap();
+        files::create_folder(&project().rounds_path(), Access::Public).unwrap();
+        let account = signer.address();
+        let worker = Bench {
+            account,
+            facts: facts.clone(),
+            shape: Shape::of(&facts.key).unwrap(),
+            project: project(),
+            rng: RefCell::new(ChaCha20Rng::from_seed(keccak256(account).0)),
+            made: RefCell::default(),
+        };
+        let wire = Rc::new(RefCell::new(wire));
+        let (peer, facts, project) = (Tap(wire.clone()), facts.clone(), project());
+        let binding = Binding { prover: signer.address().into_array(), ..Binding::default() };
+        let seat = Seat { signer, peer, worker, facts, binding, project, policy, fault: None };
+        let (running, copies) = (None, Vec::new());
+        let (attempts, takes_part) = (Attempts::default(), false);
+        let seat = Rc::new(seat);
+        Self { account, seat, wire, attempts, running, takes_part, folder, copies }
+    }
+
+    /// Starts the process in a round; the coordinator has to send its notices again.
+    pub fn start(&mut self, plan: &Plan) {
+        let (seat, entered) = (self.seat.clone(), plan.clone());
+        let model = zero_model(&seat.facts);
+        self.wire.borrow_mut().notices.clear();
+        self.wire.borrow_mut().hung = false;
+        self.wire.borrow_mut().plan = Some(plan.clone());
+        self.running = Some(Box::pin(async move { seat.enter(entered, model)?.run().await }));
+        self.takes_part = true;
+        self.poll(plan);
+    }
+
+    /// Lets the process go on as far as it can. Does what the program does about the result.
+    /// Whether the process is still there.
+    pub fn poll(&mut self, plan: &Plan) -> bool {
+        let Some(running) = &mut self.running else { return false };
+        let Poll::Ready(result) = running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            if std::mem::take(&mut self.wire.borrow_mut().hung) {
+                self.running = None;
+            }
+            return self.running.is_some();
+        };
+        self.running = None;
+        let project = &self.seat.project;
+        match result {
+            Ok(end) => {
+                crate::project::write_json(&project.round_end_path(plan.round), &end).unwrap();
+                erase::ended(project, erase::Retention::default()).unwrap();
+                self.takes_part = false;
+            }
+            Err(error) => {
+                let bound = journal::is_bound(&project.round_journal_path(plan.round)).unwrap();
+                match self.attempts.after(plan.round, &error, bound) {
+                    Next::Again(_) => {}
+                    Next::PassOver => {
+                        erase::round_over(project, plan.round).unwrap();
+                        self.takes_part = false;
+                    }
+                    // Files that are missing are a person's business.
+                    Next::Stop => self.takes_part = false,
+                }
+            }
+        }
+        false
+    }
+
+    /// The process ends, wherever it is.
+    pub fn crash(&mut self) {
+        self.running = None;
+    }
+
+    pub fn runs(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Copies all files.
+    pub fn back_up(&mut self) {
+        let copy = tempfile::tempdir().unwrap();
+        copy_folder(self.folder.path(), copy.path());
+        self.copies.push(copy);
+    }
+
+    /// Brings the files of a copy back. The process ends.
+    pub fn restore(&mut self, copy: usize) {
+        self.crash();
+        for folder in ["secret", "rounds"] {
+            let path = self.folder.path().join(folder);
+            std::fs::remove_dir_all(&path).unwrap();
+            copy_folder(&self.copies[copy].path().join(folder), &path);
+        }
+    }
+
+    pub fn copies(&self) -> usize {
+        self.copies.len()
+    }
+
+    /// The journal of a round is lost. The process ends.
+    pub fn lose(&mut self, round: u64) {
+        self.crash();
+        files::remove(&self.seat.project.round_journal_path(round)).unwrap();
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_folder(&entry.path(), &to),
+            false => drop(std::fs::copy(entry.path(), to).unwrap()),
+        }
+    }
+}
+
+/// What all owners of a network know of it.
+pub fn facts() -> Facts {
+    use rand::SeedableRng;
+    use zktrain_circuits::compile::compile_training;
+    use zktrain_circuits::key::TrainingKey;
+    use zktrain_circuits::manifest::Manifest;
+    use zktrain_circuits::relation::Group;
+    use zktrain_circuits::size::Limits;
+    use zktrain_prover::srs::Srs;
+    const ROW_LOG: u32 = 7;
+    let manifest = include_str!("../../../circuits/tests/manifest.toml");
+    let mut network = Manifest::from_toml(manifest).unwrap().network().unwrap();
+    network.row_log = ROW_LOG;
+    let widths = [31, 16, 4];
+    network.input = widths[0];
+    let kept = network.layers.len() - 2;
+    network.layers.drain(..kept);
+    for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
+        (layer.n_in, layer.n_out) = (widths[0], widths[1]);
+    }
+    let network = Limits::default().admit(network).unwrap();
+    let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
+    let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+    let tables = vec![G1Affine::default(); tables];
+    let key = TrainingKey::new([0; 32], network, tables, srs.verifier_key()).unwrap();
+    Facts { key: Arc::new(key), srs: Arc::new(srs), dataset: [5; 32], windows: 1 }
+}
+
+/// A model of nothing but zeros.
+pub fn zero_model(facts: &Facts) -> Parameters {
+    let layers = facts.key.network.layers.iter().map(|layer| LayerParameters {
+        w: vec![0; layer.n_in * layer.n_out],
+        b: layer.bias.then(|| vec![0; layer.n_out]),
+    });
+    Parameters { layers: layers.collect() }
+}

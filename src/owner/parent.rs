@@ -1,0 +1,482 @@
+//! The model that a round starts from, recomputed by the owner itself.
+//!
+//! Whoever chooses the model chooses what updates say about data: a crafted model makes single rows
+//! readable in a sum. That the chain names a model says only that its coordinator proposed it. So an
+//! owner trains on nothing but what it has computed: from the last version that it has computed
+//! before, or from the first model, version by version. In each round on the way it checks that
+//!
+//! - members, deliveries and batch are those that the contracts have hashes of;
+//! - what the coordinator told the owner at that round's end is what it then settled;
+//! - each delivery is a submission that its member signed, with a proof that holds, of what the round
+//!   asked;
+//! - their weighted commitments are the aggregate, and the published sum opens it;
+//! - the version before, moved by the rounded sum, is the version that was settled.
+//!
+//! Rounds without a version change nothing. One version and one round's commitments are in memory at
+//! a time, and what is downloaded has exact bounds.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use alloy::primitives::{Address, B256, keccak256};
+use alloy::sol_types::SolStruct;
+use ark_bn254::G1Affine;
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use zktrain_circuits::compressed::System;
+use zktrain_circuits::manifest::Network;
+use zktrain_circuits::opening::point_bytes;
+use zktrain_contracts::bindings::rounds::IRounds::Delivery;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::typed::Batch;
+use zktrain_contracts::protocol::{Client, Status};
+use zktrain_network::messages::{End, Item, Refusal};
+use zktrain_network::plan::{Plan, PlanMember, Timing};
+use zktrain_network::wire::{self, Peer};
+use zktrain_prover::average::weighted_rows;
+use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
+use zktrain_verifier::circuit::CircuitKey;
+
+use super::worker::Facts;
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::lineage;
+use crate::operator::admission::{Judge, Verdict};
+use crate::operator::{Rules, plan};
+use crate::project::{Project, settings, write_json};
+use crate::version::{Version, VersionError, opens};
+
+/// Bytes of a submission at most, as coordinators take them.
+const SUBMISSION: u64 = zktrain_coordinator::driver::SUBMISSION;
+/// Bytes of a safetensors file besides its numbers.
+const HEADER: u64 = 1 << 16;
+
+/// Why a round's model is not trained on.
+#[derive(Debug, thiserror::Error)]
+pub enum ParentError {
+    /// The round starts from something else than the domain's last version.
+    #[error("the round starts from {got}, the domain's last version is {expected}")]
+    Head {
+        /// The last version.
+        expected: B256,
+        /// What the round starts from.
+        got: B256,
+    },
+    /// The coordinator does not offer a file without which a version cannot be recomputed.
+    #[error("the coordinator does not offer {file}, so that the model cannot be recomputed")]
+    Withheld {
+        /// The file.
+        file: String,
+    },
+    /// A file is not what it has to be.
+    #[error("{file}: {why}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What the node says of a round is not what the contracts have hashes of.
+    #[error("round {round}: the chain's {field} is another than its node tells")]
+    Chain {
+        /// The round.
+        round: u64,
+        /// What differs.
+        field: &'static str,
+    },
+    /// The owner was told something else at the round's end than what was settled then.
+    #[error("round {round}: the coordinator told of another {field} than it settled")]
+    Told {
+        /// The round.
+        round: u64,
+        /// What differs.
+        field: &'static str,
+    },
+    /// A delivery is no honest work of its member.
+    #[error("round {round}: the delivery of {account}: {why}")]
+    Delivery {
+        /// The round.
+        round: u64,
+        /// The member.
+        account: Address,
+        /// What is wrong with it.
+        why: Verdict,
+    },
+    /// The weighted sum of the deliveries' commitments is not what was settled.
+    #[error("round {round}: the aggregate is not the weighted sum of what was delivered")]
+    Aggregate {
+        /// The round.
+        round: u64,
+    },
+    /// The published sum is not the sum of the deliveries.
+    #[error("round {round}: the sum: {source}")]
+    Sum {
+        /// The round.
+        round: u64,
+        /// What is wrong with it.
+        #[source]
+        source: VersionError,
+    },
+    /// The model that was settled does not follow from the sum: it was planted.
+    #[error(
+        "round {round}: the model {got} was settled, which is PLANTED: the sum of the round gives \
+         {expected}"
+    )]
+    Planted {
+        /// The round.
+        round: u64,
+        /// What follows from the sum.
+        expected: B256,
+        /// What was settled.
+        got: B256,
+    },
+}
+
+/// Where a lineage's files come from; nothing about them is believed.
+pub trait Source: Sync {
+    /// A file of at most so many bytes.
+    ///
+    /// # Errors
+    /// [`ParentError::Withheld`] if it is not there, or the source fails.
+    fn file(&self, name: &str, most: u64) -> impl Future<Output = Result<Vec<u8>, Error>> + Send;
+}
+
+impl Source for Peer {
+    async fn file(&self, name: &str, most: u64) -> Result<Vec<u8>, Error> {
+        let item = Item::Lineage { path: name.to_owned() };
+        match self.download(&item, most).await {
+            Ok(bytes) => Ok(bytes.to_vec()),
+            Err(wire::Error::Refused(Refusal::Missing)) => {
+                Err(ParentError::Withheld { file: name.to_owned() }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The last version that the owner has computed, as it is kept beside the model itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    /// The version's number.
+    version: u64,
+    /// The round that made it; zero for the first.
+    round: u64,
+    /// `keccak256` of its row commitments.
+    model: B256,
+}
+
+/// What versions are recomputed with.
+pub struct Ancestry<'a, S> {
+    /// A node that the owner trusts.
+    pub client: &'a Client,
+    /// Where files come from.
+    pub source: &'a S,
+    /// The training key and the reference string.
+    pub facts: &'a Facts,
+    /// What checks proofs.
+    pub circuit: &'a Arc<CircuitKey>,
+    /// The system of the domain's proofs.
+    pub system: System,
+    /// The domain.
+    pub domain: u64,
+    /// Where the last version is kept.
+    pub project: &'a Project,
+}
+
+impl<S: Source> Ancestry<'_, S> {
+    /// The domain's last version, if it is the one that a round starts from. What was computed on
+    /// the way is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`ParentError`] if a version does not follow from the one before; if the chain or the source
+    /// fails, or what was computed cannot be kept.
+    pub async fn parent(&self, expected: B256) -> Result<Version, Error> {
+        let domain = self.client.domain(self.domain).await?;
+        if domain.head != expected {
+            return Err(ParentError::Head { expected: domain.head, got: expected }.into());
+        }
+        let (mut number, mut version) = match self.kept().await? {
+            Some((head, version)) => (head.version, version),
+            None => (0, self.first(domain.config.genesis).await?),
+        };
+        while number < domain.versions {
+            number += 1;
+            version = self.step(number, version).await?;
+        }
+        // Versions may have moved on in between, but not while the round is open.
+        match version.hash == expected {
+            true => Ok(version),
+            false => Err(ParentError::Head { expected: version.hash, got: expected }.into()),
+        }
+    }
+
+    fn network(&self) -> &Network {
+        &self.facts.key.network
+    }
+
+    fn head_path(&self) -> PathBuf {
+        self.project.rounds_path().join("head.json")
+    }
+
+    fn model_path(&self, version: u64) -> PathBuf {
+        self.project.rounds_path().join(format!("head-{version}.int.safetensors"))
+    }
+
+    /// The version that was computed before, if the chain still has it.
+    async fn kept(&self) -> Result<Option<(Head, Version)>, Error> {
+        let path = self.head_path();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let head: Head =
+            serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+        if head.version > self.client.domain(self.domain).await?.versions {
+            return Ok(None);
+        }
+        let known = self.client.version(self.domain, head.version).await?;
+        if (known.model, known.round) != (head.model, head.round) {
+            return Ok(None);
+        }
+        let path = self.model_path(head.version);
+        let version = self.model(&path.display().to_string(), files::read(&path)?).await?;
+        if version.hash != head.model {
+            let [expected, got] = [head.model, version.hash].map(hex::encode);
+            return Err(Error::ParentModel { expected, got });
+        }
+        Ok(Some((head, version)))
+    }
+
+    /// Keeps a version in the place of the one before.
+    fn keep(&self, head: Head, version: &Version) -> Result<(), Error> {
+        files::create_folder(&self.project.rounds_path(), Access::Public)?;
+        let path = self.model_path(head.version);
+        let bytes = to_int_safetensors(self.network(), &version.parameters)
+            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
+        files::write(&path, &bytes, Access::Public)?;
+        write_json(&self.head_path(), &head)?;
+        match head.version.checked_sub(1) {
+            Some(before) => files::remove(&self.model_path(before)),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a model and commits to it.
+    async fn model(&self, file: &str, bytes: Vec<u8>) -> Result<Version, Error> {
+        let (key, srs) = (self.facts.key.clone(), self.facts.srs.clone());
+        let wrong = |why: String| ParentError::File { file: file.to_owned(), why };
+        let model = from_int_safetensors(&key.network, &bytes).map_err(|e| wrong(e.to_string()))?;
+        crate::session::check_first(file.as_ref(), &key.network, &model)?;
+        let version = blocking(move || Version::new(&key, srs.g1(), model)).await?;
+        Ok(version.map_err(|e| wrong(e.to_string()))?)
+    }
+
+    /// The domain's first model.
+    async fn first(&self, expected: B256) -> Result<Version, Error> {
+        let most = 8 * self.network().parameters() as u64 + HEADER;
+        let bytes = self.source.file(lineage::GENESIS, most).await?;
+        let version = self.model(lineage::GENESIS, bytes).await?;
+        if version.hash != expected {
+            let (round, got) = (0, expected);
+            return Err(ParentError::Planted { round, expected: version.hash, got }.into());
+        }
+        self.keep(Head { version: 0, round: 0, model: version.hash }, &version)?;
+        Ok(version)
+    }
+
+    /// The version with a number, from the one before it.
+    async fn step(&self, number: u64, before: Version) -> Result<Version, Error> {
+        let settled = self.client.version(self.domain, number).await?;
+        let round = settled.round;
+        let rules = Rules { threshold: None, least: 1, timing: NO_TIME };
+        let spec = B256::from(self.facts.key.spec);
+        let plan = plan(self.client, round, spec, self.system, &rules).await?;
+        let deliveries = self.deliveries(&plan, &settled, before.hash).await?;
+        self.told(&plan, &deliveries, settled.model)?;
+        let updates = self.updates(&plan, &deliveries, &before).await?;
+        let rows = weigh(updates).await?;
+        if keccak256(row_bytes(&rows)) != settled.aggregate {
+            return Err(ParentError::Aggregate { round }.into());
+        }
+        let version = self.summed(round, before, rows).await?;
+        if version.hash != settled.model {
+            let (expected, got) = (version.hash, settled.model);
+            return Err(ParentError::Planted { round, expected, got }.into());
+        }
+        self.keep(Head { version: number, round, model: version.hash }, &version)?;
+        tracing::debug!(round, version = number, "recomputed the model");
+        Ok(version)
+    }
+
+    /// What the chain says that each member of a settled round delivered.
+    async fn deliveries(
+        &self,
+        plan: &Plan,
+        settled: &zktrain_contracts::bindings::registry::IDomainRegistry::Version,
+        parent: B256,
+    ) -> Result<Vec<Delivery>, Error> {
+        let round = plan.round;
+        let known = self.client.round(round).await?;
+        let members = self.client.members(round).await?;
+        let proposed = self.client.proposed(round).await?;
+        let deliveries = proposed.deliveries;
+        let batch = Batch {
+            round,
+            root: members.delivery_root(&deliveries),
+            aggregate: settled.aggregate,
+            model: settled.model,
+        };
+        let fields = [
+            ("status", Status::of(known.status) == Status::Settled),
+            ("domain", known.domain == self.domain),
+            ("parent model", known.parent == parent),
+            ("list of members", members.root() == known.members),
+            ("list of deliveries", deliveries.len() == members.0.len()),
+            ("batch", batch.eip712_hash_struct() == known.batch),
+        ];
+        match fields.into_iter().find(|(_, holds)| !holds) {
+            Some((field, _)) => Err(ParentError::Chain { round, field }.into()),
+            None => Ok(deliveries),
+        }
+    }
+
+    /// What the owner was told at a round's end, if it was there, is what was settled.
+    fn told(&self, plan: &Plan, deliveries: &[Delivery], model: B256) -> Result<(), Error> {
+        let round = plan.round;
+        let path = self.project.round_end_path(round);
+        if !path.exists() {
+            return Ok(());
+        }
+        let end: End =
+            serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+        let End::Summed { model: told, counted } = end else {
+            return Err(ParentError::Told { round, field: "end" }.into());
+        };
+        let delivered = delivered(plan, deliveries).map(|(member, _)| member.account);
+        if !delivered.eq(counted.iter().copied()) {
+            return Err(ParentError::Told { round, field: "counted set" }.into());
+        }
+        if told != model {
+            return Err(ParentError::Told { round, field: "model" }.into());
+        }
+        Ok(())
+    }
+
+    /// Weights and row commitments of what was delivered, each proven.
+    async fn updates(
+        &self,
+        plan: &Plan,
+        deliveries: &[Delivery],
+        before: &Version,
+    ) -> Result<Vec<(u32, Vec<G1Affine>)>, Error> {
+        let mut updates = Vec::new();
+        for (member, delivery) in delivered(plan, deliveries) {
+            let name = lineage::submission(plan.round, member.account);
+            let bytes = self.source.file(&name, SUBMISSION).await?;
+            let task = Task {
+                at: self.client.at().clone(),
+                facts: self.facts.clone(),
+                circuit: self.circuit.clone(),
+                model: before.rows.clone(),
+                plan: plan.clone(),
+                member: member.clone(),
+                delivery: delivery.clone(),
+            };
+            let rows = blocking(move || task.rows(&bytes)).await?.map_err(|why| {
+                let (round, account) = (plan.round, member.account);
+                ParentError::Delivery { round, account, why }
+            })?;
+            updates.push((member.weight, rows));
+        }
+        Ok(updates)
+    }
+
+    /// The next version, from the round's sum.
+    async fn summed(
+        &self,
+        round: u64,
+        before: Version,
+        rows: Vec<G1Affine>,
+    ) -> Result<Version, Error> {
+        let name = lineage::sum(round);
+        let most = 8 * self.network().parameters() as u64 + 32 * rows.len() as u64 + HEADER;
+        let bytes = self.source.file(&name, most).await?;
+        let wrong = |why: String| ParentError::File { file: name.clone(), why };
+        let sum = lineage::decode_sum(&bytes).map_err(|e| wrong(e.to_string()))?;
+        let (key, srs) = (self.facts.key.clone(), self.facts.srs.clone());
+        let next = blocking(move || {
+            opens(&key, srs.g1(), &sum, &rows)?;
+            Ok(Version::next(&before.parameters, &key, srs.g1(), &sum)?.0)
+        });
+        let next: Result<Version, VersionError> = next.await?;
+        Ok(next.map_err(|source| ParentError::Sum { round, source })?)
+    }
+}
+
+/// What coordinators decide of a round says nothing about its proofs.
+const NO_TIME: Timing =
+    Timing { keys: 0, shares: 0, uploads: 0, confirm: 0, unmask: 0, defence: 0 };
+
+/// Members that delivered something, with what they delivered.
+fn delivered<'p>(
+    plan: &'p Plan,
+    deliveries: &'p [Delivery],
+) -> impl Iterator<Item = (&'p PlanMember, &'p Delivery)> {
+    let pairs = plan.members.iter().zip(deliveries);
+    pairs.filter(|(_, delivery)| !delivery.update.is_zero())
+}
+
+fn row_bytes(rows: &[G1Affine]) -> Vec<u8> {
+    rows.iter().flat_map(point_bytes).collect()
+}
+
+async fn weigh(updates: Vec<(u32, Vec<G1Affine>)>) -> Result<Vec<G1Affine>, Error> {
+    blocking(move || {
+        let pairs: Vec<(u32, &[G1Affine])> =
+            updates.iter().map(|(weight, rows)| (*weight, rows.as_slice())).collect();
+        weighted_rows(&pairs)
+    })
+    .await
+}
+
+/// Computes where it keeps nothing else waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    spawn_blocking(work).await.map_err(|_| Error::WorkerStopped)
+}
+
+/// One delivery to be checked.
+struct Task {
+    at: zktrain_contracts::protocol::Deployment,
+    facts: Facts,
+    circuit: Arc<CircuitKey>,
+    model: Vec<G1Affine>,
+    plan: Plan,
+    member: PlanMember,
+    delivery: Delivery,
+}
+
+impl Task {
+    /// Row commitments of the update, if its submission is the one that was delivered and holds.
+    fn rows(&self, bytes: &[u8]) -> Result<Vec<G1Affine>, Verdict> {
+        let (key, circuit) = (&*self.facts.key, &*self.circuit);
+        let judge = Judge { at: &self.at, key, circuit, model: &self.model };
+        // Contracts of eager domains have checked the proof, and know it by the update alone.
+        let named = match self.delivery.submission.is_zero() {
+            false => self.delivery.submission,
+            true => {
+                let file: SubmissionFile = serde_json::from_slice(bytes)
+                    .map_err(|error| Verdict::Unsigned(error.to_string()))?;
+                file.signed.submission.eip712_hash_struct()
+            }
+        };
+        let file = judge.read(self.member.account, named, bytes)?;
+        let statement = judge.judge(&self.plan, &self.member, &file)?;
+        if file.signed.submission.update != self.delivery.update {
+            return Err(Verdict::False("another update than the chain was told".into()));
+        }
+        Ok(statement.update)
+    }
+}

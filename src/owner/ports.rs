@@ -1,0 +1,71 @@
+//! What an owner talks to in a round: a coordinator, and what trains and proves.
+
+use core::future::Future;
+
+use zktrain_circuits::compressed::System;
+use zktrain_network::messages::{Item, Request, Response};
+use zktrain_network::wire::{self, Peer, Source};
+use zktrain_prover::trace::Parameters;
+
+use super::worker::Worker;
+use crate::error::Error;
+use crate::round::{SecretUpdate, Task, Work};
+
+/// A coordinator, as an owner talks to it. Nothing that comes from it is believed.
+pub trait Line {
+    /// Asks something.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    fn call(&self, request: Request) -> impl Future<Output = Result<Response, wire::Error>>;
+
+    /// Uploads something.
+    ///
+    /// # Errors
+    /// If it is refused, or cannot be brought to an end.
+    fn upload(&self, item: &Item, bytes: Vec<u8>) -> impl Future<Output = Result<(), wire::Error>>;
+}
+
+impl Line for Peer {
+    async fn call(&self, request: Request) -> Result<Response, wire::Error> {
+        Self::call(self, request).await
+    }
+
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
+        Self::upload(self, item, Source::Bytes(bytes.into())).await.map(drop)
+    }
+}
+
+/// What trains and proves.
+pub trait Craft {
+    /// Trains and proves, see [`crate::round::Workshop::work`].
+    ///
+    /// # Errors
+    /// As there.
+    fn work(
+        &self,
+        model: &Parameters,
+        system: System,
+        task: Task,
+    ) -> impl Future<Output = Result<Work, Error>>;
+
+    /// What an update hides that was worked on before, see [`crate::round::Workshop::recall`].
+    ///
+    /// # Errors
+    /// As there.
+    fn recall(
+        &self,
+        model: &Parameters,
+        task: Task,
+    ) -> impl Future<Output = Result<SecretUpdate, Error>>;
+}
+
+impl Craft for Worker {
+    async fn work(&self, model: &Parameters, system: System, task: Task) -> Result<Work, Error> {
+        Self::work(self, model, system, task).await
+    }
+
+    async fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
+        Self::recall(self, model, task).await
+    }
+}

@@ -1,0 +1,274 @@
+//! Replaces files of a project that cannot be made again, all of them or none.
+//!
+//! The new files are written to a folder beside the secrets first, with a plan of what they
+//! replace; renaming that folder is the decision. From then on the old files are moved aside, to
+//! a numbered folder in `secret/replaced`, and then the new ones into their places. A crash before
+//! the decision leaves everything as it was; one after it is made good by whoever takes the
+//! project's lock next. Nothing is deleted: old blindings open old commitments.
+
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::files::{self, Access};
+use crate::project::{Project, read_json, write_json};
+
+/// What a replacement is going to do; paths are relative to the project.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    /// Where the old files go.
+    aside: PathBuf,
+    /// The old files.
+    old: Vec<PathBuf>,
+    /// The new files, by place; the staged copy of the `i`-th is named `i`.
+    new: Vec<PathBuf>,
+}
+
+impl Plan {
+    /// That it stays in the project: the folder may be somebody else's.
+    fn check(&self, folder: &Path) -> Result<(), Error> {
+        let inside = |path: &PathBuf| {
+            let mut parts = path.components();
+            !path.as_os_str().is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+        };
+        let mut all = self.old.iter().chain(&self.new).chain([&self.aside]);
+        if all.all(inside) {
+            return Ok(());
+        }
+        let source = io::Error::new(io::ErrorKind::InvalidData, "a path outside the project");
+        Err(Error::File { path: folder.join(PLAN), source })
+    }
+}
+
+const PLAN: &str = "plan.json";
+/// Says that all old files have been moved.
+const MOVED: &str = "moved";
+
+fn partial(project: &Project) -> PathBuf {
+    project.secret_path().join("replacing.partial")
+}
+
+fn decided(project: &Project) -> PathBuf {
+    project.secret_path().join("replacing")
+}
+
+/// New files, written but not in their places.
+#[derive(Debug)]
+pub struct Replacement<'a> {
+    project: &'a Project,
+    new: Vec<PathBuf>,
+}
+
+impl<'a> Replacement<'a> {
+    /// Starts a replacement; the caller holds the project's lock.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn new(project: &'a Project) -> Result<Self, Error> {
+        let folder = partial(project);
+        remove_folder(&folder)?;
+        files::create_folder(&folder, Access::Owner)?;
+        Ok(Self { project, new: Vec::new() })
+    }
+
+    /// Writes what is to be at a path of the project.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn write(&mut self, path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
+        let staged = partial(self.project).join(self.new.len().to_string());
+        files::write(&staged, bytes, access)?;
+        self.new.push(self.project.relative(path));
+        Ok(())
+    }
+
+    /// Moves the old files aside, as far as they are there, and the new ones to their places.
+    ///
+    /// # Errors
+    /// If the operating system refuses; what has been decided is finished by the next command.
+    pub fn commit(self, old: &[PathBuf]) -> Result<(), Error> {
+        let Self { project, new } = self;
+        let old = old.iter().filter(|path| path.exists()).map(|path| project.relative(path));
+        let plan = Plan { aside: free_folder(project), old: old.collect(), new };
+        let folder = partial(project);
+        write_json(&folder.join(PLAN), &plan)?;
+        rename(&folder, &decided(project))?;
+        finish(project)
+    }
+}
+
+/// Finishes a replacement that was decided, if there is one; the caller holds the lock.
+///
+/// # Errors
+/// If the operating system refuses, or the plan is not one.
+pub fn finish(project: &Project) -> Result<(), Error> {
+    let folder = decided(project);
+    if !folder.exists() {
+        return Ok(());
+    }
+    let plan: Plan = read_json(&folder.join(PLAN), "")?;
+    plan.check(&folder)?;
+    let moved = folder.join(MOVED);
+    if !moved.exists() {
+        // Nothing new is in its place yet: whatever is there is old.
+        move_aside(project, &plan.old, &plan.aside)?;
+        files::write(&moved, &[], Access::Owner)?;
+    }
+    for (index, place) in plan.new.iter().enumerate() {
+        let staged = folder.join(index.to_string());
+        if staged.exists() {
+            rename(&staged, &project.resolve(place))?;
+        }
+    }
+    remove_folder(&folder)
+}
+
+/// Moves files of a project aside, as far as they are there, in this order.
+///
+/// # Errors
+/// If the operating system refuses.
+pub fn set_aside(project: &Project, old: &[PathBuf]) -> Result<(), Error> {
+    let old = old.iter().filter(|path| path.exists()).map(|path| project.relative(path));
+    let old: Vec<PathBuf> = old.collect();
+    move_aside(project, &old, &free_folder(project))
+}
+
+fn move_aside(project: &Project, old: &[PathBuf], aside: &Path) -> Result<(), Error> {
+    for path in old {
+        let (from, to) = (project.resolve(path), project.resolve(&aside.join(path)));
+        if !from.exists() {
+            continue;
+        }
+        if let Some(parent) = to.parent() {
+            files::create_folder(parent, Access::Owner)?;
+        }
+        rename(&from, &to)?;
+        // Some of it was public; here all files are the owner's alone.
+        files::restrict(&to)?;
+    }
+    Ok(())
+}
+
+/// A folder that is not there yet, relative to the project.
+fn free_folder(project: &Project) -> PathBuf {
+    let named = |number: u32| Path::new("secret/replaced").join(number.to_string());
+    let mut free = (1..).map(named).filter(|folder| !project.resolve(folder).exists());
+    free.next().unwrap_or_else(|| named(0))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    let file = |source| Error::File { path: to.to_owned(), source };
+    fs::rename(from, to).map_err(file)?;
+    [from, to].iter().try_for_each(|path| files::sync_parent(path)).map_err(file)
+}
+
+fn remove_folder(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(Error::File { path: folder.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> (tempfile::TempDir, Project) {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::new(dir.path());
+        files::create_folder(&project.secret_path(), Access::Owner).unwrap();
+        files::create_folder(&project.proofs_path(), Access::Owner).unwrap();
+        fs::write(project.dataset_path(), "old blindings").unwrap();
+        fs::write(project.registration_path(), "old").unwrap();
+        fs::write(project.proof_paths(0)[0].clone(), "proof").unwrap();
+        (dir, project)
+    }
+
+    fn old(project: &Project) -> Vec<PathBuf> {
+        let [proof, plain] = project.proof_paths(0);
+        vec![proof, plain, project.dataset_path(), project.registration_path()]
+    }
+
+    fn staged(project: &Project) -> Replacement<'_> {
+        let mut new = Replacement::new(project).unwrap();
+        new.write(&project.dataset_path(), b"new blindings", Access::Owner).unwrap();
+        new.write(&project.registration_path(), b"new", Access::Public).unwrap();
+        new
+    }
+
+    fn check_replaced(project: &Project) {
+        assert_eq!(files::read(&project.dataset_path()).unwrap(), b"new blindings");
+        assert_eq!(files::read(&project.registration_path()).unwrap(), b"new");
+        assert!(!project.proof_paths(0)[0].exists() && !decided(project).exists());
+        let aside = project.secret_path().join("replaced/1");
+        let kept = |name: &str| fs::read_to_string(aside.join(name)).unwrap();
+        assert_eq!(kept("secret/dataset"), "old blindings");
+        assert_eq!(
+            (kept("registration"), kept("proofs/000000.proof")),
+            ("old".into(), "proof".into())
+        );
+    }
+
+    #[test]
+    fn what_was_there_is_kept_aside() {
+        let (_dir, project) = project();
+        staged(&project).commit(&old(&project)).unwrap();
+        check_replaced(&project);
+        set_aside(&project, &[project.dataset_path()]).unwrap();
+        assert!(project.secret_path().join("replaced/2/secret/dataset").exists());
+    }
+
+    #[test]
+    fn a_crash_before_the_decision_changes_nothing() {
+        let (_dir, project) = project();
+        drop(staged(&project));
+        finish(&project).unwrap();
+        assert_eq!(files::read(&project.dataset_path()).unwrap(), b"old blindings");
+        staged(&project).commit(&old(&project)).unwrap();
+        check_replaced(&project);
+    }
+
+    #[test]
+    fn a_plan_stays_in_the_project() {
+        for path in ["../outside", "/outside", "secret/../../outside", ""] {
+            let (_dir, project) = project();
+            drop(staged(&project));
+            let (aside, old) = ("secret/replaced/1".into(), vec![path.into()]);
+            let plan = Plan { aside, old, new: Vec::new() };
+            write_json(&partial(&project).join(PLAN), &plan).unwrap();
+            rename(&partial(&project), &decided(&project)).unwrap();
+            assert!(finish(&project).unwrap_err().to_string().contains("outside the project"));
+        }
+    }
+
+    /// Every rename may be the last one before a crash: the next command finishes, and its own
+    /// crash is made good by the one after it.
+    #[test]
+    fn a_crash_after_the_decision_is_made_good() {
+        for done in 0..6 {
+            let (_dir, project) = project();
+            let new = staged(&project).new;
+            let files = old(&project).into_iter().filter(|path| path.exists());
+            let old = files.map(|path| project.relative(&path)).collect();
+            let plan = Plan { aside: free_folder(&project), old, new };
+            write_json(&partial(&project).join(PLAN), &plan).unwrap();
+            rename(&partial(&project), &decided(&project)).unwrap();
+            let aside = plan.old.len().min(done);
+            move_aside(&project, &plan.old[..aside], &plan.aside).unwrap();
+            if done > plan.old.len() {
+                files::write(&decided(&project).join(MOVED), &[], Access::Owner).unwrap();
+            }
+            if done > plan.old.len() + 1 {
+                rename(&decided(&project).join("0"), &project.resolve(&plan.new[0])).unwrap();
+            }
+            finish(&project).unwrap();
+            check_replaced(&project);
+            finish(&project).unwrap();
+        }
+    }
+}

@@ -1,0 +1,1 @@
+"""An independent verifier of zktrain proofs, written from the documents in `docs/`."""

@@ -1,0 +1,242 @@
+"""Scales, multipliers and static bounds that follow from a manifest. See docs/quantization.md."""
+
+import math
+from dataclasses import dataclass
+
+from .errors import require
+from .manifest import Manifest
+
+SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
+PROBABILITY_BITS = 14
+UPDATE_SHIFT = 16
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """X divided by 2^shift, rounded half up, saturated; `least ≤ X ≤ most`."""
+
+    shift: int
+    low: int
+    high: int
+    least: int
+    most: int
+
+    def nearest(self, x: int) -> int:
+        """The quotient before it saturates."""
+        return x if self.shift == 0 else (x + (1 << self.shift - 1)) >> self.shift
+
+    @property
+    def high_bits(self) -> int:
+        """Bits of the largest excess above."""
+        return max(0, self.nearest(self.most) - self.high).bit_length()
+
+    @property
+    def low_bits(self) -> int:
+        """Bits of the largest excess below."""
+        return max(0, self.low - self.nearest(self.least)).bit_length()
+
+    def check(self, field: str) -> "Rounding":
+        """Rejects what the static bounds exclude."""
+        require(0 <= self.shift <= 32, f"{field}: a shift of {self.shift} bits")
+        widest = max(self.most, -self.least).bit_length()
+        require(widest <= 62, f"{field}: a wide value of {widest} bits")
+        require(max(self.high_bits, self.low_bits) <= 48, f"{field}: an excess of too many bits")
+        return self
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A linear layer with all its scales."""
+
+    inputs: int
+    outputs: int
+    bias: bool
+    activation: str | None
+    input_bits: int
+    z_bits: int
+    a_bits: int
+    eta: int
+    z: Rounding
+    g: Rounding | None
+    d: Rounding | None
+    clip: Rounding | None
+    update: Rounding
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the relation depends on."""
+
+    inputs: int
+    outputs: int
+    layers: list[Layer]
+    loss: str
+    one_hot: bool
+    batch: int
+    steps: int
+    max_steps: int
+    mu: int
+    decay: int
+    row_log: int
+
+    @property
+    def exp_start(self) -> int:
+        """The largest power of two that fits 2^14 once for each class."""
+        return 2**14 >> (self.outputs - 1).bit_length()
+
+    @property
+    def label_scale(self) -> int:
+        """What a label is multiplied with in the loss gradient."""
+        if self.loss != "mse":
+            return 2**PROBABILITY_BITS
+        return 2 ** self.layers[-1].z_bits if self.one_hot else 1
+
+
+def scaled(x: float, bits: int) -> int:
+    """x·2^bits, rounded half up, in double precision."""
+    try:
+        return math.floor(math.ldexp(x, bits) + 0.5)
+    except OverflowError:
+        return 2**63 - 1
+
+
+def _accurate(field: str, x: float, bits: int, got: int) -> None:
+    error = abs(got / math.ldexp(x, bits) - 1)
+    require(error <= 1 / 16, f"{field}: rounding changes it by {error:.3f}, more than 1/16")
+
+
+def _equal(field: str, derived: int, got: int) -> None:
+    require(derived == got, f"{field}: {got} is recorded, {derived} follows")
+
+
+class _Derivation:
+    """Layer by layer, from the last one down."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest, self.scales = manifest, manifest["quantization"]
+        self.optimizer, self.training = manifest["optimizer"], manifest["training"]
+        self.loss = manifest["model"]["loss"]
+        self.classes = manifest["data"]["classes"] is not None
+        shapes = manifest.layers
+        require(
+            len(self.scales["layers"]) == len(shapes), "quantization.layers: one a linear layer"
+        )
+        bound = 2 ** self.scales["weight_init_bits"] + self.training["max_steps"] * 2**15
+        self.weight_bits = (bound - 1).bit_length()
+        require(
+            self.weight_bits <= 31, "training.max_steps: parameters could need more than 31 bits"
+        )
+
+    def multipliers(self) -> None:
+        """mu and lambda."""
+        momentum = self.optimizer["momentum"]
+        product = self.optimizer["learning_rate"] * self.optimizer["weight_decay"]
+        _equal("quantization.mu", scaled(momentum, 16), self.scales["mu"])
+        _equal("quantization.lambda", scaled(product, 16), self.scales["lambda"])
+        require(momentum == 0 or self.scales["mu"] != 0, "optimizer.momentum: rounds to zero")
+        if self.optimizer["weight_decay"] > 0:
+            require(self.scales["lambda"] != 0, "optimizer.weight_decay: rounds to zero")
+            _accurate("optimizer.weight_decay", product, 16, self.scales["lambda"])
+
+    def inputs(self) -> list[tuple[int, int]]:
+        """Fractional bits and largest magnitude of the input of each layer, and of the output."""
+        found = [(self.scales["input_frac"], 2**15)]
+        for i, (shape, scales) in enumerate(zip(self.manifest.layers, self.scales["layers"])):
+            smooth = shape.activation in ("sigmoid", "tanh")
+            a_frac = scales["a_frac"]
+            require(
+                (a_frac is not None) == smooth, f"quantization.layers[{i}].a_frac: where it belongs"
+            )
+            if smooth:
+                found.append((a_frac, 2**a_frac))
+            else:
+                found.append((scales["z_frac"], 2**15 - (shape.activation == "relu")))
+        return found
+
+    def layers(self) -> list[Layer]:
+        """All of them."""
+        inputs = self.inputs()
+        above: tuple[int, int, int] | None = None
+        found: list[Layer] = []
+        for i in reversed(range(len(self.manifest.layers))):
+            layer, d_bits, d_most = self.layer(i, inputs[i], inputs[i + 1][0], above)
+            above = (d_bits, d_most, layer.outputs)
+            found.insert(0, layer)
+        return found
+
+    def layer(self, i, a_in, a_bits, above):
+        """One of them, with fractional bits and largest magnitude of its D."""
+        shape, scales = self.manifest.layers[i], self.scales["layers"][i]
+        field = f"quantization.layers[{i}]"
+        in_bits, in_most = a_in
+        most = (shape.inputs * in_most + (2**in_bits if shape.bias else 0)) << self.weight_bits
+        shift = in_bits + self.scales["weight_frac"] - scales["z_frac"]
+        z = Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.z_frac")
+        g, d, d_bits, d_most = self.gradient(field, shape, scales, a_bits, above)
+        sum_bits = in_bits + d_bits
+        sum_most = self.training["batch"] * max(in_most, 2**in_bits) * d_most
+        clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
+        eta = scales["eta"]
+        rate = self.optimizer["learning_rate"] / float(self.training["batch"])
+        exponent = self.scales["weight_frac"] + 16 - step_bits
+        _equal(f"{field}.eta", scaled(rate, exponent), eta)
+        require(1 <= eta < 2**31, f"{field}.eta: {eta} is not in 1 … 2^31 − 1")
+        _accurate(f"{field}.eta", rate, exponent, eta)
+        most = self.scales["mu"] * 2**15 + eta * step_most
+        most += self.scales["lambda"] << self.weight_bits
+        update = Rounding(UPDATE_SHIFT, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.eta")
+        layer = Layer(
+            shape.inputs, shape.outputs, shape.bias, shape.activation,
+            in_bits, scales["z_frac"], a_bits, eta, z, g, d, clip, update,
+        )  # fmt: skip
+        return layer, d_bits, d_most
+
+    def gradient(self, field, shape, scales, a_bits, above):
+        """The roundings of g and D; fractional bits and largest magnitude of D."""
+        frac = scales["grad_frac"]
+        require((frac is None) == (above is None), f"{field}.grad_frac: below the last layer only")
+        if above is None:
+            if self.loss != "mse":
+                return None, None, PROBABILITY_BITS, 2**14
+            if self.classes:
+                require(scales["z_frac"] <= 14, f"{field}.z_frac: a one-hot target has to fit")
+            return None, None, scales["z_frac"], 2**16
+        bits, most, outputs = above
+        largest = outputs * most << self.weight_bits
+        shift = bits + self.scales["weight_frac"] - frac
+        g = Rounding(shift, SHORT_LOW, SHORT_HIGH, -largest, largest).check(f"{field}.grad_frac")
+        if shape.activation not in ("sigmoid", "tanh"):
+            return g, None, frac, 2**15
+        peak = 2 * a_bits - (2 if shape.activation == "sigmoid" else 0)
+        ends = SHORT_LOW << peak, SHORT_HIGH << peak
+        d = Rounding(peak, SHORT_LOW, SHORT_HIGH, *ends).check(f"{field}.grad_frac")
+        return g, d, frac + (2 if shape.activation == "sigmoid" else 0), 2**15
+
+    def clip(self, field, scales, sum_bits, sum_most):
+        """Clipping of the gradient sum; fractional bits and largest magnitude of what is left."""
+        frac, bound = scales["clip_frac"], scales["clip_bound"]
+        wanted = self.optimizer["clip"]
+        for name, value in (("clip_frac", frac), ("clip_bound", bound)):
+            require(
+                (value is not None) == (wanted is not None), f"{field}.{name}: with clipping only"
+            )
+        if wanted is None:
+            return None, sum_bits, sum_most
+        _equal(f"{field}.clip_bound", scaled(wanted * float(self.training["batch"]), frac), bound)
+        require(1 <= bound <= SHORT_HIGH, f"{field}.clip_bound: {bound} is not in 1 … 32767")
+        rounding = Rounding(sum_bits - frac, -bound, bound, -sum_most, sum_most)
+        return rounding.check(f"{field}.clip_frac"), frac, bound
+
+
+def derive(manifest: Manifest) -> Network:
+    """The network, or a rejection."""
+    derivation = _Derivation(manifest)
+    derivation.multipliers()
+    layers = derivation.layers()
+    training, scales = manifest["training"], manifest["quantization"]
+    return Network(
+        manifest["model"]["input"], layers[-1].outputs, layers, manifest["model"]["loss"],
+        manifest["model"]["loss"] != "logistic" and derivation.classes,
+        training["batch"], training["steps_per_proof"], training["max_steps"],
+        scales["mu"], scales["lambda"], scales["row_log"],
+    )  # fmt: skip

@@ -1,0 +1,280 @@
+"""What a relation consists of: linear forms over named axes, and four kinds of statement."""
+
+from dataclasses import dataclass, field
+
+from .field import R, eq, same_bit
+from .sheet import Tensor, log
+from .tables import Table
+
+# How a dimension of a tensor follows the domain: an axis' name, or one of these.
+SUMMED = None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Summed over the indices below that of an axis."""
+
+    axis: str
+
+
+@dataclass(frozen=True)
+class Preceding:
+    """The index before that of an axis; nothing at index 0."""
+
+    axis: str
+
+
+Along = str | Earlier | Preceding | None
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Named axes, the outermost first; in points, the last axis has the lowest coordinates."""
+
+    axes: tuple[tuple[str, int], ...]
+
+    @property
+    def variables(self) -> int:
+        """Coordinates of a point."""
+        return sum(log(size) for _, size in self.axes)
+
+    def split(self, point: list[int]) -> dict[str, list[int]]:
+        """A point's coordinates by axis."""
+        assert len(point) == self.variables
+        found, start = {}, 0
+        for name, size in reversed(self.axes):
+            found[name] = point[start : start + log(size)]
+            start += log(size)
+        return found
+
+
+def domain(**axes: int) -> Domain:
+    """A domain of these axes, the outermost first."""
+    return Domain(tuple(axes.items()))
+
+
+def below(point: list[int], bound: int) -> int:
+    """Σ_{i < bound} eq(point, i)"""
+    if bound >= 1 << len(point):
+        return 1
+    total, prefix = 0, 1
+    for k in reversed(range(len(point))):
+        if bound >> k & 1:
+            total += prefix * (1 - point[k])
+            prefix = prefix * point[k] % R
+        else:
+            prefix = prefix * (1 - point[k]) % R
+    return total % R
+
+
+def earlier(cell: list[int], point: list[int]) -> int:
+    """Σ_{i < j} eq(cell, i)·eq(point, j)"""
+    total, equal = 0, 1
+    for x, y in reversed(list(zip(cell, point))):
+        total += equal * (1 - x) * y
+        equal = equal * same_bit(x, y) % R
+    return total % R
+
+
+def preceding(cell: list[int], point: list[int]) -> int:
+    """Σ_{j ≥ 1} eq(cell, j − 1)·eq(point, j)"""
+    # j ends in a one and zeros below it where j − 1 ends in a zero and ones.
+    total, carried = 0, 1
+    for k, (x, y) in enumerate(zip(cell, point)):
+        total += carried * (1 - x) * y % R * eq(cell[k + 1 :], point[k + 1 :])
+        carried = carried * x * (1 - y) % R
+    return total % R
+
+
+@dataclass(frozen=True)
+class Term:
+    """`coefficient·masks·tensor[along]`; a mask is 1 at the indices of an axis below a number."""
+
+    coefficient: int
+    tensor: Tensor | None = None
+    along: tuple[Along, ...] = ()
+    masks: tuple[tuple[str, int], ...] = ()
+
+    def mask_at(self, coordinates: dict[str, list[int]]) -> int:
+        """The coefficient times the masks at a point."""
+        value = self.coefficient
+        for axis, bound in self.masks:
+            value = value * below(coordinates[axis], bound) % R
+        return value
+
+    def weight(self, coordinates: dict[str, list[int]], cell: list[int]) -> int:
+        """The weight of the tensor's cells at a point of the domain, extended to an address."""
+        tensor = self.tensor
+        value = self.mask_at(coordinates)
+        for along, size, bit in zip(self.along, tensor.sizes, tensor.bits, strict=True):
+            own = cell[bit : bit + log(size)]
+            if isinstance(along, str):
+                value *= eq(own, coordinates[along])
+            elif isinstance(along, Earlier):
+                value *= earlier(own, coordinates[along.axis])
+            elif isinstance(along, Preceding):
+                value *= preceding(own, coordinates[along.axis])
+            value %= R
+        covered = tensor.own_bits()
+        for bit, x in enumerate(cell):
+            if bit not in covered:
+                value = value * (x if tensor.base >> bit & 1 else 1 - x) % R
+        return value
+
+
+@dataclass(frozen=True)
+class Form:
+    """A sum of terms."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __add__(self, other: "Form | int") -> "Form":
+        return Form(self.terms + _form(other).terms)
+
+    def __sub__(self, other: "Form | int") -> "Form":
+        return self + -1 * _form(other)
+
+    def __rmul__(self, factor: int) -> "Form":
+        terms = (Term(factor * t.coefficient, t.tensor, t.along, t.masks) for t in self.terms)
+        return Form(tuple(terms))
+
+    def where(self, axis: str, bound: int) -> "Form":
+        """The form at the indices of an axis below a bound, zero elsewhere."""
+        masked = (
+            Term(t.coefficient, t.tensor, t.along, (*t.masks, (axis, bound))) for t in self.terms
+        )
+        return Form(tuple(masked))
+
+    def at(self, over: Domain, point: list[int], cell: list[int]) -> tuple[int, int]:
+        """Constant and weight: the form's value at the point is constant + Σ weight·cells."""
+        coordinates = over.split(point)
+        constant = weight = 0
+        for term in self.terms:
+            if term.tensor is None:
+                constant += term.mask_at(coordinates)
+            else:
+                weight += term.weight(coordinates, cell)
+        return constant % R, weight % R
+
+
+def _form(value: "Form | int") -> Form:
+    return value if isinstance(value, Form) else Form((Term(value),) if value else ())
+
+
+def read(tensor: Tensor, *along: Along) -> Form:
+    """The tensor's cells, its dimensions following axes."""
+    assert len(along) == len(tensor.sizes), tensor
+    return Form((Term(1, tensor, along),))
+
+
+@dataclass(frozen=True)
+class Product:
+    """`out(o, x, y) = factor·Σ_k left(o, x, k)·right(o, y, k)`; sizes of the axes o, x, y, k."""
+
+    sizes: tuple[int, int, int, int]
+    left: Form
+    right: Form
+    factor: int
+    out: Form
+
+    @property
+    def logs(self) -> tuple[int, ...]:
+        """Variables of the axes."""
+        return tuple(log(size) for size in self.sizes)
+
+    def over(self, axes: str) -> Domain:
+        """A domain of some of the axes."""
+        return Domain(tuple((axis, self.sizes["oxyk".index(axis)]) for axis in axes))
+
+
+@dataclass(frozen=True)
+class Vanishing:
+    """A form that is zero on its domain."""
+
+    over: Domain
+    form: Form
+
+
+# Coefficients and the operands multiplied.
+Polynomial = list[tuple[int, tuple[int, ...]]]
+
+
+@dataclass
+class Pointwise:
+    """Polynomials in operands that are zero on a domain."""
+
+    over: Domain
+    operands: list[Form] = field(default_factory=list)
+    constraints: list[Polynomial] = field(default_factory=list)
+
+    def operand(self, form: Form) -> int:
+        """The number of an operand; a tensor is listed once."""
+        if form not in self.operands:
+            self.operands.append(form)
+        return self.operands.index(form)
+
+    def fresh(self, form: Form) -> int:
+        """The number of a new operand."""
+        self.operands.append(form)
+        return len(self.operands) - 1
+
+    @property
+    def degree(self) -> int:
+        """The largest degree of a constraint."""
+        return max(len(factors) for constraint in self.constraints for _, factors in constraint)
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A key, or a key and a value, that stand in a table at every point of a domain."""
+
+    over: Domain
+    table: int
+    key: Form
+    value: Form | None
+
+
+@dataclass
+class Relation:
+    """Everything that is proven about a sheet."""
+
+    row_log: int
+    address_log: int
+    rows: list[int]
+    own_rows: int
+    tables: list[tuple[Table, Form, Form | None]]
+    products: list[Product] = field(default_factory=list)
+    vanishing: list[Vanishing] = field(default_factory=list)
+    pointwise: list[Pointwise] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)
+
+    @property
+    def first_point(self) -> int:
+        """Coordinates of the point at which relations are tested."""
+        domains = [p.over("oxy") for p in self.products]
+        domains += [v.over for v in self.vanishing] + [p.over for p in self.pointwise]
+        return max((d.variables for d in domains), default=0)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of the first sumcheck."""
+        counts = [p.over("ok").variables for p in self.products]
+        return max(counts + [p.over.variables for p in self.pointwise], default=0)
+
+    @property
+    def round_size(self) -> int:
+        """Coefficients sent a round."""
+        sizes = [3] * bool(self.products) + [p.degree + 1 for p in self.pointwise]
+        return max(sizes, default=1)
+
+    def columns(self) -> tuple[list[tuple[str, int, int, int]], int]:
+        """Columns of the lookup tree, (kind, index, variables, first leaf), and its variables."""
+        found = [("lookup", i, lookup.over.variables) for i, lookup in enumerate(self.lookups)]
+        found += [("table", i, table.bits) for i, (table, _, _) in enumerate(self.tables)]
+        found.sort(key=lambda column: -column[2])
+        columns, leaf = [], 0
+        for kind, index, variables in found:
+            columns.append((kind, index, variables, leaf))
+            leaf += 1 << variables
+        variables = max(4, log(leaf))
+        return columns, variables + variables % 2

@@ -1,0 +1,41 @@
+"""The function tables of docs/quantization.md, in double precision."""
+
+import math
+from dataclasses import dataclass
+
+SIZE = 2**16
+
+
+@dataclass(frozen=True)
+class Table:
+    """A public table: a range of so many bits, or a function of 16-bit keys."""
+
+    kind: str
+    argument_bits: int
+    value: int
+
+    @property
+    def bits(self) -> int:
+        """Keys are 0 … 2^bits − 1."""
+        return self.argument_bits if self.kind == "range" else 16
+
+    def values(self) -> list[int]:
+        """What stands beside the keys of a function table."""
+        scale = 2.0**self.argument_bits
+        if self.kind == "exp":
+            exact = (self.value * math.exp(-d / scale) for d in range(SIZE))
+        else:
+            top = 2.0**self.value
+            function = math.tanh if self.kind == "tanh" else _logistic
+            exact = (top * function(z / scale) for z in range(-SIZE // 2, SIZE // 2))
+        return [math.floor(x + 0.5) for x in exact]
+
+
+def _logistic(x: float) -> float:
+    # For very negative x the value is zero, and exp would overflow.
+    return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+def range_table(bits: int) -> Table:
+    """0 … 2^bits − 1"""
+    return Table("range", bits, 0)
