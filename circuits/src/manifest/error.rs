@@ -29,7 +29,9 @@ pub enum ManifestErrorKind {
     #[error("cannot be written as TOML: {0}")]
     Unwritable(#[source] Box<toml::ser::Error>),
     /// More text than any manifest has.
-    #[error("has {got} bytes, at most {max} are read")]
+    #[error(
+        "has {got} bytes, at most {max} are read: columns that share a scaling can be `data.uniform`"
+    )]
     TooLong {
         /// Most bytes that are read.
         max: usize,

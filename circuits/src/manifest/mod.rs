@@ -34,8 +34,9 @@ pub use validate::MAX_CLASSES;
 
 /// The manifest format that this program reads and writes.
 pub const VERSION: u32 = 1;
-/// Bytes of a manifest's text at most: room for as many named columns as a network can have.
-pub const MAX_TEXT: usize = 1 << 23;
+/// Bytes of a manifest's text at most: room for nine thousand named columns, and little enough
+/// that reading any text takes less than 50 MB. More columns share a scaling.
+pub const MAX_TEXT: usize = 1 << 19;
 
 impl Manifest {
     /// Reads and checks a manifest, complete or draft.
@@ -43,10 +44,7 @@ impl Manifest {
     /// # Errors
     /// Names the field that is malformed, inconsistent, unsupported or out of bounds.
     pub fn from_toml(text: &str) -> Result<Self, ManifestError> {
-        if text.len() > MAX_TEXT {
-            let kind = ManifestErrorKind::TooLong { max: MAX_TEXT, got: text.len() };
-            return Err(ManifestError::new("manifest", kind));
-        }
+        check_length(text)?;
         let syntax = |field: String, error: toml::de::Error| {
             ManifestError::new(field, ManifestErrorKind::Toml(Box::new(error)))
         };
@@ -61,11 +59,13 @@ impl Manifest {
     /// Writes the manifest as TOML.
     ///
     /// # Errors
-    /// When a value has no TOML form.
+    /// When a value has no TOML form, or the text would be too long to be read again.
     pub fn to_toml(&self) -> Result<String, ManifestError> {
-        toml::to_string(self).map_err(|error| {
+        let text = toml::to_string(self).map_err(|error| {
             ManifestError::new("manifest", ManifestErrorKind::Unwritable(Box::new(error)))
-        })
+        })?;
+        check_length(&text)?;
+        Ok(text)
     }
 
     /// Checks every field, and the static bounds when the scales are there.
@@ -107,6 +107,14 @@ impl Manifest {
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }
+}
+
+fn check_length(text: &str) -> Result<(), ManifestError> {
+    if text.len() <= MAX_TEXT {
+        return Ok(());
+    }
+    let kind = ManifestErrorKind::TooLong { max: MAX_TEXT, got: text.len() };
+    Err(ManifestError::new("manifest", kind))
 }
 
 impl Data {
