@@ -25,7 +25,13 @@ fn networks() -> Vec<Bounded> {
         },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..saturating },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..plain.clone() },
-        Case { widths: vec![8, 16, 8, 4], steps: 3, momentum: 0.5, decay: 1.0 / 64.0, ..plain.clone() },
+        Case {
+            widths: vec![8, 16, 8, 4],
+            steps: 3,
+            momentum: 0.5,
+            decay: 1.0 / 64.0,
+            ..plain.clone()
+        },
         Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain },
     ];
     cases.iter().filter_map(|case| Some(bounded(&case.manifest()?))).collect()

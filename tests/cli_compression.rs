@@ -100,8 +100,8 @@ fn groth16_proofs_are_checked_by_verifier_contracts_and_snarkjs() {
     let key = project.json(&["keys", "check", "p/keys/groth16.vk", "p"]);
     assert_eq!(key["system"], "groth16");
     let root = |report: &serde_json::Value| {
-        let roots = report["roots"].as_array().unwrap().iter();
-        roots.cloned().find(|root| root["name"] == "Groth16 key").unwrap()
+        let mut roots = report["roots"].as_array().unwrap().iter();
+        roots.find(|root| root["name"] == "Groth16 key").cloned().unwrap()
     };
     assert_eq!((&root(&key)["value"], &root(&report)["value"]), (&key["hash"], &key["hash"]));
     assert_eq!(root(&report)["trust"], "pinned");

@@ -127,7 +127,8 @@ fn nothing_private_leaves(dir: &Path) {
     let owners = ["alice", "bob", "carol", "dave", "erin"];
     let private: Vec<Planted> = owners.iter().flat_map(|who| secrets(dir, who)).collect();
     let keys = private.iter().filter(|planted| planted.what.starts_with("a key"));
-    assert!(keys.count() > 20, "a key for each owner and round");
+    // Those of rounds that are over are erased.
+    assert!(keys.count() >= owners.len(), "a key of each owner");
     for folder in ["operator/coordinator", "chain", "logs"] {
         for path in files(&dir.join(folder)) {
             let bytes = std::fs::read(&path).unwrap();

@@ -177,7 +177,7 @@ fn write(name: &str, manifest: &Manifest) {
 fn key(manifest: &Manifest) -> TrainingKey {
     let (srs, network) = (common::srs(), manifest.network().unwrap());
     let network = Limits::default().admit(network).unwrap();
-    derive_key(manifest.hash(), network, &srs).unwrap()
+    derive_key(manifest.hash(), network, srs).unwrap()
 }
 
 /// A committed fixture, decoded.

@@ -172,7 +172,8 @@ async fn eager_work_is_paid(world: &mut World) {
         owner.submit(round, owner.address(), &statement, &proof).await.unwrap();
     }
     // The same work, proven for another contract or domain of this chain.
-    let elsewhere: [(fn(&mut Binding), u64); 2] =
+    type Change = fn(&mut Binding);
+    let elsewhere: [(Change, u64); 2] =
         [(|place| place.contract[0] ^= 1, 2), (|place| place.domain += 1, 3)];
     for (change, field) in elsewhere {
         let mut place = world.place(domain, round);

@@ -191,7 +191,7 @@ fn altered_statements_have_one_verdict() {
 
 #[test]
 fn altered_keys_have_one_verdict() {
-    compare("altered_keys_have_one_verdict", 25, |rng, question| alter_key(rng, question));
+    compare("altered_keys_have_one_verdict", 25, alter_key);
 }
 
 fn point(rng: &mut ChaCha20Rng) -> G1Affine {

@@ -190,7 +190,7 @@ impl Excess<'_, '_> {
             };
             let all = |part: &&Part<'_>| gated.limbs.iter().any(|limb| same(limb, part));
             gated.limbs.len() == self.limbs.len()
-                && self.limbs.iter().all(|part| all(part))
+                && self.limbs.iter().all(all)
                 && gated.end == self.end
                 && gated.quotient.tensor == q.atom.tensor
         })

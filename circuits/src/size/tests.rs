@@ -62,7 +62,6 @@ fn networks(layers: usize, width: usize) -> impl Strategy<Value = Network> {
     let flags = (losses, any::<bool>(), any::<bool>(), any::<bool>());
     (1..=width, layers, window, flags).prop_map(
         |(input, layers, (batch, steps, row_log), (loss, momentum, one_hot, decay))| {
-            let layers = layers.into_iter().map(|(layer, out)| (layer, out)).collect();
             let network = connect(input, layers, loss);
             Network {
                 batch: 1 << batch,

@@ -42,7 +42,8 @@ async fn an_upload_is_answered_with_a_receipt_that_holds_for_nothing_else() {
     let coordinator = plan.coordinator;
     let unsigned = ReceiptError::Signature { coordinator };
     let field = |field| ReceiptError::Field { field };
-    let changes: [(fn(&mut SignedReceipt), ReceiptError); 8] = [
+    type Change = fn(&mut SignedReceipt);
+    let changes: [(Change, ReceiptError); 8] = [
         (|r| r.receipt.round += 1, field("round")),
         (|r| r.receipt.member.0[0] ^= 1, field("member")),
         (|r| r.receipt.plan.0[0] ^= 1, field("plan")),

@@ -61,7 +61,9 @@ fn shares_are_those_under_the_signed_root() {
         |s| s.envelopes[1].mask.0[0] ^= 1,
         |s| s.envelopes[1].own.0[0] ^= 1,
         |s| s.envelopes.swap(1, 2),
-        |s| drop(s.envelopes.pop()),
+        |s| {
+            s.envelopes.pop();
+        },
     ];
     for change in changes {
         let mut other = honest.clone();

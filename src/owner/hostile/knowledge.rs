@@ -159,11 +159,41 @@ impl Ledger {
         let differences = self.differences();
         // DEBUG
         if std::env::var("HDEBUG").is_ok() {
-            let rows = self.unknown.iter().map(|v| v.iter().filter(|e| **e != Fr::ZERO).count()).collect::<Vec<_>>();
-            eprintln!("DEBUG unknown {} held {} len {} nonzero {rows:?} dependent {}", self.unknown.len(), self.held.len(), self.unknown.first().map_or(0, Vec::len), super::algebra::relations(&self.unknown).len());
-            for (n, name) in self.names.iter().enumerate() { eprintln!("DEBUG name {n} {}", format!("{name:?}").chars().take(22).collect::<String>()); }
+            let rows = self
+                .unknown
+                .iter()
+                .map(|v| v.iter().filter(|e| **e != Fr::ZERO).count())
+                .collect::<Vec<_>>();
+            eprintln!(
+                "DEBUG unknown {} held {} len {} nonzero {rows:?} dependent {}",
+                self.unknown.len(),
+                self.held.len(),
+                self.unknown.first().map_or(0, Vec::len),
+                super::algebra::relations(&self.unknown).len()
+            );
+            for (n, name) in self.names.iter().enumerate() {
+                eprintln!(
+                    "DEBUG name {n} {}",
+                    format!("{name:?}").chars().take(22).collect::<String>()
+                );
+            }
             eprintln!("DEBUG permitted {:?}", self.permitted);
-            for r in &reached { eprintln!("DEBUG reached {:?}", r.iter().map(|e| { let s = format!("{e}"); if s.len() < 9 { s } else { let m = format!("-{}", -*e); if m.len() < 9 { m } else { "*".to_owned() } } }).collect::<Vec<_>>()); }
+            for r in &reached {
+                eprintln!(
+                    "DEBUG reached {:?}",
+                    r.iter()
+                        .map(|e| {
+                            let s = format!("{e}");
+                            if s.len() < 9 {
+                                s
+                            } else {
+                                let m = format!("-{}", -*e);
+                                if m.len() < 9 { m } else { "*".to_owned() }
+                            }
+                        })
+                        .collect::<Vec<_>>()
+                );
+            }
         }
         let leaks = reached.iter().filter(|found| !super::algebra::is_spanned(found, &allowed));
         let leaks = leaks.chain(&differences);

@@ -291,7 +291,12 @@ fn sharings_that_do_not_hold_are_refused() {
     };
     let error = Error::Signature { what: "the sharing", account };
     assert_eq!(refused(&|_, _| {}, 2), error);
-    let count = refused(&|_, envelopes| drop(envelopes.pop()), 1);
+    let count = refused(
+        &|_, envelopes| {
+            envelopes.pop();
+        },
+        1,
+    );
     assert_eq!(count, Error::Count { what: "envelopes", expected: 4, got: 3 });
     let order = refused(&|_, envelopes| envelopes.swap(1, 2), 1);
     assert_eq!(order, Error::Order { what: "envelopes", position: 1 });
