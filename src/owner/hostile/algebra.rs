@@ -46,11 +46,18 @@ pub fn relations(vectors: &[Vec<Fr>]) -> Vec<Vec<Fr>> {
 /// coefficients.
 ///
 /// Vectors have to be longer than there are of them, and to be random besides the relations that
-/// are looked for, so that what vanishes in all elements vanishes as an expression.
+/// are looked for, so that what vanishes in all elements vanishes as an expression. Unknown ones have
+/// to be independent by themselves, also where most of their elements are zero: what vanishes of
+/// them alone would be taken for something that somebody has computed.
+///
+/// # Panics
+/// If they are not.
 pub fn reached(held: &[Vec<Fr>], unknown: &[Vec<Fr>]) -> Vec<Vec<Fr>> {
     let all: Vec<Vec<Fr>> = unknown.iter().chain(held).cloned().collect();
     assert!(all.iter().all(|vector| vector.len() >= all.len()), "vectors are too short");
     let mut combinations = relations(&all);
+    let is_computed = |relation: &Vec<Fr>| relation[unknown.len()..].iter().any(|t| *t != Fr::ZERO);
+    assert!(combinations.iter().all(is_computed), "unknown vectors depend on each other");
     combinations.iter_mut().for_each(|relation| relation.truncate(unknown.len()));
     combinations
 }
@@ -109,6 +116,19 @@ mod tests {
         assert!(is_spanned(&found[0], &[vec![Fr::ONE, Fr::ZERO]]));
         assert!(!is_spanned(&found[0], std::slice::from_ref(&sum)));
         assert!(reached(&held[1..], &updates).is_empty());
+    }
+
+    /// Vectors that are random in few elements alone, and more of them than there are such elements.
+    #[test]
+    #[should_panic(expected = "unknown vectors depend on each other")]
+    fn hostile_coordinator_algebra_takes_no_relation_of_numbers_for_one_of_expressions() {
+        let few = |seed| {
+            let random = vectors(1, 3, seed).remove(0);
+            [vec![Fr::ZERO; 17], random].concat()
+        };
+        let unknown: Vec<Vec<Fr>> = (4..8).map(few).collect();
+        assert!(reached(&[], &unknown[..3]).is_empty());
+        reached(&[], &unknown);
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub struct Ledger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Name {
     Values(Address, [u8; 32]),
-    Blinds(Address, B256),
+    /// Of the update with these values, and by the hash of the commitments.
+    Blinds(Address, [u8; 32], B256),
 }
 
 /// Secrets by the point that belongs to each.
@@ -57,7 +58,7 @@ impl Ledger {
         }
         let name = Name::Values(account, made.task);
         let first = self.number(name, || packed(Update { values, blinds: none }));
-        let name = Name::Blinds(account, rows);
+        let name = Name::Blinds(account, made.task, rows);
         [first, self.number(name, || packed(Update { values: zero, blinds }))]
     }
 
@@ -139,13 +140,13 @@ impl Ledger {
         let sums = self.permitted.iter().map(|sum| {
             row(&sum.iter().map(|(at, weight)| (*at, Fr::from(*weight))).collect::<Vec<_>>())
         });
-        let blinds = |account: Address| {
-            let of = self.names.iter().enumerate();
-            of.filter(move |(_, name)| matches!(name, Name::Blinds(a, _) if *a == account))
+        let update = |name: &Name| match name {
+            Name::Blinds(account, task, _) => Some((*account, *task)),
+            Name::Values(..) => None,
         };
         let differences = self.names.iter().enumerate().filter_map(|(at, name)| {
-            let Name::Blinds(account, _) = name else { return None };
-            let (first, _) = blinds(*account).next()?;
+            let of = update(name)?;
+            let first = self.names.iter().position(|other| update(other) == Some(of))?;
             let one = Fr::from(1u64);
             (first != at).then(|| row(&[(at, one), (first, -one)]))
         });
@@ -157,44 +158,6 @@ impl Ledger {
         let allowed = self.allowed();
         let reached = super::algebra::reached(&self.held, &self.unknown);
         let differences = self.differences();
-        // DEBUG
-        if std::env::var("HDEBUG").is_ok() {
-            let rows = self
-                .unknown
-                .iter()
-                .map(|v| v.iter().filter(|e| **e != Fr::ZERO).count())
-                .collect::<Vec<_>>();
-            eprintln!(
-                "DEBUG unknown {} held {} len {} nonzero {rows:?} dependent {}",
-                self.unknown.len(),
-                self.held.len(),
-                self.unknown.first().map_or(0, Vec::len),
-                super::algebra::relations(&self.unknown).len()
-            );
-            for (n, name) in self.names.iter().enumerate() {
-                eprintln!(
-                    "DEBUG name {n} {}",
-                    format!("{name:?}").chars().take(22).collect::<String>()
-                );
-            }
-            eprintln!("DEBUG permitted {:?}", self.permitted);
-            for r in &reached {
-                eprintln!(
-                    "DEBUG reached {:?}",
-                    r.iter()
-                        .map(|e| {
-                            let s = format!("{e}");
-                            if s.len() < 9 {
-                                s
-                            } else {
-                                let m = format!("-{}", -*e);
-                                if m.len() < 9 { m } else { "*".to_owned() }
-                            }
-                        })
-                        .collect::<Vec<_>>()
-                );
-            }
-        }
         let leaks = reached.iter().filter(|found| !super::algebra::is_spanned(found, &allowed));
         let leaks = leaks.chain(&differences);
         let show = |found: &Vec<Fr>| {

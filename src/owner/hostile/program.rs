@@ -412,7 +412,8 @@ pub fn facts() -> Facts {
     let manifest = include_str!("../../../circuits/tests/manifest.toml");
     let mut network = Manifest::from_toml(manifest).unwrap().network().unwrap();
     network.row_log = ROW_LOG;
-    let widths = [31, 16, 4];
+    // So many rows that the blindings of all updates of a run, one element a row, are independent.
+    let widths = [127, 64, 4];
     network.input = widths[0];
     let kept = network.layers.len() - 2;
     network.layers.drain(..kept);
