@@ -17,6 +17,7 @@ use std::{
     fs::File,
     io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use ark_bn254::{G1Affine, G2Affine};
@@ -110,6 +111,8 @@ pub struct SrsFile {
     path: PathBuf,
     file: File,
     header: Header,
+    /// Held while the file is read: it has one position for all who read it.
+    reading: Mutex<()>,
 }
 
 impl SrsFile {
@@ -121,7 +124,7 @@ impl SrsFile {
         let file =
             File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
         let header = Header::read(&mut BufReader::new(&file))?;
-        Ok(Self { path: path.to_owned(), file, header })
+        Ok(Self { path: path.to_owned(), file, header, reading: Mutex::new(()) })
     }
 
     /// Where the file was when it was opened.
@@ -134,6 +137,7 @@ impl SrsFile {
     /// # Errors
     /// If the file cannot be read, is damaged, or is followed by trailing bytes.
     pub fn whole(&self) -> Result<Srs, SrsError> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let header = &self.header;
         let mut input = self.points()?;
         let g1 = header.read_g1(&mut input, header.g1_count)?;
@@ -167,6 +171,7 @@ impl SrsFile {
         if n > header.g1_count {
             return Err(SrsError::TooSmall { expected: n as u64, got: header.g1_count as u64 });
         }
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let g1 = header.read_g1(&mut self.points()?, n)?;
         let (g2, provenance) = (header.g2, header.provenance);
         Ok(Srs { power: n.ilog2(), g1, g2, phase_two: None, provenance })

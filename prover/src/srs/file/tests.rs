@@ -47,6 +47,25 @@ fn round_trips() {
     }
 }
 
+/// One open file has one position, and many may read it.
+#[test]
+fn a_file_is_read_by_many_at_once() {
+    let scratch = Scratch::new("many");
+    let srs = Srs::generate_g1(12, &mut rng());
+    srs.save(&scratch.0).unwrap();
+    let file = SrsFile::open(&scratch.0).unwrap();
+    std::thread::scope(|scope| {
+        for n in [1, 1024, 2048, 4096] {
+            let (file, srs) = (&file, &srs);
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    assert_eq!(file.prefix(n).unwrap().g1, srs.g1[..n]);
+                }
+            });
+        }
+    });
+}
+
 #[test]
 fn prefixes_match_the_whole() {
     let scratch = Scratch::new("prefix");
