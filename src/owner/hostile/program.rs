@@ -41,6 +41,7 @@ use crate::project::Project;
 use crate::round::{SecretUpdate, Task, Work};
 
 /// Something that an owner has sent.
+#[allow(clippy::large_enum_variant)] // a few hundred of them, in tests
 pub enum Sent {
     Said(Contribution),
     Uploaded(Item, Vec<u8>),
