@@ -103,6 +103,9 @@ fn limits_are_the_readers_own() {
 fn altered(manifest: &Manifest, rng: &mut ChaCha20Rng) -> Manifest {
     let log = |rng: &mut ChaCha20Rng, most: u32| 1usize << rng.gen_range(0..=most);
     let [input, out] = [(); 2].map(|()| log(rng, 16) - rng.gen_range(0..=1)).map(|n| n.max(1));
+    if rng.gen_bool(0.5) {
+        return widened(manifest, input, out, rng.gen_range(4..=12));
+    }
     let mut manifest = widened(manifest, input, out, rng.gen_range(4..=20));
     let training = &mut manifest.training;
     let before = training.batch;

@@ -80,16 +80,7 @@ contract ProofBounty {
         // Reverts unless the proof holds. That it does not, for lack of gas or otherwise, does
         // nobody any harm here.
         TrainingClaim memory claim = ROUTER.verify(t.verifier, t.key, statement, proof);
-        if (claim.contractAddress != address(this)) revert WrongClaim(2);
-        if (claim.domain != 0) revert WrongClaim(3);
-        if (claim.round != t.round) revert WrongClaim(4);
-        if (claim.prover != t.prover) revert WrongClaim(5);
-        if (claim.step != 0) revert WrongClaim(6);
-        if (claim.dataset != t.dataset) revert WrongClaim(8);
-        if (claim.windows != t.windows) revert WrongClaim(9);
-        if (claim.window != t.window) revert WrongClaim(10);
-        if (claim.model != t.model) revert WrongClaim(11);
-        if (claim.state != t.state) revert WrongClaim(12);
+        _requireTerms(t, claim);
 
         update = claim.update;
         emit Proven(t.prover, claim.update);
@@ -102,5 +93,19 @@ contract ProofBounty {
         uint64 expiry = terms.expiry;
         if (block.timestamp < expiry && update == 0) revert TooEarly(expiry, block.timestamp);
         TOKEN.safeTransfer(SPONSOR, TOKEN.balanceOf(address(this)));
+    }
+
+    /// @dev Everything that a claim says has to be what was asked for.
+    function _requireTerms(Terms memory t, TrainingClaim memory claim) private view {
+        if (claim.contractAddress != address(this)) revert WrongClaim(2);
+        if (claim.domain != 0) revert WrongClaim(3);
+        if (claim.round != t.round) revert WrongClaim(4);
+        if (claim.prover != t.prover) revert WrongClaim(5);
+        if (claim.step != 0) revert WrongClaim(6);
+        if (claim.dataset != t.dataset) revert WrongClaim(8);
+        if (claim.windows != t.windows) revert WrongClaim(9);
+        if (claim.window != t.window) revert WrongClaim(10);
+        if (claim.model != t.model) revert WrongClaim(11);
+        if (claim.state != t.state) revert WrongClaim(12);
     }
 }
