@@ -7,14 +7,14 @@ mod common;
 use std::collections::BTreeSet;
 
 use common::cases::{Case, LossKind};
-use common::cheats::{Lie, lie_for};
+use common::cheats::{Lie, data_lies, lie_for};
 use common::forge::{flat, forge};
 use common::reference::Cells;
 use common::{Run, srs};
 use zktrain_circuits::arith::Check;
 use zktrain_circuits::compile::compile_dataset;
 use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::{LayerKind, Loss, Network};
+use zktrain_circuits::manifest::LayerKind;
 use zktrain_circuits::proof::own_rows;
 use zktrain_circuits::relation::{Group, Relation};
 use zktrain_prover::commit::{Row, commit_rows};
@@ -155,46 +155,6 @@ fn a_table_entry_cannot_be_altered() {
     assert!(verify(&run.key, &(), &statement, &proof).is_err());
 }
 
-/// Label, tensor, and the cells that are overwritten.
-type DatasetLie = (&'static str, &'static str, Vec<([usize; 4], i32)>);
-
-/// Cheats in a registration: the constraint, and one cell of a tensor at
-/// `(window, unit, step, sample)` after another.
-fn dataset_lies(network: &Network) -> Vec<DatasetLie> {
-    let bits = network.one_hot || network.loss == Loss::Logistic;
-    let (input, output) = (network.input, network.output());
-    let mut lies = vec![("inputs.range", "inputs", vec![([0, 1, 0, 1], 1 << 15)])];
-    lies.push(("inputs.range", "inputs", vec![([1, 0, 0, 0], -(1 << 15) - 1)]));
-    if !input.is_power_of_two() {
-        lies.push(("inputs.padding", "inputs", vec![([1, input, 1, 0], 3)]));
-    }
-    if !bits {
-        lies.push(("labels.range", "labels", vec![([0, 0, 0, 1], 1 << 15)]));
-        return lies;
-    }
-    if network.one_hot {
-        lies.push(("labels.bit", "labels", two(|j| [2, -1][j])));
-        lies.push(("labels.one_hot", "labels", two(|_| 1)));
-    } else {
-        lies.push(("labels.bit", "labels", vec![([0, 0, 0, 0], 2)]));
-    }
-    if !output.is_power_of_two() {
-        // With a label taken away, as the row must sum to one.
-        let mut cells = two(|_| 0);
-        cells.push(([0, 2, 0, 0], 0));
-        cells.push(([0, output, 0, 0], 1));
-        lies.push(("labels.padding", "labels", cells));
-    }
-    lies
-}
-
-/// The first two labels of the first sample, the third one zero.
-fn two(value: impl Fn(usize) -> i32) -> Vec<([usize; 4], i32)> {
-    let mut cells: Vec<_> = (0..2).map(|j| ([0, j, 0, 0], value(j))).collect();
-    cells.push(([0, 2, 0, 0], 0));
-    cells
-}
-
 #[test]
 fn a_registration_cannot_cheat() {
     let mut covered = BTreeSet::new();
@@ -208,7 +168,7 @@ fn a_registration_cannot_cheat() {
         let data = (wide(&run.data.inputs), wide(&run.data.labels));
         let sheet = dataset_sheet(&relation, &ids, network, &data.0, &data.1);
         assert!(proves(&run, &relation, &sheet), "an honest registration");
-        for (label, tensor, cells) in dataset_lies(network) {
+        for (label, tensor, cells) in data_lies(network, 1) {
             let mut sheet = sheet.clone();
             let id = relation.layout.find(tensor).unwrap();
             for (index, value) in cells {

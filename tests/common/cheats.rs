@@ -2,7 +2,8 @@
 
 use ark_bn254::Fr;
 use ark_ff::One;
-use zktrain_circuits::manifest::{Loss, RoundSpec};
+use zktrain_circuits::manifest::{Loss, Network, RoundSpec};
+use zktrain_circuits::relation::TensorId;
 use zktrain_prover::sheet::Sheet;
 
 use super::Run;
@@ -26,6 +27,9 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Lie<'a>>
         let id = sheet.layout().find(label)?;
         sheet.set(id, 0, 1); // rides along with the update
         return Some(Lie::Sheet(sheet));
+    }
+    if label.starts_with("inputs.") || label.starts_with("labels.") {
+        return data_lie(run, honest, label).map(Lie::Sheet);
     }
     let padding = label == "loss.at_max.padding";
     let mut told = None;
@@ -238,4 +242,91 @@ fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>
     cells.replace(&q, q_at, Fr::from(get(&q, q_at)) - fraction(spec.shift));
     cells.replace(&r, r_at, Fr::from(get(&r, r_at) + 1));
     Some(cells)
+}
+
+/// Label, tensor, and the cells that are overwritten.
+type DataLie = (&'static str, &'static str, Vec<([usize; 4], i32)>);
+
+/// Cheats in data: the constraint, and one cell of a tensor at `(window, unit, step, sample)` after
+/// another; `last` is the last window.
+pub fn data_lies(network: &Network, last: usize) -> Vec<DataLie> {
+    let bits = network.one_hot || network.loss == Loss::Logistic;
+    let (input, output) = (network.input, network.output());
+    let mut lies = vec![("inputs.range", "inputs", vec![([0, 1, 0, 1], 1 << 15)])];
+    lies.push(("inputs.range", "inputs", vec![([last, 0, 0, 0], -(1 << 15) - 1)]));
+    if !input.is_power_of_two() {
+        lies.push(("inputs.padding", "inputs", vec![([last, input, 0, 0], 3)]));
+    }
+    if !bits {
+        lies.push(("labels.range", "labels", vec![([0, 0, 0, 1], 1 << 15)]));
+        return lies;
+    }
+    if network.one_hot {
+        lies.push(("labels.bit", "labels", two(|j| [2, -1][j])));
+        lies.push(("labels.one_hot", "labels", two(|_| 1)));
+    } else {
+        lies.push(("labels.bit", "labels", vec![([0, 0, 0, 0], 2)]));
+    }
+    if !output.is_power_of_two() {
+        // With a label taken away, as the row must sum to one.
+        let mut cells = two(|_| 0);
+        cells.push(([0, 2, 0, 0], 0));
+        cells.push(([0, output, 0, 0], 1));
+        lies.push(("labels.padding", "labels", cells));
+    }
+    lies
+}
+
+/// The first two labels of the first sample, the third one zero.
+fn two(value: impl Fn(usize) -> i32) -> Vec<([usize; 4], i32)> {
+    let mut cells: Vec<_> = (0..2).map(|j| ([0, j, 0, 0], value(j))).collect();
+    cells.push(([0, 2, 0, 0], 0));
+    cells
+}
+
+/// Honest training on data that are none.
+fn data_lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
+    let network = run.key.network.network();
+    let (_, tensor, cells) = data_lies(network, 0).into_iter().find(|lie| lie.0 == label)?;
+    let mut sheet = honest.clone();
+    if label.ends_with("padding") {
+        unnoticed(run, &mut sheet, label)?;
+    }
+    for (index, value) in cells {
+        let (id, flat) = cell(&sheet, tensor, &index);
+        sheet.set(id, flat, value);
+    }
+    Some(forge(network, sheet, &mut |_, _, _| {}))
+}
+
+/// Makes the first sample one whose padding has no gradient, as otherwise that would be noticed:
+/// with an input beyond the last one a sample without an error, with a class beyond the last one a
+/// sample without inputs, in one layer without bias.
+fn unnoticed(run: &Run, sheet: &mut Sheet, label: &str) -> Option<()> {
+    let network = run.key.network.network();
+    let last = network.layers.len() - 1;
+    if label == "labels.padding" {
+        let zero = |i: usize| {
+            let (id, flat) = cell(sheet, "inputs", &[0, i, 0, 0]);
+            sheet.get(id, flat) == 0
+        };
+        let alone = last == 0 && !network.layers[0].bias && (0..network.input).all(zero);
+        return alone.then_some(());
+    }
+    if network.loss != Loss::Mse || network.one_hot {
+        return None;
+    }
+    for j in 0..network.output() {
+        let (z, flat) = cell(sheet, &format!("layer{last}.z.q"), &[j, 0, 0]);
+        let output = sheet.get(z, flat);
+        let (labels, flat) = cell(sheet, "labels", &[0, j, 0, 0]);
+        sheet.set(labels, flat, output);
+    }
+    Some(())
+}
+
+/// A tensor and a flat index in it.
+fn cell(sheet: &Sheet, name: &str, index: &[usize]) -> (TensorId, usize) {
+    let id = sheet.layout().find(name).unwrap();
+    (id, flat(sheet.layout().tensor(id).domain(), index))
 }

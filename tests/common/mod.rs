@@ -11,13 +11,17 @@ pub mod round;
 
 use std::sync::OnceLock;
 
+use ark_bn254::Fr;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
 use zktrain_circuits::proof::SheetProof;
+use zktrain_circuits::relation::Group;
 use zktrain_circuits::size::Limits;
 use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
+use zktrain_prover::commit::commit_rows;
+use zktrain_prover::prove::CommittedRows;
 use zktrain_prover::random::LocalKey;
 use zktrain_prover::sheet::Sheet;
 use zktrain_prover::srs::{CheckedSrs, Srs};
@@ -188,7 +192,8 @@ impl Run {
         (window, training_sheet(&key.relation, &key.ids, &key.network, &trace))
     }
 
-    /// Proves a sheet as the first window's, whatever it holds, for a relation.
+    /// Proves a sheet as the first window's, whatever it holds, for a relation. Its data are those
+    /// that the dataset is said to have, whatever they are: a commitment asks for nothing.
     pub fn prove_sheet(
         &self,
         key: &TrainingKey,
@@ -196,9 +201,22 @@ impl Run {
         sheet: Sheet,
     ) -> (TrainingStatement, SheetProof) {
         let position = self.position(0, window);
-        let prover = TrainingProver { key, ..self.prover() };
+        let dataset = self.committed_to(window, &sheet);
+        let prover = TrainingProver { key, dataset: &dataset, ..self.prover() };
         let proved = prover.prove_sheet(&self.start, position, sheet, Counts::Missing).unwrap();
         (proved.statement, proved.proof)
+    }
+}
+
+impl Run {
+    /// The dataset with a sheet's data as one of its windows, which nobody has registered.
+    pub fn committed_to(&self, window: u64, sheet: &Sheet) -> RegisteredDataset {
+        let rows = sheet.group(Group::Data(0));
+        let blinds: Vec<Fr> = (5u64..).map(Fr::from).take(rows.len()).collect();
+        let points = commit_rows(srs().g1(), &rows, &blinds).unwrap();
+        let mut windows = self.dataset.windows.clone();
+        windows[usize::try_from(window).unwrap()] = CommittedRows { points, blinds };
+        RegisteredDataset::new(windows)
     }
 }
 

@@ -5,16 +5,16 @@
 //! computes for one:
 //!
 //! 1. **Integers.** Every cell is an integer between known ends ([`ranges`]), given that what was
-//!    committed before is: data, parameters, state and function tables. No scaled lookup is relied on
-//!    where it would allow fractions.
+//!    proven or pinned before is: parameters, state and function tables. No scaled lookup is relied
+//!    on where it would allow fractions.
 //! 2. **No wrap-around.** In every equation and every key, the sum of all magnitudes is far below
 //!    half the field's modulus, so that what holds in the field holds for integers.
 //! 3. **One solution.** Every cell of the trace and of the updates has one value for each value of
 //!    what is given ([`determined`]), step after step ([`order`]). What may have several (which of
 //!    several equal maxima is marked) is named in the certificate, and enters nothing else.
 //!
-//! For a registration it shows that data are what the certificates of training take for given:
-//! integers of 16 bits or bits, zero on padding, one-hot where classes are.
+//! Of data it shows, in training proofs and registrations alike, that they are what the loss takes
+//! them for: integers of 16 bits or bits, zero on padding, one-hot where classes are.
 //!
 //! The rules are few and know no labels. A constraint that is left out makes a certificate fail; a new
 //! operator that needs a new argument has to bring its rule.
@@ -71,12 +71,12 @@ pub enum Uncertified {
         /// The constraint.
         label: String,
     },
-    /// A registration allows data that training does not expect.
+    /// Data that the loss does not expect are allowed.
     #[error("{tensor}: {what} is not shown")]
     Data {
         /// The tensor.
         tensor: &'static str,
-        /// What training takes for given.
+        /// What has to be shown.
         what: &'static str,
     },
     /// Parameters can leave their range within a chain.
@@ -105,15 +105,19 @@ pub struct Certificate {
 /// What holds of a relation's tensors before it is looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
-    /// Tensors that were committed and checked before.
+    /// Tensors that were committed before, with what was shown of them then.
     pub committed: BTreeMap<TensorId, Interval>,
+    /// Tensors that were committed before, of which nothing is known but what the relation shows.
+    pub data: BTreeSet<TensorId>,
     /// Public tables.
     pub tables: BTreeMap<TensorId, Interval>,
 }
 
 impl Given {
     fn has(&self, id: TensorId) -> bool {
-        self.committed.contains_key(&id) || self.tables.contains_key(&id)
+        self.committed.contains_key(&id)
+            || self.data.contains(&id)
+            || self.tables.contains_key(&id)
     }
 }
 
@@ -134,8 +138,8 @@ pub fn certify(relation: &Relation, given: &Given) -> Result<Certificate, Uncert
         named.insert(name(id), interval);
     }
     let bits = magnitudes(&system, &ranges)?;
-    let before = given.committed.keys().chain(given.tables.keys()).copied();
-    let determined = Determined::derive(&system, &ranges, before);
+    let before = given.committed.keys().chain(&given.data).chain(given.tables.keys());
+    let determined = Determined::derive(&system, &ranges, before.copied());
     let (mut shown, mut free) = (Vec::new(), Vec::new());
     for id in all().filter(|id| !counts.contains(id) && !given.has(*id)) {
         match determined.contains(&id) {
@@ -185,7 +189,7 @@ fn enters_nothing(system: &System<'_>, id: TensorId) -> bool {
     queries.next().is_none() && equations.into_iter().all(|e| selection.labels.contains(&e.label))
 }
 
-/// What training takes for given of inputs and labels, and registrations have to show.
+/// What inputs and labels have to be.
 fn data_ranges(network: &Network) -> Option<[Interval; 2]> {
     let short = Interval::new(-(1 << 15), (1 << 15) - 1)?;
     let target = network.loss == Loss::Mse && !network.one_hot;
@@ -194,9 +198,9 @@ fn data_ranges(network: &Network) -> Option<[Interval; 2]> {
 
 /// Certifies the relation of a training proof.
 ///
-/// Given are the window's data as [`certify_dataset`] shows them, parameters below
-/// `2^weight_bits`, the optimizer's state of 16 bits, and the function tables' public values.
-/// Also shown: no chain of `max_steps` steps takes parameters beyond `2^weight_bits`, from a first
+/// Given are parameters below `2^weight_bits`, the optimizer's state of 16 bits, and the function
+/// tables' public values. Also shown: the window's data are well formed, as [`certify_dataset`]
+/// shows it of all windows, and no chain of `max_steps` steps takes parameters beyond `2^weight_bits`, from a first
 /// model below `2^weight_init_bits`.
 ///
 /// # Errors
@@ -209,6 +213,7 @@ pub fn certify_training(
     let growth = Uncertified::Growth { bits: network.weight_bits, steps: network.max_steps };
     let given = training_given(network, ids).ok_or_else(|| growth.clone())?;
     let certificate = certify(relation, &given)?;
+    certify_data(network, relation, &ids.data())?;
     let updates = parameters(ids).map(|p| relation.layout.tensor(p.update.q).name.as_str());
     for name in updates {
         let step = certificate.ranges.get(name).map(|interval| interval.magnitude());
@@ -227,9 +232,8 @@ fn parameters(ids: &TrainingIds) -> impl Iterator<Item = &ParameterIds> {
 }
 
 fn training_given(network: &Network, ids: &TrainingIds) -> Option<Given> {
-    let [inputs, labels] = data_ranges(network)?;
     let mut given = Given::default();
-    given.committed.extend([(ids.inputs, inputs), (ids.labels, labels)]);
+    given.data.extend([ids.inputs, ids.labels]);
     let end = 1i128.checked_shl(network.weight_bits)?.checked_sub(1)?;
     for parameter in parameters(ids) {
         given.committed.insert(parameter.before, Interval::new(-end, end)?);
@@ -245,7 +249,8 @@ fn training_given(network: &Network, ids: &TrainingIds) -> Option<Given> {
     Some(given)
 }
 
-/// Certifies the relation of a registration: that data are what training takes for given.
+/// Certifies the relation of a registration: data are what the loss takes them for, every range
+/// shown.
 ///
 /// # Errors
 /// What could not be shown.
@@ -257,6 +262,17 @@ pub fn certify_dataset(
     let system = System::of(relation)?;
     let ranges = Ranges::derive(&system, &BTreeMap::new(), &BTreeMap::new());
     magnitudes_of(&system, &ranges, relation, ids)?;
+    certify_data(network, relation, ids)
+}
+
+/// Certifies that a relation shows of data what the loss takes them for, by itself.
+fn certify_data(
+    network: &Network,
+    relation: &Relation,
+    ids: &DatasetIds,
+) -> Result<(), Uncertified> {
+    let system = System::of(relation)?;
+    let ranges = Ranges::derive(&system, &BTreeMap::new(), &BTreeMap::new());
     let expected = data_ranges(network).unwrap_or([Interval { lo: 0, hi: 0 }; 2]);
     let tensors = [("inputs", ids.inputs, network.input), ("labels", ids.labels, network.output())];
     for ((tensor, id, size), expected) in tensors.into_iter().zip(expected) {

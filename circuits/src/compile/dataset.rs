@@ -1,5 +1,6 @@
-//! The relation of a dataset's registration: every input has 16 bits, padding
-//! is zero, labels are what the loss takes them to be.
+//! What data have to be: every input has 16 bits, padding is zero, labels are what the loss takes
+//! them to be. A registration shows it of all windows, a training proof of its own once more: it
+//! says what it says whoever has looked at the registration.
 
 use super::builder::{Builder, Pointwise, TableKind, count_parts, real_positions};
 use super::draft::Draft;
@@ -8,8 +9,8 @@ use crate::manifest::{Loss, Network};
 use crate::relation::{Allocator, DimMap, Domain, Group, Linear, Relation, TensorId};
 use crate::size::{Bounded, ChunkError};
 
-/// The tensors of a registration proof.
-#[derive(Clone, Debug)]
+/// The tensors of so many windows of data.
+#[derive(Clone, Copy, Debug)]
 pub struct DatasetIds {
     /// `(windows, inputs, T, B)`
     pub inputs: TensorId,
@@ -52,12 +53,23 @@ pub(crate) fn draft_dataset(network: &Network, windows: usize) -> (Draft, Datase
         _ => (TensorId(0), TensorId(0)), // a data block has two tensors
     };
     let mut builder = Builder::new(vec![(TableKind::Range(16), None)]);
+    let ids = DatasetIds { inputs, labels };
+    constrain_data(&mut builder, network, windows, &ids);
+    (Draft { builder, allocator, counts }, ids)
+}
+
+/// That so many windows are well formed.
+pub(super) fn constrain_data(
+    builder: &mut Builder,
+    network: &Network,
+    windows: usize,
+    ids: &DatasetIds,
+) {
     let (t, b) = (network.steps, network.batch);
     let domain = Domain::new(&[network.input, windows, t, b]);
-    constrain_inputs(&mut builder, &domain, inputs, network.input);
+    constrain_inputs(builder, &domain, ids.inputs, network.input);
     let domain = Domain::new(&[network.output(), windows, t, b]);
-    constrain_labels(&mut builder, network, &domain, labels);
-    (Draft { builder, allocator, counts }, DatasetIds { inputs, labels })
+    constrain_labels(builder, network, &domain, ids.labels);
 }
 
 fn constrain_inputs(builder: &mut Builder, domain: &Domain, inputs: TensorId, size: usize) {

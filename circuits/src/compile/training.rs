@@ -9,6 +9,7 @@
 //! rows are added up over steps and proofs, have the step outside.
 
 use super::builder::{Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts};
+use super::dataset::{DatasetIds, constrain_data};
 use super::draft::Draft;
 use super::gadgets::activation_table;
 use super::layer::constrain_layer;
@@ -91,6 +92,13 @@ pub struct TrainingIds {
     pub loss: LossIds,
     /// Function tables' values.
     pub tables: Vec<(TableKind, TensorId)>,
+}
+
+impl TrainingIds {
+    /// Those of the window's data.
+    pub fn data(&self) -> DatasetIds {
+        DatasetIds { inputs: self.inputs, labels: self.labels }
+    }
 }
 
 /// Names and sizes in a parameter block.
@@ -185,6 +193,7 @@ pub(crate) fn draft_training(network: &Network) -> (Draft, TrainingIds) {
     }
     constrain_loss(&mut builder, network, &ids);
     constrain_padding(&mut builder, &allocator, padding);
+    constrain_data(&mut builder, network, 1, &ids.data());
     (Draft { builder, allocator, counts }, ids)
 }
 

@@ -205,6 +205,26 @@ class _Builder:
                 constraint.append((-(2 ** (16 * k)), (limb, quotient)))
             pointwise.constraints.append(constraint)
 
+    def data(self, windows: int) -> None:
+        """That so many windows are well formed."""
+        network, steps, batch = self.network, self.network.steps, self.network.batch
+        for name, size in (("inputs", network.inputs), ("labels", network.outputs)):
+            over = domain(n=size, w=windows, t=steps, b=batch)
+            cells = self.get(name, "w", "n", "t", "b")
+            if name == "inputs" or (network.loss == "mse" and not network.one_hot):
+                self.lookup(over, SHORT, cells + HALF)
+            else:
+                pointwise = Pointwise(over)
+                self.bit(pointwise, pointwise.operand(cells))
+                self.check(pointwise)
+            pointwise = Pointwise(over)
+            if size & (size - 1):
+                self.padding(pointwise, pointwise.operand(cells), "n", size)
+            self.check(pointwise)
+        if network.one_hot:
+            one = self.get("labels", "w", SUMMED, "t", "b") - 1
+            self.vanishing.append(Vanishing(domain(w=windows, t=steps, b=batch), one))
+
     def _get_over(self, over: Domain, name: str) -> Form:
         """A tensor whose dimensions are the axes of the domain, in order."""
         return self.get(name, *(axis for axis, _ in over.axes))
@@ -425,6 +445,7 @@ def compile_training(network: Network) -> tuple[Relation, Sheet]:
     for tensor in padding:
         over = domain(t=network.steps, cell=tensor.sizes[1])
         builder.vanishing.append(Vanishing(over, read(tensor, "t", "cell")))
+    builder.data(1)
     return builder.finish(*updates, "trace"), sheet
 
 
@@ -434,22 +455,5 @@ def compile_dataset(network: Network, windows: int) -> tuple[Relation, Sheet]:
     sheet.place_blocks([f"data.{w}" for w in range(windows)], _data(network))
     sheet.place("trace", _counts([SHORT]))
     builder = _Builder(network, sheet, [SHORT])
-    for name, size in (("inputs", network.inputs), ("labels", network.outputs)):
-        over = domain(n=size, w=windows, t=network.steps, b=network.batch)
-        cells = builder.get(name, "w", "n", "t", "b")
-        numbers = name == "inputs" or (network.loss == "mse" and not network.one_hot)
-        if numbers:
-            builder.lookup(over, SHORT, cells + HALF)
-        else:
-            pointwise = Pointwise(over)
-            builder.bit(pointwise, pointwise.operand(cells))
-            builder.check(pointwise)
-        pointwise = Pointwise(over)
-        if size & (size - 1):
-            builder.padding(pointwise, pointwise.operand(cells), "n", size)
-        builder.check(pointwise)
-    if network.one_hot:
-        rows = domain(w=windows, t=network.steps, b=network.batch)
-        one = builder.get("labels", "w", SUMMED, "t", "b") - 1
-        builder.vanishing.append(Vanishing(rows, one))
+    builder.data(windows)
     return builder.finish("trace"), sheet
