@@ -10,10 +10,11 @@ seconds=${1:-600}
 seed=${2:-$(date +%s)}
 # Each test gets its share: they run one after the other.
 tests="altered_proofs_have_one_verdict altered_statements_have_one_verdict
-altered_keys_have_one_verdict altered_files_are_refused_or_read altered_archives_are_refused_or_read"
-share=$((seconds / 5))
+altered_keys_have_one_verdict altered_files_are_refused_or_read altered_archives_are_refused_or_read
+altered_lineages_are_refused_or_audited"
+share=$((seconds / 6))
 echo "$0: $seconds seconds from seed $seed"
 for name in $tests; do
     ZKTRAIN_FUZZ_SEED=$seed ZKTRAIN_FUZZ_SECONDS=$share \
-        cargo --config scripts/fuzz.toml test --release --workspace --test fuzz "$name" -- --nocapture
+        cargo --config scripts/assertions.toml test --release --workspace --test fuzz "$name" -- --nocapture
 done

@@ -34,6 +34,7 @@ use crate::error::{Error, OptionsError};
 use crate::files;
 use crate::project::Project;
 use crate::proofs::{Registration, StoredProof};
+use crate::secrets::read_key;
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -162,9 +163,19 @@ impl<'a> Circuits<'a> {
             }
             System::Groth16 => return Err(Error::NoCircuitKey { system }),
         };
-        let compressor = Rc::new(compressor);
+        let compressor = Rc::new(self.by_owner(compressor)?);
         self.compressors.borrow_mut().insert((system, shape), compressor.clone());
         Ok(compressor)
+    }
+
+    /// With the project's local key, where it has one: blinding then depends on it.
+    fn by_owner(&self, compressor: Compressor) -> Result<Compressor, Error> {
+        let path = self.project.key_path();
+        let key = path.exists().then(|| read_key(&path)).transpose()?;
+        Ok(match key {
+            Some(key) => compressor.with_key(key),
+            None => compressor,
+        })
     }
 
     /// The circuit's keys that these training proofs need.

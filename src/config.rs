@@ -32,7 +32,7 @@ pub use coordinator::{
 pub use error::ConfigError;
 pub use flags::CommonFlags;
 pub use render::Effective;
-pub use trainer::{PolicyConfig, TrainerConfig, TrainerFlags};
+pub use trainer::{PolicyConfig, SecretsConfig, TrainerConfig, TrainerFlags};
 pub use value::{Accounts, Amount, LogFormat, Share};
 
 use layer::Layer;

@@ -78,6 +78,12 @@ pub enum Error {
         /// The lock.
         path: PathBuf,
     },
+    /// Files of a project are some of them old and some of them new.
+    #[error("{}: a replacement of the project's files was interrupted, or is under way", path.display())]
+    Replacing {
+        /// Where the new or the old ones are.
+        path: PathBuf,
+    },
     /// The manifest is refused.
     #[error("{}: {source}", path.display())]
     Manifest {

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use zktrain_prover::regular;
+
 use crate::error::Error;
 
 /// Who may read a file.
@@ -25,22 +27,45 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
     let partial = partial(path);
     let all = || -> io::Result<()> {
         // A leftover of a crash may have other permissions.
-        match fs::remove_file(&partial) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        clear(&partial, access)?;
+        step()?;
         let mut file = options(access).open(&partial)?;
+        step()?;
         file.write_all(bytes)?;
         file.sync_all()?;
+        step()?;
         fs::rename(&partial, path)?;
+        step()?;
         sync_parent(path)
     };
     all().map_err(|source| {
         // Nothing more can be done if the leftover cannot be removed either.
-        let _ = fs::remove_file(&partial);
+        let _ = step().and_then(|()| clear(&partial, access));
         Error::File { path: path.to_owned(), source }
     })
 }
+
+/// Removes what a crash has left; a secret one is overwritten first.
+fn clear(partial: &Path, access: Access) -> io::Result<()> {
+    if access == Access::Owner
+        && let Ok(old) = OpenOptions::new().write(true).open(partial)
+    {
+        wipe(&old)?;
+    }
+    match fs::remove_file(partial) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Where a process may end, or a disk refuse, between two effects on files: only tests make it so.
+#[cfg(not(test))]
+fn step() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+use trial::step;
 
 /// Refuses a path where something is already, unless writing over it is meant.
 ///
@@ -59,11 +84,23 @@ pub fn free(path: &Path, force: bool, hint: &'static str) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Exists`]; [`Error::File`] if the operating system refuses.
 pub fn write_new(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), Error> {
-    if fs::read(path).is_ok_and(|there| there == bytes) {
-        return Ok(());
+    match holds(path, bytes) {
+        true => Ok(()),
+        false => free(path, force, OVERWRITE).and_then(|()| write(path, bytes, access)),
     }
-    free(path, force, OVERWRITE)?;
-    write(path, bytes, access)
+}
+
+/// That [`write_new`] would not refuse: to be asked before something is done that cannot be undone.
+///
+/// # Errors
+/// [`Error::Exists`].
+pub fn may_write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Error> {
+    if holds(path, bytes) { Ok(()) } else { free(path, force, OVERWRITE) }
+}
+
+/// Whether a file has these bytes already.
+pub fn holds(path: &Path, bytes: &[u8]) -> bool {
+    read_up_to(path, bytes.len() as u64).is_ok_and(|there| there == bytes)
 }
 
 /// What to do about a file in the way.
@@ -150,11 +187,12 @@ const MAX_TEXT: u64 = 1 << 26;
 /// Reads a whole file of at most `most` bytes.
 ///
 /// # Errors
-/// [`Error::File`] if the operating system refuses, [`Error::FileTooLarge`].
+/// [`Error::File`] if the operating system refuses or it is a pipe or a device, which may have no
+/// end; [`Error::FileTooLarge`].
 pub fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let error = |source| Error::File { path: path.to_owned(), source };
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(error)?;
+    let file = regular::open(path).map_err(error)?;
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(error)?;
     if bytes.len() as u64 > most {
         return Err(Error::FileTooLarge { path: path.to_owned(), most });
@@ -219,6 +257,7 @@ pub fn erase(path: &Path) -> Result<(), Error> {
 
 /// Zeros where a file's bytes are.
 fn wipe(mut file: &File) -> io::Result<()> {
+    step()?;
     let length = file.metadata()?.len();
     io::copy(&mut io::Read::take(io::repeat(0), length), &mut file)?;
     file.sync_all()
@@ -229,7 +268,7 @@ fn wipe(mut file: &File) -> io::Result<()> {
 /// # Errors
 /// [`Error::File`] if the operating system refuses.
 pub fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
+    match step().and_then(|()| fs::remove_file(path)) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::File { path: path.to_owned(), source })
         }
@@ -257,6 +296,62 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
         Ok(()) => Ok(Lock { _file: handle }),
         Err(fs::TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),
         Err(fs::TryLockError::Error(source)) => Err(file(source)),
+    }
+}
+
+/// Ends a thread's process, or has its disk refuse, between two effects on files.
+#[cfg(test)]
+pub mod trial {
+    use std::cell::Cell;
+    use std::io;
+
+    /// What happens.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Trouble {
+        /// The process ends: nothing happens to any file any more.
+        Ends,
+        /// The disk refuses, once.
+        Refuses,
+    }
+
+    thread_local! {
+        static NEXT: Cell<Option<(u32, Trouble)>> = const { Cell::new(None) };
+        static HAPPENED: Cell<Option<Trouble>> = const { Cell::new(None) };
+    }
+
+    /// From here on, after so many effects.
+    pub fn begin(next: Option<(u32, Trouble)>) {
+        NEXT.set(next);
+        HAPPENED.set(None);
+    }
+
+    /// What has happened since.
+    pub fn happened() -> Option<Trouble> {
+        HAPPENED.get()
+    }
+
+    /// What has happened; from here on nothing does.
+    pub fn end() -> Option<Trouble> {
+        NEXT.set(None);
+        HAPPENED.take()
+    }
+
+    pub(super) fn step() -> io::Result<()> {
+        if HAPPENED.get() == Some(Trouble::Ends) {
+            return Err(io::Error::other("the process has ended"));
+        }
+        match NEXT.get() {
+            Some((0, trouble)) => {
+                NEXT.set(None);
+                HAPPENED.set(Some(trouble));
+                Err(io::Error::other("the disk refuses"))
+            }
+            Some((left, trouble)) => {
+                NEXT.set(Some((left - 1, trouble)));
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -297,6 +392,28 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one");
         write_new(&path, b"two", Access::Public, true).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
+        let asked = |bytes: &[u8], force| may_write(&path, bytes, force);
+        asked(b"two", false).unwrap();
+        asked(b"three", true).unwrap();
+        for other in [&b"three"[..], b"tw", b""] {
+            assert!(matches!(asked(other, false), Err(Error::Exists { .. })));
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_has_no_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        let said = read(&link).unwrap_err().to_string();
+        assert!(said.contains("link: not a regular file"), "{said}");
+        // Nor is it waited for when something else would be written there.
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let refused = write_new(&pipe, b"x", Access::Public, false);
+        assert!(matches!(refused, Err(Error::Exists { .. })));
     }
 
     #[test]
@@ -320,6 +437,47 @@ mod tests {
         assert!(matches!(lock(&path), Err(Error::Busy { .. })));
         drop(held);
         lock(&path).unwrap();
+    }
+
+    /// Wherever it ends, the old file or the new one is there; and what it leaves is no trouble.
+    #[test]
+    fn a_process_that_ends_in_between_leaves_one_whole_file() {
+        use trial::Trouble;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for trouble in [Trouble::Ends, Trouble::Refuses] {
+            let mut found = Vec::new();
+            for steps in 0.. {
+                write(&path, b"old", Access::Owner).unwrap();
+                trial::begin(Some((steps, trouble)));
+                let written = supersede(&path, b"new");
+                let Some(happened) = trial::end() else { break };
+                assert!(written.is_err() && happened == trouble);
+                found.push(fs::read(&path).unwrap());
+                let is_left = partial(&path).exists();
+                assert!(!is_left || trouble == Trouble::Ends, "{steps}");
+                supersede(&path, b"newer").unwrap();
+                assert_eq!(fs::read(&path).unwrap(), b"newer");
+                assert!(!partial(&path).exists());
+            }
+            let is_new = found.iter().position(|bytes| bytes == b"new").unwrap();
+            assert!(is_new >= 3, "{found:?}");
+            assert!(found[..is_new].iter().all(|bytes| bytes == b"old"));
+            assert!(found[is_new..].iter().all(|bytes| bytes == b"new"));
+        }
+    }
+
+    /// A leftover of a secret file is overwritten, whoever still has it open.
+    #[test]
+    fn a_secret_leftover_is_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(partial(&path), b"a secret").unwrap();
+        let mut held = File::open(partial(&path)).unwrap();
+        write(&path, b"new", Access::Owner).unwrap();
+        let mut left = Vec::new();
+        held.read_to_end(&mut left).unwrap();
+        assert_eq!(left, [0; 8]);
     }
 
     #[test]

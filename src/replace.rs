@@ -2,9 +2,13 @@
 //!
 //! The new files are written to a folder beside the secrets first, with a plan of what they
 //! replace; renaming that folder is the decision. From then on the old files are moved aside, to
-//! a numbered folder in `secret/replaced`, and then the new ones into their places. A crash before
-//! the decision leaves everything as it was; one after it is made good by whoever takes the
-//! project's lock next. Nothing is deleted: old blindings open old commitments.
+//! a numbered folder in `secret/replaced`, and then the new ones into their places; at last the
+//! folder is given another name, and what is left of it deleted. A crash before the decision leaves
+//! everything as it was; one after it is made good by whoever takes the project's lock next. Nothing
+//! that was there is deleted: old blindings open old commitments.
+//!
+//! Who only reads takes no lock, so that anybody can verify a folder; [`reading`] has it see a state
+//! from before or after a replacement, and none from within.
 
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
@@ -53,6 +57,11 @@ fn partial(project: &Project) -> PathBuf {
 
 fn decided(project: &Project) -> PathBuf {
     project.secret_path().join("replacing")
+}
+
+/// What was decided and done, and only has to be deleted.
+fn done(project: &Project) -> PathBuf {
+    project.secret_path().join("replacing.done")
 }
 
 /// New files, written but not in their places.
@@ -105,25 +114,80 @@ impl<'a> Replacement<'a> {
 /// # Errors
 /// If the operating system refuses, or the plan is not one.
 pub fn finish(project: &Project) -> Result<(), Error> {
+    remove_folder(&done(project))?;
     let folder = decided(project);
     if !folder.exists() {
         return Ok(());
     }
-    let plan: Plan = read_json(&folder.join(PLAN), "")?;
+    let path = folder.join(PLAN);
+    if !path.exists() {
+        return without_plan(project, &folder);
+    }
+    let plan: Plan = read_json(&path, "")?;
     plan.check(&folder)?;
+    carry_out(project, &folder, &plan)?;
+    close(project, &folder)
+}
+
+fn carry_out(project: &Project, folder: &Path, plan: &Plan) -> Result<(), Error> {
+    let staged = |index: usize| folder.join(index.to_string());
     let moved = folder.join(MOVED);
-    if !moved.exists() {
-        // Nothing new is in its place yet: whatever is there is old.
+    // If the mark is missing, nothing new is in its place, and whatever is there is old; unless all
+    // new files are gone from here, which shows that a crash took the mark at the very end.
+    let carried = !plan.new.is_empty() && (0..plan.new.len()).all(|index| !staged(index).exists());
+    if !moved.exists() && !carried {
         move_aside(project, &plan.old, &plan.aside)?;
         files::write(&moved, &[], Access::Owner)?;
     }
     for (index, place) in plan.new.iter().enumerate() {
-        let staged = folder.join(index.to_string());
-        if staged.exists() {
-            rename(&staged, &project.resolve(place))?;
+        if staged(index).exists() {
+            rename(&staged(index), &project.resolve(place))?;
         }
     }
-    remove_folder(&folder)
+    Ok(())
+}
+
+/// Ends a replacement in one step. Deleting the folder takes several, in any order: after a crash
+/// between them it would look like one that is to be carried out.
+fn close(project: &Project, folder: &Path) -> Result<(), Error> {
+    let done = done(project);
+    rename(folder, &done)?;
+    remove_folder(&done)
+}
+
+/// What an earlier version's crash while deleting has left. The plan was written before the
+/// decision, so that it was carried out before it could be missing; if new files are here all the
+/// same, somebody has taken it, and they are kept.
+fn without_plan(project: &Project, folder: &Path) -> Result<(), Error> {
+    let file = |source| Error::File { path: folder.to_owned(), source };
+    for entry in fs::read_dir(folder).map_err(file)? {
+        if entry.map_err(file)?.file_name() != MOVED {
+            let aside = project.resolve(&free_folder(project));
+            if let Some(parent) = aside.parent() {
+                files::create_folder(parent, Access::Owner)?;
+            }
+            return rename(folder, &aside);
+        }
+    }
+    close(project, folder)
+}
+
+/// Reads files of a project, which takes no lock: what was read while files were replaced may be
+/// some of the old and some of the new ones, and is no result.
+///
+/// # Errors
+/// [`Error::Replacing`] if a replacement was under way, or happened meanwhile; else those of `read`.
+pub fn reading<T>(project: &Project, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let still = || match decided(project) {
+        folder if folder.exists() => Err(Error::Replacing { path: folder }),
+        _ => Ok(free_folder(project)),
+    };
+    let before = still()?;
+    let read = read();
+    match still()? == before {
+        true => read,
+        false => Err(Error::Replacing { path: project.resolve(&before) }),
+    }
 }
 
 /// Moves files of a project aside, as far as they are there, in this order.
@@ -246,29 +310,85 @@ mod tests {
         }
     }
 
+    /// A project whose replacement was decided, and the plan.
+    fn planned() -> (tempfile::TempDir, Project, Plan) {
+        let (dir, project) = project();
+        let new = staged(&project).new;
+        let files = old(&project).into_iter().filter(|path| path.exists());
+        let old = files.map(|path| project.relative(&path)).collect();
+        let plan = Plan { aside: free_folder(&project), old, new };
+        write_json(&partial(&project).join(PLAN), &plan).unwrap();
+        rename(&partial(&project), &decided(&project)).unwrap();
+        (dir, project, plan)
+    }
+
     /// Every rename may be the last one before a crash: the next command finishes, and its own
     /// crash is made good by the one after it.
     #[test]
     fn a_crash_after_the_decision_is_made_good() {
-        for done in 0..6 {
-            let (_dir, project) = project();
-            let new = staged(&project).new;
-            let files = old(&project).into_iter().filter(|path| path.exists());
-            let old = files.map(|path| project.relative(&path)).collect();
-            let plan = Plan { aside: free_folder(&project), old, new };
-            write_json(&partial(&project).join(PLAN), &plan).unwrap();
-            rename(&partial(&project), &decided(&project)).unwrap();
-            let aside = plan.old.len().min(done);
+        for steps in 0..8 {
+            let (_dir, project, plan) = planned();
+            let folder = decided(&project);
+            let aside = plan.old.len().min(steps);
             move_aside(&project, &plan.old[..aside], &plan.aside).unwrap();
-            if done > plan.old.len() {
-                files::write(&decided(&project).join(MOVED), &[], Access::Owner).unwrap();
+            let more = steps.saturating_sub(plan.old.len());
+            if more > 0 {
+                files::write(&folder.join(MOVED), &[], Access::Owner).unwrap();
             }
-            if done > plan.old.len() + 1 {
-                rename(&decided(&project).join("0"), &project.resolve(&plan.new[0])).unwrap();
+            for index in 0..plan.new.len().min(more.saturating_sub(1)) {
+                let place = project.resolve(&plan.new[index]);
+                rename(&folder.join(index.to_string()), &place).unwrap();
+            }
+            if more > plan.new.len() + 1 {
+                rename(&folder, &done(&project)).unwrap();
+                files::remove(&done(&project).join(PLAN)).unwrap();
             }
             finish(&project).unwrap();
             check_replaced(&project);
+            assert!(!done(&project).exists());
             finish(&project).unwrap();
         }
+    }
+
+    /// An earlier version deleted the folder under its own name, in the order of the file system.
+    #[test]
+    fn a_crash_while_deleting_loses_nothing() {
+        for gone in [&[PLAN][..], &[MOVED], &[PLAN, MOVED]] {
+            let (_dir, project, plan) = planned();
+            let folder = decided(&project);
+            carry_out(&project, &folder, &plan).unwrap();
+            gone.iter().for_each(|name| files::remove(&folder.join(name)).unwrap());
+            finish(&project).unwrap();
+            check_replaced(&project);
+            assert!(!done(&project).exists() && !project.secret_path().join("replaced/2").exists());
+        }
+        // New files without a plan are nobody's to delete.
+        let (_dir, project, _) = planned();
+        files::remove(&decided(&project).join(PLAN)).unwrap();
+        finish(&project).unwrap();
+        assert!(!decided(&project).exists());
+        let kept = files::read(&project.secret_path().join("replaced/1/0")).unwrap();
+        assert_eq!(kept, b"new blindings");
+        assert_eq!(files::read(&project.dataset_path()).unwrap(), b"old blindings");
+    }
+
+    #[test]
+    fn nothing_is_read_from_within_a_replacement() {
+        let (_dir, project, _) = planned();
+        let unread = reading(&project, || -> Result<(), Error> { unreachable!() });
+        assert!(matches!(unread, Err(Error::Replacing { .. })));
+        finish(&project).unwrap();
+        assert_eq!(reading(&project, || Ok(7)).unwrap(), 7);
+        // Whatever it found meanwhile, good or bad, may be half of each.
+        let replaced = || {
+            set_aside(&project, &[project.dataset_path()])?;
+            Ok(7)
+        };
+        assert!(matches!(reading(&project, replaced), Err(Error::Replacing { .. })));
+        let begun = || {
+            files::create_folder(&decided(&project), Access::Owner)?;
+            Err::<(), _>(Error::WorkerStopped)
+        };
+        assert!(matches!(reading(&project, begun), Err(Error::Replacing { .. })));
     }
 }

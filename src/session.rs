@@ -98,6 +98,14 @@ impl Session {
     /// # Errors
     /// As [`Self::open`].
     pub fn of_project(project: &Project, ui: &Ui) -> Result<Self, Error> {
+        Self::of_project_with(project, Cache::of_user(), ui)
+    }
+
+    /// As [`Self::of_project`], with a cache, or none.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_project_with(project: &Project, cache: Cache, ui: &Ui) -> Result<Self, Error> {
         let (_, network) = read_network(&project.manifest_path())?;
         let path = project.resolve(&project.local()?.srs);
         let own = path == project.default_srs_path() && !project.dataset_path().exists();
@@ -109,7 +117,7 @@ impl Session {
             let srs = srs.map_err(|source| srs_error(&path, source))?;
             srs.save(&path).map_err(|source| srs_error(&path, source))?;
         }
-        Self::open(&project.manifest_path(), &path, ui)
+        Self::of_srs(&project.manifest_path(), open_srs(&path)?, cache, ui)
     }
 
     /// Opens the files that a verifier has: those named, else those of a project. An

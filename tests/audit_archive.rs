@@ -64,6 +64,16 @@ fn links_and_devices_are_refused() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_no_archive_and_is_not_waited_for() {
+    let dir = TempDir::new().unwrap();
+    let pipe = dir.path().join("lineage.tar.gz");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let said = Lineage::open(&pipe).unwrap_err().to_string();
+    assert!(said.contains("lineage.tar.gz: not a regular file"), "{said}");
+}
+
 #[test]
 fn the_same_file_twice_is_refused() {
     let dir = TempDir::new().unwrap();

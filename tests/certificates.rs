@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use zktrain_circuits::certificate::{Uncertified, certify_dataset, certify_training};
 use zktrain_circuits::compile::{compile_dataset, compile_training};
 use zktrain_circuits::manifest::{LayerKind, Manifest, Network};
+use zktrain_circuits::relation::DimMap;
 use zktrain_circuits::size::{Bounded, Limits};
 
 /// Networks that between them have every kind of layer, loss, optimizer and limb.
@@ -22,6 +23,16 @@ fn networks() -> Vec<Bounded> {
             widths: vec![3, 5, 3, 1],
             loss: LossKind::Logistic,
             ..saturating.clone()
+        },
+        // Sigmoids are small: outputs of the layer above stay away from one of their ends.
+        Case {
+            kinds: vec![sigmoid],
+            widths: vec![3, 1, 1],
+            unbiased: 2,
+            loss: LossKind::Logistic,
+            clip: Some(1.0),
+            fine: true,
+            ..plain.clone()
         },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..saturating },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..plain.clone() },
@@ -111,11 +122,29 @@ fn altered_constants_are_found() {
                 continue;
             }
             let mut other = relation.clone();
-            other.zerochecks[position].constraints[number].monomials[0].coef -= 1;
+            let coef = &mut other.zerochecks[position].constraints[number].monomials[0].coef;
+            *coef -= coef.signum();
             let result = certify_training(&network, &other, &ids);
             assert!(matches!(result, Err(Uncertified::Ambiguous { .. })), "{label}");
         }
     }
+}
+
+/// A constraint in which cells of different steps meet proves nothing about any of them.
+#[test]
+fn a_constraint_follows_one_step() {
+    let network = networks().remove(1);
+    assert!(network.steps > 1);
+    let (mut relation, ids) = compile_training(&network);
+    let check = relation.linear.iter_mut().find(|c| c.label.ends_with(".b.gradient")).unwrap();
+    let step = check.domain.axes[0];
+    check.domain.axes.push(step);
+    let errors = check.form.terms.iter_mut().filter(|term| term.dims.contains(&DimMap::Sum));
+    let steps = errors.flat_map(|t| &mut t.dims).filter(|map| **map == DimMap::Axis(0));
+    assert!(steps.map(|map| *map = DimMap::Axis(2)).count() > 0);
+    let label = check.label.clone();
+    let result = certify_training(&network, &relation, &ids).map(|_| ());
+    assert_eq!(result, Err(Uncertified::Order { label }));
 }
 
 /// A chain whose parameters could outgrow their bits.

@@ -86,12 +86,19 @@ fn work_is_proven_checked_settled_and_paid() {
     let (domain, round) = story.round(&[]);
     let proven = story.json("alice", &["work", &round, "p"]);
     let proof = proven["proof"].as_str().unwrap();
+    // Nothing is written over, and nothing sent or signed first.
+    let again = story.fails("alice", &["work", &round, "p"]);
+    assert!(again.contains("exists already") && again.contains("slashed"), "{again}");
+    let other = story.fails("alice", &["submit", proof, "--out", "p/manifest.toml"]);
+    assert!(other.contains("p/manifest.toml exists already"), "{other}");
     let submitted = story.json("alice", &["submit", proof]);
     assert!(submitted["gas"].as_u64().unwrap() > 500_000, "the contract has checked it");
     let again = story.fails("alice", &["submit", proof]);
     assert!(again.contains("AlreadyDelivered"), "{again}");
     let submission = submitted["submission"].as_str().unwrap();
     let propose = ["propose", &round, "p", submission, "--model", "p/model.int.safetensors"];
+    let other = story.fails("operator", &[&propose[..], &["--out", submission]].concat());
+    assert!(other.contains("exists already"), "{other}");
     let propose = [&propose[..], &["--out", "batch.json"]].concat();
     let proposed = story.json("operator", &propose);
     let early = story.fails("watcher", &["settle", &round]);

@@ -75,10 +75,63 @@ fn a_registration_that_a_crash_interrupted_is_finished_by_the_next_command() {
     let plan = r#"{"aside": "secret/replaced/1", "old": ["secret/dataset"],
         "new": ["registration.NOT-ZK", "secret/dataset"]}"#;
     std::fs::write(staged.join("plan.json"), plan).unwrap();
-    project.ok(&["train", "p"]);
-    assert!([&dataset, &registration].map(|path| std::fs::read(path).unwrap()) == new);
-    assert!(std::fs::read(project.path("secret/replaced/1/secret/dataset")).unwrap() == old);
-    assert!(!staged.exists());
+    // Who only reads takes no lock: it says so, and which command finishes.
+    let said = project.fails(&["verify", "p"]);
+    assert!(said.contains("secret/replacing") && said.contains("was interrupted"), "{said}");
+    assert!(said.contains("`zktrain train` finishes it"), "{said}");
+    let finished = || {
+        project.ok(&["train", "p"]);
+        assert!([&dataset, &registration].map(|path| std::fs::read(path).unwrap()) == new);
+        assert!(std::fs::read(project.path("secret/replaced/1/secret/dataset")).unwrap() == old);
+        let left = ["replacing", "replacing.done", "replaced/2"];
+        assert!(left.iter().all(|name| !project.path("secret").join(name).exists()));
+    };
+    finished();
+    // What a crash leaves while the folder is deleted: under its own name, as earlier versions did,
+    // the plan or the mark gone first; and under the other one.
+    let crashes: [(&str, &[(&str, &str)]); 4] = [
+        ("replacing", &[("moved", "")]),
+        ("replacing", &[("plan.json", plan)]),
+        ("replacing", &[]),
+        ("replacing.done", &[("plan.json", plan)]),
+    ];
+    for (folder, left) in crashes {
+        let folder = project.path("secret").join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        left.iter().for_each(|(name, text)| std::fs::write(folder.join(name), text).unwrap());
+        finished();
+    }
+    project.ok(&["prove", "p", "--compress", "none", "--proofs", "1"]);
+    project.verify(&["p"]);
+}
+
+#[test]
+fn addresses_proofs_and_pages_are_not_written_over() {
+    let project = Project::with_rows(1);
+    let folder = project.folder.path();
+    std::fs::create_dir(folder.join("chain")).unwrap();
+    let files = ["chain/chain.json", "precious"].map(|name| folder.join(name));
+    files.iter().for_each(|path| std::fs::write(path, "precious").unwrap());
+    let deploy = ["chain", "deploy", "--key", "none.json"];
+    let named = [&deploy[..], &["--deployment", "precious"]].concat();
+    let refused: [&[&str]; 5] = [
+        // Before a key is asked for: nothing is paid for what would not be kept.
+        &deploy,
+        &named,
+        &["chain", "work", "1", "p", "--out", "precious", "--key", "none.json"],
+        &["audit", "precious", "--lineage", "none", "--html", "precious"],
+        &["bench", "accuracy", "-o", "precious"],
+    ];
+    for command in refused {
+        let error = project.fails(command);
+        assert!(error.contains("exists already") && error.contains("--force"), "{error}");
+    }
+    // Where it is meant, each goes on to what is missing here.
+    for command in refused.into_iter().take(4) {
+        let error = project.fails(&[command, &["--force"]].concat());
+        assert!(!error.contains("exists already"), "{error}");
+    }
+    assert!(files.iter().all(|path| std::fs::read(path).unwrap() == b"precious"));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use ark_bn254::{Fq, Fr};
 use ark_ff::{BigInteger, One, PrimeField};
 use common::cases::Case;
+use common::forge::forge;
 use common::{Run, srs};
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -16,12 +17,14 @@ use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
 use zktrain_circuits::r1cs;
 use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
 use zktrain_circuits::wire::{WireError, decode_training, encode_training};
+use zktrain_contracts::Evm;
 use zktrain_prover::compress::Compressor;
 use zktrain_prover::groth16::insecure_key;
 use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{Chunk, RegisteredDataset, register_chunk};
+use zktrain_prover::training::{Chunk, Counts, RegisteredDataset, TrainingProver, register_chunk};
 use zktrain_verifier::circuit::{CircuitError, CircuitKey};
 use zktrain_verifier::dataset::{self, DatasetError};
+use zktrain_verifier::evm::encode_key;
 use zktrain_verifier::sheet::SheetError;
 use zktrain_verifier::training::{Chain, TrainingError, verify};
 
@@ -376,4 +379,40 @@ fn the_length_is_the_relations() {
     let rest = encoded_len(&made.run.key.relation);
     assert_eq!(halo2.to_bytes().len(), rest + zktrain_verifier::halo2::PROOF_LENGTH);
     assert_eq!(groth16.to_bytes().len(), rest + zktrain_verifier::groth16::PROOF_BYTES);
+}
+
+/// A window whose labels are none (8 for the class, −8 for the others) was committed to, and nobody
+/// has registered it. Training on it is honest but for that; its update is larger than any that data
+/// could lead to.
+#[test]
+fn labels_that_are_none_prove_nothing_here_or_on_chain() {
+    let case = Case { batch: 2, row_log: 13, ..Case::plain(&[5, 4, 3]) };
+    let run = Run::of(&case, 1).unwrap();
+    let (window, mut sheet) = run.first_sheet();
+    let labels = run.key.ids.labels;
+    for flat in 0..sheet.layout().tensor(labels).stored() as usize {
+        let class = 2 * sheet.get(labels, flat) - 1;
+        sheet.set(labels, flat, 8 * class);
+    }
+    let sheet = forge(&run.key.network, sheet, &mut |_, _, _| {});
+    let dataset = run.committed_to(window, &sheet);
+    let prover = TrainingProver { dataset: &dataset, ..run.prover() };
+    let position = run.position(0, window);
+    let proved = prover.prove_sheet(&run.start, position, sheet, Counts::Missing).unwrap();
+    assert!(verify(&run.key, &(), &proved.statement, &proved.proof).is_err());
+
+    let compressor = compressors(&run).into_iter().next().unwrap();
+    let circuit = compressor.key().contract_bytes(System::Halo2).unwrap();
+    let key = encode_key(&run.key, System::Halo2, &circuit).unwrap();
+    let mut evm = Evm::new(proved.statement.binding.chain_id).unwrap();
+    let registered = evm.register(&key).unwrap();
+    let statement = proved.statement.to_bytes();
+    // Whoever has no assignment can still write down a proof.
+    if let Ok(proof) = compressor.compress(proved.h, &proved.claim, proved.proof) {
+        assert!(evm.verify(registered.key, &statement, &proof.to_bytes()).is_err());
+    }
+    let honest = run.prover().prove(&run.start, position, &run.traces(1).remove(0).1).unwrap();
+    let proof = compressor.compress(honest.h, &honest.claim, honest.proof).unwrap();
+    let accepted = evm.verify(registered.key, &honest.statement.to_bytes(), &proof.to_bytes());
+    assert!(accepted.is_ok(), "an honest one, with the same key");
 }

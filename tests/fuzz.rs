@@ -1,7 +1,7 @@
 //! Fuzzing: the native verifier against the contracts, and files of every kind into their readers.
 //!
-//! Short and from committed seeds here; longer, and with debug assertions and checks of overflow
-//! in this project's own crates, by `scripts/fuzz.sh`. See docs/fuzzing.md.
+//! Short and from committed seeds here; as long as it is told by `scripts/fuzz.sh`. See
+//! docs/fuzzing.md.
 
 mod common;
 
@@ -11,5 +11,7 @@ mod bytes;
 mod harness;
 #[path = "fuzz/readers.rs"]
 mod readers;
+#[path = "fuzz/records.rs"]
+mod records;
 #[path = "fuzz/verdicts.rs"]
 mod verdicts;

@@ -13,7 +13,8 @@ use alloy::primitives::{Address, B256};
 use audit_made::{Forged, dishonest, made};
 use tempfile::TempDir;
 use zktrain::error::Error;
-use zktrain::lineage::{decode_sum, encode_sum, submission, sum};
+use zktrain::lineage::{LineageWriter, decode_sum, encode_sum, submission, sum};
+use zktrain::operator::Pending;
 use zktrain::owner::{Ancestry, Facts, LineageSource, ParentError};
 use zktrain::project::{Project, write_json};
 use zktrain::round::rows_hash;
@@ -240,7 +241,6 @@ async fn what_a_coordinator_told_at_a_rounds_end_is_what_it_settles() {
     let cases = [
         (End::Summed { model: B256::ZERO, counted: counted.clone() }, "model"),
         (End::Summed { model, counted: fewer }, "counted set"),
-        (End::Void(Reason::CalledOff), "end"),
     ];
     for (end, field) in cases {
         let owner = Owner::honest();
@@ -249,4 +249,44 @@ async fn what_a_coordinator_told_at_a_rounds_end_is_what_it_settles() {
         let is = matches!(&error, ParentError::Told { round: r, field: f } if *r == round && *f == field);
         assert!(is, "{field}: {error}");
     }
+}
+
+/// A lie to one owner would keep it out of every later round.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_was_denied_and_settled_is_gone_on_from_once_it_is_recomputed() {
+    ready().await;
+    let (made, owner) = (made(), Owner::honest());
+    let round = made.rounds[0];
+    let denied = End::Void(Reason::CalledOff);
+    owner.told(round, &denied);
+    // Nothing less than all of it: what does not follow is refused as ever.
+    let copy = made.copy();
+    std::fs::copy(made.lineage().join(sum(made.rounds[1])), copy.path().join(sum(round))).unwrap();
+    let error = owner.last(copy.path()).await.unwrap_err();
+    assert!(matches!(&error, ParentError::Sum { .. }), "{error}");
+    let version = owner.last(&made.lineage()).await.unwrap();
+    assert_eq!(version, Owner::honest().last(&made.lineage()).await.unwrap());
+    // What it was told stays, for whoever asks.
+    let kept = std::fs::read(owner.project().round_end_path(round)).unwrap();
+    assert_eq!(serde_json::from_slice::<End>(&kept).unwrap(), denied);
+}
+
+/// A coordinator may have made a sum of a round that then came to nothing: it stays where it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sums_of_rounds_that_came_to_nothing_stay_out_of_the_lineage() {
+    ready().await;
+    let (made, folder) = (made(), TempDir::new().unwrap());
+    let pending = Pending::new(&folder.path().join("pending")).unwrap();
+    let lineage = LineageWriter::new(&folder.path().join("lineage")).unwrap();
+    let [_, last, void] = made.rounds[..] else { panic!("three rounds") };
+    let kept = decode_sum(&std::fs::read(made.lineage().join(sum(last))).unwrap()).unwrap();
+    let is_published = |round| lineage.dir().join(sum(round)).exists();
+    // Nor does one of another domain get there, or of a round that nobody knows.
+    for round in [void, made.other, 99, last] {
+        pending.keep(round, &kept).unwrap();
+        pending.publish(&made.coordinator, made.domain, round, &lineage).await.unwrap();
+        assert_eq!(is_published(round), round == last, "{round}");
+    }
+    let published = std::fs::read(lineage.dir().join(sum(last))).unwrap();
+    assert_eq!(decode_sum(&published).unwrap(), kept);
 }

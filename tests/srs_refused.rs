@@ -10,6 +10,9 @@ use ark_ff::{FftField, Field};
 use project::Project;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use zktrain_circuits::arith::Arithmetic;
+use zktrain_circuits::r1cs::Builder;
+use zktrain_prover::ceremony::Ceremony;
 use zktrain_prover::srs::{Provenance, Srs};
 
 /// Powers that the project's circuit needs; its rows need fewer.
@@ -80,24 +83,73 @@ fn strings(honest: &Srs) -> Vec<(&'static str, &'static str, bool, Srs)> {
 }
 
 /// Commands that read the project's string: with its rows' powers alone, and with the circuit's.
-const WITH_ROWS: [&[&str]; 8] = [
+/// `chain work` opens a project as `chain join` does, which is among those that need a chain.
+const WITH_ROWS: [&[&str]; 12] = [
     &["data", "commit", "p", "--plain", "--force"],
     &["train", "p"],
     &["prove", "p", "--compress", "none"],
     &["verify", "p"],
     &["verify", "p/proofs/000000.proof"],
+    &["roots", "p"],
     &["proof", "inspect", "p/proofs/000000.proof"],
     &["proof", "export", "p/proofs/000000.proof", "--format", "json", "--out", "out"],
+    &["proof", "export", "p/proofs/000000.proof", "--format", "snarkjs", "--out", "out"],
     &["setup", "insecure", "p"],
+    &["chain", "submit", "p/proofs/000000.proof"],
+    &["chain", "propose", "1", "p", "--out", "out"],
 ];
-const WITH_CIRCUIT: [&[&str]; 6] = [
+const WITH_CIRCUIT: [&[&str]; 11] = [
     &["data", "commit", "p", "--force"],
     &["prove", "p", "--from", "0"],
     &["verify", "p"],
     &["keys", "derive", "p"],
+    &["keys", "check", "p/keys/halo2.vk", "p"],
+    &["proof", "export", "p/proofs/000000.proof", "--format", "calldata", "--out", "out"],
     &["srs", "info", "--check", "honest.bin"],
-    &["setup", "new", "p", "-o", "ceremony"],
+    &["setup", "new", "p", "-o", "out"],
+    &["setup", "verify", "held.ceremony", "p"],
+    &["setup", "finish", "held.ceremony", "p"],
+    &["chain", "domain", "open", "p"],
 ];
+/// Commands that ask a chain first. They load the string as the others do, so they are given only
+/// those that are altered in one power.
+const WITH_CHAIN: [&[&str]; 3] = [
+    &["chain", "join", "1", "p", "--key", "operator.json"],
+    &["coordinator", "--domain", "1", "--project", "p", "--key", "operator.json", "--budget", "9"],
+    &["trainer", "--domain", "1", "--project", "p", "--key", "operator.json", "--coordinator"],
+];
+
+/// What commands work on: registered data, a proof, a key, a ceremony, a chain with a domain.
+fn made(project: &Project) {
+    project.ok(&["data", "commit", "p"]);
+    project.ok(&["train", "p", "--epochs", "1"]);
+    project.ok(&["prove", "p", "--proofs", "1"]);
+    project.ok(&["keys", "derive", "p"]);
+    hold_ceremony(&project.folder.path().join("held.ceremony"));
+    project.ok(&["chain", "key", "new", "operator.json"]);
+    for command in [&["deploy"][..], &["stake", "1000"], &["domain", "open", "p"]] {
+        project.ok(&[&["chain", "--key", "operator.json"], command].concat());
+    }
+}
+
+/// A ceremony that can be read, of a circuit of one constraint.
+fn hold_ceremony(path: &Path) {
+    let (mut builder, [x, ..]) = Builder::new([Fr::ONE; 3]);
+    builder.mul(&x, &x);
+    let system = builder.finish().system;
+    let srs = Srs::generate(system.domain_log() + 1, &mut ChaCha20Rng::seed_from_u64(8));
+    Ceremony::new(&system, &srs.check().unwrap()).unwrap().save(path).unwrap();
+}
+
+/// That a command names the string's file and what is wrong with it.
+fn refuses(project: &Project, command: &[&str], what: &str, said: &str) {
+    // Nobody is there; it is not asked for.
+    let nobody = (command[0] == "trainer").then_some("127.0.0.1:9");
+    let command: Vec<&str> = command.iter().copied().chain(nobody).collect();
+    let error = project.fails(&command);
+    let named = error.contains("honest.bin") && error.contains(said);
+    assert!(named && !error.contains("panicked"), "{what}: {command:?}: {error}");
+}
 
 #[test]
 fn no_command_takes_points_that_are_no_string() {
@@ -107,20 +159,14 @@ fn no_command_takes_points_that_are_no_string() {
     honest.save(&path).unwrap();
     project.init(&["--srs", "honest.bin"]);
     project.shorten_rows(10);
-    project.ok(&["data", "commit", "p"]);
-    project.ok(&["train", "p", "--epochs", "1"]);
-    project.ok(&["prove", "p", "--proofs", "1"]);
+    made(&project);
     let before = project::files(&project.path(""));
     for (what, said, in_rows, srs) in strings(&honest) {
         srs.save(&path).unwrap();
         let rows: &[&[&str]] = if in_rows { &WITH_ROWS } else { &[] };
-        for command in rows.iter().chain(&WITH_CIRCUIT) {
-            let error = project.fails(command);
-            assert!(
-                error.contains("honest.bin") && error.contains(said),
-                "{what}: {command:?}: {error}"
-            );
-            assert!(!error.contains("panicked"), "{what}: {command:?}: {error}");
+        let chain: &[&[&str]] = if what.starts_with("a power") { &WITH_CHAIN } else { &[] };
+        for command in rows.iter().chain(&WITH_CIRCUIT).chain(chain) {
+            refuses(&project, command, what, said);
         }
         assert_eq!(project::files(&project.path("")), before, "{what}");
     }

@@ -267,3 +267,23 @@ fn two_statements_about_one_witness_share_no_randomness_even_if_the_system_repea
     assert_ne!(one.argument.salt, other.argument.salt);
     assert!(one.rows.iter().all(|row| !other.rows.contains(row)));
 }
+
+/// What compresses an owner's proof blinds it with the owner's key, too.
+#[test]
+fn compression_depends_on_the_owners_key_even_if_the_system_repeats_itself() {
+    let run = Run::of(&Case::plain(&[5, 4, 3]), 1).unwrap();
+    let (window, trace) = run.traces(1).remove(0);
+    let proved = run.prover().prove(&run.start, run.position(0, window), &trace).unwrap();
+    let mut compressor = compressor_of(&run);
+    let mut circuit_proofs = Vec::new();
+    for key in [[7; 32], [7; 32], [8; 32]] {
+        compressor = compressor.with_key(LocalKey::with_repeating_system(key, [9; 32]));
+        let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone());
+        circuit_proofs.push(proof.unwrap().circuit_proof);
+    }
+    let [one, again, other] = &circuit_proofs[..] else { unreachable!() };
+    assert_eq!(one, again, "the system repeats itself");
+    assert!(one.as_chunks::<32>().0.iter().all(|word| !other.as_chunks::<32>().0.contains(word)));
+    let failing = compressor.with_key(LocalKey::with_failing_system([7; 32]));
+    assert!(failing.compress(proved.h, &proved.claim, proved.proof).is_err());
+}

@@ -1,8 +1,9 @@
-//! The group element whose discrete logarithm nobody knows: the base of blindings.
+//! The group element whose discrete logarithm nobody knows: the base of blindings; and points of G2
+//! as bytes.
 
 use std::sync::LazyLock;
 
-use ark_bn254::{Fq, G1Affine};
+use ark_bn254::{Fq, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{BigInt, Field, PrimeField};
 use sha3::{Digest, Keccak256};
@@ -45,6 +46,30 @@ fn candidate(domain: &[u8], counter: u32) -> Option<G1Affine> {
     Some(G1Affine::new_unchecked(x, y))
 }
 
+/// A point of G2 as digests have it: `x.c0 ‖ x.c1 ‖ y.c0 ‖ y.c1`, 32 bytes each, little-endian. In
+/// the last byte, the highest bit says that `y` is the larger of `±y`, by `c1` first, and the next
+/// one that the point is zero, whose coordinates are zeros.
+///
+/// These are arkworks' uncompressed bytes. Its own encoder can fail, and a digest of what it had
+/// written until then would be that of other points, too.
+pub fn g2_encoding(point: &G2Affine) -> [u8; 128] {
+    let mut out = [0u8; 128];
+    let flags = match point.xy() {
+        None => 1 << 6,
+        Some((x, y)) => {
+            let limbs = [x.c0, x.c1, y.c0, y.c1].map(|coordinate| coordinate.into_bigint().0);
+            for (place, limb) in out.chunks_exact_mut(8).zip(limbs.as_flattened()) {
+                place.copy_from_slice(&limb.to_le_bytes());
+            }
+            u8::from(y > -y) << 7
+        }
+    };
+    if let Some(last) = out.last_mut() {
+        *last |= flags;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +94,20 @@ mod tests {
             h.y.to_string(),
             "7060010981121603036126211470579618311103454738446416103497517290510091647145"
         );
+    }
+
+    #[test]
+    fn points_of_g2_are_encoded_as_arkworks_does() {
+        use ark_ec::CurveGroup;
+        use ark_serialize::CanonicalSerialize;
+        let generator = G2Affine::generator();
+        let mut points = vec![G2Affine::zero(), generator, -generator];
+        points.extend((2u64..40).map(|k| (generator * ark_bn254::Fr::from(k)).into_affine()));
+        for point in points {
+            let mut bytes = Vec::new();
+            point.serialize_uncompressed(&mut bytes).unwrap();
+            assert_eq!(g2_encoding(&point).as_slice(), bytes, "{point:?}");
+        }
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What prover and verifier derive from a manifest and a reference string.
 
 use ark_bn254::G1Affine;
-use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
 
 use crate::compile::{TrainingIds, compile_training};
+use crate::curve::g2_encoding;
 use crate::merkle::Hash;
 use crate::opening::KzgVerifierKey;
 use crate::relation::{Group, Relation};
@@ -65,13 +65,10 @@ impl TrainingKey {
 /// from them: with the generators fixed, `[τ]` in G2 determines every power, and the pairing
 /// relations leave no other choice for those in G1. Of an unchecked string it says nothing.
 pub fn spec(manifest: &Hash, kzg: &KzgVerifierKey) -> Hash {
-    let mut tau = Vec::new();
-    // Writing to a vector does not fail.
-    let _ = kzg.tau_g2().serialize_uncompressed(&mut tau);
     Keccak256::new()
         .chain_update(b"zktrain/spec")
         .chain_update(manifest)
-        .chain_update(&tau)
+        .chain_update(g2_encoding(&kzg.tau_g2()))
         .finalize()
         .into()
 }

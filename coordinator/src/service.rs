@@ -55,7 +55,7 @@ pub trait Library: Send + Sync + 'static {
         bytes: Vec<u8>,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
-    /// A model or a file of the lineage.
+    /// A file of the lineage.
     fn find(&self, item: &Item) -> Option<Download>;
 }
 
@@ -198,14 +198,17 @@ impl<L: Library> Desk<L> {
                 let taken = driver.contribute(peer, *what).await;
                 taken.inspect_err(|refusal| self.library.refused(peer, refusal))?;
                 match upload {
-                    Some(upload) => self.receipt(driver.plan(), &upload),
-                    None => Ok(Response::Taken),
+                    Some(upload) if driver.answers_for(peer).await => {
+                        self.receipt(driver.plan(), &upload)
+                    }
+                    // What is not counted yet may never be: its sender asks again by sending it again.
+                    _ => Ok(Response::Taken),
                 }
             }
         }
     }
 
-    /// A receipt for an upload that was taken.
+    /// A receipt for an upload that is counted.
     fn receipt(&self, plan: &Plan, upload: &Upload) -> Result<Response, Refusal> {
         let receipt = self.library.sign(upload.receipt(plan, now_ms() / 1000))?;
         Ok(Response::Received(Box::new(receipt)))

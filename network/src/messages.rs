@@ -399,10 +399,11 @@ pub enum Item {
         /// The round.
         round: u64,
     },
-    /// From the coordinator: the model that the round starts from, integers, safetensors.
-    Model {
-        /// The round.
-        round: u64,
+    /// Nothing any more: owners recompute models and download none. It stays so that what comes after
+    /// keeps its number; coordinators have no such thing.
+    Retired {
+        /// Of no meaning.
+        number: u64,
     },
     /// From the coordinator: a file of the lineage, by its path there.
     Lineage {
@@ -444,11 +445,12 @@ pub enum Response {
     Notice(Box<Notice>),
     /// Not there yet: ask again.
     Later,
-    /// Stored: it survives a crash from here on.
+    /// Stored: it survives a crash from here on. An upload is answered so until it is counted.
     Taken,
     /// Refused; asking again does not help.
     Refused(Refusal),
-    /// An upload is stored, as [`Self::Taken`], and the coordinator answers for that with its key.
+    /// An upload is stored, as [`Self::Taken`], and counted: its proof holds, nobody has complained,
+    /// and the coordinator answers for that with its key.
     Received(Box<SignedReceipt>),
 }
 

@@ -12,6 +12,7 @@ use zktrain_verifier::circuit::CircuitKey;
 
 use crate::groth16::{self, Groth16ProveError};
 use crate::halo2::{self, Halo2Error, Halo2Params, ParamsError};
+use crate::random::LocalKey;
 
 /// Why a proof could not be compressed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,8 @@ pub enum CompressError {
 pub struct Compressor {
     relation: Relation,
     key: ProvingKey,
+    /// What the blinding depends on, besides what is proven and the operating system.
+    owner: LocalKey,
 }
 
 enum ProvingKey {
@@ -48,12 +51,18 @@ impl Compressor {
     /// If the parameters are for another number of rows than [`halo2::log_rows`].
     pub fn halo2(relation: Relation, params: Halo2Params) -> Result<Self, CompressError> {
         let (keys, params) = (Box::new(halo2::derive(&relation, &params)?), Box::new(params));
-        Ok(Self { relation, key: ProvingKey::Halo2 { params, keys } })
+        Ok(Self { relation, key: ProvingKey::Halo2 { params, keys }, owner: nobody() })
     }
 
     /// Compresses with Groth16; the key has to be one of this relation's circuit.
     pub fn groth16(relation: Relation, key: groth16::ProvingKey) -> Self {
-        Self { relation, key: ProvingKey::Groth16(Box::new(key)) }
+        Self { relation, key: ProvingKey::Groth16(Box::new(key)), owner: nobody() }
+    }
+
+    /// By the owner of a witness, whose local key hedges the blinding.
+    #[must_use]
+    pub fn with_key(self, owner: LocalKey) -> Self {
+        Self { owner, ..self }
     }
 
     /// The system.
@@ -89,16 +98,21 @@ impl Compressor {
         let inputs = PublicInputs::new(h, &seed, claim);
         let circuit_proof = match &self.key {
             ProvingKey::Halo2 { params, keys } => {
-                halo2::prove(params, keys, &self.relation, inputs, &proof.argument)?
+                halo2::prove_by(&self.owner, params, keys, &self.relation, inputs, &proof.argument)?
             }
             ProvingKey::Groth16(key) => {
                 let synthesis =
                     Compression::new(&self.relation, &inputs, &proof.argument)?.synthesize();
-                groth16::prove(key, &synthesis)?.0.to_bytes()
+                groth16::prove_by(&self.owner, key, &synthesis)?.0.to_bytes()
             }
         };
         let SheetProof { rows, mask, blinding, opening, .. } = proof;
         let (claim, system) = (claim.clone(), self.system());
         Ok(CompressedProof { rows, mask, claim, blinding, opening, system, circuit_proof })
     }
+}
+
+/// Whoever compresses need not have a key.
+fn nobody() -> LocalKey {
+    LocalKey::new([0; 32])
 }

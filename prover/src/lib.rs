@@ -16,6 +16,7 @@ pub mod mercury;
 pub mod prove;
 pub mod random;
 pub mod reduction;
+pub mod regular;
 pub mod relations;
 pub mod sheet;
 pub mod srs;

@@ -1,4 +1,4 @@
-//! Where all randomness of the prover comes from.
+//! Where all randomness of the prover, and of the programs around it, comes from.
 //!
 //! Every generator is made here, for one [`Label`]: seeded with a hash of the label, what is known
 //! of the statement before the proof, the owner's local key, a digest of the witness and 32 bytes
@@ -46,11 +46,17 @@ pub enum Label {
     BasisPoint,
     /// Weights of the check of a ceremony's key.
     CeremonyWeights,
+    /// What all masks and keys of an owner in a round of secure aggregation follow from.
+    RoundSecret,
+    /// The order of an owner's rows.
+    RowOrder,
+    /// An address for proofs off chain.
+    Address,
 }
 
 impl Label {
     /// All labels.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::LocalKey,
         Self::DataRows,
         Self::OwnRows,
@@ -64,6 +70,9 @@ impl Label {
         Self::StringWeights,
         Self::BasisPoint,
         Self::CeremonyWeights,
+        Self::RoundSecret,
+        Self::RowOrder,
+        Self::Address,
     ];
 
     /// What is hashed for it.
@@ -82,6 +91,9 @@ impl Label {
             Self::StringWeights => "reference string weights",
             Self::BasisPoint => "Lagrange basis point",
             Self::CeremonyWeights => "ceremony weights",
+            Self::RoundSecret => "round secret",
+            Self::RowOrder => "row order",
+            Self::Address => "address",
         }
     }
 }

@@ -281,7 +281,7 @@ impl<'a> Replay<'a> {
         let place = Place::round(CHAIN, event.round);
         let Some(round) = self.history.round(event.round) else { return };
         round.nonce = Some(event.nonce);
-        let number = round.opened.number + DRAW_DELAY;
+        let number = round.opened.number.saturating_add(DRAW_DELAY);
         let block = self.export.drawn_by(event.round).filter(|block| block.number == number);
         let problem = || format!("block {number}, which draws it, is not in the export");
         if !self.findings.check(Kind::Nonce, &place, "drawing", block.is_some(), problem) {

@@ -59,6 +59,9 @@ pub struct Args {
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Write the page over another file that is there.
+    #[arg(long, requires = "html")]
+    pub force: bool,
 }
 
 impl Args {
@@ -83,6 +86,9 @@ impl Args {
 /// # Errors
 /// If something cannot be read, or does not hold.
 pub fn run(args: &Args, ui: &Ui) -> Result<Verdict, Error> {
+    if let Some(path) = &args.html {
+        files::free(path, args.force, files::OVERWRITE)?;
+    }
     let lineage = Lineage::open(&args.lineage)?;
     let chain = args.chain.as_deref().map(str::parse::<Endpoint>).transpose()?;
     let (srs, pins) = (args.srs.as_deref(), args.pins()?);

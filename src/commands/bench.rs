@@ -58,7 +58,9 @@ pub struct StepArgs {
 
 /// Options of `zktrain bench accuracy`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain bench accuracy --mnist ~/mnist -o docs/accuracy.md")]
+#[command(
+    after_help = "Example:\n  zktrain bench accuracy --mnist ~/mnist -o docs/accuracy.md --force"
+)]
 pub struct AccuracyArgs {
     /// Folder of MNIST's four gzipped IDX files; MNIST is left out without it.
     #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
@@ -66,6 +68,9 @@ pub struct AccuracyArgs {
     /// The page to write.
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write the page over another file that is there.
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 /// The accuracy table.
@@ -174,6 +179,9 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 }
 
 fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {
+    if let Some(page) = &args.out {
+        files::free(page, args.force, files::OVERWRITE)?;
+    }
     let temporary = |source| Error::File { path: std::env::temp_dir(), source };
     let folder = tempfile::tempdir().map_err(temporary)?;
     for (name, _) in BUNDLED {

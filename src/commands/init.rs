@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use rand::{RngCore, rngs::OsRng};
+use rand::RngCore;
 use serde::Serialize;
 use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network};
+use zktrain_prover::random::{Label, Randomness};
 use zktrain_trainer::export::to_int_safetensors;
 use zktrain_trainer::initial_parameters;
 
@@ -232,7 +233,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     let refused =
         |source| Error::Manifest { path: project.manifest_path(), source: Box::new(source) };
     let network = manifest.network().map_err(refused)?;
-    let round = round(args);
+    let round = round(args)?;
     round
         .binding()
         .and(round.nonce())
@@ -243,7 +244,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
         data,
         labels,
         held_out: held_out(args)?,
-        shuffle: (!args.keep_order).then(|| args.shuffle_seed.unwrap_or_else(|| OsRng.next_u64())),
+        shuffle: shuffle(args)?,
         srs: args.srs.as_deref().map(plan::absolute).transpose()?.unwrap_or("srs.bin".into()),
     };
     write_toml(&project.local_path(), LOCAL_HEADER, &local, Access::Owner)?;
@@ -268,20 +269,31 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
 const LOCAL_HEADER: &str = "# The owner's settings: stay on this machine.\n";
 const ROUND_HEADER: &str = "# What every proof is bound to: public.\n";
 
-fn round(args: &Args) -> Round {
-    let random = || {
-        let mut address = [0; 20];
-        OsRng.fill_bytes(&mut address);
-        format!("0x{}", hex::encode(address))
-    };
-    Round {
+/// The seed of the order of rows; none for the file's own order.
+fn shuffle(args: &Args) -> Result<Option<u64>, Error> {
+    match (args.keep_order, args.shuffle_seed) {
+        (true, _) => Ok(None),
+        (false, Some(seed)) => Ok(Some(seed)),
+        (false, None) => Ok(Some(Randomness::fresh(Label::RowOrder)?.next_u64())),
+    }
+}
+
+/// An address that is nobody's, for proofs off chain.
+fn random_address() -> Result<String, Error> {
+    let mut address = [0; 20];
+    Randomness::fresh(Label::Address)?.fill_bytes(&mut address);
+    Ok(format!("0x{}", hex::encode(address)))
+}
+
+fn round(args: &Args) -> Result<Round, Error> {
+    Ok(Round {
         chain_id: args.chain_id,
         contract: args.contract.clone(),
         domain: args.domain,
         round: args.round,
-        prover: args.prover.clone().unwrap_or_else(random),
+        prover: args.prover.clone().map_or_else(random_address, Ok)?,
         nonce: args.nonce.clone(),
-    }
+    })
 }
 
 fn held_out(args: &Args) -> Result<f64, Error> {

@@ -83,9 +83,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<RootsReport, Error> {
     roots.push(genesis_root(&model, None)?);
     if project.round_path().exists() {
         let nonce = project.round()?.nonce().map_err(|e| settings(&project.round_path(), e))?;
-        if let Some(nonce) = nonce {
-            roots.push(Root::new("nonce", "--nonce", hex::encode(nonce), None)?);
-        }
+        roots.push(Root::nonce(nonce.map(hex::encode), None)?);
     }
     let path = project.keys_path().join("groth16.vk");
     if path.exists() {

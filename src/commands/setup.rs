@@ -387,7 +387,7 @@ fn write_keys(
     let files = [(&proving_key, key.to_bytes()), (&verifying_key, key.key.to_bytes())];
     // Both or none: a pair of two keys is worth nothing.
     for (path, bytes) in &files {
-        if !std::fs::read(path).is_ok_and(|there| there == *bytes) {
+        if !files::holds(path, bytes) {
             files::free(path, force, KEYS)?;
         }
     }

@@ -72,7 +72,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
         coordinator_address: config.coordinator_address,
         policy: config.policy.policy(),
         least_budget: config.policy.least_budget.0,
-        retention: owner::Retention::default(),
+        retention: owner::Retention { rounds: config.retention.rounds as usize },
         rounds: config.rounds,
         claim: !args.no_claim,
         fault: args.misbehave,

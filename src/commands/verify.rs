@@ -23,7 +23,8 @@ use crate::project::{
     Opening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
 };
 use crate::proofs::{self, StoredProof};
-use crate::roots::{Pins, Root, Roots, hash_pin};
+use crate::replace;
+use crate::roots::{DERIVED, Pins, Root, Roots, StatedPins, hash_pin, nonce_pin};
 use crate::round::rows_hash;
 use crate::session::{Rules, Session, read_genesis, read_model};
 use crate::ui::Ui;
@@ -33,13 +34,17 @@ pub use report::{BindingReport, VerifyReport};
 /// Options of `zktrain verify`.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(after_help = "Examples:\n  zktrain verify cancer\n  \
-    zktrain verify cancer --srs-fingerprint 5d01… --manifest-hash 30c7… --genesis-hash 9ab2… --strict\n  \
+    zktrain verify cancer --srs-fingerprint 5d01… --manifest-hash 30c7… --genesis-hash 9ab2… \\\n    \
+    --nonce derived --strict\n  \
+    zktrain verify cancer --contract 0x5fbd… --chain-id 1 --domain 7 --prover 0x7e5f… \\\n    \
+    --dataset-root 33c1…\n  \
     zktrain verify cancer/proofs/000003.proof --manifest cancer/manifest.toml --srs cancer/srs.bin\n\n\
     A directory needs manifest.toml, round.toml, genesis.int.safetensors, registration,\n\
     proofs/ and the reference string; neither the data nor any secret. Single proofs are\n\
     checked each on its own: that it holds, not that it follows another.\n\n\
     A verdict names what it rests on. The exit code is 0 if everything holds and all roots are\n\
-    pinned or known, 3 if it holds on a root that nobody pinned, and 1 otherwise.")]
+    pinned or known, 3 if it holds on a root that nobody pinned, and 1 otherwise. Contract, chain,\n\
+    domain, prover and dataset are what the proofs state: they are compared if you name them.")]
 pub struct Args {
     /// A project's directory, or proof files.
     #[arg(default_value = ".")]
@@ -70,9 +75,13 @@ pub struct Args {
     /// The opening of the final model.
     #[arg(long, value_name = "FILE")]
     pub opening: Option<PathBuf>,
-    /// The nonce that draws the order of windows, in hexadecimal.
+    /// The nonce that draws the order of windows, in hexadecimal; `derived` if you know that none
+    /// is drawn.
     #[arg(long, value_name = "HASH", help_heading = "Roots")]
     pub nonce: Option<String>,
+    /// Of what proofs state, what is pinned.
+    #[command(flatten)]
+    pub stated: StatedPins,
     /// What is pinned.
     #[command(flatten)]
     pub pins: Pins,
@@ -92,7 +101,10 @@ type Proof = (TrainingStatement, StoredProof);
 /// If a file is missing or malformed, or anything does not hold.
 pub fn run(args: &Args, ui: &Ui) -> Result<VerifyReport, Error> {
     match args.paths.as_slice() {
-        [dir] if dir.is_dir() => verify_chain(args, &Project::new(dir), ui),
+        [dir] if dir.is_dir() => {
+            let project = Project::new(dir);
+            replace::reading(&project, || verify_chain(args, &project, ui))
+        }
         files => verify_files(args, files, ui),
     }
 }
@@ -117,6 +129,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
         zktrain_verifier::training::verify(&session.key, &circuit, statement, proof)
             .map_err(|e| rejected(path, e))?;
     }
+    stated_by_all(&mut roots, &args.stated, &proofs)?;
     let steps = (paths.len() * session.network().steps) as u64;
     let mut report = report(roots, args.pins.strict, &proofs, steps, started);
     if args.evm {
@@ -248,8 +261,7 @@ fn groth16_root(roots: &mut Roots, pins: &Pins, circuit: &CircuitKey) -> Result<
     Ok(())
 }
 
-/// The nonce, unless it follows from manifest, reference string and data, and a dataset that is
-/// taken as registered.
+/// The nonce, a dataset that is taken as registered, and what else is named of what proofs state.
 fn chain_roots(
     roots: &mut Roots,
     args: &Args,
@@ -257,16 +269,28 @@ fn chain_roots(
     round: &Round,
     rules: &Rules,
 ) -> Result<(), Error> {
-    let pin = hash_pin("--nonce", args.nonce.as_deref())?;
+    let pin = nonce_pin(args.nonce.as_deref())?;
     let drawn = round.nonce().map_err(|e| settings(round_path, e))?.is_some();
-    if drawn || pin.is_some() {
-        let nonce = hex::encode(rules.nonce);
-        roots.push(Root::new("nonce", "--nonce", nonce, pin.as_deref())?);
-    }
+    // Who knows the hash can name it, whether it was drawn or follows from the data.
+    let by_hash = pin.as_deref().is_some_and(|pin| pin != DERIVED);
+    let nonce = (drawn || by_hash).then(|| hex::encode(rules.nonce));
+    roots.push(Root::nonce(nonce, pin.as_deref())?);
     if args.dataset.is_some() {
         let dataset = hex::encode(rules.dataset);
         roots.push(Root::new("dataset", "--dataset", dataset.clone(), Some(&dataset))?);
     }
+    let stated = args.stated.roots(&rules.binding, &rules.dataset)?;
+    stated.into_iter().for_each(|root| roots.push(root));
+    Ok(())
+}
+
+/// What is named of what proofs state that are no chain: each of them has to state it.
+fn stated_by_all(roots: &mut Roots, pins: &StatedPins, proofs: &[Proof]) -> Result<(), Error> {
+    let mut named = Vec::new();
+    for (statement, _) in proofs {
+        named = pins.roots(&statement.binding, &statement.dataset)?;
+    }
+    named.into_iter().for_each(|root| roots.push(root));
     Ok(())
 }
 

@@ -77,6 +77,11 @@ fn defaults_are_complete_and_valid() {
     assert_eq!((policy.least, policy.max_share, policy.colluders), (16, 1 << 14, None));
     assert_eq!(config.retention.rounds, 16);
     assert_eq!(trainer.policy.least_budget.0, U256::ZERO);
+    assert_eq!(trainer.retention.rounds, 0, "an owner needs nothing of a round that is over");
+    let keeps = [("coordinator", "[::1]:7443"), ("retention.rounds", "3")];
+    let trainer: Effective<TrainerConfig> =
+        load(None, [], &owned(&[&LEAST[..], &keeps].concat())).unwrap();
+    assert_eq!(trainer.retention.rounds, 3);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct TrainerConfig {
     pub coordinator_address: Option<Address>,
     /// In which rounds it takes part.
     pub policy: PolicyConfig,
+    /// What it keeps of rounds that are over.
+    pub retention: SecretsConfig,
     /// Stops after so many rounds; by default never.
     #[serde(default, deserialize_with = "some")]
     pub rounds: Option<u64>,
@@ -69,6 +71,15 @@ pub struct PolicyConfig {
     /// What a round has to pay at least, all members and the coordinator together.
     #[serde(deserialize_with = "one")]
     pub least_budget: Amount,
+}
+
+/// What an owner keeps of rounds that are over. Nothing is needed of them: whoever gets hold of it, and of
+/// what the coordinator had, learns those rounds' updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct SecretsConfig {
+    /// Secrets of so many rounds, the last ones whose end was told.
+    #[serde(deserialize_with = "one")]
+    pub rounds: u32,
 }
 
 impl PolicyConfig {
@@ -119,6 +130,7 @@ impl Settings for TrainerConfig {
         Key::new("policy.known").kind(Kind::List),
         Key::new("policy.least_known").is("0"),
         Key::new("policy.least_budget").is("0"),
+        Key::new("retention.rounds").is("0"),
         Key::new("rounds").flag("--rounds"),
     ];
 

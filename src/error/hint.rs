@@ -13,6 +13,10 @@ impl Error {
             Self::Missing { hint, .. } | Self::Exists { hint, .. } => (*hint).into(),
             Self::Srs { source, .. } => return srs_hint(source),
             Self::Busy { .. } => "wait until it has finished".into(),
+            Self::Replacing { .. } => "verify again when the other command has finished; if none is \
+                 running, `zktrain train` finishes it first, as every command does that changes the \
+                 project"
+                .into(),
             Self::Manifest { .. } => "correct this field; docs/cli.md describes them all".into(),
             Self::TooLarge { source, .. } => format!(
                 "if you trust whoever wrote the manifest, allow more: {}={}",

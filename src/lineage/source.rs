@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use zktrain_prover::regular;
 
 /// Bytes of a file at most.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -131,7 +132,7 @@ impl Lineage {
         let Some(path) = self.path(name) else { return Ok(None) };
         let error = |source| LineageError::File { path: path.clone(), source };
         let mut bytes = Vec::new();
-        let file = File::open(&path).map_err(error)?;
+        let file = regular::open(&path).map_err(error)?;
         file.take(FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(error)?;
         if bytes.len() as u64 > FILE_LIMIT {
             return Err(LineageError::TooLarge { path, what: "a file", most: FILE_LIMIT });
@@ -152,7 +153,7 @@ fn is_inside(name: &str) -> bool {
 
 fn unpack(path: &Path, to: &Path) -> Result<(), LineageError> {
     let file =
-        File::open(path).map_err(|source| LineageError::File { path: path.into(), source })?;
+        regular::open(path).map_err(|source| LineageError::File { path: path.into(), source })?;
     let damaged = |source| LineageError::Archive { path: path.to_owned(), source };
     let large = |what, most| LineageError::TooLarge { path: path.to_owned(), what, most };
     let limited = flate2::read::GzDecoder::new(std::io::BufReader::new(file)).take(TOTAL_LIMIT);

@@ -1,8 +1,7 @@
-//! What peers of a coordinator can have besides rounds: to be registered, models, the lineage.
+//! What peers of a coordinator can have besides rounds: to be registered, the lineage.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use alloy::primitives::Address;
@@ -19,9 +18,6 @@ use crate::lineage::LineageWriter;
 use crate::project::Project;
 use crate::session::Session;
 
-/// Models of this many rounds can be downloaded.
-const KEPT: usize = 4;
-
 /// A domain's public things, and who has registered.
 pub struct Shelf {
     client: Client,
@@ -30,7 +26,6 @@ pub struct Shelf {
     project: Project,
     lineage: LineageWriter,
     metrics: Arc<Metrics>,
-    models: Mutex<BTreeMap<u64, Bytes>>,
     /// Who has registered.
     pub register: Register,
 }
@@ -45,17 +40,8 @@ impl Shelf {
         lineage: LineageWriter,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (models, register) = Default::default();
-        Self { client, domain, session, project, lineage, metrics, models, register }
-    }
-
-    /// Offers a round's model.
-    pub fn offer(&self, round: u64, model: Bytes) {
-        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        models.insert(round, model);
-        while models.len() > KEPT {
-            models.pop_first();
-        }
+        let register = Register::default();
+        Self { client, domain, session, project, lineage, metrics, register }
     }
 }
 
@@ -119,10 +105,6 @@ impl Library for Shelf {
 
     fn find(&self, item: &Item) -> Option<Download> {
         match item {
-            Item::Model { round } => {
-                let models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
-                models.get(round).cloned().map(Download::Bytes)
-            }
             Item::Lineage { path } => {
                 let plain = |part| matches!(part, Component::Normal(_));
                 let inside = path.len() <= 200 && Path::new(path).components().all(plain);

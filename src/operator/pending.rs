@@ -4,11 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use zktrain_contracts::protocol::Client;
 use zktrain_prover::average::Sum;
 
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::lineage::{decode_sum, encode_sum};
+use crate::lineage::{LineageWriter, decode_sum, encode_sum};
 
 /// A folder of sums, for the coordinator alone.
 #[derive(Clone, Debug)]
@@ -52,6 +53,28 @@ impl Pending {
         }
         let sum = decode_sum(&files::read(&path)?);
         Ok(Some(sum.map_err(|source| Error::Sum { path, source: Box::new(source) })?))
+    }
+
+    /// Puts a round's sum into the lineage, if the round has made the domain's last version. No other
+    /// sum is ever published.
+    ///
+    /// # Errors
+    /// If the chain does not answer; if a file is damaged or cannot be written.
+    pub async fn publish(
+        &self,
+        client: &Client,
+        domain: u64,
+        round: u64,
+        lineage: &LineageWriter,
+    ) -> Result<(), Error> {
+        let last = client.domain(domain).await?.versions;
+        if client.version(domain, last).await?.round != round {
+            return Ok(());
+        }
+        match self.find(round)? {
+            Some(sum) => lineage.sum(round, &sum),
+            None => Ok(()),
+        }
     }
 
     /// Deletes a round's sum, if it is here.

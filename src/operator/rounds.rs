@@ -101,7 +101,6 @@ impl Operator {
         let driver = Driver::start(self.store.clone(), plan, work);
         let driver = driver.await.map_err(OperatorError::from)?;
         let round = driver.plan().round;
-        self.desk.library().offer(round, parent.bytes.clone());
         self.desk.open_round(&driver);
         self.metrics.set_round(Some(round));
         let end = self.watch(&driver).await;
@@ -255,7 +254,7 @@ impl Operator {
     /// What follows a settlement: the sum is published and it is told; then nobody needs anything
     /// secret of the round any more.
     pub(super) async fn finish(&self, round: u64) -> Result<(), Error> {
-        self.publish(round).await?;
+        self.pending.publish(&self.client, self.options.domain, round, &self.lineage).await?;
         self.export().await?;
         // A void round, which an eager domain settles as well, leaves the model as it was.
         if self.client.status(round).await? == Status::Settled {
@@ -263,19 +262,6 @@ impl Operator {
             self.account.settle(&self.session, round, &self.head(head).await?)?;
         }
         self.erase().await
-    }
-
-    /// Puts a round's sum into the lineage, if the round has made the last version.
-    async fn publish(&self, round: u64) -> Result<(), Error> {
-        let domain = self.options.domain;
-        let last = self.client.domain(domain).await?.versions;
-        if self.client.version(domain, last).await?.round != round {
-            return Ok(());
-        }
-        match self.pending.find(round)? {
-            Some(sum) => self.lineage.sum(round, &sum),
-            None => Ok(()),
-        }
     }
 
     async fn answer(&self, round: u64) -> Result<(), Error> {

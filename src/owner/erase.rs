@@ -5,10 +5,14 @@
 //! has taken a round's end answers nothing in it any more, so that no defence or dispute needs
 //! them; neither does what follows on the chain, which rests on the signed submission alone. They
 //! are erased then, and a journal that says that the round was taken part in stays.
+//!
+//! An owner that was told no end, as it was stopped in the round or its coordinator keeps silent, learns
+//! from the chain that a round is over.
 
 use std::path::Path;
 
 use super::journal;
+use super::ports::Watch;
 use crate::error::Error;
 use crate::files;
 use crate::project::Project;
@@ -26,8 +30,7 @@ pub struct Retention {
 /// # Errors
 /// If a file cannot be read or written.
 pub fn ended(project: &Project, retention: Retention) -> Result<(), Error> {
-    let mut rounds = ended_rounds(&project.rounds_path())?;
-    rounds.sort_unstable();
+    let rounds = rounds(&project.rounds_path(), "", ".end.json")?;
     let erased = rounds.len().saturating_sub(retention.rounds);
     rounds.iter().take(erased).try_for_each(|round| round_over(project, *round))
 }
@@ -41,8 +44,55 @@ pub fn round_over(project: &Project, round: u64) -> Result<(), Error> {
     files::erase(&project.round_state_path(round))
 }
 
-/// Rounds whose end is written down.
-fn ended_rounds(folder: &Path) -> Result<Vec<u64>, Error> {
+/// Rounds of which something secret is kept, and no end is written down.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn untold(project: &Project) -> Result<Vec<u64>, Error> {
+    let mut untold = Vec::new();
+    for round in rounds(&project.secret_path(), "round-", ".journal")? {
+        let is_told = project.round_end_path(round).exists();
+        let closed = journal::is_closed(&project.round_journal_path(round))?;
+        if !is_told && (!closed || project.round_state_path(round).exists()) {
+            untold.push(round);
+        }
+    }
+    Ok(untold)
+}
+
+/// Erases what is kept of those of these rounds that are over, as the chain says or the owner has found
+/// before, and takes them off the list. What the chain does not tell stays.
+///
+/// # Errors
+/// If a file cannot be read or written.
+pub async fn over(
+    project: &Project,
+    watch: &impl Watch,
+    untold: &mut Vec<u64>,
+) -> Result<(), Error> {
+    for round in std::mem::take(untold) {
+        // Between two files of a round that was passed over somebody may have stopped the program.
+        let over = match journal::is_closed(&project.round_journal_path(round))? {
+            true => Ok(true),
+            false => watch.is_over(round).await,
+        };
+        match over {
+            Ok(true) => {
+                round_over(project, round)?;
+                tracing::info!(round, "the round is over; its secrets are erased");
+            }
+            Ok(false) => untold.push(round),
+            Err(error) => {
+                tracing::debug!(round, %error, "the chain does not tell of a round");
+                untold.push(round);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Numbers of rounds in the names of a folder's files, in ascending order.
+fn rounds(folder: &Path, before: &str, after: &str) -> Result<Vec<u64>, Error> {
     let file = |source| Error::File { path: folder.to_owned(), source };
     if !folder.exists() {
         return Ok(Vec::new());
@@ -50,9 +100,10 @@ fn ended_rounds(folder: &Path) -> Result<Vec<u64>, Error> {
     let mut rounds = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(file)? {
         let name = entry.map_err(file)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".end.json"));
+        let number = name.to_str().and_then(|name| name.strip_prefix(before)?.strip_suffix(after));
         rounds.extend(number.and_then(|number| number.parse::<u64>().ok()));
     }
+    rounds.sort_unstable();
     Ok(rounds)
 }
 
@@ -112,6 +163,44 @@ mod tests {
         assert_eq!(kept(&project, &[3]), Vec::<u64>::new());
     }
 
+    /// A chain that knows these rounds: whether they are over.
+    struct Chain(&'static [(u64, bool)]);
+
+    impl Watch for Chain {
+        async fn is_over(&self, round: u64) -> Result<bool, Error> {
+            let known = self.0.iter().find(|(number, _)| *number == round);
+            known.map(|(_, over)| *over).ok_or(Error::WorkerStopped)
+        }
+    }
+
+    /// Killed within rounds, or told of no end: nothing but the chain tells that they are over.
+    #[tokio::test]
+    async fn secrets_of_rounds_that_the_chain_has_ended_go_without_any_word_of_the_coordinator() {
+        let begun = [3, 9, 10, 11, 200];
+        let (_folder, project) = project(&begun, &[3]);
+        let mut left = untold(&project).unwrap();
+        assert_eq!(left, [9, 10, 11, 200], "what was told goes otherwise");
+        over(&project, &Chain(&[(9, true), (10, false), (11, true)]), &mut left).await.unwrap();
+        assert_eq!(left, [10, 200]);
+        assert_eq!(kept(&project, &begun), [3, 10, 200]);
+        // They are not entered again, and what a chain does not tell stays.
+        let closed = |round| journal::is_closed(&project.round_journal_path(round)).unwrap();
+        assert_eq!(begun.map(closed), [false, true, false, true, false]);
+        over(&project, &Chain(&[(10, true)]), &mut left).await.unwrap();
+        assert_eq!((untold(&project).unwrap(), left), (vec![200], vec![200]));
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_of_a_round_that_was_passed_over_is_found() {
+        let (_folder, project) = project(&[3], &[]);
+        journal::close(&project.round_journal_path(3)).unwrap();
+        let mut left = untold(&project).unwrap();
+        assert_eq!(left, [3]);
+        over(&project, &Chain(&[(3, false)]), &mut left).await.unwrap();
+        assert_eq!(kept(&project, &[3]), Vec::<u64>::new());
+        assert!(left.is_empty() && untold(&project).unwrap().is_empty());
+    }
+
     #[test]
     fn a_round_without_anything_is_no_trouble() {
         let (_folder, project) = project(&[], &[5]);
@@ -120,5 +209,6 @@ mod tests {
         assert!(!project.round_journal_path(77).exists());
         let nowhere = Project::new(&project.rounds_path().join("nowhere"));
         ended(&nowhere, Retention::default()).unwrap();
+        assert!(untold(&nowhere).unwrap().is_empty());
     }
 }

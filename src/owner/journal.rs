@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 use rand::RngCore;
-use rand::rngs::OsRng;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 use zktrain_network::secagg::sealed::{Keeper, Promises};
+use zktrain_prover::random::{Label, LocalKey, NoRandomness, Randomness};
 
 use super::OwnerError;
 use crate::error::Error;
@@ -84,19 +84,18 @@ impl Journal {
     /// Opens a round's journal, or begins it with a fresh secret.
     ///
     /// # Errors
-    /// If the round was begun with another plan, is over, or the file is damaged.
-    pub fn open(path: &Path, round: u64, plan: B256) -> Result<Self, Error> {
+    /// If the round was begun with another plan, is over, the file is damaged, or the operating
+    /// system gives no random bytes for a secret.
+    pub fn of_round(path: &Path, round: u64, plan: B256, key: &LocalKey) -> Result<Self, Error> {
         let path = path.to_owned();
         match read(&path)? {
             Some(page) if page.plan() != plan => Err(OtherPlan { round }.into()),
             Some(Page::Closed(_)) => Err(OwnerError::Over { round }.into()),
             Some(Page::Open(kept)) => Ok(Self { path, kept }),
             None => {
-                let mut secret = [0; 32];
-                OsRng.fill_bytes(&mut secret);
+                let secret = fresh_secret(plan, key)?;
                 let promises = Promises::default();
-                let kept = Box::new(Kept { secret: secret.into(), plan, promises });
-                secret.zeroize();
+                let kept = Box::new(Kept { secret: (*secret).into(), plan, promises });
                 let mut journal = Self { path, kept };
                 journal.write()?;
                 Ok(journal)
@@ -139,6 +138,15 @@ impl Keeper for Journal {
     }
 }
 
+/// All masks of a round follow from its secret: two plans never have the same one, even if the
+/// operating system repeats itself, and whoever knows what that gives does not know the secret.
+fn fresh_secret(plan: B256, key: &LocalKey) -> Result<Zeroizing<[u8; 32]>, NoRandomness> {
+    let mut secret = Zeroizing::new([0; 32]);
+    let mut generator = Randomness::new(Label::RoundSecret, plan.as_slice(), key, &[0; 32])?;
+    generator.fill_bytes(secret.as_mut_slice());
+    Ok(secret)
+}
+
 fn read(path: &Path) -> Result<Option<Page>, Error> {
     if !path.exists() {
         return Ok(None);
@@ -157,6 +165,14 @@ pub fn is_bound(path: &Path) -> Result<bool, Error> {
         Some(Page::Closed(_)) => true,
         None => false,
     })
+}
+
+/// Whether a round is over for the owner, and nothing secret is in its journal.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn is_closed(path: &Path) -> Result<bool, Error> {
+    Ok(matches!(read(path)?, Some(Page::Closed(_))))
 }
 
 /// Ends a round: its secret is erased, and that it was taken part in stays. Nothing is done where
@@ -180,6 +196,13 @@ mod tests {
     use super::*;
 
     const PLAN: B256 = B256::repeat_byte(1);
+
+    impl Journal {
+        /// That of an owner whose key is no matter.
+        pub fn open(path: &Path, round: u64, plan: B256) -> Result<Self, Error> {
+            Self::of_round(path, round, plan, &LocalKey::new([7; 32]))
+        }
+    }
 
     fn journal() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -217,6 +240,25 @@ mod tests {
         let fresh = Journal::open(&folder.path().join("other"), 8, PLAN).unwrap();
         assert_ne!(fresh.secret(), secret);
         assert_eq!(fresh.promises(), &Promises::default());
+    }
+
+    #[test]
+    fn secrets_of_rounds_are_their_own_even_if_the_system_repeats_itself() {
+        let repeating = |key| LocalKey::with_repeating_system(key, [9; 32]);
+        let secret = |plan, key: [u8; 32]| *fresh_secret(plan, &repeating(key)).unwrap();
+        let (other, key) = (B256::repeat_byte(2), [7; 32]);
+        let all = [secret(PLAN, key), secret(other, key), secret(PLAN, [8; 32])];
+        assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2]);
+        assert_eq!(all[0], secret(PLAN, key), "or this shows nothing");
+    }
+
+    #[test]
+    fn without_random_bytes_no_round_is_begun() {
+        let (_folder, path) = journal();
+        let key = LocalKey::with_failing_system([7; 32]);
+        let begun = Journal::of_round(&path, 7, PLAN, &key);
+        assert!(matches!(begun.err(), Some(Error::Randomness(_))));
+        assert!(!path.exists());
     }
 
     #[test]
@@ -268,12 +310,12 @@ mod tests {
     fn a_round_that_is_over_keeps_nothing_but_that_it_was() {
         let (_folder, path) = journal();
         close(&path).unwrap();
-        assert!(!path.exists() && !is_bound(&path).unwrap());
+        assert!(!path.exists() && !is_bound(&path).unwrap() && !is_closed(&path).unwrap());
         let mut journal = Journal::open(&path, 7, PLAN).unwrap();
         let secret = alloy::primitives::hex::encode(*journal.secret());
         assert!(!is_bound(&path).unwrap());
         all().iter().for_each(|promise| journal.keep(promise).unwrap());
-        assert!(is_bound(&path).unwrap());
+        assert!(is_bound(&path).unwrap() && !is_closed(&path).unwrap());
         // The very file that held the secret is overwritten, whoever still has it open.
         let mut held = std::fs::File::open(&path).unwrap();
         close(&path).unwrap();
@@ -281,7 +323,7 @@ mod tests {
         std::io::Read::read_to_end(&mut held, &mut before).unwrap();
         assert!(!before.is_empty() && before.iter().all(|byte| *byte == 0));
         assert!(!std::fs::read_to_string(&path).unwrap().contains(&secret));
-        assert!(is_bound(&path).unwrap());
+        assert!(is_bound(&path).unwrap() && is_closed(&path).unwrap());
         // Neither this plan nor another is entered again.
         let error = Journal::open(&path, 7, PLAN).err();
         let Some(Error::Member(error)) = error else { panic!("{error:?}") };

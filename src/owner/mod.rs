@@ -8,11 +8,13 @@ pub mod fault;
 #[cfg(test)]
 mod hostile;
 mod journal;
+mod outcome;
 mod parent;
 mod ports;
 mod round;
 mod sums;
 mod verdict;
+mod wait;
 mod worker;
 
 use std::collections::BTreeSet;
@@ -24,17 +26,18 @@ use alloy::primitives::{Address, B256, U256};
 use zktrain_circuits::statement::Binding;
 use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::typed;
-use zktrain_network::messages::{End, Item, ReceiptError, Refusal, Request, Response};
+use zktrain_network::messages::{Item, ReceiptError, Refusal, Request, Response};
 use zktrain_network::secagg;
 use zktrain_network::secagg::policy::Policy;
 use zktrain_network::secagg::vector::VectorError;
 use zktrain_network::wire::{Patience, Peer, Source, Target};
 
-use attempts::{Attempts, Next};
+use attempts::Attempts;
 pub use check::{Expected, PlanError};
 pub use erase::Retention;
 pub use fault::Fault;
 pub use journal::OtherPlan;
+use outcome::{Books, Outcome};
 pub use parent::{Ancestry, ParentError, Source as LineageSource};
 pub use ports::{Craft, Line};
 pub use round::{Owner, Seat};
@@ -94,6 +97,18 @@ pub enum OwnerError {
         /// The round.
         round: u64,
     },
+    /// The chain has ended the round, and the coordinator does not tell how.
+    #[error("round {round} is over on the chain, and the coordinator has told of no end")]
+    Ended {
+        /// The round.
+        round: u64,
+    },
+    /// A round has no end.
+    #[error("round {round} goes on for longer than its plan allows")]
+    Late {
+        /// The round.
+        round: u64,
+    },
     /// The coordinator took an upload and does not answer for it.
     #[error("the coordinator gave no valid receipt for the upload: {0}")]
     Receipt(#[from] ReceiptError),
@@ -146,26 +161,14 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
             Err(error) => return Err(error),
         };
         owner.seat.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
-        match owner.take_part(round).await {
-            Ok(end) => {
-                report(&owner, round, &end)?;
-                erase::ended(&owner.project, options.retention)?;
-                done += 1;
-            }
-            Err(error) => {
-                let bound = journal::is_bound(&owner.project.round_journal_path(round))?;
-                match attempts.after(round, &error, bound) {
-                    Next::Again(pause) => {
-                        tracing::warn!(round, %error, "trying again");
-                        tokio::time::sleep(pause).await;
-                    }
-                    Next::PassOver => {
-                        tracing::error!(round, %error, "this round is passed over");
-                        erase::round_over(&owner.project, round)?;
-                        passed.insert(round);
-                    }
-                    Next::Stop => return Err(error),
-                }
+        let result = owner.take_part(round).await;
+        let (project, account) = (&owner.project, owner.account());
+        let books = Books { project, account, retention: options.retention };
+        match outcome::conclude(&books, &mut attempts, round, result)? {
+            Outcome::Ended => done += 1,
+            Outcome::Again(pause) => tokio::time::sleep(pause).await,
+            Outcome::PassedOver => {
+                passed.insert(round);
             }
         }
         if options.claim {
@@ -178,8 +181,10 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
 
 async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Error> {
     let client = at.client(ui).await?;
-    let domain = client.domain(options.domain).await?.config;
+    // Also where there is no coordinator any more.
     let project = Project::new(&options.project);
+    erase::over(&project, &client, &mut erase::untold(&project)?).await?;
+    let domain = client.domain(options.domain).await?.config;
     let (worker, facts) = Worker::spawn(options.project.clone(), *ui).await?;
     let system = own_system(options.domain, &domain, &client, &project, ui)?;
     let circuit = Arc::new(worker.circuit(system).await?);
@@ -251,13 +256,15 @@ async fn register(owner: &Owner) -> Result<(), Error> {
 
 /// The next round that the owner is in.
 async fn next(owner: &Owner, domain: u64, passed: &BTreeSet<u64>) -> Result<u64, Error> {
+    let mut left = erase::untold(&owner.project)?;
     loop {
+        erase::over(&owner.project, &owner.client, &mut left).await?;
         let request = Request::Current { domain };
         if let Response::Current(Some(round)) = owner.peer.call(request).await?
             && !passed.contains(&round)
         {
             let members = owner.client.members(round).await?;
-            let over = owner.project.round_end_path(round).exists();
+            let over = outcome::is_over(&owner.project, round)?;
             if !over && members.find(owner.account()).is_some() {
                 return Ok(round);
             }
@@ -265,17 +272,6 @@ async fn next(owner: &Owner, domain: u64, passed: &BTreeSet<u64>) -> Result<u64,
         membership(&owner.client, &owner.expected).await?;
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-fn report(owner: &Owner, round: u64, end: &End) -> Result<(), Error> {
-    match end {
-        End::Summed { counted, .. } => {
-            let own = counted.contains(&owner.account());
-            tracing::info!(round, counted = counted.len(), own, "the round has a sum");
-        }
-        End::Void(reason) => tracing::warn!(round, ?reason, "the round has no sum"),
-    }
-    crate::project::write_json(&owner.project.round_end_path(round), end)
 }
 
 /// Takes what earlier rounds have paid. What cannot be had now can be had after the next round.

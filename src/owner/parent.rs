@@ -6,7 +6,9 @@
 //! before, or from the first model, version by version. In each round on the way it checks that
 //!
 //! - members, deliveries and batch are those that the contracts have hashes of;
-//! - what the coordinator told the owner at that round's end is what it then settled;
+//! - what the coordinator told the owner at that round's end is what it then settled; if it told that
+//!   the round came to nothing, the owner goes on from what was settled all the same once the rest
+//!   holds, and says so aloud: one lie would keep it out of all later rounds otherwise;
 //! - each delivery is a submission that its member signed, with a proof that holds, of what the round
 //!   asked;
 //! - their weighted commitments are the aggregate, and the published sum opens it;
@@ -293,7 +295,7 @@ impl<S: Source> Ancestry<'_, S> {
         let spec = B256::from(self.facts.key.spec);
         let plan = plan(self.client, round, spec, self.system, &rules).await?;
         let deliveries = self.deliveries(&plan, &settled, before.hash).await?;
-        self.told(&plan, &deliveries, settled.model)?;
+        let denied = self.told(&plan, &deliveries, settled.model)?;
         let updates = self.updates(&plan, &deliveries, &before).await?;
         let rows = weigh(updates).await?;
         if keccak256(row_bytes(&rows)) != settled.aggregate {
@@ -306,6 +308,14 @@ impl<S: Source> Ancestry<'_, S> {
         }
         self.keep(Head { version: number, round, model: version.hash }, &version)?;
         tracing::debug!(round, version = number, "recomputed the model");
+        if denied {
+            tracing::error!(
+                round,
+                version = number,
+                "the coordinator told that this round came to nothing, and then settled it; the model \
+                 follows from what was delivered, so it is gone on from: tell the others"
+            );
+        }
         Ok(version)
     }
 
@@ -341,17 +351,18 @@ impl<S: Source> Ancestry<'_, S> {
         }
     }
 
-    /// What the owner was told at a round's end, if it was there, is what was settled.
-    fn told(&self, plan: &Plan, deliveries: &[Delivery], model: B256) -> Result<(), Error> {
+    /// What the owner was told at a round's end, if it was there, is what was settled. Whether it was
+    /// told that there is no sum.
+    fn told(&self, plan: &Plan, deliveries: &[Delivery], model: B256) -> Result<bool, Error> {
         let round = plan.round;
         let path = self.project.round_end_path(round);
         if !path.exists() {
-            return Ok(());
+            return Ok(false);
         }
         let end: End =
             serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
         let End::Summed { model: told, counted } = end else {
-            return Err(ParentError::Told { round, field: "end" }.into());
+            return Ok(true);
         };
         let delivered = delivered(plan, deliveries).map(|(member, _)| member.account);
         if !delivered.eq(counted.iter().copied()) {
@@ -360,7 +371,7 @@ impl<S: Source> Ancestry<'_, S> {
         if told != model {
             return Err(ParentError::Told { round, field: "model" }.into());
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Weights and row commitments of what was delivered, each proven.

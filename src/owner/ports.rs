@@ -1,12 +1,14 @@
-//! What an owner talks to in a round: a coordinator, and what trains and proves.
+//! What an owner talks to in a round: a coordinator, a chain, and what trains and proves.
 
 use core::future::Future;
 
 use zktrain_circuits::compressed::System;
+use zktrain_contracts::protocol::{Client, Status};
 use zktrain_network::messages::{Item, Request, Response};
 use zktrain_network::wire::{self, Peer, Source};
 use zktrain_prover::trace::Parameters;
 
+use super::PAUSE;
 use super::worker::Worker;
 use crate::error::Error;
 use crate::round::{SecretUpdate, Task, Work};
@@ -24,6 +26,11 @@ pub trait Line {
     /// # Errors
     /// If it is refused, or cannot be brought to an end.
     fn upload(&self, item: &Item, bytes: Vec<u8>) -> impl Future<Output = Result<(), wire::Error>>;
+
+    /// Some time between two questions, however quick the answers are.
+    fn pause(&self) -> impl Future<Output = ()> {
+        tokio::time::sleep(PAUSE)
+    }
 }
 
 impl Line for Peer {
@@ -33,6 +40,29 @@ impl Line for Peer {
 
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
         Self::upload(self, item, Source::Bytes(bytes.into())).await.map(drop)
+    }
+}
+
+/// What knows of a round whether it is over, whatever its coordinator says: the chain.
+pub trait Watch {
+    /// Whether it has been settled, or has come to nothing.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    fn is_over(&self, round: u64) -> impl Future<Output = Result<bool, Error>>;
+}
+
+impl Watch for Client {
+    async fn is_over(&self, round: u64) -> Result<bool, Error> {
+        Ok(matches!(self.status(round).await?, Status::Settled | Status::Void))
+    }
+}
+
+/// Where there is no chain, only the coordinator tells.
+#[cfg(test)]
+impl Watch for () {
+    async fn is_over(&self, _round: u64) -> Result<bool, Error> {
+        Ok(false)
     }
 }
 

@@ -8,6 +8,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
+use tokio::time::Instant;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::files::SubmissionFile;
@@ -31,14 +32,17 @@ use super::OwnerError;
 use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
-use super::parent::Ancestry;
-use super::ports::{Craft, Line};
+use super::parent::{Ancestry, ParentError};
+use super::ports::{Craft, Line, Watch};
 use super::sums::Sums;
+use super::wait::{PLAN, Wait, longest};
 use super::worker::{Facts, Worker};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
 use crate::round::{SecretUpdate, Task, Work, submission};
+use crate::secrets::read_key;
+use crate::version::Version;
 
 /// What an owner brings into every round.
 pub struct Owner {
@@ -90,35 +94,30 @@ impl<L: Line, C: Craft> Seat<L, C> {
         &self.signer
     }
 
-    /// Waits for a notice.
-    async fn notice(&self, round: u64, number: u32) -> Result<Notice, Error> {
-        loop {
-            match self.peer.call(Request::Notice { round, number }).await? {
-                Response::Notice(notice) => return Ok(*notice),
-                Response::Later => {}
-                Response::Refused(refusal) => return Err(OwnerError::Refused(refusal).into()),
-                _ => return Err(OwnerError::Unexpected { what: "an answer" }.into()),
-            }
-        }
-    }
-
-    /// Begins a round, or goes on with it, once its plan and model are checked against the chain.
+    /// Begins a round, or goes on with it, once its plan is checked against the chain. `parent` is the
+    /// version that the owner has recomputed: no other one is trained on, whatever the plan says.
     ///
     /// # Errors
-    /// If the policy does not agree to the plan, the update may be in another sum, or the round was
-    /// begun with another plan or is over.
+    /// If the round starts from another model, the policy does not agree to the plan, the update may
+    /// be in another sum, or the round was begun with another plan or is over.
     pub(super) fn enter(
         &self,
         plan: Plan,
-        model: Parameters,
+        parent: Version,
     ) -> Result<Participation<'_, L, C>, Error> {
+        let (expected, got) = (parent.hash, plan.parent);
+        if expected != got {
+            return Err(ParentError::Head { expected, got }.into());
+        }
+        let model = parent.parameters;
         let sums = Sums::admit(&self.project, &plan, self.account())?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         // Before anything is begun: a round that is not entered leaves nothing behind.
         let check = self.policy.check_plan(&plan, self.account());
         check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
         let path = self.project.round_journal_path(plan.round);
-        let journal = Journal::open(&path, plan.round, plan.digest())?;
+        let key = read_key(&self.project.key_path())?;
+        let journal = Journal::of_round(&path, plan.round, plan.digest(), &key)?;
         let (secret, promises) = (*journal.secret(), journal.promises().clone());
         let policy = self.policy.clone();
         let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
@@ -134,19 +133,21 @@ impl Owner {
     /// # Errors
     /// If the coordinator breaks the rules, or proving fails.
     pub async fn take_part(&self, round: u64) -> Result<End, Error> {
-        let Notice::Plan(plan) = self.notice(round, 0).await? else {
+        let (line, watch) = (&self.peer, &self.client);
+        let plan = Wait { line, watch, round, until: Instant::now() + PLAN };
+        let Notice::Plan(plan) = plan.notice(0).await? else {
             return Err(OwnerError::Unexpected { what: "the plan" }.into());
         };
         if plan.body.round != round {
             return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
         }
         self.expected.check(&self.client, &plan).await?;
-        let model = self.model(&plan.body).await?;
-        self.enter(plan.body, model)?.run().await
+        let parent = self.parent(&plan.body).await?;
+        self.enter(plan.body, parent)?.watched(&self.client).await
     }
 
     /// The round's model, recomputed from the versions before it.
-    async fn model(&self, plan: &Plan) -> Result<Parameters, Error> {
+    async fn parent(&self, plan: &Plan) -> Result<Version, Error> {
         let ancestry = Ancestry {
             client: &self.client,
             source: &self.peer,
@@ -156,7 +157,7 @@ impl Owner {
             domain: self.expected.domain,
             project: &self.project,
         };
-        Ok(ancestry.parent(plan.parent).await?.parameters)
+        ancestry.parent(plan.parent).await
     }
 }
 
@@ -177,14 +178,24 @@ pub(super) struct Participation<'a, L, C> {
 }
 
 impl<L: Line, C: Craft> Participation<'_, L, C> {
+    /// As [`Self::watched`], where nothing but the coordinator tells of an end.
+    #[cfg(test)]
     pub(super) async fn run(&mut self) -> Result<End, Error> {
+        self.watched(&()).await
+    }
+
+    /// Answers what is asked until the end.
+    pub(super) async fn watched(&mut self, watch: &impl Watch) -> Result<End, Error> {
+        let (line, round) = (&self.owner.peer, self.plan.round);
+        let until = Instant::now() + longest(&self.plan.timing);
+        let wait = Wait { line, watch, round, until };
         let keys = self.member.keys();
         let keys = self.open(keys)?;
         let keys = self.sign(keys)?;
         let mut included = self.send(Contribution::Keys(keys)).await?;
         for number in 1.. {
-            let notice = self.owner.notice(self.plan.round, number).await?;
-            tracing::debug!(round = self.plan.round, number, "notice");
+            let notice = wait.notice(number).await?;
+            tracing::debug!(round, number, "notice");
             if let Notice::End(end) = notice {
                 return Ok(end);
             }
@@ -278,22 +289,46 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             }
         }
         let upload = self.sign(upload)?;
-        let taken = self.send(Contribution::Upload(upload)).await?;
-        if taken && !self.owner.project.round_receipt_path(round).exists() {
-            return Err(OwnerError::Unexpected { what: "an upload without a receipt" }.into());
-        }
-        Ok(taken)
+        self.send(Contribution::Upload(upload)).await
+    }
+
+    fn receipt_path(&self) -> PathBuf {
+        self.owner.project.round_receipt_path(self.plan.round)
+    }
+
+    /// What was uploaded.
+    fn uploaded(&self) -> Result<Upload, OwnerError> {
+        let none = OwnerError::Unexpected { what: "an answer to no upload" };
+        self.member.promises().upload.ok_or(none)
     }
 
     /// Keeps the coordinator's receipt for the upload; one that does not hold is none.
     fn keep_receipt(&self, receipt: &SignedReceipt) -> Result<(), Error> {
-        let upload: Upload = self
-            .member
-            .promises()
-            .upload
-            .ok_or(OwnerError::Unexpected { what: "a receipt for nothing" })?;
-        check_receipt(&self.plan, &upload, receipt).map_err(OwnerError::from)?;
-        write_json(&self.owner.project.round_receipt_path(self.plan.round), receipt)
+        check_receipt(&self.plan, &self.uploaded()?, receipt).map_err(OwnerError::from)?;
+        write_json(&self.receipt_path(), receipt)
+    }
+
+    fn has_receipt(&self, upload: &Upload) -> bool {
+        let read = files::read(&self.receipt_path()).ok();
+        let kept = read.and_then(|bytes| serde_json::from_slice::<SignedReceipt>(&bytes).ok());
+        kept.is_some_and(|kept| check_receipt(&self.plan, upload, &kept).is_ok())
+    }
+
+    /// Has the coordinator, which says that it counts the upload, answer for that with its key. It has
+    /// no reason to do so any earlier. Whether the upload is still known.
+    async fn receipt(&mut self) -> Result<bool, Error> {
+        let upload = self.uploaded()?;
+        if self.has_receipt(&upload) {
+            return Ok(true);
+        }
+        let again = self.sign(upload)?;
+        let taken = self.send(Contribution::Upload(again)).await?;
+        if taken && !self.has_receipt(&upload) {
+            return Err(
+                OwnerError::Unexpected { what: "a counted upload without a receipt" }.into()
+            );
+        }
+        Ok(taken)
     }
 
     /// Uploads something. Whether it came in time.
@@ -368,6 +403,10 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             return Ok(false);
         }
         self.sums.confirm(counted)?;
+        // Without one nothing is confirmed.
+        if !self.receipt().await? {
+            return Ok(false);
+        }
         let sealed = self.member.counted(counted).map_err(OwnerError::from)?;
         let confirm = self.open(sealed)?;
         let confirm = self.sign(confirm)?;

@@ -71,6 +71,8 @@ fn member(error: &OwnerError) -> Verdict {
         OwnerError::Aggregation(_)
         | OwnerError::Unexpected { .. }
         | OwnerError::Receipt(_)
+        | OwnerError::Ended { .. }
+        | OwnerError::Late { .. }
         | OwnerError::Over { .. } => Verdict::PassOver,
         _ => Verdict::Stop,
     }

@@ -8,6 +8,7 @@
 
 pub mod ceremonies;
 mod pins;
+mod stated;
 
 use std::fmt;
 use std::io::Write;
@@ -16,7 +17,8 @@ use serde::Serialize;
 use zktrain_prover::srs::{CheckedSrs, Provenance};
 use zktrain_verifier::groth16::{self, Groth16Key};
 
-pub use pins::{Pins, hash_pin};
+pub use pins::{DERIVED, Pins, hash_pin, nonce_pin};
+pub use stated::StatedPins;
 
 use crate::error::Error;
 
@@ -120,6 +122,21 @@ impl Root {
             }
         });
         Ok(root)
+    }
+
+    /// The nonce that draws the order of windows. Where none was drawn, that is a root all the
+    /// same: the order then follows from the data, which whoever registers chooses.
+    ///
+    /// # Errors
+    /// If another one was asked for.
+    pub fn nonce(drawn: Option<String>, pin: Option<&str>) -> Result<Self, PinMismatch> {
+        let says = drawn.is_none().then(|| {
+            "no nonce is drawn, windows are in an order that follows from manifest, reference \
+             string and data"
+                .to_owned()
+        });
+        let value = drawn.unwrap_or_else(|| DERIVED.to_owned());
+        Ok(Self { says, ..Self::new("nonce", "--nonce", value, pin)? })
     }
 
     /// Whether it is pinned or known.
@@ -272,6 +289,18 @@ mod tests {
         assert_eq!(pinned(None).unwrap().trust, Trust::CameWithTheProofs);
         let error = pinned(Some("ac")).unwrap_err().to_string();
         assert_eq!(error, "the nonce is ab, not ac as --nonce says");
+    }
+
+    #[test]
+    fn a_nonce_that_nobody_drew_has_to_be_pinned_as_well() {
+        let nonce = |drawn: Option<&str>, pin| Root::nonce(drawn.map(str::to_owned), pin);
+        let open = nonce(None, None).unwrap();
+        assert_eq!((open.trust, &*open.value), (Trust::CameWithTheProofs, DERIVED));
+        assert!(open.says.unwrap().contains("no nonce is drawn"));
+        assert_eq!(nonce(None, Some(DERIVED)).unwrap().trust, Trust::Pinned);
+        let error = nonce(Some("ab"), Some(DERIVED)).unwrap_err().to_string();
+        assert_eq!(error, "the nonce is ab, not derived as --nonce says");
+        assert!(nonce(None, Some("ab")).is_err());
     }
 
     const SAID: [Provenance; 2] =

@@ -59,6 +59,20 @@ impl Pins {
     }
 }
 
+/// What `--nonce` is given by those who know that the round draws none.
+pub const DERIVED: &str = "derived";
+
+/// The nonce that is pinned: a hash, or [`DERIVED`].
+///
+/// # Errors
+/// If it is none of both.
+pub fn nonce_pin(text: Option<&str>) -> Result<Option<String>, Error> {
+    match text {
+        Some(DERIVED) => Ok(Some(DERIVED.to_owned())),
+        text => hash_pin("--nonce", text),
+    }
+}
+
 /// The hash that an option gives, as this program writes hashes.
 ///
 /// # Errors
@@ -89,5 +103,8 @@ mod tests {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(hash_pin("--nonce", None).unwrap(), None);
+        assert_eq!(nonce_pin(Some(&expected)).unwrap(), Some(expected));
+        assert_eq!(nonce_pin(Some("derived")).unwrap().as_deref(), Some(DERIVED));
+        assert!(nonce_pin(Some("Derived")).is_err() && nonce_pin(None).unwrap().is_none());
     }
 }

@@ -12,6 +12,8 @@ use zktrain::ui::Ui;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_contracts::protocol::typed::{self, Receipt};
 use zktrain_contracts::protocol::{Client, SignedReceipt};
+use zktrain_network::messages::Signed;
+use zktrain_network::plan::Plan;
 
 use crate::audit_made::{Made, made};
 
@@ -25,8 +27,14 @@ fn with(made: &Made, lineage: &Path, receipts: &Path) -> AuditReport {
 
 fn receipt(made: &Made, round: usize, member: usize, submission: B256) -> Receipt {
     let (round, member) = (made.rounds[round], made.members[member]);
-    let [plan, masked] = [1, 2].map(B256::repeat_byte);
+    let (plan, masked) = (plan(made, round), B256::repeat_byte(2));
     Receipt { round, member, plan, masked, submission, time: 1_700_000_000 }
+}
+
+/// Digest of a round's plan.
+fn plan(made: &Made, round: u64) -> B256 {
+    let file = std::fs::read(made.lineage().join(zktrain::lineage::plan(round))).unwrap();
+    serde_json::from_slice::<Signed<Plan>>(&file).unwrap().body.digest()
 }
 
 fn sign(receipt: Receipt, by: &Client) -> SignedReceipt {
@@ -65,7 +73,7 @@ fn receipts_for_what_was_counted_hold() {
     let report = with(made, &made.lineage(), folder.path());
     assert!(report.valid, "{:#?}", report.failures);
     let about = report.checks.iter().find(|check| check.check == Kind::Receipt).unwrap();
-    assert_eq!((about.made, about.failed), (6, 0));
+    assert_eq!((about.made, about.failed), (9, 0));
     assert!(report.notices.is_empty(), "{:?}", report.notices);
 }
 
@@ -88,6 +96,27 @@ fn a_delivery_that_was_taken_and_left_out_is_found() {
     // A round without a batch says nothing about deliveries.
     let void = sign(receipt(made, 2, 0, B256::repeat_byte(3)), &made.coordinator);
     assert_eq!(problems(made, &void), []);
+}
+
+/// Whoever signs two plans of a round shows members different ones.
+#[test]
+fn a_receipt_for_another_plan_than_the_published_one_is_found() {
+    let made = made();
+    let mut other = receipt(made, 0, 1, handed_in(made, 0, 1));
+    other.plan.0[0] ^= 1;
+    let other = sign(other, &made.coordinator);
+    assert_eq!(problems(made, &other), [(Kind::Receipt, "plan".to_owned())]);
+    // Without a plan, which rounds without a version need not have, it is told that nobody can know.
+    let (copy, folder) = (made.copy(), TempDir::new().unwrap());
+    std::fs::remove_file(copy.path().join(zktrain::lineage::plan(made.rounds[2]))).unwrap();
+    let path = folder.path().join("7.receipt.json");
+    write_json(&path, &sign(receipt(made, 2, 0, B256::repeat_byte(3)), &made.coordinator)).unwrap();
+    let report = with(made, copy.path(), &path);
+    assert!(report.valid, "{:?}", report.failures);
+    let told: Vec<_> = report.notices.iter().map(|n| (n.round, n.about.as_str())).collect();
+    let [(round, about)] = told[..] else { panic!("{told:?}") };
+    assert_eq!(round, Some(made.rounds[2]));
+    assert!(about.contains("was not checked"), "{about}");
 }
 
 #[test]
@@ -136,8 +165,7 @@ fn a_report_tells_on_which_terms_sums_hid_their_members() {
     let copy = made.copy();
     let name = zktrain::lineage::plan(made.rounds[0]);
     let path = copy.path().join(&name);
-    let plan: zktrain_network::messages::Signed<zktrain_network::plan::Plan> =
-        serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let plan: Signed<Plan> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let mut low = plan.body;
     low.threshold = 1;
     low.least = 9;

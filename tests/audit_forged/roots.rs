@@ -197,3 +197,25 @@ fn stale(made: &Made, endpoint: &Endpoint, old: &ChainExport) {
     assert!(allowed.valid && allowed.pinned, "{:#?}", allowed.failures);
     assert_eq!(allowed.current, Some(2));
 }
+
+#[test]
+fn an_auditors_own_string_is_checked_as_far_as_the_audit_uses_it() {
+    let made = made();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.bin");
+    // Within the rows, and within what no circuit does without.
+    for at in [3, (1 << 13) - 1] {
+        let mut altered = srs().clone().into_unchecked();
+        altered.g1[at] = altered.g1[at - 1];
+        altered.save(&path).unwrap();
+        let lineage = Lineage::open(&made.lineage()).unwrap();
+        let (model, pins) = (made.model(), AuditPins::default());
+        let options =
+            Options { model: &model, srs: Some(&path), chain: None, receipts: None, pins };
+        let report = audit(&lineage, &options, &Ui { json: true }).unwrap();
+        let says =
+            |text: &str| report.failures.iter().any(|failure| failure.problem.contains(text));
+        let named = says("mine.bin: section tauG1: pairing");
+        assert!(!report.valid && named, "{at}: {:#?}", report.failures);
+    }
+}

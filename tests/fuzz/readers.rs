@@ -37,28 +37,33 @@ use zktrain_verifier::groth16::Groth16Key;
 
 use super::bytes::alter;
 use super::harness::{pick, run};
+use super::records;
 use crate::common::made::made;
 
 /// A kind of file.
-struct Kind {
-    name: &'static str,
+pub struct Kind {
+    pub name: &'static str,
     /// Files that are read without an error.
-    valid: Vec<Vec<u8>>,
+    pub valid: Vec<Vec<u8>>,
     /// Whether these bytes are read.
-    read: fn(&Path, &[u8]) -> bool,
+    pub read: fn(&Path, &[u8]) -> bool,
     /// Bytes at the end that are a digest of the rest, and which.
-    seal: Option<Seal>,
+    pub seal: Option<Seal>,
 }
 
 /// Checksums, which would keep every change away from what is behind them.
 #[derive(Clone, Copy)]
-enum Seal {
+pub enum Seal {
     /// BLAKE3 of everything before, at the end.
     Blake3,
     /// Keccak-256 of a reference string's header, behind the header.
     Header,
+    /// The body's length in front of it, and Keccak-256 of everything before, at the end.
+    Secret,
 }
 
+/// Bytes of a secret file before its body's length.
+const SECRET: usize = b"SECRET zktrain v1\n".len();
 /// Bytes of a reference string's header.
 const HEADER: usize = 15 + 1 + 32 + 4 + 8 + 1 + 3 * 128;
 
@@ -77,12 +82,20 @@ impl Seal {
                     bytes[HEADER..HEADER + 32].copy_from_slice(&digest);
                 }
             }
+            Self::Secret => {
+                if let Some(length) = bytes.len().checked_sub(SECRET + 8 + 32) {
+                    let (body, at) = (SECRET + 8, bytes.len() - 32);
+                    bytes[SECRET..body].copy_from_slice(&(length as u64).to_be_bytes());
+                    let digest = Keccak256::digest(&bytes[..at]);
+                    bytes[at..].copy_from_slice(&digest);
+                }
+            }
         }
     }
 }
 
 /// Writes bytes to a file for a reader of paths.
-fn file<'p>(path: &'p Path, bytes: &[u8]) -> &'p Path {
+pub fn file<'p>(path: &'p Path, bytes: &[u8]) -> &'p Path {
     std::fs::write(path, bytes).unwrap();
     path
 }
@@ -377,13 +390,19 @@ fn keystore_text() -> String {
 }
 
 fn archive() -> Vec<u8> {
+    let files = [("manifest.toml", &b"version = 1\n"[..]), ("rounds/1/plan.json", b"{}")];
+    archive_of(&files.map(|(name, bytes)| (name.to_owned(), bytes.to_vec())))
+}
+
+/// These files, by their names.
+pub fn archive_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(zip);
-    for (name, bytes) in [("manifest.toml", &b"version = 1\n"[..]), ("rounds/1/plan.json", b"{}")] {
+    for (name, bytes) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o644);
-        tar.append_data(&mut header, name, bytes).unwrap();
+        tar.append_data(&mut header, name, bytes.as_slice()).unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap()
 }
@@ -395,7 +414,8 @@ fn read_archive(path: &Path, bytes: &[u8]) -> bool {
 
 static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let (statements, keys, data, texts) = (statements(), keys(), data(), texts());
-    statements.into_iter().chain(keys).chain(data).chain(texts).collect()
+    let all = statements.into_iter().chain(keys).chain(data).chain(texts);
+    all.chain(records::secrets()).chain([records::chain()]).collect()
 });
 
 /// Kinds whose valid file is refused for what it says, not for how it is written.

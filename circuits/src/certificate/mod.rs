@@ -115,9 +115,7 @@ pub struct Given {
 
 impl Given {
     fn has(&self, id: TensorId) -> bool {
-        self.committed.contains_key(&id)
-            || self.data.contains(&id)
-            || self.tables.contains_key(&id)
+        self.committed.contains_key(&id) || self.data.contains(&id) || self.tables.contains_key(&id)
     }
 }
 

@@ -25,6 +25,18 @@ struct Use<'a> {
     axes: &'static [usize],
 }
 
+impl Use<'_> {
+    /// The constraint's axis that a dimension follows.
+    fn axis(&self, map: &DimMap) -> Option<usize> {
+        match map {
+            DimMap::Axis(a) | DimMap::Before(a) | DimMap::Previous(a) => {
+                Some(self.axes.get(*a).copied().unwrap_or(usize::MAX))
+            }
+            DimMap::Sum => None,
+        }
+    }
+}
+
 const OWN: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7];
 /// Axes `(o, x, k)` of a product's left operand.
 const LEFT: &[usize] = &[0, 1, 3];
@@ -40,8 +52,7 @@ pub fn check(system: &System<'_>, given: impl Fn(TensorId) -> bool) -> Result<()
     let mut classes = Classes::default();
     for it in &uses {
         for (dim, map) in it.atom.dims.iter().enumerate() {
-            if let DimMap::Axis(a) | DimMap::Before(a) | DimMap::Previous(a) = map {
-                let axis = it.axes.get(*a).copied().unwrap_or(usize::MAX);
+            if let Some(axis) = it.axis(map) {
                 classes.join(Node::Dim(it.atom.tensor, dim), Node::Axis(it.constraint, axis));
             }
         }
@@ -62,6 +73,8 @@ pub fn check(system: &System<'_>, given: impl Fn(TensorId) -> bool) -> Result<()
     for it in &uses {
         alone.entry(it.constraint).or_default().insert(it.atom.tensor);
     }
+    // The axis of a constraint that is the step: one, or cells of different steps would meet in it.
+    let mut followed = BTreeMap::<usize, usize>::new();
     for it in &uses {
         let single = alone.get(&it.constraint).is_some_and(|all| all.len() == 1);
         let earlier = it.atom.dims.iter().any(is_earlier);
@@ -70,11 +83,12 @@ pub fn check(system: &System<'_>, given: impl Fn(TensorId) -> bool) -> Result<()
         }
         let step = |dim: &usize| steps.contains(&classes.root(Node::Dim(it.atom.tensor, *dim)));
         let dims: Vec<usize> = (0..it.atom.dims.len()).filter(step).collect();
-        let followed = match *dims.as_slice() {
-            [dim] => it.atom.dims.get(dim).is_some_and(|map| *map != DimMap::Sum),
-            _ => false,
+        let axis = match *dims.as_slice() {
+            [dim] => it.atom.dims.get(dim).and_then(|map| it.axis(map)),
+            _ => None,
         };
-        if !followed {
+        let one = axis.is_some_and(|axis| *followed.entry(it.constraint).or_insert(axis) == axis);
+        if !one {
             return Err(Uncertified::Order { label: it.label.to_owned() });
         }
     }

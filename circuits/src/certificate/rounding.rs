@@ -3,7 +3,8 @@
 //! `r` is one digit or several in mixed radix with fewer than `2^s` values in a row together: with
 //! it, the quotient `v = q + high − low` is unique. `high·(hi − q) = 0`, `low·(q − lo) = 0`, both
 //! not negative, and `lo ≤ q ≤ hi` with `lo < hi`: `v > hi` means `q = hi`, `v < lo` means
-//! `q = lo`, and otherwise neither excess can be there. Excesses are numbers of 16-bit limbs.
+//! `q = lo`, and otherwise neither excess can be there. Excesses are numbers of 16-bit limbs. That
+//! `q` cannot reach an end, as is known where its operands are small, takes nothing away from it.
 
 use super::equation::{Atom, Equation, Monomial, System};
 use super::interval::Interval;
@@ -21,8 +22,8 @@ struct Part<'a> {
 /// One side's excess.
 struct Excess<'a, 'b> {
     limbs: Vec<&'b Part<'a>>,
-    /// The quotient's end on that side.
-    end: i128,
+    /// Whether the quotient stays on this side of an end, or at it.
+    keeps_to: fn(Interval, i128) -> bool,
 }
 
 /// If the open monomials of an equation are the parts of a saturating rounding: their tensors, all
@@ -54,7 +55,10 @@ fn is_unique(
     let [q] = *quotients.collect::<Vec<_>>() else { return false };
     let others = upper.iter().filter(|part| part.atom != q.atom);
     let (high, low): (Vec<_>, Vec<_>) = others.partition(|part| part.coef > 0);
-    let sides = [Excess { limbs: high, end: q.range.hi }, Excess { limbs: low, end: q.range.lo }];
+    let sides = [
+        Excess { limbs: high, keeps_to: |range, end| range.hi <= end },
+        Excess { limbs: low, keeps_to: |range, end| end <= range.lo },
+    ];
     q.range.lo < q.range.hi && sides.iter().all(|side| side.is_sound((system, gates), q, scale))
 }
 
@@ -191,7 +195,7 @@ impl Excess<'_, '_> {
             let all = |part: &&Part<'_>| gated.limbs.iter().any(|limb| same(limb, part));
             gated.limbs.len() == self.limbs.len()
                 && self.limbs.iter().all(all)
-                && gated.end == self.end
+                && (self.keeps_to)(q.range, gated.end)
                 && gated.quotient.tensor == q.atom.tensor
         })
     }

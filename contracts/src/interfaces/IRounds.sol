@@ -104,7 +104,7 @@ interface IRounds {
     }
 
     /// @notice A membership in a domain.
-    /// @param dataset Merkle root of the registered dataset.
+    /// @param dataset Merkle root of the dataset.
     /// @param windows Its windows.
     /// @param bond What the member answers with.
     /// @param leavesAt When `exit` is possible; zero for whoever is not leaving.
@@ -179,7 +179,7 @@ interface IRounds {
     /// those of `TrainingClaim`, counted from zero.
     error WrongClaim(uint256 field, bytes32 expected, bytes32 got);
 
-    /// @notice Joins a domain with a registered dataset; the bond becomes an obligation.
+    /// @notice Joins a domain with a dataset; the bond becomes an obligation.
     function join(uint64 domain, bytes32 dataset, uint64 windows) external;
 
     /// @notice Takes part in no new rounds; `exit` is possible once none can be under way.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-/// @notice What a verified proof says: `steps` steps on one window of a registered dataset turn
-/// the model committed in `model` into one that differs by what `update` commits to.
+/// @notice What a verified proof says: `steps` steps on one window of a committed dataset turn the
+/// model committed in `model` into one that differs by what `update` commits to. The window's data
+/// are well formed: inputs in range, labels as the loss takes them.
 /// @param spec Digest of the manifest and of the reference string.
 /// @param chainId The chain that the proof is for: this one.
 /// @param contractAddress The contract that the proof is for. The verifier does not know who
@@ -12,7 +13,7 @@ pragma solidity ^0.8.30;
 /// @param prover Who proved it. A caller that pays must compare it.
 /// @param step Number of the first step in its chain.
 /// @param steps Steps proven.
-/// @param dataset Merkle root of the registered dataset.
+/// @param dataset Merkle root of the dataset.
 /// @param windows Windows of the dataset.
 /// @param window The window trained on.
 /// @param model `keccak256` of the row commitments of the parameters before, 64 bytes each.

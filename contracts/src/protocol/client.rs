@@ -319,7 +319,7 @@ impl Client {
         Ok(Self::logged::<Escrow::Claimed>(&receipt)?.amount)
     }
 
-    /// Joins a domain with a registered dataset.
+    /// Joins a domain with a dataset.
     ///
     /// # Errors
     /// If the stake does not cover the bond, or the account is a member.

@@ -211,6 +211,11 @@ impl Driver {
         self.inner.feed(&mut state, event).await.map_err(failed)
     }
 
+    /// Whether a member's upload is counted for good, see [`Machine::answers_for`].
+    pub async fn answers_for(&self, account: Address) -> bool {
+        self.inner.state.lock().await.machine.answers_for(account)
+    }
+
     /// Waits for a notice.
     pub async fn notice(&self, to: Address, number: u32) -> Notice {
         let mut published = self.inner.published.subscribe();

@@ -240,6 +240,14 @@ impl Machine {
         self.counted.as_deref().unwrap_or_default()
     }
 
+    /// Whether the coordinator answers for a member's upload: it is counted, for good, and nothing was
+    /// found against its sender. Until then a proof or a complaint may still drop it, and whoever had
+    /// a receipt already could say that the coordinator had left it out.
+    pub fn answers_for(&self, account: Address) -> bool {
+        let is_counted = self.counted().binary_search(&account).is_ok();
+        is_counted && self.misdeeds.iter().all(|misdeed| misdeed.account != account)
+    }
+
     /// What members signed of their uploads, whether counted or not.
     pub fn uploads(&self) -> &BTreeMap<Address, Signed<Upload>> {
         &self.uploads

@@ -8,7 +8,7 @@ use zktrain_network::messages::{
 use zktrain_network::wire::{Content, Service};
 
 use crate::work::fixture;
-use crate::world::{DOMAIN, ROUND, World, is_taken, upload};
+use crate::world::{DOMAIN, ROUND, World, is_received, upload};
 
 const MASKED: Item = Item::Masked { round: ROUND };
 const SUBMISSION: Item = Item::Submission { round: ROUND };
@@ -40,8 +40,10 @@ async fn only_members_and_only_of_rounds_that_are_known() {
     assert_eq!(upload(desk, member, &Item::Masked { round: 8 }, b"x").await, refused);
     let other = Item::Registration { domain: DOMAIN + 1 };
     assert_eq!(upload(desk, member, &other, b"x").await, Err(Refusal::Missing));
-    let model = Item::Model { round: ROUND };
-    assert_eq!(upload(desk, member, &model, b"x").await, Err(Refusal::Missing));
+    let file = Item::Lineage { path: "chain.json".into() };
+    for item in [file, Item::Retired { number: ROUND }] {
+        assert_eq!(upload(desk, member, &item, b"x").await, Err(Refusal::Missing));
+    }
 }
 
 #[tokio::test]
@@ -149,7 +151,7 @@ async fn after_the_end_the_same_is_known_and_nothing_is_stored() {
     let shares = world.owners[0].seen[2].clone();
     let upload = world.owners[0].contribution(&plan.body, shares).unwrap();
     let response = world.send(0, upload.clone()).await;
-    assert!(is_taken(&plan.body, &upload, &response), "{response:?}");
+    assert!(is_received(&plan.body, &upload, &response), "{response:?}");
     let Contribution::Upload(mut other) = upload else { panic!("no upload") };
     other.body.submission.0[0] ^= 1;
     let refused = Response::Refused(Refusal::WrongPhase { now: Phase::Ended });
@@ -173,7 +175,7 @@ async fn downloads_come_in_parts() {
     let world = world().await;
     let (desk, member) = (&*world.office().desk, world.owners[0].account());
     let cases = [
-        (Item::Model { round: ROUND }, b"a model".to_vec()),
+        (Item::Lineage { path: "short".into() }, b"a file".to_vec()),
         (Item::Lineage { path: "chain.json".into() }, vec![5; 100_000]),
     ];
     for (item, expected) in cases {
@@ -191,6 +193,6 @@ async fn downloads_come_in_parts() {
         assert_eq!(got, expected);
         assert!(desk.read(member, &item, u64::MAX, 10).await.is_ok_and(|part| part.is_empty()));
     }
-    let missing = Item::Model { round: ROUND + 1 };
+    let missing = Item::Retired { number: ROUND };
     assert_eq!(desk.open(member, &missing).await, Err(Refusal::Missing));
 }

@@ -2,28 +2,44 @@
 
 use alloy::primitives::{Address, B256};
 use zktrain_contracts::protocol::SignedReceipt;
-use zktrain_network::messages::{Contribution, Notice, ReceiptError, Response, check_receipt};
+use zktrain_network::messages::{
+    Contribution, End, Notice, Phase, ReceiptError, Response, check_receipt,
+};
 use zktrain_network::plan::Plan;
 
-use crate::world::{World, is_taken};
+use crate::work::FALSE;
+use crate::world::{World, is_received};
+
+/// An owner's upload again, with the answer: it is known.
+async fn again(world: &mut World, index: usize) -> (Contribution, Response) {
+    let plan = world.plan.body.clone();
+    let is_shares = |notice: &&Notice| matches!(notice, Notice::Shares(_));
+    let shares = world.owners[index].seen.iter().find(is_shares).unwrap().clone();
+    let upload = world.owners[index].contribution(&plan, shares).unwrap();
+    let response = world.send(index, upload.clone()).await;
+    (upload, response)
+}
+
+/// These owners answer until they are told who is counted.
+async fn to_counted(world: &mut World, who: &[usize]) {
+    let is_told = |world: &World, index: usize| {
+        world.owners[index].seen.iter().any(|notice| matches!(notice, Notice::Counted(_)))
+    };
+    while !who.iter().all(|index| is_told(world, *index)) {
+        for index in who {
+            if !is_told(world, *index) {
+                world.step(*index).await;
+            }
+        }
+    }
+}
 
 /// A receipt that the coordinator gave, for this upload.
 async fn given(world: &mut World) -> (Contribution, SignedReceipt) {
-    let plan = world.plan.body.clone();
-    loop {
-        for index in 0..3 {
-            world.step(index).await;
-            let seen = world.owners[index].seen.clone();
-            let Some(shares) = seen.iter().find(|n| matches!(n, Notice::Shares(_))) else {
-                continue;
-            };
-            // The same again: it is known, and answered for as before.
-            let upload = world.owners[index].contribution(&plan, shares.clone()).unwrap();
-            match world.send(index, upload.clone()).await {
-                Response::Received(receipt) => return (upload, *receipt),
-                other => panic!("{other:?}"),
-            }
-        }
+    to_counted(world, &[0, 1, 2]).await;
+    match again(world, 0).await {
+        (upload, Response::Received(receipt)) => (upload, *receipt),
+        (_, other) => panic!("{other:?}"),
     }
 }
 
@@ -33,7 +49,7 @@ async fn an_upload_is_answered_with_a_receipt_that_holds_for_nothing_else() {
     world.open().await;
     let plan = world.plan.body.clone();
     let (what, receipt) = given(&mut world).await;
-    assert!(is_taken(&plan, &what, &Response::Received(Box::new(receipt.clone()))));
+    assert!(is_received(&plan, &what, &Response::Received(Box::new(receipt.clone()))));
     let Contribution::Upload(upload) = &what else { panic!("{what:?}") };
     let upload = upload.body;
     assert!(receipt.receipt.time > 1_700_000_000, "in Unix seconds");
@@ -90,4 +106,46 @@ async fn nothing_but_a_stored_upload_gets_one() {
     let index = world.owners.iter().position(|o| o.account() == other.body.account).unwrap();
     let refused = world.send(index, Contribution::Upload(other)).await;
     assert!(matches!(refused, Response::Refused(_)), "{refused:?}");
+}
+
+/// Whoever had a receipt for a proof that does not hold, or that nobody has looked at yet, could
+/// accuse an honest coordinator of leaving it out.
+#[tokio::test]
+async fn what_is_not_counted_is_answered_for_by_nobody_however_often_it_is_sent() {
+    let mut world = World::new(4, 600);
+    world.owners[0].forge =
+        |submission| submission.splice(0..0, FALSE.iter().copied()).for_each(drop);
+    world.owners[3].silent = Some(Phase::Uploads);
+    world.open().await;
+    let plan = world.plan.body.clone();
+    // Before the proofs are judged, and after: one upload is missing, so that nobody is counted.
+    while world.office().driver.progress().await.uploaded.len() < 3 {
+        for index in 0..4 {
+            world.step(index).await;
+        }
+    }
+    for _ in 0..2 {
+        for index in 0..3 {
+            assert_eq!(again(&mut world, index).await.1, Response::Taken, "{index}");
+        }
+        while world.office().driver.jobs().await > 0 {
+            world.step(0).await;
+        }
+    }
+    world.owners[3].silent = None;
+    assert!(matches!(world.owners[3].seen.pop(), Some(Notice::Shares(_))));
+    to_counted(&mut world, &[0, 1, 2, 3]).await;
+    let check = async |world: &mut World| {
+        assert_eq!(again(world, 0).await.1, Response::Taken);
+        for index in 1..4 {
+            let (upload, response) = again(world, index).await;
+            assert!(is_received(&plan, &upload, &response), "{index}: {response:?}");
+        }
+    };
+    check(&mut world).await;
+    // Neither the end of the round nor a restart makes it any better.
+    let End::Summed { .. } = world.run().await else { panic!("no sum") };
+    check(&mut world).await;
+    world.open().await;
+    check(&mut world).await;
 }

@@ -98,7 +98,9 @@ impl Library for Shelf {
 
     fn find(&self, item: &Item) -> Option<Download> {
         match item {
-            Item::Model { round: ROUND } => Some(Download::Bytes(Bytes::from_static(b"a model"))),
+            Item::Lineage { path } if path == "short" => {
+                Some(Download::Bytes(Bytes::from_static(b"a file")))
+            }
             Item::Lineage { .. } => Some(Download::File(self.file.clone())),
             _ => None,
         }
@@ -126,15 +128,17 @@ fn coordinator() -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap()
 }
 
-/// Whether something was taken; an upload, with a receipt that holds.
+/// Whether something was taken.
 pub fn is_taken(plan: &Plan, what: &Contribution, response: &Response) -> bool {
-    match (what, response) {
-        (Contribution::Upload(upload), Response::Received(receipt)) => {
-            check_receipt(plan, &upload.body, receipt).is_ok()
-        }
-        (Contribution::Upload(_), _) => false,
-        (_, response) => *response == Response::Taken,
-    }
+    *response == Response::Taken || is_received(plan, what, response)
+}
+
+/// Whether an upload was answered with a receipt that holds.
+pub fn is_received(plan: &Plan, what: &Contribution, response: &Response) -> bool {
+    let (Contribution::Upload(upload), Response::Received(receipt)) = (what, response) else {
+        return false;
+    };
+    check_receipt(plan, &upload.body, receipt).is_ok()
 }
 
 fn plan(signers: &[PrivateKeySigner], seconds: u32) -> Plan {

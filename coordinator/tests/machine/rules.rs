@@ -319,6 +319,15 @@ fn a_complaint_drops_what_was_accepted() {
     round.poll(&[1, 2, 3, 4]);
     round.accept(&[1, 2, 3, 4]);
     assert_eq!(round.machine.progress().counted, round.world.accounts(&[1, 2, 3, 4]));
+    let answers = |round: &Round| -> Vec<usize> {
+        round
+            .all()
+            .into_iter()
+            .filter(|i| round.machine.answers_for(round.world.account(*i)))
+            .collect()
+    };
+    // It could be held against the coordinator that it left the dealer out.
+    assert!(answers(&round).is_empty(), "nobody is counted for good");
     // While late verdicts are waited for, complaints still count.
     let said = round.said(0);
     round.send(0, said[1].clone()).unwrap();
@@ -327,6 +336,7 @@ fn a_complaint_drops_what_was_accepted() {
     round.send(0, said[0].clone()).unwrap();
     round.accept(&[0]);
     assert_eq!(round.machine.counted(), round.world.accounts(&[0, 1, 3, 4]));
+    assert_eq!(answers(&round), [0, 1, 3, 4]);
     round.to(Phase::Sum);
     let counted = round.machine.counted().to_vec();
     assert_eq!(round.sum().unwrap(), round.world.expected(&counted));

@@ -114,7 +114,7 @@ impl Service for Memory {
     }
 
     async fn begin(&self, peer: Address, item: &Item, content: Content) -> Result<u64, Refusal> {
-        if matches!(item, Item::Model { .. } | Item::Lineage { .. }) {
+        if matches!(item, Item::Lineage { .. }) {
             return Err(Refusal::WrongPhase { now: Phase::Keys });
         }
         let mut uploads = self.uploads.lock().unwrap();

@@ -155,7 +155,7 @@ fn items() -> Vec<Item> {
         Item::Registration { domain: 2 },
         Item::Masked { round: 300 },
         Item::Submission { round: 300 },
-        Item::Model { round: 300 },
+        Item::Retired { number: 300 },
         Item::Lineage { path: "rounds/300/plan.json".into() },
     ]
 }

@@ -12,7 +12,7 @@ use zktrain_network::wire::{Content, Error, Limits, Patience, Peer, Source, Targ
 use crate::common::{Memory, Running, call, content, domain, eventually, noise};
 
 const MASKED: Item = Item::Masked { round: 1 };
-const MODEL: Item = Item::Model { round: 1 };
+const FILE: Item = Item::Lineage { path: String::new() };
 
 fn hasty() -> Patience {
     let (call, progress) = (Duration::from_millis(600), Duration::from_millis(600));
@@ -42,8 +42,8 @@ async fn downloads_arrive_whole_whatever_their_length() {
     let chunk = server.limits.chunk;
     for len in [0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk] {
         let bytes = Bytes::from(noise(len));
-        server.memory.downloads.lock().unwrap().insert(MODEL, bytes.clone());
-        assert_eq!(peer.download(&MODEL, len as u64).await.unwrap(), bytes, "{len} bytes");
+        server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone());
+        assert_eq!(peer.download(&FILE, len as u64).await.unwrap(), bytes, "{len} bytes");
     }
 }
 
@@ -57,8 +57,8 @@ async fn files_go_up_and_down() {
     let peer = server.peer().await;
     peer.upload(&MASKED, Source::File(up)).await.unwrap();
     assert_eq!(server.memory.stored(peer.account(), &MASKED).unwrap().bytes, bytes);
-    server.memory.downloads.lock().unwrap().insert(MODEL, bytes.clone().into());
-    let got = peer.download_file(&MODEL, &down, 1 << 20).await.unwrap();
+    server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone().into());
+    let got = peer.download_file(&FILE, &down, 1 << 20).await.unwrap();
     assert_eq!(got, content(&bytes));
     assert_eq!(std::fs::read(&down).unwrap(), bytes);
     assert!(!folder.path().join("down.part").exists());
@@ -149,9 +149,9 @@ async fn a_download_goes_on_with_what_an_earlier_process_left() {
     let (file, part) = (folder.path().join("model"), folder.path().join("model.part"));
     let server = Running::start(Limits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1 << 20));
-    server.memory.downloads.lock().unwrap().insert(MODEL, bytes.clone().into());
+    server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone().into());
     std::fs::write(&part, &bytes[..600_000]).unwrap();
-    peer.download_file(&MODEL, &file, 1 << 20).await.unwrap();
+    peer.download_file(&FILE, &file, 1 << 20).await.unwrap();
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
     let reads = server.memory.reads.lock().unwrap().clone();
     assert!(reads.iter().all(|&from| from >= 600_000), "{reads:?}");
@@ -159,7 +159,7 @@ async fn a_download_goes_on_with_what_an_earlier_process_left() {
     // Left of another model, shorter or longer than this one: all is loaded again.
     for left in [400_000, 3 << 20] {
         std::fs::write(&part, vec![7; left]).unwrap();
-        peer.download_file(&MODEL, &file, 1 << 20).await.unwrap();
+        peer.download_file(&FILE, &file, 1 << 20).await.unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
     }
 }
@@ -168,18 +168,18 @@ async fn a_download_goes_on_with_what_an_earlier_process_left() {
 async fn what_is_not_as_announced_is_not_taken() {
     let server = Running::start(Limits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1000));
-    server.memory.downloads.lock().unwrap().insert(MODEL, bytes.clone().into());
-    let large = peer.download(&MODEL, 999).await;
+    server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone().into());
+    let large = peer.download(&FILE, 999).await;
     assert!(matches!(large, Err(Error::TooLarge { most: 999, got: 1000 })));
     let mut other = content(&bytes);
     other.digest.0[0] ^= 1;
     *server.memory.announced.lock().unwrap() = Some(other);
-    let wrong = peer.download(&MODEL, 1000).await;
+    let wrong = peer.download(&FILE, 1000).await;
     assert!(matches!(wrong, Err(Error::Digest { expected, .. }) if expected == other.digest));
     // More announced than there is: it is cut off, and asked for until nothing comes any more.
     let peer = Peer::connect(server.target(), PrivateKeySigner::random(), hasty()).await.unwrap();
     *server.memory.announced.lock().unwrap() = Some(Content { len: 1001, ..other });
-    assert!(matches!(peer.download(&MODEL, 2000).await, Err(Error::Deadline { .. })));
+    assert!(matches!(peer.download(&FILE, 2000).await, Err(Error::Deadline { .. })));
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn refusals_are_told() {
     let refusal = Refusal::TooLarge { most: 1000, got: 1001 };
     assert!(matches!(large, Err(Error::Refused(got)) if got == refusal));
     assert!(server.memory.begins.lock().unwrap().is_empty(), "the service is not even asked");
-    let early = peer.upload(&MODEL, Source::Bytes(vec![0; 10].into())).await;
+    let early = peer.upload(&FILE, Source::Bytes(vec![0; 10].into())).await;
     let refusal = Refusal::WrongPhase { now: Phase::Keys };
     assert!(matches!(early, Err(Error::Refused(got)) if got == refusal));
     let paths = ["none", "../secret", "/etc/passwd"];
@@ -250,8 +250,8 @@ async fn every_call_ends_in_time() {
     *server.memory.slow.lock().unwrap() = Duration::from_secs(100);
     let stuck = peer.upload(&MASKED, Source::Bytes(noise(8 << 20).into())).await;
     assert!(matches!(stuck, Err(Error::Deadline { .. })));
-    server.memory.downloads.lock().unwrap().insert(MODEL, vec![0; 10].into());
-    let stuck = peer.download(&MODEL, 10).await;
+    server.memory.downloads.lock().unwrap().insert(FILE, vec![0; 10].into());
+    let stuck = peer.download(&FILE, 10).await;
     assert!(matches!(stuck, Err(Error::Deadline { .. })));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{ProvingKey, ProvingKeyError};
+use crate::regular;
 
 /// The largest file that is read: room for a circuit of 2^24 constraints.
 pub const MAX_FILE_BYTES: u64 = 1 << 33;
@@ -76,7 +77,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Reads a file unless it is larger than [`MAX_FILE_BYTES`].
 pub(crate) fn read_capped(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    regular::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(Error::new(ErrorKind::FileTooLarge, "larger than any proving key"));
     }

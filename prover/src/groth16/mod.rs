@@ -35,7 +35,7 @@ pub use insecure::insecure_key;
 pub(crate) use insecure::{Trapdoor, key_from};
 pub use key::{ProvingKey, Query};
 
-use crate::random::{Label, NoRandomness, Randomness, scalars_digest};
+use crate::random::{Label, LocalKey, NoRandomness, Randomness, scalars_digest};
 
 /// Why a statement could not be proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +81,18 @@ pub fn prove(
     key: &ProvingKey,
     synthesis: &Synthesis,
 ) -> Result<(Groth16Proof, Groth16Timings), Groth16ProveError> {
+    prove_by(&LocalKey::new([0; 32]), key, synthesis)
+}
+
+/// As [`prove`], by the holder of a local key, which the blinding depends on too.
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_by(
+    owner: &LocalKey,
+    key: &ProvingKey,
+    synthesis: &Synthesis,
+) -> Result<(Groth16Proof, Groth16Timings), Groth16ProveError> {
     let Synthesis { system, assignment, products } = synthesis;
     let (expected, got) = (key.variables, system.variables());
     if expected != got || key.domain_log != system.domain_log() {
@@ -92,7 +104,7 @@ pub fn prove(
     let mut timings = Groth16Timings::default();
     let known = [key.key.circuit, scalars_digest(&assignment[..system.public()])].concat();
     let witness = scalars_digest(assignment);
-    let mut generator = Randomness::hedged(Label::Groth16, &known, &witness)?;
+    let mut generator = Randomness::new(Label::Groth16, &known, owner, &witness)?;
     let (r, s) = (Fr::rand(&mut generator), Fr::rand(&mut generator));
 
     let started = Instant::now();

@@ -64,6 +64,20 @@ fn other_inputs_are_rejected() {
     }
 }
 
+/// With everything else equal, the operating system's bytes included.
+#[test]
+fn blinding_depends_on_the_owners_key_even_if_the_system_repeats_itself() {
+    let (key, synthesis) = (key(), circuit(3, 4));
+    let by = |bytes| {
+        let owner = LocalKey::with_repeating_system(bytes, [9; 32]);
+        prove_by(&owner, &key, &synthesis).unwrap().0.to_bytes()
+    };
+    assert_eq!(by([7; 32]), by([7; 32]), "or this shows nothing");
+    assert_ne!(by([7; 32]), by([8; 32]));
+    let failing = prove_by(&LocalKey::with_failing_system([7; 32]), &key, &synthesis);
+    assert!(matches!(failing, Err(Groth16ProveError::Randomness(_))));
+}
+
 #[test]
 fn false_statements_are_not_proven() {
     let mut synthesis = circuit(3, 4);

@@ -27,7 +27,7 @@ mod transcript;
 pub use blinding::Blinding;
 pub use keys::{Keys, derive, derive_tape, log_rows};
 pub use params::{Halo2Params, ParamsError, powers};
-pub use prove::{prove, prove_blinded, prove_tape};
+pub use prove::{prove, prove_blinded, prove_by, prove_tape};
 
 use zktrain_circuits::arith::Check;
 

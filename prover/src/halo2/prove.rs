@@ -28,6 +28,7 @@ use super::shplonk::{Opened, open};
 use super::transcript::Transcript;
 use super::{Blinding, Halo2Error, Halo2Params, Keys, columns, product};
 use crate::kernels::polynomial::{add_scaled, evaluate};
+use crate::random::LocalKey;
 
 /// Proves that the verifier accepts `argument` with these public inputs.
 ///
@@ -42,12 +43,27 @@ pub fn prove(
     inputs: PublicInputs<Fr>,
     argument: &Argument<Fr>,
 ) -> Result<Vec<u8>, Halo2Error> {
+    prove_by(&LocalKey::new([0; 32]), params, keys, relation, inputs, argument)
+}
+
+/// As [`prove`], by the holder of a key, which the blinding depends on too.
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_by(
+    owner: &LocalKey,
+    params: &Halo2Params,
+    keys: &Keys,
+    relation: &Relation,
+    inputs: PublicInputs<Fr>,
+    argument: &Argument<Fr>,
+) -> Result<Vec<u8>, Halo2Error> {
     if !argument.has_shape(&ArgumentShape::of(relation)) {
         return Err(Halo2Error::Shape);
     }
     constrain(&mut Native, relation, &inputs, argument).map_err(Halo2Error::Argument)?;
     let tape = record(relation, inputs, argument).ok_or(Halo2Error::Shape)?;
-    prove_tape(params, keys, &tape)
+    prove_blinded(params, keys, &tape, &Blinding::by(owner, keys, &tape)?)
 }
 
 /// Proves a filled circuit, whether it is satisfied or not.

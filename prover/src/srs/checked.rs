@@ -133,7 +133,7 @@ impl Srs {
     /// As [`Self::check`].
     pub fn check_with(self, memory: &impl CheckMemory) -> Result<CheckedSrs, SrsError> {
         let key = self.key()?;
-        let digest = digest(&self);
+        let digest = digest(&self)?;
         if !remembered(&digest) && !memory.knows(&digest) {
             self.check_points()?;
             remember(digest);
@@ -165,33 +165,36 @@ fn remember(digest: SrsDigest) {
     checked.insert(digest);
 }
 
-fn digest(srs: &Srs) -> SrsDigest {
+fn digest(srs: &Srs) -> Result<SrsDigest, SrsError> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"zktrain/srs/points");
     hasher.update(&srs.power.to_le_bytes());
-    absorb::<G2Affine>(&mut hasher, &srs.g2);
-    absorb::<G1Affine>(&mut hasher, &srs.g1);
+    absorb::<G2Affine>(&mut hasher, &srs.g2)?;
+    absorb::<G1Affine>(&mut hasher, &srs.g1)?;
     if let Some(phase_two) = &srs.phase_two {
-        absorb::<G2Affine>(&mut hasher, &[phase_two.beta_g2]);
-        absorb(&mut hasher, &phase_two.g2_powers);
-        absorb(&mut hasher, &phase_two.alpha_g1);
-        absorb(&mut hasher, &phase_two.beta_g1);
+        absorb::<G2Affine>(&mut hasher, &[phase_two.beta_g2])?;
+        absorb(&mut hasher, &phase_two.g2_powers)?;
+        absorb(&mut hasher, &phase_two.alpha_g1)?;
+        absorb(&mut hasher, &phase_two.beta_g1)?;
     }
-    hasher.finalize().into()
+    Ok(hasher.finalize().into())
 }
 
 /// The number of points, then the points.
-fn absorb<P: CanonicalSerialize>(hasher: &mut blake3::Hasher, points: &[P]) {
+fn absorb<P: CanonicalSerialize>(
+    hasher: &mut blake3::Hasher,
+    points: &[P],
+) -> Result<(), SrsError> {
     hasher.update(&(points.len() as u64).to_le_bytes());
     let mut bytes = Vec::new();
     for chunk in points.chunks(1 << 10) {
         bytes.clear();
         for point in chunk {
-            // Writing to a vector cannot fail.
-            let _ = point.serialize_uncompressed(&mut bytes);
+            point.serialize_uncompressed(&mut bytes)?;
         }
         hasher.update(&bytes);
     }
+    Ok(())
 }
 
 #[cfg(test)]

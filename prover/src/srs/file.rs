@@ -30,6 +30,7 @@ use rayon::prelude::*;
 use sha3::{Digest, Keccak256};
 
 use super::{MAX_POWER, PhaseTwoSections, Provenance, Section, Srs, SrsError};
+use crate::regular;
 
 const MAGIC: &[u8; 15] = b"zktrain-srs-v1\0";
 const FIRST_BLOCK: usize = 1 << 10;
@@ -119,10 +120,10 @@ impl SrsFile {
     /// Opens a file and reads its header.
     ///
     /// # Errors
-    /// If the file cannot be read, or its header is damaged or that of another format.
+    /// If the file cannot be read or is none, or its header is damaged or that of another format.
     pub fn open(path: &Path) -> Result<Self, SrsError> {
-        let file =
-            File::open(path).map_err(|source| SrsError::File { path: path.to_owned(), source })?;
+        let file = regular::open(path)
+            .map_err(|source| SrsError::File { path: path.to_owned(), source })?;
         let header = Header::read(&mut BufReader::new(&file))?;
         Ok(Self { path: path.to_owned(), file, header, reading: Mutex::new(()) })
     }

@@ -18,8 +18,8 @@ use std::path::PathBuf;
 
 use crate::random::NoRandomness;
 use ark_bn254::{G1Affine, G2Affine};
-use ark_serialize::CanonicalSerialize;
 use sha3::{Digest, Keccak256};
+use zktrain_circuits::curve::g2_encoding;
 
 pub use checked::{CHECK_VERSION, CheckMemory, CheckedSrs, Powers, SrsDigest};
 pub use file::SrsFile;
@@ -115,10 +115,7 @@ impl Srs {
     /// Keccak-256 of `[τ]` in G2, uncompressed in arkworks' encoding. Of points that were not
     /// checked it says nothing about the others.
     pub fn fingerprint(&self) -> [u8; 32] {
-        let mut bytes = Vec::with_capacity(128);
-        // Writing to a vector cannot fail.
-        let _ = self.g2[1].serialize_uncompressed(&mut bytes);
-        Keccak256::digest(&bytes).into()
+        Keccak256::digest(g2_encoding(&self.g2[1])).into()
     }
 }
 
@@ -288,6 +285,9 @@ pub enum SrsError {
         /// Where.
         section: Section,
     },
+    /// Points without a digest, which would be taken for others.
+    #[error("points cannot be encoded: {0}")]
+    Encoding(#[from] ark_serialize::SerializationError),
     /// No weights to check powers with.
     #[error(transparent)]
     Randomness(#[from] NoRandomness),

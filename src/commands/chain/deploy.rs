@@ -11,6 +11,7 @@ use super::Done;
 use crate::chain::Connection;
 use crate::chain::amount::{parse_address, parse_duration, show};
 use crate::error::{Error, OptionsError};
+use crate::files;
 use crate::project::write_json;
 use crate::ui::Ui;
 
@@ -32,7 +33,15 @@ pub struct DeployArgs {
     /// Delay of what governance decides.
     #[arg(long, default_value = "7days", value_name = "TIME", value_parser = parse_duration)]
     pub timelock: u64,
+    /// Write over the file with other contracts' addresses if it is there: whoever has stake in
+    /// those needs them.
+    #[arg(long)]
+    pub force: bool,
 }
+
+/// What to do about contracts that are there already.
+const DEPLOYED: &str = "it holds addresses of contracts that may hold stakes: name another file, \
+     `--deployment FILE`, or write over it with `--force`";
 
 /// Options of `zktrain chain serve`.
 #[derive(clap::Args, Clone, Debug)]
@@ -45,6 +54,8 @@ pub struct ServeArgs {
 
 pub async fn deploy(at: &Connection, args: &DeployArgs, ui: &Ui) -> Result<Done, Error> {
     let path = at.deployment_path()?;
+    // Before anything is paid for.
+    files::free(&path, args.force, DEPLOYED)?;
     let sender = at.sender(ui).await?;
     let account = sender.address();
     let mut setup = Setup::of_one(account);

@@ -7,9 +7,10 @@ use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::parameters::Parameters;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::protocol::Client;
-use zktrain_prover::training::commit_model;
+use zktrain_prover::training::{RegisteredDataset, commit_model};
 
 use super::Done;
+use crate::cache::Cache;
 use crate::chain::Connection;
 use crate::chain::amount::{parse, parse_address, parse_duration, show};
 use crate::circuits::{Circuits, Compression};
@@ -119,7 +120,8 @@ pub(super) async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<D
 async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> {
     let system = args.compress.on_chain()?;
     let project = Project::new(&args.dir);
-    let session = Session::of_files(&project, None, None, ui)?;
+    // What is registered here is what others compare and rely on: it is derived now.
+    let session = Session::of_files_with(&project, None, None, Cache::none(), ui)?;
     session.certify(&project.manifest_path())?;
     let circuit = Circuits::new(&session, &project, ui).key_of(system)?;
     let encoded = contract_key(&session.key, &circuit, system)?;
@@ -160,8 +162,7 @@ async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> 
 
 pub(super) async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Error> {
     let project = Project::new(&args.dir);
-    let session = Session::of_project(&project, ui)?;
-    let data = read_dataset(&project.dataset_path(), &session.key.spec)?.dataset;
+    let (session, data) = registered(&project, ui)?;
     let client = at.client(ui).await?;
     let domain = client.domain(args.domain).await?;
     system_of(args.domain, &domain.config, &client, &session, &project, ui)?;
@@ -170,6 +171,14 @@ pub(super) async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Do
     Ok(Done::by(format!("{} is a member of domain {}", client.address(), args.domain), &receipt)
         .with("dataset", root.to_string())
         .with("windows", windows))
+}
+
+/// A project with its registered data, for a comparison of keys, which no cache decides.
+fn registered(project: &Project, ui: &Ui) -> Result<(Session, RegisteredDataset), Error> {
+    let _lock = project.lock()?;
+    let session = Session::of_project_with(project, Cache::none(), ui)?;
+    let data = read_dataset(&project.dataset_path(), &session.key.spec)?.dataset;
+    Ok((session, data))
 }
 
 /// The system of a domain's proofs, which are checked with the key that follows from the project's

@@ -21,7 +21,7 @@ use crate::circuits::Compression;
 use crate::commands::proof::Source;
 use crate::error::{Error, OptionsError};
 use crate::files::{self as disk, Access};
-use crate::project::{Project, write_json};
+use crate::project::{Project, to_json};
 use crate::proofs::{self, StoredProof};
 use crate::round::{Task, Workshop, rows_hash};
 use crate::session::{Session, read_genesis, read_model};
@@ -63,6 +63,10 @@ pub struct WorkArgs {
     /// The proof's file; by default in the project's folder `rounds`.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over another file that is there. Whoever signs two proofs for one round can be slashed
+    /// for it.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `zktrain chain submit`.
@@ -75,6 +79,9 @@ pub struct SubmitArgs {
     /// Where the signed submission goes in an optimistic domain; by default beside the proof.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write over another file that is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `zktrain chain propose`.
@@ -94,6 +101,9 @@ pub struct ProposeArgs {
     /// Where batch and rows go, to be published: members need them to check the sum.
     #[arg(long, short, value_name = "FILE")]
     pub out: PathBuf,
+    /// Write over another file that is there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Options of `zktrain chain settle`.
@@ -111,6 +121,10 @@ pub struct AnswerArgs {
     /// The submission that was demanded.
     pub submission: PathBuf,
 }
+
+/// What to do about a proof that is there already.
+const PROVEN: &str = "hand in the proof that is there: proofs are never the same twice, and whoever \
+     signs two for one round can be slashed for it; or write over it with `--force`";
 
 const EVIDENCE: &str = "name a file that `zktrain chain submit` wrote";
 
@@ -138,6 +152,9 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
         when: "because a round's proofs are zero-knowledge",
         hint: "`--compress halo2` or `--compress groth16`",
     })?;
+    let project = Project::new(&args.dir);
+    let path = args.out.clone().unwrap_or_else(|| project.round_proof_path(args.round));
+    disk::free(&path, args.force, PROVEN)?;
     let client = at.client(ui).await?;
     let round = client.round(args.round).await?;
     let binding = Binding {
@@ -148,10 +165,8 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
         prover: client.address().into_array(),
     };
     let task = Task { binding, nonce: round.nonce.0, parent: round.parent.0 };
-    let project = Project::new(&args.dir);
     let model = args.model.clone().unwrap_or_else(|| project.genesis_path());
     let (statement, proof) = prove(&project, &model, system, task, ui)?;
-    let path = args.out.clone().unwrap_or_else(|| project.round_proof_path(args.round));
     if let Some(folder) = path.parent() {
         disk::create_folder(folder, Access::Public)?;
     }
@@ -198,9 +213,15 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     let client = at.client(ui).await?;
     let (round, account) = (statement.binding.round, Address::from(statement.binding.prover));
     let bytes = statement.to_bytes();
-    let submission = crate::round::submission(&statement, &proof);
     // Whoever signs a proof that does not hold can be slashed for it.
     client.judge(round, account, &bytes, &proof).await?;
+    let default = || args.source.file.with_extension("submission.json");
+    let path = args.out.clone().unwrap_or_else(default);
+    let file = signed(&client, &path, &statement, &proof)?;
+    if let Some(file) = &file {
+        // Before anything is paid for.
+        disk::may_write(&path, file, args.force)?;
+    }
     let optimistic = client.round(round).await?.optimistic;
     let done = match optimistic {
         true => Done::new(format!("signed for the coordinator of round {round}")),
@@ -209,16 +230,24 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
             Done::by(format!("checked by the contract in round {round}"), &receipt)
         }
     };
-    if account != client.address() {
-        // Somebody else's proof is relayed, not signed.
-        return Ok(done);
-    }
-    let signed = client.sign_submission(submission)?;
-    let file = SubmissionFile { signed, statement: bytes.into(), proof: proof.into() };
-    let default = || args.source.file.with_extension("submission.json");
-    let path = args.out.clone().unwrap_or_else(default);
-    write_json(&path, &file)?;
+    let Some(file) = file else { return Ok(done) };
+    disk::write_new(&path, &file, Access::Public, args.force)?;
     Ok(done.with("submission", path.display().to_string()))
+}
+
+/// The file of a signed submission; none if the proof is somebody else's, which is relayed.
+fn signed(
+    client: &Client,
+    path: &Path,
+    statement: &TrainingStatement,
+    proof: &[u8],
+) -> Result<Option<Vec<u8>>, Error> {
+    if Address::from(statement.binding.prover) != client.address() {
+        return Ok(None);
+    }
+    let signed = client.sign_submission(crate::round::submission(statement, proof))?;
+    let (statement, proof) = (statement.to_bytes().into(), proof.to_vec().into());
+    Ok(Some(to_json(path, &SubmissionFile { signed, statement, proof })?))
 }
 
 /// Checks what a member handed in, as a challenger would have it checked: whoever proposes what
@@ -316,8 +345,8 @@ pub async fn propose(at: &Connection, args: &ProposeArgs, ui: &Ui) -> Result<Don
     };
     let signed = client.sign_batch(args.round, &deliveries, hash, model).await?;
     let file = BatchFile { signed: signed.clone(), aggregate, updates: collected.updates };
-    // Before it is proposed: without the rows nobody could check the sum.
-    write_json(&args.out, &file)?;
+    // Before it is proposed: without the rows nobody could check the sum. Not over another round's.
+    disk::write_new(&args.out, &to_json(&args.out, &file)?, Access::Public, args.force)?;
     propose_signed(&client, args, &file, deliveries).await
 }
 

@@ -13,7 +13,7 @@ use crate::files::{self, Access};
 /// in a way that is always the same.
 ///
 /// # Errors
-/// If the operating system refuses a file.
+/// If the operating system refuses a file, or something else is there.
 pub fn write(text: &str, parts: &[(&Path, usize)]) -> Result<Vec<usize>, Error> {
     let mut lines = text.lines();
     let header = lines.next().unwrap_or_default();
@@ -26,7 +26,7 @@ pub fn write(text: &str, parts: &[(&Path, usize)]) -> Result<Vec<usize>, Error> 
         let part = rows.get(from..to).unwrap_or_default();
         let mut out = format!("{header}\n");
         part.iter().for_each(|row| out.extend([*row, "\n"]));
-        files::write(path, out.as_bytes(), Access::Public)?;
+        files::write_new(path, out.as_bytes(), Access::Public, false)?;
         sizes.push(part.len());
         begun += share;
     }
@@ -44,6 +44,8 @@ mod tests {
         let rows: Vec<String> = (0..10).map(|n| n.to_string()).collect();
         let text = format!("x\n{}\n", rows.join("\n"));
         assert_eq!(write(&text, &[(&a, 7), (&b, 3)]).unwrap(), [7, 3]);
+        // A demonstration may be where somebody has data of that name.
+        assert!(matches!(write(&text, &[(&a, 3), (&b, 7)]), Err(Error::Exists { .. })));
         let read = |path| std::fs::read_to_string(path).unwrap();
         let (a, b) = (read(&a), read(&b));
         assert!(a.starts_with("x\n") && b.starts_with("x\n"));

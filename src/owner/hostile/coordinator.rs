@@ -78,7 +78,7 @@ struct View {
 }
 
 /// How a round is played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// How often an owner is shown something else than the others, in a hundred.
     pub equivocates: u32,
@@ -111,6 +111,10 @@ pub struct Game<'a> {
     /// The owner that is talked to has its vector taken, and nothing else.
     greedy: bool,
     views: BTreeMap<Address, View>,
+    /// Members that are counted for nobody, as if they were late.
+    late: Vec<Address>,
+    /// How many messages and uploads owners have sent.
+    pub heard: usize,
     /// Owners whose files were restored or lost.
     pub forgetful: Vec<Address>,
     /// Uploads of submissions: whose commitments are known by their hash.
@@ -125,8 +129,21 @@ const CONFIRMED: usize = 3;
 const TEST: usize = 4;
 const DISPUTE: usize = 5;
 
+/// Mostly nobody; never so many that there can be no sum.
+fn late(plan: &Plan, rng: &mut ChaCha20Rng) -> Vec<Address> {
+    let most = plan.members.len().saturating_sub(plan.threshold as usize);
+    let count = if rng.gen_ratio(1, 3) { rng.gen_range(0..=most) } else { 0 };
+    plan.members.choose_multiple(rng, count).map(|member| member.account).collect()
+}
+
 impl<'a> Game<'a> {
-    pub fn new(plan: &'a Plan, colluders: &'a [Colluder], style: Style, rng: ChaCha20Rng) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        colluders: &'a [Colluder],
+        style: Style,
+        mut rng: ChaCha20Rng,
+    ) -> Self {
+        let late = late(plan, &mut rng);
         Self {
             plan,
             style,
@@ -143,6 +160,8 @@ impl<'a> Game<'a> {
             defences: Vec::new(),
             greedy: false,
             views: BTreeMap::new(),
+            late,
+            heard: 0,
             forgetful: Vec::new(),
             submissions: Vec::new(),
         }
@@ -265,6 +284,7 @@ impl<'a> Game<'a> {
     /// Takes what an owner has sent.
     fn collect(&mut self, owner: &Program) {
         let sent = std::mem::take(&mut owner.wire.borrow_mut().sent);
+        self.heard += sent.len();
         for sent in sent {
             match sent {
                 Sent::Said(what) => self.said(owner.account, what),
@@ -439,8 +459,16 @@ impl<'a> Game<'a> {
                 };
                 self.colluders.iter().any(|c| c.account() == *a) || self.uploads.iter().any(by)
             };
-            let all: Vec<Address> = view.list.iter().copied().filter(uploaded).collect();
-            view.counted = self.some(&all, account);
+            let all = view.list.iter().copied().filter(uploaded);
+            let all: Vec<Address> = all.filter(|a| !self.late.contains(a)).collect();
+            // Mostly a set that somebody with the same list was shown before.
+            let is_known = |v: &&View| {
+                v.roster == view.roster && v.list == view.list && v.counted.contains(&account)
+            };
+            let known = self.views.values().find(is_known).map(|view| view.counted.clone());
+            let chosen = self.some(&all, account);
+            let again = !self.chance(self.style.equivocates);
+            view.counted = known.filter(|_| again).unwrap_or(chosen);
             self.views.insert(account, view.clone());
         }
         self.sets.insert(accounts_digest(&view.counted), view.counted.clone());

@@ -14,6 +14,7 @@ use zktrain_network::secagg::group::Roster;
 use zktrain_network::secagg::vector::{self, Shape, Update, pack};
 
 use super::coordinator::Game;
+use super::plans::People;
 use super::program::{Bench, Made, Program};
 
 /// Unknown vectors of the honest owners, and what sums of them may be known.
@@ -23,7 +24,16 @@ pub struct Ledger {
     pub unknown: Vec<Vec<Fr>>,
     /// Masked vectors, less the masks that are known.
     pub held: Vec<Vec<Fr>>,
-    permitted: Vec<Vec<(usize, u32)>>,
+    permitted: Vec<Sum>,
+}
+
+/// A sum that may be known.
+#[derive(Default)]
+struct Sum {
+    /// Unknown vectors with their weights.
+    terms: Vec<(usize, u32)>,
+    /// Those of owners that have forgotten in which sums they were.
+    forgotten: BTreeSet<usize>,
 }
 
 /// An unknown vector: values of an owner's update, or blindings of its commitments.
@@ -63,7 +73,10 @@ impl Ledger {
     }
 
     /// Adds what was learnt in a round.
-    pub fn add(&mut self, game: &Game<'_>, owners: &[Program]) {
+    ///
+    /// # Panics
+    /// If a sum was unmasked that no owner agrees to.
+    pub fn add(&mut self, game: &Game<'_>, owners: &[Program], people: &People) {
         let shape = &owners[0].seat.worker.shape;
         let secrets = secrets(game);
         for vector in &game.vectors {
@@ -83,11 +96,11 @@ impl Ledger {
                 self.update(owner.account, shape, made, name_of(rows));
             }
         }
-        self.permit(game, owners);
+        self.permit(game, owners, people);
     }
 
     /// A sum is permitted that an honest member has shown shares for. There is one in a round.
-    fn permit(&mut self, game: &Game<'_>, owners: &[Program]) {
+    fn permit(&mut self, game: &Game<'_>, owners: &[Program], people: &People) {
         let shape = &owners[0].seat.worker.shape;
         let unmasked: BTreeSet<Address> = game.unmasks.iter().map(|u| u.body.account).collect();
         let sets = game.confirms.iter().filter(|c| unmasked.contains(&c.body.account));
@@ -97,9 +110,11 @@ impl Ledger {
             .collect();
         assert!(sets.len() <= 1, "{} sums in one round", sets.len());
         for (shared, counted) in sets {
-            let mut sum = Vec::new();
+            let set = &game.sets[&counted];
+            assert!(people.may_be_summed(game.plan, set), "a sum of too few: {set:?}");
+            let mut sum = Sum::default();
             for owner in owners {
-                if !game.sets[&counted].contains(&owner.account) {
+                if !set.contains(&owner.account) {
                     continue;
                 }
                 let uploads = game.uploads.iter().filter(|u| u.body.account == owner.account);
@@ -110,7 +125,10 @@ impl Ledger {
                 for (rows, made) in bench.made.borrow().iter() {
                     if hashes.contains(&submission_of(game, rows)) {
                         let numbers = self.update(owner.account, shape, made, name_of(rows));
-                        sum.extend(numbers.map(|number| (number, weight)));
+                        sum.terms.extend(numbers.map(|number| (number, weight)));
+                        if game.forgetful.contains(&owner.account) {
+                            sum.forgotten.extend(numbers);
+                        }
                         // Whichever it is: their blindings' difference is allowed.
                         break;
                     }
@@ -138,7 +156,7 @@ impl Ledger {
             row
         };
         let sums = self.permitted.iter().map(|sum| {
-            row(&sum.iter().map(|(at, weight)| (*at, Fr::from(*weight))).collect::<Vec<_>>())
+            row(&sum.terms.iter().map(|(at, weight)| (*at, Fr::from(*weight))).collect::<Vec<_>>())
         });
         let update = |name: &Name| match name {
             Name::Blinds(account, task, _) => Some((*account, *task)),
@@ -153,32 +171,36 @@ impl Ledger {
         sums.chain(differences).collect()
     }
 
-    /// What is known of the unknown that must not be.
-    pub fn leaks(&self) -> Vec<String> {
+    /// What is known of the unknown that must not be, and how many sums are, as they may be.
+    pub fn judge(&self) -> (Vec<String>, usize) {
         let allowed = self.allowed();
         let reached = super::algebra::reached(&self.held, &self.unknown);
         let differences = self.differences();
-        let leaks = reached.iter().filter(|found| !super::algebra::is_spanned(found, &allowed));
-        let leaks = leaks.chain(&differences);
+        let (sums, leaks): (Vec<_>, Vec<_>) =
+            reached.iter().partition(|found| super::algebra::is_spanned(found, &allowed));
+        let leaks = leaks.into_iter().chain(&differences);
         let show = |found: &Vec<Fr>| {
             let terms = found.iter().zip(&self.names).filter(|(times, _)| **times != Fr::ZERO);
             terms.map(|(_, name)| format!("{name:?}")).collect::<Vec<_>>().join(" + ")
         };
-        leaks.map(show).collect()
+        (leaks.map(show).collect(), self.permitted.len().min(sums.len()))
     }
 
-    /// Differences of permitted sums that have some update in common, and not all.
+    /// Differences of permitted sums that have some update in common, and not all; but for those of
+    /// owners whose files were restored or lost.
     fn differences(&self) -> Vec<Vec<Fr>> {
-        let values = |sum: &[(usize, u32)]| -> BTreeMap<usize, u32> {
+        let values = |sum: &Sum| -> BTreeMap<usize, u32> {
             let is_values = |at: &usize| matches!(self.names[*at], Name::Values(..));
-            sum.iter().copied().filter(|(at, _)| is_values(at)).collect()
+            sum.terms.iter().copied().filter(|(at, _)| is_values(at)).collect()
         };
-        let sums: Vec<BTreeMap<usize, u32>> =
-            self.permitted.iter().map(|sum| values(sum)).collect();
+        let sums: Vec<_> = self.permitted.iter().map(|sum| (values(sum), &sum.forgotten)).collect();
         let mut differences = Vec::new();
-        for (index, first) in sums.iter().enumerate() {
-            for second in &sums[index + 1..] {
-                if first == second || first.keys().all(|at| !second.contains_key(at)) {
+        for (index, (first, forgotten)) in sums.iter().enumerate() {
+            for (second, others) in &sums[index + 1..] {
+                let is_common = |at: &usize| {
+                    second.contains_key(at) && !forgotten.contains(at) && !others.contains(at)
+                };
+                if first == second || !first.keys().any(is_common) {
                     continue;
                 }
                 let mut row = vec![Fr::ZERO; self.names.len()];
@@ -188,15 +210,6 @@ impl Ledger {
             }
         }
         differences
-    }
-
-    /// How many sums are known, as they may be.
-    pub fn sums(&self) -> usize {
-        let allowed = self.allowed();
-        let reached = super::algebra::reached(&self.held, &self.unknown);
-        self.permitted
-            .len()
-            .min(reached.iter().filter(|f| super::algebra::is_spanned(f, &allowed)).count())
     }
 }
 

@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use alloy::primitives::{Address, keccak256};
+use alloy::primitives::{Address, B256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
@@ -17,6 +17,7 @@ use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
 use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
+use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::SignedReceipt;
 use zktrain_network::messages::{
@@ -32,13 +33,16 @@ use zktrain_prover::sheet::Sheet;
 use zktrain_prover::trace::{LayerParameters, Parameters};
 use zktrain_prover::witness::fill_block;
 
-use super::super::attempts::{Attempts, Next};
-use super::super::journal;
-use super::super::{Craft, Facts, Line, Seat, erase};
+use super::super::attempts::Attempts;
+use super::super::outcome::{self, Books, Outcome};
+use super::super::{Craft, Facts, Line, Retention, Seat, erase};
 use crate::error::Error;
+use crate::files::trial::{self, Trouble};
 use crate::files::{self, Access};
 use crate::project::Project;
 use crate::round::{SecretUpdate, Task, Work};
+use crate::secrets::create_key;
+use crate::version::Version;
 
 /// Something that an owner has sent.
 #[allow(clippy::large_enum_variant)] // a few hundred of them, in tests
@@ -75,9 +79,18 @@ pub struct Wire {
     pub coordinator: PrivateKeySigner,
     /// The round.
     pub plan: Option<Plan>,
+    /// The round of the last upload: who asks again is given a receipt.
+    pub uploaded: Option<u64>,
 }
 
 impl Wire {
+    /// After how many effects on files the process ends, or the disk refuses.
+    fn trial(&mut self) -> Option<(u32, Trouble)> {
+        let trouble = if self.rng.gen_ratio(2, 3) { Trouble::Ends } else { Trouble::Refuses };
+        let steps = self.rng.gen_range(0..24);
+        self.rng.gen_ratio(2 * self.trouble, 1000).then_some((steps, trouble))
+    }
+
     fn fate(&mut self, is_vector: bool) -> Fate {
         if self.greedy && !is_vector {
             return Fate::Refused(Refusal::Busy);
@@ -111,9 +124,14 @@ impl Wire {
 pub struct Tap(pub Rc<RefCell<Wire>>);
 
 impl Tap {
+    /// There is none for the first upload, as long as its proof is not judged.
     fn receipt(&self, what: &Contribution) -> Option<Box<SignedReceipt>> {
         let Contribution::Upload(upload) = what else { return None };
-        let wire = self.0.borrow();
+        let mut wire = self.0.borrow_mut();
+        let round = wire.plan.as_ref()?.round;
+        if wire.uploaded.replace(round) != Some(round) {
+            return None;
+        }
         let plan = wire.plan.as_ref()?;
         let receipt = upload.body.receipt(plan, 1);
         Some(Box::new(
@@ -122,6 +140,11 @@ impl Tap {
     }
 
     async fn bring(&self, sent: Sent) -> Result<(), Refusal> {
+        // Nothing leaves a process that has ended.
+        if trial::happened() == Some(Trouble::Ends) {
+            self.0.borrow_mut().hung = true;
+            return std::future::pending().await;
+        }
         let is_vector = matches!(sent, Sent::Uploaded(Item::Masked { .. }, _));
         let is_upload = matches!(sent, Sent::Uploaded(..));
         let fate = {
@@ -194,12 +217,17 @@ pub struct Bench {
     pub made: RefCell<Vec<(Vec<G1Affine>, Made)>>,
 }
 
-/// Owners have one window here: what is computed depends on the parent alone.
-fn task_id(account: Address, task: &Task) -> [u8; 32] {
-    keccak256([account.as_slice(), &task.parent].concat()).0
-}
-
 impl Bench {
+    fn window(&self, task: &Task) -> u64 {
+        round_window(task.nonce, self.account.into_array(), self.facts.windows).unwrap()
+    }
+
+    /// What is computed depends on the owner, the parent and the window.
+    fn task_id(&self, task: &Task) -> [u8; 32] {
+        let window = self.window(task).to_be_bytes();
+        keccak256([self.account.as_slice(), &task.parent, &window].concat()).0
+    }
+
     fn values(&self, id: [u8; 32]) -> Parameters {
         use rand::SeedableRng;
         let rng = &mut ChaCha20Rng::from_seed(id);
@@ -226,7 +254,7 @@ impl Bench {
 
 impl Craft for Bench {
     async fn work(&self, _: &Parameters, system: System, task: Task) -> Result<Work, Error> {
-        let id = task_id(self.account, &task);
+        let id = self.task_id(&task);
         let blinds = scalars(&mut *self.rng.borrow_mut(), self.shape.rows());
         let update = Update { values: self.values(id), blinds: blinds.clone() };
         let rows = self.commit(&update);
@@ -241,8 +269,8 @@ impl Craft for Bench {
             binding: task.binding,
             step: 0,
             dataset: self.facts.dataset,
-            windows: 1,
-            window: 0,
+            windows: self.facts.windows,
+            window: self.window(&task),
             data: Vec::new(),
             path: Vec::new(),
             model: Vec::new(),
@@ -259,7 +287,7 @@ impl Craft for Bench {
     async fn recall(&self, _: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
         let bytes = files::read(&self.project.round_state_path(task.binding.round))?;
         let blinds = Vec::<Fr>::deserialize_uncompressed(&bytes[..]).unwrap();
-        Ok(SecretUpdate { values: self.values(task_id(self.account, &task)), blinds })
+        Ok(SecretUpdate { values: self.values(self.task_id(&task)), blinds })
     }
 }
 
@@ -270,6 +298,10 @@ pub struct Program {
     pub account: Address,
     pub seat: Rc<Seat<Tap, Bench>>,
     pub wire: Rc<RefCell<Wire>>,
+    /// The last version of the model, as the owner has computed it.
+    pub head: B256,
+    /// How often its process ended between two effects on files, or its disk refused one.
+    pub troubles: usize,
     attempts: Attempts,
     running: Option<Running>,
     /// It goes on with the round.
@@ -281,10 +313,11 @@ pub struct Program {
 impl Program {
     pub fn new(signer: PrivateKeySigner, facts: &Facts, policy: Policy, wire: Wire) -> Self {
         use rand::SeedableRng;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let project = || Project::new(folder.path());
         files::create_folder(&folder.path().join("secret"), Access::Owner).unwrap();
         files::create_folder(&project().rounds_path(), Access::Public).unwrap();
+        create_key(&project().key_path()).unwrap();
         let account = signer.address();
         let worker = Bench {
             account,
@@ -301,54 +334,70 @@ impl Program {
         let (running, copies) = (None, Vec::new());
         let (attempts, takes_part) = (Attempts::default(), false);
         let seat = Rc::new(seat);
-        Self { account, seat, wire, attempts, running, takes_part, folder, copies }
+        let (head, troubles) = (B256::ZERO, 0);
+        Self { account, seat, wire, head, troubles, attempts, running, takes_part, folder, copies }
     }
 
     /// Starts the process in a round; the coordinator has to send its notices again.
     pub fn start(&mut self, plan: &Plan) {
         let (seat, entered) = (self.seat.clone(), plan.clone());
-        let model = zero_model(&seat.facts);
+        let (parameters, rows, hash) = (zero_model(&seat.facts), Vec::new(), self.head);
+        let parent = Version { parameters, rows, hash };
         self.wire.borrow_mut().notices.clear();
         self.wire.borrow_mut().hung = false;
         self.wire.borrow_mut().plan = Some(plan.clone());
-        self.running = Some(Box::pin(async move { seat.enter(entered, model)?.run().await }));
-        self.takes_part = true;
-        self.poll(plan);
+        self.running = None;
+        self.tidy(plan.round);
+        self.takes_part = !outcome::is_over(&seat.project, plan.round).unwrap();
+        if self.takes_part {
+            self.running = Some(Box::pin(async move { seat.enter(entered, parent)?.run().await }));
+            self.poll(plan);
+        }
+    }
+
+    /// What the program does before it enters rounds: nothing secret is left of those that are over.
+    fn tidy(&self, round: u64) {
+        let project = &self.seat.project;
+        erase::ended(project, Retention::default()).unwrap();
+        let mut untold = erase::untold(project).unwrap();
+        let mut over = pin!(erase::over(project, &(), &mut untold));
+        let over = over.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(over, Poll::Ready(Ok(()))));
+        let is_left = project.round_state_path(round).exists();
+        assert!(!is_left || !outcome::is_over(project, round).unwrap(), "a round is over");
     }
 
     /// Lets the process go on as far as it can. Does what the program does about the result.
     /// Whether the process is still there.
     pub fn poll(&mut self, plan: &Plan) -> bool {
-        let Some(running) = &mut self.running else { return false };
-        let Poll::Ready(result) = running.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-        else {
-            if std::mem::take(&mut self.wire.borrow_mut().hung) {
-                self.running = None;
-            }
-            return self.running.is_some();
-        };
-        self.running = None;
-        let project = &self.seat.project;
-        match result {
-            Ok(end) => {
-                crate::project::write_json(&project.round_end_path(plan.round), &end).unwrap();
-                erase::ended(project, erase::Retention::default()).unwrap();
-                self.takes_part = false;
-            }
-            Err(error) => {
-                let bound = journal::is_bound(&project.round_journal_path(plan.round)).unwrap();
-                match self.attempts.after(plan.round, &error, bound) {
-                    Next::Again(_) => {}
-                    Next::PassOver => {
-                        erase::round_over(project, plan.round).unwrap();
-                        self.takes_part = false;
-                    }
-                    // Files that are missing are a person's business.
-                    Next::Stop => self.takes_part = false,
-                }
-            }
+        let Some(mut running) = self.running.take() else { return false };
+        trial::begin(self.wire.borrow_mut().trial());
+        let polled = running.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let has_ended = trial::happened() == Some(Trouble::Ends);
+        let is_gone = std::mem::take(&mut self.wire.borrow_mut().hung) || has_ended;
+        match polled {
+            Poll::Pending if !is_gone => self.running = Some(running),
+            Poll::Ready(result) if !has_ended => self.conclude(plan.round, result),
+            _ => {}
         }
-        false
+        self.troubles += usize::from(trial::end().is_some());
+        self.running.is_some()
+    }
+
+    fn conclude(&mut self, round: u64, result: Result<End, Error>) {
+        let (project, retention) = (&self.seat.project, Retention::default());
+        let books = Books { project, account: self.account, retention };
+        self.takes_part = match outcome::conclude(&books, &mut self.attempts, round, result) {
+            Ok(Outcome::Again(_)) => true,
+            Ok(Outcome::Ended | Outcome::PassedOver) => false,
+            Err(error) => {
+                let is_damaged = matches!(error, Error::Settings { .. });
+                assert!(!is_damaged, "a crash has left a file that nobody reads: {error}");
+                // Started again, if the disk was the reason. A file that is missing is a person's
+                // business.
+                trial::happened().is_some()
+            }
+        };
     }
 
     /// The process ends, wherever it is.
@@ -362,7 +411,7 @@ impl Program {
 
     /// Copies all files.
     pub fn back_up(&mut self) {
-        let copy = tempfile::tempdir().unwrap();
+        let copy = folder();
         copy_folder(self.folder.path(), copy.path());
         self.copies.push(copy);
     }
@@ -386,6 +435,13 @@ impl Program {
         self.crash();
         files::remove(&self.seat.project.round_journal_path(round)).unwrap();
     }
+}
+
+/// A folder that is gone with the test: in memory where there is such a place, since all that owners
+/// write is synced, which takes most of the time elsewhere.
+fn folder() -> TempDir {
+    let memory = tempfile::tempdir_in("/dev/shm");
+    memory.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

@@ -1,0 +1,206 @@
+//! Waiting for a coordinator, for no longer than anything can come of it.
+//!
+//! A coordinator that withholds a round's end would otherwise have its members keep the round's secrets
+//! for good. So whoever waits asks the chain as well, and knows how long a round can last.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use zktrain_coordinator::machine::Machine;
+use zktrain_network::messages::{Notice, Request, Response};
+use zktrain_network::plan::Timing;
+
+use super::OwnerError;
+use super::ports::{Line, Watch};
+use crate::error::Error;
+
+/// How long a plan is waited for, which is there as soon as a round is.
+pub const PLAN: Duration = Duration::from_secs(600);
+/// What a coordinator may be late, with storing and on the way.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// The longest time that a round with this timing lasts.
+pub fn longest(timing: &Timing) -> Duration {
+    Duration::from_millis(Machine::longest(timing)).saturating_add(SLACK)
+}
+
+/// Somebody who waits for what a coordinator says about a round.
+pub struct Wait<'a, L, W> {
+    /// The coordinator.
+    pub line: &'a L,
+    /// Knows whether the round is over.
+    pub watch: &'a W,
+    /// The round.
+    pub round: u64,
+    /// After this nothing is waited for.
+    pub until: Instant,
+}
+
+impl<L: Line, W: Watch> Wait<'_, L, W> {
+    /// Waits for a notice.
+    ///
+    /// # Errors
+    /// [`OwnerError::Ended`] if the round is over and the coordinator does not tell of its end,
+    /// [`OwnerError::Late`] if it lasts too long; if the coordinator refuses or cannot be reached.
+    pub async fn notice(&self, number: u32) -> Result<Notice, Error> {
+        let (round, mut over) = (self.round, false);
+        loop {
+            match self.line.call(Request::Notice { round, number }).await? {
+                // In a round that is over nothing is answered any more.
+                Response::Notice(notice) if !over || matches!(*notice, Notice::End(_)) => {
+                    return Ok(*notice);
+                }
+                Response::Later | Response::Notice(_) if over => {
+                    return Err(OwnerError::Ended { round }.into());
+                }
+                Response::Later => {}
+                Response::Refused(refusal) => return Err(OwnerError::Refused(refusal).into()),
+                _ => return Err(OwnerError::Unexpected { what: "an answer" }.into()),
+            }
+            over = self.is_over().await;
+            if over {
+                // The end may have been told in between: it is asked for once more.
+                continue;
+            }
+            if Instant::now() >= self.until {
+                return Err(OwnerError::Late { round }.into());
+            }
+            self.line.pause().await;
+        }
+    }
+
+    /// Whether the chain says so. A node that does not answer for a while is no reason to leave.
+    async fn is_over(&self) -> bool {
+        self.watch.is_over(self.round).await.unwrap_or_else(|error| {
+            tracing::warn!(round = self.round, %error, "the chain does not tell of the round");
+            false
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use zktrain_network::messages::{End, Item, Reason};
+    use zktrain_network::wire;
+
+    use super::*;
+    use crate::owner::Verdict;
+
+    const END: Notice = Notice::End(End::Void(Reason::CalledOff));
+
+    /// A coordinator that gives these answers, the last one first, and then `Later` for ever.
+    #[derive(Default)]
+    struct Script {
+        answers: RefCell<Vec<Response>>,
+        asked: Cell<u32>,
+        paused: Cell<u32>,
+    }
+
+    impl Line for Script {
+        async fn call(&self, request: Request) -> Result<Response, wire::Error> {
+            assert_eq!(request, Request::Notice { round: 7, number: 3 });
+            self.asked.set(self.asked.get() + 1);
+            assert!(self.asked.get() < 100, "it spins");
+            Ok(self.answers.borrow_mut().pop().unwrap_or(Response::Later))
+        }
+
+        async fn upload(&self, _: &Item, _: Vec<u8>) -> Result<(), wire::Error> {
+            Ok(())
+        }
+
+        async fn pause(&self) {
+            self.paused.set(self.paused.get() + 1);
+        }
+    }
+
+    /// A chain that says of a round that it is over, from so many questions on; before, and where it
+    /// is broken, it gives no answer.
+    struct Chain {
+        open: Cell<u32>,
+        broken: bool,
+    }
+
+    impl Watch for Chain {
+        async fn is_over(&self, _round: u64) -> Result<bool, Error> {
+            if self.broken {
+                return Err(Error::WorkerStopped);
+            }
+            let open = self.open.get();
+            self.open.set(open.saturating_sub(1));
+            Ok(open == 0)
+        }
+    }
+
+    async fn wait(line: &Script, watch: &Chain, left: Duration) -> Result<Notice, Error> {
+        Wait { line, watch, round: 7, until: Instant::now() + left }.notice(3).await
+    }
+
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn member(result: Result<Notice, Error>) -> OwnerError {
+        let error = result.unwrap_err();
+        assert_eq!(Verdict::of(&error), Verdict::PassOver, "{error}");
+        let Error::Member(error) = error else { panic!("{error}") };
+        *error
+    }
+
+    #[tokio::test]
+    async fn whoever_is_told_no_end_asks_the_chain() {
+        let (line, chain) = (Script::default(), Chain { open: Cell::new(5), broken: false });
+        let error = member(wait(&line, &chain, LONG).await);
+        assert!(matches!(error, OwnerError::Ended { round: 7 }), "{error}");
+        // Between two questions there is a pause, however quick the answers are; and one last question.
+        assert_eq!((line.asked.get(), line.paused.get()), (7, 5));
+    }
+
+    #[tokio::test]
+    async fn an_end_that_is_told_late_is_an_end_and_nothing_else_is_answered() {
+        let end = Response::Notice(Box::new(END));
+        for (told, is_end) in
+            [(end, true), (Response::Notice(Box::new(Notice::Counted(vec![]))), false)]
+        {
+            let answers = RefCell::new(vec![told, Response::Later]);
+            let line = Script { answers, ..Script::default() };
+            let over = Chain { open: Cell::new(0), broken: false };
+            let result = wait(&line, &over, LONG).await;
+            match is_end {
+                true => assert_eq!(result.unwrap(), END),
+                false => assert!(matches!(member(result), OwnerError::Ended { round: 7 })),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_round_without_an_end_is_left_when_it_lasts_too_long() {
+        for broken in [false, true] {
+            let (line, chain) = (Script::default(), Chain { open: Cell::new(u32::MAX), broken });
+            let error = member(wait(&line, &chain, Duration::ZERO).await);
+            assert!(matches!(error, OwnerError::Late { round: 7 }), "{error}");
+        }
+        // While there is time, a chain that does not answer is no reason to leave.
+        let answers = RefCell::new(vec![Response::Notice(Box::new(END)), Response::Later]);
+        let line = Script { answers, ..Script::default() };
+        let chain = Chain { open: Cell::new(0), broken: true };
+        assert_eq!(wait(&line, &chain, LONG).await.unwrap(), END);
+        assert_eq!(line.paused.get(), 1);
+    }
+
+    #[test]
+    fn no_round_that_keeps_its_times_is_left() {
+        let timing = Timing { keys: 1, shares: 2, uploads: 3, confirm: 4, unmask: 5, defence: 6 };
+        assert!(longest(&timing) > Duration::from_millis(Machine::longest(&timing)));
+        let most = u32::MAX;
+        let timing = Timing {
+            keys: most,
+            shares: most,
+            uploads: most,
+            confirm: most,
+            unmask: most,
+            defence: most,
+        };
+        // Nor does a time without bounds stop anybody.
+        assert!(Instant::now().checked_add(longest(&timing)).is_some());
+    }
+}
