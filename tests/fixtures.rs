@@ -209,12 +209,20 @@ fn write_compressed() {
     let position = run.position(0, window);
     let proved = run.prover().prove(&run.start, position, &trace).unwrap();
     let halo2 = Compressor::halo2(relation.clone(), params).unwrap();
-    fs::write(path("compressed_halo2_v1.vk"), halo2.key().halo2.unwrap().to_bytes()).unwrap();
+    let halo2_key = halo2.key().halo2.unwrap().to_bytes();
+    let encoded = encode_key(&run.key, System::Halo2, &halo2_key).unwrap();
+    fs::write(path("compressed_halo2_v1.name"), name_of(&encoded) + "\n").unwrap();
+    fs::write(path("compressed_halo2_v1.vk"), halo2_key).unwrap();
     for compressor in [halo2, Compressor::groth16(relation, key)] {
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone()).unwrap();
         let name = format!("compressed_{}_v1.proof", proof.system);
         fs::write(path(&name), encode_training(&proved.statement, &proof)).unwrap();
     }
+}
+
+/// A key's name on chain.
+fn name_of(encoded: &[u8]) -> String {
+    key_hash(encoded).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
@@ -232,8 +240,8 @@ fn compressed_proofs_of_the_first_version_verify() {
     };
     assert_eq!(circuit.groth16.as_ref().unwrap().circuit, r1cs::compile(&key.relation).digest());
     let encoded = encode_key(&key, System::Halo2, &halo2).unwrap();
-    let name: String = key_hash(&encoded).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(fs::read_to_string(path("compressed_halo2_v1.name")).unwrap().trim(), name);
+    let name = fs::read_to_string(path("compressed_halo2_v1.name")).unwrap();
+    assert_eq!(name.trim(), name_of(&encoded));
     let params = Halo2Params::new(srs(), log_rows(&key.relation).unwrap()).unwrap();
     let derived = zktrain_prover::halo2::derive(&key.relation, &params).unwrap().verifying;
     assert_eq!(circuit.halo2, Some(derived), "halo2's key follows from the manifest");

@@ -1,5 +1,6 @@
 //! Peers that do harm, and one that does not and must not notice.
 
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use zktrain_network::wire::{Content, Limits};
 use crate::common::{Running, eventually, noise, while_healthy};
 use crate::raw;
 
-const FILE: Item = Item::Lineage { path: String::new() };
+static FILE: LazyLock<Item> = LazyLock::new(|| Item::Lineage { path: "model".into() });
 
 fn work(milliseconds: u64) -> Ask {
     let keys = Keys { account: Address::ZERO, mask: [0; 32], seal: [0; 32] };
@@ -232,10 +233,10 @@ async fn a_slow_reader_is_given_up() {
     let stall = Duration::from_millis(300);
     let server = Running::start(Limits { stall, ..Limits::default() }).await;
     let large = Bytes::from(noise(32 << 20));
-    server.memory.downloads.lock().unwrap().insert(FILE, large.clone());
+    server.memory.downloads.lock().unwrap().insert(FILE.clone(), large.clone());
     let connection = raw::member(&raw::client(2), server.address).await;
     while_healthy(&server, async {
-        let ask = Ask::Download { item: FILE, offset: 0, digest: None };
+        let ask = Ask::Download { item: FILE.clone(), offset: 0, digest: None };
         let (_to, mut from) = raw::ask(&connection, &ask).await;
         assert!(matches!(raw::answer(&mut from).await, Answer::Content { .. }));
         tokio::time::sleep(Duration::from_millis(1200)).await;

@@ -1,6 +1,6 @@
 //! Calls, uploads and downloads, and what becomes of them when something goes wrong.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use zktrain_network::wire::{Content, Error, Limits, Patience, Peer, Source, Targ
 use crate::common::{Memory, Running, call, content, domain, eventually, noise};
 
 const MASKED: Item = Item::Masked { round: 1 };
-const FILE: Item = Item::Lineage { path: String::new() };
+static FILE: LazyLock<Item> = LazyLock::new(|| Item::Lineage { path: "model".into() });
 
 fn hasty() -> Patience {
     let (call, progress) = (Duration::from_millis(600), Duration::from_millis(600));
@@ -42,7 +42,7 @@ async fn downloads_arrive_whole_whatever_their_length() {
     let chunk = server.limits.chunk;
     for len in [0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk] {
         let bytes = Bytes::from(noise(len));
-        server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone());
+        server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone());
         assert_eq!(peer.download(&FILE, len as u64).await.unwrap(), bytes, "{len} bytes");
     }
 }
@@ -57,7 +57,7 @@ async fn files_go_up_and_down() {
     let peer = server.peer().await;
     peer.upload(&MASKED, Source::File(up)).await.unwrap();
     assert_eq!(server.memory.stored(peer.account(), &MASKED).unwrap().bytes, bytes);
-    server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone().into());
+    server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     let got = peer.download_file(&FILE, &down, 1 << 20).await.unwrap();
     assert_eq!(got, content(&bytes));
     assert_eq!(std::fs::read(&down).unwrap(), bytes);
@@ -149,7 +149,7 @@ async fn a_download_goes_on_with_what_an_earlier_process_left() {
     let (file, part) = (folder.path().join("model"), folder.path().join("model.part"));
     let server = Running::start(Limits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1 << 20));
-    server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone().into());
+    server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     std::fs::write(&part, &bytes[..600_000]).unwrap();
     peer.download_file(&FILE, &file, 1 << 20).await.unwrap();
     assert_eq!(std::fs::read(&file).unwrap(), bytes);
@@ -168,7 +168,7 @@ async fn a_download_goes_on_with_what_an_earlier_process_left() {
 async fn what_is_not_as_announced_is_not_taken() {
     let server = Running::start(Limits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1000));
-    server.memory.downloads.lock().unwrap().insert(FILE, bytes.clone().into());
+    server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     let large = peer.download(&FILE, 999).await;
     assert!(matches!(large, Err(Error::TooLarge { most: 999, got: 1000 })));
     let mut other = content(&bytes);
@@ -250,7 +250,7 @@ async fn every_call_ends_in_time() {
     *server.memory.slow.lock().unwrap() = Duration::from_secs(100);
     let stuck = peer.upload(&MASKED, Source::Bytes(noise(8 << 20).into())).await;
     assert!(matches!(stuck, Err(Error::Deadline { .. })));
-    server.memory.downloads.lock().unwrap().insert(FILE, vec![0; 10].into());
+    server.memory.downloads.lock().unwrap().insert(FILE.clone(), vec![0; 10].into());
     let stuck = peer.download(&FILE, 10).await;
     assert!(matches!(stuck, Err(Error::Deadline { .. })));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());

@@ -260,11 +260,13 @@ impl Network<'_> {
         found.map_or_else(|| address.to_owned(), str::to_owned)
     }
 
-    /// What the operator has made, as options that pin it.
+    /// What the operator has made, as options that pin it. Nonces of rounds are drawn on chain.
     fn own_roots(&self) -> Result<Vec<String>, Error> {
         let own = self.shell.run(&["roots", "operator"])?;
-        let options = own["options"].as_array().into_iter().flatten();
-        Ok(options.map(text).collect())
+        let options: Vec<String> =
+            own["options"].as_array().into_iter().flatten().map(text).collect();
+        let pins = options.chunks(2).filter(|pin| pin.first().is_some_and(|o| o != "--nonce"));
+        Ok(pins.flatten().cloned().collect())
     }
 
     /// The contract and the domain, as options that pin them.
