@@ -1,7 +1,7 @@
 //! Calls, uploads and downloads, and what becomes of them when something goes wrong.
 
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use alloy::signers::local::PrivateKeySigner;
