@@ -48,7 +48,7 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
 /// Removes what a crash has left; a secret one is overwritten first.
 fn clear(partial: &Path, access: Access) -> io::Result<()> {
     if access == Access::Owner
-        && let Ok(old) = OpenOptions::new().write(true).open(partial)
+        && let Ok(Some(old)) = own(partial)
     {
         wipe(&old)?;
     }
@@ -56,6 +56,38 @@ fn clear(partial: &Path, access: Access) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Opens a file that is to be overwritten, if it has this name alone. A link, a second name of
+/// something else, a pipe: whoever made the folder may have put them there, and none of them is a
+/// file that this program has written.
+fn own(path: &Path) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    unlinked(&mut options);
+    let file = options.open(path)?;
+    Ok(is_alone(&file.metadata()?).then_some(file))
+}
+
+#[cfg(unix)]
+fn unlinked(options: &mut OpenOptions) {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
+}
+
+#[cfg(not(unix))]
+fn unlinked(_: &mut OpenOptions) {}
+
+#[cfg(unix)]
+fn is_alone(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    meta.is_file() && meta.nlink() == 1
+}
+
+#[cfg(not(unix))]
+fn is_alone(meta: &fs::Metadata) -> bool {
+    meta.is_file()
 }
 
 /// Where a process may end, or a disk refuse, between two effects on files: only tests make it so.
@@ -236,9 +268,9 @@ pub fn read_text_up_to(path: &Path, most: u64) -> Result<String, Error> {
 /// [`Error::File`] if the operating system refuses.
 pub fn supersede(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let file = |source| Error::File { path: path.to_owned(), source };
-    let old = OpenOptions::new().write(true).open(path).map_err(file)?;
+    let old = own(path).map_err(file)?;
     write(path, bytes, Access::Owner)?;
-    wipe(&old).map_err(file)
+    old.map_or(Ok(()), |old| wipe(&old)).map_err(file)
 }
 
 /// Overwrites a secret file with zeros and deletes it, if it is there.
@@ -247,8 +279,9 @@ pub fn supersede(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// [`Error::File`] if the operating system refuses.
 pub fn erase(path: &Path) -> Result<(), Error> {
     let file = |source| Error::File { path: path.to_owned(), source };
-    match OpenOptions::new().write(true).open(path) {
-        Ok(old) => wipe(&old).map_err(file)?,
+    match own(path) {
+        Ok(Some(old)) => wipe(&old).map_err(file)?,
+        Ok(None) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(file(error)),
     }
@@ -478,6 +511,33 @@ mod tests {
         let mut left = Vec::new();
         held.read_to_end(&mut left).unwrap();
         assert_eq!(left, [0; 8]);
+    }
+
+    /// What a stranger's folder has in the place of a leftover is taken away and not written to.
+    #[test]
+    #[cfg(unix)]
+    fn what_a_leftover_leads_to_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("secret"), folder.path().join("other"));
+        let pipe = |at: &Path| {
+            assert!(std::process::Command::new("mkfifo").arg(at).status().unwrap().success());
+        };
+        let ways: [&dyn Fn(&Path); 3] = [
+            &|at| std::os::unix::fs::symlink(&other, at).unwrap(),
+            &|at| fs::hard_link(&other, at).unwrap(),
+            &pipe,
+        ];
+        for way in ways {
+            fs::write(&other, b"of somebody").unwrap();
+            way(&partial(&path));
+            write(&path, b"new", Access::Owner).unwrap();
+            way(&folder.path().join("erased"));
+            // A link is refused where no link can have been made, anything else goes.
+            let _ = erase(&folder.path().join("erased"));
+            let _ = fs::remove_file(folder.path().join("erased"));
+            assert_eq!(fs::read(&other).unwrap(), b"of somebody");
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+        }
     }
 
     #[test]

@@ -32,11 +32,13 @@ struct Plan {
 }
 
 impl Plan {
-    /// That it stays in the project: the folder may be somebody else's.
-    fn check(&self, folder: &Path) -> Result<(), Error> {
+    /// That it stays in the project: the folder may be somebody else's, with any names and links.
+    fn check(&self, project: &Project, folder: &Path) -> Result<(), Error> {
         let inside = |path: &PathBuf| {
             let mut parts = path.components();
-            !path.as_os_str().is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+            !path.as_os_str().is_empty()
+                && parts.all(|part| matches!(part, Component::Normal(_)))
+                && !leads_away(project, path)
         };
         let mut all = self.old.iter().chain(&self.new).chain([&self.aside]);
         if all.all(inside) {
@@ -45,6 +47,13 @@ impl Plan {
         let source = io::Error::new(io::ErrorKind::InvalidData, "a path outside the project");
         Err(Error::File { path: folder.join(PLAN), source })
     }
+}
+
+/// Whether a folder above a path, within the project, is a link. What a link itself is replaced by,
+/// or where it is moved, stays in the project.
+fn leads_away(project: &Project, path: &Path) -> bool {
+    let above = path.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty());
+    above.into_iter().any(|above| project.resolve(above).is_symlink())
 }
 
 const PLAN: &str = "plan.json";
@@ -114,8 +123,13 @@ impl<'a> Replacement<'a> {
 /// # Errors
 /// If the operating system refuses, or the plan is not one.
 pub fn finish(project: &Project) -> Result<(), Error> {
-    remove_folder(&done(project))?;
     let folder = decided(project);
+    let relative = project.relative(&folder);
+    if folder.is_symlink() || leads_away(project, &relative) {
+        let source = io::Error::new(io::ErrorKind::InvalidData, "a link, where a folder was made");
+        return Err(Error::File { path: folder, source });
+    }
+    remove_folder(&done(project))?;
     if !folder.exists() {
         return Ok(());
     }
@@ -124,7 +138,7 @@ pub fn finish(project: &Project) -> Result<(), Error> {
         return without_plan(project, &folder);
     }
     let plan: Plan = read_json(&path, "")?;
-    plan.check(&folder)?;
+    plan.check(project, &folder)?;
     carry_out(project, &folder, &plan)?;
     close(project, &folder)
 }
@@ -308,6 +322,39 @@ mod tests {
             rename(&partial(&project), &decided(&project)).unwrap();
             assert!(finish(&project).unwrap_err().to_string().contains("outside the project"));
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_plan_follows_no_links_out_of_the_project() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("key"), "of somebody").unwrap();
+        let link = |project: &Project, at: &str| {
+            std::os::unix::fs::symlink(outside.path(), project.resolve(Path::new(at))).unwrap();
+        };
+        let plans: [(&str, &[&str], &[&str]); 3] = [
+            ("secret/replaced/1", &["away/key"], &[]),
+            ("secret/replaced/1", &[], &["away/key"]),
+            ("away/1", &["registration"], &[]),
+        ];
+        for (aside, old, new) in plans {
+            let (_dir, project) = project();
+            link(&project, "away");
+            drop(staged(&project));
+            let [old, new] = [old, new].map(|paths| paths.iter().map(PathBuf::from).collect());
+            let plan = Plan { aside: aside.into(), old, new };
+            write_json(&partial(&project).join(PLAN), &plan).unwrap();
+            rename(&partial(&project), &decided(&project)).unwrap();
+            assert!(finish(&project).unwrap_err().to_string().contains("outside the project"));
+        }
+        let (_dir, project) = project();
+        link(&project, "secret/replacing");
+        assert!(finish(&project).unwrap_err().to_string().contains("a link"));
+        let names = fs::read_dir(outside.path()).unwrap().count();
+        assert_eq!(
+            (names, fs::read_to_string(outside.path().join("key")).unwrap().as_str()),
+            (1, "of somebody")
+        );
     }
 
     /// A project whose replacement was decided, and the plan.

@@ -66,6 +66,9 @@ pub enum OwnerError {
         /// What.
         what: &'static str,
     },
+    /// The chain's node accepts a question and does not answer.
+    #[error("the chain's node does not answer")]
+    Silent,
     /// A rule of secure aggregation is broken.
     #[error("secure aggregation: {0}")]
     Aggregation(#[from] secagg::Error),

@@ -1,17 +1,23 @@
 //! What an owner talks to in a round: a coordinator, a chain, and what trains and proves.
 
 use core::future::Future;
+use core::time::Duration;
 
+use tokio::time::timeout;
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::protocol::{Client, Status};
 use zktrain_network::messages::{Item, Request, Response};
 use zktrain_network::wire::{self, Peer, Source};
 use zktrain_prover::trace::Parameters;
 
-use super::PAUSE;
 use super::worker::Worker;
+use super::{OwnerError, PAUSE};
 use crate::error::Error;
 use crate::round::{SecretUpdate, Task, Work};
+
+/// What a chain's node is waited for. One that takes a question and never answers would keep an owner
+/// from finding out that a round is over.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A coordinator, as an owner talks to it. Nothing that comes from it is believed.
 pub trait Line {
@@ -54,7 +60,9 @@ pub trait Watch {
 
 impl Watch for Client {
     async fn is_over(&self, round: u64) -> Result<bool, Error> {
-        Ok(matches!(self.status(round).await?, Status::Settled | Status::Void))
+        let status = timeout(PATIENCE, self.status(round)).await;
+        let status = status.map_err(|_| OwnerError::Silent)??;
+        Ok(matches!(status, Status::Settled | Status::Void))
     }
 }
 

@@ -44,6 +44,10 @@ use crate::round::{SecretUpdate, Task, Work, submission};
 use crate::secrets::read_key;
 use crate::version::Version;
 
+/// Notices of a round at most, after the plan: roster, shares, counted, confirmed, test, dispute, end.
+/// A coordinator that has more to tell keeps its members, and their secrets, from the end.
+const NOTICES: u32 = 7;
+
 /// What an owner brings into every round.
 pub struct Owner {
     /// The account and the contracts.
@@ -193,7 +197,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         let keys = self.open(keys)?;
         let keys = self.sign(keys)?;
         let mut included = self.send(Contribution::Keys(keys)).await?;
-        for number in 1.. {
+        for number in 1..=NOTICES {
             let notice = wait.notice(number).await?;
             tracing::debug!(round, number, "notice");
             if let Notice::End(end) = notice {

@@ -68,6 +68,7 @@ fn refused(refusal: &Refusal) -> Verdict {
 fn member(error: &OwnerError) -> Verdict {
     match error {
         OwnerError::Refused(refusal) => refused(refusal),
+        OwnerError::Silent => Verdict::Again,
         OwnerError::Aggregation(_)
         | OwnerError::Unexpected { .. }
         | OwnerError::Receipt(_)

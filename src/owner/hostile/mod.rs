@@ -16,6 +16,7 @@
 
 mod algebra;
 mod coordinator;
+mod endless;
 mod knowledge;
 mod plans;
 mod program;
