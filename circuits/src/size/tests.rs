@@ -105,18 +105,31 @@ fn group(tensor: &Tensor, copy: usize) -> Group {
     }
 }
 
-/// Every row that holds a stored cell, one by one.
+/// The copies of a tensor that lie in rows of their own, by number.
+fn copies(tensor: &Tensor) -> Vec<Tensor> {
+    let blocks = !matches!(group(tensor, 0), Group::Tables | Group::Trace);
+    let (Some((outer, inner)), true) = (tensor.dims.split_first(), blocks) else {
+        return vec![tensor.clone()];
+    };
+    let copy = |x: usize| Tensor {
+        name: tensor.name.clone(),
+        base: tensor.base + ((x as u64) << outer.shift),
+        dims: inner.to_vec(),
+    };
+    (0..outer.axis.size).map(copy).collect()
+}
+
+/// Every row that holds a stored cell, one by one. What is stored of a copy: copies that leave no
+/// gap are one piece of the whole tensor, with the padding of all but the last one, whose rows do
+/// not exist.
 fn marked(layout: &SheetLayout) -> Vec<(Group, u64)> {
     let mut rows = BTreeSet::new();
     for tensor in layout.tensors() {
-        let outer = tensor.dims.first().copied().unwrap();
-        for piece in tensor.pieces() {
-            let last = piece.address + piece.len as u64 - 1;
-            for row in piece.address >> layout.row_log..=last >> layout.row_log {
-                // A piece can span copies that leave no gap.
-                let first = piece.address.max(row << layout.row_log);
-                let copy = ((first - tensor.base) >> outer.shift) as usize;
-                rows.insert((group(tensor, copy), row));
+        for (number, copy) in copies(tensor).iter().enumerate() {
+            for piece in copy.pieces() {
+                let last = piece.address + piece.len as u64 - 1;
+                let range = piece.address >> layout.row_log..=last >> layout.row_log;
+                rows.extend(range.map(|row| (group(tensor, number), row)));
             }
         }
     }
@@ -150,6 +163,16 @@ proptest! {
         let windows = largest_chunk(&network).min(1 << chunk);
         let size = bounded.chunk(windows).unwrap();
         check(size, &compile_dataset(&bounded, windows).unwrap().0);
+    }
+
+    /// Copies of a block that fills its room but for padding.
+    #[test]
+    fn padding_between_copies_has_no_rows(steps in 1..=2u32, n_in in 17..=24usize) {
+        let one = (Layer { bias: false, clip: None, ..plain() }, 5);
+        let network = connect(n_in, vec![one], Loss::SoftmaxCrossEntropy);
+        let network = Network { batch: 1, steps: 1 << steps, row_log: 4, momentum: false, ..network };
+        let bounded = NONE.admit(network.clone()).unwrap();
+        check(Size::training(&network), &compile_training(&bounded).0);
     }
 
     /// Whatever a manifest says: known within the time and the numbers that there are.
