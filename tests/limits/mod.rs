@@ -47,12 +47,12 @@ fn budget() -> u64 {
 }
 
 /// Whether a text is a manifest within the limits: what its reader finds out before it computes
-/// anything else. That takes no longer than [`PROMPT`] in the best of three tries, so that a
+/// anything else. That takes no longer than [`PROMPT`] in the best of ten tries, so that a
 /// machine which is busy for a moment says nothing about it.
 fn is_admitted(text: &str) -> bool {
     let mut least = Duration::MAX;
     let mut admitted = false;
-    for _ in 0..3 {
+    for _ in 0..10 {
         let started = Instant::now();
         let network = Manifest::from_toml(text).and_then(|manifest| manifest.network());
         admitted = network.is_ok_and(|network| Limits::default().admit(network).is_ok());
