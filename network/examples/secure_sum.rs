@@ -90,14 +90,7 @@ fn plan(accounts: &[Address]) -> Plan {
         threshold: default_threshold(accounts.len()),
         least: 2,
         members,
-        timing: Timing {
-            keys: phase,
-            shares: phase,
-            uploads: phase,
-            confirm: phase,
-            unmask: phase,
-            defence: phase,
-        },
+        timing: Timing::even(phase),
     }
 }
 

@@ -78,6 +78,20 @@ pub struct Timing {
     pub defence: u32,
 }
 
+impl Timing {
+    /// The same for each phase.
+    pub const fn even(seconds: u32) -> Self {
+        Self {
+            keys: seconds,
+            shares: seconds,
+            uploads: seconds,
+            confirm: seconds,
+            unmask: seconds,
+            defence: seconds,
+        }
+    }
+}
+
 impl Plan {
     /// What messages about this plan name.
     pub fn digest(&self) -> B256 {

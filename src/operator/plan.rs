@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn two_thirds_and_one_more_recover() {
-        let timing = Timing { keys: 1, shares: 1, uploads: 1, confirm: 1, unmask: 1, defence: 1 };
+        let timing = Timing::even(1);
         let rules = Rules { threshold: None, least: 2, timing };
         let all = [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (6, 5), (9, 7), (200, 134)];
         for (members, threshold) in all {

@@ -426,8 +426,7 @@ impl<S: Source> Ancestry<'_, S> {
 }
 
 /// What coordinators decide of a round says nothing about its proofs.
-const NO_TIME: Timing =
-    Timing { keys: 0, shares: 0, uploads: 0, confirm: 0, unmask: 0, defence: 0 };
+const NO_TIME: Timing = Timing::even(0);
 
 /// Members that delivered something, with what they delivered.
 fn delivered<'p>(

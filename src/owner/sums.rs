@@ -192,7 +192,7 @@ mod tests {
             windows: 5,
             weight,
         };
-        let timing = Timing { keys: 1, shares: 1, uploads: 1, confirm: 1, unmask: 1, defence: 1 };
+        let timing = Timing::even(1);
         Plan {
             version: VERSION,
             chain_id: 1,

@@ -211,7 +211,8 @@ pub fn certify_training(
     let growth = Uncertified::Growth { bits: network.weight_bits, steps: network.max_steps };
     let given = training_given(network, ids).ok_or_else(|| growth.clone())?;
     let certificate = certify(relation, &given)?;
-    certify_data(network, relation, &ids.data())?;
+    let system = System::of(relation)?;
+    well_formed(network, &system, &by_itself(&system), &ids.data())?;
     let updates = parameters(ids).map(|p| relation.layout.tensor(p.update.q).name.as_str());
     for name in updates {
         let step = certificate.ranges.get(name).map(|interval| interval.magnitude());
@@ -258,19 +259,23 @@ pub fn certify_dataset(
     ids: &DatasetIds,
 ) -> Result<(), Uncertified> {
     let system = System::of(relation)?;
-    let ranges = Ranges::derive(&system, &BTreeMap::new(), &BTreeMap::new());
+    let ranges = by_itself(&system);
     magnitudes_of(&system, &ranges, relation, ids)?;
-    certify_data(network, relation, ids)
+    well_formed(network, &system, &ranges, ids)
 }
 
-/// Certifies that a relation shows of data what the loss takes them for, by itself.
-fn certify_data(
+/// What a relation shows where nothing is given.
+fn by_itself(system: &System<'_>) -> Ranges {
+    Ranges::derive(system, &BTreeMap::new(), &BTreeMap::new())
+}
+
+/// Certifies that data are what the loss takes them for.
+fn well_formed(
     network: &Network,
-    relation: &Relation,
+    system: &System<'_>,
+    ranges: &Ranges,
     ids: &DatasetIds,
 ) -> Result<(), Uncertified> {
-    let system = System::of(relation)?;
-    let ranges = Ranges::derive(&system, &BTreeMap::new(), &BTreeMap::new());
     let expected = data_ranges(network).unwrap_or([Interval { lo: 0, hi: 0 }; 2]);
     let tensors = [("inputs", ids.inputs, network.input), ("labels", ids.labels, network.output())];
     for ((tensor, id, size), expected) in tensors.into_iter().zip(expected) {
@@ -278,12 +283,12 @@ fn certify_data(
         let missing = |what| Uncertified::Data { tensor, what };
         inside.then_some(()).ok_or_else(|| missing("its range"))?;
         let padded = !size.is_power_of_two();
-        let zero = system.equations.iter().any(|e| zero_on_padding(&system, e, id, size));
+        let zero = system.equations.iter().any(|e| zero_on_padding(system, e, id, size));
         (!padded || zero).then_some(()).ok_or_else(|| missing("zero padding"))?;
     }
     let one_hot = system.equations.iter().any(|equation| {
         // Windows, classes, steps, batch: one class of each sample.
-        pattern::one_hot(&system, equation) == Some((ids.labels, 1))
+        pattern::one_hot(system, equation) == Some((ids.labels, 1))
     });
     let missing = Uncertified::Data { tensor: "labels", what: "one class a sample" };
     (!network.one_hot || one_hot).then_some(()).ok_or(missing)

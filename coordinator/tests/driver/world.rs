@@ -149,14 +149,7 @@ fn plan(signers: &[PrivateKeySigner], seconds: u32) -> Plan {
         windows: 4,
         weight: if index == 0 { (1 << 16) - share * (signers.len() as u32 - 1) } else { share },
     };
-    let timing = Timing {
-        keys: seconds,
-        shares: seconds,
-        uploads: seconds,
-        confirm: seconds,
-        unmask: seconds,
-        defence: seconds,
-    };
+    let timing = Timing::even(seconds);
     Plan {
         version: VERSION,
         chain_id: 31337,

@@ -114,14 +114,7 @@ impl People {
             shift(&mut members, rng);
         }
         let phase = 10;
-        let timing = Timing {
-            keys: phase,
-            shares: phase,
-            uploads: phase,
-            confirm: phase,
-            unmask: phase,
-            defence: phase,
-        };
+        let timing = Timing::even(phase);
         Plan {
             version: VERSION,
             chain_id: 31337,

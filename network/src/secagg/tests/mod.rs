@@ -180,14 +180,7 @@ impl World {
             threshold,
             least: 1,
             members: members.collect(),
-            timing: Timing {
-                keys: phase,
-                shares: phase,
-                uploads: phase,
-                confirm: phase,
-                unmask: phase,
-                defence: phase,
-            },
+            timing: Timing::even(phase),
         };
         let (fixture, rng) = (fixture(), &mut ChaCha20Rng::seed_from_u64(11));
         let updates =
