@@ -40,13 +40,19 @@ impl Plan {
                 && parts.all(|part| matches!(part, Component::Normal(_)))
                 && !leads_away(project, path)
         };
-        let mut all = self.old.iter().chain(&self.new).chain([&self.aside]);
+        // Where old files go, the folder itself may be what leads away, or one in it.
+        let kept: Vec<PathBuf> = self.old.iter().map(|path| self.aside.join(path)).collect();
+        let mut all = self.old.iter().chain(&self.new).chain([&self.aside]).chain(&kept);
         if all.all(inside) {
             return Ok(());
         }
-        let source = io::Error::new(io::ErrorKind::InvalidData, "a path outside the project");
-        Err(Error::File { path: folder.join(PLAN), source })
+        Err(outside(&folder.join(PLAN)))
     }
+}
+
+fn outside(path: &Path) -> Error {
+    let source = io::Error::new(io::ErrorKind::InvalidData, "a path outside the project");
+    Error::File { path: path.to_owned(), source }
 }
 
 /// Whether a folder above a path, within the project, is a link. What a link itself is replaced by,
@@ -176,7 +182,11 @@ fn without_plan(project: &Project, folder: &Path) -> Result<(), Error> {
     let file = |source| Error::File { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(file)? {
         if entry.map_err(file)?.file_name() != MOVED {
-            let aside = project.resolve(&free_folder(project));
+            let free = free_folder(project);
+            let aside = project.resolve(&free);
+            if leads_away(project, &free) {
+                return Err(outside(&aside));
+            }
             if let Some(parent) = aside.parent() {
                 files::create_folder(parent, Access::Owner)?;
             }
@@ -332,7 +342,9 @@ mod tests {
         let link = |project: &Project, at: &str| {
             std::os::unix::fs::symlink(outside.path(), project.resolve(Path::new(at))).unwrap();
         };
-        let plans: [(&str, &[&str], &[&str]); 3] = [
+        let plans: [(&str, &[&str], &[&str]); 5] = [
+            ("away", &["registration"], &[]),
+            ("kept", &["secret/dataset"], &[]),
             ("secret/replaced/1", &["away/key"], &[]),
             ("secret/replaced/1", &[], &["away/key"]),
             ("away/1", &["registration"], &[]),
@@ -340,6 +352,8 @@ mod tests {
         for (aside, old, new) in plans {
             let (_dir, project) = project();
             link(&project, "away");
+            fs::create_dir(project.resolve(Path::new("kept"))).unwrap();
+            link(&project, "kept/secret");
             drop(staged(&project));
             let [old, new] = [old, new].map(|paths| paths.iter().map(PathBuf::from).collect());
             let plan = Plan { aside: aside.into(), old, new };

@@ -60,9 +60,19 @@ pub trait Watch {
 
 impl Watch for Client {
     async fn is_over(&self, round: u64) -> Result<bool, Error> {
-        let status = timeout(PATIENCE, self.status(round)).await;
-        let status = status.map_err(|_| OwnerError::Silent)??;
+        let status = in_time(PATIENCE, self.status(round)).await?;
         Ok(matches!(status, Status::Settled | Status::Void))
+    }
+}
+
+/// What a node answers, unless it keeps silent for so long.
+async fn in_time<T, E: Into<Error>>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    match timeout(patience, answer).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(OwnerError::Silent.into()),
     }
 }
 
@@ -105,5 +115,22 @@ impl Craft for Worker {
 
     async fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
         Self::recall(self, model, task).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::{pending, ready};
+
+    use super::super::Verdict;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_node_that_keeps_silent_is_asked_again_later() {
+        let short = Duration::from_millis(1);
+        let silent = pending::<Result<bool, Error>>();
+        let error = in_time(short, silent).await.unwrap_err();
+        assert_eq!(Verdict::of(&error), Verdict::Again);
+        assert!(in_time(short, ready(Ok::<_, Error>(true))).await.unwrap());
     }
 }
