@@ -19,7 +19,7 @@ fi
 node_modules/.bin/forge build --build-info --skip './test/**'
 printf '%s\n' "$sources" >out/sources
 node bin/artifacts "$artifacts" Halo2Verifier TrainingVerifier Timelock RewardToken Parameters \
-    VerifierRouter StakeManager DomainRegistry Escrow Reputation Rounds Slashing
+    VerifierRouter StakeManager DomainRegistry Escrow Reputation Rounds Demands Slashing
 if [ "$artifacts" != artifacts ]; then
     diff -r artifacts "$artifacts" >/dev/null || {
         echo "contracts/artifacts is not what contracts/src gives: run sh contracts/build.sh" >&2

@@ -20,6 +20,7 @@ mod layer;
 mod render;
 mod trainer;
 mod value;
+mod wire;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ pub use flags::CommonFlags;
 pub use render::Effective;
 pub use trainer::{PolicyConfig, SecretsConfig, TrainerConfig, TrainerFlags};
 pub use value::{Accounts, Amount, LogFormat, Share};
+pub use wire::LimitsConfig;
 
 use layer::Layer;
 
@@ -88,12 +90,14 @@ impl Key {
 }
 
 /// The keys that every such program has: the chain, and what it logs.
-const COMMON: [Key; 7] = [
+const COMMON: [Key; 9] = [
     Key::new("chain").kind(Kind::Private).flag("--chain"),
     Key::new("deployment").kind(Kind::Path).flag("--deployment"),
     Key::new("key").kind(Kind::Path).flag("--key"),
     Key::new("password_file").kind(Kind::Path).flag("--password-file"),
     Key::new("outbox").kind(Kind::Path).flag("--outbox"),
+    Key::new("finality").flag("--finality"),
+    Key::new("confirmations").flag("--confirmations"),
     Key::new("log.level").is("info").flag("--log"),
     Key::new("log.format").is("text").flag("--log-format"),
 ];

@@ -25,6 +25,7 @@ use zktrain_verifier::evm::EvmKeyError;
 use zktrain_verifier::groth16::Groth16Error;
 use zktrain_verifier::training::TrainingError;
 
+use crate::commands::chain::Refusal;
 use crate::config::ConfigError;
 use crate::limits::LimitError;
 use crate::logging::LogError;
@@ -53,9 +54,12 @@ pub enum Error {
         /// Bytes that are read at most.
         most: u64,
     },
-    /// Standard output was closed.
+    /// Standard output takes nothing; that somebody closed it is no error.
     #[error("standard output: {0}")]
     Output(#[source] std::io::Error),
+    /// A result cannot be put into words or JSON; nothing of it was printed.
+    #[error("the command did its work, but its result cannot be told: {0}")]
+    Report(#[source] std::io::Error),
     /// A file that an earlier command makes.
     #[error("{} is missing", path.display())]
     Missing {
@@ -164,6 +168,14 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<ExportError>,
     },
+    /// A file of parameters is of another kind.
+    #[error("{}: looks like {looks}; expected a safetensors file", path.display())]
+    NoModel {
+        /// The file.
+        path: PathBuf,
+        /// What its first bytes are those of.
+        looks: &'static str,
+    },
     /// A reference string is refused.
     #[error("{}: {source}", path.display())]
     Srs {
@@ -230,6 +242,20 @@ pub enum Error {
         expected: String,
         /// The registration's owner.
         got: String,
+    },
+    /// What was named is not what something was made with: it may hold, and nothing shows it.
+    #[error(
+        "{}: made under another manifest or reference string than the ones that it is checked with: \
+         {}, whose fingerprint is {fingerprint}",
+        path.display(), srs.display()
+    )]
+    OtherSpec {
+        /// The registration or the proof.
+        path: PathBuf,
+        /// The reference string that was opened.
+        srs: PathBuf,
+        /// Its fingerprint.
+        fingerprint: String,
     },
     /// A proof is rejected.
     #[error("{}: REJECTED: {source}", path.display())]
@@ -340,12 +366,36 @@ pub enum Error {
     /// The chain or a contract refuses.
     #[error(transparent)]
     Client(Box<ClientError>),
+    /// What a command asks for is refused before the chain is asked.
+    #[error(transparent)]
+    Refusal(Box<Refusal>),
     /// A keystore cannot be used.
     #[error(transparent)]
     Keystore(Box<KeystoreError>),
     /// An embedded chain cannot be opened.
     #[error(transparent)]
     Node(Box<NodeError>),
+    /// Nothing is where the contracts should be.
+    #[error(
+        "there is no contract at {contract} on chain {chain}, where {} says that they are",
+        path.display()
+    )]
+    NoContracts {
+        /// The file that says where.
+        path: PathBuf,
+        /// Where.
+        contract: alloy::primitives::Address,
+        /// The chain's id.
+        chain: u64,
+    },
+    /// Contracts would be deployed where ether is money.
+    #[error("chain {chain} is {name}, a main network: what is deployed there costs real money")]
+    MainNetwork {
+        /// The chain's id.
+        chain: u64,
+        /// What it is called.
+        name: &'static str,
+    },
     /// A submission or a batch is not what it should be.
     #[error("{}: {why}", path.display())]
     Submission {
@@ -465,6 +515,9 @@ pub enum Error {
     /// The coordinator cannot be reached, or refuses.
     #[error(transparent)]
     Peer(Box<zktrain_network::wire::Error>),
+    /// A backup cannot be made or restored.
+    #[error(transparent)]
+    Backup(Box<crate::commands::backup::BackupError>),
     /// A coordinator cannot go on.
     #[error(transparent)]
     Operator(#[from] Box<OperatorError>),
@@ -497,6 +550,12 @@ impl From<PlanError> for Error {
 impl From<ParentError> for Error {
     fn from(error: ParentError) -> Self {
         Self::Parent(Box::new(error))
+    }
+}
+
+impl From<crate::commands::backup::BackupError> for Error {
+    fn from(error: crate::commands::backup::BackupError) -> Self {
+        Self::Backup(Box::new(error))
     }
 }
 
@@ -548,6 +607,15 @@ pub enum OptionsError {
         when: &'static str,
         /// What to do about it.
         hint: &'static str,
+    },
+    /// An option about a chain of proofs, for proofs that are checked each on its own.
+    #[error(
+        "{option} is about a project's chain of proofs; single proofs are checked each on its own, \
+         without it"
+    )]
+    OfChains {
+        /// The option.
+        option: &'static str,
     },
     /// A preset that does not exist.
     #[error("no preset is called {got:?}")]

@@ -138,7 +138,8 @@ pub fn holds(path: &Path, bytes: &[u8]) -> bool {
 /// What to do about a file in the way.
 pub const OVERWRITE: &str = "choose another name, or write over it with `--force`";
 
-/// Takes everybody's rights to a file but its owner's: mode 0600.
+/// Takes everybody's rights to a file but its owner's: mode 0600. A link, or what has another name as
+/// well, is something else's and stays as it is.
 ///
 /// # Errors
 /// [`Error::File`] if the operating system refuses.
@@ -148,7 +149,16 @@ pub fn restrict(path: &Path) -> Result<(), Error> {
         use std::os::unix::fs::PermissionsExt;
         let only = fs::Permissions::from_mode(0o600);
         let file = |source| Error::File { path: path.to_owned(), source };
-        fs::set_permissions(path, only).map_err(file)?;
+        let mut options = OpenOptions::new();
+        options.read(true);
+        unlinked(&mut options);
+        if path.is_symlink() {
+            return Ok(());
+        }
+        let handle = options.open(path).map_err(file)?;
+        if is_alone(&handle.metadata().map_err(file)?) {
+            handle.set_permissions(only).map_err(file)?;
+        }
     }
     Ok(())
 }
@@ -324,7 +334,11 @@ pub fn lock(path: &Path) -> Result<Lock, Error> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     owner_alone(&mut options);
+    unlinked(&mut options);
     let handle = options.open(path).map_err(file)?;
+    if !handle.metadata().map_err(file)?.is_file() {
+        return Err(file(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
     match handle.try_lock() {
         Ok(()) => Ok(Lock { _file: handle }),
         Err(fs::TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),
@@ -535,9 +549,38 @@ mod tests {
             // A link is refused where no link can have been made, anything else goes.
             let _ = erase(&folder.path().join("erased"));
             let _ = fs::remove_file(folder.path().join("erased"));
+            way(&folder.path().join("superseded"));
+            let _ = supersede(&folder.path().join("superseded"), b"new");
+            let _ = fs::remove_file(folder.path().join("superseded"));
             assert_eq!(fs::read(&other).unwrap(), b"of somebody");
             assert_eq!(fs::read(&path).unwrap(), b"new");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn locks_and_rights_are_of_files_and_not_of_what_links_lead_to() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let [other, at, none] = ["other", "at", "none"].map(|name| folder.path().join(name));
+        fs::write(&other, b"of somebody").unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o644)).unwrap();
+        let mode = || fs::metadata(&other).unwrap().permissions().mode() & 0o777;
+        std::os::unix::fs::symlink(&other, &at).unwrap();
+        restrict(&at).unwrap();
+        assert!(lock(&at).is_err());
+        fs::remove_file(&at).unwrap();
+        fs::hard_link(&other, &at).unwrap();
+        restrict(&at).unwrap();
+        assert_eq!(mode(), 0o644);
+        fs::remove_file(&at).unwrap();
+        restrict(&other).unwrap();
+        assert_eq!(mode(), 0o600);
+        std::os::unix::fs::symlink(&none, &at).unwrap();
+        assert!(lock(&at).is_err() && !none.exists());
+        fs::remove_file(&at).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&at).status().unwrap().success());
+        assert!(lock(&at).is_err(), "and it waits for nobody");
     }
 
     #[test]

@@ -41,7 +41,10 @@ fn subscriber<W>(level: &str, format: LogFormat, colours: bool, to: W) -> Result
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(to);
+    // By default a log that cannot be written is complained about on standard error, which ends the
+    // program if that is the very thing that is closed.
+    let builder = tracing_subscriber::fmt().log_internal_errors(false);
+    let builder = builder.with_env_filter(filter(level)?).with_writer(to);
     Ok(match format {
         LogFormat::Text => Box::new(builder.with_ansi(colours).finish()),
         LogFormat::Json => Box::new(builder.json().flatten_event(true).finish()),

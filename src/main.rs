@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use zktrain::cli::Cli;
+use zktrain::commands::demo::leash;
 use zktrain::ui::Ui;
 
 fn main() -> ExitCode {
+    leash::heed();
     let cli = Cli::parse();
     let ui = Ui { json: cli.json };
     match cli.run(&ui) {

@@ -301,6 +301,22 @@ impl Project {
         read_json(&self.trained_path(), "train first: `zktrain train`")
     }
 
+    /// That no folder which commands write to is a link: a stranger's project would have them write
+    /// anywhere.
+    fn has_own_folders(&self) -> Result<(), Error> {
+        let sums = self.rounds_path().join("sums");
+        let folders =
+            [self.secret_path(), self.proofs_path(), self.keys_path(), self.rounds_path(), sums];
+        match folders.into_iter().find(|folder| folder.is_symlink()) {
+            Some(path) => {
+                let why = "a link: the project has to have this folder itself";
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, why);
+                Err(Error::File { path, source })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Takes the project's lock, and finishes a replacement that a crash has interrupted.
     ///
     /// # Errors
@@ -310,6 +326,7 @@ impl Project {
         if !secret.is_dir() {
             return Err(Error::Missing { path: secret, hint: MAKE_PROJECT });
         }
+        self.has_own_folders()?;
         let lock = files::lock(&self.lock_path())?;
         crate::replace::finish(self)?;
         Ok(lock)
@@ -403,4 +420,30 @@ pub fn settings(path: &Path, source: impl Into<SettingsError>) -> Error {
 /// [`Error::Missing`] with `hint`.
 pub fn exists(path: &Path, hint: &'static str) -> Result<(), Error> {
     if path.exists() { Ok(()) } else { Err(Error::Missing { path: path.to_owned(), hint }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_project_whose_folders_are_links_is_not_worked_on() {
+        let outside = tempfile::tempdir().unwrap();
+        for folder in ["secret", "proofs", "keys", "rounds", "rounds/sums"] {
+            let dir = tempfile::tempdir().unwrap();
+            let project = Project::new(dir.path());
+            files::create_folder(&project.secret_path(), Access::Owner).unwrap();
+            drop(project.lock().unwrap());
+            let at = dir.path().join(folder);
+            if let Some(parent) = at.parent() {
+                std::fs::create_dir_all(parent).unwrap();
+            }
+            let _ = std::fs::remove_dir_all(&at);
+            std::os::unix::fs::symlink(outside.path(), &at).unwrap();
+            let refused = project.lock().map(|_| ()).unwrap_err().to_string();
+            assert!(refused.contains("a link"), "{folder}: {refused}");
+            assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+        }
+    }
 }

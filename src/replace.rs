@@ -40,9 +40,7 @@ impl Plan {
                 && parts.all(|part| matches!(part, Component::Normal(_)))
                 && !leads_away(project, path)
         };
-        // Where old files go, the folder itself may be what leads away, or one in it.
-        let kept: Vec<PathBuf> = self.old.iter().map(|path| self.aside.join(path)).collect();
-        let mut all = self.old.iter().chain(&self.new).chain([&self.aside]).chain(&kept);
+        let mut all = self.old.iter().chain(&self.new).chain([&self.aside]);
         if all.all(inside) {
             return Ok(());
         }
@@ -114,13 +112,20 @@ impl<'a> Replacement<'a> {
     /// # Errors
     /// If the operating system refuses; what has been decided is finished by the next command.
     pub fn commit(self, old: &[PathBuf]) -> Result<(), Error> {
+        let project = self.project;
+        self.decide(old)?;
+        finish(project)
+    }
+
+    /// From here on whoever takes the lock next carries it out.
+    fn decide(self, old: &[PathBuf]) -> Result<(), Error> {
         let Self { project, new } = self;
         let old = old.iter().filter(|path| path.exists()).map(|path| project.relative(path));
         let plan = Plan { aside: free_folder(project), old: old.collect(), new };
         let folder = partial(project);
+        plan.check(project, &folder)?;
         write_json(&folder.join(PLAN), &plan)?;
-        rename(&folder, &decided(project))?;
-        finish(project)
+        rename(&folder, &decided(project))
     }
 }
 
@@ -202,9 +207,13 @@ fn without_plan(project: &Project, folder: &Path) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Replacing`] if a replacement was under way, or happened meanwhile; else those of `read`.
 pub fn reading<T>(project: &Project, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    let still = || match decided(project) {
-        folder if folder.exists() => Err(Error::Replacing { path: folder }),
-        _ => Ok(free_folder(project)),
+    let still = || {
+        // In this order: a folder that is made in between by one that ends in between is noticed.
+        let free = free_folder(project);
+        match decided(project) {
+            folder if folder.exists() => Err(Error::Replacing { path: folder }),
+            _ => Ok(free),
+        }
     };
     let before = still()?;
     let read = read();
@@ -214,17 +223,24 @@ pub fn reading<T>(project: &Project, read: impl FnOnce() -> Result<T, Error>) ->
     }
 }
 
-/// Moves files of a project aside, as far as they are there, in this order.
+/// Moves files of a project aside, as far as they are there: a replacement by nothing, so that nobody
+/// takes what is left in its middle for all there is. The caller holds the project's lock.
 ///
 /// # Errors
 /// If the operating system refuses.
 pub fn set_aside(project: &Project, old: &[PathBuf]) -> Result<(), Error> {
-    let old = old.iter().filter(|path| path.exists()).map(|path| project.relative(path));
-    let old: Vec<PathBuf> = old.collect();
-    move_aside(project, &old, &free_folder(project))
+    match old.iter().any(|path| path.exists()) {
+        true => Replacement::new(project)?.commit(old),
+        false => Ok(()),
+    }
 }
 
 fn move_aside(project: &Project, old: &[PathBuf], aside: &Path) -> Result<(), Error> {
+    // Where old files go, the folder itself may be what leads away, or one in it.
+    let kept: Vec<PathBuf> = old.iter().map(|path| aside.join(path)).collect();
+    if let Some(path) = old.iter().chain(&kept).find(|path| leads_away(project, path)) {
+        return Err(outside(&project.resolve(path)));
+    }
     for path in old {
         let (from, to) = (project.resolve(path), project.resolve(&aside.join(path)));
         if !from.exists() {
@@ -334,6 +350,15 @@ mod tests {
         }
     }
 
+    /// A project whose registration is a link.
+    #[cfg(unix)]
+    fn project_of_links(to: &Path) -> (tempfile::TempDir, Project) {
+        let (dir, project) = project();
+        fs::remove_file(project.registration_path()).unwrap();
+        std::os::unix::fs::symlink(to, project.registration_path()).unwrap();
+        (dir, project)
+    }
+
     #[test]
     #[cfg(unix)]
     fn a_plan_follows_no_links_out_of_the_project() {
@@ -364,6 +389,18 @@ mod tests {
         let (_dir, project) = project();
         link(&project, "secret/replacing");
         assert!(finish(&project).unwrap_err().to_string().contains("a link"));
+        let (_dir, project) = self::project();
+        link(&project, "secret/replaced");
+        let refused = set_aside(&project, &[project.dataset_path()]).unwrap_err().to_string();
+        assert!(refused.contains("outside the project"));
+        let (_dir, project) = project_of_links(&outside.path().join("key"));
+        let mode = || {
+            use std::os::unix::fs::PermissionsExt;
+            fs::metadata(outside.path().join("key")).unwrap().permissions().mode()
+        };
+        let before = mode();
+        set_aside(&project, &[project.registration_path()]).unwrap();
+        assert_eq!(mode(), before, "a link is moved, and what it leads to stays as it is");
         let names = fs::read_dir(outside.path()).unwrap().count();
         assert_eq!(
             (names, fs::read_to_string(outside.path().join("key")).unwrap().as_str()),
@@ -451,5 +488,41 @@ mod tests {
             Err::<(), _>(Error::WorkerStopped)
         };
         assert!(matches!(reading(&project, begun), Err(Error::Replacing { .. })));
+    }
+
+    #[test]
+    fn nothing_is_read_while_files_are_moved_aside() {
+        let (_dir, project) = project();
+        let proofs: Vec<PathBuf> =
+            (0..60).map(|index| project.proof_paths(index)[0].clone()).collect();
+        proofs.iter().for_each(|path| fs::write(path, "proof").unwrap());
+        let count = || Ok(proofs.iter().filter(|path| path.exists()).count());
+        std::thread::scope(|threads| {
+            let moved = threads.spawn(|| set_aside(&project, &proofs));
+            while !moved.is_finished() {
+                // A reader may begin at any point; it sees all of them or none.
+                match reading(&project, count) {
+                    Ok(seen) => assert!(seen == 0 || seen == proofs.len(), "{seen}"),
+                    Err(error) => assert!(matches!(error, Error::Replacing { .. }), "{error}"),
+                }
+            }
+            moved.join().unwrap().unwrap();
+        });
+        assert_eq!(reading(&project, count).unwrap(), 0);
+        set_aside(&project, &proofs).unwrap();
+        assert!(!project.secret_path().join("replaced/2").exists());
+    }
+
+    #[test]
+    fn a_crash_while_files_are_moved_aside_is_made_good() {
+        let (_dir, project) = project();
+        let files = old(&project);
+        Replacement::new(&project).unwrap().decide(&files).unwrap();
+        let plan: Plan = read_json(&decided(&project).join(PLAN), "").unwrap();
+        move_aside(&project, &plan.old[..1], &plan.aside).unwrap();
+        assert!(matches!(reading(&project, || Ok(())), Err(Error::Replacing { .. })));
+        finish(&project).unwrap();
+        assert!(files.iter().all(|path| !path.exists()));
+        assert!(reading(&project, || Ok(())).is_ok());
     }
 }

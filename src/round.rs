@@ -1,7 +1,7 @@
 //! One member's work in a round that a contract opened: train on the window that was drawn, from
 //! the round's model, and prove it.
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::primitives::{Address, B256};
 use ark_bn254::Fr;
 use sha3::{Digest, Keccak256};
 use zktrain_circuits::compressed::{CompressedProof, System};
@@ -187,13 +187,9 @@ impl Task {
 
 /// What a member signs for its work.
 pub fn submission(statement: &TrainingStatement, proof: &[u8]) -> Submission {
-    Submission {
-        round: statement.binding.round,
-        member: Address::from(statement.binding.prover),
-        statement: keccak256(statement.to_bytes()),
-        proof: keccak256(proof),
-        update: B256::from(rows_hash(&statement.update)),
-    }
+    let (round, member) = (statement.binding.round, Address::from(statement.binding.prover));
+    let update = B256::from(rows_hash(&statement.update));
+    Submission::new(round, member, &statement.to_bytes(), proof, update)
 }
 
 /// `keccak256` of row commitments, 64 bytes each: what contracts know a model or an update by.

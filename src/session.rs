@@ -19,7 +19,8 @@ use zktrain_prover::srs::{CheckedSrs, Srs, SrsError, SrsFile};
 use zktrain_prover::trace::{Parameters, Trace};
 use zktrain_prover::training::derive_key;
 use zktrain_trainer::dataset::Dataset;
-use zktrain_trainer::export::from_int_safetensors;
+use zktrain_trainer::export::{ExportError, from_int_safetensors};
+use zktrain_trainer::looks_like;
 use zktrain_trainer::train::{Trainer, last_update};
 
 use crate::cache::Cache;
@@ -223,8 +224,17 @@ pub fn srs_error(path: &Path, source: SrsError) -> Error {
 /// If the file is missing or its tensors are not the network's.
 pub fn read_model(path: &Path, network: &Network, hint: &'static str) -> Result<Parameters, Error> {
     exists(path, hint)?;
-    from_int_safetensors(network, &files::read(path)?)
-        .map_err(|source| Error::Model { path: path.to_owned(), source: Box::new(source) })
+    let bytes = files::read(path)?;
+    from_int_safetensors(network, &bytes).map_err(|source| model_error(path, &bytes, source))
+}
+
+/// An error about a model file, which says what another kind of file looks like.
+pub fn model_error(path: &Path, bytes: &[u8], source: ExportError) -> Error {
+    let path = path.to_owned();
+    match (&source, looks_like(bytes)) {
+        (ExportError::Format(_), Some(looks)) => Error::NoModel { path, looks },
+        _ => Error::Model { path, source: Box::new(source) },
+    }
 }
 
 /// Reads the model that a chain starts from: public, so its range is checked in the clear.

@@ -1,5 +1,7 @@
 //! Data files from paths, and the bundled data.
 
+pub mod unseen;
+
 use std::path::{Path, PathBuf};
 
 use zktrain_circuits::manifest::{Manifest, Network};
@@ -22,17 +24,41 @@ pub const BUNDLED: [(&str, &str); 3] = [
 /// # Errors
 /// If a format that keeps labels in a file of their own comes without it.
 pub fn source(data: &Path, labels: Option<&Path>) -> Result<Source, Error> {
+    named(
+        data,
+        labels,
+        OptionsError::Required {
+            option: "--labels",
+            when: "with NPY and IDX data",
+            hint: "name the file of the labels: `--labels labels.npy`",
+        },
+    )
+}
+
+/// [`source`] of public data that scales are chosen on.
+///
+/// # Errors
+/// As there.
+pub fn public(data: &Path, labels: Option<&Path>) -> Result<Source, Error> {
+    named(
+        data,
+        labels,
+        OptionsError::Required {
+            option: "--calibrate-labels",
+            when: "with an NPY or IDX file to calibrate on",
+            hint: "name the file of its labels: `--calibrate-labels public-labels.npy`",
+        },
+    )
+}
+
+fn named(data: &Path, labels: Option<&Path>, without: OptionsError) -> Result<Source, Error> {
     let name = data.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let stem = name.strip_suffix(".gz").unwrap_or(&name);
     let npy = stem.ends_with(".npy");
     if !npy && !stem.ends_with("-ubyte") && !stem.ends_with(".idx") {
         return Ok(Source::Csv(data.to_owned()));
     }
-    let labels = labels.ok_or(OptionsError::Required {
-        option: "--labels",
-        when: "with NPY and IDX data",
-        hint: "name the file of the labels: `--labels labels.npy`",
-    })?;
+    let labels = labels.ok_or(without)?;
     let (features, labels) = (data.to_owned(), labels.to_owned());
     Ok(if npy { Source::Npy { features, labels } } else { Source::Idx { features, labels } })
 }
@@ -42,14 +68,14 @@ pub fn bundled(name: &str) -> Option<&'static str> {
     BUNDLED.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// Writes a bundled file to a folder.
+/// Writes a bundled file to a folder, over no other file.
 ///
 /// # Errors
-/// If the operating system refuses.
+/// If another file of that name is there, or the operating system refuses.
 pub fn write_bundled(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     let path = folder.join(name);
     let text = bundled(name).unwrap_or_default();
-    files::write(&path, text.as_bytes(), Access::Public)?;
+    files::write_new(&path, text.as_bytes(), Access::Public, false)?;
     Ok(path)
 }
 
@@ -96,6 +122,11 @@ mod tests {
         assert!(matches!(of("x.npy"), Ok(Source::Npy { .. })));
         assert!(matches!(of("train-images-idx3-ubyte.gz"), Ok(Source::Idx { .. })));
         let missing = source(Path::new("x.npy"), None);
-        assert!(matches!(missing, Err(Error::Options(OptionsError::Required { .. }))));
+        let option = |missing| match missing {
+            Err(Error::Options(OptionsError::Required { option, .. })) => option,
+            _ => "none",
+        };
+        assert_eq!(option(missing), "--labels");
+        assert_eq!(option(public(Path::new("x.npy"), None)), "--calibrate-labels");
     }
 }

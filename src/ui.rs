@@ -1,12 +1,17 @@
 //! What people see: results on standard output, progress and warnings on standard error.
+//!
+//! A result is put together first and printed then: whoever reads gets all of it or none. An output
+//! that somebody closed, as `head` does, is no failure of the command.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::Error;
 use crate::roots::Verdict;
@@ -36,26 +41,34 @@ impl Ui {
     /// # Errors
     /// [`Error::Output`] if standard output does not take it.
     pub fn report(&self, report: &impl Report) -> Result<(), Error> {
-        let mut out = std::io::stdout().lock();
-        if self.json {
-            serde_json::to_writer(&mut out, report).map_err(|e| Error::Output(e.into()))?;
-            writeln!(out).map_err(Error::Output)
-        } else {
-            report.print(&mut out).map_err(Error::Output)
+        match self.json {
+            true => print(&json(report)?),
+            false => print(&coloured(&text(report)?, false)),
         }
+    }
+
+    /// The result of a step of a longer story: on standard error, for people alone.
+    ///
+    /// # Errors
+    /// [`Error::Report`] if it cannot be put into words.
+    pub fn step(&self, report: &impl Report) -> Result<(), Error> {
+        if !self.json {
+            complain(coloured(&text(report)?, true).trim_end());
+        }
+        Ok(())
     }
 
     /// A line about what is happening.
     pub fn say(&self, line: &str) {
         if !self.json {
-            eprintln!("{line}");
+            complain(&printable_lines(line));
         }
     }
 
     /// A headline of a longer story.
     pub fn headline(&self, line: &str) {
         if !self.json {
-            eprintln!("\n{}", style(line).for_stderr().bold().cyan());
+            complain(&format!("\n{}", style(printable_lines(line)).for_stderr().bold().cyan()));
         }
     }
 
@@ -63,7 +76,8 @@ impl Ui {
     pub fn warn(&self, line: &str) {
         let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.insert(line.to_owned()) {
-            eprintln!("{} {line}", style("WARNING:").for_stderr().yellow().bold());
+            let label = style("WARNING:").for_stderr().yellow().bold();
+            complain(&format!("{label} {}", printable_lines(line)));
         }
     }
 
@@ -74,12 +88,14 @@ impl Ui {
         let reported = matches!(error, Error::Audit { .. } | Error::Unpinned { .. });
         if self.json && !reported {
             let object = serde_json::json!({ "error": error.to_string(), "hint": hint });
-            // Whoever closed the output does not want to know.
-            let _ = writeln!(std::io::stdout(), "{object}");
+            // An output that takes nothing may be the very error, which is told below.
+            let _ = print(&format!("{}\n", printable_json(&object.to_string())));
         }
-        eprintln!("{} {error}", style("error:").for_stderr().red().bold());
+        let label = style("error:").for_stderr().red().bold();
+        complain(&format!("{label} {}", printable_lines(&error.to_string())));
         if let Some(hint) = hint {
-            eprintln!("  {} {hint}", style("hint:").for_stderr().bold());
+            let label = style("hint:").for_stderr().bold();
+            complain(&format!("  {label} {}", printable_lines(&hint)));
         }
     }
 
@@ -87,10 +103,10 @@ impl Ui {
     pub fn verdict(&self, verdict: &Verdict) {
         if let Verdict::OnUnnamedRoots(roots) = verdict {
             let (label, roots) = (style("NOTE:").for_stderr().yellow().bold(), roots.join(", "));
-            eprintln!(
+            complain(&format!(
                 "{label} this holds on roots that nobody pinned: {roots}. Whoever made the proofs \
                  chose them, and could have chosen them so that anything holds. Exit code 3."
-            );
+            ));
         }
     }
 
@@ -104,6 +120,127 @@ impl Ui {
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(length).with_style(style).with_prefix(what.to_owned())
     }
+}
+
+/// The JSON object of a report, on a line.
+fn json(report: &impl Report) -> Result<String, Error> {
+    let text = serde_json::to_string(report).map_err(|e| Error::Report(e.into()))?;
+    Ok(format!("{}\n", printable_json(&text)))
+}
+
+/// A report for people.
+fn text(report: &impl Report) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    report.print(&mut bytes).map_err(Error::Report)?;
+    Ok(printable_lines(&String::from_utf8_lossy(&bytes)).into_owned())
+}
+
+/// With the marks of success in colour, where the output has colours.
+fn coloured(text: &str, stderr: bool) -> String {
+    let mark = style(MARK).green().bold();
+    let mark = if stderr { mark.for_stderr() } else { mark };
+    let line = |line: &str| match line.strip_prefix(MARK) {
+        Some(rest) => format!("{mark}{rest}"),
+        None => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+/// Prints on standard output, at once. Whoever has closed it has read enough and is told nothing
+/// more.
+///
+/// # Errors
+/// [`Error::Output`] if standard output does not take it, as on a full disk.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A line on standard error; if it does not take it, nobody can be told.
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A report's paths. JSON is Unicode and paths need not be: what of one is not is told by a mark.
+pub trait Told {
+    /// Serializes it.
+    ///
+    /// # Errors
+    /// What the serializer fails with.
+    fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
+}
+
+impl Told for PathBuf {
+    fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.to_string_lossy())
+    }
+}
+
+impl Told for Option<PathBuf> {
+    fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        self.as_ref().map(|path| path.to_string_lossy()).serialize(to)
+    }
+}
+
+impl Told for Vec<PathBuf> {
+    fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.iter().map(|path| path.to_string_lossy()))
+    }
+}
+
+/// For reports: `#[serde(serialize_with = "tell")]` on their paths.
+///
+/// # Errors
+/// What the serializer fails with.
+pub fn tell<T: Told, S: Serializer>(paths: &T, to: S) -> Result<S::Ok, S::Error> {
+    paths.tell(to)
+}
+
+/// A JSON text that says the same. Control characters below the space are escaped in any JSON; the
+/// others that a terminal obeys are not, and can only be within strings.
+fn printable_json(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c != '\n' && (c.is_control() || reorders(c));
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = |c: char| match harmful(c) {
+        // All of them have four digits at most.
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escaped).collect())
+}
+
+/// Text of a file as a terminal may show it: names of columns, classes, tensors and the like may hold
+/// sequences that move the cursor, recolour or rewrite what stands there. Whatever is no visible
+/// character is written as Rust writes it in a literal.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c == '\t')
+}
+
+/// [`printable`] for text of several lines.
+fn printable_lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| matches!(c, '\t' | '\n'))
+}
+
+fn escaped(text: &str, kept: impl Fn(char) -> bool) -> Cow<'_, str> {
+    let harmful = |c: char| !kept(c) && (c.is_control() || reorders(c));
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmful(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    Cow::Owned(out)
+}
+
+/// Invisible characters that change the order in which others are shown, or break lines.
+fn reorders(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A share as a percentage.
@@ -120,7 +257,8 @@ pub fn field(
     name: &str,
     value: impl std::fmt::Display,
 ) -> std::io::Result<()> {
-    writeln!(out, "  {name:<18} {value}")
+    let value = value.to_string();
+    writeln!(out, "  {:<18} {}", printable(name), printable(&value))
 }
 
 /// The first line of a report that tells of a success.
@@ -128,5 +266,78 @@ pub fn field(
 /// # Errors
 /// If the output does not take it.
 pub fn success(out: &mut dyn Write, line: impl std::fmt::Display) -> std::io::Result<()> {
-    writeln!(out, "{} {line}", style("✓").green().bold())
+    writeln!(out, "{MARK} {}", printable(&line.to_string()))
+}
+
+/// What the first line of a success begins with.
+const MARK: &str = "✓";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_file_names_moves_the_cursor() {
+        assert_eq!(printable("income, in € (gross)"), "income, in € (gross)");
+        let mut out = Vec::new();
+        for name in ["a\u{1b}[2Kb", "a\r\u{7}b", "a\u{9b}31mb", "a\u{7f}b", "a\u{202e}b"] {
+            field(&mut out, name, name).unwrap();
+        }
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.chars().all(|c| c == '\n' || !(c.is_control() || reorders(c))), "{out:?}");
+        assert!(out.contains("a\\u{1b}[2Kb"), "{out}");
+        assert_eq!(printable_lines("two\nlines\r"), "two\nlines\\r");
+        assert_eq!(printable("two\nlines"), "two\\nlines");
+    }
+
+    #[derive(Serialize)]
+    struct Named {
+        #[serde(serialize_with = "tell")]
+        path: PathBuf,
+        #[serde(serialize_with = "tell")]
+        paths: Vec<PathBuf>,
+        #[serde(serialize_with = "tell")]
+        none: Option<PathBuf>,
+    }
+
+    impl Named {
+        fn new(path: impl Into<PathBuf>) -> Self {
+            let path = path.into();
+            Self { paths: vec![path.clone()], path, none: None }
+        }
+    }
+
+    impl Report for Named {
+        fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
+            success(out, self.path.display())?;
+            writeln!(out, "{}", self.path.display())
+        }
+    }
+
+    #[test]
+    fn names_do_nothing_however_a_report_prints_them() {
+        let evil = "x\u{1b}[31m\u{9b}\u{7f}\u{202e}y";
+        let shown = text(&Named::new(evil)).unwrap();
+        let harmless = |c: char| c == '\n' || !(c.is_control() || reorders(c));
+        assert!(shown.chars().all(harmless), "{shown:?}");
+        assert!(shown.starts_with("✓ x"), "{shown}");
+        let shown = json(&Named::new(evil)).unwrap();
+        assert!(shown.chars().all(harmless), "{shown:?}");
+        let back: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(back["path"], evil);
+        // A name of two lines makes no success of its second.
+        let shown = text(&Named { path: "x\n✓ y".into(), ..Named::new("") }).unwrap();
+        assert_eq!(shown.lines().next().unwrap(), "✓ x\\n✓ y");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn paths_that_are_no_unicode_are_told_in_a_whole_object() {
+        use std::os::unix::ffi::OsStringExt;
+        let path = std::ffi::OsString::from_vec(b"bad\xff".to_vec());
+        let shown = json(&Named::new(path)).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!((&told["path"], &told["paths"][0]), (&"bad\u{fffd}".into(), &told["path"]));
+        assert_eq!(told["none"], serde_json::Value::Null);
+    }
 }

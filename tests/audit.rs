@@ -11,7 +11,7 @@ mod project_relabel;
 use std::path::Path;
 
 use alloy::primitives::{B256, Bytes, U256};
-use alloy::sol_types::SolEvent;
+use alloy::sol_types::{SolEvent, SolValue};
 use audit_made::{Made, made};
 use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit, page};
 use zktrain::lineage::{Lineage, LineageWriter, batch, decode_sum, encode_sum, registration};
@@ -288,7 +288,9 @@ async fn an_export_is_compared_with_a_node() {
         let copy = made.copy();
         let mut export = made.export.clone();
         let at = position::<Escrow::Funded>(&export);
-        export.logs[at].data = U256::from(10).pow(U256::from(22)).to_be_bytes_vec().into();
+        let amount = U256::from(10).pow(U256::from(22));
+        // The first funder has a share for each unit.
+        export.logs[at].data = (amount, amount).abi_encode().into();
         export.checksum = export.digest();
         LineageWriter::new(copy.path()).unwrap().chain(&export).unwrap();
         let alone = report(copy.path(), &made.model());

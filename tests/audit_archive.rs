@@ -124,3 +124,51 @@ fn links_in_directories_are_refused() {
     assert!(matches!(Lineage::open(dir.path()), Err(LineageError::Kind { .. })));
     assert!(Lineage::open(&dir.path().join("nothing")).is_err());
 }
+
+/// What file browsers leave, in folders and in archives that somebody packed there.
+#[test]
+fn litter_of_file_browsers_is_ignored() {
+    let dir = TempDir::new().unwrap();
+    let file = EntryType::Regular;
+    let entries: [(&[u8], _, &[u8]); 7] = [
+        (b"lineage/manifest.toml", file, b"m"),
+        (b"lineage/.DS_Store", file, b"x"),
+        (b"lineage/._manifest.toml", file, b"x"),
+        (b"lineage/rounds/7/Thumbs.db", file, b"x"),
+        (b"lineage/rounds/7/desktop.ini", file, b"x"),
+        (b"__MACOSX/", EntryType::Directory, b""),
+        (b"__MACOSX/lineage/._manifest.toml", file, b"x"),
+    ];
+    let packed = Lineage::open(&archive(dir.path(), &entries)).unwrap();
+    let folder = TempDir::new().unwrap();
+    for (name, kind, content) in &entries {
+        let path = folder.path().join(std::str::from_utf8(name).unwrap());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if *kind == file {
+            std::fs::write(path, content).unwrap();
+        }
+    }
+    let unpacked = Lineage::open(&folder.path().join("lineage")).unwrap();
+    for lineage in [packed, unpacked] {
+        let names: Vec<&String> = lineage.names().iter().collect();
+        assert_eq!(names, ["manifest.toml"]);
+        assert!(lineage.strange().is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn unknown_files_in_directories_are_told_and_not_looked_into() {
+    let dir = TempDir::new().unwrap();
+    for name in [".git/config", "my notes.txt", "a/b/c/d/e", "new\u{1b}line", "manifest.toml"] {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "x").unwrap();
+    }
+    std::os::unix::fs::symlink("/etc/hostname", dir.path().join("to elsewhere")).unwrap();
+    let lineage = Lineage::open(dir.path()).unwrap();
+    let strange: Vec<&String> = lineage.strange().iter().collect();
+    assert_eq!(strange, [".git", "a/b/c/d", "my notes.txt", "new\u{fffd}line", "to elsewhere"]);
+    assert_eq!(lineage.names().len(), 1);
+    assert!(lineage.read("my notes.txt").unwrap().is_none());
+}

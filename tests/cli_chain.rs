@@ -11,6 +11,7 @@ use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::chain::{Chain, Outbox, Sender};
 use zktrain_contracts::keystore::{self, Password};
 use zktrain_contracts::node::Node;
+use zktrain_contracts::protocol::typed::{Receipt, Submission};
 use zktrain_contracts::protocol::{Client, Deployment, typed};
 
 /// A project with registered data, contracts, and three accounts with keys.
@@ -67,12 +68,51 @@ impl Story {
         (domain, opened["round"].to_string())
     }
 
-    /// Lets an hour and a second pass on the chain.
-    fn hour(&self) {
+    /// Lets time pass on the chain.
+    fn pass(&self, seconds: u64) {
         let path = self.project.folder.path().join("chain/chain.redb");
         let node = Node::open(&path, Connection::genesis()).unwrap();
-        node.answer("evm_increaseTime", &json!([3601])).unwrap();
+        node.answer("evm_increaseTime", &json!([seconds])).unwrap();
         node.answer("evm_mine", &json!([])).unwrap();
+    }
+
+    /// What only a program of one's own signs: with somebody's key, for a round.
+    fn signed<P: typed::Pledge>(&self, who: &str, round: &str, what: &P) -> Bytes {
+        let folder = self.project.folder.path();
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        let at: Deployment = serde_json::from_str(&read("chain/chain.json")).unwrap();
+        let password = Password::new(PASSWORD.to_owned()).unwrap();
+        let key = keystore::open(&folder.join(format!("{who}.json")), &password).unwrap();
+        let status = self.json("watcher", &["status", "--round", round]);
+        let nonce: B256 = status["nonce"].as_str().unwrap().parse().unwrap();
+        typed::Scope::new(at.chain_id, at.rounds, nonce).sign(what, &key).unwrap()
+    }
+
+    /// Alice's submission with something else in it, signed by her.
+    fn forged(&self, round: &str, file: &Value, change: impl FnOnce(&mut Submission)) -> Value {
+        let mut said: Submission =
+            serde_json::from_value(file["signed"]["submission"].clone()).unwrap();
+        change(&mut said);
+        let signature = self.signed("alice", round, &said);
+        let mut file = file.clone();
+        file["signed"] = json!({"submission": said, "signature": signature});
+        file
+    }
+
+    fn read(&self, name: &str) -> Value {
+        let path = self.project.folder.path().join(name);
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    fn write(&self, name: &str, value: &Value) {
+        std::fs::write(self.project.folder.path().join(name), value.to_string()).unwrap();
+    }
+
+    /// Alice's work for a round, handed in to the coordinator; the submission's file.
+    fn delivered(&self, round: &str) -> String {
+        let proven = self.json("alice", &["work", round, "p"]);
+        let submitted = self.json("alice", &["submit", proven["proof"].as_str().unwrap()]);
+        submitted["submission"].as_str().unwrap().to_owned()
     }
 
     fn balance(&self) -> String {
@@ -103,11 +143,15 @@ fn work_is_proven_checked_settled_and_paid() {
     let proposed = story.json("operator", &propose);
     let early = story.fails("watcher", &["settle", &round]);
     assert!(early.contains("TooEarly"), "{early}");
+    // What shows nothing is found to before its commitment is paid for.
+    let ether = || story.json("watcher", &["status"])["ether"].clone();
+    let before = ether();
     let honest = story.fails("watcher", &["challenge", "proof", submission]);
     assert!(honest.contains("ProofIsValid"), "{honest}");
+    assert_eq!(ether(), before, "nothing was sent");
     let right = story.fails("watcher", &["challenge", "aggregate", "batch.json"]);
     assert!(right.contains("its sum is right"), "{right}");
-    story.hour();
+    story.pass(3601);
     let settled = story.json("watcher", &["settle", &round]);
     assert_eq!(settled["model"], proposed["model"]);
     assert_eq!(story.balance(), "90 ZKT");
@@ -150,20 +194,12 @@ fn fraud_is_shown_with_files_and_pays() {
     let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
     assert!(refused.contains("signature"), "{refused}");
     // A signed proof that does not hold is not proposed either, and is evidence.
-    let mut file: Value = serde_json::from_str(&text).unwrap();
+    let file: Value = serde_json::from_str(&text).unwrap();
     let mut proof = hex::decode(&hex[2..]).unwrap();
     proof[100] ^= 1;
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    let at: Deployment = serde_json::from_str(&read("chain/chain.json")).unwrap();
-    let password = Password::new(PASSWORD.to_owned()).unwrap();
-    let alice = keystore::open(&folder.join("alice.json"), &password).unwrap();
-    let said = file["signed"]["submission"].clone();
-    let mut said: typed::Submission = serde_json::from_value(said).unwrap();
-    said.proof = keccak256(&proof);
-    let signature = typed::sign(&said, &typed::domain(at.chain_id, at.rounds), &alice).unwrap();
-    file["signed"] = json!({"submission": said, "signature": Bytes::from(signature)});
+    let mut file = story.forged(&round, &file, |said| said.proof = keccak256(&proof));
     file["proof"] = Bytes::from(proof).to_string().into();
-    std::fs::write(folder.join("d.json"), file.to_string()).unwrap();
+    story.write("d.json", &file);
     let propose = ["propose", &round, "p", "d.json", "--model", "p/model.int.safetensors"];
     let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
     assert!(refused.contains("d.json: the contract refuses"), "{refused}");
@@ -183,9 +219,193 @@ fn fraud_is_shown_with_files_and_pays() {
     assert_eq!(slashed["balance"], "105 ZKT (5 ZKT more)");
     let status = story.json("alice", &["status"]);
     assert_eq!((&status["stake"], &status["answers_for"]), (&json!("0 ZKT"), &json!("0 ZKT")));
-    story.hour();
+    story.pass(3601);
+    let late = story.fails("watcher", &["challenge", "late", &round]);
+    assert!(late.contains("NotLate") && late.contains("hint"), "a day is left to propose: {late}");
+    story.pass(24 * 3600);
     let slashed = story.json("watcher", &["challenge", "late", &round]);
     assert_eq!(slashed["balance"], "155 ZKT (50 ZKT more)");
+}
+
+#[test]
+fn an_audit_is_drawn_and_answered_before_a_round_is_settled() {
+    let story = Story::begin();
+    let (_, round) = story.round(&["--optimistic"]);
+    // As long as somebody could deliver, nothing is signed without it.
+    let none = ["propose", &round, "p", "--out", "none.json"];
+    let early = story.fails("operator", &none);
+    assert!(early.contains("0 of 1 members have delivered") && early.contains("20"), "{early}");
+    assert!(!story.project.folder.path().join("none.json").exists());
+    let submission = story.delivered(&round);
+    let propose = ["propose", &round, "p", &submission, "--model", "p/model.int.safetensors"];
+    let proposed = story.json("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    assert_eq!(proposed["then"], format!("zktrain chain audit {round}"));
+    let unaudited = story.fails("watcher", &["challenge", "unaudited", &round]);
+    assert!(unaudited.contains("NotLate"), "{unaudited}");
+    story.pass(3601);
+    let settle = ["settle", &round];
+    let pending = story.fails("watcher", &settle);
+    assert!(pending.contains("its audit is not drawn"), "{pending}");
+    assert!(pending.contains(&format!("zktrain chain audit {round}")), "a way out: {pending}");
+    let drawn = story.json("watcher", &["audit", &round]);
+    assert_eq!(drawn["audited"], json!([story.alice]));
+    let again = story.json("watcher", &["audit", &round]);
+    assert!(again["done"].as_str().unwrap().contains("no audit to be drawn"), "{again}");
+    let pending = story.fails("watcher", &settle);
+    assert!(
+        pending.contains("1 demands are open") && pending.contains("chain answer"),
+        "{pending}"
+    );
+    let twice = story.fails("watcher", &["demand", &round, &story.alice, "--most", "1"]);
+    assert!(twice.contains("AlreadyDemanded"), "{twice}");
+    let answered = story.json("operator", &["answer", &submission]);
+    assert!(answered["gas"].as_u64().unwrap() > 500_000, "the contract has checked it");
+    let status = story.json("watcher", &["status", "--round", &round]);
+    let demand = status["demands"][0].as_str().unwrap();
+    assert!(demand.contains("by the audit: answered by"), "{status}");
+    assert_eq!(status["open_demands"], 0);
+    story.json("watcher", &settle);
+    assert_eq!(story.json("alice", &["claim"])["balance"], "134.55 ZKT");
+}
+
+#[test]
+fn a_demand_costs_a_bond_that_somebody_has_agreed_to() {
+    let story = Story::begin();
+    let (_, round) = story.round(&["--optimistic", "--audits", "0"]);
+    let submission = story.delivered(&round);
+    // Who says that it delivers more than a transaction can hold answers for that.
+    let honest = story.fails("watcher", &["challenge", "too-long", &submission]);
+    assert!(honest.contains("NotTooLong"), "{honest}");
+    let long = story.forged(&round, &story.read(&submission), |said| said.length = 100_000);
+    story.write("long.json", &long);
+    let propose = ["propose", &round, "p", &submission, "--model", "p/model.int.safetensors"];
+    story.json("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    let demand = ["demand", &round, &story.alice];
+    let unsaid = story.fails("watcher", &demand);
+    assert!(unsaid.contains("takes a bond of 0.") && unsaid.contains("--most 0."), "{unsaid}");
+    let less = story.fails("watcher", &[&demand[..], &["--most", "1wei"]].concat());
+    assert!(less.contains("you agreed to 0.000000000000000001 ETH"), "{less}");
+    let demanded = story.json("watcher", &[&demand[..], &["--most", "1"]].concat());
+    let bond = demanded["bond"].as_str().unwrap();
+    let collect = ["collect", &round, &story.alice];
+    let early = story.fails("watcher", &collect);
+    assert!(early.contains("NothingToCollect") && early.contains("hint"), "{early}");
+    let open = story.fails("watcher", &["challenge", "unanswered", &round, &story.alice]);
+    assert!(open.contains("NotOverdue"), "{open}");
+    story.json("operator", &["answer", &submission]);
+    story.pass(3601);
+    story.json("watcher", &["settle", &round]);
+    let collected = story.json("watcher", &collect);
+    assert_eq!(collected["done"], format!("a bond of {bond} is paid out"));
+    assert!(story.fails("watcher", &collect).contains("NothingToCollect"), "once");
+    let slashed = story.json("watcher", &["challenge", "too-long", "long.json"]);
+    assert_eq!(slashed["balance"], "105 ZKT (5 ZKT more)");
+}
+
+/// Without a proof: a receipt is worth as much as the coordinator's bond.
+#[test]
+fn who_signs_a_receipt_and_leaves_the_submission_out_is_slashed_and_barred() {
+    let story = Story::begin();
+    let (domain, round) = story.round(&["--optimistic"]);
+    let [plan, masked, submission] = [1, 2, 3].map(B256::repeat_byte);
+    let (number, member) = (round.parse().unwrap(), story.alice.parse().unwrap());
+    let receipt = Receipt { round: number, member, plan, masked, submission, time: 1 };
+    for who in ["operator", "alice"] {
+        let signature = story.signed(who, &round, &receipt);
+        let file = json!({"receipt": receipt, "signature": signature});
+        story.write(&format!("{who}.receipt.json"), &file);
+    }
+    story.pass(3601);
+    let none = ["propose", &round, "p", "--out", "none.json"];
+    let proposed = story.json("operator", &none);
+    assert!(proposed["done"].as_str().unwrap().contains("has no sum"), "{proposed}");
+    let forged = story.fails("watcher", &["challenge", "omitted", "alice.receipt.json"]);
+    assert!(forged.contains("WrongSignature"), "{forged}");
+    let missing = story.fails("watcher", &["challenge", "omitted", "none.receipt.json"]);
+    assert!(missing.contains("receipt.json"), "{missing}");
+    let slashed = story.json("watcher", &["challenge", "omitted", "operator.receipt.json"]);
+    assert_eq!(slashed["balance"], "150 ZKT (50 ZKT more)");
+    let status = story.json("watcher", &["status", "--domain", &domain]);
+    assert!(status["coordinator"].as_str().unwrap().contains("was slashed"), "{status}");
+    let again = story.fails("operator", &["open", &domain, "--member", &story.alice]);
+    assert!(again.contains("Barred") && again.contains("domain coordinator"), "{again}");
+}
+
+#[test]
+fn stake_is_delegated_within_limits_that_are_accepted() {
+    let story = Story::begin();
+    let delegate = ["delegate", &story.alice, "10"];
+    let unsaid = story.fails("watcher", &delegate);
+    assert!(unsaid.contains("how much you accept") && unsaid.contains("--most 0`"), "{unsaid}");
+    let raised = story.json("alice", &["stake", "limit", "5"]);
+    let said = raised["done"].as_str().unwrap();
+    assert!(
+        said.contains("5 ZKT of delegated stake from") && said.contains("with 0 ZKT"),
+        "{said}"
+    );
+    let less = story.fails("watcher", &[&delegate[..], &["--most", "4"]].concat());
+    assert!(less.contains("up to 5 ZKT") && less.contains("you accept 4 ZKT"), "{less}");
+    story.json("watcher", &[&delegate[..], &["--most", "5"]].concat());
+    let status = || story.json("watcher", &["status", "--account", &story.alice]);
+    let shown = status();
+    assert_eq!((&shown["stake"], &shown["delegated"]), (&json!("10 ZKT"), &json!("10 ZKT")));
+    assert_eq!(
+        (&shown["your_part"], &shown["delegators_lose_at_most"]),
+        (&json!("10 ZKT"), &json!("5 ZKT"))
+    );
+    // Lower at once.
+    story.json("alice", &["stake", "limit", "0"]);
+    assert_eq!(status()["delegators_lose_at_most"], "0 ZKT");
+    let unstaked = story.json("watcher", &["unstake", "all", "--from", &story.alice]);
+    let ticket = unstaked["ticket"].as_str().unwrap();
+    let shown = status();
+    let line = shown["unbonding"][0].as_str().unwrap();
+    assert!(line.starts_with(&format!("ticket {ticket} of")) && line.contains("10 ZKT"), "{line}");
+    story.pass(21 * 24 * 3600 + 1);
+    story.json("watcher", &["withdraw", ticket]);
+    assert_eq!(status()["unbonding"], json!([]));
+}
+
+#[test]
+fn a_domains_rules_are_checked_before_anything_is_sent_and_its_funds_come_back() {
+    let story = Story::begin();
+    let open = ["domain", "open", "p", "--min-members", "1"];
+    for (rules, why) in [
+        (&["--optimistic", "--max-budget", "101"][..], "100 ZKT or less, the coordinator's bond"),
+        (&["--optimistic", "--challenge-window", "30m"][..], "1h to 7days"),
+        (&["--audits", "2"][..], "--audits: expected none"),
+    ] {
+        let refused = story.fails("operator", &[&open[..], rules].concat());
+        assert!(refused.contains(why) && refused.contains("hint"), "{refused}");
+    }
+    assert_eq!(story.json("operator", &["status"])["balance"], "99998800 ZKT", "nothing is paid");
+    story.json("operator", &open);
+    story.json("operator", &["domain", "fund", "1", "100"]);
+    story.json("watcher", &["domain", "fund", "1", "50"]);
+    let active = story.fails("watcher", &["domain", "withdraw", "1"]);
+    assert!(active.contains("DomainIsActive") && active.contains("90 days"), "{active}");
+    story.json("operator", &["domain", "coordinator", "1", &story.alice]);
+    story.json("operator", &["domain", "offer", "1", &story.alice]);
+    let status = |who: &str| story.json(who, &["status", "--domain", "1"]);
+    let shown = status("watcher");
+    let owner = shown["owner"].as_str().unwrap();
+    assert!(owner.ends_with(&format!("who offers it to {}", story.alice)), "{owner}");
+    assert_eq!(
+        (&shown["coordinator"], &shown["your_part"]),
+        (&json!(story.alice), &json!("50 ZKT"))
+    );
+    let rules = shown["rules"].to_string();
+    assert!(rules.contains("may pay anything") && rules.contains("10m or longer"), "{rules}");
+    assert!(story.fails("watcher", &["domain", "accept", "1"]).contains("Unauthorized"));
+    story.json("alice", &["domain", "accept", "1"]);
+    assert!(story.fails("operator", &["domain", "close", "1"]).contains("Unauthorized"));
+    story.json("alice", &["domain", "close", "1"]);
+    // The deposit less the fee is the owner's, and the funds are those of whoever gave them.
+    assert_eq!(story.balance(), "990 ZKT");
+    let back = story.json("watcher", &["domain", "withdraw", "1"]);
+    assert!(back["done"].as_str().unwrap().starts_with("50 ZKT"), "{back}");
+    assert_eq!(story.json("watcher", &["status"])["balance"], "100 ZKT");
+    assert!(story.fails("watcher", &["domain", "withdraw", "1"]).contains("NothingFunded"));
 }
 
 /// Anyone can register a key that names the manifest's spec and accepts other proofs.
@@ -225,6 +445,12 @@ fn nobody_joins_a_domain_that_checks_with_a_foreign_key() {
             coordinatorBond: tokens(100),
             coordinatorShare: 0,
             minMembers: 1,
+            maxBudget: tokens(100),
+            minBudget: 1,
+            minDuration: 600,
+            minWindows: 1,
+            threshold: 6666,
+            audits: 0,
             uri: String::new(),
         };
         Ok(client.open_domain(config).await?)
@@ -248,6 +474,7 @@ fn mistakes_are_explained() {
         String::from_utf8(output.stderr).unwrap()
     };
     assert!(usage(&["chain", "stake", "1,5"]).contains("no amount"));
+    assert!(usage(&["chain", "stake"]).contains("AMOUNT"));
     let mistyped = story.alice.to_uppercase().replace("0X", "0x").replacen('A', "a", 1);
     assert!(usage(&["chain", "delegate", &mistyped, "1"]).contains("no address"));
     assert!(project.fails(&["chain", "stake", "1"]).contains("--key"));

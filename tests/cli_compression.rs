@@ -75,7 +75,7 @@ fn groth16_proofs_are_checked_by_verifier_contracts_and_snarkjs() {
     let report = project.verify(&[PROOF, "--evm"]);
     assert_eq!(report["forms"], serde_json::json!(["groth16"]));
     assert!(report["gas"]["systems"][0]["verify_gas"].as_u64().unwrap() > 200_000);
-    let pins = project.pins();
+    let pins = project.pins_of_proofs();
     let said = project.ok(&[&["verify", PROOF], &pins[..]].concat()).stderr;
     assert!(String::from_utf8_lossy(&said).contains("groth16.vk is INSECURE"));
     project.ok(&["proof", "export", PROOF, "--format", "snarkjs", "--out", "snarkjs"]);

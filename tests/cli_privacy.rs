@@ -105,7 +105,7 @@ fn told(form: &str) -> Project {
         &["train", "p"],
         &prove,
         &[&["verify", "p"], &project.pins()[..]].concat(),
-        &[&["verify", &single], &project.pins()[..]].concat(),
+        &[&["verify", &single], &project.pins_of_proofs()[..]].concat(),
         &["proof", "inspect", &single],
         &["model", "inspect", "p/model.safetensors"],
     ] {

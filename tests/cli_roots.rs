@@ -160,7 +160,7 @@ fn what_proofs_state_is_compared_if_it_is_named(project: &Project) {
         // The others are as open as before.
         let names: Vec<String> = named.iter().map(|(name, ..)| (*name).to_owned()).collect();
         assert_eq!((code, pinned), (3, names));
-        all.extend(project.pins());
+        all.extend(if path == "p" { project.pins() } else { project.pins_of_proofs() });
         assert_eq!(told(project, &[&all[..], &["--strict"]].concat()).0, 0, "{path}");
     }
     let both = ["verify", "p", "--dataset-root", &root, "--dataset", &root];

@@ -8,6 +8,7 @@ mod common;
 use std::ops::Deref;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::providers::Provider;
 use backend::Backend;
 use backend::economy::{BUDGET, COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, tokens};
 use common::cases::Case;
@@ -20,9 +21,12 @@ use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::bindings::reputation::Reputation;
 use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::bindings::slashing::Slashing;
+use zktrain_contracts::protocol::reputation::{SCORE_FIRST, Standing};
 use zktrain_contracts::protocol::typed::Submission;
 use zktrain_contracts::protocol::weights::weights;
-use zktrain_contracts::protocol::{Deployment, Evidence, Setup, SignedBatch, SignedSubmission};
+use zktrain_contracts::protocol::{
+    Deployment, Evidence, MARK, Setup, SignedBatch, SignedSubmission,
+};
 
 const WINDOWS: usize = 4;
 
@@ -68,7 +72,7 @@ impl World {
         let domain = self.domain_with(name, &key, genesis, mode).await;
         for (owner, run) in self.owners.iter().zip(&self.cohort.members) {
             let amount = tokens(TRAINER_BOND) + U256::from(self.serial);
-            owner.stake(owner.address(), amount).await.unwrap();
+            owner.stake(amount).await.unwrap();
             let root = B256::from(run.dataset.tree.root());
             owner.join(domain, root, WINDOWS as u64).await.unwrap();
         }
@@ -92,7 +96,7 @@ impl World {
         self.cohort.prove(member, self.place(domain, round), window)
     }
 
-    fn sign(&self, member: usize, round: u64, work: &Delivered) -> Evidence {
+    async fn sign(&self, member: usize, round: u64, work: &Delivered) -> Evidence {
         self.sign_bytes(
             member,
             round,
@@ -100,9 +104,10 @@ impl World {
             work.proof.to_bytes(),
             work.update(),
         )
+        .await
     }
 
-    fn sign_bytes(
+    async fn sign_bytes(
         &self,
         member: usize,
         round: u64,
@@ -110,14 +115,9 @@ impl World {
         proof: Vec<u8>,
         update: [u8; 32],
     ) -> Evidence {
-        let submission = Submission {
-            round,
-            member: self.owners[member].address(),
-            statement: keccak256(&statement),
-            proof: keccak256(&proof),
-            update: update.into(),
-        };
-        let signed = self.owners[member].sign_submission(submission).unwrap();
+        let account = self.owners[member].address();
+        let submission = Submission::new(round, account, &statement, &proof, update.into());
+        let signed = self.owners[member].sign_submission(submission).await.unwrap();
         Evidence { signed, statement, proof }
     }
 
@@ -133,6 +133,10 @@ impl World {
         let submissions: Vec<Submission> =
             submissions.iter().map(|e| e.signed.submission.clone()).collect();
         let deliveries = self.coordinator.deliveries(round, &submissions).await.unwrap();
+        if deliveries.iter().any(|delivery| delivery.update.is_zero()) {
+            // Until the deadline everybody could still deliver.
+            self.pass(HOUR + 1).await;
+        }
         let model = keccak256(round.to_be_bytes());
         let batch =
             self.coordinator.sign_batch(round, &deliveries, aggregate, model).await.unwrap();
@@ -151,6 +155,11 @@ impl World {
         (head.model, head.number)
     }
 
+    /// Wei of an account.
+    async fn ether(&self, account: Address) -> U256 {
+        self.backend.chain.provider().get_balance(account).await.unwrap()
+    }
+
     async fn status(&self, round: u64) -> u8 {
         self.watcher.round(round).await.unwrap().status
     }
@@ -162,9 +171,12 @@ const VOID: u8 = 4;
 /// Each proof is checked by the contract; who worked is paid, in proportion to its weight.
 async fn eager_work_is_paid(world: &mut World) {
     let domain = world.domain(false).await;
-    let (round, nonce) = world.round(domain, &[0, 1, 2]).await;
+    let (round, nonce) = world.round(domain, &[0, 1, 2, 3]).await;
     let works = [0, 1].map(|member| world.work(member, domain, round, nonce));
-    for (owner, work) in world.owners.iter().zip(&works) {
+    // It turns to the contract alone, and takes no sum from the others.
+    let alone = world.work(3, domain, round, nonce);
+    for (member, work) in [(0, &works[0]), (1, &works[1]), (3, &alone)] {
+        let owner = &world.owners[member];
         let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
         let mut altered = proof.clone();
         altered[100] ^= 1;
@@ -186,26 +198,34 @@ async fn eager_work_is_paid(world: &mut World) {
         assert!(refused.contains(&format!("WrongClaim {{ field: {field},")), "{refused}");
     }
     let sum = world.aggregate(round, &works.each_ref()).await;
-    world.propose(round, &[], keccak256(&sum)).await;
+    let signed = [world.sign(0, round, &works[0]).await, world.sign(1, round, &works[1]).await];
+    world.propose(round, &signed.each_ref(), keccak256(&sum)).await;
     assert!(world.watcher.settle(round).await.is_err(), "the challenge window is open");
     world.pass(HOUR + 1).await;
     world.watcher.settle(round).await.unwrap();
     assert!(world.coordinator.settle(round).await.is_err(), "settled once");
     assert_eq!(world.head(domain).await, (keccak256(round.to_be_bytes()), 1));
-    let weights = [21_846u64, 21_845];
+    let deliveries = world.watcher.proposed(round).await.unwrap().deliveries;
+    let named = [MARK, MARK, B256::ZERO, B256::ZERO];
+    assert_eq!(deliveries.iter().map(|said| said.submission).collect::<Vec<_>>(), named);
+    let call =
+        Escrow::owedCall { token: world.at.reward_token, account: world.coordinator.address() };
+    let half = tokens(BUDGET) / U256::from(20);
+    assert_eq!(world.watcher.view(world.at.escrow, call).await.unwrap(), half, "what is summed");
     let pool = tokens(BUDGET) * U256::from(9) / U256::from(10);
-    for (owner, weight) in world.owners.iter().zip(weights) {
+    for member in [0, 1, 3] {
+        let (owner, weight) = (&world.owners[member], 16_384_u64);
         let before = world.balance(owner.address()).await;
         let claimed = owner.claim(world.at.reward_token).await.unwrap();
         let pay = (pool * U256::from(weight)) >> 16;
         assert_eq!(claimed, pay - pay / U256::from(100), "one percent is burned");
         assert_eq!(world.balance(owner.address()).await, before + claimed);
-        assert!(owner.claim(world.at.reward_token).await.is_ok(), "the same claim is found again");
+        assert!(owner.claim(world.at.reward_token).await.is_err(), "nothing is owed any more");
         assert_eq!(world.balance(owner.address()).await, before + claimed, "and paid once");
-        assert!(world.score(domain, owner.address()).await > 4096);
+        assert!(world.score(domain, owner.address()).await > SCORE_FIRST);
     }
     let absent = world.owners[2].address();
-    assert!(world.score(domain, absent).await < 4096);
+    assert_eq!(world.score(domain, absent).await, SCORE_FIRST, "nothing is worse");
     let call = Escrow::owedCall { token: world.at.reward_token, account: absent };
     assert_eq!(world.watcher.view(world.at.escrow, call).await.unwrap(), U256::ZERO);
     let left = Escrow::availableCall { domain };
@@ -217,21 +237,30 @@ async fn eager_work_is_paid(world: &mut World) {
 async fn optimistic_work_is_paid(world: &World, domain: u64) {
     let (round, nonce) = world.round(domain, &[0, 1]).await;
     let works = [0, 1].map(|member| world.work(member, domain, round, nonce));
-    let signed = [0, 1].map(|member| world.sign(member, round, &works[member]));
+    let signed = [world.sign(0, round, &works[0]).await, world.sign(1, round, &works[1]).await];
     let sum = world.aggregate(round, &works.each_ref()).await;
     world.propose(round, &signed.each_ref(), keccak256(&sum)).await;
     let account = world.owners[1].address();
-    let before = world.balance(world.watcher.address()).await;
+    let price = world.watcher.demand_price(round).await.unwrap();
     world.watcher.demand(round, account).await.unwrap();
-    assert_eq!(world.balance(world.watcher.address()).await, before - tokens(1));
+    let demand = world.watcher.demand_of(round, account).await.unwrap().unwrap();
+    let bond = U256::from(demand.bond);
+    assert!(bond >= price && demand.by == world.watcher.address(), "{bond} {price}");
+    assert_eq!(world.watcher.demanded(round).await.unwrap(), [account]);
     let (statement, proof) = (&signed[1].statement, &signed[1].proof);
     let wrong = world.coordinator.answer(round, account, statement, &signed[0].proof).await;
     assert!(wrong.is_err());
     world.pass(HOUR + 1).await;
     assert!(world.watcher.settle(round).await.is_err(), "a demand is open");
     world.coordinator.answer(round, account, statement, proof).await.unwrap();
+    assert!(world.watcher.demanded(round).await.unwrap().is_empty());
+    assert!(world.watcher.collect(round, account).await.is_err(), "not before the round is over");
     world.watcher.settle(round).await.unwrap();
     assert_eq!((world.status(round).await, world.head(domain).await.1), (SETTLED, 1));
+    // The bond pays for the answer.
+    let before = world.ether(world.coordinator.address()).await;
+    world.watcher.collect(round, account).await.unwrap();
+    assert_eq!(world.ether(world.coordinator.address()).await, before + bond);
     assert!(world.owners[0].claim(world.at.reward_token).await.is_ok());
 }
 
@@ -245,6 +274,10 @@ async fn coordinator_is_slashed(world: &World, round: u64, challenge: impl Futur
     assert_eq!(world.balance(watcher).await, balance + bounty, "half is burned");
     assert_eq!(world.status(round).await, VOID);
     assert!(world.coordinator.challenge_deadline(round).await.is_err(), "once");
+    let domain = world.watcher.round(round).await.unwrap().domain;
+    assert!(world.watcher.is_barred(domain, coordinator).await.unwrap());
+    let again = world.coordinator.open_round(domain, HOUR, 0, vec![world.owners[0].address()]);
+    assert!(again.await.unwrap_err().to_string().contains("Barred"));
 }
 
 /// Anyone can recompute the weights that the contract gave.
@@ -253,26 +286,45 @@ async fn weights_follow_from_reputations(world: &World, domain: u64, round: u64)
     assert_eq!(members.root(), world.watcher.round(round).await.unwrap().members);
     let mut scores = Vec::new();
     for member in &members.0 {
-        scores.push(world.score(domain, member.account).await);
+        let call = Reputation::standingCall { domain, account: member.account };
+        let found = world.watcher.view(world.at.reputation, call).await.unwrap();
+        let (score, rounds, slashed) = (found.score, found.rounds, found.slashed);
+        scores.push(Standing { score, rounds, slashed });
     }
     let got: Vec<u32> = members.0.iter().map(|member| member.weight).collect();
     assert_eq!(got, weights(&scores));
     assert!(got[0] > got[2], "who has worked counts more: {scores:?}");
 }
 
-async fn coordinators_frauds(world: &World, domain: u64) {
+/// Each in a domain of its own: whoever is slashed opens no round there again.
+async fn coordinators_frauds(world: &mut World, domain: u64) {
+    it_is_late(world, domain).await;
+    let domain = world.domain(true).await;
+    its_sum_is_wrong(world, domain).await;
+    let domain = world.domain(true).await;
+    it_signs_two_batches(world, domain).await;
+    let domain = world.domain(true).await;
+    it_cannot_show_what_was_delivered(world, domain).await;
+}
+
+async fn it_is_late(world: &World, domain: u64) {
     let watcher = &world.watcher;
-    // It is late.
     let (late, _) = world.round(domain, &[0, 1, 2, 3]).await;
     weights_follow_from_reputations(world, domain, late).await;
     assert!(watcher.challenge_deadline(late).await.is_err(), "not yet");
     world.pass(HOUR + 1).await;
+    assert!(watcher.challenge_deadline(late).await.is_err(), "it has a day to propose");
+    world.pass(24 * HOUR).await;
     coordinator_is_slashed(world, late, async { watcher.challenge_deadline(late).await.is_ok() })
         .await;
-    // Its sum is wrong in one row.
+}
+
+/// In one row.
+async fn its_sum_is_wrong(world: &World, domain: u64) {
+    let watcher = &world.watcher;
     let (round, nonce) = world.round(domain, &[0, 1]).await;
     let works = [0, 1].map(|member| world.work(member, domain, round, nonce));
-    let signed = [0, 1].map(|member| world.sign(member, round, &works[member]));
+    let signed = [world.sign(0, round, &works[0]).await, world.sign(1, round, &works[1]).await];
     let right = world.aggregate(round, &works.each_ref()).await;
     let mut wrong = right.clone();
     let last = wrong.len() - 64;
@@ -290,10 +342,13 @@ async fn coordinators_frauds(world: &World, domain: u64) {
         watcher.challenge_aggregate(round, updates(), row(last / 64)).await.is_ok()
     })
     .await;
-    // It signs two batches.
+}
+
+async fn it_signs_two_batches(world: &World, domain: u64) {
+    let watcher = &world.watcher;
     let (round, nonce) = world.round(domain, &[0]).await;
     let work = world.work(0, domain, round, nonce);
-    let signed = world.sign(0, round, &work);
+    let signed = world.sign(0, round, &work).await;
     let first = world.propose(round, &[&signed], keccak256(b"sum")).await;
     let deliveries = watcher.proposed(round).await.unwrap().deliveries;
     let second = world.coordinator.sign_batch(round, &deliveries, keccak256(b"other"), B256::ZERO);
@@ -303,9 +358,12 @@ async fn coordinators_frauds(world: &World, domain: u64) {
         watcher.challenge_batches([&first, &second]).await.is_ok()
     })
     .await;
-    // It cannot show what it says was delivered.
+}
+
+async fn it_cannot_show_what_was_delivered(world: &World, domain: u64) {
+    let watcher = &world.watcher;
     let (round, _) = world.round(domain, &[0]).await;
-    let made_up = world.sign_bytes(0, round, vec![1], vec![2], [3; 32]);
+    let made_up = world.sign_bytes(0, round, vec![1], vec![2], [3; 32]).await;
     world.propose(round, &[&made_up], keccak256(b"sum")).await;
     let account = world.owners[0].address();
     watcher.demand(round, account).await.unwrap();
@@ -315,9 +373,11 @@ async fn coordinators_frauds(world: &World, domain: u64) {
         watcher.challenge_unanswered(round, account).await.is_ok()
     })
     .await;
-    let before = world.balance(watcher.address()).await;
-    watcher.refund_demand(round, account).await.unwrap();
-    assert_eq!(world.balance(watcher.address()).await, before + tokens(1));
+    // The round is void: the bond goes back, whoever asks for it.
+    let bond = watcher.demand_of(round, account).await.unwrap().unwrap().bond;
+    let before = world.ether(watcher.address()).await;
+    world.coordinator.collect(round, account).await.unwrap();
+    assert_eq!(world.ether(watcher.address()).await, before + U256::from(bond));
 }
 
 async fn member_is_slashed(
@@ -346,18 +406,21 @@ async fn members_frauds(world: &World, domain: u64) {
     // A proof that does not hold. Honest ones convince nobody of the contrary.
     let (round, nonce) = world.round(domain, &[0, 1, 2, 3]).await;
     let honest = world.work(1, domain, round, nonce);
-    let evidence = world.sign(1, round, &honest);
+    let evidence = world.sign(1, round, &honest).await;
     let refused = watcher.challenge_proof(&evidence).await.unwrap_err().to_string();
     assert!(refused.contains("ProofIsValid"), "{refused}");
     let mut proof = honest.proof.to_bytes();
     proof[100] ^= 1;
-    let tampered = world.sign_bytes(1, round, evidence.statement.clone(), proof, honest.update());
+    let statement = evidence.statement.clone();
+    let tampered = world.sign_bytes(1, round, statement, proof, honest.update()).await;
     // Another window than the drawn one.
     let window = (world.cohort.window(2, nonce) + 1) % WINDOWS as u64;
     let elsewhere = world.cohort.prove(2, world.place(domain, round), window);
-    let elsewhere = world.sign(2, round, &elsewhere);
+    let elsewhere = world.sign(2, round, &elsewhere).await;
     // Two submissions.
-    let twice = [0, 0].map(|_| world.sign(3, round, &world.work(3, domain, round, nonce)).signed);
+    let works = [0, 0].map(|_| world.work(3, domain, round, nonce));
+    let twice = [world.sign(3, round, &works[0]).await, world.sign(3, round, &works[1]).await];
+    let twice = twice.map(|evidence| evidence.signed);
     let forged = SignedSubmission {
         submission: Submission { member: world.owners[0].address(), ..twice[0].submission.clone() },
         signature: twice[0].signature.clone(),
@@ -374,6 +437,10 @@ async fn members_frauds(world: &World, domain: u64) {
         watcher.challenge_equivocation([&twice[0], &twice[1]]).await.is_ok()
     })
     .await;
+    // Evidence shows nothing a second time: what was brought is found again, and nothing is sent.
+    let before = world.ether(watcher.address()).await;
+    assert!(watcher.challenge_equivocation([&twice[0], &twice[1]]).await.is_ok());
+    assert_eq!(world.ether(watcher.address()).await, before);
 }
 
 async fn a_bad_delivery_costs_both(world: &World, domain: u64) {
@@ -382,7 +449,7 @@ async fn a_bad_delivery_costs_both(world: &World, domain: u64) {
     let mut proof = work.proof.to_bytes();
     proof[100] ^= 1;
     let bytes = work.statement.to_bytes();
-    let tampered = world.sign_bytes(1, round, bytes, proof, work.update());
+    let tampered = world.sign_bytes(1, round, bytes, proof, work.update()).await;
     world.propose(round, &[&tampered], keccak256(b"sum")).await;
     let account = world.owners[1].address();
     let [stake, own] = [world.stake(world.coordinator.address()).await, world.stake(account).await];
@@ -399,7 +466,8 @@ async fn story(backend: Backend) {
     eager_work_is_paid(&mut world).await;
     let domain = world.domain(true).await;
     optimistic_work_is_paid(&world, domain).await;
-    coordinators_frauds(&world, domain).await;
+    coordinators_frauds(&mut world, domain).await;
+    let domain = world.domain(true).await;
     a_bad_delivery_costs_both(&world, domain).await;
     let domain = world.domain(true).await;
     members_frauds(&world, domain).await;

@@ -15,11 +15,22 @@ import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
 contract DomainRegistry is IDomainRegistry {
     using SafeERC20 for IERC20;
 
-    /// @notice Shortest and longest challenge window, in seconds.
+    /// @notice Shortest and longest challenge window, in seconds. Where everything was proven there
+    /// is only the coordinator's sum to challenge; else proofs have to be made and checked.
     uint64 public constant MIN_CHALLENGE = 60;
+    uint64 public constant MIN_OPTIMISTIC_CHALLENGE = 1 hours;
     uint64 public constant MAX_CHALLENGE = 7 days;
+    /// @notice Bounds of a domain's shortest round, in seconds.
+    uint64 public constant MIN_DURATION = 10 minutes;
+    uint64 public constant MAX_DURATION = 7 days;
+    /// @notice Least threshold of a sum, in basis points of its round's members.
+    uint16 public constant MIN_THRESHOLD = 5000;
+    /// @notice Most deliveries of a batch that are audited.
+    uint16 public constant MAX_AUDITS = 16;
     /// @notice Most members of a round.
     uint16 public constant MAX_MEMBERS = 256;
+    /// @notice Most members of a round times rows of an update, as rounds have it.
+    uint256 public constant MAX_ROWS = 1800;
     /// @notice Most bytes of a hint where the manifest is.
     uint256 public constant MAX_URI = 256;
     /// @notice Most gas to set aside for a verification: a transaction has 2^24 (EIP-7825), and a
@@ -43,6 +54,7 @@ contract DomainRegistry is IDomainRegistry {
 
     mapping(uint64 domain => Domain) private _domains;
     mapping(uint64 domain => mapping(uint64 number => Version)) private _versions;
+    mapping(uint64 domain => address to) private _offers;
 
     /// @param rewardToken The deposit is in this token.
     /// @param parameters Where deposit, fee and least bonds are.
@@ -71,6 +83,8 @@ contract DomainRegistry is IDomainRegistry {
             ROUTER.describe(config.verifier, config.key);
         uint256 gasBound = ROUTER.gasBound(config.verifier, config.key);
         if (gasBound > MAX_VERIFICATION_GAS) revert BadConfig(2, gasBound);
+        // Else no round could be opened.
+        if (config.minMembers * rows > MAX_ROWS) revert BadConfig(11, config.minMembers);
 
         domain = ++count;
         Domain storage opened = _domains[domain];
@@ -104,6 +118,23 @@ contract DomainRegistry is IDomainRegistry {
     }
 
     /// @inheritdoc IDomainRegistry
+    function offer(uint64 domain, address to) external {
+        _requireOwned(domain);
+        _offers[domain] = to;
+        emit DomainOffered(domain, to);
+    }
+
+    /// @inheritdoc IDomainRegistry
+    function accept(uint64 domain) external {
+        Domain storage offered = _known(domain);
+        if (offered.closed) revert DomainIsClosed(domain);
+        if (msg.sender != _offers[domain]) revert Unauthorized(msg.sender);
+        delete _offers[domain];
+        offered.owner = msg.sender;
+        emit OwnerChanged(domain, msg.sender);
+    }
+
+    /// @inheritdoc IDomainRegistry
     function close(uint64 domain) external {
         _requireOwned(domain);
         if (ROUNDS.current(domain) != 0) revert RoundUnderWay(domain);
@@ -113,8 +144,7 @@ contract DomainRegistry is IDomainRegistry {
         closing.closed = true;
         emit DomainClosed(domain, deposit);
         if (deposit > 0) REWARD_TOKEN.safeTransfer(msg.sender, deposit);
-        // slither-disable-next-line unused-return
-        ESCROW.refund(domain, msg.sender);
+        ESCROW.close(domain);
     }
 
     /// @inheritdoc IDomainRegistry
@@ -146,7 +176,29 @@ contract DomainRegistry is IDomainRegistry {
             challengeWindow: config.challengeWindow,
             trainerBond: config.trainerBond,
             coordinatorShare: config.coordinatorShare,
+            minWindows: config.minWindows,
+            audits: config.audits,
             closed: known.closed
+        });
+    }
+
+    /// @inheritdoc IDomainRegistry
+    function openingOf(uint64 domain) external view returns (Opening memory) {
+        Domain storage known = _known(domain);
+        Config storage config = known.config;
+        return Opening({
+            coordinator: config.coordinator,
+            optimistic: config.optimistic,
+            closed: known.closed,
+            minMembers: config.minMembers,
+            rows: known.rows,
+            minDuration: config.minDuration,
+            token: config.token,
+            maxBudget: config.maxBudget,
+            minBudget: config.minBudget,
+            coordinatorBond: config.coordinatorBond,
+            verifier: config.verifier,
+            head: known.head
         });
     }
 
@@ -194,9 +246,8 @@ contract DomainRegistry is IDomainRegistry {
         if (config.genesis == 0) revert BadConfig(3, 0);
         if (config.coordinator == address(0)) revert BadConfig(4, 0);
         if (config.token.code.length == 0) revert BadConfig(5, uint160(config.token));
-        if (config.challengeWindow < MIN_CHALLENGE || config.challengeWindow > MAX_CHALLENGE) {
-            revert BadConfig(7, config.challengeWindow);
-        }
+        uint64 least = config.optimistic ? MIN_OPTIMISTIC_CHALLENGE : MIN_CHALLENGE;
+        _requireWithin(7, config.challengeWindow, least, MAX_CHALLENGE);
         if (config.trainerBond < values.trainerBond) revert BadConfig(8, config.trainerBond);
         if (config.coordinatorBond < values.coordinatorBond) {
             revert BadConfig(9, config.coordinatorBond);
@@ -205,6 +256,28 @@ contract DomainRegistry is IDomainRegistry {
         if (config.minMembers == 0 || config.minMembers > MAX_MEMBERS) {
             revert BadConfig(11, config.minMembers);
         }
-        if (bytes(config.uri).length > MAX_URI) revert BadConfig(12, bytes(config.uri).length);
+        _requireValidRounds(config);
+        _requireWithin(18, bytes(config.uri).length, 0, MAX_URI);
+    }
+
+    /// @dev What rounds are held to.
+    function _requireValidRounds(Config calldata config) private view {
+        // A made-up round must not be worth more than what its coordinator loses for it.
+        bool bounded = config.optimistic && config.token == address(REWARD_TOKEN);
+        _requireWithin(
+            12, config.maxBudget, 0, bounded ? config.coordinatorBond : type(uint128).max
+        );
+        _requireWithin(13, config.minBudget, 1, config.maxBudget);
+        _requireWithin(14, config.minDuration, MIN_DURATION, MAX_DURATION);
+        if (config.minWindows == 0) revert BadConfig(15, 0);
+        _requireWithin(16, config.threshold, MIN_THRESHOLD, BASIS_POINTS - 1);
+        _requireWithin(17, config.audits, 0, config.optimistic ? MAX_AUDITS : 0);
+    }
+
+    function _requireWithin(uint256 field, uint256 value, uint256 least, uint256 most)
+        private
+        pure
+    {
+        if (value < least || value > most) revert BadConfig(field, value);
     }
 }

@@ -12,8 +12,6 @@ contract Parameters is IParameters {
     uint256 private constant MAX_BURN_SHARE = 9500;
     uint256 private constant MIN_BOND = 1e18;
     uint256 private constant MAX_BOND = 1e24;
-    uint256 private constant MIN_DEMAND_BOND = 1e16;
-    uint256 private constant MAX_DEMAND_BOND = 1e22;
 
     /// @notice Who may change the numbers: a timelock.
     address public immutable OWNER;
@@ -49,7 +47,6 @@ contract Parameters is IParameters {
         _requireWithin(3, values.burnShare, MIN_BURN_SHARE, MAX_BURN_SHARE);
         _requireWithin(4, values.trainerBond, MIN_BOND, MAX_BOND);
         _requireWithin(5, values.coordinatorBond, MIN_BOND, MAX_BOND);
-        _requireWithin(6, values.demandBond, MIN_DEMAND_BOND, MAX_DEMAND_BOND);
     }
 
     function _requireWithin(uint256 field, uint256 value, uint256 least, uint256 most)

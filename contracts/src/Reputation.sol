@@ -10,17 +10,25 @@ contract Reputation is IReputation {
     uint32 public constant SCORE_ONE = 65_536;
     /// @notice The worst score. Even beside 255 members of the best it gives a positive weight.
     uint32 public constant SCORE_LEAST = 256;
-    /// @notice A newcomer's first score.
-    uint32 public constant SCORE_FIRST = 4096;
+    /// @notice A newcomer's first score: the worst, so that no bad name is worth throwing away.
+    uint32 public constant SCORE_FIRST = SCORE_LEAST;
     /// @notice The best score of a newcomer.
     uint32 public constant NEWCOMER_CAP = 16_384;
     /// @notice Settled rounds for which one is a newcomer.
     uint32 public constant NEWCOMER_ROUNDS = 8;
+    /// @notice Beside so many others newcomers have at most a quarter of a round's weight together.
+    /// @dev Beside fewer they are not capped: the rest of the weight would be in the hands of one,
+    /// two or three members, and owners' privacy policies refuse rounds in which so few have so
+    /// much.
+    uint256 public constant LEAST_VETERANS = 4;
     /// @dev A round counts for `2^-RATE` of the average.
     uint32 private constant RATE = 3;
 
     /// @notice Who moves scores.
     address public immutable ROUNDS;
+
+    /// @inheritdoc IReputation
+    mapping(uint64 domain => mapping(address account => bool)) public isBarred;
 
     mapping(uint64 domain => mapping(address account => Standing)) private _standings;
 
@@ -65,6 +73,12 @@ contract Reputation is IReputation {
     }
 
     /// @inheritdoc IReputation
+    function bar(uint64 domain, address account) external onlyRounds {
+        isBarred[domain][account] = true;
+        emit Barred(domain, account);
+    }
+
+    /// @inheritdoc IReputation
     function standing(uint64 domain, address account) external view returns (Standing memory) {
         return _standings[domain][account];
     }
@@ -76,14 +90,16 @@ contract Reputation is IReputation {
         returns (uint32[] memory)
     {
         uint32[] memory scores = new uint32[](accounts.length);
+        bool[] memory isNew = new bool[](accounts.length);
         for (uint256 i = 0; i < scores.length; ++i) {
             address account = accounts[i];
             if (i > 0 && account <= accounts[i - 1]) revert NotAscending(i);
-            uint32 score = _standings[domain][account].score;
-            if (score == 0) revert NoStanding(domain, account);
-            scores[i] = score;
+            Standing memory found = _standings[domain][account];
+            if (found.score == 0) revert NoStanding(domain, account);
+            scores[i] = found.score;
+            isNew[i] = found.rounds <= NEWCOMER_ROUNDS;
         }
-        return Weights.fromScores(scores);
+        return Weights.capped(scores, isNew, LEAST_VETERANS);
     }
 
     function _move(uint64 domain, address account, bool delivered) private {

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {ITrainingVerifier, TrainingClaim} from "./interfaces/ITrainingVerifier.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
 import {Header, KeyHeader} from "./libraries/KeyHeader.sol";
+import {Times} from "./libraries/Times.sol";
 
 /// @title Verifiers by the hash of their code and parameters
 contract VerifierRouter is IVerifierRouter {
@@ -13,22 +14,38 @@ contract VerifierRouter is IVerifierRouter {
     /// account can change it. No contract starts so (EIP-3541).
     bytes1 private constant DELEGATION = 0xef;
 
-    /// @notice Who may add verifiers: a timelock.
+    /// @notice How long a stop lasts that is not made final: time for the owner to decide, its
+    /// delay included.
+    uint64 public constant STOP_TERM = 30 days;
+
+    /// @notice Who may add verifiers, make stops final and name the guardian: a timelock.
     address public immutable OWNER;
-    /// @notice Who may stop verifiers.
-    address public immutable GUARDIAN;
+
+    /// @dev The longest time from the end of a stop to the next one for both to count as one from the
+    /// first's beginning: no round under way at the first's end is younger by then.
+    uint64 private constant GAP = Times.MAX_ROUND;
+
+    /// @dev The last stop of a verifier, and the beginning of the stops that count as one with it.
+    struct Stop {
+        uint64 from;
+        uint64 time;
+        bool isFinal;
+    }
 
     /// @inheritdoc IVerifierRouter
-    mapping(bytes32 id => bool) public isStopped;
+    address public guardian;
 
     mapping(bytes32 id => address verifier) private _verifiers;
+    mapping(bytes32 id => Stop) private _stops;
+    mapping(address guardian => mapping(bytes32 id => bool)) private _spent;
 
-    /// @param owner Who may add verifiers.
-    /// @param guardian Who may stop verifiers.
+    /// @param owner Who may add verifiers, make stops final and name the guardian.
+    /// @param firstGuardian Who may stop verifiers.
     /// @param first Verifiers that are there from the start.
-    constructor(address owner, address guardian, address[] memory first) {
+    constructor(address owner, address firstGuardian, address[] memory first) {
         OWNER = owner;
-        GUARDIAN = guardian;
+        guardian = firstGuardian;
+        emit GuardianChanged(firstGuardian);
         for (uint256 i = 0; i < first.length; ++i) {
             _add(first[i]);
         }
@@ -36,16 +53,38 @@ contract VerifierRouter is IVerifierRouter {
 
     /// @inheritdoc IVerifierRouter
     function add(address verifier) external returns (bytes32 id) {
-        if (msg.sender != OWNER) revert Unauthorized(msg.sender);
+        _requireOwner();
         return _add(verifier);
     }
 
     /// @inheritdoc IVerifierRouter
     function stop(bytes32 id) external {
-        if (msg.sender != GUARDIAN) revert Unauthorized(msg.sender);
+        if (msg.sender != guardian) revert Unauthorized(msg.sender);
         usable(id);
-        isStopped[id] = true;
-        emit VerifierStopped(id);
+        // Else stops could be strung together into a final one that nobody has decided.
+        if (_spent[msg.sender][id]) revert StopSpent(id, msg.sender);
+        _spent[msg.sender][id] = true;
+        uint64 time = uint64(block.timestamp);
+        Stop memory last = _stops[id];
+        bool apart = last.time == 0 || time > last.time + STOP_TERM + GAP;
+        _stops[id] = Stop({from: apart ? time : last.from, time: time, isFinal: false});
+        emit VerifierStopped(id, msg.sender, time + STOP_TERM);
+    }
+
+    /// @inheritdoc IVerifierRouter
+    function ratify(bytes32 id) external {
+        _requireOwner();
+        if (!isStopped(id)) revert NotStopped(id);
+        if (_stops[id].isFinal) revert AlreadyFinal(id);
+        _stops[id].isFinal = true;
+        emit StopRatified(id);
+    }
+
+    /// @inheritdoc IVerifierRouter
+    function setGuardian(address next) external {
+        _requireOwner();
+        guardian = next;
+        emit GuardianChanged(next);
     }
 
     /// @inheritdoc IVerifierRouter
@@ -73,10 +112,28 @@ contract VerifierRouter is IVerifierRouter {
     }
 
     /// @inheritdoc IVerifierRouter
+    function stoppedAt(bytes32 id) external view returns (uint64) {
+        return isStopped(id) ? _stops[id].time : 0;
+    }
+
+    /// @inheritdoc IVerifierRouter
+    function lastStop(bytes32 id) external view returns (uint64 from, uint64 until) {
+        Stop memory last = _stops[id];
+        if (last.time == 0) return (0, 0);
+        return (last.from, last.isFinal ? type(uint64).max : last.time + STOP_TERM);
+    }
+
+    /// @inheritdoc IVerifierRouter
+    function isStopped(bytes32 id) public view returns (bool) {
+        Stop memory last = _stops[id];
+        return last.isFinal || (last.time != 0 && block.timestamp < last.time + STOP_TERM);
+    }
+
+    /// @inheritdoc IVerifierRouter
     function usable(bytes32 id) public view returns (address verifier) {
         verifier = _verifiers[id];
         if (verifier == address(0)) revert UnknownVerifier(id);
-        if (isStopped[id]) revert VerifierIsStopped(id);
+        if (isStopped(id)) revert VerifierIsStopped(id);
     }
 
     function _add(address verifier) private returns (bytes32 id) {
@@ -86,6 +143,10 @@ contract VerifierRouter is IVerifierRouter {
         if (_verifiers[id] != address(0)) revert AlreadyAdded(id);
         _verifiers[id] = verifier;
         emit VerifierAdded(id, verifier);
+    }
+
+    function _requireOwner() private view {
+        if (msg.sender != OWNER) revert Unauthorized(msg.sender);
     }
 
     function _header(bytes32 id, bytes32 key) private view returns (Header memory) {

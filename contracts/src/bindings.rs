@@ -34,5 +34,6 @@ contracts! {
     escrow: Escrow, EscrowErrors, "artifacts/Escrow.json";
     reputation: Reputation, ReputationErrors, "artifacts/Reputation.json";
     rounds: Rounds, RoundsErrors, "artifacts/Rounds.json";
+    demands: Demands, DemandsErrors, "artifacts/Demands.json";
     slashing: Slashing, SlashingErrors, "artifacts/Slashing.json";
 }

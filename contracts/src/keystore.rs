@@ -3,22 +3,23 @@
 //! Other wallets read what is written here and the other way round. Keys and passwords are never
 //! part of an error or of debug output.
 
+mod cipher;
+mod form;
+
 use core::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::Address;
-use alloy::signers::local::{LocalSignerError, PrivateKeySigner};
-use serde::Deserialize;
+use alloy::signers::local::PrivateKeySigner;
 use zeroize::Zeroizing;
+
+use self::form::Form;
+pub use self::form::FormError;
 
 /// Bytes of a file at most: keystores have some hundred.
 const FILE_BYTES: u64 = 64 << 10;
-/// What deriving a key may take at most, 1 GiB of memory: a file must not be able to ask for more.
-const SCRYPT_BYTES: u64 = 1 << 30;
-const SCRYPT_ROUNDS: u64 = 16;
-const PBKDF2_ROUNDS: u64 = 10_000_000;
 
 /// Why a keystore cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +38,22 @@ pub enum KeystoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no keystore of version 3, or one that nobody would write.
-    #[error("{}: no keystore of version 3: {what}", path.display())]
+    /// The file is no text of a few lines.
+    #[error("{}: expected text in UTF-8 of {FILE_BYTES} bytes at most, without zeros", path.display())]
+    Text {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is no keystore, or one of a form that is not read.
+    #[error("{}: no keystore that can be read: {source}", path.display())]
     Format {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        what: &'static str,
+        source: FormError,
     },
-    /// The password is another one.
-    #[error("{}: wrong password", path.display())]
+    /// The password is another one. The same authentication code tells of damage.
+    #[error("{}: wrong password, or the file is damaged", path.display())]
     Password {
         /// The file.
         path: PathBuf,
@@ -62,7 +69,7 @@ pub enum KeystoreError {
         got: Address,
     },
     /// A password's variable is not set.
-    #[error("the environment variable {name} is not set")]
+    #[error("the environment variable {name} is not set, or not in UTF-8")]
     Variable {
         /// The variable.
         name: String,
@@ -103,12 +110,14 @@ impl Password {
         }
     }
 
-    /// The first line of a file.
+    /// The first line of a file, which may be a pipe. A byte-order mark, which editors put there
+    /// unasked, is no part of it.
     ///
     /// # Errors
-    /// If the file cannot be read or its first line is empty.
+    /// If the file cannot be read, is no text, or its first line is empty.
     pub fn from_file(path: &Path) -> Result<Self, KeystoreError> {
         let text = read(path)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         Self::new(text.lines().next().unwrap_or_default().to_owned())
     }
 
@@ -151,17 +160,15 @@ pub fn import(
 /// # Errors
 /// If the file is no keystore or the password is wrong.
 pub fn open(path: &Path, password: &Password) -> Result<PrivateKeySigner, KeystoreError> {
-    let text = read(path)?;
-    let format = |what| KeystoreError::Format { path: path.to_owned(), what };
-    let file: Keystore = serde_json::from_str(&text).map_err(|_| format("malformed"))?;
-    file.check().map_err(format)?;
-    let signer = PrivateKeySigner::decrypt_keystore(path, password.0.as_bytes());
-    let signer = signer.map_err(|error| match error {
-        LocalSignerError::EthKeystoreError(_) => KeystoreError::Password { path: path.to_owned() },
-        _ => format("no key of this curve"),
-    })?;
+    let format = |source| KeystoreError::Format { path: path.to_owned(), source };
+    let file = form::object(&read(path)?).map_err(format)?;
+    let form = Form::read(&file).map_err(format)?;
+    let key = cipher::decrypt(&form, password.0.as_bytes()).map_err(format)?;
+    let key = key.ok_or_else(|| KeystoreError::Password { path: path.to_owned() })?;
+    let signer = PrivateKeySigner::from_slice(key.as_slice());
+    let signer = signer.map_err(|_| format(FormError::Curve))?;
     let got = signer.address();
-    match file.address() {
+    match form::address(&file) {
         Some(expected) if expected != got => {
             Err(KeystoreError::Address { path: path.to_owned(), expected, got })
         }
@@ -174,17 +181,23 @@ pub fn open(path: &Path, password: &Password) -> Result<PrivateKeySigner, Keysto
 /// # Errors
 /// If the file cannot be read.
 pub fn address(path: &Path) -> Result<Option<Address>, KeystoreError> {
-    let file: Keystore = serde_json::from_str(&read(path)?)
-        .map_err(|_| KeystoreError::Format { path: path.to_owned(), what: "malformed" })?;
-    Ok(file.address())
+    let file = form::object(&read(path)?)
+        .map_err(|source| KeystoreError::Format { path: path.to_owned(), source })?;
+    Ok(form::address(&file))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>, KeystoreError> {
     let file = |source| KeystoreError::File { path: path.to_owned(), source };
-    let mut text = Zeroizing::new(String::new());
+    // Never longer than its place: what has moved is not wiped.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FILE_BYTES as usize + 2));
     let opened = File::open(path).map_err(file)?;
-    opened.take(FILE_BYTES).read_to_string(&mut text).map_err(file)?;
-    Ok(text)
+    opened.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(file)?;
+    // Zeros are those of UTF-16, which some shells write.
+    let whole = bytes.len() as u64 <= FILE_BYTES && !bytes.contains(&0);
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if whole => Ok(Zeroizing::new(text.to_owned())),
+        _ => Err(KeystoreError::Text { path: path.to_owned() }),
+    }
 }
 
 /// Encrypts beside the file, in a folder that only its owner can look into; a file never exists
@@ -232,69 +245,6 @@ fn owner_only(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn owner_only(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// What of a file is looked at before it is decrypted, which trusts it.
-#[derive(Deserialize)]
-struct Keystore {
-    version: u64,
-    address: Option<String>,
-    crypto: Crypto,
-}
-
-#[derive(Deserialize)]
-struct Crypto {
-    cipher: String,
-    cipherparams: CipherParameters,
-    ciphertext: String,
-    mac: String,
-    kdfparams: Derivation,
-}
-
-#[derive(Deserialize)]
-struct CipherParameters {
-    iv: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Derivation {
-    Scrypt { dklen: u64, n: u64, r: u64, p: u64 },
-    Pbkdf2 { dklen: u64, c: u64 },
-}
-
-impl Keystore {
-    fn address(&self) -> Option<Address> {
-        self.address.as_ref()?.parse().ok()
-    }
-
-    fn check(&self) -> Result<(), &'static str> {
-        let crypto = &self.crypto;
-        let bytes = |text: &str| hex::decode(text).ok().map(|bytes| bytes.len());
-        let derivation = match crypto.kdfparams {
-            Derivation::Scrypt { dklen, n, r, p } => {
-                let memory = n.checked_mul(r).and_then(|product| product.checked_mul(128));
-                let fits = memory.is_some_and(|memory| memory <= SCRYPT_BYTES);
-                // RFC 7914, section 2.
-                let defined =
-                    n > 1 && n.is_power_of_two() && u64::from(n.ilog2()) < r.saturating_mul(16);
-                dklen == 32 && fits && defined && (1..=SCRYPT_ROUNDS).contains(&p)
-            }
-            Derivation::Pbkdf2 { dklen, c } => dklen == 32 && (1..=PBKDF2_ROUNDS).contains(&c),
-        };
-        let checks = [
-            (self.version == 3, "another version"),
-            (crypto.cipher == "aes-128-ctr", "another cipher"),
-            (bytes(&crypto.cipherparams.iv) == Some(16), "the initialization vector"),
-            (bytes(&crypto.ciphertext) == Some(32), "the ciphertext"),
-            (bytes(&crypto.mac) == Some(32), "the authentication code"),
-            (derivation, "the parameters of key derivation"),
-        ];
-        match checks.iter().find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(what),
-            None => Ok(()),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -381,11 +331,88 @@ mod tests {
             ("83dd2736", ""),
             ("293ab9fe", "x"),
             ("\"crypto\"", "\"other\""),
+            ("\"kdf\":\"scrypt\"", "\"kdf\":\"argon2id\""),
+            ("\"kdf\":\"scrypt\"", "\"kdf\":\"pbkdf2\""),
+            ("\"kdf\":\"scrypt\",", ""),
+            ("63479ad6", "x"),
+            ("\"salt\"", "\"pepper\""),
+            ("\"n\":262144", "\"n\":262144.5"),
+            ("\"version\":3", "\"version\":4"),
+            (",\"version\":3", ""),
         ];
         for (from, to) in wrong {
             fs::write(&path, SCRYPT.replace(from, to)).unwrap();
             let error = open(&path, &password("testpassword")).unwrap_err();
             assert!(matches!(error, KeystoreError::Format { .. }), "{from} {to}: {error}");
         }
+        fs::write(&path, PBKDF2.replace("hmac-sha256", "hmac-sha512")).unwrap();
+        let error = open(&path, &password("testpassword")).unwrap_err().to_string();
+        assert!(error.contains("crypto.kdfparams.prf is \"hmac-sha512\""), "{error}");
+    }
+
+    #[test]
+    fn a_right_password_opens_whatever_form_does_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let id = "\"id\":\"3198bc9c-6672-5ab3-d995-4942343ae5b6\"";
+        let changes = [
+            (format!("{id},"), ""),
+            (id.to_owned(), "\"id\":\"my savings\""),
+            (id.to_owned(), "\"id\":7,\"name\":null,\"address\":\"\""),
+            ("\"crypto\"".to_owned(), "\"Crypto\""),
+            ("\"version\":3".to_owned(), "\"Version\":\"3\""),
+            ("\"aes-128-ctr\"".to_owned(), "\"AES-128-CTR\""),
+            ("\"c\":262144".to_owned(), "\"c\":\"262144\""),
+            (",\"prf\":\"hmac-sha256\"".to_owned(), ""),
+            ("\"ae3cd4e7".to_owned(), "\"0xae3cd4e7"),
+            ("{\"crypto\"".to_owned(), "\u{feff}{\"crypto\""),
+        ];
+        for (from, to) in changes {
+            let text = PBKDF2.replace(&from, to);
+            assert!(text != PBKDF2, "{from}");
+            fs::write(&path, text).unwrap();
+            let opened = open(&path, &password("testpassword"));
+            assert!(opened.is_ok(), "{from} {to}: {opened:?}");
+            let wrong = open(&path, &password("Testpassword")).unwrap_err();
+            assert!(matches!(wrong, KeystoreError::Password { .. }), "{from} {to}: {wrong}");
+        }
+        // Damage looks the same as a wrong password, and both are named.
+        fs::write(&path, PBKDF2.replace("517ead92", "517ead93")).unwrap();
+        let error = open(&path, &password("testpassword")).unwrap_err().to_string();
+        assert!(error.contains("or the file is damaged"), "{error}");
+    }
+
+    #[test]
+    fn passwords_come_from_files_as_editors_and_shells_write_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        let written = ["\u{feff}pässword", "pässword\r\n", "pässword\nand more\n", "pässword"];
+        for text in written {
+            fs::write(&file, text).unwrap();
+            assert_eq!(*Password::from_file(&file).unwrap().0, "pässword", "{text:?}");
+        }
+        let utf16 = "pw\n".encode_utf16().flat_map(u16::to_le_bytes);
+        let marked: Vec<u8> = [0xff, 0xfe].into_iter().chain(utf16.clone()).collect();
+        for bytes in [utf16.collect::<Vec<_>>(), marked, vec![b'x'; 70_000]] {
+            fs::write(&file, bytes).unwrap();
+            let error = Password::from_file(&file).unwrap_err();
+            assert!(matches!(error, KeystoreError::Text { .. }), "{error}");
+        }
+    }
+
+    /// As `--password-file <(pass show key)` hands it over.
+    #[test]
+    #[cfg(unix)]
+    fn a_password_comes_through_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, "secret\n")
+        });
+        assert_eq!(*Password::from_file(&pipe).unwrap().0, "secret");
+        writer.join().unwrap().unwrap();
     }
 }

@@ -36,6 +36,32 @@ contract Bn254Harness {
         return (sum[0], sum[1]);
     }
 
+    /// @return used What a sum of so many times one point costs, whether it is on the curve or not.
+    function sumOf(uint256[2] memory point, uint256 count) external view returns (uint256 used) {
+        uint256[] memory words = new uint256[](2 * count);
+        for (uint256 i = 0; i < count; ++i) {
+            (words[2 * i], words[2 * i + 1]) = (point[0], point[1]);
+        }
+        used = gasleft();
+        try this.selectedSum(words, new uint256[](count), type(uint256).max >> 3) {} catch {}
+        used -= gasleft();
+    }
+
+    function selectedSum(uint256[] memory points, uint256[] memory indices, uint256 scalar)
+        external
+        view
+    {
+        uint256[5] memory sum;
+        uint256[1] memory scalars = [scalar];
+        (uint256 p, uint256 i, uint256 s) = (0, 0, 0);
+        assembly ("memory-safe") {
+            p := add(points, 0x20)
+            i := add(indices, 0x20)
+            s := scalars
+        }
+        Bn254.selectedSum(sum, p, points.length / 2, i, s);
+    }
+
     function inverse(uint256 scalar) external view returns (uint256) {
         return Bn254.inverse(scalar);
     }
@@ -117,11 +143,61 @@ contract Bn254Test is Test {
         assertTrue(_curve.pairing(pairs));
         pairs[1] = Bn254.P - 2;
         assertFalse(_curve.pairing(pairs));
-        // A bad point burns no more than twice what the pairing costs.
+        // A bad point burns no more than twice what the pairing costs, and that it is the point is
+        // found out for once more.
         pairs[2] = 1;
         uint256 before = gasleft();
         assertFalse(_curve.pairing(pairs));
-        assertLt(before - gasleft(), 250_000);
+        assertLt(before - gasleft(), 365_000);
+    }
+
+    function test_too_little_gas_is_no_bad_point() public {
+        uint256[] memory pairs = new uint256[](6);
+        (pairs[2], pairs[3]) = (Bn254.G2_X1, Bn254.G2_X0);
+        (pairs[4], pairs[5]) = (Bn254.G2_Y1, Bn254.G2_Y0);
+        assertTrue(_curve.pairing(pairs));
+        for (uint256 gas_ = 20_000; gas_ < 120_000; gas_ += 5000) {
+            try _curve.pairing{gas: gas_}(pairs) returns (bool one) {
+                assertTrue(one, "a good point was called a bad one");
+            } catch (bytes memory reason) {
+                bool said = bytes4(reason) == Bn254.PrecompileFailed.selector;
+                assertTrue(reason.length == 0 || said, "said something else");
+            }
+        }
+    }
+
+    /// @notice A precompile that refuses a point burns what it was given, which is twice the price.
+    /// Points that are none must not make a verdict dear that is paid for good ones.
+    function test_points_that_are_none_cost_no_more_than_points() public view {
+        uint256 good = _curve.sumOf([uint256(1), 2], 300);
+        uint256 bad = _curve.sumOf([uint256(5), 5], 300);
+        assertLt(bad, good);
+    }
+
+    /// @notice As on a chain that has none: a call of an empty account succeeds, with no result.
+    function test_a_precompile_that_is_not_there_is_no_result() public {
+        for (uint160 i = 5; i < 9; ++i) {
+            vm.mockCall(address(i), bytes(""), bytes(""));
+            _expectFailure(i);
+            vm.clearMockedCalls();
+            // Nor is one that says too little or too much.
+            vm.mockCall(address(i), bytes(""), new bytes(31));
+            _expectFailure(i);
+            vm.clearMockedCalls();
+            vm.mockCall(address(i), bytes(""), new bytes(96));
+            _expectFailure(i);
+            vm.clearMockedCalls();
+        }
+        assertEq(_curve.inverse(1), 1);
+    }
+
+    function _expectFailure(uint256 precompile) private {
+        uint256[] memory pairs = new uint256[](6);
+        vm.expectRevert(Bn254.PrecompileFailed.selector);
+        if (precompile == 5) _curve.inverse(3);
+        else if (precompile == 6) _curve.add([uint256(1), 2], [uint256(1), 2]);
+        else if (precompile == 7) _curve.multiply([uint256(1), 2], 5);
+        else _curve.pairing(pairs);
     }
 
     function test_recognises_points_of_g2() public view {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
-
 import {DomainRegistry} from "../src/DomainRegistry.sol";
 import {Escrow} from "../src/Escrow.sol";
 import {Parameters} from "../src/Parameters.sol";
 import {RewardToken} from "../src/RewardToken.sol";
 import {StakeManager} from "../src/StakeManager.sol";
+import {Timelock} from "../src/Timelock.sol";
 import {VerifierRouter} from "../src/VerifierRouter.sol";
 import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
 import {IParameters} from "../src/interfaces/IParameters.sol";
@@ -19,14 +18,14 @@ abstract contract Deployment is Fixtures {
     uint256 internal constant SUPPLY = 1_000_000_000e18;
     uint256 internal constant EMISSION = 1_000_000e18;
     uint64 internal constant UNBONDING_DELAY = 21 days;
-    uint256 internal constant TIMELOCK_DELAY = 7 days;
+    uint256 internal constant TIMELOCK_DELAY = 17 days;
 
     address internal immutable GUARDIAN = makeAddr("guardian");
     address internal immutable GOVERNOR = makeAddr("governor");
     /// @dev Who has all reward tokens at first.
     address internal immutable TREASURY = makeAddr("treasury");
 
-    TimelockController internal timelock;
+    Timelock internal timelock;
     RewardToken internal token;
     Parameters internal parameters;
     VerifierRouter internal router;
@@ -34,6 +33,7 @@ abstract contract Deployment is Fixtures {
     DomainRegistry internal registry;
     Escrow internal escrow;
     address internal reputationAt;
+    address internal demandsAt;
     address internal roundsAt;
     address internal slashingAt;
     /// @dev The training verifier's name at the router.
@@ -41,6 +41,8 @@ abstract contract Deployment is Fixtures {
 
     function setUp() public virtual override {
         super.setUp();
+        // As on a chain that has randomness.
+        vm.prevrandao(keccak256("randomness of the chain"));
         _predict();
         _deploy();
     }
@@ -59,8 +61,7 @@ abstract contract Deployment is Fixtures {
             settlementFee: 100,
             burnShare: 5000,
             trainerBond: 10e18,
-            coordinatorBond: 100e18,
-            demandBond: 1e18
+            coordinatorBond: 100e18
         });
     }
 
@@ -95,8 +96,20 @@ abstract contract Deployment is Fixtures {
             coordinatorBond: 100e18,
             coordinatorShare: 1000,
             minMembers: 1,
+            maxBudget: 100e18,
+            minBudget: 1e18,
+            minDuration: 10 minutes,
+            minWindows: 1,
+            threshold: 6666,
+            audits: 0,
             uri: "https://example.org/manifest.json"
         });
+    }
+
+    /// @notice A list of one.
+    function only(address account) internal pure returns (address[] memory list) {
+        list = new address[](1);
+        list[0] = account;
     }
 
     /// @dev The nonces of this contract's that follow; verifiers are there already.
@@ -106,24 +119,23 @@ abstract contract Deployment is Fixtures {
         registry = DomainRegistry(vm.computeCreateAddress(address(this), nonce + 5));
         escrow = Escrow(vm.computeCreateAddress(address(this), nonce + 6));
         reputationAt = vm.computeCreateAddress(address(this), nonce + 7);
+        demandsAt = vm.computeCreateAddress(address(this), nonce + 8);
         roundsAt = fixedRounds();
         if (roundsAt == address(0)) {
-            roundsAt = vm.computeCreateAddress(address(this), nonce + 8);
+            roundsAt = vm.computeCreateAddress(address(this), nonce + 9);
         }
-        slashingAt = vm.computeCreateAddress(address(this), nonce + 9);
+        slashingAt = vm.computeCreateAddress(address(this), nonce + 10);
     }
 
     function _deploy() private {
-        address[] memory governors = new address[](1);
-        governors[0] = GOVERNOR;
-        timelock = new TimelockController(TIMELOCK_DELAY, governors, governors, address(0));
+        timelock = new Timelock(TIMELOCK_DELAY, only(GOVERNOR), only(GUARDIAN), only(address(0)));
         token = new RewardToken(address(timelock), TREASURY, SUPPLY, EMISSION);
         parameters = new Parameters(address(timelock), initialValues());
         address[] memory verifiers = new address[](1);
         verifiers[0] = address(verifier);
         router = new VerifierRouter(address(timelock), GUARDIAN, verifiers);
         verifierId = address(verifier).codehash;
-        address place = address(new StakeManager(token, parameters, roundsAt, UNBONDING_DELAY));
+        address place = address(new StakeManager(token, roundsAt, UNBONDING_DELAY));
         assertEq(place, address(stakes), "stakes");
         place = address(new DomainRegistry(token, parameters, router, address(escrow), roundsAt));
         assertEq(place, address(registry), "registry");

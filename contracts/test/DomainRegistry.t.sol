@@ -104,13 +104,17 @@ contract DomainRegistryTest is SyntheticKeys {
         _assertRefused(config, 5, uint160(OWNER));
         config = _config();
         config.uri = string(new bytes(257));
-        _assertRefused(config, 12, 257);
+        _assertRefused(config, 18, 257);
     }
 
     function test_refuses_numbers_out_of_bounds() public {
         IDomainRegistry.Config memory config = _config();
+        config.challengeWindow = 1 hours - 1;
+        _assertRefused(config, 7, 1 hours - 1);
+        config.optimistic = false;
         config.challengeWindow = 59;
         _assertRefused(config, 7, 59);
+        config.optimistic = true;
         config.challengeWindow = 7 days + 1;
         _assertRefused(config, 7, 7 days + 1);
         config = _config();
@@ -129,16 +133,144 @@ contract DomainRegistryTest is SyntheticKeys {
         _assertRefused(config, 11, 257);
     }
 
+    function test_refuses_rounds_out_of_bounds() public {
+        IDomainRegistry.Config memory config = _config();
+        config.minDuration = 10 minutes - 1;
+        _assertRefused(config, 14, 10 minutes - 1);
+        config.minDuration = 7 days + 1;
+        _assertRefused(config, 14, 7 days + 1);
+        config = _config();
+        config.minWindows = 0;
+        _assertRefused(config, 15, 0);
+        config = _config();
+        config.threshold = 4999;
+        _assertRefused(config, 16, 4999);
+        config.threshold = 10_000;
+        _assertRefused(config, 16, 10_000);
+        config = _config();
+        config.audits = 17;
+        _assertRefused(config, 17, 17);
+        config.optimistic = false;
+        config.audits = 1;
+        _assertRefused(config, 17, 1);
+    }
+
+    function test_no_round_takes_more_than_its_coordinator_has_at_stake() public {
+        IDomainRegistry.Config memory config = _config();
+        config.coordinatorBond = 200e18;
+        config.maxBudget = 200e18 + 1;
+        _assertRefused(config, 12, 200e18 + 1);
+        // Where everything is proven there is nothing to make up.
+        config.optimistic = false;
+        _open(config);
+        // What other tokens are worth nobody knows here.
+        config.optimistic = true;
+        config.token = address(router);
+        config.maxBudget = type(uint128).max;
+        _open(config);
+    }
+
+    function test_a_round_that_pays_does_not_pay_next_to_nothing() public {
+        IDomainRegistry.Config memory config = _config();
+        config.minBudget = 0;
+        _assertRefused(config, 13, 0);
+        config.minBudget = config.maxBudget + 1;
+        _assertRefused(config, 13, uint256(config.maxBudget) + 1);
+    }
+
+    /// @dev Else the deposit would be for a domain without rounds.
+    function test_the_least_members_fit_into_a_round() public {
+        IDomainRegistry.Config memory config = _config();
+        // As if the key said so.
+        bytes memory described = abi.encode(bytes32("spec"), 1, 100, 0);
+        bytes memory call = abi.encodeCall(router.describe, (config.verifier, config.key));
+        vm.mockCall(address(router), call, described);
+        uint256 most = registry.MAX_ROWS() / 100;
+        config.minMembers = uint16(most);
+        _open(config);
+        config.minMembers = uint16(most) + 1;
+        _assertRefused(config, 11, most + 1);
+    }
+
+    function test_the_owner_hands_over() public {
+        address heir = makeAddr("heir");
+        uint64 domain = _open(_config());
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.Unauthorized.selector, heir));
+        vm.prank(heir);
+        registry.offer(domain, heir);
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.Unauthorized.selector, heir));
+        vm.prank(heir);
+        registry.accept(domain);
+        // Nobody takes what was offered to nobody.
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.Unauthorized.selector, OWNER));
+        vm.prank(OWNER);
+        registry.accept(domain);
+        vm.expectEmit(address(registry));
+        emit IDomainRegistry.DomainOffered(domain, heir);
+        vm.prank(OWNER);
+        registry.offer(domain, heir);
+        assertEq(registry.get(domain).owner, OWNER);
+        vm.expectEmit(address(registry));
+        emit IDomainRegistry.OwnerChanged(domain, heir);
+        vm.prank(heir);
+        registry.accept(domain);
+        assertEq(registry.get(domain).owner, heir);
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.Unauthorized.selector, OWNER));
+        vm.prank(OWNER);
+        registry.close(domain);
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.Unauthorized.selector, heir));
+        vm.prank(heir);
+        registry.accept(domain);
+        _mockCurrent(domain, 0);
+        vm.prank(heir);
+        registry.close(domain);
+        assertEq(token.balanceOf(heir), 900e18);
+    }
+
+    function test_an_offer_is_taken_back_and_ends_with_the_domain() public {
+        address heir = makeAddr("heir");
+        uint64 domain = _open(_config());
+        vm.startPrank(OWNER);
+        registry.offer(domain, heir);
+        registry.offer(domain, address(0));
+        vm.stopPrank();
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.Unauthorized.selector, heir));
+        vm.prank(heir);
+        registry.accept(domain);
+        vm.prank(OWNER);
+        registry.offer(domain, heir);
+        _mockCurrent(domain, 0);
+        vm.prank(OWNER);
+        registry.close(domain);
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.DomainIsClosed.selector, domain));
+        vm.prank(heir);
+        registry.accept(domain);
+    }
+
     function test_accepts_numbers_at_their_bounds() public {
         IDomainRegistry.Config memory config = _config();
-        config.challengeWindow = 60;
+        config.challengeWindow = 1 hours;
         config.coordinatorShare = 10_000;
         config.minMembers = 256;
+        config.maxBudget = config.coordinatorBond;
+        config.minBudget = config.maxBudget;
+        config.minDuration = 10 minutes;
+        config.threshold = 5000;
+        config.audits = 16;
         config.uri = string(new bytes(256));
-        _open(config);
+        uint64 domain = _open(config);
+        assertEq(registry.termsOf(domain).audits, 16);
         config.challengeWindow = 7 days;
         config.coordinatorShare = 0;
         config.minMembers = 1;
+        (config.maxBudget, config.minBudget) = (1, 1);
+        config.minDuration = 7 days;
+        config.minWindows = type(uint64).max;
+        config.threshold = 9999;
+        domain = _open(config);
+        assertEq(registry.termsOf(domain).minWindows, type(uint64).max);
+        config.challengeWindow = 60;
+        config.audits = 0;
         config.optimistic = false;
         config.uri = "";
         _open(config);
@@ -218,7 +350,7 @@ contract DomainRegistryTest is SyntheticKeys {
         vm.stopPrank();
     }
 
-    function test_closes_and_returns_deposit_and_budget() public {
+    function test_closes_and_returns_the_deposit() public {
         uint64 domain = _open(_config());
         vm.startPrank(OWNER);
         escrow.fund(domain, 7e18);
@@ -229,10 +361,13 @@ contract DomainRegistryTest is SyntheticKeys {
         vm.expectEmit(address(registry));
         emit IDomainRegistry.DomainClosed(domain, 900e18);
         vm.expectEmit(address(escrow));
-        emit IEscrow.Refunded(domain, OWNER, 7e18);
+        emit IEscrow.Closed(domain);
         registry.close(domain);
         assertTrue(registry.get(domain).closed);
         assertEq(registry.get(domain).deposit, 0);
+        assertEq(token.balanceOf(OWNER), 10_000e18 - 107e18);
+        // Who funded it, here the owner itself, takes back what is left.
+        escrow.withdraw(domain);
         assertEq(token.balanceOf(OWNER), 10_000e18 - 100e18);
         vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.DomainIsClosed.selector, domain));
         registry.close(domain);

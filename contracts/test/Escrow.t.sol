@@ -60,6 +60,11 @@ abstract contract EscrowActions is Deployment {
         registry.close(domain);
     }
 
+    function withdraw(uint64 domain, address account) internal returns (uint256) {
+        vm.prank(account);
+        return escrow.withdraw(domain);
+    }
+
     function pay(address first, uint128 one, address second, uint128 two)
         internal
         pure
@@ -75,10 +80,12 @@ contract EscrowTest is EscrowActions {
     function test_funds() public {
         uint64 domain = open(address(plain));
         vm.expectEmit(address(escrow));
-        emit IEscrow.Funded(domain, ALICE, 100);
+        emit IEscrow.Funded(domain, ALICE, 100, 100);
         fund(domain, 100);
         fund(domain, 11);
         assertEq(escrow.available(domain), 111);
+        assertEq(escrow.sharesOf(domain, ALICE), 111);
+        assertEq(escrow.totalShares(domain), 111);
         assertEq(plain.balanceOf(address(escrow)), 111);
     }
 
@@ -90,7 +97,7 @@ contract EscrowTest is EscrowActions {
         fund(domain + 1, 1);
     }
 
-    function test_only_rounds_reserves_and_shares_only_the_registry_refunds() public {
+    function test_only_rounds_reserves_and_shares_only_the_registry_closes() public {
         uint64 domain = open(address(plain));
         fund(domain, 100);
         bytes memory refused = abi.encodeWithSelector(IEscrow.Unauthorized.selector, OWNER);
@@ -100,11 +107,11 @@ contract EscrowTest is EscrowActions {
         vm.expectRevert(refused);
         escrow.share(domain, 0, new IEscrow.Payment[](0), 0);
         vm.expectRevert(refused);
-        escrow.refund(domain, OWNER);
+        escrow.close(domain);
         vm.stopPrank();
         vm.expectRevert(abi.encodeWithSelector(IEscrow.Unauthorized.selector, roundsAt));
         vm.prank(roundsAt);
-        escrow.refund(domain, OWNER);
+        escrow.close(domain);
     }
 
     function test_reserves_what_is_available() public {
@@ -231,19 +238,118 @@ contract EscrowTest is EscrowActions {
         share(other, 100, pay(BOB, 30, ALICE, 20), 5);
     }
 
-    function test_refunds_a_closed_domain() public {
+    function test_funders_withdraw_what_is_left_of_a_closed_domain() public {
         uint64 domain = open(address(plain));
         fund(domain, 100);
         reserve(domain, 50);
         share(domain, 50, pay(BOB, 30, ALICE, 0), 0);
         vm.expectEmit(address(escrow));
-        emit IEscrow.Refunded(domain, OWNER, 70);
+        emit IEscrow.Closed(domain);
         close(domain);
-        assertEq(plain.balanceOf(OWNER), 70);
-        assertEq(escrow.available(domain), 0);
+        assertEq(plain.balanceOf(OWNER), 0);
+        assertEq(escrow.available(domain), 70);
+        uint256 before = plain.balanceOf(ALICE);
+        vm.expectEmit(address(escrow));
+        emit IEscrow.Withdrawn(domain, ALICE, 100, 70);
+        assertEq(withdraw(domain, ALICE), 70);
+        assertEq(plain.balanceOf(ALICE) - before, 70);
+        assertEq(escrow.totalShares(domain), 0);
+        _assertNothing(domain, ALICE);
         // What is owed stays owed.
         assertEq(escrow.claimFor(address(plain), BOB), 30);
         assertEq(plain.balanceOf(address(escrow)), 0);
+    }
+
+    function test_funders_withdraw_in_proportion_to_what_was_left_when_they_funded() public {
+        uint64 domain = open(address(plain));
+        fund(domain, 100);
+        reserve(domain, 60);
+        share(domain, 60, pay(BOB, 50, BOB, 0), 0);
+        // A share is worth half by now.
+        _fund(BOB, domain, 50);
+        assertEq(escrow.sharesOf(domain, BOB), 100);
+        reserve(domain, 100);
+        share(domain, 100, pay(OWNER, 40, OWNER, 0), 0);
+        close(domain);
+        assertEq(withdraw(domain, ALICE), 30);
+        assertEq(withdraw(domain, BOB), 30);
+        _assertNothing(domain, OWNER);
+    }
+
+    function test_what_a_round_has_set_aside_counts_for_those_who_fund_in_the_meantime() public {
+        uint64 domain = open(address(plain));
+        fund(domain, 100);
+        reserve(domain, 100);
+        _fund(BOB, domain, 100);
+        assertEq(escrow.sharesOf(domain, BOB), 100);
+        share(domain, 100, pay(OWNER, 0, OWNER, 0), 0);
+        close(domain);
+        assertEq(withdraw(domain, BOB), 100);
+        assertEq(withdraw(domain, ALICE), 100);
+    }
+
+    function test_when_all_was_spent_shares_are_worth_nothing_for_ever() public {
+        uint64 domain = open(address(plain));
+        fund(domain, 100);
+        reserve(domain, 100);
+        share(domain, 100, pay(BOB, 100, BOB, 0), 0);
+        assertEq(escrow.sharesOf(domain, ALICE), 0);
+        _fund(BOB, domain, 7);
+        close(domain);
+        _assertNothing(domain, ALICE);
+        assertEq(withdraw(domain, BOB), 7);
+    }
+
+    function test_spent_almost_all_again_and_again_shares_stay_in_bounds() public {
+        uint64 domain = open(address(plain));
+        for (uint256 i = 0; i < 20; ++i) {
+            fund(domain, 1e30);
+            uint128 spent = uint128(escrow.available(domain) - 1);
+            reserve(domain, spent);
+            share(domain, spent, pay(BOB, spent, BOB, 0), 0);
+            assertLe(escrow.totalShares(domain), uint256(1) << 64);
+        }
+        _fund(BOB, domain, 1e30);
+        close(domain);
+        assertGe(withdraw(domain, BOB), 1e30 - 1);
+        assertLe(plain.balanceOf(address(escrow)), escrow.totalOwed(address(plain)) + 2);
+    }
+
+    function test_an_active_domains_money_stays() public {
+        uint64 domain = open(address(plain));
+        assertEq(escrow.idleAt(domain), 0);
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.DomainIsActive.selector, domain, 0));
+        withdraw(domain, ALICE);
+        fund(domain, 100);
+        uint256 idleAt = block.timestamp + 90 days;
+        assertEq(escrow.idleAt(domain), idleAt);
+        _assertActive(domain, idleAt);
+        vm.warp(idleAt - 1);
+        _assertActive(domain, idleAt);
+        // Funding again, even by somebody else, keeps nobody's money here.
+        _fund(BOB, domain, 1);
+        vm.warp(idleAt);
+        assertEq(withdraw(domain, ALICE), 100);
+    }
+
+    function test_a_domain_with_a_round_is_not_idle() public {
+        uint64 domain = open(address(plain));
+        fund(domain, 100);
+        vm.warp(block.timestamp + 80 days);
+        reserve(domain, 60);
+        uint256 idleAt = block.timestamp + 90 days;
+        vm.warp(idleAt + 1);
+        // Something is set aside still.
+        _assertActive(domain, idleAt);
+        share(domain, 60, pay(BOB, 10, BOB, 0), 0);
+        idleAt = block.timestamp + 90 days;
+        _assertActive(domain, idleAt);
+        vm.warp(idleAt);
+        assertEq(withdraw(domain, ALICE), 90);
+        // A domain that was left can be funded anew, and a round can begin.
+        fund(domain, 5);
+        reserve(domain, 5);
+        _assertActive(domain, block.timestamp + 90 days);
     }
 
     function test_a_closed_domain_is_not_funded() public {
@@ -253,15 +359,54 @@ contract EscrowTest is EscrowActions {
         fund(domain, 1);
     }
 
-    function test_what_returns_after_closing_is_the_owners() public {
+    function test_what_returns_after_closing_is_the_funders() public {
         uint64 domain = open(address(plain));
         fund(domain, 100);
         reserve(domain, 100);
         close(domain);
-        share(domain, 100, pay(BOB, 30, ALICE, 20), 0);
-        assertEq(escrow.owed(address(plain), OWNER), 50);
-        assertEq(escrow.totalOwed(address(plain)), 100);
-        assertEq(escrow.available(domain), 0);
+        vm.expectRevert(
+            abi.encodeWithSelector(
+                IEscrow.DomainIsActive.selector, domain, block.timestamp + 90 days
+            )
+        );
+        withdraw(domain, ALICE);
+        share(domain, 100, pay(BOB, 30, OWNER, 20), 0);
+        assertEq(escrow.totalOwed(address(plain)), 50);
+        assertEq(withdraw(domain, ALICE), 50);
+    }
+
+    function test_nobody_gets_more_by_funding_than_was_left_of_it() public {
+        uint64 domain = open(address(plain));
+        fund(domain, 3);
+        reserve(domain, 2);
+        share(domain, 2, pay(BOB, 2, BOB, 0), 0);
+        // Rounding is in favour of those who were there.
+        for (uint256 i = 0; i < 5; ++i) {
+            _fund(BOB, domain, 7);
+        }
+        close(domain);
+        assertLe(withdraw(domain, BOB), 35);
+        assertGe(withdraw(domain, ALICE), 1);
+    }
+
+    function _assertActive(uint64 domain, uint256 idleAt) private {
+        assertEq(escrow.idleAt(domain), idleAt);
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.DomainIsActive.selector, domain, idleAt));
+        withdraw(domain, ALICE);
+    }
+
+    function _assertNothing(uint64 domain, address account) private {
+        assertEq(escrow.sharesOf(domain, account), 0);
+        vm.expectRevert(abi.encodeWithSelector(IEscrow.NothingFunded.selector, domain, account));
+        withdraw(domain, account);
+    }
+
+    function _fund(address account, uint64 domain, uint256 amount) private {
+        plain.give(account, amount);
+        vm.startPrank(account);
+        plain.approve(address(escrow), amount);
+        escrow.fund(domain, amount);
+        vm.stopPrank();
     }
 
     /// forge-config: test.fuzz.runs = 96
@@ -310,8 +455,12 @@ contract EscrowTest is EscrowActions {
         } else if (kind < 7) {
             address account = seed % 3 == 0 ? ALICE : seed % 3 == 1 ? BOB : OWNER;
             if (escrow.owed(budget, account) > 0) escrow.claimFor(budget, account);
-        } else if (seed % 4 == 0 && !closed) {
+        } else if (seed % 4 == 0 && !closed && escrow.reserved(domain) == 0) {
             close(domain);
+        } else if (closed && escrow.sharesOf(domain, ALICE) > 0) {
+            assertEq(escrow.sharesOf(domain, ALICE), escrow.totalShares(domain), "one funder");
+            uint256 left = escrow.available(domain);
+            assertEq(withdraw(domain, ALICE), left, "all that is left");
         }
     }
 }
@@ -396,16 +545,31 @@ contract EscrowTokensTest is EscrowActions {
         assertEq(calling.balanceOf(address(escrow)), 700);
     }
 
-    function test_claiming_within_a_refund_is_refused() public {
+    function test_claiming_within_withdrawing_is_refused() public {
         (CallingToken calling, uint64 domain) = _calling();
         fund(domain, 1000);
         reserve(domain, 500);
         share(domain, 500, pay(BOB, 300, OWNER, 0), 0);
-        calling.callBack(address(escrow), abi.encodeCall(escrow.claimFor, (address(calling), BOB)));
         close(domain);
+        calling.callBack(address(escrow), abi.encodeCall(escrow.claimFor, (address(calling), BOB)));
+        assertEq(withdraw(domain, ALICE), 700);
         _assertRefused(calling);
-        assertEq(calling.balanceOf(OWNER), 700);
         assertEq(calling.balanceOf(address(escrow)), 300);
+    }
+
+    function test_withdrawing_within_withdrawing_pays_once() public {
+        (CallingToken calling, uint64 domain) = _calling();
+        calling.give(address(calling), 500);
+        vm.startPrank(address(calling));
+        calling.approve(address(escrow), 500);
+        escrow.fund(domain, 500);
+        vm.stopPrank();
+        fund(domain, 1000);
+        close(domain);
+        calling.callBack(address(escrow), abi.encodeCall(escrow.withdraw, (domain)));
+        assertEq(withdraw(domain, ALICE), 1000);
+        _assertRefused(calling);
+        assertEq(withdraw(domain, address(calling)), 500);
     }
 
     function _calling() private returns (CallingToken calling, uint64 domain) {

@@ -95,9 +95,7 @@ contract VersionBountyTest is EvidenceBase {
         // The valid proof was paid; a second one, kept for another buyer, comes to light.
         IRounds.Submission memory first = _submission(0, _proven(0));
         IRounds.Submission memory second = _submission(0, _again(0));
-        bytes memory one = _signed(0, first);
-        bytes memory two = _signed(0, second);
-        slashing.equivocation(first, one, second, two);
+        _bringCall(_equivocation(first, second, 0));
         vm.warp(_settledAt + 2 * DAY);
         vm.expectRevert(
             abi.encodeWithSelector(VersionBounty.WasSlashed.selector, members[0].account)

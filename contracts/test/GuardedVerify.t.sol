@@ -6,6 +6,7 @@ import {Test} from "forge-std/Test.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {ITrainingVerifier, TrainingClaim} from "../src/interfaces/ITrainingVerifier.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
+import {Bn254} from "../src/libraries/Bn254.sol";
 import {GuardedVerify} from "../src/libraries/GuardedVerify.sol";
 
 /// @notice What a router can come to, without what it comes to it by.
@@ -14,7 +15,8 @@ contract Answers {
         Yes,
         No,
         Silence,
-        Nonsense
+        Nonsense,
+        Failure
     }
 
     uint256 public constant BOUND = 200_000;
@@ -44,6 +46,8 @@ contract Answers {
                 invalid()
             }
         }
+        // As on a chain whose precompiles cost more than when the verifier was written.
+        if (answer == Answer.Failure) revert Bn254.PrecompileFailed();
         if (answer == Answer.Nonsense) {
             assembly ("memory-safe") {
                 revert(0, 3)
@@ -78,6 +82,12 @@ contract GuardedVerifyTest is Test {
         vm.expectRevert(ISlashing.NoVerdict.selector);
         this.ask{gas: 1_000_000}();
         _router.set(Answers.Answer.Nonsense);
+        vm.expectRevert(ISlashing.NoVerdict.selector);
+        this.ask();
+    }
+
+    function test_a_precompile_that_fails_is_no_verdict() public {
+        _router.set(Answers.Answer.Failure);
         vm.expectRevert(ISlashing.NoVerdict.selector);
         this.ask();
     }

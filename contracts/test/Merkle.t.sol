@@ -100,13 +100,52 @@ contract MerkleTest is Test {
 
     function testFuzz_typed_data_is_hashed_as_by_eip_712(
         IRounds.Submission memory s,
-        IRounds.Batch memory b
+        IRounds.Batch memory b,
+        IRounds.Receipt memory r,
+        bytes32 nonce
     ) public pure {
-        string memory submission =
-            "Submission(uint64 round,address member,bytes32 statement,bytes32 proof,bytes32 update)";
-        string memory batch = "Batch(uint64 round,bytes32 root,bytes32 aggregate,bytes32 model)";
         // All fields are static: a struct is encoded as its fields are.
-        assertEq(TypedData.hash(s), keccak256(abi.encode(keccak256(bytes(submission)), s)));
-        assertEq(TypedData.hash(b), keccak256(abi.encode(keccak256(bytes(batch)), b)));
+        assertEq(
+            TypedData.hash(s, nonce),
+            _hash(
+                "Submission(uint64 round,bytes32 nonce,address member,bytes32 statement,bytes32 proof,bytes32 update,uint32 length)",
+                nonce,
+                abi.encode(s)
+            )
+        );
+        assertEq(
+            TypedData.hash(b, nonce),
+            _hash(
+                "Batch(uint64 round,bytes32 nonce,bytes32 root,bytes32 aggregate,bytes32 model)",
+                nonce,
+                abi.encode(b)
+            )
+        );
+        assertEq(
+            TypedData.hash(r, nonce),
+            _hash(
+                "Receipt(uint64 round,bytes32 nonce,address member,bytes32 plan,bytes32 masked,bytes32 submission,uint64 time)",
+                nonce,
+                abi.encode(r)
+            )
+        );
+    }
+
+    /// @dev The nonce comes after the first field.
+    function _hash(string memory kind, bytes32 nonce, bytes memory fields)
+        private
+        pure
+        returns (bytes32)
+    {
+        bytes memory data = abi.encode(keccak256(bytes(kind)));
+        for (uint256 i = 0; i < fields.length; i += 32) {
+            bytes32 word;
+            assembly ("memory-safe") {
+                word := mload(add(add(fields, 0x20), i))
+            }
+            data = bytes.concat(data, word);
+            if (i == 0) data = bytes.concat(data, nonce);
+        }
+        return keccak256(data);
     }
 }

@@ -35,9 +35,9 @@ contract ParametersTest is Deployment {
     }
 
     function test_refuses_what_is_out_of_bounds() public {
-        uint256[7] memory least = [uint256(0), 0, 0, 5000, 1e18, 1e18, 1e16];
-        uint256[7] memory most = [uint256(1e24), 1000e18, 1000, 9500, 1e24, 1e24, 1e22];
-        for (uint256 field = 0; field < 7; ++field) {
+        uint256[6] memory least = [uint256(0), 0, 0, 5000, 1e18, 1e18];
+        uint256[6] memory most = [uint256(1e24), 1000e18, 1000, 9500, 1e24, 1e24];
+        for (uint256 field = 0; field < 6; ++field) {
             if (least[field] > 0) _assertRefused(field, least[field] - 1, least, most);
             _assertRefused(field, most[field] + 1, least, most);
             _set(_with(field, most[field]));
@@ -69,7 +69,6 @@ contract ParametersTest is Deployment {
         values.burnShare = uint16(bound(values.burnShare, 5000, 9500));
         values.trainerBond = uint128(bound(values.trainerBond, 1e18, 1e24));
         values.coordinatorBond = uint128(bound(values.coordinatorBond, 1e18, 1e24));
-        values.demandBond = uint128(bound(values.demandBond, 1e16, 1e22));
         _set(values);
         assertEq(abi.encode(parameters.get()), abi.encode(values));
     }
@@ -77,8 +76,8 @@ contract ParametersTest is Deployment {
     function _assertRefused(
         uint256 field,
         uint256 value,
-        uint256[7] memory least,
-        uint256[7] memory most
+        uint256[6] memory least,
+        uint256[6] memory most
     ) private {
         IParameters.Values memory values = _with(field, value);
         vm.expectRevert(
@@ -106,6 +105,5 @@ contract ParametersTest is Deployment {
         if (field == 3) values.burnShare = uint16(value);
         if (field == 4) values.trainerBond = uint128(value);
         if (field == 5) values.coordinatorBond = uint128(value);
-        if (field == 6) values.demandBond = uint128(value);
     }
 }

@@ -16,6 +16,13 @@ contract PaymentsTest is Test {
         assertEq(pay, 421);
     }
 
+    function test_the_coordinators_part_by_hand() public pure {
+        assertEq(Payments.coordinator(150, 65_536), 150);
+        assertEq(Payments.coordinator(150, 32_768), 75);
+        assertEq(Payments.coordinator(150, 1), 0);
+        assertEq(Payments.coordinator(150, 0), 0);
+    }
+
     function testFuzz_split_loses_nothing(uint128 budget, uint16 share) public pure {
         share = uint16(bound(share, 0, 10_000));
         (uint256 coordinator, uint256 pool) = Payments.split(budget, share);
@@ -36,8 +43,10 @@ contract PaymentsTest is Test {
         for (uint256 i = 0; i < scores.length; ++i) {
             scores[i] = uint32(bound(scores[i], 256, 65_536));
         }
-        uint32[] memory weights = Weights.fromScores(scores);
-        (uint256 total, uint256 pool) = Payments.split(budget, share);
+        uint32[] memory weights = Weights.capped(scores, new bool[](scores.length), 4);
+        (uint256 most, uint256 pool) = Payments.split(budget, share);
+        uint256 total = Payments.coordinator(most, 65_536);
+        assertEq(total, most, "all of the weight, all of the part");
         for (uint256 i = 0; i < weights.length; ++i) {
             (uint256 pay, uint256 fee) = Payments.member(pool, weights[i], feeRate);
             assertEq(pay + fee, pool * weights[i] / 65_536);
@@ -45,6 +54,17 @@ contract PaymentsTest is Test {
         }
         assertLe(total, budget);
         assertLe(budget - total, weights.length, "less than one unit a member is left");
+    }
+
+    function testFuzz_the_coordinator_gets_no_more_than_its_part(
+        uint128 most,
+        uint32 weight,
+        uint32 other
+    ) public pure {
+        weight = uint32(bound(weight, 0, 65_536));
+        other = uint32(bound(other, 0, weight));
+        assertLe(Payments.coordinator(most, weight), most);
+        assertLe(Payments.coordinator(most, other), Payments.coordinator(most, weight));
     }
 
     function testFuzz_more_weight_pays_no_less(uint128 pool, uint32 weight, uint16 feeRate)

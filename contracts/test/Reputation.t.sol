@@ -32,13 +32,27 @@ contract ReputationTest is Test {
         reputation.settle(1, new address[](0), new bool[](0));
         vm.expectRevert(reason);
         reputation.ruin(1, A);
+        vm.expectRevert(reason);
+        reputation.bar(1, A);
+    }
+
+    function test_whoever_is_barred_stays_barred_in_that_domain() public {
+        assertFalse(reputation.isBarred(1, A));
+        vm.expectEmit(address(reputation));
+        emit IReputation.Barred(1, A);
+        reputation.bar(1, A);
+        assertTrue(reputation.isBarred(1, A));
+        assertFalse(reputation.isBarred(2, A));
+        // As a trainer it is somebody as before.
+        reputation.admit(1, A);
+        assertEq(score(A), 256);
     }
 
     function test_a_newcomer_is_admitted_once() public {
         vm.expectEmit(address(reputation));
-        emit IReputation.Scored(1, A, 4096);
+        emit IReputation.Scored(1, A, 256);
         reputation.admit(1, A);
-        assertEq(score(A), 4096);
+        assertEq(score(A), 256);
         settle(A, true);
         uint256 moved = score(A);
         reputation.admit(1, A);
@@ -73,7 +87,7 @@ contract ReputationTest is Test {
     function test_moves_by_an_eighth() public {
         reputation.admit(1, A);
         vm.expectEmit(address(reputation));
-        emit IReputation.Scored(1, A, 4096 + (65_536 - 4096) / 8);
+        emit IReputation.Scored(1, A, 256 + (65_536 - 256) / 8);
         settle(A, true);
         uint256 before = score(A);
         settle(A, false);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Demands} from "../src/Demands.sol";
 import {Reputation} from "../src/Reputation.sol";
 import {Rounds} from "../src/Rounds.sol";
 import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
@@ -9,13 +10,14 @@ import {Merkle} from "../src/libraries/Merkle.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
 import {Deployment} from "./Deployment.sol";
 import {Fixture} from "./Fixtures.sol";
+import {Headers} from "./Headers.sol";
 import {Paths} from "./SlashingBase.sol";
 
 /// @notice Rounds on top of everything else, with a coordinator and an optimistic domain that is
 /// funded. The slashing contract is the test.
 abstract contract RoundsBase is Deployment {
     uint256 internal constant COORDINATOR_KEY = 0xc00d;
-    uint128 internal constant BUDGET = 1000e18;
+    uint128 internal constant BUDGET = 100e18;
     uint128 internal constant TRAINER_BOND = 10e18;
     uint128 internal constant COORDINATOR_BOND = 100e18;
     uint64 internal constant DURATION = 1 days;
@@ -27,6 +29,7 @@ abstract contract RoundsBase is Deployment {
     address internal immutable COORDINATOR = vm.addr(COORDINATOR_KEY);
     address internal immutable OWNER = makeAddr("owner of the domain");
 
+    Demands internal demands;
     Rounds internal rounds;
     Reputation internal reputation;
     Fixture internal key;
@@ -37,6 +40,8 @@ abstract contract RoundsBase is Deployment {
         super.setUp();
         reputation = new Reputation(roundsAt);
         assertEq(address(reputation), reputationAt, "reputation");
+        demands = new Demands(IRounds(roundsAt), registry, router);
+        assertEq(address(demands), demandsAt, "demands");
         Rounds.Contracts memory contracts = Rounds.Contracts({
             stakes: stakes,
             registry: registry,
@@ -44,7 +49,8 @@ abstract contract RoundsBase is Deployment {
             reputation: reputation,
             router: router,
             parameters: parameters,
-            rewardToken: token,
+            rewardToken: address(token),
+            demands: demands,
             slashing: slashingAt
         });
         if (fixedRounds() == address(0)) {
@@ -105,8 +111,13 @@ abstract contract RoundsBase is Deployment {
     /// @notice Opens a round and draws.
     function openAndDraw() internal returns (uint64 round) {
         round = openRound();
-        vm.roll(block.number + 3);
-        rounds.draw(round);
+        draw(round, keccak256(abi.encode("randomness", round)));
+    }
+
+    /// @notice Draws with the randomness that a block has.
+    function draw(uint64 round, bytes32 randomness) internal {
+        bytes memory header = Headers.install(rounds.get(round).openedAt + 2, randomness);
+        rounds.draw(round, header);
     }
 
     /// @notice The members of a round that were opened with the standings that they have now.
@@ -184,6 +195,18 @@ abstract contract RoundsBase is Deployment {
         propose(round, members, deliveries);
     }
 
+    /// @notice The same without a sum.
+    function proposeNoSum(
+        uint64 round,
+        IRounds.Member[] memory members,
+        IRounds.Delivery[] memory deliveries
+    ) internal returns (IRounds.Batch memory batch) {
+        batch = batchOf(round, members, deliveries);
+        (batch.aggregate, batch.model) = (0, rounds.get(round).parent);
+        bytes memory signature = signedBy(COORDINATOR_KEY, batch);
+        rounds.propose(round, members, deliveries, 0, batch.model, signature);
+    }
+
     /// @notice Past the challenge window.
     function passWindow(uint64 round) internal {
         vm.warp(rounds.get(round).challengeEnd + 1);
@@ -246,7 +269,27 @@ abstract contract RoundsBase is Deployment {
         return uint256(rounds.get(round).status);
     }
 
-    function hashOf(IRounds.Batch memory batch) internal pure returns (bytes32) {
-        return TypedData.hash(batch);
+    function hashOf(IRounds.Batch memory batch) internal view returns (bytes32) {
+        return TypedData.hash(batch, rounds.get(batch.round).nonce);
+    }
+
+    /// @notice Past the deadline, from when on those may be missing who delivered nothing.
+    function passDeadline(uint64 round) internal {
+        vm.warp(rounds.get(round).deadline + 1);
+    }
+
+    /// @notice Demands a delivery for the least bond.
+    function demandFor(
+        address by,
+        uint64 round,
+        IRounds.Member[] memory members,
+        IRounds.Delivery[] memory deliveries,
+        uint256 index
+    ) internal returns (uint256 bond) {
+        bytes32[] memory path = deliveryPath(members, deliveries, index);
+        bond = demands.price(round);
+        vm.deal(by, by.balance + bond);
+        vm.prank(by);
+        demands.demand{value: bond}(round, members[index], deliveries[index], path);
     }
 }

@@ -9,7 +9,7 @@ import {RoundsBase} from "./RoundsBase.sol";
 
 /// @notice Who is a member, and until when.
 contract RoundsMembersTest is RoundsBase {
-    uint64 private constant LONGEST = 15 days;
+    uint64 private constant LONGEST = 16 days;
     address private a;
 
     function setUp() public override {
@@ -32,14 +32,57 @@ contract RoundsMembersTest is RoundsBase {
         assertEq(joined.bond, TRAINER_BOND);
         assertEq(joined.leavesAt, 0);
         assertEq(obligations(b), TRAINER_BOND);
-        assertEq(reputation.standing(domain, b).score, 4096);
+        assertEq(reputation.standing(domain, b).score, reputation.SCORE_FIRST());
     }
 
     function test_joining_needs_a_dataset() public {
         vm.expectRevert(IRounds.EmptyDataset.selector);
         rounds.join(domain, 0, 1);
-        vm.expectRevert(IRounds.EmptyDataset.selector);
+    }
+
+    function test_joining_needs_as_many_windows_as_the_domain_says() public {
+        IDomainRegistry.Config memory config = configOf(key, COORDINATOR);
+        config.minWindows = 8;
+        uint64 other = openDomain(config);
+        vm.startPrank(a);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.TooFewWindows.selector, 8, 7));
+        rounds.join(other, "data", 7);
+        rounds.join(other, "data", 8);
+        vm.stopPrank();
+        vm.expectRevert(abi.encodeWithSelector(IRounds.TooFewWindows.selector, 1, 0));
         rounds.join(domain, "data", 0);
+    }
+
+    function test_a_dataset_stands_for_one_member() public {
+        bytes32 dataset = rounds.membership(domain, a).dataset;
+        assertEq(rounds.holderOf(domain, dataset), a);
+        address b = accounts[1];
+        uint64 other = openDomain(configOf(key, COORDINATOR));
+        vm.prank(b);
+        rounds.join(other, dataset, 5);
+        vm.startPrank(a);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.DatasetTaken.selector, other, dataset, b));
+        rounds.join(other, dataset, 5);
+        // It is free once the member has left, and not before.
+        rounds.resign(domain);
+        vm.warp(block.timestamp + LONGEST);
+        rounds.exit(domain);
+        vm.stopPrank();
+        assertEq(rounds.holderOf(domain, dataset), address(0));
+        address c = makeAddr("c");
+        join(domain, c, dataset, 5);
+        assertEq(rounds.holderOf(domain, dataset), c);
+    }
+
+    function test_a_slashed_members_dataset_is_nobodys() public {
+        bytes32 dataset = rounds.membership(domain, a).dataset;
+        slashMember(openRound(), a);
+        address c = makeAddr("c");
+        endow(c, STAKE);
+        vm.startPrank(c);
+        stakes.stake(STAKE);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.DatasetTaken.selector, domain, dataset, a));
+        rounds.join(domain, dataset, 5);
     }
 
     function test_joining_once() public {
@@ -127,10 +170,10 @@ contract RoundsMembersTest is RoundsBase {
     }
 
     function test_nobody_can_leave_while_a_round_can_be_under_way() public view {
-        uint64 longest = rounds.MAX_DURATION() + rounds.MAX_CHALLENGE() + rounds.ANSWER_WINDOW();
+        uint64 longest = rounds.MAX_DURATION() + rounds.PROPOSE_WINDOW() + registry.MAX_CHALLENGE()
+            + demands.ANSWER_WINDOW();
         assertEq(longest, LONGEST);
         assertGe(stakes.UNBONDING_DELAY(), longest);
-        assertEq(rounds.MAX_CHALLENGE(), registry.MAX_CHALLENGE());
         assertEq(rounds.MAX_MEMBERS(), registry.MAX_MEMBERS());
     }
 
@@ -175,10 +218,10 @@ contract RoundsMembersTest is RoundsBase {
         uint64 round = openRound();
         vm.startPrank(a);
         rounds.resign(domain);
-        stakes.unbond(a, stakes.sharesOf(a, a));
+        uint256 ticket = stakes.unbond(a, stakes.sharesOf(a, a));
         vm.stopPrank();
         vm.warp(block.timestamp + LONGEST);
         slashMember(round, a);
-        assertEq(stakes.pool(a).unbonding, STAKE - TRAINER_BOND);
+        assertEq(stakes.worthOf(ticket), STAKE - TRAINER_BOND);
     }
 }

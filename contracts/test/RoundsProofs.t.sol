@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IDemands} from "../src/interfaces/IDemands.sol";
 import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {TrainingClaim} from "../src/interfaces/ITrainingVerifier.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
+import {Deliveries} from "../src/libraries/Deliveries.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
+import {Headers} from "./Headers.sol";
 import {RoundsBase} from "./RoundsBase.sol";
 
 /// @notice A proof of the real prover.
@@ -20,9 +23,15 @@ abstract contract RoundsWithProofs is RoundsBase {
     string internal file;
     uint64 internal round;
     IRounds.Member[] internal members;
+    uint64[] internal windows;
 
     function fixedRounds() internal view override returns (address) {
         return vm.parseJsonAddress(json("round_halo2"), ".rounds");
+    }
+
+    /// @notice Deliveries of a batch that are audited.
+    function audits() internal pure virtual returns (uint16) {
+        return 0;
     }
 
     function start(bool optimistic) internal {
@@ -33,6 +42,7 @@ abstract contract RoundsWithProofs is RoundsBase {
         IDomainRegistry.Config memory config = configOf(key, COORDINATOR);
         config.genesis = vm.parseJsonBytes32(file, ".model");
         config.optimistic = optimistic;
+        config.audits = audits();
         domain = openDomain(config);
         assertEq(domain, vm.parseJsonUint(file, ".domain"));
         assertEq(registry.get(domain).zeroState, vm.parseJsonBytes32(file, ".zeroState"));
@@ -41,8 +51,9 @@ abstract contract RoundsWithProofs is RoundsBase {
             address account = vm.parseJsonAddress(file, string.concat(prefix, ".account"));
             bytes32 dataset = vm.parseJsonBytes32(file, string.concat(prefix, ".dataset"));
             accounts.push(account);
-            uint256 windows = vm.parseJsonUint(file, string.concat(prefix, ".windows"));
-            join(domain, account, dataset, uint64(windows));
+            uint256 all = vm.parseJsonUint(file, string.concat(prefix, ".windows"));
+            windows.push(uint64(vm.parseJsonUint(file, string.concat(prefix, ".window"))));
+            join(domain, account, dataset, uint64(all));
         }
         round = openRound();
         assertEq(round, vm.parseJsonUint(file, ".round"));
@@ -53,11 +64,7 @@ abstract contract RoundsWithProofs is RoundsBase {
     }
 
     function drawForProofs() internal {
-        uint256 target = block.number + 2;
-        vm.roll(target + 1);
-        vm.setBlockhash(target, vm.parseJsonBytes32(file, ".blockhash"));
-        rounds.draw(round);
-        assertEq(rounds.get(round).nonce, vm.parseJsonBytes32(file, ".nonce"));
+        draw(round, Headers.forWindows(rounds, round, members, windows));
     }
 
     function provenAt(string memory place) internal view returns (Proven memory p) {
@@ -81,8 +88,10 @@ abstract contract RoundsWithProofs is RoundsBase {
                 member: members[index].account,
                 statement: keccak256(p.statement),
                 proof: keccak256(p.proof),
-                update: p.update
-            })
+                update: p.update,
+                length: uint32(p.statement.length + p.proof.length)
+            }),
+            rounds.get(round).nonce
         );
     }
 }
@@ -102,7 +111,7 @@ contract RoundsEagerTest is RoundsWithProofs {
     function submit(uint256 index, Proven memory p) private {
         bytes32[] memory path = memberPath(members, index);
         rounds.submit(round, members[index], path, p.statement, p.proof);
-        deliveries[index].update = p.update;
+        deliveries[index] = IRounds.Delivery(p.update, Deliveries.MARK);
     }
 
     function refuse(uint256 index, Proven memory p, bytes memory reason) private {
@@ -279,6 +288,7 @@ contract RoundsEagerTest is RoundsWithProofs {
     function test_proposals_are_what_was_submitted() public {
         drawForProofs();
         submit(0, proven(0));
+        passDeadline(round);
         IRounds.Batch memory batch;
         for (uint256 i = 0; i < 3; ++i) {
             IRounds.Delivery memory right = deliveries[i];
@@ -299,15 +309,21 @@ contract RoundsEagerTest is RoundsWithProofs {
         );
         vm.prank(COORDINATOR);
         rounds.propose(round, members, deliveries, AGGREGATE, MODEL, "");
-        deliveries[0].submission = 0;
+        deliveries[0].submission = Deliveries.MARK;
+        deliveries[1].submission = Deliveries.MARK;
+        vm.expectRevert(
+            abi.encodeWithSelector(IRounds.WrongDelivery.selector, round, members[1].account)
+        );
+        vm.prank(COORDINATOR);
+        rounds.propose(round, members, deliveries, AGGREGATE, MODEL, "");
+        deliveries[1].submission = 0;
         propose(round, members, deliveries);
     }
 
-    /// @dev A proof that comes first makes a signed batch worthless, and a second one would be
-    /// equivocation.
     function test_the_coordinator_itself_need_not_sign() public {
         drawForProofs();
         submit(0, proven(0));
+        passDeadline(round);
         vm.expectRevert();
         rounds.propose(round, members, deliveries, AGGREGATE, MODEL, "");
         vm.prank(COORDINATOR);
@@ -320,7 +336,7 @@ contract RoundsEagerTest is RoundsWithProofs {
         propose(round, members, deliveries);
         bytes32[] memory path = deliveryPath(members, deliveries, 0);
         vm.expectRevert(abi.encodeWithSelector(IRounds.WrongMode.selector, domain));
-        rounds.demand(round, members[0], deliveries[0], path);
+        demands.demand{value: 1 ether}(round, members[0], deliveries[0], path);
     }
 
     function test_a_slashed_member_submits_nothing_and_keeps_nothing() public {
@@ -334,6 +350,7 @@ contract RoundsEagerTest is RoundsWithProofs {
             proven(2),
             abi.encodeWithSelector(IRounds.NotMember.selector, domain, members[2].account)
         );
+        passDeadline(round);
         propose(round, members, deliveries);
         passWindow(round);
         rounds.settle(round, members, deliveries);
@@ -367,8 +384,12 @@ contract RoundsEagerTest is RoundsWithProofs {
         assertEq(escrow.available(domain), 10 * BUDGET - gross);
         assertEq(statusOf(round), uint256(IRounds.Status.Void));
         assertEq(rounds.current(domain), 0);
-        assertGt(reputation.standing(domain, members[0].account).score, 4096);
-        assertEq(reputation.standing(domain, members[1].account).score, 4096, "had no time");
+        assertGt(reputation.standing(domain, members[0].account).score, reputation.SCORE_FIRST());
+        assertEq(
+            reputation.standing(domain, members[1].account).score,
+            reputation.SCORE_FIRST(),
+            "had no time"
+        );
         (, uint64 number) = registry.head(domain);
         assertEq(number, 0);
         vm.expectRevert(abi.encodeWithSelector(IRounds.AlreadyPaid.selector, round));
@@ -389,6 +410,7 @@ contract RoundsEagerTest is RoundsWithProofs {
         drawForProofs();
         submit(0, proven(0));
         stop();
+        vm.warp(block.timestamp + 1 days + 1);
         rounds.abandon(round);
         assertEq(obligations(COORDINATOR), 0);
         rounds.settle(round, members, new IRounds.Delivery[](0));
@@ -420,7 +442,6 @@ contract RoundsAnswerTest is RoundsWithProofs {
         super.setUp();
         start(true);
         drawForProofs();
-        endow(challenger, 100e18);
         for (uint256 i = 0; i < 3; ++i) {
             Proven memory p = proven(i);
             deliveries.push(IRounds.Delivery(p.update, submissionHash(i, p)));
@@ -428,55 +449,68 @@ contract RoundsAnswerTest is RoundsWithProofs {
     }
 
     function demand(uint256 index) private {
-        bytes32[] memory path = deliveryPath(members, deliveries, index);
-        vm.prank(challenger);
-        rounds.demand(round, members[index], deliveries[index], path);
+        demandFor(challenger, round, members, deliveries, index);
     }
 
     function answer(uint256 index, Proven memory p) private {
         bytes32[] memory path = memberPath(members, index);
         vm.prank(answerer);
-        rounds.answer(round, members[index], path, p.statement, p.proof);
+        demands.answer(round, members[index], path, p.statement, p.proof);
     }
 
     function refuse(uint256 index, Proven memory p, bytes memory reason) private {
         bytes32[] memory path = memberPath(members, index);
         vm.expectRevert(reason);
-        rounds.answer(round, members[index], path, p.statement, p.proof);
+        demands.answer(round, members[index], path, p.statement, p.proof);
     }
 
     function test_answering() public {
         propose(round, members, deliveries);
         demand(1);
+        uint256 bond = demands.price(round);
         address account = members[1].account;
-        vm.expectEmit(address(rounds));
-        emit IRounds.Answered(round, account, answerer);
+        vm.expectEmit(address(demands));
+        emit IDemands.Answered(round, account, answerer);
         answer(1, proven(1));
-        assertEq(token.balanceOf(answerer), 1e18);
-        assertEq(token.balanceOf(address(rounds)), 0);
-        (address by, uint64 until) = rounds.demandOf(round, account);
-        assertEq(by, address(0));
-        assertEq(until, 0);
-        assertEq(rounds.get(round).demands, 0);
+        assertEq(demands.demandOf(round, account).answeredBy, answerer);
+        assertEq(demands.openOf(round), 0);
 
-        bytes memory reason = abi.encodeWithSelector(IRounds.NotDemanded.selector, round, account);
+        bytes memory reason = abi.encodeWithSelector(IDemands.NotDemanded.selector, round, account);
         refuse(1, proven(1), reason);
         bytes32[] memory path = deliveryPath(members, deliveries, 1);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.AlreadyDemanded.selector, round, account));
-        rounds.demand(round, members[1], deliveries[1], path);
+        vm.expectRevert(abi.encodeWithSelector(IDemands.AlreadyDemanded.selector, round, account));
+        demands.demand{value: 1 ether}(round, members[1], deliveries[1], path);
         passWindow(round);
+        reason = abi.encodeWithSelector(IDemands.NothingToCollect.selector, round, account);
+        vm.expectRevert(reason);
+        demands.collect(round, account);
         rounds.settle(round, members, deliveries);
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.WrongStatus.selector, round, IRounds.Status.Settled)
-        );
-        rounds.refundDemand(round, account);
+        demands.collect(round, account);
+        assertEq(answerer.balance, bond);
+        assertEq(address(demands).balance, 0);
+        vm.expectRevert(reason);
+        demands.collect(round, account);
+    }
+
+    /// @dev Whoever shows what was hidden, answer by answer, does not pay for it.
+    function test_bonds_of_a_void_round_go_back_answered_or_not() public {
+        propose(round, members, deliveries);
+        demand(0);
+        demand(1);
+        answer(1, proven(1));
+        slashCoordinator(round);
+        uint256 bond = demands.price(round);
+        demands.collect(round, members[0].account);
+        demands.collect(round, members[1].account);
+        assertEq(challenger.balance, 2 * bond);
+        assertEq(answerer.balance, 0);
     }
 
     function test_an_answer_is_in_time() public {
         propose(round, members, deliveries);
         vm.warp(rounds.get(round).challengeEnd);
         demand(0);
-        (, uint64 until) = rounds.demandOf(round, members[0].account);
+        uint64 until = demands.demandOf(round, members[0].account).until;
         vm.warp(until + 1);
         refuse(0, proven(0), abi.encodeWithSelector(IRounds.TooLate.selector, until, until + 1));
         vm.warp(until);
@@ -490,7 +524,7 @@ contract RoundsAnswerTest is RoundsWithProofs {
         refuse(
             1,
             proven(1),
-            abi.encodeWithSelector(IRounds.NotDemanded.selector, round, members[1].account)
+            abi.encodeWithSelector(IDemands.NotDemanded.selector, round, members[1].account)
         );
         refuse(
             0,
@@ -544,9 +578,9 @@ contract RoundsAnswerTest is RoundsWithProofs {
             proven(0),
             abi.encodeWithSelector(IVerifierRouter.VerifierIsStopped.selector, verifierId)
         );
+        vm.warp(block.timestamp + 1 days + 1);
         rounds.abandon(round);
-        uint256 before = token.balanceOf(challenger);
-        rounds.refundDemand(round, members[0].account);
-        assertEq(token.balanceOf(challenger) - before, 1e18);
+        demands.collect(round, members[0].account);
+        assertGt(challenger.balance, 0);
     }
 }

@@ -32,6 +32,7 @@ contract RoundsSettleTest is RoundsBase {
     }
 
     function _finish() private {
+        passDeadline(round);
         propose(round, members, deliveries);
         passWindow(round);
         rounds.settle(round, members, deliveries);
@@ -70,7 +71,7 @@ contract RoundsSettleTest is RoundsBase {
         for (uint256 i = 0; i < 3; ++i) {
             assertEq(owed(i), gross[i] - gross[i] / 100);
             burned += gross[i] / 100;
-            assertGt(reputation.standing(domain, members[i].account).score, 4096);
+            assertGt(score(i), reputation.SCORE_FIRST());
         }
         assertEq(escrow.owed(address(token), COORDINATOR), BUDGET / 10);
         assertEq(supply - token.totalSupply(), burned);
@@ -84,34 +85,56 @@ contract RoundsSettleTest is RoundsBase {
         assertEq(state.batch, hashOf(batchOf(round, members, deliveries)));
     }
 
+    function score(uint256 index) private view returns (uint32) {
+        return reputation.standing(domain, members[index].account).score;
+    }
+
     /// @dev Members who deliver nothing cannot have the coordinator slashed for it.
     function test_a_round_without_deliveries_moves_nothing() public {
         for (uint256 i = 0; i < 3; ++i) {
             deliveries[i] = IRounds.Delivery(0, 0);
         }
         bytes32 parent = rounds.get(round).parent;
-        IRounds.Batch memory batch = batchOf(round, members, deliveries);
-        (batch.aggregate, batch.model) = (0, "another model");
-        bytes memory signature = signedBy(COORDINATOR_KEY, batch);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.NothingDelivered.selector, round));
-        rounds.propose(round, members, deliveries, 0, "another model", signature);
-        batch.model = parent;
-        signature = signedBy(COORDINATOR_KEY, batch);
-        rounds.propose(round, members, deliveries, 0, parent, signature);
+        passDeadline(round);
+        proposeNoSum(round, members, deliveries);
         passWindow(round);
         vm.expectEmit(address(rounds));
         emit IRounds.Settled(round, 0, parent);
         rounds.settle(round, members, deliveries);
+        _assertNoVersion(parent);
+        assertEq(owed(0), 0);
+        assertEq(escrow.available(domain), 10 * BUDGET);
+        for (uint256 i = 0; i < 3; ++i) {
+            assertEq(reputation.standing(domain, members[i].account).rounds, 0);
+        }
+        refuse(abi.encodeWithSelector(IRounds.AlreadyPaid.selector, round));
+    }
+
+    function _assertNoVersion(bytes32 parent) private view {
         (bytes32 model, uint64 number) = registry.head(domain);
         assertEq(model, parent);
         assertEq(number, 0);
-        assertEq(owed(0), 0);
         assertEq(escrow.owed(address(token), COORDINATOR), 0);
-        assertEq(escrow.available(domain), 10 * BUDGET);
         assertEq(obligations(COORDINATOR), 0);
         assertEq(rounds.current(domain), 0);
-        assertEq(reputation.standing(domain, members[0].account).score, 4096);
-        refuse(abi.encodeWithSelector(IRounds.AlreadyPaid.selector, round));
+    }
+
+    /// @dev The coordinator has no sum, but members have worked.
+    function test_without_a_sum_members_are_paid_and_the_coordinator_is_not() public {
+        deliveries[2] = IRounds.Delivery(0, 0);
+        bytes32 parent = rounds.get(round).parent;
+        passDeadline(round);
+        proposeNoSum(round, members, deliveries);
+        passWindow(round);
+        rounds.settle(round, members, deliveries);
+        _assertNoVersion(parent);
+        for (uint256 i = 0; i < 3; ++i) {
+            uint256 gross = (BUDGET - BUDGET / 10) * members[i].weight / 65_536;
+            assertEq(owed(i), i == 2 ? 0 : gross - gross / 100);
+            assertEq(
+                reputation.standing(domain, members[i].account).rounds, i == 2 ? 0 : 1, "moved"
+            );
+        }
     }
 
     function test_settling_advances_the_model() public {
@@ -142,7 +165,10 @@ contract RoundsSettleTest is RoundsBase {
         _finish();
         assertEq(owed(1), 0);
         assertGt(owed(0), 0);
-        assertLt(reputation.standing(domain, members[1].account).score, 4096);
+        assertEq(reputation.standing(domain, members[1].account).rounds, 1);
+        assertEq(score(1), reputation.SCORE_LEAST());
+        uint256 weights = uint256(members[0].weight) + members[2].weight;
+        assertEq(escrow.owed(address(token), COORDINATOR), BUDGET / 10 * weights / 65_536);
         assertGt(escrow.available(domain), 9 * BUDGET + BUDGET / 4);
     }
 
@@ -161,7 +187,7 @@ contract RoundsSettleTest is RoundsBase {
         address account = members[1].account;
         vm.startPrank(account);
         rounds.resign(domain);
-        vm.warp(block.timestamp + 15 days);
+        vm.warp(block.timestamp + 16 days);
         rounds.exit(domain);
         vm.stopPrank();
         rounds.settle(round, members, deliveries);
@@ -182,6 +208,7 @@ contract RoundsSettleTest is RoundsBase {
 
     function test_settling_is_by_the_lists_that_were_proposed() public {
         deliveries[1] = IRounds.Delivery(0, 0);
+        passDeadline(round);
         propose(round, members, deliveries);
         passWindow(round);
         bytes memory reason = abi.encodeWithSelector(IRounds.WrongList.selector, round);
@@ -207,23 +234,31 @@ contract RoundsSettleTest is RoundsBase {
 
     function test_settling_optimistic_rounds_needs_the_verifier() public {
         propose(round, members, deliveries);
-        passWindow(round);
         stop();
+        passWindow(round);
         refuse(abi.encodeWithSelector(IVerifierRouter.VerifierIsStopped.selector, verifierId));
     }
 
-    function test_rounds_without_a_budget() public {
+    /// @dev Else a name would be made, or ruined, for nothing.
+    function test_rounds_without_a_budget_move_no_money_and_no_reputation() public {
         _finish();
         vm.prank(COORDINATOR);
         round = rounds.open(domain, DURATION, 0, accounts);
-        vm.roll(block.number + 3);
-        rounds.draw(round);
+        draw(round, "random");
         uint256 before = escrow.available(domain);
+        uint32[3] memory scores = [score(0), score(1), score(2)];
         IRounds.Member[] memory m = membersNow();
+        deliveries[1] = IRounds.Delivery(0, 0);
+        passDeadline(round);
         propose(round, m, deliveries);
         passWindow(round);
         rounds.settle(round, m, deliveries);
         assertEq(escrow.available(domain), before);
+        for (uint256 i = 0; i < 3; ++i) {
+            assertEq(score(i), scores[i]);
+        }
+        (, uint64 number) = registry.head(domain);
+        assertEq(number, 2);
         vm.prank(COORDINATOR);
         round = rounds.open(domain, DURATION, 0, accounts);
         slashCoordinator(round);
@@ -240,7 +275,7 @@ contract RoundsSettleTest is RoundsBase {
         escrow.fund(domain, BUDGET);
         for (uint256 i = 0; i < 3; ++i) {
             vm.prank(accounts[i]);
-            rounds.join(domain, "data", 5);
+            rounds.join(domain, keccak256(abi.encode("data", i)), 5);
         }
         _restart();
         uint256 supply = token.totalSupply();
@@ -266,6 +301,19 @@ contract RoundsSettleTest is RoundsBase {
         refuse(abi.encodeWithSelector(IRounds.AlreadyPaid.selector, round));
         vm.expectRevert(wrongStatus(IRounds.Status.Void));
         slashCoordinator(round);
+    }
+
+    /// @dev A domain is not drained bond by bond: somebody else has to be named.
+    function test_a_slashed_coordinator_opens_no_round_again() public {
+        slashCoordinator(round);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.Barred.selector, domain, COORDINATOR));
+        openRound();
+        // In that domain.
+        domain = openDomain(configOf(key, COORDINATOR));
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.prank(accounts[i]);
+            rounds.join(domain, keccak256(abi.encode(i)), 5);
+        }
         openRound();
     }
 
@@ -293,7 +341,7 @@ contract RoundsSettleTest is RoundsBase {
         uint256 ticket = stakes.unbond(COORDINATOR, shares);
         propose(round, members, deliveries);
         slashCoordinator(round);
-        assertEq(stakes.pool(COORDINATOR).unbonding, STAKE - COORDINATOR_BOND);
+        assertEq(stakes.worthOf(ticket), STAKE - COORDINATOR_BOND);
         vm.warp(block.timestamp + UNBONDING_DELAY);
         vm.prank(COORDINATOR);
         assertEq(stakes.withdraw(ticket), STAKE - COORDINATOR_BOND);
@@ -312,11 +360,17 @@ contract RoundsSettleTest is RoundsBase {
 
     function _abandon() private {
         stop();
+        uint256 from = block.timestamp + 1 days;
+        vm.warp(from);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.TooEarly.selector, from + 1, from));
+        rounds.abandon(round);
+        vm.warp(from + 1);
         uint256 before = stakes.stakeOf(COORDINATOR, COORDINATOR);
         vm.expectEmit(address(rounds));
         emit IRounds.Voided(round, COORDINATOR, "verifier stopped");
         rounds.abandon(round);
         assertEq(stakes.stakeOf(COORDINATOR, COORDINATOR), before);
+        assertFalse(reputation.isBarred(domain, COORDINATOR));
         assertEq(obligations(COORDINATOR), 0);
         assertEq(escrow.available(domain), 10 * BUDGET);
         assertEq(rounds.current(domain), 0);
@@ -326,12 +380,49 @@ contract RoundsSettleTest is RoundsBase {
         registry.close(domain);
     }
 
+    /// @dev A stop runs out. What could not be challenged meanwhile is not settled after it, and
+    /// whoever could not deliver then is not late.
+    function test_after_a_stop_a_round_can_still_only_be_abandoned() public {
+        propose(round, members, deliveries);
+        stop();
+        (, uint64 until) = router.lastStop(verifierId);
+        vm.warp(until);
+        assertFalse(router.isStopped(verifierId));
+        refuse(abi.encodeWithSelector(IVerifierRouter.VerifierIsStopped.selector, verifierId));
+        rounds.abandon(round);
+        // Later rounds know nothing of it.
+        _restart();
+        vm.expectRevert(abi.encodeWithSelector(IRounds.VerifierInUse.selector, verifierId));
+        rounds.abandon(round);
+        _finish();
+    }
+
+    /// @dev Everything could be said before.
+    function test_a_stop_after_the_window_does_not_matter() public {
+        propose(round, members, deliveries);
+        passWindow(round);
+        stop();
+        // Whoever would rather have the round void cannot: its members have earned their pay.
+        vm.warp(block.timestamp + 1 days + 1);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.VerifierInUse.selector, verifierId));
+        rounds.abandon(round);
+        rounds.settle(round, members, deliveries);
+        assertGt(owed(0), 0);
+    }
+
     function test_abandoning_an_open_round() public {
         _abandon();
     }
 
     function test_abandoning_a_proposed_round() public {
         propose(round, members, deliveries);
+        _abandon();
+    }
+
+    /// @notice What waits for an answer that nobody can give is not final.
+    function test_abandoning_a_round_with_a_demand() public {
+        propose(round, members, deliveries);
+        demandFor(address(this), round, members, deliveries, 1);
         passWindow(round);
         _abandon();
     }

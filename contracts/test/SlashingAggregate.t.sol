@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {Bn254} from "../src/libraries/Bn254.sol";
-import {Merkle} from "../src/libraries/Merkle.sol";
-import {TypedData} from "../src/libraries/TypedData.sol";
 import {EvidenceBase} from "./SlashingBase.sol";
 
 /// @notice Sums of the three members' proven updates.
@@ -27,32 +26,56 @@ contract WrongAggregateTest is EvidenceBase {
     function _bring(IRounds.Batch memory batch, bytes memory claimed) private {
         IRounds.Delivery[] memory deliveries = _deliveries();
         bytes[] memory updates = _updates();
-        vm.prank(challenger);
-        slashing.wrongAggregate(batch, members, deliveries, updates, claimed, 0);
+        _bringCall(_row(batch, members, deliveries, updates, claimed, 0));
     }
 
     function _bringAll(IRounds.Batch memory batch) private {
-        IRounds.Delivery[] memory deliveries = _deliveries();
-        bytes[] memory updates = _updates();
-        vm.prank(challenger);
-        slashing.undisclosedAggregate(batch, members, deliveries, updates);
+        _bringCall(_all(batch, members, _deliveries(), _updates()));
+    }
+
+    function _row(
+        IRounds.Batch memory batch,
+        IRounds.Member[] memory list,
+        IRounds.Delivery[] memory deliveries,
+        bytes[] memory updates,
+        bytes memory claimed,
+        uint256 row
+    ) private view returns (bytes memory) {
+        return abi.encodeCall(
+            slashing.wrongAggregate, (batch, list, deliveries, updates, claimed, row)
+        );
+    }
+
+    function _all(
+        IRounds.Batch memory batch,
+        IRounds.Member[] memory list,
+        IRounds.Delivery[] memory deliveries,
+        bytes[] memory updates
+    ) private view returns (bytes memory) {
+        return abi.encodeCall(slashing.undisclosedAggregate, (batch, list, deliveries, updates));
     }
 
     function test_the_sum_by_the_real_prover_is_right() public {
         IRounds.Batch memory batch = _proposeHonestly();
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, 0));
-        _bring(batch, _sum);
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, 1));
-        _bringAll(batch);
+        _refuseCall(
+            _row(batch, members, _deliveries(), _updates(), _sum, 0),
+            abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, 0)
+        );
+        _refuseCall(
+            _all(batch, members, _deliveries(), _updates()),
+            abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, 1)
+        );
         _assertUnharmed();
     }
 
     function test_slashes_for_another_sum() public {
         bytes memory wrong = _proven(0).rows;
         IRounds.Batch memory batch = _propose(_deliveries(), keccak256(wrong));
+        bytes memory call = _row(batch, members, _deliveries(), _updates(), wrong, 0);
+        _commitAs(challenger, call);
         vm.expectEmit(address(slashing));
         emit ISlashing.Proven(round, coordinator, challenger, slashing.WRONG_AGGREGATE());
-        _bring(batch, wrong);
+        _revealAs(challenger, call);
         _assertVoid();
         _assertBounty(1);
         for (uint256 i = 0; i < 3; ++i) {
@@ -86,8 +109,10 @@ contract WrongAggregateTest is EvidenceBase {
 
     function test_slashes_for_a_sum_that_is_kept_to_oneself() public {
         IRounds.Batch memory batch = _propose(_deliveries(), "nobody knows its rows");
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, 3));
-        _bring(batch, _sum);
+        _refuseCall(
+            _row(batch, members, _deliveries(), _updates(), _sum, 0),
+            abi.encodeWithSelector(ISlashing.WrongRows.selector, 3)
+        );
         _bringAll(batch);
         _assertVoid();
         _assertBounty(1);
@@ -100,10 +125,10 @@ contract WrongAggregateTest is EvidenceBase {
         (updates[0], updates[1]) = (_proven(0).rows, _proven(2).rows);
         IRounds.Batch memory batch = _propose(deliveries, keccak256(_sum));
         uint256 snapshot = vm.snapshotState();
-        slashing.wrongAggregate(batch, members, deliveries, updates, _sum, 0);
+        _bringCall(_row(batch, members, deliveries, updates, _sum, 0));
         _assertVoid();
         vm.revertToState(snapshot);
-        slashing.undisclosedAggregate(batch, members, deliveries, updates);
+        _bringCall(_all(batch, members, deliveries, updates));
         _assertVoid();
     }
 
@@ -111,11 +136,18 @@ contract WrongAggregateTest is EvidenceBase {
     function test_an_empty_round_is_no_evidence() public {
         IRounds.Delivery[] memory none = new IRounds.Delivery[](3);
         IRounds.Batch memory batch = _propose(none, 0, rounds.get(round).parent);
-        bytes memory reason = abi.encodeWithSelector(IRounds.NothingDelivered.selector, round);
-        vm.expectRevert(reason);
-        slashing.undisclosedAggregate(batch, members, none, new bytes[](0));
-        vm.expectRevert(reason);
-        slashing.wrongAggregate(batch, members, none, new bytes[](0), "", 0);
+        bytes memory reason = abi.encodeWithSelector(ISlashing.NoSum.selector, round);
+        _refuseCall(_all(batch, members, none, new bytes[](0)), reason);
+        _refuseCall(_row(batch, members, none, new bytes[](0), "", 0), reason);
+        _assertUnharmed();
+    }
+
+    function test_without_a_sum_none_is_wrong() public {
+        bytes32 parent = rounds.get(round).parent;
+        IRounds.Batch memory batch = _propose(_deliveries(), 0, parent);
+        bytes memory reason = abi.encodeWithSelector(ISlashing.NoSum.selector, round);
+        _refuseCall(_all(batch, members, _deliveries(), _updates()), reason);
+        _refuseCall(_row(batch, members, _deliveries(), _updates(), "", 0), reason);
         _assertUnharmed();
     }
 
@@ -124,27 +156,24 @@ contract WrongAggregateTest is EvidenceBase {
         IRounds.Batch memory batch = _propose(_deliveries(), keccak256(wrong));
         IRounds.Batch memory other =
             IRounds.Batch(batch.round, batch.root, keccak256(_sum), batch.model);
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongBatch.selector, round));
-        _bring(other, _sum);
-        bytes memory reason = abi.encodeWithSelector(IRounds.WrongList.selector, round);
         bytes[] memory updates = _updates();
+        _refuseCall(
+            _row(other, members, _deliveries(), updates, _sum, 0),
+            abi.encodeWithSelector(ISlashing.WrongBatch.selector, round)
+        );
+        bytes memory reason = abi.encodeWithSelector(IRounds.WrongList.selector, round);
         // Other weights.
         IRounds.Member[] memory list = members;
         list[0].weight += 1;
-        vm.expectRevert(reason);
-        slashing.wrongAggregate(batch, list, _deliveries(), updates, wrong, 0);
+        _refuseCall(_row(batch, list, _deliveries(), updates, wrong, 0), reason);
         // Other deliveries, or fewer.
         IRounds.Delivery[] memory deliveries = _deliveries();
         delete deliveries[0];
-        vm.expectRevert(reason);
-        slashing.wrongAggregate(batch, members, deliveries, updates, wrong, 0);
+        _refuseCall(_row(batch, members, deliveries, updates, wrong, 0), reason);
         deliveries = new IRounds.Delivery[](2);
-        vm.expectRevert(reason);
-        slashing.wrongAggregate(batch, members, deliveries, updates, wrong, 0);
-        vm.expectRevert(reason);
-        slashing.undisclosedAggregate(
-            batch, new IRounds.Member[](0), new IRounds.Delivery[](0), updates
-        );
+        _refuseCall(_row(batch, members, deliveries, updates, wrong, 0), reason);
+        list = new IRounds.Member[](0);
+        _refuseCall(_all(batch, list, new IRounds.Delivery[](0), updates), reason);
     }
 
     function test_refuses_other_rows() public {
@@ -165,8 +194,10 @@ contract WrongAggregateTest is EvidenceBase {
         _refuseRows(batch, updates, wrong, 3);
         // What is not the aggregate, and what is not a row of it.
         _refuseRows(batch, _updates(), _sum, 3);
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.NoSuchRow.selector, 1, 1));
-        slashing.wrongAggregate(batch, members, _deliveries(), _updates(), wrong, 1);
+        _refuseCall(
+            _row(batch, members, _deliveries(), _updates(), wrong, 1),
+            abi.encodeWithSelector(ISlashing.NoSuchRow.selector, 1, 1)
+        );
     }
 
     function _refuseRows(
@@ -175,9 +206,10 @@ contract WrongAggregateTest is EvidenceBase {
         bytes memory claimed,
         uint256 index
     ) private {
-        IRounds.Delivery[] memory deliveries = _deliveries();
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, index));
-        slashing.wrongAggregate(batch, members, deliveries, updates, claimed, 0);
+        _refuseCall(
+            _row(batch, members, _deliveries(), updates, claimed, 0),
+            abi.encodeWithSelector(ISlashing.WrongRows.selector, index)
+        );
     }
 
     /// @dev Rows beyond the end of an update would be whatever comes next in the call.
@@ -187,21 +219,22 @@ contract WrongAggregateTest is EvidenceBase {
         updates[1] = hex"00";
         deliveries[1].update = keccak256(updates[1]);
         IRounds.Batch memory batch = _propose(deliveries, keccak256(_sum));
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, 1));
-        slashing.wrongAggregate(batch, members, deliveries, updates, _sum, 0);
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongRows.selector, 1));
-        slashing.undisclosedAggregate(batch, members, deliveries, updates);
+        bytes memory reason = abi.encodeWithSelector(ISlashing.WrongRows.selector, 1);
+        _refuseCall(_row(batch, members, deliveries, updates, _sum, 0), reason);
+        _refuseCall(_all(batch, members, deliveries, updates), reason);
     }
 
     function test_refuses_before_and_after_the_window() public {
         bytes memory wrong = _proven(0).rows;
         IRounds.Batch memory batch = IRounds.Batch(round, "root", keccak256(wrong), "model");
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.WrongBatch.selector, round));
-        _bring(batch, wrong);
+        _refuseCall(
+            _row(batch, members, _deliveries(), _updates(), wrong, 0),
+            abi.encodeWithSelector(ISlashing.WrongBatch.selector, round)
+        );
         batch = _propose(_deliveries(), keccak256(wrong));
         vm.warp(rounds.get(round).challengeEnd + 1);
-        vm.expectPartialRevert(IRounds.TooLate.selector);
-        _bring(batch, wrong);
+        bytes memory call = _row(batch, members, _deliveries(), _updates(), wrong, 0);
+        _refuseCall(call, IRounds.TooLate.selector);
     }
 }
 
@@ -225,8 +258,7 @@ contract ManyMembersTest is EvidenceBase {
         _rows = registry.get(domain).rows;
         _enlist();
         round = _openRound(domain);
-        vm.roll(block.number + 3);
-        rounds.draw(round);
+        _drawWith(round, "random");
         _deliver();
     }
 
@@ -277,44 +309,179 @@ contract ManyMembersTest is EvidenceBase {
     function test_the_right_sum_is_no_evidence_in_any_row() public {
         IRounds.Batch memory batch = _propose(_delivered, keccak256(_sum));
         for (uint256 row = 0; row < _rows; row += 5) {
-            vm.expectRevert(abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, row));
-            slashing.wrongAggregate(batch, members, _delivered, _updates, _sum, row);
+            _refuseCall(
+                _row(batch, _sum, row),
+                abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, row)
+            );
         }
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, _rows));
-        slashing.undisclosedAggregate(batch, members, _delivered, _updates);
+        _refuseCall(
+            _all(batch), abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, _rows)
+        );
+    }
+
+    function _row(IRounds.Batch memory batch, bytes memory claimed, uint256 row)
+        private
+        view
+        returns (bytes memory)
+    {
+        return abi.encodeCall(
+            slashing.wrongAggregate, (batch, members, _delivered, _updates, claimed, row)
+        );
+    }
+
+    function _all(IRounds.Batch memory batch) private view returns (bytes memory) {
+        return abi.encodeCall(slashing.undisclosedAggregate, (batch, members, _delivered, _updates));
     }
 
     function test_one_wrong_row_is_found() public {
         uint256 last = _rows - 1;
         bytes memory wrong = withWord(_sum, 64 * last + 32, 0);
         IRounds.Batch memory batch = _propose(_delivered, keccak256(wrong));
-        vm.expectRevert(abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, 0));
-        slashing.wrongAggregate(batch, members, _delivered, _updates, wrong, 0);
-        slashing.wrongAggregate(batch, members, _delivered, _updates, wrong, last);
+        _refuseCall(
+            _row(batch, wrong, 0), abi.encodeWithSelector(ISlashing.SumIsRight.selector, round, 0)
+        );
+        _bringCall(_row(batch, wrong, last));
         assertEq(uint8(rounds.get(round).status), uint8(IRounds.Status.Void));
     }
 
     function test_gas_of_one_row_of_fifty_members() public {
         bytes memory wrong = withWord(_sum, 32, 0);
         IRounds.Batch memory batch = _propose(_delivered, keccak256(wrong));
-        bytes memory call = abi.encodeCall(
-            slashing.wrongAggregate, (batch, members, _delivered, _updates, wrong, 0)
-        );
-        _measure("one row", call);
+        _measure("one row", _row(batch, wrong, 0));
     }
 
     function test_gas_of_all_rows_of_fifty_members() public {
         IRounds.Batch memory batch = _propose(_delivered, "nobody knows its rows");
-        bytes memory call =
-            abi.encodeCall(slashing.undisclosedAggregate, (batch, members, _delivered, _updates));
-        _measure("all rows", call);
+        _measure("all rows", _all(batch));
     }
 
     function _measure(string memory what, bytes memory call) private {
+        _shipAll();
+        _commitAs(address(this), call);
+        call = abi.encodeCall(slashing.reveal, (SALT, call));
         (bool ok, uint256 total) = _transaction(address(slashing), call);
         assertTrue(ok);
         assertEq(uint8(rounds.get(round).status), uint8(IRounds.Status.Void));
         emit log_named_uint(what, total);
         assertLt(total, CAP);
+    }
+}
+
+/// @notice An account that sends something: what a test has in memory by then costs it nothing.
+contract Sender {
+    function send(address to, bytes calldata call_) external returns (bool ok, uint256 used) {
+        assembly ("memory-safe") {
+            let place := mload(0x40)
+            calldatacopy(place, call_.offset, call_.length)
+            used := gas()
+            ok := call(gas(), to, 0, place, call_.length, 0, 0)
+            used := sub(used, gas())
+        }
+    }
+}
+
+/// @notice M2: a round with as many members and rows as can be opened.
+contract MostRowsTest is EvidenceBase {
+    /// @dev What a transaction can use (EIP-7825).
+    uint256 private constant CAP = 1 << 24;
+
+    bytes[] private _updates;
+    IRounds.Delivery[] private _delivered;
+
+    /// @dev A domain with so many new members, and an update with so many rows for each.
+    function _begin(uint256 count, uint256 rowsEach) private {
+        domain = _openDomain(true, load("plain_halo2").keyHash);
+        _pretendRows(rowsEach);
+        delete members;
+        bytes[7] memory points;
+        for (uint256 i = 0; i < 7; ++i) {
+            points[i] = _point(1 + i);
+        }
+        for (uint256 i = 0; i < count; ++i) {
+            members.push(
+                IRounds.Member({
+                    account: address(uint160((i + 1) << 96)),
+                    dataset: keccak256(abi.encode(i)),
+                    windows: 5,
+                    weight: uint32(65_536 / count + (i < 65_536 % count ? 1 : 0))
+                })
+            );
+            bytes memory rows = _repeat(points, i, rowsEach);
+            _updates.push(rows);
+            _delivered.push(IRounds.Delivery(keccak256(rows), "signed"));
+        }
+        _joinAll(domain);
+    }
+
+    /// @dev In place, as what the test has in memory would count as gas.
+    function _repeat(bytes[7] memory points, uint256 from, uint256 count)
+        private
+        pure
+        returns (bytes memory rows)
+    {
+        rows = new bytes(64 * count);
+        for (uint256 i = 0; i < count; ++i) {
+            bytes memory point = points[(from + i) % 7];
+            assembly ("memory-safe") {
+                mcopy(add(add(rows, 0x20), shl(6, i)), add(point, 0x20), 0x40)
+            }
+        }
+    }
+
+    /// @dev As if the key said so.
+    function _pretendRows(uint256 rows) private {
+        IDomainRegistry.Domain memory known = registry.get(domain);
+        known.rows = uint32(rows);
+        vm.mockCall(address(registry), abi.encodeCall(registry.get, (domain)), abi.encode(known));
+        IDomainRegistry.Opening memory opening = registry.openingOf(domain);
+        opening.rows = uint32(rows);
+        vm.mockCall(
+            address(registry), abi.encodeCall(registry.openingOf, (domain)), abi.encode(opening)
+        );
+    }
+
+    function _point(uint256 scalar) private view returns (bytes memory) {
+        uint256[5] memory sum;
+        Bn254.addGenerator(sum, scalar);
+        return abi.encode(sum[0], sum[1]);
+    }
+
+    function test_evidence_of_the_largest_sum_fits_into_a_transaction() public {
+        _assertFits(50, 36);
+    }
+
+    /// @notice As many as a round can have: a path and an update each.
+    function test_evidence_of_the_largest_sum_fits_with_the_most_members() public {
+        _assertFits(256, 7);
+    }
+
+    function test_evidence_of_the_largest_sum_fits_with_two_members() public {
+        _assertFits(2, 900);
+    }
+
+    function _assertFits(uint256 count, uint256 rowsEach) private {
+        assertGt(count * (rowsEach + 1), rounds.MAX_ROWS(), "one row more is too many");
+        _begin(count, rowsEach);
+        round = _openRound(domain);
+        _drawWith(round, "random");
+        IRounds.Batch memory batch = _propose(_delivered, "nobody knows its rows");
+        _shipAll();
+        bytes memory call =
+            abi.encodeCall(slashing.undisclosedAggregate, (batch, members, _delivered, _updates));
+        Sender sender = new Sender();
+        _commitAs(address(sender), call);
+        call = abi.encodeCall(slashing.reveal, (SALT, call));
+        (bool ok, uint256 used) = sender.send(address(slashing), call);
+        uint256 total = _withCalldata(used, call);
+        assertTrue(ok);
+        emit log_named_uint("most rows", total);
+        assertLt(total, CAP);
+    }
+
+    function test_a_round_with_more_rows_is_not_opened() public {
+        _begin(50, 36);
+        _pretendRows(37);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.TooManyRows.selector, 1800, 1850));
+        _openRound(domain);
     }
 }

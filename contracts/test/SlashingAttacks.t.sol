@@ -26,6 +26,8 @@ contract OutOfGasTest is EvidenceBase {
 
     /// @dev Limits in steps so small that one runs out in every part of the verification.
     function _tryEveryLimit(bytes memory call) private {
+        _commitAs(address(this), call);
+        call = abi.encodeCall(slashing.reveal, (SALT, call));
         uint256 verdicts = 0;
         uint256 guarded = 0;
         for (uint256 limit = 100_000; limit <= 3_000_000; limit += 9973) {
@@ -43,6 +45,8 @@ contract OutOfGasTest is EvidenceBase {
     function test_a_bad_proof_is_evidence_or_costs_nothing_whatever_the_gas() public {
         ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         bytes memory call = abi.encodeCall(slashing.invalidProof, (e));
+        _commitAs(address(this), call);
+        call = abi.encodeCall(slashing.reveal, (SALT, call));
         uint256 snapshot = vm.snapshotState();
         bool before = false;
         for (uint256 limit = 100_000; limit <= 3_000_000; limit += 99_733) {
@@ -64,15 +68,21 @@ contract ForeignEvidenceTest is EvidenceBase {
         0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
     function _wrongSigner(ISlashing.Evidence memory e) private {
-        vm.expectPartialRevert(ISlashing.WrongSignature.selector);
-        _bring(e);
+        bytes memory call = abi.encodeCall(slashing.invalidProof, (e));
+        _refuseCall(call, ISlashing.WrongSignature.selector);
     }
 
     function test_a_signature_for_another_round_is_none_for_this() public {
         ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         IRounds.Submission memory other = _submission(0, _tampered(0));
         other.round += 1;
-        e.signature = _signed(0, other);
+        bytes32 nonce = rounds.get(round).nonce;
+        e.signature = _sign(_keyOf(0), _digest(other, nonce, address(rounds), block.chainid));
+        _wrongSigner(e);
+        // Nor is one for this number in another draw.
+        other.round -= 1;
+        e.signature =
+            _sign(_keyOf(0), _digest(other, keccak256("fork"), address(rounds), block.chainid));
         _wrongSigner(e);
     }
 
@@ -91,7 +101,8 @@ contract ForeignEvidenceTest is EvidenceBase {
         ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         vm.etch(address(0xbeef), address(rounds).code);
         // The same struct and name, but another verifying contract.
-        bytes32 digest = _digest(e.submission, address(0xbeef), block.chainid);
+        bytes32 digest =
+            _digest(e.submission, rounds.get(round).nonce, address(0xbeef), block.chainid);
         assertNotEq(digest, rounds.submissionDigest(e.submission));
         e.signature = _sign(_keyOf(0), digest);
         _wrongSigner(e);
@@ -99,7 +110,8 @@ contract ForeignEvidenceTest is EvidenceBase {
 
     function test_a_signature_for_another_chain_is_none_for_this() public {
         ISlashing.Evidence memory e = _evidence(0, _tampered(0));
-        e.signature = _sign(_keyOf(0), _digest(e.submission, address(rounds), 1));
+        e.signature =
+            _sign(_keyOf(0), _digest(e.submission, rounds.get(round).nonce, address(rounds), 1));
         _wrongSigner(e);
         // What was signed before a fork counts on the chain that keeps the number.
         e = _evidence(0, _proven(0));
@@ -109,11 +121,12 @@ contract ForeignEvidenceTest is EvidenceBase {
 
     function test_digests_are_those_of_eip_712() public view {
         IRounds.Submission memory submission = _submission(0, _proven(0));
-        bytes32 digest = _digest(submission, address(rounds), block.chainid);
+        bytes32 digest =
+            _digest(submission, rounds.get(round).nonce, address(rounds), block.chainid);
         assertEq(digest, rounds.submissionDigest(submission));
     }
 
-    function _digest(IRounds.Submission memory s, address verifying, uint256 chain)
+    function _digest(IRounds.Submission memory s, bytes32 nonce, address verifying, uint256 chain)
         private
         pure
         returns (bytes32)
@@ -124,10 +137,11 @@ contract ForeignEvidenceTest is EvidenceBase {
         bytes32 separator =
             keccak256(abi.encode(kind, keccak256("zktrain"), keccak256("1"), chain, verifying));
         kind = keccak256(
-            "Submission(uint64 round,address member,bytes32 statement,bytes32 proof,bytes32 update)"
+            "Submission(uint64 round,bytes32 nonce,address member,bytes32 statement,bytes32 proof,bytes32 update,uint32 length)"
         );
-        bytes32 hash =
-            keccak256(abi.encode(kind, s.round, s.member, s.statement, s.proof, s.update));
+        bytes32 hash = keccak256(
+            abi.encode(kind, s.round, nonce, s.member, s.statement, s.proof, s.update, s.length)
+        );
         return keccak256(abi.encodePacked(hex"1901", separator, hash));
     }
 
@@ -175,9 +189,7 @@ contract SlashOnceTest is EvidenceBase {
         _refuse(e, reason);
         IRounds.Submission memory first = _submission(0, _proven(0));
         IRounds.Submission memory second = _submission(0, _again(0));
-        (bytes memory one, bytes memory two) = (_signed(0, first), _signed(0, second));
-        vm.expectRevert(reason);
-        slashing.equivocation(first, one, second, two);
+        _refuseCall(_equivocation(first, second, 0), reason);
         _assertSlashed(e.member.account);
     }
 
@@ -186,12 +198,9 @@ contract SlashOnceTest is EvidenceBase {
             IRounds.Batch({round: round, root: "r", aggregate: "a", model: "m"});
         IRounds.Batch memory b =
             IRounds.Batch({round: round, root: "r", aggregate: "a", model: "n"});
-        bytes memory one = _sign(COORDINATOR_KEY, rounds.batchDigest(a));
-        bytes memory two = _sign(COORDINATOR_KEY, rounds.batchDigest(b));
-        slashing.batchEquivocation(a, one, b, two);
-        vm.expectPartialRevert(IRounds.WrongStatus.selector);
-        slashing.batchEquivocation(a, one, b, two);
-        vm.warp(rounds.get(round).deadline + 1);
+        _bringCall(_equivocation(a, b));
+        _refuseCall(_equivocation(a, b), IRounds.WrongStatus.selector);
+        vm.warp(rounds.get(round).deadline + 1 days + 1);
         vm.expectPartialRevert(ISlashing.NotLate.selector);
         slashing.missedDeadline(round);
         _assertVoid();
@@ -224,7 +233,7 @@ contract SlashOnceTest is EvidenceBase {
         vm.startPrank(account);
         rounds.resign(domain);
         uint64 leavesAt = rounds.membership(domain, account).leavesAt;
-        assertGe(leavesAt, rounds.get(round).deadline + 7 days + 1 days);
+        assertGe(leavesAt, rounds.get(round).deadline + 1 days + 7 days + 1 days);
         assertLe(leavesAt, block.timestamp + stakes.UNBONDING_DELAY());
         vm.warp(leavesAt - 1);
         vm.expectPartialRevert(IRounds.StillInRounds.selector);
@@ -264,10 +273,9 @@ contract SlashOnceTest is EvidenceBase {
             IRounds.Batch({round: round, root: "r", aggregate: "a", model: "m"});
         IRounds.Batch memory b =
             IRounds.Batch({round: round, root: "r", aggregate: "a", model: "n"});
-        bytes memory one = _sign(COORDINATOR_KEY, rounds.batchDigest(a));
-        bytes memory two = _sign(COORDINATOR_KEY, rounds.batchDigest(b));
-        vm.prank(coordinator);
-        slashing.batchEquivocation(a, one, b, two);
+        bytes memory call = _equivocation(a, b);
+        _commitAs(coordinator, call);
+        _revealAs(coordinator, call);
         _assertVoid();
         // Its own bounty, but more is burned.
         uint256 all = _stakeOf(coordinator) + token.balanceOf(coordinator);
@@ -278,8 +286,9 @@ contract SlashOnceTest is EvidenceBase {
     function test_the_bounty_is_the_callers() public {
         ISlashing.Evidence memory e = _evidence(0, _tampered(0));
         address another = makeAddr("another");
-        vm.prank(another);
-        slashing.invalidProof(e);
+        bytes memory call = abi.encodeCall(slashing.invalidProof, (e));
+        _commitAs(another, call);
+        _revealAs(another, call);
         assertEq(token.balanceOf(another), BOND * 4000 / 10_000);
         assertEq(token.balanceOf(address(slashing)), 0);
         assertEq(token.balanceOf(address(rounds)), 0);
@@ -299,6 +308,7 @@ contract SlashOnceTest is EvidenceBase {
 contract HonestTest is EvidenceBase {
     IRounds.Batch private _batch;
     bytes private _batchSignature;
+    uint256 private constant KINDS = 11;
 
     function setUp() public override {
         super.setUp();
@@ -321,17 +331,24 @@ contract HonestTest is EvidenceBase {
         place = place % 2 == 0 ? (place / 2) % (words < 64 ? words : 64) : (place / 2) % words;
         call = withWord(call, 4 + 32 * place, bytes32(word));
         vm.warp(block.timestamp + time % 3 days);
-        vm.prank(challenger);
-        (bool ok,) = address(slashing).call(call);
-        assertFalse(ok);
+        assertFalse(_slashes(call));
         _assertUnharmed();
     }
 
+    /// @dev Called directly or revealed.
+    function _slashes(bytes memory call) private returns (bool ok) {
+        _commitAs(challenger, call);
+        vm.prank(challenger);
+        (ok,) = address(slashing).call(call);
+        if (ok) return true;
+        vm.prank(challenger);
+        (ok,) = address(slashing).call(abi.encodeCall(slashing.reveal, (SALT, call)));
+    }
+
     function test_no_evidence_as_it_is_slashes() public {
-        for (uint256 kind = 0; kind < 8; ++kind) {
+        for (uint256 kind = 0; kind < KINDS; ++kind) {
             for (uint256 i = 0; i < 3; ++i) {
-                (bool ok,) = address(slashing).call(_call(kind, i));
-                assertFalse(ok);
+                assertFalse(_slashes(_call(kind, i)));
             }
         }
         _assertUnharmed();
@@ -339,7 +356,7 @@ contract HonestTest is EvidenceBase {
 
     /// @dev Everything public about an honest round, as evidence.
     function _call(uint256 kind, uint256 index) private view returns (bytes memory) {
-        kind %= 8;
+        kind %= KINDS;
         ISlashing.Evidence memory e = _evidence(index, _proven(index));
         if (kind == 0) {
             return abi.encodeCall(slashing.invalidProof, (e));
@@ -349,9 +366,7 @@ contract HonestTest is EvidenceBase {
             return abi.encodeCall(slashing.invalidDelivery, (e, _batch, path));
         }
         if (kind == 2) {
-            return abi.encodeCall(
-                slashing.equivocation, (e.submission, e.signature, e.submission, e.signature)
-            );
+            return _equivocation(index, e.submission, e.signature, e.submission, e.signature);
         }
         if (kind == 3) {
             return abi.encodeCall(
@@ -360,7 +375,28 @@ contract HonestTest is EvidenceBase {
         }
         if (kind == 4) return abi.encodeCall(slashing.missedDeadline, (round));
         if (kind == 5) return abi.encodeCall(slashing.unanswered, (round, e.member.account));
+        if (kind == 8) return abi.encodeCall(slashing.unaudited, (round));
+        if (kind == 9) return _tooLong(index, e.submission, e.signature);
+        if (kind == 10) return _receipt(index);
         return _sum(kind);
+    }
+
+    /// @dev A receipt for just what was proposed.
+    function _receipt(uint256 index) private view returns (bytes memory) {
+        IRounds.Delivery memory delivery = _deliveries()[index];
+        bytes32[] memory path = Paths.path(_deliveryLeaves(_deliveries()), index);
+        IRounds.Receipt memory receipt = IRounds.Receipt({
+            round: round,
+            member: members[index].account,
+            plan: "plan",
+            masked: "masked",
+            submission: delivery.submission,
+            time: 1
+        });
+        bytes memory signature = _sign(COORDINATOR_KEY, rounds.receiptDigest(receipt));
+        return abi.encodeCall(
+            slashing.omitted, (_batch, members[index], delivery, path, receipt, signature)
+        );
     }
 
     function _sum(uint256 kind) private view returns (bytes memory) {

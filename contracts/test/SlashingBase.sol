@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
+import {Demands} from "../src/Demands.sol";
 import {DomainRegistry} from "../src/DomainRegistry.sol";
 import {Escrow} from "../src/Escrow.sol";
 import {Parameters} from "../src/Parameters.sol";
@@ -19,6 +20,7 @@ import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {Merkle} from "../src/libraries/Merkle.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
 import {Fixtures} from "./Fixtures.sol";
+import {Headers} from "./Headers.sol";
 
 /// @notice A proof of the real prover, made for the round.
 struct Proven {
@@ -74,7 +76,7 @@ library Paths {
 /// proofs are in `round_halo2.json`. Rounds are where the proofs say that they are.
 abstract contract SlashingBase is Fixtures {
     uint256 internal constant COORDINATOR_KEY = 0xc00d;
-    uint128 internal constant BUDGET = 900e18;
+    uint128 internal constant BUDGET = 90e18;
     uint128 internal constant BOND = 100e18;
     uint64 internal constant DAY = 1 days;
 
@@ -86,6 +88,7 @@ abstract contract SlashingBase is Fixtures {
     DomainRegistry internal registry;
     Escrow internal escrow;
     Reputation internal reputation;
+    Demands internal demands;
     Rounds internal rounds;
     Slashing internal slashing;
 
@@ -97,6 +100,8 @@ abstract contract SlashingBase is Fixtures {
     uint64 internal round;
     IRounds.Member[] internal members;
     uint256[] private _keys;
+    uint64[] private _windows;
+    mapping(uint64 round => bytes32) private _nonces;
     // Read once: reading them from the file takes longer than checking them.
     Proven[] private _firsts;
     Proven[] private _seconds;
@@ -106,6 +111,8 @@ abstract contract SlashingBase is Fixtures {
         super.setUp();
         file = json("round_halo2");
         coordinator = vm.addr(COORDINATOR_KEY);
+        // As on a chain that has randomness.
+        vm.prevrandao(keccak256("randomness of the chain"));
         _deploy();
         verifier.register(vm.parseJsonBytes(file, ".key"));
         domain = _openDomain(true, vm.parseJsonBytes32(file, ".keyHash"));
@@ -113,10 +120,14 @@ abstract contract SlashingBase is Fixtures {
         _readMembers();
         aggregate = vm.parseJsonBytes(file, ".aggregate");
         _joinAll(domain);
+        _beforeRound();
         round = _openRound(domain);
         assertEq(round, vm.parseJsonUint(file, ".round"));
         _draw(round);
     }
+
+    /// @notice The last moment before the round.
+    function _beforeRound() internal virtual {}
 
     function _deploy() private {
         address rounds_ = vm.parseJsonAddress(file, ".rounds");
@@ -129,60 +140,102 @@ abstract contract SlashingBase is Fixtures {
                 settlementFee: 100,
                 burnShare: 6000,
                 trainerBond: 10e18,
-                coordinatorBond: 10e18,
-                demandBond: 1e18
+                coordinatorBond: 10e18
             })
         );
         address[] memory first = new address[](1);
         first[0] = address(verifier);
         router = new VerifierRouter(address(this), guardian, first);
-        stakes = new StakeManager(token, parameters, rounds_, 21 days);
+        stakes = new StakeManager(token, rounds_, 21 days);
         address escrow_ = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
         registry = new DomainRegistry(token, parameters, router, escrow_, rounds_);
         escrow = new Escrow(address(token), address(registry), rounds_);
         reputation = new Reputation(rounds_);
-        slashing = new Slashing(IRounds(rounds_), registry, router);
+        demands = new Demands(IRounds(rounds_), registry, router);
+        slashing = new Slashing(IRounds(rounds_), demands, registry, router);
         _deployRounds(rounds_);
         verifierId = address(verifier).codehash;
     }
 
     function _deployRounds(address place) private {
-        Rounds.Contracts memory contracts = Rounds.Contracts({
+        deployCodeTo("Rounds.sol:Rounds", abi.encode(_contracts()), place);
+        rounds = Rounds(place);
+    }
+
+    /// @notice Replaces what was compiled for tests by what is shipped; storage stays.
+    function _shipAll() internal {
+        address of_ = address(rounds);
+        _ship("StakeManager", abi.encode(token, of_, 21 days), address(stakes));
+        bytes memory arguments = abi.encode(token, parameters, router, escrow, of_);
+        _ship("DomainRegistry", arguments, address(registry));
+        _ship("Escrow", abi.encode(token, registry, of_), address(escrow));
+        _ship("Reputation", abi.encode(of_), address(reputation));
+        _ship("Rounds", abi.encode(_contracts()), of_);
+        _ship("Demands", abi.encode(of_, registry, router), address(demands));
+        _ship("Slashing", abi.encode(of_, demands, registry, router), address(slashing));
+    }
+
+    function _ship(string memory name, bytes memory arguments, address place) private {
+        deployCodeTo(string.concat("artifacts/", name, ".json"), arguments, place);
+    }
+
+    function _contracts() private view returns (Rounds.Contracts memory) {
+        return Rounds.Contracts({
             stakes: stakes,
             registry: registry,
             escrow: escrow,
             reputation: reputation,
             router: router,
             parameters: parameters,
-            rewardToken: token,
+            rewardToken: address(token),
+            demands: demands,
             slashing: address(slashing)
         });
-        deployCodeTo("Rounds.sol:Rounds", abi.encode(contracts), place);
-        rounds = Rounds(place);
     }
 
     /// @notice A funded domain of the round's key.
-    function _openDomain(bool optimistic, bytes32 key) internal returns (uint64 number_) {
+    function _openDomain(bool optimistic, bytes32 key) internal returns (uint64) {
+        return _openDomain(_config(optimistic, key));
+    }
+
+    function _openDomain(IDomainRegistry.Config memory config) internal returns (uint64 number_) {
         token.approve(address(registry), type(uint256).max);
         token.approve(address(escrow), type(uint256).max);
-        number_ = registry.open(
-            IDomainRegistry.Config({
-                manifest: "manifest",
-                verifier: verifierId,
-                key: key,
-                genesis: vm.parseJsonBytes32(file, ".model"),
-                coordinator: coordinator,
-                token: address(token),
-                optimistic: optimistic,
-                challengeWindow: DAY,
-                trainerBond: BOND,
-                coordinatorBond: BOND,
-                coordinatorShare: 1000,
-                minMembers: 1,
-                uri: "ipfs://manifest"
-            })
-        );
+        number_ = registry.open(config);
         escrow.fund(number_, 100 * BUDGET);
+    }
+
+    function _config(bool optimistic, bytes32 key)
+        internal
+        view
+        returns (IDomainRegistry.Config memory)
+    {
+        return IDomainRegistry.Config({
+            manifest: "manifest",
+            verifier: verifierId,
+            key: key,
+            genesis: vm.parseJsonBytes32(file, ".model"),
+            coordinator: coordinator,
+            token: address(token),
+            optimistic: optimistic,
+            challengeWindow: DAY,
+            trainerBond: BOND,
+            coordinatorBond: BOND,
+            coordinatorShare: 1000,
+            minMembers: 1,
+            maxBudget: BUDGET,
+            minBudget: BUDGET / 10,
+            minDuration: 10 minutes,
+            minWindows: 1,
+            threshold: 6666,
+            audits: audits(),
+            uri: "ipfs://manifest"
+        });
+    }
+
+    /// @notice Deliveries of a batch that are audited.
+    function audits() internal pure virtual returns (uint16) {
+        return 0;
     }
 
     function _readMembers() private {
@@ -194,6 +247,7 @@ abstract contract SlashingBase is Fixtures {
             member.windows = uint64(vm.parseJsonUint(file, string.concat(pointer, ".windows")));
             member.weight = uint32(vm.parseJsonUint(file, string.concat(pointer, ".weight")));
             members.push(member);
+            _windows.push(uint64(vm.parseJsonUint(file, string.concat(pointer, ".window"))));
             _keys.push(vm.parseJsonUint(file, string.concat(pointer, ".privateKey")));
             _firsts.push(_provenAt(string.concat(pointer, ".proof")));
             _seconds.push(_provenAt(string.concat(pointer, ".again")));
@@ -227,12 +281,19 @@ abstract contract SlashingBase is Fixtures {
         return rounds.open(in_, DAY, BUDGET, accounts);
     }
 
-    /// @notice Draws with the block hash for which the members have proven.
+    /// @notice The randomness for which the members have proven.
+    function _randomness(uint64 number_) internal view returns (bytes32) {
+        return Headers.forWindows(rounds, number_, members, _windows);
+    }
+
+    /// @notice Draws the windows for which the members have proven.
     function _draw(uint64 number_) internal {
-        uint256 target = rounds.get(number_).openedAt + 2;
-        vm.roll(target + 1);
-        vm.setBlockhash(target, vm.parseJsonBytes32(file, ".blockhash"));
-        rounds.draw(number_);
+        _drawWith(number_, _randomness(number_));
+    }
+
+    function _drawWith(uint64 number_, bytes32 randomness) internal {
+        rounds.draw(number_, Headers.install(rounds.get(number_).openedAt + 2, randomness));
+        _nonces[number_] = rounds.get(number_).nonce;
     }
 
     /// @notice What a member has proven.
@@ -262,7 +323,8 @@ abstract contract SlashingBase is Fixtures {
             member: members[index].account,
             statement: keccak256(proven.statement),
             proof: keccak256(proven.proof),
-            update: proven.update
+            update: proven.update,
+            length: uint32(proven.statement.length + proven.proof.length)
         });
     }
 
@@ -312,10 +374,13 @@ abstract contract SlashingBase is Fixtures {
 
     function _delivery(IRounds.Submission memory submission)
         internal
-        pure
+        view
         returns (IRounds.Delivery memory)
     {
-        return IRounds.Delivery({update: submission.update, submission: TypedData.hash(submission)});
+        return IRounds.Delivery({
+            update: submission.update,
+            submission: TypedData.hash(submission, _nonces[submission.round])
+        });
     }
 
     /// @notice Has the coordinator propose.
@@ -338,7 +403,21 @@ abstract contract SlashingBase is Fixtures {
             model: model
         });
         bytes memory signature = _sign(COORDINATOR_KEY, rounds.batchDigest(batch));
+        if (!_everybody(deliveries)) _passDeadline();
         rounds.propose(round, members, deliveries, sum, batch.model, signature);
+    }
+
+    /// @dev Nobody is left out before.
+    function _passDeadline() internal {
+        uint64 deadline = rounds.get(round).deadline;
+        if (block.timestamp <= deadline) vm.warp(deadline + 1);
+    }
+
+    function _everybody(IRounds.Delivery[] memory deliveries) private pure returns (bool) {
+        for (uint256 i = 0; i < deliveries.length; ++i) {
+            if (deliveries[i].update == 0) return false;
+        }
+        return true;
     }
 
     /// @notice Has the coordinator propose what honest members deliver and their sum.
@@ -374,21 +453,103 @@ abstract contract EvidenceBase is SlashingBase {
         proven.proof = flipped(proven.proof, proven.proof.length - 1, 1);
     }
 
+    bytes32 internal constant SALT = "salt";
+
+    /// @notice Somebody commits to evidence, and a block passes.
+    function _commitAs(address who, bytes memory call) internal {
+        vm.prank(who);
+        slashing.commit(keccak256(abi.encode(who, SALT, keccak256(call))));
+        vm.roll(block.number + 1);
+    }
+
+    function _revealAs(address who, bytes memory call) internal {
+        vm.prank(who);
+        slashing.reveal(SALT, call);
+    }
+
+    /// @notice Brings evidence.
+    function _bringCall(bytes memory call) internal {
+        _commitAs(challenger, call);
+        _revealAs(challenger, call);
+    }
+
+    /// @notice Brings evidence that is refused with this reason.
+    function _refuseCall(bytes memory call, bytes memory reason) internal {
+        _commitAs(challenger, call);
+        vm.expectRevert(reason);
+        _revealAs(challenger, call);
+    }
+
+    /// @notice The same, whatever else the reason says.
+    function _refuseCall(bytes memory call, bytes4 reason) internal {
+        _commitAs(challenger, call);
+        vm.expectPartialRevert(reason);
+        _revealAs(challenger, call);
+    }
+
     function _bring(ISlashing.Evidence memory e) internal {
-        vm.prank(challenger);
-        slashing.invalidProof(e);
+        _bringCall(abi.encodeCall(slashing.invalidProof, (e)));
     }
 
     function _bring(ISlashing.Evidence memory e, IRounds.Batch memory batch, bytes32[] memory path)
         internal
     {
-        vm.prank(challenger);
-        slashing.invalidDelivery(e, batch, path);
+        _bringCall(abi.encodeCall(slashing.invalidDelivery, (e, batch, path)));
     }
 
     function _refuse(ISlashing.Evidence memory e, bytes memory reason) internal {
-        vm.expectRevert(reason);
-        _bring(e);
+        _refuseCall(abi.encodeCall(slashing.invalidProof, (e)), reason);
+    }
+
+    function _refuse(
+        ISlashing.Evidence memory e,
+        IRounds.Batch memory batch,
+        bytes32[] memory path,
+        bytes memory reason
+    ) internal {
+        _refuseCall(abi.encodeCall(slashing.invalidDelivery, (e, batch, path)), reason);
+    }
+
+    /// @notice Two submissions of a member.
+    function _equivocation(IRounds.Submission memory a, IRounds.Submission memory b, uint256 index)
+        internal
+        view
+        returns (bytes memory)
+    {
+        return _equivocation(index, a, _signed(index, a), b, _signed(index, b));
+    }
+
+    /// @notice The same with these signatures.
+    function _equivocation(
+        uint256 index,
+        IRounds.Submission memory a,
+        bytes memory one,
+        IRounds.Submission memory b,
+        bytes memory two
+    ) internal view returns (bytes memory) {
+        bytes32[] memory path = _memberPath(index);
+        return abi.encodeCall(slashing.equivocation, (members[index], path, a, one, b, two));
+    }
+
+    /// @notice A submission of a member that says to be too long.
+    function _tooLong(uint256 index, IRounds.Submission memory submission, bytes memory signature)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32[] memory path = _memberPath(index);
+        return abi.encodeCall(slashing.tooLong, (members[index], path, submission, signature));
+    }
+
+    /// @notice Two batches of the coordinator.
+    function _equivocation(IRounds.Batch memory a, IRounds.Batch memory b)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes memory one = _sign(COORDINATOR_KEY, rounds.batchDigest(a));
+        bytes memory two = _sign(COORDINATOR_KEY, rounds.batchDigest(b));
+        return abi.encodeCall(slashing.batchEquivocation, (a, one, b, two));
     }
 
     /// @notice Nobody has lost anything.
@@ -430,15 +591,19 @@ abstract contract EvidenceBase is SlashingBase {
 
     /// @notice A transaction's whole cost: base, calldata (EIP-2028, EIP-7623), execution.
     function _transaction(address to, bytes memory call) internal returns (bool ok, uint256 total) {
+        uint256 left = gasleft();
+        (ok,) = to.call(call);
+        total = _withCalldata(left - gasleft(), call);
+    }
+
+    /// @notice A whole transaction whose execution uses so much.
+    function _withCalldata(uint256 used, bytes memory call) internal pure returns (uint256) {
         uint256 zeros = 0;
         for (uint256 i = 0; i < call.length; ++i) {
             if (call[i] == 0) ++zeros;
         }
         uint256 data = 4 * zeros + 16 * (call.length - zeros);
         uint256 floor = 10 * zeros + 40 * (call.length - zeros);
-        uint256 left = gasleft();
-        (ok,) = to.call(call);
-        left -= gasleft();
-        total = 21_000 + (left + data > floor ? left + data : floor);
+        return 21_000 + (used + data > floor ? used + data : floor);
     }
 }

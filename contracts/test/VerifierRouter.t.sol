@@ -12,7 +12,7 @@ contract VerifierRouterTest is SyntheticKeys {
     function test_adds_the_first_verifiers() public view {
         assertEq(router.usable(verifierId), address(verifier));
         assertEq(router.OWNER(), address(timelock));
-        assertEq(router.GUARDIAN(), GUARDIAN);
+        assertEq(router.guardian(), GUARDIAN);
         assertFalse(router.isStopped(verifierId));
     }
 
@@ -43,7 +43,7 @@ contract VerifierRouterTest is SyntheticKeys {
         _expectRefused(
             twin, abi.encodeWithSelector(IVerifierRouter.AlreadyAdded.selector, verifierId)
         );
-        // Not even after it was stopped: stopped is stopped for good.
+        // Not even after it was stopped: it has not gone.
         vm.prank(GUARDIAN);
         router.stop(verifierId);
         _expectRefused(
@@ -75,13 +75,16 @@ contract VerifierRouterTest is SyntheticKeys {
         router.stop(verifierId);
     }
 
-    function test_stops_for_good() public {
+    function test_stops_at_once() public {
         Fixture memory f = load("plain_halo2");
+        uint64 now_ = uint64(block.timestamp);
+        assertEq(router.stoppedAt(verifierId), 0);
         vm.expectEmit(address(router));
-        emit IVerifierRouter.VerifierStopped(verifierId);
+        emit IVerifierRouter.VerifierStopped(verifierId, GUARDIAN, now_ + 30 days);
         vm.startPrank(GUARDIAN);
         router.stop(verifierId);
         assertTrue(router.isStopped(verifierId));
+        assertEq(router.stoppedAt(verifierId), now_);
         bytes memory stopped =
             abi.encodeWithSelector(IVerifierRouter.VerifierIsStopped.selector, verifierId);
         vm.expectRevert(stopped);
@@ -95,6 +98,68 @@ contract VerifierRouterTest is SyntheticKeys {
         router.describe(verifierId, f.keyHash);
         vm.expectRevert(stopped);
         router.gasBound(verifierId, f.keyHash);
+    }
+
+    function test_a_stop_that_nobody_ratifies_ends() public {
+        uint256 end = block.timestamp + 30 days;
+        vm.prank(GUARDIAN);
+        router.stop(verifierId);
+        vm.warp(end - 1);
+        assertTrue(router.isStopped(verifierId));
+        vm.warp(end);
+        assertFalse(router.isStopped(verifierId));
+        assertEq(router.stoppedAt(verifierId), 0);
+        assertEq(router.usable(verifierId), address(verifier));
+        _expectNotStopped();
+    }
+
+    function test_the_owner_makes_a_stop_final() public {
+        uint256 start = block.timestamp;
+        _expectNotStopped();
+        vm.prank(GUARDIAN);
+        router.stop(verifierId);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.Unauthorized.selector, GUARDIAN));
+        vm.prank(GUARDIAN);
+        router.ratify(verifierId);
+        vm.warp(start + 30 days - 1);
+        vm.expectEmit(address(router));
+        emit IVerifierRouter.StopRatified(verifierId);
+        vm.startPrank(address(timelock));
+        router.ratify(verifierId);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.AlreadyFinal.selector, verifierId));
+        router.ratify(verifierId);
+        vm.stopPrank();
+        vm.warp(start + 3000 days);
+        assertTrue(router.isStopped(verifierId));
+        assertEq(router.stoppedAt(verifierId), start);
+    }
+
+    function test_the_owner_has_time_to_ratify() public view {
+        assertGt(router.STOP_TERM(), timelock.getMinDelay());
+    }
+
+    function test_the_owner_names_another_guardian() public {
+        address next = makeAddr("next guardian");
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.Unauthorized.selector, GUARDIAN));
+        vm.prank(GUARDIAN);
+        router.setGuardian(next);
+        vm.expectEmit(address(router));
+        emit IVerifierRouter.GuardianChanged(next);
+        vm.prank(address(timelock));
+        router.setGuardian(next);
+        assertEq(router.guardian(), next);
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.Unauthorized.selector, GUARDIAN));
+        vm.prank(GUARDIAN);
+        router.stop(verifierId);
+        vm.prank(next);
+        router.stop(verifierId);
+        assertTrue(router.isStopped(verifierId));
+    }
+
+    function _expectNotStopped() private {
+        vm.expectRevert(abi.encodeWithSelector(IVerifierRouter.NotStopped.selector, verifierId));
+        vm.prank(address(timelock));
+        router.ratify(verifierId);
     }
 
     function test_knows_no_other_verifiers() public {

@@ -21,7 +21,7 @@ use zktrain_contracts::bindings::halo2::Halo2Verifier;
 use zktrain_contracts::bindings::training::TrainingVerifier::{
     self, KeyLength, constructorCall, registerCall,
 };
-use zktrain_contracts::chain::{Chain, ChainError, Outbox, OutboxError, Patience, Sender};
+use zktrain_contracts::chain::{Chain, ChainError, Outbox, OutboxError, Patience, Sender, Trouble};
 use zktrain_contracts::node::{Genesis, Node, NodeError};
 
 const NOBODY: Address = Address::repeat_byte(0x42);
@@ -152,10 +152,12 @@ async fn a_stranger_who_takes_the_nonce_is_noticed_and_named() {
     let account = sender.address();
     let expected = ChainError::Replaced { account, nonce: 0, by: Some(by) }.to_string();
     assert_eq!(task.await.unwrap().unwrap_err().to_string(), expected);
-    // The same fate is told again, after a restart too.
-    assert_eq!(ping(&backend.rich(), "a").await.unwrap_err().to_string(), expected);
+    // It came to nothing: whoever wants the same sends it anew, after a restart too, and once.
     backend.ask("evm_setAutomine", json!([true])).await;
-    ping(&backend.rich(), "b").await.unwrap();
+    let again = ping(&backend.rich(), "a").await.unwrap();
+    assert_eq!(ping(&backend.rich(), "a").await.unwrap(), again);
+    let count = backend.chain.provider().get_transaction_count(account).await.unwrap();
+    assert_eq!(count, 2);
 }
 
 #[tokio::test]
@@ -201,13 +203,34 @@ async fn what_a_process_left_behind_is_finished_by_the_next() {
     // The node forgets them, as if they had been stored and never sent.
     backend.ask("anvil_dropAllTransactions", json!([])).await;
     backend.ask("evm_setAutomine", json!([true])).await;
-    let fates = backend.rich().resume().await.unwrap();
+    let fates = backend.rich().finish().await.unwrap();
     let keys: Vec<&str> = fates.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["a", "b", "c"]);
     assert!(fates.iter().all(|(_, fate)| fate.is_ok()), "{fates:?}");
-    assert!(backend.rich().resume().await.unwrap().is_empty());
+    assert!(backend.rich().finish().await.unwrap().is_empty());
     let count = backend.chain.provider().get_transaction_count(backend.rich().address());
     assert_eq!(count.await.unwrap(), 3);
+}
+
+/// A coordinator that is started again listens at once, whatever its transactions wait for.
+#[tokio::test]
+async fn what_a_process_left_behind_is_sent_again_without_waiting_for_it() {
+    let backend = Backend::anvil().await;
+    backend.ask("evm_setAutomine", json!([false])).await;
+    let hasty = Patience { give_up_after: Duration::from_millis(200), ..Patience::default() };
+    for key in ["a", "b"] {
+        let left = ping(&backend.rich().with_patience(hasty), key).await;
+        assert!(matches!(left, Err(ChainError::NotMined { .. })), "{left:?}");
+    }
+    backend.ask("anvil_dropAllTransactions", json!([])).await;
+    // Nothing is mined, and it comes back all the same.
+    let resumed = tokio::time::timeout(Duration::from_secs(20), backend.rich().resume()).await;
+    assert_eq!(resumed.unwrap().unwrap(), ["a", "b"]);
+    backend.ask("evm_mine", json!([])).await;
+    let count = backend.chain.provider().get_transaction_count(backend.rich().address());
+    assert_eq!(count.await.unwrap(), 2);
+    let fates = backend.rich().finish().await.unwrap();
+    assert!(fates.len() == 2 && fates.iter().all(|(_, fate)| fate.is_ok()), "{fates:?}");
 }
 
 #[tokio::test]
@@ -290,7 +313,7 @@ async fn what_two_processes_wait_for_may_be_a_version_of_either() {
     let [one, other] = tasks;
     assert_eq!(one.await.unwrap(), other.await.unwrap());
     // Nothing of it was counted as a stranger's.
-    assert!(backend.rich().resume().await.unwrap().is_empty());
+    assert!(backend.rich().finish().await.unwrap().is_empty());
     ping(&backend.rich(), "a").await.unwrap();
 }
 
@@ -345,10 +368,21 @@ async fn who_cannot_pay_is_told_before_anything_is_stored() {
         let sender = backend.sender(poor.clone());
         let error = ping(&sender, "a").await.unwrap_err();
         assert!(matches!(error, ChainError::Funds { .. }), "{} {error}", backend.name);
+        assert_eq!(error.trouble(), Trouble::Refused);
         let money = U256::from(10).pow(U256::from(18));
         backend.rich().pay("gift", poor.address(), money).await.unwrap();
         ping(&sender, "a").await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_node_that_is_away_is_told_apart_from_one_that_refuses() {
+    let away = Chain::http("http://127.0.0.1:1").await.unwrap_err();
+    assert_eq!(away.trouble(), Trouble::Away, "{away}");
+    assert!(away.trouble().is_transient());
+    let backend = Backend::served().await;
+    let refused = backend.chain.provider().raw_request::<_, ()>("eth_sign".into(), json!([])).await;
+    assert_eq!(ChainError::from(refused.unwrap_err()).trouble(), Trouble::Refused);
 }
 
 #[tokio::test]
@@ -357,12 +391,82 @@ async fn what_reverts_only_when_mined_has_its_reason_too() {
     let code = Bytes::from(hex::decode("3a1560115763deadbeef5f526004601cfd5b00").unwrap());
     for backend in [Backend::embedded().await, Backend::served().await] {
         let sender = backend.rich();
-        for _ in 0..2 {
-            let error = sender.transact("a", None, code.clone()).await.unwrap_err();
-            assert!(matches!(error, ChainError::Failed { .. }), "{error}");
-            assert_eq!(error.revert().unwrap().data, [0xde, 0xad, 0xbe, 0xef]);
-        }
-        let count = backend.chain.provider().get_transaction_count(sender.address());
-        assert_eq!(count.await.unwrap(), 1);
+        let error = sender.transact("a", None, code.clone()).await.unwrap_err();
+        assert!(matches!(error, ChainError::Failed { .. }), "{error}");
+        assert_eq!(error.trouble(), Trouble::Reverted);
+        assert_eq!(error.revert().unwrap().data, [0xde, 0xad, 0xbe, 0xef]);
     }
+}
+
+#[tokio::test]
+async fn a_reverted_attempt_ends_its_key_whatever_is_sent_next() {
+    let code = Bytes::from(hex::decode("3a1560115763deadbeef5f526004601cfd5b00").unwrap());
+    for backend in [Backend::embedded().await, Backend::served().await] {
+        let reverts = async || {
+            let error = backend.rich().transact("a", None, code.clone()).await.unwrap_err();
+            assert!(matches!(error, ChainError::Failed { .. }), "{error}");
+        };
+        let count = async || {
+            let provider = backend.chain.provider();
+            provider.get_transaction_count(backend.rich().address()).await.unwrap()
+        };
+        // Each is an attempt of its own, not the first one's receipt.
+        reverts().await;
+        reverts().await;
+        assert_eq!(count().await, 2);
+        // One that succeeds is the last, also for a process that comes later.
+        let done = ping(&backend.rich(), "a").await.unwrap();
+        assert_eq!(ping(&backend.rich(), "a").await.unwrap(), done);
+        assert_eq!(count().await, 3);
+        let other = backend.rich().transact("a", None, code.clone()).await;
+        assert!(matches!(other, Err(ChainError::KeyReused { .. })), "{other:?}");
+        assert!(backend.rich().finish().await.unwrap().is_empty());
+        // What was set aside still has its nonce.
+        ping(&backend.rich(), "b").await.unwrap();
+        assert_eq!(count().await, 4);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wanted_time_and_again_is_sent_each_time_and_not_twice_at_once() {
+    let one = U256::from(1);
+    for backend in Backend::all().await {
+        for _ in 0..3 {
+            backend.rich().pay_anew("gift", NOBODY, one).await.unwrap();
+        }
+        let paid = backend.chain.provider().get_balance(NOBODY).await.unwrap();
+        assert_eq!(paid, U256::from(3), "{}", backend.name);
+    }
+    let backend = Backend::anvil().await;
+    backend.ask("evm_setAutomine", json!([false])).await;
+    let hasty = Patience { give_up_after: Duration::from_millis(200), ..Patience::default() };
+    let hasty = backend.rich().with_patience(hasty);
+    assert!(hasty.pay_anew("gift", NOBODY, one).await.is_err());
+    // Whoever asks for it again, while it is not known what became of it, waits for that one.
+    backend.ask("evm_setAutomine", json!([true])).await;
+    backend.ask("evm_mine", json!([])).await;
+    backend.rich().pay_anew("gift", NOBODY, one).await.unwrap();
+    assert_eq!(backend.chain.provider().get_balance(NOBODY).await.unwrap(), one);
+}
+
+/// What a key names may be asked for otherwise once the attempt before has failed.
+#[tokio::test]
+async fn another_payload_waits_for_the_attempt_before_it() {
+    let backend = Backend::anvil().await;
+    backend.ask("evm_setAutomine", json!([false])).await;
+    let first = tokio::spawn({
+        let sender = backend.rich();
+        async move { sender.pay_anew("gift", NOBODY, U256::from(1)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = tokio::spawn({
+        let sender = backend.rich();
+        async move { sender.pay_anew("gift", NOBODY, U256::from(2)).await }
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    backend.ask("evm_setAutomine", json!([true])).await;
+    backend.ask("evm_mine", json!([])).await;
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+    assert_eq!(backend.chain.provider().get_balance(NOBODY).await.unwrap(), U256::from(3));
 }

@@ -61,7 +61,7 @@ fn kill(mut child: Child) {
 
 /// What was sent is on the chain, once; what was stored is sent.
 async fn check(sender: &Sender, names: &[&str]) {
-    for (key, fate) in sender.resume().await.unwrap() {
+    for (key, fate) in sender.finish().await.unwrap() {
         assert!(fate.is_ok(), "{key}: {fate:?}");
     }
     let provider = sender.chain().provider();

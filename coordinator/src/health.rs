@@ -1,7 +1,7 @@
 //! Whether a coordinator lives, is ready, and how it does: HTTP on a port of its own.
 //!
 //! - `GET /metrics`: all metrics, OpenMetrics text;
-//! - `GET /healthz`: 200 as long as the process answers;
+//! - `GET /livez`, also `/healthz`: 200 as long as the process answers;
 //! - `GET /readyz`: 200 if store, chain and round driver work, otherwise 503; JSON says which does
 //!   not, since when, and why.
 //!
@@ -12,6 +12,7 @@
 //! authenticated: it belongs on the loopback interface or an inner network.
 
 mod listener;
+pub mod pulse;
 mod readiness;
 
 use std::future::IntoFuture;
@@ -32,6 +33,7 @@ use tokio::task::JoinHandle;
 use crate::metrics::Metrics;
 use listener::Bounded;
 
+pub use pulse::Pulse;
 pub use readiness::{ComponentReport, Part, Readiness, Report};
 
 /// As the OpenMetrics specification asks.
@@ -83,6 +85,7 @@ impl Server {
         let router = Router::new()
             .route("/metrics", get(exposition))
             .route("/healthz", get(|| async { "alive\n" }))
+            .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
             .with_state(Shared { metrics, readiness });
         let served = axum::serve(Bounded::new(listener, limits), router)

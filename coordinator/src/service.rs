@@ -1,24 +1,30 @@
 //! What peers can ask of a coordinator.
 
+mod hashes;
+
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use alloy::primitives::{Address, B256, Keccak256};
+use alloy::primitives::{Address, keccak256};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use zktrain_contracts::protocol::SignedReceipt;
-use zktrain_contracts::protocol::typed::Receipt;
+use zktrain_contracts::protocol::typed::{Receipt, Scope};
 use zktrain_network::messages::{Contribution, Item, Phase, Refusal, Request, Response, Upload};
 use zktrain_network::plan::Plan;
 use zktrain_network::wire::{Content, Service};
 
+use self::hashes::Hashes;
 use crate::driver::{Driver, items, now_ms};
 use crate::store::{Store, StoreError};
 
 /// Bytes of a registration at most.
 const REGISTRATION: u64 = 256 << 20;
+/// Registrations that are checked at once.
+const REGISTERING: usize = 2;
 /// Rounds of which notices are kept for members that come back late.
 const KEPT: usize = 4;
 
@@ -42,11 +48,11 @@ pub trait Library: Send + Sync + 'static {
     /// Something that an account contributed to a round was refused.
     fn refused(&self, peer: Address, refusal: &Refusal);
 
-    /// Signs a receipt with the coordinator's key.
+    /// Signs a receipt of a round with the coordinator's key.
     ///
     /// # Errors
     /// If the key refuses.
-    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal>;
+    fn sign(&self, scope: &Scope, receipt: Receipt) -> Result<SignedReceipt, Refusal>;
 
     /// Checks a registration that was uploaded.
     fn register(
@@ -67,8 +73,12 @@ pub struct Desk<L> {
     /// Bytes of a masked vector.
     masked: u64,
     rounds: RwLock<Rounds>,
-    /// Registrations are long: one at a time is in memory.
-    registering: Mutex<()>,
+    /// Registrations are long: few at a time are in memory. Nobody waits for a single one.
+    registering: Semaphore,
+    /// Digests of those that hold, by whose they are.
+    entered: Mutex<HashMap<Address, [u8; 32]>>,
+    /// Digests of files.
+    hashes: Hashes,
 }
 
 #[derive(Default)]
@@ -100,8 +110,9 @@ fn refuse(error: &StoreError) -> Refusal {
 impl<L: Library> Desk<L> {
     /// A desk without a round. `masked` is the length of masked vectors, in bytes.
     pub fn new(store: Store, domain: u64, masked: u64, library: L) -> Arc<Self> {
-        let (rounds, registering) = Default::default();
-        Arc::new(Self { store, domain, library, masked, rounds, registering })
+        let registering = Semaphore::new(REGISTERING);
+        let (rounds, entered, hashes) = Default::default();
+        Arc::new(Self { store, domain, library, masked, rounds, registering, entered, hashes })
     }
 
     /// The operator's part.
@@ -142,12 +153,25 @@ impl<L: Library> Desk<L> {
         Ok(entered)
     }
 
-    /// Has a registration checked that was uploaded.
+    /// Has a registration checked that was uploaded, unless it is the one that was checked before.
     async fn enter(&self, peer: Address) -> Result<(), Refusal> {
-        let _turn = self.registering.lock().await;
-        let name = items::registration(self.domain);
-        let bytes = read_all(&self.store, peer.into_array(), &name, REGISTRATION).await?;
-        self.library.register(peer, bytes).await
+        let (account, name) = (peer.into_array(), items::registration(self.domain));
+        let info = self.store.upload_info(account, &name).await.map_err(|error| refuse(&error))?;
+        let digest = info.ok_or(Refusal::Missing)?.digest;
+        if self.entered().get(&peer) == Some(&digest) {
+            return Ok(());
+        }
+        let _turn = self.registering.acquire().await.map_err(|_| Refusal::Internal)?;
+        let bytes = read_all(&self.store, account, &name, REGISTRATION).await?;
+        // It may be another one by now, sent over another connection.
+        let digest = keccak256(&bytes).0;
+        self.library.register(peer, bytes).await?;
+        self.entered().insert(peer, digest);
+        Ok(())
+    }
+
+    fn entered(&self) -> MutexGuard<'_, HashMap<Address, [u8; 32]>> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn round(&self, round: u64, peer: Address) -> Result<Driver, Refusal> {
@@ -210,7 +234,7 @@ impl<L: Library> Desk<L> {
 
     /// A receipt for an upload that is counted.
     fn receipt(&self, plan: &Plan, upload: &Upload) -> Result<Response, Refusal> {
-        let receipt = self.library.sign(upload.receipt(plan, now_ms() / 1000))?;
+        let receipt = self.library.sign(&plan.scope(), upload.receipt(plan, now_ms() / 1000))?;
         Ok(Response::Received(Box::new(receipt)))
     }
 }
@@ -276,11 +300,10 @@ impl<L: Library> Service for Desk<L> {
 
     async fn open(&self, _peer: Address, item: &Item) -> Result<Content, Refusal> {
         match self.library.find(item).ok_or(Refusal::Missing)? {
-            Download::Bytes(bytes) => Ok(Content {
-                len: bytes.len() as u64,
-                digest: alloy::primitives::keccak256(&bytes),
-            }),
-            Download::File(path) => of_file(&path).await.map_err(|_| Refusal::Missing),
+            Download::Bytes(bytes) => {
+                Ok(Content { len: bytes.len() as u64, digest: keccak256(&bytes) })
+            }
+            Download::File(path) => self.hashes.of(&path).await.map_err(|_| Refusal::Missing),
         }
     }
 
@@ -318,20 +341,6 @@ async fn read_all(
         all.extend(part);
     }
     Err(Refusal::TooLarge { most, got: all.len() as u64 })
-}
-
-async fn of_file(path: &std::path::Path) -> std::io::Result<Content> {
-    let mut file = tokio::fs::File::open(path).await?;
-    let (mut hash, mut len, mut buffer) = (Keccak256::new(), 0, vec![0; 1 << 16]);
-    loop {
-        let read = file.read(&mut buffer).await?;
-        if read == 0 {
-            let digest: B256 = hash.finalize();
-            return Ok(Content { len, digest });
-        }
-        hash.update(&buffer[..read]);
-        len += read as u64;
-    }
 }
 
 async fn part(path: &std::path::Path, offset: u64, max: usize) -> std::io::Result<Bytes> {

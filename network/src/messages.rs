@@ -506,7 +506,7 @@ pub fn check_receipt(
         return Err(ReceiptError::Field { field });
     }
     let coordinator = plan.coordinator;
-    match signed.is_by(&plan.typed_domain(), coordinator) {
+    match signed.is_by(&plan.scope(), coordinator) {
         true => Ok(()),
         false => Err(ReceiptError::Signature { coordinator }),
     }

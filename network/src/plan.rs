@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::sol_types::Eip712Domain;
 use serde::{Deserialize, Serialize};
-use zktrain_contracts::protocol::typed;
+use zktrain_contracts::protocol::typed::{self, Scope};
 
 use crate::messages::Body;
 
@@ -99,9 +99,15 @@ impl Plan {
         keccak256(postcard::to_stdvec(self).unwrap_or_default())
     }
 
-    /// What signatures are for.
+    /// What signatures are for that are no evidence on chain. What they sign names the plan.
     pub fn typed_domain(&self) -> Eip712Domain {
         typed::domain(self.chain_id, self.rounds)
+    }
+
+    /// What submissions, batches and receipts of this round are signed for: they are evidence where
+    /// the chain has drawn this nonce, and nowhere else.
+    pub fn scope(&self) -> Scope {
+        Scope::new(self.chain_id, self.rounds, self.nonce)
     }
 
     /// A member.

@@ -1,5 +1,7 @@
 //! What a proof takes, known before it starts.
 
+mod limits;
+
 use zktrain_circuits::relation::{Group, Relation, Tensor};
 use zktrain_circuits::size::memory;
 
@@ -23,24 +25,17 @@ fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
     own.filter(|t| !t.name.starts_with("update.padding"))
 }
 
-/// Refuses a proof that needs more memory than the machine has available.
+/// Refuses a proof that needs more memory than the machine has available, or than its container or
+/// its user's limits leave to this process.
 ///
 /// # Errors
 /// [`ProveError::Memory`] with both numbers.
 pub fn check(relation: &Relation) -> Result<(), ProveError> {
     let needed = memory(relation);
-    match available() {
+    match limits::available() {
         Some(available) if available < needed => {
             Err(ProveError::Memory { needed_mb: needed >> 20, available_mb: available >> 20 })
         }
         _ => Ok(()),
     }
-}
-
-/// Bytes of memory that a new program could have, where the system says.
-fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes << 10)
 }

@@ -1,4 +1,4 @@
-//! Opens files that somebody else may have made.
+//! Opens and replaces files where somebody else may have made the folder.
 //!
 //! What lies in a stranger's folder under the name of a file may be a pipe that nobody writes to, a
 //! terminal, or a device without an end, whether itself or behind a link. Looking first and opening
@@ -21,6 +21,36 @@ pub fn open(path: &Path) -> Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(Error::new(ErrorKind::InvalidInput, "not a regular file")),
+    }
+}
+
+/// Writes a file in place of what was there: to a neighbour first, which is then renamed, so that it
+/// appears whole or not at all. What is in the neighbour's place is taken away and never written
+/// to: it may be a link to something else.
+///
+/// # Errors
+/// If the operating system refuses, or `write` does.
+pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let all = || -> Result<()> {
+        clear(partial)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).open(partial)?;
+        write(&mut file)?;
+        file.sync_all()?;
+        std::fs::rename(partial, path)
+    };
+    all().inspect_err(|_| {
+        // Nothing more can be done if the leftover cannot be removed either.
+        let _ = clear(partial);
+    })
+}
+
+fn clear(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -47,6 +77,32 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(open(&path).unwrap_err().kind(), ErrorKind::NotFound);
         assert!(open(&std::env::temp_dir()).is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_lies_in_the_neighbours_place_is_not_written_to() {
+        let name = |what: &str| {
+            std::env::temp_dir().join(format!("zktrain-replace-{what}-{}", std::process::id()))
+        };
+        let (path, other) = (name("a"), name("b"));
+        let neighbour = std::path::PathBuf::from(format!("{}.partial", path.display()));
+        std::fs::write(&other, "of somebody").unwrap();
+        let all =
+            |bytes: &'static [u8]| move |file: &mut File| std::io::Write::write_all(file, bytes);
+        let link: fn(&Path, &Path) -> Result<()> = |to, at| std::os::unix::fs::symlink(to, at);
+        let second: fn(&Path, &Path) -> Result<()> = |to, at| std::fs::hard_link(to, at);
+        for way in [link, second] {
+            way(&other, &neighbour).unwrap();
+            replace(&path, all(b"new")).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"new");
+            assert_eq!(std::fs::read(&other).unwrap(), b"of somebody");
+            assert!(!neighbour.exists());
+        }
+        let fails = replace(&path, |_| Err(ErrorKind::Other.into()));
+        assert!(fails.is_err() && !neighbour.exists());
+        assert_eq!(std::fs::read(&path).unwrap(), b"new", "it stays");
+        [path, other].iter().for_each(|path| std::fs::remove_file(path).unwrap());
     }
 
     #[test]

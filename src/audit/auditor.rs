@@ -35,7 +35,8 @@ impl<'a> Auditor<'a> {
 
     /// Files that belong to nothing.
     pub fn unused(&self) -> Vec<String> {
-        self.lineage.names().difference(&self.used).cloned().collect()
+        let unused = self.lineage.names().difference(&self.used);
+        unused.chain(self.lineage.strange()).cloned().collect()
     }
 
     /// A file that has to be there.

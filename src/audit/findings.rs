@@ -28,8 +28,10 @@ pub enum Kind {
     Weights,
     /// Reputations follow from deliveries.
     Reputation,
-    /// Nonces follow from the hashes of later blocks.
+    /// What is drawn follows from the randomness of later blocks.
     Nonce,
+    /// Demands are due, audits drawn by lot, and both answered before a round is settled.
+    Demand,
     /// Registered datasets are well formed and have the roots that members joined with.
     Registration,
     /// Plans say what the chain says, signed by the coordinator.
@@ -58,7 +60,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of an audit.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Encoding,
         Self::ReferenceString,
         Self::Export,
@@ -69,6 +71,7 @@ impl Kind {
         Self::Weights,
         Self::Reputation,
         Self::Nonce,
+        Self::Demand,
         Self::Registration,
         Self::Plan,
         Self::Submission,
@@ -95,7 +98,10 @@ impl Kind {
             Self::Membership => "members have joined with the data that rounds list them with",
             Self::Weights => "weights follow from reputations",
             Self::Reputation => "reputations follow from what was delivered",
-            Self::Nonce => "windows were drawn by the hashes of later blocks",
+            Self::Nonce => "windows were drawn by the randomness of later blocks",
+            Self::Demand => {
+                "audits are drawn by lot, and demands answered before rounds are settled"
+            }
             Self::Registration => "registered data are well formed and have the members' roots",
             Self::Plan => "plans say what the chain says, signed by the coordinator",
             Self::Submission => "submissions are signed by their members, as the chain was told",

@@ -7,6 +7,7 @@ use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::bindings::rounds::IRounds::Delivery;
 use zktrain_contracts::protocol::Members;
 use zktrain_contracts::protocol::export::Block;
+pub use zktrain_contracts::protocol::{is_proven, is_summed};
 
 /// All that happened in a domain.
 #[derive(Debug, Default)]
@@ -40,24 +41,38 @@ pub struct Round {
     pub coordinator: Address,
     /// The model that it starts from.
     pub parent: B256,
+    /// Whether proofs are not checked on submission.
+    pub optimistic: bool,
     /// What it can pay.
     pub budget: U256,
+    /// Basis points of a payment that are burned.
+    pub fee: u16,
+    /// Basis points of a slash that are burned.
+    pub burn_share: u16,
     /// Its members.
     pub members: Members,
     /// Their reputations when it was opened.
     pub scores: Vec<u32>,
     /// The block that it was opened in.
     pub opened: Block,
+    /// Until when members deliver, in Unix seconds.
+    pub deadline: u64,
     /// Draws windows.
     pub nonce: Option<B256>,
-    /// Eager domains: the updates that the contract has checked.
+    /// The updates that the contract has checked.
     pub delivered: BTreeMap<Address, B256>,
     /// What its coordinator proposed.
     pub proposal: Option<Proposal>,
+    /// Deliveries that somebody, or the audit, demanded to be proven on chain.
+    pub demands: BTreeMap<Address, Demand>,
+    /// Its audit.
+    pub audit: Audit,
     /// How it ended.
     pub outcome: Outcome,
     /// When it ended.
     pub ended: Option<Block>,
+    /// Whether nothing is to be paid any more.
+    pub paid: bool,
     /// What was paid to whom, by settlement.
     pub payments: Vec<(Address, U256)>,
     /// What was burned of it.
@@ -65,11 +80,14 @@ pub struct Round {
 }
 
 impl Round {
-    /// Members whose updates are in the sum, with their deliveries, in order.
+    /// Members whose updates are in the sum, with their deliveries, in order. What was handed in to the
+    /// contract alone is paid for, and in no sum.
     pub fn counted(&self) -> Vec<Counted> {
-        let Some(proposal) = &self.proposal else { return Vec::new() };
+        let Some(proposal) = self.proposal.as_ref().filter(|p| !p.aggregate.is_zero()) else {
+            return Vec::new();
+        };
         let pairs = self.members.0.iter().zip(&proposal.deliveries);
-        let pairs = pairs.filter(|(_, delivery)| !delivery.update.is_zero());
+        let pairs = pairs.filter(|(_, delivery)| is_summed(delivery));
         let counted = pairs.map(|(member, delivery)| Counted {
             account: member.account,
             dataset: member.dataset,
@@ -84,6 +102,70 @@ impl Round {
     /// Whether it made a new version.
     pub fn is_settled(&self) -> bool {
         matches!(self.outcome, Outcome::Settled { .. })
+    }
+
+    /// Whether its coordinator is still to propose.
+    pub fn is_open(&self) -> bool {
+        self.outcome == Outcome::Open && self.proposal.is_none()
+    }
+
+    /// What was proposed, while it is neither settled nor void.
+    pub fn proposed(&self) -> Option<&Proposal> {
+        self.proposal.as_ref().filter(|_| self.outcome == Outcome::Open)
+    }
+
+    /// Whether a demand waits for its answer.
+    pub fn is_demanded(&self) -> bool {
+        self.demands.values().any(|demand| demand.answered_by.is_none())
+    }
+
+    /// Whom its settlement pays for a delivery: all that a batch lists, the sum's or not; of a void round
+    /// those whose proof the contract has checked.
+    pub fn has_delivered(&self, account: Address) -> bool {
+        if matches!(self.outcome, Outcome::Void { .. }) {
+            return self.delivered.contains_key(&account);
+        }
+        self.listed(account).is_some_and(|said| !said.update.is_zero())
+    }
+
+    /// What the batch says of a member; none without a batch.
+    pub fn listed(&self, account: Address) -> Option<&Delivery> {
+        let pairs = self.members.0.iter().zip(&self.proposal.as_ref()?.deliveries);
+        let mut own = pairs.filter(|(member, _)| member.account == account);
+        own.next().map(|(_, said)| said)
+    }
+}
+
+/// A demand that a delivery be proven on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Demand {
+    /// Whose: the contract's own where the audit demands.
+    pub by: Address,
+    /// Until when it can be answered, in Unix seconds.
+    pub until: u64,
+    /// Who has answered it.
+    pub answered_by: Option<Address>,
+    /// Wei that are still to be paid out.
+    pub bond: U256,
+}
+
+/// How far a round's audit is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The block that draws instead of the first one, which the chain has forgotten.
+    pub target: Option<u64>,
+    /// How often another block was named.
+    pub postponed: u32,
+    /// How many deliveries it has demanded; none before it was drawn.
+    pub drawn: Option<usize>,
+}
+
+impl Audit {
+    /// How many deliveries it draws in a domain that has so many audited: as many again each time that
+    /// nobody drew in time, so that waiting for a better draw is worth nothing.
+    pub fn draws(&self, audits: usize) -> usize {
+        let times = usize::try_from(self.postponed).unwrap_or(usize::MAX);
+        audits.saturating_mul(times.saturating_add(1))
     }
 }
 
@@ -100,7 +182,7 @@ pub struct Counted {
     pub weight: u32,
     /// `keccak256` of its update's rows.
     pub update: B256,
-    /// Hash of its submission; zero in eager domains.
+    /// Hash of its submission; a mark in eager domains.
     pub submission: B256,
 }
 
@@ -115,6 +197,10 @@ pub struct Proposal {
     pub model: B256,
     /// One a member.
     pub deliveries: Vec<Delivery>,
+    /// The block that it was proposed in.
+    pub block: Block,
+    /// Until when it can be challenged, in Unix seconds.
+    pub challenge_end: u64,
 }
 
 /// How a round ended.
@@ -127,7 +213,7 @@ pub enum Outcome {
         /// The version's number.
         version: u64,
     },
-    /// Nobody delivered.
+    /// Without a sum: what was delivered is paid for, and the model stays as it is.
     Empty,
     /// Without a new version.
     Void {
@@ -178,6 +264,13 @@ pub fn reason(bytes: &B256) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_audit_draws_more_each_time_that_it_is_put_off() {
+        let draws = |postponed| Audit { postponed, ..Audit::default() }.draws(2);
+        assert_eq!([0, 1, 3].map(draws), [2, 4, 8]);
+        assert_eq!(Audit::default().draws(0), 0);
+    }
 
     #[test]
     fn reasons_are_words_where_they_can_be() {

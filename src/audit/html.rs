@@ -215,6 +215,10 @@ fn node(round: &RoundReport, version: Option<&VersionReport>, members: &[Address
                 "; " (round.counted) " counted, at least " (least) "; threshold " (threshold)
                 @if round.bears_third != Some(true) { ", which does not cover a third" }
             }
+            @if round.demanded > 0 {
+                "; " (round.demanded) " deliveries had to be proven on chain"
+                @if let Some(audited) = round.audited { ", " (audited) " of them drawn by lot" }
+            }
         }
         div class="bars" {
             @for member in &round.members {
@@ -226,18 +230,19 @@ fn node(round: &RoundReport, version: Option<&VersionReport>, members: &[Address
         details {
             summary class="dim" { (round.members.len()) " members" }
             div class="scroll" { table {
-                tr { th { "Member" } th class="n" { "Reputation" } th class="n" { "Weight" } th { "In the sum" } th class="n" { "Paid" } }
+                tr { th { "Member" } th class="n" { "Reputation" } th class="n" { "Weight" } th { "Delivered" } th { "In the sum" } th class="n" { "Paid" } }
                 @for member in &round.members {
                     tr {
                         td { code { (format!("{:#x}", member.account)) } }
                         td class="n" { (member.score) }
                         td class="n" { (format!("{:.2} %", f64::from(member.weight) / 655.36)) }
+                        td { @if member.delivered { "yes" } @else { "no" } }
                         td { @if member.counted { "yes" } @else { "no" } }
                         td class="n" { (money(&member.paid)) }
                     }
                 }
-                tr { td { "coordinator" } td {} td {} td {} td class="n" { (money(&round.coordinator_paid)) } }
-                tr { td { "burned" } td {} td {} td {} td class="n" { (money(&round.burned)) } }
+                tr { td { "coordinator" } td {} td {} td {} td {} td class="n" { (money(&round.coordinator_paid)) } }
+                tr { td { "burned" } td {} td {} td {} td {} td class="n" { (money(&round.burned)) } }
             } }
         }
     }

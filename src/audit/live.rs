@@ -4,8 +4,9 @@ use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::rngs::OsRng;
+use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::chain::{Chain, ChainError, Endpoint, Outbox, Sender};
-use zktrain_contracts::protocol::{ChainExport, Client, Deployment};
+use zktrain_contracts::protocol::{ChainExport, Client, Deployment, Status};
 
 use crate::chain::{Connection, block_on};
 use crate::error::Error;
@@ -19,6 +20,15 @@ pub(super) struct Live {
     pub contract: Option<Contract>,
     /// The domain's current version; none if the node could not be asked.
     pub version: Option<u64>,
+    /// The domain's rounds that have ended by now.
+    pub ended: Vec<u64>,
+}
+
+impl Live {
+    /// A node of which nothing is believed.
+    fn of_another(difference: String, contract: Option<Contract>) -> Self {
+        Self { difference: Some(difference), contract, version: None, ended: Vec::new() }
+    }
 }
 
 /// The contract at the export's address of `Rounds`.
@@ -40,19 +50,31 @@ pub(super) fn look(export: &ChainExport, at: &Endpoint) -> Result<Live, Error> {
         let (expected, got) = (export.deployment.chain_id, chain.id());
         if expected != got {
             let difference = format!("the node's chain is {got}, the export's {expected}");
-            return Ok(Live { difference: Some(difference), contract: None, version: None });
+            return Ok(Live::of_another(difference, None));
         }
         let contract = contract(&chain, &export.deployment).await?;
         if let Some(name) = contract.stranger {
             let difference = format!("the contract Rounds works with another {name}");
-            let difference = Some(difference);
-            return Ok(Live { difference, contract: Some(contract), version: None });
+            return Ok(Live::of_another(difference, Some(contract)));
         }
         let client = viewer(chain, &export.deployment)?;
         let version = client.domain(export.domain).await?.versions;
+        let ended = ended(&client, export.domain).await?;
         let difference = difference(&client, export).await?;
-        Ok(Live { difference, contract: Some(contract), version: Some(version) })
+        Ok(Live { difference, contract: Some(contract), version: Some(version), ended })
     })
+}
+
+/// Rounds of a domain that nothing more happens in.
+async fn ended(client: &Client, domain: u64) -> Result<Vec<u64>, Error> {
+    let opened = client.events::<Rounds::RoundOpened>(client.at().rounds, None).await?;
+    let mut ended = Vec::new();
+    for round in opened.iter().filter(|event| event.domain == domain).map(|event| event.round) {
+        if matches!(client.status(round).await?, Status::Settled | Status::Void) {
+            ended.push(round);
+        }
+    }
+    Ok(ended)
 }
 
 /// The code of `Rounds` has the addresses of all that it works with in it: an export that lists
@@ -71,6 +93,7 @@ async fn contract(chain: &Chain, at: &Deployment) -> Result<Contract, Error> {
         ("VerifierRouter", at.router),
         ("Parameters", at.parameters),
         ("RewardToken", at.reward_token),
+        ("Demands", at.demands),
         ("Slashing", at.slashing),
     ];
     let stranger = others.into_iter().find(|(_, address)| !names(*address));

@@ -37,7 +37,7 @@ use crate::lineage::{CHAIN, Lineage};
 use crate::ui::Ui;
 use auditor::Auditor;
 use basis::Basis;
-use history::History;
+use history::{History, Outcome};
 use live::Live;
 use rounds::{Terms, Walk};
 
@@ -106,7 +106,7 @@ fn chain(
         let live = live::look(&export, endpoint)?;
         let problem = || live.difference.clone().unwrap_or_default();
         auditor.findings.check(Kind::Live, &place, "logs", live.difference.is_none(), problem);
-        ends(auditor, progress, options, live.version);
+        ends(auditor, progress, options, &live);
         progress.live = Some(live);
     }
     progress.export = Some(export);
@@ -114,28 +114,32 @@ fn chain(
 }
 
 /// A lineage ends where the chain does, unless whoever audits asks for less.
-fn ends(
-    auditor: &mut Auditor<'_>,
-    progress: &Progress,
-    options: &Options<'_>,
-    current: Option<u64>,
-) {
+fn ends(auditor: &mut Auditor<'_>, progress: &Progress, options: &Options<'_>, live: &Live) {
+    let Some(current) = live.version.filter(|_| !options.pins.stale) else { return };
+    let (place, findings) = (Place::file(CHAIN), &mut auditor.findings);
     let last = progress.history.versions.last().map_or(0, |version| version.number);
-    if let Some(current) = current.filter(|_| !options.pins.stale) {
-        let problem = || {
-            format!(
-                "it ends with version {last}; the domain has version {current}: ask for a newer \
-                 lineage, or allow this with --stale"
-            )
-        };
-        auditor.findings.check(
-            Kind::Live,
-            &Place::file(CHAIN),
-            "version",
-            last >= current,
-            problem,
-        );
+    let problem = || {
+        format!(
+            "it ends with version {last}; the domain has version {current}: ask for a newer \
+             lineage, or allow this with --stale"
+        )
+    };
+    if !findings.check(Kind::Live, &place, "version", last >= current, problem) {
+        return;
     }
+    // Rounds that made no version: somebody may have been slashed in them.
+    let is_told = |id: &u64| {
+        let told = progress.history.rounds.iter().find(|round| round.id == *id);
+        told.is_some_and(|round| !matches!(round.outcome, Outcome::Open))
+    };
+    let missing = live.ended.iter().filter(|id| !is_told(id)).count();
+    let problem = || {
+        format!(
+            "{missing} rounds have ended that it does not tell of: ask for a newer lineage, or allow \
+             this with --stale"
+        )
+    };
+    findings.check(Kind::Live, &place, "rounds", missing == 0, problem);
 }
 
 /// Everything behind the chain's hashes.
@@ -163,7 +167,7 @@ fn versions(
     let begun = Instant::now();
     progress.timing.chunks = basis::registrations(auditor, &basis, &progress.history, ui);
     progress.timing.registrations = begun.elapsed().as_secs_f64();
-    let mut walk = Walk::new(auditor, &basis, export, opened.0.optimistic);
+    let mut walk = Walk::new(auditor, &basis, export, &opened.0);
     let mut models = vec![walk.model.as_ref().map(|(model, _)| model.clone())];
     for round in &progress.history.rounds {
         walk.round(round);

@@ -3,20 +3,22 @@
 //! A coordinator that leaves a delivery out of its batch pays less, and can have the same work summed
 //! again over another set. It alone sees what is uploaded; but what it has counted, it has signed.
 //! What it has not judged yet, or what it has found false, it does not sign: so whoever cheats has
-//! nothing to accuse it with. That a member was slashed in the round is told by the chain all the same.
+//! nothing to accuse it with. As long as its batch can be challenged, the contract takes a receipt as
+//! evidence against it.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use zktrain_contracts::protocol::typed::Receipt;
-use zktrain_contracts::protocol::{Deployment, SignedReceipt, typed};
+use zktrain_contracts::bindings::rounds::IRounds::Delivery;
+use zktrain_contracts::protocol::typed::{Receipt, Scope};
+use zktrain_contracts::protocol::{Deployment, SignedReceipt};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
 use zktrain_prover::regular;
 
 use super::auditor::Auditor;
 use super::findings::{Findings, Kind, Place};
-use super::history::{History, Outcome, Round};
+use super::history::{History, Outcome, Round, is_summed};
 use crate::error::Error;
 use crate::lineage;
 
@@ -111,7 +113,8 @@ fn receipt(
         auditor.findings.check(Kind::Receipt, &place, "round", false, problem);
         return;
     };
-    let by = signed.is_by(&typed::domain(at.chain_id, at.rounds), round.coordinator);
+    let scope = Scope::new(at.chain_id, at.rounds, round.nonce.unwrap_or_default());
+    let by = signed.is_by(&scope, round.coordinator);
     // What nobody answers for says nothing about anybody.
     if auditor.signature(Kind::Receipt, &place, &signed.signature, by) {
         plan(auditor, &place, round, said);
@@ -137,7 +140,7 @@ fn plan(auditor: &mut Auditor<'_>, place: &Place, round: &Round, said: &Receipt)
     }
 }
 
-/// What a coordinator has counted is in its batch.
+/// What a coordinator has counted is in its batch. Without a batch nothing is said about deliveries.
 fn omission(
     findings: &mut Findings,
     place: &Place,
@@ -145,72 +148,128 @@ fn omission(
     round: &Round,
     said: &Receipt,
 ) {
-    let counted = round.counted();
-    let counted = counted.iter().find(|counted| counted.account == said.member);
+    let Some(listed) = round.listed(said.member) else { return };
+    if round.optimistic {
+        belied(findings, place, history, round, (said, listed));
+    } else if !is_summed(listed) {
+        left_out(findings, place, history, round, (said, listed));
+    }
+}
+
+/// In optimistic rounds a batch names submissions, and the contract slashes for one that is another than
+/// the receipt's, whatever came of the round or of the member.
+fn belied(
+    findings: &mut Findings,
+    place: &Place,
+    history: &History,
+    round: &Round,
+    (said, listed): (&Receipt, &Delivery),
+) {
+    let same = listed.submission == said.submission;
+    let mut slashes = history.slashes.iter().filter(|slash| slash.round == round.id);
+    if let (false, Some(slash)) = (same, slashes.find(|slash| slash.coordinator)) {
+        let about = "the batch belies this receipt; its coordinator was slashed in this round";
+        return findings.notice(place, format!("{about}: {}", slash.reason));
+    }
+    let (field, what) = match (listed.update.is_zero(), listed.submission.is_zero()) {
+        (true, _) => ("delivery", "says that the member delivered nothing"),
+        (false, true) => ("submission", "leaves it out of the sum"),
+        (false, false) => ("submission", "has another one of the member"),
+    };
+    let problem = || {
+        let remedy = match round.proposed() {
+            Some(proposal) => format!(
+                "until {} (Unix seconds) `zktrain chain challenge omitted {}` has it slashed",
+                proposal.challenge_end, place.file
+            ),
+            None => "the round is over, and nobody is slashed for it any more".to_owned(),
+        };
+        let whose = "OMISSION: the coordinator has counted this delivery, and its batch";
+        format!("{whose} {what}: {remedy}")
+    };
+    findings.check(Kind::Receipt, place, field, same, problem);
+}
+
+/// In eager rounds the contract has checked what the batch lists, and knows no submission: the batch
+/// marks what is in the sum. Without a sum nothing is, and whoever was checked is paid.
+fn left_out(
+    findings: &mut Findings,
+    place: &Place,
+    history: &History,
+    round: &Round,
+    (said, listed): (&Receipt, &Delivery),
+) {
+    let checked = !listed.update.is_zero();
     let slash = history.slashes.iter().find(|slash| {
         (slash.round, slash.account, slash.coordinator) == (said.round, said.member, false)
     });
     // Whatever it was answered with, it is left out by right.
-    if let (None, Some(slash)) = (counted, slash) {
-        let about = "the member was slashed in this round, and its delivery is in no batch";
-        return findings.notice(place, format!("{about}: {}", slash.reason));
-    }
-    match counted {
-        // In eager domains the contract knows the update, not the submission.
-        Some(counted) if !counted.submission.is_zero() => {
-            findings.equal(Kind::Receipt, place, "submission", said.submission, counted.submission);
-        }
-        Some(_) => {}
-        None if round.is_settled() => {
-            let problem = || {
-                "OMISSION: the coordinator has counted this delivery, and its batch says that the \
-                 member delivered nothing"
-                    .to_owned()
-            };
-            findings.check(Kind::Receipt, place, "delivery", false, problem);
-        }
-        None if round.outcome == Outcome::Empty => findings.notice(
+    if let Some(slash) = slash {
+        let about = "the member was slashed in this round, and its delivery is in no";
+        let what = if checked { "sum" } else { "batch" };
+        findings.notice(place, format!("{about} {what}: {}", slash.reason));
+    } else if round.is_settled() {
+        let (field, what) = match checked {
+            false => ("delivery", "says that the member delivered nothing"),
+            true => ("submission", "leaves it out of the sum"),
+        };
+        let whose = "OMISSION: the coordinator has counted this delivery, and its batch";
+        findings.check(Kind::Receipt, place, field, false, || format!("{whose} {what}"));
+    } else if round.outcome == Outcome::Empty && !checked {
+        findings.notice(
             place,
-            "the coordinator has counted this delivery, and its batch says that nobody delivered \
-             anything: there was no sum, or it was hidden",
-        ),
-        // Without a batch nothing is said about deliveries.
-        None => {}
+            "the coordinator has counted this delivery, and its batch says that there was no sum: it \
+             may have been hidden",
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use alloy::primitives::{Address, B256, U256};
-    use zktrain_contracts::bindings::rounds::IRounds::{Delivery, Member};
-    use zktrain_contracts::protocol::Members;
+    use zktrain_contracts::bindings::rounds::IRounds::Member;
     use zktrain_contracts::protocol::export::Block;
+    use zktrain_contracts::protocol::{MARK, Members};
 
     use super::*;
-    use crate::audit::history::{Proposal, Slash};
+    use crate::audit::history::{Audit, Proposal, Slash};
 
     const OMITTED: Address = Address::repeat_byte(2);
+    const SUBMITTED: B256 = B256::repeat_byte(9);
 
-    /// A settled round of two members, of which the second is not in the batch.
-    fn round() -> Round {
+    /// A round of two members, of whom the second is in the batch with this.
+    fn round(optimistic: bool, outcome: Outcome, listed: [B256; 2]) -> Round {
         let (hash, dataset) = (B256::repeat_byte(7), B256::ZERO);
         let member =
             |n| Member { account: Address::repeat_byte(n), dataset, windows: 1, weight: 1 << 15 };
-        let nothing = Delivery { update: B256::ZERO, submission: B256::ZERO };
-        let deliveries = vec![Delivery { update: hash, submission: hash }, nothing];
+        let [update, submission] = listed;
+        let deliveries =
+            vec![Delivery { update: hash, submission: hash }, Delivery { update, submission }];
+        let block = Block { number: 1, hash, time: 1 };
+        let (root, aggregate, model, challenge_end) = (hash, hash, hash, 77);
+        let proposal = Proposal { root, aggregate, model, deliveries, block, challenge_end };
         Round {
             id: 5,
             coordinator: Address::ZERO,
             parent: hash,
+            optimistic,
             budget: U256::ZERO,
+            fee: 0,
+            burn_share: 0,
             members: Members(vec![member(1), member(2)]),
             scores: vec![1, 1],
-            opened: Block { number: 1, hash, time: 1 },
+            opened: block,
+            deadline: 9,
             nonce: None,
-            delivered: Default::default(),
-            proposal: Some(Proposal { root: hash, aggregate: hash, model: hash, deliveries }),
-            outcome: Outcome::Settled { version: 1 },
+            delivered: BTreeMap::new(),
+            proposal: Some(proposal),
+            demands: BTreeMap::new(),
+            audit: Audit::default(),
+            outcome,
             ended: None,
+            paid: false,
             payments: Vec::new(),
             burned: U256::ZERO,
         }
@@ -221,30 +280,76 @@ mod tests {
         Slash { round, account, reason, coordinator, burned, bounty }
     }
 
-    fn found(slashes: Vec<Slash>) -> Findings {
+    fn found(round: &Round, slashes: Vec<Slash>) -> Findings {
         let history = History { slashes, ..History::default() };
-        let hash = B256::repeat_byte(9);
-        let (plan, masked, submission) = (hash, hash, hash);
+        let (plan, masked, submission) = (B256::ZERO, B256::ZERO, SUBMITTED);
         let said = Receipt { round: 5, member: OMITTED, plan, masked, submission, time: 1 };
         let (mut findings, place) = (Findings::default(), Place::member("file", 5, OMITTED));
-        omission(&mut findings, &place, &history, &round(), &said);
+        omission(&mut findings, &place, &history, round, &said);
         findings
     }
 
-    /// A coordinator may leave out what was shown to be false after it had counted it.
+    fn problem(findings: &Findings) -> &str {
+        assert_eq!(findings.failures().len(), 1);
+        assert!(findings.notices().is_empty());
+        &findings.failures()[0].problem
+    }
+
+    /// An eager domain's coordinator may leave out what was shown to be false after it had counted it.
     #[test]
     fn who_was_slashed_in_the_round_was_left_out_by_right() {
-        let findings = found(vec![slash(5, OMITTED, false)]);
+        let round = round(false, Outcome::Settled { version: 1 }, [B256::ZERO; 2]);
+        let findings = found(&round, vec![slash(5, OMITTED, false)]);
         assert!(findings.failures().is_empty(), "{:?}", findings.failures());
         assert!(findings.notices()[0].about.ends_with("in no batch: false proof"));
         // Not for another round, nor somebody else, nor as a coordinator.
         let others =
             [slash(4, OMITTED, false), slash(5, Address::ZERO, false), slash(5, OMITTED, true)];
         for slashes in [vec![], others.to_vec()] {
-            let findings = found(slashes);
-            assert!(findings.failures()[0].problem.starts_with("OMISSION"));
-            assert!(findings.notices().is_empty());
+            assert!(problem(&found(&round, slashes)).starts_with("OMISSION"));
         }
+    }
+
+    #[test]
+    fn an_eager_domains_batch_marks_what_was_counted() {
+        let update = B256::repeat_byte(3);
+        let listed =
+            |outcome, submission| found(&round(false, outcome, [update, submission]), vec![]);
+        let settled = Outcome::Settled { version: 1 };
+        let told = listed(settled.clone(), B256::ZERO);
+        assert!(problem(&told).starts_with("OMISSION") && problem(&told).ends_with("of the sum"));
+        for fine in [listed(settled, MARK), listed(Outcome::Empty, B256::ZERO)] {
+            assert!(fine.failures().is_empty() && fine.notices().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_receipt_that_a_batch_belies_is_evidence_as_long_as_it_can_be_challenged() {
+        let update = B256::repeat_byte(3);
+        let proposed = |listed| round(true, Outcome::Open, listed);
+        let command = "until 77 (Unix seconds) `zktrain chain challenge omitted file`";
+        let lies = [
+            ([B256::ZERO; 2], "delivered nothing"),
+            ([update, B256::ZERO], "out of the sum"),
+            ([update, B256::repeat_byte(8)], "has another one"),
+        ];
+        for (listed, what) in lies {
+            let findings = found(&proposed(listed), vec![slash(5, OMITTED, false)]);
+            let told = problem(&findings);
+            assert!(told.contains(what) && told.contains(command), "{told}");
+            for outcome in [Outcome::Empty, Outcome::Settled { version: 1 }] {
+                let findings = found(&round(true, outcome, listed), vec![]);
+                assert!(problem(&findings).ends_with("any more"));
+            }
+            let findings = found(&proposed(listed), vec![slash(5, Address::ZERO, true)]);
+            assert!(findings.failures().is_empty() && findings.notices().len() == 1);
+        }
+        let honest = found(&proposed([update, SUBMITTED]), vec![]);
+        assert!(honest.failures().is_empty() && honest.notices().is_empty());
+        assert_eq!(honest.count(Kind::Receipt).made, 1);
+        // Without a batch nothing is said about deliveries.
+        let nothing = Round { proposal: None, ..proposed([B256::ZERO; 2]) };
+        assert!(found(&nothing, vec![]).failures().is_empty());
     }
 
     #[test]

@@ -1,27 +1,36 @@
 //! Replays a domain's events by the contracts' rules.
 //!
-//! What follows from earlier events is computed and compared: weights from reputations,
-//! reputations and payments from deliveries, nonces from block hashes, versions from proposals.
-//! An event that contracts would not have emitted, or that is missing, is a failure.
+//! What follows from earlier events is computed and compared: weights from reputations, reputations
+//! and payments from deliveries, what is drawn from blocks' randomness, versions from proposals, what
+//! a slash takes from bonds. Who may do something, and when, is checked too. An event that contracts
+//! would not have emitted, or that is missing, is a failure.
 
-use std::collections::{BTreeMap, VecDeque};
+mod demands;
+mod domain;
+mod due;
+mod members;
+mod opening;
+mod proposing;
+mod rules;
+mod settling;
 
-use alloy::primitives::{Address, B256, U256, keccak256};
-use alloy::sol_types::SolValue;
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloy::primitives::{Address, B256};
 use zktrain_contracts::bindings::parameters::Parameters::ParametersEvents;
-use zktrain_contracts::bindings::registry::DomainRegistry::{self, DomainRegistryEvents};
 use zktrain_contracts::bindings::reputation::Reputation::ReputationEvents;
-use zktrain_contracts::bindings::rounds::Rounds::{self, RoundsEvents};
+use zktrain_contracts::bindings::rounds::Rounds::RoundsEvents;
+use zktrain_contracts::bindings::slashing::Slashing::SlashingEvents;
 use zktrain_contracts::bindings::stakes::StakeManager::StakeManagerEvents;
-use zktrain_contracts::protocol::export::{ChainExport, DRAW_DELAY, Event, ExportedLog, VERSION};
+use zktrain_contracts::protocol::export::{ChainExport, Drawing, Event, ExportedLog, VERSION};
 use zktrain_contracts::protocol::reputation::Standings;
-use zktrain_contracts::protocol::weights::weights;
-use zktrain_contracts::protocol::{Members, export};
 
 use super::findings::{Findings, Kind, Place};
-use super::history::{History, Outcome, Proposal, Round, Slash, Version, reason};
+use super::history::{History, Round};
 use super::money::Money;
 use crate::lineage::CHAIN;
+use due::Due;
+use rules::Rules;
 
 /// Replays an export.
 pub fn replay(export: &ChainExport, findings: &mut Findings) -> History {
@@ -41,29 +50,30 @@ pub fn replay(export: &ChainExport, findings: &mut Findings) -> History {
     replay.history
 }
 
+/// A member of the domain.
 #[derive(Clone, Copy)]
 struct Membership {
     dataset: B256,
     windows: u64,
-    leaving: bool,
+    /// From when it can leave; none as long as it does not want to.
+    leaves_at: Option<u64>,
 }
 
-pub(super) struct Replay<'a> {
+struct Replay<'a> {
     export: &'a ChainExport,
-    pub(super) findings: &'a mut Findings,
-    pub(super) history: History,
-    pub(super) money: Money,
-    pub(super) standings: Standings,
+    findings: &'a mut Findings,
+    history: History,
+    money: Money,
+    standings: Standings,
+    rules: Rules,
     members: BTreeMap<Address, Membership>,
-    coordinator: Address,
+    /// Whose datasets are.
+    holders: BTreeMap<B256, Address>,
     head: B256,
     current: Option<u64>,
-    /// Scores that have to be told next.
-    pub(super) scores: VecDeque<(Address, u32)>,
-    /// The version that has to be told next.
-    pub(super) advance: Option<(u64, B256, B256)>,
-    /// Whose stake is about to be slashed, why, and whether as a coordinator.
-    guilty: Option<(u64, Address, String, bool)>,
+    /// Whoever was slashed as a coordinator.
+    barred: BTreeSet<Address>,
+    due: Due,
 }
 
 impl<'a> Replay<'a> {
@@ -72,19 +82,19 @@ impl<'a> Replay<'a> {
             export,
             findings,
             history: History::default(),
-            money: Money::default(),
+            money: Money::new(export.domain),
             standings: Standings::default(),
+            rules: Rules::default(),
             members: BTreeMap::new(),
-            coordinator: Address::ZERO,
+            holders: BTreeMap::new(),
             head: B256::ZERO,
             current: None,
-            scores: VecDeque::new(),
-            advance: None,
-            guilty: None,
+            barred: BTreeSet::new(),
+            due: Due::default(),
         }
     }
 
-    /// Events are in order, blocks are consistent, and there is one drawing block a round.
+    /// Events are in order, and blocks are consistent.
     fn order(&mut self) {
         let place = Place::file(CHAIN);
         let logs = &self.export.logs;
@@ -102,21 +112,43 @@ impl<'a> Replay<'a> {
         self.findings.check(Kind::Export, &place, "head", !late, problem);
     }
 
-    /// Every drawing block belongs to one round.
+    /// Every block that draws belongs to one round, and is the block that events name where they do.
     fn drawings(&mut self) {
-        let known = |round: u64| self.history.rounds.iter().any(|known| known.id == round);
-        let drawing = &self.export.drawing;
-        let strange = drawing.iter().find(|drawing| !known(drawing.round));
-        let ascending = drawing.iter().zip(drawing.iter().skip(1)).all(|(a, b)| a.round < b.round);
-        let holds = strange.is_none() && ascending;
-        let problem = || "drawing blocks are not one a round".to_owned();
-        self.findings.check(Kind::Export, &Place::file(CHAIN), "drawing", holds, problem);
+        let known = |round: u64| self.history.rounds.iter().find(|known| known.id == round);
+        let audited = |round: u64| known(round).is_some_and(|round| round.audit.drawn.is_some());
+        let ascending = |drawing: &[Drawing]| {
+            drawing.iter().zip(drawing.iter().skip(1)).all(|(a, b)| a.round < b.round)
+        };
+        let (drawing, audits) = (&self.export.drawing, &self.export.audits);
+        let holds = ascending(drawing)
+            && drawing.iter().all(|drawing| known(drawing.round).is_some())
+            && ascending(audits)
+            && audits.iter().all(|drawing| audited(drawing.round));
+        let problem = || "blocks that draw are not one a round".to_owned();
+        let place = Place::file(CHAIN);
+        self.findings.check(Kind::Export, &place, "drawing", holds, problem);
+        let blocks: BTreeMap<u64, _> =
+            self.export.logs.iter().map(|log| (log.block.number, log.block)).collect();
+        let another = |drawing: &&Drawing| {
+            blocks.get(&drawing.block.number).is_some_and(|block| *block != drawing.block)
+        };
+        let wrong = drawing.iter().chain(audits).find(another).map(|drawing| drawing.round);
+        let place = Place { round: wrong, ..Place::file(CHAIN) };
+        let problem = || "the block that draws is another than that of its events".to_owned();
+        self.findings.check(Kind::Export, &place, "drawing", wrong.is_none(), problem);
     }
 
     /// Records a check of an event about a round.
     fn about(&mut self, kind: Kind, round: u64, field: &str, holds: bool, problem: &str) -> bool {
         let place = Place::round(CHAIN, round);
         self.findings.check(kind, &place, field, holds, || problem.to_owned())
+    }
+
+    /// A round that was opened, which all events about it rest on.
+    fn find(&mut self, id: u64) -> Option<&mut Round> {
+        let at = self.history.rounds.iter().rposition(|round| round.id == id);
+        self.about(Kind::Export, id, "round", at.is_some(), "no such round was opened");
+        self.history.rounds.get_mut(at?)
     }
 
     fn log(&mut self, log: &ExportedLog) {
@@ -128,210 +160,70 @@ impl<'a> Replay<'a> {
         match event {
             Event::Domain(event) => self.domain(event, log),
             Event::Rounds(event) => self.rounds(event, log),
-            Event::Reputation(ReputationEvents::Scored(event)) => {
-                let expected = self.scores.pop_front();
-                let place = Place { member: Some(event.account), ..place };
-                let holds = expected == Some((event.account, event.score));
-                let problem = || format!("the score {} does not follow", event.score);
-                self.findings.check(Kind::Reputation, &place, "score", holds, problem);
+            Event::Reputation(event) => self.reputation(&event),
+            Event::Escrow(event) => {
+                let closing = &mut self.due.closing;
+                self.money.event(event, log.block.time, closing, self.findings);
             }
-            Event::Escrow(event) => self.escrow(event),
-            Event::Stakes(StakeManagerEvents::Slashed(event)) => {
-                let Some((round, account, reason, coordinator)) = self.guilty.take() else {
-                    return;
-                };
-                let (burned, bounty) = (event.burned, event.bounty);
-                let known = account == event.operator;
-                self.about(Kind::Export, round, "slash", known, "somebody else was slashed");
-                let slash = Slash { round, account, reason, coordinator, burned, bounty };
-                self.history.slashes.push(slash);
+            Event::Stakes(StakeManagerEvents::Slashed(event)) => self.taken(&event),
+            Event::Stakes(StakeManagerEvents::Obligations(event)) => {
+                // Other domains' change in the same transaction, perhaps.
+                if self.due.obligations.front() == Some(&event.operator) {
+                    self.due.obligations.pop_front();
+                }
             }
+            Event::Slashing(SlashingEvents::Proven(event)) => self.shown(&event),
+            Event::Demands(event) => self.demands(event, log),
             Event::Parameters(ParametersEvents::Changed(event)) => {
-                self.money.fee = event.values.settlementFee;
+                self.rules.values = Some(event.values);
             }
             Event::Stakes(_) | Event::Slashing(_) => {}
         }
     }
 
-    fn domain(&mut self, event: DomainRegistryEvents, log: &ExportedLog) {
+    fn reputation(&mut self, event: &ReputationEvents) {
+        let place = Place::file(CHAIN);
         match event {
-            DomainRegistryEvents::DomainOpened(event) => {
-                let place = Place::file(CHAIN);
-                let number = self.export.domain;
-                self.findings.equal(Kind::Export, &place, "domain", number, event.domain);
-                self.coordinator = event.config.coordinator;
-                self.head = event.config.genesis;
-                let reward = self.export.deployment.reward_token;
-                self.money.open(&event.config, reward);
-                self.history.opened = Some((event.config, event.spec));
+            ReputationEvents::Scored(event) => {
+                let expected = self.due.scores.pop_front();
+                let place = Place { member: Some(event.account), ..place };
+                let holds = expected == Some((event.account, event.score));
+                let problem = || format!("the score {} does not follow", event.score);
+                self.findings.check(Kind::Reputation, &place, "score", holds, problem);
             }
-            DomainRegistryEvents::CoordinatorChanged(event) => {
-                self.coordinator = event.coordinator;
+            ReputationEvents::Barred(event) => {
+                let holds = self.due.bar.take() == Some(event.account);
+                let problem = || format!("{:#x} was barred without a slash", event.account);
+                self.findings.check(Kind::Reputation, &place, "barred", holds, problem);
+                self.barred.insert(event.account);
             }
-            DomainRegistryEvents::ModelAdvanced(event) => self.advanced(&event, log),
-            DomainRegistryEvents::DomainClosed(_) => {}
         }
-    }
-
-    fn advanced(&mut self, event: &DomainRegistry::ModelAdvanced, log: &ExportedLog) {
-        let number = self.history.versions.len() as u64 + 1;
-        let expected = self.advance.take();
-        let got = Some((event.round, event.model, event.aggregate));
-        let holds = expected == got && event.version == number && event.parent == self.head;
-        let problem = "the version does not follow from the proposal and the version before";
-        self.about(Kind::Export, event.round, "version", holds, problem);
-        let (round, model, block) = (event.round, event.model, log.block);
-        self.head = model;
-        self.history.versions.push(Version { number, round, model, block });
     }
 
     fn rounds(&mut self, event: RoundsEvents, log: &ExportedLog) {
         match event {
             RoundsEvents::Joined(event) => self.joined(&event),
-            RoundsEvents::Leaving(event) => {
-                if let Some(member) = self.members.get_mut(&event.account) {
-                    member.leaving = true;
-                }
-            }
-            RoundsEvents::Exited(event) => {
-                self.members.remove(&event.account);
-            }
+            RoundsEvents::Leaving(event) => self.leaving(&event, log),
+            RoundsEvents::Exited(event) => self.exited(&event, log),
             RoundsEvents::RoundOpened(event) => self.opened(event, log),
-            RoundsEvents::Drawn(event) => self.drawn(&event),
-            RoundsEvents::Delivered(event) => {
-                if let Some(round) = self.history.round(event.round) {
-                    round.delivered.insert(event.account, event.update);
-                }
-            }
-            RoundsEvents::Proposed(event) => self.proposed(event),
-            RoundsEvents::Settled(event) => {
-                if self.current == Some(event.round) {
-                    self.current = None;
-                }
-                self.settled(&event, log);
-            }
+            RoundsEvents::Drawn(event) => self.drawn(&event, log),
+            RoundsEvents::Delivered(event) => self.delivered(&event, log),
+            RoundsEvents::Proposed(event) => self.proposed(event, log),
+            RoundsEvents::Settled(event) => self.settled(&event, log),
             RoundsEvents::Voided(event) => self.voided(&event, log),
-            RoundsEvents::MemberSlashed(event) => {
-                self.members.remove(&event.account);
-                self.standings.ruin(event.account);
-                self.scores.push_back((event.account, 0));
-                let why = reason(&event.reason);
-                self.guilty = Some((event.round, event.account, why, false));
-            }
-            _ => {}
-        }
-    }
-
-    fn joined(&mut self, event: &Rounds::Joined) {
-        let (account, dataset, windows) = (event.account, event.dataset, event.windows);
-        self.members.insert(account, Membership { dataset, windows, leaving: false });
-        self.history.joined.entry(account).or_default().insert((dataset, windows));
-        let score = self.standings.admit(account);
-        self.scores.extend(score.map(|score| (account, score)));
-    }
-
-    fn opened(&mut self, event: Rounds::RoundOpened, log: &ExportedLog) {
-        let id = event.round;
-        let alone = self.current.is_none() && event.coordinator == self.coordinator;
-        self.about(Kind::Export, id, "round", alone, "it was not the coordinator's to open");
-        let from = event.parent == self.head;
-        self.about(Kind::Export, id, "parent", from, "it does not start from the last version");
-        let ascending = event.members.windows(2).all(|pair| match pair {
-            [a, b] => a.account < b.account,
-            _ => true,
-        });
-        let problem = "members are not in the order of their addresses";
-        self.about(Kind::Membership, id, "members", ascending, problem);
-        let scores: Vec<u32> =
-            event.members.iter().map(|m| self.standings.of(m.account).score).collect();
-        let fair = weights(&scores);
-        for (index, member) in event.members.iter().enumerate() {
-            let place = Place::member(CHAIN, id, member.account);
-            let known = self.members.get(&member.account);
-            let same = known.is_some_and(|known| {
-                !known.leaving && (known.dataset, known.windows) == (member.dataset, member.windows)
-            });
-            let problem = || "it has not joined with this dataset".to_owned();
-            self.findings.check(Kind::Membership, &place, "dataset", same, problem);
-            let expected = fair.get(index).copied().unwrap_or_default();
-            self.findings.equal(Kind::Weights, &place, "weight", expected, member.weight);
-        }
-        self.current = Some(id);
-        self.money.reserve = Some(event.budget).filter(|budget| !budget.is_zero());
-        self.history.rounds.push(Round {
-            id,
-            coordinator: event.coordinator,
-            parent: event.parent,
-            budget: event.budget,
-            members: Members(event.members),
-            scores,
-            opened: log.block,
-            nonce: None,
-            delivered: BTreeMap::new(),
-            proposal: None,
-            outcome: Outcome::Open,
-            ended: None,
-            payments: Vec::new(),
-            burned: U256::ZERO,
-        });
-    }
-
-    /// `keccak256(abi.encode(blockhash, round, contract))`
-    fn drawn(&mut self, event: &Rounds::Drawn) {
-        let place = Place::round(CHAIN, event.round);
-        let Some(round) = self.history.round(event.round) else { return };
-        round.nonce = Some(event.nonce);
-        let number = round.opened.number.saturating_add(DRAW_DELAY);
-        let block = self.export.drawn_by(event.round).filter(|block| block.number == number);
-        let problem = || format!("block {number}, which draws it, is not in the export");
-        if !self.findings.check(Kind::Nonce, &place, "drawing", block.is_some(), problem) {
-            return;
-        }
-        let hash = block.map(|block: &export::Block| block.hash).unwrap_or_default();
-        let contract = self.export.deployment.rounds;
-        let expected = keccak256((hash, event.round, contract).abi_encode());
-        self.findings.equal(Kind::Nonce, &place, "nonce", expected, event.nonce);
-    }
-
-    fn proposed(&mut self, event: Rounds::Proposed) {
-        let place = Place::round(CHAIN, event.round);
-        let Some(round) = self.history.round(event.round) else { return };
-        let expected = round.members.delivery_root(&event.deliveries);
-        let whole = round.members.0.len() == event.deliveries.len();
-        let (root, aggregate, model) = (event.root, event.aggregate, event.model);
-        let deliveries = event.deliveries;
-        round.proposal = Some(Proposal { root, aggregate, model, deliveries });
-        let problem = || "the root is not that of the deliveries".to_owned();
-        let holds = whole && expected == root;
-        self.findings.check(Kind::Export, &place, "deliveries", holds, problem);
-    }
-
-    fn voided(&mut self, event: &Rounds::Voided, log: &ExportedLog) {
-        let optimistic = self.money.optimistic;
-        let why = reason(&event.reason);
-        self.guilty = Some((event.round, event.coordinator, why.clone(), true));
-        let Some(round) = self.history.round(event.round) else { return };
-        round.outcome = Outcome::Void { reason: why };
-        round.ended = Some(log.block);
-        // In eager domains it stays under way until what was checked is paid.
-        if optimistic {
-            let budget = round.budget;
-            self.money.expect(Vec::new(), U256::ZERO, budget);
-            self.current = None;
+            RoundsEvents::MemberSlashed(event) => self.member_slashed(&event),
+            RoundsEvents::EIP712DomainChanged(_) => {}
         }
     }
 
     /// Nothing that a transaction owes is missing.
     fn finish(&mut self, transaction: &[ExportedLog]) {
-        // A verifier that was stopped makes rounds void without a slash.
-        self.guilty = None;
-        let complete = self.scores.is_empty() && self.advance.is_none() && self.money.is_even();
+        let complete = self.due.is_even() && self.money.is_even();
         let hash = transaction.first().map(|log| log.transaction).unwrap_or_default();
         let problem = || format!("transaction {hash:#x} lacks events that belong to it");
         self.findings.check(Kind::Export, &Place::file(CHAIN), "logs", complete, problem);
         if !complete {
-            self.scores.clear();
-            self.advance = None;
+            self.due = Due::default();
             self.money.clear();
         }
     }

@@ -80,7 +80,7 @@ pub struct VersionReport {
 pub struct RoundReport {
     /// Its number.
     pub round: u64,
-    /// `settled`, `empty`, `void` or `open`.
+    /// `settled`, `empty` (settled without a sum), `void` or `open`.
     pub outcome: &'static str,
     /// The version that it made.
     pub version: Option<u64>,
@@ -104,6 +104,10 @@ pub struct RoundReport {
     pub least: Option<u32>,
     /// Members whose updates are in the sum.
     pub counted: usize,
+    /// Deliveries that were demanded to be proven on chain, those of the audit included.
+    pub demanded: usize,
+    /// Deliveries that the audit has drawn; none without an audit.
+    pub audited: Option<usize>,
     /// Whether fewer than a third of the members cannot have two sums unmasked: `2t − n` covers them.
     pub bears_third: Option<bool>,
     /// Its members.
@@ -121,7 +125,9 @@ pub struct MemberReport {
     pub weight: u32,
     /// Windows of its dataset.
     pub windows: u64,
-    /// Whether its update is in the sum.
+    /// Whether it is paid for a delivery.
+    pub delivered: bool,
+    /// Whether its update is in the sum: not what was delivered to the contract alone.
     pub counted: bool,
     /// What it got.
     pub paid: String,
@@ -205,7 +211,7 @@ pub(super) fn report(
         failures: findings.failures().to_vec(),
         notices: findings.notices().to_vec(),
         proven: summary::proven(),
-        assumed: summary::assumed(progress.basis.as_ref(), options),
+        assumed: summary::assumed(&progress, options),
         unused,
         timing: progress.timing,
     }
@@ -245,6 +251,7 @@ fn round(round: &Round, terms: &[Terms]) -> RoundReport {
         score: *score,
         weight: member.weight,
         windows: member.windows,
+        delivered: round.has_delivered(member.account),
         counted: settled && counted.iter().any(|c| c.account == member.account),
         paid: paid(round, member.account).to_string(),
     });
@@ -268,6 +275,8 @@ fn round(round: &Round, terms: &[Terms]) -> RoundReport {
         threshold: terms.map(|terms| terms.threshold),
         least: terms.map(|terms| terms.least),
         counted: if settled { counted.len() } else { 0 },
+        demanded: round.demands.len(),
+        audited: round.audit.drawn,
         bears_third: terms.map(|terms| terms.bears_third),
         members: members.collect(),
     }

@@ -1,17 +1,17 @@
 //! Checks the files of one round after another, carrying the model along.
 
 use alloy::primitives::{Address, B256, keccak256};
-use alloy::sol_types::SolStruct;
 use ark_bn254::G1Affine;
 use zktrain_circuits::compressed::CompressedProof;
 use zktrain_circuits::opening::point_bytes;
 use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_contracts::protocol::typed::{self, Batch};
+use zktrain_contracts::protocol::typed::{Batch, Scope};
 use zktrain_contracts::protocol::{ChainExport, Deployment};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::{Plan, PlanMember, VERSION};
-use zktrain_network::secagg::policy::{bears, third};
+use zktrain_network::secagg::policy::{bears, required, third};
 use zktrain_prover::average::{Sum, weighted_rows};
 use zktrain_prover::trace::Parameters;
 use zktrain_verifier::batch;
@@ -24,6 +24,11 @@ use super::history::{Counted, Round};
 use crate::lineage;
 use crate::round::rows_hash;
 use crate::version::{Version, opens};
+
+/// Most members of a round times rows of an update: `Rounds.MAX_ROWS`.
+const MOST_ROWS: usize = 1800;
+/// Most bytes of a submission's statement and proof: `Slashing.MAX_BYTES`.
+const MOST_BYTES: u32 = 98_304;
 
 /// A proof that is still to be checked, with its place.
 struct Claim {
@@ -50,7 +55,7 @@ pub(super) struct Walk<'w, 'a> {
     basis: &'w Basis,
     at: &'w Deployment,
     domain: u64,
-    optimistic: bool,
+    rules: &'w Config,
     /// The version reached; none once one does not follow.
     pub model: Option<(Parameters, Vec<G1Affine>)>,
     /// Parameters that were clamped, by round.
@@ -69,16 +74,17 @@ impl<'w, 'a> Walk<'w, 'a> {
         auditor: &'w mut Auditor<'a>,
         basis: &'w Basis,
         export: &'w ChainExport,
-        optimistic: bool,
+        rules: &'w Config,
     ) -> Self {
         let model = Some((basis.genesis.clone(), basis.rows.clone()));
         let (at, domain) = (&export.deployment, export.domain);
         let (clamped, terms, claims) = Default::default();
-        Self { auditor, basis, at, domain, optimistic, model, clamped, terms, claims }
+        Self { auditor, basis, at, domain, rules, model, clamped, terms, claims }
     }
 
     /// Checks the files of a round.
     pub fn round(&mut self, round: &Round) {
+        self.size(round);
         if !round.is_settled() {
             return self.without_version(round);
         }
@@ -93,6 +99,15 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.model = next;
     }
 
+    /// So many members that evidence of a wrong sum, all rows of all updates, fits a transaction.
+    fn size(&mut self, round: &Round) {
+        let place = Place::round(lineage::CHAIN, round.id);
+        let rows = round.members.0.len().saturating_mul(self.basis.rows.len());
+        let problem = || format!("{rows} rows of its members' updates, {MOST_ROWS} are the most");
+        let findings = &mut self.auditor.findings;
+        findings.check(Kind::Membership, &place, "rows", rows <= MOST_ROWS, problem);
+    }
+
     /// Rounds that did not change the model: what is there of them is signed.
     fn without_version(&mut self, round: &Round) {
         if self.auditor.has(&lineage::plan(round.id)) {
@@ -101,7 +116,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         for member in &round.members.0 {
             let place = self.submission_place(round, member.account);
             if self.auditor.has(&place.file) {
-                self.signed_submission(&place, member.account);
+                self.signed_submission(&place, round, member.account);
             }
         }
         let place = Place::round(&lineage::batch(round.id), round.id);
@@ -140,7 +155,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             ("parent", plan.parent == round.parent),
             ("nonce", Some(plan.nonce) == round.nonce),
             ("system", plan.system == self.basis.system.code()),
-            ("optimistic", plan.optimistic == self.optimistic),
+            ("optimistic", plan.optimistic == self.rules.optimistic),
             ("members", plan.members == members),
         ];
         for (field, holds) in fields {
@@ -150,12 +165,22 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.terms(&place, plan, round);
     }
 
-    /// How well the round's members were hidden: the coordinator's choice, and no rule's.
+    /// How well the round's members were hidden: the domain has a rule for the threshold, the rest is the
+    /// coordinator's choice.
     fn terms(&mut self, place: &Place, plan: &Plan, round: &Round) {
         let (members, threshold, least) = (plan.members.len(), plan.threshold, plan.least);
         let bears_third = bears(members, threshold, third(members));
         self.terms.push(Terms { round: round.id, threshold, least, bears_third });
+        let least_threshold = required(members, self.rules.threshold);
         let findings = &mut self.auditor.findings;
+        let problem = || {
+            format!(
+                "{threshold} for {members} members: the domain's rule is {least_threshold} at least, \
+                 so that smaller sets of them are not unmasked"
+            )
+        };
+        let holds = threshold >= least_threshold;
+        findings.check(Kind::Plan, place, "threshold", holds, problem);
         if !bears_third {
             findings.notice(
                 place,
@@ -181,24 +206,51 @@ impl<'w, 'a> Walk<'w, 'a> {
         Place::member(&lineage::submission(round.id, account), round.id, account)
     }
 
-    fn signed_submission(&mut self, place: &Place, account: Address) -> Option<SubmissionFile> {
+    /// What the round's signatures are for: its nonce is of the chain, as what it said is.
+    fn scope(&self, round: &Round) -> Scope {
+        Scope::new(self.at.chain_id, self.at.rounds, round.nonce.unwrap_or_default())
+    }
+
+    fn signed_submission(
+        &mut self,
+        place: &Place,
+        of: &Round,
+        account: Address,
+    ) -> Option<SubmissionFile> {
         let file: SubmissionFile = self.auditor.json(place)?;
-        let by = file.is_signed(self.at) && file.signed.submission.member == account;
+        let by = file.is_signed(&self.scope(of)) && file.signed.submission.member == account;
         self.auditor.signature(Kind::Submission, place, &file.signed.signature, by);
         let round = Some(file.signed.submission.round) == place.round;
         let problem = || "it is for another round".to_owned();
         self.auditor.findings.check(Kind::Submission, place, "round", round, problem);
+        let length = file.signed.submission.length;
+        let problem = || {
+            format!(
+                "{length} bytes are signed for, {MOST_BYTES} are the most: as long as its member has a \
+                 bond, `zktrain chain challenge too-long {}` has it slashed",
+                place.file
+            )
+        };
+        self.auditor.findings.check(
+            Kind::Submission,
+            place,
+            "length",
+            length <= MOST_BYTES,
+            problem,
+        );
         Some(file)
     }
 
     /// Checks a submission but for its proof; the update's rows.
     fn submission(&mut self, round: &Round, member: &Counted) -> Option<Vec<G1Affine>> {
         let place = self.submission_place(round, member.account);
-        let file = self.signed_submission(&place, member.account)?;
+        let file = self.signed_submission(&place, round, member.account)?;
+        let scope = self.scope(round);
         let findings = &mut self.auditor.findings;
         let submission = &file.signed.submission;
-        if !member.submission.is_zero() {
-            let got = submission.eip712_hash_struct();
+        // Elsewhere the contract has checked the proof, and the batch names none.
+        if round.optimistic {
+            let got = scope.hash(submission);
             findings.equal(Kind::Submission, &place, "hash", member.submission, got);
         }
         findings.equal(Kind::Submission, &place, "update", member.update, submission.update);
@@ -229,9 +281,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     fn signed_batch(&mut self, place: &Place, round: &Round, file: &BatchFile) {
-        let domain = typed::domain(self.at.chain_id, self.at.rounds);
-        let signer = typed::signer(&file.signed.batch, &domain, &file.signed.signature);
-        let by = signer == Some(round.coordinator);
+        let by = file.signed.is_by(&self.scope(round), round.coordinator);
         self.auditor.signature(Kind::Batch, place, &file.signed.signature, by);
         let expected = round.proposal.as_ref().map(|proposal| Batch {
             round: round.id,
@@ -254,8 +304,16 @@ impl<'w, 'a> Walk<'w, 'a> {
         let place = Place::round(&lineage::batch(round.id), round.id);
         let file: BatchFile = self.auditor.json(&place)?;
         self.signed_batch(&place, round, &file);
+        let most = round.members.0.len();
+        let least = required(most, self.rules.threshold) as usize;
         let findings = &mut self.auditor.findings;
         let (expected, got) = (counted.len(), file.updates.len());
+        let problem = || {
+            format!(
+                "{expected} of {most} members are in the sum, by the domain's rule {least} at least"
+            )
+        };
+        findings.check(Kind::Batch, &place, "threshold", expected >= least, problem);
         findings.equal(Kind::Batch, &place, "updates", expected, got);
         for (member, update) in counted.iter().zip(&file.updates) {
             let place = Place { member: Some(member.account), ..place.clone() };

@@ -4,15 +4,17 @@
 pub mod amount;
 pub mod files;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use alloy::primitives::{Address, U256, address};
 use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::RngCore;
 use rand::rngs::OsRng;
-use zktrain_contracts::chain::{Chain, ChainError, Endpoint, Outbox, Sender};
+use zktrain_contracts::chain::{Chain, ChainError, Endpoint, Finality, Outbox, Patience, Sender};
 use zktrain_contracts::keystore::{self, Password};
 use zktrain_contracts::node::Genesis;
 use zktrain_contracts::protocol::{Client, Deployment};
@@ -26,6 +28,8 @@ pub const LOCAL_CHAIN: u64 = 31337;
 /// known to all. It is worth nothing anywhere else.
 const FAUCET: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const FAUCET_KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+/// Between two looks at transactions of an earlier process that the chain does not take.
+const AGAIN: Duration = Duration::from_secs(60);
 /// Holds the password where no file is named.
 const PASSWORD: &str = "ZKTRAIN_PASSWORD";
 
@@ -56,6 +60,14 @@ pub struct Connection {
     /// Where transactions are kept until they are mined; by default in the user's data folder.
     #[arg(long, global = true, env = "ZKTRAIN_OUTBOX", value_name = "DIR")]
     pub outbox: Option<PathBuf>,
+    /// Which blocks count as final, where a signature rests on what they say: `finalized`, `safe`, or
+    /// a number of blocks from the latest on [default: safe, and 1 on test chains with the id 31337].
+    #[arg(long, global = true, env = "ZKTRAIN_FINALITY", value_name = "BLOCKS")]
+    pub finality: Option<Finality>,
+    /// Blocks that a transaction has to be deep, its own included, before anything follows from it
+    /// [default: 1].
+    #[arg(long, global = true, env = "ZKTRAIN_CONFIRMATIONS", value_name = "BLOCKS")]
+    pub confirmations: Option<NonZeroU64>,
 }
 
 fn data(name: &str) -> Result<PathBuf, Error> {
@@ -84,7 +96,11 @@ impl Connection {
     /// # Errors
     /// If nothing answers there.
     pub async fn connect(&self) -> Result<Chain, Error> {
-        Ok(self.endpoint()?.connect(Self::genesis()).await?)
+        let chain = self.endpoint()?.connect(Self::genesis()).await?;
+        Ok(match self.finality {
+            Some(finality) => chain.with_finality(finality),
+            None => chain,
+        })
     }
 
     /// What embedded chains start with.
@@ -124,7 +140,8 @@ impl Connection {
         if std::env::var_os(PASSWORD).is_some() || !std::io::stdin().is_terminal() {
             return Ok(Password::from_variable(PASSWORD)?);
         }
-        eprint!("password: ");
+        // Whoever types it may know without being asked.
+        let _ = write!(std::io::stderr(), "password: ");
         let typed = console::Term::stderr().read_secure_line().map_err(Error::Output)?;
         Ok(Password::new(typed)?)
     }
@@ -143,6 +160,18 @@ impl Connection {
     /// # Errors
     /// If the key cannot be opened or nothing answers.
     pub async fn sender(&self, ui: &Ui) -> Result<Sender, Error> {
+        let sender = self.account().await?;
+        for (key, fate) in sender.finish().await? {
+            match fate {
+                Ok(receipt) => ui.say(&format!("earlier: {key}: {}", receipt.transaction_hash)),
+                Err(error) => ui.warn(&format!("earlier: {key}: {error}")),
+            }
+        }
+        Ok(sender)
+    }
+
+    /// The account, with its transactions as an earlier process left them.
+    async fn account(&self) -> Result<Sender, Error> {
         let signer = self.signer()?;
         let endpoint = self.endpoint()?;
         let chain = self.connect().await?;
@@ -156,13 +185,9 @@ impl Connection {
             pour(&chain, &folder, signer.address()).await?;
         }
         let sender = sender(chain, signer, &folder)?;
-        for (key, fate) in sender.resume().await? {
-            match fate {
-                Ok(receipt) => ui.say(&format!("earlier: {key}: {}", receipt.transaction_hash)),
-                Err(error) => ui.warn(&format!("earlier: {key}: {error}")),
-            }
-        }
-        Ok(sender)
+        let confirmations = self.confirmations.map_or(1, NonZeroU64::get);
+        let patience = Patience { confirmations, ..sender.patience() };
+        Ok(sender.with_patience(patience))
     }
 
     /// The account and the contracts. Each command is new: it may be repeated on purpose.
@@ -172,7 +197,41 @@ impl Connection {
     pub async fn client(&self, ui: &Ui) -> Result<Client, Error> {
         let at = self.deployment()?;
         let sender = self.sender(ui).await?;
-        Ok(Client::new(sender, at, &format!("{:016x}/", OsRng.next_u64()))?)
+        let client = Client::new(sender, at, &format!("{:016x}/", OsRng.next_u64()))?;
+        self.require_contracts(&client).await?;
+        Ok(client)
+    }
+
+    /// Refuses a chain on which nothing is where the contracts should be: there, calls return nothing
+    /// and transactions succeed without doing anything.
+    async fn require_contracts(&self, client: &Client) -> Result<(), Error> {
+        let (chain, contract) = (client.sender().chain(), client.at().rounds);
+        let code = chain.provider().get_code_at(contract).await.map_err(ChainError::from)?;
+        if code.is_empty() {
+            let (path, chain) = (self.deployment_path()?, chain.id());
+            return Err(Error::NoContracts { path, contract, chain });
+        }
+        Ok(())
+    }
+
+    /// As [`Self::client`], for a program that runs on: it waits for nothing that an earlier process
+    /// left under way, but sends it again and sees it through on the side. What is under way, or can
+    /// happen once, as settling a round, such a program finds again after a crash.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub async fn service(&self) -> Result<Client, Error> {
+        let at = self.deployment()?;
+        let sender = self.account().await?;
+        let left = sender.resume().await?;
+        if !left.is_empty() {
+            tracing::info!(transactions = left.len(), "sent again, from an earlier run");
+            tokio::spawn(see_to(sender.clone()));
+        }
+        let prefix = format!("{}/", at.rounds);
+        let client = Client::new(sender, at, &prefix)?;
+        self.require_contracts(&client).await?;
+        Ok(client)
     }
 
     /// Only looks: no key is needed.
@@ -184,13 +243,44 @@ impl Connection {
         let nobody = PrivateKeySigner::random_with(&mut OsRng);
         let folder = tempfile::tempdir()
             .map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
-        Ok(Client::new(sender(chain, nobody, folder.path())?, at, "")?)
+        let client = Client::new(sender(chain, nobody, folder.path())?, at, "")?;
+        self.require_contracts(&client).await?;
+        Ok(client)
     }
 }
 
 fn sender(chain: Chain, signer: PrivateKeySigner, folder: &Path) -> Result<Sender, Error> {
     let outbox = Outbox::new(folder, chain.id(), signer.address()).map_err(ChainError::from)?;
     Ok(Sender::new(chain, signer, outbox))
+}
+
+/// Sees transactions of an earlier process through, however long that takes.
+async fn see_to(sender: Sender) {
+    loop {
+        let fates = sender.finish().await;
+        let is_over = match &fates {
+            Ok(fates) => fates.iter().all(|(_, fate)| has_ended(fate)),
+            Err(error) => {
+                tracing::warn!(%error, "transactions of an earlier run are looked for again");
+                false
+            }
+        };
+        for (key, fate) in fates.unwrap_or_default() {
+            match fate {
+                Ok(receipt) => tracing::info!(key, hash = %receipt.transaction_hash, "mined"),
+                Err(error) => tracing::warn!(key, %error, "a transaction of an earlier run"),
+            }
+        }
+        if is_over {
+            return;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Whether it is known what became of a transaction, for good.
+fn has_ended<T>(fate: &Result<T, ChainError>) -> bool {
+    matches!(fate, Ok(_) | Err(ChainError::Failed { .. } | ChainError::Replaced { .. }))
 }
 
 /// Gives an account of an embedded chain what transactions cost there.
@@ -201,7 +291,7 @@ async fn pour(chain: &Chain, folder: &Path, to: Address) -> Result<(), Error> {
     }
     let signer = FAUCET_KEY.parse().map_err(|_| ChainError::NoBlock)?;
     let value = U256::from(10).pow(U256::from(20));
-    sender(chain.clone(), signer, folder)?.pay(&format!("faucet/{to}"), to, value).await?;
+    sender(chain.clone(), signer, folder)?.pay_anew(&format!("faucet/{to}"), to, value).await?;
     Ok(())
 }
 

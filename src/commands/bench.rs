@@ -79,6 +79,7 @@ pub struct AccuracyReport {
     /// One entry a dataset.
     pub lines: Vec<Comparison>,
     /// The page written, if one was.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub page: Option<PathBuf>,
     /// Whether MNIST was left out.
     pub without_mnist: bool,

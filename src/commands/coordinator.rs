@@ -1,20 +1,23 @@
 //! `zktrain coordinator`: runs a domain's rounds.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zktrain_contracts::protocol::{Client, typed};
-use zktrain_coordinator::health::{Limits as HealthLimits, Readiness, Server as Health};
+use zktrain_coordinator::health::{Limits as HealthLimits, Readiness, Server as Health, pulse};
+use zktrain_coordinator::machine::{Bounds, Ends};
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::Desk;
-use zktrain_coordinator::store::Store;
+use zktrain_coordinator::store::{SignedLog, Store};
 use zktrain_network::secagg::vector::Shape;
-use zktrain_network::wire::{Counters, Limits, Server};
+use zktrain_network::wire::{Counters, Server};
 
+use super::backup;
 use crate::chain::block_on_threads;
 use crate::circuits::Circuits;
 use crate::commands::chain::domain::own_system;
@@ -23,12 +26,17 @@ use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
 use crate::operator::{
-    Account, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules, Shelf,
+    Account, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules, Shelf, Terms,
     watch_chain, watch_counters,
 };
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
-use crate::ui::{Report, Ui, field, success};
+use crate::ui::{Report, Ui, field, print, success};
+
+/// Store, chain and driver are said to have failed if nothing was heard of them for so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two heartbeats.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// Options of `zktrain coordinator`.
 ///
@@ -36,10 +44,17 @@ use crate::ui::{Report, Ui, field, success};
 /// checks them, proposes the sum, answers challenges and settles. Stopped by SIGINT or SIGTERM; it
 /// goes on where it was, also after `kill -9`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  zktrain coordinator --config coordinator.toml\n  \
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  zktrain coordinator --config coordinator.toml\n  \
     zktrain coordinator --domain 1 --project credit --key operator.json --budget 90\n  \
-    zktrain coordinator --config coordinator.toml --print-config")]
+    zktrain coordinator --config coordinator.toml --print-config\n  \
+    zktrain coordinator backup /backup/monday --config coordinator.toml"
+)]
 pub struct Args {
+    /// What else than to run.
+    #[command(subcommand)]
+    pub command: Option<backup::Command>,
     /// Its configuration.
     #[command(flatten)]
     pub flags: CoordinatorFlags,
@@ -49,7 +64,7 @@ pub struct Args {
     /// How long to wait for members that are not there, once enough are.
     #[arg(long, default_value = "10s", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub gathering: Duration,
-    /// On a test chain: let its time pass instead of waiting for challenge windows to end.
+    /// On a test chain: let its time pass instead of waiting for deadlines and challenge windows.
     #[arg(long)]
     pub fast_forward: bool,
 }
@@ -60,6 +75,7 @@ pub struct CoordinatorReport {
     /// Rounds that were settled.
     pub rounds: u64,
     /// Where the lineage is.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub lineage: std::path::PathBuf,
 }
 
@@ -75,10 +91,12 @@ impl Report for CoordinatorReport {
 /// # Errors
 /// If the configuration is refused, something is in use, or the store fails.
 pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
+    if let Some(command) = &args.command {
+        return backup::run(command, ui);
+    }
     let effective = args.flags.load()?;
     if args.flags.common.print_config {
-        print!("{}", effective.render());
-        return Ok(());
+        return print(&effective.render());
     }
     let config = effective.into_inner();
     logging::start(&config.log.level, config.log.format)?;
@@ -96,6 +114,8 @@ fn options(args: &Args, config: &CoordinatorConfig) -> Result<Options, Error> {
         most: config.members.most as usize,
         rules: Rules {
             threshold: config.threshold,
+            // The domain's, which the chain says.
+            points: 0,
             least: config.members.least,
             timing: config.timing.plan(),
         },
@@ -118,8 +138,9 @@ async fn serve(
     let lineage = operator.lineage.dir().to_owned();
     let stop = CancellationToken::new();
     let listen = |source| OperatorError::Listen { listen: config.metrics, source };
-    let (metrics, readiness) = (operator.metrics.clone(), operator.readiness.clone());
-    let health = Health::start(config.metrics, metrics, readiness, HealthLimits::default());
+    let readiness = Arc::new(Readiness::new(PATIENCE));
+    let metrics = operator.metrics.clone();
+    let health = Health::start(config.metrics, metrics, readiness.clone(), HealthLimits::default());
     let health = health.await.map_err(listen)?;
     let server = bind(config, &operator)?;
     let desk = operator.desk.clone();
@@ -131,7 +152,8 @@ async fn serve(
             Err(error) => tracing::error!(%error, "earlier registrations cannot be read"),
         }
     });
-    let looking = look(&operator, server.counters());
+    let looking = look(&operator, server.counters(), &readiness, config);
+    warn_of_long_sums(&operator, config);
     tracing::info!(listen = %config.listen, metrics = %health.address(), "ready");
     let (stopped, told) = (stop.clone(), stop.clone());
     let serving = tokio::spawn(server.serve(async move { stopped.cancelled().await }));
@@ -146,20 +168,68 @@ async fn serve(
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     stop.cancel();
-    looking.abort();
+    drop(looking);
     // Both only end; a task that was stopped has ended as well.
     let _ = serving.await;
     let _ = health.stop().await;
+    // All of it in one file, for whoever copies that.
+    if let Err(error) = operator.store.close().await {
+        tracing::warn!(%error, "the store could not be closed in order");
+    }
     Ok(CoordinatorReport { rounds: run?, lineage })
 }
 
-/// Keeps the metrics of chain and network up to date.
-fn look(operator: &Operator, wire: Arc<Counters>) -> JoinHandle<()> {
-    let sender = operator.client.sender().clone();
-    let (metrics, sent) = (operator.metrics.clone(), sender.counters());
-    tokio::spawn(async move {
-        tokio::join!(watch_chain(sender.chain(), &metrics), watch_counters(&wire, &sent, &metrics),);
-    })
+/// Keeps metrics and readiness up to date, each part by a task of its own: none is kept by what another
+/// one waits for. All end when what is returned is dropped or aborted.
+fn look(
+    operator: &Arc<Operator>,
+    wire: Arc<Counters>,
+    readiness: &Arc<Readiness>,
+    config: &CoordinatorConfig,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let (of_chain, ready) = (operator.clone(), readiness.clone());
+    tasks.spawn(async move {
+        let (sender, metrics) = (of_chain.client.sender().clone(), of_chain.metrics.clone());
+        watch_chain(sender.chain(), &metrics, &ready).await;
+    });
+    let of_counters = operator.clone();
+    tasks.spawn(async move {
+        let sent = of_counters.client.sender().counters();
+        watch_counters(&wire, &sent, &of_counters.metrics).await;
+    });
+    let (of_driver, ready) = (operator.clone(), readiness.clone());
+    tasks.spawn(async move {
+        of_driver.pulse.of_driver(BEAT, &ready, &of_driver.metrics).await;
+    });
+    let (of_store, ready) = (operator.clone(), readiness.clone());
+    let file = config.store().strip_prefix("sqlite:").map(PathBuf::from);
+    tasks.spawn(async move {
+        let (store, metrics) = (&of_store.store, &of_store.metrics);
+        pulse::of_store(BEAT, store, file.as_deref(), &ready, metrics).await;
+    });
+    tasks
+}
+
+/// Says it at the start if the sum of a round as large as it may be does not fit into what a round has,
+/// rather than when everybody's work is done.
+fn warn_of_long_sums(operator: &Operator, config: &CoordinatorConfig) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+    let elements = operator.shape.elements() as u64;
+    let bounds = Bounds { ends: Ends::default(), elements, threads };
+    let members = operator.options.most;
+    let threshold = operator.options.rules.threshold(members) as usize;
+    let lost = members.saturating_sub(threshold);
+    let sum = Duration::from_millis(bounds.sum_ms(members - lost, lost));
+    if config.timing.total().saturating_add(sum) > config.round_duration {
+        let sum = humantime::format_duration(Duration::from_secs(sum.as_secs()));
+        tracing::warn!(
+            members, lost, sum = %sum,
+            "if so many of so many members are lost, adding up may take so long, which does not fit into \
+             `round_duration` after the phases of `timing`: make it longer, or `members.most` less"
+        );
+    }
 }
 
 fn bind(config: &CoordinatorConfig, operator: &Operator) -> Result<Server<Desk<Shelf>>, Error> {
@@ -167,21 +237,26 @@ fn bind(config: &CoordinatorConfig, operator: &Operator) -> Result<Server<Desk<S
     let domain = typed::domain(client.at().chain_id, client.at().rounds);
     let signer = client.sender().signer().clone();
     let desk = operator.desk.clone();
-    Ok(Server::bind(config.listen, signer, domain, desk, Limits::default())?)
+    Ok(Server::bind(config.listen, signer, domain, desk, config.limits.wire())?)
 }
 
 async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operator, Error> {
-    let options = options(args, config)?;
-    let client = config.connection().client(ui).await?;
+    let mut options = options(args, config)?;
+    let client = config.connection().service().await?;
     let project = Project::new(&config.project);
-    let domain = client.domain(config.domain).await?.config;
+    let known = client.domain(config.domain).await?;
+    let terms = Terms::of(&client, config.domain, &known).await?;
+    let domain = known.config;
     require_coordinator(&client, config.domain, domain.coordinator)?;
+    fit(&terms, &mut options)?;
     let session = Arc::new(Session::of_files(&project, None, None, ui)?);
     let system = own_system(config.domain, &domain, &client, &project, ui)?;
     let circuit = Arc::new(Circuits::new(&session, &project, ui).key_of(system)?);
     let shape = Shape::of(&session.key).map_err(OperatorError::from)?;
     let data = config.data();
     let models = Models::new(&data.join("models"))?;
+    let signed = SignedLog::open(&data.join(backup::SIGNED)).map_err(OperatorError::from)?;
+    signed.begin(client.current(config.domain).await?).map_err(OperatorError::from)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
     models.keep(&Model::new(&session, genesis.clone())?)?;
     let pending = Pending::new(&data.join("pending"))?;
@@ -208,7 +283,6 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         metrics.clone(),
     );
     let desk = Desk::new(store.clone(), config.domain, shape.bytes(), shelf);
-    let readiness = Arc::new(Readiness::new(Duration::from_secs(60)));
     Ok(Operator {
         client,
         project,
@@ -221,11 +295,30 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         lineage,
         account,
         store,
+        signed,
         desk,
         metrics,
-        readiness,
+        pulse: Arc::default(),
+        said: Mutex::default(),
+        terms,
         options,
     })
+}
+
+/// Fits what is configured to the domain, and tells what that changes.
+fn fit(terms: &Terms, options: &mut Options) -> Result<(), Error> {
+    let configured = [options.least, options.most];
+    terms.fit(options).map_err(OperatorError::from)?;
+    let [least, most] = [options.least, options.most];
+    if configured != [least, most] {
+        tracing::warn!(
+            least,
+            most,
+            "rounds have other numbers of members than `members` says: the domain asks for so many at \
+             least, and contracts take so many at most of its network's rows"
+        );
+    }
+    Ok(())
 }
 
 /// Auditors need as much of the reference string as the circuits do.

@@ -10,7 +10,7 @@ use zktrain_prover::prove::ProveError;
 use zktrain_prover::training::{
     Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk,
 };
-use zktrain_trainer::dataset::{Dataset, Summary, inspect};
+use zktrain_trainer::dataset::{ColumnSummary, Dataset, Source, Summary, csv_header, inspect};
 
 use crate::circuits::{Circuits, Shape};
 use crate::error::{Error, OptionsError};
@@ -20,8 +20,11 @@ use crate::proofs::Registration;
 use crate::replace::Replacement;
 use crate::secrets::{DatasetSecret, data_digest, dataset_bytes, read_key};
 use crate::session::Session;
-use crate::source;
-use crate::ui::{Report, Ui, field, success};
+use crate::source::{
+    self,
+    unseen::{self, Clamping},
+};
+use crate::ui::{Report, Ui, field, printable, success};
 
 /// What to do with data.
 #[derive(clap::Subcommand, Clone, Debug)]
@@ -83,17 +86,23 @@ pub struct CommitReport {
     pub dropped_rows: usize,
     /// Rows held out of training.
     pub held_out_rows: usize,
-    /// Entries that did not fit 16 bits and were clamped.
+    /// Entries of the rows trained on that did not fit 16 bits and were clamped.
     pub clamped: usize,
+    /// Entries of the rows held out that did not, targets included.
+    pub held_out_clamped: usize,
+    /// Columns with such entries.
+    pub clamped_columns: Vec<Clamping>,
     /// Proofs that the registration consists of.
     pub proofs: usize,
     /// The registration.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub registration: PathBuf,
     /// Whether it is zero-knowledge and may be published.
     pub zero_knowledge: bool,
     /// Its size.
     pub bytes: usize,
     /// The secret file of blindings.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub secret: PathBuf,
     /// Seconds to prove.
     pub prove_s: f64,
@@ -101,26 +110,57 @@ pub struct CommitReport {
     pub verify_s: f64,
 }
 
+/// Labels that are listed for people; of more only the number is said.
+const LISTED: usize = 16;
+
 impl Report for InspectReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
         for summary in &self.files {
-            writeln!(out, "{}", summary.path)?;
+            writeln!(out, "{}", printable(&summary.path))?;
             field(out, "rows", summary.rows)?;
-            let labels = summary.labels.iter().map(|(label, count)| format!("{label}: {count}"));
-            field(out, "labels", labels.collect::<Vec<_>>().join(", "))?;
+            field(out, "labels", labels(summary))?;
+            if let Some(label) = summary.label.as_ref().filter(|_| many(summary)) {
+                let [min, max, mean, std] = numbers(label);
+                field(out, "", format!("{min} to {max}, mean {mean}, deviation {std}"))?;
+            }
             writeln!(
                 out,
-                "  {:<28} {:>12} {:>12} {:>12} {:>12}",
-                "column", "min", "max", "mean", "deviation"
+                "  {:<28} {:>12} {:>12} {:>12} {:>12} {:>12}",
+                "column", "min", "max", "mean", "deviation", "no number"
             )?;
             for column in &summary.columns {
-                let [min, max, mean, std] =
-                    [column.min, column.max, column.mean, column.std].map(|x| format!("{x:.4}"));
-                writeln!(out, "  {:<28} {min:>12} {max:>12} {mean:>12} {std:>12}", column.name)?;
+                let [min, max, mean, std] = numbers(column);
+                let (name, none) = (printable(&column.name), column.not_numbers);
+                writeln!(out, "  {name:<28} {min:>12} {max:>12} {mean:>12} {std:>12} {none:>12}")?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether labels are too many to be listed.
+fn many(summary: &Summary) -> bool {
+    summary.distinct_labels > LISTED
+}
+
+fn labels(summary: &Summary) -> String {
+    let count = |(label, count): (&String, &usize)| match label.as_str() {
+        "" => format!("without a label: {count}"),
+        label => format!("{label}: {count}"),
+    };
+    let listed: Vec<String> = summary.labels.iter().take(LISTED).map(count).collect();
+    match many(summary) {
+        true => {
+            format!("{} different ones, such as {}", summary.distinct_labels, listed.join(", "))
+        }
+        false => listed.join(", "),
+    }
+}
+
+/// Smallest, largest, mean and deviation of a column.
+fn numbers(column: &ColumnSummary) -> [String; 4] {
+    let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.4}"));
+    [column.min, column.max, column.mean, column.std].map(number)
 }
 
 impl Report for CommitReport {
@@ -128,9 +168,12 @@ impl Report for CommitReport {
         success(out, format!("{} windows registered, the proof verifies", self.windows))?;
         field(out, "Merkle root", &self.root)?;
         field(out, "window", format!("{} rows", self.rows_per_window))?;
-        field(out, "dropped", format!("{} rows that fill no window", self.dropped_rows))?;
+        let left = format!("{} rows that fill no window, never trained on", self.dropped_rows);
+        field(out, "left out", left)?;
         field(out, "held out", format!("{} rows", self.held_out_rows))?;
-        field(out, "clamped", format!("{} entries beyond 16 bits", self.clamped))?;
+        let (trained, held_out) = (self.clamped, self.held_out_clamped);
+        let clamped = format!("{trained} entries beyond 16 bits, {held_out} of rows held out");
+        field(out, "clamped", clamped)?;
         let times = format!("proven in {:.2} s, verified in {:.3} s", self.prove_s, self.verify_s);
         field(out, "time", times)?;
         let kilobytes = self.bytes / 1024;
@@ -162,22 +205,17 @@ pub fn summaries(args: &InspectArgs) -> Result<InspectReport, Error> {
         let source = source::source(path, args.labels.as_deref())?;
         let label = match (&args.label, &source) {
             (Some(label), _) => label.clone(),
-            (None, zktrain_trainer::dataset::Source::Csv(_)) => last_column(path)?,
+            (None, Source::Csv(_)) => last_column(path)?,
             (None, _) => "label".into(),
         };
-        summaries.push(inspect(&source.read(&label)?));
+        summaries.push(inspect(&source.look(&label)?));
     }
     Ok(InspectReport { files: summaries })
 }
 
 fn last_column(path: &std::path::Path) -> Result<String, Error> {
-    use std::io::BufRead;
-    let file = |source| Error::File { path: path.to_owned(), source };
-    let mut header = String::new();
-    let reader = std::fs::File::open(path).map_err(file)?;
-    std::io::BufReader::new(reader).read_line(&mut header).map_err(file)?;
-    let last = header.trim_end().rsplit(',').next().map(|name| name.trim().trim_matches('"'));
-    last.filter(|name| !name.is_empty()).map(str::to_owned).ok_or_else(|| {
+    let last = csv_header(path)?.pop().filter(|name| !name.is_empty());
+    last.ok_or_else(|| {
         OptionsError::Required {
             option: "--label",
             when: "because the last column has no name",
@@ -198,6 +236,10 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     let session = Session::of_project(&project, ui)?;
     let network = session.network();
     let (train, held_out) = source::datasets(&project, &session.manifest, network)?;
+    // Said before the work begins, while there is time to think better of it.
+    let clamped_columns = unseen::clampings(&session.manifest, &[&train, &held_out]);
+    unseen::warn_clamped(&clamped_columns, ui);
+    unseen::warn_left_out(train.rows(), network, ui);
     let secret = read_key(&project.key_path())?;
     let round = project.round()?;
     let owner =
@@ -229,7 +271,9 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
         rows_per_window: network.window(),
         dropped_rows: train.dropped(network),
         held_out_rows: held_out.rows(),
-        clamped: train.clamped,
+        clamped: train.clamped.total(),
+        held_out_clamped: held_out.clamped.total(),
+        clamped_columns,
         proofs: made.statements().len(),
         registration,
         zero_knowledge: made.is_compressed(),

@@ -6,25 +6,29 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use rand::RngCore;
 use serde::Serialize;
-use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network};
+use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network, Optimizer};
 use zktrain_prover::random::{Label, Randomness};
 use zktrain_trainer::export::to_int_safetensors;
 use zktrain_trainer::initial_parameters;
 
 use super::plan::{self, Plan};
 use super::shape;
+use crate::chain::amount::parse_address;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Local, Project, Round, write_toml};
 use crate::secrets::create_key;
-use crate::ui::{Report, Ui, field, success};
+use crate::source;
+use crate::ui::{Report, Ui, field, percent, success};
 
 /// Options of `zktrain init`.
 ///
 /// The manifest is public: feature scaling and fixed-point scales in it must not come
 /// from private data. They are taken from what --calibrate-on names (public data of
 /// the same columns, or `synthetic`); of the file that --data names, only the column
-/// names are used. Presets calibrate on the bundled data, which are public.
+/// names are used. The rest of it is read to say early what `data commit` would refuse,
+/// and nothing of it gets into the manifest. Presets calibrate on the bundled data, which
+/// are public.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(after_help = "Examples:\n  zktrain init cancer --preset breast-cancer\n  \
     zktrain init credit --data mine.csv --label default --calibrate-on public.csv --hidden 32,16\n  \
@@ -58,6 +62,9 @@ pub struct Args {
     /// Labels of an NPY or IDX calibration file.
     #[arg(long, value_name = "FILE")]
     pub calibrate_labels: Option<PathBuf>,
+    /// A column that the model does not use, an identifier for example; once for each.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "manifest")]
+    pub ignore: Vec<String>,
     /// Names of the classes; with `--calibrate-on synthetic`.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub classes: Vec<String>,
@@ -67,40 +74,40 @@ pub struct Args {
     /// Multiplied with every feature, in place of each column's deviation.
     #[arg(long)]
     pub scale: Option<f64>,
-    /// Widths of the hidden layers, for example 32,16.
+    /// Widths of the hidden layers, for example 32,16; one of 16 without it.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", conflicts_with = "shape")]
     pub hidden: Option<Vec<usize>>,
     /// All widths, for example 30-16-2.
     #[arg(long, value_name = "WIDTHS")]
     pub shape: Option<String>,
-    /// Activation after every hidden layer.
+    /// Activation after every hidden layer; relu without it.
     #[arg(long)]
     pub activation: Option<ActivationOption>,
-    /// Loss function.
+    /// Loss function; softmax-cross-entropy without it, mse with --regression.
     #[arg(long)]
     pub loss: Option<LossOption>,
-    /// Predict the label as a number; with `--loss mse`.
+    /// Predict the label as a number.
     #[arg(long)]
     pub regression: bool,
-    /// Samples in a batch, a power of two.
+    /// Samples in a batch, a power of two; 32 without it.
     #[arg(long)]
     pub batch: Option<usize>,
-    /// Steps that one proof covers, a power of two.
+    /// Steps that one proof covers, a power of two; 1 without it.
     #[arg(long, value_name = "T")]
     pub steps_per_proof: Option<usize>,
-    /// Steps that a chain of proofs may have.
+    /// Steps that a chain of proofs may have; 8192 without it.
     #[arg(long)]
     pub max_steps: Option<usize>,
-    /// Learning rate; powers of two need the fewest bits.
+    /// Learning rate, 0.0625 without it; powers of two need the fewest bits.
     #[arg(long)]
     pub lr: Option<f64>,
-    /// Momentum.
+    /// Momentum; 0 without it.
     #[arg(long)]
     pub momentum: Option<f64>,
-    /// Weight decay.
+    /// Weight decay; 0 without it.
     #[arg(long)]
     pub weight_decay: Option<f64>,
-    /// Largest magnitude of an element of the mean gradient.
+    /// Largest magnitude of an element of the mean gradient; no limit without it.
     #[arg(long)]
     pub clip: Option<f64>,
     /// Seed of the first model, and of the order of rows unless that is random.
@@ -119,13 +126,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub srs: Option<PathBuf>,
     /// The owner's address, 20 bytes in hexadecimal; random without it.
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     pub prover: Option<String>,
     /// EIP-155 id of the chain that settles; 0 off chain.
     #[arg(long, default_value_t = 0)]
     pub chain_id: u64,
     /// Address of the contract there that proofs are for, 20 bytes in hexadecimal; none off chain.
-    #[arg(long)]
+    #[arg(long, value_parser = address)]
     pub contract: Option<String>,
     /// The domain there, as the contract numbers them.
     #[arg(long)]
@@ -136,6 +143,11 @@ pub struct Args {
     /// The round's nonce, 32 bytes in hexadecimal; derived from the registration without it.
     #[arg(long)]
     pub nonce: Option<String>,
+}
+
+/// An address, if it is not mistyped; it stays as it was written.
+fn address(text: &str) -> Result<String, String> {
+    parse_address(text).map(|_| text.to_owned())
 }
 
 /// Activations of hidden layers.
@@ -184,8 +196,10 @@ impl From<LossOption> for Loss {
 #[derive(Clone, Debug, Serialize)]
 pub struct InitReport {
     /// The project's directory.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub dir: PathBuf,
     /// The manifest.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub manifest: PathBuf,
     /// Its hash, in hexadecimal.
     pub manifest_hash: String,
@@ -201,6 +215,24 @@ pub struct InitReport {
     pub row_log: u32,
     /// What the scales come from.
     pub calibrated_on: String,
+    /// Activations, one a hidden layer.
+    pub activations: Vec<LayerKind>,
+    /// The loss function.
+    pub loss: Loss,
+    /// Hyper-parameters.
+    pub optimizer: Optimizer,
+    /// Steps that a chain of proofs may have.
+    pub max_steps: usize,
+    /// The label column.
+    pub label: String,
+    /// Classes in the order of the outputs; none where a number is predicted.
+    pub classes: Option<Vec<String>>,
+    /// Columns of the data that the model does not use.
+    pub left_out: Vec<String>,
+    /// Fractional bits of the inputs: how finely features are told apart.
+    pub input_frac: u32,
+    /// Share of the rows that is held out of training.
+    pub held_out: f64,
     /// The owner's address.
     pub prover: String,
 }
@@ -211,10 +243,62 @@ impl Report for InitReport {
         field(out, "manifest", self.manifest.display())?;
         field(out, "hash", &self.manifest_hash)?;
         field(out, "network", format!("{}, {} parameters", self.shape, self.parameters))?;
-        field(out, "batch", format!("{} × {} steps a proof", self.batch, self.steps_per_proof))?;
+        field(out, "predicts", self.prediction())?;
+        if !self.left_out.is_empty() {
+            field(out, "not used", some(&self.left_out))?;
+        }
+        field(out, "optimizer", self.hyper_parameters())?;
+        let steps = format!("{} steps a proof, {} at most", self.steps_per_proof, self.max_steps);
+        field(out, "batch", format!("{} × {steps}", self.batch))?;
+        field(out, "held out", percent(self.held_out))?;
         field(out, "rows", format!("2^{} entries", self.row_log))?;
-        field(out, "scales from", &self.calibrated_on)?;
+        let bits = format!("inputs have {} fractional bits", self.input_frac);
+        field(out, "scales from", format!("{}; {bits}", self.calibrated_on))?;
         field(out, "prover", &self.prover)
+    }
+}
+
+impl InitReport {
+    /// What the model predicts, and how that is measured.
+    fn prediction(&self) -> String {
+        let (label, loss) = (&self.label, name_of(&self.loss));
+        match &self.classes {
+            Some(classes) => {
+                let count = classes.len();
+                format!("{label}: {count} classes, {}; loss {loss}", some(classes))
+            }
+            None => format!("{label}: a number; loss {loss}"),
+        }
+    }
+
+    /// The hyper-parameters, those that nobody chose included.
+    fn hyper_parameters(&self) -> String {
+        let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
+        let clip = clip.map_or("none".into(), |clip| clip.to_string());
+        let activations: Vec<String> = self.activations.iter().map(name_of).collect();
+        format!(
+            "learning rate {learning_rate}, momentum {momentum}, weight decay {weight_decay}, \
+             clipping {clip}, activations {}",
+            if activations.is_empty() { "none".into() } else { activations.join(", ") }
+        )
+    }
+}
+
+/// What options and manifests call it.
+fn name_of(value: &impl Serialize) -> String {
+    let name = serde_json::to_value(value).ok();
+    name.as_ref().and_then(|name| name.as_str()).unwrap_or_default().to_owned()
+}
+
+/// Names that are listed; of more only the number is said.
+const LISTED: usize = 8;
+
+/// Names in a line.
+fn some(names: &[String]) -> String {
+    let listed = names.get(..LISTED).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
     }
 }
 
@@ -228,8 +312,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     files::free(&project.manifest_path(), false, hint)?;
     // Without a manifest this is no project, but its secrets may open commitments all the same.
     files::free(&project.dataset_path(), false, hint)?;
-    files::create_folder(&args.dir, Access::Public)?;
-    let Plan { manifest, data, labels, calibrated_on } = plan::make(args, ui)?;
+    let Plan { manifest, data, labels, bundled, calibrated_on, left_out } = plan::make(args, ui)?;
     let refused =
         |source| Error::Manifest { path: project.manifest_path(), source: Box::new(source) };
     let network = manifest.network().map_err(refused)?;
@@ -238,12 +321,18 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
         .binding()
         .and(round.nonce())
         .map_err(|e| crate::project::settings(&project.round_path(), e))?;
+    let held_out = held_out(args)?;
+    // A command that fails leaves nothing: all that can be refused is, before a folder is made.
+    files::create_folder(&args.dir, Access::Public)?;
+    if let Some(name) = bundled {
+        source::write_bundled(&args.dir, name)?;
+    }
     files::create_folder(&project.secret_path(), Access::Owner)?;
     create_key(&project.key_path())?;
     let local = Local {
         data,
         labels,
-        held_out: held_out(args)?,
+        held_out,
         shuffle: shuffle(args)?,
         srs: args.srs.as_deref().map(plan::absolute).transpose()?.unwrap_or("srs.bin".into()),
     };
@@ -262,8 +351,22 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
         steps_per_proof: network.steps,
         row_log: network.row_log,
         calibrated_on,
+        activations: activations(&manifest),
+        loss: manifest.model.loss,
+        optimizer: manifest.optimizer,
+        max_steps: network.max_steps,
+        label: manifest.data.label,
+        classes: manifest.data.classes,
+        left_out,
+        input_frac: network.input_frac,
+        held_out,
         prover: round.prover,
     })
+}
+
+fn activations(manifest: &Manifest) -> Vec<LayerKind> {
+    let kinds = manifest.model.layers.iter().map(|layer| layer.kind);
+    kinds.filter(|kind| *kind != LayerKind::Linear).collect()
 }
 
 const LOCAL_HEADER: &str = "# The owner's settings: stay on this machine.\n";

@@ -79,6 +79,7 @@ pub struct KeyReport {
     /// The proof system.
     pub system: &'static str,
     /// The file.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub path: PathBuf,
     /// Digest of the key, in hexadecimal.
     pub hash: String,

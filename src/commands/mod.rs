@@ -1,6 +1,7 @@
 //! One command a file: its options, what it does, and its report.
 
 pub mod audit;
+pub mod backup;
 pub mod bench;
 pub mod chain;
 pub mod coordinator;

@@ -11,7 +11,8 @@ use zktrain_trainer::export::ExportError;
 use crate::error::Error;
 use crate::files;
 use crate::project::exists;
-use crate::ui::{Report, Ui, field};
+use crate::session::model_error;
+use crate::ui::{Report, Ui, field, printable};
 
 /// What to do with a model.
 #[derive(clap::Subcommand, Clone, Debug)]
@@ -32,6 +33,7 @@ pub struct InspectArgs {
 #[derive(Clone, Debug, Serialize)]
 pub struct ModelReport {
     /// The file.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub file: PathBuf,
     /// Keccak-256 of the file, in hexadecimal.
     pub hash: String,
@@ -62,7 +64,7 @@ pub struct Tensor {
 
 impl Report for ModelReport {
     fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "{}", self.file.display())?;
+        writeln!(out, "{}", printable(&self.file.to_string_lossy()))?;
         field(out, "parameters", self.parameters)?;
         if let Some(frac) = self.weight_frac {
             field(out, "fractional bits", frac)?;
@@ -73,7 +75,11 @@ impl Report for ModelReport {
             writeln!(
                 out,
                 "  {:<18} {:<4} {shape:<12} {:>9.4} … {:<9.4} rms {:.4}",
-                tensor.name, tensor.dtype, tensor.min, tensor.max, tensor.rms
+                printable(&tensor.name),
+                tensor.dtype,
+                tensor.min,
+                tensor.max,
+                tensor.rms
             )?;
         }
         Ok(())
@@ -96,8 +102,8 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 pub fn inspect(path: &Path) -> Result<ModelReport, Error> {
     exists(path, "name a safetensors file: `zktrain train` writes model.safetensors")?;
     let bytes = files::read(path)?;
-    let (weight_frac, tensors) = tensors(&bytes)
-        .map_err(|source| Error::Model { path: path.to_owned(), source: Box::new(source) })?;
+    let (weight_frac, tensors) =
+        tensors(&bytes).map_err(|source| model_error(path, &bytes, source))?;
     Ok(ModelReport {
         file: path.to_owned(),
         hash: hex::encode(sha3::Keccak256::digest(&bytes)),

@@ -1,14 +1,17 @@
 //! What `zktrain init` decides before it writes anything: a calibrated manifest, and
 //! which data it will train on.
 
+mod own;
+mod words;
+
 use std::path::{Path, PathBuf};
 
 use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Optimizer, Training};
-use zktrain_trainer::dataset::{Scaled, Table};
+use zktrain_trainer::dataset::{Scaled, Table, parse_csv};
 use zktrain_trainer::preset::{Preset, preset};
 use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft, synthetic};
 
-use super::init::Args;
+use super::init::{Args, LossOption};
 use crate::error::{Error, OptionsError};
 use crate::source;
 use crate::ui::Ui;
@@ -19,8 +22,12 @@ pub(super) struct Plan {
     /// The owner's data, absolute or relative to the project.
     pub(super) data: PathBuf,
     pub(super) labels: Option<PathBuf>,
+    /// The bundled file that the project gets a copy of.
+    pub(super) bundled: Option<&'static str>,
     /// What the scales come from, for people.
     pub(super) calibrated_on: String,
+    /// Columns of the data that the model does not use.
+    pub(super) left_out: Vec<String>,
 }
 
 /// Batches of synthetic data that calibration sees.
@@ -38,40 +45,54 @@ pub(super) fn make(args: &Args, ui: &Ui) -> Result<Plan, Error> {
         Some(manifest) => complete(args, manifest)?,
         None => drafted(args, preset.as_ref(), &own, ui)?,
     };
-    let relative = |path: PathBuf| path.strip_prefix(&args.dir).map(Path::to_owned).unwrap_or(path);
-    let in_project =
-        preset.is_some() && args.data.is_none() && args.mnist_needed(preset.as_ref()).is_none();
-    let place = |path: PathBuf| if in_project { Ok(relative(path)) } else { absolute(&path) };
+    // The data of a preset are what it was drafted on.
+    let left_out = match args.data {
+        Some(_) => own::check(args, &own, &manifest, ui)?,
+        None if args.ignore.is_empty() => Vec::new(),
+        None => {
+            return Err(Error::Argument {
+                why: "--ignore is about --data, which is missing".into(),
+            });
+        }
+    };
+    let Files { data, labels, bundled } = own;
     Ok(Plan {
         manifest,
-        data: place(own.data)?,
-        labels: own.labels.map(place).transpose()?,
+        data: if bundled.is_some() { data } else { absolute(&data)? },
+        labels: labels.map(|path| absolute(&path)).transpose()?,
+        bundled,
         calibrated_on,
+        left_out,
     })
 }
 
-impl Args {
-    /// MNIST's folder, if the preset is MNIST.
-    fn mnist_needed(&self, preset: Option<&Preset>) -> Option<&Path> {
-        preset.filter(|p| p.file.is_none()).and(self.mnist.as_deref())
-    }
-}
-
 /// Files of a dataset.
+#[derive(Clone)]
 struct Files {
     data: PathBuf,
     labels: Option<PathBuf>,
+    /// The name of a file that comes with the program, and is in no folder yet.
+    bundled: Option<&'static str>,
 }
 
 impl Files {
-    fn read(&self, label: &str) -> Result<Table, Error> {
-        Ok(source::source(&self.data, self.labels.as_deref())?.read(label)?)
+    fn new(data: PathBuf, labels: Option<PathBuf>) -> Self {
+        Self { data, labels, bundled: None }
+    }
+
+    /// Reads public data to choose scales on.
+    fn read_public(&self, args: &Args, label: &str) -> Result<Table, Error> {
+        if let Some(text) = self.bundled.and_then(source::bundled) {
+            return Ok(parse_csv(&self.data, text, label, &args.ignore)?);
+        }
+        let files = source::public(&self.data, self.labels.as_deref())?;
+        Ok(files.read_without(label, &args.ignore)?)
     }
 }
 
 fn own_data(args: &Args, preset: Option<&Preset>) -> Result<Files, Error> {
     match (&args.data, preset) {
-        (Some(data), _) => Ok(Files { data: data.clone(), labels: args.labels.clone() }),
+        (Some(data), _) => Ok(Files::new(data.clone(), args.labels.clone())),
         (None, Some(preset)) => preset_data(args, preset),
         (None, None) => Err(OptionsError::Required {
             option: "--data or --preset",
@@ -85,8 +106,7 @@ fn own_data(args: &Args, preset: Option<&Preset>) -> Result<Files, Error> {
 /// The preset's public data: bundled, and then copied to the project, or MNIST.
 fn preset_data(args: &Args, preset: &Preset) -> Result<Files, Error> {
     if let Some(name) = preset.file {
-        let data = source::write_bundled(&args.dir, name)?;
-        return Ok(Files { data, labels: None });
+        return Ok(Files { data: name.into(), labels: None, bundled: Some(name) });
     }
     let folder = args.mnist.as_deref().ok_or(OptionsError::Required {
         option: "--mnist",
@@ -94,7 +114,7 @@ fn preset_data(args: &Args, preset: &Preset) -> Result<Files, Error> {
         hint: "name the folder of MNIST's four gzipped IDX files: `--mnist DIR`",
     })?;
     let file = |part: &str| folder.join(format!("mnist-train-{part}-ubyte.gz"));
-    Ok(Files { data: file("images-idx3"), labels: Some(file("labels-idx1")) })
+    Ok(Files::new(file("images-idx3"), Some(file("labels-idx1"))))
 }
 
 /// A manifest from a file, calibrated unless it already is.
@@ -104,7 +124,7 @@ fn complete(args: &Args, manifest: Manifest) -> Result<(Manifest, String), Error
     }
     let (sample, name) = match public_files(args)? {
         Some(files) => {
-            let table = source::source(&files.data, files.labels.as_deref())?;
+            let table = source::public(&files.data, files.labels.as_deref())?;
             (table.read_for(&manifest.data)?.scaled(&manifest)?, files.data.display().to_string())
         }
         None => (synthetic_sample(args, &manifest)?, "synthetic data".into()),
@@ -122,22 +142,26 @@ fn drafted(
     let options = options(args, preset)?;
     // A preset's own data are public, unless they were replaced.
     let public = match (&args.calibrate_on, preset, &args.data) {
-        (None, Some(_), None) => Some(Files { data: own.data.clone(), labels: own.labels.clone() }),
+        (None, Some(_), None) => Some(own.clone()),
         (None, Some(preset), Some(_)) => Some(preset_data(args, preset)?),
         _ => public_files(args)?,
     };
     if let Some(files) = public {
         let name = files.data.display().to_string();
         ui.say(&format!("choosing scales on {name}, which must be public data"));
-        let table = files.read(&options.label)?;
+        let table = files.read_public(args, &options.label)?;
         let manifest = shaped(args, draft(&table, &options)?)?;
+        words::warn_of_classes(&manifest, &table, ui);
         let sample = table.scaled(&manifest)?;
-        return Ok((calibrate(&manifest, &sample, args.seed)?, name));
+        let calibrated = calibrate(&manifest, &sample, args.seed);
+        return Ok((calibrated.map_err(words::by_option)?, name));
     }
     let header = header(args, own, &options)?;
     let manifest = shaped(args, draft(&header, &options)?)?;
+    manifest.validate().map_err(|error| words::by_option(error.into()))?;
     let sample = synthetic_sample(args, &manifest)?;
-    Ok((calibrate(&manifest, &sample, args.seed)?, "synthetic data".into()))
+    let calibrated = calibrate(&manifest, &sample, args.seed);
+    Ok((calibrated.map_err(words::by_option)?, "synthetic data".into()))
 }
 
 /// The public calibration files; `None` for synthetic data.
@@ -152,7 +176,7 @@ fn public_files(args: &Args) -> Result<Option<Files>, Error> {
         return Ok(None);
     }
     let labels = args.calibrate_labels.clone();
-    Ok(Some(Files { data: path.clone(), labels }))
+    Ok(Some(Files::new(path.clone(), labels)))
 }
 
 fn synthetic_sample(args: &Args, manifest: &Manifest) -> Result<Scaled, Error> {
@@ -174,7 +198,11 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
         }
         .into());
     }
-    let table = own.read(&options.label)?;
+    if !options.regression && args.classes.windows(2).all(|pair| pair[0] == pair[1]) {
+        return Err(value("--classes", "at least two names", &args.classes.join(",")));
+    }
+    let files = source::source(&own.data, own.labels.as_deref())?;
+    let table = files.read_without(&options.label, &args.ignore)?;
     let labels =
         if options.regression { vec!["-1".into(), "1".into()] } else { args.classes.clone() };
     Ok(Table { features: Vec::new(), labels, ..table })
@@ -205,7 +233,14 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
     set(&mut options.hidden, args.hidden.clone());
     set(&mut options.activation, args.activation.map(Into::into));
     set(&mut options.loss, args.loss.map(Into::into));
-    options.regression |= args.regression;
+    if args.regression {
+        options.regression = true;
+        // The one loss of a number; whoever asked for another one has to know.
+        options.loss = squared(args.loss)?;
+    }
+    for (option, given) in [("--batch", args.batch), ("--steps-per-proof", args.steps_per_proof)] {
+        words::power_of_two(option, given)?;
+    }
     let optimizer = &mut options.optimizer;
     set(&mut optimizer.learning_rate, args.lr);
     set(&mut optimizer.momentum, args.momentum);
@@ -220,6 +255,18 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.scaling = Scaling::Uniform { offset, scale };
     }
     Ok(options)
+}
+
+fn squared(given: Option<LossOption>) -> Result<Loss, Error> {
+    match given {
+        None | Some(LossOption::Mse) => Ok(Loss::Mse),
+        Some(_) => Err(OptionsError::Required {
+            option: "--loss mse",
+            when: "with --regression, which predicts a number",
+            hint: "leave --loss out, or leave --regression out to predict classes",
+        }
+        .into()),
+    }
 }
 
 fn set<T>(place: &mut T, given: Option<T>) {

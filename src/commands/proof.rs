@@ -180,6 +180,7 @@ pub struct ExportReport {
     /// In which form.
     pub format: Format,
     /// The files.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub files: Vec<PathBuf>,
 }
 

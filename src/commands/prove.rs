@@ -61,6 +61,7 @@ pub struct ProveReport {
     /// Steps that one proof covers.
     pub steps_per_proof: usize,
     /// The folder of proofs.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub proofs: PathBuf,
     /// What the proofs made now were compressed with.
     pub compression: Compression,
@@ -73,6 +74,7 @@ pub struct ProveReport {
     /// Seconds a step.
     pub prove_s_per_step: f64,
     /// What shows that the model file is what the chain ends with, once all is proven.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub opening: Option<PathBuf>,
 }
 

@@ -40,6 +40,7 @@ pub struct Args {
 #[derive(Clone, Debug, Serialize)]
 pub struct RootsReport {
     /// The project.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub dir: PathBuf,
     /// Its roots, none of them pinned.
     pub roots: Roots,

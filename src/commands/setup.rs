@@ -146,6 +146,7 @@ pub struct ContributionReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct CeremonyReport {
     /// The file.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub path: PathBuf,
     /// Digest of the circuit, in hexadecimal.
     pub circuit: String,
@@ -178,8 +179,10 @@ impl Report for CeremonyReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct KeysReport {
     /// What proofs are made with.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub proving_key: PathBuf,
     /// What checks them.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub verifying_key: PathBuf,
     /// Digest of the verifying key, in hexadecimal.
     pub hash: String,

@@ -80,6 +80,7 @@ pub struct InfoArgs {
 #[derive(Clone, Debug, Serialize)]
 pub struct SrsReport {
     /// The file.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub file: PathBuf,
     /// Sizes, origin and fingerprint.
     #[serde(flatten)]

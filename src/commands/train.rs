@@ -62,12 +62,16 @@ pub struct TrainReport {
     /// Seconds of training.
     pub train_s: f64,
     /// The model as real numbers.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub model: PathBuf,
     /// The model as integers.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub model_int: PathBuf,
     /// The loss curve.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub curve: PathBuf,
     /// Loss and accuracy over time.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub history: PathBuf,
 }
 

@@ -10,7 +10,7 @@ use crate::config::TrainerFlags;
 use crate::error::Error;
 use crate::logging;
 use crate::owner::{self, Fault};
-use crate::ui::{Report, Ui, success};
+use crate::ui::{Report, Ui, print, success};
 
 /// Options of `zktrain trainer`.
 ///
@@ -60,8 +60,7 @@ impl Report for TrainerReport {
 pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
     let effective = args.flags.load()?;
     if args.flags.common.print_config {
-        print!("{}", effective.render());
-        return Ok(());
+        return print(&effective.render());
     }
     let config = effective.into_inner();
     logging::start(&config.log.level, config.log.format)?;
@@ -71,7 +70,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
         coordinator: config.coordinator.clone(),
         coordinator_address: config.coordinator_address,
         policy: config.policy.policy(),
-        least_budget: config.policy.least_budget.0,
+        asked: config.policy.asked(),
+        force: config.policy.force(),
         retention: owner::Retention { rounds: config.retention.rounds as usize },
         rounds: config.rounds,
         claim: !args.no_claim,

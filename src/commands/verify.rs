@@ -14,10 +14,11 @@ use zktrain_circuits::merkle::Hash;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_prover::training::commit_model;
 use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verifier::dataset::DatasetError;
 use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
 
-use crate::circuits::Circuits;
-use crate::error::Error;
+use crate::circuits::{Circuits, RegistrationFault};
+use crate::error::{Error, OptionsError};
 use crate::evm;
 use crate::project::{
     Opening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
@@ -100,6 +101,9 @@ type Proof = (TrainingStatement, StoredProof);
 /// # Errors
 /// If a file is missing or malformed, or anything does not hold.
 pub fn run(args: &Args, ui: &Ui) -> Result<VerifyReport, Error> {
+    for path in &args.paths {
+        exists(path, "name a project's directory, or proof files")?;
+    }
     match args.paths.as_slice() {
         [dir] if dir.is_dir() => {
             let project = Project::new(dir);
@@ -113,7 +117,26 @@ fn session(args: &Args, project: &Project, ui: &Ui) -> Result<Session, Error> {
     Session::of_files(project, args.manifest.as_deref(), args.srs.as_deref(), ui)
 }
 
+/// Refuses what single proofs are not compared with, rather than to leave it out silently.
+fn without_a_chain(args: &Args) -> Result<(), OptionsError> {
+    let of_chains = [
+        ("--round", args.round.is_some()),
+        ("--genesis", args.genesis.is_some()),
+        ("--genesis-hash", args.pins.genesis_hash.is_some()),
+        ("--nonce", args.nonce.is_some()),
+        ("--dataset", args.dataset.is_some()),
+        ("--windows", args.windows.is_some()),
+        ("--model", args.model.is_some()),
+        ("--opening", args.opening.is_some()),
+    ];
+    match of_chains.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(OptionsError::OfChains { option }),
+        None => Ok(()),
+    }
+}
+
 fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport, Error> {
+    without_a_chain(args)?;
     // A proof lies in the folder `proofs` of its project.
     let folder = paths.first().and_then(|path| path.parent()?.parent()).unwrap_or(Path::new("."));
     let project = Project::new(folder);
@@ -127,7 +150,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     let started = Instant::now();
     for (path, (statement, proof)) in paths.iter().zip(&proofs) {
         zktrain_verifier::training::verify(&session.key, &circuit, statement, proof)
-            .map_err(|e| rejected(path, e))?;
+            .map_err(|e| rejected(&session, path, e))?;
     }
     stated_by_all(&mut roots, &args.stated, &proofs)?;
     let steps = (paths.len() * session.network().steps) as u64;
@@ -170,9 +193,10 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let started = Instant::now();
     let end = chain.verify(&session.key, &circuit, &proofs).map_err(|error| match error {
         TrainingError::Link { index, source } => {
-            rejected(&find_proof(&folder, index).unwrap_or_else(|| folder.clone()), *source)
+            let path = find_proof(&folder, index).unwrap_or_else(|| folder.clone());
+            rejected(&session, &path, *source)
         }
-        other => rejected(&folder, other),
+        other => rejected(&session, &folder, other),
     })?;
     let mut report = report(roots, args.pins.strict, &proofs, end.steps, started);
     report.registration_ms = registration_ms;
@@ -316,7 +340,10 @@ fn verify_registration(
     })?;
     let registration = proofs::read_registration(&session.key, &path)?;
     let root = circuits.verify_registration(&registration);
-    let root = root.map_err(|fault| fault.of_file(&path))?;
+    let root = root.map_err(|fault| match fault {
+        RegistrationFault::Proof(DatasetError::Spec { .. }) => other_spec(session, &path),
+        fault => fault.of_file(&path),
+    })?;
     let statements = registration.statements();
     let windows = statements.iter().map(|statement| statement.rows.len()).sum();
     let prover = round.binding().map_err(|e| settings(round_path, e))?.prover;
@@ -353,8 +380,20 @@ fn read_proofs(session: &Session, folder: &Path) -> Result<Vec<Proof>, Error> {
     Ok(all)
 }
 
-fn rejected(path: &Path, source: TrainingError) -> Error {
-    Error::Rejected { path: path.to_owned(), source: Box::new(source) }
+fn rejected(session: &Session, path: &Path, source: TrainingError) -> Error {
+    match source {
+        TrainingError::Spec => other_spec(session, path),
+        source => Error::Rejected { path: path.to_owned(), source: Box::new(source) },
+    }
+}
+
+/// It may hold under another manifest or string: whoever verifies may have named the wrong one.
+fn other_spec(session: &Session, path: &Path) -> Error {
+    Error::OtherSpec {
+        path: path.to_owned(),
+        srs: session.srs_file.path().to_owned(),
+        fingerprint: hex::encode(session.srs.fingerprint()),
+    }
 }
 
 /// Checks the final model against the chain's end; false if there is none to check.

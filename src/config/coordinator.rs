@@ -1,19 +1,25 @@
 //! What `zktrain coordinator` can be told.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+use zktrain_contracts::chain::Finality;
 use zktrain_network::plan::Timing;
 
 use crate::chain::Connection;
 
 use super::value::{one, some, span};
-use super::{Amount, CommonFlags, ConfigError, Effective, Key, Kind, LogFormat, Settings, Share};
+use super::{
+    Amount, CommonFlags, ConfigError, Effective, Key, Kind, LimitsConfig, LogFormat, Settings,
+    Share,
+};
 
-/// Bounds of the contract `Rounds`: how long a round may be open, and its members.
-const DURATION: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(7 * 86_400)];
+/// Bounds of the contracts: how long a round may be open, and its members. Domains have their own within
+/// these.
+const DURATION: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(7 * 86_400)];
 const MAX_MEMBERS: u32 = 256;
 
 /// A coordinator's configuration.
@@ -39,7 +45,8 @@ pub struct CoordinatorConfig {
     pub metrics: SocketAddr,
     /// How many members a round has.
     pub members: MembersConfig,
-    /// Shares that recover a secret; by default `floor(2n/3) + 1` of a round's `n` members.
+    /// Shares that recover a secret; by default as many of a round's members as the domain's rule says,
+    /// and never fewer.
     #[serde(default, deserialize_with = "some")]
     pub threshold: Option<u32>,
     /// How long phases may take.
@@ -57,6 +64,8 @@ pub struct CoordinatorConfig {
     pub pay: PayConfig,
     /// What is kept of rounds that are over.
     pub retention: RetentionConfig,
+    /// How much it takes from those that connect.
+    pub limits: LimitsConfig,
     /// What it logs.
     pub log: LogConfig,
     #[serde(default, deserialize_with = "some")]
@@ -69,6 +78,10 @@ pub struct CoordinatorConfig {
     password_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "some")]
     outbox: Option<PathBuf>,
+    #[serde(default, deserialize_with = "some")]
+    finality: Option<Finality>,
+    #[serde(default, deserialize_with = "some")]
+    confirmations: Option<NonZeroU64>,
 }
 
 /// How many members a round has.
@@ -77,7 +90,7 @@ pub struct MembersConfig {
     /// At least: no round is opened with fewer, and no sum of fewer is made.
     #[serde(deserialize_with = "one")]
     pub least: u32,
-    /// At most: those with the best reputation are asked first.
+    /// At most: of more that are there, members are drawn by their reputation.
     #[serde(deserialize_with = "one")]
     pub most: u32,
 }
@@ -148,6 +161,12 @@ impl TimingConfig {
         ]
     }
 
+    /// All phases together, each once.
+    pub fn total(&self) -> Duration {
+        let spans = self.all();
+        spans.iter().fold(Duration::ZERO, |sum, (_, span)| sum.saturating_add(*span))
+    }
+
     /// As plans have it: whole seconds, rounded up.
     pub fn plan(&self) -> Timing {
         let seconds =
@@ -172,6 +191,8 @@ impl CoordinatorConfig {
             key: self.key.clone(),
             password_file: self.password_file.clone(),
             outbox: self.outbox.clone(),
+            finality: self.finality,
+            confirmations: self.confirmations,
         }
     }
 
@@ -211,6 +232,12 @@ impl Settings for CoordinatorConfig {
         Key::new("pay.least").is("100%"),
         Key::new("pay.full_at").is("5%"),
         Key::new("retention.rounds").is("16"),
+        Key::new("limits.connections").is("1024"),
+        Key::new("limits.per_address").is("256"),
+        Key::new("limits.handshakes").is("512"),
+        Key::new("limits.attempts").is("600"),
+        Key::new("limits.hello").is("2s"),
+        Key::new("limits.handshake").is("10s"),
     ];
 
     fn check(&self) -> Result<(), (&'static str, String)> {
@@ -234,17 +261,13 @@ impl Settings for CoordinatorConfig {
         }
         let [shortest, longest] = DURATION;
         if self.round_duration < shortest || self.round_duration > longest {
-            return Err(("round_duration", "the contracts allow 1m to 7days".to_owned()));
+            return Err(("round_duration", "the contracts allow 10m to 7days".to_owned()));
         }
         let second = Duration::from_secs(1);
         if let Some((key, _)) = self.timing.all().into_iter().find(|(_, span)| *span < second) {
             return Err((key, "at least 1s".to_owned()));
         }
-        let total = self
-            .timing
-            .all()
-            .iter()
-            .fold(Duration::ZERO, |sum, (_, span)| sum.saturating_add(*span));
+        let total = self.timing.total();
         if total > self.round_duration {
             let why = format!(
                 "the phases of `timing` together take up to {}, longer than the round is open",
@@ -259,6 +282,7 @@ impl Settings for CoordinatorConfig {
             let why = "at least 1: late members ask for the last round".to_owned();
             return Err(("retention.rounds", why));
         }
+        self.limits.check()?;
         if u128::try_from(self.budget.0).is_err() {
             return Err(("budget", "too large for the contracts".to_owned()));
         }

@@ -51,8 +51,15 @@ impl CommonFlags {
             ("password_file", text("flag --password-file", &chain.password_file)?),
             ("outbox", text("flag --outbox", &chain.outbox)?),
         ];
-        let common =
-            [("chain", &chain.chain), ("log.level", &self.log), ("log.format", &self.log_format)];
+        let finality = chain.finality.map(|finality| finality.to_string());
+        let confirmations = chain.confirmations.map(|blocks| blocks.to_string());
+        let common = [
+            ("chain", &chain.chain),
+            ("finality", &finality),
+            ("confirmations", &confirmations),
+            ("log.level", &self.log),
+            ("log.format", &self.log_format),
+        ];
         let paths = paths.iter().map(|(key, value)| (*key, value));
         for (key, value) in own.iter().copied().chain(common).chain(paths) {
             values.extend(value.as_ref().map(|value| (key.to_owned(), value.clone())));

@@ -5,6 +5,7 @@ use alloy::primitives::U256;
 use clap::{Args, Command, FromArgMatches};
 
 use super::*;
+use crate::owner::{Asked, Force};
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -76,12 +77,32 @@ fn defaults_are_complete_and_valid() {
     assert_eq!(policy, zktrain_network::secagg::Policy::default());
     assert_eq!((policy.least, policy.max_share, policy.colluders), (16, 1 << 14, None));
     assert_eq!(config.retention.rounds, 16);
-    assert_eq!(trainer.policy.least_budget.0, U256::ZERO);
+    assert_eq!(config.limits.wire(), zktrain_network::wire::Limits::default());
+    let hour = Duration::from_secs(3_600);
+    let asked = Asked { audits: 1, challenge: hour, ..Asked::default() };
+    assert_eq!((trainer.policy.asked(), trainer.policy.force()), (asked, Force::default()));
     assert_eq!(trainer.retention.rounds, 0, "an owner needs nothing of a round that is over");
     let keeps = [("coordinator", "[::1]:7443"), ("retention.rounds", "3")];
     let trainer: Effective<TrainerConfig> =
         load(None, [], &owned(&[&LEAST[..], &keeps].concat())).unwrap();
     assert_eq!(trainer.retention.rounds, 3);
+}
+
+#[test]
+fn limits_that_leave_no_room_are_refused() {
+    let bad = [
+        ("limits.handshakes", "7"),
+        ("limits.connections", "0"),
+        ("limits.per_address", "99999999"),
+        ("limits.hello", "11s"),
+        ("limits.hello", "0s"),
+    ];
+    for (key, value) in bad {
+        let error = flags_only(&[(key, value)]).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    let wire = flags_only(&[("limits.handshakes", "8")]).unwrap().limits.wire();
+    assert_eq!(wire.handshakes, 8);
 }
 
 #[test]
@@ -163,6 +184,8 @@ fn bad_values_are_refused_where_they_are() {
     case.refused(&[], &[("pay.full", "5%")], &["`pay.full_at`"]);
     case.refused(&[], &[("log.format", "xml")], &["flag --log-format", "`text` or `json`"]);
     case.refused(&[], &[("rounds", "-1")], &["flag --rounds"]);
+    case.refused(&[], &[("finality", "soon")], &["flag --finality", "`finalized`, `safe`"]);
+    case.refused(&[], &[("confirmations", "0")], &["flag --confirmations"]);
 }
 
 #[test]
@@ -192,7 +215,7 @@ fn values_have_to_go_together() {
             &[("members.most", "4"), ("members.least", "3"), ("threshold", "2")],
             &["--set threshold"],
         ),
-        (&[("round_duration", "30s")], &["--round-duration", "1m"]),
+        (&[("round_duration", "9m")], &["--round-duration", "10m"]),
         (&[("round_duration", "8days")], &["--round-duration", "7days"]),
         (&[("timing.uploads", "2h")], &["`round_duration`", "longer than the round"]),
         (&[("timing.keys", "10ms")], &["--set timing.keys", "1s"]),
@@ -225,6 +248,12 @@ fn a_trainer_must_know_whom_to_trust_and_whom_to_call() {
         ("policy.most_share", "1.01"),
         ("policy.most_share", "NaN"),
         ("policy.least_budget", "-1"),
+        ("policy.least_pay", "much"),
+        ("policy.least_audits", "-1"),
+        ("policy.least_challenge", "soon"),
+        ("policy.force", "sometimes"),
+        ("policy.force_margin", "59s"),
+        ("policy.force_worth", "-1"),
         ("policy.least_members", "1"),
         ("policy.colluders", "-1"),
         ("policy.known", "0x5aAeb"),
@@ -364,6 +393,10 @@ fn flags_reach_their_keys() {
         "w",
         "--outbox",
         "o",
+        "--finality",
+        "12",
+        "--confirmations",
+        "3",
         "--deployment",
         "e",
         "--set",
@@ -376,6 +409,8 @@ fn flags_reach_their_keys() {
     assert_eq!(config.timing.keys, Duration::from_secs(9));
     assert_eq!(config.log.format, LogFormat::Json);
     let connection = config.connection();
+    assert_eq!(connection.finality.map(|blocks| blocks.to_string()).as_deref(), Some("12"));
+    assert_eq!(connection.confirmations.map(|blocks| blocks.get()), Some(3));
     assert_eq!(connection.key, Some(PathBuf::from("k")));
     assert_eq!(connection.password_file, Some(PathBuf::from("w")));
     let bad = CoordinatorFlags {

@@ -1,15 +1,19 @@
 //! What `zktrain trainer` can be told.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use alloy::primitives::Address;
 use serde::Deserialize;
+use zktrain_contracts::chain::Finality;
 use zktrain_network::secagg::Policy;
 
 use crate::chain::Connection;
+use crate::owner::{Asked, Force, When};
 
 use super::coordinator::LogConfig;
-use super::value::{address, one, some};
+use super::value::{address, one, some, span};
 use super::{Accounts, Amount, CommonFlags, ConfigError, Effective, Key, Kind, Settings, Share};
 
 /// An owner's configuration.
@@ -46,6 +50,10 @@ pub struct TrainerConfig {
     password_file: Option<PathBuf>,
     #[serde(default, deserialize_with = "some")]
     outbox: Option<PathBuf>,
+    #[serde(default, deserialize_with = "some")]
+    finality: Option<Finality>,
+    #[serde(default, deserialize_with = "some")]
+    confirmations: Option<NonZeroU64>,
 }
 
 /// In which rounds an owner takes part: a sum of few, or one in which a single member weighs much,
@@ -71,6 +79,25 @@ pub struct PolicyConfig {
     /// What a round has to pay at least, all members and the coordinator together.
     #[serde(deserialize_with = "one")]
     pub least_budget: Amount,
+    /// What the owner itself has to get of it at least.
+    #[serde(deserialize_with = "one")]
+    pub least_pay: Amount,
+    /// Deliveries that contracts check of each optimistic round, at least.
+    #[serde(deserialize_with = "one")]
+    pub least_audits: u16,
+    /// Time to challenge a batch of an optimistic round, at least.
+    #[serde(deserialize_with = "span")]
+    pub least_challenge: Duration,
+    /// Whether the owner hands its proof in itself where the coordinator does not count it.
+    #[serde(deserialize_with = "one")]
+    pub force: When,
+    /// How long before the deadline; by default a quarter of the time that is left once the proof is
+    /// there.
+    #[serde(default, deserialize_with = "some")]
+    pub force_margin: Option<humantime::Duration>,
+    /// Only in rounds that pay the owner so much.
+    #[serde(deserialize_with = "one")]
+    pub force_worth: Amount,
 }
 
 /// What an owner keeps of rounds that are over. Nothing is needed of them: whoever gets hold of it, and of
@@ -93,6 +120,22 @@ impl PolicyConfig {
             least_known: self.least_known,
         }
     }
+
+    /// What the owner works for.
+    pub fn asked(&self) -> Asked {
+        Asked {
+            budget: self.least_budget.0,
+            pay: self.least_pay.0,
+            audits: self.least_audits,
+            challenge: self.least_challenge,
+        }
+    }
+
+    /// When the owner hands its proof in itself.
+    pub fn force(&self) -> Force {
+        let margin = self.force_margin.map(Into::into);
+        Force { when: self.force, margin, worth: self.force_worth.0 }
+    }
 }
 
 impl TrainerConfig {
@@ -104,6 +147,8 @@ impl TrainerConfig {
             key: self.key.clone(),
             password_file: self.password_file.clone(),
             outbox: self.outbox.clone(),
+            finality: self.finality,
+            confirmations: self.confirmations,
         }
     }
 }
@@ -130,6 +175,12 @@ impl Settings for TrainerConfig {
         Key::new("policy.known").kind(Kind::List),
         Key::new("policy.least_known").is("0"),
         Key::new("policy.least_budget").is("0"),
+        Key::new("policy.least_pay").is("0"),
+        Key::new("policy.least_audits").is("1"),
+        Key::new("policy.least_challenge").is("1h"),
+        Key::new("policy.force").is("always"),
+        Key::new("policy.force_margin"),
+        Key::new("policy.force_worth").is("0"),
         Key::new("retention.rounds").is("0"),
         Key::new("rounds").flag("--rounds"),
     ];
@@ -146,6 +197,11 @@ impl Settings for TrainerConfig {
         if asked as usize > known {
             let why = format!("at most {known}: so many are in `policy.known`");
             return Err(("policy.least_known", why));
+        }
+        let minute = Duration::from_secs(60);
+        if self.policy.force_margin.is_some_and(|margin| *margin < minute) {
+            let why = "at least 1m: a transaction has to be mined before the deadline".to_owned();
+            return Err(("policy.force_margin", why));
         }
         if self.rounds == Some(0) {
             return Err(("rounds", "at least 1; leave it out for no end".to_owned()));

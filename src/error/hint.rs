@@ -1,10 +1,18 @@
 //! What people can do about errors.
 
+mod reverts;
+
+use zktrain_contracts::chain::{ChainError, OutboxError};
+use zktrain_contracts::keystore::{FormError, KeystoreError};
 use zktrain_contracts::protocol::ClientError;
 use zktrain_prover::prove::ProveError;
 use zktrain_prover::srs::SrsError;
+use zktrain_trainer::CalibrationError;
+use zktrain_trainer::dataset::DatasetError;
 
+use self::reverts::REVERTS;
 use super::{Error, OptionsError};
+use crate::operator::OperatorError;
 
 impl Error {
     /// What to do about it, where there is something general to say.
@@ -12,18 +20,32 @@ impl Error {
         Some(match self {
             Self::Missing { hint, .. } | Self::Exists { hint, .. } => (*hint).into(),
             Self::Srs { source, .. } => return srs_hint(source),
+            Self::NoModel { looks, .. } if looks.contains("Git LFS") => {
+                "have Git fetch the file itself: `git lfs pull`".into()
+            }
             Self::Busy { .. } => "wait until it has finished".into(),
             Self::Replacing { .. } => "verify again when the other command has finished; if none is \
                  running, `zktrain train` finishes it first, as every command does that changes the \
                  project"
                 .into(),
-            Self::Manifest { .. } => "correct this field; docs/cli.md describes them all".into(),
+            Self::Manifest { .. } => "correct this field; docs/cli.md describes them all, and \
+                 docs/quantization.md which values they may have"
+                .into(),
+            Self::Dataset(DatasetError::NotANumber { .. }) => "correct the cell; a column that \
+                 the model does not need is left out by `zktrain init --ignore COLUMN`"
+                .into(),
+            Self::Calibration(CalibrationError::TooFewSamples { .. }) => {
+                "use a smaller --batch, or more public data".into()
+            }
             Self::TooLarge { source, .. } => format!(
                 "if you trust whoever wrote the manifest, allow more: {}={}",
                 crate::limits::variable(source.limit),
                 source.got
             ),
             Self::Options(OptionsError::Required { hint, .. }) => (*hint).into(),
+            Self::Options(OptionsError::OfChains { .. }) => "leave it out, or name the project's \
+                 directory, whose proofs are checked as one chain"
+                .into(),
             Self::Options(OptionsError::Preset { .. }) => {
                 let names: Vec<&str> =
                     zktrain_trainer::preset::presets().iter().map(|p| p.name).collect();
@@ -42,7 +64,7 @@ impl Error {
                 "train fewer epochs, or start a project with a larger --max-steps".into()
             }
             Self::Prove(ProveError::Memory { .. }) => "use a smaller --batch, fewer \
-                 --steps-per-proof or a smaller network, or a machine with that much memory"
+                 --steps-per-proof or a smaller network, or a machine, or a container, with that much memory"
                 .into(),
             Self::Prove(ProveError::ReferenceString { .. }) => {
                 "generate or import a reference string of that power".into()
@@ -56,7 +78,21 @@ impl Error {
                                       made for, or make another: `zktrain keys derive`, \
                                       `zktrain setup new`"
                 .into(),
+            Self::OtherSpec { .. } => "name the manifest and the reference string that it was made \
+                 with: `--manifest FILE`, `--srs FILE`; `zktrain srs info` shows a string's \
+                 fingerprint"
+                .into(),
             Self::Client(error) => return chain_hint(error),
+            Self::Refusal(refusal) => return refusal.hint(),
+            Self::Operator(error) => return operator_hint(error),
+            Self::Keystore(error) => return keystore_hint(error),
+            Self::NoContracts { .. } => "the chain may have been started anew, or the file be of \
+                 another one: name the right file, `--deployment FILE`, or deploy the contracts \
+                 again, `zktrain chain deploy --force`"
+                .into(),
+            Self::MainNetwork { .. } => "use a test network; if this is what you want, say so: \
+                 `--main-network`"
+                .into(),
             Self::Pin(mismatch) if mismatch.option == "--groth16-key" => "put the ceremony's \
                  result in the project's folder `keys`: proofs that it does not verify are worth \
                  nothing"
@@ -95,26 +131,85 @@ fn srs_hint(error: &SrsError) -> Option<String> {
     })
 }
 
+/// What to do about a key that cannot be used.
+fn keystore_hint(error: &KeystoreError) -> Option<String> {
+    Some(match error {
+        // No other form makes an account's key of these.
+        KeystoreError::Format { source: FormError::Validator | FormError::Curve, .. } => {
+            "make a key for an account: `zktrain chain key new FILE`".into()
+        }
+        KeystoreError::Format { .. } => {
+            "have the wallet that wrote it show the private key, write \
+             that to a file, and make a keystore of it: `zktrain chain key import NEW.json --from \
+             FILE`; then delete the file"
+                .into()
+        }
+        KeystoreError::Text { .. } => "write it again as plain text in UTF-8".into(),
+        KeystoreError::Variable { .. } => {
+            "set it to the key's password, or name a file: `--password-file FILE`".into()
+        }
+        _ => return None,
+    })
+}
+
+/// What to do about a coordinator that does not go on.
+fn operator_hint(error: &OperatorError) -> Option<String> {
+    match error {
+        OperatorError::Client(error) => chain_hint(error),
+        OperatorError::Listen { .. } => Some(PORT.into()),
+        _ => None,
+    }
+}
+
+/// What to do about an address that cannot be listened at.
+const PORT: &str = "another program may listen there: stop it, or choose another port";
+
+/// What to do about an outbox of another chain. Its transactions would be valid on this one.
+fn outbox_hint(error: &OutboxError) -> Option<String> {
+    let OutboxError::OtherChain { path, .. } = error else { return None };
+    let folder = path.parent().unwrap_or(path).display();
+    Some(format!(
+        "keep an outbox for each chain: `--outbox DIR`; if the other chain is gone, as a test chain \
+         that was started anew, delete {folder}"
+    ))
+}
+
 /// What to do about what contracts refuse most often.
 fn chain_hint(error: &ClientError) -> Option<String> {
     let ClientError::Chain(error) = error else { return None };
+    if let ChainError::Outbox(error) = error {
+        return outbox_hint(error);
+    }
     let name = &error.revert()?.name;
-    let hints = [
-        ("NotCovered", "stake more first: `zktrain chain stake`"),
-        ("ERC20InsufficientBalance", "the account has fewer tokens: `zktrain chain status`"),
-        ("TooEarly", "wait; `zktrain chain status --round` says until when"),
-        ("NotEligible", "members have joined, are covered by stake, and are not leaving"),
-        ("NotEnoughFunds", "pay into the budget: `zktrain chain domain fund`"),
-        ("StillUnbonding", "wait until the ticket is due"),
-        ("ProofIsValid", "there is nothing to challenge: the proof holds"),
-    ];
-    let found = hints.iter().find(|(error, _)| name.starts_with(error));
+    let found = REVERTS.iter().find(|(error, _)| name.starts_with(error));
     found.map(|(_, hint)| (*hint).to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::B256;
+
     use super::*;
+
+    #[test]
+    fn what_people_can_do_is_said() {
+        let path = std::path::PathBuf::from("chain/outbox/31337/account/store");
+        let key = |source| KeystoreError::Format { path: path.clone(), source }.into();
+        let [expected, got] = [B256::ZERO, B256::repeat_byte(1)];
+        let listen = ([127, 0, 0, 1], 8545).into();
+        let taken = OperatorError::Listen { listen, source: std::io::ErrorKind::AddrInUse.into() };
+        let other = OutboxError::OtherChain { path: path.clone(), expected, got };
+        let told: [(Error, &str); 5] = [
+            (ChainError::Outbox(other).into(), "--outbox DIR"),
+            (key(FormError::Scrypt { n: 1 << 18, r: 1, p: 8 }), "zktrain chain key import"),
+            (key(FormError::Validator), "zktrain chain key new"),
+            (taken.into(), "choose another port"),
+            (OptionsError::OfChains { option: "--nonce" }.into(), "name the project's directory"),
+        ];
+        for (error, hint) in told {
+            assert!(error.hint().is_some_and(|said| said.contains(hint)), "{error}");
+        }
+    }
 
     #[test]
     fn too_little_memory_is_told_with_the_number_needed() {

@@ -84,6 +84,7 @@ pub enum LineageError {
 pub struct Lineage {
     dir: PathBuf,
     names: BTreeSet<String>,
+    strange: BTreeSet<String>,
     /// Holds what was unpacked.
     _unpacked: Option<TempDir>,
 }
@@ -104,14 +105,20 @@ impl Lineage {
     }
 
     fn folder(dir: &Path, unpacked: Option<TempDir>) -> Result<Self, LineageError> {
-        let mut names = BTreeSet::new();
-        walk(dir, dir, 0, &mut names)?;
-        Ok(Self { dir: dir.to_owned(), names, _unpacked: unpacked })
+        let mut found = Found::default();
+        walk(dir, dir, 0, &mut found)?;
+        let Found { names, strange } = found;
+        Ok(Self { dir: dir.to_owned(), names, strange, _unpacked: unpacked })
     }
 
     /// The files' names, in alphabetical order, parts separated by `/`.
     pub fn names(&self) -> &BTreeSet<String> {
         &self.names
+    }
+
+    /// What lies there beside them under names that no file of a lineage has; nobody looks into it.
+    pub fn strange(&self) -> &BTreeSet<String> {
+        &self.strange
     }
 
     /// The directory.
@@ -151,6 +158,23 @@ fn is_inside(name: &str) -> bool {
         && name.split('/').all(|p| part(p) && p.chars().all(letter))
 }
 
+/// Whether an operating system's file browser leaves such a file wherever it looks.
+fn is_litter(name: &str) -> bool {
+    let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
+    let known = ["thumbs.db", "desktop.ini", ".ds_store", "__macosx"];
+    let begins = last.strip_prefix("._").is_some_and(|rest| !rest.is_empty());
+    let by_name = begins || known.contains(&last.to_ascii_lowercase().as_str());
+    let in_folder = folder.split('/').next().is_some_and(|first| first == "__MACOSX");
+    (by_name || in_folder) && !name.starts_with('/') && name.split('/').all(|part| part != "..")
+}
+
+/// What is in a directory.
+#[derive(Default)]
+struct Found {
+    names: BTreeSet<String>,
+    strange: BTreeSet<String>,
+}
+
 fn unpack(path: &Path, to: &Path) -> Result<(), LineageError> {
     let file =
         regular::open(path).map_err(|source| LineageError::File { path: path.into(), source })?;
@@ -168,6 +192,9 @@ fn unpack(path: &Path, to: &Path) -> Result<(), LineageError> {
         let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let name = raw.trim_start_matches("./").trim_end_matches('/').to_owned();
         if entry.header().entry_type().is_dir() && (name.is_empty() || is_inside(&name)) {
+            continue;
+        }
+        if is_litter(&name) {
             continue;
         }
         if !is_inside(&name) {
@@ -214,12 +241,7 @@ fn root_of(dir: &Path) -> PathBuf {
     }
 }
 
-fn walk(
-    root: &Path,
-    dir: &Path,
-    depth: usize,
-    names: &mut BTreeSet<String>,
-) -> Result<(), LineageError> {
+fn walk(root: &Path, dir: &Path, depth: usize, found: &mut Found) -> Result<(), LineageError> {
     let error = |source| LineageError::File { path: dir.to_owned(), source };
     for entry in std::fs::read_dir(dir).map_err(error)? {
         let entry = entry.map_err(error)?;
@@ -227,15 +249,30 @@ fn walk(
         let parts = path.strip_prefix(root).unwrap_or(&path).iter();
         let parts: Vec<_> = parts.map(|part| part.to_string_lossy().into_owned()).collect();
         let name = parts.join("/");
-        if !is_inside(&name) || names.len() >= COUNT_LIMIT {
-            return Err(LineageError::Name { path: root.to_owned(), name });
+        if is_litter(&name) {
+            continue;
+        }
+        if found.names.len() + found.strange.len() >= COUNT_LIMIT {
+            let what = "the number of files";
+            return Err(LineageError::TooLarge {
+                path: root.to_owned(),
+                what,
+                most: COUNT_LIMIT as u64,
+            });
+        }
+        if !is_inside(&name) {
+            // It is printed, and may have been chosen for that.
+            found.strange.insert(name.replace(|c: char| c.is_control(), "\u{fffd}"));
+            continue;
         }
         // Of the entry itself: links are not followed.
         let kind = entry.file_type().map_err(error)?;
         if kind.is_dir() && depth < DEPTH_LIMIT {
-            walk(root, &path, depth + 1, names)?;
+            walk(root, &path, depth + 1, found)?;
+        } else if kind.is_dir() {
+            found.strange.insert(name);
         } else if kind.is_file() {
-            names.insert(name);
+            found.names.insert(name);
         } else {
             return Err(LineageError::Kind { path: root.to_owned(), name });
         }

@@ -128,15 +128,6 @@ impl Register {
     }
 }
 
-/// The members of the next round: all who are there, the most reputable first if they are too many;
-/// none if they are too few.
-pub fn choose(mut present: Vec<Candidate>, least: usize, most: usize) -> Option<Vec<Address>> {
-    present.sort_by_key(|c| (std::cmp::Reverse(c.score), c.account));
-    present.truncate(most);
-    let enough = present.len() >= least.max(1);
-    enough.then(|| present.into_iter().map(|c| c.account).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,15 +161,5 @@ mod tests {
         let other = Registered { dataset: B256::ZERO, windows: 4 };
         register.enter(all[1].account, other);
         assert!(register.present(&all, silence, later).is_empty(), "other data than on the chain");
-    }
-
-    #[test]
-    fn the_most_reputable_are_chosen_if_there_are_too_many() {
-        let all = || vec![candidate(1, 10), candidate(2, 30), candidate(3, 20)];
-        assert_eq!(choose(all(), 4, 9), None);
-        assert_eq!(choose(all(), 3, 9).unwrap().len(), 3);
-        let two = choose(all(), 2, 2).unwrap();
-        assert_eq!(two, [Address::repeat_byte(2), Address::repeat_byte(3)]);
-        assert_eq!(choose(Vec::new(), 0, 9), None);
     }
 }

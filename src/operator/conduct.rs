@@ -4,35 +4,98 @@
 //! vector is far too large for a contract), so a coordinator that went on asking such a member could
 //! be kept from ever making a sum, for nothing.
 
+use std::time::Duration;
+
 use alloy::primitives::Address;
+use zktrain_contracts::protocol::Candidate;
 use zktrain_coordinator::machine::MisdeedKind;
 use zktrain_coordinator::metrics::{Misdeed as Label, Verdict, VerdictKind};
+use zktrain_network::messages::Phase;
 
 use super::history::Told;
 
-/// Whether an account has been shown to spoil sums, or was silent so lately when it was to defend
-/// itself that it is not asked yet: for two rounds the first time, twice as many each further time.
-///
-/// Who is shown has signed what shows it; who is silent may have lost its connection.
-pub fn is_barred(told: &[Told], account: Address) -> bool {
-    let (mut silences, mut until) = (0, 0);
+/// Whether an account is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Free,
+    /// It was silent so lately that it is not asked yet.
+    Paused,
+    /// It has been shown to spoil sums.
+    Barred,
+}
+
+/// What earlier rounds say of an account. Whoever is shown to spoil sums has signed what shows it.
+/// Whoever was silent when others depended on it may have lost its connection: it is not asked for two
+/// rounds the first time, twice as many each further time. Silence that kept the sum from being
+/// unmasked counts twice, as everybody's work was done; silence in a round that has a sum does not count,
+/// since sums are made to bear it.
+pub fn standing(told: &[Told], account: Address) -> Standing {
+    let (mut silences, mut until) = (0u32, 0);
     for (place, round) in told.iter().enumerate() {
         for misdeed in round.misdeeds.iter().filter(|misdeed| misdeed.account == account) {
-            match misdeed.kind {
+            let counts = match misdeed.kind {
                 MisdeedKind::Share { .. } | MisdeedKind::Dealer | MisdeedKind::Blamed => {
-                    return true;
+                    return Standing::Barred;
                 }
-                MisdeedKind::Undefended => {
-                    silences += 1;
-                    let pause = 1usize.checked_shl(silences).unwrap_or(usize::MAX);
-                    until = place.saturating_add(1).saturating_add(pause);
-                }
+                MisdeedKind::Undefended => 1,
+                MisdeedKind::Absent { .. } if !round.counted.is_empty() => continue,
+                MisdeedKind::Absent { phase: Phase::Unmask } => 2,
+                MisdeedKind::Absent { .. } => 1,
                 // What is signed is punished on the chain, what is not spoils nothing.
-                MisdeedKind::Submission { .. } => {}
-            }
+                MisdeedKind::Submission { .. } => continue,
+            };
+            silences = silences.saturating_add(counts);
+            let pause = 1usize.checked_shl(silences).unwrap_or(usize::MAX);
+            until = place.saturating_add(1).saturating_add(pause);
         }
     }
-    told.len() < until
+    if told.len() < until { Standing::Paused } else { Standing::Free }
+}
+
+/// Those that may be asked: whoever is free. If without the others no round could be opened, and so no
+/// pause would ever be over, those that are paused as well; never those that are barred.
+pub fn eligible(told: &[Told], candidates: &[Candidate], least: usize) -> Vec<Candidate> {
+    let with = |paused: bool| -> Vec<Candidate> {
+        let may = |candidate: &&Candidate| match standing(told, candidate.account) {
+            Standing::Free => true,
+            Standing::Paused => paused,
+            Standing::Barred => false,
+        };
+        candidates.iter().filter(may).copied().collect()
+    };
+    let free = with(false);
+    if free.len() >= least { free } else { with(true) }
+}
+
+/// Rounds in a row that may come to nothing before there is a pause.
+const FRUITLESS: usize = 3;
+/// The first pause.
+const REST: Duration = Duration::from_secs(30);
+/// The longest one.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How many of the last rounds in a row have come to nothing.
+pub fn fruitless(told: &[Told]) -> usize {
+    told.iter().rev().take_while(|round| round.counted.is_empty()).count()
+}
+
+/// How long to wait before the next round is opened: nothing, unless many in a row have come to
+/// nothing, each of which costs the coordinator gas and members work.
+pub fn rest(told: &[Told]) -> Duration {
+    let Some(beyond) = fruitless(told).checked_sub(FRUITLESS) else { return Duration::ZERO };
+    let times = u32::try_from(beyond).ok().and_then(|beyond| 1u32.checked_shl(beyond));
+    REST.saturating_mul(times.unwrap_or(u32::MAX)).min(LONGEST)
+}
+
+/// The members of the last round, if it came to nothing after they had confirmed whose updates are
+/// counted. What they sent, those with the same model and window send for no other list of members; for
+/// the same list once more they do (`docs/adr/0034`).
+pub fn once_more(told: &[Told], present: &[Candidate]) -> Option<Vec<Address>> {
+    let last = told.last().filter(|round| round.confirmed && round.counted.is_empty())?;
+    let is_there = |account: &Address| present.iter().any(|c| c.account == *account);
+    let all = !last.missing.is_empty() && last.missing.iter().all(is_there);
+    all.then(|| last.missing.clone())
 }
 
 /// How a misdeed is counted.
@@ -42,6 +105,7 @@ pub fn label(kind: &MisdeedKind) -> Label {
         MisdeedKind::Submission { .. } => Label::Proof,
         MisdeedKind::Blamed => Label::Blamed,
         MisdeedKind::Undefended => Label::Undefended,
+        MisdeedKind::Absent { .. } => Label::Absent,
     }
 }
 
@@ -61,9 +125,10 @@ fn of_round(told: &Told) -> impl Iterator<Item = Verdict> + '_ {
             MisdeedKind::Submission { .. } => VerdictKind::Rejected,
             MisdeedKind::Blamed => VerdictKind::Blamed,
             // Nothing of theirs was wrong in what was to go into the model.
-            MisdeedKind::Share { .. } | MisdeedKind::Dealer | MisdeedKind::Undefended => {
-                return None;
-            }
+            MisdeedKind::Share { .. }
+            | MisdeedKind::Dealer
+            | MisdeedKind::Undefended
+            | MisdeedKind::Absent { .. } => return None,
         };
         Some(verdict(misdeed.account, kind))
     });
@@ -88,15 +153,22 @@ mod tests {
             model: B256::ZERO,
             counted: vec![OTHER],
             missing: vec![WHO],
+            worked: Vec::new(),
             slashed: Vec::new(),
             misdeeds,
             verified: BTreeMap::from([(OTHER, 0.5)]),
             settled: true,
+            confirmed: false,
             loss: None,
             accuracy: None,
             improvement: None,
             budget: None,
         }
+    }
+
+    /// A round that came to nothing.
+    fn void(misdeeds: Vec<Misdeed>) -> Told {
+        Told { counted: Vec::new(), ..round(1, misdeeds) }
     }
 
     fn by(account: Address, kind: MisdeedKind) -> Vec<Misdeed> {
@@ -113,20 +185,21 @@ mod tests {
         for kind in shown {
             let mut told = vec![round(1, by(WHO, kind))];
             told.extend((2..2000).map(|number| round(number, Vec::new())));
-            assert!(is_barred(&told, WHO));
-            assert!(!is_barred(&told, OTHER), "the others are");
+            assert_eq!(standing(&told, WHO), Standing::Barred);
+            assert_eq!(standing(&told, OTHER), Standing::Free, "the others are asked");
         }
-        assert!(!is_barred(&[round(1, by(WHO, rejected(true)))], WHO), "that is the chain's");
-        assert!(!is_barred(&[], WHO));
+        let rejected = [round(1, by(WHO, rejected(true)))];
+        assert_eq!(standing(&rejected, WHO), Standing::Free, "that is the chain's");
+        assert_eq!(standing(&[], WHO), Standing::Free);
     }
 
     /// How many rounds pass after each of so many silences until the member is asked again.
-    fn pauses(silences: usize) -> Vec<usize> {
+    fn pauses(silences: usize, kind: &MisdeedKind) -> Vec<usize> {
         let (mut told, mut pauses) = (Vec::new(), Vec::new());
         for _ in 0..silences {
-            told.push(round(1, by(WHO, MisdeedKind::Undefended)));
+            told.push(void(by(WHO, kind.clone())));
             let before = told.len();
-            while is_barred(&told, WHO) {
+            while standing(&told, WHO) != Standing::Free {
                 told.push(round(1, Vec::new()));
             }
             pauses.push(told.len() - before);
@@ -136,14 +209,65 @@ mod tests {
 
     #[test]
     fn who_was_silent_is_asked_again_after_ever_longer_pauses() {
-        assert_eq!(pauses(6), [2, 4, 8, 16, 32, 64]);
+        assert_eq!(pauses(6, &MisdeedKind::Undefended), [2, 4, 8, 16, 32, 64]);
+        for phase in [Phase::Uploads, Phase::Confirm] {
+            assert_eq!(pauses(4, &MisdeedKind::Absent { phase }), [2, 4, 8, 16]);
+        }
+        assert_eq!(pauses(3, &MisdeedKind::Absent { phase: Phase::Unmask }), [4, 16, 64]);
+    }
+
+    #[test]
+    fn silence_that_a_sum_has_borne_does_not_count() {
+        for phase in [Phase::Uploads, Phase::Confirm, Phase::Unmask] {
+            let told = [round(1, by(WHO, MisdeedKind::Absent { phase }))];
+            assert_eq!(standing(&told, WHO), Standing::Free, "{phase:?}");
+        }
+    }
+
+    fn candidates() -> Vec<Candidate> {
+        let candidate = |account| Candidate { account, dataset: B256::ZERO, windows: 1, score: 9 };
+        [WHO, OTHER].map(candidate).to_vec()
+    }
+
+    #[test]
+    fn pauses_do_not_last_for_ever_where_no_round_can_be_opened_without_the_silent() {
+        let told = [void(by(WHO, MisdeedKind::Absent { phase: Phase::Uploads }))];
+        assert_eq!(eligible(&told, &candidates(), 1), candidates()[1..]);
+        assert_eq!(eligible(&told, &candidates(), 2), candidates());
+        let told = [void(by(WHO, MisdeedKind::Dealer))];
+        assert_eq!(eligible(&told, &candidates(), 2), candidates()[1..], "a cheat stays out");
+    }
+
+    #[test]
+    fn rounds_that_come_to_nothing_one_after_another_come_ever_more_slowly() {
+        let mut told = vec![round(1, Vec::new())];
+        let mut rests = Vec::new();
+        for _ in 0..40 {
+            rests.push(rest(&told).as_secs());
+            told.push(void(Vec::new()));
+        }
+        assert_eq!(rests[..7], [0, 0, 0, 30, 60, 120, 240]);
+        assert_eq!(*rests.last().unwrap(), 3600);
+        told.push(round(2, Vec::new()));
+        assert_eq!((rest(&told), fruitless(&told)), (Duration::ZERO, 0));
+    }
+
+    #[test]
+    fn a_confirmed_round_without_a_sum_is_tried_once_more_with_the_same_members() {
+        let mut told = vec![void(Vec::new())];
+        assert_eq!(once_more(&told, &candidates()), None, "nobody had confirmed");
+        told[0].confirmed = true;
+        assert_eq!(once_more(&told, &candidates()), Some(vec![WHO]));
+        assert_eq!(once_more(&told, &candidates()[1..]), None, "it is not there");
+        told[0].counted = vec![OTHER];
+        assert_eq!(once_more(&told, &candidates()), None, "it has a sum");
     }
 
     #[test]
     fn more_silences_than_a_number_has_bits_bar_for_good() {
         let told: Vec<Told> =
             (0..70).map(|number| round(number, by(WHO, MisdeedKind::Undefended))).collect();
-        assert!(is_barred(&told, WHO));
+        assert_eq!(standing(&told, WHO), Standing::Paused);
     }
 
     #[test]

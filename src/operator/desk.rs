@@ -7,7 +7,7 @@ use std::time::Instant;
 use alloy::primitives::Address;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
-use zktrain_contracts::protocol::typed::{self, Receipt};
+use zktrain_contracts::protocol::typed::{Receipt, Scope};
 use zktrain_contracts::protocol::{Client, SignedReceipt};
 use zktrain_coordinator::metrics::{Metrics, Misdeed};
 use zktrain_coordinator::service::{Download, Library};
@@ -71,10 +71,8 @@ impl Library for Shelf {
         self.metrics.misdeed(kind);
     }
 
-    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
-        let at = self.client.at();
-        let domain = typed::domain(at.chain_id, at.rounds);
-        let signed = SignedReceipt::new(receipt, &domain, self.client.sender().signer());
+    fn sign(&self, scope: &Scope, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
+        let signed = SignedReceipt::new(receipt, scope, self.client.sender().signer());
         signed.map_err(|error| {
             tracing::error!(%error, "a receipt could not be signed");
             Refusal::Internal

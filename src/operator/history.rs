@@ -32,6 +32,9 @@ pub struct Told {
     pub counted: Vec<Address>,
     /// Members whose updates are not.
     pub missing: Vec<Address>,
+    /// Those of them that are paid all the same, as they had worked and there is no sum.
+    #[serde(default)]
+    pub worked: Vec<Address>,
     /// Members that were accused with evidence.
     pub slashed: Vec<Address>,
     /// What members did wrong, as far as the coordinator found out.
@@ -42,6 +45,9 @@ pub struct Told {
     pub verified: BTreeMap<Address, f64>,
     /// The chain has settled it.
     pub settled: bool,
+    /// So many members had confirmed whose updates are counted that the sum could be unmasked.
+    #[serde(default)]
+    pub confirmed: bool,
     /// Mean loss of the next model on the coordinator's public rows, if it has some.
     pub loss: Option<f64>,
     /// Its accuracy there.
@@ -211,10 +217,12 @@ mod tests {
             model: B256::ZERO,
             counted: vec![Address::ZERO],
             missing: Vec::new(),
+            worked: Vec::new(),
             slashed: Vec::new(),
             misdeeds: Vec::new(),
             verified: BTreeMap::new(),
             settled: true,
+            confirmed: false,
             loss,
             accuracy: None,
             improvement: by,

@@ -1,13 +1,12 @@
 //! Whether a submission is what its member had to do, and proven.
 
 use alloy::primitives::{Address, B256};
-use alloy::sol_types::SolStruct;
 use ark_bn254::G1Affine;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::typed::Scope;
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::round::{MemberTask, RoundTask, check};
@@ -27,8 +26,8 @@ pub enum Verdict {
 
 /// What checks submissions of one round.
 pub struct Judge<'a> {
-    /// The contracts.
-    pub at: &'a Deployment,
+    /// What the round's submissions are signed for.
+    pub scope: &'a Scope,
     /// The training key.
     pub key: &'a TrainingKey,
     /// The circuit's key.
@@ -53,10 +52,10 @@ impl Judge<'_> {
         let file: SubmissionFile =
             serde_json::from_slice(bytes).map_err(|error| unsigned(error.to_string()))?;
         let submission = &file.signed.submission;
-        if submission.member != account || !file.is_signed(self.at) {
+        if submission.member != account || !file.is_signed(self.scope) {
             return Err(unsigned("the signature is another's, or over something else".into()));
         }
-        if submission.eip712_hash_struct() != named {
+        if self.scope.hash(submission) != named {
             return Err(unsigned("not the one that the upload names".into()));
         }
         Ok(file)

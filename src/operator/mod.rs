@@ -4,21 +4,29 @@
 //! the last process stopped, wherever that was.
 
 pub mod admission;
+mod batch;
+mod clock;
 mod conduct;
 mod desk;
 mod erase;
 mod history;
 mod judge;
+mod late;
+mod lottery;
 mod models;
+mod open;
 mod pay;
 mod pending;
 mod plan;
 mod propose;
 mod rounds;
+mod settle;
+mod terms;
+mod trouble;
 mod watch;
 mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
@@ -26,10 +34,10 @@ use tokio_util::sync::CancellationToken;
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::protocol::{Client, ClientError, Status};
 use zktrain_coordinator::driver::DriverError;
-use zktrain_coordinator::health::{Part, Readiness};
+use zktrain_coordinator::health::Pulse;
 use zktrain_coordinator::metrics::{History, Measures, Metrics};
 use zktrain_coordinator::service::Desk;
-use zktrain_coordinator::store::{Store, StoreError};
+use zktrain_coordinator::store::{SignedError, SignedLog, Store, StoreError};
 use zktrain_network::secagg::vector::{Shape, VectorError};
 use zktrain_verifier::circuit::CircuitKey;
 
@@ -40,6 +48,8 @@ pub use self::pay::Pay;
 pub use self::pending::Pending;
 pub use self::plan::Rules;
 pub(crate) use self::plan::plan;
+pub use self::terms::{StakeError, Terms, TermsError};
+use self::trouble::{Backoff, Hitch};
 pub use self::watch::{watch_chain, watch_counters};
 
 use crate::error::Error;
@@ -75,6 +85,9 @@ pub enum OperatorError {
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was signed forbids to sign more.
+    #[error(transparent)]
+    Signed(#[from] SignedError),
     /// A round cannot be run.
     #[error(transparent)]
     Driver(#[from] DriverError),
@@ -90,6 +103,24 @@ pub enum OperatorError {
         expected: Address,
         /// This account.
         got: Address,
+    },
+    /// The configuration does not fit the domain.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// The account's stake does not cover another round.
+    #[error(transparent)]
+    Stake(#[from] StakeError),
+    /// A batch would say otherwise than a receipt that its member may have.
+    #[error(
+        "the batch of round {round} would not have the submission of {account}, for which a receipt may \
+         have been given: it is not signed, as that would cost the bond. The store has lost something: \
+         read the log, and restore what is missing before the round's last moment"
+    )]
+    Contradiction {
+        /// The round.
+        round: u64,
+        /// The member.
+        account: Address,
     },
     /// Pay is by improvement, and nothing measures it.
     #[error(
@@ -159,12 +190,18 @@ pub struct Operator {
     pub account: Account,
     /// Everything that was acknowledged.
     pub store: Store,
+    /// What was signed, and what is not to be signed any more.
+    pub signed: SignedLog,
     /// What peers talk to.
     pub desk: Arc<Desk<Shelf>>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
-    /// Whether everything works.
-    pub readiness: Arc<Readiness>,
+    /// Tells that it goes on, or why it does not.
+    pub pulse: Arc<Pulse>,
+    /// What it has said last of why there is nothing to do.
+    pub said: Mutex<String>,
+    /// What the domain asks of its rounds.
+    pub terms: Terms,
     /// What the operator has decided.
     pub options: Options,
 }
@@ -175,47 +212,89 @@ impl Operator {
     /// # Errors
     /// If the store fails. A chain that does not answer is asked again.
     pub async fn run(&self, stop: &CancellationToken) -> Result<u64, Error> {
-        let mut done = 0;
+        let (mut done, mut backoff) = (0, Backoff::default());
         while self.options.rounds.is_none_or(|most| done < most) {
             let stepped = tokio::select! {
                 () = stop.cancelled() => break,
                 stepped = self.step() => stepped,
             };
-            match stepped {
+            let pause = match stepped {
                 Ok(over) => {
-                    self.readiness.works(Part::Driver);
+                    self.goes_on(&mut backoff);
                     done += u64::from(over);
                     if over {
                         self.measure().await;
                     }
+                    PAUSE
                 }
-                Err(error) if is_passing(&error) => {
-                    tracing::warn!(%error, "trying again");
-                    self.readiness.fails(Part::Chain, "the chain refuses or does not answer");
-                }
-                Err(error) => return Err(error),
+                Err(error) => match Hitch::of(&error) {
+                    Some(hitch) => self.keeps_waiting(&error, &hitch, &mut backoff),
+                    None => return Err(error),
+                },
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
             }
-            tokio::time::sleep(PAUSE).await;
         }
         self.export().await?;
         Ok(done)
     }
 
+    fn goes_on(&self, backoff: &mut Backoff) {
+        if backoff.clear().is_some() {
+            tracing::info!("it goes on");
+        }
+        self.pulse.report(None);
+    }
+
+    /// Tells what keeps it, if that is news. How long to wait.
+    fn keeps_waiting(&self, error: &Error, hitch: &Hitch, backoff: &mut Backoff) -> Duration {
+        let (pause, is_news) = backoff.after(hitch);
+        if is_news {
+            let helps = hitch.advice;
+            tracing::warn!(%error, helps, "it is tried again, after ever longer pauses");
+        }
+        self.pulse.report(Some(hitch.why));
+        pause
+    }
+
+    /// Says something, unless it is what was said last.
+    fn say(&self, text: String) {
+        if self.is_news(&text) && !text.is_empty() {
+            tracing::info!("{text}");
+        }
+    }
+
+    /// Says that something is wrong, unless that is what was said last.
+    fn alarm(&self, text: String) {
+        if self.is_news(&text) {
+            tracing::error!("{text}");
+        }
+    }
+
+    fn is_news(&self, text: &str) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *said != text;
+        if is_news {
+            text.clone_into(&mut said);
+        }
+        is_news
+    }
+
     /// Does what is next. Whether a round is over with it.
     async fn step(&self) -> Result<bool, Error> {
         self.store.ping().await.map_err(OperatorError::from)?;
-        self.readiness.works(Part::Store);
         if self.catch_up().await? {
             return Ok(true);
         }
         let Some(round) = self.client.current(self.options.domain).await? else {
-            self.readiness.works(Part::Chain);
             return self.open().await.map(|_| false);
         };
-        self.readiness.works(Part::Chain);
         match self.client.status(round).await? {
+            Status::Open if self.is_late(round).await? => self.end_late(round).await,
             Status::Open => self.gather_and_propose(round).await.map(|()| false),
-            Status::Proposed | Status::Void => self.settle(round).await.map(|()| true),
+            Status::Proposed | Status::Void => self.settle(round).await,
             Status::None | Status::Settled => Ok(false),
         }
     }
@@ -249,14 +328,5 @@ impl Operator {
     /// The model that rounds start from now.
     async fn head(&self, hash: B256) -> Result<Model, Error> {
         self.models.get(&self.session, hash)
-    }
-}
-
-/// Whether trying again may help: the chain's troubles pass.
-fn is_passing(error: &Error) -> bool {
-    match error {
-        Error::Client(_) => true,
-        Error::Operator(error) => matches!(**error, OperatorError::Client(_)),
-        _ => false,
     }
 }

@@ -4,12 +4,15 @@ use alloy::primitives::B256;
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::protocol::{Client, ClientError};
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_network::secagg::policy;
 
 /// What the operator decides about rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// Shares that recover a secret; by default more than two thirds of the members.
+    /// Shares that recover a secret; by default as many as the domain's rule says.
     pub threshold: Option<u32>,
+    /// The domain's rule: basis points of a round's members that have to be in a sum.
+    pub points: u16,
     /// Members in a sum at least.
     pub least: u32,
     /// How long each phase may take.
@@ -17,11 +20,12 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The threshold of a round of so many members: more than two thirds, so that a coordinator
-    /// that colludes with fewer than a third of them learns nothing but the sum.
+    /// The threshold of a round of so many members. Owners take part in no round with one below the
+    /// domain's rule, so it is never that.
     pub fn threshold(&self, members: usize) -> u32 {
+        let least = policy::required(members, self.points);
         let members = u32::try_from(members).unwrap_or(u32::MAX);
-        self.threshold.unwrap_or(2 * (members / 3) + 2 * (members % 3) / 3 + 1).min(members)
+        self.threshold.map_or(least, |threshold| threshold.max(least)).min(members)
     }
 }
 
@@ -69,13 +73,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_thirds_and_one_more_recover() {
+    fn as_many_recover_as_the_domains_rule_says() {
         let timing = Timing::even(1);
-        let rules = Rules { threshold: None, least: 2, timing };
-        let all = [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (6, 5), (9, 7), (200, 134)];
+        let rules = Rules { threshold: None, points: 6_666, least: 2, timing };
+        let all = [(1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (6, 4), (9, 6), (200, 134)];
         for (members, threshold) in all {
             assert_eq!(rules.threshold(members), threshold, "{members}");
         }
+        let half = Rules { points: 5_000, ..rules };
+        assert_eq!([3, 4, 100].map(|members| half.threshold(members)), [2, 3, 51]);
+        // A higher one is the operator's to choose, a lower one is not.
         assert_eq!(Rules { threshold: Some(9), ..rules }.threshold(5), 5);
+        assert_eq!(Rules { threshold: Some(9), ..rules }.threshold(10), 9);
+        assert_eq!(Rules { threshold: Some(3), ..rules }.threshold(10), 7);
     }
 }

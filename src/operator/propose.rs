@@ -4,13 +4,17 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use ark_bn254::G1Affine;
 use zktrain_circuits::opening::point_bytes;
 use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::bindings::rounds::{IRounds::Delivery, Rounds};
-use zktrain_contracts::protocol::Client;
+use zktrain_contracts::bindings::rounds::IRounds::Delivery;
+use zktrain_contracts::chain::Trouble;
 use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
+use zktrain_contracts::protocol::typed::{Batch, Submission};
+use zktrain_contracts::protocol::{Client, ClientError, SignedBatch};
+use zktrain_network::plan::Plan;
 use zktrain_prover::average::{Sum, weighted_rows};
 use zktrain_prover::trace::Parameters;
 
 use super::OperatorError;
+use super::batch::Contents;
 use crate::session::Session;
 use crate::version::{Version, opens};
 
@@ -28,7 +32,12 @@ pub struct Counted {
 impl Counted {
     /// The member.
     pub fn account(&self) -> Address {
-        self.file.signed.submission.member
+        self.submission().member
+    }
+
+    /// What it signed.
+    pub fn submission(&self) -> &Submission {
+        &self.file.signed.submission
     }
 }
 
@@ -71,51 +80,65 @@ fn bytes_of(rows: &[G1Affine]) -> Bytes {
     rows.iter().flat_map(point_bytes).collect::<Vec<u8>>().into()
 }
 
-/// Hands in the proofs of an eager round that the contract has not checked yet.
+/// Hands in the proofs of an eager round that the contract has not checked yet, as long as it takes any.
+/// What it refuses is left out, and then there is no sum: the others are paid all the same.
 ///
 /// # Errors
-/// If the contract refuses one.
+/// If the chain does not answer.
 pub async fn hand_in(
     client: &Client,
     round: u64,
     counted: &[Counted],
 ) -> Result<(), OperatorError> {
+    let deadline = client.round(round).await?.deadline;
     for work in counted {
         let account = work.account();
-        let call = Rounds::deliveredCall { round, account };
-        if client.view(client.at().rounds, call).await?.is_zero() {
-            let SubmissionFile { statement, proof, .. } = &work.file;
-            client.submit(round, account, statement, proof).await?;
+        if !client.delivered(round, account).await?.is_zero() {
+            continue;
+        }
+        if client.sender().chain().time().await.map_err(ClientError::from)? > deadline {
+            tracing::error!(round, "the deadline has passed: no proof is handed in any more");
+            return Ok(());
+        }
+        let SubmissionFile { statement, proof, .. } = &work.file;
+        match client.submit(round, account, statement, proof).await {
+            Ok(_) => {}
+            Err(error) if error.trouble() == Trouble::Reverted => {
+                tracing::error!(round, %account, %error, "a proof was not taken");
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
 }
 
-/// Signs what a round ended with; without a sum, that nothing was delivered.
+/// Signs what a round ended with; without a sum, that there is none.
 ///
 /// The same round always gives the same batch: two different ones would be fraud.
 ///
 /// # Errors
-/// If the chain does not know the round.
+/// If the chain does not know the round's members, or the key refuses.
 pub async fn proposal(
     client: &Client,
-    round: u64,
+    plan: &Plan,
+    contents: &Contents,
     counted: &[Counted],
     next: Option<&Next>,
 ) -> Result<Proposal, OperatorError> {
-    let submissions: Vec<_> = counted.iter().map(|c| c.file.signed.submission.clone()).collect();
-    let deliveries = client.deliveries(round, &submissions).await?;
-    let aggregate = next.map_or_else(Bytes::new, |next| bytes_of(&next.aggregate));
-    let (hash, model) = match next {
-        Some(next) => (keccak256(&aggregate), next.version.hash),
-        None => (B256::ZERO, client.round(round).await?.parent),
+    let (round, deliveries) = (plan.round, contents.deliveries.clone());
+    let rows = next.map_or_else(Bytes::new, |next| bytes_of(&next.aggregate));
+    let (aggregate, model) = match next {
+        Some(next) => (keccak256(&rows), next.version.hash),
+        None => (B256::ZERO, plan.parent),
     };
-    let signed = client.sign_batch(round, &deliveries, hash, model).await?;
+    let root = client.members(round).await?.delivery_root(&deliveries);
+    let batch = Batch { round, root, aggregate, model };
+    let signed = SignedBatch::new(batch, &plan.scope(), client.sender().signer())?;
     let updates = counted.iter().map(|c| Update {
         account: c.account(),
         weight: c.weight,
         rows: bytes_of(&c.statement.update),
     });
-    let file = BatchFile { signed, aggregate, updates: updates.collect() };
+    let file = BatchFile { signed, aggregate: rows, updates: updates.collect() };
     Ok(Proposal { file, deliveries })
 }

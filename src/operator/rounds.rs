@@ -1,77 +1,73 @@
-//! A round on the chain, step by step: open, gather, propose, settle.
+//! A round on the chain, step by step: gather, propose.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use alloy::primitives::{Address, U256};
+use alloy::primitives::Address;
 use zktrain_circuits::statement::TrainingStatement;
+use zktrain_contracts::bindings::rounds::IRounds;
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, Status};
 use zktrain_coordinator::driver::{Driver, items};
-use zktrain_coordinator::machine::{Misdeed, MisdeedKind};
+use zktrain_coordinator::machine::{Ends, Misdeed, MisdeedKind};
 use zktrain_network::messages::{End, Signed};
-use zktrain_network::plan::Plan;
+use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_prover::average::Sum;
 
-use super::admission::choose;
-use super::conduct::{is_barred, label};
+use super::batch::Contents;
+use super::conduct::label;
 use super::history::Told;
 use super::models::Model;
 use super::plan::plan;
 use super::propose::{Counted, hand_in, next, proposal};
 use super::work::RoundWork;
-use super::{Operator, OperatorError, PAUSE};
-use crate::chain::amount;
+use super::{Operator, OperatorError};
 use crate::error::Error;
 
+/// Between two looks at a round that nothing is signed for.
+const BARRED: Duration = Duration::from_secs(10);
+
 /// What a round's gathering ended with.
-struct Gathered {
+#[derive(Default)]
+pub(super) struct Gathered {
     /// Those whose updates are in the sum; none without a sum.
-    counted: Vec<Counted>,
+    pub(super) counted: Vec<Counted>,
+    /// Without a sum, those whose work was checked and holds.
+    pub(super) worked: Vec<Counted>,
     /// The sum.
-    sum: Option<Sum>,
+    pub(super) sum: Option<Sum>,
     /// Signed submissions that do not hold.
-    frauds: Vec<SubmissionFile>,
+    pub(super) frauds: Vec<SubmissionFile>,
     /// All that members did wrong.
-    misdeeds: Vec<Misdeed>,
+    pub(super) misdeeds: Vec<Misdeed>,
     /// How long deliveries waited for the verdict on their proofs.
-    verified: BTreeMap<Address, Duration>,
+    pub(super) verified: BTreeMap<Address, Duration>,
+    /// So many have confirmed who is counted that the sum could be unmasked.
+    pub(super) confirmed: bool,
+}
+
+impl Gathered {
+    /// Who has worked, and whether it is summed.
+    pub(super) fn given(&self) -> (&[Counted], bool) {
+        match self.sum {
+            Some(_) => (&self.counted, true),
+            None => (&self.worked, false),
+        }
+    }
+
+    /// There is no sum: who would have been in it has worked all the same.
+    fn without_sum(self) -> Self {
+        let worked = if self.sum.is_some() { self.counted } else { self.worked };
+        Self { counted: Vec::new(), worked, sum: None, ..self }
+    }
 }
 
 impl Operator {
-    /// Opens a round if enough members are there, after waiting a while for the others.
-    pub(super) async fn open(&self) -> Result<Option<u64>, Error> {
-        // Whatever came of earlier rounds, also by somebody else's evidence.
-        self.erase().await?;
-        let options = &self.options;
-        let told = self.account.read()?;
-        let mut candidates = self.client.candidates(options.domain).await?;
-        candidates.retain(|candidate| !is_barred(&told, candidate.account));
-        let shelf = self.desk.library();
-        let begun = Instant::now();
-        let present = loop {
-            let present = shelf.register.present(&candidates, options.silence, Instant::now());
-            let all = present.len() >= candidates.len().min(options.most);
-            if all || begun.elapsed() >= options.gathering {
-                break present;
-            }
-            tokio::time::sleep(PAUSE).await;
-        };
-        let Some(chosen) = choose(present, options.least, options.most) else { return Ok(None) };
-        let count = chosen.len();
-        let improvement = self.account.last_improvement()?;
-        let budget = options.pay.next(improvement);
-        let round =
-            self.client.open_round(options.domain, options.duration, budget, chosen).await?;
-        let budget = amount::show(U256::from(budget));
-        tracing::info!(round, members = count, budget, improvement, "opened");
-        Ok(Some(round))
-    }
-
     /// The plan of an open round, its windows drawn.
-    async fn plan(&self, round: u64) -> Result<Signed<Plan>, Error> {
+    pub(super) async fn plan(&self, round: u64) -> Result<Signed<Plan>, Error> {
         self.client.draw(round).await?;
+        // Members work and sign for this draw: no reorganization is to take it back.
+        self.client.until_drawn(round).await?;
         let spec = self.session.key.spec.into();
         let plan = plan(&self.client, round, spec, self.system, &self.options.rules).await?;
         let signer = self.client.sender().signer();
@@ -80,17 +76,53 @@ impl Operator {
 
     /// Gathers what members deliver in an open round, and proposes it.
     pub(super) async fn gather_and_propose(&self, round: u64) -> Result<(), Error> {
+        if self.signed.is_barred(round) {
+            // Over once its deadline has passed; members get nothing of it that they could answer.
+            self.say(format!(
+                "nothing is signed for round {round}, of which what was signed is not known"
+            ));
+            tokio::time::sleep(BARRED).await;
+            return Ok(());
+        }
         let plan = self.plan(round).await?;
         let parent = self.head(plan.body.parent).await?;
-        let members: Vec<Address> = plan.body.members.iter().map(|m| m.account).collect();
-        let gathered = self.gather(plan, &parent).await?;
+        let ends = self.ends(round).await?;
+        let driver = self.drive(plan, &parent, ends).await?;
+        let mut gathered = self.gather(&driver).await?;
+        let plan = driver.plan();
+        if !plan.optimistic {
+            // First, as there is time for it until the deadline only.
+            hand_in(&self.client, round, gathered.given().0).await?;
+        }
         self.accuse(&gathered.frauds).await;
-        self.propose(round, &members, &parent, &gathered).await
+        let Some(contents) = self.contents(plan, &gathered).await? else { return Ok(()) };
+        if !self.is_as_planned(plan).await? {
+            // Members have heard that it is called off; with the next step it begins anew.
+            tracing::warn!(round, "the chain says something else of it than its plan");
+            return Ok(());
+        }
+        contents.keeps(plan, &driver.promised().await)?;
+        if !contents.is_summed {
+            if gathered.sum.is_some() {
+                tracing::error!(
+                    round,
+                    "the contract has not checked the proofs of all those in the sum: there is none, \
+                     and whose proof it has checked is paid"
+                );
+            }
+            gathered = gathered.without_sum();
+        }
+        self.propose(plan, &parent, &gathered, contents).await
     }
 
-    async fn gather(&self, plan: Signed<Plan>, parent: &Model) -> Result<Gathered, Error> {
+    /// Starts a round here, or goes on with it, and lets members see it.
+    pub(super) async fn drive(
+        &self,
+        plan: Signed<Plan>,
+        parent: &Model,
+        ends: Ends,
+    ) -> Result<Driver, Error> {
         let work = Arc::new(RoundWork {
-            at: self.client.at().clone(),
             session: self.session.clone(),
             circuit: self.circuit.clone(),
             parent: parent.clone(),
@@ -98,29 +130,63 @@ impl Operator {
             pending: self.pending.clone(),
             metrics: self.metrics.clone(),
         });
-        let driver = Driver::start(self.store.clone(), plan, work);
+        let driver = Driver::start(self.store.clone(), plan, work, ends);
         let driver = driver.await.map_err(OperatorError::from)?;
-        let round = driver.plan().round;
         self.desk.open_round(&driver);
-        self.metrics.set_round(Some(round));
-        let end = self.watch(&driver).await;
-        let (misdeeds, verified) = (driver.progress().await.misdeeds, driver.verified().await);
-        let frauds = self.frauds(round, &misdeeds).await?;
-        let (counted, sum) = match end {
+        self.metrics.set_round(Some(driver.plan().round));
+        self.pulse.follow(Some(driver.clone()));
+        Ok(driver)
+    }
+
+    /// Waits for a round's end.
+    async fn gather(&self, driver: &Driver) -> Result<Gathered, Error> {
+        let round = driver.plan().round;
+        // Otherwise this is another attempt to propose it: nothing is told or counted twice.
+        let is_news = !driver.is_over().await;
+        let end = self.watch(driver, is_news).await;
+        let (progress, verified) = (driver.progress().await, driver.verified().await);
+        let frauds = self.frauds(round, &progress.misdeeds, is_news).await?;
+        let plan = driver.plan();
+        let (counted, worked, sum) = match end {
             End::Summed { counted, .. } => {
-                (self.counted(driver.plan(), &counted).await?, Some(self.sum(round)?))
+                (self.counted(plan, &counted).await?, Vec::new(), Some(self.sum(round)?))
             }
             End::Void(reason) => {
-                tracing::warn!(round, ?reason, "nothing was gathered");
-                (Vec::new(), None)
+                let worked = self.counted(plan, &progress.counted).await?;
+                if is_news {
+                    let paid = worked.len();
+                    tracing::warn!(round, ?reason, paid, "there is no sum; who has worked is paid");
+                }
+                (Vec::new(), worked, None)
             }
         };
         self.lineage.plan(driver.signed_plan())?;
-        Ok(Gathered { counted, sum, frauds, misdeeds, verified })
+        let confirmed = progress.confirmed.len() >= plan.threshold as usize;
+        let misdeeds = progress.misdeeds;
+        Ok(Gathered { counted, worked, sum, frauds, misdeeds, verified, confirmed })
+    }
+
+    /// Whether the chain still says of a round what its plan says: after a reorganization members and
+    /// draw may be others.
+    pub(super) async fn is_as_planned(&self, plan: &Plan) -> Result<bool, Error> {
+        let (known, members) =
+            (self.client.round(plan.round).await?, self.client.members(plan.round).await?.0);
+        let same = |(m, p): (&IRounds::Member, &PlanMember)| {
+            (m.account, m.dataset, m.windows, m.weight)
+                == (p.account, p.dataset, p.windows, p.weight)
+        };
+        Ok(known.nonce == plan.nonce
+            && known.parent == plan.parent
+            && members.len() == plan.members.len()
+            && members.iter().zip(&plan.members).all(same))
     }
 
     /// A submission as it was uploaded.
-    async fn submission(&self, round: u64, account: Address) -> Result<SubmissionFile, Error> {
+    pub(super) async fn submission(
+        &self,
+        round: u64,
+        account: Address,
+    ) -> Result<SubmissionFile, Error> {
         let (mut bytes, name) = (Vec::new(), items::submission(round));
         loop {
             let offset = bytes.len() as u64;
@@ -152,12 +218,19 @@ impl Operator {
         Ok(self.pending.find(round)?.ok_or(OperatorError::NoSum { round })?)
     }
 
-    async fn frauds(&self, round: u64, misdeeds: &[Misdeed]) -> Result<Vec<SubmissionFile>, Error> {
-        let signed = misdeeds.iter().filter(|misdeed| {
+    async fn frauds(
+        &self,
+        round: u64,
+        misdeeds: &[Misdeed],
+        is_news: bool,
+    ) -> Result<Vec<SubmissionFile>, Error> {
+        for misdeed in misdeeds.iter().filter(|_| is_news) {
             tracing::warn!(round, account = %misdeed.account, kind = ?misdeed.kind, "misdeed");
             self.metrics.misdeed(label(&misdeed.kind));
-            matches!(misdeed.kind, MisdeedKind::Submission { signed: true, .. })
-        });
+        }
+        let signed = misdeeds
+            .iter()
+            .filter(|misdeed| matches!(misdeed.kind, MisdeedKind::Submission { signed: true, .. }));
         let accounts: BTreeSet<Address> = signed.map(|misdeed| misdeed.account).collect();
         let mut frauds = Vec::new();
         for account in accounts {
@@ -178,15 +251,15 @@ impl Operator {
         }
     }
 
-    async fn tell(
+    pub(super) async fn tell(
         &self,
-        round: u64,
-        members: &[Address],
+        plan: &Plan,
         gathered: &Gathered,
         model: &Model,
     ) -> Result<(), Error> {
+        let (round, members) = (plan.round, plan.members.iter().map(|member| member.account));
         let counted: Vec<Address> = gathered.counted.iter().map(Counted::account).collect();
-        let missing = members.iter().filter(|m| !counted.contains(m)).copied().collect();
+        let missing = members.filter(|m| !counted.contains(m)).collect();
         let slashed = gathered.frauds.iter().map(|f| f.signed.submission.member).collect();
         let measured = self.account.measure(&self.session, &model.parameters)?;
         let loss = measured.map(|m| m.loss);
@@ -196,10 +269,12 @@ impl Operator {
             model: model.hash,
             counted,
             missing,
+            worked: gathered.worked.iter().map(Counted::account).collect(),
             slashed,
             misdeeds: gathered.misdeeds.clone(),
             verified: gathered.verified.iter().map(|(w, took)| (*w, took.as_secs_f64())).collect(),
             settled: false,
+            confirmed: gathered.confirmed,
             loss,
             accuracy: measured.and_then(|m| m.accuracy),
             improvement: improvement.flatten(),
@@ -210,12 +285,12 @@ impl Operator {
     /// Proposes what a round ended with.
     async fn propose(
         &self,
-        round: u64,
-        members: &[Address],
+        plan: &Plan,
         parent: &Model,
         gathered: &Gathered,
+        contents: Contents,
     ) -> Result<(), Error> {
-        let counted = &gathered.counted;
+        let (round, counted) = (plan.round, &gathered.counted);
         let next = match &gathered.sum {
             Some(sum) => Some(next(&self.session, &parent.parameters, counted, sum)?),
             None => None,
@@ -226,71 +301,17 @@ impl Operator {
         };
         // Before it is proposed: nobody could go on from a model that is lost.
         self.models.keep(&model)?;
-        if !self.client.round(round).await?.optimistic {
-            hand_in(&self.client, round, counted).await?;
-        }
-        let proposal = proposal(&self.client, round, counted, next.as_ref()).await?;
+        let proposal = proposal(&self.client, plan, &contents, counted, next.as_ref()).await?;
+        // The first copy that leaves: another batch would be fraud.
+        let batch = plan.scope().hash(&proposal.file.signed.batch);
+        self.signed.batch(round, plan.nonce, batch).map_err(OperatorError::from)?;
         // Also before: members need the rows to check the sum.
         self.lineage.batch(&proposal.file)?;
-        self.tell(round, members, gathered, &model).await?;
+        self.tell(plan, gathered, &model).await?;
         self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
-        tracing::info!(round, counted = counted.len(), "proposed");
+        let paid = contents.deliveries.iter().filter(|said| !said.update.is_zero()).count();
+        tracing::info!(round, counted = counted.len(), paid, "proposed");
+        self.metrics.set_deadline(None);
         Ok(())
     }
-
-    /// Answers demands until the challenge window has passed, then settles.
-    pub(super) async fn settle(&self, round: u64) -> Result<(), Error> {
-        self.desk.close_round();
-        self.metrics.set_round(None);
-        while !self.is_due(round).await? {
-            self.answer(round).await?;
-            tokio::time::sleep(PAUSE).await;
-        }
-        let settled = self.client.settle(round).await?;
-        tracing::info!(round, model = %settled.model, paid = %settled.paid, "settled");
-        self.finish(round).await
-    }
-
-    /// What follows a settlement: the sum is published and it is told; then nobody needs anything
-    /// secret of the round any more.
-    pub(super) async fn finish(&self, round: u64) -> Result<(), Error> {
-        self.pending.publish(&self.client, self.options.domain, round, &self.lineage).await?;
-        self.export().await?;
-        // A void round, which an eager domain settles as well, leaves the model as it was.
-        if self.client.status(round).await? == Status::Settled {
-            let head = self.client.head(self.options.domain).await?;
-            self.account.settle(&self.session, round, &self.head(head).await?)?;
-        }
-        self.erase().await
-    }
-
-    async fn answer(&self, round: u64) -> Result<(), Error> {
-        for account in self.client.demanded(round).await? {
-            let work = self.submission(round, account).await?;
-            self.client.answer(round, account, &work.statement, &work.proof).await?;
-            tracing::info!(round, %account, "answered a demand");
-        }
-        Ok(())
-    }
-
-    /// Whether a round can be settled.
-    async fn is_due(&self, round: u64) -> Result<bool, Error> {
-        let known = self.client.round(round).await?;
-        if Status::of(known.status) != Status::Proposed {
-            return Ok(true);
-        }
-        let left = known.challengeEnd.saturating_add(1).checked_sub(now(&self.client).await?);
-        match left {
-            None | Some(0) => Ok(known.demands == 0),
-            Some(left) if self.options.fast_forward && known.demands == 0 => {
-                self.client.pass(left).await?;
-                Ok(true)
-            }
-            Some(_) => Ok(false),
-        }
-    }
-}
-
-async fn now(client: &Client) -> Result<u64, Error> {
-    Ok(client.sender().chain().time().await?)
 }

@@ -1,29 +1,39 @@
 //! What a coordinator measures while it works.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
 use zktrain_contracts::chain::{Chain, Counters as SentCounters};
+use zktrain_contracts::protocol::Status;
 use zktrain_coordinator::driver::Driver;
+use zktrain_coordinator::health::{Part, Readiness};
 use zktrain_coordinator::machine::Progress;
 use zktrain_coordinator::metrics::{Direction, Ending, MemberState, Metrics, Sending};
 use zktrain_network::messages::{End, Phase};
 use zktrain_network::wire::Counters as WireCounters;
 
 use super::{Operator, PAUSE};
+use crate::error::Error;
 
 /// Between two looks at the chain's last block.
 const BLOCK: Duration = Duration::from_secs(12);
+/// Looks in a row that have to say that a round is given up: of nodes behind one address some may be a
+/// few blocks behind.
+const GIVEN_UP: u32 = 3;
 
-/// Publishes the chain's last known block, again and again.
-pub async fn watch_chain(chain: &Chain, metrics: &Metrics) {
+/// Publishes the chain's last known block and whether its node answers, again and again.
+pub async fn watch_chain(chain: &Chain, metrics: &Metrics, readiness: &Readiness) {
     loop {
-        let latest = chain.provider().get_block_by_number(BlockNumberOrTag::Latest).await;
-        // A node that does not answer leaves what is known, which gets old.
-        if let Ok(Some(block)) = latest {
-            metrics.set_block(block.header.number, block.header.timestamp);
+        let latest = chain.provider().get_block_by_number(BlockNumberOrTag::Latest);
+        match tokio::time::timeout(BLOCK, latest).await {
+            Ok(Ok(Some(block))) => {
+                metrics.set_block(block.header.number, block.header.timestamp);
+                readiness.works(Part::Chain);
+            }
+            // What is known of the chain stays, and gets old.
+            _ => readiness.fails(Part::Chain, "the node does not answer"),
         }
         tokio::time::sleep(BLOCK).await;
     }
@@ -50,11 +60,13 @@ pub async fn watch_counters(wire: &WireCounters, sent: &SentCounters, metrics: &
 }
 
 impl Operator {
-    /// Waits for a round's end, and tells how it goes meanwhile.
-    pub(super) async fn watch(&self, driver: &Driver) -> End {
+    /// Waits for a round's end, and tells how it goes meanwhile. A round that the chain has given up is
+    /// called off. One that had ended before is counted no second time.
+    pub(super) async fn watch(&self, driver: &Driver, is_news: bool) -> End {
         let (round, planned) = (driver.plan().round, driver.plan().members.len());
         self.metrics.set_members(MemberState::Planned, planned);
         let mut current: Option<Phase> = None;
+        let (mut looked, mut given_up) = (Instant::now(), 0);
         let end = loop {
             // A new future each time: one that waits for the round's lock and is not polled would
             // keep everyone else from it.
@@ -69,12 +81,41 @@ impl Operator {
             if let Ok(end) = end {
                 break end;
             }
+            if looked.elapsed() >= BLOCK {
+                looked = Instant::now();
+                given_up = if self.is_given_up(driver).await { given_up + 1 } else { 0 };
+            }
+            if given_up >= GIVEN_UP {
+                given_up = 0;
+                self.call_off(driver).await;
+            }
         };
+        if !is_news {
+            return end;
+        }
         self.metrics.round_ended(match end {
             End::Summed { .. } => Ending::Summed,
             End::Void(_) => Ending::Void,
         });
         end
+    }
+
+    /// Whether the chain says something else of a round than its plan, or that it is over: what members
+    /// deliver would be worth nothing. One that does not answer is asked again later.
+    async fn is_given_up(&self, driver: &Driver) -> bool {
+        let looking = async {
+            let is_open = self.client.status(driver.plan().round).await? == Status::Open;
+            Ok::<bool, Error>(is_open && self.is_as_planned(driver.plan()).await?)
+        };
+        matches!(tokio::time::timeout(BLOCK, looking).await, Ok(Ok(false)))
+    }
+
+    async fn call_off(&self, driver: &Driver) {
+        let round = driver.plan().round;
+        tracing::warn!(round, "the chain has ended, drawn or opened it anew: it is called off");
+        if let Err(error) = driver.call_off().await {
+            tracing::error!(round, %error, "it could not be called off");
+        }
     }
 
     fn show(&self, progress: &Progress) {

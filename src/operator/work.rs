@@ -7,7 +7,6 @@ use alloy::primitives::Address;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_circuits::opening::KzgVerifierKey;
 use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::Deployment;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
@@ -26,8 +25,6 @@ use crate::version::{Version, opens};
 
 /// One round's checks.
 pub struct RoundWork {
-    /// The contracts.
-    pub at: Deployment,
     /// Manifest, reference string, key.
     pub session: Arc<Session>,
     /// The circuit's key.
@@ -58,8 +55,9 @@ impl Work for RoundWork {
         upload: &Upload,
         submission: &[u8],
     ) -> Result<Judged, ProofVerdict> {
+        let scope = plan.scope();
         let judge = Judge {
-            at: &self.at,
+            scope: &scope,
             key: &self.session.key,
             circuit: &self.circuit,
             model: &self.parent.rows,

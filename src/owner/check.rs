@@ -2,11 +2,14 @@
 
 use alloy::primitives::{Address, B256, U256};
 use zktrain_circuits::compressed::System;
-use zktrain_contracts::bindings::rounds::IRounds::Member;
-use zktrain_contracts::protocol::{Client, Members, Status};
+use zktrain_contracts::bindings::rounds::IRounds::{Member, Round};
+use zktrain_contracts::protocol::{Client, ClientError, Members, Status};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::{Plan, VERSION};
+use zktrain_network::secagg::policy;
 
+use super::OwnerError;
+use super::terms::{self, Asked};
 use crate::chain::amount;
 use crate::error::Error;
 
@@ -25,8 +28,8 @@ pub struct Expected {
     pub dataset: B256,
     /// Its windows.
     pub windows: u64,
-    /// What a round has to pay at least.
-    pub least_budget: U256,
+    /// What the owner works for.
+    pub asked: Asked,
 }
 
 /// Why a plan is not followed.
@@ -62,6 +65,39 @@ pub enum PlanError {
         /// What the owner asks for.
         least: U256,
     },
+    /// It pays the owner less than it works for.
+    #[error(
+        "round {round} pays this owner {} if it delivers, less than {} (`policy.least_pay`): the \
+         members' part of {} by its weight, less the fee",
+        amount::show(*pay),
+        amount::show(*least),
+        amount::show(*budget)
+    )]
+    Pay {
+        /// The round.
+        round: u64,
+        /// What it pays all members and the coordinator together.
+        budget: U256,
+        /// What it pays the owner.
+        pay: U256,
+        /// What the owner asks for.
+        least: U256,
+    },
+    /// Fewer members have to be in the sum than the domain's rule says.
+    #[error(
+        "the plan of round {round} has the threshold {got} for {members} members; by its domain's \
+         rule on the chain it is {least} at least"
+    )]
+    Threshold {
+        /// The round.
+        round: u64,
+        /// Members of the round.
+        members: usize,
+        /// What the domain asks for.
+        least: u32,
+        /// The plan's.
+        got: u32,
+    },
     /// The round is not open.
     #[error("round {round} is not open on the chain")]
     NotOpen {
@@ -77,8 +113,10 @@ impl Expected {
     /// If anything differs, or the chain cannot be asked.
     pub async fn check(&self, client: &Client, plan: &Signed<Plan>) -> Result<(), Error> {
         let round = plan.body.round;
-        let known = client.round(round).await?;
-        if Status::of(known.status) != Status::Open || known.nonce.is_zero() {
+        // In blocks that no reorganization takes back: what is signed rests on this draw.
+        let finality = client.sender().chain().finality();
+        let known = client.drawn(round).await?.ok_or(ClientError::NotFinal { round, finality })?;
+        if Status::of(known.status) != Status::Open {
             return Err(PlanError::NotOpen { round }.into());
         }
         let members = client.members(round).await?;
@@ -107,12 +145,46 @@ impl Expected {
         if let Some((field, _)) = fields.iter().find(|(_, holds)| !holds) {
             return Err(PlanError::Field { round, field }.into());
         }
-        let (budget, least) = (U256::from(known.budget), self.least_budget);
-        if budget < least {
-            return Err(PlanError::Budget { round, budget, least }.into());
-        }
-        tracing::info!(round, members = members.0.len(), budget = amount::show(budget), "plan");
+        self.agree(client, &known, p).await
+    }
+
+    /// Whether the owner works on the terms of a domain and of a round in it.
+    async fn agree(&self, client: &Client, known: &Round, plan: &Plan) -> Result<(), Error> {
+        let config = client.domain(self.domain).await?.config;
+        self.asked.check(self.domain, &config).map_err(OwnerError::from)?;
+        required(plan, config.threshold)?;
+        let weight = plan.member(self.account).map_or(0, |member| member.weight);
+        let budget = U256::from(known.budget);
+        let pay = terms::pay(known, config.coordinatorShare, weight);
+        self.is_worth(plan.round, budget, pay)?;
+        let (members, budget, pay) = (plan.members.len(), amount::show(budget), amount::show(pay));
+        tracing::info!(round = plan.round, members, budget, pay, "plan");
         Ok(())
+    }
+
+    /// Whether a round pays what the owner works for.
+    fn is_worth(&self, round: u64, budget: U256, pay: U256) -> Result<(), PlanError> {
+        let least = self.asked.budget;
+        if budget < least {
+            return Err(PlanError::Budget { round, budget, least });
+        }
+        let least = self.asked.pay;
+        match pay < least {
+            true => Err(PlanError::Pay { round, budget, pay, least }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Whether as many members have to be in a plan's sum as its domain's rule says. A coordinator may ask
+/// for more: then fewer sums can be made, and more members may collude without harm. That such a round
+/// fails more easily is no weapon, as a coordinator can call off any round.
+fn required(plan: &Plan, points: u16) -> Result<(), PlanError> {
+    let (round, members, got) = (plan.round, plan.members.len(), plan.threshold);
+    let least = policy::required(members, points);
+    match got < least {
+        true => Err(PlanError::Threshold { round, members, least, got }),
+        false => Ok(()),
     }
 }
 

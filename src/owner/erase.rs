@@ -171,6 +171,10 @@ mod tests {
             let known = self.0.iter().find(|(number, _)| *number == round);
             known.map(|(_, over)| *over).ok_or(Error::WorkerStopped)
         }
+
+        async fn stands(&self, _plan: &zktrain_network::plan::Plan) -> Result<(), Error> {
+            Ok(())
+        }
     }
 
     /// Killed within rounds, or told of no end: nothing but the chain tells that they are over.

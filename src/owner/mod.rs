@@ -7,12 +7,15 @@ mod erase;
 pub mod fault;
 #[cfg(test)]
 mod hostile;
+mod inclusion;
 mod journal;
 mod outcome;
 mod parent;
 mod ports;
 mod round;
+mod start;
 mod sums;
+mod terms;
 mod verdict;
 mod wait;
 mod worker;
@@ -36,12 +39,15 @@ use attempts::Attempts;
 pub use check::{Expected, PlanError};
 pub use erase::Retention;
 pub use fault::Fault;
+pub use inclusion::{Force, Vigil, When};
 pub use journal::OtherPlan;
 use outcome::{Books, Outcome};
 pub use parent::{Ancestry, ParentError, Source as LineageSource};
+use ports::in_time;
 pub use ports::{Craft, Line};
 pub use round::{Owner, Seat};
 pub use sums::{RepeatError, Sums};
+pub use terms::{Asked, JoinError, TermsError, may_join};
 pub use verdict::Verdict;
 pub use worker::{Facts, Worker};
 
@@ -94,6 +100,25 @@ pub enum OwnerError {
         /// The domain.
         domain: u64,
     },
+    /// The domain is not one that the owner works in.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// The contracts would not let it join.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// Handing a proof in would cost more gas than its key is bounded by.
+    #[error(
+        "handing in the proof of round {round} would take {got} gas, more than the {most} that its \
+         key is bounded by"
+    )]
+    Dear {
+        /// The round.
+        round: u64,
+        /// Gas that it should take at most.
+        most: u64,
+        /// Gas that it would take.
+        got: u64,
+    },
     /// The round is over for this owner, and its secrets are gone: it is not entered again.
     #[error("round {round} is over for this owner, and its secrets are erased")]
     Over {
@@ -132,8 +157,10 @@ pub struct Options {
     pub coordinator_address: Option<Address>,
     /// What the owner agrees to.
     pub policy: Policy,
-    /// What a round has to pay at least.
-    pub least_budget: U256,
+    /// What it works for.
+    pub asked: Asked,
+    /// When it hands its proof in itself.
+    pub force: Force,
     /// Stop after so many rounds.
     pub rounds: Option<u64>,
     /// Take what is owed after each round.
@@ -147,22 +174,42 @@ pub struct Options {
 /// Takes part in rounds until told to stop. Rounds that it does not agree to are passed over.
 ///
 /// # Errors
-/// If the coordinator cannot be reached at first, the account is no member (any more), or something
-/// fails here.
+/// If the account is no member (any more), or something fails here. A coordinator or a chain that does
+/// not answer is waited for.
 pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Error> {
     let mut owner = open(at, options, ui).await?;
     erase::ended(&owner.project, options.retention)?;
+    let (docket, project) = (owner.client.clone(), owner.project.clone());
+    let mut vigil = Vigil::new(docket, project, owner.account(), options.domain, options.force);
+    vigil.claim = options.claim;
+    let done = tokio::select! {
+        done = rounds(&mut owner, options) => done?,
+        never = vigil.keep() => match never {},
+    };
+    // What the last round has left to do.
+    if let Err(error) = vigil.look().await {
+        tracing::warn!(%error, "looking after what was delivered");
+    }
+    owner.peer.close().await;
+    Ok(done)
+}
+
+/// Goes through rounds; how many.
+async fn rounds(owner: &mut Owner, options: &Options) -> Result<u64, Error> {
     let (mut done, mut passed, mut attempts) = (0, BTreeSet::new(), Attempts::default());
+    let mut pause = PAUSE;
     while options.rounds.is_none_or(|most| done < most) {
-        let round = match next(&owner, options.domain, &passed).await {
+        let round = match next(owner, options.domain, &passed).await {
             Ok(round) => round,
             Err(error) if Verdict::of(&error) == Verdict::Again => {
-                tracing::warn!(%error, "asking again");
-                tokio::time::sleep(PAUSE).await;
+                tracing::warn!(%error, again_in_seconds = pause.as_secs(), "waiting");
+                tokio::time::sleep(pause).await;
+                pause = start::SOON.min(pause * 2);
                 continue;
             }
             Err(error) => return Err(error),
         };
+        pause = PAUSE;
         owner.seat.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
         let result = owner.take_part(round).await;
         let (project, account) = (&owner.project, owner.account());
@@ -175,21 +222,21 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
             }
         }
         if options.claim {
-            claim(&owner).await;
+            claim(&owner.client, options.domain).await;
         }
     }
-    owner.peer.close().await;
     Ok(done)
 }
 
 async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Error> {
-    let client = at.client(ui).await?;
-    // Also where there is no coordinator any more.
+    start::node(at).await?;
+    let (client, node) = (at.service().await?, at.endpoint()?);
     let project = Project::new(&options.project);
-    erase::over(&project, &client, &mut erase::untold(&project)?).await?;
-    let domain = client.domain(options.domain).await?.config;
+    let asked = || in_time(start::ANSWER, client.domain(options.domain));
+    let domain = start::patiently(&node, asked).await?.config;
     let (worker, facts) = Worker::spawn(options.project.clone(), *ui).await?;
-    let system = own_system(options.domain, &domain, &client, &project, ui)?;
+    let own = own_system(options.domain, &domain, &client, &project, ui);
+    let system = start::erase_over(own, &project, &client).await?;
     let circuit = Arc::new(worker.circuit(system).await?);
     let (account, dataset) = (client.address(), B256::from(facts.dataset));
     let spec = B256::from(facts.key.spec);
@@ -200,9 +247,12 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         account,
         dataset,
         windows: facts.windows,
-        least_budget: options.least_budget,
+        asked: options.asked,
     };
-    membership(&client, &expected).await?;
+    expected.asked.check(options.domain, &domain).map_err(OwnerError::from)?;
+    terms::tell(options.domain, &domain);
+    let asked = || in_time(start::ANSWER, membership(&client, &expected));
+    start::patiently(&node, asked).await?;
     let target = Target {
         address: options.coordinator.clone(),
         coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
@@ -216,7 +266,12 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         round: 0,
         prover: client.address().into_array(),
     };
-    let peer = Peer::connect(target, signer.clone(), Patience::default()).await?;
+    let coordinator = &options.coordinator;
+    let connect = || async {
+        let connected = Peer::connect(target.clone(), signer.clone(), Patience::default()).await;
+        connected.map_err(Error::from)
+    };
+    let peer = start::patiently(coordinator, connect).await?;
     let owner = Owner {
         client,
         seat: Seat {
@@ -232,7 +287,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
         circuit,
         expected,
     };
-    register(&owner).await?;
+    start::patiently(coordinator, || register(&owner)).await?;
     Ok(owner)
 }
 
@@ -278,18 +333,18 @@ async fn next(owner: &Owner, domain: u64, passed: &BTreeSet<u64>) -> Result<u64,
 }
 
 /// Takes what earlier rounds have paid. What cannot be had now can be had after the next round.
-async fn claim(owner: &Owner) {
-    match claim_owed(owner).await {
+async fn claim(client: &Client, domain: u64) {
+    match claim_owed(client, domain).await {
         Ok(None) => {}
         Ok(Some(amount)) => tracing::info!(amount = crate::chain::amount::show(amount), "claimed"),
         Err(error) => tracing::warn!(%error, "what is owed could not be claimed"),
     }
 }
 
-async fn claim_owed(owner: &Owner) -> Result<Option<U256>, Error> {
-    let token = owner.client.domain(owner.expected.domain).await?.config.token;
-    if owner.client.owed(token, owner.account()).await? == U256::ZERO {
+async fn claim_owed(client: &Client, domain: u64) -> Result<Option<U256>, Error> {
+    let token = client.domain(domain).await?.config.token;
+    if client.owed(token, client.address()).await? == U256::ZERO {
         return Ok(None);
     }
-    Ok(Some(owner.client.claim(token).await?))
+    Ok(Some(client.claim(token).await?))
 }

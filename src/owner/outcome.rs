@@ -13,7 +13,8 @@ use super::attempts::{Attempts, Next};
 use super::erase::{self, Retention};
 use super::journal;
 use crate::error::Error;
-use crate::project::{Project, write_json};
+use crate::files;
+use crate::project::{Project, settings, write_json};
 
 /// What became of a round for an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,18 @@ pub struct Books<'a> {
 pub fn is_over(project: &Project, round: u64) -> Result<bool, Error> {
     let is_told = project.round_end_path(round).exists();
     Ok(is_told || journal::is_closed(&project.round_journal_path(round))?)
+}
+
+/// What the coordinator told at a round's end, if it has.
+///
+/// # Errors
+/// If the file is damaged.
+pub fn told(project: &Project, round: u64) -> Result<Option<End>, Error> {
+    let path = project.round_end_path(round);
+    if !path.exists() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&files::read(&path)?).map(Some).map_err(|e| settings(&path, e))
 }
 
 /// Does what is to be done about what a round came to.
@@ -86,7 +99,12 @@ fn report(books: &Books<'_>, round: u64, end: &End) -> Result<(), Error> {
             let own = counted.contains(&books.account);
             tracing::info!(round, counted = counted.len(), own, "the round has a sum");
         }
-        End::Void(reason) => tracing::warn!(round, ?reason, "the round has no sum"),
+        // The model stays as it is. A batch without a sum pays all the same for what it lists.
+        End::Void(reason) => tracing::warn!(
+            round,
+            ?reason,
+            "the round has no sum; what was delivered is paid when it is settled"
+        ),
     }
     write_json(&books.project.round_end_path(round), end)
 }
@@ -97,8 +115,8 @@ mod tests {
     use zktrain_network::messages::{Reason, Refusal};
 
     use super::*;
+    use crate::files::Access;
     use crate::files::trial::{self, Trouble};
-    use crate::files::{self, Access};
     use crate::owner::OwnerError;
     use crate::owner::journal::Journal;
 

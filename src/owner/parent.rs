@@ -22,7 +22,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use alloy::primitives::{Address, B256, keccak256};
-use alloy::sol_types::SolStruct;
 use ark_bn254::G1Affine;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
@@ -31,8 +30,8 @@ use zktrain_circuits::manifest::Network;
 use zktrain_circuits::opening::point_bytes;
 use zktrain_contracts::bindings::rounds::IRounds::Delivery;
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::Batch;
-use zktrain_contracts::protocol::{Client, Status};
+use zktrain_contracts::protocol::typed::{Batch, Pledge, Scope};
+use zktrain_contracts::protocol::{Client, Status, is_summed};
 use zktrain_network::messages::{End, Item, Refusal};
 use zktrain_network::plan::{Plan, PlanMember, Timing};
 use zktrain_network::wire::{self, Peer};
@@ -40,6 +39,7 @@ use zktrain_prover::average::weighted_rows;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 use zktrain_verifier::circuit::CircuitKey;
 
+use super::outcome;
 use super::worker::Facts;
 use crate::error::Error;
 use crate::files::{self, Access};
@@ -291,7 +291,7 @@ impl<S: Source> Ancestry<'_, S> {
     async fn step(&self, number: u64, before: Version) -> Result<Version, Error> {
         let settled = self.client.version(self.domain, number).await?;
         let round = settled.round;
-        let rules = Rules { threshold: None, least: 1, timing: NO_TIME };
+        let rules = Rules { threshold: None, points: 0, least: 1, timing: NO_TIME };
         let spec = B256::from(self.facts.key.spec);
         let plan = plan(self.client, round, spec, self.system, &rules).await?;
         let deliveries = self.deliveries(&plan, &settled, before.hash).await?;
@@ -343,7 +343,7 @@ impl<S: Source> Ancestry<'_, S> {
             ("parent model", known.parent == parent),
             ("list of members", members.root() == known.members),
             ("list of deliveries", deliveries.len() == members.0.len()),
-            ("batch", batch.eip712_hash_struct() == known.batch),
+            ("batch", batch.hash(known.nonce) == known.batch),
         ];
         match fields.into_iter().find(|(_, holds)| !holds) {
             Some((field, _)) => Err(ParentError::Chain { round, field }.into()),
@@ -355,14 +355,10 @@ impl<S: Source> Ancestry<'_, S> {
     /// told that there is no sum.
     fn told(&self, plan: &Plan, deliveries: &[Delivery], model: B256) -> Result<bool, Error> {
         let round = plan.round;
-        let path = self.project.round_end_path(round);
-        if !path.exists() {
-            return Ok(false);
-        }
-        let end: End =
-            serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
-        let End::Summed { model: told, counted } = end else {
-            return Ok(true);
+        let (told, counted) = match outcome::told(self.project, round)? {
+            None => return Ok(false),
+            Some(End::Void(_)) => return Ok(true),
+            Some(End::Summed { model, counted }) => (model, counted),
         };
         let delivered = delivered(plan, deliveries).map(|(member, _)| member.account);
         if !delivered.eq(counted.iter().copied()) {
@@ -428,13 +424,13 @@ impl<S: Source> Ancestry<'_, S> {
 /// What coordinators decide of a round says nothing about its proofs.
 const NO_TIME: Timing = Timing::even(0);
 
-/// Members that delivered something, with what they delivered.
+/// Members whose updates are in the sum, with what they delivered.
 fn delivered<'p>(
     plan: &'p Plan,
     deliveries: &'p [Delivery],
 ) -> impl Iterator<Item = (&'p PlanMember, &'p Delivery)> {
     let pairs = plan.members.iter().zip(deliveries);
-    pairs.filter(|(_, delivery)| !delivery.update.is_zero())
+    pairs.filter(|(_, delivery)| is_summed(delivery))
 }
 
 fn row_bytes(rows: &[G1Affine]) -> Vec<u8> {
@@ -472,14 +468,15 @@ impl Task {
     /// Row commitments of the update, if its submission is the one that was delivered and holds.
     fn rows(&self, bytes: &[u8]) -> Result<Vec<G1Affine>, Verdict> {
         let (key, circuit) = (&*self.facts.key, &*self.circuit);
-        let judge = Judge { at: &self.at, key, circuit, model: &self.model };
+        let scope = Scope::new(self.at.chain_id, self.at.rounds, self.plan.nonce);
+        let judge = Judge { scope: &scope, key, circuit, model: &self.model };
         // Contracts of eager domains have checked the proof, and know it by the update alone.
-        let named = match self.delivery.submission.is_zero() {
-            false => self.delivery.submission,
-            true => {
+        let named = match self.plan.optimistic {
+            true => self.delivery.submission,
+            false => {
                 let file: SubmissionFile = serde_json::from_slice(bytes)
                     .map_err(|error| Verdict::Unsigned(error.to_string()))?;
-                file.signed.submission.eip712_hash_struct()
+                scope.hash(&file.signed.submission)
             }
         };
         let file = judge.read(self.member.account, named, bytes)?;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
-use alloy::sol_types::SolStruct;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use tokio::time::Instant;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, SignedReceipt, SignedSubmission, typed};
+use zktrain_contracts::protocol::{Client, SignedReceipt, SignedSubmission};
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
     Sharing, Signed, Test, Upload, check_receipt,
@@ -205,7 +204,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             }
             // Whoever is late for one phase is left out of the rest, and waits for the end.
             if included {
-                included = self.answer(notice).await?;
+                included = self.answer(notice, &wait).await?;
             }
         }
         Err(OwnerError::Unexpected { what: "more notices than phases" }.into())
@@ -235,10 +234,14 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         }
     }
 
-    async fn answer(&mut self, notice: Notice) -> Result<bool, Error> {
+    async fn answer<W: Watch>(
+        &mut self,
+        notice: Notice,
+        wait: &Wait<'_, L, W>,
+    ) -> Result<bool, Error> {
         match notice {
             Notice::Roster(keys) => self.share(&keys).await,
-            Notice::Shares(passed) => self.work(&passed).await,
+            Notice::Shares(passed) => self.work(&passed, wait).await,
             Notice::Counted(counted) => self.confirm(&counted).await,
             Notice::Confirmed(confirms) => self.unmask(&confirms).await,
             Notice::Test(test) => self.defend(test).await,
@@ -265,7 +268,11 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
     }
 
     /// The long phase: train, prove, mask, upload.
-    async fn work(&mut self, passed: &[Passed]) -> Result<bool, Error> {
+    async fn work<W: Watch>(
+        &mut self,
+        passed: &[Passed],
+        wait: &Wait<'_, L, W>,
+    ) -> Result<bool, Error> {
         if !self.is_in(passed.iter().map(|passed| &passed.head.body.account)) {
             return Ok(false);
         }
@@ -278,12 +285,12 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         if self.owner.fault.is_some_and(|fault| fault == Fault::LeaveBeforeUpload) {
             return Err(OwnerError::Left.into());
         }
-        let file = self.submission().await?;
+        let file = self.submission(wait).await?;
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
         // Before it leaves: whatever becomes of this round, the update may be in its sum.
         self.sums.mask()?;
-        let hash = file.signed.submission.eip712_hash_struct();
+        let hash = self.plan.scope().hash(&file.signed.submission);
         let sealed = self.mask(hash)?;
         let (upload, masked) = self.open(sealed)?;
         for (item, bytes) in [(Item::Masked { round }, masked), (Item::Submission { round }, bytes)]
@@ -358,14 +365,19 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
     }
 
     /// Trains and proves, or finds what was signed before a restart: a second signature for the
-    /// same round would be fraud.
-    async fn submission(&mut self) -> Result<SubmissionFile, Error> {
+    /// same round would be fraud. Nothing is signed, or sent again, for a draw that the chain has taken
+    /// back meanwhile: it would be about a window that the owner was not given.
+    async fn submission<W: Watch>(
+        &mut self,
+        wait: &Wait<'_, L, W>,
+    ) -> Result<SubmissionFile, Error> {
         let (path, task) = (self.file_path(), self.task());
         if path.exists() {
             let file: SubmissionFile =
                 serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
+            wait.stands(&self.plan).await?;
             let secret = self.owner.worker.recall(&self.model, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
@@ -378,9 +390,10 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         }
         let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
-        let signature = typed::sign(&submission, &self.plan.typed_domain(), self.owner.signer());
-        let signature = signature.map_err(OwnerError::from)?.into();
-        let signed = SignedSubmission { submission, signature };
+        wait.stands(&self.plan).await?;
+        let scope = self.plan.scope();
+        let signed = SignedSubmission::new(submission, &scope, self.owner.signer());
+        let signed = signed.map_err(OwnerError::from)?;
         let file =
             SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
         // Before it is sent: whoever signs two of them can be slashed.

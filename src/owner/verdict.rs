@@ -1,6 +1,7 @@
 //! What an owner does about an error in a round: it does not leave the network because of a round
 //! that it does not trust, nor because somebody is away for a while.
 
+use zktrain_contracts::protocol::ClientError;
 use zktrain_network::messages::Refusal;
 use zktrain_network::wire;
 
@@ -22,13 +23,19 @@ impl Verdict {
     /// What to do about an error in a round.
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::Client(_) => Self::Again,
+            Error::Client(error) => match **error {
+                // The chain has taken back what this owner's part in the round was about.
+                ClientError::Redrawn { .. } => Self::PassOver,
+                _ => Self::Again,
+            },
             Error::Peer(error) => peer(error),
             Error::Plan(error) => match **error {
                 PlanError::NotOpen { .. } => Self::Again,
                 PlanError::Signature { .. }
                 | PlanError::Field { .. }
-                | PlanError::Budget { .. } => Self::PassOver,
+                | PlanError::Budget { .. }
+                | PlanError::Pay { .. }
+                | PlanError::Threshold { .. } => Self::PassOver,
             },
             Error::Member(error) => member(error),
             // The coordinator's: another plan than before, a model that does not follow from the
@@ -86,14 +93,15 @@ mod tests {
     use zktrain_network::secagg::{self, policy::PolicyError};
 
     use super::*;
-    use crate::owner::{OtherPlan, ParentError, RepeatError};
+    use crate::owner::{OtherPlan, ParentError, RepeatError, TermsError};
 
     #[test]
     fn rounds_that_are_not_trusted_are_passed_over() {
         let policy = PolicyError::TooFewWeights { set: "the plan", needed: 5, got: 3 };
         let [budget, least] = [1, 2].map(U256::from);
         let (expected, got) = (B256::ZERO, B256::repeat_byte(1));
-        let errors: [Error; 11] = [
+        let (pay, members) = (budget, 3);
+        let errors: [Error; 13] = [
             ParentError::Planted { round: 1, expected, got }.into(),
             ParentError::Withheld { file: "rounds/1/sum.safetensors".into() }.into(),
             RepeatError::Update { round: 2, earlier: 1, window: 0 }.into(),
@@ -104,6 +112,8 @@ mod tests {
             PlanError::Signature { round: 1, coordinator: Address::ZERO }.into(),
             PlanError::Field { round: 1, field: "nonce" }.into(),
             PlanError::Budget { round: 1, budget, least }.into(),
+            PlanError::Pay { round: 1, budget, pay, least }.into(),
+            PlanError::Threshold { round: 1, members, least: 3, got: 2 }.into(),
             OtherPlan { round: 1 }.into(),
         ];
         for error in &errors {
@@ -122,14 +132,16 @@ mod tests {
             assert_eq!(Verdict::of(&OwnerError::Refused(refusal).into()), Verdict::Again);
         }
         assert_eq!(Verdict::of(&PlanError::NotOpen { round: 1 }.into()), Verdict::Again);
-        let away = wire::Error::Deadline { last: wire::Lost::Silence };
+        let away = wire::Error::Deadline { at: "there:1".into(), last: wire::Lost::Silence };
         assert_eq!(Verdict::of(&Error::Peer(Box::new(away))), Verdict::Again);
     }
 
     #[test]
     fn what_only_a_person_can_mend_ends_it() {
         let account = Address::ZERO;
-        let errors: [Error; 3] = [
+        let terms = TermsError::Audits { domain: 1, least: 1, got: 0 };
+        let errors: [Error; 4] = [
+            OwnerError::Terms(terms).into(),
             OwnerError::NotMember { account, domain: 1 }.into(),
             OwnerError::OtherDataset { account, domain: 1 }.into(),
             Error::WorkerStopped,

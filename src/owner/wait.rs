@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zktrain_coordinator::machine::Machine;
 use zktrain_network::messages::{Notice, Request, Response};
-use zktrain_network::plan::Timing;
+use zktrain_network::plan::{Plan, Timing};
 
-use super::OwnerError;
 use super::ports::{Line, Watch};
+use super::{OwnerError, Verdict};
 use crate::error::Error;
 
 /// How long a plan is waited for, which is there as soon as a round is.
@@ -69,6 +69,25 @@ impl<L: Line, W: Watch> Wait<'_, L, W> {
         }
     }
 
+    /// Requires that the round still is what its plan says, right before anything is signed for it. A
+    /// node that is away for a moment costs a pause, and not the work of the round.
+    ///
+    /// # Errors
+    /// If it is not, or the node does not tell in time.
+    pub async fn stands(&self, plan: &Plan) -> Result<(), Error> {
+        loop {
+            match self.watch.stands(plan).await {
+                Err(error)
+                    if Verdict::of(&error) == Verdict::Again && Instant::now() < self.until =>
+                {
+                    tracing::warn!(round = self.round, %error, "nothing is signed yet");
+                    self.line.pause().await;
+                }
+                told => return told,
+            }
+        }
+    }
+
     /// Whether the chain says so. A node that does not answer for a while is no reason to leave.
     async fn is_over(&self) -> bool {
         self.watch.is_over(self.round).await.unwrap_or_else(|error| {
@@ -82,11 +101,14 @@ impl<L: Line, W: Watch> Wait<'_, L, W> {
 mod tests {
     use std::cell::{Cell, RefCell};
 
+    use alloy::primitives::{Address, B256};
+    use zktrain_contracts::chain::Finality;
+    use zktrain_contracts::protocol::ClientError;
     use zktrain_network::messages::{End, Item, Reason};
+    use zktrain_network::plan::VERSION;
     use zktrain_network::wire;
 
     use super::*;
-    use crate::owner::Verdict;
 
     const END: Notice = Notice::End(End::Void(Reason::CalledOff));
 
@@ -131,6 +153,19 @@ mod tests {
             self.open.set(open.saturating_sub(1));
             Ok(open == 0)
         }
+
+        async fn stands(&self, plan: &Plan) -> Result<(), Error> {
+            let round = plan.round;
+            match self.open.get() {
+                0 if self.broken => Err(ClientError::Redrawn { round }.into()),
+                0 => Ok(()),
+                open => {
+                    self.open.set(open - 1);
+                    let finality = Finality::Safe;
+                    Err(ClientError::NotFinal { round, finality }.into())
+                }
+            }
+        }
     }
 
     async fn wait(line: &Script, watch: &Chain, left: Duration) -> Result<Notice, Error> {
@@ -153,6 +188,45 @@ mod tests {
         assert!(matches!(error, OwnerError::Ended { round: 7 }), "{error}");
         // Between two questions there is a pause, however quick the answers are; and one last question.
         assert_eq!((line.asked.get(), line.paused.get()), (7, 5));
+    }
+
+    fn plan() -> Plan {
+        Plan {
+            version: VERSION,
+            chain_id: 1,
+            rounds: Address::ZERO,
+            domain: 1,
+            round: 7,
+            coordinator: Address::ZERO,
+            spec: B256::ZERO,
+            parent: B256::ZERO,
+            nonce: B256::ZERO,
+            system: 0,
+            optimistic: true,
+            threshold: 1,
+            least: 1,
+            members: Vec::new(),
+            timing: Timing::even(1),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_final_for_a_moment_is_waited_for_and_what_has_changed_is_not_signed() {
+        let line = Script::default();
+        let wait = |watch: Chain, left| {
+            let (line, plan) = (&line, plan());
+            async move {
+                let until = Instant::now() + left;
+                Wait { line, watch: &watch, round: 7, until }.stands(&plan).await
+            }
+        };
+        wait(Chain { open: Cell::new(3), broken: false }, LONG).await.unwrap();
+        assert_eq!(line.paused.get(), 3);
+        let redrawn = wait(Chain { open: Cell::new(1), broken: true }, LONG).await.unwrap_err();
+        assert_eq!(Verdict::of(&redrawn), Verdict::PassOver, "{redrawn}");
+        let late = wait(Chain { open: Cell::new(9), broken: false }, Duration::ZERO).await;
+        assert_eq!(Verdict::of(&late.unwrap_err()), Verdict::Again);
+        assert_eq!(line.paused.get(), 4);
     }
 
     #[tokio::test]

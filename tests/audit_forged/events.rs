@@ -1,9 +1,11 @@
 //! The chain's export.
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::consensus::Header;
+use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::rlp::Decodable;
 use alloy::sol_types::SolEvent;
 use zktrain::audit::Kind;
-use zktrain::lineage::{GENESIS, LineageWriter, MANIFEST, registration, sum};
+use zktrain::lineage::{GENESIS, LineageWriter, MANIFEST, batch, registration, sum};
 use zktrain_contracts::bindings::escrow::Escrow;
 use zktrain_contracts::bindings::registry::DomainRegistry;
 use zktrain_contracts::bindings::reputation::Reputation;
@@ -58,16 +60,27 @@ fn an_export_is_whole_and_in_order() {
     });
     let drawing = (Kind::Export, "drawing");
     told_by_chain(drawing, "a block that draws nothing", |e| {
-        let mut more = e.drawing[0];
+        let mut more = e.drawing[0].clone();
         more.round = u64::MAX;
         e.drawing.push(more);
     });
     told_by_chain(drawing, "two blocks that draw one round", |e| {
-        let more = e.drawing[0];
+        let more = e.drawing[0].clone();
         e.drawing.insert(1, more);
     });
     told_by_chain((Kind::Nonce, "drawing"), "a later block", |e| e.drawing[0].block.number += 1);
-    told_by_chain((Kind::Nonce, "nonce"), "a block", |e| e.drawing[0].block.hash.0[0] ^= 1);
+    told_by_chain((Kind::Nonce, "drawing"), "a hash", |e| e.drawing[0].block.hash.0[0] ^= 1);
+    told_by_chain((Kind::Nonce, "drawing"), "a header with more behind it", |e| {
+        let longer = [&e.drawing[0].header[..], &[0]].concat();
+        e.drawing[0].block.hash = keccak256(&longer);
+        e.drawing[0].header = longer.into();
+    });
+    told_by_chain((Kind::Nonce, "nonce"), "a block with other randomness", |e| {
+        let mut header = Header::decode(&mut &e.drawing[0].header[..]).unwrap();
+        header.mix_hash.0[0] ^= 1;
+        e.drawing[0].block.hash = header.hash_slow();
+        e.drawing[0].header = alloy::rlp::encode(&header).into();
+    });
 }
 
 #[test]
@@ -150,6 +163,16 @@ fn rounds_are_the_coordinators_and_their_members_have_joined() {
         let (domain, account) = (e.domain, made().members[0]);
         let leaving = Rounds::Leaving { domain, account, leavesAt: 1 }.encode_log_data();
         insert(e, first::<Opened>(e), vec![(e.deployment.rounds, leaving)]);
+    });
+    told_by_chain((Kind::Membership, "rows"), "more rows than evidence can have", |e| {
+        one(e, |opened: &mut Opened| {
+            let member = opened.members[0].clone();
+            opened.members.extend(std::iter::repeat_n(member, 1800));
+        });
+    });
+    let threshold = (Kind::Batch, "threshold");
+    told(&batch(made().rounds[1]), threshold, "fewer in a sum than the domain asks for", |e| {
+        one(e, |opened: &mut DomainRegistry::DomainOpened| opened.config.threshold = 9_999);
     });
     let weight = (Kind::Weights, "weight");
     told_by_chain(weight, "a weight", |e| one(e, |o: &mut Opened| o.members[0].weight += 1));

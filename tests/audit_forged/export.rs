@@ -2,12 +2,16 @@
 
 use alloy::primitives::{Address, LogData, keccak256};
 use alloy::sol_types::SolEvent;
+use tempfile::TempDir;
+use zktrain::audit::AuditReport;
 use zktrain::lineage::LineageWriter;
 use zktrain_contracts::protocol::ChainExport;
 use zktrain_contracts::protocol::export::ExportedLog;
 
-use super::{Check, named};
+use super::{Check, named, names};
+use crate::audit_made::busy::busy;
 use crate::audit_made::{Made, made};
+use crate::report;
 
 pub const CHAIN: &str = "chain.json";
 
@@ -77,4 +81,37 @@ pub fn told(file: &str, check: Check, what: &str, change: impl FnOnce(&mut Chain
 
 pub fn told_by_chain(check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
     told(CHAIN, check, what, change);
+}
+
+/// Changes the event of a kind that so many of it are before.
+pub fn at<E: SolEvent>(export: &mut ChainExport, before: usize, change: impl Fn(&mut E)) {
+    let at = nth::<E>(export, before);
+    edit(&mut export.logs[at], change);
+}
+
+/// Takes the event of a kind out that so many of it are before.
+pub fn without<E: SolEvent>(export: &mut ChainExport, before: usize) -> ExportedLog {
+    let at = nth::<E>(export, before);
+    export.logs.remove(at)
+}
+
+/// Says something once more, in a transaction of its own behind all others.
+pub fn add(export: &mut ChainExport, contract: Address, event: &impl SolEvent) {
+    insert(export, export.logs.len(), vec![(contract, event.encode_log_data())]);
+}
+
+/// An audit of nothing but an export, which is quick: that of the busy domain after a change.
+pub fn replayed(change: impl FnOnce(&mut ChainExport)) -> AuditReport {
+    let mut export = busy().export.clone();
+    change(&mut export);
+    export.checksum = export.digest();
+    let dir = TempDir::new().unwrap();
+    LineageWriter::new(dir.path()).unwrap().chain(&export).unwrap();
+    report(dir.path(), &dir.path().join(CHAIN))
+}
+
+/// That it names this check of the export.
+pub fn refused(check: Check, what: &str, change: impl FnOnce(&mut ChainExport)) {
+    let report = replayed(change);
+    assert!(names(&report, CHAIN, check), "{what}: {check:?} is not in {:#?}", report.failures);
 }

@@ -17,9 +17,9 @@ use zktrain::session::Session;
 use zktrain::ui::Ui;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_contracts::protocol::typed::{self, Batch, Submission};
+use zktrain_contracts::protocol::typed::{Batch, Submission};
+use zktrain_contracts::protocol::{Client, SignedBatch, SignedSubmission};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
 use zktrain_prover::average::Sum;
@@ -57,7 +57,7 @@ fn replanned(made: &Made, check: Check, by: &Client, change: fn(&mut Plan)) {
 #[test]
 fn plans_say_what_the_chain_says() {
     let made = made();
-    let changes: [Change; 16] = [
+    let changes: [Change; 17] = [
         ("version", |p| p.version += 1),
         ("chain_id", |p| p.chain_id += 1),
         ("rounds", |p| p.rounds = Address::repeat_byte(1)),
@@ -69,6 +69,7 @@ fn plans_say_what_the_chain_says() {
         ("nonce", |p| p.nonce.0[0] ^= 1),
         ("system", |p| p.system = System::Groth16.code()),
         ("optimistic", |p| p.optimistic = false),
+        ("threshold", |p| p.threshold -= 1),
         ("members", |p| p.members[0].account = Address::repeat_byte(1)),
         ("members", |p| p.members[0].dataset.0[0] ^= 1),
         ("members", |p| p.members[0].windows += 1),
@@ -95,7 +96,10 @@ fn resubmitted(
         change(&mut submission, &mut content);
         submission.statement = keccak256(&content.statement);
         submission.proof = keccak256(&content.proof);
-        content.signed = by.sign_submission(submission).unwrap();
+        submission.length = (content.statement.len() + content.proof.len()) as u32;
+        let scope = made.scope(made.rounds[0]);
+        let signed = SignedSubmission::new(submission, &scope, by.sender().signer());
+        content.signed = signed.unwrap();
         write(&dir.join(&file), &content);
     });
 }
@@ -124,6 +128,8 @@ fn submissions_are_their_members_and_those_of_the_chain() {
     let round = made.rounds[1];
     resubmitted(made, (Kind::Submission, "round"), own, |s, _| s.round = round);
     resubmitted(made, (Kind::Submission, "hash"), own, |_, file| cut(&mut file.proof));
+    let long = |file: &mut SubmissionFile| file.proof = vec![0; 98_304].into();
+    resubmitted(made, (Kind::Submission, "length"), own, |_, file| long(file));
     resubmitted(made, (Kind::Submission, "update"), own, |s, _| s.update.0[0] ^= 1);
     resubmitted(made, (Kind::Encoding, "statement"), own, |_, file| cut(&mut file.statement));
     resubmitted(made, (Kind::Encoding, "proof"), own, |_, file| cut(&mut file.proof));
@@ -161,10 +167,8 @@ fn rebatched(
         let mut content: BatchFile = read(&dir.join(&file));
         let mut batch = content.signed.batch.clone();
         change(&mut batch, &mut content);
-        let domain = typed::domain(by.at().chain_id, by.at().rounds);
-        let signature = typed::sign(&batch, &domain, by.sender().signer()).unwrap();
-        content.signed.batch = batch;
-        content.signed.signature = signature.into();
+        let scope = made.scope(made.rounds[1]);
+        content.signed = SignedBatch::new(batch, &scope, by.sender().signer()).unwrap();
         write(&dir.join(&file), &content);
     });
 }

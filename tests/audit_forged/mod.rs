@@ -1,11 +1,13 @@
 //! Lineages by people who know how to sign and to compute checksums: what they alter is well
 //! encoded, and only the rule that it breaks is against it.
 
+mod drawn;
 mod events;
 mod export;
 mod files;
 mod receipts;
 mod roots;
+mod rules;
 mod standing;
 
 use std::path::Path;

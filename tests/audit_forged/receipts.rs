@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use alloy::primitives::B256;
-use alloy::sol_types::SolStruct;
 use tempfile::TempDir;
 use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit};
 use zktrain::lineage::{Lineage, submission};
 use zktrain::project::write_json;
 use zktrain::ui::Ui;
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::{self, Receipt};
+use zktrain_contracts::protocol::typed::{Receipt, Scope};
 use zktrain_contracts::protocol::{Client, SignedReceipt};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
@@ -38,8 +37,8 @@ fn plan(made: &Made, round: u64) -> B256 {
 }
 
 fn sign(receipt: Receipt, by: &Client) -> SignedReceipt {
-    let domain = typed::domain(by.at().chain_id, by.at().rounds);
-    SignedReceipt::new(receipt, &domain, by.sender().signer()).unwrap()
+    let scope = made().scope(receipt.round);
+    SignedReceipt::new(receipt, &scope, by.sender().signer()).unwrap()
 }
 
 /// What a member has handed in.
@@ -47,7 +46,7 @@ fn handed_in(made: &Made, round: usize, member: usize) -> B256 {
     let name = submission(made.rounds[round], made.members[member]);
     let file = std::fs::read(made.lineage().join(name)).unwrap();
     let file: SubmissionFile = serde_json::from_slice(&file).unwrap();
-    file.signed.submission.eip712_hash_struct()
+    made.scope(made.rounds[round]).hash(&file.signed.submission)
 }
 
 /// The problems that an audit finds with one receipt.
@@ -137,6 +136,11 @@ fn what_the_coordinator_has_not_signed_accuses_nobody() {
         change(&mut other);
         assert_eq!(problems(made, &other), signature, "{index}");
     }
+    // Signed on another fork, where the round was drawn otherwise.
+    let (at, said) = (made.coordinator.at(), honest.receipt.clone());
+    let elsewhere = Scope::new(at.chain_id, at.rounds, B256::repeat_byte(9));
+    let elsewhere = SignedReceipt::new(said, &elsewhere, made.coordinator.sender().signer());
+    assert_eq!(problems(made, &elsewhere.unwrap()), signature, "another draw");
     let own = sign(honest.receipt.clone(), &made.owners[2]);
     assert_eq!(problems(made, &own), signature, "an owner cannot make its own");
     let nowhere = sign(Receipt { round: made.other, ..honest.receipt.clone() }, &made.coordinator);
@@ -161,7 +165,7 @@ fn a_report_tells_on_which_terms_sums_hid_their_members() {
     let (two, yes) = (Some(2), Some(true));
     assert_eq!(terms(&honest), [(two, two, 3, yes), (two, two, 2, yes), (two, two, 0, yes)]);
     assert!(honest.notices.is_empty(), "{:?}", honest.notices);
-    // No rule of the domain is against another threshold: it is told.
+    // Below what the domain asks for is a failure, and what follows from it is told.
     let copy = made.copy();
     let name = zktrain::lineage::plan(made.rounds[0]);
     let path = copy.path().join(&name);
@@ -171,7 +175,8 @@ fn a_report_tells_on_which_terms_sums_hid_their_members() {
     low.least = 9;
     write_json(&path, &crate::common::plan::signed(low, &made.coordinator)).unwrap();
     let report = crate::report(copy.path(), &made.model());
-    assert!(report.valid, "{:?}", report.failures);
+    let failed: Vec<_> = report.failures.iter().map(|f| (f.check, f.field.as_str())).collect();
+    assert_eq!(failed, [(Kind::Plan, "threshold")]);
     assert_eq!(terms(&report)[0], (Some(1), Some(9), 3, Some(false)));
     let told: Vec<_> = report.notices.iter().map(|n| (n.file.as_str(), n.round)).collect();
     assert_eq!(told, [(name.as_str(), Some(made.rounds[0])); 2]);

@@ -140,10 +140,11 @@ async fn contracts_that_look_alike_and_lineages_that_are_stale_are_found_with_a_
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint: Endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(serve(made.node.clone(), listener));
-    let old = earlier(made).await;
+    let (old, older) = (earlier(made, 2).await, earlier(made, 1).await);
     let check = move || {
         look_alikes(made, &endpoint);
-        stale(made, &endpoint, &old);
+        stale(made, &endpoint, &older);
+        without_a_round(made, &endpoint, &old);
     };
     tokio::task::spawn_blocking(check).await.unwrap();
 }
@@ -156,6 +157,12 @@ fn look_alikes(made: &Made, endpoint: &Endpoint) {
     let unnamed = ["contract Rounds", "contract's code", "domain", "manifest", "genesis model"];
     assert_eq!(open.roots.unnamed(), unnamed);
     assert_eq!(root(&open, "chain's events").trust, Trust::Pinned, "the node was named");
+    let address = made.export.deployment.rounds.to_string();
+    let assumes = |report: &AuditReport| {
+        report.assumed.iter().any(|line| line.contains(&address) && line.contains("--code-hash"))
+    };
+    assert!(assumes(&open), "{:#?}", open.assumed);
+    assert!(!assumes(&ask(node_pins(made))));
     let other = keccak256(b"another contract");
     let wrong = [
         ("contract Rounds", AuditPins { rounds: Some(Address::repeat_byte(7)), ..node_pins(made) }),
@@ -177,11 +184,11 @@ fn look_alikes(made: &Made, endpoint: &Endpoint) {
     assert!(named.problem.contains("another DomainRegistry"), "{}", named.problem);
 }
 
-/// The export as it was when the second round was opened.
-async fn earlier(made: &Made) -> ChainExport {
+/// The export as it was when a round was opened, counted from none.
+async fn earlier(made: &Made, round: usize) -> ChainExport {
     let opened = made.export.logs.iter().filter(|log| is::<Rounds::RoundOpened>(log));
-    let second = opened.map(|log| log.block.number).nth(1).unwrap();
-    made.coordinator.export_to(made.export.domain, second - 1).await.unwrap()
+    let block = opened.map(|log| log.block.number).nth(round).unwrap();
+    made.coordinator.export_to(made.export.domain, block - 1).await.unwrap()
 }
 
 fn stale(made: &Made, endpoint: &Endpoint, old: &ChainExport) {
@@ -196,6 +203,18 @@ fn stale(made: &Made, endpoint: &Endpoint, old: &ChainExport) {
     let allowed = ask(AuditPins { stale: true, ..node_pins(made) });
     assert!(allowed.valid && allowed.pinned, "{:#?}", allowed.failures);
     assert_eq!(allowed.current, Some(2));
+}
+
+/// The last round came to nothing: it made no version, but somebody was slashed in it.
+fn without_a_round(made: &Made, endpoint: &Endpoint, old: &ChainExport) {
+    let copy = made.copy();
+    LineageWriter::new(copy.path()).unwrap().chain(old).unwrap();
+    let ask = |pins| asked(copy.path(), &made.model(), endpoint, pins);
+    let compared = ask(node_pins(made));
+    assert!(names(&compared, CHAIN, (Kind::Live, "rounds")), "{:#?}", compared.failures);
+    assert_eq!((compared.failures.len(), compared.current), (1, Some(2)));
+    let allowed = ask(AuditPins { stale: true, ..node_pins(made) });
+    assert!(allowed.valid && allowed.pinned, "{:#?}", allowed.failures);
 }
 
 #[test]

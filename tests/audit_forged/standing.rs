@@ -10,6 +10,7 @@ use zktrain_contracts::bindings::parameters::Parameters;
 use zktrain_contracts::bindings::registry::DomainRegistry;
 use zktrain_contracts::bindings::reputation::Reputation;
 use zktrain_contracts::bindings::rounds::Rounds;
+use zktrain_contracts::bindings::slashing::Slashing;
 use zktrain_contracts::bindings::stakes::StakeManager;
 use zktrain_contracts::protocol::reputation::Standings;
 use zktrain_contracts::protocol::{ChainExport, Members, payments};
@@ -24,16 +25,22 @@ type Opened = Rounds::RoundOpened;
 /// What a contract says.
 type Said = (Address, LogData);
 
-/// A member loses its stake in the first round.
+/// A member loses its stake in the first round, for two submissions.
 fn slash(export: &ChainExport) -> Vec<Said> {
     let (at, account) = (&export.deployment, made().members[0]);
     let (round, domain) = (made().rounds[0], export.domain);
-    let (challenger, reason) = (Address::repeat_byte(9), B256::ZERO);
-    let [burned, bounty] = [U256::ZERO; 2];
-    let slashed = StakeManager::Slashed { operator: account, challenger, reason, burned, bounty };
+    let (challenger, reason) = (Address::repeat_byte(9), B256::right_padding_from(b"equivocation"));
+    let ([own, delegated, bounty], since) = ([U256::ZERO; 3], 0);
+    let (operator, guilty) = (account, account);
+    let slashed =
+        StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since };
+    let proven = Slashing::Proven { round, guilty, challenger, reason };
+    let obligations = StakeManager::Obligations { operator, obligations: U256::ZERO };
     vec![
+        (at.slashing, proven.encode_log_data()),
         (at.rounds, Rounds::MemberSlashed { round, account, challenger, reason }.encode_log_data()),
         (at.reputation, Reputation::Scored { domain, account, score: 0 }.encode_log_data()),
+        (at.stakes, obligations.encode_log_data()),
         (at.stakes, slashed.encode_log_data()),
     ]
 }
@@ -64,7 +71,7 @@ fn rounds_are_of_whom_the_domain_has_then() {
 
 #[test]
 fn only_reward_tokens_are_burned() {
-    told_by_chain((Kind::Payment, "payment"), "a fee on another token", |e| {
+    told_by_chain((Kind::Payment, "fee"), "a fee on another token", |e| {
         let token = Address::repeat_byte(1);
         one(e, |opened: &mut DomainRegistry::DomainOpened| opened.config.token = token);
         each(e, |credited: &mut Escrow::Credited| credited.token = token);
@@ -78,11 +85,11 @@ fn budgets_are_reserved_from_what_is_left() {
         one(e, |funded: &mut Escrow::Funded| funded.amount = once_and_a_half);
     });
     // What void and unfinished rounds gave back is missing.
-    told_by_chain((Kind::Payment, "refunded"), "what a closed domain gives back", |e| {
+    told_by_chain((Kind::Payment, "withdrawn"), "more than a closed domain has", |e| {
         let funded = decoded::<Escrow::Funded>(&e.logs[first::<Escrow::Funded>(e)]);
-        let (to, amount) = (funded.from, funded.amount - tokens(3 * BUDGET));
-        let refunded = Escrow::Refunded { domain: e.domain, to, amount }.encode_log_data();
-        insert(e, e.logs.len(), vec![(e.deployment.escrow, refunded)]);
+        let (domain, to, shares, amount) = (e.domain, funded.from, funded.shares, funded.amount);
+        let withdrawn = Escrow::Withdrawn { domain, to, shares, amount }.encode_log_data();
+        insert(e, e.logs.len(), vec![(e.deployment.escrow, withdrawn)]);
     });
 }
 
@@ -184,25 +191,28 @@ fn standings() -> Standings {
     standings
 }
 
-/// As if the domain were an eager one, in which the last round ended so.
-fn eager(export: &mut ChainExport, end: &End) {
-    one(export, |opened: &mut DomainRegistry::DomainOpened| opened.config.optimistic = false);
-    export.logs.remove(nth::<Escrow::Shared>(export, 2));
+/// The first member's proof, checked by the contract in the last round.
+fn delivered(export: &ChainExport) -> Said {
     let (round, account) = (made().rounds[2], made().members[0]);
-    let update = B256::repeat_byte(3);
-    let delivered = Rounds::Delivered { round, account, update }.encode_log_data();
-    let rounds = export.deployment.rounds;
-    insert(export, nth::<Rounds::Drawn>(export, 2) + 1, vec![(rounds, delivered)]);
+    let delivered = Rounds::Delivered { round, account, update: B256::repeat_byte(3) };
+    (export.deployment.rounds, delivered.encode_log_data())
+}
+
+/// As if the last round had ended so.
+fn worked(export: &mut ChainExport, end: &End) {
+    export.logs.remove(nth::<Escrow::Shared>(export, 2));
+    let checked = delivered(export);
+    insert(export, nth::<Rounds::Drawn>(export, 2) + 1, vec![checked]);
     let said = end.said(export);
     insert(export, export.logs.len(), said);
 }
 
 #[test]
-fn void_rounds_of_eager_domains_pay_for_what_was_checked_and_nothing_else() {
+fn void_rounds_pay_for_what_was_checked_and_nothing_else() {
     let fair = End::fair(&made().export);
     let copy = made().copy();
     let mut export = made().export.clone();
-    eager(&mut export, &fair);
+    worked(&mut export, &fair);
     export.checksum = export.digest();
     LineageWriter::new(copy.path()).unwrap().chain(&export).unwrap();
     let report = report(copy.path(), &made().model());
@@ -212,7 +222,7 @@ fn void_rounds_of_eager_domains_pay_for_what_was_checked_and_nothing_else() {
     let cheat = |check: Check, what: &str, change: &dyn Fn(&mut End)| {
         let mut end = fair.clone();
         change(&mut end);
-        told_by_chain(check, what, |e| eager(e, &end));
+        told_by_chain(check, what, |e| worked(e, &end));
     };
     let coordinator = (made().coordinator.address(), parts(&made().export).0);
     let paid = (Kind::Payment, "paid");
@@ -225,7 +235,7 @@ fn void_rounds_of_eager_domains_pay_for_what_was_checked_and_nothing_else() {
     cheat((Kind::Reputation, "score"), "who had no time to deliver", &|end| {
         end.moved.extend(made().members[1..].iter().map(|account| (*account, false)));
     });
-    told_by_chain((Kind::Payment, "shared"), "a budget that is taken back", |e| {
-        one(e, |opened: &mut DomainRegistry::DomainOpened| opened.config.optimistic = false);
+    told_by_chain((Kind::Payment, "shared"), "a budget that somebody has worked for", |e| {
+        insert(e, nth::<Rounds::Drawn>(e, 2) + 1, vec![delivered(e)]);
     });
 }

@@ -2,6 +2,8 @@
 //! out of the second, and a third round that its coordinator let expire.
 #![allow(dead_code)]
 
+pub mod busy;
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -9,7 +11,7 @@ use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::Provider;
 use ark_bn254::{Fr, G1Affine};
 use tempfile::TempDir;
-use zktrain::lineage::{LineageWriter, RoundFiles};
+use zktrain::lineage::{self, LineageWriter, RoundFiles};
 use zktrain::proofs::Registration;
 use zktrain_circuits::key::TrainingKey;
 use zktrain_circuits::manifest::Manifest;
@@ -17,7 +19,7 @@ use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::Binding;
 use zktrain_contracts::node::Node;
 use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
-use zktrain_contracts::protocol::typed::Submission;
+use zktrain_contracts::protocol::typed::{Scope, Submission};
 use zktrain_contracts::protocol::{ChainExport, Client};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
@@ -102,6 +104,15 @@ impl Made {
     /// The version before it.
     pub fn earlier(&self) -> PathBuf {
         self.dir.path().join("earlier.int.safetensors")
+    }
+
+    /// What signatures of a round of the lineage are for; of another round, of some draw.
+    pub fn scope(&self, round: u64) -> Scope {
+        let (at, path) = (self.coordinator.at(), lineage::plan(round));
+        match std::fs::read(self.lineage().join(path)) {
+            Ok(bytes) => serde_json::from_slice::<Signed<Plan>>(&bytes).unwrap().body.scope(),
+            Err(_) => Scope::new(at.chain_id, at.rounds, B256::repeat_byte(1)),
+        }
     }
 
     /// A copy to do harm to.
@@ -247,7 +258,7 @@ impl World {
             let chunks = register(run, WINDOWS).into_iter().map(|c| (c.statement, c.proof));
             let registration = Registration::Plain(chunks.collect()).to_bytes();
             writer.registration(owner.address(), &registration).unwrap();
-            owner.stake(owner.address(), tokens(100)).await.unwrap();
+            owner.stake(tokens(100)).await.unwrap();
             let root = B256::from(run.dataset.tree.root());
             owner.join(domain, root, WINDOWS as u64).await.unwrap();
             owner.join(neighbour, root, WINDOWS as u64).await.unwrap();
@@ -289,7 +300,7 @@ impl World {
         }
         let update = proved.statement.update.clone();
         let delivered = Delivered { statement: proved.statement, proof };
-        let file = handed_in(&delivered, &self.economy.owners[member]);
+        let file = handed_in(&delivered, &plan.scope(), &self.economy.owners[member]);
         let pairs = flat(&trace.after).into_iter().zip(flat(&trace.before));
         let values = pairs.map(|(after, before)| after - before).collect();
         Work { file, update, values, blinds: proved.after.model.blinds }
@@ -321,6 +332,10 @@ impl World {
         let signed: Vec<Submission> =
             works.iter().map(|w| w.file.signed.submission.clone()).collect();
         let deliveries = self.economy.coordinator.deliveries(round, &signed).await.unwrap();
+        if deliveries.iter().any(|delivery| delivery.update.is_zero()) {
+            // Until the deadline everybody could still deliver.
+            self.economy.pass(HOUR + 1).await;
+        }
         let (hash, head) = (keccak256(&aggregate), B256::from(digest(&rows)));
         let batch =
             self.economy.coordinator.sign_batch(round, &deliveries, hash, head).await.unwrap();
@@ -344,7 +359,7 @@ impl World {
     async fn expired(&self) -> u64 {
         let round = self.open().await;
         self.writer.plan(&self.plan(round).await).unwrap();
-        self.economy.pass(HOUR + 1).await;
+        self.economy.pass(25 * HOUR + 1).await;
         self.economy.watcher.challenge_deadline(round).await.unwrap();
         round
     }

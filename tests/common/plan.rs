@@ -3,8 +3,9 @@
 use zktrain::round::submission;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::Binding;
-use zktrain_contracts::protocol::Client;
 use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::typed::Scope;
+use zktrain_contracts::protocol::{Client, SignedSubmission};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
 
@@ -56,9 +57,10 @@ pub fn signed(plan: Plan, by: &Client) -> Signed<Plan> {
     Signed::new(&plan, plan.clone(), by.sender().signer()).unwrap()
 }
 
-/// What a member hands in.
-pub fn handed_in(work: &Delivered, by: &Client) -> SubmissionFile {
+/// What a member hands in, in the round that this is for.
+pub fn handed_in(work: &Delivered, scope: &Scope, by: &Client) -> SubmissionFile {
     let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
-    let signed = by.sign_submission(submission(&work.statement, &proof)).unwrap();
+    let said = submission(&work.statement, &proof);
+    let signed = SignedSubmission::new(said, scope, by.sender().signer()).unwrap();
     SubmissionFile { signed, statement: statement.into(), proof: proof.into() }
 }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
 use rand::Rng;
@@ -14,10 +15,14 @@ use zktrain::secrets::{
     DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
 };
 use zktrain::ui::Ui;
+use zktrain_contracts::bindings::demands::Demands;
+use zktrain_contracts::bindings::escrow::Escrow;
 use zktrain_contracts::bindings::registry::DomainRegistry::DomainOpened;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
 use zktrain_contracts::bindings::rounds::IRounds::{Delivery, Member};
 use zktrain_contracts::bindings::rounds::Rounds;
+use zktrain_contracts::bindings::slashing::Slashing;
+use zktrain_contracts::bindings::stakes::StakeManager;
 use zktrain_contracts::protocol::export::{Block, Drawing, ExportedLog, VERSION};
 use zktrain_contracts::protocol::{ChainExport, Deployment};
 use zktrain_prover::training::RegisteredDataset;
@@ -109,6 +114,7 @@ fn deployment() -> Deployment {
         escrow: at(0x18),
         reputation: at(0x19),
         rounds: at(0x1a),
+        demands: at(0x1c),
         slashing: at(0x1b),
     }
 }
@@ -129,10 +135,18 @@ fn export() -> ChainExport {
         data: data.data.clone(),
     };
     let logs: Vec<ExportedLog> = events().into_iter().enumerate().map(log).collect();
-    let drawing = vec![Drawing { round: 7, block: block(15) }];
+    let drawn = |number: u64| {
+        let timestamp = block(number).time;
+        let mix_hash = B256::repeat_byte(8);
+        let header = Header { number, timestamp, mix_hash, ..Header::default() };
+        let block = Block { hash: header.hash_slow(), ..block(number) };
+        Drawing { round: 7, block, header: alloy::rlp::encode(&header).into() }
+    };
+    let (drawing, audits) = (vec![drawn(17)], vec![drawn(21)]);
     let (deployment, checksum) = (deployment(), B256::ZERO);
-    let (version, domain, head) = (VERSION, 1, block(40));
-    let mut export = ChainExport { version, deployment, domain, head, drawing, logs, checksum };
+    let (version, domain, head) = (VERSION, 1, block(60));
+    let mut export =
+        ChainExport { version, deployment, domain, head, drawing, audits, logs, checksum };
     export.checksum = export.digest();
     export
 }
@@ -152,6 +166,8 @@ fn events() -> Vec<(Address, LogData)> {
         parent: word,
         deadline: 1_700_009_000,
         budget: U256::from(90),
+        settlementFee: 100,
+        burnShare: 5000,
         members: vec![member(first), member(second)],
     };
     let proposed = Rounds::Proposed {
@@ -174,7 +190,35 @@ fn events() -> Vec<(Address, LogData)> {
         settled.encode_log_data(),
     ];
     let of_rounds = of_rounds.into_iter().map(|data| (at.rounds, data));
-    std::iter::once((at.registry, opened.encode_log_data())).chain(of_rounds).collect()
+    let opened = (at.registry, opened.encode_log_data());
+    std::iter::once(opened).chain(of_rounds).chain(others(&at, round, [first, second])).collect()
+}
+
+/// What is demanded, slashed, funded and taken back.
+fn others(at: &Deployment, round: u64, [first, second]: [Address; 2]) -> Vec<(Address, LogData)> {
+    let (word, n) = (B256::repeat_byte(6), |n: u64| U256::from(n));
+    let (by, until, bond) = (second, 1_700_090_000, n(5));
+    let demanded = Demands::Demanded { round, account: first, by, until, bond };
+    let (account, to, amount) = (first, second, n(5));
+    let (operator, challenger, reason, guilty) = (first, second, word, first);
+    let [own, delegated, bounty] = [1, 1, 1].map(n);
+    let slashed =
+        StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since: 1 };
+    let member_slashed = Rounds::MemberSlashed { round, account, challenger, reason };
+    let (domain, shares) = (1, n(5));
+    vec![
+        (at.demands, Demands::Audited { round, seed: word, demands: n(1) }.encode_log_data()),
+        (at.demands, demanded.encode_log_data()),
+        (at.demands, Demands::Answered { round, account, by }.encode_log_data()),
+        (at.demands, Demands::Collected { round, account, to, amount }.encode_log_data()),
+        (at.demands, Demands::Postponed { round, target: 23 }.encode_log_data()),
+        (at.escrow, Escrow::Funded { domain, from: first, amount, shares }.encode_log_data()),
+        (at.slashing, Slashing::Proven { round, guilty, challenger, reason }.encode_log_data()),
+        (at.rounds, member_slashed.encode_log_data()),
+        (at.stakes, slashed.encode_log_data()),
+        (at.rounds, Rounds::Voided { round, coordinator: first, reason }.encode_log_data()),
+        (at.escrow, Escrow::Withdrawn { domain, to: first, shares, amount }.encode_log_data()),
+    ]
 }
 
 /// A domain's, for the manifest of all these tests.
@@ -192,6 +236,12 @@ fn config(at: &Deployment) -> Config {
         coordinatorBond: 1,
         coordinatorShare: 1000,
         minMembers: 1,
+        maxBudget: 1,
+        minBudget: 1,
+        minDuration: 600,
+        minWindows: 1,
+        threshold: 6666,
+        audits: 1,
         uri: String::new(),
     }
 }

@@ -4,7 +4,9 @@
 mod backend;
 #[path = "../common/mod.rs"]
 mod common;
+mod inclusion;
 mod liar;
+mod operator;
 mod plans;
 mod registrations;
 mod shelf;

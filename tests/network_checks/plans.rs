@@ -2,11 +2,12 @@
 
 use alloy::primitives::{Address, B256, U256};
 use zktrain::error::Error;
-use zktrain::owner::{Expected, PlanError};
+use zktrain::owner::{Asked, Expected, PlanError};
 use zktrain_circuits::compressed::System;
-use zktrain_contracts::protocol::Client;
+use zktrain_contracts::protocol::{Client, payments};
 use zktrain_network::messages::Signed;
 use zktrain_network::plan::Plan;
+use zktrain_network::secagg::policy;
 
 use crate::common::plan::{plan, signed};
 use crate::liar;
@@ -25,7 +26,7 @@ impl World {
             account: self.owner(0).address(),
             dataset: self.cohort.members[0].dataset.tree.root().into(),
             windows: WINDOWS as u64,
-            least_budget: U256::ZERO,
+            asked: Asked::default(),
         }
     }
 }
@@ -117,13 +118,49 @@ async fn a_round_pays_what_the_owner_works_for() {
     let world = world();
     let (client, expected, round) = (world.owner(0), world.expected(), world.round);
     let honest = signed(world.plan.clone(), world.coordinator());
-    let budget = U256::from(client.round(round).await.unwrap().budget);
-    let fair = Expected { least_budget: budget, ..expected };
-    assert_eq!(check(client, &honest, &fair).await, Ok(()));
+    let known = client.round(round).await.unwrap();
+    let budget = U256::from(known.budget);
+    // Its part of what is not the coordinator's, less the fee: not the others' as well.
+    let share = client.domain(world.domain).await.unwrap().config.coordinatorShare;
+    let weight = world.plan.member(expected.account).unwrap().weight;
+    let pay = payments::member(payments::split(budget, share).1, weight, known.settlementFee).0;
+    assert!(U256::ZERO < pay && pay < budget);
+    let asks =
+        |budget, pay| Expected { asked: Asked { budget, pay, ..Asked::default() }, ..expected };
+    assert_eq!(check(client, &honest, &asks(budget, pay)).await, Ok(()));
     let least = budget + U256::from(1);
-    let dear = Expected { least_budget: least, ..expected };
     let refused = Err(PlanError::Budget { round, budget, least });
-    assert_eq!(check(client, &honest, &dear).await, refused);
+    assert_eq!(check(client, &honest, &asks(least, pay)).await, refused);
+    let least = pay + U256::from(1);
+    let refused = Err(PlanError::Pay { round, budget, pay, least });
+    assert_eq!(check(client, &honest, &asks(budget, least)).await, refused);
+}
+
+#[tokio::test]
+async fn a_threshold_below_the_domains_rule_is_refused() {
+    let world = world();
+    let (client, expected, round) = (world.owner(0), world.expected(), world.round);
+    let points = client.domain(world.domain).await.unwrap().config.threshold;
+    let members = world.plan.members.len();
+    let least = policy::required(members, points);
+    for threshold in 0..=members as u32 {
+        let plan = Plan { threshold, ..world.plan.clone() };
+        let checked = check(client, &signed(plan, world.coordinator()), &expected).await;
+        let refused = PlanError::Threshold { round, members, least, got: threshold };
+        assert_eq!(checked, if threshold < least { Err(refused) } else { Ok(()) }, "{threshold}");
+    }
+}
+
+#[tokio::test]
+async fn a_domain_that_checks_less_than_the_owner_asks_for_is_not_worked_in() {
+    let world = world();
+    let (client, expected) = (world.owner(0), world.expected());
+    let honest = signed(world.plan.clone(), world.coordinator());
+    let config = client.domain(world.domain).await.unwrap().config;
+    assert!(config.optimistic);
+    let asked = Asked { audits: config.audits + 1, ..Asked::default() };
+    let refused = Expected { asked, ..expected }.check(client, &honest).await.unwrap_err();
+    assert!(refused.to_string().contains("policy.least_audits"), "{refused}");
 }
 
 #[tokio::test]

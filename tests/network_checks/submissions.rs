@@ -1,16 +1,15 @@
 //! Members whose submission is not what the round asks for.
 
 use alloy::primitives::{Address, B256, U256};
-use alloy::sol_types::SolStruct;
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
 use zktrain::operator::admission::{Judge, Verdict};
 use zktrain::round::{rows_hash, submission};
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::Deployment;
+use zktrain_contracts::protocol::SignedSubmission;
 use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::Submission;
+use zktrain_contracts::protocol::typed::{Scope, Submission};
 use zktrain_network::plan::{Plan, PlanMember};
 use zktrain_verifier::circuit::CircuitKey;
 use zktrain_verifier::round::RoundError;
@@ -24,17 +23,26 @@ impl World {
         self.cohort.compressor.key()
     }
 
-    fn judge<'a>(&'a self, circuit: &'a CircuitKey) -> Judge<'a> {
-        let (at, key) = (&self.economy.at, self.cohort.key());
-        Judge { at, key, circuit, model: self.cohort.genesis() }
+    fn judge<'a>(&'a self, scope: &'a Scope, circuit: &'a CircuitKey) -> Judge<'a> {
+        Judge { scope, key: self.cohort.key(), circuit, model: self.cohort.genesis() }
+    }
+
+    /// What a member's work hands in.
+    fn handed_in(&self, member: usize) -> SubmissionFile {
+        handed_in(&self.works[member], &self.plan.scope(), self.owner(member))
+    }
+
+    fn sign(&self, member: usize, said: Submission) -> SignedSubmission {
+        let signer = self.owner(member).sender().signer();
+        SignedSubmission::new(said, &self.plan.scope(), signer).unwrap()
     }
 
     /// What a member handed in, but for a change that it signs.
     fn resigned(&self, member: usize, change: impl FnOnce(&mut Submission)) -> SubmissionFile {
-        let mut file = handed_in(&self.works[member], self.owner(member));
+        let mut file = self.handed_in(member);
         change(&mut file.signed.submission);
         let submission = file.signed.submission.clone();
-        file.signed = self.owner(member).sign_submission(submission).unwrap();
+        file.signed = self.sign(member, submission);
         file
     }
 
@@ -49,7 +57,7 @@ impl World {
             member: self.owner(0).address(),
             ..submission(&statement, &proof)
         };
-        let signed = self.owner(0).sign_submission(submission).unwrap();
+        let signed = self.sign(0, submission);
         SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() }
     }
 
@@ -64,10 +72,10 @@ impl World {
         member: &PlanMember,
         file: &SubmissionFile,
     ) -> Result<TrainingStatement, Verdict> {
-        let circuit = self.circuit();
-        let named = file.signed.submission.eip712_hash_struct();
+        let (circuit, scope) = (self.circuit(), self.plan.scope());
+        let named = scope.hash(&file.signed.submission);
         let bytes = serde_json::to_vec(file).unwrap();
-        let judge = self.judge(&circuit);
+        let judge = self.judge(&scope, &circuit);
         assert_eq!(&judge.read(member.account, named, &bytes)?, file);
         judge.judge(plan, member, file)
     }
@@ -87,7 +95,7 @@ type Change<'a> = &'a dyn Fn(&mut TrainingStatement);
 fn honest_work_counts_whoever_did_it() {
     let world = world();
     for (index, member) in world.plan.members.iter().enumerate() {
-        let file = handed_in(&world.works[index], world.owner(index));
+        let file = world.handed_in(index);
         let statement = world.verdict_in(&world.plan, member, &file).unwrap();
         assert_eq!(statement, world.works[index].statement);
     }
@@ -96,16 +104,17 @@ fn honest_work_counts_whoever_did_it() {
 #[test]
 fn what_a_member_has_not_signed_is_no_evidence() {
     let world = world();
-    let circuit = world.circuit();
-    let (judge, account) = (world.judge(&circuit), world.owner(0).address());
-    let honest = handed_in(&world.works[0], world.owner(0));
-    let named = honest.signed.submission.eip712_hash_struct();
+    let (circuit, scope) = (world.circuit(), world.plan.scope());
+    let (judge, account) = (world.judge(&scope, &circuit), world.owner(0).address());
+    let honest = world.handed_in(0);
+    let named = scope.hash(&honest.signed.submission);
     let unsigned = |account: Address, named: B256, file: &SubmissionFile| {
         let bytes = serde_json::to_vec(file).unwrap();
         let read = judge.read(account, named, &bytes);
         assert!(matches!(read, Err(Verdict::Unsigned(_))), "{read:?}");
     };
-    let changes: [fn(&mut SubmissionFile); 8] = [
+    let changes: [fn(&mut SubmissionFile); 9] = [
+        |f| f.signed.submission.length += 1,
         |f| f.signed.submission.round += 1,
         |f| f.signed.submission.statement.0[0] ^= 1,
         |f| f.signed.submission.proof.0[0] ^= 1,
@@ -118,25 +127,27 @@ fn what_a_member_has_not_signed_is_no_evidence() {
     for change in changes {
         let mut other = honest.clone();
         change(&mut other);
-        let named = other.signed.submission.eip712_hash_struct();
+        let named = scope.hash(&other.signed.submission);
         unsigned(account, named, &other);
     }
     // Another member's, in its own name and in this one's.
-    let foreign = handed_in(&world.works[1], world.owner(1));
-    let hash = foreign.signed.submission.eip712_hash_struct();
+    let foreign = world.handed_in(1);
+    let hash = scope.hash(&foreign.signed.submission);
     unsigned(account, hash, &foreign);
     let mut claimed = foreign;
     claimed.signed.submission.member = account;
-    let hash = claimed.signed.submission.eip712_hash_struct();
+    let hash = scope.hash(&claimed.signed.submission);
     unsigned(account, hash, &claimed);
-    // For another contract or chain.
-    let changes: [fn(&mut Deployment); 2] =
-        [|at| at.chain_id += 1, |at| at.rounds = Address::repeat_byte(1)];
+    // For another contract, chain or draw.
+    let changes: [fn(&mut Plan); 3] =
+        [|p| p.chain_id += 1, |p| p.rounds = Address::repeat_byte(1), |p| p.nonce.0[0] ^= 1];
     for change in changes {
-        let mut at = world.economy.at.clone();
-        change(&mut at);
+        let mut plan = world.plan.clone();
+        change(&mut plan);
         let bytes = serde_json::to_vec(&honest).unwrap();
-        let read = Judge { at: &at, ..world.judge(&circuit) }.read(account, named, &bytes);
+        let (elsewhere, said) = (plan.scope(), &honest.signed.submission);
+        let named = elsewhere.hash(said);
+        let read = world.judge(&elsewhere, &circuit).read(account, named, &bytes);
         assert!(matches!(read, Err(Verdict::Unsigned(_))), "{read:?}");
     }
     // Signed, but not what its upload names: what peers confirmed is something else.
@@ -158,13 +169,14 @@ fn what_is_signed_is_what_the_statement_says() {
     ] {
         assert_eq!(rejected(world.verdict(&file)), says);
     }
-    let mut file = handed_in(&world.works[0], world.owner(0));
+    let mut file = world.handed_in(0);
     for garbage in [vec![], file.statement[..file.statement.len() - 1].to_vec(), vec![0xff; 400]] {
         file.statement = garbage.into();
         let statement = alloy::primitives::keccak256(&file.statement);
         file.signed.submission.statement = statement;
+        file.signed.submission.length = (file.statement.len() + file.proof.len()) as u32;
         let again = file.signed.submission.clone();
-        file.signed = world.owner(0).sign_submission(again).unwrap();
+        file.signed = world.sign(0, again);
         rejected(world.verdict(&file));
     }
 }
@@ -204,7 +216,7 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
         assert_eq!(rejected(world.verdict(&file)), error.to_string());
     }
     // The same proof, asked about under another plan.
-    let file = handed_in(&world.works[0], world.owner(0));
+    let file = world.handed_in(0);
     let member = &world.plan.members[0];
     let why = |change: &dyn Fn(&mut Plan)| {
         let mut plan = world.plan.clone();
@@ -232,8 +244,8 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
     // And from another model than the coordinator's.
     let mut model = world.cohort.genesis().to_vec();
     model[0] = (-model[0]).into_group().into();
-    let circuit = world.circuit();
-    let judged = Judge { model: &model, key, ..world.judge(&circuit) };
+    let (circuit, scope) = (world.circuit(), world.plan.scope());
+    let judged = Judge { model: &model, key, ..world.judge(&scope, &circuit) };
     let verdict = judged.judge(&world.plan, member, &file);
     assert_eq!(rejected(verdict), RoundError::Model { row: 0 }.to_string());
 }
@@ -244,7 +256,7 @@ fn the_proof_has_to_hold() {
     let with = |proof: Vec<u8>| {
         let work = &world.works[0];
         let submission = submission(&work.statement, &proof);
-        let signed = world.owner(0).sign_submission(submission).unwrap();
+        let signed = world.sign(0, submission);
         let statement = work.statement.to_bytes().into();
         rejected(world.verdict(&SubmissionFile { signed, statement, proof: proof.into() }))
     };
@@ -264,7 +276,7 @@ fn the_proof_has_to_hold() {
     // A window that was not drawn, proven: only the rule is against it.
     let window = (world.works[0].statement.window + 1) % WINDOWS as u64;
     let chosen: Delivered = world.cohort.prove(0, place(&world.plan), window);
-    let why = rejected(world.verdict(&handed_in(&chosen, world.owner(0))));
+    let why = rejected(world.verdict(&handed_in(&chosen, &world.plan.scope(), world.owner(0))));
     let error = RoundError::Window { expected: world.works[0].statement.window, got: window };
     assert_eq!(why, error.to_string());
     // The drawn one, proven for another contract or another domain.
@@ -273,6 +285,6 @@ fn the_proof_has_to_hold() {
         let mut binding = place(&world.plan);
         change(&mut binding);
         let proven = world.cohort.prove(0, binding, world.works[0].statement.window);
-        rejected(world.verdict(&handed_in(&proven, world.owner(0))));
+        rejected(world.verdict(&handed_in(&proven, &world.plan.scope(), world.owner(0))));
     }
 }

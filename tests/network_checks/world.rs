@@ -32,7 +32,7 @@ const UI: Ui = Ui { json: true };
 
 pub type Chunks = Vec<(DatasetStatement, CompressedProof)>;
 
-fn manifest() -> Manifest {
+pub fn manifest() -> Manifest {
     let case = Case { momentum: 0.9, batch: 2, steps: 0, row_log: 12, ..Case::plain(&[7, 5, 3]) };
     case.manifest().unwrap()
 }
@@ -72,7 +72,7 @@ pub fn world() -> &'static World {
 }
 
 /// A folder with what is public of a project.
-fn session(folder: &Path) -> Session {
+pub fn session(folder: &Path) -> Session {
     let writer = LineageWriter::new(folder).unwrap();
     writer.manifest(&manifest()).unwrap();
     writer.srs(srs()).unwrap();
@@ -113,13 +113,13 @@ impl World {
         let chunks = chunks.map(|chunks| compress(&circuits, chunks)).collect();
         drop(circuits);
         for owner in &economy.owners {
-            owner.stake(owner.address(), tokens(100)).await.unwrap();
+            owner.stake(tokens(100)).await.unwrap();
         }
         let [own, neighbour, early, late] = [0u8, 1, 2, 3].map(|serial| keccak256([serial]));
         let late = domain(&economy, &cohort, late).await;
         let over = economy.open(late, &[0, 1, 2]).await;
         economy.coordinator.draw(over).await.unwrap();
-        economy.pass(HOUR + 1).await;
+        economy.pass(25 * HOUR + 1).await;
         economy.watcher.challenge_deadline(over).await.unwrap();
         let mut rounds = Vec::new();
         for name in [own, neighbour, early] {

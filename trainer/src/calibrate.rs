@@ -56,16 +56,21 @@ pub enum CalibrationError {
         /// Entries given.
         got: usize,
     },
-    /// Training in double precision does not stay finite.
-    #[error("training diverges with these hyper-parameters: layer {layer} is not finite")]
+    /// Training in double precision goes wrong by itself.
+    #[error(
+        "training diverges at this learning rate ({learning_rate}), in double precision as well: \
+         the parameters of layer {layer} grow without an end; use a smaller one"
+    )]
     Diverges {
         /// Index of the linear layer.
         layer: usize,
+        /// The learning rate.
+        learning_rate: f64,
     },
     /// Fixed point cannot hold both the gradient and the learning rate.
     #[error(
         "layer {layer}: gradient sums leave {got} fractional bits to activations, at least {min} \
-         are needed; use gradient clipping, a smaller batch, or a larger learning rate, best a power of two"
+         are needed; {remedy}"
     )]
     Resolution {
         /// Index of the linear layer.
@@ -74,7 +79,31 @@ pub enum CalibrationError {
         min: u32,
         /// Bits that would be left.
         got: i64,
+        /// What helps.
+        remedy: Remedy,
     },
+    /// Scales that calibration chose are refused: nobody wrote them.
+    #[error(
+        "no fixed-point scales suit these hyper-parameters: use a smaller learning rate, gradient \
+         clipping or a smaller batch (what was tried is refused: {0})"
+    )]
+    NoScales(#[source] ManifestError),
+}
+
+/// What helps against too few fractional bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Remedy {
+    /// Updates are too small for their 22 fractional bits.
+    #[error(
+        "updates are tiny: use a larger learning rate, best a power of two, or a smaller batch"
+    )]
+    LargerSteps,
+    /// Gradients are large.
+    #[error(
+        "gradients are large: use gradient clipping or a smaller batch, scale features to about -2 \
+         to 2, and choose a power of two as learning rate"
+    )]
+    SmallerGradients,
 }
 
 /// Completes a draft with scales for its hyper-parameters, from public or synthetic data.
@@ -89,21 +118,76 @@ pub fn calibrate(
     let mut manifest = draft.clone();
     manifest.quantization = None;
     manifest.validate()?;
-    let extremes = observe(&manifest, sample, seed)?;
+    let run = observe(&manifest, sample, seed)?;
     let input = sample.inputs.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
     let shapes = manifest.shapes()?;
-    let choice = Choice { manifest: &manifest, shapes: &shapes, extremes: &extremes };
-    manifest.quantization = Some(choice.quantization(input)?);
-    manifest.validate()?;
-    Ok(manifest)
+    let choice = Choice { manifest: &manifest, shapes: &shapes, extremes: &run.extremes };
+    let scales = choice.quantization(input);
+    let complete = scales.and_then(|scales| {
+        let complete = Manifest { quantization: Some(scales), ..manifest.clone() };
+        complete.validate()?;
+        Ok(complete)
+    });
+    let complete = complete.map_err(|error| run.blame(&manifest, error))?;
+    match run.lost() {
+        true => Err(run.diverges(&manifest)),
+        false => Ok(complete),
+    }
+}
+
+/// Weights of a network whose features are scaled stay far below this, unless training diverges.
+const RUNAWAY: f64 = 32.0;
+/// Weights beyond all doubt, if the loss did not fall with them.
+const LOST: f64 = 1024.0;
+
+/// A short run in double precision.
+struct Run {
+    /// Largest magnitudes.
+    extremes: Vec<Extremes>,
+    /// Loss of the first batch, before and after.
+    loss: [f64; 2],
+}
+
+impl Run {
+    /// The layer with the largest parameter, and that.
+    fn largest(&self) -> (usize, f64) {
+        let weights = self.extremes.iter().map(|seen| seen.weight).enumerate();
+        weights.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or_default()
+    }
+
+    /// Whether training went wrong although scales can be found for it.
+    fn lost(&self) -> bool {
+        self.loss[1] > self.loss[0] && self.largest().1 > LOST
+    }
+
+    fn diverges(&self, manifest: &Manifest) -> CalibrationError {
+        let learning_rate = manifest.optimizer.learning_rate;
+        CalibrationError::Diverges { layer: self.largest().0, learning_rate }
+    }
+
+    /// Why there are no scales: where training diverges, that is the reason, and whatever it led
+    /// to is not; a field of the scales is none that a user wrote.
+    fn blame(&self, manifest: &Manifest, error: CalibrationError) -> CalibrationError {
+        let about_scales = match &error {
+            CalibrationError::Resolution { .. } => true,
+            CalibrationError::Manifest(error) => error.field.starts_with("quantization"),
+            _ => false,
+        };
+        if !about_scales {
+            return error;
+        }
+        if self.loss[1] > 2.0 * self.loss[0] || self.largest().1 > RUNAWAY {
+            return self.diverges(manifest);
+        }
+        match error {
+            CalibrationError::Manifest(error) => CalibrationError::NoScales(error),
+            other => other,
+        }
+    }
 }
 
 /// Largest magnitudes over a short run in double precision.
-fn observe(
-    manifest: &Manifest,
-    sample: &Scaled,
-    seed: u64,
-) -> Result<Vec<Extremes>, CalibrationError> {
+fn observe(manifest: &Manifest, sample: &Scaled, seed: u64) -> Result<Run, CalibrationError> {
     let batch = manifest.training.batch;
     let shapes = manifest.shapes()?;
     let outputs = shapes.last().map_or(0, |s| s.n_out);
@@ -119,6 +203,9 @@ fn observe(
         return Err(CalibrationError::TooFewSamples { expected: batch, got: sample.rows() });
     }
     let mut trainer = FloatTrainer::new(manifest, initial_floats(&shapes, seed))?;
+    let loss =
+        |trainer: &FloatTrainer| sample.batch(batch, 0).map_or(0.0, |(x, y)| trainer.loss(x, y));
+    let before = loss(&trainer);
     for step in 0..STEPS.min(manifest.training.max_steps) {
         if let Some((x, y)) = sample.batch(batch, step % batches) {
             trainer.step(x, y);
@@ -131,8 +218,11 @@ fn observe(
     let healthy =
         |l: usize| finite(&extremes[l]) && trainer.parameters()[l].w.iter().all(|x| x.is_finite());
     match (0..shapes.len()).find(|l| !healthy(*l)) {
-        Some(layer) => Err(CalibrationError::Diverges { layer }),
-        None => Ok(extremes),
+        Some(layer) => {
+            let learning_rate = manifest.optimizer.learning_rate;
+            Err(CalibrationError::Diverges { layer, learning_rate })
+        }
+        None => Ok(Run { extremes, loss: [before, loss(&trainer)] }),
     }
 }
 
@@ -156,7 +246,8 @@ impl Choice<'_> {
         if !matches!(self.activation_frac(budget), Ok(frac) if frac >= COMFORTABLE_FRAC) {
             budget = self.gradient_bits(weight_frac, AIMS[1]);
         }
-        let activation_frac = self.activation_frac(budget)?;
+        let activation_frac =
+            self.activation_frac(budget).map_err(|left| self.coarse(left, weight_frac))?;
         let input_frac = room(input, 2.0, activation_frac);
         let mut a_in = input_frac;
         let mut layers = Vec::new();
@@ -189,7 +280,10 @@ impl Choice<'_> {
     }
 
     /// Fractional bits of every layer's input, as far as its range allows.
-    fn activation_frac(&self, budget: Option<u32>) -> Result<u32, CalibrationError> {
+    ///
+    /// # Errors
+    /// How many there would be, where they are too few.
+    fn activation_frac(&self, budget: Option<u32>) -> Result<u32, i64> {
         let Some(budget) = budget else {
             return Ok(MAX_ACTIVATION_FRAC);
         };
@@ -200,14 +294,20 @@ impl Choice<'_> {
             Loss::Mse => i64::from(budget / 2),
         };
         if left < i64::from(MIN_ACTIVATION_FRAC) {
-            let layer = self.shapes.len() - 1;
-            return Err(CalibrationError::Resolution {
-                layer,
-                min: MIN_ACTIVATION_FRAC,
-                got: left,
-            });
+            return Err(left);
         }
         Ok((left as u32).min(MAX_ACTIVATION_FRAC))
+    }
+
+    /// That activations have too few fractional bits.
+    fn coarse(&self, got: i64, weight_frac: u32) -> CalibrationError {
+        let layer = self.shapes.len().saturating_sub(1);
+        // Where parameters already have all bits that they may have, updates are what is small.
+        let remedy = match weight_frac {
+            MAX_WEIGHT_FRAC => Remedy::LargerSteps,
+            _ => Remedy::SmallerGradients,
+        };
+        CalibrationError::Resolution { layer, min: MIN_ACTIVATION_FRAC, got, remedy }
     }
 
     fn layer(
@@ -287,4 +387,57 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let step = 8 * parameters + 16 * training.batch * outputs;
     let entries = training.steps_per_proof * step + TABLES;
     (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use zktrain_circuits::manifest::ManifestErrorKind;
+
+    use super::*;
+
+    fn refused(field: &str) -> CalibrationError {
+        let kind = ManifestErrorKind::Overflow { what: "the excess", max: 48, got: 49 };
+        ManifestError::new(field, kind).into()
+    }
+
+    fn run(weights: [f64; 2], loss: [f64; 2]) -> Run {
+        let extremes = weights.map(|weight| Extremes { weight, ..Extremes::default() });
+        Run { extremes: extremes.to_vec(), loss }
+    }
+
+    /// Whatever a diverging run leads to, its learning rate is to blame; and never a field of the
+    /// scales, which calibration chooses.
+    #[test]
+    fn nobody_is_blamed_for_what_calibration_chose() {
+        let manifest = crate::synthetic::draft(&[2, 2], 2, 1);
+        let coarse = || CalibrationError::Resolution {
+            layer: 1,
+            min: 4,
+            got: -2,
+            remedy: Remedy::SmallerGradients,
+        };
+        let diverging = [run([3.0, 35_000.0], [1.0, 1.1]), run([1.0, 2.0], [1.0, 50.0])];
+        for (run, layer) in diverging.iter().zip([1, 1]) {
+            for error in [coarse(), refused("quantization.layers[1].z_frac")] {
+                let error = run.blame(&manifest, error);
+                let learning_rate = 0.0625;
+                assert_eq!(error, CalibrationError::Diverges { layer, learning_rate });
+                assert!(error.to_string().contains("use a smaller one"), "{error}");
+            }
+        }
+        let calm = run([1.0, 2.0], [1.0, 0.1]);
+        assert_eq!(calm.blame(&manifest, coarse()), coarse());
+        let error = calm.blame(&manifest, refused("quantization.layers[1].z_frac"));
+        assert!(matches!(&error, CalibrationError::NoScales(_)), "{error}");
+        assert!(error.to_string().contains("smaller learning rate"), "{error}");
+        // Without any fault of the scales, only what is beyond doubt is refused.
+        assert!(run([3.0, 35_000.0], [1.0, 1.1]).lost());
+        assert!(!run([40.0, 2.0], [1.0, 1.1]).lost());
+        assert!(!run([3.0, 35_000.0], [1.0, 0.1]).lost());
+        // What a user wrote is said as it is, however training went.
+        for run in [calm, run([1.0, 99.0], [1.0, 9.0])] {
+            let error = run.blame(&manifest, refused("training.max_steps"));
+            assert_eq!(error, refused("training.max_steps"));
+        }
+    }
 }

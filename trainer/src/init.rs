@@ -1,6 +1,7 @@
 //! Draft manifests: a table's columns and classes with a chosen model, ready for calibration.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use zktrain_circuits::manifest::{
     Data, Feature, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer, Target,
@@ -8,6 +9,11 @@ use zktrain_circuits::manifest::{
 };
 
 use crate::dataset::{Table, inspect};
+
+/// Bytes of a name in a manifest.
+const MAX_NAME: usize = 256;
+/// Largest offset and scale in a manifest.
+const MAX_SCALING: f64 = 1e12;
 
 /// How features are scaled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,34 +52,110 @@ pub struct DraftOptions {
     pub scaling: Scaling,
 }
 
-/// More classes than a manifest may have, or labels that are not what was asked for.
+/// Data that no manifest can be drafted for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DraftError {
     /// Too many distinct labels for classes.
-    #[error("{got} distinct labels, at most {max} classes are supported")]
+    #[error(
+        "{}: {got} distinct labels in column {label:?}, at most {max} classes are supported; a \
+         number is predicted with --regression",
+        path.display()
+    )]
     TooManyClasses {
+        /// The file.
+        path: PathBuf,
+        /// The label column.
+        label: String,
         /// Most classes.
         max: usize,
         /// Distinct labels.
         got: usize,
     },
+    /// Nothing to tell apart.
+    #[error("{}: all labels in column {label:?} are the same", path.display())]
+    OneClass {
+        /// The file.
+        path: PathBuf,
+        /// The label column.
+        label: String,
+    },
+    /// A loss for two classes, and not two classes.
+    #[error(
+        "{}: {got} distinct labels in column {label:?}, the loss `logistic` is for two; use \
+         `softmax-cross-entropy`",
+        path.display()
+    )]
+    NotTwoClasses {
+        /// The file.
+        path: PathBuf,
+        /// The label column.
+        label: String,
+        /// Distinct labels.
+        got: usize,
+    },
+    /// A name that is longer than a manifest's may be.
+    #[error("{}: {what} has {got} bytes, at most {max} are supported", path.display())]
+    LongName {
+        /// The file.
+        path: PathBuf,
+        /// Whose name, and where it is.
+        what: String,
+        /// Most bytes.
+        max: usize,
+        /// Bytes found.
+        got: usize,
+    },
     /// A regression label that is not a number.
-    #[error("row {row}: expected a number as label")]
+    #[error(
+        "{}: row {row}, column {label:?}: expected a finite number to predict (--regression)",
+        path.display()
+    )]
     LabelNotANumber {
+        /// The file.
+        path: PathBuf,
+        /// The label column.
+        label: String,
         /// Row of data, counted from 1.
         row: usize,
+    },
+    /// A column whose mean or deviation is beyond what a manifest can say.
+    #[error(
+        "{}: row {row}, column {column:?}: the number is so far from zero, or from the others, \
+         that the column cannot be scaled; correct it, or leave the row or the column out",
+        path.display()
+    )]
+    Immense {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Row of data, counted from 1, that has the largest number.
+        row: usize,
+    },
+    /// A column whose numbers hardly differ.
+    #[error(
+        "{}: column {column:?}: the numbers differ by less than 10^-12, which no scaling makes \
+         up for; leave the column out, or change its unit",
+        path.display()
+    )]
+    Minute {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
     },
 }
 
 /// A draft manifest for public or synthetic data; the owner's data is never used for scales.
 ///
 /// # Errors
-/// When the labels cannot be classes, or cannot be numbers.
+/// When the labels cannot be classes, or cannot be numbers; when a name or a number is beyond what
+/// a manifest can say.
 pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftError> {
     let (classes, target) = if options.regression {
-        (None, Some(target(table)?))
+        (None, Some(target(table, &options.label)?))
     } else {
-        (Some(classes(table)?), None)
+        (Some(classes(table, options)?), None)
     };
     let outputs = match (options.loss, &classes) {
         (Loss::Logistic, _) | (_, None) => 1,
@@ -84,7 +166,7 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
         .flat_map(|out| [LayerSpec::linear(*out, true), LayerSpec::of(options.activation)])
         .collect();
     layers.push(LayerSpec::linear(outputs, true));
-    let (features, uniform) = columns(table, options.scaling);
+    let (features, uniform) = columns(table, options.scaling)?;
     Ok(Manifest {
         version: VERSION,
         name: options.name.clone(),
@@ -97,10 +179,22 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
 }
 
 /// Distinct labels, numbers in numeric order before names in alphabetical order.
-fn classes(table: &Table) -> Result<Vec<String>, DraftError> {
+fn classes(table: &Table, options: &DraftOptions) -> Result<Vec<String>, DraftError> {
     let distinct: BTreeSet<&String> = table.labels.iter().collect();
-    if distinct.len() > MAX_CLASSES {
-        return Err(DraftError::TooManyClasses { max: MAX_CLASSES, got: distinct.len() });
+    let (path, label, got) = (table.path.clone(), options.label.clone(), distinct.len());
+    if got > MAX_CLASSES {
+        return Err(DraftError::TooManyClasses { path, label, max: MAX_CLASSES, got });
+    }
+    if got == 1 {
+        return Err(DraftError::OneClass { path, label });
+    }
+    if got != 2 && options.loss == Loss::Logistic {
+        return Err(DraftError::NotTwoClasses { path, label, got });
+    }
+    if let Some(row) = table.labels.iter().position(|label| label.len() > MAX_NAME) {
+        let got = table.labels[row].len();
+        let what = format!("row {}: the label", row + 1);
+        return Err(DraftError::LongName { path, what, max: MAX_NAME, got });
     }
     let mut classes: Vec<String> = distinct.into_iter().cloned().collect();
     let number = |label: &String| label.parse().unwrap_or(f64::INFINITY);
@@ -108,45 +202,83 @@ fn classes(table: &Table) -> Result<Vec<String>, DraftError> {
     Ok(classes)
 }
 
-fn target(table: &Table) -> Result<Target, DraftError> {
-    let number = |(i, label): (usize, &String)| match label.parse::<f64>() {
+fn target(table: &Table, label: &str) -> Result<Target, DraftError> {
+    let number = |(i, text): (usize, &String)| match text.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
-        _ => Err(DraftError::LabelNotANumber { row: i + 1 }),
+        _ => {
+            let (path, label) = (table.path.clone(), label.to_owned());
+            Err(DraftError::LabelNotANumber { path, label, row: i + 1 })
+        }
     };
     let values: Vec<f64> = table.labels.iter().enumerate().map(number).collect::<Result<_, _>>()?;
     let count = values.len().max(1) as f64;
     let mean = values.iter().sum::<f64>() / count;
     let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
     let (offset, scale) = standardize(mean, variance.sqrt());
+    scalable(table, label, (offset, scale), values.iter().copied())?;
     Ok(Target { offset, scale })
 }
 
-fn columns(table: &Table, scaling: Scaling) -> (Option<Vec<Feature>>, Option<Uniform>) {
-    match scaling {
-        Scaling::Uniform { offset, scale } => match common_prefix(&table.columns) {
-            Some(prefix) => {
-                let count = table.columns.len();
-                (None, Some(Uniform { prefix, count, offset, scale }))
-            }
-            None => {
-                let feature = |name: &String| Feature { name: name.clone(), offset, scale };
-                (Some(table.columns.iter().map(feature).collect()), None)
-            }
-        },
-        Scaling::Standardize => {
-            let feature = |column: crate::dataset::ColumnSummary| {
-                let (offset, scale) = standardize(column.mean, column.std);
-                Feature { name: column.name, offset, scale }
-            };
-            (Some(inspect(table).columns.into_iter().map(feature).collect()), None)
-        }
+fn columns(
+    table: &Table,
+    scaling: Scaling,
+) -> Result<(Option<Vec<Feature>>, Option<Uniform>), DraftError> {
+    if let Some(at) = table.columns.iter().position(|name| name.len() > MAX_NAME) {
+        let (what, got) = (format!("the name of column {}", at + 1), table.columns[at].len());
+        return Err(DraftError::LongName { path: table.path.clone(), what, max: MAX_NAME, got });
     }
+    let Scaling::Uniform { offset, scale } = scaling else {
+        return Ok((Some(standardized(table)?), None));
+    };
+    Ok(match common_prefix(&table.columns) {
+        Some(prefix) => {
+            let count = table.columns.len();
+            (None, Some(Uniform { prefix, count, offset, scale }))
+        }
+        None => {
+            let feature = |name: &String| Feature { name: name.clone(), offset, scale };
+            (Some(table.columns.iter().map(feature).collect()), None)
+        }
+    })
+}
+
+/// Every column with its own mean and deviation.
+fn standardized(table: &Table) -> Result<Vec<Feature>, DraftError> {
+    let width = table.columns.len().max(1);
+    let mut features = Vec::with_capacity(width);
+    for (j, column) in inspect(table).columns.into_iter().enumerate() {
+        let (mean, std) = (column.mean.unwrap_or_default(), column.std.unwrap_or_default());
+        let (offset, scale) = standardize(mean, std);
+        let cells = table.features.iter().skip(j).step_by(width).copied();
+        scalable(table, &column.name, (offset, scale), cells)?;
+        features.push(Feature { name: column.name, offset, scale });
+    }
+    Ok(features)
 }
 
 /// Offset and scale to mean 0 and deviation 1, in six digits so that people can read them.
 fn standardize(mean: f64, std: f64) -> (f64, f64) {
     let scale = if std > 0.0 { 1.0 / std } else { 1.0 };
     (six_digits(mean), six_digits(scale))
+}
+
+/// Checks that a manifest can say how a column is scaled, and else says which cell is to blame.
+fn scalable(
+    table: &Table,
+    column: &str,
+    (offset, scale): (f64, f64),
+    cells: impl Iterator<Item = f64>,
+) -> Result<(), DraftError> {
+    let (path, column) = (table.path.clone(), column.to_owned());
+    if offset.abs() <= MAX_SCALING && scale <= MAX_SCALING && scale > 0.0 {
+        return Ok(());
+    }
+    if offset.abs() <= MAX_SCALING && scale > MAX_SCALING {
+        return Err(DraftError::Minute { path, column });
+    }
+    let largest = cells.enumerate().max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
+    let row = largest.map_or(0, |(row, _)| row) + 1;
+    Err(DraftError::Immense { path, column, row })
 }
 
 fn six_digits(x: f64) -> f64 {

@@ -12,6 +12,7 @@ pub mod dataset;
 pub mod export;
 mod history;
 mod init;
+mod looks;
 mod metrics;
 mod parameters;
 pub mod preset;
@@ -19,8 +20,9 @@ pub mod reference;
 pub mod synthetic;
 pub mod train;
 
-pub use calibrate::{CalibrationError, calibrate};
+pub use calibrate::{CalibrationError, Remedy, calibrate};
 pub use history::{DrawError, History, Point};
 pub use init::{DraftError, DraftOptions, Scaling, draft};
+pub use looks::looks_like;
 pub use metrics::{Metrics, evaluate, window_metrics};
 pub use parameters::{initial_floats, initial_parameters, to_floats};

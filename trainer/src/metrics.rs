@@ -22,13 +22,15 @@ pub struct Metrics {
     pub samples: usize,
 }
 
-/// Metrics of the batches of one window, each before its step.
+/// Metrics of the batches of one window, each before its step. A regression's targets are those
+/// that it learns from: rounded, and clamped where they do not fit.
 pub fn window_metrics(network: &Network, trace: &Trace) -> Metrics {
     let z = trace.layers.last().map_or(&[][..], |layer| &layer.z.q);
     Sums::of(network, z, &trace.labels).metrics(network)
 }
 
-/// Metrics of `parameters` on every sample of `dataset`.
+/// Metrics of `parameters` on every sample of `dataset`. A regression is measured against its
+/// targets as they are: a model that cannot reach a target is not spared the error.
 ///
 /// # Errors
 /// When the parameters or the dataset do not fit the network.
@@ -48,14 +50,20 @@ pub fn evaluate(
     }
     let inputs = dataset.inputs.par_chunks(ROWS * dataset.width);
     let labels = dataset.labels.par_chunks(ROWS * dataset.outputs);
-    let sums: Vec<Sums> = inputs
-        .zip(labels)
-        .map(|(x, y)| {
-            let z = trainer.forward().outputs(parameters, x, x.len() / dataset.width);
-            let y: Vec<i32> = y.iter().map(|y| i32::from(*y)).collect();
-            Sums::of(network, &z, &y)
-        })
-        .collect();
+    let outputs = |x: &[i16]| trainer.forward().outputs(parameters, x, x.len() / dataset.width);
+    let sums: Vec<Sums> = match &dataset.targets {
+        Some(targets) => inputs
+            .zip(targets.par_chunks(ROWS * dataset.outputs))
+            .map(|(x, targets)| Sums::of_targets(network, &outputs(x), targets))
+            .collect(),
+        None => inputs
+            .zip(labels)
+            .map(|(x, y)| {
+                let y: Vec<i32> = y.iter().map(|y| i32::from(*y)).collect();
+                Sums::of(network, &outputs(x), &y)
+            })
+            .collect(),
+    };
     // Added in order, so the reported loss does not depend on the threads either.
     let total = sums.iter().fold(Sums::default(), |a, b| Sums {
         loss: a.loss + b.loss,
@@ -97,6 +105,19 @@ impl Sums {
             sums.samples += 1;
         }
         sums
+    }
+
+    /// Half the squares of what real outputs lack of real targets.
+    fn of_targets(network: &Network, z: &[i32], targets: &[f64]) -> Self {
+        let Some(last) = network.layers.last() else {
+            return Self::default();
+        };
+        let half_square = |(z, target): (&i32, &f64)| {
+            let error = libm::scalbn(f64::from(*z), -(last.z_frac as i32)) - target;
+            error * error / 2.0
+        };
+        let loss = z.iter().zip(targets).map(half_square).sum();
+        Self { loss, correct: 0, samples: targets.len() / last.n_out.max(1) }
     }
 
     fn metrics(self, network: &Network) -> Metrics {

@@ -1,7 +1,7 @@
 //! The same algorithm in double precision: what the integers are compared with,
 //! and what calibration watches to choose scales.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use zktrain_circuits::manifest::{Activation, Loss, Manifest, ManifestError, Optimizer, Shape};
 
 /// Parameters of one linear layer as real numbers.
@@ -79,6 +79,14 @@ impl FloatTrainer {
             a = activate(shape.activation, linear(layer, &a));
         }
         a
+    }
+
+    /// Mean loss on the batch `x` `(B, input)` with labels `y` `(B, output)`.
+    pub fn loss(&self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> f64 {
+        let z = self.outputs(x);
+        let row = |(z, y): (ArrayView1<'_, f64>, ArrayView1<'_, f64>)| row_loss(self.loss, z, y);
+        let total: f64 = z.rows().into_iter().zip(y.rows()).map(row).sum();
+        total / z.nrows().max(1) as f64
     }
 
     /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
@@ -175,6 +183,21 @@ fn loss_gradient(loss: Loss, z: &Array2<f64>, y: ArrayView2<'_, f64>) -> Array2<
         }
     };
     p - y
+}
+
+fn row_loss(loss: Loss, z: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
+    let pairs = || z.iter().zip(&y);
+    match loss {
+        Loss::Mse => pairs().map(|(z, y)| (z - y) * (z - y) / 2.0).sum(),
+        Loss::Logistic => {
+            pairs().map(|(z, y)| libm::log1p(libm::exp(-z.abs())) + z.max(0.0) - z * y).sum()
+        }
+        Loss::SoftmaxCrossEntropy => {
+            let max = z.fold(f64::NEG_INFINITY, |m, z| m.max(*z));
+            let sum: f64 = z.iter().map(|z| libm::exp(z - max)).sum();
+            max + libm::log(sum) - pairs().map(|(z, y)| z * y).sum::<f64>()
+        }
+    }
 }
 
 fn largest(x: &Array2<f64>) -> f64 {

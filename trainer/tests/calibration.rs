@@ -6,7 +6,9 @@ use zktrain_circuits::manifest::{LayerKind, Loss, MAX_WEIGHT_BITS, Manifest, Opt
 use zktrain_trainer::accuracy::compare;
 use zktrain_trainer::dataset::{Table, read_csv};
 use zktrain_trainer::preset::{Preset, preset};
-use zktrain_trainer::{CalibrationError, DraftError, Scaling, calibrate, draft, synthetic};
+use zktrain_trainer::{
+    CalibrationError, DraftError, DraftOptions, Remedy, Scaling, calibrate, draft, synthetic,
+};
 
 fn table(preset: &Preset) -> Table {
     let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data");
@@ -91,12 +93,76 @@ fn labels_that_cannot_be_used_are_refused() {
     manifest.validate().unwrap();
     table.labels[4] = "benign".into();
     let error = draft(&table, &options).unwrap_err();
-    assert_eq!(error, DraftError::LabelNotANumber { row: 5 });
+    assert!(matches!(error, DraftError::LabelNotANumber { row: 5, .. }), "{error}");
     let rows = 5000;
     table.features = vec![0.0; rows * 30];
     table.labels = (0..rows).map(|i| i.to_string()).collect();
+    let refused = |table: &Table, options: &DraftOptions| draft(table, options).unwrap_err();
+    let error = refused(&table, &preset.options);
+    assert!(matches!(error, DraftError::TooManyClasses { max: 4096, got: 5000, .. }), "{error}");
+    assert!(error.to_string().contains("--regression"), "{error}");
+    table.labels = (0..rows).map(|i| (i % 3).to_string()).collect();
+    options.regression = false;
+    options.loss = Loss::Logistic;
+    assert!(matches!(refused(&table, &options), DraftError::NotTwoClasses { got: 3, .. }));
+    table.labels[2] = "long".repeat(100);
+    options.loss = Loss::SoftmaxCrossEntropy;
+    let error = refused(&table, &options);
+    assert!(matches!(error, DraftError::LongName { got: 400, .. }), "{error}");
+    assert!(error.to_string().contains("row 3"), "{error}");
+    table.labels = vec!["no".into(); rows];
+    assert!(matches!(refused(&table, &options), DraftError::OneClass { .. }));
+}
+
+/// A cell that spoils the scaling of its column is named, whatever it does to mean and deviation.
+#[test]
+fn numbers_beyond_all_scaling_are_named_by_row_and_column() {
+    let preset = preset("breast-cancer").unwrap();
+    let mut table = table(&preset);
+    let honest = table.features.clone();
+    for immense in [1e300, -1e300, 1e308, 1e16] {
+        table.features[30 * 6 + 4] = immense;
+        let error = draft(&table, &preset.options).unwrap_err();
+        let DraftError::Immense { row: 7, column, .. } = &error else { panic!("{error}") };
+        assert_eq!(*column, table.columns[4]);
+        assert!(error.to_string().len() < 300, "{error}");
+    }
+    table.features = honest;
+    for (row, cells) in table.features.chunks_mut(30).enumerate() {
+        cells[2] = row as f64 * 1e-20;
+    }
     let error = draft(&table, &preset.options).unwrap_err();
-    assert_eq!(error, DraftError::TooManyClasses { max: 4096, got: 5000 });
+    assert!(matches!(&error, DraftError::Minute { column, .. } if *column == table.columns[2]));
+}
+
+/// Hyper-parameters with which training goes wrong in double precision: the learning rate is too
+/// large, and nothing else is said; above all nothing about fields that nobody wrote.
+#[test]
+fn where_training_diverges_the_advice_is_a_smaller_learning_rate() {
+    let mut refused = 0;
+    for (regression, rates) in [(false, [1.0, 8.0, 64.0, 512.0]), (true, [0.5, 2.0, 64.0, 900.0])] {
+        for learning_rate in rates {
+            let mut preset = preset("breast-cancer").unwrap();
+            let options = &mut preset.options;
+            options.optimizer.learning_rate = learning_rate;
+            options.optimizer.momentum = 0.9;
+            options.hidden = vec![8, 8];
+            options.training.batch = 16;
+            options.regression = regression;
+            if regression {
+                options.loss = Loss::Mse;
+            }
+            let table = table(&preset);
+            let draft = draft(&table, &preset.options).unwrap();
+            let sample = table.scaled(&draft).unwrap();
+            let Err(error) = calibrate(&draft, &sample, 1) else { continue };
+            refused += 1;
+            let said = error.to_string();
+            let advice = said.contains("use a smaller") && !said.contains("larger");
+            assert!(advice && !said.starts_with("quantization"), "{learning_rate}: {said}");
+        }
+    }
+    assert!(refused > 0, "none of these diverges");
 }
 
 #[test]
@@ -126,10 +192,15 @@ fn calibration_says_why_it_fails() {
     let mut steep = draft.clone();
     steep.model.loss = Loss::Mse;
     steep.optimizer.learning_rate = 900.0;
-    assert!(matches!(calibrate(&steep, &sample, 1), Err(CalibrationError::Diverges { layer: 0 })));
+    assert!(matches!(
+        calibrate(&steep, &sample, 1),
+        Err(CalibrationError::Diverges { layer: 0, .. })
+    ));
     let mut tiny = draft.clone();
     tiny.optimizer.learning_rate = 1e-6;
-    assert!(matches!(calibrate(&tiny, &sample, 1), Err(CalibrationError::Resolution { .. })));
+    let error = calibrate(&tiny, &sample, 1).unwrap_err();
+    assert!(matches!(error, CalibrationError::Resolution { remedy: Remedy::LargerSteps, .. }));
+    assert!(error.to_string().contains("larger learning rate"), "{error}");
     let mut long = draft.clone();
     long.training.max_steps = 1 << 16;
     let error = calibrate(&long, &sample, 1).unwrap_err();

@@ -1,7 +1,9 @@
 //! Transactions that must not be forgotten nor sent twice: signed, stored, and only then sent.
 //!
 //! Nonces are handed out under a lock that all processes of this account share. A transaction has
-//! a key, given by whoever sends it ("settle/7"): the same key never becomes two transactions.
+//! a key, given by whoever sends it ("settle/7"): under one key at most one transaction is under way.
+//! One that came to nothing, as it reverted or a stranger's took its nonce, ends its key: whoever wants
+//! the same then makes another attempt. The entry of the first one stays, set aside, as its nonce does.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -63,8 +65,17 @@ pub(super) enum Fate {
     Pending,
     /// Mined: this version of it.
     Mined(B256),
+    /// Mined, and reverted: this version of it.
+    Reverted(B256),
     /// Another transaction took its nonce.
     Replaced,
+}
+
+impl Fate {
+    /// Whether nothing came of it, nor will: whoever wants the same has to send it anew.
+    pub fn is_void(self) -> bool {
+        matches!(self, Self::Reverted(_) | Self::Replaced)
+    }
 }
 
 /// One signed version of a transaction.
@@ -87,6 +98,11 @@ pub(super) struct Entry {
     pub gas: u64,
     pub versions: Vec<Version>,
     pub fate: Fate,
+}
+
+/// Where an entry goes whose key another one takes. No two entries have one nonce.
+fn aside(key: &str, nonce: u64) -> String {
+    format!("{key}#{nonce}")
 }
 
 /// The outbox of one account on one chain: a folder.
@@ -187,18 +203,39 @@ impl Locked {
         Ok(entries)
     }
 
+    /// The transaction that was sent under this key with this nonce, wherever it is kept by now, with
+    /// its present key.
+    pub fn find(&self, key: &str, nonce: u64) -> Result<Option<(String, Entry)>, OutboxError> {
+        for name in [key.to_owned(), aside(key, nonce)] {
+            if let Some(entry) = self.get(&name)?.filter(|entry| entry.nonce == nonce) {
+                return Ok(Some((name, entry)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Stores an entry, durably.
     pub fn put(&self, key: &str, entry: &Entry) -> Result<(), OutboxError> {
+        self.put_all(&[(key, entry)])
+    }
+
+    /// Stores an entry under a key that another one had, which is set aside.
+    pub fn put_anew(&self, key: &str, old: &Entry, new: &Entry) -> Result<(), OutboxError> {
+        self.put_all(&[(&aside(key, old.nonce), old), (key, new)])
+    }
+
+    /// Stores these entries, all or none.
+    fn put_all(&self, entries: &[(&str, &Entry)]) -> Result<(), OutboxError> {
         let failed = |e: redb::Error| store(&self.path, e);
-        let value = serde_json::to_vec(entry).map_err(|source| OutboxError::Entry {
-            path: self.path.clone(),
-            key: key.to_owned(),
-            source,
-        })?;
         let write = self.database.begin_write().map_err(|e| failed(e.into()))?;
-        {
+        for (key, entry) in entries {
+            let value = serde_json::to_vec(entry).map_err(|source| OutboxError::Entry {
+                path: self.path.clone(),
+                key: (*key).to_owned(),
+                source,
+            })?;
             let mut table = write.open_table(ENTRIES).map_err(|e| failed(e.into()))?;
-            table.insert(key, value.as_slice()).map_err(|e| failed(e.into()))?;
+            table.insert(*key, value.as_slice()).map_err(|e| failed(e.into()))?;
         }
         write.commit().map_err(|e| failed(e.into()))
     }

@@ -13,6 +13,7 @@ use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
+use tokio::time::Instant;
 
 use super::outbox::{Entry, Fate, Locked, Version};
 use super::{Chain, ChainError, Outbox};
@@ -56,6 +57,26 @@ pub(super) struct Payload {
 impl Payload {
     pub(super) fn of(entry: &Entry) -> Self {
         Self { to: entry.to, data: entry.data.clone(), value: entry.value }
+    }
+}
+
+/// What an earlier transaction under the same key means to a new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// The key names what happens once: a success is the answer for ever.
+    Once,
+    /// The key names what is wanted time and again: what is still under way is the answer, and what has
+    /// come to an end is none.
+    Anew,
+}
+
+impl Use {
+    /// Whether a new transaction may have the key of this one.
+    fn frees(self, entry: &Entry) -> bool {
+        match self {
+            Self::Once => entry.fate.is_void(),
+            Self::Anew => entry.fate != Fate::Pending,
+        }
     }
 }
 
@@ -104,6 +125,16 @@ impl Sender {
         Self { patience, ..self }
     }
 
+    /// Until when anything that begins now is waited for.
+    pub fn until(&self) -> Instant {
+        Instant::now() + self.patience.give_up_after
+    }
+
+    /// How long it waits for what.
+    pub fn patience(&self) -> Patience {
+        self.patience
+    }
+
     /// The account's address.
     pub fn address(&self) -> Address {
         self.signer.address()
@@ -124,8 +155,9 @@ impl Sender {
         &self.chain
     }
 
-    /// Calls a contract and waits for the receipt. The same `key` is sent once, whatever happens
-    /// in between: later calls wait for, or return, what became of it.
+    /// Calls a contract and waits for the receipt. What the `key` names happens once, whatever happens
+    /// in between: later calls wait for, or return, what became of it. An attempt that reverted, or
+    /// whose nonce a stranger took, ends with its caller being told: the next call is a new attempt.
     ///
     /// # Errors
     /// If the contract reverts, the transaction is replaced by a stranger's, or it is not mined
@@ -139,6 +171,21 @@ impl Sender {
         self.transact(key, Some(to), call.abi_encode().into()).await
     }
 
+    /// As [`Self::send`], for what is wanted time and again: each call is another transaction, but for
+    /// one that finds the last one under way and waits for it.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_anew<C: SolCall>(
+        &self,
+        key: &str,
+        to: Address,
+        call: C,
+    ) -> Result<TransactionReceipt, ChainError> {
+        let (data, value) = (call.abi_encode().into(), U256::ZERO);
+        self.execute(key, Payload { to: Some(to), data, value }, Use::Anew).await
+    }
+
     /// Sends data to a contract, or creates one; otherwise as [`Self::send`].
     ///
     /// # Errors
@@ -149,7 +196,22 @@ impl Sender {
         to: Option<Address>,
         data: Bytes,
     ) -> Result<TransactionReceipt, ChainError> {
-        self.execute(key, Payload { to, data, value: U256::ZERO }).await
+        self.execute(key, Payload { to, data, value: U256::ZERO }, Use::Once).await
+    }
+
+    /// Calls a contract and pays it wei; otherwise as [`Self::send_anew`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_with<C: SolCall>(
+        &self,
+        key: &str,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<TransactionReceipt, ChainError> {
+        let data = call.abi_encode().into();
+        self.execute(key, Payload { to: Some(to), data, value }, Use::Anew).await
     }
 
     /// Pays wei to an account; otherwise as [`Self::send`].
@@ -162,35 +224,87 @@ impl Sender {
         to: Address,
         value: U256,
     ) -> Result<TransactionReceipt, ChainError> {
-        self.execute(key, Payload { to: Some(to), data: Bytes::new(), value }).await
+        self.execute(key, Payload { to: Some(to), data: Bytes::new(), value }, Use::Once).await
     }
 
-    async fn execute(&self, key: &str, payload: Payload) -> Result<TransactionReceipt, ChainError> {
-        let fate = self.attempt(key, payload).await;
+    /// Pays wei to an account; otherwise as [`Self::send_anew`].
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn pay_anew(
+        &self,
+        key: &str,
+        to: Address,
+        value: U256,
+    ) -> Result<TransactionReceipt, ChainError> {
+        self.execute(key, Payload { to: Some(to), data: Bytes::new(), value }, Use::Anew).await
+    }
+
+    async fn execute(
+        &self,
+        key: &str,
+        payload: Payload,
+        usage: Use,
+    ) -> Result<TransactionReceipt, ChainError> {
+        let fate = self.attempt(key, &payload, usage).await;
         self.counters.count(&fate);
         fate
     }
 
-    async fn attempt(&self, key: &str, payload: Payload) -> Result<TransactionReceipt, ChainError> {
-        let known = self.lock()?.get(key)?;
-        if let Some(entry) = known {
-            if Payload::of(&entry) != payload {
-                return Err(ChainError::KeyReused { key: key.to_owned() });
+    async fn attempt(
+        &self,
+        key: &str,
+        payload: &Payload,
+        usage: Use,
+    ) -> Result<TransactionReceipt, ChainError> {
+        loop {
+            let known = self.lock()?.get(key)?;
+            match known.filter(|entry| !usage.frees(entry)) {
+                Some(entry) if Payload::of(&entry) == *payload => {
+                    return self.see_through(key, entry).await;
+                }
+                Some(entry) => self.make_way(key, entry, usage).await?,
+                None => {
+                    let gas = self.estimate(payload).await?;
+                    let fees = self.fees().await?;
+                    self.afford(payload, gas, fees).await?;
+                    // Another process may have been faster: then its transaction is looked at.
+                    if let Some(entry) = self.store(key, payload, usage, (gas, fees)).await? {
+                        return self.see_through(key, entry).await;
+                    }
+                }
             }
-            return self.see_through(key, entry).await;
         }
-        let gas = self.estimate(&payload).await?;
-        let fees = self.fees().await?;
-        self.afford(&payload, gas, fees).await?;
-        let entry = self.store(key, payload, gas, fees).await?;
-        self.see_through(key, entry).await
+    }
+
+    /// Another transaction has the key: whether that was to be so is known once it has come to an end.
+    async fn make_way(&self, key: &str, entry: Entry, usage: Use) -> Result<(), ChainError> {
+        match self.see_through(key, entry).await {
+            Ok(_) if usage == Use::Once => Err(ChainError::KeyReused { key: key.to_owned() }),
+            Ok(_) | Err(ChainError::Failed { .. } | ChainError::Replaced { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends again whatever an earlier process left under way, and waits for none of it: keys, in the
+    /// order of nonces. What becomes of it [`Self::finish`] tells.
+    ///
+    /// # Errors
+    /// If the outbox cannot be read.
+    pub async fn resume(&self) -> Result<Vec<String>, ChainError> {
+        let pending = self.pending()?;
+        for (_, entry) in &pending {
+            // A node that does not take it now is asked again by whoever waits for it.
+            let _ = self.push(entry).await;
+        }
+        Ok(pending.into_iter().map(|(key, _)| key).collect())
     }
 
     /// Sees through whatever an earlier process left in the outbox; what became of it, by key.
     ///
     /// # Errors
     /// If the outbox cannot be read.
-    pub async fn resume(
+    pub async fn finish(
         &self,
     ) -> Result<Vec<(String, Result<TransactionReceipt, ChainError>)>, ChainError> {
         let pending = self.pending()?;
@@ -252,35 +366,47 @@ impl Sender {
         }
     }
 
+    /// Whether a transaction has this key that is under way, or has done what it should.
+    ///
+    /// # Errors
+    /// If the outbox cannot be read.
+    pub fn has_sent(&self, key: &str) -> Result<bool, ChainError> {
+        Ok(self.lock()?.get(key)?.is_some_and(|entry| !entry.fate.is_void()))
+    }
+
     /// The outbox, for this chain and nobody else at the moment.
     pub(super) fn lock(&self) -> Result<Locked, ChainError> {
         Ok(self.outbox.lock(self.chain.genesis())?)
     }
 
-    /// Takes a nonce, signs and stores; nothing is sent yet.
+    /// Takes a nonce, signs and stores; nothing is sent yet. None if the key was taken meanwhile.
     async fn store(
         &self,
         key: &str,
-        payload: Payload,
-        gas: u64,
-        fees: (u128, u128),
-    ) -> Result<Entry, ChainError> {
+        payload: &Payload,
+        usage: Use,
+        (gas, fees): (u64, (u128, u128)),
+    ) -> Result<Option<Entry>, ChainError> {
         // Asked before the lock, which is not to be held while waiting: the outbox knows of
         // nonces that the node does not know, and the node of those of other programs.
         let account = self.address();
         let mined = self.chain.provider().get_transaction_count(account).await?;
         let locked = self.lock()?;
-        if let Some(entry) = locked.get(key)? {
-            return Ok(entry);
+        let known = locked.get(key)?;
+        if known.as_ref().is_some_and(|entry| !usage.frees(entry)) {
+            return Ok(None);
         }
         let nonce = locked.next_nonce()?.max(mined);
-        let Payload { to, data, value } = payload;
+        let Payload { to, data, value } = payload.clone();
         let fate = Fate::Pending;
         let mut entry = Entry { nonce, to, data, value, gas, versions: Vec::new(), fate };
         let version = self.sign(&entry, fees)?;
         entry.versions.push(version);
-        locked.put(key, &entry)?;
-        Ok(entry)
+        match known {
+            Some(old) => locked.put_anew(key, &old, &entry)?,
+            None => locked.put(key, &entry)?,
+        }
+        Ok(Some(entry))
     }
 
     pub(super) fn sign(

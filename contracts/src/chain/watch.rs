@@ -79,7 +79,9 @@ impl Sender {
         watch: &mut Watch,
     ) -> Result<Option<TransactionReceipt>, ChainError> {
         if let Some(receipt) = self.mined(&watch.entry).await? {
-            self.settle(key, Fate::Mined(receipt.transaction_hash))?;
+            let hash = receipt.transaction_hash;
+            let fate = if receipt.status() { Fate::Mined(hash) } else { Fate::Reverted(hash) };
+            self.settle(key, watch.entry.nonce, fate)?;
             return Ok(Some(receipt));
         }
         let count = self.chain.provider().get_transaction_count(self.address()).await?;
@@ -111,7 +113,7 @@ impl Sender {
     /// The nonce is used, but by none of the versions that we know.
     async fn lost(&self, key: &str, watch: &mut Watch) -> Result<(), ChainError> {
         // Another process may have sent a version with a higher fee.
-        if let Some(known) = self.lock()?.get(key)?
+        if let Some((_, known)) = self.lock()?.find(key, watch.entry.nonce)?
             && known.versions.len() > watch.entry.versions.len()
         {
             watch.entry = known;
@@ -137,7 +139,7 @@ impl Sender {
         if by.is_some_and(|by| watch.entry.versions.iter().any(|version| version.hash == by)) {
             return Ok(());
         }
-        self.settle(key, Fate::Replaced)?;
+        self.settle(key, nonce, Fate::Replaced)?;
         Err(ChainError::Replaced { account, nonce, by })
     }
 
@@ -151,7 +153,7 @@ impl Sender {
     }
 
     /// Sends all versions that the node does not know; why it does not take the latest.
-    async fn push(&self, entry: &Entry) -> Option<String> {
+    pub(super) async fn push(&self, entry: &Entry) -> Option<String> {
         let mut refusal = None;
         for version in &entry.versions {
             let known = self.chain.provider().get_transaction_by_hash(version.hash).await;
@@ -209,7 +211,7 @@ impl Sender {
     async fn raise(&self, key: &str, seen: &Entry) -> Result<Entry, ChainError> {
         let now = self.fees().await?;
         let locked = self.lock()?;
-        let Some(mut entry) = locked.get(key)? else {
+        let Some((key, mut entry)) = locked.find(key, seen.nonce)? else {
             return Err(ChainError::KeyReused { key: key.to_owned() });
         };
         let last = entry.versions.last().map_or((0, 0), |v| (v.max_fee, v.tip));
@@ -221,17 +223,17 @@ impl Sender {
         }
         let version = self.sign(&entry, (fees.0, fees.1.min(fees.0)))?;
         entry.versions.push(version);
-        locked.put(key, &entry)?;
+        locked.put(&key, &entry)?;
         Ok(entry)
     }
 
-    fn settle(&self, key: &str, fate: Fate) -> Result<(), ChainError> {
+    fn settle(&self, key: &str, nonce: u64, fate: Fate) -> Result<(), ChainError> {
         let locked = self.lock()?;
-        if let Some(mut entry) = locked.get(key)?
+        if let Some((key, mut entry)) = locked.find(key, nonce)?
             && entry.fate != fate
         {
             entry.fate = fate;
-            locked.put(key, &entry)?;
+            locked.put(&key, &entry)?;
         }
         Ok(())
     }

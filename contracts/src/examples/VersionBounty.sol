@@ -8,14 +8,17 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {IDomainRegistry} from "../interfaces/IDomainRegistry.sol";
 import {IReputation} from "../interfaces/IReputation.sol";
 import {IRounds} from "../interfaces/IRounds.sol";
+import {Deliveries} from "../libraries/Deliveries.sol";
 import {Merkle} from "../libraries/Merkle.sol";
 import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title A sponsor's bounty on versions of somebody's model
 /// @notice Example of a contract that uses what rounds have settled. Out of its own pot it pays,
-/// by weight, whoever delivered work for one of the versions that it sponsors. A version is in the
-/// registry only once its round's challenge window has passed; this sponsor waits longer, and does
-/// not pay whoever was slashed in between.
+/// by weight, whoever delivered work that is part of one of the versions that it sponsors. A version
+/// is in the registry only once its round's challenge window has passed; this sponsor waits longer,
+/// and does not pay whoever was slashed in between.
+/// @dev It trusts the domain's coordinator, which chooses who is in a round: a round of one member
+/// makes a version too. Sponsor models whose coordinator you would pay yourself, or check more.
 contract VersionBounty {
     using SafeERC20 for IERC20;
 
@@ -103,10 +106,12 @@ contract VersionBounty {
         IDomainRegistry.Version memory settled = REGISTRY.version(t.domain, version);
         uint256 due = uint256(settled.time) + t.delay;
         if (block.timestamp < due) revert TooEarly(due, block.timestamp);
-        bytes32 leaf = Merkle.leaf(account, weight, delivery);
         // The first model is no round's.
-        bool delivered = settled.round != 0 && delivery.update != 0
-            && TypedData.hash(batch) == ROUNDS.get(settled.round).batch
+        if (settled.round == 0) revert NotSettled(version, account);
+        IRounds.Round memory round = ROUNDS.get(settled.round);
+        bytes32 leaf = Merkle.leaf(account, weight, delivery);
+        bool delivered = Deliveries.isSummed(delivery)
+            && TypedData.hash(batch, round.nonce) == round.batch
             && MerkleProof.verifyCalldata(path, batch.root, leaf);
         if (!delivered) revert NotSettled(version, account);
         if (REPUTATION.standing(t.domain, account).slashed) revert WasSlashed(account);

@@ -13,11 +13,24 @@ interface IDomainRegistry {
     /// @param coordinator Who opens its rounds.
     /// @param token Budgets are in this ERC-20 token.
     /// @param optimistic Proofs are not checked on submission but may be challenged.
-    /// @param challengeWindow Seconds to challenge what a coordinator proposes.
+    /// @param challengeWindow Seconds to challenge what a coordinator proposes; at least an hour in
+    /// optimistic domains.
     /// @param trainerBond What a member answers with, in reward tokens.
     /// @param coordinatorBond What the coordinator answers with, each round.
     /// @param coordinatorShare Basis points of a round's budget that are the coordinator's.
-    /// @param minMembers Least members of a round.
+    /// @param minMembers Least members of a round; so many must fit into one (`Rounds.MAX_ROWS`).
+    /// @param maxBudget Most budget of a round. In optimistic domains that pay in reward tokens it
+    /// is at most the coordinator's bond, so that a round takes no more than is at stake; what
+    /// another token is worth beside the bond, the owner states here.
+    /// @param minBudget Least budget of a round that has one: what it costs, at least, to move
+    /// reputations. From 1 to `maxBudget`.
+    /// @param minDuration Shortest round, in seconds.
+    /// @param minWindows Least windows of a member's dataset.
+    /// @param threshold Basis points of a round's members that must be in a sum; of `n` members
+    /// `floor(n * threshold / 10000) + 1`, at most `n`. It is the secure aggregation's rule, and
+    /// owners and auditors hold the coordinator to it; no contract does.
+    /// @param audits Deliveries of a batch that are drawn by lot and must be proven before it is
+    /// settled; none in domains that are not optimistic, where all are proven.
     /// @param uri Where the manifest is; a hint.
     struct Config {
         bytes32 manifest;
@@ -32,11 +45,17 @@ interface IDomainRegistry {
         uint128 coordinatorBond;
         uint16 coordinatorShare;
         uint16 minMembers;
+        uint128 maxBudget;
+        uint128 minBudget;
+        uint64 minDuration;
+        uint64 minWindows;
+        uint16 threshold;
+        uint16 audits;
         string uri;
     }
 
     /// @notice A domain.
-    /// @param owner Who opened it and gets the deposit back.
+    /// @param owner Who opened it, or to whom it was handed over; gets the deposit back.
     /// @param deposit What is left of the deposit.
     /// @param spec Digest of the manifest and of the reference string, from the key.
     /// @param zeroState What a claim's `state` is at the start of a round.
@@ -78,13 +97,35 @@ interface IDomainRegistry {
         uint64 challengeWindow;
         uint128 trainerBond;
         uint16 coordinatorShare;
+        uint64 minWindows;
+        uint16 audits;
         bool closed;
+    }
+
+    /// @notice Of a domain, what opening a round needs.
+    struct Opening {
+        address coordinator;
+        bool optimistic;
+        bool closed;
+        uint16 minMembers;
+        uint32 rows;
+        uint64 minDuration;
+        address token;
+        uint128 maxBudget;
+        uint128 minBudget;
+        uint128 coordinatorBond;
+        bytes32 verifier;
+        bytes32 head;
     }
 
     /// @notice A domain was opened.
     event DomainOpened(uint64 indexed domain, address indexed owner, bytes32 spec, Config config);
     /// @notice A domain has another coordinator.
     event CoordinatorChanged(uint64 indexed domain, address coordinator);
+    /// @notice A domain's owner has offered it to somebody; to the zero address: to nobody.
+    event DomainOffered(uint64 indexed domain, address indexed to);
+    /// @notice A domain has another owner.
+    event OwnerChanged(uint64 indexed domain, address indexed owner);
     /// @notice The model has a new version.
     event ModelAdvanced(
         uint64 indexed domain,
@@ -118,8 +159,15 @@ interface IDomainRegistry {
     /// @notice Names another coordinator, from the next round on. Only the owner may.
     function setCoordinator(uint64 domain, address coordinator) external;
 
-    /// @notice Closes a domain without a round under way; returns deposit and unused budget. Only
-    /// the owner may.
+    /// @notice Offers the domain to somebody, who becomes its owner by accepting; replaces an
+    /// earlier offer. Only the owner may.
+    function offer(uint64 domain, address to) external;
+
+    /// @notice Takes over a domain that was offered to the caller, deposit included.
+    function accept(uint64 domain) external;
+
+    /// @notice Closes a domain without a round under way; returns the deposit. Those who funded it
+    /// can withdraw what is left from the escrow. Only the owner may.
     function close(uint64 domain) external;
 
     /// @notice Records a new version. Only rounds may.
@@ -130,6 +178,9 @@ interface IDomainRegistry {
 
     /// @notice A domain's terms; reverts if there is no such domain.
     function termsOf(uint64 domain) external view returns (Terms memory);
+
+    /// @notice What opening a round needs of a domain; reverts if there is no such domain.
+    function openingOf(uint64 domain) external view returns (Opening memory);
 
     /// @notice What proofs of a domain are checked against; far cheaper than asking for all of it.
     /// @return verifier Name of the verifier at the router.

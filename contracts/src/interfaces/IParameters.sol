@@ -11,7 +11,6 @@ interface IParameters {
     /// @param burnShare Basis points of a slash that are burned; the challenger gets the rest.
     /// @param trainerBond Least bond of a domain's trainers.
     /// @param coordinatorBond Least bond of a domain's coordinator, for each round.
-    /// @param demandBond What demanding a proof on chain costs, in reward tokens.
     struct Values {
         uint128 domainDeposit;
         uint128 domainFee;
@@ -19,7 +18,6 @@ interface IParameters {
         uint16 burnShare;
         uint128 trainerBond;
         uint128 coordinatorBond;
-        uint128 demandBond;
     }
 
     /// @notice The numbers have changed.

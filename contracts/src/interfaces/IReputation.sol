@@ -17,6 +17,8 @@ interface IReputation {
 
     /// @notice A score has changed.
     event Scored(uint64 indexed domain, address indexed account, uint32 score);
+    /// @notice Whoever coordinated a round of this domain was slashed for it, and opens none again.
+    event Barred(uint64 indexed domain, address indexed account);
 
     /// @notice The caller may not do this.
     error Unauthorized(address caller);
@@ -39,11 +41,19 @@ interface IReputation {
     /// @notice Sets a score to zero for good. Only rounds may.
     function ruin(uint64 domain, address account) external;
 
+    /// @notice Bars a coordinator that was slashed from a domain's rounds for good. Only rounds may.
+    function bar(uint64 domain, address account) external;
+
+    /// @notice Whether the account was slashed as a coordinator of this domain.
+    function isBarred(uint64 domain, address account) external view returns (bool);
+
     /// @notice A member's standing.
     function standing(uint64 domain, address account) external view returns (Standing memory);
 
     /// @notice The weights of members in a round: `floor(2^WEIGHT_LOG * score / sum of scores)`,
-    /// and one more for the first members until the sum is `2^WEIGHT_LOG`.
+    /// and one more for the first members until the sum is `2^WEIGHT_LOG`. Where newcomers would
+    /// have more than a quarter of it beside at least `LEAST_VETERANS` others, they share a quarter
+    /// by this rule among themselves, and the others share the rest by it.
     /// @param accounts In strictly ascending order.
     function weights(uint64 domain, address[] calldata accounts)
         external

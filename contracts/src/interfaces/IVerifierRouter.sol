@@ -5,18 +5,29 @@ import {TrainingClaim} from "./ITrainingVerifier.sol";
 
 /// @title Verifiers by the hash of their code and parameters
 /// @notice A verifier's name is the hash of its code, which holds its immutable parameters, so a
-/// name always means the same check. Verifiers are added after a delay, never replaced; anyone whom
-/// they were entrusted to, the guardian, may stop one for good, and can do nothing else.
+/// name always means the same check. Verifiers are added after a delay, never replaced. The
+/// guardian, whom the owner can replace, may stop one at once, but only for `STOP_TERM`, and only
+/// once: whether it stays out of use the owner decides in that time.
 interface IVerifierRouter {
     /// @notice A verifier can be used.
     event VerifierAdded(bytes32 indexed id, address verifier);
-    /// @notice A verifier is out of use for good.
-    event VerifierStopped(bytes32 indexed id);
+    /// @notice A verifier is out of use until then, unless the stop is made final.
+    event VerifierStopped(bytes32 indexed id, address indexed guardian, uint64 until);
+    /// @notice A verifier that was stopped is out of use for good.
+    event StopRatified(bytes32 indexed id);
+    /// @notice Somebody else may stop verifiers.
+    event GuardianChanged(address indexed guardian);
 
     /// @notice No verifier has this name.
     error UnknownVerifier(bytes32 id);
     /// @notice The verifier has been stopped.
     error VerifierIsStopped(bytes32 id);
+    /// @notice No stop of this verifier is in force.
+    error NotStopped(bytes32 id);
+    /// @notice The stop is final already.
+    error AlreadyFinal(bytes32 id);
+    /// @notice This guardian has stopped this verifier before.
+    error StopSpent(bytes32 id, address guardian);
     /// @notice The verifier is there already.
     error AlreadyAdded(bytes32 id);
     /// @notice There is no code at this address.
@@ -29,8 +40,15 @@ interface IVerifierRouter {
     /// @notice Adds a verifier. Only the owner, a timelock, may.
     function add(address verifier) external returns (bytes32 id);
 
-    /// @notice Stops a verifier for good. Only the guardian may.
+    /// @notice Stops a verifier for `STOP_TERM`. Only the guardian may, and each guardian each
+    /// verifier only once.
     function stop(bytes32 id) external;
+
+    /// @notice Makes a stop that is in force final. Only the owner may.
+    function ratify(bytes32 id) external;
+
+    /// @notice Names another guardian; the zero address for none. Only the owner may.
+    function setGuardian(address next) external;
 
     /// @notice Checks a proof; reverts unless it holds and the verifier is in use.
     function verify(bytes32 id, bytes32 key, bytes calldata statement, bytes calldata proof)
@@ -41,8 +59,22 @@ interface IVerifierRouter {
     /// @notice The verifier with this name; reverts if there is none or it was stopped.
     function usable(bytes32 id) external view returns (address verifier);
 
-    /// @notice Whether the verifier was stopped.
+    /// @notice Whether the verifier is out of use now.
     function isStopped(bytes32 id) external view returns (bool);
+
+    /// @notice When the stop that is in force began; zero without one.
+    function stoppedAt(bytes32 id) external view returns (uint64);
+
+    /// @notice The last stop, also one that has run out: rounds that were under way during it could
+    /// not be challenged.
+    /// @return from When it began, or the first of those that count as one with it, as each began no
+    /// more than 16 days after the one before had ended: so a later stop hides none that rounds under
+    /// way have seen. Zero if there was none.
+    /// @return until When the last ends or has ended; the greatest number if it is final.
+    function lastStop(bytes32 id) external view returns (uint64 from, uint64 until);
+
+    /// @notice Who may stop verifiers.
+    function guardian() external view returns (address);
 
     /// @notice Gas with which `verify` accepts whatever holds for this key; at least twice what
     /// that takes, which does not depend on the proof. So whoever gives it that much and sees a

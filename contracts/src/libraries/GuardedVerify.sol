@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {ISlashing} from "../interfaces/ISlashing.sol";
 import {TrainingClaim} from "../interfaces/ITrainingVerifier.sol";
 import {IVerifierRouter} from "../interfaces/IVerifierRouter.sol";
+import {Bn254} from "./Bn254.sol";
 
 /// @title Whether a proof holds, asked so that a lack of gas is no answer
 /// @notice A verifier says no by reverting, and a verifier that runs out of gas reverts too. So it
@@ -15,12 +16,12 @@ library GuardedVerify {
     /// @notice Has a proof checked.
     /// @return holds Whether the proof holds. If not, it is the proof's fault.
     /// @return claim What a proof that holds says.
-    /// @dev The look at the gas is the guard: a valid proof reaches its verdict within the bound. A
-    /// precompile that gets too little gas looks like one that met a bad point, and the verifier
-    /// says why in vain; so what it says cannot be the guard. All gas is passed on, not just the
-    /// bound, because a proof full of bad points costs more than a valid one. That nothing at all
-    /// was said means that the gas ran out nevertheless, in a proof that is not valid: whoever
-    /// brings it must bring more gas.
+    /// @dev The look at the gas is the guard: a valid proof reaches its verdict within the bound. All
+    /// gas is passed on, not just the bound, because a proof full of bad points costs more than a
+    /// valid one. That nothing at all was said means that the gas ran out nevertheless, in a proof
+    /// that is not valid: whoever brings it must bring more gas. That a precompile failed is no
+    /// verdict either: no proof makes one fail (`Bn254`), but a fork that made it dearer would, and
+    /// would then make evidence of every honest proof.
     function check(
         IVerifierRouter router,
         bytes32 id,
@@ -43,7 +44,7 @@ library GuardedVerify {
         (holds, result) = address(router).staticcall(call);
         if (holds) {
             claim = abi.decode(result, (TrainingClaim));
-        } else if (result.length < 4) {
+        } else if (result.length < 4 || bytes4(result) == Bn254.PrecompileFailed.selector) {
             revert ISlashing.NoVerdict();
         }
     }

@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 import {Weights} from "./Weights.sol";
 
 /// @title What a round pays
-/// @notice The coordinator's share of the budget, and of the rest each member's by weight. Everything
-/// is rounded down, so what is paid and burned never exceeds the budget if weights sum to at most
+/// @notice The budget is divided into a coordinator's and the members' part. Of its part everybody
+/// gets what its weight is of one, the coordinator what the weights in the sum are. Everything is
+/// rounded down, so what is paid and burned never exceeds the budget if weights sum to at most
 /// `2^Weights.LOG`.
 library Payments {
     /// @notice Basis points of one.
@@ -13,15 +14,22 @@ library Payments {
 
     /// @notice Divides a budget.
     /// @param share Basis points for the coordinator, at most `ONE`.
-    /// @return coordinator The coordinator's.
-    /// @return pool The members'.
+    /// @return most The coordinator's part: what it gets if everybody's work is in the sum.
+    /// @return pool The members' part.
     function split(uint128 budget, uint16 share)
         internal
         pure
-        returns (uint256 coordinator, uint256 pool)
+        returns (uint256 most, uint256 pool)
     {
-        coordinator = uint256(budget) * share / ONE;
-        pool = budget - coordinator;
+        most = uint256(budget) * share / ONE;
+        pool = budget - most;
+    }
+
+    /// @notice What the coordinator gets.
+    /// @param most Its part of the budget.
+    /// @param weight The weights of those whose updates are in the sum, together.
+    function coordinator(uint256 most, uint256 weight) internal pure returns (uint256) {
+        return (most * weight) >> Weights.LOG;
     }
 
     /// @notice What a member that delivered gets, and what is burned of its part.

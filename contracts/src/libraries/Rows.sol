@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {IRounds} from "../interfaces/IRounds.sol";
 import {ISlashing} from "../interfaces/ISlashing.sol";
 import {Bn254} from "./Bn254.sol";
+import {Deliveries} from "./Deliveries.sol";
 
 /// @title Row commitments of updates, and their weighted sum
 /// @notice Row commitments are points of 64 bytes, `x, y`. Commitments are additive: the weighted
@@ -12,11 +13,11 @@ library Rows {
     /// @dev Bytes of a row commitment.
     uint256 internal constant LENGTH = 64;
 
-    /// @notice Checks that `updates` are the rows of those deliveries that are not empty, in order.
+    /// @notice Checks that `updates` are the rows of those deliveries that are in the sum, in order.
     /// @param members As many as deliveries.
     /// @param rows How many rows each has.
-    /// @return weights Those of the members who delivered. Who did not adds nothing to the sum.
-    function requireDelivered(
+    /// @return weights Those of the members whose deliveries are. Nobody else's are in the sum.
+    function requireSummed(
         IRounds.Member[] calldata members,
         IRounds.Delivery[] calldata deliveries,
         bytes[] calldata updates,
@@ -25,8 +26,8 @@ library Rows {
         weights = new uint256[](updates.length);
         uint256 next = 0;
         for (uint256 i = 0; i < deliveries.length; ++i) {
+            if (!Deliveries.isSummed(deliveries[i])) continue;
             bytes32 update = deliveries[i].update;
-            if (update == 0) continue;
             if (next == updates.length || !_are(updates[next], rows, update)) {
                 revert ISlashing.WrongRows(next);
             }
@@ -38,7 +39,7 @@ library Rows {
 
     /// @notice One row of the weighted sum.
     /// @param weights One an update.
-    /// @param updates As `requireDelivered` accepts them.
+    /// @param updates As `requireSummed` accepts them.
     /// @param row Less than their number of rows.
     function weightedSum(uint256[] memory weights, bytes[] calldata updates, uint256 row)
         internal

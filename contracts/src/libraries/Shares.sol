@@ -4,14 +4,14 @@ pragma solidity ^0.8.30;
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-/// @notice One of the two parts of a pool, in one word: less than `2^96` tokens can ever exist.
+/// @notice A part of a pool, in one word: less than `2^96` tokens can ever exist.
 struct Part {
     uint96 assets;
     uint128 shares;
     uint32 generation;
 }
 
-/// @title Shares of the two parts of a pool
+/// @title Shares of the parts of a pool
 /// @notice Of each part, `assets <= shares <= 2^32 assets`. What stakers hold adds up to at most
 /// the part's shares. Rounding is always in favour of those who stay.
 library Shares {
@@ -53,22 +53,10 @@ library Shares {
         return passed < NOTHING ? shares >> (SCALE_LOG * passed) : 0;
     }
 
-    /// @notice Takes up to `amount` from both parts, in proportion.
-    /// @return taken What was there to take.
-    function slash(Part memory active, Part memory unbonding, uint256 amount)
-        internal
-        pure
-        returns (uint256 taken)
-    {
-        uint256 total = uint256(active.assets) + unbonding.assets;
-        taken = Math.min(amount, total);
-        if (taken == 0) return 0;
-        uint256 fromActive = Math.mulDiv(taken, active.assets, total);
-        active.assets -= fromActive.toUint96();
-        // Rounded up, and still at most what is unbonding.
-        unbonding.assets -= (taken - fromActive).toUint96();
-        _scale(active);
-        _scale(unbonding);
+    /// @notice Takes an amount out of a part that has as much, from all shares alike.
+    function cut(Part memory part, uint256 amount) internal pure {
+        part.assets -= amount.toUint96();
+        _scale(part);
     }
 
     /// @dev Starts as many generations as keep shares within bounds.

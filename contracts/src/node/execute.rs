@@ -3,8 +3,10 @@
 use alloy::consensus::transaction::SignerRecoverable;
 use alloy::consensus::{Header, Transaction as _, TxEnvelope};
 use alloy::eips::eip2718::Decodable2718;
-use alloy::primitives::{Address, B256, Bytes, TxKind, U256, keccak256};
+use alloy::primitives::{Address, B256, Bytes, TxKind, U256};
 use alloy::rpc::types::TransactionRequest;
+use rand::RngCore;
+use rand::rngs::OsRng;
 use revm::context::result::{EVMError, ExecResultAndState, ExecutionResult, Output};
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
 use revm::database_interface::WrapDatabaseRef;
@@ -32,18 +34,18 @@ impl State {
         self.next_time.unwrap_or_else(|| now() + self.offset).max(parent.timestamp)
     }
 
-    /// The header of the block after this one.
-    fn next_header(&self, parent: &Block) -> Header {
-        let parent_hash = parent.hash();
-        Header {
-            parent_hash,
+    /// The header of the block after this one. What it draws is known to nobody before it is there,
+    /// as on a chain with a beacon.
+    fn next_header(&self, parent: &Block) -> Result<Header, RpcError> {
+        Ok(Header {
+            parent_hash: parent.hash(),
             number: parent.header.number + 1,
             timestamp: self.time(&parent.header),
             gas_limit: GAS_LIMIT,
             base_fee_per_gas: Some(BASE_FEE),
-            mix_hash: keccak256(parent_hash),
+            mix_hash: random()?,
             ..Header::default()
-        }
+        })
     }
 
     fn run(
@@ -56,6 +58,8 @@ impl State {
         let mut cfg = CfgEnv::new_with_spec(SpecId::OSAKA).with_mainnet_gas_params();
         cfg.chain_id = self.genesis.chain_id;
         cfg.disable_nonce_check = !check_nonce;
+        // Whoever asks for a call may ask as a contract.
+        cfg.disable_eip3607 = !check_nonce;
         let block = BlockEnv {
             number: U256::from(header.number),
             timestamp: U256::from(header.timestamp),
@@ -125,7 +129,7 @@ impl State {
 
     /// Appends a block.
     pub(super) fn mine(&mut self, pending: Option<Executed>) -> Result<(), RpcError> {
-        let header = self.next_header(&self.store.latest()?);
+        let header = self.next_header(&self.store.latest()?)?;
         let Some(mut executed) = pending else {
             self.store.append(&Block::new(header, None), &EvmState::default())?;
             self.next_time = None;
@@ -166,7 +170,7 @@ impl State {
 
     /// Runs a call as the next block's, without a price.
     fn call_with(&self, request: &TransactionRequest, gas: u64) -> Result<Ran, RpcError> {
-        let header = self.next_header(&self.store.latest()?);
+        let header = self.next_header(&self.store.latest()?)?;
         let environment = self.environment(request, gas)?;
         self.run(&header, environment, 0, false).map_err(RpcError::from_evm)
     }
@@ -192,6 +196,15 @@ impl State {
         }
         Ok(most)
     }
+}
+
+/// Of the operating system.
+fn random() -> Result<B256, RpcError> {
+    let mut bytes = [0; 32];
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|error| RpcError::refused(format!("the system gives no randomness: {error}")))?;
+    Ok(B256::from(bytes))
 }
 
 fn output(result: ExecutionResult) -> Result<Bytes, RpcError> {

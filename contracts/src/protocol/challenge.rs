@@ -1,12 +1,11 @@
-//! Bringing evidence of fraud.
+//! Evidence of fraud that nobody but its holder sees before it counts.
 
-use alloy::primitives::{Address, Bytes, U256};
+use alloy::primitives::{Bytes, U256};
 use alloy::rpc::types::TransactionReceipt;
 
 use super::client::{Client, ClientError};
 use super::round::{SignedBatch, SignedSubmission};
 use super::typed::{Batch, Submission};
-use crate::bindings::parameters::Parameters;
 use crate::bindings::rounds::{IRounds as OfRounds, Rounds};
 use crate::bindings::slashing::{IRounds, ISlashing, Slashing};
 
@@ -22,8 +21,8 @@ pub struct Evidence {
 }
 
 fn submission(s: &Submission) -> IRounds::Submission {
-    let Submission { round, member, statement, proof, update } = s.clone();
-    IRounds::Submission { round, member, statement, proof, update }
+    let Submission { round, member, statement, proof, update, length } = *s;
+    IRounds::Submission { round, member, statement, proof, update, length }
 }
 
 fn batch(b: &Batch) -> IRounds::Batch {
@@ -31,12 +30,12 @@ fn batch(b: &Batch) -> IRounds::Batch {
     IRounds::Batch { round, root, aggregate, model }
 }
 
-fn member(m: &OfRounds::Member) -> IRounds::Member {
+pub(super) fn member(m: &OfRounds::Member) -> IRounds::Member {
     let OfRounds::Member { account, dataset, windows, weight } = m.clone();
     IRounds::Member { account, dataset, windows, weight }
 }
 
-fn delivery(d: &OfRounds::Delivery) -> IRounds::Delivery {
+pub(super) fn delivery(d: &OfRounds::Delivery) -> IRounds::Delivery {
     IRounds::Delivery { update: d.update, submission: d.submission }
 }
 
@@ -65,7 +64,7 @@ impl Client {
     ) -> Result<TransactionReceipt, ClientError> {
         let call = Slashing::invalidProofCall { evidence: self.evidence(evidence).await? };
         let Submission { round, member, .. } = evidence.signed.submission;
-        self.send(&format!("invalid/{round}/{member}"), self.at().slashing, call).await
+        self.reveal(&format!("invalid/{round}/{member}"), &call).await
     }
 
     /// The same, of a submission in the batch that was proposed: the coordinator answers for it.
@@ -86,25 +85,29 @@ impl Client {
             batch: of_event(&proposed),
             batchPath: batch_path,
         };
-        self.send(&format!("delivery/{round}/{account}"), self.at().slashing, call).await
+        self.reveal(&format!("delivery/{round}/{account}"), &call).await
     }
 
-    /// Two signed submissions of one member for one round.
+    /// Two signed submissions of one member for one round. The member is shown with its path: who was
+    /// not in the round answers for nothing in it.
     ///
     /// # Errors
-    /// If the contract is not convinced.
+    /// If the contract is not convinced, or the account is no member of the round.
     pub async fn challenge_equivocation(
         &self,
         [first, second]: [&SignedSubmission; 2],
     ) -> Result<TransactionReceipt, ClientError> {
-        let Submission { round, member, .. } = first.submission;
+        let Submission { round, member: account, .. } = first.submission;
+        let (found, path) = self.member(round, account).await?;
         let call = Slashing::equivocationCall {
+            member: member(&found),
+            path,
             first: submission(&first.submission),
             firstSignature: first.signature.clone(),
             second: submission(&second.submission),
             secondSignature: second.signature.clone(),
         };
-        self.send(&format!("equivocation/{round}/{member}"), self.at().slashing, call).await
+        self.reveal(&format!("equivocation/{round}/{account}"), &call).await
     }
 
     /// Two signed batches for one round.
@@ -122,12 +125,12 @@ impl Client {
             second: batch(&second.batch),
             secondSignature: second.signature.clone(),
         };
-        self.send(&format!("batches/{round}"), self.at().slashing, call).await
+        self.reveal(&format!("batches/{round}"), &call).await
     }
 
     /// An aggregate that is not the weighted sum of the updates. `updates` are the row commitments
-    /// of every update that was delivered, in the members' order, `aggregate` those of the sum;
-    /// without a sum to point at, all rows are summed on chain.
+    /// of every update that is part of the sum, in the members' order, `aggregate` those of the sum;
+    /// without a row to point at, all of them are summed on chain.
     ///
     /// # Errors
     /// If the contract is not convinced.
@@ -141,7 +144,7 @@ impl Client {
         let batch = of_event(&proposed);
         let members = self.members(round).await?.0.iter().map(member).collect();
         let deliveries = proposed.deliveries.iter().map(delivery).collect();
-        let (slashing, action) = (self.at().slashing, format!("aggregate/{round}"));
+        let action = format!("aggregate/{round}");
         match aggregate {
             Some((aggregate, row)) => {
                 let call = Slashing::wrongAggregateCall {
@@ -152,17 +155,18 @@ impl Client {
                     aggregate,
                     row,
                 };
-                self.send(&action, slashing, call).await
+                self.reveal(&action, &call).await
             }
             None => {
                 let call =
                     Slashing::undisclosedAggregateCall { batch, members, deliveries, updates };
-                self.send(&action, slashing, call).await
+                self.reveal(&action, &call).await
             }
         }
     }
 
-    /// A coordinator that proposed nothing until the deadline.
+    /// A coordinator that proposed nothing in time: neither until the deadline nor in the window
+    /// after it. Everybody sees that, so it is brought without a commitment.
     ///
     /// # Errors
     /// If it is not late.
@@ -171,55 +175,27 @@ impl Client {
         self.send(&format!("late/{round}"), self.at().slashing, call).await
     }
 
-    /// Demands that a delivery be proven on chain.
+    /// A signed submission that says to be longer than any valid one.
     ///
     /// # Errors
-    /// If the round is not proposed, or the account cannot pay the bond.
-    pub async fn demand(
+    /// If the contract is not convinced, or the account is no member of the round.
+    pub async fn challenge_length(
         &self,
-        round: u64,
-        account: Address,
+        signed: &SignedSubmission,
     ) -> Result<TransactionReceipt, ClientError> {
-        let proposed = self.proposed(round).await?;
-        let members = self.members(round).await?;
-        let (member, _) = Self::found(members.find(account), account, round)?;
-        let found = members.delivery(&proposed.deliveries, account);
-        let (delivery, path) = Self::found(found, account, round)?;
-        let action = format!("demand/{round}/{account}");
-        let bond = self.view(self.at().parameters, Parameters::getCall {}).await?.demandBond;
-        self.allow(&action, self.at().reward_token, self.at().rounds, U256::from(bond)).await?;
-        let call = Rounds::demandCall { round, member, delivery, path };
-        self.send(&action, self.at().rounds, call).await
-    }
-
-    /// A demand that nobody answered in time.
-    ///
-    /// # Errors
-    /// If it can still be answered.
-    pub async fn challenge_unanswered(
-        &self,
-        round: u64,
-        account: Address,
-    ) -> Result<TransactionReceipt, ClientError> {
-        let call = Slashing::unansweredCall { round, account };
-        self.send(&format!("unanswered/{round}/{account}"), self.at().slashing, call).await
-    }
-
-    /// Takes back the bond of a demand in a void round.
-    ///
-    /// # Errors
-    /// If there is none to take back.
-    pub async fn refund_demand(
-        &self,
-        round: u64,
-        account: Address,
-    ) -> Result<TransactionReceipt, ClientError> {
-        let call = Rounds::refundDemandCall { round, account };
-        self.send(&format!("refund/{round}/{account}"), self.at().rounds, call).await
+        let Submission { round, member: account, .. } = signed.submission;
+        let (found, path) = self.member(round, account).await?;
+        let call = Slashing::tooLongCall {
+            member: member(&found),
+            path,
+            submission: submission(&signed.submission),
+            signature: signed.signature.clone(),
+        };
+        self.reveal(&format!("length/{round}/{account}"), &call).await
     }
 }
 
-fn of_event(proposed: &Rounds::Proposed) -> IRounds::Batch {
+pub(super) fn of_event(proposed: &Rounds::Proposed) -> IRounds::Batch {
     let Rounds::Proposed { round, root, aggregate, model, .. } = *proposed;
     IRounds::Batch { round, root, aggregate, model }
 }

@@ -1,13 +1,14 @@
 //! What one account does with the contracts.
 
 use alloy::primitives::utils::format_units;
-use alloy::primitives::{Address, B256, Bytes, U256};
-use alloy::providers::Provider;
-use alloy::rpc::types::{Filter, TransactionReceipt};
+use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy::rpc::types::{Log, TransactionReceipt};
 use alloy::sol_types::{SolCall, SolEvent, SolValue};
-use serde_json::json;
 
+use super::beacon::DRAW_DELAY;
 use super::deployment::Deployment;
+use super::header::RawHeader;
+use super::index::{Index, Search, read};
 use super::round::Members;
 use crate::bindings::escrow::Escrow;
 use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
@@ -16,10 +17,7 @@ use crate::bindings::router::VerifierRouter;
 use crate::bindings::stakes::StakeManager;
 use crate::bindings::token::RewardToken;
 use crate::bindings::training::TrainingVerifier;
-use crate::chain::{ChainError, Sender};
-
-/// Blocks that one request for events spans: nodes refuse more.
-const SPAN: u64 = 9_000;
+use crate::chain::{ChainError, Finality, Sender, Trouble};
 
 /// Why an action cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +47,33 @@ pub enum ClientError {
         /// What is there.
         got: U256,
     },
+    /// No reorganization is to be feared of what a signature rests on; of this one is.
+    #[error("the draw of round {round} is not final yet: `finality` is {finality}")]
+    NotFinal {
+        /// The round.
+        round: u64,
+        /// Which blocks count.
+        finality: Finality,
+    },
+    /// The chain has taken back what was read of a round before.
+    #[error(
+        "the chain was reorganized: round {round} has another draw, or other members, than before"
+    )]
+    Redrawn {
+        /// The round.
+        round: u64,
+    },
+    /// A block's header has parts that this program does not know.
+    #[error(
+        "the header of block {number} is not one that hashes to {hash}: the chain's blocks have \
+         something that this program does not know; use a newer one"
+    )]
+    Header {
+        /// The block.
+        number: u64,
+        /// Its hash, as the node says.
+        hash: B256,
+    },
     /// The deployment is on another chain.
     #[error("the contracts are on chain {expected}; the node's is {got}")]
     OtherChain {
@@ -57,6 +82,23 @@ pub enum ClientError {
         /// The node's.
         got: u64,
     },
+}
+
+impl ClientError {
+    /// What kind of trouble it is.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Chain(error) => error.trouble(),
+            // Of nodes behind one address some may be behind.
+            Self::NoEvent { .. } => Trouble::Away,
+            Self::NotFinal { .. } => Trouble::Pending,
+            Self::Stake { .. } => Trouble::Refused,
+            Self::NotMember { .. }
+            | Self::Redrawn { .. }
+            | Self::Header { .. }
+            | Self::OtherChain { .. } => Trouble::Here,
+        }
+    }
 }
 
 /// An amount of reward tokens.
@@ -71,11 +113,13 @@ pub struct Client {
     sender: Sender,
     at: Deployment,
     prefix: String,
+    index: Index,
 }
 
 impl Client {
-    /// An account at a deployment. Each action is one transaction for ever under this prefix:
-    /// repeated after a crash, it is found again in the outbox.
+    /// An account at a deployment. Under one prefix what can happen once, as settling a round, is one
+    /// transaction for ever: repeated after a crash, it is found again in the outbox. What is wanted
+    /// time and again, as claiming, is a new one as soon as the last one has come to an end.
     ///
     /// # Errors
     /// If the deployment is on another chain.
@@ -84,7 +128,7 @@ impl Client {
         if expected != got {
             return Err(ClientError::OtherChain { expected, got });
         }
-        Ok(Self { sender, at, prefix: prefix.to_owned() })
+        Ok(Self { sender, at, prefix: prefix.to_owned(), index: Index::default() })
     }
 
     /// The account.
@@ -111,6 +155,32 @@ impl Client {
         Ok(self.sender.send(&format!("{}{action}", self.prefix), to, call).await?)
     }
 
+    /// Whether this was sent before, by this process or an earlier one with the same prefix.
+    pub(super) fn has_sent(&self, action: &str) -> Result<bool, ClientError> {
+        Ok(self.sender.has_sent(&format!("{}{action}", self.prefix))?)
+    }
+
+    /// As [`Self::send`], for what is wanted time and again.
+    pub(super) async fn send_anew<C: SolCall>(
+        &self,
+        action: &str,
+        to: Address,
+        call: C,
+    ) -> Result<TransactionReceipt, ClientError> {
+        Ok(self.sender.send_anew(&format!("{}{action}", self.prefix), to, call).await?)
+    }
+
+    /// As [`Self::send_anew`], with wei.
+    pub(super) async fn send_with<C: SolCall>(
+        &self,
+        action: &str,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<TransactionReceipt, ClientError> {
+        Ok(self.sender.send_with(&format!("{}{action}", self.prefix), to, call, value).await?)
+    }
+
     /// Calls a view.
     ///
     /// # Errors
@@ -128,29 +198,30 @@ impl Client {
         contract: Address,
         topic: Option<B256>,
     ) -> Result<Vec<E>, ClientError> {
-        let provider = self.sender.chain().provider();
-        let latest = provider.get_block_number().await.map_err(ChainError::from)?;
-        let mut events = Vec::new();
-        let mut from = self.at.block;
-        while from <= latest {
-            let to = latest.min(from + SPAN);
-            let filter = Filter::new().address(contract).event_signature(E::SIGNATURE_HASH);
-            let filter = filter.from_block(from).to_block(to);
-            let filter = match topic {
-                Some(topic) => filter.topic1(topic),
-                None => filter,
-            };
-            let logs = provider.get_logs(&filter).await.map_err(ChainError::from)?;
-            events.extend(logs.iter().filter_map(|log| E::decode_log(&log.inner).ok()));
-            from = to + 1;
-        }
-        Ok(events.into_iter().map(|event| event.data).collect())
+        self.events_since(contract, topic, self.at.block).await
+    }
+
+    /// As [`Self::events`], where they cannot be before this block.
+    pub(super) async fn events_since<E: SolEvent>(
+        &self,
+        contract: Address,
+        topic: Option<B256>,
+        block: u64,
+    ) -> Result<Vec<E>, ClientError> {
+        let from = block.max(self.at.block);
+        let search = Search { contract, event: E::SIGNATURE_HASH, topic, from };
+        Ok(decode(&self.index.logs(self.sender.chain(), search).await?))
     }
 
     pub(super) fn logged<E: SolEvent>(receipt: &TransactionReceipt) -> Result<E, ClientError> {
         let found = receipt.logs().iter().find_map(|log| E::decode_log(&log.inner).ok());
         let missing = || ClientError::NoEvent { what: format!("event {}", E::SIGNATURE) };
         Ok(found.ok_or_else(missing)?.data)
+    }
+
+    pub(super) fn all_logged<E: SolEvent>(receipt: &TransactionReceipt) -> Vec<E> {
+        let found = receipt.logs().iter().filter_map(|log| E::decode_log(&log.inner).ok());
+        found.map(|event| event.data).collect()
     }
 
     /// Lets a contract take tokens, if it may not yet.
@@ -165,7 +236,7 @@ impl Client {
         let allowed = self.view(token, RewardToken::allowanceCall { owner, spender }).await?;
         if allowed < amount {
             let call = RewardToken::approveCall { spender, value: amount };
-            self.send(&format!("{action}/approve"), token, call).await?;
+            self.send_anew(&format!("{action}/approve"), token, call).await?;
         }
         Ok(())
     }
@@ -188,22 +259,7 @@ impl Client {
         value: U256,
     ) -> Result<TransactionReceipt, ClientError> {
         let call = RewardToken::transferCall { to, value };
-        self.send(&format!("transfer/{to}/{value}"), self.at.reward_token, call).await
-    }
-
-    /// Stakes with an operator: the account itself, or another.
-    ///
-    /// # Errors
-    /// If the account has less.
-    pub async fn stake(
-        &self,
-        operator: Address,
-        amount: U256,
-    ) -> Result<TransactionReceipt, ClientError> {
-        let action = format!("stake/{operator}/{amount}");
-        self.allow(&action, self.at.reward_token, self.at.stakes, amount).await?;
-        let call = StakeManager::delegateCall { operator, amount };
-        self.send(&action, self.at.stakes, call).await
+        self.send_anew(&format!("transfer/{to}/{value}"), self.at.reward_token, call).await
     }
 
     /// Starts to unbond stake, all of it without an amount.
@@ -230,7 +286,7 @@ impl Client {
         };
         let call = StakeManager::unbondCall { operator, shares };
         let receipt =
-            self.send(&format!("unstake/{operator}/{shares}"), self.at.stakes, call).await?;
+            self.send_anew(&format!("unstake/{operator}/{shares}"), self.at.stakes, call).await?;
         Self::logged(&receipt)
     }
 
@@ -248,7 +304,7 @@ impl Client {
     /// # Errors
     /// If the contract refuses the key.
     pub async fn register_key(&self, key: &[u8]) -> Result<B256, ClientError> {
-        let name = alloy::primitives::keccak256(key);
+        let name = keccak256(key);
         let verifier = self.at.training_verifier;
         let store = self.view(verifier, TrainingVerifier::keyStoreCall { key: name }).await?;
         if store == Address::ZERO {
@@ -263,12 +319,12 @@ impl Client {
     /// # Errors
     /// If the configuration is refused or the deposit is not there.
     pub async fn open_domain(&self, config: IDomainRegistry::Config) -> Result<u64, ClientError> {
-        let action = format!("domain/{}", config.manifest);
+        let action = format!("domain/{}", keccak256(config.abi_encode()));
         let values = crate::bindings::parameters::Parameters::getCall {};
         let deposit = U256::from(self.view(self.at.parameters, values).await?.domainDeposit);
         self.allow(&action, self.at.reward_token, self.at.registry, deposit).await?;
         let receipt =
-            self.send(&action, self.at.registry, DomainRegistry::openCall { config }).await?;
+            self.send_anew(&action, self.at.registry, DomainRegistry::openCall { config }).await?;
         Ok(Self::logged::<DomainRegistry::DomainOpened>(&receipt)?.domain)
     }
 
@@ -305,7 +361,7 @@ impl Client {
         let token = self.view(self.at.registry, DomainRegistry::tokenOfCall { domain }).await?;
         let action = format!("fund/{domain}/{amount}");
         self.allow(&action, token, self.at.escrow, amount).await?;
-        self.send(&action, self.at.escrow, Escrow::fundCall { domain, amount }).await
+        self.send_anew(&action, self.at.escrow, Escrow::fundCall { domain, amount }).await
     }
 
     /// Takes what is owed in a token; the amount.
@@ -314,7 +370,7 @@ impl Client {
     /// If nothing is.
     pub async fn claim(&self, token: Address) -> Result<U256, ClientError> {
         let receipt = self
-            .send(&format!("claim/{token}"), self.at.escrow, Escrow::claimCall { token })
+            .send_anew(&format!("claim/{token}"), self.at.escrow, Escrow::claimCall { token })
             .await?;
         Ok(Self::logged::<Escrow::Claimed>(&receipt)?.amount)
     }
@@ -330,7 +386,7 @@ impl Client {
         windows: u64,
     ) -> Result<TransactionReceipt, ClientError> {
         let call = Rounds::joinCall { domain, dataset, windows };
-        self.send(&format!("join/{domain}/{dataset}"), self.at.rounds, call).await
+        self.send_anew(&format!("join/{domain}/{dataset}"), self.at.rounds, call).await
     }
 
     /// Leaves a domain: no new rounds from now on.
@@ -339,7 +395,7 @@ impl Client {
     /// If the account is no member.
     pub async fn resign(&self, domain: u64) -> Result<TransactionReceipt, ClientError> {
         let call = Rounds::resignCall { domain };
-        self.send(&format!("resign/{domain}"), self.at.rounds, call).await
+        self.send_anew(&format!("resign/{domain}"), self.at.rounds, call).await
     }
 
     /// Ends a membership from which the account has resigned.
@@ -348,7 +404,7 @@ impl Client {
     /// If a round could still be under way.
     pub async fn exit(&self, domain: u64) -> Result<TransactionReceipt, ClientError> {
         let call = Rounds::exitCall { domain };
-        self.send(&format!("exit/{domain}"), self.at.rounds, call).await
+        self.send_anew(&format!("exit/{domain}"), self.at.rounds, call).await
     }
 
     /// Opens a round; its number.
@@ -364,10 +420,9 @@ impl Client {
     ) -> Result<u64, ClientError> {
         accounts.sort_unstable();
         accounts.dedup();
-        // One round at a time: the number of versions and voided rounds tells them apart.
-        let opened = self.events::<Rounds::RoundOpened>(self.at.rounds, None).await?.len();
         let call = Rounds::openCall { domain, duration, budget, accounts };
-        let receipt = self.send(&format!("open/{domain}/{opened}"), self.at.rounds, call).await?;
+        // A domain has one round at a time: of two openings the contract refuses one.
+        let receipt = self.send_anew(&format!("open/{domain}"), self.at.rounds, call).await?;
         Ok(Self::logged::<Rounds::RoundOpened>(&receipt)?.round)
     }
 
@@ -380,21 +435,19 @@ impl Client {
         if !known.nonce.is_zero() {
             return Ok(known.nonce);
         }
-        let delay = self.view(self.at.rounds, Rounds::DRAW_DELAYCall {}).await?;
-        let target = U256::from(known.openedAt) + delay;
-        let chain = self.sender.chain();
-        while U256::from(chain.provider().get_block_number().await.map_err(ChainError::from)?)
-            < target
-        {
-            // Only test chains make blocks on request; elsewhere they come by themselves.
-            let made =
-                chain.provider().raw_request::<_, serde_json::Value>("evm_mine".into(), json!([]));
-            if made.await.is_err() {
-                tokio::time::sleep(chain.poll()).await;
-            }
+        let target = known.openedAt + DRAW_DELAY;
+        // The block's hash is known from the next one on.
+        self.until_block(target + 1).await?;
+        let header = RawHeader::of(self.sender.chain(), target).await?.encoded;
+        let call = Rounds::drawCall { round, header };
+        // With the block: after a reorganization it is another attempt.
+        let action = format!("draw/{round}/{}", keccak256(&call.header));
+        let sent = self.send(&action, self.at.rounds, call).await;
+        // Anyone may draw: if somebody was faster, it is drawn all the same.
+        match self.round(round).await?.nonce {
+            nonce if nonce.is_zero() => sent.map(|_| nonce),
+            nonce => Ok(nonce),
         }
-        self.send(&format!("draw/{round}"), self.at.rounds, Rounds::drawCall { round }).await?;
-        Ok(self.round(round).await?.nonce)
     }
 
     /// A round.
@@ -410,10 +463,24 @@ impl Client {
     /// # Errors
     /// If the chain has no such round.
     pub async fn members(&self, round: u64) -> Result<Members, ClientError> {
-        let topic = B256::from(U256::from(round));
-        let opened = self.events::<Rounds::RoundOpened>(self.at.rounds, Some(topic)).await?;
+        let known = self.round(round).await?;
+        if let Some(members) = self.index.members(round, known.members) {
+            return Ok(members);
+        }
+        let (contract, event) = (self.at.rounds, Rounds::RoundOpened::SIGNATURE_HASH);
+        let (topic, from) = (Some(B256::from(U256::from(round))), known.openedAt);
+        let search = Search { contract, event, topic, from };
+        let chain = self.sender.chain();
+        let mut opened = decode(&read(chain, &search, from, from).await?);
+        if opened.is_empty() {
+            // Rollups number blocks otherwise in contracts than for their nodes' users.
+            opened = self.events::<Rounds::RoundOpened>(contract, topic).await?;
+        }
         let what = || ClientError::NoEvent { what: format!("round {round}") };
-        Ok(Members(opened.into_iter().next().ok_or_else(what)?.members))
+        let opened: Rounds::RoundOpened = opened.into_iter().next().ok_or_else(what)?;
+        let members = Members(opened.members);
+        self.index.keep_members(round, &members);
+        Ok(members)
     }
 
     /// What was proposed in a round.
@@ -421,8 +488,9 @@ impl Client {
     /// # Errors
     /// If nothing was.
     pub async fn proposed(&self, round: u64) -> Result<Rounds::Proposed, ClientError> {
-        let topic = B256::from(U256::from(round));
-        let proposed = self.events::<Rounds::Proposed>(self.at.rounds, Some(topic)).await?;
+        let topic = Some(B256::from(U256::from(round)));
+        let opened = self.round(round).await?.openedAt;
+        let proposed = self.events_since::<Rounds::Proposed>(self.at.rounds, topic, opened).await?;
         let what = || ClientError::NoEvent { what: format!("proposal in round {round}") };
         proposed.into_iter().next().ok_or_else(what)
     }
@@ -468,10 +536,11 @@ impl Client {
         Ok(())
     }
 
-    /// Hands in a proof in an eager domain, for the member that it is by.
+    /// Hands in a proof to the contract, for the member that it is by. In an optimistic domain that is
+    /// for members whom the coordinator leaves out: it has to propose what was handed in here.
     ///
     /// # Errors
-    /// If the contract refuses it.
+    /// If the contract refuses it, or the deadline has passed.
     pub async fn submit(
         &self,
         round: u64,
@@ -484,4 +553,9 @@ impl Client {
         let call = Rounds::submitCall { round, member, path, statement, proof };
         self.send(&format!("submit/{round}/{account}"), self.at.rounds, call).await
     }
+}
+
+/// Those of these events that are of one kind.
+fn decode<E: SolEvent>(logs: &[Log]) -> Vec<E> {
+    logs.iter().filter_map(|log| E::decode_log(&log.inner).ok()).map(|event| event.data).collect()
 }

@@ -5,6 +5,7 @@ use alloy::providers::Provider;
 use alloy::sol_types::SolConstructor;
 use serde::{Deserialize, Serialize};
 
+use crate::bindings::demands::Demands;
 use crate::bindings::escrow::Escrow;
 use crate::bindings::halo2::Halo2Verifier;
 use crate::bindings::parameters::{IParameters, Parameters};
@@ -20,15 +21,21 @@ use crate::bindings::training::TrainingVerifier;
 use crate::chain::{ChainError, Sender};
 
 const DAY: u64 = 86_400;
+/// `Timelock.LEAST_DELAY`
+const LEAST_TIMELOCK_DELAY: u64 = 17 * DAY;
 
 /// What a deployment is made with.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Who may propose, cancel and execute what governance decides.
-    pub governors: Vec<Address>,
-    /// Seconds between a decision and its execution.
+    /// Who may propose what governance decides.
+    pub proposers: Vec<Address>,
+    /// Who may cancel what was proposed; nobody of those who propose.
+    pub cancellers: Vec<Address>,
+    /// Who may execute it once its time has come; the zero address for anyone.
+    pub executors: Vec<Address>,
+    /// Seconds between a decision and its execution: longer than a round can take.
     pub timelock_delay: u64,
-    /// Who may stop a verifier for good.
+    /// Who may stop a verifier for some time.
     pub guardian: Address,
     /// Who holds the first supply.
     pub holder: Address,
@@ -43,12 +50,15 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// One account is everything: for tests and demonstrations, until it hands over.
+    /// One account proposes, guards and holds everything: for tests and demonstrations, until it hands
+    /// over. What it has proposed anyone executes, and nobody cancels.
     pub fn of_one(account: Address) -> Self {
         let tokens = |n: u128| n * 10u128.pow(18);
         Self {
-            governors: vec![account],
-            timelock_delay: 7 * DAY,
+            proposers: vec![account],
+            cancellers: Vec::new(),
+            executors: vec![Address::ZERO],
+            timelock_delay: LEAST_TIMELOCK_DELAY,
             guardian: account,
             holder: account,
             supply: U256::from(tokens(100_000_000)),
@@ -61,7 +71,6 @@ impl Setup {
                 burnShare: 5000,
                 trainerBond: tokens(10),
                 coordinatorBond: tokens(100),
-                demandBond: tokens(1),
             },
         }
     }
@@ -99,6 +108,8 @@ pub struct Deployment {
     pub reputation: Address,
     /// `Rounds`
     pub rounds: Address,
+    /// `Demands`
+    pub demands: Address,
     /// `Slashing`
     pub slashing: Address,
 }
@@ -112,7 +123,9 @@ impl Deployment {
     pub async fn create(sender: &Sender, setup: &Setup) -> Result<Self, ChainError> {
         let arguments = Timelock::constructorCall {
             delay: U256::from(setup.timelock_delay),
-            governors: setup.governors.clone(),
+            proposers: setup.proposers.clone(),
+            cancellers: setup.cancellers.clone(),
+            executors: setup.executors.clone(),
         };
         let first = code(&Timelock::BYTECODE, &arguments);
         let receipt = sender.transact("deploy/Timelock", None, first).await?;
@@ -135,7 +148,8 @@ impl Deployment {
             escrow: at(8),
             reputation: at(9),
             rounds: at(10),
-            slashing: at(11),
+            demands: at(11),
+            slashing: at(12),
         };
         for (name, expected, code) in planned.rest(setup) {
             let receipt = sender.transact(&format!("deploy/{name}"), None, code).await?;
@@ -149,7 +163,7 @@ impl Deployment {
     }
 
     /// Everything after the first contract: name, address, creation code.
-    fn rest(&self, setup: &Setup) -> [(&'static str, Address, Bytes); 11] {
+    fn rest(&self, setup: &Setup) -> [(&'static str, Address, Bytes); 12] {
         let owner = self.timelock;
         let token = RewardToken::constructorCall {
             minter: owner,
@@ -162,12 +176,11 @@ impl Deployment {
         let training = TrainingVerifier::constructorCall { halo2: self.halo2_verifier };
         let router = VerifierRouter::constructorCall {
             owner,
-            guardian: setup.guardian,
+            firstGuardian: setup.guardian,
             first: vec![self.training_verifier],
         };
         let stakes = StakeManager::constructorCall {
             token: self.reward_token,
-            parameters: self.parameters,
             rounds: self.rounds,
             unbondingDelay: setup.unbonding_delay,
         };
@@ -192,11 +205,18 @@ impl Deployment {
             router: self.router,
             parameters: self.parameters,
             rewardToken: self.reward_token,
+            demands: self.demands,
             slashing: self.slashing,
         };
         let rounds = Rounds::constructorCall { contracts };
+        let demands = Demands::constructorCall {
+            rounds: self.rounds,
+            registry: self.registry,
+            router: self.router,
+        };
         let slashing = Slashing::constructorCall {
             rounds: self.rounds,
+            demands: self.demands,
             registry: self.registry,
             router: self.router,
         };
@@ -215,6 +235,7 @@ impl Deployment {
             ("Escrow", self.escrow, code(&Escrow::BYTECODE, &escrow)),
             ("Reputation", self.reputation, code(&Reputation::BYTECODE, &reputation)),
             ("Rounds", self.rounds, code(&Rounds::BYTECODE, &rounds)),
+            ("Demands", self.demands, code(&Demands::BYTECODE, &demands)),
             ("Slashing", self.slashing, code(&Slashing::BYTECODE, &slashing)),
         ]
     }

@@ -1,20 +1,25 @@
-//! What the chain says about one domain, as a file: its events with their blocks, and the hashes
-//! of the blocks that drew its rounds.
+//! What the chain says about one domain, as a file: its events with their blocks, and the headers
+//! of the blocks that drew its rounds and their audits.
 //!
 //! An export is a claim: it is worth as much as whoever made it, until it is compared with a node
 //! ([`ChainExport::difference`]). Everything else about a lineage follows from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use alloy::consensus::Header;
 use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider;
+use alloy::rlp::Decodable;
 use alloy::rpc::types::{Filter, Log};
 use alloy::sol_types::{SolEvent, SolEventInterface};
 use serde::{Deserialize, Serialize};
 
+use super::beacon::DRAW_DELAY;
 use super::client::{Client, ClientError};
 use super::deployment::Deployment;
+use super::header::RawHeader;
+use crate::bindings::demands::Demands::DemandsEvents;
 use crate::bindings::escrow::Escrow::EscrowEvents;
 use crate::bindings::parameters::Parameters::ParametersEvents;
 use crate::bindings::registry::DomainRegistry::DomainRegistryEvents;
@@ -25,11 +30,9 @@ use crate::bindings::stakes::StakeManager::StakeManagerEvents;
 use crate::chain::ChainError;
 
 /// Version of the file.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Blocks that one request for events spans: nodes refuse more.
 const SPAN: u64 = 9_000;
-/// Blocks from a round's opening to the one whose hash draws it: `Rounds.DRAW_DELAY`.
-pub const DRAW_DELAY: u64 = 2;
 
 /// Everything that the chain says about a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +46,10 @@ pub struct ChainExport {
     pub domain: u64,
     /// The last block that was looked at.
     pub head: Block,
-    /// The blocks whose hashes drew the domain's rounds, in the order of rounds.
+    /// The blocks whose randomness drew the domain's rounds, in the order of rounds.
     pub drawing: Vec<Drawing>,
+    /// Those that drew which deliveries of a round are audited, where there was anything to draw.
+    pub audits: Vec<Drawing>,
     /// Events, oldest first.
     pub logs: Vec<ExportedLog>,
     /// `keccak256` of everything above: finds what was damaged, not what was made up.
@@ -63,14 +68,29 @@ pub struct Block {
     pub time: u64,
 }
 
-/// A block that drew a round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A block that drew something of a round.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drawing {
     /// The round.
     pub round: u64,
-    /// The block, [`DRAW_DELAY`] after the one that opened it.
+    /// The block: [`DRAW_DELAY`] after the one in which the round was opened, or its batch proposed,
+    /// or another one was named because the chain had forgotten this one.
     pub block: Block,
+    /// Its header, RLP: what it drew with is in there, and its hash is the block's.
+    pub header: Bytes,
+}
+
+impl Drawing {
+    /// The randomness of the block; none if the header is not the block's.
+    pub fn random(&self) -> Option<B256> {
+        let mut rest = &self.header[..];
+        let header = Header::decode(&mut rest).ok()?;
+        let of_block = rest.is_empty()
+            && keccak256(&self.header) == self.block.hash
+            && (header.number, header.timestamp) == (self.block.number, self.block.time);
+        of_block.then_some(header.mix_hash)
+    }
 }
 
 /// An event as the node tells it.
@@ -106,6 +126,8 @@ pub enum Event {
     Stakes(StakeManagerEvents),
     /// Of slashes, in transactions that are about the domain.
     Slashing(SlashingEvents),
+    /// Of demands and audits.
+    Demands(DemandsEvents),
     /// Of deposits, fees and bonds: for all domains.
     Parameters(ParametersEvents),
 }
@@ -148,6 +170,8 @@ impl ExportedLog {
             self.decode().map(Event::Stakes)
         } else if contract == at.slashing {
             self.decode().map(Event::Slashing)
+        } else if contract == at.demands {
+            self.decode().map(Event::Demands)
         } else if contract == at.parameters {
             self.decode().map(Event::Parameters)
         } else {
@@ -178,9 +202,14 @@ impl ChainExport {
         keccak256(serde_json::to_vec(&whole).unwrap_or_default())
     }
 
-    /// The hash of the block that drew a round.
-    pub fn drawn_by(&self, round: u64) -> Option<&Block> {
-        self.drawing.iter().find(|drawing| drawing.round == round).map(|drawing| &drawing.block)
+    /// The block that drew a round.
+    pub fn drawn_by(&self, round: u64) -> Option<&Drawing> {
+        self.drawing.iter().find(|drawing| drawing.round == round)
+    }
+
+    /// The block that drew which of a round's deliveries are audited.
+    pub fn audited_by(&self, round: u64) -> Option<&Drawing> {
+        self.audits.iter().find(|drawing| drawing.round == round)
     }
 
     /// Where a newer export of the same domain says something else about what this one covers:
@@ -201,8 +230,11 @@ impl ChainExport {
                 _ => return Some(Difference::Log { index }),
             }
         }
-        let differs = |ours: &&Drawing| newer.drawn_by(ours.round) != Some(&ours.block);
-        self.drawing.iter().find(differs).map(|d| Difference::Drawing { round: d.round })
+        let differs = |ours: &&Drawing| newer.drawn_by(ours.round) != Some(*ours);
+        let drawn = self.drawing.iter().find(differs);
+        let differs = |ours: &&Drawing| newer.audited_by(ours.round) != Some(*ours);
+        let other = drawn.or_else(|| self.audits.iter().find(differs));
+        other.map(|drawing| Difference::Drawing { round: drawing.round })
     }
 }
 
@@ -252,8 +284,8 @@ impl Client {
     }
 
     async fn export_until(&self, domain: u64, head: Block) -> Result<ChainExport, ClientError> {
-        let mut about = About { at: self.at(), domain, rounds: BTreeSet::new() };
-        let (mut logs, mut drawing) = (Vec::new(), Vec::new());
+        let mut about = About::new(self.at(), domain);
+        let (mut logs, mut drawing, mut audits) = (Vec::new(), Vec::new(), Vec::new());
         let mut from = self.at().block;
         while from <= head.number {
             let to = head.number.min(from + SPAN);
@@ -264,6 +296,9 @@ impl Client {
                     if let Some(round) = about.opened(log) {
                         drawing.extend(self.drawing(round, log.block.number, &head).await?);
                     }
+                    if let Some((round, target)) = about.audited(log) {
+                        audits.push(self.drawn_at(round, target).await?);
+                    }
                     logs.push(log.clone());
                 }
             }
@@ -273,7 +308,8 @@ impl Client {
         let deployment = self.at().clone();
         let checksum = B256::ZERO;
         let version = VERSION;
-        let mut export = ChainExport { version, deployment, domain, head, drawing, logs, checksum };
+        let mut export =
+            ChainExport { version, deployment, domain, head, drawing, audits, logs, checksum };
         export.checksum = export.digest();
         Ok(export)
     }
@@ -296,8 +332,13 @@ impl Client {
         if number > head.number {
             return Ok(None);
         }
+        self.drawn_at(round, number).await.map(Some)
+    }
+
+    async fn drawn_at(&self, round: u64, number: u64) -> Result<Drawing, ClientError> {
         let block = self.block(BlockNumberOrTag::Number(number)).await?;
-        Ok(Some(Drawing { round, block }))
+        let header = RawHeader::of(self.sender().chain(), number).await?.encoded;
+        Ok(Drawing { round, block, header })
     }
 
     async fn logs(&self, from: u64, to: u64) -> Result<Vec<ExportedLog>, ClientError> {
@@ -309,6 +350,7 @@ impl Client {
             at.reputation,
             at.stakes,
             at.slashing,
+            at.demands,
             at.parameters,
         ];
         let filter = Filter::new().address(contracts.to_vec()).from_block(from).to_block(to);
@@ -353,9 +395,35 @@ struct About<'a> {
     at: &'a Deployment,
     domain: u64,
     rounds: BTreeSet<u64>,
+    /// The blocks that draw the audits of proposed rounds.
+    targets: BTreeMap<u64, u64>,
 }
 
-impl About<'_> {
+impl<'a> About<'a> {
+    fn new(at: &'a Deployment, domain: u64) -> Self {
+        Self { at, domain, rounds: BTreeSet::new(), targets: BTreeMap::new() }
+    }
+
+    /// The round whose audit this event draws, and the block that draws it; notes which block that
+    /// will be.
+    fn audited(&mut self, log: &ExportedLog) -> Option<(u64, u64)> {
+        let round = u64::try_from(U256::from_be_bytes(log.topics.get(1)?.0)).ok()?;
+        if log.contract == self.at.rounds && log.is::<Rounds::Proposed>() {
+            self.targets.insert(round, log.block.number + DRAW_DELAY);
+        } else if log.contract == self.at.demands
+            && let Ok(event) = log.decode::<DemandsEvents>()
+        {
+            match event {
+                DemandsEvents::Postponed(event) => drop(self.targets.insert(round, event.target)),
+                DemandsEvents::Audited(event) if !event.seed.is_zero() => {
+                    return self.targets.remove(&round).map(|target| (round, target));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// The number of the domain's round that this event opens.
     fn opened(&self, log: &ExportedLog) -> Option<u64> {
         let ours = log.contract == self.at.rounds
@@ -380,6 +448,9 @@ impl About<'_> {
 
     fn concerns(&self, log: &ExportedLog) -> bool {
         let by_domain = log.topic_is(1, self.domain);
+        if log.contract == self.at.demands {
+            return self.rounds.iter().any(|round| log.topic_is(1, *round));
+        }
         if log.contract != self.at.rounds {
             let others = [self.at.registry, self.at.reputation];
             let moves = log.contract == self.at.escrow

@@ -4,9 +4,8 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use serde::{Deserialize, Serialize};
 
 use super::challenge::Evidence;
-use super::deployment::Deployment;
 use super::round::{SignedBatch, SignedSubmission};
-use super::typed;
+use super::typed::Scope;
 
 /// A member's signed submission with all that it speaks of: what a coordinator takes, and
 /// evidence for whoever has reason to bring it.
@@ -22,13 +21,12 @@ pub struct SubmissionFile {
 }
 
 impl SubmissionFile {
-    /// Whether its hashes are those of its bytes and its signature is the member's.
-    pub fn is_signed(&self, at: &Deployment) -> bool {
+    /// Whether its hashes and its length are those of its bytes, and its signature is the member's
+    /// for this round.
+    pub fn is_signed(&self, scope: &Scope) -> bool {
         let submission = &self.signed.submission;
-        let domain = typed::domain(at.chain_id, at.rounds);
-        submission.statement == keccak256(&self.statement)
-            && submission.proof == keccak256(&self.proof)
-            && typed::signer(submission, &domain, &self.signed.signature) == Some(submission.member)
+        submission.is_of(&self.statement, &self.proof)
+            && scope.signer(submission, &self.signed.signature) == Some(submission.member)
     }
 
     /// As evidence.

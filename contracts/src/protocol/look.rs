@@ -1,12 +1,18 @@
 //! What the contracts say about domains, members and rounds.
 
+use core::time::Duration;
+
 use alloy::primitives::{Address, B256, U256};
 
 use super::client::{Client, ClientError};
 use crate::bindings::escrow::Escrow;
 use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
 use crate::bindings::reputation::Reputation;
-use crate::bindings::rounds::Rounds;
+use crate::bindings::rounds::{IRounds, Rounds};
+use crate::chain::ChainError;
+
+/// Between two looks whether a block is final: the time of one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(12);
 
 /// Where a round stands: `IRounds.Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +65,62 @@ impl Client {
         Ok((round != 0).then_some(round))
     }
 
+    /// A round as final blocks know it; none while they do not know its draw.
+    ///
+    /// # Errors
+    /// If the node refuses, or does not tell which blocks are final.
+    pub async fn drawn(&self, round: u64) -> Result<Option<IRounds::Round>, ClientError> {
+        let call = Rounds::getCall { round };
+        let known = match self.sender().chain().view_final(self.at().rounds, call).await {
+            // Its opening is not final yet.
+            Err(ChainError::Reverted(revert)) if revert.is::<Rounds::UnknownRound>() => None,
+            known => known?,
+        };
+        Ok(known.filter(|known| known.status != 0 && !known.nonce.is_zero()))
+    }
+
+    /// Requires of a round that final blocks know it, with this draw and these members: what a signature
+    /// rests on. It is asked for again right before anything is signed.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFinal`], [`ClientError::Redrawn`], or if the node does not answer.
+    pub async fn require_drawn(
+        &self,
+        round: u64,
+        nonce: B256,
+        members: B256,
+    ) -> Result<IRounds::Round, ClientError> {
+        let finality = self.sender().chain().finality();
+        let known = self.drawn(round).await?.ok_or(ClientError::NotFinal { round, finality })?;
+        match (known.nonce, known.members) == (nonce, members) {
+            true => Ok(known),
+            false => Err(ClientError::Redrawn { round }),
+        }
+    }
+
+    /// Waits until the draw of a round is final, making blocks on a test chain, and for as long as the
+    /// sender waits for anything. The round as it is then known.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFinal`] if that takes too long, or the round is not drawn; if the node refuses.
+    pub async fn until_drawn(&self, round: u64) -> Result<IRounds::Round, ClientError> {
+        let (chain, until) = (self.sender().chain(), self.sender().until());
+        let mut pause = chain.poll();
+        loop {
+            if let Some(known) = self.drawn(round).await? {
+                return Ok(known);
+            }
+            let is_drawn = !self.round(round).await?.nonce.is_zero();
+            if !is_drawn || tokio::time::Instant::now() >= until {
+                return Err(ClientError::NotFinal { round, finality: chain.finality() });
+            }
+            if !chain.next_block().await {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
     /// Where a round stands.
     ///
     /// # Errors
@@ -102,24 +164,6 @@ impl Client {
             found.extend(self.candidate(domain, account).await?);
         }
         Ok(found)
-    }
-
-    /// Members of a proposed round whose proofs somebody wants to see.
-    ///
-    /// # Errors
-    /// If the node refuses.
-    pub async fn demanded(&self, round: u64) -> Result<Vec<Address>, ClientError> {
-        let topic = Some(B256::from(U256::from(round)));
-        let mut open = Vec::new();
-        for demand in self.events::<Rounds::Demanded>(self.at().rounds, topic).await? {
-            let account = demand.account;
-            let call = Rounds::demandOfCall { round, account };
-            let by = self.view(self.at().rounds, call).await?.by;
-            if !by.is_zero() && !open.contains(&account) {
-                open.push(account);
-            }
-        }
-        Ok(open)
     }
 
     /// A version of a domain's model; zero is the first one.

@@ -13,6 +13,12 @@ pub fn split(budget: U256, share: u16) -> (U256, U256) {
     (coordinator, budget - coordinator)
 }
 
+/// What the coordinator gets of its part, by the weight of what is in the sum: of what was not
+/// delivered it gets nothing.
+pub fn coordinator(part: U256, summed: u32) -> U256 {
+    (part * U256::from(summed)) >> (WEIGHT_LOG as usize)
+}
+
 /// What a member that delivered gets of the members' part, and what is burned of it, given the
 /// basis points that are burned.
 pub fn member(pool: U256, weight: u32, fee_rate: u16) -> (U256, U256) {
@@ -36,5 +42,15 @@ mod tests {
         let paid: U256 = members.iter().map(|(pay, fee)| *pay + *fee).sum();
         assert!(coordinator + paid <= n(1_000_003));
         assert_eq!(member(pool, 1 << 16, 0), (pool, n(0)));
+    }
+
+    #[test]
+    fn a_coordinator_gets_as_much_of_its_part_as_was_delivered() {
+        let part = U256::from(100_000);
+        let weights = [0, 1 << 15, 1 << 16, 10_923];
+        assert_eq!(
+            weights.map(|weight| coordinator(part, weight)),
+            [0, 50_000, 100_000, 16_667].map(U256::from)
+        );
     }
 }

@@ -8,8 +8,8 @@ use alloy::primitives::Address;
 pub const SCORE_ONE: u32 = 65_536;
 /// The worst score.
 pub const SCORE_LEAST: u32 = 256;
-/// A newcomer's first score.
-pub const SCORE_FIRST: u32 = 4096;
+/// A newcomer's first score: the worst, so that no bad name is worth throwing away.
+pub const SCORE_FIRST: u32 = SCORE_LEAST;
 /// The best score of a newcomer.
 pub const NEWCOMER_CAP: u32 = 16_384;
 /// Settled rounds for which one is a newcomer.
@@ -26,6 +26,13 @@ pub struct Standing {
     pub rounds: u32,
     /// Slashed: the score stays zero.
     pub slashed: bool,
+}
+
+impl Standing {
+    /// Whether it is a newcomer's.
+    pub const fn is_new(&self) -> bool {
+        self.rounds <= NEWCOMER_ROUNDS
+    }
 }
 
 /// The standings of one domain.
@@ -48,7 +55,8 @@ impl Standings {
         Some(SCORE_FIRST)
     }
 
-    /// Moves a member's score after a round; the score, if it has one.
+    /// Moves a member's score after a round that had a budget (others move none); the score, if it
+    /// has one.
     pub fn settle(&mut self, account: Address, delivered: bool) -> Option<u32> {
         let moved = self.0.entry(account).or_default();
         if moved.score == 0 {
@@ -59,7 +67,7 @@ impl Standings {
             true => moved.score += SCORE_ONE.saturating_sub(moved.score) >> RATE,
             false => moved.score -= moved.score >> RATE,
         }
-        let most = if moved.rounds <= NEWCOMER_ROUNDS { NEWCOMER_CAP } else { SCORE_ONE };
+        let most = if moved.is_new() { NEWCOMER_CAP } else { SCORE_ONE };
         moved.score = moved.score.clamp(SCORE_LEAST, most);
         Some(moved.score)
     }
@@ -84,7 +92,7 @@ mod tests {
         assert_eq!(standings.admit(ACCOUNT), Some(SCORE_FIRST));
         assert_eq!(standings.admit(ACCOUNT), None, "once");
         let scores: Vec<u32> = (0..10).filter_map(|_| standings.settle(ACCOUNT, true)).collect();
-        assert_eq!(scores[..2], [11_776, 16_384]);
+        assert_eq!(scores[..3], [8416, 15_556, 16_384]);
         assert_eq!(scores[7], NEWCOMER_CAP);
         assert_eq!(scores[8..], [22_528, 27_904]);
     }
@@ -93,7 +101,9 @@ mod tests {
     fn absence_costs_and_never_all() {
         let mut standings = Standings::default();
         standings.admit(ACCOUNT);
-        assert_eq!(standings.settle(ACCOUNT, false), Some(3584));
+        assert_eq!(standings.settle(ACCOUNT, false), Some(SCORE_LEAST), "nothing is worse");
+        standings.settle(ACCOUNT, true);
+        assert_eq!(standings.settle(ACCOUNT, false), Some(7364));
         let last = (0..100).filter_map(|_| standings.settle(ACCOUNT, false)).last();
         assert_eq!(last, Some(SCORE_LEAST));
     }

@@ -2,11 +2,10 @@
 
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::signers::SignerSync;
-use alloy::sol_types::Eip712Domain;
 use serde::{Deserialize, Serialize};
 
 use super::merkle;
-use super::typed::{self, Batch, Receipt, Submission};
+use super::typed::{Batch, Receipt, Scope, Submission};
 use crate::bindings::rounds::IRounds::{Delivery, Member};
 
 /// A submission with its member's signature, as it goes to the coordinator beside statement and
@@ -20,6 +19,21 @@ pub struct SignedSubmission {
     pub signature: Bytes,
 }
 
+impl SignedSubmission {
+    /// Signs a submission for a round.
+    ///
+    /// # Errors
+    /// If the round is still to be drawn, or the signer refuses.
+    pub fn new(
+        submission: Submission,
+        scope: &Scope,
+        signer: &impl SignerSync,
+    ) -> alloy::signers::Result<Self> {
+        let signature = scope.sign(&submission, signer)?;
+        Ok(Self { submission, signature })
+    }
+}
+
 /// A batch with its coordinator's signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,9 +44,29 @@ pub struct SignedBatch {
     pub signature: Bytes,
 }
 
+impl SignedBatch {
+    /// Signs a batch for a round.
+    ///
+    /// # Errors
+    /// If the round is still to be drawn, or the signer refuses.
+    pub fn new(
+        batch: Batch,
+        scope: &Scope,
+        signer: &impl SignerSync,
+    ) -> alloy::signers::Result<Self> {
+        let signature = scope.sign(&batch, signer)?;
+        Ok(Self { batch, signature })
+    }
+
+    /// Whether this account has signed it.
+    pub fn is_by(&self, scope: &Scope, account: Address) -> bool {
+        scope.signer(&self.batch, &self.signature) == Some(account)
+    }
+}
+
 /// A coordinator's receipt for an upload, signed by its key: what a member keeps of it. It names the
 /// round and the member, the plan's digest, `keccak256` of the masked vector, the struct hash of the
-/// submission (as deliveries of a batch do), and when it was taken, in Unix seconds.
+/// submission in this round (as deliveries of a batch do), and when it was taken, in Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignedReceipt {
@@ -43,23 +77,39 @@ pub struct SignedReceipt {
 }
 
 impl SignedReceipt {
-    /// Signs a receipt for a chain's contract `Rounds`.
+    /// Signs a receipt for a round.
     ///
     /// # Errors
-    /// If the signer refuses.
+    /// If the round is still to be drawn, or the signer refuses.
     pub fn new(
         receipt: Receipt,
-        domain: &Eip712Domain,
+        scope: &Scope,
         signer: &impl SignerSync,
     ) -> alloy::signers::Result<Self> {
-        let signature = typed::sign(&receipt, domain, signer)?.into();
+        let signature = scope.sign(&receipt, signer)?;
         Ok(Self { receipt, signature })
     }
 
     /// Whether this account has signed it.
-    pub fn is_by(&self, domain: &Eip712Domain, account: Address) -> bool {
-        typed::signer(&self.receipt, domain, &self.signature) == Some(account)
+    pub fn is_by(&self, scope: &Scope, account: Address) -> bool {
+        scope.signer(&self.receipt, &self.signature) == Some(account)
     }
+}
+
+/// What a batch of an eager round names in the place of a submission, which contracts don't know there:
+/// that the update is part of the sum. `Deliveries.MARK`.
+pub const MARK: B256 = B256::with_last_byte(1);
+
+/// Whether a delivery is part of a batch's sum, if there is one. What was handed in to the contract
+/// alone is paid for, and takes no part in the secure aggregation: it names no submission.
+pub fn is_summed(delivery: &Delivery) -> bool {
+    !delivery.update.is_zero() && !delivery.submission.is_zero()
+}
+
+/// Whether the contract has checked all that a batch says of a member, `checked` being the update that
+/// it has of it. Whoever names a submission says more: that its coordinator has that, and its proof.
+pub fn is_proven(delivery: &Delivery, checked: B256) -> bool {
+    delivery.submission.is_zero() && delivery.update == checked && !checked.is_zero()
 }
 
 /// A round's members, in the order of their addresses.
@@ -104,5 +154,25 @@ impl Members {
         let index = self.0.iter().position(|member| member.account == account)?;
         let path = merkle::path(&self.delivery_leaves(deliveries), index);
         Some((deliveries.get(index)?.clone(), path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_handed_in_to_the_contract_alone_is_proven_and_in_no_sum() {
+        let [update, submission] = [1, 2].map(B256::repeat_byte);
+        let said = |update, submission| Delivery { update, submission };
+        let alone = said(update, B256::ZERO);
+        assert!(!is_summed(&alone) && is_proven(&alone, update));
+        for named in [MARK, submission] {
+            let both = said(update, named);
+            assert!(is_summed(&both) && !is_proven(&both, update), "{named}");
+        }
+        let nothing = said(B256::ZERO, B256::ZERO);
+        assert!(!is_summed(&nothing) && !is_proven(&nothing, B256::ZERO));
+        assert!(!is_proven(&alone, submission));
     }
 }

@@ -1,30 +1,41 @@
-//! The coordinator's part: proposing and settling; answering demands.
+//! The coordinator's part: proposing and settling.
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy::primitives::B256;
 use alloy::rpc::types::TransactionReceipt;
-use alloy::sol_types::SolStruct;
 
 use super::client::{Client, ClientError};
-use super::round::{SignedBatch, SignedSubmission};
-use super::typed::{self, Batch, Submission};
+use super::round::{MARK, SignedBatch, SignedSubmission};
+use super::typed::{Batch, Scope, Submission};
 use crate::bindings::rounds::{IRounds, Rounds};
 use crate::chain::ChainError;
 
 impl Client {
+    /// What signatures about a round are for: its nonce is read from the chain.
+    ///
+    /// # Errors
+    /// If the round is unknown.
+    pub async fn scope(&self, round: u64) -> Result<Scope, ClientError> {
+        Ok(Scope::new(self.at().chain_id, self.at().rounds, self.round(round).await?.nonce))
+    }
+
     /// Signs a submission: what goes to the coordinator of an optimistic domain, beside the
     /// statement and the proof.
     ///
     /// # Errors
-    /// If the key refuses.
-    pub fn sign_submission(&self, submission: Submission) -> Result<SignedSubmission, ClientError> {
-        let domain = typed::domain(self.at().chain_id, self.at().rounds);
-        let signature = typed::sign(&submission, &domain, self.sender().signer());
-        let signature = signature.map_err(ChainError::from)?.into();
-        Ok(SignedSubmission { submission, signature })
+    /// If the round is unknown or not drawn, or the key refuses.
+    pub async fn sign_submission(
+        &self,
+        submission: Submission,
+    ) -> Result<SignedSubmission, ClientError> {
+        let scope = self.scope(submission.round).await?;
+        let signed = SignedSubmission::new(submission, &scope, self.sender().signer());
+        Ok(signed.map_err(ChainError::from)?)
     }
 
-    /// What the coordinator says that each member delivered: in an eager domain what the contract
-    /// has checked, otherwise the submissions given.
+    /// What the coordinator says that each member delivered: the submissions given, which are in the
+    /// sum, and, of whoever has given none, what the contract has checked all the same, which is paid
+    /// for and is not part of the sum. In an eager domain a submission counts if the contract has checked
+    /// its update, and is named by [`MARK`].
     ///
     /// # Errors
     /// If the round is unknown.
@@ -33,17 +44,19 @@ impl Client {
         round: u64,
         submissions: &[Submission],
     ) -> Result<Vec<IRounds::Delivery>, ClientError> {
-        let optimistic = self.round(round).await?.optimistic;
+        let known = self.round(round).await?;
+        let scope = Scope::new(self.at().chain_id, self.at().rounds, known.nonce);
         let mut deliveries = Vec::new();
         for member in self.members(round).await?.0 {
             let account = member.account;
-            let given = submissions.iter().find(|s| s.member == account);
-            let (update, submission) = match given {
-                Some(given) if optimistic => (given.update, given.eip712_hash_struct()),
-                _ if optimistic => (B256::ZERO, B256::ZERO),
-                _ => {
-                    let call = Rounds::deliveredCall { round, account };
-                    (self.view(self.at().rounds, call).await?, B256::ZERO)
+            let given = submissions.iter().find(|said| said.member == account);
+            let (update, submission) = match given.filter(|_| known.optimistic) {
+                Some(given) => (given.update, scope.hash(given)),
+                None if known.checked == 0 => (B256::ZERO, B256::ZERO),
+                None => {
+                    let checked = self.delivered(round, account).await?;
+                    let summed = given.is_some_and(|given| given.update == checked);
+                    (checked, if summed { MARK } else { B256::ZERO })
                 }
             };
             deliveries.push(IRounds::Delivery { update, submission });
@@ -54,7 +67,7 @@ impl Client {
     /// Signs a batch.
     ///
     /// # Errors
-    /// If the round is unknown or the key refuses.
+    /// If the round is unknown or not drawn, or the key refuses.
     pub async fn sign_batch(
         &self,
         round: u64,
@@ -64,16 +77,15 @@ impl Client {
     ) -> Result<SignedBatch, ClientError> {
         let root = self.members(round).await?.delivery_root(deliveries);
         let batch = Batch { round, root, aggregate, model };
-        let domain = typed::domain(self.at().chain_id, self.at().rounds);
-        let signature = typed::sign(&batch, &domain, self.sender().signer());
-        let signature = signature.map_err(ChainError::from)?.into();
-        Ok(SignedBatch { batch, signature })
+        let signed = SignedBatch::new(batch, &self.scope(round).await?, self.sender().signer());
+        Ok(signed.map_err(ChainError::from)?)
     }
 
     /// Proposes a batch that the coordinator has signed.
     ///
     /// # Errors
-    /// If the contract refuses it.
+    /// If the contract refuses it: before the deadline unless everybody has delivered, and once the
+    /// window after it is over.
     pub async fn propose(
         &self,
         signed: &SignedBatch,
@@ -89,7 +101,8 @@ impl Client {
     /// Settles a round: pays, moves reputations, advances the model.
     ///
     /// # Errors
-    /// If the challenge window is open, or the round was settled.
+    /// If the challenge window is open, a demand is open, the audit was not drawn, or the round was
+    /// settled.
     pub async fn settle(&self, round: u64) -> Result<Rounds::Settled, ClientError> {
         let members = self.members(round).await?.0;
         let void = self.round(round).await?.status == VOID;
@@ -100,23 +113,6 @@ impl Client {
         let call = Rounds::settleCall { round, members, deliveries };
         let receipt = self.send(&format!("settle/{round}"), self.at().rounds, call).await?;
         Self::logged(&receipt)
-    }
-
-    /// Answers a demand with a member's statement and proof.
-    ///
-    /// # Errors
-    /// If the contract refuses them, or nothing was demanded.
-    pub async fn answer(
-        &self,
-        round: u64,
-        account: Address,
-        statement: &[u8],
-        proof: &[u8],
-    ) -> Result<TransactionReceipt, ClientError> {
-        let (member, path) = self.member(round, account).await?;
-        let [statement, proof] = [statement, proof].map(Bytes::copy_from_slice);
-        let call = Rounds::answerCall { round, member, memberPath: path, statement, proof };
-        self.send(&format!("answer/{round}/{account}"), self.at().rounds, call).await
     }
 }
 

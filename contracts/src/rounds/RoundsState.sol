@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
+import {IDemands} from "../interfaces/IDemands.sol";
 import {IDomainRegistry} from "../interfaces/IDomainRegistry.sol";
 import {IEscrow} from "../interfaces/IEscrow.sol";
 import {IParameters} from "../interfaces/IParameters.sol";
@@ -31,7 +31,8 @@ abstract contract RoundsState is IRounds, EIP712 {
     IReputation internal immutable REPUTATION;
     IVerifierRouter internal immutable ROUTER;
     IParameters internal immutable PARAMETERS;
-    IERC20 internal immutable REWARD_TOKEN;
+    address internal immutable REWARD_TOKEN;
+    IDemands internal immutable DEMANDS;
     address internal immutable SLASHING;
     /// @dev The upper half of all rounds' numbers, so that rounds of two contracts are not mixed up
     /// where a number alone names them, as in an owner's files. Proofs name the contract.
@@ -41,6 +42,8 @@ abstract contract RoundsState is IRounds, EIP712 {
     mapping(uint64 domain => uint64 round) public current;
     /// @inheritdoc IRounds
     mapping(uint64 round => mapping(address account => bytes32 update)) public delivered;
+    /// @inheritdoc IRounds
+    mapping(uint64 domain => mapping(bytes32 dataset => address account)) public holderOf;
 
     mapping(uint64 domain => mapping(address account => Membership)) internal _memberships;
     /// @dev `batch` is not stored but made from the proposal.
@@ -59,7 +62,8 @@ abstract contract RoundsState is IRounds, EIP712 {
         IReputation reputation,
         IVerifierRouter router,
         IParameters parameters,
-        IERC20 rewardToken,
+        address rewardToken,
+        IDemands demands,
         address slashing
     ) EIP712("zktrain", "1") {
         STAKES = stakes;
@@ -69,6 +73,7 @@ abstract contract RoundsState is IRounds, EIP712 {
         ROUTER = router;
         PARAMETERS = parameters;
         REWARD_TOKEN = rewardToken;
+        DEMANDS = demands;
         SLASHING = slashing;
         bytes32 name = keccak256(abi.encode(block.chainid, address(this)));
         FIRST = uint64(bytes8(name)) & 0xffffffff00000000;
@@ -78,7 +83,12 @@ abstract contract RoundsState is IRounds, EIP712 {
     function get(uint64 round) external view returns (Round memory state) {
         state = _known(round);
         Proposal memory proposal = _proposals[round];
-        if (proposal.root != 0) state.batch = TypedData.hash(_batch(round, proposal));
+        if (proposal.root != 0) state.batch = TypedData.hash(_batch(round, proposal), state.nonce);
+    }
+
+    /// @inheritdoc IRounds
+    function batchOf(uint64 round) external view returns (Batch memory) {
+        return _batch(round, _proposals[round]);
     }
 
     /// @inheritdoc IRounds
@@ -104,12 +114,17 @@ abstract contract RoundsState is IRounds, EIP712 {
 
     /// @inheritdoc IRounds
     function submissionDigest(Submission calldata submission) external view returns (bytes32) {
-        return _hashTypedDataV4(TypedData.hash(submission));
+        return _hashTypedDataV4(TypedData.hash(submission, _nonceOf(submission.round)));
     }
 
     /// @inheritdoc IRounds
     function batchDigest(Batch calldata batch) external view returns (bytes32) {
-        return _hashTypedDataV4(TypedData.hash(batch));
+        return _hashTypedDataV4(TypedData.hash(batch, _nonceOf(batch.round)));
+    }
+
+    /// @inheritdoc IRounds
+    function receiptDigest(Receipt calldata receipt) external view returns (bytes32) {
+        return _hashTypedDataV4(TypedData.hash(receipt, _nonceOf(receipt.round)));
     }
 
     /// @inheritdoc IRounds
@@ -125,8 +140,7 @@ abstract contract RoundsState is IRounds, EIP712 {
 
     /// @inheritdoc IRounds
     function windowOf(uint64 round, address account, uint64 windows) public view returns (uint64) {
-        bytes32 nonce = _known(round).nonce;
-        if (nonce == 0) revert NotDrawn(round);
+        bytes32 nonce = _nonceOf(round);
         if (windows == 0) revert EmptyDataset();
         // Below `windows`.
         // forge-lint: disable-next-line(unsafe-typecast)
@@ -166,16 +180,16 @@ abstract contract RoundsState is IRounds, EIP712 {
         if (!same) revert WrongList(round);
     }
 
+    /// @dev What was drawn for a round.
+    function _nonceOf(uint64 round) internal view returns (bytes32 nonce) {
+        nonce = _known(round).nonce;
+        if (nonce == 0) revert NotDrawn(round);
+    }
+
     /// @dev A round that there is.
     function _known(uint64 round) internal view returns (Round storage state) {
         state = _rounds[round];
         if (state.status == Status.None) revert UnknownRound(round);
-    }
-
-    /// @dev A round that stands there.
-    function _in(uint64 round, Status status) internal view returns (Round storage state) {
-        state = _known(round);
-        if (state.status != status) revert WrongStatus(round, state.status);
     }
 
     function _batch(uint64 round, Proposal memory proposal) internal pure returns (Batch memory) {

@@ -16,22 +16,24 @@ contract InvariantsTest is RoundsBase {
 
     function setUp() public override {
         super.setUp();
-        Slashing slashing = new Slashing(rounds, registry, router);
+        Slashing slashing = new Slashing(rounds, demands, registry, router);
         assertEq(address(slashing), slashingAt);
         key = load("plain_halo2");
         address coordinator = _firstActor();
         IDomainRegistry.Config memory config = configOf(key, coordinator);
         config.trainerBond = 10e18;
         config.coordinatorBond = 100e18;
+        config.minBudget = 1;
         domain = openDomain(config);
         initialFunds = escrow.available(domain);
-        actions = new Actions(token, stakes, registry, escrow, reputation, rounds, slashing, domain);
+        actions =
+            new Actions(token, stakes, registry, escrow, reputation, demands, slashing, domain);
         assertEq(actions.actors(0), coordinator);
         endow(actions.challenger(), 1_000_000e18);
         for (uint256 i = 0; i < actions.ACTORS(); ++i) {
             address actor = actions.actors(i);
             endow(actor, 10_000e18);
-            actions.stake(i, i == 0 ? 199e18 : 50e18);
+            actions.stake(i, 199e18);
             actions.join(i);
         }
         targetContract(address(actions));
@@ -62,17 +64,16 @@ contract InvariantsTest is RoundsBase {
             + token.balanceOf(COORDINATOR) + token.balanceOf(actions.challenger())
             + token.balanceOf(address(stakes)) + token.balanceOf(address(registry))
             + token.balanceOf(address(escrow)) + token.balanceOf(address(rounds));
-        uint256 pools = stakes.pool(COORDINATOR).active;
+        uint256 pools = stakes.pool(COORDINATOR).own;
         for (uint256 i = 0; i < actions.ACTORS(); ++i) {
             address actor = actions.actors(i);
             sum += token.balanceOf(actor);
-            IStakeManager.Pool memory pool = stakes.pool(actor);
-            pools += uint256(pool.active) + pool.unbonding;
+            pools += actions.inside(actor, 0);
         }
         assertEq(sum, token.totalSupply(), "supply");
         assertEq(token.balanceOf(address(stakes)), pools, "stake");
-        uint256 bonds = actions.demands() * initialValues().demandBond;
-        assertEq(token.balanceOf(address(rounds)), bonds, "bonds of demands");
+        assertEq(token.balanceOf(address(rounds)), 0, "rounds hold nothing");
+        assertEq(address(demands).balance, actions.bonds(), "bonds of demands");
     }
 
     /// @dev What went in is available, reserved, owed, claimed or burned.
@@ -100,7 +101,7 @@ contract InvariantsTest is RoundsBase {
         assertFalse(state.paid, "under way, and not paid");
         assertEq(escrow.reserved(domain), state.budget, "reserved");
         // After that nothing can be brought against anybody in the round but lateness.
-        if (block.timestamp > actions.openedTime() + 15 days) return;
+        if (block.timestamp > actions.openedTime() + 16 days) return;
         IRounds.Member[] memory members = actions.members();
         for (uint256 i = 0; i < members.length; ++i) {
             _checkCovered(members[i].account, state.coordinator);
@@ -113,8 +114,8 @@ contract InvariantsTest is RoundsBase {
         // Who joined after the opening is in the next round only.
         if (!_isIn(operator)) bond = 0;
         if (operator == coordinator) bond += actions.COORDINATOR_BOND();
-        IStakeManager.Pool memory pool = stakes.pool(operator);
-        assertGe(uint256(pool.active) + pool.unbonding, bond, "covered while the round lasts");
+        uint256 reach = actions.inside(operator, actions.openedTime());
+        assertGe(reach, bond, "covered while the round lasts");
     }
 
     function _isIn(address operator) private view returns (bool) {
@@ -128,11 +129,11 @@ contract InvariantsTest is RoundsBase {
     /// @dev What was slashed cannot be withdrawn, and nobody answers for more than it took on.
     function _checkOperator(address operator) private view {
         IStakeManager.Pool memory pool = stakes.pool(operator);
-        uint256 inside = uint256(pool.active) + pool.unbonding;
+        uint256 inside = actions.inside(operator, 0);
         uint256 outside = actions.withdrawn(operator) + actions.slashed(operator);
         assertEq(inside + outside, actions.staked(operator), "stake, slashed or withdrawn once");
         uint256 bonds = rounds.membership(domain, operator).bond;
-        if (operator == actions.actors(0) && rounds.current(domain) != 0) {
+        if (operator == actions.coordinator() && rounds.current(domain) != 0) {
             bonds += actions.COORDINATOR_BOND();
         }
         assertEq(pool.obligations, bonds, "obligations are bonds");

@@ -22,6 +22,13 @@ contract PaymentsSymbolic {
         assert(coordinator + pool == budget);
     }
 
+    /// @dev The coordinator gets what a member with the weight in the sum would get of its part, so
+    /// what holds for members holds for it.
+    function check_coordinator(uint128 most, uint32 weight) external pure {
+        if (weight > SUM) return;
+        assert(Payments.coordinator(most, weight) == _part(most, weight));
+    }
+
     /// @dev Pay and fee are the part, whatever the rate.
     function check_fee(uint128 part, uint16 feeRate) external pure {
         if (feeRate > Payments.ONE) return;

@@ -45,7 +45,7 @@ impl Economy {
         }
         let (watcher, coordinator) = (clients.pop().unwrap(), clients.pop().unwrap());
         clients.sort_by_key(Client::address);
-        coordinator.stake(coordinator.address(), tokens(1_000)).await.unwrap();
+        coordinator.stake(tokens(1_000)).await.unwrap();
         Self { backend, at, owners: clients, coordinator, watcher }
     }
 
@@ -75,6 +75,12 @@ impl Economy {
             coordinatorBond: tokens(COORDINATOR_BOND).to(),
             coordinatorShare: 1000,
             minMembers: 1,
+            maxBudget: tokens(COORDINATOR_BOND).to(),
+            minBudget: 1,
+            minDuration: 600,
+            minWindows: 1,
+            threshold: 6666,
+            audits: 0,
             uri: String::new(),
         };
         change(&mut config);
@@ -97,7 +103,8 @@ impl Economy {
 
     pub async fn stake(&self, operator: Address) -> U256 {
         let pool = StakeManager::poolCall { operator };
-        U256::from(self.watcher.view(self.at.stakes, pool).await.unwrap().active)
+        let pool = self.watcher.view(self.at.stakes, pool).await.unwrap();
+        U256::from(pool.own) + U256::from(pool.delegated)
     }
 
     /// Reward tokens of an account.

@@ -8,6 +8,7 @@
 //! Time is that of the wall clock when the round was started, here or before a restart, and goes on
 //! steadily: a clock that is set does not change how long phases last.
 
+mod begin;
 mod erase;
 mod jobs;
 mod vectors;
@@ -20,15 +21,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use zktrain_network::messages::{Contribution, End, Notice, Phase, Refusal, Signed, Upload};
 use zktrain_network::plan::Plan;
 
 pub use work::{Judged, Settled, Timed, Work};
 
-use crate::machine::{Action, Admit, Event, Machine, Progress, ProofVerdict};
+use crate::machine::{Action, Bounds, Draft, Ends, Event, Machine, Progress, ProofVerdict};
 use crate::store::{Store, StoreError};
 
 /// Why a round cannot be run.
@@ -148,7 +150,10 @@ fn job_of(action: &Action) -> Option<Job> {
 }
 
 impl Driver {
-    /// Begins a round, or goes on with it if it was begun: then the stored plan counts.
+    /// Begins a round, or goes on with it if it was begun: then the operator's part of the stored plan
+    /// counts. If the chain says something else than it did for the stored plan, what is stored is of
+    /// a round that the chain has given up: it is forgotten, and the round begins anew. The round
+    /// keeps to the earliest ends that are given here or were before, in milliseconds since 1970.
     ///
     /// # Errors
     /// If the store fails or holds something else.
@@ -156,12 +161,10 @@ impl Driver {
         store: Store,
         plan: Signed<Plan>,
         work: Arc<dyn Work>,
+        ends: Ends,
     ) -> Result<Self, DriverError> {
         let round = plan.body.round;
-        let damaged = |_| DriverError::Stored { round };
-        let encoded = postcard::to_stdvec(&plan).map_err(damaged)?;
-        let begun = store.begin(round, &encoded, now_ms()).await?;
-        let plan: Signed<Plan> = postcard::from_bytes(&begun.plan).map_err(damaged)?;
+        let (plan, begun) = begin::begin(&store, plan).await?;
         let (machine, since_ms) = (Machine::new(plan.clone(), begun.began_ms), begun.began_ms);
         let (arrived_ms, verified) = Default::default();
         let mut state = State { machine, since_ms, arrived_ms, verified, handled: 0, behind: true };
@@ -176,6 +179,7 @@ impl Driver {
         }
         let (state, published) = (Mutex::new(state), watch::Sender::new(0));
         let inner = Arc::new(Inner { store, plan, work, clock, state, published, jobs });
+        inner.bound(ends).await?;
         tokio::spawn(keep_time(Arc::downgrade(&inner)));
         tokio::spawn(jobs::run(Arc::downgrade(&inner), inbox));
         Ok(Self { inner })
@@ -200,12 +204,18 @@ impl Driver {
             tracing::error!(%error, "an event could not be stored");
             Refusal::Internal
         };
-        let mut state = self.inner.current().await.map_err(failed)?;
-        if state.machine.check(from, &what)? == Admit::Known {
-            return Ok(());
-        }
+        let grounds = self.inner.current().await.map_err(failed)?.machine.look_at(from, &what)?;
+        let Some(grounds) = grounds else { return Ok(()) };
+        // Signatures are verified while others have the round.
+        let verified = spawn_blocking(move || grounds.verify(&what).map(|()| what)).await;
+        let what = verified.map_err(|_| Refusal::Internal)??;
         if let Contribution::Upload(upload) = &what {
             self.inner.require_uploads(&upload.body).await?;
+        }
+        let mut state = self.inner.current().await.map_err(failed)?;
+        // Meanwhile the phase may have ended, or the same may have come once more.
+        if state.machine.look_at(from, &what)?.is_none() {
+            return Ok(());
         }
         let event = Event::Contribution { from, what: Box::new(what) };
         self.inner.feed(&mut state, event).await.map_err(failed)
@@ -216,19 +226,36 @@ impl Driver {
         self.inner.state.lock().await.machine.answers_for(account)
     }
 
+    /// The submissions that a batch has to have, see [`Machine::promised`].
+    pub async fn promised(&self) -> BTreeMap<Address, B256> {
+        self.inner.state.lock().await.machine.promised()
+    }
+
     /// Waits for a notice.
     pub async fn notice(&self, to: Address, number: u32) -> Notice {
         let mut published = self.inner.published.subscribe();
         loop {
             published.mark_unchanged();
-            if let Some(notice) = self.inner.state.lock().await.machine.notice(to, number) {
-                return notice;
+            let draft = self.inner.state.lock().await.machine.draft(to, number);
+            if let Some(draft) = draft {
+                return made(draft).await;
             }
             if published.changed().await.is_err() {
                 // The sender lives in what this borrows.
                 core::future::pending::<()>().await;
             }
         }
+    }
+
+    /// What the chain sets an end to, in milliseconds since 1970.
+    pub async fn ends(&self) -> Ends {
+        self.inner.state.lock().await.machine.ends()
+    }
+
+    /// For how long what is due has not happened: the store fails, or nothing here goes on.
+    pub async fn overdue(&self) -> Duration {
+        let deadline = self.inner.state.lock().await.machine.deadline();
+        deadline.map_or(Duration::ZERO, |due| passed(due, self.inner.clock.now_ms()))
     }
 
     /// Where the round stands.
@@ -244,6 +271,17 @@ impl Driver {
     /// Proofs and sums that are under way or wait.
     pub async fn jobs(&self) -> usize {
         self.inner.state.lock().await.machine.pending().len()
+    }
+
+    /// How long the oldest delivery without a verdict has waited.
+    pub async fn queue_age(&self) -> Duration {
+        let state = self.inner.state.lock().await;
+        let now = self.inner.clock.now_ms();
+        let waits = |action: &Action| match action {
+            Action::Judge { account } => Some(passed(*state.arrived_ms.get(account)?, now)),
+            _ => None,
+        };
+        state.machine.pending().iter().filter_map(waits).max().unwrap_or_default()
     }
 
     /// Ends the round without a sum.
@@ -288,6 +326,19 @@ impl Inner {
         let mut state = self.state.lock().await;
         self.catch_up(&mut state).await?;
         Ok(state)
+    }
+
+    /// Has the machine keep to what is known besides the plan, if it does not already.
+    async fn bound(&self, ends: Ends) -> Result<(), DriverError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let elements = self.work.shape().elements() as u64;
+        let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+        let bounds = Bounds { ends, elements, threads };
+        let mut state = self.current().await?;
+        if state.machine.phase() == Phase::Ended || state.machine.is_bounded_by(&bounds) {
+            return Ok(());
+        }
+        self.feed(&mut state, Event::Bounded(bounds)).await
     }
 
     async fn catch_up(&self, state: &mut State) -> Result<(), DriverError> {
@@ -363,6 +414,15 @@ impl Inner {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes a notice. That of a member's shares takes many hashes: not between messages of a round.
+async fn made(draft: Draft) -> Notice {
+    match spawn_blocking(move || draft.make()).await {
+        Ok(notice) => notice,
+        // The process ends: nobody is told anything any more.
+        Err(_) => core::future::pending().await,
     }
 }
 

@@ -42,7 +42,9 @@ async fn metrics_come_as_openmetrics() {
 #[tokio::test]
 async fn it_lives_before_it_is_ready_and_says_what_is_missing() {
     let (server, _, readiness) = server(Limits::default()).await;
-    assert!(ask(&server, "/healthz").await.starts_with("HTTP/1.1 200"));
+    for path in ["/livez", "/healthz"] {
+        assert!(ask(&server, path).await.starts_with("HTTP/1.1 200"));
+    }
     let answer = ask(&server, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     let body = answer.split("\r\n\r\n").nth(1).unwrap();

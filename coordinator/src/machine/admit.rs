@@ -1,9 +1,13 @@
 //! What is taken, from whom, when.
 
+use std::sync::Arc;
+
 use alloy::primitives::Address;
-use zktrain_network::messages::{Complaint, Contribution, Phase, Refusal, Reveal, Signed};
+use zktrain_network::messages::{Contribution, Phase, Refusal, Reveal, Signed};
+use zktrain_network::plan::Plan;
 use zktrain_network::secagg::Error;
 use zktrain_network::secagg::coordinator as secagg;
+use zktrain_network::secagg::group::{Roster, Shared};
 
 use super::{Admit, Machine};
 
@@ -56,11 +60,32 @@ impl Machine {
     /// # Errors
     /// Why it is refused.
     pub fn check(&self, from: Address, what: &Contribution) -> Result<Admit, Refusal> {
-        let admit = self.admit(from, what)?;
-        if admit == Admit::New {
-            self.verify(what)?;
+        match self.look_at(from, what)? {
+            Some(grounds) => grounds.verify(what).map(|()| Admit::New),
+            None => Ok(Admit::Known),
         }
-        Ok(admit)
+    }
+
+    /// The quick part of [`Self::check`]: on what grounds something new is to be verified, which takes
+    /// some time and needs nothing of the machine any more; none if it is known.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn look_at(&self, from: Address, what: &Contribution) -> Result<Option<Grounds>, Refusal> {
+        match self.admit(from, what)? {
+            Admit::Known => Ok(None),
+            Admit::New => Ok(Some(self.grounds(from))),
+        }
+    }
+
+    fn grounds(&self, from: Address) -> Grounds {
+        Grounds {
+            plan: self.plan.clone(),
+            roster: self.roster.clone(),
+            shared: self.shared.clone(),
+            counted: self.counted.clone().unwrap_or_default(),
+            asked: self.disputes.get(&from).cloned().unwrap_or_default(),
+        }
     }
 
     /// What can be told without looking at signatures.
@@ -124,7 +149,7 @@ impl Machine {
         let allowed = match what {
             Contribution::Keys(_) => true,
             Contribution::Sharing(_) => {
-                self.roster.as_ref().is_some_and(|roster| among(roster.accounts()))
+                self.roster.as_deref().is_some_and(|roster| among(roster.accounts()))
             }
             Contribution::Complaint(complaint) => {
                 let dealer = complaint.passed.head.body.account;
@@ -141,38 +166,57 @@ impl Machine {
         };
         if allowed { Ok(()) } else { Err(invalid("the sender is no longer in this round")) }
     }
+}
 
+/// What contributions are verified against. All of it is fixed once members are asked for something
+/// that rests on it, so that what was verified stays right whatever happens meanwhile.
+#[derive(Clone)]
+pub struct Grounds {
+    plan: Arc<Signed<Plan>>,
+    roster: Option<Arc<Roster>>,
+    shared: Option<Arc<Shared>>,
+    counted: Arc<Vec<Address>>,
+    /// With whom the sender is to open its pairs.
+    asked: Vec<Address>,
+}
+
+impl core::fmt::Debug for Grounds {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Grounds").field("round", &self.plan.body.round).finish_non_exhaustive()
+    }
+}
+
+impl Grounds {
     /// Signatures, and what else takes some time.
-    fn verify(&self, what: &Contribution) -> Result<(), Refusal> {
-        let plan = &self.plan.body;
-        let shared = || self.shared.as_ref().ok_or(Refusal::Internal);
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn verify(&self, what: &Contribution) -> Result<(), Refusal> {
+        let (plan, counted) = (&self.plan.body, self.counted.as_slice());
+        let roster = || self.roster.as_deref().ok_or(Refusal::Internal);
+        let shared = || self.shared.as_deref().ok_or(Refusal::Internal);
         match what {
             Contribution::Keys(keys) => secagg::check_keys(plan, keys).map_err(refusal),
             Contribution::Sharing(sharing) => {
-                let roster = self.roster.as_ref().ok_or(Refusal::Internal)?;
-                secagg::check_sharing(plan, roster, sharing).map_err(refusal)
+                secagg::check_sharing(plan, roster()?, sharing).map_err(refusal)
             }
-            Contribution::Complaint(complaint) => self.verify_complaint(complaint),
+            Contribution::Complaint(complaint) => {
+                secagg::check_complaint(plan, roster()?, complaint).map(|_| ()).map_err(refusal)
+            }
             Contribution::Upload(upload) => {
                 secagg::check_upload(plan, shared()?, upload).map_err(refusal)
             }
             Contribution::Confirm(confirm) => {
-                secagg::check_confirm(plan, shared()?, self.counted(), confirm).map_err(refusal)
+                secagg::check_confirm(plan, shared()?, counted, confirm).map_err(refusal)
             }
             Contribution::Unmask(unmask) => {
-                secagg::check_unmask(plan, shared()?, self.counted(), unmask).map_err(refusal)
+                secagg::check_unmask(plan, shared()?, counted, unmask).map_err(refusal)
             }
             Contribution::Defence(defence) => {
-                secagg::check_defence(plan, self.counted(), defence).map_err(refusal)
+                secagg::check_defence(plan, counted, defence).map_err(refusal)
             }
             Contribution::Reveal(reveal) => self.verify_reveal(reveal),
         }
-    }
-
-    fn verify_complaint(&self, complaint: &Complaint) -> Result<(), Refusal> {
-        let roster = self.roster.as_ref().ok_or(Refusal::Internal)?;
-        let plan = &self.plan.body;
-        secagg::check_complaint(plan, roster, complaint).map(|_| ()).map_err(refusal)
     }
 
     fn verify_reveal(&self, reveal: &Signed<Reveal>) -> Result<(), Refusal> {
@@ -180,8 +224,7 @@ impl Machine {
         if !reveal.is_by(&self.plan.body, account) {
             return Err(invalid("the opened pairs are not signed by their sender"));
         }
-        let asked = self.disputes.get(&account).map(Vec::as_slice).unwrap_or_default();
-        if reveal.body.pairs.iter().map(|pair| &pair.with).ne(asked) {
+        if reveal.body.pairs.iter().map(|pair| &pair.with).ne(&self.asked) {
             return Err(invalid("other pairs are in dispute"));
         }
         Ok(())

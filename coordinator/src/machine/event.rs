@@ -4,6 +4,8 @@ use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use zktrain_network::messages::{Contribution, End, Phase};
 
+use super::bounds::Bounds;
+
 /// Something that happens in a round. Stored before it is handled: a round is what its events make
 /// of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,8 @@ pub enum Event {
     CalledOff,
     /// Time has passed.
     Tick,
+    /// What the round has to keep to became known.
+    Bounded(Bounds),
 }
 
 impl core::fmt::Debug for Event {
@@ -48,6 +52,7 @@ impl core::fmt::Debug for Event {
             Self::Tried(result) => f.debug_tuple("Tried").field(result).finish(),
             Self::CalledOff => f.write_str("CalledOff"),
             Self::Tick => f.write_str("Tick"),
+            Self::Bounded(bounds) => f.debug_tuple("Bounded").field(bounds).finish(),
         }
     }
 }
@@ -160,6 +165,12 @@ pub enum MisdeedKind {
     /// It did not answer when the sum was wrong: to blame in this round, but no cheat that could be
     /// shown to others.
     Undefended,
+    /// It was silent in a phase in which others depended on it: it had shared its secrets, was
+    /// counted, or had confirmed. It may have lost its connection.
+    Absent {
+        /// The phase.
+        phase: Phase,
+    },
 }
 
 /// A member did something wrong.

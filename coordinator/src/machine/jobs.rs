@@ -1,6 +1,7 @@
 //! What follows from the results of jobs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloy::primitives::Address;
 use zktrain_network::messages::{End, Phase, Reason, Test};
@@ -31,7 +32,7 @@ impl Machine {
             SumResult::Wrong => {
                 let counted = self.counted().iter();
                 let uploads = counted.filter_map(|account| self.uploads.get(account)).cloned();
-                self.test = Some(Test { uploads: uploads.collect() });
+                self.test = Some(Arc::new(Test { uploads: uploads.collect() }));
                 self.begin(Phase::Defence, now_ms, self.plan.body.timing.defence)
             }
             SumResult::Short(accounts) => match accounts.first() {

@@ -27,49 +27,55 @@
 //! that have shared, the counted, those that have confirmed and those that have unmasked.
 
 mod admit;
+mod bounds;
 mod event;
 mod jobs;
 mod notices;
 mod phases;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 use zktrain_contracts::protocol::merkle::Tree;
 use zktrain_network::messages::{
-    Confirm, Contribution, Defence, End, Keys, Passed, Phase, Reason, Reveal, Sharing, Signed,
-    Test, Unmask, Upload,
+    Confirm, Contribution, Defence, End, Keys, Phase, Reason, Reveal, Sharing, Signed, Test,
+    Unmask, Upload,
 };
 use zktrain_network::plan::{Plan, Timing};
 use zktrain_network::secagg::group::{Roster, Shared};
 
+pub use admit::Grounds;
+pub use bounds::{Bounds, Ends};
 pub use event::{
     Action, Admit, Event, Misdeed, MisdeedKind, Progress, ProofVerdict, SumResult, TrialResult,
 };
+pub use notices::Draft;
 
 /// A round.
 #[derive(Clone)]
 pub struct Machine {
-    plan: Signed<Plan>,
+    plan: Arc<Signed<Plan>>,
     phase: Phase,
     /// The phase's members have had their time; what it waits for is a job.
     closed: bool,
     /// Milliseconds.
     deadline: Option<u64>,
+    /// What is known of the chain's deadline, and of how long sums take.
+    bounds: Option<Bounds>,
+    /// The phase has less time than was planned.
+    shortened: bool,
     keys: BTreeMap<Address, Signed<Keys>>,
     /// Fixed at the end of phase Keys.
-    roster: Option<Roster>,
+    roster: Option<Arc<Roster>>,
     /// While phase Shares lasts.
     dealt: BTreeMap<Address, Sharing>,
     /// Fixed at the end of phase Shares, in the order of accounts.
-    sharings: Vec<Sharing>,
+    sharings: Arc<Vec<Sharing>>,
     /// Those of `sharings`, once it is fixed.
-    shared: Option<Shared>,
+    shared: Option<Arc<Shared>>,
     /// Over the envelopes of each of `sharings`. Made when they are needed first: many hashes.
-    trees: OnceLock<Vec<Tree>>,
-    /// What each is sent of `sharings`.
-    passed: BTreeMap<Address, OnceLock<Vec<Passed>>>,
+    trees: Arc<OnceLock<Vec<Tree>>>,
     /// Who complained about whom.
     complaints: BTreeSet<(Address, Address)>,
     /// Those complained about.
@@ -77,12 +83,12 @@ pub struct Machine {
     uploads: BTreeMap<Address, Signed<Upload>>,
     verdicts: BTreeMap<Address, ProofVerdict>,
     /// Fixed at the end of phase Uploads.
-    counted: Option<Vec<Address>>,
+    counted: Option<Arc<Vec<Address>>>,
     confirms: BTreeMap<Address, Signed<Confirm>>,
     /// Phase Confirm has ended well.
     confirmed: bool,
     unmasks: BTreeMap<Address, Signed<Unmask>>,
-    test: Option<Test>,
+    test: Option<Arc<Test>>,
     defences: BTreeMap<Address, Signed<Defence>>,
     /// Who is to answer whose defences.
     disputes: BTreeMap<Address, Vec<Address>>,
@@ -108,17 +114,18 @@ impl Machine {
     pub fn new(plan: Signed<Plan>, now_ms: u64) -> Self {
         let deadline = Some(after(now_ms, plan.body.timing.keys));
         Self {
-            plan,
+            plan: Arc::new(plan),
             phase: Phase::Keys,
             closed: false,
             deadline,
+            bounds: None,
+            shortened: false,
             keys: BTreeMap::new(),
             roster: None,
             dealt: BTreeMap::new(),
-            sharings: Vec::new(),
+            sharings: Arc::default(),
             shared: None,
-            trees: OnceLock::new(),
-            passed: BTreeMap::new(),
+            trees: Arc::default(),
             complaints: BTreeSet::new(),
             convicted: BTreeSet::new(),
             uploads: BTreeMap::new(),
@@ -137,7 +144,8 @@ impl Machine {
     }
 
     /// Milliseconds after which every round with this timing is over, if [`Event::Tick`] comes at
-    /// each [`Self::deadline`].
+    /// each [`Self::deadline`]; sums that take longer than a phase not included, see
+    /// [`Bounds::sum_ms`].
     pub fn longest(timing: &Timing) -> u64 {
         let Timing { keys, shares, uploads, confirm, unmask, defence } = *timing;
         // Confirm twice: verdicts that are late. Unmask twice: the sum. Defence four times:
@@ -164,6 +172,7 @@ impl Machine {
             Event::Tried(result) => self.tried(result, now_ms),
             Event::CalledOff => self.over(End::Void(Reason::CalledOff)),
             Event::Tick => self.tick(now_ms),
+            Event::Bounded(bounds) => self.bound(bounds, now_ms),
         };
         actions.extend(self.advance(now_ms));
         actions
@@ -217,17 +226,17 @@ impl Machine {
 
     /// Who takes part, once that is known.
     pub fn roster(&self) -> Option<&Roster> {
-        self.roster.as_ref()
+        self.roster.as_deref()
     }
 
     /// Who has shared, once that is known: what vectors are masked for.
     pub fn shared(&self) -> Option<&Shared> {
-        self.shared.as_ref()
+        self.shared.as_deref()
     }
 
     /// Their accounts; empty until that is known.
     fn sharers(&self) -> &[Address] {
-        self.shared.as_ref().map(Shared::accounts).unwrap_or_default()
+        self.shared.as_deref().map(Shared::accounts).unwrap_or_default()
     }
 
     /// Sharings, one a member that has shared, in the order of accounts; empty until all are known.
@@ -237,15 +246,26 @@ impl Machine {
 
     /// Who is counted, in ascending order; empty until that is known.
     pub fn counted(&self) -> &[Address] {
-        self.counted.as_deref().unwrap_or_default()
+        self.counted.as_deref().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether the coordinator answers for a member's upload: it is counted, for good, and nothing was
-    /// found against its sender. Until then a proof or a complaint may still drop it, and whoever had
-    /// a receipt already could say that the coordinator had left it out.
+    /// found against its sender but silence. Until then a proof or a complaint may still drop it, and
+    /// whoever had a receipt already could say that the coordinator had left it out.
     pub fn answers_for(&self, account: Address) -> bool {
         let is_counted = self.counted().binary_search(&account).is_ok();
-        is_counted && self.misdeeds.iter().all(|misdeed| misdeed.account != account)
+        let spoils = |misdeed: &Misdeed| !matches!(misdeed.kind, MisdeedKind::Absent { .. });
+        let mut own = self.misdeeds.iter().filter(|misdeed| misdeed.account == account);
+        is_counted && !own.any(spoils)
+    }
+
+    /// Of whoever may have a receipt, or may get one, the struct hash of the submission that it names: a
+    /// batch with another one would belie the receipt, whatever became of the round after it. These are
+    /// the counted, once they are fixed, also those against whom something was found later.
+    pub fn promised(&self) -> BTreeMap<Address, B256> {
+        let counted = self.counted().iter();
+        let named = counted.filter_map(|account| Some((*account, self.uploads.get(account)?)));
+        named.map(|(account, upload)| (account, upload.body.submission)).collect()
     }
 
     /// What members signed of their uploads, whether counted or not.
@@ -260,7 +280,7 @@ impl Machine {
 
     /// Where uploads are tested, if the sum is wrong.
     pub fn test(&self) -> Option<&Test> {
-        self.test.as_ref()
+        self.test.as_deref()
     }
 
     /// Defences.

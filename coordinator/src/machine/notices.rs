@@ -1,8 +1,13 @@
 //! What is published, and for whom.
 
+use std::sync::{Arc, OnceLock};
+
 use alloy::primitives::Address;
-use zktrain_network::messages::{Notice, Passed, Sharing};
+use zktrain_contracts::protocol::merkle::Tree;
+use zktrain_network::messages::{Confirm, Defence, End, Notice, Sharing, Signed, Test};
+use zktrain_network::plan::Plan;
 use zktrain_network::secagg::coordinator as secagg;
+use zktrain_network::secagg::group::Roster;
 
 use super::Machine;
 
@@ -19,33 +24,84 @@ enum Topic {
     End,
 }
 
+/// What a notice is made from. It shares the round's lists, so that taking it is quick and making
+/// the notice keeps nobody from the round.
+#[must_use]
+pub struct Draft(What);
+
+enum What {
+    Plan(Arc<Signed<Plan>>),
+    Roster(Arc<Roster>),
+    Shares { sharings: Arc<Vec<Sharing>>, trees: Arc<OnceLock<Vec<Tree>>>, to: Address },
+    Counted(Arc<Vec<Address>>),
+    Confirmed(Vec<Signed<Confirm>>),
+    Test(Arc<Test>),
+    Dispute(Vec<Signed<Defence>>),
+    End(End),
+}
+
+impl core::fmt::Debug for Draft {
+    /// Shares are secrets.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Draft")
+    }
+}
+
+impl Draft {
+    /// The notice.
+    pub fn make(self) -> Notice {
+        match self.0 {
+            What::Plan(plan) => Notice::Plan(Arc::unwrap_or_clone(plan)),
+            What::Roster(roster) => Notice::Roster(roster.signed().to_vec()),
+            What::Shares { sharings, trees, to } => {
+                // Sharings were checked to have an envelope for each of the roster.
+                let trees = trees.get_or_init(|| secagg::trees(&sharings));
+                Notice::Shares(secagg::pass(&sharings, trees, to).unwrap_or_default())
+            }
+            What::Counted(counted) => Notice::Counted(Arc::unwrap_or_clone(counted)),
+            What::Confirmed(confirms) => Notice::Confirmed(confirms),
+            What::Test(test) => Notice::Test(Arc::unwrap_or_clone(test)),
+            What::Dispute(defences) => Notice::Dispute(defences),
+            What::End(end) => Notice::End(end),
+        }
+    }
+}
+
 impl Machine {
     /// A notice for a member; none if so many were not published yet, or it is no member.
     ///
     /// Each member has a numbering of its own, without gaps: it is told what it is asked to answer,
     /// and how the round ended. A number once given stays what it is.
     pub fn notice(&self, to: Address, number: u32) -> Option<Notice> {
+        self.draft(to, number).map(Draft::make)
+    }
+
+    /// What such a notice is made from.
+    pub fn draft(&self, to: Address, number: u32) -> Option<Draft> {
         self.plan.body.member(to)?;
         let topic = *self.topics(to).get(number as usize)?;
-        Some(match topic {
-            Topic::Plan => Notice::Plan(self.plan.clone()),
-            Topic::Roster => Notice::Roster(self.roster.as_ref()?.signed().to_vec()),
-            Topic::Shares => Notice::Shares(self.passed(to)?.to_vec()),
-            Topic::Counted => Notice::Counted(self.counted().to_vec()),
-            Topic::Confirmed => Notice::Confirmed(self.confirms.values().cloned().collect()),
-            Topic::Test => Notice::Test(self.test.clone()?),
+        Some(Draft(match topic {
+            Topic::Plan => What::Plan(self.plan.clone()),
+            Topic::Roster => What::Roster(self.roster.clone()?),
+            Topic::Shares => {
+                let (sharings, trees) = (self.sharings.clone(), self.trees.clone());
+                What::Shares { sharings, trees, to }
+            }
+            Topic::Counted => What::Counted(self.counted.clone()?),
+            Topic::Confirmed => What::Confirmed(self.confirms.values().cloned().collect()),
+            Topic::Test => What::Test(self.test.clone()?),
             Topic::Dispute => {
                 let others = self.disputes.get(&to)?.iter();
                 let defences = others.filter_map(|other| self.defences.get(other)).cloned();
-                Notice::Dispute(defences.collect())
+                What::Dispute(defences.collect())
             }
-            Topic::End => Notice::End(self.end.clone()?),
-        })
+            Topic::End => What::End(self.end.clone()?),
+        }))
     }
 
     /// What was published for a member so far.
     fn topics(&self, to: Address) -> Vec<Topic> {
-        let among = |set: &Vec<Address>| set.binary_search(&to).is_ok();
+        let among = |set: &Arc<Vec<Address>>| set.binary_search(&to).is_ok();
         let has_shared = self.sharers().binary_search(&to).is_ok();
         let is_counted = self.counted.as_ref().is_some_and(among);
         let topics = [
@@ -60,14 +116,6 @@ impl Machine {
             (Topic::End, self.end.is_some()),
         ];
         topics.into_iter().filter_map(|(topic, published)| published.then_some(topic)).collect()
-    }
-
-    fn passed(&self, to: Address) -> Option<&[Passed]> {
-        let slot = self.passed.get(&to)?;
-        // Sharings were checked to have an envelope for each of the roster.
-        let trees = || secagg::trees(&self.sharings);
-        let pass = || secagg::pass(&self.sharings, self.trees.get_or_init(trees), to);
-        Some(slot.get_or_init(|| pass().unwrap_or_default()))
     }
 
     /// What a member has shared.

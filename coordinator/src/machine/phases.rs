@@ -1,7 +1,6 @@
 //! How phases end.
 
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use alloy::primitives::Address;
 use zktrain_network::messages::{End, Phase, Reason};
@@ -51,14 +50,19 @@ impl Machine {
 
     /// Ends the phase if its time is over.
     pub(super) fn tick(&mut self, now_ms: u64) -> Vec<Action> {
+        // The chain would take nothing else any more.
+        if self.is_due(now_ms) {
+            return self.over(End::Void(Reason::CalledOff));
+        }
         match self.deadline {
             Some(deadline) if now_ms >= deadline => {}
             _ => return Vec::new(),
         }
+        self.note_absent();
         match self.phase {
             Phase::Uploads if !self.closed && self.is_judging() => {
                 self.closed = true;
-                self.deadline = Some(after(now_ms, self.plan.body.timing.confirm));
+                self.deadline = Some(self.by(now_ms, self.plan.body.timing.confirm));
                 Vec::new()
             }
             // A job took too long.
@@ -86,8 +90,41 @@ impl Machine {
     pub(super) fn begin(&mut self, phase: Phase, now_ms: u64, seconds: u32) -> Vec<Action> {
         self.phase = phase;
         self.closed = false;
-        self.deadline = Some(after(now_ms, seconds));
+        if self.is_hopeless(phase, now_ms) {
+            return self.over(End::Void(Reason::CalledOff));
+        }
+        self.deadline = Some(self.allot(phase, now_ms, u64::from(seconds) * 1000));
         vec![Action::Published]
+    }
+
+    /// When a job that begins now is given up.
+    fn by(&self, now_ms: u64, seconds: u32) -> u64 {
+        after(now_ms, seconds).min(self.ends().until_ms.unwrap_or(u64::MAX))
+    }
+
+    /// The phase's time is over: notes who was silent while others depended on it. Not of those that
+    /// had less time than they were told.
+    fn note_absent(&mut self) {
+        if self.closed || self.shortened {
+            return;
+        }
+        let phase = self.phase;
+        let silent: Vec<Address> = match phase {
+            Phase::Uploads => {
+                let asked = self.sharers().iter().filter(|who| !self.convicted.contains(*who));
+                asked.filter(|who| !self.uploads.contains_key(*who)).copied().collect()
+            }
+            Phase::Confirm => {
+                let asked = self.counted().iter();
+                asked.filter(|who| !self.confirms.contains_key(*who)).copied().collect()
+            }
+            Phase::Unmask => {
+                let asked = self.confirms.keys();
+                asked.filter(|who| !self.unmasks.contains_key(*who)).copied().collect()
+            }
+            _ => Vec::new(),
+        };
+        silent.into_iter().for_each(|who| self.misdeed(who, MisdeedKind::Absent { phase }));
     }
 
     /// Ends the round.
@@ -106,7 +143,7 @@ impl Machine {
         let keys: Vec<_> = self.keys.values().cloned().collect();
         // They were checked one by one before they were taken.
         match Roster::new(&self.plan.body, &keys) {
-            Ok(roster) => self.roster = Some(roster),
+            Ok(roster) => self.roster = Some(Arc::new(roster)),
             Err(_) => return self.over(End::Void(Reason::CalledOff)),
         }
         self.begin(Phase::Shares, now_ms, self.plan.body.timing.shares)
@@ -117,15 +154,13 @@ impl Machine {
         if let Some(end) = self.too_few(&accounts, true) {
             return self.over(end);
         }
-        self.sharings = core::mem::take(&mut self.dealt).into_values().collect();
+        self.sharings = Arc::new(core::mem::take(&mut self.dealt).into_values().collect());
         let heads = self.sharings.iter().map(|sharing| &sharing.head.body);
         // They were checked one by one before they were taken.
-        match self.roster.as_ref().map(|roster| Shared::new(roster, heads)) {
-            Some(Ok(shared)) => self.shared = Some(shared),
+        match self.roster.as_deref().map(|roster| Shared::new(roster, heads)) {
+            Some(Ok(shared)) => self.shared = Some(Arc::new(shared)),
             _ => return self.over(End::Void(Reason::CalledOff)),
         }
-        let slots = accounts.iter().map(|account| (*account, OnceLock::new()));
-        self.passed = slots.collect::<BTreeMap<_, _>>();
         self.begin(Phase::Uploads, now_ms, self.plan.body.timing.uploads)
     }
 
@@ -134,14 +169,14 @@ impl Machine {
         if let Some(end) = self.too_few(&accepted, true) {
             return self.over(end);
         }
-        self.counted = Some(accepted);
+        self.counted = Some(Arc::new(accepted));
         self.begin(Phase::Confirm, now_ms, self.plan.body.timing.confirm)
     }
 
     /// Whose updates are counted, or would be if phase Uploads ended now.
     pub(super) fn accepted(&self) -> Vec<Address> {
         if let Some(counted) = &self.counted {
-            return counted.clone();
+            return counted.to_vec();
         }
         let accepted = self.verdicts.iter().filter(|(account, verdict)| {
             **verdict == ProofVerdict::Accepted && !self.convicted.contains(*account)
@@ -164,13 +199,24 @@ impl Machine {
             return self.over(end);
         }
         self.begin(Phase::Sum, now_ms, self.plan.body.timing.unmask);
+        self.deadline = Some(self.sum_by(now_ms));
         vec![Action::Sum]
+    }
+
+    /// When a sum that begins now is given up: it takes as long as it is large, and nobody waits for
+    /// it but the chain.
+    fn sum_by(&self, now_ms: u64) -> u64 {
+        let (counted, shared) = (self.counted().len(), self.sharers().len());
+        let takes = |bounds: super::Bounds| bounds.sum_ms(counted, shared.saturating_sub(counted));
+        let more = self.bounds.map_or(0, takes);
+        let until = self.ends().until_ms.unwrap_or(u64::MAX);
+        after(now_ms, self.plan.body.timing.unmask).saturating_add(more).min(until)
     }
 
     /// Defences, or answers in disputes, are judged.
     fn begin_trial(&mut self, now_ms: u64) -> Vec<Action> {
         self.closed = true;
-        self.deadline = Some(after(now_ms, self.plan.body.timing.defence));
+        self.deadline = Some(self.by(now_ms, self.plan.body.timing.defence));
         vec![Action::Try]
     }
 

@@ -22,6 +22,7 @@ pub fn round(number: u64, seats: &[(u8, u32, bool)]) -> Round {
         account: account(*who),
         weight: *weight,
         delivered: *delivered,
+        summed: *delivered,
     };
     Round {
         number,

@@ -69,10 +69,10 @@ impl Diversity {
 
 impl History {
     /// Diversity of what went into the model in the last settled rounds: each member's weights,
-    /// summed over those rounds in which it delivered. `None` if nobody has.
+    /// summed over those rounds in whose sum it is. `None` if nobody is.
     pub fn diversity(&self, last: usize) -> Option<Diversity> {
         let mut weights: BTreeMap<Address, u64> = BTreeMap::new();
-        for seat in self.settled(last).flat_map(|round| &round.seats).filter(|s| s.delivered) {
+        for seat in self.settled(last).flat_map(|round| &round.seats).filter(|s| s.summed) {
             *weights.entry(seat.account).or_default() += u64::from(seat.weight);
         }
         Diversity::of(&weights.values().map(|weight| *weight as f64).collect::<Vec<_>>())
@@ -155,6 +155,10 @@ mod tests {
         history.rounds.push(round(1, &[(0, 32_768, true), (1, 16_384, true), (2, 16_384, false)]));
         history.rounds.push(round(2, &[(0, 32_768, true), (1, 32_768, true)]));
         history.rounds[2].outcome = super::super::history::Outcome::Void;
+        // What was delivered to the contract alone is paid, and in no sum.
+        history.rounds[1].seats[2].delivered = true;
+        history.rounds.push(round(3, &[(2, 1 << 16, true)]));
+        history.rounds[3].outcome = super::super::history::Outcome::Unchanged;
         let last = history.diversity(1).unwrap();
         assert_eq!(last.contributors, 2);
         close(Some(last.effective), 1.0 / (4.0 / 9.0 + 1.0 / 9.0));

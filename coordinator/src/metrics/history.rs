@@ -59,8 +59,10 @@ pub struct Seat {
     pub account: Address,
     /// Its update counts so many times `2^-16`.
     pub weight: u32,
-    /// Its update is in what was proposed, or was checked on chain.
+    /// Its update is in what was proposed, or was checked on chain: it is paid.
     pub delivered: bool,
+    /// Its update is in the sum that was proposed. What was delivered to the contract alone is in none.
+    pub summed: bool,
 }
 
 /// How a round stands.
@@ -70,6 +72,8 @@ pub enum Outcome {
     Open,
     /// Settled: its sum is in the model.
     Settled,
+    /// Settled without a sum: what was delivered is paid, and the model stays as it was.
+    Unchanged,
     /// Void: it has changed no model.
     Void,
 }

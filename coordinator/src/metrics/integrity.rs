@@ -88,10 +88,10 @@ impl History {
         attempts
     }
 
-    /// Whether a member's delivery is in what its round proposed.
-    fn delivered(&self, round: u64, account: Address) -> bool {
+    /// Whether a member's delivery is in the sum that its round proposed.
+    fn summed(&self, round: u64, account: Address) -> bool {
         let seat = self.round(round).and_then(|round| round.seat(account));
-        seat.is_some_and(|seat| seat.delivered)
+        seat.is_some_and(|seat| seat.summed)
     }
 
     /// Attempts at poisoning the model, in all rounds. What members do succeeds if the round was
@@ -101,7 +101,7 @@ impl History {
         for ((number, account, role), disproved) in self.attempts() {
             poisoning.attempts += 1;
             let outcome = self.round(number).map(|round| round.outcome);
-            let counted = disproved || role == Role::Coordinator || self.delivered(number, account);
+            let counted = disproved || role == Role::Coordinator || self.summed(number, account);
             match outcome {
                 Some(Outcome::Open) => poisoning.undecided += 1,
                 Some(Outcome::Settled) if counted => poisoning.succeeded += 1,
@@ -117,7 +117,7 @@ impl History {
             .attempts()
             .into_iter()
             .filter(|((round, account, role), disproved)| {
-                *disproved || *role == Role::Coordinator || self.delivered(*round, *account)
+                *disproved || *role == Role::Coordinator || self.summed(*round, *account)
             })
             .map(|((round, ..), _)| round)
             .collect();
@@ -194,6 +194,8 @@ mod tests {
         assert_eq!(history.poisoning(), Poisoning { attempts: 2, succeeded: 0, undecided: 0 });
         // It was counted.
         history.slashes.push(slash(2, 1, Role::Member, b"invalid proof"));
+        // Delivered to the contract alone: it is in no sum.
+        history.rounds[0].seats[2].delivered = true;
         // A void round and an open one.
         history.slashes.push(slash(3, 1, Role::Coordinator, b"wrong aggregate"));
         history.slashes.push(slash(4, 1, Role::Member, b"equivocation"));

@@ -63,6 +63,19 @@ labels! {
         Summed = "summed",
         /// Without a sum.
         Void = "void",
+        /// Nothing was proposed until its deadline: the bond is lost.
+        Late = "late",
+    }
+    /// How members of the domain stand with the coordinator.
+    Standing: "state" {
+        /// On the chain, they can be in rounds.
+        Candidate = "candidate",
+        /// Not asked for a while, as they were silent.
+        Paused = "paused",
+        /// Not asked any more.
+        Barred = "barred",
+        /// Registered, and heard of lately.
+        Present = "present",
     }
     /// What members do wrong.
     Misdeed: "kind" {
@@ -78,6 +91,8 @@ labels! {
         Blamed = "blamed",
         /// Silence when the sum was wrong.
         Undefended = "undefended",
+        /// Silence when others depended on the member.
+        Absent = "absent",
     }
     /// Where bytes go.
     Direction: "direction" {

@@ -32,7 +32,7 @@ pub use history::{
     VerdictKind, Version,
 };
 pub use integrity::{Poisoning, Provenance, Slashing};
-pub use labels::{Direction, Ending, Judgement, MemberState, Misdeed, Sending, Table};
+pub use labels::{Direction, Ending, Judgement, MemberState, Misdeed, Sending, Standing, Table};
 pub use latency::Latency;
 pub use measures::Measures;
 pub use process::Metrics;

@@ -15,7 +15,7 @@ use zktrain_network::messages::Phase;
 
 use super::export::MeasureGauges;
 use super::labels::{
-    Direction, Ending, Judgement, Label, MemberState, Misdeed, PHASES, Sending, Table,
+    Direction, Ending, Judgement, Label, MemberState, Misdeed, PHASES, Sending, Standing, Table,
 };
 use super::measures::Measures;
 
@@ -49,6 +49,10 @@ fn whole(count: usize) -> i64 {
 pub struct Metrics {
     registry: Registry,
     round: Gauge<u64, AtomicU64>,
+    deadline: Real,
+    standings: Family<Label, Gauge>,
+    store_bytes: Gauge<u64, AtomicU64>,
+    queue_age: Real,
     phase: Family<Label, Gauge>,
     phase_seconds: Timers,
     members: Family<Label, Gauge>,
@@ -80,6 +84,10 @@ impl Metrics {
         let mut new = Self {
             registry,
             round: Gauge::default(),
+            deadline: Real::default(),
+            standings: Family::default(),
+            store_bytes: Gauge::default(),
+            queue_age: Real::default(),
             phase: Family::default(),
             phase_seconds: Family::new_with_constructor(phase_timer),
             members: Family::default(),
@@ -106,6 +114,7 @@ impl Metrics {
     fn start(&self) {
         PHASES.iter().for_each(|(_, label)| drop(self.phase.get_or_create(label)));
         MemberState::ALL.iter().for_each(|state| self.set_members(*state, 0));
+        Standing::ALL.iter().for_each(|state| self.set_standing(*state, 0));
         Ending::ALL.iter().for_each(|ending| drop(self.rounds.get_or_create(&ending.label())));
         Misdeed::ALL.iter().for_each(|kind| drop(self.misdeeds.get_or_create(&kind.label())));
         Judgement::ALL.iter().for_each(|which| drop(self.proofs.get_or_create(&which.label())));
@@ -116,6 +125,13 @@ impl Metrics {
     fn register_rounds(&mut self) {
         let to = &mut self.registry;
         to.register("round", "Number of the round under way, 0 for none", self.round.clone());
+        to.register_with_unit(
+            "round_deadline_timestamp",
+            "When the chain stops taking what the round under way ends with, since 1970; 0 for none",
+            Unit::Seconds,
+            self.deadline.clone(),
+        );
+        to.register("members", "Members of the domain by their standing", self.standings.clone());
         to.register("round_phase", "1 for the phase that the round is in", self.phase.clone());
         to.register_with_unit(
             "phase_duration",
@@ -154,6 +170,18 @@ impl Metrics {
             Unit::Seconds,
             self.store.clone(),
         );
+        to.register_with_unit(
+            "store",
+            "Bytes of the store's files; 0 where it is no file",
+            Unit::Bytes,
+            self.store_bytes.clone(),
+        );
+        to.register_with_unit(
+            "queue_age",
+            "How long the oldest delivery without a verdict has waited",
+            Unit::Seconds,
+            self.queue_age.clone(),
+        );
         to.register("transactions", "Transactions that were sent", self.transactions.clone());
         to.register("jobs", "Proofs and sums that are under way or wait", self.jobs.clone());
         to.register("chain_block", "Number of the chain's last known block", self.block.clone());
@@ -168,6 +196,26 @@ impl Metrics {
     /// The round under way, or none.
     pub fn set_round(&self, round: Option<u64>) {
         self.round.set(round.unwrap_or_default());
+    }
+
+    /// When the chain stops taking what the round under way ends with, in seconds since 1970.
+    pub fn set_deadline(&self, time: Option<u64>) {
+        self.deadline.set(time.unwrap_or_default() as f64);
+    }
+
+    /// So many members of the domain stand like this.
+    pub fn set_standing(&self, state: Standing, count: usize) {
+        self.standings.get_or_create(&state.label()).set(whole(count));
+    }
+
+    /// The store's files have so many bytes.
+    pub fn set_store_bytes(&self, bytes: u64) {
+        self.store_bytes.set(bytes);
+    }
+
+    /// The oldest delivery without a verdict has waited so long.
+    pub fn set_queue_age(&self, age: Duration) {
+        self.queue_age.set(age.as_secs_f64());
     }
 
     /// The phase that the round is in.
@@ -278,6 +326,10 @@ mod tests {
         metrics.transactions(Sending::Mined, 1);
         metrics.set_jobs(3);
         metrics.set_block(9, 1_700_000_000);
+        metrics.set_deadline(Some(1_700_003_600));
+        metrics.set_standing(Standing::Paused, 2);
+        metrics.set_store_bytes(4_096);
+        metrics.set_queue_age(Duration::from_millis(1_500));
         let text = metrics.render().unwrap();
         for line in [
             "zktrain_round 18446744073709551615",
@@ -296,6 +348,10 @@ mod tests {
             "zktrain_transactions_total{outcome=\"mined\"} 1",
             "zktrain_jobs 3",
             "zktrain_chain_block 9",
+            "zktrain_round_deadline_timestamp_seconds 1700003600.0",
+            "zktrain_members{state=\"paused\"} 2",
+            "zktrain_store_bytes 4096",
+            "zktrain_queue_age_seconds 1.5",
             "zktrain_chain_block_timestamp_seconds 1700000000.0",
         ] {
             assert!(text.lines().any(|got| got == line), "{line} is not in\n{text}");

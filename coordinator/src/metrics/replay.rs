@@ -9,7 +9,7 @@ use zktrain_contracts::bindings::registry::DomainRegistry;
 use zktrain_contracts::bindings::rounds::{IRounds, Rounds};
 use zktrain_contracts::bindings::stakes::StakeManager;
 use zktrain_contracts::bindings::token::RewardToken;
-use zktrain_contracts::protocol::Deployment;
+use zktrain_contracts::protocol::{Deployment, is_summed};
 
 use super::history::{
     Change, ChangeKind, History, Outcome, Payment, Role, Round, Seat, Slash, Transfer, Version,
@@ -29,11 +29,32 @@ pub(super) struct Entry {
     pub log: Log,
 }
 
-/// The two parts of an operator's pool.
+/// Stake of one kind with an operator: what counts, and what is on its way out.
 #[derive(Clone, Copy, Debug, Default)]
-struct Pool {
+struct Part {
     active: U256,
     unbonding: U256,
+}
+
+impl Part {
+    /// What is left after some of both was taken.
+    fn less(&mut self, active: U256, unbonding: U256) {
+        self.active = self.active.saturating_sub(active);
+        self.unbonding = self.unbonding.saturating_sub(unbonding);
+    }
+}
+
+/// An operator's pool: its own stake, and what others have delegated to it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pool {
+    own: Part,
+    delegated: Part,
+}
+
+impl Pool {
+    fn part(&mut self, is_own: bool) -> &mut Part {
+        if is_own { &mut self.own } else { &mut self.delegated }
+    }
 }
 
 /// A settlement whose payments are being credited.
@@ -125,7 +146,9 @@ impl<'a> Replay<'a> {
 
     /// What it comes to; `None` if the domain was never opened.
     pub fn finish(mut self) -> Option<History> {
-        let worth = |(operator, pool): (&Address, &Pool)| (*operator, pool.active);
+        let worth = |(operator, pool): (&Address, &Pool)| {
+            (*operator, pool.own.active.saturating_add(pool.delegated.active))
+        };
         self.history.stakes = self.pools.iter().map(worth).collect();
         // Only an opened domain has a token.
         (!self.token.is_zero()).then_some(self.history)
@@ -182,13 +205,8 @@ impl<'a> Replay<'a> {
             if let Some(seat) = seats.into_iter().flatten().find(|seat| seat.account == account) {
                 seat.delivered = true;
             }
-        } else if let Some(Rounds::Proposed { round, deliveries, .. }) = read(log) {
-            if let Some(round) = self.known(round) {
-                round.proposed = Some(time);
-                for (seat, delivery) in round.seats.iter_mut().zip(deliveries) {
-                    seat.delivered = !delivery.update.is_zero();
-                }
-            }
+        } else if let Some(proposed) = read::<Rounds::Proposed>(log) {
+            self.proposed(proposed, time);
         } else if let Some(Rounds::Settled { round: number, .. }) = read(log) {
             self.settled(number, entry);
         } else if let Some(Rounds::Voided { round: number, coordinator, reason }) = read(log)
@@ -211,6 +229,7 @@ impl<'a> Replay<'a> {
             account: member.account,
             weight: member.weight,
             delivered: false,
+            summed: false,
         };
         self.history.rounds.push(Round {
             number: opened.round,
@@ -223,12 +242,26 @@ impl<'a> Replay<'a> {
         });
     }
 
-    /// Void rounds of eager domains are settled as well, to pay for what was checked: they stay
-    /// void.
+    /// Without a sum the listed are paid all the same. What is listed without a submission, or a mark, was
+    /// delivered to the contract alone, and is in no sum.
+    fn proposed(&mut self, proposed: Rounds::Proposed, time: u64) {
+        let Rounds::Proposed { round, deliveries, aggregate, .. } = proposed;
+        let Some(round) = self.known(round) else { return };
+        round.proposed = Some(time);
+        for (seat, said) in round.seats.iter_mut().zip(deliveries) {
+            seat.delivered = !said.update.is_zero();
+            seat.summed = is_summed(&said) && !aggregate.is_zero();
+        }
+    }
+
+    /// Void rounds are settled as well, to pay for what was checked: they stay void. No sum is of
+    /// nothing.
     fn settled(&mut self, number: u64, entry: &Entry) {
         let Some(round) = self.known(number) else { return };
         if round.outcome == Outcome::Open {
-            (round.outcome, round.ended) = (Outcome::Settled, Some(entry.time));
+            let sum = round.seats.iter().any(|seat| seat.summed);
+            round.outcome = if sum { Outcome::Settled } else { Outcome::Unchanged };
+            round.ended = Some(entry.time);
         }
         let (transaction, credits) = (entry.transaction, Vec::new());
         self.settling = Some(Settling { transaction, round: number, credits });
@@ -244,14 +277,10 @@ impl<'a> Replay<'a> {
             if token == self.token {
                 settling.credits.push((account, amount));
             }
-        } else if let Some(Escrow::Shared { domain, paid, .. }) = read(&entry.log)
+        } else if let Some(Escrow::Shared { domain, .. }) = read(&entry.log)
             && domain == self.domain
         {
-            let mut left = paid;
             for (account, amount) in std::mem::take(&mut settling.credits) {
-                // What goes back to the owner of a closed domain comes last, and is no payment.
-                let Some(rest) = left.checked_sub(amount) else { break };
-                left = rest;
                 let round = settling.round;
                 self.history.payments.push(Payment { round, account, amount });
             }
@@ -259,26 +288,29 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// As `StakeManager` does it, with `Shares.slash` for what a slash takes from both parts.
+    /// As `StakeManager` does it: of an operator's own stake a slash takes the active part first. What it
+    /// takes of delegated stake that unbonds depends on the days on which that began: here it is taken
+    /// of both parts alike.
     fn stake(&mut self, log: &Log) {
-        if let Some(StakeManager::Staked { operator, amount, .. }) = read(log) {
+        if let Some(StakeManager::Staked { operator, staker, amount, .. }) = read(log) {
+            let part = self.pools.entry(operator).or_default().part(operator == staker);
+            part.active = part.active.saturating_add(amount);
+        } else if let Some(StakeManager::Unbonding { operator, staker, amount, .. }) = read(log) {
+            let part = self.pools.entry(operator).or_default().part(operator == staker);
+            part.less(amount, U256::ZERO);
+            part.unbonding = part.unbonding.saturating_add(amount);
+        } else if let Some(StakeManager::Withdrawn { operator, staker, amount, .. }) = read(log) {
+            let part = self.pools.entry(operator).or_default().part(operator == staker);
+            part.less(U256::ZERO, amount);
+        } else if let Some(StakeManager::Slashed { operator, own, delegated, .. }) = read(log) {
             let pool = self.pools.entry(operator).or_default();
-            pool.active = pool.active.saturating_add(amount);
-        } else if let Some(StakeManager::Unbonding { operator, amount, .. }) = read(log) {
-            let pool = self.pools.entry(operator).or_default();
-            pool.active = pool.active.saturating_sub(amount);
-            pool.unbonding = pool.unbonding.saturating_add(amount);
-        } else if let Some(StakeManager::Withdrawn { operator, amount, .. }) = read(log) {
-            let pool = self.pools.entry(operator).or_default();
-            pool.unbonding = pool.unbonding.saturating_sub(amount);
-        } else if let Some(StakeManager::Slashed { operator, burned, bounty, .. }) = read(log) {
-            let pool = self.pools.entry(operator).or_default();
-            let taken = burned.saturating_add(bounty);
-            let total = pool.active.saturating_add(pool.unbonding);
+            let first = own.min(pool.own.active);
+            pool.own.less(first, own.saturating_sub(first));
+            let Part { active, unbonding } = pool.delegated;
+            let total = active.saturating_add(unbonding);
             // Amounts have 96 bits.
-            let active = taken.saturating_mul(pool.active).checked_div(total).unwrap_or_default();
-            pool.active = pool.active.saturating_sub(active);
-            pool.unbonding = pool.unbonding.saturating_sub(taken.saturating_sub(active));
+            let first = delegated.saturating_mul(active).checked_div(total).unwrap_or_default();
+            pool.delegated.less(first, delegated.saturating_sub(first));
         }
     }
 }

@@ -59,19 +59,9 @@ impl Address {
     /// Understands a URL and, for a file, creates it and takes its lock.
     pub async fn parse(url: &str) -> Result<Address, StoreError> {
         install_default_drivers();
-        // Nothing after the colon is repeated: it may be a password.
-        let unknown = || StoreError::Address {
-            given: url.split(':').next().filter(|s| s.len() < url.len()).unwrap_or("").to_owned(),
-        };
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            if path.is_empty() || path.contains(['?', '#', '%']) || path == ":memory:" {
-                return Err(unknown());
-            }
-            return Self::file(Path::new(path)).await;
-        }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(unknown());
+        let unknown = || unknown(url);
+        if let Some(path) = file_of(url)? {
+            return Self::file(&path).await;
         }
         let options: AnyConnectOptions = url.parse().map_err(|_| unknown())?;
         let at = &options.database_url;
@@ -171,8 +161,27 @@ impl Address {
     }
 }
 
+/// Nothing after the colon is repeated: it may be a password.
+fn unknown(url: &str) -> StoreError {
+    let kind = url.split(':').next().filter(|kind| kind.len() < url.len());
+    StoreError::Address { given: kind.unwrap_or("").to_owned() }
+}
+
+/// The file of a URL; none if it is a server's.
+pub(super) fn file_of(url: &str) -> Result<Option<PathBuf>, StoreError> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        let is_server = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        return if is_server { Ok(None) } else { Err(unknown(url)) };
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains(['?', '#', '%']) || path == ":memory:" {
+        return Err(unknown(url));
+    }
+    Ok(Some(path.into()))
+}
+
 /// Opens a file that only this user may read, and creates it if it is not there.
-fn open(path: &Path) -> std::io::Result<File> {
+pub(super) fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]

@@ -15,9 +15,11 @@
 //! Source: SQLite, Write-Ahead Logging, <https://sqlite.org/wal.html>.
 
 mod address;
+mod backup;
 mod erase;
 mod error;
 mod rounds;
+mod signed;
 mod uploads;
 mod writer;
 
@@ -30,6 +32,7 @@ use crate::metrics::{Metrics, Table};
 
 pub use error::StoreError;
 pub use rounds::{Begun, MAX_EVENT, MAX_PLAN, StoredEvent};
+pub use signed::{SignedError, SignedLog};
 pub use uploads::{Info, MAX_ITEM, MAX_PART, MAX_UPLOAD};
 
 /// A store; clones are the same one.

@@ -63,6 +63,15 @@ impl Writer {
         self.address.scrub()
     }
 
+    /// Ends with an empty log, if there is one.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        let Some(mut connection) = self.connection.lock().await.take() else { return Ok(()) };
+        if let Some(scrub) = self.scrub() {
+            sqlx::query(scrub).fetch_all(&mut connection).await?;
+        }
+        Ok(connection.close().await?)
+    }
+
     async fn reconnect(&self) -> Result<AnyConnection, StoreError> {
         let mut connection = self.address.writer().await?;
         let latest = sqlx::query_as("SELECT generation FROM store_state");

@@ -101,7 +101,14 @@ async fn a_registration_can_be_made_good() {
     assert_eq!(upload(desk, member, &REGISTRATION, b"bad").await, refused);
     assert_eq!(upload(desk, member, &REGISTRATION, b"good").await, Ok(()));
     assert_eq!(upload(desk, member, &REGISTRATION, b"good").await, Ok(()));
+    assert_eq!(desk.finish(member, &REGISTRATION).await, Ok(()));
+    let checked = || desk.library().registered.lock().unwrap().len();
+    assert_eq!(checked(), 1, "what holds is not checked again");
     assert_eq!(upload(desk, member, &REGISTRATION, b"good too").await, Ok(()));
+    assert_eq!(checked(), 2);
+    // The first one again is another one than the last.
+    assert_eq!(upload(desk, member, &REGISTRATION, b"good").await, Ok(()));
+    assert_eq!(checked(), 3);
 }
 
 #[tokio::test]

@@ -32,11 +32,14 @@ async fn only_the_first_is_left_out(mut world: World, kind: Option<MisdeedKind>)
 }
 
 #[tokio::test]
-async fn silence_ends_with_the_phase_and_is_no_misdeed() {
-    for phase in [Phase::Keys, Phase::Shares, Phase::Uploads] {
+async fn silence_ends_with_the_phase_and_is_noted_once_others_depend_on_the_silent() {
+    let absent = MisdeedKind::Absent { phase: Phase::Uploads };
+    for (phase, kind) in
+        [(Phase::Keys, None), (Phase::Shares, None), (Phase::Uploads, Some(absent))]
+    {
         let mut world = World::new(3, 2);
         world.owners[0].silent = Some(phase);
-        only_the_first_is_left_out(world, None).await;
+        only_the_first_is_left_out(world, kind).await;
     }
 }
 

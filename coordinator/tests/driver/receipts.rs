@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 use zktrain_contracts::protocol::SignedReceipt;
 use zktrain_network::messages::{
-    Contribution, End, Notice, Phase, ReceiptError, Response, check_receipt,
+    Contribution, End, Notice, Phase, Reason, ReceiptError, Response, check_receipt,
 };
 use zktrain_network::plan::Plan;
 
@@ -75,11 +75,12 @@ async fn an_upload_is_answered_with_a_receipt_that_holds_for_nothing_else() {
         assert_eq!(check_receipt(&plan, &upload, &other), Err(error), "{index}");
     }
     // And for another chain, contract, coordinator or plan.
-    let plans: [fn(&mut Plan); 4] = [
+    let plans: [fn(&mut Plan); 5] = [
         |p| p.chain_id += 1,
         |p| p.rounds = Address::ZERO,
         |p| p.coordinator = Address::ZERO,
         |p| p.parent = B256::ZERO,
+        |p| p.nonce.0[0] ^= 1,
     ];
     for (index, change) in plans.into_iter().enumerate() {
         let mut other = plan.clone();
@@ -88,8 +89,7 @@ async fn an_upload_is_answered_with_a_receipt_that_holds_for_nothing_else() {
     }
     let mut by_another = receipt.clone();
     let owner = &world.owners[0].signer;
-    let domain = plan.typed_domain();
-    by_another = SignedReceipt::new(by_another.receipt, &domain, owner).unwrap();
+    by_another = SignedReceipt::new(by_another.receipt, &plan.scope(), owner).unwrap();
     assert_eq!(check_receipt(&plan, &upload, &by_another), Err(unsigned));
 }
 
@@ -148,4 +148,28 @@ async fn what_is_not_counted_is_answered_for_by_nobody_however_often_it_is_sent(
     check(&mut world).await;
     world.open().await;
     check(&mut world).await;
+}
+
+/// A round that comes to nothing once receipts were given must not belie them.
+#[tokio::test]
+async fn whoever_may_have_a_receipt_is_promised_a_place_whatever_becomes_of_the_round() {
+    let mut world = World::new(3, 600);
+    world.open().await;
+    assert!(world.office().driver.promised().await.is_empty(), "nobody is counted");
+    let (upload, receipt) = given(&mut world).await;
+    let Contribution::Upload(upload) = upload else { panic!("no upload") };
+    assert_eq!(receipt.receipt.submission, upload.body.submission);
+    let promised = world.office().driver.promised().await;
+    assert_eq!(promised.keys().copied().collect::<Vec<_>>(), world.accounts(&[0, 1, 2]));
+    assert_eq!(promised[&receipt.receipt.member], receipt.receipt.submission);
+    world.office().driver.call_off().await.unwrap();
+    let off = End::Void(Reason::CalledOff);
+    assert_eq!(world.office().driver.ended().await, off);
+    // Neither the end nor a restart changes that, and their work is told to be theirs.
+    for _ in 0..2 {
+        assert_eq!(world.office().driver.promised().await, promised);
+        let worked = world.office().driver.progress().await.counted;
+        assert_eq!(worked, world.accounts(&[0, 1, 2]));
+        world.open().await;
+    }
 }

@@ -10,8 +10,9 @@ use ark_bn254::Fr;
 use bytes::Bytes;
 use tempfile::TempDir;
 use zktrain_contracts::protocol::SignedReceipt;
-use zktrain_contracts::protocol::typed::{self, Receipt};
+use zktrain_contracts::protocol::typed::{Receipt, Scope};
 use zktrain_coordinator::driver::Driver;
+use zktrain_coordinator::machine::Ends;
 use zktrain_coordinator::service::{Desk, Download, Library};
 use zktrain_coordinator::store::{Store, StoreError};
 use zktrain_network::messages::{
@@ -91,9 +92,8 @@ impl Library for Shelf {
         Ok(())
     }
 
-    fn sign(&self, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
-        let domain = typed::domain(31337, Address::repeat_byte(1));
-        SignedReceipt::new(receipt, &domain, &self.signer).map_err(|_| Refusal::Internal)
+    fn sign(&self, scope: &Scope, receipt: Receipt) -> Result<SignedReceipt, Refusal> {
+        SignedReceipt::new(receipt, scope, &self.signer).map_err(|_| Refusal::Internal)
     }
 
     fn find(&self, item: &Item) -> Option<Download> {
@@ -121,10 +121,12 @@ pub struct World {
     pub folder: TempDir,
     pub office: Option<Office>,
     pub full: bool,
+    /// When the chain takes nothing any more.
+    pub until_ms: Option<u64>,
 }
 
 /// The coordinator's key.
-fn coordinator() -> PrivateKeySigner {
+pub fn coordinator() -> PrivateKeySigner {
     PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap()
 }
 
@@ -197,7 +199,7 @@ impl World {
         let owners = owners.collect();
         let signed = Signed::new(&plan, plan.clone(), &coordinator()).unwrap();
         let folder = TempDir::new().unwrap();
-        Self { plan: signed, owners, folder, office: None, full: false }
+        Self { plan: signed, owners, folder, office: None, full: false, until_ms: None }
     }
 
     pub fn url(&self) -> String {
@@ -222,7 +224,8 @@ impl World {
             }
         };
         let bench = Arc::new(Bench { full: self.full, ..Bench::default() });
-        let driver = Driver::start(store.clone(), self.plan.clone(), bench.clone()).await.unwrap();
+        let (plan, ends) = (self.plan.clone(), Ends { until_ms: self.until_ms, ..Ends::default() });
+        let driver = Driver::start(store.clone(), plan, bench.clone(), ends).await.unwrap();
         let file = self.folder.path().join("lineage");
         std::fs::write(&file, vec![5; 100_000]).unwrap();
         let desk = Desk::new(

@@ -1,5 +1,6 @@
 //! Rounds of the coordinator's machine with real members, in virtual time.
 
+mod bounds;
 mod forged;
 mod jobs;
 mod large;

@@ -258,7 +258,7 @@ impl Schedule {
                 MisdeedKind::Submission { .. } => cheat == Some(Cheat::Proof),
                 MisdeedKind::Blamed => cheat == Some(Cheat::Vector),
                 // Only of those that did not answer in time.
-                MisdeedKind::Undefended => {
+                MisdeedKind::Undefended | MisdeedKind::Absent { .. } => {
                     let nature = self.natures[index];
                     cheat.is_some() || nature.silent_from < 7 || nature.slow >= 900
                 }

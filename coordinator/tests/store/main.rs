@@ -2,6 +2,7 @@
 //! server whose user may create databases (`coordinator/bin/postgres` starts one). With
 //! `ZKTRAIN_POSTGRES=require` and no server these tests fail.
 
+mod backup;
 mod kill;
 mod opening;
 mod place;

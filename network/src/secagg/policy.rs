@@ -42,6 +42,16 @@ pub fn third(members: usize) -> u32 {
     u32::try_from(members.saturating_sub(1) / 3).unwrap_or(u32::MAX)
 }
 
+/// Basis points of one.
+const ONE: usize = 10_000;
+
+/// What a domain asks of its rounds' plans, in basis points of their members: `⌊n·points/10000⌋ + 1`,
+/// at most all. The chain says it, for all rounds of the domain.
+pub fn required(members: usize, points: u16) -> u32 {
+    let least = members.saturating_mul(usize::from(points)) / ONE + 1;
+    u32::try_from(least.min(members)).unwrap_or(u32::MAX)
+}
+
 /// Why a plan or a set of members is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {

@@ -1,6 +1,7 @@
 //! What goes wrong on the wire.
 
 use std::io;
+use std::net::SocketAddr;
 
 use alloy::primitives::{Address, B256};
 
@@ -23,7 +24,7 @@ pub enum Error {
         got: u32,
     },
     /// The other side did not prove the address that it should have.
-    #[error("expected coordinator {expected} at the other end, got {got:?}")]
+    #[error("expected coordinator {expected} at the other end, got {}", got.map_or_else(|| "nobody who proves who it is".to_owned(), |got| got.to_string()))]
     Identity {
         /// Who should be there.
         expected: Address,
@@ -43,8 +44,10 @@ pub enum Error {
         account: Address,
     },
     /// Time was over.
-    #[error("not done in time; last: {last}")]
+    #[error("the coordinator at {at} did not do it in time; last: {last}")]
     Deadline {
+        /// Where it is asked, as it was named.
+        at: String,
         /// What went wrong last.
         last: Lost,
     },
@@ -70,6 +73,14 @@ pub enum Error {
     /// A frame that is none, or of ours that is too long.
     #[error(transparent)]
     Frame(FrameError),
+    /// The port is taken, or the address is not this machine's.
+    #[error("cannot listen on {listen} (UDP): {source}")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A file or socket of our own.
     #[error("{what}: {source}")]
     Io {

@@ -10,10 +10,13 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one IP address, authenticated or not.
     pub per_ip: usize,
-    /// Connections at once that have not proven who they are.
+    /// Connections at once that have not proven who they are. One network has an eighth of these
+    /// places at most, and a quarter is for networks from which somebody was proven lately.
     pub handshakes: usize,
     /// New connections a minute from one IP address.
     pub attempts: u32,
+    /// From the first packet until the other side has said hello.
+    pub hello: Duration,
     /// From the first packet until both sides are proven.
     pub handshake: Duration,
     /// Without a packet, a connection is over.
@@ -46,8 +49,9 @@ impl Default for Limits {
         Self {
             connections: 1024,
             per_ip: 256,
-            handshakes: 128,
+            handshakes: 512,
             attempts: 600,
+            hello: Duration::from_secs(2),
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(30),
             stall: Duration::from_secs(30),

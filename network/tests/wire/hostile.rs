@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use alloy::primitives::{Address, B256};
 use bytes::Bytes;
 use quinn::ConnectionError;
-use zktrain_network::messages::{Contribution, Item, Keys, Request, Signed};
+use zktrain_network::messages::{Contribution, Item, Keys, Request, Response, Signed};
 use zktrain_network::wire::frame::{Answer, Ask, Frame};
 use zktrain_network::wire::{Content, Limits};
 
-use crate::common::{Running, eventually, noise, while_healthy};
+use crate::common::{Running, call, eventually, noise, while_healthy};
 use crate::raw;
 
 static FILE: LazyLock<Item> = LazyLock::new(|| Item::Lineage { path: "model".into() });
@@ -78,7 +78,7 @@ async fn noise_at_the_socket_is_ignored() {
 #[tokio::test]
 async fn connections_that_do_not_say_who_they_are_end() {
     let handshake = Duration::from_millis(400);
-    let limits = Limits { handshake, per_ip: 8, handshakes: 16, ..Limits::default() };
+    let limits = Limits { handshake, per_ip: 8, ..Limits::default() };
     let server = Running::start(limits).await;
     let endpoint = raw::client(2);
     while_healthy(&server, async {
@@ -106,6 +106,49 @@ async fn connections_that_do_not_say_who_they_are_end() {
     // Their places are free again.
     raw::member(&endpoint, server.address).await;
     assert!(server.counters.unproven.load(Ordering::Relaxed) >= 8);
+}
+
+/// Connects again and again, as often as one may, and says nothing.
+async fn say_nothing(endpoint: quinn::Endpoint, server: std::net::SocketAddr) {
+    let mut open = Vec::new();
+    loop {
+        match endpoint.connect(server, "anyone").unwrap().await {
+            Ok(connection) => open.push(connection),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+/// With the limits as they are by default: two addresses, next door and elsewhere.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn addresses_that_say_nothing_keep_no_new_owner_out() {
+    let server = Running::start(Limits::default()).await;
+    let silent = [[127, 0, 0, 2], [127, 0, 0, 3], [127, 1, 0, 1], [127, 2, 0, 1]];
+    let mut tasks = tokio::task::JoinSet::new();
+    for address in silent {
+        tasks.spawn(say_nothing(raw::client_at(address), server.address));
+    }
+    // Each has asked for more than all places that there were for everybody.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    for _ in 0..5 {
+        let began = Instant::now();
+        let peer = server.peer().await;
+        assert_eq!(call(&peer, 7).await.unwrap(), Response::Current(Some(7)));
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    }
+    let limits = server.limits;
+    assert!(limits.hello <= Duration::from_secs(2) && limits.handshakes <= limits.connections);
+    tasks.abort_all();
+}
+
+#[tokio::test]
+async fn connections_that_never_say_hello_lose_their_place_soon() {
+    let hello = Duration::from_millis(200);
+    let server = Running::start(Limits { hello, ..Limits::default() }).await;
+    let connection = raw::connect(&raw::client(2), server.address).await;
+    let closed = tokio::time::timeout(Duration::from_secs(3), connection.closed()).await;
+    assert!(closed.is_ok(), "long before the whole handshake's time is over");
+    assert_eq!(server.counters.unproven.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

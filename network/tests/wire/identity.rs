@@ -12,7 +12,7 @@ use zktrain_contracts::protocol::typed;
 use zktrain_network::messages::{Refusal, Response};
 use zktrain_network::wire::frame::{Greeting, Hello, MAGIC, VERSION, Welcome};
 use zktrain_network::wire::identity::{Channel, Role};
-use zktrain_network::wire::{Error, Limits, Patience, Peer, Target};
+use zktrain_network::wire::{Error, Limits, Patience, Peer, Server, Target};
 
 use crate::common::{Running, call, domain, eventually};
 use crate::raw;
@@ -220,4 +220,33 @@ async fn a_full_server_keeps_those_that_it_has() {
     first.close().await;
     server.peer().await;
     assert_eq!(Arc::strong_count(&server.memory), 2);
+}
+
+#[tokio::test]
+async fn errors_name_the_address_that_they_are_about() {
+    let server = Running::start(Limits::default()).await;
+    let taken = Server::bind(
+        server.address,
+        PrivateKeySigner::random(),
+        domain(),
+        server.memory.clone(),
+        Limits::default(),
+    );
+    let said = taken.err().unwrap().to_string();
+    assert!(said.contains(&server.address.to_string()) && said.contains("UDP"), "{said}");
+    let patience = Patience { call: Duration::from_millis(300), ..Patience::default() };
+    let nowhere = Target { address: "no-such-host.invalid:7443".into(), ..server.target() };
+    let connected = Peer::connect(nowhere, PrivateKeySigner::random(), patience).await;
+    let said = connected.err().unwrap().to_string();
+    assert!(said.contains("no-such-host.invalid:7443"), "{said}");
+    let expected = Address::repeat_byte(9);
+    let other = Target { coordinator: expected, ..server.target() };
+    let connected = Peer::connect(other, PrivateKeySigner::random(), Patience::default()).await;
+    let said = connected.err().unwrap().to_string();
+    assert!(
+        said.contains(&server.signer.address().to_string()) && !said.contains("Some"),
+        "{said}"
+    );
+    let said = Error::Identity { expected, got: None }.to_string();
+    assert!(!said.contains("None"), "{said}");
 }

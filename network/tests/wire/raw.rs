@@ -71,7 +71,11 @@ pub fn client_config() -> quinn::ClientConfig {
 
 /// An endpoint at an address of its own, so that it does not share limits with others.
 pub fn client(last: u8) -> Endpoint {
-    let mut endpoint = Endpoint::client(SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+    client_at([127, 0, 0, last])
+}
+
+pub fn client_at(address: [u8; 4]) -> Endpoint {
+    let mut endpoint = Endpoint::client(SocketAddr::from((address, 0))).unwrap();
     endpoint.set_default_client_config(client_config());
     endpoint
 }

@@ -1,7 +1,6 @@
 //! Keys and ceremonies on disk.
 
 use std::{
-    fs::File,
     io::{Error, ErrorKind, Read, Result, Write},
     path::Path,
 };
@@ -59,19 +58,7 @@ impl ProvingKey {
 
 /// Writes a file that appears whole or not at all.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = Path::new(&partial);
-    let write = || {
-        let mut file = File::create(partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(partial, path)
-    };
-    write().inspect_err(|_| {
-        // Nothing more can be done if the leftover cannot be removed either.
-        let _ = std::fs::remove_file(partial);
-    })
+    regular::replace(path, |file| file.write_all(bytes))
 }
 
 /// Reads a file unless it is larger than [`MAX_FILE_BYTES`].

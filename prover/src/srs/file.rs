@@ -46,20 +46,13 @@ impl Srs {
     /// # Errors
     /// [`SrsError::File`] if the operating system refuses.
     pub fn save(&self, path: &Path) -> Result<(), SrsError> {
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = Path::new(&partial);
-        let write = || -> std::io::Result<()> {
-            let mut out = BufWriter::new(File::create(partial)?);
+        let write = |file: &mut File| -> std::io::Result<()> {
+            let mut out = BufWriter::new(file);
             self.write(&mut out)?;
-            out.into_inner().map_err(|error| error.into_error())?.sync_all()?;
-            std::fs::rename(partial, path)
+            out.flush()
         };
-        write().map_err(|source| {
-            // Nothing more can be done if the leftover cannot be removed either.
-            let _ = std::fs::remove_file(partial);
-            SrsError::File { path: path.to_owned(), source }
-        })
+        regular::replace(path, write)
+            .map_err(|source| SrsError::File { path: path.to_owned(), source })
     }
 
     fn write(&self, out: &mut impl Write) -> std::io::Result<()> {

@@ -6,8 +6,9 @@ use alloy::primitives::{Address, U256};
 use rand::RngCore;
 use rand::rngs::OsRng;
 use zktrain_contracts::keystore;
+use zktrain_contracts::protocol::Client;
 
-use super::Done;
+use super::{Done, Refusal};
 use crate::chain::amount::{parse, parse_address, parse_ether, show, show_ether};
 use crate::chain::{Connection, files};
 use crate::error::Error;
@@ -41,17 +42,39 @@ pub enum KeyCommand {
 
 /// Options of `zktrain chain stake`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain chain stake 100 --key alice.json")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  zktrain chain stake 100 --key alice.json\n  \
+        zktrain chain stake limit 50 --key alice.json"
+)]
 pub struct StakeArgs {
     /// How much: 12, 0.5, 7wei.
-    #[arg(value_parser = parse)]
-    pub amount: U256,
+    #[arg(value_parser = parse, required = true)]
+    pub amount: Option<U256>,
+    /// Something else about stake.
+    #[command(subcommand)]
+    pub command: Option<StakeCommand>,
+}
+
+/// What there is about stake besides staking.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum StakeCommand {
+    /// Say how much this account may answer with beyond its own stake, with what others have staked
+    /// with it: lower at once, higher after the unbonding delay and a week, in which whoever does not
+    /// want it can leave.
+    #[command(after_help = "Example:\n  zktrain chain stake limit 50 --key alice.json")]
+    Limit {
+        /// How much, all delegators together.
+        #[arg(value_parser = parse)]
+        amount: U256,
+    },
 }
 
 /// Options of `zktrain chain delegate`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain delegate \
-    0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 100 --key bob.json")]
+    0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf 100 --most 50 --key bob.json")]
 pub struct DelegateArgs {
     /// Whom to stake with.
     #[arg(value_parser = parse_address)]
@@ -59,6 +82,10 @@ pub struct DelegateArgs {
     /// How much.
     #[arg(value_parser = parse)]
     pub amount: U256,
+    /// The most that you accept that slashes of the operator take of all delegated stake together:
+    /// its limit, also one that it has announced.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse)]
+    pub most: Option<U256>,
 }
 
 /// Options of `zktrain chain unstake`.
@@ -125,14 +152,42 @@ pub fn key(at: &Connection, command: &KeyCommand) -> Result<Done, Error> {
 
 pub async fn stake(at: &Connection, args: &StakeArgs, ui: &Ui) -> Result<Done, Error> {
     let client = at.client(ui).await?;
-    let receipt = client.stake(client.address(), args.amount).await?;
-    Ok(Done::by(format!("staked {}", show(args.amount)), &receipt))
+    match (&args.command, args.amount) {
+        (Some(StakeCommand::Limit { amount }), _) => limit(&client, *amount).await,
+        (None, amount) => {
+            let amount = amount.unwrap_or_default();
+            let receipt = client.stake(amount).await?;
+            Ok(Done::by(format!("staked {}", show(amount)), &receipt))
+        }
+    }
+}
+
+async fn limit(client: &Client, amount: U256) -> Result<Done, Error> {
+    // The contract keeps limits in 96 bits.
+    let most = (U256::from(1) << 96) - U256::from(1);
+    let limit = u128::try_from(amount.min(most)).unwrap_or(u128::MAX);
+    let receipt = client.set_limit(limit).await?;
+    let pool = client.pool(client.address()).await?;
+    let done = match pool.nextLimitAt {
+        0 => format!("answers with up to {} of delegated stake", show(U256::from(pool.limit))),
+        from => format!(
+            "answers with up to {} of delegated stake from {} on, and with {} until then",
+            show(U256::from(pool.nextLimit)),
+            files::time(from),
+            show(U256::from(pool.limit))
+        ),
+    };
+    Ok(Done::by(done, &receipt))
 }
 
 pub async fn delegate(at: &Connection, args: &DelegateArgs, ui: &Ui) -> Result<Done, Error> {
     let client = at.client(ui).await?;
-    let receipt = client.stake(args.operator, args.amount).await?;
-    Ok(Done::by(format!("staked {} with {}", show(args.amount), args.operator), &receipt))
+    let (operator, exposure) = (args.operator, client.exposure(args.operator).await?);
+    let most = args.most.filter(|most| exposure <= *most);
+    let most = most.ok_or(Refusal::Exposure { operator, exposure, most: args.most })?;
+    let receipt = client.delegate(args.operator, args.amount, most).await?;
+    Ok(Done::by(format!("staked {} with {operator}", show(args.amount)), &receipt)
+        .with("delegators_lose_at_most", show(exposure)))
 }
 
 pub async fn unstake(at: &Connection, args: &UnstakeArgs, ui: &Ui) -> Result<Done, Error> {

@@ -6,16 +6,20 @@ use alloy::primitives::{Address, B256, U256};
 use zktrain_circuits::compressed::System;
 use zktrain_contracts::bindings::parameters::Parameters;
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::protocol::Client;
 use zktrain_prover::training::{RegisteredDataset, commit_model};
 
 use super::Done;
+use super::rules::{Rules, describe};
 use crate::cache::Cache;
 use crate::chain::Connection;
-use crate::chain::amount::{parse, parse_address, parse_duration, show};
+use crate::chain::amount::{parse, parse_address, show};
+use crate::chain::files::time;
 use crate::circuits::{Circuits, Compression};
 use crate::error::Error;
 use crate::evm::{contract_key, contract_key_hash};
+use crate::owner::may_join;
 use crate::project::Project;
 use crate::round::rows_hash;
 use crate::secrets::read_dataset;
@@ -26,7 +30,7 @@ use crate::ui::Ui;
 #[derive(clap::Subcommand, Clone, Debug)]
 pub enum Command {
     /// Open a domain for a project's manifest and first model.
-    Open(OpenArgs),
+    Open(Box<OpenArgs>),
     /// Pay into a domain's budget.
     #[command(after_help = "Example:\n  zktrain chain domain fund 1 1000 --key sponsor.json")]
     Fund {
@@ -36,24 +40,54 @@ pub enum Command {
         #[arg(value_parser = parse)]
         amount: U256,
     },
-    /// Close a domain; deposit and unused budget come back.
+    /// Close a domain; the deposit comes back, and funders can withdraw what is left.
     #[command(after_help = "Example:\n  zktrain chain domain close 1 --key sponsor.json")]
     Close {
         /// The domain.
         domain: u64,
+    },
+    /// Take back what is left of what this account has funded a domain with, once that is closed, or
+    /// no round of it has moved money for 90 days.
+    #[command(after_help = "Example:\n  zktrain chain domain withdraw 1 --key sponsor.json")]
+    Withdraw {
+        /// The domain.
+        domain: u64,
+    },
+    /// Offer a domain, deposit included, to somebody who becomes its owner by accepting.
+    #[command(after_help = "Example:\n  zktrain chain domain offer 1 \
+        0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf --key sponsor.json")]
+    Offer {
+        /// The domain.
+        domain: u64,
+        /// To whom; an earlier offer ends.
+        #[arg(value_parser = parse_address)]
+        to: Address,
+    },
+    /// Take over a domain that was offered to this account.
+    #[command(after_help = "Example:\n  zktrain chain domain accept 1 --key heir.json")]
+    Accept {
+        /// The domain.
+        domain: u64,
+    },
+    /// Name another coordinator, from the next round on.
+    #[command(after_help = "Example:\n  zktrain chain domain coordinator 1 \
+        0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf --key sponsor.json")]
+    Coordinator {
+        /// The domain.
+        domain: u64,
+        /// Who opens its rounds.
+        #[arg(value_parser = parse_address)]
+        account: Address,
     },
 }
 
 /// Options of `zktrain chain domain open`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain domain open credit --optimistic \\\n    \
-    --challenge-window 1h --key operator.json")]
+    --coordinator-bond 500 --max-budget 450 --audits 2 --key operator.json")]
 pub struct OpenArgs {
     /// A project with the manifest, the reference string and the first model.
     pub dir: PathBuf,
-    /// Proofs are not checked on submission, but may be challenged: far cheaper.
-    #[arg(long)]
-    pub optimistic: bool,
     /// The system of its proofs.
     #[arg(long, value_name = "SYSTEM", value_enum, default_value_t)]
     pub compress: Compression,
@@ -63,21 +97,9 @@ pub struct OpenArgs {
     /// The ERC-20 token of its budget; by default the reward token.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub token: Option<Address>,
-    /// Time to challenge what a coordinator proposes.
-    #[arg(long, default_value = "1h", value_name = "TIME", value_parser = parse_duration)]
-    pub challenge_window: u64,
-    /// What a member answers with; by default the least.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse)]
-    pub trainer_bond: Option<U256>,
-    /// What the coordinator answers with in each round; by default the least.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse)]
-    pub coordinator_bond: Option<U256>,
-    /// Percent of a budget that are the coordinator's.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=100))]
-    pub coordinator_share: u16,
-    /// Least members of a round.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub min_members: u16,
+    /// What holds for its rounds.
+    #[command(flatten)]
+    pub rules: Rules,
     /// Where the manifest can be found; a hint for others.
     #[arg(long, default_value = "")]
     pub uri: String,
@@ -112,13 +134,37 @@ pub(super) async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<D
         Command::Close { domain } => {
             let client = at.client(ui).await?;
             let receipt = client.close_domain(*domain).await?;
-            Ok(Done::by(format!("domain {domain} is closed"), &receipt))
+            let then = format!("zktrain chain domain withdraw {domain}, whoever has funded it");
+            Ok(Done::by(format!("domain {domain} is closed"), &receipt).with("then", then))
+        }
+        Command::Withdraw { domain } => {
+            let client = at.client(ui).await?;
+            let amount = client.withdraw_funds(*domain).await?;
+            Ok(Done::new(format!("{} of domain {domain}'s funds are back", show(amount))))
+        }
+        Command::Offer { domain, to } => {
+            let client = at.client(ui).await?;
+            let receipt = client.offer_domain(*domain, *to).await?;
+            let then = format!("zktrain chain domain accept {domain}, as {to}");
+            Ok(Done::by(format!("domain {domain} is offered to {to}"), &receipt).with("then", then))
+        }
+        Command::Accept { domain } => {
+            let client = at.client(ui).await?;
+            let receipt = client.accept_domain(*domain).await?;
+            Ok(Done::by(format!("domain {domain} is {}'s", client.address()), &receipt))
+        }
+        Command::Coordinator { domain, account } => {
+            let client = at.client(ui).await?;
+            let receipt = client.set_coordinator(*domain, *account).await?;
+            let done = format!("{account} coordinates domain {domain} from the next round on");
+            Ok(Done::by(done, &receipt))
         }
     }
 }
 
 async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> {
     let system = args.compress.on_chain()?;
+    args.rules.check()?;
     let project = Project::new(&args.dir);
     // What is registered here is what others compare and rely on: it is derived now.
     let session = Session::of_files_with(&project, None, None, Cache::none(), ui)?;
@@ -127,37 +173,41 @@ async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> 
     let encoded = contract_key(&session.key, &circuit, system)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
     let rows = commit_model(&session.key, session.srs.g1(), &genesis)?;
+    args.rules.check_rows(rows.points.len())?;
     let client = at.client(ui).await?;
-    let least = client.view(client.at().parameters, Parameters::getCall {}).await?;
-    let bond = |given: Option<U256>, least: u128| match given {
-        None => Ok(least),
-        Some(amount) => u128::try_from(amount)
-            .map_err(|_| Error::Argument { why: format!("{} is too much", show(amount)) }),
-    };
+    let config = ruled(args, &client).await?;
+    if args.rules.optimistic {
+        let most = show(U256::from(config.maxBudget));
+        ui.say(&format!("a round of this domain will pay {most} at most"));
+    }
     let key = client.register_key(&encoded).await?;
     let config = Config {
         manifest: B256::from(session.manifest.hash()),
-        verifier: client.at().verifier,
         key,
         genesis: B256::from(rows_hash(&rows.points)),
-        coordinator: args.coordinator.unwrap_or(client.address()),
-        token: args.token.unwrap_or(client.at().reward_token),
-        optimistic: args.optimistic,
-        challengeWindow: args.challenge_window,
-        trainerBond: bond(args.trainer_bond, least.trainerBond)?,
-        coordinatorBond: bond(args.coordinator_bond, least.coordinatorBond)?,
-        coordinatorShare: 100 * args.coordinator_share,
-        minMembers: args.min_members,
-        uri: args.uri.clone(),
+        ..config
     };
-    let (trainer, coordinator) = (config.trainerBond, config.coordinatorBond);
+    let rules = describe(&config);
     let domain = client.open_domain(config).await?;
     Ok(Done::new(format!("domain {domain} is open"))
         .with("domain", domain)
         .with("training_key", key.to_string())
-        .with("trainers'_bond", show(U256::from(trainer)))
-        .with("coordinator's_bond", show(U256::from(coordinator)))
+        .with("rules", rules)
         .with("then", format!("zktrain chain domain fund {domain} AMOUNT")))
+}
+
+/// A domain's rules, before what is derived from the project.
+async fn ruled(args: &OpenArgs, client: &Client) -> Result<Config, Error> {
+    let at = client.at();
+    let least = client.view(at.parameters, Parameters::getCall {}).await?;
+    let token = args.token.unwrap_or(at.reward_token);
+    Ok(Config {
+        verifier: at.verifier,
+        coordinator: args.coordinator.unwrap_or(client.address()),
+        token,
+        uri: args.uri.clone(),
+        ..args.rules.config(&least, token == at.reward_token)?
+    })
 }
 
 pub(super) async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Done, Error> {
@@ -167,6 +217,7 @@ pub(super) async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Do
     let domain = client.domain(args.domain).await?;
     system_of(args.domain, &domain.config, &client, &session, &project, ui)?;
     let (root, windows) = (B256::from(data.tree.root()), data.windows.len() as u64);
+    may_join(&client, args.domain, &domain.config, (root, windows)).await?;
     let receipt = client.join(args.domain, root, windows).await?;
     Ok(Done::by(format!("{} is a member of domain {}", client.address(), args.domain), &receipt)
         .with("dataset", root.to_string())
@@ -227,8 +278,11 @@ fn system_of(
 }
 
 pub(super) async fn resign(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {
-    let receipt = at.client(ui).await?.resign(args.domain).await?;
-    let then = format!("zktrain chain exit {}, once no round can be under way", args.domain);
+    let client = at.client(ui).await?;
+    let receipt = client.resign(args.domain).await?;
+    let call = Rounds::membershipCall { domain: args.domain, account: client.address() };
+    let leaves = client.view(client.at().rounds, call).await?.leavesAt;
+    let then = format!("zktrain chain exit {}, from {} on", args.domain, time(leaves));
     Ok(Done::by(format!("no new rounds of domain {}", args.domain), &receipt).with("then", then))
 }
 

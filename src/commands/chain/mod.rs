@@ -2,9 +2,12 @@
 
 mod account;
 mod challenge;
+mod demand;
 mod deploy;
 pub mod domain;
+mod refusal;
 mod round;
+mod rules;
 mod status;
 
 use std::io::Write;
@@ -14,6 +17,7 @@ use alloy::rpc::types::TransactionReceipt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use self::refusal::Refusal;
 use crate::chain::{Connection, block_on};
 use crate::error::Error;
 use crate::evm::grouped;
@@ -42,7 +46,7 @@ pub enum Command {
     Serve(deploy::ServeArgs),
     /// Show contracts, an account, a domain or a round.
     Status(status::Args),
-    /// Stake reward tokens.
+    /// Stake reward tokens, or say how much delegated stake this account may answer with.
     Stake(account::StakeArgs),
     /// Stake with somebody else, and share its slashes.
     Delegate(account::DelegateArgs),
@@ -54,7 +58,7 @@ pub enum Command {
     Transfer(account::TransferArgs),
     /// Take what is owed for verified work.
     Claim(account::ClaimArgs),
-    /// Open, fund or close a domain: a model that its members train together.
+    /// Open, fund, hand over or close a domain: a model that its members train together.
     #[command(subcommand)]
     Domain(domain::Command),
     /// Join a domain with a registered dataset.
@@ -65,6 +69,9 @@ pub enum Command {
     Exit(domain::LeaveArgs),
     /// Open a round and draw its windows.
     Open(round::OpenArgs),
+    /// Draw a round's windows, if whoever opened it has not.
+    #[command(after_help = "Example:\n  zktrain chain draw 7 --key anyone.json")]
+    Draw(demand::RoundArgs),
     /// Train and prove what a round asks of this account.
     Work(round::WorkArgs),
     /// Hand in a proof: to the contract, or signed, for the coordinator.
@@ -73,9 +80,19 @@ pub enum Command {
     Propose(round::ProposeArgs),
     /// Settle a round: pay, move reputations, advance the model.
     Settle(round::SettleArgs),
-    /// Answer a demand with the proof.
-    Answer(round::AnswerArgs),
-    /// Bring evidence of fraud, or demand a proof.
+    /// Draw by lot whose deliveries of a proposed round have to be proven on chain.
+    #[command(after_help = "Example:\n  zktrain chain audit 7 --key anyone.json")]
+    Audit(demand::RoundArgs),
+    /// Demand that a delivery be proven on chain, for a bond in ether.
+    Demand(demand::DemandArgs),
+    /// Answer a demand, or an audit, with the proof.
+    Answer(demand::AnswerArgs),
+    /// Have the bond of a demand paid out whose round is over: to whoever answered, or back.
+    Collect(demand::CollectArgs),
+    /// Make a round void whose verifier was stopped more than a day ago.
+    #[command(after_help = "Example:\n  zktrain chain abandon 7 --key anyone.json")]
+    Abandon(demand::RoundArgs),
+    /// Bring evidence of fraud, for a bounty.
     #[command(subcommand)]
     Challenge(challenge::Command),
 }
@@ -109,7 +126,12 @@ async fn dispatch(Args { connection: at, command }: &Args, ui: &Ui) -> Result<()
         Command::Submit(args) => ui.report(&round::submit(at, args, ui).await?),
         Command::Propose(args) => ui.report(&round::propose(at, args, ui).await?),
         Command::Settle(args) => ui.report(&round::settle(at, args, ui).await?),
-        Command::Answer(args) => ui.report(&round::answer(at, args, ui).await?),
+        Command::Draw(args) => ui.report(&demand::draw(at, args, ui).await?),
+        Command::Audit(args) => ui.report(&demand::audit(at, args, ui).await?),
+        Command::Demand(args) => ui.report(&demand::demand(at, args, ui).await?),
+        Command::Answer(args) => ui.report(&demand::answer(at, args, ui).await?),
+        Command::Collect(args) => ui.report(&demand::collect(at, args, ui).await?),
+        Command::Abandon(args) => ui.report(&demand::abandon(at, args, ui).await?),
         Command::Challenge(command) => ui.report(&challenge::run(at, command, ui).await?),
     }
 }

@@ -8,12 +8,16 @@ use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::opening::point_bytes;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
 use zktrain_contracts::bindings::rounds::IRounds::Delivery;
+use zktrain_contracts::bindings::rounds::Rounds;
 use zktrain_contracts::protocol::typed::Submission;
-use zktrain_contracts::protocol::{Client, Members};
+use zktrain_contracts::protocol::{Client, ClientError, Members, is_summed};
 use zktrain_prover::average::weighted_rows;
 use zktrain_prover::training::commit_model;
 
-use super::Done;
+use super::demand::EVIDENCE;
+use super::refusal::reason;
+use super::status::propose_until;
+use super::{Done, Refusal};
 use crate::chain::Connection;
 use crate::chain::amount::{parse, parse_address, parse_duration, show};
 use crate::chain::files::{self, BatchFile, SubmissionFile, Update};
@@ -71,11 +75,18 @@ pub struct WorkArgs {
 
 /// Options of `zktrain chain submit`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain chain submit credit/rounds/7.proof --key alice.json")]
+#[command(
+    after_help = "Examples:\n  zktrain chain submit credit/rounds/7.proof --key alice.json\n  \
+    zktrain chain submit credit/rounds/7.proof --on-chain --key alice.json"
+)]
 pub struct SubmitArgs {
     /// The proof.
     #[command(flatten)]
     pub source: Source,
+    /// Hand it in to the contract in an optimistic domain as well: a coordinator that leaves it out
+    /// can propose no batch. It costs a verification.
+    #[arg(long)]
+    pub on_chain: bool,
     /// Where the signed submission goes in an optimistic domain; by default beside the proof.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -93,8 +104,14 @@ pub struct ProposeArgs {
     pub round: u64,
     /// A project with the domain's manifest and reference string.
     pub dir: PathBuf,
-    /// What members handed in; none if nobody did.
+    /// What the members handed in that are in the sum; none if nobody is. Whoever has delivered to the
+    /// contract alone is paid beside it.
+    #[arg(conflicts_with = "no_sum")]
     pub submissions: Vec<PathBuf>,
+    /// Propose that there is no sum, although members have delivered to the contract: they are paid,
+    /// and the model stays.
+    #[arg(long)]
+    pub no_sum: bool,
     /// The next model's parameters.
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
@@ -114,19 +131,9 @@ pub struct SettleArgs {
     pub round: u64,
 }
 
-/// Options of `zktrain chain answer`.
-#[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain chain answer 7.submission.json --key operator.json")]
-pub struct AnswerArgs {
-    /// The submission that was demanded.
-    pub submission: PathBuf,
-}
-
 /// What to do about a proof that is there already.
 const PROVEN: &str = "hand in the proof that is there: proofs are never the same twice, and whoever \
      signs two for one round can be slashed for it; or write over it with `--force`";
-
-const EVIDENCE: &str = "name a file that `zktrain chain submit` wrote";
 
 pub async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> {
     let budget = u128::try_from(args.budget)
@@ -139,11 +146,16 @@ pub async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Err
     let deadline = client.round(round).await?.deadline;
     let members = client.members(round).await?;
     let shown = members.0.iter().map(|m| format!("{} weight {}", m.account, m.weight));
-    Ok(Done::new(format!("round {round} of domain {} is open", args.domain))
+    let done = Done::new(format!("round {round} of domain {} is open", args.domain))
         .with("round", round)
         .with("nonce", nonce.to_string())
         .with("deadline", files::time(deadline))
-        .with("members", shown.collect::<Vec<_>>()))
+        .with("members", shown.collect::<Vec<_>>());
+    let is_out = |account: &&Address| members.find(**account).is_none();
+    let left_out: Vec<String> =
+        args.members.iter().filter(is_out).map(Address::to_string).collect();
+    // Who has resigned, or is not covered by stake any more, keeps no round from being opened.
+    Ok(if left_out.is_empty() { done } else { done.with("left_out", left_out) })
 }
 
 pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Error> {
@@ -156,7 +168,8 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
     let path = args.out.clone().unwrap_or_else(|| project.round_proof_path(args.round));
     disk::free(&path, args.force, PROVEN)?;
     let client = at.client(ui).await?;
-    let round = client.round(args.round).await?;
+    // What is proven for a draw that the chain takes back is worth nothing.
+    let round = client.until_drawn(args.round).await?;
     let binding = Binding {
         chain_id: client.at().chain_id,
         contract: client.at().rounds.into_array(),
@@ -217,13 +230,13 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     client.judge(round, account, &bytes, &proof).await?;
     let default = || args.source.file.with_extension("submission.json");
     let path = args.out.clone().unwrap_or_else(default);
-    let file = signed(&client, &path, &statement, &proof)?;
+    let file = signed(&client, &path, &statement, &proof).await?;
     if let Some(file) = &file {
         // Before anything is paid for.
         disk::may_write(&path, file, args.force)?;
     }
     let optimistic = client.round(round).await?.optimistic;
-    let done = match optimistic {
+    let done = match optimistic && !args.on_chain {
         true => Done::new(format!("signed for the coordinator of round {round}")),
         false => {
             let receipt = client.submit(round, account, &bytes, &proof).await?;
@@ -236,7 +249,7 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
 }
 
 /// The file of a signed submission; none if the proof is somebody else's, which is relayed.
-fn signed(
+async fn signed(
     client: &Client,
     path: &Path,
     statement: &TrainingStatement,
@@ -245,7 +258,7 @@ fn signed(
     if Address::from(statement.binding.prover) != client.address() {
         return Ok(None);
     }
-    let signed = client.sign_submission(crate::round::submission(statement, proof))?;
+    let signed = client.sign_submission(crate::round::submission(statement, proof)).await?;
     let (statement, proof) = (statement.to_bytes().into(), proof.to_vec().into());
     Ok(Some(to_json(path, &SubmissionFile { signed, statement, proof })?))
 }
@@ -259,7 +272,9 @@ async fn check(
     file: &SubmissionFile,
 ) -> Result<TrainingStatement, Error> {
     let refused = |why: &str| Error::Submission { path: path.to_owned(), why: why.to_owned() };
-    if !file.is_signed(client.at()) {
+    let scope = client.scope(file.signed.submission.round).await;
+    let scope = scope.map_err(|error| refused(&error.to_string()))?;
+    if !file.is_signed(&scope) {
         return Err(refused("its signature is not the member's, or not over these bytes"));
     }
     let statement = TrainingStatement::from_bytes(&file.statement)
@@ -330,24 +345,78 @@ pub async fn propose(at: &Connection, args: &ProposeArgs, ui: &Ui) -> Result<Don
     let collected = collect(&session, &client, &members, args.round, &args.submissions).await?;
     let aggregate = bytes_of(&collected.sum);
     let deliveries = client.deliveries(args.round, &collected.submissions).await?;
-    let delivered = deliveries.iter().filter(|d| !d.update.is_zero()).count();
-    if delivered != collected.updates.len() {
-        return Err(Error::Argument {
-            why: format!(
-                "{delivered} members have delivered; submissions of {} are given",
-                collected.updates.len()
-            ),
-        });
+    let (counted, given) = (summed(args, &deliveries), collected.updates.len());
+    if counted != given {
+        return Err(Refusal::Undelivered { counted, given }.into());
     }
-    let (hash, model) = match delivered {
+    let (hash, model) = match counted {
         0 => (B256::ZERO, client.round(args.round).await?.parent),
         _ => (keccak256(&aggregate), next_model(&session, args.model.as_deref())?),
     };
+    // Two different signed batches are fraud: none is signed before one can be proposed.
+    require_due(&client, args.round, &deliveries, [hash, model]).await?;
     let signed = client.sign_batch(args.round, &deliveries, hash, model).await?;
     let file = BatchFile { signed: signed.clone(), aggregate, updates: collected.updates };
     // Before it is proposed: without the rows nobody could check the sum. Not over another round's.
     disk::write_new(&args.out, &to_json(&args.out, &file)?, Access::Public, args.force)?;
     propose_signed(&client, args, &file, deliveries).await
+}
+
+/// How many deliveries are in the sum: what was only handed in to the contract is paid for, and is not
+/// part of it.
+fn summed(args: &ProposeArgs, deliveries: &[Delivery]) -> usize {
+    let counts = |delivery: &&Delivery| !args.no_sum && is_summed(delivery);
+    deliveries.iter().filter(counts).count()
+}
+
+/// Asks the contract whether this could be proposed now, without a signature.
+async fn require_due(
+    client: &Client,
+    round: u64,
+    deliveries: &[Delivery],
+    [aggregate, model]: [B256; 2],
+) -> Result<(), Error> {
+    let members = client.members(round).await?.0;
+    let (deliveries, signature) = (deliveries.to_vec(), Bytes::new());
+    let call = Rounds::proposeCall {
+        round,
+        members,
+        deliveries: deliveries.clone(),
+        aggregate,
+        model,
+        signature,
+    };
+    match client.view(client.at().rounds, call).await {
+        Err(error) if matches!(reason(&error), "NotEverybody" | "TooLate") => {
+            Err(untimely(client, round, &deliveries, error).await)
+        }
+        // Whatever else is wrong is told when it is sent.
+        _ => Ok(()),
+    }
+}
+
+/// Why a batch cannot be proposed now, with the time.
+async fn untimely(
+    client: &Client,
+    round: u64,
+    deliveries: &[Delivery],
+    error: ClientError,
+) -> Error {
+    let Ok(known) = client.round(round).await else { return error.into() };
+    match reason(&error) {
+        "NotEverybody" => Refusal::NotEverybody {
+            round,
+            members: deliveries.len(),
+            delivered: deliveries.iter().filter(|d| !d.update.is_zero()).count(),
+            deadline: known.deadline,
+        }
+        .into(),
+        "TooLate" => match propose_until(client, &known).await {
+            Ok(until) => Refusal::Late { round, until }.into(),
+            Err(_) => error.into(),
+        },
+        _ => error.into(),
+    }
 }
 
 async fn propose_signed(
@@ -356,15 +425,23 @@ async fn propose_signed(
     file: &BatchFile,
     deliveries: Vec<Delivery>,
 ) -> Result<Done, Error> {
-    let receipt = client.propose(&file.signed, deliveries).await?;
+    let receipt = match client.propose(&file.signed, deliveries.clone()).await {
+        Ok(receipt) => receipt,
+        Err(error) => return Err(untimely(client, args.round, &deliveries, error).await),
+    };
     let end = client.round(args.round).await?.challengeEnd;
-    Ok(Done::by(
-        format!("proposed {} deliveries in round {}", file.updates.len(), args.round),
-        &receipt,
-    )
-    .with("batch", args.out.display().to_string())
-    .with("model", file.signed.batch.model.to_string())
-    .with("challenges_until", files::time(end)))
+    let done = match file.updates.len() {
+        0 => format!("proposed that round {} has no sum", args.round),
+        count => format!("proposed {count} deliveries in round {}", args.round),
+    };
+    let done = Done::by(done, &receipt)
+        .with("batch", args.out.display().to_string())
+        .with("model", file.signed.batch.model.to_string())
+        .with("challenges_until", files::time(end));
+    Ok(match client.audit_of(args.round).await? {
+        Some(_) => done.with("then", format!("zktrain chain audit {}", args.round)),
+        None => done,
+    })
 }
 
 fn next_model(session: &Session, path: Option<&Path>) -> Result<B256, Error> {
@@ -380,17 +457,34 @@ fn next_model(session: &Session, path: Option<&Path>) -> Result<B256, Error> {
 
 pub async fn settle(at: &Connection, args: &SettleArgs, ui: &Ui) -> Result<Done, Error> {
     let client = at.client(ui).await?;
-    let settled = client.settle(args.round).await?;
-    Ok(Done::new(format!("round {} is settled", args.round))
+    let settled = match client.settle(args.round).await {
+        Ok(settled) => settled,
+        Err(error) => return Err(unsettled(&client, args.round, error).await),
+    };
+    let done = match settled.model.is_zero() {
+        true => format!("round {} is over, without a model", args.round),
+        false => format!("round {} is settled", args.round),
+    };
+    Ok(Done::new(done)
         .with("paid", show(settled.paid))
         .with("model", settled.model.to_string())
         .with("then", "zktrain chain claim, each member"))
 }
 
-pub async fn answer(at: &Connection, args: &AnswerArgs, ui: &Ui) -> Result<Done, Error> {
-    let file: SubmissionFile = files::read(&args.submission, EVIDENCE)?;
-    let client = at.client(ui).await?;
-    let Submission { round, member, .. } = file.signed.submission;
-    let receipt = client.answer(round, member, &file.statement, &file.proof).await?;
-    Ok(Done::by(format!("the contract has checked the proof of {member}"), &receipt))
+/// Why a round cannot be settled now, and what helps.
+async fn unsettled(client: &Client, round: u64, error: ClientError) -> Error {
+    match reason(&error) {
+        "TooEarly" => match client.round(round).await {
+            Ok(known) => Refusal::Challengeable { round, until: known.challengeEnd }.into(),
+            Err(_) => error.into(),
+        },
+        "StillPending" => match (client.audit_of(round).await, client.demanded(round).await) {
+            (Ok(audit), Ok(demanded)) => {
+                let (audit, demands) = (audit.is_some(), demanded.len());
+                Refusal::Pending { round, audit, demands }.into()
+            }
+            _ => error.into(),
+        },
+        _ => error.into(),
+    }
 }

@@ -24,6 +24,7 @@ use crate::ui::{Report, Ui, field, percent, success};
 #[derive(Clone, Debug, Serialize)]
 pub struct DemoReport {
     /// Where everything is.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub dir: PathBuf,
     /// Training.
     pub train: TrainReport,
@@ -34,6 +35,7 @@ pub struct DemoReport {
     /// Verification of the chain.
     pub verify: VerifyReport,
     /// The proof with one bit changed.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub tampered: PathBuf,
     /// Why it was rejected.
     pub rejection: String,
@@ -91,10 +93,11 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
         shuffle_seed: Some(1),
         ..init::Args::default()
     };
-    show(ui, &init::run(&options, ui)?);
+    // Results of the steps before the last are part of the story, not the result.
+    ui.step(&init::run(&options, ui)?)?;
     ui.headline("2. The owner registers the data: committed, proven well formed");
     let commit = data::CommitArgs { dir: dir.clone(), force: false, plain: false };
-    show(ui, &data::commit(&commit, ui)?);
+    ui.step(&data::commit(&commit, ui)?)?;
     ui.headline("3. Training in integers");
     let trained =
         train::run(&train::Args { dir: dir.clone(), epochs: args.epochs, steps: None }, ui)?;
@@ -106,14 +109,14 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     let options =
         prove::Args { dir: dir.clone(), proofs: None, from: None, compress: Compression::Halo2 };
     let proven = prove::run(&options, ui)?;
-    show(ui, &proven);
+    ui.step(&proven)?;
     ui.headline("5. Anyone verifies the chain, without the data; so do the contracts");
     let own = roots::Args { dir: dir.clone(), manifest: None, srs: None, options: false };
     let own = roots::run(&own, ui)?;
     ui.say(&format!("  whoever verifies knows from the owner: {}", own.options.join(" ")));
     let args = verify_args(dir.clone(), &own);
     let verified = verify::run(&args, ui)?;
-    show(ui, &verified);
+    ui.step(&verified)?;
     verified.roots.verdict(true)?;
     ui.headline("6. One bit of one proof is changed");
     let (tampered, rejection) = tamper(&dir, &args, ui)?;
@@ -149,14 +152,6 @@ fn verify_args(path: PathBuf, own: &roots::RootsReport) -> verify::Args {
     verify::Args { paths: vec![path], nonce, pins, evm: true, ..verify::Args::default() }
 }
 
-/// Results of the steps before the last are part of the story, not the result.
-fn show(ui: &Ui, report: &impl Report) {
-    if !ui.json {
-        // Standard error may be closed; the demonstration goes on.
-        let _ = report.print(&mut std::io::stderr());
-    }
-}
-
 /// Copies the second proof with one bit flipped, and has it verified.
 fn tamper(dir: &Path, args: &verify::Args, ui: &Ui) -> Result<(PathBuf, String), Error> {
     let project = Project::new(dir);
@@ -177,7 +172,10 @@ fn tamper(dir: &Path, args: &verify::Args, ui: &Ui) -> Result<(PathBuf, String),
     let [tampered, _] = proof_paths(&folder, index);
     files::write(&tampered, &bytes, Access::Public)?;
     ui.say(&format!("  flipped bit 0 of byte {position} in a copy: {}", tampered.display()));
-    match verify::run(&verify::Args { paths: vec![tampered.clone()], ..args.clone() }, ui) {
+    // What is about the chain is none of a single proof's business.
+    let pins = Pins { genesis_hash: None, ..args.pins.clone() };
+    let paths = vec![tampered.clone()];
+    match verify::run(&verify::Args { paths, nonce: None, pins, ..args.clone() }, ui) {
         Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => {
             Ok((tampered, error.to_string()))
         }

@@ -2,6 +2,7 @@
 
 mod alone;
 mod crash;
+pub mod leash;
 mod network;
 mod prepare;
 mod process;

@@ -11,6 +11,7 @@ use zktrain_circuits::compressed::System;
 
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};
+use super::prepare::BOND;
 use super::process::{Process, Shell};
 use crate::chain::amount;
 use crate::error::Error;
@@ -33,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 #[derive(Clone, Debug, Serialize)]
 pub struct NetworkReport {
     /// Where everything is.
+    #[serde(serialize_with = "crate::ui::tell")]
     pub dir: PathBuf,
     /// Rounds, as the coordinator tells of them.
     pub rounds: Vec<Value>,
@@ -75,6 +77,8 @@ impl<'a> Network<'a> {
         shell.set("ZKTRAIN_CHAIN", args.node.chain.as_deref().unwrap_or(embedded));
         shell.set("ZKTRAIN_DEPLOYMENT", "chain/chain.json");
         shell.set("ZKTRAIN_OUTBOX", "chain/outbox");
+        // A test node takes nothing back.
+        shell.set("ZKTRAIN_FINALITY", "1");
         shell.set("ZKTRAIN_PASSWORD", PASSWORD);
         let (system, domain) = (args.compress.on_chain()?, String::new());
         let [coordinator, metrics] = [free_address()?, free_address()?];
@@ -113,7 +117,7 @@ impl Network<'_> {
             "keys/operator.json",
         ];
         let members = ["--set", "members.least=3", "--set", "members.most=5"];
-        let pay = ["--budget", "100 ZKT", "--set", "pay.least=50%", "--set", "pay.full_at=25%"];
+        let pay = ["--budget", BOND, "--set", "pay.least=50%", "--set", "pay.full_at=25%"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
         let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();

@@ -19,6 +19,8 @@ const HELD_OUT: usize = 20;
 /// same window again sits out.
 const BATCH: &str = "8";
 const STEPS_PER_PROOF: &str = "1";
+/// What the coordinator answers with in each round, and the most that a round pays.
+pub(super) const BOND: &str = "100";
 
 impl Network<'_> {
     /// Gets everything ready.
@@ -102,8 +104,11 @@ impl Network<'_> {
     fn domain(&mut self) -> Result<(), Error> {
         let open = ["chain", "domain", "open", "operator", "--compress", self.system.name()];
         let mode: &[&str] = if self.args.eager { &[] } else { &["--optimistic"] };
-        let rules = ["--challenge-window", "10m", "--min-members", "3"];
-        let opened = self.by("operator", &[&open[..], mode, &rules].concat())?;
+        // A round pays no more than its coordinator's bond, and one delivery of each is audited, unless
+        // all are checked.
+        let rules = ["--challenge-window", "1h", "--min-members", "3"];
+        let more = ["--coordinator-bond", BOND, "--max-budget", BOND];
+        let opened = self.by("operator", &[&open[..], mode, &rules, &more].concat())?;
         self.domain = opened["domain"].to_string();
         self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
         Ok(())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::leash;
 use crate::error::Error;
 
 /// How processes of a demonstration are started: where, and with which surroundings.
@@ -48,6 +49,7 @@ impl Shell {
             }
         }
         command.args(args).current_dir(&self.folder).envs(self.env.iter().cloned());
+        leash::hold(&mut command);
         command
     }
 
@@ -56,7 +58,13 @@ impl Shell {
     /// # Errors
     /// If it fails: what it said.
     pub fn run(&self, args: &[&str]) -> Result<Value, Error> {
-        let output = self.command(args).arg("--json").output().map_err(Error::Output)?;
+        let mut command = self.command(args);
+        command.arg("--json").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(Error::Output)?;
+        // Waiting would let go of it first.
+        let leash = child.stdin.take();
+        let output = child.wait_with_output().map_err(Error::Output)?;
+        drop(leash);
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(Error::Process { command: args.join(" "), said });
@@ -74,7 +82,7 @@ impl Shell {
         let file = file.map_err(|source| Error::File { path: log.clone(), source })?;
         let both = file.try_clone().map_err(|source| Error::File { path: log.clone(), source })?;
         let mut command = self.command(args);
-        command.stdin(Stdio::null()).stdout(both).stderr(file);
+        command.stdout(both).stderr(file);
         let child = command.spawn().map_err(Error::Output)?;
         Ok(Process { child, command: args.join(" "), log })
     }

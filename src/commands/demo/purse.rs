@@ -53,7 +53,7 @@ pub fn give(args: &NodeArgs, outbox: &Path, to: &[Address], ui: &Ui) -> Result<(
         key: args.purse.clone(),
         password_file: args.password_file.clone(),
         outbox: Some(outbox.to_owned()),
-        deployment: None,
+        ..Connection::default()
     };
     block_on(async {
         let sender = at.sender(ui).await?;

@@ -7,6 +7,7 @@ use alloy::signers::local::PrivateKeySigner;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
+use zktrain_contracts::protocol::typed::Submission;
 use zktrain_network::messages::{
     Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Reason, Sharing, Signed, Test,
     Unmask, Upload,
@@ -119,6 +120,8 @@ pub struct Game<'a> {
     pub forgetful: Vec<Address>,
     /// Uploads of submissions: whose commitments are known by their hash.
     pub submissions: Vec<Vec<u8>>,
+    /// What owners have handed in to the contract.
+    pub forced: BTreeMap<Address, Submission>,
 }
 
 /// What an owner is told, in order.
@@ -164,6 +167,7 @@ impl<'a> Game<'a> {
             heard: 0,
             forgetful: Vec::new(),
             submissions: Vec::new(),
+            forced: BTreeMap::new(),
         }
     }
 
@@ -194,7 +198,21 @@ impl<'a> Game<'a> {
             }
             self.collect(owner);
             owner.crash();
+            self.is_turned_away_from(owner);
         }
+    }
+
+    /// An owner that was called off, or left out, turns to the contract with what it has signed: the
+    /// coordinator sees that, as everybody does, and it is nothing new.
+    fn is_turned_away_from(&mut self, owner: &Program) {
+        let Some(file) = owner.turns_to_the_contract(self.plan) else { return };
+        assert!(!owner.relies_on_the_coordinator(self.plan.round), "nobody pays without need");
+        let submission = file.signed.submission.clone();
+        assert!(file.is_signed(&self.plan.scope()) && submission.member == owner.account);
+        let earlier = self.forced.insert(owner.account, submission.clone());
+        let forgets = self.forgetful.contains(&owner.account);
+        assert!(forgets || earlier.is_none_or(|earlier| earlier == submission), "two for a round");
+        self.submissions.push(serde_json::to_vec(&file).unwrap());
     }
 
     fn end(&mut self, owner: &mut Program) {

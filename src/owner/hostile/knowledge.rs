@@ -219,14 +219,13 @@ fn name_of(rows: &[ark_bn254::G1Affine]) -> B256 {
 
 /// The struct hash of the submission with these commitments.
 fn submission_of(game: &Game<'_>, rows: &[ark_bn254::G1Affine]) -> B256 {
-    use alloy::sol_types::SolStruct;
     let update = name_of(rows);
     let files = game.submissions.iter().filter_map(|bytes| {
         let file: SubmissionFile = serde_json::from_slice(bytes).ok()?;
         Some(file.signed.submission)
     });
     let mut of = files.filter(|submission| submission.update == update);
-    of.next().map(|submission| submission.eip712_hash_struct()).unwrap_or_default()
+    of.next().map(|submission| game.plan.scope().hash(&submission)).unwrap_or_default()
 }
 
 /// All secrets of members that can be worked out.

@@ -61,6 +61,8 @@ struct Tally {
     shrunk: usize,
     /// Processes that ended between two effects on files, and disks that refused one.
     troubles: usize,
+    /// Proofs that owners have handed in to the contract.
+    forced: usize,
 }
 
 impl Tally {
@@ -74,6 +76,7 @@ impl Tally {
         self.planted += other.planted;
         self.shrunk += other.shrunk;
         self.troubles += other.troubles;
+        self.forced += other.forced;
     }
 }
 
@@ -220,6 +223,7 @@ impl Run {
             game.play(&mut self.owners);
         }
         tally.vectors += game.vectors.len();
+        tally.forced += game.forced.len();
         let seed = self.seed;
         assert!(is_agreeable || game.heard == 0, "seed {seed}: terms that nobody agrees to");
         self.ledger.add(&game, &self.owners, &self.people);
@@ -333,8 +337,9 @@ fn hostile_coordinator_learns_nothing_but_sums() {
     // It is no use if nothing is ever summed, or nothing is ever sent.
     if runs >= 100 {
         assert!(tally.sums as u64 > runs / 10 && tally.vectors as u64 > 3 * runs, "{tally:?}");
-        let Tally { refused, chosen, repeated, changed, planted, shrunk, troubles, .. } = tally;
-        let played = [refused, chosen, repeated, changed, planted, shrunk, troubles];
+        let Tally { refused, chosen, repeated, changed, planted, shrunk, .. } = tally;
+        let Tally { troubles, forced, .. } = tally;
+        let played = [refused, chosen, repeated, changed, planted, shrunk, troubles, forced];
         assert!(played.iter().all(|count| *count > 3), "{tally:?}");
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
@@ -19,7 +19,8 @@ use tempfile::TempDir;
 use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
 use zktrain_circuits::schedule::round_window;
 use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::SignedReceipt;
+use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_contracts::protocol::{SignedReceipt, Status};
 use zktrain_network::messages::{
     Contribution, End, Item, Notice, Phase, Refusal, Request, Response,
 };
@@ -34,6 +35,7 @@ use zktrain_prover::trace::{LayerParameters, Parameters};
 use zktrain_prover::witness::fill_block;
 
 use super::super::attempts::Attempts;
+use super::super::inclusion::{Cost, Docket, Force, Standing, Vigil};
 use super::super::outcome::{self, Books, Outcome};
 use super::super::{Craft, Facts, Line, Retention, Seat, erase};
 use crate::error::Error;
@@ -134,9 +136,7 @@ impl Tap {
         }
         let plan = wire.plan.as_ref()?;
         let receipt = upload.body.receipt(plan, 1);
-        Some(Box::new(
-            SignedReceipt::new(receipt, &plan.typed_domain(), &wire.coordinator).unwrap(),
-        ))
+        Some(Box::new(SignedReceipt::new(receipt, &plan.scope(), &wire.coordinator).unwrap()))
     }
 
     async fn bring(&self, sent: Sent) -> Result<(), Refusal> {
@@ -291,6 +291,47 @@ impl Craft for Bench {
     }
 }
 
+/// The contract of a round whose deadline is far away: only what its owner is told, or has done, can be
+/// a reason to turn to it.
+struct Booth {
+    round: u64,
+    taken: RefCell<Option<SubmissionFile>>,
+}
+
+impl Docket for Booth {
+    async fn current(&self, _domain: u64) -> Result<Option<u64>, Error> {
+        Ok(Some(self.round))
+    }
+
+    async fn standing(&self, _round: u64) -> Result<Standing, Error> {
+        Ok(Standing {
+            status: Status::Open,
+            optimistic: true,
+            deadline: u64::MAX,
+            challenge_end: 0,
+            time: 0,
+            delivered: self.taken.borrow().is_some(),
+            pay: U256::ONE,
+        })
+    }
+
+    async fn hand_in(&self, file: &SubmissionFile) -> Result<Cost, Error> {
+        let before = self.taken.replace(Some(file.clone()));
+        assert!(before.is_none(), "once is enough");
+        Ok(Cost { gas: 0, wei: U256::ZERO })
+    }
+
+    async fn listed(&self, _round: u64) -> Result<B256, Error> {
+        Ok(B256::ZERO)
+    }
+
+    async fn settle(&self, _round: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn claim(&self, _domain: u64) {}
+}
+
 type Running = Pin<Box<dyn Future<Output = Result<End, Error>>>>;
 
 /// An owner: its folder, and its process while there is one.
@@ -398,6 +439,26 @@ impl Program {
                 trial::happened().is_some()
             }
         };
+    }
+
+    /// What the owner hands in to the contract of a round: two looks, the second as after a restart.
+    pub fn turns_to_the_contract(&self, plan: &Plan) -> Option<SubmissionFile> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let mut docket = Booth { round: plan.round, taken: RefCell::default() };
+        for _ in 0..2 {
+            let project = Project::new(self.folder.path());
+            let force = Force::default();
+            let mut vigil = Vigil::new(docket, project, self.account, plan.domain, force);
+            runtime.block_on(vigil.look()).unwrap();
+            docket = vigil.docket;
+        }
+        docket.taken.into_inner()
+    }
+
+    /// Whether the owner has the coordinator's word that it is counted, or is still at work.
+    pub fn relies_on_the_coordinator(&self, round: u64) -> bool {
+        let project = &self.seat.project;
+        project.round_receipt_path(round).exists() || !outcome::is_over(project, round).unwrap()
     }
 
     /// The process ends, wherever it is.

@@ -8,6 +8,7 @@ use flate2::read::GzDecoder;
 use super::{DatasetError, FormatFault, MAX_BYTES, Table};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+const EXPECTED: &str = "an IDX file, gzipped or not";
 const UNSIGNED_BYTE: u8 = 0x08;
 
 /// Reads features (first dimension: samples, the others flattened) and labels (one dimension).
@@ -37,6 +38,9 @@ pub fn read_idx(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
 fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DatasetError> {
     let io = |source| DatasetError::Io { path: path.to_owned(), source };
     let raw = super::read_capped(path)?;
+    if raw.is_empty() {
+        return Err(DatasetError::NoContent { path: path.to_owned() });
+    }
     let mut reader: Box<dyn Read> = if raw.starts_with(&GZIP) {
         Box::new(GzDecoder::new(&raw[..]))
     } else {
@@ -48,10 +52,13 @@ fn read_array(path: &Path) -> Result<(Vec<usize>, Vec<u8>), DatasetError> {
     let mut magic = [0; 4];
     exact(&mut magic)?;
     let [0, 0, element, dimensions] = magic else {
-        return Err(format_error(path, FormatFault::Magic));
+        let start = if raw.starts_with(&GZIP) { &magic[..] } else { &raw[..] };
+        return Err(super::format_fault(path, start, EXPECTED, FormatFault::Magic));
     };
     if element != UNSIGNED_BYTE {
-        return Err(format_error(path, FormatFault::ElementType));
+        let got = format!("0x{element:02x}");
+        let fault = FormatFault::ElementType { expected: "unsigned bytes, 0x08,", got };
+        return Err(format_error(path, fault));
     }
     if !(1..=4).contains(&dimensions) {
         return Err(format_error(path, FormatFault::Dimensions));

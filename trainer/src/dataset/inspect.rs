@@ -20,6 +20,8 @@ pub struct Summary {
     pub distinct_labels: usize,
     /// How often each label occurs; the first 64 in order of their names.
     pub labels: BTreeMap<String, usize>,
+    /// The label column, if it has numbers in it.
+    pub label: Option<ColumnSummary>,
     /// One entry per feature column.
     pub columns: Vec<ColumnSummary>,
 }
@@ -29,14 +31,17 @@ pub struct Summary {
 pub struct ColumnSummary {
     /// Column name.
     pub name: String,
-    /// Smallest value.
-    pub min: f64,
+    /// Cells that are no finite numbers: empty, text, marks of missing values. A model cannot take
+    /// a column that has any.
+    pub not_numbers: usize,
+    /// Smallest value; none where nothing is a number, as of the others.
+    pub min: Option<f64>,
     /// Largest value.
-    pub max: f64,
+    pub max: Option<f64>,
     /// Mean.
-    pub mean: f64,
+    pub mean: Option<f64>,
     /// Standard deviation (of the population).
-    pub std: f64,
+    pub std: Option<f64>,
 }
 
 /// Summarizes a table.
@@ -47,25 +52,36 @@ pub fn inspect(table: &Table) -> Summary {
     }
     let distinct_labels = labels.len();
     let columns = table.columns.iter().enumerate();
+    let width = table.columns.len().max(1);
+    let column = |(j, name): (usize, &String)| {
+        ColumnSummary::of(name, table.features.iter().skip(j).step_by(width).copied())
+    };
+    let number = |label: &String| label.parse().unwrap_or(f64::NAN);
+    let label = ColumnSummary::of("", table.labels.iter().map(number));
     Summary {
         path: table.path.display().to_string(),
         rows: table.rows(),
         distinct_labels,
         labels: labels.into_iter().take(MAX_LABELS).collect(),
-        columns: columns.map(|(j, name)| column(table, j, name)).collect(),
+        label: label.mean.is_some().then_some(label),
+        columns: columns.map(column).collect(),
     }
 }
 
-fn column(table: &Table, j: usize, name: &str) -> ColumnSummary {
-    let values = || table.features.iter().skip(j).step_by(table.columns.len());
-    let count = table.rows().max(1) as f64;
-    let mean = values().sum::<f64>() / count;
-    let variance = values().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
-    ColumnSummary {
-        name: name.to_owned(),
-        min: values().copied().fold(f64::INFINITY, f64::min),
-        max: values().copied().fold(f64::NEG_INFINITY, f64::max),
-        mean,
-        std: variance.sqrt(),
+impl ColumnSummary {
+    fn of(name: &str, cells: impl Iterator<Item = f64> + Clone) -> Self {
+        let values = cells.clone().filter(|x| x.is_finite());
+        let count = values.clone().count();
+        let of_some = |x: f64| (count > 0).then_some(x);
+        let mean = values.clone().sum::<f64>() / count.max(1) as f64;
+        let squares: f64 = values.clone().map(|x| (x - mean) * (x - mean)).sum();
+        Self {
+            name: name.to_owned(),
+            not_numbers: cells.count() - count,
+            min: of_some(values.clone().fold(f64::INFINITY, f64::min)),
+            max: of_some(values.fold(f64::NEG_INFINITY, f64::max)),
+            mean: of_some(mean),
+            std: of_some((squares / count.max(1) as f64).sqrt()),
+        }
     }
 }

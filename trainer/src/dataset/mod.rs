@@ -14,13 +14,17 @@ use std::path::{Path, PathBuf};
 
 use zktrain_circuits::manifest::{Data, MAX_WIDTH};
 use zktrain_circuits::schedule::row_order;
+use zktrain_prover::regular;
 
-pub use csv_file::read_csv;
-pub use error::{DatasetError, FormatFault};
+pub use csv_file::{csv_header, parse_csv, read_csv};
+pub use error::{DatasetError, FormatFault, Found};
 pub use idx::read_idx;
 pub use inspect::{ColumnSummary, Summary, inspect};
 pub use npy::read_npy;
-pub use quantize::{Dataset, Scaled};
+pub use quantize::{Clamped, Dataset, Scaled};
+
+use crate::looks::looks_like;
+use csv_file::Columns;
 
 /// Largest data file, and largest content of a compressed one.
 pub const MAX_BYTES: u64 = 1 << 32;
@@ -52,25 +56,61 @@ impl Source {
     /// # Errors
     /// Names the file and the place in it that is wrong.
     pub fn read(&self, label: &str) -> Result<Table, DatasetError> {
+        self.read_without(label, &[])
+    }
+
+    /// [`Self::read`] without the columns of a CSV file that are named in `ignored`, which may hold
+    /// anything.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read_without(&self, label: &str, ignored: &[String]) -> Result<Table, DatasetError> {
         match self {
-            Self::Csv(path) => read_csv(path, label),
+            Self::Csv(path) => {
+                csv_file::read(path, label, Columns::AllBut(ignored), Cells::Numbers)
+            }
             Self::Npy { features, labels } => read_npy(features, labels),
             Self::Idx { features, labels } => read_idx(features, labels),
         }
     }
 
-    /// Reads the files and brings the columns in the manifest's order.
+    /// Reads whatever is there: what is no finite number is a NaN, and a label may be empty.
+    /// To look at, not to train on.
+    ///
+    /// # Errors
+    /// When the files are not of their format, or the label column is missing.
+    pub fn look(&self, label: &str) -> Result<Table, DatasetError> {
+        match self {
+            Self::Csv(path) => csv_file::read(path, label, Columns::AllBut(&[]), Cells::Any),
+            Self::Npy { features, labels } => npy::read(features, labels, Cells::Any),
+            Self::Idx { features, labels } => read_idx(features, labels),
+        }
+    }
+
+    /// Reads the manifest's columns, in its order. What else there is in a CSV file is not looked
+    /// at: a column that the model does not need may hold anything.
     ///
     /// # Errors
     /// As [`Self::read`]; also when a column of the manifest is missing.
     pub fn read_for(&self, data: &Data) -> Result<Table, DatasetError> {
-        let table = self.read(&data.label)?;
+        let names: Vec<String> = data.columns().into_iter().map(|column| column.name).collect();
         match self {
-            Self::Csv(_) => table.select(data),
+            Self::Csv(path) => {
+                csv_file::read(path, &data.label, Columns::These(&names), Cells::Numbers)
+            }
             // Without names, the columns are in order by definition.
-            Self::Npy { .. } | Self::Idx { .. } => table.rename(data),
+            Self::Npy { .. } | Self::Idx { .. } => self.read(&data.label)?.rename(names),
         }
     }
+}
+
+/// What cells are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    /// Finite numbers, and labels that are there.
+    Numbers,
+    /// Anything; what is no finite number becomes a NaN.
+    Any,
 }
 
 /// Raw features and labels, as read.
@@ -80,7 +120,7 @@ pub struct Table {
     pub path: PathBuf,
     /// Names of the feature columns.
     pub columns: Vec<String>,
-    /// Features `(rows, columns)`, row-major, all finite.
+    /// Features `(rows, columns)`, row-major, all finite unless it was only looked at.
     pub features: Vec<f64>,
     /// Labels as written, one a row.
     pub labels: Vec<String>,
@@ -114,41 +154,14 @@ impl Table {
         Ok(self)
     }
 
-    /// The manifest's columns in the manifest's order; other columns are left out.
-    ///
-    /// # Errors
-    /// When a column is missing.
-    pub fn select(&self, data: &Data) -> Result<Self, DatasetError> {
-        let names: std::collections::BTreeMap<&str, usize> =
-            self.columns.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-        let columns: Vec<String> = data.columns().into_iter().map(|f| f.name).collect();
-        let mut order = Vec::with_capacity(columns.len());
-        for name in &columns {
-            order.push(*names.get(name.as_str()).ok_or_else(|| {
-                let (path, column) = (self.path.clone(), name.clone());
-                DatasetError::MissingColumn { path, column }
-            })?);
-        }
-        let width = self.columns.len();
-        let row = |i: usize| &self.features[i * width..(i + 1) * width];
-        let features = (0..self.rows()).flat_map(|i| order.iter().map(move |j| row(i)[*j]));
-        Ok(Self {
-            path: self.path.clone(),
-            features: features.collect(),
-            columns,
-            labels: self.labels.clone(),
-        })
-    }
-
     /// Gives nameless columns the manifest's names.
-    fn rename(mut self, data: &Data) -> Result<Self, DatasetError> {
-        let columns: Vec<String> = data.columns().into_iter().map(|f| f.name).collect();
-        let (expected, got) = (columns.len(), self.columns.len());
+    fn rename(mut self, names: Vec<String>) -> Result<Self, DatasetError> {
+        let (expected, got) = (names.len(), self.columns.len());
         if expected != got {
             let path = self.path;
             return Err(DatasetError::Count { path, what: "features a sample", expected, got });
         }
-        self.columns = columns;
+        self.columns = names;
         Ok(self)
     }
 
@@ -157,10 +170,14 @@ impl Table {
         self.take(&row_order(seed, self.rows()))
     }
 
-    /// The rows in two parts, the second with `share` of them (rounded down), as they stand.
+    /// How many rows are trained on where `share` of them, rounded down, is held out.
+    pub fn trained_on(&self, share: f64) -> usize {
+        self.rows() - (self.rows() as f64 * share.clamp(0.0, 1.0)) as usize
+    }
+
+    /// The rows in two parts, the first with [`Self::trained_on`] of them, as they stand.
     pub fn split(&self, share: f64) -> (Self, Self) {
-        let held_out = (self.rows() as f64 * share.clamp(0.0, 1.0)) as usize;
-        let at = self.rows() - held_out;
+        let at = self.trained_on(share);
         let order: Vec<usize> = (0..self.rows()).collect();
         (self.take(&order[..at]), self.take(&order[at..]))
     }
@@ -187,10 +204,10 @@ fn pixels(path: &Path, width: usize) -> Result<Vec<String>, DatasetError> {
     Ok((0..width).map(|i| format!("pixel_{i}")).collect())
 }
 
-/// A whole file of at most [`MAX_BYTES`].
+/// A whole file of at most [`MAX_BYTES`]; pipes and devices are not read.
 fn read_capped(path: &Path) -> Result<Vec<u8>, DatasetError> {
     let io = |source| DatasetError::Io { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(io)?;
+    let file = regular::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     let got = bytes.len() as u64;
@@ -198,4 +215,19 @@ fn read_capped(path: &Path) -> Result<Vec<u8>, DatasetError> {
         return Err(DatasetError::TooLarge { path: path.to_owned(), max: MAX_BYTES, got });
     }
     Ok(bytes)
+}
+
+/// A fault of a binary file: what it looks like, where it does not begin as it should.
+fn format_fault(
+    path: &Path,
+    bytes: &[u8],
+    expected: &'static str,
+    fault: FormatFault,
+) -> DatasetError {
+    let path = path.to_owned();
+    match looks_like(bytes).filter(|_| fault == FormatFault::Magic) {
+        Some(looks) => DatasetError::LooksLike { path, expected, looks },
+        None if bytes.is_empty() => DatasetError::NoContent { path },
+        None => DatasetError::Format { path, fault },
+    }
 }

@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
-use super::{DatasetError, FormatFault, Table};
+use super::error::Found;
+use super::{Cells, DatasetError, FormatFault, Table};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+const ELEMENTS: &str = "f4 f8 i1 i2 i4 i8 u1 u2 u4 b1 (little-endian)";
+/// Whole numbers up to here are all different in double precision.
+const LARGEST_WHOLE: u64 = 1 << 53;
 /// NumPy's own limit.
 const MAX_DIMENSIONS: usize = 64;
 
@@ -14,11 +18,15 @@ const MAX_DIMENSIONS: usize = 64;
 /// whole-numbered labels are written without a fraction.
 ///
 /// # Errors
-/// When a file is malformed or too large, holds a number that is not finite, or the
-/// two disagree on the number of samples.
+/// When a file is malformed or too large, holds a number that is not finite or a whole label
+/// beyond 2^53, or the two disagree on the number of samples.
 pub fn read_npy(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
-    let x = read_array(features)?;
-    let y = read_array(labels)?;
+    read(features, labels, Cells::Numbers)
+}
+
+pub(super) fn read(features: &Path, labels: &Path, cells: Cells) -> Result<Table, DatasetError> {
+    let x = read_array(features, false)?;
+    let y = read_array(labels, true)?;
     if x.shape.is_empty() {
         return Err(format_error(features, FormatFault::Dimensions));
     }
@@ -31,17 +39,25 @@ pub fn read_npy(features: &Path, labels: &Path) -> Result<Table, DatasetError> {
     let width: usize = x.shape[1..].iter().product();
     let mut table = Table::new(features);
     table.columns = super::pixels(features, width)?;
-    if let Some(at) = x.values.iter().position(|v| !v.is_finite()) {
-        return Err(DatasetError::NotANumber {
-            path: features.to_owned(),
-            row: at / width.max(1) + 1,
-            column: table.columns[at % width.max(1)].clone(),
-        });
+    if cells == Cells::Numbers {
+        all_finite(features, &x.values, &table.columns)?;
+        all_finite(labels, &y.values, &["label".to_owned()])?;
     }
     table.features = x.values;
     // `Display` of a whole double has no fraction.
     table.labels = y.values.iter().map(f64::to_string).collect();
     table.finish()
+}
+
+fn all_finite(path: &Path, values: &[f64], columns: &[String]) -> Result<(), DatasetError> {
+    let width = columns.len().max(1);
+    let Some(at) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+    Err(DatasetError::NotANumber {
+        path: path.to_owned(),
+        row: at / width + 1,
+        column: columns.get(at % width).cloned().unwrap_or_default(),
+        found: Found::Mark,
+    })
 }
 
 struct Array {
@@ -50,12 +66,13 @@ struct Array {
     values: Vec<f64>,
 }
 
-fn read_array(path: &Path) -> Result<Array, DatasetError> {
+fn read_array(path: &Path, labels: bool) -> Result<Array, DatasetError> {
     let bytes = super::read_capped(path)?;
-    parse(&bytes).map_err(|fault| format_error(path, fault))
+    let expected = "a NumPy array (.npy)";
+    parse(&bytes, labels).map_err(|fault| super::format_fault(path, &bytes, expected, fault))
 }
 
-fn parse(bytes: &[u8]) -> Result<Array, FormatFault> {
+fn parse(bytes: &[u8], labels: bool) -> Result<Array, FormatFault> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(FormatFault::Magic)?;
     let (version, rest) = rest.split_first_chunk::<2>().ok_or(FormatFault::Length)?;
     let (length, rest) = match version[0] {
@@ -77,9 +94,13 @@ fn parse(bytes: &[u8]) -> Result<Array, FormatFault> {
     }
     let count =
         shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).ok_or(FormatFault::Length)?;
-    let values = elements(quoted(value(header, "descr")?)?, data)?;
+    let element = quoted(value(header, "descr")?)?;
+    let values = elements(element, data)?;
     if values.len() != count {
         return Err(FormatFault::Length);
+    }
+    if labels && element.ends_with("i8") {
+        told_apart(data)?;
     }
     let values = if value(header, "fortran_order")?.starts_with("True") {
         row_major(&shape, &values)
@@ -102,7 +123,7 @@ fn quoted(text: &str) -> Result<&str, FormatFault> {
     match (parts.next(), parts.next()) {
         (Some(""), Some(inner)) => Ok(inner),
         // A structured type is a list.
-        _ => Err(FormatFault::ElementType),
+        _ => Err(element_type(text)),
     }
 }
 
@@ -134,7 +155,21 @@ fn elements(descr: &str, data: &[u8]) -> Result<Vec<f64>, FormatFault> {
         "u1" | "b1" => read!(u8, f64::from),
         "u2" => read!(u16, f64::from),
         "u4" => read!(u32, f64::from),
-        _ => Err(FormatFault::ElementType),
+        _ => Err(element_type(descr)),
+    }
+}
+
+fn element_type(got: &str) -> FormatFault {
+    FormatFault::ElementType { expected: ELEMENTS, got: got.to_owned() }
+}
+
+/// Checks that no two whole labels become one as doubles.
+fn told_apart(data: &[u8]) -> Result<(), FormatFault> {
+    let (numbers, _) = data.as_chunks::<8>();
+    let large = |bytes: &[u8; 8]| i64::from_le_bytes(*bytes).unsigned_abs() > LARGEST_WHOLE;
+    match numbers.iter().position(large) {
+        Some(at) => Err(FormatFault::LargeLabel { row: at + 1 }),
+        None => Ok(()),
     }
 }
 

@@ -21,8 +21,24 @@ pub struct Scaled {
     pub labels: Vec<f64>,
 }
 
+/// Entries that did not fit 16 bits and were clamped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clamped {
+    /// Of each feature, in the manifest's order.
+    pub inputs: Vec<usize>,
+    /// Of the label; only a target that is a number can be too large.
+    pub targets: usize,
+}
+
+impl Clamped {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.inputs.iter().sum::<usize>() + self.targets
+    }
+}
+
 /// Integers ready to be committed and trained on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Features of a sample.
     pub width: usize,
@@ -32,8 +48,11 @@ pub struct Dataset {
     pub inputs: Vec<i16>,
     /// One-hot rows, a logistic bit, or targets with `z_frac` fractional bits, `(rows, outputs)`.
     pub labels: Vec<i16>,
+    /// Scaled targets of a regression as they are, neither rounded nor clamped `(rows, outputs)`:
+    /// what a model is measured against, although it learns from the integers.
+    pub targets: Option<Vec<f64>>,
     /// Entries that did not fit 16 bits and were clamped.
-    pub clamped: usize,
+    pub clamped: Clamped,
 }
 
 impl Table {
@@ -98,14 +117,16 @@ impl Scaled {
 
     /// Rounds half up to the network's integers, clamping to 16 bits.
     pub fn quantized(&self, network: &Network) -> Dataset {
-        let label_frac = match (network.one_hot, network.loss) {
-            (false, Loss::Mse) => network.layers.last().map_or(0, |last| last.z_frac),
-            _ => 0,
+        let regression = !network.one_hot && network.loss == Loss::Mse;
+        let label_frac = match regression {
+            true => network.layers.last().map_or(0, |last| last.z_frac),
+            false => 0,
         };
-        let mut clamped = 0;
-        let inputs = quantize(&self.inputs, network.input_frac, &mut clamped);
-        let labels = quantize(&self.labels, label_frac, &mut clamped);
-        Dataset { width: self.width, outputs: self.outputs, inputs, labels, clamped }
+        let (inputs, of_inputs) = quantize(&self.inputs, self.width, network.input_frac);
+        let (labels, of_labels) = quantize(&self.labels, self.outputs, label_frac);
+        let clamped = Clamped { inputs: of_inputs, targets: of_labels.iter().sum() };
+        let targets = regression.then(|| self.labels.clone());
+        Dataset { width: self.width, outputs: self.outputs, inputs, labels, targets, clamped }
     }
 }
 
@@ -134,15 +155,19 @@ impl Dataset {
     }
 }
 
-/// `clamp(floor(x·2^frac + 1/2))`.
-fn quantize(values: &[f64], frac: u32, clamped: &mut usize) -> Vec<i16> {
+/// `clamp(floor(x·2^frac + 1/2))`, and how many entries of each column were clamped.
+fn quantize(values: &[f64], width: usize, frac: u32) -> (Vec<i16>, Vec<usize>) {
     let (lo, hi) = (f64::from(i16::MIN), f64::from(i16::MAX));
-    let round = |x: &f64| {
-        let rounded = libm::floor(libm::scalbn(*x, frac as i32) + 0.5);
-        *clamped += usize::from(rounded < lo || rounded > hi);
-        rounded.clamp(lo, hi) as i16
-    };
-    values.iter().map(round).collect()
+    let mut clamped = vec![0; width];
+    let mut out = Vec::with_capacity(values.len());
+    for row in values.chunks(width.max(1)) {
+        for (x, clamped) in row.iter().zip(&mut clamped) {
+            let rounded = libm::floor(libm::scalbn(*x, frac as i32) + 0.5);
+            *clamped += usize::from(rounded < lo || rounded > hi);
+            out.push(rounded.clamp(lo, hi) as i16);
+        }
+    }
+    (out, clamped)
 }
 
 fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> {
@@ -169,7 +194,8 @@ fn labels(table: &Table, manifest: &Manifest) -> Result<Vec<f64>, DatasetError> 
     Ok(out)
 }
 
-/// Class names; a number matches however it is written (`1`, `1.0`).
+/// Class names; a number matches however it is written (`1`, `1.0`), as long as whole numbers
+/// of its size are different ones in double precision.
 struct Classes<'a> {
     names: BTreeMap<&'a str, usize>,
     numbers: Vec<(f64, usize)>,
@@ -179,7 +205,7 @@ struct Classes<'a> {
 impl<'a> Classes<'a> {
     fn new(data: &'a Data) -> Self {
         let classes = data.classes.as_deref().unwrap_or_default();
-        let number = |(i, name): (usize, &String)| name.parse().ok().map(|x| (x, i));
+        let number = |(i, name): (usize, &String)| told_apart(name).map(|x| (x, i));
         Self {
             names: classes.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect(),
             numbers: classes.iter().enumerate().filter_map(number).collect(),
@@ -189,8 +215,14 @@ impl<'a> Classes<'a> {
 
     fn index(&self, label: &str) -> Option<usize> {
         self.names.get(label).copied().or_else(|| {
-            let x: f64 = label.parse().ok()?;
+            let x = told_apart(label)?;
             self.numbers.iter().find(|(number, _)| *number == x).map(|(_, i)| *i)
         })
     }
+}
+
+/// The number that a name is, if no other whole number is the same in double precision.
+fn told_apart(name: &str) -> Option<f64> {
+    const LARGEST: f64 = (1u64 << 53) as f64;
+    name.parse().ok().filter(|x: &f64| x.abs() < LARGEST)
 }

@@ -26,6 +26,7 @@ fn deployment() -> Deployment {
         escrow: account(0xa3),
         reputation: zero,
         rounds: account(0xa4),
+        demands: zero,
         slashing: zero,
     }
 }
@@ -53,6 +54,12 @@ impl<'a> Case<'a> {
             coordinatorBond: 1,
             coordinatorShare: 1,
             minMembers: 1,
+            maxBudget: 1,
+            minBudget: 1,
+            minDuration: 600,
+            minWindows: 1,
+            threshold: 6666,
+            audits: 0,
             uri: String::new(),
         };
         for domain in [DOMAIN, DOMAIN + 1] {
@@ -76,6 +83,8 @@ impl<'a> Case<'a> {
                 parent: B256::repeat_byte(1),
                 deadline: 0,
                 budget: U256::ZERO,
+                settlementFee: 0,
+                burnShare: 0,
                 members: vec![member(1), member(2)],
             },
         );
@@ -144,16 +153,30 @@ fn a_round_that_is_abandoned_is_nobodys_fault() {
     assert_eq!(history.slashes, []);
 }
 
-#[test]
-fn what_goes_back_to_the_owner_of_a_closed_domain_is_no_payment() {
+/// A settled round: the first member is in the sum, the second has delivered to the contract alone.
+fn ended(aggregate: B256) -> Round {
     let at = deployment();
     let mut case = Case::new(&at);
+    let (round, update) = (ROUND, B256::repeat_byte(3));
+    case.tell(at.rounds, &Rounds::Delivered { round, account: account(2), update });
+    let delivery = |submission| IRounds::Delivery { update, submission };
+    let deliveries = vec![delivery(B256::repeat_byte(4)), delivery(B256::ZERO)];
+    let [root, model] = [B256::ZERO; 2];
+    let proposed = Rounds::Proposed { round, root, aggregate, model, challengeEnd: 1, deliveries };
+    case.tell(at.rounds, &proposed);
     case.settled();
-    case.credited(at.reward_token, 1, 5);
-    case.credited(at.reward_token, 9, 2);
-    case.credited(at.reward_token, 8, 30);
-    case.shared(DOMAIN, 7, 30);
-    assert_eq!(case.payments(), [(1, 5), (9, 2)]);
+    case.replay.finish().unwrap().rounds.remove(0)
+}
+
+#[test]
+fn what_was_delivered_to_the_contract_alone_is_in_no_sum() {
+    let settled = ended(B256::repeat_byte(5));
+    assert_eq!(settled.outcome, Outcome::Settled);
+    let seats = settled.seats.iter().map(|seat| (seat.delivered, seat.summed));
+    assert_eq!(seats.collect::<Vec<_>>(), [(true, true), (true, false)]);
+    let unchanged = ended(B256::ZERO);
+    assert_eq!(unchanged.outcome, Outcome::Unchanged);
+    assert!(unchanged.seats.iter().all(|seat| seat.delivered && !seat.summed));
 }
 
 #[test]
@@ -197,25 +220,34 @@ fn other_contracts_and_domains_change_nothing() {
 }
 
 #[test]
-fn a_slash_takes_from_both_parts_of_a_pool() {
+fn a_slash_takes_the_operators_own_stake_first() {
     let at = deployment();
     let mut case = Case::new(&at);
-    let (operator, staker) = (account(1), account(2));
-    let amount = U256::from(100);
-    let shares = amount;
-    case.tell(at.stakes, &StakeManager::Staked { operator, staker, amount, shares });
-    let (ticket, amount) = (U256::ONE, U256::from(70));
-    let unbonding = StakeManager::Unbonding { operator, staker, ticket, amount, releaseTime: 0 };
-    case.tell(at.stakes, &unbonding);
-    let (challenger, reason) = (account(3), B256::ZERO);
-    let [burned, bounty] = [6, 5].map(U256::from);
-    let slashed = StakeManager::Slashed { operator, challenger, reason, burned, bounty };
-    case.tell(at.stakes, &slashed);
-    // 11 * 30 / 100 = 3 of the active part, the rest of the other.
-    let pool = case.replay.pools[&operator];
-    assert_eq!((pool.active, pool.unbonding), (U256::from(27), U256::from(62)));
-    let amount = U256::from(62);
+    let operator = account(1);
+    let n = |n: u64| U256::from(n);
+    for staker in [operator, account(2)] {
+        let (amount, shares, ticket) = (n(100), n(100), U256::from_be_slice(staker.as_slice()));
+        case.tell(at.stakes, &StakeManager::Staked { operator, staker, amount, shares });
+        let (amount, shares) = (n(70), n(70));
+        let unbonding =
+            StakeManager::Unbonding { operator, staker, ticket, amount, shares, releaseTime: 0 };
+        case.tell(at.stakes, &unbonding);
+    }
+    let mut slash = |own: u64, delegated: u64| {
+        let (challenger, reason, bounty, since) = (account(3), B256::ZERO, n(own / 2), 0);
+        let (own, delegated) = (n(own), n(delegated));
+        case.tell(
+            at.stakes,
+            &StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since },
+        );
+        let Pool { own, delegated } = case.replay.pools[&operator];
+        [own.active, own.unbonding, delegated.active, delegated.unbonding].map(|part| part.to())
+    };
+    let parts: [u64; 4] = slash(20, 0);
+    assert_eq!(parts, [10, 70, 30, 70]);
+    // Of others' stake 11 * 30 / 100 = 3 are of the active part.
+    assert_eq!(slash(40, 11), [0, 40, 27, 62]);
+    let (staker, ticket, amount) = (account(2), U256::ONE, n(62));
     case.tell(at.stakes, &StakeManager::Withdrawn { operator, staker, ticket, amount });
-    case.tell(at.stakes, &slashed);
-    assert_eq!(case.replay.pools[&operator].active, U256::from(16));
+    assert_eq!(case.replay.finish().unwrap().stakes[&operator], n(27));
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::secagg::group::default_threshold;
 use crate::secagg::keys::{Pair, own_mask};
-use crate::secagg::policy::{PolicyError, bears, third};
+use crate::secagg::policy::{PolicyError, bears, required, third};
 use crate::secagg::stream;
 
 /// A policy that asks for nothing but that so many may collude.
@@ -145,4 +145,18 @@ fn who_is_too_heavy_itself_does_not_begin() {
     assert_eq!(quarter.check_plan(&world.plan, world.account(2)), Ok(()));
     let counted = world.accounts(&[0, 1, 2]);
     assert!(quarter.check_counted(&world.plan, world.account(2), &counted).is_err());
+}
+
+/// The rule of domains that is written down as 66.66 %: the smallest threshold that owners take.
+#[test]
+fn a_domains_rule_is_the_smallest_threshold_that_bears_a_third() {
+    for (members, threshold, _) in TABLE {
+        assert_eq!(required(members as usize, 6_666), threshold, "{members}");
+    }
+    for members in 1..=256u32 {
+        let at = |points| required(members as usize, points);
+        assert!(bears(members as usize, at(6_666), third(members as usize)), "{members}");
+        assert_eq!(at(5_000), members / 2 + 1, "more than half");
+        assert_eq!(at(9_999), members, "all");
+    }
 }

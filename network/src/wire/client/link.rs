@@ -1,6 +1,7 @@
 //! The connection behind the calls: made when it is needed, made again when it is lost.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Target;
+use super::trouble::{Told, Trouble};
 use crate::wire::error::{Fail, Lost};
 use crate::wire::frame::{self, Greeting, Hello, MAGIC, Proof, VERSION, Welcome};
 use crate::wire::identity::{Channel, Role};
@@ -35,6 +37,7 @@ pub(super) struct Link {
     live: Mutex<Option<Live>>,
     /// Attempts that failed, of any kind, since one last worked.
     failures: AtomicU32,
+    trouble: std::sync::Mutex<Trouble>,
 }
 
 impl Link {
@@ -45,7 +48,8 @@ impl Link {
     ) -> Result<Self, Error> {
         let config = tls::client(&patience, WINDOW)?;
         let (live, failures) = (Mutex::default(), AtomicU32::new(0));
-        Ok(Self { target, signer, patience, config, live, failures })
+        let trouble = Default::default();
+        Ok(Self { target, signer, patience, config, live, failures, trouble })
     }
 
     pub(super) fn account(&self) -> Address {
@@ -82,7 +86,7 @@ impl Link {
                     Ok(made) => *live = Some(made),
                     Err(Fail::Fatal(error)) => return Err(error),
                     Err(Fail::Lost(why)) => {
-                        tracing::debug!(coordinator = %self.target.address, %why, "no connection");
+                        self.tell(&why);
                         *last = why;
                         tokio::time::sleep(self.backoff()).await;
                     }
@@ -91,13 +95,35 @@ impl Link {
         });
         match found.await {
             Ok(found) => found,
-            Err(_) => Err(Error::Deadline { last: std::mem::replace(last, Lost::Never) }),
+            Err(_) => Err(self.late(std::mem::replace(last, Lost::Never))),
+        }
+    }
+
+    /// Time is over.
+    pub(super) fn late(&self, last: Lost) -> Error {
+        Error::Deadline { at: self.target.address.clone(), last }
+    }
+
+    /// Says why there is no connection: at once, then less and less often. Somebody who looks on is
+    /// not to guess what is waited for.
+    fn tell(&self, why: &Lost) {
+        let coordinator = &self.target.address;
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match trouble.fails(std::time::Instant::now()) {
+            Told::Now { waited } => {
+                let seconds = waited.as_secs();
+                tracing::warn!(%coordinator, %why, seconds, "waiting for the coordinator");
+            }
+            Told::Lately => tracing::debug!(%coordinator, %why, "trying again"),
         }
     }
 
     /// Something was answered: the next failure is the first again.
     pub(super) fn worked(&self) {
         self.failures.store(0, Ordering::Relaxed);
+        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).ends() {
+            tracing::info!(coordinator = %self.target.address, "the coordinator answers");
+        }
     }
 
     /// What to do about a failure: waits if it may be tried again.
@@ -112,7 +138,7 @@ impl Link {
         if connection.close_reason().as_ref().is_some_and(is_breach) {
             return Err(Error::Breach("it says that we broke the protocol"));
         }
-        tracing::debug!(coordinator = %self.target.address, %lost, "trying again");
+        self.tell(&lost);
         tokio::time::sleep(self.backoff()).await;
         Ok(lost)
     }

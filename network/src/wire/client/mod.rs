@@ -5,6 +5,7 @@
 
 mod link;
 mod transfer;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl Peer {
                     return Ok(response);
                 }
                 Ok(Err(failed)) => failed,
-                Err(_) => return Err(Error::Deadline { last: Lost::Silence }),
+                Err(_) => return Err(self.link.late(Lost::Silence)),
             };
             last = self.link.failed(&connection, failed).await?;
         }
@@ -102,7 +103,7 @@ impl Peer {
         let (mut source, content) = source.measure().await?;
         let ask = Ask::Upload { item: item.clone(), content };
         let ask = frame::encode(&ask).map_err(Error::Frame)?;
-        let mut progress = Progress::new(self.link.patience().progress);
+        let mut progress = Progress::new(self.link.clone());
         let mut last = Lost::Never;
         loop {
             let connection = self.link.connection(progress.until(), &mut last).await?;
@@ -148,7 +149,7 @@ impl Peer {
     }
 
     async fn fill(&self, item: &Item, sink: &mut Sink) -> Result<Content, Error> {
-        let mut progress = Progress::new(self.link.patience().progress);
+        let mut progress = Progress::new(self.link.clone());
         let mut last = Lost::Never;
         loop {
             let connection = self.link.connection(progress.until(), &mut last).await?;

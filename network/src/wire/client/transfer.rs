@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io::{self, SeekFrom};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use alloy::primitives::Keccak256;
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::Source;
+use super::link::Link;
 use crate::messages::Item;
 use crate::wire::error::{Fail, Lost};
 use crate::wire::frame::{self, Answer, Ask};
@@ -25,13 +26,14 @@ const PART: usize = 256 << 10;
 /// is there, or nothing new has come for too long.
 pub(super) struct Progress {
     best: Option<u64>,
-    patience: Duration,
+    link: Arc<Link>,
     until: Instant,
 }
 
 impl Progress {
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { best: None, patience, until: Instant::now() + patience }
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        let until = Instant::now() + link.patience().progress;
+        Self { best: None, link, until }
     }
 
     pub(super) fn until(&self) -> Instant {
@@ -41,12 +43,12 @@ impl Progress {
     fn reached(&mut self, offset: u64) {
         if self.best.is_none_or(|best| best < offset) {
             self.best = Some(offset);
-            self.until = Instant::now() + self.patience;
+            self.until = Instant::now() + self.link.patience().progress;
         }
     }
 
     async fn wait<T>(&self, future: impl Future<Output = T>) -> Result<T, Fail> {
-        let silence = |_| Fail::Fatal(Error::Deadline { last: Lost::Silence });
+        let silence = |_| Fail::Fatal(self.link.late(Lost::Silence));
         timeout_at(self.until, future).await.map_err(silence)
     }
 }

@@ -88,7 +88,7 @@ impl<S: Service> Server<S> {
         service: Arc<S>,
         limits: Limits,
     ) -> Result<Self, Error> {
-        let io = |source| Error::Io { what: "binding the UDP socket", source };
+        let io = |source| Error::Listen { listen, source };
         let socket = std::net::UdpSocket::bind(listen).map_err(io)?;
         let config = Some(tls::server(&limits)?);
         let endpoint = tls::endpoint(&signer);

@@ -35,6 +35,8 @@ enum Unproven {
     Connection(#[from] quinn::ConnectionError),
     #[error(transparent)]
     Frame(#[from] FrameError),
+    #[error("it says nothing")]
+    Silent,
     #[error("another version")]
     Version,
     #[error("no keying material")]
@@ -53,8 +55,14 @@ pub(super) async fn run<S: Service>(
     mut ticket: Ticket,
 ) {
     let from = incoming.remote_address();
+    let evicted = ticket.evicted();
     let proven = tokio::select! {
         () = shared.shutdown.cancelled() => return,
+        () = evicted.cancelled() => {
+            Counters::count(&shared.counters.refused);
+            tracing::debug!(%from, "no connection: its place was taken");
+            return;
+        }
         proven = timeout(shared.limits.handshake, greet(&shared, incoming, &mut ticket)) => proven,
     };
     let (connection, peer) = match proven {
@@ -94,9 +102,9 @@ async fn greet<S: Service>(
     incoming: Incoming,
     ticket: &mut Ticket,
 ) -> Result<(Connection, Address), Unproven> {
-    let connection = incoming.await?;
-    let (mut send, mut recv) = connection.accept_bi().await?;
-    let hello: Hello = frame::read(&mut recv, None).await?;
+    // Whoever says nothing costs a place for this long, and nothing else.
+    let said = timeout(shared.limits.hello, listen(incoming)).await;
+    let (connection, mut send, mut recv, hello) = said.map_err(|_| Unproven::Silent)??;
     if hello.magic != MAGIC || hello.version != VERSION {
         answer(&mut send, &Greeting::Version(VERSION)).await?;
         let _ = send.stopped().await;
@@ -129,6 +137,16 @@ async fn greet<S: Service>(
     }
     answer(&mut send, &Welcome::Admitted).await?;
     Ok((connection, peer))
+}
+
+/// What the other side says first.
+async fn listen(
+    incoming: Incoming,
+) -> Result<(Connection, SendStream, RecvStream, Hello), Unproven> {
+    let connection = incoming.await?;
+    let (send, mut recv) = connection.accept_bi().await?;
+    let hello = frame::read(&mut recv, None).await?;
+    Ok((connection, send, recv, hello))
 }
 
 async fn answer<T: Frame>(send: &mut SendStream, frame: &T) -> Result<(), FrameError> {
