@@ -119,6 +119,7 @@ contract VerifierRouter is IVerifierRouter {
     /// @inheritdoc IVerifierRouter
     function lastStop(bytes32 id) external view returns (uint64 from, uint64 until) {
         Stop memory last = _stops[id];
+        // slither-disable-next-line incorrect-equality
         if (last.time == 0) return (0, 0);
         return (last.from, last.isFinal ? type(uint64).max : last.time + STOP_TERM);
     }

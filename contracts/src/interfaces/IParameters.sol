@@ -8,7 +8,8 @@ interface IParameters {
     /// @param domainDeposit Reward tokens that opening a domain takes, returned when it closes.
     /// @param domainFee Part of the deposit that is burned at once.
     /// @param settlementFee Basis points of a payment in reward tokens that are burned.
-    /// @param burnShare Basis points of a slash that are burned; the challenger gets the rest.
+    /// @param burnShare Basis points that are burned of what a slash takes of an operator's own
+    /// stake; the challenger gets the rest. What it takes of delegators is all burned.
     /// @param trainerBond Least bond of a domain's trainers.
     /// @param coordinatorBond Least bond of a domain's coordinator, for each round.
     struct Values {

@@ -13,7 +13,7 @@ import {TrainingClaim} from "./ITrainingVerifier.sol";
 /// members are paid by weight, reputations move, the model advances.
 ///
 /// `None -> Open -> Proposed -> Settled`; a slashed coordinator or a stopped verifier makes it
-/// `Void`, in which members of an eager domain are still paid for proofs that were checked. A
+/// `Void`, in which members are still paid for proofs that were checked on chain. A
 /// slashed member is paid in no round that has not been settled yet.
 interface IRounds {
     /// @notice Where a round stands.
@@ -281,8 +281,8 @@ interface IRounds {
 
     /// @notice Settles a proposed round whose challenge window has passed and whose audit and demands
     /// were answered: pays, moves reputations, advances the model. Without a sum the model stays,
-    /// and only the reputations of those move who delivered. Also pays for what was checked in a
-    /// void round of an eager domain. Anyone may.
+    /// and only the reputations of those move who delivered. Also pays for what was checked on
+    /// chain in a void round. Anyone may.
     /// @param deliveries Those that were proposed; empty for a void round.
     function settle(uint64 round, Member[] calldata members, Delivery[] calldata deliveries)
         external;
@@ -311,8 +311,8 @@ interface IRounds {
     /// @notice A membership; empty for whoever is no member.
     function membership(uint64 domain, address account) external view returns (Membership memory);
 
-    /// @notice The round under way in a domain, or zero. A void round of an eager domain is under
-    /// way until it is settled.
+    /// @notice The round under way in a domain, or zero. A void round in which
+    /// something was checked on chain is under way until it is settled.
     function current(uint64 domain) external view returns (uint64 round);
 
     /// @notice What a member has delivered to this contract; zero for nothing. It stays what it is

@@ -68,11 +68,11 @@ async fn files_go_up_and_down() {
 async fn an_upload_goes_on_where_an_earlier_process_stopped() {
     let server = Running::start(Limits::default()).await;
     let (signer, bytes) = (PrivateKeySigner::random(), Bytes::from(noise(4 << 20)));
-    *server.memory.slow.lock().unwrap() = Duration::from_millis(20);
+    *server.memory.slow.lock().unwrap() = Duration::from_millis(40);
     let connect = || Peer::connect(server.target(), signer.clone(), Patience::default());
     let first = connect().await.unwrap();
     let part = first.upload(&MASKED, Source::Bytes(bytes.clone()));
-    assert!(tokio::time::timeout(Duration::from_millis(100), part).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(800), part).await.is_err());
     first.close().await;
     *server.memory.slow.lock().unwrap() = Duration::ZERO;
     let second = connect().await.unwrap();
