@@ -202,6 +202,7 @@ async fn what_the_coordinator_answers_for_costs_no_transaction() {
     let mut scene = Scene::new(Force::default());
     scene.receive();
     scene.call_off();
+    assert_eq!(scene.look().await, 0, "how much time there is counts from now");
     scene.set(|at| at.time = at.deadline - 1);
     assert_eq!(scene.look().await, 0);
     // Where contracts check every proof, what counts is that they have.
