@@ -294,6 +294,7 @@ fn texts() -> [Kind; 8] {
         "signed": {
             "submission": {
                 "round": 1, "member": account, "statement": word, "proof": word, "update": word,
+                "length": 2,
             },
             "signature": signature,
         },

@@ -86,7 +86,7 @@ fn is_sum(round: &Round, event: &Rounds::Proposed) -> bool {
     if event.aggregate.is_zero() {
         return event.model == round.parent;
     }
-    event.deliveries.iter().any(|said| is_summed(said))
+    event.deliveries.iter().any(is_summed)
 }
 
 #[cfg(test)]
