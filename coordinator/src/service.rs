@@ -210,7 +210,7 @@ impl<L: Library> Desk<L> {
             }
             Request::Current { .. } => Err(Refusal::Missing),
             Request::Notice { round, number } => {
-                let notice = self.round(round, peer)?.notice(peer, number).await;
+                let notice = self.round(round, peer)?.notice(peer, number).await?;
                 Ok(Response::Notice(Box::new(notice)))
             }
             Request::Send { round, what } => {

@@ -232,7 +232,10 @@ impl Driver {
     }
 
     /// Waits for a notice.
-    pub async fn notice(&self, to: Address, number: u32) -> Notice {
+    ///
+    /// # Errors
+    /// [`Refusal::Internal`] if it cannot be made.
+    pub async fn notice(&self, to: Address, number: u32) -> Result<Notice, Refusal> {
         let mut published = self.inner.published.subscribe();
         loop {
             published.mark_unchanged();
@@ -418,12 +421,15 @@ impl Inner {
 }
 
 /// Makes a notice. That of a member's shares takes many hashes: not between messages of a round.
-async fn made(draft: Draft) -> Notice {
-    match spawn_blocking(move || draft.make()).await {
-        Ok(notice) => notice,
-        // The process ends: nobody is told anything any more.
-        Err(_) => core::future::pending().await,
-    }
+async fn made(draft: Draft) -> Result<Notice, Refusal> {
+    let made = match spawn_blocking(move || draft.make()).await {
+        Ok(made) => made.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    made.map_err(|error| {
+        tracing::error!(error, "a notice could not be made");
+        Refusal::Internal
+    })
 }
 
 /// Hands the machine the events of the store that it has not handled. When the last one was.

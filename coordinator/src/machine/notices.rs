@@ -6,8 +6,8 @@ use alloy::primitives::Address;
 use zktrain_contracts::protocol::merkle::Tree;
 use zktrain_network::messages::{Confirm, Defence, End, Notice, Sharing, Signed, Test};
 use zktrain_network::plan::Plan;
-use zktrain_network::secagg::coordinator as secagg;
 use zktrain_network::secagg::group::Roster;
+use zktrain_network::secagg::{Error, coordinator as secagg};
 
 use super::Machine;
 
@@ -49,21 +49,24 @@ impl core::fmt::Debug for Draft {
 
 impl Draft {
     /// The notice.
-    pub fn make(self) -> Notice {
-        match self.0 {
+    ///
+    /// # Errors
+    /// If a sharing has no envelope for the member. Each was checked to have one for all of the roster:
+    /// whoever were told of no shares at all instead would take that for what was shared.
+    pub fn make(self) -> Result<Notice, Error> {
+        Ok(match self.0 {
             What::Plan(plan) => Notice::Plan(Arc::unwrap_or_clone(plan)),
             What::Roster(roster) => Notice::Roster(roster.signed().to_vec()),
             What::Shares { sharings, trees, to } => {
-                // Sharings were checked to have an envelope for each of the roster.
                 let trees = trees.get_or_init(|| secagg::trees(&sharings));
-                Notice::Shares(secagg::pass(&sharings, trees, to).unwrap_or_default())
+                Notice::Shares(secagg::pass(&sharings, trees, to)?)
             }
             What::Counted(counted) => Notice::Counted(Arc::unwrap_or_clone(counted)),
             What::Confirmed(confirms) => Notice::Confirmed(confirms),
             What::Test(test) => Notice::Test(Arc::unwrap_or_clone(test)),
             What::Dispute(defences) => Notice::Dispute(defences),
             What::End(end) => Notice::End(end),
-        }
+        })
     }
 }
 
@@ -73,7 +76,7 @@ impl Machine {
     /// Each member has a numbering of its own, without gaps: it is told what it is asked to answer,
     /// and how the round ended. A number once given stays what it is.
     pub fn notice(&self, to: Address, number: u32) -> Option<Notice> {
-        self.draft(to, number).map(Draft::make)
+        self.draft(to, number)?.make().ok()
     }
 
     /// What such a notice is made from.
@@ -125,5 +128,20 @@ impl Machine {
             self.sharings.get(at)
         };
         self.dealt.get(&account).or_else(fixed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy::primitives::B256;
+
+    use super::*;
+
+    #[test]
+    fn shares_that_cannot_be_told_are_not_told_as_none() {
+        let trees = Arc::new(OnceLock::from(vec![Tree::new(vec![B256::ZERO])]));
+        let sharings = Arc::default();
+        let draft = Draft(What::Shares { sharings, trees, to: Address::ZERO });
+        assert!(matches!(draft.make(), Err(Error::Count { .. })));
     }
 }

@@ -21,7 +21,7 @@ async fn a_coordinator_killed_past_its_deadline_ends_the_round_by_itself() {
     world.until_ms = Some(now_ms() - 1);
     world.open().await;
     assert_eq!(world.office().driver.ended().await, OFF);
-    let told = world.office().driver.notice(world.owners[0].account(), 2).await;
+    let told = world.office().driver.notice(world.owners[0].account(), 2).await.unwrap();
     assert_eq!(told, Notice::End(OFF));
     // Once more, without being told of a deadline: it stays over, and nothing more happens.
     let before = world.office().store.events(ROUND).await.unwrap();

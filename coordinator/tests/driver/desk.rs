@@ -133,7 +133,7 @@ async fn an_upload_is_named_once_it_is_there() {
     for index in [0, 1, 2, 0, 1, 2] {
         world.step(index).await;
     }
-    let shares = world.office().driver.notice(world.owners[0].account(), 2).await;
+    let shares = world.office().driver.notice(world.owners[0].account(), 2).await.unwrap();
     let Notice::Shares(passed) = &shares else { panic!("{shares:?}") };
     let _ = world.owners[0].member.shares(passed).unwrap();
     let named = world.owners[0].contribution(&plan.body, shares).unwrap();

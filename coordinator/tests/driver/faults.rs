@@ -123,7 +123,7 @@ async fn a_round_is_called_off_once() {
     let before = world.office().store.events(ROUND).await.unwrap();
     world.office().driver.call_off().await.unwrap();
     assert_eq!(world.office().store.events(ROUND).await.unwrap(), before);
-    let told = world.office().driver.notice(world.owners[0].account(), 1).await;
+    let told = world.office().driver.notice(world.owners[0].account(), 1).await.unwrap();
     assert_eq!(told, Notice::End(End::Void(Reason::CalledOff)));
 }
 

@@ -14,7 +14,7 @@ async fn reopened(world: &mut World) -> End {
             let driver = &world.office().driver;
             let owner = &world.owners[index];
             for (number, seen) in owner.seen.iter().enumerate() {
-                assert_eq!(&driver.notice(owner.account(), number as u32).await, seen);
+                assert_eq!(&driver.notice(owner.account(), number as u32).await.unwrap(), seen);
             }
             world.step(index).await;
         }
@@ -33,7 +33,7 @@ async fn a_round_survives_the_end_of_its_coordinator_after_any_message() {
     assert_eq!(progress.misdeeds, []);
     // Once more: it is over, and what it ended with is told to whoever asks late.
     world.open().await;
-    let told = world.office().driver.notice(world.owners[2].account(), 5).await;
+    let told = world.office().driver.notice(world.owners[2].account(), 5).await.unwrap();
     assert!(matches!(told, Notice::End(End::Summed { .. })), "{told:?}");
     assert_eq!(world.office().driver.progress().await, progress);
 }

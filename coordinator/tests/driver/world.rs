@@ -258,6 +258,7 @@ impl World {
         let notice = self.office().driver.notice(account, number as u32);
         let waited = tokio::time::timeout(Duration::from_millis(20), notice).await;
         let Ok(notice) = waited else { return false };
+        let notice = notice.unwrap();
         self.owners[index].seen.push(notice.clone());
         self.answer(index, notice).await;
         true
