@@ -37,10 +37,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn row(shape: &[usize], name: &str) -> Result<(), Box<dyn std::error::Error>> {
     let network = Limits::default().admit(synthetic::manifest(shape, 64, 1)?.network()?)?;
     let parameters = network.parameters();
-    let (relation, _) = compile_training(&network);
+    let (relation, _) = compile_training(&network)?;
     let elements = ArgumentShape::of(&relation).elements();
-    let rows = halo2::shape(&relation).map_or(0, |tape| tape.rows.len());
-    let constraints = r1cs::compile(&relation).constraints().len();
+    let rows = halo2::shape(&relation)?.rows.len();
+    let constraints = r1cs::compile(&relation)?.constraints().len();
     println!("| {name} | {parameters} | {elements} | {rows} | {constraints} |");
     Ok(())
 }

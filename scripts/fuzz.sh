@@ -16,5 +16,5 @@ share=$((seconds / 6))
 echo "$0: $seconds seconds from seed $seed"
 for name in $tests; do
     ZKTRAIN_FUZZ_SEED=$seed ZKTRAIN_FUZZ_SECONDS=$share \
-        cargo --config scripts/assertions.toml test --release --workspace --test fuzz "$name" -- --nocapture
+        cargo test --profile ci --workspace --test fuzz "$name" -- --nocapture
 done

@@ -12,7 +12,11 @@ fi
 # The coordinator's store is tested on PostgreSQL too: on a server that is gone when this script
 # is, unless another one is named.
 cluster=
+times=
+stage=
 finish() {
+    printf '%s' "$times"
+    [ -z "$stage" ] || echo "$0: $stage: failed" >&2
     [ -z "$cluster" ] || coordinator/bin/postgres stop "$cluster" || true
 }
 trap finish EXIT
@@ -31,18 +35,31 @@ if [ -z "${ZKTRAIN_POSTGRES:-}" ]; then
     export ZKTRAIN_POSTGRES
 fi
 
+# How long each part takes is told at the end, however that comes.
+stage() {
+    stage=$1
+    shift
+    echo "== $stage"
+    began=$(date +%s)
+    "$@"
+    times="$times$(printf '%6s s  %s' "$(($(date +%s) - began))" "$stage")
+"
+    stage=
+}
+
 # The contracts first: some tests of the Rust side use what npm installs there.
-sh contracts/test.sh
-
+stage "contracts" sh contracts/test.sh
 # The verifier that was written from the documents alone.
-sh verifier/reference/test.sh
-
-sh scripts/redteam.sh
-cargo fmt --all --check
-# Everything in one profile: the release build is what users run, and half the compiling.
-cargo clippy --release --workspace --all-targets -- -D warnings
-# All of them even when some fail, so that one run tells everything that is broken. This project's own
-# crates assert what they assume and check for overflow; what they are built on is as users have it.
-cargo --config scripts/assertions.toml test --release --workspace --no-fail-fast
+stage "reference verifier" sh verifier/reference/test.sh
+stage "findings" sh scripts/redteam.sh
+stage "supply" sh scripts/supply.sh
+stage "formatting" cargo fmt --all --check
+# Everything in one profile, which Cargo.toml explains: what is compiled once serves all.
+stage "lints" cargo clippy --profile ci --workspace --all-targets -- -D warnings
+stage "documentation" env RUSTDOCFLAGS="-D warnings" \
+    cargo doc --profile ci --workspace --no-deps --quiet
+stage "compiling" cargo test --profile ci --workspace --no-run
+# All of them even when some fail, so that one run tells everything that is broken.
+stage "tests" cargo test --profile ci --workspace --no-fail-fast
 # With what was built just now, beyond the committed seeds; the same cases each time.
-sh scripts/fuzz.sh 60 1000
+stage "fuzzing" sh scripts/fuzz.sh 60 1000

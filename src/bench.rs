@@ -155,9 +155,9 @@ pub enum BenchError {
     /// The manifest is not supported.
     #[error(transparent)]
     Manifest(#[from] zktrain_circuits::manifest::ManifestError),
-    /// The relation is larger than this machine's limits.
+    /// The relation is larger than this machine's limits, or cannot be written.
     #[error(transparent)]
-    TooLarge(#[from] zktrain_circuits::size::TooLarge),
+    Admit(#[from] zktrain_circuits::size::AdmitError),
     /// A limit is not a number.
     #[error(transparent)]
     Limit(#[from] crate::limits::LimitError),
@@ -281,7 +281,7 @@ impl Setup {
                 (Compressor::halo2(relation, params)?, rows)
             }
             System::Groth16 => {
-                let system = r1cs::compile(&relation);
+                let system = r1cs::compile(&relation).map_err(CompressError::from)?;
                 let key = insecure_key(&system, &mut Randomness::fresh(Label::InsecureKey)?);
                 (Compressor::groth16(relation, key), system.constraints().len())
             }

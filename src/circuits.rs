@@ -20,7 +20,6 @@ use zktrain_circuits::r1cs;
 use zktrain_circuits::relation::Relation;
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_prover::compress::{CompressError, Compressor};
-use zktrain_prover::halo2::Halo2Error;
 use zktrain_prover::halo2::Halo2Params;
 use zktrain_prover::prove::ProveError;
 use zktrain_prover::srs::CheckedSrs;
@@ -263,7 +262,7 @@ impl<'a> Circuits<'a> {
     /// halo2's key of a shape, from the session's cache if it is there.
     fn halo2_key(&self, shape: Shape) -> Result<Halo2Key, Error> {
         let relation = self.relation(shape)?;
-        let tape = tape_of(&relation).ok_or(CompressError::from(Halo2Error::Shape))?;
+        let tape = tape_of(&relation).map_err(CompressError::from)?;
         // The powers first: the cache is asked for the key that follows from these.
         let srs = self.session.longer_srs(tape.log_rows())?;
         let cache = &self.session.cache;
@@ -333,7 +332,8 @@ impl<'a> Circuits<'a> {
     /// # Errors
     /// [`Error::OtherKey`] if it is another circuit's.
     pub fn check_groth16(&self, shape: Shape, path: &Path, key: &Groth16Key) -> Result<(), Error> {
-        if r1cs::compile(&self.relation(shape)?).digest() != key.circuit {
+        let system = r1cs::compile(&self.relation(shape)?).map_err(CompressError::from)?;
+        if system.digest() != key.circuit {
             return Err(Error::OtherKey { path: path.to_owned() });
         }
         if key.is_insecure() {

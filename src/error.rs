@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use zktrain_circuits::certificate::Uncertified;
 use zktrain_circuits::compressed::System;
 use zktrain_circuits::manifest::ManifestError;
-use zktrain_circuits::size::TooLarge;
+use zktrain_circuits::size::AdmitError;
 use zktrain_circuits::wire::WireError;
 use zktrain_contracts::EvmError;
 use zktrain_contracts::chain::ChainError;
@@ -98,11 +98,11 @@ pub enum Error {
     },
     /// The relations of a manifest are larger than this machine's limits.
     #[error("{}: {source}", path.display())]
-    TooLarge {
+    Admit {
         /// The manifest.
         path: PathBuf,
-        /// What is too large.
-        source: TooLarge,
+        /// What is too large, or cannot be written.
+        source: AdmitError,
     },
     /// A limit is not a number.
     #[error(transparent)]
@@ -440,7 +440,7 @@ pub enum Error {
         /// Why.
         source: Box<EvmError>,
     },
-    /// A Groth16 proof inside a proof cannot be decoded.
+    /// A Groth16 proof inside a proof cannot be decoded, or the key does not verify it.
     #[error("{}: {source}", path.display())]
     CircuitProof {
         /// The file.

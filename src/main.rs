@@ -1,13 +1,26 @@
 //! The command-line program `zktrain`.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
 use zktrain::cli::Cli;
 use zktrain::commands::demo::leash;
 use zktrain::ui::Ui;
+use zktrain_prover::kernels::floor;
 
+// Nothing but the check, so that nothing of what follows it is done before.
 fn main() -> ExitCode {
+    if !floor::holds() {
+        // Whoever closed the output cannot be told.
+        let _ = std::io::stderr().write_all(floor::REFUSAL.as_bytes());
+        return ExitCode::FAILURE;
+    }
+    run()
+}
+
+#[inline(never)]
+fn run() -> ExitCode {
     leash::heed();
     let cli = Cli::parse();
     let ui = Ui { json: cli.json };

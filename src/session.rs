@@ -183,8 +183,8 @@ pub fn read_network(path: &Path) -> Result<(Manifest, Bounded), Error> {
     let manifest = crate::project::read_manifest(path)?;
     let refused = |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
     let network = manifest.network().map_err(refused)?;
-    let too_large = |source| Error::TooLarge { path: path.to_owned(), source };
-    let network = limits::of_environment()?.admit(network).map_err(too_large)?;
+    let refused = |source| Error::Admit { path: path.to_owned(), source };
+    let network = limits::of_environment()?.admit(network).map_err(refused)?;
     Ok((manifest, network))
 }
 

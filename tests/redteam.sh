@@ -4,14 +4,25 @@
 #
 #   ZK=target/release/zktrain sh tests/redteam.sh
 #
-# Besides the program it needs no more than POSIX tools and gzip.
+# Besides the program it needs no more than POSIX tools, gzip, and npm's snarkjs: the one that
+# scripts/test.sh installs in contracts/, or another, SNARKJS=FILE.
 #
-# Ends at the first line that does not hold. tests/cli_redteam.rs runs it; docs/redteam.md says what
+# Ends at the first line that does not hold. tests/cli/redteam.rs runs it; docs/redteam.md says what
 # the findings are.
 set -eu
 ZK=${ZK:-zktrain}
-case $ZK in */*) ZK=$(cd "$(dirname "$ZK")" && pwd)/$(basename "$ZK") ;; esac
-inputs=$(cd "$(dirname "$0")" && pwd)/redteam_inputs
+# A program's path, wherever the folder is then.
+whole() {
+    case $1 in */*) echo "$(cd "$(dirname "$1")" && pwd)/$(basename "$1")" ;; *) echo "$1" ;; esac
+}
+ZK=$(whole "$ZK")
+tests=$(cd "$(dirname "$0")" && pwd)
+inputs=$tests/redteam_inputs
+SNARKJS=$(whole "${SNARKJS:-$tests/../contracts/node_modules/.bin/snarkjs}")
+command -v "$SNARKJS" >/dev/null || {
+    echo "$0: there is no $SNARKJS: run \`npm install --ignore-scripts\` in contracts/" >&2
+    exit 1
+}
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 trap 'exit 129' HUP
@@ -68,6 +79,11 @@ answered() {
 # silent PATTERN WHAT: it did not.
 silent() {
     if grep -Eiq -- "$1" said; then fail "$2 should not say: $1"; fi
+}
+
+# snarkjs ARGUMENTS: succeeds; what it says goes to the file `said`.
+snarkjs() {
+    "$SNARKJS" "$@" >said 2>&1 </dev/null || fail "snarkjs $*"
 }
 
 # Sums of all files of a folder but its lock.
@@ -178,16 +194,64 @@ wait "$writer"
 gzip -dc "$inputs/uncontributed.ptau.gz" >tau1.ptau
 refused 'contribut' srs import tau1.ptau --out t6.bin
 [ ! -e t6.bin ] || fail 'a string was imported to which nobody contributed'
+# As snarkjs makes it; nothing can be done with a string that was not imported.
+snarkjs powersoftau new bn128 6 new.ptau
+refused 'new\.ptau.*nobody has contributed' srs import new.ptau --out t6.bin
+project u4 plain.csv
+sed -i.old 's/srs\.bin/t6.bin/' u4/local.toml
+for command in 'data commit' train; do
+    # shellcheck disable=SC2086 # words
+    refused 't6\.bin is missing' $command u4
+done
+refused 'is missing' prove u4
+# With one contribution it is one.
+snarkjs powersoftau contribute new.ptau contributed.ptau --name=somebody -e="$(date) $$"
+ok srs import contributed.ptau --out t6.bin
+ok srs info --check t6.bin
+
+# What is in a ceremony's place says what it is, and what to do.
+snarkjs powersoftau new bls12-381 2 bls.ptau
+refused 'bls\.ptau.*curve BLS12-381.*needs BN254' srs import bls.ptau --out t.bin
+says 'hint: take the file of a ceremony over BN254' 'a string over another curve'
 head -c 9000 tau1.ptau >cut.ptau
-refused 'cut\.ptau' srs import cut.ptau --out t6.bin
+refused 'cut\.ptau.*ends inside section 3 \(tauG2\): 780 of its 8192 bytes' \
+    srs import cut.ptau --out t.bin
+says 'hint: .*part of a download: fetch the file again' 'a string that was cut'
+: >empty.ptau
+refused 'empty\.ptau: the file is empty' srs import empty.ptau --out t.bin
+{ cat tau1.ptau && echo; } >longer.ptau
+refused 'longer\.ptau.*goes on after the last of its' srs import longer.ptau --out t.bin
+printf '<!DOCTYPE html><html>not found</html>' >page.ptau
+refused 'page\.ptau.*begins with' srs import page.ptau --out t.bin
+says 'web page' 'a page in place of a string'
+for kind in zkey wtns r1cs; do
+    printf '%s\001\000\000\000\012\000\000\000' $kind >other.$kind
+    refused "other\\.$kind: .*this is a .*\\.$kind" srs import other.$kind --out t.bin
+    says 'name the \.ptau file' "a .$kind in place of a string"
+done
+cp tau1.ptau power.ptau
+printf '\035' | dd of=power.ptau bs=1 seek=60 conv=notrunc 2>errors
+refused 'power\.ptau.*power is 29.*between 1 and 28' srs import power.ptau --out t.bin
+[ ! -e t.bin ] || fail 'something that is no string was imported'
+refused "this is a ceremony.s powers of tau" srs info tau1.ptau
+says 'zktrain srs import' 'a ceremony in place of a string'
+refused 'needs no import' srs import srs.bin --out t.bin
 
 # U5: what proofs rest on is not written over.
 project u5 plain.csv
 ok data commit u5 --plain
 ok train u5
 ok setup insecure u5
+ok prove u5 --compress groth16 --proofs 1
 unchanged u5 setup insecure u5
 says 'force' 'a second setup insecure'
+# So the chain goes on with the key of its start, and so does whoever checks it elsewhere.
+ok prove u5 --compress groth16 --proofs 1
+run verify u5
+case $code in 0 | 3) says 'VALID.*2 proofs' 'verify of both' ;; *) fail 'verify of both' ;; esac
+ok proof export u5/proofs/000000.proof --format snarkjs --out exported
+snarkjs groth16 verify exported/verification_key.json exported/public.json exported/proof.json
+says 'OK!' 'snarkjs of the first proof'
 unchanged srs.bin srs generate --power 14 --out srs.bin
 says 'force' 'a second srs generate'
 unchanged srs.bin srs import tau1.ptau --out srs.bin
@@ -276,14 +340,13 @@ refused 'zip' model inspect archive.safetensors
 ok srs generate --power 14 --out other.bin
 refused 'another manifest or reference string' verify u5 --srs other.bin
 silent 'do not trust|REJECTED' 'verify with another string'
-ok prove u5 --compress none --proofs 1
 for option in --round --genesis --model; do
-    refused "$option .*single proofs" verify u5/proofs/000000.proof.NOT-ZK $option plain.csv \
+    refused "$option .*single proofs" verify u1/proofs/000000.proof.NOT-ZK $option plain.csv \
         $([ $option != --model ] || echo --opening plain.csv)
 done
-refused 'genesis-hash .*single proofs' verify u5/proofs/000000.proof.NOT-ZK \
+refused 'genesis-hash .*single proofs' verify u1/proofs/000000.proof.NOT-ZK \
     --genesis-hash "$(printf '%064d' 7)"
-refused 'nonce .*single proofs' verify u5/proofs/000000.proof.NOT-ZK --nonce derived
+refused 'nonce .*single proofs' verify u1/proofs/000000.proof.NOT-ZK --nonce derived
 # Whoever reads one line and no more is not told of an error; `set -o pipefail` is not in every sh.
 for what in '--help' 'model inspect u5/model.safetensors' '--json model inspect u5/model.safetensors'; do
     rm -f status

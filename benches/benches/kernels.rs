@@ -163,7 +163,7 @@ fn training(c: &mut Criterion) {
     let train = || trainer.train_window(&model, None, &data.inputs, &data.labels);
     let trace = train().expect("the window is whole");
     let bounded = Limits::default().admit(network.clone()).expect("the network is small");
-    let (relation, ids) = compile_training(&bounded);
+    let (relation, ids) = compile_training(&bounded).expect("the network has a relation");
     let mut group = c.benchmark_group("784-128-10, B 32");
     group.bench_function("train_window", |bench| bench.iter(train));
     group.bench_function("training_sheet", |bench| {

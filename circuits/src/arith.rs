@@ -14,8 +14,10 @@ use crate::poseidon::{self, WIDTH};
 pub trait Arithmetic {
     /// A field element of the backend: a value, a cell, a variable.
     type Var: Clone;
-    /// What a failed assertion becomes.
-    type Error;
+    /// What a failed assertion becomes. A check that cannot even be made, because the relation
+    /// and the argument do not fit each other, is [`Check::Shape`] in every backend: a circuit
+    /// without it would be another circuit.
+    type Error: From<Check>;
 
     /// The constant `c`, fixed in the verifier's key.
     fn constant(&mut self, c: Fr) -> Self::Var;
@@ -69,14 +71,18 @@ pub trait Arithmetic {
         value.unwrap_or_else(|| self.constant(Fr::zero()))
     }
 
-    /// `eq(a, b) = Π_k (a_k·b_k + (1 − a_k)(1 − b_k))` over the common length.
-    fn eq(&mut self, a: &[Self::Var], b: &[Self::Var]) -> Self::Var {
+    /// `eq(a, b) = Π_k (a_k·b_k + (1 − a_k)(1 − b_k))`
+    ///
+    /// # Errors
+    /// [`Check::Shape`] if the points differ in length.
+    fn eq(&mut self, a: &[Self::Var], b: &[Self::Var]) -> Result<Self::Var, Self::Error> {
+        Check::same_length("the points of an equality", a, b)?;
         let mut product = self.constant(Fr::one());
         for (x, y) in a.iter().zip(b) {
             let factor = self.eq_bit(x, y);
             product = self.mul(&product, &factor);
         }
-        product
+        Ok(product)
     }
 
     /// `x·y + (1 − x)(1 − y) = 1 − x − y + 2xy`
@@ -107,6 +113,19 @@ pub enum Check {
     /// The opening is not the one in the public inputs.
     #[error("the opening in the public inputs")]
     Fold,
+    /// A part of the argument or of the relation does not fit the rest: there is nothing to check.
+    #[error("the shape: {0} does not fit the relation")]
+    Shape(&'static str),
+}
+
+impl Check {
+    /// Refuses two lists of different length that are read side by side.
+    ///
+    /// # Errors
+    /// [`Check::Shape`], which names `part`.
+    pub fn same_length<A, B>(part: &'static str, a: &[A], b: &[B]) -> Result<(), Self> {
+        if a.len() == b.len() { Ok(()) } else { Err(Self::Shape(part)) }
+    }
 }
 
 /// Plain field elements: the reference backend.

@@ -41,7 +41,7 @@
 use crate::arith::{Arithmetic, Check};
 use crate::transcript::Transcript;
 use ark_bn254::Fr;
-use ark_ff::{One, Zero};
+use ark_ff::Zero;
 
 /// Children of a node.
 pub const ARITY: usize = 4;
@@ -154,9 +154,8 @@ impl<V> FractionProof<V> {
 /// Checks that the fractions sum to zero, up to the returned claim about the leaves.
 ///
 /// # Errors
-/// [`Check::LookupSum`] if the sum is not zero or the proof lacks the shape of
-/// `log_leaves` (decoders check [`FractionProof::has_shape`] before);
-/// [`Check::LookupLayer`] with the layer's number, from 0 at the top.
+/// [`Check::Shape`] if the proof lacks the shape of `log_leaves`;
+/// [`Check::LookupSum`] if the sum is not zero; [`Check::LookupLayer`] with the layer's number, from 0 at the top.
 pub fn verify<A: Arithmetic>(
     arith: &mut A,
     transcript: &mut Transcript<A::Var>,
@@ -164,19 +163,18 @@ pub fn verify<A: Arithmetic>(
     proof: &FractionProof<A::Var>,
 ) -> Result<LeafClaim<A::Var>, A::Error> {
     if !proof.has_shape(log_leaves) {
-        let (zero, one) = (arith.constant(Fr::zero()), arith.constant(Fr::one()));
-        arith.assert_equal(Check::LookupSum, &zero, &one)?;
+        return Err(Check::Shape("the lookup argument").into());
     }
     transcript.absorb(arith, "fraction top numerators", &proof.top_numerators);
     transcript.absorb(arith, "fraction top denominators", &proof.top_denominators);
-    let sum = numerator_of_sum(arith, &proof.top_numerators, &proof.top_denominators);
+    let sum = numerator_of_sum(arith, &proof.top_numerators, &proof.top_denominators)?;
     let zero = arith.constant(Fr::zero());
     arith.assert_equal(Check::LookupSum, &sum, &zero)?;
 
     let point = transcript.challenges(arith, "fraction top point", TOP_VARIABLES as usize);
     let mut claim = LeafClaim {
-        numerator: interpolate(arith, &proof.top_numerators, &point),
-        denominator: interpolate(arith, &proof.top_denominators, &point),
+        numerator: interpolate(arith, &proof.top_numerators, &point)?,
+        denominator: interpolate(arith, &proof.top_denominators, &point)?,
         point,
     };
     for (depth, layer) in (0u32..).zip(&proof.layers) {
@@ -193,6 +191,7 @@ fn verify_layer<A: Arithmetic>(
     claim: &LeafClaim<A::Var>,
     layer: &FractionLayer<A::Var>,
 ) -> Result<LeafClaim<A::Var>, A::Error> {
+    Check::same_length("a layer of the lookup tree", &layer.rounds, &claim.point)?;
     let lambda = transcript.challenge(arith, "fraction batching");
     let mut running = arith.mul_add(&lambda, &claim.denominator, &claim.numerator);
     let mut bound = Vec::with_capacity(layer.rounds.len());
@@ -209,8 +208,8 @@ fn verify_layer<A: Arithmetic>(
     arith.assert_equal(Check::LookupLayer(depth), &running, &expected)?;
 
     let mut point = transcript.challenges(arith, "fraction children", 2);
-    let numerator = interpolate(arith, &layer.numerators, &point);
-    let denominator = interpolate(arith, &layer.denominators, &point);
+    let numerator = interpolate(arith, &layer.numerators, &point)?;
+    let denominator = interpolate(arith, &layer.denominators, &point)?;
     point.extend(bound);
     Ok(LeafClaim { point, numerator, denominator })
 }
@@ -259,41 +258,52 @@ fn add_two<A: Arithmetic>(
 }
 
 /// The numerator of the sum of all fractions; their number is a power of two.
-fn numerator_of_sum<A: Arithmetic>(arith: &mut A, p: &[A::Var], q: &[A::Var]) -> A::Var {
+fn numerator_of_sum<A: Arithmetic>(
+    arith: &mut A,
+    p: &[A::Var],
+    q: &[A::Var],
+) -> Result<A::Var, A::Error> {
+    Check::same_length("the top of the lookup tree", p, q)?;
     let mut nodes: Vec<(A::Var, A::Var)> = p.iter().cloned().zip(q.iter().cloned()).collect();
-    while nodes.len() > 1 {
-        nodes = nodes
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [(p0, q0), (p1, q1)] => Some(add_two(arith, p0, q0, p1, q1)),
-                _ => None, // chunks of exactly two: never taken
-            })
-            .collect();
-    }
-    match nodes.pop() {
-        Some((p, _)) => p,
-        None => arith.constant(Fr::one()),
+    loop {
+        nodes = match nodes.as_slice() {
+            [(sum, _)] => return Ok(sum.clone()),
+            nodes => in_pairs(nodes, |(p0, q0), (p1, q1)| add_two(arith, p0, q0, p1, q1))?,
+        };
     }
 }
 
 /// The multilinear extension of `values` at `point`, lowest variable first.
-fn interpolate<A: Arithmetic>(arith: &mut A, values: &[A::Var], point: &[A::Var]) -> A::Var {
+fn interpolate<A: Arithmetic>(
+    arith: &mut A,
+    values: &[A::Var],
+    point: &[A::Var],
+) -> Result<A::Var, A::Error> {
     let mut values = values.to_vec();
     for t in point {
-        values = values
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [a, b] => Some(arith.lerp(a, b, t)),
-                _ => None, // chunks of exactly two: never taken
-            })
-            .collect();
+        values = in_pairs(&values, |a, b| arith.lerp(a, b, t))?;
     }
-    values.pop().unwrap_or_else(|| arith.constant(Fr::zero()))
+    match values.as_slice() {
+        [value] => Ok(value.clone()),
+        _ => Err(UNPAIRED.into()),
+    }
+}
+
+const UNPAIRED: Check = Check::Shape("the number of the lookup tree's nodes");
+
+/// Joins each pair of neighbours. Nothing is left over: their number is even and not zero.
+fn in_pairs<V>(values: &[V], mut join: impl FnMut(&V, &V) -> V) -> Result<Vec<V>, Check> {
+    let (pairs, rest) = values.as_chunks::<2>();
+    if pairs.is_empty() || !rest.is_empty() {
+        return Err(UNPAIRED);
+    }
+    Ok(pairs.iter().map(|[a, b]| join(a, b)).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ark_ff::One;
 
     #[test]
     fn elements_and_back() {
@@ -322,6 +332,20 @@ mod tests {
         proof.layers.pop();
         let mut transcript = Transcript::new(&mut crate::arith::Native);
         let result = verify(&mut crate::arith::Native, &mut transcript, 8, &proof);
-        assert_eq!(result, Err(Check::LookupSum));
+        assert_eq!(result, Err(Check::Shape("the lookup argument")));
+    }
+
+    /// Whatever their caller has checked: no node is dropped.
+    #[test]
+    fn nodes_without_a_neighbour_are_errors() {
+        let one = Fr::one();
+        let arith = &mut crate::arith::Native;
+        assert_eq!(numerator_of_sum(arith, &[one; 3], &[one; 3]), Err(UNPAIRED));
+        assert_eq!(numerator_of_sum(arith, &[], &[]), Err(UNPAIRED));
+        assert!(numerator_of_sum(arith, &[one; 4], &[one; 2]).is_err());
+        assert_eq!(numerator_of_sum(arith, &[one; 4], &[one; 4]), Ok(Fr::from(4u64)));
+        assert_eq!(interpolate(arith, &[one; 3], &[one]), Err(UNPAIRED));
+        assert_eq!(interpolate(arith, &[one; 4], &[one]), Err(UNPAIRED));
+        assert_eq!(interpolate(arith, &[one; 4], &[one; 2]), Ok(one));
     }
 }

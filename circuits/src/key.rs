@@ -3,7 +3,7 @@
 use ark_bn254::G1Affine;
 use sha3::{Digest, Keccak256};
 
-use crate::compile::{TrainingIds, compile_training};
+use crate::compile::{CompileError, TrainingIds, compile_training};
 use crate::curve::g2_encoding;
 use crate::merkle::Hash;
 use crate::opening::KzgVerifierKey;
@@ -27,32 +27,38 @@ pub struct TrainingKey {
     pub kzg: KzgVerifierKey,
 }
 
-/// The tables do not fill the rows that the layout has for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{got} commitments to table rows; the layout has {expected} such rows")]
-pub struct TableRows {
-    /// Rows of the layout.
-    pub expected: usize,
-    /// Commitments given.
-    pub got: usize,
+/// Why there is no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The tables do not fill the rows that the layout has for them.
+    #[error("{got} commitments to table rows; the layout has {expected} such rows")]
+    TableRows {
+        /// Rows of the layout.
+        expected: usize,
+        /// Commitments given.
+        got: usize,
+    },
+    /// There is no relation of the network.
+    #[error("no relation can be written for this network: {0}")]
+    Compile(#[from] CompileError),
 }
 
 impl TrainingKey {
     /// The key of a network whose manifest has this hash.
     ///
     /// # Errors
-    /// If `tables` has another length than the layout's table rows.
+    /// If `tables` has another length than the layout's table rows, or there is no relation.
     pub fn new(
         manifest: Hash,
         network: Bounded,
         tables: Vec<G1Affine>,
         kzg: KzgVerifierKey,
-    ) -> Result<Self, TableRows> {
-        let (relation, ids) = compile_training(&network);
+    ) -> Result<Self, KeyError> {
+        let (relation, ids) = compile_training(&network)?;
         let expected = relation.layout.group_rows(Group::Tables).count();
         let got = tables.len();
         if expected != got {
-            return Err(TableRows { expected, got });
+            return Err(KeyError::TableRows { expected, got });
         }
         let spec = spec(&manifest, &kzg);
         Ok(Self { spec, network, relation, ids, tables, kzg })

@@ -24,7 +24,7 @@ fn node(left: &Hash, right: &Hash) -> Hash {
 /// What stands for a leaf that does not exist.
 const EMPTY: Hash = [0; 32];
 
-/// A whole tree, leaves first. A level of odd length is completed by [`EMPTY`].
+/// A whole tree, leaves first. A level of odd length is completed by `EMPTY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     levels: Vec<Vec<Hash>>,
@@ -35,19 +35,15 @@ impl Tree {
     pub fn new(leaves: Vec<Hash>) -> Self {
         let mut levels = vec![leaves];
         while let Some(level) = levels.last().filter(|level| level.len() > 1) {
-            let next = level
-                .chunks(2)
-                .filter_map(|pair| {
-                    let (left, rest) = pair.split_first()?;
-                    Some(node(left, rest.first().unwrap_or(&EMPTY)))
-                })
-                .collect();
+            let (pairs, rest) = level.as_chunks::<2>();
+            let nodes = pairs.iter().map(|[left, right]| node(left, right));
+            let next = nodes.chain(rest.iter().map(|left| node(left, &EMPTY))).collect();
             levels.push(next);
         }
         Self { levels }
     }
 
-    /// The root; [`EMPTY`] without leaves.
+    /// The root; `EMPTY` without leaves.
     pub fn root(&self) -> Hash {
         self.levels.last().and_then(|level| level.first()).copied().unwrap_or(EMPTY)
     }

@@ -14,10 +14,10 @@ mod limits;
 #[cfg(test)]
 mod tests;
 
-pub use limits::{Bounded, ChunkError, Limit, Limits, TooLarge};
+pub use limits::{AdmitError, Bounded, ChunkError, Limit, Limits, TooLarge};
 
 use crate::argument::ArgumentShape;
-use crate::compile::{draft_dataset, draft_training};
+use crate::compile::{CompileError, draft_dataset, draft_training};
 use crate::manifest::Network;
 use crate::relation::Relation;
 use crate::verifier::columns::{ColumnKind, LeafLayout};
@@ -41,28 +41,32 @@ pub struct Size {
 
 impl Size {
     /// The size of the relation of one training proof.
-    pub fn training(network: &Network) -> Self {
-        let (outline, rows) = draft_training(network).0.outline();
+    ///
+    /// # Errors
+    /// If a constraint cannot be written, or the verifier cannot read what was written: it runs once
+    /// over arithmetic that only counts.
+    pub fn training(network: &Network) -> Result<Self, CompileError> {
+        let (outline, rows) = draft_training(network)?.0.outline()?;
         Self::of(&outline, rows)
     }
 
     /// The size of the relation of a registration of so many windows, a power of two up to
     /// [`largest_chunk`](crate::chunks::largest_chunk).
-    pub(crate) fn dataset(network: &Network, windows: usize) -> Self {
-        let (outline, rows) = draft_dataset(network, windows).0.outline();
+    pub(crate) fn dataset(network: &Network, windows: usize) -> Result<Self, CompileError> {
+        let (outline, rows) = draft_dataset(network, windows)?.0.outline()?;
         Self::of(&outline, rows)
     }
 
     /// The size of a relation of so many rows, whether its layout lists them or not.
-    fn of(relation: &Relation, rows: u64) -> Self {
-        Self {
+    fn of(relation: &Relation, rows: u64) -> Result<Self, CompileError> {
+        Ok(Self {
             rows,
             address_bits: relation.layout.address_log,
             leaves: 1 << LeafLayout::of(relation).log,
             elements: ArgumentShape::of(relation).elements() as u64,
-            circuit: circuit::rows(relation),
+            circuit: circuit::rows(relation)?,
             memory: memory(relation),
-        }
+        })
     }
 }
 

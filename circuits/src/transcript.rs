@@ -60,9 +60,8 @@ impl<V: Clone> Transcript<V> {
             if self.absorbed == RATE {
                 self.permute(arith);
             }
-            if let Some(slot) = self.state.get_mut(1 + self.absorbed) {
-                *slot = arith.add(slot, value);
-            }
+            let slot = rate_mut(&mut self.state, self.absorbed);
+            *slot = arith.add(slot, value);
             self.absorbed += 1;
         }
     }
@@ -103,10 +102,7 @@ impl<V: Clone> Transcript<V> {
             }
         };
         self.squeezed = Some(position + 1);
-        match self.state.get(1 + position) {
-            Some(value) => value.clone(),
-            None => arith.constant(Fr::zero()), // position < RATE: never taken
-        }
+        rate_mut(&mut self.state, position).clone()
     }
 
     fn permute<A: Arithmetic<Var = V>>(&mut self, arith: &mut A) {
@@ -114,6 +110,14 @@ impl<V: Clone> Transcript<V> {
         self.absorbed = 0;
         self.permutations += 1;
     }
+}
+
+/// An element of the rate, never the capacity. Every position has one: no message is dropped, and
+/// no challenge is a constant.
+#[allow(clippy::indexing_slicing)] // 1 + position % RATE < WIDTH
+fn rate_mut<V>(state: &mut [V; WIDTH], position: usize) -> &mut V {
+    const { assert!(RATE < WIDTH) };
+    &mut state[1 + position % RATE]
 }
 
 #[cfg(test)]

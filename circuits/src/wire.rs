@@ -145,7 +145,11 @@ impl<'a> Reader<'a> {
     fn hashes(&mut self, part: &'static str) -> Result<Vec<Hash>, WireError> {
         let count = self.length(part, 64)?;
         let bytes = self.take(part, 32 * count)?;
-        Ok(bytes.chunks_exact(32).filter_map(|h| h.try_into().ok()).collect())
+        let (hashes, rest) = bytes.as_chunks::<32>();
+        match rest.len() {
+            0 => Ok(hashes.to_vec()),
+            _ => Err(WireError::Truncated { part }),
+        }
     }
 
     /// Bytes with their length, at most `most`.

@@ -59,25 +59,6 @@ contract DemandsTest is RoundsBase {
         refuse(1, abi.encodeWithSelector(IDemands.AlreadyDemanded.selector, round, account));
     }
 
-    /// @dev At any base fee the bond pays for the gas that an answer takes.
-    function testFuzz_a_bond_pays_for_the_answer(uint64 baseFee) public {
-        vm.fee(baseFee);
-        uint256 bound = router.gasBound(verifierId, key.keyHash);
-        uint256 price = demands.price(round);
-        assertGe(price, 2 * bound * baseFee);
-        assertGe(price, 2 * bound * 0.01 gwei);
-    }
-
-    function test_a_bond_is_at_least_the_price_and_all_that_is_sent() public {
-        propose(round, members, deliveries);
-        uint256 price = demands.price(round);
-        bytes32[] memory path = deliveryPath(members, deliveries, 1);
-        vm.expectRevert(abi.encodeWithSelector(IDemands.BondTooLow.selector, price, price - 1));
-        demands.demand{value: price - 1}(round, members[1], deliveries[1], path);
-        demands.demand{value: 2 * price}(round, members[1], deliveries[1], path);
-        assertEq(demands.demandOf(round, members[1].account).bond, 2 * price);
-    }
-
     function test_demands_are_about_what_was_proposed() public {
         deliveries[2] = IRounds.Delivery(0, 0);
         refuse(1, wrongStatus(IRounds.Status.Open));
@@ -110,29 +91,6 @@ contract DemandsTest is RoundsBase {
         assertTrue(demands.isPending(round));
         vm.expectRevert(abi.encodeWithSelector(IRounds.StillPending.selector, round));
         rounds.settle(round, members, deliveries);
-    }
-
-    function test_without_an_answer_the_bond_goes_back_once() public {
-        propose(round, members, deliveries);
-        uint256 bond = demand(0);
-        address account = members[0].account;
-        bytes memory nothing =
-            abi.encodeWithSelector(IDemands.NothingToCollect.selector, round, account);
-        vm.expectRevert(nothing);
-        demands.collect(round, account);
-        // After the window: the demand keeps the coordinator responsible.
-        vm.warp(block.timestamp + 1 days + 1);
-        slashCoordinator(round);
-        vm.expectEmit(address(demands));
-        emit IDemands.Collected(round, account, challenger, bond);
-        demands.collect(round, account);
-        assertEq(challenger.balance, bond);
-        assertEq(address(demands).balance, 0);
-        vm.expectRevert(nothing);
-        demands.collect(round, account);
-        address other = members[1].account;
-        vm.expectRevert(abi.encodeWithSelector(IDemands.NothingToCollect.selector, round, other));
-        demands.collect(round, other);
     }
 
     function test_nothing_is_demanded_without_a_verifier() public {

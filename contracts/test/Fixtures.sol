@@ -20,7 +20,7 @@ struct Fixture {
     uint256 addressLog;
 }
 
-/// @notice Deployed contracts and committed proofs, which `tests/contract_fixtures.rs` makes.
+/// @notice Deployed contracts and committed proofs, which `tests/proofs/contract_fixtures.rs` makes.
 abstract contract Fixtures is Test {
     ITrainingVerifier internal verifier;
 

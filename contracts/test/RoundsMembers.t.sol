@@ -53,27 +53,6 @@ contract RoundsMembersTest is RoundsBase {
         rounds.join(domain, "data", 0);
     }
 
-    function test_a_dataset_stands_for_one_member() public {
-        bytes32 dataset = rounds.membership(domain, a).dataset;
-        assertEq(rounds.holderOf(domain, dataset), a);
-        address b = accounts[1];
-        uint64 other = openDomain(configOf(key, COORDINATOR));
-        vm.prank(b);
-        rounds.join(other, dataset, 5);
-        vm.startPrank(a);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.DatasetTaken.selector, other, dataset, b));
-        rounds.join(other, dataset, 5);
-        // It is free once the member has left, and not before.
-        rounds.resign(domain);
-        vm.warp(block.timestamp + LONGEST);
-        rounds.exit(domain);
-        vm.stopPrank();
-        assertEq(rounds.holderOf(domain, dataset), address(0));
-        address c = makeAddr("c");
-        join(domain, c, dataset, 5);
-        assertEq(rounds.holderOf(domain, dataset), c);
-    }
-
     function test_a_slashed_members_dataset_is_nobodys() public {
         bytes32 dataset = rounds.membership(domain, a).dataset;
         slashMember(openRound(), a);

@@ -155,49 +155,6 @@ contract RoundsOpenTest is RoundsBase {
         openRound();
     }
 
-    /// @dev Whoever leaves, or unbonds, in the last minute keeps nobody else from working.
-    function test_who_is_not_eligible_is_left_out() public {
-        address[] memory all = accounts;
-        uint256 state = vm.snapshotState();
-        vm.prank(all[1]);
-        rounds.resign(domain);
-        _openWithout(1);
-
-        vm.revertToState(state);
-        vm.prank(all[1]);
-        stakes.unbond(all[1], STAKE - TRAINER_BOND + 1);
-        _openWithout(1);
-
-        vm.revertToState(state);
-        accounts[1] = address(uint160(all[0]) + 1);
-        _openWithout(1);
-    }
-
-    function _openWithout(uint256 index) private {
-        uint64 round = openRound();
-        (accounts[index], accounts[2]) = (accounts[2], accounts[index]);
-        address out = accounts[2];
-        accounts.pop();
-        IRounds.Member[] memory members = membersNow();
-        assertEq(rounds.get(round).count, 2);
-        assertEq(rounds.get(round).members, Merkle.root(leavesOf(members)));
-        accounts.push(out);
-        (accounts[index], accounts[2]) = (accounts[2], accounts[index]);
-    }
-
-    function test_enough_are_eligible() public {
-        IDomainRegistry.Config memory config = configOf(key, COORDINATOR);
-        config.minMembers = 3;
-        domain = openDomain(config);
-        for (uint256 i = 0; i < 3; ++i) {
-            vm.prank(accounts[i]);
-            rounds.join(domain, keccak256(abi.encode(i)), 5);
-        }
-        vm.prank(accounts[2]);
-        rounds.resign(domain);
-        refuse(abi.encodeWithSelector(IRounds.BadMemberCount.selector, 2, 3, 256));
-    }
-
     function test_members_are_named_once() public {
         (accounts[0], accounts[1]) = (accounts[1], accounts[0]);
         refuse(abi.encodeWithSelector(IReputation.NotAscending.selector, 1));
@@ -225,37 +182,6 @@ contract RoundsOpenTest is RoundsBase {
         rounds.open(other, DURATION, BUDGET, accounts);
     }
 
-    function test_a_round_takes_no_more_than_the_domain_allows() public {
-        vm.expectRevert(abi.encodeWithSelector(IRounds.BudgetTooHigh.selector, BUDGET, BUDGET + 1));
-        vm.prank(COORDINATOR);
-        rounds.open(domain, DURATION, BUDGET + 1, accounts);
-    }
-
-    /// @notice Rounds of one unit, time and again, whose made-up deliveries raise friends and lower
-    /// the others.
-    function test_a_round_that_pays_next_to_nothing_moves_nobody() public {
-        uint256 least = registry.openingOf(domain).minBudget;
-        assertGt(least, 1);
-        for (uint256 i = 0; i < 2; ++i) {
-            uint128 budget = i == 0 ? 1 : uint128(least) - 1;
-            vm.expectRevert(abi.encodeWithSelector(IRounds.BudgetTooLow.selector, least, budget));
-            vm.prank(COORDINATOR);
-            rounds.open(domain, DURATION, budget, accounts);
-        }
-        vm.prank(COORDINATOR);
-        rounds.open(domain, DURATION, uint128(least), accounts);
-    }
-
-    /// @dev Where nothing can be drawn every coordinator would miss its deadline.
-    function test_no_round_is_opened_on_a_chain_without_randomness() public {
-        for (uint256 value = 0; value < 2; ++value) {
-            vm.prevrandao(value);
-            refuse(abi.encodeWithSelector(IRounds.NoRandomness.selector, block.number));
-        }
-        vm.prevrandao(uint256(2));
-        openRound();
-    }
-
     function test_no_round_without_a_verifier() public {
         stop();
         refuse(abi.encodeWithSelector(IVerifierRouter.VerifierIsStopped.selector, verifierId));
@@ -269,76 +195,6 @@ contract RoundsOpenTest is RoundsBase {
         IRounds.Member[] memory members = membersNow();
         propose(round, members, allDelivered());
         assertEq(rounds.get(round).coordinator, COORDINATOR);
-    }
-
-    function test_drawing() public {
-        uint64 round = openRound();
-        uint256 target = block.number + 2;
-        vm.expectRevert(abi.encodeWithSelector(IRounds.NotDrawn.selector, round));
-        rounds.windowOf(round, accounts[0], 5);
-        bytes memory header = Headers.make(target, "random");
-        vm.roll(target);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.TooEarly.selector, target + 1, target));
-        rounds.draw(round, header);
-        vm.roll(target + 1);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.WrongHeader.selector, target));
-        rounds.draw(round, header);
-        vm.setBlockhash(target, keccak256(header));
-        IRounds.Round memory state = rounds.get(round);
-        // It is of this contract's round, and of what the round is about.
-        bytes32 nonce = keccak256(
-            abi.encode(
-                bytes32("random"), round, address(rounds), domain, state.members, state.parent
-            )
-        );
-        vm.expectEmit(address(rounds));
-        emit IRounds.Drawn(round, nonce);
-        rounds.draw(round, header);
-        assertEq(rounds.get(round).nonce, nonce);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.AlreadyDrawn.selector, round));
-        rounds.draw(round, header);
-    }
-
-    function test_only_the_drawing_blocks_header_draws() public {
-        uint64 round = openRound();
-        uint256 target = block.number + 2;
-        bytes memory other = Headers.install(target + 1, "another block's");
-        bytes memory header = Headers.install(target, "random");
-        bytes memory reason = abi.encodeWithSelector(IRounds.WrongHeader.selector, target);
-        vm.expectRevert(reason);
-        rounds.draw(round, other);
-        vm.expectRevert(reason);
-        rounds.draw(round, bytes.concat(header, hex"00"));
-        vm.expectRevert(reason);
-        rounds.draw(round, "");
-        rounds.draw(round, header);
-    }
-
-    function test_a_hash_is_there_for_8191_blocks() public {
-        uint64 round = openRound();
-        uint256 target = block.number + 2;
-        bytes memory header = Headers.make(target, "random");
-        vm.roll(target + 8192);
-        Headers.remember(target, keccak256(header));
-        vm.expectRevert(
-            abi.encodeWithSelector(IRounds.TooLate.selector, target + 8191, target + 8192)
-        );
-        rounds.draw(round, header);
-        vm.roll(target + 8191);
-        rounds.draw(round, header);
-        assertNotEq(rounds.get(round).nonce, 0);
-    }
-
-    /// @dev Some chains have no randomness and say zero or one.
-    function test_chains_without_randomness_draw_nothing() public {
-        uint64 round = openRound();
-        uint256 target = block.number + 2;
-        for (uint256 i = 0; i < 2; ++i) {
-            bytes memory header = Headers.install(target, bytes32(i));
-            vm.expectRevert(abi.encodeWithSelector(IRounds.NoRandomness.selector, target));
-            rounds.draw(round, header);
-        }
-        draw(round, bytes32(uint256(2)));
     }
 
     function test_only_open_rounds_are_drawn() public {

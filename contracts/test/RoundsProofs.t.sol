@@ -492,20 +492,6 @@ contract RoundsAnswerTest is RoundsWithProofs {
         demands.collect(round, account);
     }
 
-    /// @dev Whoever shows what was hidden, answer by answer, does not pay for it.
-    function test_bonds_of_a_void_round_go_back_answered_or_not() public {
-        propose(round, members, deliveries);
-        demand(0);
-        demand(1);
-        answer(1, proven(1));
-        slashCoordinator(round);
-        uint256 bond = demands.price(round);
-        demands.collect(round, members[0].account);
-        demands.collect(round, members[1].account);
-        assertEq(challenger.balance, 2 * bond);
-        assertEq(answerer.balance, 0);
-    }
-
     function test_an_answer_is_in_time() public {
         propose(round, members, deliveries);
         vm.warp(rounds.get(round).challengeEnd);

@@ -303,20 +303,6 @@ contract RoundsSettleTest is RoundsBase {
         slashCoordinator(round);
     }
 
-    /// @dev A domain is not drained bond by bond: somebody else has to be named.
-    function test_a_slashed_coordinator_opens_no_round_again() public {
-        slashCoordinator(round);
-        vm.expectRevert(abi.encodeWithSelector(IRounds.Barred.selector, domain, COORDINATOR));
-        openRound();
-        // In that domain.
-        domain = openDomain(configOf(key, COORDINATOR));
-        for (uint256 i = 0; i < 3; ++i) {
-            vm.prank(accounts[i]);
-            rounds.join(domain, keccak256(abi.encode(i)), 5);
-        }
-        openRound();
-    }
-
     function test_slashing_a_proposed_rounds_coordinator_within_the_window() public {
         propose(round, members, deliveries);
         uint64 end = rounds.get(round).challengeEnd;

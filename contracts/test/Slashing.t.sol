@@ -77,16 +77,6 @@ contract InvalidProofTest is EvidenceBase {
         _assertSlashed(members[0].account);
     }
 
-    function test_slashes_for_a_valid_proof_for_another_contract() public {
-        _bring(_evidence(0, _provenAt(".otherContract")));
-        _assertSlashed(members[0].account);
-    }
-
-    function test_slashes_for_a_valid_proof_for_another_domain() public {
-        _bring(_evidence(0, _provenAt(".otherDomain")));
-        _assertSlashed(members[0].account);
-    }
-
     function test_slashes_for_a_valid_proof_of_somebody_else() public {
         _bring(_evidence(0, _proven(1)));
         _assertSlashed(members[0].account);
@@ -470,26 +460,6 @@ contract IdleCoordinatorTest is EvidenceBase {
         vm.prank(challenger);
         demands.demand{value: 1 ether}(round, members[index], deliveries[index], path);
         return demands.demandOf(round, members[index].account).until;
-    }
-
-    function test_slashes_whoever_answers_nothing() public {
-        _proposeHonestly();
-        vm.warp(rounds.get(round).challengeEnd);
-        uint64 until = _demand(1);
-        address account = members[1].account;
-        vm.warp(until);
-        bytes memory early = abi.encodeWithSelector(ISlashing.NotOverdue.selector, round, account);
-        vm.expectRevert(early);
-        slashing.unanswered(round, account);
-        vm.warp(until + 1);
-        vm.expectEmit(address(slashing));
-        emit ISlashing.Proven(round, coordinator, challenger, slashing.UNANSWERED());
-        // Whoever calls: everybody knows the second.
-        vm.prank(makeAddr("somebody faster"));
-        slashing.unanswered(round, account);
-        _assertVoid();
-        _assertBounty(1);
-        _assertUnharmed(account);
     }
 
     function test_an_answer_ends_a_demand() public {

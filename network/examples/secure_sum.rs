@@ -58,7 +58,7 @@ fn key(widths: &[usize]) -> Outcome<TrainingKey> {
     }
     let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng).check()?;
     let network = Limits::default().admit(network)?;
-    let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+    let tables = compile_training(&network)?.0.layout.group_rows(Group::Tables).count();
     Ok(TrainingKey::new([0; 32], network, vec![G1Affine::default(); tables], srs.verifier_key())?)
 }
 

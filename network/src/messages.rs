@@ -41,27 +41,32 @@ pub struct Signed<T> {
     pub signature: Bytes,
 }
 
-fn message<T: Body>(plan: &Plan, body: &T) -> structs::Message {
-    let encoded = postcard::to_stdvec(body).unwrap_or_default();
-    structs::Message { plan: plan.digest(), kind: T::KIND.into(), body: keccak256(encoded) }
+/// What is signed: of a body, and about a plan, that both have an encoding.
+fn message<T: Body>(plan: &Plan, body: &T) -> postcard::Result<structs::Message> {
+    let (plan, body) = (plan.encoded()?, postcard::to_stdvec(body)?);
+    Ok(structs::Message { plan: keccak256(plan), kind: T::KIND.into(), body: keccak256(body) })
 }
 
 impl<T: Body> Signed<T> {
     /// Signs a body.
     ///
     /// # Errors
-    /// If the signer refuses.
+    /// If the body has no encoding, or the signer refuses.
     pub fn new(plan: &Plan, body: T, signer: &impl SignerSync) -> alloy::signers::Result<Self> {
-        let signature = typed::sign(&message(plan, &body), &plan.typed_domain(), signer)?;
+        let message = message(plan, &body).map_err(|error| {
+            alloy::signers::Error::other(format!("what is to be signed has no encoding: {error}"))
+        })?;
+        let signature = typed::sign(&message, &plan.typed_domain(), signer)?;
         Ok(Self { body, signature: signature.into() })
     }
 
-    /// Who signed it; none if the signature is none.
+    /// Who signed it; none if the signature is none, or nobody can have signed it.
     pub fn signer(&self, plan: &Plan) -> Option<Address> {
         if self.signature.len() != SIGNATURE {
             return None;
         }
-        typed::signer(&message(plan, &self.body), &plan.typed_domain(), &self.signature)
+        let message = message(plan, &self.body).ok()?;
+        typed::signer(&message, &plan.typed_domain(), &self.signature)
     }
 
     /// Whether this account signed it.

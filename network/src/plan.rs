@@ -95,8 +95,14 @@ impl Timing {
 impl Plan {
     /// What messages about this plan name.
     pub fn digest(&self) -> B256 {
-        // A plan always has an encoding: it holds no maps and nothing that can fail.
-        keccak256(postcard::to_stdvec(self).unwrap_or_default())
+        // A plan always has an encoding: it holds no maps and nothing that can fail. Were there one
+        // without, nothing could be signed about it.
+        keccak256(self.encoded().unwrap_or_default())
+    }
+
+    /// What the digest is of.
+    pub(crate) fn encoded(&self) -> postcard::Result<Vec<u8>> {
+        postcard::to_stdvec(self)
     }
 
     /// What signatures are for that are no evidence on chain. What they sign names the plan.

@@ -1,6 +1,7 @@
 //! Makes proofs small and zero-knowledge: proves in a circuit that the argument is accepted.
 
 use ark_bn254::Fr;
+use zktrain_circuits::arith::Check;
 use zktrain_circuits::compress::PublicInputs;
 use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::proof::SheetProof;
@@ -20,6 +21,9 @@ pub enum CompressError {
     /// The argument is not one of the relation's.
     #[error(transparent)]
     Shape(#[from] CompressionShape),
+    /// There is no circuit of the relation.
+    #[error("no circuit can be written for this relation: {0}")]
+    Circuit(#[from] Check),
     /// Groth16 refuses.
     #[error(transparent)]
     Groth16(#[from] Groth16ProveError),
@@ -102,7 +106,7 @@ impl Compressor {
             }
             ProvingKey::Groth16(key) => {
                 let synthesis =
-                    Compression::new(&self.relation, &inputs, &proof.argument)?.synthesize();
+                    Compression::new(&self.relation, &inputs, &proof.argument)?.synthesize()?;
                 groth16::prove_by(&self.owner, key, &synthesis)?.0.to_bytes()
             }
         };

@@ -6,9 +6,11 @@ use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::Zero;
 use zktrain_circuits::argument::Argument;
-use zktrain_circuits::arith::Native;
+use zktrain_circuits::arith::{Check, Native};
 use zktrain_circuits::chunks::TooManyWindows;
+use zktrain_circuits::compile::CompileError;
 use zktrain_circuits::curve::blinding_base;
+use zktrain_circuits::key::KeyError;
 use zktrain_circuits::opening::OpeningProof;
 use zktrain_circuits::proof::{SheetProof, own_rows};
 use zktrain_circuits::relation::Relation;
@@ -78,6 +80,15 @@ pub enum ProveError {
     /// No chunk of a registration is like this, or it is too large.
     #[error(transparent)]
     Chunk(#[from] ChunkError),
+    /// There is no relation of the network.
+    #[error("no relation can be written for this network: {0}")]
+    Compile(#[from] CompileError),
+    /// There is no key of the network.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The argument that was made is not one of the relation.
+    #[error("the argument does not fit the relation: {0}")]
+    Argument(#[from] Check),
     /// The rows known from the statement are not as many as the layout has.
     #[error("{got} rows are known from the statement, the layout has {expected}")]
     KnownRows {
@@ -305,9 +316,9 @@ fn argue(
         mask: Fr::zero(),
     };
     let chi = transcript.challenge(arith, "claim batching");
-    let claim = combine(arith, relation, &argument, &lookup, &leaf, chi);
+    let claim = combine(arith, relation, &argument, &lookup, &leaf, chi)?;
     let points = Points { first, second: relations.second, leaf: leaf.point };
-    let reduction = reduction::prove(sheet, &claim, &points, &mut transcript);
+    let reduction = reduction::prove(sheet, &claim, &points, &mut transcript)?;
     argument.reduction = reduction.rounds.clone();
     argument.value = reduction.value;
     argument.mask = evaluate_field(&mask.values, low(&reduction, relation.layout.row_log));

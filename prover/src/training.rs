@@ -30,7 +30,7 @@ pub fn derive_key(
     network: Bounded,
     srs: &CheckedSrs,
 ) -> Result<TrainingKey, ProveError> {
-    let (relation, ids) = compile_training(&network);
+    let (relation, ids) = compile_training(&network)?;
     let (g1, expected) = (srs.g1(), 1usize << relation.layout.row_log);
     if g1.len() < expected {
         return Err(ProveError::ReferenceString { expected, got: g1.len() });
@@ -39,9 +39,7 @@ pub fn derive_key(
     fill_tables(&mut sheet, &ids.tables);
     let rows = sheet.group(Group::Tables);
     let tables = commit_rows(g1, &rows, &vec![Fr::default(); rows.len()])?;
-    let got = tables.len();
-    TrainingKey::new(manifest, network, tables, srs.verifier_key())
-        .map_err(|_| ProveError::KnownRows { expected: rows.len(), got })
+    Ok(TrainingKey::new(manifest, network, tables, srs.verifier_key())?)
 }
 
 /// The row commitments of public parameters, blinding zero.

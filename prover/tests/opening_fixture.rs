@@ -1,6 +1,6 @@
 //! Openings for the tests of the contracts, `contracts/test/fixtures/opening.json`.
 //!
-//! `ZKTRAIN_WRITE_FIXTURES=1 cargo test --release -p zktrain-prover --test opening_fixture` writes
+//! `ZKTRAIN_WRITE_FIXTURES=1 cargo test --profile ci -p zktrain-prover --test opening_fixture` writes
 //! the file anew.
 
 use std::fs;

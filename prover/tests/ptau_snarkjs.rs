@@ -6,13 +6,23 @@ use ark_bn254::{Bn254, Fq, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::PrimeField;
 use sha2::{Digest, Sha256};
-use zktrain_prover::srs::{CheckedSrs, Provenance, Section, Srs, SrsError};
+use zktrain_prover::srs::{
+    CheckedSrs, Part, PointFault, Provenance, PtauError, Section, Srs, SrsError,
+};
 
 const FIXTURE: &[u8] = include_bytes!("fixtures/pot6.ptau");
 const POWER: u32 = 6;
 
 fn import(bytes: &[u8]) -> Result<CheckedSrs, SrsError> {
     Srs::import_ptau(bytes)
+}
+
+/// Why a file cannot be read, before its points are compared.
+fn fault(bytes: &[u8]) -> PtauError {
+    match import(bytes).unwrap_err() {
+        SrsError::Ptau(fault) => fault,
+        other => panic!("{other}"),
+    }
 }
 
 /// Where the data of a section starts, and how long it is.
@@ -130,17 +140,20 @@ fn malformed_points_are_named() {
     let modulus: Vec<u8> = Fq::MODULUS.0.iter().flat_map(|limb| limb.to_le_bytes()).collect();
     for (number, name) in G1_SECTIONS.into_iter().chain(G2_SECTIONS) {
         let (start, _) = section(number);
-        match import(&altered(start, &modulus)).unwrap_err() {
-            SrsError::Unreduced { section, index } => assert_eq!((section, index), (name, 0)),
-            other => panic!("section {name}: {other}"),
-        }
-        match import(&altered(start, &[1])).unwrap_err() {
-            SrsError::OffCurve { section, index } => assert_eq!((section, index), (name, 0)),
-            other => panic!("section {name}: {other}"),
-        }
         let zeros = vec![0; if G2_SECTIONS.contains(&(number, name)) { 128 } else { 64 }];
-        let error = import(&altered(start, &zeros)).unwrap_err();
-        assert!(matches!(error, SrsError::OffCurve { index: 0, .. }), "section {name}: {error}");
+        let faults: [(&[u8], PointFault); 3] = [
+            (&modulus, PointFault::Unreduced),
+            (&[1], PointFault::OffCurve),
+            (&zeros, PointFault::OffCurve),
+        ];
+        for (bytes, expected) in faults {
+            match fault(&altered(start, bytes)) {
+                PtauError::Point { section, index, fault } => {
+                    assert_eq!((section, index, fault), (name, 0, expected));
+                }
+                other => panic!("section {name}: {other}"),
+            }
+        }
     }
 }
 
@@ -151,83 +164,83 @@ fn points_outside_the_group_are_named() {
         .filter_map(|x| G2Affine::get_point_from_x_unchecked(ark_bn254::Fq2::from(x), false))
         .find(|p| !p.is_in_correct_subgroup_assuming_on_curve())
         .unwrap();
-    let error = import(&altered(section(3).0 + 2 * 128, &g2_bytes(outside))).unwrap_err();
-    assert!(matches!(error, SrsError::Subgroup { section: Section::TauG2, index: 2 }), "{error}");
-    let error = import(&altered(section(6).0, &g2_bytes(outside))).unwrap_err();
-    assert!(matches!(error, SrsError::Subgroup { section: Section::BetaG2, index: 0 }), "{error}");
+    for (number, name, at) in [(3, Section::TauG2, 2), (6, Section::BetaG2, 0)] {
+        match fault(&altered(section(number).0 + at * 128, &g2_bytes(outside))) {
+            PtauError::Point { section, index, fault: PointFault::Subgroup } => {
+                assert_eq!((section, index), (name, at));
+            }
+            other => panic!("section {name}: {other}"),
+        }
+    }
 }
 
 #[test]
 fn altered_headers_are_refused() {
     let (header, _) = section(1);
-    let error = |at, bytes: &[u8]| import(&altered(at, bytes)).unwrap_err();
-    assert!(matches!(error(0, b"zkey"), SrsError::Magic { .. }));
-    assert!(matches!(error(4, &[2]), SrsError::Version { expected: 1, got: 2 }));
-    assert!(matches!(error(header, &[48]), SrsError::HeaderField { field: "n8", got: 48, .. }));
-    assert!(matches!(error(header + 4, &[0]), SrsError::Modulus));
+    let error = |at, bytes: &[u8]| fault(&altered(at, bytes));
+    assert!(matches!(error(0, b"zkey"), PtauError::Kind { .. }));
+    assert!(matches!(error(4, &[2]), PtauError::Version { got: 2 }));
+    assert!(matches!(error(header, &[48]), PtauError::FieldSize { size: 44, got: 48 }));
+    assert!(matches!(error(header + 4, &[0]), PtauError::Curve(_)));
     for power in [0u8, 29, 255] {
         let error = error(header + 36, &[power]);
-        assert!(matches!(error, SrsError::HeaderField { field: "power", .. }), "{error}");
+        assert!(matches!(error, PtauError::Power { .. }), "{error}");
     }
-    for power in [5u8, 7] {
-        let error = if power == 7 {
-            import(&altered(header + 36, &[7, 0, 0, 0, 7])).unwrap_err()
-        } else {
-            error(header + 36, &[power])
-        };
-        assert!(matches!(error, SrsError::SectionSize { .. }), "{error}");
+    for bytes in [&[5u8][..], &[7, 0, 0, 0, 7]] {
+        let error = error(header + 36, bytes);
+        assert!(matches!(error, PtauError::SectionSize { .. }), "{error}");
     }
-    let error = error(header + 40, &[5]);
-    assert!(matches!(error, SrsError::HeaderField { field: "ceremonyPower", got: 5, .. }));
+    let ceremony = error(header + 40, &[5]);
+    assert!(matches!(ceremony, PtauError::CeremonyPower { power: 6, got: 5 }));
     // One section fewer than there are leaves the last one over.
     let count = u32::from_le_bytes(FIXTURE[8..12].try_into().unwrap());
-    let fewer = import(&altered(8, &(count - 1).to_le_bytes())).unwrap_err();
-    assert!(matches!(fewer, SrsError::TrailingBytes));
-    let more = import(&altered(8, &(count + 1).to_le_bytes())).unwrap_err();
-    assert!(matches!(more, SrsError::Truncated { section: Section::Header }));
+    let fewer = error(8, &(count - 1).to_le_bytes());
+    assert!(matches!(fewer, PtauError::TrailingBytes { .. }));
+    let more = error(8, &(count + 1).to_le_bytes());
+    assert!(matches!(more, PtauError::Truncated { part: Part::Label { .. }, .. }));
 }
 
 #[test]
 fn altered_section_tables_are_refused() {
     for (number, name) in G1_SECTIONS.into_iter().chain(G2_SECTIONS) {
         let (start, size) = section(number);
-        let wrong = import(&altered(start - 8, &(size as u64 + 32).to_le_bytes())).unwrap_err();
+        let wrong = fault(&altered(start - 8, &(size as u64 + 32).to_le_bytes()));
         assert!(
-            matches!(wrong, SrsError::SectionSize { section, .. } if section == name),
+            matches!(wrong, PtauError::SectionSize { section, .. } if section == name),
             "{wrong}"
         );
         // An unknown number hides the section; an enormous size allocates nothing.
-        let absent = import(&altered(start - 12, &[99])).unwrap_err();
+        let absent = fault(&altered(start - 12, &[99]));
         assert!(
-            matches!(absent, SrsError::MissingSection { section } if section == name),
+            matches!(absent, PtauError::MissingSection { section } if section == name),
             "{absent}"
         );
         let mut unknown = altered(start - 12, &[99]);
         unknown[start - 8..start].copy_from_slice(&u64::MAX.to_le_bytes());
-        let error = import(&unknown).unwrap_err();
-        assert!(matches!(error, SrsError::Truncated { section: Section::Other(99) }), "{error}");
+        let part = Part::Section(Section::Other(99));
+        let error = fault(&unknown);
+        assert!(
+            matches!(error, PtauError::Truncated { part: found, .. } if found == part),
+            "{error}"
+        );
     }
-    let (start, _) = section(5);
-    let twice = import(&altered(start - 12, &[4])).unwrap_err();
+    let twice = fault(&altered(section(5).0 - 12, &[4]));
+    let section_4 = Section::AlphaTauG1;
     assert!(
-        matches!(twice, SrsError::DuplicateSection { section: Section::AlphaTauG1 }),
+        matches!(twice, PtauError::DuplicateSection { section } if section == section_4),
         "{twice}"
     );
-    let (start, _) = section(1);
-    let headless = import(&altered(start - 12, &[99])).unwrap_err();
-    assert!(
-        matches!(headless, SrsError::MissingSection { section: Section::Header }),
-        "{headless}"
-    );
+    let headless = fault(&altered(section(1).0 - 12, &[99]));
+    assert!(matches!(headless, PtauError::Headless { section: Section::TauG1 }), "{headless}");
 }
 
 #[test]
 fn truncated_and_extended_files_are_refused() {
     for len in (0..FIXTURE.len()).step_by(397) {
-        let error = import(&FIXTURE[..len]).unwrap_err();
-        assert!(matches!(error, SrsError::Truncated { .. }), "{len} bytes: {error}");
+        let error = fault(&FIXTURE[..len]);
+        assert!(matches!(error, PtauError::Truncated { .. }), "{len} bytes: {error}");
     }
     let mut long = FIXTURE.to_vec();
     long.push(0);
-    assert!(matches!(import(&long), Err(SrsError::TrailingBytes)));
+    assert!(matches!(fault(&long), PtauError::TrailingBytes { .. }));
 }

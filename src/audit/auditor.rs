@@ -60,9 +60,11 @@ impl<'a> Auditor<'a> {
     /// A file of JSON that has to be there.
     pub fn json<T: Serialize + DeserializeOwned>(&mut self, place: &Place) -> Option<T> {
         let bytes = self.bytes(place)?;
-        let value: Result<T, _> = serde_json::from_slice(&bytes);
-        let value = self.findings.result(Kind::Encoding, place, "content", value)?;
-        let mut again = serde_json::to_vec_pretty(&value).unwrap_or_default();
+        let read = serde_json::from_slice::<T>(&bytes).and_then(|value| {
+            let again = serde_json::to_vec_pretty(&value)?;
+            Ok((value, again))
+        });
+        let (value, mut again) = self.findings.result(Kind::Encoding, place, "content", read)?;
         again.push(b'\n');
         self.canonical(place, &bytes, &again);
         Some(value)
@@ -74,5 +76,34 @@ impl<'a> Auditor<'a> {
         let one = decoded.is_ok_and(|decoded| decoded.as_bytes().as_slice() == signature);
         let problem = || "not the signature of whoever has to sign it".to_owned();
         self.findings.check(kind, place, "signature", one && by, problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::{Deserialize, Serializer, ser::Error};
+
+    /// Something that is read and cannot be written.
+    #[derive(Deserialize)]
+    struct Unwritable {}
+
+    impl Serialize for Unwritable {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("not to be written"))
+        }
+    }
+
+    #[test]
+    fn a_content_without_an_encoding_is_a_failure_and_not_an_empty_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(crate::lineage::CHAIN), "{}").unwrap();
+        let lineage = Lineage::open(dir.path()).unwrap();
+        let mut auditor = Auditor::new(&lineage);
+        assert!(auditor.json::<Unwritable>(&Place::file(crate::lineage::CHAIN)).is_none());
+        let failures = auditor.findings.failures();
+        assert_eq!(failures.len(), 1);
+        assert_eq!((failures[0].check, failures[0].field.as_str()), (Kind::Encoding, "content"));
+        assert!(failures[0].problem.contains("not to be written"), "{}", failures[0].problem);
     }
 }

@@ -122,7 +122,14 @@ fn chain(
     options: &Options<'_>,
 ) -> Option<&'static str> {
     let pins = &options.pins;
-    let hash = hex::encode(export.digest());
+    let hash = match export.digest() {
+        Ok(digest) => hex::encode(digest),
+        Err(error) => {
+            let (place, problem) = (Place::file(CHAIN), || error.to_string());
+            all.auditor.findings.check(Kind::Root, &place, "chain's events", false, problem);
+            return None;
+        }
+    };
     // With a node that agrees, what the file says is what the node says.
     let agrees = live.is_some_and(|live| live.difference.is_none());
     let name = ("chain's events", "--export-hash");

@@ -10,7 +10,7 @@ use zktrain_circuits::compressed::{CompressedProof, System};
 use zktrain_circuits::opening::{point_bytes, scalar_bytes};
 use zktrain_circuits::statement::TrainingStatement;
 use zktrain_contracts::Evm;
-use zktrain_verifier::groth16::{Groth16Proof, snarkjs};
+use zktrain_verifier::groth16::{self, Groth16Proof, snarkjs};
 use zktrain_verifier::sheet::public_inputs;
 use zktrain_verifier::training::known_rows;
 
@@ -307,6 +307,8 @@ fn snarkjs_files(
     let wrong = |source| Error::CircuitProof { path: loaded.path.clone(), source };
     let decoded = Groth16Proof::from_bytes(&proof.circuit_proof).map_err(wrong)?;
     let inputs = inputs(loaded, proof)?.to_array();
+    // With the key of another time the files would be no proof, and who gets them would not know why.
+    groth16::verify(&key, &inputs, &proof.circuit_proof).map_err(wrong)?;
     let contents = [
         ("proof.json", snarkjs::proof_json(&decoded)),
         ("public.json", snarkjs::inputs_json(&inputs)),

@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 use zktrain_circuits::r1cs::{self, R1cs};
 use zktrain_prover::ceremony::{Ceremony, CeremonyError, Source as Contributed};
+use zktrain_prover::compress::CompressError;
 use zktrain_prover::groth16::{ProvingKey, insecure_key};
 use zktrain_prover::random::{Label, Randomness};
 use zktrain_prover::srs::CheckedSrs;
@@ -237,7 +238,7 @@ fn circuit(source: &Source, ui: &Ui) -> Result<Circuit, Error> {
     let project = Project::new(&source.dir);
     let (manifest, srs) = (source.manifest.as_deref(), source.srs.as_deref());
     let session = Session::of_files(&project, manifest, srs, ui)?;
-    let system = r1cs::compile(&session.key.relation);
+    let system = r1cs::compile(&session.key.relation).map_err(CompressError::from)?;
     Ok(Circuit { project, session, system })
 }
 

@@ -1,14 +1,16 @@
 //! What people can do about errors.
 
 mod reverts;
+mod strings;
 
+use zktrain_circuits::size::AdmitError;
 use zktrain_contracts::chain::{ChainError, OutboxError};
 use zktrain_contracts::keystore::{FormError, KeystoreError};
 use zktrain_contracts::protocol::ClientError;
 use zktrain_prover::prove::ProveError;
-use zktrain_prover::srs::SrsError;
 use zktrain_trainer::CalibrationError;
 use zktrain_trainer::dataset::DatasetError;
+use zktrain_verifier::groth16::Groth16Error;
 
 use self::reverts::REVERTS;
 use super::{Error, OptionsError};
@@ -19,7 +21,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Missing { hint, .. } | Self::Exists { hint, .. } => (*hint).into(),
-            Self::Srs { source, .. } => return srs_hint(source),
+            Self::Srs { source, .. } => return strings::hint(source),
             Self::NoModel { looks, .. } if looks.contains("Git LFS") => {
                 "have Git fetch the file itself: `git lfs pull`".into()
             }
@@ -37,7 +39,7 @@ impl Error {
             Self::Calibration(CalibrationError::TooFewSamples { .. }) => {
                 "use a smaller --batch, or more public data".into()
             }
-            Self::TooLarge { source, .. } => format!(
+            Self::Admit { source: AdmitError::TooLarge(source), .. } => format!(
                 "if you trust whoever wrote the manifest, allow more: {}={}",
                 crate::limits::variable(source.limit),
                 source.got
@@ -82,6 +84,9 @@ impl Error {
                  with: `--manifest FILE`, `--srs FILE`; `zktrain srs info` shows a string's \
                  fingerprint"
                 .into(),
+            Self::CircuitProof { source: Groth16Error::Pairing, .. } => "the key in the project's \
+                 folder `keys` may not be the one that it was made with: put that one there"
+                .into(),
             Self::Client(error) => return chain_hint(error),
             Self::Refusal(refusal) => return refusal.hint(),
             Self::Operator(error) => return operator_hint(error),
@@ -114,21 +119,6 @@ impl Error {
             _ => return None,
         })
     }
-}
-
-/// What to do about a reference string that is none.
-fn srs_hint(error: &SrsError) -> Option<String> {
-    Some(match error {
-        SrsError::Weak { .. } => "take the ceremony's file as it was after its last contribution; \
-             compare its SHA-256 with the published one"
-            .into(),
-        SrsError::Generator { .. } | SrsError::Relation { .. } | SrsError::Subgroup { .. } => {
-            "this is no reference string, and whoever made it could have forged proofs with it: \
-             get one from its ceremony"
-                .into()
-        }
-        _ => return None,
-    })
 }
 
 /// What to do about a key that cannot be used.

@@ -15,6 +15,10 @@ use crate::files::{self, Access};
 use crate::session::Session;
 use crate::version::Version;
 
+/// What helps where a model is missing.
+const RESTORE: &str = "restore the coordinator's folder `models` from a backup that is as new as \
+    this version of the model";
+
 /// A folder of models.
 #[derive(Clone, Debug)]
 pub struct Models {
@@ -90,13 +94,21 @@ impl Models {
         Ok(())
     }
 
+    /// Looks whether the model with this hash is here.
+    ///
+    /// # Errors
+    /// If it was never kept.
+    pub fn require(&self, hash: B256) -> Result<(), Error> {
+        crate::project::exists(&self.path(hash), RESTORE)
+    }
+
     /// The model with this hash.
     ///
     /// # Errors
     /// If it was never kept, or the file has been changed.
     pub fn get(&self, session: &Session, hash: B256) -> Result<Model, Error> {
+        self.require(hash)?;
         let path = self.path(hash);
-        crate::project::exists(&path, "restore the coordinator's folder `models`")?;
         let bytes = files::read(&path)?;
         let parameters = from_int_safetensors(session.network(), &bytes)
             .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;

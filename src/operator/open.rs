@@ -17,6 +17,8 @@ impl Operator {
     /// Opens a round if enough members are there, after waiting a while for the others.
     pub(super) async fn open(&self) -> Result<Option<u64>, Error> {
         self.close();
+        // An old backup may not have it: nobody could be told what to start from, and the bond would be lost.
+        self.models.require(self.client.head(self.options.domain).await?)?;
         // Whatever came of earlier rounds, also by somebody else's evidence.
         self.erase().await?;
         let told = self.account.read()?;

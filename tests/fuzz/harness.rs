@@ -54,7 +54,7 @@ fn one(name: &str, seed: u64, case: u64, check: &impl Fn(&mut ChaCha20Rng)) {
     if outcome.is_err() || late {
         eprintln!(
             "{name}: seed {seed}, case {case}{}; to repeat it:\n  ZKTRAIN_FUZZ_SEED={seed} \
-             ZKTRAIN_FUZZ_CASE={case} cargo test --release --workspace --test fuzz {name}",
+             ZKTRAIN_FUZZ_CASE={case} cargo test --profile ci --workspace --test fuzz {name}",
             if late { " takes too long" } else { "" }
         );
     }

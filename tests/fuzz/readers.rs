@@ -113,7 +113,7 @@ fn read_manifest(_: &Path, bytes: &[u8]) -> bool {
     let Ok(manifest) = Manifest::from_toml(&text(bytes)) else { return false };
     assert_eq!(Manifest::from_toml(&manifest.to_toml().unwrap()).unwrap().hash(), manifest.hash());
     if let Ok(network) = manifest.network() {
-        let size = Size::training(&network);
+        let size = Size::training(&network).unwrap();
         assert!(size.rows > 0 && size.address_bits < 64);
         let _ = Limits::default().admit(network);
     }

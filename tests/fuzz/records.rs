@@ -86,7 +86,7 @@ fn read_chain(path: &Path, bytes: &[u8]) -> bool {
 
 fn resealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut export: ChainExport = serde_json::from_slice(bytes).ok()?;
-    export.checksum = export.digest();
+    export.checksum = export.digest().unwrap();
     serde_json::to_vec(&export).ok()
 }
 
@@ -147,7 +147,7 @@ fn export() -> ChainExport {
     let (version, domain, head) = (VERSION, 1, block(60));
     let mut export =
         ChainExport { version, deployment, domain, head, drawing, audits, logs, checksum };
-    export.checksum = export.digest();
+    export.checksum = export.digest().unwrap();
     export
 }
 

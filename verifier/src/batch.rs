@@ -82,7 +82,8 @@ fn hold_together(
     weights: Weights,
 ) -> bool {
     // One each for opening and circuit.
-    let Some(weights) = weights(2 * terms.len()) else { return false };
+    let weights = weights(2 * terms.len()).filter(|weights| weights.len() == 2 * terms.len());
+    let Some(weights) = weights else { return false };
     let (opening_weights, circuit_weights) = weights.split_at(terms.len());
     let mut pairings: Vec<(Fr, PairingTerms)> = Vec::with_capacity(2 * terms.len());
     let mut groth16: Vec<(Fr, Groth16Terms)> = Vec::new();
@@ -215,5 +216,6 @@ mod tests {
         assert_eq!(distinct.len(), 4);
         let good = [sheet(terms(2, 0), terms(3, 0))];
         assert!(!hold_together(&kzg(), &CircuitKey::default(), &good, |_| None));
+        assert!(!hold_together(&kzg(), &CircuitKey::default(), &good, |count| ones(count - 1)));
     }
 }

@@ -112,8 +112,9 @@ pub fn verify<P: Proof, K: Borrow<P::Circuit>>(
             return Err(DatasetError::Continuation { chunk });
         }
         // Before a key for this size is asked for.
-        let (expected, windows) = (sizes.next().unwrap_or(0), statement.rows.len());
-        if windows != expected {
+        let (expected, windows) = (sizes.next(), statement.rows.len());
+        if expected != Some(windows) {
+            let expected = expected.unwrap_or(0);
             return Err(DatasetError::ChunkSize { chunk, expected, got: windows });
         }
         let circuit = circuit(windows).ok_or(DatasetError::NoCircuit { chunk, windows })?;
@@ -148,4 +149,60 @@ fn verify_chunk<P: Proof>(
     proof
         .verify(&key.kzg, circuit, &relation, &statement.to_bytes(), &known)
         .map_err(|source| DatasetError::Sheet { chunk, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use ark_bn254::G2Affine;
+    use ark_ec::{AffineRepr, CurveGroup};
+    use zktrain_circuits::compile::compile_training;
+    use zktrain_circuits::manifest::Manifest;
+    use zktrain_circuits::opening::KzgVerifierKey;
+    use zktrain_circuits::relation::Relation;
+    use zktrain_circuits::size::Limits;
+
+    use super::*;
+
+    /// A proof that convinces of everything.
+    struct Anything;
+
+    impl Proof for Anything {
+        type Circuit = ();
+
+        fn rows(&self) -> &[G1Affine] {
+            &[]
+        }
+
+        fn verify(
+            &self,
+            _: &KzgVerifierKey,
+            (): &(),
+            _: &Relation,
+            _: &[u8],
+            _: &[G1Affine],
+        ) -> Result<(), SheetError> {
+            Ok(())
+        }
+    }
+
+    fn key() -> TrainingKey {
+        let manifest = Manifest::from_toml(include_str!("../../circuits/tests/manifest.toml"));
+        let network = Limits::default().admit(manifest.unwrap().network().unwrap()).unwrap();
+        let relation = compile_training(&network).unwrap().0;
+        let tables = vec![G1Affine::zero(); relation.layout.group_rows(Group::Tables).count()];
+        let one = G2Affine::generator();
+        let kzg = KzgVerifierKey::new((one + one).into_affine()).unwrap();
+        TrainingKey::new([1; 32], network, tables, kzg).unwrap()
+    }
+
+    /// A chunk of no windows is none, also where no further chunk is expected.
+    #[test]
+    fn a_chunk_beyond_the_last_is_refused_before_a_key_is_asked_for() {
+        let key = key();
+        let (owner, rows) = ([7; 20], vec![]);
+        let statement = DatasetStatement { spec: key.spec, owner, windows: 0, first: 0, rows };
+        let circuit = |_| -> Option<()> { panic!("no key is asked for") };
+        let refused = verify(&key, circuit, &[(statement, Anything)]);
+        assert_eq!(refused, Err(DatasetError::ChunkSize { chunk: 0, expected: 0, got: 0 }));
+    }
 }

@@ -216,7 +216,7 @@ impl Domain {
             power.square_in_place();
         }
         let vanishing = power - Fr::one();
-        let inverse = omega.inverse().unwrap_or_default();
+        let inverse = omega.inverse().ok_or(Halo2Error::DegenerateChallenge)?;
         let mut roots = [Fr::one(); INPUTS + BLINDING_ROWS];
         let (heads, tails) = roots.split_at_mut(INPUTS);
         let mut root = Fr::one();
@@ -235,15 +235,14 @@ impl Domain {
             return Err(Halo2Error::DegenerateChallenge);
         }
         batch_inversion(&mut inverses);
-        let vanishing_inverse = inverses.pop().unwrap_or_default();
+        // One for each root, and one for the vanishing polynomial: none is missing.
+        let missing = Halo2Error::DegenerateChallenge;
+        let vanishing_inverse = inverses.pop().ok_or(missing)?;
         let values = inverses.iter().zip(&roots).map(|(i, root)| vanishing * root * i);
         let values: Vec<Fr> = values.collect();
-        let (heads, tails) = values.split_at(INPUTS.min(values.len()));
-        let mut first = [Fr::zero(); INPUTS];
-        first.iter_mut().zip(heads).for_each(|(to, from)| *to = *from);
-        let (last, blinding) = tails
-            .split_last()
-            .map_or((Fr::zero(), Fr::zero()), |(l, rest)| (*l, rest.iter().sum::<Fr>()));
+        let (first, tails) = values.split_first_chunk::<INPUTS>().ok_or(missing)?;
+        let (last, rest) = tails.split_last().ok_or(missing)?;
+        let (first, last, blinding) = (*first, *last, rest.iter().sum());
         Ok(Self { below: omega * x, power, vanishing_inverse, first, last, blinding })
     }
 }

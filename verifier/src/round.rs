@@ -246,7 +246,7 @@ mod tests {
         let manifest = Manifest::from_toml(include_str!("../../circuits/tests/manifest.toml"));
         let network = manifest.as_ref().unwrap().network().unwrap();
         let network = Limits::default().admit(network).unwrap();
-        let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+        let tables = compile_training(&network).unwrap().0.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::zero(); tables];
         let one = G2Affine::generator();
         let kzg = KzgVerifierKey::new((one + one).into_affine()).unwrap();

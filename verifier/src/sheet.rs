@@ -173,7 +173,7 @@ impl Whole {
     ) -> Result<PairingTerms, SheetError> {
         let sheet = CommittedSheet { rows: &self.rows, mask: &proof.mask };
         let CompressedProof { claim, blinding, opening, .. } = proof;
-        Ok(sheet.reduce_opening(kzg, relation, &self.inputs.h, claim, blinding, opening)?)
+        sheet.reduce_opening(kzg, relation, &self.inputs.h, claim, blinding, opening)
     }
 }
 
@@ -242,25 +242,32 @@ impl CommittedSheet<'_> {
         claim: &Opening<Fr>,
         blinding: &Fr,
         opening: &OpeningProof,
-    ) -> Result<PairingTerms, OpeningError> {
-        let folded = self.fold(relation, claim, blinding);
-        let low = claim.point.iter().take(relation.layout.row_log as usize);
-        let low: Vec<Fr> = low.copied().collect();
+    ) -> Result<PairingTerms, SheetError> {
+        let length = relation.layout.row_log as usize;
+        let Some((low, high)) = claim.point.split_at_checked(length) else {
+            return Err(SheetError::Shape);
+        };
+        let folded = self.fold(relation, high, claim, blinding)?;
         let seed = opening_seed(h, &claim.point, &claim.gamma, &claim.value, blinding);
-        mercury::reduce(kzg, &folded, &low, claim.value, seed, opening)
+        Ok(mercury::reduce(kzg, &folded, low, claim.value, seed, opening)?)
     }
 
     /// `F = Σ eq(ρ_hi, i)·C_i + γ·C_M − b*·H`
-    fn fold(&self, relation: &Relation, claim: &Opening<Fr>, blinding: &Fr) -> G1Projective {
-        let high = claim.point.iter().skip(relation.layout.row_log as usize);
-        let high: Vec<Fr> = high.copied().collect();
+    fn fold(
+        &self,
+        relation: &Relation,
+        high: &[Fr],
+        claim: &Opening<Fr>,
+        blinding: &Fr,
+    ) -> Result<G1Projective, SheetError> {
         let slots = relation.layout.rows.iter();
-        let mut scalars: Vec<Fr> = slots.map(|slot| eq_at(&high, slot.index)).collect();
+        let mut scalars: Vec<Fr> = slots.map(|slot| eq_at(high, slot.index)).collect();
         let mut bases = self.rows.to_vec();
+        let (expected, got) = (scalars.len(), bases.len());
         scalars.extend([claim.gamma, -*blinding]);
         bases.extend([*self.mask, zktrain_circuits::curve::blinding_base()]);
-        // Both have one entry a row and two more; a difference would only drop terms.
-        G1Projective::msm_unchecked(&bases, &scalars)
+        // A difference in length would drop terms: it is an error instead.
+        G1Projective::msm(&bases, &scalars).map_err(|_| SheetError::RowCount { expected, got })
     }
 }
 

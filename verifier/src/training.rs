@@ -163,7 +163,13 @@ fn check_update(
     own_rows: &[G1Affine],
 ) -> Result<(), TrainingError> {
     let block = statement.update.len();
-    let mut steps = own_rows.chunks(block.max(1)).take(key.network.steps);
+    // The layout has the updates first among a proof's own rows: none of them may be missing here.
+    let expected = block * key.network.steps;
+    let Some(updates) = own_rows.get(..expected) else {
+        let (part, got) = ("updates of the steps", own_rows.len());
+        return Err(TrainingError::RowCount { part, expected, got });
+    };
+    let mut steps = updates.chunks_exact(block.max(1));
     let mut sums = vec![G1Projective::default(); block];
     for step in steps.clone() {
         for (sum, row) in sums.iter_mut().zip(step) {
@@ -233,7 +239,7 @@ impl Chain {
             self.check_link(statement, steps * index as u64, window, &model, state.as_deref())
                 .map_err(at)?;
             verify(key, circuit, statement, proof).map_err(at)?;
-            model = add_rows(&model, &statement.update);
+            model = add_rows(&model, &statement.update).map_err(at)?;
             state = Some(statement.state_after.clone());
         }
         Ok(ChainEnd { steps: got, model })
@@ -290,6 +296,26 @@ impl EpochOrder {
 }
 
 /// Row by row, `a + b`.
-pub fn add_rows(a: &[G1Affine], b: &[G1Affine]) -> Vec<G1Affine> {
-    a.iter().zip(b).map(|(a, b)| (*a + b).into_affine()).collect()
+///
+/// # Errors
+/// [`TrainingError::RowCount`] if there are more rows of one than of the other.
+pub fn add_rows(a: &[G1Affine], b: &[G1Affine]) -> Result<Vec<G1Affine>, TrainingError> {
+    let (expected, got) = (a.len(), b.len());
+    if expected != got {
+        return Err(TrainingError::RowCount { part: "update", expected, got });
+    }
+    Ok(a.iter().zip(b).map(|(a, b)| (*a + b).into_affine()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_of_another_size_are_not_added_up() {
+        let one = G1Affine::generator();
+        let refused = TrainingError::RowCount { part: "update", expected: 2, got: 1 };
+        assert_eq!(add_rows(&[one; 2], &[one]), Err(refused));
+        assert_eq!(add_rows(&[one], &[-one]), Ok(vec![G1Affine::zero()]));
+    }
 }

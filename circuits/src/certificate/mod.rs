@@ -4,13 +4,13 @@
 //! if three things hold, which `docs/soundness.md` argues once for all manifests and [`certify`]
 //! computes for one:
 //!
-//! 1. **Integers.** Every cell is an integer between known ends ([`ranges`]), given that what was
+//! 1. **Integers.** Every cell is an integer between known ends (`ranges`), given that what was
 //!    proven or pinned before is: parameters, state and function tables. No scaled lookup is relied
 //!    on where it would allow fractions.
 //! 2. **No wrap-around.** In every equation and every key, the sum of all magnitudes is far below
 //!    half the field's modulus, so that what holds in the field holds for integers.
 //! 3. **One solution.** Every cell of the trace and of the updates has one value for each value of
-//!    what is given ([`determined`]), step after step ([`order`]). What may have several (which of
+//!    what is given (`determined`), step after step (`order`). What may have several (which of
 //!    several equal maxima is marked) is named in the certificate, and enters nothing else.
 //!
 //! Of data it shows, in training proofs and registrations alike, that they are what the loss takes

@@ -1,6 +1,6 @@
 //! Collects tensors, constraints and tables of a relation under construction.
 
-use super::tables;
+use super::error::CompileError;
 pub use super::tables::TableKind;
 use crate::manifest::RoundSpec;
 use crate::relation::{
@@ -42,23 +42,48 @@ pub fn remainder_limbs(spec: &RoundSpec) -> usize {
 
 impl RoundedIds {
     /// Takes ids in the order of [`rounding_parts`].
-    pub fn take(spec: RoundSpec, q: TensorId, ids: &mut impl Iterator<Item = TensorId>) -> Self {
-        let mut limbs = |count: usize| ids.by_ref().take(count).collect::<Vec<_>>();
-        let r = limbs(remainder_limbs(&spec));
-        let high = limbs(spec.excess_high_bits().div_ceil(16) as usize);
-        let low = limbs(spec.excess_low_bits().div_ceil(16) as usize);
-        Self { spec, q, r, high, low }
+    ///
+    /// # Errors
+    /// If there are too few.
+    pub fn take(
+        spec: RoundSpec,
+        q: TensorId,
+        ids: &mut impl Iterator<Item = TensorId>,
+    ) -> Result<Self, CompileError> {
+        let mut limbs = |count: usize| (0..count).map(|_| next(ids)).collect::<Result<Vec<_>, _>>();
+        let r = limbs(remainder_limbs(&spec))?;
+        let high = limbs(spec.excess_high_bits().div_ceil(16) as usize)?;
+        let low = limbs(spec.excess_low_bits().div_ceil(16) as usize)?;
+        Ok(Self { spec, q, r, high, low })
+    }
+
+    /// The remainder's limbs, as many as its bits take. `name` is the rounding's.
+    ///
+    /// # Errors
+    /// If there are more or fewer.
+    pub fn limbs(&self, name: &str) -> Result<Limbs, CompileError> {
+        match (self.spec.shift, self.r.as_slice()) {
+            (0, []) => Ok(Limbs::None),
+            (1..=16, [r]) => Ok(Limbs::One(*r)),
+            (17..=32, [low, high]) => Ok(Limbs::Two { low: *low, high: *high }),
+            (shift, limbs) => {
+                Err(CompileError::Remainder { name: name.to_owned(), shift, limbs: limbs.len() })
+            }
+        }
     }
 
     /// The centred remainder as a form; `dims` maps the tensors' dimensions.
-    pub fn remainder(&self, dims: &[DimMap]) -> Linear {
-        match self.r.as_slice() {
-            [low, high] => {
-                Linear::zero().plus(1, *low, dims).plus(1 << (self.spec.shift - 16), *high, dims)
+    ///
+    /// # Errors
+    /// As [`Self::limbs`].
+    pub fn remainder(&self, name: &str, dims: &[DimMap]) -> Result<Linear, CompileError> {
+        Ok(match self.limbs(name)? {
+            Limbs::None => Linear::zero(),
+            Limbs::One(r) => Linear::zero().plus(1, r, dims),
+            Limbs::Two { low, high } => {
+                Linear::zero().plus(1, low, dims).plus(1 << (self.spec.shift - 16), high, dims)
             }
-            [r] => Linear::zero().plus(1, *r, dims),
-            _ => Linear::zero(),
-        }
+        })
     }
 
     /// `Σ_k 2^{16k}·limb_k`
@@ -71,14 +96,44 @@ impl RoundedIds {
 
     /// `2^s·(q + high − low) + r`: what was rounded. The quotient's dimensions
     /// can lie in another order than the others'.
-    pub fn rounded(&self, q_dims: &[DimMap], dims: &[DimMap]) -> Linear {
+    ///
+    /// # Errors
+    /// As [`Self::limbs`].
+    pub fn rounded(
+        &self,
+        name: &str,
+        q_dims: &[DimMap],
+        dims: &[DimMap],
+    ) -> Result<Linear, CompileError> {
+        let remainder = self.remainder(name, dims)?;
         let scale = 1i128 << self.spec.shift;
-        Linear::zero()
+        Ok(Linear::zero()
             .plus(scale, self.q, q_dims)
             .plus_form(scale, &Self::excess(&self.high, dims))
             .plus_form(-scale, &Self::excess(&self.low, dims))
-            .plus_form(1, &self.remainder(dims))
+            .plus_form(1, &remainder))
     }
+}
+
+/// The tensors of a remainder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limbs {
+    /// Nothing is dropped.
+    None,
+    /// Up to 16 bits.
+    One(TensorId),
+    /// 17 to 32 bits, the upper 16 of them in `high`.
+    Two {
+        /// The lower bits.
+        low: TensorId,
+        /// The upper 16.
+        high: TensorId,
+    },
+}
+
+/// The next tensor of those placed.
+pub fn next(ids: &mut impl Iterator<Item = TensorId>) -> Result<TensorId, CompileError> {
+    ids.next().ok_or(CompileError::Exhausted)
 }
 
 /// Identity map onto the first axes.
@@ -89,7 +144,7 @@ pub fn axes(count: usize) -> Vec<DimMap> {
 /// Pointwise constraints on one domain, each operand listed once.
 pub struct Pointwise {
     check: ZeroCheck,
-    tensors: Vec<(TensorId, usize)>,
+    tensors: Vec<(TensorId, Vec<DimMap>, usize)>,
 }
 
 impl Pointwise {
@@ -104,13 +159,14 @@ impl Pointwise {
         self.mapped(id, &axes(dims))
     }
 
-    /// A tensor as an operand, its dimensions mapped; a tensor has one map a domain.
+    /// A tensor as an operand, its dimensions mapped.
     pub fn mapped(&mut self, id: TensorId, dims: &[DimMap]) -> usize {
-        if let Some((_, index)) = self.tensors.iter().find(|(known, _)| *known == id) {
+        let same = |(known, map, _): &&(TensorId, Vec<DimMap>, usize)| *known == id && map == dims;
+        if let Some((_, _, index)) = self.tensors.iter().find(same) {
             return *index;
         }
         let index = self.form(Linear::zero().plus(1, id, dims));
-        self.tensors.push((id, index));
+        self.tensors.push((id, dims.to_vec(), index));
         index
     }
 
@@ -163,6 +219,9 @@ impl Builder {
     }
 
     /// Adds a lookup.
+    ///
+    /// # Errors
+    /// If the table was not declared.
     pub fn lookup(
         &mut self,
         label: String,
@@ -170,40 +229,61 @@ impl Builder {
         kind: TableKind,
         input: Linear,
         output: Option<Linear>,
-    ) {
-        let table = self.tables.iter().position(|(known, _)| *known == kind);
-        debug_assert!(table.is_some(), "table {kind:?} was not declared");
-        let Some(table) = table else { return };
+    ) -> Result<(), CompileError> {
+        let Some(table) = self.tables.iter().position(|(known, _)| *known == kind) else {
+            return Err(CompileError::UndeclaredTable { label, table: kind.name() });
+        };
         self.lookups.push(Lookup { label, domain: domain.clone(), table, input, output });
+        Ok(())
     }
 
     /// Adds a lookup into `0 .. 2^16`.
-    pub fn range16(&mut self, label: String, domain: &Domain, input: Linear) {
-        self.lookup(label, domain, TableKind::Range(16), input, None);
+    ///
+    /// # Errors
+    /// If the table was not declared.
+    pub fn range16(
+        &mut self,
+        label: String,
+        domain: &Domain,
+        input: Linear,
+    ) -> Result<(), CompileError> {
+        self.lookup(label, domain, TableKind::Range(16), input, None)
     }
 
     /// The finished relation; `counts` are the tables' multiplicity tensors.
-    pub fn finish(self, layout: SheetLayout, counts: &[TensorId]) -> Relation {
-        let tables = self
-            .tables
-            .iter()
-            .zip(counts)
-            .map(|((kind, values), counts)| Table {
-                label: kind.name(),
-                log: kind.log(),
-                output: values.map(|id| Linear::tensor(id, 1)),
-                multiplicity: Linear::tensor(*counts, 1),
-                counts: *counts,
-            })
-            .collect();
-        Relation {
+    ///
+    /// # Errors
+    /// If there are more or fewer of these than tables, or a constraint refers to what is not there.
+    pub fn finish(
+        self,
+        layout: SheetLayout,
+        counts: &[TensorId],
+    ) -> Result<Relation, CompileError> {
+        let (expected, got) = (self.tables.len(), counts.len());
+        if expected != got {
+            return Err(CompileError::Tensors {
+                part: "the tables' multiplicities",
+                expected,
+                got,
+            });
+        }
+        let tables = self.tables.iter().zip(counts).map(|((kind, values), counts)| Table {
+            label: kind.name(),
+            log: kind.log(),
+            output: values.map(|id| Linear::tensor(id, 1)),
+            multiplicity: Linear::tensor(*counts, 1),
+            counts: *counts,
+        });
+        let relation = Relation {
             layout,
             products: self.products,
             linear: self.linear,
             zerochecks: self.zerochecks,
             lookups: self.lookups,
-            tables,
-        }
+            tables: tables.collect(),
+        };
+        relation.check()?;
+        Ok(relation)
     }
 }
 
@@ -213,22 +293,27 @@ pub fn count_parts(kinds: &[TableKind]) -> Vec<(String, Vec<usize>)> {
 }
 
 /// Places the function tables' rows; `None` for ranges.
+///
+/// # Errors
+/// If a function table has no tensor.
 pub fn place_tables(
     allocator: &mut Allocator,
-    kinds: &[tables::TableKind],
-) -> Vec<(TableKind, Option<TensorId>)> {
-    let functions: Vec<_> =
-        kinds.iter().filter(|k| !matches!(k, TableKind::Range(_))).copied().collect();
+    kinds: &[TableKind],
+) -> Result<Vec<(TableKind, Option<TensorId>)>, CompileError> {
+    let is_function = |kind: &&TableKind| !matches!(kind, TableKind::Range(_));
+    let functions = kinds.iter().filter(is_function);
     let parts: Vec<_> =
-        functions.iter().map(|k| (format!("table.{}", k.name()), vec![1 << k.log()])).collect();
-    let ids = allocator.place(crate::relation::Group::Tables, &parts);
-    kinds
-        .iter()
-        .map(|kind| {
-            let position = functions.iter().position(|known| known == kind);
-            (*kind, position.and_then(|p| ids.get(p).copied()))
-        })
-        .collect()
+        functions.map(|k| (format!("table.{}", k.name()), vec![1 << k.log()])).collect();
+    let mut ids = allocator.place(crate::relation::Group::Tables, &parts).into_iter();
+    let mut placed = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let values = match kind {
+            TableKind::Range(_) => None,
+            _ => Some(next(&mut ids)?),
+        };
+        placed.push((*kind, values));
+    }
+    Ok(placed)
 }
 
 /// `[index on the axis is real]` where the axis is padded; 1 where it is not.

@@ -4,6 +4,7 @@
 
 use super::builder::{Builder, Pointwise, TableKind, count_parts, real_positions};
 use super::draft::Draft;
+use super::error::CompileError;
 use super::training::data_block;
 use crate::manifest::{Loss, Network};
 use crate::relation::{Allocator, DimMap, Domain, Group, Linear, Relation, TensorId};
@@ -24,15 +25,15 @@ const MAP: [DimMap; 4] = [DimMap::Axis(1), DimMap::Axis(0), DimMap::Axis(2), Dim
 /// The relation for so many consecutive windows.
 ///
 /// # Errors
-/// If no registration of this network has chunks of this size, or they are beyond the limits
-/// that the network was held against.
+/// If no registration of this network has chunks of this size, they are beyond the limits that the
+/// network was held against, or a constraint cannot be written.
 pub fn compile_dataset(
     network: &Bounded,
     windows: usize,
 ) -> Result<(Relation, DatasetIds), ChunkError> {
     network.chunk(windows)?;
-    let (draft, ids) = draft_dataset(network, windows);
-    Ok((draft.finish(), ids))
+    let (draft, ids) = draft_dataset(network, windows)?;
+    Ok((draft.finish()?, ids))
 }
 
 /// Rows that one window takes.
@@ -43,19 +44,28 @@ pub(crate) fn window_rows(network: &Network) -> u64 {
 }
 
 /// Everything but the list of rows.
-pub(crate) fn draft_dataset(network: &Network, windows: usize) -> (Draft, DatasetIds) {
+pub(crate) fn draft_dataset(
+    network: &Network,
+    windows: usize,
+) -> Result<(Draft, DatasetIds), CompileError> {
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(windows, Group::Data, &data_block(network), None);
     let kinds = [TableKind::Range(16)];
     let counts = allocator.place(Group::Trace, &count_parts(&kinds));
-    let (inputs, labels) = match data.as_slice() {
-        [inputs, labels] => (*inputs, *labels),
-        _ => (TensorId(0), TensorId(0)), // a data block has two tensors
-    };
+    let ids = DatasetIds::of(&data)?;
     let mut builder = Builder::new(vec![(TableKind::Range(16), None)]);
-    let ids = DatasetIds { inputs, labels };
-    constrain_data(&mut builder, network, windows, &ids);
-    (Draft { builder, allocator, counts }, ids)
+    constrain_data(&mut builder, network, windows, &ids)?;
+    Ok((Draft { builder, allocator, counts }, ids))
+}
+
+impl DatasetIds {
+    /// The tensors of [`data_block`].
+    pub(super) fn of(placed: &[TensorId]) -> Result<Self, CompileError> {
+        match placed {
+            [inputs, labels] => Ok(Self { inputs: *inputs, labels: *labels }),
+            _ => Err(CompileError::Tensors { part: "the data", expected: 2, got: placed.len() }),
+        }
+    }
 }
 
 /// That so many windows are well formed.
@@ -64,26 +74,37 @@ pub(super) fn constrain_data(
     network: &Network,
     windows: usize,
     ids: &DatasetIds,
-) {
+) -> Result<(), CompileError> {
     let (t, b) = (network.steps, network.batch);
     let domain = Domain::new(&[network.input, windows, t, b]);
-    constrain_inputs(builder, &domain, ids.inputs, network.input);
+    constrain_inputs(builder, &domain, ids.inputs, network.input)?;
     let domain = Domain::new(&[network.output(), windows, t, b]);
-    constrain_labels(builder, network, &domain, ids.labels);
+    constrain_labels(builder, network, &domain, ids.labels)
 }
 
-fn constrain_inputs(builder: &mut Builder, domain: &Domain, inputs: TensorId, size: usize) {
+fn constrain_inputs(
+    builder: &mut Builder,
+    domain: &Domain,
+    inputs: TensorId,
+    size: usize,
+) -> Result<(), CompileError> {
     let key = Linear::zero().plus(1, inputs, &MAP).plus_constant(1 << 15);
-    builder.range16("inputs.range".into(), domain, key);
+    builder.range16("inputs.range".into(), domain, key)?;
     zero_padding(builder, "inputs.padding", domain, inputs, size);
+    Ok(())
 }
 
-fn constrain_labels(builder: &mut Builder, network: &Network, domain: &Domain, labels: TensorId) {
+fn constrain_labels(
+    builder: &mut Builder,
+    network: &Network,
+    domain: &Domain,
+    labels: TensorId,
+) -> Result<(), CompileError> {
     if network.loss == Loss::Mse && !network.one_hot {
         let key = Linear::zero().plus(1, labels, &MAP).plus_constant(1 << 15);
-        builder.range16("labels.range".into(), domain, key);
+        builder.range16("labels.range".into(), domain, key)?;
         zero_padding(builder, "labels.padding", domain, labels, network.output());
-        return;
+        return Ok(());
     }
     let mut pointwise = Pointwise::new(domain.clone());
     let y = pointwise.mapped(labels, &MAP);
@@ -96,6 +117,7 @@ fn constrain_labels(builder: &mut Builder, network: &Network, domain: &Domain, l
         let form = Linear::zero().plus(1, labels, &map).plus_constant(-1);
         builder.linear("labels.one_hot".into(), rows, form);
     }
+    Ok(())
 }
 
 /// `x·[real] = x` on a padded first axis.

@@ -1,6 +1,7 @@
 //! A relation whose rows are counted, but not listed yet.
 
 use super::builder::Builder;
+use super::error::CompileError;
 use crate::relation::{Allocator, Relation, TensorId};
 
 /// All tensors and constraints. What it takes to make one depends on the number of layers alone,
@@ -14,13 +15,13 @@ pub(crate) struct Draft {
 
 impl Draft {
     /// The relation.
-    pub fn finish(self) -> Relation {
+    pub fn finish(self) -> Result<Relation, CompileError> {
         self.builder.finish(self.allocator.finish(), &self.counts)
     }
 
     /// The relation with an empty list of rows, and how many rows it would list.
-    pub fn outline(self) -> (Relation, u64) {
+    pub fn outline(self) -> Result<(Relation, u64), CompileError> {
         let rows = self.allocator.row_count();
-        (self.builder.finish(self.allocator.outline(), &self.counts), rows)
+        Ok((self.builder.finish(self.allocator.outline(), &self.counts)?, rows))
     }
 }

@@ -8,7 +8,8 @@
 //! would put `q` at both ends. The equation itself is a linear claim of the
 //! product or check that computes `X`; here is the rest.
 
-use super::builder::{Builder, Pointwise, RoundedIds, TableKind, axes};
+use super::builder::{Builder, Limbs, Pointwise, RoundedIds, TableKind, axes};
+use super::error::CompileError;
 use crate::manifest::{Activation, Layer};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
 
@@ -24,6 +25,9 @@ pub enum Bound {
 /// Ranges of quotient, remainder and excess, and the excess' conditions.
 /// The quotient's dimensions are mapped by `q_dims`, the others' are the
 /// domain's axes.
+///
+/// # Errors
+/// If the remainder's limbs do not hold its bits.
 pub fn constrain_rounding(
     builder: &mut Builder,
     pointwise: &mut Pointwise,
@@ -32,16 +36,16 @@ pub fn constrain_rounding(
     ids: &RoundedIds,
     q_dims: &[DimMap],
     bound: Bound,
-) {
+) -> Result<(), CompileError> {
     let dims = axes(domain.axes.len());
     let form = |id| Linear::zero().plus(1, id, &dims);
     if bound == Bound::Here {
-        constrain_quotient(builder, name, domain, ids, q_dims);
+        constrain_quotient(builder, name, domain, ids, q_dims)?;
     }
-    constrain_remainder(builder, name, domain, ids);
+    constrain_remainder(builder, name, domain, ids)?;
     for (part, limbs) in [("high", &ids.high), ("low", &ids.low)] {
         for (k, limb) in limbs.iter().enumerate() {
-            builder.range16(format!("{name}.{part}{k}.range"), domain, form(*limb));
+            builder.range16(format!("{name}.{part}{k}.range"), domain, form(*limb))?;
         }
     }
     let sides = [("high", &ids.high, ids.spec.hi), ("low", &ids.low, ids.spec.lo)];
@@ -62,6 +66,7 @@ pub fn constrain_rounding(
         }
         pointwise.require(format!("{name}.{part}.saturates"), &monomials);
     }
+    Ok(())
 }
 
 /// `q ∈ [lo, hi]`: one lookup for the full 16 bits, two otherwise.
@@ -71,14 +76,15 @@ fn constrain_quotient(
     domain: &Domain,
     ids: &RoundedIds,
     dims: &[DimMap],
-) {
+) -> Result<(), CompileError> {
     let (lo, hi) = (i128::from(ids.spec.lo), i128::from(ids.spec.hi));
     let above = Linear::zero().plus(1, ids.q, dims).plus_constant(-lo);
-    builder.range16(format!("{name}.q.range"), domain, above);
+    builder.range16(format!("{name}.q.range"), domain, above)?;
     if hi - lo != (1 << 16) - 1 {
         let below = Linear::zero().plus(-1, ids.q, dims).plus_constant(hi);
-        builder.range16(format!("{name}.q.range_above"), domain, below);
+        builder.range16(format!("{name}.q.range_above"), domain, below)?;
     }
+    Ok(())
 }
 
 /// `r + 2^{s−1} ∈ [0, 2^s)`.
@@ -88,20 +94,27 @@ fn constrain_quotient(
 /// parts of the linear equation that it stands in are. With two limbs the
 /// high one has all 16 bits and is an integer by its own lookup; the low one
 /// has the rest and stands in the equation with factor 1.
-fn constrain_remainder(builder: &mut Builder, name: &str, domain: &Domain, ids: &RoundedIds) {
+fn constrain_remainder(
+    builder: &mut Builder,
+    name: &str,
+    domain: &Domain,
+    ids: &RoundedIds,
+) -> Result<(), CompileError> {
     let dims = axes(domain.axes.len());
     let s = ids.spec.shift;
     let scaled = |bits: u32, id, centre: i128| {
         let scale = 1i128 << (16 - bits);
         Linear::zero().plus(scale, id, &dims).plus_constant(scale * centre)
     };
-    match ids.r.as_slice() {
-        [low, high] => {
-            builder.range16(format!("{name}.r0.range"), domain, scaled(s - 16, *low, 0));
-            builder.range16(format!("{name}.r1.range"), domain, scaled(16, *high, 1 << 15));
+    match ids.limbs(name)? {
+        Limbs::None => Ok(()),
+        Limbs::One(r) => {
+            builder.range16(format!("{name}.r0.range"), domain, scaled(s, r, 1 << (s - 1)))
         }
-        [r] => builder.range16(format!("{name}.r0.range"), domain, scaled(s, *r, 1 << (s - 1))),
-        _ => {}
+        Limbs::Two { low, high } => {
+            builder.range16(format!("{name}.r0.range"), domain, scaled(s - 16, low, 0))?;
+            builder.range16(format!("{name}.r1.range"), domain, scaled(16, high, 1 << 15))
+        }
     }
 }
 

@@ -1,28 +1,44 @@
 //! The loss: how the last layer's output becomes its gradient.
 
 use super::builder::{Builder, Pointwise, TableKind, axes, real_positions};
+use super::error::CompileError;
 use super::gadgets::offset_key;
 use super::layer::padded_constant;
 use super::training::{LossIds, TrainingIds};
-use crate::manifest::{Network, PROBABILITY_FRAC};
+use crate::manifest::{Loss, Network, PROBABILITY_FRAC};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
 
 /// All constraints of the loss.
-pub fn constrain_loss(builder: &mut Builder, network: &Network, ids: &TrainingIds) {
-    let Some(last) = ids.layers.last() else { return };
+///
+/// # Errors
+/// If the tensors are those of another loss, or a table was not declared.
+pub fn constrain_loss(
+    builder: &mut Builder,
+    network: &Network,
+    ids: &TrainingIds,
+) -> Result<(), CompileError> {
+    let (Some(layer), Some(own)) = (network.layers.last(), ids.layers.last()) else {
+        return Err(CompileError::Missing { name: "loss".into(), part: "the last layer" });
+    };
     let domain = Domain::new(&[network.output(), network.steps, network.batch]);
-    match &ids.loss {
-        LossIds::Mse => {}
-        LossIds::Logistic { p } => {
-            let frac = network.layers.last().map_or(0, |l| l.z_frac);
+    match (network.loss, &ids.loss) {
+        (Loss::Mse, LossIds::Mse) => Ok(()),
+        (Loss::Logistic, LossIds::Logistic { p }) => {
             let half = 1 << (PROBABILITY_FRAC - 1);
             let value = padded_constant(Linear::tensor(*p, 3), half, 0, network.output());
-            let key = offset_key(last.z.q, 3);
-            let table = TableKind::Sigmoid { frac, out: PROBABILITY_FRAC };
-            builder.lookup("loss.p".into(), &domain, table, key, Some(value));
+            let key = offset_key(own.z.q, 3);
+            let table = TableKind::Sigmoid { frac: layer.z_frac, out: PROBABILITY_FRAC };
+            builder.lookup("loss.p".into(), &domain, table, key, Some(value))
         }
-        LossIds::Softmax { .. } => softmax(builder, network, ids, &domain, last.z.q),
+        (Loss::SoftmaxCrossEntropy, LossIds::Softmax { .. }) => {
+            softmax(builder, network, ids, &domain, (own.z.q, layer.z_frac))
+        }
+        _ => Err(other_loss()),
     }
+}
+
+fn other_loss() -> CompileError {
+    CompileError::Differs { name: "loss".into(), part: "its kind" }
 }
 
 /// The row maximum is attained and nothing exceeds it; the terms come from the
@@ -35,12 +51,13 @@ fn softmax(
     network: &Network,
     ids: &TrainingIds,
     domain: &Domain,
-    z: TensorId,
-) {
-    let LossIds::Softmax { max, at_max, e, sum, p, r } = &ids.loss else { return };
+    (z, frac): (TensorId, u32),
+) -> Result<(), CompileError> {
+    let LossIds::Softmax { max, at_max, e, sum, p, r } = &ids.loss else {
+        return Err(other_loss());
+    };
     let n = network.output();
     let rows = [DimMap::Axis(1), DimMap::Axis(2)];
-    let frac = network.layers.last().map_or(0, |l| l.z_frac);
     let scale = network.exp_scale();
 
     let mut pointwise = Pointwise::new(domain.clone());
@@ -69,10 +86,10 @@ fn softmax(
     let below_max = Linear::zero().plus_masked(1, *max, &rows, &real).plus(-1, z, &axes(3));
     let value = padded_constant(Linear::tensor(*e, 3), i128::from(scale), 0, n);
     let exp = TableKind::Exp { frac, scale };
-    builder.lookup("loss.e".into(), domain, exp, below_max, Some(value));
-    builder.range16("loss.p.range".into(), domain, Linear::tensor(*p, 3));
+    builder.lookup("loss.e".into(), domain, exp, below_max, Some(value))?;
+    builder.range16("loss.p.range".into(), domain, Linear::tensor(*p, 3))?;
     let from_below = Linear::tensor(*r, 3).plus(1, *sum, &rows);
-    builder.range16("loss.r.range".into(), domain, from_below);
+    builder.range16("loss.r.range".into(), domain, from_below)?;
     let from_above = Linear::zero().plus(1, *sum, &rows).plus(-1, *r, &axes(3)).plus_constant(-1);
-    builder.range16("loss.r.range_above".into(), domain, from_above);
+    builder.range16("loss.r.range_above".into(), domain, from_above)
 }

@@ -1,19 +1,25 @@
 //! From a validated network to the relation that one proof shows.
 //!
 //! Only networks whose relations' sizes are known to be within somebody's limits
-//! are compiled: [`crate::size::Bounded`].
+//! are compiled: [`crate::size::Bounded`]. A constraint that cannot be written is an error,
+//! [`CompileError`]: nothing is left out.
 
 mod builder;
 pub mod dataset;
 mod draft;
+mod error;
 mod gadgets;
 mod layer;
 mod loss;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 pub mod training;
+mod update;
 
 pub use builder::{RoundedIds, TableKind};
 pub use dataset::{DatasetIds, compile_dataset};
 pub(crate) use dataset::{draft_dataset, window_rows};
+pub use error::CompileError;
 pub(crate) use training::draft_training;
 pub use training::{LayerIds, LossIds, ParameterIds, TrainingIds, compile_training};

@@ -8,13 +8,16 @@
 //! so that nothing is stored for padding. Only parameters and updates, whose
 //! rows are added up over steps and proofs, have the step outside.
 
-use super::builder::{Builder, RoundedIds, TableKind, count_parts, place_tables, rounding_parts};
+use super::builder::{
+    Builder, RoundedIds, TableKind, count_parts, next, place_tables, rounding_parts,
+};
 use super::dataset::{DatasetIds, constrain_data};
 use super::draft::Draft;
+use super::error::CompileError;
 use super::gadgets::activation_table;
 use super::layer::constrain_layer;
 use super::loss::constrain_loss;
-use crate::manifest::{Activation, Layer, Loss, Network, PROBABILITY_FRAC};
+use crate::manifest::{Activation, Layer, Loss, Network, PROBABILITY_FRAC, RoundSpec};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 use crate::size::Bounded;
 
@@ -152,13 +155,16 @@ pub fn table_kinds(network: &Network) -> Vec<TableKind> {
 }
 
 /// The relation of one proof and the names of its tensors.
-pub fn compile_training(network: &Bounded) -> (Relation, TrainingIds) {
-    let (draft, ids) = draft_training(network);
-    (draft.finish(), ids)
+///
+/// # Errors
+/// If a constraint cannot be written: see [`CompileError`].
+pub fn compile_training(network: &Bounded) -> Result<(Relation, TrainingIds), CompileError> {
+    let (draft, ids) = draft_training(network)?;
+    Ok((draft.finish()?, ids))
 }
 
 /// Everything but the list of rows.
-pub(crate) fn draft_training(network: &Network) -> (Draft, TrainingIds) {
+pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), CompileError> {
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
     let block = parameter_block(network);
@@ -169,43 +175,61 @@ pub(crate) fn draft_training(network: &Network) -> (Draft, TrainingIds) {
         Vec::new()
     };
     let kinds = table_kinds(network);
-    let tables = place_tables(&mut allocator, &kinds);
+    let tables = place_tables(&mut allocator, &kinds)?;
     let (steps, wanted) = (network.steps, renamed(&block, "update.q"));
     let updates = allocator.place_blocks(steps, Group::Update, &wanted, Some("update.padding"));
-    let (updates, padding) = updates.split_at(block.len());
+    let (updates, padding) =
+        updates.split_at_checked(block.len()).ok_or(CompileError::Exhausted)?;
 
     let mut parts = trace_parts(network);
     parts.extend(count_parts(&kinds));
     let mut ids = allocator.place(Group::Trace, &parts).into_iter();
-    let layers = take_layers(network, &mut ids, &before, &state, updates);
-    let loss = take_loss(network, &mut ids);
+    let layers = take_layers(network, &mut ids, [&before, &state, updates])?;
+    let loss = take_loss(network, &mut ids)?;
     let counts: Vec<TensorId> = ids.collect();
 
     let named = tables.iter().filter_map(|(kind, id)| id.map(|id| (*kind, id))).collect();
-    let (inputs, labels) = match data.as_slice() {
-        [inputs, labels] => (*inputs, *labels),
-        _ => (TensorId(0), TensorId(0)), // a data block has two tensors
-    };
+    let DatasetIds { inputs, labels } = DatasetIds::of(&data)?;
     let ids = TrainingIds { inputs, labels, layers, loss, tables: named };
     let mut builder = Builder::new(tables);
-    for index in 0..network.layers.len() {
-        constrain_layer(&mut builder, network, &ids, index);
+    constrain_training(&mut builder, network, &ids)?;
+    constrain_padding(&mut builder, &allocator, padding)?;
+    constrain_data(&mut builder, network, 1, &ids.data())?;
+    Ok((Draft { builder, allocator, counts }, ids))
+}
+
+/// All constraints of layers and loss.
+pub(super) fn constrain_training(
+    builder: &mut Builder,
+    network: &Network,
+    ids: &TrainingIds,
+) -> Result<(), CompileError> {
+    let (expected, got) = (network.layers.len(), ids.layers.len());
+    if expected != got {
+        return Err(CompileError::Tensors { part: "the layers", expected, got });
     }
-    constrain_loss(&mut builder, network, &ids);
-    constrain_padding(&mut builder, &allocator, padding);
-    constrain_data(&mut builder, network, 1, &ids.data());
-    (Draft { builder, allocator, counts }, ids)
+    for index in 0..expected {
+        constrain_layer(builder, network, ids, index)?;
+    }
+    constrain_loss(builder, network, ids)
 }
 
 /// Cells of the updates' rows that belong to no parameter are zero: the rows
 /// commit to the update and to nothing else.
-fn constrain_padding(builder: &mut Builder, allocator: &Allocator, padding: &[TensorId]) {
+pub(super) fn constrain_padding(
+    builder: &mut Builder,
+    allocator: &Allocator,
+    padding: &[TensorId],
+) -> Result<(), CompileError> {
     for (k, id) in padding.iter().enumerate() {
-        if let Some(tensor) = allocator.tensors().get(id.0) {
-            let form = Linear::tensor(*id, tensor.dims.len());
-            builder.linear(format!("update.padding{k}"), tensor.domain(), form);
-        }
+        let name = format!("update.padding{k}");
+        let Some(tensor) = allocator.tensors().get(id.0) else {
+            return Err(CompileError::Missing { name, part: "the rest of a row" });
+        };
+        let form = Linear::tensor(*id, tensor.dims.len());
+        builder.linear(name, tensor.domain(), form);
     }
+    Ok(())
 }
 
 fn renamed(block: &[(String, Vec<usize>)], suffix: &str) -> Vec<(String, Vec<usize>)> {
@@ -268,71 +292,82 @@ fn layer_parts(parts: &mut Vec<(String, Vec<usize>)>, network: &Network, l: usiz
     }
 }
 
+/// The layers' tensors; `blocks` are the parameters before, the state (with momentum) and the
+/// updates, all in the order of [`parameter_block`].
 fn take_layers(
     network: &Network,
     ids: &mut impl Iterator<Item = TensorId>,
-    before: &[TensorId],
-    state: &[TensorId],
-    updates: &[TensorId],
-) -> Vec<LayerIds> {
-    let mut before = before.iter().copied();
-    let mut state = state.iter().copied();
-    let mut updates = updates.iter().copied();
-    let layers = network.layers.iter();
-    layers
-        .map(|layer| {
-            let mut rounded = |spec: &crate::manifest::RoundSpec| {
-                let q = next(ids);
-                RoundedIds::take(*spec, q, ids)
-            };
-            let z = rounded(&layer.z);
-            let (mut a, mut negative, mut d_relu) = (None, None, None);
-            if layer.activation != Activation::Identity {
-                a = Some(next(ids));
-            }
-            if layer.activation == Activation::Relu {
-                (negative, d_relu) = (Some(next(ids)), Some(next(ids)));
-            }
-            let mut rounded = |spec: &crate::manifest::RoundSpec| {
-                let q = next(ids);
-                RoundedIds::take(*spec, q, ids)
-            };
-            let g = layer.g.as_ref().map(&mut rounded);
-            let d = layer.d.as_ref().map(&mut rounded);
-            let mut parameter = || {
-                let update = RoundedIds::take(layer.update, next(&mut updates), ids);
-                let clip = layer.clip.map(|spec| {
-                    let q = next(ids);
-                    RoundedIds::take(spec, q, ids)
-                });
-                let state = network.momentum.then(|| next(&mut state));
-                ParameterIds { before: next(&mut before), state, update, clip }
-            };
-            let w = parameter();
-            let b = layer.bias.then(parameter);
-            LayerIds { z, a, negative, g, d_relu, d, w, b }
-        })
-        .collect()
-}
-
-fn take_loss(network: &Network, ids: &mut impl Iterator<Item = TensorId>) -> LossIds {
-    match network.loss {
-        Loss::SoftmaxCrossEntropy => LossIds::Softmax {
-            max: next(ids),
-            at_max: next(ids),
-            e: next(ids),
-            sum: next(ids),
-            p: next(ids),
-            r: next(ids),
-        },
-        Loss::Logistic => LossIds::Logistic { p: next(ids) },
-        Loss::Mse => LossIds::Mse,
+    blocks: [&[TensorId]; 3],
+) -> Result<Vec<LayerIds>, CompileError> {
+    let mut blocks = blocks.map(|block| block.iter().copied());
+    let mut layers = Vec::with_capacity(network.layers.len());
+    for layer in &network.layers {
+        layers.push(take_layer(network, layer, ids, &mut blocks)?);
+    }
+    match blocks.iter().map(|block| block.len()).find(|left| *left != 0) {
+        Some(got) => Err(CompileError::Tensors { part: "parameters left", expected: 0, got }),
+        None => Ok(layers),
     }
 }
 
-/// The allocator returns an id for each part asked for.
-fn next(ids: &mut impl Iterator<Item = TensorId>) -> TensorId {
-    let id = ids.next();
-    debug_assert!(id.is_some(), "the parts asked for and taken differ");
-    id.unwrap_or(TensorId(usize::MAX))
+/// What [`parameter_block`] names, block by block.
+type Blocks<'a> = [core::iter::Copied<core::slice::Iter<'a, TensorId>>; 3];
+
+fn take_layer(
+    network: &Network,
+    layer: &Layer,
+    ids: &mut impl Iterator<Item = TensorId>,
+    blocks: &mut Blocks<'_>,
+) -> Result<LayerIds, CompileError> {
+    let z = take_rounded(&layer.z, ids)?;
+    let (mut a, mut negative, mut d_relu) = (None, None, None);
+    if layer.activation != Activation::Identity {
+        a = Some(next(ids)?);
+    }
+    if layer.activation == Activation::Relu {
+        (negative, d_relu) = (Some(next(ids)?), Some(next(ids)?));
+    }
+    let g = layer.g.as_ref().map(|spec| take_rounded(spec, ids)).transpose()?;
+    let d = layer.d.as_ref().map(|spec| take_rounded(spec, ids)).transpose()?;
+    let w = take_parameters(network, layer, ids, blocks)?;
+    let b = if layer.bias { Some(take_parameters(network, layer, ids, blocks)?) } else { None };
+    Ok(LayerIds { z, a, negative, g, d_relu, d, w, b })
+}
+
+fn take_parameters(
+    network: &Network,
+    layer: &Layer,
+    ids: &mut impl Iterator<Item = TensorId>,
+    [before, state, updates]: &mut Blocks<'_>,
+) -> Result<ParameterIds, CompileError> {
+    let update = RoundedIds::take(layer.update, next(updates)?, ids)?;
+    let clip = layer.clip.as_ref().map(|spec| take_rounded(spec, ids)).transpose()?;
+    let state = if network.momentum { Some(next(state)?) } else { None };
+    Ok(ParameterIds { before: next(before)?, state, update, clip })
+}
+
+fn take_rounded(
+    spec: &RoundSpec,
+    ids: &mut impl Iterator<Item = TensorId>,
+) -> Result<RoundedIds, CompileError> {
+    let q = next(ids)?;
+    RoundedIds::take(*spec, q, ids)
+}
+
+fn take_loss(
+    network: &Network,
+    ids: &mut impl Iterator<Item = TensorId>,
+) -> Result<LossIds, CompileError> {
+    Ok(match network.loss {
+        Loss::SoftmaxCrossEntropy => LossIds::Softmax {
+            max: next(ids)?,
+            at_max: next(ids)?,
+            e: next(ids)?,
+            sum: next(ids)?,
+            p: next(ids)?,
+            r: next(ids)?,
+        },
+        Loss::Logistic => LossIds::Logistic { p: next(ids)? },
+        Loss::Mse => LossIds::Mse,
+    })
 }

@@ -121,7 +121,8 @@ impl Recorder {
     /// `x·y` where `y` is over a wire.
     fn times_wire(&mut self, x: &Var, y: &Var) -> Var {
         let (Some(base), Some(wire)) = (x.node, y.node) else {
-            return Var::from(Fr::zero()); // constants are dealt with by the caller
+            self.fail(); // constants are dealt with by the caller
+            return Var::from(Fr::zero());
         };
         match self.form(base) {
             Form::Product(gate) => {

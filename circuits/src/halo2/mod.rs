@@ -23,6 +23,7 @@ mod tests;
 use ark_bn254::Fr;
 
 use crate::argument::{Argument, ArgumentShape};
+use crate::arith::Check;
 use crate::compress::{self, PublicInputs};
 use crate::relation::Relation;
 use recorder::Recorder;
@@ -31,31 +32,35 @@ use tape::Tape;
 /// The circuit of a relation, filled with an argument. A wrong argument gives a
 /// tape that breaks some constraint.
 ///
-/// `None` if the argument lacks the relation's shape.
+/// # Errors
+/// [`Check::Shape`] if the argument lacks the relation's shape, or the relation is malformed.
 pub fn record(
     relation: &Relation,
     inputs: PublicInputs<Fr>,
     argument: &Argument<Fr>,
-) -> Option<Tape> {
+) -> Result<Tape, Check> {
     let shape = ArgumentShape::of(relation);
     if !argument.has_shape(&shape) {
-        return None;
+        return Err(ARGUMENT);
     }
     let (mut recorder, inputs) = Recorder::new(inputs);
     let elements: Vec<_> =
         argument.to_elements().into_iter().map(|value| recorder.witness(value)).collect();
-    let argument = Argument::from_elements(&shape, elements)?;
-    match compress::constrain(&mut recorder, relation, &inputs, &argument) {
-        Ok(()) => Some(recorder.finish()),
-        Err(never) => match never {},
-    }
+    let argument = Argument::from_elements(&shape, elements).ok_or(ARGUMENT)?;
+    compress::constrain(&mut recorder, relation, &inputs, &argument)?;
+    recorder.finish()
 }
 
+const ARGUMENT: Check = Check::Shape("the argument");
+
 /// The circuit of a relation with every witness zero: what keys are made from.
-pub fn shape(relation: &Relation) -> Option<Tape> {
+///
+/// # Errors
+/// [`Check::Shape`] if the relation is malformed.
+pub fn shape(relation: &Relation) -> Result<Tape, Check> {
     let shape = ArgumentShape::of(relation);
     let zero = Fr::default();
     let zeros = std::iter::repeat_n(zero, shape.elements());
-    let argument = Argument::from_elements(&shape, zeros)?;
+    let argument = Argument::from_elements(&shape, zeros).ok_or(ARGUMENT)?;
     record(relation, PublicInputs { h: zero, kappa: zero, fold: zero }, &argument)
 }

@@ -6,7 +6,6 @@
 //! gets a cell at most once; a witness gets it where it is first used.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
@@ -47,6 +46,8 @@ pub struct Recorder {
     nodes: Vec<Node>,
     tape: Tape,
     constants: BTreeMap<Fr, NodeId>,
+    /// A row or copy that could not be written. Operations have no other way to say so.
+    fault: Option<Check>,
 }
 
 impl Recorder {
@@ -54,7 +55,8 @@ impl Recorder {
     pub fn new(inputs: PublicInputs<Fr>) -> (Self, PublicInputs<Var>) {
         let inputs = inputs.to_array();
         let tape = Tape { rows: Vec::new(), copies: Vec::new(), inputs };
-        let mut recorder = Self { nodes: Vec::new(), tape, constants: BTreeMap::new() };
+        let (nodes, constants) = (Vec::new(), BTreeMap::new());
+        let mut recorder = Self { nodes, tape, constants, fault: None };
         let mut vars = [Var::from(Fr::zero()); INPUTS];
         for (var, value) in vars.iter_mut().zip(inputs) {
             // A gate without operands demands that its output be the instance.
@@ -71,8 +73,19 @@ impl Recorder {
     }
 
     /// The circuit so far.
-    pub fn finish(self) -> Tape {
-        self.tape
+    ///
+    /// # Errors
+    /// [`Check::Shape`] if a part of it could not be written: a variable was used that this
+    /// recorder did not make.
+    pub fn finish(self) -> Result<Tape, Check> {
+        match self.fault {
+            None => Ok(self.tape),
+            Some(fault) => Err(fault),
+        }
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.fault = Some(Check::Shape("a variable of the circuit"));
     }
 
     pub(super) fn push(&mut self, value: Fr, form: Form) -> NodeId {
@@ -97,14 +110,15 @@ impl Recorder {
     }
 
     fn set_form(&mut self, node: NodeId, form: Form) {
-        if let Some(node) = self.nodes.get_mut(node.0) {
-            node.form = form;
+        match self.nodes.get_mut(node.0) {
+            Some(node) => node.form = form,
+            None => self.fail(),
         }
     }
 
     /// Puts a wire in a cell: its home, or a copy of that.
     fn place(&mut self, node: NodeId, cell: Cell) {
-        let Some(node) = self.nodes.get_mut(node.0) else { return };
+        let Some(node) = self.nodes.get_mut(node.0) else { return self.fail() };
         match node.home {
             Some(home) => self.tape.copies.push((home, cell)),
             None => node.home = Some(cell),
@@ -236,7 +250,7 @@ impl Recorder {
 
 impl Arithmetic for Recorder {
     type Var = Var;
-    type Error = Infallible;
+    type Error = Check;
 
     fn constant(&mut self, c: Fr) -> Var {
         Var::from(c)
@@ -286,7 +300,7 @@ impl Arithmetic for Recorder {
         *state = nodes.map(Var::of);
     }
 
-    fn assert_equal(&mut self, _: Check, a: &Var, b: &Var) -> Result<(), Infallible> {
+    fn assert_equal(&mut self, _: Check, a: &Var, b: &Var) -> Result<(), Check> {
         let (gate, out) = if self.is_product(a) || b.as_node().is_some() {
             let out = self.pure(b);
             (self.gate_of(a), out)

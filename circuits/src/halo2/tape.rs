@@ -93,8 +93,8 @@ impl Tape {
     /// Every constraint that does not hold: the reference for what halo2 proves.
     pub fn violations(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        for row in 0..self.rows.len() {
-            let Some(view) = self.view(row) else { continue };
+        for (row, content) in self.rows.iter().enumerate() {
+            let view = self.view(row, content);
             let values = gates(&view).into_iter().take(GATES).enumerate();
             let broken = values.filter(|(_, value)| !value.is_zero());
             found.extend(broken.map(|(gate, _)| Violation::Gate { row, gate }));
@@ -105,15 +105,14 @@ impl Tape {
         found
     }
 
-    fn view(&self, index: usize) -> Option<View<Fr>> {
-        let row = self.rows.get(index)?;
+    fn view(&self, index: usize, row: &Row) -> View<Fr> {
         let below = self.rows.get(index + 1);
-        Some(View {
+        View {
             current: row.advice,
             next: below.map_or([Fr::zero(); ADVICE], |row| row.advice),
             coefficients: row.coefficients,
             selectors: row.kind.selectors(),
             instance: self.inputs.get(index).copied().unwrap_or_default(),
-        })
+        }
     }
 }

@@ -33,7 +33,7 @@ fn small() -> (Tape, [Var; WIDTH]) {
     recorder.permute(&mut state);
     let product = recorder.mul(&inputs.h, &inputs.kappa);
     recorder.assert_equal(Check::Fold, &product, &inputs.fold).unwrap();
-    (recorder.finish(), state)
+    (recorder.finish().unwrap(), state)
 }
 
 fn mock(tape: &Tape) -> bool {
@@ -146,7 +146,7 @@ fn a_permutation_is_poseidons() {
         *var = recorder.witness(value);
     }
     recorder.permute(&mut state);
-    let zero = recorder.finish();
+    let zero = recorder.finish().unwrap();
     assert_eq!(zero.rows.last().unwrap().advice[0], hasher.hash(&rate).unwrap());
     assert_eq!(zero.violations(), []);
     let mut expected = input.advice;
@@ -272,7 +272,7 @@ fn every_operation_is_recorded_as_computed() {
                 recorder.assert_equal(Check::Fold, &other, &other).unwrap();
             }
         }
-        let tape = recorder.finish();
+        let tape = recorder.finish().unwrap();
         assert_eq!(tape.violations(), []);
     }
 }
@@ -285,7 +285,7 @@ fn a_wrong_equality_is_a_violation() {
     let one = recorder.constant(Fr::one());
     let two = recorder.constant(fr(2));
     recorder.assert_equal(Check::Fold, &one, &two).unwrap();
-    assert_eq!(recorder.finish().violations().len(), 2);
+    assert_eq!(recorder.finish().unwrap().violations().len(), 2);
 }
 
 #[test]
@@ -296,4 +296,14 @@ fn rows_of_blinding_are_what_halo2_wants() {
     assert_eq!(system.blinding_factors() + 1, BLINDING_ROWS);
     assert_eq!(system.degree(), super::gates::DEGREE);
     assert_eq!(COEFFICIENTS + 2, system.num_fixed_columns());
+}
+
+/// A variable of another recorder has no cell here: what was written without it is no circuit.
+#[test]
+fn a_strange_variable_is_an_error_not_a_missing_copy() {
+    let (mut other, _) = Recorder::new(inputs());
+    let strange: Vec<Var> = (0..100).map(|k| other.witness(fr(k))).collect();
+    let (mut recorder, vars) = Recorder::new(inputs());
+    recorder.assert_equal(Check::Fold, &vars.h, &strange[99]).unwrap();
+    assert_eq!(recorder.finish().unwrap_err(), Check::Shape("a variable of the circuit"));
 }

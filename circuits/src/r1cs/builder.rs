@@ -1,7 +1,5 @@
 //! The verifier's arithmetic over R1CS variables.
 
-use core::convert::Infallible;
-
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 
@@ -16,8 +14,8 @@ const MAX_TERMS: usize = 16;
 
 /// Collects constraints and the values that go with them.
 ///
-/// Constraints never fail here: an assertion that does not hold becomes a constraint that the
-/// assignment breaks.
+/// Assertions never fail here: one that does not hold becomes a constraint that the assignment
+/// breaks. What fails is [`Check::Shape`]: there is no circuit of a check that cannot be made.
 #[derive(Clone, Debug)]
 pub struct Builder {
     system: R1cs,
@@ -145,7 +143,7 @@ impl Builder {
 
 impl Arithmetic for Builder {
     type Var = Wire;
-    type Error = Infallible;
+    type Error = Check;
 
     fn constant(&mut self, c: Fr) -> Wire {
         Wire::constant(c)
@@ -176,7 +174,7 @@ impl Arithmetic for Builder {
         super::poseidon::permute(self, state);
     }
 
-    fn assert_equal(&mut self, _: Check, a: &Wire, b: &Wire) -> Result<(), Infallible> {
+    fn assert_equal(&mut self, _: Check, a: &Wire, b: &Wire) -> Result<(), Check> {
         let difference = a.plus(-Fr::one(), b);
         let [one, zero] = [Fr::one(), Fr::zero()].map(Wire::constant);
         let [a, b, c] = [&difference, &one, &zero].map(|wire| self.combination(wire));
@@ -297,7 +295,7 @@ mod tests {
             let (mut builder, [x, y, z]) = Builder::new(inputs);
             let mut state = [x.clone(), y, z, Wire::constant(fr(3)), x];
             builder.permute(&mut state);
-            let eq = builder.eq(&state[..2], &state[2..4]);
+            let eq = builder.eq(&state[..2], &state[2..4]).unwrap();
             builder.assert_equal(Check::Fold, &eq, &state[4]).unwrap();
             builder.finish().system
         };

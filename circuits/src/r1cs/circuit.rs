@@ -10,6 +10,7 @@ use ark_relations::gr1cs::{
 use super::builder::{Builder, Synthesis};
 use super::system::R1cs;
 use crate::argument::{Argument, ArgumentShape};
+use crate::arith::Check;
 use crate::compress::{PublicInputs, constrain};
 use crate::relation::Relation;
 
@@ -26,12 +27,15 @@ pub struct CompressionShape {
 }
 
 /// The constraint system of a relation.
-pub fn compile(relation: &Relation) -> R1cs {
-    let zeros = core::iter::repeat_n(Fr::zero(), ArgumentShape::of(relation).elements());
+///
+/// # Errors
+/// [`Check::Shape`] if the relation is malformed: there is no circuit of a part of it.
+pub fn compile(relation: &Relation) -> Result<R1cs, Check> {
+    let shape = ArgumentShape::of(relation);
+    let zeros = core::iter::repeat_n(Fr::zero(), shape.elements());
     let inputs = PublicInputs { h: Fr::zero(), kappa: Fr::zero(), fold: Fr::zero() };
-    let argument = Argument::from_elements(&ArgumentShape::of(relation), zeros);
-    // As many zeros as the shape has elements always make an argument.
-    argument.map(|argument| build(relation, &inputs, &argument).system).unwrap_or_default()
+    let argument = Argument::from_elements(&shape, zeros).ok_or(Check::Shape("the argument"))?;
+    Ok(build(relation, &inputs, &argument)?.system)
 }
 
 /// The statement and the witness of one compressed proof.
@@ -60,26 +64,32 @@ impl<'a> Compression<'a> {
     }
 
     /// The constraints, and a value for every variable.
-    pub fn synthesize(&self) -> Synthesis {
+    ///
+    /// # Errors
+    /// [`Check::Shape`] if the relation is malformed.
+    pub fn synthesize(&self) -> Result<Synthesis, Check> {
         build(self.relation, self.inputs, self.argument)
     }
 }
 
-fn build(relation: &Relation, inputs: &PublicInputs<Fr>, argument: &Argument<Fr>) -> Synthesis {
+fn build(
+    relation: &Relation,
+    inputs: &PublicInputs<Fr>,
+    argument: &Argument<Fr>,
+) -> Result<Synthesis, Check> {
     let (mut builder, inputs) = Builder::new(inputs.to_array());
     let shape = ArgumentShape::of(relation);
     let elements = argument.to_elements();
     let witness: Vec<_> = elements.into_iter().map(|value| builder.witness(value)).collect();
-    if let Some(argument) = Argument::from_elements(&shape, witness) {
-        let inputs = PublicInputs::from_array(inputs);
-        let Ok(()) = constrain(&mut builder, relation, &inputs, &argument);
-    }
-    builder.finish()
+    let argument = Argument::from_elements(&shape, witness).ok_or(Check::Shape("the argument"))?;
+    constrain(&mut builder, relation, &PublicInputs::from_array(inputs), &argument)?;
+    Ok(builder.finish())
 }
 
 impl ConstraintSynthesizer<Fr> for Compression<'_> {
     fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> SynthesisResult<()> {
-        self.synthesize().generate_constraints(cs)
+        let synthesis = self.synthesize().map_err(|_| SynthesisError::AssignmentMissing)?;
+        synthesis.generate_constraints(cs)
     }
 }
 
@@ -105,9 +115,12 @@ impl ConstraintSynthesizer<Fr> for Synthesis {
             })
             .collect();
         let combinations = combinations.ok_or(SynthesisError::AssignmentMissing)?;
-        let get = |number: u32| combinations.get(number as usize).cloned().unwrap_or_default();
+        let get = |number: u32| {
+            combinations.get(number as usize).cloned().ok_or(SynthesisError::AssignmentMissing)
+        };
         for row in self.system.constraints() {
-            cs.enforce_r1cs_constraint(|| get(row.a), || get(row.b), || get(row.c))?;
+            let (a, b, c) = (get(row.a)?, get(row.b)?, get(row.c)?);
+            cs.enforce_r1cs_constraint(|| a, || b, || c)?;
         }
         Ok(())
     }

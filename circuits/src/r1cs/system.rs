@@ -1,7 +1,6 @@
 //! The constraints: what prover, key generation and ceremony share.
 
 use ark_bn254::Fr;
-use ark_ff::Zero;
 use sha3::{Digest, Keccak256};
 
 use crate::merkle::Hash;
@@ -126,8 +125,12 @@ impl R1cs {
             return Some(0);
         }
         let values = self.values(assignment);
-        let at = |number: u32| values.get(number as usize).copied().unwrap_or_default();
-        self.constraints.iter().position(|row| !(at(row.a) * at(row.b) - at(row.c)).is_zero())
+        let at = |number: u32| values.get(number as usize).copied();
+        // A constraint over a combination that is not there is broken, too.
+        self.constraints.iter().position(|row| match (at(row.a), at(row.b), at(row.c)) {
+            (Some(a), Some(b), Some(c)) => a * b != c,
+            _ => true,
+        })
     }
 
     /// A new variable.
@@ -146,5 +149,20 @@ impl R1cs {
     /// A new constraint.
     pub(super) fn constrain(&mut self, a: u32, b: u32, c: u32) {
         self.constraints.push(Constraint { a, b, c });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Zero times zero would be zero.
+    #[test]
+    fn a_constraint_over_combinations_that_are_not_there_is_broken() {
+        let mut system = R1cs::new(0);
+        let one = [Fr::from(1u64)];
+        assert_eq!(system.first_broken(&one), None);
+        system.constrain(7, 7, 7);
+        assert_eq!(system.first_broken(&one), Some(0));
     }
 }

@@ -143,41 +143,49 @@ impl Allocator {
     /// Places a group's tensors, the largest first, from a fresh row on.
     /// Returns ids in the order given.
     pub fn place(&mut self, group: Group, wanted: &[(String, Vec<usize>)]) -> Vec<TensorId> {
-        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        let arranged = self.arrange(group, wanted);
+        let mut ids: Vec<(usize, TensorId)> = arranged
+            .into_iter()
+            .map(|(position, Tensor { name, base, dims })| (position, self.push(name, base, dims)))
+            .collect();
+        ids.sort_unstable_by_key(|(position, _)| *position);
+        ids.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// A group's tensors from a fresh row on, the largest first, each with its position among
+    /// those wanted.
+    fn arrange(&mut self, group: Group, wanted: &[(String, Vec<usize>)]) -> Vec<(usize, Tensor)> {
         let log = |sizes: &[usize]| sizes.iter().map(|s| Axis::new(*s).log).sum::<u32>();
-        order.sort_by_key(|i| wanted.get(*i).map_or(0, |w| u32::MAX - log(&w.1)));
+        let mut order: Vec<_> = wanted.iter().enumerate().collect();
+        order.sort_by_key(|(_, (_, sizes))| core::cmp::Reverse(log(sizes)));
         self.align(self.row_log);
-        let mut ids = vec![TensorId(usize::MAX); wanted.len()];
-        for position in order {
-            if let (Some((name, sizes)), Some(id)) = (wanted.get(position), ids.get_mut(position)) {
-                self.align(log(sizes));
-                let tensor =
-                    Tensor { name: name.clone(), base: self.cursor, dims: contiguous(sizes) };
-                self.mark_rows(&tensor, group);
-                self.tensors.push(tensor);
-                *id = TensorId(self.tensors.len() - 1);
-                self.cursor += 1 << log(sizes);
-            }
+        let mut arranged = Vec::with_capacity(wanted.len());
+        for (position, (name, sizes)) in order {
+            self.align(log(sizes));
+            let tensor = Tensor { name: name.clone(), base: self.cursor, dims: contiguous(sizes) };
+            self.mark_rows(&tensor, group);
+            self.cursor += 1 << log(sizes);
+            arranged.push((position, tensor));
         }
         self.used = self.cursor;
         self.align(self.row_log);
-        ids
+        arranged
     }
 
-    /// What is left of the last row that [`Self::place`] used, as tensors: for
+    /// What is left of the last row that [`Self::arrange`] used, as tensors: for
     /// rows whose every cell must be accounted for.
-    fn place_rest(&mut self, name: &str) -> usize {
+    fn arrange_rest(&mut self, name: &str) -> Vec<Tensor> {
         let end = self.cursor;
         let last = self.runs.last().map(|run| run.first + run.count);
         let exists = last == Some(end >> self.row_log);
-        let mut count = 0;
+        let mut rest = Vec::new();
         while self.used < end && exists {
             let log = self.used.trailing_zeros().min((end - self.used).ilog2());
-            self.push(format!("{name}{count}"), self.used, contiguous(&[1 << log]));
+            let (name, dims) = (format!("{name}{}", rest.len()), contiguous(&[1 << log]));
+            rest.push(Tensor { name, base: self.used, dims });
             self.used += 1 << log;
-            count += 1;
         }
-        count
+        rest
     }
 
     /// Places `steps` copies of a block of tensors, each copy aligned to whole
@@ -193,10 +201,11 @@ impl Allocator {
         rest: Option<&str>,
     ) -> Vec<TensorId> {
         let mut inner = Allocator::new(self.row_log);
-        let mut ids = inner.place(Group::Trace, wanted);
-        let padding = rest.map_or(0, |name| inner.place_rest(name));
-        let first = inner.tensors.len() - padding;
-        ids.extend((first..inner.tensors.len()).map(TensorId));
+        let mut arranged = inner.arrange(Group::Trace, wanted);
+        arranged.sort_unstable_by_key(|(position, _)| *position);
+        let rest = rest.map_or_else(Vec::new, |name| inner.arrange_rest(name));
+        let tensors: Vec<Tensor> =
+            arranged.into_iter().map(|(_, tensor)| tensor).chain(rest).collect();
         let block_log = inner.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
         let outer = Dim { axis: Axis::new(steps), shift: block_log };
         self.align(block_log + outer.axis.log);
@@ -208,12 +217,11 @@ impl Allocator {
             copies: steps,
             stride: 1 << (block_log - self.row_log),
         }));
-        let placed = ids
-            .iter()
-            .filter_map(|id| inner.tensors.get(id.0))
+        let placed = tensors
+            .into_iter()
             .map(|tensor| {
-                let dims = core::iter::once(outer).chain(tensor.dims.iter().copied()).collect();
-                self.push(tensor.name.clone(), base + tensor.base, dims)
+                let dims = core::iter::once(outer).chain(tensor.dims).collect();
+                self.push(tensor.name, base + tensor.base, dims)
             })
             .collect();
         self.cursor += 1 << (block_log + outer.axis.log);

@@ -100,9 +100,10 @@ impl Linear {
     }
 }
 
-/// A bit of a domain's point for each axis: `(first bit, bits)`, LSB first.
-pub fn axis_bits(domain: &Domain, axis: usize) -> core::ops::Range<usize> {
+/// The bits of a domain's point that number the positions of one axis, LSB first; `None` if there
+/// is no such axis.
+pub fn axis_bits(domain: &Domain, axis: usize) -> Option<core::ops::Range<usize>> {
+    let log = domain.axes.get(axis)?.log as usize;
     let start = domain.bit(axis) as usize;
-    let log = domain.axes.get(axis).map_or(0, |a| a.log) as usize;
-    start..start + log
+    Some(start..start + log)
 }

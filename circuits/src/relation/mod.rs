@@ -10,10 +10,12 @@
 //! - [`ZeroCheck`]: polynomials of low degree in cells are zero everywhere,
 //! - [`Lookup`]: every value (or pair) of a domain stands in a public table.
 
+pub mod check;
 pub mod layout;
 pub mod linear;
 pub mod tensor;
 
+pub use check::{Fault, Malformed};
 pub use layout::{Allocator, Group, RowSlot, SheetLayout};
 pub use linear::{AxisFactor, DimMap, Linear, Term};
 pub use tensor::{Axis, Dim, Domain, Piece, Tensor, TensorId};

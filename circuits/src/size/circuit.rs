@@ -1,7 +1,5 @@
 //! How many rows the verifier's halo2 circuit has at most.
 
-use std::convert::Infallible;
-
 use ark_bn254::Fr;
 
 use crate::argument::{Argument, ArgumentShape};
@@ -12,18 +10,17 @@ use crate::poseidon::WIDTH;
 use crate::relation::Relation;
 
 /// Rows of a relation's circuit at most: the verifier runs once over arithmetic that only counts.
-pub(super) fn rows(relation: &Relation) -> u64 {
+///
+/// # Errors
+/// [`Check::Shape`] if the relation is one that the verifier cannot read.
+pub(super) fn rows(relation: &Relation) -> Result<u64, Check> {
     let shape = ArgumentShape::of(relation);
     let elements = std::iter::repeat_n((), shape.elements());
     let mut counter = Counter::default();
-    if let Some(argument) = Argument::from_elements(&shape, elements) {
-        let inputs = PublicInputs { h: (), kappa: (), fold: () };
-        match constrain(&mut counter, relation, &inputs, &argument) {
-            Ok(()) => {}
-            Err(never) => match never {},
-        }
-    }
-    counter.rows(shape.elements() as u64)
+    let argument = Argument::from_elements(&shape, elements).ok_or(Check::Shape("the argument"))?;
+    let inputs = PublicInputs { h: (), kappa: (), fold: () };
+    constrain(&mut counter, relation, &inputs, &argument)?;
+    Ok(counter.rows(shape.elements() as u64))
 }
 
 /// What the verifier does, by kind.
@@ -44,7 +41,7 @@ impl Counter {
 
 impl Arithmetic for Counter {
     type Var = ();
-    type Error = Infallible;
+    type Error = Check;
 
     fn constant(&mut self, _: Fr) {}
     fn add(&mut self, (): &(), (): &()) {
@@ -61,7 +58,7 @@ impl Arithmetic for Counter {
     fn permute(&mut self, _: &mut [(); WIDTH]) {
         self.permutations += 1;
     }
-    fn assert_equal(&mut self, _: Check, (): &(), (): &()) -> Result<(), Infallible> {
+    fn assert_equal(&mut self, _: Check, (): &(), (): &()) -> Result<(), Check> {
         self.assertions += 1;
         Ok(())
     }

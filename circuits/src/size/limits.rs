@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use super::Size;
 use crate::chunks::{ChunkSize, check_size};
+use crate::compile::CompileError;
 use crate::manifest::Network;
 
 /// The largest relation that a reader compiles.
@@ -62,12 +63,26 @@ pub struct TooLarge {
     pub got: u64,
 }
 
+/// Why a network is not admitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdmitError {
+    /// Its relations are larger than the reader allows.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// There are no relations of it.
+    #[error("no relation can be written for this network: {0}")]
+    Compile(#[from] CompileError),
+}
+
 /// A chunk of a registration that is not compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChunkError {
     /// No chunk has so many windows.
     #[error(transparent)]
     Size(#[from] ChunkSize),
+    /// Its relation cannot be written.
+    #[error("no relation can be written for the registration: {0}")]
+    Compile(#[from] CompileError),
     /// Its relation is too large.
     #[error("a registration of {windows} windows: {source}")]
     TooLarge {
@@ -99,10 +114,10 @@ impl Limits {
     /// are within these limits.
     ///
     /// # Errors
-    /// [`TooLarge`].
-    pub fn admit(self, network: Network) -> Result<Bounded, TooLarge> {
-        self.check(&Size::training(&network))?;
-        self.check(&Size::dataset(&network, 1))?;
+    /// [`AdmitError`]: they are too large, or cannot be written.
+    pub fn admit(self, network: Network) -> Result<Bounded, AdmitError> {
+        self.check(&Size::training(&network)?)?;
+        self.check(&Size::dataset(&network, 1)?)?;
         Ok(Bounded { network, limits: self })
     }
 }
@@ -123,10 +138,10 @@ impl Bounded {
     /// The size of the relation of a chunk of so many windows.
     ///
     /// # Errors
-    /// If no chunk has so many windows, or their relation is too large.
+    /// If no chunk has so many windows, or their relation is too large or cannot be written.
     pub fn chunk(&self, windows: usize) -> Result<Size, ChunkError> {
         check_size(&self.network, windows)?;
-        let size = Size::dataset(&self.network, windows);
+        let size = Size::dataset(&self.network, windows)?;
         let too_large = |source| ChunkError::TooLarge { windows, source };
         self.limits.check(&size).map_err(too_large)?;
         Ok(size)

@@ -159,7 +159,7 @@ proptest! {
     #[test]
     fn sizes_are_those_of_what_is_compiled(network in networks(5, 40), chunk in 0..4u32) {
         let bounded = NONE.admit(network.clone()).unwrap();
-        check(Size::training(&network), &compile_training(&bounded).0);
+        check(Size::training(&network).unwrap(), &compile_training(&bounded).unwrap().0);
         let windows = largest_chunk(&network).min(1 << chunk);
         let size = bounded.chunk(windows).unwrap();
         check(size, &compile_dataset(&bounded, windows).unwrap().0);
@@ -172,7 +172,7 @@ proptest! {
         let network = connect(n_in, vec![one], Loss::SoftmaxCrossEntropy);
         let network = Network { batch: 1, steps: 1 << steps, row_log: 4, momentum: false, ..network };
         let bounded = NONE.admit(network.clone()).unwrap();
-        check(Size::training(&network), &compile_training(&bounded).0);
+        check(Size::training(&network).unwrap(), &compile_training(&bounded).unwrap().0);
     }
 
     /// Whatever a manifest says: known within the time and the numbers that there are.
@@ -183,8 +183,8 @@ proptest! {
     ) {
         let network = Network { batch: 1 << batch, steps: 1 << steps, row_log, ..network };
         let started = Instant::now();
-        let size = Size::training(&network);
-        let dataset = Size::dataset(&network, largest_chunk(&network));
+        let size = Size::training(&network).unwrap();
+        let dataset = Size::dataset(&network, largest_chunk(&network)).unwrap();
         prop_assert!(started.elapsed().as_secs() < 2);
         for size in [size, dataset] {
             prop_assert!(size.address_bits < 64 && size.rows < 1 << 60 && size.memory < 1 << 62);
@@ -208,17 +208,17 @@ fn the_largest_network_has_a_size() {
         momentum: true,
         ..connect(MAX_WIDTH, layers, Loss::SoftmaxCrossEntropy)
     };
-    let size = Size::training(&network);
+    let size = Size::training(&network).unwrap();
     assert!(size.address_bits > 50 && size.rows > 1 << 45, "{size:?}");
-    let error = Limits::default().admit(network).unwrap_err();
-    assert_eq!((error.limit, error.most, error.got), (Limit::Rows, 1 << 16, size.rows));
+    let too_large = TooLarge { limit: Limit::Rows, most: 1 << 16, got: size.rows };
+    assert_eq!(Limits::default().admit(network), Err(AdmitError::TooLarge(too_large)));
 }
 
 #[test]
 fn each_limit_is_held_to_the_last_unit() {
     let network = base();
-    let size = Size::training(&network);
-    let dataset = Size::dataset(&network, 1);
+    let size = Size::training(&network).unwrap();
+    let dataset = Size::dataset(&network, 1).unwrap();
     assert!(dataset.rows <= size.rows && dataset.memory <= size.memory);
     let exact = Limits {
         rows: size.rows,
@@ -234,7 +234,8 @@ fn each_limit_is_held_to_the_last_unit() {
         (Limit::Memory, Limits { memory: size.memory - 1, ..exact }),
     ];
     for (limit, limits) in cases {
-        assert_eq!(limits.admit(network.clone()).unwrap_err().limit, limit);
+        let error = limits.admit(network.clone()).unwrap_err();
+        assert!(matches!(error, AdmitError::TooLarge(found) if found.limit == limit));
     }
 }
 

@@ -9,7 +9,7 @@ use super::columns::{ColumnKind, LeafLayout};
 use super::weights::Selectors;
 use super::{LookupChallenges, fr};
 use crate::argument::Argument;
-use crate::arith::Arithmetic;
+use crate::arith::{Arithmetic, Check};
 use crate::fraction::LeafClaim;
 use crate::relation::{Axis, Domain, Linear, Product, Relation};
 
@@ -36,13 +36,17 @@ pub struct Points<V> {
 }
 
 impl<V: Clone> Points<V> {
-    /// The value of a coordinate; `None` when the relation has no such coordinate.
-    pub fn get(&self, coordinate: Coordinate) -> Option<&V> {
-        match coordinate {
+    /// The value of a coordinate.
+    ///
+    /// # Errors
+    /// [`Check::Shape`] if the relation has no such coordinate.
+    pub fn at(&self, coordinate: Coordinate) -> Result<&V, Check> {
+        let value = match coordinate {
             Coordinate::First(i) => self.first.get(i),
             Coordinate::Second(i) => self.second.get(i),
             Coordinate::Leaf(i) => self.leaf.get(i),
-        }
+        };
+        value.ok_or(Check::Shape("the point of a claim"))
     }
 }
 
@@ -140,6 +144,9 @@ impl Product {
 }
 
 /// Folds every claim on the sheet into one.
+///
+/// # Errors
+/// [`Check::Shape`] if the argument or the challenges do not fit the relation.
 pub fn combine<'a, A: Arithmetic>(
     arith: &mut A,
     relation: &'a Relation,
@@ -147,7 +154,8 @@ pub fn combine<'a, A: Arithmetic>(
     lookup: &LookupChallenges<A::Var>,
     leaf: &LeafClaim<A::Var>,
     chi: A::Var,
-) -> CombinedClaim<'a, A::Var> {
+) -> Result<CombinedClaim<'a, A::Var>, A::Error> {
+    check_lengths(relation, argument)?;
     let zero = arith.constant(Fr::zero());
     let power = arith.constant(Fr::one());
     let claim = CombinedClaim { parts: Vec::new(), value: zero.clone() };
@@ -174,8 +182,20 @@ pub fn combine<'a, A: Arithmetic>(
             batch.push(form, check.domain.clone(), point.clone(), value);
         }
     }
-    push_lookups(&mut batch, relation, lookup, leaf);
-    batch.claim
+    push_lookups(&mut batch, relation, lookup, leaf)?;
+    Ok(batch.claim)
+}
+
+/// Every claim has a value, and every value a claim.
+fn check_lengths<V>(relation: &Relation, argument: &Argument<V>) -> Result<(), Check> {
+    Check::same_length("the list of products", &relation.products, &argument.products)?;
+    Check::same_length("the list of left operands", &relation.products, &argument.left)?;
+    Check::same_length("the list of right operands", &relation.products, &argument.right)?;
+    Check::same_length("the list of pointwise checks", &relation.zerochecks, &argument.polys)?;
+    for (check, values) in relation.zerochecks.iter().zip(&argument.polys) {
+        Check::same_length("the operands of a pointwise check", &check.polys, values)?;
+    }
+    Ok(())
 }
 
 /// The two claims that the lookup argument ends in.
@@ -187,7 +207,7 @@ fn push_lookups<'a, A: Arithmetic>(
     relation: &'a Relation,
     lookup: &LookupChallenges<A::Var>,
     leaf: &LeafClaim<A::Var>,
-) {
+) -> Result<(), A::Error> {
     let denominator_power = batch.power.clone();
     let mut selectors = Selectors::new(batch.arith, &leaf.point, denominator_power);
     // `denominator power·Σ selectors` of the columns of lookups, by table.
@@ -196,19 +216,20 @@ fn push_lookups<'a, A: Arithmetic>(
     let mut known = zero.clone();
     for column in &LeafLayout::of(relation).columns {
         let arith = &mut *batch.arith;
-        let scale = selectors.get(arith, (1 << column.log) - 1, column.offset);
+        let scale = selectors.get(arith, (1 << column.log) - 1, column.offset)?;
         let input_scale = arith.scale(&scale, -Fr::one());
         let (table, output) = match column.kind {
             ColumnKind::Lookup(index) => {
-                let Some(check) = relation.lookups.get(index) else { continue };
+                let check = relation.lookups.get(index).ok_or(Check::Shape("a lookup's column"))?;
                 batch.push_at_leaf(&input_scale, &check.input, &check.domain);
                 (check.table, check.output.as_ref().map(|form| (form, check.domain.clone())))
             }
             ColumnKind::Table(index) => {
-                let Some(table) = relation.tables.get(index) else { continue };
+                let table = relation.tables.get(index).ok_or(Check::Shape("a table's column"))?;
+                let alpha = lookup.alphas.get(index).ok_or(Check::Shape("a table's challenge"))?;
                 let count_scale = arith.mul(&input_scale, &batch.chi);
-                let key = key_at(arith, &leaf.point, table.log);
-                let shifted = arith.sub(lookup.alphas.get(index).unwrap_or(&zero), &key);
+                let key = key_at(arith, &leaf.point, table.log)?;
+                let shifted = arith.sub(alpha, &key);
                 let shifted = arith.shift(&shifted, -Fr::one());
                 known = arith.mul_add(&scale, &shifted, &known);
                 batch.push_at_leaf(&count_scale, &table.multiplicity, &table.domain());
@@ -219,11 +240,12 @@ fn push_lookups<'a, A: Arithmetic>(
             let scale = batch.arith.mul(&input_scale, &lookup.beta);
             batch.push_at_leaf(&scale, form, &domain);
         }
-        if let (ColumnKind::Lookup(_), Some(sum)) = (column.kind, selected.get_mut(table)) {
+        if let ColumnKind::Lookup(_) = column.kind {
+            let sum = selected.get_mut(table).ok_or(Check::Shape("a lookup's table"))?;
             *sum = batch.arith.add(sum, &scale);
         }
     }
-    push_leaf_values(batch, lookup, leaf, &selected, &known);
+    push_leaf_values(batch, lookup, leaf, &selected, &known)
 }
 
 /// What the two claims of the lookup argument amount to: the denominators' less what is known
@@ -235,7 +257,8 @@ fn push_leaf_values<A: Arithmetic>(
     leaf: &LeafClaim<A::Var>,
     selected: &[A::Var],
     known: &A::Var,
-) {
+) -> Result<(), A::Error> {
+    Check::same_length("the tables' challenges", selected, &lookup.alphas)?;
     let mut known = known.clone();
     let mut ones = batch.arith.constant(Fr::zero());
     for (sum, alpha) in selected.iter().zip(&lookup.alphas) {
@@ -251,16 +274,18 @@ fn push_leaf_values<A: Arithmetic>(
     let arith = &mut *batch.arith;
     let known = arith.mul_add(&batch.chi, &ones, &known);
     batch.claim.value = arith.sub(&batch.claim.value, &known);
+    Ok(())
 }
 
 /// The table's keys `0, 1, 2, …` as a multilinear extension: `Σ_k 2^k·x_k`.
-fn key_at<A: Arithmetic>(arith: &mut A, point: &[A::Var], log: u32) -> A::Var {
+fn key_at<A: Arithmetic>(arith: &mut A, point: &[A::Var], log: u32) -> Result<A::Var, A::Error> {
+    let point = point.get(..log as usize).ok_or(Check::Shape("a table's column"))?;
     let mut key = arith.constant(Fr::zero());
     let mut power = Fr::one();
-    for coordinate in point.iter().take(log as usize) {
+    for coordinate in point {
         let bit = arith.scale(coordinate, power);
         key = arith.add(&key, &bit);
         power += power;
     }
-    key
+    Ok(key)
 }

@@ -11,6 +11,8 @@
 pub mod claims;
 pub mod columns;
 pub mod soundness;
+#[cfg(test)]
+mod tests;
 pub mod weights;
 
 use ark_bn254::Fr;
@@ -64,10 +66,15 @@ impl<V: Clone> LookupChallenges<V> {
     }
 }
 
-/// Checks an argument whose shape is already known to be right.
+/// Checks an argument.
 ///
 /// `h` is the digest of the statement and of every committed row; `transcript`
 /// is a fresh one.
+///
+/// # Errors
+/// The backend's, on the first check that fails; [`Check::Shape`] if a part of the argument is
+/// missing or too long, or the relation refers to something that it does not have. Nothing that
+/// should be checked is ever left out.
 pub fn verify<A: Arithmetic>(
     arith: &mut A,
     transcript: &mut Transcript<A::Var>,
@@ -76,6 +83,9 @@ pub fn verify<A: Arithmetic>(
     argument: &Argument<A::Var>,
 ) -> Result<Opening<A::Var>, A::Error> {
     let shape = ArgumentShape::of(relation);
+    if !argument.has_shape(&shape) {
+        return Err(Check::Shape("the argument").into());
+    }
     transcript.absorb(arith, "statement and rows", core::slice::from_ref(h));
     transcript.absorb(arith, "salt", core::slice::from_ref(&argument.salt));
     let first = transcript.challenges(arith, "first point", relation.point_len());
@@ -83,15 +93,15 @@ pub fn verify<A: Arithmetic>(
     transcript.absorb(arith, "products", &argument.products);
     let xi = transcript.challenge(arith, "relation batching");
 
-    let mut claim = initial_claim(arith, relation, &shape, argument, &xi);
+    let mut claim = initial_claim(arith, relation, &shape, argument, &xi)?;
     let mut second = Vec::with_capacity(shape.rounds);
     for round in &argument.rounds {
         transcript.absorb(arith, "relation round", round);
         let challenge = transcript.challenge(arith, "relation round");
-        claim = next_claim(arith, &claim, round, &challenge);
+        claim = next_claim(arith, &claim, round, &challenge)?;
         second.push(challenge);
     }
-    let expected = final_relation(arith, relation, &shape, argument, &xi, &first, &second);
+    let expected = final_relation(arith, relation, argument, &xi, &first, &second)?;
     arith.assert_equal(Check::Relations, &claim, &expected)?;
     transcript.absorb(arith, "left operands", &argument.left);
     transcript.absorb(arith, "right operands", &argument.right);
@@ -101,7 +111,7 @@ pub fn verify<A: Arithmetic>(
 
     let leaf = fraction::verify(arith, transcript, shape.log_leaves, &argument.fraction)?;
     let chi = transcript.challenge(arith, "claim batching");
-    let claims = claims::combine(arith, relation, argument, &lookup, &leaf, chi);
+    let claims = claims::combine(arith, relation, argument, &lookup, &leaf, chi)?;
     let points = Points { first, second, leaf: leaf.point };
     let point = reduce(arith, relation, argument, transcript, &claims, &points)?;
 
@@ -121,19 +131,21 @@ fn reduce<A: Arithmetic>(
     claims: &claims::CombinedClaim<'_, A::Var>,
     points: &Points<A::Var>,
 ) -> Result<Vec<A::Var>, A::Error> {
-    let constants = weights::constants(arith, claims, points);
+    let constants = weights::constants(arith, claims, points)?;
     let mut claim = arith.sub(&claims.value, &constants);
     let mut challenges = Vec::with_capacity(argument.reduction.len());
     for round in &argument.reduction {
         transcript.absorb(arith, "reduction round", round);
         let challenge = transcript.challenge(arith, "reduction round");
-        claim = next_claim(arith, &claim, round, &challenge);
+        claim = next_claim(arith, &claim, round, &challenge)?;
         challenges.push(challenge);
     }
     let hi = relation.layout.hi_log() as usize;
-    let hi = hi.min(challenges.len());
+    if hi > challenges.len() {
+        return Err(Check::Shape("the final sumcheck").into());
+    }
     challenges.rotate_left(hi);
-    let weight = weights::total(arith, &relation.layout, points, &challenges, claims);
+    let weight = weights::total(arith, &relation.layout, points, &challenges, claims)?;
     let expected = arith.mul(&weight, &argument.value);
     arith.assert_equal(Check::Reduction, &claim, &expected)?;
     Ok(challenges)
@@ -147,16 +159,18 @@ fn initial_claim<A: Arithmetic>(
     shape: &ArgumentShape,
     argument: &Argument<A::Var>,
     xi: &A::Var,
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
+    Check::same_length("the list of products", &relation.products, &argument.products)?;
     let mut claim = arith.constant(Fr::zero());
     let mut power = arith.constant(Fr::one());
     for (product, value) in relation.products.iter().zip(&argument.products) {
-        let spare = shape.rounds - product.rounds();
+        let spare = shape.rounds.checked_sub(product.rounds());
+        let spare = spare.ok_or(Check::Shape("a product's share of the sumcheck"))?;
         let scaled = arith.scale(value, Fr::from(2u64).pow([spare as u64]));
         claim = arith.mul_add(&power, &scaled, &claim);
         power = arith.mul(&power, xi);
     }
-    claim
+    Ok(claim)
 }
 
 /// From the coefficients of a round but the linear one, which `claim = s(0) +
@@ -166,8 +180,8 @@ fn next_claim<A: Arithmetic>(
     claim: &A::Var,
     round: &[A::Var],
     challenge: &A::Var,
-) -> A::Var {
-    let Some((constant, higher)) = round.split_first() else { return claim.clone() };
+) -> Result<A::Var, A::Error> {
+    let (constant, higher) = round.split_first().ok_or(Check::Shape("a round of a sumcheck"))?;
     let twice = arith.add(constant, constant);
     let mut linear = arith.sub(claim, &twice);
     for coefficient in higher {
@@ -175,24 +189,26 @@ fn next_claim<A: Arithmetic>(
     }
     let mut coefficients = vec![constant.clone(), linear];
     coefficients.extend(higher.iter().cloned());
-    arith.horner(&coefficients, challenge)
+    Ok(arith.horner(&coefficients, challenge))
 }
 
 /// What the first sumcheck's last claim has to be, from the operands sent.
 fn final_relation<A: Arithmetic>(
     arith: &mut A,
     relation: &Relation,
-    shape: &ArgumentShape,
     argument: &Argument<A::Var>,
     xi: &A::Var,
     first: &[A::Var],
     second: &[A::Var],
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
+    Check::same_length("the list of left operands", &relation.products, &argument.left)?;
+    Check::same_length("the list of right operands", &relation.products, &argument.right)?;
+    Check::same_length("the list of pointwise checks", &relation.zerochecks, &argument.polys)?;
     let mut sum = arith.constant(Fr::zero());
     let mut power = arith.constant(Fr::one());
     let operands = argument.left.iter().zip(&argument.right);
     for (product, (left, right)) in relation.products.iter().zip(operands) {
-        let weight = product_weight(arith, product, shape.rounds, first, second);
+        let weight = product_weight(arith, product, first, second)?;
         let value = arith.mul(left, right);
         let value = arith.mul(&value, &weight);
         sum = arith.mul_add(&power, &value, &sum);
@@ -200,26 +216,27 @@ fn final_relation<A: Arithmetic>(
     }
     let weights = equalities(arith, first, second);
     for (check, polys) in relation.zerochecks.iter().zip(&argument.polys) {
-        let Some(weight) = weights.get(check.domain.log() as usize) else { continue };
+        let weight = weights.get(check.domain.log() as usize);
+        let weight = weight.ok_or(Check::Shape("the domain of a pointwise check"))?;
         let mut total = arith.constant(Fr::zero());
         for constraint in &check.constraints {
-            let value = constraint_at(arith, constraint, polys);
+            let value = constraint_at(arith, constraint, polys)?;
             total = arith.mul_add(&power, &value, &total);
             power = arith.mul(&power, xi);
         }
         sum = arith.mul_add(weight, &total, &sum);
     }
-    sum
+    Ok(sum)
 }
 
-/// `eq` of the points' first `0, 1, 2, …` coordinates.
+/// `eq` of the points' first `0, 1, 2, …` coordinates, as many as both have.
 fn equalities<A: Arithmetic>(arith: &mut A, a: &[A::Var], b: &[A::Var]) -> Vec<A::Var> {
-    let mut products = vec![arith.constant(Fr::one())];
+    let mut product = arith.constant(Fr::one());
+    let mut products = vec![product.clone()];
     for (x, y) in a.iter().zip(b) {
         let bit = arith.eq_bit(x, y);
-        if let Some(product) = products.last().map(|product| arith.mul(product, &bit)) {
-            products.push(product);
-        }
+        product = arith.mul(&product, &bit);
+        products.push(product.clone());
     }
     products
 }
@@ -228,30 +245,30 @@ fn equalities<A: Arithmetic>(arith: &mut A, a: &[A::Var], b: &[A::Var]) -> Vec<A
 fn product_weight<A: Arithmetic>(
     arith: &mut A,
     product: &Product,
-    rounds: usize,
     first: &[A::Var],
     second: &[A::Var],
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
     let [o, x, y, k] = product.axes.map(|axis| axis.log as usize);
-    let at: Vec<_> = first.iter().skip(x + y).take(o).cloned().collect();
-    let to: Vec<_> = second.iter().take(rounds).skip(k).take(o).cloned().collect();
-    arith.eq(&at, &to)
+    let (at, to) = (first.get(x + y..x + y + o), second.get(k..k + o));
+    let (at, to) = at.zip(to).ok_or(Check::Shape("the outer axis of a product"))?;
+    arith.eq(at, to)
 }
 
 fn constraint_at<A: Arithmetic>(
     arith: &mut A,
     constraint: &Constraint,
     polys: &[A::Var],
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
     let mut total = arith.constant(Fr::zero());
     for monomial in &constraint.monomials {
         let mut value = arith.constant(fr(monomial.coef));
-        for factor in monomial.factors.iter().filter_map(|index| polys.get(*index)) {
+        for index in &monomial.factors {
+            let factor = polys.get(*index).ok_or(Check::Shape("a factor of a constraint"))?;
             value = arith.mul(&value, factor);
         }
         total = arith.add(&total, &value);
     }
-    total
+    Ok(total)
 }
 
 /// A signed integer as a field element.

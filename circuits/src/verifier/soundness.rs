@@ -115,7 +115,7 @@ mod tests {
         let text = include_str!("../../tests/manifest.toml");
         let network = Manifest::from_toml(text).unwrap().network().unwrap();
         let network = Limits::default().admit(network).unwrap();
-        let (relation, _) = compile_training(&network);
+        let (relation, _) = compile_training(&network).unwrap();
         let budget = Budget::of(&relation);
         assert!(budget.terms.iter().all(|t| t.numerator > 0));
         assert!(budget.bits() > 180.0, "{}", budget.bits());

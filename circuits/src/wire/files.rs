@@ -151,9 +151,9 @@ pub fn decode_dataset<P: ProofFile>(
             sizes = chunk_sizes(&key.network, statement.windows)?.into_iter();
         }
         // The only size that this chunk can have, so that no other relation is compiled.
-        let (expected, got) = (sizes.next().unwrap_or(0), statement.rows.len());
-        if got != expected {
-            let (expected, got) = (expected as u64, got as u64);
+        let (expected, got) = (sizes.next(), statement.rows.len());
+        if expected != Some(got) {
+            let (expected, got) = (expected.unwrap_or(0) as u64, got as u64);
             return Err(WireError::Length { part: "windows", expected, got });
         }
         check_rows(key, &statement)?;

@@ -100,6 +100,12 @@ impl Chain {
         Self { span: span.clamp(1, SPAN), ..self }
     }
 
+    /// The same, looked at so often: a node on this machine has its news at once.
+    #[must_use]
+    pub fn with_poll(self, poll: Duration) -> Self {
+        Self { poll, ..self }
+    }
+
     /// Blocks that one request for logs spans at most.
     pub fn span(&self) -> u64 {
         self.span

@@ -82,6 +82,9 @@ pub enum ClientError {
         /// The node's.
         got: u64,
     },
+    /// What the chain said has no encoding, and so no checksum.
+    #[error("the chain's export cannot be written: {0}")]
+    Export(#[from] serde_json::Error),
 }
 
 impl ClientError {
@@ -96,7 +99,8 @@ impl ClientError {
             Self::NotMember { .. }
             | Self::Redrawn { .. }
             | Self::Header { .. }
-            | Self::OtherChain { .. } => Trouble::Here,
+            | Self::OtherChain { .. }
+            | Self::Export(_) => Trouble::Here,
         }
     }
 }

@@ -25,12 +25,13 @@ use crate::bindings::parameters::Parameters::ParametersEvents;
 use crate::bindings::registry::DomainRegistry::DomainRegistryEvents;
 use crate::bindings::reputation::Reputation::ReputationEvents;
 use crate::bindings::rounds::Rounds::{self, RoundsEvents};
+use crate::bindings::router::VerifierRouter::VerifierRouterEvents;
 use crate::bindings::slashing::Slashing::SlashingEvents;
 use crate::bindings::stakes::StakeManager::StakeManagerEvents;
 use crate::chain::ChainError;
 
 /// Version of the file.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Blocks that one request for events spans: nodes refuse more.
 const SPAN: u64 = 9_000;
 
@@ -130,6 +131,8 @@ pub enum Event {
     Demands(DemandsEvents),
     /// Of deposits, fees and bonds: for all domains.
     Parameters(ParametersEvents),
+    /// Of verifiers, and when they are out of use: for all domains.
+    Router(VerifierRouterEvents),
 }
 
 /// Why an event is none of these contracts'.
@@ -174,6 +177,8 @@ impl ExportedLog {
             self.decode().map(Event::Demands)
         } else if contract == at.parameters {
             self.decode().map(Event::Parameters)
+        } else if contract == at.router {
+            self.decode().map(Event::Router)
         } else {
             Err(EventError::Contract { got: contract })
         }
@@ -196,10 +201,12 @@ impl ExportedLog {
 
 impl ChainExport {
     /// Its checksum, from all the rest.
-    pub fn digest(&self) -> B256 {
+    ///
+    /// # Errors
+    /// If it has no encoding: it would have the checksum of nothing.
+    pub fn digest(&self) -> Result<B256, serde_json::Error> {
         let whole = Self { checksum: B256::ZERO, ..self.clone() };
-        // Numbers, bytes and lists always have an encoding.
-        keccak256(serde_json::to_vec(&whole).unwrap_or_default())
+        Ok(keccak256(serde_json::to_vec(&whole)?))
     }
 
     /// The block that drew a round.
@@ -310,7 +317,7 @@ impl Client {
         let version = VERSION;
         let mut export =
             ChainExport { version, deployment, domain, head, drawing, audits, logs, checksum };
-        export.checksum = export.digest();
+        export.checksum = export.digest()?;
         Ok(export)
     }
 
@@ -352,6 +359,7 @@ impl Client {
             at.slashing,
             at.demands,
             at.parameters,
+            at.router,
         ];
         let filter = Filter::new().address(contracts.to_vec()).from_block(from).to_block(to);
         let logs = self.sender().chain().provider().get_logs(&filter).await;
@@ -440,8 +448,8 @@ impl<'a> About<'a> {
         let concerned = group.iter().any(|log| self.concerns(log));
         let keep = |log: &&ExportedLog| {
             let beside = [self.at.escrow, self.at.stakes, self.at.slashing].contains(&log.contract);
-            let parameters = log.contract == self.at.parameters;
-            parameters || self.concerns(log) || (concerned && beside)
+            let of_all = [self.at.parameters, self.at.router].contains(&log.contract);
+            of_all || self.concerns(log) || (concerned && beside)
         };
         group.iter().filter(keep).collect()
     }

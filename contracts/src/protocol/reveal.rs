@@ -46,7 +46,8 @@ impl Client {
     }
 
     /// Nobody else can guess it, and this account finds it again: a signature over the call, which
-    /// goes nowhere.
+    /// goes nowhere, and is the same each time. So no secret has to be kept for what is committed to: a
+    /// process that was killed has it as soon as it is given the evidence again.
     fn salt(&self, call: &[u8]) -> Result<B256, ClientError> {
         let digest = keccak256([&b"zktrain/commitment"[..], call].concat());
         let signature = self.sender().signer().sign_hash_sync(&digest).map_err(ChainError::from)?;

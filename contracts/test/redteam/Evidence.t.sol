@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
-import {IDemands} from "../../src/interfaces/IDemands.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../../src/interfaces/IVerifierRouter.sol";
@@ -225,84 +224,6 @@ contract TooLongTest is EvidenceBase {
             uint256 length = f.statement.length + f.proof.length;
             assertLe(length - 64 * rows, OTHER - PATH, names[i]);
         }
-    }
-}
-
-/// @notice Receipts: a coordinator that counts a submission and proposes another, or none.
-contract OmittedTest is EvidenceBase {
-    function _receipt(uint256 index) private view returns (IRounds.Receipt memory) {
-        return IRounds.Receipt({
-            round: round,
-            member: members[index].account,
-            plan: "plan",
-            masked: "masked",
-            submission: _delivery(_submission(index, _proven(index))).submission,
-            time: uint64(block.timestamp)
-        });
-    }
-
-    function _evidenceOf(
-        IRounds.Batch memory batch,
-        IRounds.Delivery[] memory deliveries,
-        uint256 index,
-        IRounds.Receipt memory receipt,
-        uint256 key
-    ) private view returns (bytes memory) {
-        bytes32[] memory path = Paths.path(_deliveryLeaves(deliveries), index);
-        bytes memory signature = _sign(key, rounds.receiptDigest(receipt));
-        return abi.encodeCall(
-            slashing.omitted, (batch, members[index], deliveries[index], path, receipt, signature)
-        );
-    }
-
-    function test_slashes_for_leaving_out_what_a_receipt_is_for() public {
-        IRounds.Receipt memory receipt = _receipt(1);
-        IRounds.Delivery[] memory deliveries = _deliveries();
-        delete deliveries[1];
-        IRounds.Batch memory batch = _propose(deliveries, "sum");
-        bytes memory call = _evidenceOf(batch, deliveries, 1, receipt, COORDINATOR_KEY);
-        _commitAs(challenger, call);
-        vm.expectEmit(address(slashing));
-        emit ISlashing.Proven(round, coordinator, challenger, slashing.OMITTED());
-        _revealAs(challenger, call);
-        _assertVoid();
-        _assertBounty(1);
-    }
-
-    function test_slashes_for_proposing_another_submission() public {
-        IRounds.Receipt memory receipt = _receipt(1);
-        IRounds.Delivery[] memory deliveries = _deliveries();
-        deliveries[1] = _delivery(_submission(1, _again(1)));
-        IRounds.Batch memory batch = _propose(deliveries, "sum");
-        _bringCall(_evidenceOf(batch, deliveries, 1, receipt, COORDINATOR_KEY));
-        _assertVoid();
-    }
-
-    function test_a_receipt_for_what_was_proposed_is_no_evidence() public {
-        IRounds.Batch memory batch = _proposeHonestly();
-        _refuseCall(
-            _evidenceOf(batch, _deliveries(), 1, _receipt(1), COORDINATOR_KEY),
-            abi.encodeWithSelector(ISlashing.NotOmitted.selector, round, members[1].account)
-        );
-        _assertUnharmed();
-    }
-
-    function test_a_receipt_is_the_coordinators_for_this_round_and_member() public {
-        IRounds.Receipt memory receipt = _receipt(1);
-        IRounds.Delivery[] memory deliveries = _deliveries();
-        delete deliveries[1];
-        IRounds.Batch memory batch = _propose(deliveries, "sum");
-        _refuseCall(
-            _evidenceOf(batch, deliveries, 1, receipt, 2), ISlashing.WrongSignature.selector
-        );
-        bytes memory other = abi.encodeWithSelector(ISlashing.NotTheSame.selector);
-        _refuseCall(_evidenceOf(batch, deliveries, 0, receipt, COORDINATOR_KEY), other);
-        batch.root = "another batch";
-        _refuseCall(
-            _evidenceOf(batch, deliveries, 1, receipt, COORDINATOR_KEY),
-            abi.encodeWithSelector(ISlashing.WrongBatch.selector, round)
-        );
-        _assertUnharmed();
     }
 }
 

@@ -4,6 +4,9 @@ pragma solidity ^0.8.30;
 import {Test} from "forge-std/Test.sol";
 
 import {Reputation} from "../../src/Reputation.sol";
+import {IDomainRegistry} from "../../src/interfaces/IDomainRegistry.sol";
+import {IRounds} from "../../src/interfaces/IRounds.sol";
+import {RoundsBase} from "../RoundsBase.sol";
 
 /// @notice Many names, and new names for bad ones.
 contract NamesTest is Test {
@@ -61,5 +64,96 @@ contract NamesTest is Test {
         for (uint160 i = 0; i < accounts.length; ++i) {
             accounts[i] = address(from + i);
         }
+    }
+}
+
+/// @notice One dataset under many names, and rounds that only move scores.
+contract NamesInRoundsTest is RoundsBase {
+    function setUp() public override {
+        super.setUp();
+        begin(3);
+    }
+
+    function test_a_dataset_stands_for_one_member() public {
+        address a = accounts[0];
+        bytes32 dataset = rounds.membership(domain, a).dataset;
+        assertEq(rounds.holderOf(domain, dataset), a);
+        address b = accounts[1];
+        uint64 other = openDomain(configOf(key, COORDINATOR));
+        vm.prank(b);
+        rounds.join(other, dataset, 5);
+        vm.startPrank(a);
+        vm.expectRevert(abi.encodeWithSelector(IRounds.DatasetTaken.selector, other, dataset, b));
+        rounds.join(other, dataset, 5);
+        // It is free once the member has left, and not before.
+        rounds.resign(domain);
+        vm.warp(block.timestamp + 16 days);
+        rounds.exit(domain);
+        vm.stopPrank();
+        assertEq(rounds.holderOf(domain, dataset), address(0));
+        address c = makeAddr("c");
+        join(domain, c, dataset, 5);
+        assertEq(rounds.holderOf(domain, dataset), c);
+    }
+
+    /// @notice Rounds of one unit, time and again, whose made-up deliveries raise friends and lower
+    /// the others.
+    function test_a_round_that_pays_next_to_nothing_moves_nobody() public {
+        uint256 least = registry.openingOf(domain).minBudget;
+        assertGt(least, 1);
+        for (uint256 i = 0; i < 2; ++i) {
+            uint128 budget = i == 0 ? 1 : uint128(least) - 1;
+            vm.expectRevert(abi.encodeWithSelector(IRounds.BudgetTooLow.selector, least, budget));
+            vm.prank(COORDINATOR);
+            rounds.open(domain, DURATION, budget, accounts);
+        }
+        vm.prank(COORDINATOR);
+        rounds.open(domain, DURATION, uint128(least), accounts);
+    }
+
+    function test_refuses_rounds_out_of_bounds() public {
+        IDomainRegistry.Config memory config = _config();
+        config.minDuration = 10 minutes - 1;
+        _assertRefused(config, 14, 10 minutes - 1);
+        config.minDuration = 7 days + 1;
+        _assertRefused(config, 14, 7 days + 1);
+        config = _config();
+        config.minWindows = 0;
+        _assertRefused(config, 15, 0);
+        config = _config();
+        config.threshold = 4999;
+        _assertRefused(config, 16, 4999);
+        config.threshold = 10_000;
+        _assertRefused(config, 16, 10_000);
+        config = _config();
+        config.audits = 17;
+        _assertRefused(config, 17, 17);
+        config.optimistic = false;
+        config.audits = 1;
+        _assertRefused(config, 17, 1);
+    }
+
+    function test_a_round_that_pays_does_not_pay_next_to_nothing() public {
+        IDomainRegistry.Config memory config = _config();
+        config.minBudget = 0;
+        _assertRefused(config, 13, 0);
+        config.minBudget = config.maxBudget + 1;
+        _assertRefused(config, 13, uint256(config.maxBudget) + 1);
+    }
+
+    function _config() private view returns (IDomainRegistry.Config memory) {
+        return configOf(key, COORDINATOR);
+    }
+
+    function _open(IDomainRegistry.Config memory config) private returns (uint64) {
+        vm.prank(OWNER);
+        return registry.open(config);
+    }
+
+    function _assertRefused(IDomainRegistry.Config memory config, uint256 field, uint256 value)
+        private
+    {
+        vm.expectRevert(abi.encodeWithSelector(IDomainRegistry.BadConfig.selector, field, value));
+        _open(config);
     }
 }

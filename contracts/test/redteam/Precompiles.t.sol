@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Test} from "forge-std/Test.sol";
+
 import {TrainingClaim} from "../../src/interfaces/ITrainingVerifier.sol";
 import {IVerifierRouter} from "../../src/interfaces/IVerifierRouter.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
 import {Bn254} from "../../src/libraries/Bn254.sol";
 import {GuardedVerify} from "../../src/libraries/GuardedVerify.sol";
+import {Bn254Harness} from "../Bn254Harness.sol";
 import {Deployment} from "../Deployment.sol";
 import {Fixture} from "../Fixtures.sol";
 
@@ -123,5 +126,44 @@ contract PrecompilesTest is Deployment {
             if (exponent & 1 == 1) result = mulmod(result, base, Bn254.P);
             base = mulmod(base, base, Bn254.P);
         }
+    }
+}
+
+/// @notice What the library makes of precompiles that are not there, and of points that are none.
+contract PrecompileResultsTest is Test {
+    Bn254Harness private _curve = new Bn254Harness();
+
+    /// @notice A precompile that refuses a point burns what it was given, which is twice the price.
+    /// Points that are none must not make a verdict dear that is paid for good ones.
+    function test_points_that_are_none_cost_no_more_than_points() public view {
+        uint256 good = _curve.sumOf([uint256(1), 2], 300);
+        uint256 bad = _curve.sumOf([uint256(5), 5], 300);
+        assertLt(bad, good);
+    }
+
+    /// @notice As on a chain that has none: a call of an empty account succeeds, with no result.
+    function test_a_precompile_that_is_not_there_is_no_result() public {
+        for (uint160 i = 5; i < 9; ++i) {
+            vm.mockCall(address(i), bytes(""), bytes(""));
+            _expectFailure(i);
+            vm.clearMockedCalls();
+            // Nor is one that says too little or too much.
+            vm.mockCall(address(i), bytes(""), new bytes(31));
+            _expectFailure(i);
+            vm.clearMockedCalls();
+            vm.mockCall(address(i), bytes(""), new bytes(96));
+            _expectFailure(i);
+            vm.clearMockedCalls();
+        }
+        assertEq(_curve.inverse(1), 1);
+    }
+
+    function _expectFailure(uint256 precompile) private {
+        uint256[] memory pairs = new uint256[](6);
+        vm.expectRevert(Bn254.PrecompileFailed.selector);
+        if (precompile == 5) _curve.inverse(3);
+        else if (precompile == 6) _curve.add([uint256(1), 2], [uint256(1), 2]);
+        else if (precompile == 7) _curve.multiply([uint256(1), 2], 5);
+        else _curve.pairing(pairs);
     }
 }

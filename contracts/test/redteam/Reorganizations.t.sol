@@ -107,6 +107,30 @@ contract ReorganizationTest is EvidenceBase {
         _assertUnharmed();
     }
 
+    /// @dev What the coordinator has counted on one fork is missing on the other.
+    function test_another_forks_receipt_is_none() public {
+        IRounds.Receipt memory receipt = IRounds.Receipt({
+            round: round,
+            member: members[1].account,
+            plan: "plan",
+            masked: "masked",
+            submission: _delivery(_submission(1, _proven(1))).submission,
+            time: uint64(block.timestamp)
+        });
+        bytes memory signature = _sign(COORDINATOR_KEY, rounds.receiptDigest(receipt));
+        _redraw("another block's randomness");
+        IRounds.Delivery[] memory nothing = new IRounds.Delivery[](members.length);
+        IRounds.Batch memory batch = _propose(nothing, 0, rounds.get(round).parent);
+        bytes32[] memory path = Paths.path(_deliveryLeaves(nothing), 1);
+        _refuseCall(
+            abi.encodeCall(
+                slashing.omitted, (batch, members[1], nothing[1], path, receipt, signature)
+            ),
+            ISlashing.WrongSignature.selector
+        );
+        _assertUnharmed();
+    }
+
     /// @dev The openings come in another order, and the block that draws has the same proposer, so
     /// the same randomness: the number is another domain's round.
     function test_the_number_may_be_another_domains_round() public {
@@ -145,5 +169,18 @@ contract ReorganizationTest is EvidenceBase {
         e.signature = signature;
         _refuseCall(abi.encodeCall(slashing.invalidProof, (e)), ISlashing.WrongSignature.selector);
         assertEq(token.balanceOf(challenger), 0);
+    }
+}
+
+/// @notice A low finding: two contracts' rounds may have a number in common.
+contract NumberInCommonTest is EvidenceBase {
+    function test_slashes_for_a_valid_proof_for_another_contract() public {
+        _bring(_evidence(0, _provenAt(".otherContract")));
+        _assertSlashed(members[0].account);
+    }
+
+    function test_slashes_for_a_valid_proof_for_another_domain() public {
+        _bring(_evidence(0, _provenAt(".otherDomain")));
+        _assertSlashed(members[0].account);
     }
 }

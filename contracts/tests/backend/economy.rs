@@ -18,6 +18,13 @@ pub fn tokens(amount: u128) -> U256 {
     U256::from(amount) * U256::from(10).pow(U256::from(18))
 }
 
+/// A key that the contracts take.
+pub fn plain_key() -> Vec<u8> {
+    let text = include_str!("../../test/fixtures/plain_halo2.json");
+    let fixture: serde_json::Value = serde_json::from_str(text).unwrap();
+    alloy::hex::decode(fixture["key"].as_str().unwrap()).unwrap()
+}
+
 /// The contracts, and accounts with money.
 pub struct Economy {
     pub backend: Backend,

@@ -68,6 +68,12 @@ pub enum Error {
         /// What is said.
         got: B256,
     },
+    /// Shares that could not be sealed: nothing is sent in their place.
+    #[error("the shares for {account} could not be sealed")]
+    Unsealed {
+        /// Whom they are for.
+        account: Address,
+    },
     /// An envelope that does not belong to the signed root.
     #[error("the envelope of {account} does not lead to the root that it signed")]
     Envelope {

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use super::group::Shared;
 use super::stream::{Seed, Sign};
-use crate::messages::{Ciphertext, SEALED};
+use crate::messages::Ciphertext;
 
 /// Labels of all derivations start with it.
 const VERSION: &[u8] = b"zktrain/secagg/v2/";
@@ -174,13 +174,13 @@ impl SealKey {
         Self { cipher: ChaCha20Poly1305::new(&Key::from(*key)) }
     }
 
-    /// Sealed shares: 64 bytes and a tag.
-    pub(super) fn seal(&self, mask: &[u8; 32], own: &[u8; 32]) -> Ciphertext {
+    /// Sealed shares: 64 bytes and a tag; none if they could not be sealed.
+    pub(super) fn seal(&self, mask: &[u8; 32], own: &[u8; 32]) -> Option<Ciphertext> {
         let message = Zeroizing::new([*mask, *own].concat());
         let payload = Payload { msg: &message, aad: VERSION };
         // Messages of 64 bytes are always sealed, and to 80.
-        let sealed = self.cipher.encrypt(&Nonce::default(), payload).ok();
-        Ciphertext(sealed.and_then(|sealed| sealed.try_into().ok()).unwrap_or([0; SEALED]))
+        let sealed = self.cipher.encrypt(&Nonce::default(), payload).ok()?;
+        Some(Ciphertext(sealed.try_into().ok()?))
     }
 
     /// The shares; none if they were not sealed with this key.
@@ -196,6 +196,7 @@ impl SealKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::SEALED;
 
     fn account(n: u8) -> Address {
         Address::repeat_byte(n)
@@ -210,7 +211,7 @@ mod tests {
         let (plan, roster) = (B256::repeat_byte(1), B256::repeat_byte(2));
         let key = |plan, n, roster, from, to| SealKey::new(plan, &point(n), roster, from, to);
         let (a, b) = (account(1), account(2));
-        let sealed = key(plan, 3, roster, a, b).seal(&[5; 32], &[6; 32]);
+        let sealed = key(plan, 3, roster, a, b).seal(&[5; 32], &[6; 32]).unwrap();
         let [mask, own] = key(plan, 3, roster, a, b).open(&sealed).unwrap();
         assert_eq!((*mask, *own), ([5; 32], [6; 32]));
         let others = [

@@ -51,7 +51,7 @@ pub(super) fn deal(
         let (mask, own) = (masks.share(position), owns.share(position));
         let shared = *seal * roster.points(*to)?.seal;
         let key = SealKey::new(plan.digest(), &shared, digest, account, *to);
-        let sealed = key.seal(&mask, &own);
+        let sealed = key.seal(&mask, &own).ok_or(Error::Unsealed { account: *to })?;
         Ok(Envelope { to: *to, mask: keccak256(mask), own: keccak256(own), sealed })
     };
     let envelopes = roster.accounts().iter().map(envelope).collect::<Result<Vec<_>, Error>>()?;

@@ -3,7 +3,7 @@
 //! [`Server`] hands what authenticated peers ask to a [`Service`]; [`Peer`] is the other side,
 //! which only ever connects out. What is said, in order:
 //!
-//! 1. QUIC with TLS 1.3, throw-away certificates, no resumption, no early data ([`tls`]);
+//! 1. QUIC with TLS 1.3, throw-away certificates, no resumption, no early data (`tls`);
 //! 2. on the first stream: version, then both sides prove their addresses by signatures over
 //!    this very connection ([`identity`]);
 //! 3. each further stream, opened by the owner, is one [`frame::Ask`]: a call, an upload or a

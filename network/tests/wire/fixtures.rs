@@ -288,6 +288,30 @@ fn examples() -> Vec<Vec<u8>> {
     all
 }
 
+/// A body that cannot be written.
+#[derive(Clone, Copy, serde::Deserialize)]
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no encoding"))
+    }
+}
+
+impl Body for Unwritable {
+    const KIND: &'static str = "unwritable";
+}
+
+/// A signature is of a body, never of nothing: all bodies that cannot be written would share it.
+#[test]
+fn what_has_no_encoding_is_not_signed() {
+    let signer = alloy::signers::local::PrivateKeySigner::from_bytes(&hash(9)).unwrap();
+    let refused = Signed::new(&plan(), Unwritable, &signer).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("has no encoding"), "{refused}");
+    assert_eq!(signed(Unwritable).signer(&plan()), None);
+    assert!(!signed(Unwritable).is_by(&plan(), signer.address()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 

@@ -89,7 +89,7 @@ impl ProvingKey {
 /// # Errors
 /// [`Halo2Error::Shape`] if the relation has no argument.
 pub fn log_rows(relation: &Relation) -> Result<u32, Halo2Error> {
-    Ok(shape(relation).ok_or(Halo2Error::Shape)?.log_rows())
+    Ok(shape(relation).map_err(Halo2Error::Argument)?.log_rows())
 }
 
 /// Derives the keys of a relation. Depends on the relation and on the reference
@@ -98,7 +98,7 @@ pub fn log_rows(relation: &Relation) -> Result<u32, Halo2Error> {
 /// # Errors
 /// [`Halo2Error::Rows`] if the parameters are for another number of rows.
 pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Keys, Halo2Error> {
-    derive_tape(&shape(relation).ok_or(Halo2Error::Shape)?, params)
+    derive_tape(&shape(relation).map_err(Halo2Error::Argument)?, params)
 }
 
 /// The keys of a circuit that is laid out already.

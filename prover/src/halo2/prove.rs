@@ -62,7 +62,7 @@ pub fn prove_by(
         return Err(Halo2Error::Shape);
     }
     constrain(&mut Native, relation, &inputs, argument).map_err(Halo2Error::Argument)?;
-    let tape = record(relation, inputs, argument).ok_or(Halo2Error::Shape)?;
+    let tape = record(relation, inputs, argument).map_err(Halo2Error::Argument)?;
     prove_blinded(params, keys, &tape, &Blinding::by(owner, keys, &tape)?)
 }
 

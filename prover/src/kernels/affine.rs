@@ -7,7 +7,8 @@
 
 use ark_ec::CurveGroup;
 
-use super::lanes::{Elements, LANES, StoredPoint, add_points, invert, ones, product};
+use super::lanes::{Elements, LIMBS, StoredPoint, add_points, invert, ones, product};
+use super::simd::{Form, Kernel, Lane, MOST_LANES};
 
 /// Additions that share an inversion: enough to make its cost small, few enough that their
 /// points and products stay in the second-level cache.
@@ -28,8 +29,19 @@ pub(crate) fn sum_runs(
     lens: &[u32],
     neutral: &mut bool,
 ) -> Vec<StoredPoint> {
+    sum_runs_in(Form::best(), load, lens, neutral)
+}
+
+/// As [`sum_runs`], in one of the forms that arithmetic has here.
+fn sum_runs_in(
+    form: Form,
+    load: impl Fn(usize) -> StoredPoint,
+    lens: &[u32],
+    neutral: &mut bool,
+) -> Vec<StoredPoint> {
     let mut lens = lens.to_vec();
-    let mut batch = Batch { additions: Vec::with_capacity(BATCH), products: Vec::new(), neutral };
+    let additions = Vec::with_capacity(BATCH);
+    let mut batch = Batch { form, additions, memory: Vec::new(), neutral };
     let mut points = batch.halve(&load, &mut lens);
     while points.len() > lens.len() {
         points = batch.halve(&|i| points[i], &mut lens);
@@ -40,9 +52,10 @@ pub(crate) fn sum_runs(
 /// A batch of additions. Each is the index of the first of two consecutive operands and where the
 /// sum goes.
 struct Batch<'a> {
+    form: Form,
     additions: Vec<(u32, u32)>,
-    /// For each group of [`LANES`] additions, the product of all denominators before it.
-    products: Vec<Elements>,
+    /// Where [`AddAll`] keeps products; never read before it is written.
+    memory: Vec<u64>,
     neutral: &'a mut bool,
 }
 
@@ -85,34 +98,16 @@ impl Batch<'_> {
             self.add_one_by_one(load, out);
         }
         self.additions.clear();
-        self.products.clear();
     }
 
     /// The batched formulas; false if a denominator is zero.
     fn add_all(&mut self, load: &impl Fn(usize) -> StoredPoint, out: &mut [StoredPoint]) -> bool {
-        let mut all = ones();
-        for group in self.additions.chunks(LANES) {
-            let (p, q) = operands(group, load);
-            let difference = x(&q).sub(&x(&p));
-            self.products.push(all);
-            all = product(&difference, &all);
+        let words = LIMBS * self.additions.len().next_multiple_of(MOST_LANES);
+        if self.memory.len() < words {
+            self.memory.resize(words, 0);
         }
-        let Some(mut inverse) = invert(&all) else {
-            return false;
-        };
-        for (group, before) in self.additions.chunks(LANES).zip(&self.products).rev() {
-            let (p, q) = operands(group, load);
-            let (x1, x2) = (x(&p), x(&q));
-            let difference = x2.sub(&x1);
-            let own = product(before, &inverse);
-            inverse = product(&difference, &inverse);
-            let (x, y) = add_points((&x1, &y(&p)), (&x2, &y(&q)), &own);
-            let sums = x.store().into_iter().zip(y.store());
-            for (&(_, result), (x, y)) in group.iter().zip(sums) {
-                out[result as usize] = StoredPoint { x, y };
-            }
-        }
-        true
+        let (additions, memory) = (&self.additions, &mut self.memory);
+        self.form.run(AddAll { additions, memory, load, out })
     }
 
     /// The general formulas.
@@ -126,22 +121,70 @@ impl Batch<'_> {
     }
 }
 
-type Points = [StoredPoint; LANES];
+/// The batched formulas for a batch, a group of as many additions as there are lanes at a time.
+/// Says whether no denominator is zero: otherwise nothing is written.
+struct AddAll<'a, F> {
+    additions: &'a [(u32, u32)],
+    /// For each group, room for the product of all denominators before it.
+    memory: &'a mut [u64],
+    load: &'a F,
+    out: &'a mut [StoredPoint],
+}
+
+impl<F: Fn(usize) -> StoredPoint> Kernel for AddAll<'_, F> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<L: Lane<N>, const N: usize>(self) -> bool {
+        let groups = self.additions.chunks(N);
+        let (lanes, _) = self.memory.as_chunks_mut::<N>();
+        let (before, _) = lanes.as_chunks_mut::<LIMBS>();
+        let before = &mut before[..groups.len()];
+        let mut all = ones::<L, N>();
+        for (group, before) in groups.clone().zip(before.iter_mut()) {
+            let (p, q) = operands::<N>(group, self.load);
+            let difference = x(&q).sub(&x(&p));
+            all.save(before);
+            all = product(&difference, &all);
+        }
+        let Some(mut inverse) = invert(&all) else {
+            return false;
+        };
+        for (group, before) in groups.zip(before.iter()).rev() {
+            let (p, q) = operands::<N>(group, self.load);
+            let (x1, x2): (Elements<L, N>, _) = (x(&p), x(&q));
+            let difference = x2.sub(&x1);
+            let own = product(&Elements::saved(before), &inverse);
+            inverse = product(&difference, &inverse);
+            let (x, y) = add_points((&x1, &y(&p)), (&x2, &y(&q)), &own);
+            let sums = x.store().into_iter().zip(y.store());
+            for (&(_, result), (x, y)) in group.iter().zip(sums) {
+                self.out[result as usize] = StoredPoint { x, y };
+            }
+        }
+        true
+    }
+}
+
+type Points<const N: usize> = [StoredPoint; N];
 
 /// First and second operands of a group; a short group repeats its last addition.
 #[inline(always)]
-fn operands(group: &[(u32, u32)], load: &impl Fn(usize) -> StoredPoint) -> (Points, Points) {
-    let first: [usize; LANES] = std::array::from_fn(|l| group[l.min(group.len() - 1)].0 as usize);
+fn operands<const N: usize>(
+    group: &[(u32, u32)],
+    load: &impl Fn(usize) -> StoredPoint,
+) -> (Points<N>, Points<N>) {
+    let first: [usize; N] = std::array::from_fn(|l| group[l.min(group.len() - 1)].0 as usize);
     (first.map(load), first.map(|i| load(i + 1)))
 }
 
 #[inline(always)]
-fn x(points: &Points) -> Elements {
+fn x<L: Lane<N>, const N: usize>(points: &Points<N>) -> Elements<L, N> {
     Elements::load(points.each_ref().map(|p| &p.x))
 }
 
 #[inline(always)]
-fn y(points: &Points) -> Elements {
+fn y<L: Lane<N>, const N: usize>(points: &Points<N>) -> Elements<L, N> {
     Elements::load(points.each_ref().map(|p| &p.y))
 }
 
@@ -162,10 +205,13 @@ mod tests {
             runs.iter().flatten().map(|&k| StoredPoint::new(&point(k))).collect();
         let lens: Vec<u32> = runs.iter().map(|run| run.len() as u32).collect();
         let expected: Vec<G1Affine> = runs.iter().map(|run| point(run.iter().sum())).collect();
-        let mut neutral = items.iter().any(StoredPoint::is_neutral);
-        let sums = sum_runs(|i| items[i], &lens, &mut neutral);
-        assert_eq!(sums.into_iter().map(StoredPoint::to_affine).collect::<Vec<_>>(), expected);
-        assert!(neutral || !expected.iter().any(G1Affine::is_zero));
+        for form in Form::all() {
+            let mut neutral = items.iter().any(StoredPoint::is_neutral);
+            let sums = sum_runs_in(form, |i| items[i], &lens, &mut neutral);
+            let sums: Vec<G1Affine> = sums.into_iter().map(StoredPoint::to_affine).collect();
+            assert_eq!(sums, expected, "{form:?}");
+            assert!(neutral || !expected.iter().any(G1Affine::is_zero));
+        }
     }
 
     #[test]

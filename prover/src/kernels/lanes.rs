@@ -1,8 +1,9 @@
 //! Arithmetic of BN254's base field on several elements at a time.
 //!
-//! Elements are nine limbs of 29 bits in Montgomery form with radix `2^261`, one 64-bit lane for
-//! each of [`LANES`] elements. Products of limbs are 32 by 32 bits, for which
-//! processors have vector instructions, and nine of them add up without carries: about 11 ns a product on a core where the scalar code of `ark-ff` takes 23 ns.
+//! Elements are nine limbs of 29 bits in Montgomery form with radix `2^261`, one 64-bit integer of
+//! a lane for each of `N` elements. Products of limbs are 32 by 32 bits, for which processors have
+//! vector instructions, and nine of them add up without carries: with four lanes about 11 ns a
+//! product on a core where the scalar code of `ark-ff` takes 23 ns.
 //!
 //! *Normalised* elements have limbs below `2^29` and a value below `2q`. A *lazy* one is a
 //! difference of two: limbs below `2^31`, value below `6q`. [`product`] takes one lazy and one
@@ -13,19 +14,21 @@ use ark_bn254::{Fq, G1Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
 
-pub(crate) use super::simd::LANES;
-use super::simd::Lane;
+use super::simd::{Lane, WORDS};
 
-const LIMBS: usize = 9;
+pub(crate) const LIMBS: usize = 9;
 const BITS: u32 = 29;
 const MASK: u64 = (1 << BITS) - 1;
 
-/// One field element in every lane.
+/// `N` field elements.
 #[derive(Clone, Copy)]
-pub(crate) struct Elements([Lane; LIMBS]);
+pub(crate) struct Elements<L: Lane<N>, const N: usize>([L; LIMBS]);
+
+/// What [`Elements`] are in memory while a batch is worked on.
+pub(crate) type Saved<const N: usize> = [[u64; N]; LIMBS];
 
 /// An element in memory: Montgomery form with radix `2^261`, below `2q`, lowest limb first.
-pub(crate) type Stored = [u64; 4];
+pub(crate) type Stored = [u64; WORDS];
 
 /// An affine point in memory. The neutral element is all zeros, and the batched formulas do not
 /// apply to it.
@@ -101,62 +104,78 @@ const fn limbs(integer: &[u64; 4]) -> [u64; LIMBS] {
 
 /// The lower bits of columns.
 #[inline(always)]
-fn low(limb: Lane) -> Lane {
-    limb.and(Lane::splat(MASK))
+fn low<L: Lane<N>, const N: usize>(limb: L) -> L {
+    limb.and(L::splat(MASK))
 }
 
 /// What a column carries into the next.
 #[inline(always)]
-fn high(limb: Lane) -> Lane {
+fn high<L: Lane<N>, const N: usize>(limb: L) -> L {
     limb.shr(BITS)
 }
 
 /// Products with a constant below `2^32`.
 #[inline(always)]
-fn scale(limb: Lane, constant: u64) -> Lane {
-    limb.mul(Lane::splat(constant))
+fn scale<L: Lane<N>, const N: usize>(limb: L, constant: u64) -> L {
+    limb.mul(L::splat(constant))
 }
 
-impl Elements {
+impl<L: Lane<N>, const N: usize> Elements<L, N> {
     /// Gathers one element for each lane, normalised.
     #[inline(always)]
-    pub(crate) fn load(elements: [&Stored; LANES]) -> Self {
-        let words = Lane::transpose(elements.map(|element| Lane::new(*element)));
-        Self(std::array::from_fn(|i| {
+    pub(crate) fn load(elements: [&Stored; N]) -> Self {
+        let words = L::gather(elements);
+        let mut out = [L::splat(0); LIMBS];
+        for (i, limb) in out.iter_mut().enumerate() {
             let offset = i * BITS as usize;
             let (word, shift) = (offset / 64, (offset % 64) as u32);
-            let mut limb = words[word].shr(shift);
+            let mut bits = words[word].shr(shift);
             if shift + BITS > 64 && word < 3 {
-                limb = limb.add(words[word + 1].shl(64 - shift));
+                bits = bits.add(words[word + 1].shl(64 - shift));
             }
-            low(limb)
-        }))
+            *limb = low(bits);
+        }
+        Self(out)
     }
 
     /// The normalised elements of all lanes.
     #[inline(always)]
-    pub(crate) fn store(&self) -> [Stored; LANES] {
+    pub(crate) fn store(&self) -> [Stored; N] {
         let l = &self.0;
-        let words = [
-            [(l[0], 0), (l[1], 29), (l[2], 58)],
-            [(l[2], -6), (l[3], 23), (l[4], 52)],
-            [(l[4], -12), (l[5], 17), (l[6], 46)],
-            [(l[6], -18), (l[7], 11), (l[8], 40)],
-        ]
-        .map(|parts| {
-            let place = |(limb, shift): (Lane, i32)| {
-                if shift < 0 { limb.shr(-shift as u32) } else { limb.shl(shift as u32) }
-            };
-            let [a, b, c] = parts.map(place);
-            a.add(b).add(c)
-        });
-        Lane::transpose(words).map(Lane::to_array)
+        L::scatter([
+            l[0].add(l[1].shl(29)).add(l[2].shl(58)),
+            l[2].shr(6).add(l[3].shl(23)).add(l[4].shl(52)),
+            l[4].shr(12).add(l[5].shl(17)).add(l[6].shl(46)),
+            l[6].shr(18).add(l[7].shl(11)).add(l[8].shl(40)),
+        ])
+    }
+
+    /// Writes the elements to memory as they are.
+    #[inline(always)]
+    pub(crate) fn save(&self, to: &mut Saved<N>) {
+        for (limb, to) in self.0.iter().zip(to) {
+            *to = limb.to_array();
+        }
+    }
+
+    /// What was saved.
+    #[inline(always)]
+    pub(crate) fn saved(from: &Saved<N>) -> Self {
+        let mut out = [L::splat(0); LIMBS];
+        for (limb, from) in out.iter_mut().zip(from) {
+            *limb = L::new(*from);
+        }
+        Self(out)
     }
 
     /// `self − other` of normalised elements, lazy.
     #[inline(always)]
     pub(crate) fn sub(&self, other: &Self) -> Self {
-        Self(std::array::from_fn(|i| self.0[i].add(Lane::splat(FOUR_Q[i])).sub(other.0[i])))
+        let mut out = self.0;
+        for ((limb, other), four_q) in out.iter_mut().zip(&other.0).zip(FOUR_Q) {
+            *limb = limb.add(L::splat(four_q)).sub(*other);
+        }
+        Self(out)
     }
 
     /// Reduces a sum of up to two lazy elements (value below `12q`, limbs below `2^33`) to a
@@ -166,8 +185,11 @@ impl Elements {
         let value = self.carried();
         // At most the true quotient by q, and short of it by less than one and a hundredth.
         let quotient = scale(value.0[LIMBS - 1], QUOTIENT_SCALE).shr(32);
-        let reduced = std::array::from_fn(|i| value.0[i].add(scale(quotient, COMPLEMENT[i])));
-        let mut out = Self(reduced).carried();
+        let mut reduced = value;
+        for (limb, complement) in reduced.0.iter_mut().zip(COMPLEMENT) {
+            *limb = limb.add(scale(quotient, complement));
+        }
+        let mut out = reduced.carried();
         out.0[LIMBS - 1] = low(out.0[LIMBS - 1]);
         out
     }
@@ -186,8 +208,11 @@ impl Elements {
 
 /// The normalised product of a lazy (or normalised) and a normalised element.
 #[inline(always)]
-pub(crate) fn product(lazy: &Elements, normalised: &Elements) -> Elements {
-    let zero = Lane::splat(0);
+pub(crate) fn product<L: Lane<N>, const N: usize>(
+    lazy: &Elements<L, N>,
+    normalised: &Elements<L, N>,
+) -> Elements<L, N> {
+    let zero = L::splat(0);
     let mut t = [zero; LIMBS];
     for factor in normalised.0 {
         for (column, limb) in t.iter_mut().zip(lazy.0) {
@@ -206,11 +231,11 @@ pub(crate) fn product(lazy: &Elements, normalised: &Elements) -> Elements {
 
 /// Coordinates of the sum of points `(x1, y1)` and `(x2, y2)`, given `1/(x2 − x1)`.
 #[inline(always)]
-pub(crate) fn add_points(
-    (x1, y1): (&Elements, &Elements),
-    (x2, y2): (&Elements, &Elements),
-    inverse: &Elements,
-) -> (Elements, Elements) {
+pub(crate) fn add_points<L: Lane<N>, const N: usize>(
+    (x1, y1): (&Elements<L, N>, &Elements<L, N>),
+    (x2, y2): (&Elements<L, N>, &Elements<L, N>),
+    inverse: &Elements<L, N>,
+) -> (Elements<L, N>, Elements<L, N>) {
     let slope = product(&y2.sub(y1), inverse);
     let square = product(&slope, &slope);
     let x = square.sub(x1).sub(x2).normalise();
@@ -261,31 +286,43 @@ impl StoredPoint {
 }
 
 /// The inverse of every lane, or nothing if one is zero.
-pub(crate) fn invert(elements: &Elements) -> Option<Elements> {
-    let values = elements.store().map(|stored| unstore(&stored));
-    let mut products = [Fq::ONE; LANES];
+#[inline(always)]
+pub(crate) fn invert<L: Lane<N>, const N: usize>(
+    elements: &Elements<L, N>,
+) -> Option<Elements<L, N>> {
+    let inverses = invert_stored(&elements.store())?;
+    Some(Elements::load(inverses.each_ref()))
+}
+
+/// The inverses, by one inversion of the scalar kind.
+fn invert_stored<const N: usize>(elements: &[Stored; N]) -> Option<[Stored; N]> {
+    let values = elements.each_ref().map(unstore);
+    let mut products = [Fq::ONE; N];
     let mut all = Fq::ONE;
     for (value, product) in values.iter().zip(&mut products) {
         *product = all;
         all *= value;
     }
     let mut inverse = all.inverse()?;
-    let mut out = [[0; 4]; LANES];
+    let mut out = [[0; WORDS]; N];
     for ((value, product), out) in values.iter().zip(&products).zip(&mut out).rev() {
         *out = store(inverse * product);
         inverse *= value;
     }
-    Some(Elements::load(out.each_ref()))
+    Some(out)
 }
 
 /// One in every lane.
-pub(crate) fn ones() -> Elements {
-    Elements::load([&store(Fq::ONE); LANES])
+#[inline(always)]
+pub(crate) fn ones<L: Lane<N>, const N: usize>() -> Elements<L, N> {
+    let one = store(Fq::ONE);
+    Elements::load([&one; N])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::{Form, Kernel};
     use ark_ff::UniformRand;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
@@ -299,14 +336,14 @@ mod tests {
         out
     }
 
-    fn load(values: &[Fq]) -> Elements {
-        let stored: [Stored; LANES] = std::array::from_fn(|l| store(values[l]));
+    fn load<L: Lane<N>, const N: usize>(values: &[Fq]) -> Elements<L, N> {
+        let stored: [Stored; N] = std::array::from_fn(|l| store(values[l]));
         Elements::load(stored.each_ref())
     }
 
     /// As [`load`], but the stored integers are `q` larger.
-    fn load_unreduced(values: &[Fq]) -> Elements {
-        let stored: [Stored; LANES] = std::array::from_fn(|l| {
+    fn load_unreduced<L: Lane<N>, const N: usize>(values: &[Fq]) -> Elements<L, N> {
+        let stored: [Stored; N] = std::array::from_fn(|l| {
             let mut integer = BigInt(store(values[l]));
             ark_ff::BigInteger::add_with_carry(&mut integer, &Fq::MODULUS);
             integer.0
@@ -314,28 +351,29 @@ mod tests {
         Elements::load(stored.each_ref())
     }
 
-    fn values(elements: &Elements) -> Vec<Fq> {
+    fn values<L: Lane<N>, const N: usize>(elements: &Elements<L, N>) -> Vec<Fq> {
         for limb in elements.0 {
             assert!(limb.to_array().iter().all(|&l| l <= MASK), "not normalised");
         }
         elements.store().iter().map(unstore).collect()
     }
 
-    #[test]
-    fn storing_round_trips() {
-        assert_eq!(INVERSE_OF_32 * Fq::from(32u64), Fq::ONE);
-        for chunk in samples(1).chunks_exact(LANES) {
-            assert_eq!(values(&load(chunk)), chunk);
-            assert_eq!(values(&load_unreduced(chunk)), chunk);
+    fn storing_round_trips<L: Lane<N>, const N: usize>() {
+        for chunk in samples(1).chunks_exact(N) {
+            assert_eq!(values(&load::<L, N>(chunk)), chunk);
+            assert_eq!(values(&load_unreduced::<L, N>(chunk)), chunk);
+            let elements = load::<L, N>(chunk);
+            let mut memory = [[0; N]; LIMBS];
+            elements.save(&mut memory);
+            assert_eq!(values(&Elements::<L, N>::saved(&memory)), chunk);
         }
     }
 
-    #[test]
-    fn products_and_differences_match_the_field() {
+    fn products_and_differences_match_the_field<L: Lane<N>, const N: usize>() {
         let (a, b) = (samples(2), samples(3));
-        for loader in [load, load_unreduced] {
-            for (i, x) in a.chunks_exact(LANES).enumerate() {
-                for y in b.chunks_exact(LANES) {
+        for loader in [load::<L, N>, load_unreduced::<L, N>] {
+            for (i, x) in a.chunks_exact(N).enumerate() {
+                for y in b.chunks_exact(N) {
                     let (u, v) = (loader(x), loader(y));
                     let expected: Vec<Fq> = x.iter().zip(y).map(|(x, y)| *x * y).collect();
                     assert_eq!(values(&product(&u, &v)), expected, "{i}");
@@ -348,15 +386,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn inverses_match_the_field() {
+    fn inverses_match_the_field<L: Lane<N>, const N: usize>() {
+        // The first of the samples is zero, the others are not.
         let a = samples(4);
-        for x in a[4..].chunks_exact(LANES) {
+        for x in a[1..].chunks_exact(N) {
             let expected: Vec<Fq> = x.iter().map(|x| x.inverse().unwrap()).collect();
-            assert_eq!(values(&invert(&load(x)).unwrap()), expected);
+            assert_eq!(values(&invert(&load::<L, N>(x)).unwrap()), expected);
         }
-        assert!(invert(&load(&a[..4])).is_none());
-        assert_eq!(values(&ones()), [Fq::ONE; LANES]);
+        assert!(invert(&load::<L, N>(&a)).is_none());
+        assert_eq!(values(&ones::<L, N>()), [Fq::ONE; N]);
+    }
+
+    /// All that is checked in every form.
+    struct Checks;
+
+    impl Kernel for Checks {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<L: Lane<N>, const N: usize>(self) {
+            storing_round_trips::<L, N>();
+            products_and_differences_match_the_field::<L, N>();
+            inverses_match_the_field::<L, N>();
+        }
+    }
+
+    #[test]
+    fn every_form_computes_as_the_field_does() {
+        assert_eq!(INVERSE_OF_32 * Fq::from(32u64), Fq::ONE);
+        for form in Form::all() {
+            form.run(Checks);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod accumulate;
 mod affine;
 pub(crate) mod buckets;
 pub(crate) mod fixed_base;
+pub mod floor;
 mod lanes;
 pub mod msm;
 pub(crate) mod polynomial;

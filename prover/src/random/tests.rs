@@ -109,7 +109,7 @@ const CRATES: [&str; 8] = [
 ];
 
 /// Who makes generators all the same, and why it may.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("src/audit/live.rs", "the key of nobody, with which nothing is signed"),
     ("src/chain/mod.rs", "names of transactions, and the key of nobody"),
     ("src/commands/chain/account.rs", "the name of a transfer: two that are equal are two"),
@@ -118,6 +118,7 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("verifier/src/batch.rs", "weights that hide nothing: adr/0028"),
     ("trainer/src/parameters.rs", "the first model, from a public seed"),
     ("trainer/src/synthetic.rs", "data of nobody, from a public seed"),
+    ("contracts/src/node/execute.rs", "what a chain's beacon says, on a chain of one machine"),
     ("contracts/src/keystore.rs", "keys of accounts: the libraries that use them make them"),
     ("network/src/secagg/stream.rs", "masks that two parties derive from one secret: adr/0031"),
     ("network/src/secagg/blame/defend.rs", "a defence, derived from the round's secret: adr/0031"),

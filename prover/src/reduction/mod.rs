@@ -11,7 +11,7 @@ mod groups;
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
-use zktrain_circuits::arith::Native;
+use zktrain_circuits::arith::{Check, Native};
 use zktrain_circuits::transcript::Transcript;
 use zktrain_circuits::verifier::claims::{CombinedClaim, Points};
 
@@ -36,15 +36,18 @@ pub struct ReductionProof {
 }
 
 /// Runs the sumcheck over the combined claim.
+///
+/// # Errors
+/// [`Check::Shape`] if the claim refers to something that the sheet does not have.
 pub fn prove(
     sheet: &Sheet,
     claim: &CombinedClaim<'_, Fr>,
     points: &Points<Fr>,
     transcript: &mut Transcript<Fr>,
-) -> ReductionProof {
+) -> Result<ReductionProof, Check> {
     let layout = sheet.layout();
     let (hi, lo) = (layout.hi_log() as usize, layout.row_log as usize);
-    let groups = split(layout, claim, points);
+    let groups = split(layout, claim, points)?;
     let mut rounds = Vec::with_capacity(hi + lo);
     let (row_weights_tables, high) = bind_rows(sheet, &groups, hi, &mut rounds, transcript);
 
@@ -60,7 +63,7 @@ pub fn prove(
     let low = bind_positions(folded.clone(), weights, &mut rounds, transcript);
     let value = evaluate_field(&folded, &low);
     let point = low.into_iter().chain(high).collect();
-    ReductionProof { rounds, point, row_weights, folded, value }
+    Ok(ReductionProof { rounds, point, row_weights, folded, value })
 }
 
 /// Binds the row number. Returns each group's bound factor and the challenges.

@@ -1,6 +1,6 @@
 //! The first sumcheck: all matrix products and all pointwise constraints.
 //!
-//! Every product and every pointwise check is an [`Instance`] with variables of
+//! Every product and every pointwise check is an `Instance` with variables of
 //! its own; all share the challenges of the rounds that they take part in. An
 //! instance with fewer variables than there are rounds is a constant in the
 //! spare ones. See `zktrain_circuits::verifier` for the statement.

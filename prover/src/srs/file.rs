@@ -224,10 +224,7 @@ impl Header {
         let mut magic = [0u8; MAGIC.len()];
         fill(input, &mut magic, section)?;
         if &magic != MAGIC {
-            return Err(SrsError::Magic {
-                format: "zktrain reference string",
-                got: magic.to_vec(),
-            });
+            return Err(SrsError::NoString { start: magic.to_vec() });
         }
         let mut rest = [0u8; HEADER_BYTES - MAGIC.len()];
         let mut digest = [0u8; 32];

@@ -11,6 +11,7 @@ mod check;
 mod checked;
 mod file;
 mod generate;
+mod kind;
 mod ptau;
 mod weak;
 
@@ -23,6 +24,7 @@ use zktrain_circuits::curve::g2_encoding;
 
 pub use checked::{CHECK_VERSION, CheckMemory, CheckedSrs, Powers, SrsDigest};
 pub use file::SrsFile;
+pub use ptau::{Curve, Part, PointFault, PtauError};
 pub use weak::Weakness;
 
 /// The largest power that is read or generated: `2^28` group elements.
@@ -138,7 +140,7 @@ pub enum Section {
     BetaTauG1,
     /// `β` in G2.
     BetaG2,
-    /// A section that is skipped, by the number that the file gives it.
+    /// A section that is skipped, by the number that a ceremony's file gives it.
     Other(u32),
 }
 
@@ -175,28 +177,21 @@ pub enum SrsError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The input ends inside a section.
-    #[error("the input ends inside the {section} section")]
+    /// The file ends inside a section.
+    #[error("the file ends inside its {section} section")]
     Truncated {
         /// Where.
         section: Section,
     },
-    /// The first bytes are those of another format.
-    #[error("not a {format} file: it starts with {got:02x?}")]
-    Magic {
-        /// The format expected.
-        format: &'static str,
-        /// The bytes found.
-        got: Vec<u8>,
+    /// The first bytes are not those of our own format.
+    #[error("not a reference string of zktrain: {}", kind::told(start))]
+    NoString {
+        /// How the file begins.
+        start: Vec<u8>,
     },
-    /// A version that this program does not read.
-    #[error("version {got}, expected {expected}")]
-    Version {
-        /// The version it reads.
-        expected: u32,
-        /// The version found.
-        got: u32,
-    },
+    /// A ceremony's file cannot be read.
+    #[error(transparent)]
+    Ptau(#[from] PtauError),
     /// A header field out of range.
     #[error("header field {field} is {got}, expected {expected}")]
     HeaderField {
@@ -207,36 +202,17 @@ pub enum SrsError {
         /// What it is.
         got: u64,
     },
-    /// The file is for another curve.
-    #[error("the field's modulus is not that of BN254")]
-    Modulus,
-    /// A section has the wrong size.
-    #[error("section {section} has {got} bytes, expected {expected}")]
-    SectionSize {
-        /// Where.
-        section: Section,
-        /// The size that the header implies.
-        expected: u64,
-        /// The size found.
-        got: u64,
-    },
-    /// A section appears twice.
-    #[error("section {section} appears twice")]
-    DuplicateSection {
-        /// Which.
-        section: Section,
-    },
-    /// A section is not there, or comes before the header that gives its size.
+    /// A section is not there.
     #[error("section {section} is missing")]
     MissingSection {
         /// Which.
         section: Section,
     },
     /// Bytes after the end.
-    #[error("trailing bytes after the last section")]
+    #[error("the file goes on after its last section")]
     TrailingBytes,
     /// A coordinate is not below the modulus.
-    #[error("section {section}, point {index}: coordinate is not reduced")]
+    #[error("section {section}, point {index}: a coordinate is not below the field's modulus")]
     Unreduced {
         /// Where.
         section: Section,
@@ -244,7 +220,7 @@ pub enum SrsError {
         index: usize,
     },
     /// A point is not on the curve, or is the neutral element.
-    #[error("section {section}, point {index}: not a point of the curve")]
+    #[error("section {section}, point {index}: not a point of BN254, or zero")]
     OffCurve {
         /// Where.
         section: Section,

@@ -55,6 +55,7 @@ impl Replay<'_> {
             made.answered_by = Some(event.by);
         }
         self.about_demand((id, account), in_time, "an answer to no demand, or too late");
+        self.needs_verifier(id, log.block.time);
     }
 
     /// Bonds are whoever's answered; of a void round whoever's demanded.
@@ -75,6 +76,8 @@ impl Replay<'_> {
     fn audited(&mut self, event: &Demands::Audited, log: &ExportedLog) {
         let id = event.round;
         let some = self.audits();
+        // Whose proof is demanded has to be able to bring it.
+        self.needs_verifier(id, log.block.time);
         let Some(round) = self.find(id) else { return };
         let due = audit_until(round, some).is_some_and(|until| log.block.time <= until);
         let (places, target) = (unproven(round), target(round));
@@ -100,6 +103,7 @@ impl Replay<'_> {
     fn postponed(&mut self, event: &Demands::Postponed, log: &ExportedLog) {
         let id = event.round;
         let some = self.audits();
+        self.needs_verifier(id, log.block.time);
         let Some(round) = self.find(id) else { return };
         let due = audit_until(round, some).is_some_and(|until| log.block.time <= until);
         let forgotten = log.block.number > target(round).saturating_add(rules::HASHES);

@@ -12,7 +12,7 @@ use crate::lineage::CHAIN;
 impl Replay<'_> {
     pub(super) fn domain(&mut self, event: DomainRegistryEvents, log: &ExportedLog) {
         match event {
-            DomainRegistryEvents::DomainOpened(event) => self.began(event),
+            DomainRegistryEvents::DomainOpened(event) => self.began(event, log.block.time),
             DomainRegistryEvents::CoordinatorChanged(event) => {
                 self.about_domain("coordinator", !self.rules.closed, "the domain is closed");
                 self.rules.coordinator = event.coordinator;
@@ -36,7 +36,7 @@ impl Replay<'_> {
         self.findings.check(Kind::Export, &place, field, holds, || problem.to_owned());
     }
 
-    fn began(&mut self, event: DomainRegistry::DomainOpened) {
+    fn began(&mut self, event: DomainRegistry::DomainOpened, now: u64) {
         let place = Place::file(CHAIN);
         let number = self.export.domain;
         self.findings.equal(Kind::Export, &place, "domain", number, event.domain);
@@ -54,6 +54,8 @@ impl Replay<'_> {
         self.money.open(&event.config);
         self.rules.config = Some(event.config.clone());
         self.history.opened = Some((event.config, event.spec));
+        let usable = !self.is_stopped(now);
+        self.about_domain("verifier", usable, "its verifier was stopped then, or never there");
     }
 
     fn ended(&mut self, event: &DomainRegistry::DomainClosed) {

@@ -11,7 +11,9 @@ use super::{Membership, Replay, rules};
 use crate::lineage::CHAIN;
 
 /// Why members are slashed, as `Slashing.sol` says.
-const CRIMES: [&str; 3] = ["invalid proof", "equivocation", "too long"];
+const CRIMES: [&str; 3] = [INVALID_PROOF, "equivocation", "too long"];
+/// The one that takes a verifier to show.
+const INVALID_PROOF: &str = "invalid proof";
 
 impl Replay<'_> {
     /// Records a check of an event about a member of the domain.
@@ -61,12 +63,16 @@ impl Replay<'_> {
     }
 
     /// Its data stay taken: nobody joins with them.
-    pub(super) fn member_slashed(&mut self, event: &Rounds::MemberSlashed) {
+    pub(super) fn member_slashed(&mut self, event: &Rounds::MemberSlashed, log: &ExportedLog) {
         let (id, account) = (event.round, event.account);
         // Whoever was not in a round answers for nothing in it: its stake may cover nothing.
         let seated = self.find(id).is_some_and(|round| round.members.find(account).is_some());
         let member = self.members.remove(&account).is_some();
-        let crime = CRIMES.contains(&reason(&event.reason).as_str());
+        let why = reason(&event.reason);
+        if why == INVALID_PROOF {
+            self.needs_verifier(id, log.block.time);
+        }
+        let crime = CRIMES.contains(&why.as_str());
         let holds = seated && member && crime;
         let problem = "it was no member of the round, or nobody is slashed for that";
         self.about(Kind::Membership, id, "slashed", holds, problem);

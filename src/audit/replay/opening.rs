@@ -25,6 +25,7 @@ impl Replay<'_> {
         };
         self.openable(&event);
         self.terms(&event, &config, log);
+        self.needs_verifier(id, log.block.time);
         let standings = self.mustered(&event, &config);
         self.current = Some(id);
         self.due.obligations.push_back(event.coordinator);

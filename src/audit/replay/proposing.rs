@@ -15,6 +15,7 @@ impl Replay<'_> {
     pub(super) fn delivered(&mut self, event: &Rounds::Delivered, log: &ExportedLog) {
         let account = event.account;
         let here = self.members.contains_key(&account);
+        self.needs_verifier(event.round, log.block.time);
         let Some(round) = self.find(event.round) else { return };
         let due = round.is_open() && round.nonce.is_some() && log.block.time <= round.deadline;
         let seated = round.members.0.iter().any(|member| member.account == account);

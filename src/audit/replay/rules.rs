@@ -18,6 +18,10 @@ const MAX_CHALLENGE: u64 = 7 * DAY;
 pub(super) const ANSWER_WINDOW: u64 = DAY;
 /// Seconds after which a round is over, however it went: `Times.MAX_ROUND`.
 pub(super) const MAX_ROUND: u64 = MAX_DURATION + PROPOSE_WINDOW + MAX_CHALLENGE + ANSWER_WINDOW;
+/// Seconds of a verifier's stop that is not made final: `VerifierRouter.STOP_TERM`.
+pub(super) const STOP_TERM: u64 = 30 * DAY;
+/// Seconds from a verifier's stop to the first round that is abandoned for it: `Times.GRACE`.
+pub(super) const GRACE: u64 = DAY;
 /// Blocks for which a chain remembers a hash (EIP-2935): `Beacon.HASHES`.
 pub(super) const HASHES: u64 = 8191;
 /// Most members of a round: `Rounds.MAX_MEMBERS`.

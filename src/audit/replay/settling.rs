@@ -39,6 +39,9 @@ impl Replay<'_> {
         let Some(round) = self.find(id).cloned() else { return };
         let void = matches!(round.outcome, Outcome::Void { .. });
         self.may_end(&round, void, log);
+        if !void {
+            self.tell_of_stop(&round, log.block.time);
+        }
         let proposal = round.proposal.as_ref();
         let sum = proposal.filter(|proposal| !void && !proposal.aggregate.is_zero());
         let settlement = self.settlement(&round, sum.is_some());
@@ -130,7 +133,7 @@ impl Replay<'_> {
         self.about(Kind::Export, id, "void", due, &problem);
         self.due.obligations.push_back(round.coordinator);
         if why == STOPPED {
-            let about = "its verifier had been stopped, it is said: stops of verifiers are not in an export";
+            let about = "it was abandoned, because its verifier was stopped";
             self.findings.notice(&Place::round(CHAIN, id), about);
         } else {
             self.convicted(event, &round);
@@ -153,18 +156,26 @@ impl Replay<'_> {
         let disputed =
             proposed.is_some_and(|said| now <= said.challenge_end) || self.is_pending(round);
         let optimistic = round.optimistic;
+        let stop = self.stop_of_domain();
+        // Not for what could not be done because the verifier was stopped.
+        let late = |until: u64| now > until && !stop.is_some_and(|stop| stop.covers(until));
         match why {
-            STOPPED => round.is_open() || (proposed.is_some() && optimistic),
+            STOPPED => {
+                let waits = round.is_open() || (proposed.is_some() && optimistic);
+                waits && stop.is_some_and(|stop| stop.ends(round, self.is_pending(round), now))
+            }
             "missed deadline" => {
-                let until = round.deadline.saturating_add(rules::PROPOSE_WINDOW);
-                round.is_open() && now > until
+                round.is_open() && late(round.deadline.saturating_add(rules::PROPOSE_WINDOW))
             }
             "unanswered" => {
                 let mut open = round.demands.values().filter(|made| made.answered_by.is_none());
-                proposed.is_some() && open.any(|made| now > made.until)
+                proposed.is_some() && open.any(|made| late(made.until))
             }
-            "unaudited" => audit_until(round, self.audits()).is_some_and(|until| now > until),
-            "invalid delivery" | "omitted" => proposed.is_some() && disputed && optimistic,
+            "unaudited" => audit_until(round, self.audits()).is_some_and(late),
+            "invalid delivery" => {
+                proposed.is_some() && disputed && optimistic && !self.is_stopped(now)
+            }
+            "omitted" => proposed.is_some() && disputed && optimistic,
             "wrong aggregate" => proposed.is_some_and(|said| !said.aggregate.is_zero()) && disputed,
             "batch equivocation" => round.is_open() || (proposed.is_some() && disputed),
             _ => false,

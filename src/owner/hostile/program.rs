@@ -540,7 +540,8 @@ pub fn facts() -> Facts {
     }
     let network = Limits::default().admit(network).unwrap();
     let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
-    let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+    let relation = compile_training(&network).unwrap().0;
+    let tables = relation.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
     let key = TrainingKey::new([0; 32], network, tables, srs.verifier_key()).unwrap();
     Facts { key: Arc::new(key), srs: Arc::new(srs), dataset: [5; 32], windows: 1 }

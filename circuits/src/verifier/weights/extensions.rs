@@ -3,7 +3,7 @@
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 
-use crate::arith::Arithmetic;
+use crate::arith::{Arithmetic, Check};
 
 /// Multilinear extension of `[x < bound]` for a constant bound.
 pub fn below<A: Arithmetic>(arith: &mut A, bits: &[A::Var], bound: usize) -> A::Var {
@@ -24,7 +24,15 @@ pub fn below<A: Arithmetic>(arith: &mut A, bits: &[A::Var], bound: usize) -> A::
 }
 
 /// Multilinear extension of `[x < y]`.
-pub fn before<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
+///
+/// # Errors
+/// [`Check::Shape`] if the numbers differ in length.
+pub fn before<A: Arithmetic>(
+    arith: &mut A,
+    x: &[A::Var],
+    y: &[A::Var],
+) -> Result<A::Var, A::Error> {
+    Check::same_length("the points of a comparison", x, y)?;
     let mut value = arith.constant(Fr::zero());
     for (x, y) in x.iter().zip(y) {
         let equal = arith.eq_bit(x, y);
@@ -32,11 +40,19 @@ pub fn before<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Va
         let carried = arith.mul(&equal, &value);
         value = arith.mul_add(&not, y, &carried);
     }
-    value
+    Ok(value)
 }
 
 /// Multilinear extension of `[x + 1 = y]`.
-pub fn previous<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::Var {
+///
+/// # Errors
+/// [`Check::Shape`] if the numbers differ in length.
+pub fn previous<A: Arithmetic>(
+    arith: &mut A,
+    x: &[A::Var],
+    y: &[A::Var],
+) -> Result<A::Var, A::Error> {
+    Check::same_length("the points of a comparison", x, y)?;
     let mut carry = arith.constant(Fr::one());
     let mut done = arith.constant(Fr::zero());
     for (x, y) in x.iter().zip(y) {
@@ -47,7 +63,7 @@ pub fn previous<A: Arithmetic>(arith: &mut A, x: &[A::Var], y: &[A::Var]) -> A::
         done = arith.mul_add(&done, &equal, &stopped);
         carry = arith.mul(&carry, &go);
     }
-    done
+    Ok(done)
 }
 
 #[cfg(test)]
@@ -64,11 +80,18 @@ mod tests {
         for x in 0..16 {
             for y in 0..16 {
                 let (bx, by) = (bits(x, 4), bits(y, 4));
-                assert_eq!(before(&mut Native, &bx, &by), Fr::from(u64::from(x < y)));
-                assert_eq!(previous(&mut Native, &bx, &by), Fr::from(u64::from(x + 1 == y)));
+                assert_eq!(before(&mut Native, &bx, &by), Ok(Fr::from(u64::from(x < y))));
+                assert_eq!(previous(&mut Native, &bx, &by), Ok(Fr::from(u64::from(x + 1 == y))));
                 assert_eq!(below(&mut Native, &bx, y), Fr::from(u64::from(x < y)));
             }
             assert_eq!(below(&mut Native, &bits(x, 4), 16), Fr::one());
         }
+    }
+    #[test]
+    fn numbers_of_different_length_are_not_compared() {
+        let (long, short) = (bits(5, 4), bits(5, 3));
+        let refused = Err(Check::Shape("the points of a comparison"));
+        assert_eq!(before(&mut Native, &long, &short), refused);
+        assert_eq!(previous(&mut Native, &short, &long), refused);
     }
 }

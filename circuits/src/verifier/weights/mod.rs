@@ -15,9 +15,9 @@ use ark_ff::{One, Zero};
 
 use super::claims::{CombinedClaim, Coordinate, Part, Points};
 use super::fr;
-use crate::arith::Arithmetic;
+use crate::arith::{Arithmetic, Check};
 use crate::relation::linear::axis_bits;
-use crate::relation::{DimMap, SheetLayout, TensorId, Term};
+use crate::relation::{DimMap, SheetLayout, Tensor, TensorId, Term};
 pub use extensions::{before, below, previous};
 use factors::{Factor, Factors};
 pub use selectors::Selectors;
@@ -27,18 +27,22 @@ type Scales<V> = BTreeMap<Vec<Factor>, Vec<(i128, V)>>;
 
 /// `Σ scale·weight(rho)` over the parts of a claim; `rho` is the final point, the address'
 /// lowest bit first.
+///
+/// # Errors
+/// [`Check::Shape`] if a form refers to a tensor, dimension or coordinate that is not there.
 pub fn total<A: Arithmetic>(
     arith: &mut A,
     layout: &SheetLayout,
     points: &Points<A::Var>,
     rho: &[A::Var],
     claim: &CombinedClaim<'_, A::Var>,
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
     let mut tensors: BTreeMap<TensorId, Scales<A::Var>> = BTreeMap::new();
     for part in &claim.parts {
         for term in &part.form.terms {
+            // Constants are on the claim's other side: see `constants`.
             let Some(id) = term.tensor else { continue };
-            let product = term_factors(layout, part, term, id);
+            let product = term_factors(tensor_of(layout, id)?, part, term)?;
             let scales = tensors.entry(id).or_default().entry(product).or_default();
             scales.push((term.coef, part.scale.clone()));
         }
@@ -48,28 +52,31 @@ pub fn total<A: Arithmetic>(
     let mut factors = Factors::new(points, rho);
     let mut sum = arith.constant(Fr::zero());
     for (id, scales) in &tensors {
-        let tensor = layout.tensor(*id);
+        let tensor = tensor_of(layout, *id)?;
         let free = tensor
             .dims
             .iter()
             .fold(0u64, |mask, dim| mask | (((1u64 << dim.axis.log) - 1) << dim.shift));
-        let selector = selectors.get(arith, free, tensor.base);
-        let weight = weigh(arith, &mut factors, scales);
+        let selector = selectors.get(arith, free, tensor.base)?;
+        let weight = weigh(arith, &mut factors, scales)?;
         sum = arith.mul_add(&selector, &weight, &sum);
     }
-    sum
+    Ok(sum)
 }
 
 /// `Σ scale·constants` over the parts of a claim.
+///
+/// # Errors
+/// As [`total`].
 pub fn constants<A: Arithmetic>(
     arith: &mut A,
     claim: &CombinedClaim<'_, A::Var>,
     points: &Points<A::Var>,
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
     let mut scales: Scales<A::Var> = BTreeMap::new();
     for part in &claim.parts {
         for term in part.form.terms.iter().filter(|t| t.tensor.is_none()) {
-            let product = axis_factors(part, term).collect();
+            let product = axis_factors(part, term).collect::<Result<Vec<_>, Check>>()?;
             scales.entry(product).or_default().push((term.coef, part.scale.clone()));
         }
     }
@@ -81,7 +88,7 @@ fn weigh<A: Arithmetic>(
     arith: &mut A,
     factors: &mut Factors<'_, A::Var>,
     scales: &Scales<A::Var>,
-) -> A::Var {
+) -> Result<A::Var, A::Error> {
     let mut sum = arith.constant(Fr::zero());
     for (product, scales) in scales {
         let mut scale = arith.constant(Fr::zero());
@@ -89,41 +96,60 @@ fn weigh<A: Arithmetic>(
             let part = arith.scale(part, fr(*coef));
             scale = arith.add(&scale, &part);
         }
-        sum = match factors.product(arith, product) {
+        sum = match factors.product(arith, product)? {
             Some(product) => arith.mul_add(&product, &scale, &sum),
             None => arith.add(&sum, &scale),
         };
     }
-    sum
+    Ok(sum)
 }
 
-fn term_factors<V>(
-    layout: &SheetLayout,
-    part: &Part<'_, V>,
-    term: &Term,
-    id: TensorId,
-) -> Vec<Factor> {
-    let dims = layout.tensor(id).dims.iter().zip(&term.dims);
-    let dims = dims.filter_map(|(dim, map)| {
-        let shift = dim.shift as usize;
-        let at = |axis: &usize| axis_coordinates(part, *axis).to_vec();
-        match map {
-            DimMap::Sum => None,
-            DimMap::Axis(axis) => Some(Factor::Equal(shift, at(axis))),
-            DimMap::Before(axis) => Some(Factor::Before(shift, at(axis))),
-            DimMap::Previous(axis) => Some(Factor::Previous(shift, at(axis))),
+fn tensor_of(layout: &SheetLayout, id: TensorId) -> Result<&Tensor, Check> {
+    layout.tensors().get(id.0).ok_or(Check::Shape("a tensor of a claim"))
+}
+
+fn term_factors<V>(tensor: &Tensor, part: &Part<'_, V>, term: &Term) -> Result<Vec<Factor>, Check> {
+    Check::same_length("the dimensions of a tensor", &tensor.dims, &term.dims)?;
+    let mut factors = Vec::new();
+    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+        let (shift, bits) = (dim.shift as usize, dim.axis.log as usize);
+        let at = |axis: &usize| {
+            let coordinates = axis_coordinates(part, *axis)?;
+            match coordinates.len() == bits {
+                true => Ok(coordinates.to_vec()),
+                false => Err(Check::Shape("an axis that a dimension follows")),
+            }
+        };
+        let factor = match map {
+            DimMap::Sum => continue,
+            DimMap::Axis(axis) => Factor::Equal(shift, at(axis)?),
+            DimMap::Before(axis) => Factor::Before(shift, at(axis)?),
+            DimMap::Previous(axis) => Factor::Previous(shift, at(axis)?),
+        };
+        // Dimensions of one index are the factor 1.
+        if !factor.is_trivial() {
+            factors.push(factor);
         }
-    });
-    // Dimensions of one index are the factor 1.
-    let dims = dims.filter(|factor| !factor.is_trivial());
-    dims.chain(axis_factors(part, term)).collect()
+    }
+    for factor in axis_factors(part, term) {
+        factors.push(factor?);
+    }
+    Ok(factors)
 }
 
-fn axis_factors<V>(part: &Part<'_, V>, term: &Term) -> impl Iterator<Item = Factor> {
+fn axis_factors<V>(part: &Part<'_, V>, term: &Term) -> impl Iterator<Item = Result<Factor, Check>> {
     term.factors.iter().map(|factor| Factor::of_axis(*factor, |axis| axis_coordinates(part, axis)))
 }
 
 /// The part's coordinates of one axis, lowest bit first.
-pub fn axis_coordinates<'c, V>(part: &'c Part<'_, V>, axis: usize) -> &'c [Coordinate] {
-    part.point.get(axis_bits(&part.domain, axis)).unwrap_or_default()
+///
+/// # Errors
+/// [`Check::Shape`] if the domain has no such axis, or the point not as many coordinates.
+pub fn axis_coordinates<'c, V>(
+    part: &'c Part<'_, V>,
+    axis: usize,
+) -> Result<&'c [Coordinate], Check> {
+    let missing = Check::Shape("the axis of a claim");
+    let bits = axis_bits(&part.domain, axis).ok_or(missing)?;
+    part.point.get(bits).ok_or(missing)
 }

@@ -167,6 +167,7 @@ pub(super) fn respond(
     let link = random.link + gamma * random.mask_link;
     let seed = Response::seed(digest, &value, &blinding, &link, &balance);
     let opened = folded_commitment(evidence.commitments, &point.rows(evidence.shape))
+        .ok_or(VectorError::Blinds { expected, got })?
         + commitments.mask * gamma
         - blinding_base() * blinding;
     let opening =
@@ -174,9 +175,9 @@ pub(super) fn respond(
     Ok(Response { value, blinding, link, balance, opening })
 }
 
-/// `Σ_k eq(ρ_hi, k)·C_k`
-pub(super) fn folded_commitment(commitments: &[G1Affine], rows: &[Fr]) -> G1Projective {
-    G1Projective::msm_unchecked(commitments, rows)
+/// `Σ_k eq(ρ_hi, k)·C_k`; none if there is not one commitment a row.
+pub(super) fn folded_commitment(commitments: &[G1Affine], rows: &[Fr]) -> Option<G1Projective> {
+    G1Projective::msm(commitments, rows).ok()
 }
 
 /// Whether another member's defence contradicts one's own in the pair that both share.

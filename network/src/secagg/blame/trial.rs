@@ -238,7 +238,11 @@ impl Trial {
         let mut sum = proof.commitments.value * Fr::from(member.weight)
             + blinding_base() * proof.response.balance;
         let others = self.challenge.counted.iter().filter(|other| **other != account);
-        for (other, pair) in others.zip(&proof.commitments.pairs) {
+        let others: Vec<&Address> = others.collect();
+        if others.len() != proof.commitments.pairs.len() {
+            return false;
+        }
+        for (other, pair) in others.into_iter().zip(&proof.commitments.pairs) {
             match Pair::new(account, *other).sign(account) {
                 Sign::Plus => sum += pair,
                 Sign::Minus => sum -= pair,
@@ -258,8 +262,8 @@ impl Trial {
             return false;
         }
         let seed = Response::seed(digest, value, blinding, link, balance);
-        let opened = folded_commitment(update, &self.rows) + commitments.mask * gamma
-            - blinding_base() * blinding;
+        let Some(folded) = folded_commitment(update, &self.rows) else { return false };
+        let opened = folded + commitments.mask * gamma - blinding_base() * blinding;
         mercury::verify(&self.kzg, &opened, &self.point.low, *value, seed, opening).is_ok()
     }
 

@@ -46,7 +46,7 @@ fn reseal(
     let roster = round.roster.as_ref().unwrap().digest();
     let point = seal_point(world, 1, 0);
     let key = SealKey::new(world.plan.digest(), &point, roster, world.account(1), world.account(0));
-    envelope.sealed = key.seal(&mask, &own);
+    envelope.sealed = key.seal(&mask, &own).unwrap();
     if adapt {
         (envelope.mask, envelope.own) = (keccak256(mask), keccak256(own));
     }

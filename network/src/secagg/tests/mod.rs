@@ -90,7 +90,8 @@ pub(in crate::secagg) fn key(widths: &[usize], biased: &[bool], row_log: u32) ->
     let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
     let srs = srs.check().unwrap();
     let network = Limits::default().admit(network).unwrap();
-    let tables = compile_training(&network).0.layout.group_rows(Group::Tables).count();
+    let relation = compile_training(&network).unwrap().0;
+    let tables = relation.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
     TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap()
 }

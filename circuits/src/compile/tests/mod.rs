@@ -1,0 +1,274 @@
+//! A constraint that cannot be written is an error, one test for each place where one could be
+//! left out; and the constraints that there are.
+
+mod counts;
+
+use super::builder::{Builder, Pointwise, RoundedIds, axes};
+use super::dataset::constrain_data;
+use super::training::{constrain_padding, constrain_training, table_kinds};
+use super::*;
+use crate::manifest::{Activation, I16_HI, I16_LO, Manifest, Network, RoundSpec};
+use crate::relation::{
+    Allocator, AxisFactor, DimMap, Domain, Fault, Group, Linear, Lookup, Malformed, Relation,
+    TensorId,
+};
+use crate::size::{AdmitError, Limits, Size};
+
+/// Manifests that use every activation, loss, optimizer and rounding that there is.
+const MANIFESTS: [(&str, &str); 8] = [
+    ("manifest.toml", include_str!("../../../tests/manifest.toml")),
+    ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
+    ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
+    ("single.toml", include_str!("../../../tests/constraints/single.toml")),
+    ("regression.toml", include_str!("../../../tests/constraints/regression.toml")),
+    ("one-hot.toml", include_str!("../../../tests/constraints/one-hot.toml")),
+    ("whole.toml", include_str!("../../../tests/constraints/whole.toml")),
+    ("exact.toml", include_str!("../../../tests/constraints/exact.toml")),
+];
+
+fn networks() -> impl Iterator<Item = (&'static str, Network)> {
+    MANIFESTS.iter().map(|(name, text)| {
+        let manifest = Manifest::from_toml(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        (*name, manifest.network().unwrap())
+    })
+}
+
+/// Layers of a sigmoid, nothing, a ReLU and a softmax, with momentum, decay and clipping.
+fn clipped() -> Network {
+    networks().find(|(name, _)| *name == "clipped.toml").unwrap().1
+}
+
+fn declaring(kinds: impl IntoIterator<Item = TableKind>) -> Builder {
+    Builder::new(kinds.into_iter().map(|kind| (kind, None)).collect())
+}
+
+#[test]
+fn a_lookup_into_a_table_that_is_not_declared_is_an_error() {
+    for (name, network) in networks() {
+        let ids = draft_training(&network).unwrap().1;
+        let kinds = table_kinds(&network);
+        constrain_training(&mut declaring(kinds.clone()), &network, &ids).unwrap();
+        for left_out in &kinds {
+            let mut builder = declaring(kinds.iter().copied().filter(|kind| kind != left_out));
+            let error = constrain_training(&mut builder, &network, &ids).unwrap_err();
+            let CompileError::UndeclaredTable { table, .. } = &error else {
+                panic!("{name}: {error}")
+            };
+            assert_eq!(*table, left_out.name(), "{name}");
+        }
+        let error = constrain_data(&mut declaring([]), &network, 1, &ids.data()).unwrap_err();
+        assert!(matches!(error, CompileError::UndeclaredTable { .. }), "{name}: {error}");
+    }
+}
+
+type Change<T> = (fn(&mut T), &'static str);
+
+/// Every tensor that decides whether a constraint is written, taken away.
+#[test]
+fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
+    let network = clipped();
+    let changes: [Change<TrainingIds>; 18] = [
+        (|ids| ids.layers[0].a = None, "layer0: a part of the activation has no tensor"),
+        (|ids| ids.layers[0].d = None, "layer0: a part of the activation has no tensor"),
+        (|ids| ids.layers[0].g = None, "layer0.g: the arriving gradient has no tensor"),
+        (|ids| ids.layers[1].g = None, "layer1: the gradient of its output has no tensor"),
+        (|ids| ids.layers[2].d_relu = None, "layer2: the gradient of its output has no tensor"),
+        (|ids| ids.layers[2].negative = None, "layer2: a part of the rectifier has no tensor"),
+        (|ids| ids.layers[2].a = None, "layer2: a part of the rectifier has no tensor"),
+        (|ids| ids.layers[0].b = None, "layer0: the network and its tensors differ in biases"),
+        (
+            |ids| ids.layers[1].b = ids.layers[0].b.clone(),
+            "layer1: the network and its tensors differ in biases",
+        ),
+        (
+            |ids| ids.layers[1].w.state = None,
+            "layer1.w: the network and its tensors differ in the optimizer's state",
+        ),
+        (
+            |ids| ids.layers[3].b.as_mut().unwrap().state = None,
+            "layer3.b: the network and its tensors differ in the optimizer's state",
+        ),
+        (
+            |ids| ids.layers[2].w.clip = None,
+            "layer2.w: the network and its tensors differ in clipping",
+        ),
+        (
+            |ids| ids.layers[0].b.as_mut().unwrap().clip = None,
+            "layer0.b: the network and its tensors differ in clipping",
+        ),
+        (|ids| _ = ids.layers.pop(), "the layers: 3 tensors, expected 4"),
+        (|ids| ids.layers.clear(), "the layers: 0 tensors, expected 4"),
+        (|ids| ids.loss = LossIds::Mse, "loss: the network and its tensors differ in its kind"),
+        (|ids| _ = ids.layers[1].z.r.pop(), "layer1.z: a remainder of 17 bits in 1 limbs"),
+        (
+            |ids| ids.layers[0].w.update.r.clear(),
+            "layer0.w.update: a remainder of 16 bits in 0 limbs",
+        ),
+    ];
+    let ids = draft_training(&network).unwrap().1;
+    for (change, expected) in changes {
+        let mut changed = ids.clone();
+        change(&mut changed);
+        let mut builder = declaring(table_kinds(&network));
+        let error = constrain_training(&mut builder, &network, &changed).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// The same through the front door: a description that the manifest's checks would not have made.
+#[test]
+fn a_network_that_no_manifest_lowers_to_is_not_admitted() {
+    let changes: [Change<Network>; 6] = [
+        (|n| n.layers.clear(), "loss: the last layer has no tensor"),
+        (|n| n.layers[0].d = None, "layer0: a part of the activation has no tensor"),
+        (|n| n.layers[2].g = None, "layer2.g: the arriving gradient has no tensor"),
+        (|n| n.layers[3].z.shift = 40, "layer3.z: a remainder of 40 bits in 3 limbs"),
+        (
+            |n| n.layers[3].activation = Activation::Tanh,
+            "layer3: a part of the activation has no tensor",
+        ),
+        (
+            |n| n.layers[1].n_in = 9,
+            "the relation is malformed: layer1.backward: a dimension of 7 positions follows an \
+             axis of 9",
+        ),
+    ];
+    for (change, expected) in changes {
+        let mut network = clipped();
+        change(&mut network);
+        assert_eq!(Size::training(&network).unwrap_err().to_string(), expected);
+        let error = Limits::default().admit(network).unwrap_err();
+        assert!(matches!(&error, AdmitError::Compile(_)), "{error}");
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn fewer_tensors_than_a_rounding_takes_are_an_error() {
+    let spec = RoundSpec {
+        shift: 20,
+        lo: I16_LO,
+        hi: I16_HI,
+        x_min: -(1 << 40),
+        x_max: 1 << 40,
+        bound_bits: 41,
+    };
+    let take = |count: usize| RoundedIds::take(spec, TensorId(0), &mut (1..=count).map(TensorId));
+    // Two limbs each of the remainder and of both excesses.
+    let needed = 2 + 2 + 2;
+    assert!(take(needed).is_ok());
+    for count in 0..needed {
+        assert_eq!(take(count).unwrap_err(), CompileError::Exhausted, "{count}");
+    }
+}
+
+#[test]
+fn data_and_padding_without_a_tensor_are_errors() {
+    let two = CompileError::Tensors { part: "the data", expected: 2, got: 1 };
+    assert_eq!(DatasetIds::of(&[TensorId(0)]).unwrap_err(), two);
+    let (mut builder, allocator) = (declaring([]), Allocator::new(4));
+    let error = constrain_padding(&mut builder, &allocator, &[TensorId(usize::MAX)]).unwrap_err();
+    assert_eq!(error.to_string(), "update.padding0: the rest of a row has no tensor");
+}
+
+/// A relation over one tensor `(4, 2)`, with one table.
+fn small(write: fn(&mut Builder, TensorId)) -> Result<Relation, CompileError> {
+    let mut allocator = Allocator::new(4);
+    let parts = [("x".to_owned(), vec![4, 2]), ("count".to_owned(), vec![1 << 16])];
+    let ids = allocator.place(Group::Trace, &parts);
+    let mut builder = declaring([TableKind::Range(16)]);
+    write(&mut builder, ids[0]);
+    builder.finish(allocator.finish(), &ids[1..])
+}
+
+fn vanishes(builder: &mut Builder, form: Linear) {
+    builder.linear("it".into(), Domain::new(&[4, 2]), form);
+}
+
+#[test]
+fn a_table_without_its_counts_is_an_error() {
+    for counts in [0, 2] {
+        let builder = declaring([TableKind::Range(16)]);
+        let counts = vec![TensorId(0); counts];
+        let error = builder.finish(Allocator::new(4).finish(), &counts).unwrap_err();
+        let (part, got) = ("the tables' multiplicities", counts.len());
+        assert_eq!(error, CompileError::Tensors { part, expected: 1, got });
+    }
+}
+
+#[test]
+fn a_relation_refers_only_to_what_it_has() {
+    assert!(small(|b, x| vanishes(b, Linear::tensor(x, 2))).is_ok());
+    type Case = (fn(&mut Builder, TensorId), Fault);
+    let cases: [Case; 9] = [
+        (|b, _| vanishes(b, Linear::tensor(TensorId(9), 2)), Fault::Tensor { tensors: 2, got: 9 }),
+        (|b, x| vanishes(b, Linear::tensor(x, 1)), Fault::Dimensions { expected: 2, got: 1 }),
+        (
+            |b, x| vanishes(b, Linear::zero().plus(1, x, &[DimMap::Axis(0), DimMap::Before(2)])),
+            Fault::Axis { axes: 2, got: 2 },
+        ),
+        (
+            |b, x| vanishes(b, Linear::zero().plus(1, x, &[DimMap::Previous(1), DimMap::Sum])),
+            Fault::Size { expected: 4, got: 2 },
+        ),
+        (
+            |b, x| {
+                let first = [AxisFactor::First(5)];
+                vanishes(b, Linear::zero().plus_masked(1, x, &axes(2), &first));
+            },
+            Fault::Axis { axes: 2, got: 5 },
+        ),
+        (
+            |b, _| vanishes(b, Linear::zero().plus_constant_masked(1, &[AxisFactor::Below(2, 1)])),
+            Fault::Axis { axes: 2, got: 2 },
+        ),
+        (|b, _| vanishes(b, Linear::zero()), Fault::Empty),
+        (
+            |b, x| {
+                let mut pointwise = Pointwise::new(Domain::new(&[4, 2]));
+                let x = pointwise.tensor(x, 2);
+                pointwise.require("it".into(), &[(1, &[x, x]), (-1, &[x + 1])]);
+                b.pointwise(pointwise);
+            },
+            Fault::Operand { operands: 1, got: 1 },
+        ),
+        (
+            |b, x| {
+                let (domain, form) = (Domain::new(&[4, 2]), Linear::tensor(x, 2));
+                let kind = TableKind::Range(16);
+                b.lookup("it".into(), &domain, kind, form.clone(), Some(form)).unwrap();
+            },
+            Fault::Output,
+        ),
+    ];
+    for (write, fault) in cases {
+        let malformed = Malformed { label: "it".into(), fault };
+        assert_eq!(small(write).unwrap_err(), CompileError::Malformed(malformed));
+    }
+}
+
+#[test]
+fn a_finished_relation_is_checked_like_one_being_written() {
+    let relation = small(|b, x| vanishes(b, Linear::tensor(x, 2))).unwrap();
+    relation.check().unwrap();
+    let mut altered = relation.clone();
+    let (domain, input) = (Domain::new(&[4, 2]), Linear::constant(1));
+    altered.lookups.push(Lookup { label: "it".into(), domain, table: 1, input, output: None });
+    assert_eq!(altered.check().unwrap_err().fault, Fault::Table { tables: 1, got: 1 });
+    let mut altered = relation.clone();
+    altered.layout.address_log = 16;
+    assert_eq!(altered.check().unwrap_err().fault, Fault::Address { bits: 16 });
+    let mut altered = relation;
+    altered.tables[0].counts = TensorId(2);
+    assert_eq!(altered.check().unwrap_err().fault, Fault::Tensor { tensors: 2, got: 2 });
+}
+
+/// A tensor asked for with another map is another operand, not the first one again.
+#[test]
+fn operands_are_known_by_tensor_and_map() {
+    let mut pointwise = Pointwise::new(Domain::new(&[4, 4]));
+    let [straight, turned] = [[0, 1], [1, 0]].map(|map| map.map(DimMap::Axis));
+    let first = pointwise.mapped(TensorId(0), &straight);
+    assert_ne!(pointwise.mapped(TensorId(0), &turned), first);
+    assert_eq!(pointwise.mapped(TensorId(0), &straight), first);
+}

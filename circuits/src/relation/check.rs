@@ -1,0 +1,221 @@
+//! Whether a relation refers only to what it has.
+//!
+//! Prover and verifier read a relation by number: tensors, axes, operands, tables. A number beyond
+//! what there is would leave a term, a factor or a lookup out, and a relation with a part left out
+//! is a weaker one. So a relation is checked once, when it is finished.
+
+use super::{
+    Axis, AxisFactor, DimMap, Domain, Linear, Lookup, Product, Relation, Table, Tensor, TensorId,
+    ZeroCheck,
+};
+
+/// A part of a relation that refers to something that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{label}: {fault}")]
+pub struct Malformed {
+    /// The constraint, table or tensor.
+    pub label: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a part of a relation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// A tensor of another layout.
+    #[error("tensor {got} of a layout of {tensors}")]
+    Tensor {
+        /// Tensors of the layout.
+        tensors: usize,
+        /// The number.
+        got: usize,
+    },
+    /// A tensor lies beyond the address space.
+    #[error("a tensor beyond the addresses of {bits} bits")]
+    Address {
+        /// Bits of an address.
+        bits: u32,
+    },
+    /// A tensor's dimensions are not all mapped, or more than it has.
+    #[error("{got} maps for a tensor of {expected} dimensions")]
+    Dimensions {
+        /// Dimensions of the tensor.
+        expected: usize,
+        /// Maps.
+        got: usize,
+    },
+    /// An axis of another domain.
+    #[error("axis {got} of a domain of {axes}")]
+    Axis {
+        /// Axes of the domain.
+        axes: usize,
+        /// The number.
+        got: usize,
+    },
+    /// A dimension follows an axis of another size.
+    #[error("a dimension of {expected} positions follows an axis of {got}")]
+    Size {
+        /// Positions of the dimension.
+        expected: usize,
+        /// Positions of the axis.
+        got: usize,
+    },
+    /// A monomial of an operand that is not there.
+    #[error("operand {got} of {operands}")]
+    Operand {
+        /// Operands of the check.
+        operands: usize,
+        /// The number.
+        got: usize,
+    },
+    /// A lookup into a table that is not there.
+    #[error("table {got} of {tables}")]
+    Table {
+        /// Tables of the relation.
+        tables: usize,
+        /// The number.
+        got: usize,
+    },
+    /// A lookup of pairs in a table of keys, or of keys in a table of pairs.
+    #[error("keys are looked up in a table of pairs, or pairs in a table of keys")]
+    Output,
+    /// Nothing is demanded.
+    #[error("a constraint that demands nothing")]
+    Empty,
+}
+
+impl Relation {
+    /// Checks that every part refers to what is there.
+    ///
+    /// # Errors
+    /// [`Malformed`] with the first part that does not.
+    pub fn check(&self) -> Result<(), Malformed> {
+        let at = |label: &str| {
+            let label = label.to_owned();
+            move |fault| Malformed { label, fault }
+        };
+        for tensor in self.layout.tensors() {
+            self.check_place(tensor).map_err(at(&tensor.name))?;
+        }
+        for product in &self.products {
+            self.check_product(product).map_err(at(&product.label))?;
+        }
+        for check in &self.linear {
+            demands(check.form.terms.len())
+                .and_then(|()| self.check_form(&check.form, &check.domain))
+                .map_err(at(&check.label))?;
+        }
+        for check in &self.zerochecks {
+            let label = check.constraints.first().map_or("pointwise", |c| c.label.as_str());
+            self.check_operands(check).map_err(at(label))?;
+            for constraint in &check.constraints {
+                demands(constraint.monomials.len()).map_err(at(&constraint.label))?;
+            }
+        }
+        for table in &self.tables {
+            self.check_table(table).map_err(at(&table.label))?;
+        }
+        for lookup in &self.lookups {
+            self.check_lookup(lookup).map_err(at(&lookup.label))?;
+        }
+        Ok(())
+    }
+
+    fn check_place(&self, tensor: &Tensor) -> Result<(), Fault> {
+        let bits = self.layout.address_log;
+        let above = tensor.base.checked_shr(bits).unwrap_or(0);
+        if above == 0 && tensor.span_log() <= bits { Ok(()) } else { Err(Fault::Address { bits }) }
+    }
+
+    fn check_product(&self, product: &Product) -> Result<(), Fault> {
+        let [o, x, y, k] = product.axes;
+        let domain = |axes: [Axis; 3]| Domain { axes: axes.to_vec() };
+        self.check_form(&product.left, &domain([o, x, k]))?;
+        self.check_form(&product.right, &domain([o, y, k]))?;
+        self.check_form(&product.out, &domain([o, x, y]))
+    }
+
+    fn check_operands(&self, check: &ZeroCheck) -> Result<(), Fault> {
+        demands(check.constraints.len())?;
+        for form in &check.polys {
+            self.check_form(form, &check.domain)?;
+        }
+        let operands = check.polys.len();
+        let monomials = check.constraints.iter().flat_map(|c| &c.monomials);
+        match monomials.flat_map(|m| &m.factors).find(|factor| **factor >= operands) {
+            Some(got) => Err(Fault::Operand { operands, got: *got }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_table(&self, table: &Table) -> Result<(), Fault> {
+        let domain = table.domain();
+        if let Some(output) = &table.output {
+            self.check_form(output, &domain)?;
+        }
+        self.check_tensor(table.counts)?;
+        demands(table.multiplicity.terms.len())?;
+        self.check_form(&table.multiplicity, &domain)
+    }
+
+    fn check_lookup(&self, lookup: &Lookup) -> Result<(), Fault> {
+        let (tables, got) = (self.tables.len(), lookup.table);
+        let table = self.tables.get(got).ok_or(Fault::Table { tables, got })?;
+        if table.output.is_some() != lookup.output.is_some() {
+            return Err(Fault::Output);
+        }
+        if let Some(output) = &lookup.output {
+            self.check_form(output, &lookup.domain)?;
+        }
+        self.check_form(&lookup.input, &lookup.domain)
+    }
+
+    fn check_form(&self, form: &Linear, domain: &Domain) -> Result<(), Fault> {
+        for term in &form.terms {
+            for factor in &term.factors {
+                let (AxisFactor::First(axis) | AxisFactor::Below(axis, _)) = factor;
+                axis_of(domain, *axis)?;
+            }
+            match term.tensor {
+                Some(id) => self.check_dims(id, &term.dims, domain)?,
+                None if term.dims.is_empty() => {}
+                None => return Err(Fault::Dimensions { expected: 0, got: term.dims.len() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_dims(&self, id: TensorId, maps: &[DimMap], domain: &Domain) -> Result<(), Fault> {
+        let tensor = self.check_tensor(id)?;
+        let (expected, got) = (tensor.dims.len(), maps.len());
+        if expected != got {
+            return Err(Fault::Dimensions { expected, got });
+        }
+        for (dim, map) in tensor.dims.iter().zip(maps) {
+            let axis = match map {
+                DimMap::Sum => continue,
+                DimMap::Axis(axis) | DimMap::Before(axis) | DimMap::Previous(axis) => {
+                    axis_of(domain, *axis)?
+                }
+            };
+            if axis != dim.axis {
+                return Err(Fault::Size { expected: dim.axis.size, got: axis.size });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tensor(&self, id: TensorId) -> Result<&Tensor, Fault> {
+        let tensors = self.layout.tensors();
+        tensors.get(id.0).ok_or(Fault::Tensor { tensors: tensors.len(), got: id.0 })
+    }
+}
+
+fn demands(parts: usize) -> Result<(), Fault> {
+    if parts == 0 { Err(Fault::Empty) } else { Ok(()) }
+}
+
+fn axis_of(domain: &Domain, axis: usize) -> Result<Axis, Fault> {
+    let axes = domain.axes.len();
+    domain.axes.get(axis).copied().ok_or(Fault::Axis { axes, got: axis })
+}

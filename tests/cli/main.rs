@@ -1,0 +1,29 @@
+//! The program: its commands as processes, and what comes with it.
+
+mod answers;
+#[path = "../../contracts/tests/backend/mod.rs"]
+mod backend;
+mod chain;
+mod commands;
+#[path = "../common/mod.rs"]
+mod common;
+mod compression;
+mod data;
+mod demo_killed;
+mod limits;
+mod network;
+mod network_anvil;
+mod network_trouble;
+mod operator;
+mod overwrite;
+mod privacy;
+#[path = "../project/mod.rs"]
+mod project;
+mod redteam;
+mod relay;
+mod roots;
+mod srs_forged;
+mod srs_refused;
+mod supply;
+mod tour;
+mod walls;

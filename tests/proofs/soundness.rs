@@ -1,0 +1,235 @@
+//! Cheating provers: for every kind of constraint a sheet that breaks it and
+//! nothing else. The verifier rejects its proof, and accepts it once the
+//! constraint is taken out of the relation: so nothing else would have noticed.
+
+use crate::common;
+
+use std::collections::BTreeSet;
+
+use common::cases::{Case, LossKind};
+use common::cheats::{Lie, data_lies, lie_for};
+use common::forge::{flat, forge};
+use common::reference::Cells;
+use common::{Run, srs};
+use zktrain_circuits::arith::Check;
+use zktrain_circuits::compile::compile_dataset;
+use zktrain_circuits::key::TrainingKey;
+use zktrain_circuits::manifest::LayerKind;
+use zktrain_circuits::proof::own_rows;
+use zktrain_circuits::relation::{Group, Relation};
+use zktrain_prover::commit::{Row, commit_rows};
+use zktrain_prover::lookups::LookupColumns;
+use zktrain_prover::prove::{CommittedRows, prove};
+use zktrain_prover::random::Context;
+use zktrain_prover::sheet::Sheet;
+use zktrain_prover::training::Counts;
+use zktrain_prover::witness::dataset_sheet;
+use zktrain_verifier::sheet::{Proof, SheetError};
+use zktrain_verifier::training::{TrainingError, verify};
+
+/// Networks that have every kind of constraint between them.
+fn cases() -> Vec<Case> {
+    let plain = Case { row_log: 9, batch: 2, zeroed: true, ..Case::plain(&[5, 6, 3]) };
+    let [relu, sigmoid, tanh] = [LayerKind::Relu, LayerKind::Sigmoid, LayerKind::Tanh].map(Some);
+    let mild = Case { momentum: 0.9, decay: 0.01, ..plain.clone() };
+    let wild = Case { stretch: 1000.0, fine: true, ..plain.clone() };
+    let clipped = Case { clip: Some(0.02), ..wild.clone() };
+    vec![
+        mild,
+        wild.clone(),
+        Case {
+            kinds: vec![sigmoid, tanh],
+            widths: vec![3, 5, 3, 1],
+            loss: LossKind::Logistic,
+            ..clipped.clone()
+        },
+        Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..clipped.clone() },
+        Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..wild.clone() },
+        Case {
+            kinds: vec![tanh, sigmoid],
+            widths: vec![3, 3, 2, 4],
+            unbiased: 7,
+            steps: 0,
+            ..plain.clone()
+        },
+        Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain },
+    ]
+}
+
+/// The label without the layer's number.
+fn kind(label: &str) -> String {
+    match label.split_once('.') {
+        Some((layer, rest)) if layer.starts_with("layer") => format!("layer.{rest}"),
+        _ => label.to_string(),
+    }
+}
+
+fn weakened(key: &TrainingKey, label: &str) -> TrainingKey {
+    let mut weak = key.clone();
+    weak.relation = weak.relation.without(|l| l == label);
+    weak
+}
+
+/// The same relation to a verifier, with axes whose padding the prover at hand
+/// does not take for zero: what an adversary's prover does.
+fn padding_included(key: &TrainingKey) -> TrainingKey {
+    let mut key = key.clone();
+    fill_axes(&mut key.relation);
+    key
+}
+
+fn fill_axes(relation: &mut Relation) {
+    let domains = relation.zerochecks.iter_mut().map(|z| &mut z.domain);
+    let domains = domains.chain(relation.lookups.iter_mut().map(|l| &mut l.domain));
+    let axes = domains.flat_map(|domain| &mut domain.axes);
+    let axes = axes.chain(relation.products.iter_mut().flat_map(|p| &mut p.axes));
+    axes.for_each(|axis| axis.size = 1 << axis.log);
+}
+
+/// Rejected by the relation, accepted without the one constraint.
+fn rejected_because_of(run: &Run, window: u64, sheet: &Sheet, label: &str) {
+    let key = if label.ends_with("padding") { padding_included(&run.key) } else { run.key.clone() };
+    let (statement, proof) = run.prove_sheet(&key, window, sheet.clone());
+    assert!(verify(&run.key, &(), &statement, &proof).is_err(), "{label}: a lie is accepted");
+    let weak = weakened(&key, label);
+    let (statement, proof) = run.prove_sheet(&weak, window, sheet.clone());
+    verify(&weak, &(), &statement, &proof)
+        .unwrap_or_else(|e| panic!("{label}: rejected for another reason: {e}"));
+}
+
+#[test]
+fn the_forge_is_honest_when_not_told_to_lie() {
+    for case in cases() {
+        let run = Run::of(&case, 1).unwrap();
+        let (_, sheet) = run.first_sheet();
+        let again = forge(&run.key.network, sheet.clone(), &mut |_, _, _| {});
+        assert_eq!(sheet.rows(), again.rows(), "{case:?}");
+    }
+}
+
+/// The prover's own multiplicities: honest ones pass, any other are noticed.
+#[test]
+fn a_multiplicity_cannot_be_altered() {
+    let run = Run::of(&cases()[0], 1).unwrap();
+    let (window, mut sheet) = run.first_sheet();
+    let relation = &run.key.relation;
+    let counts = LookupColumns::new(&sheet, relation).unwrap().count(relation);
+    for (table, counts) in relation.tables.iter().zip(&counts) {
+        sheet.fill(table.counts, counts);
+    }
+    let prove = |sheet: Sheet| {
+        let position = run.position(0, window);
+        let proved = run.prover().prove_sheet(&run.start, position, sheet, Counts::Given).unwrap();
+        verify(&run.key, &(), &proved.statement, &proved.proof)
+    };
+    assert_eq!(prove(sheet.clone()), Ok(()));
+    for table in &relation.tables {
+        for (key, change) in [(0, 1), (5, -1), ((1 << table.log) - 1, 1)] {
+            let mut altered = sheet.clone();
+            altered.set(table.counts, key, sheet.get(table.counts, key) + change);
+            let expected = SheetError::Argument(Check::LookupSum);
+            assert_eq!(prove(altered), Err(TrainingError::Sheet(expected)), "{}", table.label);
+        }
+    }
+}
+
+/// A function table with another entry: the row is not the one that the key
+/// pins, although the lookups into it hold.
+#[test]
+fn a_table_entry_cannot_be_altered() {
+    let run = Run::of(&cases()[0], 1).unwrap();
+    let (window, sheet) = run.first_sheet();
+    let (_, table) = run.key.ids.tables[0];
+    let mut altered = sheet.clone();
+    altered.set(table, 1 << 15, sheet.get(table, 1 << 15) + 1);
+    let (statement, proof) = run.prove_sheet(&run.key, window, altered.clone());
+    let rejected = verify(&run.key, &(), &statement, &proof);
+    assert!(matches!(rejected, Err(TrainingError::Sheet(SheetError::Opening(_)))), "{rejected:?}");
+    // A key that pins the altered table accepts: the pinning is what stops it.
+    let mut other = run.key.clone();
+    let rows = altered.group(Group::Tables);
+    let blinds = vec![Default::default(); rows.len()];
+    other.tables = commit_rows(srs().g1(), &rows, &blinds).unwrap();
+    let (statement, proof) = run.prove_sheet(&other, window, altered);
+    assert_eq!(verify(&other, &(), &statement, &proof), Ok(()));
+    assert!(verify(&run.key, &(), &statement, &proof).is_err());
+}
+
+#[test]
+fn a_registration_cannot_cheat() {
+    let mut covered = BTreeSet::new();
+    let mut all = BTreeSet::new();
+    for case in [&cases()[0], &cases()[2], &cases()[4]] {
+        let run = Run::of(case, 2).unwrap();
+        let network = &run.key.network;
+        let (relation, ids) = compile_dataset(network, 2).unwrap();
+        all.extend(relation.labels().iter().map(|l| l.to_string()));
+        let wide = |v: &[i16]| v.iter().map(|v| i32::from(*v)).collect::<Vec<_>>();
+        let data = (wide(&run.data.inputs), wide(&run.data.labels));
+        let sheet = dataset_sheet(&relation, &ids, network, &data.0, &data.1);
+        assert!(proves(&run, &relation, &sheet), "an honest registration");
+        for (label, tensor, cells) in data_lies(network, 1) {
+            let mut sheet = sheet.clone();
+            let id = relation.layout.find(tensor).unwrap();
+            for (index, value) in cells {
+                sheet.set(id, flat(relation.layout.tensor(id).domain(), &index), value);
+            }
+            let broken = Cells::new(&sheet).violations(&relation);
+            assert_eq!(broken, BTreeSet::from([label.to_string()]));
+            let mut relation = relation.clone();
+            fill_axes(&mut relation);
+            assert!(!proves(&run, &relation, &sheet), "{label}: a lie is accepted");
+            assert!(proves(&run, &relation.without(|l| l == label), &sheet), "{label}");
+            covered.insert(label.to_string());
+        }
+    }
+    assert_eq!(covered, all);
+}
+
+/// Commits to a registration's sheet, proves it and verifies it.
+fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
+    let g1 = srs().g1();
+    let known = sheet.rows().len() - own_rows(relation);
+    let rows: Vec<&Row> = sheet.rows().iter().take(known).collect();
+    let blinds = vec![5u64.into(); known];
+    let points = commit_rows(g1, &rows, &blinds).unwrap();
+    let known = CommittedRows { points, blinds };
+    let statement = b"registration".to_vec();
+    let context = Context { key: &run.secret, known: &statement };
+    let proved =
+        prove(g1, relation, sheet.clone(), &known, &context, |_| statement.clone()).unwrap();
+    let kzg = &run.key.kzg;
+    proved.proof.verify(kzg, &(), relation, &statement, &known.points).is_ok()
+}
+
+#[test]
+fn every_kind_of_constraint_stops_a_cheater() {
+    let (mut covered, mut all) = (BTreeSet::new(), BTreeSet::new());
+    for case in cases() {
+        let run = Run::of(&case, 1).unwrap();
+        let (window, honest) = run.first_sheet();
+        let labels: Vec<String> = run.key.relation.labels().iter().map(|l| l.to_string()).collect();
+        for label in labels {
+            all.insert(kind(&label));
+            if covered.contains(&kind(&label)) {
+                continue;
+            }
+            let only = BTreeSet::from([label.clone()]);
+            match lie_for(&run, &honest, &label) {
+                None => {}
+                Some(Lie::Sheet(sheet)) => {
+                    let broken = Cells::new(&sheet).violations(&run.key.relation);
+                    assert_eq!(broken, only, "{case:?}");
+                    rejected_because_of(&run, window, &sheet, &label);
+                    covered.insert(kind(&label));
+                }
+                Some(Lie::Field(cells)) => {
+                    assert_eq!(cells.violations(&run.key.relation), only, "{case:?}");
+                    covered.insert(kind(&label));
+                }
+            }
+        }
+    }
+    let uncovered: Vec<_> = all.difference(&covered).collect();
+    assert!(uncovered.is_empty(), "no cheater tries {uncovered:?}");
+}

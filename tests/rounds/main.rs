@@ -1,0 +1,15 @@
+//! Rounds: what owners, coordinators, contracts and auditors check of each other.
+
+mod audit;
+mod audit_archive;
+mod audit_forged;
+mod audit_made;
+#[path = "../../contracts/tests/backend/mod.rs"]
+mod backend;
+mod checks;
+#[path = "../common/mod.rs"]
+mod common;
+mod owner_parent;
+#[path = "../project/relabel.rs"]
+mod project_relabel;
+mod settlement;
