@@ -110,7 +110,7 @@ pub fn free(path: &Path, force: bool, hint: &'static str) -> Result<(), Error> {
     }
 }
 
-/// As [`write`], but not over other bytes, unless that is meant: what is there may be something
+/// As [`write()`], but not over other bytes, unless that is meant: what is there may be something
 /// that cannot be made again. The same bytes may be there.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ pub const VERSION: u32 = 1;
 /// What an audit says. Amounts are decimal, in the token's smallest unit.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditReport {
-    /// [`VERSION`].
+    /// The report's schema: `VERSION` of this module.
     pub version: u32,
     /// Whether everything holds; if `strict`, also whether it rests on pinned and known roots alone.
     pub valid: bool,

@@ -36,16 +36,14 @@ use zktrain_trainer::train::{Trainer, last_update};
 use zktrain_trainer::{initial_parameters, synthetic};
 use zktrain_verifier::training::Chain;
 
-/// Logarithm of the powers of [`srs`]: 14, unless a file's test sets it first.
-pub static POWER: OnceLock<u32> = OnceLock::new();
+/// Logarithm of the powers of [`srs`]: enough for the network whose proof contracts measure, where
+/// that is made, and for all others elsewhere.
+const POWER: u32 = if matches!(env!("CARGO_CRATE_NAME").as_bytes(), b"proofs") { 16 } else { 14 };
 
 /// A reference string that tests share.
 pub fn srs() -> &'static CheckedSrs {
     static SRS: OnceLock<CheckedSrs> = OnceLock::new();
-    SRS.get_or_init(|| {
-        let power = *POWER.get_or_init(|| 14);
-        Srs::generate_g1(power, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap()
-    })
+    SRS.get_or_init(|| Srs::generate_g1(POWER, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap())
 }
 
 /// Makes what tests share: with a runtime of its own, as a test may be in one already.

@@ -288,7 +288,6 @@ fn assert_rejected(result: Result<Verified, EvmError>, position: usize) {
 #[test]
 fn native_and_contract_accept_the_fixtures_and_reject_altered_copies() {
     // Rows of the measured shape have 2^16 entries.
-    let _ = common::POWER.set(16);
     let mut evm = Evm::new(CHAIN).unwrap();
     // The measured shape first: it takes longest to make.
     for (name, manifest) in manifests().into_iter().rev() {
@@ -327,7 +326,6 @@ fn the_contract_has_the_gates_constants() {
 /// Sheets with more rows than a transaction can fold have no key.
 #[test]
 fn sheets_of_too_many_rows_have_no_key() {
-    let _ = common::POWER.set(16);
     let key = |row_log: u32| {
         let manifest = Case { row_log, ..Case::plain(&[7, 5, 3]) }.manifest().unwrap();
         key(&manifest)

@@ -4,7 +4,7 @@
 //! says and rounded to a [`dataset::Dataset`]; [`train::Trainer`] runs the integer
 //! semantics of `docs/quantization.md` on its windows and returns the trace that the
 //! prover commits to. [`calibrate()`] chooses the scales beforehand, on public or
-//! synthetic data, and [`reference`] is the same algorithm in double precision.
+//! synthetic data, and [`mod@reference`] is the same algorithm in double precision.
 
 pub mod accuracy;
 mod calibrate;

@@ -41,7 +41,7 @@ pub fn remainder_limbs(spec: &RoundSpec) -> usize {
 }
 
 impl RoundedIds {
-    /// Takes ids in the order of [`rounding_parts`].
+    /// Takes ids in the order of `rounding_parts`.
     ///
     /// # Errors
     /// If there are too few.

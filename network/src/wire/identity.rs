@@ -2,10 +2,10 @@
 //!
 //! Certificates say nothing here. On the first stream, in order:
 //!
-//! 1. owner → coordinator: [`Hello`];
-//! 2. coordinator → owner: [`Greeting::Proof`], or the version that it speaks;
+//! 1. owner → coordinator: `Hello`;
+//! 2. coordinator → owner: `Greeting::Proof`, or the version that it speaks;
 //! 3. owner → coordinator: [`Proof`], once it knows that it talks to whom it wanted to;
-//! 4. coordinator → owner: [`Welcome`].
+//! 4. coordinator → owner: `Welcome`.
 //!
 //! A proof is an EIP-712 signature, for the plans' domain, over version, role, account and keying
 //! material exported from this connection (RFC 8446 §7.5; as a channel binding: RFC 9266). Both

@@ -104,7 +104,7 @@ pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Keys, Halo2Er
 /// The keys of a circuit that is laid out already.
 ///
 /// # Errors
-/// As [`derive`].
+/// As [`derive()`].
 pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2Error> {
     let (expected, got) = (tape.log_rows(), params.log_rows);
     if expected != got {

@@ -28,6 +28,9 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// What happens to a file.
+type Change = fn(&Path);
+
 impl Operator<'_> {
     fn signed(&self) -> String {
         fs::read_to_string(self.data().join(SIGNED)).unwrap()
@@ -70,7 +73,7 @@ impl Operator<'_> {
 
     /// Restoring `last` was possible, and is not any more when something in it is not as it was made.
     fn nothing_damaged_is_restored(&self) {
-        let changes: [(&str, &str, fn(&Path)); 5] = [
+        let changes: [(&str, &str, Change); 5] = [
             ("data/lineage/chain.json", "chain.json: missing or changed since", |path| {
                 let mut bytes = fs::read(path).unwrap();
                 *bytes.last_mut().unwrap() ^= 1;

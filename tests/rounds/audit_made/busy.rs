@@ -20,7 +20,8 @@ use crate::common::round::{Cohort, digest};
 
 /// What the chain says of it. Its rounds: one that its coordinator let expire, in which the contract had
 /// checked a delivery; one without a sum; one with a sum, a delivery to the contract alone, an audit and a
-/// demand; one without a budget, settled while its verifier was stopped; one of whose members two are slashed, and the coordinator for a receipt.
+/// demand; one without a budget, settled while its verifier was stopped; one of whose members two are
+/// slashed, and the coordinator for a receipt.
 pub struct Busy {
     pub export: ChainExport,
     pub members: Vec<Address>,
@@ -148,8 +149,10 @@ impl World {
         let deliveries = watcher.deliveries(round, &[]).await.unwrap();
         self.proposed(round, deliveries, None).await;
         watcher.audit(round).await.unwrap();
+        // A stop that begins before the window is over would keep the round from being settled.
+        self.economy.pass(HOUR + 1).await;
         self.stopped().await;
-        self.settle(round).await;
+        watcher.settle(round).await.unwrap();
         // Nobody decides that it is for good.
         self.economy.pass(30 * 24 * HOUR).await;
     }
