@@ -11,7 +11,7 @@ if [ "${1:-}" = --check ]; then
     trap 'rm -rf "$artifacts"' EXIT
 fi
 # Slither reads what the compiler said about all sources at once: no build of changed files alone.
-sources="$(find src bin/solc foundry.toml package-lock.json -name '*.rs' -prune -o -type f -print |
+sources="$(find src bin/solc foundry.toml package-lock.json -type f |
     LC_ALL=C sort | xargs cksum)"
 if [ "$sources" != "$(cat out/sources 2>/dev/null)" ]; then
     rm -rf out cache

@@ -3,10 +3,10 @@
 //!
 //!     cargo run --release --example circuit_size
 
-use zktrain_circuits::argument::ArgumentShape;
-use zktrain_circuits::compile::compile_training;
-use zktrain_circuits::size::Limits;
-use zktrain_circuits::{halo2, r1cs};
+use zktrain_argument::messages::ArgumentShape;
+use zktrain_backends::{halo2, r1cs};
+use zktrain_model::compile::compile_training;
+use zktrain_model::size::Limits;
 use zktrain_trainer::synthetic;
 
 /// Networks of 10^4 to 10^7 parameters.

@@ -7,14 +7,14 @@
 use std::error::Error;
 
 use rand::rngs::OsRng;
-use zktrain_circuits::size::Limits;
-use zktrain_circuits::statement::Binding;
-use zktrain_prover::random::LocalKey;
-use zktrain_prover::srs::Srs;
-use zktrain_prover::training::{
+use zktrain_commit::random::LocalKey;
+use zktrain_commit::srs::Srs;
+use zktrain_model::size::Limits;
+use zktrain_prove::training::{
     Committed, Position, RegisteredDataset, TrainingProver, commit_model, derive_key,
     register_window,
 };
+use zktrain_statement::statements::Binding;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{initial_parameters, synthetic, window_metrics};
 
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let proved = prover.prove(&start, position, &trace)?;
 
     // Anyone's side: the key, the statement and the proof are enough.
-    zktrain_verifier::training::verify(&key, &(), &proved.statement, &proved.proof)?;
+    zktrain_verify::training::verify(&key, &(), &proved.statement, &proved.proof)?;
     let loss = window_metrics(&network, &trace).loss;
     println!("{} steps proven and verified, loss {loss:.4}", network.steps);
     Ok(())

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Regenerates prover/tests/fixtures/pot6.ptau with snarkjs, the program that defines the format.
+# Regenerates prover/commit/tests/fixtures/pot6.ptau with snarkjs, the program that defines the format.
 # Needs node and npm. The result differs from run to run: a contribution is random.
 set -eu
-fixture="$(cd "$(dirname "$0")/.." && pwd)/prover/tests/fixtures/pot6.ptau"
+fixture="$(cd "$(dirname "$0")/.." && pwd)/prover/commit/tests/fixtures/pot6.ptau"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cd "$work"

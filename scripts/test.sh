@@ -51,6 +51,8 @@ stage() {
 stage "contracts" sh contracts/test.sh
 # The verifier that was written from the documents alone.
 stage "reference verifier" sh verifier/reference/test.sh
+# The verifier alone, without threads, files or randomness, under Node.
+stage "verifier in WebAssembly" sh verifier/wasm/test.sh
 stage "findings" sh scripts/redteam.sh
 stage "supply" sh scripts/supply.sh
 stage "formatting" cargo fmt --all --check

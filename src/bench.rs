@@ -3,35 +3,36 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use zktrain_circuits::argument::ArgumentShape;
-use zktrain_circuits::arith::Native;
-use zktrain_circuits::compressed::{self, System};
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::r1cs;
-use zktrain_circuits::relation::Relation;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_circuits::transcript::Transcript;
-use zktrain_circuits::verifier as argument;
-use zktrain_prover::commit::{Row, commit_floor};
-use zktrain_prover::compress::{CompressError, Compressor};
-use zktrain_prover::groth16::insecure_key;
-use zktrain_prover::halo2::{self, Halo2Params};
-use zktrain_prover::prove::CommittedRows;
-use zktrain_prover::random::{Label, LocalKey, Randomness};
-use zktrain_prover::srs::{CheckedSrs, Srs};
-use zktrain_prover::trace::Trace;
-use zktrain_prover::training::{
+use zktrain_argument::arith::Native;
+use zktrain_argument::messages::ArgumentShape;
+use zktrain_argument::transcript::Transcript;
+use zktrain_argument::verifier as argument;
+use zktrain_backends::r1cs;
+use zktrain_ceremony::groth16::insecure_key;
+use zktrain_commit::random::{Label, LocalKey, Randomness};
+use zktrain_commit::rows::commit_floor;
+use zktrain_commit::srs::{CheckedSrs, Srs};
+use zktrain_model::manifest::Manifest;
+use zktrain_model::relation::Relation;
+use zktrain_model::trace::Trace;
+use zktrain_msm::Row;
+use zktrain_prove::compress::{CompressError, Compressor};
+use zktrain_prove::halo2::{self, Halo2Params};
+use zktrain_prove::prove::CommittedRows;
+use zktrain_prove::training::{
     Committed, Position, RegisteredDataset, TrainingProved, TrainingProver, commit_model,
     derive_key, register_window,
 };
-use zktrain_prover::witness::training_sheet;
+use zktrain_prove::witness::training_sheet;
+use zktrain_statement::compressed::{self, System};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{initial_parameters, synthetic};
+use zktrain_verify::file::StoredProof;
 
 use crate::evm;
-use crate::proofs::StoredProof;
 use crate::session::CIRCUIT_POWER;
 use crate::ui::Ui;
 
@@ -154,10 +155,10 @@ pub enum BenchError {
     Calibration(#[from] zktrain_trainer::CalibrationError),
     /// The manifest is not supported.
     #[error(transparent)]
-    Manifest(#[from] zktrain_circuits::manifest::ManifestError),
+    Manifest(#[from] zktrain_model::manifest::ManifestError),
     /// The relation is larger than this machine's limits, or cannot be written.
     #[error(transparent)]
-    Admit(#[from] zktrain_circuits::size::AdmitError),
+    Admit(#[from] zktrain_model::size::AdmitError),
     /// A limit is not a number.
     #[error(transparent)]
     Limit(#[from] crate::limits::LimitError),
@@ -166,22 +167,22 @@ pub enum BenchError {
     Train(#[from] zktrain_trainer::train::TrainError),
     /// The reference string that was generated is none.
     #[error(transparent)]
-    Srs(#[from] zktrain_prover::srs::SrsError),
+    Srs(#[from] zktrain_commit::srs::SrsError),
     /// Proving failed.
     #[error(transparent)]
-    Prove(#[from] zktrain_prover::prove::ProveError),
+    Prove(#[from] zktrain_prove::prove::ProveError),
     /// A row does not fit.
     #[error(transparent)]
-    Commit(#[from] zktrain_prover::commit::CommitError),
+    Commit(#[from] zktrain_commit::rows::CommitError),
     /// The operating system gives no random bytes.
     #[error(transparent)]
-    Randomness(#[from] zktrain_prover::random::NoRandomness),
+    Randomness(#[from] zktrain_commit::random::NoRandomness),
     /// Compression failed.
     #[error(transparent)]
     Compress(#[from] CompressError),
     /// The proof made does not verify.
     #[error("the proof made does not verify: {0}")]
-    Verify(#[from] zktrain_verifier::training::TrainingError),
+    Verify(#[from] zktrain_verify::training::TrainingError),
 }
 
 /// Trains, proves and verifies `runs` times on synthetic data.
@@ -293,7 +294,7 @@ impl Setup {
             let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone())?;
             compress.push(started.elapsed().as_secs_f64());
             let started = Instant::now();
-            zktrain_verifier::training::verify(&self.key, &circuit_key, &proved.statement, &proof)?;
+            zktrain_verify::training::verify(&self.key, &circuit_key, &proved.statement, &proof)?;
             verify.push(1e3 * started.elapsed().as_secs_f64());
             last = Some((proved.statement.clone(), StoredProof::Compressed(proof)));
         }
@@ -349,8 +350,8 @@ impl Setup {
         let gas = |system: System| compressed.iter().find(|c| c.system == system.name())?.gas;
         let layout = &self.key.relation.layout;
         let prove_s = median(|s| s.prove);
-        let committed_entries = zktrain_prover::memory::own_cells(&self.key.relation);
-        let padded_entries = zktrain_prover::memory::own_stored(&self.key.relation);
+        let committed_entries = zktrain_prove::memory::own_cells(&self.key.relation);
+        let padded_entries = zktrain_prove::memory::own_stored(&self.key.relation);
         let names: Vec<String> = options.shape.iter().map(usize::to_string).collect();
         let encoded = samples.first().map_or(0, |s| s.proved.proof.to_bytes().len());
         StepReport {
@@ -408,7 +409,7 @@ impl Setup {
 
 /// Rows that the halo2 circuit uses, of those there are.
 fn circuit_rows(relation: &Relation) -> usize {
-    zktrain_circuits::halo2::shape(relation).map_or(0, |tape| tape.rows.len())
+    zktrain_backends::halo2::shape(relation).map_or(0, |tape| tape.rows.len())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -420,8 +421,8 @@ fn verify(
     key: &TrainingKey,
     statement: &TrainingStatement,
     proof: &SheetProof,
-) -> Result<(), zktrain_verifier::training::TrainingError> {
-    zktrain_verifier::training::verify(key, &(), statement, proof)
+) -> Result<(), zktrain_verify::training::TrainingError> {
+    zktrain_verify::training::verify(key, &(), statement, proof)
 }
 
 fn set_row_log(manifest: &mut Manifest, row_log: Option<u32>) {

@@ -24,9 +24,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::merkle::Hash;
-use zktrain_prover::regular;
-use zktrain_prover::srs::{CHECK_VERSION, CheckMemory, SrsDigest};
+use zktrain_commit::srs::{CHECK_VERSION, CheckMemory, SrsDigest};
+use zktrain_files::regular;
+use zktrain_model::Hash;
 
 use crate::circuits::Shape;
 use crate::files::{self, Access};

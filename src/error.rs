@@ -4,26 +4,26 @@ mod hint;
 
 use std::path::PathBuf;
 
-use zktrain_circuits::certificate::Uncertified;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::manifest::ManifestError;
-use zktrain_circuits::size::AdmitError;
-use zktrain_circuits::wire::WireError;
-use zktrain_contracts::EvmError;
-use zktrain_contracts::chain::ChainError;
-use zktrain_contracts::keystore::KeystoreError;
-use zktrain_contracts::node::NodeError;
-use zktrain_contracts::protocol::ClientError;
-use zktrain_prover::commit::CommitError;
-use zktrain_prover::compress::CompressError;
-use zktrain_prover::prove::ProveError;
-use zktrain_prover::srs::SrsError;
+use zktrain_chain::ChainError;
+use zktrain_chain::keystore::KeystoreError;
+use zktrain_chain::protocol::ClientError;
+use zktrain_commit::rows::CommitError;
+use zktrain_commit::srs::SrsError;
+use zktrain_devnet::EvmError;
+use zktrain_devnet::NodeError;
+use zktrain_model::certificate::Uncertified;
+use zktrain_model::manifest::ManifestError;
+use zktrain_model::size::AdmitError;
+use zktrain_prove::compress::CompressError;
+use zktrain_prove::prove::ProveError;
+use zktrain_statement::compressed::System;
+use zktrain_statement::wire::WireError;
 use zktrain_trainer::dataset::DatasetError;
 use zktrain_trainer::export::ExportError;
 use zktrain_trainer::train::TrainError;
-use zktrain_verifier::evm::EvmKeyError;
-use zktrain_verifier::groth16::Groth16Error;
-use zktrain_verifier::training::TrainingError;
+use zktrain_verify::evm::EvmKeyError;
+use zktrain_verify::groth16::Groth16Error;
+use zktrain_verify::training::TrainingError;
 
 use crate::commands::chain::Refusal;
 use crate::config::ConfigError;
@@ -192,7 +192,7 @@ pub enum Error {
     Commit(#[from] CommitError),
     /// The operating system gives no random bytes.
     #[error(transparent)]
-    Randomness(#[from] zktrain_prover::random::NoRandomness),
+    Randomness(#[from] zktrain_commit::random::NoRandomness),
     /// A secret file is damaged or belongs to something else.
     #[error("{}: {source}", path.display())]
     Secret {
@@ -231,7 +231,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: Box<zktrain_verifier::dataset::DatasetError>,
+        source: Box<zktrain_verify::dataset::DatasetError>,
     },
     /// The registration belongs to someone else.
     #[error("{}: registered by 0x{got}; the round's prover is 0x{expected}", path.display())]
@@ -514,7 +514,7 @@ pub enum Error {
     OtherPlan(#[from] OtherPlan),
     /// The coordinator cannot be reached, or refuses.
     #[error(transparent)]
-    Peer(Box<zktrain_network::wire::Error>),
+    Peer(Box<zktrain_wire::Error>),
     /// A backup cannot be made or restored.
     #[error(transparent)]
     Backup(Box<crate::commands::backup::BackupError>),
@@ -565,8 +565,8 @@ impl From<OperatorError> for Error {
     }
 }
 
-impl From<zktrain_network::wire::Error> for Error {
-    fn from(error: zktrain_network::wire::Error) -> Self {
+impl From<zktrain_wire::Error> for Error {
+    fn from(error: zktrain_wire::Error) -> Self {
         Self::Peer(Box::new(error))
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde::Serialize;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::Evm;
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::evm::{encode_key, key_hash};
+use zktrain_devnet::Evm;
+use zktrain_statement::compressed::System;
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::evm::{encode_key, key_hash};
+use zktrain_verify::file::StoredProof;
 
 use crate::error::{Error, OptionsError};
-use crate::proofs::StoredProof;
 use crate::ui::{Ui, field};
 
 /// What the contracts charged.

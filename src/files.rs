@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use zktrain_prover::regular;
+use zktrain_files::regular;
 
 use crate::error::Error;
 

@@ -3,7 +3,7 @@
 //! Whoever runs any command sets them alike: `ZKTRAIN_LIMIT_ROWS`, `ZKTRAIN_LIMIT_ADDRESS_BITS`,
 //! `ZKTRAIN_LIMIT_LEAVES`, `ZKTRAIN_LIMIT_MEMORY`. A limit never changes a proof, only who reads it.
 
-use zktrain_circuits::size::{Limit, Limits};
+use zktrain_model::size::{Limit, Limits};
 
 /// A setting that is no number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -85,7 +85,7 @@ mod tests {
         let to = kept.clone();
         let logs = subscriber(level, format, false, move || to.clone()).unwrap();
         tracing::subscriber::with_default(logs, || {
-            tracing::info!(target: "zktrain_network::wire", round = 7, "round opened");
+            tracing::info!(target: "zktrain_wire", round = 7, "round opened");
             tracing::debug!(target: "zktrain", "detail");
             tracing::info!(target: "sqlx", "chatter");
             tracing::warn!(target: "sqlx", "slow");

@@ -7,7 +7,7 @@ use clap::Parser;
 use zktrain::cli::Cli;
 use zktrain::commands::demo::leash;
 use zktrain::ui::Ui;
-use zktrain_prover::kernels::floor;
+use zktrain_msm::floor;
 
 // Nothing but the check, so that nothing of what follows it is done before.
 fn main() -> ExitCode {

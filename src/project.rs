@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use zktrain_circuits::manifest::{MAX_TEXT, Manifest};
-use zktrain_circuits::statement::Binding;
+use zktrain_model::manifest::{MAX_TEXT, Manifest};
+use zktrain_statement::statements::Binding;
 
 use crate::error::Error;
 use crate::files::{self, Access};

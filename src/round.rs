@@ -4,18 +4,18 @@
 use alloy::primitives::{Address, B256};
 use ark_bn254::Fr;
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::opening::point_bytes;
-use zktrain_circuits::schedule::round_window;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::typed::Submission;
-use zktrain_prover::trace::{LayerParameters, Parameters, Trace};
-use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_argument::opening::point_bytes;
+use zktrain_chain::protocol::typed::Submission;
+use zktrain_model::Hash;
+use zktrain_model::schedule::round_window;
+use zktrain_model::trace::{LayerParameters, Parameters, Trace};
+use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{Metrics, evaluate};
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verify::circuit::CircuitKey;
 
 use crate::circuits::{Circuits, Shape};
 use crate::commands::train::registered;
@@ -139,7 +139,7 @@ impl<'a> Workshop<'a> {
         let compressor = self.circuits.compressor(system, Shape::Training)?;
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof)?;
         let statement = proved.statement;
-        zktrain_verifier::training::verify(key, &compressor.key(), &statement, &proof)
+        zktrain_verify::training::verify(key, &compressor.key(), &statement, &proof)
             .map_err(|source| Error::OwnProof { index: 0, source: Box::new(source) })?;
         let path = self.project.round_state_path(task.binding.round);
         write_state(&path, &task.id(), 0, &proved.after)?;

@@ -10,10 +10,10 @@ use std::path::Path;
 use ark_bn254::{Fr, G1Affine};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::merkle::Hash;
-use zktrain_prover::prove::CommittedRows;
-use zktrain_prover::random::LocalKey;
-use zktrain_prover::training::{Committed, RegisteredDataset};
+use zktrain_commit::random::LocalKey;
+use zktrain_model::Hash;
+use zktrain_prove::prove::CommittedRows;
+use zktrain_prove::training::{Committed, RegisteredDataset};
 use zktrain_trainer::dataset::Dataset;
 
 use crate::error::Error;

@@ -4,20 +4,20 @@ use std::path::Path;
 
 use ark_bn254::G1Affine;
 use sha3::{Digest, Keccak256};
-use zktrain_circuits::certificate::{Certificate, certify_dataset, certify_training};
-use zktrain_circuits::compile::compile_dataset;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::{Manifest, Network};
-use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::schedule::window_order;
-use zktrain_circuits::size::Bounded;
-use zktrain_circuits::statement::Binding;
-use zktrain_prover::halo2::powers;
-use zktrain_prover::prove::ProveError;
-use zktrain_prover::random::{Label, Randomness};
-use zktrain_prover::srs::{CheckedSrs, Srs, SrsError, SrsFile};
-use zktrain_prover::trace::{Parameters, Trace};
-use zktrain_prover::training::derive_key;
+use zktrain_commit::random::{Label, Randomness};
+use zktrain_commit::srs::{CheckedSrs, Srs, SrsError, SrsFile};
+use zktrain_model::Hash;
+use zktrain_model::certificate::{Certificate, certify_dataset, certify_training};
+use zktrain_model::compile::compile_dataset;
+use zktrain_model::manifest::{Manifest, Network};
+use zktrain_model::schedule::window_order;
+use zktrain_model::size::Bounded;
+use zktrain_model::trace::{Parameters, Trace};
+use zktrain_prove::halo2::powers;
+use zktrain_prove::prove::ProveError;
+use zktrain_prove::training::derive_key;
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::statements::Binding;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::export::{ExportError, from_int_safetensors};
 use zktrain_trainer::looks_like;
@@ -307,7 +307,7 @@ impl Rules {
             .chain_update(self.dataset)
             .chain_update(self.nonce);
         for row in model {
-            hasher.update(zktrain_circuits::opening::point_bytes(row));
+            hasher.update(zktrain_argument::opening::point_bytes(row));
         }
         hasher.finalize().into()
     }

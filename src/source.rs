@@ -4,7 +4,7 @@ pub mod unseen;
 
 use std::path::{Path, PathBuf};
 
-use zktrain_circuits::manifest::{Manifest, Network};
+use zktrain_model::manifest::{Manifest, Network};
 use zktrain_trainer::dataset::{Dataset, Source, Table};
 
 use crate::error::{Error, OptionsError};

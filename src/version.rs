@@ -3,12 +3,12 @@
 
 use alloy::primitives::B256;
 use ark_bn254::G1Affine;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_prover::average::{AverageError, Sum, average, commit_sum};
-use zktrain_prover::commit::CommitError;
-use zktrain_prover::srs::Powers;
-use zktrain_prover::trace::Parameters;
-use zktrain_prover::training::commit_model;
+use zktrain_commit::average::{AverageError, Sum, average, commit_sum};
+use zktrain_commit::rows::CommitError;
+use zktrain_commit::srs::Powers;
+use zktrain_model::trace::Parameters;
+use zktrain_prove::training::commit_model;
+use zktrain_statement::key::TrainingKey;
 
 use crate::round::rows_hash;
 

@@ -8,19 +8,19 @@ use ark_ff::{AdditiveGroup, UniformRand};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::arith::Native;
-use zktrain_circuits::compile::compile_training;
-use zktrain_circuits::poseidon::{WIDTH, permute};
-use zktrain_circuits::size::Limits;
-use zktrain_circuits::transcript::Transcript;
-use zktrain_prover::commit::{Row, commit_floor, commit_rows};
-use zktrain_prover::eq::{eq_table, evaluate_field};
-use zktrain_prover::fraction::{self, Denominators, Numerators, Segment};
-use zktrain_prover::kernels::{SignedAccumulator, WideAccumulator, fold_rows, msm_full};
-use zktrain_prover::materialize::materialize;
-use zktrain_prover::mercury;
-use zktrain_prover::srs::Srs;
-use zktrain_prover::witness::training_sheet;
+use zktrain_argument::arith::Native;
+use zktrain_argument::poseidon::{WIDTH, permute};
+use zktrain_argument::transcript::Transcript;
+use zktrain_commit::mercury;
+use zktrain_commit::rows::{commit_floor, commit_rows};
+use zktrain_commit::srs::Srs;
+use zktrain_model::compile::compile_training;
+use zktrain_model::size::Limits;
+use zktrain_msm::eq::{eq_table, evaluate_field};
+use zktrain_msm::{Row, SignedAccumulator, WideAccumulator, fold_rows, msm_full};
+use zktrain_prove::fraction::{self, Denominators, Numerators, Segment};
+use zktrain_prove::materialize::materialize;
+use zktrain_prove::witness::training_sheet;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{initial_parameters, synthetic};
 
@@ -108,7 +108,7 @@ fn opening(c: &mut Criterion) {
     let (key, value) = (srs.verifier_key(), evaluate_field(&values, &point));
     group.bench_function("mercury verify", |bench| {
         bench.iter(|| {
-            zktrain_verifier::mercury::verify(&key, &commitment, &point, value, seed, &proof)
+            zktrain_verify::mercury::verify(&key, &commitment, &point, value, seed, &proof)
                 .expect("the proof is honest")
         });
     });

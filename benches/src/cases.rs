@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use zktrain::bench::StepOptions;
-use zktrain_circuits::compressed::System;
+use zktrain_statement::compressed::System;
 
 use crate::Error;
 use crate::record::Purpose;

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use clap::Subcommand;
 use zktrain::bench::BenchError;
-use zktrain_prover::prove::ProveError;
+use zktrain_prove::prove::ProveError;
 
 use crate::cases::Case;
 use crate::machine::load;

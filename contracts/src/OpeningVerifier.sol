@@ -7,7 +7,7 @@ import {Bn254} from "./libraries/Bn254.sol";
 /// @notice Opening, of one size for all numbers of variables: commitments to `h`, `q`, `g`, `S`,
 /// `D`; `g`, `h`, `S`, each at `zeta` and at `1 / zeta`; commitments to `w` and `L / (X - z)`.
 /// @dev Eagen, Gabizon, eprint 2025/385, batched as in eprint 2020/081. The protocol, with the
-/// meaning of all letters and why it is sound, is in `circuits/src/opening/mercury.rs`.
+/// meaning of all letters and why it is sound, is in `circuits/argument/src/opening/mercury.rs`.
 library OpeningVerifier {
     /// @notice The opening does not have the only length that there is.
     error OpeningLength(uint256 expected, uint256 got);

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::G1Affine;
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_prover::trace::Parameters;
-use zktrain_prover::training::commit_model;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_model::trace::Parameters;
+use zktrain_prove::training::commit_model;
+use zktrain_statement::compressed::System;
 use zktrain_trainer::export::to_int_safetensors;
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verify::circuit::CircuitKey;
 
 use super::auditor::Auditor;
 use super::findings::{Kind, Place};

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::protocol::Members;
-use zktrain_contracts::protocol::export::Block;
-pub use zktrain_contracts::protocol::{is_proven, is_summed};
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::Members;
+use zktrain_chain::protocol::export::Block;
+pub use zktrain_chain::protocol::{is_proven, is_summed};
 
 /// All that happened in a domain.
 #[derive(Debug, Default)]

@@ -4,9 +4,9 @@ use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::rngs::OsRng;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::chain::{Chain, ChainError, Endpoint, Outbox, Sender};
-use zktrain_contracts::protocol::{ChainExport, Client, Deployment, Status};
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::{ChainExport, Client, Deployment, Status};
+use zktrain_chain::{Chain, ChainError, Endpoint, Outbox, Sender};
 
 use crate::chain::{Connection, block_on};
 use crate::error::Error;
@@ -46,7 +46,7 @@ pub(super) struct Contract {
 /// If the node does not answer.
 pub(super) fn look(export: &ChainExport, at: &Endpoint) -> Result<Live, Error> {
     block_on(async {
-        let chain = at.connect(Connection::genesis()).await?;
+        let chain = at.connect(&Connection::genesis()).await?;
         let (expected, got) = (export.deployment.chain_id, chain.id());
         if expected != got {
             let difference = format!("the node's chain is {got}, the export's {expected}");

@@ -27,9 +27,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use alloy::primitives::B256;
-use zktrain_contracts::chain::Endpoint;
-use zktrain_contracts::protocol::ChainExport;
-use zktrain_prover::trace::Parameters;
+use zktrain_chain::Endpoint;
+use zktrain_chain::protocol::ChainExport;
+use zktrain_model::trace::Parameters;
 use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
 
 use crate::error::Error;

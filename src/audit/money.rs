@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use alloy::primitives::{Address, U256, U512};
-use zktrain_contracts::bindings::escrow::Escrow::{self, EscrowEvents};
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::escrow::Escrow::{self, EscrowEvents};
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 
 use super::findings::{Findings, Kind, Place};
 use crate::lineage::CHAIN;

@@ -9,12 +9,12 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::protocol::typed::{Receipt, Scope};
-use zktrain_contracts::protocol::{Deployment, SignedReceipt};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::Plan;
-use zktrain_prover::regular;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::typed::{Receipt, Scope};
+use zktrain_chain::protocol::{Deployment, SignedReceipt};
+use zktrain_files::regular;
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::Plan;
 
 use super::auditor::Auditor;
 use super::findings::{Findings, Kind, Place};
@@ -229,9 +229,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use alloy::primitives::{Address, B256, U256};
-    use zktrain_contracts::bindings::rounds::IRounds::Member;
-    use zktrain_contracts::protocol::export::Block;
-    use zktrain_contracts::protocol::{MARK, Members};
+    use zktrain_chain::bindings::rounds::IRounds::Member;
+    use zktrain_chain::protocol::export::Block;
+    use zktrain_chain::protocol::{MARK, Members};
 
     use super::*;
     use crate::audit::history::{Audit, Proposal, Slash};

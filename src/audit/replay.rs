@@ -18,13 +18,13 @@ mod verifiers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256};
-use zktrain_contracts::bindings::parameters::Parameters::ParametersEvents;
-use zktrain_contracts::bindings::reputation::Reputation::ReputationEvents;
-use zktrain_contracts::bindings::rounds::Rounds::RoundsEvents;
-use zktrain_contracts::bindings::slashing::Slashing::SlashingEvents;
-use zktrain_contracts::bindings::stakes::StakeManager::StakeManagerEvents;
-use zktrain_contracts::protocol::export::{ChainExport, Drawing, Event, ExportedLog, VERSION};
-use zktrain_contracts::protocol::reputation::Standings;
+use zktrain_chain::bindings::parameters::Parameters::ParametersEvents;
+use zktrain_chain::bindings::reputation::Reputation::ReputationEvents;
+use zktrain_chain::bindings::rounds::Rounds::RoundsEvents;
+use zktrain_chain::bindings::slashing::Slashing::SlashingEvents;
+use zktrain_chain::bindings::stakes::StakeManager::StakeManagerEvents;
+use zktrain_chain::protocol::export::{ChainExport, Drawing, Event, ExportedLog, VERSION};
+use zktrain_chain::protocol::reputation::Standings;
 
 use super::findings::{Findings, Kind, Place};
 use super::history::{History, Round};

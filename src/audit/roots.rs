@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use alloy::primitives::Address;
-use zktrain_contracts::protocol::ChainExport;
+use zktrain_chain::protocol::ChainExport;
 
 use super::auditor::Auditor;
 use super::basis::Basis;

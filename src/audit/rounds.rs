@@ -2,20 +2,20 @@
 
 use alloy::primitives::{Address, B256, keccak256};
 use ark_bn254::G1Affine;
-use zktrain_circuits::compressed::CompressedProof;
-use zktrain_circuits::opening::point_bytes;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_contracts::protocol::typed::{Batch, Scope};
-use zktrain_contracts::protocol::{ChainExport, Deployment};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::{Plan, PlanMember, VERSION};
-use zktrain_network::secagg::policy::{bears, required, third};
-use zktrain_prover::average::{Sum, weighted_rows};
-use zktrain_prover::trace::Parameters;
-use zktrain_verifier::batch;
-use zktrain_verifier::round::{MemberTask, RoundTask, check};
+use zktrain_argument::opening::point_bytes;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::protocol::files::{BatchFile, SubmissionFile};
+use zktrain_chain::protocol::typed::{Batch, Scope};
+use zktrain_chain::protocol::{ChainExport, Deployment};
+use zktrain_commit::average::{Sum, weighted_rows};
+use zktrain_model::trace::Parameters;
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::{Plan, PlanMember, VERSION};
+use zktrain_secagg::policy::{bears, required, third};
+use zktrain_statement::compressed::CompressedProof;
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::batch;
+use zktrain_verify::round::{MemberTask, RoundTask, check};
 
 use super::auditor::Auditor;
 use super::basis::Basis;

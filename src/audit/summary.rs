@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use zktrain_circuits::compressed::System;
+use zktrain_statement::compressed::System;
 
 use super::report::{AuditReport, RoundReport};
 use super::{Options, Progress, short};

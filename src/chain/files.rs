@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
-pub use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
+pub use zktrain_chain::protocol::files::{BatchFile, SubmissionFile, Update};
 
 use crate::error::Error;
 use crate::project::read_json;

@@ -14,10 +14,10 @@ use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::RngCore;
 use rand::rngs::OsRng;
-use zktrain_contracts::chain::{Chain, ChainError, Endpoint, Finality, Outbox, Patience, Sender};
-use zktrain_contracts::keystore::{self, Password};
-use zktrain_contracts::node::Genesis;
-use zktrain_contracts::protocol::{Client, Deployment};
+use zktrain_chain::keystore::{self, Password};
+use zktrain_chain::protocol::{Client, Deployment};
+use zktrain_chain::{Chain, ChainError, Endpoint, Finality, Outbox, Patience, Sender};
+use zktrain_devnet::Genesis;
 
 use crate::error::{Error, OptionsError};
 use crate::ui::Ui;

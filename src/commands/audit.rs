@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alloy::primitives::Address;
-use zktrain_contracts::chain::Endpoint;
+use zktrain_chain::Endpoint;
 
 use crate::audit::{AuditPins, Options, audit, page};
 use crate::chain::amount::parse_address;

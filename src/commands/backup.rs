@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use zktrain_coordinator::store::{SignedError, SignedLog, Store, StoreError};
-use zktrain_prover::regular;
+use zktrain_files::regular;
 
 use crate::chain::block_on;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};

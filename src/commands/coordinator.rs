@@ -8,14 +8,14 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use zktrain_contracts::protocol::{Client, typed};
+use zktrain_chain::protocol::{Client, typed};
 use zktrain_coordinator::health::{Limits as HealthLimits, Readiness, Server as Health, pulse};
 use zktrain_coordinator::machine::{Bounds, Ends};
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::Desk;
 use zktrain_coordinator::store::{SignedLog, Store};
-use zktrain_network::secagg::vector::Shape;
-use zktrain_network::wire::{Counters, Server};
+use zktrain_secagg::vector::Shape;
+use zktrain_wire::{Counters, Server};
 
 use super::backup;
 use crate::chain::block_on_threads;

@@ -4,19 +4,17 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::statement::DatasetStatement;
-use zktrain_prover::prove::ProveError;
-use zktrain_prover::training::{
-    Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk,
-};
+use zktrain_prove::prove::ProveError;
+use zktrain_prove::training::{Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk};
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::statements::DatasetStatement;
 use zktrain_trainer::dataset::{ColumnSummary, Dataset, Source, Summary, csv_header, inspect};
+use zktrain_verify::file::Registration;
 
 use crate::circuits::{Circuits, Shape};
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::Project;
-use crate::proofs::Registration;
 use crate::replace::Replacement;
 use crate::secrets::{DatasetSecret, data_digest, dataset_bytes, read_key};
 use crate::session::Session;
@@ -302,7 +300,7 @@ fn earlier(project: &Project) -> Vec<PathBuf> {
 fn register(
     session: &Session,
     circuits: Option<&Circuits<'_>>,
-    secret: &zktrain_prover::random::LocalKey,
+    secret: &zktrain_commit::random::LocalKey,
     data: &Dataset,
     owner: [u8; 20],
     ui: &Ui,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use rand::RngCore;
 use serde::Serialize;
-use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network, Optimizer};
-use zktrain_prover::random::{Label, Randomness};
+use zktrain_commit::random::{Label, Randomness};
+use zktrain_model::manifest::{LayerKind, Loss, Manifest, Network, Optimizer};
 use zktrain_trainer::export::to_int_safetensors;
 use zktrain_trainer::initial_parameters;
 

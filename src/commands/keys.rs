@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use zktrain_circuits::compressed::System;
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::groth16::Groth16Key;
+use zktrain_statement::compressed::System;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::groth16::Groth16Key;
 
 use super::verify::srs_root;
 use crate::cache::Cache;
@@ -195,7 +195,7 @@ fn report(
         path,
         hash,
         bytes,
-        contract_key: hex::encode(zktrain_verifier::evm::key_hash(contract)),
+        contract_key: hex::encode(zktrain_verify::evm::key_hash(contract)),
         contract_bytes: contract.len(),
         roots,
         seconds: started.elapsed().as_secs_f64(),

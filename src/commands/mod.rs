@@ -20,7 +20,7 @@ pub mod train;
 pub mod trainer;
 pub mod verify;
 
-use zktrain_circuits::manifest::Network;
+use zktrain_model::manifest::Network;
 
 /// Layer widths, input first, as in `30-16-2`.
 pub fn shape(network: &Network) -> String {

@@ -6,7 +6,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Optimizer, Training};
+use zktrain_model::manifest::{LayerKind, Loss, Manifest, Optimizer, Training};
 use zktrain_trainer::dataset::{Scaled, Table, parse_csv};
 use zktrain_trainer::preset::{Preset, preset};
 use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft, synthetic};

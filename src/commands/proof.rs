@@ -5,21 +5,22 @@ use std::path::{Path, PathBuf};
 
 use ark_bn254::{Fr, G1Affine};
 use serde::Serialize;
-use zktrain_circuits::compress::PublicInputs;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::opening::{point_bytes, scalar_bytes};
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::Evm;
-use zktrain_verifier::groth16::{self, Groth16Proof, snarkjs};
-use zktrain_verifier::sheet::public_inputs;
-use zktrain_verifier::training::known_rows;
+use zktrain_argument::opening::{point_bytes, scalar_bytes};
+use zktrain_backends::compress::PublicInputs;
+use zktrain_devnet::Evm;
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::file::StoredProof;
+use zktrain_verify::groth16::{self, Groth16Proof, snarkjs};
+use zktrain_verify::sheet::public_inputs;
+use zktrain_verify::training::known_rows;
 
 use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
 use crate::evm::contract_key_hash;
 use crate::files::{self, Access};
 use crate::project::{Project, to_json};
-use crate::proofs::{self, StoredProof};
+use crate::proofs;
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 

@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 
 use ark_ff::{BigInteger, PrimeField};
 use serde::Serialize;
-use zktrain_circuits::merkle::Hash;
-use zktrain_prover::compress::Compressor;
-use zktrain_prover::random::LocalKey;
-use zktrain_prover::trace::Trace;
-use zktrain_prover::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_commit::random::LocalKey;
+use zktrain_model::Hash;
+use zktrain_model::trace::Trace;
+use zktrain_prove::compress::Compressor;
+use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_verify::file::{self, StoredProof};
 
 use super::train::{registered, rules};
 use crate::circuits::{Circuits, Compression, Shape};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Opening, Project, write_json};
-use crate::proofs::{self, StoredProof};
 use crate::replace::set_aside;
 use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
 use crate::session::{Replay, Rules, Session, read_genesis};
@@ -268,14 +268,14 @@ impl Prover<'_> {
             )?),
         };
         made.compress += started.elapsed();
-        zktrain_verifier::training::verify(key, &circuit, &proved.statement, &proof)
+        zktrain_verify::training::verify(key, &circuit, &proved.statement, &proof)
             .map_err(|source| Error::OwnProof { index, source: Box::new(source) })?;
         let [compressed, plain] = self.project.proof_paths(index);
         let (path, access) = match &proof {
             StoredProof::Plain(_) => (plain, Access::Owner),
             StoredProof::Compressed(_) => (compressed, Access::Public),
         };
-        files::write(&path, &proofs::encode(&proved.statement, &proof), access)?;
+        files::write(&path, &file::encode(&proved.statement, &proof), access)?;
         write_state(&self.project.state_path(index), &self.chain, index, &proved.after)?;
         (made.after, made.proof_bytes) = (proved.after, proof.encoded_len());
         Ok(())

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use zktrain_prover::training::commit_model;
-use zktrain_verifier::groth16::Groth16Key;
+use zktrain_prove::training::commit_model;
+use zktrain_verify::groth16::Groth16Key;
 
 use super::verify::{genesis_root, manifest_root, srs_root};
 use crate::error::Error;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
-use zktrain_circuits::r1cs::{self, R1cs};
-use zktrain_prover::ceremony::{Ceremony, CeremonyError, Source as Contributed};
-use zktrain_prover::compress::CompressError;
-use zktrain_prover::groth16::{ProvingKey, insecure_key};
-use zktrain_prover::random::{Label, Randomness};
-use zktrain_prover::srs::CheckedSrs;
-use zktrain_verifier::groth16::Provenance;
+use zktrain_backends::r1cs::{self, R1cs};
+use zktrain_ceremony::groth16::{ProvingKey, insecure_key};
+use zktrain_ceremony::phase_two::{Ceremony, CeremonyError, Source as Contributed};
+use zktrain_commit::random::{Label, Randomness};
+use zktrain_commit::srs::CheckedSrs;
+use zktrain_prove::compress::CompressError;
+use zktrain_verify::groth16::Provenance;
 
 use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};

@@ -4,8 +4,8 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use zktrain_prover::random::{Label, Randomness};
-use zktrain_prover::srs::{MAX_POWER, Srs, SrsInfo};
+use zktrain_commit::random::{Label, Randomness};
+use zktrain_commit::srs::{MAX_POWER, Srs, SrsInfo};
 
 use crate::error::Error;
 use crate::files;

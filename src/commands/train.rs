@@ -4,8 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use zktrain_circuits::manifest::Network;
-use zktrain_prover::trace::Parameters;
+use zktrain_model::manifest::Network;
+use zktrain_model::trace::Parameters;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
 use zktrain_trainer::{History, Metrics, evaluate, window_metrics};

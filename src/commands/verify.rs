@@ -9,13 +9,14 @@ use std::time::Instant;
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::CurveGroup;
 use ark_ff::{BigInteger, PrimeField};
-use zktrain_circuits::curve::blinding_base;
-use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_prover::training::commit_model;
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::dataset::DatasetError;
-use zktrain_verifier::training::{Chain, ChainEnd, TrainingError};
+use zktrain_argument::curve::blinding_base;
+use zktrain_model::Hash;
+use zktrain_prove::training::commit_model;
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::dataset::DatasetError;
+use zktrain_verify::file::StoredProof;
+use zktrain_verify::training::{Chain, ChainEnd, TrainingError};
 
 use crate::circuits::{Circuits, RegistrationFault};
 use crate::error::{Error, OptionsError};
@@ -23,7 +24,7 @@ use crate::evm;
 use crate::project::{
     Opening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
 };
-use crate::proofs::{self, StoredProof};
+use crate::proofs;
 use crate::replace;
 use crate::roots::{DERIVED, Pins, Root, Roots, StatedPins, hash_pin, nonce_pin};
 use crate::round::rows_hash;
@@ -149,7 +150,7 @@ fn verify_files(args: &Args, paths: &[PathBuf], ui: &Ui) -> Result<VerifyReport,
     groth16_root(&mut roots, &args.pins, &circuit)?;
     let started = Instant::now();
     for (path, (statement, proof)) in paths.iter().zip(&proofs) {
-        zktrain_verifier::training::verify(&session.key, &circuit, statement, proof)
+        zktrain_verify::training::verify(&session.key, &circuit, statement, proof)
             .map_err(|e| rejected(&session, path, e))?;
     }
     stated_by_all(&mut roots, &args.stated, &proofs)?;

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-use zktrain_contracts::chain::Finality;
-use zktrain_network::plan::Timing;
+use zktrain_chain::Finality;
+use zktrain_secagg::plan::Timing;
 
 use crate::chain::Connection;
 

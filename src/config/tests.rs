@@ -74,10 +74,10 @@ fn defaults_are_complete_and_valid() {
     let trainer: Effective<TrainerConfig> =
         load(None, [], &owned(&[&LEAST[..], &[("coordinator", "[::1]:7443")]].concat())).unwrap();
     let policy = trainer.policy.policy();
-    assert_eq!(policy, zktrain_network::secagg::Policy::default());
+    assert_eq!(policy, zktrain_secagg::Policy::default());
     assert_eq!((policy.least, policy.max_share, policy.colluders), (16, 1 << 14, None));
     assert_eq!(config.retention.rounds, 16);
-    assert_eq!(config.limits.wire(), zktrain_network::wire::Limits::default());
+    assert_eq!(config.limits.wire(), zktrain_wire::Limits::default());
     let hour = Duration::from_secs(3_600);
     let asked = Asked { audits: 1, challenge: hour, ..Asked::default() };
     assert_eq!((trainer.policy.asked(), trainer.policy.force()), (asked, Force::default()));

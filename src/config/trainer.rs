@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use alloy::primitives::Address;
 use serde::Deserialize;
-use zktrain_contracts::chain::Finality;
-use zktrain_network::secagg::Policy;
+use zktrain_chain::Finality;
+use zktrain_secagg::Policy;
 
 use crate::chain::Connection;
 use crate::owner::{Asked, Force, When};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use zktrain_network::wire::Limits;
+use zktrain_wire::Limits;
 
 use super::value::{one, span};
 

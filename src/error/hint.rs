@@ -3,14 +3,14 @@
 mod reverts;
 mod strings;
 
-use zktrain_circuits::size::AdmitError;
-use zktrain_contracts::chain::{ChainError, OutboxError};
-use zktrain_contracts::keystore::{FormError, KeystoreError};
-use zktrain_contracts::protocol::ClientError;
-use zktrain_prover::prove::ProveError;
+use zktrain_chain::keystore::{FormError, KeystoreError};
+use zktrain_chain::protocol::ClientError;
+use zktrain_chain::{ChainError, OutboxError};
+use zktrain_model::size::AdmitError;
+use zktrain_prove::prove::ProveError;
 use zktrain_trainer::CalibrationError;
 use zktrain_trainer::dataset::DatasetError;
-use zktrain_verifier::groth16::Groth16Error;
+use zktrain_verify::groth16::Groth16Error;
 
 use self::reverts::REVERTS;
 use super::{Error, OptionsError};

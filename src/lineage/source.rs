@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use zktrain_prover::regular;
+use zktrain_files::regular;
 
 /// Bytes of a file at most.
 const FILE_LIMIT: u64 = 1 << 30;

@@ -3,8 +3,8 @@
 
 use ark_bn254::Fr;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
-use zktrain_circuits::opening::{OpeningDecodeError, Words, scalar_bytes};
-use zktrain_prover::average::Sum;
+use zktrain_argument::opening::{OpeningDecodeError, Words, scalar_bytes};
+use zktrain_commit::average::Sum;
 
 /// Bytes of a field element.
 const WORD: usize = 32;

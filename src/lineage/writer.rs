@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::Address;
-use zktrain_circuits::manifest::{Manifest, Network};
-use zktrain_contracts::protocol::ChainExport;
-use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::Plan;
-use zktrain_prover::average::Sum;
-use zktrain_prover::srs::Srs;
-use zktrain_prover::trace::Parameters;
+use zktrain_chain::protocol::ChainExport;
+use zktrain_chain::protocol::files::{BatchFile, SubmissionFile};
+use zktrain_commit::average::Sum;
+use zktrain_commit::srs::Srs;
+use zktrain_model::manifest::{Manifest, Network};
+use zktrain_model::trace::Parameters;
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::Plan;
 use zktrain_trainer::export::to_int_safetensors;
 
 use super::{CHAIN, GENESIS, GROTH16, MANIFEST, SRS, encode_sum};

@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256};
-use zktrain_contracts::protocol::Candidate;
+use zktrain_chain::protocol::Candidate;
+use zktrain_verify::file::{Registration, decode_registration};
 
 pub use super::judge::{Judge, Verdict};
 
 use crate::circuits::{Circuits, RegistrationFault};
 use crate::project::Project;
-use crate::proofs::{Registration, decode_registration};
 use crate::session::Session;
 use crate::ui::Ui;
 
@@ -21,7 +21,7 @@ use crate::ui::Ui;
 pub enum RegistrationError {
     /// Not the encoding of a registration.
     #[error("not a registration for this manifest: {0}")]
-    Decode(#[from] zktrain_circuits::wire::WireError),
+    Decode(#[from] zktrain_statement::wire::WireError),
     /// It reveals evaluations of the data: nobody but its owner should ever have had it.
     #[error("an uncompressed registration is for its owner alone; register again without --plain")]
     Plain,
@@ -36,7 +36,7 @@ pub enum RegistrationError {
     Keys(String),
     /// A proof does not hold.
     #[error(transparent)]
-    Proof(#[from] zktrain_verifier::dataset::DatasetError),
+    Proof(#[from] zktrain_verify::dataset::DatasetError),
 }
 
 /// A dataset that was proven well formed.

@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use alloy::primitives::{Address, B256};
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::chain::Finality;
-use zktrain_contracts::protocol::typed::Submission;
-use zktrain_contracts::protocol::{MARK, Status};
-use zktrain_network::plan::{Plan, PlanMember};
+use zktrain_chain::Finality;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::typed::Submission;
+use zktrain_chain::protocol::{MARK, Status};
+use zktrain_secagg::plan::{Plan, PlanMember};
+use zktrain_wire::Scoped;
 
 use super::clock::LOOK;
 use super::propose::Counted;
@@ -175,7 +176,7 @@ impl Operator {
 
 #[cfg(test)]
 mod tests {
-    use zktrain_network::plan::{Timing, VERSION};
+    use zktrain_secagg::plan::{Timing, VERSION};
 
     use super::*;
 

@@ -4,8 +4,8 @@ use alloy::network::TransactionBuilder;
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::slashing::Slashing;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::slashing::Slashing;
 use zktrain_coordinator::driver::now_ms;
 use zktrain_coordinator::machine::Ends;
 

@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use zktrain_contracts::protocol::Candidate;
+use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::machine::MisdeedKind;
 use zktrain_coordinator::metrics::{Misdeed as Label, Verdict, VerdictKind};
-use zktrain_network::messages::Phase;
+use zktrain_wire::messages::Phase;
 
 use super::history::Told;
 

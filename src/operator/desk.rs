@@ -7,11 +7,11 @@ use std::time::Instant;
 use alloy::primitives::Address;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
-use zktrain_contracts::protocol::typed::{Receipt, Scope};
-use zktrain_contracts::protocol::{Client, SignedReceipt};
+use zktrain_chain::protocol::typed::{Receipt, Scope};
+use zktrain_chain::protocol::{Client, SignedReceipt};
 use zktrain_coordinator::metrics::{Metrics, Misdeed};
 use zktrain_coordinator::service::{Download, Library};
-use zktrain_network::messages::{Item, Refusal};
+use zktrain_wire::messages::{Item, Refusal};
 
 use super::admission::{Register, check};
 use crate::lineage::LineageWriter;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloy::primitives::B256;
-use zktrain_contracts::protocol::Status;
+use zktrain_chain::protocol::Status;
 use zktrain_coordinator::driver;
 
 use super::{Operator, OperatorError};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use zktrain_coordinator::machine::Misdeed;
-use zktrain_prover::trace::Parameters;
+use zktrain_model::trace::Parameters;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{History, Metrics, evaluate};

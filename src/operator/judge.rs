@@ -2,14 +2,14 @@
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::G1Affine;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::Scope;
-use zktrain_network::plan::{Plan, PlanMember};
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::round::{MemberTask, RoundTask, check};
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::typed::Scope;
+use zktrain_secagg::plan::{Plan, PlanMember};
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::round::{MemberTask, RoundTask, check};
 
 use crate::round::rows_hash;
 
@@ -95,7 +95,7 @@ impl Judge<'_> {
         let system = System::from_code(plan.system).unwrap_or(System::Halo2);
         let proof = CompressedProof::from_bytes(&self.key.relation, system, &file.proof)
             .map_err(|error| wrong(error.to_string()))?;
-        zktrain_verifier::training::verify(self.key, self.circuit, &statement, &proof)
+        zktrain_verify::training::verify(self.key, self.circuit, &statement, &proof)
             .map_err(|error| wrong(error.to_string()))?;
         Ok(statement)
     }

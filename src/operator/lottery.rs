@@ -7,7 +7,7 @@
 //! draw and of the account. All is in integers, so that everybody gets the same from the same.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use zktrain_contracts::protocol::Candidate;
+use zktrain_chain::protocol::Candidate;
 
 /// Bits behind the point of a logarithm.
 const PRECISION: u32 = 64;

@@ -31,15 +31,15 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
 use tokio_util::sync::CancellationToken;
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::protocol::{Client, ClientError, Status};
+use zktrain_chain::protocol::{Client, ClientError, Status};
 use zktrain_coordinator::driver::DriverError;
 use zktrain_coordinator::health::Pulse;
 use zktrain_coordinator::metrics::{History, Measures, Metrics};
 use zktrain_coordinator::service::Desk;
 use zktrain_coordinator::store::{SignedError, SignedLog, Store, StoreError};
-use zktrain_network::secagg::vector::{Shape, VectorError};
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_secagg::vector::{Shape, VectorError};
+use zktrain_statement::compressed::System;
+use zktrain_verify::circuit::CircuitKey;
 
 pub use self::desk::Shelf;
 pub use self::history::{Account, Told};

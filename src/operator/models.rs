@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::B256;
 use bytes::Bytes;
-use zktrain_circuits::manifest::Network;
-use zktrain_prover::trace::Parameters;
+use zktrain_model::manifest::Network;
+use zktrain_model::trace::Parameters;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 
 use super::OperatorError;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
-use zktrain_contracts::protocol::Candidate;
+use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::metrics::Standing as Label;
 
 use super::conduct::{self, Standing, eligible, once_more, rest, standing};

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use zktrain_contracts::protocol::Client;
-use zktrain_prover::average::Sum;
+use zktrain_chain::protocol::Client;
+use zktrain_commit::average::Sum;
 
 use crate::error::Error;
 use crate::files::{self, Access};

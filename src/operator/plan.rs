@@ -1,10 +1,10 @@
 //! A round's plan, from what the chain says of it.
 
 use alloy::primitives::B256;
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::protocol::{Client, ClientError};
-use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
-use zktrain_network::secagg::policy;
+use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_secagg::policy;
+use zktrain_statement::compressed::System;
 
 /// What the operator decides about rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,16 +2,17 @@
 
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use ark_bn254::G1Affine;
-use zktrain_circuits::opening::point_bytes;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::chain::Trouble;
-use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile, Update};
-use zktrain_contracts::protocol::typed::{Batch, Submission};
-use zktrain_contracts::protocol::{Client, ClientError, SignedBatch};
-use zktrain_network::plan::Plan;
-use zktrain_prover::average::{Sum, weighted_rows};
-use zktrain_prover::trace::Parameters;
+use zktrain_argument::opening::point_bytes;
+use zktrain_chain::Trouble;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::files::{BatchFile, SubmissionFile, Update};
+use zktrain_chain::protocol::typed::{Batch, Submission};
+use zktrain_chain::protocol::{Client, ClientError, SignedBatch};
+use zktrain_commit::average::{Sum, weighted_rows};
+use zktrain_model::trace::Parameters;
+use zktrain_secagg::plan::Plan;
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_wire::Scoped;
 
 use super::OperatorError;
 use super::batch::Contents;

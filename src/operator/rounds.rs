@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::bindings::rounds::IRounds;
-use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_chain::bindings::rounds::IRounds;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_commit::average::Sum;
 use zktrain_coordinator::driver::{Driver, items};
 use zktrain_coordinator::machine::{Ends, Misdeed, MisdeedKind};
-use zktrain_network::messages::{End, Signed};
-use zktrain_network::plan::{Plan, PlanMember};
-use zktrain_prover::average::Sum;
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::{Plan, PlanMember};
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_wire::messages::End;
+use zktrain_wire::{Scoped, sign};
 
 use super::batch::Contents;
 use super::conduct::label;
@@ -71,7 +73,7 @@ impl Operator {
         let spec = self.session.key.spec.into();
         let plan = plan(&self.client, round, spec, self.system, &self.options.rules).await?;
         let signer = self.client.sender().signer();
-        Ok(Signed::new(&plan.clone(), plan, signer).map_err(OperatorError::from)?)
+        Ok(sign(&plan.clone(), plan, signer).map_err(OperatorError::from)?)
     }
 
     /// Gathers what members deliver in an open round, and proposes it.

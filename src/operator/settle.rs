@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use zktrain_contracts::bindings::router::VerifierRouter;
-use zktrain_contracts::chain::Trouble;
-use zktrain_contracts::protocol::{ClientError, Status};
+use zktrain_chain::Trouble;
+use zktrain_chain::bindings::router::VerifierRouter;
+use zktrain_chain::protocol::{ClientError, Status};
 
 use super::clock::LOOK;
 use super::{Operator, PAUSE};

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use alloy::primitives::U256;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Domain;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::stakes::IStakeManager::Pool;
-use zktrain_contracts::protocol::{Client, ClientError};
-use zktrain_network::secagg::policy;
+use zktrain_chain::bindings::registry::IDomainRegistry::Domain;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::stakes::IStakeManager::Pool;
+use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_secagg::policy;
 
 use super::{Operator, Options};
 use crate::chain::amount;
@@ -250,7 +250,7 @@ impl Operator {
 
 #[cfg(test)]
 mod tests {
-    use zktrain_network::plan::Timing;
+    use zktrain_secagg::plan::Timing;
 
     use super::super::{Pay, Rules};
     use super::*;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use zktrain_contracts::chain::{ChainError, Trouble};
-use zktrain_contracts::protocol::ClientError;
+use zktrain_chain::protocol::ClientError;
+use zktrain_chain::{ChainError, Trouble};
 
 use super::{OperatorError, PAUSE};
 use crate::error::Error;
@@ -163,7 +163,7 @@ impl Backoff {
 mod tests {
     use alloy::primitives::{Address, B256, U256};
     use alloy::transports::TransportErrorKind;
-    use zktrain_contracts::chain::Revert;
+    use zktrain_chain::Revert;
 
     use super::*;
     use crate::operator::StakeError;

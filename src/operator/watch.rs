@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
-use zktrain_contracts::chain::{Chain, Counters as SentCounters};
-use zktrain_contracts::protocol::Status;
+use zktrain_chain::protocol::Status;
+use zktrain_chain::{Chain, Counters as SentCounters};
 use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::health::{Part, Readiness};
 use zktrain_coordinator::machine::Progress;
 use zktrain_coordinator::metrics::{Direction, Ending, MemberState, Metrics, Sending};
-use zktrain_network::messages::{End, Phase};
-use zktrain_network::wire::Counters as WireCounters;
+use zktrain_wire::Counters as WireCounters;
+use zktrain_wire::messages::{End, Phase};
 
 use super::{Operator, PAUSE};
 use crate::error::Error;

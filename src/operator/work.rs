@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use alloy::primitives::Address;
 use ark_bn254::{Fr, G1Affine};
-use zktrain_circuits::opening::KzgVerifierKey;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::files::SubmissionFile;
+use zktrain_argument::opening::KzgVerifierKey;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_commit::average::{Sum, weighted_rows};
 use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_coordinator::metrics::{Judgement, Metrics};
-use zktrain_network::messages::Upload;
-use zktrain_network::plan::{Plan, PlanMember};
-use zktrain_network::secagg::vector::{Shape, unpack};
-use zktrain_prover::average::weighted_rows;
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_secagg::messages::Upload;
+use zktrain_secagg::plan::{Plan, PlanMember};
+use zktrain_secagg::vector::{Shape, unpack};
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_wire::Scoped;
 
 use super::judge::{Judge, Verdict};
 use super::models::Model;
@@ -87,6 +88,7 @@ impl Work for RoundWork {
             updates.iter().map(|(account, rows)| (weight(account), rows.as_slice())).collect();
         // What cannot be unpacked, or is too large, is no sum of updates either.
         let Ok(sum) = unpack(&self.shape, sum) else { return Settled::Wrong };
+        let sum = Sum { values: sum.values, blinds: sum.blinds };
         let (key, g1) = (&self.session.key, self.session.srs.g1());
         if opens(key, g1, &sum, &weighted_rows(&weighted)).is_err() {
             return Settled::Wrong;

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use zktrain_network::messages::Refusal;
-use zktrain_network::wire;
+use zktrain_wire::messages::Refusal;
 
 use super::{OwnerError, Verdict};
 use crate::error::Error;
@@ -66,7 +65,7 @@ fn is_disowned(error: &Error) -> bool {
             _ => return false,
         },
         Error::Peer(error) => match &**error {
-            wire::Error::Refused(refusal) => refusal,
+            zktrain_wire::Error::Refused(refusal) => refusal,
             _ => return false,
         },
         _ => return false,
@@ -101,7 +100,7 @@ mod tests {
     #[test]
     fn whoever_denies_what_it_has_is_not_asked_again() {
         for refusal in [Refusal::Missing, Refusal::NotMember] {
-            let peer = Error::Peer(Box::new(wire::Error::Refused(refusal.clone())));
+            let peer = Error::Peer(Box::new(zktrain_wire::Error::Refused(refusal.clone())));
             for error in [refused(refusal), peer] {
                 let mut attempts = Attempts::default();
                 assert_eq!(attempts.after(7, &error, false), Next::Again(FIRST), "{error}");

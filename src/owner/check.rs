@@ -1,12 +1,12 @@
 //! Whether a plan is the round that the chain knows: the coordinator is not believed.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::bindings::rounds::IRounds::{Member, Round};
-use zktrain_contracts::protocol::{Client, ClientError, Members, Status};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::{Plan, VERSION};
-use zktrain_network::secagg::policy;
+use zktrain_chain::bindings::rounds::IRounds::{Member, Round};
+use zktrain_chain::protocol::{Client, ClientError, Members, Status};
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::{Plan, VERSION};
+use zktrain_secagg::policy;
+use zktrain_statement::compressed::System;
 
 use super::OwnerError;
 use super::terms::{self, Asked};

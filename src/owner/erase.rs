@@ -172,7 +172,7 @@ mod tests {
             known.map(|(_, over)| *over).ok_or(Error::WorkerStopped)
         }
 
-        async fn stands(&self, _plan: &zktrain_network::plan::Plan) -> Result<(), Error> {
+        async fn stands(&self, _plan: &zktrain_secagg::plan::Plan) -> Result<(), Error> {
             Ok(())
         }
     }

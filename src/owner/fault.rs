@@ -1,8 +1,8 @@
 //! Misbehaviour on purpose, to show in demonstrations and tests what becomes of it.
 
 use ark_ec::CurveGroup;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_prover::srs::Powers;
+use zktrain_commit::srs::Powers;
+use zktrain_statement::statements::TrainingStatement;
 
 /// What an owner does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -15,8 +15,8 @@ use alloy::primitives::B256;
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
-use zktrain_network::secagg::sealed::{Keeper, Promises};
-use zktrain_prover::random::{Label, LocalKey, NoRandomness, Randomness};
+use zktrain_commit::random::{Label, LocalKey, NoRandomness, Randomness};
+use zktrain_secagg::sealed::{Keeper, Promises};
 
 use super::OwnerError;
 use crate::error::Error;
@@ -190,8 +190,7 @@ pub fn close(path: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::Address;
-    use zktrain_network::messages::{Confirm, Upload};
-    use zktrain_network::secagg;
+    use zktrain_secagg::messages::{Confirm, Upload};
 
     use super::*;
 
@@ -277,7 +276,7 @@ mod tests {
         for other in others {
             let error = journal.keep(&other).unwrap_err();
             let Error::Member(error) = error else { panic!("{error}") };
-            let conflict = secagg::Error::Conflict { what: "" };
+            let conflict = zktrain_secagg::Error::Conflict { what: "" };
             let OwnerError::Aggregation(error) = *error else { panic!("{error}") };
             assert_eq!(core::mem::discriminant(&error), core::mem::discriminant(&conflict));
         }

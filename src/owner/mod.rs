@@ -26,14 +26,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_circuits::statement::Binding;
-use zktrain_contracts::protocol::Client;
-use zktrain_contracts::protocol::typed;
-use zktrain_network::messages::{Item, ReceiptError, Refusal, Request, Response};
-use zktrain_network::secagg;
-use zktrain_network::secagg::policy::Policy;
-use zktrain_network::secagg::vector::VectorError;
-use zktrain_network::wire::{Patience, Peer, Source, Target};
+use zktrain_chain::protocol::Client;
+use zktrain_chain::protocol::typed;
+use zktrain_secagg::policy::Policy;
+use zktrain_secagg::vector::VectorError;
+use zktrain_statement::statements::Binding;
+use zktrain_wire::messages::{Item, Refusal, Request, Response};
+use zktrain_wire::receipts::ReceiptError;
+use zktrain_wire::{Patience, Peer, Source, Target};
 
 use attempts::Attempts;
 pub use check::{Expected, PlanError};
@@ -77,7 +77,7 @@ pub enum OwnerError {
     Silent,
     /// A rule of secure aggregation is broken.
     #[error("secure aggregation: {0}")]
-    Aggregation(#[from] secagg::Error),
+    Aggregation(#[from] zktrain_secagg::Error),
     /// The update is not of the network.
     #[error(transparent)]
     Vector(#[from] VectorError),

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use zktrain_network::messages::End;
+use zktrain_wire::messages::End;
 
 use super::attempts::{Attempts, Next};
 use super::erase::{self, Retention};
@@ -112,7 +112,7 @@ fn report(books: &Books<'_>, round: u64, end: &End) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::B256;
-    use zktrain_network::messages::{Reason, Refusal};
+    use zktrain_wire::messages::{Reason, Refusal};
 
     use super::*;
     use crate::files::Access;

@@ -25,19 +25,19 @@ use alloy::primitives::{Address, B256, keccak256};
 use ark_bn254::G1Affine;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::manifest::Network;
-use zktrain_circuits::opening::point_bytes;
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::{Batch, Pledge, Scope};
-use zktrain_contracts::protocol::{Client, Status, is_summed};
-use zktrain_network::messages::{End, Item, Refusal};
-use zktrain_network::plan::{Plan, PlanMember, Timing};
-use zktrain_network::wire::{self, Peer};
-use zktrain_prover::average::weighted_rows;
+use zktrain_argument::opening::point_bytes;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::typed::{Batch, Pledge, Scope};
+use zktrain_chain::protocol::{Client, Status, is_summed};
+use zktrain_commit::average::weighted_rows;
+use zktrain_model::manifest::Network;
+use zktrain_secagg::plan::{Plan, PlanMember, Timing};
+use zktrain_statement::compressed::System;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_wire::Peer;
+use zktrain_wire::messages::{End, Item, Refusal};
 
 use super::outcome;
 use super::worker::Facts;
@@ -149,7 +149,7 @@ impl Source for Peer {
         let item = Item::Lineage { path: name.to_owned() };
         match self.download(&item, most).await {
             Ok(bytes) => Ok(bytes.to_vec()),
-            Err(wire::Error::Refused(Refusal::Missing)) => {
+            Err(zktrain_wire::Error::Refused(Refusal::Missing)) => {
                 Err(ParentError::Withheld { file: name.to_owned() }.into())
             }
             Err(error) => Err(error.into()),
@@ -323,7 +323,7 @@ impl<S: Source> Ancestry<'_, S> {
     async fn deliveries(
         &self,
         plan: &Plan,
-        settled: &zktrain_contracts::bindings::registry::IDomainRegistry::Version,
+        settled: &zktrain_chain::bindings::registry::IDomainRegistry::Version,
         parent: B256,
     ) -> Result<Vec<Delivery>, Error> {
         let round = plan.round;
@@ -455,7 +455,7 @@ async fn blocking<T: Send + 'static>(
 
 /// One delivery to be checked.
 struct Task {
-    at: zktrain_contracts::protocol::Deployment,
+    at: zktrain_chain::protocol::Deployment,
     facts: Facts,
     circuit: Arc<CircuitKey>,
     model: Vec<G1Affine>,

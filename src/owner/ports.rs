@@ -5,13 +5,13 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use tokio::time::timeout;
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::bindings::rounds::IRounds;
-use zktrain_contracts::protocol::{Client, Members, Status};
-use zktrain_network::messages::{Item, Request, Response};
-use zktrain_network::plan::Plan;
-use zktrain_network::wire::{self, Peer, Source};
-use zktrain_prover::trace::Parameters;
+use zktrain_chain::bindings::rounds::IRounds;
+use zktrain_chain::protocol::{Client, Members, Status};
+use zktrain_model::trace::Parameters;
+use zktrain_secagg::plan::Plan;
+use zktrain_statement::compressed::System;
+use zktrain_wire::messages::{Item, Request, Response};
+use zktrain_wire::{Peer, Source};
 
 use super::worker::Worker;
 use super::{OwnerError, PAUSE};
@@ -32,13 +32,18 @@ pub trait Line {
     ///
     /// # Errors
     /// If there is no answer.
-    fn call(&self, request: Request) -> impl Future<Output = Result<Response, wire::Error>>;
+    fn call(&self, request: Request)
+    -> impl Future<Output = Result<Response, zktrain_wire::Error>>;
 
     /// Uploads something.
     ///
     /// # Errors
     /// If it is refused, or cannot be brought to an end.
-    fn upload(&self, item: &Item, bytes: Vec<u8>) -> impl Future<Output = Result<(), wire::Error>>;
+    fn upload(
+        &self,
+        item: &Item,
+        bytes: Vec<u8>,
+    ) -> impl Future<Output = Result<(), zktrain_wire::Error>>;
 
     /// Some time between two questions, however quick the answers are.
     fn pause(&self) -> impl Future<Output = ()> {
@@ -47,11 +52,11 @@ pub trait Line {
 }
 
 impl Line for Peer {
-    async fn call(&self, request: Request) -> Result<Response, wire::Error> {
+    async fn call(&self, request: Request) -> Result<Response, zktrain_wire::Error> {
         Self::call(self, request).await
     }
 
-    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::Error> {
         Self::upload(self, item, Source::Bytes(bytes.into())).await.map(drop)
     }
 }

@@ -8,24 +8,22 @@ use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use tokio::time::Instant;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, SignedReceipt, SignedSubmission};
-use zktrain_network::messages::{
-    Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Refusal, Request, Response,
-    Sharing, Signed, Test, Upload, check_receipt,
-};
-use zktrain_network::plan::Plan;
-use zktrain_network::secagg;
-use zktrain_network::secagg::blame::Evidence;
-use zktrain_network::secagg::member::Member;
-use zktrain_network::secagg::policy::Policy;
-use zktrain_network::secagg::sealed::Sealed;
-use zktrain_network::secagg::vector::{Shape, Update, pack};
-use zktrain_network::wire::{self, Peer};
-use zktrain_prover::trace::Parameters;
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::{Client, SignedReceipt, SignedSubmission};
+use zktrain_model::trace::Parameters;
+use zktrain_secagg::blame::Evidence;
+use zktrain_secagg::member::Member;
+use zktrain_secagg::messages::{Confirm, Defence, Keys, Passed, Sharing, Signed, Test, Upload};
+use zktrain_secagg::plan::Plan;
+use zktrain_secagg::policy::Policy;
+use zktrain_secagg::sealed::Sealed;
+use zktrain_secagg::vector::{Shape, Update, pack};
+use zktrain_statement::compressed::System;
+use zktrain_statement::statements::{Binding, TrainingStatement};
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_wire::messages::{Contribution, End, Item, Notice, Refusal, Request, Response};
+use zktrain_wire::receipts::check_receipt;
+use zktrain_wire::{Peer, Scoped, sign};
 
 use super::OwnerError;
 use super::check::Expected;
@@ -117,7 +115,7 @@ impl<L: Line, C: Craft> Seat<L, C> {
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         // Before anything is begun: a round that is not entered leaves nothing behind.
         let check = self.policy.check_plan(&plan, self.account());
-        check.map_err(|error| OwnerError::from(secagg::Error::from(error)))?;
+        check.map_err(|error| OwnerError::from(zktrain_secagg::Error::from(error)))?;
         let path = self.project.round_journal_path(plan.round);
         let key = read_key(&self.project.key_path())?;
         let journal = Journal::of_round(&path, plan.round, plan.digest(), &key)?;
@@ -210,8 +208,8 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         Err(OwnerError::Unexpected { what: "more notices than phases" }.into())
     }
 
-    fn sign<T: zktrain_network::messages::Body>(&self, body: T) -> Result<Signed<T>, Error> {
-        Ok(Signed::new(&self.plan, body, self.owner.signer()).map_err(OwnerError::from)?)
+    fn sign<T: zktrain_secagg::messages::Body>(&self, body: T) -> Result<Signed<T>, Error> {
+        Ok(sign(&self.plan, body, self.owner.signer()).map_err(OwnerError::from)?)
     }
 
     /// Writes down what is promised: only then there is something to send.
@@ -346,7 +344,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<bool, Error> {
         match self.owner.peer.upload(item, bytes).await {
             Ok(_) => Ok(true),
-            Err(wire::Error::Refused(Refusal::WrongPhase { now })) => {
+            Err(zktrain_wire::Error::Refused(Refusal::WrongPhase { now })) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
                 Ok(false)
             }
@@ -443,8 +441,9 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
     /// The sum is wrong: shows that this owner's vector is not the reason.
     async fn defend(&mut self, test: Test) -> Result<bool, Error> {
         let (shape, update, commitments) = self.opened()?;
-        let g1 = self.owner.facts.srs.g1();
-        let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
+        let opener = &self.owner.facts.srs.g1();
+        let evidence =
+            Evidence { shape: &shape, opener, update: &update, commitments: &commitments };
         let sealed = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
         let defence = self.open(sealed)?;
         self.test = Some(test);
@@ -455,8 +454,9 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
     /// Somebody's defence contradicts this owner's: shows what both have agreed on.
     async fn dispute(&mut self, defences: &[Signed<Defence>]) -> Result<bool, Error> {
         let (shape, update, commitments) = self.opened()?;
-        let g1 = self.owner.facts.srs.g1();
-        let evidence = Evidence { shape: &shape, g1, update: &update, commitments: &commitments };
+        let opener = &self.owner.facts.srs.g1();
+        let evidence =
+            Evidence { shape: &shape, opener, update: &update, commitments: &commitments };
         let early = OwnerError::Unexpected { what: "a dispute without a test" };
         let test = self.test.clone().ok_or(early)?;
         let sealed = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
@@ -471,7 +471,8 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             return Err(OwnerError::Unexpected { what: "no work" }.into());
         };
         let shape = Shape::of(&self.owner.facts.key).map_err(OwnerError::from)?;
-        let update = Update { values: secret.values.clone(), blinds: secret.blinds.clone() };
+        let update =
+            Update { values: secret.values.flat().collect(), blinds: secret.blinds.clone() };
         Ok((shape, update, statement.update.clone()))
     }
 }

@@ -5,10 +5,9 @@ use std::fmt::Display;
 use std::future::Future;
 use std::time::Duration;
 
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::chain::Endpoint;
-use zktrain_network::messages::Refusal;
-use zktrain_network::wire;
+use zktrain_chain::Endpoint;
+use zktrain_statement::compressed::System;
+use zktrain_wire::messages::Refusal;
 
 use super::ports::{Watch, in_time};
 use super::{OwnerError, PAUSE, erase};
@@ -73,9 +72,9 @@ fn is_away(error: &Error) -> bool {
         Error::Client(error) => error.trouble().is_transient(),
         Error::Peer(error) => matches!(
             **error,
-            wire::Error::Deadline { .. }
+            zktrain_wire::Error::Deadline { .. }
                 // The chain knows this member: its coordinator's node may be behind.
-                | wire::Error::Refused(Refusal::Busy | Refusal::Internal | Refusal::NotMember)
+                | zktrain_wire::Error::Refused(Refusal::Busy | Refusal::Internal | Refusal::NotMember)
         ),
         Error::Member(error) => matches!(**error, OwnerError::Silent),
         _ => false,
@@ -104,10 +103,10 @@ mod tests {
 
     use alloy::primitives::{Address, B256};
     use alloy::transports::TransportErrorKind;
-    use zktrain_contracts::chain::ChainError;
-    use zktrain_contracts::protocol::ClientError;
-    use zktrain_network::plan::Plan;
-    use zktrain_network::wire::Lost;
+    use zktrain_chain::ChainError;
+    use zktrain_chain::protocol::ClientError;
+    use zktrain_secagg::plan::Plan;
+    use zktrain_wire::Lost;
 
     use super::*;
     use crate::files::{self, Access};
@@ -118,8 +117,8 @@ mod tests {
         let at = "coordinator.example.org:7443".to_owned();
         [
             ClientError::Chain(node).into(),
-            wire::Error::Deadline { at, last: Lost::NoHost }.into(),
-            wire::Error::Refused(Refusal::NotMember).into(),
+            zktrain_wire::Error::Deadline { at, last: Lost::NoHost }.into(),
+            zktrain_wire::Error::Refused(Refusal::NotMember).into(),
             OwnerError::Silent.into(),
         ]
     }
@@ -144,7 +143,7 @@ mod tests {
         let (account, expected) = (Address::ZERO, Address::ZERO);
         let errors: [Error; 4] = [
             ClientError::OtherChain { expected: 1, got: 2 }.into(),
-            wire::Error::Identity { expected, got: None }.into(),
+            zktrain_wire::Error::Identity { expected, got: None }.into(),
             OwnerError::NotMember { account, domain: 1 }.into(),
             Error::WorkerStopped,
         ];

@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256, Keccak256};
 use serde::{Deserialize, Serialize};
-use zktrain_circuits::schedule::round_window;
-use zktrain_network::plan::Plan;
+use zktrain_model::schedule::round_window;
+use zktrain_secagg::plan::Plan;
 
 use crate::error::Error;
 use crate::files::{self, Access};
@@ -179,7 +179,7 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
-    use zktrain_network::plan::{PlanMember, Timing, VERSION};
+    use zktrain_secagg::plan::{PlanMember, Timing, VERSION};
 
     use super::*;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::IRounds::Round;
-use zktrain_contracts::protocol::{Client, payments};
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::IRounds::Round;
+use zktrain_chain::protocol::{Client, payments};
 
 use super::OwnerError;
 use crate::chain::amount;

@@ -1,9 +1,8 @@
 //! What an owner does about an error in a round: it does not leave the network because of a round
 //! that it does not trust, nor because somebody is away for a while.
 
-use zktrain_contracts::protocol::ClientError;
-use zktrain_network::messages::Refusal;
-use zktrain_network::wire;
+use zktrain_chain::protocol::ClientError;
+use zktrain_wire::messages::Refusal;
 
 use super::{OwnerError, PlanError};
 use crate::error::Error;
@@ -51,11 +50,13 @@ impl Verdict {
     }
 }
 
-fn peer(error: &wire::Error) -> Verdict {
+fn peer(error: &zktrain_wire::Error) -> Verdict {
     match error {
-        wire::Error::Replaced { .. } | wire::Error::Io { .. } => Verdict::Stop,
-        wire::Error::Refused(refusal) => refused(refusal),
-        wire::Error::Digest { .. } | wire::Error::TooLarge { .. } => Verdict::PassOver,
+        zktrain_wire::Error::Replaced { .. } | zktrain_wire::Error::Io { .. } => Verdict::Stop,
+        zktrain_wire::Error::Refused(refusal) => refused(refusal),
+        zktrain_wire::Error::Digest { .. } | zktrain_wire::Error::TooLarge { .. } => {
+            Verdict::PassOver
+        }
         _ => Verdict::Again,
     }
 }
@@ -89,8 +90,9 @@ fn member(error: &OwnerError) -> Verdict {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::{Address, B256, U256};
-    use zktrain_network::messages::{Phase, ReceiptError};
-    use zktrain_network::secagg::{self, policy::PolicyError};
+    use zktrain_secagg::policy::PolicyError;
+    use zktrain_wire::messages::Phase;
+    use zktrain_wire::receipts::ReceiptError;
 
     use super::*;
     use crate::owner::{OtherPlan, ParentError, RepeatError, TermsError};
@@ -106,7 +108,7 @@ mod tests {
             ParentError::Withheld { file: "rounds/1/sum.safetensors".into() }.into(),
             RepeatError::Update { round: 2, earlier: 1, window: 0 }.into(),
             OwnerError::Receipt(ReceiptError::Field { field: "plan" }).into(),
-            OwnerError::Aggregation(secagg::Error::Policy(policy)).into(),
+            OwnerError::Aggregation(zktrain_secagg::Error::Policy(policy)).into(),
             OwnerError::Unexpected { what: "a second plan" }.into(),
             OwnerError::Refused(Refusal::WrongPhase { now: Phase::Ended }).into(),
             PlanError::Signature { round: 1, coordinator: Address::ZERO }.into(),
@@ -121,7 +123,7 @@ mod tests {
         }
         let parent = Error::ParentModel { expected: String::new(), got: String::new() };
         assert_eq!(Verdict::of(&parent), Verdict::PassOver);
-        let digest = wire::Error::Digest { expected: B256::ZERO, got: B256::ZERO };
+        let digest = zktrain_wire::Error::Digest { expected: B256::ZERO, got: B256::ZERO };
         assert_eq!(Verdict::of(&Error::Peer(Box::new(digest))), Verdict::PassOver);
     }
 
@@ -132,7 +134,10 @@ mod tests {
             assert_eq!(Verdict::of(&OwnerError::Refused(refusal).into()), Verdict::Again);
         }
         assert_eq!(Verdict::of(&PlanError::NotOpen { round: 1 }.into()), Verdict::Again);
-        let away = wire::Error::Deadline { at: "there:1".into(), last: wire::Lost::Silence };
+        let away = zktrain_wire::Error::Deadline {
+            at: "there:1".into(),
+            last: zktrain_wire::Lost::Silence,
+        };
         assert_eq!(Verdict::of(&Error::Peer(Box::new(away))), Verdict::Again);
     }
 
@@ -149,7 +154,7 @@ mod tests {
         for error in &errors {
             assert_eq!(Verdict::of(error), Verdict::Stop, "{error}");
         }
-        let replaced = wire::Error::Replaced { account };
+        let replaced = zktrain_wire::Error::Replaced { account };
         assert_eq!(Verdict::of(&Error::Peer(Box::new(replaced))), Verdict::Stop);
     }
 }

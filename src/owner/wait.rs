@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use zktrain_coordinator::machine::Machine;
-use zktrain_network::messages::{Notice, Request, Response};
-use zktrain_network::plan::{Plan, Timing};
+use zktrain_secagg::plan::{Plan, Timing};
+use zktrain_wire::messages::{Notice, Request, Response};
 
 use super::ports::{Line, Watch};
 use super::{OwnerError, Verdict};
@@ -102,11 +102,10 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use alloy::primitives::{Address, B256};
-    use zktrain_contracts::chain::Finality;
-    use zktrain_contracts::protocol::ClientError;
-    use zktrain_network::messages::{End, Item, Reason};
-    use zktrain_network::plan::VERSION;
-    use zktrain_network::wire;
+    use zktrain_chain::Finality;
+    use zktrain_chain::protocol::ClientError;
+    use zktrain_secagg::plan::VERSION;
+    use zktrain_wire::messages::{End, Item, Reason};
 
     use super::*;
 
@@ -121,14 +120,14 @@ mod tests {
     }
 
     impl Line for Script {
-        async fn call(&self, request: Request) -> Result<Response, wire::Error> {
+        async fn call(&self, request: Request) -> Result<Response, zktrain_wire::Error> {
             assert_eq!(request, Request::Notice { round: 7, number: 3 });
             self.asked.set(self.asked.get() + 1);
             assert!(self.asked.get() < 100, "it spins");
             Ok(self.answers.borrow_mut().pop().unwrap_or(Response::Later))
         }
 
-        async fn upload(&self, _: &Item, _: Vec<u8>) -> Result<(), wire::Error> {
+        async fn upload(&self, _: &Item, _: Vec<u8>) -> Result<(), zktrain_wire::Error> {
             Ok(())
         }
 

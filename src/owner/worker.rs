@@ -6,13 +6,13 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::sync::oneshot;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::merkle::Hash;
-use zktrain_prover::srs::CheckedSrs;
-use zktrain_prover::trace::Parameters;
+use zktrain_commit::srs::CheckedSrs;
+use zktrain_model::Hash;
+use zktrain_model::trace::Parameters;
+use zktrain_statement::compressed::System;
+use zktrain_statement::key::TrainingKey;
 use zktrain_trainer::Metrics;
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verify::circuit::CircuitKey;
 
 use crate::error::Error;
 use crate::project::Project;

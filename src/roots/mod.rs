@@ -14,8 +14,8 @@ use std::fmt;
 use std::io::Write;
 
 use serde::Serialize;
-use zktrain_prover::srs::{CheckedSrs, Provenance};
-use zktrain_verifier::groth16::{self, Groth16Key};
+use zktrain_commit::srs::{CheckedSrs, Provenance};
+use zktrain_verify::groth16::{self, Groth16Key};
 
 pub use pins::{DERIVED, Pins, hash_pin, nonce_pin};
 pub use stated::StatedPins;
@@ -261,7 +261,7 @@ impl Verdict {
 mod tests {
     use ark_bn254::{G1Affine, G2Affine};
     use ark_ec::AffineRepr;
-    use zktrain_prover::srs::Srs;
+    use zktrain_commit::srs::Srs;
 
     use super::*;
 

@@ -5,8 +5,8 @@
 //! holds as well.
 
 use alloy::primitives::Address;
-use zktrain_circuits::merkle::Hash;
-use zktrain_circuits::statement::Binding;
+use zktrain_model::Hash;
+use zktrain_statement::statements::Binding;
 
 use super::{PinMismatch, Root, hash_pin};
 use crate::chain::amount::parse_address;

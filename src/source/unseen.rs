@@ -2,7 +2,7 @@
 //! and rows that fill no window.
 
 use serde::Serialize;
-use zktrain_circuits::manifest::{Manifest, Network};
+use zktrain_model::manifest::{Manifest, Network};
 use zktrain_trainer::dataset::{Clamped, Dataset};
 
 use crate::ui::{Ui, percent};

@@ -7,12 +7,12 @@ use alloy::primitives::{B256, Bytes, keccak256};
 use project::{PASSWORD, Project};
 use serde_json::{Value, json};
 use zktrain::chain::{Connection, block_on};
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::chain::{Chain, Outbox, Sender};
-use zktrain_contracts::keystore::{self, Password};
-use zktrain_contracts::node::Node;
-use zktrain_contracts::protocol::typed::{Receipt, Submission};
-use zktrain_contracts::protocol::{Client, Deployment, typed};
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::keystore::{self, Password};
+use zktrain_chain::protocol::typed::{Receipt, Submission};
+use zktrain_chain::protocol::{Client, Deployment, typed};
+use zktrain_chain::{Chain, Outbox, Sender};
+use zktrain_devnet::Node;
 
 /// A project with registered data, contracts, and three accounts with keys.
 struct Story {
@@ -426,7 +426,7 @@ fn nobody_joins_a_domain_that_checks_with_a_foreign_key() {
     let operator = keystore::open(&folder.join("operator.json"), &password).unwrap();
     let domain = block_on(async {
         let node = Node::open(&folder.join("chain/chain.redb"), Connection::genesis())?;
-        let chain = Chain::embedded(&node).await?;
+        let chain = Chain::embedded(node.client()).await?;
         let outbox = folder.join("chain/chain.outbox");
         let outbox = Outbox::new(&outbox, chain.id(), operator.address()).unwrap();
         let sender = Sender::new(chain, operator.clone(), outbox);

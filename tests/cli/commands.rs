@@ -342,7 +342,7 @@ fn reference_strings_are_made_read_and_never_silently_insecure() {
     let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
     assert_eq!((&info["power"], &info["claims_insecure"]), (&4.into(), &true.into()));
     assert_eq!((&info["phase_two"], &info["checked"]), (&true.into(), &true.into()));
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/prover/tests/fixtures/pot6.ptau");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/prover/commit/tests/fixtures/pot6.ptau");
     let imported = project.json(&["srs", "import", fixture, "-o", "i.bin"]);
     assert_eq!((&imported["power"], &imported["claims_insecure"]), (&6.into(), &false.into()));
     // Of no ceremony that the program knows, whatever the file says.

@@ -5,7 +5,7 @@ use crate::project;
 use ark_bn254::G2Affine;
 use ark_ec::{AffineRepr, CurveGroup};
 use project::Project;
-use zktrain_verifier::groth16::Groth16Key;
+use zktrain_verify::groth16::Groth16Key;
 
 /// A project with one proof in a system.
 fn proven(system: &str) -> Project {

@@ -1,8 +1,6 @@
 //! The program: its commands as processes, and what comes with it.
 
 mod answers;
-#[path = "../../contracts/tests/backend/mod.rs"]
-mod backend;
 mod chain;
 mod commands;
 #[path = "../common/mod.rs"]

@@ -8,7 +8,7 @@ use std::path::Path;
 use project::planted::{Planted, contains, integer_forms};
 use project::{Project, files};
 use serde_json::Value;
-use zktrain_circuits::manifest::Manifest;
+use zktrain_model::manifest::Manifest;
 use zktrain_trainer::dataset::Source;
 
 /// Cells of an owner's rows, as recognisable as they come: with all their digits, and as doubles;

@@ -1,7 +1,6 @@
 //! The same network on a node that others run, anvil, and on a domain with Groth16 proofs that the
 //! contracts check at once. What the coordinator measures it has from that node's events.
 
-use crate::backend;
 use crate::project;
 
 use std::collections::BTreeMap;
@@ -11,9 +10,9 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use backend::{Anvil, RICH};
 use project::Project;
 use serde_json::Value;
+use zktrain_testchains::{Anvil, RICH};
 
 /// The measures by name, labels included.
 type Measures = BTreeMap<String, f64>;

@@ -137,7 +137,7 @@ fn addresses_proofs_and_pages_are_not_written_over() {
 #[test]
 fn strings_and_keys_are_not_written_over() {
     let project = Project::trained(1);
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/prover/tests/fixtures/pot6.ptau");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/prover/commit/tests/fixtures/pot6.ptau");
     let ceremony = project.folder.path().join("c.ptau");
     std::fs::copy(fixture, &ceremony).unwrap();
     project.ok(&["setup", "insecure", "p"]);

@@ -9,9 +9,9 @@ use ark_bn254::Fr;
 use ark_ff::{BigInteger, PrimeField};
 use project::planted::{Planted, contains, integer_forms};
 use project::{COLUMNS, Project, csv, files, rows};
-use zktrain_circuits::compressed::CompressedProof;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::wire::ProofFile;
+use zktrain_model::manifest::Manifest;
+use zktrain_statement::compressed::CompressedProof;
+use zktrain_statement::wire::ProofFile;
 use zktrain_trainer::dataset::Source;
 
 /// All forms of the private cells.
@@ -47,7 +47,7 @@ fn padding(word: &[u8]) -> bool {
 /// Words of proofs: from the first bytes of an uncompressed one on, and the last block of a
 /// file of a compressed one.
 fn words(bytes: &[u8]) -> Vec<&[u8; 32]> {
-    let magic = zktrain_circuits::proof::MAGIC;
+    let magic = zktrain_statement::proof::MAGIC;
     let plain = bytes.windows(magic.len()).position(|window| window == magic);
     let plain = plain.map(|at| &bytes[at + magic.len() + 4..]);
     let body = bytes.strip_prefix(CompressedProof::TRAINING_FILE).map(|body| {
@@ -184,7 +184,7 @@ fn the_search_finds_what_it_searches_for() {
         bytes.push(0x55);
         assert!(contains(&bytes, &planted_form.bytes), "{}", planted_form.what);
     }
-    let mut proof = zktrain_circuits::proof::MAGIC.to_vec();
+    let mut proof = zktrain_statement::proof::MAGIC.to_vec();
     proof.extend([0; 4]);
     proof.extend([0x22; 32]);
     assert_eq!(small_words(&proof), []);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use project::{Project, relabel};
 use serde_json::Value;
-use zktrain_verifier::groth16::{Groth16Key, Provenance};
+use zktrain_verify::groth16::{Groth16Key, Provenance};
 
 /// A project whose round has drawn a nonce or not, with a short chain of uncompressed proofs.
 fn proven(nonce: Option<&str>) -> Project {

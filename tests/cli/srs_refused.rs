@@ -10,10 +10,10 @@ use ark_ff::{FftField, Field};
 use project::Project;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::arith::Arithmetic;
-use zktrain_circuits::r1cs::Builder;
-use zktrain_prover::ceremony::Ceremony;
-use zktrain_prover::srs::{Provenance, Srs};
+use zktrain_argument::arith::Arithmetic;
+use zktrain_backends::r1cs::Builder;
+use zktrain_ceremony::phase_two::Ceremony;
+use zktrain_commit::srs::{Provenance, Srs};
 
 /// Powers that the project's circuit needs; its rows need fewer.
 const CIRCUIT: usize = 1 << 14;

@@ -6,9 +6,9 @@ use std::process::Command;
 const WALLS: &[(&str, &[&str])] = &[
     (
         "zktrain-circuits",
-        &["zktrain-verifier", "zktrain-prover", "rayon", "tokio", "alloy", "revm"],
+        &["zktrain-verify", "zktrain-prover", "rayon", "tokio", "alloy", "revm"],
     ),
-    ("zktrain-verifier", &["zktrain-prover", "halo2-axiom", "tokio", "alloy", "revm"]),
+    ("zktrain-verify", &["zktrain-prover", "halo2-axiom", "tokio", "alloy", "revm"]),
     ("zktrain-prover", &["zktrain-contracts", "zktrain-network", "tokio", "alloy", "revm"]),
     ("zktrain-trainer", &["zktrain-contracts", "zktrain-network", "tokio", "alloy", "revm"]),
     ("zktrain-contracts", &["zktrain-circuits", "zktrain-prover", "zktrain-network"]),

@@ -1,9 +1,7 @@
 //! Random networks with everything that a manifest can ask for.
 
 use proptest::prelude::*;
-use zktrain_circuits::manifest::{
-    LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
-};
+use zktrain_model::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training};
 use zktrain_trainer::{CalibrationError, calibrate, synthetic};
 
 /// Which loss, and what its labels are.

@@ -2,9 +2,9 @@
 
 use ark_bn254::Fr;
 use ark_ff::One;
-use zktrain_circuits::manifest::{Loss, Network, RoundSpec};
-use zktrain_circuits::relation::TensorId;
-use zktrain_prover::sheet::Sheet;
+use zktrain_commit::sheet::Sheet;
+use zktrain_model::manifest::{Loss, Network, RoundSpec};
+use zktrain_model::relation::TensorId;
 
 use super::Run;
 use super::forge::{Value, flat, forge, limbs};

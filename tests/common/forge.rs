@@ -5,9 +5,9 @@
 //! everything after it is computed honestly from the lie. So a forged sheet
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
-use zktrain_circuits::manifest::{Activation, Layer, Loss, Network, RoundSpec};
-use zktrain_circuits::quant::{exp_table, sigmoid_table, tanh_table};
-use zktrain_prover::sheet::Sheet;
+use zktrain_commit::sheet::Sheet;
+use zktrain_model::manifest::{Activation, Layer, Loss, Network, RoundSpec};
+use zktrain_model::quant::{exp_table, sigmoid_table, tanh_table};
 
 /// The cells that one value takes: a plain value is `q` alone.
 #[derive(Clone, Debug, Default)]
@@ -359,6 +359,6 @@ pub fn limbs(value: i64, bits: u32) -> Vec<i64> {
 }
 
 /// Padded flat index of a cell.
-pub fn flat(domain: zktrain_circuits::relation::Domain, index: &[usize]) -> usize {
+pub fn flat(domain: zktrain_model::relation::Domain, index: &[usize]) -> usize {
     index.iter().enumerate().map(|(axis, x)| x << domain.bit(axis)).sum()
 }

@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::statement::TrainingStatement;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::TrainingStatement;
 
 use super::Run;
 use super::cases::Case;

@@ -14,27 +14,27 @@ use std::sync::OnceLock;
 use ark_bn254::Fr;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::relation::Group;
-use zktrain_circuits::size::Limits;
-use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
-use zktrain_prover::commit::commit_rows;
-use zktrain_prover::prove::CommittedRows;
-use zktrain_prover::random::LocalKey;
-use zktrain_prover::sheet::Sheet;
-use zktrain_prover::srs::{CheckedSrs, Srs};
-use zktrain_prover::trace::{Parameters, Trace};
-use zktrain_prover::training::{
+use zktrain_commit::random::LocalKey;
+use zktrain_commit::rows::commit_rows;
+use zktrain_commit::sheet::Sheet;
+use zktrain_commit::srs::{CheckedSrs, Srs};
+use zktrain_model::manifest::Manifest;
+use zktrain_model::relation::Group;
+use zktrain_model::size::Limits;
+use zktrain_model::trace::{Parameters, Trace};
+use zktrain_prove::prove::CommittedRows;
+use zktrain_prove::training::{
     Chunk, ChunkProved, Committed, Counts, Position, RegisteredDataset, TrainingProver,
     chunk_sizes, commit_model, derive_key, register_chunk,
 };
-use zktrain_prover::witness::training_sheet;
+use zktrain_prove::witness::training_sheet;
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement};
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::{Trainer, last_update};
 use zktrain_trainer::{initial_parameters, synthetic};
-use zktrain_verifier::training::Chain;
+use zktrain_verify::training::Chain;
 
 /// Logarithm of the powers of [`srs`]: enough for the network whose proof contracts measure, where
 /// that is made, and for all others elsewhere.
@@ -140,7 +140,7 @@ impl Run {
     pub fn traces(&self, count: usize) -> Vec<(u64, Trace)> {
         let network = self.key.network.network();
         let order =
-            zktrain_circuits::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
+            zktrain_model::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
         let trainer = Trainer::new(network.clone());
         let mut model = self.initial.clone();
         let mut state = None;

@@ -1,13 +1,14 @@
 //! Plans and submissions as the network's peers sign them.
 
 use zktrain::round::submission;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::statement::Binding;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::Scope;
-use zktrain_contracts::protocol::{Client, SignedSubmission};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::typed::Scope;
+use zktrain_chain::protocol::{Client, SignedSubmission};
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_statement::compressed::System;
+use zktrain_statement::statements::Binding;
+use zktrain_wire::sign;
 
 use super::round::Delivered;
 
@@ -54,7 +55,7 @@ pub fn place(plan: &Plan) -> Binding {
 
 /// Signed by this account.
 pub fn signed(plan: Plan, by: &Client) -> Signed<Plan> {
-    Signed::new(&plan, plan.clone(), by.sender().signer()).unwrap()
+    sign(&plan, plan.clone(), by.sender().signer()).unwrap()
 }
 
 /// What a member hands in, in the round that this is for.

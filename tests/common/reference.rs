@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, One, PrimeField, Zero};
-use zktrain_circuits::relation::{AxisFactor, DimMap, Domain, Linear, Relation, Term};
-use zktrain_prover::sheet::Sheet;
+use zktrain_commit::sheet::Sheet;
+use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Relation, Term};
 
 /// Cells of a sheet, some of them replaced by field elements that no sheet of
 /// small integers can hold.
@@ -111,7 +111,7 @@ impl<'a> Cells<'a> {
         broken
     }
 
-    fn product_holds(&self, product: &zktrain_circuits::relation::Product) -> bool {
+    fn product_holds(&self, product: &zktrain_model::relation::Product) -> bool {
         let [o, x, y, k] = product.axes.map(|axis| 1usize << axis.log);
         let coef = integer(product.coef);
         let operand = |form: &Linear, width: usize| -> Vec<Fr> {

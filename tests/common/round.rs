@@ -2,20 +2,20 @@
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::opening::point_bytes;
-use zktrain_circuits::schedule::round_window;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_prover::compress::Compressor;
-use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{
+use zktrain_argument::opening::point_bytes;
+use zktrain_model::manifest::Manifest;
+use zktrain_model::schedule::round_window;
+use zktrain_prove::compress::Compressor;
+use zktrain_prove::halo2::{Halo2Params, log_rows};
+use zktrain_prove::training::{
     Chunk, ChunkProved, Position, RegisteredDataset, TrainingProved, chunk_sizes, register_chunk,
 };
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::initial_parameters;
 use zktrain_trainer::train::Trainer;
-use zktrain_verifier::evm::{encode_key, key_hash};
+use zktrain_verify::evm::{encode_key, key_hash};
 
 use super::{Run, srs};
 

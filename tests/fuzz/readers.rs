@@ -14,26 +14,27 @@ use sha3::{Digest, Keccak256};
 use tempfile::TempDir;
 use zktrain::lineage::{Lineage, decode_sum, encode_sum};
 use zktrain::project::{Local, Round, Trained, read_json, read_toml};
-use zktrain_circuits::arith::{Arithmetic, Check};
-use zktrain_circuits::compressed::CompressedProof;
-use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::opening::OpeningProof;
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::r1cs::Builder;
-use zktrain_circuits::size::{Limits, Size};
-use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
-use zktrain_circuits::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
-use zktrain_contracts::keystore;
-use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
-use zktrain_prover::average::Sum;
-use zktrain_prover::ceremony::Ceremony;
-use zktrain_prover::groth16::{ProvingKey, insecure_key};
-use zktrain_prover::srs::{Srs, SrsFile};
+use zktrain_argument::arith::{Arithmetic, Check};
+use zktrain_argument::opening::OpeningProof;
+use zktrain_backends::halo2::key::Halo2Key;
+use zktrain_backends::r1cs::Builder;
+use zktrain_ceremony::groth16::{ProvingKey, insecure_key};
+use zktrain_ceremony::phase_two::Ceremony;
+use zktrain_chain::keystore;
+use zktrain_chain::protocol::files::{BatchFile, SubmissionFile};
+use zktrain_commit::average::Sum;
+use zktrain_commit::srs::{Srs, SrsFile};
+use zktrain_model::manifest::Manifest;
+use zktrain_model::size::{Limits, Size};
+use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_statement::compressed::CompressedProof;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::{DatasetStatement, TrainingStatement};
+use zktrain_statement::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
 use zktrain_trainer::dataset::{read_csv, read_idx, read_npy};
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
-use zktrain_verifier::groth16::Groth16Key;
+use zktrain_verify::contract_key::ContractKey;
+use zktrain_verify::groth16::Groth16Key;
 
 use super::bytes::alter;
 use super::harness::{pick, run};
@@ -135,8 +136,7 @@ fn statements() -> [Kind; 5] {
                 return false;
             };
             assert_eq!(encode_training(&statement, &proof), bytes);
-            let verdict =
-                zktrain_verifier::training::verify(&made().0.key, &(), &statement, &proof);
+            let verdict = zktrain_verify::training::verify(&made().0.key, &(), &statement, &proof);
             assert!(verdict.is_err() || (statement, proof) == made().1[1]);
             true
         }),
@@ -147,7 +147,7 @@ fn statements() -> [Kind; 5] {
             };
             assert_eq!(encode_dataset(&chunks), bytes);
             let key = &made().0.key;
-            let verdict = zktrain_verifier::dataset::verify(key, |_| Some(()), &chunks);
+            let verdict = zktrain_verify::dataset::verify(key, |_| Some(()), &chunks);
             assert!(verdict.is_err() || chunks == made().0.chunks);
             true
         }),
@@ -165,26 +165,28 @@ fn statements() -> [Kind; 5] {
 }
 
 fn manifests() -> Vec<Vec<u8>> {
-    let example = include_str!("../../circuits/tests/manifest.toml");
+    let example = include_str!("../../circuits/model/tests/manifest.toml");
     vec![made().0.manifest.to_toml().unwrap().into_bytes(), example.as_bytes().to_vec()]
 }
 
 /// Reference strings and circuit keys.
-fn keys() -> [Kind; 6] {
+fn keys() -> [Kind; 7] {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("srs");
     Srs::generate(3, &mut rng()).save(&path).unwrap();
     let srs = std::fs::read(&path).unwrap();
-    let ptau = include_bytes!("../../prover/tests/fixtures/pot6.ptau").to_vec();
+    let ptau = include_bytes!("../../prover/commit/tests/fixtures/pot6.ptau").to_vec();
     let [proving, ceremony] = groth16();
     let halo2 = fixture_key();
     let verifying = ProvingKey::from_bytes(&proving).unwrap().key.to_bytes();
+    let contract = include_bytes!("../fixtures/compressed_halo2_v1.key").to_vec();
     let kind = |name, valid, read, seal| Kind { name, valid: vec![valid], read, seal };
     [
         kind("reference string", srs, read_srs, Some(Seal::Header)),
         kind("powers of tau", ptau, |_, bytes| Srs::import_ptau_prefix(bytes, 3).is_ok(), None),
         kind("halo2 key", halo2, |_, bytes| Halo2Key::from_bytes(bytes).is_ok(), None),
         kind("groth16 key", verifying, |_, bytes| Groth16Key::from_bytes(bytes).is_ok(), None),
+        kind("contract's key", contract, read_contract_key, None),
         kind(
             "proving key",
             proving,
@@ -198,6 +200,12 @@ fn keys() -> [Kind; 6] {
             Some(Seal::Blake3),
         ),
     ]
+}
+
+fn read_contract_key(_: &Path, bytes: &[u8]) -> bool {
+    let manifest = include_str!("../fixtures/compressed_v1.toml");
+    let key = ContractKey::read(manifest, Limits::default(), bytes);
+    key.is_ok_and(|key| key.name()[..] == Keccak256::digest(bytes)[..])
 }
 
 fn read_srs(path: &Path, bytes: &[u8]) -> bool {
@@ -322,7 +330,7 @@ fn texts() -> [Kind; 8] {
         }),
         kind("plan.json", serde_json::to_string(&plan()).unwrap(), |_, bytes| {
             serde_json::from_slice::<Plan>(bytes).is_ok_and(|plan| {
-                let _ = (plan.typed_domain(), plan.member([3; 20].into()));
+                let _ = (plan.domain_separator(), plan.member([3; 20].into()));
                 plan.digest() != B256::ZERO
             })
         }),

@@ -15,17 +15,17 @@ use zktrain::secrets::{
     DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
 };
 use zktrain::ui::Ui;
-use zktrain_contracts::bindings::demands::Demands;
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::DomainRegistry::DomainOpened;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::IRounds::{Delivery, Member};
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::bindings::stakes::StakeManager;
-use zktrain_contracts::protocol::export::{Block, Drawing, ExportedLog, VERSION};
-use zktrain_contracts::protocol::{ChainExport, Deployment};
-use zktrain_prover::training::RegisteredDataset;
+use zktrain_chain::bindings::demands::Demands;
+use zktrain_chain::bindings::escrow::Escrow;
+use zktrain_chain::bindings::registry::DomainRegistry::DomainOpened;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::IRounds::{Delivery, Member};
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::slashing::Slashing;
+use zktrain_chain::bindings::stakes::StakeManager;
+use zktrain_chain::protocol::export::{Block, Drawing, ExportedLog, VERSION};
+use zktrain_chain::protocol::{ChainExport, Deployment};
+use zktrain_prove::training::RegisteredDataset;
 use zktrain_trainer::export::to_int_safetensors;
 
 use super::bytes::alter;

@@ -6,12 +6,12 @@ use ark_bn254::Fr;
 use ark_ec::AffineRepr;
 use common::Run;
 use common::cases::Case;
-use zktrain_circuits::manifest::Network;
-use zktrain_prover::average::{AverageError, Sum, average, bound, commit_sum, weighted_rows};
-use zktrain_prover::trace::{Parameters, Trace};
-use zktrain_prover::training::{TrainingProved, commit_model};
+use zktrain_commit::average::{AverageError, Sum, average, bound, commit_sum, weighted_rows};
+use zktrain_model::manifest::Network;
+use zktrain_model::trace::{Parameters, Trace};
+use zktrain_prove::training::{TrainingProved, commit_model};
 use zktrain_trainer::initial_parameters;
-use zktrain_verifier::training::add_rows;
+use zktrain_verify::training::add_rows;
 
 const WEIGHTS: [u32; 3] = [40_000, 20_000, 5_536];
 

@@ -4,11 +4,11 @@ use crate::common;
 
 use common::cases::{Case, LossKind, case};
 use proptest::prelude::*;
-use zktrain_circuits::certificate::{Uncertified, certify_dataset, certify_training};
-use zktrain_circuits::compile::{compile_dataset, compile_training};
-use zktrain_circuits::manifest::{LayerKind, Manifest, Network};
-use zktrain_circuits::relation::DimMap;
-use zktrain_circuits::size::{Bounded, Limits};
+use zktrain_model::certificate::{Uncertified, certify_dataset, certify_training};
+use zktrain_model::compile::{compile_dataset, compile_training};
+use zktrain_model::manifest::{LayerKind, Manifest, Network};
+use zktrain_model::relation::DimMap;
+use zktrain_model::size::{Bounded, Limits};
 
 /// Networks that between them have every kind of layer, loss, optimizer and limb.
 fn networks() -> Vec<Bounded> {

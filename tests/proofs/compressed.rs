@@ -12,22 +12,22 @@ use common::{Run, srs};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::compile::compile_dataset;
-use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::r1cs;
-use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
-use zktrain_circuits::wire::{WireError, decode_training, encode_training};
-use zktrain_contracts::Evm;
-use zktrain_prover::compress::Compressor;
-use zktrain_prover::groth16::insecure_key;
-use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{Chunk, Counts, RegisteredDataset, TrainingProver, register_chunk};
-use zktrain_verifier::circuit::{CircuitError, CircuitKey};
-use zktrain_verifier::dataset::{self, DatasetError};
-use zktrain_verifier::evm::encode_key;
-use zktrain_verifier::sheet::SheetError;
-use zktrain_verifier::training::{Chain, TrainingError, verify};
+use zktrain_backends::r1cs;
+use zktrain_ceremony::groth16::insecure_key;
+use zktrain_devnet::Evm;
+use zktrain_model::compile::compile_dataset;
+use zktrain_prove::compress::Compressor;
+use zktrain_prove::halo2::{Halo2Params, log_rows};
+use zktrain_prove::training::{Chunk, Counts, RegisteredDataset, TrainingProver, register_chunk};
+use zktrain_statement::compressed::{CompressedProof, System, encoded_len};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::statements::{DatasetStatement, TrainingStatement};
+use zktrain_statement::wire::{WireError, decode_training, encode_training};
+use zktrain_verify::circuit::{CircuitError, CircuitKey};
+use zktrain_verify::dataset::{self, DatasetError};
+use zktrain_verify::evm::encode_key;
+use zktrain_verify::sheet::SheetError;
+use zktrain_verify::training::{Chain, TrainingError, verify};
 
 /// A run with momentum and a chain of two proofs in both systems.
 struct Made {
@@ -125,7 +125,7 @@ fn a_flipped_bit_in_any_word_is_rejected() {
 fn negated_points_and_shifted_scalars_are_rejected() {
     let made = made();
     let relation = &made.run.key.relation;
-    let points = zktrain_circuits::proof::own_rows(relation) + 1;
+    let points = zktrain_statement::proof::own_rows(relation) + 1;
     let scalars = relation.layout.address_log as usize + 3;
     for (system, bytes) in made.both() {
         for point in 0..points {
@@ -153,7 +153,7 @@ fn negated_points_and_shifted_scalars_are_rejected() {
 fn unreduced_words_are_refused() {
     let made = made();
     let relation = &made.run.key.relation;
-    let points = zktrain_circuits::proof::own_rows(relation) + 1;
+    let points = zktrain_statement::proof::own_rows(relation) + 1;
     for (system, bytes) in made.both() {
         for word in 0..bytes.len() / 32 {
             for modulus in [Fr::MODULUS, Fq::MODULUS] {
@@ -378,8 +378,8 @@ fn the_length_is_the_relations() {
     let made = made();
     let [halo2, groth16] = &made.proofs[0].1;
     let rest = encoded_len(&made.run.key.relation);
-    assert_eq!(halo2.to_bytes().len(), rest + zktrain_verifier::halo2::PROOF_LENGTH);
-    assert_eq!(groth16.to_bytes().len(), rest + zktrain_verifier::groth16::PROOF_BYTES);
+    assert_eq!(halo2.to_bytes().len(), rest + zktrain_verify::halo2::PROOF_LENGTH);
+    assert_eq!(groth16.to_bytes().len(), rest + zktrain_verify::groth16::PROOF_BYTES);
 }
 
 /// A window whose labels are none (8 for the class, −8 for the others) was committed to, and nobody

@@ -13,24 +13,25 @@ use common::cases::{Case, LossKind};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use serde::{Deserialize, Serialize};
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::halo2::partial::recurrence;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::opening::{point_bytes, scalar_bytes};
-use zktrain_circuits::size::Limits;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_circuits::{poseidon, r1cs};
-use zktrain_contracts::{Evm, EvmError, Rejection, Verified};
-use zktrain_prover::compress::Compressor;
-use zktrain_prover::groth16::insecure_key;
-use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::{TrainingProved, derive_key};
+use zktrain_argument::opening::{point_bytes, scalar_bytes};
+use zktrain_argument::poseidon;
+use zktrain_backends::halo2::key::Halo2Key;
+use zktrain_backends::halo2::partial::recurrence;
+use zktrain_backends::r1cs;
+use zktrain_ceremony::groth16::insecure_key;
+use zktrain_devnet::{Evm, EvmError, Rejection, Verified};
+use zktrain_model::manifest::Manifest;
+use zktrain_model::size::Limits;
+use zktrain_prove::compress::Compressor;
+use zktrain_prove::halo2::{Halo2Params, log_rows};
+use zktrain_prove::training::{TrainingProved, derive_key};
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::statements::TrainingStatement;
 use zktrain_trainer::synthetic;
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::evm::{EvmKeyError, encode_key, key_hash};
-use zktrain_verifier::groth16::Groth16Key;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::evm::{EvmKeyError, encode_key, key_hash};
+use zktrain_verify::groth16::Groth16Key;
 
 /// The id of forge's chain.
 const CHAIN: u64 = 31337;
@@ -221,7 +222,7 @@ impl Loaded {
         let statement = TrainingStatement::from_bytes(statement);
         let proof = CompressedProof::from_bytes(&self.key.relation, self.system, proof);
         let (Ok(statement), Ok(proof)) = (statement, proof) else { return false };
-        zktrain_verifier::training::verify(&self.key, &self.circuit, &statement, &proof).is_ok()
+        zktrain_verify::training::verify(&self.key, &self.circuit, &statement, &proof).is_ok()
     }
 }
 

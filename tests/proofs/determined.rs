@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 
 use ark_ff::Zero;
 use common::cases::{Case, LossKind};
-use zktrain_circuits::argument::ArgumentShape;
-use zktrain_circuits::compile::{compile_dataset, compile_training};
-use zktrain_circuits::halo2::gates::Kind;
-use zktrain_circuits::halo2::shape;
-use zktrain_circuits::halo2::tape::{Cell, Tape};
-use zktrain_circuits::manifest::LayerKind;
-use zktrain_circuits::r1cs;
-use zktrain_circuits::relation::Relation;
-use zktrain_circuits::size::Limits;
+use zktrain_argument::messages::ArgumentShape;
+use zktrain_backends::halo2::gates::Kind;
+use zktrain_backends::halo2::shape;
+use zktrain_backends::halo2::tape::{Cell, Tape};
+use zktrain_backends::r1cs;
+use zktrain_model::compile::{compile_dataset, compile_training};
+use zktrain_model::manifest::LayerKind;
+use zktrain_model::relation::Relation;
+use zktrain_model::size::Limits;
 
 /// Values that nothing determines, and constraints on values that are determined already.
 type Count = (usize, usize);

@@ -4,14 +4,14 @@ use crate::common;
 
 use common::made::made;
 use proptest::prelude::*;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::opening::{OpeningDecodeError, OpeningProof};
-use zktrain_circuits::proof::{MAGIC, ProofDecodeError, SheetProof};
-use zktrain_circuits::statement::{Binding, DatasetStatement, TrainingStatement};
-use zktrain_circuits::wire::{
+use zktrain_argument::opening::{OpeningDecodeError, OpeningProof};
+use zktrain_model::manifest::Manifest;
+use zktrain_statement::proof::{MAGIC, ProofDecodeError, SheetProof};
+use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement};
+use zktrain_statement::wire::{
     ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
 };
-use zktrain_verifier::dataset::DatasetError;
+use zktrain_verify::dataset::DatasetError;
 
 #[test]
 fn encodings_have_one_form_and_faults_have_names() {
@@ -142,7 +142,7 @@ fn chunks_of_other_sizes_are_refused() {
             asked.set(asked.get() + 1);
             Some(())
         };
-        let refused = zktrain_verifier::dataset::verify(&run.key, circuit, &chunks);
+        let refused = zktrain_verify::dataset::verify(&run.key, circuit, &chunks);
         let expected = DatasetError::ChunkSize { chunk: 0, expected: 4, got: sizes[0] };
         assert_eq!((refused, asked.get()), (Err(expected), 0));
     }

@@ -13,24 +13,24 @@ use ark_ec::{AffineRepr, CurveGroup};
 use common::cases::{Case, LossKind};
 use common::{Run, srs};
 use rand::rngs::OsRng;
-use zktrain_circuits::compile::{compile_dataset, compile_training};
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::halo2::shape;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::{LayerKind, Manifest};
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::r1cs;
-use zktrain_circuits::size::Limits;
-use zktrain_circuits::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
-use zktrain_prover::compress::Compressor;
-use zktrain_prover::groth16::insecure_key;
-use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::training::derive_key;
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::evm::{encode_key, key_hash};
-use zktrain_verifier::groth16::Groth16Key;
-use zktrain_verifier::{dataset, training};
+use zktrain_backends::halo2::key::Halo2Key;
+use zktrain_backends::halo2::shape;
+use zktrain_backends::r1cs;
+use zktrain_ceremony::groth16::insecure_key;
+use zktrain_model::compile::{compile_dataset, compile_training};
+use zktrain_model::manifest::{LayerKind, Manifest};
+use zktrain_model::size::Limits;
+use zktrain_prove::compress::Compressor;
+use zktrain_prove::halo2::{Halo2Params, log_rows};
+use zktrain_prove::training::derive_key;
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::evm::{encode_key, key_hash};
+use zktrain_verify::groth16::Groth16Key;
+use zktrain_verify::{dataset, training};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -210,11 +210,13 @@ fn write_compressed() {
     let position = run.position(0, window);
     let proved = run.prover().prove(&run.start, position, &trace).unwrap();
     let halo2 = Compressor::halo2(relation.clone(), params).unwrap();
-    let halo2_key = halo2.key().halo2.unwrap().to_bytes();
-    let encoded = encode_key(&run.key, System::Halo2, &halo2_key).unwrap();
-    fs::write(path("compressed_halo2_v1.name"), name_of(&encoded) + "\n").unwrap();
-    fs::write(path("compressed_halo2_v1.vk"), halo2_key).unwrap();
+    fs::write(path("compressed_halo2_v1.vk"), halo2.key().halo2.unwrap().to_bytes()).unwrap();
     for compressor in [halo2, Compressor::groth16(relation, key)] {
+        let system = compressor.system();
+        let circuit = compressor.key().contract_bytes(system).unwrap();
+        let encoded = encode_key(&run.key, system, &circuit).unwrap();
+        fs::write(path(&format!("compressed_{system}_v1.name")), name_of(&encoded) + "\n").unwrap();
+        fs::write(path(&format!("compressed_{system}_v1.key")), encoded).unwrap();
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone()).unwrap();
         let name = format!("compressed_{}_v1.proof", proof.system);
         fs::write(path(&name), encode_training(&proved.statement, &proof)).unwrap();
@@ -243,11 +245,14 @@ fn compressed_proofs_of_the_first_version_verify() {
         circuit.groth16.as_ref().unwrap().circuit,
         r1cs::compile(&key.relation).unwrap().digest()
     );
-    let encoded = encode_key(&key, System::Halo2, &halo2).unwrap();
-    let name = fs::read_to_string(path("compressed_halo2_v1.name")).unwrap();
-    assert_eq!(name.trim(), name_of(&encoded));
+    for system in [System::Halo2, System::Groth16] {
+        let encoded = encode_key(&key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
+        assert_eq!(fs::read(path(&format!("compressed_{system}_v1.key"))).unwrap(), encoded);
+        let name = fs::read_to_string(path(&format!("compressed_{system}_v1.name"))).unwrap();
+        assert_eq!(name.trim(), name_of(&encoded));
+    }
     let params = Halo2Params::new(srs(), log_rows(&key.relation).unwrap()).unwrap();
-    let derived = zktrain_prover::halo2::derive(&key.relation, &params).unwrap().verifying;
+    let derived = zktrain_prove::halo2::derive(&key.relation, &params).unwrap().verifying;
     assert_eq!(circuit.halo2, Some(derived), "halo2's key follows from the manifest");
     for system in ["halo2", "groth16"] {
         let bytes = fs::read(path(&format!("compressed_{system}_v1.proof"))).unwrap();

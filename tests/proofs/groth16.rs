@@ -10,18 +10,18 @@ use common::cases::{Case, case};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::argument::{Argument, ArgumentShape};
-use zktrain_circuits::arith::Native;
-use zktrain_circuits::compress::{PublicInputs, constrain};
-use zktrain_circuits::fraction;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::r1cs::{Compression, ONE, Term, compile};
-use zktrain_circuits::relation::Relation;
-use zktrain_circuits::statement::{TrainingStatement, opening_seed, transcript_start};
-use zktrain_circuits::transcript::Transcript;
-use zktrain_prover::groth16::{insecure_key, prove};
-use zktrain_verifier::groth16::{Groth16Error, verify};
+use zktrain_argument::arith::Native;
+use zktrain_argument::fraction;
+use zktrain_argument::messages::{Argument, ArgumentShape};
+use zktrain_argument::transcript::Transcript;
+use zktrain_backends::compress::{PublicInputs, constrain};
+use zktrain_backends::r1cs::{Compression, ONE, Term, compile};
+use zktrain_ceremony::groth16::{insecure_key, prove};
+use zktrain_model::relation::Relation;
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::{TrainingStatement, opening_seed, transcript_start};
+use zktrain_verify::groth16::{Groth16Error, verify};
 
 /// The public inputs of a proof, compressed.
 fn inputs(
@@ -33,7 +33,7 @@ fn inputs(
     let rows: Vec<G1Affine> = known.into_iter().flatten().chain(&proof.rows).copied().collect();
     let h = transcript_start(&statement.to_bytes(), &rows, &proof.mask);
     let mut transcript = Transcript::new(&mut Native);
-    let opening = zktrain_circuits::verifier::verify(
+    let opening = zktrain_argument::verifier::verify(
         &mut Native,
         &mut transcript,
         &key.relation,

@@ -12,12 +12,12 @@ use common::cases::{Case, case};
 use common::made::made;
 use halo2_made::{inputs, natively};
 use proptest::prelude::*;
-use zktrain_circuits::argument::{Argument, ArgumentShape};
-use zktrain_circuits::compress::PublicInputs;
-use zktrain_circuits::halo2::gates::Kind;
-use zktrain_circuits::halo2::tape::{Cell, Row};
-use zktrain_circuits::halo2::{record, shape};
-use zktrain_circuits::relation::Relation;
+use zktrain_argument::messages::{Argument, ArgumentShape};
+use zktrain_backends::compress::PublicInputs;
+use zktrain_backends::halo2::gates::Kind;
+use zktrain_backends::halo2::tape::{Cell, Row};
+use zktrain_backends::halo2::{record, shape};
+use zktrain_model::relation::Relation;
 
 /// Whether the circuit is satisfied; its layout must be the relation's.
 fn satisfied(relation: &Relation, inputs: &PublicInputs<Fr>, argument: &Argument<Fr>) -> bool {
@@ -131,8 +131,8 @@ fn an_argument_of_another_shape_has_no_circuit() {
 #[test]
 fn halo2s_own_checker_agrees() {
     use halo2_proofs::dev::MockProver;
-    use zktrain_circuits::halo2::reference::circuit::TapeCircuit;
-    use zktrain_circuits::halo2::reference::convert::to_scalar;
+    use zktrain_backends::halo2::reference::circuit::TapeCircuit;
+    use zktrain_backends::halo2::reference::convert::to_scalar;
     let run = Run::of(&Case { batch: 1, ..Case::plain(&[3, 2]) }, 1).unwrap();
     let (statement, proof) = run.prove(1).remove(0);
     let honest = record(&run.key.relation, inputs(&run, &statement, &proof), &proof.argument);

@@ -24,18 +24,19 @@ use halo2_proofs::poly::kzg::{
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::compress::PublicInputs;
-use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::halo2::reference::circuit::TapeCircuit;
-use zktrain_circuits::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
-use zktrain_circuits::halo2::reference::transcript::{Reader, Writer};
-use zktrain_circuits::halo2::tape::Tape;
-use zktrain_circuits::halo2::{record, shape};
-use zktrain_circuits::opening::{Words, point_bytes, scalar_bytes};
-use zktrain_circuits::proof::SheetProof;
-use zktrain_prover::halo2::{Halo2Error as ProveError, Halo2Params, Keys, derive, log_rows};
-use zktrain_prover::halo2::{prove, prove_tape};
-use zktrain_verifier::halo2::{Halo2Error, PROOF_LENGTH, verify};
+use zktrain_argument::opening::{Words, point_bytes, scalar_bytes};
+use zktrain_backends::compress::PublicInputs;
+use zktrain_backends::halo2::key::Halo2Key;
+use zktrain_backends::halo2::reference::circuit::TapeCircuit;
+use zktrain_backends::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
+use zktrain_backends::halo2::reference::transcript::{Reader, Writer};
+use zktrain_backends::halo2::tape::Tape;
+use zktrain_backends::halo2::{record, shape};
+use zktrain_prove::halo2::{
+    Halo2Error as ProveError, Halo2Params, Keys, derive, log_rows, prove, prove_tape,
+};
+use zktrain_statement::proof::SheetProof;
+use zktrain_verify::halo2::{Halo2Error, PROOF_LENGTH, verify};
 
 const POINTS_BEFORE: usize = 13;
 const SCALARS: usize = 25;

@@ -8,9 +8,9 @@ use common::Run;
 use common::cases::{Case, LossKind, case};
 use common::reference::Cells;
 use proptest::prelude::*;
-use zktrain_circuits::manifest::LayerKind;
-use zktrain_prover::lookups::LookupColumns;
-use zktrain_prover::witness::training_sheet;
+use zktrain_model::manifest::LayerKind;
+use zktrain_prove::lookups::LookupColumns;
+use zktrain_prove::witness::training_sheet;
 use zktrain_trainer::{initial_parameters, synthetic};
 
 #[test]
@@ -29,11 +29,11 @@ fn completeness(run: &Run, proofs: usize) {
     assert_eq!(columns.first_missing(&sheet, &key.relation), None);
     let broken = Cells::new(&sheet).violations(&key.relation);
     assert!(broken.is_empty(), "an honest sheet breaks {broken:?}");
-    let root = zktrain_verifier::dataset::verify(key, |_| Some(&()), &run.chunks).unwrap();
+    let root = zktrain_verify::dataset::verify(key, |_| Some(&()), &run.chunks).unwrap();
     assert_eq!(root, run.dataset.tree.root());
     let chain = run.prove(proofs);
     for (statement, proof) in &chain {
-        zktrain_verifier::training::verify(key, &(), statement, proof).unwrap();
+        zktrain_verify::training::verify(key, &(), statement, proof).unwrap();
     }
     let end = run.chain().verify(key, &(), &chain).unwrap();
     assert_eq!(end.steps, (proofs * key.network.steps) as u64);

@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use common::cases::Case;
 use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
 use serde::{Deserialize, Serialize};
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::schedule::round_window;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::{Evm, EvmError};
-use zktrain_verifier::evm::key_hash;
+use zktrain_devnet::{Evm, EvmError};
+use zktrain_model::manifest::Manifest;
+use zktrain_model::schedule::round_window;
+use zktrain_statement::statements::{Binding, TrainingStatement};
+use zktrain_verify::evm::key_hash;
 
 /// The id of forge's chain.
 const CHAIN: u64 = 31337;

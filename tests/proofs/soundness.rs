@@ -11,21 +11,22 @@ use common::cheats::{Lie, data_lies, lie_for};
 use common::forge::{flat, forge};
 use common::reference::Cells;
 use common::{Run, srs};
-use zktrain_circuits::arith::Check;
-use zktrain_circuits::compile::compile_dataset;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::manifest::LayerKind;
-use zktrain_circuits::proof::own_rows;
-use zktrain_circuits::relation::{Group, Relation};
-use zktrain_prover::commit::{Row, commit_rows};
-use zktrain_prover::lookups::LookupColumns;
-use zktrain_prover::prove::{CommittedRows, prove};
-use zktrain_prover::random::Context;
-use zktrain_prover::sheet::Sheet;
-use zktrain_prover::training::Counts;
-use zktrain_prover::witness::dataset_sheet;
-use zktrain_verifier::sheet::{Proof, SheetError};
-use zktrain_verifier::training::{TrainingError, verify};
+use zktrain_argument::arith::Check;
+use zktrain_commit::random::Context;
+use zktrain_commit::rows::commit_rows;
+use zktrain_commit::sheet::Sheet;
+use zktrain_model::compile::compile_dataset;
+use zktrain_model::manifest::LayerKind;
+use zktrain_model::relation::{Group, Relation};
+use zktrain_msm::Row;
+use zktrain_prove::lookups::LookupColumns;
+use zktrain_prove::prove::{CommittedRows, prove};
+use zktrain_prove::training::Counts;
+use zktrain_prove::witness::dataset_sheet;
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::proof::own_rows;
+use zktrain_verify::sheet::{Proof, SheetError};
+use zktrain_verify::training::{TrainingError, verify};
 
 /// Networks that have every kind of constraint between them.
 fn cases() -> Vec<Case> {

@@ -9,12 +9,12 @@ use ark_ff::One;
 use common::Run;
 use common::cases::Case;
 use common::made::{Proofs, made};
-use zktrain_circuits::argument::{Argument, ArgumentShape};
-use zktrain_circuits::opening::OpeningProof;
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::statement::{DatasetStatement, TrainingStatement};
-use zktrain_verifier::dataset::{self, DatasetError};
-use zktrain_verifier::training::{TrainingError, verify};
+use zktrain_argument::messages::{Argument, ArgumentShape};
+use zktrain_argument::opening::OpeningProof;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::{DatasetStatement, TrainingStatement};
+use zktrain_verify::dataset::{self, DatasetError};
+use zktrain_verify::training::{TrainingError, verify};
 
 /// A registration.
 type Chunks = Vec<(DatasetStatement, SheetProof)>;
@@ -168,7 +168,7 @@ fn a_chain_is_followed_link_by_link() {
     let (run, proofs) = made();
     let chain = run.chain();
     assert!(chain.verify(&run.key, &(), proofs).is_ok());
-    let part_of = |chain: &zktrain_verifier::training::Chain, proofs: &[_]| match chain.verify(
+    let part_of = |chain: &zktrain_verify::training::Chain, proofs: &[_]| match chain.verify(
         &run.key,
         &(),
         proofs,
@@ -215,7 +215,7 @@ fn a_chain_is_followed_link_by_link() {
 fn model_and_state_are_handed_over() {
     let (run, proofs) = made();
     let traces = run.traces(2);
-    let prove = |start: &zktrain_prover::training::Committed, index: usize| {
+    let prove = |start: &zktrain_prove::training::Committed, index: usize| {
         let (window, trace) = &traces[index];
         let position = run.position(index, *window);
         run.prover().prove(start, position, trace).unwrap()

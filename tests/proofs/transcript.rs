@@ -8,11 +8,11 @@ use ark_bn254::Fr;
 use ark_ff::One;
 use common::Run;
 use common::cases::Case;
-use zktrain_circuits::argument::{Argument, ArgumentShape};
-use zktrain_circuits::arith::{Arithmetic, Check, Native};
-use zktrain_circuits::poseidon::{RATE, WIDTH};
-use zktrain_circuits::transcript::{Site, Transcript};
-use zktrain_circuits::verifier;
+use zktrain_argument::arith::{Arithmetic, Check, Native};
+use zktrain_argument::messages::{Argument, ArgumentShape};
+use zktrain_argument::poseidon::{RATE, WIDTH};
+use zktrain_argument::transcript::{Site, Transcript};
+use zktrain_argument::verifier;
 
 /// Accepts everything and remembers what every permutation gave.
 #[derive(Default)]

@@ -9,17 +9,18 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use common::cases::Case;
 use common::{Run, srs};
-use zktrain_circuits::compile::compile_dataset;
-use zktrain_circuits::proof::own_rows;
-use zktrain_circuits::relation::Relation;
-use zktrain_prover::commit::{Row, commit_rows};
-use zktrain_prover::compress::Compressor;
-use zktrain_prover::halo2::{Halo2Params, log_rows};
-use zktrain_prover::prove::{CommittedRows, Proved, prove_with};
-use zktrain_prover::random::{Context, LocalKey, ProofRandomness};
-use zktrain_prover::sheet::Sheet;
-use zktrain_prover::training::{Chunk, TrainingProver, register_chunk};
-use zktrain_prover::witness::dataset_sheet;
+use zktrain_commit::random::{Context, LocalKey, ProofRandomness};
+use zktrain_commit::rows::commit_rows;
+use zktrain_commit::sheet::Sheet;
+use zktrain_model::compile::compile_dataset;
+use zktrain_model::relation::Relation;
+use zktrain_msm::Row;
+use zktrain_prove::compress::Compressor;
+use zktrain_prove::halo2::{Halo2Params, log_rows};
+use zktrain_prove::prove::{CommittedRows, Proved, prove_with};
+use zktrain_prove::training::{Chunk, TrainingProver, register_chunk};
+use zktrain_prove::witness::dataset_sheet;
+use zktrain_statement::proof::own_rows;
 
 /// A witness, with blindings of the rows that are known before the proof.
 struct Victim {
@@ -66,7 +67,7 @@ impl Victim {
     /// for the attacker can count as well.
     fn guessed_value(&self, proved: &Proved) -> Fr {
         let mut sheet = self.sheet.clone();
-        let columns = zktrain_prover::lookups::LookupColumns::new(&sheet, &self.relation).unwrap();
+        let columns = zktrain_prove::lookups::LookupColumns::new(&sheet, &self.relation).unwrap();
         for (table, counts) in self.relation.tables.iter().zip(columns.count(&self.relation)) {
             sheet.fill(table.counts, &counts);
         }
@@ -208,7 +209,7 @@ fn compressor_of(run: &Run) -> Compressor {
 
 /// Rows of a chunk's own that a proof commits to, as whoever knows the data computes them.
 fn own_rows_of(relation: &Relation, mut sheet: Sheet) -> Vec<Row> {
-    let columns = zktrain_prover::lookups::LookupColumns::new(&sheet, relation).unwrap();
+    let columns = zktrain_prove::lookups::LookupColumns::new(&sheet, relation).unwrap();
     for (table, counts) in relation.tables.iter().zip(columns.count(relation)) {
         sheet.fill(table.counts, &counts);
     }

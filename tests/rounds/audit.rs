@@ -12,14 +12,14 @@ use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit, page};
 use zktrain::lineage::{Lineage, LineageWriter, batch, decode_sum, encode_sum, registration};
 use zktrain::lineage::{plan, submission, sum};
 use zktrain::ui::Ui;
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::DomainRegistry;
-use zktrain_contracts::bindings::reputation::Reputation;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::chain::Endpoint;
-use zktrain_contracts::node::serve;
-use zktrain_contracts::protocol::ChainExport;
-use zktrain_contracts::protocol::export::Difference;
+use zktrain_chain::Endpoint;
+use zktrain_chain::bindings::escrow::Escrow;
+use zktrain_chain::bindings::registry::DomainRegistry;
+use zktrain_chain::bindings::reputation::Reputation;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::ChainExport;
+use zktrain_chain::protocol::export::Difference;
+use zktrain_devnet::serve;
 
 pub(crate) fn report(lineage: &Path, model: &Path) -> AuditReport {
     pinned(lineage, model, AuditPins::default())
@@ -179,7 +179,7 @@ fn forged(made: &Made, kind: Kind, what: &str, change: impl FnOnce(&mut ChainExp
 }
 
 fn position<E: SolEvent>(export: &ChainExport) -> usize {
-    let is = |log: &zktrain_contracts::protocol::export::ExportedLog| {
+    let is = |log: &zktrain_chain::protocol::export::ExportedLog| {
         log.topics.first() == Some(&E::SIGNATURE_HASH)
     };
     export.logs.iter().rposition(is).unwrap()

@@ -4,8 +4,6 @@ mod audit;
 mod audit_archive;
 mod audit_forged;
 mod audit_made;
-#[path = "../../contracts/tests/backend/mod.rs"]
-mod backend;
 mod checks;
 #[path = "../common/mod.rs"]
 mod common;

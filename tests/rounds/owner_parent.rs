@@ -16,13 +16,13 @@ use zktrain::owner::{Ancestry, Facts, LineageSource, ParentError};
 use zktrain::project::{Project, write_json};
 use zktrain::round::rows_hash;
 use zktrain::version::{Version, VersionError};
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::key::TrainingKey;
-use zktrain_contracts::protocol::Client;
-use zktrain_network::messages::{End, Reason};
-use zktrain_prover::training::commit_model;
+use zktrain_chain::protocol::Client;
+use zktrain_prove::training::commit_model;
+use zktrain_statement::compressed::System;
+use zktrain_statement::key::TrainingKey;
 use zktrain_trainer::export::from_int_safetensors;
-use zktrain_verifier::circuit::CircuitKey;
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_wire::messages::{End, Reason};
 
 use crate::common::srs;
 
@@ -160,15 +160,15 @@ async fn a_planted_model_is_refused_although_the_chain_has_settled_it() {
 
 /// Whether the crafted weights, with the biases that the round gave, have this commitment.
 fn planted_is(
-    model: &mut zktrain_prover::trace::Parameters,
-    network: &zktrain_circuits::manifest::Network,
+    model: &mut zktrain_model::trace::Parameters,
+    network: &zktrain_model::manifest::Network,
     key: &TrainingKey,
     head: B256,
     lineage: &Path,
     round: u64,
 ) -> bool {
     let sum = decode_sum(&std::fs::read(lineage.join(sum(round))).unwrap()).unwrap();
-    *model = zktrain_prover::average::average(network, model, &sum).unwrap().next;
+    *model = zktrain_commit::average::average(network, model, &sum).unwrap().next;
     for layer in &mut model.layers {
         layer.w.iter_mut().enumerate().for_each(|(i, w)| *w = (i as i32 % 7) * 1000);
     }

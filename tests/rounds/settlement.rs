@@ -1,31 +1,28 @@
 //! The economy end to end, on the embedded chain and on anvil with the same code: stake, domains,
 //! rounds, real proofs, payment, and every fraud with its slash.
 
-use crate::backend;
 use crate::common;
 
 use std::ops::Deref;
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider;
-use backend::Backend;
-use backend::economy::{BUDGET, COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, tokens};
 use common::cases::Case;
 use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::statement::Binding;
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::DomainRegistry;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::reputation::Reputation;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::protocol::reputation::{SCORE_FIRST, Standing};
-use zktrain_contracts::protocol::typed::Submission;
-use zktrain_contracts::protocol::weights::weights;
-use zktrain_contracts::protocol::{
-    Deployment, Evidence, MARK, Setup, SignedBatch, SignedSubmission,
-};
+use zktrain_chain::bindings::escrow::Escrow;
+use zktrain_chain::bindings::registry::DomainRegistry;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::reputation::Reputation;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::slashing::Slashing;
+use zktrain_chain::protocol::reputation::{SCORE_FIRST, Standing};
+use zktrain_chain::protocol::typed::Submission;
+use zktrain_chain::protocol::weights::weights;
+use zktrain_chain::protocol::{Deployment, Evidence, MARK, Setup, SignedBatch, SignedSubmission};
+use zktrain_model::manifest::Manifest;
+use zktrain_statement::statements::Binding;
+use zktrain_testchains::Backend;
+use zktrain_testchains::economy::{BUDGET, COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, tokens};
 
 const WINDOWS: usize = 4;
 
@@ -87,7 +84,7 @@ impl World {
     /// Where a round's proofs are for.
     fn place(&self, domain: u64, round: u64) -> Binding {
         let contract = self.at.rounds.into_array();
-        Binding { chain_id: backend::CHAIN, contract, domain, round, prover: [0; 20] }
+        Binding { chain_id: zktrain_testchains::CHAIN, contract, domain, round, prover: [0; 20] }
     }
 
     fn work(&self, member: usize, domain: u64, round: u64, nonce: [u8; 32]) -> Delivered {

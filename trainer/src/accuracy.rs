@@ -5,9 +5,9 @@ use std::path::Path;
 
 use ndarray::ArrayView2;
 use serde::Serialize;
-use zktrain_circuits::manifest::{Loss, Manifest, Network};
-use zktrain_circuits::schedule::window_order;
-use zktrain_prover::trace::Parameters;
+use zktrain_model::manifest::{Loss, Manifest, Network};
+use zktrain_model::schedule::window_order;
+use zktrain_model::trace::Parameters;
 
 use crate::dataset::{Dataset, DatasetError, Scaled, Source, Table};
 use crate::preset::{Preset, presets};
@@ -34,7 +34,7 @@ pub enum AccuracyError {
     Calibration(#[from] CalibrationError),
     /// The manifest is refused.
     #[error(transparent)]
-    Manifest(#[from] zktrain_circuits::manifest::ManifestError),
+    Manifest(#[from] zktrain_model::manifest::ManifestError),
     /// Training is refused.
     #[error(transparent)]
     Train(#[from] TrainError),

@@ -11,7 +11,7 @@
 //!   gradient, the loss gradient's 14 bits first;
 //! - inputs, outputs and gradients get what that leaves, at most their own room.
 
-use zktrain_circuits::manifest::{
+use zktrain_model::manifest::{
     Activation, LayerQuantization, Loss, MAX_ETA_ERROR, Manifest, ManifestError, PROBABILITY_FRAC,
     Quantization, Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta, derive_lambda, derive_mu,
     eta_error,
@@ -391,7 +391,7 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use zktrain_circuits::manifest::ManifestErrorKind;
+    use zktrain_model::manifest::ManifestErrorKind;
 
     use super::*;
 

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
-use zktrain_circuits::manifest::Network;
-use zktrain_prover::trace::{LayerParameters, Parameters};
+use zktrain_model::manifest::Network;
+use zktrain_model::trace::{LayerParameters, Parameters};
 
 use crate::train::{TrainError, check_shape};
 

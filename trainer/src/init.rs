@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use zktrain_circuits::manifest::{
+use zktrain_model::manifest::{
     Data, Feature, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer, Target,
     Training, Uniform, VERSION,
 };

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use zktrain_circuits::manifest::{Loss, Network};
-use zktrain_prover::trace::{Parameters, Trace};
+use zktrain_model::manifest::{Loss, Network};
+use zktrain_model::trace::{Parameters, Trace};
 
 use crate::dataset::Dataset;
 use crate::train::{TrainError, Trainer, check_parameters};

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::manifest::{Activation, Network, Shape};
-use zktrain_prover::trace::{LayerParameters, Parameters};
+use zktrain_model::manifest::{Activation, Network, Shape};
+use zktrain_model::trace::{LayerParameters, Parameters};
 
 use crate::reference::FloatLayer;
 

@@ -1,6 +1,6 @@
 //! Models for the datasets that come with the program, and for MNIST.
 
-use zktrain_circuits::manifest::{LayerKind, Loss, Optimizer, Training};
+use zktrain_model::manifest::{LayerKind, Loss, Optimizer, Training};
 
 use crate::{DraftOptions, Scaling};
 

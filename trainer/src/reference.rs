@@ -2,7 +2,7 @@
 //! and what calibration watches to choose scales.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
-use zktrain_circuits::manifest::{Activation, Loss, Manifest, ManifestError, Optimizer, Shape};
+use zktrain_model::manifest::{Activation, Loss, Manifest, ManifestError, Optimizer, Shape};
 
 /// Parameters of one linear layer as real numbers.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::manifest::{
+use zktrain_model::manifest::{
     Data, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training, Uniform,
     VERSION,
 };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use zktrain_circuits::manifest::{LayerKind, Loss, MAX_WEIGHT_BITS, Manifest, Optimizer};
+use zktrain_model::manifest::{LayerKind, Loss, MAX_WEIGHT_BITS, Manifest, Optimizer};
 use zktrain_trainer::accuracy::compare;
 use zktrain_trainer::dataset::{Table, read_csv};
 use zktrain_trainer::preset::{Preset, preset};

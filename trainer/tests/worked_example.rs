@@ -1,7 +1,7 @@
 //! The worked example of `docs/quantization.md`, number by number.
 
-use zktrain_circuits::manifest::Manifest;
-use zktrain_prover::trace::{LayerParameters, LossTrace, Parameters, Rounded};
+use zktrain_model::manifest::Manifest;
+use zktrain_model::trace::{LayerParameters, LossTrace, Parameters, Rounded};
 use zktrain_trainer::train::train_window;
 
 const MANIFEST: &str = r#"

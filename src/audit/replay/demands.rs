@@ -1,10 +1,10 @@
 //! Demands that deliveries be proven on chain, and audits, which draw some of them by lot.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_contracts::bindings::demands::Demands::{self, DemandsEvents};
-use zktrain_contracts::protocol::beacon::{DRAW_DELAY, audit_seed, draw};
-use zktrain_contracts::protocol::export::ExportedLog;
-use zktrain_contracts::protocol::typed::{Batch, Pledge};
+use zktrain_chain::bindings::demands::Demands::{self, DemandsEvents};
+use zktrain_chain::protocol::beacon::{DRAW_DELAY, audit_seed, draw};
+use zktrain_chain::protocol::export::ExportedLog;
+use zktrain_chain::protocol::typed::{Batch, Pledge};
 
 use super::super::findings::{Kind, Place};
 use super::super::history::{Demand, Outcome, Round, is_proven};

@@ -1,8 +1,8 @@
 //! The domain itself: how it was opened, whose it is, and its versions.
 
 use alloy::primitives::U256;
-use zktrain_contracts::bindings::registry::DomainRegistry::{self, DomainRegistryEvents};
-use zktrain_contracts::protocol::export::ExportedLog;
+use zktrain_chain::bindings::registry::DomainRegistry::{self, DomainRegistryEvents};
+use zktrain_chain::protocol::export::ExportedLog;
 
 use super::super::findings::{Kind, Place};
 use super::super::history::Version;

@@ -1,8 +1,8 @@
 //! Who is a member: joining with data that are nobody else's, leaving, and being slashed.
 
 use alloy::primitives::{Address, B256};
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::export::ExportedLog;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::export::ExportedLog;
 
 use super::super::findings::{Kind, Place};
 use super::super::history::reason;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use alloy::primitives::{B256, U256};
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::Members;
-use zktrain_contracts::protocol::beacon::{DRAW_DELAY, nonce};
-use zktrain_contracts::protocol::export::{Drawing, ExportedLog};
-use zktrain_contracts::protocol::reputation::Standing;
-use zktrain_contracts::protocol::weights::weights;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::Members;
+use zktrain_chain::protocol::beacon::{DRAW_DELAY, nonce};
+use zktrain_chain::protocol::export::{Drawing, ExportedLog};
+use zktrain_chain::protocol::reputation::Standing;
+use zktrain_chain::protocol::weights::weights;
 
 use super::super::findings::{Kind, Place};
 use super::super::history::{Audit, Outcome, Round};

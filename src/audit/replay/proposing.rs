@@ -1,10 +1,10 @@
 //! What is delivered to the contract, and what coordinators say that everybody delivered.
 
 use alloy::primitives::{Address, B256};
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::MARK;
-use zktrain_contracts::protocol::export::ExportedLog;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::MARK;
+use zktrain_chain::protocol::export::ExportedLog;
 
 use super::super::findings::{Kind, Place};
 use super::super::history::{Proposal, Round, is_summed};

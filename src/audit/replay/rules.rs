@@ -2,8 +2,8 @@
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::SolValue;
-use zktrain_contracts::bindings::parameters::IParameters::Values;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::parameters::IParameters::Values;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;

@@ -1,11 +1,11 @@
 //! How rounds end: settled, or void, and who loses stake for it.
 
 use alloy::primitives::{Address, U256};
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::bindings::stakes::StakeManager;
-use zktrain_contracts::protocol::export::ExportedLog;
-use zktrain_contracts::protocol::payments;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::slashing::Slashing;
+use zktrain_chain::bindings::stakes::StakeManager;
+use zktrain_chain::protocol::export::ExportedLog;
+use zktrain_chain::protocol::payments;
 
 use super::super::findings::{Kind, Place};
 use super::super::history::{Outcome, Round, Slash, reason};

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256};
-use zktrain_contracts::bindings::router::VerifierRouter::{self, VerifierRouterEvents};
+use zktrain_chain::bindings::router::VerifierRouter::{self, VerifierRouterEvents};
 
 use super::super::findings::{Kind, Place};
 use super::super::history::Round;

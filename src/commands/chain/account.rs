@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, U256};
 use rand::RngCore;
 use rand::rngs::OsRng;
-use zktrain_contracts::keystore;
-use zktrain_contracts::protocol::Client;
+use zktrain_chain::keystore;
+use zktrain_chain::protocol::Client;
 
 use super::{Done, Refusal};
 use crate::chain::amount::{parse, parse_address, parse_ether, show, show_ether};

@@ -8,9 +8,9 @@ use alloy::primitives::{Address, Bytes, U256};
 use alloy::rpc::types::TransactionReceipt;
 use ark_bn254::{Fr, G1Projective};
 use ark_ec::CurveGroup;
-use zktrain_circuits::opening::{Words, point_bytes};
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::{Client, SignedReceipt, is_summed};
+use zktrain_argument::opening::{Words, point_bytes};
+use zktrain_chain::protocol::{Client, SignedReceipt, is_summed};
+use zktrain_statement::statements::TrainingStatement;
 
 use super::{Done, Refusal};
 use crate::chain::Connection;

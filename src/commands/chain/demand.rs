@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, U256};
-use zktrain_contracts::protocol::Client;
-use zktrain_contracts::protocol::typed::Submission;
+use zktrain_chain::protocol::Client;
+use zktrain_chain::protocol::typed::Submission;
 
 use super::{Done, Refusal};
 use crate::chain::Connection;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use alloy::primitives::Address;
 use humantime::format_duration;
-use zktrain_contracts::chain::Endpoint;
-use zktrain_contracts::node::{self, Node};
-use zktrain_contracts::protocol::{Deployment, Setup};
+use zktrain_chain::Endpoint;
+use zktrain_chain::protocol::{Deployment, Setup};
+use zktrain_devnet::Node;
 
 use super::{Done, Refusal};
 use crate::chain::Connection;
@@ -205,7 +205,7 @@ pub async fn serve(at: &Connection, args: &ServeArgs, ui: &Ui) -> Result<(), Err
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(taken)?;
     ui.say(&format!("chain {} at http://{}", path.display(), args.listen));
     tokio::select! {
-        never = node::serve(node, listener) => match never {},
+        never = zktrain_devnet::serve(node, listener) => match never {},
         stopped = tokio::signal::ctrl_c() => stopped.map_err(Error::Output),
     }
 }

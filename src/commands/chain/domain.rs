@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::bindings::parameters::Parameters;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::Client;
-use zktrain_prover::training::{RegisteredDataset, commit_model};
+use zktrain_chain::bindings::parameters::Parameters;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::Client;
+use zktrain_prove::training::{RegisteredDataset, commit_model};
+use zktrain_statement::compressed::System;
 
 use super::Done;
 use super::rules::{Rules, describe};

@@ -1,7 +1,7 @@
 //! What commands refuse by themselves: before anything is signed or paid for, and with a way out.
 
 use alloy::primitives::{Address, U256};
-use zktrain_contracts::protocol::ClientError;
+use zktrain_chain::protocol::ClientError;
 
 use crate::chain::amount::{show, show_ether};
 use crate::chain::files::time;

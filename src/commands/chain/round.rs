@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use ark_bn254::G1Affine;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::opening::point_bytes;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::typed::Submission;
-use zktrain_contracts::protocol::{Client, ClientError, Members, is_summed};
-use zktrain_prover::average::weighted_rows;
-use zktrain_prover::training::commit_model;
+use zktrain_argument::opening::point_bytes;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::typed::Submission;
+use zktrain_chain::protocol::{Client, ClientError, Members, is_summed};
+use zktrain_commit::average::weighted_rows;
+use zktrain_prove::training::commit_model;
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::statements::{Binding, TrainingStatement};
+use zktrain_verify::file::{self, StoredProof};
 
 use super::demand::EVIDENCE;
 use super::refusal::reason;
@@ -26,7 +27,7 @@ use crate::commands::proof::Source;
 use crate::error::{Error, OptionsError};
 use crate::files::{self as disk, Access};
 use crate::project::{Project, to_json};
-use crate::proofs::{self, StoredProof};
+use crate::proofs;
 use crate::round::{Task, Workshop, rows_hash};
 use crate::session::{Session, read_genesis, read_model};
 use crate::ui::Ui;
@@ -184,7 +185,7 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
         disk::create_folder(folder, Access::Public)?;
     }
     let (window, stored) = (statement.window, StoredProof::Compressed(proof));
-    disk::write(&path, &proofs::encode(&statement, &stored), Access::Public)?;
+    disk::write(&path, &file::encode(&statement, &stored), Access::Public)?;
     Ok(Done::new(format!("trained on window {window} and proven"))
         .with("proof", path.display().to_string())
         .with("bytes", stored.encoded_len())
@@ -331,7 +332,7 @@ async fn collect(
         found.iter().map(|(member, statement, _)| (member.weight, statement.update.as_slice()));
     let sum = weighted_rows(&rows.collect::<Vec<_>>());
     let update = |(member, statement, _): &(_, TrainingStatement, _)| {
-        let zktrain_contracts::bindings::rounds::IRounds::Member { account, weight, .. } = member;
+        let zktrain_chain::bindings::rounds::IRounds::Member { account, weight, .. } = member;
         Update { account: *account, weight: *weight, rows: bytes_of(&statement.update) }
     };
     let updates = found.iter().map(update).collect();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use humantime::format_duration;
-use zktrain_contracts::bindings::parameters::IParameters::Values;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::parameters::IParameters::Values;
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 
 use super::Refusal;
 use crate::chain::amount::{parse, parse_duration, show};

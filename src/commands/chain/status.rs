@@ -6,11 +6,11 @@ mod round;
 
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::Provider;
-use zktrain_contracts::bindings::registry::DomainRegistry;
-use zktrain_contracts::bindings::router::VerifierRouter;
-use zktrain_contracts::chain::ChainError;
-use zktrain_contracts::keystore;
-use zktrain_contracts::protocol::Client;
+use zktrain_chain::ChainError;
+use zktrain_chain::bindings::registry::DomainRegistry;
+use zktrain_chain::bindings::router::VerifierRouter;
+use zktrain_chain::keystore;
+use zktrain_chain::protocol::Client;
 
 pub(super) use self::round::propose_until;
 use super::Done;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
-use zktrain_circuits::proof::own_rows;
+use zktrain_statement::proof::own_rows;
 
 use super::Args;
 use crate::circuits::Compression;

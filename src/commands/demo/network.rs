@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use zktrain_circuits::compressed::System;
+use zktrain_statement::compressed::System;
 
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};

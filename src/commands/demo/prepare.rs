@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use zktrain_circuits::compressed::System;
+use zktrain_statement::compressed::System;
 
 use super::network::{Network, OWNERS, free_address, text};
 use super::process::Process;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, U256};
-use zktrain_contracts::chain::Endpoint;
+use zktrain_chain::Endpoint;
 
 use crate::chain::amount::show_ether;
 use crate::chain::{Connection, block_on};

@@ -1,7 +1,7 @@
 //! A look at the owner's data before there is a project: what `zktrain data commit` would refuse
 //! is better known while options can still be changed. Nothing of it gets into the manifest.
 
-use zktrain_circuits::manifest::Manifest;
+use zktrain_model::manifest::Manifest;
 use zktrain_trainer::dataset::{ColumnSummary, Source, csv_header, inspect};
 
 use super::super::init::Args;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use zktrain_circuits::manifest::Manifest;
+use zktrain_model::manifest::Manifest;
 use zktrain_trainer::CalibrationError;
 use zktrain_trainer::dataset::Table;
 
@@ -102,7 +102,7 @@ fn alike(classes: &[String]) -> Option<[&String; 2]> {
 
 #[cfg(test)]
 mod tests {
-    use zktrain_circuits::manifest::{ManifestError, ManifestErrorKind};
+    use zktrain_model::manifest::{ManifestError, ManifestErrorKind};
 
     use super::*;
 

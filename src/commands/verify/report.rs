@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use serde::Serialize;
-use zktrain_circuits::statement::Binding;
+use zktrain_statement::statements::Binding;
 
 use crate::evm::EvmReport;
 use crate::roots::Roots;

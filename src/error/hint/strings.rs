@@ -1,6 +1,6 @@
 //! What people can do about reference strings, and files in their place.
 
-use zktrain_prover::srs::{PtauError, SrsError};
+use zktrain_commit::srs::{PtauError, SrsError};
 use zktrain_trainer::looks_like;
 
 /// What to do about a reference string that is none.
@@ -78,7 +78,7 @@ fn appearance(start: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::session::srs_error;
-    use zktrain_prover::srs::{Part, PointFault, Section, Srs};
+    use zktrain_commit::srs::{Part, PointFault, Section, Srs};
 
     fn told(error: impl Into<SrsError>) -> String {
         let error = srs_error(std::path::Path::new("tau.ptau"), error.into());

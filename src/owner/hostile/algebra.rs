@@ -74,7 +74,7 @@ pub fn is_spanned(vector: &[Fr], by: &[Vec<Fr>]) -> bool {
 mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
-    use zktrain_prover::random::scalars;
+    use zktrain_commit::random::scalars;
 
     use super::*;
 

@@ -7,18 +7,19 @@ use alloy::signers::local::PrivateKeySigner;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zktrain_contracts::protocol::typed::Submission;
-use zktrain_network::messages::{
-    Confirm, Contribution, Defence, End, Item, Keys, Notice, Passed, Reason, Sharing, Signed, Test,
-    Unmask, Upload,
+use zktrain_chain::protocol::typed::Submission;
+use zktrain_secagg::analysis::Insider;
+use zktrain_secagg::coordinator;
+use zktrain_secagg::group::{Roster, Shared, accounts_digest};
+use zktrain_secagg::member::Member;
+use zktrain_secagg::messages::{
+    Confirm, Defence, Keys, Passed, Sharing, Signed, Test, Unmask, Upload,
 };
-use zktrain_network::plan::Plan;
-use zktrain_network::secagg::analysis::Insider;
-use zktrain_network::secagg::coordinator;
-use zktrain_network::secagg::group::{Roster, Shared, accounts_digest};
-use zktrain_network::secagg::member::Member;
-use zktrain_network::secagg::policy::Policy;
-use zktrain_network::secagg::sealed::{Keeper, Promises, Sealed};
+use zktrain_secagg::plan::Plan;
+use zktrain_secagg::policy::Policy;
+use zktrain_secagg::sealed::{Keeper, Promises, Sealed};
+use zktrain_wire::messages::{Contribution, End, Item, Notice, Reason};
+use zktrain_wire::{Scoped, sign};
 
 use super::program::{Program, Sent};
 
@@ -180,7 +181,7 @@ impl<'a> Game<'a> {
         for colluder in self.colluders {
             let Some(member) = colluder.member(self.plan) else { continue };
             let keys = open(member.keys());
-            let keys = Signed::new(self.plan, keys, &colluder.signer).unwrap();
+            let keys = sign(self.plan, keys, &colluder.signer).unwrap();
             self.keys.insert(colluder.account(), vec![keys]);
         }
         owners.iter_mut().for_each(|owner| owner.start(self.plan));
@@ -430,7 +431,7 @@ impl<'a> Game<'a> {
         for colluder in self.colluders.iter().filter(|c| chosen.contains(&c.account())) {
             let sealed = colluder.member(self.plan)?.roster(roster.signed()).ok()?;
             let (head, envelopes) = open(sealed);
-            let head = Signed::new(self.plan, head, &colluder.signer).unwrap();
+            let head = sign(self.plan, head, &colluder.signer).unwrap();
             let of = self.sharings.entry(digest).or_default();
             of.insert(colluder.account(), vec![Sharing { head, envelopes }]);
         }
@@ -500,7 +501,7 @@ impl<'a> Game<'a> {
         confirms.retain(|c| (c.body.shared, c.body.counted) == (shared, counted));
         for colluder in self.colluders.iter().filter(|c| view.counted.contains(&c.account())) {
             let confirm = Confirm { account: colluder.account(), shared, counted };
-            confirms.push(Signed::new(self.plan, confirm, &colluder.signer).unwrap());
+            confirms.push(sign(self.plan, confirm, &colluder.signer).unwrap());
         }
         confirms.sort_by_key(|confirm| confirm.body.account);
         confirms.dedup_by_key(|confirm| confirm.body.account);
@@ -514,7 +515,7 @@ impl<'a> Game<'a> {
             if let Some(colluder) = self.colluders.iter().find(|c| c.account() == *account) {
                 let [masked, submission] = [keccak256("m"), keccak256("s")];
                 let upload = Upload { account: *account, masked, submission, shared };
-                return Signed::new(self.plan, upload, &colluder.signer).ok();
+                return sign(self.plan, upload, &colluder.signer).ok();
             }
             let of = self.uploads.iter().rev();
             of.clone().find(|u| u.body.account == *account && u.body.shared == shared).cloned()

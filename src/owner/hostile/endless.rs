@@ -2,7 +2,7 @@
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use zktrain_network::messages::Notice;
+use zktrain_wire::messages::Notice;
 
 use super::Run;
 use crate::owner::outcome;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy::primitives::{Address, B256, keccak256};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_network::messages::Sharing;
-use zktrain_network::plan::Plan;
-use zktrain_network::secagg::analysis::{self, Recovered};
-use zktrain_network::secagg::coordinator;
-use zktrain_network::secagg::group::Roster;
-use zktrain_network::secagg::vector::{self, Shape, Update, pack};
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_secagg::analysis::{self, Recovered};
+use zktrain_secagg::coordinator;
+use zktrain_secagg::group::Roster;
+use zktrain_secagg::messages::Sharing;
+use zktrain_secagg::plan::Plan;
+use zktrain_secagg::vector::{self, Shape, Update, pack};
+use zktrain_wire::Scoped;
 
 use super::coordinator::Game;
 use super::plans::People;
@@ -62,10 +63,7 @@ impl Ledger {
         let Update { values, blinds } = made.update.clone();
         let none = vec![Fr::ZERO; blinds.len()];
         let packed = |update: Update| pack(shape, &update, 1).unwrap().to_vec();
-        let mut zero = values.clone();
-        for layer in &mut zero.layers {
-            layer.w.iter_mut().chain(layer.b.iter_mut().flatten()).for_each(|value| *value = 0);
-        }
+        let zero = vec![0; values.len()];
         let name = Name::Values(account, made.task);
         let first = self.number(name, || packed(Update { values, blinds: none }));
         let name = Name::Blinds(account, made.task, rows);

@@ -30,9 +30,9 @@ use alloy::signers::local::PrivateKeySigner;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_network::plan::Plan;
-use zktrain_network::secagg::group::default_threshold;
-use zktrain_network::secagg::policy::{Policy, third};
+use zktrain_secagg::group::default_threshold;
+use zktrain_secagg::plan::Plan;
+use zktrain_secagg::policy::{Policy, third};
 
 use self::coordinator::{Colluder, Game, Style};
 use self::knowledge::Ledger;

@@ -6,9 +6,9 @@ use alloy::signers::local::PrivateKeySigner;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zktrain_network::plan::{Plan, PlanMember, Timing, VERSION};
-use zktrain_network::secagg::group::default_threshold;
-use zktrain_network::secagg::policy::third;
+use zktrain_secagg::group::default_threshold;
+use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
+use zktrain_secagg::policy::third;
 
 /// All weight.
 const WEIGHT: u32 = 1 << 16;

@@ -16,23 +16,20 @@ use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use zktrain_circuits::compressed::{CompressedProof, System, encoded_len};
-use zktrain_circuits::schedule::round_window;
-use zktrain_circuits::statement::{Binding, TrainingStatement};
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{SignedReceipt, Status};
-use zktrain_network::messages::{
-    Contribution, End, Item, Notice, Phase, Refusal, Request, Response,
-};
-use zktrain_network::plan::Plan;
-use zktrain_network::secagg::policy::Policy;
-use zktrain_network::secagg::vector::{Shape, Update};
-use zktrain_network::wire;
-use zktrain_prover::commit::commit_rows;
-use zktrain_prover::random::scalars;
-use zktrain_prover::sheet::Sheet;
-use zktrain_prover::trace::{LayerParameters, Parameters};
-use zktrain_prover::witness::fill_block;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::{SignedReceipt, Status};
+use zktrain_commit::random::scalars;
+use zktrain_commit::rows::commit_rows;
+use zktrain_commit::sheet::{Sheet, fill_block};
+use zktrain_model::schedule::round_window;
+use zktrain_model::trace::{LayerParameters, Parameters};
+use zktrain_secagg::plan::Plan;
+use zktrain_secagg::policy::Policy;
+use zktrain_secagg::vector::{Shape, Update};
+use zktrain_statement::compressed::{CompressedProof, System, encoded_len};
+use zktrain_statement::statements::{Binding, TrainingStatement};
+use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
+use zktrain_wire::{Scoped, receipts};
 
 use super::super::attempts::Attempts;
 use super::super::inclusion::{Cost, Docket, Force, Standing, Vigil};
@@ -135,7 +132,7 @@ impl Tap {
             return None;
         }
         let plan = wire.plan.as_ref()?;
-        let receipt = upload.body.receipt(plan, 1);
+        let receipt = receipts::receipt(plan, &upload.body, 1);
         Some(Box::new(SignedReceipt::new(receipt, &plan.scope(), &wire.coordinator).unwrap()))
     }
 
@@ -169,7 +166,7 @@ impl Tap {
 }
 
 impl Line for Tap {
-    async fn call(&self, request: Request) -> Result<Response, wire::Error> {
+    async fn call(&self, request: Request) -> Result<Response, zktrain_wire::Error> {
         match request {
             Request::Notice { number, .. } => {
                 let notice = std::future::poll_fn(|_| {
@@ -192,9 +189,9 @@ impl Line for Tap {
         }
     }
 
-    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), wire::Error> {
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::Error> {
         let brought = self.bring(Sent::Uploaded(item.clone(), bytes)).await;
-        brought.map_err(wire::Error::Refused)
+        brought.map_err(zktrain_wire::Error::Refused)
     }
 }
 
@@ -239,16 +236,16 @@ impl Bench {
         Parameters { layers: layers.collect() }
     }
 
-    fn commit(&self, update: &Update) -> Vec<G1Affine> {
-        use zktrain_circuits::relation::Group;
+    fn commit(&self, values: &Parameters, blinds: &[Fr]) -> Vec<G1Affine> {
+        use zktrain_model::relation::Group;
         let key = &self.facts.key;
         let layers = key.ids.layers.iter();
         let ids: Vec<_> = layers
             .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
             .collect();
         let mut sheet = Sheet::new(key.relation.layout.clone());
-        fill_block(&mut sheet, &ids, &update.values);
-        commit_rows(self.facts.srs.g1(), &sheet.group(Group::Parameters), &update.blinds).unwrap()
+        fill_block(&mut sheet, &ids, values);
+        commit_rows(self.facts.srs.g1(), &sheet.group(Group::Parameters), blinds).unwrap()
     }
 }
 
@@ -256,13 +253,14 @@ impl Craft for Bench {
     async fn work(&self, _: &Parameters, system: System, task: Task) -> Result<Work, Error> {
         let id = self.task_id(&task);
         let blinds = scalars(&mut *self.rng.borrow_mut(), self.shape.rows());
-        let update = Update { values: self.values(id), blinds: blinds.clone() };
-        let rows = self.commit(&update);
+        let values = self.values(id);
+        let rows = self.commit(&values, &blinds);
         let mut bytes = Vec::new();
         blinds.serialize_uncompressed(&mut bytes).unwrap();
         let path = self.project.round_state_path(task.binding.round);
         files::write(&path, &bytes, Access::Owner)?;
-        let secret = SecretUpdate { values: update.values.clone(), blinds };
+        let update = Update { values: values.flat().collect(), blinds: blinds.clone() };
+        let secret = SecretUpdate { values, blinds };
         self.made.borrow_mut().push((rows.clone(), Made { task: id, update }));
         let statement = TrainingStatement {
             spec: [0; 32],
@@ -520,14 +518,14 @@ fn copy_folder(from: &Path, to: &Path) {
 /// What all owners of a network know of it.
 pub fn facts() -> Facts {
     use rand::SeedableRng;
-    use zktrain_circuits::compile::compile_training;
-    use zktrain_circuits::key::TrainingKey;
-    use zktrain_circuits::manifest::Manifest;
-    use zktrain_circuits::relation::Group;
-    use zktrain_circuits::size::Limits;
-    use zktrain_prover::srs::Srs;
+    use zktrain_commit::srs::Srs;
+    use zktrain_model::compile::compile_training;
+    use zktrain_model::manifest::Manifest;
+    use zktrain_model::relation::Group;
+    use zktrain_model::size::Limits;
+    use zktrain_statement::key::TrainingKey;
     const ROW_LOG: u32 = 7;
-    let manifest = include_str!("../../../circuits/tests/manifest.toml");
+    let manifest = include_str!("../../../circuits/model/tests/manifest.toml");
     let mut network = Manifest::from_toml(manifest).unwrap().network().unwrap();
     network.row_log = ROW_LOG;
     // So many rows that the blindings of all updates of a run, one element a row, are independent.

@@ -5,10 +5,10 @@ use alloy::primitives::{B256, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::router::VerifierRouter;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, ClientError, Status};
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::router::VerifierRouter;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::{Client, ClientError, Status};
 
 use super::{Cost, Docket, Standing};
 use crate::error::Error;

@@ -22,9 +22,9 @@ use std::time::{Duration, SystemTime};
 
 use alloy::primitives::{Address, B256, U256};
 use tokio::time::sleep;
-use zktrain_contracts::chain::ChainError;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{ClientError, SignedReceipt, Status};
+use zktrain_chain::ChainError;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::{ClientError, SignedReceipt, Status};
 
 pub use rule::{Force, Standing, When};
 use rule::{Kept, Step};

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use alloy::primitives::U256;
-use zktrain_contracts::protocol::Status;
+use zktrain_chain::protocol::Status;
 
 /// Seconds before the deadline that a transaction should have at least.
 const LEAST: u64 = 300;

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use alloy::primitives::Bytes;
 use alloy::signers::local::PrivateKeySigner;
 use tempfile::TempDir;
-use zktrain_contracts::protocol::SignedSubmission;
-use zktrain_contracts::protocol::typed::{Receipt, Scope, Submission};
-use zktrain_network::messages::{End, Reason};
+use zktrain_chain::protocol::SignedSubmission;
+use zktrain_chain::protocol::typed::{Receipt, Scope, Submission};
+use zktrain_wire::messages::{End, Reason};
 
 use super::*;
 use crate::files::Access;

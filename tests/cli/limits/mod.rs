@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_circuits::manifest::{LayerSpec, MAX_TEXT, MAX_WIDTH, Manifest, Uniform, derive_eta};
-use zktrain_circuits::size::{Limits, Size};
+use zktrain_model::manifest::{LayerSpec, MAX_TEXT, MAX_WIDTH, Manifest, Uniform, derive_eta};
+use zktrain_model::size::{Limits, Size};
 
 use crate::project::Project;
 

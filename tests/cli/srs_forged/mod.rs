@@ -12,13 +12,13 @@ use std::process::Output;
 use common::srs;
 use poison::Poisoned;
 use project::Project;
-use zktrain_circuits::compressed::CompressedProof;
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::wire::{decode_training, encode_training};
-use zktrain_prover::srs::{Section, SrsError, SrsFile};
-use zktrain_prover::training::derive_key;
-use zktrain_verifier::circuit::CircuitKey;
-use zktrain_verifier::training::verify;
+use zktrain_commit::srs::{Section, SrsError, SrsFile};
+use zktrain_model::manifest::Manifest;
+use zktrain_prove::training::derive_key;
+use zktrain_statement::compressed::CompressedProof;
+use zktrain_statement::wire::{decode_training, encode_training};
+use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::training::verify;
 
 /// A project with one honest proof under the tests' string.
 fn honest() -> Project {
@@ -57,7 +57,7 @@ fn twelve_altered_powers_forge_nothing_and_leave_nothing_in_a_cache() {
     let project = honest();
     let manifest = std::fs::read_to_string(project.path("manifest.toml")).unwrap();
     let manifest = Manifest::from_toml(&manifest).unwrap();
-    let bounded = zktrain_circuits::size::Limits::default();
+    let bounded = zktrain_model::size::Limits::default();
     let bounded = bounded.admit(manifest.network().unwrap()).unwrap();
     let key = derive_key(manifest.hash(), bounded, srs()).unwrap();
     let proof = project.path("proofs/000000.proof");

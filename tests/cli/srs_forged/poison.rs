@@ -4,22 +4,22 @@ use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::{Field, One, UniformRand, Zero};
 use rand::rngs::OsRng;
-use zktrain_circuits::compress::PublicInputs;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::curve::blinding_base;
-use zktrain_circuits::halo2::gates::Kind;
-use zktrain_circuits::halo2::key::Halo2Key;
-use zktrain_circuits::halo2::shape;
-use zktrain_circuits::halo2::tape::{Row, Tape};
-use zktrain_circuits::key::TrainingKey;
-use zktrain_circuits::proof::own_rows;
-use zktrain_circuits::relation::Relation;
-use zktrain_circuits::statement::{TrainingStatement, opening_seed, transcript_start};
-use zktrain_circuits::verifier::Opening;
-use zktrain_prover::eq::evaluate_field;
-use zktrain_prover::halo2::{Halo2Params, Keys, derive_tape, log_rows, prove_tape};
-use zktrain_prover::mercury;
-use zktrain_prover::srs::{CheckedSrs, Provenance, Srs};
+use zktrain_argument::curve::blinding_base;
+use zktrain_argument::verifier::Opening;
+use zktrain_backends::compress::PublicInputs;
+use zktrain_backends::halo2::gates::Kind;
+use zktrain_backends::halo2::key::Halo2Key;
+use zktrain_backends::halo2::shape;
+use zktrain_backends::halo2::tape::{Row, Tape};
+use zktrain_commit::mercury;
+use zktrain_commit::srs::{CheckedSrs, Provenance, Srs};
+use zktrain_model::relation::Relation;
+use zktrain_msm::eq::evaluate_field;
+use zktrain_prove::halo2::{Halo2Params, Keys, derive_tape, log_rows, prove_tape};
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::key::TrainingKey;
+use zktrain_statement::proof::own_rows;
+use zktrain_statement::statements::{TrainingStatement, opening_seed, transcript_start};
 
 /// An altered string, and what follows from it and from the honest one.
 pub struct Poisoned {

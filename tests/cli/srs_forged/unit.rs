@@ -4,8 +4,8 @@ use ark_bn254::{Bn254, Fq2, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, PrimeGroup, pairing::Pairing, scalar_mul::ScalarMul};
 use ark_ff::{Field, One, UniformRand};
 use rand::rngs::OsRng;
-use zktrain_circuits::opening::KzgVerifierKey;
-use zktrain_prover::srs::{Section, Srs, SrsError};
+use zktrain_argument::opening::KzgVerifierKey;
+use zktrain_commit::srs::{Section, Srs, SrsError};
 
 use crate::common::srs;
 
@@ -37,7 +37,7 @@ fn another_unit_of_g2_is_refused_and_is_nobodys_trapdoor() {
     // What verifiers pair with is a constant: with [τ] alone, `s` opens nothing.
     let key = KzgVerifierKey::new(evil.g2[1]).unwrap();
     assert_eq!((key.g1(), key.g2()), (G1Affine::generator(), G2Affine::generator()));
-    let terms = zktrain_verifier::pairing::PairingTerms {
+    let terms = zktrain_verify::pairing::PairingTerms {
         left: G1Projective::generator(),
         right: G1Projective::generator() * s,
     };

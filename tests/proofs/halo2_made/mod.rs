@@ -2,14 +2,14 @@
 #![allow(dead_code)]
 
 use ark_bn254::{Fr, G1Affine};
-use zktrain_circuits::argument::Argument;
-use zktrain_circuits::arith::{Check, Native};
-use zktrain_circuits::compress::{PublicInputs, constrain};
-use zktrain_circuits::proof::SheetProof;
-use zktrain_circuits::relation::Relation;
-use zktrain_circuits::statement::{TrainingStatement, opening_seed, transcript_start};
-use zktrain_circuits::transcript::Transcript;
-use zktrain_circuits::verifier;
+use zktrain_argument::arith::{Check, Native};
+use zktrain_argument::messages::Argument;
+use zktrain_argument::transcript::Transcript;
+use zktrain_argument::verifier;
+use zktrain_backends::compress::{PublicInputs, constrain};
+use zktrain_model::relation::Relation;
+use zktrain_statement::proof::SheetProof;
+use zktrain_statement::statements::{TrainingStatement, opening_seed, transcript_start};
 
 use crate::common::Run;
 

@@ -5,10 +5,10 @@ use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::rlp::Decodable;
 use alloy::sol_types::SolEvent;
 use zktrain::audit::Kind;
-use zktrain_contracts::bindings::demands::Demands;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::ChainExport;
-use zktrain_contracts::protocol::export::{Drawing, ExportedLog};
+use zktrain_chain::bindings::demands::Demands;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::ChainExport;
+use zktrain_chain::protocol::export::{Drawing, ExportedLog};
 
 use super::export::{add, at, decoded, insert, nth, one, refused, without};
 use crate::audit_made::busy::busy;

@@ -5,8 +5,8 @@ use alloy::sol_types::SolEvent;
 use tempfile::TempDir;
 use zktrain::audit::AuditReport;
 use zktrain::lineage::LineageWriter;
-use zktrain_contracts::protocol::ChainExport;
-use zktrain_contracts::protocol::export::ExportedLog;
+use zktrain_chain::protocol::ChainExport;
+use zktrain_chain::protocol::export::ExportedLog;
 
 use super::{Check, named, names};
 use crate::audit::report;

@@ -11,19 +11,20 @@ use zktrain::lineage::{
     GENESIS, GROTH16, LineageWriter, MANIFEST, SRS, batch, decode_sum, encode_sum, plan,
     registration, submission, sum,
 };
-use zktrain::proofs::{Registration, read_registration};
+use zktrain::proofs::read_registration;
 use zktrain::round::rows_hash;
 use zktrain::session::Session;
 use zktrain::ui::Ui;
-use zktrain_circuits::compressed::System;
-use zktrain_circuits::statement::TrainingStatement;
-use zktrain_contracts::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_contracts::protocol::typed::{Batch, Submission};
-use zktrain_contracts::protocol::{Client, SignedBatch, SignedSubmission};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::Plan;
-use zktrain_prover::average::Sum;
-use zktrain_prover::srs::Srs;
+use zktrain_chain::protocol::files::{BatchFile, SubmissionFile};
+use zktrain_chain::protocol::typed::{Batch, Submission};
+use zktrain_chain::protocol::{Client, SignedBatch, SignedSubmission};
+use zktrain_commit::average::Sum;
+use zktrain_commit::srs::Srs;
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::Plan;
+use zktrain_statement::compressed::System;
+use zktrain_statement::statements::TrainingStatement;
+use zktrain_verify::file::Registration;
 
 use super::{Check, named};
 use crate::audit_made::{Made, made};

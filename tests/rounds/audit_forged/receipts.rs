@@ -8,11 +8,11 @@ use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit};
 use zktrain::lineage::{Lineage, submission};
 use zktrain::project::write_json;
 use zktrain::ui::Ui;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::typed::{Receipt, Scope};
-use zktrain_contracts::protocol::{Client, SignedReceipt};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::Plan;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::typed::{Receipt, Scope};
+use zktrain_chain::protocol::{Client, SignedReceipt};
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::Plan;
 
 use crate::audit_made::{Made, made};
 

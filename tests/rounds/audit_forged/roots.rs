@@ -7,10 +7,10 @@ use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit};
 use zktrain::lineage::{Lineage, LineageWriter};
 use zktrain::roots::{Root, Trust};
 use zktrain::ui::Ui;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::chain::Endpoint;
-use zktrain_contracts::node::serve;
-use zktrain_contracts::protocol::ChainExport;
+use zktrain_chain::Endpoint;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::ChainExport;
+use zktrain_devnet::serve;
 
 use super::export::{CHAIN, is};
 use super::names;

@@ -4,21 +4,21 @@
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
 use zktrain::audit::{AuditReport, Kind};
-use zktrain_contracts::bindings::demands::Demands;
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::DomainRegistry;
-use zktrain_contracts::bindings::reputation::Reputation;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::bindings::stakes::StakeManager;
-use zktrain_contracts::protocol::export::ExportedLog;
-use zktrain_contracts::protocol::{ChainExport, Members};
+use zktrain_chain::bindings::demands::Demands;
+use zktrain_chain::bindings::escrow::Escrow;
+use zktrain_chain::bindings::registry::DomainRegistry;
+use zktrain_chain::bindings::reputation::Reputation;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::slashing::Slashing;
+use zktrain_chain::bindings::stakes::StakeManager;
+use zktrain_chain::protocol::export::ExportedLog;
+use zktrain_chain::protocol::{ChainExport, Members};
 
 use super::export::{
     CHAIN, add, at, decoded, each, edit, insert, is, nth, one, refused, replayed, without,
 };
 use crate::audit_made::busy::busy;
-use crate::backend::economy::HOUR;
+use zktrain_testchains::economy::HOUR;
 
 type Opened = Rounds::RoundOpened;
 type Domain = DomainRegistry::DomainOpened;

@@ -5,21 +5,21 @@ use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
 use zktrain::audit::Kind;
 use zktrain::lineage::LineageWriter;
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::parameters::Parameters;
-use zktrain_contracts::bindings::registry::DomainRegistry;
-use zktrain_contracts::bindings::reputation::Reputation;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::bindings::stakes::StakeManager;
-use zktrain_contracts::protocol::reputation::Standings;
-use zktrain_contracts::protocol::{ChainExport, Members, payments};
+use zktrain_chain::bindings::escrow::Escrow;
+use zktrain_chain::bindings::parameters::Parameters;
+use zktrain_chain::bindings::registry::DomainRegistry;
+use zktrain_chain::bindings::reputation::Reputation;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::slashing::Slashing;
+use zktrain_chain::bindings::stakes::StakeManager;
+use zktrain_chain::protocol::reputation::Standings;
+use zktrain_chain::protocol::{ChainExport, Members, payments};
 
 use super::Check;
 use super::export::{CHAIN, decoded, each, edit, first, insert, nth, one, told_by_chain};
 use crate::audit::report;
 use crate::audit_made::made;
-use crate::backend::economy::{BUDGET, tokens};
+use zktrain_testchains::economy::{BUDGET, tokens};
 
 type Opened = Rounds::RoundOpened;
 /// What a contract says.

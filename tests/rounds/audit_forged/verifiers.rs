@@ -4,18 +4,18 @@ use alloy::primitives::Address;
 use alloy::sol_types::SolEvent;
 use zktrain::audit::{AuditReport, Kind};
 use zktrain::chain::files::time;
-use zktrain_contracts::bindings::reputation::Reputation;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::bindings::router::VerifierRouter;
-use zktrain_contracts::bindings::slashing::Slashing;
-use zktrain_contracts::bindings::stakes::StakeManager;
-use zktrain_contracts::protocol::ChainExport;
+use zktrain_chain::bindings::reputation::Reputation;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::bindings::router::VerifierRouter;
+use zktrain_chain::bindings::slashing::Slashing;
+use zktrain_chain::bindings::stakes::StakeManager;
+use zktrain_chain::protocol::ChainExport;
 
 use super::export::{CHAIN, add, decoded, insert, nth, one, refused, replayed, without};
 use super::names;
 use super::rules::{BELIED, FREE, SUM, VOID, number, word};
 use crate::audit_made::busy::busy;
-use crate::backend::economy::HOUR;
+use zktrain_testchains::economy::HOUR;
 
 type Added = VerifierRouter::VerifierAdded;
 type Stopped = VerifierRouter::VerifierStopped;

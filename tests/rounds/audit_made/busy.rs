@@ -6,17 +6,17 @@ use std::sync::OnceLock;
 use alloy::primitives::{Address, B256, keccak256};
 use tempfile::TempDir;
 use zktrain::lineage::LineageWriter;
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::node::Node;
-use zktrain_contracts::protocol::typed::{Receipt, Submission};
-use zktrain_contracts::protocol::{ChainExport, Client, SignedReceipt};
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::typed::{Receipt, Submission};
+use zktrain_chain::protocol::{ChainExport, Client, SignedReceipt};
+use zktrain_devnet::Node;
 
 use super::{Forged, WINDOWS, Work, World, manifest};
-use crate::backend::economy::{BUDGET, Economy, HOUR, tokens};
-use crate::backend::{Backend, genesis};
 use crate::common::apart;
 use crate::common::plan::plan;
 use crate::common::round::{Cohort, digest};
+use zktrain_testchains::economy::{BUDGET, Economy, HOUR, tokens};
+use zktrain_testchains::{Backend, genesis};
 
 /// What the chain says of it. Its rounds: one that its coordinator let expire, in which the contract had
 /// checked a delivery; one without a sum; one with a sum, a delivery to the contract alone, an audit and a

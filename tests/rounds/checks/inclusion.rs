@@ -6,8 +6,9 @@ use tempfile::TempDir;
 use zktrain::files::{self, Access};
 use zktrain::owner::{Force, Vigil};
 use zktrain::project::{Project, write_json};
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_network::messages::{End, Reason};
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_wire::Scoped;
+use zktrain_wire::messages::{End, Reason};
 
 use crate::checks::world::{World, world};
 use crate::common::plan::{handed_in, place, plan};

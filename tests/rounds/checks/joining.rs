@@ -3,14 +3,14 @@
 use alloy::primitives::{Address, B256, keccak256};
 use zktrain::error::Error;
 use zktrain::owner::{JoinError, OwnerError, may_join};
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::chain::{Chain, Revert};
-use zktrain_contracts::node::{Node, serve};
-use zktrain_contracts::protocol::{Client, ClientError};
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_chain::{Chain, Revert};
+use zktrain_devnet::{Node, serve};
 
-use crate::backend::economy::{Economy, TRAINER_BOND, plain_key, tokens};
-use crate::backend::{Backend, genesis};
+use zktrain_testchains::economy::{Economy, TRAINER_BOND, plain_key, tokens};
+use zktrain_testchains::{Backend, genesis};
 
 /// What a domain asks for.
 const LEAST: u64 = 3;

@@ -4,9 +4,9 @@
 use alloy::primitives::B256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use zktrain_contracts::chain::{Chain, Outbox, Sender};
-use zktrain_contracts::node::{Node, serve as serve_node};
-use zktrain_contracts::protocol::Client;
+use zktrain_chain::protocol::Client;
+use zktrain_chain::{Chain, Outbox, Sender};
+use zktrain_devnet::{Node, serve as serve_node};
 
 /// Serves a node that says `lie` for `truth`; its URL.
 pub async fn serve(node: Node, truth: B256, lie: B256) -> String {

@@ -15,24 +15,24 @@ use zktrain::operator::{
 };
 use zktrain::project::Project;
 use zktrain::session::Session;
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
-use zktrain_contracts::bindings::rounds::IRounds::Delivery;
-use zktrain_contracts::protocol::files::SubmissionFile;
-use zktrain_contracts::protocol::{Client, Status, payments};
+use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_chain::bindings::rounds::IRounds::Delivery;
+use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_chain::protocol::{Client, Status, payments};
 use zktrain_coordinator::driver::items;
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::Desk;
 use zktrain_coordinator::store::{SignedLog, Store};
-use zktrain_network::plan::Timing;
-use zktrain_network::secagg::vector::Shape;
+use zktrain_secagg::plan::Timing;
+use zktrain_secagg::vector::Shape;
+use zktrain_statement::compressed::System;
 
-use crate::backend::Backend;
-use crate::backend::economy::{Economy, HOUR, tokens};
 use crate::checks::world::{WINDOWS, manifest, session};
 use crate::common::apart;
 use crate::common::plan::{handed_in, place, plan};
 use crate::common::round::{Cohort, Delivered, digest};
+use zktrain_testchains::Backend;
+use zktrain_testchains::economy::{Economy, HOUR, tokens};
 
 /// A coordinator, owners, and a chain of their own: these tests let time pass.
 struct Office {

@@ -3,11 +3,11 @@
 use alloy::primitives::{Address, B256, U256};
 use zktrain::error::Error;
 use zktrain::owner::{Asked, Expected, PlanError};
-use zktrain_circuits::compressed::System;
-use zktrain_contracts::protocol::{Client, payments};
-use zktrain_network::messages::Signed;
-use zktrain_network::plan::Plan;
-use zktrain_network::secagg::policy;
+use zktrain_chain::protocol::{Client, payments};
+use zktrain_secagg::messages::Signed;
+use zktrain_secagg::plan::Plan;
+use zktrain_secagg::policy;
+use zktrain_statement::compressed::System;
 
 use crate::checks::liar;
 use crate::checks::world::{WINDOWS, World, world};

@@ -1,9 +1,9 @@
 //! Members whose data are not registered as they say.
 
 use zktrain::operator::admission::{Registered, RegistrationError, check};
-use zktrain::proofs::Registration;
-use zktrain_circuits::compressed::CompressedProof;
-use zktrain_circuits::statement::DatasetStatement;
+use zktrain_statement::compressed::CompressedProof;
+use zktrain_statement::statements::DatasetStatement;
+use zktrain_verify::file::Registration;
 
 use crate::checks::world::world;
 

@@ -10,7 +10,7 @@ use zktrain::lineage::{LineageWriter, registration};
 use zktrain::operator::Shelf;
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::{Download, Library};
-use zktrain_network::messages::{Item, Phase, Refusal};
+use zktrain_wire::messages::{Item, Phase, Refusal};
 
 use crate::checks::world::world;
 use crate::common::plan::signed;

@@ -8,23 +8,23 @@ use tempfile::TempDir;
 use zktrain::circuits::{Circuits, Shape};
 use zktrain::lineage::LineageWriter;
 use zktrain::project::Project;
-use zktrain::proofs::Registration;
 use zktrain::session::Session;
 use zktrain::ui::Ui;
-use zktrain_circuits::compressed::{CompressedProof, System};
-use zktrain_circuits::manifest::Manifest;
-use zktrain_circuits::statement::DatasetStatement;
-use zktrain_contracts::node::Node;
-use zktrain_contracts::protocol::Client;
-use zktrain_network::plan::Plan;
-use zktrain_prover::training::ChunkProved;
+use zktrain_chain::protocol::Client;
+use zktrain_devnet::Node;
+use zktrain_model::manifest::Manifest;
+use zktrain_prove::training::ChunkProved;
+use zktrain_secagg::plan::Plan;
+use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::statements::DatasetStatement;
+use zktrain_verify::file::Registration;
 
-use crate::backend::economy::{Economy, HOUR, tokens};
-use crate::backend::{Backend, genesis};
 use crate::common::cases::Case;
 use crate::common::plan::{place, plan};
 use crate::common::round::{Cohort, Delivered, digest, register};
 use crate::common::{apart, srs};
+use zktrain_testchains::economy::{Economy, HOUR, tokens};
+use zktrain_testchains::{Backend, genesis};
 
 pub const WINDOWS: usize = 3;
 

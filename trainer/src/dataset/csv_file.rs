@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use zktrain_prover::regular;
+use zktrain_files::regular;
 
 use super::error::Found;
 use super::{Cells, DatasetError, MAX_BYTES, Table};

@@ -12,9 +12,9 @@ mod tests;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use zktrain_circuits::manifest::{Data, MAX_WIDTH};
-use zktrain_circuits::schedule::row_order;
-use zktrain_prover::regular;
+use zktrain_files::regular;
+use zktrain_model::manifest::{Data, MAX_WIDTH};
+use zktrain_model::schedule::row_order;
 
 pub use csv_file::{csv_header, parse_csv, read_csv};
 pub use error::{DatasetError, FormatFault, Found};

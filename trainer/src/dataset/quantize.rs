@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::ArrayView2;
-use zktrain_circuits::manifest::{Data, Loss, Manifest, Network};
+use zktrain_model::manifest::{Data, Loss, Manifest, Network};
 
 use super::csv_file::number;
 use super::{DatasetError, Table};

@@ -6,7 +6,7 @@ use flate2::write::GzEncoder;
 use ndarray::{Array1, Array2, Array3, ShapeBuilder};
 use ndarray_npy::write_npy;
 use tempfile::TempDir;
-use zktrain_circuits::manifest::{Feature, Loss, Manifest, Target};
+use zktrain_model::manifest::{Feature, Loss, Manifest, Target};
 
 use super::*;
 use crate::synthetic;

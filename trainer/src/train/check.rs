@@ -1,7 +1,7 @@
 //! Checks of everything that comes from outside, before the first step.
 
-use zktrain_circuits::manifest::{Loss, Network};
-use zktrain_prover::trace::Parameters;
+use zktrain_model::manifest::{Loss, Network};
+use zktrain_model::trace::Parameters;
 
 use super::error::TrainError;
 

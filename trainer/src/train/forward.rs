@@ -1,9 +1,9 @@
 //! The forward pass, shared by training and evaluation.
 
 use ndarray::Array2;
-use zktrain_circuits::manifest::{Activation, Layer, Network};
-use zktrain_circuits::quant::{relu, sigmoid_table, tanh_table};
-use zktrain_prover::trace::{LayerParameters, Parameters, Rounded};
+use zktrain_model::manifest::{Activation, Layer, Network};
+use zktrain_model::quant::{relu, sigmoid_table, tanh_table};
+use zktrain_model::trace::{LayerParameters, Parameters, Rounded};
 
 use super::product::{Matrix, product};
 use super::round::{room, round_into};

@@ -1,8 +1,8 @@
 //! The loss: probabilities and the gradient at the last layer's output.
 
-use zktrain_circuits::manifest::{Loss, Network, PROBABILITY_FRAC};
-use zktrain_circuits::quant::{exp_table, sigmoid_table, softmax_row};
-use zktrain_prover::trace::LossTrace;
+use zktrain_model::manifest::{Loss, Network, PROBABILITY_FRAC};
+use zktrain_model::quant::{exp_table, sigmoid_table, softmax_row};
+use zktrain_model::trace::LossTrace;
 
 /// Function table of the loss.
 #[derive(Debug, Clone)]

@@ -15,8 +15,8 @@ pub use forward::Forward;
 
 pub(crate) use check::{parameters as check_parameters, shape as check_shape};
 
-use zktrain_circuits::manifest::Network;
-use zktrain_prover::trace::{Parameters, Trace};
+use zktrain_model::manifest::Network;
+use zktrain_model::trace::{Parameters, Trace};
 
 /// A network with its function tables: create once, train many windows.
 #[derive(Debug, Clone)]

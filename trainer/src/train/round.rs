@@ -1,9 +1,9 @@
 //! Saturating rounding of whole tensors, in parallel and in order.
 
 use rayon::prelude::*;
-use zktrain_circuits::manifest::RoundSpec;
-use zktrain_circuits::quant::round_sat;
-use zktrain_prover::trace::Rounded;
+use zktrain_model::manifest::RoundSpec;
+use zktrain_model::quant::round_sat;
+use zktrain_model::trace::Rounded;
 
 /// Entries that one task rounds.
 const BLOCK: usize = 1 << 14;

@@ -1,8 +1,8 @@
 //! One optimizer step after the other, written straight into the trace.
 
-use zktrain_circuits::manifest::{Activation, Layer, Network};
-use zktrain_circuits::quant::{sigmoid_product, tanh_product};
-use zktrain_prover::trace::{LayerParameters, LayerTrace, LossTrace, Parameters, Rounded, Trace};
+use zktrain_model::manifest::{Activation, Layer, Network};
+use zktrain_model::quant::{sigmoid_product, tanh_product};
+use zktrain_model::trace::{LayerParameters, LayerTrace, LossTrace, Parameters, Rounded, Trace};
 
 use super::Trainer;
 use super::forward::linear;

@@ -3,9 +3,9 @@
 use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
-use zktrain_contracts::bindings::stakes::{IStakeManager, StakeManager};
-use zktrain_contracts::chain::ChainError;
-use zktrain_contracts::protocol::Client;
+use zktrain_chain::ChainError;
+use zktrain_chain::bindings::stakes::{IStakeManager, StakeManager};
+use zktrain_chain::protocol::Client;
 
 use super::super::Done;
 use crate::chain::amount;

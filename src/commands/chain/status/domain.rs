@@ -1,11 +1,11 @@
 //! A domain: its rules, its money, its members.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_contracts::bindings::escrow::Escrow;
-use zktrain_contracts::bindings::registry::{DomainRegistry, IDomainRegistry};
-use zktrain_contracts::bindings::reputation::Reputation;
-use zktrain_contracts::bindings::rounds::Rounds;
-use zktrain_contracts::protocol::Client;
+use zktrain_chain::bindings::escrow::Escrow;
+use zktrain_chain::bindings::registry::{DomainRegistry, IDomainRegistry};
+use zktrain_chain::bindings::reputation::Reputation;
+use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::protocol::Client;
 
 use super::super::Done;
 use super::super::rules::describe;

@@ -3,10 +3,8 @@
 mod scalar;
 
 use proptest::prelude::*;
-use zktrain_circuits::manifest::{
-    LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
-};
-use zktrain_prover::trace::{Parameters, Trace};
+use zktrain_model::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training};
+use zktrain_model::trace::{Parameters, Trace};
 
 use self::scalar::check;
 use super::{TrainError, Trainer, last_update};

@@ -1,7 +1,7 @@
 //! The specification, one scalar at a time.
 
-use zktrain_circuits::manifest::{LayerKind, Loss, Manifest, Network, RoundSpec};
-use zktrain_prover::trace::{LossTrace, Parameters, Rounded, Trace};
+use zktrain_model::manifest::{LayerKind, Loss, Manifest, Network, RoundSpec};
+use zktrain_model::trace::{LossTrace, Parameters, Rounded, Trace};
 
 use crate::train::last_update;
 

@@ -1,0 +1,172 @@
+//! Checks of single fields; relations between scales are checked when lowering.
+
+use std::collections::BTreeSet;
+
+use super::VERSION;
+use super::error::{ManifestError, ManifestErrorKind as Kind};
+use super::lower::in_range;
+use super::schema::{Data, Loss, Manifest, Optimizer, Quantization, Training};
+use super::shape::{Shape, shapes};
+
+/// Most classes a softmax may have: its terms must still fit 14 bits together.
+pub const MAX_CLASSES: usize = 4096;
+const MAX_NAME: usize = 256;
+
+/// Checks everything except the quantization.
+pub(super) fn draft(manifest: &Manifest) -> Result<(), ManifestError> {
+    if manifest.version != VERSION {
+        let kind = Kind::Version { expected: VERSION, got: manifest.version };
+        return Err(ManifestError::new("version", kind));
+    }
+    name("name", &manifest.name)?;
+    let shapes = shapes(&manifest.model)?;
+    optimizer(&manifest.optimizer)?;
+    training(&manifest.training)?;
+    columns(&manifest.data, manifest.model.input)?;
+    labels(manifest, &shapes)
+}
+
+/// Checks the ranges of the scales.
+pub(super) fn quantization(q: &Quantization) -> Result<(), ManifestError> {
+    let field = |name: &str| format!("quantization.{name}");
+    in_range(field("row_log"), 4, 20, q.row_log.into())?;
+    in_range(field("input_frac"), 0, 15, q.input_frac.into())?;
+    in_range(field("weight_frac"), 0, 30, q.weight_frac.into())?;
+    in_range(field("weight_init_bits"), 1, 30, q.weight_init_bits.into())?;
+    for (l, layer) in q.layers.iter().enumerate() {
+        let field = |name: &str| format!("quantization.layers[{l}].{name}");
+        in_range(field("z_frac"), 0, 15, layer.z_frac.into())?;
+        in_range(field("a_frac"), 4, 14, layer.a_frac.unwrap_or(4).into())?;
+        in_range(field("grad_frac"), 0, 40, layer.grad_frac.unwrap_or(0).into())?;
+        in_range(field("clip_frac"), 0, 60, layer.clip_frac.unwrap_or(0).into())?;
+    }
+    Ok(())
+}
+
+fn optimizer(optimizer: &Optimizer) -> Result<(), ManifestError> {
+    const TINY: f64 = 1e-9;
+    real("optimizer.learning_rate", TINY, 1e3, optimizer.learning_rate)?;
+    // 1 − 2^−16 is the largest momentum whose multiplier is below one.
+    real("optimizer.momentum", 0.0, 1.0 - 1.0 / 65_536.0, optimizer.momentum)?;
+    real("optimizer.weight_decay", 0.0, 1.0, optimizer.weight_decay)?;
+    optimizer.clip.map_or(Ok(()), |clip| real("optimizer.clip", TINY, 1e6, clip))
+}
+
+fn training(training: &Training) -> Result<(), ManifestError> {
+    power_of_two("training.batch", 4096, training.batch)?;
+    power_of_two("training.steps_per_proof", 1024, training.steps_per_proof)?;
+    let steps = (training.max_steps as u64).min(1 << 32) as i64;
+    in_range("training.max_steps", training.steps_per_proof as i64, 1 << 16, steps)
+}
+
+fn power_of_two(field: &str, max: usize, got: usize) -> Result<(), ManifestError> {
+    in_range(field, 1, max as i64, (got as u64).min(1 << 32) as i64)?;
+    if got.is_power_of_two() {
+        Ok(())
+    } else {
+        Err(ManifestError::new(field, Kind::NotPowerOfTwo { got }))
+    }
+}
+
+fn real(field: impl Into<String>, min: f64, max: f64, got: f64) -> Result<(), ManifestError> {
+    // The comparison is false for NaN.
+    if got >= min && got <= max {
+        return Ok(());
+    }
+    Err(ManifestError::new(field, Kind::RealOutOfRange { min, max, got }))
+}
+
+fn name(field: impl Into<String>, name: &str) -> Result<(), ManifestError> {
+    match name.len() {
+        0 => Err(ManifestError::new(field, Kind::Missing)),
+        len => in_range(field, 1, MAX_NAME as i64, len as i64),
+    }
+}
+
+fn scaling(field: &str, offset: f64, scale: f64) -> Result<(), ManifestError> {
+    const LARGEST: f64 = 1e12;
+    real(format!("{field}.offset"), -LARGEST, LARGEST, offset)?;
+    real(format!("{field}.scale"), -LARGEST, LARGEST, scale)?;
+    if scale == 0.0 {
+        Err(ManifestError::new(format!("{field}.scale"), Kind::Zero))
+    } else {
+        Ok(())
+    }
+}
+
+fn columns(data: &Data, input: usize) -> Result<(), ManifestError> {
+    name("data.label", &data.label)?;
+    let (field, got) = match (&data.features, &data.uniform) {
+        (Some(_), Some(_)) => return Err(ManifestError::new("data.uniform", Kind::Unexpected)),
+        (None, None) => return Err(ManifestError::new("data.features", Kind::Missing)),
+        (None, Some(uniform)) => {
+            scaling("data.uniform", uniform.offset, uniform.scale)?;
+            name("data.uniform.prefix", &uniform.prefix)?;
+            ("data.uniform.count", uniform.count)
+        }
+        (Some(features), None) => {
+            let mut names = BTreeSet::from([data.label.as_str()]);
+            for (i, feature) in features.iter().enumerate() {
+                let field = format!("data.features[{i}]");
+                name(format!("{field}.name"), &feature.name)?;
+                scaling(&field, feature.offset, feature.scale)?;
+                unique(format!("{field}.name"), &mut names, &feature.name)?;
+            }
+            ("data.features", features.len())
+        }
+    };
+    if got == input {
+        return Ok(());
+    }
+    Err(ManifestError::new(field, Kind::Count { expected: input, matches: "model.input", got }))
+}
+
+fn unique<'a>(
+    field: String,
+    names: &mut BTreeSet<&'a str>,
+    name: &'a str,
+) -> Result<(), ManifestError> {
+    if names.insert(name) {
+        return Ok(());
+    }
+    Err(ManifestError::new(field, Kind::Duplicate { name: name.to_owned() }))
+}
+
+/// Loss, output width, classes and target must fit together.
+fn labels(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
+    let data = &manifest.data;
+    let loss = manifest.model.loss;
+    let outputs = shapes.last().map_or(0, |shape| shape.n_out);
+    let last = format!("model.layers[{}].out", manifest.model.layers.len() - 1);
+    match (&data.classes, &data.target) {
+        (Some(_), Some(_)) => return Err(ManifestError::new("data.target", Kind::Unexpected)),
+        (None, Some(target)) if loss == Loss::Mse => {
+            scaling("data.target", target.offset, target.scale)?;
+            if outputs != 1 {
+                let kind = Kind::Count { expected: 1, matches: "data.target", got: outputs };
+                return Err(ManifestError::new(last, kind));
+            }
+            return Ok(());
+        }
+        (None, _) => return Err(ManifestError::new("data.classes", Kind::Missing)),
+        (Some(_), None) => {}
+    }
+    let classes = data.classes.as_deref().unwrap_or_default();
+    let mut names = BTreeSet::new();
+    for (i, class) in classes.iter().enumerate() {
+        name(format!("data.classes[{i}]"), class)?;
+        unique(format!("data.classes[{i}]"), &mut names, class)?;
+    }
+    in_range("data.classes", 2, MAX_CLASSES as i64, classes.len() as i64)?;
+    let (expected, matches) = match loss {
+        Loss::Logistic => {
+            in_range("data.classes", 2, 2, classes.len() as i64)?;
+            (1, "the logistic loss")
+        }
+        Loss::SoftmaxCrossEntropy | Loss::Mse => (classes.len(), "data.classes"),
+    };
+    if outputs == expected {
+        return Ok(());
+    }
+    Err(ManifestError::new(last, Kind::Count { expected, matches, got: outputs }))
+}

@@ -1,0 +1,86 @@
+//! What prover and verifier derive from a manifest and a reference string.
+
+use ark_bn254::G1Affine;
+use sha3::{Digest, Keccak256};
+use zktrain_argument::arith::Check;
+use zktrain_argument::counter::Counter;
+use zktrain_argument::curve::g2_encoding;
+use zktrain_argument::opening::KzgVerifierKey;
+use zktrain_model::Hash;
+use zktrain_model::compile::{CompileError, TrainingIds, compile_training};
+use zktrain_model::relation::{Group, Relation};
+use zktrain_model::size::Bounded;
+
+/// The public key of a manifest's training proofs.
+#[derive(Clone, Debug)]
+pub struct TrainingKey {
+    /// Digest of the manifest and of the reference string.
+    pub spec: Hash,
+    /// The network.
+    pub network: Bounded,
+    /// What is proven.
+    pub relation: Relation,
+    /// Names of the tensors.
+    pub ids: TrainingIds,
+    /// Commitments to the function tables' rows, without blinding.
+    pub tables: Vec<G1Affine>,
+    /// The reference string's part that verification needs.
+    pub kzg: KzgVerifierKey,
+}
+
+/// Why there is no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The tables do not fill the rows that the layout has for them.
+    #[error("{got} commitments to table rows; the layout has {expected} such rows")]
+    TableRows {
+        /// Rows of the layout.
+        expected: usize,
+        /// Commitments given.
+        got: usize,
+    },
+    /// There is no relation of the network.
+    #[error("no relation can be written for this network: {0}")]
+    Compile(#[from] CompileError),
+    /// The verifier cannot be run over the relation.
+    #[error("the verifier cannot read the relation: {0}")]
+    Verifier(#[from] Check),
+}
+
+impl TrainingKey {
+    /// The key of a network whose manifest has this hash.
+    ///
+    /// # Errors
+    /// If `tables` has another length than the layout's table rows, or there is no relation, or none
+    /// that the verifier can read: it runs once over arithmetic that only counts.
+    pub fn new(
+        manifest: Hash,
+        network: Bounded,
+        tables: Vec<G1Affine>,
+        kzg: KzgVerifierKey,
+    ) -> Result<Self, KeyError> {
+        let (relation, ids) = compile_training(&network)?;
+        Counter::of(&relation)?;
+        let expected = relation.layout.group_rows(Group::Tables).count();
+        let got = tables.len();
+        if expected != got {
+            return Err(KeyError::TableRows { expected, got });
+        }
+        let spec = spec(&manifest, &kzg);
+        Ok(Self { spec, network, relation, ids, tables, kzg })
+    }
+}
+
+/// `keccak256` of the manifest's hash and of the reference string's `[τ]` in G2.
+///
+/// This identifies the whole string only because strings are checked before anything is derived
+/// from them: with the generators fixed, `[τ]` in G2 determines every power, and the pairing
+/// relations leave no other choice for those in G1. Of an unchecked string it says nothing.
+pub fn spec(manifest: &Hash, kzg: &KzgVerifierKey) -> Hash {
+    Keccak256::new()
+        .chain_update(b"zktrain/spec")
+        .chain_update(manifest)
+        .chain_update(g2_encoding(&kzg.tau_g2()))
+        .finalize()
+        .into()
+}

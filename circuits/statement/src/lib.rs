@@ -1,0 +1,16 @@
+//! What a proof says, of whom and to whom, and how that is written: statements, a manifest's key,
+//! the tree over a dataset's windows, proofs in both forms, and the files that carry them.
+//!
+//! Nothing here knows a circuit or touches a file: it makes bytes, and reads them.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)
+)]
+
+pub mod compressed;
+pub mod key;
+pub mod merkle;
+pub mod proof;
+pub mod statements;
+pub mod wire;

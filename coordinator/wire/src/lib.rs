@@ -1,0 +1,37 @@
+//! The wire: calls, uploads and downloads between owners and a coordinator, over QUIC.
+//!
+//! [`Server`] hands what authenticated peers ask to a [`Service`]; [`Peer`] is the other side,
+//! which only ever connects out. What is said, in order:
+//!
+//! 1. QUIC with TLS 1.3, throw-away certificates, no resumption, no early data (`tls`);
+//! 2. on the first stream: version, then both sides prove their addresses by signatures over
+//!    this very connection ([`identity`]);
+//! 3. each further stream, opened by the owner, is one [`frame::Ask`]: a call, an upload or a
+//!    download. Uploads and downloads go on where they stopped when a connection was lost.
+//!
+//! What is said is in [`messages`]; who signs what of it, in [`signing`] and [`receipts`].
+//!
+//! Rests on: QUIC (RFC 9000, 9001), keying material exporters (RFC 8446 §7.5, RFC 9266) and
+//! EIP-712 signatures. `docs/wire.md` has the formats, `docs/adr/0018-channel-binding.md` why
+//! identity is done this way.
+#![forbid(unsafe_code)]
+
+pub mod client;
+mod close;
+pub mod error;
+pub mod frame;
+pub mod identity;
+pub mod limits;
+pub mod messages;
+pub mod receipts;
+pub mod server;
+pub mod service;
+pub mod signing;
+mod tls;
+
+pub use client::{Peer, Source, Target};
+pub use error::{Error, Lost};
+pub use limits::{Limits, Patience};
+pub use server::{Counters, Server};
+pub use service::{Content, Service};
+pub use signing::{Scoped, sign};

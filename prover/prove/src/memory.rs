@@ -1,0 +1,41 @@
+//! What a proof takes, known before it starts.
+
+mod limits;
+
+use zktrain_model::relation::{Group, Relation, Tensor};
+use zktrain_model::size::memory;
+
+use crate::prove::ProveError;
+
+/// Real cells that a proof commits to itself: updates and trace.
+pub fn own_cells(relation: &Relation) -> usize {
+    own_tensors(relation).map(Tensor::cells).sum()
+}
+
+/// Stored cells of these tensors, padding inside them included.
+pub fn own_stored(relation: &Relation) -> usize {
+    own_tensors(relation).map(|t| t.stored() as usize).sum()
+}
+
+fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
+    let layout = &relation.layout;
+    let rows = layout.rows.iter().filter(|r| matches!(r.group, Group::Update(_) | Group::Trace));
+    let first = rows.map(|r| r.index << layout.row_log).min().unwrap_or(0);
+    let own = layout.tensors().iter().filter(move |t| t.base >= first);
+    own.filter(|t| !t.name.starts_with("update.padding"))
+}
+
+/// Refuses a proof that needs more memory than the machine has available, or than its container or
+/// its user's limits leave to this process.
+///
+/// # Errors
+/// [`ProveError::Memory`] with both numbers.
+pub fn check(relation: &Relation) -> Result<(), ProveError> {
+    let needed = memory(relation);
+    match limits::available() {
+        Some(available) if available < needed => {
+            Err(ProveError::Memory { needed_mb: needed >> 20, available_mb: available >> 20 })
+        }
+        _ => Ok(()),
+    }
+}

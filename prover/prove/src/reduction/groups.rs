@@ -1,0 +1,255 @@
+//! Splits the weights of all claims at the row boundary.
+
+use std::collections::BTreeMap;
+
+use ark_bn254::Fr;
+use ark_ff::{One, Zero};
+use rayon::prelude::*;
+use zktrain_argument::arith::{Check, Native};
+use zktrain_argument::verifier::claims::{CombinedClaim, Coordinate, Part, Points};
+use zktrain_argument::verifier::fr;
+use zktrain_argument::verifier::weights::{axis_coordinates, before, below, previous};
+use zktrain_model::relation::{AxisFactor, DimMap, SheetLayout, Tensor, Term};
+
+/// Weights `high(row number)·low(position)`.
+pub struct Group {
+    /// By row number, over the whole address space.
+    pub high: Vec<Fr>,
+    /// By position, from `start` on; zero elsewhere.
+    pub low: Vec<Fr>,
+    /// First position of `low`.
+    pub start: usize,
+}
+
+/// What a bit of the position contributes to a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Bit {
+    /// `eq` with a coordinate.
+    Equal(Coordinate),
+    /// 1 whatever the bit is.
+    Any,
+    /// 1 if the bit is this one.
+    Is(bool),
+}
+
+/// Terms with the same factor over positions become one group. A tensor that
+/// lies within one row joins the other such tensors of that row instead: their
+/// factor over row numbers is the same.
+///
+/// # Errors
+/// [`Check::Shape`] if a form refers to an axis or coordinate that is not there.
+pub fn split(
+    layout: &SheetLayout,
+    claim: &CombinedClaim<'_, Fr>,
+    points: &Points<Fr>,
+) -> Result<Vec<Group>, Check> {
+    let mut wide: BTreeMap<Vec<Bit>, Vec<Fr>> = BTreeMap::new();
+    let mut narrow: BTreeMap<u64, Vec<Fr>> = BTreeMap::new();
+    for part in &claim.parts {
+        for term in &part.form.terms {
+            let Some(id) = term.tensor else { continue };
+            let tensor = layout.tensor(id);
+            let scale = part.scale * fr(term.coef) * factors(part, term, points)?;
+            if tensor.span_log() <= layout.row_log {
+                add_narrow(&mut narrow, layout, tensor, term, part, points, scale)?;
+            } else {
+                let key = low_bits(layout, tensor, term, part)?;
+                let high =
+                    wide.entry(key).or_insert_with(|| vec![Fr::zero(); 1 << layout.hi_log()]);
+                add_high(high, layout, tensor, term, part, points, scale)?;
+            }
+        }
+    }
+    let wide: Vec<_> = wide.into_iter().collect();
+    let groups = wide.into_par_iter().map(|(bits, high)| Ok(trim(high, low_table(&bits, points)?)));
+    let mut groups = groups.collect::<Result<Vec<Group>, Check>>()?;
+    groups.extend(narrow.into_iter().map(|(row, low)| {
+        let mut high = vec![Fr::zero(); 1 << layout.hi_log()];
+        high[row as usize] = Fr::one();
+        trim(high, low)
+    }));
+    Ok(groups)
+}
+
+/// Leaves out the zeros at both ends.
+fn trim(high: Vec<Fr>, low: Vec<Fr>) -> Group {
+    let start = low.iter().position(|w| !w.is_zero()).unwrap_or(0);
+    let end = low.iter().rposition(|w| !w.is_zero()).map_or(start, |i| i + 1);
+    Group { high, low: low[start..end].to_vec(), start }
+}
+
+fn factors(part: &Part<'_, Fr>, term: &Term, points: &Points<Fr>) -> Result<Fr, Check> {
+    let value = |factor: &AxisFactor| -> Result<Fr, Check> {
+        Ok(match factor {
+            AxisFactor::First(axis) => {
+                coordinates(part, *axis, points)?.iter().map(|c| Fr::one() - c).product()
+            }
+            AxisFactor::Below(axis, bound) => {
+                below(&mut Native, &coordinates(part, *axis, points)?, *bound)
+            }
+        })
+    };
+    term.factors.iter().map(value).product()
+}
+
+fn coordinates(part: &Part<'_, Fr>, axis: usize, points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
+    axis_coordinates(part, axis)?.iter().map(|c| points.at(*c).copied()).collect()
+}
+
+/// The weight over a dimension's indices.
+fn dim_table(
+    part: &Part<'_, Fr>,
+    map: DimMap,
+    log: u32,
+    points: &Points<Fr>,
+) -> Result<Vec<Fr>, Check> {
+    let indices = || (0..1usize << log).map(|x| bits(x, log));
+    match map {
+        DimMap::Sum => Ok(vec![Fr::one(); 1 << log]),
+        DimMap::Axis(axis) => Ok(zktrain_msm::eq::eq_table(&coordinates(part, axis, points)?)),
+        DimMap::Before(axis) => {
+            let to = coordinates(part, axis, points)?;
+            indices().map(|x| before(&mut Native, &x, &to)).collect()
+        }
+        DimMap::Previous(axis) => {
+            let to = coordinates(part, axis, points)?;
+            indices().map(|x| previous(&mut Native, &x, &to)).collect()
+        }
+    }
+}
+
+fn bits(x: usize, log: u32) -> Vec<Fr> {
+    (0..log).map(|k| Fr::from(((x >> k) & 1) as u64)).collect()
+}
+
+/// A tensor within one row: its weights, cell by cell.
+fn add_narrow(
+    rows: &mut BTreeMap<u64, Vec<Fr>>,
+    layout: &SheetLayout,
+    tensor: &Tensor,
+    term: &Term,
+    part: &Part<'_, Fr>,
+    points: &Points<Fr>,
+    scale: Fr,
+) -> Result<(), Check> {
+    let mut offsets = vec![(tensor.base & ((1 << layout.row_log) - 1), scale)];
+    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+        let table = dim_table(part, *map, dim.axis.log, points)?;
+        if table.len() == 1 {
+            offsets.iter_mut().for_each(|(_, w)| *w *= table[0]);
+            continue;
+        }
+        offsets = offsets
+            .into_iter()
+            .flat_map(|(offset, weight)| {
+                let cells = table.iter().enumerate();
+                cells.map(move |(x, w)| (offset + ((x as u64) << dim.shift), weight * w))
+            })
+            .collect();
+    }
+    let row = rows
+        .entry(tensor.base >> layout.row_log)
+        .or_insert_with(|| vec![Fr::zero(); 1 << layout.row_log]);
+    for (offset, weight) in offsets {
+        row[offset as usize] += weight;
+    }
+    Ok(())
+}
+
+/// What each bit of the position contributes, lowest first.
+fn low_bits(
+    layout: &SheetLayout,
+    tensor: &Tensor,
+    term: &Term,
+    part: &Part<'_, Fr>,
+) -> Result<Vec<Bit>, Check> {
+    let mut bits: Vec<Bit> =
+        (0..layout.row_log).map(|bit| Bit::Is((tensor.base >> bit) & 1 == 1)).collect();
+    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+        for k in 0..dim.axis.log as usize {
+            // The bits above belong to the row's number.
+            let Some(bit) = bits.get_mut(dim.shift as usize + k) else { continue };
+            *bit = match map {
+                DimMap::Axis(axis) => {
+                    let coordinate = axis_coordinates(part, *axis)?.get(k);
+                    Bit::Equal(*coordinate.ok_or(Check::Shape("the axis of a claim"))?)
+                }
+                _ => Bit::Any,
+            };
+        }
+    }
+    Ok(bits)
+}
+
+fn low_table(bits: &[Bit], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
+    let mut table = Vec::with_capacity(1 << bits.len());
+    table.push(Fr::one());
+    for bit in bits {
+        let half = table.len();
+        table.resize(2 * half, Fr::zero());
+        let (low, high) = table.split_at_mut(half);
+        match bit {
+            Bit::Any => high.copy_from_slice(low),
+            Bit::Is(true) => high.swap_with_slice(low),
+            Bit::Is(false) => {}
+            Bit::Equal(coordinate) => {
+                let r = points.at(*coordinate)?;
+                for (l, h) in low.iter_mut().zip(high) {
+                    *h = *l * r;
+                    *l -= *h;
+                }
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// Adds the weight over row numbers of a tensor that takes whole rows.
+///
+/// # Panics
+/// If a running total or shift does not lie above the row boundary, which the
+/// layout of blocks rules out.
+fn add_high(
+    high: &mut [Fr],
+    layout: &SheetLayout,
+    tensor: &Tensor,
+    term: &Term,
+    part: &Part<'_, Fr>,
+    points: &Points<Fr>,
+    scale: Fr,
+) -> Result<(), Check> {
+    let c = layout.row_log;
+    let mut rows = vec![(tensor.base >> c, scale)];
+    for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+        let (shift, log) = (dim.shift, dim.axis.log);
+        let table = if shift >= c {
+            dim_table(part, *map, log, points)?
+        } else if shift + log > c {
+            let below = (c - shift) as usize;
+            match map {
+                DimMap::Sum => vec![Fr::one(); 1 << (shift + log - c)],
+                DimMap::Axis(axis) => {
+                    zktrain_msm::eq::eq_table(&coordinates(part, *axis, points)?[below..])
+                }
+                DimMap::Before(_) | DimMap::Previous(_) => {
+                    panic!("a step's block is at least one row")
+                }
+            }
+        } else {
+            assert!(log == 0 || matches!(map, DimMap::Axis(_) | DimMap::Sum));
+            if log == 0 { dim_table(part, *map, 0, points)? } else { continue }
+        };
+        let shift = shift.max(c) - c;
+        rows = rows
+            .into_iter()
+            .flat_map(|(row, weight)| {
+                let cells = table.iter().enumerate();
+                cells.map(move |(x, w)| (row + ((x as u64) << shift), weight * w))
+            })
+            .collect();
+    }
+    for (row, weight) in rows {
+        high[row as usize] += weight;
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! Lays a trace out in a sheet.
+
+use zktrain_commit::sheet::Sheet;
+use zktrain_model::compile::tables::TableKind;
+use zktrain_model::compile::{
+    DatasetIds, LayerIds, LossIds, ParameterIds, RoundedIds, TrainingIds,
+};
+use zktrain_model::manifest::{Layer, Network};
+use zktrain_model::relation::{Relation, TensorId};
+use zktrain_model::trace::{LayerTrace, LossTrace, Parameters, Rounded, Trace};
+
+/// The sheet of a training proof, but for the multiplicities.
+///
+/// # Panics
+/// If the trace is not one of this network: its producer is in this process.
+pub fn training_sheet(
+    relation: &Relation,
+    ids: &TrainingIds,
+    network: &Network,
+    trace: &Trace,
+) -> Sheet {
+    let mut sheet = Sheet::new(relation.layout.clone());
+    let samples = network.window();
+    sheet.fill(ids.inputs, &feature_major(&trace.inputs, samples, network.input));
+    sheet.fill(ids.labels, &feature_major(&trace.labels, samples, network.output()));
+    fill_tables(&mut sheet, &ids.tables);
+    for (index, layer) in network.layers.iter().enumerate() {
+        let (own, values) = (&ids.layers[index], &trace.layers[index]);
+        fill_activations(&mut sheet, network, layer, own, values);
+        fill_parameters(&mut sheet, network, layer, own, values, trace, index);
+    }
+    fill_loss(&mut sheet, network, &ids.loss, &trace.loss);
+    sheet
+}
+
+/// The sheet of a registration proof over consecutive windows: inputs and
+/// labels are window after window, `(T, B, n)` each.
+pub fn dataset_sheet(
+    relation: &Relation,
+    ids: &DatasetIds,
+    network: &Network,
+    inputs: &[i32],
+    labels: &[i32],
+) -> Sheet {
+    let mut sheet = Sheet::new(relation.layout.clone());
+    for (id, values, n) in
+        [(ids.inputs, inputs, network.input), (ids.labels, labels, network.output())]
+    {
+        let windows = values.chunks(network.window() * n);
+        let all: Vec<i32> = windows.flat_map(|w| feature_major(w, network.window(), n)).collect();
+        sheet.fill(id, &all);
+    }
+    sheet
+}
+
+/// The function tables' rows.
+pub fn fill_tables(sheet: &mut Sheet, tables: &[(TableKind, TensorId)]) {
+    for (kind, id) in tables {
+        if let Some(values) = kind.values() {
+            sheet.fill(*id, &values);
+        }
+    }
+}
+
+/// `(samples, n)` to `(n, samples)`
+fn feature_major(values: &[i32], samples: usize, n: usize) -> Vec<i32> {
+    let mut out = vec![0; values.len()];
+    for (s, row) in values.chunks(n).enumerate() {
+        for (j, value) in row.iter().enumerate() {
+            out[j * samples + s] = *value;
+        }
+    }
+    out
+}
+
+/// `(T, outer, inner)` to `(outer, T, inner)`
+fn steps_inside(values: &[i32], steps: usize, outer: usize, inner: usize) -> Vec<i32> {
+    if steps == 1 {
+        return values.to_vec();
+    }
+    let mut out = vec![0; values.len()];
+    for (position, run) in values.chunks(inner).enumerate() {
+        let (t, i) = (position / outer, position % outer);
+        out[(i * steps + t) * inner..][..inner].copy_from_slice(run);
+    }
+    out
+}
+
+/// How a rounding's flat trace order becomes that of its tensors.
+struct Order<'a> {
+    reorder: &'a dyn Fn(&[i32]) -> Vec<i32>,
+    /// Padded flat index of a trace index.
+    place: &'a dyn Fn(usize) -> usize,
+}
+
+fn fill_rounded(sheet: &mut Sheet, ids: &RoundedIds, values: &Rounded, order: &Order<'_>) {
+    sheet.fill(ids.q, &(order.reorder)(&values.q));
+    fill_remainder(sheet, ids, values, order);
+}
+
+/// Everything of a rounding but its quotient.
+fn fill_remainder(sheet: &mut Sheet, ids: &RoundedIds, values: &Rounded, order: &Order<'_>) {
+    let s = ids.spec.shift;
+    match ids.r.as_slice() {
+        [low, high] => {
+            let half = 1i64 << (s - 1);
+            let shifted = |r: &i32| i64::from(*r) + half;
+            let lows: Vec<i32> =
+                values.r.iter().map(|r| (shifted(r) & ((1 << (s - 16)) - 1)) as i32).collect();
+            let highs: Vec<i32> =
+                values.r.iter().map(|r| (shifted(r) >> (s - 16)) as i32 - (1 << 15)).collect();
+            sheet.fill(*low, &(order.reorder)(&lows));
+            sheet.fill(*high, &(order.reorder)(&highs));
+        }
+        [r] => sheet.fill(*r, &(order.reorder)(&values.r)),
+        _ => {}
+    }
+    for (index, excess) in &values.excess {
+        let flat = (order.place)(*index as usize);
+        let limbs = if *excess > 0 { &ids.high } else { &ids.low };
+        for (k, limb) in limbs.iter().enumerate() {
+            let value = (excess.unsigned_abs() >> (16 * k)) & 0xffff;
+            sheet.set(*limb, flat, value as i32);
+        }
+    }
+}
+
+fn fill_activations(
+    sheet: &mut Sheet,
+    network: &Network,
+    layer: &Layer,
+    ids: &LayerIds,
+    values: &LayerTrace,
+) {
+    let (samples, n) = (network.window(), layer.n_out);
+    let reorder = |values: &[i32]| feature_major(values, samples, n);
+    // T and B are powers of two: (n, T, B) has no padding inside.
+    let place = |index: usize| (index % n) * samples + index / n;
+    let order = Order { reorder: &reorder, place: &place };
+    fill_rounded(sheet, &ids.z, &values.z, &order);
+    if let Some(a) = ids.a {
+        sheet.fill(a, &reorder(&values.a));
+    }
+    if let Some(negative) = ids.negative {
+        let bits: Vec<i32> = values.z.q.iter().map(|z| i32::from(*z < 0)).collect();
+        sheet.fill(negative, &reorder(&bits));
+    }
+    if let Some(d) = ids.d_relu {
+        sheet.fill(d, &reorder(&values.d_relu));
+    }
+    for (ids, values) in [(&ids.g, &values.g), (&ids.d, &values.d)] {
+        if let (Some(ids), Some(values)) = (ids, values) {
+            fill_rounded(sheet, ids, values, &order);
+        }
+    }
+}
+
+fn fill_parameters(
+    sheet: &mut Sheet,
+    network: &Network,
+    layer: &Layer,
+    ids: &LayerIds,
+    values: &LayerTrace,
+    trace: &Trace,
+    index: usize,
+) {
+    let (n_in, n_out) = (layer.n_in, layer.n_out);
+    let before = &trace.before.layers[index];
+    let state = trace.state.as_ref().map(|s| &s.layers[index]);
+    let w = Parameter {
+        ids: &ids.w,
+        before: &before.w,
+        state: state.map(|s| s.w.as_slice()),
+        update: &values.update_w,
+        clip: values.clip_w.as_ref(),
+    };
+    w.fill(sheet, network.steps, n_in, n_out);
+    if let (Some(ids), Some(before), Some(update)) = (&ids.b, &before.b, &values.update_b) {
+        let state = state.and_then(|s| s.b.as_deref());
+        let b = Parameter { ids, before, state, update, clip: values.clip_b.as_ref() };
+        b.fill(sheet, network.steps, n_out, 1);
+    }
+}
+
+/// One weight matrix or bias vector: `(outer, inner)`, biases `(n, 1)`.
+struct Parameter<'a> {
+    ids: &'a ParameterIds,
+    before: &'a [i32],
+    state: Option<&'a [i32]>,
+    update: &'a Rounded,
+    clip: Option<&'a Rounded>,
+}
+
+impl Parameter<'_> {
+    fn fill(&self, sheet: &mut Sheet, steps: usize, outer: usize, inner: usize) {
+        let inner_padded = inner.next_power_of_two();
+        let reorder = |values: &[i32]| steps_inside(values, steps, outer, inner);
+        let place = |index: usize| {
+            let (rest, j) = (index / inner, index % inner);
+            let (t, i) = (rest / outer, rest % outer);
+            (i * steps + t) * inner_padded + j
+        };
+        let order = Order { reorder: &reorder, place: &place };
+        sheet.fill(self.ids.before, self.before);
+        if let (Some(id), Some(state)) = (self.ids.state, self.state) {
+            sheet.fill(id, state);
+        }
+        sheet.fill(self.ids.update.q, &self.update.q);
+        fill_remainder(sheet, &self.ids.update, self.update, &order);
+        if let (Some(ids), Some(clip)) = (&self.ids.clip, self.clip) {
+            fill_rounded(sheet, ids, clip, &order);
+        }
+    }
+}
+
+fn fill_loss(sheet: &mut Sheet, network: &Network, ids: &LossIds, values: &LossTrace) {
+    let (samples, n) = (network.window(), network.output());
+    match (ids, values) {
+        (
+            LossIds::Softmax { max, at_max, e, sum, p, r },
+            LossTrace::Softmax { max: m, argmax, e: terms, sum: s, p: probabilities, r: residues },
+        ) => {
+            sheet.fill(*max, m);
+            sheet.fill(*sum, s);
+            let mut bits = vec![0; samples * n];
+            for (sample, class) in argmax.iter().enumerate() {
+                bits[*class as usize * samples + sample] = 1;
+            }
+            sheet.fill(*at_max, &bits);
+            for (id, values) in [(e, terms), (p, probabilities), (r, residues)] {
+                sheet.fill(*id, &feature_major(values, samples, n));
+            }
+        }
+        (LossIds::Logistic { p }, LossTrace::Logistic { p: values }) => {
+            sheet.fill(*p, &feature_major(values, samples, n));
+        }
+        _ => {}
+    }
+}
