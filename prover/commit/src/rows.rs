@@ -7,6 +7,7 @@ use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 use zktrain_argument::curve::blinding_base;
+use zktrain_msm::Row;
 use zktrain_msm::fixed_base::FixedBase;
 use zktrain_msm::rows::row_sums;
 

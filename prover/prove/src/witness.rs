@@ -7,7 +7,7 @@ use zktrain_model::compile::{
 };
 use zktrain_model::manifest::{Layer, Network};
 use zktrain_model::relation::{Relation, TensorId};
-use zktrain_model::trace::{LayerTrace, LossTrace, Parameters, Rounded, Trace};
+use zktrain_model::trace::{LayerTrace, LossTrace, Rounded, Trace};
 
 /// The sheet of a training proof, but for the multiplicities.
 ///

@@ -188,7 +188,7 @@ mod tests {
 
     fn key() -> TrainingKey {
         let manifest =
-            Manifest::from_toml(include_str!("../../circuits/model/tests/manifest.toml"));
+            Manifest::from_toml(include_str!("../../../circuits/model/tests/manifest.toml"));
         let network = Limits::default().admit(manifest.unwrap().network().unwrap()).unwrap();
         let relation = compile_training(&network).unwrap().0;
         let tables = vec![G1Affine::zero(); relation.layout.group_rows(Group::Tables).count()];

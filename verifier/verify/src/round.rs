@@ -244,7 +244,7 @@ mod tests {
 
     fn key() -> TrainingKey {
         let manifest =
-            Manifest::from_toml(include_str!("../../circuits/model/tests/manifest.toml"));
+            Manifest::from_toml(include_str!("../../../circuits/model/tests/manifest.toml"));
         let network = manifest.as_ref().unwrap().network().unwrap();
         let network = Limits::default().admit(network).unwrap();
         let tables = compile_training(&network).unwrap().0.layout.group_rows(Group::Tables).count();
