@@ -23,7 +23,7 @@ pub struct Tree(Vec<Vec<B256>>);
 
 impl Tree {
     /// The tree over leaves.
-    pub(crate) fn new(leaves: Vec<B256>) -> Self {
+    pub fn new(leaves: Vec<B256>) -> Self {
         let mut levels = Vec::new();
         let mut level = leaves;
         while level.len() > 1 {
