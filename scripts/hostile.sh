@@ -3,4 +3,4 @@
 set -eu
 cd "$(dirname "$0")/.."
 ZKTRAIN_HOSTILE_RUNS="${1:-5000}" ZKTRAIN_HOSTILE_SEED="${2:-1000}" \
-    exec cargo test --profile ci -p zktrain --lib hostile_coordinator -- --nocapture
+    exec cargo test --profile ci --workspace --lib hostile_coordinator -- --nocapture

@@ -96,7 +96,7 @@ impl Connection {
     /// # Errors
     /// If nothing answers there.
     pub async fn connect(&self) -> Result<Chain, Error> {
-        let chain = self.endpoint()?.connect(Self::genesis()).await?;
+        let chain = self.endpoint()?.connect(&Self::genesis()).await?;
         Ok(match self.finality {
             Some(finality) => chain.with_finality(finality),
             None => chain,
