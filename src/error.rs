@@ -17,6 +17,7 @@ use zktrain_model::size::AdmitError;
 use zktrain_prove::compress::CompressError;
 use zktrain_prove::prove::ProveError;
 use zktrain_statement::compressed::System;
+use zktrain_statement::key::KeyError;
 use zktrain_statement::wire::WireError;
 use zktrain_trainer::dataset::DatasetError;
 use zktrain_trainer::export::ExportError;
@@ -103,6 +104,14 @@ pub enum Error {
         path: PathBuf,
         /// What is too large, or cannot be written.
         source: AdmitError,
+    },
+    /// Nobody could verify proofs for a manifest.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The manifest.
+        path: PathBuf,
+        /// What the verifier cannot read.
+        source: KeyError,
     },
     /// A limit is not a number.
     #[error(transparent)]

@@ -16,7 +16,7 @@ use zktrain_model::trace::{Parameters, Trace};
 use zktrain_prove::halo2::powers;
 use zktrain_prove::prove::ProveError;
 use zktrain_prove::training::derive_key;
-use zktrain_statement::key::TrainingKey;
+use zktrain_statement::key::{TrainingKey, check_readable};
 use zktrain_statement::statements::Binding;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::export::{ExportError, from_int_safetensors};
@@ -175,16 +175,20 @@ impl Session {
     }
 }
 
-/// A manifest with its network, which is within this machine's limits.
+/// A manifest with its network, which is within this machine's limits, and whose proofs can be
+/// verified.
 ///
 /// # Errors
-/// If the manifest is missing, refused or a draft, or its relations are too large.
+/// If the manifest is missing, refused or a draft, or its relations are too large, or not such that
+/// the verifier can read them.
 pub fn read_network(path: &Path) -> Result<(Manifest, Bounded), Error> {
     let manifest = crate::project::read_manifest(path)?;
     let refused = |source| Error::Manifest { path: path.to_owned(), source: Box::new(source) };
     let network = manifest.network().map_err(refused)?;
     let refused = |source| Error::Admit { path: path.to_owned(), source };
     let network = limits::of_environment()?.admit(network).map_err(refused)?;
+    let refused = |source| Error::Unreadable { path: path.to_owned(), source };
+    check_readable(&network).map_err(refused)?;
     Ok((manifest, network))
 }
 

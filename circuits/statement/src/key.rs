@@ -7,9 +7,9 @@ use zktrain_argument::counter::Counter;
 use zktrain_argument::curve::g2_encoding;
 use zktrain_argument::opening::KzgVerifierKey;
 use zktrain_model::Hash;
-use zktrain_model::compile::{CompileError, TrainingIds, compile_training};
+use zktrain_model::compile::{CompileError, TrainingIds, compile_dataset, compile_training};
 use zktrain_model::relation::{Group, Relation};
-use zktrain_model::size::Bounded;
+use zktrain_model::size::{Bounded, ChunkError};
 
 /// The public key of a manifest's training proofs.
 #[derive(Clone, Debug)]
@@ -42,25 +42,46 @@ pub enum KeyError {
     /// There is no relation of the network.
     #[error("no relation can be written for this network: {0}")]
     Compile(#[from] CompileError),
-    /// The verifier cannot be run over the relation.
+    /// There is no relation of a registration of one window.
+    #[error(transparent)]
+    Registration(#[from] ChunkError),
+    /// The verifier cannot be run over a relation.
     #[error("the verifier cannot read the relation: {0}")]
     Verifier(#[from] Check),
+}
+
+/// Refuses a network with a relation that the verifier cannot read, of its training proofs or of the
+/// registration of one window: the verifier runs once over arithmetic that only counts.
+///
+/// No key is made without this. Who reads others' manifests asks it as soon as a network is admitted,
+/// before anything is opened, committed or proven for it.
+///
+/// # Errors
+/// [`KeyError::Verifier`], or if there are no such relations.
+pub fn check_readable(network: &Bounded) -> Result<(), KeyError> {
+    readable(network).map(|_| ())
+}
+
+/// The relation of training proofs, if the verifier can read all of the network's.
+fn readable(network: &Bounded) -> Result<(Relation, TrainingIds), KeyError> {
+    let training = compile_training(network)?;
+    Counter::of(&training.0)?;
+    Counter::of(&compile_dataset(network, 1)?.0)?;
+    Ok(training)
 }
 
 impl TrainingKey {
     /// The key of a network whose manifest has this hash.
     ///
     /// # Errors
-    /// If `tables` has another length than the layout's table rows, or there is no relation, or none
-    /// that the verifier can read: it runs once over arithmetic that only counts.
+    /// If `tables` has another length than the layout's table rows, or as [`check_readable`].
     pub fn new(
         manifest: Hash,
         network: Bounded,
         tables: Vec<G1Affine>,
         kzg: KzgVerifierKey,
     ) -> Result<Self, KeyError> {
-        let (relation, ids) = compile_training(&network)?;
-        Counter::of(&relation)?;
+        let (relation, ids) = readable(&network)?;
         let expected = relation.layout.group_rows(Group::Tables).count();
         let got = tables.len();
         if expected != got {

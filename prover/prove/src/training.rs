@@ -6,7 +6,7 @@ use zktrain_model::compile::{compile_dataset, compile_training};
 use zktrain_model::relation::{Group, TensorId};
 use zktrain_model::size::Bounded;
 use zktrain_model::trace::{Parameters, Trace};
-use zktrain_statement::key::TrainingKey;
+use zktrain_statement::key::{TrainingKey, check_readable};
 use zktrain_statement::merkle;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement};
@@ -27,12 +27,14 @@ use crate::witness::{dataset_sheet, fill_tables, training_sheet};
 /// The key of a network whose manifest has this hash.
 ///
 /// # Errors
-/// If the reference string is too short.
+/// If the reference string is too short, or the verifier cannot read the network's relations, which is
+/// seen before anything is committed.
 pub fn derive_key(
     manifest: Hash,
     network: Bounded,
     srs: &CheckedSrs,
 ) -> Result<TrainingKey, ProveError> {
+    check_readable(&network)?;
     let (relation, ids) = compile_training(&network)?;
     let (g1, expected) = (srs.g1(), 1usize << relation.layout.row_log);
     if g1.len() < expected {

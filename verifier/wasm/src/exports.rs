@@ -54,7 +54,9 @@ pub extern "C" fn zktrain_message_length() -> u32 {
 /// One of these bytes, in UTF-8; 0 beyond their end.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn zktrain_message_byte(index: u32) -> u32 {
-    STATE.with_borrow(|state| state.message.bytes().nth(index as usize).map_or(0, u32::from))
+    STATE.with_borrow(|state| {
+        state.message.as_bytes().get(index as usize).map_or(0, |byte| u32::from(*byte))
+    })
 }
 
 #[cfg(test)]
