@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
-use zktrain::cli::Cli;
-use zktrain::commands::demo::leash;
-use zktrain::ui::Ui;
+use zktrain_cli::cli::Cli;
+use zktrain_cli::commands::demo::leash;
+use zktrain_cli::ui::Ui;
 use zktrain_msm::floor;
 
 // Nothing but the check, so that nothing of what follows it is done before.

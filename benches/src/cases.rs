@@ -1,7 +1,7 @@
 //! What is measured.
 
 use serde::{Deserialize, Serialize};
-use zktrain::bench::StepOptions;
+use zktrain_cli::bench::StepOptions;
 use zktrain_statement::compressed::System;
 
 use crate::Error;

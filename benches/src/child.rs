@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use clap::Subcommand;
-use zktrain::bench::BenchError;
+use zktrain_cli::bench::BenchError;
 use zktrain_prove::prove::ProveError;
 
 use crate::cases::Case;
@@ -45,7 +45,7 @@ impl Internal {
 /// If the case is not supported.
 pub fn here(case: Case) -> Result<Record, Error> {
     let load = load();
-    match zktrain::bench::step(&case.options()) {
+    match zktrain_cli::bench::step(&case.options()) {
         Ok(report) => {
             let text = serde_json::to_value(report).map_err(Error::Encode)?;
             let figures: Figures = serde_json::from_value(text).map_err(Error::Encode)?;

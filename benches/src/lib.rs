@@ -64,7 +64,7 @@ pub enum Error {
     },
     /// The measuring process could not be measured.
     #[error(transparent)]
-    Measure(#[from] zktrain::bench::BenchError),
+    Measure(#[from] zktrain_cli::bench::BenchError),
     /// The plot could not be drawn.
     #[error("drawing the plot: {got}")]
     Plot {

@@ -6,12 +6,12 @@ use crate::project;
 use alloy::primitives::{B256, Bytes, keccak256};
 use project::{PASSWORD, Project};
 use serde_json::{Value, json};
-use zktrain::chain::{Connection, block_on};
 use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 use zktrain_chain::keystore::{self, Password};
 use zktrain_chain::protocol::typed::{Receipt, Submission};
 use zktrain_chain::protocol::{Client, Deployment, typed};
 use zktrain_chain::{Chain, Outbox, Sender};
+use zktrain_cli::chain::{Connection, block_on};
 use zktrain_devnet::Node;
 
 /// A project with registered data, contracts, and three accounts with keys.

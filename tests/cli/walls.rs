@@ -139,7 +139,7 @@ const WALLS: &[(&str, &[&str])] = &[
         "zktrain-verify-cli",
         &["zktrain-prove", "zktrain-commit", "zktrain-ceremony", "tokio", "alloy", "revm"],
     ),
-    ("zktrain", &["zktrain-testchains"]),
+    ("zktrain-cli", &["zktrain-testchains"]),
 ];
 
 /// What nobody needs who only verifies.

@@ -1,9 +1,9 @@
 //! Plans and submissions as the network's peers sign them.
 
-use zktrain::round::submission;
 use zktrain_chain::protocol::files::SubmissionFile;
 use zktrain_chain::protocol::typed::Scope;
 use zktrain_chain::protocol::{Client, SignedSubmission};
+use zktrain_cli::round::submission;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_statement::compressed::System;

@@ -9,12 +9,6 @@ use alloy::sol_types::SolEvent;
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use zktrain::audit::{AuditPins, AuditReport, Options, audit};
-use zktrain::lineage::{CHAIN, GENESIS, Lineage, MANIFEST, plan};
-use zktrain::secrets::{
-    DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
-};
-use zktrain::ui::Ui;
 use zktrain_chain::bindings::demands::Demands;
 use zktrain_chain::bindings::escrow::Escrow;
 use zktrain_chain::bindings::registry::DomainRegistry::DomainOpened;
@@ -25,6 +19,12 @@ use zktrain_chain::bindings::slashing::Slashing;
 use zktrain_chain::bindings::stakes::StakeManager;
 use zktrain_chain::protocol::export::{Block, Drawing, ExportedLog, VERSION};
 use zktrain_chain::protocol::{ChainExport, Deployment};
+use zktrain_cli::audit::{AuditPins, AuditReport, Options, audit};
+use zktrain_cli::lineage::{CHAIN, GENESIS, Lineage, MANIFEST, plan};
+use zktrain_cli::secrets::{
+    DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
+};
+use zktrain_cli::ui::Ui;
 use zktrain_prove::training::RegisteredDataset;
 use zktrain_trainer::export::to_int_safetensors;
 

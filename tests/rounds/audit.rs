@@ -8,10 +8,6 @@ use std::path::Path;
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::sol_types::{SolEvent, SolValue};
 use audit_made::{Made, made};
-use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit, page};
-use zktrain::lineage::{Lineage, LineageWriter, batch, decode_sum, encode_sum, registration};
-use zktrain::lineage::{plan, submission, sum};
-use zktrain::ui::Ui;
 use zktrain_chain::Endpoint;
 use zktrain_chain::bindings::escrow::Escrow;
 use zktrain_chain::bindings::registry::DomainRegistry;
@@ -19,6 +15,10 @@ use zktrain_chain::bindings::reputation::Reputation;
 use zktrain_chain::bindings::rounds::Rounds;
 use zktrain_chain::protocol::ChainExport;
 use zktrain_chain::protocol::export::Difference;
+use zktrain_cli::audit::{AuditPins, AuditReport, Kind, Options, audit, page};
+use zktrain_cli::lineage::{Lineage, LineageWriter, batch, decode_sum, encode_sum, registration};
+use zktrain_cli::lineage::{plan, submission, sum};
+use zktrain_cli::ui::Ui;
 use zktrain_devnet::serve;
 
 pub(crate) fn report(lineage: &Path, model: &Path) -> AuditReport {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::U256;
 use serde_json::Value;
-use zktrain::chain::amount;
+use zktrain_cli::chain::amount;
 
 use super::{OWNERS, Operator};
 use crate::project::Project;

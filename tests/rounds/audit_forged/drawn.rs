@@ -4,11 +4,11 @@ use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::rlp::Decodable;
 use alloy::sol_types::SolEvent;
-use zktrain::audit::Kind;
 use zktrain_chain::bindings::demands::Demands;
 use zktrain_chain::bindings::rounds::Rounds;
 use zktrain_chain::protocol::ChainExport;
 use zktrain_chain::protocol::export::{Drawing, ExportedLog};
+use zktrain_cli::audit::Kind;
 
 use super::export::{add, at, decoded, insert, nth, one, refused, without};
 use crate::audit_made::busy::busy;

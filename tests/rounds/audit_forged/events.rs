@@ -4,8 +4,6 @@ use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::rlp::Decodable;
 use alloy::sol_types::SolEvent;
-use zktrain::audit::Kind;
-use zktrain::lineage::{GENESIS, LineageWriter, MANIFEST, batch, registration, sum};
 use zktrain_chain::bindings::escrow::Escrow;
 use zktrain_chain::bindings::registry::DomainRegistry;
 use zktrain_chain::bindings::reputation::Reputation;
@@ -13,6 +11,8 @@ use zktrain_chain::bindings::rounds::Rounds;
 use zktrain_chain::bindings::stakes::StakeManager;
 use zktrain_chain::protocol::ChainExport;
 use zktrain_chain::protocol::export::ExportedLog;
+use zktrain_cli::audit::Kind;
+use zktrain_cli::lineage::{GENESIS, LineageWriter, MANIFEST, batch, registration, sum};
 
 use super::export::{CHAIN, decoded, each, first, insert, is, one, told, told_by_chain};
 use super::named;

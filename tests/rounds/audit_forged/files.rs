@@ -6,18 +6,18 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use ark_bn254::Fr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zktrain::audit::Kind;
-use zktrain::lineage::{
-    GENESIS, GROTH16, LineageWriter, MANIFEST, SRS, batch, decode_sum, encode_sum, plan,
-    registration, submission, sum,
-};
-use zktrain::proofs::read_registration;
-use zktrain::round::rows_hash;
-use zktrain::session::Session;
-use zktrain::ui::Ui;
 use zktrain_chain::protocol::files::{BatchFile, SubmissionFile};
 use zktrain_chain::protocol::typed::{Batch, Submission};
 use zktrain_chain::protocol::{Client, SignedBatch, SignedSubmission};
+use zktrain_cli::audit::Kind;
+use zktrain_cli::lineage::{
+    GENESIS, GROTH16, LineageWriter, MANIFEST, SRS, batch, decode_sum, encode_sum, plan,
+    registration, submission, sum,
+};
+use zktrain_cli::proofs::read_registration;
+use zktrain_cli::round::rows_hash;
+use zktrain_cli::session::Session;
+use zktrain_cli::ui::Ui;
 use zktrain_commit::average::Sum;
 use zktrain_commit::srs::Srs;
 use zktrain_secagg::messages::Signed;

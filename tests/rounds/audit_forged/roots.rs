@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use alloy::primitives::{Address, keccak256};
-use zktrain::audit::{AuditPins, AuditReport, Kind, Options, audit};
-use zktrain::lineage::{Lineage, LineageWriter};
-use zktrain::roots::{Root, Trust};
-use zktrain::ui::Ui;
 use zktrain_chain::Endpoint;
 use zktrain_chain::bindings::rounds::Rounds;
 use zktrain_chain::protocol::ChainExport;
+use zktrain_cli::audit::{AuditPins, AuditReport, Kind, Options, audit};
+use zktrain_cli::lineage::{Lineage, LineageWriter};
+use zktrain_cli::roots::{Root, Trust};
+use zktrain_cli::ui::Ui;
 use zktrain_devnet::serve;
 
 use super::export::{CHAIN, is};

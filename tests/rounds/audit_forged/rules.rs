@@ -3,7 +3,6 @@
 
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
-use zktrain::audit::{AuditReport, Kind};
 use zktrain_chain::bindings::demands::Demands;
 use zktrain_chain::bindings::escrow::Escrow;
 use zktrain_chain::bindings::registry::DomainRegistry;
@@ -13,6 +12,7 @@ use zktrain_chain::bindings::slashing::Slashing;
 use zktrain_chain::bindings::stakes::StakeManager;
 use zktrain_chain::protocol::export::ExportedLog;
 use zktrain_chain::protocol::{ChainExport, Members};
+use zktrain_cli::audit::{AuditReport, Kind};
 
 use super::export::{
     CHAIN, add, at, decoded, each, edit, insert, is, nth, one, refused, replayed, without,
@@ -90,7 +90,7 @@ fn what_contracts_have_done_holds_and_is_told() {
     assert_eq!(scores(&report, FREE), scores(&report, BELIED));
     assert_eq!(scores(&report, NO_SUM)[1..], scores(&report, SUM)[1..]);
     assert!(scores(&report, NO_SUM)[0] < scores(&report, SUM)[0]);
-    let page = zktrain::audit::page(&report);
+    let page = zktrain_cli::audit::page(&report);
     assert!(page.contains("2 deliveries had to be proven on chain, 1 of them drawn by lot"));
     // Without a node nobody knows that the blocks that drew are the chain's.
     assert!(report.assumed.iter().any(|line| line.contains("headers of the blocks that drew")));

@@ -3,8 +3,6 @@
 
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
-use zktrain::audit::Kind;
-use zktrain::lineage::LineageWriter;
 use zktrain_chain::bindings::escrow::Escrow;
 use zktrain_chain::bindings::parameters::Parameters;
 use zktrain_chain::bindings::registry::DomainRegistry;
@@ -14,6 +12,8 @@ use zktrain_chain::bindings::slashing::Slashing;
 use zktrain_chain::bindings::stakes::StakeManager;
 use zktrain_chain::protocol::reputation::Standings;
 use zktrain_chain::protocol::{ChainExport, Members, payments};
+use zktrain_cli::audit::Kind;
+use zktrain_cli::lineage::LineageWriter;
 
 use super::Check;
 use super::export::{CHAIN, decoded, each, edit, first, insert, nth, one, told_by_chain};

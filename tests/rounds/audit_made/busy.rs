@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 
 use alloy::primitives::{Address, B256, keccak256};
 use tempfile::TempDir;
-use zktrain::lineage::LineageWriter;
 use zktrain_chain::bindings::rounds::IRounds::Delivery;
 use zktrain_chain::protocol::typed::{Receipt, Submission};
 use zktrain_chain::protocol::{ChainExport, Client, SignedReceipt};
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_devnet::Node;
 
 use super::{Forged, WINDOWS, Work, World, manifest};

@@ -3,10 +3,10 @@
 use alloy::primitives::B256;
 use alloy::providers::Provider;
 use tempfile::TempDir;
-use zktrain::files::{self, Access};
-use zktrain::owner::{Force, Vigil};
-use zktrain::project::{Project, write_json};
 use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_cli::files::{self, Access};
+use zktrain_cli::owner::{Force, Vigil};
+use zktrain_cli::project::{Project, write_json};
 use zktrain_wire::Scoped;
 use zktrain_wire::messages::{End, Reason};
 

@@ -9,16 +9,16 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use zktrain::lineage::LineageWriter;
-use zktrain::operator::{
-    Account, Model, Models, Operator, Options, Pay, Pending, Rules, Shelf, Terms,
-};
-use zktrain::project::Project;
-use zktrain::session::Session;
 use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 use zktrain_chain::bindings::rounds::IRounds::Delivery;
 use zktrain_chain::protocol::files::SubmissionFile;
 use zktrain_chain::protocol::{Client, Status, payments};
+use zktrain_cli::lineage::LineageWriter;
+use zktrain_cli::operator::{
+    Account, Model, Models, Operator, Options, Pay, Pending, Rules, Shelf, Terms,
+};
+use zktrain_cli::project::Project;
+use zktrain_cli::session::Session;
 use zktrain_coordinator::driver::items;
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::Desk;

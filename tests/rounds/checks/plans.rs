@@ -1,9 +1,9 @@
 //! A coordinator whose plan is not the chain's.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain::error::Error;
-use zktrain::owner::{Asked, Expected, PlanError};
 use zktrain_chain::protocol::{Client, payments};
+use zktrain_cli::error::Error;
+use zktrain_cli::owner::{Asked, Expected, PlanError};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy;

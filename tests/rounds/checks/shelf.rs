@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256};
 use tempfile::TempDir;
-use zktrain::lineage::{LineageWriter, registration};
-use zktrain::operator::Shelf;
+use zktrain_cli::lineage::{LineageWriter, registration};
+use zktrain_cli::operator::Shelf;
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_wire::messages::{Item, Phase, Refusal};
@@ -42,7 +42,7 @@ fn files_of_the_lineage_and_no_others_are_given_away() {
     let plan = signed(world.plan.clone(), world.coordinator());
     let writer = LineageWriter::new(&folder.path().join("lineage")).unwrap();
     writer.plan(&plan).unwrap();
-    let name = zktrain::lineage::plan(world.round);
+    let name = zktrain_cli::lineage::plan(world.round);
     assert!(file(&shelf, &name).unwrap().contains("signature"));
     let absolute = folder.path().join("secret").display().to_string();
     let inside = folder.path().join("lineage").join(&name).display().to_string();

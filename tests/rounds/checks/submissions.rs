@@ -3,11 +3,11 @@
 use alloy::primitives::{Address, B256, U256};
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
-use zktrain::operator::admission::{Judge, Verdict};
-use zktrain::round::{rows_hash, submission};
 use zktrain_chain::protocol::SignedSubmission;
 use zktrain_chain::protocol::files::SubmissionFile;
 use zktrain_chain::protocol::typed::{Scope, Submission};
+use zktrain_cli::operator::admission::{Judge, Verdict};
+use zktrain_cli::round::{rows_hash, submission};
 use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_statement::compressed::System;
 use zktrain_statement::statements::{Binding, TrainingStatement};

@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use alloy::primitives::{B256, keccak256};
 use tempfile::TempDir;
-use zktrain::circuits::{Circuits, Shape};
-use zktrain::lineage::LineageWriter;
-use zktrain::project::Project;
-use zktrain::session::Session;
-use zktrain::ui::Ui;
 use zktrain_chain::protocol::Client;
+use zktrain_cli::circuits::{Circuits, Shape};
+use zktrain_cli::lineage::LineageWriter;
+use zktrain_cli::project::Project;
+use zktrain_cli::session::Session;
+use zktrain_cli::ui::Ui;
 use zktrain_devnet::Node;
 use zktrain_model::manifest::Manifest;
 use zktrain_prove::training::ChunkProved;
