@@ -53,6 +53,8 @@ stage "contracts" sh contracts/test.sh
 stage "reference verifier" sh verifier/reference/test.sh
 # The verifier alone, without threads, files or randomness, under Node.
 stage "verifier in WebAssembly" sh verifier/wasm/test.sh
+# That pages link to what is there, and figures are what they should be.
+stage "pages" python3 scripts/pages.py
 stage "findings" sh scripts/redteam.sh
 stage "supply" sh scripts/supply.sh
 stage "formatting" cargo fmt --all --check
