@@ -24,7 +24,7 @@ use zktrain_prove::training::{
     derive_key, register_window,
 };
 use zktrain_prove::witness::training_sheet;
-use zktrain_statement::compressed::{self, System};
+use zktrain_statement::compressed::{self, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{Binding, TrainingStatement};
@@ -50,7 +50,7 @@ pub struct StepOptions {
     /// Row length to use instead of the manifest's own choice.
     pub row_log: Option<u32>,
     /// Systems to compress with.
-    pub systems: Vec<System>,
+    pub systems: Vec<ProofSystem>,
 }
 
 /// Figures of one training proof; times in seconds, medians over the runs.
@@ -129,7 +129,6 @@ pub struct StepReport {
 /// Figures of one proof system; medians over the runs.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompressedReport {
-    /// The system.
     pub system: &'static str,
     /// Seconds to derive the keys, or to make them alone.
     pub key_s: f64,
@@ -139,7 +138,6 @@ pub struct CompressedReport {
     pub compress_s: f64,
     /// Milliseconds to verify.
     pub verify_ms: f64,
-    /// Bytes of the proof.
     pub proof_bytes: usize,
     /// Of these, bytes of the circuit's proof.
     pub circuit_proof_bytes: usize,
@@ -271,17 +269,21 @@ impl Setup {
     }
 
     /// Compresses the proofs of all runs with one system.
-    fn compress(&self, system: System, samples: &[Sample]) -> Result<CompressedReport, BenchError> {
+    fn compress(
+        &self,
+        system: ProofSystem,
+        samples: &[Sample],
+    ) -> Result<CompressedReport, BenchError> {
         let started = Instant::now();
         let relation = self.key.relation.clone();
         let (compressor, circuit) = match system {
-            System::Halo2 => {
+            ProofSystem::Halo2 => {
                 let log_rows = halo2::log_rows(&relation).map_err(CompressError::from)?;
                 let params = Halo2Params::new(&self.srs, log_rows).map_err(CompressError::from)?;
                 let rows = circuit_rows(&relation);
                 (Compressor::halo2(relation, params)?, rows)
             }
-            System::Groth16 => {
+            ProofSystem::Groth16 => {
                 let system = r1cs::compile(&relation).map_err(CompressError::from)?;
                 let key = insecure_key(&system, &mut Randomness::fresh(Label::InsecureKey)?);
                 (Compressor::groth16(relation, key), system.constraints().len())
@@ -347,7 +349,7 @@ impl Setup {
         };
         let first = compressed.first();
         let plain_verify_ms = 1e3 * median(|s| s.verify);
-        let gas = |system: System| compressed.iter().find(|c| c.system == system.name())?.gas;
+        let gas = |system: ProofSystem| compressed.iter().find(|c| c.system == system.name())?.gas;
         let layout = &self.key.relation.layout;
         let prove_s = median(|s| s.prove);
         let committed_entries = zktrain_prove::memory::own_cells(&self.key.relation);
@@ -378,8 +380,8 @@ impl Setup {
             proof_bytes: first.map_or(encoded, |c| c.proof_bytes),
             plain_verify_ms,
             plain_proof_bytes: encoded,
-            gas_halo2: gas(System::Halo2),
-            gas_groth16: gas(System::Groth16),
+            gas_halo2: gas(ProofSystem::Halo2),
+            gas_groth16: gas(ProofSystem::Groth16),
             permutations: self.permutations(samples),
             rows: layout.rows.len(),
             peak_rss_mb: peak_rss_mb(),

@@ -28,7 +28,7 @@ use zktrain_commit::srs::{CHECK_VERSION, CheckMemory, SrsDigest};
 use zktrain_files::regular;
 use zktrain_model::Hash;
 
-use crate::circuits::Shape;
+use crate::circuits::CircuitShape;
 use crate::files::{self, Access};
 
 /// Overrides where the cache is; empty, there is none.
@@ -155,10 +155,10 @@ fn checked_name(digest: &SrsDigest) -> String {
 
 /// The entry of a halo2 key: of one circuit, whose tape has this digest, under the string whose
 /// powers have this one.
-pub fn key_name(powers: &SrsDigest, shape: Shape, circuit: &Hash) -> String {
+pub fn key_name(powers: &SrsDigest, shape: CircuitShape, circuit: &Hash) -> String {
     let shape = match shape {
-        Shape::Training => "training".to_owned(),
-        Shape::Dataset(windows) => format!("dataset-{windows}"),
+        CircuitShape::Training => "training".to_owned(),
+        CircuitShape::Dataset(windows) => format!("dataset-{windows}"),
     };
     format!("halo2-{}-{shape}-{}.vk", hex::encode(powers), hex::encode(circuit))
 }

@@ -23,10 +23,10 @@ use zktrain_prove::compress::{CompressError, Compressor};
 use zktrain_prove::halo2;
 use zktrain_prove::halo2::Halo2Params;
 use zktrain_prove::prove::ProveError;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
-use zktrain_verify::dataset::DatasetError;
+use zktrain_verify::dataset::DatasetProofError;
 use zktrain_verify::file::{Registration, StoredProof};
 use zktrain_verify::groth16::Groth16Key;
 
@@ -53,10 +53,10 @@ pub enum Compression {
 
 impl Compression {
     /// The proof system; none for uncompressed proofs.
-    pub fn system(self) -> Option<System> {
+    pub fn system(self) -> Option<ProofSystem> {
         match self {
-            Self::Halo2 => Some(System::Halo2),
-            Self::Groth16 => Some(System::Groth16),
+            Self::Halo2 => Some(ProofSystem::Halo2),
+            Self::Groth16 => Some(ProofSystem::Groth16),
             Self::None => None,
         }
     }
@@ -65,7 +65,7 @@ impl Compression {
     ///
     /// # Errors
     /// If there is none.
-    pub fn on_chain(self) -> Result<System, OptionsError> {
+    pub fn on_chain(self) -> Result<ProofSystem, OptionsError> {
         self.system().ok_or(OptionsError::Required {
             option: "--compress",
             when: "because contracts check compressed proofs only",
@@ -76,13 +76,13 @@ impl Compression {
 
 impl std::fmt::Display for Compression {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.system().map_or("uncompressed", System::name))
+        f.write_str(self.system().map_or("uncompressed", ProofSystem::name))
     }
 }
 
 /// Which relation a circuit is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Shape {
+pub enum CircuitShape {
     /// Training on one window.
     Training,
     /// The registration of so many windows.
@@ -97,7 +97,7 @@ pub enum RegistrationFault {
     Key(Box<Error>),
     /// A chunk does not hold, or the chunks are not a registration.
     #[error(transparent)]
-    Proof(#[from] DatasetError),
+    Proof(#[from] DatasetProofError),
 }
 
 impl RegistrationFault {
@@ -117,7 +117,7 @@ pub struct Circuits<'a> {
     session: &'a Session,
     project: &'a Project,
     ui: &'a Ui,
-    compressors: RefCell<BTreeMap<(System, Shape), Rc<Compressor>>>,
+    compressors: RefCell<BTreeMap<(ProofSystem, CircuitShape), Rc<Compressor>>>,
     /// By the logarithm of the rows: all are of the session's string.
     params: RefCell<BTreeMap<u32, Halo2Params>>,
 }
@@ -133,10 +133,10 @@ impl<'a> Circuits<'a> {
     ///
     /// # Errors
     /// If there are no registrations in chunks of this size, or they are too large.
-    pub fn relation(&self, shape: Shape) -> Result<Relation, Error> {
+    pub fn relation(&self, shape: CircuitShape) -> Result<Relation, Error> {
         match shape {
-            Shape::Training => Ok(self.session.key.relation.clone()),
-            Shape::Dataset(windows) => {
+            CircuitShape::Training => Ok(self.session.key.relation.clone()),
+            CircuitShape::Dataset(windows) => {
                 let compiled = compile_dataset(&self.session.key.network, windows);
                 Ok(compiled.map_err(ProveError::from)?.0)
             }
@@ -147,21 +147,25 @@ impl<'a> Circuits<'a> {
     ///
     /// # Errors
     /// If the reference string is too short, or there is no Groth16 key.
-    pub fn compressor(&self, system: System, shape: Shape) -> Result<Rc<Compressor>, Error> {
+    pub fn compressor(
+        &self,
+        system: ProofSystem,
+        shape: CircuitShape,
+    ) -> Result<Rc<Compressor>, Error> {
         if let Some(known) = self.compressors.borrow().get(&(system, shape)) {
             return Ok(known.clone());
         }
         let relation = self.relation(shape)?;
         let compressor = match system {
-            System::Halo2 => {
+            ProofSystem::Halo2 => {
                 let srs = self.session.longer_srs(log_rows(&relation)?)?;
                 let params = self.params(&srs)?;
                 Compressor::halo2(relation, params)?
             }
-            System::Groth16 if shape == Shape::Training => {
+            ProofSystem::Groth16 if shape == CircuitShape::Training => {
                 Compressor::groth16(relation, self.groth16_proving_key()?)
             }
-            System::Groth16 => return Err(Error::NoCircuitKey { system }),
+            ProofSystem::Groth16 => return Err(Error::NoCircuitKey { system }),
         };
         let compressor = Rc::new(self.by_owner(compressor)?);
         self.compressors.borrow_mut().insert((system, shape), compressor.clone());
@@ -186,9 +190,9 @@ impl<'a> Circuits<'a> {
         &self,
         proofs: &[(TrainingStatement, StoredProof)],
     ) -> Result<CircuitKey, Error> {
-        let systems: BTreeSet<System> =
+        let systems: BTreeSet<ProofSystem> =
             proofs.iter().filter_map(|(_, proof)| proof.system()).collect();
-        self.key(Shape::Training, &systems)
+        self.key(CircuitShape::Training, &systems)
     }
 
     /// Checks a registration and returns the dataset's root. A key is derived when the first chunk
@@ -200,7 +204,7 @@ impl<'a> Circuits<'a> {
         &self,
         registration: &Registration,
     ) -> Result<Hash, RegistrationFault> {
-        let systems: BTreeSet<System> = match registration {
+        let systems: BTreeSet<ProofSystem> = match registration {
             Registration::Plain(_) => BTreeSet::new(),
             Registration::Compressed(chunks) => {
                 chunks.iter().map(|(_, proof)| proof.system).collect()
@@ -212,7 +216,7 @@ impl<'a> Circuits<'a> {
             if let Some(key) = known.get(&windows) {
                 return Some(key.clone());
             }
-            match self.key(Shape::Dataset(windows), &systems) {
+            match self.key(CircuitShape::Dataset(windows), &systems) {
                 Ok(key) => Some(known.entry(windows).or_insert(Rc::new(key)).clone()),
                 Err(error) => {
                     failure = Some(error);
@@ -230,12 +234,16 @@ impl<'a> Circuits<'a> {
     ///
     /// # Errors
     /// If the reference string is too short, or there is no Groth16 key of this circuit.
-    pub fn key(&self, shape: Shape, systems: &BTreeSet<System>) -> Result<CircuitKey, Error> {
+    pub fn key(
+        &self,
+        shape: CircuitShape,
+        systems: &BTreeSet<ProofSystem>,
+    ) -> Result<CircuitKey, Error> {
         let mut key = CircuitKey::default();
-        if systems.contains(&System::Halo2) {
+        if systems.contains(&ProofSystem::Halo2) {
             key.halo2 = Some(self.halo2_key(shape)?);
         }
-        if systems.contains(&System::Groth16) {
+        if systems.contains(&ProofSystem::Groth16) {
             key.groth16 = Some(self.groth16_key(shape)?);
         }
         Ok(key)
@@ -245,15 +253,15 @@ impl<'a> Circuits<'a> {
     ///
     /// # Errors
     /// As [`Self::key`].
-    pub fn key_of(&self, system: System) -> Result<CircuitKey, Error> {
-        self.key(Shape::Training, &BTreeSet::from([system]))
+    pub fn key_of(&self, system: ProofSystem) -> Result<CircuitKey, Error> {
+        self.key(CircuitShape::Training, &BTreeSet::from([system]))
     }
 
     /// halo2's key of a shape: derived now, whatever a cache holds.
     ///
     /// # Errors
     /// If the reference string is too short.
-    pub fn derive_halo2(&self, shape: Shape) -> Result<Halo2Key, Error> {
+    pub fn derive_halo2(&self, shape: CircuitShape) -> Result<Halo2Key, Error> {
         let relation = self.relation(shape)?;
         let srs = self.session.longer_srs(log_rows(&relation)?)?;
         let params = Halo2Params::new(&srs, srs.power).map_err(CompressError::from)?;
@@ -261,7 +269,7 @@ impl<'a> Circuits<'a> {
     }
 
     /// halo2's key of a shape, from the session's cache if it is there.
-    fn halo2_key(&self, shape: Shape) -> Result<Halo2Key, Error> {
+    fn halo2_key(&self, shape: CircuitShape) -> Result<Halo2Key, Error> {
         let relation = self.relation(shape)?;
         let tape = tape_of(&relation).map_err(CompressError::from)?;
         // The powers first: the cache is asked for the key that follows from these.
@@ -309,18 +317,18 @@ impl<'a> Circuits<'a> {
     fn groth16_proving_key(&self) -> Result<groth16::ProvingKey, Error> {
         let [path, _] = self.groth16_paths();
         if !path.exists() {
-            return Err(Error::NoCircuitKey { system: System::Groth16 });
+            return Err(Error::NoCircuitKey { system: ProofSystem::Groth16 });
         }
         let key = groth16::ProvingKey::from_bytes(&files::read(&path)?)
             .map_err(|e| Error::Groth16Key { path: path.clone(), source: Box::new(e) })?;
-        self.check_groth16(Shape::Training, &path, &key.key)?;
+        self.check_groth16(CircuitShape::Training, &path, &key.key)?;
         Ok(key)
     }
 
-    fn groth16_key(&self, shape: Shape) -> Result<Groth16Key, Error> {
+    fn groth16_key(&self, shape: CircuitShape) -> Result<Groth16Key, Error> {
         let [_, path] = self.groth16_paths();
-        if shape != Shape::Training || !path.exists() {
-            return Err(Error::NoCircuitKey { system: System::Groth16 });
+        if shape != CircuitShape::Training || !path.exists() {
+            return Err(Error::NoCircuitKey { system: ProofSystem::Groth16 });
         }
         let key = Groth16Key::from_bytes(&files::read(&path)?)
             .map_err(|e| Error::Groth16Key { path: path.clone(), source: Box::new(e) })?;
@@ -332,7 +340,12 @@ impl<'a> Circuits<'a> {
     ///
     /// # Errors
     /// [`Error::OtherKey`] if it is another circuit's.
-    pub fn check_groth16(&self, shape: Shape, path: &Path, key: &Groth16Key) -> Result<(), Error> {
+    pub fn check_groth16(
+        &self,
+        shape: CircuitShape,
+        path: &Path,
+        key: &Groth16Key,
+    ) -> Result<(), Error> {
         let system = r1cs::compile(&self.relation(shape)?).map_err(CompressError::from)?;
         if system.digest() != key.circuit {
             return Err(Error::OtherKey { path: path.to_owned() });

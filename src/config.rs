@@ -57,7 +57,6 @@ pub enum Kind {
 pub struct Key {
     /// Its name, with dots between tables.
     pub name: &'static str,
-    /// What it is.
     pub kind: Kind,
     /// What it is where nobody says anything; `None` for what is then absent.
     pub default: Option<&'static str>,

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 use zktrain_devnet::Evm;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
@@ -29,7 +29,6 @@ pub struct SystemReport {
     pub system: &'static str,
     /// The training key's name on chain, in hexadecimal.
     pub key: String,
-    /// Bytes of that key.
     pub key_bytes: usize,
     /// Gas of registering it, once.
     pub register_gas: u64,
@@ -74,8 +73,8 @@ pub fn verify(
     ui: &Ui,
 ) -> Result<EvmReport, Error> {
     let bar = ui.bar(proofs.len() as u64, "contracts");
-    let mut chains: BTreeMap<(System, u64), Chain> = BTreeMap::new();
-    let mut gas: BTreeMap<System, Vec<u64>> = BTreeMap::new();
+    let mut chains: BTreeMap<(ProofSystem, u64), Chain> = BTreeMap::new();
+    let mut gas: BTreeMap<ProofSystem, Vec<u64>> = BTreeMap::new();
     for (index, (statement, proof)) in proofs.iter().enumerate() {
         let StoredProof::Compressed(proof) = proof else {
             return Err(OptionsError::Required {
@@ -127,7 +126,7 @@ impl Chain {
     fn new(
         key: &TrainingKey,
         circuit: &CircuitKey,
-        (system, chain_id): (System, u64),
+        (system, chain_id): (ProofSystem, u64),
     ) -> Result<Self, Error> {
         let contract = |source| Error::ContractKey { system, source: Box::new(source) };
         let encoded = contract_key(key, circuit, system)?;
@@ -149,7 +148,7 @@ impl Chain {
 pub fn contract_key(
     key: &TrainingKey,
     circuit: &CircuitKey,
-    system: System,
+    system: ProofSystem,
 ) -> Result<Vec<u8>, Error> {
     let bytes = circuit.contract_bytes(system).ok_or(Error::NoCircuitKey { system })?;
     encode_key(key, system, &bytes).map_err(Error::EvmKey)
@@ -162,7 +161,7 @@ pub fn contract_key(
 pub fn contract_key_hash(
     key: &TrainingKey,
     circuit: &CircuitKey,
-    system: System,
+    system: ProofSystem,
 ) -> Result<[u8; 32], Error> {
     Ok(key_hash(&contract_key(key, circuit, system)?))
 }

@@ -354,7 +354,7 @@ pub mod trial {
 
     /// What happens.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Trouble {
+    pub enum InjectedFault {
         /// The process ends: nothing happens to any file any more.
         Ends,
         /// The disk refuses, once.
@@ -362,29 +362,29 @@ pub mod trial {
     }
 
     thread_local! {
-        static NEXT: Cell<Option<(u32, Trouble)>> = const { Cell::new(None) };
-        static HAPPENED: Cell<Option<Trouble>> = const { Cell::new(None) };
+        static NEXT: Cell<Option<(u32, InjectedFault)>> = const { Cell::new(None) };
+        static HAPPENED: Cell<Option<InjectedFault>> = const { Cell::new(None) };
     }
 
     /// From here on, after so many effects.
-    pub fn begin(next: Option<(u32, Trouble)>) {
+    pub fn begin(next: Option<(u32, InjectedFault)>) {
         NEXT.set(next);
         HAPPENED.set(None);
     }
 
     /// What has happened since.
-    pub fn happened() -> Option<Trouble> {
+    pub fn happened() -> Option<InjectedFault> {
         HAPPENED.get()
     }
 
     /// What has happened; from here on nothing does.
-    pub fn end() -> Option<Trouble> {
+    pub fn end() -> Option<InjectedFault> {
         NEXT.set(None);
         HAPPENED.take()
     }
 
     pub(super) fn step() -> io::Result<()> {
-        if HAPPENED.get() == Some(Trouble::Ends) {
+        if HAPPENED.get() == Some(InjectedFault::Ends) {
             return Err(io::Error::other("the process has ended"));
         }
         match NEXT.get() {
@@ -489,10 +489,10 @@ mod tests {
     /// Wherever it ends, the old file or the new one is there; and what it leaves is no trouble.
     #[test]
     fn a_process_that_ends_in_between_leaves_one_whole_file() {
-        use trial::Trouble;
+        use trial::InjectedFault;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        for trouble in [Trouble::Ends, Trouble::Refuses] {
+        for trouble in [InjectedFault::Ends, InjectedFault::Refuses] {
             let mut found = Vec::new();
             for steps in 0.. {
                 write(&path, b"old", Access::Owner).unwrap();
@@ -502,7 +502,7 @@ mod tests {
                 assert!(written.is_err() && happened == trouble);
                 found.push(fs::read(&path).unwrap());
                 let is_left = partial(&path).exists();
-                assert!(!is_left || trouble == Trouble::Ends, "{steps}");
+                assert!(!is_left || trouble == InjectedFault::Ends, "{steps}");
                 supersede(&path, b"newer").unwrap();
                 assert_eq!(fs::read(&path).unwrap(), b"newer");
                 assert!(!partial(&path).exists());

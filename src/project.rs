@@ -33,7 +33,6 @@ pub enum SettingsError {
     /// Bytes in hexadecimal that are not.
     #[error("{field}: expected {expected} bytes in hexadecimal, got {got:?}")]
     Hex {
-        /// The field.
         field: &'static str,
         /// Bytes expected.
         expected: usize,
@@ -73,7 +72,6 @@ pub struct Round {
     /// The domain, as the contract numbers them. Absent off chain, and for contracts without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<u64>,
-    /// The round.
     pub round: u64,
     /// The prover's address, 20 bytes in hexadecimal.
     pub prover: String,

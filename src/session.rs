@@ -10,18 +10,15 @@ use zktrain_model::Hash;
 use zktrain_model::certificate::{Certificate, certify_dataset, certify_training};
 use zktrain_model::compile::compile_dataset;
 use zktrain_model::manifest::{Manifest, Network};
-use zktrain_model::schedule::window_order;
 use zktrain_model::size::Bounded;
-use zktrain_model::trace::{Parameters, Trace};
+use zktrain_model::trace::Parameters;
 use zktrain_prove::halo2::powers;
 use zktrain_prove::prove::ProveError;
 use zktrain_prove::training::derive_key;
 use zktrain_statement::key::{TrainingKey, check_readable};
-use zktrain_statement::statements::Binding;
-use zktrain_trainer::dataset::Dataset;
+use zktrain_statement::statements::{Binding, derived_nonce};
 use zktrain_trainer::export::{ExportError, from_int_safetensors};
 use zktrain_trainer::looks_like;
-use zktrain_trainer::train::{Trainer, last_update};
 
 use crate::cache::Cache;
 use crate::error::Error;
@@ -35,7 +32,6 @@ pub const CIRCUIT_POWER: u32 = 14;
 
 /// What everyone who proves or verifies needs.
 pub struct Session {
-    /// The manifest.
     pub manifest: Manifest,
     /// The reference string, as far as the manifest's rows need it.
     pub srs: CheckedSrs,
@@ -153,7 +149,6 @@ impl Session {
         Self::of_srs(&manifest, srs, cache, ui)
     }
 
-    /// The network.
     pub fn network(&self) -> &Network {
         &self.key.network
     }
@@ -271,7 +266,6 @@ pub struct Rules {
     pub binding: Binding,
     /// Root of the registered dataset.
     pub dataset: Hash,
-    /// Its windows.
     pub windows: usize,
     /// Draws the order of windows.
     pub nonce: [u8; 32],
@@ -280,9 +274,7 @@ pub struct Rules {
 impl Rules {
     /// The rules of a round for a registered dataset.
     ///
-    /// Outside a round the nonce is `keccak256("zktrain/nonce" ‖ spec ‖ root)`: it follows
-    /// from the registration, but whoever registers can try several datasets' orders, so
-    /// it binds less than a nonce that a round draws after the registration.
+    /// Outside a round the nonce is [`derived_nonce`].
     ///
     /// # Errors
     /// If the round's address or nonce is malformed.
@@ -295,10 +287,7 @@ impl Rules {
     ) -> Result<Self, Error> {
         let binding = round.binding().map_err(|e| settings(path, e))?;
         let drawn = round.nonce().map_err(|e| settings(path, e))?;
-        let derived = || {
-            let hasher = Keccak256::new().chain_update(b"zktrain/nonce");
-            hasher.chain_update(spec).chain_update(dataset).finalize().into()
-        };
+        let derived = || derived_nonce(spec, &dataset);
         Ok(Self { binding, dataset, windows, nonce: drawn.unwrap_or_else(derived) })
     }
 
@@ -314,57 +303,5 @@ impl Rules {
             hasher.update(zktrain_argument::opening::point_bytes(row));
         }
         hasher.finalize().into()
-    }
-}
-
-/// Deterministic training, window after window in the drawn order: `train` runs it to
-/// learn, `prove` runs it again to have the traces.
-pub struct Replay<'a> {
-    trainer: Trainer,
-    data: &'a Dataset,
-    nonce: [u8; 32],
-    order: Vec<usize>,
-    index: usize,
-    model: Parameters,
-    state: Option<Parameters>,
-}
-
-impl<'a> Replay<'a> {
-    /// Training from the first model.
-    pub fn new(network: &Network, data: &'a Dataset, nonce: [u8; 32], model: Parameters) -> Self {
-        let trainer = Trainer::new(network.clone());
-        Self { trainer, data, nonce, order: Vec::new(), index: 0, model, state: None }
-    }
-
-    /// The model after the windows so far.
-    pub fn model(&self) -> &Parameters {
-        &self.model
-    }
-
-    /// The trainer.
-    pub fn trainer(&self) -> &Trainer {
-        &self.trainer
-    }
-
-    /// Trains on the next window; its number and its trace.
-    ///
-    /// # Errors
-    /// If the data have no window or training is refused.
-    pub fn next_window(&mut self) -> Result<(u64, Trace), Error> {
-        let network = self.trainer.network();
-        let windows = self.data.windows(network);
-        let too_short = || Error::NoWindow { expected: network.window(), got: self.data.rows() };
-        let position = self.index.checked_rem(windows).ok_or_else(too_short)?;
-        if position == 0 {
-            let epoch = (self.index / windows) as u64;
-            self.order = window_order(self.nonce, epoch, windows);
-        }
-        let window = self.order.get(position).copied().ok_or_else(too_short)?;
-        let (x, y) = self.data.window(network, window).ok_or_else(too_short)?;
-        let trace = self.trainer.train_window(&self.model, self.state.as_ref(), x, y)?;
-        self.state = last_update(network, &trace);
-        self.model = trace.after.clone();
-        self.index += 1;
-        Ok((window as u64, trace))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use zktrain_cli::bench::StepOptions;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use crate::Error;
 use crate::record::Purpose;
@@ -77,8 +77,8 @@ impl Case {
             row_log: self.row_log,
             systems: match self.purpose {
                 Purpose::RowLength => Vec::new(),
-                Purpose::Scaling | Purpose::Depth => vec![System::Halo2],
-                Purpose::Table => vec![System::Halo2, System::Groth16],
+                Purpose::Scaling | Purpose::Depth => vec![ProofSystem::Halo2],
+                Purpose::Table => vec![ProofSystem::Halo2, ProofSystem::Groth16],
             },
         }
     }

@@ -25,7 +25,6 @@ pub enum Error {
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     File {
-        /// The file.
         path: String,
         /// The cause.
         source: std::io::Error,
@@ -36,7 +35,6 @@ pub enum Error {
     /// A line is not the JSON expected.
     #[error("{path}, line {line}: {source}")]
     Line {
-        /// The file.
         path: String,
         /// Counted from one.
         line: usize,
@@ -49,7 +47,6 @@ pub enum Error {
     /// The notes are not TOML of the form expected.
     #[error("{path}: {source}")]
     Notes {
-        /// The file.
         path: String,
         /// The cause.
         source: Box<toml::de::Error>,
@@ -57,7 +54,6 @@ pub enum Error {
     /// A note belongs to no target.
     #[error("{path}: no target is called {got:?}")]
     NoteWithoutTarget {
-        /// The file.
         path: String,
         /// The name.
         got: String,

@@ -100,7 +100,6 @@ impl PeerRun {
 pub struct Comparison<'a> {
     /// EZKL's.
     pub peer: &'a PeerRun,
-    /// Ours.
     pub ours: &'a Figures,
     /// EZKL's proving time over ours.
     pub time: f64,

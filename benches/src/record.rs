@@ -98,7 +98,6 @@ pub struct Compressed {
     pub compress_s: f64,
     /// Milliseconds to verify.
     pub verify_ms: f64,
-    /// Bytes of the proof.
     pub proof_bytes: usize,
     /// Of these, bytes of the circuit's proof.
     pub circuit_proof_bytes: usize,
@@ -169,13 +168,11 @@ pub enum Record {
         purpose: Purpose,
         /// Load average of the machine before it.
         load: f64,
-        /// The figures.
         #[serde(flatten)]
         figures: Figures,
     },
     /// A case that needs more memory than there is.
     Refused {
-        /// The case.
         case: Case,
         /// Megabytes needed.
         needed_mb: u64,
@@ -184,7 +181,6 @@ pub enum Record {
     },
     /// A case whose process ended without figures.
     Failed {
-        /// The case.
         case: Case,
         /// How it ended.
         reason: String,

@@ -87,7 +87,6 @@ impl Measured<'_> {
         Some(peer?.peer.prove_s_median? / self.find(SMALL, 16)?.total_per_step())
     }
 
-    /// All targets.
     pub fn targets(&self) -> Vec<Target> {
         [self.of_steps(), self.of_compression(), self.of_ratios()].concat()
     }

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 use zktrain_prove::prove::ProveError;
 use zktrain_prove::training::{Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::DatasetStatement;
 use zktrain_trainer::dataset::{ColumnSummary, Dataset, Source, Summary, csv_header, inspect};
 use zktrain_verify::file::Registration;
 
-use crate::circuits::{Circuits, Shape};
+use crate::circuits::{CircuitShape, Circuits};
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
 use crate::project::Project;
@@ -348,8 +348,8 @@ fn compress(
     let bar = ui.bar(chunks.len() as u64, "compress");
     let mut compressed = Vec::new();
     for ChunkProved { statement, proof, h, claim, .. } in chunks {
-        let shape = Shape::Dataset(statement.rows.len());
-        let compressor = circuits.compressor(System::Halo2, shape)?;
+        let shape = CircuitShape::Dataset(statement.rows.len());
+        let compressor = circuits.compressor(ProofSystem::Halo2, shape)?;
         compressed.push((statement, compressor.compress(h, &claim, proof)?));
         bar.inc(1);
     }

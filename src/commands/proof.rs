@@ -8,7 +8,7 @@ use serde::Serialize;
 use zktrain_argument::opening::{point_bytes, scalar_bytes};
 use zktrain_backends::compress::PublicInputs;
 use zktrain_devnet::Evm;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::file::StoredProof;
 use zktrain_verify::groth16::{self, Groth16Proof, snarkjs};
@@ -297,8 +297,8 @@ fn snarkjs_files(
 ) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
     let circuits = Circuits::new(&loaded.session, &loaded.project, ui);
     let key = match proof.system {
-        System::Groth16 => circuits.key_of(System::Groth16)?.groth16,
-        System::Halo2 => None,
+        ProofSystem::Groth16 => circuits.key_of(ProofSystem::Groth16)?.groth16,
+        ProofSystem::Halo2 => None,
     };
     let key = key.ok_or(Error::Options(OptionsError::Required {
         option: "--compress groth16",

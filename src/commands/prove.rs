@@ -16,16 +16,17 @@ use zktrain_model::Hash;
 use zktrain_model::trace::Trace;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_trainer::replay::Replay;
 use zktrain_verify::file::{self, StoredProof};
 
 use super::train::{registered, rules};
-use crate::circuits::{Circuits, Compression, Shape};
+use crate::circuits::{CircuitShape, Circuits, Compression};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Opening, Project, write_json};
 use crate::replace::set_aside;
 use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
-use crate::session::{Replay, Rules, Session, read_genesis};
+use crate::session::{Rules, Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
 
 /// Options of `zktrain prove`.
@@ -138,7 +139,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     let circuits = Circuits::new(&session, &project, ui);
     let compressor = args.compress.system();
     let compressor =
-        compressor.map(|system| circuits.compressor(system, Shape::Training)).transpose()?;
+        compressor.map(|system| circuits.compressor(system, CircuitShape::Training)).transpose()?;
     let prover = Prover {
         project: &project,
         session: &session,

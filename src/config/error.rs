@@ -13,16 +13,10 @@ use super::{Key, Settings, layer, variable};
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// The file is not TOML.
     #[error("{}:{line}: {why}", path.display())]
     Syntax {
-        /// The file.
         path: PathBuf,
         /// The line, from one on.
         line: usize,
@@ -32,7 +26,6 @@ pub enum ConfigError {
     /// A key that there is not.
     #[error("{origin}: unknown key; did you mean `{near}`?")]
     Unknown {
-        /// Where it is.
         origin: String,
         /// The key that is most like it.
         near: &'static str,
@@ -41,28 +34,17 @@ pub enum ConfigError {
     #[error(
         "`{key}` is missing: set it in the file named by --config, by {variable}, or by {flag}"
     )]
-    Missing {
-        /// The key.
-        key: &'static str,
-        /// Its variable.
-        variable: String,
-        /// Its flag.
-        flag: String,
-    },
+    Missing { key: &'static str, variable: String, flag: String },
     /// A value that cannot be.
     #[error("{origin}: {why}")]
     Value {
-        /// Where it is.
         origin: String,
         /// What is wrong with it.
         why: String,
     },
     /// Something that is not UTF-8.
     #[error("{origin}: not UTF-8")]
-    NotText {
-        /// Where it is.
-        origin: String,
-    },
+    NotText { origin: String },
     /// `--set` needs a key and a value.
     #[error("--set: expected KEY=VALUE")]
     Assignment,

@@ -77,7 +77,7 @@ fn defaults_are_complete_and_valid() {
     assert_eq!(policy, zktrain_secagg::Policy::default());
     assert_eq!((policy.least, policy.max_share, policy.colluders), (16, 1 << 14, None));
     assert_eq!(config.retention.rounds, 16);
-    assert_eq!(config.limits.wire(), zktrain_wire::Limits::default());
+    assert_eq!(config.limits.wire(), zktrain_wire::WireLimits::default());
     let hour = Duration::from_secs(3_600);
     let asked = Asked { audits: 1, challenge: hour, ..Asked::default() };
     assert_eq!((trainer.policy.asked(), trainer.policy.force()), (asked, Force::default()));

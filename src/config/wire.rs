@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use zktrain_wire::Limits;
+use zktrain_wire::WireLimits;
 
 use super::value::{one, span};
 
@@ -12,7 +12,7 @@ const LEAST_HANDSHAKES: usize = 8;
 /// So much memory per connection is possible that more are not for one machine.
 const MOST: usize = 1 << 16;
 
-/// Limits of the wire that may have to be others than by default; see [`Limits`].
+/// Limits of the wire that may have to be others than by default; see [`WireLimits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct LimitsConfig {
     /// Connections of accounts at once.
@@ -37,15 +37,15 @@ pub struct LimitsConfig {
 
 impl LimitsConfig {
     /// What the wire is given.
-    pub fn wire(&self) -> Limits {
-        Limits {
+    pub fn wire(&self) -> WireLimits {
+        WireLimits {
             connections: self.connections,
             per_ip: self.per_address,
             handshakes: self.handshakes,
             attempts: self.attempts,
             hello: self.hello,
             handshake: self.handshake,
-            ..Limits::default()
+            ..WireLimits::default()
         }
     }
 

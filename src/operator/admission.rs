@@ -9,7 +9,7 @@ use alloy::primitives::{Address, B256};
 use zktrain_chain::protocol::Candidate;
 use zktrain_verify::file::{Registration, decode_registration};
 
-pub use super::judge::{Judge, Verdict};
+pub use super::submission::{SubmissionError, SubmissionVerifier};
 
 use crate::circuits::{Circuits, RegistrationFault};
 use crate::project::Project;
@@ -27,16 +27,13 @@ pub enum RegistrationError {
     Plain,
     /// By somebody else.
     #[error("the registration is {}'s", Address::from(*owner))]
-    Owner {
-        /// Whose it is.
-        owner: [u8; 20],
-    },
+    Owner { owner: [u8; 20] },
     /// No key to check it with.
     #[error("its proofs cannot be checked here: {0}")]
     Keys(String),
     /// A proof does not hold.
     #[error(transparent)]
-    Proof(#[from] zktrain_verify::dataset::DatasetError),
+    Proof(#[from] zktrain_verify::dataset::DatasetProofError),
 }
 
 /// A dataset that was proven well formed.
@@ -44,7 +41,6 @@ pub enum RegistrationError {
 pub struct Registered {
     /// Its Merkle root.
     pub dataset: B256,
-    /// Its windows.
     pub windows: u64,
 }
 

@@ -12,7 +12,7 @@ use zktrain_coordinator::machine::MisdeedKind;
 use zktrain_coordinator::metrics::{Misdeed as Label, Verdict, VerdictKind};
 use zktrain_wire::messages::Phase;
 
-use super::history::Told;
+use super::history::RoundRecord;
 
 /// Whether an account is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub enum Standing {
 /// rounds the first time, twice as many each further time. Silence that kept the sum from being
 /// unmasked counts twice, as everybody's work was done; silence in a round that has a sum does not count,
 /// since sums are made to bear it.
-pub fn standing(told: &[Told], account: Address) -> Standing {
+pub fn standing(told: &[RoundRecord], account: Address) -> Standing {
     let (mut silences, mut until) = (0u32, 0);
     for (place, round) in told.iter().enumerate() {
         for misdeed in round.misdeeds.iter().filter(|misdeed| misdeed.account == account) {
@@ -55,7 +55,7 @@ pub fn standing(told: &[Told], account: Address) -> Standing {
 
 /// Those that may be asked: whoever is free. If without the others no round could be opened, and so no
 /// pause would ever be over, those that are paused as well; never those that are barred.
-pub fn eligible(told: &[Told], candidates: &[Candidate], least: usize) -> Vec<Candidate> {
+pub fn eligible(told: &[RoundRecord], candidates: &[Candidate], least: usize) -> Vec<Candidate> {
     let with = |paused: bool| -> Vec<Candidate> {
         let may = |candidate: &&Candidate| match standing(told, candidate.account) {
             Standing::Free => true,
@@ -72,17 +72,16 @@ pub fn eligible(told: &[Told], candidates: &[Candidate], least: usize) -> Vec<Ca
 const FRUITLESS: usize = 3;
 /// The first pause.
 const REST: Duration = Duration::from_secs(30);
-/// The longest one.
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How many of the last rounds in a row have come to nothing.
-pub fn fruitless(told: &[Told]) -> usize {
+pub fn fruitless(told: &[RoundRecord]) -> usize {
     told.iter().rev().take_while(|round| round.counted.is_empty()).count()
 }
 
 /// How long to wait before the next round is opened: nothing, unless many in a row have come to
 /// nothing, each of which costs the coordinator gas and members work.
-pub fn rest(told: &[Told]) -> Duration {
+pub fn rest(told: &[RoundRecord]) -> Duration {
     let Some(beyond) = fruitless(told).checked_sub(FRUITLESS) else { return Duration::ZERO };
     let times = u32::try_from(beyond).ok().and_then(|beyond| 1u32.checked_shl(beyond));
     REST.saturating_mul(times.unwrap_or(u32::MAX)).min(LONGEST)
@@ -91,7 +90,7 @@ pub fn rest(told: &[Told]) -> Duration {
 /// The members of the last round, if it came to nothing after they had confirmed whose updates are
 /// counted. What they sent, those with the same model and window send for no other list of members; for
 /// the same list once more they do (`docs/adr/0034`).
-pub fn once_more(told: &[Told], present: &[Candidate]) -> Option<Vec<Address>> {
+pub fn once_more(told: &[RoundRecord], present: &[Candidate]) -> Option<Vec<Address>> {
     let last = told.last().filter(|round| round.confirmed && round.counted.is_empty())?;
     let is_there = |account: &Address| present.iter().any(|c| c.account == *account);
     let all = !last.missing.is_empty() && last.missing.iter().all(is_there);
@@ -110,11 +109,11 @@ pub fn label(kind: &MisdeedKind) -> Label {
 }
 
 /// What was found about deliveries, as far as the chain does not know it.
-pub fn verdicts(told: &[Told]) -> Vec<Verdict> {
+pub fn verdicts(told: &[RoundRecord]) -> Vec<Verdict> {
     told.iter().flat_map(of_round).collect()
 }
 
-fn of_round(told: &Told) -> impl Iterator<Item = Verdict> + '_ {
+fn of_round(told: &RoundRecord) -> impl Iterator<Item = Verdict> + '_ {
     let verdict = |account, kind| {
         let seconds = told.verified.get(&account).copied();
         Verdict { round: told.round, account, kind, seconds }
@@ -147,8 +146,8 @@ mod tests {
     const WHO: Address = Address::repeat_byte(1);
     const OTHER: Address = Address::repeat_byte(2);
 
-    fn round(round: u64, misdeeds: Vec<Misdeed>) -> Told {
-        Told {
+    fn round(round: u64, misdeeds: Vec<Misdeed>) -> RoundRecord {
+        RoundRecord {
             round,
             model: B256::ZERO,
             counted: vec![OTHER],
@@ -167,8 +166,8 @@ mod tests {
     }
 
     /// A round that came to nothing.
-    fn void(misdeeds: Vec<Misdeed>) -> Told {
-        Told { counted: Vec::new(), ..round(1, misdeeds) }
+    fn void(misdeeds: Vec<Misdeed>) -> RoundRecord {
+        RoundRecord { counted: Vec::new(), ..round(1, misdeeds) }
     }
 
     fn by(account: Address, kind: MisdeedKind) -> Vec<Misdeed> {
@@ -265,7 +264,7 @@ mod tests {
 
     #[test]
     fn more_silences_than_a_number_has_bits_bar_for_good() {
-        let told: Vec<Told> =
+        let told: Vec<RoundRecord> =
             (0..70).map(|number| round(number, by(WHO, MisdeedKind::Undefended))).collect();
         assert_eq!(standing(&told, WHO), Standing::Paused);
     }

@@ -23,7 +23,7 @@ use crate::source;
 /// A round, as it is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub struct RoundRecord {
     /// Its number on the chain.
     pub round: u64,
     /// The next model's hash.
@@ -115,7 +115,7 @@ impl Account {
     ///
     /// # Errors
     /// If the file is damaged.
-    pub fn read(&self) -> Result<Vec<Told>, Error> {
+    pub fn read(&self) -> Result<Vec<RoundRecord>, Error> {
         let path = self.path();
         if !path.exists() {
             return Ok(Vec::new());
@@ -156,7 +156,7 @@ impl Account {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn tell(&self, told: Told) -> Result<(), Error> {
+    pub fn tell(&self, told: RoundRecord) -> Result<(), Error> {
         let mut all = self.read()?;
         match all.iter_mut().find(|known| known.round == told.round) {
             Some(known) => *known = told,
@@ -172,7 +172,7 @@ impl Account {
     pub fn settle(&self, session: &Session, round: u64, model: &Model) -> Result<(), Error> {
         let told = self.read()?.into_iter().find(|told| told.round == round);
         if let Some(told) = told {
-            self.tell(Told { settled: true, ..told })?;
+            self.tell(RoundRecord { settled: true, ..told })?;
         }
         let path = self.folder.join("model.int.safetensors");
         files::write(&path, &model.bytes, Access::Public)?;
@@ -198,7 +198,7 @@ impl Account {
 }
 
 /// Settled rounds that made a version, oldest first.
-fn versions(told: &[Told]) -> impl DoubleEndedIterator<Item = &Told> {
+fn versions(told: &[RoundRecord]) -> impl DoubleEndedIterator<Item = &RoundRecord> {
     told.iter().filter(|told| told.settled && !told.counted.is_empty())
 }
 
@@ -210,9 +210,9 @@ mod tests {
         Account { folder: folder.to_owned(), rows: None, first: Some(0.8) }
     }
 
-    fn told(account: &Account, round: u64, loss: Option<f64>) -> Told {
+    fn told(account: &Account, round: u64, loss: Option<f64>) -> RoundRecord {
         let by = loss.and_then(|loss| account.improvement(round, loss).unwrap());
-        Told {
+        RoundRecord {
             round,
             model: B256::ZERO,
             counted: vec![Address::ZERO],
@@ -255,9 +255,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let account = account(dir.path());
         account.tell(told(&account, 1, Some(0.4))).unwrap();
-        let empty = Told { counted: Vec::new(), ..told(&account, 2, Some(0.1)) };
+        let empty = RoundRecord { counted: Vec::new(), ..told(&account, 2, Some(0.1)) };
         account.tell(empty).unwrap();
-        let void = Told { settled: false, ..told(&account, 3, Some(0.1)) };
+        let void = RoundRecord { settled: false, ..told(&account, 3, Some(0.1)) };
         account.tell(void).unwrap();
         assert_eq!(account.last_improvement().unwrap(), Some(0.5));
         assert_eq!(account.improvement(4, 0.3).unwrap(), Some(0.25));

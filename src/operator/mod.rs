@@ -7,11 +7,10 @@ pub mod admission;
 mod batch;
 mod clock;
 mod conduct;
-mod desk;
 mod erase;
 mod history;
-mod judge;
 mod late;
+mod library;
 mod lottery;
 mod models;
 mod open;
@@ -21,6 +20,7 @@ mod plan;
 mod propose;
 mod rounds;
 mod settle;
+mod submission;
 mod terms;
 mod trouble;
 mod watch;
@@ -33,23 +33,23 @@ use alloy::primitives::{Address, B256};
 use tokio_util::sync::CancellationToken;
 use zktrain_chain::protocol::{Client, ClientError, Status};
 use zktrain_coordinator::driver::DriverError;
-use zktrain_coordinator::health::Pulse;
+use zktrain_coordinator::health::HealthReporter;
 use zktrain_coordinator::metrics::{History, Measures, Metrics};
-use zktrain_coordinator::service::Desk;
+use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedError, SignedLog, Store, StoreError};
-use zktrain_secagg::vector::{Shape, VectorError};
-use zktrain_statement::compressed::System;
+use zktrain_secagg::vector::{VectorError, VectorShape};
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
 
-pub use self::desk::Shelf;
-pub use self::history::{Account, Told};
+pub use self::history::{Account, RoundRecord};
+pub use self::library::DomainLibrary;
 pub use self::models::{Model, Models};
 pub use self::pay::Pay;
 pub use self::pending::Pending;
 pub use self::plan::Rules;
 pub(crate) use self::plan::plan;
 pub use self::terms::{StakeError, Terms, TermsError};
-use self::trouble::{Backoff, Hitch};
+use self::trouble::{Backoff, Interruption};
 pub use self::watch::{watch_chain, watch_counters};
 
 use crate::error::Error;
@@ -69,10 +69,7 @@ pub enum OperatorError {
     Submission,
     /// The sum, which was checked before, is not there any more.
     #[error("the sum of round {round}, which was checked before, is not there any more")]
-    NoSum {
-        /// The round.
-        round: u64,
-    },
+    NoSum { round: u64 },
     /// The sum, which was checked before, does not open the commitments, or gives no model.
     #[error("the next version: {0}")]
     Version(#[from] VersionError),
@@ -97,7 +94,6 @@ pub enum OperatorError {
     /// The domain's coordinator is somebody else.
     #[error("domain {domain} names {expected} as its coordinator; this key is {got}")]
     NotCoordinator {
-        /// The domain.
         domain: u64,
         /// Its coordinator.
         expected: Address,
@@ -117,7 +113,6 @@ pub enum OperatorError {
          read the log, and restore what is missing before the round's last moment"
     )]
     Contradiction {
-        /// The round.
         round: u64,
         /// The member.
         account: Address,
@@ -134,7 +129,6 @@ pub enum OperatorError {
     Listen {
         /// The address.
         listen: std::net::SocketAddr,
-        /// Why.
         source: std::io::Error,
     },
 }
@@ -142,7 +136,6 @@ pub enum OperatorError {
 /// What the operator has decided.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The domain.
     pub domain: u64,
     /// Members of a round at least.
     pub least: usize,
@@ -175,11 +168,11 @@ pub struct Operator {
     /// Manifest, reference string, key.
     pub session: Arc<Session>,
     /// The system of the domain's proofs.
-    pub system: System,
+    pub system: ProofSystem,
     /// What proofs are checked with.
     pub circuit: Arc<CircuitKey>,
     /// The shape of masked vectors.
-    pub shape: Shape,
+    pub shape: VectorShape,
     /// All versions of the model.
     pub models: Models,
     /// Sums that are not settled yet.
@@ -193,11 +186,11 @@ pub struct Operator {
     /// What was signed, and what is not to be signed any more.
     pub signed: SignedLog,
     /// What peers talk to.
-    pub desk: Arc<Desk<Shelf>>,
+    pub handler: Arc<RequestHandler<DomainLibrary>>,
     /// What is measured.
     pub metrics: Arc<Metrics>,
     /// Tells that it goes on, or why it does not.
-    pub pulse: Arc<Pulse>,
+    pub reporter: Arc<HealthReporter>,
     /// What it has said last of why there is nothing to do.
     pub said: Mutex<String>,
     /// What the domain asks of its rounds.
@@ -227,8 +220,8 @@ impl Operator {
                     }
                     PAUSE
                 }
-                Err(error) => match Hitch::of(&error) {
-                    Some(hitch) => self.keeps_waiting(&error, &hitch, &mut backoff),
+                Err(error) => match Interruption::of(&error) {
+                    Some(interruption) => self.keeps_waiting(&error, &interruption, &mut backoff),
                     None => return Err(error),
                 },
             };
@@ -245,17 +238,22 @@ impl Operator {
         if backoff.clear().is_some() {
             tracing::info!("it goes on");
         }
-        self.pulse.report(None);
+        self.reporter.report(None);
     }
 
     /// Tells what keeps it, if that is news. How long to wait.
-    fn keeps_waiting(&self, error: &Error, hitch: &Hitch, backoff: &mut Backoff) -> Duration {
-        let (pause, is_news) = backoff.after(hitch);
+    fn keeps_waiting(
+        &self,
+        error: &Error,
+        interruption: &Interruption,
+        backoff: &mut Backoff,
+    ) -> Duration {
+        let (pause, is_news) = backoff.after(interruption);
         if is_news {
-            let helps = hitch.advice;
+            let helps = interruption.advice;
             tracing::warn!(%error, helps, "it is tried again, after ever longer pauses");
         }
-        self.pulse.report(Some(hitch.why));
+        self.reporter.report(Some(interruption.why));
         pause
     }
 

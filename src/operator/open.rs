@@ -7,7 +7,7 @@ use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::metrics::Standing as Label;
 
 use super::conduct::{self, Standing, eligible, once_more, rest, standing};
-use super::history::Told;
+use super::history::RoundRecord;
 use super::lottery::{choose, seed};
 use super::{Operator, PAUSE};
 use crate::chain::amount;
@@ -76,7 +76,7 @@ impl Operator {
     }
 
     /// Waits if many rounds in a row have come to nothing: each costs gas, and members' work.
-    async fn rest(&self, told: &[Told]) {
+    async fn rest(&self, told: &[RoundRecord]) {
         let pause = rest(told);
         if pause.is_zero() {
             return;
@@ -96,7 +96,7 @@ impl Operator {
     /// Candidates that are there, once all are or were waited for.
     async fn present(&self, candidates: &[Candidate]) -> Vec<Candidate> {
         let (options, begun) = (&self.options, Instant::now());
-        let register = &self.desk.library().register;
+        let register = &self.handler.library().register;
         loop {
             let present = register.present(candidates, options.silence, Instant::now());
             if present.len() >= candidates.len() || begun.elapsed() >= options.gathering {
@@ -107,13 +107,13 @@ impl Operator {
     }
 
     /// What draws the members of the next round: the one before it.
-    async fn seed(&self, told: &[Told]) -> Result<alloy::primitives::B256, Error> {
+    async fn seed(&self, told: &[RoundRecord]) -> Result<alloy::primitives::B256, Error> {
         let Some(last) = told.last() else { return Ok(seed(0, Default::default())) };
         let nonce = self.client.round(last.round).await?.nonce;
         Ok(seed(last.round, nonce))
     }
 
-    fn show_standings(&self, told: &[Told], all: &[Candidate], present: usize) {
+    fn show_standings(&self, told: &[RoundRecord], all: &[Candidate], present: usize) {
         let count = |which: Standing| {
             all.iter().filter(|candidate| standing(told, candidate.account) == which).count()
         };

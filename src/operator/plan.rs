@@ -4,7 +4,7 @@ use alloy::primitives::B256;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::policy;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 /// What the operator decides about rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub async fn plan(
     client: &Client,
     round: u64,
     spec: B256,
-    system: System,
+    system: ProofSystem,
     rules: &Rules,
 ) -> Result<Plan, ClientError> {
     let known = client.round(round).await?;

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use alloy::eips::BlockNumberOrTag;
 use alloy::providers::Provider;
 use zktrain_chain::protocol::Status;
-use zktrain_chain::{Chain, Counters as SentCounters};
+use zktrain_chain::{Chain, SenderCounters};
 use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::health::{Part, Readiness};
 use zktrain_coordinator::machine::Progress;
 use zktrain_coordinator::metrics::{Direction, Ending, MemberState, Metrics, Sending};
-use zktrain_wire::Counters as WireCounters;
+use zktrain_wire::ServerCounters;
 use zktrain_wire::messages::{End, Phase};
 
 use super::{Operator, PAUSE};
@@ -40,7 +40,7 @@ pub async fn watch_chain(chain: &Chain, metrics: &Metrics, readiness: &Readiness
 }
 
 /// Publishes what others count, again and again: bytes and connections, transactions.
-pub async fn watch_counters(wire: &WireCounters, sent: &SentCounters, metrics: &Metrics) {
+pub async fn watch_counters(wire: &ServerCounters, sent: &SenderCounters, metrics: &Metrics) {
     let mut last = [0; 5];
     loop {
         let now = [&wire.uploaded, &wire.downloaded, &sent.mined, &sent.reverted, &sent.failed];

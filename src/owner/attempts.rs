@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use zktrain_wire::messages::Refusal;
 
-use super::{OwnerError, Verdict};
+use super::{OwnerError, OwnerVerdict};
 use crate::error::Error;
 
 /// Times that a round is tried.
@@ -42,11 +42,11 @@ impl Attempts {
         if self.round != round {
             *self = Self { round, failed: 0 };
         }
-        match Verdict::of(error) {
-            Verdict::Stop => Next::Stop,
-            Verdict::PassOver => Next::PassOver,
-            Verdict::Again if bound && is_disowned(error) => Next::PassOver,
-            Verdict::Again => {
+        match OwnerVerdict::of(error) {
+            OwnerVerdict::Stop => Next::Stop,
+            OwnerVerdict::PassOver => Next::PassOver,
+            OwnerVerdict::Again if bound && is_disowned(error) => Next::PassOver,
+            OwnerVerdict::Again => {
                 self.failed += 1;
                 match self.failed < MOST {
                     true => Next::Again(LONGEST.min(FIRST * (1 << (self.failed - 1).min(16)))),

@@ -16,7 +16,7 @@ use rand::RngCore;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 use zktrain_commit::random::{Label, LocalKey, NoRandomness, Randomness};
-use zktrain_secagg::sealed::{Keeper, Promises};
+use zktrain_secagg::sealed::{PromiseStore, Promises};
 
 use super::OwnerError;
 use crate::error::Error;
@@ -70,7 +70,6 @@ impl Page {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the coordinator has changed the plan of round {round} after it was begun")]
 pub struct OtherPlan {
-    /// The round.
     pub round: u64,
 }
 
@@ -125,7 +124,7 @@ impl Journal {
     }
 }
 
-impl Keeper for Journal {
+impl PromiseStore for Journal {
     type Error = Error;
 
     fn keep(&mut self, promises: &Promises) -> Result<(), Error> {

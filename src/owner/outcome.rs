@@ -29,7 +29,7 @@ pub enum Outcome {
 
 /// Whose rounds, and what stays of them.
 #[derive(Clone, Copy)]
-pub struct Books<'a> {
+pub struct OwnerRecords<'a> {
     /// Where the owner keeps its files.
     pub project: &'a Project,
     /// The owner.
@@ -64,16 +64,16 @@ pub fn told(project: &Project, round: u64) -> Result<Option<End>, Error> {
 /// # Errors
 /// The round's own error if only a person can help; if a file cannot be read or written.
 pub fn conclude(
-    books: &Books<'_>,
+    records: &OwnerRecords<'_>,
     attempts: &mut Attempts,
     round: u64,
     result: Result<End, Error>,
 ) -> Result<Outcome, Error> {
-    let project = books.project;
+    let project = records.project;
     let error = match result {
         Ok(end) => {
-            report(books, round, &end)?;
-            erase::ended(project, books.retention)?;
+            report(records, round, &end)?;
+            erase::ended(project, records.retention)?;
             return Ok(Outcome::Ended);
         }
         Err(error) => error,
@@ -93,10 +93,10 @@ pub fn conclude(
     }
 }
 
-fn report(books: &Books<'_>, round: u64, end: &End) -> Result<(), Error> {
+fn report(records: &OwnerRecords<'_>, round: u64, end: &End) -> Result<(), Error> {
     match end {
         End::Summed { counted, .. } => {
-            let own = counted.contains(&books.account);
+            let own = counted.contains(&records.account);
             tracing::info!(round, counted = counted.len(), own, "the round has a sum");
         }
         // The model stays as it is. A batch without a sum pays all the same for what it lists.
@@ -106,7 +106,7 @@ fn report(books: &Books<'_>, round: u64, end: &End) -> Result<(), Error> {
             "the round has no sum; what was delivered is paid when it is settled"
         ),
     }
-    write_json(&books.project.round_end_path(round), end)
+    write_json(&records.project.round_end_path(round), end)
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
     use crate::files::Access;
-    use crate::files::trial::{self, Trouble};
+    use crate::files::trial::{self, InjectedFault};
     use crate::owner::OwnerError;
     use crate::owner::journal::Journal;
 
@@ -135,8 +135,8 @@ mod tests {
 
     fn concluded(project: &Project, result: Result<End, Error>) -> Result<Outcome, Error> {
         let (account, retention) = (Address::ZERO, Retention::default());
-        let books = Books { project, account, retention };
-        conclude(&books, &mut Attempts::default(), 3, result)
+        let records = OwnerRecords { project, account, retention };
+        conclude(&records, &mut Attempts::default(), 3, result)
     }
 
     fn is_erased(project: &Project) -> bool {
@@ -175,13 +175,13 @@ mod tests {
     fn a_process_that_ends_meanwhile_leaves_nothing_that_the_next_start_does_not_find() {
         for steps in 0.. {
             let (_folder, project) = owner();
-            trial::begin(Some((steps, Trouble::Ends)));
+            trial::begin(Some((steps, InjectedFault::Ends)));
             let outcome = concluded(&project, Ok(End::Void(Reason::CalledOff)));
             let Some(happened) = trial::end() else {
                 assert!(steps > 8, "{steps}");
                 break;
             };
-            assert!(outcome.is_err() && happened == Trouble::Ends);
+            assert!(outcome.is_err() && happened == InjectedFault::Ends);
             erase::ended(&project, Retention::default()).unwrap();
             assert_eq!(is_over(&project, 3).unwrap(), is_erased(&project), "{steps}");
         }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use zktrain_chain::Endpoint;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_wire::messages::Refusal;
 
 use super::ports::{Watch, in_time};
@@ -88,10 +88,10 @@ fn is_away(error: &Error) -> bool {
 /// # Errors
 /// If the domain is another one; if a file cannot be read or written.
 pub async fn erase_over(
-    own: Result<System, Error>,
+    own: Result<ProofSystem, Error>,
     project: &Project,
     chain: &impl Watch,
-) -> Result<System, Error> {
+) -> Result<ProofSystem, Error> {
     let system = own?;
     erase::over(project, chain, &mut erase::untold(project)?).await?;
     Ok(system)
@@ -181,7 +181,7 @@ mod tests {
         let refused = erase_over(other, &project, &Over).await.unwrap_err();
         assert!(matches!(refused, Error::OtherDomain { .. }), "{refused}");
         assert_eq!(erase::untold(&project).unwrap(), [7]);
-        erase_over(Ok(System::Halo2), &project, &Over).await.unwrap();
+        erase_over(Ok(ProofSystem::Halo2), &project, &Over).await.unwrap();
         assert!(erase::untold(&project).unwrap().is_empty());
     }
 }

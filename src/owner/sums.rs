@@ -31,26 +31,13 @@ pub enum RepeatError {
          and is another round: two sums with it would tell it apart; this owner waits for another \
          model or window"
     )]
-    Update {
-        /// The round.
-        round: u64,
-        /// The earlier one.
-        earlier: u64,
-        /// The window.
-        window: u64,
-    },
+    Update { round: u64, earlier: u64, window: u64 },
     /// Another set than that of an earlier round with the same update.
     #[error("round {round}: the counted are others than in an earlier round with the same update")]
-    Counted {
-        /// The round.
-        round: u64,
-    },
+    Counted { round: u64 },
     /// The owner has no window.
     #[error("round {round}: no window can be drawn")]
-    NoWindow {
-        /// The round.
-        round: u64,
-    },
+    NoWindow { round: u64 },
 }
 
 /// An update that was masked.

@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum OwnerVerdict {
     /// It may be otherwise in a while: try the same again.
     Again,
     /// Nothing that this owner agrees to comes of this round: wait for the next one.
@@ -18,7 +18,7 @@ pub enum Verdict {
     Stop,
 }
 
-impl Verdict {
+impl OwnerVerdict {
     /// What to do about an error in a round.
     pub fn of(error: &Error) -> Self {
         match error {
@@ -50,40 +50,40 @@ impl Verdict {
     }
 }
 
-fn peer(error: &zktrain_wire::Error) -> Verdict {
+fn peer(error: &zktrain_wire::Error) -> OwnerVerdict {
     match error {
-        zktrain_wire::Error::Replaced { .. } | zktrain_wire::Error::Io { .. } => Verdict::Stop,
+        zktrain_wire::Error::Replaced { .. } | zktrain_wire::Error::Io { .. } => OwnerVerdict::Stop,
         zktrain_wire::Error::Refused(refusal) => refused(refusal),
         zktrain_wire::Error::Digest { .. } | zktrain_wire::Error::TooLarge { .. } => {
-            Verdict::PassOver
+            OwnerVerdict::PassOver
         }
-        _ => Verdict::Again,
+        _ => OwnerVerdict::Again,
     }
 }
 
-fn refused(refusal: &Refusal) -> Verdict {
+fn refused(refusal: &Refusal) -> OwnerVerdict {
     match refusal {
         // It was restarted and has not opened the round yet, or not this account's door.
         Refusal::UnknownRound
         | Refusal::Busy
         | Refusal::Internal
         | Refusal::NotMember
-        | Refusal::Missing => Verdict::Again,
-        _ => Verdict::PassOver,
+        | Refusal::Missing => OwnerVerdict::Again,
+        _ => OwnerVerdict::PassOver,
     }
 }
 
-fn member(error: &OwnerError) -> Verdict {
+fn member(error: &OwnerError) -> OwnerVerdict {
     match error {
         OwnerError::Refused(refusal) => refused(refusal),
-        OwnerError::Silent => Verdict::Again,
+        OwnerError::Silent => OwnerVerdict::Again,
         OwnerError::Aggregation(_)
         | OwnerError::Unexpected { .. }
         | OwnerError::Receipt(_)
         | OwnerError::Ended { .. }
         | OwnerError::Late { .. }
-        | OwnerError::Over { .. } => Verdict::PassOver,
-        _ => Verdict::Stop,
+        | OwnerError::Over { .. } => OwnerVerdict::PassOver,
+        _ => OwnerVerdict::Stop,
     }
 }
 
@@ -119,26 +119,26 @@ mod tests {
             OtherPlan { round: 1 }.into(),
         ];
         for error in &errors {
-            assert_eq!(Verdict::of(error), Verdict::PassOver, "{error}");
+            assert_eq!(OwnerVerdict::of(error), OwnerVerdict::PassOver, "{error}");
         }
         let parent = Error::ParentModel { expected: String::new(), got: String::new() };
-        assert_eq!(Verdict::of(&parent), Verdict::PassOver);
+        assert_eq!(OwnerVerdict::of(&parent), OwnerVerdict::PassOver);
         let digest = zktrain_wire::Error::Digest { expected: B256::ZERO, got: B256::ZERO };
-        assert_eq!(Verdict::of(&Error::Peer(Box::new(digest))), Verdict::PassOver);
+        assert_eq!(OwnerVerdict::of(&Error::Peer(Box::new(digest))), OwnerVerdict::PassOver);
     }
 
     #[test]
     fn whoever_is_away_is_waited_for() {
         let refusals = [Refusal::UnknownRound, Refusal::Busy, Refusal::Internal];
         for refusal in refusals {
-            assert_eq!(Verdict::of(&OwnerError::Refused(refusal).into()), Verdict::Again);
+            assert_eq!(OwnerVerdict::of(&OwnerError::Refused(refusal).into()), OwnerVerdict::Again);
         }
-        assert_eq!(Verdict::of(&PlanError::NotOpen { round: 1 }.into()), Verdict::Again);
+        assert_eq!(OwnerVerdict::of(&PlanError::NotOpen { round: 1 }.into()), OwnerVerdict::Again);
         let away = zktrain_wire::Error::Deadline {
             at: "there:1".into(),
             last: zktrain_wire::Lost::Silence,
         };
-        assert_eq!(Verdict::of(&Error::Peer(Box::new(away))), Verdict::Again);
+        assert_eq!(OwnerVerdict::of(&Error::Peer(Box::new(away))), OwnerVerdict::Again);
     }
 
     #[test]
@@ -152,9 +152,9 @@ mod tests {
             Error::WorkerStopped,
         ];
         for error in &errors {
-            assert_eq!(Verdict::of(error), Verdict::Stop, "{error}");
+            assert_eq!(OwnerVerdict::of(error), OwnerVerdict::Stop, "{error}");
         }
         let replaced = zktrain_wire::Error::Replaced { account };
-        assert_eq!(Verdict::of(&Error::Peer(Box::new(replaced))), Verdict::Stop);
+        assert_eq!(OwnerVerdict::of(&Error::Peer(Box::new(replaced))), OwnerVerdict::Stop);
     }
 }

@@ -11,7 +11,7 @@ use zktrain_secagg::plan::{Plan, Timing};
 use zktrain_wire::messages::{Notice, Request, Response};
 
 use super::ports::{Line, Watch};
-use super::{OwnerError, Verdict};
+use super::{OwnerError, OwnerVerdict};
 use crate::error::Error;
 
 /// How long a plan is waited for, which is there as soon as a round is.
@@ -30,7 +30,6 @@ pub struct Wait<'a, L, W> {
     pub line: &'a L,
     /// Knows whether the round is over.
     pub watch: &'a W,
-    /// The round.
     pub round: u64,
     /// After this nothing is waited for.
     pub until: Instant,
@@ -78,7 +77,8 @@ impl<L: Line, W: Watch> Wait<'_, L, W> {
         loop {
             match self.watch.stands(plan).await {
                 Err(error)
-                    if Verdict::of(&error) == Verdict::Again && Instant::now() < self.until =>
+                    if OwnerVerdict::of(&error) == OwnerVerdict::Again
+                        && Instant::now() < self.until =>
                 {
                     tracing::warn!(round = self.round, %error, "nothing is signed yet");
                     self.line.pause().await;
@@ -175,7 +175,7 @@ mod tests {
 
     fn member(result: Result<Notice, Error>) -> OwnerError {
         let error = result.unwrap_err();
-        assert_eq!(Verdict::of(&error), Verdict::PassOver, "{error}");
+        assert_eq!(OwnerVerdict::of(&error), OwnerVerdict::PassOver, "{error}");
         let Error::Member(error) = error else { panic!("{error}") };
         *error
     }
@@ -222,9 +222,9 @@ mod tests {
         wait(Chain { open: Cell::new(3), broken: false }, LONG).await.unwrap();
         assert_eq!(line.paused.get(), 3);
         let redrawn = wait(Chain { open: Cell::new(1), broken: true }, LONG).await.unwrap_err();
-        assert_eq!(Verdict::of(&redrawn), Verdict::PassOver, "{redrawn}");
+        assert_eq!(OwnerVerdict::of(&redrawn), OwnerVerdict::PassOver, "{redrawn}");
         let late = wait(Chain { open: Cell::new(9), broken: false }, Duration::ZERO).await;
-        assert_eq!(Verdict::of(&late.unwrap_err()), Verdict::Again);
+        assert_eq!(OwnerVerdict::of(&late.unwrap_err()), OwnerVerdict::Again);
         assert_eq!(line.paused.get(), 4);
     }
 

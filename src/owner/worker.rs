@@ -9,37 +9,35 @@ use tokio::sync::oneshot;
 use zktrain_commit::srs::CheckedSrs;
 use zktrain_model::Hash;
 use zktrain_model::trace::Parameters;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 use zktrain_trainer::Metrics;
 use zktrain_verify::circuit::CircuitKey;
 
 use crate::error::Error;
 use crate::project::Project;
-use crate::round::{SecretUpdate, Task, Work, Workshop};
+use crate::round::{SecretUpdate, Task, WindowProver, Work};
 use crate::session::Session;
 use crate::ui::Ui;
 
 /// What everyone may know of the project.
 #[derive(Clone)]
-pub struct Facts {
-    /// The training key.
+pub struct PublicProject {
     pub key: Arc<TrainingKey>,
     /// The reference string, as far as rows need it.
     pub srs: Arc<CheckedSrs>,
     /// Merkle root of the registered dataset.
     pub dataset: Hash,
-    /// Its windows.
     pub windows: u64,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 enum Job {
-    Work(Box<Parameters>, System, Task, Reply<Work>),
+    Work(Box<Parameters>, ProofSystem, Task, Reply<Work>),
     Recall(Box<Parameters>, Task, Reply<SecretUpdate>),
     Measure(Box<Parameters>, Reply<Option<Metrics>>),
-    Circuit(System, Reply<CircuitKey>),
+    Circuit(ProofSystem, Reply<CircuitKey>),
 }
 
 /// A handle on the thread; it ends when the last handle is dropped.
@@ -53,7 +51,7 @@ impl Worker {
     ///
     /// # Errors
     /// If its data are not registered or have changed.
-    pub async fn spawn(dir: PathBuf, ui: Ui) -> Result<(Self, Facts), Error> {
+    pub async fn spawn(dir: PathBuf, ui: Ui) -> Result<(Self, PublicProject), Error> {
         let (ready, opened) = oneshot::channel();
         let (jobs, inbox) = mpsc::channel();
         thread::Builder::new()
@@ -70,20 +68,20 @@ impl Worker {
         answer.await.map_err(|_| Error::WorkerStopped)?
     }
 
-    /// Trains and proves, see [`Workshop::work`].
+    /// Trains and proves, see [`WindowProver::work`].
     ///
     /// # Errors
     /// As there.
     pub async fn work(
         &self,
         model: &Parameters,
-        system: System,
+        system: ProofSystem,
         task: Task,
     ) -> Result<Work, Error> {
         self.ask(|reply| Job::Work(Box::new(model.clone()), system, task, reply)).await
     }
 
-    /// See [`Workshop::recall`].
+    /// See [`WindowProver::recall`].
     ///
     /// # Errors
     /// As there.
@@ -95,7 +93,7 @@ impl Worker {
     ///
     /// # Errors
     /// If there is no such key.
-    pub async fn circuit(&self, system: System) -> Result<CircuitKey, Error> {
+    pub async fn circuit(&self, system: ProofSystem) -> Result<CircuitKey, Error> {
         self.ask(|reply| Job::Circuit(system, reply)).await
     }
 
@@ -111,7 +109,7 @@ impl Worker {
 fn work(
     dir: &std::path::Path,
     ui: &Ui,
-    ready: oneshot::Sender<Result<Facts, Error>>,
+    ready: oneshot::Sender<Result<PublicProject, Error>>,
     inbox: &mpsc::Receiver<Job>,
 ) {
     let project = Project::new(dir);
@@ -120,14 +118,14 @@ fn work(
         Ok(opened) => opened,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let shop = match Workshop::open(&project, &session, ui) {
+    let shop = match WindowProver::open(&project, &session, ui) {
         Ok(shop) => shop,
         Err(error) => return drop(ready.send(Err(error))),
     };
     let (dataset, windows) = shop.dataset();
     let (key, srs) = (Arc::new(session.key.clone()), Arc::new(session.srs.clone()));
     // Whoever asked may have gone; then the inbox is closed as well.
-    let _ = ready.send(Ok(Facts { key, srs, dataset, windows }));
+    let _ = ready.send(Ok(PublicProject { key, srs, dataset, windows }));
     while let Ok(job) = inbox.recv() {
         match job {
             Job::Work(model, system, task, reply) => {

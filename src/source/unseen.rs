@@ -17,7 +17,6 @@ const NAMED: usize = 8;
 /// Values of a column that do not fit 16 bits, and are clamped to the nearest that does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Clamping {
-    /// The column.
     pub column: String,
     /// Whether it is the label: the number to be predicted.
     pub label: bool,

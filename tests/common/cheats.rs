@@ -11,7 +11,7 @@ use super::forge::{Value, flat, forge, limbs};
 use super::reference::{Cells, fraction};
 
 /// A forged witness.
-pub enum Lie<'a> {
+pub enum ForgedWitness<'a> {
     /// In small integers: it can be committed to and proven.
     Sheet(Sheet),
     /// With cells that are field elements, which the prover at hand cannot
@@ -21,15 +21,15 @@ pub enum Lie<'a> {
 
 /// A witness that breaks the constraint with this label only; none if this
 /// run has no cell where that can be done.
-pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Lie<'a>> {
+pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWitness<'a>> {
     if label.starts_with("update.padding") {
         let mut sheet = honest.clone();
         let id = sheet.layout().find(label)?;
         sheet.set(id, 0, 1); // rides along with the update
-        return Some(Lie::Sheet(sheet));
+        return Some(ForgedWitness::Sheet(sheet));
     }
     if label.starts_with("inputs.") || label.starts_with("labels.") {
-        return data_lie(run, honest, label).map(Lie::Sheet);
+        return data_lie(run, honest, label).map(ForgedWitness::Sheet);
     }
     let padding = label == "loss.at_max.padding";
     let mut told = None;
@@ -42,7 +42,9 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Lie<'a>>
             told = Some((at[0], at[1]));
         }
     });
-    let Some((t, b)) = told else { return fractional(run, honest, label).map(Lie::Field) };
+    let Some((t, b)) = told else {
+        return fractional(run, honest, label).map(ForgedWitness::Field);
+    };
     let mut sheet = sheet;
     if padding {
         let id = sheet.layout().find("loss.at_max")?;
@@ -50,7 +52,7 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Lie<'a>>
         let last = (1 << domain.axes[0].log) - 1;
         sheet.set(id, flat(domain, &[last, t, b]), 1);
     }
-    Some(Lie::Sheet(sheet))
+    Some(ForgedWitness::Sheet(sheet))
 }
 
 /// Changes a value where this is the place to lie; whether it did. `lied` is

@@ -34,7 +34,7 @@ use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::{Trainer, last_update};
 use zktrain_trainer::{initial_parameters, synthetic};
-use zktrain_verify::training::Chain;
+use zktrain_verify::training::ProofChain;
 
 /// Logarithm of the powers of [`srs`]: enough for the network whose proof contracts measure, where
 /// that is made, and for all others elsewhere.
@@ -126,8 +126,8 @@ impl Run {
     }
 
     /// The rules that a chain of this run's proofs follows.
-    pub fn chain(&self) -> Chain {
-        Chain {
+    pub fn chain(&self) -> ProofChain {
+        ProofChain {
             binding: self.binding,
             dataset: self.dataset.tree.root(),
             windows: self.dataset.windows.len() as u64,

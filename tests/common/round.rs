@@ -10,7 +10,7 @@ use zktrain_prove::halo2::{Halo2Params, log_rows};
 use zktrain_prove::training::{
     Chunk, ChunkProved, Position, RegisteredDataset, TrainingProved, chunk_sizes, register_chunk,
 };
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::initial_parameters;
@@ -62,8 +62,8 @@ impl Cohort {
 
     /// The key as contracts store it.
     pub fn contract_key(&self) -> Vec<u8> {
-        let circuit = self.compressor.key().contract_bytes(System::Halo2).unwrap();
-        encode_key(self.key(), System::Halo2, &circuit).unwrap()
+        let circuit = self.compressor.key().contract_bytes(ProofSystem::Halo2).unwrap();
+        encode_key(self.key(), ProofSystem::Halo2, &circuit).unwrap()
     }
 
     /// The first model's rows.

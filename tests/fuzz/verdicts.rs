@@ -15,7 +15,7 @@ use zktrain_backends::halo2::key::Halo2Key;
 use zktrain_devnet::{Evm, EvmError};
 use zktrain_model::size::Limits;
 use zktrain_prove::training::derive_key;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
@@ -37,7 +37,7 @@ struct Target {
     name: String,
     key: TrainingKey,
     circuit: CircuitKey,
-    system: System,
+    system: ProofSystem,
     statement: Vec<u8>,
     proof: Vec<u8>,
 }
@@ -47,7 +47,7 @@ struct Target {
 struct Question {
     key: TrainingKey,
     circuit: CircuitKey,
-    system: System,
+    system: ProofSystem,
     statement: Vec<u8>,
     proof: Vec<u8>,
 }
@@ -62,18 +62,18 @@ fn cases() -> [(&'static str, Case); 4] {
     ]
 }
 
-fn load(name: &str, key: &TrainingKey, system: System) -> Target {
+fn load(name: &str, key: &TrainingKey, system: ProofSystem) -> Target {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("contracts/test/fixtures");
     let text = std::fs::read_to_string(folder.join(format!("{name}_{system}.json"))).unwrap();
     let fixture: Value = serde_json::from_str(&text).unwrap();
     let field = |name: &str| hex::decode(&fixture[name].as_str().unwrap()[2..]).unwrap();
     let encoded = field("key");
     let circuit = match system {
-        System::Halo2 => {
+        ProofSystem::Halo2 => {
             let halo2 = Halo2Key::from_bytes(&encoded[encoded.len() - Halo2Key::LENGTH..]);
             CircuitKey { halo2: Some(halo2.unwrap()), groth16: None }
         }
-        System::Groth16 => {
+        ProofSystem::Groth16 => {
             let groth16 = Groth16Key::from_bytes(&field("circuitKey")).unwrap();
             CircuitKey { halo2: None, groth16: Some(groth16) }
         }
@@ -88,7 +88,9 @@ static TARGETS: LazyLock<Vec<Target>> = LazyLock::new(|| {
         let manifest = case.manifest().unwrap();
         let network = Limits::default().admit(manifest.network().unwrap()).unwrap();
         let key = derive_key(manifest.hash(), network, srs()).unwrap();
-        targets.extend([System::Halo2, System::Groth16].map(|system| load(name, &key, system)));
+        targets.extend(
+            [ProofSystem::Halo2, ProofSystem::Groth16].map(|system| load(name, &key, system)),
+        );
     }
     targets
 });

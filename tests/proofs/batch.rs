@@ -15,7 +15,7 @@ use zktrain_backends::r1cs;
 use zktrain_ceremony::groth16::insecure_key;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::batch;
 use zktrain_verify::circuit::{CircuitError, CircuitKey};
@@ -100,8 +100,8 @@ fn one_bad_proof_among_many_is_named_whatever_its_part() {
         });
         // Well encoded: only the pairing is against it.
         made.bad(at, |_, proof| match proof.system {
-            System::Halo2 => other_quotient(proof),
-            System::Groth16 => other_c(proof),
+            ProofSystem::Halo2 => other_quotient(proof),
+            ProofSystem::Groth16 => other_c(proof),
         });
     }
 }

@@ -19,15 +19,15 @@ use zktrain_model::compile::compile_dataset;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
 use zktrain_prove::training::{Chunk, Counts, RegisteredDataset, TrainingProver, register_chunk};
-use zktrain_statement::compressed::{CompressedProof, System, encoded_len};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem, encoded_len};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::{DatasetStatement, TrainingStatement};
 use zktrain_statement::wire::{WireError, decode_training, encode_training};
 use zktrain_verify::circuit::{CircuitError, CircuitKey};
-use zktrain_verify::dataset::{self, DatasetError};
+use zktrain_verify::dataset::{self, DatasetProofError};
 use zktrain_verify::evm::encode_key;
 use zktrain_verify::sheet::SheetError;
-use zktrain_verify::training::{Chain, TrainingError, verify};
+use zktrain_verify::training::{ProofChain, TrainingError, verify};
 
 /// A run with momentum and a chain of two proofs in both systems.
 struct Made {
@@ -76,12 +76,12 @@ impl Made {
     }
 
     /// Whether the bytes are a valid proof of the first statement.
-    fn accepts(&self, system: System, bytes: &[u8]) -> bool {
+    fn accepts(&self, system: ProofSystem, bytes: &[u8]) -> bool {
         CompressedProof::from_bytes(&self.run.key.relation, system, bytes)
             .is_ok_and(|proof| self.check(&self.proofs[0].0, &proof).is_ok())
     }
 
-    fn both(&self) -> impl Iterator<Item = (System, Vec<u8>)> {
+    fn both(&self) -> impl Iterator<Item = (ProofSystem, Vec<u8>)> {
         self.proofs[0].1.iter().map(|proof| (proof.system, proof.to_bytes()))
     }
 }
@@ -94,7 +94,7 @@ fn both_systems_are_accepted_also_as_a_mixed_chain() {
             assert_eq!(made.check(statement, proof), Ok(()));
         }
     }
-    let chain: Chain = made.run.chain();
+    let chain: ProofChain = made.run.chain();
     let links: Vec<_> = made
         .proofs
         .iter()
@@ -238,7 +238,7 @@ fn parts_of_different_proofs_do_not_fit_together() {
     assert!(made.check(statement, &opening).is_err());
     let claim = CompressedProof { claim: other_halo2.claim.clone(), ..halo2.clone() };
     assert!(made.check(statement, &claim).is_err());
-    let renamed = CompressedProof { system: System::Groth16, ..halo2.clone() };
+    let renamed = CompressedProof { system: ProofSystem::Groth16, ..halo2.clone() };
     assert!(made.check(statement, &renamed).is_err());
 }
 
@@ -306,10 +306,13 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
         |_| None::<&CircuitKey>,
         &[(made.statement.clone(), proof.clone())],
     );
-    assert_eq!(none, Err(DatasetError::NoCircuit { chunk: 0, windows: 1 }));
+    assert_eq!(none, Err(DatasetProofError::NoCircuit { chunk: 0, windows: 1 }));
     let mut altered = proof.clone();
     altered.circuit_proof[40] ^= 1;
-    assert!(matches!(check(&made.statement, &altered), Err(DatasetError::Sheet { chunk: 0, .. })));
+    assert!(matches!(
+        check(&made.statement, &altered),
+        Err(DatasetProofError::Sheet { chunk: 0, .. })
+    ));
     let mut altered = proof.clone();
     altered.blinding += Fr::one();
     assert!(check(&made.statement, &altered).is_err());
@@ -417,8 +420,8 @@ fn labels_that_are_none_prove_nothing_here_or_on_chain() {
     let statement = proved.statement.to_bytes();
     let mut evm = Evm::new(proved.statement.binding.chain_id).unwrap();
     let mut register = |key: &TrainingKey, compressor: &Compressor| {
-        let circuit = compressor.key().contract_bytes(System::Halo2).unwrap();
-        let encoded = encode_key(key, System::Halo2, &circuit).unwrap();
+        let circuit = compressor.key().contract_bytes(ProofSystem::Halo2).unwrap();
+        let encoded = encode_key(key, ProofSystem::Halo2, &circuit).unwrap();
         evm.register(&encoded).unwrap().key
     };
     let keys = [register(&weak, &loose), register(&run.key, &strict)];

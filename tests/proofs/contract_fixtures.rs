@@ -25,7 +25,7 @@ use zktrain_model::size::Limits;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
 use zktrain_prove::training::{TrainingProved, derive_key};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_trainer::synthetic;
@@ -104,7 +104,7 @@ fn bytes(text: &str) -> Vec<u8> {
     hex::decode(text.strip_prefix("0x").unwrap()).unwrap()
 }
 
-fn path(name: &str, system: System) -> PathBuf {
+fn path(name: &str, system: ProofSystem) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("contracts/test/fixtures");
     folder.join(format!("{name}_{system}.json"))
 }
@@ -136,14 +136,14 @@ fn prove(run: &Run) -> TrainingProved {
     last.unwrap()
 }
 
-fn compressor(run: &Run, system: System) -> Compressor {
+fn compressor(run: &Run, system: ProofSystem) -> Compressor {
     let relation = run.key.relation.clone();
     match system {
-        System::Halo2 => {
+        ProofSystem::Halo2 => {
             let params = Halo2Params::new(common::srs(), log_rows(&relation).unwrap()).unwrap();
             Compressor::halo2(relation, params).unwrap()
         }
-        System::Groth16 => {
+        ProofSystem::Groth16 => {
             let mut rng = ChaCha20Rng::seed_from_u64(11);
             let key = insecure_key(&r1cs::compile(&relation).unwrap(), &mut rng);
             Compressor::groth16(relation, key)
@@ -155,7 +155,7 @@ fn write(name: &str, manifest: &Manifest) {
     let initial = zktrain_trainer::initial_parameters(&manifest.network().unwrap(), 1);
     let mut run = Run::trained_on(manifest.clone(), initial, 5, &|_, _| {}, 3);
     run.binding.chain_id = CHAIN;
-    for system in [System::Halo2, System::Groth16] {
+    for system in [ProofSystem::Halo2, ProofSystem::Groth16] {
         let compressor = compressor(&run, system);
         let proved = prove(&run);
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
@@ -185,7 +185,7 @@ fn key(manifest: &Manifest) -> TrainingKey {
 struct Loaded {
     key: TrainingKey,
     circuit: CircuitKey,
-    system: System,
+    system: ProofSystem,
     encoded_key: Vec<u8>,
     statement: Vec<u8>,
     proof: Vec<u8>,
@@ -193,7 +193,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(name: &str, manifest: &Manifest, system: System) -> Self {
+    fn new(name: &str, manifest: &Manifest, system: ProofSystem) -> Self {
         let file = path(name, system);
         let json = std::fs::read_to_string(&file).unwrap_or_else(|e| {
             panic!("{}: {e}; ZKTRAIN_WRITE_FIXTURES=1 makes it", file.display())
@@ -202,12 +202,12 @@ impl Loaded {
         let key = key(manifest);
         let encoded_key = bytes(&fixture.key);
         let circuit = match system {
-            System::Halo2 => {
+            ProofSystem::Halo2 => {
                 let at = encoded_key.len() - Halo2Key::LENGTH;
                 let halo2 = Halo2Key::from_bytes(&encoded_key[at..]).unwrap();
                 CircuitKey { halo2: Some(halo2), groth16: None }
             }
-            System::Groth16 => {
+            ProofSystem::Groth16 => {
                 let groth16 = Groth16Key::from_bytes(&bytes(&fixture.circuit_key)).unwrap();
                 CircuitKey { halo2: None, groth16: Some(groth16) }
             }
@@ -260,7 +260,7 @@ fn check(name: &str, fixture: &Loaded, evm: &mut Evm) {
     assert_eq!(said.chainId, CHAIN);
     println!("{name} {}: {} gas, {} bytes", fixture.system, verified.gas, fixture.proof.len());
     if name == MEASURED {
-        let limit = if fixture.system == System::Halo2 { 1_000_000 } else { 750_000 };
+        let limit = if fixture.system == ProofSystem::Halo2 { 1_000_000 } else { 750_000 };
         assert!(verified.gas <= limit, "{} gas", verified.gas);
         return;
     }
@@ -295,7 +295,7 @@ fn native_and_contract_accept_the_fixtures_and_reject_altered_copies() {
         if writes(name) {
             write(name, &manifest);
         }
-        for system in [System::Halo2, System::Groth16] {
+        for system in [ProofSystem::Halo2, ProofSystem::Groth16] {
             let fixture = Loaded::new(name, &manifest, system);
             let circuit = fixture.circuit.contract_bytes(system).unwrap();
             let key = encode_key(&fixture.key, system, &circuit).unwrap();
@@ -333,8 +333,8 @@ fn sheets_of_too_many_rows_have_no_key() {
     };
     let wide = key(5);
     let got = wide.relation.layout.hi_log();
-    let result = encode_key(&wide, System::Halo2, &[0; 832]);
+    let result = encode_key(&wide, ProofSystem::Halo2, &[0; 832]);
     assert_eq!(result, Err(EvmKeyError::Rows { got }));
-    let result = encode_key(&key(12), System::Halo2, &[0; 24_576]);
+    let result = encode_key(&key(12), ProofSystem::Halo2, &[0; 24_576]);
     assert!(matches!(result, Err(EvmKeyError::Length { .. })));
 }

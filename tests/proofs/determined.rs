@@ -94,7 +94,7 @@ fn in_halo2(tape: &Tape) -> Count {
 }
 
 fn in_r1cs(system: &r1cs::R1cs) -> Count {
-    let combinations: Vec<&[r1cs::Term]> = system.combinations().collect();
+    let combinations: Vec<&[r1cs::R1csTerm]> = system.combinations().collect();
     let mut known: BTreeSet<u32> = (0..system.public() as u32).collect();
     let (mut free, mut asserted) = (0, 0);
     for row in system.constraints() {

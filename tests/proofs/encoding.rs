@@ -11,7 +11,7 @@ use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement
 use zktrain_statement::wire::{
     ProofFile, WireError, decode_dataset, decode_training, encode_dataset, encode_training,
 };
-use zktrain_verify::dataset::DatasetError;
+use zktrain_verify::dataset::DatasetProofError;
 
 #[test]
 fn encodings_have_one_form_and_faults_have_names() {
@@ -143,7 +143,7 @@ fn chunks_of_other_sizes_are_refused() {
             Some(())
         };
         let refused = zktrain_verify::dataset::verify(&run.key, circuit, &chunks);
-        let expected = DatasetError::ChunkSize { chunk: 0, expected: 4, got: sizes[0] };
+        let expected = DatasetProofError::ChunkSize { chunk: 0, expected: 4, got: sizes[0] };
         assert_eq!((refused, asked.get()), (Err(expected), 0));
     }
     let mut endless = run.chunks.clone();

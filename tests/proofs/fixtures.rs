@@ -23,7 +23,7 @@ use zktrain_model::size::Limits;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
 use zktrain_prove::training::derive_key;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::wire::{decode_dataset, decode_training, encode_dataset, encode_training};
@@ -245,7 +245,7 @@ fn compressed_proofs_of_the_first_version_verify() {
         circuit.groth16.as_ref().unwrap().circuit,
         r1cs::compile(&key.relation).unwrap().digest()
     );
-    for system in [System::Halo2, System::Groth16] {
+    for system in [ProofSystem::Halo2, ProofSystem::Groth16] {
         let encoded = encode_key(&key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
         assert_eq!(fs::read(path(&format!("compressed_{system}_v1.key"))).unwrap(), encoded);
         let name = fs::read_to_string(path(&format!("compressed_{system}_v1.name"))).unwrap();

@@ -15,7 +15,7 @@ use zktrain_argument::fraction;
 use zktrain_argument::messages::{Argument, ArgumentShape};
 use zktrain_argument::transcript::Transcript;
 use zktrain_backends::compress::{PublicInputs, constrain};
-use zktrain_backends::r1cs::{Compression, ONE, Term, compile};
+use zktrain_backends::r1cs::{ONE, R1csCompression, R1csTerm, compile};
 use zktrain_ceremony::groth16::{insecure_key, prove};
 use zktrain_model::relation::Relation;
 use zktrain_statement::key::TrainingKey;
@@ -53,7 +53,7 @@ fn verdict(
     argument: &Argument<Fr>,
 ) -> bool {
     let native = constrain(&mut Native, relation, inputs, argument).is_ok();
-    let synthesis = Compression::new(relation, inputs, argument).unwrap().synthesize().unwrap();
+    let synthesis = R1csCompression::new(relation, inputs, argument).unwrap().synthesize().unwrap();
     assert_eq!(synthesis.system.digest(), *digest, "the shape depends on values");
     let circuit = synthesis.system.first_broken(&synthesis.assignment).is_none();
     assert_eq!(synthesis.is_satisfied(), circuit);
@@ -108,7 +108,7 @@ fn every_element_of_a_small_argument_matters() {
         let mut altered = elements.clone();
         altered[index] += Fr::one();
         let argument = Argument::from_elements(&shape, altered).unwrap();
-        let compression = Compression::new(relation, &honest, &argument).unwrap();
+        let compression = R1csCompression::new(relation, &honest, &argument).unwrap();
         let synthesis = compression.synthesize().unwrap();
         assert!(!synthesis.is_satisfied(), "element {index}");
     }
@@ -127,7 +127,7 @@ fn every_variable_is_computed_from_earlier_ones() {
     let mut assertions = 0;
     for (index, row) in system.constraints().iter().enumerate() {
         let [a, b, c] = [row.a, row.b, row.c].map(|number| combinations[number as usize]);
-        let earlier = |terms: &[Term]| terms.iter().all(|term| term.variable < next);
+        let earlier = |terms: &[R1csTerm]| terms.iter().all(|term| term.variable < next);
         assert!(earlier(a) && earlier(b), "constraint {index}");
         match c.split_last() {
             Some((last, rest)) if last.variable == next => {
@@ -136,14 +136,14 @@ fn every_variable_is_computed_from_earlier_ones() {
             }
             // An assertion: something that is known times one is zero.
             _ => {
-                let one = [Term { variable: ONE, coefficient: Fr::one() }];
+                let one = [R1csTerm { variable: ONE, coefficient: Fr::one() }];
                 assert!(c.is_empty() && *b == one, "constraint {index}");
                 assertions += 1;
             }
         }
     }
     assert_eq!(next as usize, system.variables());
-    let layers = fraction::layer_rounds(ArgumentShape::of(relation).log_leaves).count();
+    let layers = fraction::layer_variables(ArgumentShape::of(relation).log_leaves).count();
     // Relations, sum and layers of the lookups, reduction, fold.
     assert_eq!(assertions, 4 + layers);
 }
@@ -155,7 +155,7 @@ fn arguments_of_another_shape_are_refused() {
     let inputs = inputs(&run.key, &statement, &proof);
     let mut argument = proof.argument.clone();
     argument.reduction.pop();
-    let error = Compression::new(&run.key.relation, &inputs, &argument).unwrap_err();
+    let error = R1csCompression::new(&run.key.relation, &inputs, &argument).unwrap_err();
     assert_eq!(error.got, error.expected - 2);
 }
 
@@ -166,7 +166,7 @@ fn a_training_proof_is_compressed() {
     let run = Run::of(&case, 1).unwrap();
     let (statement, proof) = run.prove(1).remove(0);
     let inputs = inputs(&run.key, &statement, &proof);
-    let compression = Compression::new(&run.key.relation, &inputs, &proof.argument).unwrap();
+    let compression = R1csCompression::new(&run.key.relation, &inputs, &proof.argument).unwrap();
     let system = compile(&run.key.relation).unwrap();
     let key = insecure_key(&system, &mut ChaCha20Rng::seed_from_u64(1));
     let (compressed, _) = prove(&key, &compression.synthesize().unwrap()).unwrap();
@@ -189,7 +189,7 @@ fn arkworks_finds_the_same_circuit_satisfied() {
     let honest = inputs(&run.key, &statement, &proof);
     let mut argument = proof.argument.clone();
     for satisfied in [true, false] {
-        let compression = Compression::new(&run.key.relation, &honest, &argument).unwrap();
+        let compression = R1csCompression::new(&run.key.relation, &honest, &argument).unwrap();
         let cs = ConstraintSystem::new_ref();
         compression.generate_constraints(cs.clone()).unwrap();
         cs.finalize();

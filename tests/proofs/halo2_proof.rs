@@ -33,7 +33,7 @@ use zktrain_backends::halo2::reference::transcript::{Reader, Writer};
 use zktrain_backends::halo2::tape::Tape;
 use zktrain_backends::halo2::{record, shape};
 use zktrain_prove::halo2::{
-    Halo2Error as ProveError, Halo2Params, Keys, derive, log_rows, prove, prove_tape,
+    Halo2Params, Halo2ProveError as ProveError, Keys, derive, log_rows, prove, prove_tape,
 };
 use zktrain_statement::proof::SheetProof;
 use zktrain_verify::halo2::{Halo2Error, PROOF_LENGTH, verify};

@@ -21,14 +21,14 @@ use zktrain_argument::verifier::Opening;
 use zktrain_backends::compress::PublicInputs;
 use zktrain_backends::halo2::gates::{ADVICE, FIXED, View, gates};
 use zktrain_backends::halo2::key::{delta, omega};
-use zktrain_backends::halo2::transcript::Chain;
+use zktrain_backends::halo2::transcript::ChallengeChain;
 use zktrain_commit::mercury;
 use zktrain_model::relation::Group;
 use zktrain_msm::eq::evaluate_field;
 use zktrain_msm::msm_full;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, Keys, derive, log_rows};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::proof::own_rows;
 use zktrain_statement::statements::{TrainingStatement, opening_seed, transcript_start};
 use zktrain_verify::halo2::{PROOF_LENGTH, verify as verify_circuit};
@@ -149,7 +149,7 @@ impl Simulator {
         let claim = Opening { point, gamma, value };
         let inputs = PublicInputs::new(h, &seed, &claim);
         let circuit_proof = self.circuit(keys, inputs.to_array());
-        let system = System::Halo2;
+        let system = ProofSystem::Halo2;
         let proof = CompressedProof { rows, mask, claim, blinding, opening, system, circuit_proof };
         (statement, proof)
     }
@@ -193,13 +193,13 @@ fn statement(run: &Run, own: &[G1Affine]) -> TrainingStatement {
 
 /// What has been sent.
 struct Sent {
-    chain: Chain,
+    chain: ChallengeChain,
     proof: Vec<u8>,
 }
 
 impl Sent {
     fn new(keys: &Keys, inputs: &[Fr]) -> Self {
-        let mut chain = Chain::new(keys.digest);
+        let mut chain = ChallengeChain::new(keys.digest);
         inputs.iter().for_each(|input| chain.scalar(input));
         Self { chain, proof: Vec::new() }
     }
@@ -342,7 +342,7 @@ fn real_and_simulated_proofs_have_one_shape() {
     // Both are points and scalars in the same places.
     for bytes in [&real, &simulated] {
         let relation = &run.key.relation;
-        let decoded = CompressedProof::from_bytes(relation, System::Halo2, bytes).unwrap();
+        let decoded = CompressedProof::from_bytes(relation, ProofSystem::Halo2, bytes).unwrap();
         assert_eq!(&decoded.to_bytes(), bytes);
     }
 }

@@ -7,7 +7,7 @@ use crate::common;
 use std::collections::BTreeSet;
 
 use common::cases::{Case, LossKind};
-use common::cheats::{Lie, data_lies, lie_for};
+use common::cheats::{ForgedWitness, data_lies, lie_for};
 use common::forge::{flat, forge};
 use common::reference::Cells;
 use common::{Run, srs};
@@ -218,13 +218,13 @@ fn every_kind_of_constraint_stops_a_cheater() {
             let only = BTreeSet::from([label.clone()]);
             match lie_for(&run, &honest, &label) {
                 None => {}
-                Some(Lie::Sheet(sheet)) => {
+                Some(ForgedWitness::Sheet(sheet)) => {
                     let broken = Cells::new(&sheet).violations(&run.key.relation);
                     assert_eq!(broken, only, "{case:?}");
                     rejected_because_of(&run, window, &sheet, &label);
                     covered.insert(kind(&label));
                 }
-                Some(Lie::Field(cells)) => {
+                Some(ForgedWitness::Field(cells)) => {
                     assert_eq!(cells.violations(&run.key.relation), only, "{case:?}");
                     covered.insert(kind(&label));
                 }

@@ -13,7 +13,7 @@ use zktrain_argument::messages::{Argument, ArgumentShape};
 use zktrain_argument::opening::OpeningProof;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{DatasetStatement, TrainingStatement};
-use zktrain_verify::dataset::{self, DatasetError};
+use zktrain_verify::dataset::{self, DatasetProofError};
 use zktrain_verify::training::{TrainingError, verify};
 
 /// A registration.
@@ -168,7 +168,7 @@ fn a_chain_is_followed_link_by_link() {
     let (run, proofs) = made();
     let chain = run.chain();
     assert!(chain.verify(&run.key, &(), proofs).is_ok());
-    let part_of = |chain: &zktrain_verify::training::Chain, proofs: &[_]| match chain.verify(
+    let part_of = |chain: &zktrain_verify::training::ProofChain, proofs: &[_]| match chain.verify(
         &run.key,
         &(),
         proofs,
@@ -288,5 +288,5 @@ fn no_registration_can_be_altered() {
     rejected("swapped", &|c| c.swap(0, 1));
     rejected("windows swapped", &|c| c[0].0.rows.swap(0, 1));
     let none = dataset::verify(key, |_| Some(&()), &[] as &[(DatasetStatement, SheetProof)]);
-    assert_eq!(none, Err(DatasetError::Incomplete { expected: 0, got: 0 }));
+    assert_eq!(none, Err(DatasetProofError::Incomplete { expected: 0, got: 0 }));
 }

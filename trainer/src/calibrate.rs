@@ -34,6 +34,7 @@ const MAX_WEIGHT_FRAC: u32 = 22;
 
 /// Why no scales could be chosen.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CalibrationError {
     /// The draft, or what calibration made of it, is refused.
     #[error(transparent)]
@@ -64,7 +65,6 @@ pub enum CalibrationError {
     Diverges {
         /// Index of the linear layer.
         layer: usize,
-        /// The learning rate.
         learning_rate: f64,
     },
     /// Fixed point cannot hold both the gradient and the learning rate.

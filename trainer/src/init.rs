@@ -52,8 +52,33 @@ pub struct DraftOptions {
     pub scaling: Scaling,
 }
 
+impl Default for DraftOptions {
+    /// One hidden layer of 16 units with ReLU, classes by softmax, a learning rate of 1/16 and
+    /// nothing else of an optimizer, batches of 32, a proof for each step, standardized features;
+    /// no names yet.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            label: String::new(),
+            hidden: vec![16],
+            activation: LayerKind::Relu,
+            loss: Loss::SoftmaxCrossEntropy,
+            regression: false,
+            optimizer: Optimizer {
+                learning_rate: 0.0625,
+                momentum: 0.0,
+                weight_decay: 0.0,
+                clip: None,
+            },
+            training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
+            scaling: Scaling::Standardize,
+        }
+    }
+}
+
 /// Data that no manifest can be drafted for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DraftError {
     /// Too many distinct labels for classes.
     #[error(
@@ -62,7 +87,6 @@ pub enum DraftError {
         path.display()
     )]
     TooManyClasses {
-        /// The file.
         path: PathBuf,
         /// The label column.
         label: String,
@@ -74,7 +98,6 @@ pub enum DraftError {
     /// Nothing to tell apart.
     #[error("{}: all labels in column {label:?} are the same", path.display())]
     OneClass {
-        /// The file.
         path: PathBuf,
         /// The label column.
         label: String,
@@ -86,7 +109,6 @@ pub enum DraftError {
         path.display()
     )]
     NotTwoClasses {
-        /// The file.
         path: PathBuf,
         /// The label column.
         label: String,
@@ -96,7 +118,6 @@ pub enum DraftError {
     /// A name that is longer than a manifest's may be.
     #[error("{}: {what} has {got} bytes, at most {max} are supported", path.display())]
     LongName {
-        /// The file.
         path: PathBuf,
         /// Whose name, and where it is.
         what: String,
@@ -111,7 +132,6 @@ pub enum DraftError {
         path.display()
     )]
     LabelNotANumber {
-        /// The file.
         path: PathBuf,
         /// The label column.
         label: String,
@@ -125,9 +145,7 @@ pub enum DraftError {
         path.display()
     )]
     Immense {
-        /// The file.
         path: PathBuf,
-        /// The column.
         column: String,
         /// Row of data, counted from 1, that has the largest number.
         row: usize,
@@ -138,12 +156,7 @@ pub enum DraftError {
          up for; leave the column out, or change its unit",
         path.display()
     )]
-    Minute {
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        column: String,
-    },
+    Minute { path: PathBuf, column: String },
 }
 
 /// A draft manifest for public or synthetic data; the owner's data is never used for scales.

@@ -174,7 +174,6 @@ pub(super) fn stages(cases: &[&Figures]) -> String {
     format!("## Stages, seconds\n\n{}", table(&header, &rows))
 }
 
-/// Sizes.
 pub(super) fn sizes(cases: &[&Figures]) -> String {
     if cases.is_empty() {
         return String::new();

@@ -12,9 +12,9 @@
 //! with 16 nodes; a point of four challenges. Then for every layer below, whose
 //! parents have `m = 4, 6, …, n − 2` variables and claims `P(r)`, `Q(r)`:
 //! 1. a challenge `λ` joins them to the claim `Σ_i eq(r,i)·(P(i) + λ·Q(i))`;
-//! 2. `m` rounds bind the bits of `i`. In round `k` the factor `eq` is left
+//! 2. The `m` bits of `i` are bound one by one. At bit `k` the factor `eq` is left
 //!    out: the sum is `eq(r_k,t)·h(t)` with `h` of degree 4 and the verifier
-//!    works with the claim without the factors `eq` of earlier rounds. The
+//!    works with the claim without the factors `eq` of earlier bits. The
 //!    prover sends the coefficients `c1..c4` of `h`; the claim
 //!    `(1 − r_k)·h(0) + r_k·h(1)` gives `c0` without a division;
 //! 3. the four children's numerators and denominators at the bound point, which
@@ -22,8 +22,8 @@
 //!    claims at the point `(ρ_0, ρ_1, bound point)` of the next layer.
 //!
 //! **Soundness error**, over `|F|`: 4 for the point of the top; for each layer
-//! `4m + 3` (1 for `λ`, 4 for each round, 2 for `ρ`). To this the caller adds
-//! the error of LogUp itself. In round `k` a wrong claim forces a wrong `h`,
+//! `4m + 3` (1 for `λ`, 4 for each variable, 2 for `ρ`). To this the caller adds
+//! the error of LogUp itself. At variable `k` a wrong claim forces a wrong `h`,
 //! because `c0` follows from the claim, and two polynomials of degree 4 meet in
 //! at most four points.
 //!
@@ -64,8 +64,8 @@ pub struct FractionProof<V> {
 /// The messages of one layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FractionLayer<V> {
-    /// Coefficients `c1..c4` of every round's polynomial.
-    pub rounds: Vec<[V; 4]>,
+    /// Coefficients `c1..c4` of every variable's polynomial.
+    pub univariates: Vec<[V; 4]>,
     /// The children's numerators at the bound point.
     pub numerators: [V; ARITY],
     /// The children's denominators at the bound point.
@@ -85,7 +85,7 @@ pub struct LeafClaim<V> {
 
 /// Rounds of every layer's sumcheck, from the top down, for a tree of
 /// `2^log_leaves` leaves. Meaningful for an even number of at least 4.
-pub fn layer_rounds(log_leaves: u32) -> impl Iterator<Item = u32> {
+pub fn layer_variables(log_leaves: u32) -> impl Iterator<Item = u32> {
     (TOP_VARIABLES..log_leaves).step_by(2)
 }
 
@@ -95,16 +95,17 @@ pub const fn is_tree(log_leaves: u32) -> bool {
 }
 
 /// The soundness error of [`verify`] times the field's size: 4 for the point of
-/// the top and `4m + 3` for each layer of `m` rounds.
+/// the top and `4m + 3` for each layer of `m` variables.
 pub fn soundness_error(log_leaves: u32) -> u64 {
-    let layers = layer_rounds(log_leaves).map(|rounds| 4 * u64::from(rounds) + 3);
+    let layers = layer_variables(log_leaves).map(|variables| 4 * u64::from(variables) + 3);
     u64::from(TOP_VARIABLES) + layers.sum::<u64>()
 }
 
 impl<V> FractionProof<V> {
     /// Field elements in a proof for `2^log_leaves` leaves.
     pub fn shape(log_leaves: u32) -> usize {
-        let layers = layer_rounds(log_leaves).map(|rounds| 4 * rounds as usize + 2 * ARITY);
+        let layers =
+            layer_variables(log_leaves).map(|variables| 4 * variables as usize + 2 * ARITY);
         2 * TOP_NODES + layers.sum::<usize>()
     }
 
@@ -113,14 +114,14 @@ impl<V> FractionProof<V> {
         is_tree(log_leaves)
             && self.top_numerators.len() == TOP_NODES
             && self.top_denominators.len() == TOP_NODES
-            && (self.layers.iter().map(|layer| layer.rounds.len()))
-                .eq(layer_rounds(log_leaves).map(|rounds| rounds as usize))
+            && (self.layers.iter().map(|layer| layer.univariates.len()))
+                .eq(layer_variables(log_leaves).map(|variables| variables as usize))
     }
 
     /// All elements, in the transcript's order.
     pub fn elements(&self) -> impl Iterator<Item = &V> {
         let layers = self.layers.iter().flat_map(|layer| {
-            (layer.rounds.iter().flatten()).chain(&layer.numerators).chain(&layer.denominators)
+            (layer.univariates.iter().flatten()).chain(&layer.numerators).chain(&layer.denominators)
         });
         self.top_numerators.iter().chain(&self.top_denominators).chain(layers)
     }
@@ -138,10 +139,10 @@ impl<V> FractionProof<V> {
         };
         let (top_numerators, top_denominators) = (take(TOP_NODES)?, take(TOP_NODES)?);
         let mut take_four = || <[V; 4]>::try_from(take(4)?).ok();
-        let layers = layer_rounds(log_leaves)
-            .map(|rounds| {
+        let layers = layer_variables(log_leaves)
+            .map(|variables| {
                 Some(FractionLayer {
-                    rounds: (0..rounds).map(|_| take_four()).collect::<Option<_>>()?,
+                    univariates: (0..variables).map(|_| take_four()).collect::<Option<_>>()?,
                     numerators: take_four()?,
                     denominators: take_four()?,
                 })
@@ -191,14 +192,14 @@ fn verify_layer<A: Arithmetic>(
     claim: &LeafClaim<A::Var>,
     layer: &FractionLayer<A::Var>,
 ) -> Result<LeafClaim<A::Var>, A::Error> {
-    Check::same_length("a layer of the lookup tree", &layer.rounds, &claim.point)?;
+    Check::same_length("a layer of the lookup tree", &layer.univariates, &claim.point)?;
     let lambda = transcript.challenge(arith, "fraction batching");
     let mut running = arith.mul_add(&lambda, &claim.denominator, &claim.numerator);
-    let mut bound = Vec::with_capacity(layer.rounds.len());
-    for (round, r) in layer.rounds.iter().zip(&claim.point) {
-        transcript.absorb(arith, "fraction round", round);
+    let mut bound = Vec::with_capacity(layer.univariates.len());
+    for (univariate, r) in layer.univariates.iter().zip(&claim.point) {
+        transcript.absorb(arith, "fraction round", univariate);
         let t = transcript.challenge(arith, "fraction round challenge");
-        running = next_claim(arith, &running, round, r, &t);
+        running = next_claim(arith, &running, univariate, r, &t);
         bound.push(t);
     }
     transcript.absorb(arith, "fraction child numerators", &layer.numerators);
@@ -214,22 +215,22 @@ fn verify_layer<A: Arithmetic>(
     Ok(LeafClaim { point, numerator, denominator })
 }
 
-/// `h(t)`, where `round` holds `h`'s coefficients but the lowest, which follows
+/// `h(t)`, where `univariate` holds `h`'s coefficients but the lowest, which follows
 /// from `(1 − r)·h(0) + r·h(1) = claim`.
 fn next_claim<A: Arithmetic>(
     arith: &mut A,
     claim: &A::Var,
-    round: &[A::Var; 4],
+    univariate: &[A::Var; 4],
     r: &A::Var,
     t: &A::Var,
 ) -> A::Var {
-    let [c1, c2, c3, c4] = round;
+    let [c1, c2, c3, c4] = univariate;
     let low = arith.add(c1, c2);
     let high = arith.add(c3, c4);
     let sum = arith.add(&low, &high);
     let product = arith.mul(r, &sum);
     let c0 = arith.sub(claim, &product);
-    let higher = arith.horner(round, t);
+    let higher = arith.horner(univariate, t);
     arith.mul_add(&higher, t, &c0)
 }
 

@@ -15,9 +15,9 @@ pub struct Argument<V> {
     pub salt: V,
     /// `Σ_k left·right` of every product at the first point.
     pub products: Vec<V>,
-    /// The sumcheck over products and pointwise relations: a round's
+    /// The sumcheck over products and pointwise relations: a variable's
     /// coefficients but the linear one.
-    pub rounds: Vec<Vec<V>>,
+    pub univariates: Vec<Vec<V>>,
     /// Every product's left operand at the end of that sumcheck.
     pub left: Vec<V>,
     /// Every product's right operand there.
@@ -26,7 +26,7 @@ pub struct Argument<V> {
     pub polys: Vec<Vec<V>>,
     /// The lookup argument.
     pub fraction: FractionProof<V>,
-    /// The final sumcheck: constant and quadratic coefficient of a round.
+    /// The final sumcheck: constant and quadratic coefficient of a variable.
     pub reduction: Vec<[V; 2]>,
     /// The sheet at the final point.
     pub value: V,
@@ -40,9 +40,9 @@ pub struct ArgumentShape {
     /// Products.
     pub products: usize,
     /// Rounds of the first sumcheck.
-    pub rounds: usize,
-    /// Coefficients sent a round.
-    pub round_coefficients: usize,
+    pub variables: usize,
+    /// Coefficients sent for a variable.
+    pub coefficients: usize,
     /// Operands of each pointwise check.
     pub polys: Vec<usize>,
     /// Variables of the lookup tree's leaves.
@@ -54,14 +54,14 @@ pub struct ArgumentShape {
 impl ArgumentShape {
     /// The shape of arguments for `relation`.
     pub fn of(relation: &Relation) -> Self {
-        let products = relation.products.iter().map(|p| p.rounds());
+        let products = relation.products.iter().map(|p| p.variables());
         let checks = relation.zerochecks.iter().map(|z| z.domain.log() as usize);
         let degree = relation.zerochecks.iter().map(|z| z.degree() + 1);
         let product_degree = relation.products.iter().map(|_| 3);
         Self {
             products: relation.products.len(),
-            rounds: products.chain(checks).max().unwrap_or(0),
-            round_coefficients: degree.chain(product_degree).max().unwrap_or(1),
+            variables: products.chain(checks).max().unwrap_or(0),
+            coefficients: degree.chain(product_degree).max().unwrap_or(1),
             polys: relation.zerochecks.iter().map(|z| z.polys.len()).collect(),
             log_leaves: LeafLayout::of(relation).log,
             reduction: relation.layout.address_log as usize,
@@ -72,7 +72,7 @@ impl ArgumentShape {
     pub fn elements(&self) -> usize {
         let fraction = FractionProof::<()>::shape(self.log_leaves);
         3 + 3 * self.products
-            + self.rounds * self.round_coefficients
+            + self.variables * self.coefficients
             + self.polys.iter().sum::<usize>()
             + fraction
             + 2 * self.reduction
@@ -84,8 +84,8 @@ impl<V: Clone> Argument<V> {
     pub fn has_shape(&self, shape: &ArgumentShape) -> bool {
         let [products, left, right] = [&self.products, &self.left, &self.right].map(Vec::len);
         [products, left, right] == [shape.products; 3]
-            && self.rounds.len() == shape.rounds
-            && self.rounds.iter().all(|r| r.len() == shape.round_coefficients)
+            && self.univariates.len() == shape.variables
+            && self.univariates.iter().all(|r| r.len() == shape.coefficients)
             && self.polys.iter().map(Vec::len).eq(shape.polys.iter().copied())
             && self.fraction.has_shape(shape.log_leaves)
             && self.reduction.len() == shape.reduction
@@ -95,7 +95,7 @@ impl<V: Clone> Argument<V> {
     pub fn to_elements(&self) -> Vec<V> {
         let mut all = vec![self.salt.clone()];
         all.extend(self.products.iter().cloned());
-        all.extend(self.rounds.iter().flatten().cloned());
+        all.extend(self.univariates.iter().flatten().cloned());
         all.extend(self.left.iter().chain(&self.right).cloned());
         all.extend(self.polys.iter().flatten().cloned());
         all.extend(self.fraction.elements().cloned());
@@ -116,8 +116,8 @@ impl<V: Clone> Argument<V> {
         };
         let salt = take(1)?.pop()?;
         let products = take(shape.products)?;
-        let rounds: Option<Vec<_>> =
-            (0..shape.rounds).map(|_| take(shape.round_coefficients)).collect();
+        let univariates: Option<Vec<_>> =
+            (0..shape.variables).map(|_| take(shape.coefficients)).collect();
         let (left, right) = (take(shape.products)?, take(shape.products)?);
         let polys: Option<Vec<_>> = shape.polys.iter().map(|count| take(*count)).collect();
         let mut fraction = take(FractionProof::<()>::shape(shape.log_leaves))?.into_iter();
@@ -125,11 +125,11 @@ impl<V: Clone> Argument<V> {
         let reduction: Option<Vec<[V; 2]>> =
             (0..shape.reduction).map(|_| take(2)?.try_into().ok()).collect();
         let (value, mask) = (take(1)?.pop()?, take(1)?.pop()?);
-        let (rounds, polys, reduction) = (rounds?, polys?, reduction?);
+        let (univariates, polys, reduction) = (univariates?, polys?, reduction?);
         elements.next().is_none().then_some(Self {
             salt,
             products,
-            rounds,
+            univariates,
             left,
             right,
             polys,

@@ -19,14 +19,14 @@ use crate::proof::{ProofDecodeError, own_rows};
 
 /// The proof system of the circuit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum System {
+pub enum ProofSystem {
     /// halo2 with KZG commitments: keys follow from the manifest.
     Halo2,
     /// Groth16: keys come from a ceremony.
     Groth16,
 }
 
-impl System {
+impl ProofSystem {
     /// The number that stands for the system in encodings.
     pub const fn code(self) -> u64 {
         match self {
@@ -53,7 +53,7 @@ impl System {
     }
 }
 
-impl core::fmt::Display for System {
+impl core::fmt::Display for ProofSystem {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())
     }
@@ -76,7 +76,7 @@ pub struct CompressedProof {
     /// The opening of the masked, folded row.
     pub opening: OpeningProof,
     /// The system of the circuit's proof.
-    pub system: System,
+    pub system: ProofSystem,
     /// The circuit's proof, as its system encodes it.
     pub circuit_proof: Vec<u8>,
 }
@@ -111,7 +111,7 @@ impl CompressedProof {
     /// proof is decoded when it is checked.
     pub fn from_bytes(
         relation: &Relation,
-        system: System,
+        system: ProofSystem,
         bytes: &[u8],
     ) -> Result<Self, ProofDecodeError> {
         let expected = encoded_len(relation);

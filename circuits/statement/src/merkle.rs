@@ -23,11 +23,11 @@ const EMPTY: Hash = [0; 32];
 
 /// A whole tree, leaves first. A level of odd length is completed by `EMPTY`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree {
+pub struct WindowTree {
     levels: Vec<Vec<Hash>>,
 }
 
-impl Tree {
+impl WindowTree {
     /// The tree over these leaves.
     pub fn new(leaves: Vec<Hash>) -> Self {
         let mut levels = vec![leaves];
@@ -83,7 +83,7 @@ mod tests {
     fn every_path_leads_to_the_root_and_no_other_does() {
         for count in 1..10u64 {
             let leaves: Vec<Hash> = (0..count).map(|i| leaf(i, &[])).collect();
-            let tree = Tree::new(leaves.clone());
+            let tree = WindowTree::new(leaves.clone());
             for (index, leaf) in leaves.iter().enumerate() {
                 let path = tree.path(index);
                 assert_eq!(path.len() as u32, depth(count));

@@ -26,42 +26,22 @@ const FILE_BYTES: u64 = 64 << 10;
 pub enum KeystoreError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// There is a file already: keys are never written over.
     #[error("{} is there already", path.display())]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// The file is no text of a few lines.
     #[error("{}: expected text in UTF-8 of {FILE_BYTES} bytes at most, without zeros", path.display())]
-    Text {
-        /// The file.
-        path: PathBuf,
-    },
+    Text { path: PathBuf },
     /// The file is no keystore, or one of a form that is not read.
     #[error("{}: no keystore that can be read: {source}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        source: FormError,
-    },
+    Format { path: PathBuf, source: FormError },
     /// The password is another one. The same authentication code tells of damage.
     #[error("{}: wrong password, or the file is damaged", path.display())]
-    Password {
-        /// The file.
-        path: PathBuf,
-    },
+    Password { path: PathBuf },
     /// The file's address is not its key's.
     #[error("{}: the key is that of {got}, not of {expected}", path.display())]
     Address {
-        /// The file.
         path: PathBuf,
         /// What the file says.
         expected: Address,
@@ -82,10 +62,7 @@ pub enum KeystoreError {
     Key,
     /// Encryption fails.
     #[error("{}: the key cannot be encrypted", path.display())]
-    Encrypt {
-        /// The file.
-        path: PathBuf,
-    },
+    Encrypt { path: PathBuf },
 }
 
 /// A password, wiped from memory after use.

@@ -21,34 +21,21 @@ const CHAIN: TableDefinition<'_, (), [u8; 32]> = TableDefinition::new("chain");
 pub enum OutboxError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// The store is damaged or refuses.
     #[error("{}: {source}", path.display())]
-    Store {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<redb::Error>,
-    },
+    Store { path: PathBuf, source: Box<redb::Error> },
     /// An entry is not what we write.
     #[error("{}: entry {key:?} cannot be read: {source}", path.display())]
     Entry {
-        /// The file.
         path: PathBuf,
         /// The entry.
         key: String,
-        /// Why.
         source: serde_json::Error,
     },
     /// It belongs to another chain with this id: its transactions would be valid on this one.
     #[error("{}: these transactions are of another chain, which began with {expected}; this one began with {got}", path.display())]
     OtherChain {
-        /// The file.
         path: PathBuf,
         /// The first block of the chain that it is for.
         expected: B256,
@@ -60,7 +47,7 @@ pub enum OutboxError {
 /// What became of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Fate {
+pub(super) enum TransactionStatus {
     /// Not mined yet, as far as is known.
     Pending,
     /// Mined: this version of it.
@@ -71,7 +58,7 @@ pub(super) enum Fate {
     Replaced,
 }
 
-impl Fate {
+impl TransactionStatus {
     /// Whether nothing came of it, nor will: whoever wants the same has to send it anew.
     pub fn is_void(self) -> bool {
         matches!(self, Self::Reverted(_) | Self::Replaced)
@@ -97,7 +84,7 @@ pub(super) struct Entry {
     pub value: U256,
     pub gas: u64,
     pub versions: Vec<Version>,
-    pub fate: Fate,
+    pub fate: TransactionStatus,
 }
 
 /// Where an entry goes whose key another one takes. No two entries have one nonce.

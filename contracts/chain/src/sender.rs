@@ -15,7 +15,7 @@ use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolCall;
 use tokio::time::Instant;
 
-use super::outbox::{Entry, Fate, Locked, Version};
+use super::outbox::{Entry, Locked, TransactionStatus, Version};
 use super::{Chain, ChainError, Outbox};
 
 /// Gas of a transaction at most, EIP-7825.
@@ -23,7 +23,7 @@ const GAS_LIMIT: u64 = 1 << 24;
 
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct WaitPolicy {
     /// Blocks that a transaction has to be deep, its own included.
     pub confirmations: u64,
     /// After so long without being mined the fee is raised.
@@ -34,7 +34,7 @@ pub struct Patience {
     pub most_fee: u128,
 }
 
-impl Default for Patience {
+impl Default for WaitPolicy {
     fn default() -> Self {
         Self {
             confirmations: 1,
@@ -75,14 +75,14 @@ impl Use {
     fn frees(self, entry: &Entry) -> bool {
         match self {
             Self::Once => entry.fate.is_void(),
-            Self::Anew => entry.fate != Fate::Pending,
+            Self::Anew => entry.fate != TransactionStatus::Pending,
         }
     }
 }
 
 /// What has become of an account's transactions since this process began, for metrics.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct SenderCounters {
     /// The chain has them.
     pub mined: AtomicU64,
     /// Contracts refused them, before or after they were sent.
@@ -91,7 +91,7 @@ pub struct Counters {
     pub failed: AtomicU64,
 }
 
-impl Counters {
+impl SenderCounters {
     fn count<T>(&self, fate: &Result<T, ChainError>) {
         let counter = match fate {
             Ok(_) => &self.mined,
@@ -108,20 +108,20 @@ pub struct Sender {
     pub(super) chain: Chain,
     signer: PrivateKeySigner,
     outbox: Outbox,
-    counters: Arc<Counters>,
-    pub(super) patience: Patience,
+    counters: Arc<SenderCounters>,
+    pub(super) patience: WaitPolicy,
 }
 
 impl Sender {
     /// An account with its outbox.
     pub fn new(chain: Chain, signer: PrivateKeySigner, outbox: Outbox) -> Self {
-        let (counters, patience) = (Arc::default(), Patience::default());
+        let (counters, patience) = (Arc::default(), WaitPolicy::default());
         Self { chain, signer, outbox, counters, patience }
     }
 
     /// The same with other patience.
     #[must_use]
-    pub fn with_patience(self, patience: Patience) -> Self {
+    pub fn with_patience(self, patience: WaitPolicy) -> Self {
         Self { patience, ..self }
     }
 
@@ -131,7 +131,7 @@ impl Sender {
     }
 
     /// How long it waits for what.
-    pub fn patience(&self) -> Patience {
+    pub fn patience(&self) -> WaitPolicy {
         self.patience
     }
 
@@ -141,7 +141,7 @@ impl Sender {
     }
 
     /// What has become of its transactions.
-    pub fn counters(&self) -> Arc<Counters> {
+    pub fn counters(&self) -> Arc<SenderCounters> {
         self.counters.clone()
     }
 
@@ -150,7 +150,6 @@ impl Sender {
         &self.signer
     }
 
-    /// The chain.
     pub fn chain(&self) -> &Chain {
         &self.chain
     }
@@ -320,7 +319,7 @@ impl Sender {
     /// Entries without a fate, in the order of their nonces.
     fn pending(&self) -> Result<Vec<(String, Entry)>, ChainError> {
         let mut all = self.lock()?.all()?;
-        all.retain(|(_, entry)| entry.fate == Fate::Pending);
+        all.retain(|(_, entry)| entry.fate == TransactionStatus::Pending);
         all.sort_by_key(|(_, entry)| entry.nonce);
         Ok(all)
     }
@@ -398,7 +397,7 @@ impl Sender {
         }
         let nonce = locked.next_nonce()?.max(mined);
         let Payload { to, data, value } = payload.clone();
-        let fate = Fate::Pending;
+        let fate = TransactionStatus::Pending;
         let mut entry = Entry { nonce, to, data, value, gas, versions: Vec::new(), fate };
         let version = self.sign(&entry, fees)?;
         entry.versions.push(version);

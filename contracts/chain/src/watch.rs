@@ -11,9 +11,9 @@ use alloy::rpc::types::TransactionReceipt;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::outbox::{Entry, Fate};
+use super::outbox::{Entry, TransactionStatus};
 use super::sender::Payload;
-use super::{ChainError, Revert, Sender};
+use super::{ChainError, Sender};
 
 /// Blocks to look through for the transaction that took a nonce.
 const SEARCH: u64 = 64;
@@ -80,7 +80,11 @@ impl Sender {
     ) -> Result<Option<TransactionReceipt>, ChainError> {
         if let Some(receipt) = self.mined(&watch.entry).await? {
             let hash = receipt.transaction_hash;
-            let fate = if receipt.status() { Fate::Mined(hash) } else { Fate::Reverted(hash) };
+            let fate = if receipt.status() {
+                TransactionStatus::Mined(hash)
+            } else {
+                TransactionStatus::Reverted(hash)
+            };
             self.settle(key, watch.entry.nonce, fate)?;
             return Ok(Some(receipt));
         }
@@ -139,7 +143,7 @@ impl Sender {
         if by.is_some_and(|by| watch.entry.versions.iter().any(|version| version.hash == by)) {
             return Ok(());
         }
-        self.settle(key, nonce, Fate::Replaced)?;
+        self.settle(key, nonce, TransactionStatus::Replaced)?;
         Err(ChainError::Replaced { account, nonce, by })
     }
 
@@ -147,7 +151,7 @@ impl Sender {
     /// chain has given up.
     fn missing(&self, from: u64, to: u64) -> Result<Vec<(String, Entry)>, ChainError> {
         let mut all = self.lock()?.all()?;
-        all.retain(|(_, e)| (from..to).contains(&e.nonce) && e.fate != Fate::Replaced);
+        all.retain(|(_, e)| (from..to).contains(&e.nonce) && e.fate != TransactionStatus::Replaced);
         all.sort_by_key(|(_, entry)| entry.nonce);
         Ok(all)
     }
@@ -227,7 +231,7 @@ impl Sender {
         Ok(entry)
     }
 
-    fn settle(&self, key: &str, nonce: u64, fate: Fate) -> Result<(), ChainError> {
+    fn settle(&self, key: &str, nonce: u64, fate: TransactionStatus) -> Result<(), ChainError> {
         let locked = self.lock()?;
         if let Some((key, mut entry)) = locked.find(key, nonce)?
             && entry.fate != fate

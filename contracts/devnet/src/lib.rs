@@ -6,6 +6,16 @@
 //! nobody else follows this chain. Only the latest state can be asked for.
 //!
 //! [`Evm`] is less than a node: the verifiers' contracts in memory, which check single proofs.
+//!
+//! ```
+//! use zktrain_devnet::{Genesis, Node};
+//!
+//! let genesis = Genesis { chain_id: 31337, funded: Vec::new() };
+//! let node = Node::in_memory(genesis)?;
+//! let client = node.client();
+//! # let _ = client;
+//! # Ok::<(), zktrain_devnet::NodeError>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod block;
@@ -47,10 +57,7 @@ pub struct Genesis {
 pub enum NodeError {
     /// Another process uses the file.
     #[error("{}: another process uses this chain", path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
+    InUse { path: PathBuf },
     /// The store refuses or is damaged.
     #[error("the chain's store: {0}")]
     Store(#[from] Box<redb::Error>),
@@ -60,7 +67,6 @@ pub enum NodeError {
     /// The file holds another chain.
     #[error("{}: the chain there has the id {got}, not {expected}", path.display())]
     OtherChain {
-        /// The file.
         path: PathBuf,
         /// The id asked for.
         expected: u64,

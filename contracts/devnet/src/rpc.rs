@@ -24,7 +24,6 @@ const TIP: u64 = 1;
 pub struct RpcError {
     /// As nodes number them: 3 for a revert.
     pub code: i64,
-    /// What is wrong.
     pub message: Cow<'static, str>,
     /// What a call reverted with.
     pub data: Option<Bytes>,

@@ -153,7 +153,6 @@ impl Store {
         Ok(write.commit()?)
     }
 
-    /// The latest block.
     pub fn latest(&self) -> Result<Block, NodeError> {
         let table = self.0.begin_read()?.open_table(BLOCKS)?;
         let last = table.last()?;

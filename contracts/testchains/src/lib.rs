@@ -15,7 +15,7 @@ use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use serde_json::Value;
 use tempfile::TempDir;
-use zktrain_chain::{Chain, Outbox, Patience, Sender};
+use zktrain_chain::{Chain, Outbox, Sender, WaitPolicy};
 use zktrain_devnet::{Genesis, Node, serve};
 
 /// The id of all of these chains.
@@ -117,7 +117,8 @@ impl Backend {
     /// An account with the outbox of this folder.
     pub fn sender(&self, signer: PrivateKeySigner) -> Sender {
         let outbox = Outbox::new(self.folder.path(), self.chain.id(), signer.address()).unwrap();
-        let patience = Patience { give_up_after: Duration::from_secs(30), ..Patience::default() };
+        let patience =
+            WaitPolicy { give_up_after: Duration::from_secs(30), ..WaitPolicy::default() };
         Sender::new(self.chain.clone(), signer, outbox).with_patience(patience)
     }
 

@@ -12,8 +12,8 @@
 //! authenticated: it belongs on the loopback interface or an inner network.
 
 mod listener;
-pub mod pulse;
 mod readiness;
+pub mod reporter;
 
 use std::future::IntoFuture;
 use std::io;
@@ -33,22 +33,22 @@ use tokio::task::JoinHandle;
 use crate::metrics::Metrics;
 use listener::Bounded;
 
-pub use pulse::Pulse;
 pub use readiness::{ComponentReport, Part, Readiness, Report};
+pub use reporter::HealthReporter;
 
 /// As the OpenMetrics specification asks.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What peers may take. Operator tuning: it changes no result.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct HealthLimits {
     /// Connections at a time; further ones wait.
     pub connections: usize,
     /// How long a connection lasts at most, requests included.
     pub lifetime: Duration,
 }
 
-impl Default for Limits {
+impl Default for HealthLimits {
     fn default() -> Self {
         Self { connections: 32, lifetime: Duration::from_secs(15) }
     }
@@ -62,13 +62,13 @@ struct Shared {
 
 /// The running server. It stops when this is dropped, or by [`Self::stop`].
 #[derive(Debug)]
-pub struct Server {
+pub struct HealthServer {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<io::Result<()>>,
 }
 
-impl Server {
+impl HealthServer {
     /// Serves on this address; port 0 takes any.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Server {
         address: SocketAddr,
         metrics: Arc<Metrics>,
         readiness: Arc<Readiness>,
-        limits: Limits,
+        limits: HealthLimits,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;

@@ -20,15 +20,15 @@ use zktrain_secagg::member::Member;
 use zktrain_secagg::messages::{Body, Sharing, Signed, Upload, signing_hash};
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::policy::Policy;
-use zktrain_secagg::sealed::{Keeper, Promises, Sealed};
+use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::unmasking::Unmasking;
-use zktrain_secagg::vector::{Shape, Update, pack, unpack};
+use zktrain_secagg::vector::{Update, VectorShape, pack, unpack};
 use zktrain_statement::key::TrainingKey;
 
 /// Members here never restart.
 struct Memory;
 
-impl Keeper for Memory {
+impl PromiseStore for Memory {
     type Error = core::convert::Infallible;
 
     fn keep(&mut self, _: &Promises) -> Result<(), Self::Error> {
@@ -101,7 +101,7 @@ fn plan(accounts: &[Address]) -> Plan {
     }
 }
 
-fn update(network: &Network, shape: &Shape, seed: i32) -> Update {
+fn update(network: &Network, shape: &VectorShape, seed: i32) -> Update {
     let list = |count: usize| (0..count as i32).map(move |k| k.wrapping_mul(seed) % 30_000);
     let values = network.layers.iter().flat_map(|layer| {
         let biases = if layer.bias { layer.n_out } else { 0 };
@@ -132,7 +132,7 @@ fn main() -> Outcome<()> {
     let mut number = |or: usize| arguments.next().map_or(Ok(or), |text| text.parse());
     let (count, dropped): (usize, usize) = (number(20)?, number(6)?);
     let key = key(&[784, 1024, 256, 10])?;
-    let shape = timed("shape", || Ok(Shape::of(&key)?))?;
+    let shape = timed("shape", || Ok(VectorShape::of(&key)?))?;
     println!(
         "{} parameters, {} rows, {} bytes: {:.2} % above 8 a parameter",
         shape.parameters(),

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::error::Error;
 use super::group::{self, Roster, Shared, accounts_digest, check_subset};
 use super::{blame, shamir, sharing};
-use crate::merkle::{self, Tree};
+use crate::merkle::{self, ShareTree};
 use crate::messages::{
     Complaint, Confirm, Defence, Envelope, Keys, Passed, Sharing, Signed, Unmask, Upload,
 };
@@ -56,8 +56,8 @@ pub fn check_sharing(plan: &Plan, roster: &Roster, sharing: &Sharing) -> Result<
 }
 
 /// The tree over each sharing's envelopes, for [`pass`].
-pub fn trees(sharings: &[Sharing]) -> Vec<Tree> {
-    let tree = |sharing: &Sharing| Tree::new(sharing::leaves(&sharing.envelopes));
+pub fn trees(sharings: &[Sharing]) -> Vec<ShareTree> {
+    let tree = |sharing: &Sharing| ShareTree::new(sharing::leaves(&sharing.envelopes));
     sharings.par_iter().map(tree).collect()
 }
 
@@ -65,7 +65,7 @@ pub fn trees(sharings: &[Sharing]) -> Vec<Tree> {
 ///
 /// # Errors
 /// If a sharing has no envelope for it, or no tree.
-pub fn pass(sharings: &[Sharing], trees: &[Tree], to: Address) -> Result<Vec<Passed>, Error> {
+pub fn pass(sharings: &[Sharing], trees: &[ShareTree], to: Address) -> Result<Vec<Passed>, Error> {
     let (expected, got) = (sharings.len(), trees.len());
     if got != expected {
         return Err(Error::Count { what: "trees over envelopes", expected, got });
@@ -73,7 +73,7 @@ pub fn pass(sharings: &[Sharing], trees: &[Tree], to: Address) -> Result<Vec<Pas
     sharings.iter().zip(trees).map(|(sharing, tree)| pass_one(sharing, tree, to)).collect()
 }
 
-fn pass_one(sharing: &Sharing, tree: &Tree, to: Address) -> Result<Passed, Error> {
+fn pass_one(sharing: &Sharing, tree: &ShareTree, to: Address) -> Result<Passed, Error> {
     let position = sharing.envelopes.binary_search_by_key(&to, |envelope| envelope.to).ok();
     let found = position.and_then(|at| Some((at, sharing.envelopes.get(at)?)));
     let (at, envelope) = found.ok_or(Error::Stranger { account: to, set: "the roster" })?;

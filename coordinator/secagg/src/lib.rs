@@ -16,7 +16,15 @@
 //! `docs/secure-aggregation.md` describes the whole with what it rests on. Nothing here reads
 //! clocks, files or sockets, knows a chain, or proves anything: messages are checked, openings come
 //! from outside ([`zktrain_argument::opening::Opener`]).
+//!
+//! ```
+//! use zktrain_secagg::group::default_threshold;
+//!
+//! // Of twenty members six may drop out, or collude with the coordinator.
+//! assert_eq!(default_threshold(20), 14);
+//! ```
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod analysis;
 pub mod blame;

@@ -24,7 +24,7 @@ use ark_bn254::Fr;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use zeroize::Zeroizing;
 
-use super::blame::{self, Evidence};
+use super::blame::{self, BlameEvidence};
 use super::coordinator::check_confirm;
 use super::error::Error;
 use super::group::{Roster, Shared, accounts_digest, check_accounts, check_subset};
@@ -260,7 +260,7 @@ impl Member {
     pub fn defend(
         &mut self,
         test: &Test,
-        evidence: &Evidence<'_>,
+        evidence: &BlameEvidence<'_>,
     ) -> Result<Sealed<Defence>, Error> {
         let challenge = self.challenge(test)?;
         let own = test.uploads.iter().find(|upload| upload.body.account == self.account);
@@ -275,9 +275,9 @@ impl Member {
         Ok(self.seal(defence))
     }
 
-    fn challenge(&self, test: &Test) -> Result<blame::Challenge, Error> {
+    fn challenge(&self, test: &Test) -> Result<blame::BlameChallenge, Error> {
         let counted = self.known_counted()?;
-        blame::Challenge::new(&self.plan, &self.held()?.shared, counted, test)
+        blame::BlameChallenge::new(&self.plan, &self.held()?.shared, counted, test)
     }
 
     /// The other counted members, with what this one and they agree on for their masks.
@@ -300,7 +300,7 @@ impl Member {
     pub fn dispute(
         &mut self,
         test: &Test,
-        evidence: &Evidence<'_>,
+        evidence: &BlameEvidence<'_>,
         defences: &[Signed<Defence>],
     ) -> Result<Sealed<Reveal>, Error> {
         let challenge = self.challenge(test)?;

@@ -19,9 +19,9 @@ fn above(level: &[B256]) -> Vec<B256> {
 
 /// The tree over one dealer's envelopes with all its nodes, for the paths of all receivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree(Vec<Vec<B256>>);
+pub struct ShareTree(Vec<Vec<B256>>);
 
-impl Tree {
+impl ShareTree {
     /// The tree over leaves.
     pub fn new(leaves: Vec<B256>) -> Self {
         let mut levels = Vec::new();
@@ -49,7 +49,7 @@ impl Tree {
 
 /// The root over leaves; zero of none.
 pub(crate) fn root(leaves: &[B256]) -> B256 {
-    Tree::new(leaves.to_vec()).root()
+    ShareTree::new(leaves.to_vec()).root()
 }
 
 /// Whether a path leads from a leaf to a root.
@@ -69,7 +69,7 @@ mod tests {
     fn every_leaf_leads_to_the_root_and_no_other_does() {
         for count in 1..70 {
             let leaves = leaves(count);
-            let tree = Tree::new(leaves.clone());
+            let tree = ShareTree::new(leaves.clone());
             assert_eq!(tree.root(), root(&leaves));
             for (index, leaf) in leaves.iter().enumerate() {
                 let path = tree.path(index);
@@ -77,7 +77,7 @@ mod tests {
                 assert!(!leads(keccak256(leaf), &path, tree.root()), "{index} of {count}");
             }
         }
-        assert!(Tree::new(Vec::new()).path(0).is_empty());
+        assert!(ShareTree::new(Vec::new()).path(0).is_empty());
     }
 
     #[test]

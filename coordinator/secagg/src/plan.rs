@@ -36,7 +36,7 @@ pub struct Plan {
     pub parent: B256,
     /// Draws the windows.
     pub nonce: B256,
-    /// The proofs' system: [`zktrain_statement::compressed::System::code`].
+    /// The proofs' system: [`zktrain_statement::compressed::ProofSystem::code`].
     pub system: u64,
     /// Proofs are signed for the coordinator, not checked on chain as they come.
     pub optimistic: bool,

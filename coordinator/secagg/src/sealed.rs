@@ -71,7 +71,7 @@ pub(super) fn promise<T: PartialEq>(
 }
 
 /// Keeps a member's promises where they outlive its process.
-pub trait Keeper {
+pub trait PromiseStore {
     /// Why promises cannot be kept.
     type Error;
 
@@ -99,7 +99,7 @@ impl<T> Sealed<T> {
     ///
     /// # Errors
     /// If they cannot be; the content is lost then, and the member makes it again.
-    pub fn open<K: Keeper>(self, keeper: &mut K) -> Result<T, K::Error> {
+    pub fn open<K: PromiseStore>(self, keeper: &mut K) -> Result<T, K::Error> {
         keeper.keep(&self.promises)?;
         Ok(self.content)
     }

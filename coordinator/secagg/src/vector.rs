@@ -6,7 +6,7 @@
 //! update's rows follow, one element each. The whole is linear in the field of the commitments,
 //! so that the sum of vectors opens the sum of commitments.
 //!
-//! Which two bits are packed is the [`Shape`]'s choice: those that leave the fewest elements. They
+//! Which two bits are packed is the [`VectorShape`]'s choice: those that leave the fewest elements. They
 //! have to be bits of the address for [`super::blame`], where a random combination of the
 //! elements is an evaluation of the update's multilinear extension.
 
@@ -88,7 +88,7 @@ pub enum VectorError {
 
 /// Where parameters and blindings are in a vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shape {
+pub struct VectorShape {
     /// Logarithm of a row's cells.
     pub(super) row_log: u32,
     /// Logarithm of the number of rows that the block's addresses have.
@@ -128,7 +128,7 @@ impl core::fmt::Debug for Update {
     }
 }
 
-impl Shape {
+impl VectorShape {
     /// The shape of the updates of a network.
     ///
     /// # Errors
@@ -250,7 +250,7 @@ fn digits(BigInt([a, b, c, d]): BigInt<4>) -> Option<[u64; PACKED]> {
 /// # Errors
 /// If the update is not of this shape, or the weight is above the sum of all weights.
 pub fn pack(
-    shape: &Shape,
+    shape: &VectorShape,
     update: &Update,
     weight: u32,
 ) -> Result<Zeroizing<Vec<Fr>>, VectorError> {
@@ -282,7 +282,7 @@ pub fn pack(
 ///
 /// # Errors
 /// If it holds none: then some member has uploaded something else than its update.
-pub fn unpack(shape: &Shape, vector: &[Fr]) -> Result<Unpacked, VectorError> {
+pub fn unpack(shape: &VectorShape, vector: &[Fr]) -> Result<Unpacked, VectorError> {
     let got = vector.len();
     if got != shape.elements() {
         let bytes = |elements: usize| elements as u64 * ELEMENT as u64;

@@ -44,7 +44,6 @@ impl Frame for Hello {
 /// Who someone is: a signature over this connection, see [`super::identity`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
-    /// Its address.
     pub account: Address,
     /// 65 bytes.
     pub signature: Bytes,
@@ -90,14 +89,12 @@ pub enum Ask {
     /// An upload: answered by [`Answer::From`], then the content's bytes from there on are sent,
     /// answered by [`Answer::Done`].
     Upload {
-        /// What.
         item: Item,
         /// Its length and digest.
         content: Content,
     },
     /// A download: answered by [`Answer::Content`] and the content's bytes.
     Download {
-        /// What.
         item: Item,
         /// Where to go on.
         offset: u64,
@@ -154,10 +151,7 @@ pub enum FrameError {
     Malformed(#[from] postcard::Error),
     /// There are bytes after it.
     #[error("{got} bytes after the end of a frame")]
-    Trailing {
-        /// How many.
-        got: usize,
-    },
+    Trailing { got: usize },
 }
 
 impl FrameError {

@@ -14,6 +14,16 @@
 //! Rests on: QUIC (RFC 9000, 9001), keying material exporters (RFC 8446 §7.5, RFC 9266) and
 //! EIP-712 signatures. `docs/wire.md` has the formats, `docs/adr/0018-channel-binding.md` why
 //! identity is done this way.
+//!
+//! ```
+//! use zktrain_wire::frame::{Frame, Hello, MAGIC, VERSION};
+//!
+//! let hello = Hello { magic: MAGIC, version: VERSION };
+//! let bytes = postcard::to_stdvec(&hello)?;
+//! assert!(bytes.len() <= Hello::MOST);
+//! assert_eq!(postcard::from_bytes::<Hello>(&bytes)?, hello);
+//! # Ok::<(), postcard::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod client;
@@ -29,9 +39,9 @@ pub mod service;
 pub mod signing;
 mod tls;
 
-pub use client::{Peer, Source, Target};
+pub use client::{Peer, Target, UploadSource};
 pub use error::{Error, Lost};
-pub use limits::{Limits, Patience};
-pub use server::{Counters, Server};
+pub use limits::{Timeouts, WireLimits};
+pub use server::{Server, ServerCounters};
 pub use service::{Content, Service};
 pub use signing::{Scoped, sign};

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What a server allows. Memory is bounded by connections times
 /// `2 · window + transfers · chunk + frame`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct WireLimits {
     /// Authenticated connections at once, one an account.
     pub connections: usize,
     /// Connections at once from one IP address, authenticated or not.
@@ -44,7 +44,7 @@ pub struct Limits {
     pub window: u32,
 }
 
-impl Default for Limits {
+impl Default for WireLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
@@ -70,7 +70,7 @@ impl Default for Limits {
 
 /// How long a peer waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// For one attempt to connect, until both sides are proven.
     pub attempt: Duration,
     /// For the answer to a call, lost connections included.
@@ -87,7 +87,7 @@ pub struct Patience {
     pub idle: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             attempt: Duration::from_secs(10),

@@ -30,7 +30,7 @@ pub trait Service: Send + Sync + 'static {
     /// Answers a request. [`Response::Taken`] only for what survives a crash.
     ///
     /// For [`Request::Notice`] waits until the notice is there; the server answers
-    /// [`Response::Later`] itself after [`super::Limits::poll`].
+    /// [`Response::Later`] itself after [`super::WireLimits::poll`].
     fn call(&self, peer: Address, request: Request) -> impl Future<Output = Response> + Send;
 
     /// An upload starts or goes on: how many bytes of this very content (same length and digest)

@@ -9,12 +9,12 @@
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
-use rayon::prelude::*;
 use zktrain_model::manifest::Network;
 use zktrain_model::relation::{Group, TensorId};
 use zktrain_model::trace::{LayerParameters, Parameters};
 use zktrain_msm::Row;
 use zktrain_statement::key::TrainingKey;
+use zktrain_statement::sum::Sum;
 
 use crate::rows::{CommitError, commit_rows};
 use crate::sheet::{Sheet, fill_block};
@@ -22,15 +22,6 @@ use crate::srs::Powers;
 
 /// The weights' sum is two to this.
 pub const WEIGHT_LOG: u32 = 16;
-
-/// The sum of weighted updates, opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sum {
-    /// One integer a parameter: layer by layer, weights `(n_in, n_out)` row-major, then biases.
-    pub values: Vec<i64>,
-    /// The summed blindings, one a row of the update.
-    pub blinds: Vec<Fr>,
-}
 
 /// Why a sum is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -185,19 +176,6 @@ fn commit_block(
     fill_block(&mut sheet, &ids, &parameters(&key.network, values.into_iter()));
     let rows: Vec<&Row> = sheet.group(Group::Parameters);
     commit_rows(g1, &rows, blinds)
-}
-
-/// `Σ w_i·C_{Δ_i}`, row by row.
-pub fn weighted_rows(updates: &[(u32, &[G1Affine])]) -> Vec<G1Affine> {
-    let rows = updates.iter().map(|(_, rows)| rows.len()).max().unwrap_or(0);
-    let sums: Vec<G1Projective> =
-        (0..rows).into_par_iter().map(|row| weighted(updates, row)).collect();
-    G1Projective::normalize_batch(&sums)
-}
-
-fn weighted(updates: &[(u32, &[G1Affine])], row: usize) -> G1Projective {
-    let terms = updates.iter().filter_map(|(weight, rows)| Some((weight, rows.get(row)?)));
-    terms.map(|(weight, row)| *row * Fr::from(*weight)).sum()
 }
 
 #[cfg(test)]

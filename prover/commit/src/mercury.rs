@@ -8,7 +8,7 @@ use ark_ec::CurveGroup;
 use ark_ff::{AdditiveGroup, Field};
 use rayon::prelude::*;
 use zktrain_argument::opening::Opener;
-use zktrain_argument::opening::mercury::{Evaluations, OpeningProof, Transcript, split};
+use zktrain_argument::opening::mercury::{Evaluations, OpeningProof, OpeningTranscript, split};
 use zktrain_msm::eq::eq_table;
 use zktrain_msm::msm_full;
 use zktrain_msm::polynomial::{add_scaled, divide_by_linear, evaluate};
@@ -46,7 +46,7 @@ pub fn prove_committed(
     let (low, high) = point.split_at(split(point.len()).0);
     let h = fold(&values, &eq_table(low));
     let value = eq_table(high).iter().zip(&h).map(|(e, h)| *e * h).sum();
-    let mut transcript = Transcript::new(seed, commitment, point, &value);
+    let mut transcript = OpeningTranscript::new(seed, commitment, point, &value);
 
     let fold = commit(g1, &h);
     let alpha = transcript.alpha(&fold);

@@ -29,7 +29,6 @@ impl Sheet {
         Self { layout, rows, positions }
     }
 
-    /// The layout.
     pub fn layout(&self) -> &SheetLayout {
         &self.layout
     }

@@ -4,19 +4,20 @@ use ark_bn254::Fr;
 use zktrain_argument::arith::Check;
 use zktrain_argument::verifier::Opening;
 use zktrain_backends::compress::PublicInputs;
-use zktrain_backends::r1cs::{Compression, CompressionShape};
+use zktrain_backends::r1cs::{CompressionShape, R1csCompression};
 use zktrain_ceremony::groth16::{self, Groth16ProveError};
 use zktrain_commit::random::LocalKey;
 use zktrain_model::relation::Relation;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::opening_seed;
 use zktrain_verify::circuit::CircuitKey;
 
-use crate::halo2::{self, Halo2Error, Halo2Params, ParamsError};
+use crate::halo2::{self, Halo2Params, Halo2ProveError, ParamsError};
 
 /// Why a proof could not be compressed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CompressError {
     /// The argument is not one of the relation's.
     #[error(transparent)]
@@ -29,7 +30,7 @@ pub enum CompressError {
     Groth16(#[from] Groth16ProveError),
     /// halo2 refuses.
     #[error(transparent)]
-    Halo2(#[from] Halo2Error),
+    Halo2(#[from] Halo2ProveError),
     /// The reference string does not serve.
     #[error(transparent)]
     Params(#[from] ParamsError),
@@ -69,11 +70,10 @@ impl Compressor {
         Self { owner, ..self }
     }
 
-    /// The system.
-    pub fn system(&self) -> System {
+    pub fn system(&self) -> ProofSystem {
         match self.key {
-            ProvingKey::Halo2 { .. } => System::Halo2,
-            ProvingKey::Groth16(_) => System::Groth16,
+            ProvingKey::Halo2 { .. } => ProofSystem::Halo2,
+            ProvingKey::Groth16(_) => ProofSystem::Groth16,
         }
     }
 
@@ -106,7 +106,7 @@ impl Compressor {
             }
             ProvingKey::Groth16(key) => {
                 let synthesis =
-                    Compression::new(&self.relation, &inputs, &proof.argument)?.synthesize()?;
+                    R1csCompression::new(&self.relation, &inputs, &proof.argument)?.synthesize()?;
                 groth16::prove_by(&self.owner, key, &synthesis)?.0.to_bytes()
             }
         };

@@ -8,7 +8,6 @@ use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Term};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a linear form takes the value {value}, which does not fit 32 bits")]
 pub struct ValueRange {
-    /// The value.
     pub value: i64,
 }
 
@@ -34,7 +33,7 @@ pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<
     values.par_chunks_mut(CHUNK).enumerate().try_for_each(|(index, out)| {
         let mut wide = vec![0i64; out.len()];
         for term in &form.terms {
-            Walk::new(sheet, term, domain).add(index * CHUNK, &mut wide);
+            TermCursor::new(sheet, term, domain).add(index * CHUNK, &mut wide);
         }
         narrow(&wide, out)
     })?;
@@ -100,7 +99,7 @@ fn add_term(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
 
 fn fill(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
     out.par_chunks_mut(CHUNK).enumerate().for_each(|(index, out)| {
-        Walk::new(sheet, term, domain).add(index * CHUNK, out);
+        TermCursor::new(sheet, term, domain).add(index * CHUNK, out);
     });
 }
 
@@ -115,7 +114,7 @@ struct Loop {
 }
 
 /// Walks a term over flat indices.
-struct Walk<'a> {
+struct TermCursor<'a> {
     sheet: &'a Sheet,
     coef: i64,
     base: Option<u64>,
@@ -123,7 +122,7 @@ struct Walk<'a> {
     loops: Vec<Loop>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> TermCursor<'a> {
     fn new(sheet: &'a Sheet, term: &Term, domain: &Domain) -> Self {
         let tensor = term.tensor.map(|id| sheet.layout().tensor(id));
         let mut loops: Vec<Loop> = Vec::with_capacity(domain.axes.len());

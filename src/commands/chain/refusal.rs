@@ -13,11 +13,9 @@ pub enum Refusal {
     /// The contracts do not allow this value.
     #[error("{option}: expected {expected}, got {got}")]
     Rule {
-        /// The option.
         option: &'static str,
         /// What the contracts allow.
         expected: String,
-        /// What was given.
         got: String,
         /// Why, and what to do about it.
         hint: &'static str,
@@ -29,7 +27,6 @@ pub enum Refusal {
         account: Address,
         /// One option.
         first: &'static str,
-        /// The other.
         second: &'static str,
     },
     /// An operator may lose more of others' stake than the delegator has said to accept.
@@ -39,7 +36,6 @@ pub enum Refusal {
         most.map_or("nothing is said of how much you accept".to_owned(), |most| format!("you accept {}", show(most)))
     )]
     Exposure {
-        /// The operator.
         operator: Address,
         /// What all its delegators can lose together.
         exposure: U256,
@@ -76,9 +72,7 @@ pub enum Refusal {
         time(*deadline)
     )]
     NotEverybody {
-        /// The round.
         round: u64,
-        /// Its members.
         members: usize,
         /// Of these, who has delivered.
         delivered: usize,
@@ -88,7 +82,6 @@ pub enum Refusal {
     /// Nothing is taken for this round any more.
     #[error("round {round} could be proposed until {} (TooLate)", time(*until))]
     Late {
-        /// The round.
         round: u64,
         /// Unix seconds.
         until: u64,
@@ -96,7 +89,6 @@ pub enum Refusal {
     /// What was proposed can still be challenged.
     #[error("round {round} can be settled after {}: it may be challenged until then (TooEarly)", time(*until))]
     Challengeable {
-        /// The round.
         round: u64,
         /// Unix seconds.
         until: u64,
@@ -107,7 +99,6 @@ pub enum Refusal {
         match audit { true => "its audit is not drawn".to_owned(), false => format!("{demands} demands are open") }
     )]
     Pending {
-        /// The round.
         round: u64,
         /// Whether the audit is still to be drawn.
         audit: bool,
@@ -116,10 +107,7 @@ pub enum Refusal {
     },
     /// The evidence shows no fraud. To find that out on chain would cost two transactions.
     #[error("there is nothing to challenge: {why}")]
-    NoEvidence {
-        /// Why.
-        why: String,
-    },
+    NoEvidence { why: String },
 }
 
 impl Refusal {

@@ -39,7 +39,6 @@ pub struct DemoReport {
     pub tampered: PathBuf,
     /// Why it was rejected.
     pub rejection: String,
-    /// Seconds in all.
     pub seconds: f64,
 }
 

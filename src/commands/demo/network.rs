@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};
@@ -44,7 +44,6 @@ pub struct NetworkReport {
     pub pins: Vec<String>,
     /// What the auditor says, who has asked the chain's node as well.
     pub audit: Value,
-    /// Seconds in all.
     pub seconds: f64,
 }
 
@@ -53,7 +52,7 @@ pub(super) struct Network<'a> {
     pub(super) dir: PathBuf,
     pub(super) args: &'a Args,
     /// The system of the domain's proofs.
-    pub(super) system: System,
+    pub(super) system: ProofSystem,
     pub(super) shell: Shell,
     pub(super) ui: &'a Ui,
     pub(super) domain: String,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use super::network::{Network, OWNERS, free_address, text};
 use super::process::Process;
@@ -81,7 +81,7 @@ impl Network<'_> {
         self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
         std::fs::copy(self.dir.join("srs.bin"), self.dir.join("operator/srs.bin"))
             .map_err(Error::Output)?;
-        if self.system == System::Groth16 {
+        if self.system == ProofSystem::Groth16 {
             self.shell.run(&["setup", "insecure", "operator"])?;
         }
         Ok(())
@@ -120,7 +120,7 @@ impl Network<'_> {
         let more = ["--held-out", "0.1", "--srs", "srs.bin", "--prover", address];
         self.shell.run(&[&project[..], &more].concat())?;
         self.shell.run(&["data", "commit", who])?;
-        if self.system == System::Groth16 {
+        if self.system == ProofSystem::Groth16 {
             self.take_keys(who)?;
         }
         self.by(who, &["chain", "join", &self.domain, who])?;

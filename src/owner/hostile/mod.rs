@@ -38,7 +38,7 @@ use self::coordinator::{Colluder, Game, Style};
 use self::knowledge::Ledger;
 use self::plans::People;
 use self::program::{Program, Wire, facts};
-use super::Facts;
+use super::PublicProject;
 
 /// What came of many runs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,7 +80,7 @@ impl Tally {
     }
 }
 
-static FACTS: OnceLock<Facts> = OnceLock::new();
+static FACTS: OnceLock<PublicProject> = OnceLock::new();
 
 fn style(rng: &mut ChaCha20Rng, spare: usize) -> Style {
     let pick = |rng: &mut ChaCha20Rng, of: &[u32]| of[rng.gen_range(0..of.len())];
@@ -169,7 +169,7 @@ impl Run {
             uploaded: None,
         };
         let policy = Policy { least: self.people.least, max_share: 1 << 15, ..Policy::default() };
-        let facts = Facts { windows, ..FACTS.get_or_init(facts).clone() };
+        let facts = PublicProject { windows, ..FACTS.get_or_init(facts).clone() };
         self.owners.push(Program::new(signer, &facts, policy, wire));
     }
 

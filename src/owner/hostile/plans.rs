@@ -10,7 +10,6 @@ use zktrain_secagg::group::default_threshold;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::policy::third;
 
-/// All weight.
 const WEIGHT: u32 = 1 << 16;
 
 /// Who may be in rounds.

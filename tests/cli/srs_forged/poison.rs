@@ -16,7 +16,7 @@ use zktrain_commit::srs::{CheckedSrs, Provenance, Srs};
 use zktrain_model::relation::Relation;
 use zktrain_msm::eq::evaluate_field;
 use zktrain_prove::halo2::{Halo2Params, Keys, derive_tape, log_rows, prove_tape};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::own_rows;
 use zktrain_statement::statements::{TrainingStatement, opening_seed, transcript_start};
@@ -136,7 +136,7 @@ pub fn forge(
     let inputs = PublicInputs::new(h, &seed, &claim).to_array();
     let tape = empty(&shape(relation).unwrap(), inputs);
     let circuit_proof = prove_tape(params, target, &tape).unwrap();
-    let system = System::Halo2;
+    let system = ProofSystem::Halo2;
     (statement, CompressedProof { rows, mask, claim, blinding, opening, system, circuit_proof })
 }
 

@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
+use zktrain_model::manifest::ManifestError;
+
 /// A data file that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DatasetError {
+    /// The manifest says nothing of how data are scaled, or is refused.
+    #[error(transparent)]
+    Manifest(#[from] Box<ManifestError>),
     /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file.
         path: PathBuf,
         /// What the operating system says.
         #[source]
@@ -17,7 +22,6 @@ pub enum DatasetError {
     /// Not a well-formed table.
     #[error("{}: {source}", path.display())]
     Csv {
-        /// The file.
         path: PathBuf,
         /// What the reader says, with the line.
         #[source]
@@ -26,7 +30,6 @@ pub enum DatasetError {
     /// A file of another kind.
     #[error("{}: looks like {looks}; expected {expected}", path.display())]
     LooksLike {
-        /// The file.
         path: PathBuf,
         /// What would have been read.
         expected: &'static str,
@@ -40,7 +43,6 @@ pub enum DatasetError {
         path.display()
     )]
     NotText {
-        /// The file.
         path: PathBuf,
         /// Line of the file, counted from 1.
         line: u64,
@@ -52,7 +54,6 @@ pub enum DatasetError {
         path.display()
     )]
     Ragged {
-        /// The file.
         path: PathBuf,
         /// Line of the file, counted from 1.
         line: u64,
@@ -69,7 +70,6 @@ pub enum DatasetError {
         short(header)
     )]
     Separator {
-        /// The file.
         path: PathBuf,
         /// The only column's name.
         header: String,
@@ -78,14 +78,10 @@ pub enum DatasetError {
     },
     /// A comment in the header's place.
     #[error("{}: the first line must name the columns, and is a comment", path.display())]
-    Comment {
-        /// The file.
-        path: PathBuf,
-    },
+    Comment { path: PathBuf },
     /// Columns that are needed and not there.
     #[error("{}: {}", path.display(), missing(columns, there))]
     MissingColumn {
-        /// The file.
         path: PathBuf,
         /// The columns that are missing.
         columns: Vec<String>,
@@ -94,12 +90,7 @@ pub enum DatasetError {
     },
     /// Two columns of one name.
     #[error("{}: column {column:?} appears twice", path.display())]
-    DuplicateColumn {
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        column: String,
-    },
+    DuplicateColumn { path: PathBuf, column: String },
     /// Columns without a name, where all columns are wanted.
     #[error(
         "{}: {} no name: name it in the first line, or remove it (programs write an index, \
@@ -108,7 +99,6 @@ pub enum DatasetError {
         nameless(columns)
     )]
     Nameless {
-        /// The file.
         path: PathBuf,
         /// Their positions, counted from 1.
         columns: Vec<usize>,
@@ -116,7 +106,6 @@ pub enum DatasetError {
     /// A table of labels alone.
     #[error("{}: no column beside the label {label:?}", path.display())]
     NoFeatures {
-        /// The file.
         path: PathBuf,
         /// The label column.
         label: String,
@@ -125,11 +114,9 @@ pub enum DatasetError {
     /// its place is said, and of what kind it is.
     #[error("{}: row {row}, column {column:?}: expected a finite number, found {found}", path.display())]
     NotANumber {
-        /// The file.
         path: PathBuf,
         /// Row of data, counted from 1.
         row: usize,
-        /// The column.
         column: String,
         /// What kind of cell it is.
         found: Found,
@@ -137,7 +124,6 @@ pub enum DatasetError {
     /// A row without a label.
     #[error("{}: row {row}: no label, column {column:?} is empty", path.display())]
     NoLabel {
-        /// The file.
         path: PathBuf,
         /// Row of data, counted from 1.
         row: usize,
@@ -147,27 +133,19 @@ pub enum DatasetError {
     /// A label that is none of the manifest's classes; which one stays private.
     #[error("{}: row {row}: the label is none of the manifest's classes", path.display())]
     UnknownClass {
-        /// The file.
         path: PathBuf,
         /// Row of data, counted from 1.
         row: usize,
     },
     /// A file without anything in it.
     #[error("{}: the file is empty", path.display())]
-    NoContent {
-        /// The file.
-        path: PathBuf,
-    },
+    NoContent { path: PathBuf },
     /// A file without rows.
     #[error("{}: no rows of data", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
+    Empty { path: PathBuf },
     /// Two numbers that must agree.
     #[error("{}: {what}: expected {expected}, got {got}", path.display())]
     Count {
-        /// The file.
         path: PathBuf,
         /// What is counted.
         what: &'static str,
@@ -179,7 +157,6 @@ pub enum DatasetError {
     /// A file larger than this program reads.
     #[error("{}: {got} bytes of data, at most {max} are read", path.display())]
     TooLarge {
-        /// The file.
         path: PathBuf,
         /// Largest size.
         max: u64,
@@ -188,18 +165,12 @@ pub enum DatasetError {
     },
     /// A binary file that is not of its format.
     #[error("{}: {fault}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        fault: FormatFault,
-    },
+    Format { path: PathBuf, fault: FormatFault },
 }
 
 /// Of what kind a cell is that should hold a number; never what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Found {
-    /// Nothing.
     #[error("nothing: fill it in, or leave the row out")]
     Nothing,
     /// A mark of what is missing or unbounded, as programs write it.

@@ -12,7 +12,6 @@ const MAX_LABELS: usize = 64;
 /// Summary of a table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// The file.
     pub path: String,
     /// Number of samples.
     pub rows: usize,
@@ -38,7 +37,6 @@ pub struct ColumnSummary {
     pub min: Option<f64>,
     /// Largest value.
     pub max: Option<f64>,
-    /// Mean.
     pub mean: Option<f64>,
     /// Standard deviation (of the population).
     pub std: Option<f64>,

@@ -4,7 +4,7 @@ use ark_bn254::Fr;
 use zktrain_argument::opening::KzgVerifierKey;
 use zktrain_backends::compress::PublicInputs;
 use zktrain_backends::halo2::key::Halo2Key;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use crate::groth16::{self, Groth16Error, Groth16Key, Groth16Proof, Groth16Terms};
 use crate::halo2::{self, Halo2Error};
@@ -12,12 +12,13 @@ use crate::pairing::PairingTerms;
 
 /// Why a circuit's proof is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CircuitError {
     /// There is no key for the proof's system.
     #[error("it is a {got} proof, and there is no key for that")]
     NoKey {
         /// The proof's system.
-        got: System,
+        got: ProofSystem,
     },
     /// A halo2 proof.
     #[error(transparent)]
@@ -53,17 +54,17 @@ impl CircuitKey {
     pub fn verify(
         &self,
         kzg: &KzgVerifierKey,
-        system: System,
+        system: ProofSystem,
         inputs: PublicInputs<Fr>,
         proof: &[u8],
     ) -> Result<(), CircuitError> {
         let no_key = CircuitError::NoKey { got: system };
         match system {
-            System::Halo2 => {
+            ProofSystem::Halo2 => {
                 let key = self.halo2.as_ref().ok_or(no_key)?;
                 halo2::verify(kzg, key, &inputs.to_array(), proof)?;
             }
-            System::Groth16 => {
+            ProofSystem::Groth16 => {
                 let key = self.groth16.as_ref().ok_or(no_key)?;
                 groth16::verify(key, &inputs.to_array(), proof)?;
             }
@@ -78,18 +79,18 @@ impl CircuitKey {
     pub fn reduce(
         &self,
         kzg: &KzgVerifierKey,
-        system: System,
+        system: ProofSystem,
         inputs: PublicInputs<Fr>,
         proof: &[u8],
     ) -> Result<CircuitTerms, CircuitError> {
         let no_key = CircuitError::NoKey { got: system };
         let inputs = inputs.to_array();
         Ok(match system {
-            System::Halo2 => {
+            ProofSystem::Halo2 => {
                 let key = self.halo2.as_ref().ok_or(no_key)?;
                 CircuitTerms::Halo2(halo2::reduce(kzg, key, &inputs, proof)?)
             }
-            System::Groth16 => {
+            ProofSystem::Groth16 => {
                 self.groth16.as_ref().ok_or(no_key)?;
                 let proof = Groth16Proof::from_bytes(proof)?;
                 CircuitTerms::Groth16(Groth16Terms { proof, inputs })
@@ -98,10 +99,10 @@ impl CircuitKey {
     }
 
     /// A system's key as its verifier contract reads it; `None` if there is none.
-    pub fn contract_bytes(&self, system: System) -> Option<Vec<u8>> {
+    pub fn contract_bytes(&self, system: ProofSystem) -> Option<Vec<u8>> {
         match system {
-            System::Halo2 => self.halo2.as_ref().map(Halo2Key::to_bytes),
-            System::Groth16 => self.groth16.as_ref().map(Groth16Key::points_bytes),
+            ProofSystem::Halo2 => self.halo2.as_ref().map(Halo2Key::to_bytes),
+            ProofSystem::Groth16 => self.groth16.as_ref().map(Groth16Key::points_bytes),
         }
     }
 }

@@ -21,7 +21,7 @@ use zktrain_model::compile::{CompileError, compile_training};
 use zktrain_model::manifest::{Manifest, ManifestError};
 use zktrain_model::relation::{Group, Relation};
 use zktrain_model::size::{AdmitError, Limits};
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::{KeyError, TrainingKey};
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_statement::wire::WireError;
@@ -40,13 +40,14 @@ const WORD: usize = 32;
 pub struct ContractKey {
     name: Hash,
     manifest: Hash,
-    system: System,
+    system: ProofSystem,
     training: TrainingKey,
     circuit: CircuitKey,
 }
 
 /// Why bytes are not the key of a manifest.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContractKeyError {
     /// The manifest is refused.
     #[error("the manifest is refused: {0}")]
@@ -161,7 +162,7 @@ impl ContractKey {
     }
 
     /// Of which system compressed proofs can be.
-    pub fn system(&self) -> System {
+    pub fn system(&self) -> ProofSystem {
         self.system
     }
 
@@ -189,7 +190,7 @@ impl ContractKey {
 /// What of a key does not follow from the manifest.
 struct Parts<'a> {
     spec: Hash,
-    system: System,
+    system: ProofSystem,
     tables: Vec<G1Affine>,
     tau: G2Affine,
     circuit: &'a [u8],
@@ -206,7 +207,7 @@ impl<'a> Parts<'a> {
         let Some((spec, rest)) = bytes.split_first_chunk() else { return Err(truncated) };
         let Some(system) = rest.first_chunk() else { return Err(truncated) };
         let got = u32::from_be_bytes(*system);
-        let system = System::from_code(got.into()).ok_or(ContractKeyError::System { got })?;
+        let system = ProofSystem::from_code(got.into()).ok_or(ContractKeyError::System { got })?;
         let mut reader = Reader::at(bytes, points);
         let tables = (0..tables).map(|_| reader.g1()).collect::<Result<_, _>>()?;
         Ok(Self { spec: *spec, system, tables, tau: reader.g2()?, circuit })
@@ -214,14 +215,14 @@ impl<'a> Parts<'a> {
 }
 
 fn circuit_key(
-    system: System,
+    system: ProofSystem,
     relation: &Relation,
     bytes: &[u8],
 ) -> Result<CircuitKey, ContractKeyError> {
     let mut key = CircuitKey::default();
     match system {
-        System::Halo2 => key.halo2 = Some(Halo2Key::from_bytes(bytes)?),
-        System::Groth16 => {
+        ProofSystem::Halo2 => key.halo2 = Some(Halo2Key::from_bytes(bytes)?),
+        ProofSystem::Groth16 => {
             let circuit = r1cs::compile(relation).map_err(ContractKeyError::Circuit)?;
             key.groth16 = Some(Groth16Key::from_points(circuit.digest(), bytes)?);
         }
@@ -258,7 +259,10 @@ mod tests {
     fn a_key_with_its_manifest_checks_files_of_its_system() {
         let keys = [HALO2, GROTH16].map(|bytes| read(MANIFEST, bytes).unwrap());
         assert_eq!(Hex(&keys[0].name()).to_string(), NAME.trim());
-        assert_eq!(keys.each_ref().map(ContractKey::system), [System::Halo2, System::Groth16]);
+        assert_eq!(
+            keys.each_ref().map(ContractKey::system),
+            [ProofSystem::Halo2, ProofSystem::Groth16]
+        );
         for (own, key) in keys.iter().enumerate() {
             for (other, proof) in PROOFS.iter().enumerate() {
                 match key.verify(proof) {

@@ -16,7 +16,8 @@ use crate::sheet::{Proof, SheetError};
 
 /// Why a registration is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DatasetError {
+#[non_exhaustive]
+pub enum DatasetProofError {
     /// A statement speaks of another manifest or reference string.
     #[error("chunk {chunk} is about another manifest or reference string")]
     Spec {
@@ -98,27 +99,27 @@ pub fn verify<P: Proof, K: Borrow<P::Circuit>>(
     key: &TrainingKey,
     mut circuit: impl FnMut(usize) -> Option<K>,
     chunks: &[(DatasetStatement, P)],
-) -> Result<Hash, DatasetError> {
+) -> Result<Hash, DatasetProofError> {
     let first = chunks.first().map(|(statement, _)| statement);
     let (owner, windows) = first.map_or(([0; 20], 0), |s| (s.owner, s.windows));
     let mut sizes = chunk_sizes(&key.network, windows)?.into_iter();
     let mut leaves = Vec::new();
     for (chunk, (statement, proof)) in chunks.iter().enumerate() {
         if statement.spec != key.spec {
-            return Err(DatasetError::Spec { chunk });
+            return Err(DatasetProofError::Spec { chunk });
         }
         let continues = (statement.owner, statement.windows, statement.first)
             == (owner, windows, leaves.len() as u64);
         if !continues {
-            return Err(DatasetError::Continuation { chunk });
+            return Err(DatasetProofError::Continuation { chunk });
         }
         // Before a key for this size is asked for.
         let (expected, windows) = (sizes.next(), statement.rows.len());
         if expected != Some(windows) {
             let expected = expected.unwrap_or(0);
-            return Err(DatasetError::ChunkSize { chunk, expected, got: windows });
+            return Err(DatasetProofError::ChunkSize { chunk, expected, got: windows });
         }
-        let circuit = circuit(windows).ok_or(DatasetError::NoCircuit { chunk, windows })?;
+        let circuit = circuit(windows).ok_or(DatasetProofError::NoCircuit { chunk, windows })?;
         verify_chunk(key, circuit.borrow(), chunk, statement, proof)?;
         for rows in &statement.rows {
             leaves.push(merkle::leaf(leaves.len() as u64, rows));
@@ -126,9 +127,9 @@ pub fn verify<P: Proof, K: Borrow<P::Circuit>>(
     }
     let got = leaves.len() as u64;
     if got != windows || got == 0 {
-        return Err(DatasetError::Incomplete { expected: windows, got });
+        return Err(DatasetProofError::Incomplete { expected: windows, got });
     }
-    Ok(merkle::Tree::new(leaves).root())
+    Ok(merkle::WindowTree::new(leaves).root())
 }
 
 fn verify_chunk<P: Proof>(
@@ -137,19 +138,19 @@ fn verify_chunk<P: Proof>(
     chunk: usize,
     statement: &DatasetStatement,
     proof: &P,
-) -> Result<(), DatasetError> {
+) -> Result<(), DatasetProofError> {
     let expected = key.relation.layout.group_rows(Group::Data(0)).count();
     for (window, rows) in (statement.first..).zip(&statement.rows) {
         if rows.len() != expected {
-            return Err(DatasetError::RowCount { window, expected, got: rows.len() });
+            return Err(DatasetProofError::RowCount { window, expected, got: rows.len() });
         }
     }
     let (relation, _) = compile_dataset(&key.network, statement.rows.len())
-        .map_err(|source| DatasetError::Relation { chunk, source })?;
+        .map_err(|source| DatasetProofError::Relation { chunk, source })?;
     let known: Vec<G1Affine> = statement.rows.iter().flatten().copied().collect();
     proof
         .verify(&key.kzg, circuit, &relation, &statement.to_bytes(), &known)
-        .map_err(|source| DatasetError::Sheet { chunk, source })
+        .map_err(|source| DatasetProofError::Sheet { chunk, source })
 }
 
 #[cfg(test)]
@@ -205,6 +206,6 @@ mod tests {
         let statement = DatasetStatement { spec: key.spec, owner, windows: 0, first: 0, rows };
         let circuit = |_| -> Option<()> { panic!("no key is asked for") };
         let refused = verify(&key, circuit, &[(statement, Anything)]);
-        assert_eq!(refused, Err(DatasetError::ChunkSize { chunk: 0, expected: 0, got: 0 }));
+        assert_eq!(refused, Err(DatasetProofError::ChunkSize { chunk: 0, expected: 0, got: 0 }));
     }
 }

@@ -32,7 +32,7 @@ use sha3::{Digest, Keccak256};
 use zktrain_argument::opening::point_bytes;
 use zktrain_model::Hash;
 use zktrain_model::relation::Group;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 
 /// The largest key in bytes: a contract's code has at most 24,576, one of which is not the key's.
@@ -42,6 +42,7 @@ pub const MAX_ROWS_LOG: u32 = 12;
 
 /// Why a manifest's proofs cannot be checked on chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvmKeyError {
     /// The sheet has too many rows to fold in a transaction.
     #[error("the sheet has 2^{got} rows; the contracts fold at most 2^{MAX_ROWS_LOG}")]
@@ -75,7 +76,7 @@ pub(crate) const NUMBERS: usize = 10;
 /// If the contracts cannot store the key or fold so many rows.
 pub fn encode_key(
     key: &TrainingKey,
-    system: System,
+    system: ProofSystem,
     circuit: &[u8],
 ) -> Result<Vec<u8>, EvmKeyError> {
     let layout = &key.relation.layout;

@@ -6,7 +6,7 @@ use ark_bn254::G1Affine;
 use zktrain_argument::opening::KzgVerifierKey;
 use zktrain_model::Hash;
 use zktrain_model::relation::Relation;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{DatasetStatement, TrainingStatement};
@@ -15,7 +15,7 @@ use zktrain_statement::wire::{
 };
 
 use crate::circuit::CircuitKey;
-use crate::dataset::{self, DatasetError};
+use crate::dataset::{self, DatasetProofError};
 use crate::sheet::{Proof, SheetError};
 
 /// A proof in either form.
@@ -29,7 +29,7 @@ pub enum StoredProof {
 
 impl StoredProof {
     /// The system of the circuit's proof; none for an uncompressed one.
-    pub fn system(&self) -> Option<System> {
+    pub fn system(&self) -> Option<ProofSystem> {
         match self {
             Self::Plain(_) => None,
             Self::Compressed(proof) => Some(proof.system),
@@ -38,7 +38,7 @@ impl StoredProof {
 
     /// Its form, for people: `not-zk`, `halo2` or `groth16`.
     pub fn form(&self) -> &'static str {
-        self.system().map_or("not-zk", System::name)
+        self.system().map_or("not-zk", ProofSystem::name)
     }
 
     /// Bytes of the proof itself, without its statement.
@@ -140,7 +140,7 @@ impl Registration {
         &self,
         key: &TrainingKey,
         circuit: impl FnMut(usize) -> Option<K>,
-    ) -> Result<Hash, DatasetError> {
+    ) -> Result<Hash, DatasetProofError> {
         match self {
             Self::Plain(chunks) => dataset::verify(key, |_| Some(()), chunks),
             Self::Compressed(chunks) => dataset::verify(key, circuit, chunks),

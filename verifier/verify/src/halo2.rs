@@ -2,7 +2,7 @@
 //!
 //! **Statement.** The circuit behind the key, [`zktrain_backends::halo2`], is
 //! satisfied with these public inputs. **Messages**, with the transcript of
-//! [`Chain`]: commitments to the five advice columns; challenges `θ` (unused),
+//! [`ChallengeChain`]: commitments to the five advice columns; challenges `θ` (unused),
 //! `β`, `γ`; the permutation's product `Z` and a random polynomial `R`; `y`; the
 //! quotient's six pieces; `x`; evaluations of advice at `x` and at `ωx`, of the
 //! fixed columns, of `R`, of the permutation columns, of `Z` at `x` and at `ωx`;
@@ -22,7 +22,7 @@ use zktrain_backends::compress::INPUTS;
 use zktrain_backends::halo2::gates::{ADVICE, COEFFICIENTS, DEGREE, FIXED, View, gates};
 use zktrain_backends::halo2::key::{Halo2Key, delta};
 use zktrain_backends::halo2::tape::BLINDING_ROWS;
-use zktrain_backends::halo2::transcript::Chain;
+use zktrain_backends::halo2::transcript::ChallengeChain;
 
 pub use crate::pairing::PairingTerms;
 
@@ -172,7 +172,7 @@ struct Challenges {
 
 impl Challenges {
     fn draw(key: &Halo2Key, inputs: &[Fr; INPUTS], proof: &Proof) -> Self {
-        let mut chain = Chain::new(key.digest());
+        let mut chain = ChallengeChain::new(key.digest());
         inputs.iter().for_each(|input| chain.scalar(input));
         proof.advice.iter().for_each(|point| chain.point(point));
         let _theta = chain.challenge(); // for lookups, of which there are none

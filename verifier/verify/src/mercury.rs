@@ -4,7 +4,7 @@ use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use ark_ff::{AdditiveGroup, Field};
 use zktrain_argument::opening::mercury::{
-    OpeningError, OpeningProof, Transcript, eq_polynomial, split,
+    OpeningError, OpeningProof, OpeningTranscript, eq_polynomial, split,
 };
 use zktrain_argument::opening::{KzgVerifierKey, MAX_VARIABLES};
 
@@ -45,7 +45,7 @@ pub fn reduce(
         return Err(OpeningError::Variables { got: point.len() });
     }
     let commitment = commitment.into_affine();
-    let mut transcript = Transcript::new(seed, &commitment, point, &value);
+    let mut transcript = OpeningTranscript::new(seed, &commitment, point, &value);
     let challenges = Challenges::new(&mut transcript, proof)?;
     let claims = Claims::new(&challenges, point, value, proof)?;
     Ok(pairing(vk, &commitment, &challenges, &claims, point.len(), proof))
@@ -63,7 +63,7 @@ struct Challenges {
 }
 
 impl Challenges {
-    fn new(transcript: &mut Transcript, proof: &OpeningProof) -> Result<Self, OpeningError> {
+    fn new(transcript: &mut OpeningTranscript, proof: &OpeningProof) -> Result<Self, OpeningError> {
         let alpha = transcript.alpha(&proof.fold);
         let gamma = transcript.gamma(&proof.quotient, &proof.remainder);
         let zeta = transcript.zeta(&proof.products, &proof.reversal);

@@ -15,6 +15,7 @@ use crate::sheet::{self, Proof, SheetError, SheetTerms};
 
 /// Why a training proof or a chain is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainingError {
     /// The statement speaks of another manifest or reference string.
     #[error("the statement is about another manifest or reference string")]
@@ -75,7 +76,7 @@ pub enum TrainingError {
 /// Checks one proof.
 ///
 /// That the window is the one the round asks for and that model and state are
-/// where they should be is the caller's: see [`Chain`].
+/// where they should be is the caller's: see [`ProofChain`].
 ///
 /// # Errors
 /// If any check fails.
@@ -191,7 +192,7 @@ fn check_update(
 
 /// What every statement of a chain has to follow.
 #[derive(Clone, Debug)]
-pub struct Chain {
+pub struct ProofChain {
     /// Prover, chain, contract, domain and round.
     pub binding: Binding,
     /// The registered dataset.
@@ -213,7 +214,7 @@ pub struct ChainEnd {
     pub model: Vec<G1Affine>,
 }
 
-impl Chain {
+impl ProofChain {
     /// Checks that every proof holds and that each continues the one before:
     /// same owner, round and dataset, windows in the drawn order, parameters
     /// and optimizer state handed over. The state starts at zero.

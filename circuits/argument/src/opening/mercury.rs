@@ -107,6 +107,7 @@ impl Evaluations {
 
 /// Why an opening is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpeningError {
     /// No opening has this number of variables.
     #[error("an opening has 1 to {MAX_VARIABLES} variables, the point has {got}")]
@@ -202,11 +203,11 @@ impl OpeningProof {
 /// the challenge after it is the new state reduced modulo the group's order, which makes some
 /// field elements likelier than others by a factor of at most 6/5.
 #[derive(Clone, Debug)]
-pub struct Transcript {
+pub struct OpeningTranscript {
     state: [u8; 32],
 }
 
-impl Transcript {
+impl OpeningTranscript {
     /// Starts from the caller's seed and the statement: commitment, point, value.
     pub fn new(seed: [u8; 32], commitment: &G1Affine, point: &[Fr], value: &Fr) -> Self {
         let mut transcript = Self { state: seed };

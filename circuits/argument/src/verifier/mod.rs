@@ -93,11 +93,11 @@ pub fn verify<A: Arithmetic>(
     let xi = transcript.challenge(arith, "relation batching");
 
     let mut claim = initial_claim(arith, relation, &shape, argument, &xi)?;
-    let mut second = Vec::with_capacity(shape.rounds);
-    for round in &argument.rounds {
-        transcript.absorb(arith, "relation round", round);
+    let mut second = Vec::with_capacity(shape.variables);
+    for univariate in &argument.univariates {
+        transcript.absorb(arith, "relation round", univariate);
         let challenge = transcript.challenge(arith, "relation round");
-        claim = next_claim(arith, &claim, round, &challenge)?;
+        claim = next_claim(arith, &claim, univariate, &challenge)?;
         second.push(challenge);
     }
     let expected = final_relation(arith, relation, argument, &xi, &first, &second)?;
@@ -120,7 +120,7 @@ pub fn verify<A: Arithmetic>(
     Ok(Opening { point, gamma, value })
 }
 
-/// The final sumcheck: rounds over the row number's bits, then over the bits
+/// The final sumcheck: over the row number's bits, then over the bits
 /// within a row. Returns the point, lowest address bit first.
 fn reduce<A: Arithmetic>(
     arith: &mut A,
@@ -133,10 +133,10 @@ fn reduce<A: Arithmetic>(
     let constants = weights::constants(arith, claims, points)?;
     let mut claim = arith.sub(&claims.value, &constants);
     let mut challenges = Vec::with_capacity(argument.reduction.len());
-    for round in &argument.reduction {
-        transcript.absorb(arith, "reduction round", round);
+    for univariate in &argument.reduction {
+        transcript.absorb(arith, "reduction round", univariate);
         let challenge = transcript.challenge(arith, "reduction round");
-        claim = next_claim(arith, &claim, round, &challenge)?;
+        claim = next_claim(arith, &claim, univariate, &challenge)?;
         challenges.push(challenge);
     }
     let hi = relation.layout.hi_log() as usize;
@@ -150,8 +150,8 @@ fn reduce<A: Arithmetic>(
     Ok(challenges)
 }
 
-/// `Σ_k ξ^k·2^{rounds − rounds_k}·claim_k`: a relation with fewer variables
-/// than the sumcheck has rounds is summed over the spare ones too.
+/// `Σ_k ξ^k·2^{variables − variables_k}·claim_k`: a relation with fewer variables
+/// than the sumcheck is summed over the spare ones too.
 fn initial_claim<A: Arithmetic>(
     arith: &mut A,
     relation: &Relation,
@@ -163,7 +163,7 @@ fn initial_claim<A: Arithmetic>(
     let mut claim = arith.constant(Fr::zero());
     let mut power = arith.constant(Fr::one());
     for (product, value) in relation.products.iter().zip(&argument.products) {
-        let spare = shape.rounds.checked_sub(product.rounds());
+        let spare = shape.variables.checked_sub(product.variables());
         let spare = spare.ok_or(Check::Shape("a product's share of the sumcheck"))?;
         let scaled = arith.scale(value, Fr::from(2u64).pow([spare as u64]));
         claim = arith.mul_add(&power, &scaled, &claim);
@@ -172,15 +172,16 @@ fn initial_claim<A: Arithmetic>(
     Ok(claim)
 }
 
-/// From the coefficients of a round but the linear one, which `claim = s(0) +
+/// From the coefficients of a polynomial but the linear one, which `claim = s(0) +
 /// s(1)` gives, to `s(challenge)`.
 fn next_claim<A: Arithmetic>(
     arith: &mut A,
     claim: &A::Var,
-    round: &[A::Var],
+    univariate: &[A::Var],
     challenge: &A::Var,
 ) -> Result<A::Var, A::Error> {
-    let (constant, higher) = round.split_first().ok_or(Check::Shape("a round of a sumcheck"))?;
+    let (constant, higher) =
+        univariate.split_first().ok_or(Check::Shape("a polynomial of a sumcheck"))?;
     let twice = arith.add(constant, constant);
     let mut linear = arith.sub(claim, &twice);
     for coefficient in higher {

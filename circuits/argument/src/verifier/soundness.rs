@@ -66,7 +66,7 @@ impl Budget {
                 term(
                     "relation round",
                     "a wrong round polynomial meets the right one (Lund et al. 1992)",
-                    n(shape.rounds) * n(shape.round_coefficients),
+                    n(shape.variables) * n(shape.coefficients),
                 ),
                 term(
                     "fraction",

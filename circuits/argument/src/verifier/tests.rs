@@ -70,8 +70,8 @@ fn arguments_of_another_shape_are_refused_before_anything_is_checked() {
     let changes: [fn(&mut Argument<Fr>); 10] = [
         |a| _ = a.products.pop(),
         |a| a.products.push(Fr::zero()),
-        |a| _ = a.rounds.pop(),
-        |a| _ = a.rounds[0].pop(),
+        |a| _ = a.univariates.pop(),
+        |a| _ = a.univariates[0].pop(),
         |a| _ = a.left.pop(),
         |a| _ = a.right.pop(),
         |a| _ = a.polys.pop(),
@@ -94,11 +94,11 @@ fn each_part_of_the_verifier_refuses_what_it_lacks() {
     let relation = relation();
     let argument = zeros(&relation);
     let (zero, arith) = (Fr::zero(), &mut Native);
-    let short = ArgumentShape { rounds: 0, ..ArgumentShape::of(&relation) };
+    let short = ArgumentShape { variables: 0, ..ArgumentShape::of(&relation) };
     let share = Err(Check::Shape("a product's share of the sumcheck"));
     assert_eq!(initial_claim(arith, &relation, &short, &argument, &zero), share);
-    let round = Err(Check::Shape("a round of a sumcheck"));
-    assert_eq!(next_claim(arith, &zero, &[], &zero), round);
+    let none = Err(Check::Shape("a polynomial of a sumcheck"));
+    assert_eq!(next_claim(arith, &zero, &[], &zero), none);
     let axis = Err(Check::Shape("the outer axis of a product"));
     assert_eq!(final_relation(arith, &relation, &argument, &zero, &[], &[]), axis);
 

@@ -55,7 +55,6 @@ pub const GATES: usize = 2 + 4 * WIDTH;
 pub trait Ring:
     Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Sized
 {
-    /// A constant.
     fn constant(value: Fr) -> Self;
     /// A constant multiple.
     fn scaled(self, by: Fr) -> Self;
@@ -83,7 +82,6 @@ pub struct View<E> {
     pub current: [E; ADVICE],
     /// Advice of the next row.
     pub next: [E; ADVICE],
-    /// Coefficients.
     pub coefficients: [E; COEFFICIENTS],
     /// The selectors `x`, `y`.
     pub selectors: [E; 2],

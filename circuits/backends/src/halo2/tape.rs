@@ -15,20 +15,16 @@ pub const BLINDING_ROWS: usize = 6;
 /// A place in the advice columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cell {
-    /// The row.
     pub row: usize,
     /// The advice column.
     pub column: usize,
 }
 
-/// One row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Which gates hold.
     pub kind: Kind,
-    /// The coefficients.
     pub coefficients: [Fr; COEFFICIENTS],
-    /// The advice.
     pub advice: [Fr; ADVICE],
 }
 
@@ -48,12 +44,7 @@ pub struct Tape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Violation {
     /// This gate, in the order of [`gates`], in this row.
-    Gate {
-        /// The row.
-        row: usize,
-        /// The gate.
-        gate: usize,
-    },
+    Gate { row: usize, gate: usize },
     /// This pair of copies.
     Copy {
         /// Position among the tape's copies.

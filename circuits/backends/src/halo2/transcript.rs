@@ -13,14 +13,13 @@ use sha3::{Digest, Keccak256};
 use zktrain_argument::opening::{point_bytes, scalar_bytes};
 use zktrain_model::Hash;
 
-/// The chain.
 #[derive(Clone, Debug)]
-pub struct Chain {
+pub struct ChallengeChain {
     state: Hash,
     buffer: Vec<u8>,
 }
 
-impl Chain {
+impl ChallengeChain {
     /// Starts from a key's digest.
     pub fn new(digest: Hash) -> Self {
         Self { state: digest, buffer: Vec::new() }
@@ -52,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_chain_hashes_state_and_buffer() {
-        let mut chain = Chain::new([7; 32]);
+        let mut chain = ChallengeChain::new([7; 32]);
         chain.scalar(&Fr::from(5u64));
         chain.point(&G1Affine::generator());
         let mut bytes = vec![7; 32];

@@ -5,7 +5,7 @@ use ark_ff::{One, Zero};
 use zktrain_argument::arith::{Arithmetic, Check};
 use zktrain_argument::poseidon::WIDTH;
 
-use super::system::{ONE, R1cs, Term};
+use super::system::{ONE, R1cs, R1csTerm};
 use super::wire::Wire;
 
 /// Combinations longer than this get a variable of their own: every use of a long one would cost
@@ -86,7 +86,7 @@ impl Builder {
     /// Puts these terms into the system.
     pub(super) fn combination_of(
         &mut self,
-        terms: impl IntoIterator<Item = Term>,
+        terms: impl IntoIterator<Item = R1csTerm>,
         value: Fr,
     ) -> Combination {
         Combination { number: self.system.combine(terms), value }
@@ -95,7 +95,7 @@ impl Builder {
     /// A new variable, and its combination.
     pub(super) fn allocate_combination(&mut self, value: Fr) -> (u32, Combination) {
         let variable = self.allocate(value);
-        let term = Term { variable, coefficient: Fr::one() };
+        let term = R1csTerm { variable, coefficient: Fr::one() };
         (variable, self.combination_of([term], value))
     }
 
@@ -106,9 +106,9 @@ impl Builder {
     }
 
     /// A new variable with `variable = terms`.
-    pub(super) fn define(&mut self, terms: impl IntoIterator<Item = Term>, value: Fr) -> u32 {
+    pub(super) fn define(&mut self, terms: impl IntoIterator<Item = R1csTerm>, value: Fr) -> u32 {
         let a = self.combination_of(terms, value);
-        let one = Term { variable: ONE, coefficient: Fr::one() };
+        let one = R1csTerm { variable: ONE, coefficient: Fr::one() };
         let b = self.combination_of([one], Fr::one());
         let (variable, c) = self.allocate_combination(value);
         self.constrain(a, b, c);

@@ -40,13 +40,13 @@ pub fn compile(relation: &Relation) -> Result<R1cs, Check> {
 
 /// The statement and the witness of one compressed proof.
 #[derive(Clone, Copy, Debug)]
-pub struct Compression<'a> {
+pub struct R1csCompression<'a> {
     relation: &'a Relation,
     inputs: &'a PublicInputs<Fr>,
     argument: &'a Argument<Fr>,
 }
 
-impl<'a> Compression<'a> {
+impl<'a> R1csCompression<'a> {
     /// A statement with the argument that proves it.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ fn build(
     Ok(builder.finish())
 }
 
-impl ConstraintSynthesizer<Fr> for Compression<'_> {
+impl ConstraintSynthesizer<Fr> for R1csCompression<'_> {
     fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> SynthesisResult<()> {
         let synthesis = self.synthesize().map_err(|_| SynthesisError::AssignmentMissing)?;
         synthesis.generate_constraints(cs)
@@ -109,8 +109,9 @@ impl ConstraintSynthesizer<Fr> for Synthesis {
             .system
             .combinations()
             .map(|terms| {
-                let term =
-                    |t: &super::Term| Some((t.coefficient, *variables.get(t.variable as usize)?));
+                let term = |t: &super::R1csTerm| {
+                    Some((t.coefficient, *variables.get(t.variable as usize)?))
+                };
                 terms.iter().map(term).collect::<Option<Vec<_>>>().map(LinearCombination)
             })
             .collect();

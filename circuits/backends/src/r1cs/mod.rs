@@ -12,6 +12,6 @@ mod system;
 mod wire;
 
 pub use builder::{Builder, Synthesis};
-pub use circuit::{Compression, CompressionShape, compile};
-pub use system::{Constraint, ONE, R1cs, Term};
+pub use circuit::{CompressionShape, R1csCompression, compile};
+pub use system::{ONE, R1cs, R1csConstraint, R1csTerm};
 pub use wire::Wire;

@@ -14,7 +14,7 @@ use ark_ff::{Field, One, Zero};
 use zktrain_argument::poseidon::{self, WIDTH, constants};
 
 use super::builder::Builder;
-use super::system::{ONE, Term};
+use super::system::{ONE, R1csTerm};
 use super::wire::Wire;
 
 /// Partial rounds between two refreshments of the state.
@@ -133,7 +133,7 @@ fn fifth_power(x: Fr) -> Fr {
 }
 
 /// A variable that holds the fifth power of a combination.
-fn s_box(builder: &mut Builder, terms: impl IntoIterator<Item = Term>, x: Fr) -> (u32, Fr) {
+fn s_box(builder: &mut Builder, terms: impl IntoIterator<Item = R1csTerm>, x: Fr) -> (u32, Fr) {
     let square = x.square();
     let cube = square * x;
     let fifth = cube * square;
@@ -188,9 +188,9 @@ fn mix_values(state: &[Fr; WIDTH], round: &[Fr; WIDTH]) -> [Fr; WIDTH] {
 }
 
 /// The combination with these coefficients; the basis is by increasing variable.
-fn terms(coefficients: &[Fr], basis: &[u32]) -> impl Iterator<Item = Term> {
+fn terms(coefficients: &[Fr], basis: &[u32]) -> impl Iterator<Item = R1csTerm> {
     let pairs = basis.iter().zip(coefficients).filter(|(_, c)| !c.is_zero());
-    pairs.map(|(variable, coefficient)| Term { variable: *variable, coefficient: *coefficient })
+    pairs.map(|(variable, coefficient)| R1csTerm { variable: *variable, coefficient: *coefficient })
 }
 
 #[cfg(test)]
@@ -225,7 +225,7 @@ mod tests {
         assert!(state.iter().all(|wire| wire.terms.len() == WIDTH));
         let Synthesis { system, assignment, .. } = builder.finish();
         for wire in &state {
-            let value = |t: &Term| t.coefficient * assignment[t.variable as usize];
+            let value = |t: &R1csTerm| t.coefficient * assignment[t.variable as usize];
             assert_eq!(wire.terms.iter().map(value).sum::<Fr>(), wire.value);
         }
         assert!(system.term_count() < 1700, "{} terms", system.term_count());

@@ -10,7 +10,7 @@ pub const ONE: u32 = 0;
 
 /// A coefficient times a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Term {
+pub struct R1csTerm {
     /// The variable's number.
     pub variable: u32,
     /// Its coefficient, not zero.
@@ -19,7 +19,7 @@ pub struct Term {
 
 /// A constraint `a·b = c` between linear combinations, given by their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Constraint {
+pub struct R1csConstraint {
     /// The left factor.
     pub a: u32,
     /// The right factor.
@@ -38,8 +38,8 @@ pub struct R1cs {
     variables: u32,
     /// Where each combination's terms end.
     ends: Vec<u32>,
-    terms: Vec<Term>,
-    constraints: Vec<Constraint>,
+    terms: Vec<R1csTerm>,
+    constraints: Vec<R1csConstraint>,
 }
 
 impl R1cs {
@@ -53,13 +53,12 @@ impl R1cs {
         self.public as usize
     }
 
-    /// All variables.
     pub fn variables(&self) -> usize {
         self.variables as usize
     }
 
     /// The constraints, in order.
-    pub fn constraints(&self) -> &[Constraint] {
+    pub fn constraints(&self) -> &[R1csConstraint] {
         &self.constraints
     }
 
@@ -74,7 +73,7 @@ impl R1cs {
     }
 
     /// The terms of every combination, in the order of their numbers.
-    pub fn combinations(&self) -> impl Iterator<Item = &[Term]> {
+    pub fn combinations(&self) -> impl Iterator<Item = &[R1csTerm]> {
         let starts = core::iter::once(&0).chain(&self.ends);
         starts
             .zip(&self.ends)
@@ -110,8 +109,9 @@ impl R1cs {
 
     /// The value of every combination under an assignment; variables that it lacks count as zero.
     pub fn values(&self, assignment: &[Fr]) -> Vec<Fr> {
-        let value = |terms: &[Term]| -> Fr {
-            let at = |t: &Term| assignment.get(t.variable as usize).copied().unwrap_or_default();
+        let value = |terms: &[R1csTerm]| -> Fr {
+            let at =
+                |t: &R1csTerm| assignment.get(t.variable as usize).copied().unwrap_or_default();
             terms.iter().map(|term| at(term) * term.coefficient).sum()
         };
         self.combinations().map(value).collect()
@@ -139,7 +139,7 @@ impl R1cs {
     }
 
     /// A new combination.
-    pub(super) fn combine(&mut self, terms: impl IntoIterator<Item = Term>) -> u32 {
+    pub(super) fn combine(&mut self, terms: impl IntoIterator<Item = R1csTerm>) -> u32 {
         self.terms.extend(terms);
         self.ends.push(self.terms.len() as u32);
         self.ends.len() as u32 - 1
@@ -147,7 +147,7 @@ impl R1cs {
 
     /// A new constraint.
     pub(super) fn constrain(&mut self, a: u32, b: u32, c: u32) {
-        self.constraints.push(Constraint { a, b, c });
+        self.constraints.push(R1csConstraint { a, b, c });
     }
 }
 

@@ -5,27 +5,25 @@ use std::rc::Rc;
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 
-use super::system::{ONE, Term};
+use super::system::{ONE, R1csTerm};
 
 /// A linear combination of variables, and its value.
 #[derive(Clone, Debug)]
 pub struct Wire {
     pub(super) value: Fr,
     /// By increasing variable; no coefficient is zero.
-    pub(super) terms: Rc<[Term]>,
+    pub(super) terms: Rc<[R1csTerm]>,
 }
 
 impl Wire {
-    /// A constant.
     pub(super) fn constant(value: Fr) -> Self {
-        let term = Term { variable: ONE, coefficient: value };
+        let term = R1csTerm { variable: ONE, coefficient: value };
         let terms = if value.is_zero() { Rc::from([]) } else { Rc::from([term]) };
         Self { value, terms }
     }
 
-    /// A variable.
     pub(super) fn variable(variable: u32, value: Fr) -> Self {
-        Self { value, terms: Rc::from([Term { variable, coefficient: Fr::one() }]) }
+        Self { value, terms: Rc::from([R1csTerm { variable, coefficient: Fr::one() }]) }
     }
 
     /// The value, if it is the same in every assignment.
@@ -34,7 +32,7 @@ impl Wire {
     pub(super) fn as_constant(&self) -> Option<Fr> {
         match &*self.terms {
             [] => Some(Fr::zero()),
-            [Term { variable: ONE, coefficient }] => Some(*coefficient),
+            [R1csTerm { variable: ONE, coefficient }] => Some(*coefficient),
             _ => None,
         }
     }
@@ -42,7 +40,7 @@ impl Wire {
     /// The variable, if it is one alone.
     pub(super) fn as_variable(&self) -> Option<u32> {
         match &*self.terms {
-            [Term { variable, coefficient }] if coefficient.is_one() => Some(*variable),
+            [R1csTerm { variable, coefficient }] if coefficient.is_one() => Some(*variable),
             _ => None,
         }
     }
@@ -52,7 +50,7 @@ impl Wire {
         if factor.is_zero() {
             return Self::constant(Fr::zero());
         }
-        let scale = |t: &Term| Term { coefficient: t.coefficient * factor, ..*t };
+        let scale = |t: &R1csTerm| R1csTerm { coefficient: t.coefficient * factor, ..*t };
         Self { value: self.value * factor, terms: self.terms.iter().map(scale).collect() }
     }
 
@@ -76,7 +74,7 @@ impl Wire {
             });
             let coefficient = own + added;
             if let Some(term) = from_left.or(from_right).filter(|_| !coefficient.is_zero()) {
-                terms.push(Term { variable: term.variable, coefficient });
+                terms.push(R1csTerm { variable: term.variable, coefficient });
             }
         }
         let added = if factor.is_one() { other.value } else { other.value * factor };

@@ -5,7 +5,7 @@ use zktrain_model::compile::compile_dataset;
 use zktrain_model::relation::{Group, Relation};
 
 use super::{Reader, WireError};
-use crate::compressed::{CompressedProof, System};
+use crate::compressed::{CompressedProof, ProofSystem};
 use crate::key::TrainingKey;
 use crate::proof::SheetProof;
 use crate::statements::{DatasetStatement, TrainingStatement};
@@ -23,15 +23,18 @@ pub trait ProofFile: Sized {
     const DATASET_FILE: &'static [u8];
 
     /// The system of the circuit's proof; none for an uncompressed one.
-    fn system(&self) -> Option<System>;
+    fn system(&self) -> Option<ProofSystem>;
     /// The proof's encoding.
     fn encode(&self) -> Vec<u8>;
     /// Decodes a proof of `relation`. Never panics.
     ///
     /// # Errors
     /// If the bytes are not the canonical encoding of such a proof.
-    fn decode(relation: &Relation, system: Option<System>, bytes: &[u8])
-    -> Result<Self, WireError>;
+    fn decode(
+        relation: &Relation,
+        system: Option<ProofSystem>,
+        bytes: &[u8],
+    ) -> Result<Self, WireError>;
     /// Whether files of this form name a system.
     const HAS_SYSTEM: bool;
 }
@@ -41,7 +44,7 @@ impl ProofFile for SheetProof {
     const DATASET_FILE: &'static [u8] = b"NOT-ZK zktrain dataset registration v1\n";
     const HAS_SYSTEM: bool = false;
 
-    fn system(&self) -> Option<System> {
+    fn system(&self) -> Option<ProofSystem> {
         None
     }
 
@@ -49,7 +52,11 @@ impl ProofFile for SheetProof {
         self.to_bytes()
     }
 
-    fn decode(relation: &Relation, _: Option<System>, bytes: &[u8]) -> Result<Self, WireError> {
+    fn decode(
+        relation: &Relation,
+        _: Option<ProofSystem>,
+        bytes: &[u8],
+    ) -> Result<Self, WireError> {
         Ok(Self::from_bytes(relation, bytes)?)
     }
 }
@@ -59,7 +66,7 @@ impl ProofFile for CompressedProof {
     const DATASET_FILE: &'static [u8] = b"zktrain dataset registration v1\n";
     const HAS_SYSTEM: bool = true;
 
-    fn system(&self) -> Option<System> {
+    fn system(&self) -> Option<ProofSystem> {
         Some(self.system)
     }
 
@@ -69,7 +76,7 @@ impl ProofFile for CompressedProof {
 
     fn decode(
         relation: &Relation,
-        system: Option<System>,
+        system: Option<ProofSystem>,
         bytes: &[u8],
     ) -> Result<Self, WireError> {
         let system = system.ok_or(WireError::System { got: 0 })?;
@@ -90,12 +97,12 @@ fn push_proof<P: ProofFile>(out: &mut Vec<u8>, statement: &[u8], proof: &P) {
     push_block(out, &proof.encode());
 }
 
-fn read_system<P: ProofFile>(reader: &mut Reader<'_>) -> Result<Option<System>, WireError> {
+fn read_system<P: ProofFile>(reader: &mut Reader<'_>) -> Result<Option<ProofSystem>, WireError> {
     if !P::HAS_SYSTEM {
         return Ok(None);
     }
     let got = reader.number("proof system")?;
-    System::from_code(got).map(Some).ok_or(WireError::System { got })
+    ProofSystem::from_code(got).map(Some).ok_or(WireError::System { got })
 }
 
 /// Encodes a training proof with its statement.
@@ -171,7 +178,7 @@ pub fn decode_dataset<P: ProofFile>(
 }
 
 /// A chunk's proof system, statement and proof, the proof still as bytes.
-type RawChunk<'a> = (Option<System>, DatasetStatement, &'a [u8]);
+type RawChunk<'a> = (Option<ProofSystem>, DatasetStatement, &'a [u8]);
 
 fn read_statement<'a, P: ProofFile>(reader: &mut Reader<'a>) -> Result<RawChunk<'a>, WireError> {
     let system = read_system::<P>(reader)?;

@@ -25,7 +25,6 @@ pub enum FormError {
     /// A field is not there, or not of its type.
     #[error("{field} is missing, or not {expected}")]
     Field {
-        /// Where.
         field: &'static str,
         /// What should be there.
         expected: &'static str,
@@ -33,7 +32,6 @@ pub enum FormError {
     /// A field has a value that is not supported.
     #[error("{field} is {got}; {expected} is supported")]
     Unsupported {
-        /// Where.
         field: &'static str,
         /// What there is.
         got: String,

@@ -11,7 +11,7 @@ use alloy::primitives::Address;
 use ark_bn254::G1Affine;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
-use zktrain_secagg::blame::{Setup, Trial};
+use zktrain_secagg::blame::{Trial, TrialSetup};
 use zktrain_secagg::coordinator::{Secrets, recover};
 use zktrain_secagg::group::{Roster, Shared};
 use zktrain_secagg::messages::{Defence, Reveal, Sharing, Signed, Test, Unmask, Upload};
@@ -258,7 +258,7 @@ impl Inner {
         commitments: &BTreeMap<Address, Vec<G1Affine>>,
         test: &Test,
     ) -> Result<Trial, JobError> {
-        Ok(Trial::new(Setup {
+        Ok(Trial::new(TrialSetup {
             plan: &self.plan.body,
             roster: &parts.roster,
             shared: &parts.shared,

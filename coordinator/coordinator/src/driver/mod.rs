@@ -42,10 +42,7 @@ pub enum DriverError {
     Store(#[from] StoreError),
     /// What is stored cannot be read.
     #[error("round {round}: what is stored of it is of another version or damaged")]
-    Stored {
-        /// The round.
-        round: u64,
-    },
+    Stored { round: u64 },
 }
 
 /// Milliseconds since 1970: phases go on while a coordinator is down.
@@ -186,7 +183,6 @@ impl Driver {
         Ok(Self { inner })
     }
 
-    /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.inner.plan.body
     }
@@ -462,12 +458,10 @@ pub mod items {
         format!("masked/{round}/")
     }
 
-    /// A submission.
     pub fn submission(round: u64) -> String {
         format!("submission/{round}/")
     }
 
-    /// A registration.
     pub fn registration(domain: u64) -> String {
         format!("registration/{domain}/")
     }

@@ -8,7 +8,7 @@ use ark_bn254::{Fr, G1Affine};
 use zktrain_argument::opening::KzgVerifierKey;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::{Plan, PlanMember};
-use zktrain_secagg::vector::Shape;
+use zktrain_secagg::vector::VectorShape;
 use zktrain_wire::messages::Phase;
 
 use crate::machine::ProofVerdict;
@@ -46,7 +46,7 @@ pub enum Timed {
 /// Long computations, called on threads of their own.
 pub trait Work: Send + Sync + 'static {
     /// The shape of masked vectors.
-    fn shape(&self) -> &Shape;
+    fn shape(&self) -> &VectorShape;
 
     /// What verifies openings.
     fn kzg(&self) -> &KzgVerifierKey;

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
-use super::Limits;
+use super::HealthLimits;
 
 /// Accepts as long as there is room.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Connection {
 }
 
 impl Bounded {
-    pub fn new(listener: TcpListener, limits: Limits) -> Self {
+    pub fn new(listener: TcpListener, limits: HealthLimits) -> Self {
         let room = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         Self { listener, room, lifetime: limits.lifetime }
     }

@@ -23,7 +23,7 @@ impl Part {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct LastReport {
     at: Instant,
     /// Why it does not work; a fixed text, as errors can hold addresses with passwords.
     fault: Option<&'static str>,
@@ -33,7 +33,7 @@ struct Heard {
 #[derive(Debug)]
 pub struct Readiness {
     patience: Duration,
-    heard: Mutex<BTreeMap<Part, Heard>>,
+    heard: Mutex<BTreeMap<Part, LastReport>>,
 }
 
 /// Whether all parts work.
@@ -64,17 +64,16 @@ impl Readiness {
         Self { patience, heard: Mutex::default() }
     }
 
-    /// A part works.
     pub fn works(&self, part: Part) {
-        self.hear(part, Heard { at: Instant::now(), fault: None });
+        self.hear(part, LastReport { at: Instant::now(), fault: None });
     }
 
     /// A part does not work. `reason` is shown to whoever asks.
     pub fn fails(&self, part: Part, reason: &'static str) {
-        self.hear(part, Heard { at: Instant::now(), fault: Some(reason) });
+        self.hear(part, LastReport { at: Instant::now(), fault: Some(reason) });
     }
 
-    fn hear(&self, part: Part, heard: Heard) {
+    fn hear(&self, part: Part, heard: LastReport) {
         // A map of plain values is whole whatever thread has died meanwhile.
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(part, heard);
     }
@@ -87,7 +86,7 @@ impl Readiness {
         Report { ready: parts.values().all(|part| part.ready), parts }
     }
 
-    fn state(&self, heard: Option<&Heard>, now: Instant) -> ComponentReport {
+    fn state(&self, heard: Option<&LastReport>, now: Instant) -> ComponentReport {
         let age = heard.map(|heard| now.saturating_duration_since(heard.at));
         let reason = match (heard.and_then(|heard| heard.fault), age) {
             (_, None) => Some("not started"),

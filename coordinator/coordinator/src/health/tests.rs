@@ -3,16 +3,17 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-async fn server(limits: Limits) -> (Server, Arc<Metrics>, Arc<Readiness>) {
+async fn server(limits: HealthLimits) -> (HealthServer, Arc<Metrics>, Arc<Readiness>) {
     let metrics = Arc::new(Metrics::new());
     let readiness = Arc::new(Readiness::new(Duration::from_secs(60)));
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::start(any, metrics.clone(), readiness.clone(), limits).await.unwrap();
+    let server =
+        HealthServer::start(any, metrics.clone(), readiness.clone(), limits).await.unwrap();
     (server, metrics, readiness)
 }
 
 /// Sends this and reads until the other side closes.
-async fn talk(server: &Server, request: &[u8]) -> String {
+async fn talk(server: &HealthServer, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut answer = Vec::new();
@@ -21,14 +22,14 @@ async fn talk(server: &Server, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-async fn ask(server: &Server, path: &str) -> String {
+async fn ask(server: &HealthServer, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
     talk(server, request.as_bytes()).await
 }
 
 #[tokio::test]
 async fn metrics_come_as_openmetrics() {
-    let (server, metrics, _) = server(Limits::default()).await;
+    let (server, metrics, _) = server(HealthLimits::default()).await;
     metrics.set_connections(17);
     let answer = ask(&server, "/metrics").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -41,7 +42,7 @@ async fn metrics_come_as_openmetrics() {
 
 #[tokio::test]
 async fn it_lives_before_it_is_ready_and_says_what_is_missing() {
-    let (server, _, readiness) = server(Limits::default()).await;
+    let (server, _, readiness) = server(HealthLimits::default()).await;
     for path in ["/livez", "/healthz"] {
         assert!(ask(&server, path).await.starts_with("HTTP/1.1 200"));
     }
@@ -65,7 +66,7 @@ async fn it_lives_before_it_is_ready_and_says_what_is_missing() {
 
 #[tokio::test]
 async fn other_requests_are_refused() {
-    let (server, ..) = server(Limits::default()).await;
+    let (server, ..) = server(HealthLimits::default()).await;
     assert!(ask(&server, "/").await.starts_with("HTTP/1.1 404"));
     let post =
         b"POST /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -83,7 +84,7 @@ async fn other_requests_are_refused() {
 #[tokio::test]
 async fn who_sends_nothing_makes_room_in_time() {
     let lifetime = Duration::from_millis(300);
-    let (server, ..) = server(Limits { connections: 2, lifetime }).await;
+    let (server, ..) = server(HealthLimits { connections: 2, lifetime }).await;
     let mut silent = Vec::new();
     for _ in 0..2 {
         silent.push(TcpStream::connect(server.address()).await.unwrap());
@@ -104,7 +105,7 @@ async fn who_sends_nothing_makes_room_in_time() {
 
 #[tokio::test]
 async fn it_stops_in_time_whatever_peers_do() {
-    let limits = Limits { connections: 4, lifetime: Duration::from_millis(300) };
+    let limits = HealthLimits { connections: 4, lifetime: Duration::from_millis(300) };
     let (server, ..) = server(limits).await;
     let address = server.address();
     let mut open = TcpStream::connect(address).await.unwrap();

@@ -72,15 +72,19 @@ impl Machine {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn look_at(&self, from: Address, what: &Contribution) -> Result<Option<Grounds>, Refusal> {
+    pub fn look_at(
+        &self,
+        from: Address,
+        what: &Contribution,
+    ) -> Result<Option<VerificationContext>, Refusal> {
         match self.admit(from, what)? {
             Admit::Known => Ok(None),
             Admit::New => Ok(Some(self.grounds(from))),
         }
     }
 
-    fn grounds(&self, from: Address) -> Grounds {
-        Grounds {
+    fn grounds(&self, from: Address) -> VerificationContext {
+        VerificationContext {
             plan: self.plan.clone(),
             roster: self.roster.clone(),
             shared: self.shared.clone(),
@@ -172,7 +176,7 @@ impl Machine {
 /// What contributions are verified against. All of it is fixed once members are asked for something
 /// that rests on it, so that what was verified stays right whatever happens meanwhile.
 #[derive(Clone)]
-pub struct Grounds {
+pub struct VerificationContext {
     plan: Arc<Signed<Plan>>,
     roster: Option<Arc<Roster>>,
     shared: Option<Arc<Shared>>,
@@ -181,13 +185,15 @@ pub struct Grounds {
     asked: Vec<Address>,
 }
 
-impl core::fmt::Debug for Grounds {
+impl core::fmt::Debug for VerificationContext {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Grounds").field("round", &self.plan.body.round).finish_non_exhaustive()
+        f.debug_struct("VerificationContext")
+            .field("round", &self.plan.body.round)
+            .finish_non_exhaustive()
     }
 }
 
-impl Grounds {
+impl VerificationContext {
     /// Signatures, and what else takes some time.
     ///
     /// # Errors

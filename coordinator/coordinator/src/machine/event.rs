@@ -11,15 +11,9 @@ use super::bounds::Bounds;
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A member has sent something, which [`super::Machine::check`] found to be new.
-    Contribution {
-        /// Who.
-        from: Address,
-        /// What.
-        what: Box<Contribution>,
-    },
+    Contribution { from: Address, what: Box<Contribution> },
     /// A member's proof was verified: answers [`Action::Judge`].
     Judged {
-        /// Whose.
         account: Address,
         /// The result.
         verdict: ProofVerdict,
@@ -81,7 +75,6 @@ pub enum ProofVerdict {
         /// Whether the member signed the submission as it is, so that others can be shown that it
         /// did.
         signed: bool,
-        /// What is wrong.
         why: String,
     },
 }
@@ -122,10 +115,7 @@ pub enum Action {
     /// There are new notices: whoever waits for one is to be woken.
     Published,
     /// Verify the submission of this member, whose [`super::Machine::uploads`] names it by hash.
-    Judge {
-        /// Whose.
-        account: Address,
-    },
+    Judge { account: Address },
     /// Recover secrets, add up, check the sum.
     Sum,
     /// Judge defences; and what was shown in disputes, if there were any.
@@ -155,7 +145,6 @@ pub enum MisdeedKind {
     Submission {
         /// Whether it signed the submission as it is.
         signed: bool,
-        /// What is wrong.
         why: String,
     },
     /// Its shares recover something else than it announced.
@@ -167,25 +156,19 @@ pub enum MisdeedKind {
     Undefended,
     /// It was silent in a phase in which others depended on it: it had shared its secrets, was
     /// counted, or had confirmed. It may have lost its connection.
-    Absent {
-        /// The phase.
-        phase: Phase,
-    },
+    Absent { phase: Phase },
 }
 
 /// A member did something wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Misdeed {
-    /// Who.
     pub account: Address,
-    /// What.
     pub kind: MisdeedKind,
 }
 
 /// How far a round is. Accounts are in ascending order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The phase.
     pub phase: Phase,
     /// When it ends at the latest, in milliseconds; none once the round is over.
     pub deadline: Option<u64>,

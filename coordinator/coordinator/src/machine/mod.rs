@@ -38,14 +38,14 @@ use std::sync::{Arc, OnceLock};
 
 use alloy::primitives::{Address, B256};
 use zktrain_secagg::group::{Roster, Shared};
-use zktrain_secagg::merkle::Tree;
+use zktrain_secagg::merkle::ShareTree;
 use zktrain_secagg::messages::{
     Confirm, Defence, Keys, Reveal, Sharing, Signed, Test, Unmask, Upload,
 };
 use zktrain_secagg::plan::{Plan, Timing};
 use zktrain_wire::messages::{Contribution, End, Phase, Reason};
 
-pub use admit::Grounds;
+pub use admit::VerificationContext;
 pub use bounds::{Bounds, Ends};
 pub use event::{
     Action, Admit, Event, Misdeed, MisdeedKind, Progress, ProofVerdict, SumResult, TrialResult,
@@ -75,7 +75,7 @@ pub struct Machine {
     /// Those of `sharings`, once it is fixed.
     shared: Option<Arc<Shared>>,
     /// Over the envelopes of each of `sharings`. Made when they are needed first: many hashes.
-    trees: Arc<OnceLock<Vec<Tree>>>,
+    trees: Arc<OnceLock<Vec<ShareTree>>>,
     /// Who complained about whom.
     complaints: BTreeSet<(Address, Address)>,
     /// Those complained about.
@@ -214,12 +214,10 @@ impl Machine {
         self.deadline
     }
 
-    /// The phase.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// The plan.
     pub fn plan(&self) -> &Signed<Plan> {
         &self.plan
     }
@@ -283,7 +281,6 @@ impl Machine {
         self.test.as_deref()
     }
 
-    /// Defences.
     pub fn defences(&self) -> &BTreeMap<Address, Signed<Defence>> {
         &self.defences
     }

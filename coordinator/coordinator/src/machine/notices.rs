@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use alloy::primitives::Address;
 use zktrain_secagg::group::Roster;
-use zktrain_secagg::merkle::Tree;
+use zktrain_secagg::merkle::ShareTree;
 use zktrain_secagg::messages::{Confirm, Defence, Sharing, Signed, Test};
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::{Error, coordinator as secagg};
@@ -33,7 +33,7 @@ pub struct Draft(What);
 enum What {
     Plan(Arc<Signed<Plan>>),
     Roster(Arc<Roster>),
-    Shares { sharings: Arc<Vec<Sharing>>, trees: Arc<OnceLock<Vec<Tree>>>, to: Address },
+    Shares { sharings: Arc<Vec<Sharing>>, trees: Arc<OnceLock<Vec<ShareTree>>>, to: Address },
     Counted(Arc<Vec<Address>>),
     Confirmed(Vec<Signed<Confirm>>),
     Test(Arc<Test>),
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn shares_that_cannot_be_told_are_not_told_as_none() {
-        let trees = Arc::new(OnceLock::from(vec![Tree::new(vec![B256::ZERO])]));
+        let trees = Arc::new(OnceLock::from(vec![ShareTree::new(vec![B256::ZERO])]));
         let sharings = Arc::default();
         let draft = Draft(What::Shares { sharings, trees, to: Address::ZERO });
         assert!(matches!(draft.make(), Err(Error::Count { .. })));

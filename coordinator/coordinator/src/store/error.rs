@@ -120,10 +120,7 @@ pub enum StoreError {
     },
     /// No upload of this account and item is there.
     #[error("upload {item}: none")]
-    NoUpload {
-        /// The item.
-        item: String,
-    },
+    NoUpload { item: String },
     /// A part does not begin where the stored ones end.
     #[error("upload: expected bytes from {expected}, got from {got}")]
     Offset {

@@ -20,7 +20,6 @@ pub enum SignedError {
     /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
-        /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
@@ -32,7 +31,6 @@ pub enum SignedError {
         path.display()
     )]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// Which line, from one.
         line: usize,
@@ -42,16 +40,10 @@ pub enum SignedError {
         "another batch was signed for round {round} before: a second one would be fraud. Nothing more is \
          signed for this round"
     )]
-    Otherwise {
-        /// The round.
-        round: u64,
-    },
+    Otherwise { round: u64 },
     /// Nobody knows what was signed for the round.
     #[error("what was signed for round {round} before is not known: nothing more is signed for it")]
-    Barred {
-        /// The round.
-        round: u64,
-    },
+    Barred { round: u64 },
 }
 
 /// A line of the file, as JSON.

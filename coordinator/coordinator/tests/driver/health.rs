@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use zktrain_coordinator::health::{Part, Pulse, Readiness, pulse};
+use zktrain_coordinator::health::{HealthReporter, Part, Readiness, reporter};
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_wire::messages::Phase;
 
@@ -29,25 +29,26 @@ async fn stays_ready(readiness: &Readiness, how_long: Duration) -> bool {
 async fn a_round_longer_than_the_patience_makes_nobody_unready() {
     let mut world = World::new(3, 600);
     world.open().await;
-    let (readiness, metrics, pulse) = (Readiness::new(PATIENCE), Metrics::new(), Pulse::default());
-    pulse.follow(Some(world.office().driver.clone()));
+    let (readiness, metrics, reporter) =
+        (Readiness::new(PATIENCE), Metrics::new(), HealthReporter::default());
+    reporter.follow(Some(world.office().driver.clone()));
     let file = world.folder.path().join("store.db");
     let beats = async {
         tokio::join!(
-            pulse.of_driver(EVERY, &readiness, &metrics),
-            pulse::of_store(EVERY, &world.office().store, Some(&file), &readiness, &metrics),
+            reporter.of_driver(EVERY, &readiness, &metrics),
+            reporter::of_store(EVERY, &world.office().store, Some(&file), &readiness, &metrics),
         );
     };
     let looks = async {
         assert!(stays_ready(&readiness, PATIENCE * 3).await);
         assert_eq!(world.office().driver.progress().await.phase, Phase::Keys);
         // What keeps the operator is told in its words, and only as long as it does.
-        pulse.report(Some("the domain's budget is used up"));
+        reporter.report(Some("the domain's budget is used up"));
         tokio::time::sleep(EVERY * 3).await;
         let report = readiness.report(Instant::now());
         assert_eq!(report.parts[&Part::Driver].reason, Some("the domain's budget is used up"));
         assert!(report.parts[&Part::Store].ready);
-        pulse.report(None);
+        reporter.report(None);
         tokio::time::sleep(EVERY * 2).await;
         assert!(stays_ready(&readiness, EVERY).await);
     };

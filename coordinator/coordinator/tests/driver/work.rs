@@ -9,7 +9,7 @@ use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zktrain_argument::opening::KzgVerifierKey;
-use zktrain_commit::average::{Sum, commit_sum, parameters, weighted_rows};
+use zktrain_commit::average::{commit_sum, parameters};
 use zktrain_commit::random::scalars;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::{Sheet, fill_block};
@@ -22,8 +22,10 @@ use zktrain_model::relation::Group;
 use zktrain_model::size::Limits;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::{Plan, PlanMember};
-use zktrain_secagg::vector::{Shape, Unpacked, Update, unpack};
+use zktrain_secagg::vector::{Unpacked, Update, VectorShape, unpack};
 use zktrain_statement::key::TrainingKey;
+use zktrain_statement::sum::Sum;
+use zktrain_verify::aggregate::weighted_rows;
 
 /// Begins a submission whose proof does not hold.
 pub const FALSE: &[u8] = b"false";
@@ -32,7 +34,7 @@ pub const PANIC: &[u8] = b"panic";
 
 pub struct Fixture {
     pub key: TrainingKey,
-    pub shape: Shape,
+    pub shape: VectorShape,
     pub srs: CheckedSrs,
 }
 
@@ -57,7 +59,7 @@ pub fn fixture() -> &'static Fixture {
         let tables = relation.layout.group_rows(Group::Tables).count();
         let tables = vec![G1Affine::default(); tables];
         let key = TrainingKey::new([1; 32], network, tables, srs.verifier_key()).unwrap();
-        Fixture { shape: Shape::of(&key).unwrap(), key, srs }
+        Fixture { shape: VectorShape::of(&key).unwrap(), key, srs }
     });
     &FIXTURE
 }
@@ -100,7 +102,7 @@ pub struct Bench {
 }
 
 impl Work for Bench {
-    fn shape(&self) -> &Shape {
+    fn shape(&self) -> &VectorShape {
         &fixture().shape
     }
 

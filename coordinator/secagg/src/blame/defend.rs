@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use zktrain_argument::curve::blinding_base;
 
 use super::proof::{Commitments, Proof, Response};
-use super::{Agreed, Challenge, Evidence, Point};
+use super::{Agreed, BlameChallenge, BlameEvidence, Point};
 use crate::dleq::Statement;
 use crate::eq::{eq_table, evaluate};
 use crate::error::Error;
@@ -53,7 +53,7 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    pub(super) fn new(evidence: &Evidence<'_>, point: &Point) -> Result<Self, Error> {
+    pub(super) fn new(evidence: &BlameEvidence<'_>, point: &Point) -> Result<Self, Error> {
         let shape = evidence.shape;
         let values = shape.values(evidence.update)?;
         let high = eq_table(&point.high);
@@ -79,7 +79,7 @@ fn pedersen(g: &G1Affine, value: Fr, blinding: Fr) -> G1Projective {
 /// The pair's commitment, `E_ij`, with its blinding.
 pub(super) fn pair_commitment(
     shared: &Shared,
-    challenge: &Challenge,
+    challenge: &BlameChallenge,
     weights: &[Fr],
     g: &G1Affine,
     pair: Pair,
@@ -95,10 +95,10 @@ pub(crate) fn defend(
     plan: &Plan,
     shared: &Shared,
     account: Address,
-    challenge: &Challenge,
+    challenge: &BlameChallenge,
     pairs: &[Agreed],
     secret: &Secret,
-    evidence: &Evidence<'_>,
+    evidence: &BlameEvidence<'_>,
 ) -> Result<Defence, Error> {
     let shape = evidence.shape;
     let unknown = Error::Stranger { account, set: "the members of the plan" };
@@ -148,7 +148,7 @@ pub(crate) fn defend(
 
 pub(super) fn respond(
     account: Address,
-    evidence: &Evidence<'_>,
+    evidence: &BlameEvidence<'_>,
     point: &Point,
     folded: &Folded,
     random: &Randomness,
@@ -183,8 +183,8 @@ pub(crate) fn contradict(
     plan: &Plan,
     shared: &Shared,
     account: Address,
-    challenge: &Challenge,
-    evidence: &Evidence<'_>,
+    challenge: &BlameChallenge,
+    evidence: &BlameEvidence<'_>,
     agreed: &Agreed,
     defence: &Signed<Defence>,
 ) -> Result<(), Error> {

@@ -57,12 +57,12 @@ use zktrain_argument::opening::Opener;
 use super::eq::{eq_at, eq_table};
 use super::error::Error;
 use super::group::{Shared, accounts_digest};
-use super::vector::{DIGIT, Shape, Update};
+use super::vector::{DIGIT, Update, VectorShape};
 use crate::messages::Test;
 use crate::plan::Plan;
 
 pub(super) use defend::{contradict, defend, reveal};
-pub use trial::{Setup, Trial, Verdict};
+pub use trial::{Trial, TrialSetup, TrialVerdict};
 
 /// Bytes of a defence among so many counted members.
 pub fn defence_bytes(counted: usize) -> usize {
@@ -71,9 +71,9 @@ pub fn defence_bytes(counted: usize) -> usize {
 
 /// What a member defends itself with.
 #[derive(Clone, Copy)]
-pub struct Evidence<'a> {
+pub struct BlameEvidence<'a> {
     /// The vectors' shape.
-    pub shape: &'a Shape,
+    pub shape: &'a VectorShape,
     /// Opens commitments, of a row's length at least.
     pub opener: &'a dyn Opener,
     /// The update that was packed, opened.
@@ -90,7 +90,7 @@ pub(super) struct Agreed {
 
 /// A test: where vectors are evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Challenge {
+pub struct BlameChallenge {
     digest: B256,
     counted: Vec<Address>,
 }
@@ -108,7 +108,7 @@ struct Point {
     scale: Fr,
 }
 
-impl Challenge {
+impl BlameChallenge {
     /// The test of the counted members' uploads, all masked for those that have shared.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl Challenge {
         self.digest
     }
 
-    fn point(&self, shape: &Shape) -> Point {
+    fn point(&self, shape: &VectorShape) -> Point {
         let coordinates = |label: &str, count: u32| {
             (0..count).map(|k| scalar(self.digest, label, k)).collect::<Vec<Fr>>()
         };
@@ -172,12 +172,12 @@ impl Challenge {
 
 impl Point {
     /// `eq(ρ_hi, k)` of the rows that are committed to.
-    fn rows(&self, shape: &Shape) -> Vec<Fr> {
+    fn rows(&self, shape: &VectorShape) -> Vec<Fr> {
         shape.rows.par_iter().map(|row| eq_at(&self.high, *row as usize)).collect()
     }
 
     /// `r`: the weight of each element.
-    fn weights(&self, shape: &Shape) -> Vec<Fr> {
+    fn weights(&self, shape: &VectorShape) -> Vec<Fr> {
         let (low, high) = (eq_table(&self.low), eq_table(&self.high));
         let mask = (1u64 << shape.row_log) - 1;
         let weight = |quad: &u64| {

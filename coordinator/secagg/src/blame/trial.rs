@@ -12,7 +12,7 @@ use zktrain_verify::mercury;
 
 use super::defend::{folded_commitment, pair_commitment, pair_of, reveal_statement};
 use super::proof::{Proof, Response};
-use super::{Challenge, Point};
+use super::{BlameChallenge, Point};
 use crate::coordinator::Secrets;
 use crate::dleq;
 use crate::error::Error;
@@ -22,11 +22,11 @@ use crate::messages::{Defence, PairOpening, Reveal, Signed, Test, Upload};
 use crate::plan::Plan;
 use crate::stream::{Seed, Sign};
 use crate::unmasking::{Incoming, known_masks};
-use crate::vector::Shape;
+use crate::vector::VectorShape;
 
 /// What a trial is about.
 #[derive(Clone, Copy)]
-pub struct Setup<'a> {
+pub struct TrialSetup<'a> {
     /// The round.
     pub plan: &'a Plan,
     /// Its members' keys.
@@ -34,7 +34,7 @@ pub struct Setup<'a> {
     /// Those that have shared.
     pub shared: &'a Shared,
     /// The vectors' shape.
-    pub shape: &'a Shape,
+    pub shape: &'a VectorShape,
     /// The reference string's part that verification needs.
     pub kzg: &'a KzgVerifierKey,
     /// Whose updates were summed.
@@ -49,14 +49,14 @@ pub struct Setup<'a> {
 
 /// Who is to blame, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
+pub struct TrialVerdict {
     /// Those whose own signed messages show that they cheated.
     pub guilty: Vec<Address>,
     /// Those that did not defend themselves, or did not show what settles a dispute.
     pub silent: Vec<Address>,
 }
 
-impl Verdict {
+impl TrialVerdict {
     /// All of them.
     pub fn blamed(&self) -> Vec<Address> {
         let all: BTreeSet<Address> = self.guilty.iter().chain(&self.silent).copied().collect();
@@ -85,7 +85,7 @@ pub struct Trial {
     roster: Roster,
     shared: Shared,
     kzg: KzgVerifierKey,
-    challenge: Challenge,
+    challenge: BlameChallenge,
     point: Point,
     /// `r`
     weights: Vec<Fr>,
@@ -101,7 +101,7 @@ pub struct Trial {
 }
 
 impl Tested {
-    fn new(setup: &Setup<'_>, upload: Upload) -> Result<Self, Error> {
+    fn new(setup: &TrialSetup<'_>, upload: Upload) -> Result<Self, Error> {
         let account = upload.account;
         let update = setup.commitments.get(&account).cloned().unwrap_or_default();
         let (expected, got) = (setup.shape.rows(), update.len());
@@ -123,8 +123,8 @@ impl Trial {
     /// # Errors
     /// If the uploads are not the counted members', masked for those that have shared, one has no commitments for each row, or its
     /// own mask is not among the secrets.
-    pub fn new(setup: Setup<'_>) -> Result<Self, Error> {
-        let challenge = Challenge::new(setup.plan, setup.shared, setup.counted, setup.test)?;
+    pub fn new(setup: TrialSetup<'_>) -> Result<Self, Error> {
+        let challenge = BlameChallenge::new(setup.plan, setup.shared, setup.counted, setup.test)?;
         let uploads = setup.test.uploads.iter().map(|upload| upload.body);
         let members = uploads.map(|upload| Ok((upload.account, Tested::new(&setup, upload)?)));
         let members = members.collect::<Result<_, Error>>()?;
@@ -337,7 +337,7 @@ impl Trial {
     }
 
     /// The verdict, once everybody has answered or had its time.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> TrialVerdict {
         let (mut guilty, mut silent) = (BTreeSet::new(), BTreeSet::new());
         for account in &self.challenge.counted {
             match self.answers.get(account) {
@@ -353,7 +353,7 @@ impl Trial {
             }
         }
         let silent = silent.difference(&guilty).copied().collect();
-        Verdict { guilty: guilty.into_iter().collect(), silent }
+        TrialVerdict { guilty: guilty.into_iter().collect(), silent }
     }
 
     /// Those of a pair that have published something else than its commitment.

@@ -17,7 +17,7 @@ use ark_bn254::{Fr, G1Affine};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zeroize::Zeroizing;
-use zktrain_commit::average::{Sum, commit_sum, parameters};
+use zktrain_commit::average::{commit_sum, parameters};
 use zktrain_commit::random::scalars;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::{Sheet, fill_block};
@@ -27,16 +27,17 @@ use zktrain_model::manifest::{Manifest, Network};
 use zktrain_model::relation::Group;
 use zktrain_model::size::Limits;
 use zktrain_statement::key::TrainingKey;
+use zktrain_statement::sum::Sum;
 
 use super::coordinator::{self, RecoverError, Secrets};
 use super::error::Error;
 use super::group::{Roster, Shared, accounts_digest};
 use super::member::Member;
 use super::policy::Policy;
-use super::sealed::{Keeper, Promises, Sealed};
+use super::sealed::{PromiseStore, Promises, Sealed};
 use super::sharing::Shares;
 use super::unmasking::Unmasking;
-use super::vector::{self, Shape, Unpacked, Update};
+use super::vector::{self, Unpacked, Update, VectorShape};
 use crate::messages::{
     Body, Complaint, Confirm, Passed, Sharing, Signed, Test, Unmask, Upload, signing_hash,
 };
@@ -55,7 +56,7 @@ pub(crate) struct Disk {
     pub full: bool,
 }
 
-impl Keeper for Disk {
+impl PromiseStore for Disk {
     type Error = Error;
 
     fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
@@ -71,7 +72,7 @@ pub(crate) fn kept<T>(sealed: Sealed<T>) -> T {
 /// What rounds of one network share.
 pub(crate) struct Fixture {
     pub key: TrainingKey,
-    pub shape: Shape,
+    pub shape: VectorShape,
     pub srs: CheckedSrs,
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn fixture() -> &'static Fixture {
     static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         let key = key(&[7, 13, 3], &[true, false], 6);
         let srs = Srs::generate_g1(6, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
-        Fixture { shape: Shape::of(&key).unwrap(), key, srs }
+        Fixture { shape: VectorShape::of(&key).unwrap(), key, srs }
     });
     &FIXTURE
 }

@@ -2,19 +2,19 @@
 
 use ark_ff::{AdditiveGroup, Field, PrimeField};
 use proptest::prelude::*;
-use zktrain_commit::average::weighted_rows;
+use zktrain_verify::aggregate::weighted_rows;
 
 use super::*;
 use crate::unmasking::Inspection;
 use crate::vector::{DIGIT, ELEMENT, PACKED, VectorError, decode, encode, pack, unpack};
 
-fn shape_of(widths: &[usize], biased: &[bool], row_log: u32) -> (TrainingKey, Shape) {
+fn shape_of(widths: &[usize], biased: &[bool], row_log: u32) -> (TrainingKey, VectorShape) {
     let key = key(widths, biased, row_log);
-    let shape = Shape::of(&key).unwrap();
+    let shape = VectorShape::of(&key).unwrap();
     (key, shape)
 }
 
-fn constant(shape: &Shape, value: i32) -> Update {
+fn constant(shape: &VectorShape, value: i32) -> Update {
     Update { values: vec![value; shape.parameters()], blinds: vec![Fr::from(3u64); shape.rows()] }
 }
 
@@ -55,7 +55,7 @@ fn rows_have_four_cells_at_least() {
     for row_log in [0, 1] {
         let mut key = key(&[4, 4, 4], &[true; 2], 4);
         key.relation.layout.row_log = row_log;
-        assert_eq!(Shape::of(&key).err(), Some(VectorError::Rows { row_log }));
+        assert_eq!(VectorShape::of(&key).err(), Some(VectorError::Rows { row_log }));
     }
 }
 

@@ -242,7 +242,7 @@ fn a_test_is_about_one_view() {
     body.shared.0[0] ^= 1;
     test.uploads[2] = world.sign(2, body);
     let update = &world.updates[0];
-    let evidence = crate::blame::Evidence {
+    let evidence = crate::blame::BlameEvidence {
         shape: &fixture().shape,
         opener: &fixture().srs.g1(),
         update,

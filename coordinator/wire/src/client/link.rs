@@ -13,11 +13,11 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Target;
-use super::trouble::{Told, Trouble};
+use super::trouble::{Announcement, Outage};
 use crate::error::{Fail, Lost};
 use crate::frame::{self, Greeting, Hello, MAGIC, Proof, VERSION, Welcome};
 use crate::identity::{Channel, Role};
-use crate::{Error, Patience, close, tls};
+use crate::{Error, Timeouts, close, tls};
 
 /// Bytes in flight.
 const WINDOW: u32 = 4 << 20;
@@ -32,19 +32,19 @@ struct Live {
 pub(super) struct Link {
     target: Target,
     signer: PrivateKeySigner,
-    patience: Patience,
+    patience: Timeouts,
     config: quinn::ClientConfig,
     live: Mutex<Option<Live>>,
     /// Attempts that failed, of any kind, since one last worked.
     failures: AtomicU32,
-    trouble: std::sync::Mutex<Trouble>,
+    trouble: std::sync::Mutex<Outage>,
 }
 
 impl Link {
     pub(super) fn new(
         target: Target,
         signer: PrivateKeySigner,
-        patience: Patience,
+        patience: Timeouts,
     ) -> Result<Self, Error> {
         let config = tls::client(&patience, WINDOW)?;
         let (live, failures) = (Mutex::default(), AtomicU32::new(0));
@@ -56,7 +56,7 @@ impl Link {
         self.signer.address()
     }
 
-    pub(super) fn patience(&self) -> &Patience {
+    pub(super) fn patience(&self) -> &Timeouts {
         &self.patience
     }
 
@@ -110,11 +110,11 @@ impl Link {
         let coordinator = &self.target.address;
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match trouble.fails(std::time::Instant::now()) {
-            Told::Now { waited } => {
+            Announcement::Now { waited } => {
                 let seconds = waited.as_secs();
                 tracing::warn!(%coordinator, %why, seconds, "waiting for the coordinator");
             }
-            Told::Lately => tracing::debug!(%coordinator, %why, "trying again"),
+            Announcement::Lately => tracing::debug!(%coordinator, %why, "trying again"),
         }
     }
 

@@ -21,7 +21,7 @@ use self::link::Link;
 use self::transfer::{Progress, Sink, Store};
 use super::error::{Fail, Lost};
 use super::frame::{self, Answer, Ask};
-use super::{Content, Error, Patience};
+use super::{Content, Error, Timeouts};
 use crate::messages::{Item, Request, Response};
 
 /// Which coordinator.
@@ -37,7 +37,7 @@ pub struct Target {
 
 /// What is uploaded.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum UploadSource {
     /// Bytes in memory.
     Bytes(Bytes),
     /// A file, which must not change meanwhile.
@@ -51,14 +51,14 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Connects; gives up after [`Patience::call`].
+    /// Connects; gives up after [`Timeouts::call`].
     ///
     /// # Errors
     /// If no connection comes about or the other side is someone else.
     pub async fn connect(
         target: Target,
         signer: PrivateKeySigner,
-        patience: Patience,
+        patience: Timeouts,
     ) -> Result<Self, Error> {
         let peer = Self { link: Arc::new(Link::new(target, signer, patience)?) };
         let until = Instant::now() + patience.call;
@@ -98,8 +98,8 @@ impl Peer {
     /// coordinator has checked and stored it.
     ///
     /// # Errors
-    /// If it is refused or nothing moves for [`Patience::progress`].
-    pub async fn upload(&self, item: &Item, source: Source) -> Result<Content, Error> {
+    /// If it is refused or nothing moves for [`Timeouts::progress`].
+    pub async fn upload(&self, item: &Item, source: UploadSource) -> Result<Content, Error> {
         let (mut source, content) = source.measure().await?;
         let ask = Ask::Upload { item: item.clone(), content };
         let ask = frame::encode(&ask).map_err(Error::Frame)?;
@@ -121,7 +121,7 @@ impl Peer {
     /// Downloads into memory, at most `most` bytes.
     ///
     /// # Errors
-    /// If it is refused, too large, or nothing moves for [`Patience::progress`].
+    /// If it is refused, too large, or nothing moves for [`Timeouts::progress`].
     pub async fn download(&self, item: &Item, most: u64) -> Result<Bytes, Error> {
         let mut sink = Sink::new(Store::Memory(Vec::new()), most).await?;
         self.fill(item, &mut sink).await?;

@@ -12,7 +12,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::Source;
+use super::UploadSource;
 use super::link::Link;
 use crate::error::{Fail, Lost};
 use crate::frame::{self, Answer, Ask};
@@ -63,7 +63,7 @@ pub(super) enum Measured {
     File(File),
 }
 
-impl Source {
+impl UploadSource {
     /// Its length and digest.
     pub(super) async fn measure(self) -> Result<(Measured, Content), Error> {
         let mut hasher = Keccak256::new();

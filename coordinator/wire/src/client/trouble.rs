@@ -9,7 +9,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 
 /// A coordinator that does not answer, if it does not.
 #[derive(Debug, Default)]
-pub(super) struct Trouble(Option<Ongoing>);
+pub(super) struct Outage(Option<Ongoing>);
 
 #[derive(Debug)]
 struct Ongoing {
@@ -20,7 +20,7 @@ struct Ongoing {
 
 /// Whether to say that something failed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Announcement {
     Now {
         /// How long it has gone on.
         waited: Duration,
@@ -28,19 +28,19 @@ pub(super) enum Told {
     Lately,
 }
 
-impl Trouble {
+impl Outage {
     /// An attempt has failed.
-    pub(super) fn fails(&mut self, now: Instant) -> Told {
+    pub(super) fn fails(&mut self, now: Instant) -> Announcement {
         let Some(ongoing) = &mut self.0 else {
             self.0 = Some(Ongoing { since: now, told: now, pause: FIRST });
-            return Told::Now { waited: Duration::ZERO };
+            return Announcement::Now { waited: Duration::ZERO };
         };
         if now.saturating_duration_since(ongoing.told) < ongoing.pause {
-            return Told::Lately;
+            return Announcement::Lately;
         }
         ongoing.told = now;
         ongoing.pause = LONGEST.min(ongoing.pause * 2);
-        Told::Now { waited: now.saturating_duration_since(ongoing.since) }
+        Announcement::Now { waited: now.saturating_duration_since(ongoing.since) }
     }
 
     /// Something was answered. Whether it was missed.
@@ -55,17 +55,18 @@ mod tests {
 
     #[test]
     fn trouble_is_told_at_once_and_then_less_and_less_often() {
-        let (mut trouble, begun) = (Trouble::default(), Instant::now());
+        let (mut trouble, begun) = (Outage::default(), Instant::now());
         assert!(!trouble.ends());
         let mut told = Vec::new();
         for second in 0..1200 {
-            if let Told::Now { waited } = trouble.fails(begun + Duration::from_secs(second)) {
+            if let Announcement::Now { waited } = trouble.fails(begun + Duration::from_secs(second))
+            {
                 told.push(waited.as_secs());
             }
         }
         assert_eq!(told, [0, 5, 15, 35, 75, 155, 315, 615, 915]);
         assert!(trouble.ends() && !trouble.ends());
         let later = begun + Duration::from_secs(1200);
-        assert_eq!(trouble.fails(later), Told::Now { waited: Duration::ZERO });
+        assert_eq!(trouble.fails(later), Announcement::Now { waited: Duration::ZERO });
     }
 }

@@ -26,11 +26,11 @@ use tokio_util::task::TaskTracker;
 
 use self::registry::{Network, Registry};
 use self::transfer::Turns;
-use super::{Error, Limits, Service, close, tls};
+use super::{Error, Service, WireLimits, close, tls};
 
 /// What a server has done since it was bound, for metrics.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct ServerCounters {
     /// Authenticated connections, now.
     pub connected: AtomicU64,
     /// Connections that did not prove who they are, or broke the protocol doing so.
@@ -41,7 +41,6 @@ pub struct Counters {
     pub replaced: AtomicU64,
     /// Connections that broke the protocol.
     pub breaches: AtomicU64,
-    /// Calls.
     pub calls: AtomicU64,
     /// Bytes of uploads that were handed to the service.
     pub uploaded: AtomicU64,
@@ -49,7 +48,7 @@ pub struct Counters {
     pub downloaded: AtomicU64,
 }
 
-impl Counters {
+impl ServerCounters {
     fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
@@ -60,11 +59,11 @@ struct Shared<S> {
     service: Arc<S>,
     signer: PrivateKeySigner,
     domain: Eip712Domain,
-    limits: Limits,
+    limits: WireLimits,
     registry: Arc<Registry>,
     requests: DefaultKeyedRateLimiter<Address>,
     turns: Turns,
-    counters: Arc<Counters>,
+    counters: Arc<ServerCounters>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -86,7 +85,7 @@ impl<S: Service> Server<S> {
         signer: PrivateKeySigner,
         domain: Eip712Domain,
         service: Arc<S>,
-        limits: Limits,
+        limits: WireLimits,
     ) -> Result<Self, Error> {
         let io = |source| Error::Listen { listen, source };
         let socket = std::net::UdpSocket::bind(listen).map_err(io)?;
@@ -120,11 +119,11 @@ impl<S: Service> Server<S> {
     }
 
     /// What it has done so far.
-    pub fn counters(&self) -> Arc<Counters> {
+    pub fn counters(&self) -> Arc<ServerCounters> {
         self.shared.counters.clone()
     }
 
-    /// Serves until `shutdown`, then lets what is under way end for [`Limits::drain`]: calls are
+    /// Serves until `shutdown`, then lets what is under way end for [`WireLimits::drain`]: calls are
     /// answered, uploads stored as far as they have come.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         tokio::pin!(shutdown);
@@ -163,7 +162,7 @@ impl<S: Service> Server<S> {
             Err(_) => None,
         };
         let Some(ticket) = ticket else {
-            Counters::count(&self.shared.counters.refused);
+            ServerCounters::count(&self.shared.counters.refused);
             incoming.refuse();
             return;
         };

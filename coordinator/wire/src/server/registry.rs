@@ -15,7 +15,7 @@ use alloy::primitives::Address;
 use quinn::Connection;
 use tokio_util::sync::CancellationToken;
 
-use crate::Limits;
+use crate::WireLimits;
 use crate::close;
 
 /// For so long a network is known from which somebody was proven.
@@ -153,7 +153,7 @@ pub(super) struct Registry {
 }
 
 /// A connection's place; free again when dropped.
-pub(super) struct Ticket {
+pub(super) struct ConnectionSlot {
     registry: Arc<Registry>,
     network: Network,
     id: u64,
@@ -161,7 +161,7 @@ pub(super) struct Ticket {
     proven: Option<(Address, usize)>,
 }
 
-/// What [`Ticket::prove`] found.
+/// What [`ConnectionSlot::prove`] found.
 pub(super) enum Place {
     Free,
     /// There was another connection of the account, which is closed now.
@@ -170,8 +170,8 @@ pub(super) enum Place {
 }
 
 impl Registry {
-    pub(super) fn new(limits: &Limits) -> Arc<Self> {
-        let Limits { connections, per_ip, handshakes, .. } = *limits;
+    pub(super) fn new(limits: &WireLimits) -> Arc<Self> {
+        let WireLimits { connections, per_ip, handshakes, .. } = *limits;
         let (reserved, share) = (handshakes / 4, (handshakes / 8).max(1));
         let places = |most| Places { taken: Vec::new(), most, share };
         let state = State {
@@ -188,7 +188,7 @@ impl Registry {
     }
 
     /// A place for a connection that has not proven anything yet, if there is one.
-    pub(super) fn enter(self: &Arc<Self>, network: Network) -> Option<Ticket> {
+    pub(super) fn enter(self: &Arc<Self>, network: Network) -> Option<ConnectionSlot> {
         let mut state = self.state();
         let here = state.networks.get(&network).copied().unwrap_or(0);
         if here >= self.per_ip {
@@ -203,11 +203,11 @@ impl Registry {
         }
         state.next += 1;
         state.networks.insert(network, here + 1);
-        Some(Ticket { registry: self.clone(), network, id, evicted, proven: None })
+        Some(ConnectionSlot { registry: self.clone(), network, id, evicted, proven: None })
     }
 }
 
-impl Ticket {
+impl ConnectionSlot {
     /// Cancelled when somebody else gets the place.
     pub(super) fn evicted(&self) -> CancellationToken {
         self.evicted.clone()
@@ -233,7 +233,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut state = self.registry.state();
         if let Some(here) = state.networks.get_mut(&self.network) {
@@ -259,14 +259,14 @@ mod tests {
     use super::*;
 
     fn registry(per_ip: usize, handshakes: usize) -> Arc<Registry> {
-        Registry::new(&Limits { per_ip, handshakes, ..Limits::default() })
+        Registry::new(&WireLimits { per_ip, handshakes, ..WireLimits::default() })
     }
 
     fn network(address: &str) -> Network {
         Network::of(address.parse().unwrap())
     }
 
-    fn is_evicted(ticket: &Ticket) -> bool {
+    fn is_evicted(ticket: &ConnectionSlot) -> bool {
         ticket.evicted.is_cancelled()
     }
 

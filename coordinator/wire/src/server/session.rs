@@ -8,8 +8,8 @@ use quinn::{Connection, Incoming, RecvStream, SendStream, VarInt};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::registry::{Place, Ticket};
-use super::{Counters, Shared, transfer};
+use super::registry::{ConnectionSlot, Place};
+use super::{ServerCounters, Shared, transfer};
 use crate::frame::{
     self, Answer, Ask, Frame, FrameError, Greeting, Hello, MAGIC, Proof, VERSION, Welcome,
 };
@@ -52,14 +52,14 @@ enum Unproven {
 pub(super) async fn run<S: Service>(
     shared: Arc<Shared<S>>,
     incoming: Incoming,
-    mut ticket: Ticket,
+    mut ticket: ConnectionSlot,
 ) {
     let from = incoming.remote_address();
     let evicted = ticket.evicted();
     let proven = tokio::select! {
         () = shared.shutdown.cancelled() => return,
         () = evicted.cancelled() => {
-            Counters::count(&shared.counters.refused);
+            ServerCounters::count(&shared.counters.refused);
             tracing::debug!(%from, "no connection: its place was taken");
             return;
         }
@@ -70,12 +70,12 @@ pub(super) async fn run<S: Service>(
         Ok(Err(error)) => {
             let refused = matches!(error, Unproven::Refused(_));
             let counters = &shared.counters;
-            Counters::count(if refused { &counters.refused } else { &counters.unproven });
+            ServerCounters::count(if refused { &counters.refused } else { &counters.unproven });
             tracing::debug!(%from, %error, "no connection");
             return;
         }
         Err(_) => {
-            Counters::count(&shared.counters.unproven);
+            ServerCounters::count(&shared.counters.unproven);
             tracing::debug!(%from, "no connection: out of time");
             return;
         }
@@ -100,7 +100,7 @@ pub(super) async fn run<S: Service>(
 async fn greet<S: Service>(
     shared: &Shared<S>,
     incoming: Incoming,
-    ticket: &mut Ticket,
+    ticket: &mut ConnectionSlot,
 ) -> Result<(Connection, Address), Unproven> {
     // Whoever says nothing costs a place for this long, and nothing else.
     let said = timeout(shared.limits.hello, listen(incoming)).await;
@@ -123,7 +123,7 @@ async fn greet<S: Service>(
         Ok(()) => match ticket.prove(peer, &connection) {
             Place::Free => Ok(()),
             Place::Replaced => {
-                Counters::count(&shared.counters.replaced);
+                ServerCounters::count(&shared.counters.replaced);
                 Ok(())
             }
             Place::Full => Err(Refusal::Busy),
@@ -188,7 +188,7 @@ impl<S: Service> Session<S> {
         };
         match ask {
             Ask::Call(request) => {
-                Counters::count(&self.shared.counters.calls);
+                ServerCounters::count(&self.shared.counters.calls);
                 if let Some(response) = self.call(request, &send).await {
                     self.answer(&mut send, &Answer::Response(response)).await;
                 }
@@ -242,7 +242,7 @@ impl<S: Service> Session<S> {
     }
 
     fn breach(&self, error: &FrameError) {
-        Counters::count(&self.shared.counters.breaches);
+        ServerCounters::count(&self.shared.counters.breaches);
         tracing::debug!(peer = %self.peer, %error, "the protocol was broken");
         self.connection.close(close::BREACH.code(), b"protocol");
     }

@@ -8,7 +8,7 @@ use alloy::signers::local::PrivateKeySigner;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use zktrain_wire::messages::Response;
-use zktrain_wire::{Limits, Patience, Peer};
+use zktrain_wire::{Peer, Timeouts, WireLimits};
 
 use crate::common::{Running, call, eventually};
 use crate::raw;
@@ -20,13 +20,13 @@ const OWNERS: usize = 200;
 /// find no room come again by themselves.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_owners_come_at_once_from_one_address() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (mut owners, here) = (JoinSet::new(), Arc::new(Barrier::new(OWNERS)));
     for _ in 0..OWNERS {
         let (target, here) = (server.target(), here.clone());
         owners.spawn(async move {
             let signer = PrivateKeySigner::random();
-            let peer = Peer::connect(target, signer, Patience::default()).await.unwrap();
+            let peer = Peer::connect(target, signer, Timeouts::default()).await.unwrap();
             // Nobody leaves before all are there.
             here.wait().await;
             assert_eq!(call(&peer, 7).await.unwrap(), Response::Current(Some(7)));
@@ -43,7 +43,7 @@ async fn two_hundred_owners_come_at_once_from_one_address() {
 /// There is a cap all the same, which leaves most places to others.
 #[tokio::test]
 async fn one_address_does_not_get_all_places() {
-    let limits = Limits::default();
+    let limits = WireLimits::default();
     assert!(limits.per_ip > OWNERS && limits.per_ip * 4 <= limits.connections);
     assert!(limits.attempts as usize > 2 * limits.per_ip, "all can come again in one minute");
     let server = Running::start(limits).await;

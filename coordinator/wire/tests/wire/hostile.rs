@@ -10,7 +10,7 @@ use quinn::ConnectionError;
 use zktrain_secagg::messages::{Keys, Signed};
 use zktrain_wire::frame::{Answer, Ask, Frame};
 use zktrain_wire::messages::{Contribution, Item, Request, Response};
-use zktrain_wire::{Content, Limits};
+use zktrain_wire::{Content, WireLimits};
 
 use crate::common::{Running, call, eventually, noise, while_healthy};
 use crate::raw;
@@ -36,7 +36,7 @@ fn code(reason: &ConnectionError) -> Option<u64> {
 
 #[tokio::test]
 async fn garbage_ends_the_connection_that_it_came_on() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let endpoint = raw::client(2);
     let trailing = {
         let mut bytes = zktrain_wire::frame::encode(&current()).unwrap();
@@ -61,7 +61,7 @@ async fn garbage_ends_the_connection_that_it_came_on() {
 
 #[tokio::test]
 async fn noise_at_the_socket_is_ignored() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let socket = tokio::net::UdpSocket::bind("127.0.0.3:0").await.unwrap();
     while_healthy(&server, async {
         let noise = noise(1200);
@@ -79,7 +79,7 @@ async fn noise_at_the_socket_is_ignored() {
 #[tokio::test]
 async fn connections_that_do_not_say_who_they_are_end() {
     let handshake = Duration::from_millis(400);
-    let limits = Limits { handshake, per_ip: 8, ..Limits::default() };
+    let limits = WireLimits { handshake, per_ip: 8, ..WireLimits::default() };
     let server = Running::start(limits).await;
     let endpoint = raw::client(2);
     while_healthy(&server, async {
@@ -123,7 +123,7 @@ async fn say_nothing(endpoint: quinn::Endpoint, server: std::net::SocketAddr) {
 /// With the limits as they are by default: two addresses, next door and elsewhere.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn addresses_that_say_nothing_keep_no_new_owner_out() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let silent = [[127, 0, 0, 2], [127, 0, 0, 3], [127, 1, 0, 1], [127, 2, 0, 1]];
     let mut tasks = tokio::task::JoinSet::new();
     for address in silent {
@@ -145,7 +145,7 @@ async fn addresses_that_say_nothing_keep_no_new_owner_out() {
 #[tokio::test]
 async fn connections_that_never_say_hello_lose_their_place_soon() {
     let hello = Duration::from_millis(200);
-    let server = Running::start(Limits { hello, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { hello, ..WireLimits::default() }).await;
     let connection = raw::connect(&raw::client(2), server.address).await;
     let closed = tokio::time::timeout(Duration::from_secs(3), connection.closed()).await;
     assert!(closed.is_ok(), "long before the whole handshake's time is over");
@@ -154,7 +154,7 @@ async fn connections_that_never_say_hello_lose_their_place_soon() {
 
 #[tokio::test]
 async fn attempts_to_connect_are_limited() {
-    let server = Running::start(Limits { attempts: 10, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { attempts: 10, ..WireLimits::default() }).await;
     let endpoint = raw::client(2);
     while_healthy(&server, async {
         let mut taken = 0;
@@ -169,7 +169,8 @@ async fn attempts_to_connect_are_limited() {
 
 #[tokio::test]
 async fn silent_connections_end() {
-    let server = Running::start(Limits { idle: Duration::from_millis(500), ..Limits::default() });
+    let server =
+        Running::start(WireLimits { idle: Duration::from_millis(500), ..WireLimits::default() });
     let server = server.await;
     // This one does not keep its connection alive.
     let silent = raw::member(&raw::client(2), server.address).await;
@@ -181,7 +182,7 @@ async fn silent_connections_end() {
 
 #[tokio::test]
 async fn a_flood_of_requests_waits_its_turn() {
-    let server = Running::start(Limits { requests: 20, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { requests: 20, ..WireLimits::default() }).await;
     let connection = raw::member(&raw::client(2), server.address).await;
     let began = Instant::now();
     let answered = std::sync::atomic::AtomicUsize::new(0);
@@ -203,7 +204,7 @@ async fn a_flood_of_requests_waits_its_turn() {
 
 #[tokio::test]
 async fn streams_and_calls_at_work_are_limited_for_each_peer() {
-    let limits = Limits { streams: 8, work: 3, ..Limits::default() };
+    let limits = WireLimits { streams: 8, work: 3, ..WireLimits::default() };
     let server = Running::start(limits).await;
     let connection = raw::member(&raw::client(2), server.address).await;
     while_healthy(&server, async {
@@ -225,7 +226,7 @@ async fn streams_and_calls_at_work_are_limited_for_each_peer() {
 
 #[tokio::test]
 async fn waiting_for_notices_is_no_work() {
-    let server = Running::start(Limits { work: 1, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { work: 1, ..WireLimits::default() }).await;
     let connection = raw::member(&raw::client(2), server.address).await;
     let mut polls = Vec::new();
     for number in 0..8 {
@@ -241,7 +242,7 @@ async fn waiting_for_notices_is_no_work() {
 #[tokio::test]
 async fn a_slow_writer_is_given_up() {
     let stall = Duration::from_millis(300);
-    let server = Running::start(Limits { stall, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { stall, ..WireLimits::default() }).await;
     let connection = raw::member(&raw::client(2), server.address).await;
     while_healthy(&server, async {
         // Frames that never end, long and short ones.
@@ -275,7 +276,7 @@ async fn a_slow_writer_is_given_up() {
 #[tokio::test]
 async fn a_slow_reader_is_given_up() {
     let stall = Duration::from_millis(300);
-    let server = Running::start(Limits { stall, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { stall, ..WireLimits::default() }).await;
     let large = Bytes::from(noise(32 << 20));
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), large.clone());
     let connection = raw::member(&raw::client(2), server.address).await;
@@ -294,7 +295,7 @@ async fn a_slow_reader_is_given_up() {
 
 #[tokio::test]
 async fn transfers_at_once_are_limited_for_each_peer() {
-    let server = Running::start(Limits { transfers: 2, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { transfers: 2, ..WireLimits::default() }).await;
     let connection = raw::member(&raw::client(2), server.address).await;
     let begin = |round| Ask::Upload {
         item: Item::Masked { round },
@@ -315,7 +316,7 @@ async fn transfers_at_once_are_limited_for_each_peer() {
 
 #[tokio::test]
 async fn more_than_announced_is_not_taken() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let connection = raw::member(&raw::client(2), server.address).await;
     let bytes = noise(1000);
     let content = crate::common::content(&bytes[..900]);

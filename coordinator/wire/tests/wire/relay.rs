@@ -12,7 +12,7 @@ use rand::Rng;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use zktrain_wire::messages::{Item, Response};
-use zktrain_wire::{Limits, Patience, Peer, Source, Target};
+use zktrain_wire::{Peer, Target, Timeouts, UploadSource, WireLimits};
 
 use crate::common::{Running, call, content, eventually, noise};
 
@@ -82,7 +82,7 @@ impl Relay {
 
     async fn peer(&self, server: &Running) -> Peer {
         let target = Target { address: self.address.to_string(), ..server.target() };
-        Peer::connect(target, PrivateKeySigner::random(), Patience::default()).await.unwrap()
+        Peer::connect(target, PrivateKeySigner::random(), Timeouts::default()).await.unwrap()
     }
 }
 
@@ -116,12 +116,12 @@ fn bad() -> Faults {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_arrive_through_loss_delay_and_disorder() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let relay = Relay::start(server.address).await;
     let peer = relay.peer(&server).await;
     relay.set(bad());
     let (began, bytes) = (Instant::now(), Bytes::from(noise(8 << 20)));
-    peer.upload(&MASKED, Source::Bytes(bytes.clone())).await.unwrap();
+    peer.upload(&MASKED, UploadSource::Bytes(bytes.clone())).await.unwrap();
     println!("8 MiB through 10 % loss and 100 ms there and back: {:?}", began.elapsed());
     assert_eq!(server.memory.stored(peer.account(), &MASKED).unwrap().bytes, bytes);
     server.memory.downloads.lock().unwrap().insert(MASKED, bytes.slice(..1 << 20));
@@ -131,14 +131,14 @@ async fn uploads_arrive_through_loss_delay_and_disorder() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_of_some_seconds_is_lived_through() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let relay = Relay::start(server.address).await;
     let peer = relay.peer(&server).await;
     *server.memory.slow.lock().unwrap() = Duration::from_millis(10);
     let bytes = Bytes::from(noise(8 << 20));
     let upload = {
         let (peer, bytes) = (peer.clone(), bytes.clone());
-        tokio::spawn(async move { peer.upload(&MASKED, Source::Bytes(bytes)).await })
+        tokio::spawn(async move { peer.upload(&MASKED, UploadSource::Bytes(bytes)).await })
     };
     let here = || server.memory.stored(peer.account(), &MASKED).map_or(0, |held| held.bytes.len());
     eventually("some of it is there", || here() > 1 << 20).await;
@@ -156,16 +156,16 @@ async fn a_cut_of_some_seconds_is_lived_through() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_cut_ends_the_connection_but_not_the_upload() {
     let idle = Duration::from_millis(800);
-    let server = Running::start(Limits { idle, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { idle, ..WireLimits::default() }).await;
     let relay = Relay::start(server.address).await;
     let target = Target { address: relay.address.to_string(), ..server.target() };
-    let patience = Patience { idle, keep_alive: idle / 4, ..Patience::default() };
+    let patience = Timeouts { idle, keep_alive: idle / 4, ..Timeouts::default() };
     let peer = Peer::connect(target, PrivateKeySigner::random(), patience).await.unwrap();
     *server.memory.slow.lock().unwrap() = Duration::from_millis(10);
     let bytes = Bytes::from(noise(8 << 20));
     let upload = {
         let (peer, bytes) = (peer.clone(), bytes.clone());
-        tokio::spawn(async move { peer.upload(&MASKED, Source::Bytes(bytes)).await })
+        tokio::spawn(async move { peer.upload(&MASKED, UploadSource::Bytes(bytes)).await })
     };
     let here = || server.memory.stored(peer.account(), &MASKED).map_or(0, |held| held.bytes.len());
     eventually("some of it is there", || here() > 1 << 20).await;
@@ -180,12 +180,12 @@ async fn a_long_cut_ends_the_connection_but_not_the_upload() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_whose_port_changes_keeps_its_connection() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let relay = Relay::start(server.address).await;
     let peer = relay.peer(&server).await;
     for round in 0..3 {
         let (item, bytes) = (Item::Masked { round }, Bytes::from(noise(1 << 20)));
-        peer.upload(&item, Source::Bytes(bytes.clone())).await.unwrap();
+        peer.upload(&item, UploadSource::Bytes(bytes.clone())).await.unwrap();
         assert_eq!(server.memory.stored(peer.account(), &item).unwrap().bytes, bytes);
         relay.forget();
         assert_eq!(call(&peer, 5).await.unwrap(), Response::Current(Some(5)));

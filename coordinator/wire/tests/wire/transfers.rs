@@ -7,26 +7,26 @@ use std::time::{Duration, Instant};
 use alloy::signers::local::PrivateKeySigner;
 use bytes::Bytes;
 use zktrain_wire::messages::{Item, Phase, Refusal, Request, Response};
-use zktrain_wire::{Content, Error, Limits, Patience, Peer, Source, Target};
+use zktrain_wire::{Content, Error, Peer, Target, Timeouts, UploadSource, WireLimits};
 
 use crate::common::{Memory, Running, call, content, domain, eventually, noise};
 
 const MASKED: Item = Item::Masked { round: 1 };
 static FILE: LazyLock<Item> = LazyLock::new(|| Item::Lineage { path: "model".into() });
 
-fn hasty() -> Patience {
+fn hasty() -> Timeouts {
     let (call, progress) = (Duration::from_millis(600), Duration::from_millis(600));
-    Patience { call, progress, ..Patience::default() }
+    Timeouts { call, progress, ..Timeouts::default() }
 }
 
 #[tokio::test]
 async fn uploads_arrive_whole_whatever_their_length() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let peer = server.peer().await;
     let chunk = server.limits.chunk;
     for (round, len) in [0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk].into_iter().enumerate() {
         let (item, bytes) = (Item::Masked { round: round as u64 }, noise(len));
-        let sent = peer.upload(&item, Source::Bytes(bytes.clone().into())).await.unwrap();
+        let sent = peer.upload(&item, UploadSource::Bytes(bytes.clone().into())).await.unwrap();
         assert_eq!(sent, content(&bytes));
         let stored = server.memory.stored(peer.account(), &item).unwrap();
         assert!(stored.finished && stored.bytes == bytes, "{len} bytes");
@@ -37,7 +37,7 @@ async fn uploads_arrive_whole_whatever_their_length() {
 
 #[tokio::test]
 async fn downloads_arrive_whole_whatever_their_length() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let peer = server.peer().await;
     let chunk = server.limits.chunk;
     for len in [0, 1, chunk - 1, chunk, chunk + 1, 3 * chunk] {
@@ -53,9 +53,9 @@ async fn files_go_up_and_down() {
     let (up, down) = (folder.path().join("up"), folder.path().join("down"));
     let bytes = noise(700_000);
     std::fs::write(&up, &bytes).unwrap();
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let peer = server.peer().await;
-    peer.upload(&MASKED, Source::File(up)).await.unwrap();
+    peer.upload(&MASKED, UploadSource::File(up)).await.unwrap();
     assert_eq!(server.memory.stored(peer.account(), &MASKED).unwrap().bytes, bytes);
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     let got = peer.download_file(&FILE, &down, 1 << 20).await.unwrap();
@@ -66,14 +66,14 @@ async fn files_go_up_and_down() {
 
 #[tokio::test]
 async fn an_upload_goes_on_where_an_earlier_process_stopped() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (signer, bytes) = (PrivateKeySigner::random(), Bytes::from(noise(4 << 20)));
     *server.memory.slow.lock().unwrap() = Duration::from_millis(40);
-    let connect = || Peer::connect(server.target(), signer.clone(), Patience::default());
+    let connect = || Peer::connect(server.target(), signer.clone(), Timeouts::default());
     let first = connect().await.unwrap();
     let upload = {
         let (peer, bytes) = (first.clone(), bytes.clone());
-        tokio::spawn(async move { peer.upload(&MASKED, Source::Bytes(bytes)).await })
+        tokio::spawn(async move { peer.upload(&MASKED, UploadSource::Bytes(bytes)).await })
     };
     let memory = &server.memory;
     let here = || memory.stored(signer.address(), &MASKED).map_or(0, |held| held.bytes.len());
@@ -83,7 +83,7 @@ async fn an_upload_goes_on_where_an_earlier_process_stopped() {
     first.close().await;
     *server.memory.slow.lock().unwrap() = Duration::ZERO;
     let second = connect().await.unwrap();
-    second.upload(&MASKED, Source::Bytes(bytes.clone())).await.unwrap();
+    second.upload(&MASKED, UploadSource::Bytes(bytes.clone())).await.unwrap();
     assert_eq!(server.memory.stored(signer.address(), &MASKED).unwrap().bytes, bytes);
     let begins = server.memory.begins.lock().unwrap().clone();
     assert!(begins.len() == 2 && begins[0] == 0 && begins[1] > 0, "{begins:?}");
@@ -99,16 +99,16 @@ fn an_upload_goes_on_when_the_server_is_killed_and_comes_back() {
     *memory.slow.lock().unwrap() = Duration::from_millis(10);
     let doomed = runtime();
     let start =
-        |address| Running::start_at(address, signer.clone(), memory.clone(), Limits::default());
+        |address| Running::start_at(address, signer.clone(), memory.clone(), WireLimits::default());
     let server = doomed.block_on(async { start("127.0.0.1:0".parse().unwrap()) });
     let (address, target) = (server.address, server.target());
     let bytes = Bytes::from(noise(8 << 20));
     runtime().block_on(async {
         let owner = PrivateKeySigner::random();
-        let peer = Peer::connect(target, owner.clone(), Patience::default()).await.unwrap();
+        let peer = Peer::connect(target, owner.clone(), Timeouts::default()).await.unwrap();
         let upload = {
             let (peer, bytes) = (peer.clone(), bytes.clone());
-            tokio::spawn(async move { peer.upload(&MASKED, Source::Bytes(bytes)).await })
+            tokio::spawn(async move { peer.upload(&MASKED, UploadSource::Bytes(bytes)).await })
         };
         let here = || memory.stored(owner.address(), &MASKED).map_or(0, |held| held.bytes.len());
         eventually("some of it is there", || here() > 1 << 20).await;
@@ -131,19 +131,19 @@ fn an_upload_goes_on_when_the_server_is_killed_and_comes_back() {
 
 #[tokio::test]
 async fn a_stopped_server_keeps_what_has_come() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     *server.memory.slow.lock().unwrap() = Duration::from_millis(20);
     let (address, signer, memory) = (server.address, server.signer.clone(), server.memory.clone());
     let (peer, bytes) = (server.peer().await, Bytes::from(noise(4 << 20)));
     let upload = {
         let (peer, bytes) = (peer.clone(), bytes.clone());
-        tokio::spawn(async move { peer.upload(&MASKED, Source::Bytes(bytes)).await })
+        tokio::spawn(async move { peer.upload(&MASKED, UploadSource::Bytes(bytes)).await })
     };
     let here = || memory.stored(peer.account(), &MASKED).map_or(0, |held| held.bytes.len());
     eventually("some of it is there", || here() > 1 << 20).await;
     server.stop().await;
     let kept = here();
-    let _again = Running::start_at(address, signer, memory.clone(), Limits::default());
+    let _again = Running::start_at(address, signer, memory.clone(), WireLimits::default());
     upload.await.unwrap().unwrap();
     let begins = memory.begins.lock().unwrap().clone();
     assert_eq!(begins, [0, kept as u64]);
@@ -154,7 +154,7 @@ async fn a_stopped_server_keeps_what_has_come() {
 async fn a_download_goes_on_with_what_an_earlier_process_left() {
     let folder = tempfile::tempdir().unwrap();
     let (file, part) = (folder.path().join("model"), folder.path().join("model.part"));
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1 << 20));
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     std::fs::write(&part, &bytes[..600_000]).unwrap();
@@ -173,7 +173,7 @@ async fn a_download_goes_on_with_what_an_earlier_process_left() {
 
 #[tokio::test]
 async fn what_is_not_as_announced_is_not_taken() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1000));
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     let large = peer.download(&FILE, 999).await;
@@ -191,13 +191,13 @@ async fn what_is_not_as_announced_is_not_taken() {
 
 #[tokio::test]
 async fn refusals_are_told() {
-    let server = Running::start(Limits { upload: 1000, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { upload: 1000, ..WireLimits::default() }).await;
     let peer = server.peer().await;
-    let large = peer.upload(&MASKED, Source::Bytes(vec![0; 1001].into())).await;
+    let large = peer.upload(&MASKED, UploadSource::Bytes(vec![0; 1001].into())).await;
     let refusal = Refusal::TooLarge { most: 1000, got: 1001 };
     assert!(matches!(large, Err(Error::Refused(got)) if got == refusal));
     assert!(server.memory.begins.lock().unwrap().is_empty(), "the service is not even asked");
-    let early = peer.upload(&FILE, Source::Bytes(vec![0; 10].into())).await;
+    let early = peer.upload(&FILE, UploadSource::Bytes(vec![0; 10].into())).await;
     let refusal = Refusal::WrongPhase { now: Phase::Keys };
     assert!(matches!(early, Err(Error::Refused(got)) if got == refusal));
     let paths = ["none", "../secret", "/etc/passwd"];
@@ -214,10 +214,10 @@ async fn refusals_are_told() {
 
 #[tokio::test]
 async fn trouble_of_the_coordinator_is_waited_out() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (peer, bytes) = (server.peer().await, noise(1 << 20));
     server.memory.failures.store(2, Ordering::SeqCst);
-    peer.upload(&MASKED, Source::Bytes(bytes.clone().into())).await.unwrap();
+    peer.upload(&MASKED, UploadSource::Bytes(bytes.clone().into())).await.unwrap();
     assert_eq!(server.memory.stored(peer.account(), &MASKED).unwrap().bytes, bytes);
     assert_eq!(server.memory.begins.lock().unwrap().len(), 3);
     assert_eq!(server.memory.admitted.load(Ordering::SeqCst), 1, "over the same connection");
@@ -225,7 +225,7 @@ async fn trouble_of_the_coordinator_is_waited_out() {
 
 #[tokio::test]
 async fn what_is_given_up_harms_nothing() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let peer = server.peer().await;
     for number in 0..40 {
         let poll = peer.call(Request::Notice { round: 1, number });
@@ -240,7 +240,7 @@ async fn what_is_given_up_harms_nothing() {
 #[tokio::test]
 async fn a_notice_that_is_not_there_is_answered_in_time() {
     let poll = Duration::from_millis(100);
-    let server = Running::start(Limits { poll, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { poll, ..WireLimits::default() }).await;
     let peer = server.peer().await;
     let later = peer.call(Request::Notice { round: 1, number: 0 }).await.unwrap();
     assert_eq!(later, Response::Later);
@@ -248,14 +248,14 @@ async fn a_notice_that_is_not_there_is_answered_in_time() {
 
 #[tokio::test]
 async fn every_call_ends_in_time() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let connect = || Peer::connect(server.target(), PrivateKeySigner::random(), hasty());
     let peer = connect().await.unwrap();
     let began = Instant::now();
     let silent = peer.call(Request::Notice { round: 1, number: 0 }).await;
     assert!(matches!(silent, Err(Error::Deadline { .. })));
     *server.memory.slow.lock().unwrap() = Duration::from_secs(100);
-    let stuck = peer.upload(&MASKED, Source::Bytes(noise(8 << 20).into())).await;
+    let stuck = peer.upload(&MASKED, UploadSource::Bytes(noise(8 << 20).into())).await;
     assert!(matches!(stuck, Err(Error::Deadline { .. })));
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), vec![0; 10].into());
     let stuck = peer.download(&FILE, 10).await;
@@ -278,7 +278,7 @@ async fn nobody_there_is_an_error_in_time() {
 
 #[tokio::test]
 async fn uploading_costs_few_bytes() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let endpoint = crate::raw::client(1);
     let connection = crate::raw::member(&endpoint, server.address).await;
     let bytes = noise(8 << 20);

@@ -27,16 +27,14 @@ const MAX_LOG: u32 = 28;
 
 /// Why bytes are not a proving key, or not one that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProvingKeyError {
     /// The first bytes are those of something else, or of another version.
     #[error("not a Groth16 proving key of this version")]
     Magic,
     /// The input ends early.
     #[error("the proving key ends inside its {part}")]
-    Truncated {
-        /// Where.
-        part: &'static str,
-    },
+    Truncated { part: &'static str },
     /// Bytes after the end.
     #[error("trailing bytes after the proving key")]
     TrailingBytes,
@@ -61,12 +59,7 @@ pub enum ProvingKeyError {
     },
     /// A point is not on the curve, is neutral, or has an unreduced coordinate.
     #[error("the proving key's {part}: point {index} is invalid")]
-    Point {
-        /// Where.
-        part: &'static str,
-        /// Which.
-        index: usize,
-    },
+    Point { part: &'static str, index: usize },
     /// The verifying key inside.
     #[error("in the proving key: {0}")]
     Key(#[from] KeyDecodeError),

@@ -14,22 +14,19 @@ pub const MAX_FILE_BYTES: u64 = 1 << 33;
 
 /// Why a proving key's file cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyFileError {
     /// The operating system refused.
     #[error("{path:?}: {source}")]
     File {
-        /// The file.
         path: std::path::PathBuf,
-        /// The reason.
         #[source]
         source: Error,
     },
     /// The file is not a proving key.
     #[error("{path:?}: {source}")]
     Decode {
-        /// The file.
         path: std::path::PathBuf,
-        /// What is wrong.
         #[source]
         source: ProvingKeyError,
     },

@@ -110,7 +110,7 @@ impl Polynomials {
             let mut columns = vec![Fr::ZERO; system.variables()];
             for (terms, weight) in system.combinations().zip(weights) {
                 if *weight != Fr::ZERO {
-                    let add = |t: &zktrain_backends::r1cs::Term| {
+                    let add = |t: &zktrain_backends::r1cs::R1csTerm| {
                         columns[t.variable as usize] += t.coefficient * weight;
                     };
                     terms.iter().for_each(add);

@@ -32,7 +32,6 @@ pub enum Source {
     Secret,
     /// From public randomness.
     Beacon {
-        /// The randomness.
         randomness: [u8; 32],
         /// Binary logarithm of the rounds of hashing.
         rounds_log: u8,

@@ -6,7 +6,7 @@
 //!    elements that hold `1/δ` by it, and forgets it. [`Ceremony::beacon`] does the same with a
 //!    factor that everyone can recompute from public randomness, which nobody could choose.
 //! 3. [`Ceremony::verify`] derives the start again and checks every step.
-//! 4. [`Verified::finish`] gives the proving key with the verifying key in it.
+//! 4. [`VerifiedCeremony::finish`] gives the proving key with the verifying key in it.
 //!
 //! **A contribution** by the factor `d` publishes `[δ·d]` in both groups, `[d]` in G2 and
 //! `d·Y` for a point `Y` that is a hash of the transcript so far and of the other elements. The
@@ -42,7 +42,7 @@ use zktrain_verify::groth16::PointError;
 
 pub use contribution::{Contribution, MAX_BEACON_LOG, MAX_NAME, MIN_BEACON_LOG, Source};
 pub use start::starting_key;
-pub use verify::Verified;
+pub use verify::VerifiedCeremony;
 
 use crate::groth16::{ProvingKey, ProvingKeyError};
 
@@ -62,6 +62,7 @@ pub struct Ceremony {
 
 /// Why a ceremony cannot go on, or is not to be trusted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CeremonyError {
     /// The reference string has row commitments in mind only.
     #[error("the reference string has no sections for a second phase")]
@@ -117,7 +118,6 @@ pub enum CeremonyError {
     Contribution {
         /// Which, from 0.
         index: usize,
-        /// What is wrong.
         fault: ContributionFault,
     },
     /// The key's `δ` is not what the contributions make it.
@@ -137,7 +137,6 @@ pub enum CeremonyError {
     Point {
         /// Which, from 0.
         index: usize,
-        /// What is wrong.
         #[source]
         source: PointError,
     },
@@ -150,9 +149,7 @@ pub enum CeremonyError {
     /// The operating system refused.
     #[error("{path:?}: {source}")]
     File {
-        /// The file.
         path: PathBuf,
-        /// The reason.
         #[source]
         source: std::io::Error,
     },

@@ -9,7 +9,7 @@ use ark_ec::{
 use ark_ff::{PrimeField, Zero};
 use rayon::prelude::*;
 use zktrain_backends::compress::INPUTS;
-use zktrain_backends::r1cs::{Constraint, R1cs};
+use zktrain_backends::r1cs::{R1cs, R1csConstraint};
 use zktrain_commit::srs::{CheckedSrs, PhaseTwoSections};
 use zktrain_verify::groth16::{Groth16Key, Provenance};
 
@@ -122,7 +122,7 @@ impl Basis {
 fn weights_of<C: GLVConfig>(
     system: &R1cs,
     basis: &[Affine<C>],
-    factor: impl Fn(&Constraint) -> u32,
+    factor: impl Fn(&R1csConstraint) -> u32,
 ) -> Weights<C> {
     let mut weights = vec![Projective::ZERO; system.combination_count()];
     for (row, point) in system.constraints().iter().zip(basis) {

@@ -18,12 +18,12 @@ use crate::groth16::ProvingKey;
 
 /// A ceremony that was checked.
 #[derive(Clone, Copy, Debug)]
-pub struct Verified<'a> {
+pub struct VerifiedCeremony<'a> {
     ceremony: &'a Ceremony,
     provenance: Provenance,
 }
 
-impl Verified<'_> {
+impl VerifiedCeremony<'_> {
     /// What the key's verifiers will be told.
     pub fn provenance(&self) -> Provenance {
         self.provenance
@@ -43,7 +43,11 @@ impl Ceremony {
     ///
     /// # Errors
     /// The first check that fails.
-    pub fn verify(&self, system: &R1cs, srs: &CheckedSrs) -> Result<Verified<'_>, CeremonyError> {
+    pub fn verify(
+        &self,
+        system: &R1cs,
+        srs: &CheckedSrs,
+    ) -> Result<VerifiedCeremony<'_>, CeremonyError> {
         let start = starting_key(system, srs)?;
         self.verify_from(&start)?;
         let secrets = self.contributions.iter().filter(|c| c.source == Source::Secret).count();
@@ -56,7 +60,7 @@ impl Ceremony {
             let transcript = self.transcript();
             Provenance::Ceremony { contributions: secrets as u32, transcript }
         };
-        Ok(Verified { ceremony: self, provenance })
+        Ok(VerifiedCeremony { ceremony: self, provenance })
     }
 
     pub(super) fn verify_from(&self, start: &ProvingKey) -> Result<(), CeremonyError> {

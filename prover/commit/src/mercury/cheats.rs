@@ -52,7 +52,7 @@ fn cheat(values: &[Fr], cheat: &Cheat) -> (Result<(), OpeningError>, Faults) {
     let mut h = fold(values, &eq_table(low));
     (cheat.fold)(&mut h);
     let value = multilinear(&values[..1 << C], &point) + cheat.value;
-    let mut transcript = Transcript::new(SEED, &commitment, &point, &value);
+    let mut transcript = OpeningTranscript::new(SEED, &commitment, &point, &value);
     let fold = commit(g1, &h);
     let alpha = transcript.alpha(&fold);
     let (mut q, mut g) = divide_by_binomial(values, B, alpha);

@@ -7,6 +7,7 @@
 //! An [`Srs`] is points that somebody says are a string. Everything that commits, derives keys or
 //! verifies takes a [`CheckedSrs`] or its [`Powers`], which [`Srs::check`] alone makes.
 
+pub mod ceremonies;
 mod check;
 mod checked;
 mod file;
@@ -128,7 +129,6 @@ fn hex(bytes: &[u8]) -> String {
 /// A part of a reference string, as errors name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// The header.
     Header,
     /// Powers of `τ` in G1.
     TauG1,
@@ -160,29 +160,17 @@ impl std::fmt::Display for Section {
 
 /// Why a reference string cannot be read, written or made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SrsError {
     /// The operating system refused.
     #[error("{path:?}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// Reading failed for another reason than the end of the input.
     #[error("reading the {section} section: {source}")]
-    Read {
-        /// Where.
-        section: Section,
-        /// The reason.
-        source: std::io::Error,
-    },
+    Read { section: Section, source: std::io::Error },
     /// The file ends inside a section.
     #[error("the file ends inside its {section} section")]
-    Truncated {
-        /// Where.
-        section: Section,
-    },
+    Truncated { section: Section },
     /// The first bytes are not those of our own format.
     #[error("not a reference string of zktrain: {}", kind::told(start))]
     NoString {
@@ -195,72 +183,42 @@ pub enum SrsError {
     /// A header field out of range.
     #[error("header field {field} is {got}, expected {expected}")]
     HeaderField {
-        /// The field.
         field: &'static str,
         /// What it may be.
         expected: &'static str,
-        /// What it is.
         got: u64,
     },
     /// A section is not there.
     #[error("section {section} is missing")]
-    MissingSection {
-        /// Which.
-        section: Section,
-    },
+    MissingSection { section: Section },
     /// Bytes after the end.
     #[error("the file goes on after its last section")]
     TrailingBytes,
     /// A coordinate is not below the modulus.
     #[error("section {section}, point {index}: a coordinate is not below the field's modulus")]
-    Unreduced {
-        /// Where.
-        section: Section,
-        /// Which point.
-        index: usize,
-    },
+    Unreduced { section: Section, index: usize },
     /// A point is not on the curve, or is the neutral element.
     #[error("section {section}, point {index}: not a point of BN254, or zero")]
-    OffCurve {
-        /// Where.
-        section: Section,
-        /// Which point.
-        index: usize,
-    },
+    OffCurve { section: Section, index: usize },
     /// A point of the twist is outside the group of order `r`.
     #[error("section {section}, point {index}: outside the prime-order group")]
-    Subgroup {
-        /// Where.
-        section: Section,
-        /// Which point.
-        index: usize,
-    },
+    Subgroup { section: Section, index: usize },
     /// The first power is not the group's generator.
     #[error("section {section} does not start with the generator")]
-    Generator {
-        /// Where.
-        section: Section,
-    },
+    Generator { section: Section },
     /// The points are not powers of one `τ`, or not times one `α` or `β`.
     #[error("section {section}: pairing relation does not hold")]
-    Relation {
-        /// Where.
-        section: Section,
-    },
+    Relation { section: Section },
     /// `τ`, `α` or `β` is one that anybody finds.
     #[error("section {section}: its secret {why}")]
     Weak {
-        /// Where.
         section: Section,
         /// What is wrong with it.
         why: Weakness,
     },
     /// A checksum of our own format does not match.
     #[error("checksum of the {section} section does not match")]
-    Checksum {
-        /// Where.
-        section: Section,
-    },
+    Checksum { section: Section },
     /// Points without a digest, which would be taken for others.
     #[error("points cannot be encoded: {0}")]
     Encoding(#[from] ark_serialize::SerializationError),

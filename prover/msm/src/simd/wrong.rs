@@ -3,7 +3,6 @@
 use super::portable::Lanes;
 use super::{Kernel, Lane, WORDS};
 
-/// What is wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Operation {
     New,

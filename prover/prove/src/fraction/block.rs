@@ -54,7 +54,7 @@ impl Batching {
     }
 }
 
-/// What a round binds its variable to.
+/// What a variable is bound to.
 pub(super) struct Binding {
     pub(super) t: Fr,
     pub(super) batching: Batching,
@@ -79,7 +79,7 @@ impl<const N: usize> Totals for [Fr; N] {
     }
 }
 
-/// What makes up a round's polynomial `h`, together with the claim:
+/// What makes up a variable's polynomial `h`, together with the claim:
 /// `h(1)`, `c1 + 2·c0`, `c3 + 2·c4` and `c4`.
 ///
 /// A product of quadratics gives these four from the factors' values at 0, 1 and
@@ -94,7 +94,7 @@ pub(super) trait Block: Copy + Send + Sync {
     type Shared: Clone + Send + Sync;
     /// Constants of binding a region's variable.
     type Binder: Sync;
-    /// What a round sums over pairs, not yet reduced.
+    /// A variable's sums over pairs, not yet reduced.
     type Sums: Default;
     /// The same, reduced.
     type Totals: Totals;

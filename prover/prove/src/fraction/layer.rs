@@ -11,7 +11,7 @@ use super::block::{Batching, Binding, Block, Full, Node, Parts};
 use super::level::{AnyRegion, Level, Run};
 use super::weights::{EqTables, weight_of};
 
-/// A region and `eq` of its place among its equals, which no round changes
+/// A region and `eq` of its place among its equals, which no variable changes
 /// before the region's own variables are bound.
 struct Placed {
     region: AnyRegion,
@@ -21,7 +21,7 @@ struct Placed {
     rest: Fr,
 }
 
-/// The state between rounds.
+/// The state between two variables.
 struct Layer {
     regions: Vec<Placed>,
     run: Run,
@@ -39,18 +39,18 @@ pub(super) fn prove(
     let lambda = transcript.challenge(&mut Native, "fraction batching");
     let mut running = claim.numerator + lambda * claim.denominator;
     let mut layer = Layer::new(level, &claim.point, Batching::new(lambda));
-    let mut rounds = Vec::with_capacity(claim.point.len());
+    let mut univariates = Vec::with_capacity(claim.point.len());
     let mut bound = Vec::with_capacity(claim.point.len());
     for (k, r) in claim.point.iter().enumerate() {
         let z = &claim.point[k + 1..];
-        let (parts, rest) = layer.round(z);
+        let (parts, rest) = layer.univariate(z);
         let coefficients = interpolate(&parts, running - rest, r);
         let [c0, higher @ ..] = coefficients;
         transcript.absorb(&mut Native, "fraction round", &higher);
         let t = transcript.challenge(&mut Native, "fraction round challenge");
         running = higher.iter().rev().fold(Fr::ZERO, |value, c| (value + c) * t) + c0 + rest;
         layer.bind(&t);
-        rounds.push(higher);
+        univariates.push(higher);
         bound.push(t);
     }
     let Full { p: numerators, q: denominators } = layer.children();
@@ -61,7 +61,7 @@ pub(super) fn prove(
     let (numerator, denominator) = (at(&numerators), at(&denominators));
     point.extend(bound);
     (
-        FractionLayer { rounds, numerators, denominators },
+        FractionLayer { univariates, numerators, denominators },
         LeafClaim { point, numerator, denominator },
     )
 }
@@ -86,7 +86,7 @@ impl Layer {
     }
 
     /// The stored pairs' polynomial, and the constant of all the others.
-    fn round(&self, z: &[Fr]) -> (Parts, Fr) {
+    fn univariate(&self, z: &[Fr]) -> (Parts, Fr) {
         let eq = EqTables::new(z);
         let share = |placed: &Placed| {
             let share = placed.region.share(&eq, z, &self.batching);

@@ -24,7 +24,7 @@ pub(super) enum AnyRegion {
     Ones(Region<Ones>),
     /// With numerators one and denominators that are small integers but for a constant.
     Small(Region<Small>),
-    /// The same after one round.
+    /// The same after one variable.
     Twin(Region<Twin>),
 }
 

@@ -14,7 +14,6 @@ use ark_ff::{BigInt, MontConfig, PrimeField};
 /// A value of four limbs, lowest first.
 pub(super) type Limbs = [u64; 4];
 
-/// The modulus.
 pub(super) const R: Limbs = Fr::MODULUS.0;
 /// Twice the modulus.
 pub(super) const R2: Limbs = plus(&R, &R);

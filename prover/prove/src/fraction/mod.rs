@@ -1,7 +1,7 @@
 //! The prover of the sum of fractions: `zktrain_argument::fraction` states the argument.
 //!
 //! Leaves come in [`Segment`]s whose values are stored as far as they differ
-//! from a constant. Every level of the tree and every round of a layer keeps
+//! from a constant. Every level of the tree and every variable of a layer keeps
 //! that form: the constant blocks are computed once, and their weight has a
 //! closed form. A segment that has shrunk to a single block joins a dense run
 //! behind the longer ones. So the cost is proportional to the stored leaves,
@@ -15,9 +15,9 @@
 //! | | products |
 //! |---|---|
 //! | parents, from the integers | 0.3 |
-//! | leaf layer, rounds 1 and 2, from the integers | 0.7 |
+//! | leaf layer, variables 1 and 2, from the integers | 0.7 |
 //! | binding the first two variables | 0.2 |
-//! | leaf layer, later rounds: 14 a pair and 4 for binding | 1.1 |
+//! | leaf layer, later variables: 14 a pair and 4 for binding | 1.1 |
 //! | layers above: 24 a pair, 8 for binding, 7 a parent | 3.4 |
 //! | together | 5.7 |
 //!

@@ -31,7 +31,7 @@ pub(super) enum Store<B> {
     Sparse { positions: Vec<u32>, blocks: Vec<B> },
 }
 
-/// A region's share of a round: the sum over the stored pairs, and the weight of the others.
+/// A region's share of a polynomial: the sum over the stored pairs, and the weight of the others.
 pub(super) struct Share {
     pub(super) parts: Parts,
     /// `eq` summed over the pairs that are not stored; their polynomial is constant.
@@ -45,7 +45,7 @@ impl<B: Block> Region<B> {
         blocks.par_iter_mut().with_min_len(TASK).for_each(|block| block.prepare(batching));
     }
 
-    /// A round's sums; `z` holds the variables behind the one that is bound next.
+    /// A variable's sums; `z` holds the variables behind the one that is bound next.
     pub(super) fn share(&self, eq: &EqTables, z: &[Fr], batching: &Batching) -> Share {
         if self.is_constant() {
             return Share { parts: [Fr::zero(); 4], rest: Fr::one() };

@@ -38,7 +38,7 @@ impl Base {
     }
 }
 
-/// A round's sums: of the weights, and of the symmetric polynomials.
+/// A variable's sums: of the weights, and of the symmetric polynomials.
 #[derive(Default)]
 pub(super) struct Sums {
     weight: IntegerSum,

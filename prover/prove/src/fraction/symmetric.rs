@@ -1,10 +1,10 @@
-//! The first rounds over small integers.
+//! The first variables, over small integers.
 //!
 //! With all numerators one and denominators `q_i = b + u_i`, the parent is
 //! `Q = b⁴ + b³·e1 + b²·e2 + b·e3 + e4` and `P = dQ/db`, where `e_k` are the
 //! elementary symmetric polynomials of the `u_i`. If the `u_i` are lines with
 //! integer values, the parts of every `e_k` as a polynomial are integers, and a
-//! round sums integers with field weights.
+//! variable's sums are of integers with field weights.
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field, One};

@@ -1,7 +1,7 @@
-//! Pairs of small integers: range lookups in their second round.
+//! Pairs of small integers: range lookups at their second variable.
 //!
 //! The first challenge `t` makes field elements of the integers:
-//! `u = (1 − t)·low + t·high`. The second round still sums integers: `e_k` has
+//! `u = (1 − t)·low + t·high`. The second variable's sums are still of integers: `e_k` has
 //! degree `k` in `t`, so it follows from the integers' `e_k` at the first `k` of
 //! the points 0, 1, −1, 2 and from its leading coefficient. Both challenges are
 //! bound at once.
@@ -59,7 +59,7 @@ impl Bound {
 /// Multipliers of `1` and of the integers in a bound denominator times `λ`, shifted.
 pub(super) struct Binder([Limbs; 5]);
 
-/// A round's sums: of the weights, and the symmetric ones at the points and infinity.
+/// A variable's sums: of the weights, and the symmetric ones at the points and infinity.
 #[derive(Default)]
 pub(super) struct Sums {
     weight: IntegerSum,

@@ -39,7 +39,6 @@ pub struct Challenges {
 /// Everything at the elements of one coset, column by column.
 #[derive(Clone, Copy, Debug)]
 pub struct CosetColumns<'a> {
-    /// Advice.
     pub advice: &'a [Vec<Fr>],
     /// The copy argument's product.
     pub product: &'a [Fr],

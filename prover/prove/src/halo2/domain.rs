@@ -21,7 +21,7 @@ const GENERATOR: u64 = 7;
 
 /// The domain of `2^log_rows` rows and its cosets.
 #[derive(Clone, Debug)]
-pub struct Domain {
+pub struct EvaluationDomain {
     /// Logarithm of the number of rows.
     pub log_rows: u32,
     rows: Radix2EvaluationDomain<Fr>,
@@ -32,7 +32,7 @@ pub struct Domain {
     separation: [[Fr; PIECES]; PIECES],
 }
 
-impl Domain {
+impl EvaluationDomain {
     /// The domain of a circuit; `log_rows` is at most 25.
     pub fn new(log_rows: u32) -> Self {
         let rows = radix_two(log_rows, Fr::ONE);
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn pieces_come_back_from_six_cosets() {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let domain = Domain::new(5);
+        let domain = EvaluationDomain::new(5);
         let pieces: Vec<Vec<Fr>> =
             (0..PIECES).map(|_| (0..32).map(|_| Fr::rand(&mut rng)).collect()).collect();
         let whole: Vec<Fr> = pieces.concat();
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_first_lagrange_polynomial_is_one_in_the_first_row() {
-        let domain = Domain::new(5);
+        let domain = EvaluationDomain::new(5);
         let mut unit = vec![Fr::ZERO; 32];
         unit[0] = Fr::ONE;
         let polynomial = domain.rows().ifft(&unit);

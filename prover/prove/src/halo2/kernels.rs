@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use zktrain_msm::msm_full;
 
 use super::constraints::{Constraints, CosetColumns};
-use super::domain::Domain;
+use super::domain::EvaluationDomain;
 use super::params::Halo2Params;
 
 /// What columns are committed to with.
@@ -43,12 +43,12 @@ pub trait Kernels: Sync {
 #[derive(Clone, Copy)]
 pub struct Cpu<'a> {
     params: &'a Halo2Params,
-    domain: &'a Domain,
+    domain: &'a EvaluationDomain,
 }
 
 impl<'a> Cpu<'a> {
     /// For circuits of the parameters' size.
-    pub fn new(params: &'a Halo2Params, domain: &'a Domain) -> Self {
+    pub fn new(params: &'a Halo2Params, domain: &'a EvaluationDomain) -> Self {
         Self { params, domain }
     }
 }

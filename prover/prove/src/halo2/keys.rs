@@ -10,16 +10,15 @@ use zktrain_model::Hash;
 use zktrain_model::relation::Relation;
 use zktrain_msm::polynomial::evaluate;
 
-use super::domain::{Domain, PIECES};
+use super::domain::{EvaluationDomain, PIECES};
 use super::kernels::{Basis, Cpu, Kernels};
-use super::{Halo2Error, Halo2Params, columns};
+use super::{Halo2Params, Halo2ProveError, columns};
 
 /// The keys of one relation.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// What verifiers need.
     pub verifying: Halo2Key,
-    /// Its hash.
     pub digest: Hash,
     pub(super) proving: ProvingKey,
 }
@@ -39,7 +38,7 @@ impl Keys {
 /// What a prover needs besides the verifying key.
 #[derive(Clone, Debug)]
 pub(super) struct ProvingKey {
-    pub(super) domain: Domain,
+    pub(super) domain: EvaluationDomain,
     /// Powers of `ω`.
     pub(super) roots: Vec<Fr>,
     /// `σ` on the rows.
@@ -87,30 +86,30 @@ impl ProvingKey {
 /// The logarithm of the rows that a relation's circuit takes.
 ///
 /// # Errors
-/// [`Halo2Error::Shape`] if the relation has no argument.
-pub fn log_rows(relation: &Relation) -> Result<u32, Halo2Error> {
-    Ok(shape(relation).map_err(Halo2Error::Argument)?.log_rows())
+/// [`Halo2ProveError::Shape`] if the relation has no argument.
+pub fn log_rows(relation: &Relation) -> Result<u32, Halo2ProveError> {
+    Ok(shape(relation).map_err(Halo2ProveError::Argument)?.log_rows())
 }
 
 /// Derives the keys of a relation. Depends on the relation and on the reference
 /// string alone.
 ///
 /// # Errors
-/// [`Halo2Error::Rows`] if the parameters are for another number of rows.
-pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Keys, Halo2Error> {
-    derive_tape(&shape(relation).map_err(Halo2Error::Argument)?, params)
+/// [`Halo2ProveError::Rows`] if the parameters are for another number of rows.
+pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Keys, Halo2ProveError> {
+    derive_tape(&shape(relation).map_err(Halo2ProveError::Argument)?, params)
 }
 
 /// The keys of a circuit that is laid out already.
 ///
 /// # Errors
 /// As [`derive()`].
-pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2Error> {
+pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2ProveError> {
     let (expected, got) = (tape.log_rows(), params.log_rows);
     if expected != got {
-        return Err(Halo2Error::Rows { expected, got });
+        return Err(Halo2ProveError::Rows { expected, got });
     }
-    let domain = Domain::new(got);
+    let domain = EvaluationDomain::new(got);
     let roots = domain.roots();
     let fixed = columns::fixed(tape, domain.size());
     let permutation = columns::permutation(tape, &roots);
@@ -128,6 +127,6 @@ pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2Error
     Ok(Keys { digest: verifying.digest(), verifying, proving })
 }
 
-fn points<const N: usize>(points: Vec<G1Affine>) -> Result<[G1Affine; N], Halo2Error> {
-    points.try_into().map_err(|_| Halo2Error::Keys)
+fn points<const N: usize>(points: Vec<G1Affine>) -> Result<[G1Affine; N], Halo2ProveError> {
+    points.try_into().map_err(|_| Halo2ProveError::Keys)
 }

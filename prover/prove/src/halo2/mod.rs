@@ -27,14 +27,14 @@ mod transcript;
 pub use blinding::Blinding;
 pub use keys::{Keys, derive, derive_tape, log_rows};
 pub use params::{Halo2Params, ParamsError, powers};
-pub use prove::{prove, prove_blinded, prove_by, prove_tape};
+pub use prove::{prove, prove_by, prove_tape};
 
 use zktrain_argument::arith::Check;
 use zktrain_commit::random::NoRandomness;
 
 /// Why there are no keys or no proof.
 #[derive(Debug, thiserror::Error)]
-pub enum Halo2Error {
+pub enum Halo2ProveError {
     /// The argument lacks the relation's shape.
     #[error("the argument is not one for this relation")]
     Shape,

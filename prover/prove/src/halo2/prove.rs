@@ -27,22 +27,22 @@ use super::constraints::{Challenges, Constraints, CosetColumns};
 use super::kernels::{Basis, Cpu, Kernels};
 use super::keys::{Extended, ProvingKey};
 use super::shplonk::{Opened, open};
-use super::transcript::Transcript;
-use super::{Blinding, Halo2Error, Halo2Params, Keys, columns, product};
+use super::transcript::Halo2Transcript;
+use super::{Blinding, Halo2Params, Halo2ProveError, Keys, columns, product};
 
 /// Proves that the verifier accepts `argument` with these public inputs.
 ///
 /// Blinding is fresh for every proof.
 ///
 /// # Errors
-/// [`Halo2Error::Argument`] if the verifier does not accept it.
+/// [`Halo2ProveError::Argument`] if the verifier does not accept it.
 pub fn prove(
     params: &Halo2Params,
     keys: &Keys,
     relation: &Relation,
     inputs: PublicInputs<Fr>,
     argument: &Argument<Fr>,
-) -> Result<Vec<u8>, Halo2Error> {
+) -> Result<Vec<u8>, Halo2ProveError> {
     prove_by(&LocalKey::new([0; 32]), params, keys, relation, inputs, argument)
 }
 
@@ -57,12 +57,12 @@ pub fn prove_by(
     relation: &Relation,
     inputs: PublicInputs<Fr>,
     argument: &Argument<Fr>,
-) -> Result<Vec<u8>, Halo2Error> {
+) -> Result<Vec<u8>, Halo2ProveError> {
     if !argument.has_shape(&ArgumentShape::of(relation)) {
-        return Err(Halo2Error::Shape);
+        return Err(Halo2ProveError::Shape);
     }
-    constrain(&mut Native, relation, &inputs, argument).map_err(Halo2Error::Argument)?;
-    let tape = record(relation, inputs, argument).map_err(Halo2Error::Argument)?;
+    constrain(&mut Native, relation, &inputs, argument).map_err(Halo2ProveError::Argument)?;
+    let tape = record(relation, inputs, argument).map_err(Halo2ProveError::Argument)?;
     prove_blinded(params, keys, &tape, &Blinding::by(owner, keys, &tape)?)
 }
 
@@ -70,7 +70,11 @@ pub fn prove_by(
 ///
 /// # Errors
 /// If parameters, keys and circuit differ in size, or there is nothing to blind with.
-pub fn prove_tape(params: &Halo2Params, keys: &Keys, tape: &Tape) -> Result<Vec<u8>, Halo2Error> {
+pub fn prove_tape(
+    params: &Halo2Params,
+    keys: &Keys,
+    tape: &Tape,
+) -> Result<Vec<u8>, Halo2ProveError> {
     prove_blinded(params, keys, tape, &Blinding::fresh(keys, tape)?)
 }
 
@@ -78,18 +82,18 @@ pub fn prove_tape(params: &Halo2Params, keys: &Keys, tape: &Tape) -> Result<Vec<
 ///
 /// # Errors
 /// If parameters, keys and circuit differ in size.
-pub fn prove_blinded(
+pub(super) fn prove_blinded(
     params: &Halo2Params,
     keys: &Keys,
     tape: &Tape,
     blinding: &Blinding,
-) -> Result<Vec<u8>, Halo2Error> {
+) -> Result<Vec<u8>, Halo2ProveError> {
     let (expected, got) = (tape.log_rows(), params.log_rows);
     if expected != got {
-        return Err(Halo2Error::Rows { expected, got });
+        return Err(Halo2ProveError::Rows { expected, got });
     }
     if keys.verifying.log_rows != got {
-        return Err(Halo2Error::Keys);
+        return Err(Halo2ProveError::Keys);
     }
     Ok(prove_with(&Cpu::new(params, &keys.proving.domain), keys, tape, blinding))
 }
@@ -103,7 +107,7 @@ pub(super) fn prove_with(
 ) -> Vec<u8> {
     let key = &keys.proving;
     let rows = key.domain.size();
-    let mut transcript = Transcript::new(keys.digest, &tape.inputs);
+    let mut transcript = Halo2Transcript::new(keys.digest, &tape.inputs);
 
     let mut advice = columns::advice(tape, rows);
     for (column, cells) in advice.iter_mut().zip(&blinding.advice) {
@@ -166,7 +170,7 @@ pub(super) fn quotient(
 fn finish(
     kernels: &impl Kernels,
     key: &ProvingKey,
-    transcript: &mut Transcript,
+    transcript: &mut Halo2Transcript,
     x: Fr,
     polynomials: &[Vec<Fr>],
     pieces: &[Vec<Fr>],

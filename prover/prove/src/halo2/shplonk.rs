@@ -14,7 +14,7 @@ use ark_ff::{AdditiveGroup, Field};
 use zktrain_msm::polynomial::{add_scaled, divide_by_linear};
 
 use super::kernels::{Basis, Kernels};
-use super::transcript::Transcript;
+use super::transcript::Halo2Transcript;
 
 /// What is opened, in the verifier's order.
 pub struct Opened<'a> {
@@ -29,7 +29,7 @@ pub struct Opened<'a> {
 }
 
 /// Sends both commitments.
-pub fn open(kernels: &impl Kernels, transcript: &mut Transcript, opened: &Opened<'_>) {
+pub fn open(kernels: &impl Kernels, transcript: &mut Halo2Transcript, opened: &Opened<'_>) {
     let Opened { x, below, .. } = *opened;
     let (joint, v) = (transcript.challenge(), transcript.challenge());
     let (twice, once) =

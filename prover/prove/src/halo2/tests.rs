@@ -25,7 +25,7 @@ use zktrain_verify::halo2::{Halo2Error, PROOF_LENGTH, verify};
 use super::constraints::{Challenges, Constraints, CosetColumns};
 use super::domain::PIECES;
 use super::kernels::{Basis, Cpu, Kernels};
-use super::prove::{prove_with, quotient};
+use super::prove::{prove_blinded, prove_with, quotient};
 use super::*;
 
 const LOG: u32 = 5;
@@ -162,7 +162,7 @@ fn both_verifiers_accept_proofs_and_refuse_those_of_false_circuits() {
 /// The kernels by their definitions.
 struct Plain<'a> {
     params: &'a Halo2Params,
-    domain: &'a domain::Domain,
+    domain: &'a domain::EvaluationDomain,
 }
 
 impl Kernels for Plain<'_> {

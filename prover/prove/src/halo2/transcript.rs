@@ -2,19 +2,19 @@
 
 use ark_bn254::{Fr, G1Affine};
 use zktrain_argument::opening::{point_bytes, scalar_bytes};
-use zktrain_backends::halo2::transcript::Chain;
+use zktrain_backends::halo2::transcript::ChallengeChain;
 use zktrain_model::Hash;
 
-/// The prover's side of the [`Chain`].
-pub struct Transcript {
-    chain: Chain,
+/// The prover's side of the [`ChallengeChain`].
+pub struct Halo2Transcript {
+    chain: ChallengeChain,
     proof: Vec<u8>,
 }
 
-impl Transcript {
+impl Halo2Transcript {
     /// Starts from a key's digest and the public inputs, which are not sent.
     pub fn new(digest: Hash, inputs: &[Fr]) -> Self {
-        let mut chain = Chain::new(digest);
+        let mut chain = ChallengeChain::new(digest);
         inputs.iter().for_each(|input| chain.scalar(input));
         Self { chain, proof: Vec::new() }
     }

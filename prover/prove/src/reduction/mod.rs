@@ -23,8 +23,8 @@ use zktrain_msm::eq::{eq_at, evaluate_field};
 
 /// What the final sumcheck adds to the argument, and the folded row.
 pub struct ReductionProof {
-    /// Constant and quadratic coefficient of a round.
-    pub rounds: Vec<[Fr; 2]>,
+    /// Constant and quadratic coefficient of a variable.
+    pub univariates: Vec<[Fr; 2]>,
     /// Where it ended, the address' lowest bit first.
     pub point: Vec<Fr>,
     /// `eq(point_hi, i)` for every row, in the order of the layout.
@@ -48,8 +48,8 @@ pub fn prove(
     let layout = sheet.layout();
     let (hi, lo) = (layout.hi_log() as usize, layout.row_log as usize);
     let groups = split(layout, claim, points)?;
-    let mut rounds = Vec::with_capacity(hi + lo);
-    let (row_weights_tables, high) = bind_rows(sheet, &groups, hi, &mut rounds, transcript);
+    let mut univariates = Vec::with_capacity(hi + lo);
+    let (row_weights_tables, high) = bind_rows(sheet, &groups, hi, &mut univariates, transcript);
 
     let row_weights: Vec<Fr> =
         layout.rows.iter().map(|row| eq_at(&high, row.index as usize)).collect();
@@ -60,10 +60,10 @@ pub fn prove(
         let target = weights[group.start..].par_iter_mut().zip(&group.low);
         target.for_each(|(w, l)| *w += *scale * l);
     }
-    let low = bind_positions(folded.clone(), weights, &mut rounds, transcript);
+    let low = bind_positions(folded.clone(), weights, &mut univariates, transcript);
     let value = evaluate_field(&folded, &low);
     let point = low.into_iter().chain(high).collect();
-    Ok(ReductionProof { rounds, point, row_weights, folded, value })
+    Ok(ReductionProof { univariates, point, row_weights, folded, value })
 }
 
 /// Binds the row number. Returns each group's bound factor and the challenges.
@@ -71,7 +71,7 @@ fn bind_rows(
     sheet: &Sheet,
     groups: &[Group],
     hi: usize,
-    rounds: &mut Vec<[Fr; 2]>,
+    univariates: &mut Vec<[Fr; 2]>,
     transcript: &mut Transcript<Fr>,
 ) -> (Vec<Fr>, Vec<Fr>) {
     let mut high: Vec<Vec<Fr>> = groups.iter().map(|g| g.high.clone()).collect();
@@ -84,7 +84,7 @@ fn bind_rows(
             message[0] += constant;
             message[1] += square;
         }
-        let challenge = send(message, rounds, transcript);
+        let challenge = send(message, univariates, transcript);
         let all = high.par_iter_mut().chain(sums.par_iter_mut());
         all.for_each(|table| super::relations::bind_low(table, challenge));
         challenges.push(challenge);
@@ -132,13 +132,13 @@ fn meet_rows(sheet: &Sheet, group: &Group) -> Vec<Fr> {
 fn bind_positions(
     mut folded: Vec<Fr>,
     mut weights: Vec<Fr>,
-    rounds: &mut Vec<[Fr; 2]>,
+    univariates: &mut Vec<[Fr; 2]>,
     transcript: &mut Transcript<Fr>,
 ) -> Vec<Fr> {
     let mut challenges = Vec::new();
     while folded.len() > 1 {
         let message = product_round(&weights, &folded);
-        let challenge = send(message, rounds, transcript);
+        let challenge = send(message, univariates, transcript);
         rayon::join(
             || super::relations::bind_low(&mut folded, challenge),
             || super::relations::bind_low(&mut weights, challenge),
@@ -167,8 +167,8 @@ fn product_round(u: &[Fr], d: &[Fr]) -> [Fr; 2] {
         .reduce(|| [Fr::ZERO; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
 }
 
-fn send(message: [Fr; 2], rounds: &mut Vec<[Fr; 2]>, transcript: &mut Transcript<Fr>) -> Fr {
+fn send(message: [Fr; 2], univariates: &mut Vec<[Fr; 2]>, transcript: &mut Transcript<Fr>) -> Fr {
     transcript.absorb(&mut Native, "reduction round", &message);
-    rounds.push(message);
+    univariates.push(message);
     transcript.challenge(&mut Native, "reduction round")
 }

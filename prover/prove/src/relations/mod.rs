@@ -1,8 +1,8 @@
 //! The first sumcheck: all matrix products and all pointwise constraints.
 //!
 //! Every product and every pointwise check is an `Instance` with variables of
-//! its own; all share the challenges of the rounds that they take part in. An
-//! instance with fewer variables than there are rounds is a constant in the
+//! its own; all share the challenges of the variables that they have. An
+//! instance with fewer variables than the sumcheck is a constant in the
 //! spare ones. See `zktrain_argument::verifier` for the statement.
 
 mod pointwise;
@@ -23,10 +23,9 @@ pub use product::ProductInstance;
 
 /// One share of the sumcheck.
 trait Instance {
-    /// Variables.
-    fn rounds(&self) -> usize;
-    /// Coefficients of the next round's polynomial.
-    fn round(&self) -> Vec<Fr>;
+    fn variables(&self) -> usize;
+    /// Coefficients of the next variable's polynomial.
+    fn univariate(&self) -> Vec<Fr>;
     /// Binds the next variable.
     fn bind(&mut self, challenge: Fr);
     /// The value once everything is bound.
@@ -37,8 +36,8 @@ trait Instance {
 pub struct RelationsProof {
     /// The products at the first point.
     pub products: Vec<Fr>,
-    /// Coefficients but the linear one, by rounds.
-    pub rounds: Vec<Vec<Fr>>,
+    /// Coefficients but the linear one, by variables.
+    pub univariates: Vec<Vec<Fr>>,
     /// Left operands at the end.
     pub left: Vec<Fr>,
     /// Right operands at the end.
@@ -78,7 +77,7 @@ pub fn prove(
     for check in &relation.zerochecks {
         checks.push(Pointwise::new(sheet, check, first, &mut power, xi)?);
     }
-    let (rounds, second) = {
+    let (univariates, second) = {
         let weighted = products.iter_mut().zip(&powers).map(|(p, w)| (p as &mut dyn Instance, *w));
         let unweighted = checks.iter_mut().map(|c| (c as &mut dyn Instance, Fr::one()));
         run(&mut weighted.chain(unweighted).collect::<Vec<_>>(), &shape, transcript)
@@ -91,7 +90,7 @@ pub fn prove(
     for polys in &polys {
         transcript.absorb(&mut Native, "pointwise operands", polys);
     }
-    Ok(RelationsProof { products: values, rounds, left, right, polys, second })
+    Ok(RelationsProof { products: values, univariates, left, right, polys, second })
 }
 
 fn run(
@@ -99,19 +98,19 @@ fn run(
     shape: &ArgumentShape,
     transcript: &mut Transcript<Fr>,
 ) -> (Vec<Vec<Fr>>, Vec<Fr>) {
-    let mut rounds = Vec::with_capacity(shape.rounds);
-    let mut second = Vec::with_capacity(shape.rounds);
-    for round in 0..shape.rounds {
-        let mut sum = vec![Fr::zero(); shape.round_coefficients + 1];
+    let mut univariates = Vec::with_capacity(shape.variables);
+    let mut second = Vec::with_capacity(shape.variables);
+    for variable in 0..shape.variables {
+        let mut sum = vec![Fr::zero(); shape.coefficients + 1];
         for (instance, weight) in instances.iter() {
-            let own = instance.rounds();
-            if round < own {
-                let scale = *weight * Fr::from(2u64).pow([(shape.rounds - own) as u64]);
-                for (s, c) in sum.iter_mut().zip(instance.round()) {
+            let own = instance.variables();
+            if variable < own {
+                let scale = *weight * Fr::from(2u64).pow([(shape.variables - own) as u64]);
+                for (s, c) in sum.iter_mut().zip(instance.univariate()) {
                     *s += scale * c;
                 }
             } else {
-                let spare = (shape.rounds - 1 - round) as u64;
+                let spare = (shape.variables - 1 - variable) as u64;
                 sum[0] += *weight * instance.last() * Fr::from(2u64).pow([spare]);
             }
         }
@@ -119,14 +118,14 @@ fn run(
         transcript.absorb(&mut Native, "relation round", &sum);
         let challenge = transcript.challenge(&mut Native, "relation round");
         for (instance, _) in instances.iter_mut() {
-            if round < instance.rounds() {
+            if variable < instance.variables() {
                 instance.bind(challenge);
             }
         }
-        rounds.push(sum);
+        univariates.push(sum);
         second.push(challenge);
     }
-    (rounds, second)
+    (univariates, second)
 }
 
 /// `values[i] = (1 − challenge)·values[2i] + challenge·values[2i + 1]`
@@ -140,7 +139,7 @@ pub(crate) fn bind_low(values: &mut Vec<Fr>, challenge: Fr) {
 
 /// Coefficients of the polynomial with these values at `0, 1, 2, …` (at most 5).
 fn interpolate(values: &[Fr]) -> Vec<Fr> {
-    // Newton's forward differences, expanded; dividing by k! once a round.
+    // Newton's forward differences, expanded; dividing by k! once for a variable.
     let mut differences = values.to_vec();
     for order in 1..values.len() {
         for i in (order..values.len()).rev() {

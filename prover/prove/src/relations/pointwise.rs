@@ -44,7 +44,7 @@ impl Weighted {
 
 /// The state of one domain's sumcheck.
 pub struct Pointwise {
-    rounds: usize,
+    variables: usize,
     /// Integers of every operand, for its last evaluation.
     values: Vec<Vec<i32>>,
     state: State,
@@ -90,8 +90,8 @@ impl Pointwise {
             }
             *power *= xi;
         }
-        let rounds = check.domain.log() as usize;
-        let (first, degree) = (&first[..rounds], check.degree() + 1);
+        let variables = check.domain.log() as usize;
+        let (first, degree) = (&first[..variables], check.degree() + 1);
         let state = if monomials.is_empty() {
             State::Zero
         } else {
@@ -100,12 +100,12 @@ impl Pointwise {
                 Err(monomials) => State::Dense(Dense::new(&values, monomials, first, degree)),
             }
         };
-        Ok(Self { rounds, values, state })
+        Ok(Self { variables, values, state })
     }
 
     /// Every operand at the end of the sumcheck.
     pub fn operands(&self, second: &[Fr]) -> Vec<Fr> {
-        let evaluated = |values: &[i32]| evaluate(values, &second[..self.rounds]);
+        let evaluated = |values: &[i32]| evaluate(values, &second[..self.variables]);
         let State::Dense(dense) = &self.state else {
             return self.values.iter().map(|v| evaluated(v)).collect();
         };
@@ -125,11 +125,11 @@ fn is_untouched(sheet: &Sheet, form: &Linear) -> bool {
 }
 
 impl Instance for Pointwise {
-    fn rounds(&self) -> usize {
-        self.rounds
+    fn variables(&self) -> usize {
+        self.variables
     }
 
-    fn round(&self) -> Vec<Fr> {
+    fn univariate(&self) -> Vec<Fr> {
         match &self.state {
             State::Zero => Vec::new(),
             State::Sparse(sparse) => interpolate(&sparse.sums()),
@@ -157,9 +157,9 @@ impl Instance for Pointwise {
     }
 }
 
-/// The usual form: every operand a vector that halves each round.
+/// The usual form: every operand a vector that halves with each variable.
 pub struct Dense {
-    /// Degree of a round's polynomial.
+    /// Degree of a variable's polynomial.
     pub degree: usize,
     /// Operands; empty where no monomial needs them.
     pub polys: Vec<Vec<Fr>>,
@@ -180,7 +180,7 @@ impl Dense {
         Self { degree, polys, monomials, eq: eq_table(first) }
     }
 
-    /// Values of the round's polynomial at `0 ..= degree`.
+    /// Values of the variable's polynomial at `0 ..= degree`.
     fn sums(&self) -> Vec<Fr> {
         let pairs = self.eq.len() / 2;
         let starts: Vec<usize> = (0..pairs).step_by(CHUNK).collect();
@@ -229,9 +229,9 @@ impl Dense {
     }
 }
 
-fn lift(values: &[i32], rounds: usize) -> Vec<Fr> {
+fn lift(values: &[i32], variables: usize) -> Vec<Fr> {
     let mut lifted: Vec<Fr> = values.iter().map(|v| Fr::from(i64::from(*v))).collect();
-    lifted.resize(1 << rounds, Fr::ZERO);
+    lifted.resize(1 << variables, Fr::ZERO);
     lifted
 }
 
@@ -242,9 +242,9 @@ mod tests {
     /// An excess in a few cells times a quotient: both forms give one sumcheck.
     #[test]
     fn sparse_and_dense_rounds_agree() {
-        let rounds = 14;
-        let first: Vec<Fr> = (0..rounds).map(|k| Fr::from(1000 + 77 * k as u64)).collect();
-        let mut excess = vec![0; 1 << rounds];
+        let variables = 14;
+        let first: Vec<Fr> = (0..variables).map(|k| Fr::from(1000 + 77 * k as u64)).collect();
+        let mut excess = vec![0; 1 << variables];
         for index in [0usize, 1, 5, 4096, 4097, 16383, 9000] {
             excess[index] = index as i32 + 3;
         }
@@ -260,10 +260,11 @@ mod tests {
         let Ok(sparse) = Sparse::new(&values, monomials(), &first, 3) else {
             panic!("few cells are not zero")
         };
-        let mut other = Pointwise { rounds, values: values.clone(), state: State::Sparse(sparse) };
-        for round in 0..rounds {
-            assert_eq!(interpolate(&dense.sums()), other.round(), "round {round}");
-            let challenge = Fr::from(31 + round as u64);
+        let mut other =
+            Pointwise { variables, values: values.clone(), state: State::Sparse(sparse) };
+        for variable in 0..variables {
+            assert_eq!(interpolate(&dense.sums()), other.univariate(), "variable {variable}");
+            let challenge = Fr::from(31 + variable as u64);
             dense.bind(challenge);
             other.bind(challenge);
         }

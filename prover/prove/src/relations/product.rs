@@ -14,7 +14,7 @@ use crate::materialize::{ValueRange, materialize};
 
 /// The state of one product's sumcheck.
 pub struct ProductInstance {
-    rounds: usize,
+    variables: usize,
     left: Vec<Fr>,
     right: Vec<Fr>,
     /// `eq(r_o, o)`, bound once the summed axis is.
@@ -35,10 +35,10 @@ impl ProductInstance {
         let eq = eq_table(&rest[..o.log as usize]);
         let left = fold(sheet, &product.left, [o, x, k], &eq_table(at_x))?;
         let right = fold(sheet, &product.right, [o, y, k], &eq_table(at_y))?;
-        Ok(Self { rounds: product.rounds(), left, right, eq, summed: k.log })
+        Ok(Self { variables: product.variables(), left, right, eq, summed: k.log })
     }
 
-    /// The product at the first point, before any round.
+    /// The product at the first point, before any variable is bound.
     pub fn value(&self) -> Fr {
         let width = self.left.len() / self.eq.len();
         let rows = self.left.chunks(width).zip(self.right.chunks(width));
@@ -61,11 +61,11 @@ fn inner(left: &[Fr], right: &[Fr]) -> Fr {
 }
 
 impl Instance for ProductInstance {
-    fn rounds(&self) -> usize {
-        self.rounds
+    fn variables(&self) -> usize {
+        self.variables
     }
 
-    fn round(&self) -> Vec<Fr> {
+    fn univariate(&self) -> Vec<Fr> {
         let mut sums = [Fr::ZERO; 4];
         let width = 1usize << self.summed;
         let pairs = self.left.chunks(2).zip(self.right.chunks(2)).enumerate();

@@ -1,7 +1,7 @@
 //! Pointwise constraints that vanish wherever an excess does.
 //!
 //! Every monomial has an operand that is zero in all but a few cells. For the
-//! first rounds only pairs that hold such a cell are visited, and the other
+//! first variables only pairs that hold such a cell are visited, and the other
 //! operands stay integers, evaluated where they are needed. By then the domain
 //! has shrunk by `2^LAZY`, and the usual way is cheap.
 
@@ -19,7 +19,7 @@ const LAZY: usize = 6;
 /// A share of a domain's cells that counts as few.
 const FEW: usize = 1 << LAZY;
 
-/// An operand in the first rounds.
+/// An operand while the first variables are bound.
 enum Operand {
     /// No monomial needs it.
     Unused,
@@ -29,14 +29,14 @@ enum Operand {
     Many(Vec<i32>),
 }
 
-/// The state during the first rounds.
+/// The state while the first variables are bound.
 pub struct Sparse {
     degree: usize,
     operands: Vec<Operand>,
     monomials: Vec<Weighted>,
     first: Vec<Fr>,
     challenges: Vec<Fr>,
-    /// `eq(first, challenges)` over the rounds so far.
+    /// `eq(first, challenges)` over the variables so far.
     bound: Fr,
 }
 
@@ -74,11 +74,11 @@ impl Sparse {
         Ok(Self { degree, operands, monomials, first, challenges: Vec::new(), bound: Fr::one() })
     }
 
-    /// Values of the round's polynomial at `0 ..= degree`.
+    /// Values of the variable's polynomial at `0 ..= degree`.
     pub fn sums(&self) -> Vec<Fr> {
-        let round = self.challenges.len();
+        let variable = self.challenges.len();
         let low = eq_table(&self.challenges);
-        let (at, rest) = (self.first[round], &self.first[round + 1..]);
+        let (at, rest) = (self.first[variable], &self.first[variable + 1..]);
         let (mut eq, slope) = (Fr::one() - at, at + at - Fr::one());
         let lines: Vec<(Fr, Vec<(Fr, Fr)>)> = self
             .pairs()
@@ -118,7 +118,7 @@ impl Sparse {
         pairs
     }
 
-    /// Binds a variable; after the first rounds the dense form takes over.
+    /// Binds a variable; after the first variables the dense form takes over.
     pub fn bind(&mut self, challenge: Fr) -> Option<Dense> {
         let at = self.first[self.challenges.len()];
         self.bound *= at * challenge + (Fr::one() - at) * (Fr::one() - challenge);

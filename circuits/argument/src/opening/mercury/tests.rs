@@ -72,7 +72,7 @@ fn every_part_of_every_message_changes_the_challenge() {
     let (g, zero) = (point(1), G1Affine::zero());
     let start = |seed: u8, commitment: &G1Affine, u: u64, value: u64| {
         let u = [Fr::from(u), Fr::from(3u64)];
-        Transcript::new([seed; 32], commitment, &u, &Fr::from(value))
+        OpeningTranscript::new([seed; 32], commitment, &u, &Fr::from(value))
     };
     let base = || start(7, &g, 3, 4);
     let mut seen = vec![

@@ -1,4 +1,4 @@
-//! The [`Chain`] as the transcript that `halo2_proofs` writes and reads.
+//! The [`ChallengeChain`] as the transcript that `halo2_proofs` writes and reads.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use zktrain_argument::opening::{Words, point_bytes, scalar_bytes};
 use zktrain_model::Hash;
 
 use super::convert::{from_point, from_scalar, to_point, to_scalar};
-use crate::halo2::transcript::Chain;
+use crate::halo2::transcript::ChallengeChain;
 
 /// A challenge of the chain, as halo2 wants to have it.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ impl EncodedChallenge<bn256::G1Affine> for Challenge {
 /// A proof in the making.
 #[derive(Clone, Debug)]
 pub struct Writer {
-    chain: Chain,
+    chain: ChallengeChain,
     /// Whether halo2's own hash of the key has come by.
     started: bool,
     proof: Vec<u8>,
@@ -39,7 +39,7 @@ pub struct Writer {
 impl Writer {
     /// Starts from a key's digest.
     pub fn new(digest: Hash) -> Self {
-        Self { chain: Chain::new(digest), started: false, proof: Vec::new() }
+        Self { chain: ChallengeChain::new(digest), started: false, proof: Vec::new() }
     }
 
     /// The proof.
@@ -51,7 +51,7 @@ impl Writer {
 /// A proof as halo2's own verifier reads it; the reference for ours.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
-    chain: Chain,
+    chain: ChallengeChain,
     started: bool,
     words: Words<'a>,
     left: usize,
@@ -60,7 +60,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts from a key's digest.
     pub fn new(digest: Hash, proof: &'a [u8]) -> Self {
-        let (chain, words) = (Chain::new(digest), Words::new(proof, 0));
+        let (chain, words) = (ChallengeChain::new(digest), Words::new(proof, 0));
         Self { chain, started: false, words, left: proof.len() }
     }
 
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
 
 /// The first scalar that halo2 absorbs is its own hash of the key, of a text
 /// made for debugging. The digest is in its place.
-fn common_scalar(chain: &mut Chain, started: &mut bool, scalar: &bn256::Fr) {
+fn common_scalar(chain: &mut ChallengeChain, started: &mut bool, scalar: &bn256::Fr) {
     if core::mem::replace(started, true) {
         chain.scalar(&from_scalar(scalar));
     }

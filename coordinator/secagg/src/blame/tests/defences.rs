@@ -110,7 +110,8 @@ fn a_defence_names_the_test_that_it_is_about() {
     let world = world();
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let respond = |test: B256| {
         let mut trial = trial(&round);
         let defence = adapt(&round, 1, |commitments| commitments.test = test);
@@ -153,7 +154,7 @@ fn a_member_answers_one_test_about_its_own_upload() {
     let world = world();
     let round = round(&world, |_, _| {});
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[0]);
-    let evidence = Evidence {
+    let evidence = BlameEvidence {
         shape: &fixture().shape,
         opener: &fixture().srs.g1(),
         update: &world.updates[0],
@@ -189,9 +190,9 @@ fn a_member_answers_one_test_about_its_own_upload() {
     assert_eq!(member.defend(&other, &evidence).unwrap_err(), conflict);
     assert_eq!(member.dispute(&other, &evidence, &[]).unwrap_err(), conflict);
     // Powers and commitments that do not fit are errors, not panics.
-    let short = Evidence { opener: &fixture().srs.g1().prefix(10), ..evidence };
+    let short = BlameEvidence { opener: &fixture().srs.g1().prefix(10), ..evidence };
     assert!(matches!(member.defend(&test, &short), Err(Error::Count { got: 10, .. })));
-    let none = Evidence { commitments: &[], ..evidence };
+    let none = BlameEvidence { commitments: &[], ..evidence };
     let blinds = VectorError::Blinds { expected: fixture().shape.rows(), got: 0 };
     assert_eq!(member.defend(&test, &none).unwrap_err(), blinds.into());
     let fresh = world.member(0).defend(&test, &evidence).unwrap_err();
@@ -234,7 +235,8 @@ fn a_guess_cannot_be_tested() {
     let mut round = round(&world, |_, _| {});
     let proof = Proof::from_bytes(&defend(&mut round, 0).body.proof, 2).unwrap();
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weights = challenge.point(shape).weights(shape);
     let unweighted = crate::vector::pack(shape, &world.updates[0], 1).unwrap();
@@ -260,7 +262,8 @@ fn evaluations_are_those_of_the_extension() {
     let (world, shape) = (world(), &fixture().shape);
     let round = round(&world, |_, _| {});
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let point = challenge.point(shape);
     let update = &world.updates[0];
     let packed = crate::vector::pack(shape, update, 1).unwrap();
@@ -281,7 +284,7 @@ fn trials_about_other_things_are_refused() {
     let (kzg, test, secrets) =
         (fixture().srs.verifier_key(), round.test(), round.secrets().unwrap());
     let commitments = world.commitments(&round.counted);
-    let setup = Setup {
+    let setup = TrialSetup {
         plan: &world.plan,
         roster: round.roster.as_ref().unwrap(),
         shared: &round.shared(),
@@ -292,18 +295,18 @@ fn trials_about_other_things_are_refused() {
         secrets: &secrets,
         commitments: &commitments,
     };
-    let fewer = Setup { counted: &counted[..2], ..setup };
+    let fewer = TrialSetup { counted: &counted[..2], ..setup };
     assert!(matches!(Trial::new(fewer).err(), Some(Error::Count { what: "uploads", .. })));
     let mut without = commitments.clone();
     without.insert(counted[0], vec![]);
-    let without = Setup { commitments: &without, ..setup };
+    let without = TrialSetup { commitments: &without, ..setup };
     let error = Trial::new(without).err();
     assert!(matches!(error, Some(Error::Count { what: "row commitments", got: 0, .. })));
     let mut trial = Trial::new(setup).unwrap();
     assert_eq!(trial.write(&[]), Err(Error::Early { what: "the vector" }));
     let early = trial.defence(&defend(&mut round.clone(), 0));
     assert_eq!(early, Err(Error::Early { what: "the vector" }));
-    assert_eq!(trial.verdict(), Verdict { guilty: vec![], silent: counted.clone() });
+    assert_eq!(trial.verdict(), TrialVerdict { guilty: vec![], silent: counted.clone() });
     trial.start(counted[0]).unwrap();
     assert_eq!(trial.start(counted[1]), Err(Error::Conflict { what: "vector" }));
     trial.write(&round.uploads[&1].1).unwrap();
@@ -324,7 +327,7 @@ fn defences_that_differ_share_no_randomness() {
         let update = &world.updates[1];
         let commitments = commit(&fixture().key, &fixture().srs, update);
         let (shape, opener) = (&fixture().shape, &fixture().srs.g1());
-        let evidence = Evidence { shape, opener, update, commitments: &commitments };
+        let evidence = BlameEvidence { shape, opener, update, commitments: &commitments };
         world.sign(0, kept(round.members[0].defend(&test, &evidence).unwrap()))
     }];
     let read = |defence: &Signed<Defence>| Proof::from_bytes(&defence.body.proof, 2).unwrap();

@@ -24,7 +24,7 @@ fn a_pair_that_contradicts_is_settled_by_its_honest_member() {
     let disputes = trial.disputes();
     assert_eq!(disputes.keys().copied().collect::<Vec<_>>(), world.accounts(&[1, 2]));
     // Before anyone answers, both are silent.
-    let silent = Verdict { guilty: vec![], silent: world.accounts(&[1, 2]) };
+    let silent = TrialVerdict { guilty: vec![], silent: world.accounts(&[1, 2]) };
     assert_eq!(trial.verdict(), silent);
     assert_eq!(trial.verdict().blamed(), world.accounts(&[1, 2]));
     let reveal = dispute(&mut round, 2, &disputes[&world.account(2)]).unwrap();

@@ -11,7 +11,7 @@ use ark_ff::Field;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 use zeroize::Zeroizing;
-use zktrain_commit::average::weighted_rows;
+use zktrain_verify::aggregate::weighted_rows;
 
 use super::defend::{Folded, Randomness, respond};
 use super::proof::{Commitments, Proof};
@@ -52,7 +52,7 @@ fn is_right(round: &Round<'_>) -> bool {
 /// A trial that has seen all uploads.
 fn trial(round: &Round<'_>) -> Trial {
     let (world, counted) = (round.world, round.world.accounts(&round.counted));
-    let setup = Setup {
+    let setup = TrialSetup {
         plan: &world.plan,
         roster: round.roster.as_ref().unwrap(),
         shared: &round.shared(),
@@ -78,7 +78,7 @@ fn trial(round: &Round<'_>) -> Trial {
 fn defend(round: &mut Round<'_>, index: usize) -> Signed<Defence> {
     let (test, world) = (round.test(), round.world);
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
-    let evidence = Evidence {
+    let evidence = BlameEvidence {
         shape: &fixture().shape,
         opener: &fixture().srs.g1(),
         update: &world.updates[index],
@@ -94,7 +94,7 @@ fn dispute(
     defences: &[Signed<Defence>],
 ) -> Result<Signed<Reveal>, Error> {
     let (test, world) = (round.test(), round.world);
-    let evidence = Evidence {
+    let evidence = BlameEvidence {
         shape: &fixture().shape,
         opener: &fixture().srs.g1(),
         update: &world.updates[index],
@@ -105,7 +105,7 @@ fn dispute(
 }
 
 /// All defend themselves honestly and answer disputes.
-fn judge(round: &mut Round<'_>) -> Verdict {
+fn judge(round: &mut Round<'_>) -> TrialVerdict {
     let mut trial = trial(round);
     for index in round.counted.clone() {
         trial.defence(&defend(round, index)).unwrap();
@@ -114,8 +114,8 @@ fn judge(round: &mut Round<'_>) -> Verdict {
     trial.verdict()
 }
 
-fn guilty(world: &World, who: &[usize]) -> Verdict {
-    Verdict { guilty: world.accounts(who), silent: vec![] }
+fn guilty(world: &World, who: &[usize]) -> TrialVerdict {
+    TrialVerdict { guilty: world.accounts(who), silent: vec![] }
 }
 
 fn secret(world: &World, index: usize) -> Secret {
@@ -153,7 +153,8 @@ fn swap_mask(world: &World, of: usize, with: usize, vector: &mut [Fr]) {
 fn pretend(round: &Round<'_>, index: usize, with: &[usize]) -> Signed<Defence> {
     let world = round.world;
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let others = round.counted.iter().filter(|other| **other != index);
     let pairs: Vec<Agreed> = others
         .map(|other| {
@@ -163,7 +164,7 @@ fn pretend(round: &Round<'_>, index: usize, with: &[usize]) -> Signed<Defence> {
         })
         .collect();
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
-    let evidence = Evidence {
+    let evidence = BlameEvidence {
         shape: &fixture().shape,
         opener: &fixture().srs.g1(),
         update: &world.updates[index],
@@ -183,11 +184,12 @@ fn adapt(
 ) -> Signed<Defence> {
     let world = round.world;
     let (counted, shape) = (world.accounts(&round.counted), &fixture().shape);
-    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let point = challenge.point(shape);
     let commitments = commit(&fixture().key, &fixture().srs, &world.updates[index]);
     let (update, opener) = (&world.updates[index], &fixture().srs.g1());
-    let evidence = Evidence { shape, opener, update, commitments: &commitments };
+    let evidence = BlameEvidence { shape, opener, update, commitments: &commitments };
     let honest = defend(&mut round.clone(), index);
     let mut proof = Proof::from_bytes(&honest.body.proof, counted.len() - 1).unwrap();
     change(&mut proof.commitments);

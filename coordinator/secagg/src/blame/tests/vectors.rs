@@ -7,14 +7,14 @@ fn nobody_is_blamed_for_honest_vectors() {
     let world = world();
     let mut round = round(&world, |_, _| {});
     assert!(is_right(&round));
-    assert_eq!(judge(&mut round), Verdict::default());
+    assert_eq!(judge(&mut round), TrialVerdict::default());
 }
 
 #[test]
 fn members_without_weight_defend_themselves_too() {
     let world = World::new(&[30_000, 0, 35_536, 0], 3);
     let mut honest = round(&world, |_, _| {});
-    assert_eq!(judge(&mut honest), Verdict::default());
+    assert_eq!(judge(&mut honest), TrialVerdict::default());
     let mut cheated = round(&world, |index, vector| {
         if index == 1 {
             vector[3] += Fr::ONE;
@@ -119,7 +119,7 @@ fn a_wrong_update_cannot_be_defended_as_the_proven_one() {
     for index in [0, 2] {
         trial.defence(&defend(&mut round, index)).unwrap();
     }
-    let evidence = Evidence {
+    let evidence = BlameEvidence {
         shape: &fixture().shape,
         opener: &fixture().srs.g1(),
         update: &forged.updates[1],
@@ -153,10 +153,10 @@ fn the_silent_are_told_from_the_guilty() {
     });
     let mut trial = trial(&round);
     trial.defence(&defend(&mut round, 0)).unwrap();
-    let silent = Verdict { guilty: vec![], silent: world.accounts(&[1, 2]) };
+    let silent = TrialVerdict { guilty: vec![], silent: world.accounts(&[1, 2]) };
     assert_eq!(trial.verdict(), silent);
     trial.defence(&defend(&mut round, 1)).unwrap();
-    let expected = Verdict { guilty: world.accounts(&[1]), silent: world.accounts(&[2]) };
+    let expected = TrialVerdict { guilty: world.accounts(&[1]), silent: world.accounts(&[2]) };
     assert_eq!(trial.verdict(), expected);
     assert_eq!(expected.blamed(), world.accounts(&[1, 2]));
 }
@@ -171,7 +171,8 @@ fn what_balances_a_wrong_vector_is_not_what_was_proven() {
         }
     });
     let counted = world.accounts(&round.counted);
-    let challenge = Challenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weight = Fr::from(world.plan.members[1].weight);
     let shift = challenge.point(shape).weights(shape)[0] / weight;

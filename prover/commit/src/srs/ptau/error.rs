@@ -59,17 +59,14 @@ pub enum PtauError {
     /// Reading failed for another reason than the end of the file.
     #[error("reading {part}, {at} bytes from the file's start: {source}")]
     Read {
-        /// Where.
         part: Part,
         /// Bytes read until then.
         at: u64,
-        /// The reason.
         source: std::io::Error,
     },
     /// The file ends too early.
     #[error("{}", ends(part, *expected, *got))]
     Truncated {
-        /// Where.
         part: Part,
         /// Bytes that it should have.
         expected: u64,
@@ -133,7 +130,6 @@ pub enum PtauError {
         named(section)
     )]
     SectionSize {
-        /// Where.
         section: Section,
         /// The file's power.
         power: u32,
@@ -144,22 +140,13 @@ pub enum PtauError {
     },
     /// A section appears twice.
     #[error("{} appears twice", named(section))]
-    DuplicateSection {
-        /// Which.
-        section: Section,
-    },
+    DuplicateSection { section: Section },
     /// A section is not there.
     #[error("{} is missing", named(section))]
-    MissingSection {
-        /// Which.
-        section: Section,
-    },
+    MissingSection { section: Section },
     /// A section comes before the header that gives its size.
     #[error("{} comes before section 1 (header), which says how long it is", named(section))]
-    Headless {
-        /// Which.
-        section: Section,
-    },
+    Headless { section: Section },
     /// Bytes after the end.
     #[error(
         "the file goes on after the last of its {sections} sections, {at} bytes from its start"
@@ -173,9 +160,7 @@ pub enum PtauError {
     /// Bytes that are no point of the group.
     #[error("{}, point {index}: {fault}", named(section))]
     Point {
-        /// Where.
         section: Section,
-        /// Which point.
         index: usize,
         /// What is wrong with it.
         fault: PointFault,

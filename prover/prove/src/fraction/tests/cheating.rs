@@ -52,7 +52,7 @@ fn prove_layer(
 ) -> (FractionLayer<Fr>, LeafClaim<Fr>) {
     let lambda = transcript.challenge(&mut Native, "fraction batching");
     let mut running = claim.numerator + lambda * claim.denominator;
-    let (mut rounds, mut bound) = (vec![], vec![]);
+    let (mut univariates, mut bound) = (vec![], vec![]);
     for (k, r) in claim.point.iter().enumerate() {
         let h = coefficients(core::array::from_fn(|t| {
             let pairs = p.chunks(8).zip(q.chunks(8)).enumerate();
@@ -62,16 +62,16 @@ fn prove_layer(
             });
             values.sum()
         }));
-        let round = [h[1], h[2], h[3], h[4]];
-        transcript.absorb(&mut Native, "fraction round", &round);
+        let univariate = [h[1], h[2], h[3], h[4]];
+        transcript.absorb(&mut Native, "fraction round", &univariate);
         let t = transcript.challenge(&mut Native, "fraction round challenge");
-        running -= *r * round.iter().sum::<Fr>();
-        running += round.iter().rev().fold(Fr::zero(), |value, c| (value + c) * t);
+        running -= *r * univariate.iter().sum::<Fr>();
+        running += univariate.iter().rev().fold(Fr::zero(), |value, c| (value + c) * t);
         let bind = |v: &[Fr]| -> Vec<Fr> {
             v.chunks(8).flat_map(|v| (0..4).map(|i| v[i] + (v[i + 4] - v[i]) * t)).collect()
         };
         (p, q) = (bind(&p), bind(&q));
-        rounds.push(round);
+        univariates.push(univariate);
         bound.push(t);
     }
     if forge {
@@ -85,7 +85,7 @@ fn prove_layer(
     point.extend(bound);
     let (numerators, denominators) = (p.try_into().unwrap(), q.try_into().unwrap());
     (
-        FractionLayer { rounds, numerators, denominators },
+        FractionLayer { univariates, numerators, denominators },
         LeafClaim { point, numerator, denominator },
     )
 }

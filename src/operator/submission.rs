@@ -2,20 +2,20 @@
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::G1Affine;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::typed::Scope;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::typed::Scope;
 use zktrain_secagg::plan::{Plan, PlanMember};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::round::{MemberTask, RoundTask, check};
 
-use crate::round::rows_hash;
+use zktrain_verify::round::rows_hash;
 
 /// Why a submission is not counted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Verdict {
+pub enum SubmissionError {
     /// Not signed by the member: worth nothing, and no evidence against anyone.
     #[error("not a submission signed by the member: {0}")]
     Unsigned(String),
@@ -25,10 +25,9 @@ pub enum Verdict {
 }
 
 /// What checks submissions of one round.
-pub struct Judge<'a> {
+pub struct SubmissionVerifier<'a> {
     /// What the round's submissions are signed for.
     pub scope: &'a Scope,
-    /// The training key.
     pub key: &'a TrainingKey,
     /// The circuit's key.
     pub circuit: &'a CircuitKey,
@@ -36,19 +35,19 @@ pub struct Judge<'a> {
     pub model: &'a [G1Affine],
 }
 
-impl Judge<'_> {
+impl SubmissionVerifier<'_> {
     /// Reads a submission that this member signed, the one of the struct hash that its upload
     /// names.
     ///
     /// # Errors
-    /// [`Verdict::Unsigned`].
+    /// [`SubmissionError::Unsigned`].
     pub fn read(
         &self,
         account: Address,
         named: B256,
         bytes: &[u8],
-    ) -> Result<SubmissionFile, Verdict> {
-        let unsigned = |why: String| Verdict::Unsigned(why);
+    ) -> Result<SubmissionFile, SubmissionError> {
+        let unsigned = |why: String| SubmissionError::Unsigned(why);
         let file: SubmissionFile =
             serde_json::from_slice(bytes).map_err(|error| unsigned(error.to_string()))?;
         let submission = &file.signed.submission;
@@ -70,8 +69,8 @@ impl Judge<'_> {
         plan: &Plan,
         member: &PlanMember,
         file: &SubmissionFile,
-    ) -> Result<TrainingStatement, Verdict> {
-        let wrong = |error: String| Verdict::False(error);
+    ) -> Result<TrainingStatement, SubmissionError> {
+        let wrong = |error: String| SubmissionError::False(error);
         let said = &file.signed.submission;
         let statement = TrainingStatement::from_bytes(&file.statement)
             .map_err(|error| wrong(error.to_string()))?;
@@ -92,7 +91,7 @@ impl Judge<'_> {
             windows: member.windows,
         };
         check(self.key, &round, &task, &statement).map_err(|error| wrong(error.to_string()))?;
-        let system = System::from_code(plan.system).unwrap_or(System::Halo2);
+        let system = ProofSystem::from_code(plan.system).unwrap_or(ProofSystem::Halo2);
         let proof = CompressedProof::from_bytes(&self.key.relation, system, &file.proof)
             .map_err(|error| wrong(error.to_string()))?;
         zktrain_verify::training::verify(self.key, self.circuit, &statement, &proof)

@@ -7,10 +7,11 @@ use std::time::Instant;
 use alloy::primitives::Address;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
-use zktrain_chain::protocol::typed::{Receipt, Scope};
-use zktrain_chain::protocol::{Client, SignedReceipt};
+use zktrain_chain::protocol::Client;
 use zktrain_coordinator::metrics::{Metrics, Misdeed};
 use zktrain_coordinator::service::{Download, Library};
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_wire::messages::{Item, Refusal};
 
 use super::admission::{Register, check};
@@ -19,7 +20,7 @@ use crate::project::Project;
 use crate::session::Session;
 
 /// A domain's public things, and who has registered.
-pub struct Shelf {
+pub struct DomainLibrary {
     client: Client,
     domain: u64,
     session: Arc<Session>,
@@ -30,8 +31,8 @@ pub struct Shelf {
     pub register: Register,
 }
 
-impl Shelf {
-    /// An empty shelf.
+impl DomainLibrary {
+    /// A library with nothing in it.
     pub fn new(
         client: Client,
         domain: u64,
@@ -45,7 +46,7 @@ impl Shelf {
     }
 }
 
-impl Library for Shelf {
+impl Library for DomainLibrary {
     async fn admit(&self, peer: Address) -> bool {
         match self.client.candidate(self.domain, peer).await {
             Ok(known) => known.is_some(),

@@ -18,20 +18,20 @@ const OVERDUE: Duration = Duration::from_secs(30);
 
 /// Reports on store and driver, each by a task of its own.
 #[derive(Default)]
-pub struct Pulse {
+pub struct HealthReporter {
     /// The round under way.
     driver: Mutex<Option<Driver>>,
     /// Why the operator cannot go on.
     fault: Mutex<Option<&'static str>>,
 }
 
-impl core::fmt::Debug for Pulse {
+impl core::fmt::Debug for HealthReporter {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Pulse").field("fault", &self.fault()).finish_non_exhaustive()
+        f.debug_struct("HealthReporter").field("fault", &self.fault()).finish_non_exhaustive()
     }
 }
 
-impl Pulse {
+impl HealthReporter {
     /// The round under way, or none.
     pub fn follow(&self, driver: Option<Driver>) {
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = driver;
