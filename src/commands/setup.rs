@@ -11,7 +11,7 @@ use zktrain_ceremony::phase_two::{Ceremony, CeremonyError, Source as Contributed
 use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::CheckedSrs;
 use zktrain_prove::compress::CompressError;
-use zktrain_verify::groth16::Provenance;
+use zktrain_verify::groth16::KeyProvenance;
 
 use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
@@ -399,8 +399,8 @@ fn write_keys(
         files::write(path, bytes, Access::Public)?;
     }
     let contributions = match key.key.provenance {
-        Provenance::Insecure => None,
-        Provenance::Ceremony { contributions, .. } => Some(contributions),
+        KeyProvenance::Insecure => None,
+        KeyProvenance::Ceremony { contributions, .. } => Some(contributions),
     };
     Ok(KeysReport {
         proving_key,

@@ -8,13 +8,14 @@ use zktrain_model::manifest::Network;
 use zktrain_model::trace::Parameters;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
+use zktrain_trainer::replay::Replay;
 use zktrain_trainer::{History, Metrics, evaluate, window_metrics};
 
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
-use crate::project::{Opening, Project, Trained, read_json, write_json};
+use crate::project::{ModelOpening, Project, Trained, read_json, write_json};
 use crate::secrets::{DatasetSecret, data_digest, read_dataset, read_key};
-use crate::session::{Replay, Rules, Session, read_genesis};
+use crate::session::{Rules, Session, read_genesis};
 use crate::source;
 use crate::ui::{Report, Ui, field, percent, success};
 
@@ -157,7 +158,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<TrainReport, Error> {
     let svg = history.to_svg(&session.manifest.name)?;
     files::write(&project.curve_path(), svg.as_bytes(), Access::Public)?;
     let steps = windows * network.steps;
-    let opened = read_json::<Opening>(&project.opening_path(), "").map(|opening| opening.proofs);
+    let opened =
+        read_json::<ModelOpening>(&project.opening_path(), "").map(|opening| opening.proofs);
     if opened.ok() != Some(windows) {
         // It opens a model that was trained for longer or shorter.
         files::remove(&project.opening_path())?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use project::{Project, relabel};
 use serde_json::Value;
-use zktrain_verify::groth16::{Groth16Key, Provenance};
+use zktrain_verify::groth16::{Groth16Key, KeyProvenance};
 
 /// A project whose round has drawn a nonce or not, with a short chain of uncompressed proofs.
 fn proven(nonce: Option<&str>) -> Project {
@@ -287,7 +287,7 @@ fn keys_and_strings_show_what_files_say_as_that(project: &Project) {
     project.ok(&["setup", "insecure", "p"]);
     let ceremony = |bytes: &mut Vec<u8>| {
         let key = Groth16Key::from_bytes(bytes).unwrap();
-        let provenance = Provenance::Ceremony { contributions: 12, transcript: [9; 32] };
+        let provenance = KeyProvenance::Ceremony { contributions: 12, transcript: [9; 32] };
         *bytes = Groth16Key { provenance, ..key }.to_bytes();
     };
     project.with_change("keys/groth16.vk", ceremony, || {

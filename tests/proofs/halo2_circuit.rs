@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use zktrain_argument::messages::{Argument, ArgumentShape};
 use zktrain_backends::compress::PublicInputs;
 use zktrain_backends::halo2::gates::Kind;
-use zktrain_backends::halo2::tape::{Cell, Row};
+use zktrain_backends::halo2::tape::{Cell, TapeRow};
 use zktrain_backends::halo2::{record, shape};
 use zktrain_model::relation::Relation;
 
@@ -23,7 +23,7 @@ use zktrain_model::relation::Relation;
 fn satisfied(relation: &Relation, inputs: &PublicInputs<Fr>, argument: &Argument<Fr>) -> bool {
     let (tape, layout) = (record(relation, *inputs, argument).unwrap(), shape(relation).unwrap());
     assert_eq!(tape.copies, layout.copies);
-    let fixed = |row: &Row| (row.kind, row.coefficients);
+    let fixed = |row: &TapeRow| (row.kind, row.coefficients);
     assert!(tape.rows.iter().map(fixed).eq(layout.rows.iter().map(fixed)));
     tape.violations().is_empty()
 }

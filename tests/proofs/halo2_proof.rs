@@ -33,7 +33,7 @@ use zktrain_backends::halo2::reference::transcript::{Reader, Writer};
 use zktrain_backends::halo2::tape::Tape;
 use zktrain_backends::halo2::{record, shape};
 use zktrain_prove::halo2::{
-    Halo2Params, Halo2ProveError as ProveError, Keys, derive, log_rows, prove, prove_tape,
+    Halo2Keys, Halo2Params, Halo2ProveError as ProveError, derive, log_rows, prove, prove_tape,
 };
 use zktrain_statement::proof::SheetProof;
 use zktrain_verify::halo2::{Halo2Error, PROOF_LENGTH, verify};
@@ -43,7 +43,7 @@ const SCALARS: usize = 25;
 
 struct Made {
     params: Halo2Params,
-    keys: Keys,
+    keys: Halo2Keys,
     /// What halo2 derives from the same.
     theirs: (ParamsKZG<Bn256>, VerifyingKey<bn256::G1Affine>),
     argument: SheetProof,

@@ -27,7 +27,7 @@ use zktrain_model::relation::Group;
 use zktrain_msm::eq::evaluate_field;
 use zktrain_msm::msm_full;
 use zktrain_prove::compress::Compressor;
-use zktrain_prove::halo2::{Halo2Params, Keys, derive, log_rows};
+use zktrain_prove::halo2::{Halo2Keys, Halo2Params, derive, log_rows};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::proof::own_rows;
 use zktrain_statement::statements::{TrainingStatement, opening_seed, transcript_start};
@@ -64,7 +64,7 @@ impl Simulator {
     }
 
     /// A proof of the halo2 circuit, for any public inputs.
-    fn circuit(&mut self, keys: &Keys, inputs: [Fr; 3]) -> Vec<u8> {
+    fn circuit(&mut self, keys: &Halo2Keys, inputs: [Fr; 3]) -> Vec<u8> {
         let mut sent = Sent::new(keys, &inputs);
         let tau = self.tau;
         // Advice and product: values at τ, which are committed to; at ωτ, which nobody sees.
@@ -124,7 +124,7 @@ impl Simulator {
     }
 
     /// A compressed training proof of a step from the given model and window.
-    fn training(&mut self, run: &Run, keys: &Keys) -> (TrainingStatement, CompressedProof) {
+    fn training(&mut self, run: &Run, keys: &Halo2Keys) -> (TrainingStatement, CompressedProof) {
         let relation = &run.key.relation;
         let scalars = self.scalars(own_rows(relation));
         let rows = commit(&scalars);
@@ -198,7 +198,7 @@ struct Sent {
 }
 
 impl Sent {
-    fn new(keys: &Keys, inputs: &[Fr]) -> Self {
+    fn new(keys: &Halo2Keys, inputs: &[Fr]) -> Self {
         let mut chain = ChallengeChain::new(keys.digest);
         inputs.iter().for_each(|input| chain.scalar(input));
         Self { chain, proof: Vec::new() }
@@ -221,7 +221,7 @@ impl Sent {
 
 /// The constraints of `docs/halo2-circuit.md`, at any point.
 struct Constraints<'a> {
-    keys: &'a Keys,
+    keys: &'a Halo2Keys,
     inputs: [Fr; 3],
     beta: Fr,
     gamma: Fr,
@@ -268,7 +268,7 @@ impl Constraints<'_> {
 
 struct Made {
     run: Run,
-    keys: Keys,
+    keys: Halo2Keys,
     compressor: Compressor,
 }
 

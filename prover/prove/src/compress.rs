@@ -45,7 +45,7 @@ pub struct Compressor {
 }
 
 enum ProvingKey {
-    Halo2 { params: Box<Halo2Params>, keys: Box<halo2::Keys> },
+    Halo2 { params: Box<Halo2Params>, keys: Box<halo2::Halo2Keys> },
     Groth16(Box<groth16::ProvingKey>),
 }
 

@@ -8,7 +8,7 @@ use rand::rngs::OsRng;
 use zktrain_chain::keystore;
 use zktrain_chain::protocol::Client;
 
-use super::{Done, Refusal};
+use super::{ChainRefusal, Done};
 use crate::chain::amount::{parse, parse_address, parse_ether, show, show_ether};
 use crate::chain::{Connection, files};
 use crate::error::Error;
@@ -184,7 +184,7 @@ pub async fn delegate(at: &Connection, args: &DelegateArgs, ui: &Ui) -> Result<D
     let client = at.client(ui).await?;
     let (operator, exposure) = (args.operator, client.exposure(args.operator).await?);
     let most = args.most.filter(|most| exposure <= *most);
-    let most = most.ok_or(Refusal::Exposure { operator, exposure, most: args.most })?;
+    let most = most.ok_or(ChainRefusal::Exposure { operator, exposure, most: args.most })?;
     let receipt = client.delegate(args.operator, args.amount, most).await?;
     Ok(Done::by(format!("staked {} with {operator}", show(args.amount)), &receipt)
         .with("delegators_lose_at_most", show(exposure)))

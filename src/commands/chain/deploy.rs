@@ -6,10 +6,10 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use humantime::format_duration;
 use zktrain_chain::Endpoint;
-use zktrain_chain::protocol::{Deployment, Setup};
+use zktrain_chain::protocol::Setup;
 use zktrain_devnet::Node;
 
-use super::{Done, Refusal};
+use super::{ChainRefusal, Done};
 use crate::chain::Connection;
 use crate::chain::amount::{parse_address, parse_duration, show};
 use crate::error::{Error, OptionsError};
@@ -105,9 +105,9 @@ const LEAST_DELAY: u64 = 17 * 86_400;
 
 impl DeployArgs {
     /// What these options ask for; checked before anything is paid for.
-    fn setup(&self, account: Address) -> Result<Setup, Refusal> {
+    fn setup(&self, account: Address) -> Result<Setup, ChainRefusal> {
         if self.delay < LEAST_DELAY {
-            return Err(Refusal::Rule {
+            return Err(ChainRefusal::Rule {
                 option: "--delay",
                 expected: "17days or more".to_owned(),
                 got: format_duration(Duration::from_secs(self.delay)).to_string(),
@@ -134,9 +134,9 @@ impl DeployArgs {
 }
 
 /// Refuses accounts that are in both lists.
-fn apart([first, second]: [&'static str; 2], lists: [&[Address]; 2]) -> Result<(), Refusal> {
+fn apart([first, second]: [&'static str; 2], lists: [&[Address]; 2]) -> Result<(), ChainRefusal> {
     match lists[0].iter().find(|account| lists[1].contains(account)) {
-        Some(account) => Err(Refusal::TwoRoles { account: *account, first, second }),
+        Some(account) => Err(ChainRefusal::TwoRoles { account: *account, first, second }),
         None => Ok(()),
     }
 }
@@ -180,7 +180,7 @@ pub async fn deploy(at: &Connection, args: &DeployArgs, ui: &Ui) -> Result<Done,
     let sender = at.sender(ui).await?;
     may_cost(sender.chain().id(), args.main_network)?;
     let setup = args.setup(sender.address())?;
-    let deployed = Deployment::create(&sender, &setup).await?;
+    let deployed = setup.deploy(&sender).await?;
     write_json(&path, &deployed)?;
     Ok(Done::new(format!("deployed on chain {}", deployed.chain_id))
         .with("file", path.display().to_string())

@@ -9,7 +9,7 @@ use crate::error::Error;
 
 /// Why a command does not even try.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum ChainRefusal {
     /// The contracts do not allow this value.
     #[error("{option}: expected {expected}, got {got}")]
     Rule {
@@ -110,7 +110,7 @@ pub enum Refusal {
     NoEvidence { why: String },
 }
 
-impl Refusal {
+impl ChainRefusal {
     /// What can be done about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -156,8 +156,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<ChainRefusal> for Error {
+    fn from(refusal: ChainRefusal) -> Self {
         Self::Refusal(Box::new(refusal))
     }
 }
@@ -177,17 +177,17 @@ mod tests {
     fn every_refusal_names_what_and_how_much() {
         let operator = Address::repeat_byte(7);
         let token = U256::from(10).pow(U256::from(18));
-        let exposure = Refusal::Exposure { operator, exposure: token, most: Some(U256::ZERO) };
+        let exposure = ChainRefusal::Exposure { operator, exposure: token, most: Some(U256::ZERO) };
         assert!(exposure.to_string().contains("up to 1 ZKT"), "{exposure}");
         assert!(exposure.to_string().ends_with("you accept 0 ZKT"), "{exposure}");
         assert!(exposure.hint().is_some_and(|hint| hint.contains("--most 1`")));
-        let bond = Refusal::Bond { bond: token / U256::from(4), most: None };
+        let bond = ChainRefusal::Bond { bond: token / U256::from(4), most: None };
         assert_eq!(bond.to_string(), "this demand takes a bond of 0.25 ETH");
         assert!(bond.hint().is_some_and(|hint| hint.contains("--most 0.25`")));
-        let early = Refusal::NotEverybody { round: 7, members: 3, delivered: 2, deadline: 0 };
+        let early = ChainRefusal::NotEverybody { round: 7, members: 3, delivered: 2, deadline: 0 };
         assert!(early.to_string().contains("1970-01-01T00:00:00Z: 2 of 3"), "{early}");
         for audit in [true, false] {
-            let pending = Refusal::Pending { round: 7, audit, demands: 1 };
+            let pending = ChainRefusal::Pending { round: 7, audit, demands: 1 };
             let hint = pending.hint().unwrap();
             assert_eq!(hint.contains("chain audit 7"), audit, "{hint}");
         }

@@ -10,12 +10,12 @@ use zktrain_backends::compress::PublicInputs;
 use zktrain_backends::halo2::gates::Kind;
 use zktrain_backends::halo2::key::Halo2Key;
 use zktrain_backends::halo2::shape;
-use zktrain_backends::halo2::tape::{Row, Tape};
+use zktrain_backends::halo2::tape::{Tape, TapeRow};
 use zktrain_commit::mercury;
 use zktrain_commit::srs::{CheckedSrs, Provenance, Srs};
 use zktrain_model::relation::Relation;
 use zktrain_msm::eq::evaluate_field;
-use zktrain_prove::halo2::{Halo2Params, Keys, derive_tape, log_rows, prove_tape};
+use zktrain_prove::halo2::{Halo2Keys, Halo2Params, derive_tape, log_rows, prove_tape};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::own_rows;
@@ -26,16 +26,16 @@ pub struct Poisoned {
     /// Twelve powers altered, `[τ]` in G2 the genuine one.
     pub srs: Srs,
     /// The key that follows from it.
-    pub target: Keys,
+    pub target: Halo2Keys,
     /// The honest parameters.
     pub params: Halo2Params,
     /// The honest key.
-    pub honest: Keys,
+    pub honest: Halo2Keys,
 }
 
 /// The same copies, but no gate at all.
 fn empty(tape: &Tape, inputs: [Fr; 3]) -> Tape {
-    let zero = Row { kind: Kind::Idle, coefficients: [Fr::zero(); 5], advice: [Fr::zero(); 5] };
+    let zero = TapeRow { kind: Kind::Idle, coefficients: [Fr::zero(); 5], advice: [Fr::zero(); 5] };
     Tape { rows: vec![zero; tape.rows.len()], copies: tape.copies.clone(), inputs }
 }
 
@@ -102,7 +102,7 @@ fn inverse(mut m: Vec<Vec<Fr>>) -> Vec<Vec<Fr>> {
 pub fn forge(
     key: &TrainingKey,
     genuine: &CheckedSrs,
-    target: &Keys,
+    target: &Halo2Keys,
     params: &Halo2Params,
     template: &TrainingStatement,
     moved: i64,

@@ -16,7 +16,7 @@ use super::fuse::{Gate, scaled, sum_gate};
 pub use super::fuse::{NodeId, Var};
 use super::gates::{ADVICE, COEFFICIENTS, Kind};
 use super::rounds;
-use super::tape::{Cell, Row, Tape};
+use super::tape::{Cell, Tape, TapeRow};
 use crate::compress::{INPUTS, PublicInputs};
 
 /// Terms of a sum that one row can add up.
@@ -143,7 +143,7 @@ impl Recorder {
                 self.place(node, Cell { row, column });
             }
         }
-        self.tape.rows.push(Row { kind, coefficients, advice });
+        self.tape.rows.push(TapeRow { kind, coefficients, advice });
     }
 
     /// A wire that is this constant.

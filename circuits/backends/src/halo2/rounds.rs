@@ -6,13 +6,13 @@ use zktrain_argument::poseidon::{self, WIDTH};
 
 use super::gates::Kind;
 use super::partial::{PARTIAL_ROUNDS, PARTIAL_ROWS, Vector, recurrence};
-use super::tape::Row;
+use super::tape::TapeRow;
 
 /// Rows of a permutation: its input, a row after each of the 20 steps.
 pub const PERMUTATION_ROWS: usize = 8 + PARTIAL_ROWS + 1;
 
 /// The rows of a permutation but the last, and the last row's cells: the output.
-pub fn rows(input: &Vector) -> (Vec<Row>, Vector) {
+pub fn rows(input: &Vector) -> (Vec<TapeRow>, Vector) {
     let constants = poseidon::constants();
     let half = constants.full_rounds / 2;
     let partial = half..half + PARTIAL_ROUNDS;
@@ -23,7 +23,7 @@ pub fn rows(input: &Vector) -> (Vec<Row>, Vector) {
     for (index, round) in constants.round.iter().enumerate() {
         if !partial.contains(&index) {
             let kind = if index + 1 == half { Kind::Entry } else { Kind::Full };
-            rows.push(Row { kind, coefficients: *round, advice: state });
+            rows.push(TapeRow { kind, coefficients: *round, advice: state });
         }
         for (s, c) in state.iter_mut().zip(round) {
             *s += c;
@@ -46,13 +46,13 @@ pub fn rows(input: &Vector) -> (Vec<Row>, Vector) {
     (rows, state)
 }
 
-fn partial_rows(chain: &[Fr]) -> impl Iterator<Item = Row> + '_ {
+fn partial_rows(chain: &[Fr]) -> impl Iterator<Item = TapeRow> + '_ {
     let cells = chain.chunks_exact(WIDTH).zip(&recurrence().rounds).enumerate();
     cells.map(|(index, (cells, coefficients))| {
         let mut advice = [Fr::zero(); WIDTH];
         advice.copy_from_slice(cells);
         let kind = if index + 1 == PARTIAL_ROWS { Kind::Exit } else { Kind::Partial };
-        Row { kind, coefficients: *coefficients, advice }
+        TapeRow { kind, coefficients: *coefficients, advice }
     })
 }
 

@@ -21,7 +21,7 @@ pub struct Cell {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct TapeRow {
     /// Which gates hold.
     pub kind: Kind,
     pub coefficients: [Fr; COEFFICIENTS],
@@ -33,7 +33,7 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tape {
     /// The rows; those not listed are zero.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TapeRow>,
     /// Pairs of equal cells.
     pub copies: Vec<(Cell, Cell)>,
     /// The public inputs, the instance column's first cells.
@@ -96,7 +96,7 @@ impl Tape {
         found
     }
 
-    fn view(&self, index: usize, row: &Row) -> View<Fr> {
+    fn view(&self, index: usize, row: &TapeRow) -> View<Fr> {
         let below = self.rows.get(index + 1);
         View {
             current: row.advice,

@@ -6,7 +6,7 @@ use zktrain_argument::arith::{Arithmetic, Check};
 use zktrain_argument::poseidon::WIDTH;
 
 use super::system::{ONE, R1cs, R1csTerm};
-use super::wire::Wire;
+use super::wire::R1csWire;
 
 /// Combinations longer than this get a variable of their own: every use of a long one would cost
 /// its length again.
@@ -50,21 +50,21 @@ pub(super) struct Combination {
 
 impl Builder {
     /// A builder with these public inputs, and their wires.
-    pub fn new<const N: usize>(inputs: [Fr; N]) -> (Self, [Wire; N]) {
+    pub fn new<const N: usize>(inputs: [Fr; N]) -> (Self, [R1csWire; N]) {
         let mut assignment = vec![Fr::one()];
         assignment.extend(inputs);
         let builder = Self { system: R1cs::new(N as u32), assignment, products: Vec::new() };
         let mut variable = ONE;
         let wires = inputs.map(|value| {
             variable += 1;
-            Wire::variable(variable, value)
+            R1csWire::variable(variable, value)
         });
         (builder, wires)
     }
 
     /// A new variable of the witness.
-    pub fn witness(&mut self, value: Fr) -> Wire {
-        Wire::variable(self.allocate(value), value)
+    pub fn witness(&mut self, value: Fr) -> R1csWire {
+        R1csWire::variable(self.allocate(value), value)
     }
 
     /// What was collected.
@@ -79,7 +79,7 @@ impl Builder {
     }
 
     /// Puts a wire's combination into the system.
-    pub(super) fn combination(&mut self, wire: &Wire) -> Combination {
+    pub(super) fn combination(&mut self, wire: &R1csWire) -> Combination {
         self.combination_of(wire.terms.iter().copied(), wire.value)
     }
 
@@ -116,73 +116,73 @@ impl Builder {
     }
 
     /// The same value in a variable of its own.
-    pub(super) fn materialize(&mut self, wire: &Wire) -> u32 {
+    pub(super) fn materialize(&mut self, wire: &R1csWire) -> u32 {
         let variable = wire.as_variable().filter(|v| *v != ONE);
         variable.unwrap_or_else(|| self.define(wire.terms.iter().copied(), wire.value))
     }
 
-    fn shortened(&mut self, wire: Wire) -> Wire {
+    fn shortened(&mut self, wire: R1csWire) -> R1csWire {
         if wire.terms.len() <= MAX_TERMS {
             return wire;
         }
-        Wire::variable(self.materialize(&wire), wire.value)
+        R1csWire::variable(self.materialize(&wire), wire.value)
     }
 
     /// `a·b + c` as one variable: the constraint is `a·b = variable − c`.
-    fn multiply(&mut self, a: &Wire, b: &Wire, c: &Wire) -> Wire {
+    fn multiply(&mut self, a: &R1csWire, b: &R1csWire, c: &R1csWire) -> R1csWire {
         // Right factors cost a multiplication in G2 for each variable: the shorter one goes there.
         let (a, b) = if a.terms.len() < b.terms.len() { (b, a) } else { (a, b) };
         let value = a.value * b.value + c.value;
         let variable = self.allocate(value);
-        let product = Wire::variable(variable, value).plus(-Fr::one(), c);
+        let product = R1csWire::variable(variable, value).plus(-Fr::one(), c);
         let [a, b, c] = [a, b, &product].map(|wire| self.combination(wire));
         self.constrain(a, b, c);
-        Wire::variable(variable, value)
+        R1csWire::variable(variable, value)
     }
 }
 
 impl Arithmetic for Builder {
-    type Var = Wire;
+    type Var = R1csWire;
     type Error = Check;
 
-    fn constant(&mut self, c: Fr) -> Wire {
-        Wire::constant(c)
+    fn constant(&mut self, c: Fr) -> R1csWire {
+        R1csWire::constant(c)
     }
 
-    fn add(&mut self, a: &Wire, b: &Wire) -> Wire {
+    fn add(&mut self, a: &R1csWire, b: &R1csWire) -> R1csWire {
         self.shortened(a.plus(Fr::one(), b))
     }
 
-    fn sub(&mut self, a: &Wire, b: &Wire) -> Wire {
+    fn sub(&mut self, a: &R1csWire, b: &R1csWire) -> R1csWire {
         self.shortened(a.plus(-Fr::one(), b))
     }
 
-    fn mul(&mut self, a: &Wire, b: &Wire) -> Wire {
-        let zero = Wire::constant(Fr::zero());
+    fn mul(&mut self, a: &R1csWire, b: &R1csWire) -> R1csWire {
+        let zero = R1csWire::constant(Fr::zero());
         self.mul_add(a, b, &zero)
     }
 
-    fn scale(&mut self, a: &Wire, c: Fr) -> Wire {
+    fn scale(&mut self, a: &R1csWire, c: Fr) -> R1csWire {
         a.scaled(c)
     }
 
-    fn shift(&mut self, a: &Wire, c: Fr) -> Wire {
-        a.plus(Fr::one(), &Wire::constant(c))
+    fn shift(&mut self, a: &R1csWire, c: Fr) -> R1csWire {
+        a.plus(Fr::one(), &R1csWire::constant(c))
     }
 
-    fn permute(&mut self, state: &mut [Wire; WIDTH]) {
+    fn permute(&mut self, state: &mut [R1csWire; WIDTH]) {
         super::poseidon::permute(self, state);
     }
 
-    fn assert_equal(&mut self, _: Check, a: &Wire, b: &Wire) -> Result<(), Check> {
+    fn assert_equal(&mut self, _: Check, a: &R1csWire, b: &R1csWire) -> Result<(), Check> {
         let difference = a.plus(-Fr::one(), b);
-        let [one, zero] = [Fr::one(), Fr::zero()].map(Wire::constant);
+        let [one, zero] = [Fr::one(), Fr::zero()].map(R1csWire::constant);
         let [a, b, c] = [&difference, &one, &zero].map(|wire| self.combination(wire));
         self.constrain(a, b, c);
         Ok(())
     }
 
-    fn mul_add(&mut self, a: &Wire, b: &Wire, c: &Wire) -> Wire {
+    fn mul_add(&mut self, a: &R1csWire, b: &R1csWire, c: &R1csWire) -> R1csWire {
         match (a.as_constant(), b.as_constant()) {
             (Some(factor), _) => self.shortened(c.plus(factor, b)),
             (_, Some(factor)) => self.shortened(c.plus(factor, a)),
@@ -190,11 +190,11 @@ impl Arithmetic for Builder {
         }
     }
 
-    fn eq_bit(&mut self, x: &Wire, y: &Wire) -> Wire {
+    fn eq_bit(&mut self, x: &R1csWire, y: &R1csWire) -> R1csWire {
         // (2x − 1)·y + (1 − x)
         let [one, two] = [1u64, 2].map(Fr::from);
-        let double = x.scaled(two).plus(-one, &Wire::constant(one));
-        let complement = Wire::constant(one).plus(-one, x);
+        let double = x.scaled(two).plus(-one, &R1csWire::constant(one));
+        let complement = R1csWire::constant(one).plus(-one, x);
         self.mul_add(&double, y, &complement)
     }
 }
@@ -281,7 +281,7 @@ mod tests {
             assert_eq!(builder.finish().is_satisfied(), satisfied);
         }
         let (mut builder, []) = Builder::new([]);
-        let [one, two] = [Wire::constant(fr(1)), Wire::constant(fr(2))];
+        let [one, two] = [R1csWire::constant(fr(1)), R1csWire::constant(fr(2))];
         builder.assert_equal(Check::Fold, &one, &one).unwrap();
         assert!(builder.clone().finish().is_satisfied());
         builder.assert_equal(Check::Fold, &one, &two).unwrap();
@@ -293,7 +293,7 @@ mod tests {
         let build = |seed: u64| {
             let inputs = [fr(seed), fr(seed).square(), fr(0)];
             let (mut builder, [x, y, z]) = Builder::new(inputs);
-            let mut state = [x.clone(), y, z, Wire::constant(fr(3)), x];
+            let mut state = [x.clone(), y, z, R1csWire::constant(fr(3)), x];
             builder.permute(&mut state);
             let eq = builder.eq(&state[..2], &state[2..4]).unwrap();
             builder.assert_equal(Check::Fold, &eq, &state[4]).unwrap();

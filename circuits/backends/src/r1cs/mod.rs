@@ -14,4 +14,4 @@ mod wire;
 pub use builder::{Builder, Synthesis};
 pub use circuit::{CompressionShape, R1csCompression, compile};
 pub use system::{ONE, R1cs, R1csConstraint, R1csTerm};
-pub use wire::Wire;
+pub use wire::R1csWire;

@@ -15,7 +15,7 @@ use zktrain_argument::poseidon::{self, WIDTH, constants};
 
 use super::builder::Builder;
 use super::system::{ONE, R1csTerm};
-use super::wire::Wire;
+use super::wire::R1csWire;
 
 /// Partial rounds between two refreshments of the state.
 const SEGMENT: usize = 15;
@@ -72,10 +72,10 @@ fn mix(state: &[Coefficients], round: &[Fr; WIDTH], columns: usize) -> Vec<Coeff
 }
 
 /// Permutes the state.
-pub(super) fn permute(builder: &mut Builder, state: &mut [Wire; WIDTH]) {
+pub(super) fn permute(builder: &mut Builder, state: &mut [R1csWire; WIDTH]) {
     if let Some(mut fixed) = all_constant(state) {
         poseidon::permute(&mut fixed);
-        *state = fixed.map(Wire::constant);
+        *state = fixed.map(R1csWire::constant);
         return;
     }
     let all = constants();
@@ -95,7 +95,7 @@ pub(super) fn permute(builder: &mut Builder, state: &mut [Wire; WIDTH]) {
     mix_wires(state);
 }
 
-fn all_constant(state: &[Wire; WIDTH]) -> Option<[Fr; WIDTH]> {
+fn all_constant(state: &[R1csWire; WIDTH]) -> Option<[Fr; WIDTH]> {
     let mut fixed = [Fr::zero(); WIDTH];
     for (value, wire) in fixed.iter_mut().zip(state) {
         *value = wire.as_constant()?;
@@ -104,21 +104,21 @@ fn all_constant(state: &[Wire; WIDTH]) -> Option<[Fr; WIDTH]> {
 }
 
 /// Adds the round's constants and applies every S-box.
-fn full_round(builder: &mut Builder, state: &mut [Wire; WIDTH], round: &[Fr; WIDTH]) {
+fn full_round(builder: &mut Builder, state: &mut [R1csWire; WIDTH], round: &[Fr; WIDTH]) {
     for (element, constant) in state.iter_mut().zip(round) {
-        let input = element.plus(Fr::one(), &Wire::constant(*constant));
+        let input = element.plus(Fr::one(), &R1csWire::constant(*constant));
         *element = match input.as_constant() {
-            Some(c) => Wire::constant(fifth_power(c)),
+            Some(c) => R1csWire::constant(fifth_power(c)),
             None => {
                 let (variable, value) = s_box(builder, input.terms.iter().copied(), input.value);
-                Wire::variable(variable, value)
+                R1csWire::variable(variable, value)
             }
         };
     }
 }
 
-fn mix_wires(state: &mut [Wire; WIDTH]) {
-    let zero = Wire::constant(Fr::zero());
+fn mix_wires(state: &mut [R1csWire; WIDTH]) {
+    let zero = R1csWire::constant(Fr::zero());
     let combine = |row: &[Fr; WIDTH]| {
         let terms = row.iter().zip(state.iter());
         terms.fold(zero.clone(), |sum, (weight, element)| sum.plus(*weight, element))
@@ -148,7 +148,7 @@ fn s_box(builder: &mut Builder, terms: impl IntoIterator<Item = R1csTerm>, x: Fr
 }
 
 /// The partial rounds, from the S-boxes' outputs of the full round before them.
-fn partial_rounds(builder: &mut Builder, state: &mut [Wire; WIDTH]) {
+fn partial_rounds(builder: &mut Builder, state: &mut [R1csWire; WIDTH]) {
     let mut values = state.each_ref().map(|wire| wire.value);
     let mut basis: Vec<u32> = vec![ONE];
     basis.extend(state.iter().map(|wire| builder.materialize(wire)));
@@ -164,13 +164,13 @@ fn partial_rounds(builder: &mut Builder, state: &mut [Wire; WIDTH]) {
         }
         let [first, ..] = values;
         let mut next = vec![ONE, output];
-        let mut wires = vec![Wire::variable(output, first)];
+        let mut wires = vec![R1csWire::variable(output, first)];
         for (rest, value) in segment.rest.iter().zip(values.into_iter().skip(1)) {
             let terms = terms(rest, &basis);
             if segments.peek().is_some() {
                 next.push(builder.define(terms, value));
             } else {
-                wires.push(Wire { value, terms: terms.collect() });
+                wires.push(R1csWire { value, terms: terms.collect() });
             }
         }
         basis = next;
@@ -246,14 +246,14 @@ mod tests {
     fn constants_cost_nothing() {
         let (mut builder, [x]) = Builder::new([Fr::from(9u64)]);
         let mut expected = [0u64, 1, 2, 3, 9].map(Fr::from);
-        let mut state = expected.map(Wire::constant);
+        let mut state = expected.map(R1csWire::constant);
         builder.permute(&mut state);
         assert!(state.iter().all(|wire| wire.as_constant().is_some()));
         assert!(builder.clone().finish().system.constraints().is_empty());
         poseidon::permute(&mut expected);
         assert_eq!(state.each_ref().map(|wire| wire.value), expected);
         // Four constant inputs save four S-boxes of the first round.
-        let mut state = [0u64, 1, 2, 3, 4].map(Fr::from).map(Wire::constant);
+        let mut state = [0u64, 1, 2, 3, 4].map(Fr::from).map(R1csWire::constant);
         state[4] = x;
         builder.permute(&mut state);
         let synthesis = builder.finish();

@@ -9,13 +9,13 @@ use super::system::{ONE, R1csTerm};
 
 /// A linear combination of variables, and its value.
 #[derive(Clone, Debug)]
-pub struct Wire {
+pub struct R1csWire {
     pub(super) value: Fr,
     /// By increasing variable; no coefficient is zero.
     pub(super) terms: Rc<[R1csTerm]>,
 }
 
-impl Wire {
+impl R1csWire {
     pub(super) fn constant(value: Fr) -> Self {
         let term = R1csTerm { variable: ONE, coefficient: value };
         let terms = if value.is_zero() { Rc::from([]) } else { Rc::from([term]) };
@@ -86,10 +86,10 @@ impl Wire {
 mod tests {
     use super::*;
 
-    fn sum(terms: &[(u32, u64)]) -> Wire {
-        let zero = Wire::constant(Fr::zero());
+    fn sum(terms: &[(u32, u64)]) -> R1csWire {
+        let zero = R1csWire::constant(Fr::zero());
         terms.iter().fold(zero, |sum, (variable, coefficient)| {
-            sum.plus(Fr::from(*coefficient), &Wire::variable(*variable, Fr::from(7u64)))
+            sum.plus(Fr::from(*coefficient), &R1csWire::variable(*variable, Fr::from(7u64)))
         })
     }
 
@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn constants_and_variables_are_told_apart() {
-        assert_eq!(Wire::constant(Fr::from(3u64)).as_constant(), Some(Fr::from(3u64)));
-        assert_eq!(Wire::variable(4, Fr::zero()).as_constant(), None);
-        assert_eq!(Wire::variable(4, Fr::zero()).as_variable(), Some(4));
+        assert_eq!(R1csWire::constant(Fr::from(3u64)).as_constant(), Some(Fr::from(3u64)));
+        assert_eq!(R1csWire::variable(4, Fr::zero()).as_constant(), None);
+        assert_eq!(R1csWire::variable(4, Fr::zero()).as_variable(), Some(4));
         assert_eq!(sum(&[(4, 2)]).as_variable(), None);
         // The constant 1 is the variable 0.
-        assert_eq!(Wire::constant(Fr::one()).as_variable(), Some(ONE));
+        assert_eq!(R1csWire::constant(Fr::one()).as_variable(), Some(ONE));
     }
 }

@@ -16,7 +16,7 @@ use super::Target;
 use super::trouble::{Announcement, Outage};
 use crate::error::{Fail, Lost};
 use crate::frame::{self, Greeting, Hello, MAGIC, Proof, VERSION, Welcome};
-use crate::identity::{Channel, Role};
+use crate::identity::{Channel, PeerRole};
 use crate::{Error, Timeouts, close, tls};
 
 /// Bytes in flight.
@@ -207,12 +207,12 @@ impl Link {
         let channel = Channel::of(connection)
             .map_err(|_| Error::Breach("the connection has no keying material"))?;
         let domain = &self.target.domain;
-        let got = channel.proven(Role::Coordinator, &theirs, domain);
+        let got = channel.proven(PeerRole::Coordinator, &theirs, domain);
         let expected = self.target.coordinator;
         if got != Some(expected) {
             return Err(Error::Identity { expected, got }.into());
         }
-        let ours = channel.prove(Role::Owner, &self.signer, domain).map_err(Error::Signer)?;
+        let ours = channel.prove(PeerRole::Owner, &self.signer, domain).map_err(Error::Signer)?;
         let _ = send.write_all(&frame::encode(&ours)?).await;
         let _ = send.finish();
         match frame::read(&mut recv, None).await? {

@@ -13,7 +13,7 @@ use super::{ServerCounters, Shared, transfer};
 use crate::frame::{
     self, Answer, Ask, Frame, FrameError, Greeting, Hello, MAGIC, Proof, VERSION, Welcome,
 };
-use crate::identity::{Channel, Role};
+use crate::identity::{Channel, PeerRole};
 use crate::messages::{Refusal, Request, Response};
 use crate::{Service, close};
 
@@ -111,10 +111,10 @@ async fn greet<S: Service>(
         return Err(Unproven::Version);
     }
     let channel = Channel::of(&connection).map_err(|_| Unproven::Exporter)?;
-    let ours = channel.prove(Role::Coordinator, &shared.signer, &shared.domain)?;
+    let ours = channel.prove(PeerRole::Coordinator, &shared.signer, &shared.domain)?;
     answer(&mut send, &Greeting::Proof(ours)).await?;
     let theirs: Proof = frame::read(&mut recv, None).await?;
-    let Some(peer) = channel.proven(Role::Owner, &theirs, &shared.domain) else {
+    let Some(peer) = channel.proven(PeerRole::Owner, &theirs, &shared.domain) else {
         answer(&mut send, &Welcome::Unproven).await?;
         let _ = send.stopped().await;
         return Err(Unproven::Proof);

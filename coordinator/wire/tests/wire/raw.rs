@@ -13,7 +13,7 @@ use rustls::{DigitallySignedStruct, SignatureScheme};
 use zktrain_wire::frame::{
     self, Answer, Ask, Frame, Greeting, Hello, MAGIC, Proof, VERSION, Welcome,
 };
-use zktrain_wire::identity::{Channel, Role};
+use zktrain_wire::identity::{Channel, PeerRole};
 
 use crate::common::domain;
 
@@ -122,7 +122,7 @@ pub async fn hello(connection: &Connection) -> (SendStream, RecvStream, Proof) {
 /// The whole handshake, as it should be.
 pub async fn authenticate(connection: &Connection, signer: &PrivateKeySigner) -> Welcome {
     let (mut to, mut from, _) = hello(connection).await;
-    let proof = Channel::of(connection).unwrap().prove(Role::Owner, signer, &domain()).unwrap();
+    let proof = Channel::of(connection).unwrap().prove(PeerRole::Owner, signer, &domain()).unwrap();
     send(&mut to, &proof).await;
     receive(&mut from).await
 }

@@ -7,7 +7,7 @@ use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use rand::{CryptoRng, RngCore};
 use rayon::prelude::*;
 use zktrain_backends::r1cs::R1cs;
-use zktrain_verify::groth16::{Groth16Key, Provenance};
+use zktrain_verify::groth16::{Groth16Key, KeyProvenance};
 
 use super::{ProvingKey, Query};
 
@@ -69,7 +69,7 @@ pub(crate) fn key_from(system: &R1cs, trapdoor: &Trapdoor) -> ProvingKey {
     let l = Query::new(public as u32, k.split_off(public));
     ProvingKey {
         key: Groth16Key {
-            provenance: Provenance::Insecure,
+            provenance: KeyProvenance::Insecure,
             circuit: system.digest(),
             alpha_g1: one(alpha),
             beta_g2: two(beta),

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use zktrain_backends::compress::INPUTS;
 use zktrain_backends::r1cs::{R1cs, R1csConstraint};
 use zktrain_commit::srs::{CheckedSrs, PhaseTwoSections};
-use zktrain_verify::groth16::{Groth16Key, Provenance};
+use zktrain_verify::groth16::{Groth16Key, KeyProvenance};
 
 use super::CeremonyError;
 use super::lagrange::{lagrange, normalize};
@@ -53,7 +53,7 @@ pub fn starting_key(system: &R1cs, srs: &CheckedSrs) -> Result<ProvingKey, Cerem
     })?;
     Ok(ProvingKey {
         key: Groth16Key {
-            provenance: Provenance::Insecure,
+            provenance: KeyProvenance::Insecure,
             circuit: system.digest(),
             alpha_g1: sections.alpha_g1[0],
             beta_g2: sections.beta_g2,

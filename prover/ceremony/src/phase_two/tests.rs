@@ -6,7 +6,7 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_argument::arith::{Arithmetic, Check};
 use zktrain_backends::r1cs::{Builder, R1cs, Synthesis};
 use zktrain_commit::srs::{Provenance as SrsProvenance, Srs};
-use zktrain_verify::groth16::{Provenance, verify};
+use zktrain_verify::groth16::{KeyProvenance, verify};
 
 use super::contribution::{beacon_factor, divide};
 use super::*;
@@ -83,7 +83,7 @@ fn factors_multiply() {
     }
     let expected = key_from(&system, &trapdoor(factors[0] * factors[1]));
     let mut key = ceremony.verify(&system, &srs).unwrap().finish();
-    key.key.provenance = Provenance::Insecure;
+    key.key.provenance = KeyProvenance::Insecure;
     assert_eq!(key, expected);
 }
 
@@ -93,7 +93,7 @@ fn a_ceremony_gives_a_key_that_proves() {
     let verified = ceremony.verify(&system, &srs).unwrap();
     let key = verified.finish();
     let transcript = ceremony.transcript();
-    assert_eq!(key.key.provenance, Provenance::Ceremony { contributions: 2, transcript });
+    assert_eq!(key.key.provenance, KeyProvenance::Ceremony { contributions: 2, transcript });
     let synthesis = circuit(false);
     let (proof, _) = prove(&key, &synthesis).unwrap();
     let inputs: [Fr; 3] = synthesis.assignment[1..4].try_into().unwrap();
@@ -306,7 +306,7 @@ fn the_rest_of_the_key_stays() {
     type Alter = fn(&mut ProvingKey);
     let alterations: [(&str, Alter); 17] = [
         ("provenance", |k| {
-            k.key.provenance = Provenance::Ceremony { contributions: 1, transcript: [0; 32] };
+            k.key.provenance = KeyProvenance::Ceremony { contributions: 1, transcript: [0; 32] };
         }),
         ("circuit", |k| k.key.circuit[0] ^= 1),
         ("alpha", |k| k.key.alpha_g1 = shifted(k.key.alpha_g1)),

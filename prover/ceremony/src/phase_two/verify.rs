@@ -9,7 +9,7 @@ use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::CheckedSrs;
 use zktrain_model::Hash;
 use zktrain_msm::msm_full;
-use zktrain_verify::groth16::Provenance;
+use zktrain_verify::groth16::KeyProvenance;
 
 use super::contribution::{Contribution, Source, beacon_factor, check_name, check_rounds};
 use super::start::starting_key;
@@ -20,12 +20,12 @@ use crate::groth16::ProvingKey;
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedCeremony<'a> {
     ceremony: &'a Ceremony,
-    provenance: Provenance,
+    provenance: KeyProvenance,
 }
 
 impl VerifiedCeremony<'_> {
     /// What the key's verifiers will be told.
-    pub fn provenance(&self) -> Provenance {
+    pub fn provenance(&self) -> KeyProvenance {
         self.provenance
     }
 
@@ -55,10 +55,10 @@ impl Ceremony {
             return Err(CeremonyError::NoContribution);
         }
         let provenance = if srs.claims_insecure() {
-            Provenance::Insecure
+            KeyProvenance::Insecure
         } else {
             let transcript = self.transcript();
-            Provenance::Ceremony { contributions: secrets as u32, transcript }
+            KeyProvenance::Ceremony { contributions: secrets as u32, transcript }
         };
         Ok(VerifiedCeremony { ceremony: self, provenance })
     }

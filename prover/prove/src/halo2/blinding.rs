@@ -16,7 +16,7 @@ use zktrain_backends::halo2::gates::ADVICE;
 use zktrain_backends::halo2::tape::{BLINDING_ROWS, Tape};
 use zktrain_commit::random::{Label, LocalKey, NoRandomness, Randomness, scalars_digest};
 
-use super::Keys;
+use super::Halo2Keys;
 use super::domain::PIECES;
 
 /// Uniform scalars, all independent.
@@ -38,7 +38,7 @@ impl Blinding {
     ///
     /// # Errors
     /// [`NoRandomness`] if the operating system gives none.
-    pub fn fresh(keys: &Keys, tape: &Tape) -> Result<Self, NoRandomness> {
+    pub fn fresh(keys: &Halo2Keys, tape: &Tape) -> Result<Self, NoRandomness> {
         // Whoever compresses need not be the owner with a key of its own.
         Self::by(&LocalKey::new([0; 32]), keys, tape)
     }
@@ -47,7 +47,7 @@ impl Blinding {
     ///
     /// # Errors
     /// [`NoRandomness`] if the operating system gives none.
-    pub fn by(key: &LocalKey, keys: &Keys, tape: &Tape) -> Result<Self, NoRandomness> {
+    pub fn by(key: &LocalKey, keys: &Halo2Keys, tape: &Tape) -> Result<Self, NoRandomness> {
         let known = [keys.digest, scalars_digest(&tape.inputs)].concat();
         let advice = scalars_digest(tape.rows.iter().flat_map(|row| &row.advice));
         let mut generator = Randomness::new(Label::Halo2, &known, key, &advice)?;

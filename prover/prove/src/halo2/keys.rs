@@ -16,14 +16,14 @@ use super::{Halo2Params, Halo2ProveError, columns};
 
 /// The keys of one relation.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub struct Halo2Keys {
     /// What verifiers need.
     pub verifying: Halo2Key,
     pub digest: Hash,
     pub(super) proving: ProvingKey,
 }
 
-impl Keys {
+impl Halo2Keys {
     /// Coefficients of what the key fixes, which anyone can compute: the fixed columns, then `σ`.
     pub fn coefficients(&self) -> &[Vec<Fr>] {
         &self.proving.polynomials
@@ -96,7 +96,7 @@ pub fn log_rows(relation: &Relation) -> Result<u32, Halo2ProveError> {
 ///
 /// # Errors
 /// [`Halo2ProveError::Rows`] if the parameters are for another number of rows.
-pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Keys, Halo2ProveError> {
+pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Halo2Keys, Halo2ProveError> {
     derive_tape(&shape(relation).map_err(Halo2ProveError::Argument)?, params)
 }
 
@@ -104,7 +104,7 @@ pub fn derive(relation: &Relation, params: &Halo2Params) -> Result<Keys, Halo2Pr
 ///
 /// # Errors
 /// As [`derive()`].
-pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2ProveError> {
+pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Halo2Keys, Halo2ProveError> {
     let (expected, got) = (tape.log_rows(), params.log_rows);
     if expected != got {
         return Err(Halo2ProveError::Rows { expected, got });
@@ -124,7 +124,7 @@ pub fn derive_tape(tape: &Tape, params: &Halo2Params) -> Result<Keys, Halo2Prove
     let polynomials = kernels.interpolate(&all);
     let extended = OnceLock::new();
     let proving = ProvingKey { domain, roots, permutation, polynomials, extended };
-    Ok(Keys { digest: verifying.digest(), verifying, proving })
+    Ok(Halo2Keys { digest: verifying.digest(), verifying, proving })
 }
 
 fn points<const N: usize>(points: Vec<G1Affine>) -> Result<[G1Affine; N], Halo2ProveError> {

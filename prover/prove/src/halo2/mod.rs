@@ -1,7 +1,7 @@
 //! Compresses an argument with halo2.
 //!
 //! [`Halo2Params`] are the reference string with a second basis, the same for all
-//! manifests; [`Keys`] follow from the relation and the string alone, so that
+//! manifests; [`Halo2Keys`] follow from the relation and the string alone, so that
 //! anyone can derive them again; [`prove`] makes the proof that
 //! [`zktrain_verify::halo2`] checks.
 //!
@@ -25,7 +25,7 @@ mod tests;
 mod transcript;
 
 pub use blinding::Blinding;
-pub use keys::{Keys, derive, derive_tape, log_rows};
+pub use keys::{Halo2Keys, derive, derive_tape, log_rows};
 pub use params::{Halo2Params, ParamsError, powers};
 pub use prove::{prove, prove_by, prove_tape};
 

@@ -28,7 +28,7 @@ use super::kernels::{Basis, Cpu, Kernels};
 use super::keys::{Extended, ProvingKey};
 use super::shplonk::{Opened, open};
 use super::transcript::Halo2Transcript;
-use super::{Blinding, Halo2Params, Halo2ProveError, Keys, columns, product};
+use super::{Blinding, Halo2Keys, Halo2Params, Halo2ProveError, columns, product};
 
 /// Proves that the verifier accepts `argument` with these public inputs.
 ///
@@ -38,7 +38,7 @@ use super::{Blinding, Halo2Params, Halo2ProveError, Keys, columns, product};
 /// [`Halo2ProveError::Argument`] if the verifier does not accept it.
 pub fn prove(
     params: &Halo2Params,
-    keys: &Keys,
+    keys: &Halo2Keys,
     relation: &Relation,
     inputs: PublicInputs<Fr>,
     argument: &Argument<Fr>,
@@ -53,7 +53,7 @@ pub fn prove(
 pub fn prove_by(
     owner: &LocalKey,
     params: &Halo2Params,
-    keys: &Keys,
+    keys: &Halo2Keys,
     relation: &Relation,
     inputs: PublicInputs<Fr>,
     argument: &Argument<Fr>,
@@ -72,7 +72,7 @@ pub fn prove_by(
 /// If parameters, keys and circuit differ in size, or there is nothing to blind with.
 pub fn prove_tape(
     params: &Halo2Params,
-    keys: &Keys,
+    keys: &Halo2Keys,
     tape: &Tape,
 ) -> Result<Vec<u8>, Halo2ProveError> {
     prove_blinded(params, keys, tape, &Blinding::fresh(keys, tape)?)
@@ -84,7 +84,7 @@ pub fn prove_tape(
 /// If parameters, keys and circuit differ in size.
 pub(super) fn prove_blinded(
     params: &Halo2Params,
-    keys: &Keys,
+    keys: &Halo2Keys,
     tape: &Tape,
     blinding: &Blinding,
 ) -> Result<Vec<u8>, Halo2ProveError> {
@@ -101,7 +101,7 @@ pub(super) fn prove_blinded(
 /// The proof, with any kernels.
 pub(super) fn prove_with(
     kernels: &impl Kernels,
-    keys: &Keys,
+    keys: &Halo2Keys,
     tape: &Tape,
     blinding: &Blinding,
 ) -> Vec<u8> {

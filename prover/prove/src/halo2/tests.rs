@@ -16,7 +16,7 @@ use zktrain_backends::halo2::gates::{ADVICE, Kind};
 use zktrain_backends::halo2::reference::circuit::TapeCircuit;
 use zktrain_backends::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
 use zktrain_backends::halo2::reference::transcript::Reader;
-use zktrain_backends::halo2::tape::{BLINDING_ROWS, Cell, Row, Tape};
+use zktrain_backends::halo2::tape::{BLINDING_ROWS, Cell, Tape, TapeRow};
 use zktrain_commit::random::LocalKey;
 use zktrain_commit::srs::{CheckedSrs, Srs};
 use zktrain_msm::polynomial::evaluate;
@@ -52,7 +52,7 @@ fn tape(seed: u64) -> Tape {
     let rng = &mut rng(seed);
     let mut fixed = rand_chacha::ChaCha20Rng::seed_from_u64(99);
     let inputs = [(); 3].map(|()| Fr::rand(rng));
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<TapeRow> = Vec::new();
     let mut copies = Vec::new();
     for index in 0..20usize {
         let arithmetic = index < 3 || fixed.gen_bool(0.7);
@@ -72,7 +72,7 @@ fn tape(seed: u64) -> Tape {
         advice[3] = c4 * (q0 * c0 * c1 + q1 * c0 + q2 * c1 + q4) + q3 * c2 + input;
         // An idle row with coefficients is a constant; these have none.
         let coefficients = if arithmetic { coefficients } else { [Fr::ZERO; 5] };
-        rows.push(Row { kind, coefficients, advice });
+        rows.push(TapeRow { kind, coefficients, advice });
     }
     // The same pair once more, and a cell with itself.
     copies.extend([copies[0], (copies[1].1, copies[1].0), (copies[2].0, copies[2].0)]);
@@ -111,7 +111,7 @@ fn keys_are_halo2s() {
 }
 
 /// What both verifiers say, which has to be the same.
-fn accepted(keys: &Keys, tape: &Tape, proof: &[u8]) -> bool {
+fn accepted(keys: &Halo2Keys, tape: &Tape, proof: &[u8]) -> bool {
     let params = theirs(&params());
     let ours = verify(&srs().verifier_key(), &keys.verifying, &tape.inputs, proof);
     let key = keygen_vk_custom(&params, &TapeCircuit::new(tape), false).unwrap();
@@ -238,7 +238,7 @@ fn blinding_depends_on_key_inputs_and_advice_even_if_the_system_repeats_itself()
     cell.rows[7].advice[2] += Fr::ONE;
     let mut input = honest.clone();
     input.inputs[0] += Fr::ONE;
-    let other = Keys { digest: [1; 32], ..keys.clone() };
+    let other = Halo2Keys { digest: [1; 32], ..keys.clone() };
     let all = [by(&honest), by(&cell), by(&input), Blinding::by(&broken, &other, &honest).unwrap()];
     for (index, one) in all.iter().enumerate() {
         assert!(all[..index].iter().all(|earlier| earlier.advice[0][0] != one.advice[0][0]));
@@ -281,7 +281,7 @@ fn without_blinding_of_their_own_pieces_follow_from_the_rest() {
 /// All numbers that a reader learns in the exponent or sees, and those that `h(τ)` depends on,
 /// for fixed challenges: five lists of advice at `τ`, `ωτ`, `x`, `ωx`; the product at the same;
 /// the random polynomial at `τ`, `x`; the pieces at `τ`.
-fn seen(params: &Halo2Params, keys: &Keys, tape: &Tape, blinding: &Blinding) -> Vec<Vec<Fr>> {
+fn seen(params: &Halo2Params, keys: &Halo2Keys, tape: &Tape, blinding: &Blinding) -> Vec<Vec<Fr>> {
     let key = &keys.proving;
     let kernels = Cpu::new(params, &key.domain);
     let [beta, gamma, y, x] = challenges();

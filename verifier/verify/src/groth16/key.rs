@@ -19,7 +19,7 @@ pub const KEY_BYTES: usize = HEADER + POINTS_BYTES;
 
 /// Where a key comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Provenance {
+pub enum KeyProvenance {
     /// Made by one party, or on a reference string that was: whoever made it can forge any proof.
     Insecure,
     /// Made in a ceremony; sound if one of the contributors was honest.
@@ -35,7 +35,7 @@ pub enum Provenance {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Groth16Key {
     /// Where it comes from.
-    pub provenance: Provenance,
+    pub provenance: KeyProvenance,
     /// Digest of the constraint system.
     pub circuit: Hash,
     /// `[α]`
@@ -52,6 +52,7 @@ pub struct Groth16Key {
 
 /// Why bytes are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyDecodeError {
     /// The first bytes are those of something else, or of another version.
     #[error("not a Groth16 verifying key of this version")]
@@ -79,7 +80,7 @@ pub enum KeyDecodeError {
 impl Groth16Key {
     /// Whether it was made by one party, who can forge any proof.
     pub fn is_insecure(&self) -> bool {
-        self.provenance == Provenance::Insecure
+        self.provenance == KeyProvenance::Insecure
     }
 
     /// `α ‖ β ‖ γ ‖ δ ‖ IC_0 ‖ IC_1 ‖ …`, points as the EVM's precompiles take them: what a
@@ -98,8 +99,8 @@ impl Groth16Key {
     /// contributions (4 bytes), transcript, the circuit's digest, then [`Self::points_bytes`].
     pub fn to_bytes(&self) -> Vec<u8> {
         let (kind, contributions, transcript) = match self.provenance {
-            Provenance::Insecure => (0, 0, [0; 32]),
-            Provenance::Ceremony { contributions, transcript } => (1, contributions, transcript),
+            KeyProvenance::Insecure => (0, 0, [0; 32]),
+            KeyProvenance::Ceremony { contributions, transcript } => (1, contributions, transcript),
         };
         let mut out = Vec::with_capacity(KEY_BYTES);
         out.extend_from_slice(MAGIC);
@@ -126,9 +127,9 @@ impl Groth16Key {
         let (transcript, rest) = rest.split_first_chunk::<32>().ok_or(wrong)?;
         let (circuit, _) = rest.split_first_chunk::<32>().ok_or(wrong)?;
         let provenance = match (kind, u32::from_be_bytes(*contributions)) {
-            (0, 0) if *transcript == [0; 32] => Provenance::Insecure,
+            (0, 0) if *transcript == [0; 32] => KeyProvenance::Insecure,
             (1, contributions @ 1..) => {
-                Provenance::Ceremony { contributions, transcript: *transcript }
+                KeyProvenance::Ceremony { contributions, transcript: *transcript }
             }
             _ => return Err(KeyDecodeError::Provenance),
         };
@@ -145,11 +146,11 @@ impl Groth16Key {
         if got != POINTS_BYTES {
             return Err(KeyDecodeError::Points { got });
         }
-        Self::read_points(Provenance::Insecure, circuit, Reader::new(bytes))
+        Self::read_points(KeyProvenance::Insecure, circuit, Reader::new(bytes))
     }
 
     fn read_points(
-        provenance: Provenance,
+        provenance: KeyProvenance,
         circuit: Hash,
         mut reader: Reader<'_>,
     ) -> Result<Self, KeyDecodeError> {
@@ -185,7 +186,7 @@ mod tests {
     use ark_bn254::Fr;
     use ark_ec::{AffineRepr, CurveGroup};
 
-    fn key(provenance: Provenance) -> Groth16Key {
+    fn key(provenance: KeyProvenance) -> Groth16Key {
         let g1 = |k: u64| (G1Affine::generator() * Fr::from(k)).into_affine();
         let g2 = |k: u64| (G2Affine::generator() * Fr::from(k)).into_affine();
         Groth16Key {
@@ -200,24 +201,24 @@ mod tests {
     }
 
     fn ceremony() -> Groth16Key {
-        key(Provenance::Ceremony { contributions: 2, transcript: [9; 32] })
+        key(KeyProvenance::Ceremony { contributions: 2, transcript: [9; 32] })
     }
 
     #[test]
     fn bytes_and_back() {
-        for key in [ceremony(), key(Provenance::Insecure)] {
+        for key in [ceremony(), key(KeyProvenance::Insecure)] {
             let bytes = key.to_bytes();
             assert_eq!(bytes.len(), KEY_BYTES);
             assert_eq!(Groth16Key::from_bytes(&bytes), Ok(key.clone()));
         }
-        assert_ne!(ceremony().hash(), key(Provenance::Insecure).hash());
+        assert_ne!(ceremony().hash(), key(KeyProvenance::Insecure).hash());
     }
 
     #[test]
     fn points_alone_are_a_key_that_nobody_vouches_for() {
         let key = ceremony();
         let points = key.points_bytes();
-        let expected = Groth16Key { provenance: Provenance::Insecure, ..key };
+        let expected = Groth16Key { provenance: KeyProvenance::Insecure, ..key };
         assert_eq!(Groth16Key::from_points([3; 32], &points), Ok(expected));
         for wrong in [&points[1..], &[][..]] {
             let got = wrong.len();

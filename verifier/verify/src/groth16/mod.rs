@@ -11,7 +11,7 @@
 //! window, never by a hash of the proof.
 //!
 //! **Trust.** Soundness rests on nobody knowing the logarithms of `α, β, δ, τ`; zero knowledge
-//! rests on nothing: a proof is a uniform solution of the equation above. [`Provenance`] says
+//! rests on nothing: a proof is a uniform solution of the equation above. [`KeyProvenance`] says
 //! where a key comes from.
 //!
 //! Source: Groth, "On the size of pairing-based non-interactive arguments", eprint 2016/260.
@@ -28,7 +28,7 @@ use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use zktrain_backends::compress::INPUTS;
 
 pub use encoding::{G1_BYTES, G2_BYTES, PointError, Reader, g2_bytes};
-pub use key::{Groth16Key, KEY_BYTES, KeyDecodeError, POINTS_BYTES, Provenance};
+pub use key::{Groth16Key, KEY_BYTES, KeyDecodeError, KeyProvenance, POINTS_BYTES};
 use zktrain_argument::opening::point_bytes;
 
 /// Length of a proof.

@@ -10,7 +10,7 @@ use halo2_proofs::poly::Rotation;
 
 use super::convert::to_scalar;
 use crate::halo2::gates::{ADVICE, COEFFICIENTS, DEGREE, FIXED, GATES, Ring, View, gates};
-use crate::halo2::tape::{Row, Tape};
+use crate::halo2::tape::{Tape, TapeRow};
 
 /// The columns, in the order of their commitments.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +124,6 @@ impl Circuit<bn256::Fr> for TapeCircuit<'_> {
 }
 
 /// Coefficients and selectors of a row, in the order of the columns.
-fn fixed_values(row: &Row) -> impl Iterator<Item = Fr> + '_ {
+fn fixed_values(row: &TapeRow) -> impl Iterator<Item = Fr> + '_ {
     row.coefficients.iter().copied().chain(row.kind.selectors())
 }
