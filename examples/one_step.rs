@@ -1,4 +1,5 @@
-//! The library without the program: one window of synthetic data, trained, proven, verified.
+//! The crates below the library, by hand: one window of synthetic data, trained, proven, verified. The
+//! library itself is shorter: `zktrain/examples/csv_to_chain.rs`.
 //!
 //! ```sh
 //! cargo run --release --example one_step

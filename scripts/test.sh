@@ -64,6 +64,8 @@ stage "documentation" env RUSTDOCFLAGS="-D warnings" \
     cargo doc --profile ci --workspace --no-deps --quiet
 stage "compiling" cargo test --profile ci --workspace --no-run
 # All of them even when some fail, so that one run tells everything that is broken.
-stage "tests" cargo test --profile ci --workspace --no-fail-fast
+stage "tests" cargo test --profile ci --workspace --tests --no-fail-fast
+# The examples in comments, one program a crate.
+stage "examples in documentation" cargo test --profile ci --workspace --doc
 # With what was built just now, beyond the committed seeds; the same cases each time.
 stage "fuzzing" sh scripts/fuzz.sh 60 1000

@@ -5,6 +5,20 @@
 //! semantics of `docs/quantization.md` on its windows and returns the trace that the
 //! prover commits to. [`calibrate()`] chooses the scales beforehand, on public or
 //! synthetic data, and [`mod@reference`] is the same algorithm in double precision.
+//!
+//! ```
+//! use zktrain_trainer::train::Trainer;
+//! use zktrain_trainer::{initial_parameters, synthetic, window_metrics};
+//!
+//! let manifest = synthetic::manifest(&[4, 3, 2], 8, 1)?;
+//! let network = manifest.network()?;
+//! let data = synthetic::samples(&manifest, network.window(), 1)?.quantized(&network);
+//! let model = initial_parameters(&network, 1);
+//! let trainer = Trainer::new(network.clone());
+//! let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
+//! assert!(window_metrics(&network, &trace).loss > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod accuracy;
 mod calibrate;
@@ -17,6 +31,7 @@ mod metrics;
 mod parameters;
 pub mod preset;
 pub mod reference;
+pub mod replay;
 pub mod synthetic;
 pub mod train;
 

@@ -161,6 +161,15 @@ impl DatasetStatement {
     }
 }
 
+/// The nonce of a chain for which nobody drew one: `keccak256("zktrain/nonce" ‖ spec ‖ dataset)`.
+///
+/// It follows from the registration, but who registers can try several datasets' orders, so it binds
+/// less than a nonce that a round draws after the registration.
+pub fn derived_nonce(spec: &Hash, dataset: &Hash) -> Hash {
+    let hasher = Keccak256::new().chain_update(b"zktrain/nonce");
+    hasher.chain_update(spec).chain_update(dataset).finalize().into()
+}
+
 /// `h`: the digest of a statement, all rows in the order of the layout, and the mask row.
 pub fn transcript_start(statement: &[u8], rows: &[G1Affine], mask: &G1Affine) -> Fr {
     let mut encoder = Encoder::new(b"zktrain/rows");

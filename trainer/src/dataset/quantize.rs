@@ -1,12 +1,13 @@
 //! From real numbers to the integers that are committed and trained on.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ndarray::ArrayView2;
 use zktrain_model::manifest::{Data, Loss, Manifest, Network};
 
 use super::csv_file::number;
-use super::{DatasetError, Table};
+use super::{DatasetError, Source, Table};
 
 /// Scaled real numbers, as the float reference and calibration see them.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,6 +132,19 @@ impl Scaled {
 }
 
 impl Dataset {
+    /// The manifest's columns of a CSV file, in the file's own order of rows.
+    ///
+    /// Batches are consecutive rows: if a file is sorted, shuffle its [`Table`] instead
+    /// ([`Table::shuffled`]) and call [`Table::quantized`].
+    ///
+    /// # Errors
+    /// As [`Source::read_for`] and [`Table::scaled`]; also when the manifest
+    /// is a draft or refused.
+    pub fn from_csv(path: impl AsRef<Path>, manifest: &Manifest) -> Result<Self, DatasetError> {
+        let table = Source::Csv(path.as_ref().to_owned()).read_for(&manifest.data)?;
+        table.quantized(manifest, &manifest.network().map_err(Box::new)?)
+    }
+
     /// Number of samples.
     pub fn rows(&self) -> usize {
         self.inputs.len() / self.width.max(1)
