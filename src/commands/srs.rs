@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use zktrain_commit::random::{Label, Randomness};
-use zktrain_commit::srs::{MAX_POWER, Srs, SrsInfo};
+use zktrain_commit::srs::{MAX_POWER, Srs, SrsInfo, ceremonies};
 
 use crate::error::Error;
 use crate::files;
 use crate::project::exists;
-use crate::roots::ceremonies;
 use crate::session::{open_srs, srs_error, warn_insecure};
 use crate::ui::{Report, Ui, field, success};
 

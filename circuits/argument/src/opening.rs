@@ -84,6 +84,7 @@ pub trait Opener: Sync {
 
 /// Why bytes are not an [`OpeningProof`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpeningDecodeError {
     /// Too short, or followed by trailing bytes.
     #[error("opening is {got} bytes long, expected {expected}")]

@@ -2,6 +2,21 @@
 //! rank-one constraints.
 //!
 //! Nothing here proves anything: it gives circuits, their shapes and their keys' encodings.
+//!
+//! ```
+//! use zktrain_backends::{halo2, r1cs};
+//! use zktrain_model::compile::compile_training;
+//! use zktrain_model::manifest::Manifest;
+//! use zktrain_model::size::Limits;
+//!
+//! let manifest = Manifest::from_toml(&std::fs::read_to_string("../model/tests/manifest.toml")?)?;
+//! let network = Limits::default().admit(manifest.network()?)?;
+//! let (relation, _) = compile_training(&network)?;
+//! let (tape, system) = (halo2::shape(&relation)?, r1cs::compile(&relation)?);
+//! assert!(tape.rows.len() <= 1 << tape.log_rows());
+//! assert!(system.constraints().len() > 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),

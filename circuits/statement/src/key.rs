@@ -30,6 +30,7 @@ pub struct TrainingKey {
 
 /// Why there is no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// The tables do not fill the rows that the layout has for them.
     #[error("{got} commitments to table rows; the layout has {expected} such rows")]

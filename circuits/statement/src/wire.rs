@@ -21,6 +21,7 @@ const MAX_LIST: u64 = 1 << 20;
 
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum WireError {
     /// The file starts with something else.
     #[error("not a {expected} file: the first bytes differ")]

@@ -106,7 +106,9 @@ pub struct NoRandomness;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum System {
     Operating,
+    #[cfg(any(test, feature = "testing"))]
     Repeating([u8; 32]),
+    #[cfg(any(test, feature = "testing"))]
     Failing,
 }
 
@@ -118,7 +120,9 @@ impl System {
                 OsRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
                 Ok(bytes)
             }
+            #[cfg(any(test, feature = "testing"))]
             Self::Repeating(bytes) => Ok(bytes),
+            #[cfg(any(test, feature = "testing"))]
             Self::Failing => Err(NoRandomness),
         }
     }
@@ -154,13 +158,13 @@ impl LocalKey {
 
     /// A key whose owner's operating system repeats itself: only for tests that show what is
     /// hidden all the same.
-    #[doc(hidden)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn with_repeating_system(bytes: [u8; 32], system: [u8; 32]) -> Self {
         Self { bytes, system: System::Repeating(system) }
     }
 
     /// A key whose owner's operating system gives no bytes: only for tests.
-    #[doc(hidden)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn with_failing_system(bytes: [u8; 32]) -> Self {
         Self { bytes, system: System::Failing }
     }

@@ -17,6 +17,7 @@ static BLINDING_TABLE: LazyLock<FixedBase> = LazyLock::new(|| FixedBase::new(bli
 
 /// Why rows cannot be committed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommitError {
     /// One blinding for each row.
     #[error("{got} blindings for {expected} rows")]

@@ -6,6 +6,15 @@
 //!
 //! All `unsafe` blocks of the workspace are here: in `simd/x86.rs`, and where [`floor`] asks the
 //! processor. Elsewhere the compiler refuses them.
+//!
+//! ```
+//! use ark_bn254::Fr;
+//! use zktrain_msm::eq::evaluate;
+//!
+//! // The multilinear polynomial with these values at 00, 10, 01 and 11, at the point (2, 3).
+//! let point = [Fr::from(2u64), Fr::from(3u64)];
+//! assert_eq!(evaluate(&[5, 7, -1, 0], &point), -Fr::from(15u64));
+//! ```
 
 pub mod accumulate;
 mod affine;

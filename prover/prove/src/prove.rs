@@ -58,6 +58,7 @@ impl CommittedRows {
 
 /// Why a proof could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProveError {
     /// The reference string is too short for the manifest's rows.
     #[error("rows have {expected} entries; the reference string has {got} powers")]
@@ -126,7 +127,6 @@ pub struct Timings {
 
 /// A proof with what its maker keeps.
 pub struct Proved {
-    /// The proof.
     pub proof: SheetProof,
     /// Digest of statement and rows, where the proof's transcript starts.
     pub h: Fr,
@@ -156,14 +156,26 @@ pub fn prove(
     statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
 ) -> Result<Proved, ProveError> {
     let fresh = fresh(context, relation, &sheet)?;
-    prove_with(g1, relation, sheet, known, fresh, statement)
+    prove_uncounted(g1, relation, sheet, known, fresh, statement)
 }
 
-/// [`prove`] with given randomness: only for tests that show what each part of it hides.
+/// [`prove`] with given randomness: for tests that show what each part of it hides.
 ///
 /// # Errors
 /// As [`prove`].
+#[cfg(any(test, feature = "testing"))]
 pub fn prove_with(
+    g1: Powers<'_>,
+    relation: &Relation,
+    sheet: Sheet,
+    known: &CommittedRows,
+    randomness: ProofRandomness,
+    statement: impl FnOnce(&[G1Affine]) -> Vec<u8>,
+) -> Result<Proved, ProveError> {
+    prove_uncounted(g1, relation, sheet, known, randomness, statement)
+}
+
+fn prove_uncounted(
     g1: Powers<'_>,
     relation: &Relation,
     mut sheet: Sheet,
@@ -188,6 +200,7 @@ pub fn prove_with(
 ///
 /// # Errors
 /// As [`prove`].
+#[cfg(any(test, feature = "testing"))]
 pub fn prove_filled(
     g1: Powers<'_>,
     relation: &Relation,
@@ -307,7 +320,7 @@ fn argue(
     let mut argument = Argument {
         salt,
         products: relations.products,
-        rounds: relations.rounds,
+        univariates: relations.univariates,
         left: relations.left,
         right: relations.right,
         polys: relations.polys,
@@ -320,7 +333,7 @@ fn argue(
     let claim = combine(arith, relation, &argument, &lookup, &leaf, chi)?;
     let points = Points { first, second: relations.second, leaf: leaf.point };
     let reduction = reduction::prove(sheet, &claim, &points, &mut transcript)?;
-    argument.reduction = reduction.rounds.clone();
+    argument.reduction = reduction.univariates.clone();
     argument.value = reduction.value;
     argument.mask = evaluate_field(&mask.values, low(&reduction, relation.layout.row_log));
     let values = [argument.value, argument.mask];

@@ -21,7 +21,9 @@ pub use zktrain_model::chunks::chunk_sizes;
 use zktrain_msm::Row;
 
 use crate::memory;
-use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove, prove_filled};
+#[cfg(any(test, feature = "testing"))]
+use crate::prove::prove_filled;
+use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove};
 use crate::witness::{dataset_sheet, fill_tables, training_sheet};
 
 /// The key of a network whose manifest has this hash.
@@ -73,15 +75,16 @@ pub struct RegisteredDataset {
     /// Rows of every window.
     pub windows: Vec<CommittedRows>,
     /// The Merkle tree over them.
-    pub tree: merkle::Tree,
+    pub tree: merkle::WindowTree,
 }
 
 impl RegisteredDataset {
     /// The tree over windows that were committed before.
     pub fn new(windows: Vec<CommittedRows>) -> Self {
         let leaves = windows.iter().enumerate();
-        let tree =
-            merkle::Tree::new(leaves.map(|(i, w)| merkle::leaf(i as u64, &w.points)).collect());
+        let tree = merkle::WindowTree::new(
+            leaves.map(|(i, w)| merkle::leaf(i as u64, &w.points)).collect(),
+        );
         Self { windows, tree }
     }
 }
@@ -129,9 +132,7 @@ pub fn register_chunk(
 
 /// Windows that are committed and proven well formed.
 pub struct ChunkProved {
-    /// The statement.
     pub statement: DatasetStatement,
-    /// The proof.
     pub proof: SheetProof,
     /// Digest of statement and rows, where the proof's transcript starts.
     pub h: Fr,
@@ -200,7 +201,6 @@ pub struct Position {
     pub binding: Binding,
     /// Number of the first step in its chain.
     pub step: u64,
-    /// The window.
     pub window: u64,
 }
 
@@ -224,9 +224,7 @@ impl Committed {
 
 /// One training proof and what the next one starts from.
 pub struct TrainingProved {
-    /// The statement.
     pub statement: TrainingStatement,
-    /// The proof.
     pub proof: SheetProof,
     /// Digest of statement and rows, where the proof's transcript starts.
     pub h: Fr,
@@ -241,7 +239,6 @@ pub struct TrainingProved {
 /// What makes the proofs of one owner's training.
 #[derive(Clone, Copy)]
 pub struct TrainingProver<'a> {
-    /// The training key.
     pub key: &'a TrainingKey,
     /// The reference string's powers in G1.
     pub g1: Powers<'a>,
@@ -267,16 +264,28 @@ impl TrainingProver<'_> {
         let started = std::time::Instant::now();
         let sheet = training_sheet(&key.relation, &key.ids, &key.network, trace);
         let layout = started.elapsed();
-        let mut proved = self.prove_sheet(before, position, sheet, Counts::Missing)?;
+        let mut proved = self.prove_laid_out(before, position, sheet, Counts::Missing)?;
         proved.timings.witness += layout;
         Ok(proved)
     }
 
-    /// Proves a training sheet that is already laid out, whatever it holds.
+    /// Proves a training sheet that is already laid out, whatever it holds: cheating provers are
+    /// tested with it.
     ///
     /// # Errors
     /// As [`Self::prove`].
+    #[cfg(any(test, feature = "testing"))]
     pub fn prove_sheet(
+        &self,
+        before: &Committed,
+        position: Position,
+        sheet: Sheet,
+        counts: Counts,
+    ) -> Result<TrainingProved, ProveError> {
+        self.prove_laid_out(before, position, sheet, counts)
+    }
+
+    fn prove_laid_out(
         &self,
         before: &Committed,
         position: Position,
@@ -298,6 +307,7 @@ impl TrainingProver<'_> {
         let context = &Context { key: self.secret, known: &about };
         let proved = match counts {
             Counts::Missing => prove(g1, relation, sheet, &known, context, encode)?,
+            #[cfg(any(test, feature = "testing"))]
             Counts::Given => prove_filled(g1, relation, sheet, &known, context, encode)?,
         };
         let after = advance(before, &statement, &proved.own, block, steps);
@@ -343,7 +353,8 @@ impl TrainingProver<'_> {
 pub enum Counts {
     /// They are to be counted.
     Missing,
-    /// They are there, whatever they are: see [`prove_filled`].
+    /// They are there, whatever they are.
+    #[cfg(any(test, feature = "testing"))]
     Given,
 }
 

@@ -20,6 +20,7 @@ use crate::pairing::PairingTerms;
 
 /// Why a proof about a sheet is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SheetError {
     /// Commitments are missing or too many.
     #[error("the sheet has {expected} rows; {got} commitments were given")]

@@ -147,6 +147,7 @@ impl Relation {
     ///
     /// Only for tests that show what each constraint is there for: a proof of a
     /// weakened relation is a proof of something else.
+    #[cfg(any(test, feature = "testing"))]
     pub fn without(mut self, dropped: impl Fn(&str) -> bool) -> Self {
         self.products.retain(|p| !dropped(&p.label));
         self.linear.retain(|c| !dropped(&c.label));
@@ -172,7 +173,7 @@ impl Relation {
 
 impl Product {
     /// Variables of this product's share of the sumcheck, `(o, k)`.
-    pub fn rounds(&self) -> usize {
+    pub fn variables(&self) -> usize {
         let [o, _, _, k] = self.axes;
         (o.log + k.log) as usize
     }

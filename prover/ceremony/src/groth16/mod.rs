@@ -38,6 +38,7 @@ pub use key::{ProvingKey, Query};
 
 /// Why a statement could not be proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Groth16ProveError {
     /// The key is for another circuit.
     #[error("the proving key is for a circuit with {expected} variables, this one has {got}")]

@@ -100,8 +100,8 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Where sources are: the program and the districts of its crates.
-const CRATES: [&str; 7] =
-    ["circuits", "contracts", "coordinator", "prover", "src", "trainer", "verifier"];
+const CRATES: [&str; 8] =
+    ["circuits", "contracts", "coordinator", "prover", "src", "trainer", "verifier", "zktrain"];
 
 /// Who makes generators all the same, and why it may.
 const ELSEWHERE: [(&str, &str); 13] = [

@@ -19,6 +19,7 @@ const DIGEST: usize = 32;
 
 /// Why there are no parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParamsError {
     /// Nothing to check a kept basis with.
     #[error(transparent)]
