@@ -1,13 +1,13 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
+use zktrain_audit::trust::Verdict;
 
 use crate::commands::{
     audit, bench, chain, coordinator, data, demo, init, keys, model, proof, prove, roots, setup,
     srs, train, trainer, verify,
 };
 use crate::error::Error;
-use crate::roots::Verdict;
 use crate::ui::Ui;
 
 /// Train a model on private data and prove every optimizer step.
@@ -88,7 +88,7 @@ impl Cli {
             Command::Verify(args) => {
                 let report = verify::run(args, ui)?;
                 ui.report(&report)?;
-                return report.roots.verdict(args.pins.strict);
+                return Ok(report.roots.verdict(args.pins.strict)?);
             }
             Command::Audit(args) => return audit::run(args, ui),
             Command::Init(args) => {

@@ -4,6 +4,7 @@ mod hint;
 
 use std::path::PathBuf;
 
+use zktrain_audit::trust::{PinMismatch, Unpinned};
 use zktrain_chain::ChainError;
 use zktrain_chain::keystore::KeystoreError;
 use zktrain_chain::protocol::ClientError;
@@ -16,24 +17,24 @@ use zktrain_model::manifest::ManifestError;
 use zktrain_model::size::AdmitError;
 use zktrain_prove::compress::CompressError;
 use zktrain_prove::prove::ProveError;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::KeyError;
 use zktrain_statement::wire::WireError;
 use zktrain_trainer::dataset::DatasetError;
 use zktrain_trainer::export::ExportError;
+use zktrain_trainer::replay::ReplayError;
 use zktrain_trainer::train::TrainError;
 use zktrain_verify::evm::EvmKeyError;
 use zktrain_verify::groth16::Groth16Error;
 use zktrain_verify::training::TrainingError;
 
-use crate::commands::chain::Refusal;
+use crate::commands::chain::ChainRefusal;
 use crate::config::ConfigError;
 use crate::limits::LimitError;
 use crate::logging::LogError;
 use crate::operator::OperatorError;
 use crate::owner::{OtherPlan, OwnerError, ParentError, PlanError, RepeatError};
 use crate::project::SettingsError;
-use crate::roots::PinMismatch;
 use crate::secrets::SecretFault;
 
 /// Why a command fails.
@@ -41,16 +42,10 @@ use crate::secrets::SecretFault;
 pub enum Error {
     /// The operating system refused a file.
     #[error("{}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
+    File { path: PathBuf, source: std::io::Error },
     /// A file is larger than one of its kind can be.
     #[error("{}: larger than {most} bytes, which no file of its kind is", path.display())]
     FileTooLarge {
-        /// The file.
         path: PathBuf,
         /// Bytes that are read at most.
         most: u64,
@@ -64,7 +59,6 @@ pub enum Error {
     /// A file that an earlier command makes.
     #[error("{} is missing", path.display())]
     Missing {
-        /// The file.
         path: PathBuf,
         /// What to do about it.
         hint: &'static str,
@@ -127,7 +121,6 @@ pub enum Error {
     /// A settings file is refused.
     #[error("{}: {source}", path.display())]
     Settings {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<SettingsError>,
@@ -172,7 +165,6 @@ pub enum Error {
     /// A parameter file is refused.
     #[error("{}: {source}", path.display())]
     Model {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<ExportError>,
@@ -180,7 +172,6 @@ pub enum Error {
     /// A file of parameters is of another kind.
     #[error("{}: looks like {looks}; expected a safetensors file", path.display())]
     NoModel {
-        /// The file.
         path: PathBuf,
         /// What its first bytes are those of.
         looks: &'static str,
@@ -188,7 +179,6 @@ pub enum Error {
     /// A reference string is refused.
     #[error("{}: {source}", path.display())]
     Srs {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<SrsError>,
@@ -205,7 +195,6 @@ pub enum Error {
     /// A secret file is damaged or belongs to something else.
     #[error("{}: {source}", path.display())]
     Secret {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: SecretFault,
@@ -229,23 +218,16 @@ pub enum Error {
     /// A proof file cannot be decoded.
     #[error("{}: {source}", path.display())]
     Wire {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<WireError>,
     },
     /// A registration is rejected.
     #[error("{}: registration REJECTED: {source}", path.display())]
-    Registration {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<zktrain_verify::dataset::DatasetError>,
-    },
+    Registration { path: PathBuf, source: Box<zktrain_verify::dataset::DatasetProofError> },
     /// The registration belongs to someone else.
     #[error("{}: registered by 0x{got}; the round's prover is 0x{expected}", path.display())]
     Owner {
-        /// The file.
         path: PathBuf,
         /// The round's prover.
         expected: String,
@@ -263,7 +245,6 @@ pub enum Error {
         path: PathBuf,
         /// The reference string that was opened.
         srs: PathBuf,
-        /// Its fingerprint.
         fingerprint: String,
     },
     /// A proof is rejected.
@@ -271,7 +252,6 @@ pub enum Error {
     Rejected {
         /// The proof.
         path: PathBuf,
-        /// Why.
         source: Box<TrainingError>,
     },
     /// The first model is not within the manifest's bound.
@@ -325,7 +305,6 @@ pub enum Error {
     OwnProof {
         /// The proof's position.
         index: usize,
-        /// Why.
         source: Box<TrainingError>,
     },
     /// A proof cannot be compressed.
@@ -333,33 +312,23 @@ pub enum Error {
     Compress(#[from] CompressError),
     /// There is no circuit key for a system.
     #[error("there is no {system} key")]
-    NoCircuitKey {
-        /// The proof system.
-        system: System,
-    },
+    NoCircuitKey { system: ProofSystem },
     /// A Groth16 key is damaged.
     #[error("{}: {source}", path.display())]
     Groth16Key {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A circuit key of another manifest.
     #[error("{}: not the key of this manifest and reference string", path.display())]
-    OtherKey {
-        /// The file.
-        path: PathBuf,
-    },
+    OtherKey { path: PathBuf },
     /// Another root than the one that was asked for.
     #[error(transparent)]
     Pin(#[from] PinMismatch),
     /// Only pinned and known roots were asked for, and what was checked rests on others too.
-    #[error("nobody pinned what this rests on: {roots}")]
-    Unpinned {
-        /// Their names.
-        roots: String,
-    },
+    #[error(transparent)]
+    Unpinned(#[from] Unpinned),
     /// A configuration is refused.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -368,16 +337,13 @@ pub enum Error {
     Log(#[from] LogError),
     /// An argument that cannot be read or cannot be.
     #[error("{why}")]
-    Argument {
-        /// Why.
-        why: String,
-    },
+    Argument { why: String },
     /// The chain or a contract refuses.
     #[error(transparent)]
     Client(Box<ClientError>),
     /// What a command asks for is refused before the chain is asked.
     #[error(transparent)]
-    Refusal(Box<Refusal>),
+    Refusal(Box<ChainRefusal>),
     /// A keystore cannot be used.
     #[error(transparent)]
     Keystore(Box<KeystoreError>),
@@ -392,7 +358,6 @@ pub enum Error {
     NoContracts {
         /// The file that says where.
         path: PathBuf,
-        /// Where.
         contract: alloy::primitives::Address,
         /// The chain's id.
         chain: u64,
@@ -408,7 +373,6 @@ pub enum Error {
     /// A submission or a batch is not what it should be.
     #[error("{}: {why}", path.display())]
     Submission {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
@@ -418,10 +382,7 @@ pub enum Error {
         "domain {domain} checks proofs with another key than this project's manifest and reference \
          string give"
     )]
-    OtherDomain {
-        /// The domain.
-        domain: u64,
-    },
+    OtherDomain { domain: u64 },
     /// The model is not the one that the round starts from.
     #[error("the model's commitment is {got}; the round starts from {expected}")]
     ParentModel {
@@ -435,24 +396,17 @@ pub enum Error {
     EvmKey(#[from] EvmKeyError),
     /// The contracts refuse a key.
     #[error("the contracts refuse the {system} key: {source}")]
-    ContractKey {
-        /// The proof system.
-        system: System,
-        /// Why.
-        source: Box<EvmError>,
-    },
+    ContractKey { system: ProofSystem, source: Box<EvmError> },
     /// The contracts reject a proof.
     #[error("proof {index}: REJECTED by the contracts: {source}")]
     Contract {
         /// The proof's position.
         index: usize,
-        /// Why.
         source: Box<EvmError>,
     },
     /// A Groth16 proof inside a proof cannot be decoded, or the key does not verify it.
     #[error("{}: {source}", path.display())]
     CircuitProof {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Groth16Error,
@@ -460,26 +414,23 @@ pub enum Error {
     /// A ceremony's file is refused.
     #[error("{}: {source}", path.display())]
     Ceremony {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A lineage cannot be read.
     #[error(transparent)]
-    Lineage(#[from] Box<crate::lineage::LineageError>),
+    Lineage(#[from] Box<zktrain_audit::lineage::LineageError>),
     /// A sum cannot be written.
     #[error("{}: {source}", path.display())]
     Sum {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: Box<crate::lineage::SumError>,
+        source: Box<zktrain_audit::lineage::SumError>,
     },
     /// An audit found what does not hold.
     #[error("the audit FAILED: {failures} of the checks do not hold; the first: {first}")]
     Audit {
-        /// How many.
         failures: usize,
         /// The first, with its place.
         first: String,
@@ -550,6 +501,15 @@ impl From<OwnerError> for Error {
     }
 }
 
+impl From<ReplayError> for Error {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::NoWindow { expected, got } => Self::NoWindow { expected, got },
+            ReplayError::Train(error) => Self::Train(error),
+        }
+    }
+}
+
 impl From<PlanError> for Error {
     fn from(error: PlanError) -> Self {
         Self::Plan(Box::new(error))
@@ -592,8 +552,8 @@ impl From<KeystoreError> for Error {
     }
 }
 
-impl From<crate::lineage::LineageError> for Error {
-    fn from(error: crate::lineage::LineageError) -> Self {
+impl From<zktrain_audit::lineage::LineageError> for Error {
+    fn from(error: zktrain_audit::lineage::LineageError) -> Self {
         Self::Lineage(Box::new(error))
     }
 }
@@ -610,7 +570,6 @@ pub enum OptionsError {
     /// An option without which the command cannot do its work.
     #[error("{option} is required {when}")]
     Required {
-        /// The option.
         option: &'static str,
         /// In which case.
         when: &'static str,
@@ -622,10 +581,7 @@ pub enum OptionsError {
         "{option} is about a project's chain of proofs; single proofs are checked each on its own, \
          without it"
     )]
-    OfChains {
-        /// The option.
-        option: &'static str,
-    },
+    OfChains { option: &'static str },
     /// A preset that does not exist.
     #[error("no preset is called {got:?}")]
     Preset {
@@ -645,11 +601,9 @@ pub enum OptionsError {
     /// A value that cannot be read.
     #[error("{option}: expected {expected}, got {got:?}")]
     Value {
-        /// The option.
         option: &'static str,
         /// What is expected.
         expected: &'static str,
-        /// What was given.
         got: String,
     },
 }

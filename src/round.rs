@@ -4,20 +4,20 @@
 use alloy::primitives::{Address, B256};
 use ark_bn254::Fr;
 use sha3::{Digest, Keccak256};
-use zktrain_argument::opening::point_bytes;
-use zktrain_chain::protocol::typed::Submission;
+use zktrain_ledger::typed::Submission;
 use zktrain_model::Hash;
 use zktrain_model::schedule::round_window;
 use zktrain_model::trace::{LayerParameters, Parameters, Trace};
 use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model};
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{Metrics, evaluate};
 use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::round::rows_hash;
 
-use crate::circuits::{Circuits, Shape};
+use crate::circuits::{CircuitShape, Circuits};
 use crate::commands::train::registered;
 use crate::error::Error;
 use crate::project::Project;
@@ -38,9 +38,7 @@ pub struct Task {
 
 /// A round's work, proven, with what only its owner may know.
 pub struct Work {
-    /// The statement.
     pub statement: TrainingStatement,
-    /// The proof.
     pub proof: CompressedProof,
     /// The update's openings.
     pub secret: SecretUpdate,
@@ -55,7 +53,7 @@ pub struct SecretUpdate {
 }
 
 /// A project ready to work: its keys derived and its data read once.
-pub struct Workshop<'a> {
+pub struct WindowProver<'a> {
     project: &'a Project,
     session: &'a Session,
     circuits: Circuits<'a>,
@@ -64,7 +62,7 @@ pub struct Workshop<'a> {
     data: DatasetSecret,
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> WindowProver<'a> {
     /// Reads the registered data.
     ///
     /// # Errors
@@ -79,7 +77,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// If there is no such key.
-    pub fn circuit(&self, system: System) -> Result<CircuitKey, Error> {
+    pub fn circuit(&self, system: ProofSystem) -> Result<CircuitKey, Error> {
         self.circuits.key_of(system)
     }
 
@@ -128,7 +126,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// If the model is not the round's, or proving fails.
-    pub fn work(&self, model: &Parameters, system: System, task: Task) -> Result<Work, Error> {
+    pub fn work(&self, model: &Parameters, system: ProofSystem, task: Task) -> Result<Work, Error> {
         let start = self.start(model, &task)?;
         let (window, trace) = self.train(model, &task)?;
         let secret = read_key(&self.project.key_path())?;
@@ -136,7 +134,7 @@ impl<'a> Workshop<'a> {
         let prover = TrainingProver { key, g1, secret: &secret, dataset: &self.data.dataset };
         let position = Position { binding: task.binding, step: 0, window };
         let proved = prover.prove(&start, position, &trace)?;
-        let compressor = self.circuits.compressor(system, Shape::Training)?;
+        let compressor = self.circuits.compressor(system, CircuitShape::Training)?;
         let proof = compressor.compress(proved.h, &proved.claim, proved.proof)?;
         let statement = proved.statement;
         zktrain_verify::training::verify(key, &compressor.key(), &statement, &proof)
@@ -190,11 +188,4 @@ pub fn submission(statement: &TrainingStatement, proof: &[u8]) -> Submission {
     let (round, member) = (statement.binding.round, Address::from(statement.binding.prover));
     let update = B256::from(rows_hash(&statement.update));
     Submission::new(round, member, &statement.to_bytes(), proof, update)
-}
-
-/// `keccak256` of row commitments, 64 bytes each: what contracts know a model or an update by.
-pub fn rows_hash(rows: &[ark_bn254::G1Affine]) -> Hash {
-    let mut hasher = Keccak256::new();
-    rows.iter().for_each(|row| hasher.update(point_bytes(row)));
-    hasher.finalize().into()
 }

@@ -12,9 +12,9 @@ use std::sync::{Mutex, PoisonError};
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Serialize, Serializer};
+use zktrain_audit::trust::Verdict;
 
 use crate::error::Error;
-use crate::roots::Verdict;
 
 /// A command's result, for people and, as one JSON object, for programs.
 pub trait Report: Serialize {
@@ -165,7 +165,7 @@ fn complain(line: &str) {
 }
 
 /// A report's paths. JSON is Unicode and paths need not be: what of one is not is told by a mark.
-pub trait Told {
+pub trait PathText {
     /// Serializes it.
     ///
     /// # Errors
@@ -173,19 +173,19 @@ pub trait Told {
     fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error>;
 }
 
-impl Told for PathBuf {
+impl PathText for PathBuf {
     fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&self.to_string_lossy())
     }
 }
 
-impl Told for Option<PathBuf> {
+impl PathText for Option<PathBuf> {
     fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         self.as_ref().map(|path| path.to_string_lossy()).serialize(to)
     }
 }
 
-impl Told for Vec<PathBuf> {
+impl PathText for Vec<PathBuf> {
     fn tell<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(self.iter().map(|path| path.to_string_lossy()))
     }
@@ -195,7 +195,7 @@ impl Told for Vec<PathBuf> {
 ///
 /// # Errors
 /// What the serializer fails with.
-pub fn tell<T: Told, S: Serializer>(paths: &T, to: S) -> Result<S::Ok, S::Error> {
+pub fn tell<T: PathText, S: Serializer>(paths: &T, to: S) -> Result<S::Ok, S::Error> {
     paths.tell(to)
 }
 

@@ -3,14 +3,15 @@
 
 use alloy::primitives::B256;
 use ark_bn254::G1Affine;
-use zktrain_commit::average::{AverageError, Sum, average, commit_sum};
+use zktrain_commit::average::{AverageError, average, commit_sum};
 use zktrain_commit::rows::CommitError;
 use zktrain_commit::srs::Powers;
 use zktrain_model::trace::Parameters;
 use zktrain_prove::training::commit_model;
 use zktrain_statement::key::TrainingKey;
+use zktrain_statement::sum::Sum;
 
-use crate::round::rows_hash;
+use zktrain_verify::round::rows_hash;
 
 /// Why a sum makes no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,50 +1,33 @@
 //! Compares an export with what a node says now, and asks it what the export's contracts are.
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::primitives::{Address, keccak256};
 use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::rngs::OsRng;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::protocol::{ChainExport, Client, Deployment, Status};
+use zktrain_audit::backend::{Fault, Node};
+use zktrain_audit::live::{Contract, Live};
+use zktrain_chain::protocol::{Client, Status};
 use zktrain_chain::{Chain, ChainError, Endpoint, Outbox, Sender};
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::{ChainExport, Deployment};
 
 use crate::chain::{Connection, block_on};
 use crate::error::Error;
 
-/// What a node says about an export.
-#[derive(Clone, Debug)]
-pub(super) struct Live {
-    /// What it says else about the export's events; none if nothing.
-    pub difference: Option<String>,
-    /// What stands at the address of `Rounds`; none if the node is of another chain.
-    pub contract: Option<Contract>,
-    /// The domain's current version; none if the node could not be asked.
-    pub version: Option<u64>,
-    /// The domain's rounds that have ended by now.
-    pub ended: Vec<u64>,
-}
+/// A node at an address, which an audit compares its export with.
+pub(super) struct LiveNode<'a>(pub &'a Endpoint);
 
-impl Live {
-    /// A node of which nothing is believed.
-    fn of_another(difference: String, contract: Option<Contract>) -> Self {
-        Self { difference: Some(difference), contract, version: None, ended: Vec::new() }
+impl Node for LiveNode<'_> {
+    fn look(&self, export: &ChainExport) -> Result<Live, Fault> {
+        Ok(look(export, self.0)?)
     }
-}
-
-/// The contract at the export's address of `Rounds`.
-#[derive(Clone, Debug)]
-pub(super) struct Contract {
-    /// Keccak-256 of its code, as `EXTCODEHASH` gives it.
-    pub code: B256,
-    /// A contract of the export that `Rounds` does not work with; none if there is none.
-    pub stranger: Option<&'static str>,
 }
 
 /// Asks a node.
 ///
 /// # Errors
 /// If the node does not answer.
-pub(super) fn look(export: &ChainExport, at: &Endpoint) -> Result<Live, Error> {
+fn look(export: &ChainExport, at: &Endpoint) -> Result<Live, Error> {
     block_on(async {
         let chain = at.connect(&Connection::genesis()).await?;
         let (expected, got) = (export.deployment.chain_id, chain.id());

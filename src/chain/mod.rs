@@ -15,9 +15,10 @@ use alloy::signers::local::PrivateKeySigner;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use zktrain_chain::keystore::{self, Password};
-use zktrain_chain::protocol::{Client, Deployment};
-use zktrain_chain::{Chain, ChainError, Endpoint, Finality, Outbox, Patience, Sender};
+use zktrain_chain::protocol::Client;
+use zktrain_chain::{Chain, ChainError, Endpoint, Finality, Outbox, Sender, WaitPolicy};
 use zktrain_devnet::Genesis;
+use zktrain_ledger::Deployment;
 
 use crate::error::{Error, OptionsError};
 use crate::ui::Ui;
@@ -186,7 +187,7 @@ impl Connection {
         }
         let sender = sender(chain, signer, &folder)?;
         let confirmations = self.confirmations.map_or(1, NonZeroU64::get);
-        let patience = Patience { confirmations, ..sender.patience() };
+        let patience = WaitPolicy { confirmations, ..sender.patience() };
         Ok(sender.with_patience(patience))
     }
 

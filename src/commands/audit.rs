@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use alloy::primitives::Address;
+use zktrain_audit::lineage::Lineage;
+use zktrain_audit::trust::Verdict;
+use zktrain_audit::{AuditPins, page};
 use zktrain_chain::Endpoint;
 
-use crate::audit::{AuditPins, Options, audit, page};
+use crate::audit::{Options, audit};
 use crate::chain::amount::parse_address;
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::lineage::Lineage;
-use crate::roots::{Pins, Verdict, hash_pin};
+use crate::roots::{Pins, hash_pin};
 use crate::ui::Ui;
 
 /// Options of `zktrain audit`.
@@ -100,7 +102,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<Verdict, Error> {
     }
     ui.report(&report)?;
     match report.failures.first() {
-        None => report.roots.verdict(report.strict),
+        None => Ok(report.roots.verdict(report.strict)?),
         Some(first) => {
             let failures = report.failures.len();
             Err(Error::Audit { failures, first: first.to_string() })

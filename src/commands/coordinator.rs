@@ -8,14 +8,15 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use zktrain_chain::protocol::{Client, typed};
-use zktrain_coordinator::health::{Limits as HealthLimits, Readiness, Server as Health, pulse};
+use zktrain_chain::protocol::Client;
+use zktrain_coordinator::health::{HealthLimits, HealthServer, Readiness, reporter};
 use zktrain_coordinator::machine::{Bounds, Ends};
 use zktrain_coordinator::metrics::Metrics;
-use zktrain_coordinator::service::Desk;
+use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedLog, Store};
-use zktrain_secagg::vector::Shape;
-use zktrain_wire::{Counters, Server};
+use zktrain_ledger::typed;
+use zktrain_secagg::vector::VectorShape;
+use zktrain_wire::{Server, ServerCounters};
 
 use super::backup;
 use crate::chain::block_on_threads;
@@ -26,8 +27,8 @@ use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
 use crate::operator::{
-    Account, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules, Shelf, Terms,
-    watch_chain, watch_counters,
+    Account, DomainLibrary, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules,
+    Terms, watch_chain, watch_counters,
 };
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
@@ -140,13 +141,14 @@ async fn serve(
     let listen = |source| OperatorError::Listen { listen: config.metrics, source };
     let readiness = Arc::new(Readiness::new(PATIENCE));
     let metrics = operator.metrics.clone();
-    let health = Health::start(config.metrics, metrics, readiness.clone(), HealthLimits::default());
+    let health =
+        HealthServer::start(config.metrics, metrics, readiness.clone(), HealthLimits::default());
     let health = health.await.map_err(listen)?;
     let server = bind(config, &operator)?;
-    let desk = operator.desk.clone();
+    let handler = operator.handler.clone();
     // Many proofs: meanwhile members can already talk.
     tokio::spawn(async move {
-        match desk.restore().await {
+        match handler.restore().await {
             Ok(0) => {}
             Ok(members) => tracing::info!(members, "registered earlier"),
             Err(error) => tracing::error!(%error, "earlier registrations cannot be read"),
@@ -183,7 +185,7 @@ async fn serve(
 /// one waits for. All end when what is returned is dropped or aborted.
 fn look(
     operator: &Arc<Operator>,
-    wire: Arc<Counters>,
+    wire: Arc<ServerCounters>,
     readiness: &Arc<Readiness>,
     config: &CoordinatorConfig,
 ) -> JoinSet<()> {
@@ -200,13 +202,13 @@ fn look(
     });
     let (of_driver, ready) = (operator.clone(), readiness.clone());
     tasks.spawn(async move {
-        of_driver.pulse.of_driver(BEAT, &ready, &of_driver.metrics).await;
+        of_driver.reporter.of_driver(BEAT, &ready, &of_driver.metrics).await;
     });
     let (of_store, ready) = (operator.clone(), readiness.clone());
     let file = config.store().strip_prefix("sqlite:").map(PathBuf::from);
     tasks.spawn(async move {
         let (store, metrics) = (&of_store.store, &of_store.metrics);
-        pulse::of_store(BEAT, store, file.as_deref(), &ready, metrics).await;
+        reporter::of_store(BEAT, store, file.as_deref(), &ready, metrics).await;
     });
     tasks
 }
@@ -232,12 +234,15 @@ fn warn_of_long_sums(operator: &Operator, config: &CoordinatorConfig) {
     }
 }
 
-fn bind(config: &CoordinatorConfig, operator: &Operator) -> Result<Server<Desk<Shelf>>, Error> {
+fn bind(
+    config: &CoordinatorConfig,
+    operator: &Operator,
+) -> Result<Server<RequestHandler<DomainLibrary>>, Error> {
     let client = &operator.client;
     let domain = typed::domain(client.at().chain_id, client.at().rounds);
     let signer = client.sender().signer().clone();
-    let desk = operator.desk.clone();
-    Ok(Server::bind(config.listen, signer, domain, desk, config.limits.wire())?)
+    let handler = operator.handler.clone();
+    Ok(Server::bind(config.listen, signer, domain, handler, config.limits.wire())?)
 }
 
 async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operator, Error> {
@@ -252,7 +257,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let session = Arc::new(Session::of_files(&project, None, None, ui)?);
     let system = own_system(config.domain, &domain, &client, &project, ui)?;
     let circuit = Arc::new(Circuits::new(&session, &project, ui).key_of(system)?);
-    let shape = Shape::of(&session.key).map_err(OperatorError::from)?;
+    let shape = VectorShape::of(&session.key).map_err(OperatorError::from)?;
     let data = config.data();
     let models = Models::new(&data.join("models"))?;
     let signed = SignedLog::open(&data.join(backup::SIGNED)).map_err(OperatorError::from)?;
@@ -274,7 +279,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let metrics = Arc::new(Metrics::new());
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
     store.measure(metrics.clone());
-    let shelf = Shelf::new(
+    let library = DomainLibrary::new(
         client.clone(),
         config.domain,
         session.clone(),
@@ -282,7 +287,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         lineage.clone(),
         metrics.clone(),
     );
-    let desk = Desk::new(store.clone(), config.domain, shape.bytes(), shelf);
+    let handler = RequestHandler::new(store.clone(), config.domain, shape.bytes(), library);
     Ok(Operator {
         client,
         project,
@@ -296,9 +301,9 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         account,
         store,
         signed,
-        desk,
+        handler,
         metrics,
-        pulse: Arc::default(),
+        reporter: Arc::default(),
         said: Mutex::default(),
         terms,
         options,
@@ -323,7 +328,7 @@ fn fit(terms: &Terms, options: &mut Options) -> Result<(), Error> {
 
 /// Auditors need as much of the reference string as the circuits do.
 fn copy_srs(session: &Session, lineage: &LineageWriter) -> Result<(), Error> {
-    let path = lineage.dir().join(crate::lineage::SRS);
+    let path = lineage.dir().join(zktrain_audit::lineage::SRS);
     if path.exists() {
         return Ok(());
     }

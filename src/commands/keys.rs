@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde::Serialize;
-use zktrain_statement::compressed::System;
+use zktrain_audit::trust::{Root, Roots};
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::groth16::Groth16Key;
 
 use super::verify::srs_root;
 use crate::cache::Cache;
-use crate::circuits::{Circuits, Shape};
+use crate::circuits::{CircuitShape, Circuits};
 use crate::error::Error;
 use crate::evm::contract_key;
 use crate::files::{self, Access};
 use crate::project::{Project, exists};
-use crate::roots::{Root, Roots};
 use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
@@ -132,7 +132,7 @@ fn session(source: &Source, ui: &Ui) -> Result<(Project, Session), Error> {
 pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
     let (project, session) = session(&args.source, ui)?;
     let started = Instant::now();
-    let key = Circuits::new(&session, &project, ui).derive_halo2(Shape::Training)?;
+    let key = Circuits::new(&session, &project, ui).derive_halo2(CircuitShape::Training)?;
     let bytes = key.to_bytes();
     let path = args.out.clone().unwrap_or_else(|| project.keys_path().join("halo2.vk"));
     if let Some(folder) = path.parent() {
@@ -141,11 +141,11 @@ pub fn derive(args: &DeriveArgs, ui: &Ui) -> Result<KeyReport, Error> {
     files::write_new(&path, &bytes, Access::Public, args.force)?;
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
-    let contract = contract_key(&session.key, &circuit, System::Halo2)?;
+    let contract = contract_key(&session.key, &circuit, ProofSystem::Halo2)?;
     if let Some(path) = &args.contract {
         files::write_new(path, &contract, Access::Public, args.force)?;
     }
-    report(&session, System::Halo2, path, hash, bytes.len(), &contract, started)
+    report(&session, ProofSystem::Halo2, path, hash, bytes.len(), &contract, started)
 }
 
 /// Checks a key.
@@ -160,28 +160,28 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
     let started = Instant::now();
     let path = args.key.clone();
     if let Ok(key) = Groth16Key::from_bytes(&bytes) {
-        circuits.check_groth16(Shape::Training, &path, &key)?;
+        circuits.check_groth16(CircuitShape::Training, &path, &key)?;
         let (hash, root) = (hex::encode(key.hash()), Root::groth16_key(&key, None)?);
         let circuit = CircuitKey { halo2: None, groth16: Some(key) };
-        let contract = contract_key(&session.key, &circuit, System::Groth16)?;
+        let contract = contract_key(&session.key, &circuit, ProofSystem::Groth16)?;
         let mut report =
-            report(&session, System::Groth16, path, hash, bytes.len(), &contract, started)?;
+            report(&session, ProofSystem::Groth16, path, hash, bytes.len(), &contract, started)?;
         report.roots.push(root);
         return Ok(report);
     }
-    let key = circuits.derive_halo2(Shape::Training)?;
+    let key = circuits.derive_halo2(CircuitShape::Training)?;
     if key.to_bytes() != bytes {
         return Err(Error::OtherKey { path });
     }
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };
-    let contract = contract_key(&session.key, &circuit, System::Halo2)?;
-    report(&session, System::Halo2, path, hash, bytes.len(), &contract, started)
+    let contract = contract_key(&session.key, &circuit, ProofSystem::Halo2)?;
+    report(&session, ProofSystem::Halo2, path, hash, bytes.len(), &contract, started)
 }
 
 fn report(
     session: &Session,
-    system: System,
+    system: ProofSystem,
     path: PathBuf,
     hash: String,
     bytes: usize,

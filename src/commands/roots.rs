@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use zktrain_audit::trust::{Root, Roots, Trust};
 use zktrain_prove::training::commit_model;
 use zktrain_verify::groth16::Groth16Key;
 
@@ -11,7 +12,7 @@ use super::verify::{genesis_root, manifest_root, srs_root};
 use crate::error::Error;
 use crate::files;
 use crate::project::{Project, settings};
-use crate::roots::{Root, Roots, Trust};
+use crate::roots::nonce as nonce_root;
 use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
 
@@ -84,7 +85,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<RootsReport, Error> {
     roots.push(genesis_root(&model, None)?);
     if project.round_path().exists() {
         let nonce = project.round()?.nonce().map_err(|e| settings(&project.round_path(), e))?;
-        roots.push(Root::nonce(nonce.map(hex::encode), None)?);
+        roots.push(nonce_root(nonce.map(hex::encode), None)?);
     }
     let path = project.keys_path().join("groth16.vk");
     if path.exists() {

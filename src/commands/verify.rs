@@ -10,24 +10,25 @@ use ark_bn254::{Fr, G1Affine};
 use ark_ec::CurveGroup;
 use ark_ff::{BigInteger, PrimeField};
 use zktrain_argument::curve::blinding_base;
+use zktrain_audit::trust::{Root, Roots};
 use zktrain_model::Hash;
 use zktrain_prove::training::commit_model;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
-use zktrain_verify::dataset::DatasetError;
+use zktrain_verify::dataset::DatasetProofError;
 use zktrain_verify::file::StoredProof;
-use zktrain_verify::training::{Chain, ChainEnd, TrainingError};
+use zktrain_verify::round::rows_hash;
+use zktrain_verify::training::{ChainEnd, ProofChain, TrainingError};
 
 use crate::circuits::{Circuits, RegistrationFault};
 use crate::error::{Error, OptionsError};
 use crate::evm;
 use crate::project::{
-    Opening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
+    ModelOpening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
 };
 use crate::proofs;
 use crate::replace;
-use crate::roots::{DERIVED, Pins, Root, Roots, StatedPins, hash_pin, nonce_pin};
-use crate::round::rows_hash;
+use crate::roots::{self, DERIVED, Pins, StatedPins, hash_pin, nonce_pin};
 use crate::session::{Rules, Session, read_genesis, read_model};
 use crate::ui::Ui;
 
@@ -180,7 +181,7 @@ fn verify_chain(args: &Args, project: &Project, ui: &Ui) -> Result<VerifyReport,
     let registration_ms = 1e3 * started.elapsed().as_secs_f64();
     let rules = Rules::new(&round_path, &round, &session.key.spec, dataset, windows)?;
     chain_roots(&mut roots, args, &round_path, &round, &rules)?;
-    let chain = Chain {
+    let chain = ProofChain {
         binding: rules.binding,
         dataset: rules.dataset,
         windows: rules.windows as u64,
@@ -258,7 +259,7 @@ fn session_roots(pins: &Pins, session: &Session) -> Result<Roots, Error> {
 /// # Errors
 /// If another one was asked for.
 pub(super) fn srs_root(session: &Session, pin: Option<&str>) -> Result<Root, Error> {
-    Ok(Root::reference_string(&session.srs, pin)?)
+    Ok(roots::reference_string(&session.srs, pin)?)
 }
 
 /// The manifest.
@@ -299,7 +300,7 @@ fn chain_roots(
     // Who knows the hash can name it, whether it was drawn or follows from the data.
     let by_hash = pin.as_deref().is_some_and(|pin| pin != DERIVED);
     let nonce = (drawn || by_hash).then(|| hex::encode(rules.nonce));
-    roots.push(Root::nonce(nonce, pin.as_deref())?);
+    roots.push(roots::nonce(nonce, pin.as_deref())?);
     if args.dataset.is_some() {
         let dataset = hex::encode(rules.dataset);
         roots.push(Root::new("dataset", "--dataset", dataset.clone(), Some(&dataset))?);
@@ -342,7 +343,7 @@ fn verify_registration(
     let registration = proofs::read_registration(&session.key, &path)?;
     let root = circuits.verify_registration(&registration);
     let root = root.map_err(|fault| match fault {
-        RegistrationFault::Proof(DatasetError::Spec { .. }) => other_spec(session, &path),
+        RegistrationFault::Proof(DatasetProofError::Spec { .. }) => other_spec(session, &path),
         fault => fault.of_file(&path),
     })?;
     let statements = registration.statements();
@@ -409,7 +410,7 @@ fn verify_final(
     if args.opening.is_none() && !path.exists() {
         return Ok(false);
     }
-    let opening: Opening = read_json(&path, "name the file that came with the model")?;
+    let opening: ModelOpening = read_json(&path, "name the file that came with the model")?;
     let model_path = args.model.clone().unwrap_or_else(|| project.model_path());
     if opening.proofs != proofs {
         return Err(Error::OpeningProofs { path, expected: proofs, got: opening.proofs });
@@ -431,7 +432,7 @@ fn verify_final(
 }
 
 /// Canonical scalars from hexadecimal.
-fn blindings(path: &Path, opening: &Opening) -> Result<Vec<Fr>, Error> {
+fn blindings(path: &Path, opening: &ModelOpening) -> Result<Vec<Fr>, Error> {
     let scalar = |text: &String| {
         let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == 32)?;
         let scalar = Fr::from_be_bytes_mod_order(&bytes);

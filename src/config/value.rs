@@ -8,7 +8,7 @@ use std::time::Duration;
 use alloy::primitives::{Address, U256};
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
-use zktrain_chain::protocol::weights::WEIGHT_LOG;
+use zktrain_ledger::weights::WEIGHT_LOG;
 
 use crate::chain::amount;
 

@@ -11,9 +11,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use alloy::primitives::{Address, B256};
 use zktrain_chain::Finality;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::protocol::typed::Submission;
-use zktrain_chain::protocol::{MARK, Status};
+use zktrain_chain::protocol::Status;
+use zktrain_ledger::MARK;
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::typed::Submission;
 use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_wire::Scoped;
 

@@ -4,10 +4,10 @@ use alloy::network::TransactionBuilder;
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::slashing::Slashing;
 use zktrain_coordinator::driver::now_ms;
 use zktrain_coordinator::machine::Ends;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::slashing::Slashing;
 
 use super::Operator;
 use crate::error::Error;

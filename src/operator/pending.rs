@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use zktrain_chain::protocol::Client;
-use zktrain_commit::average::Sum;
+use zktrain_statement::sum::Sum;
 
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::lineage::{LineageWriter, decode_sum, encode_sum};
+use crate::lineage::LineageWriter;
+use zktrain_audit::lineage::{decode_sum, encode_sum};
 
 /// A folder of sums, for the coordinator alone.
 #[derive(Clone, Debug)]

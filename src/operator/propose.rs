@@ -3,15 +3,17 @@
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use ark_bn254::G1Affine;
 use zktrain_argument::opening::point_bytes;
-use zktrain_chain::Trouble;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::protocol::files::{BatchFile, SubmissionFile, Update};
-use zktrain_chain::protocol::typed::{Batch, Submission};
-use zktrain_chain::protocol::{Client, ClientError, SignedBatch};
-use zktrain_commit::average::{Sum, weighted_rows};
+use zktrain_chain::FailureKind;
+use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_ledger::SignedBatch;
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::files::{BatchFile, SubmissionFile, Update};
+use zktrain_ledger::typed::{Batch, Submission};
 use zktrain_model::trace::Parameters;
 use zktrain_secagg::plan::Plan;
 use zktrain_statement::statements::TrainingStatement;
+use zktrain_statement::sum::Sum;
+use zktrain_verify::aggregate::weighted_rows;
 use zktrain_wire::Scoped;
 
 use super::OperatorError;
@@ -24,7 +26,6 @@ use crate::version::{Version, opens};
 pub struct Counted {
     /// What the member signed, with all that it speaks of.
     pub file: SubmissionFile,
-    /// The statement in it.
     pub statement: TrainingStatement,
     /// The member's weight.
     pub weight: u32,
@@ -104,7 +105,7 @@ pub async fn hand_in(
         let SubmissionFile { statement, proof, .. } = &work.file;
         match client.submit(round, account, statement, proof).await {
             Ok(_) => {}
-            Err(error) if error.trouble() == Trouble::Reverted => {
+            Err(error) if error.trouble() == FailureKind::Reverted => {
                 tracing::error!(round, %account, %error, "a proof was not taken");
             }
             Err(error) => return Err(error.into()),

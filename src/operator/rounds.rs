@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use zktrain_chain::bindings::rounds::IRounds;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_commit::average::Sum;
 use zktrain_coordinator::driver::{Driver, items};
 use zktrain_coordinator::machine::{Ends, Misdeed, MisdeedKind};
+use zktrain_ledger::bindings::rounds::IRounds;
+use zktrain_ledger::files::SubmissionFile;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_statement::statements::TrainingStatement;
+use zktrain_statement::sum::Sum;
 use zktrain_wire::messages::End;
 use zktrain_wire::{Scoped, sign};
 
 use super::batch::Contents;
 use super::conduct::label;
-use super::history::Told;
+use super::history::RoundRecord;
 use super::models::Model;
 use super::plan::plan;
 use super::propose::{Counted, hand_in, next, proposal};
@@ -36,7 +36,6 @@ pub(super) struct Gathered {
     pub(super) counted: Vec<Counted>,
     /// Without a sum, those whose work was checked and holds.
     pub(super) worked: Vec<Counted>,
-    /// The sum.
     pub(super) sum: Option<Sum>,
     /// Signed submissions that do not hold.
     pub(super) frauds: Vec<SubmissionFile>,
@@ -134,9 +133,9 @@ impl Operator {
         });
         let driver = Driver::start(self.store.clone(), plan, work, ends);
         let driver = driver.await.map_err(OperatorError::from)?;
-        self.desk.open_round(&driver);
+        self.handler.open_round(&driver);
         self.metrics.set_round(Some(driver.plan().round));
-        self.pulse.follow(Some(driver.clone()));
+        self.reporter.follow(Some(driver.clone()));
         Ok(driver)
     }
 
@@ -266,7 +265,7 @@ impl Operator {
         let measured = self.account.measure(&self.session, &model.parameters)?;
         let loss = measured.map(|m| m.loss);
         let improvement = loss.map(|loss| self.account.improvement(round, loss)).transpose()?;
-        self.account.tell(Told {
+        self.account.tell(RoundRecord {
             round,
             model: model.hash,
             counted,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use alloy::primitives::Address;
-use zktrain_chain::Trouble;
-use zktrain_chain::bindings::router::VerifierRouter;
+use zktrain_chain::FailureKind;
 use zktrain_chain::protocol::{ClientError, Status};
+use zktrain_ledger::bindings::router::VerifierRouter;
 
 use super::clock::LOOK;
 use super::{Operator, PAUSE};
@@ -36,8 +36,8 @@ enum Overdue {
 impl Operator {
     /// No round is under way for members any more.
     pub(super) fn close(&self) {
-        self.desk.close_round();
-        self.pulse.follow(None);
+        self.handler.close_round();
+        self.reporter.follow(None);
         self.metrics.set_round(None);
         self.metrics.set_deadline(None);
     }
@@ -186,7 +186,7 @@ impl Operator {
         for account in self.client.bonds(round).await? {
             match self.client.collect(round, account).await {
                 Ok(_) => tracing::info!(round, %account, "collected the bond of a demand"),
-                Err(error) if error.trouble() == Trouble::Reverted => {
+                Err(error) if error.trouble() == FailureKind::Reverted => {
                     tracing::warn!(round, %account, %error, "a bond was not paid out");
                 }
                 Err(error) => return Err(error.into()),

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use alloy::primitives::U256;
-use zktrain_chain::bindings::registry::IDomainRegistry::Domain;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::stakes::IStakeManager::Pool;
 use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_ledger::bindings::registry::IDomainRegistry::Domain;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::stakes::IStakeManager::Pool;
 use zktrain_secagg::policy;
 
 use super::{Operator, Options};
@@ -24,7 +24,6 @@ pub enum TermsError {
         humantime::format_duration(*least)
     )]
     Duration {
-        /// The domain.
         domain: u64,
         /// What it asks for.
         least: Duration,
@@ -38,7 +37,6 @@ pub enum TermsError {
         amount::show(*most)
     )]
     Budget {
-        /// The domain.
         domain: u64,
         /// What it allows.
         most: U256,
@@ -53,7 +51,6 @@ pub enum TermsError {
         amount::show(*least)
     )]
     LeastBudget {
-        /// The domain.
         domain: u64,
         /// What it asks for.
         least: U256,
@@ -63,7 +60,6 @@ pub enum TermsError {
     /// No round would have enough members for the domain.
     #[error("`members.most` is {got}; a round of domain {domain} has {least} members at least")]
     Members {
-        /// The domain.
         domain: u64,
         /// What it asks for.
         least: usize,
@@ -77,7 +73,6 @@ pub enum TermsError {
          train a network with fewer rows, in another domain"
     )]
     Rows {
-        /// The domain.
         domain: u64,
         /// Rows of an update.
         rows: usize,
@@ -92,7 +87,6 @@ pub enum TermsError {
          members, and owners take part in no others: raise it, or leave it out for that rule"
     )]
     Threshold {
-        /// The domain.
         domain: u64,
         /// Members of the largest round.
         members: usize,
@@ -113,7 +107,6 @@ pub enum TermsError {
     amount::show(*missing)
 )]
 pub struct StakeError {
-    /// The bond.
     pub bond: U256,
     /// What the account answers with.
     pub obligations: U256,
@@ -124,7 +117,6 @@ pub struct StakeError {
 /// A domain's rules for rounds. They never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The domain.
     pub domain: u64,
     /// Members of a round at least.
     pub members: usize,

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use zktrain_chain::protocol::ClientError;
-use zktrain_chain::{ChainError, Trouble};
+use zktrain_chain::{ChainError, FailureKind};
 
 use super::{OperatorError, PAUSE};
 use crate::error::Error;
 
 /// Why it cannot go on now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hitch {
+pub struct Interruption {
     /// What kind of trouble, or which contract's error: it is told when this changes.
     key: String,
     /// For whoever looks at the readiness; never anything of an error's text, which may hold an
@@ -28,7 +28,7 @@ const SOON: Duration = Duration::from_secs(15);
 /// Nothing changes before somebody does something.
 const LATER: Duration = Duration::from_secs(60);
 
-impl Hitch {
+impl Interruption {
     /// What an error is, if trying again may help.
     pub fn of(error: &Error) -> Option<Self> {
         let error = match error {
@@ -55,20 +55,20 @@ impl Hitch {
         let trouble = error.trouble();
         let poor = matches!(error, ClientError::Chain(ChainError::Funds { .. }));
         let (why, advice, most) = match trouble {
-            Trouble::Away => {
+            FailureKind::Away => {
                 ("the chain's node does not answer", "nothing, if it comes back", SOON)
             }
-            Trouble::Pending => ("a transaction is not mined or final yet", "nothing", SOON),
-            Trouble::Refused if poor => (
+            FailureKind::Pending => ("a transaction is not mined or final yet", "nothing", SOON),
+            FailureKind::Refused if poor => (
                 "the account has too little ether",
                 "send ether to the coordinator's account",
                 LATER,
             ),
-            Trouble::Refused => {
+            FailureKind::Refused => {
                 ("the node does not take a request or a transaction", "see the error", LATER)
             }
-            Trouble::Reverted => ("a contract refuses: see the log", "see the error", LATER),
-            Trouble::Here => {
+            FailureKind::Reverted => ("a contract refuses: see the log", "see the error", LATER),
+            FailureKind::Here => {
                 ("something is wrong on this side: see the log", "see the error", LATER)
             }
         };
@@ -136,24 +136,24 @@ impl Hitch {
 #[derive(Debug, Default)]
 pub struct Backoff {
     failures: u32,
-    last: Option<Hitch>,
+    last: Option<Interruption>,
 }
 
 impl Backoff {
     /// It failed again. How long to wait, and whether this is news.
-    pub fn after(&mut self, hitch: &Hitch) -> (Duration, bool) {
-        let is_news = self.last.as_ref().is_none_or(|last| last.key != hitch.key);
+    pub fn after(&mut self, interruption: &Interruption) -> (Duration, bool) {
+        let is_news = self.last.as_ref().is_none_or(|last| last.key != interruption.key);
         if is_news {
             self.failures = 0;
-            self.last = Some(hitch.clone());
+            self.last = Some(interruption.clone());
         }
         let pause = PAUSE.saturating_mul(1u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         self.failures = self.failures.saturating_add(1).min(31);
-        (pause.min(hitch.most), is_news)
+        (pause.min(interruption.most), is_news)
     }
 
     /// It succeeded. What had kept it, if anything.
-    pub fn clear(&mut self) -> Option<Hitch> {
+    pub fn clear(&mut self) -> Option<Interruption> {
         self.failures = 0;
         self.last.take()
     }
@@ -163,7 +163,7 @@ impl Backoff {
 mod tests {
     use alloy::primitives::{Address, B256, U256};
     use alloy::transports::TransportErrorKind;
-    use zktrain_chain::Revert;
+    use zktrain_ledger::Revert;
 
     use super::*;
     use crate::operator::StakeError;
@@ -173,18 +173,20 @@ mod tests {
         ClientError::from(ChainError::Reverted(revert)).into()
     }
 
-    fn of(error: impl Into<ChainError>) -> Hitch {
-        Hitch::of(&ClientError::from(error.into()).into()).unwrap()
+    fn of(error: impl Into<ChainError>) -> Interruption {
+        Interruption::of(&ClientError::from(error.into()).into()).unwrap()
     }
 
     #[test]
     fn what_helps_is_told_apart() {
-        let spent = Hitch::of(&reverted("NotEnoughFunds(NotEnoughFunds { domain: 1 })")).unwrap();
+        let spent =
+            Interruption::of(&reverted("NotEnoughFunds(NotEnoughFunds { domain: 1 })")).unwrap();
         assert!(spent.why.contains("zktrain chain domain fund"), "{spent:?}");
         assert!(spent.advice.contains("zktrain chain domain fund"), "{spent:?}");
         let away = of(ChainError::Node(TransportErrorKind::custom_str("refused")));
         assert_eq!(away.why, "the chain's node does not answer");
-        let refused = Hitch::of(&reverted("NotEligible(NotEligible { domain: 1 })")).unwrap();
+        let refused =
+            Interruption::of(&reverted("NotEligible(NotEligible { domain: 1 })")).unwrap();
         assert_eq!(refused.why, "a contract refuses: see the log");
         let pending = of(ChainError::NotMined { hash: B256::ZERO, refusal: None });
         assert!(pending.why.contains("not mined"), "{pending:?}");
@@ -192,16 +194,17 @@ mod tests {
         let poor = of(ChainError::Funds { account, needed, got });
         assert!(poor.why.contains("ether"), "{poor:?}");
         let stake = StakeError { bond: needed, obligations: got, missing: needed };
-        let bare = Hitch::of(&OperatorError::from(stake).into()).unwrap();
+        let bare = Interruption::of(&OperatorError::from(stake).into()).unwrap();
         assert!(bare.advice.contains("zktrain chain stake"), "{bare:?}");
         let round = 7;
         let belied = OperatorError::Contradiction { round, account };
-        let belied = Hitch::of(&belied.into()).unwrap();
+        let belied = Interruption::of(&belied.into()).unwrap();
         assert!(belied.why.contains("receipt"), "it goes on, and says so: {belied:?}");
         let all = [&spent, &away, &refused, &pending, &poor, &bare, &belied];
-        let keys: std::collections::BTreeSet<_> = all.iter().map(|hitch| &hitch.key).collect();
+        let keys: std::collections::BTreeSet<_> =
+            all.iter().map(|interruption| &interruption.key).collect();
         assert_eq!(keys.len(), all.len());
-        assert_eq!(Hitch::of(&Error::WorkerStopped), None, "that does not pass");
+        assert_eq!(Interruption::of(&Error::WorkerStopped), None, "that does not pass");
     }
 
     #[test]
@@ -209,7 +212,7 @@ mod tests {
         let mut backoff = Backoff::default();
         let late = |now: u32| {
             let name = format!("TooLate(TooLate {{ limit: 1, now_: {now} }})");
-            Hitch::of(&reverted(&name)).unwrap()
+            Interruption::of(&reverted(&name)).unwrap()
         };
         let mut pauses = Vec::new();
         for attempt in 0..40 {
@@ -220,7 +223,7 @@ mod tests {
         assert_eq!(pauses[..4], [PAUSE, PAUSE * 2, PAUSE * 4, PAUSE * 8]);
         assert_eq!(*pauses.last().unwrap(), LATER);
         // Something else, then the same as at first: both are news.
-        let other = Hitch::of(&reverted("NotEligible")).unwrap();
+        let other = Interruption::of(&reverted("NotEligible")).unwrap();
         assert_eq!(backoff.after(&other), (PAUSE, true));
         assert_eq!(backoff.after(&late(0)), (PAUSE, true));
         assert_eq!(backoff.clear(), Some(late(0)));

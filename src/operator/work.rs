@@ -6,21 +6,22 @@ use std::sync::Arc;
 use alloy::primitives::Address;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_argument::opening::KzgVerifierKey;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_commit::average::{Sum, weighted_rows};
 use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_coordinator::metrics::{Judgement, Metrics};
+use zktrain_ledger::files::SubmissionFile;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::{Plan, PlanMember};
-use zktrain_secagg::vector::{Shape, unpack};
+use zktrain_secagg::vector::{VectorShape, unpack};
 use zktrain_statement::statements::TrainingStatement;
+use zktrain_statement::sum::Sum;
+use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::Scoped;
 
-use super::judge::{Judge, Verdict};
 use super::models::Model;
 use super::pending::Pending;
+use super::submission::{SubmissionError, SubmissionVerifier};
 use crate::session::Session;
 use crate::version::{Version, opens};
 
@@ -32,8 +33,7 @@ pub struct RoundWork {
     pub circuit: Arc<CircuitKey>,
     /// The round's model.
     pub parent: Model,
-    /// The shape of vectors.
-    pub shape: Shape,
+    pub shape: VectorShape,
     /// Where sums are kept until they are settled.
     pub pending: Pending,
     /// What is measured.
@@ -41,7 +41,7 @@ pub struct RoundWork {
 }
 
 impl Work for RoundWork {
-    fn shape(&self) -> &Shape {
+    fn shape(&self) -> &VectorShape {
         &self.shape
     }
 
@@ -57,14 +57,14 @@ impl Work for RoundWork {
         submission: &[u8],
     ) -> Result<Judged, ProofVerdict> {
         let scope = plan.scope();
-        let judge = Judge {
+        let judge = SubmissionVerifier {
             scope: &scope,
             key: &self.session.key,
             circuit: &self.circuit,
             model: &self.parent.rows,
         };
-        let rejected = |verdict: Verdict| {
-            let signed = matches!(verdict, Verdict::False(_));
+        let rejected = |verdict: SubmissionError| {
+            let signed = matches!(verdict, SubmissionError::False(_));
             ProofVerdict::Rejected { signed, why: verdict.to_string() }
         };
         let file = judge.read(member.account, upload.submission, submission).map_err(rejected)?;

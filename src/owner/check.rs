@@ -1,12 +1,13 @@
 //! Whether a plan is the round that the chain knows: the coordinator is not believed.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_chain::bindings::rounds::IRounds::{Member, Round};
-use zktrain_chain::protocol::{Client, ClientError, Members, Status};
+use zktrain_chain::protocol::{Client, ClientError, Status};
+use zktrain_ledger::Members;
+use zktrain_ledger::bindings::rounds::IRounds::{Member, Round};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::{Plan, VERSION};
 use zktrain_secagg::policy;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use super::OwnerError;
 use super::terms::{self, Asked};
@@ -21,12 +22,11 @@ pub struct Expected {
     /// Digest of the owner's manifest and reference string.
     pub spec: B256,
     /// The system of the domain's proofs.
-    pub system: System,
+    pub system: ProofSystem,
     /// The owner.
     pub account: Address,
     /// Merkle root of the owner's dataset.
     pub dataset: B256,
-    /// Its windows.
     pub windows: u64,
     /// What the owner works for.
     pub asked: Asked,
@@ -38,19 +38,13 @@ pub enum PlanError {
     /// Not signed by the coordinator that the chain names.
     #[error("the plan of round {round} is not signed by the coordinator {coordinator}")]
     Signature {
-        /// The round.
         round: u64,
         /// Who should have signed.
         coordinator: Address,
     },
     /// It says something else than the chain, or than the owner's project.
     #[error("the plan of round {round} has another {field} than it should")]
-    Field {
-        /// The round.
-        round: u64,
-        /// What differs.
-        field: &'static str,
-    },
+    Field { round: u64, field: &'static str },
     /// It pays less than the owner works for.
     #[error(
         "round {round} pays {} in all, less than {} (`policy.least_budget`)",
@@ -58,7 +52,6 @@ pub enum PlanError {
         amount::show(*least)
     )]
     Budget {
-        /// The round.
         round: u64,
         /// What it pays.
         budget: U256,
@@ -74,7 +67,6 @@ pub enum PlanError {
         amount::show(*budget)
     )]
     Pay {
-        /// The round.
         round: u64,
         /// What it pays all members and the coordinator together.
         budget: U256,
@@ -89,7 +81,6 @@ pub enum PlanError {
          rule on the chain it is {least} at least"
     )]
     Threshold {
-        /// The round.
         round: u64,
         /// Members of the round.
         members: usize,
@@ -100,10 +91,7 @@ pub enum PlanError {
     },
     /// The round is not open.
     #[error("round {round} is not open on the chain")]
-    NotOpen {
-        /// The round.
-        round: u64,
-    },
+    NotOpen { round: u64 },
 }
 
 impl Expected {

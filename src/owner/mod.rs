@@ -27,29 +27,29 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use zktrain_chain::protocol::Client;
-use zktrain_chain::protocol::typed;
+use zktrain_ledger::typed;
 use zktrain_secagg::policy::Policy;
 use zktrain_secagg::vector::VectorError;
 use zktrain_statement::statements::Binding;
 use zktrain_wire::messages::{Item, Refusal, Request, Response};
 use zktrain_wire::receipts::ReceiptError;
-use zktrain_wire::{Patience, Peer, Source, Target};
+use zktrain_wire::{Peer, Target, Timeouts, UploadSource};
 
 use attempts::Attempts;
 pub use check::{Expected, PlanError};
 pub use erase::Retention;
 pub use fault::Fault;
-pub use inclusion::{Force, Vigil, When};
+pub use inclusion::{Force, PayMonitor, When};
 pub use journal::OtherPlan;
-use outcome::{Books, Outcome};
+use outcome::{Outcome, OwnerRecords};
 pub use parent::{Ancestry, ParentError, Source as LineageSource};
 use ports::in_time;
-pub use ports::{Craft, Line};
-pub use round::{Owner, Seat};
+pub use ports::{Line, UpdateProver};
+pub use round::{Owner, RoundContext};
 pub use sums::{RepeatError, Sums};
 pub use terms::{Asked, JoinError, TermsError, may_join};
-pub use verdict::Verdict;
-pub use worker::{Facts, Worker};
+pub use verdict::OwnerVerdict;
+pub use worker::{PublicProject, Worker};
 
 use crate::chain::Connection;
 use crate::commands::chain::domain::own_system;
@@ -68,10 +68,7 @@ pub enum OwnerError {
     Refused(#[from] Refusal),
     /// The coordinator says something that does not belong there.
     #[error("the coordinator answered with {what}, which does not belong there")]
-    Unexpected {
-        /// What.
-        what: &'static str,
-    },
+    Unexpected { what: &'static str },
     /// The chain's node accepts a question and does not answer.
     #[error("the chain's node does not answer")]
     Silent,
@@ -84,22 +81,11 @@ pub enum OwnerError {
     /// The key refuses to sign.
     #[error("the key does not sign: {0}")]
     Signer(#[from] alloy::signers::Error),
-    /// Not a member.
     #[error("{account} is not a member of domain {domain}")]
-    NotMember {
-        /// The account.
-        account: Address,
-        /// The domain.
-        domain: u64,
-    },
+    NotMember { account: Address, domain: u64 },
     /// The membership is for other data than the project's.
     #[error("domain {domain} knows {account} by another dataset than this project's")]
-    OtherDataset {
-        /// The account.
-        account: Address,
-        /// The domain.
-        domain: u64,
-    },
+    OtherDataset { account: Address, domain: u64 },
     /// The domain is not one that the owner works in.
     #[error(transparent)]
     Terms(#[from] TermsError),
@@ -112,7 +98,6 @@ pub enum OwnerError {
          key is bounded by"
     )]
     Dear {
-        /// The round.
         round: u64,
         /// Gas that it should take at most.
         most: u64,
@@ -121,22 +106,13 @@ pub enum OwnerError {
     },
     /// The round is over for this owner, and its secrets are gone: it is not entered again.
     #[error("round {round} is over for this owner, and its secrets are erased")]
-    Over {
-        /// The round.
-        round: u64,
-    },
+    Over { round: u64 },
     /// The chain has ended the round, and the coordinator does not tell how.
     #[error("round {round} is over on the chain, and the coordinator has told of no end")]
-    Ended {
-        /// The round.
-        round: u64,
-    },
+    Ended { round: u64 },
     /// A round has no end.
     #[error("round {round} goes on for longer than its plan allows")]
-    Late {
-        /// The round.
-        round: u64,
-    },
+    Late { round: u64 },
     /// The coordinator took an upload and does not answer for it.
     #[error("the coordinator gave no valid receipt for the upload: {0}")]
     Receipt(#[from] ReceiptError),
@@ -149,7 +125,6 @@ pub enum OwnerError {
 pub struct Options {
     /// The project with the registered data.
     pub project: PathBuf,
-    /// The domain.
     pub domain: u64,
     /// `host:port` of the coordinator.
     pub coordinator: String,
@@ -179,15 +154,16 @@ pub struct Options {
 pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Error> {
     let mut owner = open(at, options, ui).await?;
     erase::ended(&owner.project, options.retention)?;
-    let (docket, project) = (owner.client.clone(), owner.project.clone());
-    let mut vigil = Vigil::new(docket, project, owner.account(), options.domain, options.force);
-    vigil.claim = options.claim;
+    let (contracts, project) = (owner.client.clone(), owner.project.clone());
+    let mut monitor =
+        PayMonitor::new(contracts, project, owner.account(), options.domain, options.force);
+    monitor.claim = options.claim;
     let done = tokio::select! {
         done = rounds(&mut owner, options) => done?,
-        never = vigil.keep() => match never {},
+        never = monitor.keep() => match never {},
     };
     // What the last round has left to do.
-    if let Err(error) = vigil.look().await {
+    if let Err(error) = monitor.look().await {
         tracing::warn!(%error, "looking after what was delivered");
     }
     owner.peer.close().await;
@@ -201,7 +177,7 @@ async fn rounds(owner: &mut Owner, options: &Options) -> Result<u64, Error> {
     while options.rounds.is_none_or(|most| done < most) {
         let round = match next(owner, options.domain, &passed).await {
             Ok(round) => round,
-            Err(error) if Verdict::of(&error) == Verdict::Again => {
+            Err(error) if OwnerVerdict::of(&error) == OwnerVerdict::Again => {
                 tracing::warn!(%error, again_in_seconds = pause.as_secs(), "waiting");
                 tokio::time::sleep(pause).await;
                 pause = start::SOON.min(pause * 2);
@@ -213,8 +189,8 @@ async fn rounds(owner: &mut Owner, options: &Options) -> Result<u64, Error> {
         owner.seat.fault = options.fault.filter(|(at, _)| *at == done + 1).map(|(_, fault)| fault);
         let result = owner.take_part(round).await;
         let (project, account) = (&owner.project, owner.account());
-        let books = Books { project, account, retention: options.retention };
-        match outcome::conclude(&books, &mut attempts, round, result)? {
+        let records = OwnerRecords { project, account, retention: options.retention };
+        match outcome::conclude(&records, &mut attempts, round, result)? {
             Outcome::Ended => done += 1,
             Outcome::Again(pause) => tokio::time::sleep(pause).await,
             Outcome::PassedOver => {
@@ -268,13 +244,13 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     };
     let coordinator = &options.coordinator;
     let connect = || async {
-        let connected = Peer::connect(target.clone(), signer.clone(), Patience::default()).await;
+        let connected = Peer::connect(target.clone(), signer.clone(), Timeouts::default()).await;
         connected.map_err(Error::from)
     };
     let peer = start::patiently(coordinator, connect).await?;
     let owner = Owner {
         client,
-        seat: Seat {
+        seat: RoundContext {
             signer,
             peer,
             worker,
@@ -307,7 +283,7 @@ async fn register(owner: &Owner) -> Result<(), Error> {
     let path = owner.project.registration_path();
     crate::project::exists(&path, "register the data without --plain: `zktrain data commit`")?;
     let item = Item::Registration { domain: owner.expected.domain };
-    owner.peer.upload(&item, Source::File(path)).await?;
+    owner.peer.upload(&item, UploadSource::File(path)).await?;
     tracing::info!(domain = owner.expected.domain, "registered with the coordinator");
     Ok(())
 }

@@ -26,28 +26,29 @@ use ark_bn254::G1Affine;
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use zktrain_argument::opening::point_bytes;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::typed::{Batch, Pledge, Scope};
-use zktrain_chain::protocol::{Client, Status, is_summed};
-use zktrain_commit::average::weighted_rows;
+use zktrain_chain::protocol::{Client, Status};
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::is_summed;
+use zktrain_ledger::typed::{Batch, Scope, StakedMessage};
 use zktrain_model::manifest::Network;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing};
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
+use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::Peer;
 use zktrain_wire::messages::{End, Item, Refusal};
 
 use super::outcome;
-use super::worker::Facts;
+use super::worker::PublicProject;
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::lineage;
-use crate::operator::admission::{Judge, Verdict};
+use crate::operator::admission::{SubmissionError, SubmissionVerifier};
 use crate::operator::{Rules, plan};
 use crate::project::{Project, settings, write_json};
 use crate::version::{Version, VersionError, opens};
+use zktrain_audit::lineage;
 
 /// Bytes of a submission at most, as coordinators take them.
 const SUBMISSION: u64 = zktrain_coordinator::driver::SUBMISSION;
@@ -67,54 +68,35 @@ pub enum ParentError {
     },
     /// The coordinator does not offer a file without which a version cannot be recomputed.
     #[error("the coordinator does not offer {file}, so that the model cannot be recomputed")]
-    Withheld {
-        /// The file.
-        file: String,
-    },
+    Withheld { file: String },
     /// A file is not what it has to be.
     #[error("{file}: {why}")]
     File {
-        /// The file.
         file: String,
         /// What is wrong with it.
         why: String,
     },
     /// What the node says of a round is not what the contracts have hashes of.
     #[error("round {round}: the chain's {field} is another than its node tells")]
-    Chain {
-        /// The round.
-        round: u64,
-        /// What differs.
-        field: &'static str,
-    },
+    Chain { round: u64, field: &'static str },
     /// The owner was told something else at the round's end than what was settled then.
     #[error("round {round}: the coordinator told of another {field} than it settled")]
-    Told {
-        /// The round.
-        round: u64,
-        /// What differs.
-        field: &'static str,
-    },
+    Told { round: u64, field: &'static str },
     /// A delivery is no honest work of its member.
     #[error("round {round}: the delivery of {account}: {why}")]
     Delivery {
-        /// The round.
         round: u64,
         /// The member.
         account: Address,
         /// What is wrong with it.
-        why: Verdict,
+        why: SubmissionError,
     },
     /// The weighted sum of the deliveries' commitments is not what was settled.
     #[error("round {round}: the aggregate is not the weighted sum of what was delivered")]
-    Aggregate {
-        /// The round.
-        round: u64,
-    },
+    Aggregate { round: u64 },
     /// The published sum is not the sum of the deliveries.
     #[error("round {round}: the sum: {source}")]
     Sum {
-        /// The round.
         round: u64,
         /// What is wrong with it.
         #[source]
@@ -126,7 +108,6 @@ pub enum ParentError {
          {expected}"
     )]
     Planted {
-        /// The round.
         round: u64,
         /// What follows from the sum.
         expected: B256,
@@ -176,12 +157,11 @@ pub struct Ancestry<'a, S> {
     /// Where files come from.
     pub source: &'a S,
     /// The training key and the reference string.
-    pub facts: &'a Facts,
+    pub facts: &'a PublicProject,
     /// What checks proofs.
     pub circuit: &'a Arc<CircuitKey>,
     /// The system of the domain's proofs.
-    pub system: System,
-    /// The domain.
+    pub system: ProofSystem,
     pub domain: u64,
     /// Where the last version is kept.
     pub project: &'a Project,
@@ -323,7 +303,7 @@ impl<S: Source> Ancestry<'_, S> {
     async fn deliveries(
         &self,
         plan: &Plan,
-        settled: &zktrain_chain::bindings::registry::IDomainRegistry::Version,
+        settled: &zktrain_ledger::bindings::registry::IDomainRegistry::Version,
         parent: B256,
     ) -> Result<Vec<Delivery>, Error> {
         let round = plan.round;
@@ -455,8 +435,8 @@ async fn blocking<T: Send + 'static>(
 
 /// One delivery to be checked.
 struct Task {
-    at: zktrain_chain::protocol::Deployment,
-    facts: Facts,
+    at: zktrain_ledger::Deployment,
+    facts: PublicProject,
     circuit: Arc<CircuitKey>,
     model: Vec<G1Affine>,
     plan: Plan,
@@ -466,23 +446,23 @@ struct Task {
 
 impl Task {
     /// Row commitments of the update, if its submission is the one that was delivered and holds.
-    fn rows(&self, bytes: &[u8]) -> Result<Vec<G1Affine>, Verdict> {
+    fn rows(&self, bytes: &[u8]) -> Result<Vec<G1Affine>, SubmissionError> {
         let (key, circuit) = (&*self.facts.key, &*self.circuit);
         let scope = Scope::new(self.at.chain_id, self.at.rounds, self.plan.nonce);
-        let judge = Judge { scope: &scope, key, circuit, model: &self.model };
+        let judge = SubmissionVerifier { scope: &scope, key, circuit, model: &self.model };
         // Contracts of eager domains have checked the proof, and know it by the update alone.
         let named = match self.plan.optimistic {
             true => self.delivery.submission,
             false => {
                 let file: SubmissionFile = serde_json::from_slice(bytes)
-                    .map_err(|error| Verdict::Unsigned(error.to_string()))?;
+                    .map_err(|error| SubmissionError::Unsigned(error.to_string()))?;
                 scope.hash(&file.signed.submission)
             }
         };
         let file = judge.read(self.member.account, named, bytes)?;
         let statement = judge.judge(&self.plan, &self.member, &file)?;
         if file.signed.submission.update != self.delivery.update {
-            return Err(Verdict::False("another update than the chain was told".into()));
+            return Err(SubmissionError::False("another update than the chain was told".into()));
         }
         Ok(statement.update)
     }

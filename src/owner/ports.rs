@@ -5,13 +5,14 @@ use core::time::Duration;
 use std::time::SystemTime;
 
 use tokio::time::timeout;
-use zktrain_chain::bindings::rounds::IRounds;
-use zktrain_chain::protocol::{Client, Members, Status};
+use zktrain_chain::protocol::{Client, Status};
+use zktrain_ledger::Members;
+use zktrain_ledger::bindings::rounds::IRounds;
 use zktrain_model::trace::Parameters;
 use zktrain_secagg::plan::Plan;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_wire::messages::{Item, Request, Response};
-use zktrain_wire::{Peer, Source};
+use zktrain_wire::{Peer, UploadSource};
 
 use super::worker::Worker;
 use super::{OwnerError, PAUSE};
@@ -57,7 +58,7 @@ impl Line for Peer {
     }
 
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::Error> {
-        Self::upload(self, item, Source::Bytes(bytes.into())).await.map(drop)
+        Self::upload(self, item, UploadSource::Bytes(bytes.into())).await.map(drop)
     }
 }
 
@@ -139,19 +140,19 @@ impl Watch for () {
 }
 
 /// What trains and proves.
-pub trait Craft {
-    /// Trains and proves, see [`crate::round::Workshop::work`].
+pub trait UpdateProver {
+    /// Trains and proves, see [`crate::round::WindowProver::work`].
     ///
     /// # Errors
     /// As there.
     fn work(
         &self,
         model: &Parameters,
-        system: System,
+        system: ProofSystem,
         task: Task,
     ) -> impl Future<Output = Result<Work, Error>>;
 
-    /// What an update hides that was worked on before, see [`crate::round::Workshop::recall`].
+    /// What an update hides that was worked on before, see [`crate::round::WindowProver::recall`].
     ///
     /// # Errors
     /// As there.
@@ -162,8 +163,13 @@ pub trait Craft {
     ) -> impl Future<Output = Result<SecretUpdate, Error>>;
 }
 
-impl Craft for Worker {
-    async fn work(&self, model: &Parameters, system: System, task: Task) -> Result<Work, Error> {
+impl UpdateProver for Worker {
+    async fn work(
+        &self,
+        model: &Parameters,
+        system: ProofSystem,
+        task: Task,
+    ) -> Result<Work, Error> {
         Self::work(self, model, system, task).await
     }
 
@@ -176,7 +182,7 @@ impl Craft for Worker {
 mod tests {
     use core::future::{pending, ready};
 
-    use super::super::Verdict;
+    use super::super::OwnerVerdict;
     use super::*;
 
     /// A coordinator with phases of years, or one that is gone, keeps nobody's secrets.
@@ -199,7 +205,7 @@ mod tests {
         let short = Duration::from_millis(1);
         let silent = pending::<Result<bool, Error>>();
         let error = in_time(short, silent).await.unwrap_err();
-        assert_eq!(Verdict::of(&error), Verdict::Again);
+        assert_eq!(OwnerVerdict::of(&error), OwnerVerdict::Again);
         assert!(in_time(short, ready(Ok::<_, Error>(true))).await.unwrap());
     }
 }

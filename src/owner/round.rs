@@ -8,17 +8,18 @@ use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use tokio::time::Instant;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::{Client, SignedReceipt, SignedSubmission};
+use zktrain_chain::protocol::Client;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::{SignedReceipt, SignedSubmission};
 use zktrain_model::trace::Parameters;
-use zktrain_secagg::blame::Evidence;
+use zktrain_secagg::blame::BlameEvidence;
 use zktrain_secagg::member::Member;
 use zktrain_secagg::messages::{Confirm, Defence, Keys, Passed, Sharing, Signed, Test, Upload};
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy::Policy;
 use zktrain_secagg::sealed::Sealed;
-use zktrain_secagg::vector::{Shape, Update, pack};
-use zktrain_statement::compressed::System;
+use zktrain_secagg::vector::{Update, VectorShape, pack};
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::messages::{Contribution, End, Item, Notice, Refusal, Request, Response};
@@ -30,10 +31,10 @@ use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::parent::{Ancestry, ParentError};
-use super::ports::{Craft, Line, Watch};
+use super::ports::{Line, UpdateProver, Watch};
 use super::sums::Sums;
 use super::wait::{PLAN, Wait, longest};
-use super::worker::{Facts, Worker};
+use super::worker::{PublicProject, Worker};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
@@ -50,7 +51,7 @@ pub struct Owner {
     /// The account and the contracts.
     pub client: Client,
     /// What it needs in a round once the plan is checked.
-    pub seat: Seat<Peer, Worker>,
+    pub seat: RoundContext<Peer, Worker>,
     /// What checks the others' proofs.
     pub circuit: Arc<CircuitKey>,
     /// What plans have to agree with.
@@ -58,7 +59,7 @@ pub struct Owner {
 }
 
 impl core::ops::Deref for Owner {
-    type Target = Seat<Peer, Worker>;
+    type Target = RoundContext<Peer, Worker>;
 
     fn deref(&self) -> &Self::Target {
         &self.seat
@@ -66,7 +67,7 @@ impl core::ops::Deref for Owner {
 }
 
 /// What an owner needs in a round whose plan is checked: it asks no chain any more.
-pub struct Seat<L, C> {
+pub struct RoundContext<L, C> {
     /// The account's key.
     pub signer: PrivateKeySigner,
     /// The coordinator.
@@ -74,11 +75,10 @@ pub struct Seat<L, C> {
     /// What trains and proves.
     pub worker: C,
     /// What is public of the project.
-    pub facts: Facts,
+    pub facts: PublicProject,
     /// Chain, contract and domain that proofs are for, as the owner's own settings and chain say,
     /// and its account; each round puts its number in.
     pub binding: Binding,
-    /// The project.
     pub project: Project,
     /// What the owner agrees to.
     pub policy: Policy,
@@ -86,7 +86,7 @@ pub struct Seat<L, C> {
     pub fault: Option<Fault>,
 }
 
-impl<L: Line, C: Craft> Seat<L, C> {
+impl<L: Line, C: UpdateProver> RoundContext<L, C> {
     pub(super) fn account(&self) -> Address {
         self.signer.address()
     }
@@ -164,7 +164,7 @@ impl Owner {
 
 /// A round in progress.
 pub(super) struct Participation<'a, L, C> {
-    owner: &'a Seat<L, C>,
+    owner: &'a RoundContext<L, C>,
     plan: Plan,
     member: Member,
     journal: Journal,
@@ -178,7 +178,7 @@ pub(super) struct Participation<'a, L, C> {
     test: Option<Test>,
 }
 
-impl<L: Line, C: Craft> Participation<'_, L, C> {
+impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
     /// As [`Self::watched`], where nothing but the coordinator tells of an end.
     #[cfg(test)]
     pub(super) async fn run(&mut self) -> Result<End, Error> {
@@ -380,7 +380,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             self.work = Some((statement, secret));
             return Ok(file);
         }
-        let system = System::from_code(self.plan.system).unwrap_or(System::Halo2);
+        let system = ProofSystem::from_code(self.plan.system).unwrap_or(ProofSystem::Halo2);
         let work = self.owner.worker.work(&self.model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
@@ -443,7 +443,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         let (shape, update, commitments) = self.opened()?;
         let opener = &self.owner.facts.srs.g1();
         let evidence =
-            Evidence { shape: &shape, opener, update: &update, commitments: &commitments };
+            BlameEvidence { shape: &shape, opener, update: &update, commitments: &commitments };
         let sealed = self.member.defend(&test, &evidence).map_err(OwnerError::from)?;
         let defence = self.open(sealed)?;
         self.test = Some(test);
@@ -456,7 +456,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         let (shape, update, commitments) = self.opened()?;
         let opener = &self.owner.facts.srs.g1();
         let evidence =
-            Evidence { shape: &shape, opener, update: &update, commitments: &commitments };
+            BlameEvidence { shape: &shape, opener, update: &update, commitments: &commitments };
         let early = OwnerError::Unexpected { what: "a dispute without a test" };
         let test = self.test.clone().ok_or(early)?;
         let sealed = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
@@ -466,11 +466,11 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
     }
 
     /// What was submitted, opened.
-    fn opened(&self) -> Result<(Shape, Update, Vec<G1Affine>), Error> {
+    fn opened(&self) -> Result<(VectorShape, Update, Vec<G1Affine>), Error> {
         let Some((statement, secret)) = &self.work else {
             return Err(OwnerError::Unexpected { what: "no work" }.into());
         };
-        let shape = Shape::of(&self.owner.facts.key).map_err(OwnerError::from)?;
+        let shape = VectorShape::of(&self.owner.facts.key).map_err(OwnerError::from)?;
         let update =
             Update { values: secret.values.flat().collect(), blinds: secret.blinds.clone() };
         Ok((shape, update, statement.update.clone()))

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
-use zktrain_chain::bindings::rounds::IRounds::Round;
-use zktrain_chain::protocol::{Client, payments};
+use zktrain_chain::protocol::Client;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::rounds::IRounds::Round;
+use zktrain_ledger::payments;
 
 use super::OwnerError;
 use crate::chain::amount;
@@ -33,7 +34,6 @@ pub enum TermsError {
          choose another domain, or accept it by `policy.least_audits`"
     )]
     Audits {
-        /// The domain.
         domain: u64,
         /// What the owner asks for.
         least: u16,
@@ -48,7 +48,6 @@ pub enum TermsError {
         humantime::format_duration(*least)
     )]
     Challenge {
-        /// The domain.
         domain: u64,
         /// What the owner asks for.
         least: Duration,
@@ -66,7 +65,6 @@ pub enum JoinError {
          more data, `zktrain data commit --force`"
     )]
     Windows {
-        /// The domain.
         domain: u64,
         /// What it asks for.
         least: u64,
@@ -78,12 +76,7 @@ pub enum JoinError {
         "{holder} is a member of domain {domain} with this very dataset: it stands for one member. If \
          that account is yours, resign and exit with it first"
     )]
-    Taken {
-        /// The domain.
-        domain: u64,
-        /// Whose it is.
-        holder: Address,
-    },
+    Taken { domain: u64, holder: Address },
 }
 
 impl Asked {

@@ -1,260 +1,51 @@
-//! What a verdict rests on: values that whoever verifies has to know from elsewhere.
-//!
-//! A proof is checked against a reference string, a manifest, a first model and keys. If these come
-//! with the proof, whoever made the proof chose them, and a choice is enough to prove anything. So
-//! every verdict names them, with how far each can be trusted: *pinned* by whoever verifies, *known*
-//! to this program as a public ceremony's, or none of both. What a file says of itself is shown as
-//! what the file says, and nothing follows from it.
+//! Roots of verdicts that are more than a value: what reference strings and nonces are known by, and the
+//! options that pin roots. What a root is, and what follows from it, is `zktrain_audit::trust`.
 
-pub mod ceremonies;
 mod pins;
 mod stated;
 
-use std::fmt;
-use std::io::Write;
-
-use serde::Serialize;
-use zktrain_commit::srs::{CheckedSrs, Provenance};
-use zktrain_verify::groth16::{self, Groth16Key};
+use zktrain_audit::trust::{PinMismatch, Root, Trust};
+use zktrain_commit::srs::{CheckedSrs, Provenance, ceremonies};
 
 pub use pins::{DERIVED, Pins, hash_pin, nonce_pin};
 pub use stated::StatedPins;
 
-use crate::error::Error;
-
-/// How far a root can be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Trust {
-    /// It is the one that whoever verifies has named.
-    Pinned,
-    /// It is a public ceremony's, which this program knows.
-    Known,
-    /// Whoever made the proofs chose it.
-    CameWithTheProofs,
-}
-
-impl fmt::Display for Trust {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Pinned => "pinned",
-            Self::Known => "known",
-            Self::CameWithTheProofs => "came with the proofs",
-        })
-    }
-}
-
-/// Something that a verdict rests on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Root {
-    /// What it is.
-    pub name: &'static str,
-    /// Its value; hashes are in hexadecimal.
-    pub value: String,
-    /// How far it can be trusted.
-    pub trust: Trust,
-    /// Why it is trusted, unless because it was named itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// What its file says of itself, which nobody has checked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub says: Option<String>,
-    /// The option that pins it.
-    pub option: &'static str,
-}
-
-impl Root {
-    /// A root that is pinned if its value is the one asked for.
-    ///
-    /// # Errors
-    /// If another value was asked for.
-    pub fn new(
-        name: &'static str,
-        option: &'static str,
-        value: String,
-        pin: Option<&str>,
-    ) -> Result<Self, PinMismatch> {
-        let trust = match pin {
-            Some(expected) if expected != value => {
-                let expected = expected.to_owned();
-                return Err(PinMismatch { name, option, expected, got: value });
-            }
-            Some(_) => Trust::Pinned,
-            None => Trust::CameWithTheProofs,
-        };
-        Ok(Self { name, value, trust, source: None, says: None, option })
-    }
-
-    /// The reference string, by its `[τ]₂`. That is enough, because it is checked: all its powers
-    /// are powers of that `τ`.
-    ///
-    /// # Errors
-    /// If another one was asked for.
-    pub fn reference_string(srs: &CheckedSrs, pin: Option<&str>) -> Result<Self, PinMismatch> {
-        let value = hex::encode(srs.fingerprint());
-        let mut root = Self::new("reference string", "--srs-fingerprint", value, pin)?;
-        if let Some(ceremony) = ceremonies::find(&srs.g2[1]) {
-            if root.trust == Trust::CameWithTheProofs {
-                root.trust = Trust::Known;
-            }
-            root.source = Some(format!("{}; {}", ceremony.name, ceremony.source));
+/// The reference string, by its `[τ]₂`. That is enough, because it is checked: all its powers
+/// are powers of that `τ`.
+///
+/// # Errors
+/// If another one was asked for.
+pub fn reference_string(srs: &CheckedSrs, pin: Option<&str>) -> Result<Root, PinMismatch> {
+    let value = hex::encode(srs.fingerprint());
+    let mut root = Root::new("reference string", "--srs-fingerprint", value, pin)?;
+    if let Some(ceremony) = ceremonies::find(&srs.g2[1]) {
+        if root.trust == Trust::CameWithTheProofs {
+            root.trust = Trust::Known;
         }
-        root.says = Some(match &srs.provenance {
-            Provenance::Insecure => "generated on one machine, insecure".to_owned(),
-            Provenance::Imported { source_sha256 } => {
-                format!("imported from a file with SHA-256 {}", hex::encode(source_sha256))
-            }
-        });
-        Ok(root)
+        root.source = Some(format!("{}; {}", ceremony.name, ceremony.source));
     }
-
-    /// The key that Groth16 proofs are checked with. That it is the circuit's is checked; that
-    /// nobody knows what it was made from is not.
-    ///
-    /// # Errors
-    /// If another one was asked for.
-    pub fn groth16_key(key: &Groth16Key, pin: Option<&str>) -> Result<Self, PinMismatch> {
-        let mut root = Self::new("Groth16 key", "--groth16-key", hex::encode(key.hash()), pin)?;
-        root.says = Some(match key.provenance {
-            groth16::Provenance::Insecure => "made by one party, insecure".to_owned(),
-            groth16::Provenance::Ceremony { contributions, .. } => {
-                format!("made in a ceremony of {contributions} contributions")
-            }
-        });
-        Ok(root)
-    }
-
-    /// The nonce that draws the order of windows. Where none was drawn, that is a root all the
-    /// same: the order then follows from the data, which whoever registers chooses.
-    ///
-    /// # Errors
-    /// If another one was asked for.
-    pub fn nonce(drawn: Option<String>, pin: Option<&str>) -> Result<Self, PinMismatch> {
-        let says = drawn.is_none().then(|| {
-            "no nonce is drawn, windows are in an order that follows from manifest, reference \
-             string and data"
-                .to_owned()
-        });
-        let value = drawn.unwrap_or_else(|| DERIVED.to_owned());
-        Ok(Self { says, ..Self::new("nonce", "--nonce", value, pin)? })
-    }
-
-    /// Whether it is pinned or known.
-    pub fn is_named(&self) -> bool {
-        self.trust != Trust::CameWithTheProofs
-    }
-
-    /// It follows from other roots, which are pinned.
-    pub fn follows(mut self, source: &str) -> Self {
-        if !self.is_named() {
-            self.trust = Trust::Pinned;
-            self.source = Some(source.to_owned());
+    root.says = Some(match &srs.provenance {
+        Provenance::Insecure => "generated on one machine, insecure".to_owned(),
+        Provenance::Imported { source_sha256 } => {
+            format!("imported from a file with SHA-256 {}", hex::encode(source_sha256))
         }
-        self
-    }
+    });
+    Ok(root)
 }
 
-/// A root is another one than the one asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {name} is {got}, not {expected} as {option} says")]
-pub struct PinMismatch {
-    /// What it is.
-    pub name: &'static str,
-    /// The option that pins it.
-    pub option: &'static str,
-    /// The value asked for.
-    pub expected: String,
-    /// The value that is there.
-    pub got: String,
-}
-
-impl PinMismatch {
-    /// The root that is there, which nobody has pinned.
-    pub fn into_root(self) -> Root {
-        let (name, value, option) = (self.name, self.got, self.option);
-        let trust = Trust::CameWithTheProofs;
-        Root { name, value, trust, source: None, says: None, option }
-    }
-}
-
-/// All roots of a verdict.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Roots(Vec<Root>);
-
-impl Roots {
-    /// Adds one.
-    pub fn push(&mut self, root: Root) {
-        self.0.push(root);
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Root> {
-        self.0.iter()
-    }
-
-    /// Names of those that are neither pinned nor known.
-    pub fn unnamed(&self) -> Vec<&'static str> {
-        self.0.iter().filter(|root| !root.is_named()).map(|root| root.name).collect()
-    }
-
-    /// Whether all of them are pinned or known. A verdict on no roots at all is none.
-    pub fn are_named(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(Root::is_named)
-    }
-
-    /// What holds, if everything else does.
-    ///
-    /// # Errors
-    /// [`Error::Unpinned`] if only pinned and known roots will do, and there are others.
-    pub fn verdict(&self, strict: bool) -> Result<Verdict, Error> {
-        match (self.are_named(), strict) {
-            (true, _) => Ok(Verdict::Holds),
-            (false, false) => Ok(Verdict::OnUnnamedRoots(self.unnamed())),
-            (false, true) => Err(Error::Unpinned { roots: self.unnamed().join(", ") }),
-        }
-    }
-
-    /// Writes them for people.
-    ///
-    /// # Errors
-    /// If the output does not take it.
-    pub fn print(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        writeln!(out, "\n  this rests on")?;
-        for root in &self.0 {
-            writeln!(out, "    {:<17} {:<21} {}", root.name, root.trust, root.value)?;
-            let more = |out: &mut dyn Write, line: String| writeln!(out, "{:<44}{line}", "");
-            if let Some(source) = &root.source {
-                more(out, source.clone())?;
-            }
-            if !root.is_named() {
-                more(out, format!("whoever made the proofs chose it: {} pins it", root.option))?;
-            }
-            if let Some(says) = &root.says {
-                more(out, format!("its file says, unchecked: {says}"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What a command has found out, when it did not fail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It holds, or the command has done what it was asked for.
-    Holds,
-    /// It holds on roots that whoever made the proofs chose.
-    OnUnnamedRoots(Vec<&'static str>),
-}
-
-impl Verdict {
-    /// The exit code: 0 for what holds, 3 for what holds on a root that nobody pinned.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Holds => 0,
-            Self::OnUnnamedRoots(_) => 3,
-        }
-    }
+/// The nonce that draws the order of windows. Where none was drawn, that is a root all the
+/// same: the order then follows from the data, which whoever registers chooses.
+///
+/// # Errors
+/// If another one was asked for.
+pub fn nonce(drawn: Option<String>, pin: Option<&str>) -> Result<Root, PinMismatch> {
+    let says = drawn.is_none().then(|| {
+        "no nonce is drawn, windows are in an order that follows from manifest, reference \
+         string and data"
+            .to_owned()
+    });
+    let value = drawn.unwrap_or_else(|| DERIVED.to_owned());
+    Ok(Root { says, ..Root::new("nonce", "--nonce", value, pin)? })
 }
 
 #[cfg(test)]
@@ -265,35 +56,9 @@ mod tests {
 
     use super::*;
 
-    fn root(trust: Trust) -> Root {
-        let mut root = Root::new("manifest", "--manifest-hash", "ab".into(), None).unwrap();
-        root.trust = trust;
-        root
-    }
-
-    #[test]
-    fn a_verdict_is_as_good_as_its_worst_root() {
-        let roots = |all: &[Trust]| Roots(all.iter().copied().map(root).collect());
-        let good = roots(&[Trust::Pinned, Trust::Known]);
-        assert_eq!(good.verdict(true).unwrap().exit_code(), 0);
-        let bad = roots(&[Trust::Pinned, Trust::CameWithTheProofs, Trust::Known]);
-        assert_eq!(bad.verdict(false).unwrap().exit_code(), 3);
-        assert!(matches!(bad.verdict(true), Err(Error::Unpinned { .. })));
-        assert_eq!(roots(&[]).verdict(false).unwrap().exit_code(), 3, "none at all");
-    }
-
-    #[test]
-    fn a_pin_names_a_value_and_refuses_all_others() {
-        let pinned = |pin| Root::new("nonce", "--nonce", "ab".into(), pin);
-        assert_eq!(pinned(Some("ab")).unwrap().trust, Trust::Pinned);
-        assert_eq!(pinned(None).unwrap().trust, Trust::CameWithTheProofs);
-        let error = pinned(Some("ac")).unwrap_err().to_string();
-        assert_eq!(error, "the nonce is ab, not ac as --nonce says");
-    }
-
     #[test]
     fn a_nonce_that_nobody_drew_has_to_be_pinned_as_well() {
-        let nonce = |drawn: Option<&str>, pin| Root::nonce(drawn.map(str::to_owned), pin);
+        let nonce = |drawn: Option<&str>, pin| super::nonce(drawn.map(str::to_owned), pin);
         let open = nonce(None, None).unwrap();
         assert_eq!((open.trust, &*open.value), (Trust::CameWithTheProofs, DERIVED));
         assert!(open.says.unwrap().contains("no nonce is drawn"));
@@ -315,7 +80,7 @@ mod tests {
     fn a_local_string_is_not_known_whatever_its_file_says() {
         let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng);
         for srs in labelled(srs) {
-            let root = Root::reference_string(&srs, None).unwrap();
+            let root = reference_string(&srs, None).unwrap();
             assert_eq!((root.trust, root.source), (Trust::CameWithTheProofs, None));
         }
     }
@@ -328,7 +93,7 @@ mod tests {
             let g2 = [G2Affine::generator(), ceremony.tau_g2];
             let [provenance, _] = SAID;
             for srs in labelled(Srs { power: 1, g1, g2, phase_two: None, provenance }) {
-                let root = |pin| Root::reference_string(&srs, pin);
+                let root = |pin| reference_string(&srs, pin);
                 let pin = hex::encode(srs.fingerprint());
                 assert_eq!(root(None).unwrap().trust, Trust::Known, "{}", ceremony.name);
                 assert!(root(None).unwrap().source.unwrap().contains(ceremony.name));
@@ -336,12 +101,5 @@ mod tests {
                 assert!(root(Some(&"ab".repeat(32))).is_err(), "known, and not the one asked for");
             }
         }
-    }
-
-    #[test]
-    fn trust_is_written_as_promised() {
-        let all = [Trust::Pinned, Trust::Known, Trust::CameWithTheProofs];
-        let text = serde_json::to_string(&all).unwrap();
-        assert_eq!(text, r#"["pinned","known","came-with-the-proofs"]"#);
     }
 }

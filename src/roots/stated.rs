@@ -5,10 +5,11 @@
 //! holds as well.
 
 use alloy::primitives::Address;
+use zktrain_audit::trust::{PinMismatch, Root};
 use zktrain_model::Hash;
 use zktrain_statement::statements::Binding;
 
-use super::{PinMismatch, Root, hash_pin};
+use super::hash_pin;
 use crate::chain::amount::parse_address;
 use crate::error::Error;
 
@@ -66,7 +67,7 @@ fn text(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::roots::Trust;
+    use zktrain_audit::trust::Trust;
 
     const BINDING: Binding =
         Binding { chain_id: 5, contract: [0xab; 20], domain: 3, round: 9, prover: [0x11; 20] };

@@ -6,13 +6,14 @@ use crate::project;
 use alloy::primitives::{B256, Bytes, keccak256};
 use project::{PASSWORD, Project};
 use serde_json::{Value, json};
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 use zktrain_chain::keystore::{self, Password};
-use zktrain_chain::protocol::typed::{Receipt, Submission};
-use zktrain_chain::protocol::{Client, Deployment, typed};
+use zktrain_chain::protocol::Client;
 use zktrain_chain::{Chain, Outbox, Sender};
 use zktrain_cli::chain::{Connection, block_on};
 use zktrain_devnet::Node;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::typed::{Receipt, Submission};
+use zktrain_ledger::{Deployment, typed};
 
 /// A project with registered data, contracts, and three accounts with keys.
 struct Story {
@@ -77,7 +78,7 @@ impl Story {
     }
 
     /// What only a program of one's own signs: with somebody's key, for a round.
-    fn signed<P: typed::Pledge>(&self, who: &str, round: &str, what: &P) -> Bytes {
+    fn signed<P: typed::StakedMessage>(&self, who: &str, round: &str, what: &P) -> Bytes {
         let folder = self.project.folder.path();
         let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
         let at: Deployment = serde_json::from_str(&read("chain/chain.json")).unwrap();

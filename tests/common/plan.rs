@@ -1,12 +1,13 @@
 //! Plans and submissions as the network's peers sign them.
 
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::typed::Scope;
-use zktrain_chain::protocol::{Client, SignedSubmission};
+use zktrain_chain::protocol::Client;
 use zktrain_cli::round::submission;
+use zktrain_ledger::SignedSubmission;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::typed::Scope;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::Binding;
 use zktrain_wire::sign;
 
@@ -33,7 +34,7 @@ pub async fn plan(coordinator: &Client, domain: u64, round: u64, spec: [u8; 32])
         spec: spec.into(),
         parent: known.parent,
         nonce: known.nonce,
-        system: System::Halo2.code(),
+        system: ProofSystem::Halo2.code(),
         optimistic: true,
         threshold: 2,
         least: 2,

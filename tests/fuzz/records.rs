@@ -9,22 +9,23 @@ use alloy::sol_types::SolEvent;
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use zktrain_chain::bindings::demands::Demands;
-use zktrain_chain::bindings::escrow::Escrow;
-use zktrain_chain::bindings::registry::DomainRegistry::DomainOpened;
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
-use zktrain_chain::bindings::rounds::IRounds::{Delivery, Member};
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::slashing::Slashing;
-use zktrain_chain::bindings::stakes::StakeManager;
-use zktrain_chain::protocol::export::{Block, Drawing, ExportedLog, VERSION};
-use zktrain_chain::protocol::{ChainExport, Deployment};
-use zktrain_cli::audit::{AuditPins, AuditReport, Options, audit};
-use zktrain_cli::lineage::{CHAIN, GENESIS, Lineage, MANIFEST, plan};
+use zktrain_audit::lineage::{CHAIN, GENESIS, Lineage, MANIFEST, plan};
+use zktrain_audit::{AuditPins, AuditReport};
+use zktrain_cli::audit::{Options, audit};
 use zktrain_cli::secrets::{
     DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
 };
 use zktrain_cli::ui::Ui;
+use zktrain_ledger::bindings::demands::Demands;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::DomainRegistry::DomainOpened;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::rounds::IRounds::{Delivery, Member};
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::slashing::Slashing;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::export::{Block, Drawing, ExportedLog, VERSION};
+use zktrain_ledger::{ChainExport, Deployment};
 use zktrain_prove::training::RegisteredDataset;
 use zktrain_trainer::export::to_int_safetensors;
 

@@ -6,11 +6,13 @@ use ark_bn254::Fr;
 use ark_ec::AffineRepr;
 use common::Run;
 use common::cases::Case;
-use zktrain_commit::average::{AverageError, Sum, average, bound, commit_sum, weighted_rows};
+use zktrain_commit::average::{AverageError, average, bound, commit_sum};
 use zktrain_model::manifest::Network;
 use zktrain_model::trace::{Parameters, Trace};
 use zktrain_prove::training::{TrainingProved, commit_model};
+use zktrain_statement::sum::Sum;
 use zktrain_trainer::initial_parameters;
+use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::training::add_rows;
 
 const WEIGHTS: [u32; 3] = [40_000, 20_000, 5_536];

@@ -8,18 +8,21 @@ use std::path::Path;
 use alloy::primitives::{B256, Bytes, U256};
 use alloy::sol_types::{SolEvent, SolValue};
 use audit_made::{Made, made};
+use zktrain_audit::lineage::{Lineage, batch, decode_sum, encode_sum, registration};
+use zktrain_audit::lineage::{plan, submission, sum};
+use zktrain_audit::{AuditPins, AuditReport, page};
 use zktrain_chain::Endpoint;
-use zktrain_chain::bindings::escrow::Escrow;
-use zktrain_chain::bindings::registry::DomainRegistry;
-use zktrain_chain::bindings::reputation::Reputation;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::protocol::ChainExport;
-use zktrain_chain::protocol::export::Difference;
-use zktrain_cli::audit::{AuditPins, AuditReport, Kind, Options, audit, page};
-use zktrain_cli::lineage::{Lineage, LineageWriter, batch, decode_sum, encode_sum, registration};
-use zktrain_cli::lineage::{plan, submission, sum};
+use zktrain_cli::audit::{Options, audit};
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::ui::Ui;
 use zktrain_devnet::serve;
+use zktrain_ledger::ChainExport;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::export::Difference;
+use zktrain_ledger::findings::Kind;
 
 pub(crate) fn report(lineage: &Path, model: &Path) -> AuditReport {
     pinned(lineage, model, AuditPins::default())
@@ -179,9 +182,8 @@ fn forged(made: &Made, kind: Kind, what: &str, change: impl FnOnce(&mut ChainExp
 }
 
 fn position<E: SolEvent>(export: &ChainExport) -> usize {
-    let is = |log: &zktrain_chain::protocol::export::ExportedLog| {
-        log.topics.first() == Some(&E::SIGNATURE_HASH)
-    };
+    let is =
+        |log: &zktrain_ledger::export::ExportedLog| log.topics.first() == Some(&E::SIGNATURE_HASH);
     export.logs.iter().rposition(is).unwrap()
 }
 

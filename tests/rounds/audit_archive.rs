@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
-use zktrain_cli::lineage::{Lineage, LineageError};
+use zktrain_audit::lineage::{Lineage, LineageError};
 
 /// An archive with one entry, whose name nobody has looked at.
 fn archive(dir: &Path, entries: &[(&[u8], EntryType, &[u8])]) -> std::path::PathBuf {

@@ -9,19 +9,20 @@ use std::sync::Arc;
 use alloy::primitives::{Address, B256};
 use audit_made::{Forged, dishonest, made};
 use tempfile::TempDir;
+use zktrain_audit::lineage::{decode_sum, encode_sum, submission, sum};
 use zktrain_chain::protocol::Client;
 use zktrain_cli::error::Error;
-use zktrain_cli::lineage::{LineageWriter, decode_sum, encode_sum, submission, sum};
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::operator::Pending;
-use zktrain_cli::owner::{Ancestry, Facts, LineageSource, ParentError};
+use zktrain_cli::owner::{Ancestry, LineageSource, ParentError, PublicProject};
 use zktrain_cli::project::{Project, write_json};
-use zktrain_cli::round::rows_hash;
 use zktrain_cli::version::{Version, VersionError};
 use zktrain_prove::training::commit_model;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 use zktrain_trainer::export::from_int_safetensors;
 use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::round::rows_hash;
 use zktrain_wire::messages::{End, Reason};
 
 use crate::common::srs;
@@ -42,7 +43,7 @@ impl LineageSource for Folder {
 struct Owner {
     project: TempDir,
     client: Client,
-    facts: Facts,
+    facts: PublicProject,
     circuit: Arc<CircuitKey>,
     domain: u64,
 }
@@ -50,7 +51,7 @@ struct Owner {
 impl Owner {
     fn new(client: &Client, key: &TrainingKey, circuit: &CircuitKey, domain: u64) -> Self {
         let (key, srs) = (Arc::new(key.clone()), Arc::new(srs().clone()));
-        let facts = Facts { key, srs, dataset: [0; 32], windows: 3 };
+        let facts = PublicProject { key, srs, dataset: [0; 32], windows: 3 };
         let (project, circuit) = (TempDir::new().unwrap(), Arc::new(circuit.clone()));
         Self { project, client: client.clone(), facts, circuit, domain }
     }
@@ -71,7 +72,7 @@ impl Owner {
             source: &Folder(lineage.to_owned()),
             facts: &self.facts,
             circuit: &self.circuit,
-            system: System::Halo2,
+            system: ProofSystem::Halo2,
             domain: self.domain,
             project: &self.project(),
         };

@@ -2,12 +2,13 @@
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::transports::{RpcError, TransportErrorKind};
+use zktrain_ledger::Revert;
 
-use super::{Finality, OutboxError, Revert};
+use super::{Finality, OutboxError};
 
 /// What kind of trouble an error is, by what helps against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum FailureKind {
     /// The node is away, overloaded, or behind: the same again, after a while.
     Away,
     /// A contract refuses, before or after the transaction was sent: the same again is refused again
@@ -22,7 +23,7 @@ pub enum Trouble {
     Here,
 }
 
-impl Trouble {
+impl FailureKind {
     /// Whether the same helps after a while, without anybody's doing.
     pub const fn is_transient(self) -> bool {
         matches!(self, Self::Away | Self::Pending)
@@ -64,10 +65,7 @@ impl Trouble {
 pub enum ChainError {
     /// An address of a node that is none.
     #[error("{got:?} is not the address of a chain: expected embedded:PATH, http://… or https://…")]
-    Url {
-        /// What was given.
-        got: String,
-    },
+    Url { got: String },
     /// The node does not answer, or not as it should.
     #[error("the chain's node: {}", without_addresses(&.0.to_string()))]
     Node(#[from] RpcError<TransportErrorKind>),
@@ -104,7 +102,6 @@ pub enum ChainError {
     Replaced {
         /// The sender.
         account: Address,
-        /// The nonce.
         nonce: u64,
         /// The transaction that took it, where it could be found.
         by: Option<B256>,
@@ -182,24 +179,24 @@ impl ChainError {
     }
 
     /// What kind of trouble it is.
-    pub fn trouble(&self) -> Trouble {
+    pub fn trouble(&self) -> FailureKind {
         match self {
-            Self::Node(error) => Trouble::of_node(error),
-            Self::NoBlock => Trouble::Away,
-            Self::Reverted(_) | Self::Failed { .. } => Trouble::Reverted,
-            Self::NotMined { refusal: None, .. } => Trouble::Pending,
+            Self::Node(error) => FailureKind::of_node(error),
+            Self::NoBlock => FailureKind::Away,
+            Self::Reverted(_) | Self::Failed { .. } => FailureKind::Reverted,
+            Self::NotMined { refusal: None, .. } => FailureKind::Pending,
             Self::NotMined { refusal: Some(_), .. }
             | Self::Replaced { .. }
             | Self::Funds { .. }
             | Self::Gas { .. }
-            | Self::NotTold { .. } => Trouble::Refused,
+            | Self::NotTold { .. } => FailureKind::Refused,
             Self::Url { .. }
             | Self::Embedded(_)
             | Self::Return(_)
             | Self::KeyReused { .. }
             | Self::Outbox(_)
             | Self::Signer(_)
-            | Self::NotCreated { .. } => Trouble::Here,
+            | Self::NotCreated { .. } => FailureKind::Here,
         }
     }
 
@@ -233,25 +230,33 @@ mod tests {
             let payload = ErrorPayload { code, message: message.to_owned().into(), data: None };
             ChainError::from_rpc(RpcError::ErrorResp(payload)).trouble()
         };
-        assert_eq!(answer(3, "execution reverted"), Trouble::Reverted);
-        assert_eq!(answer(-32000, "insufficient funds for gas * price + value"), Trouble::Refused);
-        assert_eq!(answer(-32000, "Nonce too low"), Trouble::Refused);
-        assert_eq!(answer(-32601, "the method eth_x does not exist"), Trouble::Refused);
-        assert_eq!(answer(-32005, "daily request count exceeded"), Trouble::Away);
-        assert_eq!(answer(-32000, "header not found"), Trouble::Away);
+        assert_eq!(answer(3, "execution reverted"), FailureKind::Reverted);
+        assert_eq!(
+            answer(-32000, "insufficient funds for gas * price + value"),
+            FailureKind::Refused
+        );
+        assert_eq!(answer(-32000, "Nonce too low"), FailureKind::Refused);
+        assert_eq!(answer(-32601, "the method eth_x does not exist"), FailureKind::Refused);
+        assert_eq!(answer(-32005, "daily request count exceeded"), FailureKind::Away);
+        assert_eq!(answer(-32000, "header not found"), FailureKind::Away);
         let http = |status| {
             let error = TransportErrorKind::http_error(status, String::new());
             ChainError::Node(error).trouble()
         };
-        assert_eq!([401, 404].map(http), [Trouble::Refused; 2]);
-        assert_eq!([429, 500, 503].map(http), [Trouble::Away; 3]);
+        assert_eq!([401, 404].map(http), [FailureKind::Refused; 2]);
+        assert_eq!([429, 500, 503].map(http), [FailureKind::Away; 3]);
         let hash = B256::ZERO;
         let waiting = ChainError::NotMined { hash, refusal: None };
-        assert_eq!(waiting.trouble(), Trouble::Pending);
+        assert_eq!(waiting.trouble(), FailureKind::Pending);
         let poor = ChainError::NotMined { hash, refusal: Some("insufficient funds".to_owned()) };
-        assert_eq!(poor.trouble(), Trouble::Refused);
-        let all =
-            [Trouble::Away, Trouble::Pending, Trouble::Reverted, Trouble::Refused, Trouble::Here];
-        assert_eq!(all.map(Trouble::is_transient), [true, true, false, false, false]);
+        assert_eq!(poor.trouble(), FailureKind::Refused);
+        let all = [
+            FailureKind::Away,
+            FailureKind::Pending,
+            FailureKind::Reverted,
+            FailureKind::Refused,
+            FailureKind::Here,
+        ];
+        assert_eq!(all.map(FailureKind::is_transient), [true, true, false, false, false]);
     }
 }

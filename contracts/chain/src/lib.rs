@@ -1,11 +1,18 @@
 //! A chain with the contracts on it: what they are called with, how transactions get there and
 //! survive, accounts' keys, and what each party does.
 //!
-//! The bytecode is that of `contracts/artifacts`, which `contracts/build.sh` writes and the
-//! tests compare with a fresh build.
+//! What contracts say and compute, without a node, is in `zktrain_ledger`.
+//!
+//! ```
+//! use zktrain_chain::Endpoint;
+//!
+//! let node: Endpoint = "https://user:secret@node.example/key".parse()?;
+//! assert_eq!(node.to_string(), "https://node.example");
+//! assert!("ftp://node.example".parse::<Endpoint>().is_err());
+//! # Ok::<(), zktrain_chain::ChainError>(())
+//! ```
 #![forbid(unsafe_code)]
 
-pub mod bindings;
 mod chain;
 mod endpoint;
 mod error;
@@ -13,14 +20,12 @@ mod finality;
 pub mod keystore;
 mod outbox;
 pub mod protocol;
-mod revert;
 mod sender;
 mod watch;
 
 pub use chain::Chain;
 pub use endpoint::{Embed, Endpoint};
-pub use error::{ChainError, Trouble};
+pub use error::{ChainError, FailureKind};
 pub use finality::Finality;
 pub use outbox::{Outbox, OutboxError};
-pub use revert::Revert;
-pub use sender::{Counters, Patience, Sender};
+pub use sender::{Sender, SenderCounters, WaitPolicy};

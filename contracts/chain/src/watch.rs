@@ -10,6 +10,7 @@ use alloy::providers::Provider;
 use alloy::rpc::types::TransactionReceipt;
 use serde::Deserialize;
 use tokio::time::Instant;
+use zktrain_ledger::Revert;
 
 use super::outbox::{Entry, TransactionStatus};
 use super::sender::Payload;

@@ -11,8 +11,8 @@ use revm::database::{CacheDB, EmptyDB};
 use revm::primitives::TxKind;
 use revm::primitives::hardfork::SpecId;
 use revm::{Context, ExecuteCommitEvm, MainBuilder, MainContext};
-use zktrain_chain::bindings::halo2::Halo2Verifier;
-use zktrain_chain::bindings::training::TrainingVerifier::{
+use zktrain_ledger::bindings::halo2::Halo2Verifier;
+use zktrain_ledger::bindings::training::TrainingVerifier::{
     self, TrainingClaim, TrainingVerifierErrors, constructorCall, registerCall, verifyCall,
 };
 
@@ -67,7 +67,6 @@ pub enum EvmError {
     /// Execution stopped without an error of the contract's: out of gas, say.
     #[error("execution halted after {gas} gas: {reason:?}")]
     Halted {
-        /// Why.
         reason: HaltReason,
         /// Gas used as a transaction.
         gas: u64,
@@ -197,7 +196,7 @@ impl Evm {
 mod tests {
     use alloy::primitives::U256;
     use alloy::sol_types::SolError;
-    use zktrain_chain::bindings::halo2::Halo2Verifier::InputNotReduced;
+    use zktrain_ledger::bindings::halo2::Halo2Verifier::InputNotReduced;
 
     use super::*;
 

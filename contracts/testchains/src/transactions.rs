@@ -7,8 +7,8 @@ use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolConstructor;
 use zktrain_chain::Sender;
-use zktrain_chain::bindings::halo2::Halo2Verifier;
-use zktrain_chain::bindings::training::TrainingVerifier::{self, constructorCall};
+use zktrain_ledger::bindings::halo2::Halo2Verifier;
+use zktrain_ledger::bindings::training::TrainingVerifier::{self, constructorCall};
 
 use super::CHAIN;
 

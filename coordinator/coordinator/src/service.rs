@@ -11,8 +11,8 @@ use alloy::primitives::{Address, keccak256};
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::sync::Semaphore;
-use zktrain_chain::protocol::SignedReceipt;
-use zktrain_chain::protocol::typed::{Receipt, Scope};
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::Plan;
 use zktrain_wire::messages::{Contribution, Item, Phase, Refusal, Request, Response};
@@ -68,7 +68,7 @@ pub trait Library: Send + Sync + 'static {
 }
 
 /// Answers peers: registrations and downloads itself, rounds by their drivers.
-pub struct Desk<L> {
+pub struct RequestHandler<L> {
     store: Store,
     domain: u64,
     library: L,
@@ -109,8 +109,8 @@ fn refuse(error: &StoreError) -> Refusal {
     }
 }
 
-impl<L: Library> Desk<L> {
-    /// A desk without a round. `masked` is the length of masked vectors, in bytes.
+impl<L: Library> RequestHandler<L> {
+    /// A handler without a round. `masked` is the length of masked vectors, in bytes.
     pub fn new(store: Store, domain: u64, masked: u64, library: L) -> Arc<Self> {
         let registering = Semaphore::new(REGISTERING);
         let (rounds, entered, hashes) = Default::default();
@@ -241,7 +241,7 @@ impl<L: Library> Desk<L> {
     }
 }
 
-impl<L: Library> Service for Desk<L> {
+impl<L: Library> Service for RequestHandler<L> {
     async fn admit(&self, peer: Address) -> Result<(), Refusal> {
         if self.library.admit(peer).await { Ok(()) } else { Err(Refusal::NotMember) }
     }

@@ -3,13 +3,14 @@
 use std::ops::Deref;
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use zktrain_chain::bindings::registry::DomainRegistry;
-use zktrain_chain::bindings::token::RewardToken;
-use zktrain_chain::protocol::typed::Submission;
-use zktrain_chain::protocol::{Client, Evidence, SignedSubmission};
+use zktrain_chain::protocol::Client;
 use zktrain_coordinator::metrics::{
     ChangeKind, History, HistoryError, Measures, Outcome, Poisoning, Provenance, Role, Slashing,
 };
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::token::RewardToken;
+use zktrain_ledger::typed::Submission;
+use zktrain_ledger::{Evidence, SignedSubmission};
 use zktrain_testchains::Backend;
 use zktrain_testchains::economy::{Economy, HOUR, tokens};
 

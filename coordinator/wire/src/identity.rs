@@ -17,12 +17,12 @@ use alloy::primitives::{Address, B256};
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::Eip712Domain;
 use quinn::Connection;
-use zktrain_chain::protocol::typed;
+use zktrain_ledger::typed;
 
 use super::frame::{Proof, VERSION};
 
 mod structs {
-    #![allow(missing_docs)] // documented at `Role` and in the module's header
+    #![allow(missing_docs)] // documented at `PeerRole` and in the module's header
     alloy::sol! {
         struct Channel {
             uint32 version;
@@ -38,7 +38,7 @@ const LABEL: &[u8] = b"EXPORTER-zktrain-wire";
 
 /// Which end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum PeerRole {
     /// The one that accepts.
     Coordinator,
     /// The one that connects.
@@ -60,10 +60,10 @@ impl Channel {
         Ok(Self(material.into()))
     }
 
-    fn message(self, role: Role, account: Address) -> structs::Channel {
+    fn message(self, role: PeerRole, account: Address) -> structs::Channel {
         let role = match role {
-            Role::Coordinator => "coordinator",
-            Role::Owner => "owner",
+            PeerRole::Coordinator => "coordinator",
+            PeerRole::Owner => "owner",
         };
         structs::Channel { version: VERSION, role: role.into(), account, exporter: self.0 }
     }
@@ -74,7 +74,7 @@ impl Channel {
     /// If the signer refuses.
     pub fn prove(
         self,
-        role: Role,
+        role: PeerRole,
         signer: &PrivateKeySigner,
         domain: &Eip712Domain,
     ) -> alloy::signers::Result<Proof> {
@@ -84,7 +84,7 @@ impl Channel {
     }
 
     /// Who proved to be there; none if the proof does not hold.
-    pub fn proven(self, role: Role, proof: &Proof, domain: &Eip712Domain) -> Option<Address> {
+    pub fn proven(self, role: PeerRole, proof: &Proof, domain: &Eip712Domain) -> Option<Address> {
         let signer = typed::signer(&self.message(role, proof.account), domain, &proof.signature)?;
         (signer == proof.account).then_some(signer)
     }

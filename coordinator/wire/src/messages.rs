@@ -4,7 +4,7 @@
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use zktrain_chain::protocol::SignedReceipt;
+use zktrain_ledger::SignedReceipt;
 use zktrain_secagg::messages::{
     Complaint, Confirm, Defence, Keys, Passed, Reveal, Sharing, Signed, Test, Unmask, Upload,
 };
@@ -72,14 +72,7 @@ pub enum End {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// Too few members took part in a phase.
-    TooFew {
-        /// The phase.
-        phase: Phase,
-        /// Those needed.
-        needed: u32,
-        /// Those there.
-        got: u32,
-    },
+    TooFew { phase: Phase, needed: u32, got: u32 },
     /// Members uploaded something else than their proven updates.
     Blamed(Vec<Address>),
     /// Fewer shares are valid than it takes.
@@ -91,9 +84,7 @@ pub enum Reason {
 /// Phases of a round, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
-    /// Keys.
     Keys,
-    /// Shares.
     Shares,
     /// Training, proving, uploading.
     Uploads,
@@ -115,20 +106,11 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Item {
     /// To the coordinator: a dataset's registration proof, as in its file.
-    Registration {
-        /// The domain.
-        domain: u64,
-    },
+    Registration { domain: u64 },
     /// To the coordinator: a masked vector.
-    Masked {
-        /// The round.
-        round: u64,
-    },
+    Masked { round: u64 },
     /// To the coordinator: the signed submission with statement and proof, JSON.
-    Submission {
-        /// The round.
-        round: u64,
-    },
+    Submission { round: u64 },
     /// Nothing any more: owners recompute models and download none. It stays so that what comes after
     /// keeps its number; coordinators have no such thing.
     Retired {
@@ -146,20 +128,11 @@ pub enum Item {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// The round under way in a domain.
-    Current {
-        /// The domain.
-        domain: u64,
-    },
+    Current { domain: u64 },
     /// A notice; answered once it is there, or with [`Response::Later`] after some seconds.
-    Notice {
-        /// The round.
-        round: u64,
-        /// Which.
-        number: u32,
-    },
+    Notice { round: u64, number: u32 },
     /// Takes part. Sending the same again is fine.
     Send {
-        /// The round.
         round: u64,
         /// What is sent.
         what: Box<Contribution>,
@@ -171,7 +144,6 @@ pub enum Request {
 pub enum Response {
     /// The round under way, if any.
     Current(Option<u64>),
-    /// A notice.
     Notice(Box<Notice>),
     /// Not there yet: ask again.
     Later,
@@ -195,10 +167,7 @@ pub enum Refusal {
     NotMember,
     /// It came when the phase was over, or before it began.
     #[error("not now: the round is in phase {now:?}")]
-    WrongPhase {
-        /// The phase.
-        now: Phase,
-    },
+    WrongPhase { now: Phase },
     /// Something else was sent before; the first counts.
     #[error("something else was sent before")]
     Conflict,

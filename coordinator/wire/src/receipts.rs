@@ -1,8 +1,8 @@
 //! Receipts: what a coordinator answers for once an upload is counted.
 
 use alloy::primitives::Address;
-use zktrain_chain::protocol::SignedReceipt;
-use zktrain_chain::protocol::typed::Receipt;
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::typed::Receipt;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::Plan;
 
@@ -31,10 +31,7 @@ pub enum ReceiptError {
     },
     /// It is for something else.
     #[error("the receipt is for another {field}")]
-    Field {
-        /// What differs.
-        field: &'static str,
-    },
+    Field { field: &'static str },
 }
 
 /// Checks that a receipt is the plan's coordinator's, and for this upload.

@@ -4,7 +4,7 @@
 //! what contracts take as evidence is signed for a [`Scope`].
 
 use alloy::signers::SignerSync;
-use zktrain_chain::protocol::typed::Scope;
+use zktrain_ledger::typed::Scope;
 use zktrain_secagg::messages::{Body, Signed, signing_hash};
 use zktrain_secagg::plan::Plan;
 

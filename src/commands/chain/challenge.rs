@@ -9,10 +9,11 @@ use alloy::rpc::types::TransactionReceipt;
 use ark_bn254::{Fr, G1Projective};
 use ark_ec::CurveGroup;
 use zktrain_argument::opening::{Words, point_bytes};
-use zktrain_chain::protocol::{Client, SignedReceipt, is_summed};
+use zktrain_chain::protocol::Client;
+use zktrain_ledger::{SignedReceipt, is_summed};
 use zktrain_statement::statements::TrainingStatement;
 
-use super::{Done, Refusal};
+use super::{ChainRefusal, Done};
 use crate::chain::Connection;
 use crate::chain::amount::{parse_address, show};
 use crate::chain::files::{self, BatchFile, SubmissionFile};
@@ -232,5 +233,5 @@ fn wrong_row(path: &Path, file: &BatchFile) -> Result<usize, Error> {
             return Ok(index);
         }
     }
-    Err(Refusal::no_evidence("its sum is right"))
+    Err(ChainRefusal::no_evidence("its sum is right"))
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use alloy::primitives::{Address, U256};
 use zktrain_chain::protocol::Client;
-use zktrain_chain::protocol::typed::Submission;
+use zktrain_ledger::typed::Submission;
 
-use super::{Done, Refusal};
+use super::{ChainRefusal, Done};
 use crate::chain::Connection;
 use crate::chain::amount::{parse_address, parse_ether, show_ether};
 use crate::chain::files::{self, SubmissionFile, time};
@@ -75,11 +75,11 @@ pub async fn demand(at: &Connection, args: &DemandArgs, ui: &Ui) -> Result<Done,
 }
 
 /// Shows what a demand costs, and asks whoever sits there, unless that was agreed to.
-fn agree(bond: U256, most: Option<U256>, ui: &Ui) -> Result<(), Refusal> {
+fn agree(bond: U256, most: Option<U256>, ui: &Ui) -> Result<(), ChainRefusal> {
     match most {
         Some(most) if bond <= most => return Ok(()),
         None if std::io::stdin().is_terminal() && !ui.json => {}
-        _ => return Err(Refusal::Bond { bond, most }),
+        _ => return Err(ChainRefusal::Bond { bond, most }),
     }
     ui.say(&format!(
         "a bond of {}: whoever answers gets it, or you get it back if nobody does",
@@ -90,7 +90,7 @@ fn agree(bond: U256, most: Option<U256>, ui: &Ui) -> Result<(), Refusal> {
     let mut typed = String::new();
     match std::io::stdin().read_line(&mut typed) {
         Ok(_) if matches!(typed.trim(), "y" | "Y" | "yes") => Ok(()),
-        _ => Err(Refusal::Declined),
+        _ => Err(ChainRefusal::Declined),
     }
 }
 

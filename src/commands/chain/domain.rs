@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_chain::bindings::parameters::Parameters;
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
-use zktrain_chain::bindings::rounds::Rounds;
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::bindings::parameters::Parameters;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_prove::training::{RegisteredDataset, commit_model};
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use super::Done;
 use super::rules::{Rules, describe};
@@ -21,10 +21,10 @@ use crate::error::Error;
 use crate::evm::{contract_key, contract_key_hash};
 use crate::owner::may_join;
 use crate::project::Project;
-use crate::round::rows_hash;
 use crate::secrets::read_dataset;
 use crate::session::{Session, read_genesis};
 use crate::ui::Ui;
+use zktrain_verify::round::rows_hash;
 
 /// What to do with a domain.
 #[derive(clap::Subcommand, Clone, Debug)]
@@ -243,7 +243,7 @@ pub fn own_system(
     client: &Client,
     project: &Project,
     ui: &Ui,
-) -> Result<System, Error> {
+) -> Result<ProofSystem, Error> {
     let session = Session::of_project(project, ui)?;
     system_of(domain, config, client, &session, project, ui)
 }
@@ -256,7 +256,7 @@ fn system_of(
     session: &Session,
     project: &Project,
     ui: &Ui,
-) -> Result<System, Error> {
+) -> Result<ProofSystem, Error> {
     let circuits = Circuits::new(session, project, ui);
     let is_key = |system| match circuits.key_of(system) {
         Ok(circuit) => {
@@ -268,7 +268,7 @@ fn system_of(
         Err(error) => Err(error),
     };
     if config.verifier == client.at().verifier {
-        for system in [System::Halo2, System::Groth16] {
+        for system in [ProofSystem::Halo2, ProofSystem::Groth16] {
             if is_key(system)? {
                 return Ok(system);
             }

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use ark_bn254::G1Affine;
 use zktrain_argument::opening::point_bytes;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::protocol::typed::Submission;
-use zktrain_chain::protocol::{Client, ClientError, Members, is_summed};
-use zktrain_commit::average::weighted_rows;
+use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::typed::Submission;
+use zktrain_ledger::{Members, is_summed};
 use zktrain_prove::training::commit_model;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::{Binding, TrainingStatement};
+use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::file::{self, StoredProof};
 
 use super::demand::EVIDENCE;
 use super::refusal::reason;
 use super::status::propose_until;
-use super::{Done, Refusal};
+use super::{ChainRefusal, Done};
 use crate::chain::Connection;
 use crate::chain::amount::{parse, parse_address, parse_duration, show};
 use crate::chain::files::{self, BatchFile, SubmissionFile, Update};
@@ -28,9 +29,10 @@ use crate::error::{Error, OptionsError};
 use crate::files::{self as disk, Access};
 use crate::project::{Project, to_json};
 use crate::proofs;
-use crate::round::{Task, Workshop, rows_hash};
+use crate::round::{Task, WindowProver};
 use crate::session::{Session, read_genesis, read_model};
 use crate::ui::Ui;
+use zktrain_verify::round::rows_hash;
 
 /// Options of `zktrain chain open`.
 #[derive(clap::Args, Clone, Debug)]
@@ -195,14 +197,14 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
 fn prove(
     project: &Project,
     model: &Path,
-    system: System,
+    system: ProofSystem,
     task: Task,
     ui: &Ui,
 ) -> Result<(TrainingStatement, CompressedProof), Error> {
     let _lock = project.lock()?;
     let session = Session::of_project(project, ui)?;
     let initial = read_genesis(model, session.network())?;
-    let work = Workshop::open(project, &session, ui)?.work(&initial, system, task)?;
+    let work = WindowProver::open(project, &session, ui)?.work(&initial, system, task)?;
     Ok((work.statement, work.proof))
 }
 
@@ -332,7 +334,7 @@ async fn collect(
         found.iter().map(|(member, statement, _)| (member.weight, statement.update.as_slice()));
     let sum = weighted_rows(&rows.collect::<Vec<_>>());
     let update = |(member, statement, _): &(_, TrainingStatement, _)| {
-        let zktrain_chain::bindings::rounds::IRounds::Member { account, weight, .. } = member;
+        let zktrain_ledger::bindings::rounds::IRounds::Member { account, weight, .. } = member;
         Update { account: *account, weight: *weight, rows: bytes_of(&statement.update) }
     };
     let updates = found.iter().map(update).collect();
@@ -348,7 +350,7 @@ pub async fn propose(at: &Connection, args: &ProposeArgs, ui: &Ui) -> Result<Don
     let deliveries = client.deliveries(args.round, &collected.submissions).await?;
     let (counted, given) = (summed(args, &deliveries), collected.updates.len());
     if counted != given {
-        return Err(Refusal::Undelivered { counted, given }.into());
+        return Err(ChainRefusal::Undelivered { counted, given }.into());
     }
     let (hash, model) = match counted {
         0 => (B256::ZERO, client.round(args.round).await?.parent),
@@ -405,7 +407,7 @@ async fn untimely(
 ) -> Error {
     let Ok(known) = client.round(round).await else { return error.into() };
     match reason(&error) {
-        "NotEverybody" => Refusal::NotEverybody {
+        "NotEverybody" => ChainRefusal::NotEverybody {
             round,
             members: deliveries.len(),
             delivered: deliveries.iter().filter(|d| !d.update.is_zero()).count(),
@@ -413,7 +415,7 @@ async fn untimely(
         }
         .into(),
         "TooLate" => match propose_until(client, &known).await {
-            Ok(until) => Refusal::Late { round, until }.into(),
+            Ok(until) => ChainRefusal::Late { round, until }.into(),
             Err(_) => error.into(),
         },
         _ => error.into(),
@@ -476,13 +478,13 @@ pub async fn settle(at: &Connection, args: &SettleArgs, ui: &Ui) -> Result<Done,
 async fn unsettled(client: &Client, round: u64, error: ClientError) -> Error {
     match reason(&error) {
         "TooEarly" => match client.round(round).await {
-            Ok(known) => Refusal::Challengeable { round, until: known.challengeEnd }.into(),
+            Ok(known) => ChainRefusal::Challengeable { round, until: known.challengeEnd }.into(),
             Err(_) => error.into(),
         },
         "StillPending" => match (client.audit_of(round).await, client.demanded(round).await) {
             (Ok(audit), Ok(demanded)) => {
                 let (audit, demands) = (audit.is_some(), demanded.len());
-                Refusal::Pending { round, audit, demands }.into()
+                ChainRefusal::Pending { round, audit, demands }.into()
             }
             _ => error.into(),
         },

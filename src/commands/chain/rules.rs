@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use humantime::format_duration;
-use zktrain_chain::bindings::parameters::IParameters::Values;
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::parameters::IParameters::Values;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 
-use super::Refusal;
+use super::ChainRefusal;
 use crate::chain::amount::{parse, parse_duration, show};
 
 const MINUTE: u64 = 60;
@@ -94,19 +94,19 @@ fn within(
     got: u64,
     [least, most]: [u64; 2],
     hint: &'static str,
-) -> Result<(), Refusal> {
+) -> Result<(), ChainRefusal> {
     if (least..=most).contains(&got) {
         return Ok(());
     }
     let expected = format!("{} to {}", duration(least), duration(most));
-    Err(Refusal::Rule { option, expected, got: duration(got), hint })
+    Err(ChainRefusal::Rule { option, expected, got: duration(got), hint })
 }
 
-fn bond(option: &'static str, given: Option<U256>, least: u128) -> Result<u128, Refusal> {
+fn bond(option: &'static str, given: Option<U256>, least: u128) -> Result<u128, ChainRefusal> {
     let got = given.unwrap_or(U256::from(least));
     match u128::try_from(got) {
         Ok(bond) if bond >= least => Ok(bond),
-        _ => Err(Refusal::Rule {
+        _ => Err(ChainRefusal::Rule {
             option,
             expected: format!("{} or more", show(U256::from(least))),
             got: show(got),
@@ -119,8 +119,8 @@ impl Rules {
     /// Refuses what the contracts of no deployment allow.
     ///
     /// # Errors
-    /// [`Refusal::Rule`].
-    pub fn check(&self) -> Result<(), Refusal> {
+    /// [`ChainRefusal::Rule`].
+    pub fn check(&self) -> Result<(), ChainRefusal> {
         let windows = match self.optimistic {
             true => OPTIMISTIC_CHALLENGE_WINDOW,
             false => CHALLENGE_WINDOW,
@@ -135,13 +135,13 @@ impl Rules {
     /// Refuses more members than evidence about their updates can be of, each of so many rows.
     ///
     /// # Errors
-    /// [`Refusal::Rule`].
-    pub fn check_rows(&self, rows: usize) -> Result<(), Refusal> {
+    /// [`ChainRefusal::Rule`].
+    pub fn check_rows(&self, rows: usize) -> Result<(), ChainRefusal> {
         let (most, got) = (MOST_ROWS / rows.max(1), self.min_members);
         if usize::from(got) <= most {
             return Ok(());
         }
-        Err(Refusal::Rule {
+        Err(ChainRefusal::Rule {
             option: "--min-members",
             expected: format!("{most} or fewer"),
             got: got.to_string(),
@@ -155,7 +155,7 @@ impl Rules {
     ///
     /// # Errors
     /// If the contracts would refuse one of them.
-    pub fn config(&self, least: &Values, is_reward: bool) -> Result<Config, Refusal> {
+    pub fn config(&self, least: &Values, is_reward: bool) -> Result<Config, ChainRefusal> {
         self.check()?;
         let coordinator = bond("--coordinator-bond", self.coordinator_bond, least.coordinatorBond)?;
         let most = self.most(coordinator, is_reward)?;
@@ -184,13 +184,13 @@ impl Rules {
 
     /// What a round may pay at most. Where nothing is checked on submission, a round that is made up
     /// must not be worth more than what its coordinator loses for it.
-    fn most(&self, coordinator_bond: u128, is_reward: bool) -> Result<u128, Refusal> {
+    fn most(&self, coordinator_bond: u128, is_reward: bool) -> Result<u128, ChainRefusal> {
         let bounded = self.optimistic && is_reward;
         let most = if bounded { coordinator_bond } else { u128::MAX };
         let got = match self.max_budget {
             Some(got) => got,
             None if self.optimistic && !is_reward => {
-                return Err(Refusal::Rule {
+                return Err(ChainRefusal::Rule {
                     option: "--max-budget",
                     expected: "the most that a round may pay".to_owned(),
                     got: "nothing".to_owned(),
@@ -202,7 +202,7 @@ impl Rules {
         };
         let bound = if bounded { ", the coordinator's bond" } else { "" };
         let fits = |budget: &u128| (1..=most).contains(budget);
-        u128::try_from(got).ok().filter(fits).ok_or_else(|| Refusal::Rule {
+        u128::try_from(got).ok().filter(fits).ok_or_else(|| ChainRefusal::Rule {
             option: "--max-budget",
             expected: format!("more than nothing, and {} or less{bound}", show(U256::from(most))),
             got: show(got),
@@ -217,14 +217,14 @@ impl Rules {
 
     /// What a round that pays anything pays at least: rounds of next to nothing would move reputations for
     /// next to nothing.
-    fn fewest(&self, most: u128) -> Result<u128, Refusal> {
+    fn fewest(&self, most: u128) -> Result<u128, ChainRefusal> {
         let usual = match most {
             u128::MAX => TOKEN,
             most => (most / 100).max(1),
         };
         let got = self.min_budget.unwrap_or(U256::from(usual));
         let fits = |budget: &u128| (1..=most).contains(budget);
-        u128::try_from(got).ok().filter(fits).ok_or_else(|| Refusal::Rule {
+        u128::try_from(got).ok().filter(fits).ok_or_else(|| ChainRefusal::Rule {
             option: "--min-budget",
             expected: format!("more than nothing, and {} or less", show(U256::from(most))),
             got: show(got),
@@ -234,10 +234,10 @@ impl Rules {
         })
     }
 
-    fn check_threshold(&self) -> Result<(), Refusal> {
+    fn check_threshold(&self) -> Result<(), ChainRefusal> {
         match self.threshold {
             5_000..=9_999 => Ok(()),
-            got => Err(Refusal::Rule {
+            got => Err(ChainRefusal::Rule {
                 option: "--threshold",
                 expected: "50% or more, and less than 100%".to_owned(),
                 got: percent(got),
@@ -251,7 +251,7 @@ impl Rules {
         self.audits.unwrap_or(u16::from(self.optimistic))
     }
 
-    fn check_audits(&self) -> Result<(), Refusal> {
+    fn check_audits(&self) -> Result<(), ChainRefusal> {
         let audits = self.audits();
         let most = if self.optimistic { MOST_AUDITS } else { 0 };
         if audits <= most {
@@ -261,7 +261,7 @@ impl Rules {
             true => (format!("{most} or fewer"), "each costs the coordinator a verification"),
             false => ("none".to_owned(), "all proofs are checked here; or open it `--optimistic`"),
         };
-        Err(Refusal::Rule { option: "--audits", expected, got: audits.to_string(), hint })
+        Err(ChainRefusal::Rule { option: "--audits", expected, got: audits.to_string(), hint })
     }
 }
 
@@ -315,7 +315,7 @@ mod tests {
         }
     }
 
-    fn write(args: &[&str], is_reward: bool) -> Result<Config, Refusal> {
+    fn write(args: &[&str], is_reward: bool) -> Result<Config, ChainRefusal> {
         let line = Line::parse_from([&["open"][..], args].concat());
         line.rules.config(&least(), is_reward)
     }

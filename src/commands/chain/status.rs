@@ -7,10 +7,10 @@ mod round;
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::Provider;
 use zktrain_chain::ChainError;
-use zktrain_chain::bindings::registry::DomainRegistry;
-use zktrain_chain::bindings::router::VerifierRouter;
 use zktrain_chain::keystore;
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::router::VerifierRouter;
 
 pub(super) use self::round::propose_until;
 use super::Done;

@@ -3,10 +3,10 @@
 use std::io::Write;
 
 use serde::Serialize;
+use zktrain_audit::trust::Roots;
 use zktrain_statement::statements::Binding;
 
 use crate::evm::EvmReport;
-use crate::roots::Roots;
 use crate::ui::{Report, field, success};
 
 /// What was checked; there is a report only if all of it holds.
@@ -58,9 +58,7 @@ pub struct BindingReport {
     pub chain_id: u64,
     /// The contract there.
     pub contract: String,
-    /// The domain.
     pub domain: u64,
-    /// The round.
     pub round: u64,
 }
 

@@ -7,7 +7,7 @@ use alloy::signers::local::PrivateKeySigner;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
-use zktrain_chain::protocol::typed::Submission;
+use zktrain_ledger::typed::Submission;
 use zktrain_secagg::analysis::Insider;
 use zktrain_secagg::coordinator;
 use zktrain_secagg::group::{Roster, Shared, accounts_digest};
@@ -17,7 +17,7 @@ use zktrain_secagg::messages::{
 };
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy::Policy;
-use zktrain_secagg::sealed::{Keeper, Promises, Sealed};
+use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_wire::messages::{Contribution, End, Item, Notice, Reason};
 use zktrain_wire::{Scoped, sign};
 
@@ -26,7 +26,7 @@ use super::program::{Program, Sent};
 /// Colluding members promise nothing.
 struct Nothing;
 
-impl Keeper for Nothing {
+impl PromiseStore for Nothing {
     type Error = core::convert::Infallible;
 
     fn keep(&mut self, _: &Promises) -> Result<(), Self::Error> {

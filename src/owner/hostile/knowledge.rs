@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy::primitives::{Address, B256, keccak256};
 use ark_bn254::Fr;
 use ark_ff::AdditiveGroup;
-use zktrain_chain::protocol::files::SubmissionFile;
+use zktrain_ledger::files::SubmissionFile;
 use zktrain_secagg::analysis::{self, Recovered};
 use zktrain_secagg::coordinator;
 use zktrain_secagg::group::Roster;
 use zktrain_secagg::messages::Sharing;
 use zktrain_secagg::plan::Plan;
-use zktrain_secagg::vector::{self, Shape, Update, pack};
+use zktrain_secagg::vector::{self, Update, VectorShape, pack};
 use zktrain_wire::Scoped;
 
 use super::coordinator::Game;
@@ -59,7 +59,13 @@ impl Ledger {
     }
 
     /// The numbers of an update's values and blindings.
-    fn update(&mut self, account: Address, shape: &Shape, made: &Made, rows: B256) -> [usize; 2] {
+    fn update(
+        &mut self,
+        account: Address,
+        shape: &VectorShape,
+        made: &Made,
+        rows: B256,
+    ) -> [usize; 2] {
         let Update { values, blinds } = made.update.clone();
         let none = vec![Fr::ZERO; blinds.len()];
         let packed = |update: Update| pack(shape, &update, 1).unwrap().to_vec();
@@ -212,7 +218,7 @@ impl Ledger {
 }
 
 fn name_of(rows: &[ark_bn254::G1Affine]) -> B256 {
-    B256::from(crate::round::rows_hash(rows))
+    B256::from(zktrain_verify::round::rows_hash(rows))
 }
 
 /// The struct hash of the submission with these commitments.

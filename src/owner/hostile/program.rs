@@ -1,5 +1,5 @@
 //! An owner's program with a coordinator at its other end that decides what becomes of each call,
-//! and a workshop that trains nothing.
+//! and a prover that trains nothing.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -16,27 +16,28 @@ use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rand::Rng;
 use rand_chacha::ChaCha20Rng;
 use tempfile::TempDir;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::{SignedReceipt, Status};
+use zktrain_chain::protocol::Status;
 use zktrain_commit::random::scalars;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::{Sheet, fill_block};
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::files::SubmissionFile;
 use zktrain_model::schedule::round_window;
 use zktrain_model::trace::{LayerParameters, Parameters};
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy::Policy;
-use zktrain_secagg::vector::{Shape, Update};
-use zktrain_statement::compressed::{CompressedProof, System, encoded_len};
+use zktrain_secagg::vector::{Update, VectorShape};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem, encoded_len};
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
 use zktrain_wire::{Scoped, receipts};
 
 use super::super::attempts::Attempts;
-use super::super::inclusion::{Cost, Docket, Force, Standing, Vigil};
-use super::super::outcome::{self, Books, Outcome};
-use super::super::{Craft, Facts, Line, Retention, Seat, erase};
+use super::super::inclusion::{Cost, Force, OwnerContracts, PayMonitor, Standing};
+use super::super::outcome::{self, Outcome, OwnerRecords};
+use super::super::{Line, PublicProject, Retention, RoundContext, UpdateProver, erase};
 use crate::error::Error;
-use crate::files::trial::{self, Trouble};
+use crate::files::trial::{self, InjectedFault};
 use crate::files::{self, Access};
 use crate::project::Project;
 use crate::round::{SecretUpdate, Task, Work};
@@ -51,7 +52,7 @@ pub enum Sent {
 }
 
 /// What becomes of a call.
-pub enum Fate {
+pub enum CallOutcome {
     Taken,
     /// It has come, and the owner is told that it is refused.
     Refused(Refusal),
@@ -84,28 +85,29 @@ pub struct Wire {
 
 impl Wire {
     /// After how many effects on files the process ends, or the disk refuses.
-    fn trial(&mut self) -> Option<(u32, Trouble)> {
-        let trouble = if self.rng.gen_ratio(2, 3) { Trouble::Ends } else { Trouble::Refuses };
+    fn trial(&mut self) -> Option<(u32, InjectedFault)> {
+        let trouble =
+            if self.rng.gen_ratio(2, 3) { InjectedFault::Ends } else { InjectedFault::Refuses };
         let steps = self.rng.gen_range(0..24);
         self.rng.gen_ratio(2 * self.trouble, 1000).then_some((steps, trouble))
     }
 
-    fn fate(&mut self, is_vector: bool) -> Fate {
+    fn fate(&mut self, is_vector: bool) -> CallOutcome {
         if self.greedy && !is_vector {
-            return Fate::Refused(Refusal::Busy);
+            return CallOutcome::Refused(Refusal::Busy);
         }
         if !self.rng.gen_ratio(self.trouble, 1000) {
-            return Fate::Taken;
+            return CallOutcome::Taken;
         }
         match self.rng.gen_range(0..4) {
-            0 => Fate::Crashed,
-            1 => Fate::Lost,
+            0 => CallOutcome::Crashed,
+            1 => CallOutcome::Lost,
             _ => self.refusal(),
         }
     }
 
-    fn refusal(&mut self) -> Fate {
-        Fate::Refused(match self.rng.gen_range(0..9) {
+    fn refusal(&mut self) -> CallOutcome {
+        CallOutcome::Refused(match self.rng.gen_range(0..9) {
             0 => Refusal::UnknownRound,
             1 => Refusal::NotMember,
             2 => Refusal::Missing,
@@ -138,7 +140,7 @@ impl Tap {
 
     async fn bring(&self, sent: Sent) -> Result<(), Refusal> {
         // Nothing leaves a process that has ended.
-        if trial::happened() == Some(Trouble::Ends) {
+        if trial::happened() == Some(InjectedFault::Ends) {
             self.0.borrow_mut().hung = true;
             return std::future::pending().await;
         }
@@ -148,16 +150,16 @@ impl Tap {
             let mut wire = self.0.borrow_mut();
             match is_upload || !wire.greedy {
                 true => wire.fate(is_vector),
-                false => Fate::Taken,
+                false => CallOutcome::Taken,
             }
         };
-        if !matches!(fate, Fate::Lost) {
+        if !matches!(fate, CallOutcome::Lost) {
             self.0.borrow_mut().sent.push(sent);
         }
         match fate {
-            Fate::Taken => Ok(()),
-            Fate::Refused(refusal) => Err(refusal),
-            Fate::Crashed | Fate::Lost => {
+            CallOutcome::Taken => Ok(()),
+            CallOutcome::Refused(refusal) => Err(refusal),
+            CallOutcome::Crashed | CallOutcome::Lost => {
                 self.0.borrow_mut().hung = true;
                 std::future::pending().await
             }
@@ -203,11 +205,11 @@ pub struct Made {
     pub update: Update,
 }
 
-/// A workshop: the same values for the same task, fresh blindings each time.
+/// A prover that proves nothing: the same values for the same task, fresh blindings each time.
 pub struct Bench {
     pub account: Address,
-    pub facts: Facts,
-    pub shape: Shape,
+    pub facts: PublicProject,
+    pub shape: VectorShape,
     pub project: Project,
     pub rng: RefCell<ChaCha20Rng>,
     /// By `keccak256` of the encoded update commitments.
@@ -249,8 +251,8 @@ impl Bench {
     }
 }
 
-impl Craft for Bench {
-    async fn work(&self, _: &Parameters, system: System, task: Task) -> Result<Work, Error> {
+impl UpdateProver for Bench {
+    async fn work(&self, _: &Parameters, system: ProofSystem, task: Task) -> Result<Work, Error> {
         let id = self.task_id(&task);
         let blinds = scalars(&mut *self.rng.borrow_mut(), self.shape.rows());
         let values = self.values(id);
@@ -291,12 +293,12 @@ impl Craft for Bench {
 
 /// The contract of a round whose deadline is far away: only what its owner is told, or has done, can be
 /// a reason to turn to it.
-struct Booth {
+struct DistantContracts {
     round: u64,
     taken: RefCell<Option<SubmissionFile>>,
 }
 
-impl Docket for Booth {
+impl OwnerContracts for DistantContracts {
     async fn current(&self, _domain: u64) -> Result<Option<u64>, Error> {
         Ok(Some(self.round))
     }
@@ -335,7 +337,7 @@ type Running = Pin<Box<dyn Future<Output = Result<End, Error>>>>;
 /// An owner: its folder, and its process while there is one.
 pub struct Program {
     pub account: Address,
-    pub seat: Rc<Seat<Tap, Bench>>,
+    pub seat: Rc<RoundContext<Tap, Bench>>,
     pub wire: Rc<RefCell<Wire>>,
     /// The last version of the model, as the owner has computed it.
     pub head: B256,
@@ -350,7 +352,12 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn new(signer: PrivateKeySigner, facts: &Facts, policy: Policy, wire: Wire) -> Self {
+    pub fn new(
+        signer: PrivateKeySigner,
+        facts: &PublicProject,
+        policy: Policy,
+        wire: Wire,
+    ) -> Self {
         use rand::SeedableRng;
         let folder = folder();
         let project = || Project::new(folder.path());
@@ -361,7 +368,7 @@ impl Program {
         let worker = Bench {
             account,
             facts: facts.clone(),
-            shape: Shape::of(&facts.key).unwrap(),
+            shape: VectorShape::of(&facts.key).unwrap(),
             project: project(),
             rng: RefCell::new(ChaCha20Rng::from_seed(keccak256(account).0)),
             made: RefCell::default(),
@@ -369,7 +376,8 @@ impl Program {
         let wire = Rc::new(RefCell::new(wire));
         let (peer, facts, project) = (Tap(wire.clone()), facts.clone(), project());
         let binding = Binding { prover: signer.address().into_array(), ..Binding::default() };
-        let seat = Seat { signer, peer, worker, facts, binding, project, policy, fault: None };
+        let seat =
+            RoundContext { signer, peer, worker, facts, binding, project, policy, fault: None };
         let (running, copies) = (None, Vec::new());
         let (attempts, takes_part) = (Attempts::default(), false);
         let seat = Rc::new(seat);
@@ -412,7 +420,7 @@ impl Program {
         let Some(mut running) = self.running.take() else { return false };
         trial::begin(self.wire.borrow_mut().trial());
         let polled = running.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        let has_ended = trial::happened() == Some(Trouble::Ends);
+        let has_ended = trial::happened() == Some(InjectedFault::Ends);
         let is_gone = std::mem::take(&mut self.wire.borrow_mut().hung) || has_ended;
         match polled {
             Poll::Pending if !is_gone => self.running = Some(running),
@@ -425,8 +433,8 @@ impl Program {
 
     fn conclude(&mut self, round: u64, result: Result<End, Error>) {
         let (project, retention) = (&self.seat.project, Retention::default());
-        let books = Books { project, account: self.account, retention };
-        self.takes_part = match outcome::conclude(&books, &mut self.attempts, round, result) {
+        let records = OwnerRecords { project, account: self.account, retention };
+        self.takes_part = match outcome::conclude(&records, &mut self.attempts, round, result) {
             Ok(Outcome::Again(_)) => true,
             Ok(Outcome::Ended | Outcome::PassedOver) => false,
             Err(error) => {
@@ -442,15 +450,15 @@ impl Program {
     /// What the owner hands in to the contract of a round: two looks, the second as after a restart.
     pub fn turns_to_the_contract(&self, plan: &Plan) -> Option<SubmissionFile> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let mut docket = Booth { round: plan.round, taken: RefCell::default() };
+        let mut contracts = DistantContracts { round: plan.round, taken: RefCell::default() };
         for _ in 0..2 {
             let project = Project::new(self.folder.path());
             let force = Force::default();
-            let mut vigil = Vigil::new(docket, project, self.account, plan.domain, force);
-            runtime.block_on(vigil.look()).unwrap();
-            docket = vigil.docket;
+            let mut monitor = PayMonitor::new(contracts, project, self.account, plan.domain, force);
+            runtime.block_on(monitor.look()).unwrap();
+            contracts = monitor.contracts;
         }
-        docket.taken.into_inner()
+        contracts.taken.into_inner()
     }
 
     /// Whether the owner has the coordinator's word that it is counted, or is still at work.
@@ -516,7 +524,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// What all owners of a network know of it.
-pub fn facts() -> Facts {
+pub fn facts() -> PublicProject {
     use rand::SeedableRng;
     use zktrain_commit::srs::Srs;
     use zktrain_model::compile::compile_training;
@@ -542,11 +550,11 @@ pub fn facts() -> Facts {
     let tables = relation.layout.group_rows(Group::Tables).count();
     let tables = vec![G1Affine::default(); tables];
     let key = TrainingKey::new([0; 32], network, tables, srs.verifier_key()).unwrap();
-    Facts { key: Arc::new(key), srs: Arc::new(srs), dataset: [5; 32], windows: 1 }
+    PublicProject { key: Arc::new(key), srs: Arc::new(srs), dataset: [5; 32], windows: 1 }
 }
 
 /// A model of nothing but zeros.
-pub fn zero_model(facts: &Facts) -> Parameters {
+pub fn zero_model(facts: &PublicProject) -> Parameters {
     let layers = facts.key.network.layers.iter().map(|layer| LayerParameters {
         w: vec![0; layer.n_in * layer.n_out],
         b: layer.bias.then(|| vec![0; layer.n_out]),

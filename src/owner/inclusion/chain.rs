@@ -5,12 +5,12 @@ use alloy::primitives::{B256, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::SolCall;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::router::VerifierRouter;
-use zktrain_chain::protocol::files::SubmissionFile;
 use zktrain_chain::protocol::{Client, ClientError, Status};
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::router::VerifierRouter;
+use zktrain_ledger::files::SubmissionFile;
 
-use super::{Cost, Docket, Standing};
+use super::{Cost, OwnerContracts, Standing};
 use crate::error::Error;
 use crate::owner::{OwnerError, terms};
 
@@ -19,7 +19,7 @@ const BESIDES: u64 = 500_000;
 /// Gas that a byte of a transaction costs at most.
 const BYTE: u64 = 40;
 
-impl Docket for Client {
+impl OwnerContracts for Client {
     async fn current(&self, domain: u64) -> Result<Option<u64>, Error> {
         Ok(self.current(domain).await?)
     }

@@ -23,8 +23,9 @@ use std::time::{Duration, SystemTime};
 use alloy::primitives::{Address, B256, U256};
 use tokio::time::sleep;
 use zktrain_chain::ChainError;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::{ClientError, SignedReceipt, Status};
+use zktrain_chain::protocol::{ClientError, Status};
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::files::SubmissionFile;
 
 pub use rule::{Force, Standing, When};
 use rule::{Kept, Step};
@@ -53,7 +54,7 @@ pub struct Cost {
 }
 
 /// The contracts, as an owner uses them for itself.
-pub trait Docket {
+pub trait OwnerContracts {
     /// The round under way in a domain.
     ///
     /// # Errors
@@ -107,14 +108,12 @@ struct Seen {
 }
 
 /// An owner that looks after its pay.
-pub struct Vigil<D> {
-    /// The contracts.
-    pub docket: D,
+pub struct PayMonitor<D> {
+    pub contracts: D,
     /// Where the owner keeps its files.
     pub project: Project,
     /// The owner.
     pub account: Address,
-    /// The domain.
     pub domain: u64,
     /// When it pays for a transaction of its own.
     pub force: Force,
@@ -123,10 +122,16 @@ pub struct Vigil<D> {
     seen: Seen,
 }
 
-impl<D: Docket> Vigil<D> {
+impl<D: OwnerContracts> PayMonitor<D> {
     /// That of an owner of a domain.
-    pub fn new(docket: D, project: Project, account: Address, domain: u64, force: Force) -> Self {
-        Self { docket, project, account, domain, force, claim: false, seen: Seen::default() }
+    pub fn new(
+        contracts: D,
+        project: Project,
+        account: Address,
+        domain: u64,
+        force: Force,
+    ) -> Self {
+        Self { contracts, project, account, domain, force, claim: false, seen: Seen::default() }
     }
 
     /// Looks, again and again.
@@ -149,9 +154,9 @@ impl<D: Docket> Vigil<D> {
     /// # Errors
     /// If the chain does not answer or refuses, or a file cannot be read.
     pub async fn look(&mut self) -> Result<(), Error> {
-        let current = in_time(PATIENCE, self.docket.current(self.domain)).await?;
+        let current = in_time(PATIENCE, self.contracts.current(self.domain)).await?;
         if self.seen.delivered && current != Some(self.seen.round) && self.claim {
-            self.docket.claim(self.domain).await;
+            self.contracts.claim(self.domain).await;
         }
         let Some(round) = current else {
             self.seen = Seen::default();
@@ -163,7 +168,7 @@ impl<D: Docket> Vigil<D> {
         if !self.project.round_submission_path(round).exists() {
             return Ok(());
         }
-        let standing = in_time(PATIENCE, self.docket.standing(round)).await?;
+        let standing = in_time(PATIENCE, self.contracts.standing(round)).await?;
         self.seen.delivered |= standing.delivered;
         match standing.status {
             Status::Open => self.include(&standing).await,
@@ -217,7 +222,7 @@ impl<D: Docket> Vigil<D> {
                 "the coordinator does not answer for this submission: it is handed in to the contract"
             );
         }
-        match self.docket.hand_in(&file).await {
+        match self.contracts.hand_in(&file).await {
             Ok(Cost { gas, wei }) => {
                 self.seen.delivered = true;
                 let ether = amount::show_ether(wei);
@@ -243,7 +248,7 @@ impl<D: Docket> Vigil<D> {
         };
         // A round in which contracts have checked deliveries pays them when somebody settles it.
         if standing.delivered && !standing.pay.is_zero() && now > from.saturating_add(COURTESY) {
-            self.docket.settle(self.seen.round).await?;
+            self.contracts.settle(self.seen.round).await?;
             tracing::info!(round = self.seen.round, "settled, as nobody else has done it");
         }
         Ok(())
@@ -274,7 +279,7 @@ impl<D: Docket> Vigil<D> {
         }
         let receipt: SignedReceipt =
             serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
-        let listed = in_time(PATIENCE, self.docket.listed(self.seen.round)).await?;
+        let listed = in_time(PATIENCE, self.contracts.listed(self.seen.round)).await?;
         self.seen.compared = true;
         Ok(listed != receipt.receipt.submission)
     }

@@ -5,8 +5,8 @@ use std::cell::{Cell, RefCell};
 use alloy::primitives::Bytes;
 use alloy::signers::local::PrivateKeySigner;
 use tempfile::TempDir;
-use zktrain_chain::protocol::SignedSubmission;
-use zktrain_chain::protocol::typed::{Receipt, Scope, Submission};
+use zktrain_ledger::SignedSubmission;
+use zktrain_ledger::typed::{Receipt, Scope, Submission};
 use zktrain_wire::messages::{End, Reason};
 
 use super::*;
@@ -30,7 +30,7 @@ struct Contract {
     claimed: Cell<u32>,
 }
 
-impl Docket for Contract {
+impl OwnerContracts for Contract {
     async fn current(&self, domain: u64) -> Result<Option<u64>, Error> {
         assert_eq!(domain, 1);
         Ok(self.current.get())
@@ -70,7 +70,7 @@ impl Docket for Contract {
 struct Scene {
     _folder: TempDir,
     key: PrivateKeySigner,
-    vigil: Vigil<Contract>,
+    monitor: PayMonitor<Contract>,
 }
 
 fn scope() -> Scope {
@@ -94,7 +94,7 @@ impl Scene {
             delivered: false,
             pay: U256::from(100),
         };
-        let docket = Contract {
+        let contracts = Contract {
             current: Cell::new(Some(ROUND)),
             at: Cell::new(at),
             listed: Cell::default(),
@@ -104,14 +104,14 @@ impl Scene {
             claimed: Cell::default(),
         };
         let key = PrivateKeySigner::random();
-        let vigil = Vigil::new(docket, project, key.address(), 1, force);
-        let scene = Self { _folder: folder, key, vigil };
+        let monitor = PayMonitor::new(contracts, project, key.address(), 1, force);
+        let scene = Self { _folder: folder, key, monitor };
         scene.submit();
         scene
     }
 
     fn project(&self) -> &Project {
-        &self.vigil.project
+        &self.monitor.project
     }
 
     /// What the owner has signed in the round.
@@ -143,20 +143,20 @@ impl Scene {
     }
 
     fn set(&self, change: impl FnOnce(&mut Standing)) {
-        let mut at = self.vigil.docket.at.get();
+        let mut at = self.monitor.contracts.at.get();
         change(&mut at);
-        self.vigil.docket.at.set(at);
+        self.monitor.contracts.at.set(at);
     }
 
     /// Looks once; so many were handed in.
     async fn look(&mut self) -> usize {
-        self.vigil.look().await.unwrap();
-        self.vigil.docket.taken.borrow().len()
+        self.monitor.look().await.unwrap();
+        self.monitor.contracts.taken.borrow().len()
     }
 
     /// Another process, with the same files and the same chain.
     fn restart(&mut self) {
-        self.vigil.seen = Seen::default();
+        self.monitor.seen = Seen::default();
     }
 }
 
@@ -167,7 +167,7 @@ async fn a_coordinator_that_calls_a_round_off_does_not_keep_members_from_their_p
     scene.call_off();
     assert_eq!(scene.look().await, 1);
     // The very bytes that were signed, once, whatever happens in between.
-    assert_eq!(*scene.vigil.docket.taken.borrow(), [scene.file().statement]);
+    assert_eq!(*scene.monitor.contracts.taken.borrow(), [scene.file().statement]);
     scene.restart();
     assert_eq!(scene.look().await, 1);
 }
@@ -238,9 +238,9 @@ async fn an_owner_that_does_not_want_to_pays_for_nothing() {
 async fn a_chain_that_refuses_is_asked_again() {
     let mut scene = Scene::new(Force::default());
     scene.call_off();
-    scene.vigil.docket.refuses.set(2);
+    scene.monitor.contracts.refuses.set(2);
     for _ in 0..2 {
-        assert!(scene.vigil.look().await.is_err());
+        assert!(scene.monitor.look().await.is_err());
     }
     assert_eq!(scene.look().await, 1);
 }
@@ -252,7 +252,7 @@ async fn nothing_that_this_owner_has_not_signed_is_handed_in() {
     let other = Scene::new(Force::default());
     let path = scene.project().round_submission_path(ROUND);
     write_json(&path, &other.file()).unwrap();
-    assert!(scene.vigil.look().await.is_err());
+    assert!(scene.monitor.look().await.is_err());
     files::remove(&path).unwrap();
     assert_eq!(scene.look().await, 0, "and in rounds without a submission there is nothing to do");
 }
@@ -260,26 +260,26 @@ async fn nothing_that_this_owner_has_not_signed_is_handed_in() {
 #[tokio::test]
 async fn a_void_round_with_deliveries_is_settled_and_claimed() {
     let mut scene = Scene::new(Force::default());
-    scene.vigil.claim = true;
+    scene.monitor.claim = true;
     scene.call_off();
     scene.look().await;
     scene.set(|at| at.status = Status::Void);
     scene.look().await;
-    assert_eq!(scene.vigil.docket.settled.get(), 0, "the coordinator may do it");
+    assert_eq!(scene.monitor.contracts.settled.get(), 0, "the coordinator may do it");
     scene.set(|at| at.time += COURTESY + 1);
     scene.look().await;
-    let docket = &scene.vigil.docket;
-    assert_eq!((docket.settled.get(), docket.claimed.get()), (1, 0));
+    let contracts = &scene.monitor.contracts;
+    assert_eq!((contracts.settled.get(), contracts.claimed.get()), (1, 0));
     scene.look().await;
     scene.look().await;
-    assert_eq!(scene.vigil.docket.claimed.get(), 1);
+    assert_eq!(scene.monitor.contracts.claimed.get(), 1);
     // In a void round in which contracts have checked nothing there is nothing to settle.
     let mut empty = Scene::new(Force::default());
     empty.set(|at| at.status = Status::Void);
     empty.look().await;
     empty.set(|at| at.time += COURTESY + 1);
     empty.look().await;
-    assert_eq!(empty.vigil.docket.settled.get(), 0);
+    assert_eq!(empty.monitor.contracts.settled.get(), 0);
 }
 
 #[tokio::test]
@@ -291,11 +291,11 @@ async fn a_batch_that_belies_a_receipt_is_noticed() {
             at.status = Status::Proposed;
             at.challenge_end = at.time + HOUR;
         });
-        scene.vigil.docket.listed.set(if honest { submission } else { B256::ZERO });
-        let standing = scene.vigil.docket.at.get();
-        scene.vigil.seen = Seen { round: ROUND, ..Seen::default() };
-        assert_eq!(scene.vigil.is_belied(&standing).await.unwrap(), !honest);
+        scene.monitor.contracts.listed.set(if honest { submission } else { B256::ZERO });
+        let standing = scene.monitor.contracts.at.get();
+        scene.monitor.seen = Seen { round: ROUND, ..Seen::default() };
+        assert_eq!(scene.monitor.is_belied(&standing).await.unwrap(), !honest);
         // Once is enough.
-        assert!(!scene.vigil.is_belied(&standing).await.unwrap());
+        assert!(!scene.monitor.is_belied(&standing).await.unwrap());
     }
 }

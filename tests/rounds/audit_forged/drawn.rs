@@ -4,11 +4,11 @@ use alloy::consensus::Header;
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::rlp::Decodable;
 use alloy::sol_types::SolEvent;
-use zktrain_chain::bindings::demands::Demands;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::protocol::ChainExport;
-use zktrain_chain::protocol::export::{Drawing, ExportedLog};
-use zktrain_cli::audit::Kind;
+use zktrain_ledger::ChainExport;
+use zktrain_ledger::bindings::demands::Demands;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::export::{Drawing, ExportedLog};
+use zktrain_ledger::findings::Kind;
 
 use super::export::{add, at, decoded, insert, nth, one, refused, without};
 use crate::audit_made::busy::busy;

@@ -3,10 +3,10 @@
 use alloy::primitives::{Address, LogData, keccak256};
 use alloy::sol_types::SolEvent;
 use tempfile::TempDir;
-use zktrain_chain::protocol::ChainExport;
-use zktrain_chain::protocol::export::ExportedLog;
-use zktrain_cli::audit::AuditReport;
+use zktrain_audit::AuditReport;
 use zktrain_cli::lineage::LineageWriter;
+use zktrain_ledger::ChainExport;
+use zktrain_ledger::export::ExportedLog;
 
 use super::{Check, named, names};
 use crate::audit::report;

@@ -6,25 +6,27 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use ark_bn254::Fr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zktrain_chain::protocol::files::{BatchFile, SubmissionFile};
-use zktrain_chain::protocol::typed::{Batch, Submission};
-use zktrain_chain::protocol::{Client, SignedBatch, SignedSubmission};
-use zktrain_cli::audit::Kind;
-use zktrain_cli::lineage::{
-    GENESIS, GROTH16, LineageWriter, MANIFEST, SRS, batch, decode_sum, encode_sum, plan,
-    registration, submission, sum,
+use zktrain_audit::lineage::{
+    GENESIS, GROTH16, MANIFEST, SRS, batch, decode_sum, encode_sum, plan, registration, submission,
+    sum,
 };
+use zktrain_chain::protocol::Client;
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::proofs::read_registration;
-use zktrain_cli::round::rows_hash;
 use zktrain_cli::session::Session;
 use zktrain_cli::ui::Ui;
-use zktrain_commit::average::Sum;
 use zktrain_commit::srs::Srs;
+use zktrain_ledger::files::{BatchFile, SubmissionFile};
+use zktrain_ledger::findings::Kind;
+use zktrain_ledger::typed::{Batch, Submission};
+use zktrain_ledger::{SignedBatch, SignedSubmission};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::TrainingStatement;
+use zktrain_statement::sum::Sum;
 use zktrain_verify::file::Registration;
+use zktrain_verify::round::rows_hash;
 
 use super::{Check, named};
 use crate::audit_made::{Made, made};
@@ -68,7 +70,7 @@ fn plans_say_what_the_chain_says() {
         ("spec", |p| p.spec.0[0] ^= 1),
         ("parent", |p| p.parent.0[0] ^= 1),
         ("nonce", |p| p.nonce.0[0] ^= 1),
-        ("system", |p| p.system = System::Groth16.code()),
+        ("system", |p| p.system = ProofSystem::Groth16.code()),
         ("optimistic", |p| p.optimistic = false),
         ("threshold", |p| p.threshold -= 1),
         ("members", |p| p.members[0].account = Address::repeat_byte(1)),

@@ -13,7 +13,8 @@ mod verifiers;
 
 use std::path::Path;
 
-use zktrain_cli::audit::{AuditReport, Kind};
+use zktrain_audit::AuditReport;
+use zktrain_ledger::findings::Kind;
 
 use crate::audit::report;
 use crate::audit_made::Made;
@@ -25,8 +26,9 @@ pub type Check = (Kind, &'static str);
 
 /// Whether a report names this check of this file.
 fn names(report: &AuditReport, file: &str, (kind, field): Check) -> bool {
-    let is =
-        |f: &&zktrain_cli::audit::Failure| (f.check, &*f.file, &*f.field) == (kind, file, field);
+    let is = |f: &&zktrain_ledger::findings::Failure| {
+        (f.check, &*f.file, &*f.field) == (kind, file, field)
+    };
     report.failures.iter().any(|failure| is(&failure))
 }
 

@@ -4,13 +4,16 @@ use std::path::Path;
 
 use alloy::primitives::B256;
 use tempfile::TempDir;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::typed::{Receipt, Scope};
-use zktrain_chain::protocol::{Client, SignedReceipt};
-use zktrain_cli::audit::{AuditPins, AuditReport, Kind, Options, audit};
-use zktrain_cli::lineage::{Lineage, submission};
+use zktrain_audit::lineage::{Lineage, submission};
+use zktrain_audit::{AuditPins, AuditReport};
+use zktrain_chain::protocol::Client;
+use zktrain_cli::audit::{Options, audit};
 use zktrain_cli::project::write_json;
 use zktrain_cli::ui::Ui;
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::findings::Kind;
+use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 
@@ -32,7 +35,7 @@ fn receipt(made: &Made, round: usize, member: usize, submission: B256) -> Receip
 
 /// Digest of a round's plan.
 fn plan(made: &Made, round: u64) -> B256 {
-    let file = std::fs::read(made.lineage().join(zktrain_cli::lineage::plan(round))).unwrap();
+    let file = std::fs::read(made.lineage().join(zktrain_audit::lineage::plan(round))).unwrap();
     serde_json::from_slice::<Signed<Plan>>(&file).unwrap().body.digest()
 }
 
@@ -107,7 +110,7 @@ fn a_receipt_for_another_plan_than_the_published_one_is_found() {
     assert_eq!(problems(made, &other), [(Kind::Receipt, "plan".to_owned())]);
     // Without a plan, which rounds without a version need not have, it is told that nobody can know.
     let (copy, folder) = (made.copy(), TempDir::new().unwrap());
-    std::fs::remove_file(copy.path().join(zktrain_cli::lineage::plan(made.rounds[2]))).unwrap();
+    std::fs::remove_file(copy.path().join(zktrain_audit::lineage::plan(made.rounds[2]))).unwrap();
     let path = folder.path().join("7.receipt.json");
     write_json(&path, &sign(receipt(made, 2, 0, B256::repeat_byte(3)), &made.coordinator)).unwrap();
     let report = with(made, copy.path(), &path);
@@ -167,7 +170,7 @@ fn a_report_tells_on_which_terms_sums_hid_their_members() {
     assert!(honest.notices.is_empty(), "{:?}", honest.notices);
     // Below what the domain asks for is a failure, and what follows from it is told.
     let copy = made.copy();
-    let name = zktrain_cli::lineage::plan(made.rounds[0]);
+    let name = zktrain_audit::lineage::plan(made.rounds[0]);
     let path = copy.path().join(&name);
     let plan: Signed<Plan> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let mut low = plan.body;
@@ -180,6 +183,6 @@ fn a_report_tells_on_which_terms_sums_hid_their_members() {
     assert_eq!(terms(&report)[0], (Some(1), Some(9), 3, Some(false)));
     let told: Vec<_> = report.notices.iter().map(|n| (n.file.as_str(), n.round)).collect();
     assert_eq!(told, [(name.as_str(), Some(made.rounds[0])); 2]);
-    let page = zktrain_cli::audit::page(&report);
+    let page = zktrain_audit::page(&report);
     assert!(page.contains("does not cover a third"));
 }

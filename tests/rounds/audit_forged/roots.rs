@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use alloy::primitives::{Address, keccak256};
+use zktrain_audit::lineage::Lineage;
+use zktrain_audit::trust::{Root, Trust};
+use zktrain_audit::{AuditPins, AuditReport};
 use zktrain_chain::Endpoint;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::protocol::ChainExport;
-use zktrain_cli::audit::{AuditPins, AuditReport, Kind, Options, audit};
-use zktrain_cli::lineage::{Lineage, LineageWriter};
-use zktrain_cli::roots::{Root, Trust};
+use zktrain_cli::audit::{Options, audit};
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::ui::Ui;
 use zktrain_devnet::serve;
+use zktrain_ledger::ChainExport;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::findings::Kind;
 
 use super::export::{CHAIN, is};
 use super::names;

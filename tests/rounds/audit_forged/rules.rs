@@ -3,16 +3,17 @@
 
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
-use zktrain_chain::bindings::demands::Demands;
-use zktrain_chain::bindings::escrow::Escrow;
-use zktrain_chain::bindings::registry::DomainRegistry;
-use zktrain_chain::bindings::reputation::Reputation;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::slashing::Slashing;
-use zktrain_chain::bindings::stakes::StakeManager;
-use zktrain_chain::protocol::export::ExportedLog;
-use zktrain_chain::protocol::{ChainExport, Members};
-use zktrain_cli::audit::{AuditReport, Kind};
+use zktrain_audit::AuditReport;
+use zktrain_ledger::bindings::demands::Demands;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::slashing::Slashing;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::export::ExportedLog;
+use zktrain_ledger::findings::Kind;
+use zktrain_ledger::{ChainExport, Members};
 
 use super::export::{
     CHAIN, add, at, decoded, each, edit, insert, is, nth, one, refused, replayed, without,
@@ -90,7 +91,7 @@ fn what_contracts_have_done_holds_and_is_told() {
     assert_eq!(scores(&report, FREE), scores(&report, BELIED));
     assert_eq!(scores(&report, NO_SUM)[1..], scores(&report, SUM)[1..]);
     assert!(scores(&report, NO_SUM)[0] < scores(&report, SUM)[0]);
-    let page = zktrain_cli::audit::page(&report);
+    let page = zktrain_audit::page(&report);
     assert!(page.contains("2 deliveries had to be proven on chain, 1 of them drawn by lot"));
     // Without a node nobody knows that the blocks that drew are the chain's.
     assert!(report.assumed.iter().any(|line| line.contains("headers of the blocks that drew")));

@@ -3,17 +3,17 @@
 
 use alloy::primitives::{Address, B256, LogData, U256};
 use alloy::sol_types::SolEvent;
-use zktrain_chain::bindings::escrow::Escrow;
-use zktrain_chain::bindings::parameters::Parameters;
-use zktrain_chain::bindings::registry::DomainRegistry;
-use zktrain_chain::bindings::reputation::Reputation;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::slashing::Slashing;
-use zktrain_chain::bindings::stakes::StakeManager;
-use zktrain_chain::protocol::reputation::Standings;
-use zktrain_chain::protocol::{ChainExport, Members, payments};
-use zktrain_cli::audit::Kind;
 use zktrain_cli::lineage::LineageWriter;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::parameters::Parameters;
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::slashing::Slashing;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::findings::Kind;
+use zktrain_ledger::reputation::Standings;
+use zktrain_ledger::{ChainExport, Members, payments};
 
 use super::Check;
 use super::export::{CHAIN, decoded, each, edit, first, insert, nth, one, told_by_chain};

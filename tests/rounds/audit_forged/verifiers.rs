@@ -2,14 +2,15 @@
 
 use alloy::primitives::Address;
 use alloy::sol_types::SolEvent;
-use zktrain_chain::bindings::reputation::Reputation;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::router::VerifierRouter;
-use zktrain_chain::bindings::slashing::Slashing;
-use zktrain_chain::bindings::stakes::StakeManager;
-use zktrain_chain::protocol::ChainExport;
-use zktrain_cli::audit::{AuditReport, Kind};
+use zktrain_audit::AuditReport;
 use zktrain_cli::chain::files::time;
+use zktrain_ledger::ChainExport;
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::router::VerifierRouter;
+use zktrain_ledger::bindings::slashing::Slashing;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::findings::Kind;
 
 use super::export::{CHAIN, add, decoded, insert, nth, one, refused, replayed, without};
 use super::names;

@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 
 use alloy::primitives::{Address, B256, keccak256};
 use tempfile::TempDir;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::protocol::typed::{Receipt, Submission};
-use zktrain_chain::protocol::{ChainExport, Client, SignedReceipt};
+use zktrain_chain::protocol::Client;
 use zktrain_cli::lineage::LineageWriter;
 use zktrain_devnet::Node;
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::typed::{Receipt, Submission};
+use zktrain_ledger::{ChainExport, SignedReceipt};
 
 use super::{Forged, WINDOWS, Work, World, manifest};
 use crate::common::apart;

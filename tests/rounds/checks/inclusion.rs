@@ -3,10 +3,10 @@
 use alloy::primitives::B256;
 use alloy::providers::Provider;
 use tempfile::TempDir;
-use zktrain_chain::protocol::files::SubmissionFile;
 use zktrain_cli::files::{self, Access};
-use zktrain_cli::owner::{Force, Vigil};
+use zktrain_cli::owner::{Force, PayMonitor};
 use zktrain_cli::project::{Project, write_json};
+use zktrain_ledger::files::SubmissionFile;
 use zktrain_wire::Scoped;
 use zktrain_wire::messages::{End, Reason};
 
@@ -33,13 +33,14 @@ async fn work_of_a_round_that_was_called_off_is_handed_in_once() {
     files::create_folder(&project.rounds_path(), Access::Public).unwrap();
     write_json(&project.round_submission_path(round), &file).unwrap();
     let account = client.address();
-    let vigil =
-        || Vigil::new(client.clone(), project.clone(), account, world.neighbour, Force::default());
-    vigil().look().await.unwrap();
+    let monitor = || {
+        PayMonitor::new(client.clone(), project.clone(), account, world.neighbour, Force::default())
+    };
+    monitor().look().await.unwrap();
     assert_eq!(client.delivered(round, account).await.unwrap(), B256::ZERO, "it may be counted");
     let end = End::Void(Reason::CalledOff);
     write_json(&project.round_end_path(round), &end).unwrap();
-    vigil().look().await.unwrap();
+    monitor().look().await.unwrap();
     let update = file.signed.submission.update;
     assert_eq!(client.delivered(round, account).await.unwrap(), update);
     // Another process finds that it was done.
@@ -47,6 +48,6 @@ async fn work_of_a_round_that_was_called_off_is_handed_in_once() {
         client.sender().chain().provider().get_transaction_count(account).await.unwrap()
     };
     let before = sent().await;
-    vigil().look().await.unwrap();
+    monitor().look().await.unwrap();
     assert_eq!(sent().await, before);
 }

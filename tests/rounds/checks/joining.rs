@@ -1,13 +1,14 @@
 //! Who may join a domain is known before anything is sent, and is what the contracts say.
 
 use alloy::primitives::{Address, B256, keccak256};
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
-use zktrain_chain::bindings::rounds::Rounds;
+use zktrain_chain::Chain;
 use zktrain_chain::protocol::{Client, ClientError};
-use zktrain_chain::{Chain, Revert};
 use zktrain_cli::error::Error;
 use zktrain_cli::owner::{JoinError, OwnerError, may_join};
 use zktrain_devnet::{Node, serve};
+use zktrain_ledger::Revert;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::rounds::Rounds;
 
 use zktrain_testchains::economy::{Economy, TRAINER_BOND, plain_key, tokens};
 use zktrain_testchains::{Backend, genesis};

@@ -9,23 +9,24 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::{Client, Status, payments};
+use zktrain_chain::protocol::{Client, Status};
 use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::operator::{
-    Account, Model, Models, Operator, Options, Pay, Pending, Rules, Shelf, Terms,
+    Account, DomainLibrary, Model, Models, Operator, Options, Pay, Pending, Rules, Terms,
 };
 use zktrain_cli::project::Project;
 use zktrain_cli::session::Session;
 use zktrain_coordinator::driver::items;
 use zktrain_coordinator::metrics::Metrics;
-use zktrain_coordinator::service::Desk;
+use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedLog, Store};
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::payments;
 use zktrain_secagg::plan::Timing;
-use zktrain_secagg::vector::Shape;
-use zktrain_statement::compressed::System;
+use zktrain_secagg::vector::VectorShape;
+use zktrain_statement::compressed::ProofSystem;
 
 use crate::checks::world::{WINDOWS, manifest, session};
 use crate::common::apart;
@@ -136,8 +137,8 @@ async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Op
     let signed = SignedLog::open(&folder.join("signed.log")).unwrap();
     signed.begin(None).unwrap();
     let (metrics, project) = (Arc::new(Metrics::new()), office.project.clone());
-    let shape = Shape::of(&session.key).unwrap();
-    let shelf = Shelf::new(
+    let shape = VectorShape::of(&session.key).unwrap();
+    let library = DomainLibrary::new(
         client.clone(),
         domain,
         session.clone(),
@@ -146,7 +147,7 @@ async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Op
         metrics.clone(),
     );
     Operator {
-        system: System::Halo2,
+        system: ProofSystem::Halo2,
         circuit: Arc::new(office.cohort.compressor.key()),
         models,
         pending: Pending::new(&folder.join("pending")).unwrap(),
@@ -154,10 +155,10 @@ async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Op
         account: Account::new(folder, &project, &session, &genesis).unwrap(),
         store: store.clone(),
         signed,
-        desk: Desk::new(store.clone(), domain, shape.bytes(), shelf),
+        handler: RequestHandler::new(store.clone(), domain, shape.bytes(), library),
         shape,
         metrics,
-        pulse: Arc::default(),
+        reporter: Arc::default(),
         said: Default::default(),
         terms,
         options,

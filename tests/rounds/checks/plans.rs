@@ -1,13 +1,14 @@
 //! A coordinator whose plan is not the chain's.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_chain::protocol::{Client, payments};
+use zktrain_chain::protocol::Client;
 use zktrain_cli::error::Error;
 use zktrain_cli::owner::{Asked, Expected, PlanError};
+use zktrain_ledger::payments;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy;
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 
 use crate::checks::liar;
 use crate::checks::world::{WINDOWS, World, world};
@@ -22,7 +23,7 @@ impl World {
         Expected {
             domain: self.domain,
             spec: self.cohort.key().spec.into(),
-            system: System::Halo2,
+            system: ProofSystem::Halo2,
             account: self.owner(0).address(),
             dataset: self.cohort.members[0].dataset.tree.root().into(),
             windows: WINDOWS as u64,
@@ -58,7 +59,7 @@ async fn every_field_of_a_plan_is_the_chains() {
         ("manifest or reference string", |p| p.spec.0[0] ^= 1),
         ("parent model", |p| p.parent.0[0] ^= 1),
         ("nonce", |p| p.nonce.0[0] ^= 1),
-        ("proof system", |p| p.system = System::Groth16.code()),
+        ("proof system", |p| p.system = ProofSystem::Groth16.code()),
         ("mode", |p| p.optimistic = false),
         // Of others as well as of the owner itself: weights and whose masks cancel depend on all.
         ("list of members", |p| p.members[2].account = Address::repeat_byte(0xff)),
@@ -92,7 +93,7 @@ async fn a_plan_is_for_the_domain_data_and_proofs_that_the_owner_has() {
     let changes: [Change<Expected>; 6] = [
         ("domain", |e| e.domain += 1),
         ("manifest or reference string", |e| e.spec.0[0] ^= 1),
-        ("proof system", |e| e.system = System::Groth16),
+        ("proof system", |e| e.system = ProofSystem::Groth16),
         ("dataset", |e| e.account = Address::repeat_byte(1)),
         ("dataset", |e| e.dataset.0[0] ^= 1),
         ("dataset", |e| e.windows += 1),

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256};
 use tempfile::TempDir;
-use zktrain_cli::lineage::{LineageWriter, registration};
-use zktrain_cli::operator::Shelf;
+use zktrain_audit::lineage::registration;
+use zktrain_cli::lineage::LineageWriter;
+use zktrain_cli::operator::DomainLibrary;
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_wire::messages::{Item, Phase, Refusal};
@@ -15,21 +16,21 @@ use zktrain_wire::messages::{Item, Phase, Refusal};
 use crate::checks::world::world;
 use crate::common::plan::signed;
 
-/// A shelf of a domain, beside a file that is none of it.
-fn shelf(folder: &Path, domain: u64) -> Shelf {
+/// The library of a domain, beside a file that is none of it.
+fn library(folder: &Path, domain: u64) -> DomainLibrary {
     measured(folder, domain, Arc::default())
 }
 
-fn measured(folder: &Path, domain: u64, metrics: Arc<Metrics>) -> Shelf {
+fn measured(folder: &Path, domain: u64, metrics: Arc<Metrics>) -> DomainLibrary {
     let world = world();
     let (client, session) = (world.coordinator().clone(), world.session.clone());
     std::fs::write(folder.join("secret"), b"a key").unwrap();
     let lineage = LineageWriter::new(&folder.join("lineage")).unwrap();
-    Shelf::new(client, domain, session, world.project.clone(), lineage, metrics)
+    DomainLibrary::new(client, domain, session, world.project.clone(), lineage, metrics)
 }
 
-fn file(shelf: &Shelf, path: &str) -> Option<String> {
-    match shelf.find(&Item::Lineage { path: path.to_owned() })? {
+fn file(library: &DomainLibrary, path: &str) -> Option<String> {
+    match library.find(&Item::Lineage { path: path.to_owned() })? {
         Download::File(path) => Some(std::fs::read_to_string(path).unwrap()),
         Download::Bytes(_) => panic!("a file"),
     }
@@ -38,12 +39,12 @@ fn file(shelf: &Shelf, path: &str) -> Option<String> {
 #[test]
 fn files_of_the_lineage_and_no_others_are_given_away() {
     let (world, folder) = (world(), TempDir::new().unwrap());
-    let shelf = shelf(folder.path(), world.domain);
+    let library = library(folder.path(), world.domain);
     let plan = signed(world.plan.clone(), world.coordinator());
     let writer = LineageWriter::new(&folder.path().join("lineage")).unwrap();
     writer.plan(&plan).unwrap();
-    let name = zktrain_cli::lineage::plan(world.round);
-    assert!(file(&shelf, &name).unwrap().contains("signature"));
+    let name = zktrain_audit::lineage::plan(world.round);
+    assert!(file(&library, &name).unwrap().contains("signature"));
     let absolute = folder.path().join("secret").display().to_string();
     let inside = folder.path().join("lineage").join(&name).display().to_string();
     let around = format!("rounds/../{name}");
@@ -67,7 +68,7 @@ fn files_of_the_lineage_and_no_others_are_given_away() {
         &here,
     ];
     for path in outside {
-        assert_eq!(file(&shelf, path), None, "{path:?}");
+        assert_eq!(file(&library, path), None, "{path:?}");
     }
     // A name that is there, but longer than names are.
     for (length, found) in [(200, true), (201, false)] {
@@ -76,14 +77,14 @@ fn files_of_the_lineage_and_no_others_are_given_away() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, b"long").unwrap();
         assert_eq!(deep.len(), length);
-        assert_eq!(file(&shelf, &deep).is_some(), found, "{length}");
+        assert_eq!(file(&library, &deep).is_some(), found, "{length}");
     }
 }
 
 #[test]
 fn nothing_but_the_lineage_is_downloaded() {
     let (world, folder) = (world(), TempDir::new().unwrap());
-    let shelf = shelf(folder.path(), world.domain);
+    let library = library(folder.path(), world.domain);
     // What members upload is nobody else's.
     let round = world.round;
     for item in [
@@ -92,7 +93,7 @@ fn nothing_but_the_lineage_is_downloaded() {
         Item::Registration { domain: world.domain },
         Item::Retired { number: round },
     ] {
-        assert!(shelf.find(&item).is_none(), "{item:?}");
+        assert!(library.find(&item).is_none(), "{item:?}");
     }
 }
 
@@ -101,35 +102,35 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
     let world = tokio::task::spawn_blocking(world).await.unwrap();
     let folder = TempDir::new().unwrap();
     let economy = &world.economy;
-    let shelf = shelf(folder.path(), world.domain);
+    let library = library(folder.path(), world.domain);
     let [owner, stranger] = [world.owner(0).address(), economy.watcher.address()];
-    assert!(shelf.admit(owner).await);
-    assert!(!shelf.admit(stranger).await);
+    assert!(library.admit(owner).await);
+    assert!(!library.admit(stranger).await);
     // Heard of before it has registered: nothing to remember.
-    shelf.hear(owner);
+    library.hear(owner);
     let bytes = world.registration(0);
     let kept = folder.path().join("lineage").join(registration(owner));
-    let refused = shelf.register(owner, bytes[1..].to_vec()).await.unwrap_err();
+    let refused = library.register(owner, bytes[1..].to_vec()).await.unwrap_err();
     assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
-    let refused = shelf.register(owner, world.registration(1)).await.unwrap_err();
+    let refused = library.register(owner, world.registration(1)).await.unwrap_err();
     assert!(matches!(refused, Refusal::Invalid(_)), "{refused:?}");
-    assert!(!shelf.register.has(owner) && !kept.exists());
-    shelf.register(owner, bytes.clone()).await.unwrap();
-    assert!(shelf.register.has(owner));
+    assert!(!library.register.has(owner) && !kept.exists());
+    library.register(owner, bytes.clone()).await.unwrap();
+    assert!(library.register.has(owner));
     assert_eq!(std::fs::read(&kept).unwrap(), bytes);
     let known = economy.coordinator.candidates(world.domain).await.unwrap();
     let (now, silence) = (Instant::now(), Duration::from_secs(60));
-    assert!(shelf.register.present(&known, silence, now).is_empty(), "not heard of since");
-    shelf.hear(owner);
-    let present = shelf.register.present(&known, silence, Instant::now());
+    assert!(library.register.present(&known, silence, now).is_empty(), "not heard of since");
+    library.hear(owner);
+    let present = library.register.present(&known, silence, Instant::now());
     assert_eq!(present.iter().map(|c| c.account).collect::<Vec<_>>(), [owner]);
 
     // A domain that it has joined with other data, or not at all.
     let (key, genesis) = (world.cohort.contract_key(), B256::repeat_byte(1));
     let domain = economy.domain(B256::repeat_byte(9), &key, genesis).await;
-    let shelf = self::shelf(folder.path(), domain);
+    let library = self::library(folder.path(), domain);
     std::fs::remove_file(&kept).unwrap();
-    let refused = shelf.register(owner, bytes.clone()).await;
+    let refused = library.register(owner, bytes.clone()).await;
     assert_eq!(refused, Err(Refusal::NotMember));
     // One has joined with other data, the other with more windows than it has registered.
     let right = &world.plan.members;
@@ -137,9 +138,9 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
     world.owner(1).join(domain, right[1].dataset, right[1].windows + 1).await.unwrap();
     for index in [0, 1] {
         let account = world.owner(index).address();
-        let refused = shelf.register(account, world.registration(index)).await.unwrap_err();
+        let refused = library.register(account, world.registration(index)).await.unwrap_err();
         assert_eq!(refused, Refusal::Invalid("the chain knows another dataset".into()));
-        assert!(!shelf.register.has(account));
+        assert!(!library.register.has(account));
     }
     assert!(!kept.exists());
 }
@@ -147,7 +148,7 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
 #[test]
 fn what_breaks_the_rules_is_counted_and_what_is_late_is_not() {
     let (world, folder, metrics) = (world(), TempDir::new().unwrap(), Arc::new(Metrics::new()));
-    let shelf = measured(folder.path(), world.domain, metrics.clone());
+    let library = measured(folder.path(), world.domain, metrics.clone());
     let refusals = [
         Refusal::Conflict,
         Refusal::Invalid("a signature".into()),
@@ -155,7 +156,7 @@ fn what_breaks_the_rules_is_counted_and_what_is_late_is_not() {
         Refusal::WrongPhase { now: Phase::Sum },
         Refusal::Internal,
     ];
-    refusals.iter().for_each(|refusal| shelf.refused(Address::ZERO, refusal));
+    refusals.iter().for_each(|refusal| library.refused(Address::ZERO, refusal));
     let text = metrics.render().unwrap();
     let misdeeds = text.lines().filter(|line| line.starts_with("zktrain_misdeeds_total"));
     let counted: Vec<&str> = misdeeds.filter(|line| !line.ends_with(" 0")).collect();

@@ -3,16 +3,17 @@
 use alloy::primitives::{Address, B256, U256};
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
-use zktrain_chain::protocol::SignedSubmission;
-use zktrain_chain::protocol::files::SubmissionFile;
-use zktrain_chain::protocol::typed::{Scope, Submission};
-use zktrain_cli::operator::admission::{Judge, Verdict};
-use zktrain_cli::round::{rows_hash, submission};
+use zktrain_cli::operator::admission::{SubmissionError, SubmissionVerifier};
+use zktrain_cli::round::submission;
+use zktrain_ledger::SignedSubmission;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::typed::{Scope, Submission};
 use zktrain_secagg::plan::{Plan, PlanMember};
-use zktrain_statement::compressed::System;
+use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::round::RoundError;
+use zktrain_verify::round::rows_hash;
 use zktrain_wire::Scoped;
 
 use crate::checks::world::{WINDOWS, World, world};
@@ -24,8 +25,8 @@ impl World {
         self.cohort.compressor.key()
     }
 
-    fn judge<'a>(&'a self, scope: &'a Scope, circuit: &'a CircuitKey) -> Judge<'a> {
-        Judge { scope, key: self.cohort.key(), circuit, model: self.cohort.genesis() }
+    fn judge<'a>(&'a self, scope: &'a Scope, circuit: &'a CircuitKey) -> SubmissionVerifier<'a> {
+        SubmissionVerifier { scope, key: self.cohort.key(), circuit, model: self.cohort.genesis() }
     }
 
     /// What a member's work hands in.
@@ -63,7 +64,7 @@ impl World {
     }
 
     /// The verdict on a file of the first member.
-    fn verdict(&self, file: &SubmissionFile) -> Result<TrainingStatement, Verdict> {
+    fn verdict(&self, file: &SubmissionFile) -> Result<TrainingStatement, SubmissionError> {
         self.verdict_in(&self.plan, &self.plan.members[0], file)
     }
 
@@ -72,7 +73,7 @@ impl World {
         plan: &Plan,
         member: &PlanMember,
         file: &SubmissionFile,
-    ) -> Result<TrainingStatement, Verdict> {
+    ) -> Result<TrainingStatement, SubmissionError> {
         let (circuit, scope) = (self.circuit(), self.plan.scope());
         let named = scope.hash(&file.signed.submission);
         let bytes = serde_json::to_vec(file).unwrap();
@@ -82,9 +83,9 @@ impl World {
     }
 }
 
-fn rejected(verdict: Result<TrainingStatement, Verdict>) -> String {
+fn rejected(verdict: Result<TrainingStatement, SubmissionError>) -> String {
     match verdict {
-        Err(Verdict::False(why)) => why,
+        Err(SubmissionError::False(why)) => why,
         other => panic!("{other:?}"),
     }
 }
@@ -112,7 +113,7 @@ fn what_a_member_has_not_signed_is_no_evidence() {
     let unsigned = |account: Address, named: B256, file: &SubmissionFile| {
         let bytes = serde_json::to_vec(file).unwrap();
         let read = judge.read(account, named, &bytes);
-        assert!(matches!(read, Err(Verdict::Unsigned(_))), "{read:?}");
+        assert!(matches!(read, Err(SubmissionError::Unsigned(_))), "{read:?}");
     };
     let changes: [fn(&mut SubmissionFile); 9] = [
         |f| f.signed.submission.length += 1,
@@ -149,13 +150,13 @@ fn what_a_member_has_not_signed_is_no_evidence() {
         let (elsewhere, said) = (plan.scope(), &honest.signed.submission);
         let named = elsewhere.hash(said);
         let read = world.judge(&elsewhere, &circuit).read(account, named, &bytes);
-        assert!(matches!(read, Err(Verdict::Unsigned(_))), "{read:?}");
+        assert!(matches!(read, Err(SubmissionError::Unsigned(_))), "{read:?}");
     }
     // Signed, but not what its upload names: what peers confirmed is something else.
     unsigned(account, B256::ZERO, &honest);
     for garbage in [&b""[..], b"{}", b"\xff\xff"] {
         let read = judge.read(account, named, garbage);
-        assert!(matches!(read, Err(Verdict::Unsigned(_))), "{read:?}");
+        assert!(matches!(read, Err(SubmissionError::Unsigned(_))), "{read:?}");
     }
 }
 
@@ -234,7 +235,7 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
     let other = (1..).map(|n| B256::from(U256::from(n))).find(|n| drawn(n) != own.window).unwrap();
     let error = RoundError::Window { expected: drawn(&other), got: own.window };
     assert_eq!(why(&|plan| plan.nonce = other), error.to_string());
-    assert!(why(&|plan| plan.system = System::Groth16.code()).len() > 1);
+    assert!(why(&|plan| plan.system = ProofSystem::Groth16.code()).len() > 1);
     let elsewhere = PlanMember { dataset: flipped.into(), ..member.clone() };
     let error = RoundError::Dataset { expected: flipped, got: set };
     let verdict = world.verdict_in(&world.plan, &elsewhere, &file);
@@ -246,7 +247,7 @@ fn the_statement_is_the_one_that_the_round_asks_for() {
     let mut model = world.cohort.genesis().to_vec();
     model[0] = (-model[0]).into_group().into();
     let (circuit, scope) = (world.circuit(), world.plan.scope());
-    let judged = Judge { model: &model, key, ..world.judge(&scope, &circuit) };
+    let judged = SubmissionVerifier { model: &model, key, ..world.judge(&scope, &circuit) };
     let verdict = judged.judge(&world.plan, member, &file);
     assert_eq!(rejected(verdict), RoundError::Model { row: 0 }.to_string());
 }

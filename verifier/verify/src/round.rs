@@ -8,10 +8,19 @@
 
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
+use sha3::{Digest, Keccak256};
+use zktrain_argument::opening::point_bytes;
 use zktrain_model::Hash;
 use zktrain_model::schedule::round_window;
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::{Binding, TrainingStatement};
+
+/// `keccak256` of row commitments, 64 bytes each: what contracts know a model or an update by.
+pub fn rows_hash(rows: &[G1Affine]) -> Hash {
+    let mut hasher = Keccak256::new();
+    rows.iter().for_each(|row| hasher.update(point_bytes(row)));
+    hasher.finalize().into()
+}
 
 /// What all members of a round have in common.
 #[derive(Clone, Copy, Debug)]

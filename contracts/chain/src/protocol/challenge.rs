@@ -2,23 +2,12 @@
 
 use alloy::primitives::{Bytes, U256};
 use alloy::rpc::types::TransactionReceipt;
+use zktrain_ledger::bindings::rounds::{IRounds as OfRounds, Rounds};
+use zktrain_ledger::bindings::slashing::{IRounds, ISlashing, Slashing};
+use zktrain_ledger::typed::{Batch, Submission};
+use zktrain_ledger::{Evidence, SignedBatch, SignedSubmission};
 
 use super::client::{Client, ClientError};
-use super::round::{SignedBatch, SignedSubmission};
-use super::typed::{Batch, Submission};
-use crate::bindings::rounds::{IRounds as OfRounds, Rounds};
-use crate::bindings::slashing::{IRounds, ISlashing, Slashing};
-
-/// A signed submission with what it speaks of.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// The submission and its signature.
-    pub signed: SignedSubmission,
-    /// The statement.
-    pub statement: Vec<u8>,
-    /// The proof.
-    pub proof: Vec<u8>,
-}
 
 fn submission(s: &Submission) -> IRounds::Submission {
     let Submission { round, member, statement, proof, update, length } = *s;

@@ -4,20 +4,20 @@ use alloy::primitives::utils::format_units;
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::rpc::types::{Log, TransactionReceipt};
 use alloy::sol_types::{SolCall, SolEvent, SolValue};
+use zktrain_ledger::Deployment;
+use zktrain_ledger::Members;
+use zktrain_ledger::beacon::DRAW_DELAY;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::{DomainRegistry, IDomainRegistry};
+use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
+use zktrain_ledger::bindings::router::VerifierRouter;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::bindings::token::RewardToken;
+use zktrain_ledger::bindings::training::TrainingVerifier;
 
-use super::beacon::DRAW_DELAY;
-use super::deployment::Deployment;
 use super::header::RawHeader;
 use super::index::{Index, Search, read};
-use super::round::Members;
-use crate::bindings::escrow::Escrow;
-use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
-use crate::bindings::rounds::{IRounds, Rounds};
-use crate::bindings::router::VerifierRouter;
-use crate::bindings::stakes::StakeManager;
-use crate::bindings::token::RewardToken;
-use crate::bindings::training::TrainingVerifier;
-use crate::{ChainError, Finality, Sender, Trouble};
+use crate::{ChainError, FailureKind, Finality, Sender};
 
 /// Why an action cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -33,12 +33,7 @@ pub enum ClientError {
     },
     /// The account is not in the round.
     #[error("{account} is not a member of round {round}")]
-    NotMember {
-        /// The account.
-        account: Address,
-        /// The round.
-        round: u64,
-    },
+    NotMember { account: Address, round: u64 },
     /// The account has staked less.
     #[error("{} are staked, not {}", tokens(got), tokens(asked))]
     Stake {
@@ -50,7 +45,6 @@ pub enum ClientError {
     /// No reorganization is to be feared of what a signature rests on; of this one is.
     #[error("the draw of round {round} is not final yet: `finality` is {finality}")]
     NotFinal {
-        /// The round.
         round: u64,
         /// Which blocks count.
         finality: Finality,
@@ -59,10 +53,7 @@ pub enum ClientError {
     #[error(
         "the chain was reorganized: round {round} has another draw, or other members, than before"
     )]
-    Redrawn {
-        /// The round.
-        round: u64,
-    },
+    Redrawn { round: u64 },
     /// A block's header has parts that this program does not know.
     #[error(
         "the header of block {number} is not one that hashes to {hash}: the chain's blocks have \
@@ -89,18 +80,18 @@ pub enum ClientError {
 
 impl ClientError {
     /// What kind of trouble it is.
-    pub fn trouble(&self) -> Trouble {
+    pub fn trouble(&self) -> FailureKind {
         match self {
             Self::Chain(error) => error.trouble(),
             // Of nodes behind one address some may be behind.
-            Self::NoEvent { .. } => Trouble::Away,
-            Self::NotFinal { .. } => Trouble::Pending,
-            Self::Stake { .. } => Trouble::Refused,
+            Self::NoEvent { .. } => FailureKind::Away,
+            Self::NotFinal { .. } => FailureKind::Pending,
+            Self::Stake { .. } => FailureKind::Refused,
             Self::NotMember { .. }
             | Self::Redrawn { .. }
             | Self::Header { .. }
             | Self::OtherChain { .. }
-            | Self::Export(_) => Trouble::Here,
+            | Self::Export(_) => FailureKind::Here,
         }
     }
 }
@@ -324,7 +315,7 @@ impl Client {
     /// If the configuration is refused or the deposit is not there.
     pub async fn open_domain(&self, config: IDomainRegistry::Config) -> Result<u64, ClientError> {
         let action = format!("domain/{}", keccak256(config.abi_encode()));
-        let values = crate::bindings::parameters::Parameters::getCall {};
+        let values = zktrain_ledger::bindings::parameters::Parameters::getCall {};
         let deposit = U256::from(self.view(self.at.parameters, values).await?.domainDeposit);
         self.allow(&action, self.at.reward_token, self.at.registry, deposit).await?;
         let receipt =

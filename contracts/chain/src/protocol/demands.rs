@@ -3,15 +3,15 @@
 use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::providers::Provider;
 use alloy::rpc::types::TransactionReceipt;
+use zktrain_ledger::bindings::demands::{Demands, IDemands, IRounds};
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::rounds::IRounds as OfRounds;
+use zktrain_ledger::bindings::router::VerifierRouter;
+use zktrain_ledger::bindings::slashing::Slashing;
 
 use super::client::{Client, ClientError};
 use super::header::RawHeader;
 use crate::ChainError;
-use crate::bindings::demands::{Demands, IDemands, IRounds};
-use crate::bindings::registry::DomainRegistry;
-use crate::bindings::rounds::IRounds as OfRounds;
-use crate::bindings::router::VerifierRouter;
-use crate::bindings::slashing::Slashing;
 
 /// Wei that a bond pays for a gas at least: `Demands.LEAST_FEE`.
 const LEAST_FEE: u64 = 10_000_000;

@@ -3,21 +3,21 @@
 use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider;
 use alloy::sol_types::SolConstructor;
-use serde::{Deserialize, Serialize};
+use zktrain_ledger::Deployment;
+use zktrain_ledger::bindings::demands::Demands;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::halo2::Halo2Verifier;
+use zktrain_ledger::bindings::parameters::{IParameters, Parameters};
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::router::VerifierRouter;
+use zktrain_ledger::bindings::slashing::Slashing;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::bindings::timelock::Timelock;
+use zktrain_ledger::bindings::token::RewardToken;
+use zktrain_ledger::bindings::training::TrainingVerifier;
 
-use crate::bindings::demands::Demands;
-use crate::bindings::escrow::Escrow;
-use crate::bindings::halo2::Halo2Verifier;
-use crate::bindings::parameters::{IParameters, Parameters};
-use crate::bindings::registry::DomainRegistry;
-use crate::bindings::reputation::Reputation;
-use crate::bindings::rounds::Rounds;
-use crate::bindings::router::VerifierRouter;
-use crate::bindings::slashing::Slashing;
-use crate::bindings::stakes::StakeManager;
-use crate::bindings::timelock::Timelock;
-use crate::bindings::token::RewardToken;
-use crate::bindings::training::TrainingVerifier;
 use crate::{ChainError, Sender};
 
 const DAY: u64 = 86_400;
@@ -76,56 +76,18 @@ impl Setup {
     }
 }
 
-/// The contracts of one deployment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Deployment {
-    /// EIP-155 chain id.
-    pub chain_id: u64,
-    /// The block from which on their events are.
-    pub block: u64,
-    /// Name of the training verifier at the router.
-    pub verifier: B256,
-    /// `Timelock`
-    pub timelock: Address,
-    /// `RewardToken`
-    pub reward_token: Address,
-    /// `Parameters`
-    pub parameters: Address,
-    /// `Halo2Verifier`
-    pub halo2_verifier: Address,
-    /// `TrainingVerifier`
-    pub training_verifier: Address,
-    /// `VerifierRouter`
-    pub router: Address,
-    /// `StakeManager`
-    pub stakes: Address,
-    /// `DomainRegistry`
-    pub registry: Address,
-    /// `Escrow`
-    pub escrow: Address,
-    /// `Reputation`
-    pub reputation: Address,
-    /// `Rounds`
-    pub rounds: Address,
-    /// `Demands`
-    pub demands: Address,
-    /// `Slashing`
-    pub slashing: Address,
-}
-
-impl Deployment {
+impl Setup {
     /// Deploys all contracts. Contracts know each other's addresses before they are there, so the
     /// account must not send anything else meanwhile. Run again after a crash it continues.
     ///
     /// # Errors
     /// If a contract cannot be created, or not where the others expect it.
-    pub async fn create(sender: &Sender, setup: &Setup) -> Result<Self, ChainError> {
+    pub async fn deploy(&self, sender: &Sender) -> Result<Deployment, ChainError> {
         let arguments = Timelock::constructorCall {
-            delay: U256::from(setup.timelock_delay),
-            proposers: setup.proposers.clone(),
-            cancellers: setup.cancellers.clone(),
-            executors: setup.executors.clone(),
+            delay: U256::from(self.timelock_delay),
+            proposers: self.proposers.clone(),
+            cancellers: self.cancellers.clone(),
+            executors: self.executors.clone(),
         };
         let first = code(&Timelock::BYTECODE, &arguments);
         let receipt = sender.transact("deploy/Timelock", None, first).await?;
@@ -133,7 +95,7 @@ impl Deployment {
         let sent = provider.get_transaction_by_hash(receipt.transaction_hash).await?;
         let nonce = sent.map(|t| alloy::consensus::Transaction::nonce(&t)).unwrap_or_default();
         let at = |index: u64| sender.address().create(nonce + index);
-        let mut planned = Self {
+        let mut planned = Deployment {
             chain_id: sender.chain().id(),
             block: receipt.block_number.unwrap_or_default(),
             verifier: B256::ZERO,
@@ -151,7 +113,7 @@ impl Deployment {
             demands: at(11),
             slashing: at(12),
         };
-        for (name, expected, code) in planned.rest(setup) {
+        for (name, expected, code) in self.rest(&planned) {
             let receipt = sender.transact(&format!("deploy/{name}"), None, code).await?;
             if receipt.contract_address != Some(expected) {
                 return Err(ChainError::NotCreated { name: name.to_owned(), expected });
@@ -163,80 +125,80 @@ impl Deployment {
     }
 
     /// Everything after the first contract: name, address, creation code.
-    fn rest(&self, setup: &Setup) -> [(&'static str, Address, Bytes); 12] {
-        let owner = self.timelock;
+    fn rest(&self, at: &Deployment) -> [(&'static str, Address, Bytes); 12] {
+        let owner = at.timelock;
         let token = RewardToken::constructorCall {
             minter: owner,
-            holder: setup.holder,
-            supply: setup.supply,
-            emission: setup.emission,
+            holder: self.holder,
+            supply: self.supply,
+            emission: self.emission,
         };
-        let initial = IParameters::Values { ..setup.values.clone() };
+        let initial = IParameters::Values { ..self.values.clone() };
         let parameters = Parameters::constructorCall { owner, initial };
-        let training = TrainingVerifier::constructorCall { halo2: self.halo2_verifier };
+        let training = TrainingVerifier::constructorCall { halo2: at.halo2_verifier };
         let router = VerifierRouter::constructorCall {
             owner,
-            firstGuardian: setup.guardian,
-            first: vec![self.training_verifier],
+            firstGuardian: self.guardian,
+            first: vec![at.training_verifier],
         };
         let stakes = StakeManager::constructorCall {
-            token: self.reward_token,
-            rounds: self.rounds,
-            unbondingDelay: setup.unbonding_delay,
+            token: at.reward_token,
+            rounds: at.rounds,
+            unbondingDelay: self.unbonding_delay,
         };
         let registry = DomainRegistry::constructorCall {
-            rewardToken: self.reward_token,
-            parameters: self.parameters,
-            router: self.router,
-            escrow: self.escrow,
-            rounds: self.rounds,
+            rewardToken: at.reward_token,
+            parameters: at.parameters,
+            router: at.router,
+            escrow: at.escrow,
+            rounds: at.rounds,
         };
         let escrow = Escrow::constructorCall {
-            rewardToken: self.reward_token,
-            registry: self.registry,
-            rounds: self.rounds,
+            rewardToken: at.reward_token,
+            registry: at.registry,
+            rounds: at.rounds,
         };
-        let reputation = Reputation::constructorCall { rounds: self.rounds };
+        let reputation = Reputation::constructorCall { rounds: at.rounds };
         let contracts = Rounds::Contracts {
-            stakes: self.stakes,
-            registry: self.registry,
-            escrow: self.escrow,
-            reputation: self.reputation,
-            router: self.router,
-            parameters: self.parameters,
-            rewardToken: self.reward_token,
-            demands: self.demands,
-            slashing: self.slashing,
+            stakes: at.stakes,
+            registry: at.registry,
+            escrow: at.escrow,
+            reputation: at.reputation,
+            router: at.router,
+            parameters: at.parameters,
+            rewardToken: at.reward_token,
+            demands: at.demands,
+            slashing: at.slashing,
         };
         let rounds = Rounds::constructorCall { contracts };
         let demands = Demands::constructorCall {
-            rounds: self.rounds,
-            registry: self.registry,
-            router: self.router,
+            rounds: at.rounds,
+            registry: at.registry,
+            router: at.router,
         };
         let slashing = Slashing::constructorCall {
-            rounds: self.rounds,
-            demands: self.demands,
-            registry: self.registry,
-            router: self.router,
+            rounds: at.rounds,
+            demands: at.demands,
+            registry: at.registry,
+            router: at.router,
         };
         [
-            ("RewardToken", self.reward_token, code(&RewardToken::BYTECODE, &token)),
-            ("Parameters", self.parameters, code(&Parameters::BYTECODE, &parameters)),
-            ("Halo2Verifier", self.halo2_verifier, Halo2Verifier::BYTECODE.clone()),
+            ("RewardToken", at.reward_token, code(&RewardToken::BYTECODE, &token)),
+            ("Parameters", at.parameters, code(&Parameters::BYTECODE, &parameters)),
+            ("Halo2Verifier", at.halo2_verifier, Halo2Verifier::BYTECODE.clone()),
             (
                 "TrainingVerifier",
-                self.training_verifier,
+                at.training_verifier,
                 code(&TrainingVerifier::BYTECODE, &training),
             ),
-            ("VerifierRouter", self.router, code(&VerifierRouter::BYTECODE, &router)),
-            ("StakeManager", self.stakes, code(&StakeManager::BYTECODE, &stakes)),
-            ("DomainRegistry", self.registry, code(&DomainRegistry::BYTECODE, &registry)),
-            ("Escrow", self.escrow, code(&Escrow::BYTECODE, &escrow)),
-            ("Reputation", self.reputation, code(&Reputation::BYTECODE, &reputation)),
-            ("Rounds", self.rounds, code(&Rounds::BYTECODE, &rounds)),
-            ("Demands", self.demands, code(&Demands::BYTECODE, &demands)),
-            ("Slashing", self.slashing, code(&Slashing::BYTECODE, &slashing)),
+            ("VerifierRouter", at.router, code(&VerifierRouter::BYTECODE, &router)),
+            ("StakeManager", at.stakes, code(&StakeManager::BYTECODE, &stakes)),
+            ("DomainRegistry", at.registry, code(&DomainRegistry::BYTECODE, &registry)),
+            ("Escrow", at.escrow, code(&Escrow::BYTECODE, &escrow)),
+            ("Reputation", at.reputation, code(&Reputation::BYTECODE, &reputation)),
+            ("Rounds", at.rounds, code(&Rounds::BYTECODE, &rounds)),
+            ("Demands", at.demands, code(&Demands::BYTECODE, &demands)),
+            ("Slashing", at.slashing, code(&Slashing::BYTECODE, &slashing)),
         ]
     }
 }

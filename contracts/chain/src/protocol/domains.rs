@@ -2,13 +2,13 @@
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::rpc::types::TransactionReceipt;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::router::VerifierRouter;
 
 use super::client::{Client, ClientError};
-use crate::bindings::escrow::Escrow;
-use crate::bindings::registry::DomainRegistry;
-use crate::bindings::reputation::Reputation;
-use crate::bindings::rounds::Rounds;
-use crate::bindings::router::VerifierRouter;
 
 impl Client {
     /// Names another coordinator, from the next round on.

@@ -2,12 +2,12 @@
 
 use alloy::primitives::{Address, B256};
 use alloy::rpc::types::TransactionReceipt;
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::slashing::{IRounds, Slashing};
+use zktrain_ledger::typed::Receipt;
 
 use super::client::{Client, ClientError};
-use super::round::SignedReceipt;
-use super::typed::Receipt;
-use crate::bindings::rounds::Rounds;
-use crate::bindings::slashing::{IRounds, Slashing};
 
 impl Client {
     /// The update that a member has delivered to the contract; zero for nothing.

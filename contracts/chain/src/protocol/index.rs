@@ -10,8 +10,8 @@ use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{Address, B256};
 use alloy::providers::Provider;
 use alloy::rpc::types::{Filter, Log};
+use zktrain_ledger::Members;
 
-use super::round::Members;
 use crate::{Chain, ChainError};
 
 /// Blocks below the latest that are read again each time.

@@ -3,13 +3,13 @@
 use core::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::{DomainRegistry, IDomainRegistry};
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
 
 use super::client::{Client, ClientError};
 use crate::ChainError;
-use crate::bindings::escrow::Escrow;
-use crate::bindings::registry::{DomainRegistry, IDomainRegistry};
-use crate::bindings::reputation::Reputation;
-use crate::bindings::rounds::{IRounds, Rounds};
 
 /// Between two looks whether a block is final: the time of one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(12);
@@ -45,7 +45,6 @@ impl Status {
 /// A member that can be in a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Its address.
     pub account: Address,
     /// Merkle root of its dataset.
     pub dataset: B256,

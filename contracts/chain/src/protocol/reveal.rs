@@ -5,11 +5,11 @@ use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::rpc::types::TransactionReceipt;
 use alloy::signers::SignerSync;
 use alloy::sol_types::{SolCall, SolValue};
+use zktrain_ledger::bindings::slashing::Slashing;
+use zktrain_ledger::bindings::token::RewardToken;
 
 use super::client::{Client, ClientError};
 use crate::ChainError;
-use crate::bindings::slashing::Slashing;
-use crate::bindings::token::RewardToken;
 
 impl Client {
     /// Brings evidence: commits to this call, waits for another block, and reveals it. Repeated after

@@ -2,12 +2,12 @@
 
 use alloy::primitives::B256;
 use alloy::rpc::types::TransactionReceipt;
+use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
+use zktrain_ledger::typed::{Batch, Scope, Submission};
+use zktrain_ledger::{MARK, SignedBatch, SignedSubmission};
 
 use super::client::{Client, ClientError};
-use super::round::{MARK, SignedBatch, SignedSubmission};
-use super::typed::{Batch, Scope, Submission};
 use crate::ChainError;
-use crate::bindings::rounds::{IRounds, Rounds};
 
 impl Client {
     /// What signatures about a round are for: its nonce is read from the chain.

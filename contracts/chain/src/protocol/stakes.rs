@@ -2,9 +2,9 @@
 
 use alloy::primitives::{Address, U256};
 use alloy::rpc::types::TransactionReceipt;
+use zktrain_ledger::bindings::stakes::{IStakeManager, StakeManager};
 
 use super::client::{Client, ClientError};
-use crate::bindings::stakes::{IStakeManager, StakeManager};
 
 impl Client {
     /// Stakes for oneself: it loses first if the account is slashed.

@@ -10,8 +10,8 @@ use alloy::rpc::types::Filter;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::SolEvent;
 use serde_json::json;
-use zktrain_chain::bindings::training::TrainingVerifier::{self, KeyLength, registerCall};
-use zktrain_chain::{Chain, ChainError, Outbox, OutboxError, Patience, Sender, Trouble};
+use zktrain_chain::{Chain, ChainError, FailureKind, Outbox, OutboxError, Sender, WaitPolicy};
+use zktrain_ledger::bindings::training::TrainingVerifier::{self, KeyLength, registerCall};
 use zktrain_testchains::transactions::{rival, verifier};
 use zktrain_testchains::{Backend, CHAIN, RICH};
 
@@ -143,7 +143,7 @@ async fn a_dropped_transaction_is_sent_again() {
 async fn a_slow_transaction_is_made_dearer_and_either_version_counts() {
     let backend = Backend::anvil().await;
     backend.ask("evm_setAutomine", json!([false])).await;
-    let patience = Patience { raise_after: Duration::from_millis(200), ..Patience::default() };
+    let patience = WaitPolicy { raise_after: Duration::from_millis(200), ..WaitPolicy::default() };
     let sender = backend.rich().with_patience(patience);
     let task = tokio::spawn(async move { ping(&sender, "a").await });
     tokio::time::sleep(Duration::from_millis(2500)).await;
@@ -159,7 +159,7 @@ async fn a_slow_transaction_is_made_dearer_and_either_version_counts() {
 async fn what_a_process_left_behind_is_finished_by_the_next() {
     let backend = Backend::anvil().await;
     backend.ask("evm_setAutomine", json!([false])).await;
-    let hasty = Patience { give_up_after: Duration::from_millis(200), ..Patience::default() };
+    let hasty = WaitPolicy { give_up_after: Duration::from_millis(200), ..WaitPolicy::default() };
     for key in ["a", "b", "c"] {
         let sender = backend.rich().with_patience(hasty);
         let left = ping(&sender, key).await;
@@ -182,7 +182,7 @@ async fn what_a_process_left_behind_is_finished_by_the_next() {
 async fn what_a_process_left_behind_is_sent_again_without_waiting_for_it() {
     let backend = Backend::anvil().await;
     backend.ask("evm_setAutomine", json!([false])).await;
-    let hasty = Patience { give_up_after: Duration::from_millis(200), ..Patience::default() };
+    let hasty = WaitPolicy { give_up_after: Duration::from_millis(200), ..WaitPolicy::default() };
     for key in ["a", "b"] {
         let left = ping(&backend.rich().with_patience(hasty), key).await;
         assert!(matches!(left, Err(ChainError::NotMined { .. })), "{left:?}");
@@ -202,7 +202,7 @@ async fn what_a_process_left_behind_is_sent_again_without_waiting_for_it() {
 async fn what_two_processes_wait_for_may_be_a_version_of_either() {
     let backend = Backend::anvil().await;
     backend.ask("evm_setAutomine", json!([false])).await;
-    let hasty = Patience { raise_after: Duration::from_millis(200), ..Patience::default() };
+    let hasty = WaitPolicy { raise_after: Duration::from_millis(200), ..WaitPolicy::default() };
     let senders = [backend.rich(), backend.rich().with_patience(hasty)];
     let tasks =
         senders.map(|sender| tokio::spawn(async move { ping(&sender, "a").await.unwrap() }));
@@ -222,7 +222,7 @@ async fn fees_end_where_the_owner_says() {
     let most_fee = 2_500_000_000;
     let raise_after = Duration::from_millis(100);
     let sender =
-        backend.rich().with_patience(Patience { raise_after, most_fee, ..Patience::default() });
+        backend.rich().with_patience(WaitPolicy { raise_after, most_fee, ..WaitPolicy::default() });
     let task = tokio::spawn(async move { ping(&sender, "a").await.unwrap() });
     tokio::time::sleep(Duration::from_millis(3000)).await;
     backend.ask("evm_mine", json!([])).await;
@@ -266,7 +266,7 @@ async fn who_cannot_pay_is_told_before_anything_is_stored() {
         let sender = backend.sender(poor.clone());
         let error = ping(&sender, "a").await.unwrap_err();
         assert!(matches!(error, ChainError::Funds { .. }), "{} {error}", backend.name);
-        assert_eq!(error.trouble(), Trouble::Refused);
+        assert_eq!(error.trouble(), FailureKind::Refused);
         let money = U256::from(10).pow(U256::from(18));
         backend.rich().pay("gift", poor.address(), money).await.unwrap();
         ping(&sender, "a").await.unwrap();
@@ -276,11 +276,11 @@ async fn who_cannot_pay_is_told_before_anything_is_stored() {
 #[tokio::test]
 async fn a_node_that_is_away_is_told_apart_from_one_that_refuses() {
     let away = Chain::http("http://127.0.0.1:1").await.unwrap_err();
-    assert_eq!(away.trouble(), Trouble::Away, "{away}");
+    assert_eq!(away.trouble(), FailureKind::Away, "{away}");
     assert!(away.trouble().is_transient());
     let backend = Backend::served().await;
     let refused = backend.chain.provider().raw_request::<_, ()>("eth_sign".into(), json!([])).await;
-    assert_eq!(ChainError::from(refused.unwrap_err()).trouble(), Trouble::Refused);
+    assert_eq!(ChainError::from(refused.unwrap_err()).trouble(), FailureKind::Refused);
 }
 
 #[tokio::test]
@@ -291,7 +291,7 @@ async fn what_reverts_only_when_mined_has_its_reason_too() {
         let sender = backend.rich();
         let error = sender.transact("a", None, code.clone()).await.unwrap_err();
         assert!(matches!(error, ChainError::Failed { .. }), "{error}");
-        assert_eq!(error.trouble(), Trouble::Reverted);
+        assert_eq!(error.trouble(), FailureKind::Reverted);
         assert_eq!(error.revert().unwrap().data, [0xde, 0xad, 0xbe, 0xef]);
     }
 }
@@ -337,7 +337,7 @@ async fn what_is_wanted_time_and_again_is_sent_each_time_and_not_twice_at_once()
     }
     let backend = Backend::anvil().await;
     backend.ask("evm_setAutomine", json!([false])).await;
-    let hasty = Patience { give_up_after: Duration::from_millis(200), ..Patience::default() };
+    let hasty = WaitPolicy { give_up_after: Duration::from_millis(200), ..WaitPolicy::default() };
     let hasty = backend.rich().with_patience(hasty);
     assert!(hasty.pay_anew("gift", NOBODY, one).await.is_err());
     // Whoever asks for it again, while it is not known what became of it, waits for that one.

@@ -2,13 +2,12 @@
 //! committed to, audits, receipts, lengths, limits and what funders own.
 
 use alloy::primitives::{Address, B256, U256, keccak256};
-use zktrain_chain::bindings::registry::IDomainRegistry::Config;
-use zktrain_chain::bindings::rounds::IRounds::Member;
-use zktrain_chain::bindings::slashing::{IRounds, Slashing};
-use zktrain_chain::protocol::typed::{Receipt, Submission};
-use zktrain_chain::protocol::{
-    Client, ClientError, RawHeader, SignedReceipt, SignedSubmission, Status, beacon,
-};
+use zktrain_chain::protocol::{Client, ClientError, RawHeader, Status};
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::bindings::rounds::IRounds::Member;
+use zktrain_ledger::bindings::slashing::{IRounds, Slashing};
+use zktrain_ledger::typed::{Receipt, Submission};
+use zktrain_ledger::{SignedReceipt, SignedSubmission, beacon};
 use zktrain_testchains::Backend;
 use zktrain_testchains::economy::{
     COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, plain_key, tokens,

@@ -3,11 +3,11 @@
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use serde_json::json;
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::protocol::typed::Submission;
 use zktrain_chain::protocol::{Client, ClientError};
-use zktrain_chain::{Chain, Finality, Trouble};
+use zktrain_chain::{Chain, FailureKind, Finality};
 use zktrain_devnet::{Genesis, Node, serve};
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::typed::Submission;
 use zktrain_testchains::Backend;
 use zktrain_testchains::economy::{Economy, HOUR, TRAINER_BOND, plain_key, tokens};
 
@@ -104,7 +104,7 @@ async fn nothing_is_signed_for_a_draw_that_the_chain_takes_back() {
     // It is drawn, and one block deep.
     let early = owner.require_drawn(round, nonce, members).await.unwrap_err();
     assert!(matches!(early, ClientError::NotFinal { .. }), "{early}");
-    assert_eq!(early.trouble(), Trouble::Pending);
+    assert_eq!(early.trouble(), FailureKind::Pending);
     // Another chain has won, on which another block draws.
     assert_eq!(economy.backend.ask("evm_revert", json!([before])).await, json!(true));
     economy.backend.ask("evm_increaseTime", json!([5])).await;

@@ -4,9 +4,9 @@ use alloy::primitives::Address;
 use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use serde_json::json;
-use zktrain_chain::bindings::training::TrainingVerifier::{KeyLength, registerCall};
-use zktrain_chain::{Chain, Endpoint, Finality, Outbox, Sender, Trouble};
+use zktrain_chain::{Chain, Endpoint, FailureKind, Finality, Outbox, Sender};
 use zktrain_devnet::{Genesis, Node, NodeError};
+use zktrain_ledger::bindings::training::TrainingVerifier::{KeyLength, registerCall};
 use zktrain_testchains::transactions::{rival, verifier};
 use zktrain_testchains::{Backend, CHAIN, RICH, genesis};
 
@@ -87,6 +87,6 @@ async fn the_address_of_a_file_opens_its_chain_and_says_who_has_it() {
     let chain = endpoint.connect(&genesis()).await.unwrap();
     assert_eq!((chain.id(), chain.finality()), (CHAIN, Finality::LATEST));
     let error = endpoint.connect(&genesis()).await.unwrap_err();
-    assert_eq!(error.trouble(), Trouble::Here);
+    assert_eq!(error.trouble(), FailureKind::Here);
     assert_eq!(error.to_string(), format!("{}: another process uses this chain", path.display()));
 }

@@ -7,8 +7,9 @@ use alloy::primitives::{B256, Log};
 use alloy::providers::Provider;
 use alloy::rpc::types::{Filter, Log as ChainLog};
 use zktrain_chain::ChainError;
-use zktrain_chain::bindings::token::RewardToken;
 use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_ledger::bindings::token::RewardToken;
+use zktrain_ledger::export::Block;
 
 use super::history::History;
 use super::replay::{Entry, Replay};
@@ -85,6 +86,7 @@ async fn entry(
     times: &mut BTreeMap<u64, u64>,
 ) -> Result<Entry, HistoryError> {
     let block = log.block_number.ok_or(HistoryError::Pending)?;
+    let hash = log.block_hash.ok_or(HistoryError::Pending)?;
     let known = log.block_timestamp.or_else(|| times.get(&block).copied());
     let time = match known {
         Some(time) => time,
@@ -99,5 +101,6 @@ async fn entry(
     };
     let transaction: B256 = log.transaction_hash.ok_or(HistoryError::Pending)?;
     let log: Log = log.inner;
-    Ok(Entry { time, transaction, log })
+    let block = Block { number: block, hash, time };
+    Ok(Entry { block, transaction, log })
 }

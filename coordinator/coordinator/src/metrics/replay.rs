@@ -1,28 +1,30 @@
 //! A history from the contracts' events, one after the other.
+//!
+//! How rounds and versions go is `zktrain_ledger`'s to say, as it is for audits. Here is what only
+//! measures ask for: who came and went, what was credited, who has how much at stake.
 
 use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256, Log, U256};
 use alloy::sol_types::SolEvent;
-use zktrain_chain::bindings::escrow::Escrow;
-use zktrain_chain::bindings::registry::DomainRegistry;
-use zktrain_chain::bindings::rounds::{IRounds, Rounds};
-use zktrain_chain::bindings::stakes::StakeManager;
-use zktrain_chain::bindings::token::RewardToken;
-use zktrain_chain::protocol::{Deployment, is_summed};
+use zktrain_ledger::Deployment;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::stakes::StakeManager;
+use zktrain_ledger::bindings::token::RewardToken;
+use zktrain_ledger::export::Block;
+use zktrain_ledger::history::{self as ledger, STOPPED};
 
 use super::history::{
     Change, ChangeKind, History, Outcome, Payment, Role, Round, Seat, Slash, Transfer, Version,
 };
 
-/// Why rounds are void without anybody's fault: a constant of `rounds/Settlement.sol`.
-const VERIFIER_STOPPED: &[u8] = b"verifier stopped";
-
 /// An event and where the chain has it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Seconds since 1970, of the block.
-    pub time: u64,
+    /// The block.
+    pub block: Block,
     /// The transaction.
     pub transaction: B256,
     /// The event.
@@ -58,7 +60,7 @@ impl Pool {
 }
 
 /// A settlement whose payments are being credited.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Settling {
     transaction: B256,
     round: u64,
@@ -66,7 +68,7 @@ struct Settling {
 }
 
 /// Reads events in the order of the chain.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Replay<'a> {
     at: &'a Deployment,
     domain: u64,
@@ -74,6 +76,9 @@ pub(super) struct Replay<'a> {
     token: Address,
     pools: BTreeMap<Address, Pool>,
     settling: Option<Settling>,
+    /// Rounds and versions.
+    domain_history: ledger::History,
+    /// Everything else.
     history: History,
 }
 
@@ -91,6 +96,7 @@ impl<'a> Replay<'a> {
             token: Address::ZERO,
             pools: BTreeMap::new(),
             settling: None,
+            domain_history: ledger::History::default(),
             history: History { custody, ..History::default() },
         }
     }
@@ -131,7 +137,7 @@ impl<'a> Replay<'a> {
             self.membership(log);
             self.round(entry);
         } else if from == self.at.registry {
-            self.model(log);
+            self.model(entry);
         } else if from == self.at.escrow {
             self.payment(entry);
         } else if from == self.at.stakes {
@@ -139,7 +145,7 @@ impl<'a> Replay<'a> {
         } else if from == self.at.reward_token
             && let Some(RewardToken::Transfer { from, to, value: amount }) = read(log)
         {
-            let time = entry.time;
+            let time = entry.block.time;
             self.history.transfers.push(Transfer { time, from, to, amount });
         }
     }
@@ -150,28 +156,31 @@ impl<'a> Replay<'a> {
             (*operator, pool.own.active.saturating_add(pool.delegated.active))
         };
         self.history.stakes = self.pools.iter().map(worth).collect();
+        self.history.rounds = self.domain_history.rounds.iter().map(round).collect();
+        self.history.versions = self.domain_history.versions.iter().map(version).collect();
         // Only an opened domain has a token.
         (!self.token.is_zero()).then_some(self.history)
     }
 
-    fn model(&mut self, log: &Log) {
+    fn model(&mut self, entry: &Entry) {
+        let log = &entry.log;
         if let Some(opened) = read::<DomainRegistry::DomainOpened>(log)
             && opened.domain == self.domain
         {
             self.token = opened.config.token;
             self.history.genesis = opened.config.genesis;
+            self.domain_history.opened = Some((opened.config, opened.spec));
         }
         if let Some(next) = read::<DomainRegistry::ModelAdvanced>(log)
             && next.domain == self.domain
         {
-            let DomainRegistry::ModelAdvanced { version: number, round, parent, model, .. } = next;
-            self.history.versions.push(Version { number, round, parent, model });
+            self.domain_history.advance(&next, entry.block);
         }
     }
 
     fn change(&mut self, domain: u64, account: Address, kind: ChangeKind) {
         if domain == self.domain {
-            let after = self.history.rounds.len();
+            let after = self.domain_history.rounds.len();
             self.history.changes.push(Change { account, kind, after });
         }
     }
@@ -185,86 +194,42 @@ impl<'a> Replay<'a> {
             self.change(domain, account, ChangeKind::Exited);
         } else if let Some(slashed) = read::<Rounds::MemberSlashed>(log) {
             let Rounds::MemberSlashed { round, account, reason, .. } = slashed;
-            if self.history.round(round).is_some() {
+            if self.domain_history.round(round).is_some() {
                 self.change(self.domain, account, ChangeKind::Slashed);
                 self.history.slashes.push(Slash { round, account, role: Role::Member, reason });
             }
         }
     }
 
-    fn known(&mut self, number: u64) -> Option<&mut Round> {
-        self.history.rounds.iter_mut().rev().find(|round| round.number == number)
-    }
-
     fn round(&mut self, entry: &Entry) {
-        let (log, time) = (&entry.log, entry.time);
+        let (log, block) = (&entry.log, entry.block);
         if let Some(opened) = read::<Rounds::RoundOpened>(log) {
-            self.opened(opened, time);
-        } else if let Some(Rounds::Delivered { round, account, .. }) = read(log) {
-            let seats = self.known(round).map(|round| round.seats.iter_mut());
-            if let Some(seat) = seats.into_iter().flatten().find(|seat| seat.account == account) {
-                seat.delivered = true;
+            if opened.domain == self.domain {
+                self.domain_history.open(opened, Vec::new(), block);
+            }
+        } else if let Some(delivered) = read::<Rounds::Delivered>(log) {
+            if let Some(round) = self.domain_history.round(delivered.round) {
+                round.deliver(&delivered);
             }
         } else if let Some(proposed) = read::<Rounds::Proposed>(log) {
-            self.proposed(proposed, time);
-        } else if let Some(Rounds::Settled { round: number, .. }) = read(log) {
-            self.settled(number, entry);
-        } else if let Some(Rounds::Voided { round: number, coordinator, reason }) = read(log)
-            && let Some(round) = self.known(number)
+            if let Some(round) = self.domain_history.round(proposed.round) {
+                round.propose(proposed, block);
+            }
+        } else if let Some(Rounds::Settled { round, .. }) = read(log) {
+            if self.domain_history.settle(round, block).is_some() {
+                let (transaction, credits) = (entry.transaction, Vec::new());
+                self.settling = Some(Settling { transaction, round, credits });
+            }
+        } else if let Some(voided) = read::<Rounds::Voided>(log)
+            && let Some(round) = self.domain_history.round(voided.round)
         {
-            (round.outcome, round.ended) = (Outcome::Void, Some(time));
-            if reason != B256::right_padding_from(VERIFIER_STOPPED) {
+            round.void(&voided, block);
+            let Rounds::Voided { round, coordinator: account, reason } = voided;
+            if ledger::reason(&reason) != STOPPED {
                 let role = Role::Coordinator;
-                let slash = Slash { round: number, account: coordinator, role, reason };
-                self.history.slashes.push(slash);
+                self.history.slashes.push(Slash { round, account, role, reason });
             }
         }
-    }
-
-    fn opened(&mut self, opened: Rounds::RoundOpened, time: u64) {
-        if opened.domain != self.domain {
-            return;
-        }
-        let seat = |member: &IRounds::Member| Seat {
-            account: member.account,
-            weight: member.weight,
-            delivered: false,
-            summed: false,
-        };
-        self.history.rounds.push(Round {
-            number: opened.round,
-            coordinator: opened.coordinator,
-            opened: time,
-            proposed: None,
-            ended: None,
-            outcome: Outcome::Open,
-            seats: opened.members.iter().map(seat).collect(),
-        });
-    }
-
-    /// Without a sum the listed are paid all the same. What is listed without a submission, or a mark, was
-    /// delivered to the contract alone, and is in no sum.
-    fn proposed(&mut self, proposed: Rounds::Proposed, time: u64) {
-        let Rounds::Proposed { round, deliveries, aggregate, .. } = proposed;
-        let Some(round) = self.known(round) else { return };
-        round.proposed = Some(time);
-        for (seat, said) in round.seats.iter_mut().zip(deliveries) {
-            seat.delivered = !said.update.is_zero();
-            seat.summed = is_summed(&said) && !aggregate.is_zero();
-        }
-    }
-
-    /// Void rounds are settled as well, to pay for what was checked: they stay void. No sum is of
-    /// nothing.
-    fn settled(&mut self, number: u64, entry: &Entry) {
-        let Some(round) = self.known(number) else { return };
-        if round.outcome == Outcome::Open {
-            let sum = round.seats.iter().any(|seat| seat.summed);
-            round.outcome = if sum { Outcome::Settled } else { Outcome::Unchanged };
-            round.ended = Some(entry.time);
-        }
-        let (transaction, credits) = (entry.transaction, Vec::new());
-        self.settling = Some(Settling { transaction, round: number, credits });
     }
 
     /// A settlement credits everybody, in the same transaction, and then says how much it was. No
@@ -313,6 +278,41 @@ impl<'a> Replay<'a> {
             pool.delegated.less(first, delegated.saturating_sub(first));
         }
     }
+}
+
+/// A round as measures see it.
+fn round(of: &ledger::Round) -> Round {
+    let counted = of.counted();
+    let seats = of.members.0.iter().map(|member| {
+        let account = member.account;
+        // Without a sum the listed are paid all the same; without a batch whose proof was checked.
+        let delivered = match of.listed(account) {
+            Some(said) => !said.update.is_zero(),
+            None => of.delivered.contains_key(&account),
+        };
+        let summed = counted.iter().any(|counted| counted.account == account);
+        Seat { account, weight: member.weight, delivered, summed }
+    });
+    Round {
+        number: of.id,
+        coordinator: of.coordinator,
+        opened: of.opened.time,
+        proposed: of.proposal.as_ref().map(|proposal| proposal.block.time),
+        ended: of.ended.map(|block| block.time),
+        outcome: match of.outcome {
+            ledger::Outcome::Open => Outcome::Open,
+            ledger::Outcome::Settled { .. } => Outcome::Settled,
+            ledger::Outcome::Empty => Outcome::Unchanged,
+            ledger::Outcome::Void { .. } => Outcome::Void,
+        },
+        seats: seats.collect(),
+    }
+}
+
+/// A version as measures see it.
+fn version(of: &ledger::Version) -> Version {
+    let ledger::Version { number, round, parent, model, .. } = *of;
+    Version { number, round, parent, model }
 }
 
 #[cfg(test)]

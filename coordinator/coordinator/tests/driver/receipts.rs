@@ -1,7 +1,7 @@
 //! What a coordinator answers for with its key.
 
 use alloy::primitives::{Address, B256};
-use zktrain_chain::protocol::SignedReceipt;
+use zktrain_ledger::SignedReceipt;
 use zktrain_secagg::plan::Plan;
 use zktrain_wire::Scoped;
 use zktrain_wire::messages::{Contribution, End, Notice, Phase, Reason, Response};

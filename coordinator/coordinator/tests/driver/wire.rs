@@ -10,15 +10,15 @@ use alloy::primitives::keccak256;
 use alloy::signers::local::PrivateKeySigner;
 use alloy::sol_types::Eip712Domain;
 use tokio::sync::oneshot;
-use zktrain_chain::protocol::typed;
-use zktrain_coordinator::service::Desk;
+use zktrain_coordinator::service::RequestHandler;
+use zktrain_ledger::typed;
 use zktrain_secagg::messages::{Keys, Signed};
 use zktrain_secagg::plan::Plan;
 use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
-use zktrain_wire::{Error, Limits, Patience, Peer, Server, Source, Target};
+use zktrain_wire::{Error, Peer, Server, Target, Timeouts, UploadSource, WireLimits};
 
 use crate::work::fixture;
-use crate::world::{DOMAIN, Owner, ROUND, Shelf, World, is_taken, kept};
+use crate::world::{DOMAIN, DomainLibrary, Owner, ROUND, World, is_taken, kept};
 
 /// The phase in which a notice is answered.
 pub fn phase(notice: &Notice) -> Phase {
@@ -42,7 +42,11 @@ struct Host {
 }
 
 impl Host {
-    fn start(desk: Arc<Desk<Shelf>>, signer: PrivateKeySigner, domain: Eip712Domain) -> Self {
+    fn start(
+        handler: Arc<RequestHandler<DomainLibrary>>,
+        signer: PrivateKeySigner,
+        domain: Eip712Domain,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let (bound, address) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -53,7 +57,8 @@ impl Host {
                 .unwrap();
             runtime.block_on(async move {
                 let any = "127.0.0.1:0".parse().unwrap();
-                let server = Server::bind(any, signer, domain, desk, Limits::default()).unwrap();
+                let server =
+                    Server::bind(any, signer, domain, handler, WireLimits::default()).unwrap();
                 bound.send(server.local_addr().unwrap()).unwrap();
                 server
                     .serve(async move {
@@ -72,7 +77,7 @@ impl Host {
 }
 
 async fn connect(target: &Target, signer: &PrivateKeySigner) -> Peer {
-    Peer::connect(target.clone(), signer.clone(), Patience::default()).await.unwrap()
+    Peer::connect(target.clone(), signer.clone(), Timeouts::default()).await.unwrap()
 }
 
 /// What an owner does.
@@ -131,7 +136,7 @@ async fn send_garbage(peer: &Peer) {
     let body = Keys { account: peer.account(), mask: [0xff; 32], seal: [0xff; 32] };
     let said = send(peer, Contribution::Keys(Signed { body, signature: vec![0; 65].into() })).await;
     assert!(matches!(said, Response::Refused(_)), "{said:?}");
-    let long = Source::Bytes(vec![0; fixture().shape.bytes() as usize + 1].into());
+    let long = UploadSource::Bytes(vec![0; fixture().shape.bytes() as usize + 1].into());
     let refused = peer.upload(&Item::Masked { round: ROUND }, long).await;
     assert!(matches!(refused, Err(Error::Refused(Refusal::TooLarge { .. }))), "{refused:?}");
 }
@@ -160,9 +165,9 @@ async fn take_part(
             Notice::End(end) => return (Some(end.clone()), None),
             Notice::Shares(passed) => {
                 assert!(kept(owner.member.shares(passed).unwrap()).is_empty());
-                let vector = Source::Bytes(owner.masked().1.into());
+                let vector = UploadSource::Bytes(owner.masked().1.into());
                 peer.upload(&Item::Masked { round: ROUND }, vector).await.unwrap();
-                let submission = Source::Bytes(owner.submission().into());
+                let submission = UploadSource::Bytes(owner.submission().into());
                 peer.upload(&Item::Submission { round: ROUND }, submission).await.unwrap();
             }
             _ => {}
@@ -210,7 +215,7 @@ async fn many_owners_over_quic() {
     let coordinator = PrivateKeySigner::from_bytes(&keccak256("coordinator")).unwrap();
     let plan = world.plan.body.clone();
     let domain = typed::domain(plan.chain_id, plan.rounds);
-    let host = Host::start(world.office().desk.clone(), coordinator.clone(), domain.clone());
+    let host = Host::start(world.office().handler.clone(), coordinator.clone(), domain.clone());
     let coordinator = coordinator.address();
     let target = Target { address: host.address.to_string(), coordinator, domain };
     let stranger = |name: &str| PrivateKeySigner::from_bytes(&keccak256(name)).unwrap();

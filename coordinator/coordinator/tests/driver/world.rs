@@ -9,18 +9,18 @@ use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::Fr;
 use bytes::Bytes;
 use tempfile::TempDir;
-use zktrain_chain::protocol::SignedReceipt;
-use zktrain_chain::protocol::typed::{Receipt, Scope};
 use zktrain_coordinator::driver::Driver;
 use zktrain_coordinator::machine::Ends;
-use zktrain_coordinator::service::{Desk, Download, Library};
+use zktrain_coordinator::service::{Download, Library, RequestHandler};
 use zktrain_coordinator::store::{Store, StoreError};
+use zktrain_ledger::SignedReceipt;
+use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_secagg::Policy;
-use zktrain_secagg::blame::Evidence;
+use zktrain_secagg::blame::BlameEvidence;
 use zktrain_secagg::member::Member;
 use zktrain_secagg::messages::{Body, Sharing, Signed, Test, Upload};
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
-use zktrain_secagg::sealed::{Keeper, Promises, Sealed};
+use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::vector::{Unpacked, Update, pack, unpack};
 use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
 use zktrain_wire::receipts::check_receipt;
@@ -61,7 +61,7 @@ impl Owner {
 }
 
 /// Downloads for everybody.
-pub struct Shelf {
+pub struct DomainLibrary {
     pub file: PathBuf,
     /// Who was registered, in order.
     pub registered: Mutex<Vec<Address>>,
@@ -71,7 +71,7 @@ pub struct Shelf {
     pub refused: Mutex<Vec<(Address, Refusal)>>,
 }
 
-impl Library for Shelf {
+impl Library for DomainLibrary {
     async fn admit(&self, peer: Address) -> bool {
         peer != Address::ZERO
     }
@@ -109,7 +109,7 @@ impl Library for Shelf {
 pub struct Office {
     pub store: Store,
     pub driver: Driver,
-    pub desk: Arc<Desk<Shelf>>,
+    pub handler: Arc<RequestHandler<DomainLibrary>>,
     pub bench: Arc<Bench>,
 }
 
@@ -226,28 +226,28 @@ impl World {
         let driver = Driver::start(store.clone(), plan, bench.clone(), ends).await.unwrap();
         let file = self.folder.path().join("lineage");
         std::fs::write(&file, vec![5; 100_000]).unwrap();
-        let desk = Desk::new(
+        let handler = RequestHandler::new(
             store.clone(),
             DOMAIN,
             fixture().shape.bytes(),
-            Shelf {
+            DomainLibrary {
                 file,
                 signer: coordinator(),
                 registered: Mutex::default(),
                 refused: Mutex::default(),
             },
         );
-        desk.open_round(&driver);
-        self.office = Some(Office { store, driver, desk, bench });
+        handler.open_round(&driver);
+        self.office = Some(Office { store, driver, handler, bench });
     }
 
     pub async fn send(&self, index: usize, what: Contribution) -> Response {
         let request = Request::Send { round: ROUND, what: Box::new(what) };
-        self.office().desk.call(self.owners[index].account(), request).await
+        self.office().handler.call(self.owners[index].account(), request).await
     }
 
     pub async fn upload(&self, index: usize, item: &Item, bytes: &[u8]) -> Result<(), Refusal> {
-        upload(&*self.office().desk, self.owners[index].account(), item, bytes).await
+        upload(&*self.office().handler, self.owners[index].account(), item, bytes).await
     }
 
     /// An owner reads its next notice, if it is there, and answers. Whether it was there.
@@ -321,7 +321,7 @@ impl World {
 /// Owners here never restart: their promises are nowhere but in memory.
 struct Memory;
 
-impl Keeper for Memory {
+impl PromiseStore for Memory {
     type Error = core::convert::Infallible;
 
     fn keep(&mut self, _: &Promises) -> Result<(), Self::Error> {
@@ -357,7 +357,7 @@ impl Owner {
         let commitments = commit(&self.update);
         let update = self.update.clone();
         let (shape, opener) = (&fixture().shape, &fixture().srs.g1());
-        let evidence = Evidence { shape, opener, update: &update, commitments: &commitments };
+        let evidence = BlameEvidence { shape, opener, update: &update, commitments: &commitments };
         Some(match notice {
             Notice::Plan(_) => Contribution::Keys(self.sign(plan, kept(self.member.keys()))),
             Notice::Roster(keys) => {
@@ -395,18 +395,18 @@ impl Owner {
 
 /// Uploads in uneven parts.
 pub async fn upload(
-    desk: &impl Service,
+    handler: &impl Service,
     peer: Address,
     item: &Item,
     bytes: &[u8],
 ) -> Result<(), Refusal> {
     let content = Content { len: bytes.len() as u64, digest: keccak256(bytes) };
-    let mut offset = desk.begin(peer, item, content).await? as usize;
+    let mut offset = handler.begin(peer, item, content).await? as usize;
     while offset < bytes.len() {
         let end = bytes.len().min(offset + 777);
         let part = Bytes::copy_from_slice(&bytes[offset..end]);
-        desk.chunk(peer, item, offset as u64, part).await?;
+        handler.chunk(peer, item, offset as u64, part).await?;
         offset = end;
     }
-    desk.finish(peer, item).await
+    handler.finish(peer, item).await
 }

@@ -3,10 +3,10 @@
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::Fr;
-use zktrain_chain::protocol::merkle;
 use zktrain_coordinator::machine::{
     Action, Admit, Event, Machine, Progress, ProofVerdict, SumResult, TrialResult,
 };
+use zktrain_ledger::merkle;
 use zktrain_secagg::Policy;
 use zktrain_secagg::coordinator;
 use zktrain_secagg::member::Member;
@@ -14,7 +14,7 @@ use zktrain_secagg::messages::{
     Body, Ciphertext, Defence, PairOpening, Reveal, SEALED, Sharing, Signed,
 };
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
-use zktrain_secagg::sealed::{Keeper, Promises, Sealed};
+use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::unmasking::Unmasking;
 use zktrain_wire::messages::{Contribution, End, Notice, Phase, Refusal};
 use zktrain_wire::sign;
@@ -25,11 +25,10 @@ pub const ELEMENTS: usize = 3;
 pub const TIMING: Timing =
     Timing { keys: 10, shares: 20, uploads: 300, confirm: 40, unmask: 50, defence: 60 };
 
-/// A disk.
 #[derive(Default)]
 pub struct Disk(pub Promises);
 
-impl Keeper for Disk {
+impl PromiseStore for Disk {
     type Error = zktrain_secagg::Error;
 
     fn keep(&mut self, promises: &Promises) -> Result<(), Self::Error> {

@@ -13,9 +13,11 @@ use alloy::sol_types::Eip712Domain;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use zktrain_chain::protocol::typed;
+use zktrain_ledger::typed;
 use zktrain_wire::messages::{Item, Phase, Refusal, Request, Response};
-use zktrain_wire::{Content, Counters, Error, Limits, Patience, Peer, Server, Service, Target};
+use zktrain_wire::{
+    Content, Error, Peer, Server, ServerCounters, Service, Target, Timeouts, WireLimits,
+};
 
 pub fn domain() -> Eip712Domain {
     typed::domain(31337, Address::repeat_byte(7))
@@ -184,14 +186,14 @@ pub struct Running {
     pub address: SocketAddr,
     pub signer: PrivateKeySigner,
     pub memory: Arc<Memory>,
-    pub counters: Arc<Counters>,
-    pub limits: Limits,
+    pub counters: Arc<ServerCounters>,
+    pub limits: WireLimits,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
 impl Running {
-    pub async fn start(limits: Limits) -> Self {
+    pub async fn start(limits: WireLimits) -> Self {
         let (signer, memory) = (PrivateKeySigner::random(), Arc::default());
         Self::start_at("127.0.0.1:0".parse().unwrap(), signer, memory, limits)
     }
@@ -200,7 +202,7 @@ impl Running {
         listen: SocketAddr,
         signer: PrivateKeySigner,
         memory: Arc<Memory>,
-        limits: Limits,
+        limits: WireLimits,
     ) -> Self {
         let server = Server::bind(listen, signer.clone(), domain(), memory.clone(), limits);
         let server = server.unwrap();
@@ -222,7 +224,7 @@ impl Running {
 
     pub async fn peer(&self) -> Peer {
         let signer = PrivateKeySigner::random();
-        Peer::connect(self.target(), signer, Patience::default()).await.unwrap()
+        Peer::connect(self.target(), signer, Timeouts::default()).await.unwrap()
     }
 
     pub async fn stop(mut self) {

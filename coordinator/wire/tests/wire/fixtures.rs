@@ -8,7 +8,7 @@ use alloy::primitives::{Address, B256, Bytes};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zktrain_chain::protocol::SignedReceipt;
+use zktrain_ledger::SignedReceipt;
 use zktrain_secagg::messages::*;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing};
 use zktrain_wire::frame::{

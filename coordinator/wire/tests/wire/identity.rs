@@ -8,22 +8,22 @@ use alloy::primitives::Address;
 use alloy::signers::local::PrivateKeySigner;
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::copy;
-use zktrain_chain::protocol::typed;
+use zktrain_ledger::typed;
 use zktrain_wire::frame::{Greeting, Hello, MAGIC, VERSION, Welcome};
-use zktrain_wire::identity::{Channel, Role};
+use zktrain_wire::identity::{Channel, PeerRole};
 use zktrain_wire::messages::{Refusal, Response};
-use zktrain_wire::{Error, Limits, Patience, Peer, Server, Target};
+use zktrain_wire::{Error, Peer, Server, Target, Timeouts, WireLimits};
 
 use crate::common::{Running, call, domain, eventually};
 use crate::raw;
 
 async fn connect(target: Target) -> Result<Peer, Error> {
-    Peer::connect(target, PrivateKeySigner::random(), Patience::default()).await
+    Peer::connect(target, PrivateKeySigner::random(), Timeouts::default()).await
 }
 
 #[tokio::test]
 async fn both_sides_know_who_is_there() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let peer = server.peer().await;
     assert_eq!(call(&peer, 3).await.unwrap(), Response::Current(Some(3)));
     assert_eq!(server.counters.connected.load(Ordering::Relaxed), 1);
@@ -36,7 +36,7 @@ async fn both_sides_know_who_is_there() {
 
 #[tokio::test]
 async fn another_coordinator_chain_or_contract_is_not_talked_to() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let right = server.target();
     let other = Target { coordinator: Address::ZERO, ..right.clone() };
     let there = server.signer.address();
@@ -81,7 +81,7 @@ async fn pass_on(near: Connection, far: Connection) {
 
 #[tokio::test]
 async fn a_man_in_the_middle_is_noticed_by_the_owner() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let middle = man_in_the_middle(server.address).await;
     let refused = connect(Target { address: middle.to_string(), ..server.target() }).await;
     assert!(matches!(refused.err().unwrap(), Error::Identity { got: None, .. }));
@@ -90,7 +90,7 @@ async fn a_man_in_the_middle_is_noticed_by_the_owner() {
 
 #[tokio::test]
 async fn a_man_in_the_middle_is_noticed_by_the_coordinator() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let middle = man_in_the_middle(server.address).await;
     // An owner that does not look who is there.
     let careless = raw::connect(&raw::client(1), middle).await;
@@ -103,10 +103,10 @@ async fn a_man_in_the_middle_is_noticed_by_the_coordinator() {
 
 #[tokio::test]
 async fn a_proof_of_another_connection_does_not_hold() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (endpoint, signer) = (raw::client(1), PrivateKeySigner::random());
     let first = raw::connect(&endpoint, server.address).await;
-    let earlier = Channel::of(&first).unwrap().prove(Role::Owner, &signer, &domain()).unwrap();
+    let earlier = Channel::of(&first).unwrap().prove(PeerRole::Owner, &signer, &domain()).unwrap();
     let second = raw::connect(&endpoint, server.address).await;
     let (mut to, mut from, _) = raw::hello(&second).await;
     raw::send(&mut to, &earlier).await;
@@ -115,7 +115,7 @@ async fn a_proof_of_another_connection_does_not_hold() {
 
 #[tokio::test]
 async fn proofs_are_for_one_role_account_chain_and_contract() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let (endpoint, signer) = (raw::client(1), PrivateKeySigner::random());
     for case in 0..5 {
         let connection = raw::connect(&endpoint, server.address).await;
@@ -124,11 +124,11 @@ async fn proofs_are_for_one_role_account_chain_and_contract() {
         let prove = |role, domain| channel.prove(role, &signer, &domain).unwrap();
         let proof = match case {
             0 => theirs,
-            1 => prove(Role::Coordinator, domain()),
-            2 => prove(Role::Owner, typed::domain(1, Address::repeat_byte(7))),
-            3 => prove(Role::Owner, typed::domain(31337, Address::repeat_byte(8))),
+            1 => prove(PeerRole::Coordinator, domain()),
+            2 => prove(PeerRole::Owner, typed::domain(1, Address::repeat_byte(7))),
+            3 => prove(PeerRole::Owner, typed::domain(31337, Address::repeat_byte(8))),
             _ => {
-                let mut proof = prove(Role::Owner, domain());
+                let mut proof = prove(PeerRole::Owner, domain());
                 proof.account = PrivateKeySigner::random().address();
                 proof
             }
@@ -141,7 +141,7 @@ async fn proofs_are_for_one_role_account_chain_and_contract() {
 
 #[tokio::test]
 async fn sessions_are_not_resumed() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let endpoint = raw::client(1);
     let first = raw::member(&endpoint, server.address).await;
     first.close(0u32.into(), b"");
@@ -152,7 +152,7 @@ async fn sessions_are_not_resumed() {
 
 #[tokio::test]
 async fn another_version_gets_an_answer_that_says_so() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let endpoint = raw::client(1);
     let hellos = [
         Hello { magic: MAGIC, version: VERSION + 1 },
@@ -184,19 +184,19 @@ async fn a_coordinator_of_another_version_is_named() {
 
 #[tokio::test]
 async fn accounts_that_are_not_served_are_told_so() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let signer = PrivateKeySigner::random();
     server.memory.refused.lock().unwrap().push(signer.address());
-    let refused = Peer::connect(server.target(), signer, Patience::default()).await;
+    let refused = Peer::connect(server.target(), signer, Timeouts::default()).await;
     assert!(matches!(refused.err().unwrap(), Error::Refused(Refusal::NotMember)));
     assert_eq!(server.counters.connected.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
 async fn the_newer_connection_of_an_account_takes_the_place_of_the_older() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let signer = PrivateKeySigner::random();
-    let again = || Peer::connect(server.target(), signer.clone(), Patience::default());
+    let again = || Peer::connect(server.target(), signer.clone(), Timeouts::default());
     let older = again().await.unwrap();
     let newer = again().await.unwrap();
     assert_eq!(call(&newer, 1).await.unwrap(), Response::Current(Some(1)));
@@ -209,9 +209,9 @@ async fn the_newer_connection_of_an_account_takes_the_place_of_the_older() {
 
 #[tokio::test]
 async fn a_full_server_keeps_those_that_it_has() {
-    let server = Running::start(Limits { connections: 2, ..Limits::default() }).await;
+    let server = Running::start(WireLimits { connections: 2, ..WireLimits::default() }).await;
     let (first, second) = (server.peer().await, server.peer().await);
-    let patience = Patience { call: Duration::from_secs(1), ..Patience::default() };
+    let patience = Timeouts { call: Duration::from_secs(1), ..Timeouts::default() };
     let third = Peer::connect(server.target(), PrivateKeySigner::random(), patience).await;
     assert!(matches!(third.err().unwrap(), Error::Deadline { .. }));
     for peer in [&first, &second] {
@@ -224,24 +224,24 @@ async fn a_full_server_keeps_those_that_it_has() {
 
 #[tokio::test]
 async fn errors_name_the_address_that_they_are_about() {
-    let server = Running::start(Limits::default()).await;
+    let server = Running::start(WireLimits::default()).await;
     let taken = Server::bind(
         server.address,
         PrivateKeySigner::random(),
         domain(),
         server.memory.clone(),
-        Limits::default(),
+        WireLimits::default(),
     );
     let said = taken.err().unwrap().to_string();
     assert!(said.contains(&server.address.to_string()) && said.contains("UDP"), "{said}");
-    let patience = Patience { call: Duration::from_millis(300), ..Patience::default() };
+    let patience = Timeouts { call: Duration::from_millis(300), ..Timeouts::default() };
     let nowhere = Target { address: "no-such-host.invalid:7443".into(), ..server.target() };
     let connected = Peer::connect(nowhere, PrivateKeySigner::random(), patience).await;
     let said = connected.err().unwrap().to_string();
     assert!(said.contains("no-such-host.invalid:7443"), "{said}");
     let expected = Address::repeat_byte(9);
     let other = Target { coordinator: expected, ..server.target() };
-    let connected = Peer::connect(other, PrivateKeySigner::random(), Patience::default()).await;
+    let connected = Peer::connect(other, PrivateKeySigner::random(), Timeouts::default()).await;
     let said = connected.err().unwrap().to_string();
     assert!(
         said.contains(&server.signer.address().to_string()) && !said.contains("Some"),

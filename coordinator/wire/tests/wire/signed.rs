@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use serde_json::Value;
-use zktrain_chain::protocol::typed;
+use zktrain_ledger::typed;
 use zktrain_secagg::messages::*;
 use zktrain_secagg::plan::Plan;
 use zktrain_wire::sign;

@@ -4,8 +4,8 @@ use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
 use zktrain_chain::ChainError;
-use zktrain_chain::bindings::stakes::{IStakeManager, StakeManager};
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::bindings::stakes::{IStakeManager, StakeManager};
 
 use super::super::Done;
 use crate::chain::amount;

@@ -1,11 +1,11 @@
 //! A domain: its rules, its money, its members.
 
 use alloy::primitives::{Address, B256, U256};
-use zktrain_chain::bindings::escrow::Escrow;
-use zktrain_chain::bindings::registry::{DomainRegistry, IDomainRegistry};
-use zktrain_chain::bindings::reputation::Reputation;
-use zktrain_chain::bindings::rounds::Rounds;
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::bindings::escrow::Escrow;
+use zktrain_ledger::bindings::registry::{DomainRegistry, IDomainRegistry};
+use zktrain_ledger::bindings::reputation::Reputation;
+use zktrain_ledger::bindings::rounds::Rounds;
 
 use super::super::Done;
 use super::super::rules::describe;

@@ -1,9 +1,9 @@
 //! A round: who is in it, what can still be done and until when.
 
 use alloy::primitives::{B256, U256};
-use zktrain_chain::bindings::demands::Demands;
-use zktrain_chain::bindings::rounds::{IRounds, Rounds};
 use zktrain_chain::protocol::{Client, Status};
+use zktrain_ledger::bindings::demands::Demands;
+use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
 
 use super::super::Done;
 use crate::chain::amount;

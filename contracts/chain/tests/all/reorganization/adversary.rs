@@ -6,12 +6,12 @@ use alloy::primitives::{Address, B256, Bytes, U256, address, keccak256};
 use alloy::providers::Provider;
 use alloy::sol_types::{SolCall, SolValue};
 use serde_json::json;
-use zktrain_chain::Revert;
-use zktrain_chain::bindings::rounds::IRounds::{Delivery, Member};
-use zktrain_chain::bindings::rounds::Rounds;
-use zktrain_chain::bindings::slashing::{IRounds, ISlashing, Slashing};
-use zktrain_chain::protocol::typed::{Batch, Receipt, Submission};
-use zktrain_chain::protocol::{Members, SignedBatch, SignedSubmission};
+use zktrain_ledger::Revert;
+use zktrain_ledger::bindings::rounds::IRounds::{Delivery, Member};
+use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::bindings::slashing::{IRounds, ISlashing, Slashing};
+use zktrain_ledger::typed::{Batch, Receipt, Submission};
+use zktrain_ledger::{Members, SignedBatch, SignedSubmission};
 
 use super::{STATEMENT, Signed};
 use zktrain_testchains::economy::Economy;

@@ -9,12 +9,11 @@ use adversary::Adversary;
 use alloy::primitives::{B256, U256, keccak256};
 use alloy::sol_types::SolCall;
 use serde_json::json;
-use zktrain_chain::bindings::rounds::IRounds::Delivery;
-use zktrain_chain::protocol::typed::{Receipt, Submission};
-use zktrain_chain::protocol::{
-    Candidate, Client, ClientError, SignedBatch, SignedReceipt, SignedSubmission, Status,
-};
+use zktrain_chain::protocol::{Candidate, Client, ClientError, Status};
 use zktrain_chain::{Outbox, Sender};
+use zktrain_ledger::bindings::rounds::IRounds::Delivery;
+use zktrain_ledger::typed::{Receipt, Submission};
+use zktrain_ledger::{SignedBatch, SignedReceipt, SignedSubmission};
 use zktrain_testchains::Backend;
 use zktrain_testchains::economy::{BUDGET, Economy, HOUR, TRAINER_BOND, plain_key, tokens};
 

@@ -1,4 +1,5 @@
-use zktrain_chain::bindings::registry::IDomainRegistry;
+use zktrain_ledger::bindings::registry::IDomainRegistry;
+use zktrain_ledger::bindings::rounds::IRounds;
 
 use super::*;
 
@@ -94,7 +95,8 @@ impl<'a> Case<'a> {
     fn tell(&mut self, from: Address, event: &impl SolEvent) {
         let log = Log { address: from, data: event.encode_log_data() };
         let transaction = B256::repeat_byte(self.transaction);
-        self.replay.apply(&Entry { time: 10, transaction, log });
+        let block = Block { number: 1, hash: B256::ZERO, time: 10 };
+        self.replay.apply(&Entry { block, transaction, log });
     }
 
     fn settled(&mut self) {
@@ -201,7 +203,7 @@ fn only_what_a_settlement_credits_is_a_payment() {
 fn other_contracts_and_domains_change_nothing() {
     let at = deployment();
     let mut case = Case::new(&at);
-    let before = case.replay.history.clone();
+    let before = case.replay.clone().finish().unwrap();
     let (round, model) = (ROUND, B256::ZERO);
     case.tell(account(0xbb), &Rounds::Settled { round, paid: U256::ZERO, model });
     case.tell(at.rounds, &Rounds::Settled { round: 71, paid: U256::ZERO, model });

@@ -1,0 +1,161 @@
+//! What an event changes in a domain's history, whether or not it should have come.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::U256;
+
+use super::{Audit, History, Outcome, Proposal, Round, Version, reason};
+use crate::Members;
+use crate::bindings::registry::DomainRegistry::ModelAdvanced;
+use crate::bindings::rounds::Rounds;
+use crate::export::Block;
+
+impl History {
+    /// A round is opened, with these reputations of its members, as far as they are known.
+    pub fn open(&mut self, event: Rounds::RoundOpened, scores: Vec<u32>, block: Block) {
+        let optimistic = self.opened.as_ref().is_some_and(|(config, _)| config.optimistic);
+        self.rounds.push(Round {
+            id: event.round,
+            coordinator: event.coordinator,
+            parent: event.parent,
+            optimistic,
+            budget: event.budget,
+            fee: event.settlementFee,
+            burn_share: event.burnShare,
+            members: Members(event.members),
+            scores,
+            opened: block,
+            deadline: event.deadline,
+            nonce: None,
+            delivered: BTreeMap::new(),
+            proposal: None,
+            demands: BTreeMap::new(),
+            audit: Audit::default(),
+            outcome: Outcome::Open,
+            ended: None,
+            paid: false,
+            payments: Vec::new(),
+            burned: U256::ZERO,
+        });
+    }
+
+    /// A round is paid. One that is void stays void; of the others those with a sum make the next version.
+    pub fn settle(&mut self, id: u64, block: Block) -> Option<&mut Round> {
+        let version = self.versions.len() as u64 + 1;
+        let round = self.round(id)?;
+        round.paid = true;
+        if !matches!(round.outcome, Outcome::Void { .. }) {
+            let proposal = round.proposal.as_ref();
+            let sum = proposal.is_some_and(|proposal| !proposal.aggregate.is_zero());
+            round.outcome = if sum { Outcome::Settled { version } } else { Outcome::Empty };
+            round.ended = Some(block);
+        }
+        Some(round)
+    }
+
+    /// There is a new version of the model.
+    pub fn advance(&mut self, event: &ModelAdvanced, block: Block) {
+        let number = self.versions.len() as u64 + 1;
+        let ModelAdvanced { round, parent, model, .. } = *event;
+        self.versions.push(Version { number, round, parent, model, block });
+    }
+}
+
+impl Round {
+    /// A member has delivered to the contract; whether for the first time.
+    pub fn deliver(&mut self, event: &Rounds::Delivered) -> bool {
+        self.delivered.insert(event.account, event.update).is_none()
+    }
+
+    /// Its coordinator says what everybody has delivered.
+    pub fn propose(&mut self, event: Rounds::Proposed, block: Block) {
+        let Rounds::Proposed {
+            root,
+            aggregate,
+            model,
+            challengeEnd: challenge_end,
+            deliveries,
+            ..
+        } = event;
+        let proposal = Proposal { root, aggregate, model, deliveries, block, challenge_end };
+        self.proposal = Some(proposal);
+    }
+
+    /// It makes no version. What the contract has checked is still to be paid.
+    pub fn void(&mut self, event: &Rounds::Voided, block: Block) {
+        self.outcome = Outcome::Void { reason: reason(&event.reason) };
+        self.ended = Some(block);
+        self.paid = self.delivered.is_empty();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{Address, B256};
+
+    use super::super::STOPPED;
+    use super::*;
+    use crate::bindings::rounds::IRounds::{Delivery, Member};
+
+    const MEMBER: Address = Address::repeat_byte(1);
+    const HASH: B256 = B256::repeat_byte(7);
+
+    fn block(number: u64) -> Block {
+        Block { number, hash: HASH, time: number }
+    }
+
+    /// A history with one round under way.
+    fn opened() -> History {
+        let member = Member { account: MEMBER, dataset: HASH, windows: 1, weight: 1 << 16 };
+        let opened = Rounds::RoundOpened {
+            round: 5,
+            domain: 1,
+            coordinator: Address::ZERO,
+            parent: HASH,
+            deadline: 9,
+            budget: U256::ZERO,
+            settlementFee: 0,
+            burnShare: 0,
+            members: vec![member],
+        };
+        let mut history = History::default();
+        history.open(opened, vec![1], block(1));
+        history
+    }
+
+    fn proposed(history: &mut History, aggregate: B256) {
+        let delivery = Delivery { update: HASH, submission: HASH };
+        let (round, root, model, deliveries) = (5, HASH, HASH, vec![delivery]);
+        let said = Rounds::Proposed { round, root, aggregate, model, challengeEnd: 3, deliveries };
+        history.round(5).unwrap().propose(said, block(2));
+    }
+
+    #[test]
+    fn a_round_with_a_sum_makes_the_next_version_and_one_without_makes_none() {
+        for (aggregate, outcome) in
+            [(HASH, Outcome::Settled { version: 1 }), (B256::ZERO, Outcome::Empty)]
+        {
+            let mut history = opened();
+            assert!(history.rounds[0].is_open());
+            proposed(&mut history, aggregate);
+            let round = history.settle(5, block(4)).unwrap();
+            assert_eq!((&round.outcome, round.ended, round.paid), (&outcome, Some(block(4)), true));
+        }
+        assert!(opened().settle(6, block(4)).is_none());
+    }
+
+    #[test]
+    fn a_void_round_stays_void_and_ends_once_when_it_is_paid() {
+        let mut history = opened();
+        let round = history.round(5).unwrap();
+        let delivered = Rounds::Delivered { round: 5, account: MEMBER, update: HASH };
+        assert!(round.deliver(&delivered) && !round.deliver(&delivered));
+        let mut reason = B256::ZERO;
+        reason[..STOPPED.len()].copy_from_slice(STOPPED.as_bytes());
+        round.void(&Rounds::Voided { round: 5, coordinator: Address::ZERO, reason }, block(2));
+        assert!(!round.paid && round.has_delivered(MEMBER));
+        let round = history.settle(5, block(4)).unwrap();
+        assert_eq!(round.outcome, Outcome::Void { reason: STOPPED.to_owned() });
+        assert_eq!((round.ended, round.paid), (Some(block(2)), true));
+    }
+}
