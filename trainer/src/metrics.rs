@@ -54,15 +54,15 @@ pub fn evaluate(
     let sums: Vec<Sums> = match &dataset.targets {
         Some(targets) => inputs
             .zip(targets.par_chunks(ROWS * dataset.outputs))
-            .map(|(x, targets)| Sums::of_targets(network, &outputs(x), targets))
-            .collect(),
+            .map(|(x, targets)| Ok(Sums::of_targets(network, &outputs(x)?, targets)))
+            .collect::<Result<_, TrainError>>()?,
         None => inputs
             .zip(labels)
             .map(|(x, y)| {
                 let y: Vec<i32> = y.iter().map(|y| i32::from(*y)).collect();
-                Sums::of(network, &outputs(x), &y)
+                Ok(Sums::of(network, &outputs(x)?, &y))
             })
-            .collect(),
+            .collect::<Result<_, TrainError>>()?,
     };
     // Added in order, so the reported loss does not depend on the threads either.
     let total = sums.iter().fold(Sums::default(), |a, b| Sums {

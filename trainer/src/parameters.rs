@@ -38,7 +38,13 @@ pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
     let shapes: Vec<Shape> = network
         .layers
         .iter()
-        .map(|l| Shape { n_in: l.n_in, n_out: l.n_out, bias: l.bias, activation: l.activation })
+        .map(|l| Shape {
+            kind: l.kind,
+            n_in: l.n_in,
+            n_out: l.n_out,
+            bias: l.bias,
+            activation: l.activation,
+        })
         .collect();
     let layers = initial_floats(&shapes, seed)
         .into_iter()

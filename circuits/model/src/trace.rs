@@ -15,6 +15,13 @@ pub struct Rounded {
     pub excess: Vec<(u32, i64)>,
 }
 
+impl Rounded {
+    /// Room for so many roundings.
+    pub fn room(len: usize) -> Self {
+        Self { q: vec![0; len], r: vec![0; len], excess: Vec::new() }
+    }
+}
+
 /// What one linear layer and its activation produce.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LayerTrace {

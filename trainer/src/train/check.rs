@@ -1,6 +1,6 @@
 //! Checks of everything that comes from outside, before the first step.
 
-use zktrain_model::manifest::{Loss, Network};
+use zktrain_model::manifest::Network;
 use zktrain_model::trace::Parameters;
 
 use super::error::TrainError;
@@ -81,10 +81,9 @@ fn length(what: &'static str, expected: usize, got: usize) -> Result<(), TrainEr
 fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
     let valid = |row: &[i16]| {
         let bits = row.iter().all(|y| matches!(y, 0 | 1));
-        match (network.one_hot, network.loss) {
-            (true, _) => bits && row.iter().map(|y| i32::from(*y)).sum::<i32>() == 1,
-            (false, Loss::Mse) => true,
-            (false, _) => bits,
+        match network.one_hot {
+            true => bits && row.iter().map(|y| i32::from(*y)).sum::<i32>() == 1,
+            false => bits || network.has_targets(),
         }
     };
     match labels.chunks_exact(network.output()).position(|row| !valid(row)) {

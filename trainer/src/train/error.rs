@@ -1,7 +1,11 @@
-//! What can go wrong when training starts; nothing can once it has.
+//! What can go wrong when training starts. Once it has, operators refuse only what the checks before
+//! it have refused already.
+
+use zktrain_model::operators::Untraced;
 
 /// Parameters, state or data that do not fit the network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TrainError {
     /// A tensor of the wrong length.
     #[error("{what} of layer {layer}: expected {expected} entries, got {got}")]
@@ -60,4 +64,10 @@ pub enum TrainError {
         /// Entries needed.
         got: usize,
     },
+    /// Parameters or a trace that an operator cannot work on.
+    #[error(transparent)]
+    Operator(#[from] Untraced),
+    /// A network without a loss, or whose loss has another's trace.
+    #[error("the network's loss and its trace do not fit")]
+    Loss,
 }

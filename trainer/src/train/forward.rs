@@ -1,83 +1,134 @@
 //! The forward pass, shared by training and evaluation.
 
-use ndarray::Array2;
-use zktrain_model::manifest::{Activation, Layer, Network};
-use zktrain_model::quant::{relu, sigmoid_table, tanh_table};
-use zktrain_model::trace::{LayerParameters, Parameters, Rounded};
+use zktrain_model::graph::{Graph, NodeId, NodeKind};
+use zktrain_model::manifest::Network;
+use zktrain_model::operators::{Kept, LayerKind, Pass};
+use zktrain_model::trace::{LayerTrace, Parameters, Rounded};
 
-use super::product::{Matrix, product};
-use super::round::{room, round_into};
+use super::error::TrainError;
+use super::kernels::Parallel;
+use super::product::Matrix;
 
-/// The activations of a network, tables included.
+/// A network's graph and its operators' function tables.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    layers: Vec<(Layer, ActivationTable)>,
+    network: Network,
+    graph: Graph,
+    /// By node.
+    tables: Vec<Vec<i32>>,
 }
 
-#[derive(Debug, Clone)]
-enum ActivationTable {
-    Identity,
-    Relu,
-    Table(Vec<i32>),
+/// An operator of a layer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operator {
+    pub id: NodeId,
+    pub kind: LayerKind,
+    pub layer: usize,
+    /// Whose values it takes.
+    pub input: NodeId,
+}
+
+/// Samples that go through the network together, and the step that they are of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    pub step: usize,
+    pub samples: usize,
 }
 
 impl Forward {
-    /// Computes the activation tables of `network`.
+    /// Computes the function tables of `network`.
     pub fn new(network: &Network) -> Self {
-        let table = |layer: &Layer| match layer.activation {
-            Activation::Identity => ActivationTable::Identity,
-            Activation::Relu => ActivationTable::Relu,
-            Activation::Sigmoid => {
-                ActivationTable::Table(sigmoid_table(layer.z_frac, layer.a_frac))
-            }
-            Activation::Tanh => ActivationTable::Table(tanh_table(layer.z_frac, layer.a_frac)),
-        };
-        Self { layers: network.layers.iter().map(|l| (l.clone(), table(l))).collect() }
+        let graph = Graph::of(network);
+        let tables = graph.nodes().map(|(_, node)| match node.kind {
+            NodeKind::Input => Vec::new(),
+            NodeKind::Layer { kind, layer } => kind.table(network, &network.layers[layer]),
+            NodeKind::Loss(loss) => loss.table(network),
+        });
+        Self { network: network.clone(), tables: tables.collect(), graph }
     }
 
-    /// Outputs `z` of the last layer, `(rows, output)`, for `inputs` of `rows` samples.
+    /// The layers' operators, in topological order.
+    pub(super) fn operators(&self) -> impl DoubleEndedIterator<Item = Operator> + '_ {
+        self.graph.nodes().filter_map(|(id, node)| match (node.kind, node.inputs.as_slice()) {
+            (NodeKind::Layer { kind, layer }, [input, ..]) => {
+                Some(Operator { id, kind, layer, input: *input })
+            }
+            _ => None,
+        })
+    }
+
+    /// What the loss takes, and its table.
+    pub(super) fn loss(&self) -> Option<(NodeId, &[i32])> {
+        let losses = self.graph.nodes().filter(|(_, node)| matches!(node.kind, NodeKind::Loss(_)));
+        let mut found = losses.filter_map(|(id, node)| Some((*node.inputs.first()?, id)));
+        found.next().map(|(input, id)| (input, &self.tables[id.0][..]))
+    }
+
+    /// Nodes of the graph.
+    pub(super) fn len(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// One operator's turn.
+    pub(super) fn pass<'a>(
+        &'a self,
+        operator: Operator,
+        parameters: &'a Parameters,
+        Turn { step, samples }: Turn,
+    ) -> Pass<'a, Parallel> {
+        let Operator { id, layer: index, input, .. } = operator;
+        Pass {
+            kernels: &Parallel,
+            network: &self.network,
+            layer: &self.network.layers[index],
+            below: self.graph.node(input).and_then(|node| node.layer()),
+            index,
+            parameters: &parameters.layers[index],
+            table: &self.tables[id.0],
+            step,
+            samples,
+        }
+    }
+
+    /// What every node puts out, traced; `traces` has one entry a layer.
+    pub(super) fn run(
+        &self,
+        parameters: &Parameters,
+        inputs: &[i32],
+        turn: Turn,
+        kept: &mut [Kept<Matrix>],
+        traces: &mut [LayerTrace],
+    ) -> Result<Vec<Vec<i32>>, TrainError> {
+        let mut values: Vec<Vec<i32>> = vec![Vec::new(); self.len()];
+        for operator in self.operators() {
+            let Operator { id, kind, layer, input } = operator;
+            let pass = self.pass(operator, parameters, turn);
+            let taken = match self.graph.node(input).map(|node| node.kind) {
+                Some(NodeKind::Input) => inputs,
+                _ => &values[input.0][..],
+            };
+            let out = kind.forward(&pass, taken, &mut kept[id.0], &mut traces[layer])?;
+            values[id.0] = out;
+        }
+        Ok(values)
+    }
+
+    /// What the loss is given, `(rows, output)`, for `inputs` of `rows` samples.
     ///
     /// Parameters must have the network's shape and be within its bounds.
-    pub(crate) fn outputs(&self, parameters: &Parameters, inputs: &[i16], rows: usize) -> Vec<i32> {
-        let mut a: Vec<i32> = inputs.iter().map(|x| i32::from(*x)).collect();
-        for (l, ((layer, _), p)) in self.layers.iter().zip(&parameters.layers).enumerate() {
-            let input = Matrix::new(&a, rows, layer.n_in);
-            let weights = Matrix::new(&p.w, layer.n_in, layer.n_out);
-            let mut z = room(rows * layer.n_out);
-            linear(layer, p, &input, &weights, &mut z, 0);
-            a = self.activate(l, &z.q).unwrap_or(z.q);
-        }
-        a
-    }
-
-    /// The activated values of layer `l`; `None` for the identity.
-    pub(super) fn activate(&self, l: usize, z: &[i32]) -> Option<Vec<i32>> {
-        match &self.layers[l].1 {
-            ActivationTable::Identity => None,
-            ActivationTable::Relu => Some(z.iter().map(|z| relu(*z)).collect()),
-            ActivationTable::Table(table) => {
-                Some(z.iter().map(|z| table[(z + (1 << 15)) as usize]).collect())
-            }
-        }
-    }
-}
-
-/// `z = round_sat(A·W + 2^a_in_frac·b)`, written at `offset`.
-pub(super) fn linear(
-    layer: &Layer,
-    parameters: &LayerParameters,
-    input: &Matrix,
-    weights: &Matrix,
-    z: &mut Rounded,
-    offset: usize,
-) {
-    let x: Array2<i64> = product(input.view(), weights.view());
-    let (len, n) = (x.len(), layer.n_out);
-    let x = x.as_slice().unwrap_or_default();
-    match &parameters.b {
-        Some(b) => round_into(z, offset, len, &layer.z, |i| {
-            x[i] + (i64::from(b[i % n]) << layer.a_in_frac)
-        }),
-        None => round_into(z, offset, len, &layer.z, |i| x[i]),
+    pub(crate) fn outputs(
+        &self,
+        parameters: &Parameters,
+        inputs: &[i16],
+        rows: usize,
+    ) -> Result<Vec<i32>, TrainError> {
+        let inputs: Vec<i32> = inputs.iter().map(|x| i32::from(*x)).collect();
+        let room = |n_out| LayerTrace { z: Rounded::room(rows * n_out), ..LayerTrace::default() };
+        let mut traces: Vec<_> = self.network.layers.iter().map(|l| room(l.n_out)).collect();
+        let mut kept: Vec<Kept<Matrix>> = (0..self.len()).map(|_| Kept::default()).collect();
+        let turn = Turn { step: 0, samples: rows };
+        let mut values = self.run(parameters, &inputs, turn, &mut kept, &mut traces)?;
+        let last = self.loss().and_then(|(input, _)| values.get_mut(input.0));
+        Ok(last.map(std::mem::take).unwrap_or_default())
     }
 }

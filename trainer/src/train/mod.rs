@@ -3,9 +3,8 @@
 mod check;
 mod error;
 mod forward;
-mod loss;
+mod kernels;
 mod product;
-mod round;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -23,15 +22,13 @@ use zktrain_model::trace::{Parameters, Trace};
 pub struct Trainer {
     network: Network,
     forward: Forward,
-    loss: loss::LossTable,
 }
 
 impl Trainer {
     /// Computes the function tables of `network`.
     pub fn new(network: Network) -> Self {
         let forward = Forward::new(&network);
-        let loss = loss::LossTable::new(&network);
-        Self { network, forward, loss }
+        Self { network, forward }
     }
 
     /// The network being trained.
@@ -62,7 +59,7 @@ impl Trainer {
         labels: &[i16],
     ) -> Result<Trace, TrainError> {
         check::check(&self.network, before, state, inputs, labels)?;
-        Ok(self.run(before, state, inputs, labels))
+        self.run(before, state, inputs, labels)
     }
 }
 

@@ -6,7 +6,7 @@ use super::builder::{Builder, Pointwise, TableKind, count_parts, real_positions}
 use super::draft::Draft;
 use super::error::CompileError;
 use super::training::data_block;
-use crate::manifest::{Loss, Network};
+use crate::manifest::Network;
 use crate::relation::{Allocator, DimMap, Domain, Group, Linear, Relation, TensorId};
 use crate::size::{Bounded, ChunkError};
 
@@ -100,7 +100,7 @@ fn constrain_labels(
     domain: &Domain,
     labels: TensorId,
 ) -> Result<(), CompileError> {
-    if network.loss == Loss::Mse && !network.one_hot {
+    if network.has_targets() {
         let key = Linear::zero().plus(1, labels, &MAP).plus_constant(1 << 15);
         builder.range16("labels.range".into(), domain, key)?;
         zero_padding(builder, "labels.padding", domain, labels, network.output());

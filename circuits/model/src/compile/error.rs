@@ -8,6 +8,7 @@ use crate::relation::Malformed;
 /// lowers to. It is an error all the same. Prover and verifier compile the same relation, so a
 /// constraint that was left out would be missing for both, and nobody would see it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CompileError {
     /// A lookup into a table that was not declared.
     #[error("{label}: a lookup into table {table}, which the relation does not have")]

@@ -8,9 +8,8 @@
 //! would put `q` at both ends. The equation itself is a linear claim of the
 //! product or check that computes `X`; here is the rest.
 
-use super::builder::{Builder, Limbs, Pointwise, RoundedIds, TableKind, axes};
+use super::builder::{Builder, Limbs, Pointwise, RoundedIds, axes, real_positions};
 use super::error::CompileError;
-use crate::manifest::{Activation, Layer};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
 
 /// Who bounds the quotient.
@@ -123,12 +122,11 @@ pub fn offset_key(z: TensorId, dims: usize) -> Linear {
     Linear::tensor(z, dims).plus_constant(1 << 15)
 }
 
-/// The function table of a layer's activation, if it has one.
-pub fn activation_table(layer: &Layer) -> Option<TableKind> {
-    let (frac, out) = (layer.z_frac, layer.a_frac);
-    match layer.activation {
-        Activation::Sigmoid => Some(TableKind::Sigmoid { frac, out }),
-        Activation::Tanh => Some(TableKind::Tanh { frac, out }),
-        Activation::Relu | Activation::Identity => None,
+/// `form + value` at the padded positions of an axis.
+pub fn padded_constant(form: Linear, value: i128, axis: usize, size: usize) -> Linear {
+    let real = real_positions(axis, size);
+    if real.is_empty() {
+        return form;
     }
+    form.plus_constant(value).plus_constant_masked(-value, &real)
 }

@@ -9,17 +9,18 @@ pub mod dataset;
 mod draft;
 mod error;
 mod gadgets;
-mod layer;
-mod loss;
 pub mod tables;
+mod tensors;
 #[cfg(test)]
 mod tests;
 pub mod training;
-mod update;
 
+pub(crate) use builder::{Builder, Pointwise, axes, next, real_positions};
 pub use builder::{RoundedIds, TableKind};
 pub use dataset::{DatasetIds, compile_dataset};
 pub(crate) use dataset::{draft_dataset, window_rows};
 pub use error::CompileError;
+pub(crate) use gadgets::{Bound, constrain_rounding, offset_key, padded_constant};
+pub(crate) use tensors::Tensors;
 pub(crate) use training::draft_training;
 pub use training::{LayerIds, LossIds, ParameterIds, TrainingIds, compile_training};

@@ -8,16 +8,15 @@
 //! so that nothing is stored for padding. Only parameters and updates, whose
 //! rows are added up over steps and proofs, have the step outside.
 
-use super::builder::{
-    Builder, RoundedIds, TableKind, count_parts, next, place_tables, rounding_parts,
-};
+use super::builder::{Builder, Pointwise, RoundedIds, TableKind, axes, count_parts, place_tables};
 use super::dataset::{DatasetIds, constrain_data};
 use super::draft::Draft;
 use super::error::CompileError;
-use super::gadgets::activation_table;
-use super::layer::constrain_layer;
-use super::loss::constrain_loss;
-use crate::manifest::{Activation, Layer, Loss, Network, PROBABILITY_FRAC, RoundSpec};
+use super::gadgets::{Bound, constrain_rounding};
+use super::tensors::Tensors;
+use crate::graph::{Graph, NodeKind};
+use crate::manifest::{Layer, Network};
+use crate::operators::{Blocks, Followed, Site, Weighted, layer_name};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 use crate::size::Bounded;
 
@@ -105,14 +104,23 @@ impl TrainingIds {
 }
 
 /// Names and sizes in a parameter block.
-pub fn parameter_block(network: &Network) -> Vec<(String, Vec<usize>)> {
-    let layers = network.layers.iter().enumerate();
-    let tensors = layers.flat_map(|(l, layer)| {
-        let w = (format!("layer{l}.w"), vec![layer.n_in, layer.n_out]);
-        let b = layer.bias.then(|| (format!("layer{l}.b"), vec![layer.n_out]));
-        core::iter::once(w).chain(b)
-    });
-    tensors.collect()
+///
+/// # Errors
+/// If a layer does not begin with an operator that has parameters.
+pub fn parameter_block(network: &Network) -> Result<Vec<(String, Vec<usize>)>, CompileError> {
+    let mut block = Vec::new();
+    for (l, layer) in network.layers.iter().enumerate() {
+        let name = layer_name(l);
+        let parts = weighted(layer, &name)?.block(layer).into_iter();
+        block.extend(parts.map(|(part, sizes)| (format!("{name}.{part}"), sizes)));
+    }
+    Ok(block)
+}
+
+/// The operator that a layer begins with.
+fn weighted(layer: &Layer, name: &str) -> Result<&'static dyn Weighted, CompileError> {
+    let part = "the operator that it begins with";
+    layer.kind.weighted().ok_or_else(|| CompileError::Differs { name: name.to_owned(), part })
 }
 
 /// Names and sizes in one window of the dataset.
@@ -125,30 +133,16 @@ pub fn data_block(network: &Network) -> Vec<(String, Vec<usize>)> {
 }
 
 /// The tables that a network needs.
-pub fn table_kinds(network: &Network) -> Vec<TableKind> {
+pub fn table_kinds(network: &Network, graph: &Graph) -> Vec<TableKind> {
     let mut kinds = vec![TableKind::Range(16)];
-    let mut add = |kind: TableKind| {
-        if !kinds.contains(&kind) {
+    for (_, node) in graph.nodes() {
+        let layer = match node.layer() {
+            Some(layer) => network.layers.get(layer),
+            None => network.layers.last(),
+        };
+        let kind = layer.and_then(|layer| node.kind.operator().table(network, layer));
+        if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
             kinds.push(kind);
-        }
-    };
-    for layer in &network.layers {
-        if layer.activation == Activation::Relu {
-            add(TableKind::Range(15));
-        }
-        if let Some(kind) = activation_table(layer) {
-            add(kind);
-        }
-    }
-    if let Some(last) = network.layers.last() {
-        match network.loss {
-            Loss::SoftmaxCrossEntropy => {
-                add(TableKind::Exp { frac: last.z_frac, scale: network.exp_scale() });
-            }
-            Loss::Logistic => {
-                add(TableKind::Sigmoid { frac: last.z_frac, out: PROBABILITY_FRAC });
-            }
-            Loss::Mse => {}
         }
     }
     kinds
@@ -165,34 +159,37 @@ pub fn compile_training(network: &Bounded) -> Result<(Relation, TrainingIds), Co
 
 /// Everything but the list of rows.
 pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), CompileError> {
+    let graph = Graph::of(network);
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
-    let block = parameter_block(network);
+    let block = parameter_block(network)?;
     let before = allocator.place_blocks(1, |_| Group::Parameters, &renamed(&block, "before"), None);
     let state = if network.momentum {
         allocator.place_blocks(1, |_| Group::State, &renamed(&block, "state"), None)
     } else {
         Vec::new()
     };
-    let kinds = table_kinds(network);
+    let kinds = table_kinds(network, &graph);
     let tables = place_tables(&mut allocator, &kinds)?;
     let (steps, wanted) = (network.steps, renamed(&block, "update.q"));
     let updates = allocator.place_blocks(steps, Group::Update, &wanted, Some("update.padding"));
     let (updates, padding) =
         updates.split_at_checked(block.len()).ok_or(CompileError::Exhausted)?;
 
-    let mut parts = trace_parts(network);
+    let blocks = [&before[..], &state, updates];
+    let mut listed = Tensors::Listed(Vec::new());
+    declare(network, &mut listed, blocks)?;
+    let mut parts = listed.names();
     parts.extend(count_parts(&kinds));
-    let mut ids = allocator.place(Group::Trace, &parts).into_iter();
-    let layers = take_layers(network, &mut ids, [&before, &state, updates])?;
-    let loss = take_loss(network, &mut ids)?;
-    let counts: Vec<TensorId> = ids.collect();
+    let mut placed = Tensors::Placed(allocator.place(Group::Trace, &parts).into_iter());
+    let (layers, loss) = declare(network, &mut placed, blocks)?;
+    let counts = placed.left();
 
     let named = tables.iter().filter_map(|(kind, id)| id.map(|id| (*kind, id))).collect();
     let DatasetIds { inputs, labels } = DatasetIds::of(&data)?;
     let ids = TrainingIds { inputs, labels, layers, loss, tables: named };
     let mut builder = Builder::new(tables);
-    constrain_training(&mut builder, network, &ids)?;
+    constrain_training(&mut builder, network, &graph, &ids)?;
     constrain_padding(&mut builder, &allocator, padding)?;
     constrain_data(&mut builder, network, 1, &ids.data())?;
     Ok((Draft { builder, allocator, counts }, ids))
@@ -202,6 +199,7 @@ pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), 
 pub(super) fn constrain_training(
     builder: &mut Builder,
     network: &Network,
+    graph: &Graph,
     ids: &TrainingIds,
 ) -> Result<(), CompileError> {
     let (expected, got) = (network.layers.len(), ids.layers.len());
@@ -209,9 +207,45 @@ pub(super) fn constrain_training(
         return Err(CompileError::Tensors { part: "the layers", expected, got });
     }
     for index in 0..expected {
-        constrain_layer(builder, network, ids, index)?;
+        let sites = graph.layer(index).map(|id| Site::new(network, graph, ids, id));
+        constrain_layer(builder, &sites.collect::<Result<Vec<_>, _>>()?)?;
     }
-    constrain_loss(builder, network, ids)
+    let losses = graph.nodes().filter(|(_, node)| matches!(node.kind, NodeKind::Loss(_)));
+    for (id, _) in losses {
+        let site = Site::new(network, graph, ids, id)?;
+        site.operator().forward(builder, &site)?;
+    }
+    Ok(())
+}
+
+/// All constraints of a layer's operators: what they put out, the gradient that arrives there, what
+/// holds number by number, and how parameters change.
+fn constrain_layer(builder: &mut Builder, sites: &[Site<'_>]) -> Result<(), CompileError> {
+    let (Some(first), Some(last)) = (sites.first(), sites.last()) else {
+        return Err(CompileError::Missing { name: "the graph".into(), part: "a layer's nodes" });
+    };
+    for site in sites {
+        site.operator().forward(builder, site)?;
+    }
+    let consumer = last.consumer()?;
+    consumer.operator().backward(builder, &consumer)?;
+
+    let (layer, own) = first.layer()?;
+    let domain = first.domain(layer);
+    let mut pointwise = Pointwise::new(domain.clone());
+    first.operator().pointwise(builder, &mut pointwise, first)?;
+    if let Some(g) = &own.g {
+        let name = format!("{}.g", first.name());
+        constrain_rounding(builder, &mut pointwise, &name, &domain, g, &axes(3), Bound::Here)?;
+    }
+    for site in sites.iter().skip(1) {
+        site.operator().pointwise(builder, &mut pointwise, site)?;
+    }
+    builder.pointwise(pointwise);
+    for site in sites {
+        site.operator().parameters(builder, site)?;
+    }
+    Ok(())
 }
 
 /// Cells of the updates' rows that belong to no parameter are zero: the rows
@@ -236,138 +270,46 @@ fn renamed(block: &[(String, Vec<usize>)], suffix: &str) -> Vec<(String, Vec<usi
     block.iter().map(|(name, sizes)| (format!("{name}.{suffix}"), sizes.clone())).collect()
 }
 
-/// Names and sizes of the trace's own tensors, in the order of [`take_layers`]
-/// and [`take_loss`].
-fn trace_parts(network: &Network) -> Vec<(String, Vec<usize>)> {
-    let mut parts = Vec::new();
-    for (l, layer) in network.layers.iter().enumerate() {
-        layer_parts(&mut parts, network, l, layer);
-    }
-    let (t, b, n) = (network.steps, network.batch, network.output());
-    let mut add = |name: &str, sizes: &[usize]| parts.push((name.to_string(), sizes.to_vec()));
-    match network.loss {
-        Loss::SoftmaxCrossEntropy => {
-            add("loss.max", &[t, b]);
-            add("loss.at_max", &[n, t, b]);
-            add("loss.e", &[n, t, b]);
-            add("loss.sum", &[t, b]);
-            add("loss.p", &[n, t, b]);
-            add("loss.r", &[n, t, b]);
-        }
-        Loss::Logistic => add("loss.p", &[n, t, b]),
-        Loss::Mse => {}
-    }
-    parts
-}
-
-fn layer_parts(parts: &mut Vec<(String, Vec<usize>)>, network: &Network, l: usize, layer: &Layer) {
-    let activations = [layer.n_out, network.steps, network.batch];
-    let weights = [layer.n_in, network.steps, layer.n_out];
-    let biases = [layer.n_out, network.steps];
-    let name = |part: &str| format!("layer{l}.{part}");
-    let rounded = |parts: &mut Vec<_>, part: &str, spec, sizes: &[usize]| {
-        parts.push((name(&format!("{part}.q")), sizes.to_vec()));
-        parts.extend(rounding_parts(&name(part), spec, sizes));
-    };
-    rounded(parts, "z", &layer.z, &activations);
-    if layer.activation != Activation::Identity {
-        parts.push((name("a"), activations.to_vec()));
-    }
-    if layer.activation == Activation::Relu {
-        parts.push((name("negative"), activations.to_vec()));
-        parts.push((name("d"), activations.to_vec()));
-    }
-    if let Some(spec) = &layer.g {
-        rounded(parts, "g", spec, &activations);
-    }
-    if let Some(spec) = &layer.d {
-        rounded(parts, "d", spec, &activations);
-    }
-    let parameters = [("w", &weights[..]), ("b", &biases[..])];
-    for (kind, sizes) in parameters.into_iter().take(1 + usize::from(layer.bias)) {
-        parts.extend(rounding_parts(&name(&format!("{kind}.update")), &layer.update, sizes));
-        if let Some(spec) = &layer.clip {
-            rounded(parts, &format!("{kind}.clip"), spec, sizes);
-        }
-    }
-}
-
-/// The layers' tensors; `blocks` are the parameters before, the state (with momentum) and the
-/// updates, all in the order of [`parameter_block`].
-fn take_layers(
+/// The trace's own tensors, in their order; `blocks` are the parameters before, the state (with
+/// momentum) and the updates, all in the order of [`parameter_block`].
+fn declare(
     network: &Network,
-    ids: &mut impl Iterator<Item = TensorId>,
+    tensors: &mut Tensors,
     blocks: [&[TensorId]; 3],
-) -> Result<Vec<LayerIds>, CompileError> {
-    let mut blocks = blocks.map(|block| block.iter().copied());
+) -> Result<(Vec<LayerIds>, LossIds), CompileError> {
+    let mut blocks: Blocks<'_> = blocks.map(|block| block.iter().copied());
     let mut layers = Vec::with_capacity(network.layers.len());
-    for layer in &network.layers {
-        layers.push(take_layer(network, layer, ids, &mut blocks)?);
+    for (index, layer) in network.layers.iter().enumerate() {
+        layers.push(declare_layer(network, index, layer, tensors, &mut blocks)?);
     }
-    match blocks.iter().map(|block| block.len()).find(|left| *left != 0) {
-        Some(got) => Err(CompileError::Tensors { part: "parameters left", expected: 0, got }),
-        None => Ok(layers),
+    if let Some(got) = blocks.iter().map(|block| block.len()).find(|left| *left != 0) {
+        return Err(CompileError::Tensors { part: "parameters left", expected: 0, got });
     }
+    Ok((layers, network.loss.room().tensors(network, tensors)?))
 }
 
-/// What [`parameter_block`] names, block by block.
-type Blocks<'a> = [core::iter::Copied<core::slice::Iter<'a, TensorId>>; 3];
-
-fn take_layer(
+fn declare_layer(
     network: &Network,
+    index: usize,
     layer: &Layer,
-    ids: &mut impl Iterator<Item = TensorId>,
+    tensors: &mut Tensors,
     blocks: &mut Blocks<'_>,
 ) -> Result<LayerIds, CompileError> {
-    let z = take_rounded(&layer.z, ids)?;
-    let (mut a, mut negative, mut d_relu) = (None, None, None);
-    if layer.activation != Activation::Identity {
-        a = Some(next(ids)?);
+    let name = layer_name(index);
+    let sizes = [layer.n_out, network.steps, network.batch];
+    let weighted = weighted(layer, &name)?;
+    let follower = layer.activation.kind().and_then(|kind| kind.elementwise());
+    let mut own = Followed::default();
+    let z = weighted.outputs(network, layer, &name, tensors)?;
+    if let Some(follower) = follower {
+        follower.before_gradient(tensors, &name, &sizes, &mut own)?;
     }
-    if layer.activation == Activation::Relu {
-        (negative, d_relu) = (Some(next(ids)?), Some(next(ids)?));
+    let g = layer.g.as_ref();
+    let g = g.map(|g| tensors.rounded(&format!("{name}.g"), g, &sizes)).transpose()?;
+    if let Some(follower) = follower {
+        follower.behind_gradient(tensors, layer, &name, &sizes, &mut own)?;
     }
-    let g = layer.g.as_ref().map(|spec| take_rounded(spec, ids)).transpose()?;
-    let d = layer.d.as_ref().map(|spec| take_rounded(spec, ids)).transpose()?;
-    let w = take_parameters(network, layer, ids, blocks)?;
-    let b = if layer.bias { Some(take_parameters(network, layer, ids, blocks)?) } else { None };
+    let (w, b) = weighted.learns(network, layer, &name, tensors, blocks)?;
+    let Followed { a, negative, d_relu, d } = own;
     Ok(LayerIds { z, a, negative, g, d_relu, d, w, b })
-}
-
-fn take_parameters(
-    network: &Network,
-    layer: &Layer,
-    ids: &mut impl Iterator<Item = TensorId>,
-    [before, state, updates]: &mut Blocks<'_>,
-) -> Result<ParameterIds, CompileError> {
-    let update = RoundedIds::take(layer.update, next(updates)?, ids)?;
-    let clip = layer.clip.as_ref().map(|spec| take_rounded(spec, ids)).transpose()?;
-    let state = if network.momentum { Some(next(state)?) } else { None };
-    Ok(ParameterIds { before: next(before)?, state, update, clip })
-}
-
-fn take_rounded(
-    spec: &RoundSpec,
-    ids: &mut impl Iterator<Item = TensorId>,
-) -> Result<RoundedIds, CompileError> {
-    let q = next(ids)?;
-    RoundedIds::take(*spec, q, ids)
-}
-
-fn take_loss(
-    network: &Network,
-    ids: &mut impl Iterator<Item = TensorId>,
-) -> Result<LossIds, CompileError> {
-    Ok(match network.loss {
-        Loss::SoftmaxCrossEntropy => LossIds::Softmax {
-            max: next(ids)?,
-            at_max: next(ids)?,
-            e: next(ids)?,
-            sum: next(ids)?,
-            p: next(ids)?,
-            r: next(ids)?,
-        },
-        Loss::Logistic => LossIds::Logistic { p: next(ids)? },
-        Loss::Mse => LossIds::Mse,
-    })
 }

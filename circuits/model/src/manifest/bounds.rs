@@ -15,7 +15,7 @@ pub const MAX_EXCESS_BITS: u32 = 48;
 pub const MAX_WEIGHT_BITS: u32 = 31;
 
 /// A rounding whose bounds are being computed.
-pub(super) struct Wide<'a> {
+pub(crate) struct Wide<'a> {
     /// Field to blame.
     pub field: &'a str,
     /// Tensor that is rounded, for messages.

@@ -21,6 +21,7 @@ impl ManifestError {
 
 /// Why a field of a manifest is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ManifestErrorKind {
     /// Not TOML, a wrong type, a missing key or an unknown key.
     #[error("{0}")]

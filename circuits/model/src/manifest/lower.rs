@@ -1,20 +1,14 @@
 //! From a manifest to a [`Network`]: scales, multipliers and bounds of every layer.
 
-use super::bounds::{Wide, weight_bits};
-use super::derive::{
-    MAX_ETA_ERROR, MAX_LAMBDA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu,
-    eta_error, lambda_error,
-};
+use super::bounds::weight_bits;
+use super::derive::{MAX_LAMBDA_ERROR, derive_lambda, derive_mu, lambda_error};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
-use super::network::{
-    Activation, I16_HI, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
-};
-use super::schema::{LayerQuantization, Loss, Manifest, Quantization};
+use super::network::{Activation, Layer, Network, RoundSpec};
+use super::schema::{LayerKind, LayerQuantization, Manifest, Quantization};
 use super::shape::{Shape, shapes};
+use crate::operators::{Elementwise, Scale, Weighted};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
-const PROBABILITY_MAX: i64 = 1 << PROBABILITY_FRAC;
-const MAX_ETA: i64 = (1 << 31) - 1;
 
 /// Lowers a manifest whose other fields have been checked.
 pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
@@ -47,7 +41,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         momentum: q.mu != 0,
         mu: q.mu,
         lambda: q.lambda,
-        one_hot: manifest.model.loss != Loss::Logistic && manifest.data.classes.is_some(),
+        one_hot: manifest.model.loss.room().one_hot() && manifest.data.classes.is_some(),
         row_log: q.row_log,
         input_frac: q.input_frac,
         weight_frac: q.weight_frac,
@@ -73,7 +67,12 @@ fn check_multipliers(manifest: &Manifest, q: &Quantization) -> Result<(), Manife
     Ok(())
 }
 
-fn derived(field: impl Into<String>, expected: i64, got: i64) -> Result<(), ManifestError> {
+/// Refuses a multiplier that is not what the hyper-parameters give.
+pub(crate) fn derived(
+    field: impl Into<String>,
+    expected: i64,
+    got: i64,
+) -> Result<(), ManifestError> {
     if expected == got {
         Ok(())
     } else {
@@ -81,235 +80,118 @@ fn derived(field: impl Into<String>, expected: i64, got: i64) -> Result<(), Mani
     }
 }
 
-struct Lowering<'a> {
-    manifest: &'a Manifest,
-    q: &'a Quantization,
+/// What scales are inferred from.
+pub(crate) struct Lowering<'a> {
+    pub manifest: &'a Manifest,
+    pub q: &'a Quantization,
+    /// Parameters stay below two to this power in magnitude.
     weight_bits: u32,
 }
 
-/// The loss gradient with respect to a layer's output.
-#[derive(Clone, Copy)]
-struct Gradient {
-    frac: u32,
-    max: i64,
-}
-
-/// The backward pass through one layer's activation.
-struct Backward {
-    g: Option<RoundSpec>,
-    d: Option<RoundSpec>,
-    gradient: Gradient,
+/// The backward pass through what follows a layer.
+pub(crate) struct Backward {
+    /// The rounding of the gradient that arrives.
+    pub g: Option<RoundSpec>,
+    /// The rounding of the derivative product.
+    pub d: Option<RoundSpec>,
+    /// The gradient with respect to the layer's output.
+    pub gradient: Scale,
 }
 
 impl Lowering<'_> {
     fn layers(&self, shapes: &[Shape]) -> Result<Vec<Layer>, ManifestError> {
-        let inputs = self.activations(shapes)?;
-        let mut next: Option<(Gradient, usize)> = None;
-        let mut layers = Vec::with_capacity(shapes.len());
+        let inputs = self.inputs(shapes)?;
+        let mut layers: Vec<Layer> = Vec::with_capacity(shapes.len());
         // The gradient's scales are fixed from the loss backwards.
-        let outputs = inputs.iter().skip(1).map(|(frac, _)| *frac);
+        let outputs = inputs.iter().skip(1).map(|scale| scale.frac);
         let scales: Vec<_> = inputs.iter().copied().zip(outputs).collect();
         for (l, (shape, scales)) in shapes.iter().zip(scales).enumerate().rev() {
-            let layer = self.layer(l, shape, scales, next)?;
-            next = Some((Gradient { frac: layer.d_frac, max: layer.d_max }, layer.n_out));
+            let layer = weighted(l, shape.kind)?.scales(self, l, shape, scales, layers.last())?;
             layers.push(layer);
         }
         layers.reverse();
         Ok(layers)
     }
 
-    fn quantization(&self, l: usize) -> Result<&LayerQuantization, ManifestError> {
+    /// The scales of layer `l` in the manifest.
+    pub fn quantization(&self, l: usize) -> Result<&LayerQuantization, ManifestError> {
         let missing = || ManifestError::new(format!("quantization.layers[{l}]"), Kind::Missing);
         self.q.layers.get(l).ok_or_else(missing)
     }
 
-    /// Fractional bits and largest magnitude of every layer's input.
-    fn activations(&self, shapes: &[Shape]) -> Result<Vec<(u32, i64)>, ManifestError> {
-        let mut inputs = vec![(self.q.input_frac, I16_MAX_MAGNITUDE)];
+    /// Parameters stay below this in magnitude.
+    pub fn weight_max(&self) -> i128 {
+        1 << self.weight_bits
+    }
+
+    /// Scales of every layer's input, and of the last one's output.
+    fn inputs(&self, shapes: &[Shape]) -> Result<Vec<Scale>, ManifestError> {
+        let mut inputs = vec![Scale { frac: self.q.input_frac, max: I16_MAX_MAGNITUDE }];
         for (l, (shape, q)) in shapes.iter().zip(&self.q.layers).enumerate() {
-            let wrong = |kind| ManifestError::new(format!("quantization.layers[{l}].a_frac"), kind);
-            let table = matches!(shape.activation, Activation::Sigmoid | Activation::Tanh);
-            inputs.push(match (q.a_frac, table) {
-                (Some(frac), true) => (frac, 1 << frac),
-                (None, true) => return Err(wrong(Kind::Missing)),
-                (Some(_), false) => return Err(wrong(Kind::Unexpected)),
-                (None, false) if shape.activation == Activation::Relu => (q.z_frac, I16_HI),
-                (None, false) => (q.z_frac, I16_MAX_MAGNITUDE),
-            });
+            let scale = match follower(shape.activation) {
+                Some(room) => room.scale(q),
+                None => own_frac(q).map(|frac| Scale { frac, max: I16_MAX_MAGNITUDE }),
+            };
+            let field = || format!("quantization.layers[{l}].a_frac");
+            inputs.push(scale.map_err(|kind| ManifestError::new(field(), kind))?);
         }
         Ok(inputs)
     }
 
-    fn layer(
-        &self,
-        l: usize,
-        shape: &Shape,
-        ((a_in_frac, a_in_max), a_frac): ((u32, i64), u32),
-        next: Option<(Gradient, usize)>,
-    ) -> Result<Layer, ManifestError> {
-        let q = self.quantization(l)?;
-        let weight_max = 1i128 << self.weight_bits;
-        let bias = if shape.bias { 1i128 << a_in_frac } else { 0 };
-        let field = format!("quantization.layers[{l}].z_frac");
-        let largest = (shape.n_in as i128 * i128::from(a_in_max) + bias) * weight_max;
-        let z = Wide::symmetric(&field, "a layer's output before rounding", largest)
-            .rescale(a_in_frac + self.q.weight_frac, q.z_frac)?;
-        let Backward { g, d, gradient } = self.gradient(l, shape.activation, a_frac, next)?;
-        let grad_frac = a_in_frac + gradient.frac;
-        let grad_max = self.manifest.training.batch as i128
-            * i128::from(a_in_max.max(1 << a_in_frac))
-            * i128::from(gradient.max);
-        let (clip, step) = self.clip(l, grad_frac, grad_max)?;
-        let update = self.update(l, step)?;
-        Ok(Layer {
-            n_in: shape.n_in,
-            n_out: shape.n_out,
-            bias: shape.bias,
-            activation: shape.activation,
-            a_in_frac,
-            a_in_max,
-            z_frac: q.z_frac,
-            a_frac,
-            d_frac: gradient.frac,
-            d_max: gradient.max,
-            grad_frac,
-            // At most 2^12·2^15·2^16.
-            grad_max: grad_max as i64,
-            z,
-            g,
-            d,
-            clip,
-            update,
-            eta: q.eta,
-        })
-    }
-
-    /// The roundings of the backward pass at layer `l`, and the gradient they give.
-    fn gradient(
+    /// The roundings of the backward pass at layer `l`, whose values are taken by the layer `above`
+    /// or by the loss, and the gradient they give.
+    pub fn backward(
         &self,
         l: usize,
         activation: Activation,
         a_frac: u32,
-        next: Option<(Gradient, usize)>,
+        above: Option<&Layer>,
     ) -> Result<Backward, ManifestError> {
         let q = self.quantization(l)?;
         let field = format!("quantization.layers[{l}].grad_frac");
-        let Some((next, next_out)) = next else {
+        let Some(above) = above else {
             if q.grad_frac.is_some() {
                 return Err(ManifestError::new(field, Kind::Unexpected));
             }
-            if self.manifest.model.loss == Loss::Mse && self.manifest.data.classes.is_some() {
-                // A one-hot target is 2^z_frac and must fit 16 bits.
-                in_range(format!("quantization.layers[{l}].z_frac"), 0, 14, q.z_frac.into())?;
-            }
-            return Ok(Backward { g: None, d: None, gradient: self.loss_gradient(q) });
+            return Ok(Backward { g: None, d: None, gradient: self.loss_gradient(l, q)? });
         };
         let frac = q.grad_frac.ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
-        let largest = (next_out as i128 * i128::from(next.max)) << self.weight_bits;
-        let g = Wide::symmetric(&field, "a backpropagated gradient before rounding", largest)
-            .rescale(next.frac + self.q.weight_frac, frac)?;
-        let what = "a derivative product";
-        // Both derivatives peak where the quotient is exactly g: D never saturates.
-        let product = |peak: u32| Wide {
-            field: &field,
-            what,
-            x_min: i128::from(g.lo) << peak,
-            x_max: i128::from(g.hi) << peak,
+        let g = weighted(l + 1, above.kind)?.sends(self, above, &field, frac)?;
+        let (d, frac) = match follower(activation) {
+            Some(room) => room.derivative(&field, &g, a_frac, frac)?,
+            None => (None, frac),
         };
-        let (d, frac) = match activation {
-            Activation::Relu | Activation::Identity => (None, frac),
-            Activation::Sigmoid => {
-                let peak = 2 * a_frac - 2;
-                (Some(product(peak).round(peak, g.lo, g.hi)?), frac + 2)
-            }
-            Activation::Tanh => {
-                let peak = 2 * a_frac;
-                (Some(product(peak).round(peak, g.lo, g.hi)?), frac)
-            }
-        };
-        let gradient = Gradient { frac, max: I16_MAX_MAGNITUDE };
-        Ok(Backward { g: Some(g), d, gradient })
+        Ok(Backward { g: Some(g), d, gradient: Scale { frac, max: I16_MAX_MAGNITUDE } })
     }
 
-    fn loss_gradient(&self, q: &LayerQuantization) -> Gradient {
-        match self.manifest.model.loss {
-            Loss::SoftmaxCrossEntropy | Loss::Logistic => {
-                Gradient { frac: PROBABILITY_FRAC, max: PROBABILITY_MAX }
-            }
-            Loss::Mse => Gradient { frac: q.z_frac, max: 2 * I16_MAX_MAGNITUDE },
+    fn loss_gradient(&self, l: usize, q: &LayerQuantization) -> Result<Scale, ManifestError> {
+        let loss = self.manifest.model.loss.room();
+        if let Some(most) = loss.most_bits(self.manifest.data.classes.is_some()) {
+            in_range(format!("quantization.layers[{l}].z_frac"), 0, most, q.z_frac.into())?;
         }
-    }
-
-    /// The clipping of the gradient sum, and what remains for the update.
-    fn clip(
-        &self,
-        l: usize,
-        grad_frac: u32,
-        grad_max: i128,
-    ) -> Result<(Option<RoundSpec>, (u32, i128)), ManifestError> {
-        let q = self.quantization(l)?;
-        let frac_field = format!("quantization.layers[{l}].clip_frac");
-        let bound_field = format!("quantization.layers[{l}].clip_bound");
-        let Some(clip) = self.manifest.optimizer.clip else {
-            for (field, present) in
-                [(frac_field, q.clip_frac.is_some()), (bound_field, q.clip_bound.is_some())]
-            {
-                if present {
-                    return Err(ManifestError::new(field, Kind::Unexpected));
-                }
-            }
-            return Ok((None, (grad_frac, grad_max)));
-        };
-        let frac =
-            q.clip_frac.ok_or_else(|| ManifestError::new(frac_field.clone(), Kind::Missing))?;
-        let bound =
-            q.clip_bound.ok_or_else(|| ManifestError::new(bound_field.clone(), Kind::Missing))?;
-        derived(&bound_field, derive_clip_bound(clip, self.manifest.training.batch, frac), bound)?;
-        in_range(bound_field, 1, I16_HI, bound)?;
-        if frac > grad_frac {
-            return Err(ManifestError::new(
-                frac_field,
-                Kind::NegativeShift { max: grad_frac, got: frac },
-            ));
-        }
-        let spec = Wide::symmetric(&frac_field, "a gradient sum", grad_max).round(
-            grad_frac - frac,
-            -bound,
-            bound,
-        )?;
-        Ok((Some(spec), (frac, i128::from(bound))))
-    }
-
-    fn update(&self, l: usize, (frac, max): (u32, i128)) -> Result<RoundSpec, ManifestError> {
-        let field = format!("quantization.layers[{l}].eta");
-        let eta = self.quantization(l)?.eta;
-        let training = &self.manifest.training;
-        derived(
-            &field,
-            derive_eta(&self.manifest.optimizer, training.batch, self.q.weight_frac, frac),
-            eta,
-        )?;
-        in_range(&field, 1, MAX_ETA, eta)?;
-        let error = eta_error(&self.manifest.optimizer, training.batch, self.q.weight_frac, frac);
-        if error > MAX_ETA_ERROR {
-            return Err(ManifestError::new(
-                field,
-                Kind::Imprecise { max: MAX_ETA_ERROR, got: error },
-            ));
-        }
-        let momentum = i128::from(self.q.mu) * i128::from(I16_MAX_MAGNITUDE);
-        let decay = i128::from(self.q.lambda) << self.weight_bits;
-        let largest = momentum + i128::from(eta) * max + decay;
-        Wide::symmetric(&field, "an update before rounding", largest).round(
-            UPDATE_SHIFT,
-            super::network::I16_LO,
-            super::network::I16_HI,
-        )
+        Ok(loss.scale(q.z_frac))
     }
 }
 
+/// The operator that layer `l` begins with.
+fn weighted(l: usize, kind: LayerKind) -> Result<&'static dyn Weighted, ManifestError> {
+    let order = Kind::LayerOrder { expected: "an operator with parameters", got: kind };
+    let wrong = || ManifestError::new(format!("quantization.layers[{l}]"), order);
+    kind.weighted().ok_or_else(wrong)
+}
+
+/// The operator that follows in a layer, if one does.
+fn follower(activation: Activation) -> Option<&'static dyn Elementwise> {
+    activation.kind().and_then(LayerKind::elementwise)
+}
+
+/// The fractional bits of values that keep those of `z`: nothing else may be said of them.
+pub(crate) fn own_frac(q: &LayerQuantization) -> Result<u32, Kind> {
+    if q.a_frac.is_some() { Err(Kind::Unexpected) } else { Ok(q.z_frac) }
+}
+
 /// Refuses `got` outside `min..=max`.
-pub(super) fn in_range(
+pub(crate) fn in_range(
     field: impl Into<String>,
     min: i64,
     max: i64,

@@ -17,11 +17,13 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bounds::Wide;
 pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
 pub use derive::{
     MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
 };
 pub use error::{ManifestError, ManifestErrorKind};
+pub(crate) use lower::{Lowering, derived, in_range, own_frac};
 pub use network::{
     Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
 };
@@ -29,6 +31,7 @@ pub use schema::{
     Data, Feature, LayerKind, LayerQuantization, LayerSpec, Loss, Manifest, Model, Optimizer,
     Quantization, Target, Training, Uniform,
 };
+pub(crate) use shape::width;
 pub use shape::{MAX_LAYERS, MAX_WIDTH, Shape};
 pub use validate::MAX_CLASSES;
 

@@ -1,6 +1,7 @@
 //! The plain description of a network that the rest of the program works with.
 
 pub use super::schema::Loss;
+use crate::operators::LayerKind;
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
@@ -59,9 +60,23 @@ pub enum Activation {
     Identity,
 }
 
+impl Activation {
+    /// The operator; none for the identity, which is the absence of one.
+    pub fn kind(self) -> Option<LayerKind> {
+        match self {
+            Self::Relu => Some(LayerKind::Relu),
+            Self::Sigmoid => Some(LayerKind::Sigmoid),
+            Self::Tanh => Some(LayerKind::Tanh),
+            Self::Identity => None,
+        }
+    }
+}
+
 /// A linear layer and the activation that follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
+    /// The operator that the layer begins with.
+    pub kind: LayerKind,
     /// Input width.
     pub n_in: usize,
     /// Output width.
@@ -159,11 +174,13 @@ impl Network {
     /// `D = p − scale·y` (or `z − scale·y` for `mse`): `2^14` with probabilities,
     /// `2^z_frac` for one-hot labels under `mse`, 1 for regression targets.
     pub fn label_scale(&self) -> i64 {
-        match (self.loss, self.one_hot, self.layers.last()) {
-            (Loss::SoftmaxCrossEntropy | Loss::Logistic, _, _) => 1 << PROBABILITY_FRAC,
-            (Loss::Mse, true, Some(last)) => 1 << last.z_frac,
-            (Loss::Mse, _, _) => 1,
-        }
+        let z_frac = self.layers.last().map_or(0, |last| last.z_frac);
+        self.loss.room().label_scale(self.one_hot, z_frac)
+    }
+
+    /// Whether labels are numbers: no bits, and no one-hot rows.
+    pub fn has_targets(&self) -> bool {
+        self.loss.room().takes_targets() && !self.one_hot
     }
 
     /// Number of parameters, biases included.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::operators::{LayerKind, Loss};
+
 /// Everything that all parties of a training run must agree on.
 ///
 /// The TOML form is for people; [`Manifest::hash`](super::Manifest::hash) is
@@ -38,18 +40,6 @@ pub struct Model {
     pub layers: Vec<LayerSpec>,
 }
 
-/// Loss function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// Softmax followed by cross entropy; one output per class.
-    SoftmaxCrossEntropy,
-    /// Sigmoid followed by binary cross entropy; one output.
-    Logistic,
-    /// Half the sum of squared errors.
-    Mse,
-}
-
 /// One entry of `model.layers`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,31 +63,6 @@ impl LayerSpec {
     /// An activation layer, or a linear one without its width.
     pub fn of(kind: LayerKind) -> Self {
         Self { kind, out: None, bias: None }
-    }
-}
-
-/// What a layer does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LayerKind {
-    /// `x·W + b`.
-    Linear,
-    /// `max(x, 0)`.
-    Relu,
-    /// `1/(1 + exp(−x))`.
-    Sigmoid,
-    /// Hyperbolic tangent.
-    Tanh,
-}
-
-impl core::fmt::Display for LayerKind {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Linear => "linear",
-            Self::Relu => "relu",
-            Self::Sigmoid => "sigmoid",
-            Self::Tanh => "tanh",
-        })
     }
 }
 

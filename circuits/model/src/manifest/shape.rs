@@ -3,6 +3,7 @@
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::network::Activation;
 use super::schema::{LayerKind, LayerSpec, Model};
+use crate::operators::Role;
 
 /// Widest layer.
 pub const MAX_WIDTH: usize = 65_536;
@@ -12,6 +13,8 @@ pub const MAX_LAYERS: usize = 64;
 /// A linear layer before any scale is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
+    /// The operator that the layer begins with.
+    pub kind: LayerKind,
     /// Input width.
     pub n_in: usize,
     /// Output width.
@@ -30,20 +33,21 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
     width("model.input", model.input)?;
     let mut shapes: Vec<Shape> = Vec::new();
     let mut n_in = model.input;
-    let mut before = None;
+    let mut follows_weighted = false;
     for (i, layer) in model.layers.iter().enumerate() {
-        let after_linear = before.replace(layer.kind) == Some(LayerKind::Linear);
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
-        match (activation(layer.kind), shapes.last_mut()) {
-            (None, _) => {
-                let shape = linear(&field, layer, n_in)?;
+        match (layer.kind.role(), shapes.last_mut()) {
+            (Role::Weighted(room), _) => {
+                let shape = room.shape(&field, layer, n_in)?;
                 n_in = shape.n_out;
                 shapes.push(shape);
+                follows_weighted = true;
             }
-            (Some(activation), Some(previous)) if after_linear && !last => {
+            (Role::Elementwise(room), Some(previous)) if follows_weighted && !last => {
                 only_kind(&field, layer)?;
-                previous.activation = activation;
+                previous.activation = room.activation();
+                follows_weighted = false;
             }
             _ => {
                 let expected = if last { "a linear layer at the end" } else { "a linear layer" };
@@ -63,22 +67,6 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
     Ok(shapes)
 }
 
-fn activation(kind: LayerKind) -> Option<Activation> {
-    match kind {
-        LayerKind::Linear => None,
-        LayerKind::Relu => Some(Activation::Relu),
-        LayerKind::Sigmoid => Some(Activation::Sigmoid),
-        LayerKind::Tanh => Some(Activation::Tanh),
-    }
-}
-
-fn linear(field: &str, layer: &LayerSpec, n_in: usize) -> Result<Shape, ManifestError> {
-    let out = format!("{field}.out");
-    let n_out = layer.out.ok_or_else(|| ManifestError::new(out.clone(), Kind::Missing))?;
-    width(&out, n_out)?;
-    Ok(Shape { n_in, n_out, bias: layer.bias.unwrap_or(true), activation: Activation::Identity })
-}
-
 fn only_kind(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
     for (name, present) in [("out", layer.out.is_some()), ("bias", layer.bias.is_some())] {
         if present {
@@ -88,7 +76,8 @@ fn only_kind(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
     Ok(())
 }
 
-fn width(field: &str, got: usize) -> Result<(), ManifestError> {
+/// Refuses a width that no layer has.
+pub(crate) fn width(field: &str, got: usize) -> Result<(), ManifestError> {
     if (1..=MAX_WIDTH).contains(&got) { Ok(()) } else { Err(range(field, 1, MAX_WIDTH, got)) }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::VERSION;
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::lower::in_range;
-use super::schema::{Data, Loss, Manifest, Optimizer, Quantization, Training};
+use super::schema::{Data, Manifest, Optimizer, Quantization, Training};
 use super::shape::{Shape, shapes};
 
 /// Most classes a softmax may have: its terms must still fit 14 bits together.
@@ -135,12 +135,12 @@ fn unique<'a>(
 /// Loss, output width, classes and target must fit together.
 fn labels(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
     let data = &manifest.data;
-    let loss = manifest.model.loss;
+    let loss = manifest.model.loss.room();
     let outputs = shapes.last().map_or(0, |shape| shape.n_out);
     let last = format!("model.layers[{}].out", manifest.model.layers.len() - 1);
     match (&data.classes, &data.target) {
         (Some(_), Some(_)) => return Err(ManifestError::new("data.target", Kind::Unexpected)),
-        (None, Some(target)) if loss == Loss::Mse => {
+        (None, Some(target)) if loss.takes_targets() => {
             scaling("data.target", target.offset, target.scale)?;
             if outputs != 1 {
                 let kind = Kind::Count { expected: 1, matches: "data.target", got: outputs };
@@ -158,13 +158,7 @@ fn labels(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
         unique(format!("data.classes[{i}]"), &mut names, class)?;
     }
     in_range("data.classes", 2, MAX_CLASSES as i64, classes.len() as i64)?;
-    let (expected, matches) = match loss {
-        Loss::Logistic => {
-            in_range("data.classes", 2, 2, classes.len() as i64)?;
-            (1, "the logistic loss")
-        }
-        Loss::SoftmaxCrossEntropy | Loss::Mse => (classes.len(), "data.classes"),
-    };
+    let (expected, matches) = loss.outputs(classes.len())?;
     if outputs == expected {
         return Ok(());
     }

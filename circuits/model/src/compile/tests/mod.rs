@@ -2,11 +2,12 @@
 //! left out; and the constraints that there are.
 
 mod counts;
+mod digests;
 
-use super::builder::{Builder, Pointwise, RoundedIds, axes};
 use super::dataset::constrain_data;
 use super::training::{constrain_padding, constrain_training, table_kinds};
 use super::*;
+use crate::graph::Graph;
 use crate::manifest::{Activation, I16_HI, I16_LO, Manifest, Network, RoundSpec};
 use crate::relation::{
     Allocator, AxisFactor, DimMap, Domain, Fault, Group, Linear, Lookup, Malformed, Relation,
@@ -46,11 +47,12 @@ fn declaring(kinds: impl IntoIterator<Item = TableKind>) -> Builder {
 fn a_lookup_into_a_table_that_is_not_declared_is_an_error() {
     for (name, network) in networks() {
         let ids = draft_training(&network).unwrap().1;
-        let kinds = table_kinds(&network);
-        constrain_training(&mut declaring(kinds.clone()), &network, &ids).unwrap();
+        let graph = Graph::of(&network);
+        let kinds = table_kinds(&network, &graph);
+        constrain_training(&mut declaring(kinds.clone()), &network, &graph, &ids).unwrap();
         for left_out in &kinds {
             let mut builder = declaring(kinds.iter().copied().filter(|kind| kind != left_out));
-            let error = constrain_training(&mut builder, &network, &ids).unwrap_err();
+            let error = constrain_training(&mut builder, &network, &graph, &ids).unwrap_err();
             let CompileError::UndeclaredTable { table, .. } = &error else {
                 panic!("{name}: {error}")
             };
@@ -106,11 +108,12 @@ fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
         ),
     ];
     let ids = draft_training(&network).unwrap().1;
+    let graph = Graph::of(&network);
     for (change, expected) in changes {
         let mut changed = ids.clone();
         change(&mut changed);
-        let mut builder = declaring(table_kinds(&network));
-        let error = constrain_training(&mut builder, &network, &changed).unwrap_err();
+        let mut builder = declaring(table_kinds(&network, &graph));
+        let error = constrain_training(&mut builder, &network, &graph, &changed).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
 }

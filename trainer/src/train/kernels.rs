@@ -1,22 +1,52 @@
-//! Saturating rounding of whole tensors, in parallel and in order.
+//! What operators compute with here: products in double precision, roundings in parallel and in order.
 
 use rayon::prelude::*;
 use zktrain_model::manifest::RoundSpec;
+use zktrain_model::operators::{Kernels, Operand};
 use zktrain_model::quant::round_sat;
 use zktrain_model::trace::Rounded;
+
+use super::product::{Matrix, product};
 
 /// Entries that one task rounds.
 const BLOCK: usize = 1 << 14;
 
-/// Room for `len` rounded values.
-pub(crate) fn room(len: usize) -> Rounded {
-    Rounded { q: vec![0; len], r: vec![0; len], excess: Vec::new() }
+/// All threads of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parallel;
+
+impl Kernels for Parallel {
+    type Matrix = Matrix;
+
+    fn matrix(&self, values: &[i32], rows: usize, cols: usize) -> Matrix {
+        Matrix::new(values, rows, cols)
+    }
+
+    fn product(&self, left: Operand<'_, Matrix>, right: Operand<'_, Matrix>) -> Vec<i64> {
+        let view = |operand| match operand {
+            Operand::Straight(matrix) => Matrix::view(matrix),
+            Operand::Transposed(matrix) => Matrix::transposed(matrix),
+        };
+        // A product is fresh and row-major: its values are all that it holds.
+        product(view(left), view(right)).into_raw_vec_and_offset().0
+    }
+
+    fn round(
+        &self,
+        out: &mut Rounded,
+        offset: usize,
+        len: usize,
+        spec: &RoundSpec,
+        x: impl Fn(usize) -> i64 + Sync,
+    ) {
+        round_into(out, offset, len, spec, x);
+    }
 }
 
 /// Rounds `x(0) … x(len − 1)` into `out` at `offset`.
 ///
 /// Steps are written in order, so the excesses stay sorted.
-pub(crate) fn round_into(
+fn round_into(
     out: &mut Rounded,
     offset: usize,
     len: usize,

@@ -1,0 +1,160 @@
+//! What operators compute with: whole tensors of integers at a time.
+//!
+//! An operator's arithmetic is written once, here in `model`, over the few [`Kernels`] that take time.
+//! Who trains has fast ones; nothing is dispatched for a single number.
+
+use crate::manifest::{Layer, Network, RoundSpec};
+use crate::trace::{LayerParameters, LayerTrace, Rounded};
+
+/// A matrix, or its transpose.
+#[derive(Debug)]
+pub enum Operand<'a, M> {
+    /// As it is.
+    Straight(&'a M),
+    /// Transposed.
+    Transposed(&'a M),
+}
+
+/// Products and roundings of whole tensors.
+pub trait Kernels {
+    /// A matrix that is ready to be multiplied.
+    type Matrix;
+
+    /// `rows × cols`, row-major.
+    fn matrix(&self, values: &[i32], rows: usize, cols: usize) -> Self::Matrix;
+
+    /// `left·right`, exactly and row-major, for entries below `2^32` and results below `2^62` in
+    /// magnitude.
+    fn product(
+        &self,
+        left: Operand<'_, Self::Matrix>,
+        right: Operand<'_, Self::Matrix>,
+    ) -> Vec<i64>;
+
+    /// Rounds `x(0) … x(len − 1)` into `out` at `offset`, as [`round_sat`](crate::quant::round_sat)
+    /// does. What lies before has been written before: excesses stay sorted.
+    fn round(
+        &self,
+        out: &mut Rounded,
+        offset: usize,
+        len: usize,
+        spec: &RoundSpec,
+        x: impl Fn(usize) -> i64 + Sync,
+    );
+}
+
+/// One operator's turn in a step.
+pub struct Pass<'a, K> {
+    /// What it computes with.
+    pub kernels: &'a K,
+    /// The whole network.
+    pub network: &'a Network,
+    /// Its layer's scales.
+    pub layer: &'a Layer,
+    /// Whose values it takes: the index of that layer, none for the window's inputs.
+    pub below: Option<usize>,
+    /// Index of its own layer.
+    pub index: usize,
+    /// Its layer's parameters at this step.
+    pub parameters: &'a LayerParameters,
+    /// Its function table's values; empty if it has none.
+    pub table: &'a [i32],
+    /// The step within the window.
+    pub step: usize,
+    /// Samples at a time.
+    pub samples: usize,
+}
+
+/// What an operator keeps of the way forward for the way back.
+#[derive(Debug)]
+pub struct Kept<M> {
+    /// Its input.
+    pub input: Option<M>,
+    /// Its weights.
+    pub weights: Option<M>,
+    /// The gradient at its output.
+    pub gradient: Option<M>,
+}
+
+impl<M> Default for Kept<M> {
+    fn default() -> Self {
+        Self { input: None, weights: None, gradient: None }
+    }
+}
+
+/// Parameters or a trace that are not this network's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} of layer {layer}: expected {expected} entries, got {got}")]
+pub struct Untraced {
+    /// Index of its layer.
+    pub layer: usize,
+    /// What does not fit.
+    pub what: &'static str,
+    /// Entries that it needs.
+    pub expected: usize,
+    /// Entries there are.
+    pub got: usize,
+}
+
+impl<K> Pass<'_, K> {
+    /// Where this step's values of a tensor begin that has so many in a step.
+    pub(super) fn start(&self, len: usize) -> usize {
+        self.step * len
+    }
+
+    /// That `what` does not have as many entries as it needs.
+    pub(super) fn wrong(&self, what: &'static str, expected: usize, got: usize) -> Untraced {
+        Untraced { layer: self.index, what, expected, got }
+    }
+
+    /// Refuses another number of entries than expected.
+    pub(super) fn expect(
+        &self,
+        what: &'static str,
+        expected: usize,
+        got: usize,
+    ) -> Result<(), Untraced> {
+        if expected == got { Ok(()) } else { Err(self.wrong(what, expected, got)) }
+    }
+
+    /// Its own layer's trace.
+    pub(super) fn own<'t>(
+        &self,
+        traces: &'t mut [LayerTrace],
+    ) -> Result<&'t mut LayerTrace, Untraced> {
+        let got = traces.len();
+        traces.get_mut(self.index).ok_or_else(|| self.wrong("the trace", self.index + 1, got))
+    }
+
+    /// This step's values of a tensor, of which a step has `len`.
+    pub(super) fn now<'t>(
+        &self,
+        what: &'static str,
+        values: &'t [i32],
+        len: usize,
+    ) -> Result<&'t [i32], Untraced> {
+        let start = self.start(len);
+        values.get(start..start + len).ok_or_else(|| self.wrong(what, start + len, values.len()))
+    }
+
+    /// Rounds this step's values of a tensor and returns the quotients.
+    pub(super) fn round<'t>(
+        &self,
+        what: &'static str,
+        out: &'t mut Rounded,
+        len: usize,
+        spec: &RoundSpec,
+        x: impl Fn(usize) -> i64 + Sync,
+    ) -> Result<&'t [i32], Untraced>
+    where
+        K: Kernels,
+    {
+        let start = self.start(len);
+        let room = out.q.len().min(out.r.len());
+        if room < start + len {
+            return Err(self.wrong(what, start + len, room));
+        }
+        self.kernels.round(out, start, len, spec, x);
+        self.now(what, &out.q, len)
+    }
+}

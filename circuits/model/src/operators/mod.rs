@@ -1,0 +1,377 @@
+//! What a network can be made of. An operator is one file here, which holds all that there is to it:
+//!
+//! - **shapes and scales**: what it puts out for what goes in, and the roundings in between,
+//! - **tensors**: what a proof commits to of it,
+//! - **relations**: what has to hold of these tensors,
+//! - **arithmetic**: the same integers, computed, forwards and backwards.
+//!
+//! `registry.rs` lists them. Compiler and trainer walk a [`Graph`](crate::graph::Graph) and call these
+//! rooms; they know none of them by name.
+//!
+//! An operator of a layer is `Weighted` or `Elementwise`. A weighted one begins a layer: it puts out
+//! values `z` of 16 bits, rounded, and whatever stands behind it sends a gradient `g` back, rounded
+//! too. An elementwise one follows it number by number and shares the layer's name, scales and tensors.
+//! A `LossRoom` ends the graph.
+
+mod arithmetic;
+mod input;
+mod linear;
+mod logistic;
+mod loss;
+mod mse;
+mod optimizer;
+mod registry;
+mod relu;
+mod sigmoid;
+mod site;
+mod smooth;
+mod softmax;
+mod tanh;
+
+pub use arithmetic::{Kept, Kernels, Operand, Pass, Untraced};
+pub use registry::{LayerKind, Loss};
+
+pub(crate) use input::Input;
+use loss::{less_labels, looked_up, loss_layer, other_loss, outputs_gradient};
+pub(crate) use optimizer::Blocks;
+pub(crate) use site::{Site, layer_name};
+
+use crate::compile::{
+    Builder, CompileError, LossIds, ParameterIds, Pointwise, RoundedIds, TableKind, Tensors,
+};
+use crate::graph::NodeKind;
+use crate::manifest::{
+    Activation, Layer, LayerQuantization, LayerSpec, Lowering, ManifestError, ManifestErrorKind,
+    Network, RoundSpec, Shape,
+};
+use crate::relation::{DimMap, Linear, TensorId};
+use crate::trace::{LayerParameters, LayerTrace, LossTrace};
+
+/// What every node of a graph has: a place in the relation.
+pub(crate) trait Operator: Sync {
+    /// What it puts out as a form, its `(n, t, b)` mapped.
+    fn value(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+        let _ = map;
+        Err(site::missing(&site.name(), "what it puts out"))
+    }
+
+    /// The loss' gradient with respect to what it takes as a form, its `(n, t, b)` mapped.
+    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+        let _ = map;
+        Err(site::missing(&site.name(), "the gradient of its input"))
+    }
+
+    /// Whether its constraints hold its input within 16 bits.
+    fn bounds_input(&self) -> bool {
+        false
+    }
+
+    /// The table that it looks values up in, beside the one of 16 bits. `layer` is the operator's; the
+    /// loss is given the last one.
+    fn table(&self, _network: &Network, _layer: &Layer) -> Option<TableKind> {
+        None
+    }
+
+    /// How what it puts out comes about. All that there is to say of a loss.
+    fn forward(&self, _builder: &mut Builder, _site: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// How the gradient comes about that it sends to the layer before it.
+    fn backward(&self, _builder: &mut Builder, _site: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// What holds of each number that it puts out; `pointwise` is shared by a layer.
+    fn pointwise(
+        &self,
+        _builder: &mut Builder,
+        _pointwise: &mut Pointwise,
+        _site: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// How its parameters change.
+    fn parameters(&self, _builder: &mut Builder, _site: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Makes room in a layer's trace for what it computes in a window.
+    fn room(&self, _network: &Network, _layer: &Layer, _trace: &mut LayerTrace) {}
+}
+
+/// The integers of a layer's operator, computed. [`LayerKind`] has the same for any of them.
+pub(crate) trait Arithmetic {
+    fn forward<K: Kernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        input: &[i32],
+        kept: &mut Kept<K::Matrix>,
+        trace: &mut LayerTrace,
+    ) -> Result<Vec<i32>, Untraced>;
+
+    fn backward<K: Kernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        gradient: &[i32],
+        kept: &mut Kept<K::Matrix>,
+        traces: &mut [LayerTrace],
+    ) -> Result<Vec<i32>, Untraced>;
+
+    fn update<K: Kernels>(
+        &self,
+        _pass: &Pass<'_, K>,
+        _velocity: Option<&LayerParameters>,
+        _kept: &Kept<K::Matrix>,
+        _trace: &mut LayerTrace,
+    ) -> Result<Option<LayerParameters>, Untraced> {
+        Ok(None)
+    }
+}
+
+/// Fractional bits of values, and their largest magnitude.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scale {
+    pub frac: u32,
+    pub max: i64,
+}
+
+/// An operator that begins a layer.
+pub(crate) trait Weighted: Operator {
+    /// What it makes of `n_in` numbers.
+    fn shape(&self, field: &str, spec: &LayerSpec, n_in: usize) -> Result<Shape, ManifestError>;
+
+    /// Scales and roundings of layer `l`. `scales` are those of what it takes, and the fractional bits
+    /// of what leaves the layer; `above` is the layer that takes it.
+    fn scales(
+        &self,
+        lowering: &Lowering<'_>,
+        l: usize,
+        shape: &Shape,
+        scales: (Scale, u32),
+        above: Option<&Layer>,
+    ) -> Result<Layer, ManifestError>;
+
+    /// The rounding, to `frac` fractional bits, of the gradient that this layer sends to the one
+    /// before it; `field` is to blame.
+    fn sends(
+        &self,
+        lowering: &Lowering<'_>,
+        layer: &Layer,
+        field: &str,
+        frac: u32,
+    ) -> Result<RoundSpec, ManifestError>;
+
+    /// Its parameters and their sizes, in the order in which they are committed to.
+    fn block(&self, layer: &Layer) -> Vec<(&'static str, Vec<usize>)>;
+
+    /// The tensors of its output before any activation.
+    fn outputs(
+        &self,
+        network: &Network,
+        layer: &Layer,
+        name: &str,
+        tensors: &mut Tensors,
+    ) -> Result<RoundedIds, CompileError>;
+
+    /// The tensors of its parameters.
+    fn learns(
+        &self,
+        network: &Network,
+        layer: &Layer,
+        name: &str,
+        tensors: &mut Tensors,
+        blocks: &mut Blocks<'_>,
+    ) -> Result<(ParameterIds, Option<ParameterIds>), CompileError>;
+}
+
+/// The tensors that an elementwise operator has; which of them, it knows itself.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    pub a: Option<TensorId>,
+    pub negative: Option<TensorId>,
+    pub d_relu: Option<TensorId>,
+    pub d: Option<RoundedIds>,
+}
+
+/// An operator that follows a weighted one, number by number.
+pub(crate) trait Elementwise: Operator {
+    /// What networks call it.
+    fn activation(&self) -> Activation;
+
+    /// The scale of what it puts out.
+    fn scale(&self, q: &LayerQuantization) -> Result<Scale, ManifestErrorKind>;
+
+    /// The rounding of its derivative times `g`, and the fractional bits of that; `g` has `frac`.
+    fn derivative(
+        &self,
+        _field: &str,
+        _g: &RoundSpec,
+        _a_frac: u32,
+        frac: u32,
+    ) -> Result<(Option<RoundSpec>, u32), ManifestError> {
+        Ok((None, frac))
+    }
+
+    /// Its tensors that lie before those of the gradient that arrives.
+    fn before_gradient(
+        &self,
+        tensors: &mut Tensors,
+        name: &str,
+        sizes: &[usize],
+        own: &mut Followed,
+    ) -> Result<(), CompileError>;
+
+    /// Its tensors that lie behind those.
+    fn behind_gradient(
+        &self,
+        _tensors: &mut Tensors,
+        _layer: &Layer,
+        _name: &str,
+        _sizes: &[usize],
+        _own: &mut Followed,
+    ) -> Result<(), CompileError> {
+        Ok(())
+    }
+}
+
+/// What a graph ends with.
+pub(crate) trait LossRoom: Operator {
+    /// Outputs for so many classes, and what they have to match.
+    fn outputs(&self, classes: usize) -> Result<(usize, &'static str), ManifestError>;
+
+    /// Whether labels of classes are one-hot rows.
+    fn one_hot(&self) -> bool {
+        true
+    }
+
+    /// Whether labels can be numbers.
+    fn takes_targets(&self) -> bool {
+        false
+    }
+
+    /// The scale of its gradient where outputs have `z_frac` fractional bits.
+    fn scale(&self, z_frac: u32) -> Scale;
+
+    /// The most fractional bits that outputs may have, if that is less than a layer's.
+    fn most_bits(&self, _classes: bool) -> Option<i64> {
+        None
+    }
+
+    /// What a label's entry is multiplied with in the gradient.
+    fn label_scale(&self, one_hot: bool, z_frac: u32) -> i64;
+
+    /// Its tensors.
+    fn tensors(&self, network: &Network, tensors: &mut Tensors) -> Result<LossIds, CompileError>;
+
+    /// An empty trace for so many samples.
+    fn trace(&self, samples: usize, outputs: usize) -> LossTrace;
+
+    /// Appends the outputs `z` of a step to the trace and returns `D = p − scale·y`; `None` if the
+    /// trace is another loss'.
+    fn gradient(
+        &self,
+        network: &Network,
+        table: &[i32],
+        z: &[i32],
+        y: &[i32],
+        trace: &mut LossTrace,
+    ) -> Option<Vec<i32>>;
+}
+
+/// What an operator is to a graph.
+pub(crate) enum Role {
+    /// Begins a layer.
+    Weighted(&'static dyn Weighted),
+    /// Follows number by number.
+    Elementwise(&'static dyn Elementwise),
+}
+
+impl LayerKind {
+    /// What it has in common with all operators.
+    pub(crate) fn operator(self) -> &'static dyn Operator {
+        match self.role() {
+            Role::Weighted(room) => room,
+            Role::Elementwise(room) => room,
+        }
+    }
+
+    /// As an operator that begins a layer.
+    pub(crate) fn weighted(self) -> Option<&'static dyn Weighted> {
+        match self.role() {
+            Role::Weighted(room) => Some(room),
+            Role::Elementwise(_) => None,
+        }
+    }
+
+    /// As an operator that follows one.
+    pub(crate) fn elementwise(self) -> Option<&'static dyn Elementwise> {
+        match self.role() {
+            Role::Weighted(_) => None,
+            Role::Elementwise(room) => Some(room),
+        }
+    }
+
+    /// The values of its function table in a layer; empty if it has none.
+    pub fn table(self, network: &Network, layer: &Layer) -> Vec<i32> {
+        values(self.operator().table(network, layer))
+    }
+}
+
+impl NodeKind {
+    /// The node's room.
+    pub(crate) fn operator(self) -> &'static dyn Operator {
+        match self {
+            Self::Input => &Input,
+            Self::Layer { kind, .. } => kind.operator(),
+            Self::Loss(loss) => loss.operator(),
+        }
+    }
+}
+
+impl Loss {
+    /// What it has in common with all operators.
+    pub(crate) fn operator(self) -> &'static dyn Operator {
+        self.room()
+    }
+
+    /// The values of its function table; empty if it has none.
+    pub fn table(self, network: &Network) -> Vec<i32> {
+        let last = network.layers.last();
+        values(last.and_then(|last| self.room().table(network, last)))
+    }
+
+    /// An empty trace for so many samples.
+    pub fn trace(self, samples: usize, outputs: usize) -> LossTrace {
+        self.room().trace(samples, outputs)
+    }
+
+    /// Appends the outputs `z` of a step to the trace and returns the gradient with respect to them;
+    /// `None` if the trace is another loss'. `table` is [`Self::table`].
+    pub fn gradient(
+        self,
+        network: &Network,
+        table: &[i32],
+        z: &[i32],
+        y: &[i32],
+        trace: &mut LossTrace,
+    ) -> Option<Vec<i32>> {
+        self.room().gradient(network, table, z, y, trace)
+    }
+}
+
+fn values(kind: Option<TableKind>) -> Vec<i32> {
+    kind.and_then(TableKind::values).unwrap_or_default()
+}
+
+impl LayerTrace {
+    /// Room for everything that a layer leaves in a window; all lengths as documented there.
+    pub fn room(network: &Network, layer: &Layer) -> Self {
+        let mut trace = Self::default();
+        for kind in core::iter::once(layer.kind).chain(layer.activation.kind()) {
+            kind.operator().room(network, layer, &mut trace);
+        }
+        trace
+    }
+}

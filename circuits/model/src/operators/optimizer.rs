@@ -1,0 +1,274 @@
+//! What becomes of a gradient sum: clipping, momentum, decay and the update of a parameter. Shared by
+//! all operators that have parameters, whatever their gradient is.
+
+use super::arithmetic::{Kernels, Pass, Untraced};
+use super::site::differs;
+use crate::compile::{
+    Bound, Builder, CompileError, ParameterIds, Pointwise, Tensors, axes, constrain_rounding, next,
+};
+use crate::manifest::{
+    I16_HI, I16_LO, Layer, Lowering, MAX_ETA_ERROR, ManifestError, ManifestErrorKind as Kind,
+    Network, RoundSpec, UPDATE_SHIFT, Wide, derive_clip_bound, derive_eta, derived, eta_error,
+    in_range,
+};
+use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
+use crate::trace::Rounded;
+
+const MAX_ETA: i64 = (1 << 31) - 1;
+
+/// The clipping of the gradient sum, and what remains for the update: fractional bits and the
+/// largest magnitude.
+pub(super) fn clip(
+    lowering: &Lowering<'_>,
+    l: usize,
+    grad_frac: u32,
+    grad_max: i128,
+) -> Result<(Option<RoundSpec>, (u32, i128)), ManifestError> {
+    let q = lowering.quantization(l)?;
+    let frac_field = format!("quantization.layers[{l}].clip_frac");
+    let bound_field = format!("quantization.layers[{l}].clip_bound");
+    let Some(clip) = lowering.manifest.optimizer.clip else {
+        for (field, present) in
+            [(frac_field, q.clip_frac.is_some()), (bound_field, q.clip_bound.is_some())]
+        {
+            if present {
+                return Err(ManifestError::new(field, Kind::Unexpected));
+            }
+        }
+        return Ok((None, (grad_frac, grad_max)));
+    };
+    let frac = q.clip_frac.ok_or_else(|| ManifestError::new(frac_field.clone(), Kind::Missing))?;
+    let bound =
+        q.clip_bound.ok_or_else(|| ManifestError::new(bound_field.clone(), Kind::Missing))?;
+    derived(&bound_field, derive_clip_bound(clip, lowering.manifest.training.batch, frac), bound)?;
+    in_range(bound_field, 1, I16_HI, bound)?;
+    if frac > grad_frac {
+        return Err(ManifestError::new(
+            frac_field,
+            Kind::NegativeShift { max: grad_frac, got: frac },
+        ));
+    }
+    let spec = Wide::symmetric(&frac_field, "a gradient sum", grad_max).round(
+        grad_frac - frac,
+        -bound,
+        bound,
+    )?;
+    Ok((Some(spec), (frac, i128::from(bound))))
+}
+
+/// The rounding of the update, of gradients with so many fractional bits and that magnitude.
+pub(super) fn update(
+    lowering: &Lowering<'_>,
+    l: usize,
+    (frac, max): (u32, i128),
+) -> Result<RoundSpec, ManifestError> {
+    let field = format!("quantization.layers[{l}].eta");
+    let eta = lowering.quantization(l)?.eta;
+    let (optimizer, batch) = (&lowering.manifest.optimizer, lowering.manifest.training.batch);
+    let weight_frac = lowering.q.weight_frac;
+    derived(&field, derive_eta(optimizer, batch, weight_frac, frac), eta)?;
+    in_range(&field, 1, MAX_ETA, eta)?;
+    let error = eta_error(optimizer, batch, weight_frac, frac);
+    if error > MAX_ETA_ERROR {
+        return Err(ManifestError::new(field, Kind::Imprecise { max: MAX_ETA_ERROR, got: error }));
+    }
+    let momentum = i128::from(lowering.q.mu) * -i128::from(I16_LO);
+    let decay = i128::from(lowering.q.lambda) * lowering.weight_max();
+    let largest = momentum + i128::from(eta) * max + decay;
+    Wide::symmetric(&field, "an update before rounding", largest).round(
+        UPDATE_SHIFT,
+        I16_LO,
+        I16_HI,
+    )
+}
+
+/// The parameters before, the state (with momentum) and the updates, all in the order of
+/// [`parameter_block`](crate::compile::training::parameter_block).
+pub(crate) type Blocks<'a> = [core::iter::Copied<core::slice::Iter<'a, TensorId>>; 3];
+
+/// The tensors of one kind of parameter; `sizes` have the step inside.
+pub(super) fn tensors(
+    network: &Network,
+    layer: &Layer,
+    name: &str,
+    sizes: &[usize],
+    tensors: &mut Tensors,
+    [before, state, updates]: &mut Blocks<'_>,
+) -> Result<ParameterIds, CompileError> {
+    let update = next(updates)?;
+    let update = tensors.rest(&format!("{name}.update"), &layer.update, update, sizes)?;
+    let clip = layer.clip.as_ref();
+    let clip =
+        clip.map(|spec| tensors.rounded(&format!("{name}.clip"), spec, sizes)).transpose()?;
+    let state = if network.momentum { Some(next(state)?) } else { None };
+    Ok(ParameterIds { before: next(before)?, state, update, clip })
+}
+
+/// `W_t`, its `(t, …)` mapped to axes: what was before less the updates of earlier steps.
+pub(super) fn weights_form(parameters: &ParameterIds, t: usize, rest: &[usize]) -> Linear {
+    let rest = rest.iter().map(|axis| DimMap::Axis(*axis));
+    let before: Vec<_> = core::iter::once(DimMap::Sum).chain(rest.clone()).collect();
+    let running: Vec<_> = core::iter::once(DimMap::Before(t)).chain(rest).collect();
+    Linear::zero().plus(1, parameters.before, &before).plus(-1, parameters.update.q, &running)
+}
+
+/// How one kind of parameter changes in a step, as relations over the domain `(t, …)` of its
+/// equation.
+pub(super) struct Change<'a> {
+    layer: &'a Layer,
+    parameters: &'a ParameterIds,
+    /// What its constraints' labels begin with.
+    pub name: String,
+    /// The domain of the trace's own tensors: the step second.
+    domain: Domain,
+    /// Their dimensions in the equation's domain, and those of the updates, which have the step
+    /// outside, in theirs.
+    turned: Vec<DimMap>,
+    /// `η` times the gradient.
+    update: Linear,
+}
+
+impl<'a> Change<'a> {
+    /// Of parameters whose trace tensors have this domain.
+    ///
+    /// # Errors
+    /// If the network and the tensors differ.
+    pub fn new(
+        network: &Network,
+        layer: &'a Layer,
+        parameters: &'a ParameterIds,
+        name: String,
+        domain: Domain,
+    ) -> Result<Self, CompileError> {
+        let mut turned = axes(domain.axes.len());
+        turned.swap(0, 1);
+        let update = update_form(network, layer, &name, parameters, &turned)?;
+        Ok(Self { layer, parameters, name, domain, turned, update })
+    }
+
+    /// A factor and a form: the form is the gradient's sum times the factor.
+    ///
+    /// # Errors
+    /// If a remainder has other limbs than its bits take.
+    pub fn gradient(&self) -> Result<(i64, Linear), CompileError> {
+        match &self.parameters.clip {
+            Some(clip) => {
+                let name = format!("{}.clip", self.name);
+                Ok((1, clip.rounded(&name, &self.turned, &self.turned)?))
+            }
+            None => Ok((self.layer.eta, self.update.clone())),
+        }
+    }
+
+    /// The ranges of update and clipped gradient; with clipping also the update's equation.
+    ///
+    /// # Errors
+    /// If a table is not there, or a remainder has other limbs than its bits take.
+    pub fn finish(self, builder: &mut Builder) -> Result<(), CompileError> {
+        let Self { layer, parameters, name, domain, turned, update } = self;
+        let mut pointwise = Pointwise::new(domain.clone());
+        if let Some(clip) = &parameters.clip {
+            let form = update.plus(-i128::from(layer.eta), clip.q, &turned);
+            let mut equation = domain.clone();
+            equation.axes.swap(0, 1);
+            builder.linear(format!("{name}.update"), equation, form);
+            let (name, dims) = (format!("{name}.clip"), axes(domain.axes.len()));
+            let own = &mut pointwise;
+            constrain_rounding(builder, own, &name, &domain, clip, &dims, Bound::Here)?;
+        }
+        let (name, ids) = (format!("{name}.update"), &parameters.update);
+        let own = &mut pointwise;
+        constrain_rounding(builder, own, &name, &domain, ids, &turned, Bound::Here)?;
+        builder.pointwise(pointwise);
+        Ok(())
+    }
+}
+
+/// `2^16·(δ + excess) + r − μ·δ_{t−1} − λ·W_t`: `η` times the gradient.
+///
+/// Whether there are tensors for the state and the clipped gradient is what decides about the
+/// equation's terms, so it has to be what the network says.
+fn update_form(
+    network: &Network,
+    layer: &Layer,
+    name: &str,
+    parameters: &ParameterIds,
+    trace: &[DimMap],
+) -> Result<Linear, CompileError> {
+    if network.momentum != parameters.state.is_some() {
+        return Err(differs(name, "the optimizer's state"));
+    }
+    if layer.clip.is_some() != parameters.clip.is_some() {
+        return Err(differs(name, "clipping"));
+    }
+    let block = axes(trace.len());
+    let mut form = parameters.update.rounded(&format!("{name}.update"), &block, trace)?;
+    let rest = block.iter().copied().skip(1);
+    if let Some(state) = parameters.state {
+        let mu = -i128::from(network.mu);
+        let previous: Vec<_> = core::iter::once(DimMap::Previous(0)).chain(rest.clone()).collect();
+        let first: Vec<_> = core::iter::once(DimMap::Sum).chain(rest).collect();
+        form = form.plus(mu, parameters.update.q, &previous).plus_masked(
+            mu,
+            state,
+            &first,
+            &[AxisFactor::First(0)],
+        );
+    }
+    if network.lambda != 0 {
+        let rest: Vec<usize> = (1..block.len()).collect();
+        let weights = weights_form(parameters, 0, &rest);
+        form = form.plus_form(-i128::from(network.lambda), &weights);
+    }
+    Ok(form)
+}
+
+/// The same, computed.
+pub(super) struct Rule<'a, K> {
+    pub pass: &'a Pass<'a, K>,
+}
+
+// The entries are counted before they are indexed.
+#[allow(clippy::indexing_slicing)]
+impl<K: Kernels> Rule<'_, K> {
+    /// Traces clipping and update of one kind of parameter and returns the update.
+    ///
+    /// # Errors
+    /// If gradient, state or trace have other sizes than the parameters.
+    pub fn apply(
+        &self,
+        gradient: &[i64],
+        parameters: &[i32],
+        velocity: Option<&[i32]>,
+        clip: &mut Option<Rounded>,
+        update: &mut Rounded,
+    ) -> Result<Vec<i32>, Untraced> {
+        let Pass { layer, network, .. } = self.pass;
+        let len = parameters.len();
+        self.pass.expect("a gradient", len, gradient.len())?;
+        self.pass.expect("the optimizer's state", len, velocity.map_or(len, <[i32]>::len))?;
+        let decay = |i: usize| {
+            let momentum = velocity.map_or(0, |v| network.mu * i64::from(v[i]));
+            momentum + network.lambda * i64::from(parameters[i])
+        };
+        let (eta, spec) = (layer.eta, &layer.update);
+        let updates = match (&layer.clip, clip) {
+            (Some(clip_spec), Some(clip)) => {
+                let sums = |i: usize| gradient[i];
+                let clipped = self.pass.round("a clipped gradient", clip, len, clip_spec, sums)?;
+                let step = |i: usize| decay(i) + eta * i64::from(clipped[i]);
+                self.pass.round("an update", update, len, spec, step)?
+            }
+            (None, None) => {
+                let step = |i: usize| decay(i) + eta * gradient[i];
+                self.pass.round("an update", update, len, spec, step)?
+            }
+            (spec, room) => {
+                let wanted = usize::from(spec.is_some());
+                let got = usize::from(room.is_some());
+                return Err(self.pass.wrong("a clipped gradient", wanted, got));
+            }
+        };
+        Ok(updates.to_vec())
+    }
+}

@@ -1,0 +1,117 @@
+//! Which operators there are. A new one is a file in this folder and a line here.
+
+use serde::{Deserialize, Serialize};
+
+use super::arithmetic::{Kept, Kernels, Pass, Untraced};
+use super::{Arithmetic, LossRoom, Role};
+use super::{linear, logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
+use crate::trace::{LayerParameters, LayerTrace};
+
+macro_rules! layers {
+    ($($(#[$doc:meta])* $kind:ident, $name:literal, $role:ident($room:expr);)+) => {
+        /// What a layer does.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum LayerKind {
+            $($(#[$doc])* #[serde(rename = $name)] $kind,)+
+        }
+
+        impl LayerKind {
+            /// What manifests call it.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)+ }
+            }
+
+            /// Its room, by what it is to a graph.
+            pub(crate) fn role(self) -> Role {
+                match self { $(Self::$kind => Role::$role(&$room),)+ }
+            }
+
+            /// Values out of values, traced.
+            ///
+            /// # Errors
+            /// If parameters or trace are those of another network.
+            pub fn forward<K: Kernels>(
+                self,
+                pass: &Pass<'_, K>,
+                input: &[i32],
+                kept: &mut Kept<K::Matrix>,
+                trace: &mut LayerTrace,
+            ) -> Result<Vec<i32>, Untraced> {
+                match self { $(Self::$kind => $room.forward(pass, input, kept, trace),)+ }
+            }
+
+            /// The gradient at the input out of the one at the output, traced.
+            ///
+            /// # Errors
+            /// As [`Self::forward`].
+            pub fn backward<K: Kernels>(
+                self,
+                pass: &Pass<'_, K>,
+                gradient: &[i32],
+                kept: &mut Kept<K::Matrix>,
+                traces: &mut [LayerTrace],
+            ) -> Result<Vec<i32>, Untraced> {
+                match self { $(Self::$kind => $room.backward(pass, gradient, kept, traces),)+ }
+            }
+
+            /// The update of its parameters, if it has any, traced.
+            ///
+            /// # Errors
+            /// As [`Self::forward`].
+            pub fn update<K: Kernels>(
+                self,
+                pass: &Pass<'_, K>,
+                velocity: Option<&LayerParameters>,
+                kept: &Kept<K::Matrix>,
+                trace: &mut LayerTrace,
+            ) -> Result<Option<LayerParameters>, Untraced> {
+                match self { $(Self::$kind => $room.update(pass, velocity, kept, trace),)+ }
+            }
+        }
+    };
+}
+
+macro_rules! losses {
+    ($($(#[$doc:meta])* $kind:ident, $name:literal, $room:expr;)+) => {
+        /// Loss function.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Loss {
+            $($(#[$doc])* #[serde(rename = $name)] $kind,)+
+        }
+
+        impl Loss {
+            /// Its room.
+            pub(crate) fn room(self) -> &'static dyn LossRoom {
+                match self { $(Self::$kind => &$room,)+ }
+            }
+        }
+    };
+}
+
+// A manifest's canonical encoding counts these, so their order stays: a new one comes last.
+layers! {
+    /// `x·W + b`.
+    Linear, "linear", Weighted(linear::Linear);
+    /// `max(x, 0)`.
+    Relu, "relu", Elementwise(relu::Relu);
+    /// `1/(1 + exp(−x))`.
+    Sigmoid, "sigmoid", Elementwise(Smooth(sigmoid::Sigmoid));
+    /// Hyperbolic tangent.
+    Tanh, "tanh", Elementwise(Smooth(tanh::Tanh));
+}
+
+// The same holds of these.
+losses! {
+    /// Softmax followed by cross entropy; one output per class.
+    SoftmaxCrossEntropy, "softmax-cross-entropy", softmax::Softmax;
+    /// Sigmoid followed by binary cross entropy; one output.
+    Logistic, "logistic", logistic::Logistic;
+    /// Half the sum of squared errors.
+    Mse, "mse", mse::Mse;
+}
+
+impl core::fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}

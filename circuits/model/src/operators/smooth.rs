@@ -1,0 +1,187 @@
+//! Functions that are looked up in a table, whose derivative is a polynomial of their value.
+
+use super::site::{Site, missing};
+use super::{Arithmetic, Elementwise, Followed, Kept, Kernels, Operator, Pass, Scale, Untraced};
+use crate::compile::{
+    Bound, Builder, CompileError, Pointwise, TableKind, Tensors, axes, constrain_rounding,
+    offset_key, padded_constant,
+};
+use crate::manifest::{
+    Activation, Layer, LayerQuantization, ManifestError, ManifestErrorKind, Network, RoundSpec,
+    Wide,
+};
+use crate::relation::{DimMap, Linear};
+use crate::trace::{LayerTrace, Rounded};
+
+/// A monomial of a derivative: its factor, and how often the value stands in it.
+pub(super) type Power = (i128, usize);
+
+/// One such function; `frac` is always the value's fractional bits.
+pub(super) trait Function: Sync {
+    /// What networks call it.
+    const ACTIVATION: Activation;
+
+    /// Its table, of arguments with `z_frac` fractional bits.
+    fn table(z_frac: u32, frac: u32) -> TableKind;
+
+    /// Its value at zero.
+    fn at_zero(frac: u32) -> i128;
+
+    /// The derivative is at most `2^peak`, and that is what its product with `g` is rounded by.
+    fn peak(frac: u32) -> u32;
+
+    /// Fractional bits that the rounded product has in addition to those of `g`.
+    const GAIN: u32;
+
+    /// The derivative as a polynomial of the value.
+    fn derivative(frac: u32) -> [Power; 2];
+
+    /// The derivative at the value `a`, times `g`.
+    fn product(a: i32, frac: u32, g: i32) -> i64;
+}
+
+/// A function's room.
+#[derive(Debug)]
+pub(crate) struct Smooth<F>(pub F);
+
+impl<F: Function> Elementwise for Smooth<F> {
+    fn activation(&self) -> Activation {
+        F::ACTIVATION
+    }
+
+    fn scale(&self, q: &LayerQuantization) -> Result<Scale, ManifestErrorKind> {
+        let frac = q.a_frac.ok_or(ManifestErrorKind::Missing)?;
+        Ok(Scale { frac, max: 1 << frac })
+    }
+
+    /// The derivative peaks where the quotient is exactly `g`: it never saturates.
+    fn derivative(
+        &self,
+        field: &str,
+        g: &RoundSpec,
+        a_frac: u32,
+        frac: u32,
+    ) -> Result<(Option<RoundSpec>, u32), ManifestError> {
+        let peak = F::peak(a_frac);
+        let product = Wide {
+            field,
+            what: "a derivative product",
+            x_min: i128::from(g.lo) << peak,
+            x_max: i128::from(g.hi) << peak,
+        };
+        Ok((Some(product.round(peak, g.lo, g.hi)?), frac + F::GAIN))
+    }
+
+    fn before_gradient(
+        &self,
+        tensors: &mut Tensors,
+        name: &str,
+        sizes: &[usize],
+        own: &mut Followed,
+    ) -> Result<(), CompileError> {
+        own.a = Some(tensors.plain(format!("{name}.a"), sizes)?);
+        Ok(())
+    }
+
+    fn behind_gradient(
+        &self,
+        tensors: &mut Tensors,
+        layer: &Layer,
+        name: &str,
+        sizes: &[usize],
+        own: &mut Followed,
+    ) -> Result<(), CompileError> {
+        let spec = layer.d.as_ref();
+        own.d = spec.map(|d| tensors.rounded(&format!("{name}.d"), d, sizes)).transpose()?;
+        Ok(())
+    }
+}
+
+impl<F: Function> Operator for Smooth<F> {
+    fn value(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+        let a = site.layer()?.1.a.ok_or_else(|| missing(&site.name(), "the activated output"))?;
+        Ok(Linear::zero().plus(1, a, &map))
+    }
+
+    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+        let d = site.layer()?.1.d.as_ref();
+        let d = d.ok_or_else(|| missing(&site.name(), "a part of the activation"))?;
+        Ok(Linear::zero().plus(1, d.q, &map))
+    }
+
+    /// The table's keys have 16 bits.
+    fn bounds_input(&self) -> bool {
+        true
+    }
+
+    fn table(&self, _network: &Network, layer: &Layer) -> Option<TableKind> {
+        Some(F::table(layer.z_frac, layer.a_frac))
+    }
+
+    /// `a` is the table's value at `z`; `d` is the rounded product of the
+    /// derivative with `g`.
+    fn pointwise(
+        &self,
+        builder: &mut Builder,
+        pointwise: &mut Pointwise,
+        site: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        let (layer, own) = site.layer()?;
+        let (name, domain) = (site.name(), site.domain(layer));
+        let (Some(a), Some(g), Some(d)) = (own.a, own.g.as_ref(), own.d.as_ref()) else {
+            return Err(missing(&name, "a part of the activation"));
+        };
+        // A padded unit has z = 0 and must have a = 0, whatever the table says.
+        let value = padded_constant(Linear::tensor(a, 3), F::at_zero(layer.a_frac), 0, layer.n_out);
+        let (kind, key) = (F::table(layer.z_frac, layer.a_frac), offset_key(own.z.q, 3));
+        builder.lookup(format!("{name}.a"), &domain, kind, key, Some(value))?;
+
+        let [a, g, q] = [a, g.q, d.q].map(|id| pointwise.tensor(id, 3));
+        let label = format!("{name}.d");
+        let r = pointwise.form(d.remainder(&label, &axes(3))?);
+        let products = F::derivative(layer.a_frac)
+            .map(|(coef, power)| (coef, [vec![a; power], vec![g]].concat()));
+        let [first, second] = products.each_ref().map(|(coef, factors)| (*coef, &factors[..]));
+        let scale = -(1i128 << d.spec.shift);
+        pointwise.require(label.clone(), &[first, second, (scale, &[q]), (-1, &[r])]);
+        constrain_rounding(builder, pointwise, &label, &domain, d, &axes(3), Bound::Here)
+    }
+
+    fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
+        let outputs = network.window() * layer.n_out;
+        trace.a = Vec::with_capacity(outputs);
+        trace.d = layer.d.map(|_| Rounded::room(outputs));
+    }
+}
+
+// The entries are counted before they are indexed.
+#[allow(clippy::indexing_slicing)]
+impl<F: Function> Arithmetic for Smooth<F> {
+    fn forward<K: Kernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        z: &[i32],
+        _kept: &mut Kept<K::Matrix>,
+        trace: &mut LayerTrace,
+    ) -> Result<Vec<i32>, Untraced> {
+        let a = super::looked_up(pass.table, z);
+        let a = a.ok_or_else(|| pass.wrong("the function table", 1 << 16, pass.table.len()))?;
+        trace.a.extend_from_slice(&a);
+        Ok(a)
+    }
+
+    fn backward<K: Kernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        g: &[i32],
+        _kept: &mut Kept<K::Matrix>,
+        traces: &mut [LayerTrace],
+    ) -> Result<Vec<i32>, Untraced> {
+        let frac = pass.layer.a_frac;
+        let trace = pass.own(traces)?;
+        let a = pass.now("a", &trace.a, g.len())?;
+        let rounding = pass.layer.d.as_ref().zip(trace.d.as_mut());
+        let (spec, d) = rounding.ok_or_else(|| pass.wrong("d", 1, 0))?;
+        Ok(pass.round("d", d, g.len(), spec, |i| F::product(a[i], frac, g[i]))?.to_vec())
+    }
+}
