@@ -6,7 +6,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
-use zktrain_model::manifest::{LayerKind, Loss, Manifest, Optimizer, Training};
+use zktrain_model::manifest::{Loss, Manifest};
 use zktrain_trainer::dataset::{Scaled, Table, parse_csv};
 use zktrain_trainer::preset::{Preset, preset};
 use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft, synthetic};
@@ -209,7 +209,7 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
 }
 
 fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> {
-    let mut options = preset.map_or_else(plain, |preset| preset.options.clone());
+    let mut options = preset.map_or_else(DraftOptions::default, |preset| preset.options.clone());
     if options.name.is_empty() {
         let stem = args.data.as_deref().and_then(Path::file_stem);
         options.name = stem.map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
@@ -272,26 +272,6 @@ fn squared(given: Option<LossOption>) -> Result<Loss, Error> {
 fn set<T>(place: &mut T, given: Option<T>) {
     if let Some(value) = given {
         *place = value;
-    }
-}
-
-/// What a project has where no option says otherwise.
-fn plain() -> DraftOptions {
-    DraftOptions {
-        name: String::new(),
-        label: String::new(),
-        hidden: vec![16],
-        activation: LayerKind::Relu,
-        loss: Loss::SoftmaxCrossEntropy,
-        regression: false,
-        optimizer: Optimizer {
-            learning_rate: 0.0625,
-            momentum: 0.0,
-            weight_decay: 0.0,
-            clip: None,
-        },
-        training: Training { batch: 32, steps_per_proof: 1, max_steps: 8192 },
-        scaling: Scaling::Standardize,
     }
 }
 

@@ -16,6 +16,7 @@ const FRAC_KEY: &str = "weight_frac";
 
 /// Why parameters cannot be written or read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExportError {
     /// Not a safetensors file, or a tensor is missing.
     #[error(transparent)]

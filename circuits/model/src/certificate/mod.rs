@@ -40,6 +40,7 @@ use ranges::Ranges;
 
 /// Why a relation is not certified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Uncertified {
     /// A constraint refers to what the relation does not have.
     #[error("{label}: refers to what the relation does not have")]

@@ -65,6 +65,7 @@ pub struct TooLarge {
 
 /// Why a network is not admitted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AdmitError {
     /// Its relations are larger than the reader allows.
     #[error(transparent)]
@@ -76,6 +77,7 @@ pub enum AdmitError {
 
 /// A chunk of a registration that is not compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChunkError {
     /// No chunk has so many windows.
     #[error(transparent)]
