@@ -17,7 +17,7 @@ use alloy::rpc::types::TransactionReceipt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use self::refusal::Refusal;
+pub use self::refusal::ChainRefusal;
 use crate::chain::{Connection, block_on};
 use crate::error::Error;
 use crate::evm::grouped;

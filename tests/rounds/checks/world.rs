@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use alloy::primitives::{B256, keccak256};
 use tempfile::TempDir;
 use zktrain_chain::protocol::Client;
-use zktrain_cli::circuits::{Circuits, Shape};
+use zktrain_cli::circuits::{CircuitShape, Circuits};
 use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::project::Project;
 use zktrain_cli::session::Session;
@@ -15,7 +15,7 @@ use zktrain_devnet::Node;
 use zktrain_model::manifest::Manifest;
 use zktrain_prove::training::ChunkProved;
 use zktrain_secagg::plan::Plan;
-use zktrain_statement::compressed::{CompressedProof, System};
+use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::DatasetStatement;
 use zktrain_verify::file::Registration;
 
@@ -82,8 +82,8 @@ pub fn session(folder: &Path) -> Session {
 
 fn compress(circuits: &Circuits<'_>, chunks: Vec<ChunkProved>) -> Chunks {
     let compress = |chunk: ChunkProved| {
-        let shape = Shape::Dataset(chunk.statement.rows.len());
-        let compressor = circuits.compressor(System::Halo2, shape).unwrap();
+        let shape = CircuitShape::Dataset(chunk.statement.rows.len());
+        let compressor = circuits.compressor(ProofSystem::Halo2, shape).unwrap();
         let proof = compressor.compress(chunk.h, &chunk.claim, chunk.proof).unwrap();
         (chunk.statement, proof)
     };

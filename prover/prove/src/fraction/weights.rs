@@ -1,4 +1,4 @@
-//! The weights `eq(z, i)` of the pairs that a sumcheck round sums over.
+//! The weights `eq(z, i)` of the pairs that a sumcheck sums over for one variable.
 
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
