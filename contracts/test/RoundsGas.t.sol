@@ -4,7 +4,9 @@ pragma solidity ^0.8.30;
 import {console} from "forge-std/console.sol";
 
 import {Rounds} from "../src/Rounds.sol";
+import {IDemands} from "../src/interfaces/IDemands.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
+import {Headers} from "./Headers.sol";
 import {RoundsBase} from "./RoundsBase.sol";
 
 /// @notice What rounds cost, with the bytecode that is shipped: transaction, calldata and execution.
@@ -41,8 +43,16 @@ abstract contract RoundsGasBase is RoundsBase {
         deployCodeTo(string.concat("artifacts/", name, ".json"), arguments, place);
     }
 
-    /// @dev What a call costs. Everything is cold, as in a transaction.
+    /// @dev What a call to the rounds costs.
     function measure(string memory what, bytes memory data) internal returns (uint256 all) {
+        return measureAt(roundsAt, what, data);
+    }
+
+    /// @dev What a call costs. Everything is cold, as in a transaction.
+    function measureAt(address to, string memory what, bytes memory data)
+        internal
+        returns (uint256 all)
+    {
         address[9] memory touched = [
             roundsAt,
             address(stakes),
@@ -58,7 +68,7 @@ abstract contract RoundsGasBase is RoundsBase {
             vm.cool(touched[i]);
         }
         uint256 before = gasleft();
-        (bool done,) = roundsAt.call(data);
+        (bool done,) = to.call(data);
         uint256 execution = before - gasleft();
         assertTrue(done, what);
         uint256 calldata_ = 0;
@@ -130,5 +140,28 @@ contract RoundsSettleGasTest is RoundsGasBase {
     function test_gas_of_settling_fifty() public {
         // Everybody is paid for the first time, which costs most.
         assertLe(measure("settle", _data), 50 * 53_000);
+    }
+}
+
+/// @notice Two deliveries are drawn, as the client's domains have it: the other part of what settling an
+/// optimistic round costs, besides the answers.
+contract RoundsAuditGasTest is RoundsGasBase {
+    bytes private _data;
+
+    function audits() internal pure override returns (uint16) {
+        return 2;
+    }
+
+    function setUp() public override {
+        super.setUp();
+        (uint64 round, IRounds.Member[] memory members, IRounds.Delivery[] memory deliveries) =
+            proposed();
+        (, uint64 target) = demands.auditOf(round);
+        bytes memory header = Headers.install(target, "random");
+        _data = abi.encodeCall(IDemands.audit, (round, header, members, deliveries));
+    }
+
+    function test_gas_of_drawing_two_of_fifty() public {
+        assertLe(measureAt(address(demands), "audit", _data), 50 * 12_000);
     }
 }

@@ -21,7 +21,7 @@ use zktrain_network::secagg;
 use zktrain_network::secagg::blame::Evidence;
 use zktrain_network::secagg::member::Member;
 use zktrain_network::secagg::policy::Policy;
-use zktrain_network::secagg::sealed::Sealed;
+use zktrain_network::secagg::sealed::{Keeper, Promises, Sealed};
 use zktrain_network::secagg::vector::{Shape, Update, pack};
 use zktrain_network::wire::{self, Peer};
 use zktrain_prover::trace::Parameters;
@@ -33,6 +33,7 @@ use super::fault::Fault;
 use super::journal::Journal;
 use super::parent::{Ancestry, ParentError};
 use super::ports::{Craft, Line, Watch};
+use super::signed::SignedLog;
 use super::sums::Sums;
 use super::wait::{PLAN, Wait, longest};
 use super::worker::{Facts, Worker};
@@ -84,6 +85,8 @@ pub struct Seat<L, C> {
     pub project: Project,
     /// What the owner agrees to.
     pub policy: Policy,
+    /// What its key has signed, whatever the project says.
+    pub signed: Arc<SignedLog>,
     /// Misbehaviour, to show what becomes of it.
     pub fault: Option<Fault>,
 }
@@ -122,6 +125,7 @@ impl<L: Line, C: Craft> Seat<L, C> {
         let key = read_key(&self.project.key_path())?;
         let journal = Journal::of_round(&path, plan.round, plan.digest(), &key)?;
         let (secret, promises) = (*journal.secret(), journal.promises().clone());
+        self.signed.secret(plan.round, plan.digest(), &secret)?;
         let policy = self.policy.clone();
         let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
             .map_err(OwnerError::from)?;
@@ -161,6 +165,22 @@ impl Owner {
             project: &self.project,
         };
         ancestry.parent(plan.parent).await
+    }
+}
+
+/// What is promised is kept in the project, and outside of it.
+struct Books<'a> {
+    journal: &'a mut Journal,
+    signed: &'a SignedLog,
+    round: u64,
+}
+
+impl Keeper for Books<'_> {
+    type Error = Error;
+
+    fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
+        self.journal.keep(promises)?;
+        self.signed.promises(self.round, promises)
     }
 }
 
@@ -216,7 +236,8 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
 
     /// Writes down what is promised: only then there is something to send.
     fn open<T>(&mut self, sealed: Sealed<T>) -> Result<T, Error> {
-        sealed.open(&mut self.journal)
+        let (signed, round) = (&self.owner.signed, self.plan.round);
+        sealed.open(&mut Books { journal: &mut self.journal, signed, round })
     }
 
     /// Sends a contribution. Whether it came in time.
@@ -378,10 +399,13 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
             wait.stands(&self.plan).await?;
+            self.owner.signed.submission(&file.signed)?;
             let secret = self.owner.worker.recall(&self.model, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
+        // A project that was restored does not know of what it has signed.
+        self.owner.signed.may_submit(self.plan.round)?;
         let system = System::from_code(self.plan.system).unwrap_or(System::Halo2);
         let work = self.owner.worker.work(&self.model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
@@ -398,6 +422,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
             SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
         // Before it is sent: whoever signs two of them can be slashed.
         write_json(&path, &file)?;
+        self.owner.signed.submission(&file.signed)?;
         self.work = Some((statement, secret));
         Ok(file)
     }

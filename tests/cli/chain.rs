@@ -61,11 +61,23 @@ impl Story {
         let domain = self.json("operator", &[&open[..], mode].concat())["domain"].to_string();
         self.json("operator", &["domain", "fund", &domain, "100"]);
         self.json("alice", &["join", &domain, "p"]);
+        assert!(self.has_record(&domain), "whoever joins may work in the next round at once");
         let opened = self.json(
             "operator",
             &["open", &domain, "--member", &self.alice, "--budget", "50", "--duration", "1h"],
         );
         (domain, opened["round"].to_string())
+    }
+
+    /// Whether there is a record of what Alice has signed in a domain.
+    fn has_record(&self, domain: &str) -> bool {
+        let outbox = self.project.folder.path().join("chain/chain.outbox");
+        let own = format!("-{}", self.alice).to_lowercase();
+        let folders = std::fs::read_dir(outbox).unwrap().map(|entry| entry.unwrap().path());
+        let mut own = folders.filter(|path| path.to_string_lossy().to_lowercase().ends_with(&own));
+        let files = std::fs::read_dir(own.next().unwrap()).unwrap();
+        let mut names = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.any(|name| name.starts_with("signed-") && name.ends_with(&format!("-{domain}.log")))
     }
 
     /// Lets time pass on the chain.

@@ -244,7 +244,7 @@ contract Branches is Crooked {
         if (kind == 3) return _leave(seed);
         if (kind == 4) return _setLimit(_any(friends, seed % 3), (seed >> 8) % 300e18);
         if (kind == 5) return _withdraw(seed);
-        if (kind == 15) return _accuse();
+        if (kind == 15) return _accuseAll();
         if (round == 0) return;
         if (kind < 9) return _demand(round, seed);
         if (kind < 11) return _handOver(round, seed);
@@ -253,6 +253,20 @@ contract Branches is Crooked {
         else if (kind == 12) _sacrificeBatch(_current(1) == 0 ? round : _current(1));
         else if (kind == 13) _sacrificeOmission(_current(1));
         else _bringLate(round);
+        _compare(books);
+    }
+
+    /// @dev Nobody loses anything by it, which is looked at.
+    function _accuseAll() private {
+        Books memory books = _look();
+        _accuse();
+        _compare(books);
+    }
+
+    /// @dev Who is late may be slashed at any time.
+    function _meanwhile() internal override {
+        Books memory books = _look();
+        super._meanwhile();
         _compare(books);
     }
 
