@@ -25,6 +25,9 @@ contract Demands is IDemands {
 
     /// @notice Seconds in which a demand must be answered, and an audit drawn.
     uint64 public constant ANSWER_WINDOW = Times.ANSWER_WINDOW;
+    /// @notice Most deliveries that are drawn of a batch, however often that was put off: of 256 so many
+    /// fit into a transaction.
+    uint256 public constant MOST_AUDITS = 64;
     /// @dev Least price of gas that a bond pays for: base fees may be next to nothing.
     uint256 private constant LEAST_FEE = 0.01 gwei;
     /// @dev A bond is so many times what the verification may cost.
@@ -215,7 +218,8 @@ contract Demands is IDemands {
         IDomainRegistry.Terms memory terms = REGISTRY.termsOf(domain);
         // slither-disable-next-line unused-return
         ROUTER.usable(terms.verifier);
-        return uint256(terms.audits) * (1 + _audits[round].postponed);
+        uint256 all = uint256(terms.audits) * (1 + _audits[round].postponed);
+        return Math.min(all, MOST_AUDITS);
     }
 
     /// @dev Another block draws: nobody knows its randomness yet.

@@ -19,7 +19,7 @@ contract DomainRegistry is IDomainRegistry {
     /// @notice Shortest and longest challenge window, in seconds. Where everything was proven there
     /// is only the coordinator's sum to challenge, in two transactions; else proofs have to be made and
     /// checked.
-    uint64 public constant MIN_CHALLENGE = 10 minutes;
+    uint64 public constant MIN_CHALLENGE = 30 minutes;
     uint64 public constant MIN_OPTIMISTIC_CHALLENGE = 1 hours;
     uint64 public constant MAX_CHALLENGE = 7 days;
     /// @notice Bounds of a domain's shortest round, in seconds.

@@ -96,7 +96,7 @@ abstract contract Deployment is Fixtures {
             coordinatorBond: 100e18,
             coordinatorShare: 1000,
             minMembers: 1,
-            maxBudget: 50e18,
+            maxBudget: 25e18,
             minBudget: 1e18,
             minDuration: 10 minutes,
             minWindows: 1,

@@ -16,7 +16,7 @@ abstract contract RoundsGasBase is RoundsBase {
 
     function setUp() public virtual override {
         super.setUp();
-        begin(50);
+        begin(members());
         bytes memory arguments = abi.encode(token, roundsAt, UNBONDING_DELAY);
         _ship("StakeManager", arguments, address(stakes));
         arguments = abi.encode(token, parameters, router, escrow, roundsAt);
@@ -36,6 +36,10 @@ abstract contract RoundsGasBase is RoundsBase {
             slashing: slashingAt
         });
         _ship("Rounds", abi.encode(contracts), roundsAt);
+    }
+
+    function members() internal pure virtual returns (uint256) {
+        return 50;
     }
 
     /// @dev Replaces what was compiled for tests; storage stays.
@@ -163,5 +167,39 @@ contract RoundsAuditGasTest is RoundsGasBase {
 
     function test_gas_of_drawing_two_of_fifty() public {
         assertLe(measureAt(address(demands), "audit", _data), 50 * 12_000);
+    }
+}
+
+/// @notice The largest audit there can be: of as many members as a round can have, put off again and again.
+contract RoundsLargestAuditGasTest is RoundsGasBase {
+    uint64 private _round;
+    bytes private _data;
+
+    function members() internal pure override returns (uint256) {
+        return 256;
+    }
+
+    function audits() internal pure override returns (uint16) {
+        return 16;
+    }
+
+    function setUp() public override {
+        super.setUp();
+        IRounds.Member[] memory list;
+        IRounds.Delivery[] memory deliveries;
+        (_round, list, deliveries) = proposed();
+        for (uint256 i = 0; i < 6; ++i) {
+            vm.roll(block.number + 9000);
+            demands.audit(_round, "", list, deliveries);
+        }
+        (, uint64 target) = demands.auditOf(_round);
+        bytes memory header = Headers.install(target, "random");
+        _data = abi.encodeCall(IDemands.audit, (_round, header, list, deliveries));
+    }
+
+    function test_gas_of_the_largest_audit() public {
+        // A transaction has 2^24.
+        assertLe(measureAt(address(demands), "largest audit", _data), 10_000_000);
+        assertEq(demands.openOf(_round), 64);
     }
 }

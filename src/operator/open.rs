@@ -23,6 +23,8 @@ impl Operator {
         self.erase().await?;
         let told = self.account.held()?;
         self.rest(&told).await;
+        // Somebody may have been pardoned meanwhile.
+        let told = self.account.held()?;
         let options = &self.options;
         let all = self.client.candidates(options.domain).await?;
         let candidates = eligible(&told, &all, options.least);

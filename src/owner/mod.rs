@@ -145,6 +145,19 @@ pub enum OwnerError {
     /// What was signed before forbids to sign more, or is not known.
     #[error(transparent)]
     Signed(#[from] SignedError),
+    /// What was done in a round is not handed in, as something else may have been signed.
+    #[error(
+        "the work of round {round} is finished in this project and is not handed in to the contract: {why}. \
+         It is paid ({pay}) only if the coordinator counts it, or the machine hands it in that has signed it"
+    )]
+    Undelivered {
+        /// The round.
+        round: u64,
+        /// What it would pay.
+        pay: String,
+        /// Why not.
+        why: SignedError,
+    },
     /// It left on purpose.
     #[error("left the round on purpose")]
     Left,

@@ -32,7 +32,7 @@ use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::parent::{Ancestry, ParentError};
-use super::ports::{Craft, Line, Watch};
+use super::ports::{Craft, Line, PATIENCE, Watch, in_time};
 use super::signed::SignedLog;
 use super::sums::Sums;
 use super::wait::{PLAN, Wait, longest};
@@ -101,22 +101,40 @@ impl<L: Line, C: Craft> Seat<L, C> {
     }
 
     /// Begins a round, or goes on with it, once its plan is checked against the chain. `parent` is the
-    /// version that the owner has recomputed: no other one is trained on, whatever the plan says.
+    /// version that the owner has recomputed: no other one is trained on, whatever the plan says. `opened`
+    /// is when the round was opened.
     ///
     /// # Errors
-    /// If the round starts from another model, the policy does not agree to the plan, the update may
-    /// be in another sum, or the round was begun with another plan or is over.
-    pub(super) fn enter(
+    /// If something may have been signed in it that nobody knows, the round starts from another model, the
+    /// policy does not agree to the plan, the update may be in another sum, or the round was begun with
+    /// another plan or is over.
+    pub(super) fn begin(
         &self,
         plan: Plan,
         parent: Version,
+        opened: u64,
     ) -> Result<Participation<'_, L, C>, Error> {
+        let begun = self.signed.begun(plan.round, opened);
+        if !self.signed.is_complete(plan.round) {
+            // Its update may be in a sum. If it was in an earlier one, that is noted.
+            match Sums::admit(&self.project, &plan, self.account()) {
+                Ok(mut sums) => sums.mask()?,
+                Err(Error::Repeat(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        begun?;
+        self.enter(plan, parent)
+    }
+
+    fn enter(&self, plan: Plan, parent: Version) -> Result<Participation<'_, L, C>, Error> {
         let (expected, got) = (parent.hash, plan.parent);
         if expected != got {
             return Err(ParentError::Head { expected, got }.into());
         }
         let model = parent.parameters;
         let sums = Sums::admit(&self.project, &plan, self.account())?;
+        sums.agree(&self.signed)?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         // Before anything is begun: a round that is not entered leaves nothing behind.
         let check = self.policy.check_plan(&plan, self.account());
@@ -150,7 +168,8 @@ impl Owner {
         }
         self.expected.check(&self.client, &plan).await?;
         let parent = self.parent(&plan.body).await?;
-        self.enter(plan.body, parent)?.watched(&self.client).await
+        let opened = in_time(PATIENCE, self.client.round(round)).await?.since;
+        self.begin(plan.body, parent, opened)?.watched(&self.client).await
     }
 
     /// The round's model, recomputed from the versions before it.
@@ -310,6 +329,7 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
         // Before it leaves: whatever becomes of this round, the update may be in its sum.
+        self.owner.signed.update(round, self.sums.mark())?;
         self.sums.mask()?;
         let hash = self.plan.scope().hash(&file.signed.submission);
         let sealed = self.mask(hash)?;

@@ -10,52 +10,41 @@
 //!
 //! Where there is no such file, as on a machine that has replaced another, nobody knows what was signed
 //! for the round that is open: it is left out, and the next one taken. Whoever joins has signed nothing,
-//! so joining makes the file.
+//! so joining makes the file. The file may be a backup's as well, with the project: so is a round left out
+//! that was opened before this process, if nothing stands in the file of it. A node that lags behind does
+//! not tell of all rounds that are open: what counts is when one was opened, too.
 
+mod file;
 mod what;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use alloy::primitives::{B256, keccak256};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use zktrain_contracts::protocol::{Client, SignedSubmission};
 use zktrain_network::secagg::sealed::Promises;
 
 use super::ports::{PATIENCE, in_time};
+use crate::chain::LOCAL_CHAIN;
 use crate::error::Error;
 use crate::files::{self, Access, Lock};
+use file::{Line, add, is_there, json, read, rewrite};
 pub use what::{Of, SignedError, What};
 
 /// Rounds that are kept, the last ones. A domain has one round at a time, so that earlier ones are over;
 /// nothing more is ever signed for them.
 const KEEP: usize = 64;
-/// Bytes of the file at most: twice as many rounds are a tenth of it.
-const MOST: u64 = 1 << 21;
 
-/// The first line.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    of: Of,
-    /// Of rounds up to this one only what stands below was signed, if it was that.
-    after: u64,
-}
-
-/// Any other line.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    round: u64,
-    what: What,
-    hash: B256,
-}
-
+/// What is known.
 #[derive(Debug, Default)]
 struct State {
     after: u64,
+    since: u64,
+    /// Rounds that were opened before this process, and of which it knows nothing.
+    out: BTreeSet<u64>,
     rounds: BTreeMap<u64, BTreeMap<What, B256>>,
     /// Bytes of the file's whole lines.
     whole: u64,
@@ -68,8 +57,28 @@ impl State {
         match self.rounds.get(&round).and_then(|known| known.get(&what)) {
             Some(known) if *known == hash => Ok(None),
             Some(_) => Err(SignedError::Otherwise { round, what }),
-            None if round <= self.after => Err(SignedError::Unknown { round }),
-            None => Ok(Some(line)),
+            None => self.unknown(round).map_or(Ok(Some(line)), Err),
+        }
+    }
+
+    /// Why something may have been signed for a round that does not stand here.
+    fn unknown(&self, round: u64) -> Option<SignedError> {
+        if round <= self.after {
+            return Some(SignedError::Unknown { round });
+        }
+        self.out.contains(&round).then_some(SignedError::Before { round })
+    }
+
+    /// A round was opened before this process. It is left out, unless something of it stands here, or
+    /// nothing can have been signed by then.
+    fn leave(&mut self, round: u64) {
+        let is_new = self.since == 0 && self.rounds.is_empty() && round > self.after;
+        if !is_new && !self.rounds.contains_key(&round) && self.out.insert(round) {
+            tracing::warn!(
+                round,
+                "this round is left out: it was opened before this program was started, and the record of \
+                 what this key has signed has nothing of it, as one from a backup. The next one is taken"
+            );
         }
     }
 
@@ -98,18 +107,30 @@ impl State {
 pub struct SignedLog {
     path: PathBuf,
     of: Of,
+    /// Rounds that were opened before this time were opened before this process. None on test chains, whose
+    /// time is what somebody sets.
+    from: Option<u64>,
     state: Mutex<State>,
     _lock: Lock,
 }
 
 impl SignedLog {
-    /// Opens the record. Where there is none, one is made, and nothing is signed for rounds up to `after`,
-    /// the last that may have been drawn. The same holds where the last line is cut off: other lines may
-    /// be gone as well.
+    /// Opens the record. `open` is the round that is open, or zero. Where there is no record, one is made,
+    /// and nothing is signed for rounds up to that one. The same holds where the last line is cut off:
+    /// other lines may be gone as well. Otherwise the open round is left out if nothing stands there of it.
     ///
     /// # Errors
     /// If another process has it, it is damaged or somebody else's, or cannot be read or written.
-    pub fn open(path: &Path, of: Of, after: u64) -> Result<Self, Error> {
+    pub fn open(path: &Path, of: Of, open: u64) -> Result<Self, Error> {
+        let record = Self::begin(path, of, open, now())?;
+        if open > record.state().after {
+            record.state().leave(open);
+        }
+        Ok(record)
+    }
+
+    /// As [`Self::open`], but for what becomes of the open round. `since` is for a new file.
+    fn begin(path: &Path, of: Of, after: u64, since: u64) -> Result<Self, Error> {
         if let Some(folder) = path.parent() {
             files::create_folder(folder, Access::Public)?;
         }
@@ -122,6 +143,7 @@ impl SignedLog {
         if !is_whole {
             let last = state.rounds.keys().next_back().copied().unwrap_or(0);
             state.after = state.after.max(after).max(last);
+            state.since = since;
             rewrite(path, of, &mut state)?;
         }
         if !is_whole && after > 0 {
@@ -133,7 +155,8 @@ impl SignedLog {
                  out, and the next one taken"
             );
         }
-        Ok(Self { path: path.to_owned(), of, state: Mutex::new(state), _lock: lock })
+        let from = (of.chain_id != LOCAL_CHAIN).then(now);
+        Ok(Self { path: path.to_owned(), of, from, state: Mutex::new(state), _lock: lock })
     }
 
     /// Opens the record of an account in a domain. Where there is none, what it has signed for the round
@@ -153,11 +176,62 @@ impl SignedLog {
     /// # Errors
     /// If it cannot be written.
     pub fn found(path: &Path, of: Of, after: u64) -> Result<(), Error> {
-        if is_there(path)? { Ok(()) } else { Self::open(path, of, after).map(drop) }
+        if is_there(path)? { Ok(()) } else { Self::begin(path, of, after, 0).map(drop) }
+    }
+
+    /// Writes down a submission that a person has signed by a command, before it is handed to anybody.
+    /// Where there is no record one is made, in which all else of this round is unknown. Whether it is
+    /// known that there was no other submission.
+    ///
+    /// # Errors
+    /// [`SignedError::Otherwise`] if another one was signed; as [`Self::open`]; if there is no answer from
+    /// the chain.
+    pub async fn by_hand(
+        client: &Client,
+        outbox: &Path,
+        domain: u64,
+        signed: &SignedSubmission,
+    ) -> Result<bool, Error> {
+        let open = in_time(PATIENCE, client.current(domain)).await?.unwrap_or(0);
+        let (of, round) = (Of::client(client, domain), signed.submission.round);
+        Self::begin(&of.path(outbox), of, open.max(round), now())?.told(signed)
+    }
+
+    /// A person says that this is to be signed, whether the record goes back that far or not.
+    fn told(&self, signed: &SignedSubmission) -> Result<bool, Error> {
+        let (round, what, hash) = (signed.submission.round, What::Submission, self.mark(signed)?);
+        let state = &mut *self.state();
+        let is_known = state.rounds.get(&round).is_some_and(|known| known.contains_key(&what));
+        if !is_known {
+            let is_first = state.unknown(round).is_none();
+            return self.append(state, round, vec![Line { round, what, hash }]).map(|()| is_first);
+        }
+        state.news(Line { round, what, hash })?;
+        Ok(true)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A round was opened at this time, in seconds of Unix time. Asked before anything is signed for it.
+    ///
+    /// # Errors
+    /// [`SignedError`] if something may have been signed for it that nobody knows.
+    pub fn begun(&self, round: u64, opened: u64) -> Result<(), SignedError> {
+        let state = &mut *self.state();
+        if self.from.is_some_and(|from| opened < from.max(state.since)) {
+            state.leave(round);
+        }
+        match state.rounds.contains_key(&round) {
+            true => Ok(()),
+            false => state.unknown(round).map_or(Ok(()), Err),
+        }
+    }
+
+    /// Whether all that was signed for a round stands here.
+    pub fn is_complete(&self, round: u64) -> bool {
+        self.state().unknown(round).is_none()
     }
 
     /// These are about to leave. Once this returns they are on disk, and nothing else of the kind ever
@@ -168,9 +242,10 @@ impl SignedLog {
         for (what, hash) in signed {
             lines.extend(state.news(Line { round, what: *what, hash: *hash })?);
         }
-        if lines.is_empty() {
-            return Ok(());
-        }
+        if lines.is_empty() { Ok(()) } else { self.append(state, round, lines) }
+    }
+
+    fn append(&self, state: &mut State, round: u64, lines: Vec<Line>) -> Result<(), Error> {
         if state.rounds.len() >= 2 * KEEP && !state.rounds.contains_key(&round) {
             state.prune();
             rewrite(&self.path, self.of, state)?;
@@ -195,6 +270,22 @@ impl SignedLog {
         // Of 32 random bytes a digest tells nothing.
         let mark = keccak256([&b"zktrain/round-secret"[..], plan.as_slice(), secret].concat());
         self.record(round, &[(What::Secret, mark)])
+    }
+
+    /// An update is about to be masked, see [`super::Sums`].
+    ///
+    /// # Errors
+    /// [`SignedError`]; if the record cannot be written.
+    pub fn update(&self, round: u64, mark: B256) -> Result<(), Error> {
+        self.record(round, &[(What::Update, mark)])
+    }
+
+    /// Rounds in which an update was masked.
+    pub fn masked(&self, mark: B256) -> Vec<u64> {
+        let state = self.state();
+        let is_in = |known: &BTreeMap<What, B256>| known.get(&What::Update) == Some(&mark);
+        let rounds = state.rounds.iter().filter(|(_, known)| is_in(known));
+        rounds.map(|(round, _)| *round).collect()
     }
 
     /// This is promised.
@@ -225,8 +316,7 @@ impl SignedLog {
         let what = What::Submission;
         match self.known(round, what) {
             Some(_) => Err(SignedError::Otherwise { round, what }),
-            None if round <= self.state().after => Err(SignedError::Unknown { round }),
-            None => Ok(()),
+            None => self.state().unknown(round).map_or(Ok(()), Err),
         }
     }
 
@@ -256,7 +346,9 @@ impl SignedLog {
 impl SignedLog {
     /// Reads the file again, as the next process does.
     pub fn reread(&self) -> Result<(), Error> {
-        *self.state() = read(&self.path, &self.of)?.0;
+        let state = &mut *self.state();
+        let out = std::mem::take(&mut state.out);
+        *state = State { out, ..read(&self.path, &self.of)?.0 };
         Ok(())
     }
 
@@ -272,56 +364,10 @@ impl SignedLog {
     }
 }
 
-fn json(path: &Path, what: &impl Serialize) -> Result<Vec<u8>, Error> {
-    let failed =
-        |error: serde_json::Error| Error::File { path: path.to_owned(), source: error.into() };
-    serde_json::to_vec(what).map_err(failed)
-}
-
-fn add(path: &Path, bytes: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Error> {
-    bytes.extend(json(path, line)?);
-    bytes.push(b'\n');
-    Ok(())
-}
-
-/// Whether there is a record. One that cannot be looked at is not none.
-fn is_there(path: &Path) -> Result<bool, Error> {
-    path.try_exists().map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
-/// Reads the file, and whether its last line is whole.
-fn read(path: &Path, of: &Of) -> Result<(State, bool), Error> {
-    let bytes = files::read_up_to(path, MOST)?;
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-    let damaged = |line| SignedError::Damaged { path: path.to_owned(), line };
-    let mut lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n');
-    let head = lines.next().and_then(|line| serde_json::from_slice::<Head>(line).ok());
-    let Head { of: got, after } = head.ok_or_else(|| damaged(1))?;
-    if got != *of {
-        let (path, expected, got) = (path.to_owned(), Box::new(*of), Box::new(got));
-        return Err(SignedError::Foreign { path, expected, got }.into());
-    }
-    let mut state = State { after, whole: whole as u64, ..State::default() };
-    for (line, number) in lines.zip(2..) {
-        let line: Line = serde_json::from_slice(line).map_err(|_| damaged(number))?;
-        match state.rounds.entry(line.round).or_default().entry(line.what) {
-            Entry::Occupied(_) => return Err(damaged(number).into()),
-            Entry::Vacant(entry) => entry.insert(line.hash),
-        };
-    }
-    Ok((state, whole == bytes.len()))
-}
-
-/// Writes the whole file anew, in place of the old one.
-fn rewrite(path: &Path, of: Of, state: &mut State) -> Result<(), Error> {
-    let mut bytes = Vec::new();
-    add(path, &mut bytes, &Head { of, after: state.after })?;
-    for line in state.lines() {
-        add(path, &mut bytes, &line)?;
-    }
-    files::write(path, &bytes, Access::Owner)?;
-    state.whole = bytes.len() as u64;
-    Ok(())
+/// This machine's time, in seconds of Unix time.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

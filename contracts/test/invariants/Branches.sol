@@ -10,7 +10,7 @@ import {Contracts, Signed, Slip, Work} from "./Parties.sol";
 /// @notice What can happen, on one branch of the chain and, after a reorganisation, on another. Each
 /// action does what is possible, or nothing.
 contract Branches is Crooked {
-    uint256 private constant BUDGET = 50e18;
+    uint256 private constant BUDGET = 25e18;
 
     address private immutable OWNER;
     /// @notice Rounds that were settled, answers to demands and audits, branches that were left
@@ -59,7 +59,7 @@ contract Branches is Crooked {
     }
 
     function accuse() external {
-        _accuse();
+        _accuseAll();
     }
 
     /// @notice The chain goes on, and then somebody else's branch is the longer one. What was signed
@@ -86,7 +86,7 @@ contract Branches is Crooked {
         for (uint256 i = 0; i < 4; ++i) {
             _proceed(0, uint256(keccak256(abi.encode(seed, steps, i))));
         }
-        _accuse();
+        _accuseAll();
     }
 
     /// @notice Nobody honest was slashed, in any domain.

@@ -12,7 +12,7 @@ pub const HOUR: u64 = 3600;
 pub const COORDINATOR_BOND: u128 = 100;
 pub const TRAINER_BOND: u128 = 10;
 /// What rounds can pay.
-pub const BUDGET: u128 = 48;
+pub const BUDGET: u128 = 24;
 
 pub fn tokens(amount: u128) -> U256 {
     U256::from(amount) * U256::from(10).pow(U256::from(18))
@@ -82,7 +82,7 @@ impl Economy {
             coordinatorBond: tokens(COORDINATOR_BOND).to(),
             coordinatorShare: 1000,
             minMembers: 1,
-            maxBudget: tokens(COORDINATOR_BOND / 2).to(),
+            maxBudget: tokens(COORDINATOR_BOND / 4).to(),
             minBudget: 1,
             minDuration: 600,
             minWindows: 1,

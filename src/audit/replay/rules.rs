@@ -9,6 +9,7 @@ use zktrain_contracts::protocol::payments::most_budget;
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
 const TEN_MINUTES: u64 = 600;
+const HALF_AN_HOUR: u64 = 1_800;
 
 /// Most seconds from a round's opening to its deadline: `Times.MAX_DURATION`.
 pub(super) const MAX_DURATION: u64 = 7 * DAY;
@@ -65,7 +66,7 @@ pub(super) fn refused(
     reward: Address,
 ) -> Option<&'static str> {
     let (optimistic, window) = (config.optimistic, config.challengeWindow);
-    let least = if optimistic { HOUR } else { TEN_MINUTES };
+    let least = if optimistic { HOUR } else { HALF_AN_HOUR };
     let bonds = values.is_none_or(|values| {
         config.trainerBond >= values.trainerBond && config.coordinatorBond >= values.coordinatorBond
     });

@@ -314,6 +314,7 @@ impl Docket for Booth {
         Ok(Standing {
             status: Status::Open,
             optimistic: true,
+            since: u64::MAX,
             deadline: u64::MAX,
             challenge_end: 0,
             time: 0,
@@ -358,6 +359,8 @@ pub struct Program {
     copies: Vec<TempDir>,
     /// Where the record is of what it has signed.
     record: TempDir,
+    /// When rounds were opened, as its chain tells.
+    pub opened: u64,
     /// What is restored or lost is the project alone. Otherwise the whole machine is set back, with the
     /// record, and nothing but secure aggregation itself protects its owner's secrets.
     pub project_alone: bool,
@@ -391,7 +394,7 @@ impl Program {
         let (attempts, takes_part) = (Attempts::default(), false);
         let seat = Rc::new(seat);
         let (head, troubles) = (B256::ZERO, 0);
-        let project_alone = false;
+        let (opened, project_alone) = (u64::MAX, false);
         Self {
             account,
             seat,
@@ -404,13 +407,14 @@ impl Program {
             folder,
             copies,
             record,
+            opened,
             project_alone,
         }
     }
 
     /// Starts the process in a round; the coordinator has to send its notices again.
     pub fn start(&mut self, plan: &Plan) {
-        let (seat, entered) = (self.seat.clone(), plan.clone());
+        let (seat, entered, opened) = (self.seat.clone(), plan.clone(), self.opened);
         let (parameters, rows, hash) = (zero_model(&seat.facts), Vec::new(), self.head);
         let parent = Version { parameters, rows, hash };
         self.wire.borrow_mut().notices.clear();
@@ -421,7 +425,8 @@ impl Program {
         self.tidy(plan.round);
         self.takes_part = !outcome::is_over(&seat.project, plan.round).unwrap();
         if self.takes_part {
-            self.running = Some(Box::pin(async move { seat.enter(entered, parent)?.run().await }));
+            self.running =
+                Some(Box::pin(async move { seat.begin(entered, parent, opened)?.run().await }));
             self.poll(plan);
         }
     }
@@ -487,7 +492,8 @@ impl Program {
             let mut vigil = Vigil::new(docket, project, self.account, plan.domain, force, signed);
             if let Err(error) = runtime.block_on(vigil.look()) {
                 let Error::Member(error) = error else { panic!("{error}") };
-                assert!(matches!(*error, OwnerError::Signed(_)) && self.project_alone, "{error}");
+                let is_undelivered = matches!(*error, OwnerError::Undelivered { .. });
+                assert!(is_undelivered && self.project_alone, "{error}");
             }
             docket = vigil.docket;
         }
@@ -546,14 +552,19 @@ impl Program {
     /// The record is another machine's, or that of this one from now on: nobody knows what was signed
     /// for rounds up to this one.
     pub fn replace_record(&mut self, after: u64) {
-        self.crash();
         std::fs::remove_file(log(&self.record)).unwrap();
+        self.reopen(after);
+    }
+
+    /// Another process, which opens the record while this round is open.
+    pub fn reopen(&mut self, open: u64) {
+        self.crash();
         let seat = Rc::get_mut(&mut self.seat).unwrap();
         let elsewhere = TempDir::new().unwrap();
         let none = SignedLog::open(&log(&elsewhere), of(self.account), 0).unwrap();
         drop(std::mem::replace(&mut seat.signed, Arc::new(none)));
         seat.signed =
-            Arc::new(SignedLog::open(&log(&self.record), of(self.account), after).unwrap());
+            Arc::new(SignedLog::open(&log(&self.record), of(self.account), open).unwrap());
     }
 
     /// The file with the record.

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_contracts::protocol::SignedSubmission;
 use zktrain_contracts::protocol::files::SubmissionFile;
 use zktrain_network::plan::Plan;
+use zktrain_network::secagg::group::default_threshold;
 
 use super::coordinator::{Game, Style};
 use super::program::Program;
@@ -92,6 +93,102 @@ fn hostile_coordinator_is_sent_nothing_from_another_machine_before_the_next_roun
     run.owners.iter_mut().for_each(|owner| owner.replace_record(plan.round));
     assert_eq!(play(&mut run, &plan), [0; 3]);
     assert_eq!(run.trained(), before);
+    let plan = next(&mut run, &plan, 2);
+    assert!(play(&mut run, &plan)[1] > 0);
+}
+
+/// A round from the same model as another one, with the same windows, and with one member fewer. Owners
+/// agree to it as well.
+fn fewer(run: &Run, plan: &Plan, round: u64) -> Option<Plan> {
+    let without = |index| {
+        let mut plan = Plan { round, ..plan.clone() };
+        plan.members.remove(index);
+        plan.threshold = default_threshold(plan.members.len());
+        plan
+    };
+    let is_played = |plan: &Plan| {
+        let all: Vec<Address> = plan.members.iter().map(|member| member.account).collect();
+        run.people.is_agreeable(plan)
+            && run.people.is_fair(plan)
+            && run.people.may_be_summed(plan, &all)
+    };
+    (0..plan.members.len()).map(without).find(is_played)
+}
+
+/// A group whose round may be repeated with fewer.
+fn shrinking() -> (Run, Plan) {
+    let mut groups = (1..).map(group);
+    groups.find(|(run, plan)| fewer(run, plan, 2).is_some()).unwrap()
+}
+
+/// Two sums that differ by one member are that member's update.
+#[test]
+fn hostile_coordinator_is_sent_no_update_again_by_projects_that_have_forgotten_it() {
+    for project_alone in [true, false] {
+        let (mut run, plan) = shrinking();
+        run.owners.iter_mut().for_each(|owner| {
+            owner.project_alone = project_alone;
+            owner.back_up();
+        });
+        assert!(play(&mut run, &plan)[1] > 0);
+        restored(&mut run);
+        // The first round is left out; it comes to nothing, and there is another one.
+        if project_alone {
+            assert_eq!(play(&mut run, &plan), [0; 3]);
+        }
+        let fewer = fewer(&run, &plan, 2).unwrap();
+        let made = |run: &Run| -> Vec<usize> {
+            run.owners.iter().map(|owner| owner.seat.worker.made.borrow().len()).collect()
+        };
+        let before = made(&run);
+        play(&mut run, &fewer);
+        let after = made(&run);
+        // Whoever was in no sum of the first round may be in one of this.
+        let again =
+            before.iter().zip(&after).filter(|(before, after)| **before > 0 && after > before);
+        // It is the record that holds this.
+        assert_eq!(again.count() > 0, !project_alone);
+        let plan = next(&mut run, &plan, 3);
+        assert!(play(&mut run, &plan)[1] > 0);
+    }
+}
+
+/// What a record says that was set back with its project is not all: it has nothing of the open round.
+#[test]
+fn hostile_coordinator_is_sent_nothing_by_machines_from_backups_before_the_next_round() {
+    let (mut run, first) = shrinking();
+    assert!(play(&mut run, &first)[1] > 0);
+    let plan = next(&mut run, &first, 2);
+    run.owners.iter_mut().for_each(Program::back_up);
+    assert!(play(&mut run, &plan)[1] > 0);
+    let before = run.trained();
+    restored(&mut run);
+    run.owners.iter_mut().for_each(|owner| owner.reopen(2));
+    assert_eq!(play(&mut run, &plan), [0; 3]);
+    // Nor what may be in a sum of it, in a round that follows on it.
+    let fewer = fewer(&run, &plan, 3).unwrap();
+    assert_eq!(play(&mut run, &fewer), [0; 3]);
+    assert_eq!(run.trained(), before);
+    let plan = next(&mut run, &plan, 4);
+    assert!(play(&mut run, &plan)[1] > 0);
+}
+
+/// Nodes that are still syncing when a machine is replaced tell of no open round, and later of one that
+/// was opened before.
+#[test]
+fn hostile_coordinator_is_sent_nothing_by_new_machines_whose_nodes_lag_behind() {
+    let (mut run, plan) = group(2);
+    run.owners.iter_mut().for_each(Program::back_up);
+    assert!(play(&mut run, &plan)[1] > 0);
+    let before = run.trained();
+    restored(&mut run);
+    run.owners.iter_mut().for_each(|owner| {
+        owner.replace_record(0);
+        owner.opened = 1;
+    });
+    assert_eq!(play(&mut run, &plan), [0; 3]);
+    assert_eq!(run.trained(), before);
+    run.owners.iter_mut().for_each(|owner| owner.opened = u64::MAX);
     let plan = next(&mut run, &plan, 2);
     assert!(play(&mut run, &plan)[1] > 0);
 }

@@ -222,8 +222,7 @@ impl<D: Docket> Vigil<D> {
     async fn hand_in(&mut self, standing: &Standing) -> Result<(), Error> {
         let (round, pay) = (self.seen.round, amount::show(standing.pay));
         let file = self.submission()?;
-        // The project may be older than what was signed last.
-        self.signed.submission(&file.signed)?;
+        self.may_hand_in(standing, &file)?;
         if !std::mem::replace(&mut self.seen.tried, true) {
             tracing::warn!(
                 round,
@@ -242,6 +241,21 @@ impl<D: Docket> Vigil<D> {
                 self.seen.said = is_final(&error);
                 Err(error)
             }
+        }
+    }
+
+    /// The project may be older than what was signed last, or the record younger than the round.
+    fn may_hand_in(&self, standing: &Standing, file: &SubmissionFile) -> Result<(), Error> {
+        let (round, pay) = (self.seen.round, amount::show(standing.pay));
+        let begun = self.signed.begun(round, standing.since).map_err(Error::from);
+        match begun.and_then(|()| self.signed.submission(&file.signed)) {
+            Err(Error::Member(error)) => Err(match *error {
+                OwnerError::Signed(why) if why.is_of_a_round() => {
+                    OwnerError::Undelivered { round, pay, why }.into()
+                }
+                other => other.into(),
+            }),
+            result => result,
         }
     }
 

@@ -89,6 +89,7 @@ impl Scene {
         let at = Standing {
             status: Status::Open,
             optimistic: true,
+            since: time,
             deadline: time + HOUR,
             challenge_end: 0,
             time,
@@ -189,6 +190,26 @@ async fn what_is_not_what_was_signed_last_is_not_handed_in() {
     let refused = scene.vigil.look().await.unwrap_err().to_string();
     assert!(refused.contains("another submission"), "{refused}");
     assert!(scene.vigil.docket.taken.borrow().is_empty());
+}
+
+/// The record does not go back to the round, as that of a machine that was replaced, whatever the node has
+/// told when it was made.
+#[tokio::test]
+async fn work_that_another_machine_may_have_signed_otherwise_is_not_handed_in_and_its_owner_told() {
+    let mut scene = Scene::new(Force::default());
+    scene.call_off();
+    scene.set(|at| at.since = 1);
+    let error = scene.vigil.look().await.unwrap_err();
+    let said = error.to_string();
+    for part in ["round 7 is finished in this project", "not handed in", "is paid", "opened before"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    let Error::Member(error) = error else { panic!("{error}") };
+    assert!(matches!(*error, OwnerError::Undelivered { round: ROUND, .. }), "{error}");
+    assert!(scene.vigil.docket.taken.borrow().is_empty());
+    scene.set(|at| at.since = u64::MAX);
+    scene.vigil.look().await.unwrap_err();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use zktrain_contracts::protocol::typed::{Scope, Submission};
 use zktrain_network::messages::{Confirm, Upload};
 
+use super::file::MOST;
 use super::*;
 use crate::files::trial::{self, Trouble};
 use crate::owner::OwnerError;
@@ -143,9 +144,123 @@ fn whoever_joins_takes_part_at_once_and_no_record_is_made_over_another() {
     SignedLog::found(&path, of(), 9).unwrap();
     drop(log);
     SignedLog::found(&path, of(), 9).unwrap();
-    let log = open(&path, 9);
+    let log = open(&path, 7);
     log.submission(&submission(7, 1)).unwrap();
     log.may_submit(9).unwrap();
+}
+
+/// A machine's backup has the record with the project, and neither knows what was signed since.
+#[test]
+fn a_round_that_was_opened_before_is_left_out_unless_something_of_it_is_known() {
+    let (_folder, path) = place();
+    SignedLog::found(&path, of(), 6).unwrap();
+    // Nothing stands there, as nothing can have been signed before.
+    let log = open(&path, 7);
+    log.begun(7, 1).unwrap();
+    log.secret(7, hash(1), &[1; 32]).unwrap();
+    drop(log);
+    // A restart in the middle of a round goes on with it.
+    let log = open(&path, 7);
+    log.begun(7, 1).unwrap();
+    log.submission(&submission(7, 1)).unwrap();
+    log.begun(8, u64::MAX).unwrap();
+    drop(log);
+    for _ in 0..2 {
+        let log = open(&path, 8);
+        for opened in [1, u64::MAX] {
+            let refused = log.begun(8, opened).unwrap_err();
+            assert!(matches!(refused, SignedError::Before { round: 8 }), "{refused}");
+        }
+        assert!(!log.is_complete(8) && log.is_complete(7) && log.is_complete(9));
+        assert!(matches!(log.may_submit(8), Err(SignedError::Before { round: 8 })));
+        let refused = why(log.secret(8, hash(1), &[1; 32]).unwrap_err());
+        assert!(matches!(refused, SignedError::Before { round: 8 }), "{refused}");
+        log.submission(&submission(7, 1)).unwrap();
+    }
+    let log = open(&path, 8);
+    log.begun(9, u64::MAX).unwrap();
+    log.submission(&submission(9, 1)).unwrap();
+}
+
+/// A node that is still syncing tells of an older round first, or of none.
+#[test]
+fn a_round_is_as_old_as_it_is_whenever_the_node_tells_of_it() {
+    for first in [0, 5] {
+        let (_folder, path) = place();
+        let log = open(&path, first);
+        let refused = log.begun(7, now() - 60).unwrap_err();
+        assert!(matches!(refused, SignedError::Before { round: 7 }), "{refused}");
+        log.submission(&submission(7, 1)).unwrap_err();
+        // Another process, whose clock is behind by then.
+        drop(log);
+        let mut log = open(&path, 0);
+        log.from = Some(0);
+        log.begun(7, now() - 60).unwrap_err();
+        log.begun(8, now() + 60).unwrap();
+        log.submission(&submission(8, 1)).unwrap();
+        log.begun(8, 1).unwrap();
+    }
+    // The time of a test chain says nothing: what is open counts there.
+    let (folder, local) = (TempDir::new().unwrap(), Of { chain_id: LOCAL_CHAIN, ..of() });
+    let log = SignedLog::open(&local.path(folder.path()), local, 5).unwrap();
+    log.begun(7, 1).unwrap();
+    log.begun(5, 1).unwrap_err();
+}
+
+#[test]
+fn what_a_person_signs_is_known_to_the_next_process() {
+    let (_folder, path) = place();
+    SignedLog::found(&path, of(), 0).unwrap();
+    assert!(open(&path, 0).told(&submission(7, 1)).unwrap());
+    let log = open(&path, 7);
+    assert!(is_otherwise(log.submission(&submission(7, 2)), What::Submission));
+    assert!(is_otherwise(log.told(&submission(7, 2)).map(|_| ()), What::Submission));
+    assert!(log.told(&submission(7, 1)).unwrap());
+    // Without a record it is that person's word, and all else of the round stays unknown.
+    let (_folder, path) = place();
+    let log = open(&path, 7);
+    assert!(!log.told(&submission(7, 1)).unwrap());
+    assert!(is_otherwise(log.told(&submission(7, 2)).map(|_| ()), What::Submission));
+    drop(log);
+    let log = open(&path, 7);
+    log.submission(&submission(7, 1)).unwrap();
+    assert!(is_unknown(log.secret(7, hash(1), &[1; 32]), 7));
+}
+
+#[test]
+fn rounds_in_which_an_update_was_masked_are_known() {
+    let (_folder, path) = place();
+    let log = open(&path, 0);
+    log.update(7, hash(1)).unwrap();
+    log.update(7, hash(1)).unwrap();
+    assert!(is_otherwise(log.update(7, hash(2)), What::Update));
+    log.update(8, hash(2)).unwrap();
+    log.update(9, hash(1)).unwrap();
+    drop(log);
+    let log = open(&path, 9);
+    assert_eq!([log.masked(hash(1)), log.masked(hash(2))], [vec![7, 9], vec![8]]);
+    assert!(log.masked(hash(3)).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_record_that_is_a_link_is_refused_at_once_and_named() {
+    let (folder, path) = place();
+    let elsewhere = folder.path().join("elsewhere");
+    open(&path, 0).submission(&submission(7, 1)).unwrap();
+    std::fs::rename(&path, &elsewhere).unwrap();
+    let before = std::fs::read(&elsewhere).unwrap();
+    for target in [&elsewhere, &folder.path().join("nowhere")] {
+        std::os::unix::fs::symlink(target, &path).unwrap();
+        let opened = SignedLog::open(&path, of(), 7).unwrap_err();
+        let said = opened.to_string();
+        assert!(said.contains(&path.display().to_string()) && said.contains("link"), "{said}");
+        for error in [opened, SignedLog::found(&path, of(), 7).unwrap_err()] {
+            assert!(matches!(why(error), SignedError::Link { .. }));
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), before);
 }
 
 #[test]
@@ -276,6 +391,7 @@ fn what_cannot_be_written_down_does_not_leave() {
 fn what_has_left_is_known_after_a_crash() {
     for steps in 0.. {
         let (_folder, path) = place();
+        SignedLog::found(&path, of(), 0).unwrap();
         let log = open(&path, 0);
         trial::begin(Some((steps, Trouble::Ends)));
         let left = log.submission(&submission(7, 1)).is_ok();

@@ -50,6 +50,16 @@ pub enum SignedError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is a link to another one.
+    #[error(
+        "{}: this record is a symbolic link, to which nothing is added. Put the file itself there, or name \
+         the folder that it is in (`--outbox`, in the trainer's settings `outbox`)",
+        path.display()
+    )]
+    Link {
+        /// The file.
+        path: PathBuf,
+    },
     /// Something else was signed.
     #[error(
         "another {what} was signed or promised for round {round} before: a second one could be held \
@@ -71,6 +81,23 @@ pub enum SignedError {
         /// The round.
         round: u64,
     },
+    /// The round is older than the process, and nothing stands in the record of it.
+    #[error(
+        "round {round} was opened before this program was started, and its record of what this key has \
+         signed has nothing of it: a record from a backup would be the same. Nothing is signed for this \
+         round, and the next one is taken"
+    )]
+    Before {
+        /// The round.
+        round: u64,
+    },
+}
+
+impl SignedError {
+    /// Whether nothing but a round is lost.
+    pub fn is_of_a_round(&self) -> bool {
+        matches!(self, Self::Otherwise { .. } | Self::Unknown { .. } | Self::Before { .. })
+    }
 }
 
 impl From<SignedError> for Error {
@@ -125,6 +152,8 @@ pub enum What {
     Roster,
     /// The list of those that have shared, which masks are for.
     Shared,
+    /// The model and the window of the update that was masked.
+    Update,
     /// The masked vector, with the submission that it belongs to.
     Upload,
     /// The counted set that was confirmed.
@@ -141,6 +170,7 @@ impl fmt::Display for What {
             Self::Secret => "secret",
             Self::Roster => "roster",
             Self::Shared => "list of those that have shared",
+            Self::Update => "update",
             Self::Upload => "upload",
             Self::Confirm => "counted set",
             Self::Test => "test",

@@ -70,7 +70,7 @@ async fn an_account_without_a_record_signs_nothing_for_the_round_that_is_open() 
     log.submission(&signed).unwrap_err();
     log.may_submit(round + 1).unwrap();
     drop(log);
-    // Where there is one, an open round changes nothing.
+    // Where joining has made one, nothing can have been signed: the open round is taken.
     let of = Of::client(client, world.domain);
     SignedLog::found(&of.path(folder.path()), of, 0).unwrap();
     let log = SignedLog::of_account(client, folder.path(), world.domain).await.unwrap();
