@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all, secret ones readable by their owner alone.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use zktrain_files::regular;
@@ -248,6 +248,32 @@ pub fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
 /// [`Error::File`] if the operating system refuses, [`Error::FileTooLarge`].
 pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     read_up_to(path, MAX_FILE)
+}
+
+/// Adds bytes to a file behind its first `whole` ones, and has them on disk; what else is behind those was
+/// of a write that did not come to its end. Whether the file still has so many bytes: if not, it is left
+/// as it is.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses, also if there is no such file.
+pub fn append(path: &Path, whole: u64, bytes: &[u8]) -> Result<bool, Error> {
+    let all = || -> io::Result<bool> {
+        step()?;
+        let mut options = OpenOptions::new();
+        options.write(true);
+        unlinked(&mut options);
+        let mut file = options.open(path)?;
+        if file.metadata()?.len() < whole {
+            return Ok(false);
+        }
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        file.write_all(bytes)?;
+        step()?;
+        file.sync_all()?;
+        Ok(true)
+    };
+    all().map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Reads a whole file of UTF-8 text.

@@ -149,6 +149,9 @@ pub struct Demand {
     pub bond: U256,
 }
 
+/// Most deliveries that are drawn of a batch: `Demands.MOST_AUDITS`.
+const MOST_AUDITS: usize = 64;
+
 /// How far a round's audit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -165,7 +168,7 @@ impl Audit {
     /// nobody drew in time, so that waiting for a better draw is worth nothing.
     pub fn draws(&self, audits: usize) -> usize {
         let times = usize::try_from(self.postponed).unwrap_or(usize::MAX);
-        audits.saturating_mul(times.saturating_add(1))
+        audits.saturating_mul(times.saturating_add(1)).min(MOST_AUDITS)
     }
 }
 

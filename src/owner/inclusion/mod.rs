@@ -18,6 +18,7 @@ mod rule;
 
 use core::convert::Infallible;
 use core::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use alloy::primitives::{Address, B256, U256};
@@ -30,6 +31,7 @@ pub use rule::{Force, Standing, When};
 use rule::{Kept, Step};
 
 use super::ports::{PATIENCE, in_time};
+use super::signed::SignedLog;
 use super::{OwnerError, outcome};
 use crate::chain::amount;
 use crate::error::Error;
@@ -120,13 +122,23 @@ pub struct Vigil<D> {
     pub force: Force,
     /// Whether it takes what it is paid.
     pub claim: bool,
+    /// What its key has signed, whatever the project says.
+    signed: Arc<SignedLog>,
     seen: Seen,
 }
 
 impl<D: Docket> Vigil<D> {
     /// That of an owner of a domain.
-    pub fn new(docket: D, project: Project, account: Address, domain: u64, force: Force) -> Self {
-        Self { docket, project, account, domain, force, claim: false, seen: Seen::default() }
+    pub fn new(
+        docket: D,
+        project: Project,
+        account: Address,
+        domain: u64,
+        force: Force,
+        signed: Arc<SignedLog>,
+    ) -> Self {
+        let (claim, seen) = (false, Seen::default());
+        Self { docket, project, account, domain, force, claim, signed, seen }
     }
 
     /// Looks, again and again.
@@ -210,6 +222,7 @@ impl<D: Docket> Vigil<D> {
     async fn hand_in(&mut self, standing: &Standing) -> Result<(), Error> {
         let (round, pay) = (self.seen.round, amount::show(standing.pay));
         let file = self.submission()?;
+        self.may_hand_in(standing, &file)?;
         if !std::mem::replace(&mut self.seen.tried, true) {
             tracing::warn!(
                 round,
@@ -228,6 +241,21 @@ impl<D: Docket> Vigil<D> {
                 self.seen.said = is_final(&error);
                 Err(error)
             }
+        }
+    }
+
+    /// The project may be older than what was signed last, or the record younger than the round.
+    fn may_hand_in(&self, standing: &Standing, file: &SubmissionFile) -> Result<(), Error> {
+        let (round, pay) = (self.seen.round, amount::show(standing.pay));
+        let begun = self.signed.begun(round, standing.since).map_err(Error::from);
+        match begun.and_then(|()| self.signed.submission(&file.signed)) {
+            Err(Error::Member(error)) => Err(match *error {
+                OwnerError::Signed(why) if why.is_of_a_round() => {
+                    OwnerError::Undelivered { round, pay, why }.into()
+                }
+                other => other.into(),
+            }),
+            result => result,
         }
     }
 

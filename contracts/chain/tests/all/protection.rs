@@ -211,8 +211,9 @@ async fn an_audit_draws_what_anybody_can_check() {
     let random = RawHeader::of(watcher.sender().chain(), audit.target).await.unwrap().random;
     let known = watcher.round(round).await.unwrap();
     let seed = beacon::audit_seed(random, round, economy.at.demands, known.batch);
-    let accounts: Vec<Address> = economy.owners.iter().map(Client::address).collect();
-    assert_eq!(demanded, beacon::draw(seed, accounts, 2));
+    let listed = watcher.members(round).await.unwrap().0;
+    let tickets = listed.iter().map(|member| (member.account, member.weight)).collect();
+    assert_eq!(demanded, beacon::draw(seed, tickets, 2));
     let mut open = watcher.demanded(round).await.unwrap();
     open.sort_unstable();
     let mut drawn = demanded.clone();
