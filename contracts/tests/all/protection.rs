@@ -3,7 +3,7 @@
 
 use crate::backend;
 
-use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::primitives::{B256, U256, keccak256};
 use backend::Backend;
 use backend::economy::{COORDINATOR_BOND, Economy, HOUR, TRAINER_BOND, plain_key, tokens};
 use zktrain_contracts::bindings::registry::IDomainRegistry::Config;
