@@ -94,20 +94,20 @@ fn no_second_secret_or_promise_leaves() {
         Promises { test: Some(hash(1)), ..none() },
     ];
     let log = open(&path, 0);
-    log.secret(7, hash(1), &[1; 32]).unwrap();
+    log.secret(7, hash(1), &[0x5e; 32]).unwrap();
     all.iter().for_each(|(_, promise)| log.promises(7, promise).unwrap());
     drop(log);
     let log = open(&path, 7);
-    log.secret(7, hash(1), &[1; 32]).unwrap();
-    assert!(is_otherwise(log.secret(7, hash(1), &[2; 32]), What::Secret));
-    assert!(is_otherwise(log.secret(7, hash(2), &[1; 32]), What::Secret));
+    log.secret(7, hash(1), &[0x5e; 32]).unwrap();
+    assert!(is_otherwise(log.secret(7, hash(1), &[0x5f; 32]), What::Secret));
+    assert!(is_otherwise(log.secret(7, hash(2), &[0x5e; 32]), What::Secret));
     for ((what, promise), other) in all.iter().zip(&others) {
         log.promises(7, promise).unwrap();
         assert!(is_otherwise(log.promises(7, other), *what));
         log.promises(8, other).unwrap();
     }
     let text = std::fs::read_to_string(&path).unwrap();
-    assert!(!text.contains(&alloy::primitives::hex::encode([1; 32])), "no secret is in there");
+    assert!(!text.contains(&alloy::primitives::hex::encode([0x5e; 32])), "no secret is in there");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What keeps coordinators, members and operators honest, through the client: evidence that is
 //! committed to, audits, receipts, lengths, limits and what funders own.
 
-use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::primitives::{B256, U256, keccak256};
 use zktrain_chain::bindings::registry::IDomainRegistry::Config;
 use zktrain_chain::bindings::rounds::IRounds::Member;
 use zktrain_chain::bindings::slashing::{IRounds, Slashing};
