@@ -24,6 +24,8 @@ library Burning {
     /// draw may, at times, be known to whoever proposes blocks.
     function mostBudget(uint128 bond, uint16 audits) internal pure returns (uint256) {
         uint256 lost = uint256(bond) * LEAST * LEAST_OWN / (ONE * ONE);
+        // As often as that, rounded down, and no part of a unit more.
+        // slither-disable-next-line divide-before-multiply
         return Math.min(lost * Math.max(audits, 1), bond);
     }
 }

@@ -10,6 +10,7 @@ use zktrain_chain::protocol::SignedSubmission;
 use zktrain_chain::protocol::files::SubmissionFile;
 use zktrain_secagg::group::default_threshold;
 use zktrain_secagg::plan::Plan;
+use zktrain_wire::Scoped;
 
 use super::coordinator::{Game, Style};
 use super::program::Program;
@@ -102,9 +103,10 @@ fn hostile_coordinator_is_sent_nothing_from_another_machine_before_the_next_roun
 fn fewer(run: &Run, plan: &Plan, round: u64) -> Option<Plan> {
     let without = |index| {
         let mut plan = Plan { round, ..plan.clone() };
-        plan.members.remove(index);
+        let gone = plan.members.remove(index).weight;
         plan.threshold = default_threshold(plan.members.len());
-        plan
+        plan.members.iter_mut().min_by_key(|member| member.weight)?.weight += gone;
+        Some(plan)
     };
     let is_played = |plan: &Plan| {
         let all: Vec<Address> = plan.members.iter().map(|member| member.account).collect();
@@ -112,7 +114,7 @@ fn fewer(run: &Run, plan: &Plan, round: u64) -> Option<Plan> {
             && run.people.is_fair(plan)
             && run.people.may_be_summed(plan, &all)
     };
-    (0..plan.members.len()).map(without).find(is_played)
+    (0..plan.members.len()).filter_map(without).find(is_played)
 }
 
 /// A group whose round may be repeated with fewer.
