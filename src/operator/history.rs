@@ -213,10 +213,8 @@ pub(super) fn told_in(folder: &Path) -> PathBuf {
 /// If the file is damaged.
 pub(super) fn told(folder: &Path) -> Result<Vec<Told>, Error> {
     let path = told_in(folder);
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))
+    let Some(bytes) = files::read_if_there(&path)? else { return Ok(Vec::new()) };
+    serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))
 }
 
 /// Settled rounds that made a version, oldest first.

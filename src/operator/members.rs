@@ -60,10 +60,8 @@ impl Pardons {
     /// If the file is damaged.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = Self::path(folder);
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(Self::default()) };
+        serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))
     }
 
     /// What was told, without what is no longer held against anybody.

@@ -411,9 +411,9 @@ impl<L: Line, C: Craft> Participation<'_, L, C> {
         wait: &Wait<'_, L, W>,
     ) -> Result<SubmissionFile, Error> {
         let (path, task) = (self.file_path(), self.task());
-        if path.exists() {
+        if let Some(bytes) = files::read_if_there(&path)? {
             let file: SubmissionFile =
-                serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+                serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?;
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
             wait.stands(&self.plan).await?;

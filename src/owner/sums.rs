@@ -121,9 +121,9 @@ impl Sums {
         let window = window.ok_or_else(none)?;
         let form = form(plan).ok_or_else(none)?;
         let path = project.sums_path(plan.parent);
-        let noted: Vec<Noted> = match path.exists() {
-            true => serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?,
-            false => Vec::new(),
+        let noted: Vec<Noted> = match files::read_if_there(&path)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?,
+            None => Vec::new(),
         };
         let mut only = None;
         for earlier in noted.iter().filter(|n| n.window == window && n.round != round) {
@@ -367,6 +367,12 @@ mod tests {
             let refused = Sums::admit(&project, &Plan { round: 2, ..plan(2) }, OWN);
             assert!(matches!(refused, Err(Error::Settings { .. })));
         }
+        // Nor what cannot be looked at.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(path.parent().unwrap(), "a file").unwrap();
+        let refused = Sums::admit(&project, &Plan { round: 2, ..plan(2) }, OWN);
+        assert!(matches!(refused, Err(Error::File { .. })));
     }
 
     #[test]

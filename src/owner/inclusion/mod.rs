@@ -172,7 +172,7 @@ impl<D: Docket> Vigil<D> {
         if self.seen.round != round {
             self.seen = Seen { round, ..Seen::default() };
         }
-        if !self.project.round_submission_path(round).exists() {
+        if !files::is_there(&self.project.round_submission_path(round))? {
             return Ok(());
         }
         let standing = in_time(PATIENCE, self.docket.standing(round)).await?;
@@ -329,7 +329,7 @@ impl<D: Docket> Vigil<D> {
     /// A receipt is checked before it is kept.
     fn kept(&self) -> Result<Kept, Error> {
         let round = self.seen.round;
-        let receipt = self.project.round_receipt_path(round).exists();
+        let receipt = files::is_there(&self.project.round_receipt_path(round))?;
         Ok(Kept { receipt, over: outcome::is_over(&self.project, round)? })
     }
 
