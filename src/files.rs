@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all, secret ones readable by their owner alone.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use zktrain_files::regular;
@@ -250,6 +250,49 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Error> {
     read_up_to(path, MAX_FILE)
 }
 
+/// Whether there is something at a path. What cannot be looked at is not nothing: `Path::exists` says so,
+/// and whatever was kept there would be taken for never written.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses.
+pub fn is_there(path: &Path) -> Result<bool, Error> {
+    path.try_exists().map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Reads a whole file, if there is one.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    is_there(path)?.then(|| read(path)).transpose()
+}
+
+/// Adds bytes to a file behind its first `whole` ones, and has them on disk; what else is behind those was
+/// of a write that did not come to its end. Whether the file still has so many bytes: if not, it is left
+/// as it is.
+///
+/// # Errors
+/// [`Error::File`] if the operating system refuses, also if there is no such file.
+pub fn append(path: &Path, whole: u64, bytes: &[u8]) -> Result<bool, Error> {
+    let all = || -> io::Result<bool> {
+        step()?;
+        let mut options = OpenOptions::new();
+        options.write(true);
+        unlinked(&mut options);
+        let mut file = options.open(path)?;
+        if file.metadata()?.len() < whole {
+            return Ok(false);
+        }
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+        file.write_all(bytes)?;
+        step()?;
+        file.sync_all()?;
+        Ok(true)
+    };
+    all().map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
 /// Reads a whole file of UTF-8 text.
 ///
 /// # Errors
@@ -410,6 +453,17 @@ mod tests {
     fn mode(path: &Path) -> u32 {
         use std::os::unix::fs::PermissionsExt;
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert_eq!(read_if_there(&file).unwrap(), None);
+        std::fs::write(&file, "here").unwrap();
+        assert_eq!(read_if_there(&file).unwrap(), Some(b"here".to_vec()));
+        assert!(matches!(is_there(&file.join("below a file")), Err(Error::File { .. })));
+        assert!(matches!(read_if_there(&file.join("below a file")), Err(Error::File { .. })));
     }
 
     #[test]

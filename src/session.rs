@@ -62,11 +62,16 @@ impl Session {
         cache: Cache,
         ui: &Ui,
     ) -> Result<Self, Error> {
+        let session = Self::unwarned(manifest_path, srs_file, cache)?;
+        if session.srs.claims_insecure() {
+            warn_insecure(session.srs_file.path(), ui);
+        }
+        Ok(session)
+    }
+
+    fn unwarned(manifest_path: &Path, srs_file: SrsFile, cache: Cache) -> Result<Self, Error> {
         let (manifest, network) = read_network(manifest_path)?;
         let srs = check_prefix(&srs_file, 1 << network.row_log, &cache)?;
-        if srs.claims_insecure() {
-            warn_insecure(srs_file.path(), ui);
-        }
         let key = derive_key(manifest.hash(), network, &srs)?;
         Ok(Self { manifest, srs, srs_file, cache, key })
     }
@@ -103,18 +108,16 @@ impl Session {
     /// # Errors
     /// As [`Self::open`].
     pub fn of_project_with(project: &Project, cache: Cache, ui: &Ui) -> Result<Self, Error> {
-        let (_, network) = read_network(&project.manifest_path())?;
-        let path = project.resolve(&project.local()?.srs);
-        let own = path == project.default_srs_path() && !project.dataset_path().exists();
-        if own && !path.exists() {
-            let power = network.row_log.max(CIRCUIT_POWER);
-            ui.say(&format!("generating a reference string of 2^{power} powers"));
-            let srs =
-                Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
-            let srs = srs.map_err(|source| srs_error(&path, source))?;
-            srs.save(&path).map_err(|source| srs_error(&path, source))?;
-        }
-        Self::of_srs(&project.manifest_path(), open_srs(&path)?, cache, ui)
+        Self::of_srs(&project.manifest_path(), project_srs(project, ui)?, cache, ui)
+    }
+
+    /// As [`Self::of_project`], for what proves nothing to anybody: of a reference string that convinces
+    /// nobody there is nothing to say yet.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn to_train(project: &Project, ui: &Ui) -> Result<Self, Error> {
+        Self::unwarned(&project.manifest_path(), project_srs(project, ui)?, Cache::of_user())
     }
 
     /// Opens the files that a verifier has: those named, else those of a project. An
@@ -199,6 +202,21 @@ pub fn open_srs(path: &Path) -> Result<SrsFile, Error> {
 fn check_prefix(file: &SrsFile, powers: usize, cache: &Cache) -> Result<CheckedSrs, Error> {
     let checked = file.prefix(powers).and_then(|srs| srs.check_with(cache));
     checked.map_err(|source| srs_error(file.path(), source))
+}
+
+/// The string of the owner's project, generated where it may be.
+fn project_srs(project: &Project, ui: &Ui) -> Result<SrsFile, Error> {
+    let (_, network) = read_network(&project.manifest_path())?;
+    let path = project.resolve(&project.local()?.srs);
+    let own = path == project.default_srs_path() && !project.dataset_path().exists();
+    if own && !path.exists() {
+        let power = network.row_log.max(CIRCUIT_POWER);
+        ui.say(&format!("generating a reference string of 2^{power} powers"));
+        let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();
+        let srs = srs.map_err(|source| srs_error(&path, source))?;
+        srs.save(&path).map_err(|source| srs_error(&path, source))?;
+    }
+    open_srs(&path)
 }
 
 /// Says that a reference string convinces nobody: by its own account, which nobody has a reason

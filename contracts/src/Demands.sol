@@ -13,6 +13,7 @@ import {TrainingClaim} from "./interfaces/ITrainingVerifier.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
 import {Beacon} from "./libraries/Beacon.sol";
 import {Deliveries} from "./libraries/Deliveries.sol";
+import {Lottery} from "./libraries/Lottery.sol";
 import {Merkle} from "./libraries/Merkle.sol";
 import {Times} from "./libraries/Times.sol";
 import {TypedData} from "./libraries/TypedData.sol";
@@ -24,6 +25,9 @@ contract Demands is IDemands {
 
     /// @notice Seconds in which a demand must be answered, and an audit drawn.
     uint64 public constant ANSWER_WINDOW = Times.ANSWER_WINDOW;
+    /// @notice Most deliveries that are drawn of a batch, however often that was put off: of 256 so many
+    /// fit into a transaction.
+    uint256 public constant MOST_AUDITS = 64;
     /// @dev Least price of gas that a bond pays for: base fees may be next to nothing.
     uint256 private constant LEAST_FEE = 0.01 gwei;
     /// @dev A bond is so many times what the verification may cost.
@@ -36,13 +40,17 @@ contract Demands is IDemands {
     /// @notice Verifiers.
     IVerifierRouter public immutable ROUTER;
 
-    /// @inheritdoc IDemands
-    mapping(uint64 round => uint32) public openOf;
-
+    mapping(uint64 round => Counts) private _counts;
     mapping(uint64 round => mapping(address account => Demand)) private _demands;
     /// @dev Where an audit stands: drawn, by which block if not by the first, and how often another
     /// block had to be named.
     mapping(uint64 round => Audit) private _audits;
+
+    /// @dev Demands of a round that are not answered, and all that were ever made.
+    struct Counts {
+        uint32 open;
+        uint32 made;
+    }
 
     struct Audit {
         bool drawn;
@@ -113,7 +121,7 @@ contract Demands is IDemands {
         }
 
         made.answeredBy = msg.sender;
-        --openOf[round];
+        --_counts[round].open;
         emit Answered(round, member.account, msg.sender);
     }
 
@@ -142,8 +150,8 @@ contract Demands is IDemands {
     ) external {
         IRounds.Round memory state = ROUNDS.get(round);
         _requireLists(round, state, members, deliveries);
-        (uint256[] memory places, uint256 count) =
-            _unproven(round, state.checked, members, deliveries);
+        Lottery.Ticket[] memory tickets = _unproven(round, state.checked, members, deliveries);
+        uint256 count = tickets.length;
         uint256 drawn = Math.min(count, _auditsOf(round, state.domain));
         uint64 target = _targetOf(round);
         bytes32 seed = 0;
@@ -156,9 +164,9 @@ contract Demands is IDemands {
         }
         _audits[round].drawn = true;
         emit Audited(round, seed, drawn);
-        _shuffle(places, count, drawn, seed);
+        if (count > drawn) Lottery.draw(tickets, drawn, seed);
         for (uint256 i = 0; i < drawn; ++i) {
-            uint256 place = places[i];
+            uint256 place = tickets[i].place;
             _demand(round, members[place].account, deliveries[place], address(this), 0);
         }
     }
@@ -179,8 +187,13 @@ contract Demands is IDemands {
     }
 
     /// @inheritdoc IDemands
+    function openOf(uint64 round) external view returns (uint32) {
+        return _counts[round].open;
+    }
+
+    /// @inheritdoc IDemands
     function isPending(uint64 round) external view returns (bool) {
-        if (openOf[round] != 0) return true;
+        if (_counts[round].open != 0) return true;
         (uint64 until,) = auditOf(round);
         return until != 0;
     }
@@ -205,7 +218,8 @@ contract Demands is IDemands {
         IDomainRegistry.Terms memory terms = REGISTRY.termsOf(domain);
         // slither-disable-next-line unused-return
         ROUTER.usable(terms.verifier);
-        return uint256(terms.audits) * (1 + _audits[round].postponed);
+        uint256 all = uint256(terms.audits) * (1 + _audits[round].postponed);
+        return Math.min(all, MOST_AUDITS);
     }
 
     /// @dev Another block draws: nobody knows its randomness yet.
@@ -231,26 +245,33 @@ contract Demands is IDemands {
             bond: bond.toUint96(),
             delivery: Deliveries.hash(delivery.update, delivery.submission)
         });
-        ++openOf[round];
+        Counts storage counts = _counts[round];
+        (counts.open, counts.made) = (counts.open + 1, counts.made + 1);
         emit Demanded(round, account, by, until, bond);
     }
 
-    /// @dev Where the deliveries are that were neither proven nor demanded.
+    /// @dev The deliveries that were neither proven nor demanded, each with the weight that it is paid by.
     /// @param checked How many were proven on submission.
     function _unproven(
         uint64 round,
         uint32 checked,
         IRounds.Member[] calldata members,
         IRounds.Delivery[] calldata deliveries
-    ) private view returns (uint256[] memory places, uint256 count) {
-        places = new uint256[](deliveries.length);
+    ) private view returns (Lottery.Ticket[] memory tickets) {
+        tickets = new Lottery.Ticket[](deliveries.length);
+        bool demanded = _counts[round].made != 0;
+        uint256 count = 0;
         for (uint256 i = 0; i < deliveries.length; ++i) {
             if (deliveries[i].update == 0) continue;
             address account = members[i].account;
-            if (_demands[round][account].delivery != 0) continue;
+            if (demanded && _demands[round][account].delivery != 0) continue;
             bool proven = checked != 0
                 && Deliveries.isProven(deliveries[i], ROUNDS.delivered(round, account));
-            if (!proven) places[count++] = i;
+            if (!proven) tickets[count++] = Lottery.Ticket(i, members[i].weight);
+        }
+        // No longer than what is in it.
+        assembly ("memory-safe") {
+            mstore(tickets, count)
         }
     }
 
@@ -272,17 +293,6 @@ contract Demands is IDemands {
         return keccak256(abi.encode(value, round, address(this), batch));
     }
 
-    /// @dev Puts some of the first `count` entries, each as likely as the others, before the rest.
-    function _shuffle(uint256[] memory entries, uint256 count, uint256 some, bytes32 seed)
-        private
-        pure
-    {
-        for (uint256 i = 0; i < some; ++i) {
-            uint256 other = i + uint256(keccak256(abi.encode(seed, i))) % (count - i);
-            (entries[i], entries[other]) = (entries[other], entries[i]);
-        }
-    }
-
     /// @dev Reverts unless the proof holds and is what the member had to prove.
     function _check(
         uint64 round,
@@ -298,7 +308,8 @@ contract Demands is IDemands {
         return claim.update;
     }
 
-    /// @dev The lists are those of the round and of its batch.
+    /// @dev The lists are those of the batch, which says what is needed here of members: accounts and
+    /// weights.
     function _requireLists(
         uint64 round,
         IRounds.Round memory state,
@@ -306,7 +317,6 @@ contract Demands is IDemands {
         IRounds.Delivery[] calldata deliveries
     ) private view {
         bool same = members.length == state.count && deliveries.length == state.count
-            && Merkle.root(Merkle.leaves(members)) == state.members
             && Merkle.root(Merkle.leaves(members, deliveries)) == ROUNDS.batchOf(round).root;
         // The root does not tell the order, by which whoever calls could choose what is drawn.
         for (uint256 i = 1; i < members.length && same; ++i) {

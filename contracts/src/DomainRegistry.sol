@@ -10,14 +10,16 @@ import {IParameters} from "./interfaces/IParameters.sol";
 import {IRewardToken} from "./interfaces/IRewardToken.sol";
 import {IRounds} from "./interfaces/IRounds.sol";
 import {IVerifierRouter} from "./interfaces/IVerifierRouter.sol";
+import {Burning} from "./libraries/Burning.sol";
 
 /// @title Domains and the lineage of their models
 contract DomainRegistry is IDomainRegistry {
     using SafeERC20 for IERC20;
 
     /// @notice Shortest and longest challenge window, in seconds. Where everything was proven there
-    /// is only the coordinator's sum to challenge; else proofs have to be made and checked.
-    uint64 public constant MIN_CHALLENGE = 60;
+    /// is only the coordinator's sum to challenge, in two transactions; else proofs have to be made and
+    /// checked.
+    uint64 public constant MIN_CHALLENGE = 30 minutes;
     uint64 public constant MIN_OPTIMISTIC_CHALLENGE = 1 hours;
     uint64 public constant MAX_CHALLENGE = 7 days;
     /// @notice Bounds of a domain's shortest round, in seconds.
@@ -262,11 +264,11 @@ contract DomainRegistry is IDomainRegistry {
 
     /// @dev What rounds are held to.
     function _requireValidRounds(Config calldata config) private view {
-        // A made-up round must not be worth more than what its coordinator loses for it.
+        // What other tokens are worth beside the bond is not known here.
         bool bounded = config.optimistic && config.token == address(REWARD_TOKEN);
-        _requireWithin(
-            12, config.maxBudget, 0, bounded ? config.coordinatorBond : type(uint128).max
-        );
+        uint256 most =
+            bounded ? Burning.mostBudget(config.coordinatorBond, config.audits) : type(uint128).max;
+        _requireWithin(12, config.maxBudget, 0, most);
         _requireWithin(13, config.minBudget, 1, config.maxBudget);
         _requireWithin(14, config.minDuration, MIN_DURATION, MAX_DURATION);
         if (config.minWindows == 0) revert BadConfig(15, 0);

@@ -2,13 +2,12 @@
 pragma solidity ^0.8.30;
 
 import {IParameters} from "./interfaces/IParameters.sol";
+import {Burning} from "./libraries/Burning.sol";
 
 /// @title Numbers that governance may change, within bounds that it may not
 contract Parameters is IParameters {
     uint256 private constant MAX_DEPOSIT = 1e24;
     uint256 private constant MAX_SETTLEMENT_FEE = 1000;
-    // At least half: whoever slashes itself through a friend loses more than it saves.
-    uint256 private constant MIN_BURN_SHARE = 5000;
     uint256 private constant MAX_BURN_SHARE = 9500;
     uint256 private constant MIN_BOND = 1e18;
     uint256 private constant MAX_BOND = 1e24;
@@ -44,7 +43,7 @@ contract Parameters is IParameters {
         _requireWithin(0, values.domainDeposit, 0, MAX_DEPOSIT);
         _requireWithin(1, values.domainFee, 0, values.domainDeposit);
         _requireWithin(2, values.settlementFee, 0, MAX_SETTLEMENT_FEE);
-        _requireWithin(3, values.burnShare, MIN_BURN_SHARE, MAX_BURN_SHARE);
+        _requireWithin(3, values.burnShare, Burning.LEAST, MAX_BURN_SHARE);
         _requireWithin(4, values.trainerBond, MIN_BOND, MAX_BOND);
         _requireWithin(5, values.coordinatorBond, MIN_BOND, MAX_BOND);
     }

@@ -112,8 +112,8 @@ contract DomainRegistryTest is SyntheticKeys {
         config.challengeWindow = 1 hours - 1;
         _assertRefused(config, 7, 1 hours - 1);
         config.optimistic = false;
-        config.challengeWindow = 59;
-        _assertRefused(config, 7, 59);
+        config.challengeWindow = 30 minutes - 1;
+        _assertRefused(config, 7, 30 minutes - 1);
         config.optimistic = true;
         config.challengeWindow = 7 days + 1;
         _assertRefused(config, 7, 7 days + 1);
@@ -155,7 +155,7 @@ contract DomainRegistryTest is SyntheticKeys {
         config.threshold = 9999;
         domain = _open(config);
         assertEq(registry.termsOf(domain).minWindows, type(uint64).max);
-        config.challengeWindow = 60;
+        config.challengeWindow = 30 minutes;
         config.audits = 0;
         config.optimistic = false;
         config.uri = "";

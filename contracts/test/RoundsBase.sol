@@ -17,7 +17,7 @@ import {Paths} from "./SlashingBase.sol";
 /// funded. The slashing contract is the test.
 abstract contract RoundsBase is Deployment {
     uint256 internal constant COORDINATOR_KEY = 0xc00d;
-    uint128 internal constant BUDGET = 100e18;
+    uint128 internal constant BUDGET = 25e18;
     uint128 internal constant TRAINER_BOND = 10e18;
     uint128 internal constant COORDINATOR_BOND = 100e18;
     uint64 internal constant DURATION = 1 days;

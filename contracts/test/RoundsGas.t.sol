@@ -4,7 +4,9 @@ pragma solidity ^0.8.30;
 import {console} from "forge-std/console.sol";
 
 import {Rounds} from "../src/Rounds.sol";
+import {IDemands} from "../src/interfaces/IDemands.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
+import {Headers} from "./Headers.sol";
 import {RoundsBase} from "./RoundsBase.sol";
 
 /// @notice What rounds cost, with the bytecode that is shipped: transaction, calldata and execution.
@@ -14,7 +16,7 @@ abstract contract RoundsGasBase is RoundsBase {
 
     function setUp() public virtual override {
         super.setUp();
-        begin(50);
+        begin(members());
         bytes memory arguments = abi.encode(token, roundsAt, UNBONDING_DELAY);
         _ship("StakeManager", arguments, address(stakes));
         arguments = abi.encode(token, parameters, router, escrow, roundsAt);
@@ -36,13 +38,25 @@ abstract contract RoundsGasBase is RoundsBase {
         _ship("Rounds", abi.encode(contracts), roundsAt);
     }
 
+    function members() internal pure virtual returns (uint256) {
+        return 50;
+    }
+
     /// @dev Replaces what was compiled for tests; storage stays.
     function _ship(string memory name, bytes memory arguments, address place) private {
         deployCodeTo(string.concat("artifacts/", name, ".json"), arguments, place);
     }
 
-    /// @dev What a call costs. Everything is cold, as in a transaction.
+    /// @dev What a call to the rounds costs.
     function measure(string memory what, bytes memory data) internal returns (uint256 all) {
+        return measureAt(roundsAt, what, data);
+    }
+
+    /// @dev What a call costs. Everything is cold, as in a transaction.
+    function measureAt(address to, string memory what, bytes memory data)
+        internal
+        returns (uint256 all)
+    {
         address[9] memory touched = [
             roundsAt,
             address(stakes),
@@ -58,7 +72,7 @@ abstract contract RoundsGasBase is RoundsBase {
             vm.cool(touched[i]);
         }
         uint256 before = gasleft();
-        (bool done,) = roundsAt.call(data);
+        (bool done,) = to.call(data);
         uint256 execution = before - gasleft();
         assertTrue(done, what);
         uint256 calldata_ = 0;
@@ -130,5 +144,62 @@ contract RoundsSettleGasTest is RoundsGasBase {
     function test_gas_of_settling_fifty() public {
         // Everybody is paid for the first time, which costs most.
         assertLe(measure("settle", _data), 50 * 53_000);
+    }
+}
+
+/// @notice Two deliveries are drawn, as the client's domains have it: the other part of what settling an
+/// optimistic round costs, besides the answers.
+contract RoundsAuditGasTest is RoundsGasBase {
+    bytes private _data;
+
+    function audits() internal pure override returns (uint16) {
+        return 2;
+    }
+
+    function setUp() public override {
+        super.setUp();
+        (uint64 round, IRounds.Member[] memory members, IRounds.Delivery[] memory deliveries) =
+            proposed();
+        (, uint64 target) = demands.auditOf(round);
+        bytes memory header = Headers.install(target, "random");
+        _data = abi.encodeCall(IDemands.audit, (round, header, members, deliveries));
+    }
+
+    function test_gas_of_drawing_two_of_fifty() public {
+        assertLe(measureAt(address(demands), "audit", _data), 50 * 12_000);
+    }
+}
+
+/// @notice The largest audit there can be: of as many members as a round can have, put off again and again.
+contract RoundsLargestAuditGasTest is RoundsGasBase {
+    uint64 private _round;
+    bytes private _data;
+
+    function members() internal pure override returns (uint256) {
+        return 256;
+    }
+
+    function audits() internal pure override returns (uint16) {
+        return 16;
+    }
+
+    function setUp() public override {
+        super.setUp();
+        IRounds.Member[] memory list;
+        IRounds.Delivery[] memory deliveries;
+        (_round, list, deliveries) = proposed();
+        for (uint256 i = 0; i < 6; ++i) {
+            vm.roll(block.number + 9000);
+            demands.audit(_round, "", list, deliveries);
+        }
+        (, uint64 target) = demands.auditOf(_round);
+        bytes memory header = Headers.install(target, "random");
+        _data = abi.encodeCall(IDemands.audit, (_round, header, list, deliveries));
+    }
+
+    function test_gas_of_the_largest_audit() public {
+        // A transaction has 2^24.
+        assertLe(measureAt(address(demands), "largest audit", _data), 10_000_000);
+        assertEq(demands.openOf(_round), 64);
     }
 }

@@ -29,11 +29,6 @@ abstract contract RoundsWithProofs is RoundsBase {
         return vm.parseJsonAddress(json("round_halo2"), ".rounds");
     }
 
-    /// @notice Deliveries of a batch that are audited.
-    function audits() internal pure virtual returns (uint16) {
-        return 0;
-    }
-
     function start(bool optimistic) internal {
         file = json("round_halo2");
         bytes32 name = verifier.register(vm.parseJsonBytes(file, ".key"));
@@ -42,7 +37,6 @@ abstract contract RoundsWithProofs is RoundsBase {
         IDomainRegistry.Config memory config = configOf(key, COORDINATOR);
         config.genesis = vm.parseJsonBytes32(file, ".model");
         config.optimistic = optimistic;
-        config.audits = audits();
         domain = openDomain(config);
         assertEq(domain, vm.parseJsonUint(file, ".domain"));
         assertEq(registry.get(domain).zeroState, vm.parseJsonBytes32(file, ".zeroState"));

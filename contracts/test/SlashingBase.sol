@@ -76,7 +76,7 @@ library Paths {
 /// proofs are in `round_halo2.json`. Rounds are where the proofs say that they are.
 abstract contract SlashingBase is Fixtures {
     uint256 internal constant COORDINATOR_KEY = 0xc00d;
-    uint128 internal constant BUDGET = 90e18;
+    uint128 internal constant BUDGET = 25e18;
     uint128 internal constant BOND = 100e18;
     uint64 internal constant DAY = 1 days;
 

@@ -58,7 +58,8 @@ pub struct Connection {
     /// otherwise it is asked for.
     #[arg(long, global = true, env = "ZKTRAIN_PASSWORD_FILE", value_name = "FILE")]
     pub password_file: Option<PathBuf>,
-    /// Where transactions are kept until they are mined; by default in the user's data folder.
+    /// Where transactions are kept until they are mined, and what owners have signed; by default in
+    /// the user's data folder.
     #[arg(long, global = true, env = "ZKTRAIN_OUTBOX", value_name = "DIR")]
     pub outbox: Option<PathBuf>,
     /// Which blocks count as final, where a signature rests on what they say: `finalized`, `safe`, or
@@ -130,6 +131,19 @@ impl Connection {
         files::read(&self.deployment_path()?, "deploy the contracts: `zktrain chain deploy`")
     }
 
+    /// The folder for transactions under way, and for what owners have signed.
+    ///
+    /// # Errors
+    /// If the user has no data folder and none is named.
+    pub fn outbox(&self) -> Result<PathBuf, Error> {
+        match (&self.outbox, self.endpoint()?) {
+            (Some(folder), _) => Ok(folder.clone()),
+            // Beside its chain: it goes where that goes.
+            (None, Endpoint::Embedded(path)) => Ok(path.with_extension("outbox")),
+            (None, Endpoint::Http(_)) => data("outbox"),
+        }
+    }
+
     /// The account's password.
     ///
     /// # Errors
@@ -176,12 +190,7 @@ impl Connection {
         let signer = self.signer()?;
         let endpoint = self.endpoint()?;
         let chain = self.connect().await?;
-        let folder = match (&self.outbox, &endpoint) {
-            (Some(folder), _) => folder.clone(),
-            // Beside its chain: it goes where that goes.
-            (None, Endpoint::Embedded(path)) => path.with_extension("outbox"),
-            (None, Endpoint::Http(_)) => data("outbox")?,
-        };
+        let folder = self.outbox()?;
         if matches!(endpoint, Endpoint::Embedded(_)) {
             pour(&chain, &folder, signer.address()).await?;
         }

@@ -20,7 +20,7 @@ use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{read_json, write_json};
-use crate::ui::{Report, Ui, field, success};
+use crate::ui::{Report, field, success};
 
 /// Version of a backup's form.
 const VERSION: u32 = 1;
@@ -107,15 +107,6 @@ struct Index {
     files: BTreeMap<String, String>,
 }
 
-/// What `zktrain coordinator` does besides running.
-#[derive(clap::Subcommand, Clone, Debug)]
-pub enum Command {
-    /// Copy the coordinator's state into a new folder, also while it runs.
-    Backup(BackupArgs),
-    /// Make the coordinator's folder again from a backup.
-    Restore(RestoreArgs),
-}
-
 /// Options of `zktrain coordinator backup`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
@@ -170,16 +161,20 @@ impl Report for BackupReport {
     }
 }
 
-/// Runs the command.
+/// Makes a backup.
 ///
 /// # Errors
 /// If the configuration is refused, something is in the way, or a file cannot be read or written.
-pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
-    let report = match command {
-        Command::Backup(args) => backup(&args.flags.load()?.into_inner(), &args.out)?,
-        Command::Restore(args) => restore(&args.flags.load()?.into_inner(), &args.from)?,
-    };
-    ui.report(&report)
+pub fn make(args: &BackupArgs) -> Result<BackupReport, Error> {
+    backup(&args.flags.load()?.into_inner(), &args.out)
+}
+
+/// Makes the coordinator's folder again.
+///
+/// # Errors
+/// As [`make`]; if the backup is damaged, or not this coordinator's.
+pub fn put_back(args: &RestoreArgs) -> Result<BackupReport, Error> {
+    restore(&args.flags.load()?.into_inner(), &args.from)
 }
 
 /// A new folder that only this user may enter, gone again unless it gets its name.

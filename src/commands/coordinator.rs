@@ -18,7 +18,7 @@ use zktrain_ledger::typed;
 use zktrain_secagg::vector::VectorShape;
 use zktrain_wire::{Server, ServerCounters};
 
-use super::backup;
+use super::{backup, members};
 use crate::chain::block_on_threads;
 use crate::circuits::Circuits;
 use crate::commands::chain::domain::own_system;
@@ -27,8 +27,8 @@ use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
 use crate::operator::{
-    Account, DomainLibrary, Model, Models, Operator, OperatorError, Options, Pay, Pending, Rules,
-    Terms, watch_chain, watch_counters,
+    Account, BLOCK, DomainLibrary, Model, Models, Operator, OperatorError, Options, Pay, Pending,
+    Rules, Terms, watch_chain, watch_counters,
 };
 use crate::project::Project;
 use crate::session::{Session, read_genesis};
@@ -38,6 +38,19 @@ use crate::ui::{Report, Ui, field, print, success};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two heartbeats.
 const BEAT: Duration = Duration::from_secs(5);
+
+/// What `zktrain coordinator` does besides running.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Copy the coordinator's state into a new folder, also while it runs.
+    Backup(backup::BackupArgs),
+    /// Make the coordinator's folder again from a backup.
+    Restore(backup::RestoreArgs),
+    /// List the members of earlier rounds: who is not asked any more, and why.
+    Members(members::MembersArgs),
+    /// Ask a member again that is barred or paused.
+    Unbar(members::UnbarArgs),
+}
 
 /// Options of `zktrain coordinator`.
 ///
@@ -50,12 +63,13 @@ const BEAT: Duration = Duration::from_secs(5);
     after_help = "Examples:\n  zktrain coordinator --config coordinator.toml\n  \
     zktrain coordinator --domain 1 --project credit --key operator.json --budget 90\n  \
     zktrain coordinator --config coordinator.toml --print-config\n  \
-    zktrain coordinator backup /backup/monday --config coordinator.toml"
+    zktrain coordinator backup /backup/monday --config coordinator.toml\n  \
+    zktrain coordinator members --config coordinator.toml"
 )]
 pub struct Args {
     /// What else than to run.
     #[command(subcommand)]
-    pub command: Option<backup::Command>,
+    pub command: Option<Command>,
     /// Its configuration.
     #[command(flatten)]
     pub flags: CoordinatorFlags,
@@ -93,7 +107,7 @@ impl Report for CoordinatorReport {
 /// If the configuration is refused, something is in use, or the store fails.
 pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
     if let Some(command) = &args.command {
-        return backup::run(command, ui);
+        return run_other(command, ui);
     }
     let effective = args.flags.load()?;
     if args.flags.common.print_config {
@@ -103,6 +117,15 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
     logging::start(&config.log.level, config.log.format)?;
     let report = block_on_threads(serve(args, &config, ui))?;
     ui.report(&report)
+}
+
+fn run_other(command: &Command, ui: &Ui) -> Result<(), Error> {
+    match command {
+        Command::Backup(args) => ui.report(&backup::make(args)?),
+        Command::Restore(args) => ui.report(&backup::put_back(args)?),
+        Command::Members(args) => ui.report(&members::members(args)?),
+        Command::Unbar(args) => ui.report(&members::unbar(args)?),
+    }
 }
 
 fn options(args: &Args, config: &CoordinatorConfig) -> Result<Options, Error> {
@@ -193,7 +216,7 @@ fn look(
     let (of_chain, ready) = (operator.clone(), readiness.clone());
     tasks.spawn(async move {
         let (sender, metrics) = (of_chain.client.sender().clone(), of_chain.metrics.clone());
-        watch_chain(sender.chain(), &metrics, &ready).await;
+        watch_chain(BLOCK, sender.chain(), &metrics, &ready).await;
     });
     let of_counters = operator.clone();
     tasks.spawn(async move {

@@ -9,6 +9,7 @@ pub mod data;
 pub mod demo;
 pub mod init;
 pub mod keys;
+pub mod members;
 pub mod model;
 mod plan;
 pub mod proof;

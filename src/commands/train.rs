@@ -143,7 +143,7 @@ pub fn rules(project: &Project, session: &Session, secret: &DatasetSecret) -> Re
 pub fn run(args: &Args, ui: &Ui) -> Result<TrainReport, Error> {
     let project = Project::new(&args.dir);
     let _lock = project.lock()?;
-    let session = Session::of_project(&project, ui)?;
+    let session = Session::to_train(&project, ui)?;
     let network = session.network();
     let (train, held_out, secret) = registered(&project, &session)?;
     let rules = rules(&project, &session, &secret)?;

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use alloy::primitives::Address;
+use serde::Serialize;
 use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::machine::MisdeedKind;
 use zktrain_coordinator::metrics::{Misdeed as Label, Verdict, VerdictKind};
@@ -15,7 +16,8 @@ use zktrain_wire::messages::Phase;
 use super::history::RoundRecord;
 
 /// Whether an account is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// Nothing speaks against it.
     Free,
@@ -25,32 +27,59 @@ pub enum Standing {
     Barred,
 }
 
-/// What earlier rounds say of an account. Whoever is shown to spoil sums has signed what shows it.
-/// Whoever was silent when others depended on it may have lost its connection: it is not asked for two
-/// rounds the first time, twice as many each further time. Silence that kept the sum from being
-/// unmasked counts twice, as everybody's work was done; silence in a round that has a sum does not count,
-/// since sums are made to bear it.
-pub fn standing(told: &[RoundRecord], account: Address) -> Standing {
-    let (mut silences, mut until) = (0u32, 0);
+/// What a misdeed means for whoever has done it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing: it is punished on the chain, or has spoiled nothing.
+    Nothing,
+    /// A pause, as after so many silences more.
+    Silences(u32),
+    /// It is not asked again.
+    Bars,
+}
+
+/// What a misdeed of a round means.
+pub fn weight(round: &RoundRecord, kind: &MisdeedKind) -> Weight {
+    match kind {
+        MisdeedKind::Share { .. } | MisdeedKind::Dealer | MisdeedKind::Blamed => Weight::Bars,
+        MisdeedKind::Undefended => Weight::Silences(1),
+        MisdeedKind::Absent { .. } if !round.counted.is_empty() => Weight::Nothing,
+        MisdeedKind::Absent { phase: Phase::Unmask } => Weight::Silences(2),
+        MisdeedKind::Absent { .. } => Weight::Silences(1),
+        // What is signed is punished on the chain, what is not spoils nothing.
+        MisdeedKind::Submission { .. } => Weight::Nothing,
+    }
+}
+
+/// For how many rounds from now on an account is not asked; none if for all of them. Whoever is shown to
+/// spoil sums has signed what shows it. Whoever was silent when others depended on it may have lost its
+/// connection: it is not asked for two rounds the first time, twice as many each further time. Silence
+/// that kept the sum from being unmasked counts twice, as everybody's work was done; silence in a round
+/// that has a sum does not count, since sums are made to bear it.
+pub fn left(told: &[RoundRecord], account: Address) -> Option<usize> {
+    let (mut silences, mut until) = (0u32, 0usize);
     for (place, round) in told.iter().enumerate() {
         for misdeed in round.misdeeds.iter().filter(|misdeed| misdeed.account == account) {
-            let counts = match misdeed.kind {
-                MisdeedKind::Share { .. } | MisdeedKind::Dealer | MisdeedKind::Blamed => {
-                    return Standing::Barred;
-                }
-                MisdeedKind::Undefended => 1,
-                MisdeedKind::Absent { .. } if !round.counted.is_empty() => continue,
-                MisdeedKind::Absent { phase: Phase::Unmask } => 2,
-                MisdeedKind::Absent { .. } => 1,
-                // What is signed is punished on the chain, what is not spoils nothing.
-                MisdeedKind::Submission { .. } => continue,
+            let counts = match weight(round, &misdeed.kind) {
+                Weight::Bars => return None,
+                Weight::Nothing => continue,
+                Weight::Silences(counts) => counts,
             };
             silences = silences.saturating_add(counts);
             let pause = 1usize.checked_shl(silences).unwrap_or(usize::MAX);
             until = place.saturating_add(1).saturating_add(pause);
         }
     }
-    if told.len() < until { Standing::Paused } else { Standing::Free }
+    Some(until.saturating_sub(told.len()))
+}
+
+/// What earlier rounds say of an account.
+pub fn standing(told: &[RoundRecord], account: Address) -> Standing {
+    match left(told, account) {
+        None => Standing::Barred,
+        Some(0) => Standing::Free,
+        Some(_) => Standing::Paused,
+    }
 }
 
 /// Those that may be asked: whoever is free. If without the others no round could be opened, and so no

@@ -12,6 +12,7 @@ use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{History, Metrics, evaluate};
 
+use super::members::Pardons;
 use super::models::Model;
 use super::pay::improvement;
 use crate::error::Error;
@@ -99,7 +100,7 @@ impl Account {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("rounds.json")
+        told_in(&self.folder)
     }
 
     /// Loss and accuracy of a model on the public rows.
@@ -116,11 +117,15 @@ impl Account {
     /// # Errors
     /// If the file is damaged.
     pub fn read(&self) -> Result<Vec<RoundRecord>, Error> {
-        let path = self.path();
-        if !path.exists() {
-            return Ok(Vec::new());
-        }
-        serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))
+        told(&self.folder)
+    }
+
+    /// What was told so far, without what the operator no longer holds against members.
+    ///
+    /// # Errors
+    /// If a file is damaged.
+    pub fn held(&self) -> Result<Vec<RoundRecord>, Error> {
+        Ok(Pardons::read(&self.folder)?.apply(self.read()?))
     }
 
     /// The last round, if it was told of but not yet that it is settled.
@@ -197,6 +202,21 @@ impl Account {
     }
 }
 
+/// Where a coordinator tells of its rounds.
+pub(super) fn told_in(folder: &Path) -> PathBuf {
+    folder.join("rounds.json")
+}
+
+/// What a coordinator has told of its rounds in a folder.
+///
+/// # Errors
+/// If the file is damaged.
+pub(super) fn told(folder: &Path) -> Result<Vec<RoundRecord>, Error> {
+    let path = told_in(folder);
+    let Some(bytes) = files::read_if_there(&path)? else { return Ok(Vec::new()) };
+    serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))
+}
+
 /// Settled rounds that made a version, oldest first.
 fn versions(told: &[RoundRecord]) -> impl DoubleEndedIterator<Item = &RoundRecord> {
     told.iter().filter(|told| told.settled && !told.counted.is_empty())
@@ -204,6 +224,8 @@ fn versions(told: &[RoundRecord]) -> impl DoubleEndedIterator<Item = &RoundRecor
 
 #[cfg(test)]
 mod tests {
+    use zktrain_coordinator::machine::MisdeedKind;
+
     use super::*;
 
     fn account(folder: &Path) -> Account {
@@ -263,6 +285,21 @@ mod tests {
         assert_eq!(account.improvement(4, 0.3).unwrap(), Some(0.25));
         account.tell(told(&account, 4, None)).unwrap();
         assert_eq!(account.last_improvement().unwrap(), Some(0.0));
+    }
+
+    #[test]
+    fn what_was_pardoned_is_told_but_not_held_against_anybody() {
+        let dir = tempfile::tempdir().unwrap();
+        let account = account(dir.path());
+        let by = Address::repeat_byte(1);
+        let misdeeds = vec![Misdeed { account: by, kind: MisdeedKind::Blamed }];
+        account
+            .tell(RoundRecord { missing: vec![by], misdeeds, ..told(&account, 1, None) })
+            .unwrap();
+        assert_eq!(account.held().unwrap(), account.read().unwrap());
+        super::super::members::pardon(dir.path(), by).unwrap();
+        assert!(account.held().unwrap()[0].misdeeds.is_empty());
+        assert_eq!(account.read().unwrap()[0].misdeeds.len(), 1);
     }
 
     #[test]

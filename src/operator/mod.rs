@@ -12,6 +12,7 @@ mod history;
 mod late;
 mod library;
 mod lottery;
+mod members;
 mod models;
 mod open;
 mod pay;
@@ -41,8 +42,10 @@ use zktrain_secagg::vector::{VectorError, VectorShape};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
 
+pub use self::conduct::Standing;
 pub use self::history::{Account, RoundRecord};
 pub use self::library::DomainLibrary;
+pub use self::members::{Found, Member, MembersError, Pardon, members, pardon};
 pub use self::models::{Model, Models};
 pub use self::pay::Pay;
 pub use self::pending::Pending;
@@ -50,7 +53,7 @@ pub use self::plan::Rules;
 pub(crate) use self::plan::plan;
 pub use self::terms::{StakeError, Terms, TermsError};
 use self::trouble::{Backoff, Interruption};
-pub use self::watch::{watch_chain, watch_counters};
+pub use self::watch::{BLOCK, watch_chain, watch_counters};
 
 use crate::error::Error;
 use crate::lineage::LineageWriter;
@@ -106,6 +109,9 @@ pub enum OperatorError {
     /// The account's stake does not cover another round.
     #[error(transparent)]
     Stake(#[from] StakeError),
+    /// A member that is to be asked again is not known, or is asked.
+    #[error(transparent)]
+    Members(#[from] MembersError),
     /// A batch would say otherwise than a receipt that its member may have.
     #[error(
         "the batch of round {round} would not have the submission of {account}, for which a receipt may \

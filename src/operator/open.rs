@@ -21,8 +21,10 @@ impl Operator {
         self.models.require(self.client.head(self.options.domain).await?)?;
         // Whatever came of earlier rounds, also by somebody else's evidence.
         self.erase().await?;
-        let told = self.account.read()?;
+        let told = self.account.held()?;
         self.rest(&told).await;
+        // Somebody may have been pardoned meanwhile.
+        let told = self.account.held()?;
         let options = &self.options;
         let all = self.client.candidates(options.domain).await?;
         let candidates = eligible(&told, &all, options.least);

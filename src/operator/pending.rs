@@ -49,10 +49,8 @@ impl Pending {
     /// If the file is damaged.
     pub fn find(&self, round: u64) -> Result<Option<Sum>, Error> {
         let path = self.path(round);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let sum = decode_sum(&files::read(&path)?);
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
+        let sum = decode_sum(&bytes);
         Ok(Some(sum.map_err(|source| Error::Sum { path, source: Box::new(source) })?))
     }
 

@@ -17,14 +17,14 @@ use zktrain_wire::messages::{End, Phase};
 use super::{Operator, PAUSE};
 use crate::error::Error;
 
-/// Between two looks at the chain's last block.
-const BLOCK: Duration = Duration::from_secs(12);
+/// Between two looks at the chain's last block, and how long one may take.
+pub const BLOCK: Duration = Duration::from_secs(12);
 /// Looks in a row that have to say that a round is given up: of nodes behind one address some may be a
 /// few blocks behind.
 const GIVEN_UP: u32 = 3;
 
 /// Publishes the chain's last known block and whether its node answers, again and again.
-pub async fn watch_chain(chain: &Chain, metrics: &Metrics, readiness: &Readiness) {
+pub async fn watch_chain(every: Duration, chain: &Chain, metrics: &Metrics, readiness: &Readiness) {
     loop {
         let latest = chain.provider().get_block_by_number(BlockNumberOrTag::Latest);
         match tokio::time::timeout(BLOCK, latest).await {
@@ -35,7 +35,7 @@ pub async fn watch_chain(chain: &Chain, metrics: &Metrics, readiness: &Readiness
             // What is known of the chain stays, and gets old.
             _ => readiness.fails(Part::Chain, "the node does not answer"),
         }
-        tokio::time::sleep(BLOCK).await;
+        tokio::time::sleep(every).await;
     }
 }
 
@@ -129,5 +129,65 @@ impl Operator {
             (MemberState::Unmasked, progress.unmasked.len()),
         ];
         counts.into_iter().for_each(|(state, count)| self.metrics.set_members(state, count));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+    use zktrain_devnet::{Genesis, Node, serve};
+
+    use super::*;
+
+    /// Every test is over long before; only what never happens takes so long.
+    const PATIENCE: Duration = Duration::from_secs(120);
+
+    /// A node that answers at an address until what is returned is dropped, and where that is.
+    async fn answers(node: &Node, at: &str) -> (JoinSet<()>, String) {
+        let listener = TcpListener::bind(at).await.unwrap();
+        let at = listener.local_addr().unwrap().to_string();
+        let (node, mut serving) = (node.clone(), JoinSet::new());
+        serving.spawn(async move {
+            serve(node, listener).await;
+        });
+        (serving, at)
+    }
+
+    async fn until(what: &str, holds: impl Fn() -> bool) {
+        let waiting = async {
+            while !holds() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
+    }
+
+    #[tokio::test]
+    async fn the_chain_has_a_heartbeat_that_follows_its_node() {
+        let node = Node::in_memory(Genesis { chain_id: 31337, funded: Vec::new() }).unwrap();
+        let (serving, at) = answers(&node, "127.0.0.1:0").await;
+        let chain = Chain::http(&format!("http://{at}")).await.unwrap();
+        let (metrics, readiness) = (Arc::new(Metrics::new()), Arc::new(Readiness::new(PATIENCE)));
+        let state = || readiness.report(Instant::now()).parts[&Part::Chain].reason;
+        assert_eq!(state(), Some("not started"));
+        let mut heart = JoinSet::new();
+        let (of_chain, of_metrics, ready) = (chain.clone(), metrics.clone(), readiness.clone());
+        heart.spawn(async move {
+            watch_chain(Duration::from_millis(5), &of_chain, &of_metrics, &ready).await;
+        });
+        until("it answers", || state().is_none()).await;
+        chain.pass(60).await.unwrap();
+        let block = chain.provider().get_block_number().await.unwrap();
+        assert_ne!(block, 0);
+        let known = format!("zktrain_chain_block {block}\n");
+        until("the new block is known", || metrics.render().unwrap().contains(&known)).await;
+        drop(serving);
+        until("it is away", || state() == Some("the node does not answer")).await;
+        assert!(metrics.render().unwrap().contains(&known), "what was known stays");
+        let _serving = answers(&node, &at).await;
+        until("it is back", || state().is_none()).await;
     }
 }

@@ -51,9 +51,9 @@ pub fn round_over(project: &Project, round: u64) -> Result<(), Error> {
 pub fn untold(project: &Project) -> Result<Vec<u64>, Error> {
     let mut untold = Vec::new();
     for round in rounds(&project.secret_path(), "round-", ".journal")? {
-        let is_told = project.round_end_path(round).exists();
+        let is_told = files::is_there(&project.round_end_path(round))?;
         let closed = journal::is_closed(&project.round_journal_path(round))?;
-        if !is_told && (!closed || project.round_state_path(round).exists()) {
+        if !is_told && (!closed || files::is_there(&project.round_state_path(round))?) {
             untold.push(round);
         }
     }

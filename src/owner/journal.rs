@@ -117,7 +117,7 @@ impl Journal {
         let kept = Kept { secret: *secret, plan: *plan, promises: promises.clone() };
         let page = Page::Open(Box::new(kept));
         let bytes = Zeroizing::new(serde_json::to_vec(&page).map_err(|e| settings(&self.path, e))?);
-        match self.path.exists() {
+        match files::is_there(&self.path)? {
             true => files::supersede(&self.path, &bytes),
             false => files::write(&self.path, &bytes, Access::Owner),
         }
@@ -147,10 +147,7 @@ fn fresh_secret(plan: B256, key: &LocalKey) -> Result<Zeroizing<[u8; 32]>, NoRan
 }
 
 fn read(path: &Path) -> Result<Option<Page>, Error> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = Zeroizing::new(files::read(path)?);
+    let Some(bytes) = files::read_if_there(path)?.map(Zeroizing::new) else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(|e| settings(path, e))
 }
 

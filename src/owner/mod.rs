@@ -13,6 +13,7 @@ mod outcome;
 mod parent;
 mod ports;
 mod round;
+pub mod signed;
 mod start;
 mod sums;
 mod terms;
@@ -46,6 +47,7 @@ pub use parent::{Ancestry, ParentError, Source as LineageSource};
 use ports::in_time;
 pub use ports::{Line, UpdateProver};
 pub use round::{Owner, RoundContext};
+use signed::SignedError;
 pub use sums::{RepeatError, Sums};
 pub use terms::{Asked, JoinError, TermsError, may_join};
 pub use verdict::OwnerVerdict;
@@ -116,6 +118,22 @@ pub enum OwnerError {
     /// The coordinator took an upload and does not answer for it.
     #[error("the coordinator gave no valid receipt for the upload: {0}")]
     Receipt(#[from] ReceiptError),
+    /// What was signed before forbids to sign more, or is not known.
+    #[error(transparent)]
+    Signed(#[from] SignedError),
+    /// What was done in a round is not handed in, as something else may have been signed.
+    #[error(
+        "the work of round {round} is finished in this project and is not handed in to the contract: {why}. \
+         It is paid ({pay}) only if the coordinator counts it, or the machine hands it in that has signed it"
+    )]
+    Undelivered {
+        /// The round.
+        round: u64,
+        /// What it would pay.
+        pay: String,
+        /// Why not.
+        why: SignedError,
+    },
     /// It left on purpose.
     #[error("left the round on purpose")]
     Left,
@@ -155,8 +173,9 @@ pub async fn run(at: &Connection, options: &Options, ui: &Ui) -> Result<u64, Err
     let mut owner = open(at, options, ui).await?;
     erase::ended(&owner.project, options.retention)?;
     let (contracts, project) = (owner.client.clone(), owner.project.clone());
+    let (account, signed) = (owner.account(), owner.signed.clone());
     let mut monitor =
-        PayMonitor::new(contracts, project, owner.account(), options.domain, options.force);
+        PayMonitor::new(contracts, project, account, options.domain, options.force, signed);
     monitor.claim = options.claim;
     let done = tokio::select! {
         done = rounds(&mut owner, options) => done?,
@@ -229,6 +248,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     terms::tell(options.domain, &domain);
     let asked = || in_time(start::ANSWER, membership(&client, &expected));
     start::patiently(&node, asked).await?;
+    let signed = start::record(at, &client, options.domain).await?;
     let target = Target {
         address: options.coordinator.clone(),
         coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
@@ -258,6 +278,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
             binding,
             project,
             policy: options.policy.clone(),
+            signed,
             fault: None,
         },
         circuit,

@@ -43,7 +43,7 @@ pub struct OwnerRecords<'a> {
 /// # Errors
 /// If its journal is damaged.
 pub fn is_over(project: &Project, round: u64) -> Result<bool, Error> {
-    let is_told = project.round_end_path(round).exists();
+    let is_told = files::is_there(&project.round_end_path(round))?;
     Ok(is_told || journal::is_closed(&project.round_journal_path(round))?)
 }
 
@@ -53,10 +53,8 @@ pub fn is_over(project: &Project, round: u64) -> Result<bool, Error> {
 /// If the file is damaged.
 pub fn told(project: &Project, round: u64) -> Result<Option<End>, Error> {
     let path = project.round_end_path(round);
-    if !path.exists() {
-        return Ok(None);
-    }
-    serde_json::from_slice(&files::read(&path)?).map(Some).map_err(|e| settings(&path, e))
+    let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| settings(&path, e))
 }
 
 /// Does what is to be done about what a round came to.

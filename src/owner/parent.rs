@@ -209,11 +209,8 @@ impl<S: Source> Ancestry<'_, S> {
     /// The version that was computed before, if the chain still has it.
     async fn kept(&self) -> Result<Option<(Head, Version)>, Error> {
         let path = self.head_path();
-        if !path.exists() {
-            return Ok(None);
-        }
-        let head: Head =
-            serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
+        let head: Head = serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?;
         if head.version > self.client.domain(self.domain).await?.versions {
             return Ok(None);
         }

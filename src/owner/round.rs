@@ -17,7 +17,7 @@ use zktrain_secagg::member::Member;
 use zktrain_secagg::messages::{Confirm, Defence, Keys, Passed, Sharing, Signed, Test, Upload};
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy::Policy;
-use zktrain_secagg::sealed::Sealed;
+use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::vector::{Update, VectorShape, pack};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::{Binding, TrainingStatement};
@@ -31,7 +31,8 @@ use super::check::Expected;
 use super::fault::Fault;
 use super::journal::Journal;
 use super::parent::{Ancestry, ParentError};
-use super::ports::{Line, UpdateProver, Watch};
+use super::ports::{Line, PATIENCE, UpdateProver, Watch, in_time};
+use super::signed::SignedLog;
 use super::sums::Sums;
 use super::wait::{PLAN, Wait, longest};
 use super::worker::{PublicProject, Worker};
@@ -82,6 +83,8 @@ pub struct RoundContext<L, C> {
     pub project: Project,
     /// What the owner agrees to.
     pub policy: Policy,
+    /// What its key has signed, whatever the project says.
+    pub signed: Arc<SignedLog>,
     /// Misbehaviour, to show what becomes of it.
     pub fault: Option<Fault>,
 }
@@ -96,22 +99,40 @@ impl<L: Line, C: UpdateProver> RoundContext<L, C> {
     }
 
     /// Begins a round, or goes on with it, once its plan is checked against the chain. `parent` is the
-    /// version that the owner has recomputed: no other one is trained on, whatever the plan says.
+    /// version that the owner has recomputed: no other one is trained on, whatever the plan says. `opened`
+    /// is when the round was opened.
     ///
     /// # Errors
-    /// If the round starts from another model, the policy does not agree to the plan, the update may
-    /// be in another sum, or the round was begun with another plan or is over.
-    pub(super) fn enter(
+    /// If something may have been signed in it that nobody knows, the round starts from another model, the
+    /// policy does not agree to the plan, the update may be in another sum, or the round was begun with
+    /// another plan or is over.
+    pub(super) fn begin(
         &self,
         plan: Plan,
         parent: Version,
+        opened: u64,
     ) -> Result<Participation<'_, L, C>, Error> {
+        let begun = self.signed.begun(plan.round, opened);
+        if !self.signed.is_complete(plan.round) {
+            // Its update may be in a sum. If it was in an earlier one, that is noted.
+            match Sums::admit(&self.project, &plan, self.account()) {
+                Ok(mut sums) => sums.mask()?,
+                Err(Error::Repeat(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        begun?;
+        self.enter(plan, parent)
+    }
+
+    fn enter(&self, plan: Plan, parent: Version) -> Result<Participation<'_, L, C>, Error> {
         let (expected, got) = (parent.hash, plan.parent);
         if expected != got {
             return Err(ParentError::Head { expected, got }.into());
         }
         let model = parent.parameters;
         let sums = Sums::admit(&self.project, &plan, self.account())?;
+        sums.agree(&self.signed)?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         // Before anything is begun: a round that is not entered leaves nothing behind.
         let check = self.policy.check_plan(&plan, self.account());
@@ -120,6 +141,7 @@ impl<L: Line, C: UpdateProver> RoundContext<L, C> {
         let key = read_key(&self.project.key_path())?;
         let journal = Journal::of_round(&path, plan.round, plan.digest(), &key)?;
         let (secret, promises) = (*journal.secret(), journal.promises().clone());
+        self.signed.secret(plan.round, plan.digest(), &secret)?;
         let policy = self.policy.clone();
         let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
             .map_err(OwnerError::from)?;
@@ -144,7 +166,8 @@ impl Owner {
         }
         self.expected.check(&self.client, &plan).await?;
         let parent = self.parent(&plan.body).await?;
-        self.enter(plan.body, parent)?.watched(&self.client).await
+        let opened = in_time(PATIENCE, self.client.round(round)).await?.since;
+        self.begin(plan.body, parent, opened)?.watched(&self.client).await
     }
 
     /// The round's model, recomputed from the versions before it.
@@ -159,6 +182,22 @@ impl Owner {
             project: &self.project,
         };
         ancestry.parent(plan.parent).await
+    }
+}
+
+/// What is promised is kept in the project, and outside of it.
+struct OwnerBooks<'a> {
+    journal: &'a mut Journal,
+    signed: &'a SignedLog,
+    round: u64,
+}
+
+impl PromiseStore for OwnerBooks<'_> {
+    type Error = Error;
+
+    fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
+        self.journal.keep(promises)?;
+        self.signed.promises(self.round, promises)
     }
 }
 
@@ -214,7 +253,8 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
 
     /// Writes down what is promised: only then there is something to send.
     fn open<T>(&mut self, sealed: Sealed<T>) -> Result<T, Error> {
-        sealed.open(&mut self.journal)
+        let (signed, round) = (&self.owner.signed, self.plan.round);
+        sealed.open(&mut OwnerBooks { journal: &mut self.journal, signed, round })
     }
 
     /// Sends a contribution. Whether it came in time.
@@ -287,6 +327,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let round = self.plan.round;
         let bytes = serde_json::to_vec(&file).map_err(|e| settings(&self.file_path(), e))?;
         // Before it leaves: whatever becomes of this round, the update may be in its sum.
+        self.owner.signed.update(round, self.sums.mark())?;
         self.sums.mask()?;
         let hash = self.plan.scope().hash(&file.signed.submission);
         let sealed = self.mask(hash)?;
@@ -370,16 +411,19 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         wait: &Wait<'_, L, W>,
     ) -> Result<SubmissionFile, Error> {
         let (path, task) = (self.file_path(), self.task());
-        if path.exists() {
+        if let Some(bytes) = files::read_if_there(&path)? {
             let file: SubmissionFile =
-                serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+                serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?;
             let statement = TrainingStatement::from_bytes(&file.statement)
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
             wait.stands(&self.plan).await?;
+            self.owner.signed.submission(&file.signed)?;
             let secret = self.owner.worker.recall(&self.model, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
+        // A project that was restored does not know of what it has signed.
+        self.owner.signed.may_submit(self.plan.round)?;
         let system = ProofSystem::from_code(self.plan.system).unwrap_or(ProofSystem::Halo2);
         let work = self.owner.worker.work(&self.model, system, task).await?;
         let Work { mut statement, proof, secret } = work;
@@ -396,6 +440,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
             SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
         // Before it is sent: whoever signs two of them can be slashed.
         write_json(&path, &file)?;
+        self.owner.signed.submission(&file.signed)?;
         self.work = Some((statement, secret));
         Ok(file)
     }

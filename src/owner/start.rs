@@ -3,13 +3,16 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use zktrain_chain::Endpoint;
+use zktrain_chain::protocol::Client;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_wire::messages::Refusal;
 
 use super::ports::{Watch, in_time};
+use super::signed::SignedLog;
 use super::{OwnerError, PAUSE, erase};
 use crate::chain::Connection;
 use crate::error::Error;
@@ -95,6 +98,20 @@ pub async fn erase_over(
     let system = own?;
     erase::over(project, chain, &mut erase::untold(project)?).await?;
     Ok(system)
+}
+
+/// The record of what this account has signed in a domain.
+///
+/// # Errors
+/// If another process has it, it is damaged, or cannot be read or written.
+pub async fn record(
+    at: &Connection,
+    client: &Client,
+    domain: u64,
+) -> Result<Arc<SignedLog>, Error> {
+    let outbox = at.outbox()?;
+    let opened = || SignedLog::of_account(client, &outbox, domain);
+    Ok(Arc::new(patiently(&at.endpoint()?, opened).await?))
 }
 
 #[cfg(test)]

@@ -9,15 +9,18 @@
 //! same of exactly the same members, after one in which a threshold of them has confirmed one
 //! counted set, may be taken part in, for this set and no other. Both rounds' sums are then the same.
 //!
-//! What is noted is written before a masked vector leaves.
+//! What is noted is written before a masked vector leaves. The notes are the project's, which may be
+//! restored from a backup: so the record of what was signed has a mark of each update that was masked, and
+//! one of a round that the notes do not know is masked no more.
 
 use std::path::PathBuf;
 
-use alloy::primitives::{Address, B256, Keccak256};
+use alloy::primitives::{Address, B256, Keccak256, keccak256};
 use serde::{Deserialize, Serialize};
 use zktrain_model::schedule::round_window;
 use zktrain_secagg::plan::Plan;
 
+use super::signed::SignedLog;
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{Project, settings, write_json};
@@ -60,6 +63,8 @@ pub struct Sums {
     round: u64,
     window: u64,
     form: B256,
+    /// What stands for the update in the record of what was signed.
+    mark: B256,
     /// The only set that may be confirmed in it, if only one may.
     only: Option<B256>,
 }
@@ -103,9 +108,9 @@ impl Sums {
         let window = window.ok_or_else(none)?;
         let form = form(plan).ok_or_else(none)?;
         let path = project.sums_path(plan.parent);
-        let noted: Vec<Noted> = match path.exists() {
-            true => serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?,
-            false => Vec::new(),
+        let noted: Vec<Noted> = match files::read_if_there(&path)? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?,
+            None => Vec::new(),
         };
         let mut only = None;
         for earlier in noted.iter().filter(|n| n.window == window && n.round != round) {
@@ -116,7 +121,29 @@ impl Sums {
             }
             only = earlier.counted;
         }
-        Ok(Self { path, noted, round, window, form, only })
+        let mark = [&b"zktrain/update"[..], plan.parent.as_slice(), &window.to_be_bytes()];
+        let mark = keccak256(mark.concat());
+        Ok(Self { path, noted, round, window, form, mark, only })
+    }
+
+    /// What stands for the update in the record of what was signed: written there before it is masked.
+    pub const fn mark(&self) -> B256 {
+        self.mark
+    }
+
+    /// Requires that these notes know of all rounds in which the update was masked, as far as the record
+    /// goes back. Otherwise they are older than that, and so is what they say of sets.
+    ///
+    /// # Errors
+    /// [`RepeatError::Update`].
+    pub fn agree(&self, signed: &SignedLog) -> Result<(), RepeatError> {
+        let Self { round, window, .. } = *self;
+        let is_noted = |of: u64| self.noted.iter().any(|n| n.round == of && n.window == window);
+        let masked = signed.masked(self.mark).into_iter();
+        match masked.filter(|of| *of != round).find(|of| !is_noted(*of)) {
+            Some(earlier) => Err(RepeatError::Update { round, earlier, window }),
+            None => Ok(()),
+        }
     }
 
     /// Notes that the update of the round under way is masked; to be called before it leaves.
@@ -327,6 +354,12 @@ mod tests {
             let refused = Sums::admit(&project, &Plan { round: 2, ..plan(2) }, OWN);
             assert!(matches!(refused, Err(Error::Settings { .. })));
         }
+        // Nor what cannot be looked at.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_dir(path.parent().unwrap()).unwrap();
+        std::fs::write(path.parent().unwrap(), "a file").unwrap();
+        let refused = Sums::admit(&project, &Plan { round: 2, ..plan(2) }, OWN);
+        assert!(matches!(refused, Err(Error::File { .. })));
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn member(error: &OwnerError) -> OwnerVerdict {
         | OwnerError::Ended { .. }
         | OwnerError::Late { .. }
         | OwnerError::Over { .. } => OwnerVerdict::PassOver,
+        OwnerError::Signed(error) if error.is_of_a_round() => OwnerVerdict::PassOver,
         _ => OwnerVerdict::Stop,
     }
 }
@@ -95,6 +96,7 @@ mod tests {
     use zktrain_wire::receipts::ReceiptError;
 
     use super::*;
+    use crate::owner::signed::{SignedError, What};
     use crate::owner::{OtherPlan, ParentError, RepeatError, TermsError};
 
     #[test]
@@ -103,7 +105,7 @@ mod tests {
         let [budget, least] = [1, 2].map(U256::from);
         let (expected, got) = (B256::ZERO, B256::repeat_byte(1));
         let (pay, members) = (budget, 3);
-        let errors: [Error; 13] = [
+        let errors: [Error; 16] = [
             ParentError::Planted { round: 1, expected, got }.into(),
             ParentError::Withheld { file: "rounds/1/sum.safetensors".into() }.into(),
             RepeatError::Update { round: 2, earlier: 1, window: 0 }.into(),
@@ -117,6 +119,9 @@ mod tests {
             PlanError::Pay { round: 1, budget, pay, least }.into(),
             PlanError::Threshold { round: 1, members, least: 3, got: 2 }.into(),
             OtherPlan { round: 1 }.into(),
+            SignedError::Otherwise { round: 1, what: What::Submission }.into(),
+            SignedError::Unknown { round: 1 }.into(),
+            SignedError::Before { round: 1 }.into(),
         ];
         for error in &errors {
             assert_eq!(OwnerVerdict::of(error), OwnerVerdict::PassOver, "{error}");
@@ -145,11 +150,14 @@ mod tests {
     fn what_only_a_person_can_mend_ends_it() {
         let account = Address::ZERO;
         let terms = TermsError::Audits { domain: 1, least: 1, got: 0 };
-        let errors: [Error; 4] = [
+        let errors: [Error; 7] = [
             OwnerError::Terms(terms).into(),
             OwnerError::NotMember { account, domain: 1 }.into(),
             OwnerError::OtherDataset { account, domain: 1 }.into(),
             Error::WorkerStopped,
+            SignedError::Damaged { path: "signed.log".into(), line: 1 }.into(),
+            SignedError::Changed { path: "signed.log".into() }.into(),
+            SignedError::Link { path: "signed.log".into() }.into(),
         ];
         for error in &errors {
             assert_eq!(OwnerVerdict::of(error), OwnerVerdict::Stop, "{error}");

@@ -3,6 +3,8 @@
 
 use crate::project;
 
+use std::path::PathBuf;
+
 use alloy::primitives::{B256, Bytes, keccak256};
 use project::{PASSWORD, Project};
 use serde_json::{Value, json};
@@ -62,11 +64,30 @@ impl Story {
         let domain = self.json("operator", &[&open[..], mode].concat())["domain"].to_string();
         self.json("operator", &["domain", "fund", &domain, "100"]);
         self.json("alice", &["join", &domain, "p"]);
+        assert!(self.has_record(&domain), "whoever joins may work in the next round at once");
         let opened = self.json(
             "operator",
-            &["open", &domain, "--member", &self.alice, "--budget", "50", "--duration", "1h"],
+            &["open", &domain, "--member", &self.alice, "--budget", "25", "--duration", "1h"],
         );
         (domain, opened["round"].to_string())
+    }
+
+    /// Whether there is a record of what Alice has signed in a domain.
+    fn has_record(&self, domain: &str) -> bool {
+        self.record(domain).is_some()
+    }
+
+    fn record(&self, domain: &str) -> Option<PathBuf> {
+        let outbox = self.project.folder.path().join("chain/chain.outbox");
+        let own = format!("-{}", self.alice).to_lowercase();
+        let folders = std::fs::read_dir(outbox).unwrap().map(|entry| entry.unwrap().path());
+        let mut own = folders.filter(|path| path.to_string_lossy().to_lowercase().ends_with(&own));
+        let files = std::fs::read_dir(own.next().unwrap()).unwrap();
+        let is_record = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            name.starts_with("signed-") && name.ends_with(&format!("-{domain}.log"))
+        };
+        files.map(|entry| entry.unwrap().path()).find(is_record)
     }
 
     /// Lets time pass on the chain.
@@ -158,7 +179,7 @@ fn work_is_proven_checked_settled_and_paid() {
     assert_eq!(story.balance(), "90 ZKT");
     // 50, less a tenth for the coordinator, less a hundredth that is burned.
     let claimed = story.json("alice", &["claim"]);
-    assert_eq!(claimed["balance"], "134.55 ZKT", "{claimed}");
+    assert_eq!(claimed["balance"], "112.275 ZKT", "{claimed}");
     assert!(story.fails("alice", &["claim"]).contains("NothingOwed"));
     let status = story.json("watcher", &["status", "--domain", &domain]);
     assert!(status["model"].as_str().unwrap().starts_with("version 1"), "{status}");
@@ -171,19 +192,30 @@ fn work_is_proven_checked_settled_and_paid() {
 #[test]
 fn fraud_is_shown_with_files_and_pays() {
     let story = Story::begin();
-    let (_, round) = story.round(&["--optimistic"]);
+    let (domain, round) = story.round(&["--optimistic"]);
     let late = story.fails("watcher", &["challenge", "late", &round]);
     assert!(late.contains("NotLate"), "{late}");
     story.json("alice", &["work", &round, "p", "--out", "a.proof"]);
     story.json("alice", &["work", &round, "p", "--out", "b.proof"]);
-    let submit = |proof: &str, out: &str| {
-        let source = ["--manifest", "p/manifest.toml", "--srs", "p/srs.bin"];
-        story.json("alice", &[&["submit", proof, "--out", out], &source[..]].concat())
+    let source = ["--manifest", "p/manifest.toml", "--srs", "p/srs.bin"];
+    let submit = |proof: &'static str, out: &'static str, more: &[&'static str]| {
+        [&["submit", proof, "--out", out][..], &source[..], more].concat()
     };
-    assert!(submit("a.proof", "a.json").get("gas").is_none(), "signed, not sent");
-    submit("b.proof", "b.json");
-    // A submission whose bytes are not what was signed is no evidence, and is not proposed.
     let folder = story.project.folder.path();
+    // A trainer of hers has the record, while it runs.
+    let record = story.record(&domain).unwrap();
+    let trainer = zktrain_cli::files::lock(&record.with_extension("lock")).unwrap();
+    let busy = story.fails("alice", &submit("a.proof", "a.json", &[]));
+    assert!(busy.contains(".lock") && !folder.join("a.json").exists(), "{busy}");
+    drop(trainer);
+    let signed = story.json("alice", &submit("a.proof", "a.json", &[]));
+    assert!(signed.get("gas").is_none(), "signed, not sent");
+    let second = story.fails("alice", &submit("b.proof", "b.json", &[]));
+    assert!(second.contains("another submission was signed"), "{second}");
+    assert!(!folder.join("b.json").exists());
+    // Another machine does not know of it.
+    story.json("alice", &submit("b.proof", "b.json", &["--outbox", "elsewhere"]));
+    // A submission whose bytes are not what was signed is no evidence, and is not proposed.
     let text = std::fs::read_to_string(folder.join("a.json")).unwrap();
     let mut file: Value = serde_json::from_str(&text).unwrap();
     let hex = file["proof"].as_str().unwrap().to_owned();
@@ -210,7 +242,6 @@ fn fraud_is_shown_with_files_and_pays() {
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
     std::fs::write(folder.join("damaged.proof"), damaged).unwrap();
-    let source = ["--manifest", "p/manifest.toml", "--srs", "p/srs.bin"];
     let refused = story.fails("alice", &[&["submit", "damaged.proof"], &source[..]].concat());
     assert!(refused.contains("the contract refuses"), "{refused}");
     assert!(!folder.join("damaged.submission.json").exists());
@@ -267,7 +298,7 @@ fn an_audit_is_drawn_and_answered_before_a_round_is_settled() {
     assert!(demand.contains("by the audit: answered by"), "{status}");
     assert_eq!(status["open_demands"], 0);
     story.json("watcher", &settle);
-    assert_eq!(story.json("alice", &["claim"])["balance"], "134.55 ZKT");
+    assert_eq!(story.json("alice", &["claim"])["balance"], "112.275 ZKT");
 }
 
 #[test]
@@ -373,7 +404,10 @@ fn a_domains_rules_are_checked_before_anything_is_sent_and_its_funds_come_back()
     let story = Story::begin();
     let open = ["domain", "open", "p", "--min-members", "1"];
     for (rules, why) in [
-        (&["--optimistic", "--max-budget", "101"][..], "100 ZKT or less, the coordinator's bond"),
+        (
+            &["--optimistic", "--max-budget", "51"][..],
+            "50 ZKT or less, a quarter of the coordinator's bond",
+        ),
         (&["--optimistic", "--challenge-window", "30m"][..], "1h to 7days"),
         (&["--audits", "2"][..], "--audits: expected none"),
     ] {

@@ -80,6 +80,7 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     // The round without a sum changes neither the model nor what the next one pays.
     pay_follows_improvement(&rounds[..5]);
     a_spoiled_sum_costs_one_round(rounds);
+    who_spoiled_it_is_listed(&project, &rounds[4]["misdeeds"][0]["account"]);
     let erin = &report["balances"][4][1];
     assert!(erin.as_str().unwrap().contains(" 40 ZKT staked"), "its bond is gone: {erin}");
     nothing_private_leaves(&project.folder.path().join("d"));
@@ -88,6 +89,16 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
         (&true.into(), &true.into())
     );
     a_changed_bit_is_found(&project, &report["pins"]);
+}
+
+/// The operator can see whom it does not ask any more.
+fn who_spoiled_it_is_listed(project: &Project, who: &Value) {
+    let own = ["coordinator", "members", "--project", "d/operator", "--domain", "1"];
+    let told = project.json(&own);
+    let members = told["members"].as_array().unwrap().iter();
+    let barred: Vec<&Value> = members.filter(|member| member["standing"] == "barred").collect();
+    assert_eq!(barred.len(), 1, "{told}");
+    assert_eq!((&barred[0]["account"], &barred[0]["found"][0]["what"]), (who, &"Blamed".into()));
 }
 
 /// One uploads another vector than that of the update that it proved: there is no sum, it is found

@@ -23,8 +23,11 @@ fn world() -> (Manifest, ReferenceString, Dataset) {
     (manifest, srs, data)
 }
 
-fn refused<T>(result: Result<T, Error>) -> Error {
-    result.map(drop).unwrap_err()
+fn refused<T, E>(result: Result<T, E>) -> Error
+where
+    E: Into<Error>,
+{
+    result.map(drop).map_err(Into::into).unwrap_err()
 }
 
 #[test]

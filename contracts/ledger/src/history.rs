@@ -153,6 +153,9 @@ pub struct Demand {
     pub bond: U256,
 }
 
+/// Most deliveries that are drawn of a batch: `Demands.MOST_AUDITS`.
+const MOST_AUDITS: usize = 64;
+
 /// How far a round's audit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -169,7 +172,7 @@ impl Audit {
     /// nobody drew in time, so that waiting for a better draw is worth nothing.
     pub fn draws(&self, audits: usize) -> usize {
         let times = usize::try_from(self.postponed).unwrap_or(usize::MAX);
-        audits.saturating_mul(times.saturating_add(1))
+        audits.saturating_mul(times.saturating_add(1)).min(MOST_AUDITS)
     }
 }
 
@@ -277,7 +280,8 @@ mod tests {
     #[test]
     fn an_audit_draws_more_each_time_that_it_is_put_off() {
         let draws = |postponed| Audit { postponed, ..Audit::default() }.draws(2);
-        assert_eq!([0, 1, 3].map(draws), [2, 4, 8]);
+        // 64 at most, as `Demands.sol` has it.
+        assert_eq!([0, 1, 3, 31, 32, u32::MAX].map(draws), [2, 4, 8, 64, 64, 64]);
         assert_eq!(Audit::default().draws(0), 0);
     }
 

@@ -6,6 +6,9 @@ use super::weights::WEIGHT_LOG;
 
 /// Basis points of one.
 const ONE: u64 = 10_000;
+/// Basis points of a bond that whoever is slashed for it loses at least: `Burning.LEAST` of
+/// `Burning.LEAST_OWN`.
+const LEAST_LOST: u64 = 2_500;
 
 /// The coordinator's part of a budget and the members', given the coordinator's basis points.
 pub fn split(budget: U256, share: u16) -> (U256, U256) {
@@ -27,9 +30,24 @@ pub fn member(pool: U256, weight: u32, fee_rate: u16) -> (U256, U256) {
     (gross - fee, fee)
 }
 
+/// The most that a round may pay for making up deliveries never to pay, as `Burning.sol` has it: a quarter of
+/// the coordinator's bond, which it surely loses, for each delivery that is audited; as if for one where none
+/// is, and no more than the bond. In the token's least units.
+pub fn most_budget(bond: u128, audits: u16) -> u128 {
+    let lost = U256::from(bond) * U256::from(LEAST_LOST) / U256::from(ONE);
+    (lost * U256::from(audits.max(1))).min(U256::from(bond)).saturating_to()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_budget_is_bounded_by_what_is_burned_and_by_audits() {
+        let most = [0, 1, 2, 3, 4, 16].map(|audits| most_budget(103, audits));
+        assert_eq!(most, [25, 25, 50, 75, 100, 103]);
+        assert_eq!(most_budget(u128::MAX, 16), u128::MAX);
+    }
 
     #[test]
     fn parts_are_rounded_down_and_never_exceed_the_budget() {

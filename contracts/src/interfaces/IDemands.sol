@@ -84,11 +84,12 @@ interface IDemands {
     /// to whoever demanded. Anyone may.
     function collect(uint64 round, address account) external;
 
-    /// @notice Draws the deliveries that are audited, and demands them. Anyone may, from
+    /// @notice Draws the deliveries that are audited, by weight, and demands them. Anyone may, from
     /// `DRAW_DELAY` blocks after the proposal, for a day. If the drawing block cannot be had any
-    /// more, another one is named, and as many more deliveries are audited. If no more are left than are to be audited, nothing is drawn.
+    /// more, another one is named, and as many more deliveries are audited. If no more are left than
+    /// are to be audited, nothing is drawn.
     /// @param header The drawing block's header; not read where nothing is drawn.
-    /// @param members All of the round's members, in order.
+    /// @param members All of the round's members, in order; only accounts and weights are used.
     /// @param deliveries Those that were proposed.
     function audit(
         uint64 round,

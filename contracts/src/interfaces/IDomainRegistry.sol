@@ -20,8 +20,9 @@ interface IDomainRegistry {
     /// @param coordinatorShare Basis points of a round's budget that are the coordinator's.
     /// @param minMembers Least members of a round; so many must fit into one (`Rounds.MAX_ROWS`).
     /// @param maxBudget Most budget of a round. In optimistic domains that pay in reward tokens it
-    /// is at most the coordinator's bond, so that a round takes no more than is at stake; what
-    /// another token is worth beside the bond, the owner states here.
+    /// is at most a quarter of `coordinatorBond` for each of `audits`, a quarter of it without any,
+    /// and never more than all of it; what another token is worth beside the bond, the owner states
+    /// here.
     /// @param minBudget Least budget of a round that has one: what it costs, at least, to move
     /// reputations. From 1 to `maxBudget`.
     /// @param minDuration Shortest round, in seconds.

@@ -361,7 +361,7 @@ contract Actions is Test {
             mstore(accounts, count)
         }
         uint256 most = ESCROW.available(DOMAIN);
-        budget = bound(budget, 0, most < COORDINATOR_BOND ? most : COORDINATOR_BOND);
+        budget = bound(budget, 0, Math.min(most, COORDINATOR_BOND / 4));
         uint32[] memory weights = REPUTATION.weights(DOMAIN, accounts);
         vm.prank(coordinator());
         round = ROUNDS.open(DOMAIN, 1 days, uint128(budget), accounts);

@@ -10,7 +10,7 @@ import {Contracts, Signed, Slip, Work} from "./Parties.sol";
 /// @notice What can happen, on one branch of the chain and, after a reorganisation, on another. Each
 /// action does what is possible, or nothing.
 contract Branches is Crooked {
-    uint256 private constant BUDGET = 50e18;
+    uint256 private constant BUDGET = 25e18;
 
     address private immutable OWNER;
     /// @notice Rounds that were settled, answers to demands and audits, branches that were left
@@ -59,7 +59,7 @@ contract Branches is Crooked {
     }
 
     function accuse() external {
-        _accuse();
+        _accuseAll();
     }
 
     /// @notice The chain goes on, and then somebody else's branch is the longer one. What was signed
@@ -86,7 +86,7 @@ contract Branches is Crooked {
         for (uint256 i = 0; i < 4; ++i) {
             _proceed(0, uint256(keccak256(abi.encode(seed, steps, i))));
         }
-        _accuse();
+        _accuseAll();
     }
 
     /// @notice Nobody honest was slashed, in any domain.
@@ -244,7 +244,7 @@ contract Branches is Crooked {
         if (kind == 3) return _leave(seed);
         if (kind == 4) return _setLimit(_any(friends, seed % 3), (seed >> 8) % 300e18);
         if (kind == 5) return _withdraw(seed);
-        if (kind == 15) return _accuse();
+        if (kind == 15) return _accuseAll();
         if (round == 0) return;
         if (kind < 9) return _demand(round, seed);
         if (kind < 11) return _handOver(round, seed);
@@ -253,6 +253,20 @@ contract Branches is Crooked {
         else if (kind == 12) _sacrificeBatch(_current(1) == 0 ? round : _current(1));
         else if (kind == 13) _sacrificeOmission(_current(1));
         else _bringLate(round);
+        _compare(books);
+    }
+
+    /// @dev Nobody loses anything by it, which is looked at.
+    function _accuseAll() private {
+        Books memory books = _look();
+        _accuse();
+        _compare(books);
+    }
+
+    /// @dev Who is late may be slashed at any time.
+    function _meanwhile() internal override {
+        Books memory books = _look();
+        super._meanwhile();
         _compare(books);
     }
 

@@ -59,7 +59,7 @@ abstract contract Crooked is Honest {
         (ok,) = address(SLASHING).call(abi.encodeCall(SLASHING.reveal, (bytes32(0), call)));
     }
 
-    function _meanwhile() internal override {
+    function _meanwhile() internal virtual override {
         _bringLate(_current(0));
     }
 

@@ -3,10 +3,12 @@ pragma solidity ^0.8.30;
 
 import {Slashing} from "../../src/Slashing.sol";
 import {IDemands} from "../../src/interfaces/IDemands.sol";
+import {IReputation} from "../../src/interfaces/IReputation.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../../src/interfaces/IVerifierRouter.sol";
 import {Headers} from "../Headers.sol";
+import {RoundsBase} from "../RoundsBase.sol";
 import {Proven, RoundsWithProofs} from "../RoundsProofs.t.sol";
 
 /// @notice H5: deliveries that nobody suspects are drawn by lot and have to be proven.
@@ -153,6 +155,23 @@ contract AuditTest is AuditBase {
         demands.audit(round, "", members, deliveries);
     }
 
+    /// @dev Nor what a delivery weighs in the draw, or that it is there.
+    function test_weights_and_deliveries_are_those_of_the_batch() public {
+        propose(round, members, deliveries);
+        bytes memory wrong = abi.encodeWithSelector(IRounds.WrongList.selector, round);
+        members[0].weight += 1;
+        vm.expectRevert(wrong);
+        demands.audit(round, "", members, deliveries);
+        members[0].weight -= 1;
+        delete deliveries[0];
+        vm.expectRevert(wrong);
+        demands.audit(round, "", members, deliveries);
+        delete members;
+        delete deliveries;
+        vm.expectRevert(wrong);
+        demands.audit(round, "", members, deliveries);
+    }
+
     function test_an_audit_that_nobody_draws_costs_the_bond() public {
         propose(round, members, deliveries);
         (uint64 until,) = demands.auditOf(round);
@@ -224,5 +243,41 @@ contract AuditTest is AuditBase {
         demands.audit(round, "", members, deliveries);
         passWindow(round);
         rounds.settle(round, members, deliveries);
+    }
+}
+
+/// @notice Whoever has much weight is paid much, and looked at as often: one name with seven eighths, or
+/// as many names as it likes.
+contract WeightedAuditTest is RoundsBase {
+    function audits() internal pure override returns (uint16) {
+        return 1;
+    }
+
+    function test_is_audited_as_often_as_it_weighs() public {
+        begin(4);
+        uint32[] memory weights = new uint32[](4);
+        (weights[0], weights[1], weights[2], weights[3]) = (4096, 57_344, 2048, 2048);
+        bytes memory asked = abi.encodeWithSelector(IReputation.weights.selector);
+        vm.mockCall(address(reputation), asked, abi.encode(weights));
+        uint64 round = openAndDraw();
+        IRounds.Member[] memory members = membersNow();
+        IRounds.Delivery[] memory deliveries = allDelivered();
+        propose(round, members, deliveries);
+        (, uint64 target) = demands.auditOf(round);
+        uint256[4] memory drawn;
+        uint256 snapshot = vm.snapshotState();
+        for (uint256 k = 0; k < 128; ++k) {
+            bytes memory header = Headers.install(target, keccak256(abi.encode(k)));
+            demands.audit(round, header, members, deliveries);
+            for (uint256 i = 0; i < 4; ++i) {
+                if (demands.demandOf(round, members[i].account).by != address(0)) ++drawn[i];
+            }
+            vm.revertToState(snapshot);
+        }
+        assertEq(drawn[0] + drawn[1] + drawn[2] + drawn[3], 128);
+        // 112 and 8 on average; within four standard deviations.
+        assertApproxEqAbs(drawn[1], 112, 15);
+        assertApproxEqAbs(drawn[0], 8, 11);
+        assertGt(drawn[0] + drawn[2] + drawn[3], 0);
     }
 }

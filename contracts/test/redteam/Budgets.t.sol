@@ -21,8 +21,16 @@ contract BudgetsTest is RoundsBase {
     function test_no_round_takes_more_than_its_coordinator_has_at_stake() public {
         IDomainRegistry.Config memory config = _config();
         config.coordinatorBond = 200e18;
-        config.maxBudget = 200e18 + 1;
-        _assertRefused(config, 12, 200e18 + 1);
+        // What is surely lost of it, for each delivery that is audited, and no more than all of it.
+        uint128[6] memory most = [uint128(50e18), 50e18, 100e18, 150e18, 200e18, 200e18];
+        for (uint16 i = 0; i < 6; ++i) {
+            config.audits = i;
+            config.maxBudget = most[i] + 1;
+            _assertRefused(config, 12, most[i] + 1);
+            config.maxBudget = most[i];
+            _open(config);
+        }
+        (config.audits, config.maxBudget) = (0, 50e18 + 1);
         // Where everything is proven there is nothing to make up.
         config.optimistic = false;
         _open(config);

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IStakeManager} from "../../src/interfaces/IStakeManager.sol";
+import {Burning} from "../../src/libraries/Burning.sol";
 import {StakeActions} from "../StakeManager.t.sol";
 
 /// @notice An operator takes what others have delegated to it: it answers with much in a domain of
@@ -59,6 +60,42 @@ contract StolenDelegationsTest is StakeActions {
         assertGe(stakes.stakeOf(OPERATOR, ALICE), DELEGATED - 300e18);
         // The operator has paid at least as much, and half of that is gone.
         assertLe(token.balanceOf(CHALLENGER), 1000e18);
+    }
+
+    /// @notice What budgets rest on: whoever is slashed and has the bounty itself, through a friend, loses
+    /// a quarter of what it answered with, however much of that was its delegators' and however many rounds at once
+    /// it answered for.
+    function testFuzz_a_slash_costs_the_guilty_a_quarter(
+        uint96 bond,
+        uint256 own,
+        uint256 rounds_,
+        uint256 slashes
+    ) public {
+        bond = uint96(bound(bond, 4, 1000e18));
+        rounds_ = bound(rounds_, 1, 5);
+        slashes = bound(slashes, 1, rounds_);
+        uint256 all = bond * rounds_;
+        own = bound(own, (all + 1) / 2, all);
+        endow(OPERATOR, own);
+        raise(uint128(all));
+        stake(OPERATOR, own);
+        uint256 before = _guilty();
+        for (uint256 i = 0; i < rounds_; ++i) {
+            obligate(bond);
+        }
+        for (uint256 i = 0; i < slashes; ++i) {
+            slash(bond);
+        }
+        uint256 lost = before - _guilty();
+        // Each rounds down by less than one.
+        assertGe(lost + slashes, Burning.mostBudget(bond, 1) * slashes);
+        assertEq(Burning.mostBudget(bond, 1), bond / 4);
+    }
+
+    /// @dev What the operator and its friend have.
+    function _guilty() private view returns (uint256) {
+        return stakes.stakeOf(OPERATOR, OPERATOR) + token.balanceOf(CHALLENGER)
+            + token.balanceOf(OPERATOR);
     }
 
     /// @notice A limit is raised behind the delegators' backs: they have time to leave.

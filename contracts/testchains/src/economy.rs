@@ -16,7 +16,7 @@ pub const COORDINATOR_BOND: u128 = 100;
 /// Tokens that a member vouches with for a round.
 pub const TRAINER_BOND: u128 = 10;
 /// Tokens that rounds can pay.
-pub const BUDGET: u128 = 90;
+pub const BUDGET: u128 = 24;
 
 /// So many reward tokens, in their smallest unit.
 pub fn tokens(amount: u128) -> U256 {
@@ -91,7 +91,7 @@ impl Economy {
             coordinatorBond: tokens(COORDINATOR_BOND).to(),
             coordinatorShare: 1000,
             minMembers: 1,
-            maxBudget: tokens(COORDINATOR_BOND).to(),
+            maxBudget: tokens(COORDINATOR_BOND / 4).to(),
             minBudget: 1,
             minDuration: 600,
             minWindows: 1,

@@ -5,9 +5,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use alloy::primitives::{Address, B256, keccak256};
-use alloy::signers::SignerSync;
-use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, B256, keccak256};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_commit::srs::Srs;
 use zktrain_model::compile::compile_training;

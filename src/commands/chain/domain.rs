@@ -20,6 +20,7 @@ use crate::circuits::{Circuits, Compression};
 use crate::error::Error;
 use crate::evm::{contract_key, contract_key_hash};
 use crate::owner::may_join;
+use crate::owner::signed::{Of, SignedLog};
 use crate::project::Project;
 use crate::secrets::read_dataset;
 use crate::session::{Session, read_genesis};
@@ -84,7 +85,7 @@ pub enum Command {
 /// Options of `zktrain chain domain open`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain domain open credit --optimistic \\\n    \
-    --coordinator-bond 500 --max-budget 450 --audits 2 --key operator.json")]
+    --coordinator-bond 500 --max-budget 450 --audits 4 --key operator.json")]
 pub struct OpenArgs {
     /// A project with the manifest, the reference string and the first model.
     pub dir: PathBuf,
@@ -218,7 +219,13 @@ pub(super) async fn join(at: &Connection, args: &JoinArgs, ui: &Ui) -> Result<Do
     system_of(args.domain, &domain.config, &client, &session, &project, ui)?;
     let (root, windows) = (B256::from(data.tree.root()), data.windows.len() as u64);
     may_join(&client, args.domain, &domain.config, (root, windows)).await?;
+    let before = client.current(args.domain).await?.unwrap_or(0);
     let receipt = client.join(args.domain, root, windows).await?;
+    let of = Of::client(&client, args.domain);
+    // Nothing can have been signed by then. Without this record the owner sits a round out.
+    if let Err(error) = SignedLog::found(&of.path(&at.outbox()?), of, before) {
+        ui.warn(&format!("there is no record of what this account signs: {error}"));
+    }
     Ok(Done::by(format!("{} is a member of domain {}", client.address(), args.domain), &receipt)
         .with("dataset", root.to_string())
         .with("windows", windows))

@@ -9,7 +9,7 @@ use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::typed::Submission;
-use zktrain_ledger::{Members, is_summed};
+use zktrain_ledger::{Members, SignedSubmission, is_summed};
 use zktrain_prove::training::commit_model;
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::{Binding, TrainingStatement};
@@ -27,6 +27,7 @@ use crate::circuits::Compression;
 use crate::commands::proof::Source;
 use crate::error::{Error, OptionsError};
 use crate::files::{self as disk, Access};
+use crate::owner::signed::SignedLog;
 use crate::project::{Project, to_json};
 use crate::proofs;
 use crate::round::{Task, WindowProver};
@@ -80,7 +81,9 @@ pub struct WorkArgs {
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     after_help = "Examples:\n  zktrain chain submit credit/rounds/7.proof --key alice.json\n  \
-    zktrain chain submit credit/rounds/7.proof --on-chain --key alice.json"
+    zktrain chain submit credit/rounds/7.proof --on-chain --key alice.json\n\n\
+    What is signed is noted where the trainer of this account looks as well, in the folder\n\
+    `--outbox`. Nothing is signed while that runs, and no second submission for a round."
 )]
 pub struct SubmitArgs {
     /// The proof.
@@ -233,11 +236,17 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     client.judge(round, account, &bytes, &proof).await?;
     let default = || args.source.file.with_extension("submission.json");
     let path = args.out.clone().unwrap_or_else(default);
-    let file = signed(&client, &path, &statement, &proof).await?;
-    if let Some(file) = &file {
-        // Before anything is paid for.
-        disk::may_write(&path, file, args.force)?;
-    }
+    let file = signed(&client, &statement, &proof).await?;
+    let file = match file {
+        None => None,
+        Some(file) => {
+            let bytes = to_json(&path, &file)?;
+            // Before anything is paid for.
+            disk::may_write(&path, &bytes, args.force)?;
+            note(at, &client, statement.binding.domain, &file.signed, ui).await?;
+            Some(bytes)
+        }
+    };
     let optimistic = client.round(round).await?.optimistic;
     let done = match optimistic && !args.on_chain {
         true => Done::new(format!("signed for the coordinator of round {round}")),
@@ -251,19 +260,36 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     Ok(done.with("submission", path.display().to_string()))
 }
 
-/// The file of a signed submission; none if the proof is somebody else's, which is relayed.
+/// Writes down what is signed, where a trainer of this account looks as well.
+async fn note(
+    at: &Connection,
+    client: &Client,
+    domain: u64,
+    signed: &SignedSubmission,
+    ui: &Ui,
+) -> Result<(), Error> {
+    if !SignedLog::by_hand(client, &at.outbox()?, domain, signed).await? {
+        ui.warn(&format!(
+            "whether this key has signed another submission for round {} is not known here (`--outbox`): \
+             two of them could be held against it",
+            signed.submission.round
+        ));
+    }
+    Ok(())
+}
+
+/// A signed submission; none if the proof is somebody else's, which is relayed.
 async fn signed(
     client: &Client,
-    path: &Path,
     statement: &TrainingStatement,
     proof: &[u8],
-) -> Result<Option<Vec<u8>>, Error> {
+) -> Result<Option<SubmissionFile>, Error> {
     if Address::from(statement.binding.prover) != client.address() {
         return Ok(None);
     }
     let signed = client.sign_submission(crate::round::submission(statement, proof)).await?;
     let (statement, proof) = (statement.to_bytes().into(), proof.to_vec().into());
-    Ok(Some(to_json(path, &SubmissionFile { signed, statement, proof })?))
+    Ok(Some(SubmissionFile { signed, statement, proof }))
 }
 
 /// Checks what a member handed in, as a challenger would have it checked: whoever proposes what

@@ -6,6 +6,7 @@ use alloy::primitives::{Address, B256, U256};
 use humantime::format_duration;
 use zktrain_ledger::bindings::parameters::IParameters::Values;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
+use zktrain_ledger::payments::most_budget;
 
 use super::ChainRefusal;
 use crate::chain::amount::{parse, parse_duration, show};
@@ -14,10 +15,12 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 /// Bounds of the contract `DomainRegistry`.
-const CHALLENGE_WINDOW: [u64; 2] = [MINUTE, 7 * DAY];
+const CHALLENGE_WINDOW: [u64; 2] = [30 * MINUTE, 7 * DAY];
 const OPTIMISTIC_CHALLENGE_WINDOW: [u64; 2] = [HOUR, 7 * DAY];
 const DURATION: [u64; 2] = [10 * MINUTE, 7 * DAY];
 const MOST_AUDITS: u16 = 16;
+/// So many audits let a round pay half of what its coordinator answers with.
+const USUAL_AUDITS: u16 = 2;
 /// Rows of all updates of a round at most.
 const MOST_ROWS: usize = 1_800;
 /// A whole token, of eighteen decimals as all amounts here.
@@ -44,8 +47,9 @@ pub struct Rules {
     /// Least members of a round.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub min_members: u16,
-    /// Most that a round may pay. By default, and at most, the coordinator's bond where proofs are not
-    /// checked on submission and budgets are in reward tokens; without a bound where they are checked.
+    /// Most that a round may pay. By default, and at most, a quarter of the coordinator's bond for each
+    /// audited delivery where proofs are not checked on submission and budgets are in reward tokens; without a
+    /// bound where they are checked.
     #[arg(long, value_name = "AMOUNT", value_parser = parse)]
     pub max_budget: Option<U256>,
     /// Least that a round pays, unless it pays nothing. By default a hundredth of the most; one token if
@@ -62,7 +66,7 @@ pub struct Rules {
     #[arg(long, default_value = "66.67%", value_name = "PERCENT", value_parser = parse_percent)]
     pub threshold: u16,
     /// Deliveries of each round that are drawn by lot and have to be proven on chain, in optimistic
-    /// domains [default: 1 there, and 0 where all are].
+    /// domains [default: 2 there, and 0 where all are].
     #[arg(long, value_name = "N")]
     pub audits: Option<u16>,
 }
@@ -125,7 +129,8 @@ impl Rules {
             true => OPTIMISTIC_CHALLENGE_WINDOW,
             false => CHALLENGE_WINDOW,
         };
-        let why = "where nothing is checked on submission, whoever looks needs the time to do so";
+        let why = "whoever finds something wrong needs the time to look at it and to bring evidence, in two \
+             transactions";
         within("--challenge-window", self.challenge_window, windows, why)?;
         within("--min-duration", self.min_duration, DURATION, "choose a time within these")?;
         self.check_threshold()?;
@@ -186,7 +191,7 @@ impl Rules {
     /// must not be worth more than what its coordinator loses for it.
     fn most(&self, coordinator_bond: u128, is_reward: bool) -> Result<u128, ChainRefusal> {
         let bounded = self.optimistic && is_reward;
-        let most = if bounded { coordinator_bond } else { u128::MAX };
+        let most = if bounded { most_budget(coordinator_bond, self.audits()) } else { u128::MAX };
         let got = match self.max_budget {
             Some(got) => got,
             None if self.optimistic && !is_reward => {
@@ -194,21 +199,28 @@ impl Rules {
                     option: "--max-budget",
                     expected: "the most that a round may pay".to_owned(),
                     got: "nothing".to_owned(),
-                    hint: "a made-up round must not be worth more than the coordinator's bond, and \
-                         what another token is worth beside that is yours to say",
+                    hint: "a made-up round must not be worth more than a quarter of the coordinator's \
+                         bond for each audited delivery, and what another token is worth beside that is \
+                         yours to say",
                 });
             }
             None => U256::from(most),
         };
-        let bound = if bounded { ", the coordinator's bond" } else { "" };
+        let bound = match bounded {
+            true => {
+                ", a quarter of the coordinator's bond for each audit, and no more than all of it"
+            }
+            false => "",
+        };
         let fits = |budget: &u128| (1..=most).contains(budget);
         u128::try_from(got).ok().filter(fits).ok_or_else(|| ChainRefusal::Rule {
             option: "--max-budget",
             expected: format!("more than nothing, and {} or less{bound}", show(U256::from(most))),
             got: show(got),
             hint: if bounded {
-                "proofs are not checked on submission here, so a made-up round must not be worth \
-                 more than its coordinator loses for it: lower it, or raise --coordinator-bond"
+                "proofs are not checked on submission here, so made-up deliveries must not be worth more \
+                 than their coordinator loses when they are drawn: lower it, or raise --audits or \
+                 --coordinator-bond"
             } else {
                 "rounds that pay nothing are possible in every domain, whatever this says"
             },
@@ -248,7 +260,7 @@ impl Rules {
     }
 
     fn audits(&self) -> u16 {
-        self.audits.unwrap_or(u16::from(self.optimistic))
+        self.audits.unwrap_or(if self.optimistic { USUAL_AUDITS } else { 0 })
     }
 
     fn check_audits(&self) -> Result<(), ChainRefusal> {
@@ -323,22 +335,27 @@ mod tests {
     #[test]
     fn defaults_are_what_a_domain_needs() {
         let optimistic = write(&["--optimistic"], true).unwrap();
-        assert_eq!((optimistic.audits, optimistic.threshold), (1, 6667));
-        assert_eq!(optimistic.maxBudget, 100 * TOKEN, "no more than the coordinator's bond");
+        assert_eq!((optimistic.audits, optimistic.threshold), (2, 6667));
+        assert_eq!(optimistic.maxBudget, 50 * TOKEN, "a quarter of the bond for each audit");
         assert_eq!((optimistic.minDuration, optimistic.challengeWindow), (600, 3600));
         let eager = write(&[], true).unwrap();
         assert_eq!((eager.audits, eager.maxBudget), (0, u128::MAX));
         let more = write(&["--optimistic", "--coordinator-bond", "500"], true).unwrap();
-        assert_eq!(more.maxBudget, 500 * TOKEN);
+        assert_eq!(more.maxBudget, 250 * TOKEN);
+        for (audits, most) in [("0", 25), ("1", 25), ("3", 75), ("4", 100), ("16", 100)] {
+            let some = write(&["--optimistic", "--audits", audits], true).unwrap();
+            assert_eq!(some.maxBudget, most * TOKEN, "{audits} audits");
+        }
         let other = write(&["--optimistic", "--max-budget", "7000"], false).unwrap();
         assert_eq!(other.maxBudget, 7000 * TOKEN);
-        let least = [&optimistic, &eager, &more, &other].map(|config| config.minBudget / TOKEN);
-        assert_eq!(least, [1, 1, 5, 70], "a hundredth of the most, or a token");
+        let least = [&optimistic, &eager, &more, &other].map(|config| config.minBudget);
+        let tenths = least.map(|all| 10 * all / TOKEN);
+        assert_eq!(tenths, [5, 10, 25, 700], "a hundredth of the most, or a token");
         let little = write(&["--max-budget", "0.000000000000000001"], true).unwrap();
         assert_eq!((little.minBudget, little.maxBudget), (1, 1));
         let own = write(&["--min-budget", "2.5"], true).unwrap();
         assert_eq!(own.minBudget, 5 * TOKEN / 2);
-        assert!(describe(&optimistic).iter().any(|rule| rule.contains("at most 100 ZKT, 10 %")));
+        assert!(describe(&optimistic).iter().any(|rule| rule.contains("at most 50 ZKT, 10 %")));
     }
 
     /// Of `n` members `floor(n * threshold / 10000) + 1` have to be in the sum: more than two thirds.
@@ -353,13 +370,14 @@ mod tests {
 
     #[test]
     fn what_the_contracts_would_refuse_is_refused_before() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 13] = [
             (&["--max-budget", "0"], "--max-budget"),
             (&["--min-budget", "0"], "more than nothing"),
             (&["--max-budget", "5", "--min-budget", "6"], "and 5 ZKT or less"),
-            (&["--optimistic", "--max-budget", "101"], "100 ZKT or less"),
+            (&["--optimistic", "--max-budget", "51"], "50 ZKT or less"),
+            (&["--optimistic", "--max-budget", "26", "--audits", "1"], "25 ZKT or less"),
             (&["--optimistic", "--challenge-window", "59m"], "1h to 7days"),
-            (&["--challenge-window", "59s"], "1m to 7days"),
+            (&["--challenge-window", "29m"], "30m to 7days"),
             (&["--min-duration", "9m"], "10m to 7days"),
             (&["--trainer-bond", "9"], "10 ZKT or more"),
             (&["--threshold", "49%"], "50% or more"),

@@ -11,7 +11,7 @@ use zktrain_statement::compressed::ProofSystem;
 
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};
-use super::prepare::BOND;
+use super::prepare::BUDGET;
 use super::process::{Process, Shell};
 use crate::chain::amount;
 use crate::error::Error;
@@ -116,7 +116,7 @@ impl Network<'_> {
             "keys/operator.json",
         ];
         let members = ["--set", "members.least=3", "--set", "members.most=5"];
-        let pay = ["--budget", BOND, "--set", "pay.least=50%", "--set", "pay.full_at=25%"];
+        let pay = ["--budget", BUDGET, "--set", "pay.least=50%", "--set", "pay.full_at=25%"];
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "20s", "--silence", "8s"];
         let timing = ["keys=20s", "shares=20s", "uploads=45s", "confirm=15s", "unmask=15s"];
         let timing: Vec<String> = timing.iter().map(|t| format!("timing.{t}")).collect();

@@ -19,8 +19,11 @@ const HELD_OUT: usize = 20;
 /// same window again sits out.
 const BATCH: &str = "8";
 const STEPS_PER_PROOF: &str = "1";
-/// What the coordinator answers with in each round, and the most that a round pays.
-pub(super) const BOND: &str = "100";
+/// What the coordinator answers with in each round: twice of what a round pays, as two deliveries of
+/// each are audited.
+const BOND: &str = "200";
+/// The most that a round pays.
+pub(super) const BUDGET: &str = "100";
 
 impl Network<'_> {
     /// Gets everything ready.
@@ -104,10 +107,8 @@ impl Network<'_> {
     fn domain(&mut self) -> Result<(), Error> {
         let open = ["chain", "domain", "open", "operator", "--compress", self.system.name()];
         let mode: &[&str] = if self.args.eager { &[] } else { &["--optimistic"] };
-        // A round pays no more than its coordinator's bond, and one delivery of each is audited, unless
-        // all are checked.
         let rules = ["--challenge-window", "1h", "--min-members", "3"];
-        let more = ["--coordinator-bond", BOND, "--max-budget", BOND];
+        let more = ["--coordinator-bond", BOND, "--max-budget", BUDGET];
         let opened = self.by("operator", &[&open[..], mode, &rules, &more].concat())?;
         self.domain = opened["domain"].to_string();
         self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;

@@ -100,7 +100,7 @@ pub struct Game<'a> {
     pub rng: ChaCha20Rng,
     pub colluders: &'a [Colluder],
     pub rosters: BTreeMap<B256, Roster>,
-    keys: BTreeMap<Address, Vec<Signed<Keys>>>,
+    pub keys: BTreeMap<Address, Vec<Signed<Keys>>>,
     /// By roster, then by account.
     pub sharings: BTreeMap<B256, BTreeMap<Address, Vec<Sharing>>>,
     pub vectors: Vec<Vector>,

@@ -21,6 +21,7 @@ mod knowledge;
 mod plans;
 mod program;
 mod receipts;
+mod restored;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -163,6 +164,7 @@ impl Run {
             rng: ChaCha20Rng::from_seed(r.r#gen()),
             trouble,
             greedy: false,
+            loses_uploads: false,
             hung: false,
             coordinator: coordinator_key(),
             plan: None,

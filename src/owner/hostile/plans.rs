@@ -58,7 +58,7 @@ impl People {
     }
 
     /// Whether no more collude than owners suppose.
-    fn is_fair(&self, plan: &Plan) -> bool {
+    pub fn is_fair(&self, plan: &Plan) -> bool {
         self.colluding_in(plan) <= third(plan.members.len()) as usize
     }
 

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -35,7 +35,8 @@ use zktrain_wire::{Scoped, receipts};
 use super::super::attempts::Attempts;
 use super::super::inclusion::{Cost, Force, OwnerContracts, PayMonitor, Standing};
 use super::super::outcome::{self, Outcome, OwnerRecords};
-use super::super::{Line, PublicProject, Retention, RoundContext, UpdateProver, erase};
+use super::super::signed::{Of, SignedError, SignedLog};
+use super::super::{Line, OwnerError, PublicProject, Retention, RoundContext, UpdateProver, erase};
 use crate::error::Error;
 use crate::files::trial::{self, InjectedFault};
 use crate::files::{self, Access};
@@ -73,6 +74,8 @@ pub struct Wire {
     pub trouble: u32,
     /// Refuses every upload but that of a vector.
     pub greedy: bool,
+    /// Every upload is lost, and the owner's process ends in it.
+    pub loses_uploads: bool,
     /// The owner's process has ended in a call.
     pub hung: bool,
     /// Signs receipts.
@@ -146,6 +149,10 @@ impl Tap {
         }
         let is_vector = matches!(sent, Sent::Uploaded(Item::Masked { .. }, _));
         let is_upload = matches!(sent, Sent::Uploaded(..));
+        if is_upload && self.0.borrow().loses_uploads {
+            self.0.borrow_mut().hung = true;
+            return std::future::pending().await;
+        }
         let fate = {
             let mut wire = self.0.borrow_mut();
             match is_upload || !wire.greedy {
@@ -307,6 +314,7 @@ impl OwnerContracts for DistantContracts {
         Ok(Standing {
             status: Status::Open,
             optimistic: true,
+            since: u64::MAX,
             deadline: u64::MAX,
             challenge_end: 0,
             time: 0,
@@ -349,6 +357,13 @@ pub struct Program {
     pub takes_part: bool,
     folder: TempDir,
     copies: Vec<TempDir>,
+    /// Where the record is of what it has signed.
+    record: TempDir,
+    /// When rounds were opened, as its chain tells.
+    pub opened: u64,
+    /// What is restored or lost is the project alone. Otherwise the whole machine is set back, with the
+    /// record, and nothing but secure aggregation itself protects its owner's secrets.
+    pub project_alone: bool,
 }
 
 impl Program {
@@ -376,28 +391,48 @@ impl Program {
         let wire = Rc::new(RefCell::new(wire));
         let (peer, facts, project) = (Tap(wire.clone()), facts.clone(), project());
         let binding = Binding { prover: signer.address().into_array(), ..Binding::default() };
+        let record = self::folder();
+        let signed = Arc::new(SignedLog::open(&log(&record), of(account), 0).unwrap());
+        let fault = None;
         let seat =
-            RoundContext { signer, peer, worker, facts, binding, project, policy, fault: None };
+            RoundContext { signer, peer, worker, facts, binding, project, policy, signed, fault };
         let (running, copies) = (None, Vec::new());
         let (attempts, takes_part) = (Attempts::default(), false);
         let seat = Rc::new(seat);
         let (head, troubles) = (B256::ZERO, 0);
-        Self { account, seat, wire, head, troubles, attempts, running, takes_part, folder, copies }
+        let (opened, project_alone) = (u64::MAX, false);
+        Self {
+            account,
+            seat,
+            wire,
+            head,
+            troubles,
+            attempts,
+            running,
+            takes_part,
+            folder,
+            copies,
+            record,
+            opened,
+            project_alone,
+        }
     }
 
     /// Starts the process in a round; the coordinator has to send its notices again.
     pub fn start(&mut self, plan: &Plan) {
-        let (seat, entered) = (self.seat.clone(), plan.clone());
+        let (seat, entered, opened) = (self.seat.clone(), plan.clone(), self.opened);
         let (parameters, rows, hash) = (zero_model(&seat.facts), Vec::new(), self.head);
         let parent = Version { parameters, rows, hash };
         self.wire.borrow_mut().notices.clear();
         self.wire.borrow_mut().hung = false;
         self.wire.borrow_mut().plan = Some(plan.clone());
         self.running = None;
+        self.seat.signed.reread().unwrap();
         self.tidy(plan.round);
         self.takes_part = !outcome::is_over(&seat.project, plan.round).unwrap();
         if self.takes_part {
-            self.running = Some(Box::pin(async move { seat.enter(entered, parent)?.run().await }));
+            self.running =
+                Some(Box::pin(async move { seat.begin(entered, parent, opened)?.run().await }));
             self.poll(plan);
         }
     }
@@ -438,7 +473,12 @@ impl Program {
             Ok(Outcome::Again(_)) => true,
             Ok(Outcome::Ended | Outcome::PassedOver) => false,
             Err(error) => {
-                let is_damaged = matches!(error, Error::Settings { .. });
+                let is_damaged = match &error {
+                    Error::Member(error) => {
+                        matches!(**error, OwnerError::Signed(SignedError::Damaged { .. }))
+                    }
+                    error => matches!(error, Error::Settings { .. }),
+                };
                 assert!(!is_damaged, "a crash has left a file that nobody reads: {error}");
                 // Started again, if the disk was the reason. A file that is missing is a person's
                 // business.
@@ -454,8 +494,14 @@ impl Program {
         for _ in 0..2 {
             let project = Project::new(self.folder.path());
             let force = Force::default();
-            let mut monitor = PayMonitor::new(contracts, project, self.account, plan.domain, force);
-            runtime.block_on(monitor.look()).unwrap();
+            let signed = self.seat.signed.clone();
+            let mut monitor =
+                PayMonitor::new(contracts, project, self.account, plan.domain, force, signed);
+            if let Err(error) = runtime.block_on(monitor.look()) {
+                let Error::Member(error) = error else { panic!("{error}") };
+                let is_undelivered = matches!(*error, OwnerError::Undelivered { .. });
+                assert!(is_undelivered && self.project_alone, "{error}");
+            }
             contracts = monitor.contracts;
         }
         contracts.taken.into_inner()
@@ -480,6 +526,7 @@ impl Program {
     pub fn back_up(&mut self) {
         let copy = folder();
         copy_folder(self.folder.path(), copy.path());
+        std::fs::copy(log(&self.record), log(&copy)).unwrap();
         self.copies.push(copy);
     }
 
@@ -491,6 +538,9 @@ impl Program {
             std::fs::remove_dir_all(&path).unwrap();
             copy_folder(&self.copies[copy].path().join(folder), &path);
         }
+        if !self.project_alone {
+            std::fs::copy(log(&self.copies[copy]), log(&self.record)).unwrap();
+        }
     }
 
     pub fn copies(&self) -> usize {
@@ -501,7 +551,41 @@ impl Program {
     pub fn lose(&mut self, round: u64) {
         self.crash();
         files::remove(&self.seat.project.round_journal_path(round)).unwrap();
+        if !self.project_alone {
+            self.seat.signed.forget().unwrap();
+        }
     }
+
+    /// The record is another machine's, or that of this one from now on: nobody knows what was signed
+    /// for rounds up to this one.
+    pub fn replace_record(&mut self, after: u64) {
+        std::fs::remove_file(log(&self.record)).unwrap();
+        self.reopen(after);
+    }
+
+    /// Another process, which opens the record while this round is open.
+    pub fn reopen(&mut self, open: u64) {
+        self.crash();
+        let seat = Rc::get_mut(&mut self.seat).unwrap();
+        let elsewhere = TempDir::new().unwrap();
+        let none = SignedLog::open(&log(&elsewhere), of(self.account), 0).unwrap();
+        drop(std::mem::replace(&mut seat.signed, Arc::new(none)));
+        seat.signed =
+            Arc::new(SignedLog::open(&log(&self.record), of(self.account), open).unwrap());
+    }
+
+    /// The file with the record.
+    pub fn log(&self) -> PathBuf {
+        log(&self.record)
+    }
+}
+
+fn of(account: Address) -> Of {
+    Of { chain_id: 0, contract: Address::ZERO, domain: 0, account }
+}
+
+fn log(folder: &TempDir) -> PathBuf {
+    folder.path().join("signed.log")
 }
 
 /// A folder that is gone with the test: in memory where there is such a place, since all that owners

@@ -32,6 +32,7 @@ impl OwnerContracts for Client {
         Ok(Standing {
             status: Status::of(known.status),
             optimistic: known.optimistic,
+            since: known.since,
             deadline: known.deadline,
             challenge_end: known.challengeEnd,
             time: self.sender().chain().time().await.map_err(ClientError::from)?,

@@ -18,6 +18,7 @@ mod rule;
 
 use core::convert::Infallible;
 use core::future::Future;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use alloy::primitives::{Address, B256, U256};
@@ -31,6 +32,7 @@ pub use rule::{Force, Standing, When};
 use rule::{Kept, Step};
 
 use super::ports::{PATIENCE, in_time};
+use super::signed::SignedLog;
 use super::{OwnerError, outcome};
 use crate::chain::amount;
 use crate::error::Error;
@@ -119,6 +121,8 @@ pub struct PayMonitor<D> {
     pub force: Force,
     /// Whether it takes what it is paid.
     pub claim: bool,
+    /// What its key has signed, whatever the project says.
+    signed: Arc<SignedLog>,
     seen: Seen,
 }
 
@@ -130,8 +134,10 @@ impl<D: OwnerContracts> PayMonitor<D> {
         account: Address,
         domain: u64,
         force: Force,
+        signed: Arc<SignedLog>,
     ) -> Self {
-        Self { contracts, project, account, domain, force, claim: false, seen: Seen::default() }
+        let (claim, seen) = (false, Seen::default());
+        Self { contracts, project, account, domain, force, claim, signed, seen }
     }
 
     /// Looks, again and again.
@@ -165,7 +171,7 @@ impl<D: OwnerContracts> PayMonitor<D> {
         if self.seen.round != round {
             self.seen = Seen { round, ..Seen::default() };
         }
-        if !self.project.round_submission_path(round).exists() {
+        if !files::is_there(&self.project.round_submission_path(round))? {
             return Ok(());
         }
         let standing = in_time(PATIENCE, self.contracts.standing(round)).await?;
@@ -215,6 +221,7 @@ impl<D: OwnerContracts> PayMonitor<D> {
     async fn hand_in(&mut self, standing: &Standing) -> Result<(), Error> {
         let (round, pay) = (self.seen.round, amount::show(standing.pay));
         let file = self.submission()?;
+        self.may_hand_in(standing, &file)?;
         if !std::mem::replace(&mut self.seen.tried, true) {
             tracing::warn!(
                 round,
@@ -233,6 +240,21 @@ impl<D: OwnerContracts> PayMonitor<D> {
                 self.seen.said = is_final(&error);
                 Err(error)
             }
+        }
+    }
+
+    /// The project may be older than what was signed last, or the record younger than the round.
+    fn may_hand_in(&self, standing: &Standing, file: &SubmissionFile) -> Result<(), Error> {
+        let (round, pay) = (self.seen.round, amount::show(standing.pay));
+        let begun = self.signed.begun(round, standing.since).map_err(Error::from);
+        match begun.and_then(|()| self.signed.submission(&file.signed)) {
+            Err(Error::Member(error)) => Err(match *error {
+                OwnerError::Signed(why) if why.is_of_a_round() => {
+                    OwnerError::Undelivered { round, pay, why }.into()
+                }
+                other => other.into(),
+            }),
+            result => result,
         }
     }
 
@@ -306,7 +328,7 @@ impl<D: OwnerContracts> PayMonitor<D> {
     /// A receipt is checked before it is kept.
     fn kept(&self) -> Result<Kept, Error> {
         let round = self.seen.round;
-        let receipt = self.project.round_receipt_path(round).exists();
+        let receipt = files::is_there(&self.project.round_receipt_path(round))?;
         Ok(Kept { receipt, over: outcome::is_over(&self.project, round)? })
     }
 

@@ -50,6 +50,8 @@ pub struct Standing {
     pub status: Status,
     /// Whether what is counted is what the coordinator lists, rather than what the contract has checked.
     pub optimistic: bool,
+    /// When it was opened.
+    pub since: u64,
     /// Until when the contract takes proofs.
     pub deadline: u64,
     /// Until when a batch can be challenged, once there is one.
@@ -125,6 +127,7 @@ mod tests {
     const AT: Standing = Standing {
         status: Status::Open,
         optimistic: true,
+        since: 0,
         deadline: 10_000,
         challenge_end: 0,
         time: 1_000,

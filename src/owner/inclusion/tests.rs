@@ -12,6 +12,7 @@ use zktrain_wire::messages::{End, Reason};
 use super::*;
 use crate::files::Access;
 use crate::owner::journal::{self, Journal};
+use crate::owner::signed::Of;
 use crate::project::write_json;
 
 const ROUND: u64 = 7;
@@ -88,6 +89,7 @@ impl Scene {
         let at = Standing {
             status: Status::Open,
             optimistic: true,
+            since: time,
             deadline: time + HOUR,
             challenge_end: 0,
             time,
@@ -104,7 +106,10 @@ impl Scene {
             claimed: Cell::default(),
         };
         let key = PrivateKeySigner::random();
-        let monitor = PayMonitor::new(contracts, project, key.address(), 1, force);
+        let account = key.address();
+        let of = Of { chain_id: 1, contract: Address::ZERO, domain: 1, account };
+        let signed = SignedLog::open(&of.path(folder.path()), of, 0).unwrap();
+        let monitor = PayMonitor::new(contracts, project, account, 1, force, Arc::new(signed));
         let scene = Self { _folder: folder, key, monitor };
         scene.submit();
         scene
@@ -116,8 +121,12 @@ impl Scene {
 
     /// What the owner has signed in the round.
     fn file(&self) -> SubmissionFile {
+        self.file_of(B256::repeat_byte(3))
+    }
+
+    /// What it would have signed for another update.
+    fn file_of(&self, update: B256) -> SubmissionFile {
         let (statement, proof) = (Bytes::from_static(b"statement"), Bytes::from_static(b"proof"));
-        let update = B256::repeat_byte(3);
         let submission = Submission::new(ROUND, self.key.address(), &statement, &proof, update);
         let signed = SignedSubmission::new(submission, &scope(), &self.key).unwrap();
         SubmissionFile { signed, statement, proof }
@@ -170,6 +179,37 @@ async fn a_coordinator_that_calls_a_round_off_does_not_keep_members_from_their_p
     assert_eq!(*scene.monitor.contracts.taken.borrow(), [scene.file().statement]);
     scene.restart();
     assert_eq!(scene.look().await, 1);
+}
+
+/// Contracts take what is signed: a project that was restored has signed something else since.
+#[tokio::test]
+async fn what_is_not_what_was_signed_last_is_not_handed_in() {
+    let mut scene = Scene::new(Force::default());
+    scene.monitor.signed.submission(&scene.file_of(B256::repeat_byte(4)).signed).unwrap();
+    scene.call_off();
+    let refused = scene.monitor.look().await.unwrap_err().to_string();
+    assert!(refused.contains("another submission"), "{refused}");
+    assert!(scene.monitor.contracts.taken.borrow().is_empty());
+}
+
+/// The record does not go back to the round, as that of a machine that was replaced, whatever the node has
+/// told when it was made.
+#[tokio::test]
+async fn work_that_another_machine_may_have_signed_otherwise_is_not_handed_in_and_its_owner_told() {
+    let mut scene = Scene::new(Force::default());
+    scene.call_off();
+    scene.set(|at| at.since = 1);
+    let error = scene.monitor.look().await.unwrap_err();
+    let said = error.to_string();
+    for part in ["round 7 is finished in this project", "not handed in", "is paid", "opened before"]
+    {
+        assert!(said.contains(part), "{said}");
+    }
+    let Error::Member(error) = error else { panic!("{error}") };
+    assert!(matches!(*error, OwnerError::Undelivered { round: ROUND, .. }), "{error}");
+    assert!(scene.monitor.contracts.taken.borrow().is_empty());
+    scene.set(|at| at.since = u64::MAX);
+    scene.monitor.look().await.unwrap_err();
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ fn domains_are_opened_and_handed_over_within_the_rules() {
         |d| d.config.coordinatorBond = 0,
         |d| d.config.coordinatorShare = 10_001,
         |d| d.config.minMembers = 0,
-        |d| d.config.maxBudget = d.config.coordinatorBond + 1,
+        |d| d.config.maxBudget = d.config.coordinatorBond / 4 + 1,
         |d| d.config.minBudget = 0,
         |d| d.config.minBudget = d.config.maxBudget + 1,
         |d| d.config.minDuration = 599,

@@ -1,8 +1,9 @@
 //! Rounds that a coordinator ends on the chain without a sum: too late, without members, or challenged.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256, U256, keccak256};
 use tempfile::TempDir;
@@ -11,12 +12,15 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use zktrain_chain::protocol::{Client, Status};
 use zktrain_cli::lineage::LineageWriter;
+use zktrain_cli::operator::admission::Registered;
 use zktrain_cli::operator::{
-    Account, DomainLibrary, Model, Models, Operator, Options, Pay, Pending, Rules, Terms,
+    Account, DomainLibrary, Model, Models, Operator, Options, Pay, Pending, RoundRecord, Rules,
+    Terms, pardon,
 };
 use zktrain_cli::project::Project;
 use zktrain_cli::session::Session;
 use zktrain_coordinator::driver::items;
+use zktrain_coordinator::machine::{Misdeed, MisdeedKind};
 use zktrain_coordinator::metrics::Metrics;
 use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedLog, Store};
@@ -323,4 +327,68 @@ async fn what_can_never_be_settled_is_reported_and_frees_the_domain() {
         assert_eq!(coordinator.status(round).await.unwrap(), Status::Void, "{name}");
         assert_eq!(coordinator.current(domain).await.unwrap(), None, "{name}");
     }
+}
+
+/// An earlier round, whose sum a member has spoiled.
+fn spoiled(round: u64, by: Address) -> RoundRecord {
+    RoundRecord {
+        round,
+        model: B256::ZERO,
+        counted: Vec::new(),
+        missing: vec![by],
+        worked: Vec::new(),
+        slashed: Vec::new(),
+        misdeeds: vec![Misdeed { account: by, kind: MisdeedKind::Blamed }],
+        verified: BTreeMap::new(),
+        settled: true,
+        confirmed: false,
+        loss: None,
+        accuracy: None,
+        improvement: None,
+        budget: None,
+    }
+}
+
+/// Whom a coordinator asks when all owners are there, of whom the first has spoiled a sum.
+async fn asked(office: &Office, name: &str, past: u64, is_pardoned: bool) -> Vec<Address> {
+    let (domain, cheat) = (domain(office, name, |_| {}).await, office.owner(0).address());
+    let folder = TempDir::new().unwrap();
+    let store = store(folder.path()).await;
+    let patient = Options { silence: Duration::from_secs(HOUR), ..options(domain, 600) };
+    let operator = operator(office, folder.path(), &store, patient).await;
+    operator.account.tell(spoiled(past, cheat)).unwrap();
+    if is_pardoned {
+        pardon(folder.path(), cheat).unwrap();
+    }
+    let register = &operator.handler.library().register;
+    for (owner, run) in office.economy.owners.iter().zip(&office.cohort.members) {
+        let dataset = run.dataset.tree.root().into();
+        register.enter(owner.address(), Registered { dataset, windows: WINDOWS as u64 });
+        register.hear(owner.address(), Instant::now());
+    }
+    let opened = async {
+        loop {
+            match office.coordinator().current(domain).await.unwrap() {
+                Some(round) => break round,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    let stop = CancellationToken::new();
+    let round = tokio::select! {
+        ended = operator.run(&stop) => panic!("{ended:?}"),
+        round = opened => round,
+    };
+    let members = office.coordinator().members(round).await.unwrap();
+    members.0.iter().map(|member| member.account).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_spoiled_a_sum_is_not_asked_until_the_operator_says_so() {
+    let (office, _turn) = turn().await;
+    let earlier = domain(office, "earlier", |_| {}).await;
+    let past = open(office, earlier).await;
+    let all: Vec<Address> = office.economy.owners.iter().map(Client::address).collect();
+    assert_eq!(asked(office, "barred", past, false).await, all[1..]);
+    assert_eq!(asked(office, "pardoned", past, true).await, all);
 }

@@ -1,7 +1,7 @@
 //! What keeps coordinators, members and operators honest, through the client: evidence that is
 //! committed to, audits, receipts, lengths, limits and what funders own.
 
-use alloy::primitives::{Address, B256, U256, keccak256};
+use alloy::primitives::{B256, U256, keccak256};
 use zktrain_chain::protocol::{Client, ClientError, RawHeader, Status};
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::IRounds::Member;
@@ -210,8 +210,9 @@ async fn an_audit_draws_what_anybody_can_check() {
     let random = RawHeader::of(watcher.sender().chain(), audit.target).await.unwrap().random;
     let known = watcher.round(round).await.unwrap();
     let seed = beacon::audit_seed(random, round, economy.at.demands, known.batch);
-    let accounts: Vec<Address> = economy.owners.iter().map(Client::address).collect();
-    assert_eq!(demanded, beacon::draw(seed, accounts, 2));
+    let listed = watcher.members(round).await.unwrap().0;
+    let tickets = listed.iter().map(|member| (member.account, member.weight)).collect();
+    assert_eq!(demanded, beacon::draw(seed, tickets, 2));
     let mut open = watcher.demanded(round).await.unwrap();
     open.sort_unstable();
     let mut drawn = demanded.clone();

@@ -36,7 +36,7 @@ impl Replay<'_> {
         let drawn = by == contract && self.due.demands.pop_front() == Some(account);
         let Some(round) = self.find(id) else { return };
         let open = round.proposed().is_some_and(|said| log.block.time <= said.challenge_end);
-        let new = unproven(round).contains(&account) && round.optimistic;
+        let new = unproven(round).any(|(other, _)| other == account) && round.optimistic;
         let until = log.block.time.saturating_add(rules::ANSWER_WINDOW) == event.until;
         let lawful = if by == contract { drawn && bond.is_zero() } else { open && !bond.is_zero() };
         let demand = Demand { by, until: event.until, answered_by: None, bond };
@@ -80,13 +80,13 @@ impl Replay<'_> {
         self.needs_verifier(id, log.block.time);
         let Some(round) = self.find(id) else { return };
         let due = audit_until(round, some).is_some_and(|until| log.block.time <= until);
-        let (places, target) = (unproven(round), target(round));
-        let drawn = places.len().min(round.audit.draws(some));
+        let (tickets, target) = (unproven(round).collect::<Vec<_>>(), target(round));
+        let drawn = tickets.len().min(round.audit.draws(some));
         let batch = batch_hash(round);
         round.audit.drawn = Some(drawn);
         self.about(Kind::Demand, id, "audit", due, "nothing was to be audited then");
         let mut seed = B256::ZERO;
-        if places.len() > drawn {
+        if tickets.len() > drawn {
             let past = is_remembered(target, log);
             self.about(Kind::Demand, id, "audit", past, "it was drawn too early, or too late");
             let drawing = self.export.audited_by(id).filter(|d| d.block.number == target);
@@ -96,7 +96,7 @@ impl Replay<'_> {
         let place = Place::round(CHAIN, id);
         self.findings.equal(Kind::Demand, &place, "seed", seed, event.seed);
         self.findings.equal(Kind::Demand, &place, "demands", U256::from(drawn), event.demands);
-        self.due.demands = draw(seed, places, drawn).into();
+        self.due.demands = draw(seed, tickets, drawn).into();
     }
 
     /// Another block draws, as the chain has forgotten the one that would have.
@@ -138,18 +138,18 @@ fn target(round: &Round) -> u64 {
     round.audit.target.unwrap_or_else(|| proposed.saturating_add(DRAW_DELAY))
 }
 
-/// Deliveries of a batch that were neither proven to the contract nor demanded, in order. One that names a
-/// submission is to be proven in any case: its coordinator says that it has that.
-fn unproven(round: &Round) -> Vec<Address> {
-    let Some(proposal) = &round.proposal else { return Vec::new() };
-    let pairs = round.members.0.iter().zip(&proposal.deliveries);
-    let open = pairs.filter(|(member, said)| {
+/// Deliveries of a batch that were neither proven to the contract nor demanded, in order, each with the weight
+/// that it is paid and drawn by. One that names a submission is to be proven in any case: its coordinator says
+/// that it has that.
+fn unproven(round: &Round) -> impl Iterator<Item = (Address, u32)> {
+    let said = round.proposal.iter().flat_map(|proposal| &proposal.deliveries);
+    let open = round.members.0.iter().zip(said).filter(|(member, said)| {
         let checked = round.delivered.get(&member.account).copied().unwrap_or_default();
         !said.update.is_zero()
             && !round.demands.contains_key(&member.account)
             && !is_proven(said, checked)
     });
-    open.map(|(member, _)| member.account).collect()
+    open.map(|(member, _)| (member.account, member.weight))
 }
 
 /// What was proposed, as it is signed.

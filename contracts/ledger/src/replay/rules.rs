@@ -5,9 +5,12 @@ use alloy_sol_types::SolValue;
 
 use crate::bindings::parameters::IParameters::Values;
 use crate::bindings::registry::IDomainRegistry::Config;
+use crate::payments::most_budget;
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
+const TEN_MINUTES: u64 = 600;
+const HALF_AN_HOUR: u64 = 1_800;
 
 /// Most seconds from a round's opening to its deadline: `Times.MAX_DURATION`.
 pub(super) const MAX_DURATION: u64 = 7 * DAY;
@@ -64,11 +67,12 @@ pub(super) fn refused(
     reward: Address,
 ) -> Option<&'static str> {
     let (optimistic, window) = (config.optimistic, config.challengeWindow);
-    let least = if optimistic { HOUR } else { 60 };
+    let least = if optimistic { HOUR } else { HALF_AN_HOUR };
     let bonds = values.is_none_or(|values| {
         config.trainerBond >= values.trainerBond && config.coordinatorBond >= values.coordinatorBond
     });
-    let bounded = !(optimistic && config.token == reward);
+    let unbounded = !(optimistic && config.token == reward);
+    let most = most_budget(config.coordinatorBond, config.audits);
     let rules = [
         ("manifest", !config.manifest.is_zero()),
         ("genesis", !config.genesis.is_zero()),
@@ -77,9 +81,9 @@ pub(super) fn refused(
         ("trainerBond or coordinatorBond", bonds),
         ("coordinatorShare", config.coordinatorShare <= ONE),
         ("minMembers", (1..=MAX_MEMBERS).contains(&usize::from(config.minMembers))),
-        ("maxBudget", bounded || config.maxBudget <= config.coordinatorBond),
+        ("maxBudget", unbounded || config.maxBudget <= most),
         ("minBudget", (1..=config.maxBudget).contains(&config.minBudget)),
-        ("minDuration", (600..=MAX_DURATION).contains(&config.minDuration)),
+        ("minDuration", (TEN_MINUTES..=MAX_DURATION).contains(&config.minDuration)),
         ("minWindows", config.minWindows > 0),
         ("threshold", (ONE / 2..ONE).contains(&config.threshold)),
         ("audits", config.audits <= if optimistic { 16 } else { 0 }),

@@ -10,9 +10,9 @@ mod views;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use alloy::primitives::{Address, B256, keccak256};
-use alloy::signers::SignerSync;
-use alloy::signers::local::PrivateKeySigner;
+use alloy_primitives::{Address, B256, keccak256};
+use alloy_signer::SignerSync;
+use alloy_signer_local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;

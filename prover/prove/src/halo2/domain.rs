@@ -152,7 +152,7 @@ fn invert_vandermonde(points: &[Fr; PIECES]) -> [[Fr; PIECES]; PIECES] {
 mod tests {
     use super::*;
     use ark_ff::UniformRand;
-    use ark_poly::EvaluationDomain;
+    use ark_poly::EvaluationDomain as _;
     use rand::SeedableRng;
     use rand_chacha::ChaCha20Rng;
     use zktrain_msm::polynomial::evaluate;

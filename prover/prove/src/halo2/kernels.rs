@@ -4,7 +4,7 @@
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
 use ark_ec::CurveGroup;
-use ark_poly::EvaluationDomain;
+use ark_poly::EvaluationDomain as _;
 use rayon::prelude::*;
 use zktrain_msm::msm_full;
 

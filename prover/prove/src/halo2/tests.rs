@@ -2,7 +2,7 @@
 
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::{AdditiveGroup, Field, UniformRand};
-use ark_poly::EvaluationDomain;
+use ark_poly::EvaluationDomain as _;
 use halo2_proofs::halo2curves::bn256::{Bn256, G1Affine as TheirPoint};
 use halo2_proofs::plonk::{keygen_vk_custom, verify_proof};
 use halo2_proofs::poly::kzg::{

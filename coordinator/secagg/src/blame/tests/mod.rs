@@ -4,7 +4,7 @@ mod defences;
 mod disputes;
 mod vectors;
 
-use alloy::primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use ark_bn254::{Fr, G1Affine};
 use ark_ec::CurveGroup;
 use ark_ff::Field;
