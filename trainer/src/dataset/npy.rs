@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use ndarray::{ArrayViewD, ShapeBuilder};
+
 use super::error::Found;
 use super::{Cells, DatasetError, FormatFault, Table};
 
@@ -103,7 +105,7 @@ fn parse(bytes: &[u8], labels: bool) -> Result<Array, FormatFault> {
         told_apart(data)?;
     }
     let values = if value(header, "fortran_order")?.starts_with("True") {
-        row_major(&shape, &values)
+        row_major(&shape, &values)?
     } else {
         values
     };
@@ -174,23 +176,9 @@ fn told_apart(data: &[u8]) -> Result<(), FormatFault> {
 }
 
 /// From first index fastest to last index fastest.
-fn row_major(shape: &[usize], values: &[f64]) -> Vec<f64> {
-    (0..values.len())
-        .map(|mut flat| {
-            let mut index = vec![0; shape.len()];
-            for (at, size) in index.iter_mut().zip(shape).rev() {
-                *at = flat % size;
-                flat /= size;
-            }
-            let mut stride = 1;
-            let mut from = 0;
-            for (at, size) in index.iter().zip(shape) {
-                from += at * stride;
-                stride *= size;
-            }
-            values[from]
-        })
-        .collect()
+fn row_major(shape: &[usize], values: &[f64]) -> Result<Vec<f64>, FormatFault> {
+    let array = ArrayViewD::from_shape(shape.f(), values).map_err(|_| FormatFault::Length)?;
+    Ok(array.iter().copied().collect())
 }
 
 fn format_error(path: &Path, fault: FormatFault) -> DatasetError {
