@@ -15,7 +15,6 @@ mod listener;
 mod readiness;
 pub mod reporter;
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +30,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::metrics::Metrics;
-use listener::Bounded;
 
 pub use readiness::{ComponentReport, Part, Readiness, Report};
 pub use reporter::HealthReporter;
@@ -88,12 +86,10 @@ impl HealthServer {
             .route("/livez", get(|| async { "alive\n" }))
             .route("/readyz", get(ready))
             .with_state(Shared { metrics, readiness });
-        let served = axum::serve(Bounded::new(listener, limits), router)
-            .with_graceful_shutdown(async move {
-                // An error means that the sender is gone, which stops it too.
-                let _ = stopped.wait_for(|stop| *stop).await;
-            })
-            .into_future();
+        let served = listener::serve(listener, router, limits, async move {
+            // An error means that the sender is gone, which stops it too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        });
         Ok(Self { address, stop, task: tokio::spawn(served) })
     }
 

@@ -1,96 +1,66 @@
 //! Few connections at a time, each for a short time.
 
+use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Router;
 use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Sleep;
 
 use super::HealthLimits;
 
-/// Accepts as long as there is room.
-#[derive(Debug)]
-pub(super) struct Bounded {
-    listener: TcpListener,
-    room: Arc<Semaphore>,
-    lifetime: Duration,
+/// How long the head of a request may take to arrive.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// Serves until `stopped`; then what has been asked is still answered, for at most the lifetime of a
+/// connection.
+///
+/// # Errors
+/// If the semaphore is closed, which nobody does.
+pub(super) async fn serve(
+    mut listener: TcpListener,
+    router: Router,
+    limits: HealthLimits,
+    stopped: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let room = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD.min(limits.lifetime));
+    let service = TowerToHyperService::new(router);
+    let open = GracefulShutdown::new();
+    let mut stopped = pin!(stopped);
+    loop {
+        let (stream, permit) = tokio::select! {
+            accepted = accept(&mut listener, &room) => accepted?,
+            () = &mut stopped => break,
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let served = tokio::time::timeout(limits.lifetime, open.watch(connection));
+        tokio::spawn(async move {
+            // What a peer sends wrongly, or too slowly, ends its own connection and nothing else.
+            let _ = served.await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
+    Ok(())
 }
 
-/// A connection that ends in time, and makes room when it does.
-#[derive(Debug)]
-pub(super) struct Connection {
-    stream: TcpStream,
-    end: Pin<Box<Sleep>>,
-    _room: Option<OwnedSemaphorePermit>,
-}
-
-impl Bounded {
-    pub fn new(listener: TcpListener, limits: HealthLimits) -> Self {
-        let room = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { listener, room, lifetime: limits.lifetime }
-    }
-}
-
-impl Listener for Bounded {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        // Nobody closes the semaphore, so there always is a permit in the end.
-        let _room = Arc::clone(&self.room).acquire_owned().await.ok();
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        let end = Box::pin(tokio::time::sleep(self.lifetime));
-        (Connection { stream, end, _room }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-impl Connection {
-    /// An error once its time is over; wakes the reader and the writer then.
-    fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.end.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
-            Poll::Pending => Ok(()),
-        }
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.in_time(context)?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.in_time(context)?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
+/// The next connection, once there is room for it. What cannot be accepted is tried again.
+async fn accept(
+    listener: &mut TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = Listener::accept(listener).await;
+    Ok((stream, permit))
 }
