@@ -23,4 +23,5 @@ pub mod merkle;
 pub mod proof;
 pub mod statements;
 pub mod sum;
+pub mod tree;
 pub mod wire;

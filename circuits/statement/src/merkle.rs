@@ -5,6 +5,8 @@ use sha3::{Digest, Keccak256};
 use zktrain_argument::opening::point_bytes;
 use zktrain_model::Hash;
 
+use crate::tree::{HashTree, TreeNodes};
+
 /// A leaf: the row commitments of one window, with its number.
 pub fn leaf(window: u64, rows: &[G1Affine]) -> Hash {
     let mut hasher = Keccak256::new().chain_update([0u8]).chain_update(window.to_be_bytes());
@@ -21,37 +23,28 @@ fn node(left: &Hash, right: &Hash) -> Hash {
 /// What stands for a leaf that does not exist.
 const EMPTY: Hash = [0; 32];
 
-/// A whole tree, leaves first. A level of odd length is completed by `EMPTY`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WindowTree {
-    levels: Vec<Vec<Hash>>,
-}
+/// Nodes over windows: tagged, in order, and a level of odd length is completed by `EMPTY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowNodes {}
 
-impl WindowTree {
-    /// The tree over these leaves.
-    pub fn new(leaves: Vec<Hash>) -> Self {
-        let mut levels = vec![leaves];
-        while let Some(level) = levels.last().filter(|level| level.len() > 1) {
-            let (pairs, rest) = level.as_chunks::<2>();
-            let nodes = pairs.iter().map(|[left, right]| node(left, right));
-            let next = nodes.chain(rest.iter().map(|left| node(left, &EMPTY))).collect();
-            levels.push(next);
-        }
-        Self { levels }
+impl TreeNodes for WindowNodes {
+    type Node = Hash;
+
+    fn above(left: &Hash, right: &Hash) -> Hash {
+        node(left, right)
     }
 
-    /// The root; `EMPTY` without leaves.
-    pub fn root(&self) -> Hash {
-        self.levels.last().and_then(|level| level.first()).copied().unwrap_or(EMPTY)
+    fn above_last(last: &Hash) -> Hash {
+        node(last, &EMPTY)
     }
 
-    /// The siblings on the way from a leaf to the root.
-    pub fn path(&self, index: usize) -> Vec<Hash> {
-        let below_root = self.levels.len().saturating_sub(1);
-        let levels = self.levels.iter().take(below_root).enumerate();
-        levels.map(|(k, level)| *level.get((index >> k) ^ 1).unwrap_or(&EMPTY)).collect()
+    fn missing() -> Option<Hash> {
+        Some(EMPTY)
     }
 }
+
+/// The tree over a dataset's windows; its root is `EMPTY` without leaves.
+pub type WindowTree = HashTree<WindowNodes>;
 
 /// Levels between the leaves and the root, `⌈log2 leaves⌉`; 0 without leaves.
 pub fn depth(leaves: u64) -> u32 {

@@ -2,6 +2,7 @@
 //! up, as in the contracts' trees.
 
 use alloy_primitives::{B256, keccak256};
+use zktrain_statement::tree::{HashTree, TreeNodes};
 
 /// A node from its two children, in either order.
 fn node(a: B256, b: B256) -> B256 {
@@ -9,43 +10,28 @@ fn node(a: B256, b: B256) -> B256 {
     keccak256([low.0, high.0].concat())
 }
 
-fn above(level: &[B256]) -> Vec<B256> {
-    let pair = |pair: &[B256]| match pair {
-        [a, b] => node(*a, *b),
-        single => single.first().copied().unwrap_or_default(),
-    };
-    level.chunks(2).map(pair).collect()
+/// Nodes over envelopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShareNodes {}
+
+impl TreeNodes for ShareNodes {
+    type Node = B256;
+
+    fn above(left: &B256, right: &B256) -> B256 {
+        node(*left, *right)
+    }
+
+    fn above_last(last: &B256) -> B256 {
+        *last
+    }
+
+    fn missing() -> Option<B256> {
+        None
+    }
 }
 
 /// The tree over one dealer's envelopes with all its nodes, for the paths of all receivers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ShareTree(Vec<Vec<B256>>);
-
-impl ShareTree {
-    /// The tree over leaves.
-    pub fn new(leaves: Vec<B256>) -> Self {
-        let mut levels = Vec::new();
-        let mut level = leaves;
-        while level.len() > 1 {
-            let next = above(&level);
-            levels.push(level);
-            level = next;
-        }
-        levels.push(level);
-        Self(levels)
-    }
-
-    /// Its root; zero of no leaves.
-    pub(crate) fn root(&self) -> B256 {
-        self.0.last().and_then(|level| level.first()).copied().unwrap_or_default()
-    }
-
-    /// The siblings from a leaf to the root; none for a leaf that is not there.
-    pub(crate) fn path(&self, index: usize) -> Vec<B256> {
-        let below = self.0.iter().enumerate();
-        below.filter_map(|(up, level)| level.get((index >> up) ^ 1)).copied().collect()
-    }
-}
+pub type ShareTree = HashTree<ShareNodes>;
 
 /// The root over leaves; zero of none.
 pub(crate) fn root(leaves: &[B256]) -> B256 {
