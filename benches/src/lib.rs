@@ -61,6 +61,9 @@ pub enum Error {
     /// The measuring process could not be measured.
     #[error(transparent)]
     Measure(#[from] zktrain_cli::bench::BenchError),
+    /// The document's text names something that is not there.
+    #[error("writing the document: {0:#}")]
+    Text(#[source] minijinja::Error),
     /// The plot could not be drawn.
     #[error("drawing the plot: {got}")]
     Plot {

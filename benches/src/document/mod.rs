@@ -1,16 +1,15 @@
 //! `docs/benchmarks.md`, from records alone.
 
-mod compression;
-mod markdown;
-mod sections;
-mod versus;
+mod page;
+mod template;
 
 use std::path::Path;
 
 use crate::peer::{self, PeerRun};
 use crate::record::{Purpose, Record, figures, load};
-use crate::targets::{Measured, Notes, notes};
+use crate::targets::{Notes, notes};
 use crate::{Error, write};
+use page::Page;
 
 /// Everything that the document is written from.
 #[derive(Debug, Default)]
@@ -50,28 +49,11 @@ impl Document {
     /// If no case of the table has figures.
     pub fn render(&self) -> Result<String, Error> {
         let table = figures(&self.table, Purpose::Table);
-        let rows = figures(&self.table, Purpose::RowLength);
-        let scaling = figures(&self.scaling, Purpose::Scaling);
-        if table.is_empty() && rows.is_empty() {
+        if table.is_empty() && figures(&self.table, Purpose::RowLength).is_empty() {
             return Err(Error::Nothing { expected: Purpose::Table });
         }
         let compared = peer::compare(&self.peers, &table);
-        let measured = Measured { table: &table, scaling: &scaling, peers: &compared };
-        let parts = [
-            sections::head(&self.table),
-            sections::targets(&measured, &self.notes),
-            sections::steps(&table),
-            sections::stages(&table),
-            sections::sizes(&table),
-            compression::section(&table, &scaling, &figures(&self.scaling, Purpose::Depth)),
-            sections::absent(&self.table),
-            sections::row_lengths(&rows),
-            sections::scaling(&measured, &self.scaling),
-            versus::section(&self.peers, &compared),
-            sections::repeat(),
-        ];
-        let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        Ok(parts.join("\n"))
+        template::render(&Page::new(self, &table, &compared))
     }
 
     /// Writes the text.
@@ -142,6 +124,20 @@ mod tests {
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }
+    }
+
+    #[test]
+    fn what_is_published_is_written_from_its_records() {
+        let of = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let table = load(&of("results/benchmarks.jsonl")).unwrap();
+        let document = Document::gather(
+            table,
+            Some(&of("results/scaling.jsonl")),
+            Some(&of("results/peer.jsonl")),
+            Some(&of("notes.toml")),
+        );
+        let published = crate::read(&of("../docs/benchmarks.md")).unwrap();
+        assert_eq!(document.unwrap().render().unwrap(), published);
     }
 
     #[test]
