@@ -140,11 +140,12 @@ pub fn load<S: Settings>(
     variables: impl IntoIterator<Item = (String, String)>,
     flags: &[(String, String)],
 ) -> Result<Effective<S>, ConfigError> {
-    let mut figment = Figment::from(Layer::defaults::<S>());
+    let mut figment = Layer::defaults::<S>().over(Figment::new());
     if let Some(path) = file {
-        figment = figment.merge(Layer::file::<S>(path)?);
+        figment = Layer::file::<S>(path)?.over(figment);
     }
-    figment = figment.merge(Layer::environment::<S>(variables)?).merge(Layer::flags::<S>(flags)?);
+    figment = Layer::environment::<S>(variables)?.over(figment);
+    figment = Layer::flags::<S>(flags)?.over(figment);
     let missing = |key: &&Key| key.required && !figment.contains(key.name);
     if let Some(key) = keys::<S>().find(missing) {
         return Err(ConfigError::missing::<S>(key));

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use figment::providers::Serialized;
 use figment::value::{Dict, Map, Value};
-use figment::{Metadata, Profile, Provider, Source};
+use figment::{Figment, Metadata, Profile, Provider, Source};
 
 use super::{ConfigError, Key, Kind, Settings, keys, prefix, variable};
 
@@ -11,40 +12,28 @@ use super::{ConfigError, Key, Kind, Settings, keys, prefix, variable};
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
     metadata: Metadata,
-    values: Dict,
+    values: Vec<(String, Value)>,
 }
 
-impl Provider for Layer {
+/// One value, at a key with dots, with the place that it is from.
+struct Entry<'a> {
+    metadata: &'a Metadata,
+    value: Serialized<Value>,
+}
+
+impl Provider for Entry<'_> {
     fn metadata(&self) -> Metadata {
         self.metadata.clone()
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Profile::Default.collect(self.values.clone()))
+        self.value.data()
     }
 }
 
 /// In words, where a layer has a key.
 pub(super) fn origin(metadata: &Metadata, key: &str) -> String {
     metadata.interpolate(&Profile::Default, &key.split('.').collect::<Vec<_>>())
-}
-
-/// Puts a value at a key with dots.
-fn put(values: &mut Dict, key: &str, value: Value) {
-    match key.split_once('.') {
-        None => {
-            values.insert(key.to_owned(), value);
-        }
-        Some((table, rest)) => {
-            let inner = values.entry(table.to_owned()).or_insert_with(|| Dict::new().into());
-            if !matches!(inner, Value::Dict(..)) {
-                *inner = Dict::new().into();
-            }
-            if let Value::Dict(_, inner) = inner {
-                put(inner, rest, value);
-            }
-        }
-    }
 }
 
 /// All values with their keys.
@@ -60,30 +49,24 @@ fn leaves(values: &Dict, above: &str, found: &mut Vec<(String, Value)>) {
 
 /// The key that is most like what somebody wrote.
 fn nearest<S: Settings>(written: &str) -> &'static str {
-    let alike = |key: &&Key| (written_distance(written, key.name), key.name);
+    let alike = |key: &&Key| (strsim::levenshtein(written, key.name), key.name);
     keys::<S>().min_by_key(alike).map_or("", |key| key.name)
-}
-
-/// Levenshtein's distance.
-fn written_distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (done, from) in left.chars().enumerate() {
-        let mut next = vec![done + 1];
-        for ((to, above), pair) in right.iter().zip(row.iter().skip(1)).zip(&row) {
-            let left = next.last().copied().unwrap_or_default();
-            next.push((pair + usize::from(from != *to)).min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 impl Layer {
     fn new(name: &str, origin: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Self {
         let metadata = Metadata::named(name.to_owned())
             .interpolater(move |_: &Profile, keys: &[&str]| origin(&keys.join(".")));
-        Self { metadata, values: Dict::new() }
+        Self { metadata, values: Vec::new() }
+    }
+
+    /// Lays this layer's values over those that are there.
+    pub fn over(self, figment: Figment) -> Figment {
+        let Self { metadata, values } = &self;
+        values.iter().fold(figment, |figment, (key, value)| {
+            let value = Serialized::default(key, value.clone());
+            figment.merge(Entry { metadata, value })
+        })
     }
 
     /// Puts a value that this layer has, if there is such a key.
@@ -92,18 +75,15 @@ impl Layer {
             let origin = origin(&self.metadata, key);
             return Err(ConfigError::Unknown { origin, near: nearest::<S>(key) });
         }
-        put(&mut self.values, key, value);
+        self.values.push((key.to_owned(), value));
         Ok(())
     }
 
     /// What everything is where nobody says anything.
     pub fn defaults<S: Settings>() -> Self {
         let mut layer = Self::new("default", |key| format!("default of `{key}`"));
-        for key in keys::<S>() {
-            if let Some(value) = key.default {
-                put(&mut layer.values, key.name, value.into());
-            }
-        }
+        let given = keys::<S>().filter_map(|key| Some((key.name.to_owned(), key.default?.into())));
+        layer.values.extend(given);
         layer
     }
 
