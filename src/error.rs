@@ -474,7 +474,7 @@ pub enum Error {
     OtherPlan(#[from] OtherPlan),
     /// The coordinator cannot be reached, or refuses.
     #[error(transparent)]
-    Peer(Box<zktrain_wire::Error>),
+    Peer(Box<zktrain_wire::PeerError>),
     /// A backup cannot be made or restored.
     #[error(transparent)]
     Backup(Box<crate::commands::backup::BackupError>),
@@ -534,8 +534,8 @@ impl From<OperatorError> for Error {
     }
 }
 
-impl From<zktrain_wire::Error> for Error {
-    fn from(error: zktrain_wire::Error) -> Self {
+impl From<zktrain_wire::PeerError> for Error {
+    fn from(error: zktrain_wire::PeerError) -> Self {
         Self::Peer(Box::new(error))
     }
 }

@@ -128,7 +128,7 @@ pub struct Trained {
 /// What shows that a model file is what the chain's last commitments hold,
 /// `model.opening.json`; to be published with the model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelOpening {
+pub struct ModelOpeningFile {
     /// Proofs of the chain that ends with the model.
     pub proofs: usize,
     /// Summed blindings of the model's rows, each 32 bytes big endian in hexadecimal.
@@ -171,7 +171,7 @@ impl Project {
         model_path => "model.int.safetensors";
         /// The trained model, real numbers.
         float_model_path => "model.safetensors";
-        /// [`ModelOpening`].
+        /// [`ModelOpeningFile`].
         opening_path => "model.opening.json";
         /// The dataset's registration.
         registration_path => "registration";

@@ -223,8 +223,8 @@ fn project_srs(project: &Project, ui: &Ui) -> Result<SrsFile, Error> {
 /// to forge.
 pub fn warn_insecure(path: &Path, ui: &Ui) {
     ui.warn(&format!(
-        "the reference string {} is INSECURE: it was generated on one machine, and whoever ran \
-         that could forge any proof. For tests and demonstrations only; import a public \
+        "the reference string {} is INSECURE: it was generated on one machine, and the party \
+         that ran that could forge any proof. For tests and demonstrations only; import a public \
          ceremony's with `zktrain srs import`.",
         path.display()
     ));

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use ark_bn254::G1Affine;
-use zktrain_audit::backend::{Backend, Circuits as Keys, Fault, Next, ReferenceString, Setup};
+use zktrain_audit::backend::{
+    AuditBackend, BackendError, CircuitKeys, NextVersion, ReferenceStringFile, Setup,
+};
 use zktrain_audit::trust::{PinMismatch, Root};
 use zktrain_commit::srs::SrsFile;
 use zktrain_model::Hash;
@@ -31,16 +33,19 @@ pub(super) struct Kernels<'u> {
     pub ui: &'u Ui,
 }
 
-impl Backend for Kernels<'_> {
-    fn manifest(&self, path: &Path) -> Result<Manifest, Fault> {
+impl AuditBackend for Kernels<'_> {
+    fn manifest(&self, path: &Path) -> Result<Manifest, BackendError> {
         Ok(read_manifest(path)?)
     }
 
-    fn genesis(&self, path: &Path, network: &Network) -> Result<Parameters, Fault> {
+    fn genesis(&self, path: &Path, network: &Network) -> Result<Parameters, BackendError> {
         Ok(read_genesis(path, network)?)
     }
 
-    fn reference_string(&self, path: &Path) -> Result<Box<dyn ReferenceString<'_> + '_>, Fault> {
+    fn reference_string(
+        &self,
+        path: &Path,
+    ) -> Result<Box<dyn ReferenceStringFile<'_> + '_>, BackendError> {
         Ok(Box::new(OpenString { file: open_srs(path)?, ui: self.ui }))
     }
 }
@@ -51,10 +56,10 @@ struct OpenString<'u> {
     ui: &'u Ui,
 }
 
-impl<'u> ReferenceString<'u> for OpenString<'u> {
-    fn check(&self) -> Result<Result<(), Fault>, Fault> {
+impl<'u> ReferenceStringFile<'u> for OpenString<'u> {
+    fn check(&self) -> Result<Result<(), BackendError>, BackendError> {
         let whole = self.file.whole()?;
-        Ok(whole.check().map(drop).map_err(Fault::from))
+        Ok(whole.check().map(drop).map_err(BackendError::from))
     }
 
     /// No cache: what an audit says rests on what it has computed itself.
@@ -62,7 +67,7 @@ impl<'u> ReferenceString<'u> for OpenString<'u> {
         self: Box<Self>,
         manifest: &Path,
         lineage: &Path,
-    ) -> Result<Box<dyn Setup + 'u>, Fault> {
+    ) -> Result<Box<dyn Setup + 'u>, BackendError> {
         let Self { file, ui } = *self;
         let session = Session::of_srs(manifest, file, Cache::none(), ui)?;
         Ok(Box::new(Opened { session, project: Project::new(lineage), ui }))
@@ -89,24 +94,24 @@ impl Setup for Opened<'_> {
         reference_string(&self.session.srs, pin)
     }
 
-    fn commit(&self, model: &Parameters) -> Result<Vec<G1Affine>, Fault> {
+    fn commit(&self, model: &Parameters) -> Result<Vec<G1Affine>, BackendError> {
         let session = &self.session;
         Ok(commit_model(&session.key, session.srs.g1(), model)?.points)
     }
 
-    fn opens(&self, sum: &Sum, aggregate: &[G1Affine]) -> Result<(), Fault> {
+    fn opens(&self, sum: &Sum, aggregate: &[G1Affine]) -> Result<(), BackendError> {
         let session = &self.session;
         Ok(opens(&session.key, session.srs.g1(), sum, aggregate)?)
     }
 
-    fn next(&self, model: &Parameters, sum: &Sum) -> Result<Next, Fault> {
+    fn next(&self, model: &Parameters, sum: &Sum) -> Result<NextVersion, BackendError> {
         let session = &self.session;
         let (next, clamped) = Version::next(model, &session.key, session.srs.g1(), sum)?;
         let Version { parameters, rows, hash } = next;
-        Ok(Next { parameters, rows, hash, clamped })
+        Ok(NextVersion { parameters, rows, hash, clamped })
     }
 
-    fn circuits(&self) -> Box<dyn Keys + '_> {
+    fn circuits(&self) -> Box<dyn CircuitKeys + '_> {
         let circuits = Circuits::new(&self.session, &self.project, self.ui);
         Box::new(SessionKeys { session: &self.session, circuits })
     }
@@ -118,16 +123,16 @@ struct SessionKeys<'a> {
     circuits: Circuits<'a>,
 }
 
-impl Keys for SessionKeys<'_> {
-    fn key(&self, system: ProofSystem) -> Result<CircuitKey, Fault> {
+impl CircuitKeys for SessionKeys<'_> {
+    fn key(&self, system: ProofSystem) -> Result<CircuitKey, BackendError> {
         Ok(self.circuits.key_of(system)?)
     }
 
-    fn contract_key(&self, key: &CircuitKey, system: ProofSystem) -> Result<Hash, Fault> {
+    fn contract_key(&self, key: &CircuitKey, system: ProofSystem) -> Result<Hash, BackendError> {
         Ok(contract_key_hash(&self.session.key, key, system)?)
     }
 
-    fn registration(&self, registration: &Registration) -> Result<Hash, Fault> {
+    fn registration(&self, registration: &Registration) -> Result<Hash, BackendError> {
         Ok(self.circuits.verify_registration(registration)?)
     }
 }

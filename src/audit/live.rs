@@ -4,7 +4,7 @@ use alloy::primitives::{Address, keccak256};
 use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::rngs::OsRng;
-use zktrain_audit::backend::{Fault, Node};
+use zktrain_audit::backend::{BackendError, ChainNode};
 use zktrain_audit::live::{Contract, Live};
 use zktrain_chain::protocol::{Client, Status};
 use zktrain_chain::{Chain, ChainError, Endpoint, Outbox, Sender};
@@ -17,8 +17,8 @@ use crate::error::Error;
 /// A node at an address, which an audit compares its export with.
 pub(super) struct LiveNode<'a>(pub &'a Endpoint);
 
-impl Node for LiveNode<'_> {
-    fn look(&self, export: &ChainExport) -> Result<Live, Fault> {
+impl ChainNode for LiveNode<'_> {
+    fn look(&self, export: &ChainExport) -> Result<Live, BackendError> {
         Ok(look(export, self.0)?)
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use backend::Kernels;
 use live::LiveNode;
-use zktrain_audit::backend::{Fault, Node};
+use zktrain_audit::backend::{BackendError, ChainNode};
 use zktrain_audit::lineage::{CHAIN, Lineage};
 use zktrain_audit::{AuditError, AuditPins, AuditReport};
 use zktrain_chain::Endpoint;
@@ -39,8 +39,8 @@ pub struct Options<'a> {
 pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditReport, Error> {
     let model = crate::files::read(options.model)?;
     let node = options.chain.map(LiveNode);
-    let node = node.as_ref().map(|node| node as &dyn Node);
-    let given = zktrain_audit::Options {
+    let node = node.as_ref().map(|node| node as &dyn ChainNode);
+    let given = zktrain_audit::AuditOptions {
         name: &options.model.display().to_string(),
         model: &model,
         srs: options.srs,
@@ -55,7 +55,7 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
 }
 
 /// What ended an audit is an error of ours, which [`LiveNode`] has handed over.
-fn node_error(fault: Fault) -> Error {
+fn node_error(fault: BackendError) -> Error {
     match fault.downcast::<Error>() {
         Ok(error) => *error,
         Err(other) => {

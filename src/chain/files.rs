@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-pub use zktrain_ledger::files::{BatchFile, SubmissionFile, Update};
+pub use zktrain_ledger::files::{BatchFile, MemberUpdate, SubmissionFile};
 pub use zktrain_ledger::time;
 
 use crate::error::Error;

@@ -2,7 +2,7 @@
 //!
 //! A backup is made while the coordinator runs: first the store, by the database itself, then the files,
 //! which are never older than what the store says of them. What is signed is not in it (see
-//! [`SignedLog`]): a restored coordinator signs nothing for a round that is open, so that an old state
+//! [`SignedBatchLog`]): a restored coordinator signs nothing for a round that is open, so that an old state
 //! cannot make it sign a second batch.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use zktrain_coordinator::store::{SignedError, SignedLog, Store, StoreError};
+use zktrain_coordinator::store::{SignedBatchError, SignedBatchLog, Store, StoreError};
 use zktrain_files::regular;
 
 use crate::chain::block_on;
@@ -88,7 +88,7 @@ pub enum BackupError {
     Store(#[from] StoreError),
     /// The file of what was signed cannot be written.
     #[error(transparent)]
-    Signed(#[from] SignedError),
+    Signed(#[from] SignedBatchError),
 }
 
 fn engine(is_sqlite: bool) -> &'static str {
@@ -395,7 +395,7 @@ fn keep_signed(data: &Path, staged: &Path) -> Result<(), Error> {
     let (old, new) = (data.join(SIGNED), staged.join(SIGNED));
     if old.symlink_metadata().is_ok() {
         copy(&old, &new)?;
-        SignedLog::restored(&new).map_err(BackupError::from)?;
+        SignedBatchLog::restored(&new).map_err(BackupError::from)?;
     }
     Ok(())
 }
@@ -429,8 +429,8 @@ mod tests {
         flags.load().unwrap().into_inner()
     }
 
-    fn signed(config: &CoordinatorConfig) -> SignedLog {
-        SignedLog::open(&config.data().join(SIGNED)).unwrap()
+    fn signed(config: &CoordinatorConfig) -> SignedBatchLog {
+        SignedBatchLog::open(&config.data().join(SIGNED)).unwrap()
     }
 
     /// A project whose coordinator is at work in round 7, a folder for backups, and the store in use.

@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use zktrain_chain::protocol::Client;
 use zktrain_coordinator::health::{HealthLimits, HealthServer, Readiness, reporter};
 use zktrain_coordinator::machine::{Bounds, Ends};
-use zktrain_coordinator::metrics::Metrics;
+use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::RequestHandler;
-use zktrain_coordinator::store::{SignedLog, Store};
+use zktrain_coordinator::store::{SignedBatchLog, Store};
 use zktrain_ledger::typed;
 use zktrain_secagg::vector::VectorShape;
 use zktrain_wire::{Server, ServerCounters};
@@ -283,7 +283,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let shape = VectorShape::of(&session.key).map_err(OperatorError::from)?;
     let data = config.data();
     let models = Models::new(&data.join("models"))?;
-    let signed = SignedLog::open(&data.join(backup::SIGNED)).map_err(OperatorError::from)?;
+    let signed = SignedBatchLog::open(&data.join(backup::SIGNED)).map_err(OperatorError::from)?;
     signed.begin(client.current(config.domain).await?).map_err(OperatorError::from)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
     models.keep(&Model::new(&session, genesis.clone())?)?;
@@ -299,7 +299,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     if options.pay.is_by_improvement() && !account.measures() {
         return Err(OperatorError::NoRows.into());
     }
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(ProcessMetrics::new());
     let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
     store.measure(metrics.clone());
     let library = DomainLibrary::new(

@@ -23,7 +23,7 @@ use super::train::{registered, rules};
 use crate::circuits::{CircuitShape, Circuits, Compression};
 use crate::error::Error;
 use crate::files::{self, Access};
-use crate::project::{ModelOpening, Project, write_json};
+use crate::project::{ModelOpeningFile, Project, write_json};
 use crate::replace::set_aside;
 use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
 use crate::session::{Rules, Session, read_genesis};
@@ -306,7 +306,7 @@ impl Prover<'_> {
         }
         let scalar = |b: &ark_bn254::Fr| hex::encode(b.into_bigint().to_bytes_be());
         let blindings = end.model.blinds.iter().map(scalar).collect();
-        write_json(&path, &ModelOpening { proofs: trained, blindings })?;
+        write_json(&path, &ModelOpeningFile { proofs: trained, blindings })?;
         Ok(Some(path))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::Serialize;
 use zktrain_backends::r1cs::{self, R1cs};
 use zktrain_ceremony::groth16::{ProvingKey, insecure_key};
-use zktrain_ceremony::phase_two::{Ceremony, CeremonyError, Source as Contributed};
+use zktrain_ceremony::phase_two::{Ceremony, CeremonyError, FactorSource as Contributed};
 use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::CheckedSrs;
 use zktrain_prove::compress::CompressError;

@@ -13,7 +13,7 @@ use zktrain_trainer::{History, Metrics, evaluate, window_metrics};
 
 use crate::error::{Error, OptionsError};
 use crate::files::{self, Access};
-use crate::project::{ModelOpening, Project, Trained, read_json, write_json};
+use crate::project::{ModelOpeningFile, Project, Trained, read_json, write_json};
 use crate::secrets::{DatasetSecret, data_digest, read_dataset, read_key};
 use crate::session::{Rules, Session, read_genesis};
 use crate::source;
@@ -159,7 +159,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<TrainReport, Error> {
     files::write(&project.curve_path(), svg.as_bytes(), Access::Public)?;
     let steps = windows * network.steps;
     let opened =
-        read_json::<ModelOpening>(&project.opening_path(), "").map(|opening| opening.proofs);
+        read_json::<ModelOpeningFile>(&project.opening_path(), "").map(|opening| opening.proofs);
     if opened.ok() != Some(windows) {
         // It opens a model that was trained for longer or shorter.
         files::remove(&project.opening_path())?;

@@ -24,7 +24,8 @@ use crate::circuits::{Circuits, RegistrationFault};
 use crate::error::{Error, OptionsError};
 use crate::evm;
 use crate::project::{
-    ModelOpening, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml, settings,
+    ModelOpeningFile, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml,
+    settings,
 };
 use crate::proofs;
 use crate::replace;
@@ -410,7 +411,7 @@ fn verify_final(
     if args.opening.is_none() && !path.exists() {
         return Ok(false);
     }
-    let opening: ModelOpening = read_json(&path, "name the file that came with the model")?;
+    let opening: ModelOpeningFile = read_json(&path, "name the file that came with the model")?;
     let model_path = args.model.clone().unwrap_or_else(|| project.model_path());
     if opening.proofs != proofs {
         return Err(Error::OpeningProofs { path, expected: proofs, got: opening.proofs });
@@ -432,7 +433,7 @@ fn verify_final(
 }
 
 /// Canonical scalars from hexadecimal.
-fn blindings(path: &Path, opening: &ModelOpening) -> Result<Vec<Fr>, Error> {
+fn blindings(path: &Path, opening: &ModelOpeningFile) -> Result<Vec<Fr>, Error> {
     let scalar = |text: &String| {
         let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == 32)?;
         let scalar = Fr::from_be_bytes_mod_order(&bytes);

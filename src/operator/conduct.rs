@@ -10,7 +10,7 @@ use alloy::primitives::Address;
 use serde::Serialize;
 use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::machine::MisdeedKind;
-use zktrain_coordinator::metrics::{Misdeed as Label, Verdict, VerdictKind};
+use zktrain_coordinator::metrics::{DeliveryVerdict, Misdeed as Label, VerdictKind};
 use zktrain_wire::messages::Phase;
 
 use super::history::RoundRecord;
@@ -138,14 +138,14 @@ pub fn label(kind: &MisdeedKind) -> Label {
 }
 
 /// What was found about deliveries, as far as the chain does not know it.
-pub fn verdicts(told: &[RoundRecord]) -> Vec<Verdict> {
+pub fn verdicts(told: &[RoundRecord]) -> Vec<DeliveryVerdict> {
     told.iter().flat_map(of_round).collect()
 }
 
-fn of_round(told: &RoundRecord) -> impl Iterator<Item = Verdict> + '_ {
+fn of_round(told: &RoundRecord) -> impl Iterator<Item = DeliveryVerdict> + '_ {
     let verdict = |account, kind| {
         let seconds = told.verified.get(&account).copied();
-        Verdict { round: told.round, account, kind, seconds }
+        DeliveryVerdict { round: told.round, account, kind, seconds }
     };
     let accepted = told.counted.iter().map(move |account| verdict(*account, VerdictKind::Accepted));
     let found = told.misdeeds.iter().filter_map(move |misdeed| {
@@ -177,20 +177,11 @@ mod tests {
 
     fn round(round: u64, misdeeds: Vec<Misdeed>) -> RoundRecord {
         RoundRecord {
-            round,
-            model: B256::ZERO,
             counted: vec![OTHER],
             missing: vec![WHO],
-            worked: Vec::new(),
-            slashed: Vec::new(),
             misdeeds,
             verified: BTreeMap::from([(OTHER, 0.5)]),
-            settled: true,
-            confirmed: false,
-            loss: None,
-            accuracy: None,
-            improvement: None,
-            budget: None,
+            ..RoundRecord::empty(round)
         }
     }
 

@@ -60,6 +60,28 @@ pub struct RoundRecord {
     pub budget: Option<String>,
 }
 
+impl RoundRecord {
+    /// A settled round in which nobody did anything, to be filled in.
+    pub fn empty(round: u64) -> Self {
+        Self {
+            round,
+            model: B256::ZERO,
+            counted: Vec::new(),
+            missing: Vec::new(),
+            worked: Vec::new(),
+            slashed: Vec::new(),
+            misdeeds: Vec::new(),
+            verified: BTreeMap::new(),
+            settled: true,
+            confirmed: false,
+            loss: None,
+            accuracy: None,
+            improvement: None,
+            budget: None,
+        }
+    }
+}
+
 /// The coordinator's account of its rounds.
 pub struct Account {
     folder: PathBuf,
@@ -233,22 +255,12 @@ mod tests {
     }
 
     fn told(account: &Account, round: u64, loss: Option<f64>) -> RoundRecord {
-        let by = loss.and_then(|loss| account.improvement(round, loss).unwrap());
         RoundRecord {
-            round,
-            model: B256::ZERO,
             counted: vec![Address::ZERO],
-            missing: Vec::new(),
-            worked: Vec::new(),
-            slashed: Vec::new(),
-            misdeeds: Vec::new(),
-            verified: BTreeMap::new(),
-            settled: true,
-            confirmed: false,
             loss,
-            accuracy: None,
-            improvement: by,
+            improvement: loss.and_then(|loss| account.improvement(round, loss).unwrap()),
             budget: Some("7".into()),
+            ..RoundRecord::empty(round)
         }
     }
 

@@ -8,7 +8,7 @@ use alloy::primitives::Address;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use zktrain_chain::protocol::Client;
-use zktrain_coordinator::metrics::{Metrics, Misdeed};
+use zktrain_coordinator::metrics::{Misdeed, ProcessMetrics};
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_ledger::SignedReceipt;
 use zktrain_ledger::typed::{Receipt, Scope};
@@ -26,7 +26,7 @@ pub struct DomainLibrary {
     session: Arc<Session>,
     project: Project,
     lineage: LineageWriter,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ProcessMetrics>,
     /// Who has registered.
     pub register: Register,
 }
@@ -39,7 +39,7 @@ impl DomainLibrary {
         session: Arc<Session>,
         project: Project,
         lineage: LineageWriter,
-        metrics: Arc<Metrics>,
+        metrics: Arc<ProcessMetrics>,
     ) -> Self {
         let register = Register::default();
         Self { client, domain, session, project, lineage, metrics, register }

@@ -190,20 +190,9 @@ mod tests {
             kind: kind.clone(),
         };
         RoundRecord {
-            round,
-            model: B256::ZERO,
-            counted: Vec::new(),
             missing: vec![CHEAT, SILENT, OTHER],
-            worked: Vec::new(),
-            slashed: Vec::new(),
             misdeeds: misdeeds.iter().map(misdeed).collect(),
-            verified: BTreeMap::new(),
-            settled: true,
-            confirmed: false,
-            loss: None,
-            accuracy: None,
-            improvement: None,
-            budget: None,
+            ..RoundRecord::empty(round)
         }
     }
 

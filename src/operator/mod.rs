@@ -35,9 +35,9 @@ use tokio_util::sync::CancellationToken;
 use zktrain_chain::protocol::{Client, ClientError, Status};
 use zktrain_coordinator::driver::DriverError;
 use zktrain_coordinator::health::HealthReporter;
-use zktrain_coordinator::metrics::{History, Measures, Metrics};
+use zktrain_coordinator::metrics::{Measures, MetricsHistory, ProcessMetrics};
 use zktrain_coordinator::service::RequestHandler;
-use zktrain_coordinator::store::{SignedError, SignedLog, Store, StoreError};
+use zktrain_coordinator::store::{SignedBatchError, SignedBatchLog, Store, StoreError};
 use zktrain_secagg::vector::{VectorError, VectorShape};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
@@ -87,7 +87,7 @@ pub enum OperatorError {
     Store(#[from] StoreError),
     /// What was signed forbids to sign more.
     #[error(transparent)]
-    Signed(#[from] SignedError),
+    Signed(#[from] SignedBatchError),
     /// A round cannot be run.
     #[error(transparent)]
     Driver(#[from] DriverError),
@@ -190,11 +190,11 @@ pub struct Operator {
     /// Everything that was acknowledged.
     pub store: Store,
     /// What was signed, and what is not to be signed any more.
-    pub signed: SignedLog,
+    pub signed: SignedBatchLog,
     /// What peers talk to.
     pub handler: Arc<RequestHandler<DomainLibrary>>,
     /// What is measured.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<ProcessMetrics>,
     /// Tells that it goes on, or why it does not.
     pub reporter: Arc<HealthReporter>,
     /// What it has said last of why there is nothing to do.
@@ -320,7 +320,7 @@ impl Operator {
 
     /// Computes and publishes the measures of the network's health.
     async fn measure(&self) {
-        match History::from_chain(&self.client, self.options.domain).await {
+        match MetricsHistory::from_chain(&self.client, self.options.domain).await {
             Ok(mut history) => {
                 history.verdicts = conduct::verdicts(&self.account.read().unwrap_or_default());
                 self.metrics.set_measures(&Measures::of(&history, Measures::LAST));

@@ -7,7 +7,7 @@ use zktrain_chain::FailureKind;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_ledger::SignedBatch;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
-use zktrain_ledger::files::{BatchFile, SubmissionFile, Update};
+use zktrain_ledger::files::{BatchFile, MemberUpdate, SubmissionFile};
 use zktrain_ledger::typed::{Batch, Submission};
 use zktrain_model::trace::Parameters;
 use zktrain_secagg::plan::Plan;
@@ -136,7 +136,7 @@ pub async fn proposal(
     let root = client.members(round).await?.delivery_root(&deliveries);
     let batch = Batch { round, root, aggregate, model };
     let signed = SignedBatch::new(batch, &plan.scope(), client.sender().signer())?;
-    let updates = counted.iter().map(|c| Update {
+    let updates = counted.iter().map(|c| MemberUpdate {
         account: c.account(),
         weight: c.weight,
         rows: bytes_of(&c.statement.update),

@@ -8,9 +8,9 @@ use alloy::providers::Provider;
 use zktrain_chain::protocol::Status;
 use zktrain_chain::{Chain, SenderCounters};
 use zktrain_coordinator::driver::Driver;
-use zktrain_coordinator::health::{Part, Readiness};
+use zktrain_coordinator::health::{Component, Readiness};
 use zktrain_coordinator::machine::Progress;
-use zktrain_coordinator::metrics::{Direction, Ending, MemberState, Metrics, Sending};
+use zktrain_coordinator::metrics::{Direction, Ending, MemberState, ProcessMetrics, Sending};
 use zktrain_wire::ServerCounters;
 use zktrain_wire::messages::{End, Phase};
 
@@ -24,23 +24,32 @@ pub const BLOCK: Duration = Duration::from_secs(12);
 const GIVEN_UP: u32 = 3;
 
 /// Publishes the chain's last known block and whether its node answers, again and again.
-pub async fn watch_chain(every: Duration, chain: &Chain, metrics: &Metrics, readiness: &Readiness) {
+pub async fn watch_chain(
+    every: Duration,
+    chain: &Chain,
+    metrics: &ProcessMetrics,
+    readiness: &Readiness,
+) {
     loop {
         let latest = chain.provider().get_block_by_number(BlockNumberOrTag::Latest);
         match tokio::time::timeout(BLOCK, latest).await {
             Ok(Ok(Some(block))) => {
                 metrics.set_block(block.header.number, block.header.timestamp);
-                readiness.works(Part::Chain);
+                readiness.works(Component::Chain);
             }
             // What is known of the chain stays, and gets old.
-            _ => readiness.fails(Part::Chain, "the node does not answer"),
+            _ => readiness.fails(Component::Chain, "the node does not answer"),
         }
         tokio::time::sleep(every).await;
     }
 }
 
 /// Publishes what others count, again and again: bytes and connections, transactions.
-pub async fn watch_counters(wire: &ServerCounters, sent: &SenderCounters, metrics: &Metrics) {
+pub async fn watch_counters(
+    wire: &ServerCounters,
+    sent: &SenderCounters,
+    metrics: &ProcessMetrics,
+) {
     let mut last = [0; 5];
     loop {
         let now = [&wire.uploaded, &wire.downloaded, &sent.mined, &sent.reverted, &sent.failed];
@@ -138,7 +147,7 @@ mod tests {
 
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
-    use zktrain_devnet::{Genesis, Node, serve};
+    use zktrain_devnet::{EmbeddedNode, Genesis, serve};
 
     use super::*;
 
@@ -146,7 +155,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(120);
 
     /// A node that answers at an address until what is returned is dropped, and where that is.
-    async fn answers(node: &Node, at: &str) -> (JoinSet<()>, String) {
+    async fn answers(node: &EmbeddedNode, at: &str) -> (JoinSet<()>, String) {
         let listener = TcpListener::bind(at).await.unwrap();
         let at = listener.local_addr().unwrap().to_string();
         let (node, mut serving) = (node.clone(), JoinSet::new());
@@ -167,11 +176,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_chain_has_a_heartbeat_that_follows_its_node() {
-        let node = Node::in_memory(Genesis { chain_id: 31337, funded: Vec::new() }).unwrap();
+        let node =
+            EmbeddedNode::in_memory(Genesis { chain_id: 31337, funded: Vec::new() }).unwrap();
         let (serving, at) = answers(&node, "127.0.0.1:0").await;
         let chain = Chain::http(&format!("http://{at}")).await.unwrap();
-        let (metrics, readiness) = (Arc::new(Metrics::new()), Arc::new(Readiness::new(PATIENCE)));
-        let state = || readiness.report(Instant::now()).parts[&Part::Chain].reason;
+        let (metrics, readiness) =
+            (Arc::new(ProcessMetrics::new()), Arc::new(Readiness::new(PATIENCE)));
+        let state = || readiness.report(Instant::now()).parts[&Component::Chain].reason;
         assert_eq!(state(), Some("not started"));
         let mut heart = JoinSet::new();
         let (of_chain, of_metrics, ready) = (chain.clone(), metrics.clone(), readiness.clone());

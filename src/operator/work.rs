@@ -6,9 +6,9 @@ use std::sync::Arc;
 use alloy::primitives::Address;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_argument::opening::KzgVerifierKey;
-use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
+use zktrain_coordinator::driver::{Judged, RoundComputations, Settled, Timed};
 use zktrain_coordinator::machine::ProofVerdict;
-use zktrain_coordinator::metrics::{Judgement, Metrics};
+use zktrain_coordinator::metrics::{Judgement, ProcessMetrics};
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::{Plan, PlanMember};
@@ -37,10 +37,10 @@ pub struct RoundWork {
     /// Where sums are kept until they are settled.
     pub pending: Pending,
     /// What is measured.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<ProcessMetrics>,
 }
 
-impl Work for RoundWork {
+impl RoundComputations for RoundWork {
     fn shape(&self) -> &VectorShape {
         &self.shape
     }

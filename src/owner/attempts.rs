@@ -65,7 +65,7 @@ fn is_disowned(error: &Error) -> bool {
             _ => return false,
         },
         Error::Peer(error) => match &**error {
-            zktrain_wire::Error::Refused(refusal) => refusal,
+            zktrain_wire::PeerError::Refused(refusal) => refusal,
             _ => return false,
         },
         _ => return false,
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn whoever_denies_what_it_has_is_not_asked_again() {
         for refusal in [Refusal::Missing, Refusal::NotMember] {
-            let peer = Error::Peer(Box::new(zktrain_wire::Error::Refused(refusal.clone())));
+            let peer = Error::Peer(Box::new(zktrain_wire::PeerError::Refused(refusal.clone())));
             for error in [refused(refusal), peer] {
                 let mut attempts = Attempts::default();
                 assert_eq!(attempts.after(7, &error, false), Next::Again(FIRST), "{error}");

@@ -272,7 +272,7 @@ mod tests {
         for other in others {
             let error = journal.keep(&other).unwrap_err();
             let Error::Member(error) = error else { panic!("{error}") };
-            let conflict = zktrain_secagg::Error::Conflict { what: "" };
+            let conflict = zktrain_secagg::SecaggError::Conflict { what: "" };
             let OwnerError::Aggregation(error) = *error else { panic!("{error}") };
             assert_eq!(core::mem::discriminant(&error), core::mem::discriminant(&conflict));
         }

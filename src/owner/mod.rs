@@ -34,7 +34,7 @@ use zktrain_secagg::vector::VectorError;
 use zktrain_statement::statements::Binding;
 use zktrain_wire::messages::{Item, Refusal, Request, Response};
 use zktrain_wire::receipts::ReceiptError;
-use zktrain_wire::{Peer, Target, Timeouts, UploadSource};
+use zktrain_wire::{CoordinatorTarget, Peer, Timeouts, UploadSource};
 
 use attempts::Attempts;
 pub use check::{Expected, PlanError};
@@ -43,7 +43,7 @@ pub use fault::Fault;
 pub use inclusion::{Force, PayMonitor, When};
 pub use journal::OtherPlan;
 use outcome::{Outcome, OwnerRecords};
-pub use parent::{Ancestry, ParentError, Source as LineageSource};
+pub use parent::{Ancestry, LineageSource, ParentError};
 use ports::in_time;
 pub use ports::{Line, UpdateProver};
 pub use round::{Owner, RoundContext};
@@ -76,7 +76,7 @@ pub enum OwnerError {
     Silent,
     /// A rule of secure aggregation is broken.
     #[error("secure aggregation: {0}")]
-    Aggregation(#[from] zktrain_secagg::Error),
+    Aggregation(#[from] zktrain_secagg::SecaggError),
     /// The update is not of the network.
     #[error(transparent)]
     Vector(#[from] VectorError),
@@ -249,7 +249,7 @@ async fn open(at: &Connection, options: &Options, ui: &Ui) -> Result<Owner, Erro
     let asked = || in_time(start::ANSWER, membership(&client, &expected));
     start::patiently(&node, asked).await?;
     let signed = start::record(at, &client, options.domain).await?;
-    let target = Target {
+    let target = CoordinatorTarget {
         address: options.coordinator.clone(),
         coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
         domain: typed::domain(client.at().chain_id, client.at().rounds),

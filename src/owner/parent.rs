@@ -117,7 +117,7 @@ pub enum ParentError {
 }
 
 /// Where a lineage's files come from; nothing about them is believed.
-pub trait Source: Sync {
+pub trait LineageSource: Sync {
     /// A file of at most so many bytes.
     ///
     /// # Errors
@@ -125,12 +125,12 @@ pub trait Source: Sync {
     fn file(&self, name: &str, most: u64) -> impl Future<Output = Result<Vec<u8>, Error>> + Send;
 }
 
-impl Source for Peer {
+impl LineageSource for Peer {
     async fn file(&self, name: &str, most: u64) -> Result<Vec<u8>, Error> {
         let item = Item::Lineage { path: name.to_owned() };
         match self.download(&item, most).await {
             Ok(bytes) => Ok(bytes.to_vec()),
-            Err(zktrain_wire::Error::Refused(Refusal::Missing)) => {
+            Err(zktrain_wire::PeerError::Refused(Refusal::Missing)) => {
                 Err(ParentError::Withheld { file: name.to_owned() }.into())
             }
             Err(error) => Err(error.into()),
@@ -167,7 +167,7 @@ pub struct Ancestry<'a, S> {
     pub project: &'a Project,
 }
 
-impl<S: Source> Ancestry<'_, S> {
+impl<S: LineageSource> Ancestry<'_, S> {
     /// The domain's last version, if it is the one that a round starts from. What was computed on
     /// the way is on disk when this returns.
     ///

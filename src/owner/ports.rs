@@ -33,8 +33,10 @@ pub trait Line {
     ///
     /// # Errors
     /// If there is no answer.
-    fn call(&self, request: Request)
-    -> impl Future<Output = Result<Response, zktrain_wire::Error>>;
+    fn call(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, zktrain_wire::PeerError>>;
 
     /// Uploads something.
     ///
@@ -44,7 +46,7 @@ pub trait Line {
         &self,
         item: &Item,
         bytes: Vec<u8>,
-    ) -> impl Future<Output = Result<(), zktrain_wire::Error>>;
+    ) -> impl Future<Output = Result<(), zktrain_wire::PeerError>>;
 
     /// Some time between two questions, however quick the answers are.
     fn pause(&self) -> impl Future<Output = ()> {
@@ -53,11 +55,11 @@ pub trait Line {
 }
 
 impl Line for Peer {
-    async fn call(&self, request: Request) -> Result<Response, zktrain_wire::Error> {
+    async fn call(&self, request: Request) -> Result<Response, zktrain_wire::PeerError> {
         Self::call(self, request).await
     }
 
-    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::Error> {
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::PeerError> {
         Self::upload(self, item, UploadSource::Bytes(bytes.into())).await.map(drop)
     }
 }

@@ -22,7 +22,7 @@ use zktrain_secagg::vector::{Update, VectorShape, pack};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_verify::circuit::CircuitKey;
-use zktrain_wire::messages::{Contribution, End, Item, Notice, Refusal, Request, Response};
+use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Refusal, Request, Response};
 use zktrain_wire::receipts::check_receipt;
 use zktrain_wire::{Peer, Scoped, sign};
 
@@ -136,7 +136,7 @@ impl<L: Line, C: UpdateProver> RoundContext<L, C> {
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
         // Before anything is begun: a round that is not entered leaves nothing behind.
         let check = self.policy.check_plan(&plan, self.account());
-        check.map_err(|error| OwnerError::from(zktrain_secagg::Error::from(error)))?;
+        check.map_err(|error| OwnerError::from(zktrain_secagg::SecaggError::from(error)))?;
         let path = self.project.round_journal_path(plan.round);
         let key = read_key(&self.project.key_path())?;
         let journal = Journal::of_round(&path, plan.round, plan.digest(), &key)?;
@@ -232,7 +232,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let keys = self.member.keys();
         let keys = self.open(keys)?;
         let keys = self.sign(keys)?;
-        let mut included = self.send(Contribution::Keys(keys)).await?;
+        let mut included = self.send(MemberMessage::Keys(keys)).await?;
         for number in 1..=NOTICES {
             let notice = wait.notice(number).await?;
             tracing::debug!(round, number, "notice");
@@ -258,7 +258,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
     }
 
     /// Sends a contribution. Whether it came in time.
-    async fn send(&mut self, what: Contribution) -> Result<bool, Error> {
+    async fn send(&mut self, what: MemberMessage) -> Result<bool, Error> {
         let request = Request::Send { round: self.plan.round, what: Box::new(what) };
         match self.owner.peer.call(request).await? {
             Response::Taken => Ok(true),
@@ -302,7 +302,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let sealed = self.member.roster(keys).map_err(OwnerError::from)?;
         let (head, envelopes) = self.open(sealed)?;
         let sharing = Sharing { head: self.sign(head)?, envelopes };
-        self.send(Contribution::Sharing(sharing)).await
+        self.send(MemberMessage::Sharing(sharing)).await
     }
 
     /// The long phase: train, prove, mask, upload.
@@ -318,7 +318,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let complaints = self.open(sealed)?;
         for complaint in complaints {
             tracing::warn!(of = %complaint.passed.head.body.account, "a share does not open");
-            self.send(Contribution::Complaint(complaint)).await?;
+            self.send(MemberMessage::Complaint(complaint)).await?;
         }
         if self.owner.fault.is_some_and(|fault| fault == Fault::LeaveBeforeUpload) {
             return Err(OwnerError::Left.into());
@@ -339,7 +339,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
             }
         }
         let upload = self.sign(upload)?;
-        self.send(Contribution::Upload(upload)).await
+        self.send(MemberMessage::Upload(upload)).await
     }
 
     fn receipt_path(&self) -> PathBuf {
@@ -372,7 +372,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
             return Ok(true);
         }
         let again = self.sign(upload)?;
-        let taken = self.send(Contribution::Upload(again)).await?;
+        let taken = self.send(MemberMessage::Upload(again)).await?;
         if taken && !self.has_receipt(&upload) {
             return Err(
                 OwnerError::Unexpected { what: "a counted upload without a receipt" }.into()
@@ -385,7 +385,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
     async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<bool, Error> {
         match self.owner.peer.upload(item, bytes).await {
             Ok(_) => Ok(true),
-            Err(zktrain_wire::Error::Refused(Refusal::WrongPhase { now })) => {
+            Err(zktrain_wire::PeerError::Refused(Refusal::WrongPhase { now })) => {
                 tracing::warn!(round = self.plan.round, ?now, "too late; left out of this round");
                 Ok(false)
             }
@@ -470,7 +470,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let sealed = self.member.counted(counted).map_err(OwnerError::from)?;
         let confirm = self.open(sealed)?;
         let confirm = self.sign(confirm)?;
-        self.send(Contribution::Confirm(confirm)).await
+        self.send(MemberMessage::Confirm(confirm)).await
     }
 
     async fn unmask(&mut self, confirms: &[Signed<Confirm>]) -> Result<bool, Error> {
@@ -480,7 +480,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         }
         let unmask = self.open(sealed)?;
         let unmask = self.sign(unmask)?;
-        self.send(Contribution::Unmask(unmask)).await
+        self.send(MemberMessage::Unmask(unmask)).await
     }
 
     /// The sum is wrong: shows that this owner's vector is not the reason.
@@ -493,7 +493,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let defence = self.open(sealed)?;
         self.test = Some(test);
         let defence = self.sign(defence)?;
-        self.send(Contribution::Defence(defence)).await
+        self.send(MemberMessage::Defence(defence)).await
     }
 
     /// Somebody's defence contradicts this owner's: shows what both have agreed on.
@@ -507,7 +507,7 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         let sealed = self.member.dispute(&test, &evidence, defences).map_err(OwnerError::from)?;
         let reveal = self.open(sealed)?;
         let reveal = self.sign(reveal)?;
-        self.send(Contribution::Reveal(reveal)).await
+        self.send(MemberMessage::Reveal(reveal)).await
     }
 
     /// What was submitted, opened.

@@ -75,9 +75,9 @@ fn is_away(error: &Error) -> bool {
         Error::Client(error) => error.trouble().is_transient(),
         Error::Peer(error) => matches!(
             **error,
-            zktrain_wire::Error::Deadline { .. }
+            zktrain_wire::PeerError::Deadline { .. }
                 // The chain knows this member: its coordinator's node may be behind.
-                | zktrain_wire::Error::Refused(Refusal::Busy | Refusal::Internal | Refusal::NotMember)
+                | zktrain_wire::PeerError::Refused(Refusal::Busy | Refusal::Internal | Refusal::NotMember)
         ),
         Error::Member(error) => matches!(**error, OwnerError::Silent),
         _ => false,
@@ -134,8 +134,8 @@ mod tests {
         let at = "coordinator.example.org:7443".to_owned();
         [
             ClientError::Chain(node).into(),
-            zktrain_wire::Error::Deadline { at, last: Lost::NoHost }.into(),
-            zktrain_wire::Error::Refused(Refusal::NotMember).into(),
+            zktrain_wire::PeerError::Deadline { at, last: Lost::NoHost }.into(),
+            zktrain_wire::PeerError::Refused(Refusal::NotMember).into(),
             OwnerError::Silent.into(),
         ]
     }
@@ -160,7 +160,7 @@ mod tests {
         let (account, expected) = (Address::ZERO, Address::ZERO);
         let errors: [Error; 4] = [
             ClientError::OtherChain { expected: 1, got: 2 }.into(),
-            zktrain_wire::Error::Identity { expected, got: None }.into(),
+            zktrain_wire::PeerError::Identity { expected, got: None }.into(),
             OwnerError::NotMember { account, domain: 1 }.into(),
             Error::WorkerStopped,
         ];

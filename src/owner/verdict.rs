@@ -50,11 +50,13 @@ impl OwnerVerdict {
     }
 }
 
-fn peer(error: &zktrain_wire::Error) -> OwnerVerdict {
+fn peer(error: &zktrain_wire::PeerError) -> OwnerVerdict {
     match error {
-        zktrain_wire::Error::Replaced { .. } | zktrain_wire::Error::Io { .. } => OwnerVerdict::Stop,
-        zktrain_wire::Error::Refused(refusal) => refused(refusal),
-        zktrain_wire::Error::Digest { .. } | zktrain_wire::Error::TooLarge { .. } => {
+        zktrain_wire::PeerError::Replaced { .. } | zktrain_wire::PeerError::Io { .. } => {
+            OwnerVerdict::Stop
+        }
+        zktrain_wire::PeerError::Refused(refusal) => refused(refusal),
+        zktrain_wire::PeerError::Digest { .. } | zktrain_wire::PeerError::TooLarge { .. } => {
             OwnerVerdict::PassOver
         }
         _ => OwnerVerdict::Again,
@@ -110,7 +112,7 @@ mod tests {
             ParentError::Withheld { file: "rounds/1/sum.safetensors".into() }.into(),
             RepeatError::Update { round: 2, earlier: 1, window: 0 }.into(),
             OwnerError::Receipt(ReceiptError::Field { field: "plan" }).into(),
-            OwnerError::Aggregation(zktrain_secagg::Error::Policy(policy)).into(),
+            OwnerError::Aggregation(zktrain_secagg::SecaggError::Policy(policy)).into(),
             OwnerError::Unexpected { what: "a second plan" }.into(),
             OwnerError::Refused(Refusal::WrongPhase { now: Phase::Ended }).into(),
             PlanError::Signature { round: 1, coordinator: Address::ZERO }.into(),
@@ -128,7 +130,7 @@ mod tests {
         }
         let parent = Error::ParentModel { expected: String::new(), got: String::new() };
         assert_eq!(OwnerVerdict::of(&parent), OwnerVerdict::PassOver);
-        let digest = zktrain_wire::Error::Digest { expected: B256::ZERO, got: B256::ZERO };
+        let digest = zktrain_wire::PeerError::Digest { expected: B256::ZERO, got: B256::ZERO };
         assert_eq!(OwnerVerdict::of(&Error::Peer(Box::new(digest))), OwnerVerdict::PassOver);
     }
 
@@ -139,7 +141,7 @@ mod tests {
             assert_eq!(OwnerVerdict::of(&OwnerError::Refused(refusal).into()), OwnerVerdict::Again);
         }
         assert_eq!(OwnerVerdict::of(&PlanError::NotOpen { round: 1 }.into()), OwnerVerdict::Again);
-        let away = zktrain_wire::Error::Deadline {
+        let away = zktrain_wire::PeerError::Deadline {
             at: "there:1".into(),
             last: zktrain_wire::Lost::Silence,
         };
@@ -162,7 +164,7 @@ mod tests {
         for error in &errors {
             assert_eq!(OwnerVerdict::of(error), OwnerVerdict::Stop, "{error}");
         }
-        let replaced = zktrain_wire::Error::Replaced { account };
+        let replaced = zktrain_wire::PeerError::Replaced { account };
         assert_eq!(OwnerVerdict::of(&Error::Peer(Box::new(replaced))), OwnerVerdict::Stop);
     }
 }

@@ -120,14 +120,14 @@ mod tests {
     }
 
     impl Line for Script {
-        async fn call(&self, request: Request) -> Result<Response, zktrain_wire::Error> {
+        async fn call(&self, request: Request) -> Result<Response, zktrain_wire::PeerError> {
             assert_eq!(request, Request::Notice { round: 7, number: 3 });
             self.asked.set(self.asked.get() + 1);
             assert!(self.asked.get() < 100, "it spins");
             Ok(self.answers.borrow_mut().pop().unwrap_or(Response::Later))
         }
 
-        async fn upload(&self, _: &Item, _: Vec<u8>) -> Result<(), zktrain_wire::Error> {
+        async fn upload(&self, _: &Item, _: Vec<u8>) -> Result<(), zktrain_wire::PeerError> {
             Ok(())
         }
 

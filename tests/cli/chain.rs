@@ -12,7 +12,7 @@ use zktrain_chain::keystore::{self, Password};
 use zktrain_chain::protocol::Client;
 use zktrain_chain::{Chain, Outbox, Sender};
 use zktrain_cli::chain::{Connection, block_on};
-use zktrain_devnet::Node;
+use zktrain_devnet::EmbeddedNode;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::typed::{Receipt, Submission};
 use zktrain_ledger::{Deployment, typed};
@@ -64,7 +64,7 @@ impl Story {
         let domain = self.json("operator", &[&open[..], mode].concat())["domain"].to_string();
         self.json("operator", &["domain", "fund", &domain, "100"]);
         self.json("alice", &["join", &domain, "p"]);
-        assert!(self.has_record(&domain), "whoever joins may work in the next round at once");
+        assert!(self.has_record(&domain), "a new member may work in the next round at once");
         let opened = self.json(
             "operator",
             &["open", &domain, "--member", &self.alice, "--budget", "25", "--duration", "1h"],
@@ -93,7 +93,7 @@ impl Story {
     /// Lets time pass on the chain.
     fn pass(&self, seconds: u64) {
         let path = self.project.folder.path().join("chain/chain.redb");
-        let node = Node::open(&path, Connection::genesis()).unwrap();
+        let node = EmbeddedNode::open(&path, Connection::genesis()).unwrap();
         node.answer("evm_increaseTime", &json!([seconds])).unwrap();
         node.answer("evm_mine", &json!([])).unwrap();
     }
@@ -436,7 +436,8 @@ fn a_domains_rules_are_checked_before_anything_is_sent_and_its_funds_come_back()
     story.json("alice", &["domain", "accept", "1"]);
     assert!(story.fails("operator", &["domain", "close", "1"]).contains("Unauthorized"));
     story.json("alice", &["domain", "close", "1"]);
-    // The deposit less the fee is the owner's, and the funds are those of whoever gave them.
+    // The deposit less the fee is the owner's, and the funds are those of the account that gave
+    // them.
     assert_eq!(story.balance(), "990 ZKT");
     let back = story.json("watcher", &["domain", "withdraw", "1"]);
     assert!(back["done"].as_str().unwrap().starts_with("50 ZKT"), "{back}");
@@ -460,7 +461,7 @@ fn nobody_joins_a_domain_that_checks_with_a_foreign_key() {
     let password = Password::new(PASSWORD.to_owned()).unwrap();
     let operator = keystore::open(&folder.join("operator.json"), &password).unwrap();
     let domain = block_on(async {
-        let node = Node::open(&folder.join("chain/chain.redb"), Connection::genesis())?;
+        let node = EmbeddedNode::open(&folder.join("chain/chain.redb"), Connection::genesis())?;
         let chain = Chain::embedded(node.client()).await?;
         let outbox = folder.join("chain/chain.outbox");
         let outbox = Outbox::new(&outbox, chain.id(), operator.address()).unwrap();
@@ -538,7 +539,7 @@ fn ether_is_given_away_as_often_as_asked() {
         assert_eq!(given["gas"], 21_000);
     }
     let path = project.folder.path().join("chain/chain.redb");
-    let node = Node::open(&path, Connection::genesis()).unwrap();
+    let node = EmbeddedNode::open(&path, Connection::genesis()).unwrap();
     let balance = node.answer("eth_getBalance", &json!([to, "latest"])).unwrap();
     assert_eq!(balance, "0xde0b6b3a7640000", "one ether");
     drop(node);

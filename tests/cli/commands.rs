@@ -12,7 +12,7 @@ fn the_whole_flow_verifies_also_from_the_public_files_alone() {
     let made = project.json(&["prove", "p"]);
     assert_eq!((&made["made"], &made["complete"]), (&8.into(), &8.into()));
     let verify = [&["verify", "p"], &project.pins()[..]].concat();
-    // Whoever proves or checks hears of an insecure string; training proves nothing.
+    // Commands that prove or check warn of an insecure string; training proves nothing.
     let prove = ["prove", "p"];
     let train = ["train", "p", "--epochs", "2"];
     for (args, warned) in [(&train[..], false), (&prove[..], true), (&verify[..], true)] {

@@ -52,7 +52,7 @@ fn commands_of_a_demonstration_end_with_it() {
 
 /// As servers are held: they would go on for ever.
 #[test]
-fn a_server_ends_when_whoever_started_it_is_gone() {
+fn a_server_ends_when_its_parent_process_is_gone() {
     let project = Project::with_rows(1);
     let mut server = project.command(&["chain", "serve", "--listen", "127.0.0.1:0"]);
     server.env("ZKTRAIN_LEASH", "stdin").stdin(Stdio::piped());

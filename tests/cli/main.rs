@@ -11,6 +11,7 @@ mod demo_killed;
 mod genesis;
 mod limits;
 mod members;
+mod names;
 mod network;
 mod network_anvil;
 mod network_trouble;

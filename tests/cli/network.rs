@@ -119,8 +119,8 @@ fn a_spoiled_sum_costs_one_round(rounds: &[Value]) {
     assert_eq!(rounds[5]["model"] != rounds[3]["model"], counted == 3);
 }
 
-/// The first round pays all, each later one half and the rest by the last improvement, whoever was
-/// killed in between.
+/// The first round pays all, each later one half and the rest by the last improvement, no matter
+/// which process was killed in between.
 fn pay_follows_improvement(rounds: &[Value]) {
     let budget = |round: &Value| round["budget"].as_str().unwrap().parse::<u128>().unwrap();
     let millionth = 10u128.pow(14);

@@ -69,7 +69,7 @@ fn small_words(bytes: &[u8]) -> Vec<Fr> {
     both.filter(small).collect()
 }
 
-/// What of the private data is in `bytes`.
+/// The private value that is in `bytes`, if one is.
 fn found<'a>(bytes: &[u8], planted: &'a [Planted]) -> Option<&'a str> {
     planted.iter().find(|p| contains(bytes, &p.bytes)).map(|p| p.what.as_str())
 }

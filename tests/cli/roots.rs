@@ -184,7 +184,7 @@ fn a_nonce_that_was_not_drawn_is_a_root_all_the_same() {
     assert_eq!(open, ("nonce".to_owned(), "came-with-the-proofs".to_owned()));
     let said = project.fails(&[&others[..], &["--strict"]].concat());
     assert!(said.contains("nobody pinned what this rests on: nonce"), "{said}");
-    // Whoever knows what follows from the data can name that as well.
+    // A verifier who knows what follows from the data can name that as well.
     let other = "ab".repeat(32);
     let said = project.fails(&[&others[..], &["--nonce", &other]].concat());
     assert!(said.contains(&format!("not {other} as --nonce says")), "{said}");

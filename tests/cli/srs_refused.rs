@@ -11,7 +11,7 @@ use project::Project;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_argument::arith::Arithmetic;
-use zktrain_backends::r1cs::Builder;
+use zktrain_backends::r1cs::R1csBuilder;
 use zktrain_ceremony::phase_two::Ceremony;
 use zktrain_commit::srs::{Provenance, Srs};
 
@@ -134,7 +134,7 @@ fn made(project: &Project) {
 
 /// A ceremony that can be read, of a circuit of one constraint.
 fn hold_ceremony(path: &Path) {
-    let (mut builder, [x, ..]) = Builder::new([Fr::ONE; 3]);
+    let (mut builder, [x, ..]) = R1csBuilder::new([Fr::ONE; 3]);
     builder.mul(&x, &x);
     let system = builder.finish().system;
     let srs = Srs::generate(system.domain_log() + 1, &mut ChaCha20Rng::seed_from_u64(8));

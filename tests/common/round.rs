@@ -78,7 +78,7 @@ impl Cohort {
     }
 
     /// A member's proof of a window of its data, started from the first model: for this place,
-    /// whoever it names as the prover.
+    /// which may name anybody as the prover.
     pub fn prove(&self, member: usize, place: Binding, window: u64) -> Delivered {
         let run = &self.members[member];
         let network = run.key.network.network();

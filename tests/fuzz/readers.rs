@@ -16,7 +16,7 @@ use zktrain_argument::arith::{Arithmetic, Check};
 use zktrain_argument::opening::OpeningProof;
 use zktrain_audit::lineage::{Lineage, decode_sum, encode_sum};
 use zktrain_backends::halo2::key::Halo2Key;
-use zktrain_backends::r1cs::Builder;
+use zktrain_backends::r1cs::R1csBuilder;
 use zktrain_ceremony::groth16::{ProvingKey, insecure_key};
 use zktrain_ceremony::phase_two::Ceremony;
 use zktrain_chain::keystore;
@@ -218,7 +218,7 @@ fn read_srs(path: &Path, bytes: &[u8]) -> bool {
 /// A proving key and a ceremony of a circuit with one product.
 fn groth16() -> [Vec<u8>; 2] {
     let [x, w] = [3u64, 5].map(Fr::from);
-    let (mut builder, [x, y, z]) = Builder::new([x, x * w, (x * w).square()]);
+    let (mut builder, [x, y, z]) = R1csBuilder::new([x, x * w, (x * w).square()]);
     let w = builder.witness(w);
     let product = builder.mul(&x, &w);
     let _ = builder.assert_equal(Check::Fold, &product, &y);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use ark_ff::Zero;
 use common::cases::{Case, LossKind};
 use zktrain_argument::messages::ArgumentShape;
-use zktrain_backends::halo2::gates::Kind;
+use zktrain_backends::halo2::gates::RowKind;
 use zktrain_backends::halo2::shape;
 use zktrain_backends::halo2::tape::{Cell, Tape};
 use zktrain_backends::r1cs;
@@ -63,12 +63,12 @@ fn in_halo2(tape: &Tape) -> Count {
         };
         let q = row.coefficients;
         match row.kind {
-            Kind::Idle if from_above => {}
-            Kind::Idle => {
+            RowKind::Idle if from_above => {}
+            RowKind::Idle => {
                 assert!(!q[0].is_zero(), "an idle row that says nothing");
                 known[class[0]] = true;
             }
-            Kind::Arithmetic => {
+            RowKind::Arithmetic => {
                 let factor = [0, 1, 2, 4].iter().any(|k| !q[*k].is_zero());
                 let used = [
                     !q[0].is_zero() || !q[1].is_zero(),
@@ -81,7 +81,7 @@ fn in_halo2(tape: &Tape) -> Count {
                 }
                 asserted += usize::from(std::mem::replace(&mut known[class[3]], true));
             }
-            Kind::Full | Kind::Entry | Kind::Partial | Kind::Exit => {
+            RowKind::Full | RowKind::Entry | RowKind::Partial | RowKind::Exit => {
                 if !from_above {
                     (0..5).for_each(need);
                 }

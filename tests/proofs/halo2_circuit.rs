@@ -14,7 +14,7 @@ use halo2_made::{inputs, natively};
 use proptest::prelude::*;
 use zktrain_argument::messages::{Argument, ArgumentShape};
 use zktrain_backends::compress::PublicInputs;
-use zktrain_backends::halo2::gates::Kind;
+use zktrain_backends::halo2::gates::RowKind;
 use zktrain_backends::halo2::tape::{Cell, TapeRow};
 use zktrain_backends::halo2::{record, shape};
 use zktrain_model::relation::Relation;
@@ -73,23 +73,23 @@ fn nothing_is_free_but_the_argument(relation: &Relation) {
         parents.insert(a, b);
     }
     let (mut used, mut computed) = (BTreeSet::new(), BTreeSet::new());
-    let mut previous = Kind::Idle;
+    let mut previous = RowKind::Idle;
     for (row, at) in tape.rows.iter().enumerate() {
         let mut class = |column| class(&mut parents, Cell { row, column });
         let q = |i: usize| !at.coefficients[i].is_zero();
         match at.kind {
-            Kind::Arithmetic => {
+            RowKind::Arithmetic => {
                 let operands =
                     [q(0) || q(1), q(0) || q(2), q(3), false, [0, 1, 2, 4].map(q).contains(&true)];
                 used.extend((0..5).filter(|column| operands[*column]).map(&mut class));
                 computed.insert(class(3));
             }
-            Kind::Idle if previous == Kind::Full => computed.extend((0..5).map(class)),
-            Kind::Idle => {
+            RowKind::Idle if previous == RowKind::Full => computed.extend((0..5).map(class)),
+            RowKind::Idle => {
                 assert!(q(0));
                 computed.insert(class(0));
             }
-            Kind::Full if matches!(previous, Kind::Idle | Kind::Arithmetic) => {
+            RowKind::Full if matches!(previous, RowKind::Idle | RowKind::Arithmetic) => {
                 used.extend((0..5).map(class));
             }
             _ => {}

@@ -29,7 +29,7 @@ use zktrain_backends::compress::PublicInputs;
 use zktrain_backends::halo2::key::Halo2Key;
 use zktrain_backends::halo2::reference::circuit::TapeCircuit;
 use zktrain_backends::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
-use zktrain_backends::halo2::reference::transcript::{Reader, Writer};
+use zktrain_backends::halo2::reference::transcript::{ReferenceReader, Writer};
 use zktrain_backends::halo2::tape::Tape;
 use zktrain_backends::halo2::{record, shape};
 use zktrain_prove::halo2::{
@@ -87,7 +87,7 @@ fn check(inputs: [Fr; 3], proof: &[u8]) -> Result<(), Halo2Error> {
 fn check_with_halo2(inputs: [Fr; 3], proof: &[u8]) -> bool {
     let Made { keys, theirs: (params, key), .. } = compressed();
     let inputs = inputs.map(|input| to_scalar(&input));
-    let mut reader = Reader::new(keys.digest, proof);
+    let mut reader = ReferenceReader::new(keys.digest, proof);
     let result = verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
         params,
         key,

@@ -1,4 +1,4 @@
-//! Zero knowledge, shown: whoever knows `τ` makes compressed proofs without any witness.
+//! Zero knowledge, shown: a party that knows `τ` makes compressed proofs without any witness.
 //!
 //! The simulator is given a statement's public part and the secret behind the reference string,
 //! no data, no trace, no model but its commitments. Everything that it draws is uniform; the rest

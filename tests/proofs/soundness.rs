@@ -25,7 +25,7 @@ use zktrain_prove::training::Counts;
 use zktrain_prove::witness::dataset_sheet;
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::own_rows;
-use zktrain_verify::sheet::{Proof, SheetError};
+use zktrain_verify::sheet::{SheetError, VerifiableProof};
 use zktrain_verify::training::{TrainingError, verify};
 
 /// Networks that have every kind of constraint between them.

@@ -115,7 +115,7 @@ fn without_its_blinding_the_mask_reveals_a_sum_of_blindings() {
     assert_eq!(bare.proof.blinding, victim.guessed_blinding(&bare));
 }
 
-/// Whoever knows the salt can compute the challenges from a guess, and compare the point.
+/// An observer who knows the salt can compute the challenges from a guess, and compare the point.
 #[test]
 fn without_a_salt_the_point_confirms_a_guess() {
     let victim = Victim::new();
@@ -207,7 +207,7 @@ fn compressor_of(run: &Run) -> Compressor {
     Compressor::halo2(relation, params).unwrap()
 }
 
-/// Rows of a chunk's own that a proof commits to, as whoever knows the data computes them.
+/// Rows of a chunk's own that a proof commits to, as an observer who knows the data computes them.
 fn own_rows_of(relation: &Relation, mut sheet: Sheet) -> Vec<Row> {
     let columns = zktrain_prove::lookups::LookupColumns::new(&sheet, relation).unwrap();
     for (table, counts) in relation.tables.iter().zip(columns.count(relation)) {

@@ -22,7 +22,7 @@ use zktrain_ledger::bindings::registry::DomainRegistry;
 use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::export::Difference;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 
 pub(crate) fn report(lineage: &Path, model: &Path) -> AuditReport {
     pinned(lineage, model, AuditPins::default())
@@ -45,7 +45,7 @@ fn found(made: &Made, file: &str, what: &str, change: impl FnOnce(&Path)) -> Aud
     report
 }
 
-fn kinds(report: &AuditReport) -> Vec<Kind> {
+fn kinds(report: &AuditReport) -> Vec<CheckKind> {
     report.failures.iter().map(|failure| failure.check).collect()
 }
 
@@ -64,8 +64,8 @@ fn an_honest_lineage_holds_as_directory_and_archive_in_integers_and_floats() {
     assert_ne!(first.members[2].paid, "0");
     assert!(third.members[2].score < third.members[0].score, "absence costs");
     // Of what is in every lineage.
-    let here = |kind: &Kind| ![Kind::Live, Kind::Receipt].contains(kind);
-    for kind in Kind::ALL.into_iter().filter(here) {
+    let here = |kind: &CheckKind| ![CheckKind::Live, CheckKind::Receipt].contains(kind);
+    for kind in CheckKind::ALL.into_iter().filter(here) {
         assert!(whole.checks.iter().any(|check| check.check == kind), "{kind:?} is not checked");
     }
     let archive = made.dir.path().join("lineage.tar.gz");
@@ -91,7 +91,7 @@ fn another_model_is_not_taken_and_an_earlier_version_is_recognized() {
         let path = made.dir.path().join(format!("other-{position}"));
         std::fs::write(&path, other).unwrap();
         let report = report(&made.lineage(), &path);
-        assert_eq!(kinds(&report), [Kind::Model], "{position}");
+        assert_eq!(kinds(&report), [CheckKind::Model], "{position}");
         assert_eq!(report.failures[0].file, path.display().to_string());
         assert!(page(&report).contains("do not hold"));
     }
@@ -166,12 +166,12 @@ fn a_sum_that_is_off_by_one_and_well_encoded_is_not_the_sum() {
         sum.values[3] += 1;
         std::fs::write(dir.join(&name), encode_sum(&sum).unwrap()).unwrap();
     });
-    assert_eq!(report.failures[0].check, Kind::Sum);
+    assert_eq!(report.failures[0].check, CheckKind::Sum);
     assert_eq!(report.failures[0].round, Some(made.rounds[1]));
 }
 
 /// An export by somebody who knows how to compute checksums.
-fn forged(made: &Made, kind: Kind, what: &str, change: impl FnOnce(&mut ChainExport)) {
+fn forged(made: &Made, kind: CheckKind, what: &str, change: impl FnOnce(&mut ChainExport)) {
     let mut export = made.export.clone();
     change(&mut export);
     export.checksum = export.digest().unwrap();
@@ -197,25 +197,27 @@ fn more<E: SolEvent>(export: &mut ChainExport) {
 #[test]
 fn what_does_not_follow_by_the_contracts_rules_is_found() {
     let made = made();
-    forged(made, Kind::Payment, "a payment", more::<Escrow::Credited>);
-    forged(made, Kind::Payment, "what is shared out", more::<Escrow::Shared>);
-    forged(made, Kind::Payment, "a budget", more::<Escrow::Reserved>);
-    forged(made, Kind::Payment, "a settlement", more::<Rounds::Settled>);
-    forged(made, Kind::Reputation, "a reputation", more::<Reputation::Scored>);
-    forged(made, Kind::Nonce, "a nonce", more::<Rounds::Drawn>);
-    forged(made, Kind::Export, "a version", more::<DomainRegistry::ModelAdvanced>);
-    forged(made, Kind::Export, "deliveries", more::<Rounds::Proposed>);
-    forged(made, Kind::Registration, "a dataset", more::<Rounds::Joined>);
-    forged(made, Kind::Nonce, "a drawing block", |export| export.drawing[0].block.hash.0[0] ^= 1);
-    forged(made, Kind::Nonce, "no drawing block", |export| export.drawing.clear());
-    forged(made, Kind::Export, "an order", |export| export.logs.swap(10, 11));
-    forged(made, Kind::Export, "a missing score", |export| {
+    forged(made, CheckKind::Payment, "a payment", more::<Escrow::Credited>);
+    forged(made, CheckKind::Payment, "what is shared out", more::<Escrow::Shared>);
+    forged(made, CheckKind::Payment, "a budget", more::<Escrow::Reserved>);
+    forged(made, CheckKind::Payment, "a settlement", more::<Rounds::Settled>);
+    forged(made, CheckKind::Reputation, "a reputation", more::<Reputation::Scored>);
+    forged(made, CheckKind::Nonce, "a nonce", more::<Rounds::Drawn>);
+    forged(made, CheckKind::Export, "a version", more::<DomainRegistry::ModelAdvanced>);
+    forged(made, CheckKind::Export, "deliveries", more::<Rounds::Proposed>);
+    forged(made, CheckKind::Registration, "a dataset", more::<Rounds::Joined>);
+    forged(made, CheckKind::Nonce, "a drawing block", |export| {
+        export.drawing[0].block.hash.0[0] ^= 1
+    });
+    forged(made, CheckKind::Nonce, "no drawing block", |export| export.drawing.clear());
+    forged(made, CheckKind::Export, "an order", |export| export.logs.swap(10, 11));
+    forged(made, CheckKind::Export, "a missing score", |export| {
         export.logs.remove(position::<Reputation::Scored>(export));
     });
-    forged(made, Kind::Export, "a missing version", |export| {
+    forged(made, CheckKind::Export, "a missing version", |export| {
         export.logs.remove(position::<DomainRegistry::ModelAdvanced>(export));
     });
-    forged(made, Kind::Weights, "a weight", |export| {
+    forged(made, CheckKind::Weights, "a weight", |export| {
         let at = position::<Rounds::RoundOpened>(export);
         let log = &mut export.logs[at];
         let inner = alloy::primitives::LogData::new_unchecked(log.topics.clone(), log.data.clone());
@@ -224,7 +226,7 @@ fn what_does_not_follow_by_the_contracts_rules_is_found() {
         event.members[1].weight += 1;
         log.data = event.encode_log_data().data;
     });
-    forged(made, Kind::Model, "a history that ends early", |export| {
+    forged(made, CheckKind::Model, "a history that ends early", |export| {
         let keep = position::<Rounds::RoundOpened>(export);
         export.logs.truncate(keep);
         let settled = position::<DomainRegistry::ModelAdvanced>(export);
@@ -295,7 +297,7 @@ async fn an_export_is_compared_with_a_node() {
     });
     let (honest, alone, compared) = run.await.unwrap();
     assert!(honest.valid && honest.pinned, "{:#?} {:#?}", honest.failures, honest.roots);
-    assert!(honest.checks.iter().any(|check| check.check == Kind::Live));
+    assert!(honest.checks.iter().any(|check| check.check == CheckKind::Live));
     assert!(alone.valid, "{:?}", alone.failures);
-    assert_eq!(kinds(&compared), [Kind::Live]);
+    assert_eq!(kinds(&compared), [CheckKind::Live]);
 }

@@ -264,7 +264,7 @@ async fn a_round_that_was_denied_and_settled_is_gone_on_from_once_it_is_recomput
     assert!(matches!(&error, ParentError::Sum { .. }), "{error}");
     let version = owner.last(&made.lineage()).await.unwrap();
     assert_eq!(version, Owner::honest().last(&made.lineage()).await.unwrap());
-    // What it was told stays, for whoever asks.
+    // What it was told stays on file.
     let kept = std::fs::read(owner.project().round_end_path(round)).unwrap();
     assert_eq!(serde_json::from_slice::<End>(&kept).unwrap(), denied);
 }

@@ -9,14 +9,14 @@ use alloy::primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy::providers::Provider;
 use common::cases::Case;
 use common::round::{Cohort, Delivered, aggregate, digest, row_bytes};
-use zktrain_chain::protocol::Setup;
+use zktrain_chain::protocol::DeploymentSetup;
 use zktrain_ledger::bindings::escrow::Escrow;
 use zktrain_ledger::bindings::registry::DomainRegistry;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::slashing::Slashing;
-use zktrain_ledger::reputation::{SCORE_FIRST, Standing};
+use zktrain_ledger::reputation::{ReputationStanding, SCORE_FIRST};
 use zktrain_ledger::typed::Submission;
 use zktrain_ledger::weights::weights;
 use zktrain_ledger::{Evidence, MARK, SignedBatch, SignedSubmission};
@@ -53,7 +53,7 @@ impl World {
         let economy = Economy::new(backend, 4).await;
         // Once more: what is there is found.
         let rich = economy.backend.rich();
-        let again = Setup::of_one(rich.address()).deploy(&rich).await;
+        let again = DeploymentSetup::of_one(rich.address()).deploy(&rich).await;
         assert_eq!(again.unwrap(), economy.at);
         let accounts: Vec<_> = economy.owners.iter().map(|o| o.address().into_array()).collect();
         let cohort = Cohort::new(&manifest(), &accounts, WINDOWS);
@@ -286,14 +286,14 @@ async fn weights_follow_from_reputations(world: &World, domain: u64, round: u64)
         let call = Reputation::standingCall { domain, account: member.account };
         let found = world.watcher.view(world.at.reputation, call).await.unwrap();
         let (score, rounds, slashed) = (found.score, found.rounds, found.slashed);
-        scores.push(Standing { score, rounds, slashed });
+        scores.push(ReputationStanding { score, rounds, slashed });
     }
     let got: Vec<u32> = members.0.iter().map(|member| member.weight).collect();
     assert_eq!(got, weights(&scores));
     assert!(got[0] > got[2], "who has worked counts more: {scores:?}");
 }
 
-/// Each in a domain of its own: whoever is slashed opens no round there again.
+/// Each in a domain of its own: a slashed coordinator opens no round there again.
 async fn coordinators_frauds(world: &mut World, domain: u64) {
     it_is_late(world, domain).await;
     let domain = world.domain(true).await;
@@ -370,7 +370,7 @@ async fn it_cannot_show_what_was_delivered(world: &World, domain: u64) {
         watcher.challenge_unanswered(round, account).await.is_ok()
     })
     .await;
-    // The round is void: the bond goes back, whoever asks for it.
+    // The round is void: the bond goes back, no matter who asks for it.
     let bond = watcher.demand_of(round, account).await.unwrap().unwrap().bond;
     let before = world.ether(watcher.address()).await;
     world.coordinator.collect(round, account).await.unwrap();

@@ -23,7 +23,7 @@ pub enum ReplayError {
     Train(#[from] TrainError),
 }
 
-/// Deterministic training: run once to learn, and again, by whoever proves, to have the traces.
+/// Deterministic training: run once to learn, and again, by the prover, to have the traces.
 pub struct Replay<'a> {
     trainer: Trainer,
     data: &'a Dataset,

@@ -21,8 +21,8 @@ const CIRCUIT_POWER: u32 = 14;
 pub struct ReferenceString(Arc<CheckedSrs>);
 
 impl ReferenceString {
-    /// Makes one on this machine, long enough for a manifest: **insecure**, as whoever runs this could
-    /// keep `τ` and forge any proof. For tests and demonstrations.
+    /// Makes one on this machine, long enough for a manifest: **insecure**, as the party that runs
+    /// this could keep `τ` and forge any proof. For tests and demonstrations.
     ///
     /// # Errors
     /// If the manifest is refused or a draft, or there is no randomness.

@@ -6,8 +6,8 @@ use core::str::FromStr;
 
 use alloy::eips::BlockNumberOrTag;
 
-/// Which blocks count as final. What is signed for a block that is taken back can be held against
-/// whoever has signed it.
+/// Which blocks count as final. What a party has signed for a block that is taken back can be
+/// held against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finality {
     /// Those that the chain has finalized: on Ethereum after some 15 minutes.

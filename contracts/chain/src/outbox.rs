@@ -1,8 +1,8 @@
 //! Transactions that must not be forgotten nor sent twice: signed, stored, and only then sent.
 //!
-//! Nonces are handed out under a lock that all processes of this account share. A transaction has
-//! a key, given by whoever sends it ("settle/7"): under one key at most one transaction is under way.
-//! One that came to nothing, as it reverted or a stranger's took its nonce, ends its key: whoever wants
+//! Nonces are handed out under a lock that all processes of this account share. A transaction has a
+//! key, given by the caller ("settle/7"): under one key at most one transaction is under way. One that
+//! came to nothing, as it reverted or a stranger's took its nonce, ends its key: a caller that wants
 //! the same then makes another attempt. The entry of the first one stays, set aside, as its nonce does.
 
 use std::fs::File;
@@ -59,7 +59,7 @@ pub(super) enum TransactionStatus {
 }
 
 impl TransactionStatus {
-    /// Whether nothing came of it, nor will: whoever wants the same has to send it anew.
+    /// Whether nothing came of it, nor will: a caller that wants the same has to send it anew.
     pub fn is_void(self) -> bool {
         matches!(self, Self::Reverted(_) | Self::Replaced)
     }

@@ -293,7 +293,7 @@ impl Sender {
     pub async fn resume(&self) -> Result<Vec<String>, ChainError> {
         let pending = self.pending()?;
         for (_, entry) in &pending {
-            // A node that does not take it now is asked again by whoever waits for it.
+            // A node that does not take it now is asked again by the caller that waits for it.
             let _ = self.push(entry).await;
         }
         Ok(pending.into_iter().map(|(key, _)| key).collect())
@@ -342,7 +342,8 @@ impl Sender {
         Ok((got + got / 5).min(GAS_LIMIT))
     }
 
-    /// What the chain asks for at the moment, a gas: at most, and for whoever mines.
+    /// What the chain asks for at the moment, wei a gas: at most, and as the tip of the block
+    /// producer.
     pub(super) async fn fees(&self) -> Result<(u128, u128), ChainError> {
         let fees = self.chain.provider().estimate_eip1559_fees().await?;
         let most = self.patience.most_fee;

@@ -1,16 +1,16 @@
-//! Chains in files, for whoever connects to them by their address.
+//! Chains in files, for clients that connect to them by their path.
 
 use std::path::Path;
 
 use alloy::rpc::client::RpcClient;
 use zktrain_chain::{ChainError, Embed};
 
-use super::{Genesis, Node, NodeError};
+use super::{EmbeddedNode, Genesis, NodeError};
 
 /// New chains start so.
 impl Embed for Genesis {
     fn open(&self, path: &Path) -> Result<RpcClient, ChainError> {
-        Ok(Node::open(path, self.clone())?.client())
+        Ok(EmbeddedNode::open(path, self.clone())?.client())
     }
 }
 

@@ -84,7 +84,7 @@ pub enum EvmError {
 
 /// A key that the contracts know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registered {
+pub struct RegisteredKey {
     /// Its name: `keccak256` of its bytes.
     pub key: [u8; 32],
     /// Gas of the transaction, everything included.
@@ -126,11 +126,11 @@ impl Evm {
     ///
     /// # Errors
     /// If the contract rejects it.
-    pub fn register(&mut self, key: &[u8]) -> Result<Registered, EvmError> {
+    pub fn register(&mut self, key: &[u8]) -> Result<RegisteredKey, EvmError> {
         let call = registerCall { encoded: Bytes::copy_from_slice(key) };
         let (output, gas) = self.transact(TxKind::Call(self.verifier), call.abi_encode())?;
         let key = registerCall::abi_decode_returns(output.data())?;
-        Ok(Registered { key: key.0, gas })
+        Ok(RegisteredKey { key: key.0, gas })
     }
 
     /// Checks a proof by the registered key with this name. `statement` and `proof` are the

@@ -58,7 +58,7 @@ impl State {
         let mut cfg = CfgEnv::new_with_spec(SpecId::OSAKA).with_mainnet_gas_params();
         cfg.chain_id = self.genesis.chain_id;
         cfg.disable_nonce_check = !check_nonce;
-        // Whoever asks for a call may ask as a contract.
+        // A call may name a contract as its sender.
         cfg.disable_eip3607 = !check_nonce;
         let block = BlockEnv {
             number: U256::from(header.number),

@@ -8,10 +8,10 @@
 //! [`Evm`] is less than a node: the verifiers' contracts in memory, which check single proofs.
 //!
 //! ```
-//! use zktrain_devnet::{Genesis, Node};
+//! use zktrain_devnet::{Genesis, EmbeddedNode};
 //!
 //! let genesis = Genesis { chain_id: 31337, funded: Vec::new() };
-//! let node = Node::in_memory(genesis)?;
+//! let node = EmbeddedNode::in_memory(genesis)?;
 //! let client = node.client();
 //! # let _ = client;
 //! # Ok::<(), zktrain_devnet::NodeError>(())
@@ -39,7 +39,7 @@ use block::{BASE_FEE, Block, GAS_LIMIT};
 use pool::Pool;
 use store::Store;
 
-pub use evm::{Evm, EvmError, Registered, Rejection, Verified};
+pub use evm::{Evm, EvmError, RegisteredKey, Rejection, Verified};
 pub use rpc::RpcError;
 pub use serve::serve;
 
@@ -88,7 +88,7 @@ from_redb!(Error, DatabaseError, TransactionError, TableError, StorageError, Com
 
 /// An embedded node; clones share it.
 #[derive(Clone)]
-pub struct Node(Arc<Mutex<State>>);
+pub struct EmbeddedNode(Arc<Mutex<State>>);
 
 struct State {
     store: Store,
@@ -100,13 +100,13 @@ struct State {
     next_time: Option<u64>,
 }
 
-impl core::fmt::Debug for Node {
+impl core::fmt::Debug for EmbeddedNode {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Node").finish_non_exhaustive()
+        f.debug_struct("EmbeddedNode").finish_non_exhaustive()
     }
 }
 
-impl Node {
+impl EmbeddedNode {
     /// A chain in memory.
     ///
     /// # Errors

@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::block::{BASE_FEE, Block, GAS_LIMIT};
 use super::store::StoreError;
-use super::{Node, NodeError, State};
+use super::{EmbeddedNode, NodeError, State};
 
 /// Logs that one request returns at most.
 const MOST_LOGS: usize = 100_000;
-/// Wei a gas for whoever mines: enough for any transaction to be taken.
+/// Wei a gas for the block producer: enough for any transaction to be taken.
 const TIP: u64 = 1;
 
 /// Why a request has no result.
@@ -53,7 +53,7 @@ impl From<NodeError> for RpcError {
     }
 }
 
-impl Node {
+impl EmbeddedNode {
     /// Answers a request.
     ///
     /// # Errors

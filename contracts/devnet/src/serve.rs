@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::Node;
+use super::EmbeddedNode;
 
 /// Bytes of a request at most: some transactions of the largest size.
 const BODY: usize = 2 << 20;
@@ -28,9 +28,9 @@ const CONNECTIONS: usize = 256;
 /// For a request's head, and for its body.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Answers whoever connects, until it is dropped. Browsers' pages are kept out: requests have to
+/// Answers all connections, until it is dropped. Browsers' pages are kept out: requests have to
 /// be JSON, and addressed to an IP address or to `localhost`.
-pub async fn serve(node: Node, listener: TcpListener) -> Infallible {
+pub async fn serve(node: EmbeddedNode, listener: TcpListener) -> Infallible {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     // Dropped with this future, and all connections with it.
     let mut connections = JoinSet::new();
@@ -59,7 +59,7 @@ pub async fn serve(node: Node, listener: TcpListener) -> Infallible {
     }
 }
 
-async fn respond(node: Node, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn respond(node: EmbeddedNode, request: Request<Incoming>) -> Response<Full<Bytes>> {
     match handle(node, request).await {
         Ok(body) => {
             let mut response = Response::new(Full::new(body));
@@ -75,7 +75,7 @@ async fn respond(node: Node, request: Request<Incoming>) -> Response<Full<Bytes>
     }
 }
 
-async fn handle(node: Node, request: Request<Incoming>) -> Result<Bytes, StatusCode> {
+async fn handle(node: EmbeddedNode, request: Request<Incoming>) -> Result<Bytes, StatusCode> {
     if request.method() != Method::POST {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
@@ -120,7 +120,7 @@ fn ours(host: &HeaderValue) -> bool {
 }
 
 /// Answers a request or a batch; nothing to requests that want no answer.
-fn answer(node: &Node, body: &[u8]) -> Bytes {
+fn answer(node: &EmbeddedNode, body: &[u8]) -> Bytes {
     let answered = match serde_json::from_slice(body) {
         Err(_) => Some(failure(&Value::Null, -32700, "not JSON")),
         Ok(Value::Array(batch)) if batch.is_empty() || batch.len() > BATCH => {
@@ -139,7 +139,7 @@ fn failure(id: &Value, code: i64, message: &str) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
 }
 
-fn single(node: &Node, request: &Value) -> Option<Value> {
+fn single(node: &EmbeddedNode, request: &Value) -> Option<Value> {
     let Some(method) = request.get("method").and_then(Value::as_str) else {
         return Some(failure(&Value::Null, -32600, "not a request"));
     };
@@ -165,7 +165,7 @@ mod tests {
     use crate::Genesis;
 
     fn ask(body: &str) -> Value {
-        let node = Node::in_memory(Genesis { chain_id: 5, funded: Vec::new() }).unwrap();
+        let node = EmbeddedNode::in_memory(Genesis { chain_id: 5, funded: Vec::new() }).unwrap();
         serde_json::from_slice(&answer(&node, body.as_bytes())).unwrap_or_default()
     }
 

@@ -10,14 +10,14 @@ use alloy::transports::{TransportError, TransportErrorKind, TransportFut};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Node;
+use super::EmbeddedNode;
 use super::rpc::RpcError;
 
 /// Carries a provider's requests to a node of this process.
 #[derive(Clone, Debug)]
-struct Transport(Node);
+struct Transport(EmbeddedNode);
 
-impl Node {
+impl EmbeddedNode {
     /// A client of this node: what a provider is made of.
     pub fn client(&self) -> RpcClient {
         RpcClient::new(Transport(self.clone()), true)

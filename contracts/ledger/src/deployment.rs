@@ -13,15 +13,10 @@ pub struct Deployment {
     pub block: u64,
     /// Name of the training verifier at the router.
     pub verifier: B256,
-    /// `Timelock`
     pub timelock: Address,
-    /// `RewardToken`
     pub reward_token: Address,
-    /// `Parameters`
     pub parameters: Address,
-    /// `Halo2Verifier`
     pub halo2_verifier: Address,
-    /// `TrainingVerifier`
     pub training_verifier: Address,
     /// `VerifierRouter`
     pub router: Address,
@@ -29,14 +24,9 @@ pub struct Deployment {
     pub stakes: Address,
     /// `DomainRegistry`
     pub registry: Address,
-    /// `Escrow`
     pub escrow: Address,
-    /// `Reputation`
     pub reputation: Address,
-    /// `Rounds`
     pub rounds: Address,
-    /// `Demands`
     pub demands: Address,
-    /// `Slashing`
     pub slashing: Address,
 }

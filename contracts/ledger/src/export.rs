@@ -1,8 +1,8 @@
 //! What the chain says about one domain, as a file: its events with their blocks, and the headers
 //! of the blocks that drew its rounds and their audits.
 //!
-//! An export is a claim: it is worth as much as whoever made it, until it is compared with a node
-//! ([`ChainExport::difference`]). Everything else about a lineage follows from it.
+//! An export is a claim: it is worth as much as the party that made it, until it is compared with
+//! a node ([`ChainExport::difference`]). Everything else about a lineage follows from it.
 
 use alloy_consensus::Header;
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
@@ -34,7 +34,6 @@ pub struct ChainExport {
     pub version: u32,
     /// The contracts.
     pub deployment: Deployment,
-    /// The domain.
     pub domain: u64,
     /// The last block that was looked at.
     pub head: Block,
@@ -48,13 +47,11 @@ pub struct ChainExport {
     pub checksum: B256,
 }
 
-/// A block.
+/// The block that an event is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
-    /// Its number.
     pub number: u64,
-    /// Its hash.
     pub hash: B256,
     /// Its time, Unix seconds.
     pub time: u64,
@@ -64,7 +61,6 @@ pub struct Block {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Drawing {
-    /// The round.
     pub round: u64,
     /// The block: [`DRAW_DELAY`](crate::beacon::DRAW_DELAY) after the one in which the round was
     /// opened, or its batch proposed, or another one was named because the chain had forgotten this one.
@@ -89,13 +85,10 @@ impl Drawing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportedLog {
-    /// The block.
     pub block: Block,
-    /// The transaction.
     pub transaction: B256,
     /// Its number in the block.
     pub index: u64,
-    /// The contract.
     pub contract: Address,
     /// Signature and indexed values.
     pub topics: Vec<B256>,
@@ -105,7 +98,7 @@ pub struct ExportedLog {
 
 /// An event, decoded.
 #[derive(Debug)]
-pub enum Event {
+pub enum ChainEvent {
     /// Of the domain itself.
     Domain(DomainRegistryEvents),
     /// Of its rounds and members.
@@ -138,7 +131,6 @@ pub enum EventError {
     /// Something else than the contract's events.
     #[error("not an event of {contract}: {why}")]
     Encoding {
-        /// The contract.
         contract: Address,
         /// What is wrong with it.
         why: String,
@@ -150,26 +142,26 @@ impl ExportedLog {
     ///
     /// # Errors
     /// If it is none of the contracts' events.
-    pub fn event(&self, at: &Deployment) -> Result<Event, EventError> {
+    pub fn event(&self, at: &Deployment) -> Result<ChainEvent, EventError> {
         let contract = self.contract;
         if contract == at.registry {
-            self.decode().map(Event::Domain)
+            self.decode().map(ChainEvent::Domain)
         } else if contract == at.rounds {
-            self.decode().map(Event::Rounds)
+            self.decode().map(ChainEvent::Rounds)
         } else if contract == at.escrow {
-            self.decode().map(Event::Escrow)
+            self.decode().map(ChainEvent::Escrow)
         } else if contract == at.reputation {
-            self.decode().map(Event::Reputation)
+            self.decode().map(ChainEvent::Reputation)
         } else if contract == at.stakes {
-            self.decode().map(Event::Stakes)
+            self.decode().map(ChainEvent::Stakes)
         } else if contract == at.slashing {
-            self.decode().map(Event::Slashing)
+            self.decode().map(ChainEvent::Slashing)
         } else if contract == at.demands {
-            self.decode().map(Event::Demands)
+            self.decode().map(ChainEvent::Demands)
         } else if contract == at.parameters {
-            self.decode().map(Event::Parameters)
+            self.decode().map(ChainEvent::Parameters)
         } else if contract == at.router {
-            self.decode().map(Event::Router)
+            self.decode().map(ChainEvent::Router)
         } else {
             Err(EventError::Contract { got: contract })
         }
@@ -261,8 +253,5 @@ pub enum Difference {
     },
     /// A drawing block.
     #[error("round {round} was drawn by another block")]
-    Drawing {
-        /// The round.
-        round: u64,
-    },
+    Drawing { round: u64 },
 }

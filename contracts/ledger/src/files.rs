@@ -7,15 +7,13 @@ use super::round::{SignedBatch, SignedSubmission};
 use super::typed::Scope;
 
 /// A member's signed submission with all that it speaks of: what a coordinator takes, and
-/// evidence for whoever has reason to bring it.
+/// evidence for a challenger that has reason to bring it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubmissionFile {
     /// The submission and its signature.
     pub signed: SignedSubmission,
-    /// The statement.
     pub statement: Bytes,
-    /// The proof.
     pub proof: Bytes,
 }
 
@@ -40,9 +38,7 @@ impl SubmissionFile {
 pub struct Evidence {
     /// The submission and its signature.
     pub signed: SignedSubmission,
-    /// The statement.
     pub statement: Vec<u8>,
-    /// The proof.
     pub proof: Vec<u8>,
 }
 
@@ -55,13 +51,13 @@ pub struct BatchFile {
     /// Row commitments of the weighted sum, 64 bytes each.
     pub aggregate: Bytes,
     /// Those of each update that was delivered, in the order of the members' addresses.
-    pub updates: Vec<Update>,
+    pub updates: Vec<MemberUpdate>,
 }
 
 /// One member's update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Update {
+pub struct MemberUpdate {
     /// The member.
     pub account: Address,
     /// Its weight in the round.

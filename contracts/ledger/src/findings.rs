@@ -9,7 +9,7 @@ use serde::Serialize;
 /// What a check is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum CheckKind {
     /// A file is there and has the one encoding that its content has.
     Encoding,
     /// The reference string is consistent.
@@ -18,7 +18,7 @@ pub enum Kind {
     Export,
     /// The export is what a live node says.
     Live,
-    /// Roots are the ones that whoever audits has named.
+    /// Roots are the ones that the auditor has named.
     Root,
     /// Manifest, key and first model are the domain's.
     Domain,
@@ -58,7 +58,7 @@ pub enum Kind {
     Model,
 }
 
-impl Kind {
+impl CheckKind {
     /// All of them, in the order of an audit.
     pub const ALL: [Self; 23] = [
         Self::Encoding,
@@ -121,7 +121,6 @@ impl Kind {
 /// Where something is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
     pub file: String,
     /// The round, where it is about one.
     pub round: Option<u64>,
@@ -130,7 +129,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// A file.
     pub fn file(name: &str) -> Self {
         Self { file: name.to_owned(), round: None, member: None }
     }
@@ -150,14 +148,10 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// What kind of check.
-    pub check: Kind,
-    /// The file.
+    pub check: CheckKind,
     pub file: String,
-    /// The round.
     pub round: Option<u64>,
-    /// The member.
     pub member: Option<Address>,
-    /// The field.
     pub field: String,
     /// What is wrong with it.
     pub problem: String,
@@ -176,20 +170,18 @@ impl Display for Failure {
     }
 }
 
-/// Something that breaks no rule of the domain, but that whoever reads an audit should know.
+/// Something that breaks no rule of the domain, but that readers of an audit should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Notice {
+pub struct AuditNotice {
     /// The file that it is from.
     pub file: String,
-    /// The round.
     pub round: Option<u64>,
-    /// The member.
     pub member: Option<Address>,
     /// What it is.
     pub about: String,
 }
 
-impl Display for Notice {
+impl Display for AuditNotice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.file)?;
         if let Some(round) = self.round {
@@ -205,7 +197,6 @@ impl Display for Notice {
 /// How many checks of a kind were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Made.
     pub made: u64,
     /// That do not hold.
     pub failed: u64,
@@ -214,16 +205,16 @@ pub struct Count {
 /// All checks so far.
 #[derive(Debug, Default)]
 pub struct Findings {
-    counts: BTreeMap<Kind, Count>,
+    counts: BTreeMap<CheckKind, Count>,
     failures: Vec<Failure>,
-    notices: Vec<Notice>,
+    notices: Vec<AuditNotice>,
 }
 
 impl Findings {
     /// Records a check; whether it holds.
     pub fn check(
         &mut self,
-        kind: Kind,
+        kind: CheckKind,
         place: &Place,
         field: &str,
         holds: bool,
@@ -243,7 +234,7 @@ impl Findings {
     /// Records that two values have to be equal.
     pub fn equal<T: PartialEq + Display>(
         &mut self,
-        kind: Kind,
+        kind: CheckKind,
         place: &Place,
         field: &str,
         expected: T,
@@ -256,7 +247,7 @@ impl Findings {
     /// Records a result; its value.
     pub fn result<T, E: Display>(
         &mut self,
-        kind: Kind,
+        kind: CheckKind,
         place: &Place,
         field: &str,
         result: Result<T, E>,
@@ -276,11 +267,11 @@ impl Findings {
     /// Records what breaks no rule and should be known.
     pub fn notice(&mut self, place: &Place, about: impl Into<String>) {
         let Place { file, round, member } = place.clone();
-        self.notices.push(Notice { file, round, member, about: about.into() });
+        self.notices.push(AuditNotice { file, round, member, about: about.into() });
     }
 
     /// What should be known.
-    pub fn notices(&self) -> &[Notice] {
+    pub fn notices(&self) -> &[AuditNotice] {
         &self.notices
     }
 
@@ -290,7 +281,7 @@ impl Findings {
     }
 
     /// How many checks of a kind were made.
-    pub fn count(&self, kind: Kind) -> Count {
+    pub fn count(&self, kind: CheckKind) -> Count {
         self.counts.get(&kind).copied().unwrap_or_default()
     }
 }

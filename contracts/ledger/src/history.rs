@@ -13,32 +13,32 @@ use crate::bindings::rounds::IRounds::Delivery;
 use crate::export::Block;
 pub(crate) use crate::{is_proven, is_summed};
 
-/// All that happened in a domain.
+/// All that happened in a domain, as its events tell it.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub struct DomainHistory {
     /// What it was opened with, and the digest of manifest and reference string.
     pub opened: Option<(Config, B256)>,
     /// Its rounds, oldest first.
-    pub rounds: Vec<Round>,
+    pub rounds: Vec<RoundHistory>,
     /// Versions after the first, oldest first.
-    pub versions: Vec<Version>,
-    /// Whoever was slashed.
-    pub slashes: Vec<Slash>,
+    pub versions: Vec<ModelVersion>,
+    /// Members and coordinators that were slashed.
+    pub slashes: Vec<SlashRecord>,
     /// With which datasets accounts have joined: root and windows.
     pub joined: BTreeMap<Address, BTreeSet<(B256, u64)>>,
 }
 
-impl History {
+impl DomainHistory {
     /// A round by its number.
-    pub fn round(&mut self, id: u64) -> Option<&mut Round> {
+    pub fn round(&mut self, id: u64) -> Option<&mut RoundHistory> {
         // The last ones are asked for most.
         self.rounds.iter_mut().rev().find(|round| round.id == id)
     }
 }
 
-/// A round.
+/// A round of a domain, as its events tell it.
 #[derive(Clone, Debug)]
-pub struct Round {
+pub struct RoundHistory {
     /// Its number.
     pub id: u64,
     /// Who answers for it.
@@ -53,7 +53,6 @@ pub struct Round {
     pub fee: u16,
     /// Basis points of a slash that are burned.
     pub burn_share: u16,
-    /// Its members.
     pub members: Members,
     /// Their reputations when it was opened.
     pub scores: Vec<u32>,
@@ -66,13 +65,12 @@ pub struct Round {
     /// The updates that the contract has checked.
     pub delivered: BTreeMap<Address, B256>,
     /// What its coordinator proposed.
-    pub proposal: Option<Proposal>,
+    pub proposal: Option<ProposedBatch>,
     /// Deliveries that somebody, or the audit, demanded to be proven on chain.
     pub demands: BTreeMap<Address, Demand>,
-    /// Its audit.
-    pub audit: Audit,
+    pub audit: AuditProgress,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RoundOutcome,
     /// When it ended.
     pub ended: Option<Block>,
     /// Whether nothing is to be paid any more.
@@ -83,16 +81,16 @@ pub struct Round {
     pub burned: U256,
 }
 
-impl Round {
+impl RoundHistory {
     /// Members whose updates are in the sum, with their deliveries, in order. What was handed in to the
     /// contract alone is paid for, and in no sum.
-    pub fn counted(&self) -> Vec<Counted> {
+    pub fn counted(&self) -> Vec<CountedMember> {
         let Some(proposal) = self.proposal.as_ref().filter(|p| !p.aggregate.is_zero()) else {
             return Vec::new();
         };
         let pairs = self.members.0.iter().zip(&proposal.deliveries);
         let pairs = pairs.filter(|(_, delivery)| is_summed(delivery));
-        let counted = pairs.map(|(member, delivery)| Counted {
+        let counted = pairs.map(|(member, delivery)| CountedMember {
             account: member.account,
             dataset: member.dataset,
             windows: member.windows,
@@ -105,17 +103,17 @@ impl Round {
 
     /// Whether it made a new version.
     pub fn is_settled(&self) -> bool {
-        matches!(self.outcome, Outcome::Settled { .. })
+        matches!(self.outcome, RoundOutcome::Settled { .. })
     }
 
     /// Whether its coordinator is still to propose.
     pub fn is_open(&self) -> bool {
-        self.outcome == Outcome::Open && self.proposal.is_none()
+        self.outcome == RoundOutcome::Open && self.proposal.is_none()
     }
 
     /// What was proposed, while it is neither settled nor void.
-    pub fn proposed(&self) -> Option<&Proposal> {
-        self.proposal.as_ref().filter(|_| self.outcome == Outcome::Open)
+    pub fn proposed(&self) -> Option<&ProposedBatch> {
+        self.proposal.as_ref().filter(|_| self.outcome == RoundOutcome::Open)
     }
 
     /// Whether a demand waits for its answer.
@@ -126,7 +124,7 @@ impl Round {
     /// Whom its settlement pays for a delivery: all that a batch lists, the sum's or not; of a void round
     /// those whose proof the contract has checked.
     pub fn has_delivered(&self, account: Address) -> bool {
-        if matches!(self.outcome, Outcome::Void { .. }) {
+        if matches!(self.outcome, RoundOutcome::Void { .. }) {
             return self.delivered.contains_key(&account);
         }
         self.listed(account).is_some_and(|said| !said.update.is_zero())
@@ -158,7 +156,7 @@ const MOST_AUDITS: usize = 64;
 
 /// How far a round's audit is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Audit {
+pub struct AuditProgress {
     /// The block that draws instead of the first one, which the chain has forgotten.
     pub target: Option<u64>,
     /// How often another block was named.
@@ -167,7 +165,7 @@ pub struct Audit {
     pub drawn: Option<usize>,
 }
 
-impl Audit {
+impl AuditProgress {
     /// How many deliveries it draws in a domain that has so many audited: as many again each time that
     /// nobody drew in time, so that waiting for a better draw is worth nothing.
     pub fn draws(&self, audits: usize) -> usize {
@@ -178,14 +176,13 @@ impl Audit {
 
 /// A member whose update is in a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
+pub struct CountedMember {
     /// The member.
     pub account: Address,
     /// Its dataset's root.
     pub dataset: B256,
     /// The dataset's windows.
     pub windows: u64,
-    /// Its weight.
     pub weight: u32,
     /// `keccak256` of its update's rows.
     pub update: B256,
@@ -195,7 +192,7 @@ pub struct Counted {
 
 /// What a coordinator proposed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Proposal {
+pub struct ProposedBatch {
     /// Merkle root of the deliveries.
     pub root: B256,
     /// `keccak256` of the aggregate's rows.
@@ -212,7 +209,7 @@ pub struct Proposal {
 
 /// How a round ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RoundOutcome {
     /// It has not.
     Open,
     /// With this version of the model.
@@ -229,10 +226,9 @@ pub enum Outcome {
     },
 }
 
-/// A version of the model.
+/// A version of the model, which a settled round has made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Its number.
+pub struct ModelVersion {
     pub number: u64,
     /// The round that made it.
     pub round: u64,
@@ -246,7 +242,7 @@ pub struct Version {
 
 /// Somebody lost stake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slash {
+pub struct SlashRecord {
     /// In which round.
     pub round: u64,
     /// Who.
@@ -279,10 +275,10 @@ mod tests {
 
     #[test]
     fn an_audit_draws_more_each_time_that_it_is_put_off() {
-        let draws = |postponed| Audit { postponed, ..Audit::default() }.draws(2);
+        let draws = |postponed| AuditProgress { postponed, ..AuditProgress::default() }.draws(2);
         // 64 at most, as `Demands.sol` has it.
         assert_eq!([0, 1, 3, 31, 32, u32::MAX].map(draws), [2, 4, 8, 64, 64, 64]);
-        assert_eq!(Audit::default().draws(0), 0);
+        assert_eq!(AuditProgress::default().draws(0), 0);
     }
 
     #[test]

@@ -19,10 +19,10 @@
 //! tests compare with a fresh build.
 //!
 //! ```
-//! use zktrain_ledger::reputation::Standing;
+//! use zktrain_ledger::reputation::ReputationStanding;
 //! use zktrain_ledger::weights::{WEIGHT_LOG, weights};
 //!
-//! let members = [1, 3].map(|score| Standing { score, rounds: 1000, slashed: false });
+//! let members = [1, 3].map(|score| ReputationStanding { score, rounds: 1000, slashed: false });
 //! assert_eq!(weights(&members), [1 << (WEIGHT_LOG - 2), 3 << (WEIGHT_LOG - 2)]);
 //! ```
 #![forbid(unsafe_code)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use alloy_primitives::{Address, U256, U512};
 
-use super::findings::{Findings, Kind, Place};
+use super::findings::{CheckKind, Findings, Place};
 use crate::bindings::escrow::Escrow::{self, EscrowEvents};
 use crate::bindings::registry::IDomainRegistry::Config;
 use crate::export::CHAIN;
@@ -208,7 +208,7 @@ impl Money {
 }
 
 fn check(findings: &mut Findings, field: &str, holds: bool, problem: String) {
-    findings.check(Kind::Payment, &Place::file(CHAIN), field, holds, || problem);
+    findings.check(CheckKind::Payment, &Place::file(CHAIN), field, holds, || problem);
 }
 
 #[cfg(test)]

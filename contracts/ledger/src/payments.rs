@@ -6,7 +6,7 @@ use super::weights::WEIGHT_LOG;
 
 /// Basis points of one.
 const ONE: u64 = 10_000;
-/// Basis points of a bond that whoever is slashed for it loses at least: `Burning.LEAST` of
+/// Basis points of a bond that a slashed account loses at least: `Burning.LEAST` of
 /// `Burning.LEAST_OWN`.
 const LEAST_LOST: u64 = 2_500;
 

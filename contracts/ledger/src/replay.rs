@@ -22,8 +22,8 @@ use due::Due;
 use rules::Rules;
 use verifiers::Verifiers;
 
-use super::findings::{Findings, Kind, Place};
-use super::history::{History, Round};
+use super::findings::{CheckKind, Findings, Place};
+use super::history::{DomainHistory, RoundHistory};
 use super::money::Money;
 use crate::bindings::parameters::Parameters::ParametersEvents;
 use crate::bindings::reputation::Reputation::ReputationEvents;
@@ -31,21 +31,21 @@ use crate::bindings::rounds::Rounds::RoundsEvents;
 use crate::bindings::slashing::Slashing::SlashingEvents;
 use crate::bindings::stakes::StakeManager::StakeManagerEvents;
 use crate::export::CHAIN;
-use crate::export::{ChainExport, Drawing, Event, ExportedLog, VERSION};
+use crate::export::{ChainEvent, ChainExport, Drawing, ExportedLog, VERSION};
 use crate::reputation::Standings;
 
 /// Replays an export.
-pub fn replay(export: &ChainExport, findings: &mut Findings) -> History {
+pub fn replay(export: &ChainExport, findings: &mut Findings) -> DomainHistory {
     let whole = Place::file(CHAIN);
     match export.digest() {
         Ok(digest) => {
-            findings.equal(Kind::Export, &whole, "checksum", digest, export.checksum);
+            findings.equal(CheckKind::Export, &whole, "checksum", digest, export.checksum);
         }
         Err(error) => {
-            findings.check(Kind::Export, &whole, "checksum", false, || error.to_string());
+            findings.check(CheckKind::Export, &whole, "checksum", false, || error.to_string());
         }
     }
-    findings.equal(Kind::Export, &whole, "version", VERSION, export.version);
+    findings.equal(CheckKind::Export, &whole, "version", VERSION, export.version);
     let mut replay = Replay::new(export, findings);
     replay.order();
     for transaction in export.logs.chunk_by(|a, b| a.transaction == b.transaction) {
@@ -70,7 +70,7 @@ struct Membership {
 struct Replay<'a> {
     export: &'a ChainExport,
     findings: &'a mut Findings,
-    history: History,
+    history: DomainHistory,
     money: Money,
     standings: Standings,
     rules: Rules,
@@ -79,7 +79,7 @@ struct Replay<'a> {
     holders: BTreeMap<B256, Address>,
     head: B256,
     current: Option<u64>,
-    /// Whoever was slashed as a coordinator.
+    /// Accounts that were slashed as a coordinator.
     barred: BTreeSet<Address>,
     verifiers: Verifiers,
     due: Due,
@@ -90,7 +90,7 @@ impl<'a> Replay<'a> {
         Self {
             export,
             findings,
-            history: History::default(),
+            history: DomainHistory::default(),
             money: Money::new(export.domain),
             standings: Standings::default(),
             rules: Rules::default(),
@@ -116,10 +116,10 @@ impl<'a> Replay<'a> {
         };
         let wrong = pairs.clone().position(|pair| !ordered(&pair));
         let problem = || format!("event {} is out of order", wrong.unwrap_or_default() + 1);
-        self.findings.check(Kind::Export, &place, "logs", wrong.is_none(), problem);
+        self.findings.check(CheckKind::Export, &place, "logs", wrong.is_none(), problem);
         let late = logs.last().is_some_and(|log| log.block.number > self.export.head.number);
         let problem = || "there are events after the last block".to_owned();
-        self.findings.check(Kind::Export, &place, "head", !late, problem);
+        self.findings.check(CheckKind::Export, &place, "head", !late, problem);
     }
 
     /// Every block that draws belongs to one round, and is the block that events name where they do.
@@ -136,7 +136,7 @@ impl<'a> Replay<'a> {
             && audits.iter().all(|drawing| audited(drawing.round));
         let problem = || "blocks that draw are not one a round".to_owned();
         let place = Place::file(CHAIN);
-        self.findings.check(Kind::Export, &place, "drawing", holds, problem);
+        self.findings.check(CheckKind::Export, &place, "drawing", holds, problem);
         let blocks: BTreeMap<u64, _> =
             self.export.logs.iter().map(|log| (log.block.number, log.block)).collect();
         let another = |drawing: &&Drawing| {
@@ -145,50 +145,57 @@ impl<'a> Replay<'a> {
         let wrong = drawing.iter().chain(audits).find(another).map(|drawing| drawing.round);
         let place = Place { round: wrong, ..Place::file(CHAIN) };
         let problem = || "the block that draws is another than that of its events".to_owned();
-        self.findings.check(Kind::Export, &place, "drawing", wrong.is_none(), problem);
+        self.findings.check(CheckKind::Export, &place, "drawing", wrong.is_none(), problem);
     }
 
     /// Records a check of an event about a round.
-    fn about(&mut self, kind: Kind, round: u64, field: &str, holds: bool, problem: &str) -> bool {
+    fn about(
+        &mut self,
+        kind: CheckKind,
+        round: u64,
+        field: &str,
+        holds: bool,
+        problem: &str,
+    ) -> bool {
         let place = Place::round(CHAIN, round);
         self.findings.check(kind, &place, field, holds, || problem.to_owned())
     }
 
     /// A round that was opened, which all events about it rest on.
-    fn find(&mut self, id: u64) -> Option<&mut Round> {
+    fn find(&mut self, id: u64) -> Option<&mut RoundHistory> {
         let at = self.history.rounds.iter().rposition(|round| round.id == id);
-        self.about(Kind::Export, id, "round", at.is_some(), "no such round was opened");
+        self.about(CheckKind::Export, id, "round", at.is_some(), "no such round was opened");
         self.history.rounds.get_mut(at?)
     }
 
     fn log(&mut self, log: &ExportedLog) {
         let place = Place::file(CHAIN);
         let event = log.event(&self.export.deployment);
-        let Some(event) = self.findings.result(Kind::Export, &place, "logs", event) else {
+        let Some(event) = self.findings.result(CheckKind::Export, &place, "logs", event) else {
             return;
         };
         match event {
-            Event::Domain(event) => self.domain(event, log),
-            Event::Rounds(event) => self.rounds(event, log),
-            Event::Reputation(event) => self.reputation(&event),
-            Event::Escrow(event) => {
+            ChainEvent::Domain(event) => self.domain(event, log),
+            ChainEvent::Rounds(event) => self.rounds(event, log),
+            ChainEvent::Reputation(event) => self.reputation(&event),
+            ChainEvent::Escrow(event) => {
                 let closing = &mut self.due.closing;
                 self.money.event(event, log.block.time, closing, self.findings);
             }
-            Event::Stakes(StakeManagerEvents::Slashed(event)) => self.taken(&event),
-            Event::Stakes(StakeManagerEvents::Obligations(event)) => {
+            ChainEvent::Stakes(StakeManagerEvents::Slashed(event)) => self.taken(&event),
+            ChainEvent::Stakes(StakeManagerEvents::Obligations(event)) => {
                 // Other domains' change in the same transaction, perhaps.
                 if self.due.obligations.front() == Some(&event.operator) {
                     self.due.obligations.pop_front();
                 }
             }
-            Event::Slashing(SlashingEvents::Proven(event)) => self.shown(&event),
-            Event::Demands(event) => self.demands(event, log),
-            Event::Parameters(ParametersEvents::Changed(event)) => {
+            ChainEvent::Slashing(SlashingEvents::Proven(event)) => self.shown(&event),
+            ChainEvent::Demands(event) => self.demands(event, log),
+            ChainEvent::Parameters(ParametersEvents::Changed(event)) => {
                 self.rules.values = Some(event.values);
             }
-            Event::Router(event) => self.router(&event, log.block.time),
-            Event::Stakes(_) | Event::Slashing(_) => {}
+            ChainEvent::Router(event) => self.router(&event, log.block.time),
+            ChainEvent::Stakes(_) | ChainEvent::Slashing(_) => {}
         }
     }
 
@@ -200,12 +207,12 @@ impl<'a> Replay<'a> {
                 let place = Place { member: Some(event.account), ..place };
                 let holds = expected == Some((event.account, event.score));
                 let problem = || format!("the score {} does not follow", event.score);
-                self.findings.check(Kind::Reputation, &place, "score", holds, problem);
+                self.findings.check(CheckKind::Reputation, &place, "score", holds, problem);
             }
             ReputationEvents::Barred(event) => {
                 let holds = self.due.bar.take() == Some(event.account);
                 let problem = || format!("{:#x} was barred without a slash", event.account);
-                self.findings.check(Kind::Reputation, &place, "barred", holds, problem);
+                self.findings.check(CheckKind::Reputation, &place, "barred", holds, problem);
                 self.barred.insert(event.account);
             }
         }
@@ -232,7 +239,7 @@ impl<'a> Replay<'a> {
         let complete = self.due.is_even() && self.money.is_even();
         let hash = transaction.first().map(|log| log.transaction).unwrap_or_default();
         let problem = || format!("transaction {hash:#x} lacks events that belong to it");
-        self.findings.check(Kind::Export, &Place::file(CHAIN), "logs", complete, problem);
+        self.findings.check(CheckKind::Export, &Place::file(CHAIN), "logs", complete, problem);
         if !complete {
             self.due = Due::default();
             self.money.clear();

@@ -19,8 +19,8 @@ const RATE: u32 = 3;
 
 /// A member's standing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Of [`SCORE_ONE`]; zero for whoever never joined or was slashed.
+pub struct ReputationStanding {
+    /// Of [`SCORE_ONE`]; zero for an account that never joined or was slashed.
     pub score: u32,
     /// Rounds settled.
     pub rounds: u32,
@@ -28,7 +28,7 @@ pub struct Standing {
     pub slashed: bool,
 }
 
-impl Standing {
+impl ReputationStanding {
     /// Whether it is a newcomer's.
     pub const fn is_new(&self) -> bool {
         self.rounds <= NEWCOMER_ROUNDS
@@ -37,11 +37,11 @@ impl Standing {
 
 /// The standings of one domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standings(BTreeMap<Address, Standing>);
+pub struct Standings(BTreeMap<Address, ReputationStanding>);
 
 impl Standings {
     /// A member's standing.
-    pub fn of(&self, account: Address) -> Standing {
+    pub fn of(&self, account: Address) -> ReputationStanding {
         self.0.get(&account).copied().unwrap_or_default()
     }
 
@@ -115,6 +115,9 @@ mod tests {
         standings.admit(ACCOUNT);
         standings.ruin(ACCOUNT);
         assert_eq!((standings.admit(ACCOUNT), standings.settle(ACCOUNT, true)), (None, None));
-        assert_eq!(standings.of(ACCOUNT), Standing { score: 0, rounds: 0, slashed: true });
+        assert_eq!(
+            standings.of(ACCOUNT),
+            ReputationStanding { score: 0, rounds: 0, slashed: true }
+        );
     }
 }

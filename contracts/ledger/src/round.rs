@@ -107,7 +107,8 @@ pub fn is_summed(delivery: &Delivery) -> bool {
 }
 
 /// Whether the contract has checked all that a batch says of a member, `checked` being the update that
-/// it has of it. Whoever names a submission says more: that its coordinator has that, and its proof.
+/// it has of it. A batch that names a submission says more: that its coordinator has that, and its
+/// proof.
 pub fn is_proven(delivery: &Delivery, checked: B256) -> bool {
     delivery.submission.is_zero() && delivery.update == checked && !checked.is_zero()
 }

@@ -46,9 +46,7 @@ mod structs {
 /// What a member says that it delivers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The round.
     pub round: u64,
-    /// The member.
     pub member: Address,
     /// `keccak256` of the statement's bytes.
     pub statement: B256,
@@ -85,7 +83,6 @@ fn length(statement: &[u8], proof: &[u8]) -> u32 {
 /// What a coordinator says that a round's members delivered, and what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The round.
     pub round: u64,
     /// Merkle root of the members' deliveries.
     pub root: B256,
@@ -99,9 +96,7 @@ pub struct Batch {
 /// can check it against a batch that has another submission of this member, or none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The round.
     pub round: u64,
-    /// The member.
     pub member: Address,
     /// The plan's digest.
     pub plan: B256,

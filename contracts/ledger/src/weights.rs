@@ -1,7 +1,7 @@
 //! Weights of a round's members, from their reputations, as `contracts/src/libraries/Weights.sol`
 //! gives them.
 
-use super::reputation::Standing;
+use super::reputation::ReputationStanding;
 
 /// The weights' sum is two to this.
 pub const WEIGHT_LOG: u32 = 16;
@@ -15,8 +15,8 @@ const WHOLE: u64 = 1 << WEIGHT_LOG;
 /// sum is `2^WEIGHT_LOG`. Where there are [`LEAST_VETERANS`], and newcomers would have more than a
 /// quarter, a quarter is shared so among newcomers, and the rest among the others. Members are in
 /// ascending order of their addresses; without a positive score there are no weights.
-pub fn weights(members: &[Standing]) -> Vec<u32> {
-    let is_new: Vec<bool> = members.iter().map(Standing::is_new).collect();
+pub fn weights(members: &[ReputationStanding]) -> Vec<u32> {
+    let is_new: Vec<bool> = members.iter().map(ReputationStanding::is_new).collect();
     let sum = |of: bool| -> u64 {
         let scores = members.iter().zip(&is_new).filter(|(_, new)| **new == of);
         scores.map(|(member, _)| u64::from(member.score)).sum()
@@ -40,9 +40,10 @@ pub fn weights(members: &[Standing]) -> Vec<u32> {
 
 /// Gives a group `floor(total · score / sum)` each, and one more to its first members until it has
 /// `total`; nothing to the others. None if the group has no score.
-fn share(members: &[Standing], is_in: &[bool], total: u64) -> Option<Vec<u64>> {
-    let score =
-        |(member, is_in): (&Standing, &bool)| if *is_in { u64::from(member.score) } else { 0 };
+fn share(members: &[ReputationStanding], is_in: &[bool], total: u64) -> Option<Vec<u64>> {
+    let score = |(member, is_in): (&ReputationStanding, &bool)| {
+        if *is_in { u64::from(member.score) } else { 0 }
+    };
     let scores: Vec<u64> = members.iter().zip(is_in).map(score).collect();
     let sum: u64 = scores.iter().sum();
     let floor = |score: &u64| (score * total).checked_div(sum);
@@ -60,11 +61,11 @@ mod tests {
     use super::*;
     use crate::reputation::{NEWCOMER_CAP, NEWCOMER_ROUNDS, SCORE_LEAST, SCORE_ONE};
 
-    fn standing(score: u32, rounds: u32) -> Standing {
-        Standing { score, rounds, slashed: false }
+    fn standing(score: u32, rounds: u32) -> ReputationStanding {
+        ReputationStanding { score, rounds, slashed: false }
     }
 
-    fn veterans(scores: &[u32]) -> Vec<Standing> {
+    fn veterans(scores: &[u32]) -> Vec<ReputationStanding> {
         scores.iter().map(|score| standing(*score, NEWCOMER_ROUNDS + 1)).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256, U256};
 use alloy::signers::local::PrivateKeySigner;
-use zktrain_chain::protocol::{Client, Setup};
+use zktrain_chain::protocol::{Client, DeploymentSetup};
 use zktrain_ledger::Deployment;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::stakes::StakeManager;
@@ -48,7 +48,7 @@ impl Economy {
     /// Deploys the contracts on a chain, for so many owners.
     pub async fn new(backend: Backend, owners: usize) -> Self {
         let rich = backend.rich();
-        let at = Setup::of_one(rich.address()).deploy(&rich).await.unwrap();
+        let at = DeploymentSetup::of_one(rich.address()).deploy(&rich).await.unwrap();
         let bank = Client::new(rich.clone(), at.clone(), "bank/").unwrap();
         let mut clients = Vec::new();
         for _ in 0..owners + 2 {

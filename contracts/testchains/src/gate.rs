@@ -1,4 +1,4 @@
-//! A way to a node that ends before a request: whoever sends it waits until it is killed.
+//! A way to a node that ends before a request: the process that sends it waits until it is killed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

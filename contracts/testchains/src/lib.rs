@@ -16,7 +16,7 @@ use alloy::signers::local::PrivateKeySigner;
 use serde_json::Value;
 use tempfile::TempDir;
 use zktrain_chain::{Chain, Outbox, Sender, WaitPolicy};
-use zktrain_devnet::{Genesis, Node, serve};
+use zktrain_devnet::{EmbeddedNode, Genesis, serve};
 
 /// The id of all of these chains.
 pub const CHAIN: u64 = 31337;
@@ -73,11 +73,11 @@ pub fn genesis() -> Genesis {
 impl Backend {
     /// A chain of this process, in memory.
     pub async fn embedded() -> Self {
-        Self::on(&Node::in_memory(genesis()).unwrap()).await
+        Self::on(&EmbeddedNode::in_memory(genesis()).unwrap()).await
     }
 
     /// An embedded chain that is there.
-    pub async fn on(node: &Node) -> Self {
+    pub async fn on(node: &EmbeddedNode) -> Self {
         let chain = Chain::embedded(node.client()).await.unwrap();
         Self { name: "embedded", chain, folder: TempDir::new().unwrap(), _process: None }
     }
@@ -86,7 +86,7 @@ impl Backend {
     pub async fn served() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(Node::in_memory(genesis()).unwrap(), listener));
+        tokio::spawn(serve(EmbeddedNode::in_memory(genesis()).unwrap(), listener));
         let chain = Chain::http(&url).await.unwrap();
         Self { name: "served", chain, folder: TempDir::new().unwrap(), _process: None }
     }

@@ -6,9 +6,9 @@
 //!   not, since when, and why.
 //!
 //! The parts report by themselves ([`Readiness::works`], [`Readiness::fails`]); a request never
-//! causes work on store or chain, so that nobody can flood them from here. Whoever has not reported
-//! for too long counts as failed. Connections are few and short-lived, so that a peer that sends
-//! nothing, or too slowly, takes no room for long. Nothing here is secret, and nothing is
+//! causes work on store or chain, so that nobody can flood them from here. A part that has not
+//! reported for too long counts as failed. Connections are few and short-lived, so that a peer that
+//! sends nothing, or too slowly, takes no room for long. Nothing here is secret, and nothing is
 //! authenticated: it belongs on the loopback interface or an inner network.
 
 mod listener;
@@ -29,15 +29,15 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::metrics::Metrics;
+use crate::metrics::ProcessMetrics;
 
-pub use readiness::{ComponentReport, Part, Readiness, Report};
+pub use readiness::{Component, ComponentReport, Readiness, ReadinessReport};
 pub use reporter::HealthReporter;
 
 /// As the OpenMetrics specification asks.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What peers may take. Operator tuning: it changes no result.
+/// What peers may take. Tuning: it changes no result.
 #[derive(Clone, Copy, Debug)]
 pub struct HealthLimits {
     /// Connections at a time; further ones wait.
@@ -54,7 +54,7 @@ impl Default for HealthLimits {
 
 #[derive(Clone, Debug)]
 struct Shared {
-    metrics: Arc<Metrics>,
+    metrics: Arc<ProcessMetrics>,
     readiness: Arc<Readiness>,
 }
 
@@ -73,7 +73,7 @@ impl HealthServer {
     /// If the address is in use or not this machine's.
     pub async fn start(
         address: SocketAddr,
-        metrics: Arc<Metrics>,
+        metrics: Arc<ProcessMetrics>,
         readiness: Arc<Readiness>,
         limits: HealthLimits,
     ) -> io::Result<Self> {

@@ -15,7 +15,7 @@ use zktrain_ledger::SignedReceipt;
 use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::Plan;
-use zktrain_wire::messages::{Contribution, Item, Phase, Refusal, Request, Response};
+use zktrain_wire::messages::{Item, MemberMessage, Phase, Refusal, Request, Response};
 use zktrain_wire::receipts::receipt;
 use zktrain_wire::{Content, Scoped, Service};
 
@@ -39,7 +39,7 @@ pub enum Download {
     File(PathBuf),
 }
 
-/// What the operator decides and has, beyond rounds.
+/// What the coordinator decides and has, beyond rounds.
 pub trait Library: Send + Sync + 'static {
     /// Whether an account has anything to do here.
     fn admit(&self, peer: Address) -> impl Future<Output = bool> + Send;
@@ -117,7 +117,7 @@ impl<L: Library> RequestHandler<L> {
         Arc::new(Self { store, domain, library, masked, rounds, registering, entered, hashes })
     }
 
-    /// The operator's part.
+    /// The coordinator's part.
     pub fn library(&self) -> &L {
         &self.library
     }
@@ -218,7 +218,7 @@ impl<L: Library> RequestHandler<L> {
             Request::Send { round, what } => {
                 let driver = self.round(round, peer)?;
                 let upload = match &*what {
-                    Contribution::Upload(upload) => Some(upload.body),
+                    MemberMessage::Upload(upload) => Some(upload.body),
                     _ => None,
                 };
                 let taken = driver.contribute(peer, *what).await;

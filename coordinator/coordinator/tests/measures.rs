@@ -5,7 +5,8 @@ use std::ops::Deref;
 use alloy::primitives::{Address, B256, U256, keccak256};
 use zktrain_chain::protocol::Client;
 use zktrain_coordinator::metrics::{
-    ChangeKind, History, HistoryError, Measures, Outcome, Poisoning, Provenance, Role, Slashing,
+    ChangeKind, HistoryError, MeasuredOutcome, Measures, MetricsHistory, Poisoning,
+    ProvenanceDepth, Role, Slashing,
 };
 use zktrain_ledger::bindings::registry::DomainRegistry;
 use zktrain_ledger::bindings::token::RewardToken;
@@ -84,8 +85,8 @@ impl World {
         self.watcher.settle(round).await.unwrap();
     }
 
-    async fn history(&self, domain: u64) -> History {
-        History::from_chain(&self.watcher, domain).await.unwrap()
+    async fn history(&self, domain: u64) -> MetricsHistory {
+        MetricsHistory::from_chain(&self.watcher, domain).await.unwrap()
     }
 
     /// Stakes, debts, supply and versions are those that the contracts have.
@@ -141,8 +142,8 @@ async fn a_late_round(world: &World, domain: u64) -> u64 {
     round
 }
 
-fn rounds_are_told(history: &History, numbers: [u64; 3]) {
-    let outcomes = [Outcome::Settled, Outcome::Settled, Outcome::Void];
+fn rounds_are_told(history: &MetricsHistory, numbers: [u64; 3]) {
+    let outcomes = [MeasuredOutcome::Settled, MeasuredOutcome::Settled, MeasuredOutcome::Void];
     assert_eq!(history.rounds.len(), 3);
     for ((round, number), outcome) in history.rounds.iter().zip(numbers).zip(outcomes) {
         assert_eq!((round.number, round.outcome), (number, outcome));
@@ -210,7 +211,7 @@ async fn a_history_is_what_the_contracts_know() {
     let slashing = Slashing { members: 2, seats: 9, coordinators: 1, rounds: 3 };
     assert_eq!(measures.slashing, slashing);
     assert_eq!(measures.poisoning, Poisoning { attempts: 2, succeeded: 1, undecided: 0 });
-    let provenance = Provenance { versions: 2, depth: 2, untainted: 1 };
+    let provenance = ProvenanceDepth { versions: 2, depth: 2, untainted: 1 };
     assert_eq!(measures.provenance, provenance);
     assert!(measures.rewards_gini.unwrap() > 0.2);
     let velocity = measures.epoch.unwrap();
@@ -221,6 +222,6 @@ async fn a_history_is_what_the_contracts_know() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_domain_that_nobody_opened_has_no_history() {
     let world = World::new().await;
-    let none = History::from_chain(&world.watcher, 7).await;
+    let none = MetricsHistory::from_chain(&world.watcher, 7).await;
     assert!(matches!(none, Err(HistoryError::NoDomain { domain: 7 })));
 }

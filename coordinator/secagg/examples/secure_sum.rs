@@ -147,7 +147,7 @@ fn main() -> Outcome<()> {
     let accounts: Vec<Address> = signers.iter().map(PrivateKeySigner::address).collect();
     let plan = plan(&accounts);
     let secret = |index: usize| keccak256([7, index as u8]).0;
-    // Whoever asks for a small group gets one.
+    // A member has to allow a group as small as this.
     let policy = Policy { least: 2, max_share: 1 << 16, ..Policy::default() };
     let join = |index| Member::new(plan.clone(), accounts[index], secret(index), policy.clone());
     let mut members = (0..count).map(join).collect::<Result<Vec<Member>, _>>()?;

@@ -9,7 +9,7 @@ use ark_ff::AdditiveGroup;
 use curve25519_dalek::ristretto::RistrettoPoint;
 use curve25519_dalek::scalar::Scalar;
 
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::{Roster, Shared};
 use super::keys::{Pair, Secret, own_mask};
 use super::{shamir, sharing, stream};
@@ -50,7 +50,7 @@ impl Insider {
         plan: &Plan,
         roster: &Roster,
         passed: &Passed,
-    ) -> Result<Option<[[u8; 32]; 2]>, Error> {
+    ) -> Result<Option<[[u8; 32]; 2]>, SecaggError> {
         if passed.envelope.to != self.account {
             return Ok(None);
         }
@@ -88,7 +88,7 @@ pub fn pair_stream(
     other: Address,
     secret: &Recovered,
     elements: usize,
-) -> Result<Option<Vec<Fr>>, Error> {
+) -> Result<Option<Vec<Fr>>, SecaggError> {
     let Some(secret) = scalar(secret) else { return Ok(None) };
     let (own, others) = (roster.points(account)?.mask, roster.points(other)?.mask);
     // Whose it is tells the public key.

@@ -11,7 +11,7 @@ use curve25519_dalek::scalar::Scalar;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::{self, Roster, Shared, accounts_digest, check_subset};
 use super::{blame, shamir, sharing};
 use crate::merkle::{self, ShareTree};
@@ -24,7 +24,7 @@ use crate::plan::Plan;
 ///
 /// # Errors
 /// If the account is no member, the signature is not its own, or a key is no point.
-pub fn check_keys(plan: &Plan, keys: &Signed<Keys>) -> Result<(), Error> {
+pub fn check_keys(plan: &Plan, keys: &Signed<Keys>) -> Result<(), SecaggError> {
     group::check_keys(plan, keys).map(|_| ())
 }
 
@@ -33,24 +33,24 @@ pub fn check_keys(plan: &Plan, keys: &Signed<Keys>) -> Result<(), Error> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check_sharing(plan: &Plan, roster: &Roster, sharing: &Sharing) -> Result<(), Error> {
+pub fn check_sharing(plan: &Plan, roster: &Roster, sharing: &Sharing) -> Result<(), SecaggError> {
     let head = &sharing.head.body;
     let account = head.account;
     roster.points(account)?;
     if !sharing.head.is_by(plan, account) {
-        return Err(Error::Signature { what: "the sharing", account });
+        return Err(SecaggError::Signature { what: "the sharing", account });
     }
     sharing::check_head(roster, head)?;
     let (expected, got) = (roster.accounts().len(), sharing.envelopes.len());
     if got != expected {
-        return Err(Error::Count { what: "envelopes", expected, got });
+        return Err(SecaggError::Count { what: "envelopes", expected, got });
     }
     let to = sharing.envelopes.iter().map(|envelope| &envelope.to);
     if let Some(position) = to.zip(roster.accounts()).position(|(to, member)| to != member) {
-        return Err(Error::Order { what: "envelopes", position });
+        return Err(SecaggError::Order { what: "envelopes", position });
     }
     if merkle::root(&sharing::leaves(&sharing.envelopes)) != head.root {
-        return Err(Error::Envelope { account });
+        return Err(SecaggError::Envelope { account });
     }
     Ok(())
 }
@@ -65,18 +65,22 @@ pub fn trees(sharings: &[Sharing]) -> Vec<ShareTree> {
 ///
 /// # Errors
 /// If a sharing has no envelope for it, or no tree.
-pub fn pass(sharings: &[Sharing], trees: &[ShareTree], to: Address) -> Result<Vec<Passed>, Error> {
+pub fn pass(
+    sharings: &[Sharing],
+    trees: &[ShareTree],
+    to: Address,
+) -> Result<Vec<Passed>, SecaggError> {
     let (expected, got) = (sharings.len(), trees.len());
     if got != expected {
-        return Err(Error::Count { what: "trees over envelopes", expected, got });
+        return Err(SecaggError::Count { what: "trees over envelopes", expected, got });
     }
     sharings.iter().zip(trees).map(|(sharing, tree)| pass_one(sharing, tree, to)).collect()
 }
 
-fn pass_one(sharing: &Sharing, tree: &ShareTree, to: Address) -> Result<Passed, Error> {
+fn pass_one(sharing: &Sharing, tree: &ShareTree, to: Address) -> Result<Passed, SecaggError> {
     let position = sharing.envelopes.binary_search_by_key(&to, |envelope| envelope.to).ok();
     let found = position.and_then(|at| Some((at, sharing.envelopes.get(at)?)));
-    let (at, envelope) = found.ok_or(Error::Stranger { account: to, set: "the roster" })?;
+    let (at, envelope) = found.ok_or(SecaggError::Stranger { account: to, set: "the roster" })?;
     Ok(Passed { head: sharing.head.clone(), envelope: envelope.clone(), path: tree.path(at) })
 }
 
@@ -88,7 +92,7 @@ pub fn check_complaint(
     plan: &Plan,
     roster: &Roster,
     complaint: &Complaint,
-) -> Result<Address, Error> {
+) -> Result<Address, SecaggError> {
     sharing::check_complaint(plan, roster, complaint)
 }
 
@@ -96,15 +100,19 @@ pub fn check_complaint(
 ///
 /// # Errors
 /// If the signature is not its own, or it has masked for others.
-pub fn check_upload(plan: &Plan, shared: &Shared, upload: &Signed<Upload>) -> Result<(), Error> {
+pub fn check_upload(
+    plan: &Plan,
+    shared: &Shared,
+    upload: &Signed<Upload>,
+) -> Result<(), SecaggError> {
     let account = upload.body.account;
     check_subset(&[account], "those that have shared", shared.accounts())?;
     if !upload.is_by(plan, account) {
-        return Err(Error::Signature { what: "the upload", account });
+        return Err(SecaggError::Signature { what: "the upload", account });
     }
     let (expected, got) = (shared.digest(), upload.body.shared);
     if got != expected {
-        return Err(Error::Mismatch { what: "the masked set", account, expected, got });
+        return Err(SecaggError::Mismatch { what: "the masked set", account, expected, got });
     }
     Ok(())
 }
@@ -118,18 +126,18 @@ pub fn check_confirm(
     shared: &Shared,
     counted: &[Address],
     confirm: &Signed<Confirm>,
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     let Confirm { account, shared: said_shared, counted: said_counted } = confirm.body;
     check_subset(&[account], "the counted", counted)?;
     if !confirm.is_by(plan, account) {
-        return Err(Error::Signature { what: "the confirmation", account });
+        return Err(SecaggError::Signature { what: "the confirmation", account });
     }
     for (what, expected, got) in [
         ("the set that has shared", shared.digest(), said_shared),
         ("the counted set", accounts_digest(counted), said_counted),
     ] {
         if expected != got {
-            return Err(Error::Mismatch { what, account, expected, got });
+            return Err(SecaggError::Mismatch { what, account, expected, got });
         }
     }
     Ok(())
@@ -144,15 +152,15 @@ pub fn check_unmask(
     shared: &Shared,
     counted: &[Address],
     unmask: &Signed<Unmask>,
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     let account = unmask.body.account;
     check_subset(&[account], "the counted", counted)?;
     if !unmask.is_by(plan, account) {
-        return Err(Error::Signature { what: "the shares", account });
+        return Err(SecaggError::Signature { what: "the shares", account });
     }
     let (expected, got) = (shared.accounts().len(), unmask.body.shares.len());
     if got != expected {
-        return Err(Error::Count { what: "shares", expected, got });
+        return Err(SecaggError::Count { what: "shares", expected, got });
     }
     Ok(())
 }
@@ -166,15 +174,15 @@ pub fn check_defence(
     plan: &Plan,
     counted: &[Address],
     defence: &Signed<Defence>,
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     let account = defence.body.account;
     check_subset(&[account], "the counted", counted)?;
     let (expected, got) = (blame::defence_bytes(counted.len()), defence.body.proof.len());
     if got > expected {
-        return Err(Error::Count { what: "bytes of a defence", expected, got });
+        return Err(SecaggError::Count { what: "bytes of a defence", expected, got });
     }
     if !defence.is_by(plan, account) {
-        return Err(Error::Signature { what: "the defence", account });
+        return Err(SecaggError::Signature { what: "the defence", account });
     }
     Ok(())
 }
@@ -202,7 +210,7 @@ pub struct RecoverError {
     pub guilty: Vec<Address>,
 }
 
-/// What of one dealer's secret was found.
+/// What was recovered of one dealer's secret.
 enum Recovered {
     Secret(Zeroizing<Scalar>),
     Short,

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, keccak256};
 use curve25519_dalek::ristretto::RistrettoPoint;
 
 use super::dleq;
-use super::error::Error;
+use super::error::SecaggError;
 use crate::messages::{Keys, SharingHead, Signed};
 use crate::plan::Plan;
 
@@ -24,12 +24,14 @@ pub(super) fn check_accounts(
     plan: &Plan,
     what: &'static str,
     accounts: &[Address],
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     if let Some(position) = unordered(accounts) {
-        return Err(Error::Order { what, position });
+        return Err(SecaggError::Order { what, position });
     }
     match accounts.iter().find(|account| plan.member(**account).is_none()) {
-        Some(account) => Err(Error::Stranger { account: *account, set: "the members of the plan" }),
+        Some(account) => {
+            Err(SecaggError::Stranger { account: *account, set: "the members of the plan" })
+        }
         None => Ok(()),
     }
 }
@@ -39,9 +41,9 @@ pub(super) fn check_subset(
     accounts: &[Address],
     set: &'static str,
     of: &[Address],
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     match accounts.iter().find(|account| of.binary_search(account).is_err()) {
-        Some(account) => Err(Error::Stranger { account: *account, set }),
+        Some(account) => Err(SecaggError::Stranger { account: *account, set }),
         None => Ok(()),
     }
 }
@@ -60,20 +62,20 @@ pub(super) struct Points {
 }
 
 /// Checks a member's keys by themselves.
-pub(super) fn check_keys(plan: &Plan, keys: &Signed<Keys>) -> Result<Points, Error> {
+pub(super) fn check_keys(plan: &Plan, keys: &Signed<Keys>) -> Result<Points, SecaggError> {
     let account = keys.body.account;
     if plan.member(account).is_none() {
-        return Err(Error::Stranger { account, set: "the members of the plan" });
+        return Err(SecaggError::Stranger { account, set: "the members of the plan" });
     }
     if !keys.is_by(plan, account) {
-        return Err(Error::Signature { what: "the keys", account });
+        return Err(SecaggError::Signature { what: "the keys", account });
     }
     let mask =
-        dleq::point(&keys.body.mask).ok_or(Error::Point { what: "the mask key", account })?;
+        dleq::point(&keys.body.mask).ok_or(SecaggError::Point { what: "the mask key", account })?;
     let seal =
-        dleq::point(&keys.body.seal).ok_or(Error::Point { what: "the seal key", account })?;
+        dleq::point(&keys.body.seal).ok_or(SecaggError::Point { what: "the seal key", account })?;
     if mask == seal {
-        return Err(Error::Point { what: "the seal key, the mask key again,", account });
+        return Err(SecaggError::Point { what: "the seal key, the mask key again,", account });
     }
     Ok(Points { mask, seal })
 }
@@ -93,11 +95,11 @@ impl Roster {
     ///
     /// # Errors
     /// If accounts do not ascend strictly, or a member's keys or signature do not hold.
-    pub fn new(plan: &Plan, keys: &[Signed<Keys>]) -> Result<Self, Error> {
+    pub fn new(plan: &Plan, keys: &[Signed<Keys>]) -> Result<Self, SecaggError> {
         let accounts: Vec<Address> = keys.iter().map(|keys| keys.body.account).collect();
         check_accounts(plan, "the roster", &accounts)?;
         let points = keys.iter().map(|keys| check_keys(plan, keys));
-        let points = points.collect::<Result<Vec<Points>, Error>>()?;
+        let points = points.collect::<Result<Vec<Points>, SecaggError>>()?;
         let digest = plan.digest();
         let mut bytes = digest.to_vec();
         for keys in keys {
@@ -131,10 +133,10 @@ impl Roster {
     }
 
     /// The keys of an account.
-    pub(super) fn points(&self, account: Address) -> Result<&Points, Error> {
+    pub(super) fn points(&self, account: Address) -> Result<&Points, SecaggError> {
         let at = self.accounts.binary_search(&account).ok();
         let points = at.and_then(|at| self.points.get(at));
-        points.ok_or(Error::Stranger { account, set: "the roster" })
+        points.ok_or(SecaggError::Stranger { account, set: "the roster" })
     }
 }
 
@@ -156,16 +158,16 @@ impl Shared {
     pub fn new<'a>(
         roster: &Roster,
         heads: impl IntoIterator<Item = &'a SharingHead>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, SecaggError> {
         let heads: Vec<&SharingHead> = heads.into_iter().collect();
         let accounts: Vec<Address> = heads.iter().map(|head| head.account).collect();
         if let Some(position) = unordered(&accounts) {
-            return Err(Error::Order { what: "those that have shared", position });
+            return Err(SecaggError::Order { what: "those that have shared", position });
         }
         check_subset(&accounts, "the roster", &roster.accounts)?;
         if let Some(other) = heads.iter().find(|head| head.roster != roster.digest) {
             let (account, expected, got) = (other.account, roster.digest, other.roster);
-            return Err(Error::Mismatch { what: "the roster", account, expected, got });
+            return Err(SecaggError::Mismatch { what: "the roster", account, expected, got });
         }
         let mut bytes = b"zktrain/secagg/v2/shared".to_vec();
         for part in [roster.plan, roster.digest] {

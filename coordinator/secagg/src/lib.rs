@@ -50,5 +50,5 @@ pub mod vector;
 #[cfg(test)]
 mod tests;
 
-pub use error::Error;
+pub use error::SecaggError;
 pub use policy::Policy;

@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use super::blame::{self, BlameEvidence};
 use super::coordinator::check_confirm;
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::{Roster, Shared, accounts_digest, check_accounts, check_subset};
 use super::keys::{Pair, Secret, own_mask};
 use super::policy::{Policy, check_threshold};
@@ -81,7 +81,7 @@ impl Member {
         account: Address,
         secret: [u8; 32],
         policy: Policy,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, SecaggError> {
         Self::resume(plan, account, secret, policy, Promises::default())
     }
 
@@ -95,7 +95,7 @@ impl Member {
         secret: [u8; 32],
         policy: Policy,
         promises: Promises,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, SecaggError> {
         policy.check_plan(&plan, account)?;
         let secret = Secret::new(secret, plan.digest(), account);
         let (roster, held, counted) = (None, None, None);
@@ -131,11 +131,11 @@ impl Member {
     pub fn roster(
         &mut self,
         keys: &[Signed<Keys>],
-    ) -> Result<Sealed<(SharingHead, Vec<Envelope>)>, Error> {
+    ) -> Result<Sealed<(SharingHead, Vec<Envelope>)>, SecaggError> {
         let roster = Roster::new(&self.plan, keys)?;
         let own = keys.iter().find(|keys| keys.body.account == self.account);
         if own.is_none_or(|own| own.body != self.own_keys()) {
-            return Err(Error::Stranger { account: self.account, set: "the roster" });
+            return Err(SecaggError::Stranger { account: self.account, set: "the roster" });
         }
         self.policy.check_set(&self.plan, self.account, "the roster", roster.accounts())?;
         promise(&mut self.promises.roster, roster.digest(), "roster")?;
@@ -150,7 +150,7 @@ impl Member {
     /// # Errors
     /// If what was passed on is not what was signed, or the set of those that have shared is too
     /// small, lacks this member or is another one than before.
-    pub fn shares(&mut self, passed: &[Passed]) -> Result<Sealed<Vec<Complaint>>, Error> {
+    pub fn shares(&mut self, passed: &[Passed]) -> Result<Sealed<Vec<Complaint>>, SecaggError> {
         let roster = self.known_roster()?;
         let shared: Vec<Address> = passed.iter().map(|passed| passed.head.body.account).collect();
         check_accounts(&self.plan, "those that have shared", &shared)?;
@@ -161,7 +161,7 @@ impl Member {
         for passed in passed {
             let account = passed.head.body.account;
             if passed.envelope.to != self.account {
-                return Err(Error::Envelope { account });
+                return Err(SecaggError::Envelope { account });
             }
             sharing::check_passed(&self.plan, roster, passed)?;
             let point = *seal * roster.points(account)?.seal;
@@ -186,7 +186,7 @@ impl Member {
         &mut self,
         packed: &[Fr],
         submission: B256,
-    ) -> Result<Sealed<(Upload, Vec<u8>)>, Error> {
+    ) -> Result<Sealed<(Upload, Vec<u8>)>, SecaggError> {
         let mut vector = Zeroizing::new(packed.to_vec());
         stream::apply(&mut vector, &self.masks()?);
         let bytes = vector::encode(&vector);
@@ -198,7 +198,7 @@ impl Member {
     }
 
     /// All masks of this member's vector.
-    fn masks(&self) -> Result<Vec<(stream::Sign, stream::Seed)>, Error> {
+    fn masks(&self) -> Result<Vec<(stream::Sign, stream::Seed)>, SecaggError> {
         let (roster, secret) = (self.known_roster()?, self.secret.mask());
         let shared = &self.held()?.shared;
         let own = self.secret.own(roster.digest());
@@ -216,8 +216,8 @@ impl Member {
     /// # Errors
     /// If this member is not counted, the set is not one of those that have shared, is too small
     /// or dominated by one member, or another one was confirmed before.
-    pub fn counted(&mut self, counted: &[Address]) -> Result<Sealed<Confirm>, Error> {
-        self.promises.upload.ok_or(Error::Early { what: "the upload" })?;
+    pub fn counted(&mut self, counted: &[Address]) -> Result<Sealed<Confirm>, SecaggError> {
+        self.promises.upload.ok_or(SecaggError::Early { what: "the upload" })?;
         let shared = &self.held()?.shared;
         check_accounts(&self.plan, "the counted", counted)?;
         check_subset(counted, "those that have shared", shared.accounts())?;
@@ -235,7 +235,10 @@ impl Member {
     ///
     /// # Errors
     /// If a confirmation does not hold or names other sets, or there are fewer than the threshold.
-    pub fn confirmed(&mut self, confirms: &[Signed<Confirm>]) -> Result<Sealed<Unmask>, Error> {
+    pub fn confirmed(
+        &mut self,
+        confirms: &[Signed<Confirm>],
+    ) -> Result<Sealed<Unmask>, SecaggError> {
         let (counted, held) = (self.known_counted()?, self.held()?);
         let accounts: Vec<Address> = confirms.iter().map(|confirm| confirm.body.account).collect();
         check_accounts(&self.plan, "the confirmations", &accounts)?;
@@ -261,11 +264,11 @@ impl Member {
         &mut self,
         test: &Test,
         evidence: &BlameEvidence<'_>,
-    ) -> Result<Sealed<Defence>, Error> {
+    ) -> Result<Sealed<Defence>, SecaggError> {
         let challenge = self.challenge(test)?;
         let own = test.uploads.iter().find(|upload| upload.body.account == self.account);
         if own.map(|own| own.body) != self.promises.upload {
-            return Err(Error::Conflict { what: "upload" });
+            return Err(SecaggError::Conflict { what: "upload" });
         }
         let pairs = self.pairs()?;
         promise(&mut self.promises.test, challenge.digest(), "test")?;
@@ -275,13 +278,13 @@ impl Member {
         Ok(self.seal(defence))
     }
 
-    fn challenge(&self, test: &Test) -> Result<blame::BlameChallenge, Error> {
+    fn challenge(&self, test: &Test) -> Result<blame::BlameChallenge, SecaggError> {
         let counted = self.known_counted()?;
         blame::BlameChallenge::new(&self.plan, &self.held()?.shared, counted, test)
     }
 
     /// The other counted members, with what this one and they agree on for their masks.
-    fn pairs(&self) -> Result<Vec<blame::Agreed>, Error> {
+    fn pairs(&self) -> Result<Vec<blame::Agreed>, SecaggError> {
         let (roster, secret) = (self.known_roster()?, self.secret.mask());
         let others = self.known_counted()?.iter().filter(|account| **account != self.account);
         let agreed = |account: &Address| {
@@ -302,10 +305,10 @@ impl Member {
         test: &Test,
         evidence: &BlameEvidence<'_>,
         defences: &[Signed<Defence>],
-    ) -> Result<Sealed<Reveal>, Error> {
+    ) -> Result<Sealed<Reveal>, SecaggError> {
         let challenge = self.challenge(test)?;
         if self.promises.test != Some(challenge.digest()) {
-            return Err(Error::Conflict { what: "test" });
+            return Err(SecaggError::Conflict { what: "test" });
         }
         let accounts: Vec<Address> = defences.iter().map(|d| d.body.account).collect();
         check_accounts(&self.plan, "the defences", &accounts)?;
@@ -314,13 +317,13 @@ impl Member {
         let reveal = |defence: &Signed<Defence>| {
             let account = defence.body.account;
             let pair = pairs.iter().find(|pair| pair.with == account);
-            let pair = pair.ok_or(Error::Stranger { account, set: "the counted" })?;
+            let pair = pair.ok_or(SecaggError::Stranger { account, set: "the counted" })?;
             let key = self.known_roster()?.points(account)?.mask;
             let (plan, account) = (&self.plan, self.account);
             blame::contradict(plan, shared, account, &challenge, evidence, pair, defence)?;
             Ok(blame::reveal(plan, pair, key, &secret))
         };
-        let pairs = defences.iter().map(reveal).collect::<Result<Vec<_>, Error>>()?;
+        let pairs = defences.iter().map(reveal).collect::<Result<Vec<_>, SecaggError>>()?;
         Ok(self.seal(Reveal { account: self.account, pairs }))
     }
 
@@ -329,12 +332,12 @@ impl Member {
         self.policy = policy;
     }
 
-    fn known_roster(&self) -> Result<&Roster, Error> {
-        self.roster.as_ref().ok_or(Error::Early { what: "the roster" })
+    fn known_roster(&self) -> Result<&Roster, SecaggError> {
+        self.roster.as_ref().ok_or(SecaggError::Early { what: "the roster" })
     }
 
-    fn held(&self) -> Result<&Held, Error> {
-        self.held.as_ref().ok_or(Error::Early { what: "those that have shared" })
+    fn held(&self) -> Result<&Held, SecaggError> {
+        self.held.as_ref().ok_or(SecaggError::Early { what: "those that have shared" })
     }
 
     /// Whose updates are counted, once this member has confirmed it.
@@ -342,7 +345,7 @@ impl Member {
         self.counted.as_deref()
     }
 
-    fn known_counted(&self) -> Result<&[Address], Error> {
-        self.counted.as_deref().ok_or(Error::Early { what: "the counted" })
+    fn known_counted(&self) -> Result<&[Address], SecaggError> {
+        self.counted.as_deref().ok_or(SecaggError::Early { what: "the counted" })
     }
 }

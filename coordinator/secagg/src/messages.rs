@@ -28,7 +28,7 @@ pub struct Signed<T> {
     pub signature: Bytes,
 }
 
-/// What is signed of a body, about a plan: a hash, for whoever holds the key.
+/// The hash that the holder of the key signs for a body, about a plan.
 ///
 /// # Errors
 /// If one of the two has no encoding: a signature is of a body, never of nothing.

@@ -7,7 +7,7 @@
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 
-use super::error::Error;
+use super::error::SecaggError;
 use crate::messages::{Confirm, Upload};
 
 /// What a member has bound itself to in a round. Public.
@@ -31,7 +31,7 @@ impl Promises {
     ///
     /// # Errors
     /// If one of them is another than before; then nothing is added.
-    pub fn add(&mut self, more: &Self) -> Result<(), Error> {
+    pub fn add(&mut self, more: &Self) -> Result<(), SecaggError> {
         let mut all = self.clone();
         add(&mut all.roster, more.roster.as_ref(), "roster")?;
         add(&mut all.shared, more.shared.as_ref(), "set that has shared")?;
@@ -47,7 +47,7 @@ fn add<T: Clone + PartialEq>(
     slot: &mut Option<T>,
     more: Option<&T>,
     what: &'static str,
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     match more {
         Some(value) => promise(slot, value.clone(), what),
         None => Ok(()),
@@ -59,9 +59,9 @@ pub(super) fn promise<T: PartialEq>(
     slot: &mut Option<T>,
     value: T,
     what: &'static str,
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     match slot {
-        Some(known) if *known != value => Err(Error::Conflict { what }),
+        Some(known) if *known != value => Err(SecaggError::Conflict { what }),
         Some(_) => Ok(()),
         None => {
             *slot = Some(value);

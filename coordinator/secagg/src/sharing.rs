@@ -14,7 +14,7 @@ use curve25519_dalek::scalar::Scalar;
 use zeroize::Zeroizing;
 
 use super::dleq::{self, Statement};
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::Roster;
 use super::keys::{SealKey, Secret};
 use super::shamir::Polynomial;
@@ -36,7 +36,7 @@ pub(super) fn deal(
     roster: &Roster,
     account: Address,
     secret: &Secret,
-) -> Result<(SharingHead, Vec<Envelope>), Error> {
+) -> Result<(SharingHead, Vec<Envelope>), SecaggError> {
     let digest = roster.digest();
     let polynomial = |constant: &Scalar, label: &str| {
         let rest = (1..plan.threshold).map(|k| secret.coefficient(label, digest, k));
@@ -51,10 +51,11 @@ pub(super) fn deal(
         let (mask, own) = (masks.share(position), owns.share(position));
         let shared = *seal * roster.points(*to)?.seal;
         let key = SealKey::new(plan.digest(), &shared, digest, account, *to);
-        let sealed = key.seal(&mask, &own).ok_or(Error::Unsealed { account: *to })?;
+        let sealed = key.seal(&mask, &own).ok_or(SecaggError::Unsealed { account: *to })?;
         Ok(Envelope { to: *to, mask: keccak256(mask), own: keccak256(own), sealed })
     };
-    let envelopes = roster.accounts().iter().map(envelope).collect::<Result<Vec<_>, Error>>()?;
+    let envelopes =
+        roster.accounts().iter().map(envelope).collect::<Result<Vec<_>, SecaggError>>()?;
     let own = RistrettoPoint::mul_base(&own).compress().0;
     let head =
         SharingHead { account, own, roster: digest, root: merkle::root(&leaves(&envelopes)) };
@@ -62,8 +63,8 @@ pub(super) fn deal(
 }
 
 /// A member's position in the plan: where the polynomials are evaluated for it.
-pub(super) fn position(plan: &Plan, account: Address) -> Result<usize, Error> {
-    plan.index(account).ok_or(Error::Stranger { account, set: "the members of the plan" })
+pub(super) fn position(plan: &Plan, account: Address) -> Result<usize, SecaggError> {
+    plan.index(account).ok_or(SecaggError::Stranger { account, set: "the members of the plan" })
 }
 
 fn leaf(envelope: &Envelope) -> B256 {
@@ -79,27 +80,31 @@ pub(super) fn leaves(envelopes: &[Envelope]) -> Vec<B256> {
 }
 
 /// Checks that a dealer has signed for this envelope, among this roster.
-pub(super) fn check_passed(plan: &Plan, roster: &Roster, passed: &Passed) -> Result<(), Error> {
+pub(super) fn check_passed(
+    plan: &Plan,
+    roster: &Roster,
+    passed: &Passed,
+) -> Result<(), SecaggError> {
     let head = &passed.head.body;
     roster.points(head.account)?;
     roster.points(passed.envelope.to)?;
     if !passed.head.is_by(plan, head.account) {
-        return Err(Error::Signature { what: "the sharing", account: head.account });
+        return Err(SecaggError::Signature { what: "the sharing", account: head.account });
     }
     check_head(roster, head)?;
     if !merkle::leads(leaf(&passed.envelope), &passed.path, head.root) {
-        return Err(Error::Envelope { account: head.account });
+        return Err(SecaggError::Envelope { account: head.account });
     }
     Ok(())
 }
 
 /// Checks the roster that a dealer shares among, and its announced point.
-pub(super) fn check_head(roster: &Roster, head: &SharingHead) -> Result<(), Error> {
+pub(super) fn check_head(roster: &Roster, head: &SharingHead) -> Result<(), SecaggError> {
     let (account, expected, got) = (head.account, roster.digest(), head.roster);
     if got != expected {
-        return Err(Error::Mismatch { what: "the roster", account, expected, got });
+        return Err(SecaggError::Mismatch { what: "the roster", account, expected, got });
     }
-    dleq::point(&head.own).ok_or(Error::Point { what: "the own mask", account })?;
+    dleq::point(&head.own).ok_or(SecaggError::Point { what: "the own mask", account })?;
     Ok(())
 }
 
@@ -127,7 +132,7 @@ fn statement<'a>(
     roster: &Roster,
     passed: &Passed,
     shared: RistrettoPoint,
-) -> Result<Statement<'a>, Error> {
+) -> Result<Statement<'a>, SecaggError> {
     let key = roster.points(passed.envelope.to)?.seal;
     let base = roster.points(passed.head.body.account)?.seal;
     Ok(Statement { label: "complaint", context: plan.as_slice(), key, base, shared })
@@ -139,7 +144,7 @@ pub(super) fn complain(
     roster: &Roster,
     passed: &Passed,
     seal: &Scalar,
-) -> Result<Complaint, Error> {
+) -> Result<Complaint, SecaggError> {
     let shared = seal * roster.points(passed.head.body.account)?.seal;
     let proof = statement(&plan.digest(), roster, passed, shared)?.prove(seal);
     Ok(Complaint { passed: passed.clone(), shared: shared.compress().0, proof })
@@ -150,11 +155,11 @@ pub(super) fn check_complaint(
     plan: &Plan,
     roster: &Roster,
     complaint: &Complaint,
-) -> Result<Address, Error> {
+) -> Result<Address, SecaggError> {
     let passed = &complaint.passed;
     check_passed(plan, roster, passed)?;
     let account = passed.head.body.account;
-    let unfounded = |why| Error::Unfounded { account, why };
+    let unfounded = |why| SecaggError::Unfounded { account, why };
     if account == passed.envelope.to {
         return Err(unfounded("it is about itself"));
     }

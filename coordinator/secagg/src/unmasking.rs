@@ -11,7 +11,7 @@ use ark_ff::AdditiveGroup;
 use rayon::prelude::*;
 
 use super::coordinator::Secrets;
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::{Roster, Shared};
 use super::keys::{Pair, own_mask};
 use super::stream::{self, Seed, Sign};
@@ -38,7 +38,7 @@ impl Incoming {
 
     /// Takes the next bytes. Returns the elements that they complete, with the first one's
     /// position.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(usize, Vec<Fr>), Error> {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(usize, Vec<Fr>), SecaggError> {
         self.received += bytes.len() as u64;
         self.check_length(self.received.min((self.elements * ELEMENT) as u64))?;
         self.hash.update(bytes);
@@ -56,27 +56,32 @@ impl Incoming {
         let offset = start + found.len();
         let read = |(index, bytes)| self.element(offset + index, bytes);
         let read = rest.par_chunks_exact(ELEMENT).enumerate().with_min_len(1 << 10).map(read);
-        found.extend(read.collect::<Result<Vec<Fr>, Error>>()?);
+        found.extend(read.collect::<Result<Vec<Fr>, SecaggError>>()?);
         self.position += found.len();
         Ok((start, found))
     }
 
-    fn element(&self, index: usize, bytes: &[u8]) -> Result<Fr, Error> {
+    fn element(&self, index: usize, bytes: &[u8]) -> Result<Fr, SecaggError> {
         Ok(vector::element(bytes).ok_or(VectorError::Unreduced { element: index })?)
     }
 
-    fn check_length(&self, expected: u64) -> Result<(), Error> {
+    fn check_length(&self, expected: u64) -> Result<(), SecaggError> {
         let got = self.received;
         if got == expected { Ok(()) } else { Err(VectorError::Length { expected, got }.into()) }
     }
 
     /// Checks length and hash once everything was written.
-    pub(super) fn end(self) -> Result<(), Error> {
+    pub(super) fn end(self) -> Result<(), SecaggError> {
         self.check_length((self.elements * ELEMENT) as u64)?;
         let (expected, got): (B256, B256) = (self.upload.masked, self.hash.finalize());
         if got != expected {
             let account = self.upload.account;
-            return Err(Error::Mismatch { what: "the masked vector", account, expected, got });
+            return Err(SecaggError::Mismatch {
+                what: "the masked vector",
+                account,
+                expected,
+                got,
+            });
         }
         Ok(())
     }
@@ -96,7 +101,7 @@ impl Inspection {
     ///
     /// # Errors
     /// If there are too many, or an element is not reduced.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SecaggError> {
         self.0.write(bytes).map(|_| ())
     }
 
@@ -104,7 +109,7 @@ impl Inspection {
     ///
     /// # Errors
     /// If bytes are missing, or they are not what the member signed for.
-    pub fn end(self) -> Result<(), Error> {
+    pub fn end(self) -> Result<(), SecaggError> {
         self.0.end()
     }
 }
@@ -115,8 +120,8 @@ pub(super) fn known_masks(
     shared: &Shared,
     account: Address,
     secrets: &Secrets,
-) -> Result<Vec<(Sign, Seed)>, Error> {
-    let unknown = Error::Stranger { account, set: "the recovered" };
+) -> Result<Vec<(Sign, Seed)>, SecaggError> {
+    let unknown = SecaggError::Stranger { account, set: "the recovered" };
     let own = secrets.own.get(&account).ok_or(unknown)?;
     let key = roster.points(account)?.mask;
     let mut masks = vec![(Sign::Minus, own_mask(shared, account, own))];
@@ -148,9 +153,9 @@ impl Unmasking {
         counted: &[Address],
         secrets: &Secrets,
         elements: usize,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, SecaggError> {
         let masks = counted.iter().map(|account| known_masks(roster, shared, *account, secrets));
-        let masks = masks.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect();
+        let masks = masks.collect::<Result<Vec<_>, SecaggError>>()?.into_iter().flatten().collect();
         let sums = vec![Fr::ZERO; elements];
         Ok(Self { sums, masks, missing: counted.to_vec(), incoming: None })
     }
@@ -159,13 +164,13 @@ impl Unmasking {
     ///
     /// # Errors
     /// If another one is not at its end, or this one is not counted or was there before.
-    pub fn start(&mut self, upload: &Upload) -> Result<(), Error> {
+    pub fn start(&mut self, upload: &Upload) -> Result<(), SecaggError> {
         if self.incoming.is_some() {
-            return Err(Error::Conflict { what: "vector" });
+            return Err(SecaggError::Conflict { what: "vector" });
         }
         let account = upload.account;
         let at = self.missing.binary_search(&account);
-        let at = at.map_err(|_| Error::Stranger { account, set: "the counted" })?;
+        let at = at.map_err(|_| SecaggError::Stranger { account, set: "the counted" })?;
         self.missing.remove(at);
         self.incoming = Some(Incoming::new(*upload, self.sums.len()));
         Ok(())
@@ -175,8 +180,8 @@ impl Unmasking {
     ///
     /// # Errors
     /// If there are too many, or an element is not reduced.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let incoming = self.incoming.as_mut().ok_or(Error::Early { what: "the vector" })?;
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SecaggError> {
+        let incoming = self.incoming.as_mut().ok_or(SecaggError::Early { what: "the vector" })?;
         let (position, elements) = incoming.write(bytes)?;
         let sums = self.sums.iter_mut().skip(position);
         sums.zip(elements).for_each(|(sum, element)| *sum += element);
@@ -187,18 +192,18 @@ impl Unmasking {
     ///
     /// # Errors
     /// If bytes are missing, or they are not what the member signed for.
-    pub fn end(&mut self) -> Result<(), Error> {
-        self.incoming.take().ok_or(Error::Early { what: "the vector" })?.end()
+    pub fn end(&mut self) -> Result<(), SecaggError> {
+        self.incoming.take().ok_or(SecaggError::Early { what: "the vector" })?.end()
     }
 
     /// Takes the masks off: the sum of the counted members' vectors.
     ///
     /// # Errors
     /// If a counted member's vector is missing.
-    pub fn finish(mut self) -> Result<Vec<Fr>, Error> {
+    pub fn finish(mut self) -> Result<Vec<Fr>, SecaggError> {
         if self.incoming.is_some() || !self.missing.is_empty() {
             let (what, expected) = ("vectors that are missing", 0);
-            return Err(Error::Count { what, expected, got: self.missing.len() });
+            return Err(SecaggError::Count { what, expected, got: self.missing.len() });
         }
         stream::apply(&mut self.sums, &self.masks);
         Ok(self.sums)

@@ -11,7 +11,7 @@ use crate::messages::Refusal;
 /// Why something did not come about. Lost connections alone are not among them: calls connect
 /// again until their time is over.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum PeerError {
     /// The coordinator refused what was asked.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -144,12 +144,12 @@ pub enum Lost {
 /// An attempt's failure: for good, or to be tried again.
 #[derive(Debug)]
 pub(crate) enum Fail {
-    Fatal(Error),
+    Fatal(PeerError),
     Lost(Lost),
 }
 
-impl From<Error> for Fail {
-    fn from(error: Error) -> Self {
+impl From<PeerError> for Fail {
+    fn from(error: PeerError) -> Self {
         Self::Fatal(error)
     }
 }
@@ -163,7 +163,7 @@ impl From<quinn::ConnectionError> for Fail {
 impl From<FrameError> for Fail {
     fn from(error: FrameError) -> Self {
         match error {
-            error if error.is_breach() => Self::Fatal(Error::Frame(error)),
+            error if error.is_breach() => Self::Fatal(PeerError::Frame(error)),
             error => Self::Lost(error.into()),
         }
     }

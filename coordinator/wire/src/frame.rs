@@ -43,13 +43,13 @@ impl Frame for Hello {
 
 /// Who someone is: a signature over this connection, see [`super::identity`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proof {
+pub struct IdentityProof {
     pub account: Address,
     /// 65 bytes.
     pub signature: Bytes,
 }
 
-impl Frame for Proof {
+impl Frame for IdentityProof {
     const MOST: usize = 256;
 }
 
@@ -59,14 +59,14 @@ pub enum Greeting {
     /// It speaks another version.
     Version(u32),
     /// Who it is.
-    Proof(Proof),
+    Proof(IdentityProof),
 }
 
 impl Frame for Greeting {
     const MOST: usize = 256;
 }
 
-/// The coordinator's answer to the owner's [`Proof`].
+/// The coordinator's answer to the owner's [`IdentityProof`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Welcome {
     /// Go on.

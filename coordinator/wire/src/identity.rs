@@ -4,7 +4,7 @@
 //!
 //! 1. owner → coordinator: `Hello`;
 //! 2. coordinator → owner: `Greeting::Proof`, or the version that it speaks;
-//! 3. owner → coordinator: [`Proof`], once it knows that it talks to whom it wanted to;
+//! 3. owner → coordinator: [`IdentityProof`], once it knows that it talks to whom it wanted to;
 //! 4. coordinator → owner: `Welcome`.
 //!
 //! A proof is an EIP-712 signature, for the plans' domain, over version, role, account and keying
@@ -19,7 +19,7 @@ use alloy::sol_types::Eip712Domain;
 use quinn::Connection;
 use zktrain_ledger::typed;
 
-use super::frame::{Proof, VERSION};
+use super::frame::{IdentityProof, VERSION};
 
 mod structs {
     #![allow(missing_docs)] // documented at `PeerRole` and in the module's header
@@ -77,14 +77,19 @@ impl Channel {
         role: PeerRole,
         signer: &PrivateKeySigner,
         domain: &Eip712Domain,
-    ) -> alloy::signers::Result<Proof> {
+    ) -> alloy::signers::Result<IdentityProof> {
         let account = signer.address();
         let signature = typed::sign(&self.message(role, account), domain, signer)?;
-        Ok(Proof { account, signature: signature.into() })
+        Ok(IdentityProof { account, signature: signature.into() })
     }
 
     /// Who proved to be there; none if the proof does not hold.
-    pub fn proven(self, role: PeerRole, proof: &Proof, domain: &Eip712Domain) -> Option<Address> {
+    pub fn proven(
+        self,
+        role: PeerRole,
+        proof: &IdentityProof,
+        domain: &Eip712Domain,
+    ) -> Option<Address> {
         let signer = typed::signer(&self.message(role, proof.account), domain, &proof.signature)?;
         (signer == proof.account).then_some(signer)
     }

@@ -9,7 +9,8 @@
 //! 3. each further stream, opened by the owner, is one [`frame::Ask`]: a call, an upload or a
 //!    download. Uploads and downloads go on where they stopped when a connection was lost.
 //!
-//! What is said is in [`messages`]; who signs what of it, in [`signing`] and [`receipts`].
+//! The messages are in [`messages`]; which of them are signed, and by whom, in [`signing`] and
+//! [`receipts`].
 //!
 //! Rests on: QUIC (RFC 9000, 9001), keying material exporters (RFC 8446 §7.5, RFC 9266) and
 //! EIP-712 signatures. `docs/wire.md` has the formats, `docs/adr/0018-channel-binding.md` why
@@ -39,8 +40,8 @@ pub mod service;
 pub mod signing;
 mod tls;
 
-pub use client::{Peer, Target, UploadSource};
-pub use error::{Error, Lost};
+pub use client::{CoordinatorTarget, Peer, UploadSource};
+pub use error::{Lost, PeerError};
 pub use limits::{Timeouts, WireLimits};
 pub use server::{Server, ServerCounters};
 pub use service::{Content, Service};

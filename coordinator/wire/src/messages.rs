@@ -13,7 +13,7 @@ use zktrain_secagg::plan::Plan;
 /// What a member sends in a round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(clippy::large_enum_variant)] // held one at a time, and boxed where it is not
-pub enum Contribution {
+pub enum MemberMessage {
     /// Phase 1.
     Keys(Signed<Keys>),
     /// Phase 2.
@@ -77,7 +77,7 @@ pub enum Reason {
     Blamed(Vec<Address>),
     /// Fewer shares are valid than it takes.
     Unrecovered(Address),
-    /// It was called off by the operator, or the chain did not take it.
+    /// It was called off by the coordinator, or the chain did not take it.
     CalledOff,
 }
 
@@ -90,7 +90,6 @@ pub enum Phase {
     Uploads,
     /// Whose updates are counted.
     Confirm,
-    /// Unmasking.
     Unmask,
     /// The coordinator adds up and checks the sum.
     Sum,
@@ -135,7 +134,7 @@ pub enum Request {
     Send {
         round: u64,
         /// What is sent.
-        what: Box<Contribution>,
+        what: Box<MemberMessage>,
     },
 }
 

@@ -20,7 +20,7 @@ use rustls::{DigitallySignedStruct, PeerIncompatible, SignatureScheme};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::{Error, Timeouts, WireLimits};
+use super::{PeerError, Timeouts, WireLimits};
 
 /// The protocol's name in TLS, the same in all versions.
 const ALPN: &[u8] = b"zktrain";
@@ -34,7 +34,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// A server's configuration, with a new certificate.
-pub(crate) fn server(limits: &WireLimits) -> Result<quinn::ServerConfig, Error> {
+pub(crate) fn server(limits: &WireLimits) -> Result<quinn::ServerConfig, PeerError> {
     let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
     let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider())
@@ -60,7 +60,7 @@ pub(crate) fn server(limits: &WireLimits) -> Result<quinn::ServerConfig, Error> 
 }
 
 /// A client's configuration.
-pub(crate) fn client(patience: &Timeouts, window: u32) -> Result<quinn::ClientConfig, Error> {
+pub(crate) fn client(patience: &Timeouts, window: u32) -> Result<quinn::ClientConfig, PeerError> {
     let provider = provider();
     let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])?

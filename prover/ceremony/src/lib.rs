@@ -3,14 +3,14 @@
 //! ```
 //! use ark_bn254::Fr;
 //! use zktrain_argument::arith::{Arithmetic, Check};
-//! use zktrain_backends::r1cs::Builder;
+//! use zktrain_backends::r1cs::R1csBuilder;
 //! use zktrain_ceremony::groth16::{insecure_key, prove};
 //! use zktrain_commit::random::{Label, Randomness};
 //! use zktrain_verify::groth16::verify;
 //!
 //! // Somebody knows a number with this square, double and successor.
 //! let inputs = [49u64, 14, 8].map(Fr::from);
-//! let (mut builder, stated) = Builder::new(inputs);
+//! let (mut builder, stated) = R1csBuilder::new(inputs);
 //! let (root, one) = (builder.witness(Fr::from(7u64)), builder.constant(Fr::from(1u64)));
 //! let known =
 //!     [builder.mul(&root, &root), builder.add(&root, &root), builder.add(&root, &one)];

@@ -9,14 +9,14 @@ use ark_ff::Field;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_argument::arith::{Arithmetic, Check};
-use zktrain_backends::r1cs::{Builder, Synthesis};
+use zktrain_backends::r1cs::{R1csBuilder, Synthesis};
 use zktrain_ceremony::groth16::{insecure_key, prove};
 use zktrain_verify::groth16::{Groth16Key, Groth16Proof, snarkjs};
 
 /// `x·w = y` and `w³ = z` for a witness `w`.
 fn circuit() -> Synthesis {
     let [x, w] = [12u64, 34].map(Fr::from);
-    let (mut builder, [x, y, z]) = Builder::new([x, x * w, w.square() * w]);
+    let (mut builder, [x, y, z]) = R1csBuilder::new([x, x * w, w.square() * w]);
     let w = builder.witness(w);
     let product = builder.mul(&x, &w);
     let _ = builder.assert_equal(Check::Fold, &product, &y);

@@ -4,7 +4,7 @@
 //! of the statement before the proof, the owner's local key, a digest of the witness and 32 bytes
 //! of the operating system's. Two uses never share a stream, nor do two statements about one
 //! witness, nor two witnesses of one statement, *even if the operating system repeats itself*: for
-//! that all of them, and the local key, would have to be equal. Whoever knows all but the
+//! that all of them, and the local key, would have to be equal. An attacker who knows all but the
 //! operating system's bytes still cannot predict the stream. If the operating system gives no
 //! bytes, there is no generator.
 

@@ -7,7 +7,7 @@ use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::PrimeField;
 use sha2::{Digest, Sha256};
 use zktrain_commit::srs::{
-    CheckedSrs, Part, PointFault, Provenance, PtauError, Section, Srs, SrsError,
+    CheckedSrs, PointFault, Provenance, PtauError, PtauPart, Section, Srs, SrsError,
 };
 
 const FIXTURE: &[u8] = include_bytes!("fixtures/pot6.ptau");
@@ -197,7 +197,7 @@ fn altered_headers_are_refused() {
     let fewer = error(8, &(count - 1).to_le_bytes());
     assert!(matches!(fewer, PtauError::TrailingBytes { .. }));
     let more = error(8, &(count + 1).to_le_bytes());
-    assert!(matches!(more, PtauError::Truncated { part: Part::Label { .. }, .. }));
+    assert!(matches!(more, PtauError::Truncated { part: PtauPart::Label { .. }, .. }));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn altered_section_tables_are_refused() {
         );
         let mut unknown = altered(start - 12, &[99]);
         unknown[start - 8..start].copy_from_slice(&u64::MAX.to_le_bytes());
-        let part = Part::Section(Section::Other(99));
+        let part = PtauPart::Section(Section::Other(99));
         let error = fault(&unknown);
         assert!(
             matches!(error, PtauError::Truncated { part: found, .. } if found == part),

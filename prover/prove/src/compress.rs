@@ -116,7 +116,8 @@ impl Compressor {
     }
 }
 
-/// Whoever compresses need not have a key.
+/// The party that compresses need not have a local key: a prover service may compress for the
+/// owner.
 fn nobody() -> LocalKey {
     LocalKey::new([0; 32])
 }

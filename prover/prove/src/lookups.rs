@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use zktrain_argument::verifier::LookupChallenges;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::relation::columns::{ColumnKind, LeafLayout};
-use zktrain_model::relation::{Domain, Linear, Lookup, Relation, Table};
+use zktrain_model::relation::{Domain, Linear, Lookup, LookupTable, Relation};
 
 use crate::fraction::{Denominators, Numerators, Segment};
 use crate::materialize::{ValueRange, materialize, support};
@@ -48,7 +48,7 @@ impl LookupColumns {
         tables.map(|(index, table)| self.count_table(relation, index, table)).collect()
     }
 
-    fn count_table(&self, relation: &Relation, index: usize, table: &Table) -> Vec<i32> {
+    fn count_table(&self, relation: &Relation, index: usize, table: &LookupTable) -> Vec<i32> {
         let lookups = relation.lookups.iter().zip(&self.keys);
         let used: Vec<(&Lookup, &Column)> = lookups.filter(|(l, _)| l.table == index).collect();
         let size = 1usize << table.log;
@@ -185,7 +185,7 @@ fn pairs(key: &Column, output: &Column, alpha: Fr, beta: Fr) -> Denominators {
 
 fn table_segment(
     sheet: &Sheet,
-    table: &Table,
+    table: &LookupTable,
     index: usize,
     challenges: &LookupChallenges<Fr>,
 ) -> Result<Segment, ValueRange> {

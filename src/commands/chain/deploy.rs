@@ -6,8 +6,8 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use humantime::format_duration;
 use zktrain_chain::Endpoint;
-use zktrain_chain::protocol::Setup;
-use zktrain_devnet::Node;
+use zktrain_chain::protocol::DeploymentSetup;
+use zktrain_devnet::EmbeddedNode;
 
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
@@ -105,7 +105,7 @@ const LEAST_DELAY: u64 = 17 * 86_400;
 
 impl DeployArgs {
     /// What these options ask for; checked before anything is paid for.
-    fn setup(&self, account: Address) -> Result<Setup, ChainRefusal> {
+    fn setup(&self, account: Address) -> Result<DeploymentSetup, ChainRefusal> {
         if self.delay < LEAST_DELAY {
             return Err(ChainRefusal::Rule {
                 option: "--delay",
@@ -115,7 +115,7 @@ impl DeployArgs {
                      has to be able to leave before it counts",
             });
         }
-        let mut setup = Setup::of_one(account);
+        let mut setup = DeploymentSetup::of_one(account);
         setup.timelock_delay = self.delay;
         setup.guardian = self.guardian.unwrap_or(account);
         setup.holder = self.holder.unwrap_or(account);
@@ -142,7 +142,7 @@ fn apart([first, second]: [&'static str; 2], lists: [&[Address]; 2]) -> Result<(
 }
 
 /// Who governs, in words.
-fn governance(setup: &Setup) -> Vec<String> {
+fn governance(setup: &DeploymentSetup) -> Vec<String> {
     let list = |what: &str, accounts: &[Address], nobody: &str| {
         let names: Vec<String> = accounts.iter().map(Address::to_string).collect();
         match accounts {
@@ -200,7 +200,7 @@ pub async fn serve(at: &Connection, args: &ServeArgs, ui: &Ui) -> Result<(), Err
         }
         .into());
     };
-    let node = Node::open(&path, Connection::genesis())?;
+    let node = EmbeddedNode::open(&path, Connection::genesis())?;
     let taken = |source| OperatorError::Listen { listen: args.listen, source };
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(taken)?;
     ui.say(&format!("chain {} at http://{}", path.display(), args.listen));

@@ -22,7 +22,7 @@ use super::status::propose_until;
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
 use crate::chain::amount::{parse, parse_address, parse_duration, show};
-use crate::chain::files::{self, BatchFile, SubmissionFile, Update};
+use crate::chain::files::{self, BatchFile, MemberUpdate, SubmissionFile};
 use crate::circuits::Compression;
 use crate::commands::proof::Source;
 use crate::error::{Error, OptionsError};
@@ -332,7 +332,7 @@ fn bytes_of(rows: &[G1Affine]) -> Bytes {
 /// What was handed in, in the order of the members.
 struct Collected {
     submissions: Vec<Submission>,
-    updates: Vec<Update>,
+    updates: Vec<MemberUpdate>,
     sum: Vec<G1Affine>,
 }
 
@@ -361,7 +361,7 @@ async fn collect(
     let sum = weighted_rows(&rows.collect::<Vec<_>>());
     let update = |(member, statement, _): &(_, TrainingStatement, _)| {
         let zktrain_ledger::bindings::rounds::IRounds::Member { account, weight, .. } = member;
-        Update { account: *account, weight: *weight, rows: bytes_of(&statement.update) }
+        MemberUpdate { account: *account, weight: *weight, rows: bytes_of(&statement.update) }
     };
     let updates = found.iter().map(update).collect();
     Ok(Collected { submissions: found.into_iter().map(|(.., s)| s).collect(), updates, sum })

@@ -78,7 +78,7 @@ fn appearance(start: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::session::srs_error;
-    use zktrain_commit::srs::{Part, PointFault, Section, Srs};
+    use zktrain_commit::srs::{PointFault, PtauPart, Section, Srs};
 
     fn told(error: impl Into<SrsError>) -> String {
         let error = srs_error(std::path::Path::new("tau.ptau"), error.into());
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn every_damaged_ceremony_file_has_a_way_out() {
         let section = Section::TauG1;
-        let part = Part::Section(section);
+        let part = PtauPart::Section(section);
         let download = PtauError::Truncated { part, expected: 64, got: 1 };
         assert!(told(download).contains("fetch the file again"));
         for error in [

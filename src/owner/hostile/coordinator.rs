@@ -18,7 +18,7 @@ use zktrain_secagg::messages::{
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy::Policy;
 use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
-use zktrain_wire::messages::{Contribution, End, Item, Notice, Reason};
+use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Reason};
 use zktrain_wire::{Scoped, sign};
 
 use super::program::{Program, Sent};
@@ -318,26 +318,26 @@ impl<'a> Game<'a> {
         }
     }
 
-    fn said(&mut self, account: Address, what: Contribution) {
+    fn said(&mut self, account: Address, what: MemberMessage) {
         match what {
-            Contribution::Keys(keys) => {
+            MemberMessage::Keys(keys) => {
                 let known = self.keys.entry(account).or_default();
                 if known.iter().all(|k| k.body != keys.body) {
                     known.push(keys);
                 }
             }
-            Contribution::Sharing(sharing) => {
+            MemberMessage::Sharing(sharing) => {
                 let of = self.sharings.entry(sharing.head.body.roster).or_default();
                 let known = of.entry(account).or_default();
                 if !known.contains(&sharing) {
                     known.push(sharing);
                 }
             }
-            Contribution::Upload(upload) => self.uploads.push(upload),
-            Contribution::Confirm(confirm) => self.confirms.push(confirm),
-            Contribution::Unmask(unmask) => self.unmasks.push(unmask),
-            Contribution::Defence(defence) => self.defences.push(defence),
-            Contribution::Complaint(_) | Contribution::Reveal(_) => {}
+            MemberMessage::Upload(upload) => self.uploads.push(upload),
+            MemberMessage::Confirm(confirm) => self.confirms.push(confirm),
+            MemberMessage::Unmask(unmask) => self.unmasks.push(unmask),
+            MemberMessage::Defence(defence) => self.defences.push(defence),
+            MemberMessage::Complaint(_) | MemberMessage::Reveal(_) => {}
         }
     }
 

@@ -29,7 +29,7 @@ use zktrain_secagg::policy::Policy;
 use zktrain_secagg::vector::{Update, VectorShape};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem, encoded_len};
 use zktrain_statement::statements::{Binding, TrainingStatement};
-use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
+use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Phase, Refusal, Request, Response};
 use zktrain_wire::{Scoped, receipts};
 
 use super::super::attempts::Attempts;
@@ -48,7 +48,7 @@ use crate::version::Version;
 /// Something that an owner has sent.
 #[allow(clippy::large_enum_variant)] // a few hundred of them, in tests
 pub enum Sent {
-    Said(Contribution),
+    Said(MemberMessage),
     Uploaded(Item, Vec<u8>),
 }
 
@@ -129,8 +129,8 @@ pub struct Tap(pub Rc<RefCell<Wire>>);
 
 impl Tap {
     /// There is none for the first upload, as long as its proof is not judged.
-    fn receipt(&self, what: &Contribution) -> Option<Box<SignedReceipt>> {
-        let Contribution::Upload(upload) = what else { return None };
+    fn receipt(&self, what: &MemberMessage) -> Option<Box<SignedReceipt>> {
+        let MemberMessage::Upload(upload) = what else { return None };
         let mut wire = self.0.borrow_mut();
         let round = wire.plan.as_ref()?.round;
         if wire.uploaded.replace(round) != Some(round) {
@@ -175,7 +175,7 @@ impl Tap {
 }
 
 impl Line for Tap {
-    async fn call(&self, request: Request) -> Result<Response, zktrain_wire::Error> {
+    async fn call(&self, request: Request) -> Result<Response, zktrain_wire::PeerError> {
         match request {
             Request::Notice { number, .. } => {
                 let notice = std::future::poll_fn(|_| {
@@ -198,9 +198,9 @@ impl Line for Tap {
         }
     }
 
-    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::Error> {
+    async fn upload(&self, item: &Item, bytes: Vec<u8>) -> Result<(), zktrain_wire::PeerError> {
         let brought = self.bring(Sent::Uploaded(item.clone(), bytes)).await;
-        brought.map_err(zktrain_wire::Error::Refused)
+        brought.map_err(zktrain_wire::PeerError::Refused)
     }
 }
 

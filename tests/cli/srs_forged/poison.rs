@@ -7,7 +7,7 @@ use rand::rngs::OsRng;
 use zktrain_argument::curve::blinding_base;
 use zktrain_argument::verifier::Opening;
 use zktrain_backends::compress::PublicInputs;
-use zktrain_backends::halo2::gates::Kind;
+use zktrain_backends::halo2::gates::RowKind;
 use zktrain_backends::halo2::key::Halo2Key;
 use zktrain_backends::halo2::shape;
 use zktrain_backends::halo2::tape::{Tape, TapeRow};
@@ -35,7 +35,8 @@ pub struct Poisoned {
 
 /// The same copies, but no gate at all.
 fn empty(tape: &Tape, inputs: [Fr; 3]) -> Tape {
-    let zero = TapeRow { kind: Kind::Idle, coefficients: [Fr::zero(); 5], advice: [Fr::zero(); 5] };
+    let zero =
+        TapeRow { kind: RowKind::Idle, coefficients: [Fr::zero(); 5], advice: [Fr::zero(); 5] };
     Tape { rows: vec![zero; tape.rows.len()], copies: tape.copies.clone(), inputs }
 }
 

@@ -9,7 +9,7 @@ use zktrain_commit::srs::{Section, Srs, SrsError};
 
 use crate::common::srs;
 
-/// The file of whoever knows `s`: consistent in itself, with the genuine `[τ]` in G2.
+/// The file of a forger who knows `s`: consistent in itself, with the genuine `[τ]` in G2.
 fn string(s: Fr) -> Srs {
     let mut evil = (**srs()).clone();
     evil.g2[0] = (evil.g2[1] * s.inverse().unwrap()).into_affine();

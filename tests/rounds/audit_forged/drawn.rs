@@ -8,7 +8,7 @@ use zktrain_ledger::ChainExport;
 use zktrain_ledger::bindings::demands::Demands;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::export::{Drawing, ExportedLog};
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 
 use super::export::{add, at, decoded, insert, nth, one, refused, without};
 use crate::audit_made::busy::busy;
@@ -42,7 +42,7 @@ fn by_audit(export: &ChainExport) -> usize {
 
 #[test]
 fn windows_are_drawn_once_in_time_and_by_randomness() {
-    let drawn = (Kind::Nonce, "drawn");
+    let drawn = (CheckKind::Nonce, "drawn");
     refused(drawn, "twice", |e| {
         let again = said(e.logs[nth::<Rounds::Drawn>(e, 0)].clone());
         insert(e, nth::<Rounds::Delivered>(e, 0), vec![again]);
@@ -54,17 +54,17 @@ fn windows_are_drawn_once_in_time_and_by_randomness() {
         let behind = e.logs.iter().rposition(|log| log.transaction == transaction).unwrap() + 1;
         insert(e, behind, vec![early]);
     });
-    refused((Kind::Nonce, "randomness"), "a chain without any", |e| {
+    refused((CheckKind::Nonce, "randomness"), "a chain without any", |e| {
         remade(&mut e.drawing[0], |header| header.mix_hash = B256::with_last_byte(1));
     });
-    refused((Kind::Nonce, "drawing"), "another number", |e| {
+    refused((CheckKind::Nonce, "drawing"), "another number", |e| {
         remade(&mut e.drawing[0], |header| header.number += 1);
     });
-    refused((Kind::Nonce, "drawing"), "another time", |e| {
+    refused((CheckKind::Nonce, "drawing"), "another time", |e| {
         remade(&mut e.drawing[0], |header| header.timestamp += 1);
     });
     // Members, parent and domain are in it: the same randomness draws nothing else.
-    let nonce = (Kind::Nonce, "nonce");
+    let nonce = (CheckKind::Nonce, "nonce");
     type Opened = Rounds::RoundOpened;
     refused(nonce, "a member", |e| one(e, |o: &mut Opened| o.members[0].windows += 1));
     refused(nonce, "a parent", |e| one(e, |o: &mut Opened| o.parent.0[0] ^= 1));
@@ -74,7 +74,7 @@ fn windows_are_drawn_once_in_time_and_by_randomness() {
 
 #[test]
 fn audits_are_drawn_by_the_randomness_of_a_later_block() {
-    let seed = (Kind::Demand, "seed");
+    let seed = (CheckKind::Demand, "seed");
     refused(seed, "a seed", |e| at(e, SUM, |audited: &mut Audited| audited.seed.0[0] ^= 1));
     refused(seed, "a seed where nothing is drawn", |e| {
         at(e, FREE, |audited: &mut Audited| audited.seed.0[0] ^= 1);
@@ -82,20 +82,20 @@ fn audits_are_drawn_by_the_randomness_of_a_later_block() {
     refused(seed, "other randomness", |e| {
         remade(&mut e.audits[0], |header| header.mix_hash.0[0] ^= 1);
     });
-    refused((Kind::Demand, "demands"), "fewer", |e| {
+    refused((CheckKind::Demand, "demands"), "fewer", |e| {
         at(e, SUM, |audited: &mut Audited| audited.demands = U256::ZERO);
     });
-    refused((Kind::Nonce, "drawing"), "no block", |e| e.audits.clear());
-    refused((Kind::Export, "drawing"), "a block that draws nothing", |e| {
+    refused((CheckKind::Nonce, "drawing"), "no block", |e| e.audits.clear());
+    refused((CheckKind::Export, "drawing"), "a block that draws nothing", |e| {
         let mut more = e.audits[0].clone();
         more.round = u64::MAX;
         e.audits.push(more);
     });
-    refused((Kind::Export, "drawing"), "a block that its events are not in", |e| {
+    refused((CheckKind::Export, "drawing"), "a block that its events are not in", |e| {
         e.drawing[0].block = e.logs[nth::<Rounds::Drawn>(e, 0)].block;
         e.drawing[0].block.hash.0[0] ^= 1;
     });
-    let audit = (Kind::Demand, "audit");
+    let audit = (CheckKind::Demand, "audit");
     refused(audit, "twice", |e| {
         let again = decoded::<Audited>(&e.logs[nth::<Audited>(e, 0)]);
         add(e, e.deployment.demands, &again);
@@ -118,7 +118,7 @@ fn audits_are_drawn_by_the_randomness_of_a_later_block() {
 
 #[test]
 fn what_is_demanded_is_drawn_or_paid_for_and_is_answered() {
-    let demand = (Kind::Demand, "demand");
+    let demand = (CheckKind::Demand, "demand");
     let members = &busy().members;
     refused(demand, "another than was drawn", |e| {
         let drawn = decoded::<Demanded>(&e.logs[nth::<Demanded>(e, by_audit(e))]).account;
@@ -149,10 +149,10 @@ fn what_is_demanded_is_drawn_or_paid_for_and_is_answered() {
     refused(demand, "an answer too late", |e| {
         at(e, by_audit(e), |demanded: &mut Demanded| demanded.until = 1);
     });
-    let pending = (Kind::Demand, "pending");
+    let pending = (CheckKind::Demand, "pending");
     refused(pending, "no answer", |e| drop(without::<Answered>(e, 0)));
     refused(pending, "no audit", |e| drop(without::<Audited>(e, FREE)));
-    refused((Kind::Export, "logs"), "a demand that the audit owes", |e| {
+    refused((CheckKind::Export, "logs"), "a demand that the audit owes", |e| {
         drop(without::<Demanded>(e, by_audit(e)));
     });
 }

@@ -13,7 +13,7 @@ use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::stakes::StakeManager;
 use zktrain_ledger::export::ExportedLog;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 
 use super::export::{CHAIN, decoded, each, first, insert, is, one, told, told_by_chain};
 use super::named;
@@ -21,13 +21,13 @@ use crate::audit_made::made;
 
 #[test]
 fn an_export_is_whole_and_in_order() {
-    let logs = (Kind::Export, "logs");
-    told_by_chain((Kind::Export, "version"), "a version", |e| e.version += 1);
-    told_by_chain((Kind::Export, "domain"), "a domain", |e| e.domain += 1);
-    told_by_chain((Kind::Export, "head"), "an early end", |e| {
+    let logs = (CheckKind::Export, "logs");
+    told_by_chain((CheckKind::Export, "version"), "a version", |e| e.version += 1);
+    told_by_chain((CheckKind::Export, "domain"), "a domain", |e| e.domain += 1);
+    told_by_chain((CheckKind::Export, "head"), "an early end", |e| {
         e.head.number = e.logs.last().unwrap().block.number - 1;
     });
-    named(made(), CHAIN, (Kind::Export, "checksum"), "a checksum", |dir| {
+    named(made(), CHAIN, (CheckKind::Export, "checksum"), "a checksum", |dir| {
         let mut export = made().export.clone();
         export.checksum.0[0] ^= 1;
         LineageWriter::new(dir).unwrap().chain(&export).unwrap();
@@ -59,7 +59,7 @@ fn an_export_is_whole_and_in_order() {
         let at = last(e);
         e.logs[at].contract = Address::repeat_byte(1);
     });
-    let drawing = (Kind::Export, "drawing");
+    let drawing = (CheckKind::Export, "drawing");
     told_by_chain(drawing, "a block that draws nothing", |e| {
         let mut more = e.drawing[0].clone();
         more.round = u64::MAX;
@@ -69,14 +69,16 @@ fn an_export_is_whole_and_in_order() {
         let more = e.drawing[0].clone();
         e.drawing.insert(1, more);
     });
-    told_by_chain((Kind::Nonce, "drawing"), "a later block", |e| e.drawing[0].block.number += 1);
-    told_by_chain((Kind::Nonce, "drawing"), "a hash", |e| e.drawing[0].block.hash.0[0] ^= 1);
-    told_by_chain((Kind::Nonce, "drawing"), "a header with more behind it", |e| {
+    told_by_chain((CheckKind::Nonce, "drawing"), "a later block", |e| {
+        e.drawing[0].block.number += 1
+    });
+    told_by_chain((CheckKind::Nonce, "drawing"), "a hash", |e| e.drawing[0].block.hash.0[0] ^= 1);
+    told_by_chain((CheckKind::Nonce, "drawing"), "a header with more behind it", |e| {
         let longer = [&e.drawing[0].header[..], &[0]].concat();
         e.drawing[0].block.hash = keccak256(&longer);
         e.drawing[0].header = longer.into();
     });
-    told_by_chain((Kind::Nonce, "nonce"), "a block with other randomness", |e| {
+    told_by_chain((CheckKind::Nonce, "nonce"), "a block with other randomness", |e| {
         let mut header = Header::decode(&mut &e.drawing[0].header[..]).unwrap();
         header.mix_hash.0[0] ^= 1;
         e.drawing[0].block.hash = header.hash_slow();
@@ -86,24 +88,24 @@ fn an_export_is_whole_and_in_order() {
 
 #[test]
 fn versions_follow_from_proposals() {
-    let version = (Kind::Export, "version");
+    let version = (CheckKind::Export, "version");
     type Advanced = DomainRegistry::ModelAdvanced;
     told_by_chain(version, "a model", |e| one(e, |a: &mut Advanced| a.model.0[0] ^= 1));
     told_by_chain(version, "an aggregate", |e| one(e, |a: &mut Advanced| a.aggregate.0[0] ^= 1));
     told_by_chain(version, "a number", |e| one(e, |a: &mut Advanced| a.version += 1));
     told_by_chain(version, "a parent", |e| one(e, |a: &mut Advanced| a.parent.0[0] ^= 1));
-    let model = (Kind::Export, "model");
+    let model = (CheckKind::Export, "model");
     told_by_chain(model, "what is settled", |e| {
         one(e, |settled: &mut Rounds::Settled| settled.model.0[0] ^= 1);
     });
-    told_by_chain((Kind::Export, "settled"), "nothing proposed", |e| {
+    told_by_chain((CheckKind::Export, "settled"), "nothing proposed", |e| {
         e.logs.remove(first::<Rounds::Proposed>(e));
     });
-    let parent = (Kind::Export, "parent");
+    let parent = (CheckKind::Export, "parent");
     told_by_chain(parent, "a parent", |e| {
         one(e, |opened: &mut Rounds::RoundOpened| opened.parent.0[0] ^= 1);
     });
-    let deliveries = (Kind::Export, "deliveries");
+    let deliveries = (CheckKind::Export, "deliveries");
     told_by_chain(deliveries, "a root", |e| one(e, |p: &mut Rounds::Proposed| p.root.0[0] ^= 1));
     told_by_chain(deliveries, "an update", |e| {
         one(e, |proposed: &mut Rounds::Proposed| proposed.deliveries[0].update.0[0] ^= 1);
@@ -116,7 +118,7 @@ fn versions_follow_from_proposals() {
     });
     // All of the chain's words agree; it is another model than the sum makes.
     let made = made();
-    told(&sum(made.rounds[1]), (Kind::Version, "model"), "a model", |e| {
+    told(&sum(made.rounds[1]), (CheckKind::Version, "model"), "a model", |e| {
         let head = made.export.logs.iter().rfind(|log| is::<Advanced>(log)).unwrap();
         let old = decoded::<Advanced>(head).model;
         let put = |model: &mut B256| {
@@ -134,7 +136,7 @@ fn versions_follow_from_proposals() {
 #[test]
 fn rounds_are_the_coordinators_and_their_members_have_joined() {
     type Opened = Rounds::RoundOpened;
-    let round = (Kind::Export, "round");
+    let round = (CheckKind::Export, "round");
     told_by_chain(round, "somebody's round", |e| {
         one(e, |opened: &mut Opened| opened.coordinator = Address::repeat_byte(1));
     });
@@ -142,7 +144,7 @@ fn rounds_are_the_coordinators_and_their_members_have_joined() {
         let settled = first::<Rounds::Settled>(e);
         e.logs.remove(settled);
     });
-    let members = (Kind::Membership, "members");
+    let members = (CheckKind::Membership, "members");
     told_by_chain(members, "an order", |e| one(e, |o: &mut Opened| o.members.swap(0, 1)));
     told_by_chain(members, "one twice", |e| {
         one(e, |opened: &mut Opened| {
@@ -150,7 +152,7 @@ fn rounds_are_the_coordinators_and_their_members_have_joined() {
             opened.members[2] = again;
         });
     });
-    let dataset = (Kind::Membership, "dataset");
+    let dataset = (CheckKind::Membership, "dataset");
     told_by_chain(dataset, "data", |e| one(e, |o: &mut Opened| o.members[0].dataset.0[0] ^= 1));
     told_by_chain(dataset, "windows", |e| one(e, |o: &mut Opened| o.members[0].windows += 1));
     told_by_chain(dataset, "a stranger", |e| {
@@ -165,19 +167,19 @@ fn rounds_are_the_coordinators_and_their_members_have_joined() {
         let leaving = Rounds::Leaving { domain, account, leavesAt: 1 }.encode_log_data();
         insert(e, first::<Opened>(e), vec![(e.deployment.rounds, leaving)]);
     });
-    told_by_chain((Kind::Membership, "rows"), "more rows than evidence can have", |e| {
+    told_by_chain((CheckKind::Membership, "rows"), "more rows than evidence can have", |e| {
         one(e, |opened: &mut Opened| {
             let member = opened.members[0].clone();
             opened.members.extend(std::iter::repeat_n(member, 1800));
         });
     });
-    let threshold = (Kind::Batch, "threshold");
+    let threshold = (CheckKind::Batch, "threshold");
     told(&batch(made().rounds[1]), threshold, "fewer in a sum than the domain asks for", |e| {
         one(e, |opened: &mut DomainRegistry::DomainOpened| opened.config.threshold = 9_999);
     });
-    let weight = (Kind::Weights, "weight");
+    let weight = (CheckKind::Weights, "weight");
     told_by_chain(weight, "a weight", |e| one(e, |o: &mut Opened| o.members[0].weight += 1));
-    let slash = (Kind::Export, "slash");
+    let slash = (CheckKind::Export, "slash");
     told_by_chain(slash, "another slash", |e| {
         one(e, |slashed: &mut StakeManager::Slashed| slashed.operator = Address::repeat_byte(1));
     });
@@ -186,12 +188,12 @@ fn rounds_are_the_coordinators_and_their_members_have_joined() {
 #[test]
 fn reputations_follow_and_are_told() {
     type Scored = Reputation::Scored;
-    let score = (Kind::Reputation, "score");
+    let score = (CheckKind::Reputation, "score");
     told_by_chain(score, "a score", |e| one(e, |scored: &mut Scored| scored.score += 1));
     told_by_chain(score, "an account", |e| {
         one(e, |scored: &mut Scored| scored.account = Address::repeat_byte(1));
     });
-    let logs = (Kind::Export, "logs");
+    let logs = (CheckKind::Export, "logs");
     told_by_chain(logs, "a score that is not told", |e| {
         let at = e.logs.iter().rposition(is::<Scored>).unwrap();
         e.logs.remove(at);
@@ -212,7 +214,7 @@ fn reputations_follow_and_are_told() {
 fn money_follows_from_budgets_and_weights() {
     type Credited = Escrow::Credited;
     type Shared = Escrow::Shared;
-    let [payment, shared] = [(Kind::Payment, "payment"), (Kind::Payment, "shared")];
+    let [payment, shared] = [(CheckKind::Payment, "payment"), (CheckKind::Payment, "shared")];
     let unit = U256::from(1);
     told_by_chain(payment, "an amount", |e| one(e, |c: &mut Credited| c.amount += unit));
     told_by_chain(payment, "an account", |e| {
@@ -227,14 +229,14 @@ fn money_follows_from_budgets_and_weights() {
     told_by_chain(shared, "a payment that is missing", |e| {
         e.logs.remove(first::<Credited>(e));
     });
-    let reserved = (Kind::Payment, "reserved");
+    let reserved = (CheckKind::Payment, "reserved");
     told_by_chain(reserved, "a budget", |e| {
         one(e, |reserved: &mut Escrow::Reserved| reserved.amount += unit);
     });
     told_by_chain(reserved, "money that is not there", |e| {
         e.logs.remove(first::<Escrow::Funded>(e));
     });
-    told_by_chain((Kind::Payment, "paid"), "a settlement", |e| {
+    told_by_chain((CheckKind::Payment, "paid"), "a settlement", |e| {
         one(e, |settled: &mut Rounds::Settled| settled.paid += unit);
     });
 }
@@ -242,16 +244,16 @@ fn money_follows_from_budgets_and_weights() {
 #[test]
 fn what_the_lineage_starts_from_is_the_domains() {
     type Opened = DomainRegistry::DomainOpened;
-    let hash = (Kind::Domain, "hash");
+    let hash = (CheckKind::Domain, "hash");
     told(MANIFEST, hash, "a manifest", |e| one(e, |o: &mut Opened| o.config.manifest.0[0] ^= 1));
     told(GENESIS, hash, "a model", |e| one(e, |o: &mut Opened| o.config.genesis.0[0] ^= 1));
-    told(MANIFEST, (Kind::Domain, "spec"), "a spec", |e| {
+    told(MANIFEST, (CheckKind::Domain, "spec"), "a spec", |e| {
         one(e, |opened: &mut Opened| opened.spec.0[0] ^= 1);
     });
-    told(MANIFEST, (Kind::Domain, "key"), "a key", |e| {
+    told(MANIFEST, (CheckKind::Domain, "key"), "a key", |e| {
         one(e, |opened: &mut Opened| opened.config.key.0[0] ^= 1);
     });
-    told_by_chain((Kind::Export, "domain"), "no domain", |e| {
+    told_by_chain((CheckKind::Export, "domain"), "no domain", |e| {
         e.logs.remove(first::<Opened>(e));
     });
 }
@@ -259,7 +261,7 @@ fn what_the_lineage_starts_from_is_the_domains() {
 #[test]
 fn registered_data_are_those_of_the_rounds() {
     let made = made();
-    let (file, root) = (registration(made.members[0]), (Kind::Registration, "root"));
+    let (file, root) = (registration(made.members[0]), (CheckKind::Registration, "root"));
     let account = made.members[0];
     // It joined with other data: rounds are right to list it with these.
     let everywhere = |e: &mut ChainExport, change: fn(&mut B256, &mut u64)| {

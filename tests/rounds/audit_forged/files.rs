@@ -17,7 +17,7 @@ use zktrain_cli::session::Session;
 use zktrain_cli::ui::Ui;
 use zktrain_commit::srs::Srs;
 use zktrain_ledger::files::{BatchFile, SubmissionFile};
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 use zktrain_ledger::typed::{Batch, Submission};
 use zktrain_ledger::{SignedBatch, SignedSubmission};
 use zktrain_secagg::messages::Signed;
@@ -80,9 +80,9 @@ fn plans_say_what_the_chain_says() {
         ("members", |p| p.members.truncate(p.members.len() - 1)),
     ];
     for (field, change) in changes {
-        replanned(made, (Kind::Plan, field), &made.coordinator, change);
+        replanned(made, (CheckKind::Plan, field), &made.coordinator, change);
     }
-    replanned(made, (Kind::Plan, "signature"), &made.owners[0], |_| {});
+    replanned(made, (CheckKind::Plan, "signature"), &made.owners[0], |_| {});
 }
 
 /// The first member's submission in the first round after a change, signed by this account.
@@ -125,23 +125,23 @@ fn cut(bytes: &mut Bytes) {
 fn submissions_are_their_members_and_those_of_the_chain() {
     let made = made();
     let (own, other) = (&made.owners[0], &made.owners[1]);
-    let signature = (Kind::Submission, "signature");
+    let signature = (CheckKind::Submission, "signature");
     resubmitted(made, signature, other, |_, _| {});
     resubmitted(made, signature, other, |submission, _| submission.member = other.address());
     let round = made.rounds[1];
-    resubmitted(made, (Kind::Submission, "round"), own, |s, _| s.round = round);
-    resubmitted(made, (Kind::Submission, "hash"), own, |_, file| cut(&mut file.proof));
+    resubmitted(made, (CheckKind::Submission, "round"), own, |s, _| s.round = round);
+    resubmitted(made, (CheckKind::Submission, "hash"), own, |_, file| cut(&mut file.proof));
     let long = |file: &mut SubmissionFile| file.proof = vec![0; 98_304].into();
-    resubmitted(made, (Kind::Submission, "length"), own, |_, file| long(file));
-    resubmitted(made, (Kind::Submission, "update"), own, |s, _| s.update.0[0] ^= 1);
-    resubmitted(made, (Kind::Encoding, "statement"), own, |_, file| cut(&mut file.statement));
-    resubmitted(made, (Kind::Encoding, "proof"), own, |_, file| cut(&mut file.proof));
-    restated(made, (Kind::Statement, "statement"), |s| s.binding.round += 1);
-    restated(made, (Kind::Statement, "statement"), |s| s.binding.contract[0] ^= 1);
-    restated(made, (Kind::Statement, "statement"), |s| s.binding.domain += 1);
-    restated(made, (Kind::Statement, "statement"), |s| s.model[0] = s.update[0]);
-    restated(made, (Kind::Statement, "update"), |s| s.update[0] = s.model[0]);
-    restated(made, (Kind::Proof, "proof"), |s| s.update[0] = s.model[0]);
+    resubmitted(made, (CheckKind::Submission, "length"), own, |_, file| long(file));
+    resubmitted(made, (CheckKind::Submission, "update"), own, |s, _| s.update.0[0] ^= 1);
+    resubmitted(made, (CheckKind::Encoding, "statement"), own, |_, file| cut(&mut file.statement));
+    resubmitted(made, (CheckKind::Encoding, "proof"), own, |_, file| cut(&mut file.proof));
+    restated(made, (CheckKind::Statement, "statement"), |s| s.binding.round += 1);
+    restated(made, (CheckKind::Statement, "statement"), |s| s.binding.contract[0] ^= 1);
+    restated(made, (CheckKind::Statement, "statement"), |s| s.binding.domain += 1);
+    restated(made, (CheckKind::Statement, "statement"), |s| s.model[0] = s.update[0]);
+    restated(made, (CheckKind::Statement, "update"), |s| s.update[0] = s.model[0]);
+    restated(made, (CheckKind::Proof, "proof"), |s| s.update[0] = s.model[0]);
     // Hashes that are not those of the bytes beside them.
     let parts: [fn(&mut SubmissionFile) -> &mut Bytes; 2] =
         [|file| &mut file.statement, |file| &mut file.proof];
@@ -180,26 +180,26 @@ fn rebatched(
 fn batches_are_the_coordinators_and_those_of_the_chain() {
     let made = made();
     let own = &made.coordinator;
-    rebatched(made, (Kind::Batch, "signature"), &made.owners[0], |_, _| {});
+    rebatched(made, (CheckKind::Batch, "signature"), &made.owners[0], |_, _| {});
     let changes: [fn(&mut Batch); 4] =
         [|b| b.round += 1, |b| b.root.0[0] ^= 1, |b| b.aggregate.0[0] ^= 1, |b| b.model.0[0] ^= 1];
     for change in changes {
-        rebatched(made, (Kind::Batch, "batch"), own, |batch, _| change(batch));
+        rebatched(made, (CheckKind::Batch, "batch"), own, |batch, _| change(batch));
     }
     let other = |file: &mut BatchFile| file.aggregate = file.updates[0].rows.clone();
-    rebatched(made, (Kind::Batch, "aggregate"), own, |_, file| other(file));
-    rebatched(made, (Kind::Aggregate, "aggregate"), own, |batch, file| {
+    rebatched(made, (CheckKind::Batch, "aggregate"), own, |_, file| other(file));
+    rebatched(made, (CheckKind::Aggregate, "aggregate"), own, |batch, file| {
         other(file);
         batch.aggregate = keccak256(&file.aggregate);
     });
     // What stands for nothing where something was delivered.
     let nothing = |file: &mut BatchFile| file.aggregate = Bytes::new();
-    rebatched(made, (Kind::Batch, "aggregate"), own, |_, file| nothing(file));
-    rebatched(made, (Kind::Aggregate, "aggregate"), own, |batch, file| {
+    rebatched(made, (CheckKind::Batch, "aggregate"), own, |_, file| nothing(file));
+    rebatched(made, (CheckKind::Aggregate, "aggregate"), own, |batch, file| {
         nothing(file);
         batch.aggregate = B256::ZERO;
     });
-    let updates = (Kind::Batch, "updates");
+    let updates = (CheckKind::Batch, "updates");
     let changes: [fn(&mut BatchFile); 6] = [
         |f| drop(f.updates.pop()),
         |f| f.updates.push(f.updates[0].clone()),
@@ -226,7 +226,7 @@ fn summed(made: &Made, check: Check, change: fn(&mut Sum)) {
 #[test]
 fn sums_open_the_aggregates() {
     let made = made();
-    let values = (Kind::Sum, "values");
+    let values = (CheckKind::Sum, "values");
     summed(made, values, |s| s.values[0] += 1);
     summed(made, values, |s| s.values.swap(0, 1));
     summed(made, values, |s| s.blinds[0] += Fr::from(1u8));
@@ -245,16 +245,22 @@ fn sums_open_the_aggregates() {
 fn sums_open_all_rows() {
     let made = made();
     let round = made.rounds[0];
-    named(made, &sum(round), (Kind::Sum, "values"), "updates without their last rows", |dir| {
-        for owner in &made.owners {
-            let path = dir.join(submission(round, owner.address()));
-            let mut content: SubmissionFile = read(&path);
-            let mut statement = TrainingStatement::from_bytes(&content.statement).unwrap();
-            statement.update.pop();
-            content.statement = statement.to_bytes().into();
-            write(&path, &content);
-        }
-    });
+    named(
+        made,
+        &sum(round),
+        (CheckKind::Sum, "values"),
+        "updates without their last rows",
+        |dir| {
+            for owner in &made.owners {
+                let path = dir.join(submission(round, owner.address()));
+                let mut content: SubmissionFile = read(&path);
+                let mut statement = TrainingStatement::from_bytes(&content.statement).unwrap();
+                statement.update.pop();
+                content.statement = statement.to_bytes().into();
+                write(&path, &content);
+            }
+        },
+    );
 }
 
 #[test]
@@ -264,7 +270,7 @@ fn what_is_there_of_a_void_round_is_signed() {
     let own = &made.coordinator;
     let file = plan(void);
     for (by, field) in [(&made.owners[0], "signature"), (own, "nonce")] {
-        named(made, &file, (Kind::Plan, field), "a void round's plan", |dir| {
+        named(made, &file, (CheckKind::Plan, field), "a void round's plan", |dir| {
             let mut plan = read::<Signed<Plan>>(&dir.join(&file)).body;
             plan.nonce.0[0] ^= u8::from(field == "nonce");
             write(&dir.join(&file), &signed(plan, by));
@@ -272,26 +278,26 @@ fn what_is_there_of_a_void_round_is_signed() {
     }
     let file = submission(void, made.members[0]);
     for (field, by) in [("round", 0), ("signature", 1)] {
-        named(made, &file, (Kind::Submission, field), "a void round's submission", |dir| {
+        named(made, &file, (CheckKind::Submission, field), "a void round's submission", |dir| {
             let other = submission(settled, made.members[by]);
             std::fs::copy(dir.join(other), dir.join(&file)).unwrap();
         });
     }
     let file = batch(void);
-    named(made, &file, (Kind::Batch, "signature"), "a void round's batch", |dir| {
+    named(made, &file, (CheckKind::Batch, "signature"), "a void round's batch", |dir| {
         let mut content: BatchFile = read(&dir.join(batch(settled)));
         content.signed.batch.model = B256::ZERO;
         write(&dir.join(&file), &content);
     });
     let file = sum(void);
-    named(made, &file, (Kind::Encoding, "content"), "a void round's sum", |dir| {
+    named(made, &file, (CheckKind::Encoding, "content"), "a void round's sum", |dir| {
         std::fs::write(dir.join(&file), b"sum").unwrap();
     });
 }
 
 #[test]
 fn powers_belong_together() {
-    let powers = (Kind::ReferenceString, "powers");
+    let powers = (CheckKind::ReferenceString, "powers");
     named(made(), SRS, powers, "another last power", |dir| {
         let mut srs = Srs::load(&dir.join(SRS)).unwrap();
         let last = srs.g1.len() - 1;
@@ -302,7 +308,7 @@ fn powers_belong_together() {
 
 #[test]
 fn keys_that_come_along_can_be_read() {
-    named(made(), GROTH16, (Kind::Domain, "key"), "a key of nothing", |dir| {
+    named(made(), GROTH16, (CheckKind::Domain, "key"), "a key of nothing", |dir| {
         let path = dir.join(GROTH16);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, b"nothing").unwrap();
@@ -313,7 +319,7 @@ fn keys_that_come_along_can_be_read() {
 fn registrations_are_their_owners() {
     let made = made();
     let (own, other) = (registration(made.members[0]), registration(made.members[1]));
-    for check in [(Kind::Registration, "owner"), (Kind::Registration, "root")] {
+    for check in [(CheckKind::Registration, "owner"), (CheckKind::Registration, "root")] {
         named(made, &own, check, "another member's registration", |dir| {
             std::fs::copy(dir.join(&other), dir.join(&own)).unwrap();
         });
@@ -324,7 +330,7 @@ fn registrations_are_their_owners() {
 fn registrations_are_proven() {
     let made = made();
     let [own, other] = [0, 1].map(|member| registration(made.members[member]));
-    named(made, &own, (Kind::Registration, "proof"), "another member's proofs", |dir| {
+    named(made, &own, (CheckKind::Registration, "proof"), "another member's proofs", |dir| {
         let session = Session::open(&dir.join(MANIFEST), &dir.join(SRS), &Ui { json: true });
         let key = session.unwrap().key;
         let [mine, theirs] =
@@ -343,7 +349,7 @@ fn a_signature_has_one_encoding() {
     // Both forms of `v` are taken where signatures are read.
     let made = made();
     let file = plan(made.rounds[0]);
-    named(made, &file, (Kind::Plan, "signature"), "another v", |dir| {
+    named(made, &file, (CheckKind::Plan, "signature"), "another v", |dir| {
         let mut content: Signed<Plan> = read(&dir.join(&file));
         let mut signature = content.signature.to_vec();
         signature[64] -= 27;
@@ -366,7 +372,7 @@ fn each_content_has_one_encoding() {
     let made = made();
     let [settled, _, void] = made.rounds[..] else { panic!("three rounds") };
     let account = made.members[0];
-    let encoding = (Kind::Encoding, "encoding");
+    let encoding = (CheckKind::Encoding, "encoding");
     let json = [
         "chain.json".to_owned(),
         plan(settled),
@@ -408,10 +414,10 @@ fn what_has_to_be_there_is_there_and_can_be_read() {
         sum(settled),
     ];
     for file in files {
-        named(made, &file, (Kind::Encoding, "file"), &file, |dir| {
+        named(made, &file, (CheckKind::Encoding, "file"), &file, |dir| {
             std::fs::remove_file(dir.join(&file)).unwrap();
         });
-        named(made, &file, (Kind::Encoding, "content"), &file, |dir| {
+        named(made, &file, (CheckKind::Encoding, "content"), &file, |dir| {
             std::fs::write(dir.join(&file), b"nothing").unwrap();
         });
     }

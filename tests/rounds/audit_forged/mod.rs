@@ -14,7 +14,7 @@ mod verifiers;
 use std::path::Path;
 
 use zktrain_audit::AuditReport;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 
 use crate::audit::report;
 use crate::audit_made::Made;
@@ -22,7 +22,7 @@ use crate::audit_made::Made;
 pub use roots::{node_pins, pins};
 
 /// What a check is about: its kind and its field.
-pub type Check = (Kind, &'static str);
+pub type Check = (CheckKind, &'static str);
 
 /// Whether a report names this check of this file.
 fn names(report: &AuditReport, file: &str, (kind, field): Check) -> bool {

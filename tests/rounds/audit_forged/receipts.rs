@@ -12,7 +12,7 @@ use zktrain_cli::project::write_json;
 use zktrain_cli::ui::Ui;
 use zktrain_ledger::SignedReceipt;
 use zktrain_ledger::files::SubmissionFile;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
@@ -53,7 +53,7 @@ fn handed_in(made: &Made, round: usize, member: usize) -> B256 {
 }
 
 /// The problems that an audit finds with one receipt.
-fn problems(made: &Made, signed: &SignedReceipt) -> Vec<(Kind, String)> {
+fn problems(made: &Made, signed: &SignedReceipt) -> Vec<(CheckKind, String)> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("7.receipt.json");
     write_json(&path, signed).unwrap();
@@ -74,7 +74,7 @@ fn receipts_for_what_was_counted_hold() {
     std::fs::write(folder.path().join("7.end.json"), b"{}").unwrap();
     let report = with(made, &made.lineage(), folder.path());
     assert!(report.valid, "{:#?}", report.failures);
-    let about = report.checks.iter().find(|check| check.check == Kind::Receipt).unwrap();
+    let about = report.checks.iter().find(|check| check.check == CheckKind::Receipt).unwrap();
     assert_eq!((about.made, about.failed), (9, 0));
     assert!(report.notices.is_empty(), "{:?}", report.notices);
 }
@@ -84,30 +84,30 @@ fn a_delivery_that_was_taken_and_left_out_is_found() {
     let made = made();
     // The third member is not in the second round's batch.
     let taken = sign(receipt(made, 1, 2, B256::repeat_byte(3)), &made.coordinator);
-    assert_eq!(problems(made, &taken), [(Kind::Receipt, "delivery".to_owned())]);
+    assert_eq!(problems(made, &taken), [(CheckKind::Receipt, "delivery".to_owned())]);
     // Taken, and another one counted.
     let other = sign(receipt(made, 0, 1, B256::repeat_byte(3)), &made.coordinator);
-    assert_eq!(problems(made, &other), [(Kind::Receipt, "submission".to_owned())]);
+    assert_eq!(problems(made, &other), [(CheckKind::Receipt, "submission".to_owned())]);
     // In the lineage itself as well.
     let copy = made.copy();
     let name = format!("rounds/{}/{:#x}.receipt.json", made.rounds[1], made.members[2]);
     write_json(&copy.path().join(&name), &taken).unwrap();
     let report = crate::audit::report(copy.path(), &made.model());
     let found: Vec<_> = report.failures.iter().map(|f| (f.check, f.file.as_str())).collect();
-    assert_eq!(found, [(Kind::Receipt, name.as_str())]);
+    assert_eq!(found, [(CheckKind::Receipt, name.as_str())]);
     // A round without a batch says nothing about deliveries.
     let void = sign(receipt(made, 2, 0, B256::repeat_byte(3)), &made.coordinator);
     assert_eq!(problems(made, &void), []);
 }
 
-/// Whoever signs two plans of a round shows members different ones.
+/// A coordinator that signs two plans of a round shows members different ones.
 #[test]
 fn a_receipt_for_another_plan_than_the_published_one_is_found() {
     let made = made();
     let mut other = receipt(made, 0, 1, handed_in(made, 0, 1));
     other.plan.0[0] ^= 1;
     let other = sign(other, &made.coordinator);
-    assert_eq!(problems(made, &other), [(Kind::Receipt, "plan".to_owned())]);
+    assert_eq!(problems(made, &other), [(CheckKind::Receipt, "plan".to_owned())]);
     // Without a plan, which rounds without a version need not have, it is told that nobody can know.
     let (copy, folder) = (made.copy(), TempDir::new().unwrap());
     std::fs::remove_file(copy.path().join(zktrain_audit::lineage::plan(made.rounds[2]))).unwrap();
@@ -125,7 +125,7 @@ fn a_receipt_for_another_plan_than_the_published_one_is_found() {
 fn what_the_coordinator_has_not_signed_accuses_nobody() {
     let made = made();
     let honest = sign(receipt(made, 1, 2, B256::repeat_byte(3)), &made.coordinator);
-    let signature = vec![(Kind::Receipt, "signature".to_owned())];
+    let signature = vec![(CheckKind::Receipt, "signature".to_owned())];
     let changes: [fn(&mut SignedReceipt); 6] = [
         |r| r.receipt.member = crate::audit_made::made().members[1],
         |r| r.receipt.plan.0[0] ^= 1,
@@ -147,13 +147,13 @@ fn what_the_coordinator_has_not_signed_accuses_nobody() {
     let own = sign(honest.receipt.clone(), &made.owners[2]);
     assert_eq!(problems(made, &own), signature, "an owner cannot make its own");
     let nowhere = sign(Receipt { round: made.other, ..honest.receipt.clone() }, &made.coordinator);
-    assert_eq!(problems(made, &nowhere), [(Kind::Receipt, "round".to_owned())]);
+    assert_eq!(problems(made, &nowhere), [(CheckKind::Receipt, "round".to_owned())]);
     let (path, folder) = ("x.receipt.json", TempDir::new().unwrap());
     for garbage in [vec![], b"{}".to_vec(), vec![b' '; 5000]] {
         std::fs::write(folder.path().join(path), garbage).unwrap();
         let report = with(made, &made.lineage(), folder.path());
         assert_eq!(report.failures.len(), 1, "{:?}", report.failures);
-        assert_eq!(report.failures[0].check, Kind::Encoding);
+        assert_eq!(report.failures[0].check, CheckKind::Encoding);
     }
 }
 
@@ -179,7 +179,7 @@ fn a_report_tells_on_which_terms_sums_hid_their_members() {
     write_json(&path, &crate::common::plan::signed(low, &made.coordinator)).unwrap();
     let report = crate::audit::report(copy.path(), &made.model());
     let failed: Vec<_> = report.failures.iter().map(|f| (f.check, f.field.as_str())).collect();
-    assert_eq!(failed, [(Kind::Plan, "threshold")]);
+    assert_eq!(failed, [(CheckKind::Plan, "threshold")]);
     assert_eq!(terms(&report)[0], (Some(1), Some(9), 3, Some(false)));
     let told: Vec<_> = report.notices.iter().map(|n| (n.file.as_str(), n.round)).collect();
     assert_eq!(told, [(name.as_str(), Some(made.rounds[0])); 2]);

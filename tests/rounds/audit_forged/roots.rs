@@ -13,7 +13,7 @@ use zktrain_cli::ui::Ui;
 use zktrain_devnet::serve;
 use zktrain_ledger::ChainExport;
 use zktrain_ledger::bindings::rounds::Rounds;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 
 use super::export::{CHAIN, is};
 use super::names;
@@ -94,7 +94,7 @@ fn every_root_that_is_not_the_pinned_one_is_refused() {
     for (name, file, pins) in wrong {
         let report = pinned(&made.lineage(), &made.model(), pins);
         assert!(!report.valid && !report.pinned, "{name}");
-        assert!(names(&report, file, (Kind::Root, name)), "{name}: {:#?}", report.failures);
+        assert!(names(&report, file, (CheckKind::Root, name)), "{name}: {:#?}", report.failures);
         assert_eq!(report.failures.len(), 1, "{name}: {:#?}", report.failures);
     }
     // The right ones, one by one.
@@ -154,7 +154,7 @@ async fn contracts_that_look_alike_and_lineages_that_are_stale_are_found_with_a_
 
 fn look_alikes(made: &Made, endpoint: &Endpoint) {
     let ask = |pins| asked(&made.lineage(), &made.model(), endpoint, pins);
-    // To whoever names no contract these could be anybody's.
+    // To an auditor who names no contract these could be anybody's.
     let open = ask(AuditPins { srs: node_pins(made).srs, ..AuditPins::default() });
     assert!(open.valid && !open.pinned);
     let unnamed = ["contract Rounds", "contract's code", "domain", "manifest", "genesis model"];
@@ -174,7 +174,7 @@ fn look_alikes(made: &Made, endpoint: &Endpoint) {
     for (name, pins) in wrong {
         let report = ask(pins);
         assert!(!report.valid && !report.pinned, "{name}");
-        assert!(names(&report, CHAIN, (Kind::Root, name)), "{:#?}", report.failures);
+        assert!(names(&report, CHAIN, (CheckKind::Root, name)), "{:#?}", report.failures);
     }
     // The right contract, beside a registry that it does not know.
     let copy = made.copy();
@@ -183,7 +183,7 @@ fn look_alikes(made: &Made, endpoint: &Endpoint) {
     export.checksum = export.digest().unwrap();
     LineageWriter::new(copy.path()).unwrap().chain(&export).unwrap();
     let report = asked(copy.path(), &made.model(), endpoint, node_pins(made));
-    let named = report.failures.iter().find(|failure| failure.check == Kind::Live).unwrap();
+    let named = report.failures.iter().find(|failure| failure.check == CheckKind::Live).unwrap();
     assert!(named.problem.contains("another DomainRegistry"), "{}", named.problem);
 }
 
@@ -201,7 +201,7 @@ fn stale(made: &Made, endpoint: &Endpoint, old: &ChainExport) {
     assert!(alone.valid, "all of it holds: {:#?}", alone.failures);
     let ask = |pins| asked(copy.path(), &made.earlier(), endpoint, pins);
     let compared = ask(node_pins(made));
-    assert!(names(&compared, CHAIN, (Kind::Live, "version")), "{:#?}", compared.failures);
+    assert!(names(&compared, CHAIN, (CheckKind::Live, "version")), "{:#?}", compared.failures);
     assert_eq!((compared.failures.len(), compared.current), (1, Some(2)));
     let allowed = ask(AuditPins { stale: true, ..node_pins(made) });
     assert!(allowed.valid && allowed.pinned, "{:#?}", allowed.failures);
@@ -214,7 +214,7 @@ fn without_a_round(made: &Made, endpoint: &Endpoint, old: &ChainExport) {
     LineageWriter::new(copy.path()).unwrap().chain(old).unwrap();
     let ask = |pins| asked(copy.path(), &made.model(), endpoint, pins);
     let compared = ask(node_pins(made));
-    assert!(names(&compared, CHAIN, (Kind::Live, "rounds")), "{:#?}", compared.failures);
+    assert!(names(&compared, CHAIN, (CheckKind::Live, "rounds")), "{:#?}", compared.failures);
     assert_eq!((compared.failures.len(), compared.current), (1, Some(2)));
     let allowed = ask(AuditPins { stale: true, ..node_pins(made) });
     assert!(allowed.valid && allowed.pinned, "{:#?}", allowed.failures);

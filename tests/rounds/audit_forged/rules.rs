@@ -12,7 +12,7 @@ use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::bindings::stakes::StakeManager;
 use zktrain_ledger::export::ExportedLog;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 use zktrain_ledger::{ChainExport, Members};
 
 use super::export::{
@@ -143,7 +143,7 @@ fn a_demand_without_an_answer_and_an_audit_that_nobody_draws_cost_the_bond() {
         late(e, "unanswered");
     };
     assert_eq!(failures(&unanswered), nothing);
-    let void = (Kind::Export, "void");
+    let void = (CheckKind::Export, "void");
     refused(void, "no demand", |e| late(e, "unanswered"));
     refused(void, "a demand that can still be answered", |e| {
         unanswered(e);
@@ -161,7 +161,7 @@ fn a_demand_without_an_answer_and_an_audit_that_nobody_draws_cost_the_bond() {
 
 #[test]
 fn domains_are_opened_and_handed_over_within_the_rules() {
-    let config = (Kind::Export, "config");
+    let config = (CheckKind::Export, "config");
     let changes: [fn(&mut Domain); 14] = [
         |d| d.config.coordinator = Address::ZERO,
         |d| d.config.challengeWindow = HOUR - 1,
@@ -181,22 +181,22 @@ fn domains_are_opened_and_handed_over_within_the_rules() {
     for (index, change) in changes.into_iter().enumerate() {
         refused(config, &format!("configuration {index}"), |e| one(e, change));
     }
-    let owner = (Kind::Export, "owner");
+    let owner = (CheckKind::Export, "owner");
     refused(owner, "nobody's offer", |e| drop(without::<DomainRegistry::DomainOffered>(e, 0)));
     refused(owner, "another's offer", |e| {
         one(e, |new: &mut DomainRegistry::OwnerChanged| new.owner = Address::ZERO);
     });
-    refused((Kind::Payment, "deposit"), "a deposit", |e| {
+    refused((CheckKind::Payment, "deposit"), "a deposit", |e| {
         one(e, |closed: &mut DomainRegistry::DomainClosed| closed.deposit += U256::ONE);
     });
-    refused((Kind::Export, "closed"), "a round under way", |e| {
+    refused((CheckKind::Export, "closed"), "a round under way", |e| {
         drop(without::<Rounds::Voided>(e, 1));
     });
-    refused((Kind::Export, "coordinator"), "a closed domain's coordinator", |e| {
+    refused((CheckKind::Export, "coordinator"), "a closed domain's coordinator", |e| {
         let (domain, coordinator) = (e.domain, Address::ZERO);
         add(e, e.deployment.registry, &DomainRegistry::CoordinatorChanged { domain, coordinator });
     });
-    refused((Kind::Export, "domain"), "a second opening", |e| {
+    refused((CheckKind::Export, "domain"), "a second opening", |e| {
         let again = decoded::<Domain>(&e.logs[nth::<Domain>(e, 0)]);
         add(e, e.deployment.registry, &again);
     });
@@ -204,7 +204,7 @@ fn domains_are_opened_and_handed_over_within_the_rules() {
 
 #[test]
 fn members_join_with_data_of_their_own_and_leave_after_their_rounds() {
-    let member = |field| (Kind::Membership, field);
+    let member = |field| (CheckKind::Membership, field);
     refused(member("dataset"), "another's data", |e| {
         let taken = decoded::<Rounds::Joined>(&e.logs[nth::<Rounds::Joined>(e, 0)]).dataset;
         at(e, 1, |joined: &mut Rounds::Joined| joined.dataset = taken);
@@ -235,32 +235,36 @@ fn members_join_with_data_of_their_own_and_leave_after_their_rounds() {
 
 #[test]
 fn rounds_are_as_long_as_large_and_as_rich_as_domains_let_them() {
-    refused((Kind::Export, "number"), "another contract's number", |e| {
+    refused((CheckKind::Export, "number"), "another contract's number", |e| {
         each(e, |opened: &mut Opened| opened.round ^= 1 << 40);
     });
-    refused((Kind::Export, "number"), "an earlier number", |e| {
+    refused((CheckKind::Export, "number"), "an earlier number", |e| {
         at(e, FREE, |opened: &mut Opened| opened.round -= 3);
     });
-    let deadline = (Kind::Export, "deadline");
+    let deadline = (CheckKind::Export, "deadline");
     refused(deadline, "too short", |e| one(e, |o: &mut Opened| o.deadline -= HOUR - 599));
     refused(deadline, "too long", |e| one(e, |o: &mut Opened| o.deadline += 7 * 24 * HOUR));
-    refused((Kind::Payment, "budget"), "too rich", |e| {
+    refused((CheckKind::Payment, "budget"), "too rich", |e| {
         one(e, |opened: &mut Domain| opened.config.maxBudget = 1);
     });
-    refused((Kind::Payment, "budget"), "too poor", |e| {
+    refused((CheckKind::Payment, "budget"), "too poor", |e| {
         one(e, |opened: &mut Domain| opened.config.minBudget = opened.config.maxBudget);
     });
-    refused((Kind::Membership, "count"), "too few", |e| {
+    refused((CheckKind::Membership, "count"), "too few", |e| {
         one(e, |opened: &mut Domain| opened.config.minMembers = 4);
     });
-    refused((Kind::Payment, "fee"), "a fee", |e| one(e, |o: &mut Opened| o.settlementFee += 1));
-    refused((Kind::Payment, "burnShare"), "a share", |e| one(e, |o: &mut Opened| o.burnShare += 1));
-    refused((Kind::Export, "round"), "whoever was slashed as a coordinator", |e| {
+    refused((CheckKind::Payment, "fee"), "a fee", |e| {
+        one(e, |o: &mut Opened| o.settlementFee += 1)
+    });
+    refused((CheckKind::Payment, "burnShare"), "a share", |e| {
+        one(e, |o: &mut Opened| o.burnShare += 1)
+    });
+    refused((CheckKind::Export, "round"), "an account that was slashed as a coordinator", |e| {
         let old = decoded::<Opened>(&e.logs[nth::<Opened>(e, VOID)]).coordinator;
         one(e, |new: &mut DomainRegistry::CoordinatorChanged| new.coordinator = old);
         at(e, NO_SUM, |opened: &mut Opened| opened.coordinator = old);
     });
-    refused((Kind::Export, "round"), "something about no round", |e| {
+    refused((CheckKind::Export, "round"), "something about no round", |e| {
         one(e, |delivered: &mut Rounds::Delivered| delivered.round += 1000);
     });
 }
@@ -268,7 +272,7 @@ fn rounds_are_as_long_as_large_and_as_rich_as_domains_let_them() {
 #[test]
 fn batches_have_what_was_delivered_to_the_contract_and_are_in_time() {
     type Delivered = Rounds::Delivered;
-    let delivered = (Kind::Export, "delivered");
+    let delivered = (CheckKind::Export, "delivered");
     refused(delivered, "a stranger", |e| one(e, |d: &mut Delivered| d.account = Address::ZERO));
     refused(delivered, "nothing", |e| one(e, |d: &mut Delivered| d.update = B256::ZERO));
     refused(delivered, "twice", |e| {
@@ -278,7 +282,7 @@ fn batches_have_what_was_delivered_to_the_contract_and_are_in_time() {
     });
     refused(delivered, "after the deadline", |e| one(e, |o: &mut Opened| o.deadline = 1));
     refused(delivered, "before the draw", |e| drop(without::<Rounds::Drawn>(e, VOID)));
-    let delivery = (Kind::Export, "delivery");
+    let delivery = (CheckKind::Export, "delivery");
     refused(delivery, "who is left out", |e| {
         propose(e, SUM, |proposed| proposed.deliveries[2].update = B256::ZERO);
     });
@@ -295,30 +299,30 @@ fn batches_have_what_was_delivered_to_the_contract_and_are_in_time() {
     refused(delivery, "what nobody has signed or checked", |e| {
         propose(e, NO_SUM, |proposed| proposed.deliveries[1].update = B256::repeat_byte(1));
     });
-    let time = (Kind::Export, "time");
+    let time = (CheckKind::Export, "time");
     refused(time, "before the deadline, without everybody", |e| {
         at(e, NO_SUM, |opened: &mut Opened| opened.deadline += 2 * HOUR);
     });
     refused(time, "after the day for it", |e| {
         at(e, SUM, |opened: &mut Opened| opened.deadline = 1)
     });
-    let sum = (Kind::Export, "sum");
+    let sum = (CheckKind::Export, "sum");
     refused(sum, "a model of no sum", |e| propose(e, NO_SUM, |p| p.model = B256::repeat_byte(1)));
     refused(sum, "a sum of nothing", |e| propose(e, FREE, |p| p.aggregate = B256::repeat_byte(1)));
     refused(sum, "a sum of what was checked alone", |e| {
         propose(e, NO_SUM, |proposed| proposed.aggregate = B256::repeat_byte(1));
     });
-    let ends = (Kind::Export, "challengeEnd");
+    let ends = (CheckKind::Export, "challengeEnd");
     refused(ends, "a longer window", |e| one(e, |p: &mut Rounds::Proposed| p.challengeEnd += 1));
-    refused((Kind::Export, "proposed"), "twice", |e| {
+    refused((CheckKind::Export, "proposed"), "twice", |e| {
         let again = decoded::<Rounds::Proposed>(&e.logs[nth::<Rounds::Proposed>(e, 0)]);
         add(e, e.deployment.rounds, &again);
     });
-    refused((Kind::Export, "window"), "settled while it could be challenged", |e| {
+    refused((CheckKind::Export, "window"), "settled while it could be challenged", |e| {
         one(e, |opened: &mut Domain| opened.config.challengeWindow += HOUR);
         each(e, |proposed: &mut Rounds::Proposed| proposed.challengeEnd += HOUR);
     });
-    refused((Kind::Export, "settled"), "twice", |e| {
+    refused((CheckKind::Export, "settled"), "twice", |e| {
         let again = decoded::<Rounds::Settled>(&e.logs[nth::<Rounds::Settled>(e, VOID)]);
         add(e, e.deployment.rounds, &again);
     });
@@ -326,7 +330,7 @@ fn batches_have_what_was_delivered_to_the_contract_and_are_in_time() {
 
 #[test]
 fn only_what_is_in_a_sum_is_its_coordinators_and_only_budgets_move_reputations() {
-    let paid = (Kind::Payment, "paid");
+    let paid = (CheckKind::Payment, "paid");
     let full = U256::from(10).pow(U256::from(18)) * U256::from(9);
     // All of its part, as if the third member were in the sum too.
     refused(paid, "a coordinator's whole share", |e| {
@@ -335,7 +339,7 @@ fn only_what_is_in_a_sum_is_its_coordinators_and_only_budgets_move_reputations()
     refused(paid, "a coordinator without a sum", |e| {
         at(e, NO_SUM, |settled: &mut Rounds::Settled| settled.paid += full);
     });
-    let score = (Kind::Reputation, "score");
+    let score = (CheckKind::Reputation, "score");
     for round in [VOID, NO_SUM, FREE] {
         refused(score, "who had no part in it", |e| {
             let (domain, account) = (e.domain, busy().members[1]);
@@ -347,7 +351,7 @@ fn only_what_is_in_a_sum_is_its_coordinators_and_only_budgets_move_reputations()
             );
         });
     }
-    let logs = (Kind::Export, "logs");
+    let logs = (CheckKind::Export, "logs");
     refused(logs, "a deposit that is not given back", |e| drop(without::<Escrow::Closed>(e, 0)));
     refused(logs, "a bond that is not given back", |e| {
         let settled = e.logs[nth::<Rounds::Settled>(e, SUM)].transaction;
@@ -362,14 +366,14 @@ fn only_what_is_in_a_sum_is_its_coordinators_and_only_budgets_move_reputations()
 fn funders_have_what_they_paid_for() {
     type Funded = Escrow::Funded;
     type Withdrawn = Escrow::Withdrawn;
-    let shares = (Kind::Payment, "shares");
+    let shares = (CheckKind::Payment, "shares");
     refused(shares, "the first one's", |e| one(e, |f: &mut Funded| f.shares += U256::ONE));
     refused(shares, "a later one's", |e| at(e, 1, |f: &mut Funded| f.shares = f.amount));
     refused(shares, "after the end", |e| {
         let again = decoded::<Funded>(&e.logs[nth::<Funded>(e, 0)]);
         add(e, e.deployment.escrow, &again);
     });
-    let withdrawn = (Kind::Payment, "withdrawn");
+    let withdrawn = (CheckKind::Payment, "withdrawn");
     refused(withdrawn, "more", |e| one(e, |w: &mut Withdrawn| w.amount += U256::ONE));
     refused(withdrawn, "other shares", |e| one(e, |w: &mut Withdrawn| w.shares += U256::ONE));
     refused(withdrawn, "another's", |e| one(e, |w: &mut Withdrawn| w.to = Address::ZERO));
@@ -381,14 +385,14 @@ fn funders_have_what_they_paid_for() {
         drop(without::<DomainRegistry::DomainClosed>(e, 0));
         drop(without::<Escrow::Closed>(e, 0));
     });
-    refused((Kind::Payment, "closed"), "without the domain", |e| {
+    refused((CheckKind::Payment, "closed"), "without the domain", |e| {
         drop(without::<DomainRegistry::DomainClosed>(e, 0));
     });
 }
 
 #[test]
 fn slashes_have_evidence_and_take_what_is_at_stake() {
-    let void = (Kind::Export, "void");
+    let void = (CheckKind::Export, "void");
     refused(void, "for nothing", |e| one(e, |v: &mut Rounds::Voided| v.reason = word("weather")));
     for reason in ["unanswered", "unaudited", "omitted", "wrong aggregate", "invalid delivery"] {
         refused(void, reason, |e| one(e, |v: &mut Rounds::Voided| v.reason = word(reason)));
@@ -399,24 +403,24 @@ fn slashes_have_evidence_and_take_what_is_at_stake() {
         at(e, before::<Rounds::Proposed>(BELIED), ends);
         one(e, |opened: &mut Domain| opened.config.audits = 0);
     });
-    refused((Kind::Membership, "slashed"), "for nothing", |e| {
+    refused((CheckKind::Membership, "slashed"), "for nothing", |e| {
         one(e, |slashed: &mut Rounds::MemberSlashed| slashed.reason = word("weather"));
     });
-    refused((Kind::Membership, "slashed"), "a stranger", |e| {
+    refused((CheckKind::Membership, "slashed"), "a stranger", |e| {
         one(e, |slashed: &mut Rounds::MemberSlashed| slashed.account = Address::ZERO);
     });
-    refused((Kind::Membership, "slashed"), "who was not in the round", |e| {
+    refused((CheckKind::Membership, "slashed"), "who was not in the round", |e| {
         let guilty = busy().members[1];
         at(e, BELIED, |o: &mut Opened| o.members.retain(|member| member.account != guilty));
     });
-    let evidence = (Kind::Export, "evidence");
+    let evidence = (CheckKind::Export, "evidence");
     type Proven = Slashing::Proven;
     for slash in 0..4 {
         refused(evidence, "nothing shown", |e| drop(without::<Proven>(e, slash)));
         refused(evidence, "another", |e| at(e, slash, |p: &mut Proven| p.guilty = Address::ZERO));
     }
     refused(evidence, "by another", |e| at(e, 1, |p: &mut Proven| p.challenger = Address::ZERO));
-    let slash = (Kind::Payment, "slash");
+    let slash = (CheckKind::Payment, "slash");
     let unit = U256::ONE;
     refused(slash, "more than the bond", |e| {
         one(e, |slashed: &mut Slashed| slashed.delegated += slashed.own);
@@ -426,23 +430,23 @@ fn slashes_have_evidence_and_take_what_is_at_stake() {
         one(e, |slashed: &mut Slashed| std::mem::swap(&mut slashed.own, &mut slashed.delegated));
     });
     refused(slash, "from another time on", |e| one(e, |slashed: &mut Slashed| slashed.since += 1));
-    let another = (Kind::Export, "slash");
+    let another = (CheckKind::Export, "slash");
     refused(another, "a reason", |e| one(e, |slashed: &mut Slashed| slashed.reason.0[0] ^= 1));
     refused(another, "a challenger", |e| {
         one(e, |slashed: &mut Slashed| slashed.challenger = Address::ZERO);
     });
-    let logs = (Kind::Export, "logs");
+    let logs = (CheckKind::Export, "logs");
     refused(logs, "stake that is not taken", |e| drop(without::<Slashed>(e, 0)));
     refused(logs, "who is not barred", |e| drop(without::<Reputation::Barred>(e, 0)));
-    refused((Kind::Reputation, "barred"), "another", |e| {
+    refused((CheckKind::Reputation, "barred"), "another", |e| {
         one(e, |barred: &mut Reputation::Barred| barred.account = Address::ZERO);
     });
 }
 
 #[test]
-fn bonds_are_for_whoever_answered() {
+fn bonds_are_for_the_account_that_answered() {
     type Collected = Demands::Collected;
-    let demand = (Kind::Demand, "demand");
+    let demand = (CheckKind::Demand, "demand");
     refused(demand, "another", |e| one(e, |c: &mut Collected| c.to = Address::ZERO));
     refused(demand, "more", |e| one(e, |c: &mut Collected| c.amount += U256::ONE));
     refused(demand, "twice", |e| {

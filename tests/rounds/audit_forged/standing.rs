@@ -11,7 +11,7 @@ use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::bindings::stakes::StakeManager;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 use zktrain_ledger::reputation::Standings;
 use zktrain_ledger::{ChainExport, Members, payments};
 
@@ -47,22 +47,22 @@ fn slash(export: &ChainExport) -> Vec<Said> {
 
 #[test]
 fn who_was_slashed_is_not_paid_and_not_asked_again() {
-    told_by_chain((Kind::Payment, "paid"), "pay after a slash", |e| {
+    told_by_chain((CheckKind::Payment, "paid"), "pay after a slash", |e| {
         insert(e, first::<Rounds::Proposed>(e), slash(e));
     });
-    told_by_chain((Kind::Membership, "dataset"), "a member after its slash", |e| {
+    told_by_chain((CheckKind::Membership, "dataset"), "a member after its slash", |e| {
         insert(e, nth::<Opened>(e, 1), slash(e));
     });
 }
 
 #[test]
 fn rounds_are_of_whom_the_domain_has_then() {
-    told_by_chain((Kind::Membership, "dataset"), "who has left", |e| {
+    told_by_chain((CheckKind::Membership, "dataset"), "who has left", |e| {
         let (domain, account) = (e.domain, made().members[0]);
         let exited = Rounds::Exited { domain, account }.encode_log_data();
         insert(e, nth::<Opened>(e, 1), vec![(e.deployment.rounds, exited)]);
     });
-    told_by_chain((Kind::Export, "round"), "who coordinates no more", |e| {
+    told_by_chain((CheckKind::Export, "round"), "who coordinates no more", |e| {
         let (domain, coordinator) = (e.domain, Address::repeat_byte(1));
         let changed = DomainRegistry::CoordinatorChanged { domain, coordinator }.encode_log_data();
         insert(e, nth::<Opened>(e, 1), vec![(e.deployment.registry, changed)]);
@@ -71,7 +71,7 @@ fn rounds_are_of_whom_the_domain_has_then() {
 
 #[test]
 fn only_reward_tokens_are_burned() {
-    told_by_chain((Kind::Payment, "fee"), "a fee on another token", |e| {
+    told_by_chain((CheckKind::Payment, "fee"), "a fee on another token", |e| {
         let token = Address::repeat_byte(1);
         one(e, |opened: &mut DomainRegistry::DomainOpened| opened.config.token = token);
         each(e, |credited: &mut Escrow::Credited| credited.token = token);
@@ -80,12 +80,12 @@ fn only_reward_tokens_are_burned() {
 
 #[test]
 fn budgets_are_reserved_from_what_is_left() {
-    told_by_chain((Kind::Payment, "reserved"), "money that is spent", |e| {
+    told_by_chain((CheckKind::Payment, "reserved"), "money that is spent", |e| {
         let once_and_a_half = tokens(BUDGET + BUDGET / 2);
         one(e, |funded: &mut Escrow::Funded| funded.amount = once_and_a_half);
     });
     // What void and unfinished rounds gave back is missing.
-    told_by_chain((Kind::Payment, "withdrawn"), "more than a closed domain has", |e| {
+    told_by_chain((CheckKind::Payment, "withdrawn"), "more than a closed domain has", |e| {
         let funded = decoded::<Escrow::Funded>(&e.logs[first::<Escrow::Funded>(e)]);
         let (domain, to, shares, amount) = (e.domain, funded.from, funded.shares, funded.amount);
         let withdrawn = Escrow::Withdrawn { domain, to, shares, amount }.encode_log_data();
@@ -109,7 +109,7 @@ fn payments_in_other_domains_are_not_this_ones() {
 
 #[test]
 fn nobody_is_paid_for_a_round_in_which_nothing_was_delivered() {
-    told_by_chain((Kind::Payment, "paid"), "an empty round", |e| {
+    told_by_chain((CheckKind::Payment, "paid"), "an empty round", |e| {
         let opened = decoded::<Opened>(&e.logs[nth::<Opened>(e, 1)]);
         let (part, _) = parts(e);
         let [proposed, settled] = [nth::<Rounds::Proposed>(e, 1), nth::<Rounds::Settled>(e, 1)];
@@ -225,17 +225,17 @@ fn void_rounds_pay_for_what_was_checked_and_nothing_else() {
         told_by_chain(check, what, |e| worked(e, &end));
     };
     let coordinator = (made().coordinator.address(), parts(&made().export).0);
-    let paid = (Kind::Payment, "paid");
+    let paid = (CheckKind::Payment, "paid");
     cheat(paid, "its coordinator", &|end| end.paid.push(coordinator));
     cheat(paid, "who had delivered nothing", &|end| {
         end.pay(&made().export, 1);
         end.pay(&made().export, 2);
     });
     cheat(paid, "nobody", &|end| *end = End { moved: end.moved.clone(), ..End::default() });
-    cheat((Kind::Reputation, "score"), "who had no time to deliver", &|end| {
+    cheat((CheckKind::Reputation, "score"), "who had no time to deliver", &|end| {
         end.moved.extend(made().members[1..].iter().map(|account| (*account, false)));
     });
-    told_by_chain((Kind::Payment, "shared"), "a budget that somebody has worked for", |e| {
+    told_by_chain((CheckKind::Payment, "shared"), "a budget that somebody has worked for", |e| {
         insert(e, nth::<Rounds::Drawn>(e, 2) + 1, vec![delivered(e)]);
     });
 }

@@ -10,7 +10,7 @@ use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::router::VerifierRouter;
 use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::bindings::stakes::StakeManager;
-use zktrain_ledger::findings::Kind;
+use zktrain_ledger::findings::CheckKind;
 
 use super::export::{CHAIN, add, decoded, insert, nth, one, refused, replayed, without};
 use super::names;
@@ -63,12 +63,12 @@ fn a_round_that_was_settled_while_its_verifier_was_stopped_is_told() {
         insert(e, behind, vec![(e.deployment.router, ratified.encode_log_data())]);
     });
     assert!(abouts(&for_good, None)[1].ends_with(&format!("on {since}, for good")));
-    assert!(names(&for_good, CHAIN, (Kind::Export, "verifier")), "the next round is opened");
+    assert!(names(&for_good, CHAIN, (CheckKind::Export, "verifier")), "the next round is opened");
 }
 
 #[test]
 fn a_round_is_abandoned_a_day_after_its_verifier_was_stopped() {
-    let void = (Kind::Export, "void");
+    let void = (CheckKind::Export, "void");
     let report = replayed(|e| {
         abandon(e);
         stop(e, VOID);
@@ -96,7 +96,7 @@ fn a_round_is_abandoned_a_day_after_its_verifier_was_stopped() {
 
 #[test]
 fn nothing_is_proven_with_a_verifier_that_is_stopped_or_was_never_there() {
-    let verifier = (Kind::Export, "verifier");
+    let verifier = (CheckKind::Export, "verifier");
     refused(verifier, "a round is opened", |e| stop(e, VOID));
     let wrong = |change: &dyn Fn(&mut ChainExport)| -> Vec<Option<u64>> {
         let failures = replayed(change).failures.into_iter();

@@ -7,7 +7,7 @@ use alloy::primitives::{Address, B256, keccak256};
 use tempfile::TempDir;
 use zktrain_chain::protocol::Client;
 use zktrain_cli::lineage::LineageWriter;
-use zktrain_devnet::Node;
+use zktrain_devnet::EmbeddedNode;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::typed::{Receipt, Submission};
 use zktrain_ledger::{ChainExport, SignedReceipt};
@@ -36,7 +36,7 @@ pub fn busy() -> &'static Busy {
 impl World {
     async fn busy() -> Busy {
         let dir = TempDir::new().unwrap();
-        let node = Node::in_memory(genesis()).unwrap();
+        let node = EmbeddedNode::in_memory(genesis()).unwrap();
         let economy = Economy::new(Backend::on(&node).await, 3).await;
         let accounts: Vec<[u8; 20]> =
             economy.owners.iter().map(|owner| owner.address().into_array()).collect();

@@ -15,9 +15,9 @@ use zktrain_audit::lineage;
 use zktrain_chain::protocol::Client;
 use zktrain_cli::lineage::{LineageWriter, RoundFiles};
 use zktrain_commit::average::average;
-use zktrain_devnet::Node;
+use zktrain_devnet::EmbeddedNode;
 use zktrain_ledger::ChainExport;
-use zktrain_ledger::files::{BatchFile, SubmissionFile, Update};
+use zktrain_ledger::files::{BatchFile, MemberUpdate, SubmissionFile};
 use zktrain_ledger::typed::{Scope, Submission};
 use zktrain_model::manifest::Manifest;
 use zktrain_model::schedule::round_window;
@@ -47,7 +47,7 @@ const WINDOWS: usize = 3;
 /// What all tests of a file share.
 pub struct Made {
     pub dir: TempDir,
-    pub node: Node,
+    pub node: EmbeddedNode,
     pub export: ChainExport,
     pub members: Vec<Address>,
     /// The members, who can sign more than they did.
@@ -176,7 +176,7 @@ fn manifest() -> Manifest {
 impl World {
     async fn make() -> Made {
         let dir = TempDir::new().unwrap();
-        let node = Node::in_memory(genesis()).unwrap();
+        let node = EmbeddedNode::in_memory(genesis()).unwrap();
         let world = Self::new(Economy::new(Backend::on(&node).await, 3).await, dir.path()).await;
         let network = world.cohort.key().network.network().clone();
         let first = world.cohort.members[0].initial.clone();
@@ -222,7 +222,7 @@ impl World {
 
     async fn dishonest() -> Dishonest {
         let dir = TempDir::new().unwrap();
-        let node = Node::in_memory(genesis()).unwrap();
+        let node = EmbeddedNode::in_memory(genesis()).unwrap();
         let mut world =
             Self::new(Economy::new(Backend::on(&node).await, 3).await, dir.path()).await;
         let first = world.cohort.members[0].initial.clone();
@@ -347,7 +347,7 @@ impl World {
         self.economy.coordinator.propose(&batch, deliveries).await.unwrap();
         self.economy.pass(HOUR + 1).await;
         self.economy.coordinator.settle(round).await.unwrap();
-        let updates = works.iter().zip(&weights).map(|(work, weight)| Update {
+        let updates = works.iter().zip(&weights).map(|(work, weight)| MemberUpdate {
             account: work.file.signed.submission.member,
             weight: *weight,
             rows: row_bytes(&work.update).into(),

@@ -5,7 +5,7 @@ use zktrain_chain::Chain;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_cli::error::Error;
 use zktrain_cli::owner::{JoinError, OwnerError, may_join};
-use zktrain_devnet::{Node, serve};
+use zktrain_devnet::{EmbeddedNode, serve};
 use zktrain_ledger::Revert;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::Rounds;
@@ -85,13 +85,13 @@ async fn holders(economy: &Economy, domain: u64) -> Vec<Address> {
 
 #[tokio::test]
 async fn a_node_that_does_not_answer_lets_nobody_join() {
-    let node = Node::in_memory(genesis()).unwrap();
+    let node = EmbeddedNode::in_memory(genesis()).unwrap();
     let economy = Economy::new(Backend::on(&node).await, 1).await;
     let (domain, config) = domain(&economy).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(serve(node, listener));
-    let mut backend = Backend::on(&Node::in_memory(genesis()).unwrap()).await;
+    let mut backend = Backend::on(&EmbeddedNode::in_memory(genesis()).unwrap()).await;
     backend.chain = Chain::http(&url).await.unwrap();
     let client = Client::new(backend.rich(), economy.at.clone(), "").unwrap();
     may_join(&client, domain, &config, (keccak256("data"), LEAST)).await.unwrap();

@@ -6,10 +6,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use zktrain_chain::protocol::Client;
 use zktrain_chain::{Chain, Outbox, Sender};
-use zktrain_devnet::{Node, serve as serve_node};
+use zktrain_devnet::{EmbeddedNode, serve as serve_node};
 
 /// Serves a node that says `lie` for `truth`; its URL.
-pub async fn serve(node: Node, truth: B256, lie: B256) -> String {
+pub async fn serve(node: EmbeddedNode, truth: B256, lie: B256) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let honest = listener.local_addr().unwrap();
     tokio::spawn(serve_node(node, listener));

@@ -1,11 +1,11 @@
 //! What owners and coordinators check of each other: each rule with what happens if it is broken.
 
+mod downloads;
 mod inclusion;
 mod joining;
 mod liar;
 mod operator;
 mod plans;
 mod registrations;
-mod shelf;
 mod submissions;
 mod world;

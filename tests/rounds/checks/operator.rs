@@ -1,6 +1,5 @@
 //! Rounds that a coordinator ends on the chain without a sum: too late, without members, or challenged.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -21,9 +20,9 @@ use zktrain_cli::project::Project;
 use zktrain_cli::session::Session;
 use zktrain_coordinator::driver::items;
 use zktrain_coordinator::machine::{Misdeed, MisdeedKind};
-use zktrain_coordinator::metrics::Metrics;
+use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::RequestHandler;
-use zktrain_coordinator::store::{SignedLog, Store};
+use zktrain_coordinator::store::{SignedBatchLog, Store};
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::files::SubmissionFile;
@@ -138,9 +137,9 @@ async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Op
     let models = Models::new(&folder.join("models")).unwrap();
     models.keep(&Model::new(&session, genesis.clone()).unwrap()).unwrap();
     let lineage = LineageWriter::new(&folder.join("lineage")).unwrap();
-    let signed = SignedLog::open(&folder.join("signed.log")).unwrap();
+    let signed = SignedBatchLog::open(&folder.join("signed.log")).unwrap();
     signed.begin(None).unwrap();
-    let (metrics, project) = (Arc::new(Metrics::new()), office.project.clone());
+    let (metrics, project) = (Arc::new(ProcessMetrics::new()), office.project.clone());
     let shape = VectorShape::of(&session.key).unwrap();
     let library = DomainLibrary::new(
         client.clone(),
@@ -332,20 +331,9 @@ async fn what_can_never_be_settled_is_reported_and_frees_the_domain() {
 /// An earlier round, whose sum a member has spoiled.
 fn spoiled(round: u64, by: Address) -> RoundRecord {
     RoundRecord {
-        round,
-        model: B256::ZERO,
-        counted: Vec::new(),
         missing: vec![by],
-        worked: Vec::new(),
-        slashed: Vec::new(),
         misdeeds: vec![Misdeed { account: by, kind: MisdeedKind::Blamed }],
-        verified: BTreeMap::new(),
-        settled: true,
-        confirmed: false,
-        loss: None,
-        accuracy: None,
-        improvement: None,
-        budget: None,
+        ..RoundRecord::empty(round)
     }
 }
 

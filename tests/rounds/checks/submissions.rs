@@ -94,7 +94,7 @@ fn rejected(verdict: Result<TrainingStatement, SubmissionError>) -> String {
 type Change<'a> = &'a dyn Fn(&mut TrainingStatement);
 
 #[test]
-fn honest_work_counts_whoever_did_it() {
+fn honest_work_of_every_member_counts() {
     let world = world();
     for (index, member) in world.plan.members.iter().enumerate() {
         let file = world.handed_in(index);

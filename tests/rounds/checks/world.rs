@@ -11,7 +11,7 @@ use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::project::Project;
 use zktrain_cli::session::Session;
 use zktrain_cli::ui::Ui;
-use zktrain_devnet::Node;
+use zktrain_devnet::EmbeddedNode;
 use zktrain_model::manifest::Manifest;
 use zktrain_prove::training::ChunkProved;
 use zktrain_secagg::plan::Plan;
@@ -39,7 +39,7 @@ pub fn manifest() -> Manifest {
 
 /// What no test changes.
 pub struct World {
-    pub node: Node,
+    pub node: EmbeddedNode,
     pub economy: Economy,
     pub cohort: Cohort,
     /// What everybody can check proofs with.
@@ -102,7 +102,7 @@ async fn domain(economy: &Economy, cohort: &Cohort, name: B256) -> u64 {
 
 impl World {
     async fn make() -> Self {
-        let node = Node::in_memory(genesis()).unwrap();
+        let node = EmbeddedNode::in_memory(genesis()).unwrap();
         let economy = Economy::new(Backend::on(&node).await, 3).await;
         let accounts: Vec<_> = economy.owners.iter().map(|o| o.address().into_array()).collect();
         let mut cohort = Cohort::new(&manifest(), &accounts, WINDOWS);

@@ -194,7 +194,7 @@ fn unique(
     }
 }
 
-/// What the reader says, in words for whoever made the file.
+/// What the reader says, in words for the author of the file.
 fn fault(path: &Path, source: csv::Error) -> DatasetError {
     let path = path.to_owned();
     let line = |pos: &Option<csv::Position>| pos.as_ref().map_or(1, csv::Position::line);

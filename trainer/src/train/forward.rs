@@ -2,7 +2,7 @@
 
 use zktrain_model::graph::{Graph, NodeId, NodeKind};
 use zktrain_model::manifest::Network;
-use zktrain_model::operators::{Kept, LayerKind, Pass};
+use zktrain_model::operators::{LayerKind, Pass, SavedTensors};
 use zktrain_model::trace::{LayerTrace, Parameters, Rounded};
 
 use super::error::TrainError;
@@ -96,7 +96,7 @@ impl Forward {
         parameters: &Parameters,
         inputs: &[i32],
         turn: Turn,
-        kept: &mut [Kept<Matrix>],
+        kept: &mut [SavedTensors<Matrix>],
         traces: &mut [LayerTrace],
     ) -> Result<Vec<Vec<i32>>, TrainError> {
         let mut values: Vec<Vec<i32>> = vec![Vec::new(); self.len()];
@@ -125,7 +125,8 @@ impl Forward {
         let inputs: Vec<i32> = inputs.iter().map(|x| i32::from(*x)).collect();
         let room = |n_out| LayerTrace { z: Rounded::room(rows * n_out), ..LayerTrace::default() };
         let mut traces: Vec<_> = self.network.layers.iter().map(|l| room(l.n_out)).collect();
-        let mut kept: Vec<Kept<Matrix>> = (0..self.len()).map(|_| Kept::default()).collect();
+        let mut kept: Vec<SavedTensors<Matrix>> =
+            (0..self.len()).map(|_| SavedTensors::default()).collect();
         let turn = Turn { step: 0, samples: rows };
         let mut values = self.run(parameters, &inputs, turn, &mut kept, &mut traces)?;
         let last = self.loss().and_then(|(input, _)| values.get_mut(input.0));

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use zktrain_model::manifest::RoundSpec;
-use zktrain_model::operators::{Kernels, Operand};
+use zktrain_model::operators::{Operand, TensorKernels};
 use zktrain_model::quant::round_sat;
 use zktrain_model::trace::Rounded;
 
@@ -15,7 +15,7 @@ const BLOCK: usize = 1 << 14;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parallel;
 
-impl Kernels for Parallel {
+impl TensorKernels for Parallel {
     type Matrix = Matrix;
 
     fn matrix(&self, values: &[i32], rows: usize, cols: usize) -> Matrix {

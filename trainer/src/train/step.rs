@@ -1,7 +1,7 @@
 //! One optimizer step after the other, written straight into the trace.
 
 use zktrain_model::manifest::Network;
-use zktrain_model::operators::Kept;
+use zktrain_model::operators::SavedTensors;
 use zktrain_model::trace::{LayerParameters, LayerTrace, LossTrace, Parameters, Rounded, Trace};
 
 use super::Trainer;
@@ -55,7 +55,8 @@ impl Run<'_> {
     fn step(&mut self, step: usize, x: &[i32], y: &[i32]) -> Result<(), TrainError> {
         let (network, graph) = (self.trainer.network(), self.trainer.forward());
         let turn = Turn { step, samples: network.batch };
-        let mut kept: Vec<Kept<Matrix>> = (0..graph.len()).map(|_| Kept::default()).collect();
+        let mut kept: Vec<SavedTensors<Matrix>> =
+            (0..graph.len()).map(|_| SavedTensors::default()).collect();
         let values = graph.run(&self.parameters, x, turn, &mut kept, &mut self.layers)?;
         let mut gradients: Vec<Vec<i32>> = vec![Vec::new(); graph.len()];
         let (last, table) = graph.loss().ok_or(TrainError::Loss)?;
@@ -82,7 +83,7 @@ impl Run<'_> {
     fn updates(
         &mut self,
         turn: Turn,
-        kept: &[Kept<Matrix>],
+        kept: &[SavedTensors<Matrix>],
     ) -> Result<Vec<LayerParameters>, TrainError> {
         let graph = self.trainer.forward();
         let mut updates = Vec::with_capacity(self.layers.len());

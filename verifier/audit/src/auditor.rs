@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::Signature;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use zktrain_ledger::findings::{Findings, Kind, Place};
+use zktrain_ledger::findings::{CheckKind, Findings, Place};
 
 use crate::lineage::Lineage;
 
@@ -43,9 +43,9 @@ impl<'a> Auditor<'a> {
     pub fn bytes(&mut self, place: &Place) -> Option<Vec<u8>> {
         self.uses(&place.file);
         let read = self.lineage.read(&place.file);
-        let read = self.findings.result(Kind::Encoding, place, "file", read)?;
+        let read = self.findings.result(CheckKind::Encoding, place, "file", read)?;
         let problem = || "the file is missing".to_owned();
-        self.findings.check(Kind::Encoding, place, "file", read.is_some(), problem);
+        self.findings.check(CheckKind::Encoding, place, "file", read.is_some(), problem);
         read
     }
 
@@ -54,7 +54,7 @@ impl<'a> Auditor<'a> {
         let differs = bytes.iter().zip(again).position(|(a, b)| a != b);
         let at = differs.unwrap_or(bytes.len().min(again.len()));
         let problem = || format!("byte {at} is not as this content is written");
-        self.findings.check(Kind::Encoding, place, "encoding", bytes == again, problem)
+        self.findings.check(CheckKind::Encoding, place, "encoding", bytes == again, problem)
     }
 
     /// A file of JSON that has to be there.
@@ -64,17 +64,24 @@ impl<'a> Auditor<'a> {
             let again = serde_json::to_vec_pretty(&value)?;
             Ok((value, again))
         });
-        let (value, mut again) = self.findings.result(Kind::Encoding, place, "content", read)?;
+        let (value, mut again) =
+            self.findings.result(CheckKind::Encoding, place, "content", read)?;
         again.push(b'\n');
         self.canonical(place, &bytes, &again);
         Some(value)
     }
 
     /// A signature has one encoding.
-    pub fn signature(&mut self, kind: Kind, place: &Place, signature: &[u8], by: bool) -> bool {
+    pub fn signature(
+        &mut self,
+        kind: CheckKind,
+        place: &Place,
+        signature: &[u8],
+        by: bool,
+    ) -> bool {
         let decoded = Signature::try_from(signature);
         let one = decoded.is_ok_and(|decoded| decoded.as_bytes().as_slice() == signature);
-        let problem = || "not the signature of whoever has to sign it".to_owned();
+        let problem = || "not the signature of the account that has to sign it".to_owned();
         self.findings.check(kind, place, "signature", one && by, problem)
     }
 }
@@ -103,7 +110,10 @@ mod tests {
         assert!(auditor.json::<Unwritable>(&Place::file(crate::lineage::CHAIN)).is_none());
         let failures = auditor.findings.failures();
         assert_eq!(failures.len(), 1);
-        assert_eq!((failures[0].check, failures[0].field.as_str()), (Kind::Encoding, "content"));
+        assert_eq!(
+            (failures[0].check, failures[0].field.as_str()),
+            (CheckKind::Encoding, "content")
+        );
         assert!(failures[0].problem.contains("not to be written"), "{}", failures[0].problem);
     }
 }

@@ -156,7 +156,7 @@ fn roots(report: &AuditReport) -> Markup {
                         code { (root.value) }
                         @if let Some(source) = &root.source { div class="dim" { (source) } }
                         @if !root.is_named() {
-                            div class="dim" { "Whoever made the lineage chose it: " (root.option) " pins it." }
+                            div class="dim" { "It came with the lineage, whose maker chose it: " (root.option) " pins it." }
                         }
                         @if let Some(says) = &root.says {
                             div class="dim" { "Its file says, unchecked: " (says) }

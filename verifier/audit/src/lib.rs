@@ -6,8 +6,8 @@
 //! statements say what the round asked for, their weighted updates are the aggregate, the sum opens
 //! it, and the next version is the one before moved by the rounded sum; all proofs hold; and the
 //! model asked about is the last version. What the verdict rests on is named, and compared with what
-//! whoever audits has pinned. Nothing stops at the first failure: all that can be
-//! checked is, and each failure names its file, round, member and field.
+//! the auditor has pinned. Nothing stops at the first failure: all that can be checked is, and each
+//! failure names its file, round, member and field.
 //!
 //! What has to be computed with a reference string, and what a node says, is given from outside
 //! ([`backend`]): nothing here can prove, and nothing asks a network.
@@ -35,15 +35,15 @@ use std::time::Instant;
 
 use alloy_primitives::B256;
 use zktrain_ledger::ChainExport;
-use zktrain_ledger::findings::{Kind, Place};
-use zktrain_ledger::history::{History, Outcome};
+use zktrain_ledger::findings::{CheckKind, Place};
+use zktrain_ledger::history::{DomainHistory, RoundOutcome};
 use zktrain_ledger::replay;
 use zktrain_model::manifest::Network;
 use zktrain_model::trace::Parameters;
 use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
 
 use auditor::Auditor;
-use backend::{Backend, Fault, Node};
+use backend::{AuditBackend, BackendError, ChainNode};
 use basis::Basis;
 use lineage::{CHAIN, Lineage};
 use live::Live;
@@ -51,12 +51,12 @@ use rounds::{LineageReplay, Terms};
 
 pub use html::page;
 pub use report::{
-    AuditReport, CheckReport, MemberReport, RoundReport, SlashReport, Timing, VersionReport,
+    AuditReport, AuditTiming, CheckReport, MemberReport, RoundReport, SlashReport, VersionReport,
 };
 pub use roots::AuditPins;
 
 /// What an audit needs besides the lineage.
-pub struct Options<'a> {
+pub struct AuditOptions<'a> {
     /// What the model is called: its file, for people.
     pub name: &'a str,
     /// The model's file: integers, or the floats that they stand for.
@@ -64,7 +64,7 @@ pub struct Options<'a> {
     /// A reference string that the auditor trusts; otherwise the lineage's is used.
     pub srs: Option<&'a Path>,
     /// A node to compare the export with.
-    pub node: Option<&'a dyn Node>,
+    pub node: Option<&'a dyn ChainNode>,
     /// What the verdict may rest on.
     pub pins: AuditPins,
     /// Receipts that owners have got for their uploads: a folder, or a file.
@@ -85,19 +85,19 @@ pub enum AuditError {
     },
     /// The node does not answer.
     #[error("the node that the export is compared with: {0}")]
-    Node(Fault),
+    Node(BackendError),
 }
 
 /// What came of the parts of an audit.
 #[derive(Default)]
 struct Progress<'b> {
-    history: History,
+    history: DomainHistory,
     export: Option<ChainExport>,
     live: Option<Live>,
     basis: Option<Basis<'b>>,
     clamped: Vec<(u64, usize)>,
     terms: Vec<Terms>,
-    timing: Timing,
+    timing: AuditTiming,
 }
 
 /// Audits a model.
@@ -106,8 +106,8 @@ struct Progress<'b> {
 /// If receipts or a node cannot be read at all. What does not hold is in the report.
 pub fn audit(
     lineage: &Lineage,
-    options: &Options<'_>,
-    backend: &dyn Backend,
+    options: &AuditOptions<'_>,
+    backend: &dyn AuditBackend,
 ) -> Result<AuditReport, AuditError> {
     let start = Instant::now();
     let mut auditor = Auditor::new(lineage);
@@ -125,7 +125,7 @@ pub fn audit(
 fn chain(
     auditor: &mut Auditor<'_>,
     progress: &mut Progress<'_>,
-    options: &Options<'_>,
+    options: &AuditOptions<'_>,
 ) -> Result<(), AuditError> {
     let place = Place::file(CHAIN);
     let Some(export) = auditor.json::<ChainExport>(&place) else { return Ok(()) };
@@ -133,7 +133,7 @@ fn chain(
     if let Some(node) = options.node {
         let live = node.look(&export).map_err(AuditError::Node)?;
         let problem = || live.difference.clone().unwrap_or_default();
-        auditor.findings.check(Kind::Live, &place, "logs", live.difference.is_none(), problem);
+        auditor.findings.check(CheckKind::Live, &place, "logs", live.difference.is_none(), problem);
         ends(auditor, progress, options, &live);
         progress.live = Some(live);
     }
@@ -141,8 +141,13 @@ fn chain(
     Ok(())
 }
 
-/// A lineage ends where the chain does, unless whoever audits asks for less.
-fn ends(auditor: &mut Auditor<'_>, progress: &Progress<'_>, options: &Options<'_>, live: &Live) {
+/// A lineage ends where the chain does, unless the auditor asks for less.
+fn ends(
+    auditor: &mut Auditor<'_>,
+    progress: &Progress<'_>,
+    options: &AuditOptions<'_>,
+    live: &Live,
+) {
     let Some(current) = live.version.filter(|_| !options.pins.stale) else { return };
     let (place, findings) = (Place::file(CHAIN), &mut auditor.findings);
     let last = progress.history.versions.last().map_or(0, |version| version.number);
@@ -152,13 +157,13 @@ fn ends(auditor: &mut Auditor<'_>, progress: &Progress<'_>, options: &Options<'_
              lineage, or allow this with --stale"
         )
     };
-    if !findings.check(Kind::Live, &place, "version", last >= current, problem) {
+    if !findings.check(CheckKind::Live, &place, "version", last >= current, problem) {
         return;
     }
     // Rounds that made no version: somebody may have been slashed in them.
     let is_told = |id: &u64| {
         let told = progress.history.rounds.iter().find(|round| round.id == *id);
-        told.is_some_and(|round| !matches!(round.outcome, Outcome::Open))
+        told.is_some_and(|round| !matches!(round.outcome, RoundOutcome::Open))
     };
     let missing = live.ended.iter().filter(|id| !is_told(id)).count();
     let problem = || {
@@ -167,27 +172,27 @@ fn ends(auditor: &mut Auditor<'_>, progress: &Progress<'_>, options: &Options<'_
              this with --stale"
         )
     };
-    findings.check(Kind::Live, &place, "rounds", missing == 0, problem);
+    findings.check(CheckKind::Live, &place, "rounds", missing == 0, problem);
 }
 
 /// Everything behind the chain's hashes.
 fn versions<'b>(
     auditor: &mut Auditor<'_>,
     progress: &mut Progress<'b>,
-    options: &Options<'_>,
-    backend: &'b dyn Backend,
+    options: &AuditOptions<'_>,
+    backend: &'b dyn AuditBackend,
 ) {
     let place = Place::file(options.name);
     let unreached = || "the lineage does not lead to a model".to_owned();
     let opened = progress.history.opened.clone();
     let (Some(export), Some(opened)) = (&progress.export, opened) else {
         let problem = || "the domain's opening is not in the export".to_owned();
-        auditor.findings.check(Kind::Export, &Place::file(CHAIN), "domain", false, problem);
-        auditor.findings.check(Kind::Model, &place, "model", false, unreached);
+        auditor.findings.check(CheckKind::Export, &Place::file(CHAIN), "domain", false, problem);
+        auditor.findings.check(CheckKind::Model, &place, "model", false, unreached);
         return;
     };
     let Some(basis) = Basis::read(auditor, &opened, options.srs, backend) else {
-        auditor.findings.check(Kind::Model, &place, "model", false, unreached);
+        auditor.findings.check(CheckKind::Model, &place, "model", false, unreached);
         return;
     };
     let begun = Instant::now();
@@ -232,7 +237,7 @@ fn last(
         }
         None => "not a version of this lineage, as integers or as floats".to_owned(),
     };
-    auditor.findings.check(Kind::Model, place, "model", holds, problem);
+    auditor.findings.check(CheckKind::Model, place, "model", holds, problem);
 }
 
 /// A hash as people read it: its first letters.

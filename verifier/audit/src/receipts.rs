@@ -2,17 +2,17 @@
 //!
 //! A coordinator that leaves a delivery out of its batch pays less, and can have the same work summed
 //! again over another set. It alone sees what is uploaded; but what it has counted, it has signed.
-//! What it has not judged yet, or what it has found false, it does not sign: so whoever cheats has
-//! nothing to accuse it with. As long as its batch can be challenged, the contract takes a receipt as
-//! evidence against it.
+//! What it has not judged yet, or what it has found false, it does not sign: so a member that cheats
+//! has nothing to accuse it with. As long as its batch can be challenged, the contract takes a
+//! receipt as evidence against it.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use zktrain_files::regular;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
-use zktrain_ledger::findings::{Findings, Kind, Place};
-use zktrain_ledger::history::{History, Outcome, Round};
+use zktrain_ledger::findings::{CheckKind, Findings, Place};
+use zktrain_ledger::history::{DomainHistory, RoundHistory, RoundOutcome};
 use zktrain_ledger::is_summed;
 use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_ledger::{Deployment, SignedReceipt};
@@ -36,7 +36,7 @@ const COUNT: usize = 100_000;
 /// If the folder or a file in it cannot be read.
 pub(crate) fn check(
     auditor: &mut Auditor<'_>,
-    history: &History,
+    history: &DomainHistory,
     at: &Deployment,
     more: Option<&Path>,
 ) -> Result<(), AuditError> {
@@ -90,7 +90,7 @@ fn paths(path: &Path) -> Result<Vec<PathBuf>, AuditError> {
 
 fn receipt(
     auditor: &mut Auditor<'_>,
-    history: &History,
+    history: &DomainHistory,
     at: &Deployment,
     name: &str,
     bytes: &[u8],
@@ -98,40 +98,40 @@ fn receipt(
     let place = Place::file(name);
     let small = bytes.len() as u64 <= MOST;
     let problem = || format!("more than {MOST} bytes");
-    if !auditor.findings.check(Kind::Encoding, &place, "file", small, problem) {
+    if !auditor.findings.check(CheckKind::Encoding, &place, "file", small, problem) {
         return;
     }
     let read = serde_json::from_slice::<SignedReceipt>(bytes);
-    let Some(signed) = auditor.findings.result(Kind::Encoding, &place, "content", read) else {
+    let Some(signed) = auditor.findings.result(CheckKind::Encoding, &place, "content", read) else {
         return;
     };
     let said = &signed.receipt;
     let place = Place::member(name, said.round, said.member);
     let round = history.rounds.iter().find(|round| round.id == said.round);
-    let member = |round: &&Round| round.members.find(said.member).is_some();
+    let member = |round: &&RoundHistory| round.members.find(said.member).is_some();
     let Some(round) = round.filter(member) else {
         let problem = || "no round of the domain with this member".to_owned();
-        auditor.findings.check(Kind::Receipt, &place, "round", false, problem);
+        auditor.findings.check(CheckKind::Receipt, &place, "round", false, problem);
         return;
     };
     let scope = Scope::new(at.chain_id, at.rounds, round.nonce.unwrap_or_default());
     let by = signed.is_by(&scope, round.coordinator);
     // What nobody answers for says nothing about anybody.
-    if auditor.signature(Kind::Receipt, &place, &signed.signature, by) {
+    if auditor.signature(CheckKind::Receipt, &place, &signed.signature, by) {
         plan(auditor, &place, round, said);
         omission(&mut auditor.findings, &place, history, round, said);
     }
 }
 
 /// The receipt is for the plan that was published.
-fn plan(auditor: &mut Auditor<'_>, place: &Place, round: &Round, said: &Receipt) {
+fn plan(auditor: &mut Auditor<'_>, place: &Place, round: &RoundHistory, said: &Receipt) {
     // The file itself is checked, and told of, with its round.
     let read = auditor.lineage.read(&lineage::plan(round.id)).ok().flatten();
     let plan = read.and_then(|bytes| serde_json::from_slice::<Signed<Plan>>(&bytes).ok());
     match plan.filter(|plan| plan.is_by(&plan.body, round.coordinator)) {
         Some(plan) => {
             let digest = plan.body.digest();
-            auditor.findings.equal(Kind::Receipt, place, "plan", digest, said.plan);
+            auditor.findings.equal(CheckKind::Receipt, place, "plan", digest, said.plan);
         }
         None => auditor.findings.notice(
             place,
@@ -145,8 +145,8 @@ fn plan(auditor: &mut Auditor<'_>, place: &Place, round: &Round, said: &Receipt)
 fn omission(
     findings: &mut Findings,
     place: &Place,
-    history: &History,
-    round: &Round,
+    history: &DomainHistory,
+    round: &RoundHistory,
     said: &Receipt,
 ) {
     let Some(listed) = round.listed(said.member) else { return };
@@ -162,8 +162,8 @@ fn omission(
 fn belied(
     findings: &mut Findings,
     place: &Place,
-    history: &History,
-    round: &Round,
+    history: &DomainHistory,
+    round: &RoundHistory,
     (said, listed): (&Receipt, &Delivery),
 ) {
     let same = listed.submission == said.submission;
@@ -188,16 +188,17 @@ fn belied(
         let whose = "OMISSION: the coordinator has counted this delivery, and its batch";
         format!("{whose} {what}: {remedy}")
     };
-    findings.check(Kind::Receipt, place, field, same, problem);
+    findings.check(CheckKind::Receipt, place, field, same, problem);
 }
 
 /// In eager rounds the contract has checked what the batch lists, and knows no submission: the batch
-/// marks what is in the sum. Without a sum nothing is, and whoever was checked is paid.
+/// marks what is in the sum. Without a sum nothing is marked, and each member whose proof was
+/// checked is paid.
 fn left_out(
     findings: &mut Findings,
     place: &Place,
-    history: &History,
-    round: &Round,
+    history: &DomainHistory,
+    round: &RoundHistory,
     (said, listed): (&Receipt, &Delivery),
 ) {
     let checked = !listed.update.is_zero();
@@ -215,8 +216,8 @@ fn left_out(
             true => ("submission", "leaves it out of the sum"),
         };
         let whose = "OMISSION: the coordinator has counted this delivery, and its batch";
-        findings.check(Kind::Receipt, place, field, false, || format!("{whose} {what}"));
-    } else if round.outcome == Outcome::Empty && !checked {
+        findings.check(CheckKind::Receipt, place, field, false, || format!("{whose} {what}"));
+    } else if round.outcome == RoundOutcome::Empty && !checked {
         findings.notice(
             place,
             "the coordinator has counted this delivery, and its batch says that there was no sum: it \
@@ -235,13 +236,13 @@ mod tests {
     use zktrain_ledger::{MARK, Members};
 
     use super::*;
-    use zktrain_ledger::history::{Audit, Proposal, Slash};
+    use zktrain_ledger::history::{AuditProgress, ProposedBatch, SlashRecord};
 
     const OMITTED: Address = Address::repeat_byte(2);
     const SUBMITTED: B256 = B256::repeat_byte(9);
 
     /// A round of two members, of whom the second is in the batch with this.
-    fn round(optimistic: bool, outcome: Outcome, listed: [B256; 2]) -> Round {
+    fn round(optimistic: bool, outcome: RoundOutcome, listed: [B256; 2]) -> RoundHistory {
         let (hash, dataset) = (B256::repeat_byte(7), B256::ZERO);
         let member =
             |n| Member { account: Address::repeat_byte(n), dataset, windows: 1, weight: 1 << 15 };
@@ -250,8 +251,8 @@ mod tests {
             vec![Delivery { update: hash, submission: hash }, Delivery { update, submission }];
         let block = Block { number: 1, hash, time: 1 };
         let (root, aggregate, model, challenge_end) = (hash, hash, hash, 77);
-        let proposal = Proposal { root, aggregate, model, deliveries, block, challenge_end };
-        Round {
+        let proposal = ProposedBatch { root, aggregate, model, deliveries, block, challenge_end };
+        RoundHistory {
             id: 5,
             coordinator: Address::ZERO,
             parent: hash,
@@ -267,7 +268,7 @@ mod tests {
             delivered: BTreeMap::new(),
             proposal: Some(proposal),
             demands: BTreeMap::new(),
-            audit: Audit::default(),
+            audit: AuditProgress::default(),
             outcome,
             ended: None,
             paid: false,
@@ -276,13 +277,13 @@ mod tests {
         }
     }
 
-    fn slash(round: u64, account: Address, coordinator: bool) -> Slash {
+    fn slash(round: u64, account: Address, coordinator: bool) -> SlashRecord {
         let (reason, burned, bounty) = ("false proof".to_owned(), U256::ZERO, U256::ZERO);
-        Slash { round, account, reason, coordinator, burned, bounty }
+        SlashRecord { round, account, reason, coordinator, burned, bounty }
     }
 
-    fn found(round: &Round, slashes: Vec<Slash>) -> Findings {
-        let history = History { slashes, ..History::default() };
+    fn found(round: &RoundHistory, slashes: Vec<SlashRecord>) -> Findings {
+        let history = DomainHistory { slashes, ..DomainHistory::default() };
         let (plan, masked, submission) = (B256::ZERO, B256::ZERO, SUBMITTED);
         let said = Receipt { round: 5, member: OMITTED, plan, masked, submission, time: 1 };
         let (mut findings, place) = (Findings::default(), Place::member("file", 5, OMITTED));
@@ -299,7 +300,7 @@ mod tests {
     /// An eager domain's coordinator may leave out what was shown to be false after it had counted it.
     #[test]
     fn who_was_slashed_in_the_round_was_left_out_by_right() {
-        let round = round(false, Outcome::Settled { version: 1 }, [B256::ZERO; 2]);
+        let round = round(false, RoundOutcome::Settled { version: 1 }, [B256::ZERO; 2]);
         let findings = found(&round, vec![slash(5, OMITTED, false)]);
         assert!(findings.failures().is_empty(), "{:?}", findings.failures());
         assert!(findings.notices()[0].about.ends_with("in no batch: false proof"));
@@ -316,10 +317,10 @@ mod tests {
         let update = B256::repeat_byte(3);
         let listed =
             |outcome, submission| found(&round(false, outcome, [update, submission]), vec![]);
-        let settled = Outcome::Settled { version: 1 };
+        let settled = RoundOutcome::Settled { version: 1 };
         let told = listed(settled.clone(), B256::ZERO);
         assert!(problem(&told).starts_with("OMISSION") && problem(&told).ends_with("of the sum"));
-        for fine in [listed(settled, MARK), listed(Outcome::Empty, B256::ZERO)] {
+        for fine in [listed(settled, MARK), listed(RoundOutcome::Empty, B256::ZERO)] {
             assert!(fine.failures().is_empty() && fine.notices().is_empty());
         }
     }
@@ -327,7 +328,7 @@ mod tests {
     #[test]
     fn a_receipt_that_a_batch_belies_is_evidence_as_long_as_it_can_be_challenged() {
         let update = B256::repeat_byte(3);
-        let proposed = |listed| round(true, Outcome::Open, listed);
+        let proposed = |listed| round(true, RoundOutcome::Open, listed);
         let command = "until 77 (Unix seconds) `zktrain chain challenge omitted file`";
         let lies = [
             ([B256::ZERO; 2], "delivered nothing"),
@@ -338,7 +339,7 @@ mod tests {
             let findings = found(&proposed(listed), vec![slash(5, OMITTED, false)]);
             let told = problem(&findings);
             assert!(told.contains(what) && told.contains(command), "{told}");
-            for outcome in [Outcome::Empty, Outcome::Settled { version: 1 }] {
+            for outcome in [RoundOutcome::Empty, RoundOutcome::Settled { version: 1 }] {
                 let findings = found(&round(true, outcome, listed), vec![]);
                 assert!(problem(&findings).ends_with("any more"));
             }
@@ -347,9 +348,9 @@ mod tests {
         }
         let honest = found(&proposed([update, SUBMITTED]), vec![]);
         assert!(honest.failures().is_empty() && honest.notices().is_empty());
-        assert_eq!(honest.count(Kind::Receipt).made, 1);
+        assert_eq!(honest.count(CheckKind::Receipt).made, 1);
         // Without a batch nothing is said about deliveries.
-        let nothing = Round { proposal: None, ..proposed([B256::ZERO; 2]) };
+        let nothing = RoundHistory { proposal: None, ..proposed([B256::ZERO; 2]) };
         assert!(found(&nothing, vec![]).failures().is_empty());
     }
 

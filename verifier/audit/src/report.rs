@@ -2,12 +2,12 @@
 
 use alloy_primitives::{Address, B256, U256};
 use serde::Serialize;
-use zktrain_ledger::findings::{Failure, Kind, Notice};
-use zktrain_ledger::history::{Outcome, Round};
+use zktrain_ledger::findings::{AuditNotice, CheckKind, Failure};
+use zktrain_ledger::history::{RoundHistory, RoundOutcome};
 
 use super::auditor::Auditor;
 use super::rounds::Terms;
-use super::{Options, Progress, summary};
+use super::{AuditOptions, Progress, summary};
 use crate::trust::Roots;
 
 /// Version of the report's schema.
@@ -32,7 +32,6 @@ pub struct AuditReport {
     pub chain_id: Option<u64>,
     /// The contract `Rounds` there.
     pub rounds_contract: Option<Address>,
-    /// The domain.
     pub domain: Option<u64>,
     /// The last block of the export.
     pub head: Option<u64>,
@@ -40,16 +39,15 @@ pub struct AuditReport {
     pub current: Option<u64>,
     /// All versions, the first one included.
     pub versions: Vec<VersionReport>,
-    /// All rounds.
     pub rounds: Vec<RoundReport>,
-    /// Whoever was slashed.
+    /// Members and coordinators that were slashed.
     pub slashes: Vec<SlashReport>,
     /// How many checks were made, by kind.
     pub checks: Vec<CheckReport>,
     /// What does not hold.
     pub failures: Vec<Failure>,
     /// What breaks no rule and should be known.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<AuditNotice>,
     /// What follows if there are no failures.
     pub proven: Vec<String>,
     /// What it rests on.
@@ -57,7 +55,7 @@ pub struct AuditReport {
     /// Files that belong to nothing and were not looked at.
     pub unused: Vec<String>,
     /// How long it took.
-    pub timing: Timing,
+    pub timing: AuditTiming,
 }
 
 /// A version of the model.
@@ -75,7 +73,7 @@ pub struct VersionReport {
     pub clamped: Option<usize>,
 }
 
-/// A round.
+/// What the audit found out about a round.
 #[derive(Clone, Debug, Serialize)]
 pub struct RoundReport {
     /// Its number.
@@ -110,7 +108,6 @@ pub struct RoundReport {
     pub audited: Option<usize>,
     /// Whether fewer than a third of the members cannot have two sums unmasked: `2t − n` covers them.
     pub bears_third: Option<bool>,
-    /// Its members.
     pub members: Vec<MemberReport>,
 }
 
@@ -146,7 +143,7 @@ pub struct SlashReport {
     pub reason: String,
     /// Reward tokens that were burned.
     pub burned: String,
-    /// Reward tokens that went to whoever showed it.
+    /// Reward tokens that went to the challenger.
     pub bounty: String,
 }
 
@@ -154,7 +151,7 @@ pub struct SlashReport {
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckReport {
     /// The kind.
-    pub check: Kind,
+    pub check: CheckKind,
     /// What holds if all of them do.
     pub about: &'static str,
     /// Checks made.
@@ -165,7 +162,7 @@ pub struct CheckReport {
 
 /// How long an audit took, and for how much.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct Timing {
+pub struct AuditTiming {
     /// All of it, seconds.
     pub seconds: f64,
     /// Chunks of registrations.
@@ -182,11 +179,11 @@ pub(crate) fn report(
     auditor: Auditor<'_>,
     progress: Progress<'_>,
     roots: Roots,
-    options: &Options<'_>,
+    options: &AuditOptions<'_>,
 ) -> AuditReport {
     let unused = auditor.unused();
     let findings = &auditor.findings;
-    let checks = Kind::ALL.into_iter().map(|kind| {
+    let checks = CheckKind::ALL.into_iter().map(|kind| {
         let count = findings.count(kind);
         CheckReport { check: kind, about: kind.about(), made: count.made, failed: count.failed }
     });
@@ -237,12 +234,12 @@ fn versions(progress: &Progress<'_>) -> Vec<VersionReport> {
     first.chain(later).collect()
 }
 
-fn paid(round: &Round, account: Address) -> U256 {
+fn paid(round: &RoundHistory, account: Address) -> U256 {
     let payments = round.payments.iter().filter(|(to, _)| *to == account);
     payments.map(|(_, amount)| *amount).sum()
 }
 
-fn round(round: &Round, terms: &[Terms]) -> RoundReport {
+fn round(round: &RoundHistory, terms: &[Terms]) -> RoundReport {
     let terms = terms.iter().find(|terms| terms.round == round.id);
     let counted = round.counted();
     let settled = round.is_settled();
@@ -256,10 +253,10 @@ fn round(round: &Round, terms: &[Terms]) -> RoundReport {
         paid: paid(round, member.account).to_string(),
     });
     let (outcome, version, reason) = match &round.outcome {
-        Outcome::Open => ("open", None, None),
-        Outcome::Settled { version } => ("settled", Some(*version), None),
-        Outcome::Empty => ("empty", None, None),
-        Outcome::Void { reason } => ("void", None, Some(reason.clone())),
+        RoundOutcome::Open => ("open", None, None),
+        RoundOutcome::Settled { version } => ("settled", Some(*version), None),
+        RoundOutcome::Empty => ("empty", None, None),
+        RoundOutcome::Void { reason } => ("void", None, Some(reason.clone())),
     };
     RoundReport {
         round: round.id,

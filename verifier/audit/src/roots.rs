@@ -4,17 +4,17 @@ use std::fmt::Display;
 
 use alloy_primitives::Address;
 use zktrain_ledger::ChainExport;
-use zktrain_ledger::findings::{Kind, Place};
+use zktrain_ledger::findings::{CheckKind, Place};
 use zktrain_verify::round::rows_hash;
 
 use super::auditor::Auditor;
 use super::basis::Basis;
 use super::live::Live;
-use super::{Options, Progress};
+use super::{AuditOptions, Progress};
 use crate::lineage::{CHAIN, GENESIS, GROTH16, MANIFEST, SRS};
 use crate::trust::{PinMismatch, Root, Roots, Trust};
 
-/// Roots that whoever audits has named; hashes in hexadecimal, in lower case.
+/// Roots that the auditor has named; hashes in hexadecimal, in lower case.
 #[derive(Clone, Debug, Default)]
 pub struct AuditPins {
     /// Fingerprint of the reference string.
@@ -29,7 +29,6 @@ pub struct AuditPins {
     pub rounds: Option<Address>,
     /// Hash of its code; needs a node.
     pub code: Option<String>,
-    /// The domain.
     pub domain: Option<u64>,
     /// Hash of the whole export.
     pub export: Option<String>,
@@ -53,12 +52,12 @@ impl Collector<'_, '_> {
             Ok(root) if !asked => root,
             Ok(root) => {
                 let place = Place::file(file);
-                self.auditor.findings.check(Kind::Root, &place, name, true, String::new);
+                self.auditor.findings.check(CheckKind::Root, &place, name, true, String::new);
                 root
             }
             Err(mismatch) => {
                 let (place, problem) = (Place::file(file), mismatch.to_string());
-                self.auditor.findings.check(Kind::Root, &place, name, false, || problem);
+                self.auditor.findings.check(CheckKind::Root, &place, name, false, || problem);
                 mismatch.into_root()
             }
         };
@@ -93,7 +92,7 @@ const DOMAIN: &str = "the pinned domain's, as the node says";
 pub(crate) fn roots(
     auditor: &mut Auditor<'_>,
     progress: &Progress<'_>,
-    options: &Options<'_>,
+    options: &AuditOptions<'_>,
 ) -> Roots {
     let mut all = Collector { auditor, roots: Roots::default() };
     let pins = &options.pins;
@@ -120,14 +119,14 @@ fn chain(
     all: &mut Collector<'_, '_>,
     export: &ChainExport,
     live: Option<&Live>,
-    options: &Options<'_>,
+    options: &AuditOptions<'_>,
 ) -> Option<&'static str> {
     let pins = &options.pins;
     let hash = match export.digest() {
         Ok(digest) => hex::encode(digest),
         Err(error) => {
             let (place, problem) = (Place::file(CHAIN), || error.to_string());
-            all.auditor.findings.check(Kind::Root, &place, "chain's events", false, problem);
+            all.auditor.findings.check(CheckKind::Root, &place, "chain's events", false, problem);
             return None;
         }
     };
@@ -151,7 +150,7 @@ fn chain(
     if pins.code.is_some() && contract.is_none() {
         let problem = || "there is no node to ask for the contract's code".to_owned();
         let place = Place::file(CHAIN);
-        all.auditor.findings.check(Kind::Root, &place, "contract's code", false, problem);
+        all.auditor.findings.check(CheckKind::Root, &place, "contract's code", false, problem);
     }
     let number = all.value(CHAIN, ("domain", "--domain"), export.domain, pins.domain, of_export);
     let of_domain = (agrees && address && code && number).then_some(DOMAIN);
@@ -162,7 +161,7 @@ fn chain(
 fn domain(
     all: &mut Collector<'_, '_>,
     basis: &Basis<'_>,
-    options: &Options<'_>,
+    options: &AuditOptions<'_>,
     from: Option<&'static str>,
 ) {
     let pins = &options.pins;

@@ -5,8 +5,8 @@ use ark_bn254::G1Affine;
 use zktrain_argument::opening::point_bytes;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::files::{BatchFile, SubmissionFile};
-use zktrain_ledger::findings::{Kind, Place};
-use zktrain_ledger::history::{Counted, Round};
+use zktrain_ledger::findings::{CheckKind, Place};
+use zktrain_ledger::history::{CountedMember, RoundHistory};
 use zktrain_ledger::typed::{Batch, Scope};
 use zktrain_ledger::{ChainExport, Deployment};
 use zktrain_model::trace::Parameters;
@@ -83,7 +83,7 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
     }
 
     /// Checks the files of a round.
-    pub fn round(&mut self, round: &Round) {
+    pub fn round(&mut self, round: &RoundHistory) {
         self.size(round);
         if !round.is_settled() {
             return self.without_version(round);
@@ -100,16 +100,16 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
     }
 
     /// So many members that evidence of a wrong sum, all rows of all updates, fits a transaction.
-    fn size(&mut self, round: &Round) {
+    fn size(&mut self, round: &RoundHistory) {
         let place = Place::round(lineage::CHAIN, round.id);
         let rows = round.members.0.len().saturating_mul(self.basis.rows.len());
         let problem = || format!("{rows} rows of its members' updates, {MOST_ROWS} are the most");
         let findings = &mut self.auditor.findings;
-        findings.check(Kind::Membership, &place, "rows", rows <= MOST_ROWS, problem);
+        findings.check(CheckKind::Membership, &place, "rows", rows <= MOST_ROWS, problem);
     }
 
     /// Rounds that did not change the model: what is there of them is signed.
-    fn without_version(&mut self, round: &Round) {
+    fn without_version(&mut self, round: &RoundHistory) {
         if self.auditor.has(&lineage::plan(round.id)) {
             self.plan(round);
         }
@@ -131,12 +131,12 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         }
     }
 
-    fn plan(&mut self, round: &Round) {
+    fn plan(&mut self, round: &RoundHistory) {
         let place = Place::round(&lineage::plan(round.id), round.id);
         let Some(signed) = self.auditor.json::<Signed<Plan>>(&place) else { return };
         let plan = &signed.body;
         let by = signed.is_by(plan, round.coordinator);
-        self.auditor.signature(Kind::Plan, &place, &signed.signature, by);
+        self.auditor.signature(CheckKind::Plan, &place, &signed.signature, by);
         let members = round.members.0.iter().map(|m| PlanMember {
             account: m.account,
             dataset: m.dataset,
@@ -160,14 +160,14 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         ];
         for (field, holds) in fields {
             let problem = || "not what the chain says".to_owned();
-            self.auditor.findings.check(Kind::Plan, &place, field, holds, problem);
+            self.auditor.findings.check(CheckKind::Plan, &place, field, holds, problem);
         }
         self.terms(&place, plan, round);
     }
 
     /// How well the round's members were hidden: the domain has a rule for the threshold, the rest is the
     /// coordinator's choice.
-    fn terms(&mut self, place: &Place, plan: &Plan, round: &Round) {
+    fn terms(&mut self, place: &Place, plan: &Plan, round: &RoundHistory) {
         let (members, threshold, least) = (plan.members.len(), plan.threshold, plan.least);
         let bears_third = bears(members, threshold, third(members));
         self.terms.push(Terms { round: round.id, threshold, least, bears_third });
@@ -180,7 +180,7 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
             )
         };
         let holds = threshold >= least_threshold;
-        findings.check(Kind::Plan, place, "threshold", holds, problem);
+        findings.check(CheckKind::Plan, place, "threshold", holds, problem);
         if !bears_third {
             findings.notice(
                 place,
@@ -202,27 +202,27 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         }
     }
 
-    fn submission_place(&self, round: &Round, account: Address) -> Place {
+    fn submission_place(&self, round: &RoundHistory, account: Address) -> Place {
         Place::member(&lineage::submission(round.id, account), round.id, account)
     }
 
     /// What the round's signatures are for: its nonce is of the chain, as what it said is.
-    fn scope(&self, round: &Round) -> Scope {
+    fn scope(&self, round: &RoundHistory) -> Scope {
         Scope::new(self.at.chain_id, self.at.rounds, round.nonce.unwrap_or_default())
     }
 
     fn signed_submission(
         &mut self,
         place: &Place,
-        of: &Round,
+        of: &RoundHistory,
         account: Address,
     ) -> Option<SubmissionFile> {
         let file: SubmissionFile = self.auditor.json(place)?;
         let by = file.is_signed(&self.scope(of)) && file.signed.submission.member == account;
-        self.auditor.signature(Kind::Submission, place, &file.signed.signature, by);
+        self.auditor.signature(CheckKind::Submission, place, &file.signed.signature, by);
         let round = Some(file.signed.submission.round) == place.round;
         let problem = || "it is for another round".to_owned();
-        self.auditor.findings.check(Kind::Submission, place, "round", round, problem);
+        self.auditor.findings.check(CheckKind::Submission, place, "round", round, problem);
         let length = file.signed.submission.length;
         let problem = || {
             format!(
@@ -232,7 +232,7 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
             )
         };
         self.auditor.findings.check(
-            Kind::Submission,
+            CheckKind::Submission,
             place,
             "length",
             length <= MOST_BYTES,
@@ -242,7 +242,11 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
     }
 
     /// Checks a submission but for its proof; the update's rows.
-    fn submission(&mut self, round: &Round, member: &Counted) -> Option<Vec<G1Affine>> {
+    fn submission(
+        &mut self,
+        round: &RoundHistory,
+        member: &CountedMember,
+    ) -> Option<Vec<G1Affine>> {
         let place = self.submission_place(round, member.account);
         let file = self.signed_submission(&place, round, member.account)?;
         let scope = self.scope(round);
@@ -251,14 +255,14 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         // Elsewhere the contract has checked the proof, and the batch names none.
         if round.optimistic {
             let got = scope.hash(submission);
-            findings.equal(Kind::Submission, &place, "hash", member.submission, got);
+            findings.equal(CheckKind::Submission, &place, "hash", member.submission, got);
         }
-        findings.equal(Kind::Submission, &place, "update", member.update, submission.update);
+        findings.equal(CheckKind::Submission, &place, "update", member.update, submission.update);
         let statement = TrainingStatement::from_bytes(&file.statement);
-        let statement = findings.result(Kind::Encoding, &place, "statement", statement)?;
+        let statement = findings.result(CheckKind::Encoding, &place, "statement", statement)?;
         let key = self.basis.setup.key();
         let proof = CompressedProof::from_bytes(&key.relation, self.basis.system, &file.proof);
-        let proof = findings.result(Kind::Encoding, &place, "proof", proof)?;
+        let proof = findings.result(CheckKind::Encoding, &place, "proof", proof)?;
         if let Some((_, model)) = &self.model {
             let task = RoundTask {
                 chain_id: self.at.chain_id,
@@ -271,18 +275,18 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
             let (account, dataset) = (member.account.into_array(), member.dataset.0);
             let own = MemberTask { account, dataset, windows: member.windows };
             let asked = check(key, &task, &own, &statement);
-            findings.result(Kind::Statement, &place, "statement", asked);
+            findings.result(CheckKind::Statement, &place, "statement", asked);
         }
         let update = B256::from(rows_hash(&statement.update));
-        findings.equal(Kind::Statement, &place, "update", member.update, update);
+        findings.equal(CheckKind::Statement, &place, "update", member.update, update);
         let rows = statement.update.clone();
         self.claims.push(Claim { place, statement, proof });
         Some(rows)
     }
 
-    fn signed_batch(&mut self, place: &Place, round: &Round, file: &BatchFile) {
+    fn signed_batch(&mut self, place: &Place, round: &RoundHistory, file: &BatchFile) {
         let by = file.signed.is_by(&self.scope(round), round.coordinator);
-        self.auditor.signature(Kind::Batch, place, &file.signed.signature, by);
+        self.auditor.signature(CheckKind::Batch, place, &file.signed.signature, by);
         let expected = round.proposal.as_ref().map(|proposal| Batch {
             round: round.id,
             root: proposal.root,
@@ -292,15 +296,15 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         // A batch that was not proposed is none of the chain's.
         let holds = expected.is_none_or(|expected| expected == file.signed.batch);
         let problem = || "not what was proposed on chain".to_owned();
-        self.auditor.findings.check(Kind::Batch, place, "batch", holds, problem);
+        self.auditor.findings.check(CheckKind::Batch, place, "batch", holds, problem);
         // Contracts want zero where nothing was delivered: there is no sum of nothing.
         let nothing = file.aggregate.is_empty();
         let hash = if nothing { B256::ZERO } else { keccak256(&file.aggregate) };
         let aggregate = file.signed.batch.aggregate;
-        self.auditor.findings.equal(Kind::Batch, place, "aggregate", aggregate, hash);
+        self.auditor.findings.equal(CheckKind::Batch, place, "aggregate", aggregate, hash);
     }
 
-    fn batch(&mut self, round: &Round, counted: &[Counted]) -> Option<BatchFile> {
+    fn batch(&mut self, round: &RoundHistory, counted: &[CountedMember]) -> Option<BatchFile> {
         let place = Place::round(&lineage::batch(round.id), round.id);
         let file: BatchFile = self.auditor.json(&place)?;
         self.signed_batch(&place, round, &file);
@@ -313,15 +317,15 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
                 "{expected} of {most} members are in the sum, by the domain's rule {least} at least"
             )
         };
-        findings.check(Kind::Batch, &place, "threshold", expected >= least, problem);
-        findings.equal(Kind::Batch, &place, "updates", expected, got);
+        findings.check(CheckKind::Batch, &place, "threshold", expected >= least, problem);
+        findings.equal(CheckKind::Batch, &place, "updates", expected, got);
         for (member, update) in counted.iter().zip(&file.updates) {
             let place = Place { member: Some(member.account), ..place.clone() };
             // The hash is that of the proven rows: so are these.
             let same = (update.account, update.weight) == (member.account, member.weight)
                 && keccak256(&update.rows) == member.update;
             let problem = || "not the member's update, or another weight".to_owned();
-            findings.check(Kind::Batch, &place, "updates", same, problem);
+            findings.check(CheckKind::Batch, &place, "updates", same, problem);
         }
         Some(file)
     }
@@ -329,9 +333,9 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
     fn decoded_sum(&mut self, place: &Place) -> Option<Sum> {
         let bytes = self.auditor.bytes(place)?;
         let sum = lineage::decode_sum(&bytes);
-        let sum = self.auditor.findings.result(Kind::Encoding, place, "content", sum)?;
+        let sum = self.auditor.findings.result(CheckKind::Encoding, place, "content", sum)?;
         let again = lineage::encode_sum(&sum);
-        let again = self.auditor.findings.result(Kind::Encoding, place, "content", again)?;
+        let again = self.auditor.findings.result(CheckKind::Encoding, place, "content", again)?;
         self.auditor.canonical(place, &bytes, &again);
         Some(sum)
     }
@@ -339,8 +343,8 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
     /// The aggregate is the weighted sum of the proven updates, and the sum opens it.
     fn sum(
         &mut self,
-        round: &Round,
-        counted: &[Counted],
+        round: &RoundHistory,
+        counted: &[CountedMember],
         updates: Option<Vec<Vec<G1Affine>>>,
         batch: Option<&BatchFile>,
     ) -> Option<Sum> {
@@ -355,23 +359,23 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         let claimed = batch.map(|file| &file.aggregate[..]);
         let differs = claimed.is_some_and(|claimed| row_bytes(&rows) != claimed);
         let problem = || "not the weighted sum of the proven updates".to_owned();
-        findings.check(Kind::Aggregate, &batch_place, "aggregate", !differs, problem);
+        findings.check(CheckKind::Aggregate, &batch_place, "aggregate", !differs, problem);
         let sum = sum?;
         let opened = self.basis.setup.opens(&sum, &rows);
-        findings.result(Kind::Sum, &place, "values", opened);
+        findings.result(CheckKind::Sum, &place, "values", opened);
         Some(sum)
     }
 
     /// The next version, if it is the one that the chain settled.
-    fn next(&mut self, round: &Round, sum: &Sum) -> Option<(Parameters, Vec<G1Affine>)> {
+    fn next(&mut self, round: &RoundHistory, sum: &Sum) -> Option<(Parameters, Vec<G1Affine>)> {
         let (model, _) = self.model.take()?;
         let next = self.basis.setup.next(&model, sum);
         let findings = &mut self.auditor.findings;
         let place = Place::round(&lineage::sum(round.id), round.id);
-        let next = findings.result(Kind::Version, &place, "values", next)?;
+        let next = findings.result(CheckKind::Version, &place, "values", next)?;
         self.clamped.push((round.id, next.clamped));
         let expected = round.proposal.as_ref().map(|p| p.model).unwrap_or_default();
-        let same = findings.equal(Kind::Version, &place, "model", expected, next.hash);
+        let same = findings.equal(CheckKind::Version, &place, "model", expected, next.hash);
         same.then_some((next.parameters, next.rows))
     }
 
@@ -381,7 +385,7 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         let pairs: Vec<_> = self.claims.iter().map(|c| (&c.statement, &c.proof)).collect();
         let results = batch::verify(basis.setup.key(), &basis.circuit, &pairs);
         for (claim, result) in self.claims.iter().zip(results) {
-            self.auditor.findings.result(Kind::Proof, &claim.place, "proof", result);
+            self.auditor.findings.result(CheckKind::Proof, &claim.place, "proof", result);
         }
         self.claims.len() as u64
     }

@@ -2,7 +2,7 @@
 
 use zktrain_statement::compressed::ProofSystem;
 
-use super::{Options, Progress};
+use super::{AuditOptions, Progress};
 
 /// What follows if nothing fails.
 pub(crate) fn proven() -> Vec<String> {
@@ -22,7 +22,7 @@ pub(crate) fn proven() -> Vec<String> {
 }
 
 /// What an audit rests on besides its roots.
-pub(crate) fn assumed(progress: &Progress<'_>, options: &Options<'_>) -> Vec<String> {
+pub(crate) fn assumed(progress: &Progress<'_>, options: &AuditOptions<'_>) -> Vec<String> {
     let chain = match options.node {
         Some(_) => "The node that the export was compared with tells the truth.",
         None => {
@@ -32,7 +32,7 @@ pub(crate) fn assumed(progress: &Progress<'_>, options: &Options<'_>) -> Vec<Str
     };
     let mut all = vec![
         "Roots that you pinned are the ones that you meant, and known ceremonies had one honest \
-         contributor. Whoever chose a root that came with the lineage could have forged any of it."
+         contributor. The party that chose a root which came with the lineage could have forged any of it."
             .to_owned(),
         chain.to_owned(),
         "KZG commitments on BN254 bind in the algebraic group model; Keccak-256, Poseidon and \
@@ -57,9 +57,9 @@ pub(crate) fn assumed(progress: &Progress<'_>, options: &Options<'_>) -> Vec<Str
     all
 }
 
-/// That the contract is the right one, unless whoever audits has named it: with its code where there is a
+/// That the contract is the right one, unless the auditor has named it: with its code where there is a
 /// node, which knows any contract that somebody has deployed there.
-fn contract(progress: &Progress<'_>, options: &Options<'_>) -> Option<String> {
+fn contract(progress: &Progress<'_>, options: &AuditOptions<'_>) -> Option<String> {
     let there = &progress.export.as_ref()?.deployment;
     let pins = &options.pins;
     let missing = match (pins.rounds.is_some(), pins.code.is_some()) {
@@ -71,7 +71,7 @@ fn contract(progress: &Progress<'_>, options: &Options<'_>) -> Option<String> {
         (false, false) => "--rounds and --code-hash",
     };
     Some(format!(
-        "The contract at {} on chain {} is the one that whoever runs the domain names: anyone can deploy one \
+        "The contract at {} on chain {} is the one that the domain's owner names: anyone can deploy one \
          that looks alike ({missing} pin it).",
         there.rounds, there.chain_id
     ))

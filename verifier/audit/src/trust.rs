@@ -1,8 +1,8 @@
-//! What a verdict rests on: values that whoever verifies has to know from elsewhere.
+//! What a verdict rests on: values that the verifier has to know from elsewhere.
 //!
 //! A proof is checked against a reference string, a manifest, a first model and keys. If these come
-//! with the proof, whoever made the proof chose them, and a choice is enough to prove anything. So
-//! every verdict names them, with how far each can be trusted: *pinned* by whoever verifies, *known*
+//! with the proof, the prover chose them, and a choice is enough to prove anything. So
+//! every verdict names them, with how far each can be trusted: *pinned* by the verifier, *known*
 //! to this program as a public ceremony's, or none of both. What a file says of itself is shown as
 //! what the file says, and nothing follows from it.
 
@@ -16,11 +16,11 @@ use zktrain_verify::groth16::{self, Groth16Key};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trust {
-    /// It is the one that whoever verifies has named.
+    /// It is the one that the verifier has named.
     Pinned,
     /// It is a public ceremony's, which this program knows.
     Known,
-    /// Whoever made the proofs chose it.
+    /// The prover chose it.
     CameWithTheProofs,
 }
 
@@ -188,7 +188,7 @@ impl Roots {
                 more(out, source.clone())?;
             }
             if !root.is_named() {
-                more(out, format!("whoever made the proofs chose it: {} pins it", root.option))?;
+                more(out, format!("the prover chose it: {} pins it", root.option))?;
             }
             if let Some(says) = &root.says {
                 more(out, format!("its file says, unchecked: {says}"))?;
@@ -203,7 +203,7 @@ impl Roots {
 pub enum Verdict {
     /// It holds, or the command has done what it was asked for.
     Holds,
-    /// It holds on roots that whoever made the proofs chose.
+    /// It holds on roots that the prover chose.
     OnUnnamedRoots(Vec<&'static str>),
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// What is said beside a verdict on a key that nobody named.
-pub const UNPINNED: &str = "NOTE: this holds on a key that nobody named. Whoever made the proofs may \
+pub const UNPINNED: &str = "NOTE: this holds on a key that nobody named. The prover may \
     have chosen it so that anything holds: give the name of the key that you derived, or that \
     somebody did whom you trust, with --key-name.";
 
@@ -15,7 +15,7 @@ pub const UNPINNED: &str = "NOTE: this holds on a key that nobody named. Whoever
     zktrain-verify credit/proofs/000003.proof --manifest credit/manifest.toml \\\n    \
     --key credit/keys/halo2.contract --key-name 190a…\n\n\
     The key's name stands for the manifest, the reference string and the circuit: it is all that a\n\
-    proof rests on. Take it from whoever derived the key and is trusted, never from whoever proves;\n\
+    proof rests on. Take it from somebody whom you trust to have derived the key, never from the prover;\n\
     anybody can register a key on a chain, also one that accepts everything. For whom, where and on\n\
     whose data a proof was made is what it states, and shown.\n\n\
     The exit code is 0 if everything holds under the key that was named, 3 if it holds and no key\n\

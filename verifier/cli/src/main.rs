@@ -21,7 +21,7 @@ use crate::args::Args;
 // Nothing but the check, so that nothing of what follows it is done before.
 fn main() -> ExitCode {
     if !floor::holds() {
-        // Whoever closed the output cannot be told.
+        // If the output is closed, nobody can be told.
         let _ = std::io::stderr().write_all(floor::REFUSAL.as_bytes());
         return ExitCode::FAILURE;
     }

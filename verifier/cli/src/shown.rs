@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind, Write};
 
-/// Prints on standard output, at once; whether it was taken. Whoever has closed it has read enough.
+/// Prints on standard output, at once; whether it was taken. A reader who has closed it has read
+/// enough.
 pub fn print(text: &str) -> bool {
     let mut out = std::io::stdout().lock();
     let text = format!("{}\n", escaped(text.trim_end()));

@@ -49,7 +49,7 @@ fn proofs_hold_under_a_named_key() {
 }
 
 #[test]
-fn without_a_name_they_hold_for_whoever_trusts_the_key() {
+fn without_a_name_they_hold_only_if_the_key_is_trusted() {
     let proof = fixture("compressed_halo2_v1.proof");
     let output = verify("halo2", &[&proof], &[]);
     assert_eq!(output.status.code(), Some(3));

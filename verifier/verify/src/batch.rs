@@ -5,7 +5,7 @@
 //! product of all of them is checked with one multi-pairing a system. **Soundness**: if one of the
 //! equations does not hold, the product holds for at most one value of its weight, whatever the
 //! others are, since all groups have prime order: with probability at most `2^-128`. The weights
-//! come from the operating system: whoever could predict them could make wrong proofs cancel.
+//! come from the operating system: a prover who could predict them could make wrong proofs cancel.
 //! When the product does not hold, each equation is checked alone, and the bad ones are named.
 //!
 //! Source: Bellare, Garay, Rabin, "Fast batch verification for modular exponentiation and digital

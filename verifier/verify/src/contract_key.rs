@@ -1,15 +1,15 @@
 //! A contract's key, read back: with the manifest, all that it takes to check a proof's file.
 //!
 //! To derive a key takes the reference string, as much of it as the circuit is long, and a prover's
-//! arithmetic. Whoever knows the key's name needs neither: somebody who is trusted, perhaps oneself
-//! on another machine, has derived it (`zktrain keys derive --contract FILE`). So this reads the
-//! bytes of [`crate::evm`], makes the key anew with what else it takes from the manifest, and accepts
-//! the bytes only if the new key has the same.
+//! arithmetic. A verifier who knows the key's name needs neither: somebody trusted, perhaps the
+//! verifier on another machine, has derived it (`zktrain keys derive --contract FILE`). So this reads
+//! the bytes of [`crate::evm`], makes the key anew with what else it takes from the manifest, and
+//! accepts the bytes only if the new key has the same.
 //!
 //! The name is all that a verdict rests on then. It is the hash of the bytes, in which the spec
 //! names the manifest, and `[τ]` is the reference string's. That a chain has registered a key says
 //! nothing: anybody may, also one that accepts everything. A key whose name nobody has compared is
-//! one that whoever proves may have chosen.
+//! one that the prover may have chosen.
 
 use ark_bn254::{G1Affine, G2Affine};
 use zktrain_argument::arith::Check;
@@ -29,7 +29,7 @@ use zktrain_statement::wire::WireError;
 use crate::circuit::CircuitKey;
 use crate::evm::{EvmKeyError, MAX_KEY, NUMBERS, encode_key, key_hash};
 use crate::file::{self, StoredProof};
-use crate::groth16::{G1_BYTES, G2_BYTES, Groth16Key, KeyDecodeError, PointError, Reader};
+use crate::groth16::{G1_BYTES, G2_BYTES, Groth16Key, KeyDecodeError, PointError, PointReader};
 use crate::training::{TrainingError, verify};
 
 /// Bytes of a hash, and of a word.
@@ -187,7 +187,7 @@ impl ContractKey {
     }
 }
 
-/// What of a key does not follow from the manifest.
+/// The parts of a key that do not follow from the manifest.
 struct Parts<'a> {
     spec: Hash,
     system: ProofSystem,
@@ -208,7 +208,7 @@ impl<'a> Parts<'a> {
         let Some(system) = rest.first_chunk() else { return Err(truncated) };
         let got = u32::from_be_bytes(*system);
         let system = ProofSystem::from_code(got.into()).ok_or(ContractKeyError::System { got })?;
-        let mut reader = Reader::at(bytes, points);
+        let mut reader = PointReader::at(bytes, points);
         let tables = (0..tables).map(|_| reader.g1()).collect::<Result<_, _>>()?;
         Ok(Self { spec: *spec, system, tables, tau: reader.g2()?, circuit })
     }

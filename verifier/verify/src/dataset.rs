@@ -12,7 +12,7 @@ use zktrain_statement::key::TrainingKey;
 use zktrain_statement::merkle;
 use zktrain_statement::statements::DatasetStatement;
 
-use crate::sheet::{Proof, SheetError};
+use crate::sheet::{SheetError, VerifiableProof};
 
 /// Why a registration is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,7 +95,7 @@ pub enum DatasetProofError {
 ///
 /// # Errors
 /// If a chunk does not verify or the chunks do not cover the dataset in order.
-pub fn verify<P: Proof, K: Borrow<P::Circuit>>(
+pub fn verify<P: VerifiableProof, K: Borrow<P::Circuit>>(
     key: &TrainingKey,
     mut circuit: impl FnMut(usize) -> Option<K>,
     chunks: &[(DatasetStatement, P)],
@@ -132,7 +132,7 @@ pub fn verify<P: Proof, K: Borrow<P::Circuit>>(
     Ok(merkle::WindowTree::new(leaves).root())
 }
 
-fn verify_chunk<P: Proof>(
+fn verify_chunk<P: VerifiableProof>(
     key: &TrainingKey,
     circuit: &P::Circuit,
     chunk: usize,
@@ -168,7 +168,7 @@ mod tests {
     /// A proof that convinces of everything.
     struct Anything;
 
-    impl Proof for Anything {
+    impl VerifiableProof for Anything {
         type Circuit = ();
 
         fn rows(&self) -> &[G1Affine] {

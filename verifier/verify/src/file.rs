@@ -16,7 +16,7 @@ use zktrain_statement::wire::{
 
 use crate::circuit::CircuitKey;
 use crate::dataset::{self, DatasetProofError};
-use crate::sheet::{Proof, SheetError};
+use crate::sheet::{SheetError, VerifiableProof};
 
 /// A proof in either form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl StoredProof {
     }
 }
 
-impl Proof for StoredProof {
+impl VerifiableProof for StoredProof {
     type Circuit = CircuitKey;
 
     fn rows(&self) -> &[G1Affine] {

@@ -45,7 +45,7 @@ pub enum SheetError {
 }
 
 /// A proof about a sheet, in any form.
-pub trait Proof {
+pub trait VerifiableProof {
     /// What checking takes besides the training key: nothing, or the circuit's keys.
     type Circuit: ?Sized;
 
@@ -67,7 +67,7 @@ pub trait Proof {
     ) -> Result<(), SheetError>;
 }
 
-impl Proof for SheetProof {
+impl VerifiableProof for SheetProof {
     type Circuit = ();
 
     fn rows(&self) -> &[G1Affine] {
@@ -95,7 +95,7 @@ impl Proof for SheetProof {
     }
 }
 
-impl Proof for CompressedProof {
+impl VerifiableProof for CompressedProof {
     type Circuit = CircuitKey;
 
     fn rows(&self) -> &[G1Affine] {

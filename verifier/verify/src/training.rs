@@ -11,7 +11,7 @@ use zktrain_statement::merkle;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 
 use crate::circuit::CircuitKey;
-use crate::sheet::{self, Proof, SheetError, SheetTerms};
+use crate::sheet::{self, SheetError, SheetTerms, VerifiableProof};
 
 /// Why a training proof or a chain is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +80,7 @@ pub enum TrainingError {
 ///
 /// # Errors
 /// If any check fails.
-pub fn verify<P: Proof>(
+pub fn verify<P: VerifiableProof>(
     key: &TrainingKey,
     circuit: &P::Circuit,
     statement: &TrainingStatement,
@@ -221,7 +221,7 @@ impl ProofChain {
     ///
     /// # Errors
     /// The first failure, with its position.
-    pub fn verify<P: Proof>(
+    pub fn verify<P: VerifiableProof>(
         &self,
         key: &TrainingKey,
         circuit: &P::Circuit,

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 
-use crate::inputs::{Inputs, Part};
+use crate::inputs::{InputPart, Inputs};
 
 /// What was given, and what was said of it last.
 #[derive(Default)]
@@ -30,7 +30,9 @@ pub extern "C" fn zktrain_clear() {
 /// taken; 0 if there is no such part or byte, or the part has as many as it may have.
 #[cfg_attr(target_family = "wasm", unsafe(no_mangle))]
 pub extern "C" fn zktrain_push(part: u32, byte: u32) -> u32 {
-    let (Some(part), Ok(byte)) = (Part::from_number(part), u8::try_from(byte)) else { return 0 };
+    let (Some(part), Ok(byte)) = (InputPart::from_number(part), u8::try_from(byte)) else {
+        return 0;
+    };
     STATE.with_borrow_mut(|state| state.inputs.push(part, byte)).into()
 }
 

@@ -12,7 +12,7 @@ const MAX_PROOF: usize = 1 << 26;
 
 /// What bytes are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum InputPart {
     /// The manifest's text.
     Manifest,
     /// The key, as contracts store it.
@@ -23,7 +23,7 @@ pub enum Part {
     Proof,
 }
 
-impl Part {
+impl InputPart {
     /// The part with this number: they are numbered in their order.
     pub fn from_number(number: u32) -> Option<Self> {
         match number {
@@ -48,7 +48,7 @@ impl Part {
 
 /// The verdict on a proof, and what a person is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WasmVerdict {
     /// The proof holds under the key that was named.
     Accepted(String),
     /// It does not, or is none.
@@ -57,7 +57,7 @@ pub enum Verdict {
     Undecided(String),
 }
 
-impl Verdict {
+impl WasmVerdict {
     /// Its number: 0 accepted, 1 rejected, 2 undecided.
     pub fn number(&self) -> u32 {
         match self {
@@ -86,12 +86,12 @@ pub struct Inputs {
 
 impl Inputs {
     /// Takes one more byte of a part; false if the part has as many as it may have.
-    pub fn push(&mut self, part: Part, byte: u8) -> bool {
+    pub fn push(&mut self, part: InputPart, byte: u8) -> bool {
         let bytes = match part {
-            Part::Manifest => &mut self.manifest,
-            Part::Key => &mut self.key,
-            Part::Name => &mut self.name,
-            Part::Proof => &mut self.proof,
+            InputPart::Manifest => &mut self.manifest,
+            InputPart::Key => &mut self.key,
+            InputPart::Name => &mut self.name,
+            InputPart::Proof => &mut self.proof,
         };
         let taken = bytes.len() < part.most();
         if taken {
@@ -101,21 +101,23 @@ impl Inputs {
     }
 
     /// The verdict on what was given.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> WasmVerdict {
         let key = match self.key() {
             Ok(key) => key,
-            Err(message) => return Verdict::Undecided(message),
+            Err(message) => return WasmVerdict::Undecided(message),
         };
         match key.verify(&self.proof) {
             Ok((statement, proof)) => {
                 let (step, window) = (statement.step, statement.window);
                 let form = proof.form();
-                Verdict::Accepted(format!("a {form} proof from step {step} on, of window {window}"))
+                WasmVerdict::Accepted(format!(
+                    "a {form} proof from step {step} on, of window {window}"
+                ))
             }
             Err(FileError::Wire(error)) => {
-                Verdict::Rejected(format!("no proof of this manifest: {error}"))
+                WasmVerdict::Rejected(format!("no proof of this manifest: {error}"))
             }
-            Err(FileError::Rejected(error)) => Verdict::Rejected(error.to_string()),
+            Err(FileError::Rejected(error)) => WasmVerdict::Rejected(error.to_string()),
         }
     }
 
@@ -147,10 +149,10 @@ mod tests {
         digits.map(|pair| byte(pair).unwrap()).collect()
     }
 
-    fn given(manifest: &[u8], key: &[u8], name: &[u8], proof: &[u8]) -> Verdict {
+    fn given(manifest: &[u8], key: &[u8], name: &[u8], proof: &[u8]) -> WasmVerdict {
         let mut inputs = Inputs::default();
         for (number, bytes) in [manifest, key, name, proof].into_iter().enumerate() {
-            let part = Part::from_number(number as u32).unwrap();
+            let part = InputPart::from_number(number as u32).unwrap();
             assert!(bytes.iter().all(|byte| inputs.push(part, *byte)));
         }
         inputs.verdict()
@@ -194,10 +196,10 @@ mod tests {
     #[test]
     fn no_part_has_more_bytes_than_it_may() {
         let mut inputs = Inputs::default();
-        let taken = (0..40).filter(|_| inputs.push(Part::Name, 0)).count();
+        let taken = (0..40).filter(|_| inputs.push(InputPart::Name, 0)).count();
         assert_eq!(taken, 32);
-        let taken = (0..MAX_KEY + 2).filter(|_| inputs.push(Part::Key, 0)).count();
+        let taken = (0..MAX_KEY + 2).filter(|_| inputs.push(InputPart::Key, 0)).count();
         assert_eq!(taken, MAX_KEY);
-        assert_eq!(Part::from_number(4), None);
+        assert_eq!(InputPart::from_number(4), None);
     }
 }

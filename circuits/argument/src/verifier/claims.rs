@@ -52,7 +52,7 @@ impl<V: Clone> Points<V> {
 
 /// `scale·form(point)`
 #[derive(Clone, Debug)]
-pub struct Part<'a, V> {
+pub struct ScaledForm<'a, V> {
     /// Public factor, a function of challenges.
     pub scale: V,
     /// The form.
@@ -67,7 +67,7 @@ pub struct Part<'a, V> {
 #[derive(Clone, Debug)]
 pub struct CombinedClaim<'a, V> {
     /// The parts.
-    pub parts: Vec<Part<'a, V>>,
+    pub parts: Vec<ScaledForm<'a, V>>,
     /// What they sum to.
     pub value: V,
 }
@@ -84,7 +84,7 @@ impl<'a, A: Arithmetic> Batch<'_, 'a, A> {
     /// Adds `form(point) = value` under the next power.
     fn push(&mut self, form: &'a Linear, domain: Domain, point: Vec<Coordinate>, value: &A::Var) {
         let scale = self.power.clone();
-        self.claim.parts.push(Part { scale, form, domain, point });
+        self.claim.parts.push(ScaledForm { scale, form, domain, point });
         self.value(value);
         self.next();
     }
@@ -92,7 +92,12 @@ impl<'a, A: Arithmetic> Batch<'_, 'a, A> {
     /// Adds `scale·form(leaf)` to the claim in hand.
     fn push_at_leaf(&mut self, scale: &A::Var, form: &'a Linear, domain: &Domain) {
         let point = span(Coordinate::Leaf, 0, domain.log()).collect();
-        self.claim.parts.push(Part { scale: scale.clone(), form, domain: domain.clone(), point });
+        self.claim.parts.push(ScaledForm {
+            scale: scale.clone(),
+            form,
+            domain: domain.clone(),
+            point,
+        });
     }
 
     fn value(&mut self, value: &A::Var) {

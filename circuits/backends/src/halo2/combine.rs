@@ -4,7 +4,7 @@ use ark_bn254::Fr;
 use ark_ff::Zero;
 use zktrain_argument::arith::Arithmetic;
 
-use super::fuse::{Gate, NodeId, Var, join, multiply, scaled, sum_gate};
+use super::fuse::{Gate, RecordedNode, Var, join, multiply, scaled, sum_gate};
 use super::recorder::{Form, Recorder};
 
 /// Terms beyond which a sum is not left unevaluated.
@@ -20,7 +20,7 @@ impl Recorder {
     }
 
     /// Terms and constant of a variable that is not a product.
-    fn terms(&self, var: &Var) -> (Vec<(NodeId, Fr)>, Fr) {
+    fn terms(&self, var: &Var) -> (Vec<(RecordedNode, Fr)>, Fr) {
         let Some(node) = var.node else { return (Vec::new(), var.shift) };
         match self.form(node) {
             Form::Sum(terms, constant) => (

@@ -10,12 +10,12 @@ use super::gates::COEFFICIENTS;
 
 /// Position of a node in the recorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodeId(pub(super) usize);
+pub struct RecordedNode(pub(super) usize);
 
 /// `scale·node + shift`; a constant without a node.
 #[derive(Clone, Copy, Debug)]
 pub struct Var {
-    pub(super) node: Option<NodeId>,
+    pub(super) node: Option<RecordedNode>,
     pub(super) scale: Fr,
     pub(super) shift: Fr,
 }
@@ -27,7 +27,7 @@ impl From<Fr> for Var {
 }
 
 impl Var {
-    pub(super) fn of(node: NodeId) -> Self {
+    pub(super) fn of(node: RecordedNode) -> Self {
         Self { node: Some(node), scale: Fr::one(), shift: Fr::zero() }
     }
 
@@ -37,7 +37,7 @@ impl Var {
     }
 
     /// The node, if the variable is that node itself.
-    pub(super) fn as_node(&self) -> Option<NodeId> {
+    pub(super) fn as_node(&self) -> Option<RecordedNode> {
         self.node.filter(|_| self.scale.is_one() && self.shift.is_zero())
     }
 }
@@ -46,15 +46,15 @@ impl Var {
 /// q_3·c`; without `e`, that factor is one. All operands have, or get, a cell.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Gate {
-    pub(super) a: Option<NodeId>,
-    pub(super) b: Option<NodeId>,
-    pub(super) c: Option<NodeId>,
-    pub(super) e: Option<NodeId>,
+    pub(super) a: Option<RecordedNode>,
+    pub(super) b: Option<RecordedNode>,
+    pub(super) c: Option<RecordedNode>,
+    pub(super) e: Option<RecordedNode>,
     pub(super) q: [Fr; COEFFICIENTS],
 }
 
 /// Up to three terms and a constant, without a factor.
-pub(super) fn sum_gate(terms: &[(NodeId, Fr)], constant: Fr) -> Gate {
+pub(super) fn sum_gate(terms: &[(RecordedNode, Fr)], constant: Fr) -> Gate {
     let at = |i: usize| terms.get(i).copied();
     let coefficient = |i: usize| at(i).map_or(Fr::zero(), |(_, c)| c);
     let node = |i: usize| at(i).map(|(node, _)| node);
@@ -75,7 +75,12 @@ pub(super) fn scaled(gate: Gate, scale: Fr, shift: Fr) -> Gate {
 }
 
 /// The variable `x` over `gate`, plus `terms` and `constant`, if one gate can do it.
-pub(super) fn join(gate: Gate, x: &Var, terms: &[(NodeId, Fr)], constant: Fr) -> Option<Gate> {
+pub(super) fn join(
+    gate: Gate,
+    x: &Var,
+    terms: &[(RecordedNode, Fr)],
+    constant: Fr,
+) -> Option<Gate> {
     let outside = x.shift + constant;
     if gate.e.is_some() && !outside.is_zero() {
         return None;
@@ -97,7 +102,7 @@ pub(super) fn join(gate: Gate, x: &Var, terms: &[(NodeId, Fr)], constant: Fr) ->
 }
 
 /// `x·y` for `x` over the product `gate` and `y` over a wire, if one gate can do it.
-pub(super) fn multiply(gate: Gate, x: &Var, wire: NodeId, y: &Var) -> Option<Gate> {
+pub(super) fn multiply(gate: Gate, x: &Var, wire: RecordedNode, y: &Var) -> Option<Gate> {
     if gate.e.is_some() || gate.c.is_some() {
         return None;
     }

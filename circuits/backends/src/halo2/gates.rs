@@ -37,7 +37,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use zktrain_argument::poseidon::{self, WIDTH};
 
-use super::partial::{Recurrence, Vector, recurrence};
+use super::partial::{Recurrence, StateVector, recurrence};
 
 /// Advice columns.
 pub const ADVICE: usize = WIDTH;
@@ -91,7 +91,7 @@ pub struct View<E> {
 
 /// What a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RowKind {
     /// Nothing, or a constant.
     Idle,
     /// The arithmetic gate.
@@ -106,7 +106,7 @@ pub enum Kind {
     Exit,
 }
 
-impl Kind {
+impl RowKind {
     /// The selectors' values.
     pub fn selectors(self) -> [Fr; 2] {
         let (zero, one) = (Fr::zero(), Fr::one());
@@ -139,7 +139,7 @@ impl Kind {
 /// full round, partial rounds and the last partial rounds.
 pub fn gates<E: Ring>(view: &View<E>) -> Vec<E> {
     let [idle, arithmetic_row, rounds @ ..] = selectors(&view.selectors);
-    let residues = residues(view, &Powers::of(view));
+    let residues = residues(view, &FifthPowers::of(view));
     let mut all = vec![idle * constant(view), arithmetic_row * arithmetic(view)];
     for (selector, residues) in rounds.into_iter().zip(residues) {
         all.extend(residues.into_iter().map(|residue| selector.clone() * residue));
@@ -147,7 +147,7 @@ pub fn gates<E: Ring>(view: &View<E>) -> Vec<E> {
     all
 }
 
-/// What picks out each kind of row, in the order of [`Kind`], given the selectors' values.
+/// What picks out each kind of row, in the order of [`RowKind`], given the selectors' values.
 pub fn selectors<E: Ring>([x, y]: &[E; 2]) -> [E; 6] {
     let one = || E::constant(Fr::one());
     let two = Fr::from(2u64);
@@ -163,8 +163,8 @@ pub fn selectors<E: Ring>([x, y]: &[E; 2]) -> [E; 6] {
 }
 
 /// What has to be zero in the rows of the four kinds of rounds, five values each, in the order of
-/// [`Kind`]: sums of cells, coefficients, powers and a constant with constant weights.
-pub fn residues<E: Ring>(view: &View<E>, powers: &Powers<E>) -> [Vec<E>; 4] {
+/// [`RowKind`]: sums of cells, coefficients, powers and a constant with constant weights.
+pub fn residues<E: Ring>(view: &View<E>, powers: &FifthPowers<E>) -> [Vec<E>; 4] {
     let r = recurrence();
     [powers.full_round(view), powers.entry(view, r), powers.partial(view, r), powers.exit(view, r)]
 }
@@ -186,7 +186,7 @@ pub fn arithmetic<E: Ring>(view: &View<E>) -> E {
 
 /// The fifth powers that the rounds share.
 #[derive(Clone, Debug)]
-pub struct Powers<E> {
+pub struct FifthPowers<E> {
     /// `(c_j + q_j)^5`
     pub shifted: [E; WIDTH],
     /// `c_j^5`
@@ -195,7 +195,7 @@ pub struct Powers<E> {
     pub next: [E; WIDTH],
 }
 
-impl<E: Ring> Powers<E> {
+impl<E: Ring> FifthPowers<E> {
     /// The powers of a row's cells.
     pub fn of(view: &View<E>) -> Self {
         let mut shifted = view.current.clone();
@@ -262,7 +262,7 @@ impl<E: Ring> Powers<E> {
 }
 
 /// `Σ_j row_j·values_j`, entries of zero and one at no cost.
-fn dot<E: Ring>(row: &Vector, values: &[E; WIDTH]) -> E {
+fn dot<E: Ring>(row: &StateVector, values: &[E; WIDTH]) -> E {
     let mut sum: Option<E> = None;
     for (c, v) in row.iter().zip(values).filter(|(c, _)| !c.is_zero()) {
         let term = if c.is_one() { v.clone() } else { v.clone().scaled(*c) };
@@ -278,20 +278,26 @@ mod tests {
     #[test]
     fn each_kind_selects_its_gates_alone() {
         // Cells that satisfy no gate, so that a gate is zero exactly where it is switched off.
-        let view = |kind: Kind| View {
+        let view = |kind: RowKind| View {
             current: core::array::from_fn(|i| Fr::from(5 + i as u64)),
             next: core::array::from_fn(|i| Fr::from(50 + i as u64)),
             coefficients: core::array::from_fn(|i| Fr::from(500 + i as u64)),
             selectors: kind.selectors(),
             instance: Fr::from(7u64),
         };
-        let kinds =
-            [Kind::Idle, Kind::Arithmetic, Kind::Full, Kind::Entry, Kind::Partial, Kind::Exit];
+        let kinds = [
+            RowKind::Idle,
+            RowKind::Arithmetic,
+            RowKind::Full,
+            RowKind::Entry,
+            RowKind::Partial,
+            RowKind::Exit,
+        ];
         for kind in kinds {
             let values = gates(&view(kind));
             assert_eq!(values.len(), GATES);
             for (gate, value) in values.iter().enumerate() {
-                assert_eq!(!value.is_zero(), Kind::of_gate(gate) == kind, "{kind:?} {gate}");
+                assert_eq!(!value.is_zero(), RowKind::of_gate(gate) == kind, "{kind:?} {gate}");
             }
         }
     }
@@ -302,7 +308,7 @@ mod tests {
             current: core::array::from_fn(|i| Fr::from(5 + i as u64)),
             next: core::array::from_fn(|i| Fr::from(50 + i as u64)),
             coefficients: [Fr::zero(); COEFFICIENTS],
-            selectors: Kind::Idle.selectors(),
+            selectors: RowKind::Idle.selectors(),
             instance: Fr::zero(),
         };
         assert!(gates(&view).iter().all(Fr::is_zero));

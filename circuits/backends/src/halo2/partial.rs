@@ -31,25 +31,25 @@ pub const PARTIAL_ROUNDS: usize = 60;
 pub const PARTIAL_ROWS: usize = PARTIAL_ROUNDS / WIDTH;
 
 /// A row of field elements.
-pub type Vector = [Fr; WIDTH];
+pub type StateVector = [Fr; WIDTH];
 
 /// The constants of the recurrence and of its two ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recurrence {
     /// `o_0 … o_5`.
-    pub observations: [Vector; WIDTH + 1],
+    pub observations: [StateVector; WIDTH + 1],
     /// `p_0 … p_4`, the matrix's characteristic polynomial.
-    pub characteristic: Vector,
+    pub characteristic: StateVector,
     /// `a_0 … a_4`.
-    pub linear: Vector,
+    pub linear: StateVector,
     /// `b_0 … b_4`.
-    pub fifth: Vector,
+    pub fifth: StateVector,
     /// `g_1 … g_4`: what `δ_i` adds to `x_{i+1} … x_{i+4}` at the start.
     pub echo: [Fr; WIDTH - 1],
     /// What constants add to `x_0 … x_4`.
-    pub entry: Vector,
+    pub entry: StateVector,
     /// `k_t` for row `m` and position `j`, `t = 5m + j`; the last row's lead out.
-    pub rounds: [Vector; PARTIAL_ROWS],
+    pub rounds: [StateVector; PARTIAL_ROWS],
 }
 
 static RECURRENCE: LazyLock<Recurrence> = LazyLock::new(Recurrence::derive);
@@ -105,17 +105,17 @@ impl Recurrence {
 }
 
 /// Constants of partial round `t`; zero past the last.
-fn partial_constants(constants: &poseidon::Constants, t: usize) -> Vector {
+fn partial_constants(constants: &poseidon::Constants, t: usize) -> StateVector {
     let first = constants.full_rounds / 2;
     let round = if t < constants.partial_rounds { constants.round.get(first + t) } else { None };
     round.copied().unwrap_or([Fr::zero(); WIDTH])
 }
 
-fn dot(a: &Vector, b: &Vector) -> Fr {
+fn dot(a: &StateVector, b: &StateVector) -> Fr {
     Fr::sum_of_products(a, b)
 }
 
-fn row_times(row: &Vector, matrix: &[Vector; WIDTH]) -> Vector {
+fn row_times(row: &StateVector, matrix: &[StateVector; WIDTH]) -> StateVector {
     let mut product = [Fr::zero(); WIDTH];
     for (r, entries) in row.iter().zip(matrix) {
         for (to, entry) in product.iter_mut().zip(entries) {
@@ -126,19 +126,19 @@ fn row_times(row: &Vector, matrix: &[Vector; WIDTH]) -> Vector {
 }
 
 /// `p` with `Σ_j p_j·basis_j = target`, by Gauss and Jordan; zeros if there is none.
-fn solve(basis: &[Vector; WIDTH], target: &Vector) -> Vector {
+fn solve(basis: &[StateVector; WIDTH], target: &StateVector) -> StateVector {
     // One equation a component: its coefficients, then its right side.
-    let mut equations: Vec<(Vector, Fr)> = (0..WIDTH)
+    let mut equations: Vec<(StateVector, Fr)> = (0..WIDTH)
         .map(|i| {
-            let component = |v: &Vector| v.get(i).copied().unwrap_or_default();
+            let component = |v: &StateVector| v.get(i).copied().unwrap_or_default();
             let mut coefficients = [Fr::zero(); WIDTH];
             coefficients.iter_mut().zip(basis).for_each(|(to, b)| *to = component(b));
             (coefficients, component(target))
         })
         .collect();
-    let mut solved: Vec<(Vector, Fr)> = Vec::new();
+    let mut solved: Vec<(StateVector, Fr)> = Vec::new();
     for column in 0..WIDTH {
-        let at = |v: &Vector| v.get(column).copied().unwrap_or_default();
+        let at = |v: &StateVector| v.get(column).copied().unwrap_or_default();
         let Some(found) = equations.iter().position(|(c, _)| !at(c).is_zero()) else { continue };
         let (coefficients, right) = equations.swap_remove(found);
         let inverse = at(&coefficients).inverse().unwrap_or_default();
@@ -172,7 +172,7 @@ mod tests {
     fn the_recurrence_follows_the_partial_rounds() {
         let constants = poseidon::constants();
         assert_eq!(constants.partial_rounds, PARTIAL_ROUNDS);
-        let mut state: Vector = core::array::from_fn(|i| Fr::from(17 * i as u64 + 3));
+        let mut state: StateVector = core::array::from_fn(|i| Fr::from(17 * i as u64 + 3));
         let mut x = Vec::new();
         for t in 0..PARTIAL_ROUNDS {
             state.iter_mut().zip(&constants.round[4 + t]).for_each(|(s, c)| *s += c);

@@ -13,8 +13,8 @@ use zktrain_argument::arith::{Arithmetic, Check};
 use zktrain_argument::poseidon::WIDTH;
 
 use super::fuse::{Gate, scaled, sum_gate};
-pub use super::fuse::{NodeId, Var};
-use super::gates::{ADVICE, COEFFICIENTS, Kind};
+pub use super::fuse::{RecordedNode, Var};
+use super::gates::{ADVICE, COEFFICIENTS, RowKind};
 use super::rounds;
 use super::tape::{Cell, Tape, TapeRow};
 use crate::compress::{INPUTS, PublicInputs};
@@ -28,7 +28,7 @@ pub(super) enum Form {
     /// It has a cell or gets one at its first use.
     Wire,
     /// `Σ coefficient·wire + constant`
-    Sum(Vec<(NodeId, Fr)>, Fr),
+    Sum(Vec<(RecordedNode, Fr)>, Fr),
     /// One arithmetic gate with a product.
     Product(Gate),
 }
@@ -45,7 +45,7 @@ struct Node {
 pub struct Recorder {
     nodes: Vec<Node>,
     tape: Tape,
-    constants: BTreeMap<Fr, NodeId>,
+    constants: BTreeMap<Fr, RecordedNode>,
     /// A row or copy that could not be written. Operations have no other way to say so.
     fault: Option<Check>,
 }
@@ -88,16 +88,16 @@ impl Recorder {
         self.fault = Some(Check::Shape("a variable of the circuit"));
     }
 
-    pub(super) fn push(&mut self, value: Fr, form: Form) -> NodeId {
+    pub(super) fn push(&mut self, value: Fr, form: Form) -> RecordedNode {
         self.nodes.push(Node { value, form, home: None });
-        NodeId(self.nodes.len() - 1)
+        RecordedNode(self.nodes.len() - 1)
     }
 
-    fn wire(&mut self, value: Fr) -> NodeId {
+    fn wire(&mut self, value: Fr) -> RecordedNode {
         self.push(value, Form::Wire)
     }
 
-    pub(super) fn value(&self, node: NodeId) -> Fr {
+    pub(super) fn value(&self, node: RecordedNode) -> Fr {
         self.nodes.get(node.0).map_or(Fr::zero(), |node| node.value)
     }
 
@@ -105,11 +105,11 @@ impl Recorder {
         var.node.map_or(var.shift, |node| var.scale * self.value(node) + var.shift)
     }
 
-    pub(super) fn form(&self, node: NodeId) -> Form {
+    pub(super) fn form(&self, node: RecordedNode) -> Form {
         self.nodes.get(node.0).map_or(Form::Wire, |node| node.form.clone())
     }
 
-    fn set_form(&mut self, node: NodeId, form: Form) {
+    fn set_form(&mut self, node: RecordedNode, form: Form) {
         match self.nodes.get_mut(node.0) {
             Some(node) => node.form = form,
             None => self.fail(),
@@ -117,7 +117,7 @@ impl Recorder {
     }
 
     /// Puts a wire in a cell: its home, or a copy of that.
-    fn place(&mut self, node: NodeId, cell: Cell) {
+    fn place(&mut self, node: RecordedNode, cell: Cell) {
         let Some(node) = self.nodes.get_mut(node.0) else { return self.fail() };
         match node.home {
             Some(home) => self.tape.copies.push((home, cell)),
@@ -128,9 +128,9 @@ impl Recorder {
     /// Adds a row of these cells.
     fn row(
         &mut self,
-        kind: Kind,
+        kind: RowKind,
         coefficients: [Fr; COEFFICIENTS],
-        cells: [Option<NodeId>; ADVICE],
+        cells: [Option<RecordedNode>; ADVICE],
     ) {
         // An operand is a wire by now; were one not, its own gate must not be forgotten.
         for node in cells.iter().flatten() {
@@ -147,20 +147,20 @@ impl Recorder {
     }
 
     /// A wire that is this constant.
-    fn constant_wire(&mut self, c: Fr) -> NodeId {
+    fn constant_wire(&mut self, c: Fr) -> RecordedNode {
         if let Some(known) = self.constants.get(&c) {
             return *known;
         }
         let node = self.wire(c);
         let zero = Fr::zero();
         let coefficients = [Fr::one(), c, zero, zero, zero];
-        self.row(Kind::Idle, coefficients, [Some(node), None, None, None, None]);
+        self.row(RowKind::Idle, coefficients, [Some(node), None, None, None, None]);
         self.constants.insert(c, node);
         node
     }
 
     /// One arithmetic row with this output.
-    fn emit(&mut self, gate: Gate, out: NodeId) {
+    fn emit(&mut self, gate: Gate, out: RecordedNode) {
         let [q0, q1, q2, _, q4] = gate.q;
         let factor = [q0, q1, q2, q4].iter().any(|q| !q.is_zero());
         let e = if factor {
@@ -168,11 +168,11 @@ impl Recorder {
         } else {
             None
         };
-        self.row(Kind::Arithmetic, gate.q, [gate.a, gate.b, gate.c, Some(out), e]);
+        self.row(RowKind::Arithmetic, gate.q, [gate.a, gate.b, gate.c, Some(out), e]);
     }
 
     fn gate_value(&self, gate: &Gate) -> Fr {
-        let at = |node: Option<NodeId>| node.map_or(Fr::zero(), |node| self.value(node));
+        let at = |node: Option<RecordedNode>| node.map_or(Fr::zero(), |node| self.value(node));
         let [q0, q1, q2, q3, q4] = gate.q;
         let (a, b) = (at(gate.a), at(gate.b));
         let e = gate.e.map_or(Fr::one(), |e| self.value(e));
@@ -185,7 +185,7 @@ impl Recorder {
     }
 
     /// Gives the node a cell.
-    pub(super) fn settle(&mut self, node: NodeId) -> NodeId {
+    pub(super) fn settle(&mut self, node: RecordedNode) -> RecordedNode {
         let gate = match self.form(node) {
             Form::Wire => return node,
             Form::Product(gate) => gate,
@@ -200,7 +200,11 @@ impl Recorder {
     }
 
     /// Adds up terms of a sum until at most `limit` are left.
-    pub(super) fn shorten(&mut self, node: NodeId, limit: usize) -> (Vec<(NodeId, Fr)>, Fr) {
+    pub(super) fn shorten(
+        &mut self,
+        node: RecordedNode,
+        limit: usize,
+    ) -> (Vec<(RecordedNode, Fr)>, Fr) {
         let Form::Sum(mut terms, constant) = self.form(node) else {
             return (vec![(node, Fr::one())], Fr::zero());
         };
@@ -218,7 +222,7 @@ impl Recorder {
     }
 
     /// A wire equal to the variable.
-    pub(super) fn pure(&mut self, var: &Var) -> NodeId {
+    pub(super) fn pure(&mut self, var: &Var) -> RecordedNode {
         if let Some(c) = var.as_constant() {
             return self.constant_wire(c);
         }
@@ -296,7 +300,7 @@ impl Arithmetic for Recorder {
             }
         }
         let nodes = output.map(|value| self.wire(value));
-        self.row(Kind::Idle, [Fr::zero(); COEFFICIENTS], nodes.map(Some));
+        self.row(RowKind::Idle, [Fr::zero(); COEFFICIENTS], nodes.map(Some));
         *state = nodes.map(Var::of);
     }
 

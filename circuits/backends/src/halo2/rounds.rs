@@ -4,15 +4,15 @@ use ark_bn254::Fr;
 use ark_ff::{Field, Zero};
 use zktrain_argument::poseidon::{self, WIDTH};
 
-use super::gates::Kind;
-use super::partial::{PARTIAL_ROUNDS, PARTIAL_ROWS, Vector, recurrence};
+use super::gates::RowKind;
+use super::partial::{PARTIAL_ROUNDS, PARTIAL_ROWS, StateVector, recurrence};
 use super::tape::TapeRow;
 
 /// Rows of a permutation: its input, a row after each of the 20 steps.
 pub const PERMUTATION_ROWS: usize = 8 + PARTIAL_ROWS + 1;
 
 /// The rows of a permutation but the last, and the last row's cells: the output.
-pub fn rows(input: &Vector) -> (Vec<TapeRow>, Vector) {
+pub fn rows(input: &StateVector) -> (Vec<TapeRow>, StateVector) {
     let constants = poseidon::constants();
     let half = constants.full_rounds / 2;
     let partial = half..half + PARTIAL_ROUNDS;
@@ -22,7 +22,7 @@ pub fn rows(input: &Vector) -> (Vec<TapeRow>, Vector) {
     let mut state = *input;
     for (index, round) in constants.round.iter().enumerate() {
         if !partial.contains(&index) {
-            let kind = if index + 1 == half { Kind::Entry } else { Kind::Full };
+            let kind = if index + 1 == half { RowKind::Entry } else { RowKind::Full };
             rows.push(TapeRow { kind, coefficients: *round, advice: state });
         }
         for (s, c) in state.iter_mut().zip(round) {
@@ -51,7 +51,7 @@ fn partial_rows(chain: &[Fr]) -> impl Iterator<Item = TapeRow> + '_ {
     cells.map(|(index, (cells, coefficients))| {
         let mut advice = [Fr::zero(); WIDTH];
         advice.copy_from_slice(cells);
-        let kind = if index + 1 == PARTIAL_ROWS { Kind::Exit } else { Kind::Partial };
+        let kind = if index + 1 == PARTIAL_ROWS { RowKind::Exit } else { RowKind::Partial };
         TapeRow { kind, coefficients: *coefficients, advice }
     })
 }

@@ -6,7 +6,7 @@ use sha3::{Digest, Keccak256};
 use zktrain_argument::opening::scalar_bytes;
 use zktrain_model::Hash;
 
-use super::gates::{ADVICE, COEFFICIENTS, GATES, Kind, View, gates};
+use super::gates::{ADVICE, COEFFICIENTS, GATES, RowKind, View, gates};
 use crate::compress::INPUTS;
 
 /// Rows at the end of every column that hold blinding.
@@ -23,7 +23,7 @@ pub struct Cell {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapeRow {
     /// Which gates hold.
-    pub kind: Kind,
+    pub kind: RowKind,
     pub coefficients: [Fr; COEFFICIENTS],
     pub advice: [Fr; ADVICE],
 }

@@ -7,7 +7,7 @@ use light_poseidon::{Poseidon, PoseidonHasher};
 use zktrain_argument::arith::{Arithmetic, Check};
 use zktrain_argument::poseidon::WIDTH;
 
-use super::gates::{ADVICE, COEFFICIENTS, GATES, Kind, View, gates};
+use super::gates::{ADVICE, COEFFICIENTS, GATES, RowKind, View, gates};
 use super::recorder::{Recorder, Var};
 use super::reference::circuit::TapeCircuit;
 use super::reference::convert::to_scalar;
@@ -49,10 +49,10 @@ fn the_digest_is_of_everything_but_the_witness() {
     other.rows[3].advice[1] += fr(1);
     other.inputs[0] += fr(1);
     assert_eq!(tape.digest(), other.digest());
-    let constant = tape.rows.iter().position(|row| row.kind == Kind::Idle).unwrap();
+    let constant = tape.rows.iter().position(|row| row.kind == RowKind::Idle).unwrap();
     let changes: [&dyn Fn(&mut Tape); 5] = [
         &|tape| tape.rows[constant].coefficients[0] += fr(1),
-        &|tape| tape.rows[constant].kind = Kind::Full,
+        &|tape| tape.rows[constant].kind = RowKind::Full,
         &|tape| tape.rows.push(tape.rows[0].clone()),
         &|tape| tape.copies.swap(0, 1),
         &|tape| tape.copies.truncate(tape.copies.len() - 1),
@@ -64,7 +64,7 @@ fn the_digest_is_of_everything_but_the_witness() {
     }
 }
 
-fn row_of(tape: &Tape, kind: Kind) -> usize {
+fn row_of(tape: &Tape, kind: RowKind) -> usize {
     tape.rows.iter().position(|row| row.kind == kind).unwrap()
 }
 
@@ -77,7 +77,7 @@ fn block(tape: &Tape, row: usize, next: [Fr; ADVICE]) -> [Fr; WIDTH] {
         selectors: at.kind.selectors(),
         instance: Fr::zero(),
     };
-    let first = (0..GATES).find(|gate| Kind::of_gate(*gate) == at.kind).unwrap();
+    let first = (0..GATES).find(|gate| RowKind::of_gate(*gate) == at.kind).unwrap();
     gates(&view)[first..first + WIDTH].try_into().unwrap()
 }
 
@@ -86,7 +86,7 @@ fn block(tape: &Tape, row: usize, next: [Fr; ADVICE]) -> [Fr; WIDTH] {
 fn step(tape: &mut Tape, row: usize, fault: Option<(usize, Fr)>) {
     let mut next = [Fr::zero(); ADVICE];
     let wanted = |i: usize| fault.filter(|(gate, _)| *gate == i).map_or(Fr::zero(), |(_, v)| v);
-    if tape.rows[row].kind == Kind::Exit {
+    if tape.rows[row].kind == RowKind::Exit {
         // Affine in the row below: one column of the matrix a cell.
         let offset = block(tape, row, next);
         let mut equations: Vec<Vec<Fr>> = (0..WIDTH)
@@ -135,7 +135,7 @@ fn propagate(tape: &mut Tape, first: usize, fault: Option<(usize, usize)>) {
 fn a_permutation_is_poseidons() {
     let (tape, _) = small();
     assert_eq!(tape.violations(), []);
-    let first = row_of(&tape, Kind::Full);
+    let first = row_of(&tape, RowKind::Full);
     let (input, output) = (&tape.rows[first], &tape.rows[first + PERMUTATION_ROWS - 1]);
     let mut hasher = Poseidon::<Fr>::new_circom(4).unwrap();
     // The library's capacity is fixed to zero; ours is a constant, so look at one with zero.
@@ -157,7 +157,7 @@ fn a_permutation_is_poseidons() {
 #[test]
 fn steps_follow_from_gates_alone() {
     let (mut tape, _) = small();
-    let (honest, first) = (tape.clone(), row_of(&tape, Kind::Full));
+    let (honest, first) = (tape.clone(), row_of(&tape, RowKind::Full));
     propagate(&mut tape, first, None);
     assert_eq!(tape, honest);
 }
@@ -165,9 +165,9 @@ fn steps_follow_from_gates_alone() {
 #[test]
 fn every_gate_of_a_permutation_is_needed() {
     let (honest, _) = small();
-    let first = row_of(&honest, Kind::Full);
-    for kind in [Kind::Full, Kind::Entry, Kind::Partial, Kind::Exit] {
-        let start = (0..GATES).find(|gate| Kind::of_gate(*gate) == kind).unwrap();
+    let first = row_of(&honest, RowKind::Full);
+    for kind in [RowKind::Full, RowKind::Entry, RowKind::Partial, RowKind::Exit] {
+        let start = (0..GATES).find(|gate| RowKind::of_gate(*gate) == kind).unwrap();
         let row = row_of(&honest, kind);
         for i in 0..WIDTH {
             let mut tape = honest.clone();
@@ -183,9 +183,9 @@ fn every_gate_of_a_permutation_is_needed() {
 fn the_constant_gate_is_needed() {
     let (honest, _) = small();
     let row = honest.rows.iter().position(|row| row.coefficients[1] == fr(77)).unwrap();
-    assert_eq!(honest.rows[row].kind, Kind::Idle);
+    assert_eq!(honest.rows[row].kind, RowKind::Idle);
     let mut tape = honest.clone();
-    let first = row_of(&tape, Kind::Full);
+    let first = row_of(&tape, RowKind::Full);
     tape.rows[row].advice[0] = fr(78);
     tape.rows[first].advice[0] = fr(78);
     propagate(&mut tape, first, None);
@@ -197,7 +197,7 @@ fn the_constant_gate_is_needed() {
 fn the_arithmetic_gate_is_needed() {
     let (honest, _) = small();
     let row = honest.rows.len() - 1;
-    assert_eq!(honest.rows[row].kind, Kind::Arithmetic);
+    assert_eq!(honest.rows[row].kind, RowKind::Arithmetic);
     // h·κ = f with another f, which the instance then holds too.
     let mut tape = honest.clone();
     tape.inputs[2] = fr(16);

@@ -17,7 +17,7 @@ const MAX_TERMS: usize = 16;
 /// Assertions never fail here: one that does not hold becomes a constraint that the assignment
 /// breaks. What fails is [`Check::Shape`]: there is no circuit of a check that cannot be made.
 #[derive(Clone, Debug)]
-pub struct Builder {
+pub struct R1csBuilder {
     system: R1cs,
     assignment: Vec<Fr>,
     products: Vec<[Fr; 3]>,
@@ -48,7 +48,7 @@ pub(super) struct Combination {
     value: Fr,
 }
 
-impl Builder {
+impl R1csBuilder {
     /// A builder with these public inputs, and their wires.
     pub fn new<const N: usize>(inputs: [Fr; N]) -> (Self, [R1csWire; N]) {
         let mut assignment = vec![Fr::one()];
@@ -141,7 +141,7 @@ impl Builder {
     }
 }
 
-impl Arithmetic for Builder {
+impl Arithmetic for R1csBuilder {
     type Var = R1csWire;
     type Error = Check;
 
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn linear_operations_are_free() {
-        let (mut builder, [x, y]) = Builder::new([fr(5), fr(11)]);
+        let (mut builder, [x, y]) = R1csBuilder::new([fr(5), fr(11)]);
         let sum = builder.add(&x, &y);
         let scaled = builder.scale(&sum, fr(3));
         let shifted = builder.shift(&scaled, fr(2));
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn gates_compute_what_the_native_arithmetic_does() {
         let values = [fr(5), fr(11), -fr(7)];
-        let (mut builder, [x, y, z]) = Builder::new(values);
+        let (mut builder, [x, y, z]) = R1csBuilder::new(values);
         let [a, b, c] = values;
         let pairs = [
             (builder.mul(&x, &y).value, Native.mul(&a, &b)),
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_result_is_determined_by_its_constraint() {
-        let (mut builder, [x, y, z]) = Builder::new([fr(5), fr(11), fr(13)]);
+        let (mut builder, [x, y, z]) = R1csBuilder::new([fr(5), fr(11), fr(13)]);
         let sum = builder.mul_add(&x, &y, &z);
         let bit = builder.eq_bit(&sum, &y);
         builder.mul(&bit, &sum);
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn long_sums_get_a_variable() {
-        let (mut builder, _) = Builder::new([]);
+        let (mut builder, _) = R1csBuilder::new([]);
         let mut sum = builder.constant(fr(1));
         for k in 0..100 {
             let next = builder.witness(fr(k));
@@ -275,12 +275,12 @@ mod tests {
     #[test]
     fn assertions_become_constraints() {
         for (left, satisfied) in [(25u64, true), (26, false)] {
-            let (mut builder, [x, y]) = Builder::new([fr(5), fr(left)]);
+            let (mut builder, [x, y]) = R1csBuilder::new([fr(5), fr(left)]);
             let square = builder.mul(&x, &x);
             builder.assert_equal(Check::Fold, &square, &y).unwrap();
             assert_eq!(builder.finish().is_satisfied(), satisfied);
         }
-        let (mut builder, []) = Builder::new([]);
+        let (mut builder, []) = R1csBuilder::new([]);
         let [one, two] = [R1csWire::constant(fr(1)), R1csWire::constant(fr(2))];
         builder.assert_equal(Check::Fold, &one, &one).unwrap();
         assert!(builder.clone().finish().is_satisfied());
@@ -292,7 +292,7 @@ mod tests {
     fn shape_does_not_depend_on_values() {
         let build = |seed: u64| {
             let inputs = [fr(seed), fr(seed).square(), fr(0)];
-            let (mut builder, [x, y, z]) = Builder::new(inputs);
+            let (mut builder, [x, y, z]) = R1csBuilder::new(inputs);
             let mut state = [x.clone(), y, z, R1csWire::constant(fr(3)), x];
             builder.permute(&mut state);
             let eq = builder.eq(&state[..2], &state[2..4]).unwrap();

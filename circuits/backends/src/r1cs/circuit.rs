@@ -10,7 +10,7 @@ use zktrain_argument::arith::Check;
 use zktrain_argument::messages::{Argument, ArgumentShape};
 use zktrain_model::relation::Relation;
 
-use super::builder::{Builder, Synthesis};
+use super::builder::{R1csBuilder, Synthesis};
 use super::system::R1cs;
 use crate::compress::{PublicInputs, constrain};
 
@@ -77,7 +77,7 @@ fn build(
     inputs: &PublicInputs<Fr>,
     argument: &Argument<Fr>,
 ) -> Result<Synthesis, Check> {
-    let (mut builder, inputs) = Builder::new(inputs.to_array());
+    let (mut builder, inputs) = R1csBuilder::new(inputs.to_array());
     let shape = ArgumentShape::of(relation);
     let elements = argument.to_elements();
     let witness: Vec<_> = elements.into_iter().map(|value| builder.witness(value)).collect();

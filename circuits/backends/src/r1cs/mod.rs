@@ -1,6 +1,6 @@
 //! The compressed statement as a rank-one constraint system, for Groth16.
 //!
-//! [`Builder`] is a backend of the verifier's [arithmetic](zktrain_argument::arith::Arithmetic):
+//! [`R1csBuilder`] is a backend of the verifier's [arithmetic](zktrain_argument::arith::Arithmetic):
 //! linear operations are free, a product of two variable values is one constraint, a permutation
 //! 312. The system's shape follows from the relation alone: nothing that is decided while building
 //! looks at a value.
@@ -11,7 +11,7 @@ mod poseidon;
 mod system;
 mod wire;
 
-pub use builder::{Builder, Synthesis};
+pub use builder::{R1csBuilder, Synthesis};
 pub use circuit::{CompressionShape, R1csCompression, compile};
 pub use system::{ONE, R1cs, R1csConstraint, R1csTerm};
 pub use wire::R1csWire;

@@ -13,7 +13,7 @@ use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};
 use zktrain_argument::poseidon::{self, WIDTH, constants};
 
-use super::builder::Builder;
+use super::builder::R1csBuilder;
 use super::system::{ONE, R1csTerm};
 use super::wire::R1csWire;
 
@@ -72,7 +72,7 @@ fn mix(state: &[Coefficients], round: &[Fr; WIDTH], columns: usize) -> Vec<Coeff
 }
 
 /// Permutes the state.
-pub(super) fn permute(builder: &mut Builder, state: &mut [R1csWire; WIDTH]) {
+pub(super) fn permute(builder: &mut R1csBuilder, state: &mut [R1csWire; WIDTH]) {
     if let Some(mut fixed) = all_constant(state) {
         poseidon::permute(&mut fixed);
         *state = fixed.map(R1csWire::constant);
@@ -104,7 +104,7 @@ fn all_constant(state: &[R1csWire; WIDTH]) -> Option<[Fr; WIDTH]> {
 }
 
 /// Adds the round's constants and applies every S-box.
-fn full_round(builder: &mut Builder, state: &mut [R1csWire; WIDTH], round: &[Fr; WIDTH]) {
+fn full_round(builder: &mut R1csBuilder, state: &mut [R1csWire; WIDTH], round: &[Fr; WIDTH]) {
     for (element, constant) in state.iter_mut().zip(round) {
         let input = element.plus(Fr::one(), &R1csWire::constant(*constant));
         *element = match input.as_constant() {
@@ -133,7 +133,7 @@ fn fifth_power(x: Fr) -> Fr {
 }
 
 /// A variable that holds the fifth power of a combination.
-fn s_box(builder: &mut Builder, terms: impl IntoIterator<Item = R1csTerm>, x: Fr) -> (u32, Fr) {
+fn s_box(builder: &mut R1csBuilder, terms: impl IntoIterator<Item = R1csTerm>, x: Fr) -> (u32, Fr) {
     let square = x.square();
     let cube = square * x;
     let fifth = cube * square;
@@ -148,7 +148,7 @@ fn s_box(builder: &mut Builder, terms: impl IntoIterator<Item = R1csTerm>, x: Fr
 }
 
 /// The partial rounds, from the S-boxes' outputs of the full round before them.
-fn partial_rounds(builder: &mut Builder, state: &mut [R1csWire; WIDTH]) {
+fn partial_rounds(builder: &mut R1csBuilder, state: &mut [R1csWire; WIDTH]) {
     let mut values = state.each_ref().map(|wire| wire.value);
     let mut basis: Vec<u32> = vec![ONE];
     basis.extend(state.iter().map(|wire| builder.materialize(wire)));
@@ -200,7 +200,7 @@ mod tests {
     use zktrain_argument::arith::Arithmetic;
 
     fn permuted(values: [Fr; WIDTH]) -> (Synthesis, [Fr; WIDTH]) {
-        let (mut builder, mut state) = Builder::new(values);
+        let (mut builder, mut state) = R1csBuilder::new(values);
         builder.permute(&mut state);
         (builder.finish(), state.map(|wire| wire.value))
     }
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn outputs_are_short_combinations_of_the_witness() {
-        let (mut builder, mut state) = Builder::new([1u64, 2, 3, 4, 5].map(Fr::from));
+        let (mut builder, mut state) = R1csBuilder::new([1u64, 2, 3, 4, 5].map(Fr::from));
         builder.permute(&mut state);
         assert!(state.iter().all(|wire| wire.terms.len() == WIDTH));
         let Synthesis { system, assignment, .. } = builder.finish();
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn constants_cost_nothing() {
-        let (mut builder, [x]) = Builder::new([Fr::from(9u64)]);
+        let (mut builder, [x]) = R1csBuilder::new([Fr::from(9u64)]);
         let mut expected = [0u64, 1, 2, 3, 9].map(Fr::from);
         let mut state = expected.map(R1csWire::constant);
         builder.permute(&mut state);

@@ -13,7 +13,7 @@
 
 use std::collections::BTreeSet;
 
-use super::equation::{Atom, Equation, Monomial, Query, System};
+use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::pattern::{self, Choice, Selection};
 use super::ranges::Ranges;
 use super::rounding;
@@ -64,12 +64,12 @@ impl<'a, 'b> Determined<'a, 'b> {
     }
 
     /// The monomials with something that is not determined.
-    fn open<'c>(&self, form: &'c [Monomial<'a>]) -> Vec<&'c Monomial<'a>> {
+    fn open<'c>(&self, form: &'c [CellMonomial<'a>]) -> Vec<&'c CellMonomial<'a>> {
         form.iter().filter(|m| m.atoms.iter().any(|atom| !self.has(atom))).collect()
     }
 
     /// The one cell of a form that is not determined.
-    fn last(&self, axes: &[crate::relation::Axis], form: &[Monomial<'a>]) -> Option<TensorId> {
+    fn last(&self, axes: &[crate::relation::Axis], form: &[CellMonomial<'a>]) -> Option<TensorId> {
         let [monomial] = *self.open(form).as_slice() else { return None };
         let atom = monomial.plain()?;
         let cells = atom.is_cellwise(self.system.layout, axes);
@@ -90,7 +90,7 @@ impl<'a, 'b> Determined<'a, 'b> {
         }
     }
 
-    fn look(&mut self, query: &Query<'a>) {
+    fn look(&mut self, query: &LookupQuery<'a>) {
         if let (true, Some(value)) = (self.open(&query.key).is_empty(), &query.value) {
             self.known.extend(self.last(&query.axes, value));
         }
@@ -129,7 +129,7 @@ impl<'a, 'b> Determined<'a, 'b> {
 
     /// Whether `Σ coef·cell + constant` is looked up in a range, integers that do not wrap around.
     fn is_key(&self, equation: &Equation<'a>, terms: &[(Atom<'a>, i128)], constant: i128) -> bool {
-        let fits = |query: &&Query<'a>| {
+        let fits = |query: &&LookupQuery<'a>| {
             let mut rest: Vec<(Atom<'a>, i128)> = terms.to_vec();
             let mut left = constant;
             let plain = query.key.iter().all(|monomial| match monomial.atoms.as_slice() {

@@ -2,8 +2,8 @@
 
 use super::Uncertified;
 use crate::relation::{
-    Axis, AxisFactor, DimMap, Linear, Lookup, Product, Relation, SheetLayout, Table, TensorId,
-    ZeroCheck,
+    Axis, AxisFactor, DimMap, Linear, Lookup, LookupTable, Product, Relation, SheetLayout,
+    TensorId, ZeroCheck,
 };
 
 /// A tensor's cell at a point of the domain.
@@ -48,7 +48,7 @@ impl Atom<'_> {
 
 /// `coef·Π masks·Π atoms`
 #[derive(Clone, Debug)]
-pub struct Monomial<'a> {
+pub struct CellMonomial<'a> {
     /// Public factor.
     pub coef: i128,
     /// Cells, with repetition.
@@ -57,7 +57,7 @@ pub struct Monomial<'a> {
     pub masks: Vec<AxisFactor>,
 }
 
-impl<'a> Monomial<'a> {
+impl<'a> CellMonomial<'a> {
     /// The only cell of a monomial of degree one without mask.
     pub fn plain(&self) -> Option<Atom<'a>> {
         match self.atoms.as_slice() {
@@ -75,24 +75,24 @@ pub struct Equation<'a> {
     /// Axes of the domain.
     pub axes: Vec<Axis>,
     /// What is summed.
-    pub monomials: Vec<Monomial<'a>>,
+    pub monomials: Vec<CellMonomial<'a>>,
     /// What is subtracted.
     pub product: Option<&'a Product>,
 }
 
 /// A lookup: `key` is one of the table's, and `value` what stands beside it.
 #[derive(Clone, Debug)]
-pub struct Query<'a> {
+pub struct LookupQuery<'a> {
     /// The constraint's label.
     pub label: &'a str,
     /// Axes of the domain.
     pub axes: Vec<Axis>,
     /// What is looked up.
-    pub key: Vec<Monomial<'a>>,
+    pub key: Vec<CellMonomial<'a>>,
     /// The value beside it, for function tables.
-    pub value: Option<Vec<Monomial<'a>>>,
+    pub value: Option<Vec<CellMonomial<'a>>>,
     /// The table.
-    pub table: &'a Table,
+    pub table: &'a LookupTable,
 }
 
 /// All constraints of a relation.
@@ -102,7 +102,7 @@ pub struct System<'a> {
     /// Products, linear and pointwise constraints.
     pub equations: Vec<Equation<'a>>,
     /// Lookups.
-    pub queries: Vec<Query<'a>>,
+    pub queries: Vec<LookupQuery<'a>>,
 }
 
 impl<'a> System<'a> {
@@ -131,8 +131,8 @@ impl<'a> System<'a> {
     }
 }
 
-fn sum(form: &Linear) -> Vec<Monomial<'_>> {
-    let terms = form.terms.iter().map(|term| Monomial {
+fn sum(form: &Linear) -> Vec<CellMonomial<'_>> {
+    let terms = form.terms.iter().map(|term| CellMonomial {
         coef: term.coef,
         atoms: term.tensor.map(|tensor| Atom { tensor, dims: &term.dims }).into_iter().collect(),
         masks: term.factors.clone(),
@@ -140,7 +140,7 @@ fn sum(form: &Linear) -> Vec<Monomial<'_>> {
     terms.collect()
 }
 
-fn query<'a>(relation: &'a Relation, lookup: &'a Lookup) -> Result<Query<'a>, Uncertified> {
+fn query<'a>(relation: &'a Relation, lookup: &'a Lookup) -> Result<LookupQuery<'a>, Uncertified> {
     let label = lookup.label.as_str();
     let broken = || Uncertified::Broken { label: label.to_owned() };
     let table = relation.tables.get(lookup.table).ok_or_else(broken)?;
@@ -148,7 +148,13 @@ fn query<'a>(relation: &'a Relation, lookup: &'a Lookup) -> Result<Query<'a>, Un
         return Err(broken());
     }
     let value = lookup.output.as_ref().map(sum);
-    Ok(Query { label, axes: lookup.domain.axes.clone(), key: sum(&lookup.input), value, table })
+    Ok(LookupQuery {
+        label,
+        axes: lookup.domain.axes.clone(),
+        key: sum(&lookup.input),
+        value,
+        table,
+    })
 }
 
 fn pointwise<'a>(
@@ -160,7 +166,7 @@ fn pointwise<'a>(
         let mut monomials = Vec::new();
         for monomial in &constraint.monomials {
             let mut product =
-                vec![Monomial { coef: monomial.coef, atoms: Vec::new(), masks: Vec::new() }];
+                vec![CellMonomial { coef: monomial.coef, atoms: Vec::new(), masks: Vec::new() }];
             for factor in &monomial.factors {
                 let broken = || Uncertified::Broken { label: label.to_owned() };
                 let form = sum(check.polys.get(*factor).ok_or_else(broken)?);
@@ -175,13 +181,16 @@ fn pointwise<'a>(
     Ok(())
 }
 
-fn multiply<'a>(left: &[Monomial<'a>], right: &[Monomial<'a>]) -> Option<Vec<Monomial<'a>>> {
+fn multiply<'a>(
+    left: &[CellMonomial<'a>],
+    right: &[CellMonomial<'a>],
+) -> Option<Vec<CellMonomial<'a>>> {
     let mut all = Vec::with_capacity(left.len() * right.len());
     for a in left {
         for b in right {
             let atoms = a.atoms.iter().chain(&b.atoms).copied().collect();
             let masks = a.masks.iter().chain(&b.masks).copied().collect();
-            all.push(Monomial { coef: a.coef.checked_mul(b.coef)?, atoms, masks });
+            all.push(CellMonomial { coef: a.coef.checked_mul(b.coef)?, atoms, masks });
         }
     }
     Some(all)

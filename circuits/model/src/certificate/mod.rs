@@ -173,7 +173,7 @@ fn enters_nothing(system: &System<'_>, id: TensorId) -> bool {
     let Some(selection) = selections.iter().find(|selection| selection.bits == id) else {
         return false;
     };
-    let mentions = |form: &[equation::Monomial<'_>]| {
+    let mentions = |form: &[equation::CellMonomial<'_>]| {
         form.iter().any(|monomial| monomial.atoms.iter().any(|atom| atom.tensor == id))
     };
     let in_product = |equation: &equation::Equation<'_>| {

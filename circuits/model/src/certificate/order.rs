@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Uncertified;
-use super::equation::{Atom, Monomial, System};
+use super::equation::{Atom, CellMonomial, System};
 use crate::relation::{DimMap, Linear, SheetLayout, TensorId};
 
 /// A dimension of a tensor, or an axis of the constraint of that number.
@@ -119,7 +119,7 @@ fn uses<'a>(system: &System<'a>) -> Vec<Use<'a>> {
     all
 }
 
-fn atoms<'a, 'b>(form: &'b [Monomial<'a>]) -> impl Iterator<Item = Atom<'a>> + 'b {
+fn atoms<'a, 'b>(form: &'b [CellMonomial<'a>]) -> impl Iterator<Item = Atom<'a>> + 'b {
     form.iter().flat_map(|monomial| monomial.atoms.iter().copied())
 }
 

@@ -1,6 +1,6 @@
 //! Constraints that say more together than each alone.
 
-use super::equation::{Atom, Equation, Monomial, System};
+use super::equation::{Atom, CellMonomial, Equation, System};
 use super::interval::Interval;
 use crate::relation::{AxisFactor, DimMap, TensorId};
 
@@ -80,7 +80,7 @@ fn gate<'a>(equation: &Equation<'a>) -> Option<[Atom<'a>; 3]> {
     }
     let find = |coef: i128, degree: usize| {
         let fits =
-            |m: &&Monomial<'a>| m.coef == coef && m.atoms.len() == degree && m.masks.is_empty();
+            |m: &&CellMonomial<'a>| m.coef == coef && m.atoms.len() == degree && m.masks.is_empty();
         let mut found = equation.monomials.iter().filter(fits);
         found.next().filter(|_| found.next().is_none())
     };
@@ -92,7 +92,7 @@ fn gate<'a>(equation: &Equation<'a>) -> Option<[Atom<'a>; 3]> {
 }
 
 /// Coefficients of a form in exactly these cells, and its constant.
-fn linear_in(form: &[Monomial<'_>], atoms: &[Atom<'_>; 3]) -> Option<[i128; 4]> {
+fn linear_in(form: &[CellMonomial<'_>], atoms: &[Atom<'_>; 3]) -> Option<[i128; 4]> {
     let mut coefs = [0i128; 4];
     for monomial in form {
         if !monomial.masks.is_empty() {
@@ -143,7 +143,7 @@ fn selection<'a>(system: &System<'a>, equation: &Equation<'a>) -> Option<Selecti
         let padding = |e: &&Equation<'a>| e.axes == equation.axes && zero_outside(e, &u, real);
         labels.push(system.equations.iter().find(padding)?.label);
     }
-    let dominates = |query: &super::equation::Query<'_>| {
+    let dominates = |query: &super::equation::LookupQuery<'_>| {
         query.axes == equation.axes && exceeds(&query.key, &m, &z, real)
     };
     let is_largest = system.queries.iter().any(dominates);
@@ -231,10 +231,10 @@ pub fn masked_zero<'a>(equation: &Equation<'a>) -> Option<(Atom<'a>, AxisFactor)
 }
 
 /// A key `m·[real] − z`: not negative, as every key.
-fn exceeds(key: &[Monomial<'_>], m: &Atom<'_>, z: &Atom<'_>, real: Option<AxisFactor>) -> bool {
+fn exceeds(key: &[CellMonomial<'_>], m: &Atom<'_>, z: &Atom<'_>, real: Option<AxisFactor>) -> bool {
     let masks: Vec<AxisFactor> = real.into_iter().collect();
     let [x, y] = key else { return false };
-    let fits = |monomial: &Monomial<'_>, coef: i128, atom: &Atom<'_>, masks: &[AxisFactor]| {
+    let fits = |monomial: &CellMonomial<'_>, coef: i128, atom: &Atom<'_>, masks: &[AxisFactor]| {
         monomial.coef == coef && monomial.atoms == [*atom] && monomial.masks == masks
     };
     fits(x, 1, m, &masks) && fits(y, -1, z, &[])

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 
-use super::equation::{Atom, Equation, Monomial, Query, System};
+use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::interval::Interval;
 use super::pattern::{self, Choice, Selection};
 use crate::relation::{DimMap, Product, TensorId};
@@ -29,7 +29,7 @@ pub struct Ranges {
 /// One form that lies in an interval.
 struct Within<'a, 'b> {
     axes: &'b [crate::relation::Axis],
-    form: &'b [Monomial<'a>],
+    form: &'b [CellMonomial<'a>],
     interval: Interval,
 }
 
@@ -88,7 +88,11 @@ impl Ranges {
     }
 
     /// A monomial.
-    pub fn of_monomial(&self, system: &System<'_>, monomial: &Monomial<'_>) -> Option<Interval> {
+    pub fn of_monomial(
+        &self,
+        system: &System<'_>,
+        monomial: &CellMonomial<'_>,
+    ) -> Option<Interval> {
         let mut interval = Interval::point(monomial.coef)?;
         for atom in &monomial.atoms {
             interval = interval.times(self.of_atom(system, atom)?)?;
@@ -100,7 +104,7 @@ impl Ranges {
     pub fn of_sum(
         &self,
         system: &System<'_>,
-        form: &[Monomial<'_>],
+        form: &[CellMonomial<'_>],
         without: Option<usize>,
     ) -> Option<Interval> {
         let mut sum = Interval::point(0)?;
@@ -119,7 +123,7 @@ impl Ranges {
             for term in &form.terms {
                 let atoms = term.tensor.map(|tensor| Atom { tensor, dims: &term.dims });
                 let atoms = atoms.into_iter().collect();
-                let monomial = Monomial { coef: term.coef, atoms, masks: term.factors.clone() };
+                let monomial = CellMonomial { coef: term.coef, atoms, masks: term.factors.clone() };
                 sum = sum.plus(self.of_monomial(system, &monomial)?)?;
             }
             Some(sum)
@@ -146,7 +150,7 @@ impl Ranges {
     fn look(
         &mut self,
         system: &System<'_>,
-        query: &Query<'_>,
+        query: &LookupQuery<'_>,
         tables: &BTreeMap<TensorId, Interval>,
     ) {
         if let Some(keys) = Interval::below_power(query.table.log) {
@@ -179,7 +183,7 @@ impl Ranges {
 
     /// What a form's being in an interval says of its cells.
     fn within(&mut self, system: &System<'_>, it: &Within<'_, '_>) {
-        let unknown = |monomial: &Monomial<'_>| {
+        let unknown = |monomial: &CellMonomial<'_>| {
             monomial.atoms.iter().any(|atom| self.get(atom.tensor).is_none())
         };
         let mut unknown = it.form.iter().enumerate().filter(|(_, m)| unknown(m));

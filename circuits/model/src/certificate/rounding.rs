@@ -6,7 +6,7 @@
 //! `q = lo`, and otherwise neither excess can be there. Excesses are numbers of 16-bit limbs. That
 //! `q` cannot reach an end, as is known where its operands are small, takes nothing away from it.
 
-use super::equation::{Atom, Equation, Monomial, System};
+use super::equation::{Atom, CellMonomial, Equation, System};
 use super::interval::Interval;
 use super::ranges::Ranges;
 use crate::relation::{Axis, TensorId};
@@ -32,7 +32,7 @@ pub fn quotient<'a>(
     (system, gates): (&System<'a>, &[Gated<'a>]),
     ranges: &Ranges,
     equation: &Equation<'a>,
-    open: &[&Monomial<'a>],
+    open: &[&CellMonomial<'a>],
 ) -> Option<Vec<TensorId>> {
     let mut parts = parts(system, gates, ranges, (equation, open))?;
     parts.sort_by_key(|part| part.coef.abs());
@@ -82,9 +82,9 @@ fn parts<'a>(
     system: &System<'a>,
     gates: &[Gated<'a>],
     ranges: &Ranges,
-    (equation, open): (&Equation<'a>, &[&Monomial<'a>]),
+    (equation, open): (&Equation<'a>, &[&CellMonomial<'a>]),
 ) -> Option<Vec<Part<'a>>> {
-    let part = |monomial: &&Monomial<'a>| {
+    let part = |monomial: &&CellMonomial<'a>| {
         let atom = monomial.plain()?;
         let range = ranges.get(atom.tensor)?;
         let cells = atom.is_cellwise(system.layout, &equation.axes);

@@ -4,8 +4,8 @@ use super::error::CompileError;
 pub use super::tables::TableKind;
 use crate::manifest::RoundSpec;
 use crate::relation::{
-    Allocator, AxisFactor, Constraint, DimMap, Domain, Linear, LinearCheck, Lookup, Monomial,
-    Product, Relation, SheetLayout, Table, TensorId, ZeroCheck,
+    Allocator, AxisFactor, Constraint, DimMap, Domain, Linear, LinearCheck, Lookup, LookupTable,
+    Monomial, Product, Relation, SheetLayout, TensorId, ZeroCheck,
 };
 
 /// The tensors of one saturating rounding.
@@ -142,12 +142,12 @@ pub fn axes(count: usize) -> Vec<DimMap> {
 }
 
 /// Pointwise constraints on one domain, each operand listed once.
-pub struct Pointwise {
+pub struct PointwiseBuilder {
     check: ZeroCheck,
     tensors: Vec<(TensorId, Vec<DimMap>, usize)>,
 }
 
-impl Pointwise {
+impl PointwiseBuilder {
     /// No constraints yet.
     pub fn new(domain: Domain) -> Self {
         let check = ZeroCheck { domain, polys: Vec::new(), constraints: Vec::new() };
@@ -187,7 +187,7 @@ impl Pointwise {
 }
 
 /// A relation under construction.
-pub struct Builder {
+pub struct RelationBuilder {
     tables: Vec<(TableKind, Option<TensorId>)>,
     products: Vec<Product>,
     linear: Vec<LinearCheck>,
@@ -195,7 +195,7 @@ pub struct Builder {
     lookups: Vec<Lookup>,
 }
 
-impl Builder {
+impl RelationBuilder {
     /// An empty relation that may use these tables.
     pub fn new(tables: Vec<(TableKind, Option<TensorId>)>) -> Self {
         Self { tables, products: vec![], linear: vec![], zerochecks: vec![], lookups: vec![] }
@@ -212,7 +212,7 @@ impl Builder {
     }
 
     /// Adds pointwise constraints, if there are any.
-    pub fn pointwise(&mut self, pointwise: Pointwise) {
+    pub fn pointwise(&mut self, pointwise: PointwiseBuilder) {
         if !pointwise.check.constraints.is_empty() {
             self.zerochecks.push(pointwise.check);
         }
@@ -267,7 +267,7 @@ impl Builder {
                 got,
             });
         }
-        let tables = self.tables.iter().zip(counts).map(|((kind, values), counts)| Table {
+        let tables = self.tables.iter().zip(counts).map(|((kind, values), counts)| LookupTable {
             label: kind.name(),
             log: kind.log(),
             output: values.map(|id| Linear::tensor(id, 1)),

@@ -1,8 +1,8 @@
 //! What data have to be: every input has 16 bits, padding is zero, labels are what the loss takes
-//! them to be. A registration shows it of all windows, a training proof of its own once more: it
-//! says what it says whoever has looked at the registration.
+//! them to be. A registration shows it of all windows, a training proof of its own once more:
+//! what it says holds even if nobody has checked the registration.
 
-use super::builder::{Builder, Pointwise, TableKind, count_parts, real_positions};
+use super::builder::{PointwiseBuilder, RelationBuilder, TableKind, count_parts, real_positions};
 use super::draft::Draft;
 use super::error::CompileError;
 use super::training::data_block;
@@ -53,7 +53,7 @@ pub(crate) fn draft_dataset(
     let kinds = [TableKind::Range(16)];
     let counts = allocator.place(Group::Trace, &count_parts(&kinds));
     let ids = DatasetIds::of(&data)?;
-    let mut builder = Builder::new(vec![(TableKind::Range(16), None)]);
+    let mut builder = RelationBuilder::new(vec![(TableKind::Range(16), None)]);
     constrain_data(&mut builder, network, windows, &ids)?;
     Ok((Draft { builder, allocator, counts }, ids))
 }
@@ -70,7 +70,7 @@ impl DatasetIds {
 
 /// That so many windows are well formed.
 pub(super) fn constrain_data(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     network: &Network,
     windows: usize,
     ids: &DatasetIds,
@@ -83,7 +83,7 @@ pub(super) fn constrain_data(
 }
 
 fn constrain_inputs(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     domain: &Domain,
     inputs: TensorId,
     size: usize,
@@ -95,7 +95,7 @@ fn constrain_inputs(
 }
 
 fn constrain_labels(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     network: &Network,
     domain: &Domain,
     labels: TensorId,
@@ -106,7 +106,7 @@ fn constrain_labels(
         zero_padding(builder, "labels.padding", domain, labels, network.output());
         return Ok(());
     }
-    let mut pointwise = Pointwise::new(domain.clone());
+    let mut pointwise = PointwiseBuilder::new(domain.clone());
     let y = pointwise.mapped(labels, &MAP);
     pointwise.require("labels.bit".into(), &[(1, &[y, y]), (-1, &[y])]);
     builder.pointwise(pointwise);
@@ -121,12 +121,18 @@ fn constrain_labels(
 }
 
 /// `x·[real] = x` on a padded first axis.
-fn zero_padding(builder: &mut Builder, label: &str, domain: &Domain, id: TensorId, size: usize) {
+fn zero_padding(
+    builder: &mut RelationBuilder,
+    label: &str,
+    domain: &Domain,
+    id: TensorId,
+    size: usize,
+) {
     let real = real_positions(0, size);
     if real.is_empty() {
         return;
     }
-    let mut pointwise = Pointwise::new(domain.clone());
+    let mut pointwise = PointwiseBuilder::new(domain.clone());
     let x = pointwise.mapped(id, &MAP);
     let mask = pointwise.form(Linear::zero().plus_constant_masked(1, &real));
     pointwise.require(label.into(), &[(1, &[x, mask]), (-1, &[x])]);

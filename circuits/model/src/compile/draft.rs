@@ -1,13 +1,13 @@
 //! A relation whose rows are counted, but not listed yet.
 
-use super::builder::Builder;
+use super::builder::RelationBuilder;
 use super::error::CompileError;
 use crate::relation::{Allocator, Relation, TensorId};
 
 /// All tensors and constraints. What it takes to make one depends on the number of layers alone,
 /// whatever their widths, the batch and the steps are.
 pub(crate) struct Draft {
-    pub(super) builder: Builder,
+    pub(super) builder: RelationBuilder,
     pub(super) allocator: Allocator,
     /// The tables' multiplicities.
     pub(super) counts: Vec<TensorId>,

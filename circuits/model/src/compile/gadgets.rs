@@ -8,7 +8,7 @@
 //! would put `q` at both ends. The equation itself is a linear claim of the
 //! product or check that computes `X`; here is the rest.
 
-use super::builder::{Builder, Limbs, Pointwise, RoundedIds, axes, real_positions};
+use super::builder::{Limbs, PointwiseBuilder, RelationBuilder, RoundedIds, axes, real_positions};
 use super::error::CompileError;
 use crate::relation::{DimMap, Domain, Linear, TensorId};
 
@@ -28,8 +28,8 @@ pub enum Bound {
 /// # Errors
 /// If the remainder's limbs do not hold its bits.
 pub fn constrain_rounding(
-    builder: &mut Builder,
-    pointwise: &mut Pointwise,
+    builder: &mut RelationBuilder,
+    pointwise: &mut PointwiseBuilder,
     name: &str,
     domain: &Domain,
     ids: &RoundedIds,
@@ -70,7 +70,7 @@ pub fn constrain_rounding(
 
 /// `q ∈ [lo, hi]`: one lookup for the full 16 bits, two otherwise.
 fn constrain_quotient(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     name: &str,
     domain: &Domain,
     ids: &RoundedIds,
@@ -94,7 +94,7 @@ fn constrain_quotient(
 /// high one has all 16 bits and is an integer by its own lookup; the low one
 /// has the rest and stands in the equation with factor 1.
 fn constrain_remainder(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     name: &str,
     domain: &Domain,
     ids: &RoundedIds,

@@ -8,7 +8,9 @@
 //! so that nothing is stored for padding. Only parameters and updates, whose
 //! rows are added up over steps and proofs, have the step outside.
 
-use super::builder::{Builder, Pointwise, RoundedIds, TableKind, axes, count_parts, place_tables};
+use super::builder::{
+    PointwiseBuilder, RelationBuilder, RoundedIds, TableKind, axes, count_parts, place_tables,
+};
 use super::dataset::{DatasetIds, constrain_data};
 use super::draft::Draft;
 use super::error::CompileError;
@@ -188,7 +190,7 @@ pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), 
     let named = tables.iter().filter_map(|(kind, id)| id.map(|id| (*kind, id))).collect();
     let DatasetIds { inputs, labels } = DatasetIds::of(&data)?;
     let ids = TrainingIds { inputs, labels, layers, loss, tables: named };
-    let mut builder = Builder::new(tables);
+    let mut builder = RelationBuilder::new(tables);
     constrain_training(&mut builder, network, &graph, &ids)?;
     constrain_padding(&mut builder, &allocator, padding)?;
     constrain_data(&mut builder, network, 1, &ids.data())?;
@@ -197,7 +199,7 @@ pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), 
 
 /// All constraints of layers and loss.
 pub(super) fn constrain_training(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     network: &Network,
     graph: &Graph,
     ids: &TrainingIds,
@@ -220,7 +222,7 @@ pub(super) fn constrain_training(
 
 /// All constraints of a layer's operators: what they put out, the gradient that arrives there, what
 /// holds number by number, and how parameters change.
-fn constrain_layer(builder: &mut Builder, sites: &[Site<'_>]) -> Result<(), CompileError> {
+fn constrain_layer(builder: &mut RelationBuilder, sites: &[Site<'_>]) -> Result<(), CompileError> {
     let (Some(first), Some(last)) = (sites.first(), sites.last()) else {
         return Err(CompileError::Missing { name: "the graph".into(), part: "a layer's nodes" });
     };
@@ -232,7 +234,7 @@ fn constrain_layer(builder: &mut Builder, sites: &[Site<'_>]) -> Result<(), Comp
 
     let (layer, own) = first.layer()?;
     let domain = first.domain(layer);
-    let mut pointwise = Pointwise::new(domain.clone());
+    let mut pointwise = PointwiseBuilder::new(domain.clone());
     first.operator().pointwise(builder, &mut pointwise, first)?;
     if let Some(g) = &own.g {
         let name = format!("{}.g", first.name());
@@ -251,7 +253,7 @@ fn constrain_layer(builder: &mut Builder, sites: &[Site<'_>]) -> Result<(), Comp
 /// Cells of the updates' rows that belong to no parameter are zero: the rows
 /// commit to the update and to nothing else.
 pub(super) fn constrain_padding(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     allocator: &Allocator,
     padding: &[TensorId],
 ) -> Result<(), CompileError> {

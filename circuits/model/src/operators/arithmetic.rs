@@ -1,6 +1,6 @@
 //! What operators compute with: whole tensors of integers at a time.
 //!
-//! An operator's arithmetic is written once, here in `model`, over the few [`Kernels`] that take time.
+//! An operator's arithmetic is written once, here in `model`, over the few [`TensorKernels`] that take time.
 //! Who trains has fast ones; nothing is dispatched for a single number.
 
 use crate::manifest::{Layer, Network, RoundSpec};
@@ -16,7 +16,7 @@ pub enum Operand<'a, M> {
 }
 
 /// Products and roundings of whole tensors.
-pub trait Kernels {
+pub trait TensorKernels {
     /// A matrix that is ready to be multiplied.
     type Matrix;
 
@@ -67,7 +67,7 @@ pub struct Pass<'a, K> {
 
 /// What an operator keeps of the way forward for the way back.
 #[derive(Debug)]
-pub struct Kept<M> {
+pub struct SavedTensors<M> {
     /// Its input.
     pub input: Option<M>,
     /// Its weights.
@@ -76,7 +76,7 @@ pub struct Kept<M> {
     pub gradient: Option<M>,
 }
 
-impl<M> Default for Kept<M> {
+impl<M> Default for SavedTensors<M> {
     fn default() -> Self {
         Self { input: None, weights: None, gradient: None }
     }
@@ -147,7 +147,7 @@ impl<K> Pass<'_, K> {
         x: impl Fn(usize) -> i64 + Sync,
     ) -> Result<&'t [i32], Untraced>
     where
-        K: Kernels,
+        K: TensorKernels,
     {
         let start = self.start(len);
         let room = out.q.len().min(out.r.len());

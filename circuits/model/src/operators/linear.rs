@@ -2,10 +2,12 @@
 
 use super::optimizer::{self, Blocks, Rule, weights_form};
 use super::site::{Site, differs, missing};
-use super::{Arithmetic, Kept, Kernels, Operand, Operator, Pass, Scale, Untraced, Weighted};
+use super::{
+    Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced, Weighted,
+};
 use crate::compile::{
-    Bound, Builder, CompileError, LayerIds, ParameterIds, Pointwise, RoundedIds, Tensors, axes,
-    constrain_rounding,
+    Bound, CompileError, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder, RoundedIds,
+    Tensors, axes, constrain_rounding,
 };
 use crate::manifest::{
     Activation, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Network, RoundSpec,
@@ -137,7 +139,7 @@ impl Operator for Linear {
     }
 
     /// `Z = A·W + 2^f·b`
-    fn forward(&self, builder: &mut Builder, site: &Site<'_>) -> Result<(), CompileError> {
+    fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
         let name = site.name();
         let mut out = own.z.rounded(&format!("{name}.z"), &RESULT, &RESULT)?;
@@ -157,7 +159,7 @@ impl Operator for Linear {
     }
 
     /// `∂A = ∂Z·Wᵀ`, arriving at the layer below.
-    fn backward(&self, builder: &mut Builder, site: &Site<'_>) -> Result<(), CompileError> {
+    fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let below = site.input()?;
         let (_, receives) = below.layer()?;
         let (layer, own) = site.layer()?;
@@ -177,8 +179,8 @@ impl Operator for Linear {
 
     fn pointwise(
         &self,
-        builder: &mut Builder,
-        pointwise: &mut Pointwise,
+        builder: &mut RelationBuilder,
+        pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
@@ -189,7 +191,11 @@ impl Operator for Linear {
     }
 
     /// The weights' gradient as a product, the biases' as a sum; the update of both.
-    fn parameters(&self, builder: &mut Builder, site: &Site<'_>) -> Result<(), CompileError> {
+    fn parameters(
+        &self,
+        builder: &mut RelationBuilder,
+        site: &Site<'_>,
+    ) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
         let steps = site.network.steps;
         let name = format!("{}.w", site.name());
@@ -226,7 +232,7 @@ impl Operator for Linear {
 }
 
 fn bias_gradient(
-    builder: &mut Builder,
+    builder: &mut RelationBuilder,
     site: &Site<'_>,
     layer: &Layer,
     b: &ParameterIds,
@@ -259,11 +265,11 @@ fn bias<'a>(
 #[allow(clippy::indexing_slicing)]
 impl Arithmetic for Linear {
     /// `z = round_sat(A·W + 2^a_in_frac·b)`
-    fn forward<K: Kernels>(
+    fn forward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         input: &[i32],
-        kept: &mut Kept<K::Matrix>,
+        kept: &mut SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Vec<i32>, Untraced> {
         let (layer, n) = (pass.layer, pass.layer.n_out);
@@ -287,11 +293,11 @@ impl Arithmetic for Linear {
     }
 
     /// `g = round_sat(D·Wᵀ)` of the layer below; nobody needs the gradient of the window's inputs.
-    fn backward<K: Kernels>(
+    fn backward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         gradient: &[i32],
-        kept: &mut Kept<K::Matrix>,
+        kept: &mut SavedTensors<K::Matrix>,
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
         let layer = pass.layer;
@@ -309,11 +315,11 @@ impl Arithmetic for Linear {
         Ok(pass.round("the layer below's g", g, x.len(), spec, |i| x[i])?.to_vec())
     }
 
-    fn update<K: Kernels>(
+    fn update<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         velocity: Option<&LayerParameters>,
-        kept: &Kept<K::Matrix>,
+        kept: &SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Option<LayerParameters>, Untraced> {
         let (Some(input), Some(d)) = (&kept.input, &kept.gradient) else {

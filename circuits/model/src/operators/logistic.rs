@@ -5,7 +5,7 @@ use super::{
     LossRoom, Operator, Scale, less_labels, looked_up, loss_layer, other_loss, outputs_gradient,
 };
 use crate::compile::{
-    Builder, CompileError, LossIds, TableKind, Tensors, offset_key, padded_constant,
+    CompileError, LossIds, RelationBuilder, TableKind, Tensors, offset_key, padded_constant,
 };
 use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC, in_range};
 use crate::relation::{DimMap, Domain, Linear};
@@ -77,7 +77,7 @@ impl Operator for Logistic {
         Some(TableKind::Sigmoid { frac: last.z_frac, out: PROBABILITY_FRAC })
     }
 
-    fn forward(&self, builder: &mut Builder, site: &Site<'_>) -> Result<(), CompileError> {
+    fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let (layer, own) = loss_layer(site)?;
         let LossIds::Logistic { p } = &site.ids.loss else {
             return Err(other_loss());

@@ -28,7 +28,7 @@ mod smooth;
 mod softmax;
 mod tanh;
 
-pub use arithmetic::{Kept, Kernels, Operand, Pass, Untraced};
+pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
 pub use registry::{LayerKind, Loss};
 
 pub(crate) use input::Input;
@@ -37,7 +37,8 @@ pub(crate) use optimizer::Blocks;
 pub(crate) use site::{Site, layer_name};
 
 use crate::compile::{
-    Builder, CompileError, LossIds, ParameterIds, Pointwise, RoundedIds, TableKind, Tensors,
+    CompileError, LossIds, ParameterIds, PointwiseBuilder, RelationBuilder, RoundedIds, TableKind,
+    Tensors,
 };
 use crate::graph::NodeKind;
 use crate::manifest::{
@@ -73,27 +74,39 @@ pub(crate) trait Operator: Sync {
     }
 
     /// How what it puts out comes about. All that there is to say of a loss.
-    fn forward(&self, _builder: &mut Builder, _site: &Site<'_>) -> Result<(), CompileError> {
+    fn forward(
+        &self,
+        _builder: &mut RelationBuilder,
+        _site: &Site<'_>,
+    ) -> Result<(), CompileError> {
         Ok(())
     }
 
     /// How the gradient comes about that it sends to the layer before it.
-    fn backward(&self, _builder: &mut Builder, _site: &Site<'_>) -> Result<(), CompileError> {
+    fn backward(
+        &self,
+        _builder: &mut RelationBuilder,
+        _site: &Site<'_>,
+    ) -> Result<(), CompileError> {
         Ok(())
     }
 
     /// What holds of each number that it puts out; `pointwise` is shared by a layer.
     fn pointwise(
         &self,
-        _builder: &mut Builder,
-        _pointwise: &mut Pointwise,
+        _builder: &mut RelationBuilder,
+        _pointwise: &mut PointwiseBuilder,
         _site: &Site<'_>,
     ) -> Result<(), CompileError> {
         Ok(())
     }
 
     /// How its parameters change.
-    fn parameters(&self, _builder: &mut Builder, _site: &Site<'_>) -> Result<(), CompileError> {
+    fn parameters(
+        &self,
+        _builder: &mut RelationBuilder,
+        _site: &Site<'_>,
+    ) -> Result<(), CompileError> {
         Ok(())
     }
 
@@ -103,27 +116,27 @@ pub(crate) trait Operator: Sync {
 
 /// The integers of a layer's operator, computed. [`LayerKind`] has the same for any of them.
 pub(crate) trait Arithmetic {
-    fn forward<K: Kernels>(
+    fn forward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         input: &[i32],
-        kept: &mut Kept<K::Matrix>,
+        kept: &mut SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Vec<i32>, Untraced>;
 
-    fn backward<K: Kernels>(
+    fn backward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         gradient: &[i32],
-        kept: &mut Kept<K::Matrix>,
+        kept: &mut SavedTensors<K::Matrix>,
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced>;
 
-    fn update<K: Kernels>(
+    fn update<K: TensorKernels>(
         &self,
         _pass: &Pass<'_, K>,
         _velocity: Option<&LayerParameters>,
-        _kept: &Kept<K::Matrix>,
+        _kept: &SavedTensors<K::Matrix>,
         _trace: &mut LayerTrace,
     ) -> Result<Option<LayerParameters>, Untraced> {
         Ok(None)

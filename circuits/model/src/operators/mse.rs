@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::{LossRoom, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
-use crate::compile::{Builder, CompileError, LossIds, Tensors};
+use crate::compile::{CompileError, LossIds, RelationBuilder, Tensors};
 use crate::manifest::{I16_LO, ManifestError, Network};
 use crate::relation::{DimMap, Linear};
 use crate::trace::LossTrace;
@@ -62,7 +62,7 @@ impl Operator for Mse {
         }
     }
 
-    fn forward(&self, _builder: &mut Builder, site: &Site<'_>) -> Result<(), CompileError> {
+    fn forward(&self, _builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         loss_layer(site)?;
         match &site.ids.loss {
             LossIds::Mse => Ok(()),

@@ -1,10 +1,11 @@
 //! What becomes of a gradient sum: clipping, momentum, decay and the update of a parameter. Shared by
 //! all operators that have parameters, whatever their gradient is.
 
-use super::arithmetic::{Kernels, Pass, Untraced};
+use super::arithmetic::{Pass, TensorKernels, Untraced};
 use super::site::differs;
 use crate::compile::{
-    Bound, Builder, CompileError, ParameterIds, Pointwise, Tensors, axes, constrain_rounding, next,
+    Bound, CompileError, ParameterIds, PointwiseBuilder, RelationBuilder, Tensors, axes,
+    constrain_rounding, next,
 };
 use crate::manifest::{
     I16_HI, I16_LO, Layer, Lowering, MAX_ETA_ERROR, ManifestError, ManifestErrorKind as Kind,
@@ -164,9 +165,9 @@ impl<'a> Change<'a> {
     ///
     /// # Errors
     /// If a table is not there, or a remainder has other limbs than its bits take.
-    pub fn finish(self, builder: &mut Builder) -> Result<(), CompileError> {
+    pub fn finish(self, builder: &mut RelationBuilder) -> Result<(), CompileError> {
         let Self { layer, parameters, name, domain, turned, update } = self;
-        let mut pointwise = Pointwise::new(domain.clone());
+        let mut pointwise = PointwiseBuilder::new(domain.clone());
         if let Some(clip) = &parameters.clip {
             let form = update.plus(-i128::from(layer.eta), clip.q, &turned);
             let mut equation = domain.clone();
@@ -230,7 +231,7 @@ pub(super) struct Rule<'a, K> {
 
 // The entries are counted before they are indexed.
 #[allow(clippy::indexing_slicing)]
-impl<K: Kernels> Rule<'_, K> {
+impl<K: TensorKernels> Rule<'_, K> {
     /// Traces clipping and update of one kind of parameter and returns the update.
     ///
     /// # Errors

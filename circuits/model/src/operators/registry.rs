@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::arithmetic::{Kept, Kernels, Pass, Untraced};
+use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossRoom, Role};
 use super::{linear, logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
 use crate::trace::{LayerParameters, LayerTrace};
@@ -30,11 +30,11 @@ macro_rules! layers {
             ///
             /// # Errors
             /// If parameters or trace are those of another network.
-            pub fn forward<K: Kernels>(
+            pub fn forward<K: TensorKernels>(
                 self,
                 pass: &Pass<'_, K>,
                 input: &[i32],
-                kept: &mut Kept<K::Matrix>,
+                kept: &mut SavedTensors<K::Matrix>,
                 trace: &mut LayerTrace,
             ) -> Result<Vec<i32>, Untraced> {
                 match self { $(Self::$kind => $room.forward(pass, input, kept, trace),)+ }
@@ -44,11 +44,11 @@ macro_rules! layers {
             ///
             /// # Errors
             /// As [`Self::forward`].
-            pub fn backward<K: Kernels>(
+            pub fn backward<K: TensorKernels>(
                 self,
                 pass: &Pass<'_, K>,
                 gradient: &[i32],
-                kept: &mut Kept<K::Matrix>,
+                kept: &mut SavedTensors<K::Matrix>,
                 traces: &mut [LayerTrace],
             ) -> Result<Vec<i32>, Untraced> {
                 match self { $(Self::$kind => $room.backward(pass, gradient, kept, traces),)+ }
@@ -58,11 +58,11 @@ macro_rules! layers {
             ///
             /// # Errors
             /// As [`Self::forward`].
-            pub fn update<K: Kernels>(
+            pub fn update<K: TensorKernels>(
                 self,
                 pass: &Pass<'_, K>,
                 velocity: Option<&LayerParameters>,
-                kept: &Kept<K::Matrix>,
+                kept: &SavedTensors<K::Matrix>,
                 trace: &mut LayerTrace,
             ) -> Result<Option<LayerParameters>, Untraced> {
                 match self { $(Self::$kind => $room.update(pass, velocity, kept, trace),)+ }

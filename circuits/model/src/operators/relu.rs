@@ -1,8 +1,10 @@
 //! `max(z, 0)`.
 
 use super::site::{Site, missing};
-use super::{Arithmetic, Elementwise, Followed, Kept, Kernels, Operator, Pass, Scale, Untraced};
-use crate::compile::{Builder, CompileError, Pointwise, TableKind, Tensors, axes};
+use super::{
+    Arithmetic, Elementwise, Followed, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
+};
+use crate::compile::{CompileError, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes};
 use crate::manifest::{
     Activation, I16_HI, Layer, LayerQuantization, ManifestErrorKind, Network, own_frac,
 };
@@ -63,8 +65,8 @@ impl Operator for Relu {
     /// `z` has 16 bits.
     fn pointwise(
         &self,
-        builder: &mut Builder,
-        pointwise: &mut Pointwise,
+        builder: &mut RelationBuilder,
+        pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
@@ -93,11 +95,11 @@ impl Operator for Relu {
 }
 
 impl Arithmetic for Relu {
-    fn forward<K: Kernels>(
+    fn forward<K: TensorKernels>(
         &self,
         _pass: &Pass<'_, K>,
         z: &[i32],
-        _kept: &mut Kept<K::Matrix>,
+        _kept: &mut SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Vec<i32>, Untraced> {
         let a: Vec<i32> = z.iter().map(|z| relu(*z)).collect();
@@ -105,11 +107,11 @@ impl Arithmetic for Relu {
         Ok(a)
     }
 
-    fn backward<K: Kernels>(
+    fn backward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         g: &[i32],
-        _kept: &mut Kept<K::Matrix>,
+        _kept: &mut SavedTensors<K::Matrix>,
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
         let trace = pass.own(traces)?;

@@ -1,10 +1,12 @@
 //! Functions that are looked up in a table, whose derivative is a polynomial of their value.
 
 use super::site::{Site, missing};
-use super::{Arithmetic, Elementwise, Followed, Kept, Kernels, Operator, Pass, Scale, Untraced};
+use super::{
+    Arithmetic, Elementwise, Followed, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
+};
 use crate::compile::{
-    Bound, Builder, CompileError, Pointwise, TableKind, Tensors, axes, constrain_rounding,
-    offset_key, padded_constant,
+    Bound, CompileError, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes,
+    constrain_rounding, offset_key, padded_constant,
 };
 use crate::manifest::{
     Activation, Layer, LayerQuantization, ManifestError, ManifestErrorKind, Network, RoundSpec,
@@ -122,8 +124,8 @@ impl<F: Function> Operator for Smooth<F> {
     /// derivative with `g`.
     fn pointwise(
         &self,
-        builder: &mut Builder,
-        pointwise: &mut Pointwise,
+        builder: &mut RelationBuilder,
+        pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
@@ -157,11 +159,11 @@ impl<F: Function> Operator for Smooth<F> {
 // The entries are counted before they are indexed.
 #[allow(clippy::indexing_slicing)]
 impl<F: Function> Arithmetic for Smooth<F> {
-    fn forward<K: Kernels>(
+    fn forward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         z: &[i32],
-        _kept: &mut Kept<K::Matrix>,
+        _kept: &mut SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Vec<i32>, Untraced> {
         let a = super::looked_up(pass.table, z);
@@ -170,11 +172,11 @@ impl<F: Function> Arithmetic for Smooth<F> {
         Ok(a)
     }
 
-    fn backward<K: Kernels>(
+    fn backward<K: TensorKernels>(
         &self,
         pass: &Pass<'_, K>,
         g: &[i32],
-        _kept: &mut Kept<K::Matrix>,
+        _kept: &mut SavedTensors<K::Matrix>,
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
         let frac = pass.layer.a_frac;

@@ -3,8 +3,8 @@
 use super::site::Site;
 use super::{LossRoom, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
 use crate::compile::{
-    Builder, CompileError, LossIds, Pointwise, TableKind, Tensors, axes, padded_constant,
-    real_positions,
+    CompileError, LossIds, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes,
+    padded_constant, real_positions,
 };
 use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC};
 use crate::quant::softmax_row;
@@ -108,7 +108,7 @@ impl Operator for Softmax {
     ///
     /// Padded classes have `e = 0` because the lookup there has key 0 and value
     /// `e + E0`, hence `p = r = 0`.
-    fn forward(&self, builder: &mut Builder, site: &Site<'_>) -> Result<(), CompileError> {
+    fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let (layer, outputs) = loss_layer(site)?;
         let &LossIds::Softmax { max, at_max, e, sum, p, r } = &site.ids.loss else {
             return Err(other_loss());
@@ -135,9 +135,9 @@ impl Operator for Softmax {
 }
 
 impl Own {
-    fn pointwise(&self, builder: &mut Builder, domain: &Domain, real: &[AxisFactor]) {
+    fn pointwise(&self, builder: &mut RelationBuilder, domain: &Domain, real: &[AxisFactor]) {
         let rows = [DimMap::Axis(1), DimMap::Axis(2)];
-        let mut pointwise = Pointwise::new(domain.clone());
+        let mut pointwise = PointwiseBuilder::new(domain.clone());
         let Self { z, max, at_max, e, sum, p, r } = *self;
         let [u, z, e, p, r] = [at_max, z, e, p, r].map(|id| pointwise.tensor(id, 3));
         let [m, s] = [max, sum].map(|id| pointwise.mapped(id, &rows));
@@ -154,7 +154,7 @@ impl Own {
         builder.pointwise(pointwise);
     }
 
-    fn sums(&self, builder: &mut Builder, network: &Network) {
+    fn sums(&self, builder: &mut RelationBuilder, network: &Network) {
         let domain = Domain::new(&[network.steps, network.batch]);
         let over_row = [DimMap::Sum, DimMap::Axis(0), DimMap::Axis(1)];
         let one = Linear::zero().plus(1, self.at_max, &over_row).plus_constant(-1);

@@ -5,8 +5,8 @@
 //! is a weaker one. So a relation is checked once, when it is finished.
 
 use super::{
-    Axis, AxisFactor, DimMap, Domain, Linear, Lookup, Product, Relation, Table, Tensor, TensorId,
-    ZeroCheck,
+    Axis, AxisFactor, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Tensor,
+    TensorId, ZeroCheck,
 };
 
 /// A part of a relation that refers to something that is not there.
@@ -16,12 +16,12 @@ pub struct Malformed {
     /// The constraint, table or tensor.
     pub label: String,
     /// What is wrong with it.
-    pub fault: Fault,
+    pub fault: RelationFault,
 }
 
 /// What is wrong with a part of a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum RelationFault {
     /// A tensor of another layout.
     #[error("tensor {got} of a layout of {tensors}")]
     Tensor {
@@ -121,13 +121,17 @@ impl Relation {
         Ok(())
     }
 
-    fn check_place(&self, tensor: &Tensor) -> Result<(), Fault> {
+    fn check_place(&self, tensor: &Tensor) -> Result<(), RelationFault> {
         let bits = self.layout.address_log;
         let above = tensor.base.checked_shr(bits).unwrap_or(0);
-        if above == 0 && tensor.span_log() <= bits { Ok(()) } else { Err(Fault::Address { bits }) }
+        if above == 0 && tensor.span_log() <= bits {
+            Ok(())
+        } else {
+            Err(RelationFault::Address { bits })
+        }
     }
 
-    fn check_product(&self, product: &Product) -> Result<(), Fault> {
+    fn check_product(&self, product: &Product) -> Result<(), RelationFault> {
         let [o, x, y, k] = product.axes;
         let domain = |axes: [Axis; 3]| Domain { axes: axes.to_vec() };
         self.check_form(&product.left, &domain([o, x, k]))?;
@@ -135,7 +139,7 @@ impl Relation {
         self.check_form(&product.out, &domain([o, x, y]))
     }
 
-    fn check_operands(&self, check: &ZeroCheck) -> Result<(), Fault> {
+    fn check_operands(&self, check: &ZeroCheck) -> Result<(), RelationFault> {
         demands(check.constraints.len())?;
         for form in &check.polys {
             self.check_form(form, &check.domain)?;
@@ -143,12 +147,12 @@ impl Relation {
         let operands = check.polys.len();
         let monomials = check.constraints.iter().flat_map(|c| &c.monomials);
         match monomials.flat_map(|m| &m.factors).find(|factor| **factor >= operands) {
-            Some(got) => Err(Fault::Operand { operands, got: *got }),
+            Some(got) => Err(RelationFault::Operand { operands, got: *got }),
             None => Ok(()),
         }
     }
 
-    fn check_table(&self, table: &Table) -> Result<(), Fault> {
+    fn check_table(&self, table: &LookupTable) -> Result<(), RelationFault> {
         let domain = table.domain();
         if let Some(output) = &table.output {
             self.check_form(output, &domain)?;
@@ -158,11 +162,11 @@ impl Relation {
         self.check_form(&table.multiplicity, &domain)
     }
 
-    fn check_lookup(&self, lookup: &Lookup) -> Result<(), Fault> {
+    fn check_lookup(&self, lookup: &Lookup) -> Result<(), RelationFault> {
         let (tables, got) = (self.tables.len(), lookup.table);
-        let table = self.tables.get(got).ok_or(Fault::Table { tables, got })?;
+        let table = self.tables.get(got).ok_or(RelationFault::Table { tables, got })?;
         if table.output.is_some() != lookup.output.is_some() {
-            return Err(Fault::Output);
+            return Err(RelationFault::Output);
         }
         if let Some(output) = &lookup.output {
             self.check_form(output, &lookup.domain)?;
@@ -170,7 +174,7 @@ impl Relation {
         self.check_form(&lookup.input, &lookup.domain)
     }
 
-    fn check_form(&self, form: &Linear, domain: &Domain) -> Result<(), Fault> {
+    fn check_form(&self, form: &Linear, domain: &Domain) -> Result<(), RelationFault> {
         for term in &form.terms {
             for factor in &term.factors {
                 let (AxisFactor::First(axis) | AxisFactor::Below(axis, _)) = factor;
@@ -179,17 +183,24 @@ impl Relation {
             match term.tensor {
                 Some(id) => self.check_dims(id, &term.dims, domain)?,
                 None if term.dims.is_empty() => {}
-                None => return Err(Fault::Dimensions { expected: 0, got: term.dims.len() }),
+                None => {
+                    return Err(RelationFault::Dimensions { expected: 0, got: term.dims.len() });
+                }
             }
         }
         Ok(())
     }
 
-    fn check_dims(&self, id: TensorId, maps: &[DimMap], domain: &Domain) -> Result<(), Fault> {
+    fn check_dims(
+        &self,
+        id: TensorId,
+        maps: &[DimMap],
+        domain: &Domain,
+    ) -> Result<(), RelationFault> {
         let tensor = self.check_tensor(id)?;
         let (expected, got) = (tensor.dims.len(), maps.len());
         if expected != got {
-            return Err(Fault::Dimensions { expected, got });
+            return Err(RelationFault::Dimensions { expected, got });
         }
         for (dim, map) in tensor.dims.iter().zip(maps) {
             let axis = match map {
@@ -199,23 +210,23 @@ impl Relation {
                 }
             };
             if axis != dim.axis {
-                return Err(Fault::Size { expected: dim.axis.size, got: axis.size });
+                return Err(RelationFault::Size { expected: dim.axis.size, got: axis.size });
             }
         }
         Ok(())
     }
 
-    fn check_tensor(&self, id: TensorId) -> Result<&Tensor, Fault> {
+    fn check_tensor(&self, id: TensorId) -> Result<&Tensor, RelationFault> {
         let tensors = self.layout.tensors();
-        tensors.get(id.0).ok_or(Fault::Tensor { tensors: tensors.len(), got: id.0 })
+        tensors.get(id.0).ok_or(RelationFault::Tensor { tensors: tensors.len(), got: id.0 })
     }
 }
 
-fn demands(parts: usize) -> Result<(), Fault> {
-    if parts == 0 { Err(Fault::Empty) } else { Ok(()) }
+fn demands(parts: usize) -> Result<(), RelationFault> {
+    if parts == 0 { Err(RelationFault::Empty) } else { Ok(()) }
 }
 
-fn axis_of(domain: &Domain, axis: usize) -> Result<Axis, Fault> {
+fn axis_of(domain: &Domain, axis: usize) -> Result<Axis, RelationFault> {
     let axes = domain.axes.len();
-    domain.axes.get(axis).copied().ok_or(Fault::Axis { axes, got: axis })
+    domain.axes.get(axis).copied().ok_or(RelationFault::Axis { axes, got: axis })
 }

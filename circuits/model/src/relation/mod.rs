@@ -16,7 +16,7 @@ pub mod layout;
 pub mod linear;
 pub mod tensor;
 
-pub use check::{Fault, Malformed};
+pub use check::{Malformed, RelationFault};
 pub use layout::{Allocator, Group, RowSlot, SheetLayout};
 pub use linear::{AxisFactor, DimMap, Linear, Term};
 pub use tensor::{Axis, Dim, Domain, Piece, Tensor, TensorId};
@@ -95,7 +95,7 @@ pub struct Lookup {
 
 /// A public table: keys `0 .. 2^log`, in closed form.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct LookupTable {
     /// Name, for people.
     pub label: String,
     /// Keys are `0 .. 2^log`.
@@ -108,7 +108,7 @@ pub struct Table {
     pub counts: TensorId,
 }
 
-impl Table {
+impl LookupTable {
     /// The keys as a domain of one axis.
     pub fn domain(&self) -> Domain {
         Domain { axes: vec![Axis { size: 1 << self.log, log: self.log }] }
@@ -129,7 +129,7 @@ pub struct Relation {
     /// Table lookups.
     pub lookups: Vec<Lookup>,
     /// The tables they refer to.
-    pub tables: Vec<Table>,
+    pub tables: Vec<LookupTable>,
 }
 
 impl Relation {

@@ -29,7 +29,7 @@ fn delivery(d: &OfRounds::Delivery) -> IRounds::Delivery {
 
 /// A proposed round's audit that is still to be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Audit {
+pub struct PendingAudit {
     /// Until when, in Unix seconds: after that the coordinator can be slashed.
     pub until: u64,
     /// The block that draws.
@@ -65,7 +65,7 @@ impl Client {
     }
 
     /// Demands that a delivery be proven on chain, for the bond that is usual. If the round becomes void
-    /// it comes back, otherwise it is whoever's answered.
+    /// it comes back, otherwise it is paid to the account that answered.
     ///
     /// # Errors
     /// If the round is not proposed, the delivery was demanded before, it names no submission and the
@@ -130,8 +130,8 @@ impl Client {
         self.send(&format!("answer/{round}/{account}"), self.at().demands, call).await
     }
 
-    /// Pays out the bond of a demand whose round is over: to whoever answered, or, if the round is
-    /// void, to whoever demanded.
+    /// Pays out the bond of a demand whose round is over: to the account that answered, or, if the
+    /// round is void, to the demander.
     ///
     /// # Errors
     /// If the round is under way, or there is no bond any more.
@@ -148,11 +148,11 @@ impl Client {
     ///
     /// # Errors
     /// If the round is unknown.
-    pub async fn audit_of(&self, round: u64) -> Result<Option<Audit>, ClientError> {
+    pub async fn audit_of(&self, round: u64) -> Result<Option<PendingAudit>, ClientError> {
         let call = Demands::auditOfCall { round };
         let found = self.view(self.at().demands, call).await?;
         let (until, target) = (found.until, found.target);
-        Ok((until != 0).then_some(Audit { until, target }))
+        Ok((until != 0).then_some(PendingAudit { until, target }))
     }
 
     /// Draws the deliveries of a round that are audited, as soon as the block is there that draws
@@ -162,7 +162,7 @@ impl Client {
     /// # Errors
     /// If the round is unknown, or it is too late.
     pub async fn audit(&self, round: u64) -> Result<Option<Vec<Address>>, ClientError> {
-        while let Some(Audit { target, .. }) = self.audit_of(round).await? {
+        while let Some(PendingAudit { target, .. }) = self.audit_of(round).await? {
             // It is in the past from the next block on.
             self.until_block(target + 1).await?;
             let header = RawHeader::of(self.sender().chain(), target).await?.encoded;
@@ -190,8 +190,8 @@ impl Client {
         self.view(self.at().demands, Demands::isPendingCall { round }).await
     }
 
-    /// A demand that nobody answered in time: the bounty is of whoever demanded, or, if the audit did,
-    /// of whoever says so.
+    /// A demand that nobody answered in time: the bounty is the demander's, or, if the audit demanded,
+    /// the caller's.
     ///
     /// # Errors
     /// If it can still be answered.

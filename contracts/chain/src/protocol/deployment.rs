@@ -26,7 +26,7 @@ const LEAST_TIMELOCK_DELAY: u64 = 17 * DAY;
 
 /// What a deployment is made with.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub struct DeploymentSetup {
     /// Who may propose what governance decides.
     pub proposers: Vec<Address>,
     /// Who may cancel what was proposed; nobody of those who propose.
@@ -49,7 +49,7 @@ pub struct Setup {
     pub values: IParameters::Values,
 }
 
-impl Setup {
+impl DeploymentSetup {
     /// One account proposes, guards and holds everything: for tests and demonstrations, until it hands
     /// over. What it has proposed anyone executes, and nobody cancels.
     pub fn of_one(account: Address) -> Self {
@@ -76,7 +76,7 @@ impl Setup {
     }
 }
 
-impl Setup {
+impl DeploymentSetup {
     /// Deploys all contracts. Contracts know each other's addresses before they are there, so the
     /// account must not send anything else meanwhile. Run again after a crash it continues.
     ///

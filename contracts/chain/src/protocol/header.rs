@@ -16,7 +16,7 @@ pub struct RawHeader {
     pub hash: B256,
     /// The randomness of its beacon.
     pub random: B256,
-    /// RLP.
+    /// The header's RLP encoding.
     pub encoded: Bytes,
 }
 

@@ -148,7 +148,7 @@ impl Client {
         Ok((score != 0).then_some(Candidate { account, dataset, windows, score }))
     }
 
-    /// Whoever can be in a domain's rounds, in the order of addresses.
+    /// The accounts that can be in a domain's rounds, in the order of addresses.
     ///
     /// # Errors
     /// If the node refuses.

@@ -16,7 +16,7 @@ mod settle;
 mod stakes;
 
 pub use client::{Client, ClientError};
-pub use demands::Audit;
-pub use deployment::Setup;
+pub use demands::PendingAudit;
+pub use deployment::DeploymentSetup;
 pub use header::RawHeader;
 pub use look::{Candidate, Status};

@@ -1,5 +1,5 @@
-//! Evidence is first committed to, and shown in a later block: whoever sees it waiting would take the
-//! bounty for its own otherwise, or the guilty half of what it loses.
+//! Evidence is first committed to, and shown in a later block: an observer who sees it waiting would
+//! take the bounty otherwise, or the guilty half of what it loses.
 
 use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::rpc::types::TransactionReceipt;

@@ -32,8 +32,8 @@ impl Client {
         Ok(signed.map_err(ChainError::from)?)
     }
 
-    /// What the coordinator says that each member delivered: the submissions given, which are in the
-    /// sum, and, of whoever has given none, what the contract has checked all the same, which is paid
+    /// What the coordinator says that each member delivered: the submissions given, which are in the sum,
+    /// and, of members that have given none, what the contract has checked all the same, which is paid
     /// for and is not part of the sum. In an eager domain a submission counts if the contract has checked
     /// its update, and is named by [`MARK`].
     ///

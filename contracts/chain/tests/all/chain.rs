@@ -117,7 +117,8 @@ async fn a_stranger_who_takes_the_nonce_is_noticed_and_named() {
     let account = sender.address();
     let expected = ChainError::Replaced { account, nonce: 0, by: Some(by) }.to_string();
     assert_eq!(task.await.unwrap().unwrap_err().to_string(), expected);
-    // It came to nothing: whoever wants the same sends it anew, after a restart too, and once.
+    // It came to nothing: a caller that wants the same sends it anew, after a restart too, and
+    // once.
     backend.ask("evm_setAutomine", json!([true])).await;
     let again = ping(&backend.rich(), "a").await.unwrap();
     assert_eq!(ping(&backend.rich(), "a").await.unwrap(), again);
@@ -340,7 +341,7 @@ async fn what_is_wanted_time_and_again_is_sent_each_time_and_not_twice_at_once()
     let hasty = WaitPolicy { give_up_after: Duration::from_millis(200), ..WaitPolicy::default() };
     let hasty = backend.rich().with_patience(hasty);
     assert!(hasty.pay_anew("gift", NOBODY, one).await.is_err());
-    // Whoever asks for it again, while it is not known what became of it, waits for that one.
+    // A caller that asks for it again, while it is not known what became of it, waits for that one.
     backend.ask("evm_setAutomine", json!([true])).await;
     backend.ask("evm_mine", json!([])).await;
     backend.rich().pay_anew("gift", NOBODY, one).await.unwrap();

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use zktrain_chain::protocol::Client;
 use zktrain_chain::{Chain, Endpoint, Outbox, Sender};
-use zktrain_devnet::{Node, serve};
+use zktrain_devnet::{EmbeddedNode, serve};
 use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::typed::Submission;
 use zktrain_ledger::{Deployment, SignedSubmission};
@@ -136,7 +136,7 @@ async fn processes_that_share_an_account_are_killed() {
     let folder = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(serve(Node::in_memory(genesis()).unwrap(), listener));
+    tokio::spawn(serve(EmbeddedNode::in_memory(genesis()).unwrap(), listener));
     for round in 0..6 {
         let children = ["a", "b"].map(|name| child(&url, folder.path(), name));
         for child in children {
@@ -171,7 +171,7 @@ async fn challenge_until_killed() {
 
 /// A round whose members have all signed twice, on a chain that other processes see at this address.
 async fn equivocated(members: usize) -> (Economy, String, Vec<[SignedSubmission; 2]>) {
-    let node = Node::in_memory(genesis()).unwrap();
+    let node = EmbeddedNode::in_memory(genesis()).unwrap();
     let economy = Economy::new(Backend::on(&node).await, members).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

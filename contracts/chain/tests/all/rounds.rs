@@ -5,7 +5,7 @@ use alloy::primitives::{Address, B256, U256, keccak256};
 use serde_json::json;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_chain::{Chain, FailureKind, Finality};
-use zktrain_devnet::{Genesis, Node, serve};
+use zktrain_devnet::{EmbeddedNode, Genesis, serve};
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::typed::Submission;
 use zktrain_testchains::Backend;
@@ -112,7 +112,7 @@ async fn nothing_is_signed_for_a_draw_that_the_chain_takes_back() {
     assert_ne!(again, nonce);
     let known = economy.coordinator.until_drawn(round).await.unwrap();
     assert_eq!(known.nonce, again);
-    // Whoever has begun with the first one finds out before anything is signed.
+    // An owner that has begun with the first one finds out before anything is signed.
     let late = owner.require_drawn(round, nonce, members).await.unwrap_err();
     assert!(matches!(late, ClientError::Redrawn { .. }), "{late}");
     let other = owner.require_drawn(round, again, B256::ZERO).await.unwrap_err();
@@ -139,7 +139,7 @@ async fn test_chains_are_final_at_once_and_others_when_they_say_so() {
     // Nothing is ever taken back there, and older states are not kept.
     let embedded = embedded.chain.with_finality(Finality::Finalized);
     assert_eq!(embedded.finality(), Finality::LATEST);
-    let node = Node::in_memory(Genesis { chain_id: 5, funded: Vec::new() }).unwrap();
+    let node = EmbeddedNode::in_memory(Genesis { chain_id: 5, funded: Vec::new() }).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(node, listener));

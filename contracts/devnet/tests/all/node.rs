@@ -5,7 +5,7 @@ use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use serde_json::json;
 use zktrain_chain::{Chain, Endpoint, FailureKind, Finality, Outbox, Sender};
-use zktrain_devnet::{Genesis, Node, NodeError};
+use zktrain_devnet::{EmbeddedNode, Genesis, NodeError};
 use zktrain_ledger::bindings::training::TrainingVerifier::{KeyLength, registerCall};
 use zktrain_testchains::transactions::{rival, verifier};
 use zktrain_testchains::{Backend, CHAIN, RICH, genesis};
@@ -16,7 +16,7 @@ const NOBODY: Address = Address::repeat_byte(0x42);
 async fn the_embedded_chain_survives_in_its_file_and_is_used_by_one_process() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("chain.redb");
-    let open = || Node::open(&path, genesis());
+    let open = || EmbeddedNode::open(&path, genesis());
     let backend = Backend::embedded().await;
     let sender = |chain: &Chain| {
         let signer: PrivateKeySigner = RICH.parse().unwrap();
@@ -39,7 +39,7 @@ async fn the_embedded_chain_survives_in_its_file_and_is_used_by_one_process() {
     let call = registerCall { encoded: vec![0; 40].into() };
     assert!(chain.view(address, call).await.unwrap_err().revert().unwrap().is::<KeyLength>());
     drop((chain, node));
-    let other = Node::open(&path, Genesis { chain_id: 5, funded: Vec::new() });
+    let other = EmbeddedNode::open(&path, Genesis { chain_id: 5, funded: Vec::new() });
     assert!(matches!(other, Err(NodeError::OtherChain { expected: 5, got: CHAIN, .. })));
 }
 

@@ -3,14 +3,14 @@
 use alloy::providers::Provider;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use zktrain_devnet::{Node, serve};
+use zktrain_devnet::{EmbeddedNode, serve};
 use zktrain_testchains::Backend;
 
 #[tokio::test]
 async fn pages_of_browsers_and_large_bodies_are_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve(Node::in_memory(zktrain_testchains::genesis()).unwrap(), listener));
+    tokio::spawn(serve(EmbeddedNode::in_memory(zktrain_testchains::genesis()).unwrap(), listener));
     let ask = async |head: &str, body: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let length = body.len();

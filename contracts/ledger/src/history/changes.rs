@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::U256;
 
-use super::{Audit, History, Outcome, Proposal, Round, Version, reason};
+use super::{
+    AuditProgress, DomainHistory, ModelVersion, ProposedBatch, RoundHistory, RoundOutcome, reason,
+};
 use crate::Members;
 use crate::bindings::registry::DomainRegistry::ModelAdvanced;
 use crate::bindings::rounds::Rounds;
 use crate::export::Block;
 
-impl History {
+impl DomainHistory {
     /// A round is opened, with these reputations of its members, as far as they are known.
     pub fn open(&mut self, event: Rounds::RoundOpened, scores: Vec<u32>, block: Block) {
         let optimistic = self.opened.as_ref().is_some_and(|(config, _)| config.optimistic);
-        self.rounds.push(Round {
+        self.rounds.push(RoundHistory {
             id: event.round,
             coordinator: event.coordinator,
             parent: event.parent,
@@ -30,8 +32,8 @@ impl History {
             delivered: BTreeMap::new(),
             proposal: None,
             demands: BTreeMap::new(),
-            audit: Audit::default(),
-            outcome: Outcome::Open,
+            audit: AuditProgress::default(),
+            outcome: RoundOutcome::Open,
             ended: None,
             paid: false,
             payments: Vec::new(),
@@ -40,14 +42,15 @@ impl History {
     }
 
     /// A round is paid. One that is void stays void; of the others those with a sum make the next version.
-    pub fn settle(&mut self, id: u64, block: Block) -> Option<&mut Round> {
+    pub fn settle(&mut self, id: u64, block: Block) -> Option<&mut RoundHistory> {
         let version = self.versions.len() as u64 + 1;
         let round = self.round(id)?;
         round.paid = true;
-        if !matches!(round.outcome, Outcome::Void { .. }) {
+        if !matches!(round.outcome, RoundOutcome::Void { .. }) {
             let proposal = round.proposal.as_ref();
             let sum = proposal.is_some_and(|proposal| !proposal.aggregate.is_zero());
-            round.outcome = if sum { Outcome::Settled { version } } else { Outcome::Empty };
+            round.outcome =
+                if sum { RoundOutcome::Settled { version } } else { RoundOutcome::Empty };
             round.ended = Some(block);
         }
         Some(round)
@@ -57,11 +60,11 @@ impl History {
     pub fn advance(&mut self, event: &ModelAdvanced, block: Block) {
         let number = self.versions.len() as u64 + 1;
         let ModelAdvanced { round, parent, model, .. } = *event;
-        self.versions.push(Version { number, round, parent, model, block });
+        self.versions.push(ModelVersion { number, round, parent, model, block });
     }
 }
 
-impl Round {
+impl RoundHistory {
     /// A member has delivered to the contract; whether for the first time.
     pub fn deliver(&mut self, event: &Rounds::Delivered) -> bool {
         self.delivered.insert(event.account, event.update).is_none()
@@ -77,13 +80,13 @@ impl Round {
             deliveries,
             ..
         } = event;
-        let proposal = Proposal { root, aggregate, model, deliveries, block, challenge_end };
+        let proposal = ProposedBatch { root, aggregate, model, deliveries, block, challenge_end };
         self.proposal = Some(proposal);
     }
 
     /// It makes no version. What the contract has checked is still to be paid.
     pub fn void(&mut self, event: &Rounds::Voided, block: Block) {
-        self.outcome = Outcome::Void { reason: reason(&event.reason) };
+        self.outcome = RoundOutcome::Void { reason: reason(&event.reason) };
         self.ended = Some(block);
         self.paid = self.delivered.is_empty();
     }
@@ -105,7 +108,7 @@ mod tests {
     }
 
     /// A history with one round under way.
-    fn opened() -> History {
+    fn opened() -> DomainHistory {
         let member = Member { account: MEMBER, dataset: HASH, windows: 1, weight: 1 << 16 };
         let opened = Rounds::RoundOpened {
             round: 5,
@@ -118,12 +121,12 @@ mod tests {
             burnShare: 0,
             members: vec![member],
         };
-        let mut history = History::default();
+        let mut history = DomainHistory::default();
         history.open(opened, vec![1], block(1));
         history
     }
 
-    fn proposed(history: &mut History, aggregate: B256) {
+    fn proposed(history: &mut DomainHistory, aggregate: B256) {
         let delivery = Delivery { update: HASH, submission: HASH };
         let (round, root, model, deliveries) = (5, HASH, HASH, vec![delivery]);
         let said = Rounds::Proposed { round, root, aggregate, model, challengeEnd: 3, deliveries };
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn a_round_with_a_sum_makes_the_next_version_and_one_without_makes_none() {
         for (aggregate, outcome) in
-            [(HASH, Outcome::Settled { version: 1 }), (B256::ZERO, Outcome::Empty)]
+            [(HASH, RoundOutcome::Settled { version: 1 }), (B256::ZERO, RoundOutcome::Empty)]
         {
             let mut history = opened();
             assert!(history.rounds[0].is_open());
@@ -155,7 +158,7 @@ mod tests {
         round.void(&Rounds::Voided { round: 5, coordinator: Address::ZERO, reason }, block(2));
         assert!(!round.paid && round.has_delivered(MEMBER));
         let round = history.settle(5, block(4)).unwrap();
-        assert_eq!(round.outcome, Outcome::Void { reason: STOPPED.to_owned() });
+        assert_eq!(round.outcome, RoundOutcome::Void { reason: STOPPED.to_owned() });
         assert_eq!((round.ended, round.paid), (Some(block(2)), true));
     }
 }

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, B256, U256};
 
-use super::super::findings::{Kind, Place};
-use super::super::history::{Demand, Outcome, Round, is_proven};
+use super::super::findings::{CheckKind, Place};
+use super::super::history::{Demand, RoundHistory, RoundOutcome, is_proven};
 use super::opening::is_remembered;
 use super::{Replay, rules};
 use crate::beacon::{DRAW_DELAY, audit_seed, draw};
@@ -26,7 +26,7 @@ impl Replay<'_> {
     /// Records a check of what is demanded of a member.
     fn about_demand(&mut self, (round, account): (u64, Address), holds: bool, problem: &str) {
         let place = Place::member(CHAIN, round, account);
-        self.findings.check(Kind::Demand, &place, "demand", holds, || problem.to_owned());
+        self.findings.check(CheckKind::Demand, &place, "demand", holds, || problem.to_owned());
     }
 
     fn demanded(&mut self, event: &Demands::Demanded, log: &ExportedLog) {
@@ -58,12 +58,12 @@ impl Replay<'_> {
         self.needs_verifier(id, log.block.time);
     }
 
-    /// Bonds are whoever's answered; of a void round whoever's demanded.
+    /// A bond is paid to the account that answered; of a void round, to the demander.
     fn collected(&mut self, event: &Demands::Collected) {
         let (id, account) = (event.round, event.account);
         let Some(round) = self.find(id) else { return };
-        let void = matches!(round.outcome, Outcome::Void { .. });
-        let over = round.outcome != Outcome::Open;
+        let void = matches!(round.outcome, RoundOutcome::Void { .. });
+        let over = round.outcome != RoundOutcome::Open;
         let due = round.demands.get_mut(&account).map(|made| {
             let to = if void { Some(made.by) } else { made.answered_by };
             (to, std::mem::take(&mut made.bond))
@@ -84,18 +84,18 @@ impl Replay<'_> {
         let drawn = tickets.len().min(round.audit.draws(some));
         let batch = batch_hash(round);
         round.audit.drawn = Some(drawn);
-        self.about(Kind::Demand, id, "audit", due, "nothing was to be audited then");
+        self.about(CheckKind::Demand, id, "audit", due, "nothing was to be audited then");
         let mut seed = B256::ZERO;
         if tickets.len() > drawn {
             let past = is_remembered(target, log);
-            self.about(Kind::Demand, id, "audit", past, "it was drawn too early, or too late");
+            self.about(CheckKind::Demand, id, "audit", past, "it was drawn too early, or too late");
             let drawing = self.export.audited_by(id).filter(|d| d.block.number == target);
             let Some(random) = self.randomness(id, target, drawing) else { return };
             seed = audit_seed(random, id, self.export.deployment.demands, batch);
         }
         let place = Place::round(CHAIN, id);
-        self.findings.equal(Kind::Demand, &place, "seed", seed, event.seed);
-        self.findings.equal(Kind::Demand, &place, "demands", U256::from(drawn), event.demands);
+        self.findings.equal(CheckKind::Demand, &place, "seed", seed, event.seed);
+        self.findings.equal(CheckKind::Demand, &place, "demands", U256::from(drawn), event.demands);
         self.due.demands = draw(seed, tickets, drawn).into();
     }
 
@@ -111,7 +111,7 @@ impl Replay<'_> {
         round.audit.target = Some(event.target);
         round.audit.postponed = round.audit.postponed.saturating_add(1);
         let holds = due && forgotten && next;
-        self.about(Kind::Demand, id, "audit", holds, "another block draws without need");
+        self.about(CheckKind::Demand, id, "audit", holds, "another block draws without need");
     }
 
     /// Deliveries that are audited of each batch.
@@ -120,20 +120,20 @@ impl Replay<'_> {
     }
 
     /// What keeps a round from being settled.
-    pub(super) fn is_pending(&self, round: &Round) -> bool {
+    pub(super) fn is_pending(&self, round: &RoundHistory) -> bool {
         round.is_demanded() || audit_until(round, self.audits()).is_some()
     }
 }
 
 /// Until when an audit has to be drawn; none if there is none, or it was.
-pub(super) fn audit_until(round: &Round, audits: usize) -> Option<u64> {
+pub(super) fn audit_until(round: &RoundHistory, audits: usize) -> Option<u64> {
     let waits = round.optimistic && audits > 0 && round.audit.drawn.is_none();
     let proposed = round.proposed().filter(|_| waits)?;
     Some(proposed.block.time.saturating_add(rules::ANSWER_WINDOW))
 }
 
 /// The block that draws.
-fn target(round: &Round) -> u64 {
+fn target(round: &RoundHistory) -> u64 {
     let proposed = round.proposal.as_ref().map_or(0, |proposal| proposal.block.number);
     round.audit.target.unwrap_or_else(|| proposed.saturating_add(DRAW_DELAY))
 }
@@ -141,7 +141,7 @@ fn target(round: &Round) -> u64 {
 /// Deliveries of a batch that were neither proven to the contract nor demanded, in order, each with the weight
 /// that it is paid and drawn by. One that names a submission is to be proven in any case: its coordinator says
 /// that it has that.
-fn unproven(round: &Round) -> impl Iterator<Item = (Address, u32)> {
+fn unproven(round: &RoundHistory) -> impl Iterator<Item = (Address, u32)> {
     let said = round.proposal.iter().flat_map(|proposal| &proposal.deliveries);
     let open = round.members.0.iter().zip(said).filter(|(member, said)| {
         let checked = round.delivered.get(&member.account).copied().unwrap_or_default();
@@ -153,7 +153,7 @@ fn unproven(round: &Round) -> impl Iterator<Item = (Address, u32)> {
 }
 
 /// What was proposed, as it is signed.
-fn batch_hash(round: &Round) -> B256 {
+fn batch_hash(round: &RoundHistory) -> B256 {
     let Some(proposal) = &round.proposal else { return B256::ZERO };
     let (root, aggregate, model) = (proposal.root, proposal.aggregate, proposal.model);
     let batch = Batch { round: round.id, root, aggregate, model };

@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 
-use super::super::findings::{Kind, Place};
+use super::super::findings::{CheckKind, Place};
 use super::{Replay, rules};
 use crate::bindings::registry::DomainRegistry::{self, DomainRegistryEvents};
 use crate::export::CHAIN;
@@ -32,18 +32,18 @@ impl Replay<'_> {
     /// Records a check of the domain's own events.
     fn about_domain(&mut self, field: &str, holds: bool, problem: &str) {
         let place = Place::file(CHAIN);
-        self.findings.check(Kind::Export, &place, field, holds, || problem.to_owned());
+        self.findings.check(CheckKind::Export, &place, field, holds, || problem.to_owned());
     }
 
     fn began(&mut self, event: DomainRegistry::DomainOpened, now: u64) {
         let place = Place::file(CHAIN);
         let number = self.export.domain;
-        self.findings.equal(Kind::Export, &place, "domain", number, event.domain);
+        self.findings.equal(CheckKind::Export, &place, "domain", number, event.domain);
         self.about_domain("domain", self.rules.config.is_none(), "it was opened twice");
         let reward = self.export.deployment.reward_token;
         let refused = rules::refused(&event.config, self.rules.values.as_ref(), reward);
         let problem = || format!("no domain is opened with such a {}", refused.unwrap_or_default());
-        self.findings.check(Kind::Export, &place, "config", refused.is_none(), problem);
+        self.findings.check(CheckKind::Export, &place, "config", refused.is_none(), problem);
         self.rules.coordinator = event.config.coordinator;
         if let Some(values) = &self.rules.values {
             let left = values.domainDeposit.saturating_sub(values.domainFee);
@@ -62,7 +62,7 @@ impl Replay<'_> {
         self.about_domain("closed", free, "a round was under way, or it was closed before");
         let place = Place::file(CHAIN);
         let deposit = U256::from(event.deposit);
-        self.findings.equal(Kind::Payment, &place, "deposit", self.rules.deposit, deposit);
+        self.findings.equal(CheckKind::Payment, &place, "deposit", self.rules.deposit, deposit);
         (self.rules.closed, self.due.closing) = (true, true);
     }
 
@@ -72,7 +72,7 @@ impl Replay<'_> {
         let got = Some((event.round, event.model, event.aggregate));
         let holds = expected == got && event.version == number && event.parent == self.head;
         let problem = "the version does not follow from the proposal and the version before";
-        self.about(Kind::Export, event.round, "version", holds, problem);
+        self.about(CheckKind::Export, event.round, "version", holds, problem);
         self.head = event.model;
         self.history.advance(event, log.block);
     }

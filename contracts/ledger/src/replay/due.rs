@@ -26,7 +26,6 @@ pub(super) struct Proven {
 /// What has to be told next.
 #[derive(Debug, Default)]
 pub(super) struct Due {
-    /// Scores.
     pub scores: VecDeque<(Address, u32)>,
     /// The version: round, model and aggregate.
     pub advance: Option<(u64, B256, B256)>,

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256};
 
-use super::super::findings::{Kind, Place};
+use super::super::findings::{CheckKind, Place};
 use super::super::history::reason;
 use super::due::Guilty;
 use super::{Membership, Replay, rules};
@@ -19,7 +19,7 @@ impl Replay<'_> {
     /// Records a check of an event about a member of the domain.
     fn about_member(&mut self, account: Address, field: &str, holds: bool, problem: &str) {
         let place = Place { member: Some(account), ..Place::file(CHAIN) };
-        self.findings.check(Kind::Membership, &place, field, holds, || problem.to_owned());
+        self.findings.check(CheckKind::Membership, &place, field, holds, || problem.to_owned());
     }
 
     pub(super) fn joined(&mut self, event: &Rounds::Joined) {
@@ -65,7 +65,7 @@ impl Replay<'_> {
     /// Its data stay taken: nobody joins with them.
     pub(super) fn member_slashed(&mut self, event: &Rounds::MemberSlashed, log: &ExportedLog) {
         let (id, account) = (event.round, event.account);
-        // Whoever was not in a round answers for nothing in it: its stake may cover nothing.
+        // A member that was not in a round answers for nothing in it: its stake may cover nothing.
         let seated = self.find(id).is_some_and(|round| round.members.find(account).is_some());
         let member = self.members.remove(&account).is_some();
         let why = reason(&event.reason);
@@ -75,13 +75,13 @@ impl Replay<'_> {
         let crime = CRIMES.contains(&why.as_str());
         let holds = seated && member && crime;
         let problem = "it was no member of the round, or nobody is slashed for that";
-        self.about(Kind::Membership, id, "slashed", holds, problem);
+        self.about(CheckKind::Membership, id, "slashed", holds, problem);
         let proven = self.due.proven.take();
         let shown = proven.is_some_and(|proven| {
             (proven.round, proven.guilty, proven.reason) == (id, account, event.reason)
                 && proven.challenger == event.challenger
         });
-        self.about(Kind::Export, id, "evidence", shown, "a slash without its evidence");
+        self.about(CheckKind::Export, id, "evidence", shown, "a slash without its evidence");
         self.standings.ruin(account);
         self.due.scores.push_back((account, 0));
         self.due.obligations.push_back(account);

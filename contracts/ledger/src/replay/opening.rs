@@ -2,21 +2,21 @@
 
 use alloy_primitives::{B256, U256};
 
-use super::super::findings::{Kind, Place};
+use super::super::findings::{CheckKind, Place};
 use super::{Replay, rules};
 use crate::beacon::{DRAW_DELAY, nonce};
 use crate::bindings::registry::IDomainRegistry::Config;
 use crate::bindings::rounds::Rounds;
 use crate::export::CHAIN;
 use crate::export::{Drawing, ExportedLog};
-use crate::reputation::Standing;
+use crate::reputation::ReputationStanding;
 use crate::weights::weights;
 
 impl Replay<'_> {
     pub(super) fn opened(&mut self, event: Rounds::RoundOpened, log: &ExportedLog) {
         let id = event.round;
         let Some(config) = self.rules.config.clone() else {
-            self.about(Kind::Export, id, "round", false, "its domain was not opened");
+            self.about(CheckKind::Export, id, "round", false, "its domain was not opened");
             return;
         };
         self.openable(&event);
@@ -35,14 +35,26 @@ impl Replay<'_> {
         let (id, coordinator) = (event.round, event.coordinator);
         let alone = self.current.is_none() && coordinator == self.rules.coordinator;
         let may = alone && !self.barred.contains(&coordinator) && !self.rules.closed;
-        self.about(Kind::Export, id, "round", may, "it was not the coordinator's to open");
+        self.about(CheckKind::Export, id, "round", may, "it was not the coordinator's to open");
         let at = &self.export.deployment;
         let series = rules::series(at.chain_id, at.rounds);
         let last = self.history.rounds.last().map_or(0, |round| round.id);
         let next = id >> 32 == series && id > last;
-        self.about(Kind::Export, id, "number", next, "it is not a number of a later round there");
+        self.about(
+            CheckKind::Export,
+            id,
+            "number",
+            next,
+            "it is not a number of a later round there",
+        );
         let from = event.parent == self.head;
-        self.about(Kind::Export, id, "parent", from, "it does not start from the last version");
+        self.about(
+            CheckKind::Export,
+            id,
+            "parent",
+            from,
+            "it does not start from the last version",
+        );
     }
 
     /// For how long and how much a round is, and which of governance's numbers it keeps.
@@ -50,39 +62,55 @@ impl Replay<'_> {
         let id = event.round;
         let lasts = event.deadline.saturating_sub(log.block.time);
         let holds = (config.minDuration..=rules::MAX_DURATION).contains(&lasts);
-        self.about(Kind::Export, id, "deadline", holds, "shorter or longer than rounds may be");
+        self.about(
+            CheckKind::Export,
+            id,
+            "deadline",
+            holds,
+            "shorter or longer than rounds may be",
+        );
         let [least, most] = [config.minBudget, config.maxBudget].map(U256::from);
         let within = event.budget.is_zero() || (least..=most).contains(&event.budget);
         let problem = "more than the domain lets a round pay, or less, and not nothing";
-        self.about(Kind::Payment, id, "budget", within, problem);
+        self.about(CheckKind::Payment, id, "budget", within, problem);
         let (fee, burn) = self.rules.now(self.export.deployment.reward_token);
         let place = Place::round(CHAIN, id);
-        self.findings.equal(Kind::Payment, &place, "fee", fee, event.settlementFee);
-        self.findings.equal(Kind::Payment, &place, "burnShare", burn, event.burnShare);
+        self.findings.equal(CheckKind::Payment, &place, "fee", fee, event.settlementFee);
+        self.findings.equal(CheckKind::Payment, &place, "burnShare", burn, event.burnShare);
     }
 
     /// The members' standings, whose weights follow from them.
-    fn mustered(&mut self, event: &Rounds::RoundOpened, config: &Config) -> Vec<Standing> {
+    fn mustered(
+        &mut self,
+        event: &Rounds::RoundOpened,
+        config: &Config,
+    ) -> Vec<ReputationStanding> {
         let id = event.round;
         let ascending = event.members.windows(2).all(|pair| match pair {
             [a, b] => a.account < b.account,
             _ => true,
         });
         let problem = "members are not in the order of their addresses";
-        self.about(Kind::Membership, id, "members", ascending, problem);
+        self.about(CheckKind::Membership, id, "members", ascending, problem);
         let some = usize::from(config.minMembers)..=rules::MAX_MEMBERS;
         let holds = some.contains(&event.members.len());
-        self.about(Kind::Membership, id, "count", holds, "fewer or more members than rounds have");
-        let standings: Vec<Standing> =
+        self.about(
+            CheckKind::Membership,
+            id,
+            "count",
+            holds,
+            "fewer or more members than rounds have",
+        );
+        let standings: Vec<ReputationStanding> =
             event.members.iter().map(|m| self.standings.of(m.account)).collect();
         let fair = weights(&standings);
         for (index, member) in event.members.iter().enumerate() {
             let place = Place::member(CHAIN, id, member.account);
             let same = self.may_work(member.account, member.dataset, member.windows);
             let problem = || "it has not joined with this dataset".to_owned();
-            self.findings.check(Kind::Membership, &place, "dataset", same, problem);
+            self.findings.check(CheckKind::Membership, &place, "dataset", same, problem);
             let expected = fair.get(index).copied().unwrap_or_default();
-            self.findings.equal(Kind::Weights, &place, "weight", expected, member.weight);
+            self.findings.equal(CheckKind::Weights, &place, "weight", expected, member.weight);
         }
         standings
     }
@@ -97,13 +125,13 @@ impl Replay<'_> {
         let (members, parent) = (round.members.root(), round.parent);
         let in_time = waits && is_remembered(target, log);
         let problem = "it was drawn before, too early or too late";
-        self.about(Kind::Nonce, event.round, "drawn", in_time, problem);
+        self.about(CheckKind::Nonce, event.round, "drawn", in_time, problem);
         let drawing = self.export.drawn_by(event.round).filter(|d| d.block.number == target);
         let Some(random) = self.randomness(event.round, target, drawing) else { return };
         let at = &self.export.deployment;
         let domain = self.export.domain;
         let expected = nonce(random, event.round, at.rounds, domain, members, parent);
-        self.findings.equal(Kind::Nonce, &place, "nonce", expected, event.nonce);
+        self.findings.equal(CheckKind::Nonce, &place, "nonce", expected, event.nonce);
     }
 
     /// The randomness that a header in the export has: it is hashed, so that a node need only be asked
@@ -118,11 +146,11 @@ impl Replay<'_> {
         let random = drawing.and_then(Drawing::random);
         let problem =
             || format!("block {target}, which draws, is not in the export with its header");
-        self.findings.check(Kind::Nonce, &place, "drawing", random.is_some(), problem);
+        self.findings.check(CheckKind::Nonce, &place, "drawing", random.is_some(), problem);
         let random = random?;
         let some = U256::from_be_bytes(random.0) >= U256::from(2);
         let problem = "the block that draws has no randomness";
-        self.about(Kind::Nonce, round, "randomness", some, problem);
+        self.about(CheckKind::Nonce, round, "randomness", some, problem);
         Some(random)
     }
 }

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, B256};
 
-use super::super::findings::{Kind, Place};
-use super::super::history::{Round, is_summed};
+use super::super::findings::{CheckKind, Place};
+use super::super::history::{RoundHistory, is_summed};
 use super::{Replay, rules};
 use crate::MARK;
 use crate::bindings::rounds::IRounds::Delivery;
@@ -23,7 +23,7 @@ impl Replay<'_> {
         let place = Place::member(CHAIN, event.round, account);
         let problem = || "it could not be delivered then, or by this account".to_owned();
         let holds = due && seated && first && here && !event.update.is_zero();
-        self.findings.check(Kind::Export, &place, "delivered", holds, problem);
+        self.findings.check(CheckKind::Export, &place, "delivered", holds, problem);
     }
 
     pub(super) fn proposed(&mut self, event: Rounds::Proposed, log: &ExportedLog) {
@@ -39,21 +39,33 @@ impl Replay<'_> {
         let ends = log.block.time.saturating_add(window) == event.challengeEnd;
         round.propose(event, log.block);
 
-        self.about(Kind::Export, id, "proposed", in_turn, "nothing was to be proposed then");
-        self.about(Kind::Export, id, "deliveries", whole, "the root is not that of the deliveries");
+        self.about(CheckKind::Export, id, "proposed", in_turn, "nothing was to be proposed then");
+        self.about(
+            CheckKind::Export,
+            id,
+            "deliveries",
+            whole,
+            "the root is not that of the deliveries",
+        );
         let problem = "outside of its time, or before the deadline without everybody";
-        self.about(Kind::Export, id, "time", timely, problem);
+        self.about(CheckKind::Export, id, "time", timely, problem);
         let problem = "a sum of nothing, or without a sum another model than the parent";
-        self.about(Kind::Export, id, "sum", summed, problem);
-        self.about(Kind::Export, id, "challengeEnd", ends, "not the domain's challenge window");
+        self.about(CheckKind::Export, id, "sum", summed, problem);
+        self.about(
+            CheckKind::Export,
+            id,
+            "challengeEnd",
+            ends,
+            "not the domain's challenge window",
+        );
         let place = Place { member: stranger, ..Place::round(CHAIN, id) };
         let problem = || "the batch leaves out what was delivered to the contract".to_owned();
-        self.findings.check(Kind::Export, &place, "delivery", stranger.is_none(), problem);
+        self.findings.check(CheckKind::Export, &place, "delivery", stranger.is_none(), problem);
     }
 }
 
 /// A member of whom a batch may not say this: `Deliveries.isAllowed`.
-fn not_allowed(round: &Round, deliveries: &[Delivery]) -> Option<Address> {
+fn not_allowed(round: &RoundHistory, deliveries: &[Delivery]) -> Option<Address> {
     let mut pairs = round.members.0.iter().zip(deliveries);
     let wrong = pairs.find(|(member, said)| {
         let checked = round.delivered.get(&member.account).copied().unwrap_or_default();
@@ -73,14 +85,14 @@ fn is_allowed(said: &Delivery, optimistic: bool, checked: B256) -> bool {
 }
 
 /// Nobody is shut out as long as there is time to deliver.
-fn is_timely(round: &Round, deliveries: &[Delivery], now: u64) -> bool {
+fn is_timely(round: &RoundHistory, deliveries: &[Delivery], now: u64) -> bool {
     let everybody = deliveries.iter().all(|said| !said.update.is_zero());
     let until = round.deadline.saturating_add(rules::PROPOSE_WINDOW);
     now <= until && (now > round.deadline || everybody)
 }
 
 /// Who has no sum says so, and then nothing else.
-fn is_sum(round: &Round, event: &Rounds::Proposed) -> bool {
+fn is_sum(round: &RoundHistory, event: &Rounds::Proposed) -> bool {
     if event.aggregate.is_zero() {
         return event.model == round.parent;
     }

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, U256};
 
-use super::super::findings::{Kind, Place};
-use super::super::history::{Outcome, Round, STOPPED, Slash, reason};
+use super::super::findings::{CheckKind, Place};
+use super::super::history::{RoundHistory, RoundOutcome, STOPPED, SlashRecord, reason};
 use super::demands::audit_until;
 use super::due::{Guilty, Proven};
 use super::{Replay, rules};
@@ -34,7 +34,7 @@ impl Replay<'_> {
     pub(super) fn settled(&mut self, event: &Rounds::Settled, log: &ExportedLog) {
         let (id, place) = (event.round, Place::round(CHAIN, event.round));
         let Some(round) = self.find(id).cloned() else { return };
-        let void = matches!(round.outcome, Outcome::Void { .. });
+        let void = matches!(round.outcome, RoundOutcome::Void { .. });
         self.may_end(&round, void, log);
         if !void {
             self.tell_of_stop(&round, log.block.time);
@@ -44,13 +44,13 @@ impl Replay<'_> {
         let settlement = self.settlement(&round, sum.is_some());
         let expected = proposal.filter(|_| !void).map(|proposal| proposal.model);
         self.findings.equal(
-            Kind::Export,
+            CheckKind::Export,
             &place,
             "model",
             expected.unwrap_or_default(),
             event.model,
         );
-        self.findings.equal(Kind::Payment, &place, "paid", settlement.paid(), event.paid);
+        self.findings.equal(CheckKind::Payment, &place, "paid", settlement.paid(), event.paid);
         self.due.advance = sum.map(|sum| (id, sum.model, sum.aggregate));
         // Reputation that costs nobody anything would be worth nothing.
         for (account, delivered) in settlement.moves.iter().filter(|_| !round.budget.is_zero()) {
@@ -62,34 +62,34 @@ impl Replay<'_> {
     }
 
     /// Whether nothing can be said any more against what is paid.
-    fn may_end(&mut self, round: &Round, void: bool, log: &ExportedLog) {
+    fn may_end(&mut self, round: &RoundHistory, void: bool, log: &ExportedLog) {
         let known = (void || round.proposed().is_some()) && !round.paid;
         let problem = "nothing was proposed, or it was settled before";
-        self.about(Kind::Export, round.id, "settled", known, problem);
+        self.about(CheckKind::Export, round.id, "settled", known, problem);
         if let Some(proposal) = round.proposed() {
             let over = log.block.time > proposal.challenge_end;
             let problem = "it was settled before it could not be challenged any more";
-            self.about(Kind::Export, round.id, "window", over, problem);
+            self.about(CheckKind::Export, round.id, "window", over, problem);
             let pending = self.is_pending(round);
             let problem =
                 "settled before its audit was drawn, or with a demand that nobody answered";
-            self.about(Kind::Demand, round.id, "pending", !pending, problem);
+            self.about(CheckKind::Demand, round.id, "pending", !pending, problem);
         }
     }
 
-    fn close(&mut self, round: &Round, settlement: Settlement, log: &ExportedLog) {
+    fn close(&mut self, round: &RoundHistory, settlement: Settlement, log: &ExportedLog) {
         if self.current == Some(round.id) {
             self.current = None;
         }
         let Some(ended) = self.history.settle(round.id, log.block) else { return };
         (ended.payments, ended.burned) = (settlement.payments, settlement.burned);
-        if !matches!(round.outcome, Outcome::Void { .. }) {
+        if !matches!(round.outcome, RoundOutcome::Void { .. }) {
             self.due.obligations.push_back(round.coordinator);
         }
     }
 
     /// As `Settlement.sol` pays. `sum`: whether what was proposed has one.
-    fn settlement(&self, round: &Round, sum: bool) -> Settlement {
+    fn settlement(&self, round: &RoundHistory, sum: bool) -> Settlement {
         let share = self.rules.config.as_ref().map_or(0, |config| config.coordinatorShare);
         let (most, pool) = payments::split(round.budget, share);
         let mut settlement = Settlement::default();
@@ -122,7 +122,7 @@ impl Replay<'_> {
         let Some(round) = self.find(id).cloned() else { return };
         let due = self.is_due(&round, &why, log) && event.coordinator == round.coordinator;
         let problem = format!("{why}: no round becomes void for that, or not then");
-        self.about(Kind::Export, id, "void", due, &problem);
+        self.about(CheckKind::Export, id, "void", due, &problem);
         self.due.obligations.push_back(round.coordinator);
         if why == STOPPED {
             let about = "it was abandoned, because its verifier was stopped";
@@ -142,7 +142,7 @@ impl Replay<'_> {
     }
 
     /// Whether a round can be void for this reason now.
-    fn is_due(&self, round: &Round, why: &str, log: &ExportedLog) -> bool {
+    fn is_due(&self, round: &RoundHistory, why: &str, log: &ExportedLog) -> bool {
         let (now, proposed) = (log.block.time, round.proposed());
         let disputed =
             proposed.is_some_and(|said| now <= said.challenge_end) || self.is_pending(round);
@@ -174,13 +174,13 @@ impl Replay<'_> {
     }
 
     /// The coordinator answers for it.
-    fn convicted(&mut self, event: &Rounds::Voided, round: &Round) {
+    fn convicted(&mut self, event: &Rounds::Voided, round: &RoundHistory) {
         let (id, coordinator) = (round.id, round.coordinator);
         let proven = self.due.proven.take();
         let shown = proven.is_some_and(|proven| {
             (proven.round, proven.guilty, proven.reason) == (id, coordinator, event.reason)
         });
-        self.about(Kind::Export, id, "evidence", shown, "a slash without its evidence");
+        self.about(CheckKind::Export, id, "evidence", shown, "a slash without its evidence");
         self.due.bar = Some(coordinator);
         let (account, reason) = (coordinator, event.reason);
         let guilty = Guilty { round: id, account, reason, coordinator: true };
@@ -196,7 +196,7 @@ impl Replay<'_> {
     }
 
     /// Stake is taken for what was shown: at most the bond, and of what the operator has staked itself
-    /// whoever showed it gets what is not burned.
+    /// the challenger gets what is not burned.
     pub(super) fn taken(&mut self, event: &StakeManager::Slashed) {
         let Some((guilty, proven)) = self.due.guilty.take() else { return };
         let Guilty { round: id, account, reason: why, coordinator } = guilty;
@@ -204,7 +204,7 @@ impl Replay<'_> {
         let same = (event.operator, event.reason) == (account, why)
             && challenger.is_none_or(|challenger| challenger == event.challenger);
         self.about(
-            Kind::Export,
+            CheckKind::Export,
             id,
             "slash",
             same,
@@ -217,10 +217,10 @@ impl Replay<'_> {
         let total = event.own.saturating_add(event.delegated);
         let fair =
             event.bounty == event.own.saturating_sub(kept) && total <= bond && event.since == since;
-        self.about(Kind::Payment, id, "slash", fair, "more than the bond, or another bounty");
+        self.about(CheckKind::Payment, id, "slash", fair, "more than the bond, or another bounty");
         let (burned, bounty) = (total.saturating_sub(event.bounty), event.bounty);
         let reason = reason(&why);
-        let slash = Slash { round: id, account, reason, coordinator, burned, bounty };
+        let slash = SlashRecord { round: id, account, reason, coordinator, burned, bounty };
         self.history.slashes.push(slash);
     }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256};
 
-use super::super::findings::{Kind, Place};
-use super::super::history::Round;
+use super::super::findings::{CheckKind, Place};
+use super::super::history::RoundHistory;
 use super::{Replay, rules};
 use crate::bindings::router::VerifierRouter::{self, VerifierRouterEvents};
 use crate::export::CHAIN;
@@ -40,7 +40,7 @@ impl Stop {
 
     /// Whether a round can be given up because of it: `Settlement.abandon`. `pending`: something besides
     /// the challenge window keeps the round from being settled.
-    pub fn ends(&self, round: &Round, pending: bool, now: u64) -> bool {
+    pub fn ends(&self, round: &RoundHistory, pending: bool, now: u64) -> bool {
         let settleable =
             round.proposed().is_some_and(|said| said.challenge_end < self.from) && !pending;
         let over = self.from.saturating_add(rules::GRACE);
@@ -112,7 +112,7 @@ impl Replay<'_> {
         };
         let problem =
             || "a verifier was added or stopped that could not be, or by another".to_owned();
-        self.findings.check(Kind::Export, &place, "verifier", holds, problem);
+        self.findings.check(CheckKind::Export, &place, "verifier", holds, problem);
         // Others' are none of this domain's.
         if let Some(stop) = self.stop_of_domain().filter(|_| self.verifier() == Some(id)) {
             let about = format!("the domain's verifier was stopped {}", stop.told());
@@ -139,11 +139,11 @@ impl Replay<'_> {
     pub(super) fn needs_verifier(&mut self, round: u64, now: u64) {
         let holds = !self.is_stopped(now);
         let problem = "the verifier that it needs was stopped at that time, or never there";
-        self.about(Kind::Export, round, "verifier", holds, problem);
+        self.about(CheckKind::Export, round, "verifier", holds, problem);
     }
 
     /// That a round was settled although the chain could check no proof for a part of its time.
-    pub(super) fn tell_of_stop(&mut self, round: &Round, now: u64) {
+    pub(super) fn tell_of_stop(&mut self, round: &RoundHistory, now: u64) {
         let begun = round.opened.time;
         let during = |stop: &Stop| begun < stop.until && stop.time <= now;
         let Some(stop) = self.stop_of_domain().filter(during) else { return };

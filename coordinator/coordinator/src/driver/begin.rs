@@ -27,7 +27,7 @@ pub(super) async fn begin(
     Ok((fresh, begun))
 }
 
-/// Whether two plans are of one round as the chain has it; what the operator decides may differ.
+/// Whether two plans are of one round as the chain has it; what the coordinator decides may differ.
 fn is_same_round(stored: &Plan, fresh: &Plan) -> bool {
     let Plan { timing, threshold, least, .. } = *stored;
     *stored == Plan { timing, threshold, least, ..fresh.clone() }

@@ -1,26 +1,26 @@
 //! Erasing what a round leaves in the store.
 //!
 //! Masked vectors and the shares that unmask them are needed until a round's sum is settled, and by
-//! nobody later: whoever got hold of them could try to take the sum apart. They go as soon as the
-//! round is over, however it ended. What members signed otherwise (keys, uploads' hashes,
+//! nobody later: an attacker who got hold of them could try to take the sum apart. They go as soon
+//! as the round is over, however it ended. What members signed otherwise (keys, uploads' hashes,
 //! confirmations, defences, submissions) is kept for a while, as evidence.
 
-use zktrain_wire::messages::Contribution;
+use zktrain_wire::messages::MemberMessage;
 
 use super::{DriverError, items};
-use crate::machine::Event;
+use crate::machine::RoundEvent;
 use crate::store::Store;
 
 /// Whether an event holds shares of secrets, sealed or open.
-fn is_secret(event: &Event) -> bool {
-    let Event::Contribution { what, .. } = event else { return false };
+fn is_secret(event: &RoundEvent) -> bool {
+    let RoundEvent::Contribution { what, .. } = event else { return false };
     match **what {
-        Contribution::Sharing(_) | Contribution::Unmask(_) | Contribution::Reveal(_) => true,
-        Contribution::Keys(_)
-        | Contribution::Complaint(_)
-        | Contribution::Upload(_)
-        | Contribution::Confirm(_)
-        | Contribution::Defence(_) => false,
+        MemberMessage::Sharing(_) | MemberMessage::Unmask(_) | MemberMessage::Reveal(_) => true,
+        MemberMessage::Keys(_)
+        | MemberMessage::Complaint(_)
+        | MemberMessage::Upload(_)
+        | MemberMessage::Confirm(_)
+        | MemberMessage::Defence(_) => false,
     }
 }
 
@@ -36,7 +36,7 @@ pub async fn erase(store: &Store, round: u64, outcome: &[u8]) -> Result<(), Driv
         if stored.body.is_empty() {
             continue;
         }
-        let event: Event =
+        let event: RoundEvent =
             postcard::from_bytes(&stored.body).map_err(|_| DriverError::Stored { round })?;
         if is_secret(&event) {
             places.push(stored.seq);

@@ -20,7 +20,7 @@ use zktrain_wire::messages::Phase;
 
 use super::vectors::PIECE;
 use super::{Inner, Job, Settled, items, job_of};
-use crate::machine::{Event, Machine, ProofVerdict, SumResult, TrialResult};
+use crate::machine::{Machine, ProofVerdict, RoundEvent, SumResult, TrialResult};
 use crate::store::StoreError;
 
 /// Bytes of a submission at most.
@@ -36,7 +36,7 @@ pub(super) enum JobError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Aggregation(#[from] zktrain_secagg::Error),
+    Aggregation(#[from] zktrain_secagg::SecaggError),
     #[error("the round is not where the job belongs")]
     State,
     #[error("the job was stopped")]
@@ -81,7 +81,7 @@ impl Parts {
     }
 }
 
-/// What of a sum can go wrong before it is one.
+/// Why a sum cannot be made.
 enum Unsummed {
     Recover(zktrain_secagg::coordinator::RecoverError),
     Job(JobError),
@@ -94,7 +94,7 @@ impl<E: Into<JobError>> From<E> for Unsummed {
 }
 
 impl Inner {
-    async fn result(self: &Arc<Self>, job: Job) -> Option<Event> {
+    async fn result(self: &Arc<Self>, job: Job) -> Option<RoundEvent> {
         for _ in 0..TRIES {
             let error = match self.attempt(job).await {
                 Ok(event) => return Some(event),
@@ -109,8 +109,8 @@ impl Inner {
         }
         match job {
             Job::Judge(_) => None,
-            Job::Sum => Some(Event::Summed(SumResult::Failed)),
-            Job::Try => Some(Event::Tried(TrialResult::Failed)),
+            Job::Sum => Some(RoundEvent::Summed(SumResult::Failed)),
+            Job::Try => Some(RoundEvent::Tried(TrialResult::Failed)),
         }
     }
 
@@ -120,10 +120,12 @@ impl Inner {
         pending.iter().filter_map(job_of).any(|other| other == job)
     }
 
-    async fn attempt(self: &Arc<Self>, job: Job) -> Result<Event, JobError> {
+    async fn attempt(self: &Arc<Self>, job: Job) -> Result<RoundEvent, JobError> {
         Ok(match job {
-            Job::Judge(account) => Event::Judged { account, verdict: self.judge(account).await? },
-            Job::Sum => Event::Summed(match self.sum().await {
+            Job::Judge(account) => {
+                RoundEvent::Judged { account, verdict: self.judge(account).await? }
+            }
+            Job::Sum => RoundEvent::Summed(match self.sum().await {
                 Ok(result) => result,
                 Err(Unsummed::Recover(error)) if error.guilty.is_empty() => {
                     SumResult::Short(error.short)
@@ -131,12 +133,12 @@ impl Inner {
                 Err(Unsummed::Recover(error)) => SumResult::Guilty(error.guilty),
                 Err(Unsummed::Job(error)) => return Err(error),
             }),
-            Job::Try => Event::Tried(self.try_uploads().await?),
+            Job::Try => RoundEvent::Tried(self.try_uploads().await?),
         })
     }
 
     /// Stores a result, also if that does not succeed at once.
-    async fn insist(&self, event: &Event) {
+    async fn insist(&self, event: &RoundEvent) {
         for _ in 0..TRIES {
             if self.report(event).await {
                 return;

@@ -27,11 +27,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use zktrain_secagg::messages::{Signed, Upload};
 use zktrain_secagg::plan::Plan;
-use zktrain_wire::messages::{Contribution, End, Notice, Phase, Refusal};
+use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Refusal};
 
-pub use work::{Judged, Settled, Timed, Work};
+pub use work::{Judged, RoundComputations, Settled, Timed};
 
-use crate::machine::{Action, Bounds, Draft, Ends, Event, Machine, Progress, ProofVerdict};
+use crate::machine::{
+    Action, Bounds, Ends, Machine, NoticeDraft, Progress, ProofVerdict, RoundEvent,
+};
 use crate::store::{Store, StoreError};
 
 /// Why a round cannot be run.
@@ -60,10 +62,10 @@ pub struct Driver {
 struct Inner {
     store: Store,
     plan: Signed<Plan>,
-    work: Arc<dyn Work>,
+    work: Arc<dyn RoundComputations>,
     clock: Clock,
     state: Mutex<State>,
-    /// Counts what was published, to wake whoever waits.
+    /// Counts what was published, to wake the requests that wait.
     published: watch::Sender<u64>,
     jobs: mpsc::UnboundedSender<Job>,
 }
@@ -106,7 +108,7 @@ enum Job {
 
 impl State {
     /// What the machine makes of an event, and what was timed with it.
-    fn handle(&mut self, event: Event, at_ms: u64) -> (Vec<Action>, Vec<Timed>) {
+    fn handle(&mut self, event: RoundEvent, at_ms: u64) -> (Vec<Action>, Vec<Timed>) {
         let mut timed: Vec<Timed> = self.time(&event, at_ms).into_iter().collect();
         let before = self.machine.phase();
         let actions = self.machine.handle(event, at_ms);
@@ -118,13 +120,15 @@ impl State {
     }
 
     /// Times deliveries, waiting included.
-    fn time(&mut self, event: &Event, at_ms: u64) -> Option<Timed> {
+    fn time(&mut self, event: &RoundEvent, at_ms: u64) -> Option<Timed> {
         match event {
-            Event::Contribution { from, what } if matches!(**what, Contribution::Upload(_)) => {
+            RoundEvent::Contribution { from, what }
+                if matches!(**what, MemberMessage::Upload(_)) =>
+            {
                 self.arrived_ms.insert(*from, at_ms);
                 None
             }
-            Event::Judged { account, verdict } => {
+            RoundEvent::Judged { account, verdict } => {
                 let took = passed(self.arrived_ms.remove(account)?, at_ms);
                 self.verified.insert(*account, took);
                 Some(Timed::Proof(*verdict == ProofVerdict::Accepted, took))
@@ -148,17 +152,18 @@ fn job_of(action: &Action) -> Option<Job> {
 }
 
 impl Driver {
-    /// Begins a round, or goes on with it if it was begun: then the operator's part of the stored plan
-    /// counts. If the chain says something else than it did for the stored plan, what is stored is of
-    /// a round that the chain has given up: it is forgotten, and the round begins anew. The round
-    /// keeps to the earliest ends that are given here or were before, in milliseconds since 1970.
+    /// Begins a round, or goes on with it if it was begun: then the coordinator's part of the stored
+    /// plan counts. If the chain says something else than it did for the stored plan, what is stored
+    /// is of a round that the chain has given up: it is forgotten, and the round begins anew. The
+    /// round keeps to the earliest ends that are given here or were before, in milliseconds since
+    /// 1970.
     ///
     /// # Errors
     /// If the store fails or holds something else.
     pub async fn start(
         store: Store,
         plan: Signed<Plan>,
-        work: Arc<dyn Work>,
+        work: Arc<dyn RoundComputations>,
         ends: Ends,
     ) -> Result<Self, DriverError> {
         let round = plan.body.round;
@@ -196,7 +201,7 @@ impl Driver {
     ///
     /// # Errors
     /// If it is refused.
-    pub async fn contribute(&self, from: Address, what: Contribution) -> Result<(), Refusal> {
+    pub async fn contribute(&self, from: Address, what: MemberMessage) -> Result<(), Refusal> {
         let failed = |error: DriverError| {
             tracing::error!(%error, "an event could not be stored");
             Refusal::Internal
@@ -206,7 +211,7 @@ impl Driver {
         // Signatures are verified while others have the round.
         let verified = spawn_blocking(move || grounds.verify(&what).map(|()| what)).await;
         let what = verified.map_err(|_| Refusal::Internal)??;
-        if let Contribution::Upload(upload) = &what {
+        if let MemberMessage::Upload(upload) = &what {
             self.inner.require_uploads(&upload.body).await?;
         }
         let mut state = self.inner.current().await.map_err(failed)?;
@@ -214,7 +219,7 @@ impl Driver {
         if state.machine.look_at(from, &what)?.is_none() {
             return Ok(());
         }
-        let event = Event::Contribution { from, what: Box::new(what) };
+        let event = RoundEvent::Contribution { from, what: Box::new(what) };
         self.inner.feed(&mut state, event).await.map_err(failed)
     }
 
@@ -293,7 +298,7 @@ impl Driver {
         if state.machine.phase() == Phase::Ended {
             return Ok(());
         }
-        self.inner.feed(&mut state, Event::CalledOff).await
+        self.inner.feed(&mut state, RoundEvent::CalledOff).await
     }
 
     /// Waits for the end.
@@ -338,7 +343,7 @@ impl Inner {
         if state.machine.phase() == Phase::Ended || state.machine.is_bounded_by(&bounds) {
             return Ok(());
         }
-        self.feed(&mut state, Event::Bounded(bounds)).await
+        self.feed(&mut state, RoundEvent::Bounded(bounds)).await
     }
 
     async fn catch_up(&self, state: &mut State) -> Result<(), DriverError> {
@@ -349,7 +354,7 @@ impl Inner {
     }
 
     /// Stores an event, and lets the machine handle it.
-    async fn feed(&self, state: &mut State, event: Event) -> Result<(), DriverError> {
+    async fn feed(&self, state: &mut State, event: RoundEvent) -> Result<(), DriverError> {
         let round = self.round();
         let body = postcard::to_stdvec(&event).map_err(|_| DriverError::Stored { round })?;
         let now = self.clock.now_ms();
@@ -383,7 +388,7 @@ impl Inner {
     }
 
     /// Stores what is not a member's. Whether that is done, or not needed as the round is over.
-    async fn report(&self, event: &Event) -> bool {
+    async fn report(&self, event: &RoundEvent) -> bool {
         let stored = async {
             let mut state = self.current().await?;
             if state.machine.phase() == Phase::Ended {
@@ -418,7 +423,7 @@ impl Inner {
 }
 
 /// Makes a notice. That of a member's shares takes many hashes: not between messages of a round.
-async fn made(draft: Draft) -> Result<Notice, Refusal> {
+async fn made(draft: NoticeDraft) -> Result<Notice, Refusal> {
     let made = match spawn_blocking(move || draft.make()).await {
         Ok(made) => made.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
@@ -442,7 +447,7 @@ async fn replay(
             continue;
         }
         let event = postcard::from_bytes(&stored.body);
-        let event: Event = event.map_err(|_| DriverError::Stored { round })?;
+        let event: RoundEvent = event.map_err(|_| DriverError::Stored { round })?;
         act(&state.handle(event, stored.at_ms).0);
         state.handled = stored.seq + 1;
         last_ms = Some(stored.at_ms);
@@ -482,7 +487,7 @@ async fn keep_time(inner: Weak<Inner>) {
         // A store that fails is not asked all the time.
         let pause = if !left.is_zero() {
             left.min(PAUSE)
-        } else if strong.report(&Event::Tick).await {
+        } else if strong.report(&RoundEvent::Tick).await {
             continue;
         } else {
             PAUSE

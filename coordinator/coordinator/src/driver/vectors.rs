@@ -1,7 +1,7 @@
 //! Masked vectors, read from the store a part at a time.
 
 use tokio::task::spawn_blocking;
-use zktrain_secagg::Error;
+use zktrain_secagg::SecaggError;
 use zktrain_secagg::blame::Trial;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::unmasking::{Inspection, Unmasking};
@@ -66,8 +66,8 @@ impl Reader for Alone {
 
 impl Inner {
     /// What is wrong with a member's vector by itself, if anything. It would spoil every sum that it
-    /// is in, whoever sent it.
-    pub(super) async fn flaw(&self, upload: &Upload) -> Result<Option<Error>, JobError> {
+    /// is in, no matter which member sent it.
+    pub(super) async fn flaw(&self, upload: &Upload) -> Result<Option<SecaggError>, JobError> {
         let alone = Alone(Some(Inspection::new(upload, self.work.shape().elements())));
         match self.read_vector(alone, upload).await {
             Ok(_) => Ok(None),

@@ -44,7 +44,7 @@ pub enum Timed {
 }
 
 /// Long computations, called on threads of their own.
-pub trait Work: Send + Sync + 'static {
+pub trait RoundComputations: Send + Sync + 'static {
     /// The shape of masked vectors.
     fn shape(&self) -> &VectorShape;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// A part without which a coordinator cannot do its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum Component {
     /// Keeps what was acknowledged.
     Store,
     /// The chain's node.
@@ -18,7 +18,7 @@ pub enum Part {
     Driver,
 }
 
-impl Part {
+impl Component {
     const ALL: [Self; 3] = [Self::Store, Self::Chain, Self::Driver];
 }
 
@@ -33,16 +33,16 @@ struct LastReport {
 #[derive(Debug)]
 pub struct Readiness {
     patience: Duration,
-    heard: Mutex<BTreeMap<Part, LastReport>>,
+    heard: Mutex<BTreeMap<Component, LastReport>>,
 }
 
 /// Whether all parts work.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct ReadinessReport {
     /// They do.
     pub ready: bool,
     /// Each of them.
-    pub parts: BTreeMap<Part, ComponentReport>,
+    pub parts: BTreeMap<Component, ComponentReport>,
 }
 
 /// Whether a part works.
@@ -59,31 +59,32 @@ pub struct ComponentReport {
 }
 
 impl Readiness {
-    /// Nothing was heard yet. Whoever is not heard of for longer than `patience` counts as failed.
+    /// Nothing was heard yet. A part that is not heard of for longer than `patience` counts as
+    /// failed.
     pub fn new(patience: Duration) -> Self {
         Self { patience, heard: Mutex::default() }
     }
 
-    pub fn works(&self, part: Part) {
+    pub fn works(&self, part: Component) {
         self.hear(part, LastReport { at: Instant::now(), fault: None });
     }
 
-    /// A part does not work. `reason` is shown to whoever asks.
-    pub fn fails(&self, part: Part, reason: &'static str) {
+    /// A part does not work. Anybody who asks is shown `reason`.
+    pub fn fails(&self, part: Component, reason: &'static str) {
         self.hear(part, LastReport { at: Instant::now(), fault: Some(reason) });
     }
 
-    fn hear(&self, part: Part, heard: LastReport) {
+    fn hear(&self, part: Component, heard: LastReport) {
         // A map of plain values is whole whatever thread has died meanwhile.
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(part, heard);
     }
 
     /// Whether all parts work at this moment.
-    pub fn report(&self, now: Instant) -> Report {
+    pub fn report(&self, now: Instant) -> ReadinessReport {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = |part: Part| (part, self.state(heard.get(&part), now));
-        let parts: BTreeMap<_, _> = Part::ALL.into_iter().map(state).collect();
-        Report { ready: parts.values().all(|part| part.ready), parts }
+        let state = |part: Component| (part, self.state(heard.get(&part), now));
+        let parts: BTreeMap<_, _> = Component::ALL.into_iter().map(state).collect();
+        ReadinessReport { ready: parts.values().all(|part| part.ready), parts }
     }
 
     fn state(&self, heard: Option<&LastReport>, now: Instant) -> ComponentReport {
@@ -108,21 +109,21 @@ mod tests {
         let readiness = Readiness::new(Duration::from_secs(30));
         let now = Instant::now;
         assert!(!readiness.report(now()).ready);
-        readiness.works(Part::Store);
-        readiness.works(Part::Chain);
+        readiness.works(Component::Store);
+        readiness.works(Component::Chain);
         let report = readiness.report(now());
         assert!(!report.ready);
-        assert_eq!(report.parts[&Part::Driver].reason, Some("not started"));
-        readiness.works(Part::Driver);
+        assert_eq!(report.parts[&Component::Driver].reason, Some("not started"));
+        readiness.works(Component::Driver);
         assert!(readiness.report(now()).ready);
         let late = readiness.report(now() + Duration::from_secs(31));
         assert!(!late.ready);
-        assert_eq!(late.parts[&Part::Store].reason, Some("not heard of for too long"));
-        readiness.fails(Part::Chain, "no answer");
+        assert_eq!(late.parts[&Component::Store].reason, Some("not heard of for too long"));
+        readiness.fails(Component::Chain, "no answer");
         let report = readiness.report(now());
-        assert_eq!(report.parts[&Part::Chain].reason, Some("no answer"));
-        assert!(!report.ready && report.parts[&Part::Store].ready);
-        readiness.works(Part::Chain);
+        assert_eq!(report.parts[&Component::Chain].reason, Some("no answer"));
+        assert!(!report.ready && report.parts[&Component::Store].ready);
+        readiness.works(Component::Chain);
         assert!(readiness.report(now()).ready);
     }
 }

@@ -1,5 +1,5 @@
 //! Heartbeats: what keeps saying that store and driver work, however long a round lasts and whatever
-//! the operator waits for meanwhile.
+//! the coordinator waits for meanwhile.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::{Part, Readiness};
+use super::{Component, Readiness};
 use crate::driver::Driver;
-use crate::metrics::Metrics;
+use crate::metrics::ProcessMetrics;
 use crate::store::Store;
 
 /// What is due in a round and has not happened for so long does not happen by itself.
@@ -21,7 +21,7 @@ const OVERDUE: Duration = Duration::from_secs(30);
 pub struct HealthReporter {
     /// The round under way.
     driver: Mutex<Option<Driver>>,
-    /// Why the operator cannot go on.
+    /// Why the coordinator cannot go on.
     fault: Mutex<Option<&'static str>>,
 }
 
@@ -37,7 +37,7 @@ impl HealthReporter {
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = driver;
     }
 
-    /// Why the operator cannot go on, or that it does. It is shown to whoever asks.
+    /// Why the coordinator cannot go on, or that it does. Anybody who asks is shown it.
     pub fn report(&self, fault: Option<&'static str>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
@@ -46,13 +46,13 @@ impl HealthReporter {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says again and again whether the driver works: the operator has nothing that keeps it, and what
-    /// is due in the round under way happens.
+    /// Says again and again whether the driver works: the coordinator has nothing that keeps it, and
+    /// what is due in the round under way happens.
     pub async fn of_driver(
         &self,
         every: Duration,
         readiness: &Readiness,
-        metrics: &Metrics,
+        metrics: &ProcessMetrics,
     ) -> Infallible {
         loop {
             let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -67,9 +67,9 @@ impl HealthReporter {
                 None => false,
             };
             match self.fault() {
-                Some(fault) => readiness.fails(Part::Driver, fault),
-                None if stuck => readiness.fails(Part::Driver, "what is due does not happen"),
-                None => readiness.works(Part::Driver),
+                Some(fault) => readiness.fails(Component::Driver, fault),
+                None if stuck => readiness.fails(Component::Driver, "what is due does not happen"),
+                None => readiness.works(Component::Driver),
             }
             drop(driver);
             sleep(every).await;
@@ -84,13 +84,15 @@ pub async fn of_store(
     store: &Store,
     file: Option<&Path>,
     readiness: &Readiness,
-    metrics: &Metrics,
+    metrics: &ProcessMetrics,
 ) -> Infallible {
     loop {
         match timeout(OVERDUE, store.ping()).await {
-            Ok(Ok(())) => readiness.works(Part::Store),
-            Ok(Err(_)) => readiness.fails(Part::Store, "it cannot be written or read: see the log"),
-            Err(_) => readiness.fails(Part::Store, "it does not answer"),
+            Ok(Ok(())) => readiness.works(Component::Store),
+            Ok(Err(_)) => {
+                readiness.fails(Component::Store, "it cannot be written or read: see the log")
+            }
+            Err(_) => readiness.fails(Component::Store, "it does not answer"),
         }
         if let Some(file) = file {
             metrics.set_store_bytes(size(file).await);

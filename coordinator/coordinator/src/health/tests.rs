@@ -3,8 +3,8 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-async fn server(limits: HealthLimits) -> (HealthServer, Arc<Metrics>, Arc<Readiness>) {
-    let metrics = Arc::new(Metrics::new());
+async fn server(limits: HealthLimits) -> (HealthServer, Arc<ProcessMetrics>, Arc<Readiness>) {
+    let metrics = Arc::new(ProcessMetrics::new());
     let readiness = Arc::new(Readiness::new(Duration::from_secs(60)));
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let server =
@@ -51,13 +51,13 @@ async fn it_lives_before_it_is_ready_and_says_what_is_missing() {
     let body = answer.split("\r\n\r\n").nth(1).unwrap();
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["parts"]["store"]["reason"], "not started");
-    for part in [Part::Store, Part::Chain, Part::Driver] {
+    for part in [Component::Store, Component::Chain, Component::Driver] {
         readiness.works(part);
     }
     let answer = ask(&server, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(answer.contains("\"ready\":true"), "{answer}");
-    readiness.fails(Part::Chain, "the node does not answer");
+    readiness.fails(Component::Chain, "the node does not answer");
     let answer = ask(&server, "/readyz").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.contains("the node does not answer"), "{answer}");

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use alloy::primitives::Address;
-use zktrain_secagg::Error;
+use zktrain_secagg::SecaggError;
 use zktrain_secagg::coordinator as secagg;
 use zktrain_secagg::group::{Roster, Shared};
 use zktrain_secagg::messages::{Reveal, Signed};
 use zktrain_secagg::plan::Plan;
-use zktrain_wire::messages::{Contribution, Phase, Refusal};
+use zktrain_wire::messages::{MemberMessage, Phase, Refusal};
 
 use super::{Admit, Machine};
 
@@ -17,7 +17,7 @@ fn same<T: PartialEq>(known: Option<&T>, sent: &T) -> Option<bool> {
     known.map(|known| known == sent)
 }
 
-fn refusal(error: Error) -> Refusal {
+fn refusal(error: SecaggError) -> Refusal {
     Refusal::Invalid(error.to_string())
 }
 
@@ -26,29 +26,29 @@ fn invalid(why: &str) -> Refusal {
 }
 
 /// Whose it says it is.
-fn account(what: &Contribution) -> Address {
+fn account(what: &MemberMessage) -> Address {
     match what {
-        Contribution::Keys(keys) => keys.body.account,
-        Contribution::Sharing(sharing) => sharing.head.body.account,
-        Contribution::Complaint(complaint) => complaint.passed.envelope.to,
-        Contribution::Upload(upload) => upload.body.account,
-        Contribution::Confirm(confirm) => confirm.body.account,
-        Contribution::Unmask(unmask) => unmask.body.account,
-        Contribution::Defence(defence) => defence.body.account,
-        Contribution::Reveal(reveal) => reveal.body.account,
+        MemberMessage::Keys(keys) => keys.body.account,
+        MemberMessage::Sharing(sharing) => sharing.head.body.account,
+        MemberMessage::Complaint(complaint) => complaint.passed.envelope.to,
+        MemberMessage::Upload(upload) => upload.body.account,
+        MemberMessage::Confirm(confirm) => confirm.body.account,
+        MemberMessage::Unmask(unmask) => unmask.body.account,
+        MemberMessage::Defence(defence) => defence.body.account,
+        MemberMessage::Reveal(reveal) => reveal.body.account,
     }
 }
 
 /// When it may be sent.
-fn phase(what: &Contribution) -> Phase {
+fn phase(what: &MemberMessage) -> Phase {
     match what {
-        Contribution::Keys(_) => Phase::Keys,
-        Contribution::Sharing(_) => Phase::Shares,
-        Contribution::Complaint(_) | Contribution::Upload(_) => Phase::Uploads,
-        Contribution::Confirm(_) => Phase::Confirm,
-        Contribution::Unmask(_) => Phase::Unmask,
-        Contribution::Defence(_) => Phase::Defence,
-        Contribution::Reveal(_) => Phase::Dispute,
+        MemberMessage::Keys(_) => Phase::Keys,
+        MemberMessage::Sharing(_) => Phase::Shares,
+        MemberMessage::Complaint(_) | MemberMessage::Upload(_) => Phase::Uploads,
+        MemberMessage::Confirm(_) => Phase::Confirm,
+        MemberMessage::Unmask(_) => Phase::Unmask,
+        MemberMessage::Defence(_) => Phase::Defence,
+        MemberMessage::Reveal(_) => Phase::Dispute,
     }
 }
 
@@ -60,7 +60,7 @@ impl Machine {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn check(&self, from: Address, what: &Contribution) -> Result<Admit, Refusal> {
+    pub fn check(&self, from: Address, what: &MemberMessage) -> Result<Admit, Refusal> {
         match self.look_at(from, what)? {
             Some(grounds) => grounds.verify(what).map(|()| Admit::New),
             None => Ok(Admit::Known),
@@ -75,7 +75,7 @@ impl Machine {
     pub fn look_at(
         &self,
         from: Address,
-        what: &Contribution,
+        what: &MemberMessage,
     ) -> Result<Option<VerificationContext>, Refusal> {
         match self.admit(from, what)? {
             Admit::Known => Ok(None),
@@ -94,7 +94,7 @@ impl Machine {
     }
 
     /// What can be told without looking at signatures.
-    pub(super) fn admit(&self, from: Address, what: &Contribution) -> Result<Admit, Refusal> {
+    pub(super) fn admit(&self, from: Address, what: &MemberMessage) -> Result<Admit, Refusal> {
         if self.plan.body.member(from).is_none() {
             return Err(Refusal::NotMember);
         }
@@ -109,65 +109,65 @@ impl Machine {
             _ => {}
         }
         // A complaint is of use until it is published who is counted.
-        if self.closed && !matches!(what, Contribution::Complaint(_)) {
+        if self.closed && !matches!(what, MemberMessage::Complaint(_)) {
             return Err(Refusal::WrongPhase { now });
         }
         self.allowed(from, what).map(|()| Admit::New)
     }
 
     /// Whether it is what was sent before; none if nothing was.
-    fn before(&self, from: Address, what: &Contribution) -> Option<bool> {
+    fn before(&self, from: Address, what: &MemberMessage) -> Option<bool> {
         // Signatures are not compared: a signer may well make another one of the same body.
         match what {
-            Contribution::Keys(sent) => same(self.keys.get(&from).map(|k| &k.body), &sent.body),
-            Contribution::Sharing(sent) => {
+            MemberMessage::Keys(sent) => same(self.keys.get(&from).map(|k| &k.body), &sent.body),
+            MemberMessage::Sharing(sent) => {
                 let known = self.sharing(from)?;
                 Some(known.head.body == sent.head.body && known.envelopes == sent.envelopes)
             }
             // Whatever the proof, that the dealer is guilty is known.
-            Contribution::Complaint(sent) => {
+            MemberMessage::Complaint(sent) => {
                 let dealer = sent.passed.head.body.account;
                 self.complaints.contains(&(from, dealer)).then_some(true)
             }
-            Contribution::Upload(sent) => {
+            MemberMessage::Upload(sent) => {
                 same(self.uploads.get(&from).map(|u| &u.body), &sent.body)
             }
-            Contribution::Confirm(sent) => {
+            MemberMessage::Confirm(sent) => {
                 same(self.confirms.get(&from).map(|c| &c.body), &sent.body)
             }
-            Contribution::Unmask(sent) => {
+            MemberMessage::Unmask(sent) => {
                 same(self.unmasks.get(&from).map(|u| &u.body), &sent.body)
             }
-            Contribution::Defence(sent) => {
+            MemberMessage::Defence(sent) => {
                 same(self.defences.get(&from).map(|d| &d.body), &sent.body)
             }
-            Contribution::Reveal(sent) => {
+            MemberMessage::Reveal(sent) => {
                 same(self.reveals.get(&from).map(|r| &r.body), &sent.body)
             }
         }
     }
 
     /// Whether the sender is one of those that are asked in this phase.
-    fn allowed(&self, from: Address, what: &Contribution) -> Result<(), Refusal> {
+    fn allowed(&self, from: Address, what: &MemberMessage) -> Result<(), Refusal> {
         let shared = self.sharers();
         let among = |set: &[Address]| set.binary_search(&from).is_ok();
         let allowed = match what {
-            Contribution::Keys(_) => true,
-            Contribution::Sharing(_) => {
+            MemberMessage::Keys(_) => true,
+            MemberMessage::Sharing(_) => {
                 self.roster.as_deref().is_some_and(|roster| among(roster.accounts()))
             }
-            Contribution::Complaint(complaint) => {
+            MemberMessage::Complaint(complaint) => {
                 let dealer = complaint.passed.head.body.account;
                 among(shared) && shared.binary_search(&dealer).is_ok()
             }
-            Contribution::Upload(_) if self.convicted.contains(&from) => {
+            MemberMessage::Upload(_) if self.convicted.contains(&from) => {
                 return Err(invalid("a share that it has dealt does not open"));
             }
-            Contribution::Upload(_) => among(shared),
-            Contribution::Confirm(_) | Contribution::Unmask(_) | Contribution::Defence(_) => {
+            MemberMessage::Upload(_) => among(shared),
+            MemberMessage::Confirm(_) | MemberMessage::Unmask(_) | MemberMessage::Defence(_) => {
                 among(self.counted())
             }
-            Contribution::Reveal(_) => self.disputes.contains_key(&from),
+            MemberMessage::Reveal(_) => self.disputes.contains_key(&from),
         };
         if allowed { Ok(()) } else { Err(invalid("the sender is no longer in this round")) }
     }
@@ -198,31 +198,31 @@ impl VerificationContext {
     ///
     /// # Errors
     /// Why it is refused.
-    pub fn verify(&self, what: &Contribution) -> Result<(), Refusal> {
+    pub fn verify(&self, what: &MemberMessage) -> Result<(), Refusal> {
         let (plan, counted) = (&self.plan.body, self.counted.as_slice());
         let roster = || self.roster.as_deref().ok_or(Refusal::Internal);
         let shared = || self.shared.as_deref().ok_or(Refusal::Internal);
         match what {
-            Contribution::Keys(keys) => secagg::check_keys(plan, keys).map_err(refusal),
-            Contribution::Sharing(sharing) => {
+            MemberMessage::Keys(keys) => secagg::check_keys(plan, keys).map_err(refusal),
+            MemberMessage::Sharing(sharing) => {
                 secagg::check_sharing(plan, roster()?, sharing).map_err(refusal)
             }
-            Contribution::Complaint(complaint) => {
+            MemberMessage::Complaint(complaint) => {
                 secagg::check_complaint(plan, roster()?, complaint).map(|_| ()).map_err(refusal)
             }
-            Contribution::Upload(upload) => {
+            MemberMessage::Upload(upload) => {
                 secagg::check_upload(plan, shared()?, upload).map_err(refusal)
             }
-            Contribution::Confirm(confirm) => {
+            MemberMessage::Confirm(confirm) => {
                 secagg::check_confirm(plan, shared()?, counted, confirm).map_err(refusal)
             }
-            Contribution::Unmask(unmask) => {
+            MemberMessage::Unmask(unmask) => {
                 secagg::check_unmask(plan, shared()?, counted, unmask).map_err(refusal)
             }
-            Contribution::Defence(defence) => {
+            MemberMessage::Defence(defence) => {
                 secagg::check_defence(plan, counted, defence).map_err(refusal)
             }
-            Contribution::Reveal(reveal) => self.verify_reveal(reveal),
+            MemberMessage::Reveal(reveal) => self.verify_reveal(reveal),
         }
     }
 

@@ -19,7 +19,8 @@ const LEAST_MS: u64 = 10_000;
 /// What the chain sets an end to, in milliseconds; none where it does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ends {
-    /// Until then members deliver: after it whoever is left out has no way to deliver on chain.
+    /// Until then members deliver: after it a member that is left out has no way to deliver on
+    /// chain.
     pub asked_ms: Option<u64>,
     /// By then the round has to be over, so that the chain still takes what it ended with.
     pub until_ms: Option<u64>,

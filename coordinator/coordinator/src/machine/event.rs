@@ -2,16 +2,16 @@
 
 use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
-use zktrain_wire::messages::{Contribution, End, Phase};
+use zktrain_wire::messages::{End, MemberMessage, Phase};
 
 use super::bounds::Bounds;
 
 /// Something that happens in a round. Stored before it is handled: a round is what its events make
 /// of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Event {
+pub enum RoundEvent {
     /// A member has sent something, which [`super::Machine::check`] found to be new.
-    Contribution { from: Address, what: Box<Contribution> },
+    Contribution { from: Address, what: Box<MemberMessage> },
     /// A member's proof was verified: answers [`Action::Judge`].
     Judged {
         account: Address,
@@ -22,7 +22,7 @@ pub enum Event {
     Summed(SumResult),
     /// Defences were judged: answers [`Action::Try`].
     Tried(TrialResult),
-    /// The operator gives the round up.
+    /// The coordinator calls the round off.
     CalledOff,
     /// Time has passed.
     Tick,
@@ -30,7 +30,7 @@ pub enum Event {
     Bounded(Bounds),
 }
 
-impl core::fmt::Debug for Event {
+impl core::fmt::Debug for RoundEvent {
     /// Tells what it is, without what members have sent: shares are secrets.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
@@ -52,16 +52,16 @@ impl core::fmt::Debug for Event {
 }
 
 /// The name of a contribution's kind.
-fn kind(what: &Contribution) -> &'static str {
+fn kind(what: &MemberMessage) -> &'static str {
     match what {
-        Contribution::Keys(_) => "keys",
-        Contribution::Sharing(_) => "sharing",
-        Contribution::Complaint(_) => "complaint",
-        Contribution::Upload(_) => "upload",
-        Contribution::Confirm(_) => "confirm",
-        Contribution::Unmask(_) => "unmask",
-        Contribution::Defence(_) => "defence",
-        Contribution::Reveal(_) => "reveal",
+        MemberMessage::Keys(_) => "keys",
+        MemberMessage::Sharing(_) => "sharing",
+        MemberMessage::Complaint(_) => "complaint",
+        MemberMessage::Upload(_) => "upload",
+        MemberMessage::Confirm(_) => "confirm",
+        MemberMessage::Unmask(_) => "unmask",
+        MemberMessage::Defence(_) => "defence",
+        MemberMessage::Reveal(_) => "reveal",
     }
 }
 
@@ -109,10 +109,10 @@ pub enum TrialResult {
     Failed,
 }
 
-/// Something that the machine's owner is to do. Jobs are answered with an [`Event`].
+/// Something that the machine's owner is to do. Jobs are answered with an [`RoundEvent`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// There are new notices: whoever waits for one is to be woken.
+    /// There are new notices: members that wait for one are to be woken.
     Published,
     /// Verify the submission of this member, whose [`super::Machine::uploads`] names it by hash.
     Judge { account: Address },

@@ -13,11 +13,11 @@
 //! | Defence | defences; then a job | the end, or disputes |
 //! | Dispute | opened pairs; then a job | the end |
 //!
-//! Whoever does not answer in a phase is not asked in the next one. A phase ends once everybody who
-//! can has answered, at the latest at its deadline; jobs have deadlines too, so that every round
-//! ends within [`Machine::longest`]. [`Machine::handle`] is a function of the state, an event and
-//! the time that comes with it. The machine has no clock and no randomness: events that are stored
-//! with their times rebuild it.
+//! A member that does not answer in a phase is not asked in the next one. A phase ends once
+//! everybody who can has answered, at the latest at its deadline; jobs have deadlines too, so that
+//! every round ends within [`Machine::longest`]. [`Machine::handle`] is a function of the state, an
+//! event and the time that comes with it. The machine has no clock and no randomness: events that
+//! are stored with their times rebuild it.
 //!
 //! What members send is checked once, by [`Machine::check`], before it is stored. Everything that
 //! takes long is a job of the machine's owner.
@@ -43,14 +43,14 @@ use zktrain_secagg::messages::{
     Confirm, Defence, Keys, Reveal, Sharing, Signed, Test, Unmask, Upload,
 };
 use zktrain_secagg::plan::{Plan, Timing};
-use zktrain_wire::messages::{Contribution, End, Phase, Reason};
+use zktrain_wire::messages::{End, MemberMessage, Phase, Reason};
 
 pub use admit::VerificationContext;
 pub use bounds::{Bounds, Ends};
 pub use event::{
-    Action, Admit, Event, Misdeed, MisdeedKind, Progress, ProofVerdict, SumResult, TrialResult,
+    Action, Admit, Misdeed, MisdeedKind, Progress, ProofVerdict, RoundEvent, SumResult, TrialResult,
 };
-pub use notices::Draft;
+pub use notices::NoticeDraft;
 
 /// A round.
 #[derive(Clone)]
@@ -143,7 +143,7 @@ impl Machine {
         }
     }
 
-    /// Milliseconds after which every round with this timing is over, if [`Event::Tick`] comes at
+    /// Milliseconds after which every round with this timing is over, if [`RoundEvent::Tick`] comes at
     /// each [`Self::deadline`]; sums that take longer than a phase not included, see
     /// [`Bounds::sum_ms`].
     pub fn longest(timing: &Timing) -> u64 {
@@ -158,49 +158,49 @@ impl Machine {
 
     /// Takes an event, at a time in milliseconds. Returns what is to be done now. Events that come
     /// too late, and results that nobody asked for, change nothing.
-    pub fn handle(&mut self, event: Event, now_ms: u64) -> Vec<Action> {
+    pub fn handle(&mut self, event: RoundEvent, now_ms: u64) -> Vec<Action> {
         if self.phase == Phase::Ended {
             return Vec::new();
         }
         let mut actions = match event {
-            Event::Contribution { from, what } => self.contribution(from, *what),
-            Event::Judged { account, verdict } => {
+            RoundEvent::Contribution { from, what } => self.contribution(from, *what),
+            RoundEvent::Judged { account, verdict } => {
                 self.judged(account, verdict);
                 Vec::new()
             }
-            Event::Summed(result) => self.summed(result, now_ms),
-            Event::Tried(result) => self.tried(result, now_ms),
-            Event::CalledOff => self.over(End::Void(Reason::CalledOff)),
-            Event::Tick => self.tick(now_ms),
-            Event::Bounded(bounds) => self.bound(bounds, now_ms),
+            RoundEvent::Summed(result) => self.summed(result, now_ms),
+            RoundEvent::Tried(result) => self.tried(result, now_ms),
+            RoundEvent::CalledOff => self.over(End::Void(Reason::CalledOff)),
+            RoundEvent::Tick => self.tick(now_ms),
+            RoundEvent::Bounded(bounds) => self.bound(bounds, now_ms),
         };
         actions.extend(self.advance(now_ms));
         actions
     }
 
     /// Stores what a member has sent.
-    fn contribution(&mut self, from: Address, what: Contribution) -> Vec<Action> {
+    fn contribution(&mut self, from: Address, what: MemberMessage) -> Vec<Action> {
         if self.admit(from, &what) != Ok(Admit::New) {
             return Vec::new();
         }
         match what {
-            Contribution::Keys(keys) => drop(self.keys.insert(from, keys)),
-            Contribution::Sharing(sharing) => drop(self.dealt.insert(from, sharing)),
-            Contribution::Complaint(complaint) => {
+            MemberMessage::Keys(keys) => drop(self.keys.insert(from, keys)),
+            MemberMessage::Sharing(sharing) => drop(self.dealt.insert(from, sharing)),
+            MemberMessage::Complaint(complaint) => {
                 let dealer = complaint.passed.head.body.account;
                 self.complaints.insert((from, dealer));
                 if self.convicted.insert(dealer) {
                     self.misdeed(dealer, MisdeedKind::Share { to: from });
                 }
             }
-            Contribution::Upload(upload) => {
+            MemberMessage::Upload(upload) => {
                 self.uploads.insert(from, upload);
                 return vec![Action::Judge { account: from }];
             }
-            Contribution::Confirm(confirm) => drop(self.confirms.insert(from, confirm)),
-            Contribution::Unmask(unmask) => drop(self.unmasks.insert(from, unmask)),
-            Contribution::Defence(defence) => drop(self.defences.insert(from, defence)),
-            Contribution::Reveal(reveal) => drop(self.reveals.insert(from, reveal)),
+            MemberMessage::Confirm(confirm) => drop(self.confirms.insert(from, confirm)),
+            MemberMessage::Unmask(unmask) => drop(self.unmasks.insert(from, unmask)),
+            MemberMessage::Defence(defence) => drop(self.defences.insert(from, defence)),
+            MemberMessage::Reveal(reveal) => drop(self.reveals.insert(from, reveal)),
         }
         Vec::new()
     }
@@ -209,7 +209,7 @@ impl Machine {
         self.misdeeds.push(Misdeed { account, kind });
     }
 
-    /// When [`Event::Tick`] is due, in milliseconds; none once the round is over.
+    /// When [`RoundEvent::Tick`] is due, in milliseconds; none once the round is over.
     pub fn deadline(&self) -> Option<u64> {
         self.deadline
     }
@@ -249,7 +249,7 @@ impl Machine {
 
     /// Whether the coordinator answers for a member's upload: it is counted, for good, and nothing was
     /// found against its sender but silence. Until then a proof or a complaint may still drop it, and
-    /// whoever had a receipt already could say that the coordinator had left it out.
+    /// a member that had a receipt already could say that the coordinator had left it out.
     pub fn answers_for(&self, account: Address) -> bool {
         let is_counted = self.counted().binary_search(&account).is_ok();
         let spoils = |misdeed: &Misdeed| !matches!(misdeed.kind, MisdeedKind::Absent { .. });
@@ -257,9 +257,9 @@ impl Machine {
         is_counted && !own.any(spoils)
     }
 
-    /// Of whoever may have a receipt, or may get one, the struct hash of the submission that it names: a
-    /// batch with another one would belie the receipt, whatever became of the round after it. These are
-    /// the counted, once they are fixed, also those against whom something was found later.
+    /// Of each member that may have a receipt, or may get one, the struct hash of the submission that it
+    /// names: a batch with another one would belie the receipt, whatever became of the round after it.
+    /// These are the counted, once they are fixed, also those against whom something was found later.
     pub fn promised(&self) -> BTreeMap<Address, B256> {
         let counted = self.counted().iter();
         let named = counted.filter_map(|account| Some((*account, self.uploads.get(account)?)));

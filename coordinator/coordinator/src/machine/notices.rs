@@ -7,7 +7,7 @@ use zktrain_secagg::group::Roster;
 use zktrain_secagg::merkle::ShareTree;
 use zktrain_secagg::messages::{Confirm, Defence, Sharing, Signed, Test};
 use zktrain_secagg::plan::Plan;
-use zktrain_secagg::{Error, coordinator as secagg};
+use zktrain_secagg::{SecaggError, coordinator as secagg};
 use zktrain_wire::messages::{End, Notice};
 
 use super::Machine;
@@ -28,7 +28,7 @@ enum Topic {
 /// What a notice is made from. It shares the round's lists, so that taking it is quick and making
 /// the notice keeps nobody from the round.
 #[must_use]
-pub struct Draft(What);
+pub struct NoticeDraft(What);
 
 enum What {
     Plan(Arc<Signed<Plan>>),
@@ -41,20 +41,20 @@ enum What {
     End(End),
 }
 
-impl core::fmt::Debug for Draft {
+impl core::fmt::Debug for NoticeDraft {
     /// Shares are secrets.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Draft")
+        f.write_str("NoticeDraft")
     }
 }
 
-impl Draft {
+impl NoticeDraft {
     /// The notice.
     ///
     /// # Errors
     /// If a sharing has no envelope for the member. Each was checked to have one for all of the roster:
-    /// whoever were told of no shares at all instead would take that for what was shared.
-    pub fn make(self) -> Result<Notice, Error> {
+    /// a member that were told of no shares at all instead would take that for what was shared.
+    pub fn make(self) -> Result<Notice, SecaggError> {
         Ok(match self.0 {
             What::Plan(plan) => Notice::Plan(Arc::unwrap_or_clone(plan)),
             What::Roster(roster) => Notice::Roster(roster.signed().to_vec()),
@@ -81,10 +81,10 @@ impl Machine {
     }
 
     /// What such a notice is made from.
-    pub fn draft(&self, to: Address, number: u32) -> Option<Draft> {
+    pub fn draft(&self, to: Address, number: u32) -> Option<NoticeDraft> {
         self.plan.body.member(to)?;
         let topic = *self.topics(to).get(number as usize)?;
-        Some(Draft(match topic {
+        Some(NoticeDraft(match topic {
             Topic::Plan => What::Plan(self.plan.clone()),
             Topic::Roster => What::Roster(self.roster.clone()?),
             Topic::Shares => {
@@ -142,7 +142,7 @@ mod tests {
     fn shares_that_cannot_be_told_are_not_told_as_none() {
         let trees = Arc::new(OnceLock::from(vec![ShareTree::new(vec![B256::ZERO])]));
         let sharings = Arc::default();
-        let draft = Draft(What::Shares { sharings, trees, to: Address::ZERO });
-        assert!(matches!(draft.make(), Err(Error::Count { .. })));
+        let draft = NoticeDraft(What::Shares { sharings, trees, to: Address::ZERO });
+        assert!(matches!(draft.make(), Err(SecaggError::Count { .. })));
     }
 }

@@ -11,7 +11,7 @@ use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_ledger::bindings::token::RewardToken;
 use zktrain_ledger::export::Block;
 
-use super::history::History;
+use super::history::MetricsHistory;
 use super::replay::{Entry, Replay};
 
 /// Blocks that one request for events spans: nodes refuse more.
@@ -28,10 +28,7 @@ pub enum HistoryError {
     Chain(#[from] ChainError),
     /// Nobody has opened the domain.
     #[error("the chain has no domain {domain}")]
-    NoDomain {
-        /// The domain.
-        domain: u64,
-    },
+    NoDomain { domain: u64 },
     /// The node gives an event of a block that it does not have.
     #[error("the node has no block {block}, but an event of it")]
     NoBlock {
@@ -43,9 +40,9 @@ pub enum HistoryError {
     Pending,
 }
 
-impl History {
+impl MetricsHistory {
     /// What has happened in a domain up to the last block, from the contracts' events. Everything
-    /// is in it but [`History::verdicts`].
+    /// is in it but [`MetricsHistory::verdicts`].
     ///
     /// # Errors
     /// If the node refuses, contradicts itself, or has no such domain.

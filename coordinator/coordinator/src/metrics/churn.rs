@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloy::primitives::Address;
 
-use super::history::{Change, ChangeKind, History, Outcome};
+use super::history::{Change, ChangeKind, MeasuredOutcome, MetricsHistory};
 
 /// Who came, went and stayed silent around the last rounds.
 ///
@@ -51,14 +51,14 @@ impl Churn {
 fn apply(members: &mut BTreeSet<Address>, change: &Change) -> bool {
     match change.kind {
         ChangeKind::Joined => members.insert(change.account),
-        // Whoever has resigned is in no new round: leaving for good later is no second loss.
+        // A member that has resigned is in no new round: leaving for good later is no second loss.
         ChangeKind::Resigned | ChangeKind::Exited | ChangeKind::Slashed => {
             members.remove(&change.account)
         }
     }
 }
 
-impl History {
+impl MetricsHistory {
     /// Who can be in a new round.
     pub(super) fn members_now(&self) -> BTreeSet<Address> {
         let mut members = BTreeSet::new();
@@ -85,7 +85,8 @@ impl History {
                 _ => churn.left += counted,
             }
         }
-        let settled = self.rounds.iter().skip(first).filter(|r| r.outcome == Outcome::Settled);
+        let settled =
+            self.rounds.iter().skip(first).filter(|r| r.outcome == MeasuredOutcome::Settled);
         for seat in settled.flat_map(|round| &round.seats) {
             churn.seats += 1;
             churn.silent += usize::from(!seat.delivered);
@@ -128,9 +129,9 @@ mod tests {
     fn void_rounds_make_nobody_silent_and_nothing_has_no_rate() {
         let mut history = domain(1);
         history.rounds.push(round(0, &[(0, 1, false)]));
-        history.rounds[0].outcome = Outcome::Void;
+        history.rounds[0].outcome = MeasuredOutcome::Void;
         assert_eq!(history.churn(1).silence_rate(), None);
-        let nothing = History::default().churn(3);
+        let nothing = MetricsHistory::default().churn(3);
         assert_eq!((nothing.join_rate(), nothing.leave_rate()), (None, None));
     }
 

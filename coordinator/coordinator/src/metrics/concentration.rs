@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, U256};
 
-use super::history::History;
+use super::history::MetricsHistory;
 
 /// Gini coefficient: the mean difference of two values drawn at random, over twice their mean.
 ///
@@ -67,7 +67,7 @@ impl Diversity {
     }
 }
 
-impl History {
+impl MetricsHistory {
     /// Diversity of what went into the model in the last settled rounds: each member's weights,
     /// summed over those rounds in whose sum it is. `None` if nobody is.
     pub fn diversity(&self, last: usize) -> Option<Diversity> {
@@ -78,9 +78,9 @@ impl History {
         Diversity::of(&weights.values().map(|weight| *weight as f64).collect::<Vec<_>>())
     }
 
-    /// [`gini`] of what members have earned in all rounds; whoever had a seat and earned nothing
-    /// counts. What coordinators get for coordinating is not the members'. `None` if nobody has
-    /// earned anything.
+    /// [`gini`] of what members have earned in all rounds; a member that had a seat and earned
+    /// nothing counts. What coordinators get for coordinating is not the members'. `None` if
+    /// nobody has earned anything.
     pub fn rewards_gini(&self) -> Option<f64> {
         let seated = self.rounds.iter().flat_map(|round| &round.seats);
         let mut earned: BTreeMap<Address, U256> =
@@ -154,11 +154,11 @@ mod tests {
         history.rounds.push(round(0, &[(0, 60_000, true), (1, 5_536, true)]));
         history.rounds.push(round(1, &[(0, 32_768, true), (1, 16_384, true), (2, 16_384, false)]));
         history.rounds.push(round(2, &[(0, 32_768, true), (1, 32_768, true)]));
-        history.rounds[2].outcome = super::super::history::Outcome::Void;
+        history.rounds[2].outcome = super::super::history::MeasuredOutcome::Void;
         // What was delivered to the contract alone is paid, and in no sum.
         history.rounds[1].seats[2].delivered = true;
         history.rounds.push(round(3, &[(2, 1 << 16, true)]));
-        history.rounds[3].outcome = super::super::history::Outcome::Unchanged;
+        history.rounds[3].outcome = super::super::history::MeasuredOutcome::Unchanged;
         let last = history.diversity(1).unwrap();
         assert_eq!(last.contributors, 2);
         close(Some(last.effective), 1.0 / (4.0 / 9.0 + 1.0 / 9.0));

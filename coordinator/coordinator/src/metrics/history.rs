@@ -6,13 +6,13 @@ use alloy::primitives::{Address, B256, U256};
 
 /// What has happened in a domain.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct History {
+pub struct MetricsHistory {
     /// Commitment to the first model: `genesis` of the domain's configuration.
     pub genesis: B256,
     /// In the order in which they were opened.
-    pub rounds: Vec<Round>,
+    pub rounds: Vec<MeasuredRound>,
     /// Versions of the model after the first, in the order in which they were settled.
-    pub versions: Vec<Version>,
+    pub versions: Vec<MeasuredVersion>,
     /// Who came and went, in order.
     pub changes: Vec<Change>,
     /// What settlements owe to members and coordinators, in the domain's token.
@@ -28,14 +28,14 @@ pub struct History {
     /// Seconds of an epoch; zero if it is not known.
     pub epoch_length: u64,
     /// Slashes in the domain's rounds, in order.
-    pub slashes: Vec<Slash>,
+    pub slashes: Vec<MeasuredSlash>,
     /// What the coordinator found about deliveries. No chain knows this.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<DeliveryVerdict>,
 }
 
 /// A round.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Round {
+pub struct MeasuredRound {
     /// Its number on the chain.
     pub number: u64,
     /// Who opened it.
@@ -47,7 +47,7 @@ pub struct Round {
     /// When it was settled or voided.
     pub ended: Option<u64>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: MeasuredOutcome,
     /// Its members.
     pub seats: Vec<Seat>,
 }
@@ -67,7 +67,7 @@ pub struct Seat {
 
 /// How a round stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum MeasuredOutcome {
     /// Under way.
     Open,
     /// Settled: its sum is in the model.
@@ -80,7 +80,7 @@ pub enum Outcome {
 
 /// A version of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
+pub struct MeasuredVersion {
     /// From one on.
     pub number: u64,
     /// The round that made it.
@@ -144,13 +144,12 @@ pub struct Transfer {
 pub enum Role {
     /// A member of the round.
     Member,
-    /// Its coordinator.
     Coordinator,
 }
 
 /// A slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slash {
+pub struct MeasuredSlash {
     /// In which round.
     pub round: u64,
     /// Who.
@@ -161,10 +160,9 @@ pub struct Slash {
     pub reason: B256,
 }
 
-/// What a coordinator, or whoever checked later, found about a delivery.
+/// What the coordinator, or an auditor later, found about a delivery.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Verdict {
-    /// The round.
+pub struct DeliveryVerdict {
     pub round: u64,
     /// Whose delivery.
     pub account: Address,
@@ -187,20 +185,20 @@ pub enum VerdictKind {
     Disproved,
 }
 
-impl History {
-    /// A round.
-    pub fn round(&self, number: u64) -> Option<&Round> {
+impl MetricsHistory {
+    pub fn round(&self, number: u64) -> Option<&MeasuredRound> {
         self.rounds.iter().find(|round| round.number == number)
     }
 
     /// The last settled rounds, oldest first.
-    pub(super) fn settled(&self, last: usize) -> impl Iterator<Item = &Round> {
-        let settled = || self.rounds.iter().filter(|round| round.outcome == Outcome::Settled);
+    pub(super) fn settled(&self, last: usize) -> impl Iterator<Item = &MeasuredRound> {
+        let settled =
+            || self.rounds.iter().filter(|round| round.outcome == MeasuredOutcome::Settled);
         settled().skip(settled().count().saturating_sub(last))
     }
 }
 
-impl Round {
+impl MeasuredRound {
     /// A member's place.
     pub fn seat(&self, account: Address) -> Option<&Seat> {
         self.seats.iter().find(|seat| seat.account == account)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, B256};
 
-use super::history::{History, Outcome, Role, VerdictKind};
+use super::history::{MeasuredOutcome, MetricsHistory, Role, VerdictKind};
 
 /// The reason of slashes that says nothing about what was to go into the model: a constant of
 /// `Slashing.sol`.
@@ -12,7 +12,7 @@ const MISSED_DEADLINE: &[u8] = b"missed deadline";
 
 /// How far back to the first model a model can be followed. Unit: versions. Range: 0 to `versions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Provenance {
+pub struct ProvenanceDepth {
     /// Versions that the chain has after the first.
     pub versions: u64,
     /// Versions from the first on, each of which continues the one before and was made by a round
@@ -69,7 +69,7 @@ impl Poisoning {
     }
 }
 
-impl History {
+impl MetricsHistory {
     /// Deliveries that somebody tried to get into the model although they were wrong; for each,
     /// whether it was shown on grounds that cannot be had without it having been counted.
     fn attempts(&self) -> BTreeMap<(u64, Address, Role), bool> {
@@ -103,8 +103,8 @@ impl History {
             let outcome = self.round(number).map(|round| round.outcome);
             let counted = disproved || role == Role::Coordinator || self.summed(number, account);
             match outcome {
-                Some(Outcome::Open) => poisoning.undecided += 1,
-                Some(Outcome::Settled) if counted => poisoning.succeeded += 1,
+                Some(MeasuredOutcome::Open) => poisoning.undecided += 1,
+                Some(MeasuredOutcome::Settled) if counted => poisoning.succeeded += 1,
                 _ => {}
             }
         }
@@ -112,7 +112,7 @@ impl History {
     }
 
     /// How far the model can be followed back.
-    pub fn provenance(&self) -> Provenance {
+    pub fn provenance(&self) -> ProvenanceDepth {
         let tainted: Vec<u64> = self
             .attempts()
             .into_iter()
@@ -122,12 +122,12 @@ impl History {
             .map(|((round, ..), _)| round)
             .collect();
         let mut provenance =
-            Provenance { versions: self.versions.len() as u64, ..Provenance::default() };
+            ProvenanceDepth { versions: self.versions.len() as u64, ..ProvenanceDepth::default() };
         let (mut head, mut clean) = (self.genesis, true);
         for (number, version) in (1..).zip(&self.versions) {
             let settled = self.round(version.round).map(|round| round.outcome);
             let continues = version.number == number && version.parent == head;
-            if !continues || settled != Some(Outcome::Settled) {
+            if !continues || settled != Some(MeasuredOutcome::Settled) {
                 break;
             }
             head = version.model;
@@ -140,7 +140,7 @@ impl History {
 
     /// How often somebody was slashed, in all rounds that have ended.
     pub fn slashing(&self) -> Slashing {
-        let ended = || self.rounds.iter().filter(|round| round.outcome != Outcome::Open);
+        let ended = || self.rounds.iter().filter(|round| round.outcome != MeasuredOutcome::Open);
         let slashed = |role| self.slashes.iter().filter(|slash| slash.role == role).count();
         Slashing {
             members: slashed(Role::Member),
@@ -154,26 +154,26 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::super::cases::{account, domain, round, version};
-    use super::super::history::{Slash, Verdict};
+    use super::super::history::{DeliveryVerdict, MeasuredSlash};
     use super::*;
 
-    fn slash(round: u64, who: u8, role: Role, reason: &[u8]) -> Slash {
+    fn slash(round: u64, who: u8, role: Role, reason: &[u8]) -> MeasuredSlash {
         let reason = B256::right_padding_from(reason);
-        Slash { round, account: account(who), role, reason }
+        MeasuredSlash { round, account: account(who), role, reason }
     }
 
-    fn verdict(round: u64, who: u8, kind: VerdictKind) -> Verdict {
-        Verdict { round, account: account(who), kind, seconds: None }
+    fn verdict(round: u64, who: u8, kind: VerdictKind) -> DeliveryVerdict {
+        DeliveryVerdict { round, account: account(who), kind, seconds: None }
     }
 
     /// Three settled rounds of three, one version each; a void and an open one.
-    fn history() -> History {
+    fn history() -> MetricsHistory {
         let mut history = domain(3);
         for number in 0..5 {
             history.rounds.push(round(number, &[(0, 1, true), (1, 1, true), (2, 1, false)]));
         }
-        history.rounds[3].outcome = Outcome::Void;
-        history.rounds[4].outcome = Outcome::Open;
+        history.rounds[3].outcome = MeasuredOutcome::Void;
+        history.rounds[4].outcome = MeasuredOutcome::Open;
         for number in 0..3 {
             let next = version(&history, number);
             history.versions.push(next);
@@ -216,19 +216,19 @@ mod tests {
         assert_eq!(history.provenance().untainted, 3);
         history.verdicts.push(verdict(1, 0, VerdictKind::Disproved));
         assert_eq!(history.poisoning(), Poisoning { attempts: 1, succeeded: 1, undecided: 0 });
-        assert_eq!(history.provenance(), Provenance { versions: 3, depth: 3, untainted: 1 });
+        assert_eq!(history.provenance(), ProvenanceDepth { versions: 3, depth: 3, untainted: 1 });
     }
 
     #[test]
     fn provenance_ends_at_the_first_gap() {
         let whole = history();
-        assert_eq!(whole.provenance(), Provenance { versions: 3, depth: 3, untainted: 3 });
+        assert_eq!(whole.provenance(), ProvenanceDepth { versions: 3, depth: 3, untainted: 3 });
         let mut foreign = whole.clone();
         foreign.versions[1].parent = B256::repeat_byte(9);
         assert_eq!(foreign.provenance().depth, 1);
         let mut skipped = whole.clone();
         skipped.versions.remove(0);
-        assert_eq!(skipped.provenance(), Provenance { versions: 2, depth: 0, untainted: 0 });
+        assert_eq!(skipped.provenance(), ProvenanceDepth { versions: 2, depth: 0, untainted: 0 });
         let mut void = whole.clone();
         void.versions[2].round = 3;
         assert_eq!(void.provenance().depth, 2);

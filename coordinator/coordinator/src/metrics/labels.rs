@@ -103,7 +103,6 @@ labels! {
     }
     /// What the store does.
     Table: "operation" {
-        /// Reads.
         Read = "read",
         /// Writes and commits.
         Write = "write",

@@ -1,6 +1,6 @@
 //! How long verification takes.
 
-use super::history::History;
+use super::history::MetricsHistory;
 
 /// Of durations in seconds; quantiles are of the values themselves (nearest rank).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Latency {
     }
 }
 
-impl History {
+impl MetricsHistory {
     /// From a delivery's arrival to the verdict on its proof, where it was measured.
     pub fn verification_latency(&self) -> Option<Latency> {
         Latency::of(self.verdicts.iter().filter_map(|verdict| verdict.seconds))
@@ -65,7 +65,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::cases::{account, domain, round};
-    use super::super::history::{Verdict, VerdictKind};
+    use super::super::history::{DeliveryVerdict, VerdictKind};
     use super::*;
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
         let mut history = domain(1);
         assert_eq!(history.verification_latency(), None);
         let seconds = [Some(0.5), None, Some(1.5)];
-        history.verdicts.extend(seconds.map(|seconds| Verdict {
+        history.verdicts.extend(seconds.map(|seconds| DeliveryVerdict {
             round: 0,
             account: account(0),
             kind: VerdictKind::Accepted,

@@ -2,8 +2,8 @@
 
 use super::churn::Churn;
 use super::concentration::Diversity;
-use super::history::History;
-use super::integrity::{Poisoning, Provenance, Slashing};
+use super::history::MetricsHistory;
+use super::integrity::{Poisoning, ProvenanceDepth, Slashing};
 use super::latency::Latency;
 use super::velocity::Epoch;
 
@@ -13,25 +13,25 @@ use super::velocity::Epoch;
 pub struct Measures {
     /// Over how many of the last rounds those go that go over the last rounds.
     pub last: usize,
-    /// [`History::diversity`] of the last rounds.
+    /// [`MetricsHistory::diversity`] of the last rounds.
     pub diversity: Option<Diversity>,
-    /// [`History::rewards_gini`].
+    /// [`MetricsHistory::rewards_gini`].
     pub rewards_gini: Option<f64>,
-    /// [`History::stake_gini`].
+    /// [`MetricsHistory::stake_gini`].
     pub stake_gini: Option<f64>,
-    /// [`History::churn`] around the last rounds.
+    /// [`MetricsHistory::churn`] around the last rounds.
     pub churn: Churn,
-    /// The last of [`History::epochs`].
+    /// The last of [`MetricsHistory::epochs`].
     pub epoch: Option<Epoch>,
-    /// [`History::provenance`].
-    pub provenance: Provenance,
-    /// [`History::verification_latency`].
+    /// [`MetricsHistory::provenance`].
+    pub provenance: ProvenanceDepth,
+    /// [`MetricsHistory::verification_latency`].
     pub verification: Option<Latency>,
-    /// [`History::settlement_latency`] of the last rounds.
+    /// [`MetricsHistory::settlement_latency`] of the last rounds.
     pub settlement: Option<Latency>,
-    /// [`History::slashing`].
+    /// [`MetricsHistory::slashing`].
     pub slashing: Slashing,
-    /// [`History::poisoning`].
+    /// [`MetricsHistory::poisoning`].
     pub poisoning: Poisoning,
 }
 
@@ -40,7 +40,7 @@ impl Measures {
     pub const LAST: usize = 20;
 
     /// Of a history, with so many last rounds.
-    pub fn of(history: &History, last: usize) -> Self {
+    pub fn of(history: &MetricsHistory, last: usize) -> Self {
         Self {
             last,
             diversity: history.diversity(last),

@@ -1,11 +1,11 @@
-//! How healthy a network of owners is: measures that anyone can recompute, and what an operator
-//! watches.
+//! How healthy a network of owners is: measures that anybody can recompute, and what the party that
+//! runs a coordinator watches.
 //!
-//! [`History`] is what has happened in a domain. [`History::from_chain`] reads it from the events
-//! of the contracts, so whoever has a node gets the same numbers as the coordinator; only what
-//! never reaches a chain (verdicts on proofs that were refused) is the coordinator's word. Each
-//! measure is a pure function of a history, in a file of its own; [`Measures`] is all of them, and
-//! [`Metrics`] exports them, with the state of the running process, in the OpenMetrics text format.
+//! [`MetricsHistory`] is what has happened in a domain. [`MetricsHistory::from_chain`] reads it from the
+//! events of the contracts, so anybody with a node gets the same numbers as the coordinator; only what
+//! never reaches a chain (verdicts on proofs that were refused) is the coordinator's word. Each measure is
+//! a pure function of a history, in a file of its own; [`Measures`] is all of them, and [`ProcessMetrics`]
+//! exports them, with the state of the running process, in the OpenMetrics text format.
 //! `docs/metrics.md` gives the formulas, what they hide and how they can be gamed.
 
 mod chain;
@@ -28,12 +28,12 @@ pub use chain::HistoryError;
 pub use churn::Churn;
 pub use concentration::{Diversity, gini};
 pub use history::{
-    Change, ChangeKind, History, Outcome, Payment, Role, Round, Seat, Slash, Transfer, Verdict,
-    VerdictKind, Version,
+    Change, ChangeKind, DeliveryVerdict, MeasuredOutcome, MeasuredRound, MeasuredSlash,
+    MeasuredVersion, MetricsHistory, Payment, Role, Seat, Transfer, VerdictKind,
 };
-pub use integrity::{Poisoning, Provenance, Slashing};
+pub use integrity::{Poisoning, ProvenanceDepth, Slashing};
 pub use labels::{Direction, Ending, Judgement, MemberState, Misdeed, Sending, Standing, Table};
 pub use latency::Latency;
 pub use measures::Measures;
-pub use process::Metrics;
+pub use process::ProcessMetrics;
 pub use velocity::Epoch;

@@ -46,7 +46,7 @@ fn whole(count: usize) -> i64 {
 /// The state of a running coordinator, and the last measures. All of it is safe to use from many
 /// threads at once.
 #[derive(Debug)]
-pub struct Metrics {
+pub struct ProcessMetrics {
     registry: Registry,
     round: Gauge<u64, AtomicU64>,
     deadline: Real,
@@ -70,13 +70,13 @@ pub struct Metrics {
     measures: MeasureGauges,
 }
 
-impl Default for Metrics {
+impl Default for ProcessMetrics {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Metrics {
+impl ProcessMetrics {
     /// With nothing counted yet.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("zktrain");
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn everything_is_there_from_the_start_and_counts() {
-        let metrics = Metrics::new();
+        let metrics = ProcessMetrics::new();
         let before = metrics.render().unwrap();
         assert!(before.contains("zktrain_proofs_total{verdict=\"rejected\"} 0"), "{before}");
         assert!(before.contains("zktrain_network_bytes_total{direction=\"in\"} 0"), "{before}");
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn every_metric_says_what_it_is() {
-        let text = Metrics::new().render().unwrap();
+        let text = ProcessMetrics::new().render().unwrap();
         let names = |kind: &str| -> Vec<String> {
             let of = |line: &str| Some(line.strip_prefix(kind)?.split(' ').next()?.to_owned());
             text.lines().filter_map(of).collect()
@@ -382,7 +382,7 @@ mod tests {
         history.rounds.push(round(1, &[(0, 32_768, true), (1, 32_768, true)]));
         let next = version(&history, 1);
         history.versions.push(next);
-        let metrics = Metrics::new();
+        let metrics = ProcessMetrics::new();
         metrics.set_measures(&Measures::of(&history, Measures::LAST));
         let text = metrics.render().unwrap();
         for line in [

@@ -17,15 +17,14 @@ use zktrain_ledger::export::Block;
 use zktrain_ledger::history::{self as ledger, STOPPED};
 
 use super::history::{
-    Change, ChangeKind, History, Outcome, Payment, Role, Round, Seat, Slash, Transfer, Version,
+    Change, ChangeKind, MeasuredOutcome, MeasuredRound, MeasuredSlash, MeasuredVersion,
+    MetricsHistory, Payment, Role, Seat, Transfer,
 };
 
 /// An event and where the chain has it.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// The block.
     pub block: Block,
-    /// The transaction.
     pub transaction: B256,
     /// The event.
     pub log: Log,
@@ -77,9 +76,9 @@ pub(super) struct Replay<'a> {
     pools: BTreeMap<Address, Pool>,
     settling: Option<Settling>,
     /// Rounds and versions.
-    domain_history: ledger::History,
+    domain_history: ledger::DomainHistory,
     /// Everything else.
-    history: History,
+    history: MetricsHistory,
 }
 
 /// An event of this kind, if it is one.
@@ -96,8 +95,8 @@ impl<'a> Replay<'a> {
             token: Address::ZERO,
             pools: BTreeMap::new(),
             settling: None,
-            domain_history: ledger::History::default(),
-            history: History { custody, ..History::default() },
+            domain_history: ledger::DomainHistory::default(),
+            history: MetricsHistory { custody, ..MetricsHistory::default() },
         }
     }
 
@@ -151,7 +150,7 @@ impl<'a> Replay<'a> {
     }
 
     /// What it comes to; `None` if the domain was never opened.
-    pub fn finish(mut self) -> Option<History> {
+    pub fn finish(mut self) -> Option<MetricsHistory> {
         let worth = |(operator, pool): (&Address, &Pool)| {
             (*operator, pool.own.active.saturating_add(pool.delegated.active))
         };
@@ -196,7 +195,12 @@ impl<'a> Replay<'a> {
             let Rounds::MemberSlashed { round, account, reason, .. } = slashed;
             if self.domain_history.round(round).is_some() {
                 self.change(self.domain, account, ChangeKind::Slashed);
-                self.history.slashes.push(Slash { round, account, role: Role::Member, reason });
+                self.history.slashes.push(MeasuredSlash {
+                    round,
+                    account,
+                    role: Role::Member,
+                    reason,
+                });
             }
         }
     }
@@ -227,7 +231,7 @@ impl<'a> Replay<'a> {
             let Rounds::Voided { round, coordinator: account, reason } = voided;
             if ledger::reason(&reason) != STOPPED {
                 let role = Role::Coordinator;
-                self.history.slashes.push(Slash { round, account, role, reason });
+                self.history.slashes.push(MeasuredSlash { round, account, role, reason });
             }
         }
     }
@@ -281,7 +285,7 @@ impl<'a> Replay<'a> {
 }
 
 /// A round as measures see it.
-fn round(of: &ledger::Round) -> Round {
+fn round(of: &ledger::RoundHistory) -> MeasuredRound {
     let counted = of.counted();
     let seats = of.members.0.iter().map(|member| {
         let account = member.account;
@@ -293,26 +297,26 @@ fn round(of: &ledger::Round) -> Round {
         let summed = counted.iter().any(|counted| counted.account == account);
         Seat { account, weight: member.weight, delivered, summed }
     });
-    Round {
+    MeasuredRound {
         number: of.id,
         coordinator: of.coordinator,
         opened: of.opened.time,
         proposed: of.proposal.as_ref().map(|proposal| proposal.block.time),
         ended: of.ended.map(|block| block.time),
         outcome: match of.outcome {
-            ledger::Outcome::Open => Outcome::Open,
-            ledger::Outcome::Settled { .. } => Outcome::Settled,
-            ledger::Outcome::Empty => Outcome::Unchanged,
-            ledger::Outcome::Void { .. } => Outcome::Void,
+            ledger::RoundOutcome::Open => MeasuredOutcome::Open,
+            ledger::RoundOutcome::Settled { .. } => MeasuredOutcome::Settled,
+            ledger::RoundOutcome::Empty => MeasuredOutcome::Unchanged,
+            ledger::RoundOutcome::Void { .. } => MeasuredOutcome::Void,
         },
         seats: seats.collect(),
     }
 }
 
 /// A version as measures see it.
-fn version(of: &ledger::Version) -> Version {
-    let ledger::Version { number, round, parent, model, .. } = *of;
-    Version { number, round, parent, model }
+fn version(of: &ledger::ModelVersion) -> MeasuredVersion {
+    let ledger::ModelVersion { number, round, parent, model, .. } = *of;
+    MeasuredVersion { number, round, parent, model }
 }
 
 #[cfg(test)]

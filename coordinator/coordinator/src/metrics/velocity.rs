@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::{Address, U256};
 
-use super::history::{History, Transfer};
+use super::history::{MetricsHistory, Transfer};
 
 /// The token in one epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Epoch {
     }
 }
 
-impl History {
+impl MetricsHistory {
     /// All epochs in which tokens moved, oldest first. Empty if an epoch's length is not known.
     pub fn epochs(&self) -> Vec<Epoch> {
         let number = |transfer: &Transfer| {

@@ -14,7 +14,8 @@ use zktrain_wire::Content;
 /// Files whose digests are kept at most.
 const MOST: usize = 1 << 14;
 
-/// What tells one content of a file from another: whoever writes a file anew moves it into place.
+/// What tells one content of a file from another: a program that writes a file anew moves it into
+/// place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     len: u64,

@@ -35,7 +35,7 @@ const ACQUIRE: Duration = Duration::from_secs(15);
 /// is on the disk when it returns (<https://sqlite.org/pragma.html#pragma_synchronous>).
 const SQLITE_SESSION: &str = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
     PRAGMA busy_timeout=10000; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864;";
-/// And the PostgreSQL one that writes: whoever disappears is noticed within a minute.
+/// And the PostgreSQL one that writes: a connection that disappears is noticed within a minute.
 const POSTGRES_SESSION: &str = "SET synchronous_commit = on; SET tcp_keepalives_idle = 20; \
     SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;";
 

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, ConnectOptions, Connection, Executor};
 use super::address::{self, file_of};
 use super::{Store, StoreError};
 
-/// Rounds without an outcome are not gone on with from a copy, see [`super::SignedLog`]: their vectors and
+/// Rounds without an outcome are not gone on with from a copy, see [`super::SignedBatchLog`]: their vectors and
 /// shares would only lie around in it.
 const STRIP: [&str; 3] = [
     "DELETE FROM upload WHERE substr(item, 1, 7) = 'masked/'",

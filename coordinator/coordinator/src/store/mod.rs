@@ -28,11 +28,11 @@ use std::time::Instant;
 
 use sqlx::AnyPool;
 
-use crate::metrics::{Metrics, Table};
+use crate::metrics::{ProcessMetrics, Table};
 
 pub use error::StoreError;
 pub use rounds::{Begun, MAX_EVENT, MAX_PLAN, StoredEvent};
-pub use signed::{SignedError, SignedLog};
+pub use signed::{SignedBatchError, SignedBatchLog};
 pub use uploads::{Info, MAX_ITEM, MAX_PART, MAX_UPLOAD};
 
 /// A store; clones are the same one.
@@ -41,7 +41,7 @@ pub struct Store {
     writer: Arc<writer::Writer>,
     readers: AnyPool,
     /// Where it is measured how long things take, if anywhere.
-    metrics: Arc<OnceLock<Arc<Metrics>>>,
+    metrics: Arc<OnceLock<Arc<ProcessMetrics>>>,
 }
 
 impl Store {
@@ -59,7 +59,7 @@ impl Store {
     }
 
     /// From here on, all clones measure how long reads and writes take. Once.
-    pub fn measure(&self, metrics: Arc<Metrics>) {
+    pub fn measure(&self, metrics: Arc<ProcessMetrics>) {
         // A second one would split what is counted.
         let _ = self.metrics.set(metrics);
     }

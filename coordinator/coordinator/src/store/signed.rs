@@ -1,6 +1,6 @@
 //! What a coordinator has signed, in a file that only grows and is never restored.
 //!
-//! Two different batches for one draw of a round are fraud, whoever's mistake they are: a store that was
+//! Two different batches for one draw of a round are fraud, even by mistake: a store that was
 //! restored from a backup does not know what was signed after it. So every batch is written down here
 //! before its signature leaves. Where this file is missing, or says that the rest was restored, nobody
 //! knows what was signed for the round that is open: nothing more is signed for it, ever.
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why something is not signed.
 #[derive(Debug, thiserror::Error)]
-pub enum SignedError {
+pub enum SignedBatchError {
     /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]
     File {
@@ -93,19 +93,19 @@ impl State {
 
 /// The file, and what is in it.
 #[derive(Debug)]
-pub struct SignedLog {
+pub struct SignedBatchLog {
     path: PathBuf,
     held: Mutex<(File, State)>,
 }
 
-impl SignedLog {
+impl SignedBatchLog {
     /// Opens the file, and makes it if it is not there. A line that a crash has cut off was of something
     /// that never left.
     ///
     /// # Errors
     /// If it cannot be read or written, or is damaged.
-    pub fn open(path: &Path) -> Result<Self, SignedError> {
-        let file = |source| SignedError::File { path: path.to_owned(), source };
+    pub fn open(path: &Path) -> Result<Self, SignedBatchError> {
+        let file = |source| SignedBatchError::File { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]
@@ -116,7 +116,7 @@ impl SignedLog {
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         let mut state = State::default();
         for (index, line) in bytes[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
-            let damaged = |_| SignedError::Damaged { path: path.to_owned(), line: index + 1 };
+            let damaged = |_| SignedBatchError::Damaged { path: path.to_owned(), line: index + 1 };
             state.apply(serde_json::from_slice(line).map_err(damaged)?);
         }
         opened.set_len(whole as u64).map_err(file)?;
@@ -125,8 +125,8 @@ impl SignedLog {
         Ok(Self { path: path.to_owned(), held: Mutex::new((opened, state)) })
     }
 
-    fn write(&self, held: &mut (File, State), line: Line) -> Result<(), SignedError> {
-        let failed = |source| SignedError::File { path: self.path.clone(), source };
+    fn write(&self, held: &mut (File, State), line: Line) -> Result<(), SignedBatchError> {
+        let failed = |source| SignedBatchError::File { path: self.path.clone(), source };
         let mut text = serde_json::to_vec(&line).map_err(|error| failed(error.into()))?;
         text.push(b'\n');
         held.0.write_all(&text).map_err(failed)?;
@@ -140,7 +140,7 @@ impl SignedLog {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn begin(&self, open: Option<u64>) -> Result<(), SignedError> {
+    pub fn begin(&self, open: Option<u64>) -> Result<(), SignedBatchError> {
         let held = &mut *self.held.lock().unwrap_or_else(PoisonError::into_inner);
         match held.1.complete {
             true => Ok(()),
@@ -156,17 +156,17 @@ impl SignedLog {
     /// A batch is about to leave, signed. Once this returns, no other one does for this draw of the round.
     ///
     /// # Errors
-    /// [`SignedError::Otherwise`], [`SignedError::Barred`]; if the file cannot be written.
-    pub fn batch(&self, round: u64, draw: B256, digest: B256) -> Result<(), SignedError> {
+    /// [`SignedBatchError::Otherwise`], [`SignedBatchError::Barred`]; if the file cannot be written.
+    pub fn batch(&self, round: u64, draw: B256, digest: B256) -> Result<(), SignedBatchError> {
         let held = &mut *self.held.lock().unwrap_or_else(PoisonError::into_inner);
         match held.1.batches.get(&(round, draw)) {
             Some(before) if *before == digest => Ok(()),
             Some(_) => {
                 // Whatever is wrong here, another try does not mend it.
                 self.write(held, Line::Begun { barred: Some(round) })?;
-                Err(SignedError::Otherwise { round })
+                Err(SignedBatchError::Otherwise { round })
             }
-            None if held.1.barred.contains(&round) => Err(SignedError::Barred { round }),
+            None if held.1.barred.contains(&round) => Err(SignedBatchError::Barred { round }),
             None => self.write(held, Line::Batch { round, draw, digest }),
         }
     }
@@ -176,7 +176,7 @@ impl SignedLog {
     ///
     /// # Errors
     /// If it cannot be written, or is damaged.
-    pub fn restored(path: &Path) -> Result<(), SignedError> {
+    pub fn restored(path: &Path) -> Result<(), SignedBatchError> {
         if !path.exists() {
             return Ok(());
         }
@@ -213,34 +213,34 @@ mod tests {
     #[test]
     fn a_second_batch_is_never_signed() {
         let (_folder, path) = place();
-        let log = SignedLog::open(&path).unwrap();
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(None).unwrap();
         log.batch(7, DRAW, ONE).unwrap();
         log.batch(7, OTHER, OTHER).unwrap();
         drop(log);
-        let log = SignedLog::open(&path).unwrap();
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(Some(7)).unwrap();
         assert!(!log.is_barred(7), "all that was signed is known");
         log.batch(7, DRAW, ONE).unwrap();
         let refused = log.batch(7, DRAW, OTHER).unwrap_err();
-        assert!(matches!(refused, SignedError::Otherwise { round: 7 }), "{refused}");
-        assert!(SignedLog::open(&path).unwrap().is_barred(7));
+        assert!(matches!(refused, SignedBatchError::Otherwise { round: 7 }), "{refused}");
+        assert!(SignedBatchLog::open(&path).unwrap().is_barred(7));
     }
 
     #[test]
     fn without_the_file_nothing_is_signed_for_what_is_open() {
         let (_folder, path) = place();
-        let log = SignedLog::open(&path).unwrap();
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(Some(7)).unwrap();
-        let barred = |log: &SignedLog| {
+        let barred = |log: &SignedBatchLog| {
             assert!(log.is_barred(7));
             let refused = log.batch(7, DRAW, ONE).unwrap_err();
-            assert!(matches!(refused, SignedError::Barred { round: 7 }), "{refused}");
+            assert!(matches!(refused, SignedBatchError::Barred { round: 7 }), "{refused}");
         };
         barred(&log);
         log.batch(8, DRAW, ONE).unwrap();
         drop(log);
-        let log = SignedLog::open(&path).unwrap();
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(Some(8)).unwrap();
         barred(&log);
         assert!(!log.is_barred(8));
@@ -249,16 +249,16 @@ mod tests {
     #[test]
     fn a_restored_coordinator_signs_only_what_it_has_signed() {
         let (_folder, path) = place();
-        SignedLog::restored(&path).unwrap();
+        SignedBatchLog::restored(&path).unwrap();
         assert!(!path.exists());
-        let log = SignedLog::open(&path).unwrap();
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(None).unwrap();
         log.batch(7, DRAW, ONE).unwrap();
         drop(log);
-        SignedLog::restored(&path).unwrap();
+        SignedBatchLog::restored(&path).unwrap();
         // A start that asks the chain in vain changes nothing about it.
-        drop(SignedLog::open(&path).unwrap());
-        let log = SignedLog::open(&path).unwrap();
+        drop(SignedBatchLog::open(&path).unwrap());
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(Some(7)).unwrap();
         assert!(log.is_barred(7));
         log.batch(7, DRAW, ONE).unwrap();
@@ -269,19 +269,19 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_off_never_left() {
         let (_folder, path) = place();
-        let log = SignedLog::open(&path).unwrap();
+        let log = SignedBatchLog::open(&path).unwrap();
         log.begin(None).unwrap();
         log.batch(7, DRAW, ONE).unwrap();
         drop(log);
         let whole = std::fs::read(&path).unwrap();
         for cut in 1..whole.len() {
             std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
-            let log = SignedLog::open(&path).unwrap();
+            let log = SignedBatchLog::open(&path).unwrap();
             log.begin(None).unwrap();
             log.batch(7, DRAW, OTHER).unwrap();
         }
         std::fs::write(&path, [b"{}\n", whole.as_slice()].concat()).unwrap();
-        let damaged = SignedLog::open(&path).unwrap_err();
-        assert!(matches!(damaged, SignedError::Damaged { line: 1, .. }), "{damaged}");
+        let damaged = SignedBatchLog::open(&path).unwrap_err();
+        assert!(matches!(damaged, SignedBatchError::Damaged { line: 1, .. }), "{damaged}");
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::StoreError;
 use super::address::Address;
-use crate::metrics::{Metrics, Table};
+use crate::metrics::{ProcessMetrics, Table};
 
 /// The one connection that writes, whose users take turns.
 pub(super) struct Writer {
@@ -16,7 +16,7 @@ pub(super) struct Writer {
     /// Which opening of the store this is.
     generation: i64,
     connection: Mutex<Option<AnyConnection>>,
-    metrics: Arc<OnceLock<Arc<Metrics>>>,
+    metrics: Arc<OnceLock<Arc<ProcessMetrics>>>,
 }
 
 /// A turn at writing.
@@ -28,14 +28,14 @@ pub(super) struct Turn<'a> {
     pub connection: AnyConnection,
     begin: &'static str,
     begun: Instant,
-    metrics: &'a OnceLock<Arc<Metrics>>,
+    metrics: &'a OnceLock<Arc<ProcessMetrics>>,
 }
 
 impl Writer {
     /// Connects, makes the tables, and counts this opening.
     pub async fn open(
         address: Address,
-        metrics: Arc<OnceLock<Arc<Metrics>>>,
+        metrics: Arc<OnceLock<Arc<ProcessMetrics>>>,
     ) -> Result<Writer, StoreError> {
         let mut connection = address.writer().await?;
         address.migrate(&mut connection).await?;

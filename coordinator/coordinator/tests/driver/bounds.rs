@@ -62,7 +62,7 @@ async fn another_draw_begins_the_round_anew() {
     for index in 0..3 {
         assert!(world.step(index).await, "the plan");
     }
-    // What the operator has changed meanwhile is no other round.
+    // What the coordinator has changed meanwhile is no other round.
     let signed = world.plan.clone();
     let mut plan = signed.body.clone();
     plan.timing.uploads += 1;

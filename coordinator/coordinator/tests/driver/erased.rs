@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use zktrain_coordinator::driver::{erase, forget, items};
-use zktrain_coordinator::machine::Event;
+use zktrain_coordinator::machine::RoundEvent;
 use zktrain_coordinator::store::Store;
-use zktrain_wire::messages::{Contribution, End, Reason};
+use zktrain_wire::messages::{End, MemberMessage, Reason};
 
 use crate::world::{ROUND, World};
 
@@ -44,13 +44,13 @@ async fn secrets(world: &World) -> Vec<Vec<u8>> {
         all.extend(vector.chunks(777).filter(|part| part.len() >= 32).map(|p| p[..32].to_vec()));
     }
     for stored in store.events(ROUND).await.unwrap() {
-        let event: Event = postcard::from_bytes(&stored.body).unwrap();
-        let Event::Contribution { what, .. } = event else { continue };
+        let event: RoundEvent = postcard::from_bytes(&stored.body).unwrap();
+        let RoundEvent::Contribution { what, .. } = event else { continue };
         match *what {
-            Contribution::Unmask(unmask) => {
+            MemberMessage::Unmask(unmask) => {
                 all.extend(unmask.body.shares.iter().flatten().map(|share| share.to_vec()));
             }
-            Contribution::Sharing(sharing) => {
+            MemberMessage::Sharing(sharing) => {
                 all.extend(sharing.envelopes.iter().map(|envelope| envelope.sealed.0.to_vec()));
             }
             _ => {}

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Connection, Executor};
 use zktrain_coordinator::driver::Timed;
-use zktrain_coordinator::machine::{Event, MisdeedKind};
-use zktrain_wire::messages::{Contribution, End, Notice, Phase, Reason, Refusal, Response};
+use zktrain_coordinator::machine::{MisdeedKind, RoundEvent};
+use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Reason, Refusal, Response};
 
 use crate::work::{FALSE, PANIC};
 use crate::world::{ROUND, World};
@@ -155,10 +155,12 @@ async fn what_was_stored_unawares_counts_before_what_comes_next() {
     let keys = |owner: &mut crate::world::Owner| {
         owner.contribution(&plan.body, Notice::Plan(plan.clone())).unwrap()
     };
-    let stored: Vec<Contribution> = world.owners.iter_mut().map(keys).collect();
+    let stored: Vec<MemberMessage> = world.owners.iter_mut().map(keys).collect();
     // As if the store had said that it failed, and had not.
-    let event =
-        Event::Contribution { from: world.owners[1].account(), what: Box::new(stored[1].clone()) };
+    let event = RoundEvent::Contribution {
+        from: world.owners[1].account(),
+        what: Box::new(stored[1].clone()),
+    };
     let body = postcard::to_stdvec(&event).unwrap();
     world.office().store.append(ROUND, &body, 1).await.unwrap();
     assert_eq!(world.send(0, stored[0].clone()).await, Response::Taken);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use zktrain_coordinator::health::{HealthReporter, Part, Readiness, reporter};
-use zktrain_coordinator::metrics::Metrics;
+use zktrain_coordinator::health::{Component, HealthReporter, Readiness, reporter};
+use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_wire::messages::Phase;
 
 use crate::world::World;
@@ -17,7 +17,7 @@ async fn stays_ready(readiness: &Readiness, how_long: Duration) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < how_long {
         let parts = readiness.report(Instant::now()).parts;
-        if !parts[&Part::Store].ready || !parts[&Part::Driver].ready {
+        if !parts[&Component::Store].ready || !parts[&Component::Driver].ready {
             return false;
         }
         tokio::time::sleep(EVERY / 2).await;
@@ -30,7 +30,7 @@ async fn a_round_longer_than_the_patience_makes_nobody_unready() {
     let mut world = World::new(3, 600);
     world.open().await;
     let (readiness, metrics, reporter) =
-        (Readiness::new(PATIENCE), Metrics::new(), HealthReporter::default());
+        (Readiness::new(PATIENCE), ProcessMetrics::new(), HealthReporter::default());
     reporter.follow(Some(world.office().driver.clone()));
     let file = world.folder.path().join("store.db");
     let beats = async {
@@ -42,12 +42,12 @@ async fn a_round_longer_than_the_patience_makes_nobody_unready() {
     let looks = async {
         assert!(stays_ready(&readiness, PATIENCE * 3).await);
         assert_eq!(world.office().driver.progress().await.phase, Phase::Keys);
-        // What keeps the operator is told in its words, and only as long as it does.
+        // What keeps the coordinator is told in its words, and only as long as it does.
         reporter.report(Some("the domain's budget is used up"));
         tokio::time::sleep(EVERY * 3).await;
         let report = readiness.report(Instant::now());
-        assert_eq!(report.parts[&Part::Driver].reason, Some("the domain's budget is used up"));
-        assert!(report.parts[&Part::Store].ready);
+        assert_eq!(report.parts[&Component::Driver].reason, Some("the domain's budget is used up"));
+        assert!(report.parts[&Component::Store].ready);
         reporter.report(None);
         tokio::time::sleep(EVERY * 2).await;
         assert!(stays_ready(&readiness, EVERY).await);

@@ -4,14 +4,14 @@ use alloy::primitives::{Address, B256};
 use zktrain_ledger::SignedReceipt;
 use zktrain_secagg::plan::Plan;
 use zktrain_wire::Scoped;
-use zktrain_wire::messages::{Contribution, End, Notice, Phase, Reason, Response};
+use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Reason, Response};
 use zktrain_wire::receipts::{ReceiptError, check_receipt};
 
 use crate::work::FALSE;
 use crate::world::{World, is_received};
 
 /// An owner's upload again, with the answer: it is known.
-async fn again(world: &mut World, index: usize) -> (Contribution, Response) {
+async fn again(world: &mut World, index: usize) -> (MemberMessage, Response) {
     let plan = world.plan.body.clone();
     let is_shares = |notice: &&Notice| matches!(notice, Notice::Shares(_));
     let shares = world.owners[index].seen.iter().find(is_shares).unwrap().clone();
@@ -35,7 +35,7 @@ async fn to_counted(world: &mut World, who: &[usize]) {
 }
 
 /// A receipt that the coordinator gave, for this upload.
-async fn given(world: &mut World) -> (Contribution, SignedReceipt) {
+async fn given(world: &mut World) -> (MemberMessage, SignedReceipt) {
     to_counted(world, &[0, 1, 2]).await;
     match again(world, 0).await {
         (upload, Response::Received(receipt)) => (upload, *receipt),
@@ -50,7 +50,7 @@ async fn an_upload_is_answered_with_a_receipt_that_holds_for_nothing_else() {
     let plan = world.plan.body.clone();
     let (what, receipt) = given(&mut world).await;
     assert!(is_received(&plan, &what, &Response::Received(Box::new(receipt.clone()))));
-    let Contribution::Upload(upload) = &what else { panic!("{what:?}") };
+    let MemberMessage::Upload(upload) = &what else { panic!("{what:?}") };
     let upload = upload.body;
     assert!(receipt.receipt.time > 1_700_000_000, "in Unix seconds");
 
@@ -101,15 +101,15 @@ async fn nothing_but_a_stored_upload_gets_one() {
     let keys = world.owners[0].contribution(&plan.body, Notice::Plan(plan.clone())).unwrap();
     assert_eq!(world.send(0, keys).await, Response::Taken);
     let (upload, _) = given(&mut world).await;
-    let Contribution::Upload(mut other) = upload else { panic!("no upload") };
+    let MemberMessage::Upload(mut other) = upload else { panic!("no upload") };
     other.body.masked.0[0] ^= 1;
     let index = world.owners.iter().position(|o| o.account() == other.body.account).unwrap();
-    let refused = world.send(index, Contribution::Upload(other)).await;
+    let refused = world.send(index, MemberMessage::Upload(other)).await;
     assert!(matches!(refused, Response::Refused(_)), "{refused:?}");
 }
 
-/// Whoever had a receipt for a proof that does not hold, or that nobody has looked at yet, could
-/// accuse an honest coordinator of leaving it out.
+/// A member that had a receipt for a proof that does not hold, or that nobody has looked at yet,
+/// could accuse an honest coordinator of leaving it out.
 #[tokio::test]
 async fn what_is_not_counted_is_answered_for_by_nobody_however_often_it_is_sent() {
     let mut world = World::new(4, 600);
@@ -152,12 +152,12 @@ async fn what_is_not_counted_is_answered_for_by_nobody_however_often_it_is_sent(
 
 /// A round that comes to nothing once receipts were given must not belie them.
 #[tokio::test]
-async fn whoever_may_have_a_receipt_is_promised_a_place_whatever_becomes_of_the_round() {
+async fn a_member_that_may_have_a_receipt_is_promised_a_place_whatever_becomes_of_the_round() {
     let mut world = World::new(3, 600);
     world.open().await;
     assert!(world.office().driver.promised().await.is_empty(), "nobody is counted");
     let (upload, receipt) = given(&mut world).await;
-    let Contribution::Upload(upload) = upload else { panic!("no upload") };
+    let MemberMessage::Upload(upload) = upload else { panic!("no upload") };
     assert_eq!(receipt.receipt.submission, upload.body.submission);
     let promised = world.office().driver.promised().await;
     assert_eq!(promised.keys().copied().collect::<Vec<_>>(), world.accounts(&[0, 1, 2]));

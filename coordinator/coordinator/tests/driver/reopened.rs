@@ -31,7 +31,7 @@ async fn a_round_survives_the_end_of_its_coordinator_after_any_message() {
     assert_eq!(counted, world.accounts(&[0, 1, 2]));
     let progress = world.office().driver.progress().await;
     assert_eq!(progress.misdeeds, []);
-    // Once more: it is over, and what it ended with is told to whoever asks late.
+    // Once more: it is over, and a member that asks late is told what it ended with.
     world.open().await;
     let told = world.office().driver.notice(world.owners[2].account(), 5).await.unwrap();
     assert!(matches!(told, Notice::End(End::Summed { .. })), "{told:?}");

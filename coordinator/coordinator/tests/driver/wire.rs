@@ -14,8 +14,10 @@ use zktrain_coordinator::service::RequestHandler;
 use zktrain_ledger::typed;
 use zktrain_secagg::messages::{Keys, Signed};
 use zktrain_secagg::plan::Plan;
-use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
-use zktrain_wire::{Error, Peer, Server, Target, Timeouts, UploadSource, WireLimits};
+use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Phase, Refusal, Request, Response};
+use zktrain_wire::{
+    CoordinatorTarget, Peer, PeerError, Server, Timeouts, UploadSource, WireLimits,
+};
 
 use crate::work::fixture;
 use crate::world::{DOMAIN, DomainLibrary, Owner, ROUND, World, is_taken, kept};
@@ -76,7 +78,7 @@ impl Host {
     }
 }
 
-async fn connect(target: &Target, signer: &PrivateKeySigner) -> Peer {
+async fn connect(target: &CoordinatorTarget, signer: &PrivateKeySigner) -> Peer {
     Peer::connect(target.clone(), signer.clone(), Timeouts::default()).await.unwrap()
 }
 
@@ -127,24 +129,25 @@ async fn next_notice(peer: &Peer, number: u32) -> Notice {
     }
 }
 
-async fn send(peer: &Peer, what: Contribution) -> Response {
+async fn send(peer: &Peer, what: MemberMessage) -> Response {
     peer.call(Request::Send { round: ROUND, what: Box::new(what) }).await.unwrap()
 }
 
 /// What is no message of anyone, and no vector of any round.
 async fn send_garbage(peer: &Peer) {
     let body = Keys { account: peer.account(), mask: [0xff; 32], seal: [0xff; 32] };
-    let said = send(peer, Contribution::Keys(Signed { body, signature: vec![0; 65].into() })).await;
+    let said =
+        send(peer, MemberMessage::Keys(Signed { body, signature: vec![0; 65].into() })).await;
     assert!(matches!(said, Response::Refused(_)), "{said:?}");
     let long = UploadSource::Bytes(vec![0; fixture().shape.bytes() as usize + 1].into());
     let refused = peer.upload(&Item::Masked { round: ROUND }, long).await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::TooLarge { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(PeerError::Refused(Refusal::TooLarge { .. }))), "{refused:?}");
 }
 
 /// A whole round of one owner. How it ended, as far as the owner knows; and its connection, if it
 /// keeps it without a word.
 async fn take_part(
-    target: Target,
+    target: CoordinatorTarget,
     mut owner: Owner,
     plan: Plan,
     role: Role,
@@ -217,7 +220,7 @@ async fn many_owners_over_quic() {
     let domain = typed::domain(plan.chain_id, plan.rounds);
     let host = Host::start(world.office().handler.clone(), coordinator.clone(), domain.clone());
     let coordinator = coordinator.address();
-    let target = Target { address: host.address.to_string(), coordinator, domain };
+    let target = CoordinatorTarget { address: host.address.to_string(), coordinator, domain };
     let stranger = |name: &str| PrivateKeySigner::from_bytes(&keccak256(name)).unwrap();
     let silent = connect(&target, &stranger("silent")).await;
     let mut strangers = tokio::task::JoinSet::new();

@@ -14,7 +14,7 @@ use zktrain_commit::random::scalars;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::{Sheet, fill_block};
 use zktrain_commit::srs::{CheckedSrs, Srs};
-use zktrain_coordinator::driver::{Judged, Settled, Timed, Work};
+use zktrain_coordinator::driver::{Judged, RoundComputations, Settled, Timed};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_model::compile::compile_training;
 use zktrain_model::manifest::{Manifest, Network};
@@ -101,7 +101,7 @@ pub struct Bench {
     pub timed: Mutex<Vec<Timed>>,
 }
 
-impl Work for Bench {
+impl RoundComputations for Bench {
     fn shape(&self) -> &VectorShape {
         &fixture().shape
     }

@@ -22,7 +22,7 @@ use zktrain_secagg::messages::{Body, Sharing, Signed, Test, Upload};
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::vector::{Unpacked, Update, pack, unpack};
-use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
+use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Phase, Refusal, Request, Response};
 use zktrain_wire::receipts::check_receipt;
 use zktrain_wire::{Content, Service, sign};
 
@@ -129,13 +129,13 @@ pub fn coordinator() -> PrivateKeySigner {
 }
 
 /// Whether something was taken.
-pub fn is_taken(plan: &Plan, what: &Contribution, response: &Response) -> bool {
+pub fn is_taken(plan: &Plan, what: &MemberMessage, response: &Response) -> bool {
     *response == Response::Taken || is_received(plan, what, response)
 }
 
 /// Whether an upload was answered with a receipt that holds.
-pub fn is_received(plan: &Plan, what: &Contribution, response: &Response) -> bool {
-    let (Contribution::Upload(upload), Response::Received(receipt)) = (what, response) else {
+pub fn is_received(plan: &Plan, what: &MemberMessage, response: &Response) -> bool {
+    let (MemberMessage::Upload(upload), Response::Received(receipt)) = (what, response) else {
         return false;
     };
     check_receipt(plan, &upload.body, receipt).is_ok()
@@ -241,7 +241,7 @@ impl World {
         self.office = Some(Office { store, driver, handler, bench });
     }
 
-    pub async fn send(&self, index: usize, what: Contribution) -> Response {
+    pub async fn send(&self, index: usize, what: MemberMessage) -> Response {
         let request = Request::Send { round: ROUND, what: Box::new(what) };
         self.office().handler.call(self.owners[index].account(), request).await
     }
@@ -352,41 +352,41 @@ impl Owner {
     }
 
     /// What is answered to a notice.
-    pub fn contribution(&mut self, plan: &Plan, notice: Notice) -> Option<Contribution> {
+    pub fn contribution(&mut self, plan: &Plan, notice: Notice) -> Option<MemberMessage> {
         let account = self.account();
         let commitments = commit(&self.update);
         let update = self.update.clone();
         let (shape, opener) = (&fixture().shape, &fixture().srs.g1());
         let evidence = BlameEvidence { shape, opener, update: &update, commitments: &commitments };
         Some(match notice {
-            Notice::Plan(_) => Contribution::Keys(self.sign(plan, kept(self.member.keys()))),
+            Notice::Plan(_) => MemberMessage::Keys(self.sign(plan, kept(self.member.keys()))),
             Notice::Roster(keys) => {
                 let (head, envelopes) = kept(self.member.roster(&keys).unwrap());
-                Contribution::Sharing(Sharing { head: self.sign(plan, head), envelopes })
+                MemberMessage::Sharing(Sharing { head: self.sign(plan, head), envelopes })
             }
             Notice::Shares(_) => {
                 let (mut upload, masked) = self.masked();
                 upload.masked = keccak256(masked);
-                Contribution::Upload(self.sign(plan, upload))
+                MemberMessage::Upload(self.sign(plan, upload))
             }
             Notice::Counted(counted) if counted.contains(&account) => {
                 let confirm = kept(self.member.counted(&counted).unwrap());
-                Contribution::Confirm(self.sign(plan, confirm))
+                MemberMessage::Confirm(self.sign(plan, confirm))
             }
             Notice::Confirmed(confirms) => {
                 let unmask = kept(self.member.confirmed(&confirms).unwrap());
-                Contribution::Unmask(self.sign(plan, unmask))
+                MemberMessage::Unmask(self.sign(plan, unmask))
             }
             Notice::Test(test) => {
                 let defence = kept(self.member.defend(&test, &evidence).unwrap());
                 self.test = Some(test);
-                Contribution::Defence(self.sign(plan, defence))
+                MemberMessage::Defence(self.sign(plan, defence))
             }
             Notice::Dispute(defences) => {
                 let test = self.test.clone()?;
                 let reveal = self.member.dispute(&test, &evidence, &defences).unwrap();
                 let reveal = kept(reveal);
-                Contribution::Reveal(self.sign(plan, reveal))
+                MemberMessage::Reveal(self.sign(plan, reveal))
             }
             Notice::Counted(_) | Notice::End(_) => return None,
         })

@@ -1,7 +1,7 @@
 //! The chain's deadline, and silence that costs others.
 
-use zktrain_coordinator::machine::{Action, Admit, Bounds, Ends, Event, Misdeed, MisdeedKind};
-use zktrain_wire::messages::{Contribution, End, Phase, Reason, Refusal};
+use zktrain_coordinator::machine::{Action, Admit, Bounds, Ends, Misdeed, MisdeedKind, RoundEvent};
+use zktrain_wire::messages::{End, MemberMessage, Phase, Reason, Refusal};
 
 use crate::world::{Round, World};
 
@@ -14,7 +14,7 @@ const SUM: u64 = 10;
 
 fn within(ends: Ends) -> (Round, Vec<Action>) {
     let mut round = Round::new(World::of(4, 3));
-    let actions = round.handle(Event::Bounded(Bounds { ends, elements: 0, threads: 1 }));
+    let actions = round.handle(RoundEvent::Bounded(Bounds { ends, elements: 0, threads: 1 }));
     (round, actions)
 }
 
@@ -103,7 +103,7 @@ fn a_round_without_time_is_called_off_before_members_work_and_never_after() {
     assert_eq!(round.machine.phase(), Phase::Confirm, "what is done is not thrown away");
     // Nor is it when a coordinator comes back and learns of less time.
     let ends = Ends { asked_ms: Some(1), until_ms: None };
-    round.handle(Event::Bounded(Bounds { ends, elements: 0, threads: 1 }));
+    round.handle(RoundEvent::Bounded(Bounds { ends, elements: 0, threads: 1 }));
     round.to(Phase::Sum);
     round.replay();
 }
@@ -116,7 +116,7 @@ fn every_phase_ends_at_the_chains_deadline() {
         round.to(phase);
         assert!(round.machine.deadline().unwrap() <= 1000 * (PLANNED + SUM), "{phase:?}");
         round.now = 1000 * (PLANNED + SUM);
-        round.handle(Event::Tick);
+        round.handle(RoundEvent::Tick);
         assert!(called_off(&round), "{phase:?}");
         assert_eq!(round.machine.progress().misdeeds, [], "{phase:?}");
         round.replay();
@@ -132,12 +132,12 @@ fn the_earlier_end_counts() {
     };
     for later in [None, Some(u64::MAX)] {
         assert!(round.machine.is_bounded_by(&bounds(later)));
-        round.handle(Event::Bounded(bounds(later)));
+        round.handle(RoundEvent::Bounded(bounds(later)));
         assert_eq!(round.machine.ends().until_ms, Some(1000 * (PLANNED + SUM)));
     }
     let earlier = Some(1000 * (PLANNED + SUM) - 1);
     assert!(!round.machine.is_bounded_by(&bounds(earlier)));
-    round.handle(Event::Bounded(bounds(earlier)));
+    round.handle(RoundEvent::Bounded(bounds(earlier)));
     assert_eq!(round.machine.ends().until_ms, earlier);
 }
 
@@ -145,7 +145,7 @@ fn the_earlier_end_counts() {
 fn a_large_sum_has_the_time_that_it_takes() {
     let mut round = Round::new(World::of(6, 4));
     let bounds = Bounds { ends: Ends::default(), elements: 2_500_000, threads: 2 };
-    round.handle(Event::Bounded(bounds));
+    round.handle(RoundEvent::Bounded(bounds));
     round.to(Phase::Uploads);
     round.poll(&[0, 1, 2, 3, 4]);
     round.accept(&[0, 1, 2, 3, 4]);
@@ -173,7 +173,7 @@ fn silence_that_costs_others_is_noted_with_its_phase() {
         assert_eq!(round.machine.progress().misdeeds, [absent]);
         round.replay();
     }
-    // Whoever was silent before was never depended on.
+    // A member that was silent before was never depended on.
     for phase in [Phase::Keys, Phase::Shares] {
         let mut round = Round::new(World::of(4, 3));
         round.to(phase);
@@ -184,7 +184,7 @@ fn silence_that_costs_others_is_noted_with_its_phase() {
 }
 
 #[test]
-fn whoever_is_counted_and_silent_still_gets_its_receipt() {
+fn a_counted_member_that_is_silent_still_gets_its_receipt() {
     let mut round = Round::new(World::of(4, 3));
     round.to(Phase::Confirm);
     round.poll(&[0, 1, 2]);
@@ -206,8 +206,8 @@ fn what_is_verified_without_the_machine_is_taken_only_while_it_is_asked_for() {
     assert_eq!(late, Refusal::WrongPhase { now: Phase::Shares });
     // What others have signed holds on no grounds.
     let mut forged = Round::new(World::of(4, 3));
-    let Contribution::Keys(signed) = &keys else { panic!() };
-    let other = Contribution::Keys(forged.world.sign(2, signed.body));
+    let MemberMessage::Keys(signed) = &keys else { panic!() };
+    let other = MemberMessage::Keys(forged.world.sign(2, signed.body));
     let grounds = forged.machine.look_at(account, &other).unwrap().unwrap();
     assert!(matches!(grounds.verify(&other), Err(Refusal::Invalid(_))));
     assert_eq!(forged.send(3, keys.clone()), Ok(Admit::New));

@@ -3,7 +3,7 @@
 use alloy::primitives::{B256, Bytes};
 use zktrain_coordinator::machine::Admit;
 use zktrain_secagg::messages::{Ciphertext, Complaint, Defence, Sharing, SharingHead, Upload};
-use zktrain_wire::messages::{Contribution, Phase, Refusal};
+use zktrain_wire::messages::{MemberMessage, Phase, Refusal};
 
 use crate::world::{Cheat, Round, World};
 
@@ -16,26 +16,26 @@ fn at(phase: Phase) -> Round {
     round
 }
 
-fn invalid(round: &mut Round, index: usize, what: Contribution) {
+fn invalid(round: &mut Round, index: usize, what: MemberMessage) {
     let refused = round.send(index, what);
     assert!(matches!(refused, Err(Refusal::Invalid(_))), "{refused:?}");
 }
 
 /// The same with another member's signature.
-fn resigned(round: &Round, by: usize, what: &Contribution) -> Contribution {
+fn resigned(round: &Round, by: usize, what: &MemberMessage) -> MemberMessage {
     let world = &round.world;
     match what.clone() {
-        Contribution::Keys(keys) => Contribution::Keys(world.sign(by, keys.body)),
-        Contribution::Sharing(Sharing { head, envelopes }) => {
+        MemberMessage::Keys(keys) => MemberMessage::Keys(world.sign(by, keys.body)),
+        MemberMessage::Sharing(Sharing { head, envelopes }) => {
             let head = world.sign(by, head.body);
-            Contribution::Sharing(Sharing { head, envelopes })
+            MemberMessage::Sharing(Sharing { head, envelopes })
         }
-        Contribution::Upload(upload) => Contribution::Upload(world.sign(by, upload.body)),
-        Contribution::Confirm(confirm) => Contribution::Confirm(world.sign(by, confirm.body)),
-        Contribution::Unmask(unmask) => Contribution::Unmask(world.sign(by, unmask.body)),
-        Contribution::Defence(defence) => Contribution::Defence(world.sign(by, defence.body)),
-        Contribution::Reveal(reveal) => Contribution::Reveal(world.sign(by, reveal.body)),
-        Contribution::Complaint(_) => panic!("complaints are proofs, not signed"),
+        MemberMessage::Upload(upload) => MemberMessage::Upload(world.sign(by, upload.body)),
+        MemberMessage::Confirm(confirm) => MemberMessage::Confirm(world.sign(by, confirm.body)),
+        MemberMessage::Unmask(unmask) => MemberMessage::Unmask(world.sign(by, unmask.body)),
+        MemberMessage::Defence(defence) => MemberMessage::Defence(world.sign(by, defence.body)),
+        MemberMessage::Reveal(reveal) => MemberMessage::Reveal(world.sign(by, reveal.body)),
+        MemberMessage::Complaint(_) => panic!("complaints are proofs, not signed"),
     }
 }
 
@@ -54,7 +54,7 @@ fn whatever_is_sent_is_signed_by_its_sender() {
 #[test]
 fn shares_are_those_under_the_signed_root() {
     let mut round = at(Phase::Shares);
-    let Contribution::Sharing(honest) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Sharing(honest) = round.said(0).remove(0) else { panic!() };
     let changes: [fn(&mut Sharing); 5] = [
         |s| s.envelopes[1].sealed = Ciphertext([1; 80]),
         |s| s.envelopes[1].mask.0[0] ^= 1,
@@ -67,7 +67,7 @@ fn shares_are_those_under_the_signed_root() {
     for change in changes {
         let mut other = honest.clone();
         change(&mut other);
-        invalid(&mut round, 0, Contribution::Sharing(other));
+        invalid(&mut round, 0, MemberMessage::Sharing(other));
     }
     // Signed as it is: for another roster, with a point that is none.
     let changes: [fn(&mut SharingHead); 3] =
@@ -76,33 +76,33 @@ fn shares_are_those_under_the_signed_root() {
         let mut head = honest.head.body;
         change(&mut head);
         let (head, envelopes) = (round.world.sign(0, head), honest.envelopes.clone());
-        invalid(&mut round, 0, Contribution::Sharing(Sharing { head, envelopes }));
+        invalid(&mut round, 0, MemberMessage::Sharing(Sharing { head, envelopes }));
     }
-    assert_eq!(round.send(0, Contribution::Sharing(honest)), Ok(Admit::New));
+    assert_eq!(round.send(0, MemberMessage::Sharing(honest)), Ok(Admit::New));
 }
 
 #[test]
 fn uploads_are_masked_for_those_that_have_shared() {
     let mut round = at(Phase::Uploads);
-    let Contribution::Upload(honest) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Upload(honest) = round.said(0).remove(0) else { panic!() };
     let other = Upload { shared: B256::ZERO, ..honest.body };
     let other = round.world.sign(0, other);
-    invalid(&mut round, 0, Contribution::Upload(other));
-    assert_eq!(round.send(0, Contribution::Upload(honest)), Ok(Admit::New));
+    invalid(&mut round, 0, MemberMessage::Upload(other));
+    assert_eq!(round.send(0, MemberMessage::Upload(honest)), Ok(Admit::New));
 }
 
 #[test]
 fn one_share_is_shown_of_each_that_has_shared() {
     let mut round = at(Phase::Unmask);
-    let Contribution::Unmask(honest) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Unmask(honest) = round.said(0).remove(0) else { panic!() };
     let (mut fewer, mut more) = (honest.body.clone(), honest.body.clone());
     fewer.shares.pop();
     more.shares.push(None);
     for other in [fewer, more] {
         let other = round.world.sign(0, other);
-        invalid(&mut round, 0, Contribution::Unmask(other));
+        invalid(&mut round, 0, MemberMessage::Unmask(other));
     }
-    assert_eq!(round.send(0, Contribution::Unmask(honest)), Ok(Admit::New));
+    assert_eq!(round.send(0, MemberMessage::Unmask(honest)), Ok(Admit::New));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn who_is_not_asked_is_not_heard() {
     assert_eq!(round.machine.phase(), Phase::Defence);
     let defence = Defence { account: round.world.account(4), proof: Bytes::from(vec![4; 9]) };
     let defence = round.world.sign(4, defence);
-    invalid(&mut round, 4, Contribution::Defence(defence));
+    invalid(&mut round, 4, MemberMessage::Defence(defence));
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn complaints_are_about_those_that_have_shared_and_by_them() {
     // Member 4 has sent its keys and nothing more.
     round.poll(&[0, 1, 2, 3]);
     round.tick();
-    let Contribution::Complaint(honest) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Complaint(honest) = round.said(0).remove(0) else { panic!() };
     let changes: [fn(&mut Complaint); 6] = [
         |c| c.shared = [0; 32],
         |c| c.proof[0][0] ^= 1,
@@ -142,13 +142,13 @@ fn complaints_are_about_those_that_have_shared_and_by_them() {
     for change in changes {
         let mut other = honest.clone();
         change(&mut other);
-        invalid(&mut round, 0, Contribution::Complaint(other));
+        invalid(&mut round, 0, MemberMessage::Complaint(other));
     }
     let mut absent = honest.clone();
     absent.passed.head.body.account = round.world.account(4);
-    invalid(&mut round, 0, Contribution::Complaint(absent));
+    invalid(&mut round, 0, MemberMessage::Complaint(absent));
     let mut outside = honest.clone();
     outside.passed.envelope.to = round.world.account(4);
-    invalid(&mut round, 4, Contribution::Complaint(outside));
-    assert_eq!(round.send(0, Contribution::Complaint(honest)), Ok(Admit::New));
+    invalid(&mut round, 4, MemberMessage::Complaint(outside));
+    assert_eq!(round.send(0, MemberMessage::Complaint(honest)), Ok(Admit::New));
 }

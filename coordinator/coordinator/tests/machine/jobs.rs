@@ -2,7 +2,7 @@
 
 use alloy::primitives::B256;
 use zktrain_coordinator::machine::{Action, Admit, Misdeed, MisdeedKind, SumResult, TrialResult};
-use zktrain_wire::messages::{Contribution, End, Notice, Phase, Reason, Refusal};
+use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Reason, Refusal};
 
 use crate::world::{Round, World};
 
@@ -110,9 +110,9 @@ fn a_wrong_sum_puts_uploads_to_the_test() {
     assert_eq!(tested, round.machine.counted());
     assert_eq!(round.machine.notice(round.world.account(0), 5), Some(Notice::Test(test)));
     // A defence is to be signed by its sender.
-    let Contribution::Defence(mut defence) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Defence(mut defence) = round.said(0).remove(0) else { panic!() };
     defence.signature = round.world.sign(1, defence.body.clone()).signature;
-    let refused = round.send(0, Contribution::Defence(defence));
+    let refused = round.send(0, MemberMessage::Defence(defence));
     assert!(matches!(refused, Err(Refusal::Invalid(_))));
     round.poll(&[1, 2, 3]);
     assert_eq!(round.machine.phase(), Phase::Defence);
@@ -160,18 +160,18 @@ fn disputes_are_settled_once() {
     let asked = Some(Notice::Dispute(vec![defence(b)]));
     assert_eq!(round.machine.notice(a, 6), asked);
     assert_eq!(round.machine.notice(round.world.account(1), 6), None);
-    let Contribution::Reveal(reveal) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Reveal(reveal) = round.said(0).remove(0) else { panic!() };
     // Not by others, not of other pairs, not signed by others.
     let invalid = |refused| matches!(refused, Err(Refusal::Invalid(_)));
     let mut other = reveal.body.clone();
     other.account = round.world.account(1);
-    assert!(invalid(round.send(1, Contribution::Reveal(round.world.sign(1, other)))));
+    assert!(invalid(round.send(1, MemberMessage::Reveal(round.world.sign(1, other)))));
     let mut other = reveal.body.clone();
     other.pairs[0].with = round.world.account(1);
-    assert!(invalid(round.send(0, Contribution::Reveal(round.world.sign(0, other)))));
+    assert!(invalid(round.send(0, MemberMessage::Reveal(round.world.sign(0, other)))));
     let forged = round.world.sign(1, reveal.body.clone());
-    assert!(invalid(round.send(0, Contribution::Reveal(forged))));
-    assert_eq!(round.send(0, Contribution::Reveal(reveal)), Ok(Admit::New));
+    assert!(invalid(round.send(0, MemberMessage::Reveal(forged))));
+    assert_eq!(round.send(0, MemberMessage::Reveal(reveal)), Ok(Admit::New));
     assert_eq!(round.machine.pending(), []);
     assert_eq!(round.tried(TrialResult::Guilty(vec![b])), [], "answers are waited for");
     assert_eq!(round.tick(), [Action::Try]);

@@ -2,10 +2,10 @@
 
 use alloy::primitives::{Address, B256};
 use zktrain_coordinator::machine::{
-    Action, Admit, Event, Machine, MisdeedKind, ProofVerdict, SumResult,
+    Action, Admit, Machine, MisdeedKind, ProofVerdict, RoundEvent, SumResult,
 };
 use zktrain_secagg::messages::Upload;
-use zktrain_wire::messages::{Contribution, End, Notice, Phase, Reason, Refusal};
+use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Reason, Refusal};
 use zktrain_wire::sign;
 
 use crate::world::{Cheat, Round, TIMING, World};
@@ -48,7 +48,7 @@ fn phases_last_until_their_deadlines() {
         if phase == Phase::Keys {
             // The fourth one is late: without its answer the phase goes on.
             round.now += 1000 * seconds - 1;
-            assert_eq!(round.handle(Event::Tick), []);
+            assert_eq!(round.handle(RoundEvent::Tick), []);
             assert_eq!(round.machine.phase(), phase);
         }
         if round.machine.phase() == phase {
@@ -134,9 +134,9 @@ fn only_members_speak_and_for_themselves() {
     let stranger = Address::repeat_byte(9);
     assert_eq!(round.machine.check(stranger, &keys), Err(Refusal::NotMember));
     assert!(is_invalid(round.send(1, keys.clone())));
-    let Contribution::Keys(signed) = &keys else { panic!() };
+    let MemberMessage::Keys(signed) = &keys else { panic!() };
     let forged = round.world.sign(1, signed.body);
-    assert!(is_invalid(round.send(0, Contribution::Keys(forged))));
+    assert!(is_invalid(round.send(0, MemberMessage::Keys(forged))));
     assert_eq!(round.send(0, keys), Ok(Admit::New));
 }
 
@@ -145,24 +145,24 @@ fn the_first_of_a_kind_counts() {
     let mut round = round();
     round.to(Phase::Uploads);
     let upload = round.said(0).remove(0);
-    let Contribution::Upload(signed) = &upload else { panic!() };
+    let MemberMessage::Upload(signed) = &upload else { panic!() };
     let other = Upload { masked: B256::repeat_byte(1), ..signed.body };
-    let other = Contribution::Upload(round.world.sign(0, other));
+    let other = MemberMessage::Upload(round.world.sign(0, other));
     assert_eq!(round.send(0, upload.clone()), Ok(Admit::New));
     assert_eq!(round.actions, [Action::Judge { account: round.world.account(0) }]);
     assert_eq!(round.send(0, upload.clone()), Ok(Admit::Known));
     assert_eq!(round.send(0, other.clone()), Err(Refusal::Conflict));
     let (from, what) = (round.world.account(0), Box::new(other.clone()));
-    assert_eq!(round.handle(Event::Contribution { from, what }), []);
+    assert_eq!(round.handle(RoundEvent::Contribution { from, what }), []);
     assert_eq!(round.actions.len(), 1);
-    round.handle(Event::CalledOff);
+    round.handle(RoundEvent::CalledOff);
     assert_eq!(round.end(), Some(End::Void(Reason::CalledOff)));
     assert_eq!(round.send(0, upload), Ok(Admit::Known));
     let now = Phase::Ended;
     assert_eq!(round.send(0, other), Err(Refusal::WrongPhase { now }));
     let late = round.said(1).remove(0);
     assert_eq!(round.send(1, late), Err(Refusal::WrongPhase { now }));
-    assert_eq!(round.handle(Event::CalledOff), [], "nothing happens after the end");
+    assert_eq!(round.handle(RoundEvent::CalledOff), [], "nothing happens after the end");
 }
 
 #[test]
@@ -205,15 +205,15 @@ fn who_has_dropped_out_is_not_heard() {
     round.accept(&[0, 1, 2, 3, 4]);
     round.tick();
     // It confirms and unmasks what it was not counted in.
-    let Contribution::Confirm(confirm) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Confirm(confirm) = round.said(0).remove(0) else { panic!() };
     let mut body = confirm.body;
     body.account = round.world.account(5);
-    assert!(is_invalid(round.send(5, Contribution::Confirm(round.world.sign(5, body)))));
+    assert!(is_invalid(round.send(5, MemberMessage::Confirm(round.world.sign(5, body)))));
     // A counted one confirms something else.
     let mut body = confirm.body;
     body.counted = body.shared;
-    assert!(is_invalid(round.send(0, Contribution::Confirm(round.world.sign(0, body)))));
-    assert_eq!(round.send(0, Contribution::Confirm(confirm)), Ok(Admit::New));
+    assert!(is_invalid(round.send(0, MemberMessage::Confirm(round.world.sign(0, body)))));
+    assert_eq!(round.send(0, MemberMessage::Confirm(confirm)), Ok(Admit::New));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn phase_uploads_waits_for_everybodys_verdict() {
     round.accept(&[0, 1, 2]);
     assert_eq!(round.machine.phase(), Phase::Uploads);
     // Verdicts that nobody asked for, and second ones.
-    round.handle(Event::Judged { account: Address::ZERO, verdict: ProofVerdict::Accepted });
+    round.handle(RoundEvent::Judged { account: Address::ZERO, verdict: ProofVerdict::Accepted });
     let rejected = ProofVerdict::Rejected { signed: true, why: "late".into() };
     round.judge(0, rejected);
     assert_eq!(round.machine.progress().counted, round.world.accounts(&[0, 1, 2]));
@@ -281,12 +281,12 @@ fn a_complaint_convicts_its_dealer() {
     round.peers[2].cheat = Some(Cheat::Share);
     round.to(Phase::Uploads);
     let said = round.said(0);
-    let [complaint @ Contribution::Complaint(inner), upload] = &said[..] else { panic!() };
+    let [complaint @ MemberMessage::Complaint(inner), upload] = &said[..] else { panic!() };
     // Nobody else sends it, and nobody is convicted by one that does not hold.
     assert!(is_invalid(round.send(1, complaint.clone())));
     let mut unfounded = inner.clone();
     unfounded.proof[1] = [0; 32];
-    assert!(is_invalid(round.send(0, Contribution::Complaint(unfounded))));
+    assert!(is_invalid(round.send(0, MemberMessage::Complaint(unfounded))));
     assert_eq!(round.machine.progress().misdeeds, []);
     assert_eq!(round.send(0, complaint.clone()), Ok(Admit::New));
     assert_eq!(round.send(0, complaint.clone()), Ok(Admit::Known));
@@ -377,7 +377,7 @@ fn members_are_told_what_concerns_them() {
     round.accept(&[0, 1, 2]);
     round.tick();
     round.poll(&[0, 1, 2]);
-    round.handle(Event::CalledOff);
+    round.handle(RoundEvent::CalledOff);
     assert_eq!(kinds(&round, 0), ["plan", "roster", "shares", "counted", "confirmed", "end"]);
     assert_eq!(kinds(&round, 3), ["plan", "roster", "shares", "counted", "end"]);
     assert_eq!(kinds(&round, 4), ["plan", "roster", "end"]);
@@ -388,9 +388,10 @@ fn shares_are_not_printed() {
     let mut round = round();
     round.to(Phase::Unmask);
     let said = round.said(0).remove(0);
-    let Contribution::Unmask(unmask) = &said else { panic!() };
+    let MemberMessage::Unmask(unmask) = &said else { panic!() };
     let share = format!("{:?}", unmask.body.shares[0].unwrap());
-    let event = Event::Contribution { from: round.world.account(0), what: Box::new(said.clone()) };
+    let event =
+        RoundEvent::Contribution { from: round.world.account(0), what: Box::new(said.clone()) };
     let printed = format!("{event:?}");
     round.send(0, said.clone()).unwrap();
     assert!(format!("{said:?}").contains(&share), "the test looks for what there is");
@@ -404,7 +405,7 @@ fn plans_of_others_are_not_signed_for() {
     let mut round = round();
     let mut other = round.world.plan.body.clone();
     other.round += 1;
-    let Contribution::Keys(keys) = round.said(0).remove(0) else { panic!() };
+    let MemberMessage::Keys(keys) = round.said(0).remove(0) else { panic!() };
     let keys = sign(&other, keys.body, &round.world.signers[0]).unwrap();
-    assert!(is_invalid(round.send(0, Contribution::Keys(keys))));
+    assert!(is_invalid(round.send(0, MemberMessage::Keys(keys))));
 }

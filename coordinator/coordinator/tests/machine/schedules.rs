@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use alloy::primitives::{Address, B256};
 use proptest::prelude::*;
 use zktrain_coordinator::machine::{
-    Action, Event, Machine, MisdeedKind, ProofVerdict, SumResult, TrialResult,
+    Action, Machine, MisdeedKind, ProofVerdict, RoundEvent, SumResult, TrialResult,
 };
-use zktrain_wire::messages::{Contribution, End, Phase, Refusal};
+use zktrain_wire::messages::{End, MemberMessage, Phase, Refusal};
 
 use crate::world::{Cheat, Round, TIMING, World};
 
@@ -68,8 +68,8 @@ enum Task {
     /// A member reads its notices and answers.
     Poll(usize),
     /// What a member has made some time ago arrives.
-    Arrive(usize, Vec<Contribution>),
-    Result(Event),
+    Arrive(usize, Vec<MemberMessage>),
+    Result(RoundEvent),
 }
 
 struct Schedule {
@@ -80,7 +80,7 @@ struct Schedule {
     queue: BTreeMap<(u64, u64), Task>,
     tasks: u64,
     /// What was taken of each member.
-    taken: Vec<Vec<Contribution>>,
+    taken: Vec<Vec<MemberMessage>>,
     /// Actions that were followed.
     followed: usize,
     right: bool,
@@ -116,8 +116,8 @@ impl Schedule {
         for action in actions {
             let event = match action {
                 Action::Judge { account } => Some(self.judge(account)),
-                Action::Sum => Some(Event::Summed(self.sum())),
-                Action::Try => Some(Event::Tried(self.trial())),
+                Action::Sum => Some(RoundEvent::Summed(self.sum())),
+                Action::Try => Some(RoundEvent::Tried(self.trial())),
                 _ => None,
             };
             event.into_iter().for_each(|event| self.plan(delay, Task::Result(event)));
@@ -127,13 +127,13 @@ impl Schedule {
         }
     }
 
-    fn judge(&self, account: Address) -> Event {
+    fn judge(&self, account: Address) -> RoundEvent {
         let cheat = self.natures[self.round.world.index(account)].cheat;
         let verdict = match cheat {
             Some(Cheat::Proof) => ProofVerdict::Rejected { signed: true, why: "wrong".into() },
             _ => ProofVerdict::Accepted,
         };
-        Event::Judged { account, verdict }
+        RoundEvent::Judged { account, verdict }
     }
 
     fn sum(&mut self) -> SumResult {
@@ -182,7 +182,7 @@ impl Schedule {
         }
     }
 
-    fn arrive(&mut self, index: usize, said: Vec<Contribution>) {
+    fn arrive(&mut self, index: usize, said: Vec<MemberMessage>) {
         if self.natures[index].noisy {
             self.make_noise(index, &said);
         }
@@ -198,7 +198,7 @@ impl Schedule {
     }
 
     /// Nothing of this is new, or it is refused.
-    fn make_noise(&mut self, index: usize, said: &[Contribution]) {
+    fn make_noise(&mut self, index: usize, said: &[MemberMessage]) {
         let before = (self.round.machine.progress(), self.round.log.len());
         for what in self.taken[index].clone() {
             self.round.send(index, what).expect("it was taken before");
@@ -209,10 +209,10 @@ impl Schedule {
             self.round.machine.check(from, what).expect_err("it speaks for another member");
         }
         for what in self.taken[index].clone() {
-            let Contribution::Upload(upload) = what else { continue };
+            let MemberMessage::Upload(upload) = what else { continue };
             let mut body = upload.body;
             body.masked = B256::repeat_byte(8);
-            let what = Contribution::Upload(self.round.world.sign(index, body));
+            let what = MemberMessage::Upload(self.round.world.sign(index, body));
             self.round.send(index, what).expect_err("it has uploaded something else");
         }
         assert_eq!(before, (self.round.machine.progress(), self.round.log.len()));

@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256, Bytes, keccak256};
 use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::Fr;
 use zktrain_coordinator::machine::{
-    Action, Admit, Event, Machine, Progress, ProofVerdict, SumResult, TrialResult,
+    Action, Admit, Machine, Progress, ProofVerdict, RoundEvent, SumResult, TrialResult,
 };
 use zktrain_ledger::merkle;
 use zktrain_secagg::Policy;
@@ -16,7 +16,7 @@ use zktrain_secagg::messages::{
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::unmasking::Unmasking;
-use zktrain_wire::messages::{Contribution, End, Notice, Phase, Refusal};
+use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Refusal};
 use zktrain_wire::sign;
 
 /// Elements of a vector.
@@ -29,7 +29,7 @@ pub const TIMING: Timing =
 pub struct Disk(pub Promises);
 
 impl PromiseStore for Disk {
-    type Error = zktrain_secagg::Error;
+    type Error = zktrain_secagg::SecaggError;
 
     fn keep(&mut self, promises: &Promises) -> Result<(), Self::Error> {
         self.0.add(promises)
@@ -172,7 +172,7 @@ impl Peer {
     }
 
     /// What it sends once it has read all notices.
-    pub fn poll(&mut self, world: &World, machine: &Machine) -> Vec<Contribution> {
+    pub fn poll(&mut self, world: &World, machine: &Machine) -> Vec<MemberMessage> {
         let mut said = Vec::new();
         while let Some(notice) = machine.notice(world.account(self.index), self.next) {
             if self.forgets {
@@ -188,13 +188,13 @@ impl Peer {
         sealed.open(&mut self.disk).unwrap()
     }
 
-    fn answer(&mut self, world: &World, notice: Notice) -> Vec<Contribution> {
+    fn answer(&mut self, world: &World, notice: Notice) -> Vec<MemberMessage> {
         let index = self.index;
         let account = world.account(index);
         match notice {
             Notice::Plan(_) => {
                 let keys = self.member.keys();
-                vec![Contribution::Keys(world.sign(index, self.open(keys)))]
+                vec![MemberMessage::Keys(world.sign(index, self.open(keys)))]
             }
             Notice::Roster(keys) => {
                 let Ok(sharing) = self.member.roster(&keys) else {
@@ -211,13 +211,13 @@ impl Peer {
                     };
                     head.root = merkle::root(&envelopes.iter().map(leaf).collect::<Vec<_>>());
                 }
-                vec![Contribution::Sharing(Sharing { head: world.sign(index, head), envelopes })]
+                vec![MemberMessage::Sharing(Sharing { head: world.sign(index, head), envelopes })]
             }
             Notice::Shares(passed) => {
                 let complaints = self.member.shares(&passed).unwrap();
                 let complaints = self.open(complaints);
                 let mut said: Vec<_> =
-                    complaints.into_iter().map(Contribution::Complaint).collect();
+                    complaints.into_iter().map(MemberMessage::Complaint).collect();
                 let mut vector = world.vector(index);
                 if self.cheat == Some(Cheat::Vector) {
                     vector[1] += Fr::from(1);
@@ -225,29 +225,29 @@ impl Peer {
                 let sealed = self.member.mask(&vector, B256::repeat_byte(index as u8)).unwrap();
                 let (upload, masked) = self.open(sealed);
                 self.masked = Some(masked);
-                said.push(Contribution::Upload(world.sign(index, upload)));
+                said.push(MemberMessage::Upload(world.sign(index, upload)));
                 said
             }
             Notice::Counted(counted) => {
                 let confirm = self.member.counted(&counted).ok();
                 let confirm = confirm.map(|confirm| self.open(confirm));
-                confirm.map(|c| Contribution::Confirm(world.sign(index, c))).into_iter().collect()
+                confirm.map(|c| MemberMessage::Confirm(world.sign(index, c))).into_iter().collect()
             }
             Notice::Confirmed(confirms) => {
                 let unmask = self.member.confirmed(&confirms).ok();
                 let unmask = unmask.map(|unmask| self.open(unmask));
-                unmask.map(|u| Contribution::Unmask(world.sign(index, u))).into_iter().collect()
+                unmask.map(|u| MemberMessage::Unmask(world.sign(index, u))).into_iter().collect()
             }
             Notice::Test(_) => {
                 let defence = Defence { account, proof: Bytes::from(vec![index as u8; 9]) };
-                vec![Contribution::Defence(world.sign(index, defence))]
+                vec![MemberMessage::Defence(world.sign(index, defence))]
             }
             Notice::Dispute(defences) => {
                 let with = defences.iter().map(|defence| defence.body.account);
                 let pairs =
                     with.map(|with| PairOpening { with, shared: [1; 32], proof: [[2; 32]; 2] });
                 let reveal = Reveal { account, pairs: pairs.collect() };
-                vec![Contribution::Reveal(world.sign(index, reveal))]
+                vec![MemberMessage::Reveal(world.sign(index, reveal))]
             }
             Notice::End(_) => Vec::new(),
         }
@@ -281,7 +281,7 @@ impl Round {
         (0..self.peers.len()).collect()
     }
 
-    pub fn handle(&mut self, event: Event) -> Vec<Action> {
+    pub fn handle(&mut self, event: RoundEvent) -> Vec<Action> {
         self.log.push((postcard::to_stdvec(&event).unwrap(), self.now));
         let actions = self.machine.handle(event, self.now);
         self.states.push((self.machine.progress(), self.machine.pending()));
@@ -289,17 +289,17 @@ impl Round {
         actions
     }
 
-    pub fn send(&mut self, index: usize, what: Contribution) -> Result<Admit, Refusal> {
+    pub fn send(&mut self, index: usize, what: MemberMessage) -> Result<Admit, Refusal> {
         let from = self.world.account(index);
         let admit = self.machine.check(from, &what)?;
         if admit == Admit::New {
-            self.handle(Event::Contribution { from, what: Box::new(what) });
+            self.handle(RoundEvent::Contribution { from, what: Box::new(what) });
         }
         Ok(admit)
     }
 
     /// What a member would send now.
-    pub fn said(&mut self, index: usize) -> Vec<Contribution> {
+    pub fn said(&mut self, index: usize) -> Vec<MemberMessage> {
         self.peers[index].poll(&self.world, &self.machine)
     }
 
@@ -315,7 +315,7 @@ impl Round {
 
     pub fn judge(&mut self, index: usize, verdict: ProofVerdict) -> Vec<Action> {
         let account = self.world.account(index);
-        self.handle(Event::Judged { account, verdict })
+        self.handle(RoundEvent::Judged { account, verdict })
     }
 
     pub fn accept(&mut self, who: &[usize]) {
@@ -323,17 +323,17 @@ impl Round {
     }
 
     pub fn summed(&mut self, result: SumResult) -> Vec<Action> {
-        self.handle(Event::Summed(result))
+        self.handle(RoundEvent::Summed(result))
     }
 
     pub fn tried(&mut self, result: TrialResult) -> Vec<Action> {
-        self.handle(Event::Tried(result))
+        self.handle(RoundEvent::Tried(result))
     }
 
     /// Time passes until the deadline.
     pub fn tick(&mut self) -> Vec<Action> {
         self.now = self.machine.deadline().unwrap();
-        self.handle(Event::Tick)
+        self.handle(RoundEvent::Tick)
     }
 
     /// Everybody answers until this phase begins; proofs hold.

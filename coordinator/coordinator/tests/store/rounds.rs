@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use zktrain_coordinator::metrics::Metrics;
+use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::store::{Begun, MAX_EVENT, MAX_PLAN, StoreError, StoredEvent};
 
 use crate::place::each;
@@ -149,7 +149,7 @@ async fn a_missing_event_is_noticed() {
 #[tokio::test]
 async fn reads_and_writes_are_measured_once_that_is_wanted() {
     each(async |place| {
-        let (store, metrics) = (place.open().await, Arc::new(Metrics::new()));
+        let (store, metrics) = (place.open().await, Arc::new(ProcessMetrics::new()));
         store.begin(1, b"plan", 1).await.unwrap();
         store.clone().measure(metrics.clone());
         store.append(1, b"event", 2).await.unwrap();

@@ -15,7 +15,7 @@ use super::proof::{Commitments, Proof, Response};
 use super::{Agreed, BlameChallenge, BlameEvidence, Point};
 use crate::dleq::Statement;
 use crate::eq::{eq_table, evaluate};
-use crate::error::Error;
+use crate::error::SecaggError;
 use crate::group::Shared;
 use crate::keys::{Pair, Secret};
 use crate::messages::{Defence, PairOpening, Signed};
@@ -53,7 +53,7 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    pub(super) fn new(evidence: &BlameEvidence<'_>, point: &Point) -> Result<Self, Error> {
+    pub(super) fn new(evidence: &BlameEvidence<'_>, point: &Point) -> Result<Self, SecaggError> {
         let shape = evidence.shape;
         let values = shape.values(evidence.update)?;
         let high = eq_table(&point.high);
@@ -99,12 +99,12 @@ pub(crate) fn defend(
     pairs: &[Agreed],
     secret: &Secret,
     evidence: &BlameEvidence<'_>,
-) -> Result<Defence, Error> {
+) -> Result<Defence, SecaggError> {
     let shape = evidence.shape;
-    let unknown = Error::Stranger { account, set: "the members of the plan" };
+    let unknown = SecaggError::Stranger { account, set: "the members of the plan" };
     let weight = plan.member(account).ok_or(unknown)?.weight;
     let length = 1usize << shape.row_log;
-    let short = || Error::Count {
+    let short = || SecaggError::Count {
         what: "powers of the reference string",
         expected: length,
         got: evidence.opener.powers().len(),
@@ -154,7 +154,7 @@ pub(super) fn respond(
     random: &Randomness,
     commitments: &Commitments,
     balance: Fr,
-) -> Result<Response, Error> {
+) -> Result<Response, SecaggError> {
     let (expected, got) = (evidence.shape.rows(), evidence.commitments.len());
     if got != expected {
         return Err(VectorError::Blinds { expected, got }.into());
@@ -187,11 +187,11 @@ pub(crate) fn contradict(
     evidence: &BlameEvidence<'_>,
     agreed: &Agreed,
     defence: &Signed<Defence>,
-) -> Result<(), Error> {
+) -> Result<(), SecaggError> {
     let other = agreed.with;
-    let wrong = |why| Error::Defence { account: other, why };
+    let wrong = |why| SecaggError::Defence { account: other, why };
     if !defence.is_by(plan, other) {
-        return Err(Error::Signature { what: "the defence", account: other });
+        return Err(SecaggError::Signature { what: "the defence", account: other });
     }
     let counted = &challenge.counted;
     let proof = Proof::from_bytes(&defence.body.proof, counted.len().saturating_sub(1));

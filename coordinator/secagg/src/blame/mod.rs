@@ -55,7 +55,7 @@ use zeroize::Zeroizing;
 use zktrain_argument::opening::Opener;
 
 use super::eq::{eq_at, eq_table};
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::{Shared, accounts_digest};
 use super::vector::{DIGIT, Update, VectorShape};
 use crate::messages::Test;
@@ -118,10 +118,10 @@ impl BlameChallenge {
         shared: &Shared,
         counted: &[Address],
         test: &Test,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, SecaggError> {
         let (expected, got) = (counted.len(), test.uploads.len());
         if got != expected {
-            return Err(Error::Count { what: "uploads", expected, got });
+            return Err(SecaggError::Count { what: "uploads", expected, got });
         }
         let mut hash = Keccak256::new();
         hash.update(b"zktrain/secagg/v2/test");
@@ -130,15 +130,15 @@ impl BlameChallenge {
         for (position, (account, upload)) in counted.iter().zip(&test.uploads).enumerate() {
             let body = &upload.body;
             if body.account != *account {
-                return Err(Error::Order { what: "uploads", position });
+                return Err(SecaggError::Order { what: "uploads", position });
             }
             if !upload.is_by(plan, *account) {
-                return Err(Error::Signature { what: "the upload", account: *account });
+                return Err(SecaggError::Signature { what: "the upload", account: *account });
             }
             let (expected, got) = (shared.digest(), body.shared);
             if got != expected {
                 let (what, account) = ("the masked set", *account);
-                return Err(Error::Mismatch { what, account, expected, got });
+                return Err(SecaggError::Mismatch { what, account, expected, got });
             }
             for part in [body.masked, body.submission, body.shared] {
                 hash.update(part);

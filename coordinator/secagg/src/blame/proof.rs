@@ -57,7 +57,7 @@ pub(super) struct Response {
 }
 
 impl Commitments {
-    /// What of a defence is known before anything random is drawn.
+    /// The part of a defence that is known before anything random is drawn.
     pub(super) fn known(
         test: B256,
         account: Address,

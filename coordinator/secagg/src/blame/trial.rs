@@ -15,7 +15,7 @@ use super::proof::{Proof, Response};
 use super::{BlameChallenge, Point};
 use crate::coordinator::Secrets;
 use crate::dleq;
-use crate::error::Error;
+use crate::error::SecaggError;
 use crate::group::{Roster, Shared};
 use crate::keys::Pair;
 use crate::messages::{Defence, PairOpening, Reveal, Signed, Test, Upload};
@@ -101,12 +101,12 @@ pub struct Trial {
 }
 
 impl Tested {
-    fn new(setup: &TrialSetup<'_>, upload: Upload) -> Result<Self, Error> {
+    fn new(setup: &TrialSetup<'_>, upload: Upload) -> Result<Self, SecaggError> {
         let account = upload.account;
         let update = setup.commitments.get(&account).cloned().unwrap_or_default();
         let (expected, got) = (setup.shape.rows(), update.len());
         if got != expected {
-            return Err(Error::Count { what: "row commitments", expected, got });
+            return Err(SecaggError::Count { what: "row commitments", expected, got });
         }
         let masks = known_masks(setup.roster, setup.shared, account, setup.secrets)?;
         Ok(Self { upload, update, masks })
@@ -123,11 +123,11 @@ impl Trial {
     /// # Errors
     /// If the uploads are not the counted members', masked for those that have shared, one has no commitments for each row, or its
     /// own mask is not among the secrets.
-    pub fn new(setup: TrialSetup<'_>) -> Result<Self, Error> {
+    pub fn new(setup: TrialSetup<'_>) -> Result<Self, SecaggError> {
         let challenge = BlameChallenge::new(setup.plan, setup.shared, setup.counted, setup.test)?;
         let uploads = setup.test.uploads.iter().map(|upload| upload.body);
         let members = uploads.map(|upload| Ok((upload.account, Tested::new(&setup, upload)?)));
-        let members = members.collect::<Result<_, Error>>()?;
+        let members = members.collect::<Result<_, SecaggError>>()?;
         let point = challenge.point(setup.shape);
         let (weights, rows) = (point.weights(setup.shape), point.rows(setup.shape));
         let (plan, roster, kzg) = (setup.plan.clone(), setup.roster.clone(), *setup.kzg);
@@ -154,25 +154,25 @@ impl Trial {
     ///
     /// # Errors
     /// If another one is not at its end, or this one is not counted or was there before.
-    pub fn start(&mut self, account: Address) -> Result<(), Error> {
+    pub fn start(&mut self, account: Address) -> Result<(), SecaggError> {
         if self.incoming.is_some() || self.values.contains_key(&account) {
-            return Err(Error::Conflict { what: "vector" });
+            return Err(SecaggError::Conflict { what: "vector" });
         }
         let incoming = Incoming::new(self.tested(account)?.upload, self.weights.len());
         self.incoming = Some((account, Fr::ZERO, incoming));
         Ok(())
     }
 
-    fn tested(&self, account: Address) -> Result<&Tested, Error> {
-        self.members.get(&account).ok_or(Error::Stranger { account, set: "the counted" })
+    fn tested(&self, account: Address) -> Result<&Tested, SecaggError> {
+        self.members.get(&account).ok_or(SecaggError::Stranger { account, set: "the counted" })
     }
 
     /// Takes the next bytes of the vector.
     ///
     /// # Errors
     /// If there are too many, or an element is not reduced.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let incoming = self.incoming.as_mut().ok_or(Error::Early { what: "the vector" })?;
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SecaggError> {
+        let incoming = self.incoming.as_mut().ok_or(SecaggError::Early { what: "the vector" })?;
         let (position, elements) = incoming.2.write(bytes)?;
         let weights = self.weights.iter().skip(position);
         incoming.1 += weights.zip(&elements).map(|(w, e)| *w * e).sum::<Fr>();
@@ -183,8 +183,8 @@ impl Trial {
     ///
     /// # Errors
     /// If bytes are missing, or they are not what the member signed for.
-    pub fn end(&mut self) -> Result<(), Error> {
-        let incoming = self.incoming.take().ok_or(Error::Early { what: "the vector" })?;
+    pub fn end(&mut self) -> Result<(), SecaggError> {
+        let incoming = self.incoming.take().ok_or(SecaggError::Early { what: "the vector" })?;
         let (account, mut value, incoming) = incoming;
         incoming.end()?;
         for (sign, seed) in &self.tested(account)?.masks {
@@ -201,18 +201,18 @@ impl Trial {
     ///
     /// # Errors
     /// If its vector was not evaluated yet, it is not this member's, or it has sent another one.
-    pub fn defence(&mut self, defence: &Signed<Defence>) -> Result<(), Error> {
+    pub fn defence(&mut self, defence: &Signed<Defence>) -> Result<(), SecaggError> {
         let account = defence.body.account;
         self.tested(account)?;
         if !defence.is_by(&self.plan, account) {
-            return Err(Error::Signature { what: "the defence", account });
+            return Err(SecaggError::Signature { what: "the defence", account });
         }
         if !self.values.contains_key(&account) {
-            return Err(Error::Early { what: "the vector" });
+            return Err(SecaggError::Early { what: "the vector" });
         }
         if let Some(known) = self.answers.get(&account) {
             let same = known.signed.body == defence.body;
-            return if same { Ok(()) } else { Err(Error::Conflict { what: "defence" }) };
+            return if same { Ok(()) } else { Err(SecaggError::Conflict { what: "defence" }) };
         }
         let others = self.challenge.counted.len().saturating_sub(1);
         let proof = Proof::from_bytes(&defence.body.proof, others).ok();
@@ -303,17 +303,17 @@ impl Trial {
     ///
     /// # Errors
     /// If it is not this member's, is about something that is not in dispute, or does not hold.
-    pub fn reveal(&mut self, reveal: &Signed<Reveal>) -> Result<(), Error> {
+    pub fn reveal(&mut self, reveal: &Signed<Reveal>) -> Result<(), SecaggError> {
         let account = reveal.body.account;
         self.tested(account)?;
         if !reveal.is_by(&self.plan, account) {
-            return Err(Error::Signature { what: "the opened pairs", account });
+            return Err(SecaggError::Signature { what: "the opened pairs", account });
         }
         let disputed: BTreeSet<(Address, Address)> = self.pairs().into_iter().collect();
         for opening in &reveal.body.pairs {
             let pair = ordered(account, opening.with);
             if !disputed.contains(&pair) {
-                return Err(Error::Stranger { account: opening.with, set: "the disputed" });
+                return Err(SecaggError::Stranger { account: opening.with, set: "the disputed" });
             }
             let commitment = self.settle(account, opening)?;
             self.settled.insert(pair, commitment);
@@ -322,8 +322,8 @@ impl Trial {
     }
 
     /// What both of a pair should have published, from the point that one of them shows.
-    fn settle(&self, account: Address, opening: &PairOpening) -> Result<G1Affine, Error> {
-        let wrong = |why| Error::Defence { account, why };
+    fn settle(&self, account: Address, opening: &PairOpening) -> Result<G1Affine, SecaggError> {
+        let wrong = |why| SecaggError::Defence { account, why };
         let plan = &self.plan;
         let key = self.roster.points(account)?.mask;
         let base = self.roster.points(opening.with)?.mask;

@@ -52,7 +52,7 @@ fn reseal(
     }
 }
 
-/// Everybody complains who has to; whoever is convicted is not counted; the sum of the rest.
+/// Every member complains that has to; convicted members are not counted; the sum is of the rest.
 fn convict(mut round: Round<'_>, complaints: usize) {
     let world = round.world;
     let raised = round.pass().unwrap();
@@ -141,7 +141,7 @@ fn false_complaints_convict_nobody() {
     let seal = secret(&world, 0).seal();
     let check = |complaint: &Complaint| match coordinator::check_complaint(plan, roster, complaint)
     {
-        Err(Error::Unfounded { account, why }) => {
+        Err(SecaggError::Unfounded { account, why }) => {
             assert_eq!(account, complaint.passed.head.body.account);
             why
         }
@@ -167,11 +167,11 @@ fn false_complaints_convict_nobody() {
     let mut changed = honest.clone();
     changed.passed.envelope.sealed = Ciphertext([1; SEALED]);
     let error = coordinator::check_complaint(plan, roster, &changed);
-    assert_eq!(error, Err(Error::Envelope { account: world.account(1) }));
+    assert_eq!(error, Err(SecaggError::Envelope { account: world.account(1) }));
     let mut changed = honest;
     changed.passed.head.body.root = B256::ZERO;
     let error = coordinator::check_complaint(plan, roster, &changed);
-    assert!(matches!(error, Err(Error::Signature { what: "the sharing", .. })));
+    assert!(matches!(error, Err(SecaggError::Signature { what: "the sharing", .. })));
 }
 
 #[test]
@@ -243,14 +243,14 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
         change(&mut changed);
         Roster::new(plan, &changed).unwrap_err()
     };
-    assert!(matches!(refused(&|k| k.swap(0, 1)), Error::Order { position: 1, .. }));
+    assert!(matches!(refused(&|k| k.swap(0, 1)), SecaggError::Order { position: 1, .. }));
     let twice = |k: &mut Vec<Signed<crate::messages::Keys>>| k[1] = k[0].clone();
-    assert!(matches!(refused(&twice), Error::Order { position: 1, .. }));
+    assert!(matches!(refused(&twice), SecaggError::Order { position: 1, .. }));
     let account = world.account(2);
     let foreign = |k: &mut Vec<Signed<crate::messages::Keys>>| {
         k[2] = world.sign(1, kept(round.members[2].keys()))
     };
-    let error = Error::Signature { what: "the keys", account };
+    let error = SecaggError::Signature { what: "the keys", account };
     assert_eq!(refused(&foreign), error);
     let altered = |k: &mut Vec<Signed<crate::messages::Keys>>| k[2].body.mask = k[1].body.mask;
     assert_eq!(refused(&altered), error);
@@ -258,21 +258,24 @@ fn keys_and_rosters_that_do_not_hold_are_refused() {
         let mut body = kept(round.members[2].keys());
         body.mask = bytes;
         let signed = world.sign(2, body);
-        assert_eq!(coordinator::check_keys(plan, &signed), Err(Error::Point { what, account }));
+        assert_eq!(
+            coordinator::check_keys(plan, &signed),
+            Err(SecaggError::Point { what, account })
+        );
     }
     let mut body = kept(round.members[2].keys());
     body.seal = [0; 32];
-    let error = Err(Error::Point { what: "the seal key", account });
+    let error = Err(SecaggError::Point { what: "the seal key", account });
     assert_eq!(coordinator::check_keys(plan, &world.sign(2, body)), error);
     body.seal = body.mask;
     assert!(matches!(
         coordinator::check_keys(plan, &world.sign(2, body)),
-        Err(Error::Point { .. })
+        Err(SecaggError::Point { .. })
     ));
     let many = World::of(5, 3);
     let stranger = (0..5).find(|i| plan.member(many.account(*i)).is_none()).unwrap();
     let keys = sign(plan, kept(many.member(stranger).keys()), &many.signers[stranger]);
-    assert!(matches!(coordinator::check_keys(plan, &keys), Err(Error::Stranger { .. })));
+    assert!(matches!(coordinator::check_keys(plan, &keys), Err(SecaggError::Stranger { .. })));
 }
 
 #[test]
@@ -288,7 +291,7 @@ fn sharings_that_do_not_hold_are_refused() {
         let sharing = Sharing { head: world.sign(signer, head), envelopes };
         coordinator::check_sharing(&world.plan, roster, &sharing).unwrap_err()
     };
-    let error = Error::Signature { what: "the sharing", account };
+    let error = SecaggError::Signature { what: "the sharing", account };
     assert_eq!(refused(&|_, _| {}, 2), error);
     let count = refused(
         &|_, envelopes| {
@@ -296,21 +299,21 @@ fn sharings_that_do_not_hold_are_refused() {
         },
         1,
     );
-    assert_eq!(count, Error::Count { what: "envelopes", expected: 4, got: 3 });
+    assert_eq!(count, SecaggError::Count { what: "envelopes", expected: 4, got: 3 });
     let order = refused(&|_, envelopes| envelopes.swap(1, 2), 1);
-    assert_eq!(order, Error::Order { what: "envelopes", position: 1 });
+    assert_eq!(order, SecaggError::Order { what: "envelopes", position: 1 });
     for change in [
         |e: &mut Envelope| e.mask.0[0] ^= 1,
         |e: &mut Envelope| e.own.0[0] ^= 1,
         |e: &mut Envelope| e.sealed.0[79] ^= 1,
     ] {
         let error = refused(&|_, envelopes| change(&mut envelopes[3]), 1);
-        assert_eq!(error, Error::Envelope { account });
+        assert_eq!(error, SecaggError::Envelope { account });
     }
     let other = refused(&|head, _| head.roster = B256::ZERO, 1);
-    assert!(matches!(other, Error::Mismatch { what: "the roster", .. }));
+    assert!(matches!(other, SecaggError::Mismatch { what: "the roster", .. }));
     let point = refused(&|head, _| head.own = [0; 32], 1);
-    assert_eq!(point, Error::Point { what: "the own mask", account });
+    assert_eq!(point, SecaggError::Point { what: "the own mask", account });
     assert!(dleq::point(&[0; 32]).is_none());
     // A member that is not on the roster has nobody to share with.
     let world = World::of(5, 3);
@@ -320,10 +323,10 @@ fn sharings_that_do_not_hold_are_refused() {
     let head = world.sign(4, SharingHead { account, ..head.body });
     let roster = round.roster.as_ref().unwrap();
     let error = coordinator::check_sharing(&world.plan, roster, &Sharing { head, envelopes });
-    assert_eq!(error, Err(Error::Stranger { account, set: "the roster" }));
+    assert_eq!(error, Err(SecaggError::Stranger { account, set: "the roster" }));
     assert!(matches!(
         pass(&round.sharings, Address::ZERO),
-        Err(Error::Stranger { set: "the roster", .. })
+        Err(SecaggError::Stranger { set: "the roster", .. })
     ));
 }
 
@@ -338,19 +341,19 @@ fn uploads_confirmations_and_shares_that_do_not_hold_are_refused() {
         coordinator::check_upload(plan, shared, &world.sign(signer, body))
     };
     assert_eq!(check(upload, 1, &shared), Ok(()));
-    assert!(matches!(check(upload, 0, &shared), Err(Error::Signature { .. })));
+    assert!(matches!(check(upload, 0, &shared), Err(SecaggError::Signature { .. })));
     let heads = |who: &[usize]| {
         let heads = who.iter().map(|index| &round.sharings[*index].head.body);
         Shared::new(round.roster.as_ref().unwrap(), heads).unwrap()
     };
     let less = heads(&[0, 1, 2]);
-    assert!(matches!(check(upload, 1, &heads(&[0, 2, 3])), Err(Error::Stranger { .. })));
-    assert!(matches!(check(upload, 1, &less), Err(Error::Mismatch { .. })));
+    assert!(matches!(check(upload, 1, &heads(&[0, 2, 3])), Err(SecaggError::Stranger { .. })));
+    assert!(matches!(check(upload, 1, &less), Err(SecaggError::Mismatch { .. })));
     // The same accounts, one of which has shared something else.
     let mut other: Vec<SharingHead> = round.sharings.iter().map(|s| s.head.body).collect();
     other[2].root.0[0] ^= 1;
     let other = Shared::new(round.roster.as_ref().unwrap(), &other).unwrap();
-    assert!(matches!(check(upload, 1, &other), Err(Error::Mismatch { .. })));
+    assert!(matches!(check(upload, 1, &other), Err(SecaggError::Mismatch { .. })));
 
     let confirm = round.confirms[1].body;
     let all = world.accounts(&[0, 1, 2, 3]);
@@ -358,23 +361,26 @@ fn uploads_confirmations_and_shares_that_do_not_hold_are_refused() {
         coordinator::check_confirm(plan, &shared, &all, &world.sign(signer, body))
     };
     assert_eq!(check(confirm, 1), Ok(()));
-    assert!(matches!(check(confirm, 0), Err(Error::Signature { .. })));
+    assert!(matches!(check(confirm, 0), Err(SecaggError::Signature { .. })));
     let other = check(Confirm { shared: less.digest(), ..confirm }, 1);
-    assert!(matches!(other, Err(Error::Mismatch { what: "the set that has shared", .. })));
+    assert!(matches!(other, Err(SecaggError::Mismatch { what: "the set that has shared", .. })));
     let other = check(Confirm { counted: accounts_digest(&all[..3]), ..confirm }, 1);
-    assert!(matches!(other, Err(Error::Mismatch { what: "the counted set", .. })));
+    assert!(matches!(other, Err(SecaggError::Mismatch { what: "the counted set", .. })));
     let last = world.sign(3, round.confirms[3].body);
     let error = coordinator::check_confirm(plan, &shared, &all[..3], &last);
-    assert!(matches!(error, Err(Error::Stranger { set: "the counted", .. })));
+    assert!(matches!(error, Err(SecaggError::Stranger { set: "the counted", .. })));
 
     let unmask = round.unmasks[1].clone();
     let check = |body: Unmask, signer: usize, counted: &[Address]| {
         coordinator::check_unmask(plan, &shared, counted, &world.sign(signer, body))
     };
     assert_eq!(check(unmask.clone(), 1, &all), Ok(()));
-    let error = Err(Error::Signature { what: "the shares", account });
+    let error = Err(SecaggError::Signature { what: "the shares", account });
     assert_eq!(check(unmask.clone(), 2, &all), error);
-    assert!(matches!(check(unmask.clone(), 1, &all[2..]), Err(Error::Stranger { .. })));
+    assert!(matches!(check(unmask.clone(), 1, &all[2..]), Err(SecaggError::Stranger { .. })));
     let short = Unmask { shares: unmask.shares[1..].to_vec(), ..unmask };
-    assert_eq!(check(short, 1, &all), Err(Error::Count { what: "shares", expected: 4, got: 3 }));
+    assert_eq!(
+        check(short, 1, &all),
+        Err(SecaggError::Count { what: "shares", expected: 4, got: 3 })
+    );
 }

@@ -11,8 +11,8 @@ fn subsets(of: &[usize]) -> Vec<Vec<usize>> {
     (0..1 << of.len()).map(chosen).collect()
 }
 
-fn is_too_few(error: Error, set: &str, needed: u32, got: usize) -> bool {
-    let Error::Policy(PolicyError::TooFew { set: s, needed: n, got: g }) = error else {
+fn is_too_few(error: SecaggError, set: &str, needed: u32, got: usize) -> bool {
+    let SecaggError::Policy(PolicyError::TooFew { set: s, needed: n, got: g }) = error else {
         return false;
     };
     (s, n, g) == (set, needed as usize, got)

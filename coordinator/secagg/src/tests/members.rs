@@ -5,9 +5,9 @@ use crate::group::default_threshold;
 use crate::messages::Keys;
 use crate::policy::PolicyError;
 
-fn policy(error: Error) -> PolicyError {
+fn policy(error: SecaggError) -> PolicyError {
     match error {
-        Error::Policy(error) => error,
+        SecaggError::Policy(error) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -65,11 +65,11 @@ fn rosters_that_do_not_protect_are_refused() {
     let round = Round::new(&world);
     let keys = round.keys(&[0, 1, 2, 3, 4]);
     let refused = |keys: &[Signed<Keys>]| world.member(0).roster(keys).unwrap_err();
-    let without = Error::Stranger { account: world.account(0), set: "the roster" };
+    let without = SecaggError::Stranger { account: world.account(0), set: "the roster" };
     assert_eq!(refused(&keys[1..]), without);
     let few = PolicyError::TooFew { set: "the roster", needed: 3, got: 2 };
     assert_eq!(policy(refused(&keys[..2])), few);
-    assert!(matches!(refused(&[&keys[..], &keys[..1]].concat()), Error::Order { .. }));
+    assert!(matches!(refused(&[&keys[..], &keys[..1]].concat()), SecaggError::Order { .. }));
     // Keys that this member has signed in the same round with another secret.
     let other = Member::new(world.plan.clone(), world.account(0), [77; 32], world.policy.clone());
     let other = other.unwrap();
@@ -92,13 +92,13 @@ fn a_member_takes_one_roster() {
     let keys = Round::new(&world).keys(&[0, 1, 2, 3, 4]);
     let mut member = world.member(0);
     let first = kept(member.roster(&keys[..4]).unwrap());
-    assert_eq!(member.roster(&keys).unwrap_err(), Error::Conflict { what: "roster" });
+    assert_eq!(member.roster(&keys).unwrap_err(), SecaggError::Conflict { what: "roster" });
     assert_eq!(kept(member.roster(&keys[..4]).unwrap()), first);
     // Nor another one after a restart.
     let (plan, account) = (world.plan.clone(), world.account(0));
     let promises = member.promises().clone();
     let mut again = Member::resume(plan, account, [1; 32], world.policy.clone(), promises).unwrap();
-    assert_eq!(again.roster(&keys).unwrap_err(), Error::Conflict { what: "roster" });
+    assert_eq!(again.roster(&keys).unwrap_err(), SecaggError::Conflict { what: "roster" });
     assert_eq!(kept(again.roster(&keys[..4]).unwrap()), first);
 }
 
@@ -122,22 +122,22 @@ fn what_is_passed_on_has_to_be_what_was_signed() {
         round.members[0].clone().shares(&changed).unwrap_err()
     };
     let others = pass(&round.sharings, world.account(2)).unwrap();
-    assert_eq!(refused(&|p| p[1] = others[1].clone()), Error::Envelope { account });
-    assert_eq!(refused(&|p| p[1].envelope.mask.0[0] ^= 1), Error::Envelope { account });
-    assert_eq!(refused(&|p| p[1].envelope.sealed.0[0] ^= 1), Error::Envelope { account });
-    assert_eq!(refused(&|p| p[1].path.truncate(1)), Error::Envelope { account });
-    let signature = Error::Signature { what: "the sharing", account };
+    assert_eq!(refused(&|p| p[1] = others[1].clone()), SecaggError::Envelope { account });
+    assert_eq!(refused(&|p| p[1].envelope.mask.0[0] ^= 1), SecaggError::Envelope { account });
+    assert_eq!(refused(&|p| p[1].envelope.sealed.0[0] ^= 1), SecaggError::Envelope { account });
+    assert_eq!(refused(&|p| p[1].path.truncate(1)), SecaggError::Envelope { account });
+    let signature = SecaggError::Signature { what: "the sharing", account };
     assert_eq!(refused(&|p| p[1].head.body.own = p[2].head.body.own), signature);
     assert_eq!(refused(&|p| p[1].head.signature = p[2].head.signature.clone()), signature);
-    assert!(matches!(refused(&|p| p.swap(1, 2)), Error::Order { .. }));
-    assert!(matches!(refused(&|p| p[1] = p[0].clone()), Error::Order { .. }));
+    assert!(matches!(refused(&|p| p.swap(1, 2)), SecaggError::Order { .. }));
+    assert!(matches!(refused(&|p| p[1] = p[0].clone()), SecaggError::Order { .. }));
     let without = refused(&|p| drop(p.remove(0)));
     let account = world.account(0);
-    assert_eq!(without, Error::Stranger { account, set: "those that have shared" });
+    assert_eq!(without, SecaggError::Stranger { account, set: "those that have shared" });
     let few = PolicyError::TooFew { set: "those that have shared", needed: 3, got: 2 };
     assert_eq!(policy(refused(&|p| p.truncate(2))), few);
     let early = world.member(0).shares(&passed).unwrap_err();
-    assert_eq!(early, Error::Early { what: "the roster" });
+    assert_eq!(early, SecaggError::Early { what: "the roster" });
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn members_that_saw_different_rosters_do_not_go_on() {
     round.sharings[1] = Sharing { head: world.sign(1, head), envelopes };
     let passed = pass(&round.sharings, world.account(0)).unwrap();
     let error = round.members[0].shares(&passed).unwrap_err();
-    assert!(matches!(error, Error::Mismatch { what: "the roster", .. }));
+    assert!(matches!(error, SecaggError::Mismatch { what: "the roster", .. }));
     let roster = round.roster.as_ref().unwrap();
     assert!(coordinator::check_sharing(&world.plan, roster, &round.sharings[1]).is_err());
 }
@@ -162,18 +162,18 @@ fn a_member_masks_one_vector_for_one_set() {
     let world = World::of(5, 3);
     let (mut round, passed) = passed(&world);
     let member = &mut round.members[0];
-    let error = |result: Result<Sealed<(Upload, Vec<u8>)>, Error>| result.unwrap_err();
-    let early = Error::Early { what: "those that have shared" };
+    let error = |result: Result<Sealed<(Upload, Vec<u8>)>, SecaggError>| result.unwrap_err();
+    let early = SecaggError::Early { what: "those that have shared" };
     assert_eq!(error(member.mask(&[], B256::ZERO)), early);
     let _ = member.shares(&passed[..4]).unwrap();
-    let conflict = Error::Conflict { what: "set that has shared" };
+    let conflict = SecaggError::Conflict { what: "set that has shared" };
     assert_eq!(member.shares(&passed).unwrap_err(), conflict);
     let packed = world.packed(0);
     let masked = kept(member.mask(&packed, B256::ZERO).unwrap());
     assert_eq!(kept(member.mask(&packed, B256::ZERO).unwrap()), masked);
     let mut other = packed.clone();
     other[0] += Fr::from(1u64);
-    let conflict = Error::Conflict { what: "upload" };
+    let conflict = SecaggError::Conflict { what: "upload" };
     assert_eq!(error(member.mask(&other, B256::ZERO)), conflict);
     assert_eq!(error(member.mask(&packed, B256::repeat_byte(1))), conflict);
 }
@@ -203,11 +203,11 @@ fn counted_sets_that_isolate_are_refused() {
     let refused = |who: &[usize]| member.clone().counted(&world.accounts(who)).unwrap_err();
     // Without the member itself, or with somebody who has not shared.
     let account = world.account(1);
-    assert_eq!(refused(&[0, 2, 3, 4]), Error::Stranger { account, set: "the counted" });
+    assert_eq!(refused(&[0, 2, 3, 4]), SecaggError::Stranger { account, set: "the counted" });
     let order = member.clone().counted(&[all[1], all[0], all[2]]).unwrap_err();
-    assert!(matches!(order, Error::Order { what: "the counted", position: 1 }));
+    assert!(matches!(order, SecaggError::Order { what: "the counted", position: 1 }));
     let twice = member.clone().counted(&[all[0], all[1], all[1]]).unwrap_err();
-    assert!(matches!(twice, Error::Order { what: "the counted", position: 2 }));
+    assert!(matches!(twice, SecaggError::Order { what: "the counted", position: 2 }));
     // Tiny sets, and sets of members without weight.
     let few = PolicyError::TooFew { set: "the counted", needed: 3, got: 2 };
     assert_eq!(policy(refused(&[0, 1])), few);
@@ -230,7 +230,7 @@ fn counted_sets_that_isolate_are_refused() {
         let _ = round.members[0].mask(&world.packed(0), B256::ZERO).unwrap();
         round.members[0].counted(&all).unwrap_err()
     };
-    assert_eq!(stranger, Error::Stranger { account: all[4], set: "those that have shared" });
+    assert_eq!(stranger, SecaggError::Stranger { account: all[4], set: "those that have shared" });
 }
 
 #[test]
@@ -238,10 +238,10 @@ fn a_member_confirms_one_set() {
     let world = World::of(5, 3);
     let mut round = uploaded(&world);
     let fresh = world.member(0).counted(&world.accounts(&[0, 1, 2])).unwrap_err();
-    assert_eq!(fresh, Error::Early { what: "the upload" });
+    assert_eq!(fresh, SecaggError::Early { what: "the upload" });
     let member = &mut round.members[0];
     let first = kept(member.counted(&world.accounts(&[0, 1, 2])).unwrap());
-    let conflict = Error::Conflict { what: "counted set" };
+    let conflict = SecaggError::Conflict { what: "counted set" };
     assert_eq!(member.counted(&world.accounts(&[0, 1, 2, 3])).unwrap_err(), conflict);
     assert_eq!(kept(member.counted(&world.accounts(&[0, 1, 2])).unwrap()), first);
     // Nor another one after a restart.
@@ -258,7 +258,7 @@ fn nothing_is_unmasked_without_a_threshold_of_equal_confirmations() {
     let world = World::of(5, 3);
     let mut round = uploaded(&world);
     let early = round.members[0].confirmed(&[]).unwrap_err();
-    assert_eq!(early, Error::Early { what: "the counted" });
+    assert_eq!(early, SecaggError::Early { what: "the counted" });
     round.confirm(&[0, 1, 2, 3], &[0, 1, 2, 3]).unwrap();
     let confirms = round.confirms.clone();
     let refused =
@@ -267,26 +267,29 @@ fn nothing_is_unmasked_without_a_threshold_of_equal_confirmations() {
     assert_eq!(policy(refused(&confirms[..2])), few);
     // The same one again, someone else's signature, a member that is not counted.
     let twice = [confirms[0].clone(), confirms[0].clone(), confirms[1].clone()];
-    assert!(matches!(refused(&twice), Error::Order { .. }));
+    assert!(matches!(refused(&twice), SecaggError::Order { .. }));
     let mut foreign = confirms.clone();
     foreign[2] = world.sign(1, foreign[2].body);
     let account = world.account(2);
-    assert_eq!(refused(&foreign), Error::Signature { what: "the confirmation", account });
+    assert_eq!(refused(&foreign), SecaggError::Signature { what: "the confirmation", account });
     let mut outside = confirms[..3].to_vec();
     let body = Confirm { account: world.account(4), ..confirms[0].body };
     outside.push(world.sign(4, body));
     let account = world.account(4);
-    assert_eq!(refused(&outside), Error::Stranger { account, set: "the counted" });
+    assert_eq!(refused(&outside), SecaggError::Stranger { account, set: "the counted" });
     // Other sets.
     let mut other = confirms.clone();
     let mut body = confirms[3].body;
     body.counted = accounts_digest(&world.accounts(&[0, 1, 3]));
     other[3] = world.sign(3, body);
-    assert!(matches!(refused(&other), Error::Mismatch { what: "the counted set", .. }));
+    assert!(matches!(refused(&other), SecaggError::Mismatch { what: "the counted set", .. }));
     body = confirms[3].body;
     body.shared = B256::repeat_byte(1);
     other[3] = world.sign(3, body);
-    assert!(matches!(refused(&other), Error::Mismatch { what: "the set that has shared", .. }));
+    assert!(matches!(
+        refused(&other),
+        SecaggError::Mismatch { what: "the set that has shared", .. }
+    ));
     let _ = round.members[0].confirmed(&confirms[1..]).unwrap();
 }
 

@@ -30,7 +30,7 @@ use zktrain_statement::key::TrainingKey;
 use zktrain_statement::sum::Sum;
 
 use super::coordinator::{self, RecoverError, Secrets};
-use super::error::Error;
+use super::error::SecaggError;
 use super::group::{Roster, Shared, accounts_digest};
 use super::member::Member;
 use super::policy::Policy;
@@ -44,7 +44,7 @@ use crate::messages::{
 use crate::plan::{Plan, PlanMember, Timing, VERSION, WEIGHT_LOG};
 
 /// What those that have shared pass to one member.
-fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, Error> {
+fn pass(sharings: &[Sharing], to: Address) -> Result<Vec<Passed>, SecaggError> {
     coordinator::pass(sharings, &coordinator::trees(sharings), to)
 }
 
@@ -57,10 +57,14 @@ pub(crate) struct Disk {
 }
 
 impl PromiseStore for Disk {
-    type Error = Error;
+    type Error = SecaggError;
 
-    fn keep(&mut self, promises: &Promises) -> Result<(), Error> {
-        if self.full { Err(Error::Early { what: "the disk" }) } else { self.promises.add(promises) }
+    fn keep(&mut self, promises: &Promises) -> Result<(), SecaggError> {
+        if self.full {
+            Err(SecaggError::Early { what: "the disk" })
+        } else {
+            self.promises.add(promises)
+        }
     }
 }
 
@@ -293,7 +297,11 @@ impl<'a> Round<'a> {
     }
 
     /// Phases 1 and 2: some send keys, some of them their sharing.
-    pub(crate) fn until_shares(&mut self, keys: &[usize], shares: &[usize]) -> Result<(), Error> {
+    pub(crate) fn until_shares(
+        &mut self,
+        keys: &[usize],
+        shares: &[usize],
+    ) -> Result<(), SecaggError> {
         let plan = &self.world.plan;
         let signed = self.keys(keys);
         signed.iter().try_for_each(|keys| coordinator::check_keys(plan, keys))?;
@@ -322,7 +330,7 @@ impl<'a> Round<'a> {
     }
 
     /// Between phases 2 and 3: those that have shared get theirs.
-    pub(crate) fn pass(&mut self) -> Result<Vec<Complaint>, Error> {
+    pub(crate) fn pass(&mut self) -> Result<Vec<Complaint>, SecaggError> {
         let mut complaints = Vec::new();
         for sharing in &self.sharings {
             let account = sharing.head.body.account;
@@ -334,7 +342,7 @@ impl<'a> Round<'a> {
     }
 
     /// Phase 3.
-    pub(crate) fn upload(&mut self, who: &[usize]) -> Result<(), Error> {
+    pub(crate) fn upload(&mut self, who: &[usize]) -> Result<(), SecaggError> {
         self.upload_with(who, |_, _| {})
     }
 
@@ -343,7 +351,7 @@ impl<'a> Round<'a> {
         &mut self,
         who: &[usize],
         change: impl Fn(usize, &mut Vec<Fr>),
-    ) -> Result<(), Error> {
+    ) -> Result<(), SecaggError> {
         let shared = self.shared();
         for index in who {
             let mut packed = self.world.packed(*index);
@@ -358,7 +366,7 @@ impl<'a> Round<'a> {
     }
 
     /// Phase 4: of those that are counted, some confirm.
-    pub(crate) fn confirm(&mut self, counted: &[usize], who: &[usize]) -> Result<(), Error> {
+    pub(crate) fn confirm(&mut self, counted: &[usize], who: &[usize]) -> Result<(), SecaggError> {
         self.counted = counted.to_vec();
         let (counted, shared) = (self.world.accounts(counted), self.shared());
         self.confirms = Vec::new();
@@ -372,7 +380,7 @@ impl<'a> Round<'a> {
     }
 
     /// Phase 5.
-    pub(crate) fn unmask(&mut self, who: &[usize]) -> Result<(), Error> {
+    pub(crate) fn unmask(&mut self, who: &[usize]) -> Result<(), SecaggError> {
         let (counted, shared) = (self.world.accounts(&self.counted), self.shared());
         self.unmasks = Vec::new();
         for index in who {
@@ -385,7 +393,7 @@ impl<'a> Round<'a> {
     }
 
     /// Phases 4 and 5 by all that are counted.
-    pub(crate) fn finish(&mut self, counted: &[usize]) -> Result<(), Error> {
+    pub(crate) fn finish(&mut self, counted: &[usize]) -> Result<(), SecaggError> {
         self.confirm(counted, counted)?;
         self.unmask(counted)
     }
@@ -397,7 +405,7 @@ impl<'a> Round<'a> {
     }
 
     /// The unmasked sum.
-    pub(crate) fn sum(&self) -> Result<Unpacked, Error> {
+    pub(crate) fn sum(&self) -> Result<Unpacked, SecaggError> {
         let Fixture { shape, .. } = fixture();
         let (secrets, counted) = (self.secrets().unwrap(), self.world.accounts(&self.counted));
         let roster = self.roster.as_ref().unwrap();

@@ -207,7 +207,7 @@ fn vectors_are_inspected_before_they_count() {
     let (expected, got) = (bytes.len() as u64, bytes.len() as u64 - 32);
     assert_eq!(inspect(&signed, &bytes[32..]), Err(VectorError::Length { expected, got }.into()));
     let other = inspect(&signed, bytes);
-    assert!(matches!(other, Err(Error::Mismatch { what: "the masked vector", .. })));
+    assert!(matches!(other, Err(SecaggError::Mismatch { what: "the masked vector", .. })));
 }
 
 #[test]
@@ -223,11 +223,11 @@ fn wrong_vectors_are_refused_when_they_are_added() {
     let mut changed = bytes.clone();
     changed[40] ^= 1;
     let mut sum = start();
-    assert_eq!(sum.write(bytes), Err(Error::Early { what: "the vector" }));
+    assert_eq!(sum.write(bytes), Err(SecaggError::Early { what: "the vector" }));
     sum.start(&upload.body).unwrap();
-    assert_eq!(sum.start(&upload.body), Err(Error::Conflict { what: "vector" }));
+    assert_eq!(sum.start(&upload.body), Err(SecaggError::Conflict { what: "vector" }));
     sum.write(&changed).unwrap();
-    assert!(matches!(sum.end(), Err(Error::Mismatch { what: "the masked vector", .. })));
+    assert!(matches!(sum.end(), Err(SecaggError::Mismatch { what: "the masked vector", .. })));
     for cut in [0, 31, bytes.len() - 1] {
         let mut sum = start();
         sum.start(&upload.body).unwrap();
@@ -249,11 +249,11 @@ fn wrong_vectors_are_refused_when_they_are_added() {
     sum.start(&upload.body).unwrap();
     sum.write(bytes).unwrap();
     sum.end().unwrap();
-    let again = Error::Stranger { account: world.account(1), set: "the counted" };
+    let again = SecaggError::Stranger { account: world.account(1), set: "the counted" };
     assert_eq!(sum.start(&upload.body), Err(again));
-    assert!(matches!(sum.finish(), Err(Error::Count { got: 2, .. })));
+    assert!(matches!(sum.finish(), Err(SecaggError::Count { got: 2, .. })));
     let stranger = World::of(4, 3);
     let accounts = stranger.accounts(&[0, 1, 2, 3]);
     let missing = Unmasking::new(roster, &round.shared(), &accounts, &secrets, elements);
-    assert!(matches!(missing, Err(Error::Stranger { set: "the recovered", .. })));
+    assert!(matches!(missing, Err(SecaggError::Stranger { set: "the recovered", .. })));
 }

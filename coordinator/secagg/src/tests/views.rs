@@ -133,7 +133,7 @@ fn nothing_that_is_dealt_for_one_roster_is_dealt_for_another() {
 }
 
 /// Everything of a member in a round, opened with one disk.
-fn run(round: &Round<'_>, member: &mut Member, disk: &mut Disk) -> Result<Vec<u8>, Error> {
+fn run(round: &Round<'_>, member: &mut Member, disk: &mut Disk) -> Result<Vec<u8>, SecaggError> {
     let world = round.world;
     let mut said = Vec::new();
     let mut say = |what: Vec<u8>| said.extend(what);
@@ -173,7 +173,7 @@ fn what_is_sent_is_promised_before() {
 /// Each step, with a disk that is full from there on: nothing comes out, and later the same does.
 #[test]
 fn what_cannot_be_promised_is_not_sent() {
-    type Step = fn(&Round<'_>, &mut Member, &mut Disk) -> Result<(), Error>;
+    type Step = fn(&Round<'_>, &mut Member, &mut Disk) -> Result<(), SecaggError>;
     let steps: [Step; 4] = [
         |round, member, disk| {
             member.roster(round.roster.as_ref().unwrap().signed())?.open(disk).map(drop)
@@ -190,7 +190,10 @@ fn what_cannot_be_promised_is_not_sent() {
     for step in steps {
         let before = disk.promises.clone();
         disk.full = true;
-        assert_eq!(step(&round, &mut member, &mut disk), Err(Error::Early { what: "the disk" }));
+        assert_eq!(
+            step(&round, &mut member, &mut disk),
+            Err(SecaggError::Early { what: "the disk" })
+        );
         assert_eq!(disk.promises, before);
         disk.full = false;
         step(&round, &mut member, &mut disk).unwrap();
@@ -214,7 +217,7 @@ fn promises_add_up_in_any_order() {
     // Another view does not come out of a member that has forgotten, if its disk has not.
     let mut forgetful = world.member(0);
     let sealed = forgetful.roster(&round.keys(&[0, 1, 2])).unwrap();
-    assert_eq!(sealed.open(&mut disk).unwrap_err(), Error::Conflict { what: "roster" });
+    assert_eq!(sealed.open(&mut disk).unwrap_err(), SecaggError::Conflict { what: "roster" });
     assert_eq!(disk.promises, all);
 }
 
@@ -249,7 +252,7 @@ fn a_test_is_about_one_view() {
         commitments: &commit(&fixture().key, &fixture().srs, update),
     };
     let error = round.members[0].defend(&test, &evidence).unwrap_err();
-    assert!(matches!(error, Error::Mismatch { what: "the masked set", .. }), "{error}");
+    assert!(matches!(error, SecaggError::Mismatch { what: "the masked set", .. }), "{error}");
     let test = round.test();
     let _ = round.members[0].defend(&test, &evidence).unwrap();
 }

@@ -12,12 +12,12 @@ use rand::Rng;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::Target;
+use super::CoordinatorTarget;
 use super::trouble::{Announcement, Outage};
 use crate::error::{Fail, Lost};
-use crate::frame::{self, Greeting, Hello, MAGIC, Proof, VERSION, Welcome};
+use crate::frame::{self, Greeting, Hello, IdentityProof, MAGIC, VERSION, Welcome};
 use crate::identity::{Channel, PeerRole};
-use crate::{Error, Timeouts, close, tls};
+use crate::{PeerError, Timeouts, close, tls};
 
 /// Bytes in flight.
 const WINDOW: u32 = 4 << 20;
@@ -30,7 +30,7 @@ struct Live {
 
 /// A connection that comes back.
 pub(super) struct Link {
-    target: Target,
+    target: CoordinatorTarget,
     signer: PrivateKeySigner,
     patience: Timeouts,
     config: quinn::ClientConfig,
@@ -42,10 +42,10 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(
-        target: Target,
+        target: CoordinatorTarget,
         signer: PrivateKeySigner,
         patience: Timeouts,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, PeerError> {
         let config = tls::client(&patience, WINDOW)?;
         let (live, failures) = (Mutex::default(), AtomicU32::new(0));
         let trouble = Default::default();
@@ -68,8 +68,8 @@ impl Link {
         &self,
         until: Instant,
         last: &mut Lost,
-    ) -> Result<Connection, Error> {
-        // Whoever holds the lock connects, for all that wait for it.
+    ) -> Result<Connection, PeerError> {
+        // The call that holds the lock connects, for all that wait for it.
         let found = timeout_at(until, async {
             let mut live = self.live.lock().await;
             loop {
@@ -78,7 +78,7 @@ impl Link {
                     Some((_, Some(reason))) if is_replaced(&reason) => {
                         // For this call; a later one takes the account's place back.
                         *live = None;
-                        return Err(Error::Replaced { account: self.account() });
+                        return Err(PeerError::Replaced { account: self.account() });
                     }
                     _ => *live = None,
                 }
@@ -100,8 +100,8 @@ impl Link {
     }
 
     /// Time is over.
-    pub(super) fn late(&self, last: Lost) -> Error {
-        Error::Deadline { at: self.target.address.clone(), last }
+    pub(super) fn late(&self, last: Lost) -> PeerError {
+        PeerError::Deadline { at: self.target.address.clone(), last }
     }
 
     /// Says why there is no connection: at once, then less and less often. Somebody who looks on is
@@ -127,16 +127,20 @@ impl Link {
     }
 
     /// What to do about a failure: waits if it may be tried again.
-    pub(super) async fn failed(&self, connection: &Connection, fail: Fail) -> Result<Lost, Error> {
+    pub(super) async fn failed(
+        &self,
+        connection: &Connection,
+        fail: Fail,
+    ) -> Result<Lost, PeerError> {
         let lost = match fail {
             Fail::Fatal(error) => return Err(error),
             Fail::Lost(lost) => lost,
         };
         if connection.close_reason().as_ref().is_some_and(is_replaced) {
-            return Err(Error::Replaced { account: self.account() });
+            return Err(PeerError::Replaced { account: self.account() });
         }
         if connection.close_reason().as_ref().is_some_and(is_breach) {
-            return Err(Error::Breach("it says that we broke the protocol"));
+            return Err(PeerError::Breach("it says that we broke the protocol"));
         }
         self.tell(&lost);
         tokio::time::sleep(self.backoff()).await;
@@ -180,7 +184,7 @@ impl Link {
             SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
-        let io = |source| Error::Io { what: "opening a UDP socket", source };
+        let io = |source| PeerError::Io { what: "opening a UDP socket", source };
         let endpoint = Endpoint::client(local).map_err(io)?;
         let connecting = endpoint.connect_with(self.config.clone(), address, tls::NAME);
         let connection = connecting.map_err(|error| Fail::Lost(error.into()))?.await?;
@@ -198,26 +202,27 @@ impl Link {
         let (mut send, mut recv) = connection.open_bi().await?;
         let hello = Hello { magic: MAGIC, version: VERSION };
         let _ = send.write_all(&frame::encode(&hello)?).await;
-        let theirs: Proof = match frame::read(&mut recv, None).await? {
+        let theirs: IdentityProof = match frame::read(&mut recv, None).await? {
             Greeting::Proof(proof) => proof,
             Greeting::Version(got) => {
-                return Err(Error::Version { expected: VERSION, got }.into());
+                return Err(PeerError::Version { expected: VERSION, got }.into());
             }
         };
         let channel = Channel::of(connection)
-            .map_err(|_| Error::Breach("the connection has no keying material"))?;
+            .map_err(|_| PeerError::Breach("the connection has no keying material"))?;
         let domain = &self.target.domain;
         let got = channel.proven(PeerRole::Coordinator, &theirs, domain);
         let expected = self.target.coordinator;
         if got != Some(expected) {
-            return Err(Error::Identity { expected, got }.into());
+            return Err(PeerError::Identity { expected, got }.into());
         }
-        let ours = channel.prove(PeerRole::Owner, &self.signer, domain).map_err(Error::Signer)?;
+        let ours =
+            channel.prove(PeerRole::Owner, &self.signer, domain).map_err(PeerError::Signer)?;
         let _ = send.write_all(&frame::encode(&ours)?).await;
         let _ = send.finish();
         match frame::read(&mut recv, None).await? {
             Welcome::Admitted => Ok(()),
-            Welcome::Unproven => Err(Error::Unproven { account: self.account() }.into()),
+            Welcome::Unproven => Err(PeerError::Unproven { account: self.account() }.into()),
             Welcome::Refused(refusal) => Err(refusal.into()),
         }
     }

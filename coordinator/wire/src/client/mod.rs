@@ -21,12 +21,12 @@ use self::link::Link;
 use self::transfer::{Progress, Sink, Store};
 use super::error::{Fail, Lost};
 use super::frame::{self, Answer, Ask};
-use super::{Content, Error, Timeouts};
+use super::{Content, PeerError, Timeouts};
 use crate::messages::{Item, Request, Response};
 
 /// Which coordinator.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct CoordinatorTarget {
     /// `host:port` or `address:port`; looked up again for each connection.
     pub address: String,
     /// Who must be there.
@@ -56,10 +56,10 @@ impl Peer {
     /// # Errors
     /// If no connection comes about or the other side is someone else.
     pub async fn connect(
-        target: Target,
+        target: CoordinatorTarget,
         signer: PrivateKeySigner,
         patience: Timeouts,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, PeerError> {
         let peer = Self { link: Arc::new(Link::new(target, signer, patience)?) };
         let until = Instant::now() + patience.call;
         peer.link.connection(until, &mut Lost::Never).await?;
@@ -76,8 +76,8 @@ impl Peer {
     ///
     /// # Errors
     /// If no answer comes in time. [`Response::Refused`] is an answer.
-    pub async fn call(&self, request: Request) -> Result<Response, Error> {
-        let ask = frame::encode(&Ask::Call(request)).map_err(Error::Frame)?;
+    pub async fn call(&self, request: Request) -> Result<Response, PeerError> {
+        let ask = frame::encode(&Ask::Call(request)).map_err(PeerError::Frame)?;
         let until = Instant::now() + self.link.patience().call;
         let mut last = Lost::Never;
         loop {
@@ -99,10 +99,10 @@ impl Peer {
     ///
     /// # Errors
     /// If it is refused or nothing moves for [`Timeouts::progress`].
-    pub async fn upload(&self, item: &Item, source: UploadSource) -> Result<Content, Error> {
+    pub async fn upload(&self, item: &Item, source: UploadSource) -> Result<Content, PeerError> {
         let (mut source, content) = source.measure().await?;
         let ask = Ask::Upload { item: item.clone(), content };
-        let ask = frame::encode(&ask).map_err(Error::Frame)?;
+        let ask = frame::encode(&ask).map_err(PeerError::Frame)?;
         let mut progress = Progress::new(self.link.clone());
         let mut last = Lost::Never;
         loop {
@@ -122,7 +122,7 @@ impl Peer {
     ///
     /// # Errors
     /// If it is refused, too large, or nothing moves for [`Timeouts::progress`].
-    pub async fn download(&self, item: &Item, most: u64) -> Result<Bytes, Error> {
+    pub async fn download(&self, item: &Item, most: u64) -> Result<Bytes, PeerError> {
         let mut sink = Sink::new(Store::Memory(Vec::new()), most).await?;
         self.fill(item, &mut sink).await?;
         Ok(sink.into_bytes())
@@ -138,7 +138,7 @@ impl Peer {
         item: &Item,
         file: &Path,
         most: u64,
-    ) -> Result<Content, Error> {
+    ) -> Result<Content, PeerError> {
         let mut name = file.as_os_str().to_owned();
         name.push(".part");
         let part = PathBuf::from(name);
@@ -148,7 +148,7 @@ impl Peer {
         Ok(content)
     }
 
-    async fn fill(&self, item: &Item, sink: &mut Sink) -> Result<Content, Error> {
+    async fn fill(&self, item: &Item, sink: &mut Sink) -> Result<Content, PeerError> {
         let mut progress = Progress::new(self.link.clone());
         let mut last = Lost::Never;
         loop {
@@ -177,6 +177,6 @@ async fn exchange(connection: &Connection, ask: &[u8]) -> Result<Response, Fail>
     let _ = send.finish();
     match frame::read(&mut recv, None).await? {
         Answer::Response(response) => Ok(response),
-        _ => Err(Error::Breach("a call was answered by something else").into()),
+        _ => Err(PeerError::Breach("a call was answered by something else").into()),
     }
 }

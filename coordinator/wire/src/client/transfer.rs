@@ -17,7 +17,7 @@ use super::link::Link;
 use crate::error::{Fail, Lost};
 use crate::frame::{self, Answer, Ask};
 use crate::messages::Item;
-use crate::{Content, Error, close};
+use crate::{Content, PeerError, close};
 
 /// Bytes read from a file at once.
 const PART: usize = 256 << 10;
@@ -53,8 +53,8 @@ impl Progress {
     }
 }
 
-fn file_error(what: &'static str) -> impl Fn(io::Error) -> Error {
-    move |source| Error::Io { what, source }
+fn file_error(what: &'static str) -> impl Fn(io::Error) -> PeerError {
+    move |source| PeerError::Io { what, source }
 }
 
 /// A source that can be read from anywhere.
@@ -65,7 +65,7 @@ pub(super) enum Measured {
 
 impl UploadSource {
     /// Its length and digest.
-    pub(super) async fn measure(self) -> Result<(Measured, Content), Error> {
+    pub(super) async fn measure(self) -> Result<(Measured, Content), PeerError> {
         let mut hasher = Keccak256::new();
         match self {
             Self::Bytes(bytes) => {
@@ -85,7 +85,7 @@ impl UploadSource {
 }
 
 /// Reads a file from where it is to its end: how many bytes there were.
-async fn hash_file(file: &mut File, hasher: &mut Keccak256) -> Result<u64, Error> {
+async fn hash_file(file: &mut File, hasher: &mut Keccak256) -> Result<u64, PeerError> {
     let mut part = vec![0; PART];
     let mut len = 0;
     loop {
@@ -99,7 +99,7 @@ async fn hash_file(file: &mut File, hasher: &mut Keccak256) -> Result<u64, Error
 }
 
 impl Measured {
-    async fn seek(&mut self, offset: u64) -> Result<(), Error> {
+    async fn seek(&mut self, offset: u64) -> Result<(), PeerError> {
         if let Self::File(file) = self {
             let sought = file.seek(SeekFrom::Start(offset)).await;
             sought.map_err(file_error("seeking in what is uploaded"))?;
@@ -108,7 +108,7 @@ impl Measured {
     }
 
     /// The part at an offset, to which a file was sought; empty at the end.
-    async fn part(&mut self, offset: u64) -> Result<Bytes, Error> {
+    async fn part(&mut self, offset: u64) -> Result<Bytes, PeerError> {
         match self {
             Self::Bytes(bytes) => {
                 let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -138,7 +138,7 @@ pub(super) async fn upload(
     let offset = match progress.wait(frame::read(&mut recv, None)).await?? {
         Answer::From(offset) if offset <= content.len => offset,
         Answer::Refused(refusal) => return Err(refusal.into()),
-        _ => return Err(Error::Breach("an upload was answered by something else").into()),
+        _ => return Err(PeerError::Breach("an upload was answered by something else").into()),
     };
     progress.reached(offset);
     let sent = send_from(&mut send, source, content, offset, progress).await;
@@ -150,7 +150,7 @@ pub(super) async fn upload(
     match progress.wait(frame::read(&mut recv, None)).await?? {
         Answer::Done => Ok(()),
         Answer::Refused(refusal) => Err(refusal.into()),
-        _ => Err(Error::Breach("an upload was answered by something else").into()),
+        _ => Err(PeerError::Breach("an upload was answered by something else").into()),
     }
 }
 
@@ -188,14 +188,14 @@ pub(super) enum Store {
 
 impl Store {
     /// A file, with what an earlier process left in it.
-    pub(super) async fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) async fn open(path: &Path) -> Result<Self, PeerError> {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path).await;
         Ok(Self::File(file.map_err(file_error("opening what a download goes to"))?))
     }
 
-    async fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    async fn append(&mut self, bytes: &[u8]) -> Result<(), PeerError> {
         match self {
             Self::Memory(held) => held.extend_from_slice(bytes),
             Self::File(file) => {
@@ -206,7 +206,7 @@ impl Store {
         Ok(())
     }
 
-    async fn clear(&mut self) -> Result<(), Error> {
+    async fn clear(&mut self) -> Result<(), PeerError> {
         match self {
             Self::Memory(held) => held.clear(),
             Self::File(file) => {
@@ -232,7 +232,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    pub(super) async fn new(mut store: Store, most: u64) -> Result<Self, Error> {
+    pub(super) async fn new(mut store: Store, most: u64) -> Result<Self, PeerError> {
         let mut hasher = Keccak256::new();
         let len = match &mut store {
             Store::Memory(held) => held.len() as u64,
@@ -241,13 +241,13 @@ impl Sink {
         Ok(Self { store, most, len, hasher, content: None, inherited: len > 0 })
     }
 
-    async fn clear(&mut self) -> Result<(), Error> {
+    async fn clear(&mut self) -> Result<(), PeerError> {
         self.store.clear().await?;
         (self.len, self.hasher, self.inherited) = (0, Keccak256::new(), false);
         Ok(())
     }
 
-    async fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    async fn append(&mut self, bytes: &[u8]) -> Result<(), PeerError> {
         self.store.append(bytes).await?;
         self.hasher.update(bytes);
         self.len += bytes.len() as u64;
@@ -263,7 +263,7 @@ impl Sink {
     }
 
     /// Gives the file its name, once it is on disk.
-    pub(super) async fn into_file(self, part: &Path, file: &Path) -> Result<(), Error> {
+    pub(super) async fn into_file(self, part: &Path, file: &Path) -> Result<(), PeerError> {
         let io = file_error("storing a download");
         if let Store::File(mut stored) = self.store {
             stored.flush().await.map_err(&io)?;
@@ -288,15 +288,15 @@ pub(super) async fn download(
     let (content, offset) = match progress.wait(frame::read(&mut recv, None)).await?? {
         Answer::Content { content, offset } => (content, offset),
         Answer::Refused(refusal) => return Err(refusal.into()),
-        _ => return Err(Error::Breach("a download was answered by something else").into()),
+        _ => return Err(PeerError::Breach("a download was answered by something else").into()),
     };
     if content.len > sink.most {
-        return Err(Error::TooLarge { most: sink.most, got: content.len }.into());
+        return Err(PeerError::TooLarge { most: sink.most, got: content.len }.into());
     }
     if offset == 0 {
         sink.clear().await?;
     } else if offset != sink.len || offset > content.len {
-        return Err(Error::Breach("a download goes on somewhere else").into());
+        return Err(PeerError::Breach("a download goes on somewhere else").into());
     }
     sink.content = Some(content);
     progress.reached(sink.len);
@@ -311,7 +311,7 @@ pub(super) async fn download(
         // Parts of two contents: start over, once.
         return Err(Fail::Lost(Lost::Mixed));
     }
-    Err(Error::Digest { expected: content.digest, got }.into())
+    Err(PeerError::Digest { expected: content.digest, got }.into())
 }
 
 async fn receive(

@@ -1,5 +1,5 @@
-//! When to say that a coordinator does not answer: at once, as whoever looks on is not to guess what
-//! is waited for, then less and less often.
+//! When to say that a coordinator does not answer: at once, so that the owner need not guess what is
+//! waited for, then less and less often.
 
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 //!
 //! What one peer does costs the others nothing but its share: connections are counted (in all, by
 //! network, by account), each has a bounded number of bytes, streams and requests at work, waits
-//! end, and whoever asks too often waits for its own turn.
+//! end, and a peer that asks too often waits for its own turn.
 
 mod registry;
 mod session;
@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use self::registry::{Network, Registry};
 use self::transfer::Turns;
-use super::{Error, Service, WireLimits, close, tls};
+use super::{PeerError, Service, WireLimits, close, tls};
 
 /// What a server has done since it was bound, for metrics.
 #[derive(Debug, Default)]
@@ -86,8 +86,8 @@ impl<S: Service> Server<S> {
         domain: Eip712Domain,
         service: Arc<S>,
         limits: WireLimits,
-    ) -> Result<Self, Error> {
-        let io = |source| Error::Listen { listen, source };
+    ) -> Result<Self, PeerError> {
+        let io = |source| PeerError::Listen { listen, source };
         let socket = std::net::UdpSocket::bind(listen).map_err(io)?;
         let config = Some(tls::server(&limits)?);
         let endpoint = tls::endpoint(&signer);
@@ -113,8 +113,8 @@ impl<S: Service> Server<S> {
     ///
     /// # Errors
     /// If the system does not say.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        let io = |source| Error::Io { what: "asking where the socket is bound", source };
+    pub fn local_addr(&self) -> Result<SocketAddr, PeerError> {
+        let io = |source| PeerError::Io { what: "asking where the socket is bound", source };
         self.endpoint.local_addr().map_err(io)
     }
 
@@ -147,8 +147,8 @@ impl<S: Service> Server<S> {
     }
 
     fn accept(&self, incoming: Incoming) {
-        // Nothing is spent on addresses that may be forged: whoever sent this must first show
-        // that it gets what is sent there (RFC 9000 §8.1.2).
+        // Nothing is spent on addresses that may be forged: the sender must first show that
+        // it gets what is sent there (RFC 9000 §8.1.2).
         if !incoming.remote_address_validated() {
             let _ = incoming.retry();
             return;
@@ -157,17 +157,17 @@ impl<S: Service> Server<S> {
         if self.attempts.len() > self.shared.limits.connections {
             self.attempts.retain_recent();
         }
-        let ticket = match self.attempts.check_key(&network) {
+        let slot = match self.attempts.check_key(&network) {
             Ok(()) => self.shared.registry.enter(network),
             Err(_) => None,
         };
-        let Some(ticket) = ticket else {
+        let Some(slot) = slot else {
             ServerCounters::count(&self.shared.counters.refused);
             incoming.refuse();
             return;
         };
         let shared = self.shared.clone();
-        self.shared.tasks.spawn(session::run(shared, incoming, ticket));
+        self.shared.tasks.spawn(session::run(shared, incoming, slot));
     }
 }
 

@@ -1,9 +1,9 @@
 //! Who is connected, and whether there is room for more.
 //!
-//! Places for those that have not proven who they are go round: whoever comes takes the place of the
-//! oldest connection of whoever holds the most, unless it holds as much itself. So however many
-//! connections say nothing, from however many addresses, one from elsewhere gets in; and a crowd
-//! behind one address does not go on throwing itself out.
+//! Places for those that have not proven who they are go round: a newcomer takes the place of the
+//! oldest connection of the address that holds the most, unless its own holds as many. So however
+//! many connections say nothing, from however many addresses, one from elsewhere gets in; and a
+//! crowd behind one address does not go on throwing itself out.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -266,8 +266,8 @@ mod tests {
         Network::of(address.parse().unwrap())
     }
 
-    fn is_evicted(ticket: &ConnectionSlot) -> bool {
-        ticket.evicted.is_cancelled()
+    fn is_evicted(slot: &ConnectionSlot) -> bool {
+        slot.evicted.is_cancelled()
     }
 
     #[test]
@@ -306,7 +306,7 @@ mod tests {
         let _others: Vec<_> = (6..12).map(|site| registry.enter(name(site)).unwrap()).collect();
         let first_of_each = |at: usize| at.is_multiple_of(2);
         assert!(silent.iter().enumerate().all(|(at, it)| is_evicted(it) == first_of_each(at)));
-        // All hold one now: whoever was there for the longest goes.
+        // All hold one now: the oldest connection goes.
         let _newcomer = registry.enter(name(99)).unwrap();
         assert!(is_evicted(&silent[1]) && !is_evicted(&silent[3]));
         assert!(registry.enter(name(99)).is_none(), "nobody holds more than it does itself");

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::registry::{ConnectionSlot, Place};
 use super::{ServerCounters, Shared, transfer};
 use crate::frame::{
-    self, Answer, Ask, Frame, FrameError, Greeting, Hello, MAGIC, Proof, VERSION, Welcome,
+    self, Answer, Ask, Frame, FrameError, Greeting, Hello, IdentityProof, MAGIC, VERSION, Welcome,
 };
 use crate::identity::{Channel, PeerRole};
 use crate::messages::{Refusal, Request, Response};
@@ -52,10 +52,10 @@ enum Unproven {
 pub(super) async fn run<S: Service>(
     shared: Arc<Shared<S>>,
     incoming: Incoming,
-    mut ticket: ConnectionSlot,
+    mut slot: ConnectionSlot,
 ) {
     let from = incoming.remote_address();
-    let evicted = ticket.evicted();
+    let evicted = slot.evicted();
     let proven = tokio::select! {
         () = shared.shutdown.cancelled() => return,
         () = evicted.cancelled() => {
@@ -63,7 +63,7 @@ pub(super) async fn run<S: Service>(
             tracing::debug!(%from, "no connection: its place was taken");
             return;
         }
-        proven = timeout(shared.limits.handshake, greet(&shared, incoming, &mut ticket)) => proven,
+        proven = timeout(shared.limits.handshake, greet(&shared, incoming, &mut slot)) => proven,
     };
     let (connection, peer) = match proven {
         Ok(Ok(proven)) => proven,
@@ -100,9 +100,9 @@ pub(super) async fn run<S: Service>(
 async fn greet<S: Service>(
     shared: &Shared<S>,
     incoming: Incoming,
-    ticket: &mut ConnectionSlot,
+    slot: &mut ConnectionSlot,
 ) -> Result<(Connection, Address), Unproven> {
-    // Whoever says nothing costs a place for this long, and nothing else.
+    // A peer that says nothing costs a place for this long, and nothing else.
     let said = timeout(shared.limits.hello, listen(incoming)).await;
     let (connection, mut send, mut recv, hello) = said.map_err(|_| Unproven::Silent)??;
     if hello.magic != MAGIC || hello.version != VERSION {
@@ -113,14 +113,14 @@ async fn greet<S: Service>(
     let channel = Channel::of(&connection).map_err(|_| Unproven::Exporter)?;
     let ours = channel.prove(PeerRole::Coordinator, &shared.signer, &shared.domain)?;
     answer(&mut send, &Greeting::Proof(ours)).await?;
-    let theirs: Proof = frame::read(&mut recv, None).await?;
+    let theirs: IdentityProof = frame::read(&mut recv, None).await?;
     let Some(peer) = channel.proven(PeerRole::Owner, &theirs, &shared.domain) else {
         answer(&mut send, &Welcome::Unproven).await?;
         let _ = send.stopped().await;
         return Err(Unproven::Proof);
     };
     let admitted = match shared.service.admit(peer).await {
-        Ok(()) => match ticket.prove(peer, &connection) {
+        Ok(()) => match slot.prove(peer, &connection) {
             Place::Free => Ok(()),
             Place::Replaced => {
                 ServerCounters::count(&shared.counters.replaced);
@@ -169,7 +169,7 @@ impl<S: Service> Session<S> {
             let Ok((send, recv)) = stream else { break };
             let session = self.clone();
             shared.tasks.spawn(async move { session.stream(send, recv).await });
-            // Whoever asks too often waits; it is not refused, so that nothing is lost by it.
+            // A peer that asks too often waits; it is not refused, so that nothing is lost by it.
             tokio::select! {
                 () = shared.shutdown.cancelled() => break,
                 _ = self.connection.closed() => break,

@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 use zktrain_ledger::typed;
 use zktrain_wire::messages::{Item, Phase, Refusal, Request, Response};
 use zktrain_wire::{
-    Content, Error, Peer, Server, ServerCounters, Service, Target, Timeouts, WireLimits,
+    Content, CoordinatorTarget, Peer, PeerError, Server, ServerCounters, Service, Timeouts,
+    WireLimits,
 };
 
 pub fn domain() -> Eip712Domain {
@@ -214,8 +215,8 @@ impl Running {
         Self { address, signer, memory, counters, limits, stop: Some(stop), task }
     }
 
-    pub fn target(&self) -> Target {
-        Target {
+    pub fn target(&self) -> CoordinatorTarget {
+        CoordinatorTarget {
             address: self.address.to_string(),
             coordinator: self.signer.address(),
             domain: domain(),
@@ -233,7 +234,7 @@ impl Running {
     }
 }
 
-pub async fn call(peer: &Peer, domain: u64) -> Result<Response, Error> {
+pub async fn call(peer: &Peer, domain: u64) -> Result<Response, PeerError> {
     peer.call(Request::Current { domain }).await
 }
 

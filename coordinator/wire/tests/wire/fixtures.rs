@@ -12,7 +12,7 @@ use zktrain_ledger::SignedReceipt;
 use zktrain_secagg::messages::*;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing};
 use zktrain_wire::frame::{
-    self, Answer, Ask, Frame, Greeting, Hello, MAGIC, Proof, VERSION, Welcome,
+    self, Answer, Ask, Frame, Greeting, Hello, IdentityProof, MAGIC, VERSION, Welcome,
 };
 use zktrain_wire::messages::*;
 use zktrain_wire::receipts::receipt;
@@ -99,7 +99,7 @@ fn defence() -> Defence {
     Defence { account: account(16), proof: Bytes::from_static(&[1, 2, 3]) }
 }
 
-fn contributions() -> Vec<(&'static str, Contribution)> {
+fn contributions() -> Vec<(&'static str, MemberMessage)> {
     let Passed { head, envelope, .. } = passed();
     let complaint = Complaint { passed: passed(), shared: [1; 32], proof: [[2; 32], [3; 32]] };
     let unmask = Unmask { account: account(16), shares: vec![Some([1; 32]), None] };
@@ -107,14 +107,14 @@ fn contributions() -> Vec<(&'static str, Contribution)> {
     let pair = PairOpening { with: account(17), shared, proof };
     let reveal = Reveal { account: account(16), pairs: vec![pair] };
     vec![
-        ("keys", Contribution::Keys(keys())),
-        ("sharing", Contribution::Sharing(Sharing { head, envelopes: vec![envelope] })),
-        ("complaint", Contribution::Complaint(complaint)),
-        ("upload", Contribution::Upload(upload())),
-        ("confirm", Contribution::Confirm(confirm())),
-        ("unmask", Contribution::Unmask(signed(unmask))),
-        ("defence", Contribution::Defence(signed(defence()))),
-        ("reveal", Contribution::Reveal(signed(reveal))),
+        ("keys", MemberMessage::Keys(keys())),
+        ("sharing", MemberMessage::Sharing(Sharing { head, envelopes: vec![envelope] })),
+        ("complaint", MemberMessage::Complaint(complaint)),
+        ("upload", MemberMessage::Upload(upload())),
+        ("confirm", MemberMessage::Confirm(confirm())),
+        ("unmask", MemberMessage::Unmask(signed(unmask))),
+        ("defence", MemberMessage::Defence(signed(defence()))),
+        ("reveal", MemberMessage::Reveal(signed(reveal))),
     ]
 }
 
@@ -168,7 +168,7 @@ fn what_members_send_has_its_bytes() {
         check(&format!("contribution_{name}"), &contribution);
     }
     check("items", &items());
-    let what = Box::new(Contribution::Keys(keys()));
+    let what = Box::new(MemberMessage::Keys(keys()));
     let requests = vec![
         Request::Current { domain: 2 },
         Request::Notice { round: 300, number: 4 },
@@ -213,7 +213,7 @@ fn what_coordinators_say_has_its_bytes() {
 #[test]
 fn frames_have_their_bytes() {
     let content = Content { len: 300, digest: hash(1) };
-    let proof = Proof { account: account(16), signature: Bytes::from(vec![0xa5; 65]) };
+    let proof = IdentityProof { account: account(16), signature: Bytes::from(vec![0xa5; 65]) };
     check("frame_hello", &Hello { magic: MAGIC, version: VERSION });
     check("frame_greeting", &vec![Greeting::Version(9), Greeting::Proof(proof.clone())]);
     check("frame_proof", &proof);
@@ -252,13 +252,13 @@ fn a_frame_is_its_length_and_its_bytes() {
 #[test]
 fn frames_are_no_longer_than_their_kind_allows() {
     let signature = Bytes::from(vec![0; 300]);
-    let long = Proof { account: account(16), signature };
-    let most = Proof::MOST;
+    let long = IdentityProof { account: account(16), signature };
+    let most = IdentityProof::MOST;
     let is_too_long =
         |error| matches!(error, frame::FrameError::TooLong { most: m, .. } if m == most);
     assert!(is_too_long(frame::encode(&long).unwrap_err()));
     let bytes = postcard::to_stdvec(&long).unwrap();
-    assert!(is_too_long(frame::decode::<Proof>(&bytes).unwrap_err()));
+    assert!(is_too_long(frame::decode::<IdentityProof>(&bytes).unwrap_err()));
 }
 
 /// Reads bytes as everything that peers send; whatever is read is written with the same meaning.
@@ -271,7 +271,7 @@ fn read_all(bytes: &[u8]) {
     }
     read::<Hello>(bytes);
     read::<Greeting>(bytes);
-    read::<Proof>(bytes);
+    read::<IdentityProof>(bytes);
     read::<Welcome>(bytes);
     read::<Ask>(bytes);
     read::<Answer>(bytes);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use quinn::ConnectionError;
 use zktrain_secagg::messages::{Keys, Signed};
 use zktrain_wire::frame::{Answer, Ask, Frame};
-use zktrain_wire::messages::{Contribution, Item, Request, Response};
+use zktrain_wire::messages::{Item, MemberMessage, Request, Response};
 use zktrain_wire::{Content, WireLimits};
 
 use crate::common::{Running, call, eventually, noise, while_healthy};
@@ -19,7 +19,7 @@ static FILE: LazyLock<Item> = LazyLock::new(|| Item::Lineage { path: "model".int
 
 fn work(milliseconds: u64) -> Ask {
     let keys = Keys { account: Address::ZERO, mask: [0; 32], seal: [0; 32] };
-    let what = Contribution::Keys(Signed { body: keys, signature: Default::default() });
+    let what = MemberMessage::Keys(Signed { body: keys, signature: Default::default() });
     Ask::Call(Request::Send { round: milliseconds, what: Box::new(what) })
 }
 

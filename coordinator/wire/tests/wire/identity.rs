@@ -12,12 +12,12 @@ use zktrain_ledger::typed;
 use zktrain_wire::frame::{Greeting, Hello, MAGIC, VERSION, Welcome};
 use zktrain_wire::identity::{Channel, PeerRole};
 use zktrain_wire::messages::{Refusal, Response};
-use zktrain_wire::{Error, Peer, Server, Target, Timeouts, WireLimits};
+use zktrain_wire::{CoordinatorTarget, Peer, PeerError, Server, Timeouts, WireLimits};
 
 use crate::common::{Running, call, domain, eventually};
 use crate::raw;
 
-async fn connect(target: Target) -> Result<Peer, Error> {
+async fn connect(target: CoordinatorTarget) -> Result<Peer, PeerError> {
     Peer::connect(target, PrivateKeySigner::random(), Timeouts::default()).await
 }
 
@@ -38,17 +38,17 @@ async fn both_sides_know_who_is_there() {
 async fn another_coordinator_chain_or_contract_is_not_talked_to() {
     let server = Running::start(WireLimits::default()).await;
     let right = server.target();
-    let other = Target { coordinator: Address::ZERO, ..right.clone() };
+    let other = CoordinatorTarget { coordinator: Address::ZERO, ..right.clone() };
     let there = server.signer.address();
     let refused = connect(other).await.err().unwrap();
     assert!(
-        matches!(refused, Error::Identity { expected: Address::ZERO, got } if got == Some(there))
+        matches!(refused, PeerError::Identity { expected: Address::ZERO, got } if got == Some(there))
     );
     let domains =
         [typed::domain(1, Address::repeat_byte(7)), typed::domain(31337, Address::repeat_byte(8))];
     for domain in domains {
-        let refused = connect(Target { domain, ..right.clone() }).await.err().unwrap();
-        assert!(matches!(refused, Error::Identity { got: None, .. }), "{refused}");
+        let refused = connect(CoordinatorTarget { domain, ..right.clone() }).await.err().unwrap();
+        assert!(matches!(refused, PeerError::Identity { got: None, .. }), "{refused}");
     }
     assert_eq!(server.memory.admitted.load(Ordering::SeqCst), 0, "nobody said who it is");
 }
@@ -83,8 +83,9 @@ async fn pass_on(near: Connection, far: Connection) {
 async fn a_man_in_the_middle_is_noticed_by_the_owner() {
     let server = Running::start(WireLimits::default()).await;
     let middle = man_in_the_middle(server.address).await;
-    let refused = connect(Target { address: middle.to_string(), ..server.target() }).await;
-    assert!(matches!(refused.err().unwrap(), Error::Identity { got: None, .. }));
+    let refused =
+        connect(CoordinatorTarget { address: middle.to_string(), ..server.target() }).await;
+    assert!(matches!(refused.err().unwrap(), PeerError::Identity { got: None, .. }));
     assert_eq!(server.memory.admitted.load(Ordering::SeqCst), 0);
 }
 
@@ -177,9 +178,9 @@ async fn a_coordinator_of_another_version_is_named() {
         raw::send(&mut to, &Greeting::Version(9)).await;
         connection.closed().await;
     });
-    let target = Target { address, coordinator: Address::ZERO, domain: domain() };
+    let target = CoordinatorTarget { address, coordinator: Address::ZERO, domain: domain() };
     let refused = connect(target).await.err().unwrap();
-    assert!(matches!(refused, Error::Version { expected: VERSION, got: 9 }), "{refused}");
+    assert!(matches!(refused, PeerError::Version { expected: VERSION, got: 9 }), "{refused}");
 }
 
 #[tokio::test]
@@ -188,7 +189,7 @@ async fn accounts_that_are_not_served_are_told_so() {
     let signer = PrivateKeySigner::random();
     server.memory.refused.lock().unwrap().push(signer.address());
     let refused = Peer::connect(server.target(), signer, Timeouts::default()).await;
-    assert!(matches!(refused.err().unwrap(), Error::Refused(Refusal::NotMember)));
+    assert!(matches!(refused.err().unwrap(), PeerError::Refused(Refusal::NotMember)));
     assert_eq!(server.counters.connected.load(Ordering::Relaxed), 0);
 }
 
@@ -202,7 +203,7 @@ async fn the_newer_connection_of_an_account_takes_the_place_of_the_older() {
     assert_eq!(call(&newer, 1).await.unwrap(), Response::Current(Some(1)));
     eventually("the older is gone", || server.counters.connected.load(Ordering::Relaxed) == 1)
         .await;
-    assert!(matches!(call(&older, 1).await, Err(Error::Replaced { .. })));
+    assert!(matches!(call(&older, 1).await, Err(PeerError::Replaced { .. })));
     assert_eq!(call(&newer, 2).await.unwrap(), Response::Current(Some(2)));
     assert_eq!(server.counters.replaced.load(Ordering::Relaxed), 1);
 }
@@ -213,7 +214,7 @@ async fn a_full_server_keeps_those_that_it_has() {
     let (first, second) = (server.peer().await, server.peer().await);
     let patience = Timeouts { call: Duration::from_secs(1), ..Timeouts::default() };
     let third = Peer::connect(server.target(), PrivateKeySigner::random(), patience).await;
-    assert!(matches!(third.err().unwrap(), Error::Deadline { .. }));
+    assert!(matches!(third.err().unwrap(), PeerError::Deadline { .. }));
     for peer in [&first, &second] {
         assert_eq!(call(peer, 1).await.unwrap(), Response::Current(Some(1)));
     }
@@ -235,18 +236,19 @@ async fn errors_name_the_address_that_they_are_about() {
     let said = taken.err().unwrap().to_string();
     assert!(said.contains(&server.address.to_string()) && said.contains("UDP"), "{said}");
     let patience = Timeouts { call: Duration::from_millis(300), ..Timeouts::default() };
-    let nowhere = Target { address: "no-such-host.invalid:7443".into(), ..server.target() };
+    let nowhere =
+        CoordinatorTarget { address: "no-such-host.invalid:7443".into(), ..server.target() };
     let connected = Peer::connect(nowhere, PrivateKeySigner::random(), patience).await;
     let said = connected.err().unwrap().to_string();
     assert!(said.contains("no-such-host.invalid:7443"), "{said}");
     let expected = Address::repeat_byte(9);
-    let other = Target { coordinator: expected, ..server.target() };
+    let other = CoordinatorTarget { coordinator: expected, ..server.target() };
     let connected = Peer::connect(other, PrivateKeySigner::random(), Timeouts::default()).await;
     let said = connected.err().unwrap().to_string();
     assert!(
         said.contains(&server.signer.address().to_string()) && !said.contains("Some"),
         "{said}"
     );
-    let said = Error::Identity { expected, got: None }.to_string();
+    let said = PeerError::Identity { expected, got: None }.to_string();
     assert!(!said.contains("None"), "{said}");
 }

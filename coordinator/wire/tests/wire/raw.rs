@@ -11,7 +11,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 use zktrain_wire::frame::{
-    self, Answer, Ask, Frame, Greeting, Hello, MAGIC, Proof, VERSION, Welcome,
+    self, Answer, Ask, Frame, Greeting, Hello, IdentityProof, MAGIC, VERSION, Welcome,
 };
 use zktrain_wire::identity::{Channel, PeerRole};
 
@@ -110,7 +110,7 @@ pub async fn receive<T: Frame>(stream: &mut RecvStream) -> T {
 }
 
 /// Says hello: the coordinator's proof.
-pub async fn hello(connection: &Connection) -> (SendStream, RecvStream, Proof) {
+pub async fn hello(connection: &Connection) -> (SendStream, RecvStream, IdentityProof) {
     let (mut to, mut from) = connection.open_bi().await.unwrap();
     send(&mut to, &Hello { magic: MAGIC, version: VERSION }).await;
     match receive(&mut from).await {

@@ -12,7 +12,7 @@ use rand::Rng;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use zktrain_wire::messages::{Item, Response};
-use zktrain_wire::{Peer, Target, Timeouts, UploadSource, WireLimits};
+use zktrain_wire::{CoordinatorTarget, Peer, Timeouts, UploadSource, WireLimits};
 
 use crate::common::{Running, call, content, eventually, noise};
 
@@ -81,7 +81,7 @@ impl Relay {
     }
 
     async fn peer(&self, server: &Running) -> Peer {
-        let target = Target { address: self.address.to_string(), ..server.target() };
+        let target = CoordinatorTarget { address: self.address.to_string(), ..server.target() };
         Peer::connect(target, PrivateKeySigner::random(), Timeouts::default()).await.unwrap()
     }
 }
@@ -158,7 +158,7 @@ async fn a_long_cut_ends_the_connection_but_not_the_upload() {
     let idle = Duration::from_millis(800);
     let server = Running::start(WireLimits { idle, ..WireLimits::default() }).await;
     let relay = Relay::start(server.address).await;
-    let target = Target { address: relay.address.to_string(), ..server.target() };
+    let target = CoordinatorTarget { address: relay.address.to_string(), ..server.target() };
     let patience = Timeouts { idle, keep_alive: idle / 4, ..Timeouts::default() };
     let peer = Peer::connect(target, PrivateKeySigner::random(), patience).await.unwrap();
     *server.memory.slow.lock().unwrap() = Duration::from_millis(10);

@@ -56,11 +56,11 @@ fn contributions_to_the_largest_round_fit_their_frame() {
     let pair = PairOpening { with: account(1), shared: [0xff; 32], proof };
     let shares = all(Some([0xff; 32]));
     let contributions = [
-        Contribution::Sharing(Sharing { head, envelopes: all(envelope) }),
-        Contribution::Complaint(Complaint { passed: farthest(), shared: [0xff; 32], proof }),
-        Contribution::Unmask(signed(Unmask { account: account(1), shares })),
-        Contribution::Defence(longest_defence()),
-        Contribution::Reveal(signed(Reveal { account: account(1), pairs: all(pair) })),
+        MemberMessage::Sharing(Sharing { head, envelopes: all(envelope) }),
+        MemberMessage::Complaint(Complaint { passed: farthest(), shared: [0xff; 32], proof }),
+        MemberMessage::Unmask(signed(Unmask { account: account(1), shares })),
+        MemberMessage::Defence(longest_defence()),
+        MemberMessage::Reveal(signed(Reveal { account: account(1), pairs: all(pair) })),
     ];
     for what in contributions {
         let ask = Ask::Call(Request::Send { round: u64::MAX, what: Box::new(what) });
@@ -82,7 +82,7 @@ fn an_envelope_has_one_length() {
     for more in [1, 1_000_000] {
         let mut longer = encoded.clone();
         longer.extend(vec![0; more]);
-        let what = Contribution::Sharing(Sharing {
+        let what = MemberMessage::Sharing(Sharing {
             head: passed().head,
             envelopes: vec![passed().envelope],
         });

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use alloy::signers::local::PrivateKeySigner;
 use bytes::Bytes;
 use zktrain_wire::messages::{Item, Phase, Refusal, Request, Response};
-use zktrain_wire::{Content, Error, Peer, Target, Timeouts, UploadSource, WireLimits};
+use zktrain_wire::{
+    Content, CoordinatorTarget, Peer, PeerError, Timeouts, UploadSource, WireLimits,
+};
 
 use crate::common::{Memory, Running, call, content, domain, eventually, noise};
 
@@ -177,16 +179,16 @@ async fn what_is_not_as_announced_is_not_taken() {
     let (peer, bytes) = (server.peer().await, noise(1000));
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), bytes.clone().into());
     let large = peer.download(&FILE, 999).await;
-    assert!(matches!(large, Err(Error::TooLarge { most: 999, got: 1000 })));
+    assert!(matches!(large, Err(PeerError::TooLarge { most: 999, got: 1000 })));
     let mut other = content(&bytes);
     other.digest.0[0] ^= 1;
     *server.memory.announced.lock().unwrap() = Some(other);
     let wrong = peer.download(&FILE, 1000).await;
-    assert!(matches!(wrong, Err(Error::Digest { expected, .. }) if expected == other.digest));
+    assert!(matches!(wrong, Err(PeerError::Digest { expected, .. }) if expected == other.digest));
     // More announced than there is: it is cut off, and asked for until nothing comes any more.
     let peer = Peer::connect(server.target(), PrivateKeySigner::random(), hasty()).await.unwrap();
     *server.memory.announced.lock().unwrap() = Some(Content { len: 1001, ..other });
-    assert!(matches!(peer.download(&FILE, 2000).await, Err(Error::Deadline { .. })));
+    assert!(matches!(peer.download(&FILE, 2000).await, Err(PeerError::Deadline { .. })));
 }
 
 #[tokio::test]
@@ -195,11 +197,11 @@ async fn refusals_are_told() {
     let peer = server.peer().await;
     let large = peer.upload(&MASKED, UploadSource::Bytes(vec![0; 1001].into())).await;
     let refusal = Refusal::TooLarge { most: 1000, got: 1001 };
-    assert!(matches!(large, Err(Error::Refused(got)) if got == refusal));
+    assert!(matches!(large, Err(PeerError::Refused(got)) if got == refusal));
     assert!(server.memory.begins.lock().unwrap().is_empty(), "the service is not even asked");
     let early = peer.upload(&FILE, UploadSource::Bytes(vec![0; 10].into())).await;
     let refusal = Refusal::WrongPhase { now: Phase::Keys };
-    assert!(matches!(early, Err(Error::Refused(got)) if got == refusal));
+    assert!(matches!(early, Err(PeerError::Refused(got)) if got == refusal));
     let paths = ["none", "../secret", "/etc/passwd"];
     for path in paths {
         let item = Item::Lineage { path: path.into() };
@@ -207,7 +209,7 @@ async fn refusals_are_told() {
         let got = peer.download(&item, 10).await;
         match path {
             "none" => assert_eq!(got.unwrap(), "x"),
-            _ => assert!(matches!(got, Err(Error::Refused(Refusal::Missing))), "{path}"),
+            _ => assert!(matches!(got, Err(PeerError::Refused(Refusal::Missing))), "{path}"),
         }
     }
 }
@@ -253,13 +255,13 @@ async fn every_call_ends_in_time() {
     let peer = connect().await.unwrap();
     let began = Instant::now();
     let silent = peer.call(Request::Notice { round: 1, number: 0 }).await;
-    assert!(matches!(silent, Err(Error::Deadline { .. })));
+    assert!(matches!(silent, Err(PeerError::Deadline { .. })));
     *server.memory.slow.lock().unwrap() = Duration::from_secs(100);
     let stuck = peer.upload(&MASKED, UploadSource::Bytes(noise(8 << 20).into())).await;
-    assert!(matches!(stuck, Err(Error::Deadline { .. })));
+    assert!(matches!(stuck, Err(PeerError::Deadline { .. })));
     server.memory.downloads.lock().unwrap().insert(FILE.clone(), vec![0; 10].into());
     let stuck = peer.download(&FILE, 10).await;
-    assert!(matches!(stuck, Err(Error::Deadline { .. })));
+    assert!(matches!(stuck, Err(PeerError::Deadline { .. })));
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
@@ -268,10 +270,10 @@ async fn nobody_there_is_an_error_in_time() {
     let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for address in [closed.to_string(), "no.such.host.invalid:1".into()] {
         let coordinator = alloy::primitives::Address::ZERO;
-        let target = Target { address, coordinator, domain: domain() };
+        let target = CoordinatorTarget { address, coordinator, domain: domain() };
         let began = Instant::now();
         let nobody = Peer::connect(target, PrivateKeySigner::random(), hasty()).await;
-        assert!(matches!(nobody.err().unwrap(), Error::Deadline { .. }));
+        assert!(matches!(nobody.err().unwrap(), PeerError::Deadline { .. }));
         assert!(began.elapsed() < Duration::from_secs(3));
     }
 }

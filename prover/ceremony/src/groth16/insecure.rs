@@ -11,7 +11,7 @@ use zktrain_verify::groth16::{Groth16Key, KeyProvenance};
 
 use super::{ProvingKey, Query};
 
-/// The secrets behind a key: whoever knows them can prove anything.
+/// The secrets behind a key: a party that knows them can prove anything.
 #[derive(Clone, Copy)]
 pub(crate) struct Trapdoor {
     pub tau: Fr,
@@ -32,8 +32,8 @@ impl Trapdoor {
     }
 }
 
-/// A key for a circuit, **insecure**: whoever runs this could keep the trapdoor. Some seconds for
-/// a circuit of 2^16 constraints, where a ceremony's start takes two minutes.
+/// A key for a circuit, **insecure**: the party that runs this could keep the trapdoor. Some
+/// seconds for a circuit of 2^16 constraints, where a ceremony's start takes two minutes.
 ///
 /// # Panics
 /// If the circuit has other public inputs than a compressed statement, or exceeds the field's

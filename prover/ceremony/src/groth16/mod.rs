@@ -66,9 +66,7 @@ pub struct Groth16Timings {
     pub quotient: Duration,
     /// `A`
     pub a: Duration,
-    /// `B`
     pub b: Duration,
-    /// `C`
     pub c: Duration,
 }
 

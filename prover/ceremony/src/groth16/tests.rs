@@ -6,7 +6,7 @@ use ark_snark::SNARK;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_argument::arith::{Arithmetic, Check};
-use zktrain_backends::r1cs::Builder;
+use zktrain_backends::r1cs::R1csBuilder;
 use zktrain_verify::groth16::{Groth16Error, Groth16Key, PROOF_BYTES, PointError, verify};
 
 use super::*;
@@ -16,7 +16,7 @@ fn circuit(x: u64, w: u64) -> Synthesis {
     let [x, w] = [x, w].map(Fr::from);
     let mut state = [x, w, x + w, x, Fr::from(7u64)];
     zktrain_argument::poseidon::permute(&mut state);
-    let (mut builder, [x, y, z]) = Builder::new([x, state[2], w.square()]);
+    let (mut builder, [x, y, z]) = R1csBuilder::new([x, state[2], w.square()]);
     let w = builder.witness(w);
     let (sum, seven) = (builder.add(&x, &w), builder.constant(Fr::from(7u64)));
     let mut state = [x.clone(), w.clone(), sum, x, seven];
@@ -101,7 +101,7 @@ fn false_statements_are_not_proven() {
 
 #[test]
 fn a_key_for_another_circuit_is_noticed() {
-    let (mut builder, [x, y, z]) = Builder::new([Fr::ONE; 3]);
+    let (mut builder, [x, y, z]) = R1csBuilder::new([Fr::ONE; 3]);
     let product = builder.mul(&x, &y);
     let _ = builder.assert_equal(Check::Fold, &product, &z);
     let error = prove(&key(), &builder.finish()).unwrap_err();

@@ -21,13 +21,13 @@ pub const MAX_NAME: usize = 64;
 /// Binary logarithm of the fewest rounds of a beacon.
 pub const MIN_BEACON_LOG: u8 = 10;
 /// Binary logarithm of the most rounds that all beacons of a ceremony have together: seconds of
-/// hashing. Whoever checks a ceremony repeats them, so the file must not choose how many hours that
-/// takes; a beacon that was announced before anybody could know it needs no long delay.
+/// hashing. A verifier of the ceremony repeats them, so the file must not choose how many hours
+/// that takes; a beacon that was announced before anybody could know it needs no long delay.
 pub const MAX_BEACON_LOG: u8 = 24;
 
 /// Where a factor comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum FactorSource {
     /// From a contributor, who forgot it.
     Secret,
     /// From public randomness.
@@ -38,7 +38,7 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl FactorSource {
     /// Rounds of hashing that it takes to check.
     fn rounds(&self) -> u64 {
         match self {
@@ -65,7 +65,7 @@ pub struct Contribution {
     /// Who contributed, in their own words.
     pub name: String,
     /// Where the factor comes from.
-    pub source: Source,
+    pub source: FactorSource,
     /// `[d]` in G2.
     pub factor_g2: G2Affine,
     /// `[δ]` in G1 after it.
@@ -79,7 +79,7 @@ pub struct Contribution {
 impl Contribution {
     pub(super) fn new(
         name: &str,
-        source: Source,
+        source: FactorSource,
         transcript: &Hash,
         key: &ProvingKey,
         factor: Fr,
@@ -101,8 +101,8 @@ impl Contribution {
         let mut out = vec![self.name.len() as u8];
         out.extend_from_slice(self.name.as_bytes());
         match self.source {
-            Source::Secret => out.push(0),
-            Source::Beacon { randomness, rounds_log } => {
+            FactorSource::Secret => out.push(0),
+            FactorSource::Beacon { randomness, rounds_log } => {
                 out.push(1);
                 out.extend_from_slice(&randomness);
                 out.push(rounds_log);
@@ -138,9 +138,9 @@ impl Contribution {
 
 /// Refuses beacons that take longer to check than anybody should wait.
 pub(super) fn check_rounds<'c>(
-    sources: impl IntoIterator<Item = &'c Source>,
+    sources: impl IntoIterator<Item = &'c FactorSource>,
 ) -> Result<(), CeremonyError> {
-    let got = sources.into_iter().map(Source::rounds).fold(0, u64::saturating_add);
+    let got = sources.into_iter().map(FactorSource::rounds).fold(0, u64::saturating_add);
     if got > 1 << MAX_BEACON_LOG {
         return Err(CeremonyError::AllBeaconRounds { got });
     }

@@ -5,10 +5,10 @@
 use std::path::Path;
 
 use zktrain_model::Hash;
-use zktrain_verify::groth16::{G1_BYTES, G2_BYTES, PointError, Reader};
+use zktrain_verify::groth16::{G1_BYTES, G2_BYTES, PointError, PointReader};
 
 use super::contribution::check_rounds;
-use super::{Ceremony, CeremonyError, Contribution, MAX_CONTRIBUTIONS, Source};
+use super::{Ceremony, CeremonyError, Contribution, FactorSource, MAX_CONTRIBUTIONS};
 use crate::groth16::{CheckedReader, ProvingKey, ProvingKeyError, read_capped, write_whole};
 
 const MAGIC: &[u8; 16] = b"zktrain-ceremon\x01";
@@ -84,8 +84,8 @@ fn read_contribution(
     let name = reader.take(length, PART)?.iter().map(|byte| char::from(*byte)).collect::<String>();
     super::contribution::check_name(&name)?;
     let source = match reader.take(1, PART)? {
-        [0] => Source::Secret,
-        [1] => Source::Beacon {
+        [0] => FactorSource::Secret,
+        [1] => FactorSource::Beacon {
             randomness: array(reader.take(32, PART)?),
             rounds_log: reader.take(1, PART)?[0],
         },
@@ -93,7 +93,7 @@ fn read_contribution(
     };
     source.check()?;
     let fault = |source: PointError| CeremonyError::Point { index, source };
-    let mut points = Reader::new(reader.take(POINTS, PART)?);
+    let mut points = PointReader::new(reader.take(POINTS, PART)?);
     Ok(Contribution {
         name,
         source,

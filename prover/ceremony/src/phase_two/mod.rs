@@ -40,7 +40,7 @@ use zktrain_commit::srs::CheckedSrs;
 use zktrain_model::Hash;
 use zktrain_verify::groth16::PointError;
 
-pub use contribution::{Contribution, MAX_BEACON_LOG, MAX_NAME, MIN_BEACON_LOG, Source};
+pub use contribution::{Contribution, FactorSource, MAX_BEACON_LOG, MAX_NAME, MIN_BEACON_LOG};
 pub use start::starting_key;
 pub use verify::VerifiedCeremony;
 
@@ -204,7 +204,7 @@ impl Ceremony {
     /// Multiplies `δ` by a secret that is forgotten at once. The secret comes from the operating
     /// system and from `entropy`, which may be empty. Returns the new transcript's digest.
     ///
-    /// Whoever contributes should have checked the ceremony, or trust that others will.
+    /// A contributor should have checked the ceremony, or trust that others will.
     ///
     /// # Errors
     /// If the name is not acceptable or there are too many contributions already.
@@ -212,7 +212,7 @@ impl Ceremony {
         let entropy: Hash = Keccak256::digest(entropy).into();
         let known = self.transcript();
         let factor = Randomness::hedged(Label::Contribution, &known, &entropy)?.nonzero();
-        self.apply(name, Source::Secret, factor)
+        self.apply(name, FactorSource::Secret, factor)
     }
 
     /// Multiplies `δ` by a factor that everyone can recompute: `2^rounds_log` times SHA-256 of
@@ -228,7 +228,7 @@ impl Ceremony {
         randomness: [u8; 32],
         rounds_log: u8,
     ) -> Result<Hash, CeremonyError> {
-        let source = Source::Beacon { randomness, rounds_log };
+        let source = FactorSource::Beacon { randomness, rounds_log };
         source.check()?;
         let known = self.contributions.iter().map(|c| &c.source);
         contribution::check_rounds(known.chain([&source]))?;
@@ -239,7 +239,7 @@ impl Ceremony {
     fn apply(
         &mut self,
         name: &str,
-        source: Source,
+        source: FactorSource,
         factor: ark_bn254::Fr,
     ) -> Result<Hash, CeremonyError> {
         contribution::check_name(name)?;

@@ -4,7 +4,7 @@ use ark_ff::{AdditiveGroup, Field, UniformRand};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_argument::arith::{Arithmetic, Check};
-use zktrain_backends::r1cs::{Builder, R1cs, Synthesis};
+use zktrain_backends::r1cs::{R1cs, R1csBuilder, Synthesis};
 use zktrain_commit::srs::{Provenance as SrsProvenance, Srs};
 use zktrain_verify::groth16::{KeyProvenance, verify};
 
@@ -15,7 +15,7 @@ use crate::groth16::{Trapdoor, key_from, prove};
 /// `x·w = y` and `y·y = z` for a witness `w`; with a permutation that takes `w` too.
 fn circuit(permuted: bool) -> Synthesis {
     let [x, w] = [3u64, 5].map(Fr::from);
-    let (mut builder, [x, y, z]) = Builder::new([x, x * w, (x * w).square()]);
+    let (mut builder, [x, y, z]) = R1csBuilder::new([x, x * w, (x * w).square()]);
     let w = builder.witness(w);
     let product = builder.mul(&x, &w);
     let _ = builder.assert_equal(Check::Fold, &product, &y);
@@ -79,7 +79,7 @@ fn factors_multiply() {
     let mut ceremony = Ceremony::new(&system, &srs).unwrap();
     let factors = [7u64, 11].map(Fr::from);
     for factor in factors {
-        ceremony.apply("someone", Source::Secret, factor).unwrap();
+        ceremony.apply("someone", FactorSource::Secret, factor).unwrap();
     }
     let expected = key_from(&system, &trapdoor(factors[0] * factors[1]));
     let mut key = ceremony.verify(&system, &srs).unwrap().finish();
@@ -151,7 +151,7 @@ fn unfit_strings_and_circuits_are_refused() {
     assert!(matches!(short, Err(CeremonyError::Power { expected, .. }) if expected == log));
     let rows = Srs::generate_g1(log, &mut ChaCha20Rng::seed_from_u64(1)).check().unwrap();
     assert!(matches!(starting_key(&system, &rows), Err(CeremonyError::PhaseTwoSections)));
-    let (mut builder, [x]) = Builder::new([Fr::ONE]);
+    let (mut builder, [x]) = R1csBuilder::new([Fr::ONE]);
     builder.mul(&x, &x);
     let single = starting_key(&builder.finish().system, &srs(log));
     assert!(matches!(single, Err(CeremonyError::PublicInputs { expected: 3, got: 1 })));
@@ -185,9 +185,9 @@ fn every_altered_contribution_is_found() {
         }
     }
     for source in [
-        Source::Secret,
-        Source::Beacon { randomness: [8; 32], rounds_log: MIN_BEACON_LOG },
-        Source::Beacon { randomness: [9; 32], rounds_log: MIN_BEACON_LOG + 1 },
+        FactorSource::Secret,
+        FactorSource::Beacon { randomness: [8; 32], rounds_log: MIN_BEACON_LOG },
+        FactorSource::Beacon { randomness: [9; 32], rounds_log: MIN_BEACON_LOG + 1 },
     ] {
         let mut altered = honest.clone();
         altered.contributions[2].source = source;
@@ -220,7 +220,7 @@ fn a_proof_of_knowledge_belongs_to_its_place() {
     let (system, _, _) = ceremony();
     let start = key_from(&system, &trapdoor(Fr::ONE));
     let mut cheat = Ceremony::from_start(start.clone());
-    let elsewhere = Contribution::new("x", Source::Secret, &[0; 32], &start, Fr::from(9u64));
+    let elsewhere = Contribution::new("x", FactorSource::Secret, &[0; 32], &start, Fr::from(9u64));
     divide(&mut cheat.key, &elsewhere, Fr::from(9u64));
     cheat.contributions.push(elsewhere);
     let error = cheat.verify_from(&start).unwrap_err();
@@ -237,7 +237,7 @@ fn earlier_secrets_cannot_be_thrown_away() {
     let mut cheat = honest.clone();
     let before = cheat.transcript();
     cheat.key = start.clone();
-    let contribution = Contribution::new("x", Source::Secret, &before, &start, own);
+    let contribution = Contribution::new("x", FactorSource::Secret, &before, &start, own);
     divide(&mut cheat.key, &contribution, own);
     cheat.contributions.push(contribution);
     let error = cheat.verify_from(&start).unwrap_err();
@@ -250,7 +250,7 @@ fn a_factor_of_zero_is_no_contribution() {
     let (system, _, _) = ceremony();
     let start = key_from(&system, &trapdoor(Fr::ONE));
     let mut cheat = Ceremony::from_start(start.clone());
-    let zero = Contribution::new("x", Source::Secret, &cheat.transcript(), &start, Fr::ZERO);
+    let zero = Contribution::new("x", FactorSource::Secret, &cheat.transcript(), &start, Fr::ZERO);
     cheat.key.delta_g1 = zero.delta_g1;
     cheat.key.key.delta_g2 = zero.delta_g2;
     cheat.contributions.push(zero);
@@ -264,7 +264,7 @@ fn a_beacon_cannot_be_chosen() {
     let (system, _, honest) = ceremony();
     let start = key_from(&system, &trapdoor(Fr::ONE));
     let mut cheat = honest.clone();
-    let source = Source::Beacon { randomness: [3; 32], rounds_log: MIN_BEACON_LOG };
+    let source = FactorSource::Beacon { randomness: [3; 32], rounds_log: MIN_BEACON_LOG };
     cheat.apply("block 8", source, Fr::from(5u64)).unwrap();
     let error = cheat.verify_from(&start).unwrap_err();
     let fault = ContributionFault::Beacon;
@@ -358,7 +358,7 @@ fn names_and_rounds_have_limits() {
     }
     let one = ceremony.contributions[0].clone();
     // A file does not choose how long its readers hash.
-    let beacon = |rounds_log| Source::Beacon { randomness: [0; 32], rounds_log };
+    let beacon = |rounds_log| FactorSource::Beacon { randomness: [0; 32], rounds_log };
     for rounds in [MAX_BEACON_LOG + 1, 36, u8::MAX] {
         ceremony.contributions[2].source = beacon(rounds);
         let error = Ceremony::from_bytes(&ceremony.to_bytes()).unwrap_err();

@@ -11,7 +11,7 @@ use zktrain_model::Hash;
 use zktrain_msm::msm_full;
 use zktrain_verify::groth16::KeyProvenance;
 
-use super::contribution::{Contribution, Source, beacon_factor, check_name, check_rounds};
+use super::contribution::{Contribution, FactorSource, beacon_factor, check_name, check_rounds};
 use super::start::starting_key;
 use super::{Ceremony, CeremonyError, ContributionFault, first_transcript, start_digest};
 use crate::groth16::ProvingKey;
@@ -50,7 +50,8 @@ impl Ceremony {
     ) -> Result<VerifiedCeremony<'_>, CeremonyError> {
         let start = starting_key(system, srs)?;
         self.verify_from(&start)?;
-        let secrets = self.contributions.iter().filter(|c| c.source == Source::Secret).count();
+        let secrets =
+            self.contributions.iter().filter(|c| c.source == FactorSource::Secret).count();
         if secrets == 0 {
             return Err(CeremonyError::NoContribution);
         }
@@ -146,7 +147,7 @@ impl Contribution {
         if !equal((self.knowledge, one_g2), (self.base(transcript), self.factor_g2)) {
             return Err(ContributionFault::Knowledge);
         }
-        if let Source::Beacon { randomness, rounds_log } = &self.source {
+        if let FactorSource::Beacon { randomness, rounds_log } = &self.source {
             let factor = beacon_factor(transcript, randomness, *rounds_log);
             if (one_g2 * factor).into_affine() != self.factor_g2 {
                 return Err(ContributionFault::Beacon);

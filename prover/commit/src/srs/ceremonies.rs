@@ -1,16 +1,16 @@
 //! Public ceremonies over BN254, by `[τ]` in G2.
 //!
 //! A checked reference string is determined by its `[τ]₂`: all its powers are powers of that `τ`.
-//! So a string with one of these points is that ceremony's, whoever hands it over and whatever its
-//! file says. Where each point comes from and how it was compared is in
+//! So a string with one of these points is that ceremony's, no matter where the file comes from
+//! and what it says. Where each point comes from and how it was compared is in
 //! `docs/adr/0024-a-verdict-names-its-roots.md`.
 
 use ark_bn254::{Fq, Fq2, G1Affine, G2Affine};
 use ark_ff::MontFp;
 
-/// A public ceremony.
+/// A public ceremony whose `[τ]` this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ceremony {
+pub struct PublicCeremony {
     /// What it is called.
     pub name: &'static str,
     /// Who published it, and what it ended with.
@@ -31,8 +31,8 @@ const fn g2(x: [Fq; 2], y: [Fq; 2]) -> G2Affine {
 }
 
 /// The ceremonies that are known here.
-pub const CEREMONIES: [Ceremony; 4] = [
-    Ceremony {
+pub const CEREMONIES: [PublicCeremony; 4] = [
+    PublicCeremony {
         name: "Perpetual Powers of Tau, contribution 54 and a beacon",
         source: "powersOfTau28_hez_final_*.ptau, published by Hermez, hashes in \
                  github.com/iden3/snarkjs",
@@ -63,7 +63,7 @@ pub const CEREMONIES: [Ceremony; 4] = [
             ],
         ),
     },
-    Ceremony {
+    PublicCeremony {
         name: "Perpetual Powers of Tau, contribution 80 and a beacon",
         source: "ppot_0080_*.ptau, published in \
                  github.com/privacy-scaling-explorations/perpetualpowersoftau",
@@ -92,7 +92,7 @@ pub const CEREMONIES: [Ceremony; 4] = [
             ],
         ),
     },
-    Ceremony {
+    PublicCeremony {
         name: "Perpetual Powers of Tau, challenge 85, without a beacon",
         source: "challenge_0085/kzg_bn254_*.srs, converted by Axiom from \
                  github.com/privacy-scaling-explorations/perpetualpowersoftau",
@@ -121,7 +121,7 @@ pub const CEREMONIES: [Ceremony; 4] = [
             ],
         ),
     },
-    Ceremony {
+    PublicCeremony {
         name: "Aztec Ignition, 176 contributions",
         source: "published by Aztec, github.com/AztecProtocol/ignition-verification",
         tau_g1: g1(
@@ -154,7 +154,7 @@ pub const CEREMONIES: [Ceremony; 4] = [
 ];
 
 /// The ceremony that a checked reference string is from, if it is a known one.
-pub fn find(tau_g2: &G2Affine) -> Option<&'static Ceremony> {
+pub fn find(tau_g2: &G2Affine) -> Option<&'static PublicCeremony> {
     CEREMONIES.iter().find(|ceremony| ceremony.tau_g2 == *tau_g2)
 }
 

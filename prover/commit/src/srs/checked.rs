@@ -24,7 +24,7 @@ const REMEMBERED: usize = 1 << 10;
 /// Checks that this process has made.
 static CHECKED: Mutex<BTreeSet<SrsDigest>> = Mutex::new(BTreeSet::new());
 
-/// Remembers checks from one process to the next. Whoever implements it vouches that
+/// Remembers checks from one process to the next. An implementation vouches that
 /// [`Self::knows`] is true of digests alone that were given to [`Self::note`].
 pub trait CheckMemory {
     /// Whether a string of this digest has passed the check of [`CHECK_VERSION`].

@@ -10,7 +10,7 @@ use super::{MAX_POWER, PhaseTwoSections, Provenance, Srs};
 
 impl Srs {
     /// A whole string as a ceremony makes it, with the sections that Groth16 needs: **insecure**,
-    /// because whoever runs this could keep `τ`.
+    /// because the party that runs this could keep `τ`.
     ///
     /// # Panics
     /// If `power` exceeds [`MAX_POWER`].

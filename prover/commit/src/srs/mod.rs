@@ -2,7 +2,7 @@
 //!
 //! A string comes from a public ceremony ([`Srs::import_ptau`]) or, for tests and demonstrations
 //! only, from local randomness ([`Srs::generate`]). Which of the two is written in its file, where
-//! whoever hands the file on can change it: it is a claim.
+//! anybody who hands the file on can change it: it is a claim.
 //!
 //! An [`Srs`] is points that somebody says are a string. Everything that commits, derives keys or
 //! verifies takes a [`CheckedSrs`] or its [`Powers`], which [`Srs::check`] alone makes.
@@ -25,7 +25,7 @@ use zktrain_argument::curve::g2_encoding;
 
 pub use checked::{CHECK_VERSION, CheckMemory, CheckedSrs, Powers, SrsDigest};
 pub use file::SrsFile;
-pub use ptau::{Curve, Part, PointFault, PtauError};
+pub use ptau::{Curve, PointFault, PtauError, PtauPart};
 pub use weak::Weakness;
 
 /// The largest power that is read or generated: `2^28` group elements.
@@ -34,7 +34,8 @@ pub const MAX_POWER: u32 = 28;
 /// Where a reference string comes from, as its file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provenance {
-    /// Generated on one machine: whoever ran it could have kept `τ` and can forge any proof.
+    /// Generated on one machine: the party that ran it could have kept `τ`, and with it can forge
+    /// any proof.
     Insecure,
     /// Read from a ceremony's file.
     Imported {

@@ -30,7 +30,7 @@ use self::point::PtauPoint;
 use super::{CheckedSrs, MAX_POWER, PhaseTwoSections, Provenance, Section, Srs, SrsError};
 
 pub use curve::Curve;
-pub use error::{Part, PointFault, PtauError};
+pub use error::{PointFault, PtauError, PtauPart};
 
 /// Points decoded at a time; memory grows with the data read, never with what a header claims.
 const BATCH: usize = 1 << 13;
@@ -59,7 +59,7 @@ impl Srs {
         let sections = header::read_start(&mut input)?;
         let mut parts = Parts { keep: power, ..Parts::default() };
         for before in 0..sections {
-            input.begin(Part::Label { before, of: sections }, 12);
+            input.begin(PtauPart::Label { before, of: sections }, 12);
             parts.read_section(&mut input)?;
         }
         let source_sha256 = input.end(sections)?;
@@ -92,7 +92,7 @@ impl Parts {
             5 => Section::BetaTauG1,
             6 => Section::BetaG2,
             other => {
-                input.begin(Part::Section(Section::Other(other)), size);
+                input.begin(PtauPart::Section(Section::Other(other)), size);
                 return input.skip(size);
             }
         };
@@ -173,7 +173,7 @@ impl Extent {
         if size != expected {
             return Err(PtauError::SectionSize { section, power, expected, got: size });
         }
-        input.begin(Part::Section(section), size);
+        input.begin(PtauPart::Section(section), size);
         let mut points = Vec::new();
         let mut buffer = vec![0u8; BATCH.min(self.kept as usize) * P::BYTES];
         while (points.len() as u64) < self.kept {

@@ -27,8 +27,8 @@ impl std::fmt::Display for Weakness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::One => "is 1: nobody has contributed, and everybody can forge any proof",
-            Self::Small => "is below 2^20: whoever tries finds it and can forge any proof",
-            Self::RootOfUnity => "is a root of unity: whoever tries finds it",
+            Self::Small => "is below 2^20: anybody who tries finds it and can forge any proof",
+            Self::RootOfUnity => "is a root of unity: anybody who tries finds it",
         })
     }
 }

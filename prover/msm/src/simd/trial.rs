@@ -1,7 +1,7 @@
 //! What a form has to get right before it is chosen.
 //!
 //! That a processor says that it has some instructions does not show that what was written over
-//! them is right, and whoever wrote it may not have had such a processor. So a form above the
+//! them is right, and its author may not have had such a processor. So a form above the
 //! portable one first computes what the portable one does: products, differences and sums of points
 //! over a few fixed elements. A form that does not is never chosen, and nobody loses more than time.
 //!

@@ -103,9 +103,7 @@ pub enum Denominators {
 pub struct Segment {
     /// The logarithm of the number of leaves.
     pub log: u32,
-    /// Their numerators.
     pub numerators: Numerators,
-    /// Their denominators.
     pub denominators: Denominators,
 }
 

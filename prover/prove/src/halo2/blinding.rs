@@ -39,7 +39,7 @@ impl Blinding {
     /// # Errors
     /// [`NoRandomness`] if the operating system gives none.
     pub fn fresh(keys: &Halo2Keys, tape: &Tape) -> Result<Self, NoRandomness> {
-        // Whoever compresses need not be the owner with a key of its own.
+        // The party that compresses need not be the owner, and then has no local key.
         Self::by(&LocalKey::new([0; 32]), keys, tape)
     }
 

@@ -11,7 +11,8 @@ use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Field};
 use zktrain_backends::compress::INPUTS;
 use zktrain_backends::halo2::gates::{
-    ADVICE, COEFFICIENTS, FIXED, GATES, Powers, View, arithmetic, constant, residues, selectors,
+    ADVICE, COEFFICIENTS, FIXED, FifthPowers, GATES, View, arithmetic, constant, residues,
+    selectors,
 };
 use zktrain_backends::halo2::key::delta;
 use zktrain_backends::halo2::tape::BLINDING_ROWS;
@@ -111,7 +112,7 @@ impl Constraints {
         let [idle, arithmetic_row, rounds @ ..] = selectors(&view.selectors);
         let mut sum = self.idle * idle * constant(view);
         sum += self.arithmetic * arithmetic_row * arithmetic(view);
-        let terms = terms(view, &Powers::of(view));
+        let terms = terms(view, &FifthPowers::of(view));
         for (selector, weighted) in rounds.iter().zip(&self.rounds) {
             sum += *selector * weighted.sum(&terms);
         }
@@ -150,7 +151,7 @@ fn lagrange(first: &[Fr], r: usize, row: usize) -> Fr {
 }
 
 /// What the gates of rounds are sums of.
-fn terms(view: &View<Fr>, powers: &Powers<Fr>) -> [Fr; TERMS] {
+fn terms(view: &View<Fr>, powers: &FifthPowers<Fr>) -> [Fr; TERMS] {
     let lists = [
         &view.current,
         &view.next,
@@ -204,7 +205,7 @@ fn joined(terms: &[Fr; TERMS], gates: &[Fr]) -> [Fr; ROUNDS] {
         selectors: [Fr::ZERO; 2],
         instance: Fr::ZERO,
     };
-    let powers = Powers { shifted: list(3), current: list(4), next: list(5) };
+    let powers = FifthPowers { shifted: list(3), current: list(4), next: list(5) };
     let all = residues(&view, &powers);
     let sum = |kind: usize| {
         let weights = gates.iter().skip(kind * WIDTH);

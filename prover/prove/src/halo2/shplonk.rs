@@ -18,7 +18,6 @@ use super::transcript::Halo2Transcript;
 
 /// What is opened, in the verifier's order.
 pub struct Opened<'a> {
-    /// `x`
     pub x: Fr,
     /// `ωx`
     pub below: Fr,

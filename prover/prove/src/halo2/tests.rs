@@ -12,10 +12,10 @@ use halo2_proofs::poly::kzg::{
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_backends::halo2::gates::{ADVICE, Kind};
+use zktrain_backends::halo2::gates::{ADVICE, RowKind};
 use zktrain_backends::halo2::reference::circuit::TapeCircuit;
 use zktrain_backends::halo2::reference::convert::{from_point, to_point, to_point_g2, to_scalar};
-use zktrain_backends::halo2::reference::transcript::Reader;
+use zktrain_backends::halo2::reference::transcript::ReferenceReader;
 use zktrain_backends::halo2::tape::{BLINDING_ROWS, Cell, Tape, TapeRow};
 use zktrain_commit::random::LocalKey;
 use zktrain_commit::srs::{CheckedSrs, Srs};
@@ -65,7 +65,7 @@ fn tape(seed: u64) -> Tape {
                 copies.push((Cell { row: index, column }, from));
             }
         }
-        let kind = if arithmetic { Kind::Arithmetic } else { Kind::Idle };
+        let kind = if arithmetic { RowKind::Arithmetic } else { RowKind::Idle };
         let [q0, q1, q2, q3, q4] = coefficients;
         let [c0, c1, c2, _, c4] = advice;
         let input = inputs.get(index).copied().unwrap_or_default();
@@ -116,7 +116,7 @@ fn accepted(keys: &Halo2Keys, tape: &Tape, proof: &[u8]) -> bool {
     let ours = verify(&srs().verifier_key(), &keys.verifying, &tape.inputs, proof);
     let key = keygen_vk_custom(&params, &TapeCircuit::new(tape), false).unwrap();
     let inputs = tape.inputs.map(|input| to_scalar(&input));
-    let mut reader = Reader::new(keys.digest, proof);
+    let mut reader = ReferenceReader::new(keys.digest, proof);
     let result = verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
         &params,
         &key,
@@ -146,7 +146,7 @@ fn both_verifiers_accept_proofs_and_refuse_those_of_false_circuits() {
     let mut input = honest.clone();
     input.inputs[1] += Fr::ONE;
     let mut copy = honest.clone();
-    let idle = (3..20).find(|row| copy.rows[*row].kind == Kind::Idle).unwrap();
+    let idle = (3..20).find(|row| copy.rows[*row].kind == RowKind::Idle).unwrap();
     let (left, right) = (Cell { row: idle, column: 3 }, Cell { row: 0, column: 0 });
     copy.rows[idle].advice[3] = copy.rows[0].advice[0];
     copy.copies = vec![(left, right)];

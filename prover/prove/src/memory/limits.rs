@@ -1,8 +1,8 @@
 //! Memory that this process may still take: what the machine has, and what it is allowed.
 //!
-//! A container's limit is not in `/proc/meminfo`, which tells of the machine. Whoever passes it is
-//! killed by the kernel without a word, so it is read before anything is started. Where the system
-//! does not say, there is no limit that is known.
+//! A container's limit is not in `/proc/meminfo`, which tells of the machine. A process that
+//! passes it is killed by the kernel without a word, so it is read before anything is started.
+//! Where the system does not say, there is no limit that is known.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};

@@ -6,13 +6,13 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use rayon::prelude::*;
 use zktrain_argument::arith::{Check, Native};
-use zktrain_argument::verifier::claims::{CombinedClaim, Coordinate, Part, Points};
+use zktrain_argument::verifier::claims::{CombinedClaim, Coordinate, Points, ScaledForm};
 use zktrain_argument::verifier::fr;
 use zktrain_argument::verifier::weights::{axis_coordinates, before, below, previous};
 use zktrain_model::relation::{AxisFactor, DimMap, SheetLayout, Tensor, Term};
 
 /// Weights `high(row number)·low(position)`.
-pub struct Group {
+pub struct WeightGroup {
     /// By row number, over the whole address space.
     pub high: Vec<Fr>,
     /// By position, from `start` on; zero elsewhere.
@@ -42,7 +42,7 @@ pub fn split(
     layout: &SheetLayout,
     claim: &CombinedClaim<'_, Fr>,
     points: &Points<Fr>,
-) -> Result<Vec<Group>, Check> {
+) -> Result<Vec<WeightGroup>, Check> {
     let mut wide: BTreeMap<Vec<Bit>, Vec<Fr>> = BTreeMap::new();
     let mut narrow: BTreeMap<u64, Vec<Fr>> = BTreeMap::new();
     for part in &claim.parts {
@@ -62,7 +62,7 @@ pub fn split(
     }
     let wide: Vec<_> = wide.into_iter().collect();
     let groups = wide.into_par_iter().map(|(bits, high)| Ok(trim(high, low_table(&bits, points)?)));
-    let mut groups = groups.collect::<Result<Vec<Group>, Check>>()?;
+    let mut groups = groups.collect::<Result<Vec<WeightGroup>, Check>>()?;
     groups.extend(narrow.into_iter().map(|(row, low)| {
         let mut high = vec![Fr::zero(); 1 << layout.hi_log()];
         high[row as usize] = Fr::one();
@@ -72,13 +72,13 @@ pub fn split(
 }
 
 /// Leaves out the zeros at both ends.
-fn trim(high: Vec<Fr>, low: Vec<Fr>) -> Group {
+fn trim(high: Vec<Fr>, low: Vec<Fr>) -> WeightGroup {
     let start = low.iter().position(|w| !w.is_zero()).unwrap_or(0);
     let end = low.iter().rposition(|w| !w.is_zero()).map_or(start, |i| i + 1);
-    Group { high, low: low[start..end].to_vec(), start }
+    WeightGroup { high, low: low[start..end].to_vec(), start }
 }
 
-fn factors(part: &Part<'_, Fr>, term: &Term, points: &Points<Fr>) -> Result<Fr, Check> {
+fn factors(part: &ScaledForm<'_, Fr>, term: &Term, points: &Points<Fr>) -> Result<Fr, Check> {
     let value = |factor: &AxisFactor| -> Result<Fr, Check> {
         Ok(match factor {
             AxisFactor::First(axis) => {
@@ -92,13 +92,17 @@ fn factors(part: &Part<'_, Fr>, term: &Term, points: &Points<Fr>) -> Result<Fr, 
     term.factors.iter().map(value).product()
 }
 
-fn coordinates(part: &Part<'_, Fr>, axis: usize, points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
+fn coordinates(
+    part: &ScaledForm<'_, Fr>,
+    axis: usize,
+    points: &Points<Fr>,
+) -> Result<Vec<Fr>, Check> {
     axis_coordinates(part, axis)?.iter().map(|c| points.at(*c).copied()).collect()
 }
 
 /// The weight over a dimension's indices.
 fn dim_table(
-    part: &Part<'_, Fr>,
+    part: &ScaledForm<'_, Fr>,
     map: DimMap,
     log: u32,
     points: &Points<Fr>,
@@ -128,7 +132,7 @@ fn add_narrow(
     layout: &SheetLayout,
     tensor: &Tensor,
     term: &Term,
-    part: &Part<'_, Fr>,
+    part: &ScaledForm<'_, Fr>,
     points: &Points<Fr>,
     scale: Fr,
 ) -> Result<(), Check> {
@@ -161,7 +165,7 @@ fn low_bits(
     layout: &SheetLayout,
     tensor: &Tensor,
     term: &Term,
-    part: &Part<'_, Fr>,
+    part: &ScaledForm<'_, Fr>,
 ) -> Result<Vec<Bit>, Check> {
     let mut bits: Vec<Bit> =
         (0..layout.row_log).map(|bit| Bit::Is((tensor.base >> bit) & 1 == 1)).collect();
@@ -214,7 +218,7 @@ fn add_high(
     layout: &SheetLayout,
     tensor: &Tensor,
     term: &Term,
-    part: &Part<'_, Fr>,
+    part: &ScaledForm<'_, Fr>,
     points: &Points<Fr>,
     scale: Fr,
 ) -> Result<(), Check> {

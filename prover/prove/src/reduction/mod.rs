@@ -15,7 +15,7 @@ use zktrain_argument::arith::{Check, Native};
 use zktrain_argument::transcript::Transcript;
 use zktrain_argument::verifier::claims::{CombinedClaim, Points};
 
-use groups::{Group, split};
+use groups::{WeightGroup, split};
 use zktrain_commit::sheet::Sheet;
 use zktrain_msm::Row;
 use zktrain_msm::accumulate::{SignedAccumulator, fold_rows};
@@ -69,7 +69,7 @@ pub fn prove(
 /// Binds the row number. Returns each group's bound factor and the challenges.
 fn bind_rows(
     sheet: &Sheet,
-    groups: &[Group],
+    groups: &[WeightGroup],
     hi: usize,
     univariates: &mut Vec<[Fr; 2]>,
     transcript: &mut Transcript<Fr>,
@@ -93,7 +93,7 @@ fn bind_rows(
 }
 
 /// `Σ_lo low(lo)·row(lo)` for every row number.
-fn meet_rows(sheet: &Sheet, group: &Group) -> Vec<Fr> {
+fn meet_rows(sheet: &Sheet, group: &WeightGroup) -> Vec<Fr> {
     let layout = sheet.layout();
     let mut sums = vec![Fr::ZERO; 1 << layout.hi_log()];
     let dots: Vec<Fr> = sheet

@@ -18,7 +18,7 @@ use zktrain_commit::sheet::Sheet;
 use zktrain_model::relation::Relation;
 
 use crate::materialize::ValueRange;
-pub use pointwise::Pointwise;
+pub use pointwise::PointwiseSumcheck;
 pub use product::ProductInstance;
 
 /// One share of the sumcheck.
@@ -75,7 +75,7 @@ pub fn prove(
     }
     let mut checks = Vec::with_capacity(relation.zerochecks.len());
     for check in &relation.zerochecks {
-        checks.push(Pointwise::new(sheet, check, first, &mut power, xi)?);
+        checks.push(PointwiseSumcheck::new(sheet, check, first, &mut power, xi)?);
     }
     let (univariates, second) = {
         let weighted = products.iter_mut().zip(&powers).map(|(p, w)| (p as &mut dyn Instance, *w));

@@ -43,7 +43,7 @@ impl Weighted {
 }
 
 /// The state of one domain's sumcheck.
-pub struct Pointwise {
+pub struct PointwiseSumcheck {
     variables: usize,
     /// Integers of every operand, for its last evaluation.
     values: Vec<Vec<i32>>,
@@ -57,7 +57,7 @@ enum State {
     Dense(Dense),
 }
 
-impl Pointwise {
+impl PointwiseSumcheck {
     /// Evaluates the operands; takes as many powers of `xi` as there are constraints.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ fn is_untouched(sheet: &Sheet, form: &Linear) -> bool {
     form.terms.iter().all(|t| t.tensor.is_some_and(|id| sheet.is_untouched(id)))
 }
 
-impl Instance for Pointwise {
+impl Instance for PointwiseSumcheck {
     fn variables(&self) -> usize {
         self.variables
     }
@@ -261,7 +261,7 @@ mod tests {
             panic!("few cells are not zero")
         };
         let mut other =
-            Pointwise { variables, values: values.clone(), state: State::Sparse(sparse) };
+            PointwiseSumcheck { variables, values: values.clone(), state: State::Sparse(sparse) };
         for variable in 0..variables {
             assert_eq!(interpolate(&dense.sums()), other.univariate(), "variable {variable}");
             let challenge = Fr::from(31 + variable as u64);

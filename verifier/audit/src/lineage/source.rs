@@ -48,7 +48,6 @@ pub enum LineageError {
     Name {
         /// The archive or directory.
         path: PathBuf,
-        /// The name.
         name: String,
     },
     /// A link, a device or something else that is no file.
@@ -56,7 +55,6 @@ pub enum LineageError {
     Kind {
         /// The archive or directory.
         path: PathBuf,
-        /// The name.
         name: String,
     },
     /// The same file twice.
@@ -64,7 +62,6 @@ pub enum LineageError {
     Twice {
         /// The archive.
         path: PathBuf,
-        /// The name.
         name: String,
     },
     /// Larger than a lineage can be.

@@ -61,12 +61,12 @@ pub fn g2_bytes(point: &G2Affine) -> [u8; G2_BYTES] {
 
 /// Reads points one after another.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub struct PointReader<'a> {
     bytes: &'a [u8],
     offset: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PointReader<'a> {
     /// Reads from the start.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self::at(bytes, 0)
@@ -164,7 +164,7 @@ mod tests {
         for point in [g2, double, G2Affine::zero()] {
             bytes.extend_from_slice(&g2_bytes(&point));
         }
-        let mut reader = Reader::new(&bytes);
+        let mut reader = PointReader::new(&bytes);
         assert_eq!(reader.g1(), Ok(g1));
         assert_eq!(reader.clone().proper_g2(), Ok(g2));
         assert_eq!([reader.g2(), reader.g2()], [Ok(g2), Ok(double)]);
@@ -190,19 +190,19 @@ mod tests {
         for word in 0..4 {
             let mut altered = valid;
             altered[32 * word + 31] ^= 1;
-            assert_eq!(Reader::new(&altered).g2(), Err(PointError::OffCurve { offset: 0 }));
+            assert_eq!(PointReader::new(&altered).g2(), Err(PointError::OffCurve { offset: 0 }));
             let mut unreduced = valid;
             unreduced[32 * word..32 * word + 32].fill(0xff);
-            assert_eq!(Reader::new(&unreduced).g2(), Err(PointError::Unreduced { offset: 0 }));
+            assert_eq!(PointReader::new(&unreduced).g2(), Err(PointError::Unreduced { offset: 0 }));
         }
         let outside = (1u64..).find_map(|x| {
             let point = G2Affine::get_point_from_x_unchecked(Fq2::from(x), true)?;
             (!point.is_in_correct_subgroup_assuming_on_curve()).then_some(point)
         });
         let bytes = g2_bytes(&outside.unwrap());
-        assert_eq!(Reader::new(&bytes).g2(), Err(PointError::Subgroup { offset: 0 }));
+        assert_eq!(PointReader::new(&bytes).g2(), Err(PointError::Subgroup { offset: 0 }));
         let mut g1 = point_bytes(&G1Affine::generator());
         g1[63] ^= 1;
-        assert_eq!(Reader::new(&g1).g1(), Err(PointError::OffCurve { offset: 0 }));
+        assert_eq!(PointReader::new(&g1).g1(), Err(PointError::OffCurve { offset: 0 }));
     }
 }

@@ -7,7 +7,7 @@ use zktrain_argument::opening::point_bytes;
 use zktrain_backends::compress::INPUTS;
 use zktrain_model::Hash;
 
-use super::encoding::{G1_BYTES, G2_BYTES, PointError, Reader, g2_bytes};
+use super::encoding::{G1_BYTES, G2_BYTES, PointError, PointReader, g2_bytes};
 
 /// First bytes of an encoded key; the last one is the version.
 const MAGIC: &[u8; 16] = b"zktrain-g16-vk\0\x01";
@@ -20,7 +20,7 @@ pub const KEY_BYTES: usize = HEADER + POINTS_BYTES;
 /// Where a key comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyProvenance {
-    /// Made by one party, or on a reference string that was: whoever made it can forge any proof.
+    /// Made by one party, or on a reference string that was: that party can forge any proof.
     Insecure,
     /// Made in a ceremony; sound if one of the contributors was honest.
     Ceremony {
@@ -133,7 +133,7 @@ impl Groth16Key {
             }
             _ => return Err(KeyDecodeError::Provenance),
         };
-        Self::read_points(provenance, *circuit, Reader::at(bytes, HEADER))
+        Self::read_points(provenance, *circuit, PointReader::at(bytes, HEADER))
     }
 
     /// The key of a circuit with this digest whose points are written as [`Self::points_bytes`]
@@ -146,13 +146,13 @@ impl Groth16Key {
         if got != POINTS_BYTES {
             return Err(KeyDecodeError::Points { got });
         }
-        Self::read_points(KeyProvenance::Insecure, circuit, Reader::new(bytes))
+        Self::read_points(KeyProvenance::Insecure, circuit, PointReader::new(bytes))
     }
 
     fn read_points(
         provenance: KeyProvenance,
         circuit: Hash,
-        mut reader: Reader<'_>,
+        mut reader: PointReader<'_>,
     ) -> Result<Self, KeyDecodeError> {
         let alpha_g1 = reader.proper_g1()?;
         let [beta_g2, gamma_g2, delta_g2] =

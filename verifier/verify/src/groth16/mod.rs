@@ -27,7 +27,7 @@ use ark_ff::Field;
 use ark_groth16::{Groth16, Proof, prepare_verifying_key};
 use zktrain_backends::compress::INPUTS;
 
-pub use encoding::{G1_BYTES, G2_BYTES, PointError, Reader, g2_bytes};
+pub use encoding::{G1_BYTES, G2_BYTES, PointError, PointReader, g2_bytes};
 pub use key::{Groth16Key, KEY_BYTES, KeyDecodeError, KeyProvenance, POINTS_BYTES};
 use zktrain_argument::opening::point_bytes;
 
@@ -85,7 +85,7 @@ impl Groth16Proof {
         if bytes.len() != PROOF_BYTES {
             return Err(Groth16Error::Length { got: bytes.len() });
         }
-        let mut reader = Reader::new(bytes);
+        let mut reader = PointReader::new(bytes);
         Ok(Self { a: reader.g1()?, b: reader.g2()?, c: reader.g1()? })
     }
 }

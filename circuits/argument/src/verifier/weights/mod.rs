@@ -15,7 +15,7 @@ use ark_ff::{One, Zero};
 use zktrain_model::relation::linear::axis_bits;
 use zktrain_model::relation::{DimMap, SheetLayout, Tensor, TensorId, Term};
 
-use super::claims::{CombinedClaim, Coordinate, Part, Points};
+use super::claims::{CombinedClaim, Coordinate, Points, ScaledForm};
 use super::fr;
 use crate::arith::{Arithmetic, Check};
 pub use extensions::{before, below, previous};
@@ -108,7 +108,11 @@ fn tensor_of(layout: &SheetLayout, id: TensorId) -> Result<&Tensor, Check> {
     layout.tensors().get(id.0).ok_or(Check::Shape("a tensor of a claim"))
 }
 
-fn term_factors<V>(tensor: &Tensor, part: &Part<'_, V>, term: &Term) -> Result<Vec<Factor>, Check> {
+fn term_factors<V>(
+    tensor: &Tensor,
+    part: &ScaledForm<'_, V>,
+    term: &Term,
+) -> Result<Vec<Factor>, Check> {
     Check::same_length("the dimensions of a tensor", &tensor.dims, &term.dims)?;
     let mut factors = Vec::new();
     for (dim, map) in tensor.dims.iter().zip(&term.dims) {
@@ -137,7 +141,10 @@ fn term_factors<V>(tensor: &Tensor, part: &Part<'_, V>, term: &Term) -> Result<V
     Ok(factors)
 }
 
-fn axis_factors<V>(part: &Part<'_, V>, term: &Term) -> impl Iterator<Item = Result<Factor, Check>> {
+fn axis_factors<V>(
+    part: &ScaledForm<'_, V>,
+    term: &Term,
+) -> impl Iterator<Item = Result<Factor, Check>> {
     term.factors.iter().map(|factor| Factor::of_axis(*factor, |axis| axis_coordinates(part, axis)))
 }
 
@@ -146,7 +153,7 @@ fn axis_factors<V>(part: &Part<'_, V>, term: &Term) -> impl Iterator<Item = Resu
 /// # Errors
 /// [`Check::Shape`] if the domain has no such axis, or the point not as many coordinates.
 pub fn axis_coordinates<'c, V>(
-    part: &'c Part<'_, V>,
+    part: &'c ScaledForm<'_, V>,
     axis: usize,
 ) -> Result<&'c [Coordinate], Check> {
     let missing = Check::Shape("the axis of a claim");

@@ -50,14 +50,14 @@ impl Writer {
 
 /// A proof as halo2's own verifier reads it; the reference for ours.
 #[derive(Clone, Debug)]
-pub struct Reader<'a> {
+pub struct ReferenceReader<'a> {
     chain: ChallengeChain,
     started: bool,
     words: Words<'a>,
     left: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ReferenceReader<'a> {
     /// Starts from a key's digest.
     pub fn new(digest: Hash, proof: &'a [u8]) -> Self {
         let (chain, words) = (ChallengeChain::new(digest), Words::new(proof, 0));
@@ -113,7 +113,7 @@ impl TranscriptWrite<bn256::G1Affine, Challenge> for Writer {
     }
 }
 
-impl Transcript<bn256::G1Affine, Challenge> for Reader<'_> {
+impl Transcript<bn256::G1Affine, Challenge> for ReferenceReader<'_> {
     fn squeeze_challenge(&mut self) -> Challenge {
         Challenge::new(&self.chain.challenge())
     }
@@ -127,7 +127,7 @@ impl Transcript<bn256::G1Affine, Challenge> for Reader<'_> {
     }
 }
 
-impl TranscriptRead<bn256::G1Affine, Challenge> for Reader<'_> {
+impl TranscriptRead<bn256::G1Affine, Challenge> for ReferenceReader<'_> {
     fn read_point(&mut self) -> io::Result<bn256::G1Affine> {
         self.take(64)?;
         let point = self.words.point().map_err(io::Error::other)?;
@@ -158,7 +158,7 @@ mod tests {
         writer.write_scalar(bn256::Fr::from(8)).unwrap();
         let challenge = writer.squeeze_challenge().get_scalar();
         let proof = writer.finish();
-        let mut reader = Reader::new([1; 32], &proof);
+        let mut reader = ReferenceReader::new([1; 32], &proof);
         // Halo2's hash of the key does not matter.
         reader.common_scalar(bn256::Fr::from(98)).unwrap();
         reader.common_scalar(bn256::Fr::from(3)).unwrap();

@@ -10,8 +10,8 @@ use super::*;
 use crate::graph::Graph;
 use crate::manifest::{Activation, I16_HI, I16_LO, Manifest, Network, RoundSpec};
 use crate::relation::{
-    Allocator, AxisFactor, DimMap, Domain, Fault, Group, Linear, Lookup, Malformed, Relation,
-    TensorId,
+    Allocator, AxisFactor, DimMap, Domain, Group, Linear, Lookup, Malformed, Relation,
+    RelationFault, TensorId,
 };
 use crate::size::{AdmitError, Limits, Size};
 
@@ -39,8 +39,8 @@ fn clipped() -> Network {
     networks().find(|(name, _)| *name == "clipped.toml").unwrap().1
 }
 
-fn declaring(kinds: impl IntoIterator<Item = TableKind>) -> Builder {
-    Builder::new(kinds.into_iter().map(|kind| (kind, None)).collect())
+fn declaring(kinds: impl IntoIterator<Item = TableKind>) -> RelationBuilder {
+    RelationBuilder::new(kinds.into_iter().map(|kind| (kind, None)).collect())
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn data_and_padding_without_a_tensor_are_errors() {
 }
 
 /// A relation over one tensor `(4, 2)`, with one table.
-fn small(write: fn(&mut Builder, TensorId)) -> Result<Relation, CompileError> {
+fn small(write: fn(&mut RelationBuilder, TensorId)) -> Result<Relation, CompileError> {
     let mut allocator = Allocator::new(4);
     let parts = [("x".to_owned(), vec![4, 2]), ("count".to_owned(), vec![1 << 16])];
     let ids = allocator.place(Group::Trace, &parts);
@@ -184,7 +184,7 @@ fn small(write: fn(&mut Builder, TensorId)) -> Result<Relation, CompileError> {
     builder.finish(allocator.finish(), &ids[1..])
 }
 
-fn vanishes(builder: &mut Builder, form: Linear) {
+fn vanishes(builder: &mut RelationBuilder, form: Linear) {
     builder.linear("it".into(), Domain::new(&[4, 2]), form);
 }
 
@@ -202,38 +202,44 @@ fn a_table_without_its_counts_is_an_error() {
 #[test]
 fn a_relation_refers_only_to_what_it_has() {
     assert!(small(|b, x| vanishes(b, Linear::tensor(x, 2))).is_ok());
-    type Case = (fn(&mut Builder, TensorId), Fault);
+    type Case = (fn(&mut RelationBuilder, TensorId), RelationFault);
     let cases: [Case; 9] = [
-        (|b, _| vanishes(b, Linear::tensor(TensorId(9), 2)), Fault::Tensor { tensors: 2, got: 9 }),
-        (|b, x| vanishes(b, Linear::tensor(x, 1)), Fault::Dimensions { expected: 2, got: 1 }),
+        (
+            |b, _| vanishes(b, Linear::tensor(TensorId(9), 2)),
+            RelationFault::Tensor { tensors: 2, got: 9 },
+        ),
+        (
+            |b, x| vanishes(b, Linear::tensor(x, 1)),
+            RelationFault::Dimensions { expected: 2, got: 1 },
+        ),
         (
             |b, x| vanishes(b, Linear::zero().plus(1, x, &[DimMap::Axis(0), DimMap::Before(2)])),
-            Fault::Axis { axes: 2, got: 2 },
+            RelationFault::Axis { axes: 2, got: 2 },
         ),
         (
             |b, x| vanishes(b, Linear::zero().plus(1, x, &[DimMap::Previous(1), DimMap::Sum])),
-            Fault::Size { expected: 4, got: 2 },
+            RelationFault::Size { expected: 4, got: 2 },
         ),
         (
             |b, x| {
                 let first = [AxisFactor::First(5)];
                 vanishes(b, Linear::zero().plus_masked(1, x, &axes(2), &first));
             },
-            Fault::Axis { axes: 2, got: 5 },
+            RelationFault::Axis { axes: 2, got: 5 },
         ),
         (
             |b, _| vanishes(b, Linear::zero().plus_constant_masked(1, &[AxisFactor::Below(2, 1)])),
-            Fault::Axis { axes: 2, got: 2 },
+            RelationFault::Axis { axes: 2, got: 2 },
         ),
-        (|b, _| vanishes(b, Linear::zero()), Fault::Empty),
+        (|b, _| vanishes(b, Linear::zero()), RelationFault::Empty),
         (
             |b, x| {
-                let mut pointwise = Pointwise::new(Domain::new(&[4, 2]));
+                let mut pointwise = PointwiseBuilder::new(Domain::new(&[4, 2]));
                 let x = pointwise.tensor(x, 2);
                 pointwise.require("it".into(), &[(1, &[x, x]), (-1, &[x + 1])]);
                 b.pointwise(pointwise);
             },
-            Fault::Operand { operands: 1, got: 1 },
+            RelationFault::Operand { operands: 1, got: 1 },
         ),
         (
             |b, x| {
@@ -241,7 +247,7 @@ fn a_relation_refers_only_to_what_it_has() {
                 let kind = TableKind::Range(16);
                 b.lookup("it".into(), &domain, kind, form.clone(), Some(form)).unwrap();
             },
-            Fault::Output,
+            RelationFault::Output,
         ),
     ];
     for (write, fault) in cases {
@@ -257,19 +263,19 @@ fn a_finished_relation_is_checked_like_one_being_written() {
     let mut altered = relation.clone();
     let (domain, input) = (Domain::new(&[4, 2]), Linear::constant(1));
     altered.lookups.push(Lookup { label: "it".into(), domain, table: 1, input, output: None });
-    assert_eq!(altered.check().unwrap_err().fault, Fault::Table { tables: 1, got: 1 });
+    assert_eq!(altered.check().unwrap_err().fault, RelationFault::Table { tables: 1, got: 1 });
     let mut altered = relation.clone();
     altered.layout.address_log = 16;
-    assert_eq!(altered.check().unwrap_err().fault, Fault::Address { bits: 16 });
+    assert_eq!(altered.check().unwrap_err().fault, RelationFault::Address { bits: 16 });
     let mut altered = relation;
     altered.tables[0].counts = TensorId(2);
-    assert_eq!(altered.check().unwrap_err().fault, Fault::Tensor { tensors: 2, got: 2 });
+    assert_eq!(altered.check().unwrap_err().fault, RelationFault::Tensor { tensors: 2, got: 2 });
 }
 
 /// A tensor asked for with another map is another operand, not the first one again.
 #[test]
 fn operands_are_known_by_tensor_and_map() {
-    let mut pointwise = Pointwise::new(Domain::new(&[4, 4]));
+    let mut pointwise = PointwiseBuilder::new(Domain::new(&[4, 4]));
     let [straight, turned] = [[0, 1], [1, 0]].map(|map| map.map(DimMap::Axis));
     let first = pointwise.mapped(TensorId(0), &straight);
     assert_ne!(pointwise.mapped(TensorId(0), &turned), first);

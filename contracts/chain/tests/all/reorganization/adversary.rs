@@ -84,7 +84,7 @@ impl Adversary<'_> {
         tried.unwrap_err().revert().unwrap().clone()
     }
 
-    /// Whoever is accused has not signed this, on this branch.
+    /// The accused has not signed this, on this branch.
     async fn is_unsigned(&self, call: impl SolCall, accused: Address) {
         let refusal = self.refusal(call).await;
         let wrong = refusal.get::<Slashing::WrongSignature>();

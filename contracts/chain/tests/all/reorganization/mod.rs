@@ -114,7 +114,7 @@ async fn opened() -> (Economy, u64, u64) {
 }
 
 /// Programs that wait sign nothing for a draw that may be taken back; those that do not wait do, and so
-/// does whoever is struck by a deeper reorganization than it has waited for.
+/// does a program that meets a deeper reorganization than it has waited for.
 async fn given_up(economy: &Economy, careful: &Programs, round: u64) -> (B256, Signed) {
     let nonce = economy.coordinator.draw(round).await.unwrap();
     let members = economy.watcher.members(round).await.unwrap().root();

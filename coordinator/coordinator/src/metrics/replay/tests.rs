@@ -139,7 +139,7 @@ fn work_in_a_void_round_is_paid_and_the_round_stays_void() {
     case.shared(DOMAIN, 7, 3);
     let history = case.replay.finish().unwrap();
     let round = &history.rounds[0];
-    assert_eq!(round.outcome, Outcome::Void);
+    assert_eq!(round.outcome, MeasuredOutcome::Void);
     assert_eq!(round.seats.iter().map(|seat| seat.delivered).collect::<Vec<_>>(), [false, true]);
     assert_eq!((history.payments.len(), history.slashes.len()), (1, 1));
     assert_eq!(history.slashes[0].role, Role::Coordinator);
@@ -151,12 +151,12 @@ fn a_round_that_is_abandoned_is_nobodys_fault() {
     let mut case = Case::new(&at);
     case.voided(b"verifier stopped");
     let history = case.replay.finish().unwrap();
-    assert_eq!(history.rounds[0].outcome, Outcome::Void);
+    assert_eq!(history.rounds[0].outcome, MeasuredOutcome::Void);
     assert_eq!(history.slashes, []);
 }
 
 /// A settled round: the first member is in the sum, the second has delivered to the contract alone.
-fn ended(aggregate: B256) -> Round {
+fn ended(aggregate: B256) -> MeasuredRound {
     let at = deployment();
     let mut case = Case::new(&at);
     let (round, update) = (ROUND, B256::repeat_byte(3));
@@ -173,11 +173,11 @@ fn ended(aggregate: B256) -> Round {
 #[test]
 fn what_was_delivered_to_the_contract_alone_is_in_no_sum() {
     let settled = ended(B256::repeat_byte(5));
-    assert_eq!(settled.outcome, Outcome::Settled);
+    assert_eq!(settled.outcome, MeasuredOutcome::Settled);
     let seats = settled.seats.iter().map(|seat| (seat.delivered, seat.summed));
     assert_eq!(seats.collect::<Vec<_>>(), [(true, true), (true, false)]);
     let unchanged = ended(B256::ZERO);
-    assert_eq!(unchanged.outcome, Outcome::Unchanged);
+    assert_eq!(unchanged.outcome, MeasuredOutcome::Unchanged);
     assert!(unchanged.seats.iter().all(|seat| seat.delivered && !seat.summed));
 }
 

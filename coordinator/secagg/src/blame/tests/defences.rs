@@ -91,17 +91,17 @@ fn other_encodings_are_no_defence() {
     let mut trial = trial(&round);
     let account = world.account(1);
     let foreign = world.sign(2, defence.body.clone());
-    let error = Err(Error::Signature { what: "the defence", account });
+    let error = Err(SecaggError::Signature { what: "the defence", account });
     assert_eq!(trial.defence(&foreign), error);
     trial.defence(&defence).unwrap();
     trial.defence(&defence).unwrap();
     let other = Defence { account, proof: vec![].into() };
-    let conflict = Err(Error::Conflict { what: "defence" });
+    let conflict = Err(SecaggError::Conflict { what: "defence" });
     assert_eq!(trial.defence(&world.sign(1, other)), conflict);
     assert!(trial.verdict().guilty.is_empty());
     let stranger = Defence { account: world.account(3), proof: vec![].into() };
     let error = trial.defence(&world.sign(3, stranger)).unwrap_err();
-    assert_eq!(error, Error::Stranger { account: world.account(3), set: "the counted" });
+    assert_eq!(error, SecaggError::Stranger { account: world.account(3), set: "the counted" });
 }
 
 #[test]
@@ -166,19 +166,19 @@ fn a_member_answers_one_test_about_its_own_upload() {
     // Fewer uploads, in another order, not signed, another one of its own.
     let mut other = test.clone();
     other.uploads.pop();
-    assert_eq!(error(&other), Error::Count { what: "uploads", expected: 3, got: 2 });
+    assert_eq!(error(&other), SecaggError::Count { what: "uploads", expected: 3, got: 2 });
     other = test.clone();
     other.uploads.swap(1, 2);
-    assert!(matches!(error(&other), Error::Order { what: "uploads", position: 1 }));
+    assert!(matches!(error(&other), SecaggError::Order { what: "uploads", position: 1 }));
     other = test.clone();
     other.uploads[1].body.masked = B256::ZERO;
     let account = world.account(1);
-    assert_eq!(error(&other), Error::Signature { what: "the upload", account });
+    assert_eq!(error(&other), SecaggError::Signature { what: "the upload", account });
     other = test.clone();
     let mut body = other.uploads[0].body;
     body.submission = B256::repeat_byte(9);
     other.uploads[0] = world.sign(0, body);
-    assert_eq!(error(&other), Error::Conflict { what: "upload" });
+    assert_eq!(error(&other), SecaggError::Conflict { what: "upload" });
     // A colluding member signs two uploads: there is one test all the same.
     let defence = kept(member.defend(&test, &evidence).unwrap());
     assert_eq!(kept(member.defend(&test, &evidence).unwrap()), defence);
@@ -186,22 +186,23 @@ fn a_member_answers_one_test_about_its_own_upload() {
     body = other.uploads[1].body;
     body.masked = B256::ZERO;
     other.uploads[1] = world.sign(1, body);
-    let conflict = Error::Conflict { what: "test" };
+    let conflict = SecaggError::Conflict { what: "test" };
     assert_eq!(member.defend(&other, &evidence).unwrap_err(), conflict);
     assert_eq!(member.dispute(&other, &evidence, &[]).unwrap_err(), conflict);
     // Powers and commitments that do not fit are errors, not panics.
     let short = BlameEvidence { opener: &fixture().srs.g1().prefix(10), ..evidence };
-    assert!(matches!(member.defend(&test, &short), Err(Error::Count { got: 10, .. })));
+    assert!(matches!(member.defend(&test, &short), Err(SecaggError::Count { got: 10, .. })));
     let none = BlameEvidence { commitments: &[], ..evidence };
     let blinds = VectorError::Blinds { expected: fixture().shape.rows(), got: 0 };
     assert_eq!(member.defend(&test, &none).unwrap_err(), blinds.into());
     let fresh = world.member(0).defend(&test, &evidence).unwrap_err();
-    assert_eq!(fresh, Error::Early { what: "the counted" });
+    assert_eq!(fresh, SecaggError::Early { what: "the counted" });
 }
 
 #[test]
 fn defences_share_nothing_but_pairs() {
-    // The same update in two rounds: whoever guesses it finds nothing to test the guess with.
+    // The same update in two rounds: an observer who guesses it finds nothing to test the guess
+    // with.
     let defence = |nonce: u8| {
         let mut world = world();
         world.plan.nonce = B256::repeat_byte(nonce);
@@ -296,26 +297,26 @@ fn trials_about_other_things_are_refused() {
         commitments: &commitments,
     };
     let fewer = TrialSetup { counted: &counted[..2], ..setup };
-    assert!(matches!(Trial::new(fewer).err(), Some(Error::Count { what: "uploads", .. })));
+    assert!(matches!(Trial::new(fewer).err(), Some(SecaggError::Count { what: "uploads", .. })));
     let mut without = commitments.clone();
     without.insert(counted[0], vec![]);
     let without = TrialSetup { commitments: &without, ..setup };
     let error = Trial::new(without).err();
-    assert!(matches!(error, Some(Error::Count { what: "row commitments", got: 0, .. })));
+    assert!(matches!(error, Some(SecaggError::Count { what: "row commitments", got: 0, .. })));
     let mut trial = Trial::new(setup).unwrap();
-    assert_eq!(trial.write(&[]), Err(Error::Early { what: "the vector" }));
+    assert_eq!(trial.write(&[]), Err(SecaggError::Early { what: "the vector" }));
     let early = trial.defence(&defend(&mut round.clone(), 0));
-    assert_eq!(early, Err(Error::Early { what: "the vector" }));
+    assert_eq!(early, Err(SecaggError::Early { what: "the vector" }));
     assert_eq!(trial.verdict(), TrialVerdict { guilty: vec![], silent: counted.clone() });
     trial.start(counted[0]).unwrap();
-    assert_eq!(trial.start(counted[1]), Err(Error::Conflict { what: "vector" }));
+    assert_eq!(trial.start(counted[1]), Err(SecaggError::Conflict { what: "vector" }));
     trial.write(&round.uploads[&1].1).unwrap();
-    assert!(matches!(trial.end(), Err(Error::Mismatch { what: "the masked vector", .. })));
+    assert!(matches!(trial.end(), Err(SecaggError::Mismatch { what: "the masked vector", .. })));
     let outside = trial.start(Address::ZERO).unwrap_err();
-    assert_eq!(outside, Error::Stranger { account: Address::ZERO, set: "the counted" });
+    assert_eq!(outside, SecaggError::Stranger { account: Address::ZERO, set: "the counted" });
 }
 
-/// Whoever answers one test twice, with another update or other pairs, does so with other
+/// A member that answers one test twice, with another update or other pairs, uses other
 /// randomness: two challenges for the same would give the update away.
 #[test]
 fn defences_that_differ_share_no_randomness() {

@@ -51,23 +51,23 @@ fn a_false_answer_settles_nothing() {
         PairOpening { with: world.account(2), shared: [0; 32], ..of(&honest) },
     ] {
         let reveal = world.sign(1, Reveal { account, pairs: vec![changed] });
-        assert!(matches!(trial.reveal(&reveal), Err(Error::Defence { .. })));
+        assert!(matches!(trial.reveal(&reveal), Err(SecaggError::Defence { .. })));
     }
     for part in 0..2 {
         let mut changed = honest.clone();
         changed.pairs[0].proof[part][0] ^= 1;
-        assert!(matches!(trial.reveal(&world.sign(2, changed)), Err(Error::Defence { .. })));
+        assert!(matches!(trial.reveal(&world.sign(2, changed)), Err(SecaggError::Defence { .. })));
     }
     // About a pair that is not in dispute, in someone else's name, by someone who is not counted.
     let mut undisputed = honest.clone();
     undisputed.pairs[0].with = world.account(0);
     let error = trial.reveal(&world.sign(2, undisputed)).unwrap_err();
-    assert_eq!(error, Error::Stranger { account: world.account(0), set: "the disputed" });
+    assert_eq!(error, SecaggError::Stranger { account: world.account(0), set: "the disputed" });
     let foreign = trial.reveal(&world.sign(1, honest.clone())).unwrap_err();
-    assert!(matches!(foreign, Error::Signature { what: "the opened pairs", .. }));
+    assert!(matches!(foreign, SecaggError::Signature { what: "the opened pairs", .. }));
     let outside = Reveal { account: world.account(3), ..honest.clone() };
     let error = trial.reveal(&world.sign(3, outside)).unwrap_err();
-    assert_eq!(error, Error::Stranger { account: world.account(3), set: "the counted" });
+    assert_eq!(error, SecaggError::Stranger { account: world.account(3), set: "the counted" });
     assert!(trial.verdict().guilty.is_empty());
     trial.reveal(&world.sign(2, honest)).unwrap();
     assert_eq!(trial.verdict(), guilty(&world, &[1]));
@@ -123,7 +123,7 @@ fn nothing_is_shown_against_honest_members() {
         |round: &mut Round<'_>, defence: Signed<Defence>| match dispute(round, 2, &[defence])
             .unwrap_err()
         {
-            Error::Defence { why, .. } => why,
+            SecaggError::Defence { why, .. } => why,
             other => panic!("{other:?}"),
         };
     let honest = defend(&mut round, 0);
@@ -132,7 +132,7 @@ fn nothing_is_shown_against_honest_members() {
     // The honest one's defence with the lie in it, but without its signature.
     let forged = Signed { signature: lie.signature.clone(), ..honest };
     let error = dispute(&mut round, 2, &[forged]).unwrap_err();
-    assert!(matches!(error, Error::Signature { what: "the defence", .. }));
+    assert!(matches!(error, SecaggError::Signature { what: "the defence", .. }));
     // A defence of the same member in another test contradicts nothing.
     let mut proof = Proof::from_bytes(&lie.body.proof, 2).unwrap();
     proof.commitments.test.0[0] ^= 1;
@@ -142,8 +142,8 @@ fn nothing_is_shown_against_honest_members() {
     assert_eq!(refused(&mut round, world.sign(1, body)), "it has another encoding");
     let own = defend(&mut round, 2);
     let error = dispute(&mut round, 2, &[own]).unwrap_err();
-    assert_eq!(error, Error::Stranger { account: world.account(2), set: "the counted" });
+    assert_eq!(error, SecaggError::Stranger { account: world.account(2), set: "the counted" });
     let twice = dispute(&mut round, 2, &[lie.clone(), lie.clone()]).unwrap_err();
-    assert!(matches!(twice, Error::Order { what: "the defences", .. }));
+    assert!(matches!(twice, SecaggError::Order { what: "the defences", .. }));
     assert_eq!(dispute(&mut round, 2, &[lie]).unwrap().body.pairs.len(), 1);
 }

@@ -92,7 +92,7 @@ fn dispute(
     round: &mut Round<'_>,
     index: usize,
     defences: &[Signed<Defence>],
-) -> Result<Signed<Reveal>, Error> {
+) -> Result<Signed<Reveal>, SecaggError> {
     let (test, world) = (round.test(), round.world);
     let evidence = BlameEvidence {
         shape: &fixture().shape,

@@ -1,11 +1,11 @@
-//! Why a `.ptau` file cannot be read, in words for whoever has the file and not the format.
+//! Why a `.ptau` file cannot be read, in words for users who do not know the format.
 
 use super::curve::Curve;
 use crate::srs::{MAX_POWER, Section, kind};
 
 /// Where in a file something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum PtauPart {
     /// Its first bytes: what it is, version, number of sections.
     Start,
     /// The bytes before a section's data: its number and size.
@@ -21,7 +21,7 @@ pub enum Part {
     End,
 }
 
-impl std::fmt::Display for Part {
+impl std::fmt::Display for PtauPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Start => f.write_str("its first bytes"),
@@ -59,7 +59,7 @@ pub enum PtauError {
     /// Reading failed for another reason than the end of the file.
     #[error("reading {part}, {at} bytes from the file's start: {source}")]
     Read {
-        part: Part,
+        part: PtauPart,
         /// Bytes read until then.
         at: u64,
         source: std::io::Error,
@@ -67,7 +67,7 @@ pub enum PtauError {
     /// The file ends too early.
     #[error("{}", ends(part, *expected, *got))]
     Truncated {
-        part: Part,
+        part: PtauPart,
         /// Bytes that it should have.
         expected: u64,
         /// Bytes of it that are there.
@@ -168,14 +168,16 @@ pub enum PtauError {
 }
 
 /// How a file ends too early.
-fn ends(part: &Part, expected: u64, got: u64) -> String {
+fn ends(part: &PtauPart, expected: u64, got: u64) -> String {
     match part {
-        Part::Start if got == 0 => "the file is empty".into(),
-        Part::Start => format!("the file ends after {got} bytes; a .ptau begins with {expected}"),
-        Part::Label { before, of } => {
+        PtauPart::Start if got == 0 => "the file is empty".into(),
+        PtauPart::Start => {
+            format!("the file ends after {got} bytes; a .ptau begins with {expected}")
+        }
+        PtauPart::Label { before, of } => {
             format!("the file ends after {before} of the {of} sections that it says it has")
         }
-        Part::Section(_) | Part::End => {
+        PtauPart::Section(_) | PtauPart::End => {
             format!("the file ends inside {part}: {got} of its {expected} bytes are there")
         }
     }

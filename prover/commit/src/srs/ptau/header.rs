@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::curve::{Curve, LONGEST};
-use super::error::{Part, PtauError};
+use super::error::{PtauError, PtauPart};
 use super::input::Input;
 use crate::srs::{MAX_POWER, Section};
 
@@ -14,7 +14,7 @@ const LOOKED_AT: usize = 64;
 
 /// Reads what the file is, and its version; returns the number of sections.
 pub(super) fn read_start<R: Read>(input: &mut Input<R>) -> Result<u32, PtauError> {
-    input.begin(Part::Start, 12);
+    input.begin(PtauPart::Start, 12);
     let magic: [u8; 4] = input.array()?;
     if &magic != b"ptau" {
         let mut start = magic.to_vec();
@@ -33,7 +33,7 @@ pub(super) fn read_header<R: Read>(input: &mut Input<R>, size: u64) -> Result<u3
     if !(FIXED..=FIXED + LONGEST).contains(&size) {
         return Err(PtauError::HeaderSize { got: size });
     }
-    input.begin(Part::Section(Section::Header), size);
+    input.begin(PtauPart::Section(Section::Header), size);
     let bytes = input.u32()?;
     if u64::from(bytes) + FIXED != size {
         return Err(PtauError::FieldSize { size, got: bytes });

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 
 use sha2::{Digest, Sha256};
 
-use super::error::{Part, PtauError};
+use super::error::{PtauError, PtauPart};
 
 /// Hashes all that is read, and knows where it is.
 pub(super) struct Input<R> {
@@ -13,16 +13,16 @@ pub(super) struct Input<R> {
     /// Bytes read.
     at: u64,
     /// What is being read, where it began, and the bytes that it has.
-    part: (Part, u64, u64),
+    part: (PtauPart, u64, u64),
 }
 
 impl<R: Read> Input<R> {
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, hash: Sha256::new(), at: 0, part: (Part::Start, 0, 0) }
+        Self { inner, hash: Sha256::new(), at: 0, part: (PtauPart::Start, 0, 0) }
     }
 
     /// What follows is this part of the file.
-    pub(super) fn begin(&mut self, part: Part, size: u64) {
+    pub(super) fn begin(&mut self, part: PtauPart, size: u64) {
         self.part = (part, self.at, size);
     }
 
@@ -90,7 +90,7 @@ impl<R: Read> Input<R> {
     /// That the file ends here; its SHA-256.
     pub(super) fn end(mut self, sections: u32) -> Result<[u8; 32], PtauError> {
         let at = self.at;
-        self.begin(Part::End, 0);
+        self.begin(PtauPart::End, 0);
         match self.read(&mut [0u8; 1])? {
             0 => Ok(self.hash.finalize().into()),
             _ => Err(PtauError::TrailingBytes { sections, at }),

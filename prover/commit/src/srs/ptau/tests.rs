@@ -1,4 +1,5 @@
-//! What is said of files that are none, or damaged: to whoever has one and does not know the format.
+//! Messages about damaged `.ptau` files and about files of other kinds, for users who do not know
+//! the format.
 
 use super::*;
 

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use zktrain_audit::lineage::registration;
 use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::operator::DomainLibrary;
-use zktrain_coordinator::metrics::Metrics;
+use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_wire::messages::{Item, Phase, Refusal};
 
@@ -21,7 +21,7 @@ fn library(folder: &Path, domain: u64) -> DomainLibrary {
     measured(folder, domain, Arc::default())
 }
 
-fn measured(folder: &Path, domain: u64, metrics: Arc<Metrics>) -> DomainLibrary {
+fn measured(folder: &Path, domain: u64, metrics: Arc<ProcessMetrics>) -> DomainLibrary {
     let world = world();
     let (client, session) = (world.coordinator().clone(), world.session.clone());
     std::fs::write(folder.join("secret"), b"a key").unwrap();
@@ -147,7 +147,8 @@ async fn only_members_with_the_data_that_the_chain_knows_are_registered() {
 
 #[test]
 fn what_breaks_the_rules_is_counted_and_what_is_late_is_not() {
-    let (world, folder, metrics) = (world(), TempDir::new().unwrap(), Arc::new(Metrics::new()));
+    let (world, folder, metrics) =
+        (world(), TempDir::new().unwrap(), Arc::new(ProcessMetrics::new()));
     let library = measured(folder.path(), world.domain, metrics.clone());
     let refusals = [
         Refusal::Conflict,

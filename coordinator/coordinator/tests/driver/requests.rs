@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, keccak256};
 use zktrain_coordinator::driver::items;
-use zktrain_wire::messages::{Contribution, End, Item, Notice, Phase, Refusal, Request, Response};
+use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Phase, Refusal, Request, Response};
 use zktrain_wire::{Content, Service};
 
 use crate::work::fixture;
@@ -110,7 +110,7 @@ async fn a_registration_can_be_made_good() {
 }
 
 #[tokio::test]
-async fn whoever_has_registered_need_not_do_it_again_after_a_restart() {
+async fn a_registered_owner_need_not_do_it_again_after_a_restart() {
     let mut world = world().await;
     let [first, second, third] = [0, 1, 2].map(|index| world.owners[index].account());
     let handler = &*world.office().handler;
@@ -160,10 +160,10 @@ async fn after_the_end_the_same_is_known_and_nothing_is_stored() {
     let upload = world.owners[0].contribution(&plan.body, shares).unwrap();
     let response = world.send(0, upload.clone()).await;
     assert!(is_received(&plan.body, &upload, &response), "{response:?}");
-    let Contribution::Upload(mut other) = upload else { panic!("no upload") };
+    let MemberMessage::Upload(mut other) = upload else { panic!("no upload") };
     other.body.submission.0[0] ^= 1;
     let refused = Response::Refused(Refusal::WrongPhase { now: Phase::Ended });
-    assert_eq!(world.send(0, Contribution::Upload(other)).await, refused);
+    assert_eq!(world.send(0, MemberMessage::Upload(other)).await, refused);
     let bytes = vec![0; fixture().shape.bytes() as usize];
     let refused = Err(Refusal::WrongPhase { now: Phase::Ended });
     assert_eq!(world.upload(0, &MASKED, &bytes).await, refused);
