@@ -41,8 +41,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let prover = TrainingProver { key: &key, g1: srs.g1(), secret: &secret, dataset: &dataset };
     let proved = prover.prove(&start, position, &trace)?;
 
-    // Anyone's side: the key, the statement and the proof are enough.
-    zktrain_verify::training::verify(&key, &(), &proved.statement, &proved.proof)?;
+    // The key, the statement and the proof are enough to verify. Before it is sent it is compressed:
+    // like this it is the owner's alone.
+    zktrain_verify::training::verify(&key, &(), &proved.statement, proved.proof.revealed())?;
     let loss = window_metrics(&network, &trace).loss;
     println!("{} steps proven and verified, loss {loss:.4}", network.steps);
     Ok(())

@@ -263,7 +263,7 @@ impl Setup {
         let proved = prover.prove(&self.start, position, &trace)?;
         let prove = started.elapsed();
         let started = Instant::now();
-        verify(&self.key, &proved.statement, &proved.proof)?;
+        verify(&self.key, &proved.statement, proved.proof.revealed())?;
         let verify = started.elapsed();
         Ok(Sample { train, prove, verify, proved })
     }
@@ -293,7 +293,7 @@ impl Setup {
         let (mut compress, mut verify, mut last) = (Vec::new(), Vec::new(), None);
         for Sample { proved, .. } in samples {
             let started = Instant::now();
-            let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone())?;
+            let proof = compressor.compress(proved.proof.clone())?;
             compress.push(started.elapsed().as_secs_f64());
             let started = Instant::now();
             zktrain_verify::training::verify(&self.key, &circuit_key, &proved.statement, &proof)?;
@@ -355,7 +355,7 @@ impl Setup {
         let committed_entries = zktrain_prove::memory::own_cells(&self.key.relation);
         let padded_entries = zktrain_prove::memory::own_stored(&self.key.relation);
         let names: Vec<String> = options.shape.iter().map(usize::to_string).collect();
-        let encoded = samples.first().map_or(0, |s| s.proved.proof.to_bytes().len());
+        let encoded = samples.first().map_or(0, |s| s.proved.proof.revealed().to_bytes().len());
         StepReport {
             shape: names.join("-"),
             batch: options.batch,
@@ -400,10 +400,9 @@ impl Setup {
         let arith = &mut Native;
         let mut transcript = Transcript::new(arith);
         if let Some(Sample { proved, .. }) = samples.first() {
-            let argument = &proved.proof.argument;
+            let (h, argument) = (proved.proof.h(), &proved.proof.revealed().argument);
             // The proof was verified before.
-            let _ =
-                argument::verify(arith, &mut transcript, &self.key.relation, &proved.h, argument);
+            let _ = argument::verify(arith, &mut transcript, &self.key.relation, &h, argument);
         }
         transcript.permutations()
     }

@@ -335,7 +335,9 @@ fn register(
     bar.finish_and_clear();
     let registration = match circuits {
         Some(circuits) => Registration::Compressed(compress(circuits, chunks, ui)?),
-        None => Registration::Plain(chunks.into_iter().map(|c| (c.statement, c.proof)).collect()),
+        None => Registration::Plain(
+            chunks.into_iter().map(|c| (c.statement, c.proof.reveal())).collect(),
+        ),
     };
     Ok((RegisteredDataset::new(all), registration))
 }
@@ -347,10 +349,10 @@ fn compress(
 ) -> Result<Vec<(DatasetStatement, CompressedProof)>, Error> {
     let bar = ui.bar(chunks.len() as u64, "compress");
     let mut compressed = Vec::new();
-    for ChunkProved { statement, proof, h, claim, .. } in chunks {
+    for ChunkProved { statement, proof, .. } in chunks {
         let shape = CircuitShape::Dataset(statement.rows.len());
         let compressor = circuits.compressor(ProofSystem::Halo2, shape)?;
-        compressed.push((statement, compressor.compress(h, &claim, proof)?));
+        compressed.push((statement, compressor.compress(proof)?));
         bar.inc(1);
     }
     bar.finish_and_clear();

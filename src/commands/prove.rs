@@ -19,8 +19,8 @@ use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model}
 use zktrain_trainer::replay::Replay;
 use zktrain_verify::file::{self, StoredProof};
 
-use super::train::{registered, rules};
 use crate::circuits::{CircuitShape, Circuits, Compression};
+use crate::data::{registered, rules};
 use crate::error::Error;
 use crate::files::{self, Access};
 use crate::project::{ModelOpeningFile, Project, write_json};
@@ -261,12 +261,9 @@ impl Prover<'_> {
         let started = Instant::now();
         let circuit = self.compressor.as_ref().map(|c| c.key()).unwrap_or_default();
         let proof = match &self.compressor {
-            None => StoredProof::Plain(proved.proof),
-            Some(compressor) => StoredProof::Compressed(compressor.compress(
-                proved.h,
-                &proved.claim,
-                proved.proof,
-            )?),
+            // Asked for by `--compress none`: for the owner's disk.
+            None => StoredProof::Plain(proved.proof.reveal()),
+            Some(compressor) => StoredProof::Compressed(compressor.compress(proved.proof)?),
         };
         made.compress += started.elapsed();
         zktrain_verify::training::verify(key, &circuit, &proved.statement, &proof)
@@ -276,7 +273,7 @@ impl Prover<'_> {
             StoredProof::Plain(_) => (plain, Access::Owner),
             StoredProof::Compressed(_) => (compressed, Access::Public),
         };
-        files::write(&path, &file::encode(&proved.statement, &proof), access)?;
+        files::write(&path, &file::encode_for_owner(&proved.statement, &proof), access)?;
         write_state(&self.project.state_path(index), &self.chain, index, &proved.after)?;
         (made.after, made.proof_bytes) = (proved.after, proof.encoded_len());
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy::primitives::B256;
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use zktrain_model::trace::Parameters;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 
 use super::OperatorError;
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::session::Session;
 use crate::version::Version;
@@ -19,10 +20,16 @@ use crate::version::Version;
 const RESTORE: &str = "restore the coordinator's folder `models` from a backup that is as new as \
     this version of the model";
 
-/// A folder of models.
+/// Models whose commitments are held: a round's, and that of the round before.
+const HELD: usize = 2;
+
+/// A folder of models. The last ones that were kept or read are held with their commitments, which would
+/// otherwise be made again from each file that is read.
 #[derive(Clone, Debug)]
 pub struct Models {
     folder: PathBuf,
+    /// Oldest first, at most [`HELD`].
+    held: Arc<Mutex<Vec<Model>>>,
 }
 
 /// A model with its commitments.
@@ -44,15 +51,30 @@ impl Model {
     /// # Errors
     /// If they are not the network's.
     pub fn new(session: &Session, parameters: Parameters) -> Result<Self, Error> {
+        #[cfg(test)]
+        super::counts::model();
         let version = Version::new(&session.key, session.srs.g1(), parameters);
-        let Version { parameters, rows, hash } = version.map_err(OperatorError::from)?;
+        Self::of(session, version.map_err(OperatorError::from)?)
+    }
+
+    /// A version, which is committed to already.
+    ///
+    /// # Errors
+    /// If its parameters are not the network's.
+    pub fn of(session: &Session, version: Version) -> Result<Self, Error> {
+        let Version { parameters, rows, hash } = version;
         let bytes = encode(session.network(), &parameters)?;
         Ok(Self { parameters, rows, hash, bytes })
     }
 }
 
 fn encode(network: &Network, parameters: &Parameters) -> Result<Bytes, Error> {
-    let wrong = |source| Error::Model { path: "the next model".into(), source: Box::new(source) };
+    let wrong = |source| {
+        Error::Project(ProjectError::Model {
+            path: "the next model".into(),
+            source: Box::new(source),
+        })
+    };
     Ok(to_int_safetensors(network, parameters).map_err(wrong)?.into())
 }
 
@@ -63,11 +85,25 @@ impl Models {
     /// If the operating system refuses.
     pub fn new(folder: &Path) -> Result<Self, Error> {
         files::create_folder(folder, Access::Public)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), held: Arc::default() })
     }
 
     fn path(&self, hash: B256) -> PathBuf {
         self.folder.join(format!("{}.int.safetensors", hex::encode(hash)))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<Model>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a model that is in the folder, in place of the one that was not asked for the longest.
+    fn hold(&self, model: Model) {
+        let mut held = self.held();
+        held.retain(|other| other.hash != model.hash);
+        if held.len() >= HELD {
+            held.remove(0);
+        }
+        held.push(model);
     }
 
     /// Keeps a model. When this returns it survives a crash.
@@ -75,7 +111,9 @@ impl Models {
     /// # Errors
     /// If the operating system refuses.
     pub fn keep(&self, model: &Model) -> Result<(), Error> {
-        files::write(&self.path(model.hash), &model.bytes, Access::Public)
+        files::write(&self.path(model.hash), &model.bytes, Access::Public)?;
+        self.hold(model.clone());
+        Ok(())
     }
 
     /// Deletes all models but these.
@@ -83,7 +121,9 @@ impl Models {
     /// # Errors
     /// If the operating system refuses.
     pub fn retain(&self, kept: &BTreeSet<B256>) -> Result<(), Error> {
-        let error = |source| Error::File { path: self.folder.clone(), source };
+        let error =
+            |source| Error::Project(ProjectError::File { path: self.folder.clone(), source });
+        self.held().retain(|model| kept.contains(&model.hash));
         let kept: BTreeSet<PathBuf> = kept.iter().map(|hash| self.path(*hash)).collect();
         for entry in std::fs::read_dir(&self.folder).map_err(error)? {
             let path = entry.map_err(error)?.path();
@@ -99,24 +139,31 @@ impl Models {
     /// # Errors
     /// If it was never kept.
     pub fn require(&self, hash: B256) -> Result<(), Error> {
-        crate::project::exists(&self.path(hash), RESTORE)
+        Ok(crate::project::exists(&self.path(hash), RESTORE)?)
     }
 
     /// The model with this hash.
     ///
     /// # Errors
-    /// If it was never kept, or the file has been changed.
+    /// If its file is not there, or is read and has been changed.
     pub fn get(&self, session: &Session, hash: B256) -> Result<Model, Error> {
         self.require(hash)?;
+        let known = self.held().iter().find(|model| model.hash == hash).cloned();
+        if let Some(model) = known {
+            self.hold(model.clone());
+            return Ok(model);
+        }
         let path = self.path(hash);
         let bytes = files::read(&path)?;
-        let parameters = from_int_safetensors(session.network(), &bytes)
-            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
+        let parameters = from_int_safetensors(session.network(), &bytes).map_err(|source| {
+            Error::Project(ProjectError::Model { path: path.clone(), source: Box::new(source) })
+        })?;
         let model = Model::new(session, parameters)?;
         if model.hash != hash {
             let [expected, got] = [hash, model.hash].map(hex::encode);
             return Err(Error::ParentModel { expected, got });
         }
+        self.hold(model.clone());
         Ok(model)
     }
 }

@@ -9,17 +9,13 @@ use zktrain_ledger::SignedBatch;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::files::{BatchFile, MemberUpdate, SubmissionFile};
 use zktrain_ledger::typed::{Batch, Submission};
-use zktrain_model::trace::Parameters;
 use zktrain_secagg::plan::Plan;
 use zktrain_statement::statements::TrainingStatement;
-use zktrain_statement::sum::Sum;
-use zktrain_verify::aggregate::weighted_rows;
 use zktrain_wire::Scoped;
 
 use super::OperatorError;
 use super::batch::Contents;
-use crate::session::Session;
-use crate::version::{Version, opens};
+use super::next::NextModel;
 
 /// A counted member's work.
 #[derive(Clone, Debug)]
@@ -41,33 +37,6 @@ impl Counted {
     pub fn submission(&self) -> &Submission {
         &self.file.signed.submission
     }
-}
-
-/// What a round makes of its parent.
-pub struct Next {
-    /// The next version.
-    pub version: Version,
-    /// Row commitments of the sum.
-    pub aggregate: Vec<G1Affine>,
-}
-
-/// The next model, with the sum checked against the commitments of proven updates.
-///
-/// # Errors
-/// If the sum does not open the sum of commitments.
-pub fn next(
-    session: &Session,
-    model: &Parameters,
-    counted: &[Counted],
-    sum: &Sum,
-) -> Result<Next, OperatorError> {
-    let (key, g1) = (&session.key, session.srs.g1());
-    let updates: Vec<(u32, &[G1Affine])> =
-        counted.iter().map(|c| (c.weight, c.statement.update.as_slice())).collect();
-    let aggregate = weighted_rows(&updates);
-    opens(key, g1, sum, &aggregate)?;
-    let (version, _) = Version::next(model, key, g1, sum)?;
-    Ok(Next { version, aggregate })
 }
 
 /// A batch, signed, with all that others need to check it.
@@ -125,12 +94,12 @@ pub async fn proposal(
     plan: &Plan,
     contents: &Contents,
     counted: &[Counted],
-    next: Option<&Next>,
+    next: Option<&NextModel>,
 ) -> Result<Proposal, OperatorError> {
     let (round, deliveries) = (plan.round, contents.deliveries.clone());
     let rows = next.map_or_else(Bytes::new, |next| bytes_of(&next.aggregate));
     let (aggregate, model) = match next {
-        Some(next) => (keccak256(&rows), next.version.hash),
+        Some(next) => (keccak256(&rows), next.model.hash),
         None => (B256::ZERO, plan.parent),
     };
     let root = client.members(round).await?.delivery_root(&deliveries);

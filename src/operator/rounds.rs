@@ -20,8 +20,9 @@ use super::batch::Contents;
 use super::conduct::label;
 use super::history::RoundRecord;
 use super::models::Model;
+use super::next::SummedRound;
 use super::plan::plan;
-use super::propose::{Counted, hand_in, next, proposal};
+use super::propose::{Counted, hand_in, proposal};
 use super::work::RoundWork;
 use super::{Operator, OperatorError};
 use crate::error::Error;
@@ -198,7 +199,8 @@ impl Operator {
             }
             bytes.extend(part);
         }
-        serde_json::from_slice(&bytes).map_err(|e| crate::project::settings(name.as_ref(), e))
+        Ok(serde_json::from_slice(&bytes)
+            .map_err(|e| crate::project::settings(name.as_ref(), e))?)
     }
 
     async fn counted(&self, plan: &Plan, accounts: &[Address]) -> Result<Vec<Counted>, Error> {
@@ -293,22 +295,22 @@ impl Operator {
     ) -> Result<(), Error> {
         let (round, counted) = (plan.round, &gathered.counted);
         let next = match &gathered.sum {
-            Some(sum) => Some(next(&self.session, &parent.parameters, counted, sum)?),
+            Some(sum) => {
+                let given = SummedRound::new(round, counted, sum.clone());
+                Some(self.pending.next(&self.session, parent, given)?)
+            }
             None => None,
         };
-        let model = match &next {
-            Some(next) => Model::new(&self.session, next.version.parameters.clone())?,
-            None => parent.clone(),
-        };
+        let model = next.as_ref().map_or(parent, |next| &next.model);
         // Before it is proposed: nobody could go on from a model that is lost.
-        self.models.keep(&model)?;
-        let proposal = proposal(&self.client, plan, &contents, counted, next.as_ref()).await?;
+        self.models.keep(model)?;
+        let proposal = proposal(&self.client, plan, &contents, counted, next.as_deref()).await?;
         // The first copy that leaves: another batch would be fraud.
         let batch = plan.scope().hash(&proposal.file.signed.batch);
         self.signed.batch(round, plan.nonce, batch).map_err(OperatorError::from)?;
         // Also before: members need the rows to check the sum.
         self.lineage.batch(&proposal.file)?;
-        self.tell(plan, gathered, &model).await?;
+        self.tell(plan, gathered, model).await?;
         self.client.propose(&proposal.file.signed, proposal.deliveries).await?;
         let paid = contents.deliveries.iter().filter(|said| !said.update.is_zero()).count();
         tracing::info!(round, counted = counted.len(), paid, "proposed");

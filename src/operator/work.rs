@@ -6,6 +6,7 @@ use std::sync::Arc;
 use alloy::primitives::Address;
 use ark_bn254::{Fr, G1Affine};
 use zktrain_argument::opening::KzgVerifierKey;
+use zktrain_audit::submission::{SubmissionError, SubmissionVerifier};
 use zktrain_coordinator::driver::{Judged, RoundComputations, Settled, Timed};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_coordinator::metrics::{Judgement, ProcessMetrics};
@@ -15,15 +16,13 @@ use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_secagg::vector::{VectorShape, unpack};
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_statement::sum::Sum;
-use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::Scoped;
 
 use super::models::Model;
+use super::next::{NextModelError, SummedRound};
 use super::pending::Pending;
-use super::submission::{SubmissionError, SubmissionVerifier};
 use crate::session::Session;
-use crate::version::{Version, opens};
 
 /// One round's checks.
 pub struct RoundWork {
@@ -84,21 +83,22 @@ impl RoundComputations for RoundWork {
         sum: &[Fr],
     ) -> Settled {
         let weight = |account: &Address| plan.member(*account).map_or(0, |m| m.weight);
-        let weighted: Vec<(u32, &[G1Affine])> =
-            updates.iter().map(|(account, rows)| (weight(account), rows.as_slice())).collect();
+        let updates = updates.iter().map(|(a, rows)| (*a, (weight(a), rows.clone()))).collect();
         // What cannot be unpacked, or is too large, is no sum of updates either.
         let Ok(sum) = unpack(&self.shape, sum) else { return Settled::Wrong };
         let sum = Sum { values: sum.values, blinds: sum.blinds };
-        let (key, g1) = (&self.session.key, self.session.srs.g1());
-        if opens(key, g1, &sum, &weighted_rows(&weighted)).is_err() {
-            return Settled::Wrong;
-        }
-        let Ok((next, _)) = Version::next(&self.parent.parameters, key, g1, &sum) else {
-            return Settled::Failed;
+        let given = SummedRound { round: plan.round, updates, sum: sum.clone() };
+        let next = match self.pending.next(&self.session, &self.parent, given) {
+            Ok(next) => next,
+            Err(NextModelError::Sum(_)) => return Settled::Wrong,
+            Err(error @ (NextModelError::Version(_) | NextModelError::Model(_))) => {
+                tracing::error!(round = plan.round, %error, "the sum gives no model");
+                return Settled::Failed;
+            }
         };
         // Before anyone is told: without the sum nobody can go on from it.
         match self.pending.keep(plan.round, &sum) {
-            Ok(()) => Settled::Right { model: next.hash },
+            Ok(()) => Settled::Right { model: next.model.hash },
             Err(error) => {
                 tracing::error!(round = plan.round, %error, "the sum could not be kept");
                 Settled::Failed

@@ -173,7 +173,7 @@ impl Run {
             let position = self.position(index, window);
             let proved = self.prover().prove(&before, position, &trace).unwrap();
             before = proved.after;
-            proofs.push((proved.statement, proved.proof));
+            proofs.push((proved.statement, proved.proof.reveal()));
         }
         proofs
     }
@@ -202,7 +202,7 @@ impl Run {
         let dataset = self.committed_to(window, &sheet);
         let prover = TrainingProver { key, dataset: &dataset, ..self.prover() };
         let proved = prover.prove_sheet(&self.start, position, sheet, Counts::Missing).unwrap();
-        (proved.statement, proved.proof)
+        (proved.statement, proved.proof.reveal())
     }
 }
 
@@ -241,7 +241,7 @@ fn register(
         };
         let ChunkProved { statement, proof, windows: rows, .. } =
             register_chunk(key, srs().g1(), secret, &chunk).unwrap();
-        chunks.push((statement, proof));
+        chunks.push((statement, proof.reveal()));
         all.extend(rows);
         first += windows_here;
     }

@@ -87,9 +87,9 @@ impl Cohort {
         let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
         let binding = Binding { prover: run.binding.prover, ..place };
         let position = Position { binding, step: 0, window };
-        let TrainingProved { statement, proof, h, claim, .. } =
+        let TrainingProved { statement, proof, .. } =
             run.prover().prove(&run.start, position, &trace).unwrap();
-        let proof = self.compressor.compress(h, &claim, proof).unwrap();
+        let proof = self.compressor.compress(proof).unwrap();
         Delivered { statement, proof }
     }
 }

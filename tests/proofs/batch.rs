@@ -49,7 +49,7 @@ fn made() -> &'static Made {
             let position = run.position(0, window);
             let proved = run.prover().prove(&run.start, position, &trace).unwrap();
             let compressor = if index < 3 { &halo2 } else { &groth16 };
-            let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
+            let proof = compressor.compress(proved.proof).unwrap();
             claims.push((proved.statement, proof));
         }
         let key = CircuitKey { halo2: halo2.key().halo2, groth16: groth16.key().groth16 };

@@ -54,9 +54,8 @@ fn made() -> &'static Made {
         for (index, (window, trace)) in run.traces(2).into_iter().enumerate() {
             let position = run.position(index, window);
             let proved = run.prover().prove(&before, position, &trace).unwrap();
-            let compress = |compressor: &Compressor| {
-                compressor.compress(proved.h, &proved.claim, proved.proof.clone()).unwrap()
-            };
+            let compress =
+                |compressor: &Compressor| compressor.compress(proved.proof.clone()).unwrap();
             proofs.push((proved.statement.clone(), compressors.each_ref().map(compress)));
             before = proved.after;
         }
@@ -293,7 +292,7 @@ fn a_compressed_registration_is_checked_chunk_by_chunk() {
     let (relation, _) = compile_dataset(network, 1).unwrap();
     let params = Halo2Params::new(srs(), log_rows(&relation).unwrap()).unwrap();
     let compressor = Compressor::halo2(relation, params).unwrap();
-    let proof = compressor.compress(made.h, &made.claim, made.proof).unwrap();
+    let proof = compressor.compress(made.proof).unwrap();
     let key = compressor.key();
     let check = |statement: &DatasetStatement, proof: &CompressedProof| {
         let chunks = [(statement.clone(), proof.clone())];
@@ -408,15 +407,15 @@ fn labels_that_are_none_prove_nothing_here_or_on_chain() {
         prover.prove_sheet(&run.start, position, sheet.clone(), Counts::Missing).unwrap()
     };
     let proved = prove(&run.key);
-    assert!(verify(&run.key, &(), &proved.statement, &proved.proof).is_err());
+    assert!(verify(&run.key, &(), &proved.statement, proved.proof.revealed()).is_err());
     let params = || Halo2Params::new(srs(), log_rows(&run.key.relation).unwrap()).unwrap();
     let compressor = |key: &TrainingKey| Compressor::halo2(key.relation.clone(), params()).unwrap();
     let strict = compressor(&run.key);
-    assert!(strict.compress(proved.h, &proved.claim, proved.proof).is_err(), "nothing to assign");
+    assert!(strict.compress(proved.proof).is_err(), "nothing to assign");
 
     // The same under a relation that asks nothing of labels: what everybody took before.
     let (proved, loose) = (prove(&weak), compressor(&weak));
-    let proof = loose.compress(proved.h, &proved.claim, proved.proof).unwrap().to_bytes();
+    let proof = loose.compress(proved.proof).unwrap().to_bytes();
     let statement = proved.statement.to_bytes();
     let mut evm = Evm::new(proved.statement.binding.chain_id).unwrap();
     let mut register = |key: &TrainingKey, compressor: &Compressor| {

@@ -158,7 +158,7 @@ fn write(name: &str, manifest: &Manifest) {
     for system in [ProofSystem::Halo2, ProofSystem::Groth16] {
         let compressor = compressor(&run, system);
         let proved = prove(&run);
-        let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
+        let proof = compressor.compress(proved.proof).unwrap();
         let circuit = compressor.key();
         let key = encode_key(&run.key, system, &circuit.contract_bytes(system).unwrap()).unwrap();
         let fixture = Fixture {

@@ -217,7 +217,7 @@ fn write_compressed() {
         let encoded = encode_key(&run.key, system, &circuit).unwrap();
         fs::write(path(&format!("compressed_{system}_v1.name")), name_of(&encoded) + "\n").unwrap();
         fs::write(path(&format!("compressed_{system}_v1.key")), encoded).unwrap();
-        let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone()).unwrap();
+        let proof = compressor.compress(proved.proof.clone()).unwrap();
         let name = format!("compressed_{}_v1.proof", proof.system);
         fs::write(path(&name), encode_training(&proved.statement, &proof)).unwrap();
     }

@@ -331,7 +331,7 @@ fn real_and_simulated_proofs_have_one_shape() {
     let (window, trace) = run.traces(1).remove(0);
     let position = run.position(0, window);
     let proved = run.prover().prove(&run.start, position, &trace).unwrap();
-    let real = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
+    let real = compressor.compress(proved.proof).unwrap();
     let (real, simulated) = (real.to_bytes(), simulated.to_bytes());
     assert_eq!(real.len(), simulated.len());
     assert_eq!(proved.statement.to_bytes().len(), statement.to_bytes().len());

@@ -121,7 +121,7 @@ fn a_multiplicity_cannot_be_altered() {
     let prove = |sheet: Sheet| {
         let position = run.position(0, window);
         let proved = run.prover().prove_sheet(&run.start, position, sheet, Counts::Given).unwrap();
-        verify(&run.key, &(), &proved.statement, &proved.proof)
+        verify(&run.key, &(), &proved.statement, proved.proof.revealed())
     };
     assert_eq!(prove(sheet.clone()), Ok(()));
     for table in &relation.tables {
@@ -200,7 +200,7 @@ fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
     let proved =
         prove(g1, relation, sheet.clone(), &known, &context, |_| statement.clone()).unwrap();
     let kzg = &run.key.kzg;
-    proved.proof.verify(kzg, &(), relation, &statement, &known.points).is_ok()
+    proved.proof.revealed().verify(kzg, &(), relation, &statement, &known.points).is_ok()
 }
 
 #[test]

@@ -230,8 +230,8 @@ fn model_and_state_are_handed_over() {
     let mut start = first.after.clone();
     start.state = run.start.state.clone();
     let second = run.prover().prove(&start, run.position(1, *window), &forgetful).unwrap();
-    assert_eq!(verify(&run.key, &(), &second.statement, &second.proof), Ok(()));
-    let links = [(first.statement, first.proof), (second.statement, second.proof)];
+    assert_eq!(verify(&run.key, &(), &second.statement, second.proof.revealed()), Ok(()));
+    let links = [first, second].map(|proved| (proved.statement, proved.proof.reveal()));
     let result = run.chain().verify(&run.key, &(), &links);
     assert!(result.unwrap_err().to_string().contains("the state"));
     // A chain that starts with a state of the trainer's choosing.

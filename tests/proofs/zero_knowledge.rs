@@ -58,7 +58,7 @@ impl Victim {
 
     /// The weight of every row at the point that a proof reveals.
     fn weights(&self, proved: &Proved) -> Vec<Fr> {
-        let high = &proved.claim.point[self.relation.layout.row_log as usize..];
+        let high = &proved.proof.claim().point[self.relation.layout.row_log as usize..];
         let slots = self.relation.layout.rows.iter();
         slots.map(|slot| select(high, slot.index)).collect()
     }
@@ -71,7 +71,7 @@ impl Victim {
         for (table, counts) in self.relation.tables.iter().zip(columns.count(&self.relation)) {
             sheet.fill(table.counts, &counts);
         }
-        let low = &proved.claim.point[..self.relation.layout.row_log as usize];
+        let low = &proved.proof.claim().point[..self.relation.layout.row_log as usize];
         let row_at = |row: &Row| {
             let mut sum = Fr::zero();
             row.for_each(|j, value| sum += select(low, j as u64) * Fr::from(value));
@@ -99,10 +99,10 @@ fn without_a_mask_the_opening_confirms_a_guess() {
     let victim = Victim::new();
     let fresh = victim.fresh();
     let masked = victim.prove(&fresh);
-    assert_ne!(masked.claim.value, victim.guessed_value(&masked));
+    assert_ne!(masked.proof.claim().value, victim.guessed_value(&masked));
     let zero = vec![Fr::zero(); fresh.mask.len()];
     let bare = victim.prove(&ProofRandomness { mask: zero, ..fresh });
-    assert_eq!(bare.claim.value, victim.guessed_value(&bare));
+    assert_eq!(bare.proof.claim().value, victim.guessed_value(&bare));
 }
 
 #[test]
@@ -110,9 +110,9 @@ fn without_its_blinding_the_mask_reveals_a_sum_of_blindings() {
     let victim = Victim::new();
     let fresh = victim.fresh();
     let hidden = victim.prove(&fresh);
-    assert_ne!(hidden.proof.blinding, victim.guessed_blinding(&hidden));
+    assert_ne!(hidden.proof.revealed().blinding, victim.guessed_blinding(&hidden));
     let bare = victim.prove(&ProofRandomness { mask_blinding: Fr::zero(), ..fresh });
-    assert_eq!(bare.proof.blinding, victim.guessed_blinding(&bare));
+    assert_eq!(bare.proof.revealed().blinding, victim.guessed_blinding(&bare));
 }
 
 /// An observer who knows the salt can compute the challenges from a guess, and compare the point.
@@ -122,11 +122,12 @@ fn without_a_salt_the_point_confirms_a_guess() {
     let fresh = victim.fresh();
     let guess = victim.prove(&ProofRandomness { salt: Fr::zero(), ..fresh.clone() });
     let salted = victim.prove(&fresh);
-    assert_eq!(guess.h, salted.h, "the statement and all commitments are the same");
-    let shared = guess.claim.point.iter().filter(|x| salted.claim.point.contains(x)).count();
+    assert_eq!(guess.proof.h(), salted.proof.h(), "the statement and all commitments are the same");
+    let shared =
+        guess.proof.claim().point.iter().filter(|x| salted.proof.claim().point.contains(x)).count();
     assert_eq!(shared, 0, "challenges do not follow from statement and witness");
     let unsalted = victim.prove(&ProofRandomness { salt: Fr::zero(), ..fresh });
-    assert_eq!(guess.claim.point, unsalted.claim.point);
+    assert_eq!(guess.proof.claim().point, unsalted.proof.claim().point);
 }
 
 /// The same witness, proven twice, is hidden by randomness that shares nothing.
@@ -172,7 +173,7 @@ fn simple_statistics_do_not_tell_datasets_apart() {
         let prove = |_| {
             let position = run.position(0, window);
             let proved = run.prover().prove(&run.start, position, &trace).unwrap();
-            compressor.compress(proved.h, &proved.claim, proved.proof).unwrap().to_bytes()
+            compressor.compress(proved.proof).unwrap().to_bytes()
         };
         (0..PROOFS).map(prove).collect::<Vec<_>>()
     });
@@ -245,7 +246,7 @@ fn a_registration_repeats_no_blinding_even_if_the_system_does() {
     // If a blinding served twice, the difference of two commitments would be one of data alone.
     let rows: Vec<&Row> = own.iter().take(count).collect();
     let guessed = commit_rows(g1, &rows, &data[..count]).unwrap();
-    for (guess, row) in guessed.iter().zip(&proved.proof.rows) {
+    for (guess, row) in guessed.iter().zip(&proved.proof.revealed().rows) {
         assert_ne!(guess, row);
     }
 }
@@ -260,7 +261,7 @@ fn two_statements_about_one_witness_share_no_randomness_even_if_the_system_repea
         let mut position = run.position(0, window);
         position.binding.round = round;
         let prover = TrainingProver { secret: &broken, ..run.prover() };
-        prover.prove(&run.start, position, &trace).unwrap().proof
+        prover.prove(&run.start, position, &trace).unwrap().proof.reveal()
     };
     let (one, again, other) = (prove(2), prove(2), prove(3));
     assert_eq!(one.mask, again.mask, "the system repeats itself");
@@ -279,12 +280,12 @@ fn compression_depends_on_the_owners_key_even_if_the_system_repeats_itself() {
     let mut circuit_proofs = Vec::new();
     for key in [[7; 32], [7; 32], [8; 32]] {
         compressor = compressor.with_key(LocalKey::with_repeating_system(key, [9; 32]));
-        let proof = compressor.compress(proved.h, &proved.claim, proved.proof.clone());
+        let proof = compressor.compress(proved.proof.clone());
         circuit_proofs.push(proof.unwrap().circuit_proof);
     }
     let [one, again, other] = &circuit_proofs[..] else { unreachable!() };
     assert_eq!(one, again, "the system repeats itself");
     assert!(one.as_chunks::<32>().0.iter().all(|word| !other.as_chunks::<32>().0.contains(word)));
     let failing = compressor.with_key(LocalKey::with_failing_system([7; 32]));
-    assert!(failing.compress(proved.h, &proved.claim, proved.proof).is_err());
+    assert!(failing.compress(proved.proof).is_err());
 }

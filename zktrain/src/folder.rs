@@ -9,7 +9,9 @@ use zktrain_model::manifest::{Manifest, Network};
 use zktrain_model::trace::Parameters;
 use zktrain_statement::key::TrainingKey;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
-use zktrain_verify::file::{Registration, StoredProof, decode, decode_registration, encode};
+use zktrain_verify::file::{
+    Registration, StoredProof, decode, decode_registration, encode_for_owner,
+};
 
 use crate::error::Error;
 use crate::proven::ProvenChain;
@@ -45,7 +47,7 @@ impl ProvenChain {
         for (index, (statement, proof)) in self.proofs.iter().enumerate() {
             let public = matches!(proof, StoredProof::Compressed(_));
             let path = named(&proofs, &proof_name(index), public);
-            write(path, &encode(statement, proof), public)?;
+            write(path, &encode_for_owner(statement, proof), public)?;
         }
         Ok(())
     }

@@ -144,10 +144,10 @@ impl Prover<'_> {
         let proved = prover.prove(&self.at, position, trace)?;
         let (proof, circuit) = match &self.compressor {
             Some(by) => {
-                let proof = by.compress(proved.h, &proved.claim, proved.proof)?;
+                let proof = by.compress(proved.proof)?;
                 (StoredProof::Compressed(proof), by.key())
             }
-            None => (StoredProof::Plain(proved.proof), CircuitKey::default()),
+            None => (StoredProof::Plain(proved.proof.reveal()), CircuitKey::default()),
         };
         zktrain_verify::training::verify(key, &circuit, &proved.statement, &proof)?;
         self.chain.proofs.push((proved.statement, proof));

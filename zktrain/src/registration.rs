@@ -42,9 +42,9 @@ impl Registrar<'_> {
         }
         let registration = match self.compressed {
             true => self.compress(chunks)?,
-            false => {
-                Registration::Plain(chunks.into_iter().map(|c| (c.statement, c.proof)).collect())
-            }
+            false => Registration::Plain(
+                chunks.into_iter().map(|c| (c.statement, c.proof.reveal())).collect(),
+            ),
         };
         Ok((RegisteredDataset::new(all), registration))
     }
@@ -77,13 +77,13 @@ impl Registrar<'_> {
     fn compress(&self, chunks: Vec<ChunkProved>) -> Result<Registration, Error> {
         let mut known: Option<(usize, Compressor)> = None;
         let mut compressed = Vec::new();
-        for ChunkProved { statement, proof, h, claim, .. } in chunks {
+        for ChunkProved { statement, proof, .. } in chunks {
             let windows = statement.rows.len();
             let compressor = match known.take() {
                 Some((size, compressor)) if size == windows => compressor,
                 _ => self.compressor(windows)?,
             };
-            compressed.push((statement, compressor.compress(h, &claim, proof)?));
+            compressed.push((statement, compressor.compress(proof)?));
             known = Some((windows, compressor));
         }
         Ok(Registration::Compressed(compressed))

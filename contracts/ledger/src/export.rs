@@ -137,34 +137,58 @@ pub enum EventError {
     },
 }
 
+/// One of a contract's events.
+fn decode<E: SolEventInterface>(
+    contract: Address,
+    topics: &[B256],
+    data: &[u8],
+) -> Result<E, EventError> {
+    E::decode_raw_log(topics, data)
+        .map_err(|e| EventError::Encoding { contract, why: e.to_string() })
+}
+
+impl ChainEvent {
+    /// Decodes what a contract has emitted: signature and indexed values, and the other ones.
+    ///
+    /// # Errors
+    /// If it is none of the contracts' events.
+    pub fn decode(
+        at: &Deployment,
+        contract: Address,
+        topics: &[B256],
+        data: &[u8],
+    ) -> Result<Self, EventError> {
+        if contract == at.registry {
+            decode(contract, topics, data).map(Self::Domain)
+        } else if contract == at.rounds {
+            decode(contract, topics, data).map(Self::Rounds)
+        } else if contract == at.escrow {
+            decode(contract, topics, data).map(Self::Escrow)
+        } else if contract == at.reputation {
+            decode(contract, topics, data).map(Self::Reputation)
+        } else if contract == at.stakes {
+            decode(contract, topics, data).map(Self::Stakes)
+        } else if contract == at.slashing {
+            decode(contract, topics, data).map(Self::Slashing)
+        } else if contract == at.demands {
+            decode(contract, topics, data).map(Self::Demands)
+        } else if contract == at.parameters {
+            decode(contract, topics, data).map(Self::Parameters)
+        } else if contract == at.router {
+            decode(contract, topics, data).map(Self::Router)
+        } else {
+            Err(EventError::Contract { got: contract })
+        }
+    }
+}
+
 impl ExportedLog {
     /// Decodes the event.
     ///
     /// # Errors
     /// If it is none of the contracts' events.
     pub fn event(&self, at: &Deployment) -> Result<ChainEvent, EventError> {
-        let contract = self.contract;
-        if contract == at.registry {
-            self.decode().map(ChainEvent::Domain)
-        } else if contract == at.rounds {
-            self.decode().map(ChainEvent::Rounds)
-        } else if contract == at.escrow {
-            self.decode().map(ChainEvent::Escrow)
-        } else if contract == at.reputation {
-            self.decode().map(ChainEvent::Reputation)
-        } else if contract == at.stakes {
-            self.decode().map(ChainEvent::Stakes)
-        } else if contract == at.slashing {
-            self.decode().map(ChainEvent::Slashing)
-        } else if contract == at.demands {
-            self.decode().map(ChainEvent::Demands)
-        } else if contract == at.parameters {
-            self.decode().map(ChainEvent::Parameters)
-        } else if contract == at.router {
-            self.decode().map(ChainEvent::Router)
-        } else {
-            Err(EventError::Contract { got: contract })
-        }
+        ChainEvent::decode(at, self.contract, &self.topics, &self.data)
     }
 
     /// Decodes the event as one of a contract's.
@@ -172,8 +196,7 @@ impl ExportedLog {
     /// # Errors
     /// If it is none of them.
     pub fn decode<E: SolEventInterface>(&self) -> Result<E, EventError> {
-        E::decode_raw_log(&self.topics, &self.data)
-            .map_err(|e| EventError::Encoding { contract: self.contract, why: e.to_string() })
+        decode(self.contract, &self.topics, &self.data)
     }
 
     /// Whether this indexed value is a number.

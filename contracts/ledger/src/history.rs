@@ -26,6 +26,8 @@ pub struct DomainHistory {
     pub slashes: Vec<SlashRecord>,
     /// With which datasets accounts have joined: root and windows.
     pub joined: BTreeMap<Address, BTreeSet<(B256, u64)>>,
+    /// Who came and went, in order.
+    pub changes: Vec<Change>,
 }
 
 impl DomainHistory {
@@ -240,6 +242,30 @@ pub struct ModelVersion {
     pub block: Block,
 }
 
+/// Somebody came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Who.
+    pub account: Address,
+    /// What.
+    pub kind: ChangeKind,
+    /// So many rounds had been opened by then: what tells in which round it first shows.
+    pub after: usize,
+}
+
+/// How a membership changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// Became a member.
+    Joined,
+    /// Takes part in no new round.
+    Resigned,
+    /// Got its bond back.
+    Exited,
+    /// Lost its bond.
+    Slashed,
+}
+
 /// Somebody lost stake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlashRecord {
@@ -251,9 +277,9 @@ pub struct SlashRecord {
     pub reason: String,
     /// Whether it was the coordinator.
     pub coordinator: bool,
-    /// Reward tokens that were burned.
+    /// Reward tokens that were burned; none before stake was taken.
     pub burned: U256,
-    /// Reward tokens that went to whoever showed it.
+    /// Reward tokens that went to the challenger who showed it; none before stake was taken.
     pub bounty: U256,
 }
 

@@ -1,6 +1,5 @@
 //! Makes proofs small and zero-knowledge: proves in a circuit that the argument is accepted.
 
-use ark_bn254::Fr;
 use zktrain_argument::arith::Check;
 use zktrain_argument::verifier::Opening;
 use zktrain_backends::compress::PublicInputs;
@@ -14,6 +13,7 @@ use zktrain_statement::statements::opening_seed;
 use zktrain_verify::circuit::CircuitKey;
 
 use crate::halo2::{self, Halo2Params, Halo2ProveError, ParamsError};
+use crate::uncompressed::Uncompressed;
 
 /// Why a proof could not be compressed.
 #[derive(Debug, thiserror::Error)]
@@ -87,19 +87,16 @@ impl Compressor {
         }
     }
 
-    /// Compresses a proof whose transcript starts from `h` and whose argument ends in `claim`.
+    /// Makes the proof that may be sent.
     ///
     /// # Errors
     /// If it is not a proof of the relation, or not a valid one.
-    pub fn compress(
-        &self,
-        h: Fr,
-        claim: &Opening<Fr>,
-        proof: SheetProof,
-    ) -> Result<CompressedProof, CompressError> {
-        let Opening { point, gamma, value } = claim;
+    pub fn compress(&self, uncompressed: Uncompressed) -> Result<CompressedProof, CompressError> {
+        let (h, claim) = (uncompressed.h(), uncompressed.claim().clone());
+        let proof = uncompressed.reveal();
+        let Opening { point, gamma, value } = &claim;
         let seed = opening_seed(&h, point, gamma, value, &proof.blinding);
-        let inputs = PublicInputs::new(h, &seed, claim);
+        let inputs = PublicInputs::new(h, &seed, &claim);
         let circuit_proof = match &self.key {
             ProvingKey::Halo2 { params, keys } => {
                 halo2::prove_by(&self.owner, params, keys, &self.relation, inputs, &proof.argument)?
@@ -111,7 +108,7 @@ impl Compressor {
             }
         };
         let SheetProof { rows, mask, blinding, opening, .. } = proof;
-        let (claim, system) = (claim.clone(), self.system());
+        let system = self.system();
         Ok(CompressedProof { rows, mask, claim, blinding, opening, system, circuit_proof })
     }
 }

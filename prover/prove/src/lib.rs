@@ -28,4 +28,5 @@ pub mod prove;
 pub mod reduction;
 pub mod relations;
 pub mod training;
+pub mod uncompressed;
 pub mod witness;

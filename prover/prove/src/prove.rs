@@ -31,6 +31,7 @@ use zktrain_statement::statements::{opening_seed, transcript_start};
 use crate::lookups::LookupColumns;
 use crate::materialize::ValueRange;
 use crate::reduction::{self, ReductionProof};
+use crate::uncompressed::Uncompressed;
 use crate::{fraction, relations};
 
 /// Row commitments and what blinds them.
@@ -127,11 +128,8 @@ pub struct Timings {
 
 /// A proof with what its maker keeps.
 pub struct Proved {
-    pub proof: SheetProof,
-    /// Digest of statement and rows, where the proof's transcript starts.
-    pub h: Fr,
-    /// Where the argument ends.
-    pub claim: Opening<Fr>,
+    /// To be compressed before anybody else has it.
+    pub proof: Uncompressed,
     /// The proof's own rows with their blindings.
     pub own: CommittedRows,
     /// Stage times.
@@ -247,7 +245,7 @@ fn prove_counted(
     timings.open = masking + started.elapsed();
     let proof =
         SheetProof { rows: own.points.clone(), mask: mask.commitment, argument, blinding, opening };
-    Ok(Proved { proof, h, claim, own, timings })
+    Ok(Proved { proof: Uncompressed::new(h, claim, proof), own, timings })
 }
 
 fn fresh(

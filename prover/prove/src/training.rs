@@ -1,6 +1,5 @@
 //! Keys, registrations and training proofs, from traces.
 
-use zktrain_argument::verifier::Opening;
 use zktrain_model::Hash;
 use zktrain_model::compile::{compile_dataset, compile_training};
 use zktrain_model::relation::{Group, TensorId};
@@ -8,7 +7,6 @@ use zktrain_model::size::Bounded;
 use zktrain_model::trace::{Parameters, Trace};
 use zktrain_statement::key::{TrainingKey, check_readable};
 use zktrain_statement::merkle;
-use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{Binding, DatasetStatement, TrainingStatement};
 
 use ark_bn254::{Fr, G1Affine, G1Projective};
@@ -24,6 +22,7 @@ use crate::memory;
 #[cfg(any(test, feature = "testing"))]
 use crate::prove::prove_filled;
 use crate::prove::{CommittedRows, ProveError, Proved, Timings, prove};
+use crate::uncompressed::Uncompressed;
 use crate::witness::{dataset_sheet, fill_tables, training_sheet};
 
 /// The key of a network whose manifest has this hash.
@@ -126,18 +125,14 @@ pub fn register_chunk(
     let encoded = statement.to_bytes();
     let context = Context { key: secret, known: &encoded };
     let proved = prove(g1, &relation, sheet, &known, &context, |_| encoded.clone())?;
-    let Proved { proof, h, claim, .. } = proved;
-    Ok(ChunkProved { statement, proof, h, claim, windows })
+    Ok(ChunkProved { statement, proof: proved.proof, windows })
 }
 
 /// Windows that are committed and proven well formed.
 pub struct ChunkProved {
     pub statement: DatasetStatement,
-    pub proof: SheetProof,
-    /// Digest of statement and rows, where the proof's transcript starts.
-    pub h: Fr,
-    /// Where the argument ends.
-    pub claim: Opening<Fr>,
+    /// To be compressed before anybody else has it.
+    pub proof: Uncompressed,
     /// The windows' rows with their blindings.
     pub windows: Vec<CommittedRows>,
 }
@@ -225,11 +220,8 @@ impl Committed {
 /// One training proof and what the next one starts from.
 pub struct TrainingProved {
     pub statement: TrainingStatement,
-    pub proof: SheetProof,
-    /// Digest of statement and rows, where the proof's transcript starts.
-    pub h: Fr,
-    /// Where the argument ends.
-    pub claim: Opening<Fr>,
+    /// To be compressed before anybody else has it.
+    pub proof: Uncompressed,
     /// Model and state after.
     pub after: Committed,
     /// Stage times.
@@ -311,8 +303,8 @@ impl TrainingProver<'_> {
             Counts::Given => prove_filled(g1, relation, sheet, &known, context, encode)?,
         };
         let after = advance(before, &statement, &proved.own, block, steps);
-        let Proved { proof, h, claim, timings, .. } = proved;
-        Ok(TrainingProved { statement, proof, h, claim, after, timings })
+        let Proved { proof, timings, .. } = proved;
+        Ok(TrainingProved { statement, proof, after, timings })
     }
 
     /// The statement as far as it is known before proving, and the rows that it fixes.

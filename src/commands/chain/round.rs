@@ -189,11 +189,10 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
     if let Some(folder) = path.parent() {
         disk::create_folder(folder, Access::Public)?;
     }
-    let (window, stored) = (statement.window, StoredProof::Compressed(proof));
-    disk::write(&path, &file::encode(&statement, &stored), Access::Public)?;
-    Ok(Done::new(format!("trained on window {window} and proven"))
+    disk::write(&path, &file::encode(&statement, &proof), Access::Public)?;
+    Ok(Done::new(format!("trained on window {} and proven", statement.window))
         .with("proof", path.display().to_string())
-        .with("bytes", stored.encoded_len())
+        .with("bytes", proof.to_bytes().len())
         .with("then", format!("zktrain chain submit {}", path.display())))
 }
 
@@ -212,12 +211,12 @@ fn prove(
 }
 
 /// A proof with its statement, read with its project's manifest.
-fn load(source: &Source, ui: &Ui) -> Result<(TrainingStatement, Vec<u8>), Error> {
+fn load(source: &Source, ui: &Ui) -> Result<(TrainingStatement, CompressedProof), Error> {
     let folder = source.file.parent().and_then(Path::parent).unwrap_or(Path::new("."));
     let (manifest, srs) = (source.manifest.as_deref(), source.srs.as_deref());
     let session = Session::of_files(&Project::new(folder), manifest, srs, ui)?;
     match proofs::read(&session.key, &source.file)? {
-        (statement, StoredProof::Compressed(proof)) => Ok((statement, proof.to_bytes())),
+        (statement, StoredProof::Compressed(proof)) => Ok((statement, proof)),
         (_, StoredProof::Plain(_)) => Err(OptionsError::Required {
             option: "--compress",
             when: "because contracts check compressed proofs only",
@@ -231,9 +230,9 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     let (statement, proof) = load(&args.source, ui)?;
     let client = at.client(ui).await?;
     let (round, account) = (statement.binding.round, Address::from(statement.binding.prover));
-    let bytes = statement.to_bytes();
+    let (bytes, sent) = (statement.to_bytes(), proof.to_bytes());
     // Whoever signs a proof that does not hold can be slashed for it.
-    client.judge(round, account, &bytes, &proof).await?;
+    client.judge(round, account, &bytes, &sent).await?;
     let default = || args.source.file.with_extension("submission.json");
     let path = args.out.clone().unwrap_or_else(default);
     let file = signed(&client, &statement, &proof).await?;
@@ -251,7 +250,7 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     let done = match optimistic && !args.on_chain {
         true => Done::new(format!("signed for the coordinator of round {round}")),
         false => {
-            let receipt = client.submit(round, account, &bytes, &proof).await?;
+            let receipt = client.submit(round, account, &bytes, &sent).await?;
             Done::by(format!("checked by the contract in round {round}"), &receipt)
         }
     };
@@ -282,13 +281,14 @@ async fn note(
 async fn signed(
     client: &Client,
     statement: &TrainingStatement,
-    proof: &[u8],
+    proof: &CompressedProof,
 ) -> Result<Option<SubmissionFile>, Error> {
     if Address::from(statement.binding.prover) != client.address() {
         return Ok(None);
     }
-    let signed = client.sign_submission(crate::round::submission(statement, proof)).await?;
-    let (statement, proof) = (statement.to_bytes().into(), proof.to_vec().into());
+    let proof = proof.to_bytes();
+    let signed = client.sign_submission(crate::round::submission(statement, &proof)).await?;
+    let (statement, proof) = (statement.to_bytes().into(), proof.into());
     Ok(Some(SubmissionFile { signed, statement, proof }))
 }
 

@@ -260,7 +260,8 @@ impl World {
         let neighbour = economy.domain(keccak256(b"another"), &key, first).await;
         let domain = economy.domain(manifest().hash().into(), &key, first).await;
         for (owner, run) in owners.iter().zip(&mut cohort.members) {
-            let chunks = register(run, WINDOWS).into_iter().map(|c| (c.statement, c.proof));
+            let chunks =
+                register(run, WINDOWS).into_iter().map(|c| (c.statement, c.proof.reveal()));
             let registration = Registration::Plain(chunks.collect()).to_bytes();
             writer.registration(owner.address(), &registration).unwrap();
             owner.stake(tokens(100)).await.unwrap();
@@ -298,7 +299,7 @@ impl World {
         let position = Position { binding, step: 0, window };
         let mut proved = run.prover().prove(&start, position, &trace).unwrap();
         let compressor = &self.cohort.compressor;
-        let proof = compressor.compress(proved.h, &proved.claim, proved.proof).unwrap();
+        let proof = compressor.compress(proved.proof).unwrap();
         if forged == Forged::Delivery && member == 0 {
             // As large as it likes: nobody has proven that it is an update at all.
             proved.statement.update[0] = (proved.statement.update[0] + srs().g1[0]).into();

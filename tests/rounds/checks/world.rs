@@ -84,7 +84,7 @@ fn compress(circuits: &Circuits<'_>, chunks: Vec<ChunkProved>) -> Chunks {
     let compress = |chunk: ChunkProved| {
         let shape = CircuitShape::Dataset(chunk.statement.rows.len());
         let compressor = circuits.compressor(ProofSystem::Halo2, shape).unwrap();
-        let proof = compressor.compress(chunk.h, &chunk.claim, chunk.proof).unwrap();
+        let proof = compressor.compress(chunk.proof).unwrap();
         (chunk.statement, proof)
     };
     chunks.into_iter().map(compress).collect()

@@ -75,11 +75,17 @@ impl VerifiableProof for StoredProof {
     }
 }
 
-/// A training proof's file.
-pub fn encode(statement: &TrainingStatement, proof: &StoredProof) -> Vec<u8> {
+/// The file of a training proof that may be sent, which reveals nothing beyond its statement.
+pub fn encode(statement: &TrainingStatement, proof: &CompressedProof) -> Vec<u8> {
+    encode_training(statement, proof)
+}
+
+/// The file of a training proof as its owner keeps it, in either form. Where that is
+/// [`StoredProof::Plain`], nobody else is to be able to read it.
+pub fn encode_for_owner(statement: &TrainingStatement, proof: &StoredProof) -> Vec<u8> {
     match proof {
         StoredProof::Plain(proof) => encode_training(statement, proof),
-        StoredProof::Compressed(proof) => encode_training(statement, proof),
+        StoredProof::Compressed(proof) => encode(statement, proof),
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, U256};
 
 use super::{
-    AuditProgress, DomainHistory, ModelVersion, ProposedBatch, RoundHistory, RoundOutcome, reason,
+    AuditProgress, Change, ChangeKind, DomainHistory, ModelVersion, ProposedBatch, RoundHistory,
+    RoundOutcome, STOPPED, SlashRecord, reason,
 };
 use crate::Members;
 use crate::bindings::registry::DomainRegistry::ModelAdvanced;
 use crate::bindings::rounds::Rounds;
+use crate::bindings::stakes::StakeManager;
 use crate::export::Block;
 
 impl DomainHistory {
@@ -62,6 +64,60 @@ impl DomainHistory {
         let ModelAdvanced { round, parent, model, .. } = *event;
         self.versions.push(ModelVersion { number, round, parent, model, block });
     }
+
+    /// An account became a member with these data.
+    pub fn join(&mut self, event: &Rounds::Joined) {
+        let data = (event.dataset, event.windows);
+        self.joined.entry(event.account).or_default().insert(data);
+        self.change(event.account, ChangeKind::Joined);
+    }
+
+    /// A member takes part in no new round.
+    pub fn leave(&mut self, event: &Rounds::Leaving) {
+        self.change(event.account, ChangeKind::Resigned);
+    }
+
+    /// A member has got its bond back.
+    pub fn exit(&mut self, event: &Rounds::Exited) {
+        self.change(event.account, ChangeKind::Exited);
+    }
+
+    fn change(&mut self, account: Address, kind: ChangeKind) {
+        let after = self.rounds.len();
+        self.changes.push(Change { account, kind, after });
+    }
+
+    /// A member is slashed for what it did in one of the domain's rounds; others' rounds change nothing.
+    pub fn slash_member(&mut self, event: &Rounds::MemberSlashed) {
+        if self.round(event.round).is_some() {
+            self.change(event.account, ChangeKind::Slashed);
+            self.slash(event.round, event.account, &event.reason, false);
+        }
+    }
+
+    /// A round makes no version, and its coordinator is slashed, unless its verifier was stopped. Others'
+    /// rounds change nothing.
+    pub fn void(&mut self, event: &Rounds::Voided, block: Block) {
+        let Some(round) = self.round(event.round) else { return };
+        round.void(event, block);
+        if reason(&event.reason) != STOPPED {
+            self.slash(event.round, event.coordinator, &event.reason, true);
+        }
+    }
+
+    fn slash(&mut self, round: u64, account: Address, why: &B256, coordinator: bool) {
+        let (reason, [burned, bounty]) = (reason(why), [U256::ZERO; 2]);
+        self.slashes.push(SlashRecord { round, account, reason, coordinator, burned, bounty });
+    }
+
+    /// Stake was taken for what an account was slashed for last in a round.
+    pub fn take(&mut self, round: u64, account: Address, event: &StakeManager::Slashed) {
+        let about = |slash: &&mut SlashRecord| (slash.round, slash.account) == (round, account);
+        if let Some(slash) = self.slashes.iter_mut().rev().find(about) {
+            let total = event.own.saturating_add(event.delegated);
+            (slash.burned, slash.bounty) = (total.saturating_sub(event.bounty), event.bounty);
+        }
+    }
 }
 
 impl RoundHistory {
@@ -85,7 +141,7 @@ impl RoundHistory {
     }
 
     /// It makes no version. What the contract has checked is still to be paid.
-    pub fn void(&mut self, event: &Rounds::Voided, block: Block) {
+    fn void(&mut self, event: &Rounds::Voided, block: Block) {
         self.outcome = RoundOutcome::Void { reason: reason(&event.reason) };
         self.ended = Some(block);
         self.paid = self.delivered.is_empty();
@@ -94,9 +150,6 @@ impl RoundHistory {
 
 #[cfg(test)]
 mod tests {
-    use alloy_primitives::{Address, B256};
-
-    use super::super::STOPPED;
     use super::*;
     use crate::bindings::rounds::IRounds::{Delivery, Member};
 
@@ -160,5 +213,37 @@ mod tests {
         let round = history.settle(5, block(4)).unwrap();
         assert_eq!(round.outcome, RoundOutcome::Void { reason: STOPPED.to_owned() });
         assert_eq!((round.ended, round.paid), (Some(block(2)), true));
+    }
+
+    #[test]
+    fn slashes_are_told_once_with_what_they_took_and_in_the_domains_rounds_alone() {
+        let mut history = opened();
+        let reason = B256::right_padding_from(b"too long");
+        let challenger = Address::repeat_byte(3);
+        let [account, coordinator] = [MEMBER, Address::ZERO];
+        for round in [4, 5] {
+            history.slash_member(&Rounds::MemberSlashed { round, account, challenger, reason });
+            history.void(&Rounds::Voided { round, coordinator, reason }, block(2));
+        }
+        let told: Vec<_> = history.slashes.iter().map(|s| (s.account, s.coordinator)).collect();
+        assert_eq!(told, [(MEMBER, false), (Address::ZERO, true)]);
+        let left = Change { account, kind: ChangeKind::Slashed, after: 1 };
+        assert_eq!(history.changes, [left]);
+        let [own, delegated, bounty] = [7u64, 5, 2].map(U256::from);
+        let operator = MEMBER;
+        let taken = StakeManager::Slashed {
+            operator,
+            challenger,
+            reason,
+            own,
+            delegated,
+            bounty,
+            since: 1,
+        };
+        history.take(5, MEMBER, &taken);
+        let burned = history.slashes.iter().map(|slash| (slash.burned, slash.bounty));
+        let nothing = (U256::ZERO, U256::ZERO);
+        assert_eq!(burned.collect::<Vec<_>>(), [(U256::from(10), bounty), nothing]);
+        assert_eq!(history.slashes[0].reason, "too long");
     }
 }

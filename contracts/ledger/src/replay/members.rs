@@ -34,7 +34,7 @@ impl Replay<'_> {
         self.about_member(account, "dataset", free, "these data are another member's, or none");
         self.holders.insert(dataset, account);
         self.members.insert(account, Membership { dataset, windows, leaves_at: None });
-        self.history.joined.entry(account).or_default().insert((dataset, windows));
+        self.history.join(event);
         let score = self.standings.admit(account);
         self.due.scores.extend(score.map(|score| (account, score)));
         self.due.obligations.push_back(account);
@@ -48,6 +48,7 @@ impl Replay<'_> {
         let holds = known && before.is_none() && event.leavesAt == due;
         let problem = "it was no member, was leaving before, or leaves at another time";
         self.about_member(event.account, "leaving", holds, problem);
+        self.history.leave(event);
     }
 
     pub(super) fn exited(&mut self, event: &Rounds::Exited, log: &ExportedLog) {
@@ -56,6 +57,7 @@ impl Replay<'_> {
         let holds = due.is_some_and(|due| log.block.time >= due);
         let problem = "it could still be in a round, or was no member";
         self.about_member(event.account, "exited", holds, problem);
+        self.history.exit(event);
         if let Some(member) = member {
             self.holders.remove(&member.dataset);
         }
@@ -82,6 +84,7 @@ impl Replay<'_> {
                 && proven.challenger == event.challenger
         });
         self.about(CheckKind::Export, id, "evidence", shown, "a slash without its evidence");
+        self.history.slash_member(event);
         self.standings.ruin(account);
         self.due.scores.push_back((account, 0));
         self.due.obligations.push_back(account);

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 
 use super::super::findings::{CheckKind, Place};
-use super::super::history::{RoundHistory, RoundOutcome, STOPPED, SlashRecord, reason};
+use super::super::history::{RoundHistory, RoundOutcome, STOPPED, reason};
 use super::demands::audit_until;
 use super::due::{Guilty, Proven};
 use super::{Replay, rules};
@@ -136,9 +136,7 @@ impl Replay<'_> {
             self.money.expect(Vec::new(), U256::ZERO, round.budget);
             self.current = None;
         }
-        if let Some(round) = self.history.round(id) {
-            round.void(event, log.block);
-        }
+        self.history.void(event, log.block);
     }
 
     /// Whether a round can be void for this reason now.
@@ -218,10 +216,7 @@ impl Replay<'_> {
         let fair =
             event.bounty == event.own.saturating_sub(kept) && total <= bond && event.since == since;
         self.about(CheckKind::Payment, id, "slash", fair, "more than the bond, or another bounty");
-        let (burned, bounty) = (total.saturating_sub(event.bounty), event.bounty);
-        let reason = reason(&why);
-        let slash = SlashRecord { round: id, account, reason, coordinator, burned, bounty };
-        self.history.slashes.push(slash);
+        self.history.take(id, account, event);
     }
 
     fn bond(&self, coordinator: bool) -> U256 {

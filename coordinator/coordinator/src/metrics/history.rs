@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy::primitives::{Address, B256, U256};
+pub use zktrain_ledger::follow::Payment;
+pub use zktrain_ledger::history::{Change, ChangeKind};
 
 /// What has happened in a domain.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -91,41 +93,6 @@ pub struct MeasuredVersion {
     pub model: B256,
 }
 
-/// Somebody came or went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Who.
-    pub account: Address,
-    /// What.
-    pub kind: ChangeKind,
-    /// So many rounds had been opened by then: what tells in which round it first shows.
-    pub after: usize,
-}
-
-/// How a membership changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// Became a member.
-    Joined,
-    /// Takes part in no new round.
-    Resigned,
-    /// Got its bond back.
-    Exited,
-    /// Lost its bond.
-    Slashed,
-}
-
-/// A payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Payment {
-    /// The round that earned it.
-    pub round: u64,
-    /// Who is owed.
-    pub account: Address,
-    /// In the token's smallest unit.
-    pub amount: U256,
-}
-
 /// A move of reward tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
@@ -148,7 +115,7 @@ pub enum Role {
 }
 
 /// A slash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MeasuredSlash {
     /// In which round.
     pub round: u64,
@@ -157,7 +124,7 @@ pub struct MeasuredSlash {
     /// As what.
     pub role: Role,
     /// The contracts' word for it, as `invalid proof`.
-    pub reason: B256,
+    pub reason: String,
 }
 
 /// What the coordinator, or an auditor later, found about a delivery.

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 
 use super::history::{MeasuredOutcome, MetricsHistory, Role, VerdictKind};
 
 /// The reason of slashes that says nothing about what was to go into the model: a constant of
 /// `Slashing.sol`.
-const MISSED_DEADLINE: &[u8] = b"missed deadline";
+const MISSED_DEADLINE: &str = "missed deadline";
 
 /// How far back to the first model a model can be followed. Unit: versions. Range: 0 to `versions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,8 +74,7 @@ impl MetricsHistory {
     /// whether it was shown on grounds that cannot be had without it having been counted.
     fn attempts(&self) -> BTreeMap<(u64, Address, Role), bool> {
         let mut attempts = BTreeMap::new();
-        let late = B256::right_padding_from(MISSED_DEADLINE);
-        for slash in self.slashes.iter().filter(|slash| slash.reason != late) {
+        for slash in self.slashes.iter().filter(|slash| slash.reason != MISSED_DEADLINE) {
             attempts.entry((slash.round, slash.account, slash.role)).or_insert(false);
         }
         for verdict in &self.verdicts {
@@ -153,13 +152,14 @@ impl MetricsHistory {
 
 #[cfg(test)]
 mod tests {
+    use alloy::primitives::B256;
+
     use super::super::cases::{account, domain, round, version};
     use super::super::history::{DeliveryVerdict, MeasuredSlash};
     use super::*;
 
-    fn slash(round: u64, who: u8, role: Role, reason: &[u8]) -> MeasuredSlash {
-        let reason = B256::right_padding_from(reason);
-        MeasuredSlash { round, account: account(who), role, reason }
+    fn slash(round: u64, who: u8, role: Role, reason: &str) -> MeasuredSlash {
+        MeasuredSlash { round, account: account(who), role, reason: reason.to_owned() }
     }
 
     fn verdict(round: u64, who: u8, kind: VerdictKind) -> DeliveryVerdict {
@@ -190,22 +190,22 @@ mod tests {
         history.verdicts.push(verdict(0, 2, VerdictKind::Rejected));
         history.verdicts.push(verdict(1, 2, VerdictKind::Blamed));
         // The same attempt once more, on chain.
-        history.slashes.push(slash(1, 2, Role::Member, b"invalid proof"));
+        history.slashes.push(slash(1, 2, Role::Member, "invalid proof"));
         assert_eq!(history.poisoning(), Poisoning { attempts: 2, succeeded: 0, undecided: 0 });
         // It was counted.
-        history.slashes.push(slash(2, 1, Role::Member, b"invalid proof"));
+        history.slashes.push(slash(2, 1, Role::Member, "invalid proof"));
         // Delivered to the contract alone: it is in no sum.
         history.rounds[0].seats[2].delivered = true;
         // A void round and an open one.
-        history.slashes.push(slash(3, 1, Role::Coordinator, b"wrong aggregate"));
-        history.slashes.push(slash(4, 1, Role::Member, b"equivocation"));
+        history.slashes.push(slash(3, 1, Role::Coordinator, "wrong aggregate"));
+        history.slashes.push(slash(4, 1, Role::Member, "equivocation"));
         let poisoning = history.poisoning();
         assert_eq!(poisoning, Poisoning { attempts: 5, succeeded: 1, undecided: 1 });
         assert_eq!(poisoning.success_rate(), Some(0.25));
         // To be late is none.
-        history.slashes.push(slash(3, 9, Role::Coordinator, b"missed deadline"));
+        history.slashes.push(slash(3, 9, Role::Coordinator, "missed deadline"));
         assert_eq!(history.poisoning(), poisoning);
-        history.slashes.push(slash(3, 9, Role::Coordinator, b"missed deadlines"));
+        history.slashes.push(slash(3, 9, Role::Coordinator, "missed deadlines"));
         assert_eq!(history.poisoning().attempts, 6);
     }
 
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn slashes_are_counted_by_office() {
         let mut history = history();
-        history.slashes.push(slash(1, 2, Role::Member, b"invalid proof"));
-        history.slashes.push(slash(3, 2, Role::Coordinator, b"missed deadline"));
+        history.slashes.push(slash(1, 2, Role::Member, "invalid proof"));
+        history.slashes.push(slash(3, 2, Role::Coordinator, "missed deadline"));
         let slashing = history.slashing();
         let expected = Slashing { members: 1, seats: 12, coordinators: 1, rounds: 4 };
         assert_eq!(slashing, expected);
