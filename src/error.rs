@@ -1,6 +1,8 @@
 //! Why a command fails, and what to do about it.
 
+mod from;
 mod hint;
+mod options;
 
 use std::path::PathBuf;
 
@@ -8,140 +10,36 @@ use zktrain_audit::trust::{PinMismatch, Unpinned};
 use zktrain_chain::ChainError;
 use zktrain_chain::keystore::KeystoreError;
 use zktrain_chain::protocol::ClientError;
-use zktrain_commit::rows::CommitError;
-use zktrain_commit::srs::SrsError;
 use zktrain_devnet::EvmError;
 use zktrain_devnet::NodeError;
-use zktrain_model::certificate::Uncertified;
-use zktrain_model::manifest::ManifestError;
-use zktrain_model::size::AdmitError;
-use zktrain_prove::compress::CompressError;
-use zktrain_prove::prove::ProveError;
+pub use zktrain_project::Error as ProjectError;
 use zktrain_statement::compressed::ProofSystem;
-use zktrain_statement::key::KeyError;
-use zktrain_statement::wire::WireError;
-use zktrain_trainer::dataset::DatasetError;
-use zktrain_trainer::export::ExportError;
-use zktrain_trainer::replay::ReplayError;
 use zktrain_trainer::train::TrainError;
-use zktrain_verify::evm::EvmKeyError;
 use zktrain_verify::groth16::Groth16Error;
 use zktrain_verify::training::TrainingError;
 
 use crate::commands::chain::ChainRefusal;
 use crate::config::ConfigError;
-use crate::limits::LimitError;
 use crate::logging::LogError;
 use crate::operator::OperatorError;
-use crate::owner::{OtherPlan, OwnerError, ParentError, PlanError, RepeatError};
-use crate::project::SettingsError;
-use crate::secrets::SecretFault;
+
+pub use options::OptionsError;
 
 /// Why a command fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The operating system refused a file.
-    #[error("{}: {source}", path.display())]
-    File { path: PathBuf, source: std::io::Error },
-    /// A file is larger than one of its kind can be.
-    #[error("{}: larger than {most} bytes, which no file of its kind is", path.display())]
-    FileTooLarge {
-        path: PathBuf,
-        /// Bytes that are read at most.
-        most: u64,
-    },
+    /// A project cannot be worked on.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// Standard output takes nothing; that somebody closed it is no error.
     #[error("standard output: {0}")]
     Output(#[source] std::io::Error),
     /// A result cannot be put into words or JSON; nothing of it was printed.
     #[error("the command did its work, but its result cannot be told: {0}")]
     Report(#[source] std::io::Error),
-    /// A file that an earlier command makes.
-    #[error("{} is missing", path.display())]
-    Missing {
-        path: PathBuf,
-        /// What to do about it.
-        hint: &'static str,
-    },
-    /// Something is already where something else would be written.
-    #[error("{} exists already", path.display())]
-    Exists {
-        /// The file found.
-        path: PathBuf,
-        /// What to do about it.
-        hint: &'static str,
-    },
-    /// Another process works on the same project.
-    #[error("another process holds {}", path.display())]
-    Busy {
-        /// The lock.
-        path: PathBuf,
-    },
-    /// Files of a project are some of them old and some of them new.
-    #[error("{}: a replacement of the project's files was interrupted, or is under way", path.display())]
-    Replacing {
-        /// Where the new or the old ones are.
-        path: PathBuf,
-    },
-    /// The manifest is refused.
-    #[error("{}: {source}", path.display())]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// The field and what is wrong with it.
-        source: Box<ManifestError>,
-    },
-    /// The relations of a manifest are larger than this machine's limits.
-    #[error("{}: {source}", path.display())]
-    Admit {
-        /// The manifest.
-        path: PathBuf,
-        /// What is too large, or cannot be written.
-        source: AdmitError,
-    },
-    /// Nobody could verify proofs for a manifest.
-    #[error("{}: {source}", path.display())]
-    Unreadable {
-        /// The manifest.
-        path: PathBuf,
-        /// What the verifier cannot read.
-        source: KeyError,
-    },
-    /// A limit is not a number.
-    #[error(transparent)]
-    Limit(#[from] LimitError),
-    /// A manifest's relation is not shown to have the one solution that it should have.
-    #[error("{}: its proofs would not convince: {source}", path.display())]
-    Uncertified {
-        /// The manifest.
-        path: PathBuf,
-        /// What could not be shown.
-        source: Box<Uncertified>,
-    },
-    /// A settings file is refused.
-    #[error("{}: {source}", path.display())]
-    Settings {
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<SettingsError>,
-    },
     /// Options that do not go together or are missing.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// A data file is missing or malformed.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The data have fewer rows than one window.
-    #[error("{got} rows for training do not fill one window of {expected}")]
-    NoWindow {
-        /// Samples of a window.
-        expected: usize,
-        /// Samples there are.
-        got: usize,
-    },
-    /// The data differ from what was registered.
-    #[error("the data are not those that were registered")]
-    DataChanged,
     /// The data do not suit the model.
     #[error(transparent)]
     Draft(#[from] zktrain_trainer::DraftError),
@@ -162,43 +60,6 @@ pub enum Error {
         /// Steps asked for.
         got: usize,
     },
-    /// A parameter file is refused.
-    #[error("{}: {source}", path.display())]
-    Model {
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<ExportError>,
-    },
-    /// A file of parameters is of another kind.
-    #[error("{}: looks like {looks}; expected a safetensors file", path.display())]
-    NoModel {
-        path: PathBuf,
-        /// What its first bytes are those of.
-        looks: &'static str,
-    },
-    /// A reference string is refused.
-    #[error("{}: {source}", path.display())]
-    Srs {
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<SrsError>,
-    },
-    /// Proving failed.
-    #[error(transparent)]
-    Prove(#[from] ProveError),
-    /// Rows cannot be committed to.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    /// The operating system gives no random bytes.
-    #[error(transparent)]
-    Randomness(#[from] zktrain_commit::random::NoRandomness),
-    /// A secret file is damaged or belongs to something else.
-    #[error("{}: {source}", path.display())]
-    Secret {
-        path: PathBuf,
-        /// What is wrong with it.
-        source: SecretFault,
-    },
     /// More proofs asked for than windows were trained.
     #[error("proof {got} is asked for; {expected} windows were trained")]
     NotTrained {
@@ -215,16 +76,6 @@ pub enum Error {
         /// The proof asked for.
         got: usize,
     },
-    /// A proof file cannot be decoded.
-    #[error("{}: {source}", path.display())]
-    Wire {
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<WireError>,
-    },
-    /// A registration is rejected.
-    #[error("{}: registration REJECTED: {source}", path.display())]
-    Registration { path: PathBuf, source: Box<zktrain_verify::dataset::DatasetProofError> },
     /// The registration belongs to someone else.
     #[error("{}: registered by 0x{got}; the round's prover is 0x{expected}", path.display())]
     Owner {
@@ -253,16 +104,6 @@ pub enum Error {
         /// The proof.
         path: PathBuf,
         source: Box<TrainingError>,
-    },
-    /// The first model is not within the manifest's bound.
-    #[error("{}: a parameter is {got}; the manifest bounds initial parameters by 2^{bits}", path.display())]
-    GenesisRange {
-        /// The model file.
-        path: PathBuf,
-        /// Bits allowed.
-        bits: u32,
-        /// The parameter.
-        got: i32,
     },
     /// The final model is not what the chain ends with.
     #[error("{}: row {row} is not what the chain of proofs ends with", path.display())]
@@ -307,22 +148,6 @@ pub enum Error {
         index: usize,
         source: Box<TrainingError>,
     },
-    /// A proof cannot be compressed.
-    #[error(transparent)]
-    Compress(#[from] CompressError),
-    /// There is no circuit key for a system.
-    #[error("there is no {system} key")]
-    NoCircuitKey { system: ProofSystem },
-    /// A Groth16 key is damaged.
-    #[error("{}: {source}", path.display())]
-    Groth16Key {
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A circuit key of another manifest.
-    #[error("{}: not the key of this manifest and reference string", path.display())]
-    OtherKey { path: PathBuf },
     /// Another root than the one that was asked for.
     #[error(transparent)]
     Pin(#[from] PinMismatch),
@@ -391,9 +216,6 @@ pub enum Error {
         /// This one.
         got: String,
     },
-    /// The contracts cannot take a key.
-    #[error(transparent)]
-    EvmKey(#[from] EvmKeyError),
     /// The contracts refuse a key.
     #[error("the contracts refuse the {system} key: {source}")]
     ContractKey { system: ProofSystem, source: Box<EvmError> },
@@ -459,19 +281,7 @@ pub enum Error {
     WorkerStopped,
     /// An owner cannot go on.
     #[error(transparent)]
-    Member(#[from] Box<OwnerError>),
-    /// A plan is not followed.
-    #[error(transparent)]
-    Plan(#[from] Box<PlanError>),
-    /// A round's model does not follow from the versions before it.
-    #[error(transparent)]
-    Parent(#[from] Box<ParentError>),
-    /// A round asks for an update that may be in another sum.
-    #[error(transparent)]
-    Repeat(#[from] RepeatError),
-    /// The coordinator has two plans for one round.
-    #[error(transparent)]
-    OtherPlan(#[from] OtherPlan),
+    Member(Box<zktrain_member::Error>),
     /// The coordinator cannot be reached, or refuses.
     #[error(transparent)]
     Peer(Box<zktrain_wire::PeerError>),
@@ -487,123 +297,4 @@ pub enum Error {
     /// The accuracy table cannot be made.
     #[error(transparent)]
     Accuracy(#[from] Box<zktrain_trainer::accuracy::AccuracyError>),
-}
-
-impl From<ClientError> for Error {
-    fn from(error: ClientError) -> Self {
-        Self::Client(Box::new(error))
-    }
-}
-
-impl From<OwnerError> for Error {
-    fn from(error: OwnerError) -> Self {
-        Self::Member(Box::new(error))
-    }
-}
-
-impl From<ReplayError> for Error {
-    fn from(error: ReplayError) -> Self {
-        match error {
-            ReplayError::NoWindow { expected, got } => Self::NoWindow { expected, got },
-            ReplayError::Train(error) => Self::Train(error),
-        }
-    }
-}
-
-impl From<PlanError> for Error {
-    fn from(error: PlanError) -> Self {
-        Self::Plan(Box::new(error))
-    }
-}
-
-impl From<ParentError> for Error {
-    fn from(error: ParentError) -> Self {
-        Self::Parent(Box::new(error))
-    }
-}
-
-impl From<crate::commands::backup::BackupError> for Error {
-    fn from(error: crate::commands::backup::BackupError) -> Self {
-        Self::Backup(Box::new(error))
-    }
-}
-
-impl From<OperatorError> for Error {
-    fn from(error: OperatorError) -> Self {
-        Self::Operator(Box::new(error))
-    }
-}
-
-impl From<zktrain_wire::PeerError> for Error {
-    fn from(error: zktrain_wire::PeerError) -> Self {
-        Self::Peer(Box::new(error))
-    }
-}
-
-impl From<ChainError> for Error {
-    fn from(error: ChainError) -> Self {
-        ClientError::from(error).into()
-    }
-}
-
-impl From<KeystoreError> for Error {
-    fn from(error: KeystoreError) -> Self {
-        Self::Keystore(Box::new(error))
-    }
-}
-
-impl From<zktrain_audit::lineage::LineageError> for Error {
-    fn from(error: zktrain_audit::lineage::LineageError) -> Self {
-        Self::Lineage(Box::new(error))
-    }
-}
-
-impl From<NodeError> for Error {
-    fn from(error: NodeError) -> Self {
-        Self::Node(Box::new(error))
-    }
-}
-
-/// Options that do not go together or are missing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OptionsError {
-    /// An option without which the command cannot do its work.
-    #[error("{option} is required {when}")]
-    Required {
-        option: &'static str,
-        /// In which case.
-        when: &'static str,
-        /// What to do about it.
-        hint: &'static str,
-    },
-    /// An option about a chain of proofs, for proofs that are checked each on its own.
-    #[error(
-        "{option} is about a project's chain of proofs; single proofs are checked each on its own, \
-         without it"
-    )]
-    OfChains { option: &'static str },
-    /// A preset that does not exist.
-    #[error("no preset is called {got:?}")]
-    Preset {
-        /// The name given.
-        got: String,
-    },
-    /// A shape that does not fit the data.
-    #[error("--shape says {got} {what}, the data have {expected}")]
-    Shape {
-        /// Inputs or outputs.
-        what: &'static str,
-        /// What the data have.
-        expected: usize,
-        /// What the option says.
-        got: usize,
-    },
-    /// A value that cannot be read.
-    #[error("{option}: expected {expected}, got {got:?}")]
-    Value {
-        option: &'static str,
-        /// What is expected.
-        expected: &'static str,
-        got: String,
-    },
 }

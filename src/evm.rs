@@ -9,9 +9,9 @@ use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
-use zktrain_verify::evm::{encode_key, key_hash};
 use zktrain_verify::file::StoredProof;
 
+pub use crate::circuits::{contract_key, contract_key_hash};
 use crate::error::{Error, OptionsError};
 use crate::ui::{Ui, field};
 
@@ -139,31 +139,6 @@ impl Chain {
             register_gas: registered.gas,
         })
     }
-}
-
-/// The training key as contracts store it.
-///
-/// # Errors
-/// If there is no circuit key for the system, or it does not fit a contract.
-pub fn contract_key(
-    key: &TrainingKey,
-    circuit: &CircuitKey,
-    system: ProofSystem,
-) -> Result<Vec<u8>, Error> {
-    let bytes = circuit.contract_bytes(system).ok_or(Error::NoCircuitKey { system })?;
-    encode_key(key, system, &bytes).map_err(Error::EvmKey)
-}
-
-/// The name of [`contract_key`] on chain.
-///
-/// # Errors
-/// As [`contract_key`].
-pub fn contract_key_hash(
-    key: &TrainingKey,
-    circuit: &CircuitKey,
-    system: ProofSystem,
-) -> Result<[u8; 32], Error> {
-    Ok(key_hash(&contract_key(key, circuit, system)?))
 }
 
 #[cfg(test)]

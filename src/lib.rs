@@ -2,7 +2,6 @@
 
 pub mod audit;
 pub mod bench;
-pub mod cache;
 pub mod chain;
 pub mod circuits;
 pub mod cli;
@@ -10,19 +9,15 @@ pub mod commands;
 pub mod config;
 pub mod error;
 pub mod evm;
-pub mod files;
-pub mod limits;
 pub mod lineage;
 pub mod logging;
 pub mod operator;
-pub mod owner;
-pub mod project;
-pub mod proofs;
-pub mod replace;
 pub mod roots;
-pub mod round;
-pub mod secrets;
-pub mod session;
 pub mod source;
 pub mod ui;
-pub mod version;
+
+pub use zktrain_member as owner;
+pub use zktrain_member::work as round;
+pub use zktrain_project::{
+    cache, data, files, limits, project, proofs, replace, secrets, session, version,
+};

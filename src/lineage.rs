@@ -14,7 +14,7 @@ use zktrain_secagg::plan::Plan;
 use zktrain_statement::sum::Sum;
 use zktrain_trainer::export::to_int_safetensors;
 
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::project::write_json;
 use crate::session::srs_error;
@@ -64,7 +64,7 @@ impl LineageWriter {
     }
 
     fn bytes(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        files::write(&self.path(name)?, bytes, Access::Public)
+        Ok(files::write(&self.path(name)?, bytes, Access::Public)?)
     }
 
     /// The manifest, without comments.
@@ -73,9 +73,11 @@ impl LineageWriter {
     /// If the manifest has no TOML form or the operating system refuses.
     pub fn manifest(&self, manifest: &Manifest) -> Result<(), Error> {
         let path = self.path(MANIFEST)?;
-        let refused = |source| Error::Manifest { path: path.clone(), source: Box::new(source) };
+        let refused = |source| {
+            Error::Project(ProjectError::Manifest { path: path.clone(), source: Box::new(source) })
+        };
         let text = manifest.to_toml().map_err(refused)?;
-        files::write(&path, text.as_bytes(), Access::Public)
+        Ok(files::write(&path, text.as_bytes(), Access::Public)?)
     }
 
     /// The first model.
@@ -84,9 +86,10 @@ impl LineageWriter {
     /// If it is not the network's or the operating system refuses.
     pub fn genesis(&self, network: &Network, model: &Parameters) -> Result<(), Error> {
         let path = self.path(GENESIS)?;
-        let bytes = to_int_safetensors(network, model)
-            .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
-        files::write(&path, &bytes, Access::Public)
+        let bytes = to_int_safetensors(network, model).map_err(|source| {
+            Error::Project(ProjectError::Model { path: path.clone(), source: Box::new(source) })
+        })?;
+        Ok(files::write(&path, &bytes, Access::Public)?)
     }
 
     /// The reference string.
@@ -95,7 +98,7 @@ impl LineageWriter {
     /// If the operating system refuses.
     pub fn srs(&self, srs: &Srs) -> Result<(), Error> {
         let path = self.path(SRS)?;
-        srs.save(&path).map_err(|source| srs_error(&path, source))
+        Ok(srs.save(&path).map_err(|source| srs_error(&path, source))?)
     }
 
     /// The key of proofs in Groth16, as its file.
@@ -119,7 +122,7 @@ impl LineageWriter {
     /// # Errors
     /// If the operating system refuses.
     pub fn plan(&self, plan: &Signed<Plan>) -> Result<(), Error> {
-        write_json(&self.path(&lineage::plan(plan.body.round))?, plan)
+        Ok(write_json(&self.path(&lineage::plan(plan.body.round))?, plan)?)
     }
 
     /// What a member submitted.
@@ -128,7 +131,7 @@ impl LineageWriter {
     /// If the operating system refuses.
     pub fn submission(&self, file: &SubmissionFile) -> Result<(), Error> {
         let submission = &file.signed.submission;
-        write_json(&self.path(&lineage::submission(submission.round, submission.member))?, file)
+        Ok(write_json(&self.path(&lineage::submission(submission.round, submission.member))?, file)?)
     }
 
     /// A round's sum.
@@ -139,7 +142,7 @@ impl LineageWriter {
         let path = self.path(&lineage::sum(round))?;
         let bytes = encode_sum(sum)
             .map_err(|source| Error::Sum { path: path.clone(), source: Box::new(source) })?;
-        files::write(&path, &bytes, Access::Public)
+        Ok(files::write(&path, &bytes, Access::Public)?)
     }
 
     /// What a coordinator proposed.
@@ -147,7 +150,7 @@ impl LineageWriter {
     /// # Errors
     /// If the operating system refuses.
     pub fn batch(&self, batch: &BatchFile) -> Result<(), Error> {
-        write_json(&self.path(&lineage::batch(batch.signed.batch.round))?, batch)
+        Ok(write_json(&self.path(&lineage::batch(batch.signed.batch.round))?, batch)?)
     }
 
     /// All of a settled round.
@@ -166,7 +169,7 @@ impl LineageWriter {
     /// # Errors
     /// If the operating system refuses.
     pub fn chain(&self, export: &ChainExport) -> Result<(), Error> {
-        write_json(&self.path(CHAIN)?, export)
+        Ok(write_json(&self.path(CHAIN)?, export)?)
     }
 
     /// Packs the directory as it is now into a `.tar.gz`. The same files give the same bytes.
@@ -174,7 +177,7 @@ impl LineageWriter {
     /// # Errors
     /// If the operating system refuses.
     pub fn archive(&self, to: &Path) -> Result<(), Error> {
-        let file = |source| Error::File { path: to.to_owned(), source };
+        let file = |source| Error::Project(ProjectError::File { path: to.to_owned(), source });
         let lineage = Lineage::open(&self.dir)?;
         let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         let mut archive = tar::Builder::new(encoder);
@@ -186,6 +189,6 @@ impl LineageWriter {
             archive.append_data(&mut header, name, bytes.as_slice()).map_err(file)?;
         }
         let bytes = archive.into_inner().and_then(|gz| gz.finish()).map_err(file)?;
-        files::write(to, &bytes, Access::Public)
+        Ok(files::write(to, &bytes, Access::Public)?)
     }
 }

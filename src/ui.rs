@@ -13,6 +13,7 @@ use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Serialize, Serializer};
 use zktrain_audit::trust::Verdict;
+use zktrain_project::Notices;
 
 use crate::error::Error;
 
@@ -119,6 +120,16 @@ impl Ui {
         let style =
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(length).with_style(style).with_prefix(what.to_owned())
+    }
+}
+
+impl Notices for Ui {
+    fn say(&self, line: &str) {
+        Self::say(self, line);
+    }
+
+    fn warn(&self, line: &str) {
+        Self::warn(self, line);
     }
 }
 

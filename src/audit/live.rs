@@ -12,7 +12,7 @@ use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::{ChainExport, Deployment};
 
 use crate::chain::{Connection, block_on};
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 
 /// A node at an address, which an audit compares its export with.
 pub(super) struct LiveNode<'a>(pub &'a Endpoint);
@@ -85,8 +85,9 @@ async fn contract(chain: &Chain, at: &Deployment) -> Result<Contract, Error> {
 
 /// Only looks: nothing is ever signed with its key.
 fn viewer(chain: Chain, at: &Deployment) -> Result<Client, Error> {
-    let folder =
-        tempfile::tempdir().map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+    let folder = tempfile::tempdir().map_err(|source| {
+        Error::Project(ProjectError::File { path: std::env::temp_dir(), source })
+    })?;
     let nobody = PrivateKeySigner::random_with(&mut OsRng);
     let outbox = Outbox::new(folder.path(), chain.id(), nobody.address());
     let sender = Sender::new(chain, nobody, outbox.map_err(ChainError::from)?);

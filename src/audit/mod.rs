@@ -14,7 +14,7 @@ use zktrain_audit::lineage::{CHAIN, Lineage};
 use zktrain_audit::{AuditError, AuditPins, AuditReport};
 use zktrain_chain::Endpoint;
 
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::ui::Ui;
 
 /// What an audit needs besides the lineage.
@@ -49,7 +49,7 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
         receipts: options.receipts,
     };
     zktrain_audit::audit(lineage, &given, &Kernels { ui }).map_err(|error| match error {
-        AuditError::File { path, source } => Error::File { path, source },
+        AuditError::File { path, source } => Error::Project(ProjectError::File { path, source }),
         AuditError::Node(fault) => node_error(fault),
     })
 }
@@ -58,8 +58,9 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
 fn node_error(fault: BackendError) -> Error {
     match fault.downcast::<Error>() {
         Ok(error) => *error,
-        Err(other) => {
-            Error::File { path: CHAIN.into(), source: std::io::Error::other(other.to_string()) }
-        }
+        Err(other) => Error::Project(ProjectError::File {
+            path: CHAIN.into(),
+            source: std::io::Error::other(other.to_string()),
+        }),
     }
 }

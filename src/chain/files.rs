@@ -14,5 +14,5 @@ use crate::project::read_json;
 /// # Errors
 /// If it is missing, or something else.
 pub fn read<T: DeserializeOwned>(path: &Path, hint: &'static str) -> Result<T, Error> {
-    read_json(path, hint)
+    Ok(read_json(path, hint)?)
 }

@@ -1,7 +1,6 @@
 //! What commands need to work with a chain: where it is, who acts, and numbers as people write
 //! them.
 
-pub mod amount;
 pub mod files;
 
 use std::io::{IsTerminal, Write};
@@ -14,17 +13,18 @@ use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::RngCore;
 use rand::rngs::OsRng;
+pub use zktrain_chain::amount;
 use zktrain_chain::keystore::{self, Password};
 use zktrain_chain::protocol::Client;
-use zktrain_chain::{Chain, ChainError, Endpoint, Finality, Outbox, Sender, WaitPolicy};
+use zktrain_chain::{
+    Chain, ChainError, Endpoint, Finality, Outbox, Sender, TEST_CHAIN, WaitPolicy,
+};
 use zktrain_devnet::Genesis;
 use zktrain_ledger::Deployment;
 
-use crate::error::{Error, OptionsError};
+use crate::error::{Error, OptionsError, ProjectError};
 use crate::ui::Ui;
 
-/// The id of embedded chains: that of local test chains.
-pub const LOCAL_CHAIN: u64 = 31337;
 /// Who has the embedded chain's ether: the first account of every local test chain, whose key is
 /// known to all. It is worth nothing anywhere else.
 const FAUCET: Address = address!("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -108,7 +108,7 @@ impl Connection {
     /// What embedded chains start with.
     pub fn genesis() -> Genesis {
         let ether = U256::from(10).pow(U256::from(24));
-        Genesis { chain_id: LOCAL_CHAIN, funded: vec![(FAUCET, ether)] }
+        Genesis { chain_id: TEST_CHAIN, funded: vec![(FAUCET, ether)] }
     }
 
     /// The file that says where the contracts are.
@@ -251,8 +251,9 @@ impl Connection {
     pub async fn viewer(&self) -> Result<Client, Error> {
         let (at, chain) = (self.deployment()?, self.connect().await?);
         let nobody = PrivateKeySigner::random_with(&mut OsRng);
-        let folder = tempfile::tempdir()
-            .map_err(|source| Error::File { path: std::env::temp_dir(), source })?;
+        let folder = tempfile::tempdir().map_err(|source| {
+            Error::Project(ProjectError::File { path: std::env::temp_dir(), source })
+        })?;
         let client = Client::new(sender(chain, nobody, folder.path())?, at, "")?;
         self.require_contracts(&client).await?;
         Ok(client)

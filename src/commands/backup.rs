@@ -17,7 +17,7 @@ use zktrain_files::regular;
 
 use crate::chain::block_on;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::project::{read_json, write_json};
 use crate::ui::{Report, field, success};
@@ -183,11 +183,11 @@ fn staging(beside: &Path) -> Result<tempfile::TempDir, Error> {
     let parent = parent.unwrap_or(Path::new("."));
     files::create_folder(parent, Access::Public)?;
     let made = tempfile::Builder::new().prefix(".zktrain-").tempdir_in(parent);
-    made.map_err(|source| Error::File { path: parent.to_owned(), source })
+    made.map_err(|source| Error::Project(ProjectError::File { path: parent.to_owned(), source }))
 }
 
 fn name(staged: tempfile::TempDir, path: &Path) -> Result<(), Error> {
-    let file = |source| Error::File { path: path.to_owned(), source };
+    let file = |source| Error::Project(ProjectError::File { path: path.to_owned(), source });
     fs::rename(staged.path(), path).map_err(file)?;
     // There is nothing at its old name any more.
     let _ = staged.keep();
@@ -253,7 +253,7 @@ impl Skipped {
 
 /// Copies the files of a folder that are to be taken. One that goes meanwhile is of no use any more.
 fn copy_folder(from: &Path, to: &Path, take: &mut dyn FnMut(&Path) -> bool) -> Result<(), Error> {
-    let file = |source| Error::File { path: from.to_owned(), source };
+    let file = |source| Error::Project(ProjectError::File { path: from.to_owned(), source });
     files::create_folder(to, Access::Owner)?;
     for entry in fs::read_dir(from).map_err(file)? {
         let entry = entry.map_err(file)?;
@@ -266,7 +266,8 @@ fn copy_folder(from: &Path, to: &Path, take: &mut dyn FnMut(&Path) -> bool) -> R
             copy_folder(&path, &target, take)?;
         } else if kind.is_file() {
             match copy(&path, &target) {
-                Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(Error::Project(ProjectError::File { source, .. }))
+                    if source.kind() == io::ErrorKind::NotFound => {}
                 copied => copied?,
             }
         }
@@ -276,9 +277,9 @@ fn copy_folder(from: &Path, to: &Path, take: &mut dyn FnMut(&Path) -> bool) -> R
 
 /// Copies a file, which is on the disk then.
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let mut source =
-        regular::open(from).map_err(|source| Error::File { path: from.to_owned(), source })?;
-    let file = |source| Error::File { path: to.to_owned(), source };
+    let mut source = regular::open(from)
+        .map_err(|source| Error::Project(ProjectError::File { path: from.to_owned(), source }))?;
+    let file = |source| Error::Project(ProjectError::File { path: to.to_owned(), source });
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -292,7 +293,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 }
 
 fn walk(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let file = |source| Error::File { path: folder.to_owned(), source };
+    let file = |source| Error::Project(ProjectError::File { path: folder.to_owned(), source });
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(file)? {
         let path = entry.map_err(file)?.path();
@@ -305,7 +306,7 @@ fn walk(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn digest(path: &Path) -> Result<String, Error> {
-    let file = |source| Error::File { path: path.to_owned(), source };
+    let file = |source| Error::Project(ProjectError::File { path: path.to_owned(), source });
     let (mut opened, mut hash) = (regular::open(path).map_err(file)?, blake3::Hasher::new());
     let mut part = vec![0; 1 << 20];
     loop {
@@ -403,7 +404,7 @@ fn keep_signed(data: &Path, staged: &Path) -> Result<(), Error> {
 /// Whatever stops this between two steps leaves no file of what was signed in place, or the new one:
 /// both mean that nothing is signed for an open round.
 fn swap(staged: tempfile::TempDir, data: &Path) -> Result<(), Error> {
-    let file = |source| Error::File { path: data.to_owned(), source };
+    let file = |source| Error::Project(ProjectError::File { path: data.to_owned(), source });
     if data.symlink_metadata().is_ok() {
         files::remove(&data.join(SIGNED))?;
         fs::remove_dir(data).map_err(file)?;

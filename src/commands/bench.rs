@@ -9,7 +9,7 @@ use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 use super::plan::parse_shape;
 use crate::bench::{StepOptions, StepReport, step};
 use crate::circuits::Compression;
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::evm::grouped;
 use crate::files::{self, Access};
 use crate::source::{BUNDLED, write_bundled};
@@ -183,7 +183,8 @@ fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {
     if let Some(page) = &args.out {
         files::free(page, args.force, files::OVERWRITE)?;
     }
-    let temporary = |source| Error::File { path: std::env::temp_dir(), source };
+    let temporary =
+        |source| Error::Project(ProjectError::File { path: std::env::temp_dir(), source });
     let folder = tempfile::tempdir().map_err(temporary)?;
     for (name, _) in BUNDLED {
         write_bundled(folder.path(), name)?;

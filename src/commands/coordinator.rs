@@ -21,7 +21,7 @@ use zktrain_wire::{Server, ServerCounters};
 use super::{backup, members};
 use crate::chain::block_on_threads;
 use crate::circuits::Circuits;
-use crate::commands::chain::domain::own_system;
+use crate::commands::chain::domain::system_of;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::Error;
 use crate::lineage::LineageWriter;
@@ -278,7 +278,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     require_coordinator(&client, config.domain, domain.coordinator)?;
     fit(&terms, &mut options)?;
     let session = Arc::new(Session::of_files(&project, None, None, ui)?);
-    let system = own_system(config.domain, &domain, &client, &project, ui)?;
+    let system = system_of(config.domain, &domain, &client, &session, &project, ui)?;
     let circuit = Arc::new(Circuits::new(&session, &project, ui).key_of(system)?);
     let shape = VectorShape::of(&session.key).map_err(OperatorError::from)?;
     let data = config.data();

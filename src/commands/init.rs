@@ -14,7 +14,7 @@ use zktrain_trainer::initial_parameters;
 use super::plan::{self, Plan};
 use super::shape;
 use crate::chain::amount::parse_address;
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::project::{Local, Project, Round, write_toml};
 use crate::secrets::create_key;
@@ -313,8 +313,12 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     // Without a manifest this is no project, but its secrets may open commitments all the same.
     files::free(&project.dataset_path(), false, hint)?;
     let Plan { manifest, data, labels, bundled, calibrated_on, left_out } = plan::make(args, ui)?;
-    let refused =
-        |source| Error::Manifest { path: project.manifest_path(), source: Box::new(source) };
+    let refused = |source| {
+        Error::Project(ProjectError::Manifest {
+            path: project.manifest_path(),
+            source: Box::new(source),
+        })
+    };
     let network = manifest.network().map_err(refused)?;
     let round = round(args)?;
     round
@@ -411,15 +415,16 @@ fn held_out(args: &Args) -> Result<f64, Error> {
 fn write_genesis(project: &Project, network: &Network, seed: u64) -> Result<(), Error> {
     let path = project.genesis_path();
     let model = initial_parameters(network, seed);
-    let bytes = to_int_safetensors(network, &model)
-        .map_err(|source| Error::Model { path: path.clone(), source: Box::new(source) })?;
-    files::write(&path, &bytes, Access::Public)
+    let bytes = to_int_safetensors(network, &model).map_err(|source| {
+        Error::Project(ProjectError::Model { path: path.clone(), source: Box::new(source) })
+    })?;
+    Ok(files::write(&path, &bytes, Access::Public)?)
 }
 
 fn write_manifest(project: &Project, manifest: &Manifest) -> Result<(), Error> {
     let path = project.manifest_path();
-    let text = manifest
-        .to_toml()
-        .map_err(|source| Error::Manifest { path: path.clone(), source: Box::new(source) })?;
-    files::write(&path, text.as_bytes(), Access::Public)
+    let text = manifest.to_toml().map_err(|source| {
+        Error::Project(ProjectError::Manifest { path: path.clone(), source: Box::new(source) })
+    })?;
+    Ok(files::write(&path, text.as_bytes(), Access::Public)?)
 }

@@ -13,7 +13,7 @@ use zktrain_verify::groth16::Groth16Key;
 use super::verify::srs_root;
 use crate::cache::Cache;
 use crate::circuits::{CircuitShape, Circuits};
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::evm::contract_key;
 use crate::files::{self, Access};
 use crate::project::{Project, exists};
@@ -171,7 +171,7 @@ pub fn check(args: &CheckArgs, ui: &Ui) -> Result<KeyReport, Error> {
     }
     let key = circuits.derive_halo2(CircuitShape::Training)?;
     if key.to_bytes() != bytes {
-        return Err(Error::OtherKey { path });
+        return Err(Error::Project(ProjectError::OtherKey { path }));
     }
     let hash = hex::encode(key.digest());
     let circuit = CircuitKey { halo2: Some(key), groth16: None };

@@ -12,7 +12,7 @@ use zktrain_trainer::preset::{Preset, preset};
 use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft, synthetic};
 
 use super::init::{Args, LossOption};
-use crate::error::{Error, OptionsError};
+use crate::error::{Error, OptionsError, ProjectError};
 use crate::source;
 use crate::ui::Ui;
 
@@ -180,9 +180,11 @@ fn public_files(args: &Args) -> Result<Option<Files>, Error> {
 }
 
 fn synthetic_sample(args: &Args, manifest: &Manifest) -> Result<Scaled, Error> {
-    let refused = |source| Error::Manifest {
-        path: args.manifest.clone().unwrap_or_else(|| "manifest.toml".into()),
-        source: Box::new(source),
+    let refused = |source| {
+        Error::Project(ProjectError::Manifest {
+            path: args.manifest.clone().unwrap_or_else(|| "manifest.toml".into()),
+            source: Box::new(source),
+        })
     };
     let rows = SYNTHETIC_BATCHES * manifest.training.batch;
     synthetic::samples(manifest, rows, args.seed).map_err(refused)
@@ -313,5 +315,6 @@ pub(super) fn value(option: &'static str, expected: &'static str, got: &str) -> 
 
 /// A path that stays right from every directory.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, Error> {
-    std::path::absolute(path).map_err(|source| Error::File { path: path.to_owned(), source })
+    std::path::absolute(path)
+        .map_err(|source| Error::Project(ProjectError::File { path: path.to_owned(), source }))
 }

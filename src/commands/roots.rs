@@ -9,7 +9,7 @@ use zktrain_prove::training::commit_model;
 use zktrain_verify::groth16::Groth16Key;
 
 use super::verify::{genesis_root, manifest_root, srs_root};
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files;
 use crate::project::{Project, settings};
 use crate::roots::nonce as nonce_root;
@@ -90,7 +90,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<RootsReport, Error> {
     let path = project.keys_path().join("groth16.vk");
     if path.exists() {
         let key = Groth16Key::from_bytes(&files::read(&path)?)
-            .map_err(|e| Error::Groth16Key { path, source: Box::new(e) })?;
+            .map_err(|e| Error::Project(ProjectError::Groth16Key { path, source: Box::new(e) }))?;
         roots.push(Root::groth16_key(&key, None)?);
     }
     let options = roots.iter().flat_map(|root| [root.option.to_owned(), root.value.clone()]);

@@ -14,7 +14,7 @@ use zktrain_prove::compress::CompressError;
 use zktrain_verify::groth16::KeyProvenance;
 
 use crate::circuits::Circuits;
-use crate::error::{Error, OptionsError};
+use crate::error::{Error, OptionsError, ProjectError};
 use crate::files::{self, Access};
 use crate::project::{Project, exists};
 use crate::session::Session;
@@ -245,14 +245,14 @@ fn circuit(source: &Source, ui: &Ui) -> Result<Circuit, Error> {
 impl Circuit {
     /// The whole reference string.
     fn srs(&self) -> Result<CheckedSrs, Error> {
-        self.session.whole_srs()
+        Ok(self.session.whole_srs()?)
     }
 }
 
 fn fault(path: &Path) -> impl FnOnce(CeremonyError) -> Error {
     let path = path.to_owned();
     |source| match source {
-        CeremonyError::File { path, source } => Error::File { path, source },
+        CeremonyError::File { path, source } => Error::Project(ProjectError::File { path, source }),
         source => Error::Ceremony { path, source: Box::new(source) },
     }
 }
@@ -264,7 +264,7 @@ fn fault(path: &Path) -> impl FnOnce(CeremonyError) -> Error {
 pub fn new(args: &NewArgs, ui: &Ui) -> Result<CeremonyReport, Error> {
     if args.out.exists() {
         let hint = "choose another name: a ceremony cannot be held again";
-        return Err(Error::Exists { path: args.out.clone(), hint });
+        return Err(Error::Project(ProjectError::Exists { path: args.out.clone(), hint }));
     }
     let started = Instant::now();
     let circuit = circuit(&args.source, ui)?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::{MAX_POWER, Srs, SrsInfo, ceremonies};
 
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files;
 use crate::project::exists;
 use crate::session::{open_srs, srs_error, warn_insecure};
@@ -143,7 +143,7 @@ fn import(args: &ImportArgs) -> Result<SrsReport, Error> {
     exists(&args.file, "name the .ptau file of a ceremony over BN254")?;
     let force = args.force && !is_same(&args.file, &args.out);
     files::free(&args.out, force, files::OVERWRITE)?;
-    let file = |source| Error::File { path: args.file.clone(), source };
+    let file = |source| Error::Project(ProjectError::File { path: args.file.clone(), source });
     let reader = BufReader::with_capacity(1 << 20, std::fs::File::open(&args.file).map_err(file)?);
     let srs = Srs::import_ptau_prefix(reader, args.power).map_err(|e| srs_error(&args.file, e))?;
     save(&srs, &args.out)?;
@@ -170,7 +170,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 fn save(srs: &Srs, path: &Path) -> Result<(), Error> {
-    srs.save(path).map_err(|source| srs_error(path, source))
+    Ok(srs.save(path).map_err(|source| srs_error(path, source))?)
 }
 
 fn report(file: &Path, srs: &Srs, checked: bool) -> SrsReport {

@@ -11,12 +11,11 @@ use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
 use zktrain_trainer::replay::Replay;
 use zktrain_trainer::{History, Metrics, evaluate, window_metrics};
 
-use crate::error::{Error, OptionsError};
+use crate::data::{registered, rules};
+use crate::error::{Error, OptionsError, ProjectError};
 use crate::files::{self, Access};
 use crate::project::{ModelOpeningFile, Project, Trained, read_json, write_json};
-use crate::secrets::{DatasetSecret, data_digest, read_dataset, read_key};
-use crate::session::{Rules, Session, read_genesis};
-use crate::source;
+use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, percent, success};
 
 /// Options of `zktrain train`.
@@ -109,31 +108,6 @@ pub fn print_epochs(out: &mut dyn Write, epochs: &[Epoch]) -> std::io::Result<()
         )?;
     }
     Ok(())
-}
-
-/// The data that were registered, with the secrets of the registration.
-///
-/// # Errors
-/// If the data cannot be read, were not registered or have changed since.
-pub fn registered(
-    project: &Project,
-    session: &Session,
-) -> Result<(Dataset, Dataset, DatasetSecret), Error> {
-    let secret = read_dataset(&project.dataset_path(), &session.key.spec)?;
-    let (train, held_out) = source::datasets(project, &session.manifest, session.network())?;
-    if data_digest(&read_key(&project.key_path())?, &train) != secret.digest {
-        return Err(Error::DataChanged);
-    }
-    Ok((train, held_out, secret))
-}
-
-/// The rules that the project's chain follows.
-///
-/// # Errors
-/// If the round's settings are missing or malformed.
-pub fn rules(project: &Project, session: &Session, secret: &DatasetSecret) -> Result<Rules, Error> {
-    let (root, windows) = (secret.dataset.tree.root(), secret.dataset.windows.len());
-    Rules::new(&project.round_path(), &project.round()?, &session.key.spec, root, windows)
 }
 
 /// Trains.
@@ -252,7 +226,9 @@ fn export(project: &Project, network: &Network, model: &Parameters) -> Result<()
         (project.model_path(), to_int_safetensors(network, model)),
     ];
     for (path, bytes) in files {
-        let refused = |source| Error::Model { path: path.clone(), source: Box::new(source) };
+        let refused = |source| {
+            Error::Project(ProjectError::Model { path: path.clone(), source: Box::new(source) })
+        };
         files::write(&path, &bytes.map_err(refused)?, Access::Public)?;
     }
     Ok(())

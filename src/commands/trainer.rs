@@ -5,11 +5,11 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::coordinator::signal;
-use crate::chain::block_on_threads;
+use crate::chain::{Connection, block_on_threads};
 use crate::config::TrainerFlags;
 use crate::error::Error;
 use crate::logging;
-use crate::owner::{self, Fault};
+use crate::owner::{self, Account, Fault};
 use crate::ui::{Report, Ui, print, success};
 
 /// Options of `zktrain trainer`.
@@ -37,7 +37,7 @@ pub struct Args {
 fn fault(text: &str) -> Result<(u64, Fault), String> {
     let (round, fault) = text.split_once(':').ok_or("expected ROUND:FAULT")?;
     let round = round.parse().map_err(|_| "expected a number before the colon")?;
-    Ok((round, <Fault as clap::ValueEnum>::from_str(fault, false)?))
+    Ok((round, fault.parse()?))
 }
 
 /// What an owner has done.
@@ -77,10 +77,17 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
         claim: !args.no_claim,
         fault: args.misbehave,
     };
-    let connection = config.connection();
+    let at = config.connection();
+    let take_part = async {
+        let node = at.endpoint()?;
+        // The key is opened afterwards, so that its password is asked for once.
+        owner::node(&node, &Connection::genesis()).await?;
+        let account = Account { client: at.service().await?, node, outbox: at.outbox()? };
+        Ok::<u64, Error>(owner::run(account, &options, *ui).await?)
+    };
     let rounds = block_on_threads(async {
         tokio::select! {
-            rounds = owner::run(&connection, &options, ui) => rounds.map(Some),
+            rounds = take_part => rounds.map(Some),
             () = signal() => Ok(None),
         }
     })?;

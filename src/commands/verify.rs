@@ -21,7 +21,7 @@ use zktrain_verify::round::rows_hash;
 use zktrain_verify::training::{ChainEnd, ProofChain, TrainingError};
 
 use crate::circuits::{Circuits, RegistrationFault};
-use crate::error::{Error, OptionsError};
+use crate::error::{Error, OptionsError, ProjectError};
 use crate::evm;
 use crate::project::{
     ModelOpeningFile, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml,
@@ -117,7 +117,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<VerifyReport, Error> {
 }
 
 fn session(args: &Args, project: &Project, ui: &Ui) -> Result<Session, Error> {
-    Session::of_files(project, args.manifest.as_deref(), args.srs.as_deref(), ui)
+    Ok(Session::of_files(project, args.manifest.as_deref(), args.srs.as_deref(), ui)?)
 }
 
 /// Refuses what single proofs are not compared with, rather than to leave it out silently.
@@ -337,15 +337,17 @@ fn verify_registration(
     round_path: &Path,
     round: &Round,
 ) -> Result<(Hash, usize), Error> {
-    let path = project.find_registration().ok_or_else(|| Error::Missing {
-        path: project.registration_path(),
-        hint: "register the data first: `zktrain data commit`",
+    let path = project.find_registration().ok_or_else(|| {
+        Error::Project(ProjectError::Missing {
+            path: project.registration_path(),
+            hint: "register the data first: `zktrain data commit`",
+        })
     })?;
     let registration = proofs::read_registration(&session.key, &path)?;
     let root = circuits.verify_registration(&registration);
     let root = root.map_err(|fault| match fault {
         RegistrationFault::Proof(DatasetProofError::Spec { .. }) => other_spec(session, &path),
-        fault => fault.of_file(&path),
+        fault => fault.of_file(&path).into(),
     })?;
     let statements = registration.statements();
     let windows = statements.iter().map(|statement| statement.rows.len()).sum();
@@ -361,7 +363,7 @@ fn verify_registration(
 /// All proofs of a folder, which must be numbered without a gap.
 fn read_proofs(session: &Session, folder: &Path) -> Result<Vec<Proof>, Error> {
     exists(folder, "prove first: `zktrain prove`")?;
-    let file = |source| Error::File { path: folder.to_owned(), source };
+    let file = |source| Error::Project(ProjectError::File { path: folder.to_owned(), source });
     // A proof may be there in both forms.
     let mut numbers = BTreeSet::new();
     for entry in std::fs::read_dir(folder).map_err(file)? {
@@ -446,6 +448,7 @@ fn blindings(path: &Path, opening: &ModelOpeningFile) -> Result<Vec<Fr>, Error> 
                 path,
                 crate::project::SettingsError::Hex { field: "blindings", expected: 32, got },
             )
+            .into()
         })
     });
     parsed.collect()

@@ -1,15 +1,13 @@
 //! What people can do about errors.
 
+mod project;
 mod reverts;
 mod strings;
 
 use zktrain_chain::keystore::{FormError, KeystoreError};
 use zktrain_chain::protocol::ClientError;
 use zktrain_chain::{ChainError, OutboxError};
-use zktrain_model::size::AdmitError;
-use zktrain_prove::prove::ProveError;
 use zktrain_trainer::CalibrationError;
-use zktrain_trainer::dataset::DatasetError;
 use zktrain_verify::groth16::Groth16Error;
 
 use self::reverts::REVERTS;
@@ -20,30 +18,10 @@ impl Error {
     /// What to do about it, where there is something general to say.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Missing { hint, .. } | Self::Exists { hint, .. } => (*hint).into(),
-            Self::Srs { source, .. } => return strings::hint(source),
-            Self::NoModel { looks, .. } if looks.contains("Git LFS") => {
-                "have Git fetch the file itself: `git lfs pull`".into()
-            }
-            Self::Busy { .. } => "wait until it has finished".into(),
-            Self::Replacing { .. } => "verify again when the other command has finished; if none is \
-                 running, `zktrain train` finishes it first, as every command does that changes the \
-                 project"
-                .into(),
-            Self::Manifest { .. } => "correct this field; docs/cli.md describes them all, and \
-                 docs/quantization.md which values they may have"
-                .into(),
-            Self::Dataset(DatasetError::NotANumber { .. }) => "correct the cell; a column that \
-                 the model does not need is left out by `zktrain init --ignore COLUMN`"
-                .into(),
+            Self::Project(error) => return project::hint(error),
             Self::Calibration(CalibrationError::TooFewSamples { .. }) => {
                 "use a smaller --batch, or more public data".into()
             }
-            Self::Admit { source: AdmitError::TooLarge(source), .. } => format!(
-                "if you trust whoever wrote the manifest, allow more: {}={}",
-                crate::limits::variable(source.limit),
-                source.got
-            ),
             Self::Options(OptionsError::Required { hint, .. }) => (*hint).into(),
             Self::Options(OptionsError::OfChains { .. }) => "leave it out, or name the project's \
                  directory, whose proofs are checked as one chain"
@@ -53,37 +31,20 @@ impl Error {
                     zktrain_trainer::preset::presets().iter().map(|p| p.name).collect();
                 format!("presets are {}", names.join(", "))
             }
-            Self::NoWindow { .. } => {
-                "use a smaller --batch, fewer --steps-per-proof, or more data".into()
-            }
             Self::NoTestChain { .. } => "name a test node, such as `anvil --hardfork osaka`: a \
                  demonstration does not wait for challenge windows"
-                .into(),
-            Self::DataChanged => "restore the file, or register again with `zktrain data commit \
-                                  --force`, which sets the proofs made so far aside"
                 .into(),
             Self::TooManySteps { .. } => {
                 "train fewer epochs, or start a project with a larger --max-steps".into()
             }
-            Self::Prove(ProveError::Memory { .. }) => "use a smaller --batch, fewer \
-                 --steps-per-proof or a smaller network, or a machine, or a container, with that much memory"
-                .into(),
-            Self::Prove(ProveError::ReferenceString { .. }) => {
-                "generate or import a reference string of that power".into()
-            }
             Self::NotTrained { .. } => "train longer first: `zktrain train`".into(),
             Self::NotProven { .. } => "leave --from out to continue where proving stopped".into(),
-            Self::NoCircuitKey { .. } => "make one in a ceremony: `zktrain setup new`; for a \
-                 demonstration, `zktrain setup insecure`"
-                .into(),
-            Self::OtherKey { .. } => "name the manifest and the reference string that the key was \
-                                      made for, or make another: `zktrain keys derive`, \
-                                      `zktrain setup new`"
-                .into(),
-            Self::OtherSpec { .. } => "name the manifest and the reference string that it was made \
+            Self::OtherSpec { .. } => {
+                "name the manifest and the reference string that it was made \
                  with: `--manifest FILE`, `--srs FILE`; `zktrain srs info` shows a string's \
                  fingerprint"
-                .into(),
+                    .into()
+            }
             Self::CircuitProof { source: Groth16Error::Pairing, .. } => "the key in the project's \
                  folder `keys` may not be the one that it was made with: put that one there"
                 .into(),
@@ -110,12 +71,8 @@ impl Error {
             }
             Self::Contract { .. }
             | Self::Rejected { .. }
-            | Self::Registration { .. }
             | Self::FinalModel { .. }
             | Self::Audit { .. } => "do not trust what this file claims".into(),
-            Self::Secret { .. } => "restore the file from a backup, or start again with `zktrain \
-                                    data commit --force`, which sets the proofs made so far aside"
-                .into(),
             _ => return None,
         })
     }
@@ -178,6 +135,8 @@ fn chain_hint(error: &ClientError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use alloy::primitives::B256;
+
+    use zktrain_prove::prove::ProveError;
 
     use super::*;
 

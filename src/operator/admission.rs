@@ -9,7 +9,7 @@ use alloy::primitives::{Address, B256};
 use zktrain_chain::protocol::Candidate;
 use zktrain_verify::file::{Registration, decode_registration};
 
-pub use super::submission::{SubmissionError, SubmissionVerifier};
+pub use zktrain_audit::submission::{SubmissionError, SubmissionVerifier};
 
 use crate::circuits::{Circuits, RegistrationFault};
 use crate::project::Project;

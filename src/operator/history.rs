@@ -189,7 +189,7 @@ impl Account {
             Some(known) => *known = told,
             None => all.push(told),
         }
-        write_json(&self.path(), &all)
+        Ok(write_json(&self.path(), &all)?)
     }
 
     /// A round was settled: its model is the current one.
@@ -220,7 +220,7 @@ impl Account {
             return Ok(());
         }
         let svg = curve.to_svg(&session.manifest.name)?;
-        files::write(&self.folder.join("loss.svg"), svg.as_bytes(), Access::Public)
+        Ok(files::write(&self.folder.join("loss.svg"), svg.as_bytes(), Access::Public)?)
     }
 }
 
@@ -236,7 +236,7 @@ pub(super) fn told_in(folder: &Path) -> PathBuf {
 pub(super) fn told(folder: &Path) -> Result<Vec<RoundRecord>, Error> {
     let path = told_in(folder);
     let Some(bytes) = files::read_if_there(&path)? else { return Ok(Vec::new()) };
-    serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))
+    Ok(serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?)
 }
 
 /// Settled rounds that made a version, oldest first.

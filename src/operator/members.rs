@@ -61,7 +61,7 @@ impl Pardons {
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = Self::path(folder);
         let Some(bytes) = files::read_if_there(&path)? else { return Ok(Self::default()) };
-        serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))
+        Ok(serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?)
     }
 
     /// What was told, without what is no longer held against anybody.
@@ -179,6 +179,7 @@ mod tests {
 
     use super::super::conduct::eligible;
     use super::*;
+    use crate::error::ProjectError;
 
     const CHEAT: Address = Address::repeat_byte(1);
     const SILENT: Address = Address::repeat_byte(2);
@@ -278,7 +279,10 @@ mod tests {
         assert!(refused(stranger).contains("was in none of the rounds"), "{}", refused(stranger));
         assert!(refused(OTHER).contains("neither barred nor paused"), "{}", refused(OTHER));
         let held = files::lock(&folder.path().join("pardons.lock")).unwrap();
-        assert!(matches!(pardon(folder.path(), CHEAT), Err(Error::Busy { .. })));
+        assert!(matches!(
+            pardon(folder.path(), CHEAT),
+            Err(Error::Project(ProjectError::Busy { .. }))
+        ));
         drop(held);
         assert!(!Pardons::path(folder.path()).exists(), "nothing was written");
         std::fs::write(Pardons::path(folder.path()), "{").unwrap();

@@ -71,6 +71,43 @@ const WALLS: &[(&str, &[&str])] = &[
             "revm",
         ],
     ),
+    // A data owner's end of a round: no coordinator's, no node, no command line.
+    (
+        "zktrain-member",
+        &[
+            "zktrain-devnet",
+            "zktrain-testchains",
+            "zktrain-coordinator",
+            "zktrain-cli",
+            "revm",
+            "axum",
+            "sqlx",
+            "clap",
+            "console",
+            "indicatif",
+        ],
+    ),
+    // What a party opens to work is read without a terminal, a node or a peer.
+    (
+        "zktrain-project",
+        &[
+            "zktrain-ledger",
+            "zktrain-chain",
+            "zktrain-devnet",
+            "zktrain-testchains",
+            "zktrain-secagg",
+            "zktrain-wire",
+            "zktrain-coordinator",
+            "zktrain-audit",
+            "zktrain-cli",
+            "tokio",
+            "alloy",
+            "revm",
+            "clap",
+            "console",
+            "indicatif",
+        ],
+    ),
     (
         "zktrain-secagg",
         &[

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{ChainError, Finality};
 
 /// The id that test chains have: anvil's, hardhat's, and that of our own.
-const TEST_CHAIN: u64 = 31337;
+pub const TEST_CHAIN: u64 = 31337;
 
 /// Blocks that one request for logs spans at most: nodes refuse more.
 const SPAN: u64 = 9_000;

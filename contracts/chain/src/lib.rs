@@ -13,6 +13,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod amount;
 mod chain;
 mod endpoint;
 mod error;
@@ -23,7 +24,7 @@ pub mod protocol;
 mod sender;
 mod watch;
 
-pub use chain::Chain;
+pub use chain::{Chain, TEST_CHAIN};
 pub use endpoint::{Embed, Endpoint};
 pub use error::{ChainError, FailureKind};
 pub use finality::Finality;

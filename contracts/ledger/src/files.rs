@@ -18,6 +18,9 @@ pub struct SubmissionFile {
 }
 
 impl SubmissionFile {
+    /// Bytes of the file at most.
+    pub const MOST: u64 = 32 << 20;
+
     /// Whether its hashes and its length are those of its bytes, and its signature is the member's
     /// for this round.
     pub fn is_signed(&self, scope: &Scope) -> bool {

@@ -92,6 +92,18 @@ impl Timing {
             defence: seconds,
         }
     }
+
+    /// Milliseconds after which every round with this timing is over, if its coordinator acts at the end
+    /// of each phase; sums that take longer than a phase not included.
+    pub fn longest_ms(&self) -> u64 {
+        let Self { keys, shares, uploads, confirm, unmask, defence } = *self;
+        // Confirm twice: verdicts that are late. Unmask twice: the sum. Defence four times:
+        // defences, their trial, disputes, the second trial.
+        let once = [keys, shares, uploads].map(u64::from).iter().sum::<u64>();
+        let seconds =
+            once + 2 * u64::from(confirm) + 2 * u64::from(unmask) + 4 * u64::from(defence);
+        seconds * 1000
+    }
 }
 
 impl Plan {

@@ -18,7 +18,7 @@ use crate::chain::amount::{parse, parse_address, show};
 use crate::chain::files::time;
 use crate::circuits::{Circuits, Compression};
 use crate::error::Error;
-use crate::evm::{contract_key, contract_key_hash};
+use crate::evm::contract_key;
 use crate::owner::may_join;
 use crate::owner::signed::{Of, SignedLog};
 use crate::project::Project;
@@ -239,24 +239,12 @@ fn registered(project: &Project, ui: &Ui) -> Result<(Session, RegisteredDataset)
     Ok((session, data))
 }
 
-/// The system of a domain's proofs, which are checked with the key that follows from the project's
-/// own manifest.
+/// The system of a domain's proofs, which are checked with the key that follows from the session, which is
+/// of the project's own manifest: anyone can register a key that says so and accepts everything.
 ///
 /// # Errors
 /// If they are checked with another key.
-pub fn own_system(
-    domain: u64,
-    config: &Config,
-    client: &Client,
-    project: &Project,
-    ui: &Ui,
-) -> Result<ProofSystem, Error> {
-    let session = Session::of_project(project, ui)?;
-    system_of(domain, config, client, &session, project, ui)
-}
-
-/// As [`own_system`]. Anyone can register a key that says so and accepts everything.
-fn system_of(
+pub fn system_of(
     domain: u64,
     config: &Config,
     client: &Client,
@@ -264,22 +252,10 @@ fn system_of(
     project: &Project,
     ui: &Ui,
 ) -> Result<ProofSystem, Error> {
-    let circuits = Circuits::new(session, project, ui);
-    let is_key = |system| match circuits.key_of(system) {
-        Ok(circuit) => {
-            let own = contract_key_hash(&session.key, &circuit, system)?;
-            Ok(config.key.0 == own)
-        }
-        // Without a ceremony's result there is nothing to compare a Groth16 domain with.
-        Err(Error::NoCircuitKey { .. }) => Ok(false),
-        Err(error) => Err(error),
-    };
-    if config.verifier == client.at().verifier {
-        for system in [ProofSystem::Halo2, ProofSystem::Groth16] {
-            if is_key(system)? {
-                return Ok(system);
-            }
-        }
+    if config.verifier == client.at().verifier
+        && let Some(system) = Circuits::new(session, project, ui).system_of(&config.key.0)?
+    {
+        return Ok(system);
     }
     Err(Error::OtherDomain { domain })
 }

@@ -12,7 +12,7 @@ use crate::circuits::Compression;
 use crate::commands::train::{TrainReport, print_epochs};
 use crate::commands::verify::VerifyReport;
 use crate::commands::{data, init, prove, roots, train, verify};
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::project::{Project, proof_paths};
 use crate::proofs;
@@ -175,7 +175,7 @@ fn tamper(dir: &Path, args: &verify::Args, ui: &Ui) -> Result<(PathBuf, String),
     let pins = Pins { genesis_hash: None, ..args.pins.clone() };
     let paths = vec![tampered.clone()];
     match verify::run(&verify::Args { paths, nonce: None, pins, ..args.clone() }, ui) {
-        Err(error @ (Error::Rejected { .. } | Error::Wire { .. })) => {
+        Err(error @ (Error::Rejected { .. } | Error::Project(ProjectError::Wire { .. }))) => {
             Ok((tampered, error.to_string()))
         }
         Err(other) => Err(other),

@@ -12,7 +12,7 @@ mod shards;
 use std::path::{Path, PathBuf};
 
 use crate::circuits::Compression;
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::ui::Ui;
 
 /// Options of `zktrain demo`.
@@ -68,6 +68,8 @@ fn folder(out: Option<&Path>) -> Result<PathBuf, Error> {
             .prefix("zktrain-demo-")
             .tempdir()
             .map(tempfile::TempDir::keep)
-            .map_err(|source| Error::File { path: std::env::temp_dir(), source }),
+            .map_err(|source| {
+                Error::Project(ProjectError::File { path: std::env::temp_dir(), source })
+            }),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::leash;
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 
 /// How processes of a demonstration are started: where, and with which surroundings.
 #[derive(Clone, Debug)]
@@ -79,8 +79,11 @@ impl Shell {
     pub fn start(&self, name: &str, args: &[&str]) -> Result<Process, Error> {
         let log = self.folder.join("logs").join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log);
-        let file = file.map_err(|source| Error::File { path: log.clone(), source })?;
-        let both = file.try_clone().map_err(|source| Error::File { path: log.clone(), source })?;
+        let file = file
+            .map_err(|source| Error::Project(ProjectError::File { path: log.clone(), source }))?;
+        let both = file
+            .try_clone()
+            .map_err(|source| Error::Project(ProjectError::File { path: log.clone(), source }))?;
         let mut command = self.command(args);
         command.stdout(both).stderr(file);
         let child = command.spawn().map_err(Error::Output)?;

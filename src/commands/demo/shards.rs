@@ -36,6 +36,7 @@ pub fn write(text: &str, parts: &[(&Path, usize)]) -> Result<Vec<usize>, Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ProjectError;
 
     #[test]
     fn every_row_is_in_one_part() {
@@ -45,7 +46,10 @@ mod tests {
         let text = format!("x\n{}\n", rows.join("\n"));
         assert_eq!(write(&text, &[(&a, 7), (&b, 3)]).unwrap(), [7, 3]);
         // A demonstration may be where somebody has data of that name.
-        assert!(matches!(write(&text, &[(&a, 3), (&b, 7)]), Err(Error::Exists { .. })));
+        assert!(matches!(
+            write(&text, &[(&a, 3), (&b, 7)]),
+            Err(Error::Project(ProjectError::Exists { .. }))
+        ));
         let read = |path| std::fs::read_to_string(path).unwrap();
         let (a, b) = (read(&a), read(&b));
         assert!(a.starts_with("x\n") && b.starts_with("x\n"));

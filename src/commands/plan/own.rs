@@ -6,7 +6,7 @@ use zktrain_trainer::dataset::{ColumnSummary, Source, csv_header, inspect};
 
 use super::super::init::Args;
 use super::Files;
-use crate::error::Error;
+use crate::error::{Error, ProjectError};
 use crate::source::{self, unseen};
 use crate::ui::Ui;
 
@@ -39,9 +39,11 @@ pub(super) fn check(
         }
     }
     table.check_labels(manifest)?;
-    let network = manifest.network().map_err(|source| Error::Manifest {
-        path: args.dir.join("manifest.toml"),
-        source: Box::new(source),
+    let network = manifest.network().map_err(|source| {
+        Error::Project(ProjectError::Manifest {
+            path: args.dir.join("manifest.toml"),
+            source: Box::new(source),
+        })
     })?;
     let data = table.quantized(manifest, &network)?;
     unseen::warn_clamped(&unseen::clampings(manifest, &[&data]), ui);

@@ -77,11 +77,12 @@ fn appearance(start: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::session::srs_error;
     use zktrain_commit::srs::{PointFault, PtauPart, Section, Srs};
 
     fn told(error: impl Into<SrsError>) -> String {
-        let error = srs_error(std::path::Path::new("tau.ptau"), error.into());
+        let error = Error::from(srs_error(std::path::Path::new("tau.ptau"), error.into()));
         assert!(error.to_string().starts_with("tau.ptau: "), "{error}");
         error.hint().unwrap_or_default()
     }

@@ -6,10 +6,10 @@ use alloy::primitives::B256;
 use alloy::providers::Provider;
 use tempfile::TempDir;
 use zktrain_cli::files::{self, Access};
-use zktrain_cli::owner::signed::{Of, SignedError, SignedLog};
-use zktrain_cli::owner::{Force, PayMonitor};
 use zktrain_cli::project::{Project, write_json};
 use zktrain_ledger::files::SubmissionFile;
+use zktrain_member::signed::{Of, SignedError, SignedLog};
+use zktrain_member::{Force, PayMonitor};
 use zktrain_wire::Scoped;
 use zktrain_wire::messages::{End, Reason};
 

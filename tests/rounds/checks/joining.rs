@@ -3,12 +3,11 @@
 use alloy::primitives::{Address, B256, keccak256};
 use zktrain_chain::Chain;
 use zktrain_chain::protocol::{Client, ClientError};
-use zktrain_cli::error::Error;
-use zktrain_cli::owner::{JoinError, OwnerError, may_join};
 use zktrain_devnet::{EmbeddedNode, serve};
 use zktrain_ledger::Revert;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_member::{Error, JoinError, OwnerError, may_join};
 
 use zktrain_testchains::economy::{Economy, TRAINER_BOND, plain_key, tokens};
 use zktrain_testchains::{Backend, genesis};
@@ -31,7 +30,7 @@ async fn domain(economy: &Economy) -> (u64, Config) {
 /// Why an account may not join.
 async fn refused(client: &Client, domain: u64, config: &Config, data: (B256, u64)) -> JoinError {
     let refused = may_join(client, domain, config, data).await.unwrap_err();
-    let Error::Member(error) = refused else { panic!("{refused}") };
+    let Error::Owner(error) = refused else { panic!("{refused}") };
     let OwnerError::Join(error) = *error else { panic!("{error}") };
     error
 }

@@ -2,9 +2,8 @@
 
 use alloy::primitives::{Address, B256, U256};
 use zktrain_chain::protocol::Client;
-use zktrain_cli::error::Error;
-use zktrain_cli::owner::{Asked, Expected, PlanError};
 use zktrain_ledger::payments;
+use zktrain_member::{Asked, Error, Expected, PlanError};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 use zktrain_secagg::policy;

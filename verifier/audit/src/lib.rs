@@ -27,6 +27,7 @@ mod receipts;
 mod report;
 mod roots;
 mod rounds;
+pub mod submission;
 mod summary;
 pub mod trust;
 

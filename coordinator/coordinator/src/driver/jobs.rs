@@ -24,7 +24,7 @@ use crate::machine::{Machine, ProofVerdict, RoundEvent, SumResult, TrialResult};
 use crate::store::StoreError;
 
 /// Bytes of a submission at most.
-pub const SUBMISSION: u64 = 32 << 20;
+pub const SUBMISSION: u64 = zktrain_ledger::files::SubmissionFile::MOST;
 /// A job whose store fails is tried so many times, an event that cannot be stored likewise.
 const TRIES: u32 = 30;
 /// In between.

@@ -147,13 +147,7 @@ impl Machine {
     /// each [`Self::deadline`]; sums that take longer than a phase not included, see
     /// [`Bounds::sum_ms`].
     pub fn longest(timing: &Timing) -> u64 {
-        let Timing { keys, shares, uploads, confirm, unmask, defence } = *timing;
-        // Confirm twice: verdicts that are late. Unmask twice: the sum. Defence four times:
-        // defences, their trial, disputes, the second trial.
-        let once = [keys, shares, uploads].map(u64::from).iter().sum::<u64>();
-        let seconds =
-            once + 2 * u64::from(confirm) + 2 * u64::from(unmask) + 4 * u64::from(defence);
-        seconds * 1000
+        timing.longest_ms()
     }
 
     /// Takes an event, at a time in milliseconds. Returns what is to be done now. Events that come
