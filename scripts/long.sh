@@ -1,12 +1,14 @@
 #!/bin/sh
 # What takes too long for every change: before a release, and after changes of payments, rounds or contracts.
-#   scripts/long.sh [rounds] [invariants] [hostile]        all three without a name
+#   scripts/long.sh [rounds] [invariants] [hostile] [aarch64]        all four without a name
 # rounds      a network of processes on a chain: after the four rounds of a demonstration, with its dropout
 #             and its fraud, four trainers work in ZKTRAIN_LONG_ROUNDS (20) rounds more, and each is paid as
 #             often; some ten minutes
 # invariants  the contracts' invariants, with FOUNDRY_INVARIANT_RUNS (10,000) sequences of actions, or as
 #             many as a test says itself; some minutes
 # hostile     ZKTRAIN_HOSTILE_RUNS (5,000) hostile coordinators against the owner's program; the longest
+# aarch64     the whole program for ARM's processors, and what proves and verifies under qemu; needs Debian's
+#             packages, and installs them
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,12 +31,16 @@ hostile() {
     sh scripts/hostile.sh "${ZKTRAIN_HOSTILE_RUNS:-5000}"
 }
 
-[ "$#" -gt 0 ] || set -- rounds invariants hostile
+aarch64() {
+    sh scripts/aarch64.sh program
+}
+
+[ "$#" -gt 0 ] || set -- rounds invariants hostile aarch64
 for part in "$@"; do
     case $part in
-    rounds | invariants | hostile) ;;
+    rounds | invariants | hostile | aarch64) ;;
     *)
-        echo "$0: $part is none of rounds, invariants, hostile" >&2
+        echo "$0: $part is none of rounds, invariants, hostile, aarch64" >&2
         exit 2
         ;;
     esac
