@@ -109,7 +109,7 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("src/chain/mod.rs", "names of transactions, and the key of nobody"),
     ("src/commands/chain/account.rs", "the name of a transfer: two that are equal are two"),
     ("src/commands/demo/shards.rs", "a fixed order of public data"),
-    ("src/owner/hostile", "tests, which repeat what a seed has found"),
+    ("trainer/member/src/hostile", "tests, which repeat what a seed has found"),
     ("verifier/verify/src/batch.rs", "weights that hide nothing: adr/0028"),
     ("trainer/src/parameters.rs", "the first model, from a public seed"),
     ("trainer/src/synthetic.rs", "data of nobody, from a public seed"),
