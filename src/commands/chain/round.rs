@@ -30,7 +30,7 @@ use crate::files::{self as disk, Access};
 use crate::owner::signed::SignedLog;
 use crate::project::{Project, to_json};
 use crate::proofs;
-use crate::round::{Task, WindowProver};
+use crate::round::{Task, WindowProver, submission, submission_file};
 use crate::session::{Session, read_genesis, read_model};
 use crate::ui::Ui;
 use zktrain_verify::round::rows_hash;
@@ -71,8 +71,8 @@ pub struct WorkArgs {
     /// The proof's file; by default in the project's folder `rounds`.
     #[arg(long, short, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Write over another file that is there. Whoever signs two proofs for one round can be slashed
-    /// for it.
+    /// Write over another file that is there. An owner that signs two proofs for one round can be
+    /// slashed for it.
     #[arg(long)]
     pub force: bool,
 }
@@ -110,8 +110,8 @@ pub struct ProposeArgs {
     pub round: u64,
     /// A project with the domain's manifest and reference string.
     pub dir: PathBuf,
-    /// What the members handed in that are in the sum; none if nobody is. Whoever has delivered to the
-    /// contract alone is paid beside it.
+    /// What the members handed in that are in the sum; none if nobody is. A member that has delivered
+    /// to the contract alone is paid beside it.
     #[arg(conflicts_with = "no_sum")]
     pub submissions: Vec<PathBuf>,
     /// Propose that there is no sum, although members have delivered to the contract: they are paid,
@@ -138,8 +138,8 @@ pub struct SettleArgs {
 }
 
 /// What to do about a proof that is there already.
-const PROVEN: &str = "hand in the proof that is there: proofs are never the same twice, and whoever \
-     signs two for one round can be slashed for it; or write over it with `--force`";
+const PROVEN: &str = "hand in the proof that is there: proofs are never the same twice, and an \
+     owner that signs two for one round can be slashed for it; or write over it with `--force`";
 
 pub async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Error> {
     let budget = u128::try_from(args.budget)
@@ -206,7 +206,8 @@ fn prove(
     let _lock = project.lock()?;
     let session = Session::of_project(project, ui)?;
     let initial = read_genesis(model, session.network())?;
-    let work = WindowProver::open(project, &session, ui)?.work(&initial, system, task)?;
+    let prover = WindowProver::open(project, &session, ui)?;
+    let work = prover.work(&prover.parent(initial)?, system, task)?;
     Ok((work.statement, work.proof))
 }
 
@@ -231,7 +232,7 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
     let client = at.client(ui).await?;
     let (round, account) = (statement.binding.round, Address::from(statement.binding.prover));
     let (bytes, sent) = (statement.to_bytes(), proof.to_bytes());
-    // Whoever signs a proof that does not hold can be slashed for it.
+    // An owner that signs a proof that does not hold can be slashed for it.
     client.judge(round, account, &bytes, &sent).await?;
     let default = || args.source.file.with_extension("submission.json");
     let path = args.out.clone().unwrap_or_else(default);
@@ -286,14 +287,12 @@ async fn signed(
     if Address::from(statement.binding.prover) != client.address() {
         return Ok(None);
     }
-    let proof = proof.to_bytes();
-    let signed = client.sign_submission(crate::round::submission(statement, &proof)).await?;
-    let (statement, proof) = (statement.to_bytes().into(), proof.into());
-    Ok(Some(SubmissionFile { signed, statement, proof }))
+    let signed = client.sign_submission(submission(statement, proof)).await?;
+    Ok(Some(submission_file(signed, statement, proof)))
 }
 
-/// Checks what a member handed in, as a challenger would have it checked: whoever proposes what
-/// does not hold can be slashed for it. Its statement.
+/// Checks what a member handed in, as a challenger would have it checked: a coordinator that
+/// proposes what does not hold can be slashed for it. Its statement.
 async fn check(
     session: &Session,
     client: &Client,

@@ -24,7 +24,7 @@ use self::participation::Participation;
 use crate::check::Expected;
 use crate::fault::Fault;
 use crate::journal::Journal;
-use crate::parent::{Ancestry, ParentError};
+use crate::parent::{Ancestry, ParentError, Versions};
 use crate::ports::{Line, PATIENCE, UpdateProver, in_time};
 use crate::signed::SignedLog;
 use crate::sums::Sums;
@@ -38,6 +38,8 @@ pub struct Owner {
     pub client: Client,
     /// What it needs in a round once the plan is checked.
     pub seat: RoundContext<Peer, Worker>,
+    /// The versions of the model that it computes.
+    pub versions: Versions,
     /// What checks the others' proofs.
     pub circuit: Arc<CircuitKey>,
     /// What plans have to agree with.
@@ -94,7 +96,7 @@ impl<L: Line, C: UpdateProver> RoundContext<L, C> {
     pub(super) fn begin(
         &self,
         plan: Plan,
-        parent: Version,
+        parent: Arc<Version>,
         opened: u64,
     ) -> Result<Participation<'_, L, C>, Error> {
         let begun = self.signed.begun(plan.round, opened);
@@ -110,12 +112,11 @@ impl<L: Line, C: UpdateProver> RoundContext<L, C> {
         self.enter(plan, parent)
     }
 
-    fn enter(&self, plan: Plan, parent: Version) -> Result<Participation<'_, L, C>, Error> {
+    fn enter(&self, plan: Plan, parent: Arc<Version>) -> Result<Participation<'_, L, C>, Error> {
         let (expected, got) = (parent.hash, plan.parent);
         if expected != got {
             return Err(ParentError::Head { expected, got }.into());
         }
-        let model = parent.parameters;
         let sums = Sums::admit(&self.project, &plan, self.account())?;
         sums.agree(&self.signed)?;
         files::create_folder(&self.project.rounds_path(), Access::Public)?;
@@ -131,7 +132,7 @@ impl<L: Line, C: UpdateProver> RoundContext<L, C> {
         let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
             .map_err(OwnerError::from)?;
         let (work, test) = (None, None);
-        Ok(Participation { owner: self, plan, member, journal, model, sums, work, test })
+        Ok(Participation { owner: self, plan, member, journal, parent, sums, work, test })
     }
 }
 
@@ -156,15 +157,14 @@ impl Owner {
     }
 
     /// The round's model, recomputed from the versions before it.
-    async fn parent(&self, plan: &Plan) -> Result<Version, Error> {
+    async fn parent(&self, plan: &Plan) -> Result<Arc<Version>, Error> {
         let ancestry = Ancestry {
             client: &self.client,
             source: &self.peer,
-            facts: &self.facts,
+            versions: &self.versions,
             circuit: &self.circuit,
             system: self.expected.system,
             domain: self.expected.domain,
-            project: &self.project,
         };
         ancestry.parent(plan.parent).await
     }

@@ -1,6 +1,7 @@
 //! A round in progress: what is answered in each phase, once what it promises is on disk.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
 use ark_bn254::{Fr, G1Affine};
@@ -8,9 +9,9 @@ use ark_ff::Field;
 use tokio::time::Instant;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::{SignedReceipt, SignedSubmission};
-use zktrain_model::trace::Parameters;
 use zktrain_project::files;
 use zktrain_project::project::{settings, write_json};
+use zktrain_project::version::Version;
 use zktrain_secagg::blame::BlameEvidence;
 use zktrain_secagg::member::Member;
 use zktrain_secagg::messages::{Confirm, Defence, Keys, Passed, Sharing, Signed, Test, Upload};
@@ -30,7 +31,7 @@ use crate::ports::{Line, UpdateProver, Watch};
 use crate::signed::SignedLog;
 use crate::sums::Sums;
 use crate::wait::{Wait, longest};
-use crate::work::{SecretUpdate, Task, Work, submission};
+use crate::work::{SecretUpdate, Task, Work, submission, submission_file};
 use crate::{Error, OwnerError};
 
 /// Notices of a round at most, after the plan: roster, shares, counted, confirmed, test, dispute, end.
@@ -60,7 +61,7 @@ pub(crate) struct Participation<'a, L, C> {
     pub(super) member: Member,
     pub(super) journal: Journal,
     /// What is trained on.
-    pub(super) model: Parameters,
+    pub(super) parent: Arc<Version>,
     /// In which sums the update may be.
     pub(super) sums: Sums,
     /// What was submitted and what it hides.
@@ -270,26 +271,24 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
             wait.stands(&self.plan).await?;
             self.owner.signed.submission(&file.signed)?;
-            let secret = self.owner.worker.recall(&self.model, task).await?;
+            let secret = self.owner.worker.recall(&self.parent, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
         // A project that was restored does not know of what it has signed.
         self.owner.signed.may_submit(self.plan.round)?;
         let system = ProofSystem::from_code(self.plan.system).unwrap_or(ProofSystem::Halo2);
-        let work = self.owner.worker.work(&self.model, system, task).await?;
+        let work = self.owner.worker.work(&self.parent, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
             crate::fault::falsify(&mut statement, self.owner.facts.srs.g1());
         }
-        let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
         wait.stands(&self.plan).await?;
         let scope = self.plan.scope();
         let signed = SignedSubmission::new(submission, &scope, self.owner.signer());
         let signed = signed.map_err(OwnerError::from)?;
-        let file =
-            SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
+        let file = submission_file(signed, &statement, &proof);
         // Before it is sent: an owner that signs two of them can be slashed.
         write_json(&path, &file)?;
         self.owner.signed.submission(&file.signed)?;
