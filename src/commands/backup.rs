@@ -223,7 +223,7 @@ fn backup(config: &CoordinatorConfig, out: &Path) -> Result<BackupReport, Error>
     Ok(BackupReport { done: "backup", to: out.to_owned(), files: index.files.len(), store })
 }
 
-/// What of a coordinator's folder is no part of a backup.
+/// The parts of a coordinator's folder that are not backed up.
 struct Skipped {
     store: Option<PathBuf>,
     outbox: Option<PathBuf>,
