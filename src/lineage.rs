@@ -131,7 +131,8 @@ impl LineageWriter {
     /// If the operating system refuses.
     pub fn submission(&self, file: &SubmissionFile) -> Result<(), Error> {
         let submission = &file.signed.submission;
-        Ok(write_json(&self.path(&lineage::submission(submission.round, submission.member))?, file)?)
+        let path = self.path(&lineage::submission(submission.round, submission.member))?;
+        Ok(write_json(&path, file)?)
     }
 
     /// A round's sum.

@@ -12,7 +12,7 @@ use zktrain_msm::floor;
 // Nothing but the check, so that nothing of what follows it is done before.
 fn main() -> ExitCode {
     if !floor::holds() {
-        // Whoever closed the output cannot be told.
+        // Where the output is closed nobody can be told.
         let _ = std::io::stderr().write_all(floor::REFUSAL.as_bytes());
         return ExitCode::FAILURE;
     }

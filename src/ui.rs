@@ -1,6 +1,6 @@
 //! What people see: results on standard output, progress and warnings on standard error.
 //!
-//! A result is put together first and printed then: whoever reads gets all of it or none. An output
+//! A result is put together first and printed then: a reader gets all of it or none. An output
 //! that somebody closed, as `head` does, is no failure of the command.
 
 use std::borrow::Cow;
@@ -105,7 +105,7 @@ impl Ui {
         if let Verdict::OnUnnamedRoots(roots) = verdict {
             let (label, roots) = (style("NOTE:").for_stderr().yellow().bold(), roots.join(", "));
             complain(&format!(
-                "{label} this holds on roots that nobody pinned: {roots}. Whoever made the proofs \
+                "{label} this holds on roots that nobody pinned: {roots}. The prover \
                  chose them, and could have chosen them so that anything holds. Exit code 3."
             ));
         }
@@ -157,8 +157,8 @@ fn coloured(text: &str, stderr: bool) -> String {
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// Prints on standard output, at once. Whoever has closed it has read enough and is told nothing
-/// more.
+/// Prints on standard output, at once. A reader that has closed it has read enough and is told
+/// nothing more.
 ///
 /// # Errors
 /// [`Error::Output`] if standard output does not take it, as on a full disk.
@@ -175,7 +175,7 @@ fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// A report's paths. JSON is Unicode and paths need not be: what of one is not is told by a mark.
+/// A report's paths. JSON is Unicode and paths need not be: a mark stands for what is not.
 pub trait PathText {
     /// Serializes it.
     ///

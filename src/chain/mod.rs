@@ -155,7 +155,7 @@ impl Connection {
         if std::env::var_os(PASSWORD).is_some() || !std::io::stdin().is_terminal() {
             return Ok(Password::from_variable(PASSWORD)?);
         }
-        // Whoever types it may know without being asked.
+        // A person may type it without having seen the question.
         let _ = write!(std::io::stderr(), "password: ");
         let typed = console::Term::stderr().read_secure_line().map_err(Error::Output)?;
         Ok(Password::new(typed)?)

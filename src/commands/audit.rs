@@ -42,7 +42,7 @@ pub struct Args {
     /// Audit an earlier version, too: the lineage may end before the chain does.
     #[arg(long, requires = "chain")]
     pub stale: bool,
-    /// The contract `Rounds` that settled the rounds, as whoever runs the domain names it.
+    /// The contract `Rounds` that settled the rounds, as the coordinator of the domain names it.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address, help_heading = "Roots")]
     pub rounds: Option<Address>,
     /// Keccak-256 of that contract's code, as `zktrain chain status` prints it.

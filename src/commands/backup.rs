@@ -5,16 +5,20 @@
 //! [`SignedBatchLog`]): a restored coordinator signs nothing for a round that is open, so that an old state
 //! cannot make it sign a second batch.
 
+mod copy;
+mod error;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
-use zktrain_coordinator::store::{SignedBatchError, SignedBatchLog, Store, StoreError};
-use zktrain_files::regular;
+use zktrain_coordinator::store::{SignedBatchLog, Store};
 
+use self::copy::{copy, copy_folder, digest, name, staging, walk};
+pub use self::error::BackupError;
 use crate::chain::block_on;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::{Error, ProjectError};
@@ -30,70 +34,6 @@ const STORE: &str = "store.sqlite";
 const DATA: &str = "data";
 /// What a coordinator has signed, in its folder.
 pub const SIGNED: &str = "signed.log";
-
-/// Why a backup cannot be made or restored.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// Something is where it is to be restored.
-    #[error(
-        "{} is there: nothing is restored over a coordinator's state, which may be newer than the backup. \
-         Stop the coordinator, and move its folder away but for {SIGNED}, if there is one",
-        path.display()
-    )]
-    Occupied {
-        /// What.
-        path: PathBuf,
-    },
-    /// Made by a later version of this program.
-    #[error("{}: expected version {VERSION} of a backup, got {got}", path.display())]
-    Version {
-        /// Its index.
-        path: PathBuf,
-        /// Its version.
-        got: u32,
-    },
-    /// Of another domain.
-    #[error("the backup is of domain {got}; the configuration is for domain {expected}")]
-    Domain {
-        /// The configuration's.
-        expected: u64,
-        /// The backup's.
-        got: u64,
-    },
-    /// The configuration keeps its store elsewhere than the backup's was.
-    #[error(
-        "the backup is of a coordinator with {}, the configuration names {}",
-        engine(*got), engine(!*got)
-    )]
-    Engine {
-        /// Whether the backup has an SQLite store.
-        got: bool,
-    },
-    /// Not as it was made.
-    #[error("{}: missing or changed since the backup was made", path.display())]
-    Damaged {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// A name in the index that leads elsewhere.
-    #[error("{}: {name:?} is not the name of a file in a backup", path.display())]
-    Name {
-        /// The index.
-        path: PathBuf,
-        /// The name.
-        name: String,
-    },
-    /// The store fails.
-    #[error("the store: {0}")]
-    Store(#[from] StoreError),
-    /// The file of what was signed cannot be written.
-    #[error(transparent)]
-    Signed(#[from] SignedBatchError),
-}
-
-fn engine(is_sqlite: bool) -> &'static str {
-    if is_sqlite { "an SQLite store" } else { "a store in PostgreSQL" }
-}
 
 /// What a backup has in it, and what all of it is.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,23 +117,6 @@ pub fn put_back(args: &RestoreArgs) -> Result<BackupReport, Error> {
     restore(&args.flags.load()?.into_inner(), &args.from)
 }
 
-/// A new folder that only this user may enter, gone again unless it gets its name.
-fn staging(beside: &Path) -> Result<tempfile::TempDir, Error> {
-    let parent = beside.parent().filter(|path| !path.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    files::create_folder(parent, Access::Public)?;
-    let made = tempfile::Builder::new().prefix(".zktrain-").tempdir_in(parent);
-    made.map_err(|source| Error::Project(ProjectError::File { path: parent.to_owned(), source }))
-}
-
-fn name(staged: tempfile::TempDir, path: &Path) -> Result<(), Error> {
-    let file = |source| Error::Project(ProjectError::File { path: path.to_owned(), source });
-    fs::rename(staged.path(), path).map_err(file)?;
-    // There is nothing at its old name any more.
-    let _ = staged.keep();
-    files::sync_parent(path).map_err(file)
-}
-
 fn backup(config: &CoordinatorConfig, out: &Path) -> Result<BackupReport, Error> {
     files::free(out, false, "name a folder that is not there yet")?;
     let staged = staging(out)?;
@@ -223,7 +146,7 @@ fn backup(config: &CoordinatorConfig, out: &Path) -> Result<BackupReport, Error>
     Ok(BackupReport { done: "backup", to: out.to_owned(), files: index.files.len(), store })
 }
 
-/// What of a coordinator's folder is no part of a backup.
+/// The parts of a coordinator's folder that are not backed up.
 struct Skipped {
     store: Option<PathBuf>,
     outbox: Option<PathBuf>,
@@ -248,72 +171,6 @@ impl Skipped {
         path == self.signed
             || self.outbox.as_deref() == Some(path)
             || self.store.as_ref().is_some_and(beside)
-    }
-}
-
-/// Copies the files of a folder that are to be taken. One that goes meanwhile is of no use any more.
-fn copy_folder(from: &Path, to: &Path, take: &mut dyn FnMut(&Path) -> bool) -> Result<(), Error> {
-    let file = |source| Error::Project(ProjectError::File { path: from.to_owned(), source });
-    files::create_folder(to, Access::Owner)?;
-    for entry in fs::read_dir(from).map_err(file)? {
-        let entry = entry.map_err(file)?;
-        let (path, target) = (entry.path(), to.join(entry.file_name()));
-        if !take(&path) {
-            continue;
-        }
-        let kind = entry.file_type().map_err(file)?;
-        if kind.is_dir() {
-            copy_folder(&path, &target, take)?;
-        } else if kind.is_file() {
-            match copy(&path, &target) {
-                Err(Error::Project(ProjectError::File { source, .. }))
-                    if source.kind() == io::ErrorKind::NotFound => {}
-                copied => copied?,
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Copies a file, which is on the disk then.
-fn copy(from: &Path, to: &Path) -> Result<(), Error> {
-    let mut source = regular::open(from)
-        .map_err(|source| Error::Project(ProjectError::File { path: from.to_owned(), source }))?;
-    let file = |source| Error::Project(ProjectError::File { path: to.to_owned(), source });
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if let Ok(metadata) = source.metadata() {
-        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        options.mode(metadata.permissions().mode() & 0o777);
-    }
-    let mut target = options.open(to).map_err(file)?;
-    io::copy(&mut source, &mut target).map_err(file)?;
-    target.sync_all().map_err(file)
-}
-
-fn walk(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let file = |source| Error::Project(ProjectError::File { path: folder.to_owned(), source });
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(file)? {
-        let path = entry.map_err(file)?.path();
-        match path.is_dir() {
-            true => found.extend(walk(&path)?),
-            false => found.push(path),
-        }
-    }
-    Ok(found)
-}
-
-fn digest(path: &Path) -> Result<String, Error> {
-    let file = |source| Error::Project(ProjectError::File { path: path.to_owned(), source });
-    let (mut opened, mut hash) = (regular::open(path).map_err(file)?, blake3::Hasher::new());
-    let mut part = vec![0; 1 << 20];
-    loop {
-        match opened.read(&mut part).map_err(file)? {
-            0 => return Ok(hash.finalize().to_hex().to_string()),
-            read => hash.update(part.get(..read).unwrap_or_default()),
-        };
     }
 }
 
@@ -416,115 +273,4 @@ fn swap(staged: tempfile::TempDir, data: &Path) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use alloy::primitives::B256;
-
-    use super::*;
-
-    const DRAW: B256 = B256::repeat_byte(1);
-
-    fn config(project: &Path, domain: u64) -> CoordinatorConfig {
-        let project = Some(project.display().to_string());
-        let flags =
-            CoordinatorFlags { domain: Some(domain.to_string()), project, ..Default::default() };
-        flags.load().unwrap().into_inner()
-    }
-
-    fn signed(config: &CoordinatorConfig) -> SignedBatchLog {
-        SignedBatchLog::open(&config.data().join(SIGNED)).unwrap()
-    }
-
-    /// A project whose coordinator is at work in round 7, a folder for backups, and the store in use.
-    fn coordinator() -> (tempfile::TempDir, CoordinatorConfig, PathBuf, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let config = config(&folder.path().join("project"), 1);
-        for (name, text) in [("rounds.json", "[]"), ("models/one", "m"), ("lineage/7/sum", "s")] {
-            let path = config.data().join(name);
-            files::create_folder(path.parent().unwrap(), Access::Owner).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let log = signed(&config);
-        log.begin(None).unwrap();
-        log.batch(6, DRAW, DRAW).unwrap();
-        let store = block_on(async {
-            let store = Store::open(&config.store()).await.unwrap();
-            store.begin(7, b"plan", 1).await.unwrap();
-            Ok(store)
-        });
-        let out = folder.path().join("backup");
-        (folder, config, out, store.unwrap())
-    }
-
-    fn in_store(config: &CoordinatorConfig) -> Vec<u64> {
-        let unended = async {
-            let store = Store::open(&config.store()).await.unwrap();
-            let unended = store.unended().await.unwrap();
-            store.close().await.unwrap();
-            Ok(unended)
-        };
-        block_on(unended).unwrap()
-    }
-
-    #[test]
-    fn a_backup_is_made_at_work_and_restored_where_nothing_is() {
-        let (folder, config, out, store) = coordinator();
-        let report = backup(&config, &out).unwrap();
-        assert_eq!((report.files, report.store), (4, true));
-        assert!(backup(&config, &out).is_err(), "no backup is overwritten");
-        assert!(!out.join(DATA).join(SIGNED).exists());
-        drop(store);
-        let refused = restore(&config, &out).unwrap_err().to_string();
-        assert!(refused.contains("nothing is restored over"), "{refused}");
-        fs::rename(config.data(), folder.path().join("lost")).unwrap();
-        restore(&config, &out).unwrap();
-        assert_eq!(fs::read(config.data().join("lineage/7/sum")).unwrap(), b"s");
-        assert_eq!(in_store(&config), [7]);
-        // What was signed meanwhile is lost.
-        let log = signed(&config);
-        log.begin(Some(7)).unwrap();
-        log.batch(7, DRAW, DRAW).unwrap_err();
-        log.batch(8, DRAW, DRAW).unwrap();
-    }
-
-    #[test]
-    fn what_was_signed_is_never_restored_backwards() {
-        let (folder, config, out, store) = coordinator();
-        backup(&config, &out).unwrap();
-        signed(&config).batch(7, DRAW, DRAW).unwrap();
-        drop(store);
-        let lost = folder.path().join("lost");
-        fs::rename(config.data(), &lost).unwrap();
-        fs::create_dir(config.data()).unwrap();
-        fs::rename(lost.join(SIGNED), config.data().join(SIGNED)).unwrap();
-        restore(&config, &out).unwrap();
-        let log = signed(&config);
-        log.begin(Some(7)).unwrap();
-        assert!(log.is_barred(7), "the store does not know what its receipts promise");
-        log.batch(7, DRAW, DRAW).unwrap();
-        log.batch(7, DRAW, B256::ZERO).unwrap_err();
-        log.batch(6, DRAW, B256::ZERO).unwrap_err();
-    }
-
-    #[test]
-    fn only_what_was_backed_up_is_restored() {
-        let (folder, own, out, store) = coordinator();
-        backup(&own, &out).unwrap();
-        drop(store);
-        let fails = |config: &CoordinatorConfig, part: &str| {
-            let error = restore(config, &out).unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-            assert!(!config.data().join("rounds.json").exists());
-        };
-        fails(&config(&folder.path().join("other"), 2), "of domain 1");
-        let elsewhere = config(&folder.path().join("elsewhere"), 1);
-        fs::write(out.join("data/rounds.json"), "[1]").unwrap();
-        fails(&elsewhere, "rounds.json: missing or changed");
-        let mut index: Index = read_json(&out.join(INDEX), "").unwrap();
-        index.files.insert("data/../../outside".into(), String::new());
-        write_json(&out.join(INDEX), &index).unwrap();
-        fails(&elsewhere, "is not the name of a file in a backup");
-        index.version = VERSION + 1;
-        write_json(&out.join(INDEX), &index).unwrap();
-        fails(&elsewhere, "version");
-    }
-}
+mod tests;

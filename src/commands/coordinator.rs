@@ -197,7 +197,7 @@ async fn serve(
     // Both only end; a task that was stopped has ended as well.
     let _ = serving.await;
     let _ = health.stop().await;
-    // All of it in one file, for whoever copies that.
+    // All of it in one file, so that a copy of that file is complete.
     if let Err(error) = operator.store.close().await {
         tracing::warn!(%error, "the store could not be closed in order");
     }

@@ -237,7 +237,7 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
     set(&mut options.loss, args.loss.map(Into::into));
     if args.regression {
         options.regression = true;
-        // The one loss of a number; whoever asked for another one has to know.
+        // The one loss of a number: another one is refused.
         options.loss = squared(args.loss)?;
     }
     for (option, given) in [("--batch", args.batch), ("--steps-per-proof", args.steps_per_proof)] {

@@ -21,7 +21,7 @@ use crate::ui::{Report, Ui, field, success};
 #[command(after_help = "Examples:\n  zktrain roots cancer\n  \
     zktrain verify copy-of-cancer $(zktrain roots cancer --options)\n\n\
     Run it on files that you made or know. What it prints about files that came with proofs pins\n\
-    nothing: they are what whoever proves has chosen.")]
+    nothing: they are what the prover has chosen.")]
 pub struct Args {
     /// The project's directory.
     #[arg(default_value = ".")]
@@ -64,7 +64,7 @@ impl Report for RootsReport {
                 field(out, "", format!("known: {source}"))?;
             }
         }
-        writeln!(out, "\n  whoever verifies pins them with")?;
+        writeln!(out, "\n  a verifier pins them with")?;
         self.options.chunks(2).try_for_each(|pair| writeln!(out, "    {}", pair.join(" ")))
     }
 }

@@ -206,7 +206,7 @@ impl Report for KeysReport {
         }
         field(out, "time", format!("{:.1} s", self.seconds))?;
         if self.insecure {
-            field(out, "but", "they are insecure: whoever ran this can forge any proof")?;
+            field(out, "but", "they are insecure: the one who ran this can forge any proof")?;
         }
         Ok(())
     }

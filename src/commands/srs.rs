@@ -97,7 +97,7 @@ impl Report for SrsReport {
         field(out, "power", format!("{} (rows of {} entries)", info.power, 1u64 << info.power))?;
         field(out, "powers in G1, G2", format!("{}, {}", info.g1_powers, info.g2_powers))?;
         field(out, "for Groth16", if info.phase_two { "yes" } else { "no" })?;
-        // The file's own word, which whoever handed it on could change.
+        // The file's own word, which anybody could change on the way.
         let origin = match &info.claims_source_sha256 {
             Some(hash) => format!("imported from a file of SHA-256 {hash}"),
             None => "generated on one machine: INSECURE".into(),

@@ -392,7 +392,7 @@ fn rejected(session: &Session, path: &Path, source: TrainingError) -> Error {
     }
 }
 
-/// It may hold under another manifest or string: whoever verifies may have named the wrong one.
+/// It may hold under another manifest or string: the verifier may have named the wrong one.
 fn other_spec(session: &Session, path: &Path) -> Error {
     Error::OtherSpec {
         path: path.to_owned(),

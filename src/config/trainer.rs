@@ -28,7 +28,7 @@ pub struct TrainerConfig {
     /// Where the coordinator is: `host:port`.
     #[serde(deserialize_with = "one")]
     pub coordinator: String,
-    /// Who it has to be; by default whoever the chain says coordinates the domain.
+    /// Who it has to be; by default the domain's coordinator, as the chain says.
     #[serde(default, deserialize_with = "address")]
     pub coordinator_address: Option<Address>,
     /// In which rounds it takes part.
@@ -100,8 +100,8 @@ pub struct PolicyConfig {
     pub force_worth: Amount,
 }
 
-/// What an owner keeps of rounds that are over. Nothing is needed of them: whoever gets hold of it, and of
-/// what the coordinator had, learns those rounds' updates.
+/// What an owner keeps of rounds that are over. Nothing is needed of them: somebody who gets hold of
+/// it, and of what the coordinator had, learns those rounds' updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct SecretsConfig {
     /// Secrets of so many rounds, the last ones whose end was told.
@@ -222,7 +222,7 @@ pub struct TrainerFlags {
     /// Where the coordinator is.
     #[arg(long, value_name = "HOST:PORT")]
     pub coordinator: Option<String>,
-    /// Who it has to be [default: whoever the chain says].
+    /// Who it has to be [default: as the chain says].
     #[arg(long, value_name = "ADDRESS")]
     pub coordinator_address: Option<String>,
     /// Stop after so many rounds.

@@ -64,11 +64,9 @@ impl Error {
                  nothing"
                 .into(),
             Self::Pin(_) => "whatever is proven on another root than yours is worth nothing".into(),
-            Self::Unpinned { .. } => {
-                "ask somebody other than whoever proves for their values, and \
+            Self::Unpinned { .. } => "ask somebody other than the prover for their values, and \
                  name them with the options above"
-                    .into()
-            }
+                .into(),
             Self::Contract { .. }
             | Self::Rejected { .. }
             | Self::FinalModel { .. }

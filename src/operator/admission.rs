@@ -95,7 +95,7 @@ impl Register {
     /// An authenticated peer has said something.
     pub fn hear(&self, account: Address, now: Instant) {
         let mut inner = self.inner();
-        // Whoever is no member is never asked for, so need not be kept.
+        // Accounts that are no members are never asked for, so need not be kept.
         if inner.registered.contains_key(&account) {
             inner.seen.insert(account, now);
         }

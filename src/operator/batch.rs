@@ -1,9 +1,9 @@
 //! What a batch says of a round's members, and when nothing can change it any more: a second batch of
 //! one round, which says something else, is fraud.
 //!
-//! Whoever has worked is in it. In a round with a sum those are the ones whose updates are summed. Where
-//! there is none they are all whose proof was checked, and they are paid, as it was not they who failed;
-//! among them are all who may have a receipt, which a batch must not belie. And in any case whoever has
+//! The members that have worked are in it. In a round with a sum those are the ones whose updates are summed.
+//! Where there is none they are all whose proof was checked, and they are paid, as it was not they who failed;
+//! among them are all who may have a receipt, which a batch must not belie. And in any case those that have
 //! delivered to the contract.
 
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ impl Contents {
     /// What is known of a round, as a batch. `given` are those whose updates are summed, if `is_summed`
     /// says so, and otherwise those whose work was checked; `delivered` is what the contract has.
     ///
-    /// Where the contract checks each proof, a sum is of updates that it has. Whoever turned to it alone
-    /// is paid, and in no sum: of such a member there is no masked vector.
+    /// Where the contract checks each proof, a sum is of updates that it has. A member that turned to it
+    /// alone is paid, and in no sum: of such a member there is no masked vector.
     pub fn new(
         plan: &Plan,
         given: &[&Submission],
@@ -241,7 +241,7 @@ mod tests {
     const NOTHING: (B256, bool) = (B256::ZERO, false);
 
     #[test]
-    fn whoever_has_delivered_to_the_contract_is_in_every_batch() {
+    fn members_that_delivered_to_the_contract_are_in_every_batch() {
         let other = B256::repeat_byte(0x77);
         // One of those in the sum has turned to the contract as well, with another proof.
         for is_summed in [true, false] {
@@ -277,7 +277,7 @@ mod tests {
             assert!(!batch.is_summed, "{delivered:?}");
             assert!(batch.deliveries.iter().all(|said| said.submission.is_zero()));
             let paid = said(&batch).iter().filter(|said| **said != NOTHING).count();
-            assert_eq!(paid, delivered.len(), "whoever has delivered is paid");
+            assert_eq!(paid, delivered.len(), "all that have delivered are paid");
         }
     }
 

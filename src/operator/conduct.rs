@@ -1,6 +1,6 @@
 //! What earlier rounds say of members: who is not asked again for a while, and what measures count.
 //!
-//! Whoever spoils a sum costs everybody the round. The chain takes no evidence of it (a masked
+//! A member that spoils a sum costs everybody the round. The chain takes no evidence of it (a masked
 //! vector is far too large for a contract), so a coordinator that went on asking such a member could
 //! be kept from ever making a sum, for nothing.
 
@@ -27,7 +27,7 @@ pub enum Standing {
     Barred,
 }
 
-/// What a misdeed means for whoever has done it.
+/// What a misdeed means for the account that has done it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
     /// Nothing: it is punished on the chain, or has spoiled nothing.
@@ -51,8 +51,8 @@ pub fn weight(round: &RoundRecord, kind: &MisdeedKind) -> Weight {
     }
 }
 
-/// For how many rounds from now on an account is not asked; none if for all of them. Whoever is shown to
-/// spoil sums has signed what shows it. Whoever was silent when others depended on it may have lost its
+/// For how many rounds from now on an account is not asked; none if for all of them. A member that is shown
+/// to spoil sums has signed what shows it. One that was silent when others depended on it may have lost its
 /// connection: it is not asked for two rounds the first time, twice as many each further time. Silence
 /// that kept the sum from being unmasked counts twice, as everybody's work was done; silence in a round
 /// that has a sum does not count, since sums are made to bear it.
@@ -82,7 +82,7 @@ pub fn standing(told: &[RoundRecord], account: Address) -> Standing {
     }
 }
 
-/// Those that may be asked: whoever is free. If without the others no round could be opened, and so no
+/// Those that may be asked: all that are free. If without the others no round could be opened, and so no
 /// pause would ever be over, those that are paused as well; never those that are barred.
 pub fn eligible(told: &[RoundRecord], candidates: &[Candidate], least: usize) -> Vec<Candidate> {
     let with = |paused: bool| -> Vec<Candidate> {

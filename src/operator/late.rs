@@ -1,7 +1,7 @@
 //! A round in which nothing was proposed in time.
 //!
-//! No contract takes its sum any more, and none frees the domain but one: that of evidence. Whoever
-//! brings it gets a part of the bond, which is lost in any case. So the coordinator ends the round with
+//! No contract takes its sum any more, and none frees the domain but one: that of evidence. The
+//! account that brings it gets a part of the bond, which is lost in any case. So the coordinator ends the round with
 //! its members and brings the evidence against itself, instead of waiting for a stranger.
 
 use zktrain_coordinator::driver::now_ms;

@@ -36,7 +36,7 @@ pub enum MembersError {
     /// Nothing keeps the coordinator from asking it.
     #[error(
         "{account} is neither barred nor paused: it is asked whenever it is a member of the domain and is \
-         there. Whoever was slashed is no member any more, and has to stake and join anew"
+         there. An account that was slashed is no member any more, and has to stake and join anew"
     )]
     Free {
         /// The account.

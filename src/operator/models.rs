@@ -14,7 +14,7 @@ use super::OperatorError;
 use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::session::Session;
-use crate::version::Version;
+use crate::version::{Version, VersionError};
 
 /// What helps where a model is missing.
 const RESTORE: &str = "restore the coordinator's folder `models` from a backup that is as new as \
@@ -54,7 +54,8 @@ impl Model {
         #[cfg(test)]
         super::counts::model();
         let version = Version::new(&session.key, session.srs.g1(), parameters);
-        Self::of(session, version.map_err(OperatorError::from)?)
+        let version = version.map_err(VersionError::from).map_err(OperatorError::from)?;
+        Self::of(session, version)
     }
 
     /// A version, which is committed to already.

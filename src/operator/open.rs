@@ -60,7 +60,7 @@ impl Operator {
         let round =
             self.client.open_round(options.domain, options.duration, budget, chosen).await?;
         let budget = amount::show(U256::from(budget));
-        // Whoever has left since it was asked the contract leaves out.
+        // The contract leaves out members that have left since they were asked.
         let members = self.client.members(round).await?.0.len();
         tracing::info!(round, members, asked, budget, improvement, "opened");
         Ok(round)

@@ -1,4 +1,4 @@
-//! What a domain asks of its rounds and of whoever opens them. Contracts would refuse it only when
+//! What a domain asks of its rounds and of the coordinator, which opens them. Contracts would refuse it only when
 //! members are there and wait.
 
 use std::time::Duration;

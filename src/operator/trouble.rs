@@ -14,7 +14,7 @@ use crate::error::Error;
 pub struct Interruption {
     /// What kind of trouble, or which contract's error: it is told when this changes.
     key: String,
-    /// For whoever looks at the readiness; never anything of an error's text, which may hold an
+    /// What the readiness tells; never anything of an error's text, which may hold an
     /// address with a password.
     pub why: &'static str,
     /// What helps, for the log.

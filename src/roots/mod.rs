@@ -34,7 +34,7 @@ pub fn reference_string(srs: &CheckedSrs, pin: Option<&str>) -> Result<Root, Pin
 }
 
 /// The nonce that draws the order of windows. Where none was drawn, that is a root all the
-/// same: the order then follows from the data, which whoever registers chooses.
+/// same: the order then follows from the data, which the data owner chooses.
 ///
 /// # Errors
 /// If another one was asked for.

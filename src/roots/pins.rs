@@ -1,4 +1,4 @@
-//! Options with which whoever verifies names roots.
+//! Options with which a verifier names roots.
 
 use crate::error::{Error, OptionsError};
 
@@ -10,8 +10,8 @@ pub struct Pins {
     /// public ceremonies that this program knows need none.
     #[arg(long, value_name = "HASH")]
     pub srs_fingerprint: Option<String>,
-    /// Keccak-256 of the Groth16 key, as `zktrain keys check` prints it: who verifies should know
-    /// it from the ceremony, not from the files of whoever proves.
+    /// Keccak-256 of the Groth16 key, as `zktrain keys check` prints it: a verifier should know
+    /// it from the ceremony, not from the prover's files.
     #[arg(long, value_name = "HASH")]
     pub groth16_key: Option<String>,
     /// Keccak-256 of the manifest, as `zktrain init` and `zktrain roots` print it.

@@ -1,4 +1,4 @@
-//! What of the data a model never sees as it is: values that the fixed-point scales cannot hold,
+//! Data that a model never sees as they are: values that the fixed-point scales cannot hold,
 //! and rows that fill no window.
 
 use serde::Serialize;

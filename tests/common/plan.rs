@@ -1,7 +1,7 @@
 //! Plans and submissions as the network's peers sign them.
 
 use zktrain_chain::protocol::Client;
-use zktrain_cli::round::submission;
+use zktrain_cli::round::{submission, submission_file};
 use zktrain_ledger::SignedSubmission;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::typed::Scope;
@@ -61,8 +61,7 @@ pub fn signed(plan: Plan, by: &Client) -> Signed<Plan> {
 
 /// What a member hands in, in the round that this is for.
 pub fn handed_in(work: &Delivered, scope: &Scope, by: &Client) -> SubmissionFile {
-    let (statement, proof) = (work.statement.to_bytes(), work.proof.to_bytes());
-    let said = submission(&work.statement, &proof);
+    let said = submission(&work.statement, &work.proof);
     let signed = SignedSubmission::new(said, scope, by.sender().signer()).unwrap();
-    SubmissionFile { signed, statement: statement.into(), proof: proof.into() }
+    submission_file(signed, &work.statement, &work.proof)
 }

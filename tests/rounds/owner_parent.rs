@@ -15,7 +15,7 @@ use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::operator::Pending;
 use zktrain_cli::project::{Project, write_json};
 use zktrain_cli::version::{Version, VersionError};
-use zktrain_member::{Ancestry, Error, LineageSource, ParentError, PublicProject};
+use zktrain_member::{Ancestry, Error, LineageSource, ParentError, PublicProject, Versions};
 use zktrain_prove::training::commit_model;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
@@ -65,21 +65,35 @@ impl Owner {
         Project::new(self.project.path())
     }
 
-    async fn parent(&self, lineage: &Path, expected: B256) -> Result<Version, Error> {
+    /// What a process has of the versions.
+    fn versions(&self) -> Versions {
+        Versions::new(self.facts.clone(), self.project())
+    }
+
+    /// As a process that has just been started.
+    async fn parent(&self, lineage: &Path, expected: B256) -> Result<Arc<Version>, Error> {
+        self.parent_with(&self.versions(), lineage, expected).await
+    }
+
+    async fn parent_with(
+        &self,
+        versions: &Versions,
+        lineage: &Path,
+        expected: B256,
+    ) -> Result<Arc<Version>, Error> {
         let ancestry = Ancestry {
             client: &self.client,
             source: &Folder(lineage.to_owned()),
-            facts: &self.facts,
+            versions,
             circuit: &self.circuit,
             system: ProofSystem::Halo2,
             domain: self.domain,
-            project: &self.project(),
         };
         ancestry.parent(expected).await
     }
 
     /// The last version, which the next round starts from.
-    async fn last(&self, lineage: &Path) -> Result<Version, ParentError> {
+    async fn last(&self, lineage: &Path) -> Result<Arc<Version>, ParentError> {
         let head = self.client.head(self.domain).await.unwrap();
         match self.parent(lineage, head).await {
             Ok(version) => Ok(version),
@@ -113,10 +127,15 @@ async fn an_owner_that_joins_late_recomputes_all_versions_and_then_none() {
     assert_eq!(owner.last(nowhere.path()).await.unwrap(), version);
     let files = std::fs::read_dir(owner.project().rounds_path()).unwrap().count();
     assert_eq!(files, 2, "the last version alone is kept");
+    // A process that has committed to it does not do so again.
+    let versions = owner.versions();
+    let head = owner.client.head(owner.domain).await.unwrap();
+    let held = owner.parent_with(&versions, nowhere.path(), head).await.unwrap();
+    let again = owner.parent_with(&versions, nowhere.path(), head).await.unwrap();
+    assert!(held == version && Arc::ptr_eq(&held, &again));
     // What is kept is not believed either.
     let path = owner.project().rounds_path().join("head-2.int.safetensors");
     std::fs::copy(made.earlier(), &path).unwrap();
-    let head = owner.client.head(owner.domain).await.unwrap();
     let refused = owner.parent(nowhere.path(), head).await;
     assert!(matches!(refused, Err(Error::ParentModel { .. })));
     // Another version than the last one is no parent.

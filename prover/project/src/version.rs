@@ -50,7 +50,7 @@ impl Version {
         key: &TrainingKey,
         g1: Powers<'_>,
         parameters: Parameters,
-    ) -> Result<Self, VersionError> {
+    ) -> Result<Self, CommitError> {
         let rows = commit_model(key, g1, &parameters)?.points;
         let hash = B256::from(rows_hash(&rows));
         Ok(Self { parameters, rows, hash })

@@ -61,8 +61,8 @@ pub struct StakeArgs {
 #[derive(clap::Subcommand, Clone, Debug)]
 pub enum StakeCommand {
     /// Say how much this account may answer with beyond its own stake, with what others have staked
-    /// with it: lower at once, higher after the unbonding delay and a week, in which whoever does not
-    /// want it can leave.
+    /// with it: lower at once, higher after the unbonding delay and a week, in which accounts that do
+    /// not want it can leave.
     #[command(after_help = "Example:\n  zktrain chain stake limit 50 --key alice.json")]
     Limit {
         /// How much, all delegators together.

@@ -74,7 +74,7 @@ pub async fn demand(at: &Connection, args: &DemandArgs, ui: &Ui) -> Result<Done,
         .with("then", format!("zktrain chain collect {} {}", args.round, args.account)))
 }
 
-/// Shows what a demand costs, and asks whoever sits there, unless that was agreed to.
+/// Shows what a demand costs, and asks the person at the terminal, unless that was agreed to.
 fn agree(bond: U256, most: Option<U256>, ui: &Ui) -> Result<(), ChainRefusal> {
     match most {
         Some(most) if bond <= most => return Ok(()),
@@ -82,10 +82,10 @@ fn agree(bond: U256, most: Option<U256>, ui: &Ui) -> Result<(), ChainRefusal> {
         _ => return Err(ChainRefusal::Bond { bond, most }),
     }
     ui.say(&format!(
-        "a bond of {}: whoever answers gets it, or you get it back if nobody does",
+        "a bond of {}: the account that answers gets it, or you get it back if none does",
         show_ether(bond)
     ));
-    // Whoever types it may know without being asked.
+    // A person may type it without having seen the question.
     let _ = write!(std::io::stderr(), "demand it? [y/N] ");
     let mut typed = String::new();
     match std::io::stdin().read_line(&mut typed) {

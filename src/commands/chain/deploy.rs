@@ -41,12 +41,12 @@ pub struct DeployArgs {
     /// Who holds the first supply of reward tokens; by default the deployer.
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     pub holder: Option<Address>,
-    /// Delay of what governance decides, at least 17days: longer than a round can take, so that whoever
-    /// disagrees can have left.
+    /// Delay of what governance decides, at least 17days: longer than a round can take, so that accounts
+    /// that disagree can have left.
     #[arg(long, default_value = "17days", value_name = "TIME", value_parser = parse_duration)]
     pub delay: u64,
-    /// Write over the file with other contracts' addresses if it is there: whoever has stake in
-    /// those needs them.
+    /// Write over the file with other contracts' addresses if it is there: accounts with stake in
+    /// those need them.
     #[arg(long)]
     pub force: bool,
     /// Deploy on a main network, where it costs real money. Without it, contracts are deployed on test
@@ -111,8 +111,8 @@ impl DeployArgs {
                 option: "--delay",
                 expected: "17days or more".to_owned(),
                 got: format_duration(Duration::from_secs(self.delay)).to_string(),
-                hint: "a round and its windows can take 16 days: whoever disagrees with a decision \
-                     has to be able to leave before it counts",
+                hint: "a round and its windows can take 16 days: accounts that disagree with a \
+                     decision have to be able to leave before it counts",
             });
         }
         let mut setup = DeploymentSetup::of_one(account);
@@ -168,7 +168,7 @@ const DEPLOYED: &str = "it holds addresses of contracts that may hold stakes: na
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain serve --listen 127.0.0.1:8545")]
 pub struct ServeArgs {
-    /// Where to listen. Whoever can connect can use this chain.
+    /// Where to listen. Everybody who can connect can use this chain.
     #[arg(long, default_value = "127.0.0.1:8545", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 }

@@ -135,7 +135,8 @@ pub(super) async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<D
         Command::Close { domain } => {
             let client = at.client(ui).await?;
             let receipt = client.close_domain(*domain).await?;
-            let then = format!("zktrain chain domain withdraw {domain}, whoever has funded it");
+            let then =
+                format!("zktrain chain domain withdraw {domain}, by each account that funded it");
             Ok(Done::by(format!("domain {domain} is closed"), &receipt).with("then", then))
         }
         Command::Withdraw { domain } => {

@@ -69,7 +69,7 @@ pub enum Command {
     Exit(domain::LeaveArgs),
     /// Open a round and draw its windows.
     Open(round::OpenArgs),
-    /// Draw a round's windows, if whoever opened it has not.
+    /// Draw a round's windows, if its coordinator has not.
     #[command(after_help = "Example:\n  zktrain chain draw 7 --key anyone.json")]
     Draw(demand::RoundArgs),
     /// Train and prove what a round asks of this account.
@@ -87,7 +87,7 @@ pub enum Command {
     Demand(demand::DemandArgs),
     /// Answer a demand, or an audit, with the proof.
     Answer(demand::AnswerArgs),
-    /// Have the bond of a demand paid out whose round is over: to whoever answered, or back.
+    /// Have the bond of a demand paid out whose round is over: to the account that answered, or back.
     Collect(demand::CollectArgs),
     /// Make a round void whose verifier was stopped more than a day ago.
     #[command(after_help = "Example:\n  zktrain chain abandon 7 --key anyone.json")]

@@ -126,7 +126,7 @@ impl ChainRefusal {
                 show(*exposure).trim_end_matches(" ZKT")
             ),
             Self::Bond { bond, .. } => format!(
-                "it is paid to whoever answers, and comes back if nobody does; to agree to it: `--most \
+                "it is paid to the account that answers, and comes back if none does; to agree to it: `--most \
                  {}`",
                 show_ether(*bond).trim_end_matches(" ETH")
             ),

@@ -129,7 +129,7 @@ impl Rules {
             true => OPTIMISTIC_CHALLENGE_WINDOW,
             false => CHALLENGE_WINDOW,
         };
-        let why = "whoever finds something wrong needs the time to look at it and to bring evidence, in two \
+        let why = "a challenger needs the time to look at what is wrong and to bring evidence, in two \
              transactions";
         within("--challenge-window", self.challenge_window, windows, why)?;
         within("--min-duration", self.min_duration, DURATION, "choose a time within these")?;

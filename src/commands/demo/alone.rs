@@ -112,7 +112,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     ui.headline("5. Anyone verifies the chain, without the data; so do the contracts");
     let own = roots::Args { dir: dir.clone(), manifest: None, srs: None, options: false };
     let own = roots::run(&own, ui)?;
-    ui.say(&format!("  whoever verifies knows from the owner: {}", own.options.join(" ")));
+    ui.say(&format!("  a verifier knows from the owner: {}", own.options.join(" ")));
     let args = verify_args(dir.clone(), &own);
     let verified = verify::run(&args, ui)?;
     ui.step(&verified)?;

@@ -17,7 +17,7 @@ pub fn hold(command: &mut Command) {
     command.env(VARIABLE, "stdin").stdin(Stdio::piped());
 }
 
-/// Has this process end with whoever holds it; without a leash nothing.
+/// Has this process end with the one that started it; without a leash nothing.
 pub fn heed() {
     if std::env::var_os(VARIABLE).is_none() {
         return;

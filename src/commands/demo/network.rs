@@ -56,7 +56,7 @@ pub(super) struct Network<'a> {
     pub(super) shell: Shell,
     pub(super) ui: &'a Ui,
     pub(super) domain: String,
-    /// Where the coordinator listens, for owners and for whoever measures.
+    /// Where the coordinator listens, for owners, and where it gives its measures.
     coordinator: String,
     metrics: String,
 }

@@ -15,8 +15,8 @@ use crate::project::Project;
 use crate::source::bundled;
 
 const HELD_OUT: usize = 20;
-/// Few rows a window, so that everybody has several: after a round without a sum, whoever draws the
-/// same window again sits out.
+/// Few rows a window, so that everybody has several: after a round without a sum, an owner that draws
+/// the same window again sits out.
 const BATCH: &str = "8";
 const STEPS_PER_PROOF: &str = "1";
 /// What the coordinator answers with in each round: twice of what a round pays, as two deliveries of

@@ -27,7 +27,7 @@ pub(super) fn hint(error: &ProjectError) -> Option<String> {
              the model does not need is left out by `zktrain init --ignore COLUMN`"
             .into(),
         ProjectError::Admit { source: AdmitError::TooLarge(source), .. } => format!(
-            "if you trust whoever wrote the manifest, allow more: {}={}",
+            "if you trust the author of the manifest, allow more: {}={}",
             crate::limits::variable(source.limit),
             source.got
         ),

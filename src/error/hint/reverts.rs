@@ -33,7 +33,7 @@ pub(super) const REVERTS: &[(&str, &str)] = &[
     ),
     (
         "Barred",
-        "whoever was slashed for coordinating a domain opens no round of it again; its \
+        "a coordinator that was slashed in a domain opens no round of it again; the domain's \
           owner names another: `zktrain chain domain coordinator`",
     ),
     (

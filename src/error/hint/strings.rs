@@ -14,7 +14,7 @@ pub(super) fn hint(error: &SrsError) -> Option<String> {
         | SrsError::Subgroup { .. }
         | SrsError::OffCurve { .. }
         | SrsError::Unreduced { .. } => {
-            "this is no reference string, and whoever made it could have forged proofs with it: \
+            "this is no reference string, and its maker could have forged proofs with it: \
              get one from its ceremony"
                 .into()
         }
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_another_kind_of_file_is_told_which_to_take() {
+    fn another_kind_of_file_is_refused_with_the_one_to_take() {
         let imported = |file: &[u8]| told(Srs::import_ptau(file).err().unwrap());
         assert!(imported(b"zkey\x01\0\0\0").contains("name the .ptau file"));
         assert!(imported(b"<!DOCTYPE html><html>").contains("looks like a web page (HTML); name"));

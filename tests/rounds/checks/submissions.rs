@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256, U256};
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
 use zktrain_cli::operator::admission::{SubmissionError, SubmissionVerifier};
-use zktrain_cli::round::submission;
+use zktrain_cli::round::{submission, submission_file};
 use zktrain_ledger::SignedSubmission;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::typed::{Scope, Submission};
@@ -52,15 +52,14 @@ impl World {
     fn restated(&self, change: impl FnOnce(&mut TrainingStatement)) -> SubmissionFile {
         let mut statement = self.works[0].statement.clone();
         change(&mut statement);
-        let proof = self.works[0].proof.to_bytes();
+        let proof = &self.works[0].proof;
         let submission = Submission {
             // What it signs about itself is right.
             round: self.round,
             member: self.owner(0).address(),
-            ..submission(&statement, &proof)
+            ..submission(&statement, proof)
         };
-        let signed = self.sign(0, submission);
-        SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() }
+        submission_file(self.sign(0, submission), &statement, proof)
     }
 
     /// The verdict on a file of the first member.
@@ -257,10 +256,11 @@ fn the_proof_has_to_hold() {
     let world = world();
     let with = |proof: Vec<u8>| {
         let work = &world.works[0];
-        let submission = submission(&work.statement, &proof);
-        let signed = world.sign(0, submission);
-        let statement = work.statement.to_bytes().into();
-        rejected(world.verdict(&SubmissionFile { signed, statement, proof: proof.into() }))
+        let Submission { round, member, update, .. } = submission(&work.statement, &work.proof);
+        let statement = work.statement.to_bytes();
+        let signed = world.sign(0, Submission::new(round, member, &statement, &proof, update));
+        let (statement, proof) = (statement.into(), proof.into());
+        rejected(world.verdict(&SubmissionFile { signed, statement, proof }))
     };
     let honest = world.works[0].proof.to_bytes();
     // Each byte of the encoding is somewhere; the last one is in the circuit's proof.

@@ -65,7 +65,7 @@ pub use fault::Fault;
 pub use inclusion::{Force, PayMonitor, When};
 pub use journal::OtherPlan;
 use outcome::{Outcome, OwnerRecords};
-pub use parent::{Ancestry, LineageSource, ParentError};
+pub use parent::{Ancestry, LineageSource, ParentError, Versions};
 use ports::in_time;
 pub use ports::{Line, UpdateProver};
 pub use round::{Owner, RoundContext};
@@ -304,6 +304,7 @@ async fn open<N: Notices + Send + 'static>(
     let peer = start::patiently(coordinator, connect).await?;
     let owner = Owner {
         client,
+        versions: Versions::new(facts.clone(), project.clone()),
         seat: RoundContext {
             signer,
             peer,

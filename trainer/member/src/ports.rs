@@ -2,13 +2,14 @@
 
 use core::future::Future;
 use core::time::Duration;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::timeout;
 use zktrain_chain::protocol::{Client, Status};
 use zktrain_ledger::Members;
 use zktrain_ledger::bindings::rounds::IRounds;
-use zktrain_model::trace::Parameters;
+use zktrain_project::version::Version;
 use zktrain_secagg::plan::Plan;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_wire::messages::{Item, Request, Response};
@@ -149,7 +150,7 @@ pub trait UpdateProver {
     /// As there.
     fn work(
         &self,
-        model: &Parameters,
+        parent: &Arc<Version>,
         system: ProofSystem,
         task: Task,
     ) -> impl Future<Output = Result<Work, Error>>;
@@ -160,7 +161,7 @@ pub trait UpdateProver {
     /// As there.
     fn recall(
         &self,
-        model: &Parameters,
+        parent: &Arc<Version>,
         task: Task,
     ) -> impl Future<Output = Result<SecretUpdate, Error>>;
 }
@@ -168,15 +169,15 @@ pub trait UpdateProver {
 impl UpdateProver for Worker {
     async fn work(
         &self,
-        model: &Parameters,
+        parent: &Arc<Version>,
         system: ProofSystem,
         task: Task,
     ) -> Result<Work, Error> {
-        Self::work(self, model, system, task).await
+        Self::work(self, parent, system, task).await
     }
 
-    async fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
-        Self::recall(self, model, task).await
+    async fn recall(&self, parent: &Arc<Version>, task: Task) -> Result<SecretUpdate, Error> {
+        Self::recall(self, parent, task).await
     }
 }
 

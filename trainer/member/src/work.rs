@@ -4,6 +4,8 @@
 use alloy::primitives::{Address, B256};
 use ark_bn254::Fr;
 use sha3::{Digest, Keccak256};
+use zktrain_ledger::SignedSubmission;
+use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::typed::Submission;
 use zktrain_model::Hash;
 use zktrain_model::schedule::round_window;
@@ -15,7 +17,9 @@ use zktrain_project::data::registered;
 use zktrain_project::project::Project;
 use zktrain_project::secrets::{DatasetSecret, read_key, read_state, write_state};
 use zktrain_project::session::Session;
-use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model};
+use zktrain_project::version::Version;
+use zktrain_prove::prove::CommittedRows;
+use zktrain_prove::training::{Committed, Position, TrainingProver};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::dataset::Dataset;
@@ -110,16 +114,21 @@ impl<'a> WindowProver<'a> {
         (self.data.dataset.tree.root(), self.data.dataset.windows.len() as u64)
     }
 
-    /// The round's model, committed.
-    fn start(&self, model: &Parameters, task: &Task) -> Result<Committed, Error> {
-        let key = &self.session.key;
-        let start = Committed::start(key, commit_model(key, self.session.srs.g1(), model)?);
-        let got = rows_hash(&start.model.points);
-        if got != task.parent {
-            let [expected, got] = [task.parent, got].map(hex::encode);
+    /// Commits to a model that a round may start from.
+    ///
+    /// # Errors
+    /// If it is not the network's.
+    pub fn parent(&self, model: Parameters) -> Result<Version, Error> {
+        Ok(Version::new(&self.session.key, self.session.srs.g1(), model)?)
+    }
+
+    /// Whether a version is the one that the round starts from.
+    fn check(parent: &Version, task: &Task) -> Result<(), Error> {
+        if parent.hash != task.parent {
+            let [expected, got] = [task.parent, parent.hash.0].map(hex::encode);
             return Err(Error::ParentModel { expected, got });
         }
-        Ok(start)
+        Ok(())
     }
 
     /// Trains on the drawn window.
@@ -140,13 +149,16 @@ impl<'a> WindowProver<'a> {
     }
 
     /// Trains on the drawn window and proves it, compressed. The update's blindings stay in the
-    /// project, so that [`Self::recall`] finds them after a crash.
+    /// project, so that [`Self::recall`] finds them after a crash. The parent's commitments are taken as
+    /// they are; the proof would not verify with others.
     ///
     /// # Errors
-    /// If the model is not the round's, or proving fails.
-    pub fn work(&self, model: &Parameters, system: ProofSystem, task: Task) -> Result<Work, Error> {
-        let start = self.start(model, &task)?;
-        let (window, trace) = self.train(model, &task)?;
+    /// If the parent is not the round's, or proving fails.
+    pub fn work(&self, parent: &Version, system: ProofSystem, task: Task) -> Result<Work, Error> {
+        Self::check(parent, &task)?;
+        let (window, trace) = self.train(&parent.parameters, &task)?;
+        let rows = CommittedRows::public(parent.rows.clone());
+        let start = Committed::start(&self.session.key, rows);
         let secret = read_key(&self.project.key_path())?;
         let (key, g1) = (&self.session.key, self.session.srs.g1());
         let prover = TrainingProver { key, g1, secret: &secret, dataset: &self.data.dataset };
@@ -167,10 +179,10 @@ impl<'a> WindowProver<'a> {
     /// the blindings were kept.
     ///
     /// # Errors
-    /// If nothing was kept, or for another task.
-    pub fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
-        self.start(model, &task)?;
-        let (_, trace) = self.train(model, &task)?;
+    /// If the parent is not the round's, or nothing was kept, or for another task.
+    pub fn recall(&self, parent: &Version, task: Task) -> Result<SecretUpdate, Error> {
+        Self::check(parent, &task)?;
+        let (_, trace) = self.train(&parent.parameters, &task)?;
         let path = self.project.round_state_path(task.binding.round);
         let after = read_state(&path, &task.id(), 0)?;
         Ok(SecretUpdate::new(&trace, after.model.blinds))
@@ -202,8 +214,18 @@ impl Task {
 }
 
 /// What a member signs for its work.
-pub fn submission(statement: &TrainingStatement, proof: &[u8]) -> Submission {
+pub fn submission(statement: &TrainingStatement, proof: &CompressedProof) -> Submission {
     let (round, member) = (statement.binding.round, Address::from(statement.binding.prover));
     let update = B256::from(rows_hash(&statement.update));
-    Submission::new(round, member, &statement.to_bytes(), proof, update)
+    Submission::new(round, member, &statement.to_bytes(), &proof.to_bytes(), update)
+}
+
+/// What a member hands in: what it has signed, with the bytes that its hashes are of.
+pub fn submission_file(
+    signed: SignedSubmission,
+    statement: &TrainingStatement,
+    proof: &CompressedProof,
+) -> SubmissionFile {
+    let (statement, proof) = (statement.to_bytes().into(), proof.to_bytes().into());
+    SubmissionFile { signed, statement, proof }
 }

@@ -12,6 +12,7 @@ use zktrain_model::trace::Parameters;
 use zktrain_project::Notices;
 use zktrain_project::project::Project;
 use zktrain_project::session::Session;
+use zktrain_project::version::Version;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 use zktrain_trainer::Metrics;
@@ -34,8 +35,8 @@ pub struct PublicProject {
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 enum Job {
-    Work(Box<Parameters>, ProofSystem, Task, Reply<Work>),
-    Recall(Box<Parameters>, Task, Reply<SecretUpdate>),
+    Work(Arc<Version>, ProofSystem, Task, Reply<Work>),
+    Recall(Arc<Version>, Task, Reply<SecretUpdate>),
     Measure(Box<Parameters>, Reply<Option<Metrics>>),
     Circuit(ProofSystem, Reply<CircuitKey>),
     System(Hash, Reply<Option<ProofSystem>>),
@@ -78,19 +79,19 @@ impl Worker {
     /// As there.
     pub async fn work(
         &self,
-        model: &Parameters,
+        parent: &Arc<Version>,
         system: ProofSystem,
         task: Task,
     ) -> Result<Work, Error> {
-        self.ask(|reply| Job::Work(Box::new(model.clone()), system, task, reply)).await
+        self.ask(|reply| Job::Work(parent.clone(), system, task, reply)).await
     }
 
     /// See [`WindowProver::recall`].
     ///
     /// # Errors
     /// As there.
-    pub async fn recall(&self, model: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
-        self.ask(|reply| Job::Recall(Box::new(model.clone()), task, reply)).await
+    pub async fn recall(&self, parent: &Arc<Version>, task: Task) -> Result<SecretUpdate, Error> {
+        self.ask(|reply| Job::Recall(parent.clone(), task, reply)).await
     }
 
     /// What checks proofs of training in a system.
@@ -141,10 +142,10 @@ fn work(
     let _ = ready.send(Ok(PublicProject { key, srs, dataset, windows }));
     while let Ok(job) = inbox.recv() {
         match job {
-            Job::Work(model, system, task, reply) => {
-                drop(reply.send(prover.work(&model, system, task)));
+            Job::Work(parent, system, task, reply) => {
+                drop(reply.send(prover.work(&parent, system, task)));
             }
-            Job::Recall(model, task, reply) => drop(reply.send(prover.recall(&model, task))),
+            Job::Recall(parent, task, reply) => drop(reply.send(prover.recall(&parent, task))),
             Job::Measure(model, reply) => drop(reply.send(prover.measure(&model))),
             Job::Circuit(system, reply) => drop(reply.send(prover.circuit(system))),
             Job::System(name, reply) => drop(reply.send(prover.system(&name))),

@@ -7,7 +7,8 @@ use zktrain_ledger::bindings::slashing::{IRounds, ISlashing, Slashing};
 use zktrain_ledger::typed::{Batch, Submission};
 use zktrain_ledger::{Evidence, SignedBatch, SignedSubmission};
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 
 fn submission(s: &Submission) -> IRounds::Submission {
     let Submission { round, member, statement, proof, update, length } = *s;

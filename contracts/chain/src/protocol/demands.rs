@@ -9,7 +9,8 @@ use zktrain_ledger::bindings::rounds::IRounds as OfRounds;
 use zktrain_ledger::bindings::router::VerifierRouter;
 use zktrain_ledger::bindings::slashing::Slashing;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use super::header::RawHeader;
 use crate::ChainError;
 

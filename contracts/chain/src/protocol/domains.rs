@@ -8,7 +8,8 @@ use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::router::VerifierRouter;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 
 impl Client {
     /// Names another coordinator, from the next round on.

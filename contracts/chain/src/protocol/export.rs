@@ -13,7 +13,8 @@ use zktrain_ledger::bindings::escrow::Escrow;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::export::{Block, ChainExport, Drawing, ExportedLog, VERSION};
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use super::header::RawHeader;
 use crate::ChainError;
 

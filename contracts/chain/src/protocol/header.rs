@@ -4,7 +4,8 @@ use alloy::eips::BlockNumberOrTag;
 use alloy::primitives::{B256, Bytes, keccak256};
 use alloy::providers::Provider;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use crate::{Chain, ChainError};
 
 /// A block's header, encoded: the contracts compare its hash with the chain's, and read the rest.

@@ -7,7 +7,8 @@ use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::slashing::{IRounds, Slashing};
 use zktrain_ledger::typed::Receipt;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 
 impl Client {
     /// The update that a member has delivered to the contract; zero for nothing.

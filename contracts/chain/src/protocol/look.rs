@@ -8,7 +8,8 @@ use zktrain_ledger::bindings::registry::{DomainRegistry, IDomainRegistry};
 use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use crate::ChainError;
 
 /// Between two looks whether a block is final: the time of one.

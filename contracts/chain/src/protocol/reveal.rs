@@ -8,7 +8,8 @@ use alloy::sol_types::{SolCall, SolValue};
 use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::bindings::token::RewardToken;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use crate::ChainError;
 
 impl Client {

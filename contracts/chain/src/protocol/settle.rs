@@ -6,7 +6,8 @@ use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
 use zktrain_ledger::typed::{Batch, Scope, Submission};
 use zktrain_ledger::{MARK, SignedBatch, SignedSubmission};
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use crate::ChainError;
 
 impl Client {

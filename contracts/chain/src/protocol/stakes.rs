@@ -4,7 +4,8 @@ use alloy::primitives::{Address, U256};
 use alloy::rpc::types::TransactionReceipt;
 use zktrain_ledger::bindings::stakes::{IStakeManager, StakeManager};
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 
 impl Client {
     /// Stakes for oneself: it loses first if the account is slashed.

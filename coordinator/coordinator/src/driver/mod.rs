@@ -11,6 +11,7 @@
 mod begin;
 mod erase;
 mod jobs;
+mod state;
 mod vectors;
 mod work;
 
@@ -31,9 +32,8 @@ use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Refusal};
 
 pub use work::{Judged, RoundComputations, Settled, Timed};
 
-use crate::machine::{
-    Action, Bounds, Ends, Machine, NoticeDraft, Progress, ProofVerdict, RoundEvent,
-};
+use self::state::{Clock, Job, State, job_of, passed};
+use crate::machine::{Action, Bounds, Ends, Machine, NoticeDraft, Progress, RoundEvent};
 use crate::store::{Store, StoreError};
 
 /// Why a round cannot be run.
@@ -68,87 +68,6 @@ struct Inner {
     /// Counts what was published, to wake the requests that wait.
     published: watch::Sender<u64>,
     jobs: mpsc::UnboundedSender<Job>,
-}
-
-/// Milliseconds since 1970, as they were at some point, and what has passed since.
-struct Clock {
-    start_ms: u64,
-    start: Instant,
-}
-
-impl Clock {
-    fn now_ms(&self) -> u64 {
-        let passed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.start_ms.saturating_add(passed)
-    }
-}
-
-/// The machine, and how it stands to the store.
-struct State {
-    machine: Machine,
-    /// When its phase began.
-    since_ms: u64,
-    /// When deliveries came that have no verdict yet.
-    arrived_ms: BTreeMap<Address, u64>,
-    /// How long the others waited for theirs.
-    verified: BTreeMap<Address, Duration>,
-    /// Events that the machine has handled.
-    handled: u64,
-    /// There may be an event in the store that the machine has not handled.
-    behind: bool,
-}
-
-/// What takes longer than a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Job {
-    Judge(Address),
-    Sum,
-    Try,
-}
-
-impl State {
-    /// What the machine makes of an event, and what was timed with it.
-    fn handle(&mut self, event: RoundEvent, at_ms: u64) -> (Vec<Action>, Vec<Timed>) {
-        let mut timed: Vec<Timed> = self.time(&event, at_ms).into_iter().collect();
-        let before = self.machine.phase();
-        let actions = self.machine.handle(event, at_ms);
-        if self.machine.phase() != before {
-            let since = core::mem::replace(&mut self.since_ms, at_ms);
-            timed.push(Timed::Phase(before, passed(since, at_ms)));
-        }
-        (actions, timed)
-    }
-
-    /// Times deliveries, waiting included.
-    fn time(&mut self, event: &RoundEvent, at_ms: u64) -> Option<Timed> {
-        match event {
-            RoundEvent::Contribution { from, what }
-                if matches!(**what, MemberMessage::Upload(_)) =>
-            {
-                self.arrived_ms.insert(*from, at_ms);
-                None
-            }
-            RoundEvent::Judged { account, verdict } => {
-                let took = passed(self.arrived_ms.remove(account)?, at_ms);
-                self.verified.insert(*account, took);
-                Some(Timed::Proof(*verdict == ProofVerdict::Accepted, took))
-            }
-            _ => None,
-        }
-    }
-}
-
-fn passed(since_ms: u64, at_ms: u64) -> Duration {
-    Duration::from_millis(at_ms.saturating_sub(since_ms))
-}
-
-fn job_of(action: &Action) -> Option<Job> {
-    match action {
-        Action::Judge { account } => Some(Job::Judge(*account)),
-        Action::Sum => Some(Job::Sum),
-        Action::Try => Some(Job::Try),
-        Action::Published | Action::Ended(_) => None,
-    }
 }
 
 impl Driver {

@@ -24,7 +24,7 @@ mod plans;
 mod program;
 mod receipts;
 mod restored;
-mod untrained;
+pub(crate) mod untrained;
 mod wire;
 
 use std::sync::OnceLock;

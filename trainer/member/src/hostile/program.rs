@@ -118,7 +118,7 @@ impl Program {
     pub fn start(&mut self, plan: &Plan) {
         let (seat, entered, opened) = (self.seat.clone(), plan.clone(), self.opened);
         let (parameters, rows, hash) = (zero_model(&seat.facts), Vec::new(), self.head);
-        let parent = Version { parameters, rows, hash };
+        let parent = Arc::new(Version { parameters, rows, hash });
         self.wire.borrow_mut().notices.clear();
         self.wire.borrow_mut().hung = false;
         self.wire.borrow_mut().plan = Some(plan.clone());

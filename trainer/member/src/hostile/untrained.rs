@@ -20,6 +20,7 @@ use zktrain_model::size::Limits;
 use zktrain_model::trace::{LayerParameters, Parameters};
 use zktrain_project::files::{self, Access};
 use zktrain_project::project::Project;
+use zktrain_project::version::Version;
 use zktrain_secagg::vector::{Update, VectorShape};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem, encoded_len};
 use zktrain_statement::key::TrainingKey;
@@ -81,7 +82,7 @@ impl Bench {
 }
 
 impl UpdateProver for Bench {
-    async fn work(&self, _: &Parameters, system: ProofSystem, task: Task) -> Result<Work, Error> {
+    async fn work(&self, _: &Arc<Version>, system: ProofSystem, task: Task) -> Result<Work, Error> {
         let id = self.task_id(&task);
         let blinds = scalars(&mut *self.rng.borrow_mut(), self.shape.rows());
         let values = self.values(id);
@@ -113,7 +114,7 @@ impl UpdateProver for Bench {
         Ok(Work { statement, proof, secret })
     }
 
-    async fn recall(&self, _: &Parameters, task: Task) -> Result<SecretUpdate, Error> {
+    async fn recall(&self, _: &Arc<Version>, task: Task) -> Result<SecretUpdate, Error> {
         let bytes = files::read(&self.project.round_state_path(task.binding.round))?;
         let blinds = Vec::<Fr>::deserialize_uncompressed(&bytes[..]).unwrap();
         Ok(SecretUpdate { values: self.values(self.task_id(&task)), blinds })

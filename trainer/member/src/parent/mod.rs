@@ -19,36 +19,31 @@
 
 mod delivery;
 mod error;
+mod versions;
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use alloy::primitives::{B256, keccak256};
 use ark_bn254::G1Affine;
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use zktrain_audit::lineage;
 use zktrain_chain::protocol::{Client, Status};
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::typed::{Batch, StakedMessage};
-use zktrain_model::manifest::Network;
-use zktrain_project::Error as ProjectError;
-use zktrain_project::files::{self, Access};
-use zktrain_project::project::{Project, settings, write_json};
-use zktrain_project::version::{Version, VersionError, opens};
+use zktrain_project::version::Version;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_statement::compressed::ProofSystem;
-use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::Peer;
 use zktrain_wire::messages::{End, Item, Refusal};
 
 use self::delivery::{Task, delivered, row_bytes, weigh};
 pub use self::error::ParentError;
+use self::versions::Head;
+pub use self::versions::Versions;
 use super::outcome;
-use super::worker::PublicProject;
 use crate::Error;
 
 /// Bytes of a safetensors file besides its numbers.
@@ -76,33 +71,19 @@ impl LineageSource for Peer {
     }
 }
 
-/// The last version that the owner has computed, as it is kept beside the model itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    /// The version's number.
-    version: u64,
-    /// The round that made it; zero for the first.
-    round: u64,
-    /// `keccak256` of its row commitments.
-    model: B256,
-}
-
 /// What versions are recomputed with.
 pub struct Ancestry<'a, S> {
     /// A node that the owner trusts.
     pub client: &'a Client,
     /// Where files come from.
     pub source: &'a S,
-    /// The training key and the reference string.
-    pub facts: &'a PublicProject,
+    /// The project's versions, with its training key and reference string.
+    pub versions: &'a Versions,
     /// What checks proofs.
     pub circuit: &'a Arc<CircuitKey>,
     /// The system of the domain's proofs.
     pub system: ProofSystem,
     pub domain: u64,
-    /// Where the last version is kept.
-    pub project: &'a Project,
 }
 
 impl<S: LineageSource> Ancestry<'_, S> {
@@ -112,7 +93,7 @@ impl<S: LineageSource> Ancestry<'_, S> {
     /// # Errors
     /// [`ParentError`] if a version does not follow from the one before; if the chain or the source
     /// fails, or what was computed cannot be kept.
-    pub async fn parent(&self, expected: B256) -> Result<Version, Error> {
+    pub async fn parent(&self, expected: B256) -> Result<Arc<Version>, Error> {
         let domain = self.client.domain(self.domain).await?;
         if domain.head != expected {
             return Err(ParentError::Head { expected: domain.head, got: expected }.into());
@@ -132,23 +113,14 @@ impl<S: LineageSource> Ancestry<'_, S> {
         }
     }
 
-    fn network(&self) -> &Network {
-        &self.facts.key.network
-    }
-
-    fn head_path(&self) -> PathBuf {
-        self.project.rounds_path().join("head.json")
-    }
-
-    fn model_path(&self, version: u64) -> PathBuf {
-        self.project.rounds_path().join(format!("head-{version}.int.safetensors"))
+    /// Bytes of a model's file, or of a sum's without its rows, at most.
+    fn most(&self) -> u64 {
+        8 * self.versions.facts().key.network.parameters() as u64 + HEADER
     }
 
     /// The version that was computed before, if the chain still has it.
-    async fn kept(&self) -> Result<Option<(Head, Version)>, Error> {
-        let path = self.head_path();
-        let Some(bytes) = files::read_if_there(&path)? else { return Ok(None) };
-        let head: Head = serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?;
+    async fn kept(&self) -> Result<Option<(Head, Arc<Version>)>, Error> {
+        let Some(head) = self.versions.head()? else { return Ok(None) };
         if head.version > self.client.domain(self.domain).await?.versions {
             return Ok(None);
         }
@@ -156,55 +128,17 @@ impl<S: LineageSource> Ancestry<'_, S> {
         if (known.model, known.round) != (head.model, head.round) {
             return Ok(None);
         }
-        let path = self.model_path(head.version);
-        let version = self.model(&path.display().to_string(), files::read(&path)?).await?;
-        if version.hash != head.model {
-            let [expected, got] = [head.model, version.hash].map(hex::encode);
-            return Err(Error::ParentModel { expected, got });
-        }
-        Ok(Some((head, version)))
-    }
-
-    /// Keeps a version in the place of the one before.
-    fn keep(&self, head: Head, version: &Version) -> Result<(), Error> {
-        files::create_folder(&self.project.rounds_path(), Access::Public)?;
-        let path = self.model_path(head.version);
-        let bytes = to_int_safetensors(self.network(), &version.parameters).map_err(|source| {
-            Error::Project(ProjectError::Model { path: path.clone(), source: Box::new(source) })
-        })?;
-        files::write(&path, &bytes, Access::Public)?;
-        write_json(&self.head_path(), &head)?;
-        if let Some(before) = head.version.checked_sub(1) {
-            files::remove(&self.model_path(before))?;
-        }
-        Ok(())
-    }
-
-    /// Reads a model and commits to it.
-    async fn model(&self, file: &str, bytes: Vec<u8>) -> Result<Version, Error> {
-        let (key, srs) = (self.facts.key.clone(), self.facts.srs.clone());
-        let wrong = |why: String| ParentError::File { file: file.to_owned(), why };
-        let model = from_int_safetensors(&key.network, &bytes).map_err(|e| wrong(e.to_string()))?;
-        zktrain_project::session::check_first(file.as_ref(), &key.network, &model)?;
-        let version = blocking(move || Version::new(&key, srs.g1(), model)).await?;
-        Ok(version.map_err(|e| wrong(e.to_string()))?)
+        Ok(Some((head, self.versions.last(&head).await?)))
     }
 
     /// The domain's first model.
-    async fn first(&self, expected: B256) -> Result<Version, Error> {
-        let most = 8 * self.network().parameters() as u64 + HEADER;
-        let bytes = self.source.file(lineage::GENESIS, most).await?;
-        let version = self.model(lineage::GENESIS, bytes).await?;
-        if version.hash != expected {
-            let (round, got) = (0, expected);
-            return Err(ParentError::Planted { round, expected: version.hash, got }.into());
-        }
-        self.keep(Head { version: 0, round: 0, model: version.hash }, &version)?;
-        Ok(version)
+    async fn first(&self, expected: B256) -> Result<Arc<Version>, Error> {
+        let bytes = self.source.file(lineage::GENESIS, self.most()).await?;
+        self.versions.first(bytes, expected).await
     }
 
     /// The version with a number, from the one before it.
-    async fn step(&self, number: u64, before: Version) -> Result<Version, Error> {
+    async fn step(&self, number: u64, before: Arc<Version>) -> Result<Arc<Version>, Error> {
         let settled = self.client.version(self.domain, number).await?;
         let round = settled.round;
         let plan = self.plan(round).await?;
@@ -220,7 +154,8 @@ impl<S: LineageSource> Ancestry<'_, S> {
             let (expected, got) = (version.hash, settled.model);
             return Err(ParentError::Planted { round, expected, got }.into());
         }
-        self.keep(Head { version: number, round, model: version.hash }, &version)?;
+        let head = Head { version: number, round, model: version.hash };
+        let version = self.versions.keep(head, version)?;
         tracing::debug!(round, version = number, "recomputed the model");
         if denied {
             tracing::error!(
@@ -251,7 +186,7 @@ impl<S: LineageSource> Ancestry<'_, S> {
             domain: known.domain,
             round,
             coordinator: known.coordinator,
-            spec: B256::from(self.facts.key.spec),
+            spec: B256::from(self.versions.facts().key.spec),
             parent: known.parent,
             nonce: known.nonce,
             system: self.system.code(),
@@ -299,7 +234,7 @@ impl<S: LineageSource> Ancestry<'_, S> {
     /// told that there is no sum.
     fn told(&self, plan: &Plan, deliveries: &[Delivery], model: B256) -> Result<bool, Error> {
         let round = plan.round;
-        let (told, counted) = match outcome::told(self.project, round)? {
+        let (told, counted) = match outcome::told(self.versions.project(), round)? {
             None => return Ok(false),
             Some(End::Void(_)) => return Ok(true),
             Some(End::Summed { model, counted }) => (model, counted),
@@ -327,7 +262,7 @@ impl<S: LineageSource> Ancestry<'_, S> {
             let bytes = self.source.file(&name, SubmissionFile::MOST).await?;
             let task = Task {
                 at: self.client.at().clone(),
-                facts: self.facts.clone(),
+                facts: self.versions.facts().clone(),
                 circuit: self.circuit.clone(),
                 model: before.rows.clone(),
                 plan: plan.clone(),
@@ -347,21 +282,14 @@ impl<S: LineageSource> Ancestry<'_, S> {
     async fn summed(
         &self,
         round: u64,
-        before: Version,
+        before: Arc<Version>,
         rows: Vec<G1Affine>,
     ) -> Result<Version, Error> {
         let name = lineage::sum(round);
-        let most = 8 * self.network().parameters() as u64 + 32 * rows.len() as u64 + HEADER;
-        let bytes = self.source.file(&name, most).await?;
-        let wrong = |why: String| ParentError::File { file: name.clone(), why };
-        let sum = lineage::decode_sum(&bytes).map_err(|e| wrong(e.to_string()))?;
-        let (key, srs) = (self.facts.key.clone(), self.facts.srs.clone());
-        let next = blocking(move || {
-            opens(&key, srs.g1(), &sum, &rows)?;
-            Ok(Version::next(&before.parameters, &key, srs.g1(), &sum)?.0)
-        });
-        let next: Result<Version, VersionError> = next.await?;
-        Ok(next.map_err(|source| ParentError::Sum { round, source })?)
+        let bytes = self.source.file(&name, self.most() + 32 * rows.len() as u64).await?;
+        let sum = lineage::decode_sum(&bytes)
+            .map_err(|error| ParentError::File { file: name, why: error.to_string() })?;
+        self.versions.next(round, before, sum, rows).await
     }
 }
 

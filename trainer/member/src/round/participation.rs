@@ -1,189 +1,42 @@
-//! One round, as one owner goes through it.
+//! A round in progress: what is answered in each phase, once what it promises is on disk.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use alloy::primitives::{Address, B256};
-use alloy::signers::local::PrivateKeySigner;
 use ark_bn254::{Fr, G1Affine};
 use ark_ff::Field;
 use tokio::time::Instant;
-use zktrain_chain::protocol::Client;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::{SignedReceipt, SignedSubmission};
-use zktrain_model::trace::Parameters;
-use zktrain_project::files::{self, Access};
-use zktrain_project::project::{Project, settings, write_json};
-use zktrain_project::secrets::read_key;
+use zktrain_project::files;
+use zktrain_project::project::{settings, write_json};
 use zktrain_project::version::Version;
 use zktrain_secagg::blame::BlameEvidence;
 use zktrain_secagg::member::Member;
 use zktrain_secagg::messages::{Confirm, Defence, Keys, Passed, Sharing, Signed, Test, Upload};
 use zktrain_secagg::plan::Plan;
-use zktrain_secagg::policy::Policy;
 use zktrain_secagg::sealed::{PromiseStore, Promises, Sealed};
 use zktrain_secagg::vector::{Update, VectorShape, pack};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::{Binding, TrainingStatement};
-use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::messages::{End, Item, MemberMessage, Notice, Refusal, Request, Response};
 use zktrain_wire::receipts::check_receipt;
-use zktrain_wire::{Peer, Scoped, sign};
+use zktrain_wire::{Scoped, sign};
 
-use super::OwnerError;
-use super::check::Expected;
-use super::fault::Fault;
-use super::journal::Journal;
-use super::parent::{Ancestry, ParentError};
-use super::ports::{Line, PATIENCE, UpdateProver, Watch, in_time};
-use super::signed::SignedLog;
-use super::sums::Sums;
-use super::wait::{PLAN, Wait, longest};
-use super::worker::{PublicProject, Worker};
-use crate::Error;
-use crate::work::{SecretUpdate, Task, Work, submission};
+use super::RoundContext;
+use crate::fault::Fault;
+use crate::journal::Journal;
+use crate::ports::{Line, UpdateProver, Watch};
+use crate::signed::SignedLog;
+use crate::sums::Sums;
+use crate::wait::{Wait, longest};
+use crate::work::{SecretUpdate, Task, Work, submission, submission_file};
+use crate::{Error, OwnerError};
 
 /// Notices of a round at most, after the plan: roster, shares, counted, confirmed, test, dispute, end.
 /// A coordinator that has more to tell keeps its members, and their secrets, from the end.
 const NOTICES: u32 = 7;
-
-/// What an owner brings into every round.
-pub struct Owner {
-    /// The account and the contracts.
-    pub client: Client,
-    /// What it needs in a round once the plan is checked.
-    pub seat: RoundContext<Peer, Worker>,
-    /// What checks the others' proofs.
-    pub circuit: Arc<CircuitKey>,
-    /// What plans have to agree with.
-    pub expected: Expected,
-}
-
-impl core::ops::Deref for Owner {
-    type Target = RoundContext<Peer, Worker>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.seat
-    }
-}
-
-/// What an owner needs in a round whose plan is checked: it asks no chain any more.
-pub struct RoundContext<L, C> {
-    /// The account's key.
-    pub signer: PrivateKeySigner,
-    /// The coordinator.
-    pub peer: L,
-    /// What trains and proves.
-    pub worker: C,
-    /// What is public of the project.
-    pub facts: PublicProject,
-    /// Chain, contract and domain that proofs are for, as the owner's own settings and chain say,
-    /// and its account; each round puts its number in.
-    pub binding: Binding,
-    pub project: Project,
-    /// What the owner agrees to.
-    pub policy: Policy,
-    /// What its key has signed, whatever the project says.
-    pub signed: Arc<SignedLog>,
-    /// Misbehaviour, to show what becomes of it.
-    pub fault: Option<Fault>,
-}
-
-impl<L: Line, C: UpdateProver> RoundContext<L, C> {
-    pub(super) fn account(&self) -> Address {
-        self.signer.address()
-    }
-
-    fn signer(&self) -> &PrivateKeySigner {
-        &self.signer
-    }
-
-    /// Begins a round, or goes on with it, once its plan is checked against the chain. `parent` is the
-    /// version that the owner has recomputed: no other one is trained on, whatever the plan says. `opened`
-    /// is when the round was opened.
-    ///
-    /// # Errors
-    /// If something may have been signed in it that nobody knows, the round starts from another model, the
-    /// policy does not agree to the plan, the update may be in another sum, or the round was begun with
-    /// another plan or is over.
-    pub(super) fn begin(
-        &self,
-        plan: Plan,
-        parent: Version,
-        opened: u64,
-    ) -> Result<Participation<'_, L, C>, Error> {
-        let begun = self.signed.begun(plan.round, opened);
-        if !self.signed.is_complete(plan.round) {
-            // Its update may be in a sum. If it was in an earlier one, that is noted.
-            match Sums::admit(&self.project, &plan, self.account()) {
-                Ok(mut sums) => sums.mask()?,
-                Err(Error::Repeat(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        begun?;
-        self.enter(plan, parent)
-    }
-
-    fn enter(&self, plan: Plan, parent: Version) -> Result<Participation<'_, L, C>, Error> {
-        let (expected, got) = (parent.hash, plan.parent);
-        if expected != got {
-            return Err(ParentError::Head { expected, got }.into());
-        }
-        let model = parent.parameters;
-        let sums = Sums::admit(&self.project, &plan, self.account())?;
-        sums.agree(&self.signed)?;
-        files::create_folder(&self.project.rounds_path(), Access::Public)?;
-        // Before anything is begun: a round that is not entered leaves nothing behind.
-        let check = self.policy.check_plan(&plan, self.account());
-        check.map_err(|error| OwnerError::from(zktrain_secagg::SecaggError::from(error)))?;
-        let path = self.project.round_journal_path(plan.round);
-        let key = read_key(&self.project.key_path())?;
-        let journal = Journal::of_round(&path, plan.round, plan.digest(), &key)?;
-        let (secret, promises) = (*journal.secret(), journal.promises().clone());
-        self.signed.secret(plan.round, plan.digest(), &secret)?;
-        let policy = self.policy.clone();
-        let member = Member::resume(plan.clone(), self.account(), secret, policy, promises)
-            .map_err(OwnerError::from)?;
-        let (work, test) = (None, None);
-        Ok(Participation { owner: self, plan, member, journal, model, sums, work, test })
-    }
-}
-
-impl Owner {
-    /// Goes through a round to its end.
-    ///
-    /// # Errors
-    /// If the coordinator breaks the rules, or proving fails.
-    pub async fn take_part(&self, round: u64) -> Result<End, Error> {
-        let (line, watch) = (&self.peer, &self.client);
-        let plan = Wait { line, watch, round, until: Instant::now() + PLAN };
-        let Notice::Plan(plan) = plan.notice(0).await? else {
-            return Err(OwnerError::Unexpected { what: "the plan" }.into());
-        };
-        if plan.body.round != round {
-            return Err(OwnerError::Unexpected { what: "another round's plan" }.into());
-        }
-        self.expected.check(&self.client, &plan).await?;
-        let parent = self.parent(&plan.body).await?;
-        let opened = in_time(PATIENCE, self.client.round(round)).await?.since;
-        self.begin(plan.body, parent, opened)?.watched(&self.client).await
-    }
-
-    /// The round's model, recomputed from the versions before it.
-    async fn parent(&self, plan: &Plan) -> Result<Version, Error> {
-        let ancestry = Ancestry {
-            client: &self.client,
-            source: &self.peer,
-            facts: &self.facts,
-            circuit: &self.circuit,
-            system: self.expected.system,
-            domain: self.expected.domain,
-            project: &self.project,
-        };
-        ancestry.parent(plan.parent).await
-    }
-}
 
 /// What is promised is kept in the project, and outside of it.
 struct OwnerBooks<'a> {
@@ -202,30 +55,30 @@ impl PromiseStore for OwnerBooks<'_> {
 }
 
 /// A round in progress.
-pub(super) struct Participation<'a, L, C> {
-    owner: &'a RoundContext<L, C>,
-    plan: Plan,
-    member: Member,
-    journal: Journal,
+pub(crate) struct Participation<'a, L, C> {
+    pub(super) owner: &'a RoundContext<L, C>,
+    pub(super) plan: Plan,
+    pub(super) member: Member,
+    pub(super) journal: Journal,
     /// What is trained on.
-    model: Parameters,
+    pub(super) parent: Arc<Version>,
     /// In which sums the update may be.
-    sums: Sums,
+    pub(super) sums: Sums,
     /// What was submitted and what it hides.
-    work: Option<(TrainingStatement, SecretUpdate)>,
+    pub(super) work: Option<(TrainingStatement, SecretUpdate)>,
     /// The test that was answered.
-    test: Option<Test>,
+    pub(super) test: Option<Test>,
 }
 
 impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
     /// As [`Self::watched`], where nothing but the coordinator tells of an end.
     #[cfg(test)]
-    pub(super) async fn run(&mut self) -> Result<End, Error> {
+    pub(crate) async fn run(&mut self) -> Result<End, Error> {
         self.watched(&()).await
     }
 
     /// Answers what is asked until the end.
-    pub(super) async fn watched(&mut self, watch: &impl Watch) -> Result<End, Error> {
+    pub(crate) async fn watched(&mut self, watch: &impl Watch) -> Result<End, Error> {
         let (line, round) = (&self.owner.peer, self.plan.round);
         let until = Instant::now() + longest(&self.plan.timing);
         let wait = Wait { line, watch, round, until };
@@ -418,26 +271,24 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
                 .map_err(|_| OwnerError::Unexpected { what: "the submission of this round" })?;
             wait.stands(&self.plan).await?;
             self.owner.signed.submission(&file.signed)?;
-            let secret = self.owner.worker.recall(&self.model, task).await?;
+            let secret = self.owner.worker.recall(&self.parent, task).await?;
             self.work = Some((statement, secret));
             return Ok(file);
         }
         // A project that was restored does not know of what it has signed.
         self.owner.signed.may_submit(self.plan.round)?;
         let system = ProofSystem::from_code(self.plan.system).unwrap_or(ProofSystem::Halo2);
-        let work = self.owner.worker.work(&self.model, system, task).await?;
+        let work = self.owner.worker.work(&self.parent, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
-            super::fault::falsify(&mut statement, self.owner.facts.srs.g1());
+            crate::fault::falsify(&mut statement, self.owner.facts.srs.g1());
         }
-        let proof = proof.to_bytes();
         let submission = submission(&statement, &proof);
         wait.stands(&self.plan).await?;
         let scope = self.plan.scope();
         let signed = SignedSubmission::new(submission, &scope, self.owner.signer());
         let signed = signed.map_err(OwnerError::from)?;
-        let file =
-            SubmissionFile { signed, statement: statement.to_bytes().into(), proof: proof.into() };
+        let file = submission_file(signed, &statement, &proof);
         // Before it is sent: an owner that signs two of them can be slashed.
         write_json(&path, &file)?;
         self.owner.signed.submission(&file.signed)?;
