@@ -94,7 +94,8 @@ impl DomainFollower {
                 }
             }
             RoundsEvents::Settled(event) => {
-                if history.settle(event.round, block).is_some() {
+                let settled = history.settle(event.round, block);
+                if settled.is_some() {
                     let credits = Vec::new();
                     self.settling = Some(Settling { transaction, round: event.round, credits });
                 }

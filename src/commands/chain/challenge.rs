@@ -116,7 +116,7 @@ const RECEIPT: &str = "name a file that `zktrain trainer` wrote: PROJECT/rounds/
 const BATCH: &str = "name a file that `zktrain chain propose` wrote";
 
 fn submission(path: &Path) -> Result<SubmissionFile, Error> {
-    Ok(files::read(path, SUBMISSION)?)
+    files::read(path, SUBMISSION)
 }
 
 pub async fn run(at: &Connection, command: &Command, ui: &Ui) -> Result<Done, Error> {
