@@ -1,5 +1,7 @@
 //! zktrain as a library: what the command-line program is made of.
 
+#![forbid(unsafe_code)]
+
 pub mod audit;
 pub mod bench;
 pub mod chain;

@@ -4,6 +4,8 @@
 //! process. The figures go to a file of JSON lines ([`record`]), and the document is written from
 //! that file alone ([`document`]), so that it can be written again without measuring again.
 
+#![forbid(unsafe_code)]
+
 pub mod cases;
 pub mod child;
 pub mod document;

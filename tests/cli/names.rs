@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &str)] = &[(
     "the one error of a crate whose callers see no other: it is read with the crate's name",
 )];
 
-fn root() -> &'static Path {
+pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -26,7 +26,7 @@ fn libraries() -> Vec<String> {
 }
 
 /// All Rust files of a folder and the folders in it.
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(super) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

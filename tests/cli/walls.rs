@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+use super::names::{root, sources};
+
 /// Stands for every crate of this workspace but the one that a row is about.
 const OURS: &str = "every crate of this workspace";
 
@@ -31,13 +33,23 @@ const WALLS: &[(&str, &[&str])] = &[
         "zktrain-trainer",
         &[
             "zktrain-argument",
+            "zktrain-statement",
+            "zktrain-backends",
+            "zktrain-verify",
             "zktrain-msm",
             "zktrain-commit",
             "zktrain-ceremony",
             "zktrain-prove",
+            "zktrain-ledger",
+            "zktrain-chain",
+            "zktrain-secagg",
+            "zktrain-wire",
             "ark-ff",
             "ark-ec",
             "ark-bn254",
+            "tokio",
+            "alloy",
+            "revm",
         ],
     ),
     ("zktrain-files", &[OURS, "tokio"]),
@@ -49,6 +61,7 @@ const WALLS: &[(&str, &[&str])] = &[
             "zktrain-prove",
             "zktrain-verify",
             "zktrain-backends",
+            "zktrain-ledger",
             "tokio",
             "alloy",
             "revm",
@@ -56,11 +69,20 @@ const WALLS: &[(&str, &[&str])] = &[
     ),
     (
         "zktrain-ceremony",
-        &["zktrain-prove", "zktrain-chain", "zktrain-wire", "tokio", "alloy", "revm"],
+        &[
+            "zktrain-prove",
+            "zktrain-ledger",
+            "zktrain-chain",
+            "zktrain-wire",
+            "tokio",
+            "alloy",
+            "revm",
+        ],
     ),
     (
         "zktrain-prove",
         &[
+            "zktrain-ledger",
             "zktrain-chain",
             "zktrain-secagg",
             "zktrain-wire",
@@ -326,6 +348,38 @@ fn every_crate_has_its_walls_and_every_wall_its_crate() {
     for name in walls.filter(|name| name.starts_with("zktrain")) {
         assert!(ours.iter().any(|one| one == name), "{name} is no crate of this workspace");
     }
+}
+
+/// Files that may have `unsafe` blocks: kernels, the processor's floor, and memory that a page shares.
+const UNSAFE: &[&str] =
+    &["prover/msm/src/simd.rs", "prover/msm/src/floor.rs", "verifier/wasm/src/exports.rs"];
+
+/// The workspace denies `unsafe`, which a file may allow itself; a crate that forbids it has no such file.
+#[test]
+fn unsafe_blocks_are_where_they_are_looked_for() {
+    let districts =
+        ["circuits", "prover", "verifier", "trainer", "coordinator", "zktrain", "src", "benches"];
+    let rust = ["contracts/ledger", "contracts/chain", "contracts/devnet", "contracts/testchains"];
+    let mut files = Vec::new();
+    districts.iter().chain(&rust).for_each(|folder| sources(&root().join(folder), &mut files));
+    assert!(files.len() > 300, "{} files are not all", files.len());
+    let allows = |path: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().any(|line| {
+            !line.trim_start().starts_with("//")
+                && line.contains("(unsafe_code)]")
+                && !line.contains("forbid")
+        })
+    };
+    let mut found: Vec<String> = files
+        .iter()
+        .filter(|path| allows(path))
+        .map(|path| path.strip_prefix(root()).unwrap().display().to_string())
+        .collect();
+    found.sort();
+    let mut expected = UNSAFE.to_vec();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }
 
 #[test]

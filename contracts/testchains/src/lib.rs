@@ -1,6 +1,8 @@
 //! The chains that tests run on: the embedded one and anvil, through the same code. Nothing but
 //! tests imports this.
 
+#![forbid(unsafe_code)]
+
 pub mod economy;
 pub mod gate;
 pub mod transactions;

@@ -9,6 +9,8 @@
 //! assert_eq!(Machine::longest(&Timing::even(60)), 11 * 60_000);
 //! ```
 
+#![forbid(unsafe_code)]
+
 pub mod driver;
 pub mod health;
 pub mod machine;

@@ -12,7 +12,7 @@ use super::*;
 
 const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/constraints/digests.txt");
 
-/// Everything that a value holds, as it is printed.
+/// Everything that a value holds, as it is printed: with its types' names, so a type that is renamed changes digests too.
 struct Printed(Keccak256);
 
 impl Write for Printed {
