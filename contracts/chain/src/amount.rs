@@ -1,7 +1,7 @@
 //! Amounts, addresses and durations as people write them.
 
 use alloy::primitives::utils::{format_units, parse_units};
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, U256};
 
 /// Decimals of the reward token.
 const DECIMALS: u8 = 18;
@@ -71,14 +71,6 @@ pub fn parse_address(text: &str) -> Result<Address, String> {
         false => digits.parse().map_err(|_| "expected 20 bytes in hexadecimal"),
     };
     parsed.map_err(|why| format!("{text:?} is no address: {why}"))
-}
-
-/// Reads 32 bytes in hexadecimal.
-///
-/// # Errors
-/// If they are not.
-pub fn parse_hash(text: &str) -> Result<B256, String> {
-    text.parse().map_err(|_| format!("{text:?} is no hash: expected 32 bytes in hexadecimal"))
 }
 
 /// Reads a duration in seconds: `90s`, `10m`, `1h`, `7days`.

@@ -125,7 +125,9 @@ fn row_times(row: &StateVector, matrix: &[StateVector; WIDTH]) -> StateVector {
     product
 }
 
-/// `p` with `Σ_j p_j·basis_j = target`, by Gauss and Jordan; zeros if there is none.
+/// `p` with `Σ_j p_j·basis_j = target`, by Gauss and Jordan; zeros if there is none, which the test
+/// of the published constants excludes. No other default is reached: indices stay below [`WIDTH`],
+/// the length of every vector here, and an entry that is inverted is one found not to be zero.
 fn solve(basis: &[StateVector; WIDTH], target: &StateVector) -> StateVector {
     // One equation a component: its coefficients, then its right side.
     let mut equations: Vec<(StateVector, Fr)> = (0..WIDTH)

@@ -75,6 +75,7 @@ impl R1cs {
     /// The terms of every combination, in the order of their numbers.
     pub fn combinations(&self) -> impl Iterator<Item = &[R1csTerm]> {
         let starts = core::iter::once(&0).chain(&self.ends);
+        // `combine` alone adds ends, each the number of terms so far: the range is always there.
         starts
             .zip(&self.ends)
             .map(|(start, end)| self.terms.get(*start as usize..*end as usize).unwrap_or_default())

@@ -27,12 +27,16 @@ struct Use<'a> {
 
 impl Use<'_> {
     /// The constraint's axis that a dimension follows.
-    fn axis(&self, map: &DimMap) -> Option<usize> {
+    ///
+    /// # Errors
+    /// [`Uncertified::Broken`] if the constraint has no such axis.
+    fn axis(&self, map: &DimMap) -> Result<Option<usize>, Uncertified> {
         match map {
             DimMap::Axis(a) | DimMap::Before(a) | DimMap::Previous(a) => {
-                Some(self.axes.get(*a).copied().unwrap_or(usize::MAX))
+                let broken = || Uncertified::Broken { label: self.label.to_owned() };
+                self.axes.get(*a).copied().map(Some).ok_or_else(broken)
             }
-            DimMap::Sum => None,
+            DimMap::Sum => Ok(None),
         }
     }
 }
@@ -46,13 +50,13 @@ const RIGHT: &[usize] = &[0, 2, 3];
 /// Checks that all tensors but those given have their cells in the order of steps.
 ///
 /// # Errors
-/// [`Uncertified::Order`].
+/// [`Uncertified::Order`]; [`Uncertified::Broken`] if a cell follows an axis that its constraint lacks.
 pub fn check(system: &System<'_>, given: impl Fn(TensorId) -> bool) -> Result<(), Uncertified> {
     let uses = uses(system);
     let mut classes = Classes::default();
     for it in &uses {
         for (dim, map) in it.atom.dims.iter().enumerate() {
-            if let Some(axis) = it.axis(map) {
+            if let Some(axis) = it.axis(map)? {
                 classes.join(Node::Dim(it.atom.tensor, dim), Node::Axis(it.constraint, axis));
             }
         }
@@ -84,7 +88,7 @@ pub fn check(system: &System<'_>, given: impl Fn(TensorId) -> bool) -> Result<()
         let step = |dim: &usize| steps.contains(&classes.root(Node::Dim(it.atom.tensor, *dim)));
         let dims: Vec<usize> = (0..it.atom.dims.len()).filter(step).collect();
         let axis = match *dims.as_slice() {
-            [dim] => it.atom.dims.get(dim).and_then(|map| it.axis(map)),
+            [dim] => it.atom.dims.get(dim).map(|map| it.axis(map)).transpose()?.flatten(),
             _ => None,
         };
         let one = axis.is_some_and(|axis| *followed.entry(it.constraint).or_insert(axis) == axis);
@@ -146,6 +150,23 @@ impl Classes {
         let (left, right) = (self.root(left), self.root(right));
         if left != right {
             self.parents.insert(left, right);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_that_a_product_lacks_is_no_step() {
+        let atom = Atom { tensor: TensorId(0), dims: &[] };
+        let left = Use { constraint: 0, label: "layer0.forward", atom, axes: LEFT };
+        let broken = Err(Uncertified::Broken { label: "layer0.forward".into() });
+        assert_eq!(left.axis(&DimMap::Axis(2)), Ok(Some(3)));
+        assert_eq!(left.axis(&DimMap::Sum), Ok(None));
+        for map in [DimMap::Axis(3), DimMap::Before(3), DimMap::Previous(3)] {
+            assert_eq!(left.axis(&map), broken);
         }
     }
 }

@@ -5,7 +5,8 @@ use super::{
     LossRoom, Operator, Scale, less_labels, looked_up, loss_layer, other_loss, outputs_gradient,
 };
 use crate::compile::{
-    CompileError, LossIds, RelationBuilder, TableKind, Tensors, offset_key, padded_constant,
+    CompileError, LossIds, PointwiseBuilder, RelationBuilder, TableKind, Tensors, offset_key,
+    padded_constant,
 };
 use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC, in_range};
 use crate::relation::{DimMap, Domain, Linear};
@@ -89,5 +90,25 @@ impl Operator for Logistic {
         let key = offset_key(own.z.q, 3);
         let table = TableKind::Sigmoid { frac: layer.z_frac, out: PROBABILITY_FRAC };
         builder.lookup("loss.p".into(), &domain, table, key, Some(value))
+    }
+
+    /// Nothing: the gradient that it sends is a form of what `forward` constrains.
+    fn backward(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: its constraints are its own, not a layer's.
+    fn pointwise(
+        &self,
+        _: &mut RelationBuilder,
+        _: &mut PointwiseBuilder,
+        _: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: it has no parameters.
+    fn parameters(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
     }
 }

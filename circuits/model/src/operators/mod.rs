@@ -73,42 +73,29 @@ pub(crate) trait Operator: Sync {
         None
     }
 
+    // None of these four has a default: an operator that forgot one would have tensors that nothing
+    // constrains. One that has nothing to say there says so.
+
     /// How what it puts out comes about. All that there is to say of a loss.
-    fn forward(
-        &self,
-        _builder: &mut RelationBuilder,
-        _site: &Site<'_>,
-    ) -> Result<(), CompileError> {
-        Ok(())
-    }
+    fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError>;
 
     /// How the gradient comes about that it sends to the layer before it.
-    fn backward(
-        &self,
-        _builder: &mut RelationBuilder,
-        _site: &Site<'_>,
-    ) -> Result<(), CompileError> {
-        Ok(())
-    }
+    fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError>;
 
     /// What holds of each number that it puts out; `pointwise` is shared by a layer.
     fn pointwise(
         &self,
-        _builder: &mut RelationBuilder,
-        _pointwise: &mut PointwiseBuilder,
-        _site: &Site<'_>,
-    ) -> Result<(), CompileError> {
-        Ok(())
-    }
+        builder: &mut RelationBuilder,
+        pointwise: &mut PointwiseBuilder,
+        site: &Site<'_>,
+    ) -> Result<(), CompileError>;
 
     /// How its parameters change.
     fn parameters(
         &self,
-        _builder: &mut RelationBuilder,
-        _site: &Site<'_>,
-    ) -> Result<(), CompileError> {
-        Ok(())
-    }
+        builder: &mut RelationBuilder,
+        site: &Site<'_>,
+    ) -> Result<(), CompileError>;
 
     /// Makes room in a layer's trace for what it computes in a window.
     fn room(&self, _network: &Network, _layer: &Layer, _trace: &mut LayerTrace) {}

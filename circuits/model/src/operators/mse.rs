@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::{LossRoom, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
-use crate::compile::{CompileError, LossIds, RelationBuilder, Tensors};
+use crate::compile::{CompileError, LossIds, PointwiseBuilder, RelationBuilder, Tensors};
 use crate::manifest::{I16_LO, ManifestError, Network};
 use crate::relation::{DimMap, Linear};
 use crate::trace::LossTrace;
@@ -68,5 +68,25 @@ impl Operator for Mse {
             LossIds::Mse => Ok(()),
             _ => Err(other_loss()),
         }
+    }
+
+    /// Nothing: the gradient that it sends is a form of outputs and labels.
+    fn backward(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: its constraints are its own, not a layer's.
+    fn pointwise(
+        &self,
+        _: &mut RelationBuilder,
+        _: &mut PointwiseBuilder,
+        _: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: it has no parameters.
+    fn parameters(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
     }
 }

@@ -149,6 +149,21 @@ impl<F: Function> Operator for Smooth<F> {
         constrain_rounding(builder, pointwise, &label, &domain, d, &axes(3), Bound::Here)
     }
 
+    /// Nothing: its values are constrained number by number, in `pointwise`.
+    fn forward(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: its gradient is constrained number by number too.
+    fn backward(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: it has no parameters.
+    fn parameters(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
     fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
         let outputs = network.window() * layer.n_out;
         trace.a = Vec::with_capacity(outputs);

@@ -132,6 +132,26 @@ impl Operator for Softmax {
         let from_above = Linear::zero().plus(1, sum, &rows).plus(-1, r, &axes(3)).plus_constant(-1);
         builder.range16("loss.r.range_above".into(), &domain, from_above)
     }
+
+    /// Nothing: the gradient that it sends is a form of what `forward` constrains.
+    fn backward(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: its constraints are its own, not a layer's.
+    fn pointwise(
+        &self,
+        _: &mut RelationBuilder,
+        _: &mut PointwiseBuilder,
+        _: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        Ok(())
+    }
+
+    /// Nothing: it has no parameters.
+    fn parameters(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
+        Ok(())
+    }
 }
 
 impl Own {

@@ -114,7 +114,7 @@ pub(crate) fn defend(
     let point = challenge.point(shape);
     let folded = Folded::new(evidence, &point)?;
 
-    let weights = point.weights(shape);
+    let weights = point.weights(shape)?;
     let mut balance = Fr::ZERO;
     let mut commit = |agreed: &Agreed| {
         let pair = Pair::new(account, agreed.with);
@@ -203,7 +203,7 @@ pub(crate) fn contradict(
         pair_of(&commitments, counted, other, account).ok_or(wrong("it has no such pair"))?;
     let g = evidence.opener.powers().first();
     let g = g.ok_or(wrong("there is no reference string"))?;
-    let weights = challenge.point(evidence.shape).weights(evidence.shape);
+    let weights = challenge.point(evidence.shape).weights(evidence.shape)?;
     let pair = Pair::new(account, other);
     let own = pair_commitment(shared, challenge, &weights, g, pair, &agreed.point).0;
     if said == own { Err(wrong("it contradicts nothing")) } else { Ok(()) }

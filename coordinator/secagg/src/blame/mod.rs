@@ -177,17 +177,26 @@ impl Point {
     }
 
     /// `r`: the weight of each element.
-    fn weights(&self, shape: &VectorShape) -> Vec<Fr> {
+    ///
+    /// # Errors
+    /// If an element lies in a row that the point has no coordinates for: a weight of zero would let
+    /// it be anything.
+    fn weights(&self, shape: &VectorShape) -> Result<Vec<Fr>, SecaggError> {
         let (low, high) = (eq_table(&self.low), eq_table(&self.high));
         let mask = (1u64 << shape.row_log) - 1;
-        let weight = |quad: &u64| {
-            let low = low.get((quad & mask) as usize).copied().unwrap_or_default();
-            let high = high.get((quad >> shape.row_log) as usize).copied().unwrap_or_default();
-            self.scale * low * high
+        let at = |what, table: &[Fr], index: usize| {
+            let missing = SecaggError::Count { what, expected: index + 1, got: table.len() };
+            table.get(index).copied().ok_or(missing)
         };
-        let mut weights: Vec<Fr> = shape.quads.par_iter().map(weight).collect();
+        let weight = |quad: &u64| {
+            let low = at("cells in a row of the test", &low, (quad & mask) as usize)?;
+            let high = at("rows of the test", &high, (quad >> shape.row_log) as usize)?;
+            Ok(self.scale * low * high)
+        };
+        let weights: Result<Vec<Fr>, SecaggError> = shape.quads.par_iter().map(weight).collect();
+        let mut weights = weights?;
         weights.extend(self.rows(shape).iter().map(|row| self.eta * row));
-        weights
+        Ok(weights)
     }
 }
 

@@ -129,7 +129,7 @@ impl Trial {
         let members = uploads.map(|upload| Ok((upload.account, Tested::new(&setup, upload)?)));
         let members = members.collect::<Result<_, SecaggError>>()?;
         let point = challenge.point(setup.shape);
-        let (weights, rows) = (point.weights(setup.shape), point.rows(setup.shape));
+        let (weights, rows) = (point.weights(setup.shape)?, point.rows(setup.shape));
         let (plan, roster, kzg) = (setup.plan.clone(), setup.roster.clone(), *setup.kzg);
         let shared = setup.shared.clone();
         let (values, incoming, answers, settled) = Default::default();

@@ -239,7 +239,7 @@ fn a_guess_cannot_be_tested() {
     let challenge =
         BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
-    let weights = challenge.point(shape).weights(shape);
+    let weights = challenge.point(shape).weights(shape).unwrap();
     let unweighted = crate::vector::pack(shape, &world.updates[0], 1).unwrap();
     let value: Fr = weights.iter().zip(unweighted.iter()).map(|(w, e)| *w * e).sum();
     let g = fixture().srs.g1[0];
@@ -257,6 +257,22 @@ fn a_guess_cannot_be_tested() {
     assert_eq!(expected.into_affine(), proof.commitments.value);
 }
 
+/// With a weight of zero it could be anything.
+#[test]
+fn an_element_in_a_row_that_the_point_lacks_has_no_weight() {
+    let world = world();
+    let round = round(&world, |_, _| {});
+    let counted = world.accounts(&round.counted);
+    let challenge =
+        BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
+    let mut shape = fixture().shape.clone();
+    let point = challenge.point(&shape);
+    let rows = 1usize << shape.high_log;
+    shape.quads.push((rows as u64) << shape.row_log);
+    let missing = SecaggError::Count { what: "rows of the test", expected: rows + 1, got: rows };
+    assert_eq!(point.weights(&shape), Err(missing));
+}
+
 #[test]
 fn evaluations_are_those_of_the_extension() {
     // ⟨r, x⟩ = K·Δ(ρ) + η·b(ρ_hi), with extensions evaluated cell by cell.
@@ -268,7 +284,8 @@ fn evaluations_are_those_of_the_extension() {
     let point = challenge.point(shape);
     let update = &world.updates[0];
     let packed = crate::vector::pack(shape, update, 1).unwrap();
-    let left: Fr = point.weights(shape).iter().zip(packed.iter()).map(|(w, e)| *w * e).sum();
+    let weights = point.weights(shape).unwrap();
+    let left: Fr = weights.iter().zip(packed.iter()).map(|(w, e)| *w * e).sum();
     let all: Vec<Fr> = point.low.iter().chain(&point.high).copied().collect();
     let cells = shape.addresses().zip(shape.values(update).unwrap());
     let values: Fr = cells.map(|(a, v)| eq_at(&all, a as usize) * Fr::from(*v)).sum();

@@ -175,7 +175,7 @@ fn what_balances_a_wrong_vector_is_not_what_was_proven() {
         BlameChallenge::new(&world.plan, &round.shared(), &counted, &round.test()).unwrap();
     let shape = &fixture().shape;
     let weight = Fr::from(world.plan.members[1].weight);
-    let shift = challenge.point(shape).weights(shape)[0] / weight;
+    let shift = challenge.point(shape).weights(shape).unwrap()[0] / weight;
     let mut trial = trial(&round);
     for index in [0, 2] {
         trial.defence(&defend(&mut round.clone(), index)).unwrap();
