@@ -18,7 +18,7 @@ use zktrain_model::trace::Trace;
 use zktrain_msm::Row;
 use zktrain_prove::compress::{CompressError, Compressor};
 use zktrain_prove::halo2::{self, Halo2Params};
-use zktrain_prove::prove::CommittedRows;
+use zktrain_prove::prove::{CommittedRows, ProveError};
 use zktrain_prove::training::{
     Committed, Position, RegisteredDataset, TrainingProved, TrainingProver, commit_model,
     derive_key, register_window,
@@ -322,7 +322,8 @@ impl Setup {
     /// The proof's own rows by a bare multi-scalar multiplication.
     fn floor(&self) -> Result<Duration, BenchError> {
         let key = &self.key;
-        let sheet = training_sheet(&key.relation, &key.ids, &key.network, &self.trace()?);
+        let sheet = training_sheet(&key.relation, &key.ids, &key.network, &self.trace()?)
+            .map_err(ProveError::from)?;
         let known = self.known_rows();
         let rows: Vec<&Row> = sheet.rows().iter().skip(known).collect();
         let started = Instant::now();

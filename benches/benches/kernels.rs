@@ -169,7 +169,7 @@ fn training(c: &mut Criterion) {
     group.bench_function("training_sheet", |bench| {
         bench.iter(|| training_sheet(&relation, &ids, &network, &trace));
     });
-    let sheet = training_sheet(&relation, &ids, &network, &trace);
+    let sheet = training_sheet(&relation, &ids, &network, &trace).expect("it is its trace");
     let largest = relation.lookups.iter().max_by_key(|lookup| lookup.domain.stored());
     let lookup = largest.expect("a training step has lookups");
     group.throughput(Throughput::Elements(lookup.domain.stored() as u64));

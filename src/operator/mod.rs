@@ -43,6 +43,7 @@ use zktrain_coordinator::store::{SignedBatchError, SignedBatchLog, Store, StoreE
 use zktrain_secagg::vector::{VectorError, VectorShape};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
+use zktrain_verify::training::TrainingError;
 
 pub use self::conduct::Standing;
 pub use self::history::{Account, RoundRecord};
@@ -77,6 +78,9 @@ pub enum OperatorError {
     /// The sum, which was checked before, does not open the commitments, or gives no model.
     #[error("the next version: {0}")]
     Version(#[from] VersionError),
+    /// Updates, which were checked before, have different numbers of rows.
+    #[error("the updates: {0}")]
+    Rows(#[source] TrainingError),
     /// The network has no vectors.
     #[error(transparent)]
     Vector(#[from] VectorError),

@@ -11,6 +11,7 @@ use ark_bn254::G1Affine;
 use zktrain_model::trace::Parameters;
 use zktrain_statement::sum::Sum;
 use zktrain_verify::aggregate::weighted_rows;
+use zktrain_verify::training::TrainingError;
 
 use super::OperatorError;
 use super::models::Model;
@@ -50,6 +51,9 @@ pub struct NextModel {
 /// Why there is no next model.
 #[derive(Debug, thiserror::Error)]
 pub enum NextModelError {
+    /// The proven updates have different numbers of rows.
+    #[error("the updates: {0}")]
+    Rows(#[source] TrainingError),
     /// The sum does not open the weighted sum of the proven updates.
     #[error("the sum: {0}")]
     Sum(#[source] VersionError),
@@ -67,6 +71,7 @@ impl From<NextModelError> for Error {
             NextModelError::Sum(error) | NextModelError::Version(error) => {
                 OperatorError::from(error).into()
             }
+            NextModelError::Rows(error) => OperatorError::Rows(error).into(),
             NextModelError::Model(error) => *error,
         }
     }
@@ -85,6 +90,7 @@ impl NextModel {
         let (key, g1) = (&session.key, session.srs.g1());
         let updates = given.updates.values().map(|(weight, rows)| (*weight, rows.as_slice()));
         let aggregate = weighted_rows(&updates.collect::<Vec<_>>());
+        let aggregate = aggregate.map_err(NextModelError::Rows)?;
         #[cfg(test)]
         super::counts::sum();
         opens(key, g1, &given.sum, &aggregate).map_err(NextModelError::Sum)?;

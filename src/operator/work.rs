@@ -91,7 +91,11 @@ impl RoundComputations for RoundWork {
         let next = match self.pending.next(&self.session, &self.parent, given) {
             Ok(next) => next,
             Err(NextModelError::Sum(_)) => return Settled::Wrong,
-            Err(error @ (NextModelError::Version(_) | NextModelError::Model(_))) => {
+            Err(
+                error @ (NextModelError::Rows(_)
+                | NextModelError::Version(_)
+                | NextModelError::Model(_)),
+            ) => {
                 tracing::error!(round = plan.round, %error, "the sum gives no model");
                 return Settled::Failed;
             }

@@ -187,7 +187,7 @@ impl Run {
     pub fn first_sheet(&self) -> (u64, Sheet) {
         let (window, trace) = self.traces(1).remove(0);
         let key = &self.key;
-        (window, training_sheet(&key.relation, &key.ids, &key.network, &trace))
+        (window, training_sheet(&key.relation, &key.ids, &key.network, &trace).unwrap())
     }
 
     /// Proves a sheet as the first window's, whatever it holds, for a relation. Its data are those

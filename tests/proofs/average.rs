@@ -69,7 +69,7 @@ fn a_sum_opens_the_sum_of_commitments_and_nothing_else_does() {
             .zip(WEIGHTS)
             .map(|((_, p), w)| (w, p.statement.update.as_slice()))
             .collect();
-        let rows = weighted_rows(&updates);
+        let rows = weighted_rows(&updates).unwrap();
         assert_eq!(commit_sum(key, g1, &sum).unwrap(), rows);
         for index in 0..sum.values.len() {
             let mut other = sum.clone();
@@ -83,7 +83,7 @@ fn a_sum_opens_the_sum_of_commitments_and_nothing_else_does() {
         }
         let mut lighter = updates.clone();
         lighter[0].0 -= 1;
-        assert_ne!(weighted_rows(&lighter), rows);
+        assert_ne!(weighted_rows(&lighter).unwrap(), rows);
     }
 }
 

@@ -115,7 +115,7 @@ fn a_sheet_is_the_same_for_any_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let key = &run.key;
-            let mut sheet = training_sheet(&key.relation, &key.ids, &key.network, &trace);
+            let mut sheet = training_sheet(&key.relation, &key.ids, &key.network, &trace).unwrap();
             let columns = LookupColumns::new(&sheet, &key.relation).unwrap();
             for (table, counts) in key.relation.tables.iter().zip(columns.count(&key.relation)) {
                 sheet.fill(table.counts, &counts);

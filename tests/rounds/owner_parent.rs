@@ -262,7 +262,7 @@ async fn what_a_coordinator_told_at_a_rounds_end_is_what_it_settles() {
         let owner = Owner::honest();
         owner.told(round, &end);
         let error = owner.last(&made.lineage()).await.unwrap_err();
-        let is = matches!(&error, ParentError::Told { round: r, field: f } if *r == round && *f == field);
+        let is = matches!(&error, ParentError::OtherOutcome { round: r, field: f } if *r == round && *f == field);
         assert!(is, "{field}: {error}");
     }
 }

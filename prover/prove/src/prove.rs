@@ -32,6 +32,7 @@ use crate::lookups::LookupColumns;
 use crate::materialize::ValueRange;
 use crate::reduction::{self, ReductionProof};
 use crate::uncompressed::Uncompressed;
+use crate::witness::WitnessError;
 use crate::{fraction, relations};
 
 /// Row commitments and what blinds them.
@@ -103,6 +104,9 @@ pub enum ProveError {
     /// A value that no honest witness has.
     #[error(transparent)]
     Value(#[from] ValueRange),
+    /// The trace cannot be laid out.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// Rows cannot be committed to.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -254,7 +254,7 @@ impl TrainingProver<'_> {
         let key = self.key;
         memory::check(&key.relation)?;
         let started = std::time::Instant::now();
-        let sheet = training_sheet(&key.relation, &key.ids, &key.network, trace);
+        let sheet = training_sheet(&key.relation, &key.ids, &key.network, trace)?;
         let layout = started.elapsed();
         let mut proved = self.prove_laid_out(before, position, sheet, Counts::Missing)?;
         proved.timings.witness += layout;

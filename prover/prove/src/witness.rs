@@ -9,7 +9,26 @@ use zktrain_model::manifest::{Layer, Network};
 use zktrain_model::relation::{Relation, TensorId};
 use zktrain_model::trace::{LayerTrace, LossTrace, Rounded, Trace};
 
+/// Why a trace cannot be laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WitnessError {
+    /// A rounding's remainder is in more tensors than there is a rule for.
+    #[error("the remainder of a rounding has {got} tensors; it is laid out in two at most")]
+    Remainder {
+        /// Tensors that the relation has for it.
+        got: usize,
+    },
+    /// The trace is of another loss than the network's.
+    #[error("the trace is of another loss than the network's; train the window with this network")]
+    Loss,
+}
+
 /// The sheet of a training proof, but for the multiplicities.
+///
+/// # Errors
+/// If there is no rule for laying out one of the relation's roundings, or the trace is of another
+/// loss.
 ///
 /// # Panics
 /// If the trace is not one of this network: its producer is in this process.
@@ -18,7 +37,7 @@ pub fn training_sheet(
     ids: &TrainingIds,
     network: &Network,
     trace: &Trace,
-) -> Sheet {
+) -> Result<Sheet, WitnessError> {
     let mut sheet = Sheet::new(relation.layout.clone());
     let samples = network.window();
     sheet.fill(ids.inputs, &feature_major(&trace.inputs, samples, network.input));
@@ -26,11 +45,11 @@ pub fn training_sheet(
     fill_tables(&mut sheet, &ids.tables);
     for (index, layer) in network.layers.iter().enumerate() {
         let (own, values) = (&ids.layers[index], &trace.layers[index]);
-        fill_activations(&mut sheet, network, layer, own, values);
-        fill_parameters(&mut sheet, network, layer, own, values, trace, index);
+        fill_activations(&mut sheet, network, layer, own, values)?;
+        fill_parameters(&mut sheet, network, layer, own, values, trace, index)?;
     }
-    fill_loss(&mut sheet, network, &ids.loss, &trace.loss);
-    sheet
+    fill_loss(&mut sheet, network, &ids.loss, &trace.loss)?;
+    Ok(sheet)
 }
 
 /// The sheet of a registration proof over consecutive windows: inputs and
@@ -93,13 +112,23 @@ struct Order<'a> {
     place: &'a dyn Fn(usize) -> usize,
 }
 
-fn fill_rounded(sheet: &mut Sheet, ids: &RoundedIds, values: &Rounded, order: &Order<'_>) {
+fn fill_rounded(
+    sheet: &mut Sheet,
+    ids: &RoundedIds,
+    values: &Rounded,
+    order: &Order<'_>,
+) -> Result<(), WitnessError> {
     sheet.fill(ids.q, &(order.reorder)(&values.q));
-    fill_remainder(sheet, ids, values, order);
+    fill_remainder(sheet, ids, values, order)
 }
 
 /// Everything of a rounding but its quotient.
-fn fill_remainder(sheet: &mut Sheet, ids: &RoundedIds, values: &Rounded, order: &Order<'_>) {
+fn fill_remainder(
+    sheet: &mut Sheet,
+    ids: &RoundedIds,
+    values: &Rounded,
+    order: &Order<'_>,
+) -> Result<(), WitnessError> {
     let s = ids.spec.shift;
     match ids.r.as_slice() {
         [low, high] => {
@@ -113,7 +142,9 @@ fn fill_remainder(sheet: &mut Sheet, ids: &RoundedIds, values: &Rounded, order: 
             sheet.fill(*high, &(order.reorder)(&highs));
         }
         [r] => sheet.fill(*r, &(order.reorder)(&values.r)),
-        _ => {}
+        // Nothing is rounded off.
+        [] => {}
+        more => return Err(WitnessError::Remainder { got: more.len() }),
     }
     for (index, excess) in &values.excess {
         let flat = (order.place)(*index as usize);
@@ -123,6 +154,7 @@ fn fill_remainder(sheet: &mut Sheet, ids: &RoundedIds, values: &Rounded, order: 
             sheet.set(*limb, flat, value as i32);
         }
     }
+    Ok(())
 }
 
 fn fill_activations(
@@ -131,13 +163,13 @@ fn fill_activations(
     layer: &Layer,
     ids: &LayerIds,
     values: &LayerTrace,
-) {
+) -> Result<(), WitnessError> {
     let (samples, n) = (network.window(), layer.n_out);
     let reorder = |values: &[i32]| feature_major(values, samples, n);
     // T and B are powers of two: (n, T, B) has no padding inside.
     let place = |index: usize| (index % n) * samples + index / n;
     let order = Order { reorder: &reorder, place: &place };
-    fill_rounded(sheet, &ids.z, &values.z, &order);
+    fill_rounded(sheet, &ids.z, &values.z, &order)?;
     if let Some(a) = ids.a {
         sheet.fill(a, &reorder(&values.a));
     }
@@ -150,9 +182,10 @@ fn fill_activations(
     }
     for (ids, values) in [(&ids.g, &values.g), (&ids.d, &values.d)] {
         if let (Some(ids), Some(values)) = (ids, values) {
-            fill_rounded(sheet, ids, values, &order);
+            fill_rounded(sheet, ids, values, &order)?;
         }
     }
+    Ok(())
 }
 
 fn fill_parameters(
@@ -163,7 +196,7 @@ fn fill_parameters(
     values: &LayerTrace,
     trace: &Trace,
     index: usize,
-) {
+) -> Result<(), WitnessError> {
     let (n_in, n_out) = (layer.n_in, layer.n_out);
     let before = &trace.before.layers[index];
     let state = trace.state.as_ref().map(|s| &s.layers[index]);
@@ -174,12 +207,13 @@ fn fill_parameters(
         update: &values.update_w,
         clip: values.clip_w.as_ref(),
     };
-    w.fill(sheet, network.steps, n_in, n_out);
+    w.fill(sheet, network.steps, n_in, n_out)?;
     if let (Some(ids), Some(before), Some(update)) = (&ids.b, &before.b, &values.update_b) {
         let state = state.and_then(|s| s.b.as_deref());
         let b = Parameter { ids, before, state, update, clip: values.clip_b.as_ref() };
-        b.fill(sheet, network.steps, n_out, 1);
+        b.fill(sheet, network.steps, n_out, 1)?;
     }
+    Ok(())
 }
 
 /// One weight matrix or bias vector: `(outer, inner)`, biases `(n, 1)`.
@@ -192,7 +226,13 @@ struct Parameter<'a> {
 }
 
 impl Parameter<'_> {
-    fn fill(&self, sheet: &mut Sheet, steps: usize, outer: usize, inner: usize) {
+    fn fill(
+        &self,
+        sheet: &mut Sheet,
+        steps: usize,
+        outer: usize,
+        inner: usize,
+    ) -> Result<(), WitnessError> {
         let inner_padded = inner.next_power_of_two();
         let reorder = |values: &[i32]| steps_inside(values, steps, outer, inner);
         let place = |index: usize| {
@@ -206,14 +246,20 @@ impl Parameter<'_> {
             sheet.fill(id, state);
         }
         sheet.fill(self.ids.update.q, &self.update.q);
-        fill_remainder(sheet, &self.ids.update, self.update, &order);
+        fill_remainder(sheet, &self.ids.update, self.update, &order)?;
         if let (Some(ids), Some(clip)) = (&self.ids.clip, self.clip) {
-            fill_rounded(sheet, ids, clip, &order);
+            fill_rounded(sheet, ids, clip, &order)?;
         }
+        Ok(())
     }
 }
 
-fn fill_loss(sheet: &mut Sheet, network: &Network, ids: &LossIds, values: &LossTrace) {
+fn fill_loss(
+    sheet: &mut Sheet,
+    network: &Network,
+    ids: &LossIds,
+    values: &LossTrace,
+) -> Result<(), WitnessError> {
     let (samples, n) = (network.window(), network.output());
     match (ids, values) {
         (
@@ -234,6 +280,51 @@ fn fill_loss(sheet: &mut Sheet, network: &Network, ids: &LossIds, values: &LossT
         (LossIds::Logistic { p }, LossTrace::Logistic { p: values }) => {
             sheet.fill(*p, &feature_major(values, samples, n));
         }
-        _ => {}
+        // Nothing is committed to.
+        (LossIds::Mse, LossTrace::Mse) => {}
+        (LossIds::Softmax { .. } | LossIds::Logistic { .. } | LossIds::Mse, _) => {
+            return Err(WitnessError::Loss);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use zktrain_model::compile::compile_training;
+    use zktrain_model::manifest::Manifest;
+    use zktrain_model::size::Limits;
+
+    use super::*;
+
+    fn compiled() -> (Network, Relation, TrainingIds) {
+        let text = include_str!("../../../circuits/model/tests/manifest.toml");
+        let network = Manifest::from_toml(text).unwrap().network().unwrap();
+        let bounded = Limits::default().admit(network.clone()).unwrap();
+        let (relation, ids) = compile_training(&bounded).unwrap();
+        (network, relation, ids)
+    }
+
+    #[test]
+    fn a_trace_of_another_loss_is_not_laid_out() {
+        let (network, relation, ids) = compiled();
+        let mut sheet = Sheet::new(relation.layout.clone());
+        assert!(matches!(ids.loss, LossIds::Softmax { .. }));
+        for trace in [LossTrace::Mse, LossTrace::Logistic { p: Vec::new() }] {
+            let result = fill_loss(&mut sheet, &network, &ids.loss, &trace);
+            assert_eq!(result, Err(WitnessError::Loss));
+        }
+        assert_eq!(fill_loss(&mut sheet, &network, &LossIds::Mse, &LossTrace::Mse), Ok(()));
+    }
+
+    #[test]
+    fn a_remainder_of_three_tensors_is_not_laid_out() {
+        let (_, relation, ids) = compiled();
+        let mut sheet = Sheet::new(relation.layout.clone());
+        let mut rounded = ids.layers[0].z.clone();
+        rounded.r = vec![rounded.q; 3];
+        let order = Order { reorder: &<[i32]>::to_vec, place: &|index| index };
+        let result = fill_remainder(&mut sheet, &rounded, &Rounded::default(), &order);
+        assert_eq!(result, Err(WitnessError::Remainder { got: 3 }));
     }
 }

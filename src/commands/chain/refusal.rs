@@ -2,6 +2,7 @@
 
 use alloy::primitives::{Address, U256};
 use zktrain_chain::protocol::ClientError;
+use zktrain_verify::training::TrainingError;
 
 use crate::chain::amount::{show, show_ether};
 use crate::chain::files::time;
@@ -65,6 +66,9 @@ pub enum ChainRefusal {
         /// Members of whom there is a file.
         given: usize,
     },
+    /// Updates, each checked before, have different numbers of rows.
+    #[error("the submissions' updates have no sum: {0}")]
+    Rows(#[source] TrainingError),
     /// As long as somebody may still deliver, nobody is shut out.
     #[error(
         "round {round} can be proposed once its deadline has passed, {}: {delivered} of {members} \
@@ -130,7 +134,7 @@ impl ChainRefusal {
                  {}`",
                 show_ether(*bond).trim_end_matches(" ETH")
             ),
-            Self::Declined | Self::NoEvidence { .. } => return None,
+            Self::Declined | Self::NoEvidence { .. } | Self::Rows(_) => return None,
             Self::Undelivered { .. } => {
                 "name the submission of each member that is in the sum, and no other; if \
                  there is no sum, say so: `--no-sum`"

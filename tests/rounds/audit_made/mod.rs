@@ -333,7 +333,7 @@ impl World {
             }
         }
         let pairs = weights.iter().copied().zip(works.iter().map(|w| w.update.as_slice()));
-        let aggregate = row_bytes(&weighted_rows(&pairs.collect::<Vec<_>>()));
+        let aggregate = row_bytes(&weighted_rows(&pairs.collect::<Vec<_>>()).unwrap());
         let rows = commit_model(key, srs().g1(), &next).unwrap().points;
         let signed: Vec<Submission> =
             works.iter().map(|w| w.file.signed.submission.clone()).collect();

@@ -351,11 +351,15 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
         let place = Place::round(&lineage::sum(round.id), round.id);
         let sum = self.decoded_sum(&place);
         let updates = updates?;
-        let weighted: Vec<(u32, &[G1Affine])> =
-            counted.iter().zip(&updates).map(|(m, rows)| (m.weight, rows.as_slice())).collect();
-        let rows = weighted_rows(&weighted);
         let findings = &mut self.auditor.findings;
         let batch_place = Place::round(&lineage::batch(round.id), round.id);
+        let rows = match weighted_updates(counted, &updates) {
+            Ok(rows) => rows,
+            Err(why) => {
+                findings.check(CheckKind::Aggregate, &batch_place, "aggregate", false, || why);
+                return None;
+            }
+        };
         let claimed = batch.map(|file| &file.aggregate[..]);
         let differs = claimed.is_some_and(|claimed| row_bytes(&rows) != claimed);
         let problem = || "not the weighted sum of the proven updates".to_owned();
@@ -388,5 +392,42 @@ impl<'w, 'a> LineageReplay<'w, 'a> {
             self.auditor.findings.result(CheckKind::Proof, &claim.place, "proof", result);
         }
         self.claims.len() as u64
+    }
+}
+
+/// The weighted sum of the counted members' updates, in their order; what is wrong if there is none.
+fn weighted_updates(
+    counted: &[CountedMember],
+    updates: &[Vec<G1Affine>],
+) -> Result<Vec<G1Affine>, String> {
+    let (expected, got) = (counted.len(), updates.len());
+    if expected != got {
+        return Err(format!("{got} updates of {expected} counted members"));
+    }
+    let pairs = counted.iter().zip(updates).map(|(m, rows)| (m.weight, rows.as_slice()));
+    weighted_rows(&pairs.collect::<Vec<_>>()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_that_do_not_fit_have_no_sum() {
+        let member = |weight| CountedMember {
+            account: Default::default(),
+            dataset: B256::ZERO,
+            windows: 1,
+            weight,
+            update: B256::ZERO,
+            submission: B256::ZERO,
+        };
+        let counted = [member(1), member(2)];
+        let row = G1Affine::default();
+        assert_eq!(weighted_updates(&counted, &[vec![row], vec![row]]), Ok(vec![row]));
+        let fewer = weighted_updates(&counted, &[vec![row]]).unwrap_err();
+        assert_eq!(fewer, "1 updates of 2 counted members");
+        let shorter = weighted_updates(&counted, &[vec![row; 2], vec![row]]).unwrap_err();
+        assert_eq!(shorter, "update: 1 row commitments, expected 2");
     }
 }

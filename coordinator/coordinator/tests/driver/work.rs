@@ -144,7 +144,7 @@ impl RoundComputations for Bench {
         let Ok(sum) = unpack(shape, sum) else { return Settled::Wrong };
         let Unpacked { values, blinds } = sum.clone();
         let opened = commit_sum(key, srs.g1(), &Sum { values, blinds });
-        if !opened.is_ok_and(|opened| opened == weighted_rows(&weighted)) {
+        if !opened.is_ok_and(|opened| opened == weighted_rows(&weighted).unwrap()) {
             return Settled::Wrong;
         }
         if self.full {

@@ -81,7 +81,7 @@ fn the_sum_opens_the_sum_of_commitments() {
         .iter()
         .map(|(account, rows)| (world.plan.member(*account).unwrap().weight, rows.as_slice()))
         .collect();
-    assert_eq!(opened(sum), weighted_rows(&weighted));
+    assert_eq!(opened(sum), weighted_rows(&weighted).unwrap());
 }
 
 /// What is divided by the weights' sum is what the weights summed to.

@@ -121,7 +121,7 @@ async fn collect(
     found.sort_by_key(|(member, ..)| member.account);
     let rows =
         found.iter().map(|(member, statement, _)| (member.weight, statement.update.as_slice()));
-    let sum = weighted_rows(&rows.collect::<Vec<_>>());
+    let sum = weighted_rows(&rows.collect::<Vec<_>>()).map_err(ChainRefusal::Rows)?;
     let update = |(member, statement, _): &(_, TrainingStatement, _)| {
         let zktrain_ledger::bindings::rounds::IRounds::Member { account, weight, .. } = member;
         MemberUpdate { account: *account, weight: *weight, rows: bytes_of(&statement.update) }

@@ -13,7 +13,7 @@ use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::circuit::CircuitKey;
 
-use super::blocking;
+use super::{ParentError, blocking};
 use crate::{Error, PublicProject};
 
 /// Members whose updates are in the sum, with what they delivered.
@@ -29,13 +29,17 @@ pub(super) fn row_bytes(rows: &[G1Affine]) -> Vec<u8> {
     rows.iter().flat_map(point_bytes).collect()
 }
 
-pub(super) async fn weigh(updates: Vec<(u32, Vec<G1Affine>)>) -> Result<Vec<G1Affine>, Error> {
-    blocking(move || {
+pub(super) async fn weigh(
+    round: u64,
+    updates: Vec<(u32, Vec<G1Affine>)>,
+) -> Result<Vec<G1Affine>, Error> {
+    let rows = blocking(move || {
         let pairs: Vec<(u32, &[G1Affine])> =
             updates.iter().map(|(weight, rows)| (*weight, rows.as_slice())).collect();
         weighted_rows(&pairs)
     })
-    .await
+    .await?;
+    rows.map_err(|source| ParentError::Rows { round, source }.into())
 }
 
 /// One delivery to be checked.

@@ -3,6 +3,7 @@
 use alloy::primitives::{Address, B256};
 use zktrain_audit::submission::SubmissionError;
 use zktrain_project::version::VersionError;
+use zktrain_verify::training::TrainingError;
 
 /// Why a round's model is not trained on.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum ParentError {
     Chain { round: u64, field: &'static str },
     /// The owner was told something else at the round's end than what was settled then.
     #[error("round {round}: the coordinator told of another {field} than it settled")]
-    Told { round: u64, field: &'static str },
+    OtherOutcome { round: u64, field: &'static str },
     /// A delivery is no honest work of its member.
     #[error("round {round}: the delivery of {account}: {why}")]
     Delivery {
@@ -39,6 +40,14 @@ pub enum ParentError {
         account: Address,
         /// What is wrong with it.
         why: SubmissionError,
+    },
+    /// Deliveries do not have the same number of rows, so that they have no sum.
+    #[error("round {round}: the deliveries have no sum: {source}")]
+    Rows {
+        round: u64,
+        /// Which number differs.
+        #[source]
+        source: TrainingError,
     },
     /// The weighted sum of the deliveries' commitments is not what was settled.
     #[error("round {round}: the aggregate is not the weighted sum of what was delivered")]

@@ -143,9 +143,9 @@ impl<S: LineageSource> Ancestry<'_, S> {
         let round = settled.round;
         let plan = self.plan(round).await?;
         let deliveries = self.deliveries(&plan, &settled, before.hash).await?;
-        let denied = self.told(&plan, &deliveries, settled.model)?;
+        let denied = self.compare_outcome(&plan, &deliveries, settled.model)?;
         let updates = self.updates(&plan, &deliveries, &before).await?;
-        let rows = weigh(updates).await?;
+        let rows = weigh(round, updates).await?;
         if keccak256(row_bytes(&rows)) != settled.aggregate {
             return Err(ParentError::Aggregate { round }.into());
         }
@@ -232,7 +232,12 @@ impl<S: LineageSource> Ancestry<'_, S> {
 
     /// What the owner was told at a round's end, if it was there, is what was settled. Whether it was
     /// told that there is no sum.
-    fn told(&self, plan: &Plan, deliveries: &[Delivery], model: B256) -> Result<bool, Error> {
+    fn compare_outcome(
+        &self,
+        plan: &Plan,
+        deliveries: &[Delivery],
+        model: B256,
+    ) -> Result<bool, Error> {
         let round = plan.round;
         let (told, counted) = match outcome::told(self.versions.project(), round)? {
             None => return Ok(false),
@@ -241,10 +246,10 @@ impl<S: LineageSource> Ancestry<'_, S> {
         };
         let delivered = delivered(plan, deliveries).map(|(member, _)| member.account);
         if !delivered.eq(counted.iter().copied()) {
-            return Err(ParentError::Told { round, field: "counted set" }.into());
+            return Err(ParentError::OtherOutcome { round, field: "counted set" }.into());
         }
         if told != model {
-            return Err(ParentError::Told { round, field: "model" }.into());
+            return Err(ParentError::OtherOutcome { round, field: "model" }.into());
         }
         Ok(false)
     }

@@ -46,7 +46,7 @@ fn is_right(round: &Round<'_>) -> bool {
         .iter()
         .map(|(account, rows)| (world.plan.member(*account).unwrap().weight, rows.as_slice()))
         .collect();
-    opened(sum) == weighted_rows(&weighted)
+    opened(sum) == weighted_rows(&weighted).unwrap()
 }
 
 /// A trial that has seen all uploads.
