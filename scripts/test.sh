@@ -57,8 +57,6 @@ stage "verifier in WebAssembly" sh verifier/wasm/test.sh
 stage "pages" python3 scripts/pages.py
 stage "findings" sh scripts/redteam.sh
 stage "supply" sh scripts/supply.sh
-# What proves and verifies, for processors of the other kind.
-stage "aarch64" sh scripts/aarch64.sh
 stage "formatting" cargo fmt --all --check
 # Everything in one profile, which Cargo.toml explains: what is compiled once serves all.
 stage "lints" cargo clippy --profile ci --workspace --all-targets -- -D warnings
