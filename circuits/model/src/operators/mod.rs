@@ -51,14 +51,12 @@ use crate::trace::{LayerParameters, LayerTrace, LossTrace};
 /// What every node of a graph has: a place in the relation.
 pub(crate) trait Operator: Sync {
     /// What it puts out as a form, its `(n, t, b)` mapped.
-    fn value(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
-        let _ = map;
+    fn value(&self, site: &Site<'_>, _map: [DimMap; 3]) -> Result<Linear, CompileError> {
         Err(site::missing(&site.name(), "what it puts out"))
     }
 
     /// The loss' gradient with respect to what it takes as a form, its `(n, t, b)` mapped.
-    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
-        let _ = map;
+    fn input_gradient(&self, site: &Site<'_>, _map: [DimMap; 3]) -> Result<Linear, CompileError> {
         Err(site::missing(&site.name(), "the gradient of its input"))
     }
 
@@ -361,6 +359,8 @@ impl Loss {
     }
 }
 
+/// Empty for an operator that looks nothing up. Only what is trained depends on this: what is proven
+/// has its table from the relation.
 fn values(kind: Option<TableKind>) -> Vec<i32> {
     kind.and_then(TableKind::values).unwrap_or_default()
 }
