@@ -129,6 +129,25 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<WireError>,
     },
+    /// A proof is missing before others.
+    #[error("{folder:?}: proof {expected} is missing, {got} is there; get all files of the chain")]
+    Gap {
+        /// Where proofs are.
+        folder: PathBuf,
+        /// The first number that is missing.
+        expected: usize,
+        /// The next one that is there.
+        got: usize,
+    },
+    /// A file is there in both forms, zero-knowledge and not.
+    #[error("{paths:?} are the same file in two forms; remove the one that is not meant")]
+    Twice {
+        /// Both.
+        paths: Vec<PathBuf>,
+    },
+    /// A hash of a Groth16 key is pinned, and there is no key.
+    #[error("a Groth16 key is pinned, but none was given to check proofs with")]
+    NoGroth16Key,
     /// Nothing was proven, so there is nothing to verify.
     #[error("there is no proof: a chain has at least one")]
     NoProof,

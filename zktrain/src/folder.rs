@@ -1,7 +1,8 @@
 //! ProvenChain as files, called as in the program's projects.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use zktrain_files::regular;
@@ -29,9 +30,9 @@ const PLAIN: &str = ".NOT-ZK";
 const MOST: u64 = 1 << 32;
 
 impl ProvenChain {
-    /// Writes files to a folder, in place of what is there: the first model, the registration and the
-    /// proofs. What is not zero-knowledge is for the owner alone, and its names end in `.NOT-ZK`. A
-    /// nonce is not written: who verifies has to know it from elsewhere.
+    /// Writes files to a folder, in place of the chain that is there: the first model, the registration
+    /// and the proofs. What is not zero-knowledge is for the owner alone, and its names end in
+    /// `.NOT-ZK`. A nonce is not written: who verifies has to know it from elsewhere.
     ///
     /// # Errors
     /// If the operating system refuses, or the first model is not the manifest's.
@@ -49,6 +50,12 @@ impl ProvenChain {
             let path = named(&proofs, &proof_name(index), public);
             write(path, &encode_for_owner(statement, proof), public)?;
         }
+        // Of a longer chain that was here before.
+        for (_, path) in proof_files(&proofs)?.range(self.proofs.len()..) {
+            for path in path {
+                remove(path)?;
+            }
+        }
         Ok(())
     }
 }
@@ -58,15 +65,21 @@ impl Verifier {
     /// verified yet.
     ///
     /// # Errors
-    /// If a file is missing, or is not one of this verifier's manifest.
+    /// If a file is missing, there twice (in either form), or not one of this verifier's manifest. A
+    /// proof may only be missing at the end, of which files say nothing.
     pub fn load(&self, folder: impl AsRef<Path>) -> Result<ProvenChain, Error> {
         let (folder, key) = (folder.as_ref(), self.key());
         let genesis = read(&folder.join(GENESIS))?;
         let genesis = from_int_safetensors(key.network.network(), &genesis);
         let genesis = genesis.map_err(|source| model_error(GENESIS, source))?;
         let registration = read_registration(key, folder)?;
-        let (mut proofs, all) = (Vec::new(), folder.join(PROOFS));
-        while let Some(path) = find(&all, &proof_name(proofs.len())) {
+        let mut proofs = Vec::new();
+        let all = folder.join(PROOFS);
+        for (index, paths) in proof_files(&all)? {
+            if index != proofs.len() {
+                return Err(Error::Gap { folder: all, expected: proofs.len(), got: index });
+            }
+            let path = one_of(paths)?;
             let decoded = decode(key, &read(&path)?);
             proofs.push(decoded.map_err(|e| Error::Wire { path, source: Box::new(e) })?);
         }
@@ -84,7 +97,13 @@ fn model_error(what: &'static str, source: zktrain_trainer::export::ExportError)
 }
 
 fn read_registration(key: &TrainingKey, folder: &Path) -> Result<Registration, Error> {
-    let path = find(folder, REGISTRATION).unwrap_or_else(|| folder.join(REGISTRATION));
+    let mut there = Vec::new();
+    for path in [true, false].map(|public| named(folder, REGISTRATION, public)) {
+        if path.try_exists().map_err(|source| Error::File { path: path.clone(), source })? {
+            there.push(path);
+        }
+    }
+    let path = if there.is_empty() { folder.join(REGISTRATION) } else { one_of(there)? };
     let registration = decode_registration(key, &read(&path)?);
     registration.map_err(|e| Error::Wire { path, source: Box::new(e) })
 }
@@ -97,12 +116,52 @@ fn named(folder: &Path, name: &str, public: bool) -> PathBuf {
     folder.join(if public { name.to_owned() } else { format!("{name}{PLAIN}") })
 }
 
-/// The file of this name, the public one first.
-fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [true, false].map(|public| named(folder, name, public)).into_iter().find(|path| path.exists())
+/// Files of proofs by their numbers, in either form. What has another name is somebody else's.
+fn proof_files(folder: &Path) -> Result<BTreeMap<usize, Vec<PathBuf>>, Error> {
+    let refused = |source| Error::File { path: folder.to_owned(), source };
+    let mut files: BTreeMap<usize, Vec<PathBuf>> = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let public = name.strip_suffix(PLAIN).unwrap_or(name);
+        let number = public.strip_suffix(".proof").and_then(|number| number.parse().ok());
+        if let Some(number) = number.filter(|number| proof_name(*number) == public) {
+            files.entry(number).or_default().push(path);
+        }
+    }
+    Ok(files)
 }
 
+/// The only one of these files: two say different things, and nobody knows which one was meant.
+fn one_of(mut paths: Vec<PathBuf>) -> Result<PathBuf, Error> {
+    match (paths.pop(), paths.pop()) {
+        (Some(path), None) => Ok(path),
+        (first, second) => {
+            Err(Error::Twice { paths: [first, second].into_iter().flatten().collect() })
+        }
+    }
+}
+
+/// Writes one form of a file, and removes the other: it was of the chain before.
 fn write(path: PathBuf, bytes: &[u8], public: bool) -> Result<(), Error> {
+    write_alone(path.clone(), bytes, public)?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    remove(&match name.strip_suffix(PLAIN) {
+        Some(public) => path.with_file_name(public),
+        None => path.with_file_name(format!("{name}{PLAIN}")),
+    })
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(Error::File { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_alone(path: PathBuf, bytes: &[u8], public: bool) -> Result<(), Error> {
     let written = regular::replace(&path, |file| {
         if !public {
             for_the_owner(file)?;

@@ -59,7 +59,8 @@ pub struct ChainVerdict {
 }
 
 impl ChainVerdict {
-    /// Whether all roots are pinned or known: a verdict is as good as the worst of them.
+    /// Whether all roots are pinned or known: a verdict is as good as the worst of them. Dataset and
+    /// binding are roots only if they are pinned; otherwise they are what is said, and to be compared.
     pub fn is_pinned(&self) -> bool {
         !self.roots.is_empty() && self.roots.iter().all(RootOfTrust::is_named)
     }
@@ -108,6 +109,11 @@ impl Verifier {
     /// [`Error::OtherModel`] if it is not; also if it is not the network's.
     pub fn check_model(&self, verdict: &ChainVerdict, opening: &ModelOpening) -> Result<(), Error> {
         self.setup.check_shape(&opening.model)?;
+        if opening.blindings.len() != verdict.model.len() {
+            return Err(Error::OtherModel {
+                row: opening.blindings.len().min(verdict.model.len()),
+            });
+        }
         let rows = self.setup.commit(&opening.model)?.points;
         let opened = |row: &G1Affine, by: &Fr| (blinding_base() * by + row).into_affine();
         let rows: Vec<G1Affine> =

@@ -56,6 +56,21 @@ fn a_chain_goes_through_files_and_its_verdict_names_its_roots() {
     assert_eq!((verdict.steps, verdict.proofs, verdict.windows), (2, 2, 2));
     assert!(verdict.is_pinned());
 
+    let extra = folder.path().join("proofs/000003.proof");
+    std::fs::copy(folder.path().join(files[2]), &extra).unwrap();
+    let gap = refused(verifier.load(folder.path()));
+    assert!(matches!(gap, Error::Gap { expected: 2, got: 3, .. }), "{gap}");
+    std::fs::rename(&extra, folder.path().join("proofs/000001.proof")).unwrap();
+    let twice = refused(verifier.load(folder.path()));
+    assert!(matches!(&twice, Error::Twice { paths } if paths.len() == 2), "{twice}");
+    std::fs::write(folder.path().join("registration"), "of a chain before").unwrap();
+    let mut shorter = read.clone();
+    shorter.proofs.truncate(1);
+    shorter.save(&manifest, folder.path()).unwrap();
+    assert_eq!(verifier.load(folder.path()).unwrap(), shorter, "nothing of the longer one is left");
+    assert_eq!(std::fs::read_dir(folder.path().join("proofs")).unwrap().count(), 1);
+    assert!(!folder.path().join("registration").exists());
+
     let loose = pinned().build().unwrap().verify(&read).unwrap();
     let named: Vec<&str> =
         loose.roots.iter().filter(|root| root.is_named()).map(|root| root.name).collect();
@@ -70,8 +85,12 @@ fn a_chain_goes_through_files_and_its_verdict_names_its_roots() {
     let other = refused(verifier.check_model(&verdict, &opening));
     assert!(matches!(other, Error::OtherModel { row: 0 }), "{other}");
     opening = prover.open_model();
-    opening.blindings.pop();
+    let blinding = opening.blindings.pop().unwrap();
     assert!(matches!(refused(verifier.check_model(&verdict, &opening)), Error::OtherModel { .. }));
+    opening.blindings.extend([blinding; 2]);
+    assert!(matches!(refused(verifier.check_model(&verdict, &opening)), Error::OtherModel { .. }));
+    let keyless = refused(pinned().pin_groth16([1; 32]).build());
+    assert!(matches!(keyless, Error::NoGroth16Key), "{keyless}");
     drop(prover);
     assert!(seen >= 3, "a chunk and two windows at least: {seen}");
 }

@@ -88,7 +88,9 @@ impl VerifierBuilder<'_> {
         self
     }
 
-    /// Refuses chains that rest on a root which is neither pinned nor known.
+    /// Refuses chains that rest on a root which is neither pinned nor known. Whose data were trained on, by
+    /// whom, and for which round is no root but what the verdict says: compare its dataset and binding, or
+    /// pin them, where another owner's chain would not do.
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.pins.strict = true;
@@ -106,13 +108,15 @@ impl VerifierBuilder<'_> {
     ///
     /// # Errors
     /// If the manifest is refused, the reference string is too short, the Groth16 key is another
-    /// circuit's, or one of them is not the pinned one.
+    /// circuit's, or one of them is not the pinned one, or not there.
     pub fn build(self) -> Result<Verifier, Error> {
         let setup = Setup::new(self.manifest, self.srs, self.limits)?;
         self.pins.of_setup(&setup)?;
         if let Some(key) = &self.groth16 {
             setup.check_groth16(key)?;
             self.pins.groth16(key)?;
+        } else if self.pins.groth16.is_some() {
+            return Err(Error::NoGroth16Key);
         }
         Ok(Verifier { setup, pins: self.pins, groth16: self.groth16 })
     }
