@@ -277,6 +277,8 @@ pub struct SlashRecord {
     pub reason: String,
     /// Whether it was the coordinator.
     pub coordinator: bool,
+    /// Whether stake was taken for it.
+    pub taken: bool,
     /// Reward tokens that were burned; none before stake was taken.
     pub burned: U256,
     /// Reward tokens that went to the challenger who showed it; none before stake was taken.

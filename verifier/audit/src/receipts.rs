@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use zktrain_files::regular;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::findings::{CheckKind, Findings, Place};
-use zktrain_ledger::history::{DomainHistory, RoundHistory, RoundOutcome};
+use zktrain_ledger::history::{DomainHistory, RoundHistory, RoundOutcome, SlashRecord};
 use zktrain_ledger::is_summed;
 use zktrain_ledger::typed::{Receipt, Scope};
 use zktrain_ledger::{Deployment, SignedReceipt};
@@ -167,7 +167,9 @@ fn belied(
     (said, listed): (&Receipt, &Delivery),
 ) {
     let same = listed.submission == said.submission;
-    let mut slashes = history.slashes.iter().filter(|slash| slash.round == round.id);
+    // A slash that took nothing is no answer.
+    let of_round = |slash: &&SlashRecord| slash.taken && slash.round == round.id;
+    let mut slashes = history.slashes.iter().filter(of_round);
     if let (false, Some(slash)) = (same, slashes.find(|slash| slash.coordinator)) {
         let about = "the batch belies this receipt; its coordinator was slashed in this round";
         return findings.notice(place, format!("{about}: {}", slash.reason));
@@ -203,7 +205,8 @@ fn left_out(
 ) {
     let checked = !listed.update.is_zero();
     let slash = history.slashes.iter().find(|slash| {
-        (slash.round, slash.account, slash.coordinator) == (said.round, said.member, false)
+        let who = (slash.round, slash.account, slash.coordinator);
+        slash.taken && who == (said.round, said.member, false)
     });
     // Whatever it was answered with, it is left out by right.
     if let Some(slash) = slash {
@@ -236,7 +239,7 @@ mod tests {
     use zktrain_ledger::{MARK, Members};
 
     use super::*;
-    use zktrain_ledger::history::{AuditProgress, ProposedBatch, SlashRecord};
+    use zktrain_ledger::history::{AuditProgress, ProposedBatch};
 
     const OMITTED: Address = Address::repeat_byte(2);
     const SUBMITTED: B256 = B256::repeat_byte(9);
@@ -279,7 +282,11 @@ mod tests {
 
     fn slash(round: u64, account: Address, coordinator: bool) -> SlashRecord {
         let (reason, burned, bounty) = ("false proof".to_owned(), U256::ZERO, U256::ZERO);
-        SlashRecord { round, account, reason, coordinator, burned, bounty }
+        SlashRecord { round, account, reason, coordinator, taken: true, burned, bounty }
+    }
+
+    fn untaken(slash: SlashRecord) -> SlashRecord {
+        SlashRecord { taken: false, ..slash }
     }
 
     fn found(round: &RoundHistory, slashes: Vec<SlashRecord>) -> Findings {
@@ -307,7 +314,8 @@ mod tests {
         // Not for another round, nor somebody else, nor as a coordinator.
         let others =
             [slash(4, OMITTED, false), slash(5, Address::ZERO, false), slash(5, OMITTED, true)];
-        for slashes in [vec![], others.to_vec()] {
+        let none = vec![untaken(slash(5, OMITTED, false))];
+        for slashes in [vec![], others.to_vec(), none] {
             assert!(problem(&found(&round, slashes)).starts_with("OMISSION"));
         }
     }
@@ -343,6 +351,8 @@ mod tests {
                 let findings = found(&round(true, outcome, listed), vec![]);
                 assert!(problem(&findings).ends_with("any more"));
             }
+            let none = untaken(slash(5, Address::ZERO, true));
+            assert!(problem(&found(&proposed(listed), vec![none])).contains(what));
             let findings = found(&proposed(listed), vec![slash(5, Address::ZERO, true)]);
             assert!(findings.failures().is_empty() && findings.notices().len() == 1);
         }

@@ -107,7 +107,16 @@ impl DomainHistory {
 
     fn slash(&mut self, round: u64, account: Address, why: &B256, coordinator: bool) {
         let (reason, [burned, bounty]) = (reason(why), [U256::ZERO; 2]);
-        self.slashes.push(SlashRecord { round, account, reason, coordinator, burned, bounty });
+        let taken = false;
+        self.slashes.push(SlashRecord {
+            round,
+            account,
+            reason,
+            coordinator,
+            taken,
+            burned,
+            bounty,
+        });
     }
 
     /// Stake was taken for what an account was slashed for last in a round.
@@ -115,6 +124,7 @@ impl DomainHistory {
         let about = |slash: &&mut SlashRecord| (slash.round, slash.account) == (round, account);
         if let Some(slash) = self.slashes.iter_mut().rev().find(about) {
             let total = event.own.saturating_add(event.delegated);
+            slash.taken = true;
             (slash.burned, slash.bounty) = (total.saturating_sub(event.bounty), event.bounty);
         }
     }
