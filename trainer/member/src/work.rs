@@ -24,7 +24,6 @@ use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
-use zktrain_trainer::{Metrics, evaluate};
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::round::rows_hash;
 
@@ -63,7 +62,6 @@ pub struct WindowProver<'a> {
     session: &'a Session,
     circuits: Circuits<'a>,
     train: Dataset,
-    held_out: Dataset,
     data: DatasetSecret,
 }
 
@@ -77,9 +75,9 @@ impl<'a> WindowProver<'a> {
         session: &'a Session,
         notices: &'a dyn Notices,
     ) -> Result<Self, Error> {
-        let (train, held_out, data) = registered(project, session)?;
+        let (train, _, data) = registered(project, session)?;
         let circuits = Circuits::new(session, project, notices);
-        Ok(Self { project, session, circuits, train, held_out, data })
+        Ok(Self { project, session, circuits, train, data })
     }
 
     /// What checks proofs of training in a system.
@@ -96,17 +94,6 @@ impl<'a> WindowProver<'a> {
     /// If a key cannot be derived.
     pub fn system(&self, name: &Hash) -> Result<Option<ProofSystem>, Error> {
         Ok(self.circuits.system_of(name)?)
-    }
-
-    /// Loss and accuracy on the rows that are never trained on; none without such rows.
-    ///
-    /// # Errors
-    /// If the model is not the network's.
-    pub fn measure(&self, model: &Parameters) -> Result<Option<Metrics>, Error> {
-        let trainer = Trainer::new(self.session.network().clone());
-        let some = self.held_out.rows() > 0;
-        let measured = some.then(|| evaluate(&trainer, model, &self.held_out));
-        Ok(measured.transpose()?)
     }
 
     /// The registered dataset's Merkle root and windows.

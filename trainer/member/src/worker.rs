@@ -8,14 +8,12 @@ use std::thread;
 use tokio::sync::oneshot;
 use zktrain_commit::srs::CheckedSrs;
 use zktrain_model::Hash;
-use zktrain_model::trace::Parameters;
 use zktrain_project::Notices;
 use zktrain_project::project::Project;
 use zktrain_project::session::Session;
 use zktrain_project::version::Version;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
-use zktrain_trainer::Metrics;
 use zktrain_verify::circuit::CircuitKey;
 
 use crate::Error;
@@ -37,7 +35,6 @@ type Reply<T> = oneshot::Sender<Result<T, Error>>;
 enum Job {
     Work(Arc<Version>, ProofSystem, Task, Reply<Work>),
     Recall(Arc<Version>, Task, Reply<SecretUpdate>),
-    Measure(Box<Parameters>, Reply<Option<Metrics>>),
     Circuit(ProofSystem, Reply<CircuitKey>),
     System(Hash, Reply<Option<ProofSystem>>),
 }
@@ -109,14 +106,6 @@ impl Worker {
     pub async fn system(&self, name: Hash) -> Result<Option<ProofSystem>, Error> {
         self.ask(|reply| Job::System(name, reply)).await
     }
-
-    /// Loss and accuracy on the rows that are never trained on.
-    ///
-    /// # Errors
-    /// If the model is not the network's.
-    pub async fn measure(&self, model: &Parameters) -> Result<Option<Metrics>, Error> {
-        self.ask(|reply| Job::Measure(Box::new(model.clone()), reply)).await
-    }
 }
 
 fn work(
@@ -146,7 +135,6 @@ fn work(
                 drop(reply.send(prover.work(&parent, system, task)));
             }
             Job::Recall(parent, task, reply) => drop(reply.send(prover.recall(&parent, task))),
-            Job::Measure(model, reply) => drop(reply.send(prover.measure(&model))),
             Job::Circuit(system, reply) => drop(reply.send(prover.circuit(system))),
             Job::System(name, reply) => drop(reply.send(prover.system(&name))),
         }

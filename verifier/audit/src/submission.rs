@@ -91,7 +91,10 @@ impl SubmissionVerifier<'_> {
             windows: member.windows,
         };
         check(self.key, &round, &task, &statement).map_err(|error| wrong(error.to_string()))?;
-        let system = ProofSystem::from_code(plan.system).unwrap_or(ProofSystem::Halo2);
+        // The plan's fault, which says nothing against its member.
+        let system = ProofSystem::from_code(plan.system).ok_or_else(|| {
+            SubmissionError::Unsigned("for a proof system that is not known".into())
+        })?;
         let proof = CompressedProof::from_bytes(&self.key.relation, system, &file.proof)
             .map_err(|error| wrong(error.to_string()))?;
         zktrain_verify::training::verify(self.key, self.circuit, &statement, &proof)

@@ -34,7 +34,7 @@ pub(super) struct Head {
     pub(super) model: B256,
 }
 
-/// An owner's versions of a model, of which the last one is kept: at most one is in memory.
+/// An owner's versions of a model, of which the last one is kept: one is held, two while the next is made.
 pub struct Versions {
     facts: PublicProject,
     project: Project,

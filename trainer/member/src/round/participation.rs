@@ -277,7 +277,8 @@ impl<L: Line, C: UpdateProver> Participation<'_, L, C> {
         }
         // A project that was restored does not know of what it has signed.
         self.owner.signed.may_submit(self.plan.round)?;
-        let system = ProofSystem::from_code(self.plan.system).unwrap_or(ProofSystem::Halo2);
+        let system = ProofSystem::from_code(self.plan.system)
+            .ok_or(OwnerError::Unexpected { what: "a proof system that is not known" })?;
         let work = self.owner.worker.work(&self.parent, system, task).await?;
         let Work { mut statement, proof, secret } = work;
         if self.owner.fault.is_some_and(|fault| fault == Fault::WrongUpdate) {
