@@ -23,9 +23,10 @@ impl Operator {
                 Status::Void => b"void",
                 Status::None | Status::Open | Status::Proposed => continue,
             };
+            // First: a round that the store calls over is not looked at again.
+            self.pending.remove(round)?;
             let done = driver::erase(&self.store, round, outcome).await;
             done.map_err(OperatorError::from)?;
-            self.pending.remove(round)?;
             tracing::info!(round, "masked vectors and shares are erased");
             erased = true;
         }

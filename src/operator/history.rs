@@ -102,7 +102,7 @@ impl Account {
         session: &Session,
         genesis: &Parameters,
     ) -> Result<Self, Error> {
-        let some = project.local_path().exists();
+        let some = files::is_there(&project.local_path())?;
         let rows = match some {
             true => {
                 let (_, held_out) = source::tables(project, &session.manifest)?;

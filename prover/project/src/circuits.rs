@@ -295,7 +295,7 @@ impl<'a> Circuits<'a> {
 
     fn groth16_proving_key(&self) -> Result<groth16::ProvingKey, Error> {
         let [path, _] = self.groth16_paths();
-        if !path.exists() {
+        if !files::is_there(&path)? {
             return Err(Error::NoCircuitKey { system: ProofSystem::Groth16 });
         }
         let key = groth16::ProvingKey::from_bytes(&files::read(&path)?)
@@ -306,7 +306,7 @@ impl<'a> Circuits<'a> {
 
     fn groth16_key(&self, shape: CircuitShape) -> Result<Groth16Key, Error> {
         let [_, path] = self.groth16_paths();
-        if shape != CircuitShape::Training || !path.exists() {
+        if shape != CircuitShape::Training || !files::is_there(&path)? {
             return Err(Error::NoCircuitKey { system: ProofSystem::Groth16 });
         }
         let key = Groth16Key::from_bytes(&files::read(&path)?)

@@ -96,7 +96,7 @@ pub async fn over(
 /// Numbers of rounds in the names of a folder's files, in ascending order.
 fn rounds(folder: &Path, before: &str, after: &str) -> Result<Vec<u64>, Error> {
     let file = |source| Error::Project(ProjectError::File { path: folder.to_owned(), source });
-    if !folder.exists() {
+    if !files::is_there(folder)? {
         return Ok(Vec::new());
     }
     let mut rounds = Vec::new();

@@ -80,7 +80,10 @@ pub fn settings(path: &Path, source: impl Into<SettingsError>) -> Error {
 /// Checks that a file which an earlier command makes is there.
 ///
 /// # Errors
-/// [`Error::Missing`] with `hint`.
+/// [`Error::Missing`] with `hint`; [`Error::File`] if the operating system does not let it be looked at.
 pub fn exists(path: &Path, hint: &'static str) -> Result<(), Error> {
-    if path.exists() { Ok(()) } else { Err(Error::Missing { path: path.to_owned(), hint }) }
+    match files::is_there(path)? {
+        true => Ok(()),
+        false => Err(Error::Missing { path: path.to_owned(), hint }),
+    }
 }

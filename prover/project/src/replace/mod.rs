@@ -120,8 +120,13 @@ impl<'a> Replacement<'a> {
     /// From here on the next holder of the lock carries it out.
     fn decide(self, old: &[PathBuf]) -> Result<(), Error> {
         let Self { project, new } = self;
-        let old = old.iter().filter(|path| path.exists()).map(|path| project.relative(path));
-        let plan = Plan { aside: free_folder(project), old: old.collect(), new };
+        let mut there = Vec::new();
+        for path in old {
+            if files::is_there(path)? {
+                there.push(project.relative(path));
+            }
+        }
+        let plan = Plan { aside: free_folder(project), old: there, new };
         let folder = partial(project);
         plan.check(project, &folder)?;
         write_json(&folder.join(PLAN), &plan)?;
@@ -141,11 +146,11 @@ pub fn finish(project: &Project) -> Result<(), Error> {
         return Err(Error::File { path: folder, source });
     }
     remove_folder(&done(project))?;
-    if !folder.exists() {
+    if !files::is_there(&folder)? {
         return Ok(());
     }
     let path = folder.join(PLAN);
-    if !path.exists() {
+    if !files::is_there(&path)? {
         return without_plan(project, &folder);
     }
     let plan: Plan = read_json(&path, "")?;
@@ -159,13 +164,17 @@ fn carry_out(project: &Project, folder: &Path, plan: &Plan) -> Result<(), Error>
     let moved = folder.join(MOVED);
     // If the mark is missing, nothing new is in its place, and whatever is there is old; unless all
     // new files are gone from here, which shows that a crash took the mark at the very end.
-    let carried = !plan.new.is_empty() && (0..plan.new.len()).all(|index| !staged(index).exists());
-    if !moved.exists() && !carried {
+    let mut waiting = Vec::new();
+    for index in 0..plan.new.len() {
+        waiting.push(files::is_there(&staged(index))?);
+    }
+    let carried = !waiting.is_empty() && !waiting.contains(&true);
+    if !files::is_there(&moved)? && !carried {
         move_aside(project, &plan.old, &plan.aside)?;
         files::write(&moved, &[], Access::Owner)?;
     }
-    for (index, place) in plan.new.iter().enumerate() {
-        if staged(index).exists() {
+    for (index, (place, waits)) in plan.new.iter().zip(waiting).enumerate() {
+        if waits {
             rename(&staged(index), &project.resolve(place))?;
         }
     }
@@ -214,7 +223,7 @@ pub fn reading<T, E: From<Error>>(
         // In this order: a folder that is made in between by one that ends in between is noticed.
         let free = free_folder(project);
         match decided(project) {
-            folder if folder.exists() => Err(Error::Replacing { path: folder }),
+            folder if files::is_there(&folder)? => Err(Error::Replacing { path: folder }),
             _ => Ok(free),
         }
     };
@@ -232,10 +241,12 @@ pub fn reading<T, E: From<Error>>(
 /// # Errors
 /// If the operating system refuses.
 pub fn set_aside(project: &Project, old: &[PathBuf]) -> Result<(), Error> {
-    match old.iter().any(|path| path.exists()) {
-        true => Replacement::new(project)?.commit(old),
-        false => Ok(()),
+    for path in old {
+        if files::is_there(path)? {
+            return Replacement::new(project)?.commit(old);
+        }
     }
+    Ok(())
 }
 
 fn move_aside(project: &Project, old: &[PathBuf], aside: &Path) -> Result<(), Error> {
@@ -246,7 +257,7 @@ fn move_aside(project: &Project, old: &[PathBuf], aside: &Path) -> Result<(), Er
     }
     for path in old {
         let (from, to) = (project.resolve(path), project.resolve(&aside.join(path)));
-        if !from.exists() {
+        if !files::is_there(&from)? {
             continue;
         }
         if let Some(parent) = to.parent() {

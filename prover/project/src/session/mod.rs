@@ -18,6 +18,7 @@ use zktrain_statement::key::{TrainingKey, check_readable};
 
 use crate::cache::Cache;
 use crate::error::Error;
+use crate::files;
 use crate::limits;
 use crate::notices::Notices;
 use crate::project::{Project, exists};
@@ -228,8 +229,8 @@ fn project_srs(
     notices: &dyn Notices,
 ) -> Result<SrsFile, Error> {
     let path = project.resolve(&project.local()?.srs);
-    let own = path == project.default_srs_path() && !project.dataset_path().exists();
-    if own && !path.exists() {
+    let own = path == project.default_srs_path() && !files::is_there(&project.dataset_path())?;
+    if own && !files::is_there(&path)? {
         let power = network.row_log.max(CIRCUIT_POWER);
         notices.say(&format!("generating a reference string of 2^{power} powers"));
         let srs = Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check();

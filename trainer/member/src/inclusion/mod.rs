@@ -296,11 +296,12 @@ impl<D: OwnerContracts> PayMonitor<D> {
     /// It is asked for once.
     async fn is_belied(&mut self, standing: &Standing) -> Result<bool, Error> {
         let path = self.project.round_receipt_path(self.seen.round);
-        if self.seen.compared || !standing.optimistic || !path.exists() {
+        if self.seen.compared || !standing.optimistic {
             return Ok(false);
         }
+        let Some(bytes) = files::read_if_there(&path)? else { return Ok(false) };
         let receipt: SignedReceipt =
-            serde_json::from_slice(&files::read(&path)?).map_err(|e| settings(&path, e))?;
+            serde_json::from_slice(&bytes).map_err(|e| settings(&path, e))?;
         let listed = in_time(PATIENCE, self.contracts.listed(self.seen.round)).await?;
         self.seen.compared = true;
         Ok(listed != receipt.receipt.submission)
