@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, One, PrimeField, Zero};
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Relation, Term};
+use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Lookup, Relation, Term};
 
 /// Cells of a sheet, some of them replaced by field elements that no sheet of
 /// small integers can hold.
@@ -59,6 +59,10 @@ impl<'a> Cells<'a> {
                 DimMap::Before(axis) => 0..index[*axis],
                 DimMap::Previous(axis) => index[*axis].saturating_sub(1)..index[*axis],
                 DimMap::Sum => 0..1 << dim.axis.log,
+                DimMap::Window(window) => {
+                    let at = window.index(index[window.at], index[window.within], dim.axis.size);
+                    at.map_or(0..0, |at| at..at + 1)
+                }
             };
             let step = |address: &u64| {
                 let address = *address;
@@ -111,21 +115,26 @@ impl<'a> Cells<'a> {
         broken
     }
 
+    /// The keys of a lookup that a table of `2^log` has, position by position.
+    pub fn keys<'b>(&'b self, lookup: &'b Lookup, log: u32) -> impl Iterator<Item = usize> + 'b {
+        points(&lookup.domain).filter_map(move |at| small(self.form(&lookup.input, &at), log))
+    }
+
     fn product_holds(&self, product: &zktrain_model::relation::Product) -> bool {
-        let [o, x, y, k] = product.axes.map(|axis| 1usize << axis.log);
+        let [o, x, y, k] = product.axes.each_ref().map(|part| 1usize << part.log());
         let coef = integer(product.coef);
-        let operand = |form: &Linear, width: usize| -> Vec<Fr> {
-            let cube =
-                (0..o * width * k).map(|flat| [flat / k / width, flat / k % width, flat % k]);
-            cube.map(|index| self.form(form, &index)).collect()
+        let operand = |form: &Linear, domain: Domain| -> Vec<Fr> {
+            points(&domain).map(|index| self.form(form, &index)).collect()
         };
-        let (left, right) = (operand(&product.left, x), operand(&product.right, y));
+        let left = operand(&product.left, product.left_domain());
+        let right = operand(&product.right, product.right_domain());
+        let out = operand(&product.out, product.out_domain());
         (0..o * x * y).all(|flat| {
             let (at_o, at_x, at_y) = (flat / y / x, flat / y % x, flat % y);
             let row = &left[(at_o * x + at_x) * k..][..k];
             let column = &right[(at_o * y + at_y) * k..][..k];
             let sum: Fr = row.iter().zip(column).map(|(l, r)| *l * r).sum();
-            sum * coef == self.form(&product.out, &[at_o, at_x, at_y])
+            sum * coef == out[flat]
         })
     }
 }

@@ -20,4 +20,5 @@ mod simulator;
 mod soundness;
 mod tamper;
 mod transcript;
+mod windows;
 mod zero_knowledge;

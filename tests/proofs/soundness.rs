@@ -83,7 +83,9 @@ fn fill_axes(relation: &mut Relation) {
     let domains = relation.zerochecks.iter_mut().map(|z| &mut z.domain);
     let domains = domains.chain(relation.lookups.iter_mut().map(|l| &mut l.domain));
     let axes = domains.flat_map(|domain| &mut domain.axes);
-    let axes = axes.chain(relation.products.iter_mut().flat_map(|p| &mut p.axes));
+    let axes = axes.chain(
+        relation.products.iter_mut().flat_map(|p| &mut p.axes).flat_map(|part| &mut part.axes),
+    );
     axes.for_each(|axis| axis.size = 1 << axis.log);
 }
 

@@ -1,8 +1,12 @@
 //! Evaluates a linear form on its whole domain, in integers.
 
+mod sliding;
+
 use rayon::prelude::*;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Term};
+
+use sliding::SlidingCursor;
 
 /// A form's value does not fit 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +37,7 @@ pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<
     values.par_chunks_mut(CHUNK).enumerate().try_for_each(|(index, out)| {
         let mut wide = vec![0i64; out.len()];
         for term in &form.terms {
-            TermCursor::new(sheet, term, domain).add(index * CHUNK, &mut wide);
+            add(sheet, term, domain, index * CHUNK, &mut wide);
         }
         narrow(&wide, out)
     })?;
@@ -44,11 +48,9 @@ pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<
 /// none, unless a tensor that does not have that axis reaches into it.
 pub fn support(form: &Linear, domain: &Domain) -> Domain {
     let reaches = |term: &Term| {
-        let follows =
-            |map: &DimMap| matches!(map, DimMap::Axis(0) | DimMap::Before(0) | DimMap::Previous(0));
-        let masked =
-            |factor: &AxisFactor| matches!(factor, AxisFactor::First(0) | AxisFactor::Below(0, _));
-        term.tensor.is_some() && !term.dims.iter().any(follows) && !term.factors.iter().any(masked)
+        let follows = |map: &DimMap| map.axes().any(|axis| axis == 0);
+        let masked = term.factors.iter().any(|factor| factor.axis() == 0);
+        term.tensor.is_some() && !term.dims.iter().any(follows) && !masked
     };
     let mut domain = domain.clone();
     if let (true, Some(axis)) = (form.terms.iter().any(reaches), domain.axes.first_mut()) {
@@ -78,7 +80,7 @@ fn add_term(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
     let (axis, total) = match term.dims[position] {
         DimMap::Before(axis) => (axis, true),
         DimMap::Previous(axis) => (axis, false),
-        DimMap::Axis(_) | DimMap::Sum => return,
+        DimMap::Axis(_) | DimMap::Sum | DimMap::Window(_) => return,
     };
     let mut plain = term.clone();
     plain.dims[position] = DimMap::Axis(axis);
@@ -99,8 +101,26 @@ fn add_term(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
 
 fn fill(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
     out.par_chunks_mut(CHUNK).enumerate().for_each(|(index, out)| {
-        TermCursor::new(sheet, term, domain).add(index * CHUNK, out);
+        add(sheet, term, domain, index * CHUNK, out);
     });
+}
+
+/// `out[i] += term at start + i`
+fn add(sheet: &Sheet, term: &Term, domain: &Domain, start: usize, out: &mut [i64]) {
+    match SlidingCursor::new(sheet, term, domain) {
+        Some(cursor) => cursor.add(start, out),
+        None => TermCursor::new(sheet, term, domain).add(start, out),
+    }
+}
+
+/// Indices of an axis at which a term is not masked out.
+fn bound(term: &Term, axis: usize) -> usize {
+    let bounds =
+        term.factors.iter().filter(|factor| factor.axis() == axis).map(|factor| match factor {
+            AxisFactor::First(_) => 1,
+            AxisFactor::Below(_, bound) => *bound,
+        });
+    bounds.min().unwrap_or(usize::MAX)
 }
 
 /// One axis, or several that a tensor stores as one.
@@ -132,15 +152,7 @@ impl<'a> TermCursor<'a> {
                 .filter(|(_, map)| **map == DimMap::Axis(index))
                 .map(|(dim, _)| dim.shift)
                 .next();
-            let mut below = usize::MAX;
-            for factor in &term.factors {
-                match factor {
-                    AxisFactor::First(axis) if *axis == index => below = below.min(1),
-                    AxisFactor::Below(axis, bound) if *axis == index => below = below.min(*bound),
-                    _ => {}
-                }
-            }
-            push_loop(&mut loops, Loop { log: axis.log, shift, below });
+            push_loop(&mut loops, Loop { log: axis.log, shift, below: bound(term, index) });
         }
         Self { sheet, coef: term.coef as i64, base: tensor.map(|t| t.base), loops }
     }

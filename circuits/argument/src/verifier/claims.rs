@@ -5,7 +5,7 @@
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use zktrain_model::relation::columns::{ColumnKind, LeafLayout};
-use zktrain_model::relation::{Axis, Domain, Linear, Product, Relation};
+use zktrain_model::relation::{Domain, Linear, Product, Relation};
 
 use super::weights::Selectors;
 use super::{LookupChallenges, fr};
@@ -117,33 +117,33 @@ fn span(
     (start as usize..(start + log) as usize).map(kind)
 }
 
-fn domain(axes: [Axis; 3]) -> Domain {
-    Domain { axes: axes.to_vec() }
-}
-
 /// Domain and point of the left operand's claim.
 fn left_point(product: &Product) -> (Domain, Vec<Coordinate>) {
-    let [o, x, y, k] = product.axes;
-    let point = span(Coordinate::Second, 0, k.log)
-        .chain(span(Coordinate::First, y.log, x.log))
-        .chain(span(Coordinate::Second, k.log, o.log));
-    (domain([o, x, k]), point.collect())
+    let [o, x, y, k] = product.axes.each_ref().map(Domain::log);
+    let point = span(Coordinate::Second, 0, k).chain(span(Coordinate::First, y, x)).chain(span(
+        Coordinate::Second,
+        k,
+        o,
+    ));
+    (product.left_domain(), point.collect())
 }
 
 /// Domain and point of the right operand's claim.
 fn right_point(product: &Product) -> (Domain, Vec<Coordinate>) {
-    let [o, _, y, k] = product.axes;
-    let point = span(Coordinate::Second, 0, k.log)
-        .chain(span(Coordinate::First, 0, y.log))
-        .chain(span(Coordinate::Second, k.log, o.log));
-    (domain([o, y, k]), point.collect())
+    let [o, _, y, k] = product.axes.each_ref().map(Domain::log);
+    let point = span(Coordinate::Second, 0, k).chain(span(Coordinate::First, 0, y)).chain(span(
+        Coordinate::Second,
+        k,
+        o,
+    ));
+    (product.right_domain(), point.collect())
 }
 
 /// Domain and point of the result's claim.
 fn out_point(product: &Product) -> (Domain, Vec<Coordinate>) {
-    let [o, x, y, _] = product.axes;
-    let point = span(Coordinate::First, 0, o.log + x.log + y.log);
-    (domain([o, x, y]), point.collect())
+    let domain = product.out_domain();
+    let point = span(Coordinate::First, 0, domain.log()).collect();
+    (domain, point)
 }
 
 /// Folds every claim on the sheet into one.

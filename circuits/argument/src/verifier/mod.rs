@@ -241,14 +241,14 @@ fn equalities<A: Arithmetic>(arith: &mut A, a: &[A::Var], b: &[A::Var]) -> Vec<A
     products
 }
 
-/// `eq` over the outer axis: the products of different `o` stay apart.
+/// `eq` over the outer axes: the products of different `o` stay apart.
 fn product_weight<A: Arithmetic>(
     arith: &mut A,
     product: &Product,
     first: &[A::Var],
     second: &[A::Var],
 ) -> Result<A::Var, A::Error> {
-    let [o, x, y, k] = product.axes.map(|axis| axis.log as usize);
+    let [o, x, y, k] = product.axes.each_ref().map(|part| part.log() as usize);
     let (at, to) = (first.get(x + y..x + y + o), second.get(k..k + o));
     let (at, to) = at.zip(to).ok_or(Check::Shape("the outer axis of a product"))?;
     arith.eq(at, to)

@@ -113,9 +113,8 @@ impl<'a> System<'a> {
     pub fn of(relation: &'a Relation) -> Result<Self, Uncertified> {
         let mut equations = Vec::new();
         for product in &relation.products {
-            let [o, x, y, _] = product.axes;
             let monomials = sum(&product.out);
-            let (label, axes) = (product.label.as_str(), vec![o, x, y]);
+            let (label, axes) = (product.label.as_str(), product.out_domain().axes);
             equations.push(Equation { label, axes, monomials, product: Some(product) });
         }
         for check in &relation.linear {

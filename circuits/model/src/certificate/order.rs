@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Uncertified;
 use super::equation::{Atom, CellMonomial, System};
-use crate::relation::{DimMap, Linear, SheetLayout, TensorId};
+use crate::relation::{DimMap, Linear, Product, SheetLayout, TensorId};
 
 /// A dimension of a tensor, or an axis of the constraint of that number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,30 +22,54 @@ struct Use<'a> {
     constraint: usize,
     label: &'a str,
     atom: Atom<'a>,
-    axes: &'static [usize],
+    axes: Axes,
+}
+
+/// The numbers that a constraint gives to the axes of a cell's domain.
+#[derive(Clone, Copy, Debug)]
+enum Axes {
+    /// Their own, so many.
+    Own(usize),
+    /// Those of a product without its own so many after the first so many: an operand's.
+    Operand { before: usize, left_out: usize, count: usize },
+}
+
+impl Axes {
+    fn get(self, axis: usize) -> Option<usize> {
+        match self {
+            Self::Own(count) => (axis < count).then_some(axis),
+            Self::Operand { count, .. } if axis >= count => None,
+            Self::Operand { before, .. } if axis < before => Some(axis),
+            Self::Operand { left_out, .. } => Some(axis + left_out),
+        }
+    }
+
+    /// Axes `(o, x, k)` of a product's left operand.
+    fn left(product: &Product) -> Self {
+        let [o, x, y, k] = product.axes.each_ref().map(|part| part.axes.len());
+        Self::Operand { before: o + x, left_out: y, count: o + x + k }
+    }
+
+    /// Axes `(o, y, k)` of its right one.
+    fn right(product: &Product) -> Self {
+        let [o, x, y, k] = product.axes.each_ref().map(|part| part.axes.len());
+        Self::Operand { before: o, left_out: x, count: o + y + k }
+    }
 }
 
 impl Use<'_> {
-    /// The constraint's axis that a dimension follows.
+    /// The one axis of the constraint that a dimension follows. A window follows two: if its dimension
+    /// is the step, the order is not seen.
     ///
     /// # Errors
     /// [`Uncertified::Broken`] if the constraint has no such axis.
     fn axis(&self, map: &DimMap) -> Result<Option<usize>, Uncertified> {
-        match map {
-            DimMap::Axis(a) | DimMap::Before(a) | DimMap::Previous(a) => {
-                let broken = || Uncertified::Broken { label: self.label.to_owned() };
-                self.axes.get(*a).copied().map(Some).ok_or_else(broken)
-            }
-            DimMap::Sum => Ok(None),
-        }
+        let broken = || Uncertified::Broken { label: self.label.to_owned() };
+        let mut axes = map.axes().map(|axis| self.axes.get(axis).ok_or_else(broken));
+        let first = axes.next().transpose()?;
+        Ok(if axes.next().transpose()?.is_some() { None } else { first })
     }
 }
-
-const OWN: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7];
-/// Axes `(o, x, k)` of a product's left operand.
-const LEFT: &[usize] = &[0, 1, 3];
-/// Axes `(o, y, k)` of its right one.
-const RIGHT: &[usize] = &[0, 2, 3];
 
 /// Checks that all tensors but those given have their cells in the order of steps.
 ///
@@ -109,16 +133,18 @@ fn uses<'a>(system: &System<'a>) -> Vec<Use<'a>> {
     for (constraint, equation) in system.equations.iter().enumerate() {
         let label = equation.label;
         let mut add = |atom, axes| all.push(Use { constraint, label, atom, axes });
-        atoms(&equation.monomials).for_each(|atom| add(atom, OWN));
+        let own = Axes::Own(equation.axes.len());
+        atoms(&equation.monomials).for_each(|atom| add(atom, own));
         if let Some(product) = equation.product {
-            operand(&product.left).for_each(|atom| add(atom, LEFT));
-            operand(&product.right).for_each(|atom| add(atom, RIGHT));
+            operand(&product.left).for_each(|atom| add(atom, Axes::left(product)));
+            operand(&product.right).for_each(|atom| add(atom, Axes::right(product)));
         }
     }
     for (number, query) in system.queries.iter().enumerate() {
         let (constraint, label) = (system.equations.len() + number, query.label);
+        let axes = Axes::Own(query.axes.len());
         let both = atoms(&query.key).chain(query.value.iter().flat_map(|value| atoms(value)));
-        all.extend(both.map(|atom| Use { constraint, label, atom, axes: OWN }));
+        all.extend(both.map(|atom| Use { constraint, label, atom, axes }));
     }
     all
 }
@@ -157,15 +183,25 @@ impl Classes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relation::{Direction, Window};
 
     #[test]
     fn an_axis_that_a_product_lacks_is_no_step() {
         let atom = Atom { tensor: TensorId(0), dims: &[] };
-        let left = Use { constraint: 0, label: "layer0.forward", atom, axes: LEFT };
+        let axes = Axes::Operand { before: 2, left_out: 1, count: 3 };
+        let left = Use { constraint: 0, label: "layer0.forward", atom, axes };
         let broken = Err(Uncertified::Broken { label: "layer0.forward".into() });
+        assert_eq!(left.axis(&DimMap::Axis(1)), Ok(Some(1)));
         assert_eq!(left.axis(&DimMap::Axis(2)), Ok(Some(3)));
         assert_eq!(left.axis(&DimMap::Sum), Ok(None));
-        for map in [DimMap::Axis(3), DimMap::Before(3), DimMap::Previous(3)] {
+        let window = |at, within| {
+            let direction = Direction::Covers;
+            let (windows, places, stride, padding) = (2, 2, 1, 0);
+            DimMap::Window(Window { at, windows, within, places, stride, padding, direction })
+        };
+        assert_eq!(left.axis(&window(1, 2)), Ok(None));
+        let missing = [DimMap::Axis(3), DimMap::Before(3), DimMap::Previous(3)];
+        for map in missing.into_iter().chain([window(3, 0), window(0, 3)]) {
             assert_eq!(left.axis(&map), broken);
         }
     }

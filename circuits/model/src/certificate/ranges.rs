@@ -80,7 +80,7 @@ impl Ranges {
             interval = match map {
                 DimMap::Axis(_) => interval,
                 DimMap::Sum if dim.axis.log == 0 => interval,
-                DimMap::Previous(_) => interval.with_zero(),
+                DimMap::Previous(_) | DimMap::Window(_) => interval.with_zero(),
                 DimMap::Sum | DimMap::Before(_) => interval.with_zero().scaled(count)?,
             };
         }
@@ -128,8 +128,8 @@ impl Ranges {
             }
             Some(sum)
         };
-        let [.., k] = product.axes;
-        let count = 1i128.checked_shl(k.log)?;
+        let [.., k] = &product.axes;
+        let count = 1i128.checked_shl(k.log())?;
         let each = operand(&product.left)?.times(operand(&product.right)?)?;
         each.scaled(count)?.scaled(product.coef)
     }

@@ -13,7 +13,7 @@ use crate::manifest::{
     Activation, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Network, RoundSpec,
     Shape, Wide, width,
 };
-use crate::relation::{Axis, DimMap, Domain, Linear as Form, Product};
+use crate::relation::{DimMap, Domain, Linear as Form, Product};
 use crate::trace::{LayerParameters, LayerTrace, Rounded};
 
 /// A linear layer.
@@ -146,10 +146,10 @@ impl Operator for Linear {
         if let Some(b) = bias(layer, own, &name)? {
             out = out.plus_form(-(1 << layer.a_in_frac), &weights_form(b, 0, &[2]));
         }
-        let [t, b] = [site.network.steps, site.network.batch].map(Axis::new);
+        let (t, b) = (site.network.steps, site.network.batch);
         builder.product(Product {
             label: format!("{name}.forward"),
-            axes: [t, b, Axis::new(layer.n_out), Axis::new(layer.n_in)],
+            axes: [t, b, layer.n_out, layer.n_in].map(|size| Domain::new(&[size])),
             left: site.input()?.value([2, 0, 1].map(DimMap::Axis))?,
             right: weights_form(&own.w, 0, &[2, 1]),
             coef: 1,
@@ -165,10 +165,10 @@ impl Operator for Linear {
         let (layer, own) = site.layer()?;
         let name = format!("{}.g", below.name());
         let g = receives.g.as_ref().ok_or_else(|| missing(&name, "the arriving gradient"))?;
-        let [t, b] = [site.network.steps, site.network.batch].map(Axis::new);
+        let (t, b) = (site.network.steps, site.network.batch);
         builder.product(Product {
             label: format!("{}.backward", site.name()),
-            axes: [t, b, Axis::new(layer.n_in), Axis::new(layer.n_out)],
+            axes: [t, b, layer.n_in, layer.n_out].map(|size| Domain::new(&[size])),
             left: site.gradient([2, 0, 1].map(DimMap::Axis))?,
             right: weights_form(&own.w, 0, &[1, 2]),
             coef: 1,
@@ -202,10 +202,10 @@ impl Operator for Linear {
         let domain = Domain::new(&[layer.n_in, steps, layer.n_out]);
         let rule = optimizer::Change::new(site.network, layer, &own.w, name, domain)?;
         let (coef, out) = rule.gradient()?;
-        let [t, i, j] = [steps, layer.n_in, layer.n_out].map(Axis::new);
+        let (i, j) = (layer.n_in, layer.n_out);
         builder.product(Product {
             label: format!("{}.gradient", rule.name),
-            axes: [t, i, j, Axis::new(site.network.batch)],
+            axes: [steps, i, j, site.network.batch].map(|size| Domain::new(&[size])),
             left: site.input()?.value([1, 0, 2].map(DimMap::Axis))?,
             right: site.gradient([1, 0, 2].map(DimMap::Axis))?,
             coef: coef.into(),

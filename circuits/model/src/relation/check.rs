@@ -5,8 +5,8 @@
 //! is a weaker one. So a relation is checked once, when it is finished.
 
 use super::{
-    Axis, AxisFactor, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Tensor,
-    TensorId, ZeroCheck,
+    Axis, Dim, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Tensor, TensorId,
+    Window, ZeroCheck,
 };
 
 /// A part of a relation that refers to something that is not there.
@@ -59,6 +59,15 @@ pub enum RelationFault {
         expected: usize,
         /// Positions of the axis.
         got: usize,
+    },
+    /// A window along the axis of its places, or one that never moves.
+    #[error("a window needs two axes and a stride")]
+    Window,
+    /// A window slides along a dimension that begins within a row and ends beyond it.
+    #[error("a window slides across the end of a row of 2^{row} cells")]
+    Across {
+        /// Base-2 logarithm of a row's length.
+        row: u32,
     },
     /// A monomial of an operand that is not there.
     #[error("operand {got} of {operands}")]
@@ -132,11 +141,9 @@ impl Relation {
     }
 
     fn check_product(&self, product: &Product) -> Result<(), RelationFault> {
-        let [o, x, y, k] = product.axes;
-        let domain = |axes: [Axis; 3]| Domain { axes: axes.to_vec() };
-        self.check_form(&product.left, &domain([o, x, k]))?;
-        self.check_form(&product.right, &domain([o, y, k]))?;
-        self.check_form(&product.out, &domain([o, x, y]))
+        self.check_form(&product.left, &product.left_domain())?;
+        self.check_form(&product.right, &product.right_domain())?;
+        self.check_form(&product.out, &product.out_domain())
     }
 
     fn check_operands(&self, check: &ZeroCheck) -> Result<(), RelationFault> {
@@ -177,8 +184,7 @@ impl Relation {
     fn check_form(&self, form: &Linear, domain: &Domain) -> Result<(), RelationFault> {
         for term in &form.terms {
             for factor in &term.factors {
-                let (AxisFactor::First(axis) | AxisFactor::Below(axis, _)) = factor;
-                axis_of(domain, *axis)?;
+                axis_of(domain, factor.axis())?;
             }
             match term.tensor {
                 Some(id) => self.check_dims(id, &term.dims, domain)?,
@@ -205,6 +211,11 @@ impl Relation {
         for (dim, map) in tensor.dims.iter().zip(maps) {
             let axis = match map {
                 DimMap::Sum => continue,
+                DimMap::Window(window) => {
+                    check_window(window, domain)?;
+                    self.check_within_row(tensor, dim)?;
+                    continue;
+                }
                 DimMap::Axis(axis) | DimMap::Before(axis) | DimMap::Previous(axis) => {
                     axis_of(domain, *axis)?
                 }
@@ -216,10 +227,32 @@ impl Relation {
         Ok(())
     }
 
+    /// A window's weights are of one factor: that of rows, or that of positions in them.
+    fn check_within_row(&self, tensor: &Tensor, dim: &Dim) -> Result<(), RelationFault> {
+        let row = self.layout.row_log;
+        let within = tensor.span_log() <= row;
+        let across = dim.shift < row && dim.shift + dim.axis.log > row;
+        if across && !within { Err(RelationFault::Across { row }) } else { Ok(()) }
+    }
+
     fn check_tensor(&self, id: TensorId) -> Result<&Tensor, RelationFault> {
         let tensors = self.layout.tensors();
         tensors.get(id.0).ok_or(RelationFault::Tensor { tensors: tensors.len(), got: id.0 })
     }
+}
+
+/// A window that lies along one axis, whose places are another's.
+fn check_window(window: &Window, domain: &Domain) -> Result<(), RelationFault> {
+    for (axis, expected) in [(window.at, window.windows), (window.within, window.places)] {
+        let got = axis_of(domain, axis)?.size;
+        if expected != got {
+            return Err(RelationFault::Size { expected, got });
+        }
+    }
+    if window.at == window.within || window.stride == 0 {
+        return Err(RelationFault::Window);
+    }
+    Ok(())
 }
 
 fn demands(parts: usize) -> Result<(), RelationFault> {

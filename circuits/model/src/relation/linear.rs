@@ -1,6 +1,7 @@
 //! Linear forms over a domain: the only way that a relation refers to cells.
 
 use super::tensor::{Domain, TensorId};
+use super::window::Window;
 
 /// How a dimension of a tensor follows the point of the domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,31 @@ pub enum DimMap {
     Previous(usize),
     /// Summed over the whole dimension.
     Sum,
+    /// The index follows two axes: a window that slides along the dimension.
+    Window(Window),
+}
+
+impl DimMap {
+    /// The axes that it follows.
+    pub fn axes(&self) -> impl Iterator<Item = usize> + use<> {
+        let [first, second] = match self {
+            Self::Axis(axis) | Self::Before(axis) | Self::Previous(axis) => [Some(*axis), None],
+            Self::Window(window) => [Some(window.at), Some(window.within)],
+            Self::Sum => [None, None],
+        };
+        first.into_iter().chain(second)
+    }
+
+    /// The same with its axes renumbered.
+    pub fn renumbered(self, place: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Axis(axis) => Self::Axis(place(axis)),
+            Self::Before(axis) => Self::Before(place(axis)),
+            Self::Previous(axis) => Self::Previous(place(axis)),
+            Self::Window(window) => Self::Window(window.renumbered(place)),
+            Self::Sum => Self::Sum,
+        }
+    }
 }
 
 /// A public 0/1 factor over one axis.
@@ -22,6 +48,22 @@ pub enum AxisFactor {
     First(usize),
     /// 1 at the indices below a constant.
     Below(usize, usize),
+}
+
+impl AxisFactor {
+    /// The axis that it is over.
+    pub fn axis(&self) -> usize {
+        let (Self::First(axis) | Self::Below(axis, _)) = self;
+        *axis
+    }
+
+    /// The same with its axis renumbered.
+    pub fn renumbered(self, place: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::First(axis) => Self::First(place(axis)),
+            Self::Below(axis, bound) => Self::Below(place(axis), bound),
+        }
+    }
 }
 
 /// `coef·Π factors·tensor[…]`, or `coef·Π factors` without a tensor.

@@ -15,19 +15,21 @@ pub mod columns;
 pub mod layout;
 pub mod linear;
 pub mod tensor;
+pub mod window;
 
 pub use check::{Malformed, RelationFault};
 pub use layout::{Allocator, Group, RowSlot, SheetLayout};
 pub use linear::{AxisFactor, DimMap, Linear, Term};
 pub use tensor::{Axis, Dim, Domain, Piece, Tensor, TensorId};
+pub use window::{Direction, Window};
 
 /// `out(o,x,y) = coef·Σ_k left(o,x,k)·right(o,y,k)` for every `o, x, y`.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// Which relation this is, for people and for mutation tests.
     pub label: String,
-    /// Axes `[o, x, y, k]`.
-    pub axes: [Axis; 4],
+    /// The axes of `[o, x, y, k]`, each any number of them.
+    pub axes: [Domain; 4],
     /// Over the domain `(o, x, k)`.
     pub left: Linear,
     /// Over the domain `(o, y, k)`.
@@ -161,10 +163,7 @@ impl Relation {
 
     /// Largest number of variables of any point at which a relation is tested.
     pub fn point_len(&self) -> usize {
-        let product = self.products.iter().map(|p| {
-            let [o, x, y, _] = p.axes;
-            o.log + x.log + y.log
-        });
+        let product = self.products.iter().map(|p| p.out_domain().log());
         let linear = self.linear.iter().map(|c| c.domain.log());
         let pointwise = self.zerochecks.iter().map(|z| z.domain.log());
         product.chain(linear).chain(pointwise).max().unwrap_or(0) as usize
@@ -174,8 +173,26 @@ impl Relation {
 impl Product {
     /// Variables of this product's share of the sumcheck, `(o, k)`.
     pub fn variables(&self) -> usize {
-        let [o, _, _, k] = self.axes;
-        (o.log + k.log) as usize
+        let [o, _, _, k] = &self.axes;
+        (o.log() + k.log()) as usize
+    }
+
+    /// The domain `(o, x, k)` of the left operand.
+    pub fn left_domain(&self) -> Domain {
+        let [o, x, _, k] = &self.axes;
+        Domain::joined([o, x, k])
+    }
+
+    /// The domain `(o, y, k)` of the right operand.
+    pub fn right_domain(&self) -> Domain {
+        let [o, _, y, k] = &self.axes;
+        Domain::joined([o, y, k])
+    }
+
+    /// The domain `(o, x, y)` of the result.
+    pub fn out_domain(&self) -> Domain {
+        let [o, x, y, _] = &self.axes;
+        Domain::joined([o, x, y])
     }
 }
 

@@ -34,6 +34,11 @@ impl Domain {
         Self { axes: sizes.iter().map(|size| Axis::new(*size)).collect() }
     }
 
+    /// The axes of several domains in a row.
+    pub fn joined<'a>(parts: impl IntoIterator<Item = &'a Domain>) -> Self {
+        Self { axes: parts.into_iter().flat_map(|part| part.axes.iter().copied()).collect() }
+    }
+
     /// Variables of the padded domain.
     pub fn log(&self) -> u32 {
         self.axes.iter().map(|a| a.log).sum()

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use zktrain_argument::arith::{Check, Native};
 use zktrain_argument::verifier::claims::{CombinedClaim, Coordinate, Points, ScaledForm};
 use zktrain_argument::verifier::fr;
-use zktrain_argument::verifier::weights::{axis_coordinates, before, below, previous};
-use zktrain_model::relation::{AxisFactor, DimMap, SheetLayout, Tensor, Term};
+use zktrain_argument::verifier::weights::{Sliding, axis_coordinates, before, below, previous};
+use zktrain_model::relation::{AxisFactor, Dim, DimMap, SheetLayout, Tensor, Term};
 
 /// Weights `high(row number)·low(position)`.
 pub struct WeightGroup {
@@ -21,9 +21,13 @@ pub struct WeightGroup {
     pub start: usize,
 }
 
-/// What a bit of the position contributes to a weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a bit of the position, or a run of them, contributes to a weight.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Bit {
+    /// All bits of a dimension along which a window slides: its weights.
+    Window(Box<Sliding>),
+    /// Nothing: the bit is one of a window's that is entered below.
+    Covered,
     /// `eq` with a coordinate.
     Equal(Coordinate),
     /// 1 whatever the bit is.
@@ -104,12 +108,14 @@ fn coordinates(
 fn dim_table(
     part: &ScaledForm<'_, Fr>,
     map: DimMap,
-    log: u32,
+    dim: &Dim,
     points: &Points<Fr>,
 ) -> Result<Vec<Fr>, Check> {
+    let log = dim.axis.log;
     let indices = || (0..1usize << log).map(|x| bits(x, log));
     match map {
         DimMap::Sum => Ok(vec![Fr::one(); 1 << log]),
+        DimMap::Window(window) => window_table(&Sliding::of(dim, &window, part)?, points),
         DimMap::Axis(axis) => Ok(zktrain_msm::eq::eq_table(&coordinates(part, axis, points)?)),
         DimMap::Before(axis) => {
             let to = coordinates(part, axis, points)?;
@@ -120,6 +126,13 @@ fn dim_table(
             indices().map(|x| previous(&mut Native, &x, &to)).collect()
         }
     }
+}
+
+fn window_table(sliding: &Sliding, points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
+    let at = |coordinates: &[Coordinate]| -> Result<Vec<Fr>, Check> {
+        coordinates.iter().map(|c| points.at(*c).copied()).collect()
+    };
+    sliding.table(&at(&sliding.at)?, &at(&sliding.within)?)
 }
 
 fn bits(x: usize, log: u32) -> Vec<Fr> {
@@ -138,7 +151,7 @@ fn add_narrow(
 ) -> Result<(), Check> {
     let mut offsets = vec![(tensor.base & ((1 << layout.row_log) - 1), scale)];
     for (dim, map) in tensor.dims.iter().zip(&term.dims) {
-        let table = dim_table(part, *map, dim.axis.log, points)?;
+        let table = dim_table(part, *map, dim, points)?;
         if table.len() == 1 {
             offsets.iter_mut().for_each(|(_, w)| *w *= table[0]);
             continue;
@@ -170,6 +183,16 @@ fn low_bits(
     let mut bits: Vec<Bit> =
         (0..layout.row_log).map(|bit| Bit::Is((tensor.base >> bit) & 1 == 1)).collect();
     for (dim, map) in tensor.dims.iter().zip(&term.dims) {
+        if let DimMap::Window(window) = map {
+            let shift = dim.shift as usize;
+            if let Some(run) = bits.get_mut(shift..shift + dim.axis.log as usize) {
+                run.fill(Bit::Covered);
+                let first = run.first_mut();
+                let sliding = Sliding::of(dim, window, part)?;
+                first.map(|bit| *bit = Bit::Window(Box::new(sliding)));
+            }
+            continue;
+        }
         for k in 0..dim.axis.log as usize {
             // The bits above belong to the row's number.
             let Some(bit) = bits.get_mut(dim.shift as usize + k) else { continue };
@@ -190,9 +213,18 @@ fn low_table(bits: &[Bit], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
     table.push(Fr::one());
     for bit in bits {
         let half = table.len();
+        if let Bit::Window(sliding) = bit {
+            let weights = window_table(sliding, points)?;
+            table = weights.iter().flat_map(|w| table.iter().map(move |t| *t * w)).collect();
+            continue;
+        }
+        if *bit == Bit::Covered {
+            continue;
+        }
         table.resize(2 * half, Fr::zero());
         let (low, high) = table.split_at_mut(half);
         match bit {
+            Bit::Window(_) | Bit::Covered => {}
             Bit::Any => high.copy_from_slice(low),
             Bit::Is(true) => high.swap_with_slice(low),
             Bit::Is(false) => {}
@@ -227,7 +259,7 @@ fn add_high(
     for (dim, map) in tensor.dims.iter().zip(&term.dims) {
         let (shift, log) = (dim.shift, dim.axis.log);
         let table = if shift >= c {
-            dim_table(part, *map, log, points)?
+            dim_table(part, *map, dim, points)?
         } else if shift + log > c {
             let below = (c - shift) as usize;
             match map {
@@ -235,13 +267,13 @@ fn add_high(
                 DimMap::Axis(axis) => {
                     zktrain_msm::eq::eq_table(&coordinates(part, *axis, points)?[below..])
                 }
-                DimMap::Before(_) | DimMap::Previous(_) => {
-                    panic!("a step's block is at least one row")
+                DimMap::Before(_) | DimMap::Previous(_) | DimMap::Window(_) => {
+                    panic!("a step's block is at least one row, and a window stays in one")
                 }
             }
         } else {
-            assert!(log == 0 || matches!(map, DimMap::Axis(_) | DimMap::Sum));
-            if log == 0 { dim_table(part, *map, 0, points)? } else { continue }
+            assert!(log == 0 || matches!(map, DimMap::Axis(_) | DimMap::Sum | DimMap::Window(_)));
+            if log == 0 { dim_table(part, *map, dim, points)? } else { continue }
         };
         let shift = shift.max(c) - c;
         rows = rows

@@ -1,11 +1,13 @@
 //! One matrix product's share: `Σ_{o,k} eq(r_o, o)·F(o,k)·H(o,k)` where `F` and
 //! `H` are the operands with their own result axis folded at the first point.
 
+use core::ops::Range;
+
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Zero};
 use rayon::prelude::*;
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::relation::{Axis, AxisFactor, DimMap, Domain, Linear, Product};
+use zktrain_model::relation::{Domain, Linear, Product};
 use zktrain_msm::accumulate::{SignedAccumulator, axpy_i32, dot_i32};
 use zktrain_msm::eq::eq_table;
 
@@ -29,13 +31,13 @@ impl ProductInstance {
     /// # Errors
     /// If an operand does not fit 32 bits.
     pub fn new(sheet: &Sheet, product: &Product, first: &[Fr]) -> Result<Self, ValueRange> {
-        let [o, x, y, k] = product.axes;
-        let (at_y, rest) = first.split_at(y.log as usize);
-        let (at_x, rest) = rest.split_at(x.log as usize);
-        let eq = eq_table(&rest[..o.log as usize]);
-        let left = fold(sheet, &product.left, [o, x, k], &eq_table(at_x))?;
-        let right = fold(sheet, &product.right, [o, y, k], &eq_table(at_y))?;
-        Ok(Self { variables: product.variables(), left, right, eq, summed: k.log })
+        let [o, x, y, k] = &product.axes;
+        let (at_y, rest) = first.split_at(y.log() as usize);
+        let (at_x, rest) = rest.split_at(x.log() as usize);
+        let eq = eq_table(&rest[..o.log() as usize]);
+        let left = fold(sheet, &product.left, [o, x, k], at_x)?;
+        let right = fold(sheet, &product.right, [o, y, k], at_y)?;
+        Ok(Self { variables: product.variables(), left, right, eq, summed: k.log() })
     }
 
     /// The product at the first point, before any variable is bound.
@@ -102,122 +104,121 @@ impl Instance for ProductInstance {
     }
 }
 
-/// `Σ_x eq(x)·form(o, x, k)` at index `o·2^{log k} + k`.
+/// `Σ_x eq(x)·form(o, x, k)` at index `o·2^{log k} + k`; `at` is the point of `x`.
 ///
 /// The form is evaluated with its axes in the order in which its first tensor
 /// stores them, so that memory is read in order.
 fn fold(
     sheet: &Sheet,
     form: &Linear,
-    axes: [Axis; 3],
-    weights: &[Fr],
+    [o, x, k]: [&Domain; 3],
+    at: &[Fr],
 ) -> Result<Vec<Fr>, ValueRange> {
-    const FOLDED: usize = 1;
-    let order = natural_order(form);
-    let domain = Domain { axes: order.iter().map(|axis| axes[*axis]).collect() };
-    let values = materialize(sheet, &permuted(form, order), &domain)?;
-    let [o, _, k] = axes;
-    let stride = |axis: usize| match axis {
-        0 => 1usize << k.log,
-        2 => 1,
-        _ => 0,
+    let all = Domain::joined([o, x, k]);
+    let folded = o.axes.len()..o.axes.len() + x.axes.len();
+    let order = Order::of(form, all.axes.len(), &folded);
+    let domain = Domain { axes: order.axes.iter().map(|axis| all.axes[*axis]).collect() };
+    let values = materialize(sheet, &order.permuted(form), &domain)?;
+    let weights = eq_table(&order.point(x, at));
+    let result = Domain::joined([o, k]);
+    let place = |axes: &[usize]| {
+        // Axes of the result are numbered without those that are folded.
+        let number = |axis: usize| if axis < folded.start { axis } else { axis - x.axes.len() };
+        offsets(&result, axes.iter().map(|axis| number(*axis)))
     };
-    let mut out = vec![Fr::zero(); 1 << (o.log + k.log)];
-    let sizes = order.map(|axis| 1usize << axes[axis].log);
-    let position = order.iter().position(|axis| *axis == FOLDED).unwrap_or(FOLDED);
-    let strides = order.map(stride);
-    match position {
-        2 => fold_inner(&values, sizes, strides, weights, &mut out),
-        1 => fold_middle(&values, sizes, strides, weights, &mut out),
-        _ => fold_outer(&values, sizes, strides, weights, &mut out),
+    let (outer, inner) = (place(order.outer()), place(order.inner()));
+    let mut out = vec![Fr::zero(); 1 << result.log()];
+    let planes = values.par_chunks(weights.len() * inner.len());
+    let sums = planes.map(|plane| fold_plane(plane, inner.len(), &weights));
+    for (sums, outer) in sums.collect::<Vec<_>>().iter().zip(&outer) {
+        for (sum, inner) in sums.iter().zip(&inner) {
+            out[outer + inner] = *sum;
+        }
     }
     Ok(out)
 }
 
-/// Axes of a three-axis domain in the order of the first tensor's dimensions.
-fn natural_order(form: &Linear) -> [usize; 3] {
-    let dims = form.terms.first().map(|t| t.dims.as_slice()).unwrap_or_default();
-    let mut order: Vec<usize> = dims
-        .iter()
-        .filter_map(|map| match map {
-            DimMap::Axis(axis) | DimMap::Before(axis) | DimMap::Previous(axis) => Some(*axis),
-            DimMap::Sum => None,
-        })
-        .collect();
-    // An axis that the first tensor does not have goes outermost.
-    for axis in 0..3 {
-        if !order.contains(&axis) {
-            order.insert(0, axis);
-        }
-    }
-    [order[0], order[1], order[2]]
+/// Axes in the order of memory, the folded ones in a row.
+struct Order {
+    axes: Vec<usize>,
+    /// Where the folded ones stand in `axes`.
+    folded: Range<usize>,
+    /// The number of the first folded axis.
+    first: usize,
 }
 
-fn permuted(form: &Linear, order: [usize; 3]) -> Linear {
-    let place = |axis: usize| order.iter().position(|a| *a == axis).unwrap_or(axis);
-    let mut form = form.clone();
-    for term in &mut form.terms {
-        for map in &mut term.dims {
-            *map = match *map {
-                DimMap::Axis(axis) => DimMap::Axis(place(axis)),
-                DimMap::Before(axis) => DimMap::Before(place(axis)),
-                DimMap::Previous(axis) => DimMap::Previous(place(axis)),
-                DimMap::Sum => DimMap::Sum,
-            };
+impl Order {
+    /// The order of the first tensor's dimensions. Axes that it does not have go outermost, and folded
+    /// ones innermost where they would not be next to each other.
+    fn of(form: &Linear, count: usize, folded: &Range<usize>) -> Self {
+        let dims = form.terms.first().map(|term| term.dims.as_slice()).unwrap_or_default();
+        let mut axes: Vec<usize> = Vec::with_capacity(count);
+        for axis in dims.iter().filter_map(|map| map.axes().next()).chain(0..count) {
+            match axes.contains(&axis) {
+                true => {}
+                false if dims.iter().any(|map| map.axes().next() == Some(axis)) => axes.push(axis),
+                false => axes.insert(0, axis),
+            }
         }
-        for factor in &mut term.factors {
-            *factor = match *factor {
-                AxisFactor::First(axis) => AxisFactor::First(place(axis)),
-                AxisFactor::Below(axis, bound) => AxisFactor::Below(place(axis), bound),
-            };
+        let is_folded = |axis: &usize| folded.contains(axis);
+        let start = axes.iter().position(is_folded).unwrap_or(axes.len());
+        let together = axes.iter().skip(start).take(folded.len()).all(is_folded);
+        if !together {
+            axes.sort_by_key(is_folded);
         }
+        let start = if together { start } else { count - folded.len() };
+        Self { axes, folded: start..start + folded.len(), first: folded.start }
     }
-    form
+
+    fn outer(&self) -> &[usize] {
+        &self.axes[..self.folded.start]
+    }
+
+    fn inner(&self) -> &[usize] {
+        &self.axes[self.folded.end..]
+    }
+
+    fn permuted(&self, form: &Linear) -> Linear {
+        let place = |axis: usize| self.axes.iter().position(|a| *a == axis).unwrap_or(axis);
+        let mut form = form.clone();
+        for term in &mut form.terms {
+            term.dims.iter_mut().for_each(|map| *map = map.renumbered(place));
+            term.factors.iter_mut().for_each(|factor| *factor = factor.renumbered(place));
+        }
+        form
+    }
+
+    /// The point of the folded axes `x`, in this order; the lowest bit first, as it is given.
+    fn point(&self, x: &Domain, at: &[Fr]) -> Vec<Fr> {
+        let folded = self.axes[self.folded.clone()].iter().rev();
+        let coordinates = folded.flat_map(|axis| {
+            let axis = axis - self.first;
+            let start = x.bit(axis) as usize;
+            &at[start..start + x.axes[axis].log as usize]
+        });
+        coordinates.copied().collect()
+    }
 }
 
-fn fold_inner(
-    values: &[i32],
-    sizes: [usize; 3],
-    strides: [usize; 3],
-    weights: &[Fr],
-    out: &mut [Fr],
-) {
-    let sums: Vec<Fr> = values.par_chunks(sizes[2]).map(|row| dot_i32(weights, row)).collect();
-    for (index, sum) in sums.into_iter().enumerate() {
-        let (a, b) = (index / sizes[1], index % sizes[1]);
-        out[a * strides[0] + b * strides[1]] = sum;
-    }
+/// Flat indices of `domain` as the numbers of the given axes run, the last one fastest; the others'
+/// are zero.
+fn offsets(domain: &Domain, axes: impl Iterator<Item = usize>) -> Vec<usize> {
+    axes.fold(vec![0], |offsets, axis| {
+        let bit = domain.bit(axis);
+        let count = 1usize << domain.axes[axis].log;
+        let numbers = |offset: usize| (0..count).map(move |index| offset + (index << bit));
+        offsets.into_iter().flat_map(numbers).collect()
+    })
 }
 
 /// Columns that one task keeps in flight.
 const BLOCK: usize = 64;
 
-fn fold_middle(
-    values: &[i32],
-    sizes: [usize; 3],
-    strides: [usize; 3],
-    weights: &[Fr],
-    out: &mut [Fr],
-) {
-    for (a, plane) in values.chunks(sizes[1] * sizes[2]).enumerate() {
-        let folded = fold_rows_blocked(plane, sizes[2], weights);
-        for (c, sum) in folded.into_iter().enumerate() {
-            out[a * strides[0] + c * strides[2]] = sum;
-        }
-    }
-}
-
-fn fold_outer(
-    values: &[i32],
-    sizes: [usize; 3],
-    strides: [usize; 3],
-    weights: &[Fr],
-    out: &mut [Fr],
-) {
-    let folded = fold_rows_blocked(values, sizes[1] * sizes[2], weights);
-    for (index, sum) in folded.into_iter().enumerate() {
-        let (b, c) = (index / sizes[2], index % sizes[2]);
-        out[b * strides[1] + c * strides[2]] = sum;
+/// `Σ_i weights[i]·plane[i·width + j]` for every `j`.
+fn fold_plane(plane: &[i32], width: usize, weights: &[Fr]) -> Vec<Fr> {
+    match width {
+        1 => vec![dot_i32(&weights[..plane.len()], plane)],
+        _ => fold_rows_blocked(plane, width, weights),
     }
 }
 

@@ -23,6 +23,25 @@ pub fn below<A: Arithmetic>(arith: &mut A, bits: &[A::Var], bound: usize) -> A::
     value
 }
 
+/// Multilinear extensions of `[x = 0], [x = 1], …` for the first `count` numbers: `count − 1`
+/// multiplications and a few, as a product over the upper bits serves all numbers that begin with it.
+pub fn unit_vector<A: Arithmetic>(arith: &mut A, bits: &[A::Var], count: usize) -> Vec<A::Var> {
+    let mut products = vec![arith.constant(Fr::one())];
+    for (position, bit) in bits.iter().enumerate().rev() {
+        // Numbers that begin like one below `count`.
+        let wanted = count.div_ceil(1usize.checked_shl(position as u32).unwrap_or(usize::MAX));
+        let mut next = Vec::with_capacity(wanted);
+        for upper in &products {
+            let one = arith.mul(upper, bit);
+            next.push(arith.sub(upper, &one));
+            next.push(one);
+        }
+        next.truncate(wanted);
+        products = next;
+    }
+    products
+}
+
 /// Multilinear extension of `[x < y]`.
 ///
 /// # Errors
@@ -73,6 +92,18 @@ mod tests {
 
     fn bits(value: usize, log: usize) -> Vec<Fr> {
         (0..log).map(|k| Fr::from(((value >> k) & 1) as u64)).collect()
+    }
+
+    #[test]
+    fn unit_vectors_agree_with_their_functions_on_the_cube() {
+        for x in 0..16 {
+            for count in 1..=16 {
+                let vector = unit_vector(&mut Native, &bits(x, 4), count);
+                let expected = (0..count).map(|y| Fr::from(u64::from(x == y)));
+                assert_eq!(vector, expected.collect::<Vec<_>>(), "{x} {count}");
+            }
+        }
+        assert_eq!(unit_vector(&mut Native, &[], 1), [Fr::one()]);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ark_bn254::Fr;
-use ark_ff::One;
-use zktrain_model::relation::AxisFactor;
+use ark_ff::{One, Zero};
+use zktrain_model::relation::{Axis, AxisFactor};
 
-use super::{before, below, previous};
+use super::{Sliding, before, below, previous, unit_vector};
 use crate::arith::{Arithmetic, Check};
 use crate::verifier::claims::{Coordinate, Points};
 
@@ -19,6 +19,8 @@ pub enum Factor {
     Before(usize, Vec<Coordinate>),
     /// The number in the bits from a position on is one less than this.
     Previous(usize, Vec<Coordinate>),
+    /// The number in the bits from a position on is where a window leads.
+    Window(Box<Sliding>),
     /// This is zero.
     First(Vec<Coordinate>),
     /// This is below a bound.
@@ -107,6 +109,7 @@ impl<'p, V: Clone> Factors<'p, V> {
                 let (rho, at) = (self.bits(*shift, at.len())?, self.at(at)?);
                 previous(arith, rho, &at)?
             }
+            Factor::Window(sliding) => self.window(arith, sliding)?,
             Factor::First(at) => below(arith, &self.at(at)?, 1),
             Factor::Below(bound, at) => below(arith, &self.at(at)?, *bound),
         };
@@ -128,6 +131,25 @@ impl<'p, V: Clone> Factors<'p, V> {
         }
         let lower = self.value(arith, &Factor::Equal(shift, lower.to_vec()))?;
         Ok(arith.mul(&lower, &bit))
+    }
+
+    /// The weights of [`Sliding`] at the final point.
+    fn window<A: Arithmetic<Var = V>>(
+        &mut self,
+        arith: &mut A,
+        sliding: &Sliding,
+    ) -> Result<V, A::Error> {
+        let rho = self.bits(sliding.shift, Axis::new(sliding.size).log as usize)?;
+        let (at, within) = (self.at(&sliding.at)?, self.at(&sliding.within)?);
+        let weights = sliding.weights(arith, &at, &within)?;
+        let indices = unit_vector(arith, rho, sliding.size);
+        let mut total = arith.constant(Fr::zero());
+        for (weight, index) in weights.iter().zip(&indices) {
+            if let Some(weight) = weight {
+                total = arith.mul_add(weight, index, &total);
+            }
+        }
+        Ok(total)
     }
 
     fn equal_bit<A: Arithmetic<Var = V>>(

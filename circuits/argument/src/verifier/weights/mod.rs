@@ -7,6 +7,7 @@
 mod extensions;
 mod factors;
 mod selectors;
+mod sliding;
 
 use std::collections::BTreeMap;
 
@@ -18,9 +19,10 @@ use zktrain_model::relation::{DimMap, SheetLayout, Tensor, TensorId, Term};
 use super::claims::{CombinedClaim, Coordinate, Points, ScaledForm};
 use super::fr;
 use crate::arith::{Arithmetic, Check};
-pub use extensions::{before, below, previous};
+pub use extensions::{before, below, previous, unit_vector};
 use factors::{Factor, Factors};
 pub use selectors::Selectors;
+pub use sliding::Sliding;
 
 /// `(coefficient, scale)` of the terms that share a product of factors.
 type Scales<V> = BTreeMap<Vec<Factor>, Vec<(i128, V)>>;
@@ -126,6 +128,7 @@ fn term_factors<V>(
         };
         let factor = match map {
             DimMap::Sum => continue,
+            DimMap::Window(window) => Factor::Window(Box::new(Sliding::of(dim, window, part)?)),
             DimMap::Axis(axis) => Factor::Equal(shift, at(axis)?),
             DimMap::Before(axis) => Factor::Before(shift, at(axis)?),
             DimMap::Previous(axis) => Factor::Previous(shift, at(axis)?),

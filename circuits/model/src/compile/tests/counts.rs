@@ -19,8 +19,7 @@ fn positions(axes: &[Axis]) -> usize {
 fn constraints(relation: &Relation) -> Vec<(&'static str, &str, usize)> {
     let mut all = Vec::new();
     for product in &relation.products {
-        let [o, x, y, _] = product.axes;
-        all.push(("product", product.label.as_str(), positions(&[o, x, y])));
+        all.push(("product", product.label.as_str(), positions(&product.out_domain().axes)));
     }
     for check in &relation.linear {
         all.push(("linear", check.label.as_str(), positions(&check.domain.axes)));
