@@ -6,7 +6,7 @@
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::manifest::{Activation, Layer, Loss, Network, RoundSpec};
+use zktrain_model::manifest::{Activation, Features, Layer, Loss, Network, RoundSpec};
 use zktrain_model::quant::{exp_table, sigmoid_table, tanh_table};
 
 /// The cells that one value takes: a plain value is `q` alone.
@@ -48,7 +48,7 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
         for l in 0..layers {
             for (kind, name) in ["w", "b"].into_iter().enumerate() {
                 let sums = match kind {
-                    0 => outer(&inputs[l], &gradients[l]),
+                    0 => outer(&network.layers[l], &inputs[l], &gradients[l]),
                     _ if network.layers[l].bias => vec![bias_sums(network, l, &gradients[l])],
                     _ => continue,
                 };
@@ -64,15 +64,69 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
     forge.sheet
 }
 
-/// `Σ_b a[b][i]·d[b][j]`
-fn outer(a: &Matrix, d: &Matrix) -> Matrix {
-    let sum = |i: usize, j: usize| a.iter().zip(d).map(|(a, d)| a[i] * d[j]).sum();
-    (0..a[0].len()).map(|i| (0..d[0].len()).map(|j| sum(i, j)).collect()).collect()
+/// Which numbers of the input meet which rows of the weights, at each position of the output.
+fn taps(layer: &Layer) -> Vec<Vec<(usize, usize)>> {
+    let (Some(kernel), Some([height, width]), Some([rows, columns])) =
+        (layer.kernel, layer.input.image, layer.output.image)
+    else {
+        return vec![(0..layer.n_in).map(|i| (i, i)).collect()];
+    };
+    let channels = layer.input.channels;
+    let covered = |i: usize, j: usize| {
+        let mut taps = Vec::new();
+        for place in 0..kernel.size * kernel.size {
+            let y = (i * kernel.stride + place / kernel.size) as i64 - kernel.padding as i64;
+            let x = (j * kernel.stride + place % kernel.size) as i64 - kernel.padding as i64;
+            if (0..height as i64).contains(&y) && (0..width as i64).contains(&x) {
+                let first = (y as usize * width + x as usize) * channels;
+                taps.extend((0..channels).map(|c| (first + c, place * channels + c)));
+            }
+        }
+        taps
+    };
+    (0..rows * columns).map(|place| covered(place / columns, place % columns)).collect()
+}
+
+/// A number's channel, step, sample and, in an image, row and column.
+fn index_of(features: &Features, [t, b, unit]: [usize; 3]) -> Vec<usize> {
+    let (position, channel) = (unit / features.channels, unit % features.channels);
+    let mut index = vec![channel, t, b];
+    if let Some([_, width]) = features.image {
+        index.extend([position / width, position % width]);
+    }
+    index
+}
+
+/// A weight's row as the numbers of its tensor's dimensions.
+fn row_index(layer: &Layer, mut row: usize) -> Vec<usize> {
+    let mut index = Vec::new();
+    for size in layer.rows().iter().rev() {
+        index.insert(0, row % size);
+        row /= size;
+    }
+    index
+}
+
+/// `Σ_b Σ_position a[b][i]·d[b][j]`
+fn outer(layer: &Layer, a: &Matrix, d: &Matrix) -> Matrix {
+    let n = layer.n_out;
+    let mut sums = vec![vec![0; n]; layer.n_in];
+    for (position, taps) in taps(layer).iter().enumerate() {
+        for (a, d) in a.iter().zip(d) {
+            for (i, row) in taps {
+                for j in 0..n {
+                    sums[*row][j] += a[*i] * d[position * n + j];
+                }
+            }
+        }
+    }
+    sums
 }
 
 fn bias_sums(network: &Network, l: usize, d: &Matrix) -> Vec<i64> {
-    let sum = |j: usize| d.iter().map(|d| d[j]).sum::<i64>() << network.layers[l].a_in_frac;
-    (0..d[0].len()).map(sum).collect()
+    let layer = &network.layers[l];
+    let own = |j: usize| d.iter().flat_map(move |d| d.iter().skip(j).step_by(layer.n_out));
+    (0..layer.n_out).map(|j| own(j).sum::<i64>() << layer.a_in_frac).collect()
 }
 
 impl Forge<'_, '_> {
@@ -92,9 +146,11 @@ impl Forge<'_, '_> {
     /// Weights `[n_in][n_out]` and biases `[1][n_out]`.
     fn before(&self, l: usize, which: &str) -> [Matrix; 2] {
         let layer = &self.network.layers[l];
-        let w = (0..layer.n_in).map(|i| {
-            (0..layer.n_out).map(|j| self.get(&format!("layer{l}.w.{which}"), &[0, i, j])).collect()
-        });
+        let weight = |i: usize, j: usize| {
+            let index = [vec![0], row_index(layer, i), vec![j]].concat();
+            self.get(&format!("layer{l}.w.{which}"), &index)
+        };
+        let w = (0..layer.n_in).map(|i| (0..layer.n_out).map(|j| weight(i, j)).collect());
         let b = || (0..layer.n_out).map(|j| self.get(&format!("layer{l}.b.{which}"), &[0, j]));
         [w.collect(), if layer.bias { vec![b().collect()] } else { Vec::new() }]
     }
@@ -130,27 +186,27 @@ impl Forge<'_, '_> {
     /// Inputs of every layer and what the backward pass needs.
     fn forward(&mut self, t: usize, parameters: &[[Matrix; 2]]) -> (Vec<Matrix>, Pass) {
         let network = self.network;
-        let first = (0..network.batch)
-            .map(|b| (0..network.input).map(|i| self.get("inputs", &[0, i, t, b])).collect());
+        let first = (0..network.batch).map(|b| {
+            let index = |i| [vec![0], index_of(&network.features, [t, b, i])].concat();
+            (0..network.input).map(|i| self.get("inputs", &index(i))).collect()
+        });
         let mut inputs: Vec<Matrix> = vec![first.collect()];
         let mut pass = Pass::default();
         for (l, layer) in network.layers.iter().enumerate() {
             let [w, bias] = &parameters[l];
+            let taps = taps(layer);
             let (mut zs, mut signs, mut outs) = (Vec::new(), Vec::new(), Vec::new());
             for (b, a) in inputs[l].clone().iter().enumerate() {
                 let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
-                for j in 0..layer.n_out {
-                    let dot: i64 = a.iter().zip(w).map(|(a, w)| a * w[j]).sum();
+                for unit in 0..layer.output.count() {
+                    let (position, j) = (unit / layer.n_out, unit % layer.n_out);
+                    let dot: i64 = taps[position].iter().map(|(i, row)| a[*i] * w[*row][j]).sum();
                     let x = dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac);
-                    let index = [j, t, b];
-                    let z = self.round(
-                        &format!("layer{l}.z"),
-                        &layer.z,
-                        x,
-                        [t, b, j],
-                        (&index, &index),
-                    );
-                    let (sign, out) = self.activate(l, layer, z, [t, b, j]);
+                    let at = [t, b, unit];
+                    let index = index_of(&layer.output, at);
+                    let name = format!("layer{l}.z");
+                    let z = self.round(&name, &layer.z, x, at, (&index, &index));
+                    let (sign, out) = self.activate(l, layer, z, at);
                     z_row.push(z);
                     sign_row.push(sign);
                     a_row.push(out);
@@ -168,8 +224,7 @@ impl Forge<'_, '_> {
     }
 
     fn activate(&mut self, l: usize, layer: &Layer, z: i64, at: [usize; 3]) -> (i64, i64) {
-        let [t, b, j] = at;
-        let index = [j, t, b];
+        let index = index_of(&layer.output, at);
         let name = format!("layer{l}.a");
         let key = || usize::try_from(z + (1 << 15)).unwrap();
         match layer.activation {
@@ -201,11 +256,19 @@ impl Forge<'_, '_> {
             let spec = layer.g.unwrap();
             let mut rows = Matrix::new();
             let above = gradients[l + 1].clone();
+            let next = &network.layers[l + 1];
+            let taps = taps(next);
             for (b, above) in above.iter().enumerate() {
-                let row = (0..layer.n_out).map(|j| {
-                    let weights = &parameters[l + 1][0][j];
-                    let x = above.iter().zip(weights).map(|(d, w)| d * w).sum();
-                    let (at, index) = ([t, b, j], [j, t, b]);
+                let mut sums = vec![0; layer.output.count()];
+                for (unit, d) in above.iter().enumerate() {
+                    let (position, j) = (unit / next.n_out, unit % next.n_out);
+                    for (i, row) in &taps[position] {
+                        sums[*i] += d * parameters[l + 1][0][*row][j];
+                    }
+                }
+                let row = sums.into_iter().enumerate().map(|(unit, x)| {
+                    let at = [t, b, unit];
+                    let index = index_of(&layer.output, at);
                     let g = self.round(&format!("layer{l}.g"), &spec, x, at, (&index, &index));
                     self.derivative(l, layer, g, at, pass)
                 });
@@ -217,8 +280,8 @@ impl Forge<'_, '_> {
     }
 
     fn derivative(&mut self, l: usize, layer: &Layer, g: i64, at: [usize; 3], pass: &Pass) -> i64 {
-        let [t, b, j] = at;
-        let (index, a) = ([j, t, b], pass.a[l][b][j]);
+        let [_, b, j] = at;
+        let (index, a) = (index_of(&layer.output, at), pass.a[l][b][j]);
         let name = format!("layer{l}.d");
         let product = match layer.activation {
             Activation::Identity => return g,
@@ -302,7 +365,10 @@ impl Forge<'_, '_> {
             for (j, sum) in row.iter().enumerate() {
                 let at = [t, i, j];
                 let (block, trace) = match kind {
-                    "w" => (vec![t, i, j], vec![i, t, j]),
+                    "w" => {
+                        let row = row_index(layer, i);
+                        ([vec![t], row.clone(), vec![j]].concat(), [row, vec![t, j]].concat())
+                    }
                     _ => (vec![t, j], vec![j, t]),
                 };
                 let gradient = match &layer.clip {

@@ -382,7 +382,7 @@ const MAX_GRADIENT_FRAC: u32 = 24;
 fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     const TABLES: usize = 7 << 15;
     let training = &manifest.training;
-    let outputs: usize = shapes.iter().map(|s| s.n_out).sum();
+    let outputs: usize = shapes.iter().map(|s| s.output.count()).sum();
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
     let step = 8 * parameters + 16 * training.batch * outputs;
     let entries = training.steps_per_proof * step + TABLES;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zktrain_model::manifest::{
     Data, Feature, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer, Target,
-    Training, Uniform, VERSION,
+    Training, Uniform,
 };
 
 use crate::dataset::{Table, inspect};
@@ -180,10 +180,11 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
         .collect();
     layers.push(LayerSpec::linear(outputs, true));
     let (features, uniform) = columns(table, options.scaling)?;
+    let model = Model { input: table.columns.len(), image: None, loss: options.loss, layers };
     Ok(Manifest {
-        version: VERSION,
+        version: model.version(),
         name: options.name.clone(),
-        model: Model { input: table.columns.len(), loss: options.loss, layers },
+        model,
         optimizer: options.optimizer,
         training: options.training,
         data: Data { label: options.label.clone(), classes, target, uniform, features },

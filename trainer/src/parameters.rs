@@ -40,6 +40,9 @@ pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
         .iter()
         .map(|l| Shape {
             kind: l.kind,
+            input: l.input,
+            output: l.output,
+            kernel: l.kernel,
             n_in: l.n_in,
             n_out: l.n_out,
             bias: l.bias,

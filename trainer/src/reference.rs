@@ -1,7 +1,10 @@
 //! The same algorithm in double precision: what the integers are compared with,
 //! and what calibration watches to choose scales.
 
+mod patches;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use patches::{by_position, by_sample, gathered, patches};
 use zktrain_model::manifest::{Activation, Loss, Manifest, ManifestError, Optimizer, Shape};
 
 /// Parameters of one linear layer as real numbers.
@@ -76,7 +79,7 @@ impl FloatTrainer {
     pub fn outputs(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut a = x.to_owned();
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
-            a = activate(shape.activation, linear(layer, &a));
+            a = by_sample(shape, activate(shape.activation, linear(layer, &patches(shape, &a))));
         }
         a
     }
@@ -93,26 +96,28 @@ impl FloatTrainer {
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
         let (mut inputs, mut a) = (Vec::new(), x.to_owned());
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
-            let z = linear(layer, &a);
+            let z = linear(layer, &patches(shape, &a));
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
-            let next = activate(shape.activation, z);
+            let next = by_sample(shape, activate(shape.activation, z));
             inputs.push(std::mem::replace(&mut a, next));
         }
         let mut d = loss_gradient(self.loss, &a, y);
         for l in (0..self.shapes.len()).rev() {
             self.extremes[l].d = self.extremes[l].d.max(largest(&d));
-            let arriving = (l > 0).then(|| d.dot(&self.parameters[l].w.t()));
-            self.update(l, &inputs[l], &d);
+            let shape = self.shapes[l];
+            let arriving = (l > 0).then(|| gathered(&shape, d.dot(&self.parameters[l].w.t())));
+            self.update(l, &patches(&shape, &inputs[l]), &d, x.nrows());
             if let Some(g) = arriving {
                 let below = &mut self.extremes[l - 1];
                 below.g = below.g.max(largest(&g));
-                d = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
+                let sent = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
+                d = by_position(&self.shapes[l - 1], sent);
             }
         }
     }
 
-    fn update(&mut self, l: usize, input: &Array2<f64>, d: &Array2<f64>) {
-        let batch = d.nrows() as f64;
+    fn update(&mut self, l: usize, input: &Array2<f64>, d: &Array2<f64>, batch: usize) {
+        let batch = batch as f64;
         let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
         let mut rule = |w: &mut f64, v: &mut f64, mean: f64| {

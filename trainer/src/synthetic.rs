@@ -4,7 +4,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zktrain_model::manifest::{
     Data, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training, Uniform,
-    VERSION,
 };
 
 use crate::dataset::Scaled;
@@ -72,10 +71,11 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
     let names: Vec<String> = widths.iter().map(usize::to_string).collect();
     let optimizer =
         Optimizer { learning_rate: 0.0625, momentum: 0.0, weight_decay: 0.0, clip: None };
+    let model = Model { input, image: None, loss: Loss::SoftmaxCrossEntropy, layers };
     Manifest {
-        version: VERSION,
+        version: model.version(),
         name: format!("synthetic {}", names.join("-")),
-        model: Model { input, loss: Loss::SoftmaxCrossEntropy, layers },
+        model,
         optimizer,
         training: Training { batch, steps_per_proof: steps, max_steps: steps.max(1024) },
         data: Data {

@@ -5,7 +5,7 @@ use zktrain_model::compile::tables::TableKind;
 use zktrain_model::compile::{
     DatasetIds, LayerIds, LossIds, ParameterIds, RoundedIds, TrainingIds,
 };
-use zktrain_model::manifest::{Layer, Network};
+use zktrain_model::manifest::{Features, Layer, Network};
 use zktrain_model::relation::{Relation, TensorId};
 use zktrain_model::trace::{LayerTrace, LossTrace, Rounded, Trace};
 
@@ -40,8 +40,9 @@ pub fn training_sheet(
 ) -> Result<Sheet, WitnessError> {
     let mut sheet = Sheet::new(relation.layout.clone());
     let samples = network.window();
-    sheet.fill(ids.inputs, &feature_major(&trace.inputs, samples, network.input));
-    sheet.fill(ids.labels, &feature_major(&trace.labels, samples, network.output()));
+    sheet.fill(ids.inputs, &channel_major(&trace.inputs, samples, &network.features));
+    let labels = Features::flat(network.output());
+    sheet.fill(ids.labels, &channel_major(&trace.labels, samples, &labels));
     fill_tables(&mut sheet, &ids.tables);
     for (index, layer) in network.layers.iter().enumerate() {
         let (own, values) = (&ids.layers[index], &trace.layers[index]);
@@ -62,11 +63,12 @@ pub fn dataset_sheet(
     labels: &[i32],
 ) -> Sheet {
     let mut sheet = Sheet::new(relation.layout.clone());
-    for (id, values, n) in
-        [(ids.inputs, inputs, network.input), (ids.labels, labels, network.output())]
+    let (samples, outputs) = (network.window(), Features::flat(network.output()));
+    for (id, values, features) in
+        [(ids.inputs, inputs, network.features), (ids.labels, labels, outputs)]
     {
-        let windows = values.chunks(network.window() * n);
-        let all: Vec<i32> = windows.flat_map(|w| feature_major(w, network.window(), n)).collect();
+        let windows = values.chunks(samples * features.count());
+        let all: Vec<i32> = windows.flat_map(|w| channel_major(w, samples, &features)).collect();
         sheet.fill(id, &all);
     }
     sheet
@@ -81,15 +83,27 @@ pub fn fill_tables(sheet: &mut Sheet, tables: &[(TableKind, TensorId)]) {
     }
 }
 
-/// `(samples, n)` to `(n, samples)`
-fn feature_major(values: &[i32], samples: usize, n: usize) -> Vec<i32> {
+/// `(samples, position…, channels)` to `(channels, samples, position…)`
+fn channel_major(values: &[i32], samples: usize, features: &Features) -> Vec<i32> {
+    let (rows, n) = (samples * features.positions(), features.channels);
     let mut out = vec![0; values.len()];
     for (s, row) in values.chunks(n).enumerate() {
         for (j, value) in row.iter().enumerate() {
-            out[j * samples + s] = *value;
+            out[j * rows + s] = *value;
         }
     }
     out
+}
+
+/// The index in a tensor with padding of an index in one without it, of these sizes, the outermost first.
+fn padded(mut index: usize, sizes: impl DoubleEndedIterator<Item = usize>) -> usize {
+    let (mut flat, mut shift) = (0, 0);
+    for size in sizes.rev() {
+        flat += (index % size) << shift;
+        index /= size;
+        shift += size.next_power_of_two().trailing_zeros();
+    }
+    flat
 }
 
 /// `(T, outer, inner)` to `(outer, T, inner)`
@@ -164,10 +178,11 @@ fn fill_activations(
     ids: &LayerIds,
     values: &LayerTrace,
 ) -> Result<(), WitnessError> {
-    let (samples, n) = (network.window(), layer.n_out);
-    let reorder = |values: &[i32]| feature_major(values, samples, n);
-    // T and B are powers of two: (n, T, B) has no padding inside.
-    let place = |index: usize| (index % n) * samples + index / n;
+    let (samples, n) = (network.window(), layer.output.channels);
+    let rows = samples * layer.output.positions();
+    let sizes = network.tensor(&layer.output);
+    let reorder = |values: &[i32]| channel_major(values, samples, &layer.output);
+    let place = |index: usize| padded((index % n) * rows + index / n, sizes.iter().copied());
     let order = Order { reorder: &reorder, place: &place };
     fill_rounded(sheet, &ids.z, &values.z, &order)?;
     if let Some(a) = ids.a {
@@ -197,7 +212,6 @@ fn fill_parameters(
     trace: &Trace,
     index: usize,
 ) -> Result<(), WitnessError> {
-    let (n_in, n_out) = (layer.n_in, layer.n_out);
     let before = &trace.before.layers[index];
     let state = trace.state.as_ref().map(|s| &s.layers[index]);
     let w = Parameter {
@@ -207,16 +221,16 @@ fn fill_parameters(
         update: &values.update_w,
         clip: values.clip_w.as_ref(),
     };
-    w.fill(sheet, network.steps, n_in, n_out)?;
+    w.fill(sheet, network.steps, &layer.rows(), &[layer.n_out])?;
     if let (Some(ids), Some(before), Some(update)) = (&ids.b, &before.b, &values.update_b) {
         let state = state.and_then(|s| s.b.as_deref());
         let b = Parameter { ids, before, state, update, clip: values.clip_b.as_ref() };
-        b.fill(sheet, network.steps, n_out, 1)?;
+        b.fill(sheet, network.steps, &[layer.n_out], &[])?;
     }
     Ok(())
 }
 
-/// One weight matrix or bias vector: `(outer, inner)`, biases `(n, 1)`.
+/// Weights `(row…, column)` or biases `(row)`.
 struct Parameter<'a> {
     ids: &'a ParameterIds,
     before: &'a [i32],
@@ -230,15 +244,16 @@ impl Parameter<'_> {
         &self,
         sheet: &mut Sheet,
         steps: usize,
-        outer: usize,
-        inner: usize,
+        rows: &[usize],
+        columns: &[usize],
     ) -> Result<(), WitnessError> {
-        let inner_padded = inner.next_power_of_two();
+        let [outer, inner] = [rows, columns].map(|sizes| sizes.iter().product::<usize>());
         let reorder = |values: &[i32]| steps_inside(values, steps, outer, inner);
         let place = |index: usize| {
             let (rest, j) = (index / inner, index % inner);
             let (t, i) = (rest / outer, rest % outer);
-            (i * steps + t) * inner_padded + j
+            let sizes = rows.iter().chain([&steps]).chain(columns).copied();
+            padded((i * steps + t) * inner + j, sizes)
         };
         let order = Order { reorder: &reorder, place: &place };
         sheet.fill(self.ids.before, self.before);
@@ -261,6 +276,7 @@ fn fill_loss(
     values: &LossTrace,
 ) -> Result<(), WitnessError> {
     let (samples, n) = (network.window(), network.output());
+    let outputs = Features::flat(n);
     match (ids, values) {
         (
             LossIds::Softmax { max, at_max, e, sum, p, r },
@@ -274,11 +290,11 @@ fn fill_loss(
             }
             sheet.fill(*at_max, &bits);
             for (id, values) in [(e, terms), (p, probabilities), (r, residues)] {
-                sheet.fill(*id, &feature_major(values, samples, n));
+                sheet.fill(*id, &channel_major(values, samples, &outputs));
             }
         }
         (LossIds::Logistic { p }, LossTrace::Logistic { p: values }) => {
-            sheet.fill(*p, &feature_major(values, samples, n));
+            sheet.fill(*p, &channel_major(values, samples, &outputs));
         }
         // Nothing is committed to.
         (LossIds::Mse, LossTrace::Mse) => {}

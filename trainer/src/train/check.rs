@@ -1,6 +1,6 @@
 //! Checks of everything that comes from outside, before the first step.
 
-use zktrain_model::manifest::Network;
+use zktrain_model::manifest::{Layer, Network};
 use zktrain_model::trace::Parameters;
 
 use super::error::TrainError;
@@ -95,7 +95,8 @@ fn check_labels(network: &Network, labels: &[i16]) -> Result<(), TrainError> {
 /// Flat indices of a trace are 32-bit.
 fn largest(network: &Network) -> Result<(), TrainError> {
     let max = u32::MAX as usize;
-    let per_step = network.layers.iter().map(|l| (l.n_in * l.n_out).max(network.batch * l.n_out));
+    let values = |l: &Layer| network.batch * l.output.count();
+    let per_step = network.layers.iter().map(|l| (l.n_in * l.n_out).max(values(l)));
     let got = per_step.max().unwrap_or(0).saturating_mul(network.steps);
     if got > max { Err(TrainError::TooLarge { max, got }) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
 //! The forward pass, shared by training and evaluation.
 
 use zktrain_model::graph::{Graph, NodeId, NodeKind};
-use zktrain_model::manifest::Network;
+use zktrain_model::manifest::{Layer, Network};
 use zktrain_model::operators::{LayerKind, Pass, SavedTensors};
 use zktrain_model::trace::{LayerTrace, Parameters, Rounded};
 
@@ -123,8 +123,11 @@ impl Forward {
         rows: usize,
     ) -> Result<Vec<i32>, TrainError> {
         let inputs: Vec<i32> = inputs.iter().map(|x| i32::from(*x)).collect();
-        let room = |n_out| LayerTrace { z: Rounded::room(rows * n_out), ..LayerTrace::default() };
-        let mut traces: Vec<_> = self.network.layers.iter().map(|l| room(l.n_out)).collect();
+        let room = |layer: &Layer| {
+            let z = Rounded::room(rows * layer.output.count());
+            LayerTrace { z, ..LayerTrace::default() }
+        };
+        let mut traces: Vec<_> = self.network.layers.iter().map(room).collect();
         let mut kept: Vec<SavedTensors<Matrix>> =
             (0..self.len()).map(|_| SavedTensors::default()).collect();
         let turn = Turn { step: 0, samples: rows };

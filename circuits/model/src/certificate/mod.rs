@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use interval::Interval;
 
 use crate::compile::{DatasetIds, ParameterIds, TrainingIds};
-use crate::manifest::{Loss, Network};
+use crate::manifest::{Features, Loss, Network};
 use crate::relation::{AxisFactor, Relation, TensorId};
 use determined::Determined;
 use equation::System;
@@ -278,14 +278,15 @@ fn well_formed(
     ids: &DatasetIds,
 ) -> Result<(), Uncertified> {
     let expected = data_ranges(network).unwrap_or([Interval { lo: 0, hi: 0 }; 2]);
-    let tensors = [("inputs", ids.inputs, network.input), ("labels", ids.labels, network.output())];
-    for ((tensor, id, size), expected) in tensors.into_iter().zip(expected) {
+    let labels = Features::flat(network.output());
+    let tensors = [("inputs", ids.inputs, network.features), ("labels", ids.labels, labels)];
+    for ((tensor, id, features), expected) in tensors.into_iter().zip(expected) {
         let inside = ranges.get(id).is_some_and(|got| got.meet(expected) == Some(got));
         let missing = |what| Uncertified::Data { tensor, what };
         inside.then_some(()).ok_or_else(|| missing("its range"))?;
-        let padded = !size.is_power_of_two();
-        let zero = system.equations.iter().any(|e| zero_on_padding(system, e, id, size));
-        (!padded || zero).then_some(()).ok_or_else(|| missing("zero padding"))?;
+        let dims = paddings(network, &features);
+        let zero = system.equations.iter().any(|e| zero_on_padding(system, e, id, &dims));
+        (dims.is_empty() || zero).then_some(()).ok_or_else(|| missing("zero padding"))?;
     }
     let one_hot = system.equations.iter().any(|equation| {
         // Windows, classes, steps, batch: one class of each sample.
@@ -308,22 +309,28 @@ fn magnitudes_of(
     magnitudes(system, ranges)
 }
 
-/// `x·[i < size] = x` along the tensor's second dimension, all cells of it.
+/// The dimensions of a window's data that are padded, by number and size.
+fn paddings(network: &Network, features: &Features) -> Vec<(usize, usize)> {
+    // Windows come first.
+    let sizes = network.tensor(features).into_iter().enumerate();
+    sizes.map(|(dim, size)| (dim + 1, size)).filter(|(_, size)| !size.is_power_of_two()).collect()
+}
+
+/// `x·Π [i_d < size_d] = x` along these dimensions of the tensor, all cells of it.
 fn zero_on_padding(
     system: &System<'_>,
     equation: &equation::Equation<'_>,
     id: TensorId,
-    size: usize,
+    dims: &[(usize, usize)],
 ) -> bool {
-    pattern::masked_zero(equation).is_some_and(|(atom, mask)| {
-        let along = atom.dims.get(1).copied();
-        let axis = match mask {
-            AxisFactor::Below(axis, below) if below == size => Some(axis),
-            _ => None,
+    pattern::masked_zero(equation).is_some_and(|(atom, masks)| {
+        let masked = |(dim, size): &(usize, usize)| {
+            let Some(crate::relation::DimMap::Axis(axis)) = atom.dims.get(*dim) else {
+                return false;
+            };
+            masks.contains(&AxisFactor::Below(*axis, *size))
         };
         let everywhere = atom.is_cellwise(system.layout, &equation.axes);
-        everywhere
-            && atom.tensor == id
-            && axis.is_some_and(|a| along == Some(crate::relation::DimMap::Axis(a)))
+        everywhere && atom.tensor == id && dims.iter().all(masked)
     })
 }

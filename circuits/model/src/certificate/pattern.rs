@@ -214,17 +214,17 @@ pub fn one_hot(system: &System<'_>, equation: &Equation<'_>) -> Option<(TensorId
 
 /// `x·[real] − x = 0`
 fn zero_outside(equation: &Equation<'_>, x: &Atom<'_>, real: AxisFactor) -> bool {
-    masked_zero(equation).is_some_and(|(atom, mask)| atom == *x && mask == real)
+    masked_zero(equation).is_some_and(|(atom, masks)| atom == *x && masks == [real])
 }
 
-/// A cell that is zero where a mask is.
-pub fn masked_zero<'a>(equation: &Equation<'a>) -> Option<(Atom<'a>, AxisFactor)> {
+/// A cell that is zero where one of the masks is.
+pub fn masked_zero<'a>(equation: &Equation<'a>) -> Option<(Atom<'a>, Vec<AxisFactor>)> {
     let [masked, bare] = equation.monomials.as_slice() else { return None };
     let atom = bare.plain()?;
     let opposite = bare.coef != 0 && masked.coef.checked_add(bare.coef) == Some(0);
     match (masked.atoms.as_slice(), masked.masks.as_slice()) {
-        ([x], [mask]) if *x == atom && opposite && equation.product.is_none() => {
-            Some((atom, *mask))
+        ([x], masks @ [_, ..]) if *x == atom && opposite && equation.product.is_none() => {
+            Some((atom, masks.to_vec()))
         }
         _ => None,
     }

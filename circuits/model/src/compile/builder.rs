@@ -316,6 +316,12 @@ pub fn place_tables(
     Ok(placed)
 }
 
+/// `[all indices are real]` on a domain, with a factor for each axis that is padded.
+pub fn all_real(domain: &Domain) -> Vec<AxisFactor> {
+    let axes = domain.axes.iter().enumerate();
+    axes.flat_map(|(axis, size)| real_positions(axis, size.size)).collect()
+}
+
 /// `[index on the axis is real]` where the axis is padded; 1 where it is not.
 pub fn real_positions(axis: usize, size: usize) -> Vec<AxisFactor> {
     if size.is_power_of_two() { Vec::new() } else { vec![AxisFactor::Below(axis, size)] }

@@ -2,25 +2,27 @@
 //! them to be. A registration shows it of all windows, a training proof of its own once more:
 //! what it says holds even if nobody has checked the registration.
 
-use super::builder::{PointwiseBuilder, RelationBuilder, TableKind, count_parts, real_positions};
+use super::builder::{PointwiseBuilder, RelationBuilder, TableKind, all_real, count_parts};
 use super::draft::Draft;
 use super::error::CompileError;
 use super::training::data_block;
-use crate::manifest::Network;
+use crate::manifest::{Features, Network};
 use crate::relation::{Allocator, DimMap, Domain, Group, Linear, Relation, TensorId};
 use crate::size::{Bounded, ChunkError};
 
 /// The tensors of so many windows of data.
 #[derive(Clone, Copy, Debug)]
 pub struct DatasetIds {
-    /// `(windows, inputs, T, B)`
+    /// `(windows, channels, T, B)`, and `(…, height, width)` of images
     pub inputs: TensorId,
     /// `(windows, outputs, T, B)`
     pub labels: TensorId,
 }
 
-/// A tensor's `(windows, n, T, B)` in a domain `(n, windows, T, B)`.
-const MAP: [DimMap; 4] = [DimMap::Axis(1), DimMap::Axis(0), DimMap::Axis(2), DimMap::Axis(3)];
+/// A tensor's `(windows, n, T, B, position…)` in a domain `(n, windows, T, B, position…)`.
+fn map(domain: &Domain) -> Vec<DimMap> {
+    [1, 0].into_iter().chain(2..domain.axes.len()).map(DimMap::Axis).collect()
+}
 
 /// The relation for so many consecutive windows.
 ///
@@ -75,22 +77,23 @@ pub(super) fn constrain_data(
     windows: usize,
     ids: &DatasetIds,
 ) -> Result<(), CompileError> {
-    let (t, b) = (network.steps, network.batch);
-    let domain = Domain::new(&[network.input, windows, t, b]);
-    constrain_inputs(builder, &domain, ids.inputs, network.input)?;
-    let domain = Domain::new(&[network.output(), windows, t, b]);
-    constrain_labels(builder, network, &domain, ids.labels)
+    let domain = |features: &Features| {
+        let mut sizes = network.tensor(features);
+        sizes.insert(1, windows);
+        Domain::new(&sizes)
+    };
+    constrain_inputs(builder, &domain(&network.features), ids.inputs)?;
+    constrain_labels(builder, network, &domain(&Features::flat(network.output())), ids.labels)
 }
 
 fn constrain_inputs(
     builder: &mut RelationBuilder,
     domain: &Domain,
     inputs: TensorId,
-    size: usize,
 ) -> Result<(), CompileError> {
-    let key = Linear::zero().plus(1, inputs, &MAP).plus_constant(1 << 15);
+    let key = Linear::zero().plus(1, inputs, &map(domain)).plus_constant(1 << 15);
     builder.range16("inputs.range".into(), domain, key)?;
-    zero_padding(builder, "inputs.padding", domain, inputs, size);
+    zero_padding(builder, "inputs.padding", domain, inputs);
     Ok(())
 }
 
@@ -101,39 +104,33 @@ fn constrain_labels(
     labels: TensorId,
 ) -> Result<(), CompileError> {
     if network.has_targets() {
-        let key = Linear::zero().plus(1, labels, &MAP).plus_constant(1 << 15);
+        let key = Linear::zero().plus(1, labels, &map(domain)).plus_constant(1 << 15);
         builder.range16("labels.range".into(), domain, key)?;
-        zero_padding(builder, "labels.padding", domain, labels, network.output());
+        zero_padding(builder, "labels.padding", domain, labels);
         return Ok(());
     }
     let mut pointwise = PointwiseBuilder::new(domain.clone());
-    let y = pointwise.mapped(labels, &MAP);
+    let y = pointwise.mapped(labels, &map(domain));
     pointwise.require("labels.bit".into(), &[(1, &[y, y]), (-1, &[y])]);
     builder.pointwise(pointwise);
-    zero_padding(builder, "labels.padding", domain, labels, network.output());
+    zero_padding(builder, "labels.padding", domain, labels);
     if network.one_hot {
         let rows = Domain { axes: domain.axes.iter().skip(1).copied().collect() };
-        let map = [DimMap::Axis(0), DimMap::Sum, DimMap::Axis(1), DimMap::Axis(2)];
-        let form = Linear::zero().plus(1, labels, &map).plus_constant(-1);
+        let over_row = [DimMap::Axis(0), DimMap::Sum, DimMap::Axis(1), DimMap::Axis(2)];
+        let form = Linear::zero().plus(1, labels, &over_row).plus_constant(-1);
         builder.linear("labels.one_hot".into(), rows, form);
     }
     Ok(())
 }
 
-/// `x·[real] = x` on a padded first axis.
-fn zero_padding(
-    builder: &mut RelationBuilder,
-    label: &str,
-    domain: &Domain,
-    id: TensorId,
-    size: usize,
-) {
-    let real = real_positions(0, size);
+/// `x·[real] = x` where a domain is padded: `T` and `B` never are, and windows are as many as there are.
+fn zero_padding(builder: &mut RelationBuilder, label: &str, domain: &Domain, id: TensorId) {
+    let real = all_real(domain);
     if real.is_empty() {
         return;
     }
     let mut pointwise = PointwiseBuilder::new(domain.clone());
-    let x = pointwise.mapped(id, &MAP);
+    let x = pointwise.mapped(id, &map(domain));
     let mask = pointwise.form(Linear::zero().plus_constant_masked(1, &real));
     pointwise.require(label.into(), &[(1, &[x, mask]), (-1, &[x])]);
     builder.pointwise(pointwise);

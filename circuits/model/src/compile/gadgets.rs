@@ -8,7 +8,7 @@
 //! would put `q` at both ends. The equation itself is a linear claim of the
 //! product or check that computes `X`; here is the rest.
 
-use super::builder::{Limbs, PointwiseBuilder, RelationBuilder, RoundedIds, axes, real_positions};
+use super::builder::{Limbs, PointwiseBuilder, RelationBuilder, RoundedIds, all_real, axes};
 use super::error::CompileError;
 use crate::relation::{DimMap, Domain, Linear, TensorId};
 
@@ -122,9 +122,9 @@ pub fn offset_key(z: TensorId, dims: usize) -> Linear {
     Linear::tensor(z, dims).plus_constant(1 << 15)
 }
 
-/// `form + value` at the padded positions of an axis.
-pub fn padded_constant(form: Linear, value: i128, axis: usize, size: usize) -> Linear {
-    let real = real_positions(axis, size);
+/// `form + value` at the padded positions of a domain.
+pub fn padded_constant(form: Linear, value: i128, domain: &Domain) -> Linear {
+    let real = all_real(domain);
     if real.is_empty() {
         return form;
     }

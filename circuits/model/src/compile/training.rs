@@ -17,7 +17,7 @@ use super::error::CompileError;
 use super::gadgets::{Bound, constrain_rounding};
 use super::tensors::Tensors;
 use crate::graph::{Graph, NodeKind};
-use crate::manifest::{Layer, Network};
+use crate::manifest::{Features, Layer, Network};
 use crate::operators::{Blocks, Followed, Site, Weighted, layer_name};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 use crate::size::Bounded;
@@ -25,11 +25,11 @@ use crate::size::Bounded;
 /// The parameters of one layer.
 #[derive(Clone, Debug)]
 pub struct ParameterIds {
-    /// Before the first step, `(1, n_in, n_out)` or `(1, n_out)`.
+    /// Before the first step, `(1, row…, n_out)` or `(1, n_out)`.
     pub before: TensorId,
     /// The previous proof's last update, with momentum.
     pub state: Option<TensorId>,
-    /// The updates; `q` is `δ`, `(T, n_in, n_out)` or `(T, n_out)`.
+    /// The updates; `q` is `δ`, `(T, row…, n_out)` or `(T, n_out)`.
     pub update: RoundedIds,
     /// The clipped gradient, with clipping.
     pub clip: Option<RoundedIds>,
@@ -38,7 +38,7 @@ pub struct ParameterIds {
 /// The tensors of one linear layer and its activation.
 #[derive(Clone, Debug)]
 pub struct LayerIds {
-    /// Output before the activation, `(n_out, T, B)`.
+    /// Output before the activation, `(channels, T, B)`, and `(…, height, width)` of images.
     pub z: RoundedIds,
     /// Activated output; none for the identity.
     pub a: Option<TensorId>,
@@ -86,7 +86,7 @@ pub enum LossIds {
 /// Names of all tensors of a training proof.
 #[derive(Clone, Debug)]
 pub struct TrainingIds {
-    /// Inputs, `(1, n, T, B)`.
+    /// Inputs, `(1, channels, T, B)`, and `(…, height, width)` of images.
     pub inputs: TensorId,
     /// Labels, `(1, classes, T, B)`.
     pub labels: TensorId,
@@ -127,10 +127,10 @@ fn weighted(layer: &Layer, name: &str) -> Result<&'static dyn Weighted, CompileE
 
 /// Names and sizes in one window of the dataset.
 pub fn data_block(network: &Network) -> Vec<(String, Vec<usize>)> {
-    let (t, b) = (network.steps, network.batch);
+    let labels = Features::flat(network.output());
     vec![
-        ("inputs".into(), vec![network.input, t, b]),
-        ("labels".into(), vec![network.output(), t, b]),
+        ("inputs".into(), network.tensor(&network.features)),
+        ("labels".into(), network.tensor(&labels)),
     ]
 }
 
@@ -238,7 +238,8 @@ fn constrain_layer(builder: &mut RelationBuilder, sites: &[Site<'_>]) -> Result<
     first.operator().pointwise(builder, &mut pointwise, first)?;
     if let Some(g) = &own.g {
         let name = format!("{}.g", first.name());
-        constrain_rounding(builder, &mut pointwise, &name, &domain, g, &axes(3), Bound::Here)?;
+        let dims = axes(domain.axes.len());
+        constrain_rounding(builder, &mut pointwise, &name, &domain, g, &dims, Bound::Here)?;
     }
     for site in sites.iter().skip(1) {
         site.operator().pointwise(builder, &mut pointwise, site)?;
@@ -298,7 +299,7 @@ fn declare_layer(
     blocks: &mut Blocks<'_>,
 ) -> Result<LayerIds, CompileError> {
     let name = layer_name(index);
-    let sizes = [layer.n_out, network.steps, network.batch];
+    let sizes = network.tensor(&layer.output);
     let weighted = weighted(layer, &name)?;
     let follower = layer.activation.kind().and_then(|kind| kind.elementwise());
     let mut own = Followed::default();

@@ -5,19 +5,25 @@
 //! the 8 bytes big endian of their IEEE-754 double with −0 written as 0, strings
 //! and lists are preceded by their length, an optional field by 0 (absent) or 1,
 //! an enumeration is its index in the order of declaration, a boolean 0 or 1. A
-//! linear layer's absent `bias` is written as present and true. Two texts with
+//! linear layer's absent `bias` is written as present and true. Version 2 has another domain; it has the
+//! image behind the number of inputs, and behind a layer's bias its kernel, stride and padding, of which the
+//! last two are written as 1 and 0 where a kernel has none. Two texts with
 //! the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
 
 use super::schema::{Data, LayerKind, LayerQuantization, LayerSpec, Manifest, Model, Quantization};
 
-/// First bytes of the encoding.
+/// First bytes of the encoding of version 1.
 pub const DOMAIN: &[u8] = b"zktrain/manifest/v1\0";
+/// First bytes of that of version 2, which has images and kernels.
+const DOMAIN_V2: &[u8] = b"zktrain/manifest/v2\0";
 
 /// The canonical encoding.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
-    let mut out = Encoder { bytes: DOMAIN.to_vec() };
+    let images = manifest.version > 1;
+    let domain = if images { DOMAIN_V2 } else { DOMAIN };
+    let mut out = Encoder { bytes: domain.to_vec(), images };
     out.int(manifest.version);
     out.string(&manifest.name);
     out.model(&manifest.model);
@@ -42,6 +48,8 @@ pub(super) fn hash(manifest: &Manifest) -> [u8; 32] {
 
 struct Encoder {
     bytes: Vec<u8>,
+    /// Whether there are images and kernels in this version.
+    images: bool,
 }
 
 impl Encoder {
@@ -79,6 +87,11 @@ impl Encoder {
 
     fn model(&mut self, model: &Model) {
         self.size(model.input);
+        if self.images {
+            self.option(model.image, |out, sides| {
+                sides.into_iter().for_each(|side| out.size(side))
+            });
+        }
         self.int(model.loss as i64);
         self.list(&model.layers, |out, layer| out.layer(layer));
     }
@@ -86,11 +99,18 @@ impl Encoder {
     fn layer(&mut self, layer: &LayerSpec) {
         self.int(layer.kind as i64);
         let bias = match layer.kind {
-            LayerKind::Linear => Some(layer.bias.unwrap_or(true)),
+            LayerKind::Linear | LayerKind::Conv2d => Some(layer.bias.unwrap_or(true)),
             _ => layer.bias,
         };
         self.option(layer.out, Self::size);
         self.option(bias, |out, bias| out.int(bias));
+        if self.images {
+            let of_kernel =
+                |value: Option<usize>, absent| layer.kernel.map(|_| value.unwrap_or(absent));
+            self.option(layer.kernel, Self::size);
+            self.option(of_kernel(layer.stride, 1), Self::size);
+            self.option(of_kernel(layer.padding, 0), Self::size);
+        }
     }
 
     fn data(&mut self, data: &Data) {

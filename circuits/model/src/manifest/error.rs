@@ -47,6 +47,30 @@ pub enum ManifestErrorKind {
         /// The version found.
         got: u32,
     },
+    /// What only a newer format has.
+    #[error("needs `version = {needed}` of the manifest, which is of version {got}")]
+    NewerVersion {
+        /// The version that has it.
+        needed: u32,
+        /// The manifest's.
+        got: u32,
+    },
+    /// A layer over images that is given none.
+    #[error("{layer} needs an image: set `model.image`, and have no linear layer before it")]
+    NoImage {
+        /// What the layer does.
+        layer: LayerKind,
+    },
+    /// A kernel that is larger than the image with its padding.
+    #[error("a kernel of {kernel} does not fit an image of {image} with {padding} zeros around it")]
+    KernelTooLarge {
+        /// Positions along a side of the kernel.
+        kernel: usize,
+        /// Positions along the image's shorter side.
+        image: usize,
+        /// Zeros around it.
+        padding: usize,
+    },
     /// A field that this configuration needs.
     #[error("is required here")]
     Missing,

@@ -3,6 +3,7 @@
 use super::bounds::weight_bits;
 use super::derive::{MAX_LAMBDA_ERROR, derive_lambda, derive_mu, lambda_error};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
+use super::features::Features;
 use super::network::{Activation, Layer, Network, RoundSpec};
 use super::schema::{LayerKind, LayerQuantization, Manifest, Quantization};
 use super::shape::{Shape, shapes};
@@ -33,6 +34,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
     };
     Ok(Network {
         input: manifest.model.input,
+        features: shapes.first().map_or(Features::flat(manifest.model.input), |first| first.input),
         layers: lowering.layers(&shapes)?,
         loss: manifest.model.loss,
         batch: manifest.training.batch,

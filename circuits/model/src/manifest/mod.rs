@@ -8,6 +8,7 @@ mod bounds;
 mod derive;
 mod encode;
 mod error;
+mod features;
 mod lower;
 mod network;
 mod schema;
@@ -23,6 +24,7 @@ pub use derive::{
     MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
 };
 pub use error::{ManifestError, ManifestErrorKind};
+pub use features::{Features, Kernel};
 pub(crate) use lower::{Lowering, derived, in_range, own_frac};
 pub use network::{
     Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
@@ -31,12 +33,12 @@ pub use schema::{
     Data, Feature, LayerKind, LayerQuantization, LayerSpec, Loss, Manifest, Model, Optimizer,
     Quantization, Target, Training, Uniform,
 };
-pub(crate) use shape::width;
-pub use shape::{MAX_LAYERS, MAX_WIDTH, Shape};
+pub use shape::{MAX_KERNEL, MAX_LAYERS, MAX_SIDE, MAX_WIDTH, Shape};
+pub(crate) use shape::{no_kernel, range, width};
 pub use validate::MAX_CLASSES;
 
-/// The manifest format that this program reads and writes.
-pub const VERSION: u32 = 1;
+/// The newest manifest format: version 1, and images and convolutions. Both are read and written.
+pub const VERSION: u32 = 2;
 /// Bytes of a manifest's text at most: room for nine thousand named columns, and little enough
 /// that reading any text takes less than 50 MB. More columns share a scaling.
 pub const MAX_TEXT: usize = 1 << 19;
@@ -102,11 +104,12 @@ impl Manifest {
 
     /// keccak256 of the canonical encoding, not of the text: equal values, equal hash.
     ///
-    /// The encoding is `"zktrain/manifest/v1\0"` followed by all fields in the order of
+    /// The encoding is `"zktrain/manifest/v1\0"`, or v2, followed by all fields in the order of
     /// their declaration: integers and lengths as 8 bytes big endian, real numbers as the
     /// big-endian bits of their double (−0 as 0), strings and lists preceded by their
     /// length, optional fields by 0 or 1, enumerations as their index; a linear layer's
-    /// absent `bias` counts as true.
+    /// absent `bias` counts as true. Version 2 has the image behind the inputs and a kernel's
+    /// size, stride (absent: 1) and padding (absent: 0) behind a layer's bias.
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }

@@ -1,5 +1,6 @@
 //! The plain description of a network that the rest of the program works with.
 
+use super::features::{Features, Kernel};
 pub use super::schema::Loss;
 use crate::operators::LayerKind;
 
@@ -17,6 +18,8 @@ pub const I16_HI: i64 = (1 << 15) - 1;
 pub struct Network {
     /// Number of input features.
     pub input: usize,
+    /// What they are.
+    pub features: Features,
     /// Linear layers, each with the activation that follows it.
     pub layers: Vec<Layer>,
     /// Loss at the last layer.
@@ -77,9 +80,15 @@ impl Activation {
 pub struct Layer {
     /// The operator that the layer begins with.
     pub kind: LayerKind,
-    /// Input width.
+    /// What it takes.
+    pub input: Features,
+    /// What it puts out.
+    pub output: Features,
+    /// How its weights move over an image; none for one that takes all of its input at once.
+    pub kernel: Option<Kernel>,
+    /// Numbers that make up one of the output: rows of the weights.
     pub n_in: usize,
-    /// Output width.
+    /// Columns of the weights: channels of the output.
     pub n_out: usize,
     /// Whether a bias is added.
     pub bias: bool,
@@ -132,6 +141,22 @@ pub struct RoundSpec {
     pub bound_bits: u32,
 }
 
+impl Layer {
+    /// Makes it take and put out so many numbers in a row, all of them at once.
+    pub fn connect(&mut self, n_in: usize, n_out: usize) {
+        (self.input, self.output) = (Features::flat(n_in), Features::flat(n_out));
+        (self.n_in, self.n_out, self.kernel) = (n_in, n_out, None);
+    }
+
+    /// Sizes of the weights' rows: `(kernel, kernel, channels)` of a convolution, else the input's.
+    pub fn rows(&self) -> Vec<usize> {
+        match self.kernel {
+            Some(kernel) => vec![kernel.size, kernel.size, self.input.channels],
+            None => self.input.sizes(),
+        }
+    }
+}
+
 impl RoundSpec {
     /// Bits of the largest positive excess `v − hi`; 0 when it cannot occur.
     pub fn excess_high_bits(&self) -> u32 {
@@ -160,9 +185,14 @@ pub(super) fn bit_length(x: i128) -> u32 {
 }
 
 impl Network {
+    /// Makes its first layer take so many numbers in a row.
+    pub fn take(&mut self, input: usize) {
+        (self.input, self.features) = (input, Features::flat(input));
+    }
+
     /// Output width of the last layer.
     pub fn output(&self) -> usize {
-        self.layers.last().map_or(self.input, |layer| layer.n_out)
+        self.layers.last().map_or(self.input, |layer| layer.output.count())
     }
 
     /// Numerator of the softmax at the row maximum: the largest power of two `E0` with `classes·E0 ≤ 2^14`.
@@ -186,6 +216,11 @@ impl Network {
     /// Number of parameters, biases included.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(|l| l.n_in * l.n_out + if l.bias { l.n_out } else { 0 }).sum()
+    }
+
+    /// Sizes of a tensor of a layer's values: `(channels, T, B)`, and `(…, height, width)` of an image.
+    pub fn tensor(&self, features: &Features) -> Vec<usize> {
+        features.tensor(self.steps, self.batch)
     }
 
     /// Samples that one proof covers, `T·B`.

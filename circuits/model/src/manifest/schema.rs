@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::features::Kernel;
+
 pub use crate::operators::{LayerKind, Loss};
 
 /// Everything that all parties of a training run must agree on.
@@ -34,6 +36,9 @@ pub struct Manifest {
 pub struct Model {
     /// Number of input features.
     pub input: usize,
+    /// Height, width and channels, where the inputs are an image's: by height, then width, then channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<[usize; 3]>,
     /// Loss at the last linear layer's output.
     pub loss: Loss,
     /// Linear layers and activations, in order; first and last are linear.
@@ -46,23 +51,59 @@ pub struct Model {
 pub struct LayerSpec {
     /// What the layer does.
     pub kind: LayerKind,
-    /// Output width; linear layers only.
+    /// Output width or channels; linear and convolution layers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<usize>,
-    /// Whether a bias is added (default true); linear layers only.
+    /// Whether a bias is added (default true); linear and convolution layers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<bool>,
+    /// Positions along a side of the kernel; convolutions only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<usize>,
+    /// Positions from one place of the kernel to the next (default 1); convolutions only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stride: Option<usize>,
+    /// Zeros around the image (default 0); convolutions only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<usize>,
+}
+
+impl Model {
+    /// The oldest format of manifests that has all that this model has.
+    pub fn version(&self) -> u32 {
+        let images = self.image.is_some() || self.layers.iter().any(LayerSpec::has_kernel);
+        if images { 2 } else { 1 }
+    }
 }
 
 impl LayerSpec {
+    /// Whether it says anything of a kernel.
+    pub(super) fn has_kernel(&self) -> bool {
+        let fields = [self.kernel, self.stride, self.padding];
+        self.kind == LayerKind::Conv2d || fields.iter().any(Option::is_some)
+    }
+
     /// A linear layer.
     pub fn linear(out: usize, bias: bool) -> Self {
-        Self { kind: LayerKind::Linear, out: Some(out), bias: Some(bias) }
+        Self { out: Some(out), bias: Some(bias), ..Self::of(LayerKind::Linear) }
+    }
+
+    /// A convolution with a square kernel.
+    pub fn conv2d(out: usize, kernel: Kernel, bias: bool) -> Self {
+        let Kernel { size, stride, padding } = kernel;
+        Self {
+            out: Some(out),
+            bias: Some(bias),
+            kernel: Some(size),
+            stride: Some(stride),
+            padding: Some(padding),
+            ..Self::of(LayerKind::Conv2d)
+        }
     }
 
     /// An activation layer, or a linear one without its width.
     pub fn of(kind: LayerKind) -> Self {
-        Self { kind, out: None, bias: None }
+        Self { kind, out: None, bias: None, kernel: None, stride: None, padding: None }
     }
 }
 

@@ -1,12 +1,17 @@
 //! From the list of layers to linear layers with their activations.
 
 use super::error::{ManifestError, ManifestErrorKind as Kind};
+use super::features::{Features, Kernel};
 use super::network::Activation;
 use super::schema::{LayerKind, LayerSpec, Model};
 use crate::operators::Role;
 
 /// Widest layer.
 pub const MAX_WIDTH: usize = 65_536;
+/// Longest side of an image, and most channels.
+pub const MAX_SIDE: usize = 4096;
+/// Largest kernel, along a side.
+pub const MAX_KERNEL: usize = 7;
 /// Most linear layers.
 pub const MAX_LAYERS: usize = 64;
 
@@ -15,9 +20,15 @@ pub const MAX_LAYERS: usize = 64;
 pub struct Shape {
     /// The operator that the layer begins with.
     pub kind: LayerKind,
-    /// Input width.
+    /// What it takes.
+    pub input: Features,
+    /// What it puts out.
+    pub output: Features,
+    /// How its weights move over an image; none for one that takes all of its input at once.
+    pub kernel: Option<Kernel>,
+    /// Numbers that make up one of the output: rows of the weights.
     pub n_in: usize,
-    /// Output width.
+    /// Columns of the weights: channels of the output.
     pub n_out: usize,
     /// Whether a bias is added.
     pub bias: bool,
@@ -30,17 +41,16 @@ pub struct Shape {
 /// # Errors
 /// Names the layer that is out of order, lacks its width, or is too wide.
 pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
-    width("model.input", model.input)?;
     let mut shapes: Vec<Shape> = Vec::new();
-    let mut n_in = model.input;
+    let mut values = inputs(model)?;
     let mut follows_weighted = false;
     for (i, layer) in model.layers.iter().enumerate() {
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
         match (layer.kind.role(), shapes.last_mut()) {
             (Role::Weighted(room), _) => {
-                let shape = room.shape(&field, layer, n_in)?;
-                n_in = shape.n_out;
+                let shape = room.shape(&field, layer, &values)?;
+                values = shape.output;
                 shapes.push(shape);
                 follows_weighted = true;
             }
@@ -68,12 +78,40 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
 }
 
 fn only_kind(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
-    for (name, present) in [("out", layer.out.is_some()), ("bias", layer.bias.is_some())] {
-        if present {
-            return Err(ManifestError::new(format!("{field}.{name}"), Kind::Unexpected));
+    let of_weights = [("out", layer.out.is_some()), ("bias", layer.bias.is_some())];
+    refuse(field, &of_weights)?;
+    no_kernel(field, layer)
+}
+
+/// Refuses a kernel's fields.
+pub(crate) fn no_kernel(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
+    let fields = [("kernel", layer.kernel), ("stride", layer.stride), ("padding", layer.padding)];
+    refuse(field, &fields.map(|(name, value)| (name, value.is_some())))
+}
+
+fn refuse(field: &str, fields: &[(&str, bool)]) -> Result<(), ManifestError> {
+    match fields.iter().find(|(_, present)| *present) {
+        Some((name, _)) => Err(ManifestError::new(format!("{field}.{name}"), Kind::Unexpected)),
+        None => Ok(()),
+    }
+}
+
+/// What the first layer takes.
+fn inputs(model: &Model) -> Result<Features, ManifestError> {
+    width("model.input", model.input)?;
+    let Some(image) = model.image else { return Ok(Features::flat(model.input)) };
+    for (axis, size) in image.into_iter().enumerate() {
+        let field = format!("model.image[{axis}]");
+        if size == 0 || size > MAX_SIDE {
+            return Err(range(&field, 1, MAX_SIDE, size));
         }
     }
-    Ok(())
+    let features = Features::image(image);
+    if features.count() == model.input {
+        return Ok(features);
+    }
+    let (expected, got) = (features.count(), model.input);
+    Err(ManifestError::new("model.input", Kind::Count { expected, matches: "model.image", got }))
 }
 
 /// Refuses a width that no layer has.
@@ -81,7 +119,7 @@ pub(crate) fn width(field: &str, got: usize) -> Result<(), ManifestError> {
     if (1..=MAX_WIDTH).contains(&got) { Ok(()) } else { Err(range(field, 1, MAX_WIDTH, got)) }
 }
 
-fn range(field: &str, min: usize, max: usize, got: usize) -> ManifestError {
+pub(crate) fn range(field: &str, min: usize, max: usize, got: usize) -> ManifestError {
     let [min, max, got] = [min, max, got].map(|x| x as i128);
     ManifestError::new(field, Kind::OutOfRange { min, max, got })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::VERSION;
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::lower::in_range;
-use super::schema::{Data, Manifest, Optimizer, Quantization, Training};
+use super::schema::{Data, LayerSpec, Manifest, Optimizer, Quantization, Training};
 use super::shape::{Shape, shapes};
 
 /// Most classes a softmax may have: its terms must still fit 14 bits together.
@@ -14,16 +14,30 @@ const MAX_NAME: usize = 256;
 
 /// Checks everything except the quantization.
 pub(super) fn draft(manifest: &Manifest) -> Result<(), ManifestError> {
-    if manifest.version != VERSION {
-        let kind = Kind::Version { expected: VERSION, got: manifest.version };
-        return Err(ManifestError::new("version", kind));
-    }
+    version(manifest)?;
     name("name", &manifest.name)?;
     let shapes = shapes(&manifest.model)?;
     optimizer(&manifest.optimizer)?;
     training(&manifest.training)?;
     columns(&manifest.data, manifest.model.input)?;
     labels(manifest, &shapes)
+}
+
+/// A version that is known, and has what the manifest has.
+fn version(manifest: &Manifest) -> Result<(), ManifestError> {
+    let got = manifest.version;
+    if !(1..=VERSION).contains(&got) {
+        return Err(ManifestError::new("version", Kind::Version { expected: VERSION, got }));
+    }
+    let newer = |field: String| ManifestError::new(field, Kind::NewerVersion { needed: 2, got });
+    if got >= manifest.model.version() {
+        return Ok(());
+    }
+    if manifest.model.image.is_some() {
+        return Err(newer("model.image".into()));
+    }
+    let layer = manifest.model.layers.iter().position(LayerSpec::has_kernel);
+    Err(newer(format!("model.layers[{}]", layer.unwrap_or(0))))
 }
 
 /// Checks the ranges of the scales.

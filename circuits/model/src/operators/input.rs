@@ -9,8 +9,9 @@ use crate::relation::{DimMap, Linear};
 pub(crate) struct Input;
 
 impl Operator for Input {
-    fn value(&self, site: &Site<'_>, [n, t, b]: [DimMap; 3]) -> Result<Linear, CompileError> {
-        Ok(Linear::zero().plus(1, site.ids.inputs, &[DimMap::Sum, n, t, b]))
+    fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
+        let map: Vec<_> = core::iter::once(DimMap::Sum).chain(map.iter().copied()).collect();
+        Ok(Linear::zero().plus(1, site.ids.inputs, &map))
     }
 
     /// Nothing: inputs are committed to before, and bounded there.

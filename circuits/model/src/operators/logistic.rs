@@ -62,7 +62,7 @@ impl LossRoom for Logistic {
 }
 
 impl Operator for Logistic {
-    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         let LossIds::Logistic { p } = &site.ids.loss else {
             return Err(other_loss());
         };
@@ -86,7 +86,7 @@ impl Operator for Logistic {
         let network = site.network;
         let domain = Domain::new(&[network.output(), network.steps, network.batch]);
         let half = 1 << (PROBABILITY_FRAC - 1);
-        let value = padded_constant(Linear::tensor(*p, 3), half, 0, network.output());
+        let value = padded_constant(Linear::tensor(*p, 3), half, &domain);
         let key = offset_key(own.z.q, 3);
         let table = TableKind::Sigmoid { frac: layer.z_frac, out: PROBABILITY_FRAC };
         builder.lookup("loss.p".into(), &domain, table, key, Some(value))

@@ -17,11 +17,10 @@ pub(super) fn other_loss() -> CompileError {
 }
 
 /// `value − scale·y`, the `(n, t, b)` of both mapped.
-pub(super) fn outputs_gradient(site: &Site<'_>, value: TensorId, map: [DimMap; 3]) -> Linear {
-    let [n, t, b] = map;
+pub(super) fn outputs_gradient(site: &Site<'_>, value: TensorId, map: &[DimMap]) -> Linear {
     let scale = -i128::from(site.network.label_scale());
-    let labels = [DimMap::Sum, n, t, b];
-    Linear::zero().plus(1, value, &map).plus(scale, site.ids.labels, &labels)
+    let labels: Vec<_> = core::iter::once(DimMap::Sum).chain(map.iter().copied()).collect();
+    Linear::zero().plus(1, value, map).plus(scale, site.ids.labels, &labels)
 }
 
 /// The same, computed.

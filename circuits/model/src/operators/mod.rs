@@ -13,7 +13,10 @@
 //! too. An elementwise one follows it number by number and shares the layer's name, scales and tensors.
 //! A `LossRoom` ends the graph.
 
+mod affine;
 mod arithmetic;
+mod conv2d;
+mod geometry;
 mod input;
 mod linear;
 mod logistic;
@@ -42,21 +45,21 @@ use crate::compile::{
 };
 use crate::graph::NodeKind;
 use crate::manifest::{
-    Activation, Layer, LayerQuantization, LayerSpec, Lowering, ManifestError, ManifestErrorKind,
-    Network, RoundSpec, Shape,
+    Activation, Features, Layer, LayerQuantization, LayerSpec, Lowering, ManifestError,
+    ManifestErrorKind, Network, RoundSpec, Shape,
 };
 use crate::relation::{DimMap, Linear, TensorId};
 use crate::trace::{LayerParameters, LayerTrace, LossTrace};
 
 /// What every node of a graph has: a place in the relation.
 pub(crate) trait Operator: Sync {
-    /// What it puts out as a form, its `(n, t, b)` mapped.
-    fn value(&self, site: &Site<'_>, _map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    /// What it puts out as a form, its `(channel, t, b, position…)` mapped.
+    fn value(&self, site: &Site<'_>, _map: &[DimMap]) -> Result<Linear, CompileError> {
         Err(site::missing(&site.name(), "what it puts out"))
     }
 
-    /// The loss' gradient with respect to what it takes as a form, its `(n, t, b)` mapped.
-    fn input_gradient(&self, site: &Site<'_>, _map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    /// The loss' gradient with respect to what it takes as a form, its `(channel, t, b, position…)` mapped.
+    fn input_gradient(&self, site: &Site<'_>, _map: &[DimMap]) -> Result<Linear, CompileError> {
         Err(site::missing(&site.name(), "the gradient of its input"))
     }
 
@@ -137,8 +140,13 @@ pub(crate) struct Scale {
 
 /// An operator that begins a layer.
 pub(crate) trait Weighted: Operator {
-    /// What it makes of `n_in` numbers.
-    fn shape(&self, field: &str, spec: &LayerSpec, n_in: usize) -> Result<Shape, ManifestError>;
+    /// What it makes of its input.
+    fn shape(
+        &self,
+        field: &str,
+        spec: &LayerSpec,
+        input: &Features,
+    ) -> Result<Shape, ManifestError>;
 
     /// Scales and roundings of layer `l`. `scales` are those of what it takes, and the fractional bits
     /// of what leaves the layer; `above` is the layer that takes it.

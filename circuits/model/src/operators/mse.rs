@@ -55,7 +55,7 @@ impl LossRoom for Mse {
 }
 
 impl Operator for Mse {
-    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         match &site.ids.loss {
             LossIds::Mse => Ok(outputs_gradient(site, loss_layer(site)?.1.z.q, map)),
             _ => Err(other_loss()),

@@ -122,15 +122,16 @@ pub(super) struct Change<'a> {
     pub name: String,
     /// The domain of the trace's own tensors: the step second.
     domain: Domain,
-    /// Their dimensions in the equation's domain, and those of the updates, which have the step
-    /// outside, in theirs.
+    /// Their dimensions in the equation's domain.
     turned: Vec<DimMap>,
+    /// The dimensions of the updates, which have the step outside, in theirs.
+    block: Vec<DimMap>,
     /// `η` times the gradient.
     update: Linear,
 }
 
 impl<'a> Change<'a> {
-    /// Of parameters whose trace tensors have this domain.
+    /// Of parameters `(row…, column…)`, whose trace tensors have the step between rows and columns.
     ///
     /// # Errors
     /// If the network and the tensors differ.
@@ -139,12 +140,16 @@ impl<'a> Change<'a> {
         layer: &'a Layer,
         parameters: &'a ParameterIds,
         name: String,
-        domain: Domain,
+        rows: &[usize],
+        columns: &[usize],
     ) -> Result<Self, CompileError> {
-        let mut turned = axes(domain.axes.len());
-        turned.swap(0, 1);
+        let (step, end) = (rows.len(), 1 + rows.len() + columns.len());
+        let domain = Domain::new(&[rows, &[network.steps], columns].concat());
+        let map = |axes: &mut dyn Iterator<Item = usize>| axes.map(DimMap::Axis).collect();
+        let turned: Vec<_> = map(&mut (1..=step).chain([0]).chain(step + 1..end));
         let update = update_form(network, layer, &name, parameters, &turned)?;
-        Ok(Self { layer, parameters, name, domain, turned, update })
+        let block = map(&mut core::iter::once(step).chain(0..step).chain(step + 1..end));
+        Ok(Self { layer, parameters, name, domain, turned, block, update })
     }
 
     /// A factor and a form: the form is the gradient's sum times the factor.
@@ -166,12 +171,13 @@ impl<'a> Change<'a> {
     /// # Errors
     /// If a table is not there, or a remainder has other limbs than its bits take.
     pub fn finish(self, builder: &mut RelationBuilder) -> Result<(), CompileError> {
-        let Self { layer, parameters, name, domain, turned, update } = self;
+        let Self { layer, parameters, name, domain, turned, block, update } = self;
         let mut pointwise = PointwiseBuilder::new(domain.clone());
         if let Some(clip) = &parameters.clip {
             let form = update.plus(-i128::from(layer.eta), clip.q, &turned);
-            let mut equation = domain.clone();
-            equation.axes.swap(0, 1);
+            let axis = |map: &DimMap| map.axes().next().and_then(|axis| domain.axes.get(axis));
+            let axes_of = block.iter().filter_map(axis).copied();
+            let equation = Domain { axes: axes_of.collect() };
             builder.linear(format!("{name}.update"), equation, form);
             let (name, dims) = (format!("{name}.clip"), axes(domain.axes.len()));
             let own = &mut pointwise;
@@ -179,7 +185,7 @@ impl<'a> Change<'a> {
         }
         let (name, ids) = (format!("{name}.update"), &parameters.update);
         let own = &mut pointwise;
-        constrain_rounding(builder, own, &name, &domain, ids, &turned, Bound::Here)?;
+        constrain_rounding(builder, own, &name, &domain, ids, &block, Bound::Here)?;
         builder.pointwise(pointwise);
         Ok(())
     }

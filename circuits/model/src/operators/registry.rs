@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossRoom, Role};
-use super::{linear, logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
+use super::{affine::Affine, conv2d, linear};
+use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
@@ -91,13 +92,15 @@ macro_rules! losses {
 // A manifest's canonical encoding counts these, so their order stays: a new one comes last.
 layers! {
     /// `x·W + b`.
-    Linear, "linear", Weighted(linear::Linear);
+    Linear, "linear", Weighted(Affine(linear::Linear));
     /// `max(x, 0)`.
     Relu, "relu", Elementwise(relu::Relu);
     /// `1/(1 + exp(−x))`.
     Sigmoid, "sigmoid", Elementwise(Smooth(sigmoid::Sigmoid));
     /// Hyperbolic tangent.
     Tanh, "tanh", Elementwise(Smooth(tanh::Tanh));
+    /// `x·W + b` at every place of a kernel over an image.
+    Conv2d, "conv2d", Weighted(Affine(conv2d::Conv2d));
 }
 
 // The same holds of these.

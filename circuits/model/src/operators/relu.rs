@@ -40,15 +40,15 @@ impl Elementwise for Relu {
 }
 
 impl Operator for Relu {
-    fn value(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         let a = site.layer()?.1.a.ok_or_else(|| missing(&site.name(), "the activated output"))?;
-        Ok(Linear::zero().plus(1, a, &map))
+        Ok(Linear::zero().plus(1, a, map))
     }
 
-    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         let d = site.layer()?.1.d_relu;
         let d = d.ok_or_else(|| missing(&site.name(), "the gradient of its output"))?;
-        Ok(Linear::zero().plus(1, d, &map))
+        Ok(Linear::zero().plus(1, d, map))
     }
 
     fn bounds_input(&self) -> bool {
@@ -70,21 +70,22 @@ impl Operator for Relu {
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
-        let name = site.name();
+        let (name, domain) = (site.name(), site.domain(layer));
+        let rank = domain.axes.len();
         let (Some(a), Some(negative), Some(d), Some(g)) =
             (own.a, own.negative, own.d_relu, own.g.as_ref())
         else {
             return Err(missing(&name, "a part of the rectifier"));
         };
-        let [a_, s, z, d_, g_] = [a, negative, own.z.q, d, g.q].map(|id| pointwise.tensor(id, 3));
+        let [a_, s, z, d_, g_] =
+            [a, negative, own.z.q, d, g.q].map(|id| pointwise.tensor(id, rank));
         pointwise.require(format!("{name}.negative.bit"), &[(1, &[s, s]), (-1, &[s])]);
         pointwise.require(format!("{name}.a"), &[(1, &[a_]), (-1, &[z]), (1, &[s, z])]);
         pointwise.require(format!("{name}.d"), &[(1, &[d_]), (-1, &[g_]), (1, &[s, g_])]);
-        let dims = axes(3);
+        let dims = axes(rank);
         let key =
             Linear::zero().plus(2, a, &dims).plus(-1, own.z.q, &dims).plus(-1, negative, &dims);
-        let (label, domain) = (format!("{name}.negative"), site.domain(layer));
-        builder.lookup(label, &domain, TableKind::Range(15), key, None)
+        builder.lookup(format!("{name}.negative"), &domain, TableKind::Range(15), key, None)
     }
 
     /// Nothing: its values are constrained number by number, in `pointwise`.
@@ -103,7 +104,7 @@ impl Operator for Relu {
     }
 
     fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
-        let outputs = network.window() * layer.n_out;
+        let outputs = network.window() * layer.output.count();
         trace.a = Vec::with_capacity(outputs);
         trace.d_relu = Vec::with_capacity(outputs);
     }

@@ -76,19 +76,19 @@ impl<'a> Site<'a> {
         layer.ok_or_else(|| missing(&self.name(), "the layer"))
     }
 
-    /// The domain `(n, T, B)` of a layer's values.
+    /// The domain `(channel, T, B, position…)` of a layer's values.
     pub fn domain(&self, layer: &Layer) -> Domain {
-        Domain::new(&[layer.n_out, self.network.steps, self.network.batch])
+        Domain::new(&self.network.tensor(&layer.output))
     }
 
-    /// What it puts out, its `(n, t, b)` mapped.
-    pub fn value(&self, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    /// What it puts out, its `(channel, t, b, position…)` mapped.
+    pub fn value(&self, map: &[DimMap]) -> Result<Linear, CompileError> {
         self.operator().value(self, map)
     }
 
-    /// The gradient with respect to what it puts out, its `(n, t, b)` mapped: who takes the values
-    /// knows it.
-    pub fn gradient(&self, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    /// The gradient with respect to what it puts out, its `(channel, t, b, position…)` mapped: who takes
+    /// the values knows it.
+    pub fn gradient(&self, map: &[DimMap]) -> Result<Linear, CompileError> {
         let consumer = self.consumer()?;
         consumer.operator().input_gradient(&consumer, map)
     }

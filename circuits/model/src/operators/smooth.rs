@@ -100,15 +100,15 @@ impl<F: Function> Elementwise for Smooth<F> {
 }
 
 impl<F: Function> Operator for Smooth<F> {
-    fn value(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         let a = site.layer()?.1.a.ok_or_else(|| missing(&site.name(), "the activated output"))?;
-        Ok(Linear::zero().plus(1, a, &map))
+        Ok(Linear::zero().plus(1, a, map))
     }
 
-    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         let d = site.layer()?.1.d.as_ref();
         let d = d.ok_or_else(|| missing(&site.name(), "a part of the activation"))?;
-        Ok(Linear::zero().plus(1, d.q, &map))
+        Ok(Linear::zero().plus(1, d.q, map))
     }
 
     /// The table's keys have 16 bits.
@@ -130,23 +130,24 @@ impl<F: Function> Operator for Smooth<F> {
     ) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
         let (name, domain) = (site.name(), site.domain(layer));
+        let rank = domain.axes.len();
         let (Some(a), Some(g), Some(d)) = (own.a, own.g.as_ref(), own.d.as_ref()) else {
             return Err(missing(&name, "a part of the activation"));
         };
-        // A padded unit has z = 0 and must have a = 0, whatever the table says.
-        let value = padded_constant(Linear::tensor(a, 3), F::at_zero(layer.a_frac), 0, layer.n_out);
-        let (kind, key) = (F::table(layer.z_frac, layer.a_frac), offset_key(own.z.q, 3));
+        // What pads units or positions has z = 0 and must have a = 0, whatever the table says.
+        let value = padded_constant(Linear::tensor(a, rank), F::at_zero(layer.a_frac), &domain);
+        let (kind, key) = (F::table(layer.z_frac, layer.a_frac), offset_key(own.z.q, rank));
         builder.lookup(format!("{name}.a"), &domain, kind, key, Some(value))?;
 
-        let [a, g, q] = [a, g.q, d.q].map(|id| pointwise.tensor(id, 3));
+        let [a, g, q] = [a, g.q, d.q].map(|id| pointwise.tensor(id, rank));
         let label = format!("{name}.d");
-        let r = pointwise.form(d.remainder(&label, &axes(3))?);
+        let r = pointwise.form(d.remainder(&label, &axes(rank))?);
         let products = F::derivative(layer.a_frac)
             .map(|(coef, power)| (coef, [vec![a; power], vec![g]].concat()));
         let [first, second] = products.each_ref().map(|(coef, factors)| (*coef, &factors[..]));
         let scale = -(1i128 << d.spec.shift);
         pointwise.require(label.clone(), &[first, second, (scale, &[q]), (-1, &[r])]);
-        constrain_rounding(builder, pointwise, &label, &domain, d, &axes(3), Bound::Here)
+        constrain_rounding(builder, pointwise, &label, &domain, d, &axes(rank), Bound::Here)
     }
 
     /// Nothing: its values are constrained number by number, in `pointwise`.
@@ -165,7 +166,7 @@ impl<F: Function> Operator for Smooth<F> {
     }
 
     fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
-        let outputs = network.window() * layer.n_out;
+        let outputs = network.window() * layer.output.count();
         trace.a = Vec::with_capacity(outputs);
         trace.d = layer.d.map(|_| Rounded::room(outputs));
     }

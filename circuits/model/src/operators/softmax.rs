@@ -92,7 +92,7 @@ impl LossRoom for Softmax {
 }
 
 impl Operator for Softmax {
-    fn input_gradient(&self, site: &Site<'_>, map: [DimMap; 3]) -> Result<Linear, CompileError> {
+    fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         let LossIds::Softmax { p, .. } = &site.ids.loss else {
             return Err(other_loss());
         };
@@ -123,7 +123,7 @@ impl Operator for Softmax {
         let rows = [DimMap::Axis(1), DimMap::Axis(2)];
         let (frac, scale) = (layer.z_frac, network.exp_scale());
         let below_max = Linear::zero().plus_masked(1, max, &rows, &real).plus(-1, own.z, &axes(3));
-        let value = padded_constant(Linear::tensor(e, 3), i128::from(scale), 0, n);
+        let value = padded_constant(Linear::tensor(e, 3), i128::from(scale), &domain);
         let exp = TableKind::Exp { frac, scale };
         builder.lookup("loss.e".into(), &domain, exp, below_max, Some(value))?;
         builder.range16("loss.p.range".into(), &domain, Linear::tensor(p, 3))?;

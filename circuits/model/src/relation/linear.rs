@@ -134,6 +134,12 @@ impl Linear {
         self
     }
 
+    /// The form where these factors are 1, and zero elsewhere.
+    pub fn masked(mut self, factors: &[AxisFactor]) -> Self {
+        self.terms.iter_mut().for_each(|term| term.factors.extend_from_slice(factors));
+        self
+    }
+
     /// Adds `scale` times another form.
     pub fn plus_form(mut self, scale: i128, other: &Linear) -> Self {
         let scaled = other.terms.iter().cloned();

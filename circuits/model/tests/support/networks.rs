@@ -72,9 +72,10 @@ pub fn connect(input: usize, layers: Vec<(Layer, usize)>, loss: Loss) -> Network
             (layer.activation, layer.g, layer.d) = (Activation::Identity, None, None);
             n_out = if loss == Loss::Logistic { 1 } else { n_out.clamp(2, 4096) };
         }
-        layer.n_in = std::mem::replace(&mut n_in, n_out);
-        layer.n_out = n_out;
+        layer.connect(std::mem::replace(&mut n_in, n_out), n_out);
         layer
     });
-    Network { input, layers: layers.collect(), loss, ..base() }
+    let mut network = Network { layers: layers.collect(), loss, ..base() };
+    network.take(input);
+    network
 }

@@ -46,11 +46,13 @@ pub fn fixture() -> &'static Fixture {
                 .unwrap();
         let mut network: Network = manifest.network().unwrap();
         let (row_log, widths) = (6, [7, 13, 3]);
-        (network.row_log, network.input) = (row_log, widths[0]);
+        network.row_log = row_log;
+        network.take(widths[0]);
         let last = network.layers.pop().unwrap();
         network.layers = vec![network.layers.pop().unwrap(), last];
         for (l, layer) in network.layers.iter_mut().enumerate() {
-            (layer.n_in, layer.n_out, layer.bias) = (widths[l], widths[l + 1], l == 0);
+            layer.connect(widths[l], widths[l + 1]);
+            layer.bias = l == 0;
         }
         let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
         let srs = srs.check().unwrap();

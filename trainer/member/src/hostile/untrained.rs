@@ -129,11 +129,11 @@ pub fn facts() -> PublicProject {
     network.row_log = ROW_LOG;
     // So many rows that the blindings of all updates of a run, one element a row, are independent.
     let widths = [127, 64, 4];
-    network.input = widths[0];
+    network.take(widths[0]);
     let kept = network.layers.len() - 2;
     network.layers.drain(..kept);
     for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
-        (layer.n_in, layer.n_out) = (widths[0], widths[1]);
+        layer.connect(widths[0], widths[1]);
     }
     let network = Limits::default().admit(network).unwrap();
     let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();

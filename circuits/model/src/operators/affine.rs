@@ -1,0 +1,400 @@
+//! `Z = A·W + b`: layers whose outputs are products with weights. A linear layer takes all of its input at
+//! once; a convolution the part of an image that its kernel covers, at every place of the kernel.
+
+use super::geometry::{Geometry, value_axes};
+use super::optimizer::{self, Blocks, Rule, weights_form};
+use super::site::{Site, differs, missing};
+use super::{
+    Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced, Weighted,
+};
+use crate::compile::{
+    Bound, CompileError, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder, RoundedIds,
+    Tensors, axes, constrain_rounding, real_positions,
+};
+use crate::manifest::{
+    Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Network, RoundSpec,
+    Shape, Wide, width,
+};
+use crate::relation::{DimMap, Domain, Linear as Form, Product};
+use crate::trace::{LayerParameters, LayerTrace, Rounded};
+
+/// What tells one such layer from another: its shape.
+pub(crate) trait Weights: Sync {
+    /// What it makes of its input.
+    fn shape(
+        &self,
+        field: &str,
+        spec: &LayerSpec,
+        input: &Features,
+    ) -> Result<Shape, ManifestError>;
+}
+
+/// A layer with weights.
+#[derive(Debug)]
+pub(crate) struct Affine<W>(pub W);
+
+/// The columns of the weights that a layer has to have.
+pub(super) fn columns(field: &str, spec: &LayerSpec) -> Result<usize, ManifestError> {
+    let out = format!("{field}.out");
+    let missing = || ManifestError::new(out.clone(), ManifestErrorKind::Missing);
+    let n_out = spec.out.ok_or_else(missing)?;
+    width(&out, n_out)?;
+    Ok(n_out)
+}
+
+/// Shapes and scales, and the tensors that they give.
+impl<W: Weights> Weighted for Affine<W> {
+    fn shape(
+        &self,
+        field: &str,
+        spec: &LayerSpec,
+        input: &Features,
+    ) -> Result<Shape, ManifestError> {
+        self.0.shape(field, spec, input)
+    }
+
+    fn scales(
+        &self,
+        lowering: &Lowering<'_>,
+        l: usize,
+        shape: &Shape,
+        (input, a_frac): (Scale, u32),
+        above: Option<&Layer>,
+    ) -> Result<Layer, ManifestError> {
+        let q = lowering.quantization(l)?;
+        let bias = if shape.bias { 1i128 << input.frac } else { 0 };
+        let field = format!("quantization.layers[{l}].z_frac");
+        let largest = (shape.n_in as i128 * i128::from(input.max) + bias) * lowering.weight_max();
+        let z = Wide::symmetric(&field, "a layer's output before rounding", largest)
+            .rescale(input.frac + lowering.q.weight_frac, q.z_frac)?;
+        let back = lowering.backward(l, shape.activation, a_frac, above)?;
+        let grad_frac = input.frac + back.gradient.frac;
+        let grad_max = (lowering.manifest.training.batch * shape.output.positions()) as i128
+            * i128::from(input.max.max(1 << input.frac))
+            * i128::from(back.gradient.max);
+        let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;
+        let update = optimizer::update(lowering, l, step)?;
+        Ok(Layer {
+            kind: shape.kind,
+            input: shape.input,
+            output: shape.output,
+            kernel: shape.kernel,
+            n_in: shape.n_in,
+            n_out: shape.n_out,
+            bias: shape.bias,
+            activation: shape.activation,
+            a_in_frac: input.frac,
+            a_in_max: input.max,
+            z_frac: q.z_frac,
+            a_frac,
+            d_frac: back.gradient.frac,
+            d_max: back.gradient.max,
+            grad_frac,
+            // At most 2^12·2^24·2^15·2^16: as it is bounded below, it fits.
+            grad_max: i64::try_from(grad_max).unwrap_or(i64::MAX),
+            z,
+            g: back.g,
+            d: back.d,
+            clip,
+            update,
+            eta: q.eta,
+        })
+    }
+
+    fn sends(
+        &self,
+        lowering: &Lowering<'_>,
+        layer: &Layer,
+        field: &str,
+        frac: u32,
+    ) -> Result<RoundSpec, ManifestError> {
+        let places = layer.kernel.map_or(1, |kernel| kernel.overlap().pow(2));
+        let terms = (places * layer.n_out) as i128;
+        let largest = terms * i128::from(layer.d_max) * lowering.weight_max();
+        Wide::symmetric(field, "a backpropagated gradient before rounding", largest)
+            .rescale(layer.d_frac + lowering.q.weight_frac, frac)
+    }
+
+    fn block(&self, layer: &Layer) -> Vec<(&'static str, Vec<usize>)> {
+        let biases = layer.bias.then(|| ("b", vec![layer.n_out]));
+        let weights = layer.rows().into_iter().chain([layer.n_out]).collect();
+        core::iter::once(("w", weights)).chain(biases).collect()
+    }
+
+    fn outputs(
+        &self,
+        network: &Network,
+        layer: &Layer,
+        name: &str,
+        tensors: &mut Tensors,
+    ) -> Result<RoundedIds, CompileError> {
+        tensors.rounded(&format!("{name}.z"), &layer.z, &network.tensor(&layer.output))
+    }
+
+    fn learns(
+        &self,
+        network: &Network,
+        layer: &Layer,
+        name: &str,
+        tensors: &mut Tensors,
+        blocks: &mut Blocks<'_>,
+    ) -> Result<(ParameterIds, Option<ParameterIds>), CompileError> {
+        let mut take = |part: &str, sizes: &[usize]| {
+            optimizer::tensors(network, layer, &format!("{name}.{part}"), sizes, tensors, blocks)
+        };
+        let rows = layer.rows().into_iter();
+        let weights: Vec<usize> = rows.chain([network.steps, layer.n_out]).collect();
+        let w = take("w", &weights)?;
+        let b = layer.bias.then(|| take("b", &[layer.n_out, network.steps])).transpose()?;
+        Ok((w, b))
+    }
+}
+
+/// Relations.
+impl<W: Weights> Operator for Affine<W> {
+    fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Form, CompileError> {
+        Ok(Form::zero().plus(1, site.layer()?.1.z.q, map))
+    }
+
+    /// Where it takes a layer's values: what it sends to that layer.
+    fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Form, CompileError> {
+        let below = site.input()?;
+        let g = below.layer()?.1.g.as_ref();
+        let g = g.ok_or_else(|| missing(&below.name(), "the gradient of its output"))?;
+        Ok(Form::zero().plus(1, g.q, map))
+    }
+
+    /// `Z = A·W + 2^f·b`, for every position of the output.
+    fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
+        let (layer, own) = site.layer()?;
+        let name = site.name();
+        let (network, geometry) = (site.network, Geometry { layer });
+        let sides = layer.output.sides();
+        // Axes of the result: the step, the sample, the position, the channel.
+        let channel = 2 + sides.len();
+        let result = value_axes(channel, 0, 1, 2..channel);
+        let mut out = own.z.rounded(&format!("{name}.z"), &result, &result)?;
+        if let Some(b) = bias(layer, own, &name)? {
+            let b = weights_form(b, 0, &[channel]);
+            let real = sides.iter().enumerate().flat_map(|(k, side)| real_positions(2 + k, *side));
+            out = out.plus_form(-(1 << layer.a_in_frac), &b.masked(&real.collect::<Vec<_>>()));
+        }
+        let rows = layer.rows();
+        let at_rows: Vec<usize> = (2..2 + rows.len()).chain([1]).collect();
+        builder.product(Product {
+            label: format!("{name}.forward"),
+            axes: [
+                Domain::new(&[network.steps]),
+                Domain::new(&[&[network.batch], sides].concat()),
+                Domain::new(&[layer.n_out]),
+                Domain::new(&rows),
+            ],
+            left: site.input()?.value(&geometry.input(0, 1, 2, channel))?,
+            right: weights_form(&own.w, 0, &at_rows),
+            coef: 1,
+            out,
+        });
+        Ok(())
+    }
+
+    /// `∂A = ∂Z·Wᵀ`, arriving at the layer below: for every position of its output, over the places of
+    /// the kernel that cover it.
+    fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
+        let below = site.input()?;
+        let (_, receives) = below.layer()?;
+        let (layer, own) = site.layer()?;
+        let name = format!("{}.g", below.name());
+        let g = receives.g.as_ref().ok_or_else(|| missing(&name, "the arriving gradient"))?;
+        let sides = layer.input.sides();
+        let channel = 2 + sides.len();
+        let result = value_axes(channel, 0, 1, 2..channel);
+        let geometry = Geometry { layer };
+        let [x, y, k] = geometry.backward(site.network.batch);
+        builder.product(Product {
+            label: format!("{}.backward", site.name()),
+            axes: [Domain::new(&[site.network.steps]), x, y, k],
+            left: site.gradient(&geometry.sent())?,
+            right: weights_form(&own.w, 0, &geometry.sent_rows()),
+            coef: 1,
+            out: g.rounded(&name, &result, &result)?,
+        });
+        Ok(())
+    }
+
+    fn pointwise(
+        &self,
+        builder: &mut RelationBuilder,
+        pointwise: &mut PointwiseBuilder,
+        site: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        let (layer, own) = site.layer()?;
+        let bounded = site.consumer()?.operator().bounds_input();
+        let bound = if bounded { Bound::Elsewhere } else { Bound::Here };
+        let (name, domain) = (format!("{}.z", site.name()), site.domain(layer));
+        let dims = axes(domain.axes.len());
+        constrain_rounding(builder, pointwise, &name, &domain, &own.z, &dims, bound)
+    }
+
+    /// The weights' gradient as a product, the biases' as a sum; the update of both.
+    fn parameters(
+        &self,
+        builder: &mut RelationBuilder,
+        site: &Site<'_>,
+    ) -> Result<(), CompileError> {
+        let (layer, own) = site.layer()?;
+        let (network, rows) = (site.network, layer.rows());
+        let name = format!("{}.w", site.name());
+        let rule = optimizer::Change::new(network, layer, &own.w, name, &rows, &[layer.n_out])?;
+        let (coef, out) = rule.gradient()?;
+        let sides = layer.output.sides();
+        let sample = 1 + rows.len();
+        builder.product(Product {
+            label: format!("{}.gradient", rule.name),
+            axes: [
+                Domain::new(&[network.steps]),
+                Domain::new(&rows),
+                Domain::new(&[layer.n_out]),
+                Domain::new(&[&[network.batch], sides].concat()),
+            ],
+            left: site.input()?.value(&Geometry { layer }.input(0, sample, sample + 1, 1))?,
+            right: site.gradient(&value_axes(1, 0, 2, 3..3 + sides.len()))?,
+            coef: coef.into(),
+            out,
+        });
+        rule.finish(builder)?;
+        match bias(layer, own, &site.name())? {
+            Some(b) => bias_gradient(builder, site, layer, b),
+            None => Ok(()),
+        }
+    }
+
+    fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
+        let outputs = network.window() * layer.output.count();
+        let weights = network.steps * layer.n_in * layer.n_out;
+        let biases = layer.bias.then_some(network.steps * layer.n_out);
+        trace.z = Rounded::room(outputs);
+        trace.g = layer.g.map(|_| Rounded::room(outputs));
+        trace.clip_w = layer.clip.map(|_| Rounded::room(weights));
+        trace.clip_b = layer.clip.and(biases).map(Rounded::room);
+        trace.update_w = Rounded::room(weights);
+        trace.update_b = biases.map(Rounded::room);
+    }
+}
+
+fn bias_gradient(
+    builder: &mut RelationBuilder,
+    site: &Site<'_>,
+    layer: &Layer,
+    b: &ParameterIds,
+) -> Result<(), CompileError> {
+    let mut map = vec![DimMap::Axis(1), DimMap::Axis(0), DimMap::Sum];
+    map.resize(3 + layer.output.sides().len(), DimMap::Sum);
+    let sum = Form::zero().plus_form(1 << layer.a_in_frac, &site.gradient(&map)?);
+    let name = format!("{}.b", site.name());
+    let rule = optimizer::Change::new(site.network, layer, b, name, &[layer.n_out], &[])?;
+    let (coef, form) = rule.gradient()?;
+    let domain = Domain::new(&[site.network.steps, layer.n_out]);
+    let form = form.plus_form(-i128::from(coef), &sum);
+    builder.linear(format!("{}.gradient", rule.name), domain, form);
+    rule.finish(builder)
+}
+
+/// The biases of a layer that has them.
+fn bias<'a>(
+    layer: &Layer,
+    own: &'a LayerIds,
+    name: &str,
+) -> Result<Option<&'a ParameterIds>, CompileError> {
+    if layer.bias == own.b.is_some() {
+        return Ok(own.b.as_ref());
+    }
+    Err(differs(name, "biases"))
+}
+
+// The entries are counted before they are indexed.
+#[allow(clippy::indexing_slicing)]
+impl<W: Weights> Arithmetic for Affine<W> {
+    /// `z = round_sat(A·W + 2^a_in_frac·b)`
+    fn forward<K: TensorKernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        input: &[i32],
+        kept: &mut SavedTensors<K::Matrix>,
+        trace: &mut LayerTrace,
+    ) -> Result<Vec<i32>, Untraced> {
+        let (layer, n) = (pass.layer, pass.layer.n_out);
+        pass.expect("the input", pass.samples * layer.input.count(), input.len())?;
+        pass.expect("the weights", layer.n_in * n, pass.parameters.w.len())?;
+        let rows = pass.samples * layer.output.positions();
+        let geometry = Geometry { layer };
+        let input = pass.kernels.matrix(&geometry.patches(input, pass.samples), rows, layer.n_in);
+        let weights = pass.kernels.matrix(&pass.parameters.w, layer.n_in, n);
+        let x = pass.kernels.product(Operand::Straight(&input), Operand::Straight(&weights));
+        let len = rows * n;
+        pass.expect("the output", len, x.len())?;
+        (kept.input, kept.weights) = (Some(input), Some(weights));
+        let z = match &pass.parameters.b {
+            Some(b) => {
+                pass.expect("the biases", n, b.len())?;
+                let biased = |i: usize| x[i] + (i64::from(b[i % n]) << layer.a_in_frac);
+                pass.round("z", &mut trace.z, len, &layer.z, biased)?
+            }
+            None => pass.round("z", &mut trace.z, len, &layer.z, |i| x[i])?,
+        };
+        Ok(z.to_vec())
+    }
+
+    /// `g = round_sat(D·Wᵀ)` of the layer below; nobody needs the gradient of the window's inputs.
+    fn backward<K: TensorKernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        gradient: &[i32],
+        kept: &mut SavedTensors<K::Matrix>,
+        traces: &mut [LayerTrace],
+    ) -> Result<Vec<i32>, Untraced> {
+        let layer = pass.layer;
+        let rows = pass.samples * layer.output.positions();
+        pass.expect("the gradient", rows * layer.n_out, gradient.len())?;
+        let gradient = &*kept.gradient.insert(pass.kernels.matrix(gradient, rows, layer.n_out));
+        let Some(below) = pass.below else {
+            return Ok(Vec::new());
+        };
+        let weights = kept.weights.as_ref().ok_or_else(|| pass.wrong("the weights kept", 1, 0))?;
+        let x = pass.kernels.product(Operand::Straight(gradient), Operand::Transposed(weights));
+        pass.expect("what each place sends", rows * layer.n_in, x.len())?;
+        let x = Geometry { layer }.gathered(x, pass.samples);
+        let receives = pass.network.layers.get(below).and_then(|below| below.g.as_ref());
+        let g = traces.get_mut(below).and_then(|trace| trace.g.as_mut());
+        let (spec, g) = receives.zip(g).ok_or_else(|| pass.wrong("the layer below's g", 1, 0))?;
+        Ok(pass.round("the layer below's g", g, x.len(), spec, |i| x[i])?.to_vec())
+    }
+
+    fn update<K: TensorKernels>(
+        &self,
+        pass: &Pass<'_, K>,
+        velocity: Option<&LayerParameters>,
+        kept: &SavedTensors<K::Matrix>,
+        trace: &mut LayerTrace,
+    ) -> Result<Option<LayerParameters>, Untraced> {
+        let (Some(input), Some(d)) = (&kept.input, &kept.gradient) else {
+            return Err(pass.wrong("what is kept", 1, 0));
+        };
+        let rule = Rule { pass };
+        let gradient = pass.kernels.product(Operand::Transposed(input), Operand::Straight(d));
+        let (clip, update) = (&mut trace.clip_w, &mut trace.update_w);
+        let before = velocity.map(|v| &v.w[..]);
+        let w = rule.apply(&gradient, &pass.parameters.w, before, clip, update)?;
+        let Some(b) = &pass.parameters.b else {
+            return Ok(Some(LayerParameters { w, b: None }));
+        };
+        // A bias is a weight whose input is one.
+        let rows = pass.samples * pass.layer.output.positions();
+        let ones = pass.kernels.matrix(&vec![1; rows], 1, rows);
+        let mut gradient = pass.kernels.product(Operand::Straight(&ones), Operand::Straight(d));
+        gradient.iter_mut().for_each(|x| *x <<= pass.layer.a_in_frac);
+        let update = trace.update_b.as_mut().ok_or_else(|| pass.wrong("update_b", 1, 0))?;
+        let before = velocity.and_then(|v| v.b.as_deref());
+        let b = rule.apply(&gradient, b, before, &mut trace.clip_b, update)?;
+        Ok(Some(LayerParameters { w, b: Some(b) }))
+    }
+}
