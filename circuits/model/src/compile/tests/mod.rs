@@ -131,7 +131,7 @@ fn a_network_that_no_manifest_lowers_to_is_not_admitted() {
             "layer3: a part of the activation has no tensor",
         ),
         (
-            |n| n.layers[1].n_in = 9,
+            |n| n.layers[1].connect(9, 5),
             "the relation is malformed: layer1.backward: a dimension of 7 positions follows an \
              axis of 9",
         ),
