@@ -64,7 +64,7 @@ stage "documentation" env RUSTDOCFLAGS="-D warnings" \
     cargo doc --profile ci --workspace --no-deps --quiet
 stage "compiling" cargo test --profile ci --workspace --no-run
 # All of them even when some fail, so that one run tells everything that is broken.
-stage "tests" cargo test --profile ci --workspace --tests --no-fail-fast
+stage "tests" scripts/tests.py --workspace
 # The examples in comments, one program a crate.
 stage "examples in documentation" cargo test --profile ci --workspace --doc
 # With what was built just now, beyond the committed seeds; the same cases each time.

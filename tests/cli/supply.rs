@@ -175,6 +175,28 @@ fn only_images_are_linked_as_a_whole() {
     assert!(container.contains("target/image/zktrain"));
 }
 
+/// A crate that is not listed would be tested without its assertions.
+#[test]
+fn every_crate_of_the_workspace_is_tested_with_assertions_and_checks_of_overflow() {
+    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+    let packages = manifest["profile"]["ci"]["package"].as_table().unwrap();
+    let members = manifest["workspace"]["members"].as_array().unwrap();
+    let folders = members.iter().map(|member| member.as_str().unwrap()).chain(["."]);
+    for folder in folders {
+        let path = format!("{}/{folder}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
+        let package: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+        let name = package["package"]["name"].as_str().unwrap();
+        let own = packages.get(name).unwrap_or_else(|| panic!("{name} is not in profile ci"));
+        for check in ["debug-assertions", "overflow-checks"] {
+            assert_eq!(
+                own.get(check).and_then(toml::Value::as_bool),
+                Some(true),
+                "{name}: {check}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_floor_is_the_one_that_programs_check() {
     let config: toml::Table = include_str!("../../.cargo/config.toml").parse().unwrap();

@@ -1,5 +1,7 @@
 //! Four integers, one operation on which is wrong in the last of them: what nobody should choose.
 
+use core::cell::Cell;
+
 use super::portable::Lanes;
 use super::{Kernel, Lane, WORDS};
 
@@ -35,27 +37,24 @@ impl Operation {
 
     /// Runs a kernel with this operation wrong.
     pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        match self {
-            Self::New => kernel.run::<Wrong<{ Self::New as u8 }>, 4>(),
-            Self::Splat => kernel.run::<Wrong<{ Self::Splat as u8 }>, 4>(),
-            Self::ToArray => kernel.run::<Wrong<{ Self::ToArray as u8 }>, 4>(),
-            Self::Gather => kernel.run::<Wrong<{ Self::Gather as u8 }>, 4>(),
-            Self::Scatter => kernel.run::<Wrong<{ Self::Scatter as u8 }>, 4>(),
-            Self::Add => kernel.run::<Wrong<{ Self::Add as u8 }>, 4>(),
-            Self::Sub => kernel.run::<Wrong<{ Self::Sub as u8 }>, 4>(),
-            Self::Mul => kernel.run::<Wrong<{ Self::Mul as u8 }>, 4>(),
-            Self::And => kernel.run::<Wrong<{ Self::And as u8 }>, 4>(),
-            Self::Shr => kernel.run::<Wrong<{ Self::Shr as u8 }>, 4>(),
-            Self::Shl => kernel.run::<Wrong<{ Self::Shl as u8 }>, 4>(),
-        }
+        WRONG.set(Some(self));
+        let output = kernel.run::<Wrong, 4>();
+        WRONG.set(None);
+        output
     }
+}
+
+thread_local! {
+    /// The operation that is wrong in this thread. A type for each would have every kernel compiled
+    /// eleven times more.
+    static WRONG: Cell<Option<Operation>> = const { Cell::new(None) };
 }
 
 /// Four integers.
 #[derive(Clone, Copy)]
-struct Wrong<const OPERATION: u8>(Lanes<4>);
+struct Wrong(Lanes<4>);
 
-impl<const OPERATION: u8> Wrong<OPERATION> {
+impl Wrong {
     /// What an operation comes to: something else, if it is the wrong one.
     fn of(operation: Operation, right: Lanes<4>) -> Self {
         let mut numbers = right.to_array();
@@ -64,11 +63,11 @@ impl<const OPERATION: u8> Wrong<OPERATION> {
     }
 
     fn error(operation: Operation) -> u64 {
-        u64::from(OPERATION == operation as u8)
+        u64::from(WRONG.get() == Some(operation))
     }
 }
 
-impl<const OPERATION: u8> Lane<4> for Wrong<OPERATION> {
+impl Lane<4> for Wrong {
     fn new(v: [u64; 4]) -> Self {
         Self::of(Operation::New, Lanes::new(v))
     }
