@@ -21,7 +21,7 @@ use zktrain_verify::training::TrainingError;
 use crate::commands::chain::ChainRefusal;
 use crate::config::ConfigError;
 use crate::logging::LogError;
-use crate::operator::OperatorError;
+use crate::coordinator::CoordinatorError;
 
 pub use options::OptionsError;
 
@@ -290,7 +290,7 @@ pub enum Error {
     Backup(Box<crate::commands::backup::BackupError>),
     /// A coordinator cannot go on.
     #[error(transparent)]
-    Operator(#[from] Box<OperatorError>),
+    Coordinator(#[from] Box<CoordinatorError>),
     /// Measuring failed.
     #[error(transparent)]
     Bench(#[from] Box<crate::bench::BenchError>),

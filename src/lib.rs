@@ -13,7 +13,7 @@ pub mod error;
 pub mod evm;
 pub mod lineage;
 pub mod logging;
-pub mod operator;
+pub mod coordinator;
 pub mod roots;
 pub mod source;
 pub mod ui;

@@ -14,7 +14,7 @@ use zktrain_verify::evm::EvmKeyError;
 
 use super::{Error, ProjectError};
 use crate::limits::LimitError;
-use crate::operator::OperatorError;
+use crate::coordinator::CoordinatorError;
 
 /// Errors that a project has too: one place for each.
 macro_rules! of_projects {
@@ -77,9 +77,9 @@ impl From<crate::commands::backup::BackupError> for Error {
     }
 }
 
-impl From<OperatorError> for Error {
-    fn from(error: OperatorError) -> Self {
-        Self::Operator(Box::new(error))
+impl From<CoordinatorError> for Error {
+    fn from(error: CoordinatorError) -> Self {
+        Self::Coordinator(Box::new(error))
     }
 }
 

@@ -15,7 +15,7 @@ mod names;
 mod network;
 mod network_anvil;
 mod network_trouble;
-mod operator;
+mod coordinator;
 mod overwrite;
 mod privacy;
 #[path = "../project/mod.rs"]

@@ -201,10 +201,10 @@ fn others(at: &Deployment, round: u64, [first, second]: [Address; 2]) -> Vec<(Ad
     let (by, until, bond) = (second, 1_700_090_000, n(5));
     let demanded = Demands::Demanded { round, account: first, by, until, bond };
     let (account, to, amount) = (first, second, n(5));
-    let (operator, challenger, reason, guilty) = (first, second, word, first);
+    let (challenger, reason, guilty) = (second, word, first);
     let [own, delegated, bounty] = [1, 1, 1].map(n);
     let slashed =
-        StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since: 1 };
+        StakeManager::Slashed { operator: guilty, challenger, reason, own, delegated, bounty, since: 1 };
     let member_slashed = Rounds::MemberSlashed { round, account, challenger, reason };
     let (domain, shares) = (1, n(5));
     vec![

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use zktrain_audit::lineage::{decode_sum, encode_sum, submission, sum};
 use zktrain_chain::protocol::Client;
 use zktrain_cli::lineage::LineageWriter;
-use zktrain_cli::operator::Pending;
+use zktrain_cli::coordinator::Pending;
 use zktrain_cli::project::{Project, write_json};
 use zktrain_cli::version::{Version, VersionError};
 use zktrain_member::{Ancestry, Error, LineageSource, ParentError, PublicProject, Versions};

@@ -78,11 +78,11 @@ pub enum StakeCommand {
 pub struct DelegateArgs {
     /// Whom to stake with.
     #[arg(value_parser = parse_address)]
-    pub operator: Address,
+    pub account: Address,
     /// How much.
     #[arg(value_parser = parse)]
     pub amount: U256,
-    /// The most that you accept that slashes of the operator take of all delegated stake together:
+    /// The most that you accept that slashes of that account take of all delegated stake together:
     /// its limit, also one that it has announced.
     #[arg(long, value_name = "AMOUNT", value_parser = parse)]
     pub most: Option<U256>,
@@ -96,7 +96,7 @@ pub struct UnstakeArgs {
     /// How much, or `all`.
     pub amount: String,
     /// With whom it is staked; by default with the account itself.
-    #[arg(long, value_name = "OPERATOR", value_parser = parse_address)]
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_address)]
     pub from: Option<Address>,
 }
 
@@ -182,11 +182,11 @@ async fn limit(client: &Client, amount: U256) -> Result<Done, Error> {
 
 pub async fn delegate(at: &Connection, args: &DelegateArgs, ui: &Ui) -> Result<Done, Error> {
     let client = at.client(ui).await?;
-    let (operator, exposure) = (args.operator, client.exposure(args.operator).await?);
+    let (account, exposure) = (args.account, client.exposure(args.account).await?);
     let most = args.most.filter(|most| exposure <= *most);
-    let most = most.ok_or(ChainRefusal::Exposure { operator, exposure, most: args.most })?;
-    let receipt = client.delegate(args.operator, args.amount, most).await?;
-    Ok(Done::by(format!("staked {} with {operator}", show(args.amount)), &receipt)
+    let most = most.ok_or(ChainRefusal::Exposure { account, exposure, most: args.most })?;
+    let receipt = client.delegate(args.account, args.amount, most).await?;
+    Ok(Done::by(format!("staked {} with {account}", show(args.amount)), &receipt)
         .with("delegators_lose_at_most", show(exposure)))
 }
 
@@ -196,8 +196,8 @@ pub async fn unstake(at: &Connection, args: &UnstakeArgs, ui: &Ui) -> Result<Don
         text => Some(parse(text).map_err(|why| Error::Argument { why })?),
     };
     let client = at.client(ui).await?;
-    let operator = args.from.unwrap_or(client.address());
-    let started = client.unstake(operator, amount).await?;
+    let account = args.from.unwrap_or(client.address());
+    let started = client.unstake(account, amount).await?;
     let due = files::time(started.releaseTime);
     Ok(Done::new(format!("{} unbonds; it can be slashed until {due}", show(started.amount)))
         .with("ticket", started.ticket.to_string())

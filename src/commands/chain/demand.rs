@@ -32,7 +32,7 @@ pub struct DemandArgs {
 
 /// Options of `zktrain chain answer`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain chain answer 7.submission.json --key operator.json")]
+#[command(after_help = "Example:\n  zktrain chain answer 7.submission.json --key coordinator.json")]
 pub struct AnswerArgs {
     /// The submission that was demanded.
     pub submission: PathBuf,

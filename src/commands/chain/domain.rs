@@ -85,7 +85,7 @@ pub enum Command {
 /// Options of `zktrain chain domain open`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain domain open credit --optimistic \\\n    \
-    --coordinator-bond 500 --max-budget 450 --audits 4 --key operator.json")]
+    --coordinator-bond 500 --max-budget 450 --audits 4 --key coordinator.json")]
 pub struct OpenArgs {
     /// A project with the manifest, the reference string and the first model.
     pub dir: PathBuf,

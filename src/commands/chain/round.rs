@@ -30,7 +30,7 @@ use crate::ui::Ui;
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain open 1 --duration 2h --budget 90 \\\n    \
     --member 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf \\\n    \
-    --member 0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF --key operator.json")]
+    --member 0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF --key coordinator.json")]
 pub struct OpenArgs {
     /// The domain.
     pub domain: u64,

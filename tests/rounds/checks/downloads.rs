@@ -8,7 +8,7 @@ use alloy::primitives::{Address, B256};
 use tempfile::TempDir;
 use zktrain_audit::lineage::registration;
 use zktrain_cli::lineage::LineageWriter;
-use zktrain_cli::operator::DomainLibrary;
+use zktrain_cli::coordinator::DomainLibrary;
 use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_wire::messages::{Item, Phase, Refusal};

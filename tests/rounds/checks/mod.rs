@@ -4,7 +4,7 @@ mod downloads;
 mod inclusion;
 mod joining;
 mod liar;
-mod operator;
+mod coordinator;
 mod plans;
 mod registrations;
 mod submissions;

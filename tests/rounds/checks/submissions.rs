@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256, U256};
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
-use zktrain_cli::operator::admission::{SubmissionError, SubmissionVerifier};
+use zktrain_cli::coordinator::admission::{SubmissionError, SubmissionVerifier};
 use zktrain_cli::round::{submission, submission_file};
 use zktrain_ledger::SignedSubmission;
 use zktrain_ledger::files::SubmissionFile;

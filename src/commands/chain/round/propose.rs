@@ -30,7 +30,7 @@ use crate::ui::Ui;
 /// Options of `zktrain chain propose`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain propose 7 credit *.submission.json \\\n    \
-    --model next.int.safetensors --out 7.batch.json --key operator.json")]
+    --model next.int.safetensors --out 7.batch.json --key coordinator.json")]
 pub struct ProposeArgs {
     /// The round.
     pub round: u64,

@@ -42,7 +42,7 @@ pub async fn show(
     }
 }
 
-/// What the operator may answer with beyond its own stake.
+/// What the account may answer with beyond its own stake.
 fn limit(pool: &IStakeManager::Pool) -> String {
     let now = amount::show(U256::from(pool.limit));
     match pool.nextLimitAt {
@@ -55,9 +55,9 @@ fn limit(pool: &IStakeManager::Pool) -> String {
 }
 
 /// What is on its way out of the account's pool, of all who have staked with it.
-async fn unbonding(client: &Client, operator: Address) -> Result<Vec<String>, Error> {
+async fn unbonding(client: &Client, account: Address) -> Result<Vec<String>, Error> {
     let stakes = client.at().stakes;
-    let topic = Some(operator.into_word());
+    let topic = Some(account.into_word());
     let mut tickets = Vec::new();
     for begun in client.events::<StakeManager::Unbonding>(stakes, topic).await? {
         let ticket = begun.ticket;

@@ -13,7 +13,7 @@ use zktrain_statement::sum::Sum;
 use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::training::TrainingError;
 
-use super::OperatorError;
+use super::CoordinatorError;
 use super::models::Model;
 use super::propose::Counted;
 use crate::error::Error;
@@ -69,9 +69,9 @@ impl From<NextModelError> for Error {
     fn from(error: NextModelError) -> Self {
         match error {
             NextModelError::Sum(error) | NextModelError::Version(error) => {
-                OperatorError::from(error).into()
+                CoordinatorError::from(error).into()
             }
-            NextModelError::Rows(error) => OperatorError::Rows(error).into(),
+            NextModelError::Rows(error) => CoordinatorError::Rows(error).into(),
             NextModelError::Model(error) => *error,
         }
     }

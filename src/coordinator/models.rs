@@ -10,7 +10,7 @@ use zktrain_model::manifest::Network;
 use zktrain_model::trace::Parameters;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 
-use super::OperatorError;
+use super::CoordinatorError;
 use crate::error::{Error, ProjectError};
 use crate::files::{self, Access};
 use crate::session::Session;
@@ -54,7 +54,7 @@ impl Model {
         #[cfg(test)]
         super::counts::model();
         let version = Version::new(&session.key, session.srs.g1(), parameters);
-        let version = version.map_err(VersionError::from).map_err(OperatorError::from)?;
+        let version = version.map_err(VersionError::from).map_err(CoordinatorError::from)?;
         Self::of(session, version)
     }
 

@@ -1,4 +1,4 @@
-//! What the operator computes in a round: verdicts on submissions, and the check of the sum.
+//! What the coordinator computes in a round: verdicts on submissions, and the check of the sum.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -142,7 +142,7 @@ impl Account {
         told(&self.folder)
     }
 
-    /// What was told so far, without what the operator no longer holds against members.
+    /// What was told so far, without what the coordinator no longer holds against members.
     ///
     /// # Errors
     /// If a file is damaged.
