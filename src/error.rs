@@ -20,8 +20,8 @@ use zktrain_verify::training::TrainingError;
 
 use crate::commands::chain::ChainRefusal;
 use crate::config::ConfigError;
-use crate::logging::LogError;
 use crate::coordinator::CoordinatorError;
+use crate::logging::LogError;
 
 pub use options::OptionsError;
 

@@ -15,23 +15,23 @@ use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedBatchLog, Store};
 use zktrain_ledger::typed;
+use zktrain_project::circuits::Circuits;
+use zktrain_project::project::Project;
+use zktrain_project::session::{Session, read_genesis};
 use zktrain_secagg::vector::VectorShape;
 use zktrain_wire::{Server, ServerCounters};
 
 use super::{backup, members};
 use crate::chain::block_on_threads;
-use crate::circuits::Circuits;
 use crate::commands::chain::domain::system_of;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};
+use crate::coordinator::{
+    Account, BLOCK, Coordinator, CoordinatorError, DomainLibrary, Model, Models, Options, Pay,
+    Pending, Rules, Terms, watch_chain, watch_counters,
+};
 use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
-use crate::coordinator::{
-    Account, BLOCK, DomainLibrary, Model, Models, Coordinator, CoordinatorError, Options, Pay, Pending,
-    Rules, Terms, watch_chain, watch_counters,
-};
-use crate::project::Project;
-use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, print, success};
 
 /// Store, chain and driver are said to have failed if nothing was heard of them for so long.
@@ -283,7 +283,8 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Coordi
     let shape = VectorShape::of(&session.key).map_err(CoordinatorError::from)?;
     let data = config.data();
     let models = Models::new(&data.join("models"))?;
-    let signed = SignedBatchLog::open(&data.join(backup::SIGNED)).map_err(CoordinatorError::from)?;
+    let signed =
+        SignedBatchLog::open(&data.join(backup::SIGNED)).map_err(CoordinatorError::from)?;
     signed.begin(client.current(config.domain).await?).map_err(CoordinatorError::from)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
     models.keep(&Model::new(&session, genesis.clone())?)?;

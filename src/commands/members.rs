@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use alloy::primitives::Address;
 use serde::Serialize;
+use zktrain_chain::amount::parse_address;
 use zktrain_coordinator::machine::MisdeedKind;
+use zktrain_project::project::exists;
 
-use crate::chain::amount::parse_address;
 use crate::config::CoordinatorFlags;
-use crate::error::Error;
 use crate::coordinator::{self, Found, Member, Pardon, Standing};
-use crate::project::exists;
+use crate::error::Error;
 use crate::ui::{Report, field, success};
 
 /// What to do about a folder that is not there.

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 use zktrain_coordinator::machine::MisdeedKind;
+use zktrain_project::files;
+use zktrain_project::project::{settings, write_json};
 
 use super::CoordinatorError;
 use super::conduct::{Standing, Weight, left, standing, weight};
 use super::history::{RoundRecord, told, told_in};
 use crate::error::Error;
-use crate::files;
-use crate::project::{settings, write_json};
 
 /// Why a member is not pardoned.
 #[derive(Debug, thiserror::Error)]

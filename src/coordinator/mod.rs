@@ -40,6 +40,9 @@ use zktrain_coordinator::health::HealthReporter;
 use zktrain_coordinator::metrics::{Measures, MetricsHistory, ProcessMetrics};
 use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedBatchError, SignedBatchLog, Store, StoreError};
+use zktrain_project::project::Project;
+use zktrain_project::session::Session;
+use zktrain_project::version::VersionError;
 use zktrain_secagg::vector::{VectorError, VectorShape};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
@@ -59,9 +62,6 @@ pub use self::watch::{BLOCK, watch_chain, watch_counters};
 
 use crate::error::Error;
 use crate::lineage::LineageWriter;
-use crate::project::Project;
-use crate::session::Session;
-use crate::version::VersionError;
 
 /// Between two looks at the chain.
 const PAUSE: Duration = Duration::from_millis(500);

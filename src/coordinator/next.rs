@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use alloy::primitives::Address;
 use ark_bn254::G1Affine;
 use zktrain_model::trace::Parameters;
+use zktrain_project::session::Session;
+use zktrain_project::version::{Version, VersionError, opens};
 use zktrain_statement::sum::Sum;
 use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::training::TrainingError;
@@ -17,8 +19,6 @@ use super::CoordinatorError;
 use super::models::Model;
 use super::propose::Counted;
 use crate::error::Error;
-use crate::session::Session;
-use crate::version::{Version, VersionError, opens};
 
 /// What a round ended with.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
+use zktrain_chain::amount;
 use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::metrics::Standing as Label;
 
@@ -10,7 +11,6 @@ use super::conduct::{self, Standing, eligible, once_more, rest, standing};
 use super::history::RoundRecord;
 use super::lottery::{choose, seed};
 use super::{Coordinator, PAUSE};
-use crate::chain::amount;
 use crate::error::Error;
 
 impl Coordinator {

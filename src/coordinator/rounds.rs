@@ -200,7 +200,7 @@ impl Coordinator {
             bytes.extend(part);
         }
         Ok(serde_json::from_slice(&bytes)
-            .map_err(|e| crate::project::settings(name.as_ref(), e))?)
+            .map_err(|e| zktrain_project::project::settings(name.as_ref(), e))?)
     }
 
     async fn counted(&self, plan: &Plan, accounts: &[Address]) -> Result<Vec<Counted>, Error> {

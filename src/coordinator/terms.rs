@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use alloy::primitives::U256;
+use zktrain_chain::amount;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_ledger::bindings::registry::IDomainRegistry::Domain;
 use zktrain_ledger::bindings::rounds::Rounds;
@@ -11,7 +12,6 @@ use zktrain_ledger::bindings::stakes::IStakeManager::Pool;
 use zktrain_secagg::policy;
 
 use super::{Coordinator, Options};
-use crate::chain::amount;
 use crate::error::Error;
 
 /// Why a coordinator with this configuration could open no round of its domain.

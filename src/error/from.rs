@@ -6,6 +6,7 @@ use zktrain_chain::protocol::ClientError;
 use zktrain_commit::random::NoRandomness;
 use zktrain_commit::rows::CommitError;
 use zktrain_devnet::NodeError;
+use zktrain_project::limits::LimitError;
 use zktrain_prove::compress::CompressError;
 use zktrain_prove::prove::ProveError;
 use zktrain_trainer::dataset::DatasetError;
@@ -13,7 +14,6 @@ use zktrain_trainer::replay::ReplayError;
 use zktrain_verify::evm::EvmKeyError;
 
 use super::{Error, ProjectError};
-use crate::limits::LimitError;
 use crate::coordinator::CoordinatorError;
 
 /// Errors that a project has too: one place for each.

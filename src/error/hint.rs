@@ -144,7 +144,8 @@ mod tests {
         let key = |source| KeystoreError::Format { path: path.clone(), source }.into();
         let [expected, got] = [B256::ZERO, B256::repeat_byte(1)];
         let listen = ([127, 0, 0, 1], 8545).into();
-        let taken = CoordinatorError::Listen { listen, source: std::io::ErrorKind::AddrInUse.into() };
+        let taken =
+            CoordinatorError::Listen { listen, source: std::io::ErrorKind::AddrInUse.into() };
         let other = OutboxError::OtherChain { path: path.clone(), expected, got };
         let told: [(Error, &str); 5] = [
             (ChainError::Outbox(other).into(), "--outbox DIR"),

@@ -204,7 +204,7 @@ fn fraud_is_shown_with_files_and_pays() {
     let folder = story.project.folder.path();
     // A trainer of hers has the record, while it runs.
     let record = story.record(&domain).unwrap();
-    let trainer = zktrain_cli::files::lock(&record.with_extension("lock")).unwrap();
+    let trainer = zktrain_project::files::lock(&record.with_extension("lock")).unwrap();
     let busy = story.fails("alice", &submit("a.proof", "a.json", &[]));
     assert!(busy.contains(".lock") && !folder.join("a.json").exists(), "{busy}");
     drop(trainer);
@@ -414,7 +414,11 @@ fn a_domains_rules_are_checked_before_anything_is_sent_and_its_funds_come_back()
         let refused = story.fails("coordinator", &[&open[..], rules].concat());
         assert!(refused.contains(why) && refused.contains("hint"), "{refused}");
     }
-    assert_eq!(story.json("coordinator", &["status"])["balance"], "99998800 ZKT", "nothing is paid");
+    assert_eq!(
+        story.json("coordinator", &["status"])["balance"],
+        "99998800 ZKT",
+        "nothing is paid"
+    );
     story.json("coordinator", &open);
     story.json("coordinator", &["domain", "fund", "1", "100"]);
     story.json("watcher", &["domain", "fund", "1", "50"]);

@@ -115,7 +115,17 @@ const WITH_CIRCUIT: [&[&str]; 11] = [
 /// those that are altered in one power.
 const WITH_CHAIN: [&[&str]; 3] = [
     &["chain", "join", "1", "p", "--key", "coordinator.json"],
-    &["coordinator", "--domain", "1", "--project", "p", "--key", "coordinator.json", "--budget", "9"],
+    &[
+        "coordinator",
+        "--domain",
+        "1",
+        "--project",
+        "p",
+        "--key",
+        "coordinator.json",
+        "--budget",
+        "9",
+    ],
     &["trainer", "--domain", "1", "--project", "p", "--key", "coordinator.json", "--coordinator"],
 ];
 

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, U256};
 use rand::RngCore;
 use rand::rngs::OsRng;
+use zktrain_chain::amount::{parse, parse_address, parse_ether, show, show_ether};
 use zktrain_chain::keystore;
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::time;
 
 use super::{ChainRefusal, Done};
-use crate::chain::amount::{parse, parse_address, parse_ether, show, show_ether};
-use crate::chain::{Connection, files};
+use crate::chain::Connection;
 use crate::error::Error;
 use crate::ui::Ui;
 
@@ -140,7 +141,7 @@ pub fn key(at: &Connection, command: &KeyCommand) -> Result<Done, Error> {
             (file, Some(keystore::create(file, &at.password()?)?.address()), "a new key")
         }
         KeyCommand::Import { file, from } => {
-            let text = zeroize::Zeroizing::new(crate::files::read_text(from)?);
+            let text = zeroize::Zeroizing::new(zktrain_project::files::read_text(from)?);
             let signer = keystore::import(file, &text, &at.password()?)?;
             (file, Some(signer.address()), "the key is in a keystore")
         }
@@ -173,7 +174,7 @@ async fn limit(client: &Client, amount: U256) -> Result<Done, Error> {
         from => format!(
             "answers with up to {} of delegated stake from {} on, and with {} until then",
             show(U256::from(pool.nextLimit)),
-            files::time(from),
+            time(from),
             show(U256::from(pool.limit))
         ),
     };
@@ -198,7 +199,7 @@ pub async fn unstake(at: &Connection, args: &UnstakeArgs, ui: &Ui) -> Result<Don
     let client = at.client(ui).await?;
     let account = args.from.unwrap_or(client.address());
     let started = client.unstake(account, amount).await?;
-    let due = files::time(started.releaseTime);
+    let due = time(started.releaseTime);
     Ok(Done::new(format!("{} unbonds; it can be slashed until {due}", show(started.amount)))
         .with("ticket", started.ticket.to_string())
         .with("due", due)

@@ -6,16 +6,16 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use humantime::format_duration;
 use zktrain_chain::Endpoint;
+use zktrain_chain::amount::{parse_address, parse_duration, show};
 use zktrain_chain::protocol::DeploymentSetup;
 use zktrain_devnet::EmbeddedNode;
+use zktrain_project::files;
+use zktrain_project::project::write_json;
 
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
-use crate::chain::amount::{parse_address, parse_duration, show};
-use crate::error::{Error, OptionsError};
-use crate::files;
 use crate::coordinator::CoordinatorError;
-use crate::project::write_json;
+use crate::error::{Error, OptionsError};
 use crate::ui::Ui;
 
 /// Options of `zktrain chain deploy`.

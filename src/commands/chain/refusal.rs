@@ -1,11 +1,11 @@
 //! What commands refuse by themselves: before anything is signed or paid for, and with a way out.
 
 use alloy::primitives::{Address, U256};
+use zktrain_chain::amount::{show, show_ether};
 use zktrain_chain::protocol::ClientError;
+use zktrain_ledger::time;
 use zktrain_verify::training::TrainingError;
 
-use crate::chain::amount::{show, show_ether};
-use crate::chain::files::time;
 use crate::error::Error;
 
 /// Why a command does not even try.

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
+use zktrain_chain::amount;
+use zktrain_project::files::{self, Access};
 use zktrain_statement::compressed::ProofSystem;
 
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};
 use super::prepare::BUDGET;
 use super::process::{Process, Shell};
-use crate::chain::amount;
 use crate::error::Error;
-use crate::files::{self, Access};
 use crate::ui::{Report, Ui, field, percent, success};
 
 /// What the coordinator's folder, data and key are called where a demonstration lies.

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use zktrain_chain::amount::parse_address;
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::Project;
 use zktrain_statement::compressed::ProofSystem;
 
 use super::network::{COORDINATOR, Network, OWNERS, free_address, text};
 use super::process::Process;
 use super::{purse, shards};
-use crate::chain::amount::parse_address;
 use crate::error::Error;
-use crate::files::{self, Access};
-use crate::project::Project;
 use crate::source::bundled;
 
 const HELD_OUT: usize = 20;
@@ -92,7 +92,8 @@ impl Network<'_> {
 
     /// What a domain's Groth16 proofs are made and checked with: the same keys for everybody.
     fn take_keys(&self, who: &str) -> Result<(), Error> {
-        let [from, to] = [COORDINATOR, who].map(|who| Project::new(&self.dir.join(who)).keys_path());
+        let [from, to] =
+            [COORDINATOR, who].map(|who| Project::new(&self.dir.join(who)).keys_path());
         files::create_folder(&to, Access::Public)?;
         for name in ["groth16.pk", "groth16.vk"] {
             std::fs::copy(from.join(name), to.join(name)).map_err(Error::Output)?;

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use super::{OWNERS, Coordinator, PATIENCE};
+use super::{Coordinator, OWNERS, PATIENCE};
 use crate::project::{Project, files};
 
 const SIGNED: &str = "signed.log";

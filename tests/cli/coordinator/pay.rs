@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::U256;
 use serde_json::Value;
-use zktrain_cli::chain::amount;
+use zktrain_chain::amount;
 
-use super::{OWNERS, Coordinator};
+use super::{Coordinator, OWNERS};
 use crate::project::Project;
 
 /// What owners of a demonstration begin with besides their stake.

@@ -32,8 +32,15 @@ fn slash(export: &ChainExport) -> Vec<Said> {
     let (challenger, reason) = (Address::repeat_byte(9), B256::right_padding_from(b"equivocation"));
     let ([own, delegated, bounty], since) = ([U256::ZERO; 3], 0);
     let guilty = account;
-    let slashed =
-        StakeManager::Slashed { operator: account, challenger, reason, own, delegated, bounty, since };
+    let slashed = StakeManager::Slashed {
+        operator: account,
+        challenger,
+        reason,
+        own,
+        delegated,
+        bounty,
+        since,
+    };
     let proven = Slashing::Proven { round, guilty, challenger, reason };
     let obligations = StakeManager::Obligations { operator: account, obligations: U256::ZERO };
     vec![

@@ -10,14 +10,12 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use zktrain_chain::protocol::{Client, Status};
-use zktrain_cli::lineage::LineageWriter;
 use zktrain_cli::coordinator::admission::Registered;
 use zktrain_cli::coordinator::{
-    Account, DomainLibrary, Model, Models, Coordinator, Options, Pay, Pending, RoundRecord, Rules,
+    Account, Coordinator, DomainLibrary, Model, Models, Options, Pay, Pending, RoundRecord, Rules,
     Terms, pardon,
 };
-use zktrain_cli::project::Project;
-use zktrain_cli::session::Session;
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_coordinator::driver::items;
 use zktrain_coordinator::machine::{Misdeed, MisdeedKind};
 use zktrain_coordinator::metrics::ProcessMetrics;
@@ -27,6 +25,8 @@ use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::payments;
+use zktrain_project::project::Project;
+use zktrain_project::session::Session;
 use zktrain_secagg::plan::Timing;
 use zktrain_secagg::vector::VectorShape;
 use zktrain_statement::compressed::ProofSystem;
@@ -128,7 +128,12 @@ async fn store(folder: &Path) -> Store {
 }
 
 /// The domain's coordinator, started in a folder.
-async fn started(office: &Office, folder: &Path, store: &Store, mut options: Options) -> Coordinator {
+async fn started(
+    office: &Office,
+    folder: &Path,
+    store: &Store,
+    mut options: Options,
+) -> Coordinator {
     let (client, session) = (office.coordinator().clone(), office.session.clone());
     let domain = options.domain;
     let terms = Terms::of(&client, domain, &client.domain(domain).await.unwrap()).await.unwrap();

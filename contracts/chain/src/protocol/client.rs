@@ -185,10 +185,12 @@ impl Client {
         amount: Option<U256>,
     ) -> Result<StakeManager::Unbonding, ClientError> {
         let staker = self.address();
-        let held =
-            self.view(self.at.stakes, StakeManager::sharesOfCall { operator: account, staker }).await?;
-        let worth =
-            self.view(self.at.stakes, StakeManager::stakeOfCall { operator: account, staker }).await?;
+        let held = self
+            .view(self.at.stakes, StakeManager::sharesOfCall { operator: account, staker })
+            .await?;
+        let worth = self
+            .view(self.at.stakes, StakeManager::stakeOfCall { operator: account, staker })
+            .await?;
         let shares = match amount {
             None => held,
             Some(asked) if asked > worth => {

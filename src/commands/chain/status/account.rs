@@ -4,12 +4,12 @@ use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
 use zktrain_chain::ChainError;
+use zktrain_chain::amount;
 use zktrain_chain::protocol::Client;
 use zktrain_ledger::bindings::stakes::{IStakeManager, StakeManager};
+use zktrain_ledger::time;
 
 use super::super::Done;
-use crate::chain::amount;
-use crate::chain::files::time;
 use crate::error::Error;
 
 pub async fn show(

@@ -232,8 +232,14 @@ fn a_slash_takes_an_accounts_own_stake_first() {
         let (amount, shares, ticket) = (n(100), n(100), U256::from_be_slice(staker.as_slice()));
         case.tell(at.stakes, &StakeManager::Staked { operator: guilty, staker, amount, shares });
         let (amount, shares) = (n(70), n(70));
-        let unbonding =
-            StakeManager::Unbonding { operator: guilty, staker, ticket, amount, shares, releaseTime: 0 };
+        let unbonding = StakeManager::Unbonding {
+            operator: guilty,
+            staker,
+            ticket,
+            amount,
+            shares,
+            releaseTime: 0,
+        };
         case.tell(at.stakes, &unbonding);
     }
     let mut slash = |own: u64, delegated: u64| {
@@ -241,7 +247,15 @@ fn a_slash_takes_an_accounts_own_stake_first() {
         let (own, delegated) = (n(own), n(delegated));
         case.tell(
             at.stakes,
-            &StakeManager::Slashed { operator: guilty, challenger, reason, own, delegated, bounty, since },
+            &StakeManager::Slashed {
+                operator: guilty,
+                challenger,
+                reason,
+                own,
+                delegated,
+                bounty,
+                since,
+            },
         );
         case.replay.clone().finish().unwrap().stakes[&guilty].to::<u64>()
     };
