@@ -38,15 +38,15 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
         match (layer.kind.role(), shapes.last_mut()) {
-            (Role::Weighted(room), _) => {
-                let shape = room.shape(&field, layer, n_in)?;
+            (Role::Weighted(operator), _) => {
+                let shape = operator.shape(&field, layer, n_in)?;
                 n_in = shape.n_out;
                 shapes.push(shape);
                 follows_weighted = true;
             }
-            (Role::Elementwise(room), Some(previous)) if follows_weighted && !last => {
+            (Role::Elementwise(operator), Some(previous)) if follows_weighted && !last => {
                 only_kind(&field, layer)?;
-                previous.activation = room.activation();
+                previous.activation = operator.activation();
                 follows_weighted = false;
             }
             _ => {
