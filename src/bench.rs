@@ -16,6 +16,7 @@ use zktrain_model::manifest::Manifest;
 use zktrain_model::relation::Relation;
 use zktrain_model::trace::Trace;
 use zktrain_msm::Row;
+use zktrain_project::session::CIRCUIT_POWER;
 use zktrain_prove::compress::{CompressError, Compressor};
 use zktrain_prove::halo2::{self, Halo2Params};
 use zktrain_prove::prove::{CommittedRows, ProveError};
@@ -33,7 +34,6 @@ use zktrain_trainer::{initial_parameters, synthetic};
 use zktrain_verify::file::StoredProof;
 
 use crate::evm;
-use crate::session::CIRCUIT_POWER;
 use crate::ui::Ui;
 
 /// What is measured.
@@ -159,7 +159,7 @@ pub enum BenchError {
     Admit(#[from] zktrain_model::size::AdmitError),
     /// A limit is not a number.
     #[error(transparent)]
-    Limit(#[from] crate::limits::LimitError),
+    Limit(#[from] zktrain_project::limits::LimitError),
     /// Training failed.
     #[error(transparent)]
     Train(#[from] zktrain_trainer::train::TrainError),
@@ -228,7 +228,7 @@ impl Setup {
         let power = network.row_log.max(if options.systems.is_empty() { 0 } else { CIRCUIT_POWER });
         let srs =
             Srs::generate_g1(power, &mut Randomness::fresh(Label::ReferenceString)?).check()?;
-        let bounded = crate::limits::of_environment()?.admit(network.clone())?;
+        let bounded = zktrain_project::limits::of_environment()?.admit(network.clone())?;
         let key = derive_key(manifest.hash(), bounded, &srs)?;
         let secret = LocalKey::generate()?;
         let seed = 1;

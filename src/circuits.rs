@@ -1,9 +1,6 @@
 //! What makes proofs small, as commands name it; the circuits' keys are `zktrain_project::circuits`.
 
 use serde::Serialize;
-pub use zktrain_project::circuits::{
-    CircuitShape, Circuits, RegistrationFault, contract_key, contract_key_hash,
-};
 use zktrain_statement::compressed::ProofSystem;
 
 use crate::error::OptionsError;

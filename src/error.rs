@@ -20,8 +20,8 @@ use zktrain_verify::training::TrainingError;
 
 use crate::commands::chain::ChainRefusal;
 use crate::config::ConfigError;
+use crate::coordinator::CoordinatorError;
 use crate::logging::LogError;
-use crate::operator::OperatorError;
 
 pub use options::OptionsError;
 
@@ -290,7 +290,7 @@ pub enum Error {
     Backup(Box<crate::commands::backup::BackupError>),
     /// A coordinator cannot go on.
     #[error(transparent)]
-    Operator(#[from] Box<OperatorError>),
+    Coordinator(#[from] Box<CoordinatorError>),
     /// Measuring failed.
     #[error(transparent)]
     Bench(#[from] Box<crate::bench::BenchError>),

@@ -5,13 +5,13 @@ use std::io::Write;
 
 use serde::Serialize;
 use zktrain_devnet::Evm;
+use zktrain_project::circuits::contract_key;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::file::StoredProof;
 
-pub use crate::circuits::{contract_key, contract_key_hash};
 use crate::error::{Error, OptionsError};
 use crate::ui::{Ui, field};
 

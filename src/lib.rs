@@ -9,17 +9,11 @@ pub mod circuits;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod coordinator;
 pub mod error;
 pub mod evm;
 pub mod lineage;
 pub mod logging;
-pub mod operator;
 pub mod roots;
 pub mod source;
 pub mod ui;
-
-pub use zktrain_member as owner;
-pub use zktrain_member::work as round;
-pub use zktrain_project::{
-    cache, data, files, limits, project, proofs, replace, secrets, session, version,
-};

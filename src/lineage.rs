@@ -9,15 +9,15 @@ use zktrain_ledger::ChainExport;
 use zktrain_ledger::files::{BatchFile, SubmissionFile};
 use zktrain_model::manifest::{Manifest, Network};
 use zktrain_model::trace::Parameters;
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::write_json;
+use zktrain_project::session::srs_error;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 use zktrain_statement::sum::Sum;
 use zktrain_trainer::export::to_int_safetensors;
 
 use crate::error::{Error, ProjectError};
-use crate::files::{self, Access};
-use crate::project::write_json;
-use crate::session::srs_error;
 use zktrain_audit::lineage::{self, CHAIN, GENESIS, GROTH16, Lineage, MANIFEST, SRS, encode_sum};
 
 /// Writes a lineage into a directory.

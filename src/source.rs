@@ -5,11 +5,10 @@ pub mod unseen;
 use std::path::{Path, PathBuf};
 
 use zktrain_project::data::named;
-pub use zktrain_project::data::{datasets, source, tables};
+use zktrain_project::files::{self, Access};
 use zktrain_trainer::dataset::Source;
 
 use crate::error::{Error, OptionsError};
-use crate::files::{self, Access};
 
 /// The bundled data files, by name.
 pub const BUNDLED: [(&str, &str); 3] = [
@@ -18,7 +17,7 @@ pub const BUNDLED: [(&str, &str); 3] = [
     ("digits.csv", include_str!("../data/digits.csv")),
 ];
 
-/// [`source`] of public data that scales are chosen on.
+/// [`Source`] of public data that scales are chosen on.
 ///
 /// # Errors
 /// If a format that keeps labels in a file of their own comes without it.

@@ -11,6 +11,11 @@ use zktrain_commit::srs::SrsFile;
 use zktrain_model::Hash;
 use zktrain_model::manifest::{Manifest, Network};
 use zktrain_model::trace::Parameters;
+use zktrain_project::cache::Cache;
+use zktrain_project::circuits::{Circuits, contract_key_hash};
+use zktrain_project::project::{Project, read_manifest};
+use zktrain_project::session::{Session, open_srs, read_genesis};
+use zktrain_project::version::{Version, opens};
 use zktrain_prove::training::commit_model;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::key::TrainingKey;
@@ -18,14 +23,8 @@ use zktrain_statement::sum::Sum;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::file::Registration;
 
-use crate::cache::Cache;
-use crate::circuits::Circuits;
-use crate::evm::contract_key_hash;
-use crate::project::{Project, read_manifest};
 use crate::roots::reference_string;
-use crate::session::{Session, open_srs, read_genesis};
 use crate::ui::Ui;
-use crate::version::{Version, opens};
 
 /// This program's kernels.
 pub(super) struct Kernels<'u> {

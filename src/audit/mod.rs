@@ -37,7 +37,7 @@ pub struct Options<'a> {
 /// # Errors
 /// If the model or a node cannot be read at all. What does not hold is in the report.
 pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditReport, Error> {
-    let model = crate::files::read(options.model)?;
+    let model = zktrain_project::files::read(options.model)?;
     let node = options.chain.map(LiveNode);
     let node = node.as_ref().map(|node| node as &dyn ChainNode);
     let given = zktrain_audit::AuditOptions {

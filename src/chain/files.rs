@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-pub use zktrain_ledger::files::{BatchFile, MemberUpdate, SubmissionFile};
-pub use zktrain_ledger::time;
+use zktrain_project::project::read_json;
 
 use crate::error::Error;
-use crate::project::read_json;
 
 /// Reads one of these files.
 ///

@@ -1,5 +1,4 @@
-//! What commands need to work with a chain: where it is, who acts, and numbers as people write
-//! them.
+//! What commands need to work with a chain: where it is, and who acts.
 
 pub mod files;
 
@@ -13,7 +12,6 @@ use alloy::providers::Provider;
 use alloy::signers::local::PrivateKeySigner;
 use rand::RngCore;
 use rand::rngs::OsRng;
-pub use zktrain_chain::amount;
 use zktrain_chain::keystore::{self, Password};
 use zktrain_chain::protocol::Client;
 use zktrain_chain::{

@@ -7,11 +7,11 @@ use zktrain_audit::lineage::Lineage;
 use zktrain_audit::trust::Verdict;
 use zktrain_audit::{AuditPins, page};
 use zktrain_chain::Endpoint;
+use zktrain_chain::amount::parse_address;
+use zktrain_project::files::{self, Access};
 
 use crate::audit::{Options, audit};
-use crate::chain::amount::parse_address;
 use crate::error::Error;
-use crate::files::{self, Access};
 use crate::roots::{Pins, hash_pin};
 use crate::ui::Ui;
 

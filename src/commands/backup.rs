@@ -16,14 +16,14 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use zktrain_coordinator::store::{SignedBatchLog, Store};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{read_json, write_json};
 
 use self::copy::{copy, copy_folder, digest, name, staging, walk};
 pub use self::error::BackupError;
 use crate::chain::block_on;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};
 use crate::error::{Error, ProjectError};
-use crate::files::{self, Access};
-use crate::project::{read_json, write_json};
 use crate::ui::{Report, field, success};
 
 /// Version of a backup's form.

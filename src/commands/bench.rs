@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use zktrain_project::files::{self, Access};
 use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 
 use super::plan::parse_shape;
@@ -11,7 +12,6 @@ use crate::bench::{StepOptions, StepReport, step};
 use crate::circuits::Compression;
 use crate::error::{Error, ProjectError};
 use crate::evm::grouped;
-use crate::files::{self, Access};
 use crate::source::{BUNDLED, write_bundled};
 use crate::ui::{Report, Ui, field, success};
 

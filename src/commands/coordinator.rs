@@ -15,23 +15,23 @@ use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedBatchLog, Store};
 use zktrain_ledger::typed;
+use zktrain_project::circuits::Circuits;
+use zktrain_project::project::Project;
+use zktrain_project::session::{Session, read_genesis};
 use zktrain_secagg::vector::VectorShape;
 use zktrain_wire::{Server, ServerCounters};
 
 use super::{backup, members};
 use crate::chain::block_on_threads;
-use crate::circuits::Circuits;
 use crate::commands::chain::domain::system_of;
 use crate::config::{CoordinatorConfig, CoordinatorFlags};
+use crate::coordinator::{
+    Account, BLOCK, Coordinator, CoordinatorError, DomainLibrary, Model, Models, Options, Pay,
+    Pending, Rules, Terms, watch_chain, watch_counters,
+};
 use crate::error::Error;
 use crate::lineage::LineageWriter;
 use crate::logging;
-use crate::operator::{
-    Account, BLOCK, DomainLibrary, Model, Models, Operator, OperatorError, Options, Pay, Pending,
-    Rules, Terms, watch_chain, watch_counters,
-};
-use crate::project::Project;
-use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, print, success};
 
 /// Store, chain and driver are said to have failed if nothing was heard of them for so long.
@@ -61,7 +61,7 @@ pub enum Command {
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  zktrain coordinator --config coordinator.toml\n  \
-    zktrain coordinator --domain 1 --project credit --key operator.json --budget 90\n  \
+    zktrain coordinator --domain 1 --project credit --key coordinator.json --budget 90\n  \
     zktrain coordinator --config coordinator.toml --print-config\n  \
     zktrain coordinator backup /backup/monday --config coordinator.toml\n  \
     zktrain coordinator members --config coordinator.toml"
@@ -158,17 +158,17 @@ async fn serve(
     config: &CoordinatorConfig,
     ui: &Ui,
 ) -> Result<CoordinatorReport, Error> {
-    let operator = Arc::new(open(args, config, ui).await?);
-    let lineage = operator.lineage.dir().to_owned();
+    let coordinator = Arc::new(open(args, config, ui).await?);
+    let lineage = coordinator.lineage.dir().to_owned();
     let stop = CancellationToken::new();
-    let listen = |source| OperatorError::Listen { listen: config.metrics, source };
+    let listen = |source| CoordinatorError::Listen { listen: config.metrics, source };
     let readiness = Arc::new(Readiness::new(PATIENCE));
-    let metrics = operator.metrics.clone();
+    let metrics = coordinator.metrics.clone();
     let health =
         HealthServer::start(config.metrics, metrics, readiness.clone(), HealthLimits::default());
     let health = health.await.map_err(listen)?;
-    let server = bind(config, &operator)?;
-    let handler = operator.handler.clone();
+    let server = bind(config, &coordinator)?;
+    let handler = coordinator.handler.clone();
     // Many proofs: meanwhile members can already talk.
     tokio::spawn(async move {
         match handler.restore().await {
@@ -177,8 +177,8 @@ async fn serve(
             Err(error) => tracing::error!(%error, "earlier registrations cannot be read"),
         }
     });
-    let looking = look(&operator, server.counters(), &readiness, config);
-    warn_of_long_sums(&operator, config);
+    let looking = look(&coordinator, server.counters(), &readiness, config);
+    warn_of_long_sums(&coordinator, config);
     tracing::info!(listen = %config.listen, metrics = %health.address(), "ready");
     let (stopped, told) = (stop.clone(), stop.clone());
     let serving = tokio::spawn(server.serve(async move { stopped.cancelled().await }));
@@ -187,7 +187,7 @@ async fn serve(
         tracing::info!("stopping");
         told.cancel();
     });
-    let run = operator.run(&stop).await;
+    let run = coordinator.run(&stop).await;
     if run.is_ok() && !stop.is_cancelled() {
         // Members are to hear how the last round ended.
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -198,7 +198,7 @@ async fn serve(
     let _ = serving.await;
     let _ = health.stop().await;
     // All of it in one file, so that a copy of that file is complete.
-    if let Err(error) = operator.store.close().await {
+    if let Err(error) = coordinator.store.close().await {
         tracing::warn!(%error, "the store could not be closed in order");
     }
     Ok(CoordinatorReport { rounds: run?, lineage })
@@ -207,27 +207,27 @@ async fn serve(
 /// Keeps metrics and readiness up to date, each part by a task of its own: none is kept by what another
 /// one waits for. All end when what is returned is dropped or aborted.
 fn look(
-    operator: &Arc<Operator>,
+    coordinator: &Arc<Coordinator>,
     wire: Arc<ServerCounters>,
     readiness: &Arc<Readiness>,
     config: &CoordinatorConfig,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    let (of_chain, ready) = (operator.clone(), readiness.clone());
+    let (of_chain, ready) = (coordinator.clone(), readiness.clone());
     tasks.spawn(async move {
         let (sender, metrics) = (of_chain.client.sender().clone(), of_chain.metrics.clone());
         watch_chain(BLOCK, sender.chain(), &metrics, &ready).await;
     });
-    let of_counters = operator.clone();
+    let of_counters = coordinator.clone();
     tasks.spawn(async move {
         let sent = of_counters.client.sender().counters();
         watch_counters(&wire, &sent, &of_counters.metrics).await;
     });
-    let (of_driver, ready) = (operator.clone(), readiness.clone());
+    let (of_driver, ready) = (coordinator.clone(), readiness.clone());
     tasks.spawn(async move {
         of_driver.reporter.of_driver(BEAT, &ready, &of_driver.metrics).await;
     });
-    let (of_store, ready) = (operator.clone(), readiness.clone());
+    let (of_store, ready) = (coordinator.clone(), readiness.clone());
     let file = config.store().strip_prefix("sqlite:").map(PathBuf::from);
     tasks.spawn(async move {
         let (store, metrics) = (&of_store.store, &of_store.metrics);
@@ -238,13 +238,13 @@ fn look(
 
 /// Says it at the start if the sum of a round as large as it may be does not fit into what a round has,
 /// rather than when everybody's work is done.
-fn warn_of_long_sums(operator: &Operator, config: &CoordinatorConfig) {
+fn warn_of_long_sums(coordinator: &Coordinator, config: &CoordinatorConfig) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = u32::try_from(threads).unwrap_or(u32::MAX);
-    let elements = operator.shape.elements() as u64;
+    let elements = coordinator.shape.elements() as u64;
     let bounds = Bounds { ends: Ends::default(), elements, threads };
-    let members = operator.options.most;
-    let threshold = operator.options.rules.threshold(members) as usize;
+    let members = coordinator.options.most;
+    let threshold = coordinator.options.rules.threshold(members) as usize;
     let lost = members.saturating_sub(threshold);
     let sum = Duration::from_millis(bounds.sum_ms(members - lost, lost));
     if config.timing.total().saturating_add(sum) > config.round_duration {
@@ -259,16 +259,16 @@ fn warn_of_long_sums(operator: &Operator, config: &CoordinatorConfig) {
 
 fn bind(
     config: &CoordinatorConfig,
-    operator: &Operator,
+    coordinator: &Coordinator,
 ) -> Result<Server<RequestHandler<DomainLibrary>>, Error> {
-    let client = &operator.client;
+    let client = &coordinator.client;
     let domain = typed::domain(client.at().chain_id, client.at().rounds);
     let signer = client.sender().signer().clone();
-    let handler = operator.handler.clone();
+    let handler = coordinator.handler.clone();
     Ok(Server::bind(config.listen, signer, domain, handler, config.limits.wire())?)
 }
 
-async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operator, Error> {
+async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Coordinator, Error> {
     let mut options = options(args, config)?;
     let client = config.connection().service().await?;
     let project = Project::new(&config.project);
@@ -280,11 +280,12 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     let session = Arc::new(Session::of_files(&project, None, None, ui)?);
     let system = system_of(config.domain, &domain, &client, &session, &project, ui)?;
     let circuit = Arc::new(Circuits::new(&session, &project, ui).key_of(system)?);
-    let shape = VectorShape::of(&session.key).map_err(OperatorError::from)?;
+    let shape = VectorShape::of(&session.key).map_err(CoordinatorError::from)?;
     let data = config.data();
     let models = Models::new(&data.join("models"))?;
-    let signed = SignedBatchLog::open(&data.join(backup::SIGNED)).map_err(OperatorError::from)?;
-    signed.begin(client.current(config.domain).await?).map_err(OperatorError::from)?;
+    let signed =
+        SignedBatchLog::open(&data.join(backup::SIGNED)).map_err(CoordinatorError::from)?;
+    signed.begin(client.current(config.domain).await?).map_err(CoordinatorError::from)?;
     let genesis = read_genesis(&project.genesis_path(), session.network())?;
     models.keep(&Model::new(&session, genesis.clone())?)?;
     let pending = Pending::new(&data.join("pending"))?;
@@ -297,10 +298,10 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
     }
     let account = Account::new(&data, &project, &session, &genesis)?;
     if options.pay.is_by_improvement() && !account.measures() {
-        return Err(OperatorError::NoRows.into());
+        return Err(CoordinatorError::NoRows.into());
     }
     let metrics = Arc::new(ProcessMetrics::new());
-    let store = Store::open(&config.store()).await.map_err(OperatorError::from)?;
+    let store = Store::open(&config.store()).await.map_err(CoordinatorError::from)?;
     store.measure(metrics.clone());
     let library = DomainLibrary::new(
         client.clone(),
@@ -311,7 +312,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
         metrics.clone(),
     );
     let handler = RequestHandler::new(store.clone(), config.domain, shape.bytes(), library);
-    Ok(Operator {
+    Ok(Coordinator {
         client,
         project,
         session,
@@ -336,7 +337,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Operat
 /// Fits what is configured to the domain, and tells what that changes.
 fn fit(terms: &Terms, options: &mut Options) -> Result<(), Error> {
     let configured = [options.least, options.most];
-    terms.fit(options).map_err(OperatorError::from)?;
+    terms.fit(options).map_err(CoordinatorError::from)?;
     let [least, most] = [options.least, options.most];
     if configured != [least, most] {
         tracing::warn!(
@@ -368,7 +369,7 @@ fn require_coordinator(
     if expected == got {
         return Ok(());
     }
-    Err(OperatorError::NotCoordinator { domain, expected, got }.into())
+    Err(CoordinatorError::NotCoordinator { domain, expected, got }.into())
 }
 
 /// Waits for SIGINT or SIGTERM.

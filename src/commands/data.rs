@@ -4,6 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use zktrain_project::circuits::{CircuitShape, Circuits};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::Project;
+use zktrain_project::replace::Replacement;
+use zktrain_project::secrets::{DatasetSecret, data_digest, dataset_bytes, read_key};
+use zktrain_project::session::Session;
 use zktrain_prove::prove::ProveError;
 use zktrain_prove::training::{Chunk, ChunkProved, RegisteredDataset, chunk_sizes, register_chunk};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
@@ -11,17 +17,8 @@ use zktrain_statement::statements::DatasetStatement;
 use zktrain_trainer::dataset::{ColumnSummary, Dataset, Source, Summary, csv_header, inspect};
 use zktrain_verify::file::Registration;
 
-use crate::circuits::{CircuitShape, Circuits};
 use crate::error::{Error, OptionsError};
-use crate::files::{self, Access};
-use crate::project::Project;
-use crate::replace::Replacement;
-use crate::secrets::{DatasetSecret, data_digest, dataset_bytes, read_key};
-use crate::session::Session;
-use crate::source::{
-    self,
-    unseen::{self, Clamping},
-};
+use crate::source::unseen::{self, Clamping};
 use crate::ui::{Report, Ui, field, printable, success};
 
 /// What to do with data.
@@ -200,7 +197,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 pub fn summaries(args: &InspectArgs) -> Result<InspectReport, Error> {
     let mut summaries = Vec::new();
     for path in &args.files {
-        let source = source::source(path, args.labels.as_deref())?;
+        let source = zktrain_project::data::source(path, args.labels.as_deref())?;
         let label = match (&args.label, &source) {
             (Some(label), _) => label.clone(),
             (None, Source::Csv(_)) => last_column(path)?,
@@ -233,15 +230,17 @@ pub fn commit(args: &CommitArgs, ui: &Ui) -> Result<CommitReport, Error> {
     files::free(&project.dataset_path(), args.force, REGISTERED)?;
     let session = Session::of_project(&project, ui)?;
     let network = session.network();
-    let (train, held_out) = source::datasets(&project, &session.manifest, network)?;
+    let (train, held_out) = zktrain_project::data::datasets(&project, &session.manifest, network)?;
     // Said before the work begins, while there is time to think better of it.
     let clamped_columns = unseen::clampings(&session.manifest, &[&train, &held_out]);
     unseen::warn_clamped(&clamped_columns, ui);
     unseen::warn_left_out(train.rows(), network, ui);
     let secret = read_key(&project.key_path())?;
     let round = project.round()?;
-    let owner =
-        round.binding().map_err(|e| crate::project::settings(&project.round_path(), e))?.prover;
+    let owner = round
+        .binding()
+        .map_err(|e| zktrain_project::project::settings(&project.round_path(), e))?
+        .prover;
     let started = std::time::Instant::now();
     let circuits = Circuits::new(&session, &project, ui);
     let circuits = (!args.plain).then_some(&circuits);

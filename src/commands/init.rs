@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use rand::RngCore;
 use serde::Serialize;
+use zktrain_chain::amount::parse_address;
 use zktrain_commit::random::{Label, Randomness};
 use zktrain_model::manifest::{LayerKind, Loss, Manifest, Network, Optimizer};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Local, Project, Round, write_toml};
+use zktrain_project::secrets::create_key;
 use zktrain_trainer::export::to_int_safetensors;
 use zktrain_trainer::initial_parameters;
 
 use super::plan::{self, Plan};
 use super::shape;
-use crate::chain::amount::parse_address;
 use crate::error::{Error, ProjectError};
-use crate::files::{self, Access};
-use crate::project::{Local, Project, Round, write_toml};
-use crate::secrets::create_key;
 use crate::source;
 use crate::ui::{Report, Ui, field, percent, success};
 
@@ -324,7 +324,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     round
         .binding()
         .and(round.nonce())
-        .map_err(|e| crate::project::settings(&project.round_path(), e))?;
+        .map_err(|e| zktrain_project::project::settings(&project.round_path(), e))?;
     let held_out = held_out(args)?;
     // A command that fails leaves nothing: all that can be refused is, before a folder is made.
     files::create_folder(&args.dir, Access::Public)?;

@@ -6,18 +6,17 @@ use std::time::Instant;
 
 use serde::Serialize;
 use zktrain_audit::trust::{Root, Roots};
+use zktrain_project::cache::Cache;
+use zktrain_project::circuits::{CircuitShape, Circuits, contract_key};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, exists};
+use zktrain_project::session::Session;
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
 use zktrain_verify::groth16::Groth16Key;
 
 use super::verify::srs_root;
-use crate::cache::Cache;
-use crate::circuits::{CircuitShape, Circuits};
 use crate::error::{Error, ProjectError};
-use crate::evm::contract_key;
-use crate::files::{self, Access};
-use crate::project::{Project, exists};
-use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do with keys.

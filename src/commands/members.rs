@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use alloy::primitives::Address;
 use serde::Serialize;
+use zktrain_chain::amount::parse_address;
 use zktrain_coordinator::machine::MisdeedKind;
+use zktrain_project::project::exists;
 
-use crate::chain::amount::parse_address;
 use crate::config::CoordinatorFlags;
+use crate::coordinator::{self, Found, Member, Pardon, Standing};
 use crate::error::Error;
-use crate::operator::{self, Found, Member, Pardon, Standing};
-use crate::project::exists;
 use crate::ui::{Report, field, success};
 
 /// What to do about a folder that is not there.
@@ -126,7 +126,7 @@ fn folder(flags: &CoordinatorFlags) -> Result<PathBuf, Error> {
 /// # Errors
 /// If the configuration is refused, or a file of the coordinator's is not there or damaged.
 pub fn members(args: &MembersArgs) -> Result<MembersReport, Error> {
-    Ok(MembersReport { members: operator::members(&folder(&args.flags)?)? })
+    Ok(MembersReport { members: coordinator::members(&folder(&args.flags)?)? })
 }
 
 /// Has a member asked again.
@@ -134,5 +134,5 @@ pub fn members(args: &MembersArgs) -> Result<MembersReport, Error> {
 /// # Errors
 /// As [`members`]; if it is not known, or is asked already.
 pub fn unbar(args: &UnbarArgs) -> Result<UnbarReport, Error> {
-    operator::pardon(&folder(&args.flags)?, args.account).map(UnbarReport)
+    coordinator::pardon(&folder(&args.flags)?, args.account).map(UnbarReport)
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensors};
 use serde::Serialize;
 use sha3::Digest;
+use zktrain_project::files;
+use zktrain_project::project::exists;
+use zktrain_project::session::model_error;
 use zktrain_trainer::export::ExportError;
 
 use crate::error::Error;
-use crate::files;
-use crate::project::exists;
-use crate::session::model_error;
 use crate::ui::{Report, Ui, field, printable};
 
 /// What to do with a model.

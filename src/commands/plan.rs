@@ -40,7 +40,8 @@ pub(super) fn make(args: &Args, ui: &Ui) -> Result<Plan, Error> {
         .map(|name| preset(name).ok_or_else(|| OptionsError::Preset { got: name.to_owned() }));
     let preset = preset.transpose()?;
     let own = own_data(args, preset.as_ref())?;
-    let given = args.manifest.as_deref().map(crate::project::read_manifest).transpose()?;
+    let given =
+        args.manifest.as_deref().map(zktrain_project::project::read_manifest).transpose()?;
     let (manifest, calibrated_on) = match given {
         Some(manifest) => complete(args, manifest)?,
         None => drafted(args, preset.as_ref(), &own, ui)?,
@@ -203,7 +204,7 @@ fn header(args: &Args, own: &Files, options: &DraftOptions) -> Result<Table, Err
     if !options.regression && args.classes.windows(2).all(|pair| pair[0] == pair[1]) {
         return Err(value("--classes", "at least two names", &args.classes.join(",")));
     }
-    let files = source::source(&own.data, own.labels.as_deref())?;
+    let files = zktrain_project::data::source(&own.data, own.labels.as_deref())?;
     let table = files.read_without(&options.label, &args.ignore)?;
     let labels =
         if options.regression { vec!["-1".into(), "1".into()] } else { args.classes.clone() };

@@ -8,6 +8,11 @@ use serde::Serialize;
 use zktrain_argument::opening::{point_bytes, scalar_bytes};
 use zktrain_backends::compress::PublicInputs;
 use zktrain_devnet::Evm;
+use zktrain_project::circuits::{Circuits, contract_key_hash};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, to_json};
+use zktrain_project::proofs;
+use zktrain_project::session::Session;
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::file::StoredProof;
@@ -15,13 +20,7 @@ use zktrain_verify::groth16::{self, Groth16Proof, snarkjs};
 use zktrain_verify::sheet::public_inputs;
 use zktrain_verify::training::known_rows;
 
-use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError};
-use crate::evm::contract_key_hash;
-use crate::files::{self, Access};
-use crate::project::{Project, to_json};
-use crate::proofs;
-use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do with a proof.

@@ -14,19 +14,20 @@ use serde::Serialize;
 use zktrain_commit::random::LocalKey;
 use zktrain_model::Hash;
 use zktrain_model::trace::Trace;
+use zktrain_project::circuits::{CircuitShape, Circuits};
+use zktrain_project::data::{registered, rules};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{ModelOpeningFile, Project, write_json};
+use zktrain_project::replace::set_aside;
+use zktrain_project::secrets::{DatasetSecret, read_key, read_state, write_state};
+use zktrain_project::session::{Rules, Session, read_genesis};
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::training::{Committed, Position, TrainingProver, commit_model};
 use zktrain_trainer::replay::Replay;
 use zktrain_verify::file::{self, StoredProof};
 
-use crate::circuits::{CircuitShape, Circuits, Compression};
-use crate::data::{registered, rules};
+use crate::circuits::Compression;
 use crate::error::Error;
-use crate::files::{self, Access};
-use crate::project::{ModelOpeningFile, Project, write_json};
-use crate::replace::set_aside;
-use crate::secrets::{DatasetSecret, read_key, read_state, write_state};
-use crate::session::{Rules, Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
 
 /// Options of `zktrain prove`.

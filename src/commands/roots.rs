@@ -5,15 +5,15 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use zktrain_audit::trust::{Root, Roots, Trust};
+use zktrain_project::files;
+use zktrain_project::project::{Project, settings};
+use zktrain_project::session::{Session, read_genesis};
 use zktrain_prove::training::commit_model;
 use zktrain_verify::groth16::Groth16Key;
 
 use super::verify::{genesis_root, manifest_root, srs_root};
 use crate::error::{Error, ProjectError};
-use crate::files;
-use crate::project::{Project, settings};
 use crate::roots::nonce as nonce_root;
-use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, success};
 
 /// Options of `zktrain roots`.

@@ -10,14 +10,14 @@ use zktrain_ceremony::groth16::{ProvingKey, insecure_key};
 use zktrain_ceremony::phase_two::{Ceremony, CeremonyError, FactorSource as Contributed};
 use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::CheckedSrs;
+use zktrain_project::circuits::Circuits;
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, exists};
+use zktrain_project::session::Session;
 use zktrain_prove::compress::CompressError;
 use zktrain_verify::groth16::KeyProvenance;
 
-use crate::circuits::Circuits;
 use crate::error::{Error, OptionsError, ProjectError};
-use crate::files::{self, Access};
-use crate::project::{Project, exists};
-use crate::session::Session;
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do.

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use zktrain_commit::random::{Label, Randomness};
 use zktrain_commit::srs::{MAX_POWER, Srs, SrsInfo, ceremonies};
+use zktrain_project::files;
+use zktrain_project::project::exists;
+use zktrain_project::session::{open_srs, srs_error, warn_insecure};
 
 use crate::error::{Error, ProjectError};
-use crate::files;
-use crate::project::exists;
-use crate::session::{open_srs, srs_error, warn_insecure};
 use crate::ui::{Report, Ui, field, success};
 
 /// What to do with reference strings.

@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use serde::Serialize;
 use zktrain_model::manifest::Network;
 use zktrain_model::trace::Parameters;
+use zktrain_project::data::{registered, rules};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{ModelOpeningFile, Project, Trained, read_json, write_json};
+use zktrain_project::session::{Session, read_genesis};
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::export::{to_float_safetensors, to_int_safetensors};
 use zktrain_trainer::replay::Replay;
 use zktrain_trainer::{History, Metrics, evaluate, window_metrics};
 
-use crate::data::{registered, rules};
 use crate::error::{Error, OptionsError, ProjectError};
-use crate::files::{self, Access};
-use crate::project::{ModelOpeningFile, Project, Trained, read_json, write_json};
-use crate::session::{Session, read_genesis};
 use crate::ui::{Report, Ui, field, percent, success};
 
 /// Options of `zktrain train`.

@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use serde::Serialize;
+use zktrain_member::{Account, Fault};
 
 use super::coordinator::signal;
 use crate::chain::{Connection, block_on_threads};
 use crate::config::TrainerFlags;
 use crate::error::Error;
 use crate::logging;
-use crate::owner::{self, Account, Fault};
 use crate::ui::{Report, Ui, print, success};
 
 /// Options of `zktrain trainer`.
@@ -64,7 +64,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
     }
     let config = effective.into_inner();
     logging::start(&config.log.level, config.log.format)?;
-    let options = owner::Options {
+    let options = zktrain_member::Options {
         project: config.project.clone(),
         domain: config.domain,
         coordinator: config.coordinator.clone(),
@@ -72,7 +72,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
         policy: config.policy.policy(),
         asked: config.policy.asked(),
         force: config.policy.force(),
-        retention: owner::Retention { rounds: config.retention.rounds as usize },
+        retention: zktrain_member::Retention { rounds: config.retention.rounds as usize },
         rounds: config.rounds,
         claim: !args.no_claim,
         fault: args.misbehave,
@@ -81,9 +81,9 @@ pub fn run(args: &Args, ui: &Ui) -> Result<(), Error> {
     let take_part = async {
         let node = at.endpoint()?;
         // The key is opened afterwards, so that its password is asked for once.
-        owner::node(&node, &Connection::genesis()).await?;
+        zktrain_member::node(&node, &Connection::genesis()).await?;
         let account = Account { client: at.service().await?, node, outbox: at.outbox()? };
-        Ok::<u64, Error>(owner::run(account, &options, *ui).await?)
+        Ok::<u64, Error>(zktrain_member::run(account, &options, *ui).await?)
     };
     let rounds = block_on_threads(async {
         tokio::select! {

@@ -12,6 +12,14 @@ use ark_ff::{BigInteger, PrimeField};
 use zktrain_argument::curve::blinding_base;
 use zktrain_audit::trust::{Root, Roots};
 use zktrain_model::Hash;
+use zktrain_project::circuits::{Circuits, RegistrationFault};
+use zktrain_project::project::{
+    ModelOpeningFile, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml,
+    settings,
+};
+use zktrain_project::proofs;
+use zktrain_project::replace;
+use zktrain_project::session::{Rules, Session, read_genesis, read_model};
 use zktrain_prove::training::commit_model;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::circuit::CircuitKey;
@@ -20,17 +28,9 @@ use zktrain_verify::file::StoredProof;
 use zktrain_verify::round::rows_hash;
 use zktrain_verify::training::{ChainEnd, ProofChain, TrainingError};
 
-use crate::circuits::{Circuits, RegistrationFault};
 use crate::error::{Error, OptionsError, ProjectError};
 use crate::evm;
-use crate::project::{
-    ModelOpeningFile, PROOF_ENDINGS, Project, Round, exists, find_proof, read_json, read_toml,
-    settings,
-};
-use crate::proofs;
-use crate::replace;
 use crate::roots::{self, DERIVED, Pins, StatedPins, hash_pin, nonce_pin};
-use crate::session::{Rules, Session, read_genesis, read_model};
 use crate::ui::Ui;
 
 pub use report::{BindingReport, VerifyReport};
@@ -446,7 +446,11 @@ fn blindings(path: &Path, opening: &ModelOpeningFile) -> Result<Vec<Fr>, Error> 
             let got = text.clone();
             settings(
                 path,
-                crate::project::SettingsError::Hex { field: "blindings", expected: 32, got },
+                zktrain_project::project::SettingsError::Hex {
+                    field: "blindings",
+                    expected: 32,
+                    got,
+                },
             )
             .into()
         })

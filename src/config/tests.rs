@@ -3,9 +3,9 @@ use std::time::Duration;
 
 use alloy::primitives::U256;
 use clap::{Args, Command, FromArgMatches};
+use zktrain_member::{Asked, Force};
 
 use super::*;
-use crate::owner::{Asked, Force};
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()

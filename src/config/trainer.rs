@@ -7,10 +7,10 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use serde::Deserialize;
 use zktrain_chain::Finality;
+use zktrain_member::{Asked, Force, When};
 use zktrain_secagg::Policy;
 
 use crate::chain::Connection;
-use crate::owner::{Asked, Force, When};
 
 use super::coordinator::LogConfig;
 use super::value::{address, one, some, span};

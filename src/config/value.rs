@@ -8,9 +8,8 @@ use std::time::Duration;
 use alloy::primitives::{Address, U256};
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
+use zktrain_chain::amount;
 use zktrain_ledger::weights::WEIGHT_LOG;
-
-use crate::chain::amount;
 
 struct Text<T>(PhantomData<T>);
 

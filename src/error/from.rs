@@ -6,6 +6,7 @@ use zktrain_chain::protocol::ClientError;
 use zktrain_commit::random::NoRandomness;
 use zktrain_commit::rows::CommitError;
 use zktrain_devnet::NodeError;
+use zktrain_project::limits::LimitError;
 use zktrain_prove::compress::CompressError;
 use zktrain_prove::prove::ProveError;
 use zktrain_trainer::dataset::DatasetError;
@@ -13,8 +14,7 @@ use zktrain_trainer::replay::ReplayError;
 use zktrain_verify::evm::EvmKeyError;
 
 use super::{Error, ProjectError};
-use crate::limits::LimitError;
-use crate::operator::OperatorError;
+use crate::coordinator::CoordinatorError;
 
 /// Errors that a project has too: one place for each.
 macro_rules! of_projects {
@@ -77,9 +77,9 @@ impl From<crate::commands::backup::BackupError> for Error {
     }
 }
 
-impl From<OperatorError> for Error {
-    fn from(error: OperatorError) -> Self {
-        Self::Operator(Box::new(error))
+impl From<CoordinatorError> for Error {
+    fn from(error: CoordinatorError) -> Self {
+        Self::Coordinator(Box::new(error))
     }
 }
 

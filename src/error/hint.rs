@@ -12,7 +12,7 @@ use zktrain_verify::groth16::Groth16Error;
 
 use self::reverts::REVERTS;
 use super::{Error, OptionsError};
-use crate::operator::OperatorError;
+use crate::coordinator::CoordinatorError;
 
 impl Error {
     /// What to do about it, where there is something general to say.
@@ -50,7 +50,7 @@ impl Error {
                 .into(),
             Self::Client(error) => return chain_hint(error),
             Self::Refusal(refusal) => return refusal.hint(),
-            Self::Operator(error) => return operator_hint(error),
+            Self::Coordinator(error) => return coordinator_hint(error),
             Self::Keystore(error) => return keystore_hint(error),
             Self::NoContracts { .. } => "the chain may have been started anew, or the file be of \
                  another one: name the right file, `--deployment FILE`, or deploy the contracts \
@@ -98,10 +98,10 @@ fn keystore_hint(error: &KeystoreError) -> Option<String> {
 }
 
 /// What to do about a coordinator that does not go on.
-fn operator_hint(error: &OperatorError) -> Option<String> {
+fn coordinator_hint(error: &CoordinatorError) -> Option<String> {
     match error {
-        OperatorError::Client(error) => chain_hint(error),
-        OperatorError::Listen { .. } => Some(PORT.into()),
+        CoordinatorError::Client(error) => chain_hint(error),
+        CoordinatorError::Listen { .. } => Some(PORT.into()),
         _ => None,
     }
 }
@@ -144,7 +144,8 @@ mod tests {
         let key = |source| KeystoreError::Format { path: path.clone(), source }.into();
         let [expected, got] = [B256::ZERO, B256::repeat_byte(1)];
         let listen = ([127, 0, 0, 1], 8545).into();
-        let taken = OperatorError::Listen { listen, source: std::io::ErrorKind::AddrInUse.into() };
+        let taken =
+            CoordinatorError::Listen { listen, source: std::io::ErrorKind::AddrInUse.into() };
         let other = OutboxError::OtherChain { path: path.clone(), expected, got };
         let told: [(Error, &str); 5] = [
             (ChainError::Outbox(other).into(), "--outbox DIR"),

@@ -6,11 +6,11 @@
 
 use alloy::primitives::Address;
 use zktrain_audit::trust::{PinMismatch, Root};
+use zktrain_chain::amount::parse_address;
 use zktrain_model::Hash;
 use zktrain_statement::statements::Binding;
 
 use super::hash_pin;
-use crate::chain::amount::parse_address;
 use crate::error::Error;
 
 /// What `verify` compares with the statements, where it is named.

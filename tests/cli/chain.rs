@@ -30,13 +30,13 @@ impl Story {
             let made = project.json(&["chain", "key", "new", &format!("{name}.json")]);
             made["address"].as_str().unwrap().to_owned()
         };
-        let [_, alice, watcher] = ["operator", "alice", "watcher"].map(key);
+        let [_, alice, watcher] = ["coordinator", "alice", "watcher"].map(key);
         let story = Self { project, alice };
-        story.json("operator", &["deploy"]);
+        story.json("coordinator", &["deploy"]);
         for account in [&story.alice, &watcher] {
-            story.json("operator", &["transfer", account, "100"]);
+            story.json("coordinator", &["transfer", account, "100"]);
         }
-        story.json("operator", &["stake", "1000"]);
+        story.json("coordinator", &["stake", "1000"]);
         story.json("alice", &["stake", "10"]);
         story
     }
@@ -61,12 +61,12 @@ impl Story {
     /// Opens a domain that Alice joins, and a round in it; their numbers.
     fn round(&self, mode: &[&str]) -> (String, String) {
         let open = ["domain", "open", "p", "--min-members", "1", "--challenge-window", "1h"];
-        let domain = self.json("operator", &[&open[..], mode].concat())["domain"].to_string();
-        self.json("operator", &["domain", "fund", &domain, "100"]);
+        let domain = self.json("coordinator", &[&open[..], mode].concat())["domain"].to_string();
+        self.json("coordinator", &["domain", "fund", &domain, "100"]);
         self.json("alice", &["join", &domain, "p"]);
         assert!(self.has_record(&domain), "a new member may work in the next round at once");
         let opened = self.json(
-            "operator",
+            "coordinator",
             &["open", &domain, "--member", &self.alice, "--budget", "25", "--duration", "1h"],
         );
         (domain, opened["round"].to_string())
@@ -159,10 +159,10 @@ fn work_is_proven_checked_settled_and_paid() {
     assert!(again.contains("AlreadyDelivered"), "{again}");
     let submission = submitted["submission"].as_str().unwrap();
     let propose = ["propose", &round, "p", submission, "--model", "p/model.int.safetensors"];
-    let other = story.fails("operator", &[&propose[..], &["--out", submission]].concat());
+    let other = story.fails("coordinator", &[&propose[..], &["--out", submission]].concat());
     assert!(other.contains("exists already"), "{other}");
     let propose = [&propose[..], &["--out", "batch.json"]].concat();
-    let proposed = story.json("operator", &propose);
+    let proposed = story.json("coordinator", &propose);
     let early = story.fails("watcher", &["settle", &round]);
     assert!(early.contains("TooEarly"), "{early}");
     // What shows nothing is found to before its commitment is paid for.
@@ -204,7 +204,7 @@ fn fraud_is_shown_with_files_and_pays() {
     let folder = story.project.folder.path();
     // A trainer of hers has the record, while it runs.
     let record = story.record(&domain).unwrap();
-    let trainer = zktrain_cli::files::lock(&record.with_extension("lock")).unwrap();
+    let trainer = zktrain_project::files::lock(&record.with_extension("lock")).unwrap();
     let busy = story.fails("alice", &submit("a.proof", "a.json", &[]));
     assert!(busy.contains(".lock") && !folder.join("a.json").exists(), "{busy}");
     drop(trainer);
@@ -224,7 +224,7 @@ fn fraud_is_shown_with_files_and_pays() {
     let refused = story.fails("watcher", &["challenge", "proof", "c.json"]);
     assert!(refused.contains("NotWhatWasSigned"), "{refused}");
     let propose = ["propose", &round, "p", "c.json", "--model", "p/model.int.safetensors"];
-    let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    let refused = story.fails("coordinator", &[&propose[..], &["--out", "batch.json"]].concat());
     assert!(refused.contains("signature"), "{refused}");
     // A signed proof that does not hold is not proposed either, and is evidence.
     let file: Value = serde_json::from_str(&text).unwrap();
@@ -234,7 +234,7 @@ fn fraud_is_shown_with_files_and_pays() {
     file["proof"] = Bytes::from(proof).to_string().into();
     story.write("d.json", &file);
     let propose = ["propose", &round, "p", "d.json", "--model", "p/model.int.safetensors"];
-    let refused = story.fails("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    let refused = story.fails("coordinator", &[&propose[..], &["--out", "batch.json"]].concat());
     assert!(refused.contains("d.json: the contract refuses"), "{refused}");
     assert!(!folder.join("batch.json").exists());
     // What its owner would sign is checked first.
@@ -265,12 +265,12 @@ fn an_audit_is_drawn_and_answered_before_a_round_is_settled() {
     let (_, round) = story.round(&["--optimistic"]);
     // As long as somebody could deliver, nothing is signed without it.
     let none = ["propose", &round, "p", "--out", "none.json"];
-    let early = story.fails("operator", &none);
+    let early = story.fails("coordinator", &none);
     assert!(early.contains("0 of 1 members have delivered") && early.contains("20"), "{early}");
     assert!(!story.project.folder.path().join("none.json").exists());
     let submission = story.delivered(&round);
     let propose = ["propose", &round, "p", &submission, "--model", "p/model.int.safetensors"];
-    let proposed = story.json("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    let proposed = story.json("coordinator", &[&propose[..], &["--out", "batch.json"]].concat());
     assert_eq!(proposed["then"], format!("zktrain chain audit {round}"));
     let unaudited = story.fails("watcher", &["challenge", "unaudited", &round]);
     assert!(unaudited.contains("NotLate"), "{unaudited}");
@@ -291,7 +291,7 @@ fn an_audit_is_drawn_and_answered_before_a_round_is_settled() {
     // Demands of one's own are for the challenge window.
     let late = story.fails("watcher", &["demand", &round, &story.alice, "--most", "1"]);
     assert!(late.contains("TooLate"), "{late}");
-    let answered = story.json("operator", &["answer", &submission]);
+    let answered = story.json("coordinator", &["answer", &submission]);
     assert!(answered["gas"].as_u64().unwrap() > 500_000, "the contract has checked it");
     let status = story.json("watcher", &["status", "--round", &round]);
     let demand = status["demands"][0].as_str().unwrap();
@@ -312,7 +312,7 @@ fn a_demand_costs_a_bond_that_somebody_has_agreed_to() {
     let long = story.forged(&round, &story.read(&submission), |said| said.length = 100_000);
     story.write("long.json", &long);
     let propose = ["propose", &round, "p", &submission, "--model", "p/model.int.safetensors"];
-    story.json("operator", &[&propose[..], &["--out", "batch.json"]].concat());
+    story.json("coordinator", &[&propose[..], &["--out", "batch.json"]].concat());
     let demand = ["demand", &round, &story.alice];
     let unsaid = story.fails("watcher", &demand);
     assert!(unsaid.contains("takes a bond of 0.") && unsaid.contains("--most 0."), "{unsaid}");
@@ -325,7 +325,7 @@ fn a_demand_costs_a_bond_that_somebody_has_agreed_to() {
     assert!(early.contains("NothingToCollect") && early.contains("hint"), "{early}");
     let open = story.fails("watcher", &["challenge", "unanswered", &round, &story.alice]);
     assert!(open.contains("NotOverdue"), "{open}");
-    story.json("operator", &["answer", &submission]);
+    story.json("coordinator", &["answer", &submission]);
     story.pass(3601);
     story.json("watcher", &["settle", &round]);
     let collected = story.json("watcher", &collect);
@@ -343,24 +343,24 @@ fn who_signs_a_receipt_and_leaves_the_submission_out_is_slashed_and_barred() {
     let [plan, masked, submission] = [1, 2, 3].map(B256::repeat_byte);
     let (number, member) = (round.parse().unwrap(), story.alice.parse().unwrap());
     let receipt = Receipt { round: number, member, plan, masked, submission, time: 1 };
-    for who in ["operator", "alice"] {
+    for who in ["coordinator", "alice"] {
         let signature = story.signed(who, &round, &receipt);
         let file = json!({"receipt": receipt, "signature": signature});
         story.write(&format!("{who}.receipt.json"), &file);
     }
     story.pass(3601);
     let none = ["propose", &round, "p", "--out", "none.json"];
-    let proposed = story.json("operator", &none);
+    let proposed = story.json("coordinator", &none);
     assert!(proposed["done"].as_str().unwrap().contains("has no sum"), "{proposed}");
     let forged = story.fails("watcher", &["challenge", "omitted", "alice.receipt.json"]);
     assert!(forged.contains("WrongSignature"), "{forged}");
     let missing = story.fails("watcher", &["challenge", "omitted", "none.receipt.json"]);
     assert!(missing.contains("receipt.json"), "{missing}");
-    let slashed = story.json("watcher", &["challenge", "omitted", "operator.receipt.json"]);
+    let slashed = story.json("watcher", &["challenge", "omitted", "coordinator.receipt.json"]);
     assert_eq!(slashed["balance"], "150 ZKT (50 ZKT more)");
     let status = story.json("watcher", &["status", "--domain", &domain]);
     assert!(status["coordinator"].as_str().unwrap().contains("was slashed"), "{status}");
-    let again = story.fails("operator", &["open", &domain, "--member", &story.alice]);
+    let again = story.fails("coordinator", &["open", &domain, "--member", &story.alice]);
     assert!(again.contains("Barred") && again.contains("domain coordinator"), "{again}");
 }
 
@@ -411,17 +411,21 @@ fn a_domains_rules_are_checked_before_anything_is_sent_and_its_funds_come_back()
         (&["--optimistic", "--challenge-window", "30m"][..], "1h to 7days"),
         (&["--audits", "2"][..], "--audits: expected none"),
     ] {
-        let refused = story.fails("operator", &[&open[..], rules].concat());
+        let refused = story.fails("coordinator", &[&open[..], rules].concat());
         assert!(refused.contains(why) && refused.contains("hint"), "{refused}");
     }
-    assert_eq!(story.json("operator", &["status"])["balance"], "99998800 ZKT", "nothing is paid");
-    story.json("operator", &open);
-    story.json("operator", &["domain", "fund", "1", "100"]);
+    assert_eq!(
+        story.json("coordinator", &["status"])["balance"],
+        "99998800 ZKT",
+        "nothing is paid"
+    );
+    story.json("coordinator", &open);
+    story.json("coordinator", &["domain", "fund", "1", "100"]);
     story.json("watcher", &["domain", "fund", "1", "50"]);
     let active = story.fails("watcher", &["domain", "withdraw", "1"]);
     assert!(active.contains("DomainIsActive") && active.contains("90 days"), "{active}");
-    story.json("operator", &["domain", "coordinator", "1", &story.alice]);
-    story.json("operator", &["domain", "offer", "1", &story.alice]);
+    story.json("coordinator", &["domain", "coordinator", "1", &story.alice]);
+    story.json("coordinator", &["domain", "offer", "1", &story.alice]);
     let status = |who: &str| story.json(who, &["status", "--domain", "1"]);
     let shown = status("watcher");
     let owner = shown["owner"].as_str().unwrap();
@@ -434,7 +438,7 @@ fn a_domains_rules_are_checked_before_anything_is_sent_and_its_funds_come_back()
     assert!(rules.contains("may pay anything") && rules.contains("10m or longer"), "{rules}");
     assert!(story.fails("watcher", &["domain", "accept", "1"]).contains("Unauthorized"));
     story.json("alice", &["domain", "accept", "1"]);
-    assert!(story.fails("operator", &["domain", "close", "1"]).contains("Unauthorized"));
+    assert!(story.fails("coordinator", &["domain", "close", "1"]).contains("Unauthorized"));
     story.json("alice", &["domain", "close", "1"]);
     // The deposit less the fee is the owner's, and the funds are those of the account that gave
     // them.
@@ -459,13 +463,13 @@ fn nobody_joins_a_domain_that_checks_with_a_foreign_key() {
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
     let at: Deployment = serde_json::from_str(&read("chain/chain.json")).unwrap();
     let password = Password::new(PASSWORD.to_owned()).unwrap();
-    let operator = keystore::open(&folder.join("operator.json"), &password).unwrap();
+    let coordinator = keystore::open(&folder.join("coordinator.json"), &password).unwrap();
     let domain = block_on(async {
         let node = EmbeddedNode::open(&folder.join("chain/chain.redb"), Connection::genesis())?;
         let chain = Chain::embedded(node.client()).await?;
         let outbox = folder.join("chain/chain.outbox");
-        let outbox = Outbox::new(&outbox, chain.id(), operator.address()).unwrap();
-        let sender = Sender::new(chain, operator.clone(), outbox);
+        let outbox = Outbox::new(&outbox, chain.id(), coordinator.address()).unwrap();
+        let sender = Sender::new(chain, coordinator.clone(), outbox);
         let client = Client::new(sender, at.clone(), "foreign/")?;
         let key = client.register_key(&key).await?;
         let tokens = |n: u128| n * 10u128.pow(18);

@@ -6,6 +6,7 @@ mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod compression;
+mod coordinator;
 mod data;
 mod demo_killed;
 mod genesis;
@@ -15,7 +16,6 @@ mod names;
 mod network;
 mod network_anvil;
 mod network_trouble;
-mod operator;
 mod overwrite;
 mod privacy;
 #[path = "../project/mod.rs"]

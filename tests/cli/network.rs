@@ -91,7 +91,7 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
     a_changed_bit_is_found(&project, &report["pins"]);
 }
 
-/// The operator can see whom it does not ask any more.
+/// The coordinator can see whom it does not ask any more.
 fn who_spoiled_it_is_listed(project: &Project, who: &Value) {
     let own = ["coordinator", "members", "--project", "d/operator", "--domain", "1"];
     let told = project.json(&own);

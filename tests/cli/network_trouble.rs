@@ -6,7 +6,7 @@
 //! between owners and coordinator. Where the system does not allow it, the test runs without
 //! trouble and says so, unless `ZKTRAIN_NETNS` is `require`.
 
-use crate::operator;
+use crate::coordinator;
 use crate::project;
 use crate::relay;
 
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use operator::{Operator, backups, pay};
+use coordinator::{Coordinator, backups, pay};
 use project::Project;
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ fn contracts_check_every_proof_and_an_outage_costs_nobody_its_pay() {
     let mut demo = Demo::start(&project, trouble);
     demo.until("phase=Uploads");
     // In the middle of a round.
-    Operator::of(&project).back_up("first");
+    Coordinator::of(&project).back_up("first");
     if trouble {
         rule(&demo.process, CUT);
         std::thread::sleep(OUTAGE);
@@ -139,7 +139,7 @@ fn contracts_check_every_proof_and_an_outage_costs_nobody_its_pay() {
     assert_eq!(counts("counted"), [5, 4, 4, 4], "{report}");
     assert_eq!(counts("missing"), [0, 1, 1, 0], "{report}");
     assert_eq!(counts("slashed"), [0, 0, 1, 0], "{report}");
-    // What it leaves is an operator's, to whom worse can happen.
+    // What it leaves is a coordinator's, to whom worse can happen.
     backups::a_lost_coordinator_is_restored_and_goes_on(&project);
 }
 

@@ -114,9 +114,19 @@ const WITH_CIRCUIT: [&[&str]; 11] = [
 /// Commands that ask a chain first. They load the string as the others do, so they are given only
 /// those that are altered in one power.
 const WITH_CHAIN: [&[&str]; 3] = [
-    &["chain", "join", "1", "p", "--key", "operator.json"],
-    &["coordinator", "--domain", "1", "--project", "p", "--key", "operator.json", "--budget", "9"],
-    &["trainer", "--domain", "1", "--project", "p", "--key", "operator.json", "--coordinator"],
+    &["chain", "join", "1", "p", "--key", "coordinator.json"],
+    &[
+        "coordinator",
+        "--domain",
+        "1",
+        "--project",
+        "p",
+        "--key",
+        "coordinator.json",
+        "--budget",
+        "9",
+    ],
+    &["trainer", "--domain", "1", "--project", "p", "--key", "coordinator.json", "--coordinator"],
 ];
 
 /// What commands work on: registered data, a proof, a key, a ceremony, a chain with a domain.
@@ -126,9 +136,9 @@ fn made(project: &Project) {
     project.ok(&["prove", "p", "--proofs", "1"]);
     project.ok(&["keys", "derive", "p"]);
     hold_ceremony(&project.folder.path().join("held.ceremony"));
-    project.ok(&["chain", "key", "new", "operator.json"]);
+    project.ok(&["chain", "key", "new", "coordinator.json"]);
     for command in [&["deploy"][..], &["stake", "1000"], &["domain", "open", "p"]] {
-        project.ok(&[&["chain", "--key", "operator.json"], command].concat());
+        project.ok(&[&["chain", "--key", "coordinator.json"], command].concat());
     }
 }
 

@@ -1,10 +1,10 @@
 //! Plans and submissions as the network's peers sign them.
 
 use zktrain_chain::protocol::Client;
-use zktrain_cli::round::{submission, submission_file};
 use zktrain_ledger::SignedSubmission;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::typed::Scope;
+use zktrain_member::work::{submission, submission_file};
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_statement::compressed::ProofSystem;

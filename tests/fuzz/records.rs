@@ -12,9 +12,6 @@ use tempfile::TempDir;
 use zktrain_audit::lineage::{CHAIN, GENESIS, Lineage, MANIFEST, plan};
 use zktrain_audit::{AuditPins, AuditReport};
 use zktrain_cli::audit::{Options, audit};
-use zktrain_cli::secrets::{
-    DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
-};
 use zktrain_cli::ui::Ui;
 use zktrain_ledger::bindings::demands::Demands;
 use zktrain_ledger::bindings::escrow::Escrow;
@@ -26,6 +23,9 @@ use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::bindings::stakes::StakeManager;
 use zktrain_ledger::export::{Block, Drawing, ExportedLog, VERSION};
 use zktrain_ledger::{ChainExport, Deployment};
+use zktrain_project::secrets::{
+    DatasetSecret, dataset_bytes, read_dataset, read_key, read_state, write_state,
+};
 use zktrain_prove::training::RegisteredDataset;
 use zktrain_trainer::export::to_int_safetensors;
 
@@ -201,10 +201,17 @@ fn others(at: &Deployment, round: u64, [first, second]: [Address; 2]) -> Vec<(Ad
     let (by, until, bond) = (second, 1_700_090_000, n(5));
     let demanded = Demands::Demanded { round, account: first, by, until, bond };
     let (account, to, amount) = (first, second, n(5));
-    let (operator, challenger, reason, guilty) = (first, second, word, first);
+    let (challenger, reason, guilty) = (second, word, first);
     let [own, delegated, bounty] = [1, 1, 1].map(n);
-    let slashed =
-        StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since: 1 };
+    let slashed = StakeManager::Slashed {
+        operator: guilty,
+        challenger,
+        reason,
+        own,
+        delegated,
+        bounty,
+        since: 1,
+    };
     let member_slashed = Rounds::MemberSlashed { round, account, challenger, reason };
     let (domain, shares) = (1, n(5));
     vec![

@@ -41,7 +41,7 @@ pub struct DomainFollower {
     pub history: DomainHistory,
     /// What settlements have credited in the domain's token, in order.
     pub payments: Vec<Payment>,
-    /// Stakes of all operators.
+    /// Stakes with all accounts.
     pub stakes: StakePools,
 }
 

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, U256};
 
 use crate::bindings::stakes::StakeManager::{self, StakeManagerEvents};
 
-/// Stake of one kind with an operator: what counts, and what is on its way out.
+/// Stake of one kind with an account: what counts, and what is on its way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Part {
     active: U256,
@@ -21,7 +21,7 @@ impl Part {
     }
 }
 
-/// An operator's own stake, and what others have delegated to it.
+/// An account's own stake, and what others have delegated to it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pool {
     own: Part,
@@ -33,7 +33,7 @@ impl Pool {
         if is_own { &mut self.own } else { &mut self.delegated }
     }
 
-    /// As `StakeManager` does it: of an operator's own stake a slash takes the active part first. What it
+    /// As `StakeManager` does it: of an account's own stake a slash takes the active part first. What it
     /// takes of delegated stake that unbonds depends on the days on which that began: here it is taken
     /// of both parts alike.
     fn slash(&mut self, event: &StakeManager::Slashed) {
@@ -47,7 +47,7 @@ impl Pool {
     }
 }
 
-/// All operators' stake, in the reward token's smallest unit.
+/// All accounts' stake, in the reward token's smallest unit.
 #[derive(Clone, Debug, Default)]
 pub struct StakePools {
     pools: BTreeMap<Address, Pool>,
@@ -76,14 +76,14 @@ impl StakePools {
         }
     }
 
-    /// What each operator has at stake and is not unbonding, its own and what others have delegated to it.
+    /// What each account has at stake and is not unbonding, its own and what others have delegated to it.
     pub fn active(&self) -> BTreeMap<Address, U256> {
         let active = |pool: &Pool| pool.own.active.saturating_add(pool.delegated.active);
-        self.pools.iter().map(|(operator, pool)| (*operator, active(pool))).collect()
+        self.pools.iter().map(|(account, pool)| (*account, active(pool))).collect()
     }
 
-    fn part(&mut self, operator: Address, staker: Address) -> &mut Part {
-        self.pools.entry(operator).or_default().part(operator == staker)
+    fn part(&mut self, account: Address, staker: Address) -> &mut Part {
+        self.pools.entry(account).or_default().part(account == staker)
     }
 }
 
@@ -94,17 +94,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slash_takes_the_operators_own_stake_first() {
-        let [operator, other] = [1, 2].map(Address::repeat_byte);
+    fn a_slash_takes_an_accounts_own_stake_first() {
+        let [account, other] = [1, 2].map(Address::repeat_byte);
         let n = |n: u64| U256::from(n);
         let mut stakes = StakePools::default();
-        for staker in [operator, other] {
+        for staker in [account, other] {
             let (amount, shares, ticket) = (n(100), n(100), U256::from_be_slice(staker.as_slice()));
-            let staked = StakeManager::Staked { operator, staker, amount, shares };
+            let staked = StakeManager::Staked { operator: account, staker, amount, shares };
             stakes.apply(&StakeManagerEvents::Staked(staked));
             let (amount, shares, release) = (n(70), n(70), 0);
             let unbonding = StakeManager::Unbonding {
-                operator,
+                operator: account,
                 staker,
                 ticket,
                 amount,
@@ -117,7 +117,7 @@ mod tests {
             let (challenger, reason, bounty, since) = (other, B256::ZERO, n(own / 2), 0);
             let (own, delegated) = (n(own), n(delegated));
             stakes.apply(&StakeManagerEvents::Slashed(StakeManager::Slashed {
-                operator,
+                operator: account,
                 challenger,
                 reason,
                 own,
@@ -125,15 +125,15 @@ mod tests {
                 bounty,
                 since,
             }));
-            let Pool { own, delegated } = stakes.pools[&operator];
+            let Pool { own, delegated } = stakes.pools[&account];
             [own.active, own.unbonding, delegated.active, delegated.unbonding].map(|part| part.to())
         };
         assert_eq!(slash(20, 0), [10, 70, 30, 70]);
         // Of others' stake 11 * 30 / 100 = 3 are of the active part.
         assert_eq!(slash(40, 11), [0, 40, 27, 62]);
         let (staker, ticket, amount) = (other, U256::ONE, n(62));
-        let withdrawn = StakeManager::Withdrawn { operator, staker, ticket, amount };
+        let withdrawn = StakeManager::Withdrawn { operator: account, staker, ticket, amount };
         stakes.apply(&StakeManagerEvents::Withdrawn(withdrawn));
-        assert_eq!(stakes.active(), [(operator, n(27))].into());
+        assert_eq!(stakes.active(), [(account, n(27))].into());
     }
 }

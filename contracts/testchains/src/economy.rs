@@ -117,9 +117,9 @@ impl Economy {
         self.watcher.pass(seconds).await.unwrap();
     }
 
-    /// What stands behind an operator, its own stake and others'.
-    pub async fn stake(&self, operator: Address) -> U256 {
-        let pool = StakeManager::poolCall { operator };
+    /// What stands behind an account, its own stake and others'.
+    pub async fn stake(&self, account: Address) -> U256 {
+        let pool = StakeManager::poolCall { operator: account };
         let pool = self.watcher.view(self.at.stakes, pool).await.unwrap();
         U256::from(pool.own) + U256::from(pool.delegated)
     }

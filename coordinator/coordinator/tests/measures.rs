@@ -166,8 +166,8 @@ async fn a_history_is_what_the_contracts_know() {
         world.join(domain, owner).await;
         world.join(other, owner).await;
     }
-    let operator = world.owners[1].address();
-    world.owners[0].delegate(operator, tokens(5), U256::ZERO).await.unwrap();
+    let trusted = world.owners[1].address();
+    world.owners[0].delegate(trusted, tokens(5), U256::ZERO).await.unwrap();
     let first = a_good_round(&world, domain).await;
     let accounts: Vec<Address> = world.owners.iter().map(Client::address).collect();
     let history = world.history(domain).await;

@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use zktrain_files::regular;
+use zktrain_project::files::{self, Access};
 
 use crate::error::{Error, ProjectError};
-use crate::files::{self, Access};
 
 /// A new folder that only this user may enter, gone again unless it gets its name.
 pub(super) fn staging(beside: &Path) -> Result<tempfile::TempDir, Error> {

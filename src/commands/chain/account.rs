@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use alloy::primitives::{Address, U256};
 use rand::RngCore;
 use rand::rngs::OsRng;
+use zktrain_chain::amount::{parse, parse_address, parse_ether, show, show_ether};
 use zktrain_chain::keystore;
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::time;
 
 use super::{ChainRefusal, Done};
-use crate::chain::amount::{parse, parse_address, parse_ether, show, show_ether};
-use crate::chain::{Connection, files};
+use crate::chain::Connection;
 use crate::error::Error;
 use crate::ui::Ui;
 
@@ -78,11 +79,11 @@ pub enum StakeCommand {
 pub struct DelegateArgs {
     /// Whom to stake with.
     #[arg(value_parser = parse_address)]
-    pub operator: Address,
+    pub account: Address,
     /// How much.
     #[arg(value_parser = parse)]
     pub amount: U256,
-    /// The most that you accept that slashes of the operator take of all delegated stake together:
+    /// The most that you accept that slashes of that account take of all delegated stake together:
     /// its limit, also one that it has announced.
     #[arg(long, value_name = "AMOUNT", value_parser = parse)]
     pub most: Option<U256>,
@@ -96,7 +97,7 @@ pub struct UnstakeArgs {
     /// How much, or `all`.
     pub amount: String,
     /// With whom it is staked; by default with the account itself.
-    #[arg(long, value_name = "OPERATOR", value_parser = parse_address)]
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_address)]
     pub from: Option<Address>,
 }
 
@@ -140,7 +141,7 @@ pub fn key(at: &Connection, command: &KeyCommand) -> Result<Done, Error> {
             (file, Some(keystore::create(file, &at.password()?)?.address()), "a new key")
         }
         KeyCommand::Import { file, from } => {
-            let text = zeroize::Zeroizing::new(crate::files::read_text(from)?);
+            let text = zeroize::Zeroizing::new(zktrain_project::files::read_text(from)?);
             let signer = keystore::import(file, &text, &at.password()?)?;
             (file, Some(signer.address()), "the key is in a keystore")
         }
@@ -173,7 +174,7 @@ async fn limit(client: &Client, amount: U256) -> Result<Done, Error> {
         from => format!(
             "answers with up to {} of delegated stake from {} on, and with {} until then",
             show(U256::from(pool.nextLimit)),
-            files::time(from),
+            time(from),
             show(U256::from(pool.limit))
         ),
     };
@@ -182,11 +183,11 @@ async fn limit(client: &Client, amount: U256) -> Result<Done, Error> {
 
 pub async fn delegate(at: &Connection, args: &DelegateArgs, ui: &Ui) -> Result<Done, Error> {
     let client = at.client(ui).await?;
-    let (operator, exposure) = (args.operator, client.exposure(args.operator).await?);
+    let (account, exposure) = (args.account, client.exposure(args.account).await?);
     let most = args.most.filter(|most| exposure <= *most);
-    let most = most.ok_or(ChainRefusal::Exposure { operator, exposure, most: args.most })?;
-    let receipt = client.delegate(args.operator, args.amount, most).await?;
-    Ok(Done::by(format!("staked {} with {operator}", show(args.amount)), &receipt)
+    let most = most.ok_or(ChainRefusal::Exposure { account, exposure, most: args.most })?;
+    let receipt = client.delegate(args.account, args.amount, most).await?;
+    Ok(Done::by(format!("staked {} with {account}", show(args.amount)), &receipt)
         .with("delegators_lose_at_most", show(exposure)))
 }
 
@@ -196,9 +197,9 @@ pub async fn unstake(at: &Connection, args: &UnstakeArgs, ui: &Ui) -> Result<Don
         text => Some(parse(text).map_err(|why| Error::Argument { why })?),
     };
     let client = at.client(ui).await?;
-    let operator = args.from.unwrap_or(client.address());
-    let started = client.unstake(operator, amount).await?;
-    let due = files::time(started.releaseTime);
+    let account = args.from.unwrap_or(client.address());
+    let started = client.unstake(account, amount).await?;
+    let due = time(started.releaseTime);
     Ok(Done::new(format!("{} unbonds; it can be slashed until {due}", show(started.amount)))
         .with("ticket", started.ticket.to_string())
         .with("due", due)

@@ -9,14 +9,15 @@ use alloy::rpc::types::TransactionReceipt;
 use ark_bn254::{Fr, G1Projective};
 use ark_ec::CurveGroup;
 use zktrain_argument::opening::{Words, point_bytes};
+use zktrain_chain::amount::{parse_address, show};
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::files::{BatchFile, SubmissionFile};
 use zktrain_ledger::{SignedReceipt, is_summed};
 use zktrain_statement::statements::TrainingStatement;
 
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
-use crate::chain::amount::{parse_address, show};
-use crate::chain::files::{self, BatchFile, SubmissionFile};
+use crate::chain::files;
 use crate::error::Error;
 use crate::ui::Ui;
 

@@ -4,13 +4,15 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, U256};
+use zktrain_chain::amount::{parse_address, parse_ether, show_ether};
 use zktrain_chain::protocol::Client;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_ledger::time;
 use zktrain_ledger::typed::Submission;
 
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
-use crate::chain::amount::{parse_address, parse_ether, show_ether};
-use crate::chain::files::{self, SubmissionFile, time};
+use crate::chain::files;
 use crate::error::Error;
 use crate::ui::Ui;
 
@@ -32,7 +34,7 @@ pub struct DemandArgs {
 
 /// Options of `zktrain chain answer`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Example:\n  zktrain chain answer 7.submission.json --key operator.json")]
+#[command(after_help = "Example:\n  zktrain chain answer 7.submission.json --key coordinator.json")]
 pub struct AnswerArgs {
     /// The submission that was demanded.
     pub submission: PathBuf,

@@ -6,22 +6,22 @@ use std::time::Duration;
 use alloy::primitives::Address;
 use humantime::format_duration;
 use zktrain_chain::Endpoint;
+use zktrain_chain::amount::{parse_address, parse_duration, show};
 use zktrain_chain::protocol::DeploymentSetup;
 use zktrain_devnet::EmbeddedNode;
+use zktrain_project::files;
+use zktrain_project::project::write_json;
 
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
-use crate::chain::amount::{parse_address, parse_duration, show};
+use crate::coordinator::CoordinatorError;
 use crate::error::{Error, OptionsError};
-use crate::files;
-use crate::operator::OperatorError;
-use crate::project::write_json;
 use crate::ui::Ui;
 
 /// Options of `zktrain chain deploy`.
 #[derive(clap::Args, Clone, Debug)]
-#[command(after_help = "Examples:\n  zktrain chain deploy --key operator.json\n  \
-    zktrain chain deploy --key operator.json --chain https://node.example \\\n    \
+#[command(after_help = "Examples:\n  zktrain chain deploy --key coordinator.json\n  \
+    zktrain chain deploy --key coordinator.json --chain https://node.example \\\n    \
     --proposer 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf \\\n    \
     --canceller 0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF --delay 30days")]
 pub struct DeployArgs {
@@ -201,7 +201,7 @@ pub async fn serve(at: &Connection, args: &ServeArgs, ui: &Ui) -> Result<(), Err
         .into());
     };
     let node = EmbeddedNode::open(&path, Connection::genesis())?;
-    let taken = |source| OperatorError::Listen { listen: args.listen, source };
+    let taken = |source| CoordinatorError::Listen { listen: args.listen, source };
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(taken)?;
     ui.say(&format!("chain {} at http://{}", path.display(), args.listen));
     tokio::select! {

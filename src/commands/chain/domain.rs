@@ -3,27 +3,27 @@
 use std::path::PathBuf;
 
 use alloy::primitives::{Address, B256, U256};
+use zktrain_chain::amount::{parse, parse_address, show};
 use zktrain_chain::protocol::Client;
 use zktrain_ledger::bindings::parameters::Parameters;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::time;
+use zktrain_member::may_join;
+use zktrain_member::signed::{Of, SignedLog};
+use zktrain_project::cache::Cache;
+use zktrain_project::circuits::{Circuits, contract_key};
+use zktrain_project::project::Project;
+use zktrain_project::secrets::read_dataset;
+use zktrain_project::session::{Session, read_genesis};
 use zktrain_prove::training::{RegisteredDataset, commit_model};
 use zktrain_statement::compressed::ProofSystem;
 
 use super::Done;
 use super::rules::{Rules, describe};
-use crate::cache::Cache;
 use crate::chain::Connection;
-use crate::chain::amount::{parse, parse_address, show};
-use crate::chain::files::time;
-use crate::circuits::{Circuits, Compression};
+use crate::circuits::Compression;
 use crate::error::Error;
-use crate::evm::contract_key;
-use crate::owner::may_join;
-use crate::owner::signed::{Of, SignedLog};
-use crate::project::Project;
-use crate::secrets::read_dataset;
-use crate::session::{Session, read_genesis};
 use crate::ui::Ui;
 use zktrain_verify::round::rows_hash;
 
@@ -85,7 +85,7 @@ pub enum Command {
 /// Options of `zktrain chain domain open`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain domain open credit --optimistic \\\n    \
-    --coordinator-bond 500 --max-budget 450 --audits 4 --key operator.json")]
+    --coordinator-bond 500 --max-budget 450 --audits 4 --key coordinator.json")]
 pub struct OpenArgs {
     /// A project with the manifest, the reference string and the first model.
     pub dir: PathBuf,

@@ -1,11 +1,11 @@
 //! What commands refuse by themselves: before anything is signed or paid for, and with a way out.
 
 use alloy::primitives::{Address, U256};
+use zktrain_chain::amount::{show, show_ether};
 use zktrain_chain::protocol::ClientError;
+use zktrain_ledger::time;
 use zktrain_verify::training::TrainingError;
 
-use crate::chain::amount::{show, show_ether};
-use crate::chain::files::time;
 use crate::error::Error;
 
 /// Why a command does not even try.
@@ -30,14 +30,14 @@ pub enum ChainRefusal {
         first: &'static str,
         second: &'static str,
     },
-    /// An operator may lose more of others' stake than the delegator has said to accept.
+    /// An account may lose more of others' stake than the delegator has said to accept.
     #[error(
-        "{operator} may lose up to {} of what others have staked with it, now or soon; {}",
+        "{account} may lose up to {} of what others have staked with it, now or soon; {}",
         show(*exposure),
         most.map_or("nothing is said of how much you accept".to_owned(), |most| format!("you accept {}", show(most)))
     )]
     Exposure {
-        operator: Address,
+        account: Address,
         /// What all its delegators can lose together.
         exposure: U256,
         /// What the delegator accepts, if it says so.
@@ -125,7 +125,7 @@ impl ChainRefusal {
                     .to_owned()
             }
             Self::Exposure { exposure, .. } => format!(
-                "if you accept that, say so: `--most {}`; or wait until the operator has lowered its \
+                "if you accept that, say so: `--most {}`; or wait until the account has lowered its \
                  limit",
                 show(*exposure).trim_end_matches(" ZKT")
             ),
@@ -179,9 +179,9 @@ mod tests {
 
     #[test]
     fn every_refusal_names_what_and_how_much() {
-        let operator = Address::repeat_byte(7);
+        let account = Address::repeat_byte(7);
         let token = U256::from(10).pow(U256::from(18));
-        let exposure = ChainRefusal::Exposure { operator, exposure: token, most: Some(U256::ZERO) };
+        let exposure = ChainRefusal::Exposure { account, exposure: token, most: Some(U256::ZERO) };
         assert!(exposure.to_string().contains("up to 1 ZKT"), "{exposure}");
         assert!(exposure.to_string().ends_with("you accept 0 ZKT"), "{exposure}");
         assert!(exposure.hint().is_some_and(|hint| hint.contains("--most 1`")));

@@ -6,7 +6,13 @@ mod submit;
 use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, U256};
+use zktrain_chain::amount::{parse, parse_address, parse_duration, show};
 use zktrain_chain::protocol::{Client, ClientError};
+use zktrain_ledger::time;
+use zktrain_member::work::{Task, WindowProver};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::Project;
+use zktrain_project::session::{Session, read_genesis};
 use zktrain_statement::compressed::{CompressedProof, ProofSystem};
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_verify::file;
@@ -16,21 +22,15 @@ pub use self::submit::{SubmitArgs, submit};
 use super::refusal::reason;
 use super::{ChainRefusal, Done};
 use crate::chain::Connection;
-use crate::chain::amount::{parse, parse_address, parse_duration, show};
-use crate::chain::files;
 use crate::circuits::Compression;
 use crate::error::{Error, OptionsError};
-use crate::files::{self as disk, Access};
-use crate::project::Project;
-use crate::round::{Task, WindowProver};
-use crate::session::{Session, read_genesis};
 use crate::ui::Ui;
 
 /// Options of `zktrain chain open`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain open 1 --duration 2h --budget 90 \\\n    \
     --member 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf \\\n    \
-    --member 0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF --key operator.json")]
+    --member 0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF --key coordinator.json")]
 pub struct OpenArgs {
     /// The domain.
     pub domain: u64,
@@ -94,7 +94,7 @@ pub async fn open(at: &Connection, args: &OpenArgs, ui: &Ui) -> Result<Done, Err
     let done = Done::new(format!("round {round} of domain {} is open", args.domain))
         .with("round", round)
         .with("nonce", nonce.to_string())
-        .with("deadline", files::time(deadline))
+        .with("deadline", time(deadline))
         .with("members", shown.collect::<Vec<_>>());
     let is_out = |account: &&Address| members.find(**account).is_none();
     let left_out: Vec<String> =
@@ -111,7 +111,7 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
     })?;
     let project = Project::new(&args.dir);
     let path = args.out.clone().unwrap_or_else(|| project.round_proof_path(args.round));
-    disk::free(&path, args.force, PROVEN)?;
+    files::free(&path, args.force, PROVEN)?;
     let client = at.client(ui).await?;
     // What is proven for a draw that the chain takes back is worth nothing.
     let round = client.until_drawn(args.round).await?;
@@ -126,9 +126,9 @@ pub async fn work(at: &Connection, args: &WorkArgs, ui: &Ui) -> Result<Done, Err
     let model = args.model.clone().unwrap_or_else(|| project.genesis_path());
     let (statement, proof) = prove(&project, &model, system, task, ui)?;
     if let Some(folder) = path.parent() {
-        disk::create_folder(folder, Access::Public)?;
+        files::create_folder(folder, Access::Public)?;
     }
-    disk::write(&path, &file::encode(&statement, &proof), Access::Public)?;
+    files::write(&path, &file::encode(&statement, &proof), Access::Public)?;
     Ok(Done::new(format!("trained on window {} and proven", statement.window))
         .with("proof", path.display().to_string())
         .with("bytes", proof.to_bytes().len())

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256};
 use humantime::format_duration;
+use zktrain_chain::amount::{parse, parse_duration, show};
 use zktrain_ledger::bindings::parameters::IParameters::Values;
 use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::payments::most_budget;
 
 use super::ChainRefusal;
-use crate::chain::amount::{parse, parse_duration, show};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

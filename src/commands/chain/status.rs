@@ -7,15 +7,16 @@ mod round;
 use alloy::primitives::{Address, B256, keccak256};
 use alloy::providers::Provider;
 use zktrain_chain::ChainError;
+use zktrain_chain::amount::parse_address;
 use zktrain_chain::keystore;
 use zktrain_chain::protocol::Client;
 use zktrain_ledger::bindings::registry::DomainRegistry;
 use zktrain_ledger::bindings::router::VerifierRouter;
+use zktrain_ledger::time;
 
 pub(super) use self::round::propose_until;
 use super::Done;
-use crate::chain::amount::parse_address;
-use crate::chain::{Connection, files};
+use crate::chain::Connection;
 use crate::error::Error;
 
 /// Options of `zktrain chain status`.
@@ -59,7 +60,7 @@ async fn of_chain(at: &Connection, client: &Client) -> Result<Done, Error> {
     let guardian = client.view(there.router, VerifierRouter::guardianCall {}).await?;
     Ok(Done::new(format!("chain {} at {}", chain.id(), at.endpoint()?))
         .with("block", block)
-        .with("time", files::time(chain.time().await?))
+        .with("time", time(chain.time().await?))
         .with("domains", domains)
         .with("rounds", there.rounds.to_string())
         .with("rounds_code", hex::encode(keccak256(&code)))
@@ -76,5 +77,5 @@ async fn of_chain(at: &Connection, client: &Client) -> Result<Done, Error> {
 /// Whether and since when a verifier is out of use.
 async fn stopped(client: &Client, verifier: B256) -> Result<String, Error> {
     let since = client.stopped_at(verifier).await?;
-    Ok(since.map_or("no".to_owned(), |at| format!("since {}", files::time(at))))
+    Ok(since.map_or("no".to_owned(), |at| format!("since {}", time(at))))
 }

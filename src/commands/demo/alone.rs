@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::Serialize;
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, proof_paths};
+use zktrain_project::proofs;
+use zktrain_project::session::Session;
 use zktrain_statement::proof::own_rows;
 
 use super::Args;
@@ -13,11 +17,7 @@ use crate::commands::train::{TrainReport, print_epochs};
 use crate::commands::verify::VerifyReport;
 use crate::commands::{data, init, prove, roots, train, verify};
 use crate::error::{Error, ProjectError};
-use crate::files::{self, Access};
-use crate::project::{Project, proof_paths};
-use crate::proofs;
 use crate::roots::Pins;
-use crate::session::Session;
 use crate::ui::{Report, Ui, field, percent, success};
 
 /// What the demonstration showed.

@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
+use zktrain_chain::amount;
+use zktrain_project::files::{self, Access};
 use zktrain_statement::compressed::ProofSystem;
 
 use super::Args;
 use super::crash::{COORDINATOR, Crashes};
 use super::prepare::BUDGET;
 use super::process::{Process, Shell};
-use crate::chain::amount;
 use crate::error::Error;
-use crate::files::{self, Access};
 use crate::ui::{Report, Ui, field, percent, success};
 
-/// Owners and their shares of the data, in percent; the rest is held out by the operator.
+/// What the coordinator's folder, data and key are called where a demonstration lies.
+pub(super) const COORDINATOR: &str = "operator";
+/// Owners and their shares of the data, in percent; the rest is held out by the coordinator.
 pub(super) const OWNERS: [(&str, usize); 5] =
     [("alice", 28), ("bob", 20), ("carol", 13), ("dave", 10), ("erin", 9)];
 /// Who drops out, who claims another update than it proves, and who uploads another vector than
@@ -106,7 +108,7 @@ struct Running {
 impl Network<'_> {
     fn start_coordinator(&self, rounds: u64) -> Result<Process, Error> {
         let rounds = rounds.to_string();
-        let who = ["coordinator", "--project", "operator", "--domain", &self.domain];
+        let who = ["coordinator", "--project", COORDINATOR, "--domain", &self.domain];
         let at = [
             "--listen",
             &self.coordinator,
@@ -263,9 +265,9 @@ impl Network<'_> {
         found.map_or_else(|| address.to_owned(), str::to_owned)
     }
 
-    /// What the operator has made, as options that pin it. Nonces of rounds are drawn on chain.
+    /// What the coordinator has made, as options that pin it. Nonces of rounds are drawn on chain.
     fn own_roots(&self) -> Result<Vec<String>, Error> {
-        let own = self.shell.run(&["roots", "operator"])?;
+        let own = self.shell.run(&["roots", COORDINATOR])?;
         let options: Vec<String> =
             own["options"].as_array().into_iter().flatten().map(text).collect();
         let pins = options.chunks(2).filter(|pin| pin.first().is_some_and(|o| o != "--nonce"));
@@ -327,7 +329,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<NetworkReport, Error> {
     let [lineage, model] = [lineage, model].map(|path| path.display().to_string());
     let html = dir.join("audit.html").display().to_string();
     let own = network.own_roots()?;
-    ui.say(&format!("  who knows from the operator: {}", own.join(" ")));
+    ui.say(&format!("  who knows from the coordinator: {}", own.join(" ")));
     let pins: Vec<&str> = own.iter().map(String::as_str).collect();
     let files: [&str; 7] = ["audit", &model, "--lineage", &lineage, "--html", &html, "--strict"];
     let node = ["--chain", network.shell.get("ZKTRAIN_CHAIN")];

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use zktrain_chain::amount::parse_address;
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::Project;
 use zktrain_statement::compressed::ProofSystem;
 
-use super::network::{Network, OWNERS, free_address, text};
+use super::network::{COORDINATOR, Network, OWNERS, free_address, text};
 use super::process::Process;
 use super::{purse, shards};
-use crate::chain::amount::parse_address;
 use crate::error::Error;
-use crate::files::{self, Access};
-use crate::project::Project;
 use crate::source::bundled;
 
 const HELD_OUT: usize = 20;
@@ -35,10 +35,10 @@ impl Network<'_> {
         let place = self.args.node.place();
         self.ui.headline(&format!("2. Contracts on {place}; everybody stakes"));
         let addresses = self.accounts()?;
-        self.by("operator", &["chain", "deploy"])?;
-        self.by("operator", &["chain", "stake", "2000"])?;
+        self.by(COORDINATOR, &["chain", "deploy"])?;
+        self.by(COORDINATOR, &["chain", "stake", "2000"])?;
         for (who, address) in addresses.iter().skip(1) {
-            self.by("operator", &["chain", "transfer", address, "100"])?;
+            self.by(COORDINATOR, &["chain", "transfer", address, "100"])?;
             self.by(who, &["chain", "stake", "50"])?;
         }
         self.domain()?;
@@ -53,7 +53,7 @@ impl Network<'_> {
     /// Everybody's name and address; accounts of a node get ether from the purse.
     fn accounts(&self) -> Result<Vec<(&'static str, String)>, Error> {
         let mut all = Vec::new();
-        for who in ["operator"].into_iter().chain(OWNERS.map(|(who, _)| who)) {
+        for who in [COORDINATOR].into_iter().chain(OWNERS.map(|(who, _)| who)) {
             let made = self.shell.run(&["chain", "key", "new", &format!("keys/{who}.json")])?;
             all.push((who, text(&made["address"])));
         }
@@ -65,34 +65,35 @@ impl Network<'_> {
         Ok(all)
     }
 
-    /// The operator's project, and a file of data for each.
+    /// The coordinator's project, and a file of data for each.
     fn projects(&self) -> Result<(), Error> {
         self.ui.headline("1. A model and its scales, from public data");
         let text = bundled("breast_cancer.csv").unwrap_or_default();
         let names = OWNERS.map(|(who, share)| (self.data(who), share));
         let mut parts: Vec<(&Path, usize)> =
             names.iter().map(|(path, share)| (path.as_path(), *share)).collect();
-        let held_out = self.data("operator");
+        let held_out = self.data(COORDINATOR);
         parts.push((&held_out, HELD_OUT));
         shards::write(text, &parts)?;
         let scales = ["--preset", "breast-cancer", "--batch", BATCH, "--momentum", "0.5"];
         let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.5"];
         self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
-        let operator = ["init", "operator", "--manifest", "public/manifest.toml"];
+        let init = ["init", COORDINATOR, "--manifest", "public/manifest.toml"];
         let data = ["--data", "data/operator.csv", "--held-out", "0.8"];
-        self.shell.run(&[&operator[..], &data].concat())?;
+        self.shell.run(&[&init[..], &data].concat())?;
         self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
         std::fs::copy(self.dir.join("srs.bin"), self.dir.join("operator/srs.bin"))
             .map_err(Error::Output)?;
         if self.system == ProofSystem::Groth16 {
-            self.shell.run(&["setup", "insecure", "operator"])?;
+            self.shell.run(&["setup", "insecure", COORDINATOR])?;
         }
         Ok(())
     }
 
     /// What a domain's Groth16 proofs are made and checked with: the same keys for everybody.
     fn take_keys(&self, who: &str) -> Result<(), Error> {
-        let [from, to] = ["operator", who].map(|who| Project::new(&self.dir.join(who)).keys_path());
+        let [from, to] =
+            [COORDINATOR, who].map(|who| Project::new(&self.dir.join(who)).keys_path());
         files::create_folder(&to, Access::Public)?;
         for name in ["groth16.pk", "groth16.vk"] {
             std::fs::copy(from.join(name), to.join(name)).map_err(Error::Output)?;
@@ -105,13 +106,13 @@ impl Network<'_> {
     }
 
     fn domain(&mut self) -> Result<(), Error> {
-        let open = ["chain", "domain", "open", "operator", "--compress", self.system.name()];
+        let open = ["chain", "domain", "open", COORDINATOR, "--compress", self.system.name()];
         let mode: &[&str] = if self.args.eager { &[] } else { &["--optimistic"] };
         let rules = ["--challenge-window", "1h", "--min-members", "3"];
         let more = ["--coordinator-bond", BOND, "--max-budget", BUDGET];
-        let opened = self.by("operator", &[&open[..], mode, &rules, &more].concat())?;
+        let opened = self.by(COORDINATOR, &[&open[..], mode, &rules, &more].concat())?;
         self.domain = opened["domain"].to_string();
-        self.by("operator", &["chain", "domain", "fund", &self.domain, "1000"])?;
+        self.by(COORDINATOR, &["chain", "domain", "fund", &self.domain, "1000"])?;
         Ok(())
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use alloy::primitives::{Address, U256};
 use zktrain_chain::Endpoint;
+use zktrain_chain::amount::show_ether;
 
-use crate::chain::amount::show_ether;
 use crate::chain::{Connection, block_on};
 use crate::error::Error;
 use crate::ui::Ui;

@@ -5,9 +5,9 @@ use std::path::Path;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha20Rng;
+use zktrain_project::files::{self, Access};
 
 use crate::error::Error;
-use crate::files::{self, Access};
 
 /// Splits a CSV text with a header into files, in the proportions given, after shuffling its rows
 /// in a way that is always the same.

@@ -7,7 +7,7 @@ use zktrain_trainer::dataset::{ColumnSummary, Source, csv_header, inspect};
 use super::super::init::Args;
 use super::Files;
 use crate::error::{Error, ProjectError};
-use crate::source::{self, unseen};
+use crate::source::unseen;
 use crate::ui::Ui;
 
 /// Checks that the data suit the manifest; the columns that the model does not use.
@@ -21,7 +21,7 @@ pub(super) fn check(
     manifest: &Manifest,
     ui: &Ui,
 ) -> Result<Vec<String>, Error> {
-    let files = source::source(&own.data, own.labels.as_deref())?;
+    let files = zktrain_project::data::source(&own.data, own.labels.as_deref())?;
     let table = files.read_for(&manifest.data)?;
     let left_out = match &files {
         Source::Csv(path) => unused(csv_header(path)?, manifest),

@@ -28,7 +28,7 @@ pub(super) fn hint(error: &ProjectError) -> Option<String> {
             .into(),
         ProjectError::Admit { source: AdmitError::TooLarge(source), .. } => format!(
             "if you trust the author of the manifest, allow more: {}={}",
-            crate::limits::variable(source.limit),
+            zktrain_project::limits::variable(source.limit),
             source.got
         ),
         ProjectError::NoWindow { .. } => {

@@ -78,8 +78,8 @@ fn appearance(start: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::session::srs_error;
     use zktrain_commit::srs::{PointFault, PtauPart, Section, Srs};
+    use zktrain_project::session::srs_error;
 
     fn told(error: impl Into<SrsError>) -> String {
         let error = Error::from(srs_error(std::path::Path::new("tau.ptau"), error.into()));

@@ -12,14 +12,14 @@ use zktrain_audit::lineage::{
 };
 use zktrain_chain::protocol::Client;
 use zktrain_cli::lineage::LineageWriter;
-use zktrain_cli::proofs::read_registration;
-use zktrain_cli::session::Session;
 use zktrain_cli::ui::Ui;
 use zktrain_commit::srs::Srs;
 use zktrain_ledger::files::{BatchFile, SubmissionFile};
 use zktrain_ledger::findings::CheckKind;
 use zktrain_ledger::typed::{Batch, Submission};
 use zktrain_ledger::{SignedBatch, SignedSubmission};
+use zktrain_project::proofs::read_registration;
+use zktrain_project::session::Session;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 use zktrain_statement::compressed::ProofSystem;

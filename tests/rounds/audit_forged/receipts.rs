@@ -8,12 +8,12 @@ use zktrain_audit::lineage::{Lineage, submission};
 use zktrain_audit::{AuditPins, AuditReport};
 use zktrain_chain::protocol::Client;
 use zktrain_cli::audit::{Options, audit};
-use zktrain_cli::project::write_json;
 use zktrain_cli::ui::Ui;
 use zktrain_ledger::SignedReceipt;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::findings::CheckKind;
 use zktrain_ledger::typed::{Receipt, Scope};
+use zktrain_project::project::write_json;
 use zktrain_secagg::messages::Signed;
 use zktrain_secagg::plan::Plan;
 

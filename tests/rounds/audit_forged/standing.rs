@@ -31,11 +31,18 @@ fn slash(export: &ChainExport) -> Vec<Said> {
     let (round, domain) = (made().rounds[0], export.domain);
     let (challenger, reason) = (Address::repeat_byte(9), B256::right_padding_from(b"equivocation"));
     let ([own, delegated, bounty], since) = ([U256::ZERO; 3], 0);
-    let (operator, guilty) = (account, account);
-    let slashed =
-        StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since };
+    let guilty = account;
+    let slashed = StakeManager::Slashed {
+        operator: account,
+        challenger,
+        reason,
+        own,
+        delegated,
+        bounty,
+        since,
+    };
     let proven = Slashing::Proven { round, guilty, challenger, reason };
-    let obligations = StakeManager::Obligations { operator, obligations: U256::ZERO };
+    let obligations = StakeManager::Obligations { operator: account, obligations: U256::ZERO };
     vec![
         (at.slashing, proven.encode_log_data()),
         (at.rounds, Rounds::MemberSlashed { round, account, challenger, reason }.encode_log_data()),

@@ -3,7 +3,6 @@
 use alloy::primitives::Address;
 use alloy::sol_types::SolEvent;
 use zktrain_audit::AuditReport;
-use zktrain_cli::chain::files::time;
 use zktrain_ledger::ChainExport;
 use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
@@ -11,6 +10,7 @@ use zktrain_ledger::bindings::router::VerifierRouter;
 use zktrain_ledger::bindings::slashing::Slashing;
 use zktrain_ledger::bindings::stakes::StakeManager;
 use zktrain_ledger::findings::CheckKind;
+use zktrain_ledger::time;
 
 use super::export::{CHAIN, add, decoded, insert, nth, one, refused, replayed, without};
 use super::names;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alloy::primitives::B256;
 use alloy::providers::Provider;
 use tempfile::TempDir;
-use zktrain_cli::files::{self, Access};
-use zktrain_cli::project::{Project, write_json};
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_member::signed::{Of, SignedError, SignedLog};
 use zktrain_member::{Force, PayMonitor};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, write_json};
 use zktrain_wire::Scoped;
 use zktrain_wire::messages::{End, Reason};
 

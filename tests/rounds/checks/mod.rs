@@ -1,10 +1,10 @@
 //! What owners and coordinators check of each other: each rule with what happens if it is broken.
 
+mod coordinator;
 mod downloads;
 mod inclusion;
 mod joining;
 mod liar;
-mod operator;
 mod plans;
 mod registrations;
 mod submissions;

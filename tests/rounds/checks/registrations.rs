@@ -1,6 +1,6 @@
 //! Members whose data are not registered as they say.
 
-use zktrain_cli::operator::admission::{Registered, RegistrationError, check};
+use zktrain_cli::coordinator::admission::{Registered, RegistrationError, check};
 use zktrain_statement::compressed::CompressedProof;
 use zktrain_statement::statements::DatasetStatement;
 use zktrain_verify::file::Registration;

@@ -3,11 +3,11 @@
 use alloy::primitives::{Address, B256, U256};
 use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
-use zktrain_cli::operator::admission::{SubmissionError, SubmissionVerifier};
-use zktrain_cli::round::{submission, submission_file};
+use zktrain_audit::submission::{SubmissionError, SubmissionVerifier};
 use zktrain_ledger::SignedSubmission;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::typed::{Scope, Submission};
+use zktrain_member::work::{submission, submission_file};
 use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_statement::statements::{Binding, TrainingStatement};

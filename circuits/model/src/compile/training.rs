@@ -288,7 +288,7 @@ fn declare(
     if let Some(got) = blocks.iter().map(|block| block.len()).find(|left| *left != 0) {
         return Err(CompileError::Tensors { part: "parameters left", expected: 0, got });
     }
-    Ok((layers, network.loss.room().tensors(network, tensors)?))
+    Ok((layers, network.loss.function().tensors(network, tensors)?))
 }
 
 fn declare_layer(

@@ -43,7 +43,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         momentum: q.mu != 0,
         mu: q.mu,
         lambda: q.lambda,
-        one_hot: manifest.model.loss.room().one_hot() && manifest.data.classes.is_some(),
+        one_hot: manifest.model.loss.function().one_hot() && manifest.data.classes.is_some(),
         row_log: q.row_log,
         input_frac: q.input_frac,
         weight_frac: q.weight_frac,
@@ -131,7 +131,7 @@ impl Lowering<'_> {
         let mut inputs = vec![Scale { frac: self.q.input_frac, max: I16_MAX_MAGNITUDE }];
         for (l, (shape, q)) in shapes.iter().zip(&self.q.layers).enumerate() {
             let scale = match follower(shape.activation) {
-                Some(room) => room.scale(q),
+                Some(operator) => operator.scale(q),
                 None => own_frac(q).map(|frac| Scale { frac, max: I16_MAX_MAGNITUDE }),
             };
             let field = || format!("quantization.layers[{l}].a_frac");
@@ -160,14 +160,14 @@ impl Lowering<'_> {
         let frac = q.grad_frac.ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
         let g = weighted(l + 1, above.kind)?.sends(self, above, &field, frac)?;
         let (d, frac) = match follower(activation) {
-            Some(room) => room.derivative(&field, &g, a_frac, frac)?,
+            Some(operator) => operator.derivative(&field, &g, a_frac, frac)?,
             None => (None, frac),
         };
         Ok(Backward { g: Some(g), d, gradient: Scale { frac, max: I16_MAX_MAGNITUDE } })
     }
 
     fn loss_gradient(&self, l: usize, q: &LayerQuantization) -> Result<Scale, ManifestError> {
-        let loss = self.manifest.model.loss.room();
+        let loss = self.manifest.model.loss.function();
         if let Some(most) = loss.most_bits(self.manifest.data.classes.is_some()) {
             in_range(format!("quantization.layers[{l}].z_frac"), 0, most, q.z_frac.into())?;
         }

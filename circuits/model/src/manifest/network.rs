@@ -205,12 +205,12 @@ impl Network {
     /// `2^z_frac` for one-hot labels under `mse`, 1 for regression targets.
     pub fn label_scale(&self) -> i64 {
         let z_frac = self.layers.last().map_or(0, |last| last.z_frac);
-        self.loss.room().label_scale(self.one_hot, z_frac)
+        self.loss.function().label_scale(self.one_hot, z_frac)
     }
 
     /// Whether labels are numbers: no bits, and no one-hot rows.
     pub fn has_targets(&self) -> bool {
-        self.loss.room().takes_targets() && !self.one_hot
+        self.loss.function().takes_targets() && !self.one_hot
     }
 
     /// Number of parameters, biases included.

@@ -48,15 +48,15 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
         match (layer.kind.role(), shapes.last_mut()) {
-            (Role::Weighted(room), _) => {
-                let shape = room.shape(&field, layer, &values)?;
+            (Role::Weighted(operator), _) => {
+                let shape = operator.shape(&field, layer, &values)?;
                 values = shape.output;
                 shapes.push(shape);
                 follows_weighted = true;
             }
-            (Role::Elementwise(room), Some(previous)) if follows_weighted && !last => {
+            (Role::Elementwise(operator), Some(previous)) if follows_weighted && !last => {
                 only_kind(&field, layer)?;
-                previous.activation = room.activation();
+                previous.activation = operator.activation();
                 follows_weighted = false;
             }
             _ => {

@@ -149,7 +149,7 @@ fn unique<'a>(
 /// Loss, output width, classes and target must fit together.
 fn labels(manifest: &Manifest, shapes: &[Shape]) -> Result<(), ManifestError> {
     let data = &manifest.data;
-    let loss = manifest.model.loss.room();
+    let loss = manifest.model.loss.function();
     let outputs = shapes.last().map_or(0, |shape| shape.n_out);
     let last = format!("model.layers[{}].out", manifest.model.layers.len() - 1);
     match (&data.classes, &data.target) {

@@ -2,7 +2,7 @@
 
 use super::site::Site;
 use super::{
-    LossRoom, Operator, Scale, less_labels, looked_up, loss_layer, other_loss, outputs_gradient,
+    LossFunction, Operator, Scale, less_labels, looked_up, loss_layer, other_loss, outputs_gradient,
 };
 use crate::compile::{
     CompileError, LossIds, PointwiseBuilder, RelationBuilder, TableKind, Tensors, offset_key,
@@ -16,7 +16,7 @@ use crate::trace::LossTrace;
 #[derive(Debug)]
 pub(crate) struct Logistic;
 
-impl LossRoom for Logistic {
+impl LossFunction for Logistic {
     fn outputs(&self, classes: usize) -> Result<(usize, &'static str), ManifestError> {
         in_range("data.classes", 2, 2, classes as i64)?;
         Ok((1, "the logistic loss"))

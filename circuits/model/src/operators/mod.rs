@@ -6,12 +6,12 @@
 //! - **arithmetic**: the same integers, computed, forwards and backwards.
 //!
 //! `registry.rs` lists them. Compiler and trainer walk a [`Graph`](crate::graph::Graph) and call these
-//! rooms; they know none of them by name.
+//! operators; they know none of them by name.
 //!
 //! An operator of a layer is `Weighted` or `Elementwise`. A weighted one begins a layer: it puts out
 //! values `z` of 16 bits, rounded, and whatever stands behind it sends a gradient `g` back, rounded
 //! too. An elementwise one follows it number by number and shares the layer's name, scales and tensors.
-//! A `LossRoom` ends the graph.
+//! A `LossFunction` ends the graph.
 
 mod affine;
 mod arithmetic;
@@ -243,7 +243,7 @@ pub(crate) trait Elementwise: Operator {
 }
 
 /// What a graph ends with.
-pub(crate) trait LossRoom: Operator {
+pub(crate) trait LossFunction: Operator {
     /// Outputs for so many classes, and what they have to match.
     fn outputs(&self, classes: usize) -> Result<(usize, &'static str), ManifestError>;
 
@@ -298,15 +298,15 @@ impl LayerKind {
     /// What it has in common with all operators.
     pub(crate) fn operator(self) -> &'static dyn Operator {
         match self.role() {
-            Role::Weighted(room) => room,
-            Role::Elementwise(room) => room,
+            Role::Weighted(operator) => operator,
+            Role::Elementwise(operator) => operator,
         }
     }
 
     /// As an operator that begins a layer.
     pub(crate) fn weighted(self) -> Option<&'static dyn Weighted> {
         match self.role() {
-            Role::Weighted(room) => Some(room),
+            Role::Weighted(operator) => Some(operator),
             Role::Elementwise(_) => None,
         }
     }
@@ -315,7 +315,7 @@ impl LayerKind {
     pub(crate) fn elementwise(self) -> Option<&'static dyn Elementwise> {
         match self.role() {
             Role::Weighted(_) => None,
-            Role::Elementwise(room) => Some(room),
+            Role::Elementwise(operator) => Some(operator),
         }
     }
 
@@ -326,7 +326,7 @@ impl LayerKind {
 }
 
 impl NodeKind {
-    /// The node's room.
+    /// The node's operator.
     pub(crate) fn operator(self) -> &'static dyn Operator {
         match self {
             Self::Input => &Input,
@@ -339,18 +339,18 @@ impl NodeKind {
 impl Loss {
     /// What it has in common with all operators.
     pub(crate) fn operator(self) -> &'static dyn Operator {
-        self.room()
+        self.function()
     }
 
     /// The values of its function table; empty if it has none.
     pub fn table(self, network: &Network) -> Vec<i32> {
         let last = network.layers.last();
-        values(last.and_then(|last| self.room().table(network, last)))
+        values(last.and_then(|last| self.function().table(network, last)))
     }
 
     /// An empty trace for so many samples.
     pub fn trace(self, samples: usize, outputs: usize) -> LossTrace {
-        self.room().trace(samples, outputs)
+        self.function().trace(samples, outputs)
     }
 
     /// Appends the outputs `z` of a step to the trace and returns the gradient with respect to them;
@@ -363,7 +363,7 @@ impl Loss {
         y: &[i32],
         trace: &mut LossTrace,
     ) -> Option<Vec<i32>> {
-        self.room().gradient(network, table, z, y, trace)
+        self.function().gradient(network, table, z, y, trace)
     }
 }
 

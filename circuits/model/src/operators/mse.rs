@@ -1,7 +1,7 @@
 //! Half the sum of squared errors, of classes or of a number.
 
 use super::site::Site;
-use super::{LossRoom, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
+use super::{LossFunction, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
 use crate::compile::{CompileError, LossIds, PointwiseBuilder, RelationBuilder, Tensors};
 use crate::manifest::{I16_LO, ManifestError, Network};
 use crate::relation::{DimMap, Linear};
@@ -11,7 +11,7 @@ use crate::trace::LossTrace;
 #[derive(Debug)]
 pub(crate) struct Mse;
 
-impl LossRoom for Mse {
+impl LossFunction for Mse {
     fn outputs(&self, classes: usize) -> Result<(usize, &'static str), ManifestError> {
         Ok((classes, "data.classes"))
     }

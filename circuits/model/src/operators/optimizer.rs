@@ -270,9 +270,9 @@ impl<K: TensorKernels> Rule<'_, K> {
                 let step = |i: usize| decay(i) + eta * gradient[i];
                 self.pass.round("an update", update, len, spec, step)?
             }
-            (spec, room) => {
+            (spec, place) => {
                 let wanted = usize::from(spec.is_some());
-                let got = usize::from(room.is_some());
+                let got = usize::from(place.is_some());
                 return Err(self.pass.wrong("a clipped gradient", wanted, got));
             }
         };

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
-use super::{Arithmetic, LossRoom, Role};
+use super::{Arithmetic, LossFunction, Role};
 use super::{affine::Affine, conv2d, linear};
 use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
-    ($($(#[$doc:meta])* $kind:ident, $name:literal, $role:ident($room:expr);)+) => {
+    ($($(#[$doc:meta])* $kind:ident, $name:literal, $role:ident($operator:expr);)+) => {
         /// What a layer does.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum LayerKind {
@@ -22,9 +22,9 @@ macro_rules! layers {
                 match self { $(Self::$kind => $name,)+ }
             }
 
-            /// Its room, by what it is to a graph.
+            /// Its operator, by what it is to a graph.
             pub(crate) fn role(self) -> Role {
-                match self { $(Self::$kind => Role::$role(&$room),)+ }
+                match self { $(Self::$kind => Role::$role(&$operator),)+ }
             }
 
             /// Values out of values, traced.
@@ -38,7 +38,7 @@ macro_rules! layers {
                 kept: &mut SavedTensors<K::Matrix>,
                 trace: &mut LayerTrace,
             ) -> Result<Vec<i32>, Untraced> {
-                match self { $(Self::$kind => $room.forward(pass, input, kept, trace),)+ }
+                match self { $(Self::$kind => $operator.forward(pass, input, kept, trace),)+ }
             }
 
             /// The gradient at the input out of the one at the output, traced.
@@ -52,7 +52,7 @@ macro_rules! layers {
                 kept: &mut SavedTensors<K::Matrix>,
                 traces: &mut [LayerTrace],
             ) -> Result<Vec<i32>, Untraced> {
-                match self { $(Self::$kind => $room.backward(pass, gradient, kept, traces),)+ }
+                match self { $(Self::$kind => $operator.backward(pass, gradient, kept, traces),)+ }
             }
 
             /// The update of its parameters, if it has any, traced.
@@ -66,14 +66,14 @@ macro_rules! layers {
                 kept: &SavedTensors<K::Matrix>,
                 trace: &mut LayerTrace,
             ) -> Result<Option<LayerParameters>, Untraced> {
-                match self { $(Self::$kind => $room.update(pass, velocity, kept, trace),)+ }
+                match self { $(Self::$kind => $operator.update(pass, velocity, kept, trace),)+ }
             }
         }
     };
 }
 
 macro_rules! losses {
-    ($($(#[$doc:meta])* $kind:ident, $name:literal, $room:expr;)+) => {
+    ($($(#[$doc:meta])* $kind:ident, $name:literal, $function:expr;)+) => {
         /// Loss function.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum Loss {
@@ -81,9 +81,9 @@ macro_rules! losses {
         }
 
         impl Loss {
-            /// Its room.
-            pub(crate) fn room(self) -> &'static dyn LossRoom {
-                match self { $(Self::$kind => &$room,)+ }
+            /// Its operator.
+            pub(crate) fn function(self) -> &'static dyn LossFunction {
+                match self { $(Self::$kind => &$function,)+ }
             }
         }
     };

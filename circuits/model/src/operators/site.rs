@@ -46,7 +46,7 @@ impl<'a> Site<'a> {
         Self::new(self.network, self.graph, self.ids, id)
     }
 
-    /// The node's room.
+    /// The node's operator.
     pub fn operator(&self) -> &'static dyn Operator {
         self.node.kind.operator()
     }

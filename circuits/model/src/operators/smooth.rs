@@ -42,7 +42,7 @@ pub(super) trait Function: Sync {
     fn product(a: i32, frac: u32, g: i32) -> i64;
 }
 
-/// A function's room.
+/// The operator of a function.
 #[derive(Debug)]
 pub(crate) struct Smooth<F>(pub F);
 

@@ -1,7 +1,7 @@
 //! Softmax and cross entropy: one output a class.
 
 use super::site::Site;
-use super::{LossRoom, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
+use super::{LossFunction, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
 use crate::compile::{
     CompileError, LossIds, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes,
     padded_constant, real_positions,
@@ -26,7 +26,7 @@ struct Own {
     r: TensorId,
 }
 
-impl LossRoom for Softmax {
+impl LossFunction for Softmax {
     fn outputs(&self, classes: usize) -> Result<(usize, &'static str), ManifestError> {
         Ok((classes, "data.classes"))
     }

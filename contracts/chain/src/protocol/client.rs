@@ -175,20 +175,22 @@ impl Client {
         self.send_anew(&format!("transfer/{to}/{value}"), self.at.reward_token, call).await
     }
 
-    /// Starts to unbond stake, all of it without an amount.
+    /// Starts to unbond what is staked with an account, all of it without an amount.
     ///
     /// # Errors
-    /// If the account has staked less.
+    /// If less is staked.
     pub async fn unstake(
         &self,
-        operator: Address,
+        account: Address,
         amount: Option<U256>,
     ) -> Result<StakeManager::Unbonding, ClientError> {
         let staker = self.address();
-        let held =
-            self.view(self.at.stakes, StakeManager::sharesOfCall { operator, staker }).await?;
-        let worth =
-            self.view(self.at.stakes, StakeManager::stakeOfCall { operator, staker }).await?;
+        let held = self
+            .view(self.at.stakes, StakeManager::sharesOfCall { operator: account, staker })
+            .await?;
+        let worth = self
+            .view(self.at.stakes, StakeManager::stakeOfCall { operator: account, staker })
+            .await?;
         let shares = match amount {
             None => held,
             Some(asked) if asked > worth => {
@@ -197,9 +199,9 @@ impl Client {
             // Up: what is left never is more than was asked to be left.
             Some(asked) => (asked * held).div_ceil(worth.max(U256::ONE)).min(held),
         };
-        let call = StakeManager::unbondCall { operator, shares };
+        let call = StakeManager::unbondCall { operator: account, shares };
         let receipt =
-            self.send_anew(&format!("unstake/{operator}/{shares}"), self.at.stakes, call).await?;
+            self.send_anew(&format!("unstake/{account}/{shares}"), self.at.stakes, call).await?;
         Self::logged(&receipt)
     }
 

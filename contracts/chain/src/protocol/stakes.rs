@@ -18,20 +18,20 @@ impl Client {
         self.send_anew(&action, self.at().stakes, StakeManager::stakeCall { amount }).await
     }
 
-    /// Stakes with another operator, whose delegators lose at most its limit together.
+    /// Stakes with another account, whose delegators lose at most its limit together.
     ///
     /// # Errors
-    /// If the account has less, or what the operator may answer with beyond its own stake, now or
-    /// soon, is more than this account accepts.
+    /// If this account has less, or what the other one may answer with beyond its own stake, now or
+    /// soon, is more than this one accepts.
     pub async fn delegate(
         &self,
-        operator: Address,
+        account: Address,
         amount: U256,
         most: U256,
     ) -> Result<TransactionReceipt, ClientError> {
-        let action = format!("delegate/{operator}/{amount}");
+        let action = format!("delegate/{account}/{amount}");
         self.allow(&action, self.at().reward_token, self.at().stakes, amount).await?;
-        let call = StakeManager::delegateCall { operator, amount, most };
+        let call = StakeManager::delegateCall { operator: account, amount, most };
         self.send_anew(&action, self.at().stakes, call).await
     }
 
@@ -45,27 +45,27 @@ impl Client {
         self.send_anew(&format!("limit/{limit}"), self.at().stakes, call).await
     }
 
-    /// An operator's stake, obligations and limit.
+    /// An account's stake, obligations and limit.
     ///
     /// # Errors
     /// If the node refuses.
-    pub async fn pool(&self, operator: Address) -> Result<IStakeManager::Pool, ClientError> {
-        self.view(self.at().stakes, StakeManager::poolCall { operator }).await
+    pub async fn pool(&self, account: Address) -> Result<IStakeManager::Pool, ClientError> {
+        self.view(self.at().stakes, StakeManager::poolCall { operator: account }).await
     }
 
     /// Whether an account's stake covers what it answers with: who is not covered is in no new round.
     ///
     /// # Errors
     /// If the node refuses.
-    pub async fn is_covered(&self, operator: Address) -> Result<bool, ClientError> {
-        self.view(self.at().stakes, StakeManager::isCoveredCall { operator }).await
+    pub async fn is_covered(&self, account: Address) -> Result<bool, ClientError> {
+        self.view(self.at().stakes, StakeManager::isCoveredCall { operator: account }).await
     }
 
-    /// Most that an operator's delegators can lose together as things stand.
+    /// Most that an account's delegators can lose together as things stand.
     ///
     /// # Errors
     /// If the node refuses.
-    pub async fn exposure(&self, operator: Address) -> Result<U256, ClientError> {
-        self.view(self.at().stakes, StakeManager::exposureOfCall { operator }).await
+    pub async fn exposure(&self, account: Address) -> Result<U256, ClientError> {
+        self.view(self.at().stakes, StakeManager::exposureOfCall { operator: account }).await
     }
 }

@@ -1,4 +1,4 @@
-//! What keeps coordinators, members and operators honest, through the client: evidence that is
+//! What keeps coordinators, members and stakers honest, through the client: evidence that is
 //! committed to, audits, receipts, lengths, limits and what funders own.
 
 use alloy::primitives::{B256, U256, keccak256};
@@ -257,13 +257,13 @@ async fn who_does_not_draw_an_audit_is_slashed() {
 #[tokio::test]
 async fn delegators_say_how_much_they_risk() {
     let economy = economy(1).await;
-    let (operator, watcher) = (economy.coordinator.address(), &economy.watcher);
+    let (account, watcher) = (economy.coordinator.address(), &economy.watcher);
     economy.coordinator.set_limit(tokens(50).to()).await.unwrap();
-    assert_eq!(watcher.exposure(operator).await.unwrap(), tokens(50), "announced");
-    let refused = watcher.delegate(operator, tokens(5), tokens(49)).await.unwrap_err();
+    assert_eq!(watcher.exposure(account).await.unwrap(), tokens(50), "announced");
+    let refused = watcher.delegate(account, tokens(5), tokens(49)).await.unwrap_err();
     assert!(refused.to_string().contains("LimitTooHigh"), "{refused}");
-    watcher.delegate(operator, tokens(5), tokens(50)).await.unwrap();
-    let pool = watcher.pool(operator).await.unwrap();
+    watcher.delegate(account, tokens(5), tokens(50)).await.unwrap();
+    let pool = watcher.pool(account).await.unwrap();
     assert_eq!((pool.own, pool.delegated), (tokens(1_000).to(), tokens(5).to()));
 }
 

@@ -240,9 +240,8 @@ mod tests {
         let left = Change { account, kind: ChangeKind::Slashed, after: 1 };
         assert_eq!(history.changes, [left]);
         let [own, delegated, bounty] = [7u64, 5, 2].map(U256::from);
-        let operator = MEMBER;
         let taken = StakeManager::Slashed {
-            operator,
+            operator: MEMBER,
             challenger,
             reason,
             own,

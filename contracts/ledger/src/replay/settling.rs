@@ -193,7 +193,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Stake is taken for what was shown: at most the bond, and of what the operator has staked itself
+    /// Stake is taken for what was shown: at most the bond, and of what the guilty account has staked itself
     /// the challenger gets what is not burned.
     pub(super) fn taken(&mut self, event: &StakeManager::Slashed) {
         let Some((guilty, proven)) = self.due.guilty.take() else { return };

@@ -19,7 +19,7 @@ pub struct MetricsHistory {
     pub changes: Vec<Change>,
     /// What settlements owe to members and coordinators, in the domain's token.
     pub payments: Vec<Payment>,
-    /// What each operator has at stake and is not unbonding, in the reward token's smallest unit.
+    /// What each account has at stake and is not unbonding, in the reward token's smallest unit.
     pub stakes: BTreeMap<Address, U256>,
     /// Moves of the reward token, in order; mints are from and burns to the zero address.
     pub transfers: Vec<Transfer>,

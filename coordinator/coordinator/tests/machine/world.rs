@@ -56,14 +56,14 @@ impl World {
             windows: 4,
             weight: *weight,
         });
-        let operator = signer(1 << 20);
+        let coordinator = signer(1 << 20);
         let plan = Plan {
             version: VERSION,
             chain_id: 31337,
             rounds: Address::repeat_byte(1),
             domain: 1,
             round: 3,
-            coordinator: operator.address(),
+            coordinator: coordinator.address(),
             spec: B256::repeat_byte(3),
             parent: B256::repeat_byte(4),
             nonce: B256::repeat_byte(6),
@@ -75,7 +75,7 @@ impl World {
             timing: TIMING,
         };
         let policy = Policy { least, max_share: 1 << 16, colluders: Some(0), ..Policy::default() };
-        let plan = sign(&plan.clone(), plan, &operator).unwrap();
+        let plan = sign(&plan.clone(), plan, &coordinator).unwrap();
         Self { plan, signers, policy }
     }
 

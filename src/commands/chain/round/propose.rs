@@ -8,29 +8,31 @@ use zktrain_argument::opening::point_bytes;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::files::{BatchFile, MemberUpdate, SubmissionFile};
+use zktrain_ledger::time;
 use zktrain_ledger::typed::Submission;
 use zktrain_ledger::{Members, is_summed};
+use zktrain_project::files::{self as disk, Access};
+use zktrain_project::project::{Project, to_json};
+use zktrain_project::session::{Session, read_model};
 use zktrain_prove::training::commit_model;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::round::rows_hash;
 
 use crate::chain::Connection;
-use crate::chain::files::{self, BatchFile, MemberUpdate, SubmissionFile};
+use crate::chain::files;
 use crate::commands::chain::demand::EVIDENCE;
 use crate::commands::chain::refusal::reason;
 use crate::commands::chain::status::propose_until;
 use crate::commands::chain::{ChainRefusal, Done};
 use crate::error::{Error, OptionsError};
-use crate::files::{self as disk, Access};
-use crate::project::{Project, to_json};
-use crate::session::{Session, read_model};
 use crate::ui::Ui;
 
 /// Options of `zktrain chain propose`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Example:\n  zktrain chain propose 7 credit *.submission.json \\\n    \
-    --model next.int.safetensors --out 7.batch.json --key operator.json")]
+    --model next.int.safetensors --out 7.batch.json --key coordinator.json")]
 pub struct ProposeArgs {
     /// The round.
     pub round: u64,
@@ -229,7 +231,7 @@ async fn propose_signed(
     let done = Done::by(done, &receipt)
         .with("batch", args.out.display().to_string())
         .with("model", file.signed.batch.model.to_string())
-        .with("challenges_until", files::time(end));
+        .with("challenges_until", time(end));
     Ok(match client.audit_of(args.round).await? {
         Some(_) => done.with("then", format!("zktrain chain audit {}", args.round)),
         None => done,

@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::Address;
 use zktrain_chain::protocol::Client;
 use zktrain_ledger::SignedSubmission;
+use zktrain_ledger::files::SubmissionFile;
+use zktrain_member::signed::SignedLog;
+use zktrain_member::work::{submission, submission_file};
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, to_json};
+use zktrain_project::proofs;
+use zktrain_project::session::Session;
 use zktrain_statement::compressed::CompressedProof;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_verify::file::StoredProof;
 
 use crate::chain::Connection;
-use crate::chain::files::SubmissionFile;
 use crate::commands::chain::Done;
 use crate::commands::proof::Source;
 use crate::error::{Error, OptionsError};
-use crate::files::{self as disk, Access};
-use crate::owner::signed::SignedLog;
-use crate::project::{Project, to_json};
-use crate::proofs;
-use crate::round::{submission, submission_file};
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Options of `zktrain chain submit`.
@@ -77,7 +77,7 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
         Some(file) => {
             let bytes = to_json(&path, &file)?;
             // Before anything is paid for.
-            disk::may_write(&path, &bytes, args.force)?;
+            files::may_write(&path, &bytes, args.force)?;
             note(at, &client, statement.binding.domain, &file.signed, ui).await?;
             Some(bytes)
         }
@@ -91,7 +91,7 @@ pub async fn submit(at: &Connection, args: &SubmitArgs, ui: &Ui) -> Result<Done,
         }
     };
     let Some(file) = file else { return Ok(done) };
-    disk::write_new(&path, &file, Access::Public, args.force)?;
+    files::write_new(&path, &file, Access::Public, args.force)?;
     Ok(done.with("submission", path.display().to_string()))
 }
 

@@ -4,12 +4,12 @@ use alloy::primitives::utils::format_ether;
 use alloy::primitives::{Address, U256};
 use alloy::providers::Provider;
 use zktrain_chain::ChainError;
+use zktrain_chain::amount;
 use zktrain_chain::protocol::Client;
 use zktrain_ledger::bindings::stakes::{IStakeManager, StakeManager};
+use zktrain_ledger::time;
 
 use super::super::Done;
-use crate::chain::amount;
-use crate::chain::files::time;
 use crate::error::Error;
 
 pub async fn show(
@@ -42,7 +42,7 @@ pub async fn show(
     }
 }
 
-/// What the operator may answer with beyond its own stake.
+/// What the account may answer with beyond its own stake.
 fn limit(pool: &IStakeManager::Pool) -> String {
     let now = amount::show(U256::from(pool.limit));
     match pool.nextLimitAt {
@@ -55,9 +55,9 @@ fn limit(pool: &IStakeManager::Pool) -> String {
 }
 
 /// What is on its way out of the account's pool, of all who have staked with it.
-async fn unbonding(client: &Client, operator: Address) -> Result<Vec<String>, Error> {
+async fn unbonding(client: &Client, account: Address) -> Result<Vec<String>, Error> {
     let stakes = client.at().stakes;
-    let topic = Some(operator.into_word());
+    let topic = Some(account.into_word());
     let mut tickets = Vec::new();
     for begun in client.events::<StakeManager::Unbonding>(stakes, topic).await? {
         let ticket = begun.ticket;

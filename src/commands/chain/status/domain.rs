@@ -1,16 +1,16 @@
 //! A domain: its rules, its money, its members.
 
 use alloy::primitives::{Address, B256, U256};
+use zktrain_chain::amount;
 use zktrain_chain::protocol::Client;
 use zktrain_ledger::bindings::escrow::Escrow;
 use zktrain_ledger::bindings::registry::{DomainRegistry, IDomainRegistry};
 use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
+use zktrain_ledger::time;
 
 use super::super::Done;
 use super::super::rules::describe;
-use crate::chain::amount;
-use crate::chain::files::time;
 use crate::error::Error;
 
 /// The best score of a reputation.

@@ -1,13 +1,13 @@
 //! A round: who is in it, what can still be done and until when.
 
 use alloy::primitives::{B256, U256};
+use zktrain_chain::amount;
 use zktrain_chain::protocol::{Client, Status};
 use zktrain_ledger::bindings::demands::Demands;
 use zktrain_ledger::bindings::rounds::{IRounds, Rounds};
+use zktrain_ledger::time;
 
 use super::super::Done;
-use crate::chain::amount;
-use crate::chain::files::time;
 use crate::error::Error;
 
 pub async fn show(client: &Client, number: u64) -> Result<Done, Error> {

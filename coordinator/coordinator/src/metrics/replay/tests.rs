@@ -223,17 +223,23 @@ fn other_contracts_and_domains_change_nothing() {
 }
 
 #[test]
-fn a_slash_takes_the_operators_own_stake_first() {
+fn a_slash_takes_an_accounts_own_stake_first() {
     let at = deployment();
     let mut case = Case::new(&at);
-    let operator = account(1);
+    let guilty = account(1);
     let n = |n: u64| U256::from(n);
-    for staker in [operator, account(2)] {
+    for staker in [guilty, account(2)] {
         let (amount, shares, ticket) = (n(100), n(100), U256::from_be_slice(staker.as_slice()));
-        case.tell(at.stakes, &StakeManager::Staked { operator, staker, amount, shares });
+        case.tell(at.stakes, &StakeManager::Staked { operator: guilty, staker, amount, shares });
         let (amount, shares) = (n(70), n(70));
-        let unbonding =
-            StakeManager::Unbonding { operator, staker, ticket, amount, shares, releaseTime: 0 };
+        let unbonding = StakeManager::Unbonding {
+            operator: guilty,
+            staker,
+            ticket,
+            amount,
+            shares,
+            releaseTime: 0,
+        };
         case.tell(at.stakes, &unbonding);
     }
     let mut slash = |own: u64, delegated: u64| {
@@ -241,15 +247,23 @@ fn a_slash_takes_the_operators_own_stake_first() {
         let (own, delegated) = (n(own), n(delegated));
         case.tell(
             at.stakes,
-            &StakeManager::Slashed { operator, challenger, reason, own, delegated, bounty, since },
+            &StakeManager::Slashed {
+                operator: guilty,
+                challenger,
+                reason,
+                own,
+                delegated,
+                bounty,
+                since,
+            },
         );
-        case.replay.clone().finish().unwrap().stakes[&operator].to::<u64>()
+        case.replay.clone().finish().unwrap().stakes[&guilty].to::<u64>()
     };
     // What is left of its own and of others' active stake: `zktrain_ledger::stakes` has the parts.
     assert_eq!(slash(20, 0), 10 + 30);
     // Of others' stake 11 * 30 / 100 = 3 are of the active part.
     assert_eq!(slash(40, 11), 27);
     let (staker, ticket, amount) = (account(2), U256::ONE, n(62));
-    case.tell(at.stakes, &StakeManager::Withdrawn { operator, staker, ticket, amount });
-    assert_eq!(case.replay.finish().unwrap().stakes[&operator], n(27));
+    case.tell(at.stakes, &StakeManager::Withdrawn { operator: guilty, staker, ticket, amount });
+    assert_eq!(case.replay.finish().unwrap().stakes[&guilty], n(27));
 }

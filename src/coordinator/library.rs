@@ -12,12 +12,12 @@ use zktrain_coordinator::metrics::{Misdeed, ProcessMetrics};
 use zktrain_coordinator::service::{Download, Library};
 use zktrain_ledger::SignedReceipt;
 use zktrain_ledger::typed::{Receipt, Scope};
+use zktrain_project::project::Project;
+use zktrain_project::session::Session;
 use zktrain_wire::messages::{Item, Refusal};
 
 use super::admission::{Register, check};
 use crate::lineage::LineageWriter;
-use crate::project::Project;
-use crate::session::Session;
 
 /// A domain's public things, and who has registered.
 pub struct DomainLibrary {

@@ -10,14 +10,12 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use zktrain_chain::protocol::{Client, Status};
-use zktrain_cli::lineage::LineageWriter;
-use zktrain_cli::operator::admission::Registered;
-use zktrain_cli::operator::{
-    Account, DomainLibrary, Model, Models, Operator, Options, Pay, Pending, RoundRecord, Rules,
+use zktrain_cli::coordinator::admission::Registered;
+use zktrain_cli::coordinator::{
+    Account, Coordinator, DomainLibrary, Model, Models, Options, Pay, Pending, RoundRecord, Rules,
     Terms, pardon,
 };
-use zktrain_cli::project::Project;
-use zktrain_cli::session::Session;
+use zktrain_cli::lineage::LineageWriter;
 use zktrain_coordinator::driver::items;
 use zktrain_coordinator::machine::{Misdeed, MisdeedKind};
 use zktrain_coordinator::metrics::ProcessMetrics;
@@ -27,6 +25,8 @@ use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::rounds::IRounds::Delivery;
 use zktrain_ledger::files::SubmissionFile;
 use zktrain_ledger::payments;
+use zktrain_project::project::Project;
+use zktrain_project::session::Session;
 use zktrain_secagg::plan::Timing;
 use zktrain_secagg::vector::VectorShape;
 use zktrain_statement::compressed::ProofSystem;
@@ -127,8 +127,13 @@ async fn store(folder: &Path) -> Store {
     Store::open(&format!("sqlite:{}", folder.join("store.db").display())).await.unwrap()
 }
 
-/// The domain's coordinator, in a folder.
-async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Options) -> Operator {
+/// The domain's coordinator, started in a folder.
+async fn started(
+    office: &Office,
+    folder: &Path,
+    store: &Store,
+    mut options: Options,
+) -> Coordinator {
     let (client, session) = (office.coordinator().clone(), office.session.clone());
     let domain = options.domain;
     let terms = Terms::of(&client, domain, &client.domain(domain).await.unwrap()).await.unwrap();
@@ -149,7 +154,7 @@ async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Op
         lineage.clone(),
         metrics.clone(),
     );
-    Operator {
+    Coordinator {
         system: ProofSystem::Halo2,
         circuit: Arc::new(office.cohort.compressor.key()),
         models,
@@ -172,8 +177,8 @@ async fn operator(office: &Office, folder: &Path, store: &Store, mut options: Op
 }
 
 /// Runs it until a round is over.
-async fn run(operator: &Operator) {
-    assert_eq!(operator.run(&CancellationToken::new()).await.unwrap(), 1);
+async fn run(running: &Coordinator) {
+    assert_eq!(running.run(&CancellationToken::new()).await.unwrap(), 1);
 }
 
 async fn until_begun(store: &Store, round: u64) {
@@ -190,7 +195,7 @@ async fn a_coordinator_killed_past_its_deadline_frees_the_domain_at_its_restart(
     let round = open(office, domain).await;
     let folder = TempDir::new().unwrap();
     let store = store(folder.path()).await;
-    let first = operator(office, folder.path(), &store, options(domain, 600)).await;
+    let first = started(office, folder.path(), &store, options(domain, 600)).await;
     let stop = CancellationToken::new();
     tokio::select! {
         ended = first.run(&stop) => panic!("{ended:?}"),
@@ -199,7 +204,7 @@ async fn a_coordinator_killed_past_its_deadline_frees_the_domain_at_its_restart(
     drop(first);
     economy.pass(25 * HOUR + 1).await;
     assert_eq!(coordinator.status(round).await.unwrap(), Status::Open);
-    let second = operator(office, folder.path(), &store, options(domain, 600)).await;
+    let second = started(office, folder.path(), &store, options(domain, 600)).await;
     run(&second).await;
     assert_eq!(coordinator.status(round).await.unwrap(), Status::Void);
     assert_eq!(coordinator.current(domain).await.unwrap(), None);
@@ -238,8 +243,8 @@ async fn who_delivers_to_the_contract_is_paid_by_a_round_that_nobody_else_comes_
     let folder = TempDir::new().unwrap();
     let store = store(folder.path()).await;
     office.owner(0).submit(round, owner, &statement, &proof).await.unwrap();
-    let operator = operator(office, folder.path(), &store, options(domain, 1)).await;
-    run(&operator).await;
+    let running = started(office, folder.path(), &store, options(domain, 1)).await;
+    run(&running).await;
     assert_eq!(coordinator.status(round).await.unwrap(), Status::Settled);
     assert_eq!(coordinator.domain(domain).await.unwrap().versions, 0);
     let paid = pay(coordinator, domain, round, owner).await;
@@ -249,7 +254,7 @@ async fn who_delivers_to_the_contract_is_paid_by_a_round_that_nobody_else_comes_
     let proposed = coordinator.proposed(round).await.unwrap();
     let update = B256::from(work.update());
     assert_eq!(proposed.deliveries[0], Delivery { update, submission: B256::ZERO });
-    assert!(operator.account.read().unwrap().pop().unwrap().settled);
+    assert!(running.account.read().unwrap().pop().unwrap().settled);
 }
 
 /// Proposes a round without a sum that pays for these deliveries, after its deadline.
@@ -290,7 +295,7 @@ async fn audits_are_drawn_and_demands_answered_from_what_is_stored_and_bonds_col
     let [first, second] = [0, 1].map(|index| office.owner(index).address());
     economy.watcher.demand(round, first).await.unwrap();
     let before = [owed(coordinator, first).await, owed(coordinator, second).await];
-    run(&operator(office, folder.path(), &store, options(domain, 1)).await).await;
+    run(&started(office, folder.path(), &store, options(domain, 1)).await).await;
     assert_eq!(coordinator.status(round).await.unwrap(), Status::Settled);
     // One was demanded by somebody, the other, as no more are left, by the audit.
     for (account, by) in [(first, economy.watcher.address()), (second, coordinator.at().demands)] {
@@ -322,7 +327,7 @@ async fn what_can_never_be_settled_is_reported_and_frees_the_domain() {
         economy.pass(25 * HOUR).await;
         let folder = TempDir::new().unwrap();
         let store = store(folder.path()).await;
-        run(&operator(office, folder.path(), &store, options(domain, 1)).await).await;
+        run(&started(office, folder.path(), &store, options(domain, 1)).await).await;
         assert_eq!(coordinator.status(round).await.unwrap(), Status::Void, "{name}");
         assert_eq!(coordinator.current(domain).await.unwrap(), None, "{name}");
     }
@@ -343,12 +348,12 @@ async fn asked(office: &Office, name: &str, past: u64, is_pardoned: bool) -> Vec
     let folder = TempDir::new().unwrap();
     let store = store(folder.path()).await;
     let patient = Options { silence: Duration::from_secs(HOUR), ..options(domain, 600) };
-    let operator = operator(office, folder.path(), &store, patient).await;
-    operator.account.tell(spoiled(past, cheat)).unwrap();
+    let running = started(office, folder.path(), &store, patient).await;
+    running.account.tell(spoiled(past, cheat)).unwrap();
     if is_pardoned {
         pardon(folder.path(), cheat).unwrap();
     }
-    let register = &operator.handler.library().register;
+    let register = &running.handler.library().register;
     for (owner, run) in office.economy.owners.iter().zip(&office.cohort.members) {
         let dataset = run.dataset.tree.root().into();
         register.enter(owner.address(), Registered { dataset, windows: WINDOWS as u64 });
@@ -364,7 +369,7 @@ async fn asked(office: &Office, name: &str, past: u64, is_pardoned: bool) -> Vec
     };
     let stop = CancellationToken::new();
     let round = tokio::select! {
-        ended = operator.run(&stop) => panic!("{ended:?}"),
+        ended = running.run(&stop) => panic!("{ended:?}"),
         round = opened => round,
     };
     let members = office.coordinator().members(round).await.unwrap();
@@ -372,7 +377,7 @@ async fn asked(office: &Office, name: &str, past: u64, is_pardoned: bool) -> Vec
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_spoiled_a_sum_is_not_asked_until_the_operator_says_so() {
+async fn who_spoiled_a_sum_is_not_asked_until_the_coordinator_says_so() {
     let (office, _turn) = turn().await;
     let earlier = domain(office, "earlier", |_| {}).await;
     let past = open(office, earlier).await;

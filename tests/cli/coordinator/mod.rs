@@ -1,4 +1,4 @@
-//! What a demonstration leaves, as its operator sees it: processes of one's own go on with it.
+//! What a demonstration leaves, as its coordinator sees it: processes of one's own go on with it.
 
 pub mod backups;
 pub mod pay;
@@ -19,8 +19,8 @@ const PASSWORD: &str = "a password for a demonstration";
 /// Those of a demonstration's owners that are not slashed.
 const OWNERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
 
-/// A demonstration's folder, `d`, as its operator sees it.
-pub struct Operator<'a> {
+/// A demonstration's folder, `d`, as its coordinator sees it.
+pub struct Coordinator<'a> {
     pub project: &'a Project,
     pub dir: PathBuf,
 }
@@ -36,7 +36,7 @@ impl Drop for Server {
     }
 }
 
-impl<'a> Operator<'a> {
+impl<'a> Coordinator<'a> {
     pub fn of(project: &'a Project) -> Self {
         Self { project, dir: project.folder.path().join("d") }
     }

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use alloy::primitives::U256;
+use zktrain_chain::amount;
 use zktrain_chain::protocol::{Client, ClientError};
 use zktrain_ledger::bindings::registry::IDomainRegistry::Domain;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::stakes::IStakeManager::Pool;
 use zktrain_secagg::policy;
 
-use super::{Operator, Options};
-use crate::chain::amount;
+use super::{Coordinator, Options};
 use crate::error::Error;
 
 /// Why a coordinator with this configuration could open no round of its domain.
@@ -232,11 +232,11 @@ impl Terms {
     }
 }
 
-impl Operator {
+impl Coordinator {
     /// Whether the account's stake covers another round.
     pub(super) async fn require_stake(&self) -> Result<(), Error> {
         let pool = self.client.pool(self.client.address()).await?;
-        Ok(self.terms.is_covered(&pool).map_err(super::OperatorError::from)?)
+        Ok(self.terms.is_covered(&pool).map_err(super::CoordinatorError::from)?)
     }
 }
 
@@ -315,7 +315,7 @@ mod tests {
         let mut many = Options { least: 2, most: 256, ..options() };
         TERMS.fit(&mut many).unwrap();
         assert_eq!((many.least, many.most), (3, 60));
-        assert_eq!(many.rules.least, 3, "what a sum needs is the operator's");
+        assert_eq!(many.rules.least, 3, "what a sum needs is the coordinator's");
     }
 
     #[test]

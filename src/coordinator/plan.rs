@@ -6,7 +6,7 @@ use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::policy;
 use zktrain_statement::compressed::ProofSystem;
 
-/// What the operator decides about rounds.
+/// What the coordinator decides about rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Shares that recover a secret; by default as many as the domain's rule says.
@@ -82,7 +82,7 @@ mod tests {
         }
         let half = Rules { points: 5_000, ..rules };
         assert_eq!([3, 4, 100].map(|members| half.threshold(members)), [2, 3, 51]);
-        // A higher one is the operator's to choose, a lower one is not.
+        // A higher one is the coordinator's to choose, a lower one is not.
         assert_eq!(Rules { threshold: Some(9), ..rules }.threshold(5), 5);
         assert_eq!(Rules { threshold: Some(9), ..rules }.threshold(10), 9);
         assert_eq!(Rules { threshold: Some(3), ..rules }.threshold(10), 7);

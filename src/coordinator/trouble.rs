@@ -1,4 +1,4 @@
-//! What keeps an operator from going on, told apart by what helps; and how long it waits before it
+//! What keeps a coordinator from going on, told apart by what helps; and how long it waits before it
 //! tries again.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use zktrain_chain::protocol::ClientError;
 use zktrain_chain::{ChainError, FailureKind};
 
-use super::{OperatorError, PAUSE};
+use super::{CoordinatorError, PAUSE};
 use crate::error::Error;
 
 /// Why it cannot go on now.
@@ -33,10 +33,10 @@ impl Interruption {
     pub fn of(error: &Error) -> Option<Self> {
         let error = match error {
             Error::Client(error) => &**error,
-            Error::Operator(error) => match &**error {
-                OperatorError::Client(error) => error,
-                OperatorError::Stake(_) => return Some(Self::of_revert("NotCovered")),
-                OperatorError::Contradiction { .. } => return Some(Self::contradiction()),
+            Error::Coordinator(error) => match &**error {
+                CoordinatorError::Client(error) => error,
+                CoordinatorError::Stake(_) => return Some(Self::of_revert("NotCovered")),
+                CoordinatorError::Contradiction { .. } => return Some(Self::contradiction()),
                 _ => return None,
             },
             _ => return None,
@@ -166,7 +166,7 @@ mod tests {
     use zktrain_ledger::Revert;
 
     use super::*;
-    use crate::operator::StakeError;
+    use crate::coordinator::StakeError;
 
     fn reverted(name: &str) -> Error {
         let revert = Revert { name: name.to_owned(), data: Vec::new() };
@@ -194,10 +194,10 @@ mod tests {
         let poor = of(ChainError::Funds { account, needed, got });
         assert!(poor.why.contains("ether"), "{poor:?}");
         let stake = StakeError { bond: needed, obligations: got, missing: needed };
-        let bare = Interruption::of(&OperatorError::from(stake).into()).unwrap();
+        let bare = Interruption::of(&CoordinatorError::from(stake).into()).unwrap();
         assert!(bare.advice.contains("zktrain chain stake"), "{bare:?}");
         let round = 7;
-        let belied = OperatorError::Contradiction { round, account };
+        let belied = CoordinatorError::Contradiction { round, account };
         let belied = Interruption::of(&belied.into()).unwrap();
         assert!(belied.why.contains("receipt"), "it goes on, and says so: {belied:?}");
         let all = [&spent, &away, &refused, &pending, &poor, &bare, &belied];

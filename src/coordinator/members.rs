@@ -1,7 +1,7 @@
-//! Members that earlier rounds speak against: who is not asked and why, and how the operator has one asked
+//! Members that earlier rounds speak against: who is not asked and why, and how the coordinator has one asked
 //! again.
 //!
-//! What happened stays in `rounds.json`, which a running coordinator writes. Whom the operator has pardoned
+//! What happened stays in `rounds.json`, which a running coordinator writes. Whom the coordinator has pardoned
 //! is in a file of its own, `pardons.json`, which commands alone write and a coordinator reads before it
 //! opens a round: neither takes anything from the other, so nothing has to be stopped for it.
 
@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use alloy::primitives::Address;
 use serde::{Deserialize, Serialize};
 use zktrain_coordinator::machine::MisdeedKind;
+use zktrain_project::files;
+use zktrain_project::project::{settings, write_json};
 
-use super::OperatorError;
+use super::CoordinatorError;
 use super::conduct::{Standing, Weight, left, standing, weight};
 use super::history::{RoundRecord, told, told_in};
 use crate::error::Error;
-use crate::files;
-use crate::project::{settings, write_json};
 
 /// Why a member is not pardoned.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ pub struct Member {
     pub rounds_left: Option<usize>,
     /// Why not; also what has been atoned for and makes the next pause longer.
     pub found: Vec<Found>,
-    /// The round up to which the operator holds nothing against it.
+    /// The round up to which the coordinator holds nothing against it.
     pub pardoned: Option<u64>,
 }
 
@@ -159,11 +159,11 @@ pub fn pardon(folder: &Path, account: Address) -> Result<Pardon, Error> {
     let last = told.last().map(|round| round.round).filter(|_| known(&told).contains(&account));
     let Some(through) = last else {
         let path = told_in(folder);
-        return Err(OperatorError::from(MembersError::Unknown { account, path }).into());
+        return Err(CoordinatorError::from(MembersError::Unknown { account, path }).into());
     };
     let was = standing(&told, account);
     if was == Standing::Free {
-        return Err(OperatorError::from(MembersError::Free { account }).into());
+        return Err(CoordinatorError::from(MembersError::Free { account }).into());
     }
     pardons.0.insert(account, through);
     write_json(&Pardons::path(folder), &pardons)?;

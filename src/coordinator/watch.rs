@@ -14,7 +14,7 @@ use zktrain_coordinator::metrics::{Direction, Ending, MemberState, ProcessMetric
 use zktrain_wire::ServerCounters;
 use zktrain_wire::messages::{End, Phase};
 
-use super::{Operator, PAUSE};
+use super::{Coordinator, PAUSE};
 use crate::error::Error;
 
 /// Between two looks at the chain's last block, and how long one may take.
@@ -68,7 +68,7 @@ pub async fn watch_counters(
     }
 }
 
-impl Operator {
+impl Coordinator {
     /// Waits for a round's end, and tells how it goes meanwhile. A round that the chain has given up is
     /// called off. One that had ended before is counted no second time.
     pub(super) async fn watch(&self, driver: &Driver, is_news: bool) -> End {

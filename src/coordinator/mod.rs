@@ -40,6 +40,9 @@ use zktrain_coordinator::health::HealthReporter;
 use zktrain_coordinator::metrics::{Measures, MetricsHistory, ProcessMetrics};
 use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedBatchError, SignedBatchLog, Store, StoreError};
+use zktrain_project::project::Project;
+use zktrain_project::session::Session;
+use zktrain_project::version::VersionError;
 use zktrain_secagg::vector::{VectorError, VectorShape};
 use zktrain_statement::compressed::ProofSystem;
 use zktrain_verify::circuit::CircuitKey;
@@ -59,16 +62,13 @@ pub use self::watch::{BLOCK, watch_chain, watch_counters};
 
 use crate::error::Error;
 use crate::lineage::LineageWriter;
-use crate::project::Project;
-use crate::session::Session;
-use crate::version::VersionError;
 
 /// Between two looks at the chain.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a coordinator cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub enum OperatorError {
+pub enum CoordinatorError {
     /// A submission that was checked before cannot be read.
     #[error("a submission that was checked before cannot be read")]
     Submission,
@@ -144,7 +144,7 @@ pub enum OperatorError {
     },
 }
 
-/// What the operator has decided.
+/// What the coordinator has decided.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub domain: u64,
@@ -171,7 +171,7 @@ pub struct Options {
 }
 
 /// The coordinator of a domain.
-pub struct Operator {
+pub struct Coordinator {
     /// The account and the contracts.
     pub client: Client,
     /// A project with manifest, reference string and first model; its data, if any, are public.
@@ -206,11 +206,11 @@ pub struct Operator {
     pub said: Mutex<String>,
     /// What the domain asks of its rounds.
     pub terms: Terms,
-    /// What the operator has decided.
+    /// What the coordinator has decided.
     pub options: Options,
 }
 
-impl Operator {
+impl Coordinator {
     /// Runs rounds until as many are over as wanted, or until told to stop. How many there were.
     ///
     /// # Errors
@@ -293,7 +293,7 @@ impl Operator {
 
     /// Does what is next. Whether a round is over with it.
     async fn step(&self) -> Result<bool, Error> {
-        self.store.ping().await.map_err(OperatorError::from)?;
+        self.store.ping().await.map_err(CoordinatorError::from)?;
         if self.catch_up().await? {
             return Ok(true);
         }

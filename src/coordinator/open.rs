@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, U256};
+use zktrain_chain::amount;
 use zktrain_chain::protocol::Candidate;
 use zktrain_coordinator::metrics::Standing as Label;
 
 use super::conduct::{self, Standing, eligible, once_more, rest, standing};
 use super::history::RoundRecord;
 use super::lottery::{choose, seed};
-use super::{Operator, PAUSE};
-use crate::chain::amount;
+use super::{Coordinator, PAUSE};
 use crate::error::Error;
 
-impl Operator {
+impl Coordinator {
     /// Opens a round if enough members are there, after waiting a while for the others.
     pub(super) async fn open(&self) -> Result<Option<u64>, Error> {
         self.close();
@@ -90,7 +90,7 @@ impl Operator {
             pause = %pause_text,
             "the last rounds have come to nothing: the next one is opened after a pause. If their \
              members sit out, as they have masked their updates of this model before, the domain \
-             needs owners with other windows (docs/operator.md)"
+             needs owners with other windows (docs/coordinator.md)"
         );
         tokio::time::sleep(pause).await;
     }

@@ -24,7 +24,7 @@ use super::next::SummedRound;
 use super::plan::plan;
 use super::propose::{Counted, hand_in, proposal};
 use super::work::RoundWork;
-use super::{Operator, OperatorError};
+use super::{Coordinator, CoordinatorError};
 use crate::error::Error;
 
 /// Between two looks at a round that nothing is signed for.
@@ -64,7 +64,7 @@ impl Gathered {
     }
 }
 
-impl Operator {
+impl Coordinator {
     /// The plan of an open round, its windows drawn.
     pub(super) async fn plan(&self, round: u64) -> Result<Signed<Plan>, Error> {
         self.client.draw(round).await?;
@@ -73,7 +73,7 @@ impl Operator {
         let spec = self.session.key.spec.into();
         let plan = plan(&self.client, round, spec, self.system, &self.options.rules).await?;
         let signer = self.client.sender().signer();
-        Ok(sign(&plan.clone(), plan, signer).map_err(OperatorError::from)?)
+        Ok(sign(&plan.clone(), plan, signer).map_err(CoordinatorError::from)?)
     }
 
     /// Gathers what members deliver in an open round, and proposes it.
@@ -133,7 +133,7 @@ impl Operator {
             metrics: self.metrics.clone(),
         });
         let driver = Driver::start(self.store.clone(), plan, work, ends);
-        let driver = driver.await.map_err(OperatorError::from)?;
+        let driver = driver.await.map_err(CoordinatorError::from)?;
         self.handler.open_round(&driver);
         self.metrics.set_round(Some(driver.plan().round));
         self.reporter.follow(Some(driver.clone()));
@@ -193,14 +193,14 @@ impl Operator {
         loop {
             let offset = bytes.len() as u64;
             let part = self.store.upload_read(account.into_array(), &name, offset, 1 << 20).await;
-            let part = part.map_err(OperatorError::from)?;
+            let part = part.map_err(CoordinatorError::from)?;
             if part.is_empty() {
                 break;
             }
             bytes.extend(part);
         }
         Ok(serde_json::from_slice(&bytes)
-            .map_err(|e| crate::project::settings(name.as_ref(), e))?)
+            .map_err(|e| zktrain_project::project::settings(name.as_ref(), e))?)
     }
 
     async fn counted(&self, plan: &Plan, accounts: &[Address]) -> Result<Vec<Counted>, Error> {
@@ -209,7 +209,7 @@ impl Operator {
             let file = self.submission(plan.round, *account).await?;
             self.lineage.submission(&file)?;
             let statement = TrainingStatement::from_bytes(&file.statement);
-            let statement = statement.map_err(|_| OperatorError::Submission)?;
+            let statement = statement.map_err(|_| CoordinatorError::Submission)?;
             let weight = plan.member(*account).map_or(0, |member| member.weight);
             counted.push(Counted { file, statement, weight });
         }
@@ -218,7 +218,7 @@ impl Operator {
 
     /// The sum that was checked, as it was kept.
     fn sum(&self, round: u64) -> Result<Sum, Error> {
-        Ok(self.pending.find(round)?.ok_or(OperatorError::NoSum { round })?)
+        Ok(self.pending.find(round)?.ok_or(CoordinatorError::NoSum { round })?)
     }
 
     async fn frauds(
@@ -307,7 +307,7 @@ impl Operator {
         let proposal = proposal(&self.client, plan, &contents, counted, next.as_deref()).await?;
         // The first copy that leaves: another batch would be fraud.
         let batch = plan.scope().hash(&proposal.file.signed.batch);
-        self.signed.batch(round, plan.nonce, batch).map_err(OperatorError::from)?;
+        self.signed.batch(round, plan.nonce, batch).map_err(CoordinatorError::from)?;
         // Also before: members need the rows to check the sum.
         self.lineage.batch(&proposal.file)?;
         self.tell(plan, gathered, model).await?;

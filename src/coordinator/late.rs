@@ -8,11 +8,11 @@ use zktrain_coordinator::driver::now_ms;
 use zktrain_coordinator::machine::Ends;
 use zktrain_coordinator::metrics::Ending;
 
-use super::Operator;
+use super::Coordinator;
 use super::rounds::Gathered;
 use crate::error::Error;
 
-impl Operator {
+impl Coordinator {
     /// Ends a round that nobody can propose any more. Whether that frees the domain; otherwise it is settled
     /// next.
     ///

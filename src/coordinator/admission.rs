@@ -7,13 +7,11 @@ use std::time::{Duration, Instant};
 
 use alloy::primitives::{Address, B256};
 use zktrain_chain::protocol::Candidate;
+use zktrain_project::circuits::{Circuits, RegistrationFault};
+use zktrain_project::project::Project;
+use zktrain_project::session::Session;
 use zktrain_verify::file::{Registration, decode_registration};
 
-pub use zktrain_audit::submission::{SubmissionError, SubmissionVerifier};
-
-use crate::circuits::{Circuits, RegistrationFault};
-use crate::project::Project;
-use crate::session::Session;
 use crate::ui::Ui;
 
 /// Why a registration is refused.

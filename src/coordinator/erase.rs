@@ -6,10 +6,10 @@ use alloy::primitives::B256;
 use zktrain_chain::protocol::Status;
 use zktrain_coordinator::driver;
 
-use super::{Operator, OperatorError};
+use super::{Coordinator, CoordinatorError};
 use crate::error::Error;
 
-impl Operator {
+impl Coordinator {
     /// Erases masked vectors, shares and unpublished sums of all rounds that are over, however they
     /// ended, and forgets those that are older than what is kept. For when no round is under way.
     ///
@@ -17,7 +17,7 @@ impl Operator {
     /// If the chain does not answer, or the store fails.
     pub(super) async fn erase(&self) -> Result<(), Error> {
         let mut erased = false;
-        for round in self.store.unended().await.map_err(OperatorError::from)? {
+        for round in self.store.unended().await.map_err(CoordinatorError::from)? {
             let outcome: &[u8] = match self.client.status(round).await? {
                 Status::Settled => b"settled",
                 Status::Void => b"void",
@@ -26,7 +26,7 @@ impl Operator {
             // First: a round that the store calls over is not looked at again.
             self.pending.remove(round)?;
             let done = driver::erase(&self.store, round, outcome).await;
-            done.map_err(OperatorError::from)?;
+            done.map_err(CoordinatorError::from)?;
             tracing::info!(round, "masked vectors and shares are erased");
             erased = true;
         }
@@ -34,7 +34,7 @@ impl Operator {
             return Ok(());
         }
         let forgotten = driver::forget(&self.store, self.options.retention).await;
-        let forgotten = forgotten.map_err(OperatorError::from)?;
+        let forgotten = forgotten.map_err(CoordinatorError::from)?;
         if !forgotten.is_empty() {
             tracing::info!(rounds = ?forgotten, "forgotten, with their submissions");
         }

@@ -4,7 +4,7 @@
 /// The budget has so many parts: rounding is the same on all machines.
 const PARTS: u32 = 1_000_000;
 
-/// The operator's policy.
+/// The coordinator's policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pay {
     /// What a round pays at most.

@@ -8,6 +8,9 @@ use alloy::primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 use zktrain_coordinator::machine::Misdeed;
 use zktrain_model::trace::Parameters;
+use zktrain_project::files::{self, Access};
+use zktrain_project::project::{Project, settings, write_json};
+use zktrain_project::session::Session;
 use zktrain_trainer::dataset::Dataset;
 use zktrain_trainer::train::Trainer;
 use zktrain_trainer::{History, Metrics, evaluate};
@@ -16,10 +19,6 @@ use super::members::Pardons;
 use super::models::Model;
 use super::pay::improvement;
 use crate::error::Error;
-use crate::files::{self, Access};
-use crate::project::{Project, settings, write_json};
-use crate::session::Session;
-use crate::source;
 
 /// A round, as it is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,7 +104,7 @@ impl Account {
         let some = files::is_there(&project.local_path())?;
         let rows = match some {
             true => {
-                let (_, held_out) = source::tables(project, &session.manifest)?;
+                let (_, held_out) = zktrain_project::data::tables(project, &session.manifest)?;
                 Some(held_out.quantized(&session.manifest, session.network())?)
             }
             false => None,
@@ -142,7 +141,7 @@ impl Account {
         told(&self.folder)
     }
 
-    /// What was told so far, without what the operator no longer holds against members.
+    /// What was told so far, without what the coordinator no longer holds against members.
     ///
     /// # Errors
     /// If a file is damaged.

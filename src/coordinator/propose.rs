@@ -13,7 +13,7 @@ use zktrain_secagg::plan::Plan;
 use zktrain_statement::statements::TrainingStatement;
 use zktrain_wire::Scoped;
 
-use super::OperatorError;
+use super::CoordinatorError;
 use super::batch::Contents;
 use super::next::NextModel;
 
@@ -60,7 +60,7 @@ pub async fn hand_in(
     client: &Client,
     round: u64,
     counted: &[Counted],
-) -> Result<(), OperatorError> {
+) -> Result<(), CoordinatorError> {
     let deadline = client.round(round).await?.deadline;
     for work in counted {
         let account = work.account();
@@ -95,7 +95,7 @@ pub async fn proposal(
     contents: &Contents,
     counted: &[Counted],
     next: Option<&NextModel>,
-) -> Result<Proposal, OperatorError> {
+) -> Result<Proposal, CoordinatorError> {
     let (round, deliveries) = (plan.round, contents.deliveries.clone());
     let rows = next.map_or_else(Bytes::new, |next| bytes_of(&next.aggregate));
     let (aggregate, model) = match next {

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use super::{OWNERS, Operator, PATIENCE};
+use super::{Coordinator, OWNERS, PATIENCE};
 use crate::project::{Project, files};
 
 const SIGNED: &str = "signed.log";
@@ -31,7 +31,7 @@ fn copy(from: &Path, to: &Path) {
 /// What happens to a file.
 type Change = fn(&Path);
 
-impl Operator<'_> {
+impl Coordinator<'_> {
     fn signed(&self) -> String {
         fs::read_to_string(self.data().join(SIGNED)).unwrap()
     }
@@ -63,7 +63,7 @@ impl Operator<'_> {
         assert!(!self.dir.join(name).join("data").join(SIGNED).exists(), "of the present alone");
     }
 
-    /// The operator's disk is gone, but for what was signed.
+    /// The coordinator's disk is gone, but for what was signed.
     fn lose(&self, to: &str) {
         let (data, lost) = (self.data(), self.dir.join(to));
         fs::rename(&data, &lost).unwrap();
@@ -128,26 +128,26 @@ fn batches(signed: &str) -> usize {
 
 /// A backup, `first`, was made while the coordinator ran; its folder is lost after its rounds.
 pub fn a_lost_coordinator_is_restored_and_goes_on(project: &Project) {
-    let operator = Operator::of(project);
-    operator.back_up("last");
-    operator.refused(&["backup", "last"], "name a folder that is not there yet");
-    operator.refused(&["restore", "first"], "nothing is restored over a coordinator's state");
-    let (rounds, signed) = (operator.rounds(), operator.signed());
-    operator.lose("lost");
-    operator.nothing_damaged_is_restored();
-    operator.what_was_signed_stays(rounds.len());
-    operator.an_old_backup_opens_no_round();
-    operator.lose("older");
-    operator.succeeds(&["restore", "last"]);
-    let (lost, data) = (contents(&operator.dir.join("lost")), contents(&operator.data()));
+    let coordinator = Coordinator::of(project);
+    coordinator.back_up("last");
+    coordinator.refused(&["backup", "last"], "name a folder that is not there yet");
+    coordinator.refused(&["restore", "first"], "nothing is restored over a coordinator's state");
+    let (rounds, signed) = (coordinator.rounds(), coordinator.signed());
+    coordinator.lose("lost");
+    coordinator.nothing_damaged_is_restored();
+    coordinator.what_was_signed_stays(rounds.len());
+    coordinator.an_old_backup_opens_no_round();
+    coordinator.lose("older");
+    coordinator.succeeds(&["restore", "last"]);
+    let (lost, data) = (contents(&coordinator.dir.join("lost")), contents(&coordinator.data()));
     let kept = |name: &Path| name.starts_with("lineage") || name.starts_with("models");
     let mut all = lost.iter().filter(|(name, _)| kept(name));
     assert!(all.all(|(name, was)| data.get(name) == Some(was)), "files are as they were");
-    operator.goes_on(1);
-    let told = operator.rounds();
+    coordinator.goes_on(1);
+    let told = coordinator.rounds();
     assert_eq!((told.len(), &told[..rounds.len()]), (rounds.len() + 1, &rounds[..]));
     assert_eq!(told[rounds.len()]["counted"].as_array().unwrap().len(), OWNERS.len());
-    let now = operator.signed();
+    let now = coordinator.signed();
     assert!(now.starts_with(&signed), "what was signed is forgotten: {now}");
     assert_eq!(batches(&now), batches(&signed) + 1);
 }

@@ -8,7 +8,7 @@ use zktrain_chain::protocol::{ClientError, Status};
 use zktrain_ledger::bindings::router::VerifierRouter;
 
 use super::clock::LOOK;
-use super::{Operator, PAUSE};
+use super::{Coordinator, PAUSE};
 use crate::error::Error;
 
 /// What a round that is over, or nearly, waits for.
@@ -33,7 +33,7 @@ enum Overdue {
     Demand(Address),
 }
 
-impl Operator {
+impl Coordinator {
     /// No round is under way for members any more.
     pub(super) fn close(&self) {
         self.handler.close_round();

@@ -8,13 +8,13 @@ use alloy::primitives::B256;
 use bytes::Bytes;
 use zktrain_model::manifest::Network;
 use zktrain_model::trace::Parameters;
+use zktrain_project::files::{self, Access};
+use zktrain_project::session::Session;
+use zktrain_project::version::{Version, VersionError};
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
 
-use super::OperatorError;
+use super::CoordinatorError;
 use crate::error::{Error, ProjectError};
-use crate::files::{self, Access};
-use crate::session::Session;
-use crate::version::{Version, VersionError};
 
 /// What helps where a model is missing.
 const RESTORE: &str = "restore the coordinator's folder `models` from a backup that is as new as \
@@ -54,7 +54,7 @@ impl Model {
         #[cfg(test)]
         super::counts::model();
         let version = Version::new(&session.key, session.srs.g1(), parameters);
-        let version = version.map_err(VersionError::from).map_err(OperatorError::from)?;
+        let version = version.map_err(VersionError::from).map_err(CoordinatorError::from)?;
         Self::of(session, version)
     }
 
@@ -140,7 +140,7 @@ impl Models {
     /// # Errors
     /// If it was never kept.
     pub fn require(&self, hash: B256) -> Result<(), Error> {
-        Ok(crate::project::exists(&self.path(hash), RESTORE)?)
+        Ok(zktrain_project::project::exists(&self.path(hash), RESTORE)?)
     }
 
     /// The model with this hash.

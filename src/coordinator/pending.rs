@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloy::primitives::B256;
 use zktrain_chain::protocol::Client;
+use zktrain_project::files::{self, Access};
+use zktrain_project::session::Session;
 use zktrain_statement::sum::Sum;
 
 use super::models::Model;
 use super::next::{NextModel, NextModelError, SummedRound};
 use crate::error::Error;
-use crate::files::{self, Access};
 use crate::lineage::LineageWriter;
-use crate::session::Session;
 use zktrain_audit::lineage::{decode_sum, encode_sum};
 
 /// A round's next model, with what it was made of: its parent's hash and what the round ended with.

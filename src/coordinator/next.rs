@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use alloy::primitives::Address;
 use ark_bn254::G1Affine;
 use zktrain_model::trace::Parameters;
+use zktrain_project::session::Session;
+use zktrain_project::version::{Version, VersionError, opens};
 use zktrain_statement::sum::Sum;
 use zktrain_verify::aggregate::weighted_rows;
 use zktrain_verify::training::TrainingError;
 
-use super::OperatorError;
+use super::CoordinatorError;
 use super::models::Model;
 use super::propose::Counted;
 use crate::error::Error;
-use crate::session::Session;
-use crate::version::{Version, VersionError, opens};
 
 /// What a round ended with.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,9 +69,9 @@ impl From<NextModelError> for Error {
     fn from(error: NextModelError) -> Self {
         match error {
             NextModelError::Sum(error) | NextModelError::Version(error) => {
-                OperatorError::from(error).into()
+                CoordinatorError::from(error).into()
             }
-            NextModelError::Rows(error) => OperatorError::Rows(error).into(),
+            NextModelError::Rows(error) => CoordinatorError::Rows(error).into(),
             NextModelError::Model(error) => *error,
         }
     }

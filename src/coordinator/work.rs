@@ -1,4 +1,4 @@
-//! What the operator computes in a round: verdicts on submissions, and the check of the sum.
+//! What the coordinator computes in a round: verdicts on submissions, and the check of the sum.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use zktrain_coordinator::driver::{Judged, RoundComputations, Settled, Timed};
 use zktrain_coordinator::machine::ProofVerdict;
 use zktrain_coordinator::metrics::{Judgement, ProcessMetrics};
 use zktrain_ledger::files::SubmissionFile;
+use zktrain_project::session::Session;
 use zktrain_secagg::messages::Upload;
 use zktrain_secagg::plan::{Plan, PlanMember};
 use zktrain_secagg::vector::{VectorShape, unpack};
@@ -22,7 +23,6 @@ use zktrain_wire::Scoped;
 use super::models::Model;
 use super::next::{NextModelError, SummedRound};
 use super::pending::Pending;
-use crate::session::Session;
 
 /// One round's checks.
 pub struct RoundWork {

@@ -21,7 +21,7 @@ use zktrain_wire::Scoped;
 use super::clock::LOOK;
 use super::propose::Counted;
 use super::rounds::Gathered;
-use super::{Operator, OperatorError};
+use super::{Coordinator, CoordinatorError};
 use crate::error::Error;
 
 /// What a batch says.
@@ -71,12 +71,12 @@ impl Contents {
     /// submissions, and no contract takes a receipt.
     ///
     /// # Errors
-    /// [`OperatorError::Contradiction`].
+    /// [`CoordinatorError::Contradiction`].
     pub fn keeps(
         &self,
         plan: &Plan,
         promised: &BTreeMap<Address, B256>,
-    ) -> Result<(), OperatorError> {
+    ) -> Result<(), CoordinatorError> {
         if !plan.optimistic {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl Contents {
         match is_belied {
             Some((PlanMember { account, .. }, _)) => {
                 let (round, account) = (plan.round, *account);
-                Err(OperatorError::Contradiction { round, account })
+                Err(CoordinatorError::Contradiction { round, account })
             }
             None => Ok(()),
         }
@@ -99,7 +99,7 @@ fn has_all(given: &[&Submission], delivered: &BTreeMap<Address, B256>) -> bool {
     given.iter().all(|said| delivered.get(&said.member) == Some(&said.update))
 }
 
-impl Operator {
+impl Coordinator {
     /// What the batch of a gathered round says, once nothing can change it any more: it is of every
     /// member, or final blocks are past the deadline, until which others may deliver. None if the round
     /// is not open any more.
@@ -305,7 +305,7 @@ mod tests {
             for delivered in [&[][..], &[(2, update(2))]] {
                 let belied = contents(true, &[1, 3], is_summed, delivered);
                 let error = belied.keeps(&plan, &promised).unwrap_err();
-                let OperatorError::Contradiction { round: 7, account: who } = error else {
+                let CoordinatorError::Contradiction { round: 7, account: who } = error else {
                     panic!("{error}");
                 };
                 assert_eq!(who, account(2));

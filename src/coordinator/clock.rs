@@ -9,7 +9,7 @@ use zktrain_coordinator::machine::Ends;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::slashing::Slashing;
 
-use super::Operator;
+use super::Coordinator;
 use crate::error::Error;
 
 /// So many seconds at most a block tells an older time than it is because none came since. What is
@@ -66,7 +66,7 @@ impl Times {
     }
 }
 
-impl Operator {
+impl Coordinator {
     /// The chain's time, in seconds.
     pub(super) async fn chain_time(&self) -> Result<u64, Error> {
         let block = self.client.sender().chain().time().await?;

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use alloy::primitives::U256;
 use serde_json::Value;
-use zktrain_cli::chain::amount;
+use zktrain_chain::amount;
 
-use super::{OWNERS, Operator};
+use super::{Coordinator, OWNERS};
 use crate::project::Project;
 
 /// What owners of a demonstration begin with besides their stake.
 const FIRST: &str = "50";
 
 /// What owners got in each round that paid them, as an audit says.
-fn payments(operator: &Operator<'_>) -> BTreeMap<String, Vec<U256>> {
+fn payments(coordinator: &Coordinator<'_>) -> BTreeMap<String, Vec<U256>> {
     let base = "d/operator/coordinator";
     let [model, lineage] =
         ["model.int.safetensors", "lineage"].map(|name| format!("{base}/{name}"));
     let audit = ["audit", &model, "--lineage", &lineage, "--json"];
-    let report: Value = serde_json::from_slice(&operator.project.run(&audit).stdout).unwrap();
+    let report: Value = serde_json::from_slice(&coordinator.project.run(&audit).stdout).unwrap();
     assert_eq!(report["valid"], true, "{}", report["failures"]);
     let mut all: BTreeMap<String, Vec<U256>> = BTreeMap::new();
     let rounds = report["rounds"].as_array().unwrap().iter();
@@ -32,7 +32,7 @@ fn payments(operator: &Operator<'_>) -> BTreeMap<String, Vec<U256>> {
     all
 }
 
-impl Operator<'_> {
+impl Coordinator<'_> {
     /// An owner's address, what it has, and what it has not claimed yet.
     fn has(&self, who: &str) -> (String, U256, U256) {
         let key = format!("keys/{who}.json");
@@ -47,12 +47,12 @@ impl Operator<'_> {
 /// After a demonstration, which has its dropouts and frauds, its honest owners train in so many rounds
 /// more: the chain pays each of them each time, and their programs claim it.
 pub fn everybody_is_paid_for_every_round(project: &Project, rounds: u32) {
-    let operator = Operator::of(project);
-    let before = payments(&operator);
-    operator.goes_on(rounds);
-    let after = payments(&operator);
+    let coordinator = Coordinator::of(project);
+    let before = payments(&coordinator);
+    coordinator.goes_on(rounds);
+    let after = payments(&coordinator);
     for who in OWNERS {
-        let (address, balance, owed) = operator.has(who);
+        let (address, balance, owed) = coordinator.has(who);
         let [early, all] = [&before, &after].map(|paid| &paid[&address]);
         assert_eq!(all.len() - early.len(), rounds as usize, "{who}: {all:?}");
         let first = amount::parse(FIRST).unwrap();
