@@ -104,8 +104,8 @@ contract InvalidDeliveryCostTest is ChallengeCostBase {
     }
 }
 
-/// @notice What a demand costs, and an answer beside the verification in it: whoever is drawn, or
-/// demanded of, pays that.
+/// @notice What a demand costs, and an answer beside the verification in it: an account that
+/// answers what was drawn, or demanded, pays that.
 contract AnswerCostTest is CostBase {
     bytes private _call;
 

@@ -193,7 +193,7 @@ contract ProofBountyTest is EvidenceBase {
     function test_pays_the_prover_for_the_proof() public {
         ProofBounty bounty = _bountyOf(_terms());
         Proven memory proven = _forBounty();
-        // Whoever relays it.
+        // Another account relays it.
         vm.prank(challenger);
         vm.expectEmit(address(bounty));
         emit ProofBounty.Proven(members[0].account, proven.update);

@@ -51,7 +51,7 @@ contract InvalidProofTest is EvidenceBase {
         proven.proof = truncated(_proven(0).proof, _proven(0).proof.length - 1);
         _bring(_evidence(0, proven));
         vm.revertToState(snapshot);
-        // As long as can be: more costs whoever brings it more, but protects nobody.
+        // As long as can be: more costs the challenger that brings it more, but protects nobody.
         uint256 rest = slashing.MAX_BYTES() - proven.statement.length - proven.proof.length;
         proven.statement = bytes.concat(proven.statement, new bytes(rest));
         _bring(_evidence(0, proven));

@@ -30,7 +30,7 @@ struct Proven {
     bytes rows;
 }
 
-/// @notice Merkle paths, as whoever makes them off chain does.
+/// @notice Merkle paths, as coordinators and challengers make them off chain.
 library Paths {
     /// @notice The path of a leaf in the tree whose root `Merkle.root` computes.
     function path(bytes32[] memory leaves, uint256 index)

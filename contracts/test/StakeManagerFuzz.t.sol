@@ -263,7 +263,7 @@ contract StakeAttackTest is StakeActions {
         assertEq(stakes.stakeOf(OPERATOR, ALICE), first);
     }
 
-    /// @notice Whoever sees a slash coming and stakes, unbonds, or both, gains nothing by it.
+    /// @notice A staker that sees a slash coming and stakes, unbonds, or both, gains nothing by it.
     function testFuzz_nobody_gains_by_staking_around_a_slash(
         uint256 own,
         uint256 others,

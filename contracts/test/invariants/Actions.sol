@@ -372,7 +372,7 @@ contract Actions is Test {
         }
     }
 
-    /// @dev Whoever was slashed opens no round again: the owner names the next.
+    /// @dev A coordinator that was slashed opens no round again: the domain's owner names the next.
     function _hasCoordinator() private returns (bool) {
         while (REPUTATION.isBarred(DOMAIN, coordinator())) {
             if (_coordinator + 1 == ACTORS) return false;

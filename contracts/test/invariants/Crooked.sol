@@ -16,8 +16,8 @@ abstract contract Crooked is Honest {
 
     constructor(Contracts memory all) Honest(all) {}
 
-    /// @dev A batch of what was delivered, left out or made up. Whoever has delivered on chain
-    /// cannot be left out.
+    /// @dev A batch of what was delivered, left out or made up. A member that has delivered on
+    /// chain cannot be left out.
     function _proposeCrookedly(uint64 round, uint256 seed) internal returns (bool) {
         IRounds.Member[] memory list = _listOf[round];
         IRounds.Delivery[] memory deliveries = new IRounds.Delivery[](list.length);

@@ -60,7 +60,7 @@ contract CommitmentTest is EvidenceBase {
         _assertSlashed(members[0].account);
     }
 
-    /// @dev Whoever sees it waiting has committed to nothing yet.
+    /// @dev Another challenger that sees it waiting has committed to nothing yet.
     function test_what_is_seen_waiting_cannot_be_taken() public {
         slashing.commit(_commitment);
         vm.roll(block.number + 1);
@@ -227,7 +227,7 @@ contract TooLongTest is EvidenceBase {
     }
 }
 
-/// @notice M1, M9: whoever demanded is paid, and a stop saves nobody who was late before it.
+/// @notice M1, M9: the demander is paid, and a stop saves nobody who was late before it.
 contract LatenessTest is EvidenceBase {
     function _stop() private {
         vm.prank(guardian);

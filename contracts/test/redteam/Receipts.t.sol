@@ -98,7 +98,7 @@ contract OmittedTest is EvidenceBase {
         assertEq(uint8(rounds.get(round).status), uint8(IRounds.Status.Proposed));
     }
 
-    /// @dev Else whoever has a receipt could say that the batch has nothing of it.
+    /// @dev Else the holder of a receipt could say that the batch has nothing of it.
     function test_what_is_left_out_is_what_the_batch_has() public {
         IRounds.Receipt memory receipt = _receipt(1);
         IRounds.Batch memory batch = _proposeHonestly();
