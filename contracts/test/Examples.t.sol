@@ -6,7 +6,9 @@ import {IRounds} from "../src/interfaces/IRounds.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
 import {ProofBounty} from "../src/examples/ProofBounty.sol";
 import {VersionBounty} from "../src/examples/VersionBounty.sol";
-import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
+import {Paths} from "./Paths.sol";
+import {Proven} from "./SlashingBase.sol";
 
 /// @notice A sponsor that pays for versions which rounds have settled.
 contract VersionBountyTest is EvidenceBase {

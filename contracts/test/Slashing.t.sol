@@ -5,7 +5,9 @@ import {IDemands} from "../src/interfaces/IDemands.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
-import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
+import {Paths} from "./Paths.sol";
+import {Proven} from "./SlashingBase.sol";
 
 /// @notice A submission whose proof does not hold, or is about something else.
 contract InvalidProofTest is EvidenceBase {

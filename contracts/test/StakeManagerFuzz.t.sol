@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IStakeManager} from "../src/interfaces/IStakeManager.sol";
-import {StakeActions} from "./StakeManager.t.sol";
+import {StakeActions} from "./StakeActions.sol";
 
 /// @notice Random sequences of all actions on one pool: tokens are conserved, shares stay in
 /// bounds, a slash takes the operator's own stake first and what is missing from all delegators in

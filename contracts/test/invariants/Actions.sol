@@ -17,7 +17,7 @@ import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {IStakeManager} from "../../src/interfaces/IStakeManager.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
 import {Headers} from "../Headers.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 
 /// @notice What everybody can do in an optimistic domain. Each action does what is possible, or
 /// nothing: none of the calls may revert.

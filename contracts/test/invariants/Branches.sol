@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IDemands} from "../../src/interfaces/IDemands.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 import {Crooked} from "./Crooked.sol";
 import {Contracts, Signed, Slip, Work} from "./Parties.sol";
 

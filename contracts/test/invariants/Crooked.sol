@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 import {Honest} from "./Honest.sol";
 import {Contracts, Signed, Slip, Work} from "./Parties.sol";
 

@@ -13,7 +13,7 @@ import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {TrainingClaim} from "../../src/interfaces/ITrainingVerifier.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
 import {TypedData} from "../../src/libraries/TypedData.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 import {Ledger} from "./Ledger.sol";
 
 /// @notice Everything deployed.

@@ -4,8 +4,10 @@ pragma solidity ^0.8.30;
 import {IDemands} from "../../src/interfaces/IDemands.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
+import {Paths} from "../Paths.sol";
 import {RoundsBase} from "../RoundsBase.sol";
-import {EvidenceBase, Paths, Proven} from "../SlashingBase.sol";
+import {Proven} from "../SlashingBase.sol";
 
 /// @notice M1: the demander is who gains by it.
 contract DemandBountyTest is EvidenceBase {

@@ -5,8 +5,10 @@ import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../../src/interfaces/IVerifierRouter.sol";
 import {Header, KeyHeader} from "../../src/libraries/KeyHeader.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
 import {Fixture} from "../Fixtures.sol";
-import {EvidenceBase, Paths, Proven} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
+import {Proven} from "../SlashingBase.sol";
 
 /// @notice H5: nobody takes another's evidence for its own by seeing it wait.
 contract CommitmentTest is EvidenceBase {

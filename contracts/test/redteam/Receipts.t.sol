@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
-import {EvidenceBase, Paths} from "../SlashingBase.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
+import {Paths} from "../Paths.sol";
 
 /// @notice H1, receipts: a coordinator that counts a submission and proposes another, or none.
 contract OmittedTest is EvidenceBase {

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IStakeManager} from "../../src/interfaces/IStakeManager.sol";
 import {Burning} from "../../src/libraries/Burning.sol";
-import {StakeActions} from "../StakeManager.t.sol";
+import {StakeActions} from "../StakeActions.sol";
 
 /// @notice An operator takes what others have delegated to it: it answers with much in a domain of
 /// its own, cheats there, and has a friend bring the evidence.
