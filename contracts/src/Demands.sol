@@ -318,7 +318,7 @@ contract Demands is IDemands {
     ) private view {
         bool same = members.length == state.count && deliveries.length == state.count
             && Merkle.root(Merkle.leaves(members, deliveries)) == ROUNDS.batchOf(round).root;
-        // The root does not tell the order, by which whoever calls could choose what is drawn.
+        // The root does not tell the order, by which the caller could choose what is drawn.
         for (uint256 i = 1; i < members.length && same; ++i) {
             same = members[i - 1].account < members[i].account;
         }
@@ -332,9 +332,9 @@ contract Demands is IDemands {
         }
     }
 
-    /// @dev Twice what the verification may cost, as the rest of the answer costs too. It pays whoever
-    /// answers, so that demands cost a coordinator nothing but work; and it is nothing that whoever
-    /// demands of the guilty loses.
+    /// @dev Twice what the verification may cost, as the rest of the answer costs too. It pays the
+    /// account that answers, so that demands cost a coordinator nothing but work; and it is nothing
+    /// that a demander of the guilty loses.
     function _price(uint64 domain) private view returns (uint256) {
         // slither-disable-next-line unused-return
         (bytes32 verifier, bytes32 key,) = REGISTRY.checkOf(domain);

@@ -224,7 +224,7 @@ contract Rounds is Settlement {
     }
 
     /// @dev Of these accounts those that can be in a round, with the weights that they have now.
-    /// Whoever has left in the last minute keeps no round from being opened.
+    /// An owner that has left in the last minute keeps no round from being opened.
     function _muster(uint64 domain, address[] calldata accounts)
         private
         view

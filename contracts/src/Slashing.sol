@@ -75,7 +75,7 @@ contract Slashing is ISlashing {
 
     /// @inheritdoc ISlashing
     function commit(bytes32 commitment) external {
-        // The first time counts: whoever repeats a commitment of somebody else delays nobody.
+        // The first time counts: a challenger that repeats another's commitment delays nobody.
         if (_committedAt[commitment] != 0) return;
         _committedAt[commitment] = block.number;
         emit Committed(commitment);
@@ -243,7 +243,7 @@ contract Slashing is ISlashing {
         }
         if (block.timestamp <= made.until) revert NotOverdue(round, account);
         _requireUsable(ROUNDS.domainOf(round), made.until);
-        // Everybody knows when it is due; only whoever demanded has risked anything.
+        // Everybody knows when it is due; only the demander has risked anything.
         _slashCoordinator(round, made.by == address(DEMANDS) ? _challenger() : made.by, UNANSWERED);
     }
 
@@ -270,9 +270,9 @@ contract Slashing is ISlashing {
         _requireSigner(member.account, digest, evidence.signature);
     }
 
-    /// @dev A submission by a member of its round. Whoever was left out, as its stake did not cover
-    /// it, could else have itself slashed for nothing by a friend, and be no member any more when it
-    /// is to answer for an earlier round.
+    /// @dev A submission by a member of its round. An owner that was left out, as its stake did not
+    /// cover it, could else have itself slashed for nothing by a friend, and be no member any more
+    /// when it is to answer for an earlier round.
     function _requireListed(
         IRounds.Submission calldata submission,
         IRounds.Member calldata member,
@@ -391,7 +391,7 @@ contract Slashing is ISlashing {
         return ROUNDS.membership(ROUNDS.domainOf(round), account).windows != 0;
     }
 
-    /// @dev Whoever reveals, or, where nothing has to be revealed, calls.
+    /// @dev The account that reveals, or, where nothing has to be revealed, the caller.
     function _challenger() private view returns (address) {
         return msg.sender == address(this) ? _revealer : msg.sender;
     }

@@ -93,8 +93,8 @@ contract StakeManager is IStakeManager {
     function stakeWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
         external
     {
-        // Whoever sees the permit can use it first; then the allowance is there already. The reward
-        // token calls nobody back.
+        // Another account that sees the permit can use it first; then the allowance is there
+        // already. The reward token calls nobody back.
         // slither-disable-next-line reentrancy-benign,reentrancy-events
         try IERC20Permit(address(TOKEN))
             .permit(msg.sender, address(this), amount, deadline, v, r, s) {}
@@ -126,7 +126,7 @@ contract StakeManager is IStakeManager {
         uint64 from = uint64(block.timestamp);
         changed.next = uint256(limit).toUint96();
         if (limit <= changed.value) {
-            // Else whoever has cheated would keep its delegators' part from the slash.
+            // Else an operator that has cheated would keep its delegators' part from the slash.
             if (changed.held < changed.value) changed.held = changed.value;
             changed.until = from + UNBONDING_DELAY;
             (changed.value, changed.from) = (changed.next, 0);
@@ -220,7 +220,8 @@ contract StakeManager is IStakeManager {
         active.obligations -= Math.min(amount, active.obligations).toUint128();
         _pools[operator] = active;
 
-        // Whoever has itself slashed must not get what others have staked: no bounty of that.
+        // An operator that has itself slashed must not get what others have staked: no bounty of
+        // that.
         uint256 bounty = own - Math.mulDiv(own, burnShare, BASIS_POINTS, Math.Rounding.Ceil);
         emit Obligations(operator, active.obligations);
         emit Slashed(operator, challenger, reason, own, delegated, bounty, since);

@@ -8,12 +8,12 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 /// mints the emission; nothing else is owned by anyone. It administers itself: nobody can shorten
 /// the delay without waiting for it.
 ///
-/// Whoever proposes does not cancel, and whoever cancels does nothing else. A canceller can stop
-/// everything but its own removal: so neither a proposer nor a canceller that has gone bad can stay
-/// against the others' will.
+/// A proposer does not cancel, and a canceller does nothing else. A canceller can stop everything
+/// but its own removal: so neither a proposer nor a canceller that has gone bad can stay against
+/// the others' will.
 contract Timelock is TimelockController {
-    /// @notice Longer than a round with all its windows (7 + 1 + 7 + 1 days): whoever disagrees with
-    /// a decision can have left before it counts.
+    /// @notice Longer than a round with all its windows (7 + 1 + 7 + 1 days): an owner or a
+    /// coordinator that disagrees with a decision can have left before it counts.
     uint256 public constant LEAST_DELAY = 17 days;
 
     /// @notice Whose role as a canceller an operation takes away and nothing else: it cannot cancel

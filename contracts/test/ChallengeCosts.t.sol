@@ -5,7 +5,9 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
-import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
+import {Paths} from "./Paths.sol";
+import {Proven} from "./SlashingBase.sol";
 
 /// @notice What evidence costs beside the verification in it, for a challenger that has tokens. What comes
 /// before is in `setUp`: what is written and freed in the same transaction would be cheaper.
@@ -104,8 +106,8 @@ contract InvalidDeliveryCostTest is ChallengeCostBase {
     }
 }
 
-/// @notice What a demand costs, and an answer beside the verification in it: whoever is drawn, or
-/// demanded of, pays that.
+/// @notice What a demand costs, and an answer beside the verification in it: an account that
+/// answers what was drawn, or demanded, pays that.
 contract AnswerCostTest is CostBase {
     bytes private _call;
 

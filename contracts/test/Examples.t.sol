@@ -6,7 +6,9 @@ import {IRounds} from "../src/interfaces/IRounds.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
 import {ProofBounty} from "../src/examples/ProofBounty.sol";
 import {VersionBounty} from "../src/examples/VersionBounty.sol";
-import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
+import {Paths} from "./Paths.sol";
+import {Proven} from "./SlashingBase.sol";
 
 /// @notice A sponsor that pays for versions which rounds have settled.
 contract VersionBountyTest is EvidenceBase {
@@ -193,7 +195,7 @@ contract ProofBountyTest is EvidenceBase {
     function test_pays_the_prover_for_the_proof() public {
         ProofBounty bounty = _bountyOf(_terms());
         Proven memory proven = _forBounty();
-        // Whoever relays it.
+        // Another account relays it.
         vm.prank(challenger);
         vm.expectEmit(address(bounty));
         emit ProofBounty.Proven(members[0].account, proven.update);

@@ -7,7 +7,7 @@ import {Test} from "forge-std/Test.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {Merkle} from "../src/libraries/Merkle.sol";
 import {TypedData} from "../src/libraries/TypedData.sol";
-import {Paths} from "./SlashingBase.sol";
+import {Paths} from "./Paths.sol";
 
 contract MerkleTest is Test {
     function leavesOf(IRounds.Member[] calldata members, IRounds.Delivery[] calldata deliveries)

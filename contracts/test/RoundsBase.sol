@@ -11,7 +11,7 @@ import {TypedData} from "../src/libraries/TypedData.sol";
 import {Deployment} from "./Deployment.sol";
 import {Fixture} from "./Fixtures.sol";
 import {Headers} from "./Headers.sol";
-import {Paths} from "./SlashingBase.sol";
+import {Paths} from "./Paths.sol";
 
 /// @notice Rounds on top of everything else, with a coordinator and an optimistic domain that is
 /// funded. The slashing contract is the test.

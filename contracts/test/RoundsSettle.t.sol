@@ -367,7 +367,7 @@ contract RoundsSettleTest is RoundsBase {
     }
 
     /// @dev A stop runs out. What could not be challenged meanwhile is not settled after it, and
-    /// whoever could not deliver then is not late.
+    /// a coordinator that could not deliver then is not late.
     function test_after_a_stop_a_round_can_still_only_be_abandoned() public {
         propose(round, members, deliveries);
         stop();
@@ -388,7 +388,7 @@ contract RoundsSettleTest is RoundsBase {
         propose(round, members, deliveries);
         passWindow(round);
         stop();
-        // Whoever would rather have the round void cannot: its members have earned their pay.
+        // No caller can make the round void any more: its members have earned their pay.
         vm.warp(block.timestamp + 1 days + 1);
         vm.expectRevert(abi.encodeWithSelector(IRounds.VerifierInUse.selector, verifierId));
         rounds.abandon(round);

@@ -5,7 +5,9 @@ import {IDemands} from "../src/interfaces/IDemands.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../src/interfaces/IVerifierRouter.sol";
-import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
+import {Paths} from "./Paths.sol";
+import {Proven} from "./SlashingBase.sol";
 
 /// @notice A submission whose proof does not hold, or is about something else.
 contract InvalidProofTest is EvidenceBase {
@@ -51,7 +53,7 @@ contract InvalidProofTest is EvidenceBase {
         proven.proof = truncated(_proven(0).proof, _proven(0).proof.length - 1);
         _bring(_evidence(0, proven));
         vm.revertToState(snapshot);
-        // As long as can be: more costs whoever brings it more, but protects nobody.
+        // As long as can be: more costs the challenger that brings it more, but protects nobody.
         uint256 rest = slashing.MAX_BYTES() - proven.statement.length - proven.proof.length;
         proven.statement = bytes.concat(proven.statement, new bytes(rest));
         _bring(_evidence(0, proven));

@@ -5,7 +5,7 @@ import {IDomainRegistry} from "../src/interfaces/IDomainRegistry.sol";
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
 import {Bn254} from "../src/libraries/Bn254.sol";
-import {EvidenceBase} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
 
 /// @notice Sums of the three members' proven updates.
 contract WrongAggregateTest is EvidenceBase {

@@ -5,7 +5,9 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 import {IRounds} from "../src/interfaces/IRounds.sol";
 import {ISlashing} from "../src/interfaces/ISlashing.sol";
-import {EvidenceBase, Paths, Proven} from "./SlashingBase.sol";
+import {EvidenceBase} from "./EvidenceBase.sol";
+import {Paths} from "./Paths.sol";
+import {Proven} from "./SlashingBase.sol";
 
 /// @notice Evidence that is called with too little gas for the verifier to reach its verdict.
 contract OutOfGasTest is EvidenceBase {

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IStakeManager} from "../src/interfaces/IStakeManager.sol";
-import {StakeActions} from "./StakeManager.t.sol";
+import {StakeActions} from "./StakeActions.sol";
 
 /// @notice Random sequences of all actions on one pool: tokens are conserved, shares stay in
 /// bounds, a slash takes the operator's own stake first and what is missing from all delegators in
@@ -263,7 +263,7 @@ contract StakeAttackTest is StakeActions {
         assertEq(stakes.stakeOf(OPERATOR, ALICE), first);
     }
 
-    /// @notice Whoever sees a slash coming and stakes, unbonds, or both, gains nothing by it.
+    /// @notice A staker that sees a slash coming and stakes, unbonds, or both, gains nothing by it.
     function testFuzz_nobody_gains_by_staking_around_a_slash(
         uint256 own,
         uint256 others,

@@ -131,7 +131,7 @@ contract TimelockTest is Deployment {
         assertEq(_lock.getMinDelay(), 30 days);
     }
 
-    /// @notice Where the list names nobody, whoever is first executes what is due.
+    /// @notice Where the list names nobody, the first caller executes what is due.
     function test_anyone_executes_where_the_list_says_so() public {
         IParameters.Values memory values = initialValues();
         bytes memory call = abi.encodeCall(parameters.set, (values));

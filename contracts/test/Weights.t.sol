@@ -116,7 +116,7 @@ contract WeightsTest is Test {
             else assertGe(weights[i] + 1, uncapped[i], "a cap takes from nobody else");
         }
         assertEq(_sum(weights, 0, scores.length), 65_536);
-        // The ones that remain go to the first members, whoever they are, where nobody is capped.
+        // The ones that remain go to the first members, newcomers or not, where nobody is capped.
         if (others >= LEAST) assertLe(newcomers, 16_384 + scores.length);
     }
 

@@ -14,9 +14,9 @@ import {TypedData} from "../libraries/TypedData.sol";
 
 /// @title A sponsor's bounty on versions of somebody's model
 /// @notice Example of a contract that uses what rounds have settled. Out of its own pot it pays,
-/// by weight, whoever delivered work that is part of one of the versions that it sponsors. A version
-/// is in the registry only once its round's challenge window has passed; this sponsor waits longer,
-/// and does not pay whoever was slashed in between.
+/// by weight, the members that delivered work that is part of one of the versions that it sponsors.
+/// A version is in the registry only once its round's challenge window has passed; this sponsor
+/// waits longer, and does not pay a member that was slashed in between.
 /// @dev It trusts the domain's coordinator, which chooses who is in a round: a round of one member
 /// makes a version too. Sponsor models whose coordinator you would pay yourself, or check more.
 contract VersionBounty {

@@ -6,9 +6,9 @@ import {IRounds} from "./IRounds.sol";
 /// @title Demands that a delivery be proven on chain
 /// @notice Nobody off chain can know what a coordinator keeps to itself; so it can be made to show
 /// it, or be slashed. Anyone may demand, for a bond in ether that pays for the answer's gas: it
-/// goes to whoever answered if the round is settled, and back if the round becomes void. In domains
-/// with audits some deliveries of each round are drawn and demanded without a bond, and without
-/// anybody who would have to suspect anything.
+/// goes to the account that answered if the round is settled, and back if the round becomes void.
+/// In domains with audits some deliveries of each round are drawn and demanded without a bond, and
+/// without anybody who would have to suspect anything.
 interface IDemands {
     /// @notice A demand.
     /// @param by Who made it; zero where there is none. The audit's are made by this contract.
@@ -80,8 +80,8 @@ interface IDemands {
         bytes calldata proof
     ) external;
 
-    /// @notice Pays out a demand's bond once its round is over: settled, to whoever answered; void,
-    /// to whoever demanded. Anyone may.
+    /// @notice Pays out a demand's bond once its round is over: settled, to the account that
+    /// answered; void, to the demander. Anyone may.
     function collect(uint64 round, address account) external;
 
     /// @notice Draws the deliveries that are audited, by weight, and demands them. Anyone may, from

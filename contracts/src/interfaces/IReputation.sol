@@ -3,10 +3,11 @@ pragma solidity ^0.8.30;
 
 /// @title Reputation, and the weights that follow from it
 /// @notice An exponential average, per domain, of whether a member delivered verified work in the
-/// rounds it was in. Only settlement changes it. Whoever is new is capped for some rounds.
+/// rounds it was in. Only settlement changes it. A newcomer is capped for some rounds.
 interface IReputation {
     /// @notice A member's standing.
-    /// @param score Between 1 and `SCORE_ONE`; zero for whoever never joined or was slashed.
+    /// @param score Between 1 and `SCORE_ONE`; zero for an account that never joined or was
+    /// slashed.
     /// @param rounds Rounds settled, at most 2^32 - 1.
     /// @param slashed Slashed: the score stays zero.
     struct Standing {
@@ -17,7 +18,7 @@ interface IReputation {
 
     /// @notice A score has changed.
     event Scored(uint64 indexed domain, address indexed account, uint32 score);
-    /// @notice Whoever coordinated a round of this domain was slashed for it, and opens none again.
+    /// @notice The coordinator of a round of this domain was slashed for it, and opens none again.
     event Barred(uint64 indexed domain, address indexed account);
 
     /// @notice The caller may not do this.
@@ -31,7 +32,8 @@ interface IReputation {
     /// @notice Accounts are not in strictly ascending order.
     error NotAscending(uint256 index);
 
-    /// @notice Gives a newcomer its first score; nothing for whoever has one. Only rounds may.
+    /// @notice Gives a newcomer its first score; nothing for an account that has one. Only rounds
+    /// may.
     function admit(uint64 domain, address account) external;
 
     /// @notice Moves the scores of a round's members. Only rounds may.

@@ -140,7 +140,7 @@ interface IRounds {
     /// @param dataset Merkle root of the dataset.
     /// @param windows Its windows.
     /// @param bond What the member answers with.
-    /// @param leavesAt When `exit` is possible; zero for whoever is not leaving.
+    /// @param leavesAt When `exit` is possible; zero for a member that is not leaving.
     struct Membership {
         bytes32 dataset;
         uint64 windows;
@@ -288,9 +288,9 @@ interface IRounds {
         external;
 
     /// @notice Makes a round void whose verifier was stopped, without a slash; from a day after the
-    /// stop, so that whoever was late before it can be slashed. Not a proposed one of an eager
-    /// domain, whose proofs have been checked, and not one whose challenge window was over before the
-    /// stop and that nothing keeps from being settled. Anyone may.
+    /// stop, so that a coordinator that was late before it can be slashed. Not a proposed one of an
+    /// eager domain, whose proofs have been checked, and not one whose challenge window was over
+    /// before the stop and that nothing keeps from being settled. Anyone may.
     function abandon(uint64 round) external;
 
     /// @notice Slashes a member's bond, ends its membership and its reputation. Only the slashing
@@ -308,7 +308,7 @@ interface IRounds {
     /// @notice A round's domain; reverts if there is no such round.
     function domainOf(uint64 round) external view returns (uint64 domain);
 
-    /// @notice A membership; empty for whoever is no member.
+    /// @notice A membership; empty for an account that is no member.
     function membership(uint64 domain, address account) external view returns (Membership memory);
 
     /// @notice The round under way in a domain, or zero. A void round in which

@@ -7,8 +7,8 @@ import {IRounds} from "./IRounds.sol";
 /// @notice Each function checks one kind of evidence, reverts unless it holds, and has the guilty
 /// slashed; the challenger gets the bounty. No evidence needs anyone's word. What everybody can see
 /// (that somebody is late) is brought directly. Everything else is first committed to, and called
-/// through `reveal` at least one block later, so that whoever sees it waiting cannot take it for its
-/// own.
+/// through `reveal` at least one block later, so that another challenger that sees it waiting
+/// cannot take it for its own.
 interface ISlashing {
     /// @notice A submission, and that it is what this member has signed.
     /// @param submission What was signed.
@@ -172,8 +172,8 @@ interface ISlashing {
     /// @notice A coordinator that proposed nothing in time. Called directly, as the next two.
     function missedDeadline(uint64 round) external;
 
-    /// @notice A demand that nobody answered in time. The bounty is of whoever demanded; of whoever
-    /// calls if the audit did.
+    /// @notice A demand that nobody answered in time. The bounty is the demander's; the caller's if
+    /// the audit demanded.
     function unanswered(uint64 round, address account) external;
 
     /// @notice An audit that nobody had drawn in time.

@@ -5,18 +5,18 @@ pragma solidity ^0.8.30;
 /// @notice Everyone who answers for something (a trainer, a coordinator) is an operator with a pool:
 /// its own stake, and what others have delegated to it. A slash takes the operator's own stake
 /// first, and only of that a bounty is paid: what it takes of delegated stake is burned. At least
-/// half of all that an operator answers with is its own. So whoever has itself slashed through a
-/// friend loses, whatever was delegated to it.
+/// half of all that an operator answers with is its own. So an operator that has itself slashed
+/// through a friend loses, whatever was delegated to it.
 ///
 /// Delegators opt in. Beyond its own stake an operator answers with no more than its limit, which
-/// it can lower at once and raise only a week after the unbonding delay; whoever delegates says how high a
-/// limit is acceptable. Slashes take no more of delegated stake than the limit, or than a higher
+/// it can lower at once and raise only a week after the unbonding delay; a delegator says how high
+/// a limit is acceptable. Slashes take no more of delegated stake than the limit, or than a higher
 /// one that was in force within the delay, and what they take lowers the limit: all delegators
 /// together never lose more than that, until a higher one, announced in time to leave, is in force.
 ///
 /// Stake on its way out can be slashed for what began before it left, and for nothing later.
-/// Unbonding lasts longer than any round can take, challenges included, so whoever was covered when
-/// a round opened can be slashed until it has ended.
+/// Unbonding lasts longer than any round can take, challenges included, so an operator that was
+/// covered when a round opened can be slashed until it has ended.
 /// @dev Stake that unbonds is kept by the day on which it began to. A part of delegated stake is
 /// never worth more than its shares, so a share never costs more than one token's smallest unit,
 /// and nobody can make shares dear for others. Where slashes leave less than one unit for `2^32`

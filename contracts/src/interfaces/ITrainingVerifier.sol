@@ -39,8 +39,8 @@ struct TrainingClaim {
 }
 
 /// @title Verifier of compressed training proofs
-/// @notice Keys are data: anyone registers any key, and whoever relies on a proof pins the hash of
-/// the key that it derived from the manifest itself.
+/// @notice Keys are data: anyone registers any key, and a caller that relies on a proof pins the
+/// hash of the key that it derived from the manifest itself.
 interface ITrainingVerifier {
     /// @notice A key became usable.
     event KeyRegistered(bytes32 indexed key, bytes32 indexed spec, address store);

@@ -77,8 +77,8 @@ interface IVerifierRouter {
     function guardian() external view returns (address);
 
     /// @notice Gas with which `verify` accepts whatever holds for this key; at least twice what
-    /// that takes, which does not depend on the proof. So whoever gives it that much and sees a
-    /// revert has seen a proof that does not hold. Knows the systems of `ITrainingVerifier` only,
+    /// that takes, which does not depend on the proof. So a caller that gives it that much and sees
+    /// a revert has seen a proof that does not hold. Knows the systems of `ITrainingVerifier` only,
     /// and reverts for others.
     function gasBound(bytes32 id, bytes32 key) external view returns (uint256);
 

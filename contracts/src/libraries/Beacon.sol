@@ -8,8 +8,8 @@ import {IRounds} from "../interfaces/IRounds.sol";
 
 /// @title Randomness of a block that is past
 /// @notice The block's `prevrandao`, which its builder does not choose: a hash of the block could be
-/// ground by whoever orders its transactions. It is read out of the header, which is known by its
-/// hash as long as the chain remembers that (EIP-2935).
+/// ground by the builder, which orders its transactions. It is read out of the header, which is
+/// known by its hash as long as the chain remembers that (EIP-2935).
 library Beacon {
     /// @dev Blocks for which a hash can be had.
     uint256 private constant HASHES = 8191;

@@ -218,10 +218,10 @@ library Bn254 {
     /// @notice Whether a product of pairings is one.
     /// @param pairs Six words a pair: the point of G1, then that of G2.
     /// @return True if it is; false also where a point of G2 is not in its group.
-    /// @dev A precompile that refuses a point of G2 and one that lacks gas look alike. So whoever is
-    /// refused has as many generators paired: the price depends on their number alone, and there is
-    /// no more gas than before. Only if that works it was the point. This costs nothing where the
-    /// points are good; to check that they are would cost a hundred thousand gas.
+    /// @dev A precompile that refuses a point of G2 and one that lacks gas look alike. So a caller
+    /// that is refused has as many generators paired: the price depends on their number alone, and
+    /// there is no more gas than before. Only if that works it was the point. This costs nothing
+    /// where the points are good; to check that they are would cost a hundred thousand gas.
     function pairingIsOne(uint256[] memory pairs) internal view returns (bool) {
         (bool ok, uint256 result) = _pair(pairs);
         if (!ok) {

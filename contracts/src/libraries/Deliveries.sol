@@ -16,10 +16,10 @@ library Deliveries {
         return delivery.update != 0 && delivery.submission != 0;
     }
 
-    /// @notice Whether a batch may say this of a member. Whoever has delivered to the contract is
-    /// not left out; what it has delivered there may be without a submission, and then it is
-    /// that. With a submission it may be another proof, which can be demanded: else a member could
-    /// spoil a sum that it is part of with a second proof.
+    /// @notice Whether a batch may say this of a member. A member that has delivered to the
+    /// contract is not left out; what it has delivered there may be without a submission, and then
+    /// it is that. With a submission it may be another proof, which can be demanded: else a member
+    /// could spoil a sum that it is part of with a second proof.
     /// @param checked What the member has delivered to the contract.
     function isAllowed(IRounds.Delivery memory delivery, bool optimistic, bytes32 checked)
         internal

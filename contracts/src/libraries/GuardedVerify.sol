@@ -19,9 +19,9 @@ library GuardedVerify {
     /// @dev The look at the gas is the guard: a valid proof reaches its verdict within the bound. All
     /// gas is passed on, not just the bound, because a proof full of bad points costs more than a
     /// valid one. That nothing at all was said means that the gas ran out nevertheless, in a proof
-    /// that is not valid: whoever brings it must bring more gas. That a precompile failed is no
-    /// verdict either: no proof makes one fail (`Bn254`), but a fork that made it dearer would, and
-    /// would then make evidence of every honest proof.
+    /// that is not valid: the caller that brings it must bring more gas. That a precompile failed
+    /// is no verdict either: no proof makes one fail (`Bn254`), but a fork that made it dearer
+    /// would, and would then make evidence of every honest proof.
     function check(
         IVerifierRouter router,
         bytes32 id,

@@ -25,8 +25,8 @@ library KeyHeader {
     uint256 private constant LENGTH = 72;
 
     // Somewhat more than twice what a verification takes, part by part. The curve's precompiles
-    // cost the same for all points. An invalid point costs more than a valid one, but whoever runs
-    // out of gas over an invalid proof has still rejected it.
+    // cost the same for all points. An invalid point costs more than a valid one, but a caller that
+    // runs out of gas over an invalid proof has still rejected it.
     uint256 private constant BASE_HALO2 = 1_150_000;
     uint256 private constant BASE_GROTH16 = 850_000;
     /// @dev A row of the sheet: reading, adding up, folding.

@@ -66,8 +66,8 @@ abstract contract Memberships is RoundsState {
         uint64 domain = state.domain;
         if (!_isMember(domain, account)) revert NotMember(domain, account);
         uint128 bond = _memberships[domain][account].bond;
-        // Nothing else is forgotten: whoever is ruined is neither admitted nor paid, and nobody
-        // joins with its data.
+        // Nothing else is forgotten: a member that is ruined is neither admitted nor paid, and
+        // nobody joins with its data.
         delete _memberships[domain][account];
         emit MemberSlashed(round, account, challenger, reason);
         REPUTATION.ruin(domain, account);

@@ -169,7 +169,7 @@ abstract contract RoundsState is IRounds, EIP712 {
     }
 
     /// @dev The members that the round was opened with, in their order. The root does not tell the
-    /// order, but whoever reads the deliveries that were proposed relies on it.
+    /// order, but every reader of the deliveries that were proposed relies on it.
     function _requireMembers(uint64 round, Member[] calldata members) internal view {
         // slither-disable-next-line incorrect-equality
         bool same = members.length == _rounds[round].count

@@ -17,7 +17,7 @@ import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {IStakeManager} from "../../src/interfaces/IStakeManager.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
 import {Headers} from "../Headers.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 
 /// @notice What everybody can do in an optimistic domain. Each action does what is possible, or
 /// nothing: none of the calls may revert.
@@ -372,7 +372,7 @@ contract Actions is Test {
         }
     }
 
-    /// @dev Whoever was slashed opens no round again: the owner names the next.
+    /// @dev A coordinator that was slashed opens no round again: the domain's owner names the next.
     function _hasCoordinator() private returns (bool) {
         while (REPUTATION.isBarred(DOMAIN, coordinator())) {
             if (_coordinator + 1 == ACTORS) return false;

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IDemands} from "../../src/interfaces/IDemands.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 import {Crooked} from "./Crooked.sol";
 import {Contracts, Signed, Slip, Work} from "./Parties.sol";
 
@@ -166,7 +166,8 @@ contract Branches is Crooked {
         }
     }
 
-    /// @dev Whoever was slashed opens no round again: the owner names the next friend.
+    /// @dev A coordinator that was slashed opens no round again: the domain's owner names the next
+    /// friend.
     function _crook() private returns (address coordinator) {
         coordinator = REGISTRY.get(domains[1]).config.coordinator;
         for (uint256 i = 0; REPUTATION.isBarred(domains[1], coordinator); ++i) {

@@ -8,8 +8,9 @@ import {Branches} from "./Branches.sol";
 import {ClaimVerifier} from "./ClaimVerifier.sol";
 import {Contracts} from "./Parties.sol";
 
-/// @notice What holds on whatever branch the chain goes on: whoever runs the honest program is never
-/// slashed, delegators lose no more than they have accepted, and nobody gains by being slashed.
+/// @notice What holds on whatever branch the chain goes on: a party that runs the honest program is
+/// never slashed, delegators lose no more than they have accepted, and nobody gains by being
+/// slashed.
 contract BranchesTest is RoundsBase {
     Branches private actions;
     uint256 private friends;

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 import {Honest} from "./Honest.sol";
 import {Contracts, Signed, Slip, Work} from "./Parties.sol";
 
@@ -16,8 +16,8 @@ abstract contract Crooked is Honest {
 
     constructor(Contracts memory all) Honest(all) {}
 
-    /// @dev A batch of what was delivered, left out or made up. Whoever has delivered on chain
-    /// cannot be left out.
+    /// @dev A batch of what was delivered, left out or made up. A member that has delivered on
+    /// chain cannot be left out.
     function _proposeCrookedly(uint64 round, uint256 seed) internal returns (bool) {
         IRounds.Member[] memory list = _listOf[round];
         IRounds.Delivery[] memory deliveries = new IRounds.Delivery[](list.length);

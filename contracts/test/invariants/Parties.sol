@@ -13,7 +13,7 @@ import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {TrainingClaim} from "../../src/interfaces/ITrainingVerifier.sol";
 import {Merkle} from "../../src/libraries/Merkle.sol";
 import {TypedData} from "../../src/libraries/TypedData.sol";
-import {Paths} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
 import {Ledger} from "./Ledger.sol";
 
 /// @notice Everything deployed.
@@ -261,7 +261,7 @@ abstract contract Parties is Ledger {
         }
     }
 
-    /// @dev Whoever has what was delivered shows it.
+    /// @dev The coordinator shows what was delivered, where anybody has it.
     function _answer(uint64 round, uint256 index) internal returns (bool ok) {
         IRounds.Delivery memory delivery = _deliveriesOf[round][index];
         IRounds.Member memory member = _listOf[round][index];

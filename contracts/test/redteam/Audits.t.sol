@@ -145,7 +145,7 @@ contract AuditTest is AuditBase {
         assertEq(until, 0);
     }
 
-    /// @dev The tree is the same; whoever calls must not choose what a number stands for.
+    /// @dev The tree is the same; the caller must not choose what a number stands for.
     function test_lists_are_in_order() public {
         propose(round, members, deliveries);
         (IRounds.Member memory m, IRounds.Delivery memory d) = (members[0], deliveries[0]);
@@ -246,8 +246,8 @@ contract AuditTest is AuditBase {
     }
 }
 
-/// @notice Whoever has much weight is paid much, and looked at as often: one name with seven eighths, or
-/// as many names as it likes.
+/// @notice A member with much weight is paid much, and looked at as often: one name with seven
+/// eighths, or as many names as it likes.
 contract WeightedAuditTest is RoundsBase {
     function audits() internal pure override returns (uint16) {
         return 1;

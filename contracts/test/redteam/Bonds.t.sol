@@ -4,10 +4,12 @@ pragma solidity ^0.8.30;
 import {IDemands} from "../../src/interfaces/IDemands.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
+import {Paths} from "../Paths.sol";
 import {RoundsBase} from "../RoundsBase.sol";
-import {EvidenceBase, Paths, Proven} from "../SlashingBase.sol";
+import {Proven} from "../SlashingBase.sol";
 
-/// @notice M1: whoever demands is who gains by it.
+/// @notice M1: the demander is who gains by it.
 contract DemandBountyTest is EvidenceBase {
     function _demand(uint256 index) private returns (uint64 until) {
         IRounds.Delivery[] memory deliveries = _deliveries();
@@ -30,7 +32,7 @@ contract DemandBountyTest is EvidenceBase {
         vm.warp(until + 1);
         vm.expectEmit(address(slashing));
         emit ISlashing.Proven(round, coordinator, challenger, slashing.UNANSWERED());
-        // Whoever calls: everybody knows the second.
+        // Another account calls: everybody knows the second.
         vm.prank(makeAddr("somebody faster"));
         slashing.unanswered(round, account);
         _assertVoid();
@@ -38,7 +40,7 @@ contract DemandBountyTest is EvidenceBase {
         _assertUnharmed(account);
     }
 
-    /// @dev Whoever shows what was hidden, answer by answer, does not pay for it.
+    /// @dev A demander that shows what was hidden, answer by answer, does not pay for it.
     function test_bonds_of_a_void_round_go_back_answered_or_not() public {
         _proposeHonestly();
         _demand(0);

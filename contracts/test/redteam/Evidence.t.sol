@@ -5,8 +5,10 @@ import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
 import {IVerifierRouter} from "../../src/interfaces/IVerifierRouter.sol";
 import {Header, KeyHeader} from "../../src/libraries/KeyHeader.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
 import {Fixture} from "../Fixtures.sol";
-import {EvidenceBase, Paths, Proven} from "../SlashingBase.sol";
+import {Paths} from "../Paths.sol";
+import {Proven} from "../SlashingBase.sol";
 
 /// @notice H5: nobody takes another's evidence for its own by seeing it wait.
 contract CommitmentTest is EvidenceBase {
@@ -60,7 +62,7 @@ contract CommitmentTest is EvidenceBase {
         _assertSlashed(members[0].account);
     }
 
-    /// @dev Whoever sees it waiting has committed to nothing yet.
+    /// @dev Another challenger that sees it waiting has committed to nothing yet.
     function test_what_is_seen_waiting_cannot_be_taken() public {
         slashing.commit(_commitment);
         vm.roll(block.number + 1);
@@ -227,7 +229,7 @@ contract TooLongTest is EvidenceBase {
     }
 }
 
-/// @notice M1, M9: whoever demanded is paid, and a stop saves nobody who was late before it.
+/// @notice M1, M9: the demander is paid, and a stop saves nobody who was late before it.
 contract LatenessTest is EvidenceBase {
     function _stop() private {
         vm.prank(guardian);

@@ -31,8 +31,8 @@ contract OneGovernorTest is Deployment {
         assertFalse(_lock.hasRole(_lock.PROPOSER_ROLE(), _governors[4]));
     }
 
-    /// @notice It gives its role away while nobody looks: whoever looks has more than a round's
-    /// time, and can cancel.
+    /// @notice It gives its role away while nobody looks: a canceller that looks has more than a
+    /// round's time, and can cancel.
     function test_what_one_governor_decides_can_be_cancelled_for_longer_than_a_round() public {
         bytes memory gift =
             abi.encodeCall(_lock.grantRole, (_lock.PROPOSER_ROLE(), makeAddr("anyone")));
@@ -47,7 +47,7 @@ contract OneGovernorTest is Deployment {
         _lock.execute(address(_lock), 0, gift, 0, 0);
     }
 
-    /// @notice Nor does whoever cancels rule by cancelling.
+    /// @notice Nor does a canceller rule by cancelling.
     function test_no_canceller_keeps_its_role_against_the_governors() public {
         bytes memory removal = abi.encodeCall(_lock.revokeRole, (_lock.CANCELLER_ROLE(), GUARDIAN));
         bytes32 id = _schedule(_governors[0], removal);

@@ -5,8 +5,8 @@ import {IDomainRegistry} from "../../src/interfaces/IDomainRegistry.sol";
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
 import {Bn254} from "../../src/libraries/Bn254.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
 import {RoundsBase} from "../RoundsBase.sol";
-import {EvidenceBase} from "../SlashingBase.sol";
 
 /// @notice An account that sends something: what a test has in memory by then costs it nothing.
 contract Sender {

@@ -13,7 +13,7 @@ contract LeftOutTest is RoundsBase {
         begin(3);
     }
 
-    /// @dev Whoever leaves, or unbonds, in the last minute keeps nobody else from working.
+    /// @dev An owner that leaves, or unbonds, in the last minute keeps nobody else from working.
     function test_who_is_not_eligible_is_left_out() public {
         address[] memory all = accounts;
         uint256 state = vm.snapshotState();

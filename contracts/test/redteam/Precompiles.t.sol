@@ -13,7 +13,7 @@ import {Deployment} from "../Deployment.sol";
 import {Fixture} from "../Fixtures.sol";
 
 /// @notice A fork makes a precompile dearer, or a chain lacks one: every honest proof fails, and
-/// would be evidence against whoever made it.
+/// would be evidence against the member that made it.
 contract PrecompilesTest is Deployment {
     function ask(bytes32 key, bytes calldata statement, bytes calldata proof)
         external

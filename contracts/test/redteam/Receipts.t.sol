@@ -3,7 +3,8 @@ pragma solidity ^0.8.30;
 
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
-import {EvidenceBase, Paths} from "../SlashingBase.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
+import {Paths} from "../Paths.sol";
 
 /// @notice H1, receipts: a coordinator that counts a submission and proposes another, or none.
 contract OmittedTest is EvidenceBase {
@@ -98,7 +99,7 @@ contract OmittedTest is EvidenceBase {
         assertEq(uint8(rounds.get(round).status), uint8(IRounds.Status.Proposed));
     }
 
-    /// @dev Else whoever has a receipt could say that the batch has nothing of it.
+    /// @dev Else the holder of a receipt could say that the batch has nothing of it.
     function test_what_is_left_out_is_what_the_batch_has() public {
         IRounds.Receipt memory receipt = _receipt(1);
         IRounds.Batch memory batch = _proposeHonestly();

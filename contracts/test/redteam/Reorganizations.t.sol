@@ -3,7 +3,9 @@ pragma solidity ^0.8.30;
 
 import {IRounds} from "../../src/interfaces/IRounds.sol";
 import {ISlashing} from "../../src/interfaces/ISlashing.sol";
-import {EvidenceBase, Paths, Proven} from "../SlashingBase.sol";
+import {EvidenceBase} from "../EvidenceBase.sol";
+import {Paths} from "../Paths.sol";
+import {Proven} from "../SlashingBase.sol";
 
 /// @notice H3: what honest parties sign on one fork is no evidence on another, whatever the other
 /// fork has drawn, and whosever round has the number there.

@@ -3,7 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IStakeManager} from "../../src/interfaces/IStakeManager.sol";
 import {Burning} from "../../src/libraries/Burning.sol";
-import {StakeActions} from "../StakeManager.t.sol";
+import {StakeActions} from "../StakeActions.sol";
 
 /// @notice An operator takes what others have delegated to it: it answers with much in a domain of
 /// its own, cheats there, and has a friend bring the evidence.
@@ -62,9 +62,9 @@ contract StolenDelegationsTest is StakeActions {
         assertLe(token.balanceOf(CHALLENGER), 1000e18);
     }
 
-    /// @notice What budgets rest on: whoever is slashed and has the bounty itself, through a friend, loses
-    /// a quarter of what it answered with, however much of that was its delegators' and however many rounds at once
-    /// it answered for.
+    /// @notice What budgets rest on: an operator that is slashed and has the bounty itself, through
+    /// a friend, loses a quarter of what it answered with, however much of that was its delegators'
+    /// and however many rounds at once it answered for.
     function testFuzz_a_slash_costs_the_guilty_a_quarter(
         uint96 bond,
         uint256 own,
