@@ -49,6 +49,9 @@ pub enum Error {
     /// Training is refused.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// Training cannot be repeated, for another reason than those above.
+    #[error(transparent)]
+    Replay(Box<zktrain_trainer::replay::ReplayError>),
     /// The loss curve cannot be drawn.
     #[error(transparent)]
     Draw(#[from] zktrain_trainer::DrawError),

@@ -51,6 +51,10 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
     zktrain_audit::audit(lineage, &given, &Kernels { ui }).map_err(|error| match error {
         AuditError::File { path, source } => Error::Project(ProjectError::File { path, source }),
         AuditError::Node(fault) => node_error(fault),
+        other => Error::Project(ProjectError::File {
+            path: options.model.to_owned(),
+            source: std::io::Error::other(other),
+        }),
     })
 }
 

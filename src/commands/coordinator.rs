@@ -15,10 +15,12 @@ use zktrain_coordinator::metrics::ProcessMetrics;
 use zktrain_coordinator::service::RequestHandler;
 use zktrain_coordinator::store::{SignedBatchLog, Store};
 use zktrain_ledger::typed;
+use zktrain_model::trace::Parameters;
 use zktrain_project::circuits::Circuits;
 use zktrain_project::project::Project;
 use zktrain_project::session::{Session, read_genesis};
 use zktrain_secagg::vector::VectorShape;
+use zktrain_verify::circuit::CircuitKey;
 use zktrain_wire::{Server, ServerCounters};
 
 use super::{backup, members};
@@ -290,12 +292,7 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Coordi
     models.keep(&Model::new(&session, genesis.clone())?)?;
     let pending = Pending::new(&data.join("pending"))?;
     let lineage = LineageWriter::new(&data.join("lineage"))?;
-    lineage.manifest(&session.manifest)?;
-    lineage.genesis(session.network(), &genesis)?;
-    copy_srs(&session, &lineage)?;
-    if let Some(key) = &circuit.groth16 {
-        lineage.groth16(&key.to_bytes())?;
-    }
+    publish(&lineage, &session, &circuit, &genesis)?;
     let account = Account::new(&data, &project, &session, &genesis)?;
     if options.pay.is_by_improvement() && !account.measures() {
         return Err(CoordinatorError::NoRows.into());
@@ -332,6 +329,22 @@ async fn open(args: &Args, config: &CoordinatorConfig, ui: &Ui) -> Result<Coordi
         terms,
         options,
     })
+}
+
+/// Publishes what a lineage begins with.
+fn publish(
+    lineage: &LineageWriter,
+    session: &Session,
+    circuit: &CircuitKey,
+    genesis: &Parameters,
+) -> Result<(), Error> {
+    lineage.manifest(&session.manifest)?;
+    lineage.genesis(session.network(), genesis)?;
+    copy_srs(session, lineage)?;
+    match &circuit.groth16 {
+        Some(key) => lineage.groth16(&key.to_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// Fits what is configured to the domain, and tells what that changes.

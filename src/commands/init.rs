@@ -307,11 +307,7 @@ fn some(names: &[String]) -> String {
 /// # Errors
 /// If a project is there already, options are missing, or no scales can be chosen.
 pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
-    let project = Project::new(&args.dir);
-    let hint = "choose another directory for a new project";
-    files::free(&project.manifest_path(), false, hint)?;
-    // Without a manifest this is no project, but its secrets may open commitments all the same.
-    files::free(&project.dataset_path(), false, hint)?;
+    let project = empty(args)?;
     let Plan { manifest, data, labels, bundled, calibrated_on, left_out } = plan::make(args, ui)?;
     let refused = |source| {
         Error::Project(ProjectError::Manifest {
@@ -320,11 +316,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
         })
     };
     let network = manifest.network().map_err(refused)?;
-    let round = round(args)?;
-    round
-        .binding()
-        .and(round.nonce())
-        .map_err(|e| zktrain_project::project::settings(&project.round_path(), e))?;
+    let round = round(args, &project)?;
     let held_out = held_out(args)?;
     // A command that fails leaves nothing: all that can be refused is, before a folder is made.
     files::create_folder(&args.dir, Access::Public)?;
@@ -368,6 +360,16 @@ pub fn run(args: &Args, ui: &Ui) -> Result<InitReport, Error> {
     })
 }
 
+/// The folder, where there is no project yet.
+fn empty(args: &Args) -> Result<Project, Error> {
+    let project = Project::new(&args.dir);
+    let hint = "choose another directory for a new project";
+    files::free(&project.manifest_path(), false, hint)?;
+    // Without a manifest this is no project, but its secrets may open commitments all the same.
+    files::free(&project.dataset_path(), false, hint)?;
+    Ok(project)
+}
+
 fn activations(manifest: &Manifest) -> Vec<LayerKind> {
     let kinds = manifest.model.layers.iter().map(|layer| layer.kind);
     kinds.filter(|kind| *kind != LayerKind::Linear).collect()
@@ -392,15 +394,19 @@ fn random_address() -> Result<String, Error> {
     Ok(format!("0x{}", hex::encode(address)))
 }
 
-fn round(args: &Args) -> Result<Round, Error> {
-    Ok(Round {
+/// What proofs are bound to, if it can be read again.
+fn round(args: &Args, project: &Project) -> Result<Round, Error> {
+    let round = Round {
         chain_id: args.chain_id,
         contract: args.contract.clone(),
         domain: args.domain,
         round: args.round,
         prover: args.prover.clone().map_or_else(random_address, Ok)?,
         nonce: args.nonce.clone(),
-    })
+    };
+    let read = round.binding().and(round.nonce());
+    read.map_err(|e| zktrain_project::project::settings(&project.round_path(), e))?;
+    Ok(round)
 }
 
 fn held_out(args: &Args) -> Result<f64, Error> {

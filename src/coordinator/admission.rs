@@ -66,6 +66,7 @@ pub fn check(
     let root = circuits.verify_registration(&registration).map_err(|fault| match fault {
         RegistrationFault::Key(error) => RegistrationError::Keys(error.to_string()),
         RegistrationFault::Proof(error) => RegistrationError::Proof(error),
+        other => RegistrationError::Keys(other.to_string()),
     })?;
     Ok(Registered { dataset: root.into(), windows })
 }

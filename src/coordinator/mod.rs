@@ -7,8 +7,6 @@ pub mod admission;
 mod batch;
 mod clock;
 mod conduct;
-#[cfg(test)]
-mod counts;
 mod erase;
 mod history;
 mod late;

@@ -52,7 +52,7 @@ impl Model {
     /// If they are not the network's.
     pub fn new(session: &Session, parameters: Parameters) -> Result<Self, Error> {
         #[cfg(test)]
-        super::counts::model();
+        zktrain_project::version::counts::model();
         let version = Version::new(&session.key, session.srs.g1(), parameters);
         let version = version.map_err(VersionError::from).map_err(CoordinatorError::from)?;
         Self::of(session, version)

@@ -92,10 +92,10 @@ impl NextModel {
         let aggregate = weighted_rows(&updates.collect::<Vec<_>>());
         let aggregate = aggregate.map_err(NextModelError::Rows)?;
         #[cfg(test)]
-        super::counts::sum();
+        zktrain_project::version::counts::sum();
         opens(key, g1, &given.sum, &aggregate).map_err(NextModelError::Sum)?;
         #[cfg(test)]
-        super::counts::model();
+        zktrain_project::version::counts::model();
         let next = Version::next(parent, key, g1, &given.sum);
         let (version, _) = next.map_err(NextModelError::Version)?;
         let model = Model::of(session, version).map_err(|e| NextModelError::Model(Box::new(e)))?;

@@ -16,18 +16,8 @@ use zktrain_verify::evm::EvmKeyError;
 use super::{Error, ProjectError};
 use crate::coordinator::CoordinatorError;
 
-/// Errors that a project has too: one place for each.
-macro_rules! of_projects {
-    ($($error:ty),* $(,)?) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::Project(error.into())
-            }
-        })*
-    };
-}
-
-of_projects!(
+zktrain_project::of_projects!(
+    Error;
     CommitError,
     CompressError,
     DatasetError,
@@ -67,6 +57,7 @@ impl From<ReplayError> for Error {
                 Self::Project(ProjectError::NoWindow { expected, got })
             }
             ReplayError::Train(error) => Self::Train(error),
+            other => Self::Replay(Box::new(other)),
         }
     }
 }

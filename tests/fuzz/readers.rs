@@ -338,10 +338,7 @@ fn texts() -> [Kind; 8] {
             serde_json::from_slice::<SubmissionFile>(bytes).is_ok()
         }),
         kind("batch.json", batch.to_string(), |_, bytes| {
-            serde_json::from_slice::<BatchFile>(bytes).is_ok_and(|batch| {
-                let _ = batch.aggregate_hash();
-                true
-            })
+            serde_json::from_slice::<BatchFile>(bytes).is_ok()
         }),
         kind("keystore", keystore_text(), |path, bytes| {
             let password = keystore::Password::new("x".to_owned()).unwrap();

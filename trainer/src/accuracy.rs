@@ -22,6 +22,7 @@ const HELD_OUT: f64 = 0.25;
 
 /// Why a comparison could not be made.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AccuracyError {
     /// A data file is missing or malformed.
     #[error(transparent)]

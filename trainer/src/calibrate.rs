@@ -92,6 +92,7 @@ pub enum CalibrationError {
 
 /// What helps against too few fractional bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Remedy {
     /// Updates are too small for their 22 fractional bits.
     #[error(

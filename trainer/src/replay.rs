@@ -9,6 +9,7 @@ use crate::train::{TrainError, Trainer, last_update};
 
 /// Why there is no next window.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReplayError {
     /// The data fill not one window.
     #[error("{got} rows for training do not fill one window of {expected}")]

@@ -88,6 +88,9 @@ pub enum Error {
     /// Training is refused.
     #[error(transparent)]
     Train(Box<TrainError>),
+    /// Training cannot be repeated, for another reason than those above.
+    #[error(transparent)]
+    Replay(Box<ReplayError>),
     /// No proof can be made.
     #[error(transparent)]
     Prove(Box<ProveError>),
@@ -229,6 +232,7 @@ impl From<ReplayError> for Error {
         match error {
             ReplayError::NoWindow { expected, got } => Self::NoWindow { expected, got },
             ReplayError::Train(error) => error.into(),
+            other => Self::Replay(Box::new(other)),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use zktrain::{
-    Binding, Dataset, Draft, Error, Manifest, Nonce, Prover, ReferenceString, RootTrust, Source,
-    Table, Verifier,
+    Binding, Dataset, Draft, Error, LocalKey, Manifest, Nonce, Prover, ReferenceString, RootTrust,
+    Source, Table, Verifier,
 };
 
 const CSV: &str = "../data/breast_cancer.csv";
@@ -166,4 +166,23 @@ fn too_little_data_and_too_many_steps_are_refused() {
     let missing = refused(Dataset::from_csv("no such file.csv", &manifest));
     assert!(missing.to_string().contains("no such file"), "{missing}");
     assert!(Path::new(CSV).exists());
+}
+
+#[test]
+fn blinding_follows_from_the_owners_key_where_the_systems_randomness_repeats() {
+    let (manifest, srs, data) = world();
+    let prover = |key| {
+        let binding = Binding { prover: [1; 20], ..Binding::default() };
+        let builder = Prover::builder(&manifest, &srs).uncompressed().binding(binding);
+        builder.local_key(key).build(&data)
+    };
+    let registered = |byte| {
+        let key = LocalKey::with_repeating_system([byte; 32], [0; 32]);
+        prover(key).unwrap().chain().registration.clone()
+    };
+    let one = registered(1);
+    assert_eq!(one, registered(1), "nothing else is random");
+    assert_ne!(one, registered(2));
+    let without = refused(prover(LocalKey::with_failing_system([1; 32])));
+    assert!(without.to_string().contains("no random bytes"), "{without}");
 }

@@ -97,6 +97,7 @@ pub trait Arithmetic {
 
 /// Which assertion of the verifier failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Check {
     /// The sumcheck over products and pointwise relations ends in a wrong value.
     #[error("the sumcheck over products and pointwise relations")]

@@ -56,6 +56,7 @@ pub struct Graph {
 
 /// Nodes that are no graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GraphError {
     /// A node takes values that are not there yet.
     #[error("node {node} takes the values of node {input}, which is not before it")]

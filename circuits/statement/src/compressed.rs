@@ -63,6 +63,23 @@ impl core::fmt::Display for ProofSystem {
 pub const MAX_CIRCUIT_PROOF: usize = 1 << 14;
 
 /// A compressed proof that a committed sheet satisfies a relation.
+///
+/// ```
+/// # use zktrain_model::compile::compile_training;
+/// # use zktrain_model::manifest::Manifest;
+/// # use zktrain_model::size::Limits;
+/// use zktrain_statement::compressed::{CompressedProof, ProofSystem, encoded_len};
+/// # let text = std::fs::read_to_string("../model/tests/manifest.toml")?;
+/// # let network = Limits::default().admit(Manifest::from_toml(&text)?.network()?)?;
+/// # let (relation, _) = compile_training(&network)?;
+///
+/// let read = |bytes: &[u8]| CompressedProof::from_bytes(&relation, ProofSystem::Halo2, bytes);
+/// // Zeros have a proof's form: neutral points and zero scalars. They prove nothing.
+/// let zeros = vec![0; encoded_len(&relation)];
+/// assert_eq!(read(&zeros)?.to_bytes(), zeros);
+/// assert!(read(&zeros[1..]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompressedProof {
     /// Commitments to the rows that are the proof's own, in the order of the layout.

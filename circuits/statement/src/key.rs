@@ -12,6 +12,31 @@ use zktrain_model::relation::{Group, Relation};
 use zktrain_model::size::{Bounded, ChunkError};
 
 /// The public key of a manifest's training proofs.
+///
+/// ```
+/// # use ark_bn254::g2::{G2_GENERATOR_X, G2_GENERATOR_Y};
+/// # use ark_bn254::{Fr, G1Affine, G2Affine};
+/// # use zktrain_argument::opening::KzgVerifierKey;
+/// # use zktrain_model::compile::compile_training;
+/// # use zktrain_model::manifest::Manifest;
+/// # use zktrain_model::size::Limits;
+/// # use zktrain_model::relation::Group;
+/// use zktrain_statement::key::{KeyError, TrainingKey};
+/// # let text = std::fs::read_to_string("../model/tests/manifest.toml")?;
+/// # let manifest = Manifest::from_toml(&text)?;
+/// # let network = Limits::default().admit(manifest.network()?)?;
+/// # let rows = compile_training(&network)?.0.layout.group_rows(Group::Tables).count();
+/// # let tables = vec![G1Affine::default(); rows];
+/// # let generator = G2Affine::new_unchecked(G2_GENERATOR_X, G2_GENERATOR_Y);
+/// # let kzg = KzgVerifierKey::new((generator * Fr::from(7u64)).into())?;
+///
+/// let of = |hash| TrainingKey::new(hash, network.clone(), tables.clone(), kzg);
+/// assert_ne!(of(manifest.hash())?.spec, of([0; 32])?.spec);
+/// // Commitments to all rows of the function tables, and to nothing else.
+/// let fewer = TrainingKey::new(manifest.hash(), network.clone(), tables[1..].to_vec(), kzg);
+/// assert!(matches!(fewer, Err(KeyError::TableRows { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TrainingKey {
     /// Digest of the manifest and of the reference string.

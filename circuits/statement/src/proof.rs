@@ -32,6 +32,7 @@ pub struct SheetProof {
 
 /// Why bytes are not a proof of the relation at hand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProofDecodeError {
     /// Not a proof at all.
     #[error("not an uncompressed zktrain proof: the first bytes differ")]

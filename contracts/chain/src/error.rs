@@ -62,6 +62,7 @@ impl FailureKind {
 
 /// Why a call or a transaction did not succeed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ChainError {
     /// An address of a node that is none.
     #[error("{got:?} is not the address of a chain: expected embedded:PATH, http://… or https://…")]

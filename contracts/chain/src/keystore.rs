@@ -23,6 +23,7 @@ const FILE_BYTES: u64 = 64 << 10;
 
 /// Why a keystore cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeystoreError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]

@@ -18,6 +18,7 @@ const CHAIN: TableDefinition<'_, (), [u8; 32]> = TableDefinition::new("chain");
 
 /// Why the outbox cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OutboxError {
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]

@@ -21,6 +21,7 @@ const GAS_LIMIT: u64 = 1 << 24;
 
 /// Why the contracts reverted.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rejection {
     /// An error of the training verifier or its libraries.
     Training(TrainingVerifierErrors),
@@ -55,6 +56,7 @@ impl fmt::Display for Rejection {
 
 /// Why a transaction did not succeed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EvmError {
     /// A contract reverted.
     #[error("the contract rejects: {rejection}")]

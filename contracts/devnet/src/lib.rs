@@ -54,6 +54,7 @@ pub struct Genesis {
 
 /// Why a node cannot be opened, or fails.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum NodeError {
     /// Another process uses the file.
     #[error("{}: another process uses this chain", path.display())]

@@ -121,6 +121,7 @@ pub enum ChainEvent {
 
 /// Why an event is none of these contracts'.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum EventError {
     /// Another contract's.
     #[error("{got} is none of the contracts whose events are exported")]
@@ -258,6 +259,7 @@ impl ChainExport {
 
 /// What two exports disagree about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Difference {
     /// They are about different domains.
     #[error("they are about different contracts or domains")]

@@ -1,6 +1,6 @@
 //! Files that go between members, coordinators, challengers and auditors: JSON.
 
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::round::{SignedBatch, SignedSubmission};
@@ -67,11 +67,4 @@ pub struct MemberUpdate {
     pub weight: u32,
     /// Row commitments, 64 bytes each.
     pub rows: Bytes,
-}
-
-impl BatchFile {
-    /// `keccak256` of the sum's rows.
-    pub fn aggregate_hash(&self) -> B256 {
-        keccak256(&self.aggregate)
-    }
 }

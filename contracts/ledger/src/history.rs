@@ -9,7 +9,7 @@ use alloy_primitives::{Address, B256, U256};
 
 use crate::Members;
 use crate::bindings::registry::IDomainRegistry::Config;
-use crate::bindings::rounds::IRounds::Delivery;
+use crate::bindings::rounds::IRounds::{Delivery, Member};
 use crate::export::Block;
 pub(crate) use crate::{is_proven, is_summed};
 
@@ -87,11 +87,8 @@ impl RoundHistory {
     /// Members whose updates are in the sum, with their deliveries, in order. What was handed in to the
     /// contract alone is paid for, and in no sum.
     pub fn counted(&self) -> Vec<CountedMember> {
-        let Some(proposal) = self.proposal.as_ref().filter(|p| !p.aggregate.is_zero()) else {
-            return Vec::new();
-        };
-        let pairs = self.members.0.iter().zip(&proposal.deliveries);
-        let pairs = pairs.filter(|(_, delivery)| is_summed(delivery));
+        let pairs = self.listings().filter_map(|(member, said)| Some((member, said?)));
+        let pairs = pairs.filter(|(_, said)| self.sums(said));
         let counted = pairs.map(|(member, delivery)| CountedMember {
             account: member.account,
             dataset: member.dataset,
@@ -132,11 +129,24 @@ impl RoundHistory {
         self.listed(account).is_some_and(|said| !said.update.is_zero())
     }
 
+    /// The members in their order, each with what the batch says of it; none without a batch.
+    pub fn listings(&self) -> impl Iterator<Item = (&Member, Option<&Delivery>)> {
+        let deliveries = self.proposal.as_ref().map(|proposal| proposal.deliveries.as_slice());
+        let deliveries = deliveries.unwrap_or_default();
+        self.members.0.iter().enumerate().map(|(at, member)| (member, deliveries.get(at)))
+    }
+
     /// What the batch says of a member; none without a batch.
     pub fn listed(&self, account: Address) -> Option<&Delivery> {
-        let pairs = self.members.0.iter().zip(&self.proposal.as_ref()?.deliveries);
-        let mut own = pairs.filter(|(member, _)| member.account == account);
-        own.next().map(|(_, said)| said)
+        let mut own = self.listings().filter(|(member, _)| member.account == account);
+        own.next()?.1
+    }
+
+    /// Whether a member is in the sum of whom the batch says this: there is a sum, and not the contract
+    /// alone has the delivery.
+    pub fn sums(&self, said: &Delivery) -> bool {
+        let has_sum = self.proposal.as_ref().is_some_and(|batch| !batch.aggregate.is_zero());
+        has_sum && is_summed(said)
     }
 }
 

@@ -2,11 +2,11 @@
 //! the network, health of the process.
 //!
 //! ```
-//! use zktrain_coordinator::machine::Machine;
-//! use zktrain_secagg::plan::Timing;
+//! use zktrain_coordinator::machine::{Bounds, Ends};
 //!
-//! // A round whose phases last a minute each is over after this, whatever its members do.
-//! assert_eq!(Machine::longest(&Timing::even(60)), 11 * 60_000);
+//! let bounds = Bounds { ends: Ends::default(), elements: 1_000_000, threads: 2 };
+//! // Who drops out after it has shared leaves a mask in every vector that is summed.
+//! assert!(bounds.sum_ms(14, 6) > bounds.sum_ms(20, 0));
 //! ```
 
 #![forbid(unsafe_code)]

@@ -7,6 +7,7 @@ use super::vector::VectorError;
 
 /// Why a message is refused, by a member or by the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SecaggError {
     /// The plan or a set of members would not protect the member.
     #[error(transparent)]

@@ -40,6 +40,44 @@ use crate::messages::{
 use crate::plan::Plan;
 
 /// A member of one round.
+///
+/// ```
+/// # use alloy_primitives::{Address, B256};
+/// use zktrain_secagg::member::Member;
+/// use zktrain_secagg::policy::Policy;
+/// # use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
+/// # let members = [1, 2, 3].map(|byte| PlanMember {
+/// #     account: Address::repeat_byte(byte),
+/// #     dataset: B256::ZERO,
+/// #     windows: 1,
+/// #     weight: if byte == 3 { 21846 } else { 21845 },
+/// # });
+/// # let plan = Plan {
+/// #     version: VERSION,
+/// #     chain_id: 1,
+/// #     rounds: Address::ZERO,
+/// #     domain: 1,
+/// #     round: 1,
+/// #     coordinator: Address::ZERO,
+/// #     spec: B256::ZERO,
+/// #     parent: B256::ZERO,
+/// #     nonce: B256::ZERO,
+/// #     system: 1,
+/// #     optimistic: false,
+/// #     threshold: 3,
+/// #     least: 3,
+/// #     members: members.to_vec(),
+/// #     timing: Timing::even(60),
+/// # };
+///
+/// // A plan of three members.
+/// let account = plan.members[0].account;
+/// let join = |policy| Member::new(plan.clone(), account, [7; 32], policy);
+/// assert!(join(Policy::default()).is_err(), "a member asks for sixteen unless it says otherwise");
+/// let member = join(Policy { least: 3, max_share: 1 << 15, ..Policy::default() })?;
+/// assert_eq!(member.promises().roster, None, "it has not seen a roster yet");
+/// # Ok::<(), zktrain_secagg::SecaggError>(())
+/// ```
 #[cfg_attr(test, derive(Clone))]
 pub struct Member {
     plan: Plan,

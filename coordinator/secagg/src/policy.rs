@@ -53,6 +53,7 @@ pub fn required(members: usize, points: u16) -> u32 {
 
 /// Why a plan or a set of members is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PolicyError {
     /// Another version of the messages.
     #[error("the plan is of version {got}; this is version {expected}")]

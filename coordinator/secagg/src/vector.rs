@@ -29,6 +29,7 @@ pub const ELEMENT: usize = 32;
 
 /// Why a vector is none of this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VectorError {
     /// Parameters of another network.
     #[error("the update has {got} parameters; the network has {expected}")]

@@ -11,6 +11,7 @@ use crate::messages::Refusal;
 /// Why something did not come about. Lost connections alone are not among them: calls connect
 /// again until their time is over.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PeerError {
     /// The coordinator refused what was asked.
     #[error(transparent)]
@@ -105,6 +106,7 @@ pub enum PeerError {
 
 /// Why an attempt failed that another may make good.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Lost {
     /// There was no time for any.
     #[error("no attempt")]

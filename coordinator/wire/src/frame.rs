@@ -134,6 +134,7 @@ impl Frame for Answer {
 
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FrameError {
     /// The stream ended within it, or was given up.
     #[error("the stream ended within a frame: {0}")]

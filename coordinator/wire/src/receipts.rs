@@ -22,6 +22,7 @@ pub fn receipt(plan: &Plan, upload: &Upload, time: u64) -> Receipt {
 
 /// What is wrong with a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReceiptError {
     /// The coordinator has not signed it.
     #[error("the receipt is not signed by the coordinator {coordinator}")]

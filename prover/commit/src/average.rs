@@ -25,6 +25,7 @@ pub const WEIGHT_LOG: u32 = 16;
 
 /// Why a sum is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AverageError {
     /// Not one value a parameter.
     #[error("the sum has {got} values; the model has {expected} parameters")]

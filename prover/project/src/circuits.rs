@@ -50,6 +50,7 @@ pub enum CircuitShape {
 
 /// Why a registration is not accepted.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegistrationFault {
     /// There is no key to check a chunk with.
     #[error(transparent)]

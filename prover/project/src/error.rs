@@ -199,3 +199,27 @@ pub enum Error {
     #[error(transparent)]
     EvmKey(#[from] EvmKeyError),
 }
+
+/// Makes errors that a project has too into those of a program that opens projects, as its
+/// `Error::Project`: one place for each.
+///
+/// ```
+/// use zktrain_commit::random::NoRandomness;
+///
+/// enum Mine {
+///     Project(zktrain_project::Error),
+/// }
+/// zktrain_project::of_projects!(Mine; NoRandomness);
+/// let Mine::Project(error) = NoRandomness.into();
+/// assert_eq!(error.to_string(), NoRandomness.to_string());
+/// ```
+#[macro_export]
+macro_rules! of_projects {
+    ($program:ty; $($error:ty),* $(,)?) => {
+        $(impl From<$error> for $program {
+            fn from(error: $error) -> Self {
+                Self::Project(error.into())
+            }
+        })*
+    };
+}

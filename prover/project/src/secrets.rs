@@ -24,6 +24,7 @@ const CHECKSUM: usize = 32;
 
 /// What is wrong with a secret file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SecretFault {
     /// Another kind of file.
     #[error("not a secret file of this program")]

@@ -13,8 +13,12 @@ use zktrain_statement::sum::Sum;
 
 use zktrain_verify::round::rows_hash;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod counts;
+
 /// Why a sum makes no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum VersionError {
     /// Not a sum of this network.
     #[error(transparent)]

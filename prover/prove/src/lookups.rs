@@ -67,8 +67,9 @@ impl LookupColumns {
         counts
     }
 
-    /// The first lookup that is not in its table, with the flat index: what
-    /// makes a proof fail.
+    /// The first lookup that is not in its table, with the flat index: what makes a proof fail. Only
+    /// for tests, as it goes through all tables once more.
+    #[cfg(any(test, feature = "testing"))]
     pub fn first_missing<'r>(
         &self,
         sheet: &Sheet,

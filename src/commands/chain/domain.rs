@@ -253,12 +253,11 @@ pub fn system_of(
     project: &Project,
     ui: &Ui,
 ) -> Result<ProofSystem, Error> {
-    if config.verifier == client.at().verifier
-        && let Some(system) = Circuits::new(session, project, ui).system_of(&config.key.0)?
-    {
-        return Ok(system);
-    }
-    Err(Error::OtherDomain { domain })
+    let system = match client.key_name(config) {
+        Some(name) => Circuits::new(session, project, ui).system_of(&name.0)?,
+        None => None,
+    };
+    system.ok_or(Error::OtherDomain { domain })
 }
 
 pub(super) async fn resign(at: &Connection, args: &LeaveArgs, ui: &Ui) -> Result<Done, Error> {

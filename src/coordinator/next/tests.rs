@@ -10,11 +10,11 @@ use zktrain_commit::average::commit_sum;
 use zktrain_commit::srs::Srs;
 use zktrain_coordinator::driver::{RoundComputations, Settled};
 use zktrain_coordinator::metrics::ProcessMetrics;
+use zktrain_project::version::counts::taken;
 use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
 use zktrain_secagg::vector::{Update, VectorShape, pack};
 use zktrain_trainer::{initial_parameters, synthetic};
 
-use super::super::counts::taken;
 use super::super::models::Models;
 use super::super::pending::Pending;
 use super::super::work::RoundWork;

@@ -53,7 +53,6 @@ fn ceremony_hint(error: &PtauError) -> Option<String> {
         PtauError::Version { .. } => "take the ceremony's file in version 1, which snarkjs \
              writes; if it should be that, it is damaged: fetch it again"
             .into(),
-        PtauError::Read { .. } => return None,
         PtauError::HeaderSize { .. }
         | PtauError::FieldSize { .. }
         | PtauError::Power { .. }
@@ -66,6 +65,7 @@ fn ceremony_hint(error: &PtauError) -> Option<String> {
         | PtauError::Point { .. } => "the file is damaged, or no ceremony's: fetch it again, and \
              compare its hash with the one that the ceremony published"
             .into(),
+        _ => return None,
     })
 }
 

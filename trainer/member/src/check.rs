@@ -34,6 +34,7 @@ pub struct Expected {
 
 /// Why a plan is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlanError {
     /// Not signed by the coordinator that the chain names.
     #[error("the plan of round {round} is not signed by the coordinator {coordinator}")]

@@ -87,18 +87,7 @@ boxed!(
     PeerError => Peer,
 );
 
-/// Errors that a project has too.
-macro_rules! of_projects {
-    ($($error:ty),* $(,)?) => {
-        $(impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                Self::Project(error.into())
-            }
-        })*
-    };
-}
-
-of_projects!(CommitError, CompressError, NoRandomness, ProveError);
+zktrain_project::of_projects!(Error; CommitError, CompressError, NoRandomness, ProveError);
 
 impl From<ChainError> for Error {
     fn from(error: ChainError) -> Self {

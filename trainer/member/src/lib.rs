@@ -81,6 +81,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why an owner cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OwnerError {
     /// The coordinator refuses something.
     #[error("the coordinator refuses: {0}")]
@@ -283,11 +284,6 @@ async fn open<N: Notices + Send + 'static>(
     let asked = || in_time(start::ANSWER, membership(&client, &expected));
     start::patiently(&node, asked).await?;
     let signed = start::record(&node, &outbox, &client, options.domain).await?;
-    let target = CoordinatorTarget {
-        address: options.coordinator.clone(),
-        coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
-        domain: typed::domain(client.at().chain_id, client.at().rounds),
-    };
     let signer = client.sender().signer().clone();
     let binding = Binding {
         chain_id: client.at().chain_id,
@@ -296,12 +292,7 @@ async fn open<N: Notices + Send + 'static>(
         round: 0,
         prover: client.address().into_array(),
     };
-    let coordinator = &options.coordinator;
-    let connect = || async {
-        let connected = Peer::connect(target.clone(), signer.clone(), Timeouts::default()).await;
-        connected.map_err(Error::from)
-    };
-    let peer = start::patiently(coordinator, connect).await?;
+    let peer = connect(&client, options, &domain).await?;
     let owner = Owner {
         client,
         versions: Versions::new(facts.clone(), project.clone()),
@@ -319,8 +310,23 @@ async fn open<N: Notices + Send + 'static>(
         circuit,
         expected,
     };
-    start::patiently(coordinator, || register(&owner)).await?;
+    start::patiently(&options.coordinator, || register(&owner)).await?;
     Ok(owner)
+}
+
+/// Connects to the coordinator, once it is there.
+async fn connect(client: &Client, options: &Options, domain: &Config) -> Result<Peer, Error> {
+    let target = CoordinatorTarget {
+        address: options.coordinator.clone(),
+        coordinator: options.coordinator_address.unwrap_or(domain.coordinator),
+        domain: typed::domain(client.at().chain_id, client.at().rounds),
+    };
+    let signer = client.sender().signer();
+    let connect = || async {
+        let connected = Peer::connect(target.clone(), signer.clone(), Timeouts::default()).await;
+        connected.map_err(Error::from)
+    };
+    start::patiently(&options.coordinator, connect).await
 }
 
 /// The system of a domain's proofs, which are checked with the key that follows from the project's own
@@ -331,8 +337,10 @@ async fn own_system(
     domain: u64,
     config: &Config,
 ) -> Result<ProofSystem, Error> {
-    let is_known = config.verifier == client.at().verifier;
-    let system = if is_known { worker.system(config.key.0).await? } else { None };
+    let system = match client.key_name(config) {
+        Some(name) => worker.system(name.0).await?,
+        None => None,
+    };
     system.ok_or(Error::OtherDomain { domain })
 }
 

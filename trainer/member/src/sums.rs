@@ -27,6 +27,7 @@ use crate::Error;
 
 /// Why an owner does not take part, or does not confirm a set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RepeatError {
     /// The same update may be in the sum of an earlier round.
     #[error(

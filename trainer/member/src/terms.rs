@@ -27,6 +27,7 @@ pub struct Asked {
 
 /// Why an owner does not work in a domain. Its terms never change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TermsError {
     /// Fewer deliveries are proven on chain than the owner asks for.
     #[error(
@@ -58,6 +59,7 @@ pub enum TermsError {
 
 /// Why a contract would not let somebody join a domain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum JoinError {
     /// The dataset is smaller than the domain asks for.
     #[error(

@@ -108,8 +108,9 @@ mod tests {
         let [budget, least] = [1, 2].map(U256::from);
         let (expected, got) = (B256::ZERO, B256::repeat_byte(1));
         let (pay, members) = (budget, 3);
-        let errors: [Error; 16] = [
+        let errors: [Error; 17] = [
             ParentError::Planted { round: 1, expected, got }.into(),
+            ParentError::Genesis { file: "genesis", expected, got }.into(),
             ParentError::Withheld { file: "rounds/1/sum.safetensors".into() }.into(),
             RepeatError::Update { round: 2, earlier: 1, window: 0 }.into(),
             OwnerError::Receipt(ReceiptError::Field { field: "plan" }).into(),

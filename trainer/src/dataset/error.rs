@@ -170,6 +170,7 @@ pub enum DatasetError {
 
 /// Of what kind a cell is that should hold a number; never what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Found {
     #[error("nothing: fill it in, or leave the row out")]
     Nothing,
@@ -207,6 +208,7 @@ impl Found {
 
 /// How a binary file breaks its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormatFault {
     /// It does not start as it should.
     #[error("the first bytes are not those of the format")]

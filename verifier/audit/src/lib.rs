@@ -74,6 +74,7 @@ pub struct AuditOptions<'a> {
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuditError {
     /// Receipts cannot be read.
     #[error("{}: {source}", path.display())]

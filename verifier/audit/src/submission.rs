@@ -15,6 +15,7 @@ use zktrain_verify::round::rows_hash;
 
 /// Why a submission is not counted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SubmissionError {
     /// Not signed by the member: worth nothing, and no evidence against anyone.
     #[error("not a submission signed by the member: {0}")]

@@ -110,6 +110,7 @@ pub enum ContractKeyError {
 
 /// Why a file does not convince.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FileError {
     /// It is not a training proof of the key's manifest.
     #[error(transparent)]

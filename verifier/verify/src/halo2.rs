@@ -36,6 +36,7 @@ pub const PROOF_LENGTH: usize = 64 * POINTS + 32 * SCALARS;
 
 /// Why a proof is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Halo2Error {
     /// Too short, or followed by trailing bytes.
     #[error("a halo2 proof has {expected} bytes, not {got}")]

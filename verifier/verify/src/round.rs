@@ -52,6 +52,7 @@ pub struct MemberTask {
 
 /// Why a statement is not the one asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RoundError {
     /// About another manifest or reference string.
     #[error("the statement is about another manifest or reference string")]

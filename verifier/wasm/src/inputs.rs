@@ -117,7 +117,7 @@ impl Inputs {
             Err(FileError::Wire(error)) => {
                 WasmVerdict::Rejected(format!("no proof of this manifest: {error}"))
             }
-            Err(FileError::Rejected(error)) => WasmVerdict::Rejected(error.to_string()),
+            Err(error) => WasmVerdict::Rejected(error.to_string()),
         }
     }
 

@@ -29,6 +29,7 @@ pub struct Halo2Key {
 
 /// Why bytes are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Halo2KeyError {
     /// Too short or too long.
     #[error("a halo2 key has {expected} bytes, not {got}")]

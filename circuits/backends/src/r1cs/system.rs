@@ -68,7 +68,8 @@ impl R1cs {
     }
 
     /// Number of terms in all combinations.
-    pub fn term_count(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn term_count(&self) -> usize {
         self.terms.len()
     }
 

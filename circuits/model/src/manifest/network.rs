@@ -14,6 +14,18 @@ pub const I16_LO: i64 = -(1 << 15);
 pub const I16_HI: i64 = (1 << 15) - 1;
 
 /// A validated network with all its integer scales and bounds.
+///
+/// ```
+/// use zktrain_model::manifest::Manifest;
+///
+/// let manifest = Manifest::from_toml(&std::fs::read_to_string("tests/manifest.toml")?)?;
+/// let network = manifest.network()?;
+/// // Two linear layers of 2×2 weights and 2 biases, trained on one sample a step, one step a proof.
+/// assert_eq!((network.layers.len(), network.parameters(), network.window()), (2, 12, 1));
+/// // `0.5·2^16`, as the manifest says.
+/// assert_eq!(network.mu, 32768);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     /// Number of input features.

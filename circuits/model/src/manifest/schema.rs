@@ -10,6 +10,18 @@ pub use crate::operators::{LayerKind, Loss};
 ///
 /// The TOML form is for people; [`Manifest::hash`](super::Manifest::hash) is
 /// taken over a canonical encoding of the values, never over the text.
+///
+/// ```
+/// use zktrain_model::manifest::Manifest;
+///
+/// let text = std::fs::read_to_string("tests/manifest.toml")?;
+/// let manifest = Manifest::from_toml(&text)?;
+/// let commented = Manifest::from_toml(&format!("# For a test.\n{text}"))?;
+/// assert_eq!(commented.hash(), manifest.hash());
+/// let longer = text.replace("max_steps = 100", "max_steps = 101");
+/// assert_ne!(Manifest::from_toml(&longer)?.hash(), manifest.hash());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {

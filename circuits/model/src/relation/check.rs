@@ -21,6 +21,7 @@ pub struct Malformed {
 
 /// What is wrong with a part of a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RelationFault {
     /// A tensor of another layout.
     #[error("tensor {got} of a layout of {tensors}")]

@@ -118,6 +118,19 @@ impl LookupTable {
 }
 
 /// Everything that is proven about a sheet.
+///
+/// ```
+/// use zktrain_model::compile::compile_training;
+/// use zktrain_model::manifest::Manifest;
+/// use zktrain_model::size::Limits;
+///
+/// let manifest = Manifest::from_toml(&std::fs::read_to_string("tests/manifest.toml")?)?;
+/// let (relation, _) = compile_training(&Limits::default().admit(manifest.network()?)?)?;
+/// // Each layer is a matrix product, and every lookup is in a table that is there.
+/// assert!(relation.labels().contains(&"layer0.forward"));
+/// assert!(relation.lookups.iter().all(|lookup| lookup.table < relation.tables.len()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Relation {
     /// Where every tensor lies.

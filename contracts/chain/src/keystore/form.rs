@@ -18,6 +18,7 @@ const SHOWN: usize = 40;
 
 /// Why a file is not read as a keystore.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum FormError {
     /// It is something else.
     #[error("it is no JSON object")]

@@ -124,8 +124,16 @@ impl DeploymentSetup {
         Ok(planned)
     }
 
-    /// Everything after the first contract: name, address, creation code.
-    fn rest(&self, at: &Deployment) -> [(&'static str, Address, Bytes); 12] {
+    /// Everything after the first contract, in the order of the addresses that were planned.
+    fn rest(&self, at: &Deployment) -> Vec<Creation> {
+        let mut all = self.token_and_parameters(at).to_vec();
+        all.extend(self.verifiers(at));
+        all.extend(self.stakes_and_domains(at));
+        all.extend(rounds_and_what_serves_them(at));
+        all
+    }
+
+    fn token_and_parameters(&self, at: &Deployment) -> [Creation; 2] {
         let owner = at.timelock;
         let token = RewardToken::constructorCall {
             minter: owner,
@@ -135,12 +143,28 @@ impl DeploymentSetup {
         };
         let initial = IParameters::Values { ..self.values.clone() };
         let parameters = Parameters::constructorCall { owner, initial };
+        [
+            ("RewardToken", at.reward_token, code(&RewardToken::BYTECODE, &token)),
+            ("Parameters", at.parameters, code(&Parameters::BYTECODE, &parameters)),
+        ]
+    }
+
+    fn verifiers(&self, at: &Deployment) -> [Creation; 3] {
         let training = TrainingVerifier::constructorCall { halo2: at.halo2_verifier };
+        let training = code(&TrainingVerifier::BYTECODE, &training);
         let router = VerifierRouter::constructorCall {
-            owner,
+            owner: at.timelock,
             firstGuardian: self.guardian,
             first: vec![at.training_verifier],
         };
+        [
+            ("Halo2Verifier", at.halo2_verifier, Halo2Verifier::BYTECODE.clone()),
+            ("TrainingVerifier", at.training_verifier, training),
+            ("VerifierRouter", at.router, code(&VerifierRouter::BYTECODE, &router)),
+        ]
+    }
+
+    fn stakes_and_domains(&self, at: &Deployment) -> [Creation; 3] {
         let stakes = StakeManager::constructorCall {
             token: at.reward_token,
             rounds: at.rounds,
@@ -158,50 +182,46 @@ impl DeploymentSetup {
             registry: at.registry,
             rounds: at.rounds,
         };
-        let reputation = Reputation::constructorCall { rounds: at.rounds };
-        let contracts = Rounds::Contracts {
-            stakes: at.stakes,
-            registry: at.registry,
-            escrow: at.escrow,
-            reputation: at.reputation,
-            router: at.router,
-            parameters: at.parameters,
-            rewardToken: at.reward_token,
-            demands: at.demands,
-            slashing: at.slashing,
-        };
-        let rounds = Rounds::constructorCall { contracts };
-        let demands = Demands::constructorCall {
-            rounds: at.rounds,
-            registry: at.registry,
-            router: at.router,
-        };
-        let slashing = Slashing::constructorCall {
-            rounds: at.rounds,
-            demands: at.demands,
-            registry: at.registry,
-            router: at.router,
-        };
         [
-            ("RewardToken", at.reward_token, code(&RewardToken::BYTECODE, &token)),
-            ("Parameters", at.parameters, code(&Parameters::BYTECODE, &parameters)),
-            ("Halo2Verifier", at.halo2_verifier, Halo2Verifier::BYTECODE.clone()),
-            (
-                "TrainingVerifier",
-                at.training_verifier,
-                code(&TrainingVerifier::BYTECODE, &training),
-            ),
-            ("VerifierRouter", at.router, code(&VerifierRouter::BYTECODE, &router)),
             ("StakeManager", at.stakes, code(&StakeManager::BYTECODE, &stakes)),
             ("DomainRegistry", at.registry, code(&DomainRegistry::BYTECODE, &registry)),
             ("Escrow", at.escrow, code(&Escrow::BYTECODE, &escrow)),
-            ("Reputation", at.reputation, code(&Reputation::BYTECODE, &reputation)),
-            ("Rounds", at.rounds, code(&Rounds::BYTECODE, &rounds)),
-            ("Demands", at.demands, code(&Demands::BYTECODE, &demands)),
-            ("Slashing", at.slashing, code(&Slashing::BYTECODE, &slashing)),
         ]
     }
 }
+
+fn rounds_and_what_serves_them(at: &Deployment) -> [Creation; 4] {
+    let reputation = Reputation::constructorCall { rounds: at.rounds };
+    let contracts = Rounds::Contracts {
+        stakes: at.stakes,
+        registry: at.registry,
+        escrow: at.escrow,
+        reputation: at.reputation,
+        router: at.router,
+        parameters: at.parameters,
+        rewardToken: at.reward_token,
+        demands: at.demands,
+        slashing: at.slashing,
+    };
+    let rounds = Rounds::constructorCall { contracts };
+    let demands =
+        Demands::constructorCall { rounds: at.rounds, registry: at.registry, router: at.router };
+    let slashing = Slashing::constructorCall {
+        rounds: at.rounds,
+        demands: at.demands,
+        registry: at.registry,
+        router: at.router,
+    };
+    [
+        ("Reputation", at.reputation, code(&Reputation::BYTECODE, &reputation)),
+        ("Rounds", at.rounds, code(&Rounds::BYTECODE, &rounds)),
+        ("Demands", at.demands, code(&Demands::BYTECODE, &demands)),
+        ("Slashing", at.slashing, code(&Slashing::BYTECODE, &slashing)),
+    ]
+}
+
+/// A contract's name, the address that it gets, its creation code.
+type Creation = (&'static str, Address, Bytes);
 
 fn code(bytecode: &Bytes, arguments: &impl SolConstructor) -> Bytes {
     [&bytecode[..], &arguments.abi_encode()].concat().into()

@@ -4,6 +4,7 @@ use alloy::primitives::{Address, B256, U256};
 use alloy::rpc::types::TransactionReceipt;
 use zktrain_ledger::bindings::escrow::Escrow;
 use zktrain_ledger::bindings::registry::DomainRegistry;
+use zktrain_ledger::bindings::registry::IDomainRegistry::Config;
 use zktrain_ledger::bindings::reputation::Reputation;
 use zktrain_ledger::bindings::rounds::Rounds;
 use zktrain_ledger::bindings::router::VerifierRouter;
@@ -89,6 +90,12 @@ impl Client {
     ) -> Result<Option<Address>, ClientError> {
         let holder = self.view(self.at().rounds, Rounds::holderOfCall { domain, dataset }).await?;
         Ok((!holder.is_zero()).then_some(holder))
+    }
+
+    /// The name of the key that a domain's proofs are checked with; none where the deployment's verifier
+    /// does not check them: any other may accept everything.
+    pub fn key_name(&self, config: &Config) -> Option<B256> {
+        (config.verifier == self.at().verifier).then_some(config.key)
     }
 
     /// Stops a verifier for some time, as its guardian.

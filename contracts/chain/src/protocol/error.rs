@@ -7,6 +7,7 @@ use crate::{ChainError, FailureKind, Finality};
 
 /// Why an action cannot be done.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// The chain or a contract refuses.
     #[error(transparent)]

@@ -38,6 +38,7 @@ use crate::store::{Store, StoreError};
 
 /// Why a round cannot be run.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DriverError {
     /// The store fails.
     #[error(transparent)]

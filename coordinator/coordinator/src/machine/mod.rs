@@ -15,7 +15,9 @@
 //!
 //! A member that does not answer in a phase is not asked in the next one. A phase ends once
 //! everybody who can has answered, at the latest at its deadline; jobs have deadlines too, so that
-//! every round ends within [`Machine::longest`]. [`Machine::handle`] is a function of the state, an
+//! every round ends within [`Timing::longest_ms`] if [`RoundEvent::Tick`] comes at each
+//! [`Machine::deadline`], but for sums that take longer than a phase ([`Bounds::sum_ms`]).
+//! [`Machine::handle`] is a function of the state, an
 //! event and the time that comes with it. The machine has no clock and no randomness: events that
 //! are stored with their times rebuild it.
 //!
@@ -53,6 +55,47 @@ pub use event::{
 pub use notices::NoticeDraft;
 
 /// A round.
+///
+/// ```
+/// # use alloy::primitives::{Address, B256};
+/// use zktrain_coordinator::machine::{Action, Machine, RoundEvent};
+/// # use zktrain_secagg::messages::Signed;
+/// # use zktrain_secagg::plan::{Plan, PlanMember, Timing, VERSION};
+/// use zktrain_wire::messages::{End, Phase, Reason};
+/// # let members = [1, 2, 3].map(|byte| PlanMember {
+/// #     account: Address::repeat_byte(byte),
+/// #     dataset: B256::ZERO,
+/// #     windows: 1,
+/// #     weight: if byte == 3 { 21846 } else { 21845 },
+/// # });
+/// # let plan = Plan {
+/// #     version: VERSION,
+/// #     chain_id: 1,
+/// #     rounds: Address::ZERO,
+/// #     domain: 1,
+/// #     round: 1,
+/// #     coordinator: Address::ZERO,
+/// #     spec: B256::ZERO,
+/// #     parent: B256::ZERO,
+/// #     nonce: B256::ZERO,
+/// #     system: 1,
+/// #     optimistic: false,
+/// #     threshold: 3,
+/// #     least: 3,
+/// #     members: members.to_vec(),
+/// #     timing: Timing::even(60),
+/// # };
+/// # let plan = Signed { body: plan, signature: Default::default() };
+///
+/// // A plan of three members, and a minute for each phase.
+/// let mut machine = Machine::new(plan, 0);
+/// assert_eq!((machine.phase(), machine.deadline()), (Phase::Keys, Some(60_000)));
+/// // Nobody sends keys.
+/// let why = Reason::TooFew { phase: Phase::Keys, needed: 3, got: 0 };
+/// let told = machine.handle(RoundEvent::Tick, 60_000);
+/// assert!(told.contains(&Action::Ended(End::Void(why))));
+/// assert_eq!((machine.phase(), machine.deadline()), (Phase::Ended, None));
+/// ```
 #[derive(Clone)]
 pub struct Machine {
     plan: Arc<Signed<Plan>>,
@@ -141,13 +184,6 @@ impl Machine {
             misdeeds: Vec::new(),
             end: None,
         }
-    }
-
-    /// Milliseconds after which every round with this timing is over, if [`RoundEvent::Tick`] comes at
-    /// each [`Self::deadline`]; sums that take longer than a phase not included, see
-    /// [`Bounds::sum_ms`].
-    pub fn longest(timing: &Timing) -> u64 {
-        timing.longest_ms()
     }
 
     /// Takes an event, at a time in milliseconds. Returns what is to be done now. Events that come

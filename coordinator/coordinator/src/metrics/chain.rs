@@ -19,6 +19,7 @@ const SPAN: u64 = 9_000;
 
 /// Why there is no history.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum HistoryError {
     /// The chain or a contract refuses.
     #[error(transparent)]

@@ -110,15 +110,14 @@ impl<'a> Replay<'a> {
 
 /// A round as measures see it.
 fn round(of: &ledger::RoundHistory) -> MeasuredRound {
-    let counted = of.counted();
-    let seats = of.members.0.iter().map(|member| {
+    let seats = of.listings().map(|(member, said)| {
         let account = member.account;
         // Without a sum the listed are paid all the same; without a batch whose proof was checked.
-        let delivered = match of.listed(account) {
+        let delivered = match said {
             Some(said) => !said.update.is_zero(),
             None => of.delivered.contains_key(&account),
         };
-        let summed = counted.iter().any(|counted| counted.account == account);
+        let summed = said.is_some_and(|said| of.sums(said));
         Seat { account, weight: member.weight, delivered, summed }
     });
     MeasuredRound {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 /// that writes, what it wrote is there wholly or not at all; reading tells which. No variant holds
 /// an address's credentials.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The address is of no kind that is known.
     #[error("{given}: expected sqlite:FILE (without any of ?#%) or postgres://USER@HOST/DATABASE")]

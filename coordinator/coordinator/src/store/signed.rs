@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why something is not signed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignedBatchError {
     /// The file cannot be read or written.
     #[error("{}: {source}", path.display())]

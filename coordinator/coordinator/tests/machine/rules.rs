@@ -30,7 +30,7 @@ fn everybody_answers_and_is_summed() {
     assert_eq!(round.machine.counted(), all);
     assert_eq!(round.sum().unwrap(), round.world.expected(&all));
     assert_eq!(round.now, 0, "phases end once everybody has answered");
-    assert_eq!(Machine::longest(&TIMING), 1000 * (10 + 20 + 300 + 2 * 40 + 2 * 50 + 4 * 60));
+    assert_eq!(TIMING.longest_ms(), 1000 * (10 + 20 + 300 + 2 * 40 + 2 * 50 + 4 * 60));
 }
 
 #[test]

@@ -244,7 +244,7 @@ impl Schedule {
 
     fn check(&self) {
         let round = &self.round;
-        assert!(round.now <= Machine::longest(&TIMING), "{} ms", round.now);
+        assert!(round.now <= TIMING.longest_ms(), "{} ms", round.now);
         let end = round.end().unwrap();
         if let End::Summed { counted, .. } = &end {
             assert!(self.right && counted == round.machine.counted());

@@ -157,6 +157,7 @@ pub enum CeremonyError {
 
 /// What is wrong with a contribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ContributionFault {
     /// The new `δ` is not the old one times the factor.
     #[error("delta in G1 is not the one before times the factor")]

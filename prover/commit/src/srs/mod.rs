@@ -58,6 +58,18 @@ pub struct PhaseTwoSections {
 }
 
 /// Points that may be a powers-of-tau string over BN254; [`Srs::check`] finds out.
+///
+/// ```
+/// use zktrain_commit::random::{Label, Randomness};
+/// use zktrain_commit::srs::Srs;
+///
+/// let mut srs = Srs::generate_g1(3, &mut Randomness::fresh(Label::ReferenceString)?);
+/// assert!(srs.claims_insecure(), "this process could have kept τ");
+/// assert!(srs.clone().check().is_ok());
+/// srs.g1.swap(1, 2);
+/// assert!(srs.check().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Srs {
     /// The binary logarithm of the number of entries of a row that can be committed to.

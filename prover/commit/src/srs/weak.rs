@@ -14,6 +14,7 @@ use ark_ff::{FftField, Field};
 
 /// What is wrong with a `τ`, `α` or `β`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Weakness {
     /// It is 1: nobody contributed to it.
     One,

@@ -7,6 +7,7 @@ use zktrain_statement::statements::Binding;
 
 /// Why a settings file is refused.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     /// Not TOML, or not the fields expected.
     #[error("{0}")]

@@ -29,6 +29,25 @@ pub use rules::Rules;
 pub const CIRCUIT_POWER: u32 = 14;
 
 /// What everyone who proves or verifies needs.
+///
+/// ```
+/// use zktrain_commit::random::{Label, Randomness};
+/// use zktrain_commit::srs::Srs;
+/// use zktrain_project::cache::Cache;
+/// use zktrain_project::session::{Session, open_srs};
+/// # struct Silent;
+/// # impl zktrain_project::Notices for Silent {
+/// #     fn say(&self, _: &str) {}
+/// #     fn warn(&self, _: &str) {}
+/// # }
+///
+/// let (folder, manifest) = (tempfile::tempdir()?, "../../circuits/model/tests/manifest.toml");
+/// let path = folder.path().join("srs.bin");
+/// Srs::generate_g1(10, &mut Randomness::fresh(Label::ReferenceString)?).save(&path)?;
+/// let session = Session::of_srs(manifest.as_ref(), open_srs(&path)?, Cache::none(), &Silent)?;
+/// assert_eq!(session.key.kzg, session.srs.verifier_key());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Session {
     pub manifest: Manifest,
     /// The reference string, as far as the manifest's rows need it.

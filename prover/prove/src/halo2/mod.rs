@@ -34,6 +34,7 @@ use zktrain_commit::random::NoRandomness;
 
 /// Why there are no keys or no proof.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Halo2ProveError {
     /// The argument lacks the relation's shape.
     #[error("the argument is not one for this relation")]

@@ -7,6 +7,7 @@ use zktrain_verify::training::TrainingError;
 
 /// Why a round's model is not trained on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ParentError {
     /// The round starts from something else than the domain's last version.
     #[error("the round starts from {got}, the domain's last version is {expected}")]
@@ -19,6 +20,15 @@ pub enum ParentError {
     /// The coordinator does not offer a file without which a version cannot be recomputed.
     #[error("the coordinator does not offer {file}, so that the model cannot be recomputed")]
     Withheld { file: String },
+    /// The file of the first model holds another model than the domain began with.
+    #[error("{file}: the model {got}; the domain began with {expected}")]
+    Genesis {
+        file: &'static str,
+        /// The first model, as the chain has it.
+        expected: B256,
+        /// The file's.
+        got: B256,
+    },
     /// A file is not what it has to be.
     #[error("{file}: {why}")]
     File {

@@ -14,6 +14,8 @@ use zktrain_model::manifest::Network;
 use zktrain_project::Error as ProjectError;
 use zktrain_project::files::{self, Access};
 use zktrain_project::project::{Project, settings, write_json};
+#[cfg(test)]
+use zktrain_project::version::counts;
 use zktrain_project::version::{Version, VersionError, opens};
 use zktrain_statement::sum::Sum;
 use zktrain_trainer::export::{from_int_safetensors, to_int_safetensors};
@@ -135,8 +137,8 @@ impl Versions {
     ) -> Result<Arc<Version>, Error> {
         let version = self.read(lineage::GENESIS, bytes).await?;
         if version.hash != expected {
-            let (round, got) = (0, expected);
-            return Err(ParentError::Planted { round, expected: version.hash, got }.into());
+            let (file, got) = (lineage::GENESIS, version.hash);
+            return Err(ParentError::Genesis { file, expected, got }.into());
         }
         self.keep(Head { version: 0, round: 0, model: version.hash }, version)
     }
@@ -164,7 +166,5 @@ impl Versions {
     }
 }
 
-#[cfg(test)]
-mod counts;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use crate::OwnerError;
 
 /// Why something is not signed, or not sent.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SignedError {
     /// A line of the file is none, or contradicts another.
     #[error(

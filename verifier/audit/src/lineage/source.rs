@@ -24,6 +24,7 @@ const DEPTH_LIMIT: usize = 3;
 
 /// Why a lineage cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LineageError {
     /// The operating system refuses.
     #[error("{}: {source}", path.display())]

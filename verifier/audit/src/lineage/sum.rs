@@ -11,6 +11,7 @@ const WORD: usize = 32;
 
 /// Why a file is not a sum.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SumError {
     /// Not a safetensors file, or a tensor is missing.
     #[error(transparent)]

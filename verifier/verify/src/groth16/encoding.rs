@@ -13,6 +13,7 @@ pub const G2_BYTES: usize = 4 * WORD;
 
 /// Why bytes are not a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PointError {
     /// The input ends before the point does.
     #[error("point at byte {offset} is cut off")]

@@ -47,6 +47,7 @@ pub struct Groth16Proof {
 
 /// Why a compressed proof is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Groth16Error {
     /// Too short, or followed by trailing bytes.
     #[error("a Groth16 proof has {PROOF_BYTES} bytes, not {got}")]

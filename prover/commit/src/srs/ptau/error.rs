@@ -34,6 +34,7 @@ impl std::fmt::Display for PtauPart {
 
 /// What is wrong with the bytes of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PointFault {
     /// A coordinate is not below the modulus.
     Unreduced,
@@ -55,6 +56,7 @@ impl std::fmt::Display for PointFault {
 
 /// Why a `.ptau` file cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PtauError {
     /// Reading failed for another reason than the end of the file.
     #[error("reading {part}, {at} bytes from the file's start: {source}")]

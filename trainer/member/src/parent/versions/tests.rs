@@ -1,9 +1,9 @@
 use ark_bn254::Fr;
 use tempfile::TempDir;
 use zktrain_commit::average::{WEIGHT_LOG, commit_sum};
+use zktrain_project::version::counts::taken;
 use zktrain_secagg::vector::VectorShape;
 
-use super::counts::taken;
 use super::*;
 use crate::hostile::untrained::{facts, zero_model};
 

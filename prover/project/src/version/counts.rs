@@ -1,4 +1,4 @@
-//! How often an owner commits, for tests: on each thread by itself.
+//! How often an owner or a coordinator commits, for tests: on each thread by itself.
 
 use std::cell::Cell;
 
@@ -8,16 +8,16 @@ thread_local! {
 }
 
 /// A sum is committed to.
-pub(super) fn sum() {
+pub fn sum() {
     SUMS.set(SUMS.get() + 1);
 }
 
 /// A model is committed to.
-pub(super) fn model() {
+pub fn model() {
     MODELS.set(MODELS.get() + 1);
 }
 
 /// Sums and models that were committed to since the last call.
-pub(super) fn taken() -> (usize, usize) {
+pub fn taken() -> (usize, usize) {
     (SUMS.take(), MODELS.take())
 }
