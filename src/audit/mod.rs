@@ -53,7 +53,7 @@ pub fn audit(lineage: &Lineage, options: &Options<'_>, ui: &Ui) -> Result<AuditR
         AuditError::Node(fault) => node_error(fault),
         other => Error::Project(ProjectError::File {
             path: options.model.to_owned(),
-            source: std::io::Error::other(other),
+            source: std::io::Error::other(other.to_string()),
         }),
     })
 }

@@ -140,7 +140,7 @@ fn nothing_private_leaves(dir: &Path) {
     let keys = private.iter().filter(|planted| planted.what.starts_with("a key"));
     // Those of rounds that are over are erased.
     assert!(keys.count() >= owners.len(), "a key of each owner");
-    for folder in ["operator/coordinator", "chain", "logs"] {
+    for folder in ["coordinator/coordinator", "chain", "logs"] {
         for path in files(&dir.join(folder)) {
             let bytes = std::fs::read(&path).unwrap();
             let found = private.iter().find(|planted| contains(&bytes, &planted.bytes));
@@ -150,7 +150,7 @@ fn nothing_private_leaves(dir: &Path) {
 }
 
 fn a_changed_bit_is_found(project: &Project, pins: &Value) {
-    let base = "d/operator/coordinator";
+    let base = "d/coordinator/coordinator";
     let model = format!("{base}/model.int.safetensors");
     let lineage = format!("{base}/lineage");
     let pins = pins.as_array().unwrap().iter().map(|pin| pin.as_str().unwrap());

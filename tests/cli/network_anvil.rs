@@ -73,7 +73,7 @@ fn a_network_on_a_node_of_others_with_proofs_by_groth16() {
     let report: Value = serde_json::from_slice(&report).unwrap();
     as_on_any_chain(&report);
     as_it_happened(&measured);
-    let base = folder.join("d/operator/coordinator");
+    let base = folder.join("d/coordinator/coordinator");
     let [model, lineage] =
         ["model.int.safetensors", "lineage"].map(|name| base.join(name).display().to_string());
     // The node says what the files say.

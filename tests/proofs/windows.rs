@@ -280,7 +280,8 @@ fn a_wrong_cell_of_a_convolution_is_refused_because_of_its_product() {
 fn every_field_of_a_window_is_verified() {
     let (relation, ids) = convolution(&LAYER);
     let sheet = convolved(&LAYER, &relation, &ids, 9);
-    let changes: [(&str, fn(&mut Window)); 5] = [
+    type Change = fn(&mut Window);
+    let changes: [(&str, Change); 5] = [
         ("windows", |window| window.windows += 1),
         ("places", |window| window.places -= 1),
         ("stride", |window| window.stride += 1),
@@ -396,7 +397,8 @@ fn a_window_s_largest_is_one_of_its_values_and_no_smaller_one() {
     let (batch, n) = (3, 6);
     let (relation, ids) = pooling(batch, n);
     let [values, largest, chosen] = ids;
-    let lies: [(&str, &dyn Fn(&mut Sheet)); 3] = [
+    type Lie<'a> = &'a dyn Fn(&mut Sheet);
+    let lies: [(&str, Lie<'_>); 3] = [
         ("chosen.attained", &|sheet| sheet.set(largest, 0, sheet.get(largest, 0) + 1)),
         ("chosen.one", &|sheet| {
             (0..4).for_each(|place| sheet.set(chosen, place, 0));

@@ -12,14 +12,13 @@ use zktrain_project::files::{self, Access};
 use zktrain_statement::compressed::ProofSystem;
 
 use super::Args;
-use super::crash::{COORDINATOR, Crashes};
+pub(super) use super::crash::COORDINATOR;
+use super::crash::Crashes;
 use super::prepare::BUDGET;
 use super::process::{Process, Shell};
 use crate::error::Error;
 use crate::ui::{Report, Ui, field, percent, success};
 
-/// What the coordinator's folder, data and key are called where a demonstration lies.
-pub(super) const COORDINATOR: &str = "operator";
 /// Owners and their shares of the data, in percent; the rest is held out by the coordinator.
 pub(super) const OWNERS: [(&str, usize); 5] =
     [("alice", 28), ("bob", 20), ("carol", 13), ("dave", 10), ("erin", 9)];
@@ -168,7 +167,7 @@ impl Network<'_> {
         rounds: u64,
         mut crashes: Crashes,
     ) -> Result<Vec<Value>, Error> {
-        let path = self.dir.join("operator/coordinator/rounds.json");
+        let path = self.dir.join("coordinator/coordinator/rounds.json");
         let (mut seen, mut since) = (Vec::new(), Instant::now());
         while (seen.len() as u64) < rounds {
             let told: Vec<Value> = std::fs::read(&path)
@@ -324,8 +323,8 @@ pub fn run(args: &Args, ui: &Ui) -> Result<NetworkReport, Error> {
     let balances = network.balances()?;
     balances.iter().for_each(|(who, has)| ui.say(&format!("  {who:<6} {has}")));
     ui.headline("6. An auditor goes from the final weights back to genesis");
-    let lineage = dir.join("operator/coordinator/lineage");
-    let model = dir.join("operator/coordinator/model.int.safetensors");
+    let lineage = dir.join("coordinator/coordinator/lineage");
+    let model = dir.join("coordinator/coordinator/model.int.safetensors");
     let [lineage, model] = [lineage, model].map(|path| path.display().to_string());
     let html = dir.join("audit.html").display().to_string();
     let own = network.own_roots()?;
@@ -364,7 +363,7 @@ impl Report for NetworkReport {
                 self.seconds
             ),
         )?;
-        let coordinator = self.dir.join("operator/coordinator");
+        let coordinator = self.dir.join("coordinator/coordinator");
         field(out, "model", coordinator.join("model.int.safetensors").display())?;
         field(out, "lineage", coordinator.join("lineage").display())?;
         field(out, "audit", self.dir.join("audit.html").display())?;

@@ -82,7 +82,7 @@ impl Network<'_> {
         let data = ["--data", "data/operator.csv", "--held-out", "0.8"];
         self.shell.run(&[&init[..], &data].concat())?;
         self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
-        std::fs::copy(self.dir.join("srs.bin"), self.dir.join("operator/srs.bin"))
+        std::fs::copy(self.dir.join("srs.bin"), self.dir.join("coordinator/srs.bin"))
             .map_err(Error::Output)?;
         if self.system == ProofSystem::Groth16 {
             self.shell.run(&["setup", "insecure", COORDINATOR])?;
@@ -118,7 +118,7 @@ impl Network<'_> {
 
     fn join(&self, who: &str, address: &str) -> Result<(), Error> {
         let data = format!("data/{who}.csv");
-        let project = ["init", who, "--manifest", "operator/manifest.toml", "--data", &data];
+        let project = ["init", who, "--manifest", "coordinator/manifest.toml", "--data", &data];
         let more = ["--held-out", "0.1", "--srs", "srs.bin", "--prover", address];
         self.shell.run(&[&project[..], &more].concat())?;
         self.shell.run(&["data", "commit", who])?;

@@ -37,7 +37,7 @@ impl Coordinator<'_> {
     }
 
     fn coordinator(&self, args: &[&str]) -> Output {
-        let own = ["--project", "operator", "--domain", "1"];
+        let own = ["--project", "coordinator", "--domain", "1"];
         let output = self.command(&[&["coordinator"], args, &own].concat()).output();
         output.unwrap()
     }
@@ -49,7 +49,7 @@ impl Coordinator<'_> {
 
     /// The program fails, says this, and changes nothing.
     fn refused(&self, args: &[&str], why: &str) {
-        let beside = |dir: &Path| fs::read_dir(dir.join("operator")).unwrap().count();
+        let beside = |dir: &Path| fs::read_dir(dir.join("coordinator")).unwrap().count();
         let before = (contents(&self.data()), beside(&self.dir));
         let output = self.coordinator(args);
         let said = String::from_utf8_lossy(&output.stderr);

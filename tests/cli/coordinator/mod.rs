@@ -42,7 +42,7 @@ impl<'a> Coordinator<'a> {
     }
 
     fn data(&self) -> PathBuf {
-        self.dir.join("operator/coordinator")
+        self.dir.join("coordinator/coordinator")
     }
 
     /// A command in the demonstration's folder.
@@ -108,7 +108,7 @@ impl<'a> Coordinator<'a> {
     fn start_coordinator(&self, chain: &str, rounds: u32) -> (Server, String) {
         let listen = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let rounds = rounds.to_string();
-        let own = ["coordinator", "--project", "operator", "--domain", "1", "--budget", "100"];
+        let own = ["coordinator", "--project", "coordinator", "--domain", "1", "--budget", "100"];
         let at = ["--listen", &listen, "--metrics", "127.0.0.1:0", "--key", "keys/operator.json"];
         // However slow they are, it waits for all of them.
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "200s"];

@@ -14,7 +14,7 @@ const FIRST: &str = "50";
 
 /// What owners got in each round that paid them, as an audit says.
 fn payments(coordinator: &Coordinator<'_>) -> BTreeMap<String, Vec<U256>> {
-    let base = "d/operator/coordinator";
+    let base = "d/coordinator/coordinator";
     let [model, lineage] =
         ["model.int.safetensors", "lineage"].map(|name| format!("{base}/{name}"));
     let audit = ["audit", &model, "--lineage", &lineage, "--json"];

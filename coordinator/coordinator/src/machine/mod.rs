@@ -44,7 +44,7 @@ use zktrain_secagg::merkle::ShareTree;
 use zktrain_secagg::messages::{
     Confirm, Defence, Keys, Reveal, Sharing, Signed, Test, Unmask, Upload,
 };
-use zktrain_secagg::plan::{Plan, Timing};
+use zktrain_secagg::plan::Plan;
 use zktrain_wire::messages::{End, MemberMessage, Phase, Reason};
 
 pub use admit::VerificationContext;

@@ -2,7 +2,7 @@
 
 use alloy::primitives::{Address, B256};
 use zktrain_coordinator::machine::{
-    Action, Admit, Machine, MisdeedKind, ProofVerdict, RoundEvent, SumResult,
+    Action, Admit, MisdeedKind, ProofVerdict, RoundEvent, SumResult,
 };
 use zktrain_secagg::messages::Upload;
 use zktrain_wire::messages::{End, MemberMessage, Notice, Phase, Reason, Refusal};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use alloy::primitives::{Address, B256};
 use proptest::prelude::*;
 use zktrain_coordinator::machine::{
-    Action, Machine, MisdeedKind, ProofVerdict, RoundEvent, SumResult, TrialResult,
+    Action, MisdeedKind, ProofVerdict, RoundEvent, SumResult, TrialResult,
 };
 use zktrain_wire::messages::{End, MemberMessage, Phase, Refusal};
 

@@ -187,9 +187,9 @@ fn low_bits(
             let shift = dim.shift as usize;
             if let Some(run) = bits.get_mut(shift..shift + dim.axis.log as usize) {
                 run.fill(Bit::Covered);
-                let first = run.first_mut();
-                let sliding = Sliding::of(dim, window, part)?;
-                first.map(|bit| *bit = Bit::Window(Box::new(sliding)));
+                if let Some(first) = run.first_mut() {
+                    *first = Bit::Window(Box::new(Sliding::of(dim, window, part)?));
+                }
             }
             continue;
         }
