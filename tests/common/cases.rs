@@ -1,7 +1,9 @@
 //! Random networks with everything that a manifest can ask for.
 
 use proptest::prelude::*;
-use zktrain_model::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training};
+use zktrain_model::manifest::{
+    Kernel, LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
+};
 use zktrain_trainer::{CalibrationError, calibrate, synthetic};
 
 /// Which loss, and what its labels are.
@@ -16,7 +18,11 @@ pub enum LossKind {
 /// A network and what it is trained with.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Input and outputs of every linear layer; the loss can change the last one.
+    /// Height, width and channels of the inputs, and the convolutions that come first: their outputs
+    /// and kernels.
+    pub image: Option<([usize; 3], Vec<(usize, Kernel)>)>,
+    /// Input and outputs of every linear layer; the loss can change the last one. With an image the
+    /// first is what comes out of the convolutions, whatever is said here.
     pub widths: Vec<usize>,
     /// What follows each linear layer but the last; the list is used cyclically.
     pub kinds: Vec<Option<LayerKind>>,
@@ -43,6 +49,7 @@ impl Case {
     /// A plain network of these widths.
     pub fn plain(widths: &[usize]) -> Self {
         Self {
+            image: None,
             widths: widths.to_vec(),
             kinds: vec![Some(LayerKind::Relu)],
             unbiased: 0,
@@ -71,15 +78,23 @@ impl Case {
         };
         let inner = self.widths.len() - 2;
         let bias = |layer: usize| self.unbiased & (1 << layer) == 0;
+        let convolutions = self.image.iter().flat_map(|(_, convolutions)| convolutions);
+        let convolutions = convolutions.map(|(out, kernel)| LayerSpec::conv2d(*out, *kernel, true));
+        let linear = self.widths[1..=inner].iter().map(|out| LayerSpec::linear(*out, true));
         let mut layers = Vec::new();
-        for (l, out) in self.widths[1..=inner].iter().enumerate() {
-            layers.push(LayerSpec::linear(*out, bias(l)));
+        let mut count = 0;
+        for (l, layer) in convolutions.chain(linear).enumerate() {
+            layers.push(LayerSpec { bias: Some(bias(l)), ..layer });
             layers.extend(self.kinds[l % self.kinds.len()].map(LayerSpec::of));
+            count += 1;
         }
-        layers.push(LayerSpec::linear(outputs, bias(inner)));
-        manifest.model.input = self.widths[0];
-        manifest.data.uniform.as_mut().unwrap().count = self.widths[0];
+        layers.push(LayerSpec::linear(outputs, bias(count)));
+        let input = self.image.as_ref().map(|(image, _)| image.iter().product());
+        manifest.model.image = self.image.as_ref().map(|(image, _)| *image);
+        manifest.model.input = input.unwrap_or(self.widths[0]);
+        manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
         manifest.model.layers = layers;
+        manifest.version = manifest.model.version();
         manifest.model.loss = loss;
         let classes = if loss == Loss::Logistic { 2 } else { outputs };
         manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
@@ -126,6 +141,29 @@ impl Case {
     }
 }
 
+/// No image, or one with up to three convolutions that fit it.
+fn image() -> impl Strategy<Value = Option<([usize; 3], Vec<(usize, Kernel)>)>> {
+    let kernel = (1usize..5, 1usize..3, 0usize..3).prop_map(|(size, stride, padding)| Kernel {
+        size,
+        stride,
+        padding: padding.min(size - 1),
+    });
+    let convolutions = prop::collection::vec((1usize..5, kernel), 1..4);
+    let image = ([1usize..8, 1usize..8, 1usize..4], convolutions);
+    let fitting = image.prop_map(|([height, width, channels], mut convolutions)| {
+        let mut sides = [height, width];
+        convolutions.retain(|(_, kernel)| match sides.map(|side| kernel.places(side)) {
+            [Some(rows), Some(columns)] => {
+                sides = [rows, columns];
+                true
+            }
+            _ => false,
+        });
+        Some(([height, width, channels], convolutions))
+    });
+    prop_oneof![1 => Just(None), 1 => fitting]
+}
+
 /// Any case: depths 1 to 16, odd widths, every activation, loss and optimizer.
 pub fn case() -> impl Strategy<Value = Case> {
     let kind = prop_oneof![
@@ -149,15 +187,17 @@ pub fn case() -> impl Strategy<Value = Case> {
     let widths = depth.prop_flat_map(|depth| prop::collection::vec(1usize..20, depth));
     let sizes = (0u32..6, 0u32..4, 5u32..13);
     let stretch = (prop_oneof![Just(1.0), Just(1.0), Just(1000.0)], any::<bool>());
-    let network = (widths, prop::collection::vec(kind, 1..5), any::<u32>(), loss);
+    let network = (image(), widths, prop::collection::vec(kind, 1..5), any::<u32>(), loss);
     (network, optimizer, sizes, stretch, any::<u64>()).prop_map(
         |(
-            (widths, kinds, unbiased, loss),
+            (image, widths, kinds, unbiased, loss),
             (momentum, decay, clip),
             (batch, steps, row_log),
             (stretch, fine),
             seed,
         )| Case {
+            // Rows hold an image's sides.
+            image: image.filter(|_| row_log >= 6),
             widths,
             kinds,
             unbiased,

@@ -247,42 +247,46 @@ fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>
 }
 
 /// Label, tensor, and the cells that are overwritten.
-type DataLie = (&'static str, &'static str, Vec<([usize; 4], i32)>);
+type DataLie = (&'static str, &'static str, Vec<(Vec<usize>, i32)>);
 
-/// Cheats in data: the constraint, and one cell of a tensor at `(window, unit, step, sample)` after
-/// another; `last` is the last window.
+/// Cheats in data: the constraint, and one cell of a tensor at `(window, unit, step, sample)`, and the
+/// position in an image, after another; `last` is the last window.
 pub fn data_lies(network: &Network, last: usize) -> Vec<DataLie> {
     let bits = network.one_hot || network.loss == Loss::Logistic;
-    let (input, output) = (network.input, network.output());
-    let mut lies = vec![("inputs.range", "inputs", vec![([0, 1, 0, 1], 1 << 15)])];
-    lies.push(("inputs.range", "inputs", vec![([last, 0, 0, 0], -(1 << 15) - 1)]));
-    if !input.is_power_of_two() {
-        lies.push(("inputs.padding", "inputs", vec![([last, input, 0, 0], 3)]));
+    let output = network.output();
+    let unit = usize::from(network.features.channels > 1);
+    let mut lies = vec![("inputs.range", "inputs", vec![(vec![0, unit, 0, 1], 1 << 15)])];
+    lies.push(("inputs.range", "inputs", vec![(vec![last, 0, 0, 0], -(1 << 15) - 1)]));
+    let sizes = network.tensor(&network.features);
+    for (dim, size) in sizes.iter().enumerate().filter(|(_, size)| !size.is_power_of_two()) {
+        let mut index = vec![0; 1 + sizes.len()];
+        (index[0], index[1 + dim]) = (last, *size);
+        lies.push(("inputs.padding", "inputs", vec![(index, 3)]));
     }
     if !bits {
-        lies.push(("labels.range", "labels", vec![([0, 0, 0, 1], 1 << 15)]));
+        lies.push(("labels.range", "labels", vec![(vec![0, 0, 0, 1], 1 << 15)]));
         return lies;
     }
     if network.one_hot {
         lies.push(("labels.bit", "labels", two(|j| [2, -1][j])));
         lies.push(("labels.one_hot", "labels", two(|_| 1)));
     } else {
-        lies.push(("labels.bit", "labels", vec![([0, 0, 0, 0], 2)]));
+        lies.push(("labels.bit", "labels", vec![(vec![0, 0, 0, 0], 2)]));
     }
     if !output.is_power_of_two() {
         // With a label taken away, as the row must sum to one.
         let mut cells = two(|_| 0);
-        cells.push(([0, 2, 0, 0], 0));
-        cells.push(([0, output, 0, 0], 1));
+        cells.push((vec![0, 2, 0, 0], 0));
+        cells.push((vec![0, output, 0, 0], 1));
         lies.push(("labels.padding", "labels", cells));
     }
     lies
 }
 
 /// The first two labels of the first sample, the third one zero.
-fn two(value: impl Fn(usize) -> i32) -> Vec<([usize; 4], i32)> {
-    let mut cells: Vec<_> = (0..2).map(|j| ([0, j, 0, 0], value(j))).collect();
-    cells.push(([0, 2, 0, 0], 0));
+fn two(value: impl Fn(usize) -> i32) -> Vec<(Vec<usize>, i32)> {
+    let mut cells: Vec<_> = (0..2).map(|j| (vec![0, j, 0, 0], value(j))).collect();
+    cells.push((vec![0, 2, 0, 0], 0));
     cells
 }
 

@@ -16,7 +16,7 @@ use zktrain_commit::random::Context;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::compile::compile_dataset;
-use zktrain_model::manifest::LayerKind;
+use zktrain_model::manifest::{Kernel, LayerKind};
 use zktrain_model::relation::{Group, Relation};
 use zktrain_msm::Row;
 use zktrain_prove::lookups::LookupColumns;
@@ -53,8 +53,30 @@ fn cases() -> Vec<Case> {
             steps: 0,
             ..plain.clone()
         },
-        Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain },
+        Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain.clone() },
+        convolutional(&plain),
     ]
+}
+
+/// Images of sides and channels that are no powers of two, through kernels with and without stride and
+/// padding, saturating, clipped, with momentum.
+fn convolutional(plain: &Case) -> Case {
+    let kernels = [
+        (3, Kernel { size: 3, stride: 1, padding: 1 }),
+        (2, Kernel { size: 2, stride: 2, padding: 0 }),
+    ];
+    Case {
+        image: Some(([3, 5, 3], kernels.to_vec())),
+        widths: vec![0, 3],
+        kinds: vec![Some(LayerKind::Relu), Some(LayerKind::Tanh)],
+        momentum: 0.9,
+        decay: 0.01,
+        clip: Some(0.02),
+        stretch: 1000.0,
+        fine: true,
+        steps: 1,
+        ..plain.clone()
+    }
 }
 
 /// The label without the layer's number.
@@ -162,7 +184,7 @@ fn a_table_entry_cannot_be_altered() {
 fn a_registration_cannot_cheat() {
     let mut covered = BTreeSet::new();
     let mut all = BTreeSet::new();
-    for case in [&cases()[0], &cases()[2], &cases()[4]] {
+    for case in [&cases()[0], &cases()[2], &cases()[4], &cases()[7]] {
         let run = Run::of(case, 2).unwrap();
         let network = &run.key.network;
         let (relation, ids) = compile_dataset(network, 2).unwrap();
