@@ -12,9 +12,10 @@ from py_ecc import optimized_bn128 as bn
 
 import verify
 from fixtures import FIXTURES, STRING, data, flipped
+from networks import RELU, SIGMOID, convolution, linear, manifest
 from zktrain_reference import halo2
 from zktrain_reference.circuit import Circuit
-from zktrain_reference.compiler import compile_dataset, compile_training, tables_of
+from zktrain_reference.compiler import compile_dataset, compile_training
 from zktrain_reference.curve import (
     G2,
     G2_ONE,
@@ -26,18 +27,22 @@ from zktrain_reference.curve import (
     times_generator,
 )
 from zktrain_reference.errors import Rejected
-from zktrain_reference.field import R
+from zktrain_reference.field import R, bits_of, eq_number
+from zktrain_reference.geometry import Image, Kernel
 from zktrain_reference.hashing import keccak256
 from zktrain_reference.manifest import Manifest
 from zktrain_reference.network import derive
 from zktrain_reference.poseidon import permute
 from zktrain_reference.reference_string import Powers
+from zktrain_reference.relation import Window, domain, read
+from zktrain_reference.sheet import Tensor, log
 from zktrain_reference.statements import (
     counted,
     number,
     read_file,
 )
 from zktrain_reference.tables import Table
+from zktrain_reference.tensors import tables_of
 from zktrain_reference.training import window_order
 
 
@@ -158,6 +163,165 @@ class Manifests(unittest.TestCase):
             except Rejected:
                 found = "refused"
             self.assertEqual(found, verdict, line)
+
+
+TWO_CONVOLUTIONS = [
+    convolution(3, 3, stride=2, padding=1),
+    RELU,
+    convolution(2, 2, bias=False),
+    SIGMOID,
+    linear(2),
+]
+
+
+class Images(unittest.TestCase):
+    """Version 2 of the manifest."""
+
+    def test_hash(self) -> None:
+        integer = lambda *values: struct.pack(f">{len(values)}q", *values)  # noqa: E731
+        real = lambda *values: struct.pack(f">{len(values)}d", *values)  # noqa: E731
+        text = lambda value: integer(len(value)) + value  # noqa: E731
+        absent = 0
+        expected = [
+            b"zktrain/manifest/v2\0", integer(2), text(b"small"),
+            # The inputs, the image, softmax, five layers.
+            integer(40, 1, 5, 4, 2, 0, 5),
+            # Kind, out, bias, kernel, stride, padding.
+            integer(4, 1, 3, 1, 1, 1, 3, 1, 2, 1, 1),
+            integer(1, absent, absent, absent, absent, absent),
+            integer(4, 1, 2, 1, 0, 1, 2, 1, 1, 1, 0),
+            integer(2, absent, absent, absent, absent, absent),
+            integer(0, 1, 2, 1, 1, absent, absent, absent),
+            real(0.5, 0.0, 0.0), integer(absent),
+            integer(2, 2, 4), text(b"y"), integer(1, 2), text(b"0"), text(b"1"),
+            integer(absent, 1), text(b"x"), integer(40), real(0.0, 1.0), integer(absent),
+            # Scales, and those of three layers with weights.
+            integer(1, 6, 6, 10, 12, 0, 0, 3),
+            integer(6, absent, 1, 10, absent, absent, 2**8),
+            integer(6, 1, 8, 1, 10, absent, absent, 2**6),
+            integer(8, absent, absent, absent, absent, 2**2),
+        ]  # fmt: skip
+        found = Manifest(manifest(TWO_CONVOLUTIONS, image=[5, 4, 2]))
+        self.assertEqual(found.hash(), keccak256(*expected))
+
+    def test_network(self) -> None:
+        net = derive(Manifest(manifest(TWO_CONVOLUTIONS, image=[5, 4, 2])))
+        first, second, last = net.layers
+        self.assertEqual([first.image, second.image], [Image(5, 4, 2), Image(3, 2, 3)])
+        self.assertEqual([first.inputs, second.inputs, last.inputs], [18, 12, 4])
+        self.assertEqual((first.result, second.result), (Image(3, 2, 3), Image(2, 1, 2)))
+        self.assertEqual((last.image, last.result), (Image(2, 1, 2), None))
+        # Parameters are below 2^12 + 4·2^15 < 2^18.
+        self.assertEqual(first.z.most, (18 * 2**15 + 2**6) * 2**18)
+        self.assertEqual(second.z.most, 12 * (2**15 - 1) * 2**18)
+        self.assertEqual(last.z.most, (4 * 2**8 + 2**8) * 2**18)
+        # A number below the second convolution is in up to 2 · 2 of its windows.
+        self.assertEqual(first.g.most, 2 * 2**2 * 2**15 * 2**18)
+        self.assertEqual(second.g.most, 2 * 2**14 * 2**18)
+        # Gradients are sums over two samples, six and two positions.
+        self.assertEqual(first.update.most, 2**8 * (2 * 6 * 2**15 * 2**15))
+        self.assertEqual(second.update.most, 2**6 * (2 * 2 * (2**15 - 1) * 2**15))
+
+    def test_a_stride_as_large_as_the_kernel_covers_numbers_once(self) -> None:
+        self.assertEqual([Kernel(k, 2, 0).overlap for k in range(1, 6)], [1, 1, 4, 4, 9])
+
+    def test_tensors_are_as_images_and_kernels_are(self) -> None:
+        _, sheet = compile_training(derive(Manifest(manifest(TWO_CONVOLUTIONS, image=[5, 4, 2]))))
+        for name, sizes in (
+            ("inputs", (1, 2, 2, 2, 5, 4)), ("labels", (1, 2, 2, 2)),
+            ("0.w.before", (1, 3, 3, 2, 3)), ("0.w.update", (2, 3, 3, 2, 3)),
+            ("0.w.update.r0", (3, 3, 2, 2, 3)), ("0.negative", (3, 2, 2, 3, 2)),
+            ("1.d.r0", (2, 2, 2, 2, 1)), ("2.w.before", (1, 2, 1, 2, 2)), ("2.z", (2, 2, 2)),
+        ):  # fmt: skip
+            self.assertEqual(sheet.tensors[name].sizes, sizes, name)
+
+    def test_circuits_with_windows_are_on_no_page(self) -> None:
+        for layers, known in ((TWO_CONVOLUTIONS, False), ([linear(2)], True)):
+            net = derive(Manifest(manifest(layers, image=[5, 4, 2], steps=1)))
+            relation, sheet = compile_training(net)
+            reason = contextlib.nullcontext()
+            if not known:
+                reason = self.assertRaisesRegex(Rejected, "on no page")
+            with reason:
+                Circuit(relation, list(sheet.tensors.values()))
+
+    def test_refusals(self) -> None:
+        conv, end = convolution, linear(2)
+        old = {"image": None, "inputs": 4, "version": 1}
+        cases = (
+            ("image: unknown", [end], {"version": 1}),
+            ("expected one of", [("conv2d", {}), end], old),
+            ("kernel: unknown", [linear(1, kernel=1), end], old),
+            ("takes an image", [conv(1, 1), end], {"image": None, "inputs": 4}),
+            ("takes an image", [linear(4), conv(1, 1), end], {}),
+            ("not fit", [conv(1, 5), end], {}),
+            ("not fit", [conv(1, 7, padding=1), end], {}),
+            ("not fit", [conv(1, 4), conv(1, 2), end], {}),
+            ("kernel: 8", [conv(1, 8, padding=4), end], {}),
+            ("kernel: 0", [conv(1, 0), end], {}),
+            ("kernel: is required", [("conv2d", {"out": 1}), end], {}),
+            ("out: is required", [("conv2d", {"kernel": 1}), end], {}),
+            ("padding", [conv(1, 2, padding=2), end], {}),
+            ("padding", [conv(1, 1, padding=1), end], {}),
+            ("stride", [conv(1, 2, stride=3), end], {}),
+            ("stride", [conv(1, 2, stride=0), end], {}),
+            ("only convolutions", [linear(2, kernel=1)], {}),
+            ("only convolutions", [linear(2, stride=1)], {}),
+            ("only layers with weights", [conv(1, 1), ("relu", {"padding": 0}), end], {}),
+            ("last one", [conv(2, 1)], {}),
+            ("not the inputs", [end], {"inputs": 33}),
+            ("height, width", [end], {"image": [32, 1]}),
+            ("height, width", [end], {"image": [4, 4, 2, 1]}),
+            (r"\(width\)", [end], {"image": [32, 0, 1]}),
+            ("numbers\\)", [conv(4097, 1), end], {}),
+            ("numbers of a patch", [conv(1, 7, padding=6), end], {"image": [1, 1, 4096]}),
+        )
+        for reason, layers, options in cases:
+            options = {"image": [4, 4, 2], **options}
+            with self.subTest(reason), self.assertRaisesRegex(Rejected, reason):
+                derive(Manifest(manifest(layers, **options)))
+        for layers in ([conv(1, 6, padding=1), end], [conv(1, 7, stride=2, padding=2), end]):
+            derive(Manifest(manifest(layers, image=[4, 4, 2])))
+
+
+class Windows(unittest.TestCase):
+    """Windows' weights against their definition."""
+
+    # Windows, places, stride, padding, the dimension's size, backward.
+    CASES = (
+        (3, 3, 2, 1, 5, False), (4, 2, 1, 0, 5, False), (3, 1, 2, 0, 6, False),
+        (5, 3, 2, 1, 3, True), (5, 2, 1, 0, 4, True), (6, 1, 2, 0, 3, True),
+        (1, 3, 1, 1, 1, False), (1, 3, 1, 1, 1, True),
+    )  # fmt: skip
+
+    def test_on_the_cube_and_elsewhere(self) -> None:
+        for windows, places, stride, padding, size, backward in self.CASES:
+            window = Window("x", "y", windows, places, Kernel(places, stride, padding), backward)
+            tensor = Tensor("t", 64, (size, 2), (1, 0))
+            form, over = read(tensor, window, "z"), domain(x=windows, y=places, z=2)
+            bits = over.variables
+
+            def leads(a: int, u: int, i: int) -> bool:
+                if a >= windows or u >= places or i >= size:
+                    return False
+                ahead, at = (i, a) if backward else (a, i)
+                return stride * ahead + u - padding == at
+
+            def weight(at: int, address: int) -> int:
+                z, rest = at % 2, at // 2
+                u, a = rest % 2 ** log(places), rest // 2 ** log(places)
+                inside = address - 64
+                return int(0 <= inside < 16 and z == inside % 2 and leads(a, u, inside // 2))
+
+            total, point = 0, [pow(7, k + 1, R) for k in range(bits)]
+            cell = [pow(11, k + 1, R) for k in range(7)]
+            for at in range(2**bits):
+                for address in range(128):
+                    found = form.at(over, bits_of(at, bits), bits_of(address, 7))
+                    self.assertEqual(found, (0, weight(at, address)))
+                    if found[1]:
+                        total += eq_number(point, at) * eq_number(cell, address)
+            self.assertEqual(form.at(over, point, cell), (0, total % R))
 
 
 class Layouts(unittest.TestCase):

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from .errors import Rejected
 from .field import R
 from .poseidon import CAPACITY_START, WIDTH
-from .relation import SUMMED, Domain, Earlier, Form, Preceding, Term
+from .relation import SUMMED, Domain, Earlier, Form, Preceding, Term, Window
 from .rows import Rows, Variable
 from .sheet import log
 
@@ -222,7 +223,7 @@ def masks_of(term: Term, names: dict[str, tuple[Coordinate, ...]]) -> tuple[Fact
     """The masks of a term: that a step is the first has a bound of one."""
     found = []
     for axis, bound in term.masks:
-        first = bound == 1 and axis == "o"
+        first = bound == 1 and axis == "t"
         found.append((MASK_FIRST, 0, names[axis]) if first else (BELOW, bound, names[axis]))
     return tuple(found)
 
@@ -237,6 +238,8 @@ def factors_of(term: Term, over: Domain, point: list[Coordinate]) -> tuple[Facto
             found.append((BEFORE, bit, names[along.axis]))
         elif isinstance(along, Preceding):
             found.append((PREVIOUS, bit, names[along.axis]))
+        elif isinstance(along, Window):
+            raise Rejected("the rows of circuits with windows are on no page: no halo2 key follows")
         else:
             assert along is SUMMED or not names[along]
     return (*found, *masks_of(term, names))

@@ -9,3 +9,8 @@ def require(condition: bool, reason: str) -> None:
     """Rejects unless the condition holds."""
     if not condition:
         raise Rejected(reason)
+
+
+def within(field: str, lowest: float, highest: float, value: float) -> None:
+    """Rejects a value outside of a range."""
+    require(lowest <= value <= highest, f"{field}: {value} is not in {lowest} … {highest}")

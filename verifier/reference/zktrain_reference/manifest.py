@@ -1,169 +1,28 @@
 """The manifest: reading it, the ranges of its fields, its hash. See docs/quantization.md."""
 
-import struct
 import tomllib
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from .errors import Rejected, require
+from .errors import Rejected, require, within
+from .geometry import Image
 from .hashing import keccak256
-
-LOSSES = ("softmax-cross-entropy", "logistic", "mse")
-KINDS = ("linear", "relu", "sigmoid", "tanh")
-
-# The fields of every table in the order of the hash: name, type, whether it may be absent.
-# A type is a scalar's name, a list of one type, or the name of another table.
-SCHEMA: dict[str, list[tuple[str, Any, bool]]] = {
-    "manifest": [
-        ("version", "u32", False),
-        ("name", "text", False),
-        ("model", "model", False),
-        ("optimizer", "optimizer", False),
-        ("training", "training", False),
-        ("data", "data", False),
-        ("quantization", "quantization", True),
-    ],
-    "model": [("input", "u64", False), ("loss", LOSSES, False), ("layers", ["layer"], False)],
-    "layer": [("kind", KINDS, False), ("out", "u64", True), ("bias", "bool", True)],
-    "optimizer": [
-        ("learning_rate", "real", False),
-        ("momentum", "real", False),
-        ("weight_decay", "real", False),
-        ("clip", "real", True),
-    ],
-    "training": [
-        ("batch", "u64", False),
-        ("steps_per_proof", "u64", False),
-        ("max_steps", "u64", False),
-    ],
-    "data": [
-        ("label", "text", False),
-        ("classes", ["text"], True),
-        ("target", "scaling", True),
-        ("uniform", "uniform", True),
-        ("features", ["feature"], True),
-    ],
-    "scaling": [("offset", "real", False), ("scale", "real", False)],
-    "uniform": [
-        ("prefix", "text", False),
-        ("count", "u64", False),
-        ("offset", "real", False),
-        ("scale", "real", False),
-    ],
-    "feature": [("name", "text", False), ("offset", "real", False), ("scale", "real", False)],
-    "quantization": [
-        ("row_log", "u32", False),
-        ("input_frac", "u32", False),
-        ("weight_frac", "u32", False),
-        ("weight_init_bits", "u32", False),
-        ("mu", "i64", False),
-        ("lambda", "i64", False),
-        ("layers", ["scales"], False),
-    ],
-    "scales": [
-        ("z_frac", "u32", False),
-        ("a_frac", "u32", True),
-        ("grad_frac", "u32", True),
-        ("clip_frac", "u32", True),
-        ("clip_bound", "i64", True),
-        ("eta", "i64", False),
-    ],
-}
-# Absent in the text, these stand for a value.
-DEFAULTS = {("optimizer", "momentum"): 0.0, ("optimizer", "weight_decay"): 0.0}
-INTEGERS = {"u32": (0, 2**32 - 1), "u64": (0, 2**63 - 1), "i64": (-(2**63), 2**63 - 1)}
-
-
-def _typed(value: Any, kind: Any, where: str) -> Any:
-    """The value, checked against a type of the schema."""
-    if isinstance(kind, list):
-        require(isinstance(value, list), f"{where}: expected a list")
-        return [_typed(v, kind[0], f"{where}[{i}]") for i, v in enumerate(value)]
-    if isinstance(kind, tuple):
-        require(isinstance(value, str) and value in kind, f"{where}: expected one of {kind}")
-        return value
-    if kind in INTEGERS:
-        lowest, highest = INTEGERS[kind]
-        require(type(value) is int and lowest <= value <= highest, f"{where}: expected {kind}")
-        return value
-    if kind == "real":
-        require(type(value) in (int, float), f"{where}: expected a number")
-        return float(value)
-    if kind in ("text", "bool"):
-        require(type(value) is (str if kind == "text" else bool), f"{where}: expected {kind}")
-        return value
-    return _table(value, kind, where)
-
-
-def _table(value: Any, kind: str, where: str) -> dict[str, Any]:
-    require(isinstance(value, dict), f"{where}: expected a table")
-    fields = {name for name, _, _ in SCHEMA[kind]}
-    for name in value:
-        require(name in fields, f"{where}.{name}: unknown field")
-    table = {}
-    for name, field_kind, optional in SCHEMA[kind]:
-        field = f"{where}.{name}".removeprefix("manifest.")
-        if name in value:
-            table[name] = _typed(value[name], field_kind, field)
-        elif (kind, name) in DEFAULTS:
-            table[name] = DEFAULTS[kind, name]
-        else:
-            require(optional, f"{field}: is required")
-            table[name] = None
-    return table
-
-
-def _encoded(value: Any, kind: Any) -> bytes:
-    """The canonical bytes of a value."""
-    if isinstance(kind, list):
-        return struct.pack(">Q", len(value)) + b"".join(_encoded(v, kind[0]) for v in value)
-    if isinstance(kind, tuple):
-        return struct.pack(">q", kind.index(value))
-    if kind == "real":
-        return struct.pack(">d", value + 0.0)
-    if kind == "text":
-        data = value.encode()
-        return struct.pack(">Q", len(data)) + data
-    if kind in INTEGERS or kind == "bool":
-        return struct.pack(">q", value)
-    out = b""
-    for name, field_kind, optional in SCHEMA[kind]:
-        field = value[name]
-        if (kind, name) == ("layer", "bias") and value["kind"] == "linear" and field is None:
-            field = True
-        if optional:
-            out += struct.pack(">q", field is not None)
-        if field is not None:
-            out += _encoded(field, field_kind)
-    return out
-
-
-def _within(field: str, lowest: float, highest: float, value: float) -> None:
-    require(lowest <= value <= highest, f"{field}: {value} is not in {lowest} … {highest}")
+from .schema import VERSIONS, WEIGHTED, encoded, read
+from .shape import MOST, Shape, weighted
 
 
 def _name(field: str, text: str) -> None:
-    _within(f"{field} (bytes)", 1, 256, len(text.encode()))
+    within(f"{field} (bytes)", 1, 256, len(text.encode()))
 
 
 def _scaling(field: str, table: dict[str, Any]) -> None:
     for part in ("offset", "scale"):
-        _within(f"{field}.{part}", -1e12, 1e12, table[part])
+        within(f"{field}.{part}", -1e12, 1e12, table[part])
     require(table["scale"] != 0, f"{field}.scale: is zero")
 
 
 def _distinct(field: str, names: list[str]) -> None:
     require(len(set(names)) == len(names), f"{field}: a name occurs twice")
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A linear layer and the activation behind it, `None` for none."""
-
-    inputs: int
-    outputs: int
-    bias: bool
-    activation: str | None
 
 
 class Manifest:
@@ -174,8 +33,10 @@ class Manifest:
             parsed = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise Rejected(f"manifest: {error}") from None
-        self.table = _table(parsed, "manifest", "manifest")
-        require(self.table["version"] == 1, "version: this program reads 1")
+        version = parsed.get("version")
+        require(type(version) is int and version in VERSIONS, "version: this program reads 1 and 2")
+        self.schema = VERSIONS[version]
+        self.table = read(self.schema, parsed, "manifest", "manifest")
         _name("name", self.table["name"])
         self.layers = self._layers()
         self._ranges()
@@ -189,44 +50,55 @@ class Manifest:
 
     def hash(self) -> bytes:
         """keccak256 of the canonical encoding."""
-        return keccak256(b"zktrain/manifest/v1\0", _encoded(self.table, "manifest"))
+        start = f"zktrain/manifest/v{self.table['version']}\0".encode()
+        return keccak256(start, encoded(self.schema, self.table, "manifest"))
 
-    def _layers(self) -> list[Linear]:
+    def _image(self) -> Image | None:
+        """What the inputs are, if they are an image."""
         model = self.table["model"]
-        width = model["input"]
-        _within("model.input", 1, 65536, width)
-        found: list[Linear] = []
+        if model.get("image") is None:
+            return None
+        for name, extent in zip(("height", "width", "channels"), model["image"]):
+            within(f"model.image ({name})", 1, 4096, extent)
+        image = Image(*model["image"])
+        require(image.numbers == model["input"], "model.image: its numbers are not the inputs")
+        return image
+
+    def _layers(self) -> list[Shape]:
+        model = self.table["model"]
+        width, image = model["input"], self._image()
+        within("model.input", 1, MOST, width)
+        found: list[Shape] = []
         before = None
         for i, layer in enumerate(model["layers"]):
             field, kind = f"model.layers[{i}]", layer["kind"]
-            if kind == "linear":
-                require(layer["out"] is not None, f"{field}.out: is required")
-                _within(f"{field}.out", 1, 65536, layer["out"])
-                found.append(Linear(width, layer["out"], layer["bias"] is not False, None))
-                width = layer["out"]
+            if kind in WEIGHTED:
+                found.append(weighted(field, layer, width, image))
+                width, image = found[-1].numbers, found[-1].result
             else:
-                fits = before == "linear" and i + 1 < len(model["layers"])
-                require(fits, f"{field}: expected a linear layer")
-                require(layer["out"] is None, f"{field}.out: only linear layers have it")
-                require(layer["bias"] is None, f"{field}.bias: only linear layers have it")
-                last = found[-1]
-                found[-1] = Linear(last.inputs, last.outputs, last.bias, kind)
+                fits = before in WEIGHTED and i + 1 < len(model["layers"])
+                require(fits, f"{field}: expected a layer with weights")
+                for name, value in layer.items():
+                    belongs = name == "kind" or value is None
+                    require(belongs, f"{field}.{name}: only layers with weights have it")
+                found[-1] = replace(found[-1], activation=kind)
             before = kind
-        _within("model.layers (linear ones)", 1, 64, len(found))
+        within("model.layers (with weights)", 1, 64, len(found))
+        require(before == "linear", "model.layers: the last one is linear")
         return found
 
     def _ranges(self) -> None:
         optimizer, training = self.table["optimizer"], self.table["training"]
-        _within("optimizer.learning_rate", 1e-9, 1e3, optimizer["learning_rate"])
-        _within("optimizer.momentum", 0, 1 - 2.0**-16, optimizer["momentum"])
-        _within("optimizer.weight_decay", 0, 1, optimizer["weight_decay"])
+        within("optimizer.learning_rate", 1e-9, 1e3, optimizer["learning_rate"])
+        within("optimizer.momentum", 0, 1 - 2.0**-16, optimizer["momentum"])
+        within("optimizer.weight_decay", 0, 1, optimizer["weight_decay"])
         if optimizer["clip"] is not None:
-            _within("optimizer.clip", 1e-9, 1e6, optimizer["clip"])
+            within("optimizer.clip", 1e-9, 1e6, optimizer["clip"])
         for field, most in (("batch", 4096), ("steps_per_proof", 1024)):
             size = training[field]
-            _within(f"training.{field}", 1, most, size)
+            within(f"training.{field}", 1, most, size)
             require(size & (size - 1) == 0, f"training.{field}: {size} is no power of two")
-        _within("training.max_steps", training["steps_per_proof"], 65536, training["max_steps"])
+        within("training.max_steps", training["steps_per_proof"], 65536, training["max_steps"])
 
     def _columns(self) -> None:
         data = self.table["data"]
@@ -260,7 +132,7 @@ class Manifest:
         for i, name in enumerate(classes):
             _name(f"data.classes[{i}]", name)
         _distinct("data.classes", classes)
-        _within("data.classes", 2, 2 if loss == "logistic" else 4096, len(classes))
+        within("data.classes", 2, 2 if loss == "logistic" else 4096, len(classes))
         expected = 1 if loss == "logistic" else len(classes)
         require(outputs == expected, "the last layer has another width than there are classes")
 
@@ -272,7 +144,7 @@ class Manifest:
             ("weight_frac", 0, 30),
             ("weight_init_bits", 1, 30),
         ):
-            _within(f"quantization.{field}", lowest, highest, scales[field])
+            within(f"quantization.{field}", lowest, highest, scales[field])
         for i, layer in enumerate(scales["layers"]):
             for field, lowest, highest in (
                 ("z_frac", 0, 15),
@@ -281,4 +153,4 @@ class Manifest:
                 ("clip_frac", 0, 60),
             ):
                 if layer[field] is not None:
-                    _within(f"quantization.layers[{i}].{field}", lowest, highest, layer[field])
+                    within(f"quantization.layers[{i}].{field}", lowest, highest, layer[field])

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from .errors import require
+from .geometry import Image, Kernel
 from .manifest import Manifest
 
 SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
@@ -46,7 +47,8 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Layer:
-    """A linear layer with all its scales."""
+    """A layer with weights, with all its scales; a convolution has a kernel, and what it puts
+    out is an image."""
 
     inputs: int
     outputs: int
@@ -61,6 +63,9 @@ class Layer:
     d: Rounding | None
     clip: Rounding | None
     update: Rounding
+    image: Image | None
+    kernel: Kernel | None
+    result: Image | None
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Network:
     """What the relation depends on."""
 
     inputs: int
+    image: Image | None
     outputs: int
     layers: list[Layer]
     loss: str
@@ -118,9 +124,8 @@ class _Derivation:
         self.loss = manifest["model"]["loss"]
         self.classes = manifest["data"]["classes"] is not None
         shapes = manifest.layers
-        require(
-            len(self.scales["layers"]) == len(shapes), "quantization.layers: one a linear layer"
-        )
+        count = len(self.scales["layers"])
+        require(count == len(shapes), "quantization.layers: one a layer with weights")
         bound = 2 ** self.scales["weight_init_bits"] + self.training["max_steps"] * 2**15
         self.weight_bits = (bound - 1).bit_length()
         require(
@@ -156,11 +161,13 @@ class _Derivation:
     def layers(self) -> list[Layer]:
         """All of them."""
         inputs = self.inputs()
+        # Fractional bits and largest magnitude of D, and how often it is added up in X.
         above: tuple[int, int, int] | None = None
         found: list[Layer] = []
         for i in reversed(range(len(self.manifest.layers))):
             layer, d_bits, d_most = self.layer(i, inputs[i], inputs[i + 1][0], above)
-            above = (d_bits, d_most, layer.outputs)
+            overlap = layer.kernel.overlap if layer.kernel else 1
+            above = (d_bits, d_most, layer.outputs * overlap)
             found.insert(0, layer)
         return found
 
@@ -174,7 +181,8 @@ class _Derivation:
         z = Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.z_frac")
         g, d, d_bits, d_most = self.gradient(field, shape, scales, a_bits, above)
         sum_bits = in_bits + d_bits
-        sum_most = self.training["batch"] * max(in_most, 2**in_bits) * d_most
+        rows = self.training["batch"] * (shape.result.positions if shape.result else 1)
+        sum_most = rows * max(in_most, 2**in_bits) * d_most
         clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
         eta = scales["eta"]
         rate = self.optimizer["learning_rate"] / float(self.training["batch"])
@@ -188,6 +196,7 @@ class _Derivation:
         layer = Layer(
             shape.inputs, shape.outputs, shape.bias, shape.activation,
             in_bits, scales["z_frac"], a_bits, eta, z, g, d, clip, update,
+            shape.image, shape.kernel, shape.result,
         )  # fmt: skip
         return layer, d_bits, d_most
 
@@ -201,8 +210,8 @@ class _Derivation:
             if self.classes:
                 require(scales["z_frac"] <= 14, f"{field}.z_frac: a one-hot target has to fit")
             return None, None, scales["z_frac"], 2**16
-        bits, most, outputs = above
-        largest = outputs * most << self.weight_bits
+        bits, most, terms = above
+        largest = terms * most << self.weight_bits
         shift = bits + self.scales["weight_frac"] - frac
         g = Rounding(shift, SHORT_LOW, SHORT_HIGH, -largest, largest).check(f"{field}.grad_frac")
         if shape.activation not in ("sigmoid", "tanh"):
@@ -235,7 +244,8 @@ def derive(manifest: Manifest) -> Network:
     layers = derivation.layers()
     training, scales = manifest["training"], manifest["quantization"]
     return Network(
-        manifest["model"]["input"], layers[-1].outputs, layers, manifest["model"]["loss"],
+        manifest["model"]["input"], layers[0].image,
+        layers[-1].outputs, layers, manifest["model"]["loss"],
         manifest["model"]["loss"] != "logistic" and derivation.classes,
         training["batch"], training["steps_per_proof"], training["max_steps"],
         scales["mu"], scales["lambda"], scales["row_log"],

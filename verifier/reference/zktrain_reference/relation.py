@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from .field import R, eq, same_bit
+from .field import R, eq, eq_all, same_bit
+from .geometry import Kernel
 from .sheet import Tensor, log
 from .tables import Table
 
@@ -24,14 +25,49 @@ class Preceding:
     axis: str
 
 
-Along = str | Earlier | Preceding | None
+@dataclass(frozen=True)
+class Window:
+    """Read through a kernel: axis `base` has the windows, axis `place` the kernel's places. The
+    index is `stride·window + place − padding`, or, backward, what takes this to the window."""
+
+    base: str
+    place: str
+    windows: int
+    places: int
+    kernel: Kernel
+    backward: bool = False
+
+    def index(self, window: int, place: int) -> int | None:
+        """Where a window and a place lead to, beyond the dimension's ends too."""
+        stride, padding = self.kernel.stride, self.kernel.padding
+        if not self.backward:
+            return stride * window + place - padding
+        index, rest = divmod(window + padding - place, stride)
+        return None if rest else index
+
+    def weight(self, size: int, own: list[int], base: list[int], place: list[int]) -> int:
+        """Its weight for a dimension of this size."""
+        cells, starts, places, total = eq_all(own), eq_all(base), eq_all(place), 0
+        for a in range(self.windows):
+            for u in range(self.places):
+                index = self.index(a, u)
+                if index is not None and 0 <= index < size:
+                    total += starts[a] * places[u] % R * cells[index]
+        return total % R
+
+
+Along = str | Earlier | Preceding | Window | None
+
+
+# Names and sizes, the outermost first.
+Axes = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
 class Domain:
     """Named axes, the outermost first; in points, the last axis has the lowest coordinates."""
 
-    axes: tuple[tuple[str, int], ...]
+    axes: Axes
 
     @property
     def variables(self) -> int:
@@ -114,6 +150,8 @@ class Term:
                 value *= earlier(own, coordinates[along.axis])
             elif isinstance(along, Preceding):
                 value *= preceding(own, coordinates[along.axis])
+            elif isinstance(along, Window):
+                value *= along.weight(size, own, coordinates[along.base], coordinates[along.place])
             value %= R
         covered = tensor.own_bits()
         for bit, x in enumerate(cell):
@@ -169,9 +207,12 @@ def read(tensor: Tensor, *along: Along) -> Form:
 
 @dataclass(frozen=True)
 class Product:
-    """`out(o, x, y) = factor·Σ_k left(o, x, k)·right(o, y, k)`; sizes of the axes o, x, y, k."""
+    """`out(o, x, y) = factor·Σ_k left(o, x, k)·right(o, y, k)`, each of the four some axes."""
 
-    sizes: tuple[int, int, int, int]
+    o: Axes
+    x: Axes
+    y: Axes
+    k: Axes
     left: Form
     right: Form
     factor: int
@@ -179,12 +220,12 @@ class Product:
 
     @property
     def logs(self) -> tuple[int, ...]:
-        """Variables of the axes."""
-        return tuple(log(size) for size in self.sizes)
+        """Variables of the four."""
+        return tuple(self.over(group).variables for group in "oxyk")
 
-    def over(self, axes: str) -> Domain:
-        """A domain of some of the axes."""
-        return Domain(tuple((axis, self.sizes["oxyk".index(axis)]) for axis in axes))
+    def over(self, groups: str) -> Domain:
+        """A domain of some of the four."""
+        return Domain(tuple(axis for group in groups for axis in getattr(self, group)))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,247 @@
+"""Training steps, against the document's example and its formulas."""
+
+import random
+import unittest
+from itertools import product
+
+from networks import RELU, SIGMOID, TANH, convolution, linear, network
+from zktrain_reference.network import Layer, Network, Rounding
+from zktrain_reference.step import Matrix, Row, Step, round_sat
+from zktrain_reference.tables import Table
+
+LOSSES = ("softmax-cross-entropy", "logistic", "mse")
+
+
+def rounded(x: int, shift: int, low: int = -(2**15), high: int = 2**15 - 1) -> int:
+    """round_sat's quotient, with Python's division."""
+    return min(max((2 * x + 2**shift) // 2 ** (shift + 1), low), high)
+
+
+def zeros(layer: Layer) -> Matrix:
+    """As many zeros as a layer has parameters."""
+    return [[0] * layer.outputs for _ in range(layer.inputs + layer.bias)]
+
+
+class Literal:
+    """The document's formulas for images, index by index: `A[y, x, c]`, `W[u, v, c, o]`. What is no
+    image has one position, and what reads an image as a whole a kernel of its size."""
+
+    def __init__(self, net: Network, weights: list[Matrix], state: list[Matrix]) -> None:
+        self.net, self.weights, self.state = net, weights, state
+
+    def shape(self, i: int):
+        """Height, width, channels, kernel's rows and columns, stride, padding, positions."""
+        layer = self.net.layers[i]
+        if layer.image is None:
+            return (1, 1, layer.inputs), (1, 1), 1, 0, (1, 1)
+        image = layer.image.height, layer.image.width, layer.image.channels
+        if layer.kernel is None:
+            return image, image[:2], 1, 0, (1, 1)
+        k, s, p = layer.kernel.size, layer.kernel.stride, layer.kernel.padding
+        windows = tuple((n + 2 * p - k) // s + 1 for n in image[:2])
+        return image, (k, k), s, p, windows
+
+    def reads(self, i: int):
+        """Position, weight and number of the image of all products of a layer."""
+        (height, width, channels), kernel, s, p, windows = self.shape(i)
+        for a, b, u, v in product(*map(range, (*windows, *kernel))):
+            y, x = s * a + u - p, s * b + v - p
+            if 0 <= y < height and 0 <= x < width:
+                for c in range(channels):
+                    weight = (u * kernel[1] + v) * channels + c
+                    yield a * windows[1] + b, weight, (y * width + x) * channels + c
+
+    def run(self, inputs: Matrix, labels: Matrix) -> None:
+        """One step."""
+        read, wide = [inputs], []
+        for i, layer in enumerate(self.net.layers):
+            rows = [self.forward(i, row) for row in read[-1]]
+            wide.append(rows)
+            read.append([self.activation(layer, row) for row in rows])
+        errors = [self.loss(z, y) for z, y in zip(wide[-1], labels)]
+        updates = []
+        for i in reversed(range(len(self.net.layers))):
+            updates.insert(0, self.update(i, read[i], errors))
+            if i:
+                below = zip(wide[i - 1], read[i], errors)
+                errors = [self.backward(i, z, a, d) for z, a, d in below]
+        for weights, update in zip(self.weights, updates):
+            for row, delta in zip(weights, update):
+                row[:] = [w - d for w, d in zip(row, delta)]
+        self.state = updates
+
+    def forward(self, i: int, a: Row) -> Row:
+        layer, n, weights = self.net.layers[i], self.net.layers[i].outputs, self.weights[i]
+        windows = self.shape(i)[4]
+        one = 2**layer.input_bits
+        bias = [one * b for b in weights[-1]] if layer.bias else [0] * n
+        x = bias * (windows[0] * windows[1])
+        for position, weight, number in self.reads(i):
+            for o in range(n):
+                x[position * n + o] += a[number] * weights[weight][o]
+        return [rounded(v, layer.z.shift) for v in x]
+
+    def activation(self, layer: Layer, z: Row) -> Row:
+        if layer.activation is None:
+            return z
+        if layer.activation == "relu":
+            return [v if v > 0 else 0 for v in z]
+        values = Table(layer.activation, layer.z_bits, layer.a_bits).values()
+        return [values[v + 2**15] for v in z]
+
+    def loss(self, z: Row, y: Row) -> Row:
+        if self.net.loss == "mse":
+            return [a - 2**8 * b for a, b in zip(z, y)]
+        if self.net.loss == "logistic":
+            return [Table("sigmoid", 8, 14).values()[z[0] + 2**15] - 2**14 * y[0]]
+        start = {2: 2**13, 3: 2**12}[len(z)]
+        e = [Table("exp", 8, start).values()[max(z) - v] for v in z]
+        return [(2**15 * v + sum(e)) // (2 * sum(e)) - 2**14 * b for v, b in zip(e, y)]
+
+    def backward(self, i: int, z: Row, a: Row, d: Row) -> Row:
+        layer, n, x = self.net.layers[i - 1], self.net.layers[i].outputs, [0] * len(a)
+        for position, weight, number in self.reads(i):
+            for o in range(n):
+                x[number] += d[position * n + o] * self.weights[i][weight][o]
+        g = [rounded(v, layer.g.shift) for v in x]
+        if layer.activation == "relu":
+            return [h if v >= 0 else 0 for v, h in zip(z, g)]
+        if layer.activation == "sigmoid":
+            return [rounded(v * (2**8 - v) * h, 14) for v, h in zip(a, g)]
+        if layer.activation == "tanh":
+            return [rounded((2**16 - v * v) * h, 16) for v, h in zip(a, g)]
+        return g
+
+    def update(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
+        layer, n = self.net.layers[i], self.net.layers[i].outputs
+        sums = zeros(layer)
+        for a, d in zip(rows, errors):
+            for position, weight, number in self.reads(i):
+                for o in range(n):
+                    sums[weight][o] += a[number] * d[position * n + o]
+            if layer.bias:
+                for k, v in enumerate(d):
+                    sums[-1][k % n] += 2**layer.input_bits * v
+        if layer.clip:
+            shift, most = layer.clip.shift, layer.clip.high
+            sums = [[rounded(g, shift, -most, most) for g in row] for row in sums]
+        parts = zip(self.state[i], sums, self.weights[i])
+        return [
+            [
+                rounded(self.net.mu * s + layer.eta * g + self.net.decay * w, 16)
+                for s, g, w in zip(*rows)
+            ]
+            for rows in parts
+        ]
+
+
+CASES = {
+    "two convolutions": (
+        [convolution(3, 3, stride=2, padding=1), RELU, convolution(2, 2), SIGMOID, linear(2)],
+        {"image": [5, 4, 2], "momentum": 0.5, "decay": 0.01},
+    ),
+    "clipping, tanh, no bias": (
+        [convolution(2, 2, padding=1, bias=False), TANH, linear(3, bias=False)],
+        {"image": [3, 2, 1], "clip": 0.25, "loss": "mse", "momentum": 0.5},
+    ),
+    "no activation, a linear layer over an image": (
+        [linear(3), linear(1)],
+        {"image": [2, 3, 2], "loss": "logistic"},
+    ),
+    "no image": ([linear(3), RELU, linear(2)], {"inputs": 5, "version": 1}),
+    "a stride that leaves numbers out": (
+        [convolution(1, 1, stride=2), convolution(2, 2, stride=2, padding=1), RELU, linear(2)],
+        {"image": [6, 5, 1], "batch": 1},
+    ),
+}
+
+
+def drawn(net: Network, seed: int) -> tuple[list[Matrix], list[Matrix]]:
+    """Parameters and a state."""
+    draw = random.Random(seed)
+    weights, state = ([zeros(layer) for layer in net.layers] for _ in range(2))
+    for matrices, most in ((weights, 1500), (state, 300)):
+        for matrix in matrices:
+            for row in matrix:
+                row[:] = [draw.randint(-most, most) for _ in row]
+    if net.mu == 0:
+        state = [zeros(layer) for layer in net.layers]
+    return weights, state
+
+
+def batch(net: Network, seed: int) -> tuple[Matrix, Matrix]:
+    """Rows and labels."""
+    draw = random.Random(seed)
+    rows = [[draw.randint(-200, 200) for _ in range(net.inputs)] for _ in range(net.batch)]
+    labels = []
+    for _ in rows:
+        chosen = draw.randrange(max(2, net.outputs))
+        one_hot = [int(k == chosen) for k in range(net.outputs)]
+        labels.append(one_hot if net.one_hot else [chosen])
+    return rows, labels
+
+
+class Steps(unittest.TestCase):
+    """Steps of small networks."""
+
+    def test_rounding(self) -> None:
+        to = Rounding(2, -4, 3, 0, 0)
+        found = [round_sat(x, to) for x in (5, 6, -6, -7, 14, -19)]
+        expected = [(1, 1, 0), (2, -2, 0), (-1, -2, 0), (-2, 1, 0), (3, -2, 1), (-4, 1, -1)]
+        self.assertEqual(found, expected)
+
+    def test_the_documents_example(self) -> None:
+        net = network(
+            [linear(2), RELU, linear(2)],
+            inputs=2, version=1, momentum=0.5, decay=0.01, batch=1, steps=1,
+        )  # fmt: skip
+        self.assertEqual((net.mu, net.decay), (32768, 328))
+        self.assertEqual([layer.eta for layer in net.layers], [512, 32])
+        weights = [[[512, -700], [300, 900], [10, -20]], [[800, -300], [400, 650], [0, 5]]]
+        state = [[[3, -4], [5, 6], [1, -1]], [[-2, 7], [0, 9], [2, -3]]]
+        step = Step(net, weights, state)
+        step.run([[96, -32]], [[0, 1]])
+        self.assertEqual(step.trace["0.z"], [[(39, 256, 0), (-95, 0, 0)]])
+        self.assertEqual(step.trace["p"], [[10759, 5625]])
+        self.assertEqual(step.trace["0.g"], [[(722, 5652, 0), (-164, -2774, 0)]])
+        self.assertEqual(step.weights[0], [[-34, -694], [476, 892], [-352, -19]])
+        self.assertEqual(step.weights[1], [[592, -97], [398, 642], [-337, 343]])
+        self.assertEqual(step.trace["1.update"][0], [(208, -7392, 0), (-203, 7552, 0)])
+
+    def test_a_convolution_by_hand(self) -> None:
+        # A kernel of 2 × 2 over 2 × 2 numbers with a border of one: nine positions.
+        layers = [convolution(1, 2, padding=1, bias=False), linear(2, bias=False)]
+        net = network(layers, image=[2, 2, 1], batch=1, steps=1, loss="mse")
+        # Weights of 1 and 2 in the kernel's first and last place; 64 is an input of one.
+        ahead = [[1024], [0], [0], [2048]]
+        second = [[1024, 0]] + [[0, 0]] * 7 + [[0, 1024]]
+        step = Step(net, [ahead, second], [zeros(layer) for layer in net.layers])
+        step.run([[64, 128, 192, 256]], [[0, 1]])
+        z = [q for q, _, _ in step.trace["0.z"][0]]
+        self.assertEqual(z, [128, 256, 0, 384, 64 + 512, 128, 0, 192, 256])
+        # The outputs are the first and the last position: 2 and 4, less the labels 0 and 1.
+        self.assertEqual(step.trace["p"], [[512, 1024]])
+        # D is 2 at the first position and 3 at the last one; W takes it back to 4 and 3.
+        g = [q for q, _, _ in step.trace["0.g"][0]]
+        self.assertEqual(g, [2 * 1024, 0, 0, 0, 0, 0, 0, 0, 3 * 1024])
+        # The first position reads 1 with the last place of the kernel, the last one 4 with the
+        # first: gradients 3·4 and 2·1, times the rate of a half.
+        updates = [[q for q, _, _ in row] for row in step.trace["0.update"]]
+        self.assertEqual(updates, [[6 * 1024], [0], [0], [1024]])
+        self.assertEqual(step.weights[0], [[-5 * 1024], [0], [0], [1024]])
+
+    def test_steps_follow_the_formulas(self) -> None:
+        for name, (layers, options) in CASES.items():
+            net = network(layers, **options)
+            step, literal = Step(net, *drawn(net, 1)), Literal(net, *drawn(net, 1))
+            for seed in (2, 3):
+                step.run(*batch(net, seed))
+                literal.run(*batch(net, seed))
+                with self.subTest(name, seed=seed):
+                    self.assertEqual(step.weights, literal.weights)
+                    self.assertEqual(step.state, literal.state)
+                    self.assertNotEqual(step.state[0], zeros(net.layers[0]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,262 @@
+"""The numbers of steps satisfy the relation, at every position, and others do not."""
+
+import unittest
+from collections.abc import Iterator
+from itertools import product
+
+from networks import network
+from test_step import CASES, batch, drawn
+from zktrain_reference.compiler import compile_training
+from zktrain_reference.network import Network, Rounding
+from zktrain_reference.relation import (
+    Along,
+    Domain,
+    Earlier,
+    Form,
+    Preceding,
+    Relation,
+    Term,
+    Window,
+)
+from zktrain_reference.sheet import log
+from zktrain_reference.step import Step
+from zktrain_reference.tensors import part_names
+
+Cells = dict[tuple[str, tuple[int, ...]], int]
+
+
+class Witness:
+    """The cells of a sheet that are not zero, from T steps."""
+
+    def __init__(self, net: Network) -> None:
+        self.net, self.cells = net, {}
+        step = Step(net, *drawn(net, 1))
+        for i, matrix in enumerate(step.weights):
+            self.parameters(i, "before", (0,), (), matrix)
+        for i, matrix in enumerate(step.state if net.mu else []):
+            self.parameters(i, "state", (0,), (), matrix)
+        for t in range(net.steps):
+            rows, labels = batch(net, 2 + t)
+            for b, (row, label) in enumerate(zip(rows, labels)):
+                self.values("inputs", net.image, row, t, b, (0,))
+                self.values("labels", None, label, t, b, (0,))
+            step.run(rows, labels)
+            self.step(t, step)
+
+    def set(self, name: str, at: tuple[int, ...], value: int) -> None:
+        """One cell."""
+        if value:
+            self.cells[name, at] = value
+
+    def values(self, name, image, row, t: int, b: int, ahead=()) -> None:
+        """Numbers of a sample, of an image by row, column and channel."""
+        for number, value in enumerate(row):
+            at = (number, t, b)
+            if image:
+                position, channel = divmod(number, image.channels)
+                at = (channel, t, b, *divmod(position, image.width))
+            self.set(name, (*ahead, *at), value)
+
+    def parts(self, name: str, rounding: Rounding, rounded, place) -> None:
+        """Remainder and limbs of the excess; `place` sets a tensor's values."""
+        for part in part_names(name, rounding):
+            kind, k = part.split(".")[-1].rstrip("0123456789"), int(part[-1])
+            place(part, [piece(kind, k, rounding.shift, r, e) for _, r, e in rounded])
+
+    def parameters(self, i: int, name: str, ahead, behind, matrix) -> None:
+        """Weights and biases, by the dimensions of the layer's inputs."""
+        layer = self.net.layers[i]
+        for m, row in enumerate(matrix):
+            kind = "b" if m == layer.inputs else "w"
+            inputs = () if kind == "b" else self.input_index(layer, m)
+            for o, value in enumerate(row):
+                at = (o, *behind) if kind == "b" and behind else (*inputs, *behind, o)
+                self.set(f"{i}.{kind}.{name}", (*ahead, *at), value)
+
+    def input_index(self, layer, m: int) -> tuple[int, ...]:
+        """Where an input of a layer is in its parameters."""
+        if layer.image is None:
+            return (m,)
+        columns = layer.kernel.size if layer.kernel else layer.image.width
+        position, channel = divmod(m, layer.image.channels)
+        return (*divmod(position, columns), channel)
+
+    def step(self, t: int, step: Step) -> None:
+        """What a step computed."""
+        for i, layer in enumerate(self.net.layers):
+            for b in range(self.net.batch):
+                self.sample(i, t, b, step)
+            for name, rounding in (("clip", layer.clip), ("update", layer.update)):
+                if rounding:
+                    self.rounded_parameters(i, name, rounding, t, step.trace[f"{i}.{name}"])
+        for b in range(self.net.batch):
+            self.loss(t, b, step)
+
+    def rounded_parameters(self, i, name, rounding, t, matrix) -> None:
+        """A rounding of gradients or updates."""
+        ahead, behind = ((t,), ()) if name == "update" else ((), (t,))
+        quotients = [[q for q, _, _ in row] for row in matrix]
+        self.parameters(i, name, ahead, behind, quotients)
+        for part in part_names("", rounding):
+            kind, k = part[1:].rstrip("0123456789"), int(part[-1])
+            pieces = [[piece(kind, k, rounding.shift, r, e) for _, r, e in row] for row in matrix]
+            self.parameters(i, name + part, (), (t,), pieces)
+
+    def sample(self, i: int, t: int, b: int, step: Step) -> None:
+        """What a layer computed of a sample."""
+        layer, trace = self.net.layers[i], step.trace
+        place = lambda name, row: self.values(name, layer.result, row, t, b)  # noqa: E731
+        for name, rounding in (("z", layer.z), ("g", layer.g), ("d", layer.d)):
+            if rounding:
+                rounded = trace[f"{i}.{name}"][b]
+                place(f"{i}.{name}", [q for q, _, _ in rounded])
+                self.parts(f"{i}.{name}", rounding, rounded, place)
+        if layer.activation:
+            place(f"{i}.a", trace[f"{i}.a"][b])
+        if layer.activation == "relu":
+            negative = [int(q < 0) for q, _, _ in trace[f"{i}.z"][b]]
+            place(f"{i}.negative", negative)
+            g = [q for q, _, _ in trace[f"{i}.g"][b]]
+            place(f"{i}.d", [0 if s else x for s, x in zip(negative, g)])
+
+    def loss(self, t: int, b: int, step: Step) -> None:
+        """What the loss computed of a sample."""
+        trace, last = step.trace, len(self.net.layers) - 1
+        if self.net.loss == "mse":
+            return
+        p = trace["p"][b]
+        self.values("p", None, p, t, b)
+        if self.net.loss == "logistic":
+            return
+        z, e = [q for q, _, _ in trace[f"{last}.z"][b]], trace["e"][b]
+        first = z.index(max(z))
+        self.values("at_max", None, [int(k == first) for k in range(len(z))], t, b)
+        self.values("e", None, e, t, b)
+        rest = [2**15 * x - 2 * sum(e) * y for x, y in zip(e, p)]
+        self.values("r", None, rest, t, b)
+        self.set("max", (t, b), max(z))
+        self.set("sum", (t, b), sum(e))
+
+
+def piece(kind: str, k: int, shift: int, r: int, e: int) -> int:
+    """A part of a rounding."""
+    if kind != "r":
+        return max(e if kind == "high" else -e, 0) >> 16 * k & 0xFFFF
+    if shift <= 16:
+        return r
+    return r >> shift - 16 if k else r & (1 << shift - 16) - 1
+
+
+def indices(along: Along, size: int, at: dict[str, int]) -> list[int]:
+    """Which indices of a dimension a form reads at a position."""
+    if isinstance(along, Window):
+        a, u = at[along.base], at[along.place]
+        index = along.index(a, u)
+        real = a < along.windows and u < along.places and index is not None
+        return [index] if real and 0 <= index < size else []
+    if isinstance(along, Earlier):
+        return list(range(at[along.axis]))
+    if isinstance(along, Preceding):
+        return [at[along.axis] - 1] if at[along.axis] else []
+    return list(range(size)) if along is None else [at[along]]
+
+
+def term_at(term: Term, at: dict[str, int], cells: Cells) -> int:
+    """A term's value at a position."""
+    if any(at[axis] >= bound for axis, bound in term.masks):
+        return 0
+    if term.tensor is None:
+        return term.coefficient
+    pairs = zip(term.along, term.tensor.sizes)
+    read = product(*(indices(along, size, at) for along, size in pairs))
+    return term.coefficient * sum(cells.get((term.tensor.name, index), 0) for index in read)
+
+
+def value(form: Form, at: dict[str, int], cells: Cells) -> int:
+    """A form's value at a position."""
+    return sum(term_at(term, at, cells) for term in form.terms)
+
+
+def positions(over: Domain) -> Iterator[dict[str, int]]:
+    """All of a domain, padding included."""
+    names = [name for name, _ in over.axes]
+    for index in product(*(range(1 << log(size)) for _, size in over.axes)):
+        yield dict(zip(names, index))
+
+
+def broken(relation: Relation, cells: Cells) -> list[str]:
+    """The relations that do not hold."""
+    found = []
+    for i, p in enumerate(relation.products):
+        terms = list(positions(p.over("k")))
+        for at in positions(p.over("oxy")):
+            pairs = ((value(p.left, at | k, cells), p.right, at | k) for k in terms)
+            total = sum(left * value(right, k, cells) for left, right, k in pairs if left)
+            if value(p.out, at, cells) != p.factor * total:
+                found.append(f"product {i} at {at}")
+    for i, v in enumerate(relation.vanishing):
+        found += [f"zero {i} at {at}" for at in positions(v.over) if value(v.form, at, cells)]
+    for i, check in enumerate(relation.pointwise):
+        for at in positions(check.over):
+            operands = [value(form, at, cells) for form in check.operands]
+            for constraint in check.constraints:
+                if polynomial(constraint, operands):
+                    found.append(f"pointwise {i} at {at}")
+    return found + lookups(relation, cells)
+
+
+def polynomial(constraint, operands: list[int]) -> int:
+    """Over the integers."""
+    total = 0
+    for coefficient, factors in constraint:
+        for index in factors:
+            coefficient *= operands[index]
+        total += coefficient
+    return total
+
+
+def lookups(relation: Relation, cells: Cells) -> list[str]:
+    """The lookups that do not hold."""
+    found = []
+    tables = [None if form is None else table.values() for table, _, form in relation.tables]
+    for i, lookup in enumerate(relation.lookups):
+        table, _, _ = relation.tables[lookup.table]
+        for at in positions(lookup.over):
+            key = value(lookup.key, at, cells)
+            holds = 0 <= key < 1 << table.bits
+            if holds and lookup.value is not None:
+                holds = tables[lookup.table][key] == value(lookup.value, at, cells)
+            if not holds:
+                found.append(f"lookup {i} at {at}")
+    return found
+
+
+class Witnesses(unittest.TestCase):
+    """Steps of small networks."""
+
+    def test_steps_satisfy_the_relation(self) -> None:
+        for name, (layers, options) in CASES.items():
+            net = network(layers, **options)
+            relation, sheet = compile_training(net)
+            witness = Witness(net)
+            with self.subTest(name):
+                for tensor, at in witness.cells:
+                    sizes = sheet.tensors[tensor].sizes
+                    self.assertTrue(all(x < n for x, n in zip(at, sizes, strict=True)), tensor)
+                self.assertEqual(broken(relation, witness.cells)[:3], [])
+
+    def test_cells_of_padding_have_to_be_zero(self) -> None:
+        layers, options = CASES["two convolutions"]
+        net = network(layers, **options)
+        relation, _ = compile_training(net)
+        cells = Witness(net).cells
+        for name, at in (
+            ("inputs", (0, 0, 0, 0, 5, 0)), ("0.z", (0, 0, 0, 3, 0)), ("0.a", (3, 0, 0, 0, 0)),
+            ("0.g", (0, 0, 0, 3, 1)), ("0.d", (0, 0, 0, 3, 1)),
+        ):  # fmt: skip
+            with self.subTest(name):
+                self.assertNotEqual(broken(relation, cells | {(name, at): 1}), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,57 @@
+"""What the axes of a layer's relations are called. See docs/argument.md, "The relation".
+
+Steps are `t`, samples `b`, outputs `n`. Inputs are `m`; of a convolution `u`, `v` (the kernel's
+rows and columns) and `c`; of a linear layer over an image `h`, `w` and `c`. What is put out as
+an image has positions `i`, `j`, and so has an image whose values are checked one by one.
+"""
+
+from .geometry import Image
+from .network import Layer
+from .relation import Along, Axes, Window
+
+
+def names(axes: Axes) -> tuple[str, ...]:
+    """Only the names."""
+    return tuple(name for name, _ in axes)
+
+
+def sizes(axes: Axes) -> tuple[int, ...]:
+    """Only the sizes."""
+    return tuple(size for _, size in axes)
+
+
+def positions(image: Image | None) -> Axes:
+    """Rows and columns of what may be an image."""
+    return (("i", image.height), ("j", image.width)) if image else ()
+
+
+def inputs(layer: Layer) -> Axes:
+    """The inputs, as weights have them."""
+    if layer.image is None:
+        return (("m", layer.inputs),)
+    if layer.kernel:
+        size = layer.kernel.size
+        return (("u", size), ("v", size), ("c", layer.image.channels))
+    return (("h", layer.image.height), ("w", layer.image.width), ("c", layer.image.channels))
+
+
+def reads(layer: Layer) -> tuple[Along, ...]:
+    """How the values that a layer reads follow its axes, going forward."""
+    if layer.image is None:
+        return ("m", "t", "b")
+    if not layer.kernel:
+        return ("c", "t", "b", "h", "w")
+    size, result = layer.kernel.size, layer.result
+    rows = Window("i", "u", result.height, size, layer.kernel)
+    columns = Window("j", "v", result.width, size, layer.kernel)
+    return ("c", "t", "b", rows, columns)
+
+
+def gradients(layer: Layer) -> tuple[Along, ...]:
+    """How D follows the axes of the layer's inputs, going backward."""
+    if not layer.kernel:
+        return ("n", "t", "b")
+    size, image = layer.kernel.size, layer.image
+    rows = Window("h", "u", image.height, size, layer.kernel, backward=True)
+    columns = Window("w", "v", image.width, size, layer.kernel, backward=True)
+    return ("n", "t", "b", rows, columns)

@@ -1,0 +1,172 @@
+"""The manifest's fields, by version, and their canonical encoding. See docs/quantization.md."""
+
+import struct
+from typing import Any
+
+from .errors import require
+
+LOSSES = ("softmax-cross-entropy", "logistic", "mse")
+KINDS = ("linear", "relu", "sigmoid", "tanh", "conv2d")
+# Layers that have weights.
+WEIGHTED = ("linear", "conv2d")
+
+# The fields of every table in the order of the hash: name, type, whether it may be absent.
+# A type is a scalar's name, a list of one type, or the name of another table.
+Schema = dict[str, list[tuple[str, Any, bool]]]
+FIRST: Schema = {
+    "manifest": [
+        ("version", "u32", False),
+        ("name", "text", False),
+        ("model", "model", False),
+        ("optimizer", "optimizer", False),
+        ("training", "training", False),
+        ("data", "data", False),
+        ("quantization", "quantization", True),
+    ],
+    "model": [("input", "u64", False), ("loss", LOSSES, False), ("layers", ["layer"], False)],
+    "layer": [("kind", KINDS[:4], False), ("out", "u64", True), ("bias", "bool", True)],
+    "optimizer": [
+        ("learning_rate", "real", False),
+        ("momentum", "real", False),
+        ("weight_decay", "real", False),
+        ("clip", "real", True),
+    ],
+    "training": [
+        ("batch", "u64", False),
+        ("steps_per_proof", "u64", False),
+        ("max_steps", "u64", False),
+    ],
+    "data": [
+        ("label", "text", False),
+        ("classes", ["text"], True),
+        ("target", "scaling", True),
+        ("uniform", "uniform", True),
+        ("features", ["feature"], True),
+    ],
+    "scaling": [("offset", "real", False), ("scale", "real", False)],
+    "uniform": [
+        ("prefix", "text", False),
+        ("count", "u64", False),
+        ("offset", "real", False),
+        ("scale", "real", False),
+    ],
+    "feature": [("name", "text", False), ("offset", "real", False), ("scale", "real", False)],
+    "quantization": [
+        ("row_log", "u32", False),
+        ("input_frac", "u32", False),
+        ("weight_frac", "u32", False),
+        ("weight_init_bits", "u32", False),
+        ("mu", "i64", False),
+        ("lambda", "i64", False),
+        ("layers", ["scales"], False),
+    ],
+    "scales": [
+        ("z_frac", "u32", False),
+        ("a_frac", "u32", True),
+        ("grad_frac", "u32", True),
+        ("clip_frac", "u32", True),
+        ("clip_bound", "i64", True),
+        ("eta", "i64", False),
+    ],
+}
+SECOND: Schema = FIRST | {
+    "model": [
+        ("input", "u64", False),
+        ("image", "image", True),
+        ("loss", LOSSES, False),
+        ("layers", ["layer"], False),
+    ],
+    "layer": [
+        ("kind", KINDS, False),
+        ("out", "u64", True),
+        ("bias", "bool", True),
+        ("kernel", "u64", True),
+        ("stride", "u64", True),
+        ("padding", "u64", True),
+    ],
+}
+VERSIONS = {1: FIRST, 2: SECOND}
+# Absent in the text, these stand for a value.
+DEFAULTS = {("optimizer", "momentum"): 0.0, ("optimizer", "weight_decay"): 0.0}
+# Absent in the text, these are in the hash all the same, in layers of these kinds.
+WRITTEN = {
+    "bias": (WEIGHTED, True),
+    "stride": (("conv2d",), 1),
+    "padding": (("conv2d",), 0),
+}
+INTEGERS = {"u32": (0, 2**32 - 1), "u64": (0, 2**63 - 1), "i64": (-(2**63), 2**63 - 1)}
+
+
+def read(schema: Schema, value: Any, kind: Any, where: str) -> Any:
+    """The value, checked against a type of the schema."""
+    if isinstance(kind, list):
+        require(isinstance(value, list), f"{where}: expected a list")
+        return [read(schema, v, kind[0], f"{where}[{i}]") for i, v in enumerate(value)]
+    if kind == "image":
+        numbers = read(schema, value, ["u64"], where)
+        require(len(numbers) == 3, f"{where}: expected height, width and channels")
+        return numbers
+    if isinstance(kind, tuple):
+        require(isinstance(value, str) and value in kind, f"{where}: expected one of {kind}")
+        return value
+    if kind in INTEGERS:
+        lowest, highest = INTEGERS[kind]
+        require(type(value) is int and lowest <= value <= highest, f"{where}: expected {kind}")
+        return value
+    if kind == "real":
+        require(type(value) in (int, float), f"{where}: expected a number")
+        return float(value)
+    if kind in ("text", "bool"):
+        require(type(value) is (str if kind == "text" else bool), f"{where}: expected {kind}")
+        return value
+    return _table(schema, value, kind, where)
+
+
+def _table(schema: Schema, value: Any, kind: str, where: str) -> dict[str, Any]:
+    require(isinstance(value, dict), f"{where}: expected a table")
+    fields = {name for name, _, _ in schema[kind]}
+    for name in value:
+        require(name in fields, f"{where}.{name}: unknown field")
+    table = {}
+    for name, field_kind, optional in schema[kind]:
+        field = f"{where}.{name}".removeprefix("manifest.")
+        if name in value:
+            table[name] = read(schema, value[name], field_kind, field)
+        elif (kind, name) in DEFAULTS:
+            table[name] = DEFAULTS[kind, name]
+        else:
+            require(optional, f"{field}: is required")
+            table[name] = None
+    return table
+
+
+def encoded(schema: Schema, value: Any, kind: Any) -> bytes:
+    """The canonical bytes of a value."""
+    if isinstance(kind, list):
+        parts = (encoded(schema, v, kind[0]) for v in value)
+        return struct.pack(">Q", len(value)) + b"".join(parts)
+    if kind == "image":
+        return struct.pack(">3q", *value)
+    if isinstance(kind, tuple):
+        return struct.pack(">q", kind.index(value))
+    if kind == "real":
+        return struct.pack(">d", value + 0.0)
+    if kind == "text":
+        data = value.encode()
+        return struct.pack(">Q", len(data)) + data
+    if kind in INTEGERS or kind == "bool":
+        return struct.pack(">q", value)
+    out = b""
+    for name, field_kind, optional in schema[kind]:
+        field = _written(name, value) if kind == "layer" else value[name]
+        if optional:
+            out += struct.pack(">q", field is not None)
+        if field is not None:
+            out += encoded(schema, field, field_kind)
+    return out
+
+
+def _written(name: str, layer: dict[str, Any]) -> Any:
+    """What the hash has of a layer's field."""
+    kinds, default = WRITTEN.get(name, ((), None))
+    return default if layer[name] is None and layer["kind"] in kinds else layer[name]

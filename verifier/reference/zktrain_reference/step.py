@@ -1,0 +1,194 @@
+"""A training step in exact integers. See docs/quantization.md.
+
+A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
+parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
+the bias' row if there is one; a column for each output.
+"""
+
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import product
+
+from .network import PROBABILITY_BITS, Layer, Network, Rounding
+from .tables import Table
+
+Row = list[int]
+Matrix = list[Row]
+
+
+def round_sat(x: int, rounding: Rounding) -> tuple[int, int, int]:
+    """Quotient, remainder and excess."""
+    v = rounding.nearest(x)
+    q = min(max(v, rounding.low), rounding.high)
+    return q, x - (v << rounding.shift), v - q
+
+
+@cache
+def places(layer: Layer) -> list[list[int | None]]:
+    """Of each position, which numbers its patch has; none outside of the image."""
+    if layer.kernel is None:
+        return [list(range(layer.inputs))]
+    image, result, size = layer.image, layer.result, range(layer.kernel.size)
+    stride, padding = layer.kernel.stride, layer.kernel.padding
+
+    def number(y: int, x: int, c: int) -> int | None:
+        inside = 0 <= y < image.height and 0 <= x < image.width
+        return (y * image.width + x) * image.channels + c if inside else None
+
+    return [
+        [
+            number(stride * i + u - padding, stride * j + v - padding, c)
+            for u, v, c in product(size, size, range(image.channels))
+        ]
+        for i, j in product(range(result.height), range(result.width))
+    ]
+
+
+@cache
+def values_of(table: Table) -> Row:
+    """A table's values."""
+    return table.values()
+
+
+def smooth(kind: str, z: Row, argument_bits: int, value_bits: int) -> Row:
+    """A sigmoid or a hyperbolic tangent, from its table."""
+    values = values_of(Table(kind, argument_bits, value_bits))
+    return [values[x + 2**15] for x in z]
+
+
+@dataclass
+class Step:
+    """Steps, one after another. In `trace` is, by name, what the last one computed of each sample
+    or row of parameters (of roundings quotient, remainder and excess)."""
+
+    network: Network
+    weights: list[Matrix]
+    state: list[Matrix]
+    trace: dict[str, list] = field(default_factory=dict)
+
+    def run(self, inputs: Matrix, labels: Matrix) -> None:
+        """From a batch's rows to the next parameters."""
+        self.trace = {}
+        # What each layer reads, sample by sample.
+        read = [inputs]
+        for i in range(len(self.network.layers)):
+            read.append([self.forward(i, row) for row in read[i]])
+        errors = [self.loss(z, y) for z, y in zip(read[-1], labels)]
+        updates = []
+        for i in reversed(range(len(self.network.layers))):
+            updates.insert(0, self.update(i, read[i], errors))
+            if i:
+                errors = [self.backward(i, error, b) for b, error in enumerate(errors)]
+        pairs = zip(self.weights, updates)
+        self.weights = [subtract(weights, update) for weights, update in pairs]
+        self.state = updates
+
+    def round(self, name: str, values: Row, rounding: Rounding) -> Row:
+        """Quotients; everything is noted."""
+        rounded = [round_sat(x, rounding) for x in values]
+        self.trace.setdefault(name, []).append(rounded)
+        return [q for q, _, _ in rounded]
+
+    def note(self, name: str, value) -> None:
+        """What is not rounded, of the next sample."""
+        self.trace.setdefault(name, []).append(value)
+
+    def forward(self, i: int, row: Row) -> Row:
+        """A of one sample."""
+        layer, weights = self.network.layers[i], self.weights[i]
+        wide = [x for patch in patches(layer, row) for x in times(patch, weights)]
+        z = self.round(f"{i}.z", wide, layer.z)
+        a = z
+        if layer.activation == "relu":
+            a = [max(x, 0) for x in z]
+        elif layer.activation:
+            a = smooth(layer.activation, z, layer.z_bits, layer.a_bits)
+        self.note(f"{i}.a", a)
+        return a
+
+    def loss(self, z: Row, y: Row) -> Row:
+        """D of the last layer, of one sample."""
+        network, last = self.network, self.network.layers[-1]
+        p = z
+        if network.loss == "logistic":
+            p = smooth("sigmoid", z, last.z_bits, PROBABILITY_BITS)
+        elif network.loss == "softmax-cross-entropy":
+            p = self.softmax(z, last)
+        self.note("p", p)
+        return [a - network.label_scale * b for a, b in zip(p, y)]
+
+    def softmax(self, z: Row, last: Layer) -> Row:
+        """Probabilities with 14 bits."""
+        exp, m = values_of(Table("exp", last.z_bits, self.network.exp_start)), max(z)
+        e = [exp[m - x] for x in z]
+        total = sum(e)
+        p = [(2**15 * x + total) // (2 * total) for x in e]
+        self.note("e", e)
+        return p
+
+    def backward(self, i: int, error: Row, sample: int) -> Row:
+        """D of the layer below layer i, of one sample."""
+        below = self.network.layers[i - 1]
+        wide = [0] * len(self.trace[f"{i - 1}.a"][sample])
+        for position, place in enumerate(places(self.network.layers[i])):
+            d = part(error, position, self.network.layers[i])
+            for m, weights in zip(place, self.weights[i]):
+                if m is not None:
+                    wide[m] += sum(x * w for x, w in zip(d, weights))
+        g = self.round(f"{i - 1}.g", wide, below.g)
+        return self.derivative(i - 1, g, sample)
+
+    def derivative(self, i: int, g: Row, sample: int) -> Row:
+        """g through the activation of a layer."""
+        layer, a = self.network.layers[i], self.trace[f"{i}.a"][sample]
+        if layer.activation is None:
+            return g
+        if layer.activation == "relu":
+            z = self.trace[f"{i}.z"][sample]
+            return [0 if q < 0 else x for (q, _, _), x in zip(z, g)]
+        one = 2**layer.a_bits
+        if layer.activation == "sigmoid":
+            wide = [y * (one - y) * x for y, x in zip(a, g)]
+        else:
+            wide = [(one**2 - y**2) * x for y, x in zip(a, g)]
+        return self.round(f"{i}.d", wide, layer.d)
+
+    def update(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
+        """δ of a layer's parameters."""
+        network, layer = self.network, self.network.layers[i]
+        gradient = [[0] * layer.outputs for _ in self.weights[i]]
+        for row, error in zip(read, errors):
+            for position, patch in enumerate(patches(layer, row)):
+                d = part(error, position, layer)
+                for total, a in zip(gradient, patch):
+                    for o, x in enumerate(d):
+                        total[o] += a * x
+        if layer.clip:
+            gradient = [self.round(f"{i}.clip", row, layer.clip) for row in gradient]
+        updates = []
+        for before, g, weights in zip(self.state[i], gradient, self.weights[i]):
+            columns = zip(before, g, weights)
+            wide = [network.mu * d + layer.eta * x + network.decay * w for d, x, w in columns]
+            updates.append(self.round(f"{i}.update", wide, layer.update))
+        return updates
+
+
+def patches(layer: Layer, row: Row) -> Matrix:
+    """What a layer multiplies with its parameters, position by position."""
+    one = [2**layer.input_bits] * layer.bias
+    return [[0 if m is None else row[m] for m in place] + one for place in places(layer)]
+
+
+def part(error: Row, position: int, layer: Layer) -> Row:
+    """D at a position."""
+    return error[position * layer.outputs : (position + 1) * layer.outputs]
+
+
+def times(row: Row, matrix: Matrix) -> Row:
+    """A row times a matrix."""
+    return [sum(x * w for x, w in zip(row, column)) for column in zip(*matrix)]
+
+
+def subtract(a: Matrix, b: Matrix) -> Matrix:
+    """a − b"""
+    return [[x - y for x, y in zip(r, s)] for r, s in zip(a, b)]

@@ -1,0 +1,106 @@
+"""The tensors of a network's sheet, and its tables. See docs/argument.md, "The sheet"."""
+
+from . import axes
+from .geometry import Image
+from .network import PROBABILITY_BITS, Layer, Network, Rounding
+from .sheet import Wanted
+from .tables import Table, range_table
+
+SHORT, LESS = range_table(16), range_table(15)
+
+
+def limbs(bits: int) -> int:
+    """Tensors of 16 bits for so many bits."""
+    return -(-bits // 16)
+
+
+def part_names(name: str, rounding: Rounding) -> list[str]:
+    """The parts of a rounding."""
+    counts = (
+        ("r", limbs(rounding.shift)),
+        ("high", limbs(rounding.high_bits)),
+        ("low", limbs(rounding.low_bits)),
+    )
+    return [f"{name}.{part}{k}" for part, count in counts for k in range(count)]
+
+
+def activation_table(layer: Layer) -> Table | None:
+    """A sigmoid's or hyperbolic tangent's table."""
+    if layer.activation in ("sigmoid", "tanh"):
+        return Table(layer.activation, layer.z_bits, layer.a_bits)
+    return None
+
+
+def tables_of(network: Network) -> list[Table]:
+    """The tables, in order."""
+    found = [SHORT]
+    for layer in network.layers:
+        found += [LESS] * (layer.activation == "relu")
+        found += [table for table in [activation_table(layer)] if table]
+    last = network.layers[-1]
+    if network.loss == "softmax-cross-entropy":
+        found.append(Table("exp", last.z_bits, network.exp_start))
+    if network.loss == "logistic":
+        found.append(Table("sigmoid", last.z_bits, PROBABILITY_BITS))
+    return list(dict.fromkeys(found))
+
+
+def _values(network: Network, count: int, image: Image | None = None) -> tuple[int, ...]:
+    """Sizes of a tensor of values, of which there are so many at each position."""
+    return (count, network.steps, network.batch, *axes.sizes(axes.positions(image)))
+
+
+def data_tensors(network: Network) -> Wanted:
+    """A window's rows and labels."""
+    image = network.image
+    inputs = _values(network, image.channels if image else network.inputs, image)
+    return [("inputs", inputs), ("labels", _values(network, network.outputs))]
+
+
+def parameter_tensors(network: Network, suffix: str) -> Wanted:
+    """Weights and biases."""
+    found: Wanted = []
+    for i, layer in enumerate(network.layers):
+        inputs = axes.sizes(axes.inputs(layer))
+        found.append((f"{i}.w.{suffix}", (*inputs, layer.outputs)))
+        if layer.bias:
+            found.append((f"{i}.b.{suffix}", (layer.outputs,)))
+    return found
+
+
+def count_tensors(tables: list[Table]) -> Wanted:
+    """Multiplicities."""
+    return [(f"count.{i}", (1 << table.bits,)) for i, table in enumerate(tables)]
+
+
+def trace_tensors(network: Network) -> Wanted:
+    """What steps compute."""
+    found: Wanted = []
+
+    def add(sizes: tuple[int, ...], *names: str) -> None:
+        found.extend((name, sizes) for name in names)
+
+    steps, batch = network.steps, network.batch
+    for i, layer in enumerate(network.layers):
+        units = _values(network, layer.outputs, layer.result)
+        add(units, f"{i}.z", *part_names(f"{i}.z", layer.z))
+        if layer.activation:
+            add(units, f"{i}.a")
+        if layer.activation == "relu":
+            add(units, f"{i}.negative", f"{i}.d")
+        for name, rounding in (("g", layer.g), ("d", layer.d)):
+            if rounding:
+                add(units, f"{i}.{name}", *part_names(f"{i}.{name}", rounding))
+        inputs = axes.sizes(axes.inputs(layer))
+        kinds = [("w", (*inputs, steps, layer.outputs)), ("b", (layer.outputs, steps))]
+        for kind, sizes in kinds[: 1 + layer.bias]:
+            add(sizes, *part_names(f"{i}.{kind}.update", layer.update))
+            if layer.clip:
+                add(sizes, f"{i}.{kind}.clip", *part_names(f"{i}.{kind}.clip", layer.clip))
+    rows, outputs = (steps, batch), (network.outputs, steps, batch)
+    if network.loss == "softmax-cross-entropy":
+        for name in ("max", "at_max", "e", "sum", "p", "r"):
+            add(rows if name in ("max", "sum") else outputs, name)
+    elif network.loss == "logistic":
+        add(outputs, "p")
+    return found
