@@ -55,6 +55,16 @@ pub struct Factors<'p, V> {
     equal_bits: BTreeMap<(usize, Coordinate), V>,
     known: BTreeMap<Factor, V>,
     products: BTreeMap<Vec<Factor>, V>,
+    units: BTreeMap<(Unit, usize), Vec<V>>,
+}
+
+/// The numbers that a unit vector is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    /// That in the final point's bits from a position on.
+    Final(usize),
+    /// That in these coordinates of a claim's point.
+    Point(Vec<Coordinate>),
 }
 
 impl<'p, V: Clone> Factors<'p, V> {
@@ -66,6 +76,7 @@ impl<'p, V: Clone> Factors<'p, V> {
             equal_bits: BTreeMap::new(),
             known: BTreeMap::new(),
             products: BTreeMap::new(),
+            units: BTreeMap::new(),
         }
     }
 
@@ -117,6 +128,28 @@ impl<'p, V: Clone> Factors<'p, V> {
         Ok(value)
     }
 
+    /// The unit vector of so many numbers, made once.
+    fn units<A: Arithmetic<Var = V>>(
+        &mut self,
+        arith: &mut A,
+        unit: Unit,
+        count: usize,
+    ) -> Result<Vec<V>, A::Error> {
+        let key = (unit, count);
+        if let Some(known) = self.units.get(&key) {
+            return Ok(known.clone());
+        }
+        let log = Axis::new(count).log as usize;
+        let bits = match &key.0 {
+            Unit::Final(shift) => self.bits(*shift, log)?.to_vec(),
+            Unit::Point(at) if at.len() == log => self.at(at)?,
+            Unit::Point(_) => return Err(Check::Shape("the axes of a window").into()),
+        };
+        let units = unit_vector(arith, &bits, count);
+        self.units.insert(key, units.clone());
+        Ok(units)
+    }
+
     /// `eq`, sharing the product over the lower bits.
     fn equal<A: Arithmetic<Var = V>>(
         &mut self,
@@ -139,10 +172,11 @@ impl<'p, V: Clone> Factors<'p, V> {
         arith: &mut A,
         sliding: &Sliding,
     ) -> Result<V, A::Error> {
-        let rho = self.bits(sliding.shift, Axis::new(sliding.size).log as usize)?;
-        let (at, within) = (self.at(&sliding.at)?, self.at(&sliding.within)?);
+        let [windows, places] = sliding.sizes();
+        let at = self.units(arith, Unit::Point(sliding.at.clone()), windows)?;
+        let within = self.units(arith, Unit::Point(sliding.within.clone()), places)?;
         let weights = sliding.weights(arith, &at, &within)?;
-        let indices = unit_vector(arith, rho, sliding.size);
+        let indices = self.units(arith, Unit::Final(sliding.shift), sliding.size)?;
         let mut total = arith.constant(Fr::zero());
         for (weight, index) in weights.iter().zip(&indices) {
             if let Some(weight) = weight {

@@ -4,7 +4,7 @@ use ark_bn254::Fr;
 use zktrain_model::relation::{Axis, Dim, Window};
 
 use super::{axis_coordinates, unit_vector};
-use crate::arith::{Arithmetic, Check};
+use crate::arith::{Arithmetic, Check, Native};
 use crate::verifier::claims::{Coordinate, ScaledForm};
 
 /// A window along a dimension of a tensor, and a claim's point on its two axes.
@@ -34,25 +34,23 @@ impl Sliding {
         Ok(Self { shift: dim.shift as usize, size: dim.axis.size, window, at, within })
     }
 
-    /// `Σ eq(within, u)·eq(at, a)` over the windows `a` and places `u` that lead to an index, for each
-    /// index of the dimension; `None` where there are none. One multiplication for each that leads
-    /// somewhere, besides those of two unit vectors.
+    /// Windows, and places in one.
+    pub fn sizes(&self) -> [usize; 2] {
+        [self.window.windows, self.window.places]
+    }
+
+    /// `Σ within[u]·at[a]` over the windows `a` and places `u` that lead to an index, for each index of
+    /// the dimension; `None` where there are none. `at` and `within` are the [`unit_vector`]s of the two
+    /// axes. One multiplication for each that leads somewhere.
     ///
     /// # Errors
-    /// [`Check::Shape`] if a point has not the coordinates of its axis.
+    /// [`Check::Shape`] if these have not as many entries as there are windows and places.
     pub fn weights<A: Arithmetic>(
         &self,
         arith: &mut A,
         at: &[A::Var],
         within: &[A::Var],
     ) -> Result<Vec<Option<A::Var>>, A::Error> {
-        let Window { windows, places, .. } = self.window;
-        let logs = [windows, places].map(|size| Axis::new(size).log as usize);
-        if [at.len(), within.len()] != logs {
-            return Err(Check::Shape("the axes of a window").into());
-        }
-        let at = unit_vector(arith, at, windows);
-        let within = unit_vector(arith, within, places);
         let mut weights = vec![None; self.size];
         for (a, u, index) in self.window.cells(self.size) {
             let cell = at.get(a).zip(within.get(u)).zip(weights.get_mut(index));
@@ -65,12 +63,15 @@ impl Sliding {
         Ok(weights)
     }
 
-    /// The same over the padded dimension, as numbers.
+    /// The same over the padded dimension, as numbers; `at` and `within` are the claim's point.
     ///
     /// # Errors
-    /// As [`Self::weights`].
+    /// [`Check::Shape`] if a point has not the coordinates of its axis.
     pub fn table(&self, at: &[Fr], within: &[Fr]) -> Result<Vec<Fr>, Check> {
-        let weights = self.weights(&mut crate::arith::Native, at, within)?;
+        let [windows, places] = self.sizes();
+        let at = unit_vector(&mut Native, at, windows);
+        let within = unit_vector(&mut Native, within, places);
+        let weights = self.weights(&mut Native, &at, &within)?;
         let mut table: Vec<Fr> = weights.into_iter().map(Option::unwrap_or_default).collect();
         table.resize(1 << Axis::new(self.size).log, Fr::default());
         Ok(table)
