@@ -3,16 +3,23 @@
 mod scalar;
 
 use proptest::prelude::*;
-use zktrain_model::manifest::{LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training};
+use zktrain_model::manifest::{
+    Kernel, LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
+};
 use zktrain_model::trace::{Parameters, Trace};
 
 use self::scalar::check;
 use super::{TrainError, Trainer, last_update};
 use crate::{CalibrationError, calibrate, evaluate, initial_parameters, synthetic};
 
+/// Height, width and channels, and outputs, kernels and whether there is a bias.
+type Images = ([usize; 3], Vec<(usize, Kernel, bool)>);
+
 /// A random network and what it is trained with.
 #[derive(Debug, Clone)]
 struct Case {
+    /// Images, and the convolutions that come first.
+    convolutions: Option<Images>,
     widths: Vec<usize>,
     kinds: Vec<Option<LayerKind>>,
     biases: u32,
@@ -41,9 +48,18 @@ impl Case {
             layers.extend(self.kinds[i].map(LayerSpec::of));
         }
         layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
-        manifest.model.input = hidden[0];
-        manifest.data.uniform.as_mut().unwrap().count = hidden[0];
+        let convolutions = self.convolutions.iter().flat_map(|(_, all)| all).zip(&self.kinds);
+        let convolutions = convolutions.flat_map(|((out, kernel, bias), kind)| {
+            let layer = LayerSpec::conv2d(*out, *kernel, *bias);
+            core::iter::once(layer).chain(kind.map(LayerSpec::of))
+        });
+        layers.splice(0..0, convolutions);
+        let image = self.convolutions.as_ref().map(|(image, _)| *image);
+        manifest.model.image = image;
+        manifest.model.input = image.map_or(hidden[0], |image| image.iter().product());
+        manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
         manifest.model.layers = layers;
+        manifest.version = manifest.model.version();
         manifest.model.loss = loss;
         let classes = if loss == Loss::Logistic { 2 } else { outputs };
         manifest.data.classes = Some((0..classes).map(|j| j.to_string()).collect());
@@ -71,8 +87,14 @@ fn case() -> impl Strategy<Value = Case> {
         Just(Some(LayerKind::Sigmoid)),
         Just(Some(LayerKind::Tanh)),
     ];
+    let kernel = (1usize..5, 1usize..3, 0usize..3, 1usize..4, any::<bool>());
+    let kernel = kernel.prop_map(|(size, stride, padding, out, bias)| {
+        (out, Kernel { size, stride, padding: padding.min(size - 1) }, bias)
+    });
+    let image = ([1usize..8, 1usize..8, 1usize..4], prop::collection::vec(kernel, 0..3));
+    let image = prop_oneof![1 => Just(None), 1 => image.prop_map(fitting)];
     (
-        prop::collection::vec(1usize..14, 2..6),
+        (image, prop::collection::vec(1usize..14, 2..6)),
         prop::collection::vec(kind, 5),
         any::<u32>(),
         0usize..4,
@@ -84,7 +106,19 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u64>(),
     )
         .prop_map(
-            |(widths, kinds, biases, loss, momentum, decay, clip, batch, steps, seed)| Case {
+            |(
+                (convolutions, widths),
+                kinds,
+                biases,
+                loss,
+                momentum,
+                decay,
+                clip,
+                batch,
+                steps,
+                seed,
+            )| Case {
+                convolutions,
                 widths,
                 kinds,
                 biases,
@@ -97,6 +131,18 @@ fn case() -> impl Strategy<Value = Case> {
                 seed,
             },
         )
+}
+
+/// The kernels that fit what those before them leave of the image.
+fn fitting((image, mut convolutions): Images) -> Option<Images> {
+    let mut sides = [image[0], image[1]];
+    convolutions.retain(|(_, kernel, _)| {
+        let places = sides.map(|side| kernel.places(side));
+        let fits = places.iter().all(Option::is_some);
+        sides = if fits { places.map(Option::unwrap_or_default) } else { sides };
+        fits
+    });
+    Some((image, convolutions))
 }
 
 /// Two windows in a row, the second with the first one's state, both checked.
@@ -156,6 +202,7 @@ proptest! {
 
 fn shape_13_7_3() -> Case {
     Case {
+        convolutions: None,
         widths: vec![13, 7, 3],
         kinds: vec![Some(LayerKind::Relu); 2],
         biases: 0,

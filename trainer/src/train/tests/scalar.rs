@@ -60,9 +60,10 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     // Kinds of activations, from the manifest and not from the lowered network.
     let mut kinds = Vec::new();
     for (i, layer) in manifest.model.layers.iter().enumerate() {
-        if layer.kind == LayerKind::Linear {
+        let weighted = |kind: &LayerKind| matches!(kind, LayerKind::Linear | LayerKind::Conv2d);
+        if weighted(&layer.kind) {
             let next = manifest.model.layers.get(i + 1).map(|next| next.kind);
-            kinds.push(next.filter(|kind| *kind != LayerKind::Linear));
+            kinds.push(next.filter(|kind| !weighted(kind)));
         }
     }
     let mut expected: Vec<Layer> = (0..count).map(|_| Layer::default()).collect();
@@ -77,14 +78,16 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 .collect(),
         ];
         for (l, layer) in network.layers.iter().enumerate() {
-            let (n_in, n_out) = (layer.n_in, layer.n_out);
+            let (len, n_out) = (layer.input.count(), layer.n_out);
             let p = &parameters.layers[l];
+            let taps = taps(layer);
             let mut out = Vec::new();
-            for i in 0..batch {
+            for (i, taps) in (0..batch).flat_map(|i| taps.iter().map(move |taps| (i, taps))) {
                 for j in 0..n_out {
                     let mut x = 0i128;
-                    for k in 0..n_in {
-                        x += i128::from(inputs[l][i * n_in + k]) * i128::from(p.w[k * n_out + j]);
+                    for (from, k) in taps {
+                        let a = i128::from(inputs[l][i * len + from]);
+                        x += a * i128::from(p.w[k * n_out + j]);
                     }
                     if let Some(b) = &p.b {
                         x += i128::from(b[j]) << layer.a_in_frac;
@@ -109,7 +112,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
         let mut updates = Vec::new();
         for l in (0..count).rev() {
             let layer = &network.layers[l];
-            let (n_in, n_out) = (layer.n_in, layer.n_out);
+            let (len, n_in, n_out) = (layer.input.count(), layer.n_in, layer.n_out);
             let step = |x: i128, w: i32, v: i32, clip: &mut Expect, update: &mut Expect| {
                 let g = match &layer.clip {
                     Some(spec) => i128::from(clip.round(x, spec)),
@@ -122,11 +125,20 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             };
             let mut w_updates = Vec::new();
             let Layer { clip_w, clip_b, update_w, update_b, .. } = &mut expected[l];
+            let mut sums = vec![0i128; n_in * n_out];
+            for (position, taps) in taps(layer).iter().enumerate() {
+                let places = layer.output.positions();
+                for (i, (from, k)) in (0..batch).flat_map(|i| taps.iter().map(move |t| (i, t))) {
+                    for j in 0..n_out {
+                        let d = d[(i * places + position) * n_out + j];
+                        sums[k * n_out + j] +=
+                            i128::from(inputs[l][i * len + from]) * i128::from(d);
+                    }
+                }
+            }
             for k in 0..n_in {
                 for j in 0..n_out {
-                    let x = (0..batch)
-                        .map(|i| i128::from(inputs[l][i * n_in + k]) * i128::from(d[i * n_out + j]))
-                        .sum();
+                    let x = sums[k * n_out + j];
                     let at = k * n_out + j;
                     let v = velocity.as_ref().map_or(0, |v| v.layers[l].w[at]);
                     w_updates.push(step(x, parameters.layers[l].w[at], v, clip_w, update_w));
@@ -135,7 +147,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             let mut b_updates = Vec::new();
             if let Some(b) = &parameters.layers[l].b {
                 for j in 0..n_out {
-                    let x: i128 = (0..batch).map(|i| i128::from(d[i * n_out + j])).sum();
+                    let x: i128 = d.iter().skip(j).step_by(n_out).map(|d| i128::from(*d)).sum();
                     let v = velocity.as_ref().map_or(0, |v| v.layers[l].b.as_ref().unwrap()[j]);
                     b_updates.push(step(x << layer.a_in_frac, b[j], v, clip_b, update_b));
                 }
@@ -160,6 +172,34 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     assert_eq!(last_update(network, trace), velocity);
 }
 
+/// At each position of the output: which numbers of the input meet which rows of the weights.
+fn taps(layer: &zktrain_model::manifest::Layer) -> Vec<Vec<(usize, usize)>> {
+    let (Some(kernel), Some([height, width])) = (layer.kernel, layer.input.image) else {
+        return vec![(0..layer.n_in).map(|k| (k, k)).collect()];
+    };
+    let c = layer.input.channels;
+    let outputs = |side: usize| (side + 2 * kernel.padding - kernel.size) / kernel.stride + 1;
+    let mut all = Vec::new();
+    for i in 0..outputs(height) {
+        for j in 0..outputs(width) {
+            let mut taps = Vec::new();
+            for u in 0..kernel.size {
+                for v in 0..kernel.size {
+                    let (y, x) = (i * kernel.stride + u, j * kernel.stride + v);
+                    let inside = (kernel.padding..height + kernel.padding).contains(&y)
+                        && (kernel.padding..width + kernel.padding).contains(&x);
+                    for channel in (0..c).filter(|_| inside) {
+                        let pixel = (y - kernel.padding) * width + x - kernel.padding;
+                        taps.push((pixel * c + channel, (u * kernel.size + v) * c + channel));
+                    }
+                }
+            }
+            all.push(taps);
+        }
+    }
+    all
+}
+
 fn backward(
     parameters: &Parameters,
     network: &Network,
@@ -171,15 +211,21 @@ fn backward(
 ) -> Vec<i64> {
     let (above, below) = (&network.layers[l], &network.layers[l - 1]);
     let mut out = Vec::new();
+    let (len, taps, places) = (above.input.count(), taps(above), above.output.positions());
     for i in 0..network.batch {
-        for k in 0..above.n_in {
-            let mut x = 0i128;
+        let mut sums = vec![0i128; len];
+        for (position, (from, k)) in
+            taps.iter().enumerate().flat_map(|(p, taps)| taps.iter().map(move |tap| (p, tap)))
+        {
             for j in 0..above.n_out {
                 let w = parameters.layers[l].w[k * above.n_out + j];
-                x += i128::from(d[i * above.n_out + j]) * i128::from(w);
+                let d = d[(i * places + position) * above.n_out + j];
+                sums[*from] += i128::from(d) * i128::from(w);
             }
+        }
+        for (k, x) in sums.into_iter().enumerate() {
             let g = expected[l - 1].g.round(x, below.g.as_ref().unwrap());
-            let a = i128::from(inputs[l][i * above.n_in + k]);
+            let a = i128::from(inputs[l][i * len + k]);
             let one = 1i128 << below.a_frac;
             let product = match kinds[l - 1] {
                 Some(LayerKind::Sigmoid) => a * (one - a) * i128::from(g),
