@@ -74,6 +74,12 @@ pub struct Args {
     /// Multiplied with every feature, in place of each column's deviation.
     #[arg(long)]
     pub scale: Option<f64>,
+    /// Height, width and channels, where the columns are an image's numbers, row by row: 28x28x1.
+    #[arg(long, value_name = "HxWxC", conflicts_with = "manifest")]
+    pub image: Option<String>,
+    /// A convolution before the hidden layers: channels, kernel, stride (1), padding (0), as in 8:5:2:2; once for each.
+    #[arg(long, value_name = "OUT:KERNEL[:STRIDE[:PADDING]]", conflicts_with = "manifest")]
+    pub conv: Vec<String>,
     /// Widths of the hidden layers, for example 32,16; one of 16 without it.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", conflicts_with = "shape")]
     pub hidden: Option<Vec<usize>>,

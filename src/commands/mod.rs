@@ -23,10 +23,10 @@ pub mod verify;
 
 use zktrain_model::manifest::Network;
 
-/// Layer widths, input first, as in `30-16-2`.
+/// What goes through the layers, input first, as in `30-16-2` or `28x28x1-14x14x8-10`.
 pub fn shape(network: &Network) -> String {
-    let widths = network.layers.iter().map(|layer| layer.n_out);
-    let widths: Vec<String> =
-        std::iter::once(network.input).chain(widths).map(|w| w.to_string()).collect();
-    widths.join("-")
+    let outputs = network.layers.iter().map(|layer| layer.output);
+    let all: Vec<String> =
+        std::iter::once(network.features).chain(outputs).map(|values| values.to_string()).collect();
+    all.join("-")
 }

@@ -1,6 +1,7 @@
 //! What `zktrain init` decides before it writes anything: a calibrated manifest, and
 //! which data it will train on.
 
+mod images;
 mod own;
 mod words;
 
@@ -234,6 +235,13 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
         options.hidden = widths.get(1..widths.len().max(2) - 1).unwrap_or_default().to_vec();
     }
     set(&mut options.hidden, args.hidden.clone());
+    if let Some(image) = &args.image {
+        options.image = Some(images::image(image)?);
+    }
+    if !args.conv.is_empty() {
+        let convolutions = args.conv.iter().map(|conv| images::convolution(conv));
+        options.convolutions = convolutions.collect::<Result<_, _>>()?;
+    }
     set(&mut options.activation, args.activation.map(Into::into));
     set(&mut options.loss, args.loss.map(Into::into));
     if args.regression {

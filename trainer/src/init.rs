@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use zktrain_model::manifest::{
-    Data, Feature, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer, Target,
-    Training, Uniform,
+    Data, Feature, Kernel, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer,
+    Target, Training, Uniform,
 };
 
 use crate::dataset::{Table, inspect};
@@ -36,9 +36,13 @@ pub struct DraftOptions {
     pub name: String,
     /// Name of the label column.
     pub label: String,
+    /// Height, width and channels, where the table's columns are an image's numbers.
+    pub image: Option<[usize; 3]>,
+    /// Channels and kernels of the convolutions that come first.
+    pub convolutions: Vec<(usize, Kernel)>,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Activation after every hidden layer.
+    /// Activation after every convolution and hidden layer.
     pub activation: LayerKind,
     /// Loss function.
     pub loss: Loss,
@@ -60,6 +64,8 @@ impl Default for DraftOptions {
         Self {
             name: String::new(),
             label: String::new(),
+            image: None,
+            convolutions: Vec::new(),
             hidden: vec![16],
             activation: LayerKind::Relu,
             loss: Loss::SoftmaxCrossEntropy,
@@ -174,13 +180,17 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
         (Loss::Logistic, _) | (_, None) => 1,
         (_, Some(classes)) => classes.len(),
     };
-    let hidden = options.hidden.iter();
-    let mut layers: Vec<LayerSpec> = hidden
-        .flat_map(|out| [LayerSpec::linear(*out, true), LayerSpec::of(options.activation)])
+    let kernels = options.convolutions.iter();
+    let convolutions = kernels.map(|(out, kernel)| LayerSpec::conv2d(*out, *kernel, true));
+    let hidden = options.hidden.iter().map(|out| LayerSpec::linear(*out, true));
+    let mut layers: Vec<LayerSpec> = convolutions
+        .chain(hidden)
+        .flat_map(|layer| [layer, LayerSpec::of(options.activation)])
         .collect();
     layers.push(LayerSpec::linear(outputs, true));
     let (features, uniform) = columns(table, options.scaling)?;
-    let model = Model { input: table.columns.len(), image: None, loss: options.loss, layers };
+    let (input, image) = (table.columns.len(), options.image);
+    let model = Model { input, image, loss: options.loss, layers };
     Ok(Manifest {
         version: model.version(),
         name: options.name.clone(),

@@ -75,6 +75,8 @@ fn options(
     scaling: Scaling,
 ) -> DraftOptions {
     DraftOptions {
+        image: None,
+        convolutions: Vec::new(),
         name: String::new(),
         label: label.to_owned(),
         hidden: vec![hidden],

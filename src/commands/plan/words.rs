@@ -29,6 +29,7 @@ pub(super) fn by_option(error: CalibrationError) -> Error {
     let CalibrationError::Manifest(fault) = &error else { return error.into() };
     let option = OPTIONS.iter().find(|(field, _)| *field == fault.field).map(|(_, option)| *option);
     let option = option.or_else(|| scaling(&fault.field)).or_else(|| widths(&fault.field));
+    let option = option.or_else(|| images(&fault.field));
     match option {
         Some(option) => Error::Argument { why: format!("{option}: {}", fault.kind) },
         None => error.into(),
@@ -48,6 +49,21 @@ fn scaling(field: &str) -> Option<&'static str> {
 fn widths(field: &str) -> Option<&'static str> {
     let (_, part) = field.strip_prefix("model.layers[")?.split_once("].")?;
     (part == "out").then_some("--hidden, --shape")
+}
+
+/// What is said of images and kernels. A number of inputs that is not the image's is the image's fault.
+fn images(field: &str) -> Option<&'static str> {
+    if field == "model.input" || field.starts_with("model.image") {
+        return Some("--image");
+    }
+    let part = field.strip_prefix("model.layers[")?.split_once("].")?.1;
+    match part {
+        "kind" => Some("--conv"),
+        "kernel" => Some("--conv, its kernel"),
+        "stride" => Some("--conv, its stride"),
+        "padding" => Some("--conv, its padding"),
+        _ => None,
+    }
 }
 
 /// Checks a number that has to be a power of two.

@@ -48,6 +48,16 @@ impl Features {
     }
 }
 
+/// `28x28x1`, or `10`
+impl core::fmt::Display for Features {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for side in self.sides() {
+            write!(f, "{side}x")?;
+        }
+        write!(f, "{}", self.channels)
+    }
+}
+
 /// How a convolution's kernel moves over an image: the same along both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel {
@@ -113,5 +123,6 @@ mod tests {
         let flat = Features::flat(7);
         assert_eq!((flat.count(), flat.positions(), flat.sizes()), (7, 1, vec![7]));
         assert_eq!(flat.tensor(2, 8), [7, 2, 8]);
+        assert_eq!([image.to_string(), flat.to_string()], ["4x5x3", "7"]);
     }
 }
