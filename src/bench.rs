@@ -12,7 +12,7 @@ use zktrain_ceremony::groth16::insecure_key;
 use zktrain_commit::random::{Label, LocalKey, Randomness};
 use zktrain_commit::rows::commit_floor;
 use zktrain_commit::srs::{CheckedSrs, Srs};
-use zktrain_model::manifest::Manifest;
+use zktrain_model::manifest::{Kernel, Manifest};
 use zktrain_model::relation::Relation;
 use zktrain_model::trace::Trace;
 use zktrain_msm::Row;
@@ -39,7 +39,9 @@ use crate::ui::Ui;
 /// What is measured.
 #[derive(Clone, Debug)]
 pub struct StepOptions {
-    /// Widths, input first.
+    /// Height, width and channels of the input, and the convolutions that come first.
+    pub image: Option<([usize; 3], Vec<(usize, Kernel)>)>,
+    /// Widths, input first; with an image that is the image's.
     pub shape: Vec<usize>,
     /// Samples a step.
     pub batch: usize,
@@ -221,7 +223,13 @@ struct Sample {
 
 impl Setup {
     fn new(options: &StepOptions) -> Result<Self, BenchError> {
-        let mut manifest = synthetic::manifest(&options.shape, options.batch, options.steps)?;
+        let (shape, batch, steps) = (&options.shape, options.batch, options.steps);
+        let mut manifest = match &options.image {
+            Some((image, convolutions)) => {
+                synthetic::image_manifest(*image, convolutions, shape, batch, steps)?
+            }
+            None => synthetic::manifest(shape, batch, steps)?,
+        };
         set_row_log(&mut manifest, options.row_log);
         let network = manifest.network()?;
         // A reference string whose secret this process knows: for measuring only.
@@ -355,10 +363,9 @@ impl Setup {
         let prove_s = median(|s| s.prove);
         let committed_entries = zktrain_prove::memory::own_cells(&self.key.relation);
         let padded_entries = zktrain_prove::memory::own_stored(&self.key.relation);
-        let names: Vec<String> = options.shape.iter().map(usize::to_string).collect();
         let encoded = samples.first().map_or(0, |s| s.proved.proof.revealed().to_bytes().len());
         StepReport {
-            shape: names.join("-"),
+            shape: crate::commands::shape(self.key.network.network()),
             batch: options.batch,
             steps: options.steps,
             parameters: self.key.network.parameters(),

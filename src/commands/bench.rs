@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use zktrain_model::manifest::Kernel;
 use zktrain_project::files::{self, Access};
 use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 
-use super::plan::parse_shape;
+use super::plan::{images, parse_shape};
 use crate::bench::{StepOptions, StepReport, step};
 use crate::circuits::Compression;
 use crate::error::{Error, ProjectError};
@@ -33,6 +34,12 @@ pub struct StepArgs {
     /// Layer widths, input first.
     #[arg(long, default_value = "784-128-10")]
     pub shape: String,
+    /// Height, width and channels of the input, in place of the first width: 28x28x1.
+    #[arg(long, value_name = "HxWxC")]
+    pub image: Option<String>,
+    /// A convolution before the other layers: channels, kernel, stride (1), padding (0); once for each.
+    #[arg(long, value_name = "OUT:KERNEL[:STRIDE[:PADDING]]", requires = "image")]
+    pub conv: Vec<String>,
     /// Samples in a batch, a power of two.
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
@@ -166,6 +173,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
     match command {
         Command::Step(args) => {
             let options = StepOptions {
+                image: image(args)?,
                 shape: parse_shape(&args.shape)?,
                 batch: args.batch,
                 steps: args.steps,
@@ -177,6 +185,13 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
         }
         Command::Accuracy(args) => ui.report(&accuracy(args, ui)?),
     }
+}
+
+/// The image and the convolutions that are asked for.
+fn image(args: &StepArgs) -> Result<Option<([usize; 3], Vec<(usize, Kernel)>)>, Error> {
+    let Some(image) = &args.image else { return Ok(None) };
+    let convolutions = args.conv.iter().map(|conv| images::convolution(conv));
+    Ok(Some((images::image(image)?, convolutions.collect::<Result<_, _>>()?)))
 }
 
 fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {

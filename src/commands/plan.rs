@@ -1,7 +1,7 @@
 //! What `zktrain init` decides before it writes anything: a calibrated manifest, and
 //! which data it will train on.
 
-mod images;
+pub(super) mod images;
 mod own;
 mod words;
 

@@ -3,7 +3,8 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zktrain_model::manifest::{
-    Data, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training, Uniform,
+    Data, Kernel, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training,
+    Uniform,
 };
 
 use crate::dataset::Scaled;
@@ -53,6 +54,31 @@ pub fn manifest(
     steps: usize,
 ) -> Result<Manifest, CalibrationError> {
     let draft = draft(widths, batch, steps);
+    draft.validate()?;
+    let sample = samples(&draft, 8 * batch, 1)?;
+    calibrate(&draft, &sample, 1)
+}
+
+/// The same with an image as input, `(height, width, channels)`, and convolutions before the widths,
+/// whose first is not looked at.
+///
+/// # Errors
+/// As [`manifest`], and when a kernel does not fit.
+pub fn image_manifest(
+    image: [usize; 3],
+    convolutions: &[(usize, Kernel)],
+    widths: &[usize],
+    batch: usize,
+    steps: usize,
+) -> Result<Manifest, CalibrationError> {
+    let mut draft = draft(widths, batch, steps);
+    let input = image.iter().product();
+    let kernels = convolutions.iter().map(|(out, kernel)| LayerSpec::conv2d(*out, *kernel, true));
+    let before = kernels.flat_map(|layer| [layer, LayerSpec::of(LayerKind::Relu)]);
+    draft.model.layers.splice(0..0, before);
+    (draft.model.input, draft.model.image) = (input, Some(image));
+    draft.data.uniform.iter_mut().for_each(|columns| columns.count = input);
+    draft.version = draft.model.version();
     draft.validate()?;
     let sample = samples(&draft, 8 * batch, 1)?;
     calibrate(&draft, &sample, 1)
