@@ -36,11 +36,14 @@ use zktrain_verify::file::StoredProof;
 use crate::evm;
 use crate::ui::Ui;
 
+/// Height, width and channels, and the convolutions over them: outputs and kernels.
+pub type Images = ([usize; 3], Vec<(usize, Kernel)>);
+
 /// What is measured.
 #[derive(Clone, Debug)]
 pub struct StepOptions {
     /// Height, width and channels of the input, and the convolutions that come first.
-    pub image: Option<([usize; 3], Vec<(usize, Kernel)>)>,
+    pub image: Option<Images>,
     /// Widths, input first; with an image that is the image's.
     pub shape: Vec<usize>,
     /// Samples a step.

@@ -70,6 +70,7 @@ impl Case {
     /// The options of the measuring function.
     pub fn options(&self) -> StepOptions {
         StepOptions {
+            image: None,
             shape: self.shape.clone(),
             batch: self.batch,
             steps: self.steps,

@@ -4,12 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use zktrain_model::manifest::Kernel;
 use zktrain_project::files::{self, Access};
 use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 
 use super::plan::{images, parse_shape};
-use crate::bench::{StepOptions, StepReport, step};
+use crate::bench::{Images, StepOptions, StepReport, step};
 use crate::circuits::Compression;
 use crate::error::{Error, ProjectError};
 use crate::evm::grouped;
@@ -188,7 +187,7 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
 }
 
 /// The image and the convolutions that are asked for.
-fn image(args: &StepArgs) -> Result<Option<([usize; 3], Vec<(usize, Kernel)>)>, Error> {
+fn image(args: &StepArgs) -> Result<Option<Images>, Error> {
     let Some(image) = &args.image else { return Ok(None) };
     let convolutions = args.conv.iter().map(|conv| images::convolution(conv));
     Ok(Some((images::image(image)?, convolutions.collect::<Result<_, _>>()?)))

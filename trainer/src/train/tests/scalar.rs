@@ -146,10 +146,10 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             }
             let mut b_updates = Vec::new();
             if let Some(b) = &parameters.layers[l].b {
-                for j in 0..n_out {
+                for (j, b) in b.iter().enumerate() {
                     let x: i128 = d.iter().skip(j).step_by(n_out).map(|d| i128::from(*d)).sum();
                     let v = velocity.as_ref().map_or(0, |v| v.layers[l].b.as_ref().unwrap()[j]);
-                    b_updates.push(step(x << layer.a_in_frac, b[j], v, clip_b, update_b));
+                    b_updates.push(step(x << layer.a_in_frac, *b, v, clip_b, update_b));
                 }
             }
             updates.push((w_updates, b_updates));
