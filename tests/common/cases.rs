@@ -15,12 +15,15 @@ pub enum LossKind {
     MseTarget,
 }
 
+/// Height, width and channels, and the convolutions over them: outputs and kernels.
+pub type Images = ([usize; 3], Vec<(usize, Kernel)>);
+
 /// A network and what it is trained with.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// Height, width and channels of the inputs, and the convolutions that come first: their outputs
     /// and kernels.
-    pub image: Option<([usize; 3], Vec<(usize, Kernel)>)>,
+    pub image: Option<Images>,
     /// Input and outputs of every linear layer; the loss can change the last one. With an image the
     /// first is what comes out of the convolutions, whatever is said here.
     pub widths: Vec<usize>,
@@ -142,7 +145,7 @@ impl Case {
 }
 
 /// No image, or one with up to three convolutions that fit it.
-fn image() -> impl Strategy<Value = Option<([usize; 3], Vec<(usize, Kernel)>)>> {
+fn image() -> impl Strategy<Value = Option<Images>> {
     let kernel = (1usize..5, 1usize..3, 0usize..3).prop_map(|(size, stride, padding)| Kernel {
         size,
         stride,
