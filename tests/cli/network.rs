@@ -93,7 +93,7 @@ fn a_network_trains_pays_slashes_survives_crashes_and_is_audited() {
 
 /// The coordinator can see whom it does not ask any more.
 fn who_spoiled_it_is_listed(project: &Project, who: &Value) {
-    let own = ["coordinator", "members", "--project", "d/operator", "--domain", "1"];
+    let own = ["coordinator", "members", "--project", "d/coordinator", "--domain", "1"];
     let told = project.json(&own);
     let members = told["members"].as_array().unwrap().iter();
     let barred: Vec<&Value> = members.filter(|member| member["standing"] == "barred").collect();

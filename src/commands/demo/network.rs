@@ -114,7 +114,7 @@ impl Network<'_> {
             "--metrics",
             &self.metrics,
             "--key",
-            "keys/operator.json",
+            "keys/coordinator.json",
         ];
         let members = ["--set", "members.least=3", "--set", "members.most=5"];
         let pay = ["--budget", BUDGET, "--set", "pay.least=50%", "--set", "pay.full_at=25%"];

@@ -79,7 +79,7 @@ impl Network<'_> {
         let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.5"];
         self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
         let init = ["init", COORDINATOR, "--manifest", "public/manifest.toml"];
-        let data = ["--data", "data/operator.csv", "--held-out", "0.8"];
+        let data = ["--data", "data/coordinator.csv", "--held-out", "0.8"];
         self.shell.run(&[&init[..], &data].concat())?;
         self.shell.run(&["srs", "generate", "--power", "16", "--out", "srs.bin"])?;
         std::fs::copy(self.dir.join("srs.bin"), self.dir.join("coordinator/srs.bin"))
