@@ -32,7 +32,8 @@ use crate::ui::{Report, Ui, field, percent, success};
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(after_help = "Examples:\n  zktrain init cancer --preset breast-cancer\n  \
     zktrain init credit --data mine.csv --label default --calibrate-on public.csv --hidden 32,16\n  \
-    zktrain init credit --data mine.csv --label default --calibrate-on synthetic --classes 0,1 --scale 0.01")]
+    zktrain init credit --data mine.csv --label default --calibrate-on synthetic --classes 0,1 --scale 0.01\n  \
+    zktrain init m --preset mnist --mnist DIR --image 28x28x1 --conv 8:5:2:2 --conv 16:5:2:2 --hidden 64")]
 pub struct Args {
     /// The project's directory.
     #[arg(default_value = ".")]

@@ -18,7 +18,7 @@ use zktrain_backends::halo2::shape;
 use zktrain_backends::r1cs;
 use zktrain_ceremony::groth16::insecure_key;
 use zktrain_model::compile::{compile_dataset, compile_training};
-use zktrain_model::manifest::{LayerKind, Manifest};
+use zktrain_model::manifest::{Kernel, LayerKind, Manifest};
 use zktrain_model::size::Limits;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
@@ -37,11 +37,18 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// Networks with the files' names.
-fn cases() -> [(&'static str, Case); 2] {
+fn cases() -> [(&'static str, Case); 3] {
     let relu = Case { row_log: 7, momentum: 0.9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let kinds = vec![Some(LayerKind::Tanh), Some(LayerKind::Sigmoid)];
+    let kernels = [
+        (3, Kernel { size: 3, stride: 2, padding: 1 }),
+        (2, Kernel { size: 2, stride: 1, padding: 0 }),
+    ];
+    let image = Some(([4, 5, 2], kernels.to_vec()));
+    let images = Case { image, kinds: kinds.clone(), widths: vec![0, 3], ..relu.clone() };
     let smooth = Case { kinds, loss: LossKind::Logistic, clip: Some(1.0), ..relu.clone() };
-    [("relu", relu), ("smooth", Case { widths: vec![3, 4, 2, 1], ..smooth })]
+    let smooth = Case { widths: vec![3, 4, 2, 1], ..smooth };
+    [("relu", relu), ("smooth", smooth), ("convolution", images)]
 }
 
 fn write(name: &str, case: &Case) {
@@ -138,6 +145,9 @@ fn laid_out() -> Vec<Case> {
     ]
 }
 
+/// Manifests by hand behind those: networks over images.
+const OVER_IMAGES: usize = 3;
+
 /// Training's circuit and that of a registration's chunk of four windows: the digest of
 /// each one's rows and copies.
 #[test]
@@ -150,7 +160,7 @@ fn circuits_are_laid_out_as_the_list_says() {
         }
     }
     let mut lines = String::new();
-    for index in 0..laid_out().len() {
+    for index in 0..laid_out().len() + OVER_IMAGES {
         let text = fs::read_to_string(path(&format!("circuit{index}_v1.toml"))).unwrap();
         let network = Manifest::from_toml(&text).unwrap().network().unwrap();
         let network = Limits::default().admit(network).unwrap();

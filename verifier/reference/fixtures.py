@@ -1,5 +1,7 @@
 """The committed fixtures, and ways to alter them."""
 
+import json
+import math
 from pathlib import Path
 
 from zktrain_reference.curve import (
@@ -73,3 +75,15 @@ def raised(encoding: bytes, at: int) -> bytes:
 def flipped(encoding: bytes, at: int) -> bytes:
     """Bytes of which one has another lowest bit."""
     return encoding[:at] + bytes([encoding[at] ^ 1]) + encoding[at + 1 :]
+
+
+def model_file(shapes: dict[str, list[int]], frac: str, first: int, **changed: object) -> bytes:
+    """A model's file: tensors of these shapes, each with the numbers from the first on."""
+    header, body = {"__metadata__": {"weight_frac": frac}}, b""
+    for name, shape in shapes.items():
+        values = [first + i for i in range(math.prod(shape))]
+        start = len(body)
+        body += b"".join(v.to_bytes(4, "little", signed=True) for v in values)
+        header[name] = {"dtype": "I32", "shape": shape, "data_offsets": [start, len(body)]}
+    encoded = json.dumps(header | changed).encode()
+    return len(encoded).to_bytes(8, "little") + encoded + body

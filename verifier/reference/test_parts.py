@@ -6,12 +6,13 @@ import json
 import struct
 import tempfile
 import unittest
+from itertools import product
 from pathlib import Path
 
 from py_ecc import optimized_bn128 as bn
 
 import verify
-from fixtures import FIXTURES, STRING, data, flipped
+from fixtures import FIXTURES, STRING, data, flipped, model_file
 from networks import RELU, SIGMOID, convolution, linear, manifest
 from zktrain_reference import halo2
 from zktrain_reference.circuit import Circuit
@@ -31,6 +32,7 @@ from zktrain_reference.field import R, bits_of, eq_number
 from zktrain_reference.geometry import Image, Kernel
 from zktrain_reference.hashing import keccak256
 from zktrain_reference.manifest import Manifest
+from zktrain_reference.model import commit_parameters, read_parameters
 from zktrain_reference.network import derive
 from zktrain_reference.poseidon import permute
 from zktrain_reference.reference_string import Powers
@@ -43,7 +45,7 @@ from zktrain_reference.statements import (
 )
 from zktrain_reference.tables import Table
 from zktrain_reference.tensors import tables_of
-from zktrain_reference.training import window_order
+from zktrain_reference.training import Key, window_order
 
 
 def string_file(tau: int, count: int, spoil=lambda points: points) -> bytes:
@@ -235,15 +237,23 @@ class Images(unittest.TestCase):
         ):  # fmt: skip
             self.assertEqual(sheet.tensors[name].sizes, sizes, name)
 
-    def test_circuits_with_windows_are_on_no_page(self) -> None:
-        for layers, known in ((TWO_CONVOLUTIONS, False), ([linear(2)], True)):
-            net = derive(Manifest(manifest(layers, image=[5, 4, 2], steps=1)))
-            relation, sheet = compile_training(net)
-            reason = contextlib.nullcontext()
-            if not known:
-                reason = self.assertRaisesRegex(Rejected, "on no page")
-            with reason:
-                Circuit(relation, list(sheet.tensors.values()))
+    def test_public_models_have_patches_as_inputs(self) -> None:
+        key = Key(Manifest(manifest(TWO_CONVOLUTIONS, image=[5, 4, 2])), STRING)
+        shapes = {
+            "layers.0.weight": [18, 3], "layers.0.bias": [3], "layers.1.weight": [12, 2],
+            "layers.2.weight": [4, 2], "layers.2.bias": [2],
+        }  # fmt: skip
+        found = commit_parameters(key, read_parameters(key, model_file(shapes, "10", 1)))
+        cells = [0] * 64 * len(found)
+        base = key.sheet.tensors["0.w.before"].base
+        for i, (u, v, c, o) in enumerate(product(range(3), range(3), range(2), range(3))):
+            cells[32 * u + 8 * v + 4 * c + o] = 1 + i
+        rows = [STRING.commit(cells[64 * i :][:64]) for i in range(2)]
+        self.assertEqual((base % 128, found[:2]), (0, rows))
+        for shape in ([3, 3, 2, 3], [9, 2, 3], [3, 18]):
+            wrong = model_file(shapes | {"layers.0.weight": shape}, "10", 1)
+            with self.subTest(shape), self.assertRaisesRegex(Rejected, "layers.0.weight"):
+                read_parameters(key, wrong)
 
     def test_refusals(self) -> None:
         conv, end = convolution, linear(2)

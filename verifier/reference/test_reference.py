@@ -1,11 +1,9 @@
 """The committed fixtures are accepted, and what differs from them in anything is not."""
 
-import json
-import math
 import unittest
 from functools import partial
 
-from fixtures import NONCE, STRING, data, fields, flipped, negated, proof, raised
+from fixtures import NONCE, STRING, data, fields, flipped, model_file, negated, proof, raised
 from zktrain_reference import groth16, halo2
 from zktrain_reference.contract_key import contract_key, name_on_chain
 from zktrain_reference.dataset import check_registration
@@ -28,7 +26,7 @@ class Uncompressed(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
         cls.keys = {
-            n: Key(Manifest(data(f"{n}_v1.toml").decode()), STRING) for n in ("relu", "smooth")
+            n: Key(Manifest(data(f"{n}_v1.toml").decode()), STRING) for n in ("relu", "smooth", "convolution")
         }
         cls.proof = proof("relu_training1_v1.NOT-ZK")
 
@@ -56,18 +54,7 @@ class Uncompressed(unittest.TestCase):
             for i, (n, m) in enumerate(((5, 6), (6, 3)))
             for name, shape in (("weight", [n, m]), ("bias", [m]))
         }
-
-        def file(value: int, **changed: object) -> bytes:
-            header, body = {"__metadata__": {"weight_frac": "16"}}, b""
-            for name, shape in parameters.items():
-                values = [value + i for i in range(math.prod(shape))]
-                start = len(body)
-                body += b"".join(v.to_bytes(4, "little", signed=True) for v in values)
-                header[name] = {"dtype": "I32", "shape": shape, "data_offsets": [start, len(body)]}
-            header |= changed
-            encoded = json.dumps(header).encode()
-            return len(encoded).to_bytes(8, "little") + encoded + body
-
+        file = partial(model_file, parameters, "16")
         read = read_parameters(key, file(-7))
         self.assertEqual(read["1.b.before"], [-7, -6, -5])
         rows = commit_parameters(key, read)

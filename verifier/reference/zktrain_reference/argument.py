@@ -58,6 +58,10 @@ class Argument:
         self.sponge.absorb(*taken)
         return taken
 
+    def vanishes(self, difference: int, reason: str) -> None:
+        """Rejects unless two sides are equal."""
+        require(difference % R == 0, reason)
+
     def verify(self) -> Opening:
         """The opening that is left, or a rejection."""
         relation, sponge = self.relation, self.sponge
@@ -86,9 +90,8 @@ class Argument:
         count = len(relation.products)
         self.left, self.right = self.take(count), self.take(count)
         self.operands = [self.take(len(p.operands)) for p in relation.pointwise]
-        require(
-            claim % R == self.expected(xi), "the sumcheck over products and pointwise relations"
-        )
+        left = claim - self.expected(xi)
+        self.vanishes(left, "the sumcheck over products and pointwise relations")
 
     def round(self, claim: int, count: int) -> int:
         """One round of the first sumcheck."""
@@ -116,7 +119,8 @@ class Argument:
         """The leaf's point, and what numerators and denominators are there."""
         _, variables = self.relation.columns()
         numerators, denominators = self.take(16), self.take(16)
-        require(add_fractions(numerators, denominators)[0] == 0, "the sum of the lookup fractions")
+        total, _ = add_fractions(numerators, denominators)
+        self.vanishes(total, "the sum of the lookup fractions")
         point = self.sponge.challenges(4)
         n, q = extension(numerators, point), extension(denominators, point)
         while len(point) < variables:
@@ -130,7 +134,7 @@ class Argument:
                 bound.append(t)
             numerators, denominators = self.take(4), self.take(4)
             p, d = add_fractions(numerators, denominators)
-            require((claim - p - batching * d) % R == 0, f"layer {len(point)} of the lookup tree")
+            self.vanishes(claim - p - batching * d, f"layer {len(point)} of the lookup tree")
             low = self.sponge.challenges(2)
             n, q = extension(numerators, low), extension(denominators, low)
             point = low + bound
@@ -201,7 +205,7 @@ class Argument:
         for (constant, quadratic), challenge in zip(messages, challenges):
             claim = next_claim(claim, constant, [quadratic], challenge)
         value, mask = self.take(2)
-        require((claim - weight * value) % R == 0, "the final reduction to one evaluation")
+        self.vanishes(claim - weight * value, "the final reduction to one evaluation")
         gamma = self.sponge.challenge()
         return Opening(point, gamma, (value + gamma * mask) % R)
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from .errors import Rejected
 from .field import R
+from .geometry import Kernel
 from .poseidon import CAPACITY_START, WIDTH
 from .relation import SUMMED, Domain, Earlier, Form, Preceding, Term, Window
 from .rows import Rows, Variable
@@ -13,8 +13,12 @@ BLINDING_ROWS = 6
 # Where a coordinate comes from, and which one of that point.
 Coordinate = tuple[int, int]
 FIRST, SECOND, LEAF = 0, 1, 2
-EQUAL, BEFORE, PREVIOUS, MASK_FIRST, BELOW = range(5)
-Factor = tuple[int, int, tuple[Coordinate, ...]]
+Names = tuple[Coordinate, ...]
+EQUAL, BEFORE, PREVIOUS, WINDOW, MASK_FIRST, BELOW = range(6)
+# A kind; what is said of it (a bit or a bound, of a window more); the names of its axes'
+# coordinates, of a window those of two axes. Factors of a kind compare.
+Said = int | tuple[int, ...]
+Factor = tuple[int, Said, tuple]
 Part = tuple[Variable, Form, Domain, list[Coordinate]]
 
 
@@ -111,6 +115,17 @@ class Computation:
         self.state = self.rows.permute(self.state)
         self.filled = 0
 
+    def units(self, point: Sequence[Variable], count: int) -> list[Variable]:
+        """Products that are 1 at the bits of 0, 1, … and 0 at those of other numbers."""
+        products = [const(1)]
+        for left, x in reversed(list(enumerate(point))):
+            split = []
+            for product in products:
+                one = self.rows.mul(product, x)
+                split += [self.rows.sub(product, one), one]
+            products = split[: -(-count >> left)]
+        return products
+
 
 class Selectors:
     """Products over the bits of an index, from the highest; common upper parts are made once."""
@@ -142,6 +157,7 @@ class Factors:
     ) -> None:
         self.run, self.points, self.rho = run, points, rho
         self.bits: dict[tuple[int, Coordinate], Variable] = {}
+        self.indicators: dict[tuple[int | Names, int], list[Variable]] = {}
         self.known: dict[Factor, Variable] = {}
         self.products: dict[tuple[Factor, ...], Variable] = {}
 
@@ -173,8 +189,37 @@ class Factors:
             self.bits[bit, coordinate] = value
         return self.bits[bit, coordinate]
 
-    def _value(self, kind: int, number: int, names: tuple[Coordinate, ...]) -> Variable:
+    def units(self, names: Names, count: int) -> list[Variable]:
+        """The units of so many numbers at an axis' point."""
+        if (names, count) not in self.indicators:
+            point = [self.at(name) for name in names]
+            self.indicators[names, count] = self.run.units(point, count)
+        return self.indicators[names, count]
+
+    def own_units(self, bit: int, size: int) -> list[Variable]:
+        """The units of a dimension's indices at the final point."""
+        if (bit, size) not in self.indicators:
+            point = self.rho[bit : bit + log(size)]
+            self.indicators[bit, size] = self.run.units(point, size)
+        return self.indicators[bit, size]
+
+    def _window(self, said: tuple[int, ...], axes: tuple[Names, Names]) -> Variable:
+        """What a window reads of a dimension."""
+        bit, size, windows, places, *_ = said
+        starts, within = self.units(axes[0], windows), self.units(axes[1], places)
+        weights: dict[int, Variable] = {}
+        for a, u, index in window_said(*said).reads(size):
+            weight = weights.get(index, const(0))
+            weights[index] = self.run.mul_add(starts[a], within[u], weight)
+        units, total = self.own_units(bit, size), const(0)
+        for index in sorted(weights):
+            total = self.run.mul_add(weights[index], units[index], total)
+        return total
+
+    def _value(self, kind: int, number: Said, names: tuple) -> Variable:
         rows, run = self.run.rows, self.run
+        if kind == WINDOW:
+            return self._window(number, names)
         if kind == EQUAL:
             bit = self.same_bit(number + len(names) - 1, names[-1])
             if len(names) == 1:
@@ -214,6 +259,21 @@ class Factors:
         return value
 
 
+def said_of(along: Window, bit: int, size: int) -> tuple[int, ...]:
+    """What is said of a window's factor, in the order in which factors compare."""
+    kernel = along.kernel
+    return (
+        bit, size, along.windows, along.places, kernel.stride, kernel.padding, int(along.backward)
+    )  # fmt: skip
+
+
+def window_said(
+    _bit: int, _size: int, windows: int, places: int, stride: int, padding: int, backward: int
+) -> Window:
+    """The window of which this is said, without its axes' names."""
+    return Window("", "", windows, places, Kernel(places, stride, padding), bool(backward))
+
+
 def names_of(over: Domain, point: list[Coordinate]) -> dict[str, tuple[Coordinate, ...]]:
     """The names of a point's coordinates by axis."""
     return {axis: tuple(names) for axis, names in over.split(point).items()}
@@ -239,7 +299,8 @@ def factors_of(term: Term, over: Domain, point: list[Coordinate]) -> tuple[Facto
         elif isinstance(along, Preceding):
             found.append((PREVIOUS, bit, names[along.axis]))
         elif isinstance(along, Window):
-            raise Rejected("the rows of circuits with windows are on no page: no halo2 key follows")
+            axes = names[along.base], names[along.place]
+            found.append((WINDOW, said_of(along, bit, size), axes))
         else:
             assert along is SUMMED or not names[along]
     return (*found, *masks_of(term, names))

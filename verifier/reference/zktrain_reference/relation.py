@@ -1,5 +1,6 @@
 """What a relation consists of: linear forms over named axes, and four kinds of statement."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .field import R, eq, eq_all, same_bit
@@ -45,15 +46,19 @@ class Window:
         index, rest = divmod(window + padding - place, stride)
         return None if rest else index
 
-    def weight(self, size: int, own: list[int], base: list[int], place: list[int]) -> int:
-        """Its weight for a dimension of this size."""
-        cells, starts, places, total = eq_all(own), eq_all(base), eq_all(place), 0
+    def reads(self, size: int) -> Iterator[tuple[int, int, int]]:
+        """Windows and places that lead to an index of a dimension, and that index."""
         for a in range(self.windows):
             for u in range(self.places):
                 index = self.index(a, u)
                 if index is not None and 0 <= index < size:
-                    total += starts[a] * places[u] % R * cells[index]
-        return total % R
+                    yield a, u, index
+
+    def weight(self, size: int, own: list[int], base: list[int], place: list[int]) -> int:
+        """Its weight for a dimension of this size."""
+        cells, starts, places = eq_all(own), eq_all(base), eq_all(place)
+        read = self.reads(size)
+        return sum(starts[a] * places[u] % R * cells[index] for a, u, index in read) % R
 
 
 Along = str | Earlier | Preceding | Window | None

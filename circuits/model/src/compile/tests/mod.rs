@@ -16,7 +16,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 8] = [
+const MANIFESTS: [(&str, &str); 11] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -25,6 +25,12 @@ const MANIFESTS: [(&str, &str); 8] = [
     ("one-hot.toml", include_str!("../../../tests/constraints/one-hot.toml")),
     ("whole.toml", include_str!("../../../tests/constraints/whole.toml")),
     ("exact.toml", include_str!("../../../tests/constraints/exact.toml")),
+    ("convolutions.toml", include_str!("../../../tests/constraints/convolutions.toml")),
+    ("narrow.toml", include_str!("../../../tests/constraints/narrow.toml")),
+    (
+        "clipped-convolution.toml",
+        include_str!("../../../tests/constraints/clipped-convolution.toml"),
+    ),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {

@@ -1,0 +1,131 @@
+"""The circuit computes what the verifier does: its rows, filled, against the argument's checks."""
+
+import random
+import unittest
+
+from fixtures import data
+from networks import RELU, SIGMOID, TANH, convolution, linear, network
+from zktrain_reference.argument import Argument, elements
+from zktrain_reference.circuit import Circuit
+from zktrain_reference.compiler import compile_dataset, compile_training
+from zktrain_reference.field import R, polynomial
+from zktrain_reference.manifest import Manifest
+from zktrain_reference.network import derive
+from zktrain_reference.poseidon import permute
+from zktrain_reference.relation import Relation
+from zktrain_reference.rows import ARITHMETIC, FULL, IDLE, Cell, Rows
+from zktrain_reference.sheet import Sheet
+
+INPUTS = 3
+
+
+class Filled:
+    """The cells of a circuit's rows, from public inputs and messages; by how much demands fail."""
+
+    def __init__(self, rows: Rows, inputs: list[int], messages: list[int]) -> None:
+        # The first wires are these.
+        given = enumerate([*inputs, *messages])
+        self.cells: dict[Cell, int] = {rows.homes[node]: value for node, value in given}
+        self.homes = {cell: home for home, cell in rows.copies}
+        self.state: list[int] | None = None
+        self.differences: list[int] = []
+        for row, (selectors, q) in enumerate(rows.rows):
+            if selectors == ARITHMETIC and row >= INPUTS:
+                self.gate(row, q)
+            elif selectors == FULL and self.state is None:
+                self.state = [self.get(row, column) for column in range(5)]
+            elif selectors == IDLE:
+                self.idle(row, q)
+
+    def get(self, row: int, column: int) -> int | None:
+        """A cell's value, if it has one: a copy has its home's."""
+        cell = row, column
+        return self.cells.get(self.homes.get(cell, cell))
+
+    def gate(self, row: int, q: tuple[int, ...]) -> None:
+        """Either makes its output, or demands that it is what is there."""
+        a, b, c, out, e = (self.get(row, column) for column in range(5))
+        a, b, c, e = a or 0, b or 0, c or 0, e or 0
+        value = (e * (q[0] * a * b + q[1] * a + q[2] * b + q[4]) + q[3] * c) % R
+        if out is None:
+            self.cells[row, 3] = value
+        else:
+            self.differences.append((value - out) % R)
+
+    def idle(self, row: int, q: tuple[int, ...]) -> None:
+        """A constant, or the state after a permutation."""
+        if q[0]:
+            self.cells[row, 0] = q[1]
+            return
+        for column, value in enumerate(permute(self.state)):
+            self.cells[row, column] = value
+        self.state = None
+
+
+class Observed(Argument):
+    """An argument that goes on where its checks fail."""
+
+    def __init__(self, relation: Relation, h: int, messages: list[int]) -> None:
+        super().__init__(relation, h, messages)
+        self.differences: list[int] = []
+
+    def vanishes(self, difference: int, reason: str) -> None:
+        self.differences.append(difference % R)
+
+
+# Both directions, strides, paddings, sizes that are no powers of two; one index, one place.
+CONVOLUTIONAL = {
+    "two convolutions": (
+        [convolution(3, 3, stride=2, padding=1), RELU, convolution(2, 2), SIGMOID, linear(2)],
+        {"image": [5, 6, 2], "momentum": 0.5, "decay": 0.01},
+    ),
+    "clipping": (
+        [convolution(2, 2, padding=1, bias=False), TANH, linear(3, bias=False)],
+        {"image": [3, 2, 1], "clip": 0.25, "loss": "mse", "momentum": 0.5},
+    ),
+    "narrow": (
+        [convolution(1, 1, stride=2), convolution(2, 3, padding=2), RELU, linear(1)],
+        {"image": [5, 1, 3], "batch": 1, "loss": "logistic"},
+    ),
+}
+
+
+class Circuits(unittest.TestCase):
+    """On messages that prove nothing, each check misses by as much in both."""
+
+    def agree(self, relation: Relation, sheet: Sheet) -> None:
+        draw = random.Random(1)
+        rows = Circuit(relation, list(sheet.tensors.values())).run.rows
+        h, kappa, *messages = (draw.randrange(R) for _ in range(2 + elements(relation)))
+        native = Observed(relation, h, messages)
+        opening = native.verify()
+        fold = polynomial([*opening.point, opening.gamma, opening.value], kappa)
+        filled = Filled(rows, [h, kappa, fold], messages)
+        *differences, last = filled.differences
+        self.assertEqual(last, 0)
+        self.assertNotIn(0, differences)
+        # Which side is subtracted is the row's affair.
+        for found, expected in zip(differences, native.differences, strict=True):
+            self.assertIn(found, (expected, R - expected))
+
+    def test_perceptrons(self) -> None:
+        for name in ("relu", "smooth"):
+            with self.subTest(name):
+                self.agree(*compile_training(derive(Manifest(data(f"{name}_v1.toml").decode()))))
+
+    def test_convolutions(self) -> None:
+        for name, (layers, options) in CONVOLUTIONAL.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_a_linear_layer_over_an_image(self) -> None:
+        net = network([linear(3), RELU, linear(2)], image=[3, 2, 3])
+        self.agree(*compile_training(net))
+
+    def test_images_of_a_registration(self) -> None:
+        layers, options = CONVOLUTIONAL["two convolutions"]
+        self.agree(*compile_dataset(network(layers, **options), 4))
+
+
+if __name__ == "__main__":
+    unittest.main()
