@@ -109,7 +109,8 @@ impl<'a> Coordinator<'a> {
         let listen = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let rounds = rounds.to_string();
         let own = ["coordinator", "--project", "coordinator", "--domain", "1", "--budget", "100"];
-        let at = ["--listen", &listen, "--metrics", "127.0.0.1:0", "--key", "keys/coordinator.json"];
+        let at =
+            ["--listen", &listen, "--metrics", "127.0.0.1:0", "--key", "keys/coordinator.json"];
         // However slow they are, it waits for all of them.
         let pace = ["--rounds", &rounds, "--fast-forward", "--gathering", "200s"];
         let members = ["--set", "members.least=3"];

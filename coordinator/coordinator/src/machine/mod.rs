@@ -15,7 +15,7 @@
 //!
 //! A member that does not answer in a phase is not asked in the next one. A phase ends once
 //! everybody who can has answered, at the latest at its deadline; jobs have deadlines too, so that
-//! every round ends within [`Timing::longest_ms`] if [`RoundEvent::Tick`] comes at each
+//! every round ends within [`longest_ms`](zktrain_secagg::plan::Timing::longest_ms) if [`RoundEvent::Tick`] comes at each
 //! [`Machine::deadline`], but for sums that take longer than a phase ([`Bounds::sum_ms`]).
 //! [`Machine::handle`] is a function of the state, an
 //! event and the time that comes with it. The machine has no clock and no randomness: events that
