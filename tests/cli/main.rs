@@ -10,6 +10,7 @@ mod coordinator;
 mod data;
 mod demo_killed;
 mod genesis;
+mod images;
 mod limits;
 mod members;
 mod names;

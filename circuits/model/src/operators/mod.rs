@@ -303,6 +303,11 @@ impl LayerKind {
         }
     }
 
+    /// Whether it has parameters, and so begins a layer.
+    pub fn has_weights(self) -> bool {
+        self.weighted().is_some()
+    }
+
     /// As an operator that begins a layer.
     pub(crate) fn weighted(self) -> Option<&'static dyn Weighted> {
         match self.role() {
