@@ -160,6 +160,20 @@ impl Layer {
         (self.n_in, self.n_out, self.kernel) = (n_in, n_out, None);
     }
 
+    /// Whether weights, input, output and kernel have the sizes that follow from each other.
+    pub fn is_consistent(&self) -> bool {
+        let image = match self.kernel {
+            Some(kernel) => {
+                let places = self.input.image.map(|sides| sides.map(|side| kernel.places(side)));
+                let Some([Some(height), Some(width)]) = places else { return false };
+                Some([height, width])
+            }
+            None => None,
+        };
+        self.rows().iter().product::<usize>() == self.n_in
+            && self.output == Features { channels: self.n_out, image }
+    }
+
     /// Sizes of the weights' rows: `(kernel, kernel, channels)` of a convolution, else the input's.
     pub fn rows(&self) -> Vec<usize> {
         match self.kernel {

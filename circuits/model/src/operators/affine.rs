@@ -168,6 +168,9 @@ impl<W: Weights> Operator for Affine<W> {
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
         let name = site.name();
+        if !layer.is_consistent() {
+            return Err(differs(&name, "its sizes"));
+        }
         let (network, geometry) = (site.network, Geometry { layer });
         let sides = layer.output.sides();
         // Axes of the result: the step, the sample, the position, the channel.
@@ -327,7 +330,9 @@ impl<W: Weights> Arithmetic for Affine<W> {
         pass.expect("the weights", layer.n_in * n, pass.parameters.w.len())?;
         let rows = pass.samples * layer.output.positions();
         let geometry = Geometry { layer };
-        let input = pass.kernels.matrix(&geometry.patches(input, pass.samples), rows, layer.n_in);
+        let patches = geometry.patches(input, pass.samples);
+        pass.expect("the patches of the input", rows * layer.n_in, patches.len())?;
+        let input = pass.kernels.matrix(&patches, rows, layer.n_in);
         let weights = pass.kernels.matrix(&pass.parameters.w, layer.n_in, n);
         let x = pass.kernels.product(Operand::Straight(&input), Operand::Straight(&weights));
         let len = rows * n;
@@ -363,6 +368,7 @@ impl<W: Weights> Arithmetic for Affine<W> {
         let x = pass.kernels.product(Operand::Straight(gradient), Operand::Transposed(weights));
         pass.expect("what each place sends", rows * layer.n_in, x.len())?;
         let x = Geometry { layer }.gathered(x, pass.samples);
+        pass.expect("what the layer sends", pass.samples * layer.input.count(), x.len())?;
         let receives = pass.network.layers.get(below).and_then(|below| below.g.as_ref());
         let g = traces.get_mut(below).and_then(|trace| trace.g.as_mut());
         let (spec, g) = receives.zip(g).ok_or_else(|| pass.wrong("the layer below's g", 1, 0))?;

@@ -102,7 +102,9 @@ impl Geometry<'_> {
         let mut sums = vec![0i64; samples * len];
         let mut sent = sent.chunks_exact(channels);
         self.walk(samples, |sample, position| {
+            // As many as places are visited: what was sent has been counted.
             let arriving = sent.next();
+            // Beside the image there is nothing to add to.
             let Some((position, arriving)) = position.zip(arriving) else { return };
             let start = sample * len + position * channels;
             let sums = sums.get_mut(start..start + channels).into_iter().flatten();

@@ -4,9 +4,11 @@
 //! what there is would leave a term, a factor or a lookup out, and a relation with a part left out
 //! is a weaker one. So a relation is checked once, when it is finished.
 
+use std::collections::BTreeSet;
+
 use super::{
-    Axis, Dim, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Tensor, TensorId,
-    Window, ZeroCheck,
+    Axis, AxisFactor, Dim, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Tensor,
+    TensorId, Term, Window, ZeroCheck,
 };
 
 /// A part of a relation that refers to something that is not there.
@@ -60,6 +62,12 @@ pub enum RelationFault {
         expected: usize,
         /// Positions of the axis.
         got: usize,
+    },
+    /// Two dimensions of a tensor, or a dimension and a mask, follow one axis.
+    #[error("axis {axis} is followed twice in one term")]
+    Twice {
+        /// The axis.
+        axis: usize,
     },
     /// A window along the axis of its places, or one that never moves.
     #[error("a window needs two axes and a stride")]
@@ -194,6 +202,7 @@ impl Relation {
                     return Err(RelationFault::Dimensions { expected: 0, got: term.dims.len() });
                 }
             }
+            once_an_axis(term)?;
         }
         Ok(())
     }
@@ -242,16 +251,27 @@ impl Relation {
     }
 }
 
+/// A term's weight is a product with one factor for each axis: that is its extension only where no axis
+/// has two.
+fn once_an_axis(term: &Term) -> Result<(), RelationFault> {
+    let dims = term.dims.iter().flat_map(DimMap::axes);
+    let mut seen = BTreeSet::new();
+    match dims.chain(term.factors.iter().map(AxisFactor::axis)).find(|axis| !seen.insert(*axis)) {
+        Some(axis) => Err(RelationFault::Twice { axis }),
+        None => Ok(()),
+    }
+}
+
 /// A window that lies along one axis, whose places are another's.
 fn check_window(window: &Window, domain: &Domain) -> Result<(), RelationFault> {
+    if window.at == window.within || window.stride == 0 {
+        return Err(RelationFault::Window);
+    }
     for (axis, expected) in [(window.at, window.windows), (window.within, window.places)] {
         let got = axis_of(domain, axis)?.size;
         if expected != got {
             return Err(RelationFault::Size { expected, got });
         }
-    }
-    if window.at == window.within || window.stride == 0 {
-        return Err(RelationFault::Window);
     }
     Ok(())
 }

@@ -8,10 +8,10 @@ use super::dataset::constrain_data;
 use super::training::{constrain_padding, constrain_training, table_kinds};
 use super::*;
 use crate::graph::Graph;
-use crate::manifest::{Activation, I16_HI, I16_LO, Manifest, Network, RoundSpec};
+use crate::manifest::{Activation, Features, I16_HI, I16_LO, Kernel, Manifest, Network, RoundSpec};
 use crate::relation::{
-    Allocator, AxisFactor, DimMap, Domain, Group, Linear, Lookup, Malformed, Relation,
-    RelationFault, TensorId,
+    Allocator, AxisFactor, DimMap, Direction, Domain, Group, Linear, Lookup, Malformed, Relation,
+    RelationFault, TensorId, Window,
 };
 use crate::size::{AdmitError, Limits, Size};
 
@@ -127,7 +127,7 @@ fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
 /// The same through the front door: a description that the manifest's checks would not have made.
 #[test]
 fn a_network_that_no_manifest_lowers_to_is_not_admitted() {
-    let changes: [Change<Network>; 6] = [
+    let changes: [Change<Network>; 10] = [
         (|n| n.layers.clear(), "loss: the last layer has no tensor"),
         (|n| n.layers[0].d = None, "layer0: a part of the activation has no tensor"),
         (|n| n.layers[2].g = None, "layer2.g: the arriving gradient has no tensor"),
@@ -135,6 +135,16 @@ fn a_network_that_no_manifest_lowers_to_is_not_admitted() {
         (
             |n| n.layers[3].activation = Activation::Tanh,
             "layer3: a part of the activation has no tensor",
+        ),
+        (|n| n.layers[1].n_in = 9, "layer1: the network and its tensors differ in its sizes"),
+        (|n| n.layers[1].n_out = 4, "layer1: the network and its tensors differ in its sizes"),
+        (
+            |n| n.layers[1].output = Features::image([5, 1, 5]),
+            "layer1: the network and its tensors differ in its sizes",
+        ),
+        (
+            |n| n.layers[1].kernel = Some(Kernel { size: 1, stride: 1, padding: 0 }),
+            "layer1: the network and its tensors differ in its sizes",
         ),
         (
             |n| n.layers[1].connect(9, 5),
@@ -181,7 +191,7 @@ fn data_and_padding_without_a_tensor_are_errors() {
 }
 
 /// A relation over one tensor `(4, 2)`, with one table.
-fn small(write: fn(&mut RelationBuilder, TensorId)) -> Result<Relation, CompileError> {
+fn small(write: impl FnOnce(&mut RelationBuilder, TensorId)) -> Result<Relation, CompileError> {
     let mut allocator = Allocator::new(4);
     let parts = [("x".to_owned(), vec![4, 2]), ("count".to_owned(), vec![1 << 16])];
     let ids = allocator.place(Group::Trace, &parts);
@@ -192,6 +202,76 @@ fn small(write: fn(&mut RelationBuilder, TensorId)) -> Result<Relation, CompileE
 
 fn vanishes(builder: &mut RelationBuilder, form: Linear) {
     builder.linear("it".into(), Domain::new(&[4, 2]), form);
+}
+
+/// A window of so many places along an axis, `(number, size)` each.
+fn window(
+    (at, windows): (usize, usize),
+    (within, places): (usize, usize),
+    stride: usize,
+) -> DimMap {
+    let (padding, direction) = (0, Direction::Covers);
+    DimMap::Window(Window { at, windows, within, places, stride, padding, direction })
+}
+
+#[test]
+fn a_window_has_two_axes_of_its_sizes_and_moves() {
+    let size = |expected, got| Some(RelationFault::Size { expected, got });
+    for (map, expected) in [
+        (window((0, 4), (1, 2), 1), None),
+        (window((0, 3), (1, 2), 1), size(3, 4)),
+        (window((0, 4), (1, 3), 1), size(3, 2)),
+        (window((0, 4), (2, 2), 1), Some(RelationFault::Axis { axes: 2, got: 2 })),
+        (window((0, 4), (0, 4), 1), Some(RelationFault::Window)),
+        (window((0, 4), (1, 2), 0), Some(RelationFault::Window)),
+    ] {
+        let found = small(|b, x| vanishes(b, Linear::zero().plus(1, x, &[map, DimMap::Sum])));
+        let malformed = expected.map(|fault| Malformed { label: "it".into(), fault }.into());
+        assert_eq!(found.err(), malformed, "{map:?}");
+    }
+}
+
+/// A term's weight has one factor for each axis: with two it would not be what the term says.
+#[test]
+fn an_axis_is_followed_once_in_a_term() {
+    let windows = [window((0, 4), (1, 2), 1), DimMap::Sum];
+    let both = [window((0, 4), (1, 2), 1), DimMap::Axis(1)];
+    let (first, below) = (AxisFactor::First(1), AxisFactor::Below(1, 1));
+    for (maps, masks) in [
+        (&both[..], &[][..]),
+        (&windows, &[below]),
+        (&axes(2), &[first]),
+        (&[DimMap::Axis(0), DimMap::Sum], &[first, below]),
+    ] {
+        let term = |x| Linear::zero().plus_masked(1, x, maps, masks);
+        let fault = RelationFault::Twice { axis: 1 };
+        let malformed = Malformed { label: "it".into(), fault }.into();
+        assert_eq!(small(|b, x| vanishes(b, term(x))).err(), Some(malformed), "{maps:?} {masks:?}");
+    }
+    let once = |x| Linear::zero().plus_masked(1, x, &[DimMap::Axis(0), DimMap::Sum], &[first]);
+    assert!(small(|b, x| vanishes(b, once(x))).is_ok());
+}
+
+/// Its weights are those of rows or of positions in a row, and no product of both.
+#[test]
+fn no_window_slides_across_the_end_of_a_row() {
+    let found = |sizes: &[usize], map: [DimMap; 2]| {
+        let mut allocator = Allocator::new(4);
+        let parts = [("x".to_owned(), sizes.to_vec()), ("count".to_owned(), vec![1 << 16])];
+        let ids = allocator.place(Group::Trace, &parts);
+        let mut builder = declaring([TableKind::Range(16)]);
+        let form = Linear::zero().plus(1, ids[0], &map);
+        builder.linear("it".into(), Domain::new(&[4, 2]), form);
+        builder.finish(allocator.finish(), &ids[1..]).err()
+    };
+    let slides = window((0, 4), (1, 2), 1);
+    let fault = RelationFault::Across { row: 4 };
+    let across = Some(Malformed { label: "it".into(), fault }.into());
+    assert_eq!(found(&[8, 8], [slides, DimMap::Sum]), across);
+    // Beyond a row, or within one: below others, or in a tensor that has no more.
+    assert_eq!(found(&[8, 16], [slides, DimMap::Sum]), None);
+    assert_eq!(found(&[8, 8], [DimMap::Sum, slides]), None);
+    assert_eq!(found(&[4, 4], [slides, DimMap::Sum]), None);
 }
 
 #[test]
