@@ -77,3 +77,82 @@ impl Sliding {
         Ok(table)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zktrain_model::relation::{Direction, Domain, Linear};
+
+    use super::*;
+    use crate::verifier::claims::Points;
+    use crate::verifier::weights::factors::{Factor, Factors};
+
+    fn bits(value: usize, log: usize) -> Vec<Fr> {
+        (0..log).map(|k| Fr::from(((value >> k) & 1) as u64)).collect()
+    }
+
+    /// Five windows of three places over seven positions, in steps of one with one zero before them.
+    fn window() -> Window {
+        let (windows, places, stride, padding) = (5, 3, 1, 1);
+        let direction = Direction::Covers;
+        Window { at: 0, windows, within: 1, places, stride, padding, direction }
+    }
+
+    fn sliding(within: Vec<Coordinate>) -> Sliding {
+        let at = (0..3).map(Coordinate::First).collect();
+        let window = window();
+        Sliding { shift: 1, size: 7, window, at, within }
+    }
+
+    /// On the cube the factor says whether the two axes lead to the index, padding left out.
+    #[test]
+    fn a_window_s_factor_agrees_with_its_function_on_the_cube() {
+        for (at, within) in (0..8).flat_map(|at| (0..4).map(move |within| (at, within))) {
+            let points = Points { first: bits(at, 3), second: bits(within, 2), leaf: Vec::new() };
+            let own = sliding((0..2).map(Coordinate::Second).collect());
+            let leads = window().index(at, within, 7);
+            let table = own.table(&points.first, &points.second).unwrap();
+            for index in 0..8 {
+                let expected = Fr::from(u64::from(leads == Some(index)));
+                assert_eq!(table[index], expected, "{at} {within} {index}");
+                let rho = [vec![Fr::from(9u64)], bits(index, 3)].concat();
+                let factor = Factor::Window(Box::new(own.clone()));
+                let value = Factors::new(&points, &rho).product(&mut Native, &[factor]);
+                assert_eq!(value, Ok(Some(expected)), "{at} {within} {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_without_its_coordinates_is_an_error() {
+        let one = Fr::from(1u64);
+        let points = Points { first: vec![one; 3], second: vec![one; 2], leaf: Vec::new() };
+        let value = |within: Vec<Coordinate>, rho: usize| {
+            let factor = Factor::Window(Box::new(sliding(within)));
+            let rho = vec![one; rho];
+            Factors::new(&points, &rho).product(&mut Native, &[factor])
+        };
+        let both = vec![Coordinate::Second(0), Coordinate::Second(1)];
+        assert!(value(both.clone(), 4).is_ok());
+        let short = Err(Check::Shape("the axes of a window"));
+        assert_eq!(value(vec![Coordinate::Second(0)], 4), short);
+        assert_eq!(value([both.clone(), both.clone()].concat(), 4), short);
+        let beyond = vec![Coordinate::Second(1), Coordinate::Second(2)];
+        assert_eq!(value(beyond, 4), Err(Check::Shape("the point of a claim")));
+        assert_eq!(value(both, 3), Err(Check::Shape("a dimension of a tensor")));
+    }
+
+    #[test]
+    fn a_window_along_an_axis_that_a_claim_lacks_is_an_error() {
+        let form = Linear::zero();
+        let part = |sizes: &[usize]| ScaledForm {
+            scale: Fr::from(1u64),
+            form: &form,
+            domain: Domain::new(sizes),
+            point: (0..5).map(Coordinate::First).collect(),
+        };
+        let dim = Dim { axis: Axis::new(7), shift: 0 };
+        assert!(Sliding::of(&dim, &window(), &part(&[5, 3])).is_ok());
+        let missing = Err(Check::Shape("the axis of a claim"));
+        assert_eq!(Sliding::of(&dim, &window(), &part(&[5])), missing);
+    }
+}
