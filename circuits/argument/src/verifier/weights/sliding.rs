@@ -111,9 +111,10 @@ mod tests {
             let own = sliding((0..2).map(Coordinate::Second).collect());
             let leads = window().index(at, within, 7);
             let table = own.table(&points.first, &points.second).unwrap();
-            for index in 0..8 {
+            assert_eq!(table.len(), 8);
+            for (index, weight) in table.into_iter().enumerate() {
                 let expected = Fr::from(u64::from(leads == Some(index)));
-                assert_eq!(table[index], expected, "{at} {within} {index}");
+                assert_eq!(weight, expected, "{at} {within} {index}");
                 let rho = [vec![Fr::from(9u64)], bits(index, 3)].concat();
                 let factor = Factor::Window(Box::new(own.clone()));
                 let value = Factors::new(&points, &rho).product(&mut Native, &[factor]);
