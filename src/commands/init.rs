@@ -379,7 +379,7 @@ fn empty(args: &Args) -> Result<Project, Error> {
 
 fn activations(manifest: &Manifest) -> Vec<LayerKind> {
     let kinds = manifest.model.layers.iter().map(|layer| layer.kind);
-    kinds.filter(|kind| !kind.has_weights()).collect()
+    kinds.filter(|kind| !kind.begins_layer()).collect()
 }
 
 const LOCAL_HEADER: &str = "# The owner's settings: stay on this machine.\n";

@@ -72,7 +72,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "g" => specs.g,
         "d" => specs.d,
         "w.clip" | "b.clip" => specs.clip,
-        "w.update" | "b.update" => Some(specs.update),
+        "w.update" | "b.update" => specs.update,
         _ => None,
     };
     if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec) {
@@ -237,7 +237,7 @@ fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>
     let columns = last * first.n_out.next_power_of_two();
     let (spec, q_at, r_at) = match name {
         "layer0.d" if alone => (first.d?, 0, 0),
-        "layer0.b.update" => (first.update, columns, last),
+        "layer0.b.update" => (first.update?, columns, last),
         _ => return None,
     };
     let (q, r) = (format!("{name}.q"), format!("{name}.r0"));

@@ -380,7 +380,7 @@ impl Forge<'_, '_> {
                 let momentum = previous.get(i).map_or(0, |row| network.mu * row[j]);
                 let x = momentum + layer.eta * gradient + network.lambda * weights[i][j];
                 let update = format!("{name}.update");
-                updates.push(self.round(&update, &layer.update, x, at, (&block, &trace)));
+                updates.push(self.round(&update, &layer.update.unwrap(), x, at, (&block, &trace)));
             }
             out.push(updates);
         }

@@ -174,8 +174,8 @@ fn train_integers(
         let trace = trainer.train_window(&parameters, state.as_ref(), x, y)?;
         state = last_update(network, &trace);
         for layer in &trace.layers {
-            let all = [Some(&layer.z), layer.g.as_ref(), Some(&layer.update_w)];
-            for tensor in all.into_iter().flatten() {
+            let values = ["z", "g"].into_iter().filter_map(|name| layer.tensors.rounded(name));
+            for tensor in values.chain(layer.w.as_ref().map(|w| &w.update)) {
                 saturated += tensor.excess.len();
                 rounded += tensor.q.len();
             }

@@ -95,11 +95,9 @@ fn serialize(
     check_shape(network, parameters)?;
     let bytes = |values: &[i32]| -> Vec<u8> { values.iter().flat_map(|x| element(*x)).collect() };
     let mut tensors = Vec::new();
-    for (shape, p) in tensor_shapes(network).into_iter().zip(parameters.layers.iter()) {
-        tensors.push((shape.0.0, shape.0.1, bytes(&p.w)));
-        if let (Some((name, shape)), Some(b)) = (shape.1, &p.b) {
-            tensors.push((name, shape, bytes(b)));
-        }
+    let shapes = tensor_shapes(network).into_iter().flatten().flatten();
+    for ((name, shape), values) in shapes.zip(parameters.tensors()) {
+        tensors.push((name, shape, bytes(values)));
     }
     let mut views = Vec::new();
     for (name, shape, bytes) in &tensors {
@@ -122,13 +120,13 @@ pub fn from_int_safetensors(network: &Network, bytes: &[u8]) -> Result<Parameter
     }
     let tensors = SafeTensors::deserialize(bytes)?;
     let shapes = tensor_shapes(network);
-    let expected = shapes.iter().map(|(_, bias)| 1 + usize::from(bias.is_some())).sum();
+    let expected = shapes.iter().flatten().flatten().count();
     if tensors.len() != expected {
         return Err(ExportError::Tensors { expected, got: tensors.len() });
     }
     let mut layers = Vec::new();
-    for (weight, bias) in shapes {
-        let w = read(&tensors, weight)?;
+    for [weight, bias] in shapes {
+        let w = weight.map(|weight| read(&tensors, weight)).transpose()?.unwrap_or_default();
         let b = bias.map(|bias| read(&tensors, bias)).transpose()?;
         layers.push(LayerParameters { w, b });
     }
@@ -137,11 +135,12 @@ pub fn from_int_safetensors(network: &Network, bytes: &[u8]) -> Result<Parameter
 
 type NamedShape = (String, Vec<usize>);
 
-/// Names and shapes of each layer's tensors.
-fn tensor_shapes(network: &Network) -> Vec<(NamedShape, Option<NamedShape>)> {
+/// Names and shapes of each layer's weights and biases, those that it has.
+fn tensor_shapes(network: &Network) -> Vec<[Option<NamedShape>; 2]> {
     let shapes = network.layers.iter().enumerate().map(|(l, layer)| {
         let weight = (format!("layers.{l}.weight"), vec![layer.n_in, layer.n_out]);
-        (weight, layer.bias.then(|| (format!("layers.{l}.bias"), vec![layer.n_out])))
+        let bias = (format!("layers.{l}.bias"), vec![layer.n_out]);
+        [layer.has_weights().then_some(weight), layer.bias.then_some(bias)]
     });
     shapes.collect()
 }

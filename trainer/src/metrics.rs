@@ -25,7 +25,8 @@ pub struct Metrics {
 /// Metrics of the batches of one window, each before its step. A regression's targets are those
 /// that it learns from: rounded, and clamped where they do not fit.
 pub fn window_metrics(network: &Network, trace: &Trace) -> Metrics {
-    let z = trace.layers.last().map_or(&[][..], |layer| &layer.z.q);
+    let z = trace.layers.last().and_then(|layer| layer.tensors.rounded("z"));
+    let z = z.map_or(&[][..], |z| &z.q);
     Sums::of(network, z, &trace.labels).metrics(network)
 }
 

@@ -1,7 +1,7 @@
 //! The worked example of `docs/quantization.md`, number by number.
 
 use zktrain_model::manifest::Manifest;
-use zktrain_model::trace::{LayerParameters, LossTrace, Parameters, Rounded};
+use zktrain_model::trace::{LayerParameters, ParameterTrace, Parameters, Rounded};
 use zktrain_trainer::train::train_window;
 
 const MANIFEST: &str = r#"
@@ -66,24 +66,28 @@ fn the_page_and_the_program_agree() {
         Parameters { layers: vec![layer([3, -4, 5, 6], [1, -1]), layer([-2, 7, 0, 9], [2, -3])] };
     let trace = train_window(&network, &before, Some(&state), &[96, -32], &[0, 1]).unwrap();
     let [hidden, last] = &trace.layers[..] else { panic!("two layers") };
-    assert_eq!(hidden.z, rounded([39, -95], [256, 0]));
-    assert_eq!(hidden.a, [39, 0]);
-    assert_eq!(last.z, rounded([122, -44], [-32, -116]));
-    let expected = LossTrace::Softmax {
-        max: vec![122],
-        argmax: vec![0],
-        e: vec![8192, 4283],
-        sum: vec![12475],
-        p: vec![10759, 5625],
-        r: vec![-1594, 1594],
-    };
-    assert_eq!(trace.loss, expected);
-    assert_eq!(hidden.g, Some(rounded([722, -164], [5652, -2774])));
-    assert_eq!(hidden.d_relu, [722, 0]);
-    assert_eq!(hidden.update_w, rounded([546, -6, -176, 8], [-28672, 32544, -32672, -32480]));
-    assert_eq!(hidden.update_b, Some(rounded([362, -1], [-29488, 26208])));
-    assert_eq!(last.update_w, rounded([208, -203, 2, 8], [-7392, 7552, 128, -16176]));
-    assert_eq!(last.update_b, Some(rounded([337, -338], [14336, 20072])));
+    assert_eq!(hidden.tensors.rounded("z"), Some(&rounded([39, -95], [256, 0])));
+    assert_eq!(hidden.tensors.plain("a"), Some(&[39, 0][..]));
+    assert_eq!(last.tensors.rounded("z"), Some(&rounded([122, -44], [-32, -116])));
+    let expected: [(&str, &[i32]); 6] = [
+        ("max", &[122]),
+        ("at_max", &[1, 0]),
+        ("e", &[8192, 4283]),
+        ("sum", &[12475]),
+        ("p", &[10759, 5625]),
+        ("r", &[-1594, 1594]),
+    ];
+    for (name, values) in expected {
+        assert_eq!(trace.loss.plain(name), Some(values), "{name}");
+    }
+    assert_eq!(hidden.tensors.rounded("g"), Some(&rounded([722, -164], [5652, -2774])));
+    assert_eq!(hidden.tensors.plain("d"), Some(&[722, 0][..]));
+    let update = |parameter: &Option<ParameterTrace>| parameter.as_ref().unwrap().update.clone();
+    let hidden_w = rounded([546, -6, -176, 8], [-28672, 32544, -32672, -32480]);
+    assert_eq!(update(&hidden.w), hidden_w);
+    assert_eq!(update(&hidden.b), rounded([362, -1], [-29488, 26208]));
+    assert_eq!(update(&last.w), rounded([208, -203, 2, 8], [-7392, 7552, 128, -16176]));
+    assert_eq!(update(&last.b), rounded([337, -338], [14336, 20072]));
     let after = Parameters {
         layers: vec![
             layer([-34, -694, 476, 892], [-352, -19]),

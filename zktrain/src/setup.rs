@@ -73,10 +73,8 @@ impl Setup {
     pub fn check_genesis(&self, model: &Parameters) -> Result<(), Error> {
         self.check_shape(model)?;
         let bits = self.network().weight_init_bits;
-        let layers = model.layers.iter();
-        let mut all = layers.flat_map(|l| l.w.iter().chain(l.b.iter().flatten()));
-        match all.find(|w| w.unsigned_abs() >= 1 << bits) {
-            Some(got) => Err(Error::Genesis { bits, got: *got }),
+        match model.flat().find(|w| w.unsigned_abs() >= 1 << bits) {
+            Some(got) => Err(Error::Genesis { bits, got }),
             None => Ok(()),
         }
     }

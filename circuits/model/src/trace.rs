@@ -4,6 +4,8 @@
 //! training loop and read by the witness layout. `T` steps, `B` samples a batch,
 //! a layer maps `n_in` to `n_out` values. See `docs/quantization.md` for meanings.
 
+use std::collections::BTreeMap;
+
 /// The result of one saturating rounding: `x = 2^s·(q + e) + r`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rounded {
@@ -16,77 +18,122 @@ pub struct Rounded {
 }
 
 impl Rounded {
-    /// Room for so many roundings.
-    pub fn room(len: usize) -> Self {
-        Self { q: vec![0; len], r: vec![0; len], excess: Vec::new() }
+    /// Room for so many roundings behind those that there are; `whole` will come in all.
+    pub fn extend(&mut self, len: usize, whole: usize) {
+        for values in [&mut self.q, &mut self.r] {
+            let end = values.len() + len;
+            values.reserve_exact(whole.max(end) - values.len());
+            values.resize(end, 0);
+        }
     }
 }
 
-/// What one linear layer and its activation produce.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LayerTrace {
-    /// Output before the activation, `(T, B, n_out)`.
-    pub z: Rounded,
-    /// Activated output, `(T, B, n_out)`; empty for the identity, where it is `z`.
-    pub a: Vec<i32>,
-    /// Gradient that arrives at the activated output, `(T, B, n_out)`; none on the last layer.
-    pub g: Option<Rounded>,
-    /// Gradient with respect to `z`, `(T, B, n_out)`; sigmoid and tanh only.
-    pub d: Option<Rounded>,
-    /// Gradient with respect to `z`, `(T, B, n_out)`; ReLU only.
-    pub d_relu: Vec<i32>,
-    /// Clipped gradient sums of the weights, `(T, n_in, n_out)`; with clipping only.
-    pub clip_w: Option<Rounded>,
-    /// Clipped gradient sums of the biases, `(T, n_out)`; with clipping and biases only.
-    pub clip_b: Option<Rounded>,
-    /// Updates `δ` of the weights, `(T, n_in, n_out)`.
-    pub update_w: Rounded,
-    /// Updates `δ` of the biases, `(T, n_out)`; with biases only.
-    pub update_b: Option<Rounded>,
+/// A tensor of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// Numbers as they are.
+    Plain(Vec<i32>),
+    /// Numbers that were rounded.
+    Rounded(Rounded),
 }
 
-/// What the loss produces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LossTrace {
-    /// Softmax and cross entropy over `n` classes.
-    Softmax {
-        /// Row maxima, `(T, B)`.
-        max: Vec<i32>,
-        /// Index of the first maximum, `(T, B)`.
-        argmax: Vec<u32>,
-        /// Terms of the sum, `(T, B, n)`.
-        e: Vec<i32>,
-        /// Sums of the terms, `(T, B)`.
-        sum: Vec<i32>,
-        /// Probabilities with 14 fractional bits, `(T, B, n)`.
-        p: Vec<i32>,
-        /// Residues `2^15·e − 2S·p`, in `−S..S`, `(T, B, n)`.
-        r: Vec<i32>,
-    },
-    /// Sigmoid and binary cross entropy.
-    Logistic {
-        /// Probabilities with 14 fractional bits, `(T, B)`.
-        p: Vec<i32>,
-    },
-    /// Half the sum of squared errors.
-    Mse,
+/// What a layer or a loss leaves of its steps, by the names that its operators give their tensors. Each is
+/// `(T, B, position…, channels)`, the steps in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    tensors: BTreeMap<&'static str, Recorded>,
+}
+
+impl Record {
+    /// The tensor of that name.
+    pub fn get(&self, name: &str) -> Option<&Recorded> {
+        self.tensors.get(name)
+    }
+
+    /// Names and tensors, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Recorded)> + '_ {
+        self.tensors.iter().map(|(name, tensor)| (*name, tensor))
+    }
+
+    /// Adds a tensor, in place of one of that name.
+    pub fn insert(&mut self, name: &'static str, tensor: Recorded) {
+        self.tensors.insert(name, tensor);
+    }
+
+    /// Numbers as they are; none if there are none of that name, or they were rounded.
+    pub fn plain(&self, name: &str) -> Option<&[i32]> {
+        match self.get(name)? {
+            Recorded::Plain(values) => Some(values),
+            Recorded::Rounded(_) => None,
+        }
+    }
+
+    /// Numbers that were rounded; none if there are none of that name.
+    pub fn rounded(&self, name: &str) -> Option<&Rounded> {
+        match self.get(name)? {
+            Recorded::Rounded(values) => Some(values),
+            Recorded::Plain(_) => None,
+        }
+    }
+
+    /// Where numbers as they are go; none if those of that name were rounded.
+    pub fn plain_mut(&mut self, name: &'static str) -> Option<&mut Vec<i32>> {
+        match self.tensors.entry(name).or_insert(Recorded::Plain(Vec::new())) {
+            Recorded::Plain(values) => Some(values),
+            Recorded::Rounded(_) => None,
+        }
+    }
+
+    /// Where numbers go that are rounded; none if those of that name were not.
+    pub fn rounded_mut(&mut self, name: &'static str) -> Option<&mut Rounded> {
+        match self.tensors.entry(name).or_insert(Recorded::Rounded(Rounded::default())) {
+            Recorded::Rounded(values) => Some(values),
+            Recorded::Plain(_) => None,
+        }
+    }
+}
+
+/// What one layer produces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LayerTrace {
+    /// Its operators' tensors.
+    pub tensors: Record,
+    /// What became of its weights; none if it has none.
+    pub w: Option<ParameterTrace>,
+    /// What became of its biases.
+    pub b: Option<ParameterTrace>,
+}
+
+/// What became of one kind of parameter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParameterTrace {
+    /// Clipped gradient sums, `(T, …)`; with clipping only.
+    pub clip: Option<Rounded>,
+    /// Updates `δ`, `(T, …)`.
+    pub update: Rounded,
 }
 
 /// Parameters, or anything else that has one integer per parameter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// One entry per linear layer.
+    /// One entry per layer.
     pub layers: Vec<LayerParameters>,
 }
 
 impl Parameters {
-    /// All of them in a row: layer by layer, weights row-major, then biases.
+    /// Layer by layer, weights row-major and then biases, of those layers that have them.
+    pub fn tensors(&self) -> impl Iterator<Item = &[i32]> + '_ {
+        let all = self.layers.iter().flat_map(|l| core::iter::once(&l.w).chain(&l.b));
+        all.filter(|values| !values.is_empty()).map(Vec::as_slice)
+    }
+
+    /// All of them in a row, in that order.
     pub fn flat(&self) -> impl Iterator<Item = i32> + '_ {
-        self.layers.iter().flat_map(|l| l.w.iter().chain(l.b.iter().flatten())).copied()
+        self.tensors().flatten().copied()
     }
 }
 
-/// Parameters of one linear layer.
+/// Parameters of one layer; nothing of one that has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LayerParameters {
     /// Weights `(n_in, n_out)`: input `i`, output `j` at `i·n_out + j`.
@@ -106,10 +153,10 @@ pub struct Trace {
     pub before: Parameters,
     /// The previous proof's last update; with momentum only, and none at the start of a chain.
     pub state: Option<Parameters>,
-    /// One entry per linear layer.
+    /// One entry per layer.
     pub layers: Vec<LayerTrace>,
     /// What the loss produced.
-    pub loss: LossTrace,
+    pub loss: Record,
     /// Parameters after the last step.
     pub after: Parameters,
 }

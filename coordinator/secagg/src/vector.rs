@@ -140,11 +140,8 @@ impl VectorShape {
         if row_log < 2 {
             return Err(VectorError::Rows { row_log });
         }
-        let layers = key.ids.layers.iter();
-        let tensors: Vec<&Tensor> = layers
-            .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
-            .map(|id| layout.tensor(id))
-            .collect();
+        let parameters = key.ids.parameters().map(|parameter| parameter.before);
+        let tensors: Vec<&Tensor> = parameters.map(|id| layout.tensor(id)).collect();
         let base = tensors.iter().map(|t| t.base).min().unwrap_or_default();
         let addresses: Vec<u64> =
             tensors.iter().flat_map(|t| addresses(t)).map(|address| address - base).collect();

@@ -169,10 +169,7 @@ fn commit_block(
     values: Vec<i32>,
     blinds: &[Fr],
 ) -> Result<Vec<G1Affine>, CommitError> {
-    let layers = key.ids.layers.iter();
-    let ids: Vec<TensorId> = layers
-        .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
-        .collect();
+    let ids: Vec<TensorId> = key.ids.parameters().map(|parameter| parameter.before).collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     fill_block(&mut sheet, &ids, &parameters(&key.network, values.into_iter()));
     let rows: Vec<&Row> = sheet.group(Group::Parameters);

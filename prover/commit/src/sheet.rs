@@ -131,8 +131,7 @@ impl Sheet {
 /// A block of parameters, or of anything with one integer a parameter, in the
 /// order of the block's tensors.
 pub fn fill_block(sheet: &mut Sheet, ids: &[TensorId], parameters: &Parameters) {
-    let tensors = parameters.layers.iter().flat_map(|l| core::iter::once(&l.w).chain(&l.b));
-    for (id, values) in ids.iter().zip(tensors) {
+    for (id, values) in ids.iter().zip(parameters.tensors()) {
         sheet.fill(*id, values);
     }
 }

@@ -57,10 +57,7 @@ pub fn commit_model(
     g1: Powers<'_>,
     model: &Parameters,
 ) -> Result<CommittedRows, CommitError> {
-    let layers = key.ids.layers.iter();
-    let ids: Vec<TensorId> = layers
-        .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
-        .collect();
+    let ids: Vec<TensorId> = key.ids.parameters().map(|parameter| parameter.before).collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     fill_block(&mut sheet, &ids, model);
     let rows = sheet.group(Group::Parameters);

@@ -3,14 +3,16 @@
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::compile::tables::TableKind;
 use zktrain_model::compile::{
-    DatasetIds, LayerIds, LossIds, ParameterIds, RoundedIds, TrainingIds,
+    DatasetIds, LayerIds, ParameterIds, RoundedIds, Slot, SlotIds, Slots, TrainingIds,
 };
 use zktrain_model::manifest::{Features, Layer, Network};
 use zktrain_model::relation::{Relation, TensorId};
-use zktrain_model::trace::{LayerTrace, LossTrace, Rounded, Trace};
+use zktrain_model::trace::{
+    LayerParameters, LayerTrace, ParameterTrace, Record, Recorded, Rounded, Trace,
+};
 
 /// Why a trace cannot be laid out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WitnessError {
     /// A rounding's remainder is in more tensors than there is a rule for.
@@ -19,19 +21,24 @@ pub enum WitnessError {
         /// Tensors that the relation has for it.
         got: usize,
     },
-    /// The trace is of another loss than the network's.
-    #[error("the trace is of another loss than the network's; train the window with this network")]
-    Loss,
+    /// The trace lacks a tensor that the relation has, or has it of another kind or length.
+    #[error(
+        "the trace has no such {part} of {whose} as this network's; train the window with this \
+         network"
+    )]
+    Trace {
+        /// A layer, or the loss.
+        whose: String,
+        /// Which of its tensors.
+        part: &'static str,
+    },
 }
 
 /// The sheet of a training proof, but for the multiplicities.
 ///
 /// # Errors
 /// If there is no rule for laying out one of the relation's roundings, or the trace is of another
-/// loss.
-///
-/// # Panics
-/// If the trace is not one of this network: its producer is in this process.
+/// network.
 pub fn training_sheet(
     relation: &Relation,
     ids: &TrainingIds,
@@ -40,16 +47,21 @@ pub fn training_sheet(
 ) -> Result<Sheet, WitnessError> {
     let mut sheet = Sheet::new(relation.layout.clone());
     let samples = network.window();
-    sheet.fill(ids.inputs, &channel_major(&trace.inputs, samples, &network.features));
-    let labels = Features::flat(network.output());
-    sheet.fill(ids.labels, &channel_major(&trace.labels, samples, &labels));
+    sheet.fill(ids.inputs, &channel_major(&trace.inputs, network.features.channels));
+    sheet.fill(ids.labels, &channel_major(&trace.labels, network.output()));
     fill_tables(&mut sheet, &ids.tables);
-    for (index, layer) in network.layers.iter().enumerate() {
-        let (own, values) = (&ids.layers[index], &trace.layers[index]);
-        fill_activations(&mut sheet, network, layer, own, values)?;
-        fill_parameters(&mut sheet, network, layer, own, values, trace, index)?;
+    for (index, (layer, own)) in network.layers.iter().zip(&ids.layers).enumerate() {
+        let missing = |part| WitnessError::Trace { whose: format!("layer {index}"), part };
+        let values = trace.layers.get(index).ok_or_else(|| missing("trace"))?;
+        let before = trace.before.layers.get(index).ok_or_else(|| missing("parameters"))?;
+        let state = trace.state.as_ref().and_then(|state| state.layers.get(index));
+        fill_slots(&mut sheet, samples, &own.tensors, &values.tensors)
+            .map_err(|fault| fault.of(format!("layer {index}")))?;
+        fill_parameters(&mut sheet, network, layer, own, (values, before, state))
+            .map_err(|fault| fault.of(format!("layer {index}")))?;
     }
-    fill_loss(&mut sheet, network, &ids.loss, &trace.loss)?;
+    let loss = fill_slots(&mut sheet, samples, &ids.loss, &trace.loss);
+    loss.map_err(|fault| fault.of("the loss".into()))?;
     Ok(sheet)
 }
 
@@ -68,7 +80,7 @@ pub fn dataset_sheet(
         [(ids.inputs, inputs, network.features), (ids.labels, labels, outputs)]
     {
         let windows = values.chunks(samples * features.count());
-        let all: Vec<i32> = windows.flat_map(|w| channel_major(w, samples, &features)).collect();
+        let all: Vec<i32> = windows.flat_map(|w| channel_major(w, features.channels)).collect();
         sheet.fill(id, &all);
     }
     sheet
@@ -84,10 +96,10 @@ pub fn fill_tables(sheet: &mut Sheet, tables: &[(TableKind, TensorId)]) {
 }
 
 /// `(samples, position…, channels)` to `(channels, samples, position…)`
-fn channel_major(values: &[i32], samples: usize, features: &Features) -> Vec<i32> {
-    let (rows, n) = (samples * features.positions(), features.channels);
+fn channel_major(values: &[i32], channels: usize) -> Vec<i32> {
+    let rows = values.len() / channels;
     let mut out = vec![0; values.len()];
-    for (s, row) in values.chunks(n).enumerate() {
+    for (s, row) in values.chunks(channels).enumerate() {
         for (j, value) in row.iter().enumerate() {
             out[j * rows + s] = *value;
         }
@@ -131,7 +143,7 @@ fn fill_rounded(
     ids: &RoundedIds,
     values: &Rounded,
     order: &Order<'_>,
-) -> Result<(), WitnessError> {
+) -> Result<(), Fault> {
     sheet.fill(ids.q, &(order.reorder)(&values.q));
     fill_remainder(sheet, ids, values, order)
 }
@@ -142,7 +154,7 @@ fn fill_remainder(
     ids: &RoundedIds,
     values: &Rounded,
     order: &Order<'_>,
-) -> Result<(), WitnessError> {
+) -> Result<(), Fault> {
     let s = ids.spec.shift;
     match ids.r.as_slice() {
         [low, high] => {
@@ -158,7 +170,7 @@ fn fill_remainder(
         [r] => sheet.fill(*r, &(order.reorder)(&values.r)),
         // Nothing is rounded off.
         [] => {}
-        more => return Err(WitnessError::Remainder { got: more.len() }),
+        more => return Err(Fault::Remainder(more.len())),
     }
     for (index, excess) in &values.excess {
         let flat = (order.place)(*index as usize);
@@ -171,36 +183,59 @@ fn fill_remainder(
     Ok(())
 }
 
-fn fill_activations(
-    sheet: &mut Sheet,
-    network: &Network,
-    layer: &Layer,
-    ids: &LayerIds,
-    values: &LayerTrace,
-) -> Result<(), WitnessError> {
-    let (samples, n) = (network.window(), layer.output.channels);
-    let rows = samples * layer.output.positions();
-    let sizes = network.tensor(&layer.output);
-    let reorder = |values: &[i32]| channel_major(values, samples, &layer.output);
-    let place = |index: usize| padded((index % n) * rows + index / n, sizes.iter().copied());
-    let order = Order { reorder: &reorder, place: &place };
-    fill_rounded(sheet, &ids.z, &values.z, &order)?;
-    if let Some(a) = ids.a {
-        sheet.fill(a, &reorder(&values.a));
-    }
-    if let Some(negative) = ids.negative {
-        let bits: Vec<i32> = values.z.q.iter().map(|z| i32::from(*z < 0)).collect();
-        sheet.fill(negative, &reorder(&bits));
-    }
-    if let Some(d) = ids.d_relu {
-        sheet.fill(d, &reorder(&values.d_relu));
-    }
-    for (ids, values) in [(&ids.g, &values.g), (&ids.d, &values.d)] {
-        if let (Some(ids), Some(values)) = (ids, values) {
-            fill_rounded(sheet, ids, values, &order)?;
+/// What is wrong with a tensor of a trace that is somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Remainder(usize),
+    Trace(&'static str),
+}
+
+impl Fault {
+    fn of(self, whose: String) -> WitnessError {
+        match self {
+            Self::Remainder(got) => WitnessError::Remainder { got },
+            Self::Trace(part) => WitnessError::Trace { whose, part },
         }
     }
+}
+
+/// All tensors of a layer's operators, or of a loss.
+fn fill_slots(
+    sheet: &mut Sheet,
+    samples: usize,
+    slots: &Slots,
+    record: &Record,
+) -> Result<(), Fault> {
+    for (name, slot) in slots.iter() {
+        fill_slot(sheet, samples, slot, record.get(name)).map_err(|fault| match fault {
+            Fault::Trace(_) => Fault::Trace(name),
+            other @ Fault::Remainder(_) => other,
+        })?;
+    }
     Ok(())
+}
+
+fn fill_slot(
+    sheet: &mut Sheet,
+    samples: usize,
+    slot: &Slot,
+    recorded: Option<&Recorded>,
+) -> Result<(), Fault> {
+    let (n, rows) = (slot.channels, samples * slot.sides.iter().product::<usize>());
+    let reorder = |values: &[i32]| channel_major(values, n);
+    match (&slot.ids, recorded) {
+        (SlotIds::Plain(id), Some(Recorded::Plain(values))) if values.len() == n * rows => {
+            sheet.fill(*id, &reorder(values));
+            Ok(())
+        }
+        (SlotIds::Rounded(ids), Some(Recorded::Rounded(values))) if values.q.len() == n * rows => {
+            let sizes: Vec<usize> = [n, samples].into_iter().chain(slot.sides.clone()).collect();
+            let place =
+                |index: usize| padded((index % n) * rows + index / n, sizes.iter().copied());
+            fill_rounded(sheet, ids, values, &Order { reorder: &reorder, place: &place })
+        }
+        _ => Err(Fault::Trace("tensor")),
+    }
 }
 
 fn fill_parameters(
@@ -208,24 +243,24 @@ fn fill_parameters(
     network: &Network,
     layer: &Layer,
     ids: &LayerIds,
-    values: &LayerTrace,
-    trace: &Trace,
-    index: usize,
-) -> Result<(), WitnessError> {
-    let before = &trace.before.layers[index];
-    let state = trace.state.as_ref().map(|s| &s.layers[index]);
-    let w = Parameter {
-        ids: &ids.w,
-        before: &before.w,
-        state: state.map(|s| s.w.as_slice()),
-        update: &values.update_w,
-        clip: values.clip_w.as_ref(),
-    };
-    w.fill(sheet, network.steps, &layer.rows(), &[layer.n_out])?;
-    if let (Some(ids), Some(before), Some(update)) = (&ids.b, &before.b, &values.update_b) {
+    (values, before, state): (&LayerTrace, &LayerParameters, Option<&LayerParameters>),
+) -> Result<(), Fault> {
+    if let Some(ids) = &ids.w {
+        let trace = values.w.as_ref().ok_or(Fault::Trace("weights"))?;
+        let (before, state) = (&before.w[..], state.map(|s| &s.w[..]));
+        let columns = [layer.n_out];
+        Parameter { ids, before, state, trace }.fill(
+            sheet,
+            network.steps,
+            &layer.rows(),
+            &columns,
+        )?;
+    }
+    if let Some(ids) = &ids.b {
+        let trace = values.b.as_ref().zip(before.b.as_deref());
+        let (trace, before) = trace.ok_or(Fault::Trace("biases"))?;
         let state = state.and_then(|s| s.b.as_deref());
-        let b = Parameter { ids, before, state, update, clip: values.clip_b.as_ref() };
-        b.fill(sheet, network.steps, &[layer.n_out], &[])?;
+        Parameter { ids, before, state, trace }.fill(sheet, network.steps, &[layer.n_out], &[])?;
     }
     Ok(())
 }
@@ -235,8 +270,7 @@ struct Parameter<'a> {
     ids: &'a ParameterIds,
     before: &'a [i32],
     state: Option<&'a [i32]>,
-    update: &'a Rounded,
-    clip: Option<&'a Rounded>,
+    trace: &'a ParameterTrace,
 }
 
 impl Parameter<'_> {
@@ -246,8 +280,13 @@ impl Parameter<'_> {
         steps: usize,
         rows: &[usize],
         columns: &[usize],
-    ) -> Result<(), WitnessError> {
+    ) -> Result<(), Fault> {
         let [outer, inner] = [rows, columns].map(|sizes| sizes.iter().product::<usize>());
+        let ParameterTrace { clip, update } = self.trace;
+        let all = [self.before.len() * steps, update.q.len()];
+        if all.iter().any(|len| *len != outer * inner * steps) {
+            return Err(Fault::Trace("parameters"));
+        }
         let reorder = |values: &[i32]| steps_inside(values, steps, outer, inner);
         let place = |index: usize| {
             let (rest, j) = (index / inner, index % inner);
@@ -260,49 +299,14 @@ impl Parameter<'_> {
         if let (Some(id), Some(state)) = (self.ids.state, self.state) {
             sheet.fill(id, state);
         }
-        sheet.fill(self.ids.update.q, &self.update.q);
-        fill_remainder(sheet, &self.ids.update, self.update, &order)?;
-        if let (Some(ids), Some(clip)) = (&self.ids.clip, self.clip) {
-            fill_rounded(sheet, ids, clip, &order)?;
-        }
-        Ok(())
-    }
-}
-
-fn fill_loss(
-    sheet: &mut Sheet,
-    network: &Network,
-    ids: &LossIds,
-    values: &LossTrace,
-) -> Result<(), WitnessError> {
-    let (samples, n) = (network.window(), network.output());
-    let outputs = Features::flat(n);
-    match (ids, values) {
-        (
-            LossIds::Softmax { max, at_max, e, sum, p, r },
-            LossTrace::Softmax { max: m, argmax, e: terms, sum: s, p: probabilities, r: residues },
-        ) => {
-            sheet.fill(*max, m);
-            sheet.fill(*sum, s);
-            let mut bits = vec![0; samples * n];
-            for (sample, class) in argmax.iter().enumerate() {
-                bits[*class as usize * samples + sample] = 1;
-            }
-            sheet.fill(*at_max, &bits);
-            for (id, values) in [(e, terms), (p, probabilities), (r, residues)] {
-                sheet.fill(*id, &channel_major(values, samples, &outputs));
-            }
-        }
-        (LossIds::Logistic { p }, LossTrace::Logistic { p: values }) => {
-            sheet.fill(*p, &channel_major(values, samples, &outputs));
-        }
-        // Nothing is committed to.
-        (LossIds::Mse, LossTrace::Mse) => {}
-        (LossIds::Softmax { .. } | LossIds::Logistic { .. } | LossIds::Mse, _) => {
-            return Err(WitnessError::Loss);
+        sheet.fill(self.ids.update.q, &update.q);
+        fill_remainder(sheet, &self.ids.update, update, &order)?;
+        match (&self.ids.clip, clip) {
+            (Some(ids), Some(clip)) => fill_rounded(sheet, ids, clip, &order),
+            (None, None) => Ok(()),
+            _ => Err(Fault::Trace("clipped gradients")),
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -321,26 +325,55 @@ mod tests {
         (network, relation, ids)
     }
 
+    /// Whatever a trace lacks is named, and nothing of it is left at zero in silence.
     #[test]
-    fn a_trace_of_another_loss_is_not_laid_out() {
+    fn a_trace_of_another_network_is_not_laid_out() {
         let (network, relation, ids) = compiled();
-        let mut sheet = Sheet::new(relation.layout.clone());
-        assert!(matches!(ids.loss, LossIds::Softmax { .. }));
-        for trace in [LossTrace::Mse, LossTrace::Logistic { p: Vec::new() }] {
-            let result = fill_loss(&mut sheet, &network, &ids.loss, &trace);
-            assert_eq!(result, Err(WitnessError::Loss));
+        let (layers, loss) = (&ids.layers, &ids.loss);
+        let samples = network.window();
+        for slots in layers.iter().map(|layer| &layer.tensors).chain([loss]) {
+            let mut sheet = Sheet::new(relation.layout.clone());
+            let whole = record(slots, samples);
+            assert_eq!(fill_slots(&mut sheet, samples, slots, &whole), Ok(()));
+            for (name, _) in slots.iter() {
+                let plain = Recorded::Plain(vec![0; samples * 9]);
+                for other in [Recorded::Rounded(Rounded::default()), plain] {
+                    let mut changed = whole.clone();
+                    changed.insert(name, other);
+                    let result = fill_slots(&mut sheet, samples, slots, &changed);
+                    assert_eq!(result, Err(Fault::Trace(name)));
+                }
+                let result = fill_slots(&mut sheet, samples, slots, &Record::default());
+                assert!(matches!(result, Err(Fault::Trace(_))), "{name}");
+            }
         }
-        assert_eq!(fill_loss(&mut sheet, &network, &LossIds::Mse, &LossTrace::Mse), Ok(()));
+        let fault = Fault::Trace("z").of("layer 1".into()).to_string();
+        assert!(fault.contains("z of layer 1"), "{fault}");
+    }
+
+    fn record(slots: &Slots, samples: usize) -> Record {
+        let mut record = Record::default();
+        for (name, slot) in slots.iter() {
+            let zeros = vec![0; samples * slot.channels * slot.sides.iter().product::<usize>()];
+            let recorded = match &slot.ids {
+                SlotIds::Plain(_) => Recorded::Plain(zeros),
+                SlotIds::Rounded(_) => {
+                    Recorded::Rounded(Rounded { q: zeros.clone(), r: zeros, excess: vec![] })
+                }
+            };
+            record.insert(name, recorded);
+        }
+        record
     }
 
     #[test]
     fn a_remainder_of_three_tensors_is_not_laid_out() {
         let (_, relation, ids) = compiled();
         let mut sheet = Sheet::new(relation.layout.clone());
-        let mut rounded = ids.layers[0].z.clone();
+        let mut rounded = ids.layers[0].tensors.rounded("z").unwrap().clone();
         rounded.r = vec![rounded.q; 3];
         let order = Order { reorder: &<[i32]>::to_vec, place: &|index| index };
         let result = fill_remainder(&mut sheet, &rounded, &Rounded::default(), &order);
-        assert_eq!(result, Err(WitnessError::Remainder { got: 3 }));
+        assert_eq!(result, Err(Fault::Remainder(3)));
     }
 }

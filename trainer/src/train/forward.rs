@@ -1,9 +1,9 @@
 //! The forward pass, shared by training and evaluation.
 
 use zktrain_model::graph::{Graph, NodeId, NodeKind};
-use zktrain_model::manifest::{Layer, Network};
+use zktrain_model::manifest::Network;
 use zktrain_model::operators::{LayerKind, Pass, SavedTensors};
-use zktrain_model::trace::{LayerTrace, Parameters, Rounded};
+use zktrain_model::trace::{LayerTrace, Parameters};
 
 use super::error::TrainError;
 use super::kernels::Parallel;
@@ -32,6 +32,7 @@ pub(super) struct Operator {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn {
     pub step: usize,
+    pub steps: usize,
     pub samples: usize,
 }
 
@@ -74,7 +75,7 @@ impl Forward {
         &'a self,
         operator: Operator,
         parameters: &'a Parameters,
-        Turn { step, samples }: Turn,
+        Turn { step, steps, samples }: Turn,
     ) -> Pass<'a, Parallel> {
         let Operator { id, layer: index, input, .. } = operator;
         Pass {
@@ -86,6 +87,7 @@ impl Forward {
             parameters: &parameters.layers[index],
             table: &self.tables[id.0],
             step,
+            steps,
             samples,
         }
     }
@@ -123,14 +125,10 @@ impl Forward {
         rows: usize,
     ) -> Result<Vec<i32>, TrainError> {
         let inputs: Vec<i32> = inputs.iter().map(|x| i32::from(*x)).collect();
-        let room = |layer: &Layer| {
-            let z = Rounded::room(rows * layer.output.count());
-            LayerTrace { z, ..LayerTrace::default() }
-        };
-        let mut traces: Vec<_> = self.network.layers.iter().map(room).collect();
+        let mut traces = vec![LayerTrace::default(); self.network.layers.len()];
         let mut kept: Vec<SavedTensors<Matrix>> =
             (0..self.len()).map(|_| SavedTensors::default()).collect();
-        let turn = Turn { step: 0, samples: rows };
+        let turn = Turn { step: 0, steps: 1, samples: rows };
         let mut values = self.run(parameters, &inputs, turn, &mut kept, &mut traces)?;
         let last = self.loss().and_then(|(input, _)| values.get_mut(input.0));
         Ok(last.map(std::mem::take).unwrap_or_default())

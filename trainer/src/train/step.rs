@@ -2,7 +2,9 @@
 
 use zktrain_model::manifest::Network;
 use zktrain_model::operators::SavedTensors;
-use zktrain_model::trace::{LayerParameters, LayerTrace, LossTrace, Parameters, Rounded, Trace};
+use zktrain_model::trace::{
+    LayerParameters, LayerTrace, ParameterTrace, Parameters, Record, Trace,
+};
 
 use super::Trainer;
 use super::error::TrainError;
@@ -16,7 +18,7 @@ struct Run<'a> {
     /// The previous update; with momentum only.
     velocity: Option<Parameters>,
     layers: Vec<LayerTrace>,
-    loss: LossTrace,
+    loss: Record,
 }
 
 impl Trainer {
@@ -35,8 +37,8 @@ impl Trainer {
             trainer: self,
             parameters: before.clone(),
             velocity: state.cloned(),
-            layers: network.layers.iter().map(|layer| LayerTrace::room(network, layer)).collect(),
-            loss: network.loss.trace(network.window(), network.output()),
+            layers: vec![LayerTrace::default(); network.layers.len()],
+            loss: Record::default(),
         };
         let x = inputs.chunks_exact(network.batch * network.input);
         let y = labels.chunks_exact(network.batch * network.output());
@@ -54,7 +56,7 @@ impl Run<'_> {
     /// before it.
     fn step(&mut self, step: usize, x: &[i32], y: &[i32]) -> Result<(), TrainError> {
         let (network, graph) = (self.trainer.network(), self.trainer.forward());
-        let turn = Turn { step, samples: network.batch };
+        let turn = Turn { step, steps: network.steps, samples: network.batch };
         let mut kept: Vec<SavedTensors<Matrix>> =
             (0..graph.len()).map(|_| SavedTensors::default()).collect();
         let values = graph.run(&self.parameters, x, turn, &mut kept, &mut self.layers)?;
@@ -86,12 +88,14 @@ impl Run<'_> {
         kept: &[SavedTensors<Matrix>],
     ) -> Result<Vec<LayerParameters>, TrainError> {
         let graph = self.trainer.forward();
-        let mut updates = Vec::with_capacity(self.layers.len());
+        let mut updates = vec![LayerParameters::default(); self.layers.len()];
         for operator in graph.operators() {
             let pass = graph.pass(operator, &self.parameters, turn);
             let velocity = self.velocity.as_ref().map(|v| &v.layers[operator.layer]);
             let (own, trace) = (&kept[operator.id.0], &mut self.layers[operator.layer]);
-            updates.extend(operator.kind.update(&pass, velocity, own, trace)?);
+            if let Some(update) = operator.kind.update(&pass, velocity, own, trace)? {
+                updates[operator.layer] = update;
+            }
         }
         Ok(updates)
     }
@@ -106,13 +110,14 @@ fn subtract(parameters: &mut LayerParameters, update: &LayerParameters) {
 
 /// The update of step `t`.
 pub(super) fn update_at(network: &Network, trace: &Trace, t: usize) -> Parameters {
-    let slice = |rounded: &Rounded| {
-        let len = rounded.q.len() / network.steps;
-        rounded.q[t * len..(t + 1) * len].to_vec()
+    let slice = |parameter: &ParameterTrace| {
+        let all = &parameter.update.q;
+        let len = all.len() / network.steps;
+        all[t * len..(t + 1) * len].to_vec()
     };
     let layers = trace.layers.iter().map(|layer| LayerParameters {
-        w: slice(&layer.update_w),
-        b: layer.update_b.as_ref().map(slice),
+        w: layer.w.as_ref().map(slice).unwrap_or_default(),
+        b: layer.b.as_ref().map(slice),
     });
     Parameters { layers: layers.collect() }
 }

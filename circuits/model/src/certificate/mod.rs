@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use interval::Interval;
 
-use crate::compile::{DatasetIds, ParameterIds, TrainingIds};
+use crate::compile::{DatasetIds, TrainingIds};
 use crate::manifest::{Features, Loss, Network};
 use crate::relation::{AxisFactor, Relation, TensorId};
 use determined::Determined;
@@ -214,7 +214,7 @@ pub fn certify_training(
     let certificate = certify(relation, &given)?;
     let system = System::of(relation)?;
     well_formed(network, &system, &by_itself(&system), &ids.data())?;
-    let updates = parameters(ids).map(|p| relation.layout.tensor(p.update.q).name.as_str());
+    let updates = ids.parameters().map(|p| relation.layout.tensor(p.update.q).name.as_str());
     for name in updates {
         let step = certificate.ranges.get(name).map(|interval| interval.magnitude());
         let total = step
@@ -227,15 +227,11 @@ pub fn certify_training(
     Ok(certificate)
 }
 
-fn parameters(ids: &TrainingIds) -> impl Iterator<Item = &ParameterIds> {
-    ids.layers.iter().flat_map(|layer| core::iter::once(&layer.w).chain(&layer.b))
-}
-
 fn training_given(network: &Network, ids: &TrainingIds) -> Option<Given> {
     let mut given = Given::default();
     given.data.extend([ids.inputs, ids.labels]);
     let end = 1i128.checked_shl(network.weight_bits)?.checked_sub(1)?;
-    for parameter in parameters(ids) {
+    for parameter in ids.parameters() {
         given.committed.insert(parameter.before, Interval::new(-end, end)?);
         if let Some(state) = parameter.state {
             given.committed.insert(state, Interval::new(-(1 << 15), (1 << 15) - 1)?);

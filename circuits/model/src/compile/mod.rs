@@ -9,6 +9,7 @@ pub mod dataset;
 mod draft;
 mod error;
 mod gadgets;
+mod slots;
 pub mod tables;
 mod tensors;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use dataset::{DatasetIds, compile_dataset};
 pub(crate) use dataset::{draft_dataset, window_rows};
 pub use error::CompileError;
 pub(crate) use gadgets::{Bound, constrain_rounding, offset_key, padded_constant};
-pub(crate) use tensors::Tensors;
+pub(crate) use slots::Declaration;
+pub use slots::{Slot, SlotIds, Slots};
 pub(crate) use training::draft_training;
-pub use training::{LayerIds, LossIds, ParameterIds, TrainingIds, compile_training};
+pub use training::{LayerIds, ParameterIds, TrainingIds, compile_training};

@@ -15,10 +15,11 @@ use super::dataset::{DatasetIds, constrain_data};
 use super::draft::Draft;
 use super::error::CompileError;
 use super::gadgets::{Bound, constrain_rounding};
+use super::slots::{Declaration, Slots};
 use super::tensors::Tensors;
 use crate::graph::{Graph, NodeKind};
 use crate::manifest::{Features, Layer, Network};
-use crate::operators::{Blocks, Followed, Site, Weighted, layer_name};
+use crate::operators::{Blocks, LOSS, Site, Transform, layer_name};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 use crate::size::Bounded;
 
@@ -35,52 +36,15 @@ pub struct ParameterIds {
     pub clip: Option<RoundedIds>,
 }
 
-/// The tensors of one linear layer and its activation.
+/// The tensors of one layer.
 #[derive(Clone, Debug)]
 pub struct LayerIds {
-    /// Output before the activation, `(channels, T, B)`, and `(…, height, width)` of images.
-    pub z: RoundedIds,
-    /// Activated output; none for the identity.
-    pub a: Option<TensorId>,
-    /// `[z < 0]`; ReLU only.
-    pub negative: Option<TensorId>,
-    /// Gradient that arrives at the activated output; none on the last layer.
-    pub g: Option<RoundedIds>,
-    /// Gradient with respect to `z` of a ReLU.
-    pub d_relu: Option<TensorId>,
-    /// Gradient with respect to `z` of a sigmoid or tanh.
-    pub d: Option<RoundedIds>,
-    /// Weights.
-    pub w: ParameterIds,
+    /// Its operators' own, by the names that these give them.
+    pub tensors: Slots,
+    /// Weights; none of a layer without parameters.
+    pub w: Option<ParameterIds>,
     /// Biases.
     pub b: Option<ParameterIds>,
-}
-
-/// The tensors of the loss.
-#[derive(Clone, Debug)]
-pub enum LossIds {
-    /// Softmax and cross entropy.
-    Softmax {
-        /// Row maxima, `(T, B)`.
-        max: TensorId,
-        /// One-hot of a maximum, `(n, T, B)`.
-        at_max: TensorId,
-        /// Terms, `(n, T, B)`.
-        e: TensorId,
-        /// Sums, `(T, B)`.
-        sum: TensorId,
-        /// Probabilities, `(n, T, B)`.
-        p: TensorId,
-        /// Residues, `(n, T, B)`.
-        r: TensorId,
-    },
-    /// Sigmoid and binary cross entropy.
-    Logistic {
-        /// Probabilities, `(1, T, B)`.
-        p: TensorId,
-    },
-    /// Half the squared error: nothing is committed.
-    Mse,
 }
 
 /// Names of all tensors of a training proof.
@@ -92,13 +56,18 @@ pub struct TrainingIds {
     pub labels: TensorId,
     /// Layers.
     pub layers: Vec<LayerIds>,
-    /// Loss.
-    pub loss: LossIds,
+    /// The loss' own, by the names that it gives them.
+    pub loss: Slots,
     /// Function tables' values.
     pub tables: Vec<(TableKind, TensorId)>,
 }
 
 impl TrainingIds {
+    /// All parameters, in the order of [`parameter_block`].
+    pub fn parameters(&self) -> impl Iterator<Item = &ParameterIds> {
+        self.layers.iter().flat_map(|layer| layer.w.iter().chain(&layer.b))
+    }
+
     /// Those of the window's data.
     pub fn data(&self) -> DatasetIds {
         DatasetIds { inputs: self.inputs, labels: self.labels }
@@ -108,21 +77,21 @@ impl TrainingIds {
 /// Names and sizes in a parameter block.
 ///
 /// # Errors
-/// If a layer does not begin with an operator that has parameters.
+/// If a layer does not begin with an operator that transforms its input.
 pub fn parameter_block(network: &Network) -> Result<Vec<(String, Vec<usize>)>, CompileError> {
     let mut block = Vec::new();
     for (l, layer) in network.layers.iter().enumerate() {
         let name = layer_name(l);
-        let parts = weighted(layer, &name)?.block(layer).into_iter();
+        let parts = transform(layer, &name)?.block(layer).into_iter();
         block.extend(parts.map(|(part, sizes)| (format!("{name}.{part}"), sizes)));
     }
     Ok(block)
 }
 
 /// The operator that a layer begins with.
-fn weighted(layer: &Layer, name: &str) -> Result<&'static dyn Weighted, CompileError> {
+fn transform(layer: &Layer, name: &str) -> Result<&'static dyn Transform, CompileError> {
     let part = "the operator that it begins with";
-    layer.kind.weighted().ok_or_else(|| CompileError::Differs { name: name.to_owned(), part })
+    layer.kind.transform().ok_or_else(|| CompileError::Differs { name: name.to_owned(), part })
 }
 
 /// Names and sizes in one window of the dataset.
@@ -236,7 +205,8 @@ fn constrain_layer(builder: &mut RelationBuilder, sites: &[Site<'_>]) -> Result<
     let domain = first.domain(layer);
     let mut pointwise = PointwiseBuilder::new(domain.clone());
     first.operator().pointwise(builder, &mut pointwise, first)?;
-    if let Some(g) = &own.g {
+    let rounded = consumer.operator().rounds_gradient();
+    if let Some(g) = own.tensors.rounded("g").filter(|_| rounded) {
         let name = format!("{}.g", first.name());
         let dims = axes(domain.axes.len());
         constrain_rounding(builder, &mut pointwise, &name, &domain, g, &dims, Bound::Here)?;
@@ -279,7 +249,7 @@ fn declare(
     network: &Network,
     tensors: &mut Tensors,
     blocks: [&[TensorId]; 3],
-) -> Result<(Vec<LayerIds>, LossIds), CompileError> {
+) -> Result<(Vec<LayerIds>, Slots), CompileError> {
     let mut blocks: Blocks<'_> = blocks.map(|block| block.iter().copied());
     let mut layers = Vec::with_capacity(network.layers.len());
     for (index, layer) in network.layers.iter().enumerate() {
@@ -288,7 +258,9 @@ fn declare(
     if let Some(got) = blocks.iter().map(|block| block.len()).find(|left| *left != 0) {
         return Err(CompileError::Tensors { part: "parameters left", expected: 0, got });
     }
-    Ok((layers, network.loss.function().tensors(network, tensors)?))
+    let mut loss = Declaration::new(network, LOSS, tensors);
+    network.loss.function().declare(&mut loss)?;
+    Ok((layers, loss.slots()))
 }
 
 fn declare_layer(
@@ -299,20 +271,19 @@ fn declare_layer(
     blocks: &mut Blocks<'_>,
 ) -> Result<LayerIds, CompileError> {
     let name = layer_name(index);
-    let sizes = network.tensor(&layer.output);
-    let weighted = weighted(layer, &name)?;
+    let transform = transform(layer, &name)?;
     let follower = layer.activation.kind().and_then(|kind| kind.elementwise());
-    let mut own = Followed::default();
-    let z = weighted.outputs(network, layer, &name, tensors)?;
+    let mut own = Declaration::new(network, &name, tensors);
+    transform.declare(layer, &mut own)?;
     if let Some(follower) = follower {
-        follower.before_gradient(tensors, &name, &sizes, &mut own)?;
+        follower.declare(layer, &mut own)?;
     }
-    let g = layer.g.as_ref();
-    let g = g.map(|g| tensors.rounded(&format!("{name}.g"), g, &sizes)).transpose()?;
+    if let Some(g) = &layer.g {
+        own.rounded("g", g, &layer.output)?;
+    }
     if let Some(follower) = follower {
-        follower.behind_gradient(tensors, layer, &name, &sizes, &mut own)?;
+        follower.declare_backward(layer, &mut own)?;
     }
-    let (w, b) = weighted.learns(network, layer, &name, tensors, blocks)?;
-    let Followed { a, negative, d_relu, d } = own;
-    Ok(LayerIds { z, a, negative, g, d_relu, d, w, b })
+    let (w, b) = transform.learns(layer, &mut own, blocks)?;
+    Ok(LayerIds { tensors: own.slots(), w, b })
 }

@@ -7,7 +7,7 @@ use super::features::Features;
 use super::network::{Activation, Layer, Network, RoundSpec};
 use super::schema::{LayerKind, LayerQuantization, Manifest, Quantization};
 use super::shape::{Shape, shapes};
-use crate::operators::{Elementwise, Scale, Weighted};
+use crate::operators::{Elementwise, Scale, Transform};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
 
@@ -108,7 +108,7 @@ impl Lowering<'_> {
         let outputs = inputs.iter().skip(1).map(|scale| scale.frac);
         let scales: Vec<_> = inputs.iter().copied().zip(outputs).collect();
         for (l, (shape, scales)) in shapes.iter().zip(scales).enumerate().rev() {
-            let layer = weighted(l, shape.kind)?.scales(self, l, shape, scales, layers.last())?;
+            let layer = transform(l, shape.kind)?.scales(self, l, shape, scales, layers.last())?;
             layers.push(layer);
         }
         layers.reverse();
@@ -158,7 +158,7 @@ impl Lowering<'_> {
             return Ok(Backward { g: None, d: None, gradient: self.loss_gradient(l, q)? });
         };
         let frac = q.grad_frac.ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
-        let g = weighted(l + 1, above.kind)?.sends(self, above, &field, frac)?;
+        let g = transform(l + 1, above.kind)?.sends(self, above, &field, frac)?;
         let (d, frac) = match follower(activation) {
             Some(operator) => operator.derivative(&field, &g, a_frac, frac)?,
             None => (None, frac),
@@ -176,10 +176,10 @@ impl Lowering<'_> {
 }
 
 /// The operator that layer `l` begins with.
-fn weighted(l: usize, kind: LayerKind) -> Result<&'static dyn Weighted, ManifestError> {
-    let order = Kind::LayerOrder { expected: "an operator with parameters", got: kind };
+fn transform(l: usize, kind: LayerKind) -> Result<&'static dyn Transform, ManifestError> {
+    let order = Kind::LayerOrder { expected: "an operator that begins a layer", got: kind };
     let wrong = || ManifestError::new(format!("quantization.layers[{l}]"), order);
-    kind.weighted().ok_or_else(wrong)
+    kind.transform().ok_or_else(wrong)
 }
 
 /// The operator that follows in a layer, if one does.

@@ -130,8 +130,8 @@ pub struct Layer {
     pub d: Option<RoundSpec>,
     /// Rounding and clipping of `G`; only with gradient clipping.
     pub clip: Option<RoundSpec>,
-    /// Rounding of `mu·δ + eta·G + lambda·W` to the update.
-    pub update: RoundSpec,
+    /// Rounding of `mu·δ + eta·G + lambda·W` to the update; `None` of a layer without parameters.
+    pub update: Option<RoundSpec>,
     /// Multiplier of the gradient sum.
     pub eta: i64,
 }
@@ -158,6 +158,11 @@ impl Layer {
     pub fn connect(&mut self, n_in: usize, n_out: usize) {
         (self.input, self.output) = (Features::flat(n_in), Features::flat(n_out));
         (self.n_in, self.n_out, self.kernel) = (n_in, n_out, None);
+    }
+
+    /// Whether it has parameters.
+    pub fn has_weights(&self) -> bool {
+        self.n_in > 0
     }
 
     /// Whether weights, input, output and kernel have the sizes that follow from each other.

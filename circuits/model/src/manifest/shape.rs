@@ -48,7 +48,7 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
         match (layer.kind.role(), shapes.last_mut()) {
-            (Role::Weighted(operator), _) => {
+            (Role::Transform(operator), _) => {
                 let shape = operator.shape(&field, layer, &values)?;
                 values = shape.output;
                 shapes.push(shape);

@@ -5,18 +5,18 @@ use super::geometry::{Geometry, value_axes};
 use super::optimizer::{self, Blocks, Rule, weights_form};
 use super::site::{Site, differs, missing};
 use super::{
-    Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced, Weighted,
+    Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced,
 };
 use crate::compile::{
-    Bound, CompileError, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder, RoundedIds,
-    Tensors, axes, constrain_rounding, real_positions,
+    Bound, CompileError, Declaration, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder,
+    axes, constrain_rounding, real_positions,
 };
 use crate::manifest::{
-    Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Network, RoundSpec,
-    Shape, Wide, width,
+    Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, RoundSpec, Shape, Wide,
+    width,
 };
 use crate::relation::{DimMap, Domain, Linear as Form, Product};
-use crate::trace::{LayerParameters, LayerTrace, Rounded};
+use crate::trace::{LayerParameters, LayerTrace};
 
 /// What tells one such layer from another: its shape.
 pub(crate) trait Weights: Sync {
@@ -43,7 +43,7 @@ pub(super) fn columns(field: &str, spec: &LayerSpec) -> Result<usize, ManifestEr
 }
 
 /// Shapes and scales, and the tensors that they give.
-impl<W: Weights> Weighted for Affine<W> {
+impl<W: Weights> Transform for Affine<W> {
     fn shape(
         &self,
         field: &str,
@@ -96,7 +96,7 @@ impl<W: Weights> Weighted for Affine<W> {
             g: back.g,
             d: back.d,
             clip,
-            update,
+            update: Some(update),
             eta: q.eta,
         })
     }
@@ -121,46 +121,35 @@ impl<W: Weights> Weighted for Affine<W> {
         core::iter::once(("w", weights)).chain(biases).collect()
     }
 
-    fn outputs(
-        &self,
-        network: &Network,
-        layer: &Layer,
-        name: &str,
-        tensors: &mut Tensors,
-    ) -> Result<RoundedIds, CompileError> {
-        tensors.rounded(&format!("{name}.z"), &layer.z, &network.tensor(&layer.output))
+    fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
+        own.rounded("z", &layer.z, &layer.output)
     }
 
     fn learns(
         &self,
-        network: &Network,
         layer: &Layer,
-        name: &str,
-        tensors: &mut Tensors,
+        own: &mut Declaration<'_>,
         blocks: &mut Blocks<'_>,
-    ) -> Result<(ParameterIds, Option<ParameterIds>), CompileError> {
-        let mut take = |part: &str, sizes: &[usize]| {
-            optimizer::tensors(network, layer, &format!("{name}.{part}"), sizes, tensors, blocks)
-        };
+    ) -> Result<(Option<ParameterIds>, Option<ParameterIds>), CompileError> {
+        let steps = own.network.steps;
         let rows = layer.rows().into_iter();
-        let weights: Vec<usize> = rows.chain([network.steps, layer.n_out]).collect();
-        let w = take("w", &weights)?;
-        let b = layer.bias.then(|| take("b", &[layer.n_out, network.steps])).transpose()?;
-        Ok((w, b))
+        let weights: Vec<usize> = rows.chain([steps, layer.n_out]).collect();
+        let w = optimizer::tensors(layer, "w", &weights, own, blocks)?;
+        let biases = [layer.n_out, steps];
+        let b = layer.bias.then(|| optimizer::tensors(layer, "b", &biases, own, blocks));
+        Ok((Some(w), b.transpose()?))
     }
 }
 
 /// Relations.
 impl<W: Weights> Operator for Affine<W> {
     fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Form, CompileError> {
-        Ok(Form::zero().plus(1, site.layer()?.1.z.q, map))
+        Ok(Form::zero().plus(1, site.z()?.q, map))
     }
 
     /// Where it takes a layer's values: what it sends to that layer.
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Form, CompileError> {
-        let below = site.input()?;
-        let g = below.layer()?.1.g.as_ref();
-        let g = g.ok_or_else(|| missing(&below.name(), "the gradient of its output"))?;
+        let g = site.input()?.rounded("g", "the gradient of its output")?;
         Ok(Form::zero().plus(1, g.q, map))
     }
 
@@ -176,7 +165,7 @@ impl<W: Weights> Operator for Affine<W> {
         // Axes of the result: the step, the sample, the position, the channel.
         let channel = 2 + sides.len();
         let result = value_axes(channel, 0, 1, 2..channel);
-        let mut out = own.z.rounded(&format!("{name}.z"), &result, &result)?;
+        let mut out = site.z()?.rounded(&format!("{name}.z"), &result, &result)?;
         if let Some(b) = bias(layer, own, &name)? {
             let b = weights_form(b, 0, &[channel]);
             let real = sides.iter().enumerate().flat_map(|(k, side)| real_positions(2 + k, *side));
@@ -193,7 +182,7 @@ impl<W: Weights> Operator for Affine<W> {
                 Domain::new(&rows),
             ],
             left: site.input()?.value(&geometry.input(0, 1, 2, channel))?,
-            right: weights_form(&own.w, 0, &at_rows),
+            right: weights_form(weights(own, &name)?, 0, &at_rows),
             coef: 1,
             out,
         });
@@ -204,10 +193,10 @@ impl<W: Weights> Operator for Affine<W> {
     /// the kernel that cover it.
     fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let below = site.input()?;
-        let (_, receives) = below.layer()?;
         let (layer, own) = site.layer()?;
         let name = format!("{}.g", below.name());
-        let g = receives.g.as_ref().ok_or_else(|| missing(&name, "the arriving gradient"))?;
+        let received = below.layer()?.1.tensors.rounded("g");
+        let g = received.ok_or_else(|| missing(&name, "the arriving gradient"))?;
         let sides = layer.input.sides();
         let channel = 2 + sides.len();
         let result = value_axes(channel, 0, 1, 2..channel);
@@ -217,7 +206,7 @@ impl<W: Weights> Operator for Affine<W> {
             label: format!("{}.backward", site.name()),
             axes: [Domain::new(&[site.network.steps]), x, y, k],
             left: site.gradient(&geometry.sent())?,
-            right: weights_form(&own.w, 0, &geometry.sent_rows()),
+            right: weights_form(weights(own, &site.name())?, 0, &geometry.sent_rows()),
             coef: 1,
             out: g.rounded(&name, &result, &result)?,
         });
@@ -230,12 +219,12 @@ impl<W: Weights> Operator for Affine<W> {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let (layer, own) = site.layer()?;
+        let layer = site.layer()?.0;
         let bounded = site.consumer()?.operator().bounds_input();
         let bound = if bounded { Bound::Elsewhere } else { Bound::Here };
         let (name, domain) = (format!("{}.z", site.name()), site.domain(layer));
         let dims = axes(domain.axes.len());
-        constrain_rounding(builder, pointwise, &name, &domain, &own.z, &dims, bound)
+        constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, bound)
     }
 
     /// The weights' gradient as a product, the biases' as a sum; the update of both.
@@ -247,7 +236,8 @@ impl<W: Weights> Operator for Affine<W> {
         let (layer, own) = site.layer()?;
         let (network, rows) = (site.network, layer.rows());
         let name = format!("{}.w", site.name());
-        let rule = optimizer::Change::new(network, layer, &own.w, name, &rows, &[layer.n_out])?;
+        let w = weights(own, &site.name())?;
+        let rule = optimizer::Change::new(network, layer, w, name, &rows, &[layer.n_out])?;
         let (coef, out) = rule.gradient()?;
         let sides = layer.output.sides();
         let sample = 1 + rows.len();
@@ -270,18 +260,6 @@ impl<W: Weights> Operator for Affine<W> {
             None => Ok(()),
         }
     }
-
-    fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
-        let outputs = network.window() * layer.output.count();
-        let weights = network.steps * layer.n_in * layer.n_out;
-        let biases = layer.bias.then_some(network.steps * layer.n_out);
-        trace.z = Rounded::room(outputs);
-        trace.g = layer.g.map(|_| Rounded::room(outputs));
-        trace.clip_w = layer.clip.map(|_| Rounded::room(weights));
-        trace.clip_b = layer.clip.and(biases).map(Rounded::room);
-        trace.update_w = Rounded::room(weights);
-        trace.update_b = biases.map(Rounded::room);
-    }
 }
 
 fn bias_gradient(
@@ -300,6 +278,11 @@ fn bias_gradient(
     let form = form.plus_form(-i128::from(coef), &sum);
     builder.linear(format!("{}.gradient", rule.name), domain, form);
     rule.finish(builder)
+}
+
+/// The weights.
+fn weights<'a>(own: &'a LayerIds, name: &str) -> Result<&'a ParameterIds, CompileError> {
+    own.w.as_ref().ok_or_else(|| missing(name, "its weights"))
 }
 
 /// The biases of a layer that has them.
@@ -342,9 +325,9 @@ impl<W: Weights> Arithmetic for Affine<W> {
             Some(b) => {
                 pass.expect("the biases", n, b.len())?;
                 let biased = |i: usize| x[i] + (i64::from(b[i % n]) << layer.a_in_frac);
-                pass.round("z", &mut trace.z, len, &layer.z, biased)?
+                pass.round(&mut trace.tensors, "z", len, &layer.z, biased)?
             }
-            None => pass.round("z", &mut trace.z, len, &layer.z, |i| x[i])?,
+            None => pass.round(&mut trace.tensors, "z", len, &layer.z, |i| x[i])?,
         };
         Ok(z.to_vec())
     }
@@ -369,10 +352,9 @@ impl<W: Weights> Arithmetic for Affine<W> {
         pass.expect("what each place sends", rows * layer.n_in, x.len())?;
         let x = Geometry { layer }.gathered(x, pass.samples);
         pass.expect("what the layer sends", pass.samples * layer.input.count(), x.len())?;
-        let receives = pass.network.layers.get(below).and_then(|below| below.g.as_ref());
-        let g = traces.get_mut(below).and_then(|trace| trace.g.as_mut());
-        let (spec, g) = receives.zip(g).ok_or_else(|| pass.wrong("the layer below's g", 1, 0))?;
-        Ok(pass.round("the layer below's g", g, x.len(), spec, |i| x[i])?.to_vec())
+        let spec = pass.network.layers.get(below).and_then(|below| below.g.as_ref());
+        let (spec, below) = spec.zip(traces.get_mut(below)).ok_or_else(|| pass.wrong("g", 1, 0))?;
+        Ok(pass.round(&mut below.tensors, "g", x.len(), spec, |i| x[i])?.to_vec())
     }
 
     fn update<K: TensorKernels>(
@@ -387,9 +369,9 @@ impl<W: Weights> Arithmetic for Affine<W> {
         };
         let rule = Rule { pass };
         let gradient = pass.kernels.product(Operand::Transposed(input), Operand::Straight(d));
-        let (clip, update) = (&mut trace.clip_w, &mut trace.update_w);
         let before = velocity.map(|v| &v.w[..]);
-        let w = rule.apply(&gradient, &pass.parameters.w, before, clip, update)?;
+        let own = trace.w.get_or_insert_default();
+        let w = rule.apply(&gradient, &pass.parameters.w, before, own)?;
         let Some(b) = &pass.parameters.b else {
             return Ok(Some(LayerParameters { w, b: None }));
         };
@@ -398,9 +380,8 @@ impl<W: Weights> Arithmetic for Affine<W> {
         let ones = pass.kernels.matrix(&vec![1; rows], 1, rows);
         let mut gradient = pass.kernels.product(Operand::Straight(&ones), Operand::Straight(d));
         gradient.iter_mut().for_each(|x| *x <<= pass.layer.a_in_frac);
-        let update = trace.update_b.as_mut().ok_or_else(|| pass.wrong("update_b", 1, 0))?;
         let before = velocity.and_then(|v| v.b.as_deref());
-        let b = rule.apply(&gradient, b, before, &mut trace.clip_b, update)?;
+        let b = rule.apply(&gradient, b, before, trace.b.get_or_insert_default())?;
         Ok(Some(LayerParameters { w, b: Some(b) }))
     }
 }

@@ -4,7 +4,7 @@
 //! Who trains has fast ones; nothing is dispatched for a single number.
 
 use crate::manifest::{Layer, Network, RoundSpec};
-use crate::trace::{LayerParameters, LayerTrace, Rounded};
+use crate::trace::{LayerParameters, LayerTrace, Record, Rounded};
 
 /// A matrix, or its transpose.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub struct Pass<'a, K> {
     pub table: &'a [i32],
     /// The step within the window.
     pub step: usize,
+    /// Steps of the window.
+    pub steps: usize,
     /// Samples at a time.
     pub samples: usize,
 }
@@ -137,11 +139,53 @@ impl<K> Pass<'_, K> {
         values.get(start..start + len).ok_or_else(|| self.wrong(what, start + len, values.len()))
     }
 
+    /// This step's values of a tensor that it has traced, of which a step has `len`.
+    pub(super) fn traced<'t>(
+        &self,
+        record: &'t Record,
+        name: &'static str,
+        len: usize,
+    ) -> Result<&'t [i32], Untraced> {
+        let values = record.plain(name).or_else(|| record.rounded(name).map(|all| &all.q[..]));
+        self.now(name, values.unwrap_or(&[]), len)
+    }
+
+    /// Appends this step's values of a tensor.
+    pub(super) fn append(
+        &self,
+        record: &mut Record,
+        name: &'static str,
+        values: &[i32],
+    ) -> Result<(), Untraced> {
+        let all = record.plain_mut(name).ok_or_else(|| self.wrong(name, 1, 0))?;
+        self.expect(name, self.start(values.len()), all.len())?;
+        let whole = values.len() * self.steps;
+        all.reserve_exact(whole.saturating_sub(all.len()));
+        all.extend_from_slice(values);
+        Ok(())
+    }
+
     /// Rounds this step's values of a tensor and returns the quotients.
     pub(super) fn round<'t>(
         &self,
-        what: &'static str,
+        record: &'t mut Record,
+        name: &'static str,
+        len: usize,
+        spec: &RoundSpec,
+        x: impl Fn(usize) -> i64 + Sync,
+    ) -> Result<&'t [i32], Untraced>
+    where
+        K: TensorKernels,
+    {
+        let out = record.rounded_mut(name).ok_or_else(|| self.wrong(name, 1, 0))?;
+        self.round_into(out, name, len, spec, x)
+    }
+
+    /// The same into a tensor at hand.
+    pub(super) fn round_into<'t>(
+        &self,
         out: &'t mut Rounded,
+        what: &'static str,
         len: usize,
         spec: &RoundSpec,
         x: impl Fn(usize) -> i64 + Sync,
@@ -150,10 +194,9 @@ impl<K> Pass<'_, K> {
         K: TensorKernels,
     {
         let start = self.start(len);
-        let room = out.q.len().min(out.r.len());
-        if room < start + len {
-            return Err(self.wrong(what, start + len, room));
-        }
+        self.expect(what, start, out.q.len())?;
+        self.expect(what, start, out.r.len())?;
+        out.extend(len, len * self.steps);
         self.kernels.round(out, start, len, spec, x);
         self.now(what, &out.q, len)
     }

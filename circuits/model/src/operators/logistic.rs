@@ -1,16 +1,16 @@
 //! Sigmoid and binary cross entropy: one output, two classes.
 
 use super::site::Site;
-use super::{
-    LossFunction, Operator, Scale, less_labels, looked_up, loss_layer, other_loss, outputs_gradient,
-};
+use super::{LossFunction, Operator, Scale, less_labels, looked_up, loss_layer, outputs_gradient};
 use crate::compile::{
-    CompileError, LossIds, PointwiseBuilder, RelationBuilder, TableKind, Tensors, offset_key,
+    CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, offset_key,
     padded_constant,
 };
-use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC, in_range};
+use crate::manifest::{Features, Layer, ManifestError, Network, PROBABILITY_FRAC, in_range};
 use crate::relation::{DimMap, Domain, Linear};
-use crate::trace::LossTrace;
+use crate::trace::Record;
+
+const PROBABILITIES: &str = "its probabilities";
 
 /// The loss of one output.
 #[derive(Debug)]
@@ -35,13 +35,9 @@ impl LossFunction for Logistic {
         1 << PROBABILITY_FRAC
     }
 
-    fn tensors(&self, network: &Network, tensors: &mut Tensors) -> Result<LossIds, CompileError> {
-        let sizes = [network.output(), network.steps, network.batch];
-        Ok(LossIds::Logistic { p: tensors.plain("loss.p".into(), &sizes)? })
-    }
-
-    fn trace(&self, samples: usize, _outputs: usize) -> LossTrace {
-        LossTrace::Logistic { p: Vec::with_capacity(samples) }
+    fn declare(&self, own: &mut Declaration<'_>) -> Result<(), CompileError> {
+        let outputs = Features::flat(own.network.output());
+        own.plain("p", &outputs)
     }
 
     fn gradient(
@@ -50,23 +46,17 @@ impl LossFunction for Logistic {
         table: &[i32],
         z: &[i32],
         y: &[i32],
-        trace: &mut LossTrace,
+        trace: &mut Record,
     ) -> Option<Vec<i32>> {
-        let LossTrace::Logistic { p: all } = trace else {
-            return None;
-        };
         let p = looked_up(table, z)?;
-        all.extend_from_slice(&p);
+        trace.plain_mut("p")?.extend_from_slice(&p);
         Some(less_labels(network, &p, y))
     }
 }
 
 impl Operator for Logistic {
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let LossIds::Logistic { p } = &site.ids.loss else {
-            return Err(other_loss());
-        };
-        Ok(outputs_gradient(site, *p, map))
+        Ok(outputs_gradient(site, site.of_loss("p", PROBABILITIES)?, map))
     }
 
     /// The table's keys have 16 bits.
@@ -79,15 +69,13 @@ impl Operator for Logistic {
     }
 
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
-        let (layer, own) = loss_layer(site)?;
-        let LossIds::Logistic { p } = &site.ids.loss else {
-            return Err(other_loss());
-        };
+        let (layer, z) = loss_layer(site)?;
+        let p = site.of_loss("p", PROBABILITIES)?;
         let network = site.network;
         let domain = Domain::new(&[network.output(), network.steps, network.batch]);
         let half = 1 << (PROBABILITY_FRAC - 1);
-        let value = padded_constant(Linear::tensor(*p, 3), half, &domain);
-        let key = offset_key(own.z.q, 3);
+        let value = padded_constant(Linear::tensor(p, 3), half, &domain);
+        let key = offset_key(z.q, 3);
         let table = TableKind::Sigmoid { frac: layer.z_frac, out: PROBABILITY_FRAC };
         builder.lookup("loss.p".into(), &domain, table, key, Some(value))
     }

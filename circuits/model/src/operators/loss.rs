@@ -1,19 +1,14 @@
 //! What losses have in common.
 
-use super::site::{Site, missing};
-use crate::compile::{CompileError, LayerIds};
+use super::site::{LOSS, Site, missing};
+use crate::compile::{CompileError, RoundedIds};
 use crate::manifest::{Layer, Network};
 use crate::relation::{DimMap, Linear, TensorId};
 
-/// The last layer, whose outputs a loss takes.
-pub(super) fn loss_layer<'a>(site: &Site<'a>) -> Result<(&'a Layer, &'a LayerIds), CompileError> {
-    let last = site.input().and_then(|input| input.layer());
-    last.map_err(|_| missing("loss", "the last layer"))
-}
-
-/// That the tensors are those of another loss.
-pub(super) fn other_loss() -> CompileError {
-    super::site::differs("loss", "its kind")
+/// The last layer, and what it puts out: a loss takes that.
+pub(super) fn loss_layer<'a>(site: &Site<'a>) -> Result<(&'a Layer, &'a RoundedIds), CompileError> {
+    let last = site.input().and_then(|input| Ok((input.layer()?.0, input.z()?)));
+    last.map_err(|_| missing(LOSS, "the last layer"))
 }
 
 /// `value − scale·y`, the `(n, t, b)` of both mapped.

@@ -8,10 +8,13 @@
 //! `registry.rs` lists them. Compiler and trainer walk a [`Graph`](crate::graph::Graph) and call these
 //! operators; they know none of them by name.
 //!
-//! An operator of a layer is `Weighted` or `Elementwise`. A weighted one begins a layer: it puts out
-//! values `z` of 16 bits, rounded, and whatever stands behind it sends a gradient `g` back, rounded
-//! too. An elementwise one follows it number by number and shares the layer's name, scales and tensors.
-//! A `LossFunction` ends the graph.
+//! An operator of a layer is a `Transform` or `Elementwise`. A transform begins a layer: it puts out
+//! values `z` of 16 bits, and whatever stands behind it sends a gradient `g` of 16 bits back. An elementwise
+//! operator follows it number by number and shares the layer's name, scales and tensors. A `LossFunction`
+//! ends the graph.
+//!
+//! Tensors go by names that operators give them, from declaration to witness: nothing else knows which there
+//! are. Those that several operators know are `z` and `g`.
 
 mod affine;
 mod arithmetic;
@@ -35,21 +38,20 @@ pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
 pub use registry::{LayerKind, Loss};
 
 pub(crate) use input::Input;
-use loss::{less_labels, looked_up, loss_layer, other_loss, outputs_gradient};
+use loss::{less_labels, looked_up, loss_layer, outputs_gradient};
 pub(crate) use optimizer::Blocks;
-pub(crate) use site::{Site, layer_name};
+pub(crate) use site::{LOSS, Site, layer_name};
 
 use crate::compile::{
-    CompileError, LossIds, ParameterIds, PointwiseBuilder, RelationBuilder, RoundedIds, TableKind,
-    Tensors,
+    CompileError, Declaration, ParameterIds, PointwiseBuilder, RelationBuilder, TableKind,
 };
 use crate::graph::NodeKind;
 use crate::manifest::{
     Activation, Features, Layer, LayerQuantization, LayerSpec, Lowering, ManifestError,
     ManifestErrorKind, Network, RoundSpec, Shape,
 };
-use crate::relation::{DimMap, Linear, TensorId};
-use crate::trace::{LayerParameters, LayerTrace, LossTrace};
+use crate::relation::{DimMap, Linear};
+use crate::trace::{LayerParameters, LayerTrace, Record};
 
 /// What every node of a graph has: a place in the relation.
 pub(crate) trait Operator: Sync {
@@ -66,6 +68,12 @@ pub(crate) trait Operator: Sync {
     /// Whether its constraints hold its input within 16 bits.
     fn bounds_input(&self) -> bool {
         false
+    }
+
+    /// Whether the gradient that it sends to the layer before it is rounded; else its own constraints hold
+    /// that within 16 bits.
+    fn rounds_gradient(&self) -> bool {
+        true
     }
 
     /// The table that it looks values up in, beside the one of 16 bits. `layer` is the operator's; the
@@ -97,9 +105,6 @@ pub(crate) trait Operator: Sync {
         builder: &mut RelationBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError>;
-
-    /// Makes room in a layer's trace for what it computes in a window.
-    fn room(&self, _network: &Network, _layer: &Layer, _trace: &mut LayerTrace) {}
 }
 
 /// The integers of a layer's operator, computed. [`LayerKind`] has the same for any of them.
@@ -139,7 +144,7 @@ pub(crate) struct Scale {
 }
 
 /// An operator that begins a layer.
-pub(crate) trait Weighted: Operator {
+pub(crate) trait Transform: Operator {
     /// What it makes of its input.
     fn shape(
         &self,
@@ -169,39 +174,26 @@ pub(crate) trait Weighted: Operator {
         frac: u32,
     ) -> Result<RoundSpec, ManifestError>;
 
+    /// Its tensors, `z` among them.
+    fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError>;
+
     /// Its parameters and their sizes, in the order in which they are committed to.
-    fn block(&self, layer: &Layer) -> Vec<(&'static str, Vec<usize>)>;
+    fn block(&self, _layer: &Layer) -> Vec<(&'static str, Vec<usize>)> {
+        Vec::new()
+    }
 
-    /// The tensors of its output before any activation.
-    fn outputs(
-        &self,
-        network: &Network,
-        layer: &Layer,
-        name: &str,
-        tensors: &mut Tensors,
-    ) -> Result<RoundedIds, CompileError>;
-
-    /// The tensors of its parameters.
+    /// The tensors of its parameters: weights and biases.
     fn learns(
         &self,
-        network: &Network,
-        layer: &Layer,
-        name: &str,
-        tensors: &mut Tensors,
-        blocks: &mut Blocks<'_>,
-    ) -> Result<(ParameterIds, Option<ParameterIds>), CompileError>;
+        _layer: &Layer,
+        _own: &mut Declaration<'_>,
+        _blocks: &mut Blocks<'_>,
+    ) -> Result<(Option<ParameterIds>, Option<ParameterIds>), CompileError> {
+        Ok((None, None))
+    }
 }
 
-/// The tensors that an elementwise operator has; which of them, it knows itself.
-#[derive(Debug, Default)]
-pub(crate) struct Followed {
-    pub a: Option<TensorId>,
-    pub negative: Option<TensorId>,
-    pub d_relu: Option<TensorId>,
-    pub d: Option<RoundedIds>,
-}
-
-/// An operator that follows a weighted one, number by number.
+/// An operator that follows a transform, number by number.
 pub(crate) trait Elementwise: Operator {
     /// What networks call it.
     fn activation(&self) -> Activation;
@@ -221,22 +213,13 @@ pub(crate) trait Elementwise: Operator {
     }
 
     /// Its tensors that lie before those of the gradient that arrives.
-    fn before_gradient(
-        &self,
-        tensors: &mut Tensors,
-        name: &str,
-        sizes: &[usize],
-        own: &mut Followed,
-    ) -> Result<(), CompileError>;
+    fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError>;
 
     /// Its tensors that lie behind those.
-    fn behind_gradient(
+    fn declare_backward(
         &self,
-        _tensors: &mut Tensors,
         _layer: &Layer,
-        _name: &str,
-        _sizes: &[usize],
-        _own: &mut Followed,
+        _own: &mut Declaration<'_>,
     ) -> Result<(), CompileError> {
         Ok(())
     }
@@ -268,28 +251,25 @@ pub(crate) trait LossFunction: Operator {
     /// What a label's entry is multiplied with in the gradient.
     fn label_scale(&self, one_hot: bool, z_frac: u32) -> i64;
 
-    /// Its tensors.
-    fn tensors(&self, network: &Network, tensors: &mut Tensors) -> Result<LossIds, CompileError>;
+    /// Its tensors; none of the squared error, whose gradient is a form of outputs and labels.
+    fn declare(&self, own: &mut Declaration<'_>) -> Result<(), CompileError>;
 
-    /// An empty trace for so many samples.
-    fn trace(&self, samples: usize, outputs: usize) -> LossTrace;
-
-    /// Appends the outputs `z` of a step to the trace and returns `D = p − scale·y`; `None` if the
-    /// trace is another loss'.
+    /// Appends what comes of the outputs `z` of a step to the trace and returns `D = p − scale·y`; `None` if
+    /// the trace is another loss'.
     fn gradient(
         &self,
         network: &Network,
         table: &[i32],
         z: &[i32],
         y: &[i32],
-        trace: &mut LossTrace,
+        trace: &mut Record,
     ) -> Option<Vec<i32>>;
 }
 
 /// What an operator is to a graph.
 pub(crate) enum Role {
     /// Begins a layer.
-    Weighted(&'static dyn Weighted),
+    Transform(&'static dyn Transform),
     /// Follows number by number.
     Elementwise(&'static dyn Elementwise),
 }
@@ -298,20 +278,20 @@ impl LayerKind {
     /// What it has in common with all operators.
     pub(crate) fn operator(self) -> &'static dyn Operator {
         match self.role() {
-            Role::Weighted(operator) => operator,
+            Role::Transform(operator) => operator,
             Role::Elementwise(operator) => operator,
         }
     }
 
-    /// Whether it has parameters, and so begins a layer.
-    pub fn has_weights(self) -> bool {
-        self.weighted().is_some()
+    /// Whether it begins a layer; else it follows one number by number.
+    pub fn begins_layer(self) -> bool {
+        self.transform().is_some()
     }
 
     /// As an operator that begins a layer.
-    pub(crate) fn weighted(self) -> Option<&'static dyn Weighted> {
+    pub(crate) fn transform(self) -> Option<&'static dyn Transform> {
         match self.role() {
-            Role::Weighted(operator) => Some(operator),
+            Role::Transform(operator) => Some(operator),
             Role::Elementwise(_) => None,
         }
     }
@@ -319,7 +299,7 @@ impl LayerKind {
     /// As an operator that follows one.
     pub(crate) fn elementwise(self) -> Option<&'static dyn Elementwise> {
         match self.role() {
-            Role::Weighted(_) => None,
+            Role::Transform(_) => None,
             Role::Elementwise(operator) => Some(operator),
         }
     }
@@ -353,11 +333,6 @@ impl Loss {
         values(last.and_then(|last| self.function().table(network, last)))
     }
 
-    /// An empty trace for so many samples.
-    pub fn trace(self, samples: usize, outputs: usize) -> LossTrace {
-        self.function().trace(samples, outputs)
-    }
-
     /// Appends the outputs `z` of a step to the trace and returns the gradient with respect to them;
     /// `None` if the trace is another loss'. `table` is [`Self::table`].
     pub fn gradient(
@@ -366,7 +341,7 @@ impl Loss {
         table: &[i32],
         z: &[i32],
         y: &[i32],
-        trace: &mut LossTrace,
+        trace: &mut Record,
     ) -> Option<Vec<i32>> {
         self.function().gradient(network, table, z, y, trace)
     }
@@ -376,15 +351,4 @@ impl Loss {
 /// has its table from the relation.
 fn values(kind: Option<TableKind>) -> Vec<i32> {
     kind.and_then(TableKind::values).unwrap_or_default()
-}
-
-impl LayerTrace {
-    /// Room for everything that a layer leaves in a window; all lengths as documented there.
-    pub fn room(network: &Network, layer: &Layer) -> Self {
-        let mut trace = Self::default();
-        for kind in core::iter::once(layer.kind).chain(layer.activation.kind()) {
-            kind.operator().room(network, layer, &mut trace);
-        }
-        trace
-    }
 }

@@ -1,11 +1,11 @@
 //! Half the sum of squared errors, of classes or of a number.
 
 use super::site::Site;
-use super::{LossFunction, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
-use crate::compile::{CompileError, LossIds, PointwiseBuilder, RelationBuilder, Tensors};
+use super::{LossFunction, Operator, Scale, less_labels, loss_layer, outputs_gradient};
+use crate::compile::{CompileError, Declaration, PointwiseBuilder, RelationBuilder};
 use crate::manifest::{I16_LO, ManifestError, Network};
 use crate::relation::{DimMap, Linear};
-use crate::trace::LossTrace;
+use crate::trace::Record;
 
 /// The squared error: its gradient is made of outputs and labels, and nothing is committed to.
 #[derive(Debug)]
@@ -34,12 +34,8 @@ impl LossFunction for Mse {
         if one_hot { 1 << z_frac } else { 1 }
     }
 
-    fn tensors(&self, _network: &Network, _tensors: &mut Tensors) -> Result<LossIds, CompileError> {
-        Ok(LossIds::Mse)
-    }
-
-    fn trace(&self, _samples: usize, _outputs: usize) -> LossTrace {
-        LossTrace::Mse
+    fn declare(&self, _own: &mut Declaration<'_>) -> Result<(), CompileError> {
+        Ok(())
     }
 
     fn gradient(
@@ -48,26 +44,20 @@ impl LossFunction for Mse {
         _table: &[i32],
         z: &[i32],
         y: &[i32],
-        trace: &mut LossTrace,
+        _trace: &mut Record,
     ) -> Option<Vec<i32>> {
-        matches!(trace, LossTrace::Mse).then(|| less_labels(network, z, y))
+        Some(less_labels(network, z, y))
     }
 }
 
 impl Operator for Mse {
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        match &site.ids.loss {
-            LossIds::Mse => Ok(outputs_gradient(site, loss_layer(site)?.1.z.q, map)),
-            _ => Err(other_loss()),
-        }
+        Ok(outputs_gradient(site, loss_layer(site)?.1.q, map))
     }
 
+    /// Nothing but that there is a last layer.
     fn forward(&self, _builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
-        loss_layer(site)?;
-        match &site.ids.loss {
-            LossIds::Mse => Ok(()),
-            _ => Err(other_loss()),
-        }
+        loss_layer(site).map(|_| ())
     }
 
     /// Nothing: the gradient that it sends is a form of outputs and labels.

@@ -4,7 +4,7 @@
 use super::arithmetic::{Pass, TensorKernels, Untraced};
 use super::site::differs;
 use crate::compile::{
-    Bound, CompileError, ParameterIds, PointwiseBuilder, RelationBuilder, Tensors, axes,
+    Bound, CompileError, Declaration, ParameterIds, PointwiseBuilder, RelationBuilder, axes,
     constrain_rounding, next,
 };
 use crate::manifest::{
@@ -13,7 +13,7 @@ use crate::manifest::{
     in_range,
 };
 use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
-use crate::trace::Rounded;
+use crate::trace::ParameterTrace;
 
 const MAX_ETA: i64 = (1 << 31) - 1;
 
@@ -89,15 +89,16 @@ pub(crate) type Blocks<'a> = [core::iter::Copied<core::slice::Iter<'a, TensorId>
 
 /// The tensors of one kind of parameter; `sizes` have the step inside.
 pub(super) fn tensors(
-    network: &Network,
     layer: &Layer,
-    name: &str,
+    part: &'static str,
     sizes: &[usize],
-    tensors: &mut Tensors,
+    own: &mut Declaration<'_>,
     [before, state, updates]: &mut Blocks<'_>,
 ) -> Result<ParameterIds, CompileError> {
-    let update = next(updates)?;
-    let update = tensors.rest(&format!("{name}.update"), &layer.update, update, sizes)?;
+    let (network, name) = (own.network, format!("{}.{part}", own.name));
+    let spec = layer.update.as_ref().ok_or_else(|| differs(&name, "its update"))?;
+    let (update, tensors) = (next(updates)?, own.tensors());
+    let update = tensors.rest(&format!("{name}.update"), spec, update, sizes)?;
     let clip = layer.clip.as_ref();
     let clip =
         clip.map(|spec| tensors.rounded(&format!("{name}.clip"), spec, sizes)).transpose()?;
@@ -247,8 +248,7 @@ impl<K: TensorKernels> Rule<'_, K> {
         gradient: &[i64],
         parameters: &[i32],
         velocity: Option<&[i32]>,
-        clip: &mut Option<Rounded>,
-        update: &mut Rounded,
+        trace: &mut ParameterTrace,
     ) -> Result<Vec<i32>, Untraced> {
         let Pass { layer, network, .. } = self.pass;
         let len = parameters.len();
@@ -258,22 +258,21 @@ impl<K: TensorKernels> Rule<'_, K> {
             let momentum = velocity.map_or(0, |v| network.mu * i64::from(v[i]));
             momentum + network.lambda * i64::from(parameters[i])
         };
-        let (eta, spec) = (layer.eta, &layer.update);
-        let updates = match (&layer.clip, clip) {
-            (Some(clip_spec), Some(clip)) => {
+        let (eta, what) = (layer.eta, "an update");
+        let spec = layer.update.as_ref().ok_or_else(|| self.pass.wrong(what, 1, 0))?;
+        let ParameterTrace { clip, update } = trace;
+        let updates = match &layer.clip {
+            Some(clip_spec) => {
+                let clip = clip.get_or_insert_default();
                 let sums = |i: usize| gradient[i];
-                let clipped = self.pass.round("a clipped gradient", clip, len, clip_spec, sums)?;
+                let clipped =
+                    self.pass.round_into(clip, "a clipped gradient", len, clip_spec, sums)?;
                 let step = |i: usize| decay(i) + eta * i64::from(clipped[i]);
-                self.pass.round("an update", update, len, spec, step)?
+                self.pass.round_into(update, what, len, spec, step)?
             }
-            (None, None) => {
+            None => {
                 let step = |i: usize| decay(i) + eta * gradient[i];
-                self.pass.round("an update", update, len, spec, step)?
-            }
-            (spec, place) => {
-                let wanted = usize::from(spec.is_some());
-                let got = usize::from(place.is_some());
-                return Err(self.pass.wrong("a clipped gradient", wanted, got));
+                self.pass.round_into(update, what, len, spec, step)?
             }
         };
         Ok(updates.to_vec())

@@ -92,7 +92,7 @@ macro_rules! losses {
 // A manifest's canonical encoding counts these, so their order stays: a new one comes last.
 layers! {
     /// `x·W + b`.
-    Linear, "linear", Weighted(Affine(linear::Linear));
+    Linear, "linear", Transform(Affine(linear::Linear));
     /// `max(x, 0)`.
     Relu, "relu", Elementwise(relu::Relu);
     /// `1/(1 + exp(−x))`.
@@ -100,7 +100,7 @@ layers! {
     /// Hyperbolic tangent.
     Tanh, "tanh", Elementwise(Smooth(tanh::Tanh));
     /// `x·W + b` at every place of a kernel over an image.
-    Conv2d, "conv2d", Weighted(Affine(conv2d::Conv2d));
+    Conv2d, "conv2d", Transform(Affine(conv2d::Conv2d));
 }
 
 // The same holds of these.

@@ -1,10 +1,12 @@
 //! `max(z, 0)`.
 
-use super::site::{Site, missing};
+use super::site::Site;
 use super::{
-    Arithmetic, Elementwise, Followed, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
+    Arithmetic, Elementwise, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
 };
-use crate::compile::{CompileError, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes};
+use crate::compile::{
+    CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes,
+};
 use crate::manifest::{
     Activation, I16_HI, Layer, LayerQuantization, ManifestErrorKind, Network, own_frac,
 };
@@ -25,29 +27,22 @@ impl Elementwise for Relu {
         Ok(Scale { frac: own_frac(q)?, max: I16_HI })
     }
 
-    fn before_gradient(
-        &self,
-        tensors: &mut Tensors,
-        name: &str,
-        sizes: &[usize],
-        own: &mut Followed,
-    ) -> Result<(), CompileError> {
-        own.a = Some(tensors.plain(format!("{name}.a"), sizes)?);
-        own.negative = Some(tensors.plain(format!("{name}.negative"), sizes)?);
-        own.d_relu = Some(tensors.plain(format!("{name}.d"), sizes)?);
+    fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
+        for part in ["a", "negative", "d"] {
+            own.plain(part, &layer.output)?;
+        }
         Ok(())
     }
 }
 
 impl Operator for Relu {
     fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let a = site.layer()?.1.a.ok_or_else(|| missing(&site.name(), "the activated output"))?;
+        let a = site.plain("a", "the activated output")?;
         Ok(Linear::zero().plus(1, a, map))
     }
 
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let d = site.layer()?.1.d_relu;
-        let d = d.ok_or_else(|| missing(&site.name(), "the gradient of its output"))?;
+        let d = site.plain("d", "the gradient of its output")?;
         Ok(Linear::zero().plus(1, d, map))
     }
 
@@ -69,22 +64,17 @@ impl Operator for Relu {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let (layer, own) = site.layer()?;
-        let (name, domain) = (site.name(), site.domain(layer));
-        let rank = domain.axes.len();
-        let (Some(a), Some(negative), Some(d), Some(g)) =
-            (own.a, own.negative, own.d_relu, own.g.as_ref())
-        else {
-            return Err(missing(&name, "a part of the rectifier"));
-        };
-        let [a_, s, z, d_, g_] =
-            [a, negative, own.z.q, d, g.q].map(|id| pointwise.tensor(id, rank));
+        let (name, domain) = (site.name(), site.domain(site.layer()?.0));
+        let (rank, part) = (domain.axes.len(), "a part of the rectifier");
+        let (a, negative, d) =
+            (site.plain("a", part)?, site.plain("negative", part)?, site.plain("d", part)?);
+        let (z, g) = (site.z()?.q, site.rounded("g", part)?.q);
+        let [a_, s, z_, d_, g_] = [a, negative, z, d, g].map(|id| pointwise.tensor(id, rank));
         pointwise.require(format!("{name}.negative.bit"), &[(1, &[s, s]), (-1, &[s])]);
-        pointwise.require(format!("{name}.a"), &[(1, &[a_]), (-1, &[z]), (1, &[s, z])]);
+        pointwise.require(format!("{name}.a"), &[(1, &[a_]), (-1, &[z_]), (1, &[s, z_])]);
         pointwise.require(format!("{name}.d"), &[(1, &[d_]), (-1, &[g_]), (1, &[s, g_])]);
         let dims = axes(rank);
-        let key =
-            Linear::zero().plus(2, a, &dims).plus(-1, own.z.q, &dims).plus(-1, negative, &dims);
+        let key = Linear::zero().plus(2, a, &dims).plus(-1, z, &dims).plus(-1, negative, &dims);
         builder.lookup(format!("{name}.negative"), &domain, TableKind::Range(15), key, None)
     }
 
@@ -102,24 +92,20 @@ impl Operator for Relu {
     fn parameters(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
         Ok(())
     }
-
-    fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
-        let outputs = network.window() * layer.output.count();
-        trace.a = Vec::with_capacity(outputs);
-        trace.d_relu = Vec::with_capacity(outputs);
-    }
 }
 
 impl Arithmetic for Relu {
     fn forward<K: TensorKernels>(
         &self,
-        _pass: &Pass<'_, K>,
+        pass: &Pass<'_, K>,
         z: &[i32],
         _kept: &mut SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Vec<i32>, Untraced> {
         let a: Vec<i32> = z.iter().map(|z| relu(*z)).collect();
-        trace.a.extend_from_slice(&a);
+        let negative: Vec<i32> = z.iter().map(|z| i32::from(*z < 0)).collect();
+        pass.append(&mut trace.tensors, "a", &a)?;
+        pass.append(&mut trace.tensors, "negative", &negative)?;
         Ok(a)
     }
 
@@ -130,10 +116,10 @@ impl Arithmetic for Relu {
         _kept: &mut SavedTensors<K::Matrix>,
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
-        let trace = pass.own(traces)?;
-        let z = pass.now("z", &trace.z.q, g.len())?;
-        let d: Vec<i32> = g.iter().zip(z).map(|(g, z)| if *z < 0 { 0 } else { *g }).collect();
-        trace.d_relu.extend_from_slice(&d);
+        let record = &mut pass.own(traces)?.tensors;
+        let negative = pass.traced(record, "negative", g.len())?;
+        let d: Vec<i32> = g.iter().zip(negative).map(|(g, s)| (1 - s) * g).collect();
+        pass.append(record, "d", &d)?;
         Ok(d)
     }
 }

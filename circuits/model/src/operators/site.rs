@@ -1,10 +1,10 @@
 //! Where an operator stands: its neighbours, scales and tensors.
 
 use super::Operator;
-use crate::compile::{CompileError, LayerIds, TrainingIds};
+use crate::compile::{CompileError, LayerIds, RoundedIds, TrainingIds};
 use crate::graph::{Graph, Node, NodeId};
 use crate::manifest::{Layer, Network};
-use crate::relation::{DimMap, Domain, Linear};
+use crate::relation::{DimMap, Domain, Linear, TensorId};
 
 /// A node of a graph whose tensors have been placed.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl<'a> Site<'a> {
     pub fn name(&self) -> String {
         match self.node.layer() {
             Some(layer) => layer_name(layer),
-            None => "loss".to_owned(),
+            None => LOSS.to_owned(),
         }
     }
 
@@ -74,6 +74,26 @@ impl<'a> Site<'a> {
         let index = self.node.layer();
         let layer = index.and_then(|l| self.network.layers.get(l).zip(self.ids.layers.get(l)));
         layer.ok_or_else(|| missing(&self.name(), "the layer"))
+    }
+
+    /// A tensor of its layer's, of numbers as they are; `part` is what is missing if there is none.
+    pub fn plain(&self, name: &str, part: &'static str) -> Result<TensorId, CompileError> {
+        self.layer()?.1.tensors.plain(name).ok_or_else(|| missing(&self.name(), part))
+    }
+
+    /// Tensors of its layer's, of numbers that are rounded.
+    pub fn rounded(&self, name: &str, part: &'static str) -> Result<&'a RoundedIds, CompileError> {
+        self.layer()?.1.tensors.rounded(name).ok_or_else(|| missing(&self.name(), part))
+    }
+
+    /// What its layer puts out before any activation.
+    pub fn z(&self) -> Result<&'a RoundedIds, CompileError> {
+        self.rounded("z", "its output")
+    }
+
+    /// A tensor of the loss; `part` is what is missing if there is none.
+    pub fn of_loss(&self, name: &str, part: &'static str) -> Result<TensorId, CompileError> {
+        self.ids.loss.plain(name).ok_or_else(|| missing(LOSS, part))
     }
 
     /// The domain `(channel, T, B, position…)` of a layer's values.
@@ -93,6 +113,9 @@ impl<'a> Site<'a> {
         consumer.operator().input_gradient(&consumer, map)
     }
 }
+
+/// What the names of a loss' tensors and constraints begin with.
+pub(crate) const LOSS: &str = "loss";
 
 /// What the names of a layer's tensors and constraints begin with.
 pub(crate) fn layer_name(index: usize) -> String {

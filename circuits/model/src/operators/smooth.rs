@@ -1,11 +1,11 @@
 //! Functions that are looked up in a table, whose derivative is a polynomial of their value.
 
-use super::site::{Site, missing};
+use super::site::Site;
 use super::{
-    Arithmetic, Elementwise, Followed, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
+    Arithmetic, Elementwise, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
 };
 use crate::compile::{
-    Bound, CompileError, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes,
+    Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes,
     constrain_rounding, offset_key, padded_constant,
 };
 use crate::manifest::{
@@ -13,7 +13,7 @@ use crate::manifest::{
     Wide,
 };
 use crate::relation::{DimMap, Linear};
-use crate::trace::{LayerTrace, Rounded};
+use crate::trace::LayerTrace;
 
 /// A monomial of a derivative: its factor, and how often the value stands in it.
 pub(super) type Power = (i128, usize);
@@ -74,40 +74,27 @@ impl<F: Function> Elementwise for Smooth<F> {
         Ok((Some(product.round(peak, g.lo, g.hi)?), frac + F::GAIN))
     }
 
-    fn before_gradient(
-        &self,
-        tensors: &mut Tensors,
-        name: &str,
-        sizes: &[usize],
-        own: &mut Followed,
-    ) -> Result<(), CompileError> {
-        own.a = Some(tensors.plain(format!("{name}.a"), sizes)?);
-        Ok(())
+    fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
+        own.plain("a", &layer.output)
     }
 
-    fn behind_gradient(
+    fn declare_backward(
         &self,
-        tensors: &mut Tensors,
         layer: &Layer,
-        name: &str,
-        sizes: &[usize],
-        own: &mut Followed,
+        own: &mut Declaration<'_>,
     ) -> Result<(), CompileError> {
-        let spec = layer.d.as_ref();
-        own.d = spec.map(|d| tensors.rounded(&format!("{name}.d"), d, sizes)).transpose()?;
-        Ok(())
+        layer.d.as_ref().map_or(Ok(()), |d| own.rounded("d", d, &layer.output))
     }
 }
 
 impl<F: Function> Operator for Smooth<F> {
     fn value(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let a = site.layer()?.1.a.ok_or_else(|| missing(&site.name(), "the activated output"))?;
+        let a = site.plain("a", "the activated output")?;
         Ok(Linear::zero().plus(1, a, map))
     }
 
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let d = site.layer()?.1.d.as_ref();
-        let d = d.ok_or_else(|| missing(&site.name(), "a part of the activation"))?;
+        let d = site.rounded("d", "a part of the activation")?;
         Ok(Linear::zero().plus(1, d.q, map))
     }
 
@@ -128,15 +115,14 @@ impl<F: Function> Operator for Smooth<F> {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let (layer, own) = site.layer()?;
+        let layer = site.layer()?.0;
         let (name, domain) = (site.name(), site.domain(layer));
-        let rank = domain.axes.len();
-        let (Some(a), Some(g), Some(d)) = (own.a, own.g.as_ref(), own.d.as_ref()) else {
-            return Err(missing(&name, "a part of the activation"));
-        };
+        let (rank, part) = (domain.axes.len(), "a part of the activation");
+        let a = site.plain("a", part)?;
+        let (g, d) = (site.rounded("g", part)?, site.rounded("d", part)?);
         // What pads units or positions has z = 0 and must have a = 0, whatever the table says.
         let value = padded_constant(Linear::tensor(a, rank), F::at_zero(layer.a_frac), &domain);
-        let (kind, key) = (F::table(layer.z_frac, layer.a_frac), offset_key(own.z.q, rank));
+        let (kind, key) = (F::table(layer.z_frac, layer.a_frac), offset_key(site.z()?.q, rank));
         builder.lookup(format!("{name}.a"), &domain, kind, key, Some(value))?;
 
         let [a, g, q] = [a, g.q, d.q].map(|id| pointwise.tensor(id, rank));
@@ -164,12 +150,6 @@ impl<F: Function> Operator for Smooth<F> {
     fn parameters(&self, _: &mut RelationBuilder, _: &Site<'_>) -> Result<(), CompileError> {
         Ok(())
     }
-
-    fn room(&self, network: &Network, layer: &Layer, trace: &mut LayerTrace) {
-        let outputs = network.window() * layer.output.count();
-        trace.a = Vec::with_capacity(outputs);
-        trace.d = layer.d.map(|_| Rounded::room(outputs));
-    }
 }
 
 // The entries are counted before they are indexed.
@@ -184,7 +164,7 @@ impl<F: Function> Arithmetic for Smooth<F> {
     ) -> Result<Vec<i32>, Untraced> {
         let a = super::looked_up(pass.table, z);
         let a = a.ok_or_else(|| pass.wrong("the function table", 1 << 16, pass.table.len()))?;
-        trace.a.extend_from_slice(&a);
+        pass.append(&mut trace.tensors, "a", &a)?;
         Ok(a)
     }
 
@@ -196,10 +176,10 @@ impl<F: Function> Arithmetic for Smooth<F> {
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
         let frac = pass.layer.a_frac;
-        let trace = pass.own(traces)?;
-        let a = pass.now("a", &trace.a, g.len())?;
-        let rounding = pass.layer.d.as_ref().zip(trace.d.as_mut());
-        let (spec, d) = rounding.ok_or_else(|| pass.wrong("d", 1, 0))?;
-        Ok(pass.round("d", d, g.len(), spec, |i| F::product(a[i], frac, g[i]))?.to_vec())
+        let spec = pass.layer.d.as_ref().ok_or_else(|| pass.wrong("d", 1, 0))?;
+        let record = &mut pass.own(traces)?.tensors;
+        let a = pass.traced(record, "a", g.len())?.to_vec();
+        let d = pass.round(record, "d", g.len(), spec, |i| F::product(a[i], frac, g[i]))?;
+        Ok(d.to_vec())
     }
 }

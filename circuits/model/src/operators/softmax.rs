@@ -1,15 +1,15 @@
 //! Softmax and cross entropy: one output a class.
 
 use super::site::Site;
-use super::{LossFunction, Operator, Scale, less_labels, loss_layer, other_loss, outputs_gradient};
+use super::{LossFunction, Operator, Scale, less_labels, loss_layer, outputs_gradient};
 use crate::compile::{
-    CompileError, LossIds, PointwiseBuilder, RelationBuilder, TableKind, Tensors, axes,
-    padded_constant, real_positions,
+    CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes, padded_constant,
+    real_positions,
 };
-use crate::manifest::{Layer, ManifestError, Network, PROBABILITY_FRAC};
+use crate::manifest::{Features, Layer, ManifestError, Network, PROBABILITY_FRAC};
 use crate::quant::softmax_row;
 use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
-use crate::trace::LossTrace;
+use crate::trace::Record;
 
 /// The loss over classes.
 #[derive(Debug)]
@@ -39,29 +39,14 @@ impl LossFunction for Softmax {
         1 << PROBABILITY_FRAC
     }
 
-    fn tensors(&self, network: &Network, tensors: &mut Tensors) -> Result<LossIds, CompileError> {
-        let (t, b, n) = (network.steps, network.batch, network.output());
-        let mut plain = |part: &str, sizes: &[usize]| tensors.plain(format!("loss.{part}"), sizes);
-        Ok(LossIds::Softmax {
-            max: plain("max", &[t, b])?,
-            at_max: plain("at_max", &[n, t, b])?,
-            e: plain("e", &[n, t, b])?,
-            sum: plain("sum", &[t, b])?,
-            p: plain("p", &[n, t, b])?,
-            r: plain("r", &[n, t, b])?,
-        })
-    }
-
-    fn trace(&self, samples: usize, outputs: usize) -> LossTrace {
-        let each = || vec![0; samples * outputs];
-        LossTrace::Softmax {
-            max: Vec::with_capacity(samples),
-            argmax: Vec::with_capacity(samples),
-            e: each(),
-            sum: Vec::with_capacity(samples),
-            p: each(),
-            r: each(),
-        }
+    fn declare(&self, own: &mut Declaration<'_>) -> Result<(), CompileError> {
+        let outputs = Features::flat(own.network.output());
+        own.each("max")?;
+        own.plain("at_max", &outputs)?;
+        own.plain("e", &outputs)?;
+        own.each("sum")?;
+        own.plain("p", &outputs)?;
+        own.plain("r", &outputs)
     }
 
     fn gradient(
@@ -70,33 +55,31 @@ impl LossFunction for Softmax {
         table: &[i32],
         z: &[i32],
         y: &[i32],
-        trace: &mut LossTrace,
+        trace: &mut Record,
     ) -> Option<Vec<i32>> {
-        let LossTrace::Softmax { max, argmax, e, sum, p, r } = trace else {
-            return None;
-        };
         let n = network.output();
-        let start = max.len() * n;
-        let now = start..start + z.len();
-        let [e, p, r] = [e, p, r].map(|all| all.get_mut(now.clone()));
-        let (e, p, r) = (e?, p?, r?);
+        let [mut e, mut p, mut r, mut at_max] = [(); 4].map(|()| vec![0; z.len()]);
+        let (mut max, mut sum) = (Vec::new(), Vec::new());
         let rows = e.chunks_exact_mut(n).zip(p.chunks_exact_mut(n)).zip(r.chunks_exact_mut(n));
-        for (z, ((e, p), r)) in z.chunks_exact(n).zip(rows) {
+        let rows = rows.zip(at_max.chunks_exact_mut(n));
+        for (z, (((e, p), r), at_max)) in z.chunks_exact(n).zip(rows) {
             let row = softmax_row(z, table, e, p, r);
             max.push(row.max);
-            argmax.push(row.argmax);
             sum.push(row.sum);
+            *at_max.get_mut(row.argmax as usize)? = 1;
         }
-        Some(less_labels(network, p, y))
+        let all =
+            [("max", &max), ("at_max", &at_max), ("e", &e), ("sum", &sum), ("p", &p), ("r", &r)];
+        for (name, values) in all {
+            trace.plain_mut(name)?.extend_from_slice(values);
+        }
+        Some(less_labels(network, &p, y))
     }
 }
 
 impl Operator for Softmax {
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let LossIds::Softmax { p, .. } = &site.ids.loss else {
-            return Err(other_loss());
-        };
-        Ok(outputs_gradient(site, *p, map))
+        Ok(outputs_gradient(site, site.of_loss("p", "its probabilities")?, map))
     }
 
     fn table(&self, network: &Network, last: &Layer) -> Option<TableKind> {
@@ -109,11 +92,9 @@ impl Operator for Softmax {
     /// Padded classes have `e = 0` because the lookup there has key 0 and value
     /// `e + E0`, hence `p = r = 0`.
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
-        let (layer, outputs) = loss_layer(site)?;
-        let &LossIds::Softmax { max, at_max, e, sum, p, r } = &site.ids.loss else {
-            return Err(other_loss());
-        };
-        let own = Own { z: outputs.z.q, max, at_max, e, sum, p, r };
+        let (layer, z) = loss_layer(site)?;
+        let own = Own::of(site, z.q)?;
+        let Own { max, e, sum, p, r, .. } = own;
         let (network, n) = (site.network, site.network.output());
         let domain = Domain::new(&[n, network.steps, network.batch]);
         let real = real_positions(0, n);
@@ -155,6 +136,12 @@ impl Operator for Softmax {
 }
 
 impl Own {
+    fn of(site: &Site<'_>, z: TensorId) -> Result<Self, CompileError> {
+        let tensor = |name: &str| site.of_loss(name, "a part of the softmax");
+        let (max, at_max, sum) = (tensor("max")?, tensor("at_max")?, tensor("sum")?);
+        Ok(Self { z, max, at_max, e: tensor("e")?, sum, p: tensor("p")?, r: tensor("r")? })
+    }
+
     fn pointwise(&self, builder: &mut RelationBuilder, domain: &Domain, real: &[AxisFactor]) {
         let rows = [DimMap::Axis(1), DimMap::Axis(2)];
         let mut pointwise = PointwiseBuilder::new(domain.clone());

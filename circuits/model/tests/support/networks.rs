@@ -31,7 +31,18 @@ fn layer() -> impl Strategy<Value = Layer> {
         |(activation, (z, g, d, update, clip), (z_frac, a_frac, bias))| {
             let smooth = matches!(activation, Activation::Sigmoid | Activation::Tanh);
             let (g, d) = (Some(g), smooth.then_some(d));
-            Layer { bias, activation, z_frac, a_frac, z, g, d, clip, update, ..plain() }
+            Layer {
+                bias,
+                activation,
+                z_frac,
+                a_frac,
+                z,
+                g,
+                d,
+                clip,
+                update: Some(update),
+                ..plain()
+            }
         },
     )
 }

@@ -75,10 +75,7 @@ pub fn update(seed: u64) -> Update {
 
 pub fn commit(update: &Update) -> Vec<G1Affine> {
     let Fixture { key, srs, .. } = fixture();
-    let layers = key.ids.layers.iter();
-    let ids: Vec<_> = layers
-        .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
-        .collect();
+    let ids: Vec<_> = key.ids.parameters().map(|parameter| parameter.before).collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     let values = update.values.iter().copied();
     fill_block(&mut sheet, &ids, &parameters(&key.network, values));

@@ -123,10 +123,7 @@ pub(crate) fn update(network: &Network, rows: usize, bits: u32, rng: &mut ChaCha
 
 /// The row commitments of an update.
 pub(crate) fn commit(key: &TrainingKey, srs: &CheckedSrs, update: &Update) -> Vec<G1Affine> {
-    let layers = key.ids.layers.iter();
-    let ids: Vec<_> = layers
-        .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
-        .collect();
+    let ids: Vec<_> = key.ids.parameters().map(|parameter| parameter.before).collect();
     let mut sheet = Sheet::new(key.relation.layout.clone());
     let values = update.values.iter().copied();
     fill_block(&mut sheet, &ids, &parameters(&key.network, values));

@@ -46,8 +46,7 @@ pub fn read_genesis(path: &Path, network: &Network) -> Result<Parameters, Error>
 /// [`Error::GenesisRange`].
 pub fn check_first(path: &Path, network: &Network, model: &Parameters) -> Result<(), Error> {
     let bits = network.weight_init_bits;
-    let all = model.layers.iter().flat_map(|l| l.w.iter().chain(l.b.iter().flatten()));
-    match all.copied().find(|w| w.unsigned_abs() >= 1 << bits) {
+    match model.flat().find(|w| w.unsigned_abs() >= 1 << bits) {
         Some(got) => Err(Error::GenesisRange { path: path.to_owned(), bits, got }),
         None => Ok(()),
     }

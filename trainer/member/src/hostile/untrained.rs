@@ -71,10 +71,7 @@ impl Bench {
 
     fn commit(&self, values: &Parameters, blinds: &[Fr]) -> Vec<G1Affine> {
         let key = &self.facts.key;
-        let layers = key.ids.layers.iter();
-        let ids: Vec<_> = layers
-            .flat_map(|l| core::iter::once(l.w.before).chain(l.b.as_ref().map(|b| b.before)))
-            .collect();
+        let ids: Vec<_> = key.ids.parameters().map(|parameter| parameter.before).collect();
         let mut sheet = Sheet::new(key.relation.layout.clone());
         fill_block(&mut sheet, &ids, values);
         commit_rows(self.facts.srs.g1(), &sheet.group(Group::Parameters), blinds).unwrap()

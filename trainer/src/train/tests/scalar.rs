@@ -1,7 +1,7 @@
 //! The specification, one scalar at a time.
 
 use zktrain_model::manifest::{LayerKind, Loss, Manifest, Network, RoundSpec};
-use zktrain_model::trace::{LossTrace, Parameters, Rounded, Trace};
+use zktrain_model::trace::{ParameterTrace, Parameters, Record, Recorded, Rounded, Trace};
 
 use crate::train::last_update;
 
@@ -39,6 +39,7 @@ impl Expect {
 struct Layer {
     z: Expect,
     a: Vec<i32>,
+    negative: Vec<i32>,
     g: Expect,
     d: Expect,
     d_relu: Vec<i32>,
@@ -101,6 +102,9 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                     if kinds[l].is_some() {
                         expected[l].a.push(a as i32);
                     }
+                    if kinds[l] == Some(LayerKind::Relu) {
+                        expected[l].negative.push(i32::from(z < 0));
+                    }
                     out.push(a);
                 }
             }
@@ -121,7 +125,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 let x = i128::from(network.mu) * i128::from(v)
                     + i128::from(layer.eta) * g
                     + i128::from(network.lambda) * i128::from(w);
-                update.round(x, &layer.update) as i32
+                update.round(x, layer.update.as_ref().unwrap()) as i32
             };
             let mut w_updates = Vec::new();
             let Layer { clip_w, clip_b, update_w, update_b, .. } = &mut expected[l];
@@ -251,7 +255,7 @@ fn backward(
 #[derive(Default)]
 struct LossExpect {
     max: Vec<i32>,
-    argmax: Vec<u32>,
+    at_max: Vec<i32>,
     e: Vec<i32>,
     sum: Vec<i32>,
     p: Vec<i32>,
@@ -277,7 +281,8 @@ impl LossExpect {
                 Loss::SoftmaxCrossEntropy => {
                     let max = *z.iter().max().unwrap();
                     self.max.push(max as i32);
-                    self.argmax.push(z.iter().position(|z| *z == max).unwrap() as u32);
+                    let first = z.iter().position(|z| *z == max);
+                    self.at_max.extend((0..n).map(|class| i32::from(Some(class) == first)));
                     let mut scale = 1 << 14;
                     while scale * n > 1 << 14 {
                         scale /= 2;
@@ -305,24 +310,39 @@ impl LossExpect {
 
 fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parameters) {
     for (l, (got, want)) in trace.layers.iter().zip(expected).enumerate() {
-        let none = Rounded::default();
-        want.z.check(&got.z, &format!("layer {l}: z"));
-        assert_eq!(want.a, got.a, "layer {l}: a");
-        want.g.check(got.g.as_ref().unwrap_or(&none), &format!("layer {l}: g"));
-        want.d.check(got.d.as_ref().unwrap_or(&none), &format!("layer {l}: d"));
-        assert_eq!(want.d_relu, got.d_relu, "layer {l}: relu gradient");
-        want.clip_w.check(got.clip_w.as_ref().unwrap_or(&none), &format!("layer {l}: clip"));
-        want.clip_b.check(got.clip_b.as_ref().unwrap_or(&none), &format!("layer {l}: clip bias"));
-        want.update_w.check(&got.update_w, &format!("layer {l}: update"));
-        want.update_b
-            .check(got.update_b.as_ref().unwrap_or(&none), &format!("layer {l}: update of biases"));
+        let mut names = 0;
+        for (name, want) in [("z", want.z), ("g", want.g), ("d", want.d)] {
+            match got.tensors.rounded(name) {
+                Some(got) => want.check(got, &format!("layer {l}: {name}")),
+                None => assert_eq!(want.q, Vec::<i32>::new(), "layer {l}: {name}"),
+            }
+            names += usize::from(!want.q.is_empty());
+        }
+        names +=
+            plain(&got.tensors, [("a", want.a), ("negative", want.negative), ("d", want.d_relu)]);
+        assert_eq!(names, got.tensors.iter().count(), "layer {l}");
+        parameter(got.w.as_ref(), &want.clip_w, &want.update_w, &format!("layer {l}: weights"));
+        parameter(got.b.as_ref(), &want.clip_b, &want.update_b, &format!("layer {l}: biases"));
     }
-    let LossExpect { max, argmax, e, sum, p, r } = loss;
-    let expected = match trace.loss {
-        LossTrace::Softmax { .. } => LossTrace::Softmax { max, argmax, e, sum, p, r },
-        LossTrace::Logistic { .. } => LossTrace::Logistic { p },
-        LossTrace::Mse => LossTrace::Mse,
-    };
-    assert_eq!(trace.loss, expected);
+    let LossExpect { max, at_max, e, sum, p, r } = loss;
+    let expected = [("max", max), ("at_max", at_max), ("e", e), ("sum", sum), ("p", p), ("r", r)];
+    let names = plain(&trace.loss, expected);
+    assert_eq!(names, trace.loss.iter().count());
     assert_eq!(&trace.after, after);
+}
+
+/// Compares those of these tensors that hold anything; how many these are.
+fn plain<const N: usize>(record: &Record, expected: [(&str, Vec<i32>); N]) -> usize {
+    let expected = expected.into_iter().filter(|(_, want)| !want.is_empty());
+    let same = |(name, want): (&str, Vec<i32>)| {
+        assert_eq!(record.get(name), Some(&Recorded::Plain(want)), "{name}");
+    };
+    expected.map(same).count()
+}
+
+fn parameter(got: Option<&ParameterTrace>, clip: &Expect, update: &Expect, what: &str) {
+    let none = ParameterTrace::default();
+    let got = got.unwrap_or(&none);
+    clip.check(got.clip.as_ref().unwrap_or(&Rounded::default()), &format!("{what}, clipped"));
+    update.check(&got.update, &format!("{what}, updates"));
 }

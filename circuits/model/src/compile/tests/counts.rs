@@ -114,6 +114,6 @@ fn the_manifests_use_everything_there_is() {
     both("several steps", networks.iter().map(|network| network.steps > 1).collect());
     let limbs = layers.iter().map(|layer| layer.z.shift.div_ceil(16));
     assert_eq!(limbs.collect::<BTreeSet<u32>>(), BTreeSet::from([0, 1, 2]));
-    let updates = layers.iter().map(|layer| layer.update.excess_high_bits().div_ceil(16));
+    let updates = layers.iter().map(|layer| layer.update.unwrap().excess_high_bits().div_ceil(16));
     assert_eq!(updates.collect::<BTreeSet<u32>>(), BTreeSet::from([0, 1, 2]));
 }

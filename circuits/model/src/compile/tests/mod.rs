@@ -75,21 +75,30 @@ type Change<T> = (fn(&mut T), &'static str);
 #[test]
 fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
     let network = clipped();
-    let changes: [Change<TrainingIds>; 18] = [
-        (|ids| ids.layers[0].a = None, "layer0: a part of the activation has no tensor"),
-        (|ids| ids.layers[0].d = None, "layer0: a part of the activation has no tensor"),
-        (|ids| ids.layers[0].g = None, "layer0.g: the arriving gradient has no tensor"),
-        (|ids| ids.layers[1].g = None, "layer1: the gradient of its output has no tensor"),
-        (|ids| ids.layers[2].d_relu = None, "layer2: the gradient of its output has no tensor"),
-        (|ids| ids.layers[2].negative = None, "layer2: a part of the rectifier has no tensor"),
-        (|ids| ids.layers[2].a = None, "layer2: a part of the rectifier has no tensor"),
+    let changes: [Change<TrainingIds>; 21] = [
+        (|ids| ids.layers[0].tensors.remove("a"), "layer0: a part of the activation has no tensor"),
+        (|ids| ids.layers[0].tensors.remove("d"), "layer0: a part of the activation has no tensor"),
+        (|ids| ids.layers[0].tensors.remove("g"), "layer0.g: the arriving gradient has no tensor"),
+        (
+            |ids| ids.layers[1].tensors.remove("g"),
+            "layer1: the gradient of its output has no tensor",
+        ),
+        (
+            |ids| ids.layers[2].tensors.remove("d"),
+            "layer2: the gradient of its output has no tensor",
+        ),
+        (
+            |ids| ids.layers[2].tensors.remove("negative"),
+            "layer2: a part of the rectifier has no tensor",
+        ),
+        (|ids| ids.layers[2].tensors.remove("a"), "layer2: a part of the rectifier has no tensor"),
         (|ids| ids.layers[0].b = None, "layer0: the network and its tensors differ in biases"),
         (
             |ids| ids.layers[1].b = ids.layers[0].b.clone(),
             "layer1: the network and its tensors differ in biases",
         ),
         (
-            |ids| ids.layers[1].w.state = None,
+            |ids| ids.layers[1].w.as_mut().unwrap().state = None,
             "layer1.w: the network and its tensors differ in the optimizer's state",
         ),
         (
@@ -97,7 +106,7 @@ fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
             "layer3.b: the network and its tensors differ in the optimizer's state",
         ),
         (
-            |ids| ids.layers[2].w.clip = None,
+            |ids| ids.layers[2].w.as_mut().unwrap().clip = None,
             "layer2.w: the network and its tensors differ in clipping",
         ),
         (
@@ -106,10 +115,16 @@ fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
         ),
         (|ids| _ = ids.layers.pop(), "the layers: 3 tensors, expected 4"),
         (|ids| ids.layers.clear(), "the layers: 0 tensors, expected 4"),
-        (|ids| ids.loss = LossIds::Mse, "loss: the network and its tensors differ in its kind"),
-        (|ids| _ = ids.layers[1].z.r.pop(), "layer1.z: a remainder of 17 bits in 1 limbs"),
+        (|ids| ids.loss = Slots::default(), "loss: its probabilities has no tensor"),
+        (|ids| ids.layers[3].w = None, "layer3: its weights has no tensor"),
+        (|ids| ids.layers[3].tensors.remove("z"), "layer3: its output has no tensor"),
+        (|ids| ids.layers[1].tensors.remove("z"), "layer1: its output has no tensor"),
         (
-            |ids| ids.layers[0].w.update.r.clear(),
+            |ids| _ = ids.layers[1].tensors.rounded_mut("z").unwrap().r.pop(),
+            "layer1.z: a remainder of 17 bits in 1 limbs",
+        ),
+        (
+            |ids| ids.layers[0].w.as_mut().unwrap().update.r.clear(),
             "layer0.w.update: a remainder of 16 bits in 0 limbs",
         ),
     ];

@@ -201,7 +201,7 @@ proptest! {
         }
         if let Ok(network) = manifest.network() {
             for layer in &network.layers {
-                for spec in [Some(layer.z), layer.g, layer.d, layer.clip, Some(layer.update)].into_iter().flatten() {
+                for spec in [Some(layer.z), layer.g, layer.d, layer.clip, layer.update].into_iter().flatten() {
                     prop_assert!(spec.bound_bits <= 62 && spec.shift <= 32 && spec.excess_bits() <= 48);
                 }
             }
