@@ -8,13 +8,15 @@
 //! - a function's value beside a key that is determined: tables have one row a key;
 //! - a saturating rounding ([`super::rounding`]);
 //! - the bit of a choice, and with it the cell that it gates;
-//! - the largest of several, chosen by one-hot bits;
+//! - the largest of several, chosen by one-hot bits, and the bits too where they choose the first
+//!   ([`super::pick`]): a window's index outside of a dimension is a zero, which is known;
 //! - a division with rounding by a number that is determined: `2S·p + r` with `−S ≤ r < S`.
 
 use std::collections::BTreeSet;
 
 use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::pattern::{self, Choice, Selection};
+use super::pick;
 use super::ranges::Ranges;
 use super::rounding;
 use crate::relation::{Linear, TensorId};
@@ -38,6 +40,7 @@ impl<'a, 'b> Determined<'a, 'b> {
         let mut all = Self { system, ranges, gates, known: given.collect() };
         let choices = pattern::choices(system);
         let selections = pattern::selections(system);
+        let picks = pick::picks(system);
         loop {
             let before = all.known.len();
             for equation in &system.equations {
@@ -47,6 +50,11 @@ impl<'a, 'b> Determined<'a, 'b> {
             system.queries.iter().for_each(|query| all.look(query));
             choices.iter().for_each(|choice| all.choose(choice));
             selections.iter().for_each(|selection| all.select(selection));
+            for pick in &picks {
+                if all.known.contains(&pick.from) {
+                    all.known.extend([pick.bits, pick.chosen]);
+                }
+            }
             if all.known.len() == before {
                 return all.known;
             }
@@ -72,7 +80,7 @@ impl<'a, 'b> Determined<'a, 'b> {
     fn last(&self, axes: &[crate::relation::Axis], form: &[CellMonomial<'a>]) -> Option<TensorId> {
         let [monomial] = *self.open(form).as_slice() else { return None };
         let atom = monomial.plain()?;
-        let cells = atom.is_cellwise(self.system.layout, axes);
+        let cells = atom.is_cellwise(self.system, axes);
         (cells && monomial.coef != 0).then_some(atom.tensor)
     }
 
@@ -114,8 +122,7 @@ impl<'a, 'b> Determined<'a, 'b> {
         let (scaled, rest) = if x.atoms.len() == 2 { (x, y) } else { (y, x) };
         let (Some(r), [a, b]) = (rest.plain(), scaled.atoms.as_slice()) else { return };
         let (by, p) = if self.has(a) { (a, b) } else { (b, a) };
-        let layout = self.system.layout;
-        let cells = [p, &r].iter().all(|x| x.is_cellwise(layout, &equation.axes));
+        let cells = [p, &r].iter().all(|x| x.is_cellwise(self.system, &equation.axes));
         let exact = (scaled.coef, rest.coef) == (2, 1) && scaled.masks.is_empty();
         if !cells || !exact || !self.has(by) || self.has(p) || p.tensor == r.tensor {
             return;

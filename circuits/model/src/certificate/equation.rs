@@ -1,9 +1,11 @@
 //! The relation's constraints in one form: sums of monomials in cells.
 
-use super::Uncertified;
+use std::collections::BTreeSet;
+
+use super::{Uncertified, pattern};
 use crate::relation::{
-    Axis, AxisFactor, DimMap, Linear, Lookup, LookupTable, Product, Relation, SheetLayout,
-    TensorId, ZeroCheck,
+    Axis, AxisFactor, DimMap, Direction, Linear, Lookup, LookupTable, Product, Relation,
+    SheetLayout, TensorId, Window, ZeroCheck,
 };
 
 /// A tensor's cell at a point of the domain.
@@ -23,18 +25,33 @@ impl Atom<'_> {
 
     /// Whether every cell of the tensor is read at some point of a domain with these axes, one at
     /// a time. Dimensions of one position may be mapped anyhow.
-    pub fn is_cellwise(&self, layout: &SheetLayout, axes: &[Axis]) -> bool {
-        let Some(tensor) = layout.tensors().get(self.tensor.0) else { return false };
+    ///
+    /// Windows that tile a dimension read each of its real positions once; beside those, cells have to be zero.
+    pub fn is_cellwise(&self, system: &System<'_>, axes: &[Axis]) -> bool {
+        let Some(tensor) = system.layout.tensors().get(self.tensor.0) else { return false };
         let mut seen = Vec::new();
+        let mut once = |axis: &usize| {
+            let new = !seen.contains(axis);
+            seen.push(*axis);
+            new.then(|| axes.get(*axis)).flatten()
+        };
         tensor.dims.len() == self.dims.len()
             && tensor.dims.iter().zip(self.dims).all(|(dim, map)| match map {
                 _ if dim.axis.log == 0 => true,
-                DimMap::Axis(a) if !seen.contains(a) => {
-                    seen.push(*a);
-                    axes.get(*a).is_some_and(|axis| axis.log == dim.axis.log)
+                DimMap::Axis(a) => once(a).is_some_and(|axis| axis.log == dim.axis.log),
+                DimMap::Window(window) => {
+                    let known = dim.axis.size.is_power_of_two()
+                        || system.is_zero_beside(self.tensor);
+                    let axes = once(&window.at).zip(once(&window.within));
+                    known && axes.is_some_and(|axes| tiles(window, axes, dim.axis))
                 }
-                _ => false,
+                DimMap::Sum | DimMap::Before(_) | DimMap::Previous(_) => false,
             })
+    }
+
+    /// Whether windows slide along a dimension of it.
+    pub fn slides(&self) -> bool {
+        self.dims.iter().any(|dim| matches!(dim, DimMap::Window(_)))
     }
 
     /// For each dimension of this tensor that has more than one position, the dimension of
@@ -44,6 +61,14 @@ impl Atom<'_> {
         let long = tensor.dims.iter().zip(self.dims).filter(|(dim, _)| dim.axis.log > 0);
         long.map(|(_, map)| other.dims.iter().position(|known| known == map)).collect()
     }
+}
+
+/// Whether windows lie side by side and cover a dimension, all of them on these axes.
+fn tiles(window: &Window, (at, within): (&Axis, &Axis), dim: Axis) -> bool {
+    let side_by_side = window.stride == window.places && window.padding == 0;
+    let all = window.windows.checked_mul(window.places) == Some(dim.size);
+    let there = window.windows <= 1 << at.log && window.places <= 1 << within.log;
+    window.direction == Direction::Covers && side_by_side && all && there
 }
 
 /// `coef·Π masks·Π atoms`
@@ -103,6 +128,8 @@ pub struct System<'a> {
     pub equations: Vec<Equation<'a>>,
     /// Lookups.
     pub queries: Vec<LookupQuery<'a>>,
+    /// Tensors whose cells beside their real positions are zero.
+    zero_beside: BTreeSet<TensorId>,
 }
 
 impl<'a> System<'a> {
@@ -126,7 +153,15 @@ impl<'a> System<'a> {
         }
         let queries = relation.lookups.iter().map(|lookup| query(relation, lookup));
         let queries = queries.collect::<Result<_, _>>()?;
-        Ok(Self { layout: &relation.layout, equations, queries })
+        let zero_beside = BTreeSet::new();
+        let mut system = Self { layout: &relation.layout, equations, queries, zero_beside };
+        system.zero_beside = pattern::zero_beside(&system);
+        Ok(system)
+    }
+
+    /// Whether a tensor's cells beside its real positions are zero.
+    pub fn is_zero_beside(&self, id: TensorId) -> bool {
+        self.zero_beside.contains(&id)
     }
 }
 

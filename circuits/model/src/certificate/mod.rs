@@ -24,6 +24,7 @@ mod equation;
 mod interval;
 mod order;
 mod pattern;
+mod pick;
 mod ranges;
 mod rounding;
 
@@ -326,7 +327,7 @@ fn zero_on_padding(
             };
             masks.contains(&AxisFactor::Below(*axis, *size))
         };
-        let everywhere = atom.is_cellwise(system.layout, &equation.axes);
+        let everywhere = atom.is_cellwise(system, &equation.axes);
         everywhere && atom.tensor == id && dims.iter().all(masked)
     })
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Uncertified;
 use super::equation::{Atom, CellMonomial, System};
+use super::pick::{self, Pick};
 use crate::relation::{DimMap, Linear, Product, SheetLayout, TensorId};
 
 /// A dimension of a tensor, or an axis of the constraint of that number.
@@ -76,7 +77,7 @@ impl Use<'_> {
 /// # Errors
 /// [`Uncertified::Order`]; [`Uncertified::Broken`] if a cell follows an axis that its constraint lacks.
 pub fn check(system: &System<'_>, given: impl Fn(TensorId) -> bool) -> Result<(), Uncertified> {
-    let uses = uses(system);
+    let uses = uses(system, &pick::picks(system));
     let mut classes = Classes::default();
     for it in &uses {
         for (dim, map) in it.atom.dims.iter().enumerate() {
@@ -128,7 +129,7 @@ fn is_long(layout: &SheetLayout, tensor: TensorId, dim: usize) -> bool {
     tensor.and_then(|tensor| tensor.dims.get(dim)).is_some_and(|dim| dim.axis.log > 0)
 }
 
-fn uses<'a>(system: &System<'a>) -> Vec<Use<'a>> {
+fn uses<'a>(system: &System<'a>, picks: &[Pick<'_>]) -> Vec<Use<'a>> {
     let mut all = Vec::new();
     for (constraint, equation) in system.equations.iter().enumerate() {
         let label = equation.label;
@@ -144,6 +145,12 @@ fn uses<'a>(system: &System<'a>) -> Vec<Use<'a>> {
         let (constraint, label) = (system.equations.len() + number, query.label);
         let axes = Axes::Own(query.axes.len());
         let both = atoms(&query.key).chain(query.value.iter().flat_map(|value| atoms(value)));
+        // Totals of which place is the first run along places, not along steps.
+        let places = |atom: &Atom<'_>| {
+            let mut picks = picks.iter();
+            picks.any(|pick| pick.label == query.label && pick.bits == atom.tensor)
+        };
+        let both = both.filter(|atom| !places(atom));
         all.extend(both.map(|atom| Use { constraint, label, atom, axes }));
     }
     all

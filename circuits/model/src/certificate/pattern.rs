@@ -1,5 +1,7 @@
 //! Constraints that say more together than each alone.
 
+use std::collections::BTreeSet;
+
 use super::equation::{Atom, CellMonomial, Equation, System};
 use super::interval::Interval;
 use crate::relation::{AxisFactor, DimMap, TensorId};
@@ -13,7 +15,7 @@ pub fn bit(system: &System<'_>, equation: &Equation<'_>) -> Option<TensorId> {
     let (atom, [x, y]) = (one.plain()?, square.atoms.as_slice()) else { return None };
     let same = *x == atom && *y == atom && square.masks.is_empty();
     let opposite = one.coef != 0 && square.coef.checked_add(one.coef) == Some(0);
-    (same && opposite && atom.is_cellwise(system.layout, &equation.axes)).then_some(atom.tensor)
+    (same && opposite && atom.is_cellwise(system, &equation.axes)).then_some(atom.tensor)
 }
 
 /// `a = z − s·z` with a bit `s`, and `p·a + q·z + r·s + c` in a range: two intervals for `z`,
@@ -56,7 +58,7 @@ pub fn choices(system: &System<'_>) -> Vec<Choice> {
     let mut all = Vec::new();
     for equation in &system.equations {
         let Some([a, z, s]) = gate(equation) else { continue };
-        let cells = [a, z, s].iter().all(|x| x.is_cellwise(system.layout, &equation.axes));
+        let cells = [a, z, s].iter().all(|x| x.is_cellwise(system, &equation.axes));
         if !cells || !bits.contains(&s.tensor) {
             continue;
         }
@@ -132,7 +134,7 @@ pub fn selections<'a>(system: &System<'a>) -> Vec<Selection<'a>> {
 fn selection<'a>(system: &System<'a>, equation: &Equation<'a>) -> Option<Selection<'a>> {
     let [u, m, z] = chosen(equation)?;
     let axis = spare_axis(system, equation, &u, &m)?;
-    let cells = [&u, &z].iter().all(|x| x.is_cellwise(system.layout, &equation.axes));
+    let cells = [&u, &z].iter().all(|x| x.is_cellwise(system, &equation.axes));
     let is_bit = system.equations.iter().find(|e| bit(system, e) == Some(u.tensor))?;
     let one = system.equations.iter().find(|e| sums_to_one(system, e, &u, axis))?;
     let mut labels = vec![equation.label, is_bit.label, one.label];
@@ -152,7 +154,7 @@ fn selection<'a>(system: &System<'a>, equation: &Equation<'a>) -> Option<Selecti
 }
 
 /// `u·m − u·z = 0`
-fn chosen<'a>(equation: &Equation<'a>) -> Option<[Atom<'a>; 3]> {
+pub fn chosen<'a>(equation: &Equation<'a>) -> Option<[Atom<'a>; 3]> {
     let [plus, minus] = equation.monomials.as_slice() else { return None };
     let masked = !plus.masks.is_empty() || !minus.masks.is_empty();
     if equation.product.is_some() || masked || (plus.coef, minus.coef) != (1, -1) {
@@ -175,7 +177,7 @@ fn spare_axis(
     let mut spare = (0..equation.axes.len()).filter(|axis| has(u, *axis) && !has(m, *axis));
     let (axis, None) = (spare.next()?, spare.next()) else { return None };
     // Every cell of `m` meets bits at all positions of the axis.
-    m.is_cellwise(system.layout, &equation.axes).then_some(axis)
+    m.is_cellwise(system, &equation.axes).then_some(axis)
 }
 
 /// `Σ u − 1 = 0`, the sum along one axis of `u`, for every index of the others.
@@ -238,4 +240,21 @@ fn exceeds(key: &[CellMonomial<'_>], m: &Atom<'_>, z: &Atom<'_>, real: Option<Ax
         monomial.coef == coef && monomial.atoms == [*atom] && monomial.masks == masks
     };
     fits(x, 1, m, &masks) && fits(y, -1, z, &[])
+}
+
+/// Tensors whose cells beside real positions are zero, whatever is padded.
+pub fn zero_beside<'a>(system: &System<'a>) -> BTreeSet<TensorId> {
+    let shown = |equation: &Equation<'a>| {
+        let (atom, masks) = masked_zero(equation)?;
+        let tensor = system.layout.tensors().get(atom.tensor.0)?;
+        let mut dims = tensor.dims.iter().zip(atom.dims);
+        let masked = dims.all(|(dim, map)| {
+            let padded = !dim.axis.size.is_power_of_two();
+            let DimMap::Axis(axis) = map else { return !padded };
+            !padded || masks.contains(&AxisFactor::Below(*axis, dim.axis.size))
+        });
+        let everywhere = atom.is_cellwise(system, &equation.axes);
+        (masked && everywhere).then_some(atom.tensor)
+    };
+    system.equations.iter().filter_map(shown).collect()
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::interval::Interval;
 use super::pattern::{self, Choice, Selection};
+use super::pick::{self, Pick};
 use crate::relation::{DimMap, Product, TensorId};
 
 /// What is known of each tensor's cells.
@@ -45,6 +46,7 @@ impl Ranges {
         let mut ranges = Self { known };
         let selections = pattern::selections(system);
         let choices = pattern::choices(system);
+        let picks = pick::picks(system);
         // Each round knows one more tensor, or is one of few that make intervals smaller.
         for _ in 0..2 * system.layout.tensors().len() + 8 {
             let before = ranges.known.clone();
@@ -52,6 +54,7 @@ impl Ranges {
             system.equations.iter().for_each(|equation| ranges.solve(system, equation));
             choices.iter().for_each(|choice| ranges.choose(choice));
             selections.iter().for_each(|selection| ranges.select(selection));
+            picks.iter().for_each(|pick| ranges.pick(pick));
             // What is given is an assumption: it stays what it is.
             ranges.known.extend(given.iter().map(|(id, interval)| (*id, *interval)));
             if ranges.known == before {
@@ -202,7 +205,7 @@ impl Ranges {
     fn bound(&mut self, system: &System<'_>, it: &Within<'_, '_>, position: usize) {
         let Some(monomial) = it.form.get(position) else { return };
         let Some(atom) = monomial.plain() else { return };
-        if !atom.is_cellwise(system.layout, it.axes) {
+        if !atom.is_cellwise(system, it.axes) {
             return;
         }
         let bound = self
@@ -210,13 +213,21 @@ impl Ranges {
             .and_then(|rest| it.interval.plus(rest.scaled(-1)?))
             .and_then(|scaled| scaled.divided(monomial.coef));
         if let Some(bound) = bound {
-            self.learn(atom.tensor, bound);
+            // Beside its windows a tensor is zero.
+            self.learn(atom.tensor, if atom.slides() { bound.with_zero() } else { bound });
         }
     }
 
     fn choose(&mut self, choice: &Choice) {
         if let Some([zero, one]) = choice.values() {
             self.learn(choice.input, zero.join(one));
+        }
+    }
+
+    /// One of the numbers in a window, or nothing beside the windows.
+    fn pick(&mut self, pick: &Pick<'_>) {
+        if let (Some(_), Some(interval)) = (self.get(pick.bits), self.get(pick.from)) {
+            self.learn(pick.chosen, interval.with_zero());
         }
     }
 

@@ -87,7 +87,7 @@ fn parts<'a>(
     let part = |monomial: &&CellMonomial<'a>| {
         let atom = monomial.plain()?;
         let range = ranges.get(atom.tensor)?;
-        let cells = atom.is_cellwise(system.layout, &equation.axes);
+        let cells = atom.is_cellwise(system, &equation.axes);
         (cells && monomial.coef != 0).then_some(Part { atom, coef: monomial.coef, range })
     };
     let mut parts: Vec<Part<'a>> = open.iter().map(part).collect::<Option<_>>()?;
@@ -187,7 +187,7 @@ impl Excess<'_, '_> {
         gates.iter().any(|gated| {
             let same = |(limb, weight): &(Atom<'_>, i128), part: &Part<'_>| {
                 let cells = limb.pairing(layout, &gated.quotient);
-                let everywhere = limb.is_cellwise(layout, &gated.axes);
+                let everywhere = limb.is_cellwise(system, &gated.axes);
                 let weighs = weight.checked_mul(scale) == Some(part.coef.abs());
                 let paired = cells.is_some() && cells == part.atom.pairing(layout, &q.atom);
                 limb.tensor == part.atom.tensor && paired && everywhere && weighs

@@ -7,7 +7,7 @@
 //! an enumeration is its index in the order of declaration, a boolean 0 or 1. A
 //! linear layer's absent `bias` is written as present and true. Version 2 has another domain; it has the
 //! image behind the number of inputs, and behind a layer's bias its kernel, stride and padding, of which the
-//! last two are written as 1 and 0 where a kernel has none. Two texts with
+//! last two are written as 1 (a pool's stride as its kernel) and 0 where a kernel has none. Two texts with
 //! the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
@@ -107,8 +107,13 @@ impl Encoder {
         if self.images {
             let of_kernel =
                 |value: Option<usize>, absent| layer.kernel.map(|_| value.unwrap_or(absent));
+            // Windows of a pool lie side by side.
+            let stride = match layer.kind {
+                LayerKind::MaxPool2d | LayerKind::AvgPool2d => layer.kernel.unwrap_or(1),
+                _ => 1,
+            };
             self.option(layer.kernel, Self::size);
-            self.option(of_kernel(layer.stride, 1), Self::size);
+            self.option(of_kernel(layer.stride, stride), Self::size);
             self.option(of_kernel(layer.padding, 0), Self::size);
         }
     }

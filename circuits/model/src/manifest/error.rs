@@ -71,6 +71,14 @@ pub enum ManifestErrorKind {
         /// Zeros around it.
         padding: usize,
     },
+    /// Windows that do not cover an image side by side.
+    #[error("windows of {kernel} do not tile a side of {side}: it has to be a multiple of {kernel}")]
+    Untiled {
+        /// Positions along the image's side.
+        side: usize,
+        /// Positions along a window's.
+        kernel: usize,
+    },
     /// A field that this configuration needs.
     #[error("is required here")]
     Missing,

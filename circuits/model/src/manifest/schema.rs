@@ -69,7 +69,8 @@ pub struct LayerSpec {
     /// Whether a bias is added (default true); linear and convolution layers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias: Option<bool>,
-    /// Positions along a side of the kernel; convolutions only.
+    /// Positions along a side of the kernel, or of a pool's windows; an `avg_pool2d` without it takes the
+    /// whole image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<usize>,
     /// Positions from one place of the kernel to the next (default 1); convolutions only.
@@ -92,7 +93,8 @@ impl LayerSpec {
     /// Whether it says anything of a kernel.
     pub(super) fn has_kernel(&self) -> bool {
         let fields = [self.kernel, self.stride, self.padding];
-        self.kind == LayerKind::Conv2d || fields.iter().any(Option::is_some)
+        let kinds = [LayerKind::Conv2d, LayerKind::MaxPool2d, LayerKind::AvgPool2d];
+        kinds.contains(&self.kind) || fields.iter().any(Option::is_some)
     }
 
     /// A linear layer.
@@ -111,6 +113,11 @@ impl LayerSpec {
             padding: Some(padding),
             ..Self::of(LayerKind::Conv2d)
         }
+    }
+
+    /// A pool of windows of that size; without one, of the whole image.
+    pub fn pool2d(kind: LayerKind, kernel: Option<usize>) -> Self {
+        Self { kernel, ..Self::of(kind) }
     }
 
     /// An activation layer, or a linear one without its width.
@@ -220,11 +227,16 @@ pub struct Quantization {
     pub mu: i64,
     /// `round(learning_rate·weight_decay·2^16)`.
     pub lambda: i64,
-    /// One entry per linear layer, in order.
+    /// One entry per layer that is no activation, in order.
     pub layers: Vec<LayerQuantization>,
 }
 
-/// Fixed-point scales of one linear layer.
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
+
+/// Fixed-point scales of one layer: of what it puts out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerQuantization {
@@ -242,6 +254,8 @@ pub struct LayerQuantization {
     /// `round(clip·batch·2^clip_frac)`; only with `optimizer.clip`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_bound: Option<i64>,
-    /// `round(learning_rate/batch·2^(weight_frac + 16 − f))`, `f` the fractional bits of the gradient sum.
+    /// `round(learning_rate/batch·2^(weight_frac + 16 − f))`, `f` the fractional bits of the gradient sum; 0 of
+    /// a layer without parameters.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub eta: i64,
 }

@@ -43,29 +43,26 @@ pub struct Shape {
 pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
     let mut shapes: Vec<Shape> = Vec::new();
     let mut values = inputs(model)?;
-    let mut follows_weighted = false;
+    let mut follows_transform = false;
     for (i, layer) in model.layers.iter().enumerate() {
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
         match (layer.kind.role(), shapes.last_mut()) {
             (Role::Transform(operator), _) => {
                 let shape = operator.shape(&field, layer, &values)?;
+                if last && shape.n_out == 0 {
+                    return Err(out_of_order(&field, layer.kind, last));
+                }
                 values = shape.output;
                 shapes.push(shape);
-                follows_weighted = true;
+                follows_transform = true;
             }
-            (Role::Elementwise(operator), Some(previous)) if follows_weighted && !last => {
+            (Role::Elementwise(operator), Some(previous)) if follows_transform && !last => {
                 only_kind(&field, layer)?;
                 previous.activation = operator.activation();
-                follows_weighted = false;
+                follows_transform = false;
             }
-            _ => {
-                let expected = if last { "a linear layer at the end" } else { "a linear layer" };
-                return Err(ManifestError::new(
-                    format!("{field}.kind"),
-                    Kind::LayerOrder { expected, got: layer.kind },
-                ));
-            }
+            _ => return Err(out_of_order(&field, layer.kind, last)),
         }
     }
     if shapes.is_empty() {
@@ -75,6 +72,11 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
         return Err(range("model.layers", 1, MAX_LAYERS, shapes.len()));
     }
     Ok(shapes)
+}
+
+fn out_of_order(field: &str, got: LayerKind, last: bool) -> ManifestError {
+    let expected = if last { "a linear layer at the end" } else { "a linear layer" };
+    ManifestError::new(format!("{field}.kind"), Kind::LayerOrder { expected, got })
 }
 
 fn only_kind(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {

@@ -352,9 +352,7 @@ impl<W: Weights> Arithmetic for Affine<W> {
         pass.expect("what each place sends", rows * layer.n_in, x.len())?;
         let x = Geometry { layer }.gathered(x, pass.samples);
         pass.expect("what the layer sends", pass.samples * layer.input.count(), x.len())?;
-        let spec = pass.network.layers.get(below).and_then(|below| below.g.as_ref());
-        let (spec, below) = spec.zip(traces.get_mut(below)).ok_or_else(|| pass.wrong("g", 1, 0))?;
-        Ok(pass.round(&mut below.tensors, "g", x.len(), spec, |i| x[i])?.to_vec())
+        pass.send(below, traces, x.len(), |i| x[i])
     }
 
     fn update<K: TensorKernels>(

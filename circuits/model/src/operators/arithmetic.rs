@@ -181,6 +181,22 @@ impl<K> Pass<'_, K> {
         self.round_into(out, name, len, spec, x)
     }
 
+    /// Rounds what a layer sends to the one `below`, and returns it.
+    pub(super) fn send(
+        &self,
+        below: usize,
+        traces: &mut [LayerTrace],
+        len: usize,
+        x: impl Fn(usize) -> i64 + Sync,
+    ) -> Result<Vec<i32>, Untraced>
+    where
+        K: TensorKernels,
+    {
+        let spec = self.network.layers.get(below).and_then(|below| below.g.as_ref());
+        let (spec, below) = spec.zip(traces.get_mut(below)).ok_or_else(|| self.wrong("g", 1, 0))?;
+        Ok(self.round(&mut below.tensors, "g", len, spec, x)?.to_vec())
+    }
+
     /// The same into a tensor at hand.
     pub(super) fn round_into<'t>(
         &self,

@@ -18,14 +18,17 @@
 
 mod affine;
 mod arithmetic;
+mod avg_pool2d;
 mod conv2d;
 mod geometry;
 mod input;
 mod linear;
 mod logistic;
 mod loss;
+mod max_pool2d;
 mod mse;
 mod optimizer;
+mod pooling;
 mod registry;
 mod relu;
 mod sigmoid;

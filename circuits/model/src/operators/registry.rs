@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossFunction, Role};
-use super::{affine::Affine, conv2d, linear};
+use super::{affine::Affine, avg_pool2d, conv2d, linear, max_pool2d};
 use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
 use crate::trace::{LayerParameters, LayerTrace};
 
@@ -17,6 +17,11 @@ macro_rules! layers {
         }
 
         impl LayerKind {
+            /// All of them, in the order in which they are counted.
+            pub fn all() -> impl Iterator<Item = Self> {
+                [$(Self::$kind),+].into_iter()
+            }
+
             /// What manifests call it.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)+ }
@@ -101,6 +106,10 @@ layers! {
     Tanh, "tanh", Elementwise(Smooth(tanh::Tanh));
     /// `x·W + b` at every place of a kernel over an image.
     Conv2d, "conv2d", Transform(Affine(conv2d::Conv2d));
+    /// The largest number of every window of an image.
+    MaxPool2d, "max_pool2d", Transform(max_pool2d::MaxPool2d);
+    /// The mean of every window of an image.
+    AvgPool2d, "avg_pool2d", Transform(avg_pool2d::AvgPool2d);
 }
 
 // The same holds of these.

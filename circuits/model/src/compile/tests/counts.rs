@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::manifest::{Layer, Loss};
+use crate::manifest::{Layer, LayerKind, Loss};
 use crate::relation::Axis;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/constraints/table.txt");
@@ -100,6 +100,10 @@ fn the_manifests_use_everything_there_is() {
         };
         assert!(known, "{wanted:?}");
     }
+    for wanted in LayerKind::all() {
+        let known = layers.iter().any(|layer| layer.kind == wanted);
+        assert!(known || !wanted.begins_layer(), "{wanted:?}");
+    }
     let both = |what: &str, values: Vec<bool>| {
         assert!(values.contains(&true) && values.contains(&false), "{what}");
     };
@@ -114,6 +118,7 @@ fn the_manifests_use_everything_there_is() {
     both("several steps", networks.iter().map(|network| network.steps > 1).collect());
     let limbs = layers.iter().map(|layer| layer.z.shift.div_ceil(16));
     assert_eq!(limbs.collect::<BTreeSet<u32>>(), BTreeSet::from([0, 1, 2]));
-    let updates = layers.iter().map(|layer| layer.update.unwrap().excess_high_bits().div_ceil(16));
+    let updates = layers.iter().filter_map(|layer| layer.update);
+    let updates = updates.map(|update| update.excess_high_bits().div_ceil(16));
     assert_eq!(updates.collect::<BTreeSet<u32>>(), BTreeSet::from([0, 1, 2]));
 }

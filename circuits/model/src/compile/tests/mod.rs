@@ -7,8 +7,11 @@ mod digests;
 use super::dataset::constrain_data;
 use super::training::{constrain_padding, constrain_training, table_kinds};
 use super::*;
+use crate::certificate::certify_training;
 use crate::graph::Graph;
-use crate::manifest::{Activation, Features, I16_HI, I16_LO, Kernel, Manifest, Network, RoundSpec};
+use crate::manifest::{
+    Activation, Features, I16_HI, I16_LO, Kernel, LayerKind, Manifest, Network, RoundSpec,
+};
 use crate::relation::{
     Allocator, AxisFactor, DimMap, Direction, Domain, Group, Linear, Lookup, Malformed, Relation,
     RelationFault, TensorId, Window,
@@ -16,7 +19,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 11] = [
+const MANIFESTS: [(&str, &str); 13] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -31,6 +34,8 @@ const MANIFESTS: [(&str, &str); 11] = [
         "clipped-convolution.toml",
         include_str!("../../../tests/constraints/clipped-convolution.toml"),
     ),
+    ("pools.toml", include_str!("../../../tests/constraints/pools.toml")),
+    ("thirds.toml", include_str!("../../../tests/constraints/thirds.toml")),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {
@@ -66,6 +71,30 @@ fn a_lookup_into_a_table_that_is_not_declared_is_an_error() {
         }
         let error = constrain_data(&mut declaring([]), &network, 1, &ids.data()).unwrap_err();
         assert!(matches!(error, CompileError::UndeclaredTable { .. }), "{name}: {error}");
+    }
+}
+
+/// Every relation of these manifests says what it should, and one of pools does not without any of a pool's
+/// constraints.
+#[test]
+fn relations_of_every_manifest_are_certified() {
+    for (name, network) in networks() {
+        let bounded = Limits::default().admit(network).unwrap();
+        let (relation, ids) = compile_training(&bounded).unwrap();
+        let certificate = certify_training(&bounded, &relation, &ids);
+        let certificate = certificate.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(certificate.free.iter().all(|tensor| tensor == "loss.at_max"), "{name}");
+        let layers = bounded.layers.iter().enumerate();
+        let pools = layers.filter(|(_, layer)| layer.kind == LayerKind::MaxPool2d);
+        let pools: Vec<String> = pools.map(|(l, _)| format!("layer{l}.")).collect();
+        let of_pool = |label: &&str| pools.iter().any(|pool| label.starts_with(pool));
+        let labels: Vec<String> =
+            relation.labels().into_iter().filter(of_pool).map(str::to_owned).collect();
+        for label in labels {
+            let weaker = relation.clone().without(|dropped| dropped == label);
+            let refused = certify_training(&bounded, &weaker, &ids).is_err();
+            assert!(refused, "{name}: {label}");
+        }
     }
 }
 
