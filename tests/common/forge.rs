@@ -6,7 +6,7 @@
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::manifest::{Activation, Features, Layer, Loss, Network, RoundSpec};
+use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Loss, Network, RoundSpec};
 use zktrain_model::quant::{exp_table, sigmoid_table, tanh_table};
 
 /// The cells that one value takes: a plain value is `q` alone.
@@ -16,7 +16,8 @@ pub struct Value {
     pub r: Vec<i64>,
     pub high: Vec<i64>,
     pub low: Vec<i64>,
-    /// Whatever else a lie may depend on: `z` of an activation, the divisor of a
+    /// Whatever else a lie may depend on: `z` of an activation, the first number of a pool's window, for the bits
+    /// that choose one the first largest's place (-1 if all are equal), the divisor of a
     /// probability; for a row's maximum 1 if all classes attain it, and for the
     /// bits that mark it which class does, -1 if all do, -2 if several.
     pub context: i64,
@@ -48,6 +49,7 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
         for l in 0..layers {
             for (kind, name) in ["w", "b"].into_iter().enumerate() {
                 let sums = match kind {
+                    _ if network.layers[l].n_in == 0 => continue,
                     0 => outer(&network.layers[l], &inputs[l], &gradients[l]),
                     _ if network.layers[l].bias => vec![bias_sums(network, l, &gradients[l])],
                     _ => continue,
@@ -85,6 +87,22 @@ fn taps(layer: &Layer) -> Vec<Vec<(usize, usize)>> {
         taps
     };
     (0..rows * columns).map(|place| covered(place / columns, place % columns)).collect()
+}
+
+/// The numbers of the input in a pool's window, by rows.
+fn window(layer: &Layer, unit: usize) -> Vec<usize> {
+    let (size, channels) = (layer.kernel.unwrap().size, layer.input.channels);
+    let ([_, width], [_, columns]) = (layer.input.image.unwrap(), layer.output.image.unwrap());
+    let (position, channel) = (unit / channels, unit % channels);
+    let (i, j) = (position / columns * size, position % columns * size);
+    let place = |place: usize| (i + place / size) * width + j + place % size;
+    (0..size * size).map(|p| place(p) * channels + channel).collect()
+}
+
+/// `round(2^16/k²)`
+fn share(layer: &Layer) -> i64 {
+    let places = layer.kernel.unwrap().size.pow(2) as f64;
+    (65536.0 / places).round() as i64
 }
 
 /// A number's channel, step, sample and, in an image, row and column.
@@ -193,19 +211,15 @@ impl Forge<'_, '_> {
         let mut inputs: Vec<Matrix> = vec![first.collect()];
         let mut pass = Pass::default();
         for (l, layer) in network.layers.iter().enumerate() {
-            let [w, bias] = &parameters[l];
-            let taps = taps(layer);
             let (mut zs, mut signs, mut outs) = (Vec::new(), Vec::new(), Vec::new());
             for (b, a) in inputs[l].clone().iter().enumerate() {
                 let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
                 for unit in 0..layer.output.count() {
-                    let (position, j) = (unit / layer.n_out, unit % layer.n_out);
-                    let dot: i64 = taps[position].iter().map(|(i, row)| a[*i] * w[*row][j]).sum();
-                    let x = dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac);
                     let at = [t, b, unit];
-                    let index = index_of(&layer.output, at);
-                    let name = format!("layer{l}.z");
-                    let z = self.round(&name, &layer.z, x, at, (&index, &index));
+                    let z = match layer.kind {
+                        LayerKind::MaxPool2d => self.largest(l, a, at),
+                        _ => self.weighed(l, &parameters[l], a, at),
+                    };
                     let (sign, out) = self.activate(l, layer, z, at);
                     z_row.push(z);
                     sign_row.push(sign);
@@ -221,6 +235,67 @@ impl Forge<'_, '_> {
             inputs.push(outs);
         }
         (inputs, pass)
+    }
+
+    /// A product with weights, or a mean.
+    fn weighed(&mut self, l: usize, [w, bias]: &[Matrix; 2], a: &[i64], at: [usize; 3]) -> i64 {
+        let layer = &self.network.layers[l];
+        let x = if layer.kind == LayerKind::AvgPool2d {
+            share(layer) * window(layer, at[2]).iter().map(|i| a[*i]).sum::<i64>()
+        } else {
+            let (position, j) = (at[2] / layer.n_out, at[2] % layer.n_out);
+            let dot: i64 = taps(layer)[position].iter().map(|(i, row)| a[*i] * w[*row][j]).sum();
+            dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac)
+        };
+        let index = index_of(&layer.output, at);
+        self.round(&format!("layer{l}.z"), &layer.z, x, at, (&index, &index))
+    }
+
+    /// A window's largest number, and the bits that say where it is.
+    fn largest(&mut self, l: usize, a: &[i64], at: [usize; 3]) -> i64 {
+        let layer = &self.network.layers[l];
+        let places = window(layer, at[2]);
+        let most = places.iter().map(|i| a[*i]).max().unwrap();
+        let first = places.iter().position(|i| a[*i] == most).unwrap();
+        let index = index_of(&layer.output, at);
+        let z = self.plain(&format!("layer{l}.z"), at, &index, most, a[places[0]]);
+        self.put(&format!("layer{l}.z.q"), &index, z);
+        let alike = places.iter().all(|i| a[*i] == most);
+        let context = if alike { -1 } else { first as i64 };
+        let size = layer.kernel.unwrap().size;
+        for place in 0..places.len() {
+            let [c, t, b, i, j] = index[..] else { panic!("an image") };
+            let cell = [c, t, b, i, place / size, j, place % size];
+            let number = [t, b, at[2] * places.len() + place];
+            let bit = i64::from(place == first);
+            self.plain(&format!("layer{l}.chosen"), number, &cell, bit, context);
+        }
+        z
+    }
+
+    /// What a layer sends to each number of its input, before any rounding.
+    fn sent(&self, l: usize, w: &Matrix, at: [usize; 2], above: &[i64]) -> Vec<i64> {
+        let layer = &self.network.layers[l];
+        let mut sums = vec![0; layer.input.count()];
+        for (unit, d) in above.iter().enumerate() {
+            if layer.n_in > 0 {
+                let (position, j) = (unit / layer.n_out, unit % layer.n_out);
+                taps(layer)[position].iter().for_each(|(i, row)| sums[*i] += d * w[*row][j]);
+                continue;
+            }
+            let size = layer.kernel.unwrap().size;
+            for (place, i) in window(layer, unit).into_iter().enumerate() {
+                let [c, t, b, y, x] = index_of(&layer.output, [at[0], at[1], unit])[..] else {
+                    panic!("an image")
+                };
+                let cell = [c, t, b, y, place / size, x, place % size];
+                sums[i] = d * match layer.kind {
+                    LayerKind::MaxPool2d => self.get(&format!("layer{l}.chosen"), &cell),
+                    _ => share(layer),
+                };
+            }
+        }
+        sums
     }
 
     fn activate(&mut self, l: usize, layer: &Layer, z: i64, at: [usize; 3]) -> (i64, i64) {
@@ -256,16 +331,8 @@ impl Forge<'_, '_> {
             let spec = layer.g.unwrap();
             let mut rows = Matrix::new();
             let above = gradients[l + 1].clone();
-            let next = &network.layers[l + 1];
-            let taps = taps(next);
             for (b, above) in above.iter().enumerate() {
-                let mut sums = vec![0; layer.output.count()];
-                for (unit, d) in above.iter().enumerate() {
-                    let (position, j) = (unit / next.n_out, unit % next.n_out);
-                    for (i, row) in &taps[position] {
-                        sums[*i] += d * parameters[l + 1][0][*row][j];
-                    }
-                }
+                let sums = self.sent(l + 1, &parameters[l + 1][0], [t, b], above);
                 let row = sums.into_iter().enumerate().map(|(unit, x)| {
                     let at = [t, b, unit];
                     let index = index_of(&layer.output, at);

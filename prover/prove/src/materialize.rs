@@ -107,10 +107,24 @@ fn fill(sheet: &Sheet, term: &Term, domain: &Domain, out: &mut [i64]) {
 
 /// `out[i] += term at start + i`
 fn add(sheet: &Sheet, term: &Term, domain: &Domain, start: usize, out: &mut [i64]) {
-    match SlidingCursor::new(sheet, term, domain) {
-        Some(cursor) => cursor.add(start, out),
-        None => TermCursor::new(sheet, term, domain).add(start, out),
+    for offset in summed(sheet, term) {
+        match SlidingCursor::new(sheet, term, domain, offset) {
+            Some(cursor) => cursor.add(start, out),
+            None => TermCursor::new(sheet, term, domain, offset).add(start, out),
+        }
     }
+}
+
+/// Offsets in the address of all positions that a term is summed over; one if it is not.
+fn summed(sheet: &Sheet, term: &Term) -> Vec<u64> {
+    let mut offsets = vec![0];
+    let tensor = term.tensor.map(|id| sheet.layout().tensor(id));
+    let dims = tensor.into_iter().flat_map(|tensor| tensor.dims.iter().zip(&term.dims));
+    for (dim, _) in dims.filter(|(_, map)| **map == DimMap::Sum) {
+        let each = |offset: u64| (0..1u64 << dim.axis.log).map(move |x| offset + (x << dim.shift));
+        offsets = offsets.into_iter().flat_map(each).collect();
+    }
+    offsets
 }
 
 /// Indices of an axis at which a term is not masked out.
@@ -143,7 +157,7 @@ struct TermCursor<'a> {
 }
 
 impl<'a> TermCursor<'a> {
-    fn new(sheet: &'a Sheet, term: &Term, domain: &Domain) -> Self {
+    fn new(sheet: &'a Sheet, term: &Term, domain: &Domain, offset: u64) -> Self {
         let tensor = term.tensor.map(|id| sheet.layout().tensor(id));
         let mut loops: Vec<Loop> = Vec::with_capacity(domain.axes.len());
         for (index, axis) in domain.axes.iter().enumerate() {
@@ -154,7 +168,7 @@ impl<'a> TermCursor<'a> {
                 .next();
             push_loop(&mut loops, Loop { log: axis.log, shift, below: bound(term, index) });
         }
-        Self { sheet, coef: term.coef as i64, base: tensor.map(|t| t.base), loops }
+        Self { sheet, coef: term.coef as i64, base: tensor.map(|t| t.base + offset), loops }
     }
 
     /// `out[i] += term at start + i`

@@ -42,7 +42,12 @@ pub struct SlidingCursor<'a> {
 
 impl<'a> SlidingCursor<'a> {
     /// `None` if no window slides.
-    pub fn new(sheet: &'a Sheet, term: &Term, domain: &Domain) -> Option<Self> {
+    pub fn new(
+        sheet: &'a Sheet,
+        term: &Term,
+        domain: &Domain,
+        offset: u64,
+    ) -> Option<Self> {
         let tensor = sheet.layout().tensor(term.tensor?);
         let slides = slides(tensor, term, domain);
         if slides.is_empty() {
@@ -58,7 +63,7 @@ impl<'a> SlidingCursor<'a> {
             below: bound(term, index),
         });
         let axes = axes.collect();
-        Some(Self { sheet, coef: term.coef as i64, base: tensor.base, axes, slides })
+        Some(Self { sheet, coef: term.coef as i64, base: tensor.base + offset, axes, slides })
     }
 
     /// `out[i] += term at start + i`
