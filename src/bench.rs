@@ -12,7 +12,7 @@ use zktrain_ceremony::groth16::insecure_key;
 use zktrain_commit::random::{Label, LocalKey, Randomness};
 use zktrain_commit::rows::commit_floor;
 use zktrain_commit::srs::{CheckedSrs, Srs};
-use zktrain_model::manifest::{Kernel, Manifest};
+use zktrain_model::manifest::Manifest;
 use zktrain_model::relation::Relation;
 use zktrain_model::trace::Trace;
 use zktrain_msm::Row;
@@ -30,19 +30,16 @@ use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::train::Trainer;
-use zktrain_trainer::{initial_parameters, synthetic};
+use zktrain_trainer::{Images, initial_parameters, synthetic};
 use zktrain_verify::file::StoredProof;
 
 use crate::evm;
 use crate::ui::Ui;
 
-/// Height, width and channels, and the convolutions over them: outputs and kernels.
-pub type Images = ([usize; 3], Vec<(usize, Kernel)>);
-
 /// What is measured.
 #[derive(Clone, Debug)]
 pub struct StepOptions {
-    /// Height, width and channels of the input, and the convolutions that come first.
+    /// The image that is the input, and the layers over it.
     pub image: Option<Images>,
     /// Widths, input first; with an image that is the image's.
     pub shape: Vec<usize>,
@@ -228,9 +225,7 @@ impl Setup {
     fn new(options: &StepOptions) -> Result<Self, BenchError> {
         let (shape, batch, steps) = (&options.shape, options.batch, options.steps);
         let mut manifest = match &options.image {
-            Some((image, convolutions)) => {
-                synthetic::image_manifest(*image, convolutions, shape, batch, steps)?
-            }
+            Some(images) => synthetic::image_manifest(images, shape, batch, steps)?,
             None => synthetic::manifest(shape, batch, steps)?,
         };
         set_row_log(&mut manifest, options.row_log);

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use zktrain_project::files::{self, Access};
+use zktrain_trainer::Images;
 use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
 
 use super::plan::{images, parse_shape};
-use crate::bench::{Images, StepOptions, StepReport, step};
+use crate::bench::{StepOptions, StepReport, step};
 use crate::circuits::Compression;
 use crate::error::{Error, ProjectError};
 use crate::evm::grouped;
@@ -36,9 +37,9 @@ pub struct StepArgs {
     /// Height, width and channels of the input, in place of the first width: 28x28x1.
     #[arg(long, value_name = "HxWxC")]
     pub image: Option<String>,
-    /// A convolution before the other layers: channels, kernel, stride (1), padding (0); once for each.
+    /// A layer over the image, before the others: conv:CHANNELS:KERNEL[:STRIDE[:PADDING]], max:SIZE or avg[:SIZE]; once for each.
     #[arg(long, value_name = "OUT:KERNEL[:STRIDE[:PADDING]]", requires = "image")]
-    pub conv: Vec<String>,
+    pub layer: Vec<String>,
     /// Samples in a batch, a power of two.
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
@@ -186,11 +187,12 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
     }
 }
 
-/// The image and the convolutions that are asked for.
+/// The image and the layers over it that are asked for.
 fn image(args: &StepArgs) -> Result<Option<Images>, Error> {
     let Some(image) = &args.image else { return Ok(None) };
-    let convolutions = args.conv.iter().map(|conv| images::convolution(conv));
-    Ok(Some((images::image(image)?, convolutions.collect::<Result<_, _>>()?)))
+    let layers = args.layer.iter().map(|layer| images::layer(layer));
+    let (image, layers) = (images::image(image)?, layers.collect::<Result<_, _>>()?);
+    Ok(Some(Images { image, layers }))
 }
 
 fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {

@@ -33,7 +33,7 @@ use crate::ui::{Report, Ui, field, percent, success};
 #[command(after_help = "Examples:\n  zktrain init cancer --preset breast-cancer\n  \
     zktrain init credit --data mine.csv --label default --calibrate-on public.csv --hidden 32,16\n  \
     zktrain init credit --data mine.csv --label default --calibrate-on synthetic --classes 0,1 --scale 0.01\n  \
-    zktrain init m --preset mnist --mnist DIR --image 28x28x1 --conv 8:5:2:2 --conv 16:5:2:2 --hidden 64")]
+    zktrain init m --preset mnist --mnist DIR --image 28x28x1 --layer conv:8:5:1:2 --layer max:2 --hidden 64")]
 pub struct Args {
     /// The project's directory.
     #[arg(default_value = ".")]
@@ -78,9 +78,9 @@ pub struct Args {
     /// Height, width and channels, where the columns are an image's numbers, row by row: 28x28x1.
     #[arg(long, value_name = "HxWxC", conflicts_with = "manifest")]
     pub image: Option<String>,
-    /// A convolution before the hidden layers: channels, kernel, stride (1), padding (0), as in 8:5:2:2; once for each.
+    /// A layer over the image, before the hidden ones: conv:CHANNELS:KERNEL[:STRIDE[:PADDING]], max:SIZE or avg[:SIZE]; once for each.
     #[arg(long, value_name = "OUT:KERNEL[:STRIDE[:PADDING]]", conflicts_with = "manifest")]
-    pub conv: Vec<String>,
+    pub layer: Vec<String>,
     /// Widths of the hidden layers, for example 32,16; one of 16 without it.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", conflicts_with = "shape")]
     pub hidden: Option<Vec<usize>>,

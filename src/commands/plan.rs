@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use zktrain_model::manifest::{Loss, Manifest};
 use zktrain_trainer::dataset::{Scaled, Table, parse_csv};
 use zktrain_trainer::preset::{Preset, preset};
-use zktrain_trainer::{DraftOptions, Scaling, calibrate, draft, synthetic};
+use zktrain_trainer::{DraftOptions, Images, Scaling, calibrate, draft, synthetic};
 
 use super::init::{Args, LossOption};
 use crate::error::{Error, OptionsError, ProjectError};
@@ -236,11 +236,18 @@ fn options(args: &Args, preset: Option<&Preset>) -> Result<DraftOptions, Error> 
     }
     set(&mut options.hidden, args.hidden.clone());
     if let Some(image) = &args.image {
-        options.image = Some(images::image(image)?);
+        let image = images::image(image)?;
+        let layers = options.images.take().map_or(Vec::new(), |images| images.layers);
+        options.images = Some(Images { image, layers });
     }
-    if !args.conv.is_empty() {
-        let convolutions = args.conv.iter().map(|conv| images::convolution(conv));
-        options.convolutions = convolutions.collect::<Result<_, _>>()?;
+    if !args.layer.is_empty() {
+        let layers = args.layer.iter().map(|layer| images::layer(layer));
+        let images = options.images.as_mut().ok_or(OptionsError::Required {
+            option: "--image",
+            when: "with --layer",
+            hint: "say what the columns are: `--image 28x28x1`",
+        })?;
+        images.layers = layers.collect::<Result<_, _>>()?;
     }
     set(&mut options.activation, args.activation.map(Into::into));
     set(&mut options.loss, args.loss.map(Into::into));

@@ -3,7 +3,7 @@
 
 use crate::project::Project;
 
-const IMAGE: [&str; 4] = ["--image", "2x2x1", "--conv", "2:2:1:1"];
+const IMAGE: [&str; 4] = ["--image", "2x2x1", "--layer", "conv:2:2:1:1"];
 
 #[test]
 fn a_convolutional_network_is_trained_proven_and_verified() {
@@ -42,12 +42,22 @@ fn mistakes_in_images_are_named_by_their_options() {
     for (options, told) in [
         (&["--image", "3x2x1"][..], "--image: expected 6 to match model.image, got 4"),
         (&["--image", "2,2"], "28x28x1"),
-        (&["--image", "2x2x1", "--conv", "2"], "8:5:2:2"),
-        (&["--image", "2x2x1", "--conv", "2:3"], "a kernel of 3 does not fit an image of 2"),
-        (&["--image", "2x2x1", "--conv", "2:9"], "--conv, its kernel: expected 1..=7, got 9"),
-        (&["--image", "2x2x1", "--conv", "2:2:3"], "--conv, its stride: expected 1..=2, got 3"),
-        (&["--image", "2x2x1", "--conv", "2:2:1:2"], "--conv, its padding: expected 0..=1"),
-        (&["--conv", "2:2"], "--conv: conv2d needs an image"),
+        (&["--image", "2x2x1", "--layer", "conv:2"], "conv:8:5:2:2"),
+        (&["--image", "2x2x1", "--layer", "conv:2:3"], "a kernel of 3 does not fit an image of 2"),
+        (
+            &["--image", "2x2x1", "--layer", "conv:2:9"],
+            "--layer, its kernel: expected 1..=7, got 9",
+        ),
+        (
+            &["--image", "2x2x1", "--layer", "conv:2:2:3"],
+            "--layer, its stride: expected 1..=2, got 3",
+        ),
+        (&["--image", "2x2x1", "--layer", "conv:2:2:1:2"], "--layer, its padding: expected 0..=1"),
+        (&["--layer", "conv:2:2"], "`--image 28x28x1`"),
+        (
+            &["--image", "2x2x1", "--layer", "max:3"],
+            "--layer, its kernel: windows of 3 do not tile",
+        ),
     ] {
         let said = fails(options);
         assert!(said.contains(told), "{options:?}: {said}");

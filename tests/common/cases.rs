@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use zktrain_model::manifest::{
-    Kernel, LayerKind, LayerSpec, Loss, Manifest, Optimizer, Target, Training,
+    Kernel, LayerKind, LayerSpec, Loss, Manifest, Model, Optimizer, Quantization, Target, Training,
 };
 use zktrain_trainer::{CalibrationError, calibrate, synthetic};
 
@@ -15,17 +15,16 @@ pub enum LossKind {
     MseTarget,
 }
 
-/// Height, width and channels, and the convolutions over them: outputs and kernels.
-pub type Images = ([usize; 3], Vec<(usize, Kernel)>);
+/// Height, width and channels, and the convolutions and pools over them.
+pub type Images = ([usize; 3], Vec<LayerSpec>);
 
 /// A network and what it is trained with.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Height, width and channels of the inputs, and the convolutions that come first: their outputs
-    /// and kernels.
+    /// Height, width and channels of the inputs, and the convolutions and pools that come first.
     pub image: Option<Images>,
     /// Input and outputs of every linear layer; the loss can change the last one. With an image the
-    /// first is what comes out of the convolutions, whatever is said here.
+    /// first is what comes out of those, whatever is said here.
     pub widths: Vec<usize>,
     /// What follows each linear layer but the last; the list is used cyclically.
     pub kinds: Vec<Option<LayerKind>>,
@@ -81,13 +80,12 @@ impl Case {
         };
         let inner = self.widths.len() - 2;
         let bias = |layer: usize| self.unbiased & (1 << layer) == 0;
-        let convolutions = self.image.iter().flat_map(|(_, convolutions)| convolutions);
-        let convolutions = convolutions.map(|(out, kernel)| LayerSpec::conv2d(*out, *kernel, true));
+        let over_image = self.image.iter().flat_map(|(_, layers)| layers).copied();
         let linear = self.widths[1..=inner].iter().map(|out| LayerSpec::linear(*out, true));
         let mut layers = Vec::new();
         let mut count = 0;
-        for (l, layer) in convolutions.chain(linear).enumerate() {
-            layers.push(LayerSpec { bias: Some(bias(l)), ..layer });
+        for (l, layer) in over_image.chain(linear).enumerate() {
+            layers.push(LayerSpec { bias: layer.bias.map(|_| bias(l)), ..layer });
             layers.extend(self.kinds[l % self.kinds.len()].map(LayerSpec::of));
             count += 1;
         }
@@ -135,6 +133,7 @@ impl Case {
                 layer.z_frac = layer.z_frac.max(layer.a_frac.map_or(13, |_| 13));
                 layer.grad_frac = layer.grad_frac.map(|frac| frac.max(18));
             }
+            pass_through(&manifest.model, quantization);
         }
         if manifest.validate().is_err() {
             // Finer scales change multipliers; such a network keeps its own.
@@ -144,27 +143,62 @@ impl Case {
     }
 }
 
-/// No image, or one with up to three convolutions that fit it.
+/// Gives pools of the largest the scales of what they take, and of what arrives at them.
+fn pass_through(model: &Model, quantization: &mut Quantization) {
+    let sigmoids = model.layers.iter().zip(model.layers.iter().skip(1));
+    let shapes: Vec<(LayerKind, u32)> = sigmoids
+        .map(|(layer, next)| (layer.kind, 2 * u32::from(next.kind == LayerKind::Sigmoid)))
+        .filter(|(kind, _)| kind.begins_layer())
+        .collect();
+    let (layers, mut frac) = (&mut quantization.layers, quantization.input_frac);
+    for (layer, (kind, _)) in layers.iter_mut().zip(&shapes) {
+        if *kind == LayerKind::MaxPool2d {
+            layer.z_frac = frac;
+        }
+        frac = layer.a_frac.unwrap_or(layer.z_frac);
+    }
+    for l in (1..shapes.len()).rev() {
+        if shapes[l].0 == LayerKind::MaxPool2d {
+            layers[l - 1].grad_frac = layers[l].grad_frac.map(|frac| frac + shapes[l].1);
+        }
+    }
+}
+
+/// No image, or one with up to four convolutions and pools that fit it.
 fn image() -> impl Strategy<Value = Option<Images>> {
     let kernel = (1usize..5, 1usize..3, 0usize..3).prop_map(|(size, stride, padding)| Kernel {
         size,
         stride,
         padding: padding.min(size - 1),
     });
-    let convolutions = prop::collection::vec((1usize..5, kernel), 1..4);
-    let image = ([1usize..8, 1usize..8, 1usize..4], convolutions);
-    let fitting = image.prop_map(|([height, width, channels], mut convolutions)| {
+    let convolution = (1usize..5, kernel).prop_map(|(out, k)| LayerSpec::conv2d(out, k, true));
+    let pool = (any::<bool>(), 2usize..4).prop_map(|(largest, size)| {
+        let kind = if largest { LayerKind::MaxPool2d } else { LayerKind::AvgPool2d };
+        LayerSpec::pool2d(kind, Some(size))
+    });
+    let layer = prop_oneof![3 => convolution, 2 => pool];
+    let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 1..5));
+    let fitting = image.prop_map(|([height, width, channels], mut layers)| {
         let mut sides = [height, width];
-        convolutions.retain(|(_, kernel)| match sides.map(|side| kernel.places(side)) {
+        layers.retain(|layer| match sides.map(|side| places(layer, side)) {
             [Some(rows), Some(columns)] => {
                 sides = [rows, columns];
                 true
             }
             _ => false,
         });
-        Some(([height, width, channels], convolutions))
+        Some(([height, width, channels], layers))
     });
     prop_oneof![1 => Just(None), 1 => fitting]
+}
+
+/// Places along a side; none if the layer does not fit.
+fn places(layer: &LayerSpec, side: usize) -> Option<usize> {
+    let size = layer.kernel?;
+    match (layer.stride, layer.padding) {
+        (Some(stride), Some(padding)) => Kernel { size, stride, padding }.places(side),
+        _ => (side % size == 0).then_some(side / size),
+    }
 }
 
 /// Any case: depths 1 to 16, odd widths, every activation, loss and optimizer.

@@ -3,7 +3,7 @@
 use ark_bn254::Fr;
 use ark_ff::One;
 use zktrain_commit::sheet::Sheet;
-use zktrain_model::manifest::{Loss, Network, RoundSpec};
+use zktrain_model::manifest::{Activation, LayerKind, Loss, Network, RoundSpec};
 use zktrain_model::relation::TensorId;
 
 use super::Run;
@@ -31,6 +31,9 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
     if label.starts_with("inputs.") || label.starts_with("labels.") {
         return data_lie(run, honest, label).map(ForgedWitness::Sheet);
     }
+    if let Some(sheet) = pool_lie(run, honest, label) {
+        return Some(ForgedWitness::Sheet(sheet));
+    }
     let padding = label == "loss.at_max.padding";
     let mut told = None;
     let sheet = forge(&run.key.network, honest.clone(), &mut |name, at, value| {
@@ -53,6 +56,95 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         sheet.set(id, flat(domain, &[last, t, b]), 1);
     }
     Some(ForgedWitness::Sheet(sheet))
+}
+
+/// A pool of the largest that chooses otherwise, in one window; none if there is no such label or window.
+fn pool_lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
+    let (layer, what) = label.split_once('.')?;
+    let number: usize = layer.strip_prefix("layer")?.parse().ok()?;
+    let network = run.key.network.network();
+    let spec = network.layers.get(number)?;
+    if what == "z.padding" || what == "g.padding" {
+        return padding_lie(network, honest, (number, what));
+    }
+    let chooses = what == "first" || what.starts_with("chosen.");
+    if spec.kind != LayerKind::MaxPool2d || !chooses {
+        return None;
+    }
+    let places = spec.kernel?.size.pow(2);
+    let (z, chosen) = (format!("{layer}.z"), format!("{layer}.chosen"));
+    let mut told: Option<[usize; 3]> = None;
+    let mut sheet = forge(network, honest.clone(), &mut |name, at, v| {
+        let lies = match what {
+            "chosen.one" => (1..1 << 12).contains(&v.q),
+            "chosen.padding" => v.q < 0,
+            "first" => v.context < v.q && v.context.abs() < 1 << 12,
+            "chosen.attained" => v.context < v.q,
+            // Two places that are alike: one chosen twice, the other minus once.
+            _ => v.context == v.q,
+        };
+        if name == z && told.is_none() && lies {
+            match what {
+                "chosen.one" => v.q += 1,
+                "chosen.padding" => v.q = 0,
+                "first" => v.q = v.context,
+                _ => {}
+            }
+            told = Some(at);
+        }
+        if name != chosen || told != Some([at[0], at[1], at[2] / places]) {
+            return;
+        }
+        let place = at[2] % places;
+        match what {
+            "chosen.one" | "chosen.padding" => v.q = 0,
+            "first" | "chosen.attained" => v.q = i64::from(place == 0),
+            // Not all are alike: only the first one is the largest.
+            _ if v.context != -1 => told = None,
+            _ => v.q = [2, -1].get(place).copied().unwrap_or(0),
+        }
+    });
+    let [t, b, unit] = told?;
+    if what == "chosen.padding" {
+        // Behind the last place of the first row.
+        let [size, c] = [spec.kernel?.size, spec.input.channels];
+        let columns = spec.output.image?[1];
+        let (position, channel) = (unit / c, unit % c);
+        let index = [channel, t, b, position / columns, 0, position % columns, size];
+        let (id, flat) = cell(&sheet, &chosen, &index);
+        sheet.set(id, flat, 1);
+    }
+    Some(sheet)
+}
+
+/// Something beside the image: in a pool's output, which nothing reads there, or in the gradient that it sends,
+/// which sums up to nothing.
+fn padding_lie(network: &Network, honest: &Sheet, (l, what): (usize, &str)) -> Option<Sheet> {
+    let layer = &network.layers[l];
+    let sides = layer.output.image?;
+    let side = sides.iter().position(|side| !side.is_power_of_two())?;
+    let mut sheet = honest.clone();
+    let mut index = vec![0; 5];
+    index[3 + side] = sides[side];
+    if what == "z.padding" {
+        let plain = matches!(layer.activation, Activation::Identity | Activation::Relu);
+        let over_windows = network.layers.get(l + 1)?.kernel.is_some();
+        let parts: &[&str] =
+            if layer.activation == Activation::Relu { &["z.q", "a"] } else { &["z.q"] };
+        for part in parts {
+            let (id, flat) = cell(&sheet, &format!("layer{l}.{part}"), &index);
+            sheet.set(id, flat, 3);
+        }
+        return (plain && over_windows).then_some(sheet);
+    }
+    let alone = layer.activation == Activation::Identity && layer.kernel.is_some();
+    let mut other = index.clone();
+    other[4 - side] = 1;
+    for (index, value) in [(index, 1), (other, -1)] {
+        let (id, flat) = cell(&sheet, &format!("layer{l}.g.q"), &index);
+        sheet.set(id, flat, value);
+    }
+    (alone && sides[1 - side] > 1).then_some(sheet)
 }
 
 /// Changes a value where this is the place to lie; whether it did. `lied` is

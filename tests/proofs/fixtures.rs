@@ -18,7 +18,7 @@ use zktrain_backends::halo2::shape;
 use zktrain_backends::r1cs;
 use zktrain_ceremony::groth16::insecure_key;
 use zktrain_model::compile::{compile_dataset, compile_training};
-use zktrain_model::manifest::{Kernel, LayerKind, Manifest};
+use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec, Manifest};
 use zktrain_model::size::Limits;
 use zktrain_prove::compress::Compressor;
 use zktrain_prove::halo2::{Halo2Params, log_rows};
@@ -44,7 +44,10 @@ fn cases() -> [(&'static str, Case); 3] {
         (3, Kernel { size: 3, stride: 2, padding: 1 }),
         (2, Kernel { size: 2, stride: 1, padding: 0 }),
     ];
-    let image = Some(([4, 5, 2], kernels.to_vec()));
+    let image = Some((
+        [4, 5, 2],
+        kernels.map(|(out, kernel)| LayerSpec::conv2d(out, kernel, true)).to_vec(),
+    ));
     let images = Case { image, kinds: kinds.clone(), widths: vec![0, 3], ..relu.clone() };
     let smooth = Case { kinds, loss: LossKind::Logistic, clip: Some(1.0), ..relu.clone() };
     let smooth = Case { widths: vec![3, 4, 2, 1], ..smooth };

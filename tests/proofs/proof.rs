@@ -102,7 +102,14 @@ fn the_widest_excess_proves_and_verifies() {
     let alternate = |index: usize, x: &mut f64| *x = 1000.0 * f64::from(sign(index % 61));
     let run = Run::trained_on(manifest, initial, 1, &alternate, 3);
     let (_, trace) = &run.traces(1)[0];
-    let widest = trace.layers[0].tensors.rounded("z").unwrap().excess.iter().map(|(_, excess)| excess.abs()).max();
+    let widest = trace.layers[0]
+        .tensors
+        .rounded("z")
+        .unwrap()
+        .excess
+        .iter()
+        .map(|(_, excess)| excess.abs())
+        .max();
     assert!(widest > Some(1 << 31), "the widest excess is {widest:?}");
     completeness(&run, 1);
 }

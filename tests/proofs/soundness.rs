@@ -16,7 +16,7 @@ use zktrain_commit::random::Context;
 use zktrain_commit::rows::commit_rows;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::compile::compile_dataset;
-use zktrain_model::manifest::{Kernel, LayerKind};
+use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
 use zktrain_model::relation::{Group, Relation};
 use zktrain_msm::Row;
 use zktrain_prove::lookups::LookupColumns;
@@ -55,7 +55,53 @@ fn cases() -> Vec<Case> {
         },
         Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain.clone() },
         convolutional(&plain),
+        pooled(&plain),
+        pooled_thirds(&plain),
     ]
+}
+
+/// Pools of the largest over a convolution whose sides are no powers of two, of means, and of the largest behind an
+/// activation.
+fn pooled(plain: &Case) -> Case {
+    let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+    let pool = |kind| LayerSpec::pool2d(kind, Some(2));
+    let conv = LayerSpec::conv2d(3, kernel, true);
+    let layers = vec![
+        conv,
+        pool(LayerKind::MaxPool2d),
+        LayerSpec::conv2d(2, Kernel { size: 2, stride: 1, padding: 1 }, false),
+        pool(LayerKind::AvgPool2d),
+        pool(LayerKind::MaxPool2d),
+    ];
+    Case {
+        image: Some(([6, 6, 2], layers)),
+        widths: vec![0, 3],
+        kinds: vec![
+            None,
+            Some(LayerKind::Relu),
+            Some(LayerKind::Sigmoid),
+            None,
+            Some(LayerKind::Tanh),
+        ],
+        momentum: 0.9,
+        steps: 1,
+        ..plain.clone()
+    }
+}
+
+/// Windows whose sides are no powers of two, over inputs and over numbers that are often alike.
+fn pooled_thirds(plain: &Case) -> Case {
+    let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+    let largest = LayerSpec::pool2d(LayerKind::MaxPool2d, Some(3));
+    Case {
+        image: Some(([9, 9, 1], vec![largest, LayerSpec::conv2d(5, kernel, true), largest])),
+        widths: vec![0, 2],
+        kinds: vec![None, Some(LayerKind::Relu), None],
+        loss: LossKind::MseTarget,
+        clip: Some(1.0),
+        steps: 0,
+        ..plain.clone()
+    }
 }
 
 /// Images of sides and channels that are no powers of two, through kernels with and without stride and
@@ -66,7 +112,10 @@ fn convolutional(plain: &Case) -> Case {
         (2, Kernel { size: 2, stride: 2, padding: 0 }),
     ];
     Case {
-        image: Some(([3, 5, 3], kernels.to_vec())),
+        image: Some((
+            [3, 5, 3],
+            kernels.map(|(out, kernel)| LayerSpec::conv2d(out, kernel, true)).to_vec(),
+        )),
         widths: vec![0, 3],
         kinds: vec![Some(LayerKind::Relu), Some(LayerKind::Tanh)],
         momentum: 0.9,

@@ -12,13 +12,13 @@
 //! - inputs, outputs and gradients get what that leaves, at most their own room.
 
 use zktrain_model::manifest::{
-    Activation, LayerQuantization, Loss, MAX_ETA_ERROR, Manifest, ManifestError, PROBABILITY_FRAC,
-    Quantization, Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta, derive_lambda, derive_mu,
-    eta_error,
+    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, Manifest, ManifestError,
+    PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta,
+    derive_lambda, derive_mu, eta_error,
 };
 
 use crate::dataset::Scaled;
-use crate::parameters::{initial_floats, initial_limit};
+use crate::parameters::{initial_floats, initial_limits};
 use crate::reference::{Extremes, FloatTrainer};
 
 /// Steps of the calibration run.
@@ -233,6 +233,34 @@ fn room(max: f64, headroom: f64, most: u32) -> u32 {
     bits.clamp(0.0, f64::from(most)) as u32
 }
 
+/// Fractional bits that a layer takes and puts out.
+struct Values {
+    a_in: u32,
+    z: u32,
+    /// Of a function table's values.
+    a: Option<u32>,
+}
+
+/// How fractional bits are shared.
+struct Budgets {
+    activation_frac: u32,
+    /// Bits of a gradient sum; `None` with clipping, which rescales it.
+    gradient: Option<u32>,
+    weight_frac: u32,
+}
+
+impl Budgets {
+    /// What a layer's input with so many bits leaves to its gradient.
+    fn left(&self, a_in: u32) -> u32 {
+        self.gradient.map_or(40, |bits| bits.saturating_sub(a_in))
+    }
+}
+
+/// Bits that an activation's derivative adds to a gradient.
+fn gain(shape: &Shape) -> u32 {
+    if shape.activation == Activation::Sigmoid { 2 } else { 0 }
+}
+
 struct Choice<'a> {
     manifest: &'a Manifest,
     shapes: &'a [Shape],
@@ -250,13 +278,11 @@ impl Choice<'_> {
         let activation_frac =
             self.activation_frac(budget).map_err(|left| self.coarse(left, weight_frac))?;
         let input_frac = room(input, 2.0, activation_frac);
-        let mut a_in = input_frac;
-        let mut layers = Vec::new();
-        for l in 0..self.shapes.len() {
-            let layer = self.layer(l, a_in, activation_frac, budget, weight_frac);
-            a_in = layer.a_frac.unwrap_or(layer.z_frac);
-            layers.push(layer);
-        }
+        let budgets = Budgets { activation_frac, gradient: budget, weight_frac };
+        let values = self.values(input_frac, &budgets);
+        let gradients = self.gradients(&values, &budgets);
+        let layers = values.iter().zip(&gradients).enumerate();
+        let layers = layers.map(|(l, scales)| self.layer(l, scales, &budgets)).collect();
         Ok(Quantization {
             row_log: row_log(self.manifest, self.shapes),
             input_frac,
@@ -311,46 +337,91 @@ impl Choice<'_> {
         CalibrationError::Resolution { layer, min: MIN_ACTIVATION_FRAC, got, remedy }
     }
 
+    /// Fractional bits of what every layer takes and puts out, from the first to the last.
+    fn values(&self, input_frac: u32, budgets: &Budgets) -> Vec<Values> {
+        let (mut a_in, mut all) = (input_frac, Vec::new());
+        for (l, shape) in self.shapes.iter().enumerate() {
+            let table = matches!(shape.activation, Activation::Sigmoid | Activation::Tanh);
+            let z = match shape.kind {
+                LayerKind::MaxPool2d => a_in,
+                _ => self.output_frac(l, a_in, table, budgets),
+            };
+            let a = table.then_some(budgets.activation_frac);
+            all.push(Values { a_in, z, a });
+            a_in = a.unwrap_or(z);
+        }
+        all
+    }
+
+    /// Fractional bits of a layer's output before its activation.
+    fn output_frac(&self, l: usize, a_in: u32, table: bool, budgets: &Budgets) -> u32 {
+        let last = l + 1 == self.shapes.len();
+        let seen = &self.extremes[l];
+        match (last, self.manifest.model.loss) {
+            (true, Loss::Mse) => room(seen.z.max(1.0), 4.0, budgets.left(a_in).min(14)),
+            (true, _) => room(seen.z, 4.0, 11),
+            (false, _) if table => room(seen.z, 4.0, MAX_ACTIVATION_FRAC),
+            (false, _) => room(seen.z, 4.0, budgets.activation_frac),
+        }
+    }
+
+    /// Fractional bits of the gradient at every layer's activated output, and at its output before that, from
+    /// the last to the first. What a pool of the largest passes on has the scale of what arrives at it.
+    fn gradients(&self, values: &[Values], budgets: &Budgets) -> Vec<(Option<u32>, u32)> {
+        let mut all: Vec<(Option<u32>, u32)> = Vec::new();
+        for (l, shape) in self.shapes.iter().enumerate().rev() {
+            let above = self.shapes.get(l + 1).zip(all.last());
+            let own = match (above, self.manifest.model.loss) {
+                (None, Loss::Mse) => (None, values[l].z),
+                (None, _) => (None, PROBABILITY_FRAC),
+                (Some((above, (_, d))), _) => {
+                    let passed = (above.kind == LayerKind::MaxPool2d).then_some(*d);
+                    let frac = passed.unwrap_or_else(|| {
+                        // What the gradient sum allows to the gradient itself.
+                        let most = self.most_gradient_bits(l, values, budgets);
+                        let most = most.saturating_sub(gain(shape)).min(MAX_GRADIENT_FRAC);
+                        room(self.extremes[l].g, 8.0, most)
+                    });
+                    (Some(frac), frac + gain(shape))
+                }
+            };
+            all.push(own);
+        }
+        all.reverse();
+        all
+    }
+
+    /// The most fractional bits of the gradient at layer `l`: what its own parameters allow, or those of the
+    /// layer that a pool passes it on to.
+    fn most_gradient_bits(&self, l: usize, values: &[Values], budgets: &Budgets) -> u32 {
+        let below = l.checked_sub(1);
+        match (self.shapes[l].kind, below) {
+            (LayerKind::MaxPool2d, Some(below)) => {
+                let most = self.most_gradient_bits(below, values, budgets);
+                most.saturating_sub(gain(&self.shapes[below]))
+            }
+            (LayerKind::MaxPool2d | LayerKind::AvgPool2d, _) => MAX_GRADIENT_FRAC,
+            _ => budgets.left(values[l].a_in),
+        }
+    }
+
     fn layer(
         &self,
         l: usize,
-        a_in_frac: u32,
-        activation_frac: u32,
-        budget: Option<u32>,
-        weight_frac: u32,
+        (values, (grad_frac, d_frac)): (&Values, &(Option<u32>, u32)),
+        budgets: &Budgets,
     ) -> LayerQuantization {
-        let seen = &self.extremes[l];
-        let last = l + 1 == self.shapes.len();
-        let activation = self.shapes[l].activation;
-        let table = matches!(activation, Activation::Sigmoid | Activation::Tanh);
-        // What the gradient sum allows to the gradient itself.
-        let gradient = budget.map_or(40, |b| b.saturating_sub(a_in_frac));
-        let z_frac = match (last, self.manifest.model.loss) {
-            (true, Loss::Mse) => room(seen.z.max(1.0), 4.0, gradient.min(14)),
-            (true, _) => room(seen.z, 4.0, 11),
-            (false, _) if table => room(seen.z, 4.0, MAX_ACTIVATION_FRAC),
-            (false, _) => room(seen.z, 4.0, activation_frac),
-        };
-        // The derivative of the sigmoid adds two bits.
-        let extra = if activation == Activation::Sigmoid { 2 } else { 0 };
-        let grad_frac = (!last)
-            .then(|| room(seen.g, 8.0, gradient.saturating_sub(extra).min(MAX_GRADIENT_FRAC)));
-        let d_frac = match (grad_frac, self.manifest.model.loss) {
-            (Some(frac), _) => frac + extra,
-            (None, Loss::Mse) => z_frac,
-            (None, _) => PROBABILITY_FRAC,
-        };
-        let (clip_frac, clip_bound) = self.clip(a_in_frac + d_frac).unzip();
-        let step_frac = clip_frac.unwrap_or(a_in_frac + d_frac);
-        let training = &self.manifest.training;
-        LayerQuantization {
-            z_frac,
-            a_frac: table.then_some(activation_frac),
-            grad_frac,
-            clip_frac,
-            clip_bound,
-            eta: derive_eta(&self.manifest.optimizer, training.batch, weight_frac, step_frac),
+        let (z_frac, a_frac, grad_frac) = (values.z, values.a, *grad_frac);
+        let (clip_frac, clip_bound) = (None, None);
+        if self.shapes[l].n_in == 0 {
+            return LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta: 0 };
         }
+        let sum_frac = values.a_in + d_frac;
+        let (clip_frac, clip_bound) = self.clip(sum_frac).unzip();
+        let step_frac = clip_frac.unwrap_or(sum_frac);
+        let (optimizer, batch) = (&self.manifest.optimizer, self.manifest.training.batch);
+        let eta = derive_eta(optimizer, batch, budgets.weight_frac, step_frac);
+        LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta }
     }
 
     /// Scale and bound of the clipped gradient sum: 15 bits, no more than the sum has.
@@ -364,7 +435,7 @@ impl Choice<'_> {
 
     /// Room for parameters of magnitude 8, or twice the largest initial or seen one.
     fn weight_init_bits(&self, weight_frac: u32) -> u32 {
-        let initial = self.shapes.iter().map(initial_limit);
+        let initial = initial_limits(self.shapes).into_iter();
         let seen = self.extremes.iter().map(|e| e.weight);
         let largest = initial.chain(seen).fold(4.0, f64::max);
         let bits = libm::ceil(libm::log2(2.0 * largest)) as u32;

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use zktrain_model::manifest::{
-    Data, Feature, Kernel, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer,
-    Target, Training, Uniform,
+    Data, Feature, LayerKind, LayerSpec, Loss, MAX_CLASSES, Manifest, Model, Optimizer, Target,
+    Training, Uniform,
 };
 
 use crate::dataset::{Table, inspect};
+use crate::images::{Images, hidden_layers};
 
 /// Bytes of a name in a manifest.
 const MAX_NAME: usize = 256;
@@ -36,13 +37,11 @@ pub struct DraftOptions {
     pub name: String,
     /// Name of the label column.
     pub label: String,
-    /// Height, width and channels, where the table's columns are an image's numbers.
-    pub image: Option<[usize; 3]>,
-    /// Channels and kernels of the convolutions that come first.
-    pub convolutions: Vec<(usize, Kernel)>,
+    /// An image and the layers over it, where the table's columns are an image's numbers.
+    pub images: Option<Images>,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// Activation after every convolution and hidden layer.
+    /// Activation after every convolution, or its pool, and every hidden layer.
     pub activation: LayerKind,
     /// Loss function.
     pub loss: Loss,
@@ -64,8 +63,7 @@ impl Default for DraftOptions {
         Self {
             name: String::new(),
             label: String::new(),
-            image: None,
-            convolutions: Vec::new(),
+            images: None,
             hidden: vec![16],
             activation: LayerKind::Relu,
             loss: Loss::SoftmaxCrossEntropy,
@@ -180,16 +178,10 @@ pub fn draft(table: &Table, options: &DraftOptions) -> Result<Manifest, DraftErr
         (Loss::Logistic, _) | (_, None) => 1,
         (_, Some(classes)) => classes.len(),
     };
-    let kernels = options.convolutions.iter();
-    let convolutions = kernels.map(|(out, kernel)| LayerSpec::conv2d(*out, *kernel, true));
-    let hidden = options.hidden.iter().map(|out| LayerSpec::linear(*out, true));
-    let mut layers: Vec<LayerSpec> = convolutions
-        .chain(hidden)
-        .flat_map(|layer| [layer, LayerSpec::of(options.activation)])
-        .collect();
+    let mut layers = hidden_layers(options.images.as_ref(), &options.hidden, options.activation);
     layers.push(LayerSpec::linear(outputs, true));
     let (features, uniform) = columns(table, options.scaling)?;
-    let (input, image) = (table.columns.len(), options.image);
+    let (input, image) = (table.columns.len(), options.images.as_ref().map(|images| images.image));
     let model = Model { input, image, loss: options.loss, layers };
     Ok(Manifest {
         version: model.version(),

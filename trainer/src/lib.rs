@@ -27,6 +27,7 @@ mod calibrate;
 pub mod dataset;
 pub mod export;
 mod history;
+mod images;
 mod init;
 mod looks;
 mod metrics;
@@ -39,6 +40,7 @@ pub mod train;
 
 pub use calibrate::{CalibrationError, Remedy, calibrate};
 pub use history::{DrawError, History, Point};
+pub use images::{Images, hidden_layers};
 pub use init::{DraftError, DraftOptions, Scaling, draft};
 pub use looks::looks_like;
 pub use metrics::{Metrics, evaluate, window_metrics};

@@ -8,12 +8,11 @@ use zktrain_model::trace::{LayerParameters, Parameters};
 
 use crate::reference::FloatLayer;
 
-/// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU
-/// (He) and in `±√(6/(n_in + n_out))` elsewhere (Glorot), from ChaCha20 seeded with `seed`.
+/// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, with pools in between or
+/// without (He), and in `±√(6/(n_in + n_out))` elsewhere (Glorot), from ChaCha20 seeded with `seed`.
 pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let mut layer = |shape: &Shape| {
-        let limit = initial_limit(shape);
+    let mut layer = |(shape, limit): (&Shape, f64)| {
         let w = Array2::from_shape_simple_fn((shape.n_in, shape.n_out), || {
             // 53 random bits make a double in [0, 1).
             let unit = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
@@ -21,16 +20,27 @@ pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
         });
         FloatLayer { w, b: shape.bias.then(|| Array1::zeros(shape.n_out)) }
     };
-    shapes.iter().map(&mut layer).collect()
+    shapes.iter().zip(initial_limits(shapes)).map(&mut layer).collect()
 }
 
-/// Bound on the magnitude of a layer's initial weights.
-pub(crate) fn initial_limit(shape: &Shape) -> f64 {
-    let fan = match shape.activation {
-        Activation::Relu => shape.n_in,
-        _ => shape.n_in + shape.n_out,
+/// Bounds on the magnitude of every layer's initial weights.
+pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
+    let limit = |(l, shape): (usize, &Shape)| {
+        let fan = match activation_behind(shapes, l) {
+            Activation::Relu => shape.n_in,
+            _ => shape.n_in + shape.n_out,
+        };
+        (6.0 / fan.max(1) as f64).sqrt()
     };
-    (6.0 / fan as f64).sqrt()
+    shapes.iter().enumerate().map(limit).collect()
+}
+
+/// The activation behind layer `l`, or behind the pools behind it.
+fn activation_behind(shapes: &[Shape], l: usize) -> Activation {
+    let pools = shapes.iter().skip(l + 1).take_while(|shape| shape.n_in == 0);
+    let behind = shapes.iter().skip(l).take(1).chain(pools).map(|shape| shape.activation);
+    let mut found = behind.filter(|activation| *activation != Activation::Identity);
+    found.next().unwrap_or(Activation::Identity)
 }
 
 /// [`initial_floats`] rounded to the network's integers.

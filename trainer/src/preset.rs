@@ -75,8 +75,7 @@ fn options(
     scaling: Scaling,
 ) -> DraftOptions {
     DraftOptions {
-        image: None,
-        convolutions: Vec::new(),
+        images: None,
         name: String::new(),
         label: label.to_owned(),
         hidden: vec![hidden],

@@ -2,12 +2,15 @@
 //! and what calibration watches to choose scales.
 
 mod patches;
+mod pools;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use patches::{by_position, by_sample, gathered, patches};
-use zktrain_model::manifest::{Activation, Loss, Manifest, ManifestError, Optimizer, Shape};
+use zktrain_model::manifest::{
+    Activation, LayerKind, Loss, Manifest, ManifestError, Optimizer, Shape,
+};
 
-/// Parameters of one linear layer as real numbers.
+/// Parameters of one layer as real numbers; empty of a layer without.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FloatLayer {
     /// Weights `(n_in, n_out)`.
@@ -79,7 +82,7 @@ impl FloatTrainer {
     pub fn outputs(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut a = x.to_owned();
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
-            a = by_sample(shape, activate(shape.activation, linear(layer, &patches(shape, &a))));
+            a = activate(shape.activation, transform(shape, layer, &a));
         }
         a
     }
@@ -96,27 +99,31 @@ impl FloatTrainer {
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
         let (mut inputs, mut a) = (Vec::new(), x.to_owned());
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
-            let z = linear(layer, &patches(shape, &a));
+            let z = transform(shape, layer, &a);
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
-            let next = by_sample(shape, activate(shape.activation, z));
+            let next = activate(shape.activation, z);
             inputs.push(std::mem::replace(&mut a, next));
         }
         let mut d = loss_gradient(self.loss, &a, y);
         for l in (0..self.shapes.len()).rev() {
             self.extremes[l].d = self.extremes[l].d.max(largest(&d));
             let shape = self.shapes[l];
-            let arriving = (l > 0).then(|| gathered(&shape, d.dot(&self.parameters[l].w.t())));
-            self.update(l, &patches(&shape, &inputs[l]), &d, x.nrows());
+            let arriving = (l > 0).then(|| sent(&shape, &self.parameters[l], &inputs[l], &d));
+            self.update(l, &inputs[l], &d, x.nrows());
             if let Some(g) = arriving {
                 let below = &mut self.extremes[l - 1];
                 below.g = below.g.max(largest(&g));
-                let sent = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
-                d = by_position(&self.shapes[l - 1], sent);
+                d = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
             }
         }
     }
 
     fn update(&mut self, l: usize, input: &Array2<f64>, d: &Array2<f64>, batch: usize) {
+        let shape = self.shapes[l];
+        if shape.n_in == 0 {
+            return;
+        }
+        let (input, d) = (&patches(&shape, input), &by_position(&shape, d.clone()));
         let batch = batch as f64;
         let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
@@ -138,6 +145,24 @@ impl FloatTrainer {
             let gradient = d.sum_axis(Axis(0)) / batch;
             ndarray::Zip::from(b).and(v).and(&gradient).for_each(|w, v, g| rule(w, v, *g));
         }
+    }
+}
+
+/// What a layer makes of `(samples, input)` before any activation, `(samples, output)`.
+fn transform(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> {
+    match shape.kind {
+        LayerKind::MaxPool2d => pools::largest(shape, a),
+        LayerKind::AvgPool2d => pools::mean(shape, a),
+        _ => by_sample(shape, linear(layer, &patches(shape, a))),
+    }
+}
+
+/// What a layer sends back to its input `a`, for the gradient `d` at its output.
+fn sent(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>, d: &Array2<f64>) -> Array2<f64> {
+    match shape.kind {
+        LayerKind::MaxPool2d => pools::routed(shape, a, d),
+        LayerKind::AvgPool2d => pools::shared(shape, d),
+        _ => gathered(shape, by_position(shape, d.clone()).dot(&layer.w.t())),
     }
 }
 

@@ -3,11 +3,11 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zktrain_model::manifest::{
-    Data, Kernel, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training,
-    Uniform,
+    Data, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training, Uniform,
 };
 
 use crate::dataset::Scaled;
+use crate::images::{Images, hidden_layers};
 use crate::{CalibrationError, calibrate};
 
 /// Samples with features in −2..2 and labels that depend on them: each class has a
@@ -59,24 +59,20 @@ pub fn manifest(
     calibrate(&draft, &sample, 1)
 }
 
-/// The same with an image as input, `(height, width, channels)`, and convolutions before the widths,
-/// whose first is not looked at.
+/// The same with an image as input and layers over it before the widths, whose first is not looked at.
 ///
 /// # Errors
-/// As [`manifest`], and when a kernel does not fit.
+/// As [`manifest`], and when a kernel or a pool does not fit.
 pub fn image_manifest(
-    image: [usize; 3],
-    convolutions: &[(usize, Kernel)],
+    images: &Images,
     widths: &[usize],
     batch: usize,
     steps: usize,
 ) -> Result<Manifest, CalibrationError> {
     let mut draft = draft(widths, batch, steps);
-    let input = image.iter().product();
-    let kernels = convolutions.iter().map(|(out, kernel)| LayerSpec::conv2d(*out, *kernel, true));
-    let before = kernels.flat_map(|layer| [layer, LayerSpec::of(LayerKind::Relu)]);
-    draft.model.layers.splice(0..0, before);
-    (draft.model.input, draft.model.image) = (input, Some(image));
+    let input = images.image.iter().product();
+    draft.model.layers.splice(0..0, hidden_layers(Some(images), &[], LayerKind::Relu));
+    (draft.model.input, draft.model.image) = (input, Some(images.image));
     draft.data.uniform.iter_mut().for_each(|columns| columns.count = input);
     draft.version = draft.model.version();
     draft.validate()?;

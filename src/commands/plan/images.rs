@@ -1,6 +1,6 @@
-//! Images and convolutions as options name them.
+//! Images and the layers over them as options name them.
 
-use zktrain_model::manifest::Kernel;
+use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
 
 use super::value;
 use crate::error::Error;
@@ -11,15 +11,24 @@ pub fn image(text: &str) -> Result<[usize; 3], Error> {
     sizes.ok_or_else(|| value("--image", "height, width and channels like 28x28x1", text))
 }
 
-/// `8:5:2:2`: channels, kernel, stride and padding; the last two can be left out.
-pub fn convolution(text: &str) -> Result<(usize, Kernel), Error> {
-    let expected = "channels, kernel, stride and padding like 8:5:2:2 or 8:5";
-    let kernel = |size, stride, padding| Kernel { size, stride, padding };
-    match numbers(text, ':').as_deref() {
-        Some([out, size]) => Ok((*out, kernel(*size, 1, 0))),
-        Some([out, size, stride]) => Ok((*out, kernel(*size, *stride, 0))),
-        Some([out, size, stride, padding]) => Ok((*out, kernel(*size, *stride, *padding))),
-        _ => Err(value("--conv", expected, text)),
+/// `conv:8:5:2:2`, channels, kernel, stride and padding, of which the last two can be left out; `max:2` and
+/// `avg:2`, windows' size; `avg`, the whole image.
+pub fn layer(text: &str) -> Result<LayerSpec, Error> {
+    let (kind, rest) = text.split_once(':').unzip();
+    let sizes = rest.map_or(Some(Vec::new()), |rest| numbers(rest, ':'));
+    let convolution = |out: usize, size, stride, padding| {
+        LayerSpec::conv2d(out, Kernel { size, stride, padding }, true)
+    };
+    match (kind.unwrap_or(text), sizes.as_deref()) {
+        ("conv", Some([out, size])) => Ok(convolution(*out, *size, 1, 0)),
+        ("conv", Some([out, size, stride])) => Ok(convolution(*out, *size, *stride, 0)),
+        ("conv", Some([out, size, stride, padding])) => {
+            Ok(convolution(*out, *size, *stride, *padding))
+        }
+        ("max", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::MaxPool2d, Some(*size))),
+        ("avg", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, Some(*size))),
+        ("avg", Some([])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, None)),
+        _ => Err(value("--layer", "conv:8:5 or conv:8:5:2:2, max:2, avg:2 or avg", text)),
     }
 }
 
@@ -32,16 +41,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn images_and_convolutions_are_read() {
+    fn images_and_the_layers_over_them_are_read() {
         assert_eq!(image("28x28x1").unwrap(), [28, 28, 1]);
         let kernel = Kernel { size: 5, stride: 2, padding: 2 };
-        assert_eq!(convolution("8:5:2:2").unwrap(), (8, kernel));
-        assert_eq!(convolution("8:5").unwrap().1, Kernel { size: 5, stride: 1, padding: 0 });
+        assert_eq!(layer("conv:8:5:2:2").unwrap(), LayerSpec::conv2d(8, kernel, true));
+        let plain = Kernel { size: 5, stride: 1, padding: 0 };
+        assert_eq!(layer("conv:8:5").unwrap(), LayerSpec::conv2d(8, plain, true));
+        let pool = |kind, size| LayerSpec::pool2d(kind, size);
+        assert_eq!(layer("max:2").unwrap(), pool(LayerKind::MaxPool2d, Some(2)));
+        assert_eq!(layer("avg:3").unwrap(), pool(LayerKind::AvgPool2d, Some(3)));
+        assert_eq!(layer("avg").unwrap(), pool(LayerKind::AvgPool2d, None));
         for wrong in ["28x28", "28x28x1x1", "28,28,1", "", "x"] {
             assert!(image(wrong).unwrap_err().to_string().contains("28x28x1"), "{wrong}");
         }
-        for wrong in ["8", "8:5:2:2:2", "8x5", "8:-5", ""] {
-            assert!(convolution(wrong).unwrap_err().to_string().contains("8:5"), "{wrong}");
+        let wrong = ["conv:8", "conv:8:5:2:2:2", "8:5", "conv:8:-5", "max", "avg:", "pool:2", ""];
+        for wrong in wrong {
+            assert!(layer(wrong).unwrap_err().to_string().contains("conv:8:5"), "{wrong}");
         }
     }
 }

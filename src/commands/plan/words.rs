@@ -58,10 +58,10 @@ fn images(field: &str) -> Option<&'static str> {
     }
     let part = field.strip_prefix("model.layers[")?.split_once("].")?.1;
     match part {
-        "kind" => Some("--conv"),
-        "kernel" => Some("--conv, its kernel"),
-        "stride" => Some("--conv, its stride"),
-        "padding" => Some("--conv, its padding"),
+        "kind" => Some("--layer"),
+        "kernel" => Some("--layer, its kernel"),
+        "stride" => Some("--layer, its stride"),
+        "padding" => Some("--layer, its padding"),
         _ => None,
     }
 }

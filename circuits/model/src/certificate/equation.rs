@@ -40,8 +40,8 @@ impl Atom<'_> {
                 _ if dim.axis.log == 0 => true,
                 DimMap::Axis(a) => once(a).is_some_and(|axis| axis.log == dim.axis.log),
                 DimMap::Window(window) => {
-                    let known = dim.axis.size.is_power_of_two()
-                        || system.is_zero_beside(self.tensor);
+                    let known =
+                        dim.axis.size.is_power_of_two() || system.is_zero_beside(self.tensor);
                     let axes = once(&window.at).zip(once(&window.within));
                     known && axes.is_some_and(|axes| tiles(window, axes, dim.axis))
                 }

@@ -16,9 +16,7 @@ mod tensors;
 mod tests;
 pub mod training;
 
-pub(crate) use builder::{
-    PointwiseBuilder, RelationBuilder, all_real, axes, next, real_positions,
-};
+pub(crate) use builder::{PointwiseBuilder, RelationBuilder, all_real, axes, next, real_positions};
 pub use builder::{RoundedIds, TableKind};
 pub use dataset::{DatasetIds, compile_dataset};
 pub(crate) use dataset::{draft_dataset, window_rows};

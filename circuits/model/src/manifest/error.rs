@@ -72,7 +72,9 @@ pub enum ManifestErrorKind {
         padding: usize,
     },
     /// Windows that do not cover an image side by side.
-    #[error("windows of {kernel} do not tile a side of {side}: it has to be a multiple of {kernel}")]
+    #[error(
+        "windows of {kernel} do not tile a side of {side}: it has to be a multiple of {kernel}"
+    )]
     Untiled {
         /// Positions along the image's side.
         side: usize,

@@ -3,9 +3,7 @@
 use super::geometry::value_axes;
 use super::pooling;
 use super::site::{Site, differs, missing};
-use super::{
-    Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced,
-};
+use super::{Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced};
 use crate::compile::{
     Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes, constrain_rounding,
     real_positions,
@@ -83,8 +81,7 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     fn new(site: &Site<'a>) -> Result<Self, CompileError> {
         let layer = site.layer()?.0;
-        let (size, _) =
-            pooling::tiles(layer).ok_or_else(|| differs(&site.name(), "its sizes"))?;
+        let (size, _) = pooling::tiles(layer).ok_or_else(|| differs(&site.name(), "its sizes"))?;
         Ok(Self { layer, size, coef: share(size).into() })
     }
 

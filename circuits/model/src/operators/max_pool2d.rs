@@ -3,9 +3,7 @@
 
 use super::pooling;
 use super::site::{Site, differs, missing};
-use super::{
-    Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced,
-};
+use super::{Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced};
 use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, all_real, axes, real_positions,
 };
@@ -121,10 +119,11 @@ impl<'a> Pool<'a> {
         let above = Self::choice([windows[0], DimMap::Before(row)], [windows[1], DimMap::Sum]);
         let left = [DimMap::Axis(row), DimMap::Before(column)];
         let left = Self::choice([windows[0], left[0]], [windows[1], left[1]]);
-        Linear::zero()
-            .plus(1, self.chosen, &above)
-            .plus(1, self.chosen, &left)
-            .plus(1, self.chosen, &Self::here())
+        Linear::zero().plus(1, self.chosen, &above).plus(1, self.chosen, &left).plus(
+            1,
+            self.chosen,
+            &Self::here(),
+        )
     }
 
     /// Each place is chosen or not, it holds what is chosen, and one of each window is.

@@ -42,12 +42,7 @@ pub struct SlidingCursor<'a> {
 
 impl<'a> SlidingCursor<'a> {
     /// `None` if no window slides.
-    pub fn new(
-        sheet: &'a Sheet,
-        term: &Term,
-        domain: &Domain,
-        offset: u64,
-    ) -> Option<Self> {
+    pub fn new(sheet: &'a Sheet, term: &Term, domain: &Domain, offset: u64) -> Option<Self> {
         let tensor = sheet.layout().tensor(term.tensor?);
         let slides = slides(tensor, term, domain);
         if slides.is_empty() {

@@ -12,14 +12,14 @@ use self::scalar::check;
 use super::{TrainError, Trainer, last_update};
 use crate::{CalibrationError, calibrate, evaluate, initial_parameters, synthetic};
 
-/// Height, width and channels, and outputs, kernels and whether there is a bias.
-type Images = ([usize; 3], Vec<(usize, Kernel, bool)>);
+/// Height, width and channels, and the layers over them.
+type Images = ([usize; 3], Vec<LayerSpec>);
 
 /// A random network and what it is trained with.
 #[derive(Debug, Clone)]
 struct Case {
-    /// Images, and the convolutions that come first.
-    convolutions: Option<Images>,
+    /// Images, and the convolutions and pools that come first.
+    images: Option<Images>,
     widths: Vec<usize>,
     kinds: Vec<Option<LayerKind>>,
     biases: u32,
@@ -48,13 +48,11 @@ impl Case {
             layers.extend(self.kinds[i].map(LayerSpec::of));
         }
         layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
-        let convolutions = self.convolutions.iter().flat_map(|(_, all)| all).zip(&self.kinds);
-        let convolutions = convolutions.flat_map(|((out, kernel, bias), kind)| {
-            let layer = LayerSpec::conv2d(*out, *kernel, *bias);
-            core::iter::once(layer).chain(kind.map(LayerSpec::of))
-        });
-        layers.splice(0..0, convolutions);
-        let image = self.convolutions.as_ref().map(|(image, _)| *image);
+        let over_image = self.images.iter().flat_map(|(_, all)| all).zip(&self.kinds);
+        let over_image = over_image
+            .flat_map(|(layer, kind)| core::iter::once(*layer).chain(kind.map(LayerSpec::of)));
+        layers.splice(0..0, over_image);
+        let image = self.images.as_ref().map(|(image, _)| *image);
         manifest.model.image = image;
         manifest.model.input = image.map_or(hidden[0], |image| image.iter().product());
         manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
@@ -89,9 +87,15 @@ fn case() -> impl Strategy<Value = Case> {
     ];
     let kernel = (1usize..5, 1usize..3, 0usize..3, 1usize..4, any::<bool>());
     let kernel = kernel.prop_map(|(size, stride, padding, out, bias)| {
-        (out, Kernel { size, stride, padding: padding.min(size - 1) }, bias)
+        LayerSpec::conv2d(out, Kernel { size, stride, padding: padding.min(size - 1) }, bias)
     });
-    let image = ([1usize..8, 1usize..8, 1usize..4], prop::collection::vec(kernel, 0..3));
+    let pool = (any::<bool>(), 2usize..4).prop_map(|(largest, size)| {
+        let kind = if largest { LayerKind::MaxPool2d } else { LayerKind::AvgPool2d };
+        LayerSpec::pool2d(kind, Some(size))
+    });
+    let whole = Just(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
+    let layer = prop_oneof![4 => kernel, 4 => pool, 1 => whole];
+    let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 0..5));
     let image = prop_oneof![1 => Just(None), 1 => image.prop_map(fitting)];
     (
         (image, prop::collection::vec(1usize..14, 2..6)),
@@ -106,43 +110,47 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u64>(),
     )
         .prop_map(
-            |(
-                (convolutions, widths),
-                kinds,
-                biases,
-                loss,
-                momentum,
-                decay,
-                clip,
-                batch,
-                steps,
-                seed,
-            )| Case {
-                convolutions,
-                widths,
-                kinds,
-                biases,
-                loss,
-                momentum,
-                decay,
-                clip,
-                batch,
-                steps,
-                seed,
+            |((images, widths), kinds, biases, loss, momentum, decay, clip, batch, steps, seed)| {
+                Case {
+                    images,
+                    widths,
+                    kinds,
+                    biases,
+                    loss,
+                    momentum,
+                    decay,
+                    clip,
+                    batch,
+                    steps,
+                    seed,
+                }
             },
         )
 }
 
-/// The kernels that fit what those before them leave of the image.
-fn fitting((image, mut convolutions): Images) -> Option<Images> {
+/// The layers that fit what those before them leave of the image.
+fn fitting((image, mut layers): Images) -> Option<Images> {
     let mut sides = [image[0], image[1]];
-    convolutions.retain(|(_, kernel, _)| {
-        let places = sides.map(|side| kernel.places(side));
-        let fits = places.iter().all(Option::is_some);
-        sides = if fits { places.map(Option::unwrap_or_default) } else { sides };
-        fits
+    layers.retain(|layer| match after(layer, sides) {
+        Some(after) => {
+            sides = after;
+            true
+        }
+        None => false,
     });
-    Some((image, convolutions))
+    Some((image, layers))
+}
+
+/// The sides behind a layer; none if it does not fit.
+fn after(layer: &LayerSpec, sides: [usize; 2]) -> Option<[usize; 2]> {
+    if layer.kind == LayerKind::Conv2d {
+        let (size, stride) = (layer.kernel?, layer.stride?);
+        let kernel = Kernel { size, stride, padding: layer.padding? };
+        let [height, width] = sides.map(|side| kernel.places(side));
+        return Some([height?, width?]);
+    }
+    let size = layer.kernel.unwrap_or(sides[0]);
+    sides.iter().all(|side| side % size == 0).then(|| sides.map(|side| side / size))
 }
 
 /// Two windows in a row, the second with the first one's state, both checked.
@@ -202,7 +210,7 @@ proptest! {
 
 fn shape_13_7_3() -> Case {
     Case {
-        convolutions: None,
+        images: None,
         widths: vec![13, 7, 3],
         kinds: vec![Some(LayerKind::Relu); 2],
         biases: 0,

@@ -1,7 +1,9 @@
 //! The specification, one scalar at a time.
 
-use zktrain_model::manifest::{LayerKind, Loss, Manifest, Network, RoundSpec};
-use zktrain_model::trace::{ParameterTrace, Parameters, Record, Recorded, Rounded, Trace};
+use zktrain_model::manifest::{self, LayerKind, Loss, Manifest, Network, RoundSpec};
+use zktrain_model::trace::{
+    LayerParameters, ParameterTrace, Parameters, Record, Recorded, Rounded, Trace,
+};
 
 use crate::train::last_update;
 
@@ -40,6 +42,7 @@ struct Layer {
     z: Expect,
     a: Vec<i32>,
     negative: Vec<i32>,
+    chosen: Vec<i32>,
     g: Expect,
     d: Expect,
     d_relu: Vec<i32>,
@@ -61,10 +64,12 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     // Kinds of activations, from the manifest and not from the lowered network.
     let mut kinds = Vec::new();
     for (i, layer) in manifest.model.layers.iter().enumerate() {
-        let weighted = |kind: &LayerKind| matches!(kind, LayerKind::Linear | LayerKind::Conv2d);
-        if weighted(&layer.kind) {
+        let activation = |kind: &LayerKind| {
+            matches!(kind, LayerKind::Relu | LayerKind::Sigmoid | LayerKind::Tanh)
+        };
+        if !activation(&layer.kind) {
             let next = manifest.model.layers.get(i + 1).map(|next| next.kind);
-            kinds.push(next.filter(|kind| !weighted(kind)));
+            kinds.push(next.filter(activation));
         }
     }
     let mut expected: Vec<Layer> = (0..count).map(|_| Layer::default()).collect();
@@ -79,20 +84,17 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 .collect(),
         ];
         for (l, layer) in network.layers.iter().enumerate() {
-            let (len, n_out) = (layer.input.count(), layer.n_out);
-            let p = &parameters.layers[l];
-            let taps = taps(layer);
+            let (len, channels) = (layer.input.count(), layer.output.channels);
+            if layer.kind == LayerKind::MaxPool2d {
+                expected[l].chosen.extend(chosen(layer, &inputs[l], batch));
+            }
             let mut out = Vec::new();
-            for (i, taps) in (0..batch).flat_map(|i| taps.iter().map(move |taps| (i, taps))) {
-                for j in 0..n_out {
-                    let mut x = 0i128;
-                    for (from, k) in taps {
-                        let a = i128::from(inputs[l][i * len + from]);
-                        x += a * i128::from(p.w[k * n_out + j]);
-                    }
-                    if let Some(b) = &p.b {
-                        x += i128::from(b[j]) << layer.a_in_frac;
-                    }
+            for (i, at) in
+                (0..batch).flat_map(|i| (0..layer.output.positions()).map(move |p| (i, p)))
+            {
+                for j in 0..channels {
+                    let x =
+                        before_rounding(layer, &parameters.layers[l], &inputs[l][i * len..], at, j);
                     let z = expected[l].z.round(x, &layer.z);
                     let a = match kinds[l] {
                         None => z,
@@ -116,6 +118,13 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
         let mut updates = Vec::new();
         for l in (0..count).rev() {
             let layer = &network.layers[l];
+            if layer.n_in == 0 {
+                updates.push((Vec::new(), Vec::new()));
+                if l > 0 {
+                    d = backward(&parameters, network, &mut expected, &kinds, &inputs, l, &d);
+                }
+                continue;
+            }
             let (len, n_in, n_out) = (layer.input.count(), layer.n_in, layer.n_out);
             let step = |x: i128, w: i32, v: i32, clip: &mut Expect, update: &mut Expect| {
                 let g = match &layer.clip {
@@ -125,7 +134,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 let x = i128::from(network.mu) * i128::from(v)
                     + i128::from(layer.eta) * g
                     + i128::from(network.lambda) * i128::from(w);
-                update.round(x, layer.update.as_ref().unwrap()) as i32
+                update.round(x, &layer.update.unwrap()) as i32
             };
             let mut w_updates = Vec::new();
             let Layer { clip_w, clip_b, update_w, update_b, .. } = &mut expected[l];
@@ -176,8 +185,65 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     assert_eq!(last_update(network, trace), velocity);
 }
 
+/// What is rounded to a number of the output of one sample.
+fn before_rounding(
+    layer: &manifest::Layer,
+    p: &LayerParameters,
+    input: &[i64],
+    position: usize,
+    j: usize,
+) -> i128 {
+    let window = || window(layer, position, j).into_iter().map(|from| i128::from(input[from]));
+    match layer.kind {
+        LayerKind::MaxPool2d => window().max().unwrap(),
+        LayerKind::AvgPool2d => share(layer) * window().sum::<i128>(),
+        _ => {
+            let weigh = |(from, k): &(usize, usize)| {
+                i128::from(input[*from]) * i128::from(p.w[k * layer.n_out + j])
+            };
+            let x: i128 = taps(layer)[position].iter().map(weigh).sum();
+            x + p.b.as_ref().map_or(0, |b| i128::from(b[j]) << layer.a_in_frac)
+        }
+    }
+}
+
+/// The numbers of a pool's window, by rows.
+fn window(layer: &manifest::Layer, position: usize, channel: usize) -> Vec<usize> {
+    let (size, c) = (layer.kernel.unwrap().size, layer.input.channels);
+    let ([_, width], [_, columns]) = (layer.input.image.unwrap(), layer.output.image.unwrap());
+    let mut all = Vec::new();
+    for y in (0..size).map(|u| position / columns * size + u) {
+        for x in (0..size).map(|v| position % columns * size + v) {
+            all.push((y * width + x) * c + channel);
+        }
+    }
+    all
+}
+
+fn share(layer: &manifest::Layer) -> i128 {
+    let places = layer.kernel.unwrap().size.pow(2) as f64;
+    (65536.0 / places + 0.5).floor() as i128
+}
+
+/// One at the first largest number of every window.
+fn chosen(layer: &manifest::Layer, inputs: &[i64], batch: usize) -> Vec<i32> {
+    let (len, channels) = (layer.input.count(), layer.input.channels);
+    let mut bits = vec![0; batch * len];
+    for i in 0..batch {
+        for (position, j) in
+            (0..layer.output.positions()).flat_map(|p| (0..channels).map(move |j| (p, j)))
+        {
+            let places: Vec<usize> =
+                window(layer, position, j).into_iter().map(|from| i * len + from).collect();
+            let largest = places.iter().map(|at| inputs[*at]).max().unwrap();
+            bits[*places.iter().find(|at| inputs[**at] == largest).unwrap()] = 1;
+        }
+    }
+    bits
+}
+
 /// At each position of the output: which numbers of the input meet which rows of the weights.
-fn taps(layer: &zktrain_model::manifest::Layer) -> Vec<Vec<(usize, usize)>> {
+fn taps(layer: &manifest::Layer) -> Vec<Vec<(usize, usize)>> {
     let (Some(kernel), Some([height, width])) = (layer.kernel, layer.input.image) else {
         return vec![(0..layer.n_in).map(|k| (k, k)).collect()];
     };
@@ -215,18 +281,32 @@ fn backward(
 ) -> Vec<i64> {
     let (above, below) = (&network.layers[l], &network.layers[l - 1]);
     let mut out = Vec::new();
-    let (len, taps, places) = (above.input.count(), taps(above), above.output.positions());
+    let (len, places) = (above.input.count(), above.output.positions());
+    let choice = expected[l].chosen.len().checked_sub(network.batch * len);
+    let choice = choice.map_or(Vec::new(), |start| expected[l].chosen[start..].to_vec());
     for i in 0..network.batch {
-        let mut sums = vec![0i128; len];
-        for (position, (from, k)) in
-            taps.iter().enumerate().flat_map(|(p, taps)| taps.iter().map(move |tap| (p, tap)))
-        {
-            for j in 0..above.n_out {
-                let w = parameters.layers[l].w[k * above.n_out + j];
-                let d = d[(i * places + position) * above.n_out + j];
-                sums[*from] += i128::from(d) * i128::from(w);
+        let sums = match above.kind {
+            LayerKind::MaxPool2d | LayerKind::AvgPool2d => {
+                let mut sums = vec![0i128; len];
+                for (position, j) in
+                    (0..places).flat_map(|p| (0..above.output.channels).map(move |j| (p, j)))
+                {
+                    let d = d[(i * places + position) * above.output.channels + j];
+                    for from in window(above, position, j) {
+                        let factor = match above.kind {
+                            LayerKind::MaxPool2d => choice[i * len + from].into(),
+                            _ => share(above),
+                        };
+                        sums[from] = factor * i128::from(d);
+                    }
+                }
+                sums
             }
-        }
+            _ => {
+                let d = &d[i * places * above.n_out..(i + 1) * places * above.n_out];
+                weighed_back(above, &parameters.layers[l].w, d)
+            }
+        };
         for (k, x) in sums.into_iter().enumerate() {
             let g = expected[l - 1].g.round(x, below.g.as_ref().unwrap());
             let a = i128::from(inputs[l][i * len + k]);
@@ -250,6 +330,20 @@ fn backward(
         }
     }
     out
+}
+
+/// What a layer with weights sends to the numbers of one sample.
+fn weighed_back(above: &manifest::Layer, w: &[i32], d: &[i64]) -> Vec<i128> {
+    let mut sums = vec![0i128; above.input.count()];
+    for (position, taps) in taps(above).iter().enumerate() {
+        for (from, k) in taps {
+            for j in 0..above.n_out {
+                let d = i128::from(d[position * above.n_out + j]);
+                sums[*from] += d * i128::from(w[k * above.n_out + j]);
+            }
+        }
+    }
+    sums
 }
 
 #[derive(Default)]
@@ -318,8 +412,15 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
             }
             names += usize::from(!want.q.is_empty());
         }
-        names +=
-            plain(&got.tensors, [("a", want.a), ("negative", want.negative), ("d", want.d_relu)]);
+        names += plain(
+            &got.tensors,
+            [
+                ("a", want.a),
+                ("negative", want.negative),
+                ("d", want.d_relu),
+                ("chosen", want.chosen),
+            ],
+        );
         assert_eq!(names, got.tensors.iter().count(), "layer {l}");
         parameter(got.w.as_ref(), &want.clip_w, &want.update_w, &format!("layer {l}: weights"));
         parameter(got.b.as_ref(), &want.clip_b, &want.update_b, &format!("layer {l}: biases"));

@@ -1,0 +1,67 @@
+//! Networks over images: what comes before their linear layers.
+
+use zktrain_model::manifest::{LayerKind, LayerSpec};
+
+/// An image and the layers over it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Images {
+    /// Height, width and channels of the input.
+    pub image: [usize; 3],
+    /// Convolutions and pools, in order. Activations are not among them.
+    pub layers: Vec<LayerSpec>,
+}
+
+/// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation
+/// behind each that has weights. Behind a convolution that a pool of the largest follows, the activation comes
+/// after the pool: of the activations that there are this is the same function, of fewer numbers.
+pub fn hidden_layers(
+    images: Option<&Images>,
+    widths: &[usize],
+    activation: LayerKind,
+) -> Vec<LayerSpec> {
+    let over_image = images.map_or(&[][..], |images| &images.layers);
+    let linear = widths.iter().map(|out| LayerSpec::linear(*out, true));
+    let all: Vec<LayerSpec> = over_image.iter().copied().chain(linear).collect();
+    let (mut layers, mut pending) = (Vec::new(), false);
+    for (l, layer) in all.iter().enumerate() {
+        layers.push(*layer);
+        pending |= !is_pool(layer.kind);
+        let pooled = all.get(l + 1).is_some_and(|next| next.kind == LayerKind::MaxPool2d);
+        if pending && !pooled {
+            layers.push(LayerSpec::of(activation));
+            pending = false;
+        }
+    }
+    layers
+}
+
+fn is_pool(kind: LayerKind) -> bool {
+    matches!(kind, LayerKind::MaxPool2d | LayerKind::AvgPool2d)
+}
+
+#[cfg(test)]
+mod tests {
+    use zktrain_model::manifest::Kernel;
+
+    use super::*;
+
+    #[test]
+    fn an_activation_follows_each_layer_with_weights_behind_its_pool() {
+        let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+        let conv = LayerSpec::conv2d(2, kernel, true);
+        let pool = |kind| LayerSpec::pool2d(kind, Some(2));
+        let layers = vec![
+            conv,
+            pool(LayerKind::MaxPool2d),
+            conv,
+            pool(LayerKind::AvgPool2d),
+            pool(LayerKind::MaxPool2d),
+        ];
+        let images = Images { image: [8, 8, 1], layers };
+        let all = hidden_layers(Some(&images), &[5], LayerKind::Tanh);
+        let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
+        let expected = "conv2d max_pool2d tanh conv2d tanh avg_pool2d max_pool2d linear tanh";
+        assert_eq!(kinds.join(" "), expected);
+        assert_eq!(hidden_layers(None, &[], LayerKind::Relu), []);
+    }
+}
