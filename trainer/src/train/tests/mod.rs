@@ -149,6 +149,9 @@ fn after(layer: &LayerSpec, sides: [usize; 2]) -> Option<[usize; 2]> {
         let [height, width] = sides.map(|side| kernel.places(side));
         return Some([height?, width?]);
     }
+    if layer.kernel.is_none() && sides[0] != sides[1] {
+        return None;
+    }
     let size = layer.kernel.unwrap_or(sides[0]);
     sides.iter().all(|side| side % size == 0).then(|| sides.map(|side| side / size))
 }
