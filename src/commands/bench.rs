@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use zktrain_project::files::{self, Access};
-use zktrain_trainer::Images;
 use zktrain_trainer::accuracy::{Comparison, accuracy_table, to_markdown};
+use zktrain_trainer::{Images, architecture};
 
 use super::plan::{images, parse_shape};
 use crate::bench::{StepOptions, StepReport, step};
 use crate::circuits::Compression;
-use crate::error::{Error, ProjectError};
+use crate::error::{Error, OptionsError, ProjectError};
 use crate::evm::grouped;
 use crate::source::{BUNDLED, write_bundled};
 use crate::ui::{Report, Ui, field, success};
@@ -28,9 +28,13 @@ pub enum Command {
 /// Options of `zktrain bench step`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
-    after_help = "Example:\n  zktrain bench step --shape 784-128-10 --batch 32 --steps 1 --json"
+    after_help = "Examples:\n  zktrain bench step --shape 784-128-10 --batch 32 --steps 1 --json\n  \
+    zktrain bench step --preset vgg11 --batch 16 --compress halo2"
 )]
 pub struct StepArgs {
+    /// A network with a name, of ten classes: lenet or vgg11.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["shape", "image", "layer"])]
+    pub preset: Option<String>,
     /// Layer widths, input first.
     #[arg(long, default_value = "784-128-10")]
     pub shape: String,
@@ -38,7 +42,7 @@ pub struct StepArgs {
     #[arg(long, value_name = "HxWxC")]
     pub image: Option<String>,
     /// A layer over the image, before the others: conv:CHANNELS:KERNEL[:STRIDE[:PADDING]], max:SIZE or avg[:SIZE]; once for each.
-    #[arg(long, value_name = "OUT:KERNEL[:STRIDE[:PADDING]]", requires = "image")]
+    #[arg(long, value_name = "LAYER", requires = "image")]
     pub layer: Vec<String>,
     /// Samples in a batch, a power of two.
     #[arg(long, default_value_t = 32)]
@@ -172,9 +176,10 @@ impl Report for AccuracyReport {
 pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
     match command {
         Command::Step(args) => {
+            let (image, shape) = measured(args)?;
             let options = StepOptions {
-                image: image(args)?,
-                shape: parse_shape(&args.shape)?,
+                image,
+                shape,
                 batch: args.batch,
                 steps: args.steps,
                 runs: args.runs,
@@ -185,6 +190,16 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
         }
         Command::Accuracy(args) => ui.report(&accuracy(args, ui)?),
     }
+}
+
+/// The network that is asked for.
+fn measured(args: &StepArgs) -> Result<(Option<Images>, Vec<usize>), Error> {
+    let Some(name) = &args.preset else { return Ok((image(args)?, parse_shape(&args.shape)?)) };
+    let unknown = || OptionsError::Architecture { got: name.clone() };
+    let network = architecture(name).ok_or_else(unknown)?;
+    let input = network.images.image.iter().product();
+    let shape = [input].into_iter().chain(network.hidden).chain([10]).collect();
+    Ok((Some(network.images), shape))
 }
 
 /// The image and the layers over it that are asked for.

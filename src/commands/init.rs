@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// Model, hyper-parameters and public data that belong together: breast-cancer,
-    /// german-credit, digits or mnist. Other options change them.
+    /// german-credit, digits, mnist or lenet. Other options change them.
     #[arg(long, value_name = "NAME", conflicts_with = "manifest")]
     pub preset: Option<String>,
     /// A manifest to start from, complete or a draft without `[quantization]`.
@@ -51,7 +51,7 @@ pub struct Args {
     /// Labels of NPY or IDX data.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Folder of MNIST's four gzipped IDX files, for the preset mnist.
+    /// Folder of MNIST's four gzipped IDX files, for the presets mnist and lenet.
     #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
     pub mnist: Option<PathBuf>,
     /// Name of the label column.
@@ -79,7 +79,7 @@ pub struct Args {
     #[arg(long, value_name = "HxWxC", conflicts_with = "manifest")]
     pub image: Option<String>,
     /// A layer over the image, before the hidden ones: conv:CHANNELS:KERNEL[:STRIDE[:PADDING]], max:SIZE or avg[:SIZE]; once for each.
-    #[arg(long, value_name = "OUT:KERNEL[:STRIDE[:PADDING]]", conflicts_with = "manifest")]
+    #[arg(long, value_name = "LAYER", conflicts_with = "manifest")]
     pub layer: Vec<String>,
     /// Widths of the hidden layers, for example 32,16; one of 16 without it.
     #[arg(long, value_delimiter = ',', value_name = "WIDTHS", conflicts_with = "shape")]

@@ -112,7 +112,7 @@ fn preset_data(args: &Args, preset: &Preset) -> Result<Files, Error> {
     }
     let folder = args.mnist.as_deref().ok_or(OptionsError::Required {
         option: "--mnist",
-        when: "with the preset mnist, which is not bundled",
+        when: "with a preset on MNIST, which is not bundled",
         hint: "name the folder of MNIST's four gzipped IDX files: `--mnist DIR`",
     })?;
     let file = |part: &str| folder.join(format!("mnist-train-{part}-ubyte.gz"));

@@ -31,6 +31,11 @@ impl Error {
                     zktrain_trainer::preset::presets().iter().map(|p| p.name).collect();
                 format!("presets are {}", names.join(", "))
             }
+            Self::Options(OptionsError::Architecture { .. }) => {
+                let all = zktrain_trainer::architectures();
+                let names: Vec<&str> = all.iter().map(|network| network.name).collect();
+                format!("networks are {}", names.join(", "))
+            }
             Self::NoTestChain { .. } => "name a test node, such as `anvil --hardfork osaka`: a \
                  demonstration does not wait for challenge windows"
                 .into(),

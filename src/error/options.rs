@@ -24,6 +24,12 @@ pub enum OptionsError {
         /// The name given.
         got: String,
     },
+    /// A network that has no such name.
+    #[error("no network is called {got:?}")]
+    Architecture {
+        /// The name given.
+        got: String,
+    },
     /// A shape that does not fit the data.
     #[error("--shape says {got} {what}, the data have {expected}")]
     Shape {

@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accuracy;
+mod architecture;
 mod calibrate;
 pub mod dataset;
 pub mod export;
@@ -38,6 +39,7 @@ pub mod replay;
 pub mod synthetic;
 pub mod train;
 
+pub use architecture::{Architecture, architecture, architectures};
 pub use calibrate::{CalibrationError, Remedy, calibrate};
 pub use history::{DrawError, History, Point};
 pub use images::{Images, hidden_layers};

@@ -1,15 +1,15 @@
-//! Models for the datasets that come with the program, and for MNIST.
+//! Models for the datasets that come with the program, and for MNIST, which does not.
 
 use zktrain_model::manifest::{LayerKind, Loss, Optimizer, Training};
 
-use crate::{DraftOptions, Scaling};
+use crate::{DraftOptions, Scaling, architecture};
 
 /// A dataset with a model and hyper-parameters that suit it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preset {
     /// Name in commands and tables, for example `breast-cancer`.
     pub name: &'static str,
-    /// CSV file in the folder of bundled data; `None` for MNIST, which is not bundled.
+    /// CSV file in the folder of bundled data; `None` for MNIST.
     pub file: Option<&'static str>,
     /// Everything that a draft manifest needs beyond the table.
     pub options: DraftOptions,
@@ -51,6 +51,17 @@ pub fn presets() -> Vec<Preset> {
             file: None,
             options: options("label", 128, 0.125, 0.0, pixels(255.0)),
             epochs: 2,
+            runs: 1,
+        },
+        Preset {
+            name: "lenet",
+            file: None,
+            options: DraftOptions {
+                images: architecture("lenet").map(|network| network.images),
+                hidden: architecture("lenet").map_or(Vec::new(), |network| network.hidden),
+                ..options("label", 0, 0.0625, 0.0, pixels(255.0))
+            },
+            epochs: 4,
             runs: 1,
         },
     ]

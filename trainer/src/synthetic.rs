@@ -69,15 +69,21 @@ pub fn image_manifest(
     batch: usize,
     steps: usize,
 ) -> Result<Manifest, CalibrationError> {
+    let draft = image_draft(images, widths, batch, steps);
+    draft.validate()?;
+    let sample = samples(&draft, 8 * batch, 1)?;
+    calibrate(&draft, &sample, 1)
+}
+
+/// The draft that [`image_manifest`] calibrates.
+pub fn image_draft(images: &Images, widths: &[usize], batch: usize, steps: usize) -> Manifest {
     let mut draft = draft(widths, batch, steps);
     let input = images.image.iter().product();
     draft.model.layers.splice(0..0, hidden_layers(Some(images), &[], LayerKind::Relu));
     (draft.model.input, draft.model.image) = (input, Some(images.image));
     draft.data.uniform.iter_mut().for_each(|columns| columns.count = input);
     draft.version = draft.model.version();
-    draft.validate()?;
-    let sample = samples(&draft, 8 * batch, 1)?;
-    calibrate(&draft, &sample, 1)
+    draft
 }
 
 /// The draft that [`manifest`] calibrates.

@@ -1,0 +1,79 @@
+//! Networks that have names.
+
+use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
+
+use crate::images::Images;
+
+/// A known network over images, but for what its last layer puts out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Architecture {
+    /// What people call it.
+    pub name: &'static str,
+    /// Its input, and the layers over it.
+    pub images: Images,
+    /// Widths of the linear layers behind them.
+    pub hidden: Vec<usize>,
+}
+
+/// All of them.
+pub fn architectures() -> Vec<Architecture> {
+    vec![lenet(), vgg11()]
+}
+
+/// The one of that name.
+pub fn architecture(name: &str) -> Option<Architecture> {
+    architectures().into_iter().find(|architecture| architecture.name == name)
+}
+
+/// LeNet-5 as it is built today: pools of the largest, and an activation after each layer.
+///
+/// Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition" (1998).
+fn lenet() -> Architecture {
+    let layers = vec![conv(6, 5, 2), max(), conv(16, 5, 0), max()];
+    let images = Images { image: [28, 28, 1], layers };
+    Architecture { name: "lenet", images, hidden: vec![120, 84] }
+}
+
+/// VGG-11 for images of 32×32×3, with a classifier of two hidden layers of 512.
+///
+/// Source: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image recognition" (2014),
+/// configuration A.
+fn vgg11() -> Architecture {
+    let blocks: [&[usize]; 5] = [&[64], &[128], &[256, 256], &[512, 512], &[512, 512]];
+    let block = |channels: &[usize]| -> Vec<LayerSpec> {
+        channels.iter().map(|out| conv(*out, 3, 1)).chain([max()]).collect()
+    };
+    let layers = blocks.into_iter().flat_map(block).collect();
+    let images = Images { image: [32, 32, 3], layers };
+    Architecture { name: "vgg11", images, hidden: vec![512, 512] }
+}
+
+fn conv(out: usize, size: usize, padding: usize) -> LayerSpec {
+    LayerSpec::conv2d(out, Kernel { size, stride: 1, padding }, true)
+}
+
+fn max() -> LayerSpec {
+    LayerSpec::pool2d(LayerKind::MaxPool2d, Some(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    /// Parameters as the papers count them.
+    #[test]
+    fn networks_have_as_many_parameters_as_they_are_known_for() {
+        let known = [("lenet", 61_706), ("vgg11", 9_750_922)];
+        for (name, expected) in known {
+            let network = architecture(name).unwrap();
+            let widths: Vec<usize> = [0].into_iter().chain(network.hidden).chain([10]).collect();
+            let draft = synthetic::image_draft(&network.images, &widths, 4, 1);
+            let shapes = draft.shapes().unwrap();
+            let parameters: usize =
+                shapes.iter().map(|s| s.n_in * s.n_out + if s.bias { s.n_out } else { 0 }).sum();
+            assert_eq!(parameters, expected, "{name}");
+        }
+        assert_eq!(architecture("alexnet"), None);
+    }
+}
