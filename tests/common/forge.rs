@@ -258,7 +258,9 @@ impl Forge<'_, '_> {
         let most = places.iter().map(|i| a[*i]).max().unwrap();
         let first = places.iter().position(|i| a[*i] == most).unwrap();
         let index = index_of(&layer.output, at);
-        let z = self.plain(&format!("layer{l}.z"), at, &index, most, a[places[0]]);
+        let mut value = Value { q: most, context: a[places[0]], ..Value::default() };
+        (self.hook)(&format!("layer{l}.z"), at, &mut value);
+        let z = value.q;
         self.put(&format!("layer{l}.z.q"), &index, z);
         let alike = places.iter().all(|i| a[*i] == most);
         let context = if alike { -1 } else { first as i64 };

@@ -37,7 +37,7 @@ fn path(name: &str) -> PathBuf {
 }
 
 /// Networks with the files' names.
-fn cases() -> [(&'static str, Case); 3] {
+fn cases() -> [(&'static str, Case); 4] {
     let relu = Case { row_log: 7, momentum: 0.9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let kinds = vec![Some(LayerKind::Tanh), Some(LayerKind::Sigmoid)];
     let kernels = [
@@ -51,7 +51,18 @@ fn cases() -> [(&'static str, Case); 3] {
     let images = Case { image, kinds: kinds.clone(), widths: vec![0, 3], ..relu.clone() };
     let smooth = Case { kinds, loss: LossKind::Logistic, clip: Some(1.0), ..relu.clone() };
     let smooth = Case { widths: vec![3, 4, 2, 1], ..smooth };
-    [("relu", relu), ("smooth", smooth), ("convolution", images)]
+    let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+    let pool = |kind, size| LayerSpec::pool2d(kind, Some(size));
+    let layers = vec![
+        LayerSpec::conv2d(3, kernel, true),
+        pool(LayerKind::MaxPool2d, 3),
+        LayerSpec::conv2d(2, Kernel { size: 2, stride: 1, padding: 1 }, true),
+        pool(LayerKind::AvgPool2d, 3),
+    ];
+    let kinds = vec![None, Some(LayerKind::Relu), Some(LayerKind::Sigmoid), None];
+    let pools =
+        Case { image: Some(([6, 6, 2], layers)), kinds, widths: vec![0, 2], ..relu.clone() };
+    [("relu", relu), ("smooth", smooth), ("convolution", images), ("pooled", pools)]
 }
 
 fn write(name: &str, case: &Case) {
@@ -149,7 +160,7 @@ fn laid_out() -> Vec<Case> {
 }
 
 /// Manifests by hand behind those: networks over images.
-const OVER_IMAGES: usize = 3;
+const OVER_IMAGES: usize = 5;
 
 /// Training's circuit and that of a registration's chunk of four windows: the digest of
 /// each one's rows and copies.

@@ -72,8 +72,8 @@ pub enum RelationFault {
     /// A window along the axis of its places, or one that never moves.
     #[error("a window needs two axes and a stride")]
     Window,
-    /// A window slides along a dimension that begins within a row and ends beyond it.
-    #[error("a window slides across the end of a row of 2^{row} cells")]
+    /// A window slides, or a total runs, along a dimension that begins within a row and ends beyond it.
+    #[error("a window or a running total goes across the end of a row of 2^{row} cells")]
     Across {
         /// Base-2 logarithm of a row's length.
         row: u32,
@@ -226,9 +226,11 @@ impl Relation {
                     self.check_within_row(tensor, dim)?;
                     continue;
                 }
-                DimMap::Axis(axis) | DimMap::Before(axis) | DimMap::Previous(axis) => {
+                DimMap::Before(axis) | DimMap::Previous(axis) => {
+                    self.check_within_row(tensor, dim)?;
                     axis_of(domain, *axis)?
                 }
+                DimMap::Axis(axis) => axis_of(domain, *axis)?,
             };
             if axis != dim.axis {
                 return Err(RelationFault::Size { expected: dim.axis.size, got: axis.size });

@@ -26,7 +26,11 @@ pub struct WeightGroup {
 enum Bit {
     /// All bits of a dimension along which a window slides: its weights.
     Window(Box<Sliding>),
-    /// Nothing: the bit is one of a window's that is entered below.
+    /// All bits of a dimension that is summed up to a point.
+    Before(Vec<Coordinate>),
+    /// All bits of a dimension that is read one before a point.
+    Previous(Vec<Coordinate>),
+    /// Nothing: the bit is one of several that are entered below.
     Covered,
     /// `eq` with a coordinate.
     Equal(Coordinate),
@@ -101,7 +105,7 @@ fn coordinates(
     axis: usize,
     points: &Points<Fr>,
 ) -> Result<Vec<Fr>, Check> {
-    axis_coordinates(part, axis)?.iter().map(|c| points.at(*c).copied()).collect()
+    values(axis_coordinates(part, axis)?, points)
 }
 
 /// The weight over a dimension's indices.
@@ -112,31 +116,34 @@ fn dim_table(
     points: &Points<Fr>,
 ) -> Result<Vec<Fr>, Check> {
     let log = dim.axis.log;
-    let indices = || (0..1usize << log).map(|x| bits(x, log));
     match map {
         DimMap::Sum => Ok(vec![Fr::one(); 1 << log]),
         DimMap::Window(window) => window_table(&Sliding::of(dim, &window, part)?, points),
         DimMap::Axis(axis) => Ok(zktrain_msm::eq::eq_table(&coordinates(part, axis, points)?)),
-        DimMap::Before(axis) => {
-            let to = coordinates(part, axis, points)?;
-            indices().map(|x| before(&mut Native, &x, &to)).collect()
-        }
-        DimMap::Previous(axis) => {
-            let to = coordinates(part, axis, points)?;
-            indices().map(|x| previous(&mut Native, &x, &to)).collect()
-        }
+        DimMap::Before(axis) => before_table(&coordinates(part, axis, points)?),
+        DimMap::Previous(axis) => previous_table(&coordinates(part, axis, points)?),
     }
 }
 
-fn window_table(sliding: &Sliding, points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
-    let at = |coordinates: &[Coordinate]| -> Result<Vec<Fr>, Check> {
-        coordinates.iter().map(|c| points.at(*c).copied()).collect()
-    };
-    sliding.table(&at(&sliding.at)?, &at(&sliding.within)?)
+fn before_table(to: &[Fr]) -> Result<Vec<Fr>, Check> {
+    indices(to.len()).map(|x| before(&mut Native, &x, to)).collect()
 }
 
-fn bits(x: usize, log: u32) -> Vec<Fr> {
-    (0..log).map(|k| Fr::from(((x >> k) & 1) as u64)).collect()
+fn previous_table(to: &[Fr]) -> Result<Vec<Fr>, Check> {
+    indices(to.len()).map(|x| previous(&mut Native, &x, to)).collect()
+}
+
+/// The bits of every index of so many, lowest first.
+fn indices(log: usize) -> impl Iterator<Item = Vec<Fr>> {
+    (0..1usize << log).map(move |x| (0..log).map(|k| Fr::from(((x >> k) & 1) as u64)).collect())
+}
+
+fn window_table(sliding: &Sliding, points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
+    sliding.table(&values(&sliding.at, points)?, &values(&sliding.within, points)?)
+}
+
+fn values(coordinates: &[Coordinate], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
+    coordinates.iter().map(|c| points.at(*c).copied()).collect()
 }
 
 /// A tensor within one row: its weights, cell by cell.
@@ -183,13 +190,11 @@ fn low_bits(
     let mut bits: Vec<Bit> =
         (0..layout.row_log).map(|bit| Bit::Is((tensor.base >> bit) & 1 == 1)).collect();
     for (dim, map) in tensor.dims.iter().zip(&term.dims) {
-        if let DimMap::Window(window) = map {
+        if let Some(whole) = whole_run(dim, map, part)? {
             let shift = dim.shift as usize;
             if let Some(run) = bits.get_mut(shift..shift + dim.axis.log as usize) {
                 run.fill(Bit::Covered);
-                if let Some(first) = run.first_mut() {
-                    *first = Bit::Window(Box::new(Sliding::of(dim, window, part)?));
-                }
+                run.iter_mut().take(1).for_each(|first| *first = whole.clone());
             }
             continue;
         }
@@ -208,13 +213,29 @@ fn low_bits(
     Ok(bits)
 }
 
+/// What all bits of a dimension contribute together; none if each does by itself.
+fn whole_run(dim: &Dim, map: &DimMap, part: &ScaledForm<'_, Fr>) -> Result<Option<Bit>, Check> {
+    let coordinates = |axis: &usize| axis_coordinates(part, *axis).map(<[Coordinate]>::to_vec);
+    Ok(match map {
+        DimMap::Window(window) => Some(Bit::Window(Box::new(Sliding::of(dim, window, part)?))),
+        DimMap::Before(axis) => Some(Bit::Before(coordinates(axis)?)),
+        DimMap::Previous(axis) => Some(Bit::Previous(coordinates(axis)?)),
+        DimMap::Axis(_) | DimMap::Sum => None,
+    })
+}
+
 fn low_table(bits: &[Bit], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
     let mut table = Vec::with_capacity(1 << bits.len());
     table.push(Fr::one());
     for bit in bits {
         let half = table.len();
-        if let Bit::Window(sliding) = bit {
-            let weights = window_table(sliding, points)?;
+        let whole = match bit {
+            Bit::Window(sliding) => Some(window_table(sliding, points)?),
+            Bit::Before(to) => Some(before_table(&values(to, points)?)?),
+            Bit::Previous(to) => Some(previous_table(&values(to, points)?)?),
+            _ => None,
+        };
+        if let Some(weights) = whole {
             table = weights.iter().flat_map(|w| table.iter().map(move |t| *t * w)).collect();
             continue;
         }
@@ -224,7 +245,7 @@ fn low_table(bits: &[Bit], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
         table.resize(2 * half, Fr::zero());
         let (low, high) = table.split_at_mut(half);
         match bit {
-            Bit::Window(_) | Bit::Covered => {}
+            Bit::Window(_) | Bit::Before(_) | Bit::Previous(_) | Bit::Covered => {}
             Bit::Any => high.copy_from_slice(low),
             Bit::Is(true) => high.swap_with_slice(low),
             Bit::Is(false) => {}
@@ -243,8 +264,8 @@ fn low_table(bits: &[Bit], points: &Points<Fr>) -> Result<Vec<Fr>, Check> {
 /// Adds the weight over row numbers of a tensor that takes whole rows.
 ///
 /// # Panics
-/// If a running total or shift does not lie above the row boundary, which the
-/// layout of blocks rules out.
+/// If a running total, shift or window goes across the row boundary, which a
+/// relation's check rules out.
 fn add_high(
     high: &mut [Fr],
     layout: &SheetLayout,
@@ -268,11 +289,10 @@ fn add_high(
                     zktrain_msm::eq::eq_table(&coordinates(part, *axis, points)?[below..])
                 }
                 DimMap::Before(_) | DimMap::Previous(_) | DimMap::Window(_) => {
-                    panic!("a step's block is at least one row, and a window stays in one")
+                    panic!("what follows several indices stays in a row, or above rows")
                 }
             }
         } else {
-            assert!(log == 0 || matches!(map, DimMap::Axis(_) | DimMap::Sum | DimMap::Window(_)));
             if log == 0 { dim_table(part, *map, dim, points)? } else { continue }
         };
         let shift = shift.max(c) - c;
