@@ -245,7 +245,7 @@ ok setup insecure u5
 ok prove u5 --compress groth16 --proofs 1
 unchanged u5 setup insecure u5
 says 'force' 'a second setup insecure'
-# So the chain goes on with the key of its start, and so does whoever checks it elsewhere.
+# So the chain goes on with the key of its start, and an auditor elsewhere does too.
 ok prove u5 --compress groth16 --proofs 1
 run verify u5
 case $code in 0 | 3) says 'VALID.*2 proofs' 'verify of both' ;; *) fail 'verify of both' ;; esac
@@ -347,7 +347,7 @@ done
 refused 'genesis-hash .*single proofs' verify u1/proofs/000000.proof.NOT-ZK \
     --genesis-hash "$(printf '%064d' 7)"
 refused 'nonce .*single proofs' verify u1/proofs/000000.proof.NOT-ZK --nonce derived
-# Whoever reads one line and no more is not told of an error; `set -o pipefail` is not in every sh.
+# A reader of one line and no more is not told of an error; `set -o pipefail` is not in every sh.
 for what in '--help' 'model inspect u5/model.safetensors' '--json model inspect u5/model.safetensors'; do
     rm -f status
     # shellcheck disable=SC2086 # words

@@ -7,7 +7,7 @@ const VERDICTS = ["accepted", "rejected", "undecided"];
 /// The verifier of a compiled module: a function from { manifest, key, name, proof }, each a
 /// Uint8Array, to { verdict, message }. The key is what `zktrain keys derive --contract FILE` writes,
 /// the name its 32 bytes, which have to come from somebody who has derived the key and is trusted,
-/// never from whoever proves.
+/// never from the prover.
 export async function load(module) {
   const { exports: wasm } = await WebAssembly.instantiate(module, {});
   return (inputs) => {
