@@ -41,6 +41,8 @@ use crate::ui::Ui;
 pub struct StepOptions {
     /// The image that is the input, and the layers over it.
     pub image: Option<Images>,
+    /// Step length, if not that of perceptrons.
+    pub learning_rate: Option<f64>,
     /// Widths, input first; with an image that is the image's.
     pub shape: Vec<usize>,
     /// Samples a step.
@@ -225,7 +227,9 @@ impl Setup {
     fn new(options: &StepOptions) -> Result<Self, BenchError> {
         let (shape, batch, steps) = (&options.shape, options.batch, options.steps);
         let mut manifest = match &options.image {
-            Some(images) => synthetic::image_manifest(images, shape, batch, steps)?,
+            Some(images) => {
+                synthetic::image_manifest(images, shape, batch, steps, options.learning_rate)?
+            }
             None => synthetic::manifest(shape, batch, steps)?,
         };
         set_row_log(&mut manifest, options.row_log);

@@ -176,9 +176,10 @@ impl Report for AccuracyReport {
 pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
     match command {
         Command::Step(args) => {
-            let (image, shape) = measured(args)?;
+            let (image, shape, learning_rate) = measured(args)?;
             let options = StepOptions {
                 image,
+                learning_rate,
                 shape,
                 batch: args.batch,
                 steps: args.steps,
@@ -192,14 +193,16 @@ pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
     }
 }
 
-/// The network that is asked for.
-fn measured(args: &StepArgs) -> Result<(Option<Images>, Vec<usize>), Error> {
-    let Some(name) = &args.preset else { return Ok((image(args)?, parse_shape(&args.shape)?)) };
+/// The network that is asked for, and its learning rate if it has its own.
+fn measured(args: &StepArgs) -> Result<(Option<Images>, Vec<usize>, Option<f64>), Error> {
+    let Some(name) = &args.preset else {
+        return Ok((image(args)?, parse_shape(&args.shape)?, None));
+    };
     let unknown = || OptionsError::Architecture { got: name.clone() };
     let network = architecture(name).ok_or_else(unknown)?;
     let input = network.images.image.iter().product();
     let shape = [input].into_iter().chain(network.hidden).chain([10]).collect();
-    Ok((Some(network.images), shape))
+    Ok((Some(network.images), shape, Some(network.learning_rate)))
 }
 
 /// The image and the layers over it that are asked for.

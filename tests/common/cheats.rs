@@ -72,9 +72,22 @@ fn pool_lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
         return None;
     }
     let places = spec.kernel?.size.pow(2);
+    let mut data = honest.clone();
+    if what == "chosen.padding" {
+        // Over inputs, of which all in one window are below zero: none of them is what lies beside it.
+        if number > 0 {
+            return None;
+        }
+        for place in 0..places {
+            let size = spec.kernel?.size;
+            let index = [0, 0, 0, 0, place / size, place % size];
+            let (id, flat) = cell(&data, "inputs", &index);
+            data.set(id, flat, -5);
+        }
+    }
     let (z, chosen) = (format!("{layer}.z"), format!("{layer}.chosen"));
     let mut told: Option<[usize; 3]> = None;
-    let mut sheet = forge(network, honest.clone(), &mut |name, at, v| {
+    let mut sheet = forge(network, data, &mut |name, at, v| {
         let lies = match what {
             "chosen.one" => (1..1 << 12).contains(&v.q),
             "chosen.padding" => v.q < 0,

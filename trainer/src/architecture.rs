@@ -5,7 +5,7 @@ use zktrain_model::manifest::{Kernel, LayerKind, LayerSpec};
 use crate::images::Images;
 
 /// A known network over images, but for what its last layer puts out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Architecture {
     /// What people call it.
     pub name: &'static str,
@@ -13,6 +13,8 @@ pub struct Architecture {
     pub images: Images,
     /// Widths of the linear layers behind them.
     pub hidden: Vec<usize>,
+    /// A step length at which it can be trained without momentum, from random parameters.
+    pub learning_rate: f64,
 }
 
 /// All of them.
@@ -31,7 +33,7 @@ pub fn architecture(name: &str) -> Option<Architecture> {
 fn lenet() -> Architecture {
     let layers = vec![conv(6, 5, 2), max(), conv(16, 5, 0), max()];
     let images = Images { image: [28, 28, 1], layers };
-    Architecture { name: "lenet", images, hidden: vec![120, 84] }
+    Architecture { name: "lenet", images, hidden: vec![120, 84], learning_rate: 0.0625 }
 }
 
 /// VGG-11 for images of 32×32×3, with a classifier of two hidden layers of 512.
@@ -45,7 +47,7 @@ fn vgg11() -> Architecture {
     };
     let layers = blocks.into_iter().flat_map(block).collect();
     let images = Images { image: [32, 32, 3], layers };
-    Architecture { name: "vgg11", images, hidden: vec![512, 512] }
+    Architecture { name: "vgg11", images, hidden: vec![512, 512], learning_rate: 0.0078125 }
 }
 
 fn conv(out: usize, size: usize, padding: usize) -> LayerSpec {

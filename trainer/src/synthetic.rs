@@ -59,7 +59,8 @@ pub fn manifest(
     calibrate(&draft, &sample, 1)
 }
 
-/// The same with an image as input and layers over it before the widths, whose first is not looked at.
+/// The same with an image as input and layers over it before the widths, whose first is not looked at; with
+/// another learning rate if one is given.
 ///
 /// # Errors
 /// As [`manifest`], and when a kernel or a pool does not fit.
@@ -68,8 +69,10 @@ pub fn image_manifest(
     widths: &[usize],
     batch: usize,
     steps: usize,
+    learning_rate: Option<f64>,
 ) -> Result<Manifest, CalibrationError> {
-    let draft = image_draft(images, widths, batch, steps);
+    let mut draft = image_draft(images, widths, batch, steps);
+    draft.optimizer.learning_rate = learning_rate.unwrap_or(draft.optimizer.learning_rate);
     draft.validate()?;
     let sample = samples(&draft, 8 * batch, 1)?;
     calibrate(&draft, &sample, 1)
