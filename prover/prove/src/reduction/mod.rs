@@ -2,11 +2,12 @@
 //!
 //! `Σ_x w(x)·P(x) = y` with `w` a sum of weights that split into a factor over
 //! the row number and a factor over the position in the row. The row number is
-//! bound first: for that, every distinct factor over positions meets every row
-//! once, as a product of field elements and small integers. Then all rows fold
-//! into one, which the opening needs anyway, and the rest is one row long.
+//! bound first: for that, every distinct factor over positions meets the rows that
+//! its weights are about (`rows`). Then all rows are folded into one, which the
+//! opening needs anyway, and the rest is one row long.
 
 mod groups;
+mod rows;
 
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, Zero};
@@ -15,10 +16,9 @@ use zktrain_argument::arith::{Check, Native};
 use zktrain_argument::transcript::Transcript;
 use zktrain_argument::verifier::claims::{CombinedClaim, Points};
 
-use groups::{WeightGroup, split};
+use groups::split;
+use rows::{BoundRows, bind_rows};
 use zktrain_commit::sheet::Sheet;
-use zktrain_msm::Row;
-use zktrain_msm::accumulate::{SignedAccumulator, fold_rows};
 use zktrain_msm::eq::{eq_at, evaluate_field};
 
 /// What the final sumcheck adds to the argument, and the folded row.
@@ -49,14 +49,13 @@ pub fn prove(
     let (hi, lo) = (layout.hi_log() as usize, layout.row_log as usize);
     let groups = split(layout, claim, points)?;
     let mut univariates = Vec::with_capacity(hi + lo);
-    let (row_weights_tables, high) = bind_rows(sheet, &groups, hi, &mut univariates, transcript);
+    let bound = bind_rows(sheet, &groups, &mut univariates, transcript);
+    let BoundRows { factors, challenges: high, folded } = bound;
 
     let row_weights: Vec<Fr> =
         layout.rows.iter().map(|row| eq_at(&high, row.index as usize)).collect();
-    let rows: Vec<&Row> = sheet.rows().iter().collect();
-    let folded = fold_rows(&row_weights, &rows, 1 << lo);
     let mut weights = vec![Fr::zero(); 1 << lo];
-    for (group, scale) in groups.iter().zip(&row_weights_tables) {
+    for (group, scale) in groups.iter().zip(&factors) {
         let target = weights[group.start..].par_iter_mut().zip(&group.low);
         target.for_each(|(w, l)| *w += *scale * l);
     }
@@ -64,68 +63,6 @@ pub fn prove(
     let value = evaluate_field(&folded, &low);
     let point = low.into_iter().chain(high).collect();
     Ok(ReductionProof { univariates, point, row_weights, folded, value })
-}
-
-/// Binds the row number. Returns each group's bound factor and the challenges.
-fn bind_rows(
-    sheet: &Sheet,
-    groups: &[WeightGroup],
-    hi: usize,
-    univariates: &mut Vec<[Fr; 2]>,
-    transcript: &mut Transcript<Fr>,
-) -> (Vec<Fr>, Vec<Fr>) {
-    let mut high: Vec<Vec<Fr>> = groups.iter().map(|g| g.high.clone()).collect();
-    let mut sums: Vec<Vec<Fr>> = groups.iter().map(|g| meet_rows(sheet, g)).collect();
-    let mut challenges = Vec::with_capacity(hi);
-    for _ in 0..hi {
-        let mut message = [Fr::ZERO; 2];
-        for (u, d) in high.iter().zip(&sums) {
-            let [constant, square] = product_round(u, d);
-            message[0] += constant;
-            message[1] += square;
-        }
-        let challenge = send(message, univariates, transcript);
-        let all = high.par_iter_mut().chain(sums.par_iter_mut());
-        all.for_each(|table| super::relations::bind_low(table, challenge));
-        challenges.push(challenge);
-    }
-    (high.iter().map(|u| u[0]).collect(), challenges)
-}
-
-/// `Σ_lo low(lo)·row(lo)` for every row number.
-fn meet_rows(sheet: &Sheet, group: &WeightGroup) -> Vec<Fr> {
-    let layout = sheet.layout();
-    let mut sums = vec![Fr::ZERO; 1 << layout.hi_log()];
-    let dots: Vec<Fr> = sheet
-        .rows()
-        .par_iter()
-        .map(|row| match row {
-            Row::Dense(entries) => {
-                let cells = entries.get(group.start..).unwrap_or(&[]);
-                let mut sum = SignedAccumulator::default();
-                for (weight, value) in group.low.iter().zip(cells) {
-                    if *value != 0 {
-                        sum.add(weight, *value);
-                    }
-                }
-                sum.finish()
-            }
-            Row::Sparse(entries) => {
-                let mut sum = SignedAccumulator::default();
-                for (position, value) in entries {
-                    let index = (*position as usize).checked_sub(group.start);
-                    if let Some(weight) = index.and_then(|i| group.low.get(i)) {
-                        sum.add(weight, *value);
-                    }
-                }
-                sum.finish()
-            }
-        })
-        .collect();
-    for (slot, dot) in layout.rows.iter().zip(dots) {
-        sums[slot.index as usize] = dot;
-    }
-    sums
 }
 
 /// Binds the position in the row.
@@ -153,18 +90,21 @@ fn product_round(u: &[Fr], d: &[Fr]) -> [Fr; 2] {
     const PAIRS: usize = 1 << 10;
     let (u, d) = (u.par_chunks(2 * PAIRS), d.par_chunks(2 * PAIRS));
     u.zip(d)
-        .map(|(u, d)| {
-            let mut sums = [Fr::ZERO; 2];
-            for (u, d) in u.chunks_exact(2).zip(d.chunks_exact(2)) {
-                if d[0].is_zero() && d[1].is_zero() {
-                    continue;
-                }
-                sums[0] += u[0] * d[0];
-                sums[1] += (u[1] - u[0]) * (d[1] - d[0]);
-            }
-            sums
-        })
+        .map(|(u, d)| pair_sums(u, d))
         .reduce(|| [Fr::ZERO; 2], |a, b| [a[0] + b[0], a[1] + b[1]])
+}
+
+/// The same, on one thread.
+fn pair_sums(u: &[Fr], d: &[Fr]) -> [Fr; 2] {
+    let mut sums = [Fr::ZERO; 2];
+    for (u, d) in u.chunks_exact(2).zip(d.chunks_exact(2)) {
+        if d[0].is_zero() && d[1].is_zero() {
+            continue;
+        }
+        sums[0] += u[0] * d[0];
+        sums[1] += (u[1] - u[0]) * (d[1] - d[0]);
+    }
+    sums
 }
 
 fn send(message: [Fr; 2], univariates: &mut Vec<[Fr; 2]>, transcript: &mut Transcript<Fr>) -> Fr {
