@@ -4,7 +4,7 @@ import random
 import unittest
 
 from fixtures import data
-from networks import RELU, SIGMOID, TANH, convolution, linear, network
+from networks import RELU, SIGMOID, TANH, convolution, largest, linear, mean, network
 from zktrain_reference.argument import Argument, elements
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training
@@ -90,6 +90,19 @@ CONVOLUTIONAL = {
 }
 
 
+# Masks of windows, places and channels, and none; pools that are read by each kind of layer.
+POOLED = {
+    "sides of two": (
+        [convolution(2, 2, padding=1), RELU, mean(kernel=2), largest(2), TANH, linear(2)],
+        {"image": [3, 7, 1], "momentum": 0.5, "decay": 0.01},
+    ),
+    "sides of three": (
+        [largest(3), convolution(3, 1, bias=False), SIGMOID, largest(3), mean(), linear(3)],
+        {"image": [9, 9, 3], "batch": 1, "clip": 0.25, "loss": "mse", "steps": 1},
+    ),
+}
+
+
 class Circuits(unittest.TestCase):
     """On messages that prove nothing, each check misses by as much in both."""
 
@@ -115,6 +128,11 @@ class Circuits(unittest.TestCase):
 
     def test_convolutions(self) -> None:
         for name, (layers, options) in CONVOLUTIONAL.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_pools(self) -> None:
+        for name, (layers, options) in POOLED.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
 

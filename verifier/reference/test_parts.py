@@ -277,7 +277,7 @@ class Images(unittest.TestCase):
             ("stride", [conv(1, 2, stride=0), end], {}),
             ("only convolutions", [linear(2, kernel=1)], {}),
             ("only convolutions", [linear(2, stride=1)], {}),
-            ("only layers with weights", [conv(1, 1), ("relu", {"padding": 0}), end], {}),
+            ("an activation has none", [conv(1, 1), ("relu", {"padding": 0}), end], {}),
             ("last one", [conv(2, 1)], {}),
             ("not the inputs", [end], {"inputs": 33}),
             ("height, width", [end], {"image": [32, 1]}),

@@ -4,7 +4,17 @@ import random
 import unittest
 from itertools import product
 
-from networks import RELU, SIGMOID, TANH, convolution, linear, network
+from networks import (
+    RELU,
+    SIGMOID,
+    TANH,
+    convolution,
+    largest,
+    linear,
+    mean,
+    network,
+    with_pools,
+)
 from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.step import Matrix, Row, Step, round_sat
 from zktrain_reference.tables import Table
@@ -19,7 +29,7 @@ def rounded(x: int, shift: int, low: int = -(2**15), high: int = 2**15 - 1) -> i
 
 def zeros(layer: Layer) -> Matrix:
     """As many zeros as a layer has parameters."""
-    return [[0] * layer.outputs for _ in range(layer.inputs + layer.bias)]
+    return [[0] * layer.outputs for _ in range(layer.parameters)]
 
 
 class Literal:
@@ -70,8 +80,50 @@ class Literal:
                 row[:] = [w - d for w, d in zip(row, delta)]
         self.state = updates
 
+    def covered(self, i: int):
+        """Number of the image and of its window, of all that a pool reads, row by row."""
+        layer = self.net.layers[i]
+        k, channels = layer.kernel.size, layer.image.channels
+        height, width = layer.image.height, layer.image.width
+        for y, x, c in product(range(height), range(width), range(channels)):
+            window = (y // k * (width // k) + x // k) * channels + c
+            yield (y * width + x) * channels + c, window
+
+    def firsts(self, i: int, a: Row) -> dict[int, int]:
+        """By window, the number that a pool of the largest takes."""
+        found: dict[int, int] = {}
+        for number, window in self.covered(i):
+            if window not in found or a[number] > a[found[window]]:
+                found[window] = number
+        return found
+
+    def mean(self, i: int) -> int:
+        """What a pool of means multiplies with."""
+        return round(65536 / self.net.layers[i].kernel.size ** 2)
+
+    def pooled(self, i: int, a: Row) -> Row:
+        layer, firsts = self.net.layers[i], self.firsts(i, a)
+        if layer.kind == "max_pool2d":
+            return [a[firsts[window]] for window in range(len(firsts))]
+        sums = [0] * len(firsts)
+        for number, window in self.covered(i):
+            sums[window] += a[number]
+        return [rounded(self.mean(i) * v, layer.input_bits + 16 - layer.z_bits) for v in sums]
+
+    def spread(self, i: int, a: Row, d: Row) -> Row:
+        """X of what a pool sends back."""
+        firsts, x = self.firsts(i, a), [0] * len(a)
+        for number, window in self.covered(i):
+            if self.net.layers[i].kind == "avg_pool2d":
+                x[number] = self.mean(i) * d[window]
+            elif firsts[window] == number:
+                x[number] = d[window]
+        return x
+
     def forward(self, i: int, a: Row) -> Row:
         layer, n, weights = self.net.layers[i], self.net.layers[i].outputs, self.weights[i]
+        if layer.pool:
+            return self.pooled(i, a)
         windows = self.shape(i)[4]
         one = 2**layer.input_bits
         bias = [one * b for b in weights[-1]] if layer.bias else [0] * n
@@ -100,9 +152,12 @@ class Literal:
 
     def backward(self, i: int, z: Row, a: Row, d: Row) -> Row:
         layer, n, x = self.net.layers[i - 1], self.net.layers[i].outputs, [0] * len(a)
-        for position, weight, number in self.reads(i):
-            for o in range(n):
-                x[number] += d[position * n + o] * self.weights[i][weight][o]
+        if self.net.layers[i].pool:
+            x = self.spread(i, a, d)
+        else:
+            for position, weight, number in self.reads(i):
+                for o in range(n):
+                    x[number] += d[position * n + o] * self.weights[i][weight][o]
         g = [rounded(v, layer.g.shift) for v in x]
         if layer.activation == "relu":
             return [h if v >= 0 else 0 for v, h in zip(z, g)]
@@ -114,6 +169,8 @@ class Literal:
 
     def update(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
         layer, n = self.net.layers[i], self.net.layers[i].outputs
+        if layer.pool:
+            return []
         sums = zeros(layer)
         for a, d in zip(rows, errors):
             for position, weight, number in self.reads(i):
@@ -152,6 +209,24 @@ CASES = {
     "a stride that leaves numbers out": (
         [convolution(1, 1, stride=2), convolution(2, 2, stride=2, padding=1), RELU, linear(2)],
         {"image": [6, 5, 1], "batch": 1},
+    ),
+    "pools of two": (
+        [convolution(3, 3, padding=1), largest(2), RELU, convolution(1, 2, padding=1), SIGMOID]
+        + [mean(kernel=2), largest(2), TANH, linear(2)],
+        {"image": [6, 6, 1], "momentum": 0.5, "decay": 0.01, "batch": 1},
+    ),
+    "pools of three": (
+        [largest(3), convolution(3, 3, padding=1, bias=False), RELU, largest(3)]
+        + [convolution(2, 3, padding=2, bias=False), mean(), SIGMOID, linear(2, bias=False)],
+        {"image": [9, 9, 1], "clip": 1.0, "loss": "mse", "batch": 1, "steps": 1},
+    ),
+    "means of the inputs": (
+        [mean(kernel=3, stride=3), RELU, linear(4), TANH, linear(1)],
+        {"image": [3, 6, 3], "loss": "logistic"},
+    ),
+    "the largest of what is smooth": (
+        [convolution(1, 1), SIGMOID, largest(2, padding=0), SIGMOID, largest(2), linear(3)],
+        {"image": [4, 4, 1], "momentum": 0.5},
     ),
 }
 
@@ -230,6 +305,48 @@ class Steps(unittest.TestCase):
         self.assertEqual(updates, [[6 * 1024], [0], [0], [1024]])
         self.assertEqual(step.weights[0], [[-5 * 1024], [0], [0], [1024]])
 
+    def test_the_largest_by_hand(self) -> None:
+        layers = [convolution(1, 1, bias=False), largest(2), linear(2, bias=False)]
+        net = network(layers, image=[2, 4, 1], batch=1, steps=1, loss="mse")
+        step = Step(net, [[[1024]], [], [[1024, 0], [0, 1024]]], [zeros(x) for x in net.layers])
+        # Of the two windows, side by side, the nine above and the first of the three are chosen.
+        step.run([[5, 9, -3, -7, 9, 1, -3, -9]], [[0, 1]])
+        self.assertEqual(step.trace["1.chosen"], [[1, 2]])
+        self.assertEqual(step.trace["1.z"], [[(9, 0, 0), (-3, 0, 0)]])
+        # With 8 fractional bits in place of 6, less the label; then with 10.
+        self.assertEqual(step.trace["p"], [[36, -12]])
+        sent = [4 * 36, 4 * (-12 - 256)]
+        self.assertEqual([q for q, _, _ in step.trace["1.g"][0]], sent)
+        g = [q for q, _, _ in step.trace["0.g"][0]]
+        self.assertEqual(g, [0, sent[0], sent[1], 0, 0, 0, 0, 0])
+
+    def test_means_by_hand(self) -> None:
+        layers = [convolution(1, 1, bias=False), mean(kernel=3), linear(2, bias=False)]
+        net = network(layers, image=[6, 3, 1], batch=1, steps=1, loss="mse")
+        self.assertEqual(net.layers[1].mean, 7282)
+        weights = [[[1024]], [], [[1024, 0], [0, 1024]]]
+        step = Step(net, weights, [zeros(layer) for layer in net.layers])
+        # Five ninths are one, and minus five ninths minus one.
+        step.run([[5] + [0] * 8 + [1] * 4 + [-9] + [0] * 4], [[0, 0]])
+        rest = 5 * 7282 - 2**16
+        self.assertEqual(step.trace["1.z"], [[(1, rest, 0), (-1, -rest, 0)]])
+        self.assertEqual(step.trace["p"], [[4, -4]])
+        # D is 16: a ninth of it are two.
+        self.assertEqual([q for q, _, _ in step.trace["1.g"][0]], [16, -16])
+        self.assertEqual([q for q, _, _ in step.trace["0.g"][0]], [2] * 9 + [-2] * 9)
+
+    def test_random_pools_follow_the_formulas(self) -> None:
+        for seed in range(40):
+            layers, options = with_pools(seed)
+            net = network(layers, **options)
+            step, literal = Step(net, *drawn(net, seed)), Literal(net, *drawn(net, seed))
+            for number in (2, 3):
+                step.run(*batch(net, number))
+                literal.run(*batch(net, number))
+            with self.subTest(seed, layers=layers):
+                self.assertEqual(step.weights, literal.weights)
+                self.assertEqual(step.state, literal.state)
+
     def test_steps_follow_the_formulas(self) -> None:
         for name, (layers, options) in CASES.items():
             net = network(layers, **options)
@@ -240,7 +357,8 @@ class Steps(unittest.TestCase):
                 with self.subTest(name, seed=seed):
                     self.assertEqual(step.weights, literal.weights)
                     self.assertEqual(step.state, literal.state)
-                    self.assertNotEqual(step.state[0], zeros(net.layers[0]))
+                    for layer, update in zip(net.layers, step.state):
+                        self.assertTrue(layer.pool or update != zeros(layer))
 
 
 if __name__ == "__main__":

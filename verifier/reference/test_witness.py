@@ -7,7 +7,7 @@ from itertools import product
 from networks import network
 from test_step import CASES, batch, drawn
 from zktrain_reference.compiler import compile_training
-from zktrain_reference.network import Network, Rounding
+from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.relation import (
     Along,
     Domain,
@@ -26,17 +26,18 @@ Cells = dict[tuple[str, tuple[int, ...]], int]
 
 
 class Witness:
-    """The cells of a sheet that are not zero, from T steps."""
+    """The cells of a sheet that are not zero, from T steps. Another kind of step may cheat, and
+    batches are drawn unless they are given."""
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: Network, kind: type[Step] = Step, batches=batch) -> None:
         self.net, self.cells = net, {}
-        step = Step(net, *drawn(net, 1))
+        step = kind(net, *drawn(net, 1))
         for i, matrix in enumerate(step.weights):
             self.parameters(i, "before", (0,), (), matrix)
         for i, matrix in enumerate(step.state if net.mu else []):
             self.parameters(i, "state", (0,), (), matrix)
         for t in range(net.steps):
-            rows, labels = batch(net, 2 + t)
+            rows, labels = batches(net, 2 + t)
             for b, (row, label) in enumerate(zip(rows, labels)):
                 self.values("inputs", net.image, row, t, b, (0,))
                 self.values("labels", None, label, t, b, (0,))
@@ -111,6 +112,9 @@ class Witness:
                 rounded = trace[f"{i}.{name}"][b]
                 place(f"{i}.{name}", [q for q, _, _ in rounded])
                 self.parts(f"{i}.{name}", rounding, rounded, place)
+        if layer.largest:
+            for m in trace[f"{i}.chosen"][b]:
+                self.set(f"{i}.chosen", chosen_at(layer, m, t, b), 1)
         if layer.activation:
             place(f"{i}.a", trace[f"{i}.a"][b])
         if layer.activation == "relu":
@@ -138,6 +142,14 @@ class Witness:
         self.set("sum", (t, b), sum(e))
 
 
+def chosen_at(layer: Layer, number: int, t: int, b: int) -> tuple[int, ...]:
+    """Where it is said that a pool chose a number of its image."""
+    position, channel = divmod(number, layer.image.channels)
+    y, x = divmod(position, layer.image.width)
+    size = layer.kernel.size
+    return (channel, t, b, *divmod(y, size), *divmod(x, size))
+
+
 def piece(kind: str, k: int, shift: int, r: int, e: int) -> int:
     """A part of a rounding."""
     if kind != "r":
@@ -158,7 +170,8 @@ def indices(along: Along, size: int, at: dict[str, int]) -> list[int]:
         return list(range(at[along.axis]))
     if isinstance(along, Preceding):
         return [at[along.axis] - 1] if at[along.axis] else []
-    return list(range(size)) if along is None else [at[along]]
+    # Padding counts in sums.
+    return list(range(1 << log(size))) if along is None else [at[along]]
 
 
 def term_at(term: Term, at: dict[str, int], cells: Cells) -> int:
@@ -199,9 +212,9 @@ def broken(relation: Relation, cells: Cells) -> list[str]:
     for i, check in enumerate(relation.pointwise):
         for at in positions(check.over):
             operands = [value(form, at, cells) for form in check.operands]
-            for constraint in check.constraints:
+            for k, constraint in enumerate(check.constraints):
                 if polynomial(constraint, operands):
-                    found.append(f"pointwise {i} at {at}")
+                    found.append(f"pointwise {i}.{k} at {at}")
     return found + lookups(relation, cells)
 
 

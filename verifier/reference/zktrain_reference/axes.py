@@ -2,7 +2,8 @@
 
 Steps are `t`, samples `b`, outputs `n`. Inputs are `m`; of a convolution `u`, `v` (the kernel's
 rows and columns) and `c`; of a linear layer over an image `h`, `w` and `c`. What is put out as
-an image has positions `i`, `j`, and so has an image whose values are checked one by one.
+an image has positions `i`, `j`, and so has an image whose values are checked one by one. The
+channels of a pool are `c` on both sides.
 """
 
 from .geometry import Image
@@ -26,12 +27,13 @@ def positions(image: Image | None) -> Axes:
 
 
 def inputs(layer: Layer) -> Axes:
-    """The inputs, as weights have them."""
+    """The inputs, as weights have them; of a pool a window's."""
     if layer.image is None:
         return (("m", layer.inputs),)
     if layer.kernel:
         size = layer.kernel.size
-        return (("u", size), ("v", size), ("c", layer.image.channels))
+        window = (("u", size), ("v", size))
+        return window if layer.pool else (*window, ("c", layer.image.channels))
     return (("h", layer.image.height), ("w", layer.image.width), ("c", layer.image.channels))
 
 
@@ -54,4 +56,4 @@ def gradients(layer: Layer) -> tuple[Along, ...]:
     size, image = layer.kernel.size, layer.image
     rows = Window("h", "u", image.height, size, layer.kernel, backward=True)
     columns = Window("w", "v", image.width, size, layer.kernel, backward=True)
-    return ("n", "t", "b", rows, columns)
+    return ("c" if layer.pool else "n", "t", "b", rows, columns)

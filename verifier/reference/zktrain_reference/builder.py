@@ -85,9 +85,10 @@ class Builder:
         """x² = x"""
         pointwise.constraints.append([(1, (operand, operand)), (-1, (operand,))])
 
-    def padding(self, pointwise: Pointwise, operand: int) -> None:
+    def padding(self, pointwise: Pointwise, form: Form) -> None:
         """x = 0 where a position is not real, if an axis is padded."""
         if padded(pointwise.over):
+            operand = pointwise.operand(form)
             mask = pointwise.fresh(real(Form() + 1, pointwise.over))
             pointwise.constraints.append([(1, (operand, mask)), (-1, (operand,))])
 
@@ -158,8 +159,7 @@ class Builder:
                 self.bit(pointwise, pointwise.operand(cells))
                 self.check(pointwise)
             pointwise = Pointwise(over)
-            if padded(over):
-                self.padding(pointwise, pointwise.operand(cells))
+            self.padding(pointwise, cells)
             self.check(pointwise)
         if network.one_hot:
             one = self.get("labels", "s", SUMMED, "t", "b") - 1

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from . import axes
 from .builder import HALF, Builder, on_padding, real
 from .network import PROBABILITY_BITS, Layer, Network
+from .pools import Pools
 from .relation import (
     SUMMED,
-    Along,
     Domain,
-    Earlier,
     Form,
     Pointwise,
     Preceding,
@@ -33,42 +32,26 @@ from .tensors import (
 )
 
 
-class _Training(Builder):
+class _Training(Pools):
     """The relation of T steps."""
-
-    def over(self, layer: Layer) -> Domain:
-        """The domain of what a layer puts out, value by value."""
-        units = domain(n=layer.outputs, t=self.network.steps, b=self.network.batch)
-        return Domain((*units.axes, *axes.positions(layer.result)))
-
-    def input(self, i: int) -> Form:
-        """A, the input of layer i, along the axes that it reads."""
-        along = axes.reads(self.network.layers[i])
-        if i == 0:
-            return self.get("inputs", SUMMED, *along)
-        below = self.network.layers[i - 1]
-        return self.get(f"{i - 1}.{'a' if below.activation else 'z'}", *along)
-
-    def weights(self, i: int, kind: str, step: str, *rest: Along) -> Form:
-        """W_t or b_t: the parameters before less the updates of earlier steps."""
-        before = self.get(f"{i}.{kind}.before", SUMMED, *rest)
-        return before - self.get(f"{i}.{kind}.update", Earlier(step), *rest)
-
-    def error(self, i: int, *along: Along) -> Form:
-        """D, the loss gradient at the output of layer i."""
-        layer = self.network.layers[i]
-        if i + 1 < len(self.network.layers):
-            return self.get(f"{i}.{'d' if layer.activation else 'g'}", *along)
-        value = self.get(f"{i}.z" if self.network.loss == "mse" else "p", *along)
-        return value - self.network.label_scale * self.get("labels", SUMMED, *along)
 
     def layer(self, i: int) -> None:
         """All relations of one layer."""
-        network, layer = self.network, self.network.layers[i]
-        self.forward(i)
+        layer = self.network.layers[i]
+        forward = {"max_pool2d": self.choose, "avg_pool2d": self.mean}
+        forward.get(layer.kind, self.forward)(i)
         if layer.g:
-            self.backward(i)
-        pointwise = Pointwise(self.over(layer))
+            backward = {"max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean}
+            backward.get(self.network.layers[i + 1].kind, self.backward)(i)
+        self.values(i, layer)
+        if not layer.pool:
+            self.weight_gradient(i, layer)
+        if layer.bias:
+            self.bias_gradient(i, layer)
+
+    def values(self, i: int, layer: Layer) -> None:
+        """What a layer puts out and what arrives there, value by value."""
+        network, pointwise = self.network, Pointwise(self.over(layer))
         last = i + 1 == len(network.layers)
         alone = layer.activation is None and not (last and network.loss == "logistic")
         cells = {
@@ -76,17 +59,17 @@ class _Training(Builder):
             for name in ("z", "g", "d", "a", "negative")
             if f"{i}.{name}" in self.sheet.tensors
         }
-        self.rounding(pointwise, f"{i}.z", layer.z, cells["z"], alone)
-        if layer.g:
+        if layer.largest:
+            self.padding(pointwise, cells["z"])
+        else:
+            self.rounding(pointwise, f"{i}.z", layer.z, cells["z"], alone)
+        if layer.g and not network.layers[i + 1].largest:
             self.rounding(pointwise, f"{i}.g", layer.g, cells["g"], True)
         if layer.activation == "relu":
             self.relu(pointwise, **cells)
         elif layer.activation:
             self.smooth(pointwise, i, layer, **cells)
         self.check(pointwise)
-        self.weight_gradient(i, layer)
-        if layer.bias:
-            self.bias_gradient(i, layer)
 
     def forward(self, i: int) -> None:
         """Z = A·W + 2^f·b"""
@@ -230,7 +213,7 @@ class _Training(Builder):
         self.bit(pointwise, u_)
         pointwise.constraints.append([(1, (u_, m_)), (-1, (u_, z_))])
         pointwise.constraints.append([(2, (s_, p_)), (1, (r_,)), (-(2**15), (e_,))])
-        self.padding(pointwise, u_)
+        self.padding(pointwise, cell("at_max"))
         self.check(pointwise)
         rows = domain(t=network.steps, b=network.batch)
         self.vanishing.append(Vanishing(rows, self.get("at_max", SUMMED, "t", "b") - 1))

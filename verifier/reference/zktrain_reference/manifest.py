@@ -7,8 +7,8 @@ from typing import Any
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
-from .schema import VERSIONS, WEIGHTED, encoded, read
-from .shape import MOST, Shape, weighted
+from .schema import POOLS, VERSIONS, WEIGHTED, encoded, read
+from .shape import MOST, Shape, shaped
 
 
 def _name(field: str, text: str) -> None:
@@ -72,18 +72,18 @@ class Manifest:
         before = None
         for i, layer in enumerate(model["layers"]):
             field, kind = f"model.layers[{i}]", layer["kind"]
-            if kind in WEIGHTED:
-                found.append(weighted(field, layer, width, image))
+            if kind in WEIGHTED + POOLS:
+                found.append(shaped(field, layer, width, image))
                 width, image = found[-1].numbers, found[-1].result
             else:
-                fits = before in WEIGHTED and i + 1 < len(model["layers"])
-                require(fits, f"{field}: expected a layer with weights")
+                fits = before in WEIGHTED + POOLS and i + 1 < len(model["layers"])
+                require(fits, f"{field}: an activation is between two layers")
                 for name, value in layer.items():
                     belongs = name == "kind" or value is None
-                    require(belongs, f"{field}.{name}: only layers with weights have it")
+                    require(belongs, f"{field}.{name}: an activation has none")
                 found[-1] = replace(found[-1], activation=kind)
             before = kind
-        within("model.layers (with weights)", 1, 64, len(found))
+        within("model.layers (but activations)", 1, 64, len(found))
         require(before == "linear", "model.layers: the last one is linear")
         return found
 

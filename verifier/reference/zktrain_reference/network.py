@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from .errors import require
 from .geometry import Image, Kernel
 from .manifest import Manifest
+from .schema import POOLS
+from .shape import Shape
 
 SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
 PROBABILITY_BITS = 14
 UPDATE_SHIFT = 16
+# Fractional bits of what a mean is multiplied with.
+MEAN_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,16 @@ class Rounding:
         return self
 
 
+# Nothing is divided and nothing saturates.
+EXACT = Rounding(0, SHORT_LOW, SHORT_HIGH, SHORT_LOW, SHORT_HIGH)
+
+
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights, with all its scales; a convolution has a kernel, and what it puts
-    out is an image."""
+    """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
+    is an image. A pool has no parameters, so nothing that updates them."""
 
+    kind: str
     inputs: int
     outputs: int
     bias: bool
@@ -62,10 +71,30 @@ class Layer:
     g: Rounding | None
     d: Rounding | None
     clip: Rounding | None
-    update: Rounding
+    update: Rounding | None
     image: Image | None
     kernel: Kernel | None
     result: Image | None
+
+    @property
+    def pool(self) -> bool:
+        """Whether it is one."""
+        return self.kind in POOLS
+
+    @property
+    def largest(self) -> bool:
+        """Whether it is a pool of the largest."""
+        return self.kind == "max_pool2d"
+
+    @property
+    def parameters(self) -> int:
+        """Rows of its parameters: weights of each input, and the bias."""
+        return 0 if self.pool else self.inputs + self.bias
+
+    @property
+    def mean(self) -> int:
+        """What a pool of means multiplies a sum with: 2^16 divided by the numbers of a window."""
+        return rounded_mean(self.inputs)
 
 
 @dataclass(frozen=True)
@@ -98,6 +127,11 @@ class Network:
         return 2 ** self.layers[-1].z_bits if self.one_hot else 1
 
 
+def rounded_mean(numbers: int) -> int:
+    """2^16 divided by so many, rounded half up."""
+    return (2 * 2**MEAN_BITS + numbers) // (2 * numbers)
+
+
 def scaled(x: float, bits: int) -> int:
     """x·2^bits, rounded half up, in double precision."""
     try:
@@ -115,6 +149,15 @@ def _equal(field: str, derived: int, got: int) -> None:
     require(derived == got, f"{field}: {got} is recorded, {derived} follows")
 
 
+@dataclass(frozen=True)
+class _Above:
+    """What a layer sends back: fractional bits and largest magnitude of its D."""
+
+    layer: Layer
+    bits: int
+    most: int
+
+
 class _Derivation:
     """Layer by layer, from the last one down."""
 
@@ -125,7 +168,7 @@ class _Derivation:
         self.classes = manifest["data"]["classes"] is not None
         shapes = manifest.layers
         count = len(self.scales["layers"])
-        require(count == len(shapes), "quantization.layers: one a layer with weights")
+        require(count == len(shapes), "quantization.layers: one a layer, activations have none")
         bound = 2 ** self.scales["weight_init_bits"] + self.training["max_steps"] * 2**15
         self.weight_bits = (bound - 1).bit_length()
         require(
@@ -161,25 +204,66 @@ class _Derivation:
     def layers(self) -> list[Layer]:
         """All of them."""
         inputs = self.inputs()
-        # Fractional bits and largest magnitude of D, and how often it is added up in X.
-        above: tuple[int, int, int] | None = None
+        above: _Above | None = None
         found: list[Layer] = []
         for i in reversed(range(len(self.manifest.layers))):
-            layer, d_bits, d_most = self.layer(i, inputs[i], inputs[i + 1][0], above)
-            overlap = layer.kernel.overlap if layer.kernel else 1
-            above = (d_bits, d_most, layer.outputs * overlap)
-            found.insert(0, layer)
+            above = self.layer(i, inputs[i], inputs[i + 1][0], above)
+            found.insert(0, above.layer)
         return found
 
-    def layer(self, i, a_in, a_bits, above):
-        """One of them, with fractional bits and largest magnitude of its D."""
+    def layer(self, i: int, a_in: tuple[int, int], a_bits: int, above: _Above | None) -> _Above:
+        """One of them."""
         shape, scales = self.manifest.layers[i], self.scales["layers"][i]
         field = f"quantization.layers[{i}]"
-        in_bits, in_most = a_in
-        most = (shape.inputs * in_most + (2**in_bits if shape.bias else 0)) << self.weight_bits
-        shift = in_bits + self.scales["weight_frac"] - scales["z_frac"]
-        z = Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.z_frac")
+        z = self.forward(field, shape, scales["z_frac"], *a_in)
         g, d, d_bits, d_most = self.gradient(field, shape, scales, a_bits, above)
+        if shape.kind in POOLS:
+            clip, update = self.no_update(field, scales), None
+        else:
+            clip, update = self.update(field, shape, scales, a_in, d_bits, d_most)
+        layer = Layer(
+            shape.kind, shape.inputs, shape.outputs, shape.bias, shape.activation,
+            a_in[0], scales["z_frac"], a_bits, scales["eta"], z, g, d, clip, update,
+            shape.image, shape.kernel, shape.result,
+        )  # fmt: skip
+        return _Above(layer, d_bits, d_most)
+
+    def forward(self, field: str, shape: Shape, frac: int, in_bits: int, in_most: int) -> Rounding:
+        """The rounding of z."""
+        if shape.kind == "max_pool2d":
+            require(frac == in_bits, f"{field}.z_frac: the largest has the {in_bits} bits it had")
+            return EXACT
+        if shape.kind == "avg_pool2d":
+            most = rounded_mean(shape.inputs) * shape.inputs * in_most
+            shift = in_bits + MEAN_BITS - frac
+        else:
+            most = (shape.inputs * in_most + (2**in_bits if shape.bias else 0)) << self.weight_bits
+            shift = in_bits + self.scales["weight_frac"] - frac
+        return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.z_frac")
+
+    def backward(self, field: str, frac: int, above: _Above) -> Rounding:
+        """The rounding of the g that a layer gets from the one above."""
+        layer = above.layer
+        if layer.largest:
+            require(frac == above.bits, f"{field}.grad_frac: before a max_pool2d {above.bits}")
+            return EXACT
+        if layer.pool:
+            most, shift = layer.mean * above.most, above.bits + MEAN_BITS - frac
+        else:
+            overlap = layer.kernel.overlap if layer.kernel else 1
+            most = layer.outputs * overlap * above.most << self.weight_bits
+            shift = above.bits + self.scales["weight_frac"] - frac
+        return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.grad_frac")
+
+    def no_update(self, field: str, scales) -> None:
+        """That nothing is said of an update."""
+        require(scales["eta"] == 0, f"{field}.eta: of a pool it is zero")
+        for name in ("clip_frac", "clip_bound"):
+            require(scales[name] is None, f"{field}.{name}: a pool has none")
+
+    def update(self, field, shape, scales, a_in, d_bits, d_most):
+        """The roundings of the gradient's sum, with clipping, and of the update."""
+        in_bits, in_most = a_in
         sum_bits = in_bits + d_bits
         rows = self.training["batch"] * (shape.result.positions if shape.result else 1)
         sum_most = rows * max(in_most, 2**in_bits) * d_most
@@ -193,12 +277,7 @@ class _Derivation:
         most = self.scales["mu"] * 2**15 + eta * step_most
         most += self.scales["lambda"] << self.weight_bits
         update = Rounding(UPDATE_SHIFT, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.eta")
-        layer = Layer(
-            shape.inputs, shape.outputs, shape.bias, shape.activation,
-            in_bits, scales["z_frac"], a_bits, eta, z, g, d, clip, update,
-            shape.image, shape.kernel, shape.result,
-        )  # fmt: skip
-        return layer, d_bits, d_most
+        return clip, update
 
     def gradient(self, field, shape, scales, a_bits, above):
         """The roundings of g and D; fractional bits and largest magnitude of D."""
@@ -210,10 +289,7 @@ class _Derivation:
             if self.classes:
                 require(scales["z_frac"] <= 14, f"{field}.z_frac: a one-hot target has to fit")
             return None, None, scales["z_frac"], 2**16
-        bits, most, terms = above
-        largest = terms * most << self.weight_bits
-        shift = bits + self.scales["weight_frac"] - frac
-        g = Rounding(shift, SHORT_LOW, SHORT_HIGH, -largest, largest).check(f"{field}.grad_frac")
+        g = self.backward(field, frac, above)
         if shape.activation not in ("sigmoid", "tanh"):
             return g, None, frac, 2**15
         peak = 2 * a_bits - (2 if shape.activation == "sigmoid" else 0)

@@ -6,9 +6,10 @@ from typing import Any
 from .errors import require
 
 LOSSES = ("softmax-cross-entropy", "logistic", "mse")
-KINDS = ("linear", "relu", "sigmoid", "tanh", "conv2d")
-# Layers that have weights.
+KINDS = ("linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d")
+# Layers that have weights, and those that have none; what is left are activations.
 WEIGHTED = ("linear", "conv2d")
+POOLS = ("max_pool2d", "avg_pool2d")
 
 # The fields of every table in the order of the hash: name, type, whether it may be absent.
 # A type is a scalar's name, a list of one type, or the name of another table.
@@ -87,12 +88,10 @@ SECOND: Schema = FIRST | {
 }
 VERSIONS = {1: FIRST, 2: SECOND}
 # Absent in the text, these stand for a value.
-DEFAULTS = {("optimizer", "momentum"): 0.0, ("optimizer", "weight_decay"): 0.0}
-# Absent in the text, these are in the hash all the same, in layers of these kinds.
-WRITTEN = {
-    "bias": (WEIGHTED, True),
-    "stride": (("conv2d",), 1),
-    "padding": (("conv2d",), 0),
+DEFAULTS = {
+    ("optimizer", "momentum"): 0.0,
+    ("optimizer", "weight_decay"): 0.0,
+    ("scales", "eta"): 0,
 }
 INTEGERS = {"u32": (0, 2**32 - 1), "u64": (0, 2**63 - 1), "i64": (-(2**63), 2**63 - 1)}
 
@@ -167,6 +166,16 @@ def encoded(schema: Schema, value: Any, kind: Any) -> bytes:
 
 
 def _written(name: str, layer: dict[str, Any]) -> Any:
-    """What the hash has of a layer's field."""
-    kinds, default = WRITTEN.get(name, ((), None))
-    return default if layer[name] is None and layer["kind"] in kinds else layer[name]
+    """What the hash has of a layer's field, which may be absent in the text."""
+    if layer[name] is not None:
+        return layer[name]
+    if name == "bias":
+        return True if layer["kind"] in WEIGHTED else None
+    if name in ("stride", "padding") and layer["kernel"] is not None:
+        return default_stride(layer) if name == "stride" else 0
+    return None
+
+
+def default_stride(layer: dict[str, Any]) -> int | None:
+    """A layer's stride where it is not said."""
+    return layer["kernel"] if layer["kind"] in POOLS else 1

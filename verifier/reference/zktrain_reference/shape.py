@@ -1,10 +1,11 @@
-"""Layers with weights, as a manifest has them. See docs/quantization.md, "Admissible values"."""
+"""Layers, as a manifest has them. See docs/quantization.md, "Admissible values"."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import require, within
 from .geometry import Image, Kernel
+from .schema import POOLS, default_stride
 
 # Numbers that a layer reads or puts out.
 MOST = 65536
@@ -12,9 +13,11 @@ MOST = 65536
 
 @dataclass(frozen=True)
 class Shape:
-    """A layer with weights and the activation behind it, `None` for none. A convolution has a
-    kernel, and as many inputs as a patch has numbers; `image` is what it reads, if that is one."""
+    """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
+    many inputs as a patch has numbers; so does a pool, one for each number of a window. `image` is
+    what is read, if that is one."""
 
+    kind: str
     inputs: int
     outputs: int
     bias: bool
@@ -24,7 +27,7 @@ class Shape:
 
     @property
     def result(self) -> Image | None:
-        """What a convolution puts out."""
+        """What a convolution or a pool puts out."""
         return self.kernel.over(self.image, self.outputs) if self.kernel else None
 
     @property
@@ -33,23 +36,51 @@ class Shape:
         return self.result.numbers if self.result else self.outputs
 
 
-def weighted(field: str, layer: dict[str, Any], width: int, image: Image | None) -> Shape:
-    """A layer with weights over so many numbers, which may be an image."""
+def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -> Shape:
+    """A layer over so many numbers, which may be an image."""
+    kind = layer["kind"]
+    if kind in POOLS:
+        return _pool(field, layer, image)
     outputs, bias = layer["out"], layer["bias"] is not False
     require(outputs is not None, f"{field}.out: is required")
     within(f"{field}.out", 1, MOST, outputs)
-    if layer["kind"] == "conv2d":
-        return _convolution(field, layer, Shape(0, outputs, bias, None, image))
+    if kind == "conv2d":
+        return _convolution(field, layer, Shape(kind, 0, outputs, bias, None, image))
     for name in ("kernel", "stride", "padding"):
-        require(layer.get(name) is None, f"{field}.{name}: only convolutions have it")
-    return Shape(width, outputs, bias, None, image)
+        require(layer.get(name) is None, f"{field}.{name}: only convolutions and pools have it")
+    return Shape(kind, width, outputs, bias, None, image)
+
+
+def _pool(field: str, layer: dict[str, Any], image: Image | None) -> Shape:
+    require(image is not None, f"{field}: a pool takes an image")
+    for name in ("out", "bias"):
+        require(layer[name] is None, f"{field}.{name}: a pool has none")
+    size = _window(field, layer, image)
+    stride = default_stride(layer) if layer["stride"] is None else layer["stride"]
+    require(stride == layer["kernel"], f"{field}.stride: of a pool it is the kernel")
+    require(layer["padding"] in (None, 0), f"{field}.padding: of a pool it is zero")
+    for name, side in (("height", image.height), ("width", image.width)):
+        require(side % size == 0, f"{field}.kernel: the {name} is no multiple of it")
+    shape = Shape(layer["kind"], size * size, image.channels, False, None, image)
+    return replace(shape, kernel=Kernel(size, size, 0))
+
+
+def _window(field: str, layer: dict[str, Any], image: Image) -> int:
+    """A side of a pool's windows: a mean's is the image's if it is not said."""
+    size = layer["kernel"]
+    if size is not None:
+        within(f"{field}.kernel", 2, 7, size)
+        return size
+    require(layer["kind"] == "avg_pool2d", f"{field}.kernel: is required")
+    require(image.height == image.width, f"{field}.kernel: a mean of the whole needs a square")
+    return image.height
 
 
 def _convolution(field: str, layer: dict[str, Any], shape: Shape) -> Shape:
     image, size = shape.image, layer["kernel"]
     require(image is not None, f"{field}: a convolution takes an image")
     require(size is not None, f"{field}.kernel: is required")
-    stride = 1 if layer["stride"] is None else layer["stride"]
+    stride = default_stride(layer) if layer["stride"] is None else layer["stride"]
     padding = 0 if layer["padding"] is None else layer["padding"]
     within(f"{field}.kernel", 1, 7, size)
     within(f"{field}.stride", 1, 2, stride)

@@ -2,9 +2,10 @@
 
 A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
 parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
-the bias' row if there is one; a column for each output.
+the bias' row if there is one; a column for each output. A pool's has no rows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -45,6 +46,13 @@ def places(layer: Layer) -> list[list[int | None]]:
 
 
 @cache
+def windows(pool: Layer) -> list[list[int]]:
+    """Of each number that a pool puts out, which numbers its window has."""
+    channels = pool.image.channels
+    return [place[c::channels] for place in places(pool) for c in range(channels)]
+
+
+@cache
 def values_of(table: Table) -> Row:
     """A table's values."""
     return table.values()
@@ -59,7 +67,8 @@ def smooth(kind: str, z: Row, argument_bits: int, value_bits: int) -> Row:
 @dataclass
 class Step:
     """Steps, one after another. In `trace` is, by name, what the last one computed of each sample
-    or row of parameters (of roundings quotient, remainder and excess)."""
+    or row of parameters (of roundings quotient, remainder and excess; of pools of the largest the
+    number that is chosen in each window)."""
 
     network: Network
     weights: list[Matrix]
@@ -95,9 +104,8 @@ class Step:
 
     def forward(self, i: int, row: Row) -> Row:
         """A of one sample."""
-        layer, weights = self.network.layers[i], self.weights[i]
-        wide = [x for patch in patches(layer, row) for x in times(patch, weights)]
-        z = self.round(f"{i}.z", wide, layer.z)
+        layer = self.network.layers[i]
+        z = self.round(f"{i}.z", self.wide(i, row), layer.z)
         a = z
         if layer.activation == "relu":
             a = [max(x, 0) for x in z]
@@ -105,6 +113,21 @@ class Step:
             a = smooth(layer.activation, z, layer.z_bits, layer.a_bits)
         self.note(f"{i}.a", a)
         return a
+
+    def wide(self, i: int, row: Row) -> Row:
+        """X of one sample."""
+        layer, weights = self.network.layers[i], self.weights[i]
+        if layer.largest:
+            chosen = [self.choose(window, row) for window in windows(layer)]
+            self.note(f"{i}.chosen", chosen)
+            return [row[m] for m in chosen]
+        if layer.pool:
+            return [layer.mean * sum(row[m] for m in window) for window in windows(layer)]
+        return [x for patch in patches(layer, row) for x in times(patch, weights)]
+
+    def choose(self, window: list[int], row: Row) -> int:
+        """Which number of a window is the largest, the first one of several."""
+        return max(window, key=lambda m: row[m])
 
     def loss(self, z: Row, y: Row) -> Row:
         """D of the last layer, of one sample."""
@@ -129,14 +152,26 @@ class Step:
     def backward(self, i: int, error: Row, sample: int) -> Row:
         """D of the layer below layer i, of one sample."""
         below = self.network.layers[i - 1]
-        wide = [0] * len(self.trace[f"{i - 1}.a"][sample])
-        for position, place in enumerate(places(self.network.layers[i])):
-            d = part(error, position, self.network.layers[i])
-            for m, weights in zip(place, self.weights[i]):
-                if m is not None:
-                    wide[m] += sum(x * w for x, w in zip(d, weights))
-        g = self.round(f"{i - 1}.g", wide, below.g)
+        sent = [0] * len(self.trace[f"{i - 1}.a"][sample])
+        for m, x in self.sends(i, error, sample):
+            sent[m] += x
+        g = self.round(f"{i - 1}.g", sent, below.g)
         return self.derivative(i - 1, g, sample)
+
+    def sends(self, i: int, error: Row, sample: int) -> Iterator[tuple[int, int]]:
+        """What layer i sends back, number by number."""
+        layer = self.network.layers[i]
+        if layer.largest:
+            yield from zip(self.trace[f"{i}.chosen"][sample], error)
+        elif layer.pool:
+            for window, x in zip(windows(layer), error):
+                yield from ((m, layer.mean * x) for m in window)
+        else:
+            for position, place in enumerate(places(layer)):
+                d = part(error, position, layer)
+                for m, weights in zip(place, self.weights[i]):
+                    if m is not None:
+                        yield m, sum(x * w for x, w in zip(d, weights))
 
     def derivative(self, i: int, g: Row, sample: int) -> Row:
         """g through the activation of a layer."""
@@ -156,6 +191,8 @@ class Step:
     def update(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
         """δ of a layer's parameters."""
         network, layer = self.network, self.network.layers[i]
+        if layer.pool:
+            return []
         gradient = [[0] * layer.outputs for _ in self.weights[i]]
         for row, error in zip(read, errors):
             for position, patch in enumerate(patches(layer, row)):

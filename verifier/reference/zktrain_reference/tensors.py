@@ -61,6 +61,8 @@ def parameter_tensors(network: Network, suffix: str) -> Wanted:
     """Weights and biases."""
     found: Wanted = []
     for i, layer in enumerate(network.layers):
+        if layer.pool:
+            continue
         inputs = axes.sizes(axes.inputs(layer))
         found.append((f"{i}.w.{suffix}", (*inputs, layer.outputs)))
         if layer.bias:
@@ -84,6 +86,10 @@ def trace_tensors(network: Network) -> Wanted:
     for i, layer in enumerate(network.layers):
         units = _values(network, layer.outputs, layer.result)
         add(units, f"{i}.z", *part_names(f"{i}.z", layer.z))
+        if layer.largest:
+            size = layer.kernel.size
+            *ahead, height, width = units
+            add((*ahead, height, size, width, size), f"{i}.chosen")
         if layer.activation:
             add(units, f"{i}.a")
         if layer.activation == "relu":
@@ -91,6 +97,8 @@ def trace_tensors(network: Network) -> Wanted:
         for name, rounding in (("g", layer.g), ("d", layer.d)):
             if rounding:
                 add(units, f"{i}.{name}", *part_names(f"{i}.{name}", rounding))
+        if layer.pool:
+            continue
         inputs = axes.sizes(axes.inputs(layer))
         kinds = [("w", (*inputs, steps, layer.outputs)), ("b", (layer.outputs, steps))]
         for kind, sizes in kinds[: 1 + layer.bias]:

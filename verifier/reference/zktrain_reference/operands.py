@@ -1,0 +1,36 @@
+"""What the relation of training reads: inputs, parameters, gradients. See docs/argument.md."""
+
+from . import axes
+from .builder import Builder
+from .network import Layer
+from .relation import SUMMED, Along, Domain, Earlier, Form, domain
+
+
+class Operands(Builder):
+    """Forms of the numbers that more than one relation is about."""
+
+    def over(self, layer: Layer) -> Domain:
+        """The domain of what a layer puts out, value by value."""
+        units = domain(n=layer.outputs, t=self.network.steps, b=self.network.batch)
+        return Domain((*units.axes, *axes.positions(layer.result)))
+
+    def input(self, i: int) -> Form:
+        """A, the input of layer i, along the axes that it reads."""
+        along = axes.reads(self.network.layers[i])
+        if i == 0:
+            return self.get("inputs", SUMMED, *along)
+        below = self.network.layers[i - 1]
+        return self.get(f"{i - 1}.{'a' if below.activation else 'z'}", *along)
+
+    def weights(self, i: int, kind: str, step: str, *rest: Along) -> Form:
+        """W_t or b_t: the parameters before less the updates of earlier steps."""
+        before = self.get(f"{i}.{kind}.before", SUMMED, *rest)
+        return before - self.get(f"{i}.{kind}.update", Earlier(step), *rest)
+
+    def error(self, i: int, *along: Along) -> Form:
+        """D, the loss gradient at the output of layer i."""
+        layer = self.network.layers[i]
+        if i + 1 < len(self.network.layers):
+            return self.get(f"{i}.{'d' if layer.activation else 'g'}", *along)
+        value = self.get(f"{i}.z" if self.network.loss == "mse" else "p", *along)
+        return value - self.network.label_scale * self.get("labels", SUMMED, *along)
