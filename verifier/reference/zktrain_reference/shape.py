@@ -59,6 +59,9 @@ def _pool(field: str, layer: dict[str, Any], image: Image | None) -> Shape:
     stride = default_stride(layer) if layer["stride"] is None else layer["stride"]
     require(stride == layer["kernel"], f"{field}.stride: of a pool it is the kernel")
     require(layer["padding"] in (None, 0), f"{field}.padding: of a pool it is zero")
+    for name in ("stride", "padding"):
+        whole = layer["kernel"] is None
+        require(not (whole and layer[name] is not None), f"{field}.{name}: has no meaning here")
     for name, side in (("height", image.height), ("width", image.width)):
         require(side % size == 0, f"{field}.kernel: the {name} is no multiple of it")
     shape = Shape(layer["kind"], size * size, image.channels, False, None, image)

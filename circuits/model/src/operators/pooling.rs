@@ -51,7 +51,13 @@ fn size(
     let size = match spec.kernel {
         Some(size) if (2..=MAX_KERNEL).contains(&size) => size,
         Some(size) => return Err(range(&path("kernel"), 2, MAX_KERNEL, size)),
-        None if whole && sides[0] == sides[1] => sides[0],
+        None if whole && sides[0] == sides[1] => {
+            let said = [("stride", spec.stride), ("padding", spec.padding)];
+            if let Some((name, _)) = said.iter().find(|(_, value)| value.is_some()) {
+                return Err(ManifestError::new(path(name), ManifestErrorKind::Unexpected));
+            }
+            sides[0]
+        }
         None => return Err(ManifestError::new(path("kernel"), ManifestErrorKind::Missing)),
     };
     // Windows lie side by side.
