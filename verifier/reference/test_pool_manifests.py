@@ -146,6 +146,8 @@ class Refusals(unittest.TestCase):
             ("stride", [largest(2, stride=1), end], {}),
             ("stride", [mean(kernel=4, stride=2), end], {}),
             ("padding", [largest(2, padding=1), end], {}),
+            ("padding", [mean(padding=0), end], {}),
+            ("stride", [mean(stride=4), end], {}),
             ("out", [largest(2, out=2), end], {}),
             ("bias", [largest(2, bias=True), end], {}),
             ("bias", [mean(bias=False), end], {}),
@@ -165,7 +167,7 @@ class Refusals(unittest.TestCase):
     def test_what_is_next_to_it(self) -> None:
         for layers, image in (
             ([largest(7), linear(2)], [7, 14, 1]),
-            ([mean(padding=0), linear(2)], [9, 9, 1]),
+            ([mean(), linear(2)], [9, 9, 1]),
             ([largest(2), RELU, mean(kernel=2), SIGMOID, linear(2)], [4, 4, 2]),
             ([linear(2)] * 64, [1, 1, 1]),
         ):

@@ -106,3 +106,52 @@ fn a_list_of_features_must_name_each_column_once() {
     assert_eq!(with(&["p", "kind"]).unwrap_err().field, "data.features[1].name");
     assert_eq!(with(&["p"]).unwrap_err().field, "data.features");
 }
+
+/// Everything that a pool has to be, and what it cannot have.
+#[test]
+fn a_pool_tiles_an_image_and_has_no_parameters() {
+    let text = include_str!("../../../tests/constraints/pools.toml");
+    Manifest::from_toml(text).unwrap();
+    let first = "kind = \"max_pool2d\"\nkernel = 2";
+    let mean = "kind = \"avg_pool2d\"\nkernel = 2";
+    let scales = "[[quantization.layers]]\nz_frac = 6\ngrad_frac = 10\n[[";
+    let cases = [
+        (first, "kind = \"max_pool2d\"", "model.layers[1].kernel"),
+        (first, "kind = \"max_pool2d\"\nkernel = 1", "model.layers[1].kernel"),
+        (first, "kind = \"max_pool2d\"\nkernel = 8", "model.layers[1].kernel"),
+        (first, "kind = \"max_pool2d\"\nkernel = 4", "model.layers[1].kernel"),
+        (first, &format!("{first}\nstride = 1"), "model.layers[1].stride"),
+        (first, &format!("{first}\npadding = 1"), "model.layers[1].padding"),
+        (first, &format!("{first}\nout = 3"), "model.layers[1].out"),
+        (first, &format!("{first}\nbias = false"), "model.layers[1].bias"),
+        (mean, "kind = \"avg_pool2d\"\nstride = 4", "model.layers[5].stride"),
+        (mean, "kind = \"avg_pool2d\"\npadding = 0", "model.layers[5].padding"),
+        ("image = [6, 6, 2]\n", "", "model.layers[0].kind"),
+        ("\"linear\"\nout = 2", "\"conv2d\"\nout = 2\nkernel = 1", "model.layers[8].kind"),
+        ("\"linear\"\nout = 2", "\"avg_pool2d\"", "model.layers[8].kind"),
+        (scales, &scales.replace("z_frac = 6", "z_frac = 5"), "quantization.layers[1].z_frac"),
+        (scales, &scales.replace("grad", "eta = 1\ngrad"), "quantization.layers[1].eta"),
+        (
+            scales,
+            &scales.replace("grad", "clip_frac = 1\ngrad"),
+            "quantization.layers[1].clip_frac",
+        ),
+        (
+            "grad_frac = 10\neta = 256",
+            "grad_frac = 11\neta = 128",
+            "quantization.layers[0].grad_frac",
+        ),
+    ];
+    for (from, to, field) in cases {
+        assert!(text.contains(from), "{from}");
+        let error = Manifest::from_toml(&text.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.field, field, "{from} -> {to}: {error}");
+    }
+    // What may be left out says the same.
+    let said = text.replacen(first, &format!("{first}\nstride = 2\npadding = 0"), 1);
+    let hash = |text: &str| Manifest::from_toml(text).unwrap().hash();
+    assert_eq!(hash(&said), hash(text));
+    let oblong = text.replace("image = [6, 6, 2]", "image = [6, 12, 2]");
+    let oblong = oblong.replace("= 72", "= 144").replace(mean, "kind = \"avg_pool2d\"");
+    assert_eq!(Manifest::from_toml(&oblong).unwrap_err().field, "model.layers[5].kernel");
+}
