@@ -1,16 +1,16 @@
-//! Images from the command line: convolutions are trained, proven and verified, and mistakes in them
+//! Images from the command line: convolutions and pools are trained, proven and verified, and mistakes in them
 //! are named as the options that make them.
 
 use crate::project::Project;
 
-const IMAGE: [&str; 4] = ["--image", "2x2x1", "--layer", "conv:2:2:1:1"];
+const IMAGE: [&str; 6] = ["--image", "2x2x1", "--layer", "conv:2:2:1:1", "--layer", "max:3"];
 
 #[test]
 fn a_convolutional_network_is_trained_proven_and_verified() {
     let project = Project::with_rows(40);
     let report = project.init(&[&IMAGE[..], &["--json"]].concat()).stdout;
     let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
-    assert_eq!(report["shape"], "2x2x1-3x3x2-3-2");
+    assert_eq!(report["shape"], "2x2x1-3x3x2-1x1x2-3-2");
     assert_eq!(report["activations"].as_array().unwrap().len(), 2);
     let manifest = std::fs::read_to_string(project.path("manifest.toml")).unwrap();
     assert!(manifest.starts_with("version = 2\n"), "{manifest}");
