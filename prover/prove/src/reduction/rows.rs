@@ -76,8 +76,8 @@ fn stages(bits: usize, rows: usize) -> Vec<usize> {
     if rows <= ONE_STAGE {
         return vec![bits];
     }
-    let whole = core::iter::repeat_n(STAGE, bits / STAGE);
-    whole.chain((bits % STAGE > 0).then_some(bits % STAGE)).collect()
+    let (whole, rest) = (bits / STAGE, bits % STAGE);
+    core::iter::repeat_n(STAGE, whole).chain((rest > 0).then_some(rest)).collect()
 }
 
 /// Rows by what is not bound of their number; none where none is stored.
