@@ -176,33 +176,34 @@ impl Report for AccuracyReport {
 pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
     match command {
         Command::Step(args) => {
-            let (image, shape, learning_rate) = measured(args)?;
-            let options = StepOptions {
-                image,
-                learning_rate,
-                shape,
+            let mut options = StepOptions {
+                image: image(args)?,
+                learning_rate: None,
+                shape: parse_shape(&args.shape)?,
                 batch: args.batch,
                 steps: args.steps,
                 runs: args.runs,
                 row_log: args.row_log,
                 systems: args.compress.iter().filter_map(|c| c.system()).collect(),
             };
+            if let Some(name) = &args.preset {
+                take(&mut options, name)?;
+            }
             ui.report(&step(&options).map_err(Box::new)?)
         }
         Command::Accuracy(args) => ui.report(&accuracy(args, ui)?),
     }
 }
 
-/// The network that is asked for, and its learning rate if it has its own.
-fn measured(args: &StepArgs) -> Result<(Option<Images>, Vec<usize>, Option<f64>), Error> {
-    let Some(name) = &args.preset else {
-        return Ok((image(args)?, parse_shape(&args.shape)?, None));
-    };
-    let unknown = || OptionsError::Architecture { got: name.clone() };
+/// Measures a network that has a name.
+fn take(options: &mut StepOptions, name: &str) -> Result<(), Error> {
+    let unknown = || OptionsError::Architecture { got: name.to_owned() };
     let network = architecture(name).ok_or_else(unknown)?;
     let input = network.images.image.iter().product();
-    let shape = [input].into_iter().chain(network.hidden).chain([10]).collect();
-    Ok((Some(network.images), shape, Some(network.learning_rate)))
+    options.shape = [input].into_iter().chain(network.hidden).chain([10]).collect();
+    options.image = Some(network.images);
+    options.learning_rate = Some(network.learning_rate);
+    Ok(())
 }
 
 /// The image and the layers over it that are asked for.
