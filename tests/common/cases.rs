@@ -197,7 +197,7 @@ fn places(layer: &LayerSpec, side: usize) -> Option<usize> {
     let size = layer.kernel?;
     match (layer.stride, layer.padding) {
         (Some(stride), Some(padding)) => Kernel { size, stride, padding }.places(side),
-        _ => (side % size == 0).then_some(side / size),
+        _ => side.is_multiple_of(size).then_some(side / size),
     }
 }
 
