@@ -41,7 +41,8 @@ pub struct StepArgs {
     /// Height, width and channels of the input, in place of the first width: 28x28x1.
     #[arg(long, value_name = "HxWxC")]
     pub image: Option<String>,
-    /// A layer over the image, before the others: conv:CHANNELS:KERNEL[:STRIDE[:PADDING]], max:SIZE or avg[:SIZE]; once for each.
+    /// A layer over the image, before the others: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
+    /// out), max:2, avg:2 or avg; once for each.
     #[arg(long, value_name = "LAYER", requires = "image")]
     pub layer: Vec<String>,
     /// Samples in a batch, a power of two.

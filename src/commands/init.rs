@@ -78,7 +78,8 @@ pub struct Args {
     /// Height, width and channels, where the columns are an image's numbers, row by row: 28x28x1.
     #[arg(long, value_name = "HxWxC", conflicts_with = "manifest")]
     pub image: Option<String>,
-    /// A layer over the image, before the hidden ones: conv:CHANNELS:KERNEL[:STRIDE[:PADDING]], max:SIZE or avg[:SIZE]; once for each.
+    /// A layer over the image, before the hidden ones: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
+    /// out), max:2, avg:2 or avg; once for each.
     #[arg(long, value_name = "LAYER", conflicts_with = "manifest")]
     pub layer: Vec<String>,
     /// Widths of the hidden layers, for example 32,16; one of 16 without it.
