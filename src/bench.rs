@@ -30,7 +30,7 @@ use zktrain_statement::key::TrainingKey;
 use zktrain_statement::proof::SheetProof;
 use zktrain_statement::statements::{Binding, TrainingStatement};
 use zktrain_trainer::train::Trainer;
-use zktrain_trainer::{Images, initial_parameters, synthetic};
+use zktrain_trainer::{Images, initial_parameters, shape, synthetic};
 use zktrain_verify::file::StoredProof;
 
 use crate::evm;
@@ -367,7 +367,7 @@ impl Setup {
         let padded_entries = zktrain_prove::memory::own_stored(&self.key.relation);
         let encoded = samples.first().map_or(0, |s| s.proved.proof.revealed().to_bytes().len());
         StepReport {
-            shape: crate::commands::shape(self.key.network.network()),
+            shape: shape(self.key.network.network()),
             batch: options.batch,
             steps: options.steps,
             parameters: self.key.network.parameters(),

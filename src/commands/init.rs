@@ -13,10 +13,9 @@ use zktrain_project::files::{self, Access};
 use zktrain_project::project::{Local, Project, Round, write_toml};
 use zktrain_project::secrets::create_key;
 use zktrain_trainer::export::to_int_safetensors;
-use zktrain_trainer::initial_parameters;
+use zktrain_trainer::{initial_parameters, shape};
 
 use super::plan::{self, Plan};
-use super::shape;
 use crate::error::{Error, ProjectError};
 use crate::source;
 use crate::ui::{Report, Ui, field, percent, success};

@@ -20,13 +20,3 @@ pub mod srs;
 pub mod train;
 pub mod trainer;
 pub mod verify;
-
-use zktrain_model::manifest::Network;
-
-/// What goes through the layers, input first, as in `30-16-2` or `28x28x1-14x14x8-10`.
-pub fn shape(network: &Network) -> String {
-    let outputs = network.layers.iter().map(|layer| layer.output);
-    let all: Vec<String> =
-        std::iter::once(network.features).chain(outputs).map(|values| values.to_string()).collect();
-    all.join("-")
-}

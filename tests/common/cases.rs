@@ -172,15 +172,22 @@ fn image() -> impl Strategy<Value = Option<Images>> {
         padding: padding.min(size - 1),
     });
     let convolution = (1usize..5, kernel).prop_map(|(out, k)| LayerSpec::conv2d(out, k, true));
-    let pool = (any::<bool>(), 2usize..4).prop_map(|(largest, size)| {
-        let kind = if largest { LayerKind::MaxPool2d } else { LayerKind::AvgPool2d };
-        LayerSpec::pool2d(kind, Some(size))
+    let pool = (0..5, 2usize..4).prop_map(|(kind, size)| match kind {
+        0 => LayerSpec::pool2d(LayerKind::AvgPool2d, None),
+        1 | 2 => LayerSpec::pool2d(LayerKind::AvgPool2d, Some(size)),
+        _ => LayerSpec::pool2d(LayerKind::MaxPool2d, Some(size)),
     });
     let layer = prop_oneof![3 => convolution, 2 => pool];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 1..5));
     let fitting = image.prop_map(|([height, width, channels], mut layers)| {
         let mut sides = [height, width];
         layers.retain(|layer| match sides.map(|side| places(layer, side)) {
+            // A mean of the whole needs a square.
+            _ if layer.kind == LayerKind::AvgPool2d && layer.kernel.is_none() => {
+                let square = sides[0] == sides[1];
+                sides = if square { [1, 1] } else { sides };
+                square
+            }
             [Some(rows), Some(columns)] => {
                 sides = [rows, columns];
                 true

@@ -183,6 +183,8 @@ proptest! {
         let weaker = relation.clone().without(|other| other == label);
         // Where nothing can saturate, a quotient's range follows from the rounding itself.
         let implied = label.ends_with(".q.range") || label.ends_with(".q.range_above");
+        // Where channels alone are padded, no bit is set there, and so nothing is sent.
+        let implied = implied || label.ends_with(".g.padding");
         let refused = certify_training(&network, &weaker, &ids).is_err();
         prop_assert!(implied || refused, "without {}", label);
         let (relation, ids) = compile_dataset(&network, 2).unwrap();

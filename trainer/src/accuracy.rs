@@ -14,7 +14,7 @@ use crate::preset::{Preset, presets};
 use crate::reference::FloatTrainer;
 use crate::train::{TrainError, Trainer, last_update};
 use crate::{
-    CalibrationError, DraftError, calibrate, draft, evaluate, initial_parameters, to_floats,
+    CalibrationError, DraftError, calibrate, draft, evaluate, initial_parameters, shape, to_floats,
 };
 
 /// Share of the rows that are held out.
@@ -46,7 +46,7 @@ pub enum AccuracyError {
 pub struct Comparison {
     /// Dataset.
     pub name: String,
-    /// Layer widths, for example `30-16-2`.
+    /// What goes through the layers, for example `30-16-2`.
     pub shape: String,
     /// Runs averaged, each with its own split and initial parameters.
     pub runs: usize,
@@ -143,11 +143,9 @@ pub fn compare(
     let held_out = test.scaled(&manifest)?;
     let metrics = evaluate(&trainer, &after, &held_out.quantized(&network))?;
     let float = train_floats(&manifest, &network, &before, &sample, &order)?;
-    let widths = network.layers.iter().map(|layer| layer.n_out.to_string());
-    let shape: Vec<String> = std::iter::once(network.input.to_string()).chain(widths).collect();
     Ok(Comparison {
         name: preset.name.to_owned(),
-        shape: shape.join("-"),
+        shape: shape(&network),
         runs: 1,
         epochs: preset.epochs,
         steps: order.len() * network.steps,

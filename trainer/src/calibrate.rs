@@ -458,7 +458,16 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
     let step = 8 * parameters + 16 * training.batch * outputs;
     let entries = training.steps_per_proof * step + TABLES;
-    (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16)
+    let rows = (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16);
+    rows.max(image_log(shapes))
+}
+
+/// Bits of the largest image that windows are read from: it lies in one row.
+fn image_log(shapes: &[Shape]) -> u32 {
+    let windowed = shapes.iter().filter(|shape| shape.kernel.is_some());
+    let images = windowed.flat_map(|shape| [shape.input, shape.output]);
+    let log = |side: &usize| side.next_power_of_two().trailing_zeros();
+    images.map(|image| image.sides().iter().map(log).sum()).max().unwrap_or(0).min(20)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Networks over images: what comes before their linear layers.
 
-use zktrain_model::manifest::{LayerKind, LayerSpec};
+use zktrain_model::manifest::{LayerKind, LayerSpec, Network};
 
 /// An image and the layers over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,13 @@ pub struct Images {
     pub image: [usize; 3],
     /// Convolutions and pools, in order. Activations are not among them.
     pub layers: Vec<LayerSpec>,
+}
+
+/// What goes through the layers, input first, as in `30-16-2` or `28x28x1-14x14x8-10`.
+pub fn shape(network: &Network) -> String {
+    let outputs = network.layers.iter().map(|layer| layer.output);
+    let all = std::iter::once(network.features).chain(outputs);
+    all.map(|values| values.to_string()).collect::<Vec<String>>().join("-")
 }
 
 /// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation

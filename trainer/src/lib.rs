@@ -42,7 +42,7 @@ pub mod train;
 pub use architecture::{Architecture, architecture, architectures};
 pub use calibrate::{CalibrationError, Remedy, calibrate};
 pub use history::{DrawError, History, Point};
-pub use images::{Images, hidden_layers};
+pub use images::{Images, hidden_layers, shape};
 pub use init::{DraftError, DraftOptions, Scaling, draft};
 pub use looks::looks_like;
 pub use metrics::{Metrics, evaluate, window_metrics};

@@ -155,7 +155,11 @@ fn fill_remainder(
     values: &Rounded,
     order: &Order<'_>,
 ) -> Result<(), Fault> {
-    let s = ids.spec.shift;
+    let (s, len) = (ids.spec.shift, values.q.len());
+    let within = |(index, _): &(u32, i64)| (*index as usize) < len;
+    if values.r.len() != len || !values.excess.iter().all(within) {
+        return Err(Fault::Trace("remainder"));
+    }
     match ids.r.as_slice() {
         [low, high] => {
             let half = 1i64 << (s - 1);
@@ -283,7 +287,8 @@ impl Parameter<'_> {
     ) -> Result<(), Fault> {
         let [outer, inner] = [rows, columns].map(|sizes| sizes.iter().product::<usize>());
         let ParameterTrace { clip, update } = self.trace;
-        let all = [self.before.len() * steps, update.q.len()];
+        let clipped = clip.as_ref().map_or(update.q.len(), |clip| clip.q.len());
+        let all = [self.before.len() * steps, update.q.len(), clipped];
         if all.iter().any(|len| *len != outer * inner * steps) {
             return Err(Fault::Trace("parameters"));
         }

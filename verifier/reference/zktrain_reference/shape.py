@@ -76,6 +76,7 @@ def _window(field: str, layer: dict[str, Any], image: Image) -> int:
         return size
     require(layer["kind"] == "avg_pool2d", f"{field}.kernel: is required")
     require(image.height == image.width, f"{field}.kernel: a mean of the whole needs a square")
+    within(f"{field}.kernel", 1, 16, image.height)
     return image.height
 
 

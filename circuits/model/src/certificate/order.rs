@@ -129,7 +129,7 @@ fn is_long(layout: &SheetLayout, tensor: TensorId, dim: usize) -> bool {
     tensor.and_then(|tensor| tensor.dims.get(dim)).is_some_and(|dim| dim.axis.log > 0)
 }
 
-fn uses<'a>(system: &System<'a>, picks: &[Pick<'_>]) -> Vec<Use<'a>> {
+fn uses<'a>(system: &System<'a>, picks: &[Pick]) -> Vec<Use<'a>> {
     let mut all = Vec::new();
     for (constraint, equation) in system.equations.iter().enumerate() {
         let label = equation.label;
@@ -148,7 +148,7 @@ fn uses<'a>(system: &System<'a>, picks: &[Pick<'_>]) -> Vec<Use<'a>> {
         // Totals of which place is the first run along places, not along steps.
         let places = |atom: &Atom<'_>| {
             let mut picks = picks.iter();
-            picks.any(|pick| pick.label == query.label && pick.bits == atom.tensor)
+            picks.any(|pick| pick.query == number && pick.bits == atom.tensor)
         };
         let both = both.filter(|atom| !places(atom));
         all.extend(both.map(|atom| Use { constraint, label, atom, axes }));

@@ -10,19 +10,19 @@ use crate::relation::{AxisFactor, DimMap, TensorId};
 
 /// Bits that choose the first largest.
 #[derive(Clone, Debug)]
-pub struct Pick<'a> {
+pub struct Pick {
     /// `u`
     pub bits: TensorId,
     /// `m`
     pub chosen: TensorId,
     /// `z`
     pub from: TensorId,
-    /// The lookup that says which is the first: its running totals are along places, not along steps.
-    pub label: &'a str,
+    /// The lookup, by number, that says which is the first: its running totals are along places, not along steps.
+    pub query: usize,
 }
 
 /// All picks.
-pub fn picks<'a>(system: &System<'a>) -> Vec<Pick<'a>> {
+pub fn picks(system: &System<'_>) -> Vec<Pick> {
     system.equations.iter().filter_map(|equation| pick(system, equation)).collect()
 }
 
@@ -36,22 +36,18 @@ struct Windows<'a, 'b> {
     places: Vec<usize>,
 }
 
-fn pick<'a>(system: &System<'a>, equation: &Equation<'a>) -> Option<Pick<'a>> {
+fn pick<'a>(system: &System<'a>, equation: &Equation<'a>) -> Option<Pick> {
     let [u, m, z] = chosen(equation)?;
     let cells = [&u, &m].iter().all(|x| x.is_cellwise(system, &equation.axes));
     let follows = |axis: &usize| m.dims.contains(&DimMap::Axis(*axis));
     let places = (0..equation.axes.len()).filter(|axis| !follows(axis)).collect();
     let windows = Windows { equation, u, m, z, places };
-    let shown = cells && windows.are_bits(system) && windows.sum_to_one(system);
+    let all = (0..equation.axes.len()).all(|axis| u.dims.contains(&DimMap::Axis(axis)));
+    let shown = cells && all && windows.are_bits(system) && windows.sum_to_one(system);
     let beside = windows.nothing_beside(system, &u, |axis| windows.places.contains(&axis))
         && windows.nothing_beside(system, &m, |axis| !windows.places.contains(&axis));
-    let first = system.queries.iter().find(|query| windows.is_first(query))?;
-    (shown && beside).then_some(Pick {
-        bits: u.tensor,
-        chosen: m.tensor,
-        from: z.tensor,
-        label: first.label,
-    })
+    let query = system.queries.iter().position(|query| windows.is_first(query))?;
+    (shown && beside).then_some(Pick { bits: u.tensor, chosen: m.tensor, from: z.tensor, query })
 }
 
 impl<'a> Windows<'a, '_> {

@@ -225,7 +225,7 @@ impl Ranges {
     }
 
     /// One of the numbers in a window, or nothing beside the windows.
-    fn pick(&mut self, pick: &Pick<'_>) {
+    fn pick(&mut self, pick: &Pick) {
         if let (Some(_), Some(interval)) = (self.get(pick.bits), self.get(pick.from)) {
             self.learn(pick.chosen, interval.with_zero());
         }

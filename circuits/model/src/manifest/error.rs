@@ -81,6 +81,14 @@ pub enum ManifestErrorKind {
         /// Positions along a window's.
         kernel: usize,
     },
+    /// A mean of a whole image that is no square.
+    #[error("the mean of a whole image needs a square, the image is {height} by {width}")]
+    Oblong {
+        /// Positions along the image's height.
+        height: usize,
+        /// Positions along its width.
+        width: usize,
+    },
     /// A field that this configuration needs.
     #[error("is required here")]
     Missing,

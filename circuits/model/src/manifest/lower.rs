@@ -21,7 +21,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
     if q.layers.len() != shapes.len() {
         let kind = Kind::Count {
             expected: shapes.len(),
-            matches: "the linear layers",
+            matches: "the layers that are no activations",
             got: q.layers.len(),
         };
         return Err(ManifestError::new("quantization.layers", kind));

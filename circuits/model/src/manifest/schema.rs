@@ -53,7 +53,7 @@ pub struct Model {
     pub image: Option<[usize; 3]>,
     /// Loss at the last linear layer's output.
     pub loss: Loss,
-    /// Linear layers and activations, in order; first and last are linear.
+    /// Layers and activations, in order; the first is no activation, the last is linear.
     pub layers: Vec<LayerSpec>,
 }
 
@@ -73,10 +73,10 @@ pub struct LayerSpec {
     /// whole image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<usize>,
-    /// Positions from one place of the kernel to the next (default 1); convolutions only.
+    /// Positions from one place of the kernel to the next (default 1; of a pool, the kernel).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stride: Option<usize>,
-    /// Zeros around the image (default 0); convolutions only.
+    /// Zeros around the image (default 0); none around a pool's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<usize>,
 }

@@ -75,7 +75,10 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
 }
 
 fn out_of_order(field: &str, got: LayerKind, last: bool) -> ManifestError {
-    let expected = if last { "a linear layer at the end" } else { "a linear layer" };
+    let expected = match last {
+        true => "a linear layer at the end",
+        false => "a layer that is no activation",
+    };
     ManifestError::new(format!("{field}.kind"), Kind::LayerOrder { expected, got })
 }
 

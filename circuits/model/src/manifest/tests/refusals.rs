@@ -153,5 +153,8 @@ fn a_pool_tiles_an_image_and_has_no_parameters() {
     assert_eq!(hash(&said), hash(text));
     let oblong = text.replace("image = [6, 6, 2]", "image = [6, 12, 2]");
     let oblong = oblong.replace("= 72", "= 144").replace(mean, "kind = \"avg_pool2d\"");
-    assert_eq!(Manifest::from_toml(&oblong).unwrap_err().field, "model.layers[5].kernel");
+    assert_eq!(Manifest::from_toml(&oblong).unwrap_err().field, "model.layers[5].kind");
+    let large = text.replace("image = [6, 6, 2]", "image = [34, 34, 2]");
+    let large = large.replace("= 72", "= 2312").replace(mean, "kind = \"avg_pool2d\"");
+    assert_eq!(Manifest::from_toml(&large).unwrap_err().field, "model.layers[5].kind");
 }
