@@ -114,6 +114,7 @@ fn a_pool_tiles_an_image_and_has_no_parameters() {
     Manifest::from_toml(text).unwrap();
     let first = "kind = \"max_pool2d\"\nkernel = 2";
     let mean = "kind = \"avg_pool2d\"\nkernel = 2";
+    let second = "z_frac = 8\ngrad_frac = 10\na_frac = 8";
     let scales = "[[quantization.layers]]\nz_frac = 6\ngrad_frac = 10\n[[";
     let cases = [
         (first, "kind = \"max_pool2d\"", "model.layers[1].kernel"),
@@ -129,7 +130,7 @@ fn a_pool_tiles_an_image_and_has_no_parameters() {
         ("image = [6, 6, 2]\n", "", "model.layers[0].kind"),
         ("\"linear\"\nout = 2", "\"conv2d\"\nout = 2\nkernel = 1", "model.layers[8].kind"),
         ("\"linear\"\nout = 2", "\"avg_pool2d\"", "model.layers[8].kind"),
-        (scales, &scales.replace("z_frac = 6", "z_frac = 5"), "quantization.layers[1].z_frac"),
+        (second, &second.replace("z_frac = 8", "z_frac = 7"), "quantization.layers[4].z_frac"),
         (scales, &scales.replace("grad", "eta = 1\ngrad"), "quantization.layers[1].eta"),
         (
             scales,
