@@ -476,6 +476,21 @@ mod tests {
 
     use super::*;
 
+    /// A relation whose image goes across the end of a row is refused: calibration does not make one.
+    #[test]
+    fn an_image_that_windows_are_read_from_lies_in_one_row() {
+        use crate::{Images, synthetic};
+        use zktrain_model::manifest::LayerSpec;
+        let pool = |size| LayerSpec::pool2d(LayerKind::MaxPool2d, Some(size));
+        let images = Images { image: [224, 224, 1], layers: vec![pool(7), pool(4)] };
+        let mut draft = synthetic::image_draft(&images, &[0, 10], 4, 1);
+        let log = |draft: &Manifest| row_log(draft, &draft.shapes().unwrap());
+        assert_eq!(log(&draft), 16);
+        // Nothing slides over what is taken all at once.
+        draft.model.layers.retain(|layer| layer.kind == LayerKind::Linear);
+        assert_eq!(log(&draft), 14);
+    }
+
     fn refused(field: &str) -> CalibrationError {
         let kind = ManifestErrorKind::Overflow { what: "the excess", max: 48, got: 49 };
         ManifestError::new(field, kind).into()

@@ -149,8 +149,7 @@ impl<W: Weights> Operator for Affine<W> {
 
     /// Where it takes a layer's values: what it sends to that layer.
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Form, CompileError> {
-        let g = site.input()?.rounded("g", "the gradient of its output")?;
-        Ok(Form::zero().plus(1, g.q, map))
+        site.sent_form(map)
     }
 
     /// `Z = A·W + 2^f·b`, for every position of the output.
@@ -195,8 +194,7 @@ impl<W: Weights> Operator for Affine<W> {
         let below = site.input()?;
         let (layer, own) = site.layer()?;
         let name = format!("{}.g", below.name());
-        let received = below.layer()?.1.tensors.rounded("g");
-        let g = received.ok_or_else(|| missing(&name, "the arriving gradient"))?;
+        let g = site.sent()?;
         let sides = layer.input.sides();
         let channel = 2 + sides.len();
         let result = value_axes(channel, 0, 1, 2..channel);

@@ -2,7 +2,7 @@
 
 use super::geometry::value_axes;
 use super::pooling;
-use super::site::{Site, differs, missing};
+use super::site::{Site, differs};
 use super::{Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced};
 use crate::compile::{
     Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes, constrain_rounding,
@@ -119,8 +119,7 @@ impl Operator for AvgPool2d {
     }
 
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let g = site.input()?.rounded("g", "the gradient of its output")?;
-        Ok(Linear::zero().plus(1, g.q, map))
+        site.sent_form(map)
     }
 
     /// `z` is the share times the sum over a window, rounded.
@@ -143,8 +142,7 @@ impl Operator for AvgPool2d {
     fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let (sums, below) = (Sums::new(site)?, site.input()?);
         let name = format!("{}.g", below.name());
-        let received = below.layer()?.1.tensors.rounded("g");
-        let g = received.ok_or_else(|| missing(&name, "the arriving gradient"))?;
+        let g = site.sent()?;
         let sides = sums.layer.input.sides();
         let result = value_axes(1, 0, 2, 3..5);
         builder.product(Product {

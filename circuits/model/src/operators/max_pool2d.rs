@@ -2,7 +2,7 @@
 //! that is where the gradient goes.
 
 use super::pooling;
-use super::site::{Site, differs, missing};
+use super::site::{Site, differs};
 use super::{Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced};
 use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, all_real, axes, real_positions,
@@ -162,9 +162,7 @@ impl<'a> Pool<'a> {
     /// What arrives at a window goes to the chosen place, and nothing anywhere else.
     fn route(&self, builder: &mut RelationBuilder) -> Result<(), CompileError> {
         let below = self.site.input()?;
-        let part = "the arriving gradient";
-        let received = below.layer()?.1.tensors.rounded("g");
-        let g = received.ok_or_else(|| missing(&format!("{}.g", below.name()), part))?.q;
+        let g = self.site.sent()?.q;
         let layer = self.site.layer()?.0;
         let size = layer.kernel.map_or(1, |kernel| kernel.size);
         let mut pointwise = PointwiseBuilder::new(self.domain.clone());
@@ -208,8 +206,7 @@ impl Operator for MaxPool2d {
     }
 
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let g = site.input()?.rounded("g", "the gradient of its output")?;
-        Ok(Linear::zero().plus(1, g.q, map))
+        site.sent_form(map)
     }
 
     /// What it sends is zero, or what arrived.

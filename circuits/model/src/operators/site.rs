@@ -96,6 +96,19 @@ impl<'a> Site<'a> {
         self.ids.loss.plain(name).ok_or_else(|| missing(LOSS, part))
     }
 
+    /// The tensors of the gradient that it sends to the layer before it.
+    pub fn sent(&self) -> Result<&'a RoundedIds, CompileError> {
+        let below = self.input()?;
+        let received = below.layer()?.1.tensors.rounded("g");
+        received.ok_or_else(|| missing(&format!("{}.g", below.name()), "the arriving gradient"))
+    }
+
+    /// That gradient as a form, its `(channel, t, b, position…)` mapped.
+    pub fn sent_form(&self, map: &[DimMap]) -> Result<Linear, CompileError> {
+        let g = self.input()?.rounded("g", "the gradient of its output")?;
+        Ok(Linear::zero().plus(1, g.q, map))
+    }
+
     /// The domain `(channel, T, B, position…)` of a layer's values.
     pub fn domain(&self, layer: &Layer) -> Domain {
         Domain::new(&self.network.tensor(&layer.output))
