@@ -298,7 +298,7 @@ fn an_axis_is_followed_once_in_a_term() {
 
 /// Its weights are those of rows or of positions in a row, and no product of both.
 #[test]
-fn no_window_slides_across_the_end_of_a_row() {
+fn no_window_slides_and_no_total_runs_across_the_end_of_a_row() {
     let found = |sizes: &[usize], map: [DimMap; 2]| {
         let mut allocator = Allocator::new(4);
         let parts = [("x".to_owned(), sizes.to_vec()), ("count".to_owned(), vec![1 << 16])];
@@ -316,6 +316,11 @@ fn no_window_slides_across_the_end_of_a_row() {
     assert_eq!(found(&[8, 16], [slides, DimMap::Sum]), None);
     assert_eq!(found(&[8, 8], [DimMap::Sum, slides]), None);
     assert_eq!(found(&[4, 4], [slides, DimMap::Sum]), None);
+    for runs in [DimMap::Before(0), DimMap::Previous(0)] {
+        assert_eq!(found(&[8, 8], [runs, DimMap::Sum]), across);
+        assert_eq!(found(&[4, 16], [runs, DimMap::Sum]), None);
+        assert_eq!(found(&[4, 4], [runs, DimMap::Sum]), None);
+    }
 }
 
 #[test]
