@@ -3,7 +3,7 @@
 use zktrain_model::manifest::{LayerKind, LayerSpec, Network};
 
 /// An image and the layers over it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Images {
     /// Height, width and channels of the input.
     pub image: [usize; 3],

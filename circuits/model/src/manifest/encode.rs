@@ -7,8 +7,8 @@
 //! an enumeration is its index in the order of declaration, a boolean 0 or 1. A
 //! linear layer's absent `bias` is written as present and true. Version 2 has another domain; it has the
 //! image behind the number of inputs, and behind a layer's bias its kernel, stride and padding, of which the
-//! last two are written as 1 (a pool's stride as its kernel) and 0 where a kernel has none. Two texts with
-//! the same values have the same hash; two different values never encode alike.
+//! last two are written as 1 (a pool's stride as its kernel) and 0 where a kernel has none. Version 3 has
+//! `from`, `with` and `slope` of a layer behind these. Two texts with the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
 
@@ -18,12 +18,18 @@ use super::schema::{Data, LayerKind, LayerQuantization, LayerSpec, Manifest, Mod
 pub const DOMAIN: &[u8] = b"zktrain/manifest/v1\0";
 /// First bytes of that of version 2, which has images and kernels.
 const DOMAIN_V2: &[u8] = b"zktrain/manifest/v2\0";
+/// First bytes of that of version 3, in which layers may take the values of others than the one before.
+const DOMAIN_V3: &[u8] = b"zktrain/manifest/v3\0";
 
 /// The canonical encoding.
 pub(super) fn encode(manifest: &Manifest) -> Vec<u8> {
-    let images = manifest.version > 1;
-    let domain = if images { DOMAIN_V2 } else { DOMAIN };
-    let mut out = Encoder { bytes: domain.to_vec(), images };
+    let version = manifest.version;
+    let domain = match version {
+        1 => DOMAIN,
+        2 => DOMAIN_V2,
+        _ => DOMAIN_V3,
+    };
+    let mut out = Encoder { bytes: domain.to_vec(), version };
     out.int(manifest.version);
     out.string(&manifest.name);
     out.model(&manifest.model);
@@ -48,8 +54,8 @@ pub(super) fn hash(manifest: &Manifest) -> [u8; 32] {
 
 struct Encoder {
     bytes: Vec<u8>,
-    /// Whether there are images and kernels in this version.
-    images: bool,
+    /// The manifest's format.
+    version: u32,
 }
 
 impl Encoder {
@@ -87,7 +93,7 @@ impl Encoder {
 
     fn model(&mut self, model: &Model) {
         self.size(model.input);
-        if self.images {
+        if self.version > 1 {
             self.option(model.image, |out, sides| {
                 sides.into_iter().for_each(|side| out.size(side))
             });
@@ -104,7 +110,7 @@ impl Encoder {
         };
         self.option(layer.out, Self::size);
         self.option(bias, |out, bias| out.int(bias));
-        if self.images {
+        if self.version > 1 {
             let of_kernel =
                 |value: Option<usize>, absent| layer.kernel.map(|_| value.unwrap_or(absent));
             // Windows of a pool lie side by side.
@@ -115,6 +121,11 @@ impl Encoder {
             self.option(layer.kernel, Self::size);
             self.option(of_kernel(layer.stride, stride), Self::size);
             self.option(of_kernel(layer.padding, 0), Self::size);
+        }
+        if self.version > 2 {
+            self.option(layer.from, Self::size);
+            self.option(layer.with, Self::size);
+            self.option(layer.slope, Self::real);
         }
     }
 

@@ -37,8 +37,9 @@ pub use shape::{MAX_KERNEL, MAX_LAYERS, MAX_SIDE, MAX_WIDTH, Shape};
 pub(crate) use shape::{no_kernel, range, width};
 pub use validate::MAX_CLASSES;
 
-/// The newest manifest format: version 1, and images and convolutions. Both are read and written.
-pub const VERSION: u32 = 2;
+/// The newest manifest format. Version 2 is version 1 with images and kernels; version 3 adds layers that take
+/// the values of others than the one before. All are read and written.
+pub const VERSION: u32 = 3;
 /// Bytes of a manifest's text at most: room for nine thousand named columns, and little enough
 /// that reading any text takes less than 50 MB. More columns share a scaling.
 pub const MAX_TEXT: usize = 1 << 19;
@@ -104,12 +105,13 @@ impl Manifest {
 
     /// keccak256 of the canonical encoding, not of the text: equal values, equal hash.
     ///
-    /// The encoding is `"zktrain/manifest/v1\0"`, or v2, followed by all fields in the order of
+    /// The encoding is `"zktrain/manifest/v1\0"`, or v2 or v3, followed by all fields in the order of
     /// their declaration: integers and lengths as 8 bytes big endian, real numbers as the
     /// big-endian bits of their double (−0 as 0), strings and lists preceded by their
     /// length, optional fields by 0 or 1, enumerations as their index; a linear layer's
     /// absent `bias` counts as true. Version 2 has the image behind the inputs and a kernel's
-    /// size, stride (absent: 1) and padding (absent: 0) behind a layer's bias.
+    /// size, stride (absent: 1) and padding (absent: 0) behind a layer's bias; version 3 has `from`, `with` and
+    /// `slope` behind these.
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }

@@ -58,7 +58,7 @@ pub struct Model {
 }
 
 /// One entry of `model.layers`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerSpec {
     /// What the layer does.
@@ -79,22 +79,32 @@ pub struct LayerSpec {
     /// Zeros around the image (default 0); none around a pool's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<usize>,
+    /// Whose values it takes: an entry before it, by its position in this list (default: the entry before it).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<usize>,
+    /// Whose values it takes too; `add` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<usize>,
+    /// What negative numbers are multiplied with; `leaky_relu` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slope: Option<f64>,
 }
 
 impl Model {
     /// The oldest format of manifests that has all that this model has.
     pub fn version(&self) -> u32 {
-        let images = self.image.is_some() || self.layers.iter().any(LayerSpec::has_kernel);
-        if images { 2 } else { 1 }
+        let image = if self.image.is_some() { 2 } else { 1 };
+        self.layers.iter().map(LayerSpec::version).fold(image, u32::max)
     }
 }
 
 impl LayerSpec {
-    /// Whether it says anything of a kernel.
-    pub(super) fn has_kernel(&self) -> bool {
-        let fields = [self.kernel, self.stride, self.padding];
-        let kinds = [LayerKind::Conv2d, LayerKind::MaxPool2d, LayerKind::AvgPool2d];
-        kinds.contains(&self.kind) || fields.iter().any(Option::is_some)
+    /// The oldest format of manifests that has such a layer.
+    pub(super) fn version(&self) -> u32 {
+        let kernel = [self.kernel, self.stride, self.padding].iter().any(Option::is_some);
+        let graph = self.from.is_some() || self.with.is_some() || self.slope.is_some();
+        let fields = if graph { 3 } else { 1 + u32::from(kernel) };
+        fields.max(self.kind.version())
     }
 
     /// A linear layer.
@@ -122,7 +132,17 @@ impl LayerSpec {
 
     /// An activation layer, or a linear one without its width.
     pub fn of(kind: LayerKind) -> Self {
-        Self { kind, out: None, bias: None, kernel: None, stride: None, padding: None }
+        Self {
+            kind,
+            out: None,
+            bias: None,
+            kernel: None,
+            stride: None,
+            padding: None,
+            from: None,
+            with: None,
+            slope: None,
+        }
     }
 }
 

@@ -47,6 +47,14 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
     for (i, layer) in model.layers.iter().enumerate() {
         let last = i + 1 == model.layers.len();
         let field = format!("model.layers[{i}]");
+        refuse(
+            &field,
+            &[
+                ("from", layer.from.is_some()),
+                ("with", layer.with.is_some()),
+                ("slope", layer.slope.is_some()),
+            ],
+        )?;
         match (layer.kind.role(), shapes.last_mut()) {
             (Role::Transform(operator), _) => {
                 let shape = operator.shape(&field, layer, &values)?;

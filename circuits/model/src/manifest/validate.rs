@@ -29,15 +29,17 @@ fn version(manifest: &Manifest) -> Result<(), ManifestError> {
     if !(1..=VERSION).contains(&got) {
         return Err(ManifestError::new("version", Kind::Version { expected: VERSION, got }));
     }
-    let newer = |field: String| ManifestError::new(field, Kind::NewerVersion { needed: 2, got });
-    if got >= manifest.model.version() {
-        return Ok(());
+    let newer = |field: String, needed: u32| {
+        Err(ManifestError::new(field, Kind::NewerVersion { needed, got }))
+    };
+    if manifest.model.image.is_some() && got < 2 {
+        return newer("model.image".into(), 2);
     }
-    if manifest.model.image.is_some() {
-        return Err(newer("model.image".into()));
+    let layers = manifest.model.layers.iter().map(LayerSpec::version);
+    match layers.enumerate().find(|(_, needed)| got < *needed) {
+        Some((layer, needed)) => newer(format!("model.layers[{layer}]"), needed),
+        None => Ok(()),
     }
-    let layer = manifest.model.layers.iter().position(LayerSpec::has_kernel);
-    Err(newer(format!("model.layers[{}]", layer.unwrap_or(0))))
 }
 
 /// Checks the ranges of the scales.

@@ -9,7 +9,7 @@ use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
-    ($($(#[$doc:meta])* $kind:ident, $name:literal, $role:ident($operator:expr);)+) => {
+    ($($(#[$doc:meta])* $kind:ident, $name:literal, $version:literal, $role:ident($operator:expr);)+) => {
         /// What a layer does.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
         pub enum LayerKind {
@@ -25,6 +25,11 @@ macro_rules! layers {
             /// What manifests call it.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)+ }
+            }
+
+            /// The oldest format of manifests that has it.
+            pub(crate) fn version(self) -> u32 {
+                match self { $(Self::$kind => $version,)+ }
             }
 
             /// Its operator, by what it is to a graph.
@@ -94,22 +99,23 @@ macro_rules! losses {
     };
 }
 
-// A manifest's canonical encoding counts these, so their order stays: a new one comes last.
+// A manifest's canonical encoding counts these, so their order stays: a new one comes last. The number is the
+// oldest format of manifests that has it.
 layers! {
     /// `x·W + b`.
-    Linear, "linear", Transform(Affine(linear::Linear));
+    Linear, "linear", 1, Transform(Affine(linear::Linear));
     /// `max(x, 0)`.
-    Relu, "relu", Elementwise(relu::Relu);
+    Relu, "relu", 1, Elementwise(relu::Relu);
     /// `1/(1 + exp(−x))`.
-    Sigmoid, "sigmoid", Elementwise(Smooth(sigmoid::Sigmoid));
+    Sigmoid, "sigmoid", 1, Elementwise(Smooth(sigmoid::Sigmoid));
     /// Hyperbolic tangent.
-    Tanh, "tanh", Elementwise(Smooth(tanh::Tanh));
+    Tanh, "tanh", 1, Elementwise(Smooth(tanh::Tanh));
     /// `x·W + b` at every place of a kernel over an image.
-    Conv2d, "conv2d", Transform(Affine(conv2d::Conv2d));
+    Conv2d, "conv2d", 2, Transform(Affine(conv2d::Conv2d));
     /// The largest number of every window of an image.
-    MaxPool2d, "max_pool2d", Transform(max_pool2d::MaxPool2d);
+    MaxPool2d, "max_pool2d", 2, Transform(max_pool2d::MaxPool2d);
     /// The mean of every window of an image.
-    AvgPool2d, "avg_pool2d", Transform(avg_pool2d::AvgPool2d);
+    AvgPool2d, "avg_pool2d", 2, Transform(avg_pool2d::AvgPool2d);
 }
 
 // The same holds of these.
