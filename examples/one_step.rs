@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dataset = RegisteredDataset::new(vec![window]);
     let model = initial_parameters(&network, 1);
     let start = Committed::start(&key, commit_model(&key, srs.g1(), &model)?);
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone())?;
     let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
     let binding = Binding { prover: [7; 20], ..Binding::default() };
     let position = Position { binding, step: 0, window: 0 };

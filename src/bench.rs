@@ -254,7 +254,7 @@ impl Setup {
     fn trace(&self) -> Result<Trace, BenchError> {
         let network = self.key.network.network();
         let model = initial_parameters(network, self.seed);
-        let trainer = Trainer::new(network.clone());
+        let trainer = Trainer::new(network.clone())?;
         Ok(trainer.train_window(&model, None, &self.inputs, &self.labels)?)
     }
 

@@ -159,7 +159,7 @@ fn training(c: &mut Criterion) {
     let samples = synthetic::samples(&manifest, network.window(), 3).expect("as above");
     let data = samples.quantized(&network);
     let model = initial_parameters(&network, 1);
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone()).unwrap();
     let train = || trainer.train_window(&model, None, &data.inputs, &data.labels);
     let trace = train().expect("the window is whole");
     let bounded = Limits::default().admit(network.clone()).expect("the network is small");

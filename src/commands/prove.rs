@@ -153,7 +153,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<ProveReport, Error> {
     files::create_folder(&project.proofs_path(), Access::Owner)?;
     let (first, before) = prover.resume(args.from, trained, start)?;
     let end = args.proofs.map_or(trained, |n| trained.min(first.saturating_add(n)));
-    let mut replay = Replay::new(network, &train, rules.nonce, genesis);
+    let mut replay = Replay::new(network, &train, rules.nonce, genesis)?;
     let started = Instant::now();
     let Made { after, proof_bytes, compress } =
         prover.prove(first..end, before, &mut replay, ui)?;

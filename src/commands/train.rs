@@ -124,7 +124,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<TrainReport, Error> {
     let windows = windows(args, network, &train)?;
     let genesis = read_genesis(&project.genesis_path(), network)?;
     let started = std::time::Instant::now();
-    let mut replay = Replay::new(network, &train, rules.nonce, genesis);
+    let mut replay = Replay::new(network, &train, rules.nonce, genesis)?;
     let (history, epochs) = learn(&mut replay, windows, [&train, &held_out], ui)?;
     let train_s = started.elapsed().as_secs_f64();
     export(&project, network, replay.model())?;

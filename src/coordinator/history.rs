@@ -129,7 +129,7 @@ impl Account {
     /// # Errors
     /// If the model is not the network's.
     pub fn measure(&self, session: &Session, model: &Parameters) -> Result<Option<Metrics>, Error> {
-        let trainer = Trainer::new(session.network().clone());
+        let trainer = Trainer::new(session.network().clone())?;
         Ok(self.rows.as_ref().map(|rows| evaluate(&trainer, model, rows)).transpose()?)
     }
 

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use zktrain_model::manifest::{
-    Kernel, LayerKind, LayerSpec, Loss, Manifest, Model, Optimizer, Quantization, Target, Training,
+    Activation, Kernel, LayerKind, LayerSpec, Loss, Manifest, Model, Optimizer, Quantization,
+    Target, Training,
 };
 use zktrain_trainer::{CalibrationError, calibrate, synthetic};
 
@@ -28,6 +29,8 @@ pub struct Case {
     pub widths: Vec<usize>,
     /// What follows each linear layer but the last; the list is used cyclically.
     pub kinds: Vec<Option<LayerKind>>,
+    /// What makes a graph of the layers.
+    pub graph: u64,
     /// Bit `l` set: layer `l` has no bias.
     pub unbiased: u32,
     pub loss: LossKind,
@@ -54,6 +57,7 @@ impl Case {
             image: None,
             widths: widths.to_vec(),
             kinds: vec![Some(LayerKind::Relu)],
+            graph: 0,
             unbiased: 0,
             loss: LossKind::Softmax,
             momentum: 0.0,
@@ -95,6 +99,7 @@ impl Case {
         manifest.model.input = input.unwrap_or(self.widths[0]);
         manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
         manifest.model.layers = layers;
+        manifest.model = synthetic::with_shortcuts(&manifest.model, self.graph).unwrap();
         manifest.version = manifest.model.version();
         manifest.model.loss = loss;
         let classes = if loss == Loss::Logistic { 2 } else { outputs };
@@ -143,23 +148,33 @@ impl Case {
     }
 }
 
-/// Gives pools of the largest the scales of what they take, and of what arrives at them.
+/// Gives pools of the largest the scales of what they take, and of what arrives at them; and sums no finer ones
+/// than they add, whose gradients have no coarser ones than theirs.
 fn pass_through(model: &Model, quantization: &mut Quantization) {
-    let sigmoids = model.layers.iter().zip(model.layers.iter().skip(1));
-    let shapes: Vec<(LayerKind, u32)> = sigmoids
-        .map(|(layer, next)| (layer.kind, 2 * u32::from(next.kind == LayerKind::Sigmoid)))
-        .filter(|(kind, _)| kind.begins_layer())
-        .collect();
-    let (layers, mut frac) = (&mut quantization.layers, quantization.input_frac);
-    for (layer, (kind, _)) in layers.iter_mut().zip(&shapes) {
-        if *kind == LayerKind::MaxPool2d {
-            layer.z_frac = frac;
+    let (shapes, input) = (model.shapes().unwrap(), quantization.input_frac);
+    let layers = &mut quantization.layers;
+    for (l, shape) in shapes.iter().enumerate() {
+        let out = |of: Option<usize>| {
+            of.map_or(input, |of| layers[of].a_frac.unwrap_or(layers[of].z_frac))
+        };
+        let (first, second) = (out(shape.from), out(shape.with));
+        match shape.kind {
+            LayerKind::MaxPool2d => layers[l].z_frac = first,
+            LayerKind::Add => layers[l].z_frac = layers[l].z_frac.min(first.max(second)),
+            _ => {}
         }
-        frac = layer.a_frac.unwrap_or(layer.z_frac);
     }
-    for l in (1..shapes.len()).rev() {
-        if shapes[l].0 == LayerKind::MaxPool2d {
-            layers[l - 1].grad_frac = layers[l].grad_frac.map(|frac| frac + shapes[l].1);
+    for (l, shape) in shapes.iter().enumerate().rev() {
+        let more = if shape.activation == Activation::Sigmoid { 2 } else { 0 };
+        let Some(sent) = layers[l].grad_frac.map(|frac| frac + more) else { continue };
+        for below in shape.from.into_iter().chain(shape.with) {
+            match shape.kind {
+                LayerKind::MaxPool2d => layers[below].grad_frac = Some(sent),
+                LayerKind::Add => {
+                    layers[below].grad_frac = layers[below].grad_frac.map(|frac| frac.max(sent));
+                }
+                _ => {}
+            }
         }
     }
 }
@@ -232,18 +247,20 @@ pub fn case() -> impl Strategy<Value = Case> {
     let sizes = (0u32..6, 0u32..4, 5u32..13);
     let stretch = (prop_oneof![Just(1.0), Just(1.0), Just(1000.0)], any::<bool>());
     let network = (image(), widths, prop::collection::vec(kind, 1..5), any::<u32>(), loss);
-    (network, optimizer, sizes, stretch, any::<u64>()).prop_map(
+    let seeds = (prop_oneof![Just(0), any::<u64>()], any::<u64>());
+    (network, optimizer, sizes, stretch, seeds).prop_map(
         |(
             (image, widths, kinds, unbiased, loss),
             (momentum, decay, clip),
             (batch, steps, row_log),
             (stretch, fine),
-            seed,
+            (graph, seed),
         )| Case {
             // Rows hold an image's sides.
             image: image.filter(|_| row_log >= 6),
             widths,
             kinds,
+            graph,
             unbiased,
             loss,
             momentum,

@@ -4,6 +4,7 @@ use ark_bn254::Fr;
 use ark_ff::One;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::{Activation, LayerKind, Loss, Network, RoundSpec};
+use zktrain_model::operators::ARRIVING;
 use zktrain_model::relation::TensorId;
 
 use super::Run;
@@ -172,9 +173,10 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     let Some((layer, part)) = name.split_once('.') else { return false };
     let Ok(number) = layer.trim_start_matches("layer").parse::<usize>() else { return false };
     let specs = &run.key.network.layers[number];
+    let slot = ARRIVING.iter().position(|name| *name == part);
     let spec = match part {
+        _ if slot.is_some() => slot.and_then(|slot| specs.g.get(slot).copied()),
         "z" => Some(specs.z),
-        "g" => specs.g,
         "d" => specs.d,
         "w.clip" | "b.clip" => specs.clip,
         "w.update" | "b.update" => specs.update,
@@ -189,11 +191,18 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         }
         return lie_in_rounding(rest, &spec, v);
     }
-    let backward = number.checked_add(1).map(|above| format!("layer{above}.backward"));
+    let network = run.key.network.network();
+    let sender = |slot: usize| {
+        let sends = |l: &usize| {
+            network.layers[*l].from == Some(number) && network.layers[*l].kind != LayerKind::Add
+        };
+        (0..network.layers.len()).filter(sends).nth(slot)
+    };
+    let backward = slot.and_then(sender).map(|above| format!("layer{above}.backward"));
     let clipped = specs.clip.is_some();
     let equation = match part {
         "z" => label == format!("{layer}.forward"),
-        "g" => Some(label) == backward.as_deref(),
+        _ if slot.is_some() => Some(label) == backward.as_deref(),
         "d" if spec.is_some() => label == name,
         "w.clip" | "b.clip" => label == format!("{layer}.{}.gradient", &part[..1]),
         "w.update" | "b.update" if clipped => label == name,

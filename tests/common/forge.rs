@@ -7,6 +7,7 @@
 
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Loss, Network, RoundSpec};
+use zktrain_model::operators::ARRIVING;
 use zktrain_model::quant::{exp_table, sigmoid_table, tanh_table};
 
 /// The cells that one value takes: a plain value is `q` alone.
@@ -208,16 +209,19 @@ impl Forge<'_, '_> {
             let index = |i| [vec![0], index_of(&network.features, [t, b, i])].concat();
             (0..network.input).map(|i| self.get("inputs", &index(i))).collect()
         });
-        let mut inputs: Vec<Matrix> = vec![first.collect()];
+        let first: Matrix = first.collect();
+        let mut inputs: Vec<Matrix> = Vec::new();
         let mut pass = Pass::default();
         for (l, layer) in network.layers.iter().enumerate() {
             let (mut zs, mut signs, mut outs) = (Vec::new(), Vec::new(), Vec::new());
+            inputs.push(layer.from.map_or(first.clone(), |from| pass.a[from].clone()));
             for (b, a) in inputs[l].clone().iter().enumerate() {
                 let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
                 for unit in 0..layer.output.count() {
                     let at = [t, b, unit];
                     let z = match layer.kind {
                         LayerKind::MaxPool2d => self.largest(l, a, at),
+                        LayerKind::Add => self.added(l, a, &pass.a[layer.with.unwrap()][b], at),
                         _ => self.weighed(l, &parameters[l], a, at),
                     };
                     let (sign, out) = self.activate(l, layer, z, at);
@@ -231,8 +235,7 @@ impl Forge<'_, '_> {
             }
             pass.z.push(zs);
             pass.sign.push(signs);
-            pass.a.push(outs.clone());
-            inputs.push(outs);
+            pass.a.push(outs);
         }
         (inputs, pass)
     }
@@ -247,6 +250,17 @@ impl Forge<'_, '_> {
             let dot: i64 = taps(layer)[position].iter().map(|(i, row)| a[*i] * w[*row][j]).sum();
             dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac)
         };
+        let index = index_of(&layer.output, at);
+        self.round(&format!("layer{l}.z"), &layer.z, x, at, (&index, &index))
+    }
+
+    /// The sum of two numbers, in the finer one's fractional bits.
+    fn added(&mut self, l: usize, a: &[i64], b: &[i64], at: [usize; 3]) -> i64 {
+        let layer = &self.network.layers[l];
+        let frac = |of: Option<usize>| self.network.layers[of.unwrap()].a_frac;
+        let (first, second) = (frac(layer.from), frac(layer.with));
+        let most = first.max(second);
+        let x = (a[at[2]] << (most - first)) + (b[at[2]] << (most - second));
         let index = index_of(&layer.output, at);
         self.round(&format!("layer{l}.z"), &layer.z, x, at, (&index, &index))
     }
@@ -327,25 +341,53 @@ impl Forge<'_, '_> {
         let network = self.network;
         let last = network.layers.len() - 1;
         let mut gradients = vec![Matrix::new(); last + 1];
-        gradients[last] = (0..network.batch).map(|b| self.loss(t, b, &pass.z[last][b])).collect();
-        for l in (0..last).rev() {
+        // What has arrived at every layer's output.
+        let blank = |l: usize| vec![vec![0; network.layers[l].output.count()]; network.batch];
+        let mut arrived: Vec<Matrix> = (0..=last).map(blank).collect();
+        for l in (0..=last).rev() {
             let layer = &network.layers[l];
-            let spec = layer.g.unwrap();
-            let mut rows = Matrix::new();
-            let above = gradients[l + 1].clone();
-            for (b, above) in above.iter().enumerate() {
-                let sums = self.sent(l + 1, &parameters[l + 1][0], [t, b], above);
-                let row = sums.into_iter().enumerate().map(|(unit, x)| {
-                    let at = [t, b, unit];
-                    let index = index_of(&layer.output, at);
-                    let g = self.round(&format!("layer{l}.g"), &spec, x, at, (&index, &index));
-                    self.derivative(l, layer, g, at, pass)
-                });
-                rows.push(row.collect());
+            let row = |b: usize| match l == last {
+                true => self.loss(t, b, &pass.z[last][b]),
+                false => {
+                    let units = arrived[l][b].iter().enumerate();
+                    units
+                        .map(|(unit, g)| self.derivative(l, layer, *g, [t, b, unit], pass))
+                        .collect()
+                }
+            };
+            gradients[l] = (0..network.batch).map(row).collect();
+            for below in layer.from.into_iter().chain(layer.with) {
+                for b in 0..network.batch {
+                    let d = gradients[l][b].clone();
+                    let sent = self.arriving(t, b, (l, below), &parameters[l][0], &d);
+                    arrived[below][b].iter_mut().zip(sent).for_each(|(sum, g)| *sum += g);
+                }
             }
-            gradients[l] = rows;
         }
         gradients
+    }
+
+    /// What a layer sends to one of those whose values it takes, of one sample.
+    fn arriving(
+        &mut self,
+        t: usize,
+        b: usize,
+        (l, below): (usize, usize),
+        w: &Matrix,
+        d: &[i64],
+    ) -> Vec<i64> {
+        let (layer, to) = (&self.network.layers[l], &self.network.layers[below]);
+        if layer.kind == LayerKind::Add {
+            return d.iter().map(|d| d << (to.g_frac - layer.d_frac)).collect();
+        }
+        let slot = slot(self.network, l, below);
+        let sums = self.sent(l, w, [t, b], d).into_iter().enumerate();
+        let round = |(unit, x): (usize, i64)| {
+            let (at, index) = ([t, b, unit], index_of(&to.output, [t, b, unit]));
+            let name = format!("layer{below}.{}", ARRIVING[slot]);
+            self.round(&name, &to.g[slot], x, at, (&index, &index))
+        };
+        sums.map(round).collect()
     }
 
     fn derivative(&mut self, l: usize, layer: &Layer, g: i64, at: [usize; 3], pass: &Pass) -> i64 {
@@ -455,6 +497,12 @@ impl Forge<'_, '_> {
         }
         out
     }
+}
+
+/// Which of the gradients that arrive at a layer is the one that layer `l` sends.
+pub fn slot(network: &Network, l: usize, below: usize) -> usize {
+    let sends = |layer: &&Layer| layer.kind != LayerKind::Add && layer.from == Some(below);
+    network.layers[..l].iter().filter(sends).count()
 }
 
 /// What the forward pass leaves: `[layer][sample][unit]`.

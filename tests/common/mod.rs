@@ -141,7 +141,7 @@ impl Run {
         let network = self.key.network.network();
         let order =
             zktrain_model::schedule::window_order(self.nonce, 0, self.dataset.windows.len());
-        let trainer = Trainer::new(network.clone());
+        let trainer = Trainer::new(network.clone()).unwrap();
         let mut model = self.initial.clone();
         let mut state = None;
         let mut traces = Vec::new();

@@ -83,7 +83,7 @@ impl Cohort {
         let run = &self.members[member];
         let network = run.key.network.network();
         let (x, y) = run.data.window(network, window as usize).unwrap();
-        let trainer = Trainer::new(network.clone());
+        let trainer = Trainer::new(network.clone()).unwrap();
         let trace = trainer.train_window(&run.initial, None, x, y).unwrap();
         let binding = Binding { prover: run.binding.prover, ..place };
         let position = Position { binding, step: 0, window };

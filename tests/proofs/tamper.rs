@@ -224,7 +224,7 @@ fn model_and_state_are_handed_over() {
     // The second step with the state forgotten: an honest proof of a wrong start.
     let network = run.key.network.network();
     let (window, trace) = &traces[1];
-    let order = zktrain_trainer::train::Trainer::new(network.clone());
+    let order = zktrain_trainer::train::Trainer::new(network.clone()).unwrap();
     let (x, y) = run.data.window(network, *window as usize).unwrap();
     let forgetful = order.train_window(&trace.before, None, x, y).unwrap();
     let mut start = first.after.clone();

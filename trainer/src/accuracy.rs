@@ -133,7 +133,7 @@ pub fn compare(
     let sample = train.scaled(&draft)?;
     let manifest = calibrate(&draft, &sample, seed)?;
     let network = manifest.network()?;
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone())?;
     let before = initial_parameters(&network, seed);
     let order: Vec<usize> = (0..preset.epochs as u64)
         .flat_map(|epoch| window_order([0; 32], epoch, sample.rows() / network.window()))

@@ -241,6 +241,13 @@ struct Values {
     a: Option<u32>,
 }
 
+impl Values {
+    /// Of what leaves the layer.
+    fn out(&self) -> u32 {
+        self.a.unwrap_or(self.z)
+    }
+}
+
 /// How fractional bits are shared.
 struct Budgets {
     activation_frac: u32,
@@ -339,16 +346,18 @@ impl Choice<'_> {
 
     /// Fractional bits of what every layer takes and puts out, from the first to the last.
     fn values(&self, input_frac: u32, budgets: &Budgets) -> Vec<Values> {
-        let (mut a_in, mut all) = (input_frac, Vec::new());
+        let mut all: Vec<Values> = Vec::new();
         for (l, shape) in self.shapes.iter().enumerate() {
+            let puts_out = |l: Option<usize>| l.map_or(input_frac, |l| all[l].out());
+            let (a_in, with) = (puts_out(shape.from), puts_out(shape.with));
             let table = matches!(shape.activation, Activation::Sigmoid | Activation::Tanh);
             let z = match shape.kind {
                 LayerKind::MaxPool2d => a_in,
+                LayerKind::Add => self.output_frac(l, a_in, table, budgets).min(a_in.max(with)),
                 _ => self.output_frac(l, a_in, table, budgets),
             };
             let a = table.then_some(budgets.activation_frac);
             all.push(Values { a_in, z, a });
-            a_in = a.unwrap_or(z);
         }
         all
     }
@@ -365,44 +374,49 @@ impl Choice<'_> {
         }
     }
 
-    /// Fractional bits of the gradient at every layer's activated output, and at its output before that, from
-    /// the last to the first. What a pool of the largest passes on has the scale of what arrives at it.
+    /// Fractional bits of the gradient at every layer's activated output, and at its output before that. What a pool
+    /// of the largest passes on has the scale of what arrives at it, and what a sum passes on nearly so.
     fn gradients(&self, values: &[Values], budgets: &Budgets) -> Vec<(Option<u32>, u32)> {
-        let mut all: Vec<(Option<u32>, u32)> = Vec::new();
-        for (l, shape) in self.shapes.iter().enumerate().rev() {
-            let above = self.shapes.get(l + 1).zip(all.last());
-            let own = match (above, self.manifest.model.loss) {
-                (None, Loss::Mse) => (None, values[l].z),
-                (None, _) => (None, PROBABILITY_FRAC),
-                (Some((above, (_, d))), _) => {
-                    let passed = (above.kind == LayerKind::MaxPool2d).then_some(*d);
-                    let frac = passed.unwrap_or_else(|| {
-                        // What the gradient sum allows to the gradient itself.
-                        let most = self.most_gradient_bits(l, values, budgets);
-                        let most = most.saturating_sub(gain(shape)).min(MAX_GRADIENT_FRAC);
-                        room(self.extremes[l].g, 8.0, most)
-                    });
-                    (Some(frac), frac + gain(shape))
-                }
-            };
-            all.push(own);
-        }
-        all.reverse();
-        all
+        let last = self.shapes.len() - 1;
+        let mut bits: Vec<u32> = (0..last).map(|l| self.own_gradient(l, values, budgets)).collect();
+        while self.align(&mut bits) {}
+        let hidden = bits.iter().zip(self.shapes).map(|(g, shape)| (Some(*g), g + gain(shape)));
+        let loss = match self.manifest.model.loss {
+            Loss::Mse => values[last].z,
+            _ => PROBABILITY_FRAC,
+        };
+        hidden.chain([(None, loss)]).collect()
     }
 
-    /// The most fractional bits of the gradient at layer `l`: what its own parameters allow, or those of the
-    /// layer that a pool passes it on to.
-    fn most_gradient_bits(&self, l: usize, values: &[Values], budgets: &Budgets) -> u32 {
-        let below = l.checked_sub(1);
-        match (self.shapes[l].kind, below) {
-            (LayerKind::MaxPool2d, Some(below)) => {
-                let most = self.most_gradient_bits(below, values, budgets);
-                most.saturating_sub(gain(&self.shapes[below]))
+    /// What the gradient at a layer's activated output has room for, as far as its own parameters allow it.
+    fn own_gradient(&self, l: usize, values: &[Values], budgets: &Budgets) -> u32 {
+        let shape = &self.shapes[l];
+        let most = if shape.n_in == 0 { MAX_GRADIENT_FRAC } else { budgets.left(values[l].a_in) };
+        let most = most.saturating_sub(gain(shape)).min(MAX_GRADIENT_FRAC);
+        room(self.extremes[l].g, 8.0, most)
+    }
+
+    /// Takes bits from gradients that are passed on, or become a part of one, where those of both do not fit each
+    /// other; whether there were such.
+    fn align(&self, bits: &mut [u32]) -> bool {
+        let mut changed = false;
+        for p in 0..bits.len() {
+            let shape = self.shapes[p];
+            // So many bits more may be at the input than come from the output.
+            let more = match shape.kind {
+                LayerKind::MaxPool2d => 0,
+                LayerKind::Add => 1,
+                _ => continue,
+            };
+            for l in shape.from.into_iter().chain(shape.with) {
+                let passed = bits[p] + gain(&shape);
+                let kept = bits[l].min(passed + more);
+                let own = bits[p].min(kept.saturating_sub(gain(&shape)));
+                changed |= (kept, own) != (bits[l], bits[p]);
+                (bits[l], bits[p]) = (kept, own);
             }
-            (LayerKind::MaxPool2d | LayerKind::AvgPool2d, _) => MAX_GRADIENT_FRAC,
-            _ => budgets.left(values[l].a_in),
         }
+        changed
     }
 
     fn layer(

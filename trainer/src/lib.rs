@@ -14,7 +14,7 @@
 //! let network = manifest.network()?;
 //! let data = synthetic::samples(&manifest, network.window(), 1)?.quantized(&network);
 //! let model = initial_parameters(&network, 1);
-//! let trainer = Trainer::new(network.clone());
+//! let trainer = Trainer::new(network.clone())?;
 //! let trace = trainer.train_window(&model, None, &data.inputs, &data.labels)?;
 //! assert!(window_metrics(&network, &trace).loss > 0.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -35,12 +35,18 @@ pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     shapes.iter().enumerate().map(limit).collect()
 }
 
-/// The activation behind layer `l`, or behind the pools behind it.
+/// The activation behind layer `l`, or behind the layers without parameters that follow: the first ones that take
+/// what comes before.
 fn activation_behind(shapes: &[Shape], l: usize) -> Activation {
-    let pools = shapes.iter().skip(l + 1).take_while(|shape| shape.n_in == 0);
-    let behind = shapes.iter().skip(l).take(1).chain(pools).map(|shape| shape.activation);
-    let mut found = behind.filter(|activation| *activation != Activation::Identity);
-    found.next().unwrap_or(Activation::Identity)
+    let mut at = l;
+    while let Some(shape) = shapes.get(at) {
+        let behind = shapes.iter().position(|next| [next.from, next.with].contains(&Some(at)));
+        match (shape.activation, behind) {
+            (Activation::Identity, Some(next)) if shapes[next].n_in == 0 => at = next,
+            (activation, _) => return activation,
+        }
+    }
+    Activation::Identity
 }
 
 /// [`initial_floats`] rounded to the network's integers.
@@ -57,6 +63,8 @@ pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
             n_out: l.n_out,
             bias: l.bias,
             activation: l.activation,
+            from: l.from,
+            with: l.with,
         })
         .collect();
     let layers = initial_floats(&shapes, seed)

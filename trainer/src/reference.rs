@@ -80,11 +80,13 @@ impl FloatTrainer {
 
     /// Outputs `(rows, output)` of the last layer for inputs `(rows, input)`.
     pub fn outputs(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
-        let mut a = x.to_owned();
+        let x = x.to_owned();
+        let mut outputs: Vec<Array2<f64>> = Vec::with_capacity(self.shapes.len());
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
-            a = activate(shape.activation, transform(shape, layer, &a));
+            let z = transform(shape, layer, taken(shape, &x, &outputs));
+            outputs.push(activate(shape.activation, z));
         }
-        a
+        outputs.pop().unwrap_or(x)
     }
 
     /// Mean loss on the batch `x` `(B, input)` with labels `y` `(B, output)`.
@@ -97,33 +99,44 @@ impl FloatTrainer {
 
     /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
-        let (mut inputs, mut a) = (Vec::new(), x.to_owned());
+        let input = x.to_owned();
+        let mut outputs: Vec<Array2<f64>> = Vec::with_capacity(self.shapes.len());
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
-            let z = transform(shape, layer, &a);
+            let z = transform(shape, layer, taken(shape, &input, &outputs));
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
-            let next = activate(shape.activation, z);
-            inputs.push(std::mem::replace(&mut a, next));
+            outputs.push(activate(shape.activation, z));
         }
-        let mut d = loss_gradient(self.loss, &a, y);
+        // The gradient at every layer's output, as far as it has arrived.
+        let mut arrived: Vec<Option<Array2<f64>>> = vec![None; self.shapes.len()];
         for l in (0..self.shapes.len()).rev() {
-            self.extremes[l].d = self.extremes[l].d.max(largest(&d));
             let shape = self.shapes[l];
-            let arriving = (l > 0).then(|| sent(&shape, &self.parameters[l], &inputs[l], &d));
-            self.update(l, &inputs[l], &d, x.nrows());
-            if let Some(g) = arriving {
-                let below = &mut self.extremes[l - 1];
-                below.g = below.g.max(largest(&g));
-                d = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
+            let d = match arrived[l].take() {
+                Some(g) => {
+                    let seen = &mut self.extremes[l];
+                    seen.g = seen.g.max(largest(&g));
+                    g * derivative(shape.activation, &outputs[l])
+                }
+                None => loss_gradient(self.loss, &outputs[l], y),
+            };
+            self.extremes[l].d = self.extremes[l].d.max(largest(&d));
+            let from = taken(&shape, &input, &outputs);
+            for below in shape.from.into_iter().chain(shape.with) {
+                let g = sent(&shape, &self.parameters[l], from, &d);
+                arrived[below] = Some(match arrived[below].take() {
+                    Some(before) => before + g,
+                    None => g,
+                });
             }
+            self.update(l, from, &d, x.nrows());
         }
     }
 
-    fn update(&mut self, l: usize, input: &Array2<f64>, d: &Array2<f64>, batch: usize) {
+    fn update(&mut self, l: usize, taken: Taken<'_>, d: &Array2<f64>, batch: usize) {
         let shape = self.shapes[l];
         if shape.n_in == 0 {
             return;
         }
-        let (input, d) = (&patches(&shape, input), &by_position(&shape, d.clone()));
+        let (input, d) = (&patches(&shape, taken.first), &by_position(&shape, d.clone()));
         let batch = batch as f64;
         let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
@@ -148,18 +161,34 @@ impl FloatTrainer {
     }
 }
 
+/// The values that a layer takes, of one layer or of two.
+#[derive(Clone, Copy)]
+struct Taken<'a> {
+    first: &'a Array2<f64>,
+    second: Option<&'a Array2<f64>>,
+}
+
+fn taken<'a>(shape: &Shape, inputs: &'a Array2<f64>, outputs: &'a [Array2<f64>]) -> Taken<'a> {
+    let first = shape.from.map_or(inputs, |from| &outputs[from]);
+    Taken { first, second: shape.with.map(|with| &outputs[with]) }
+}
+
 /// What a layer makes of `(samples, input)` before any activation, `(samples, output)`.
-fn transform(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> {
+fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>) -> Array2<f64> {
+    let a = taken.first;
     match shape.kind {
+        LayerKind::Add => taken.second.map_or_else(|| a.clone(), |second| a + second),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
         _ => by_sample(shape, linear(layer, &patches(shape, a))),
     }
 }
 
-/// What a layer sends back to its input `a`, for the gradient `d` at its output.
-fn sent(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>, d: &Array2<f64>) -> Array2<f64> {
+/// What a layer sends back to each of those whose values it has taken, for the gradient `d` at its output.
+fn sent(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, d: &Array2<f64>) -> Array2<f64> {
+    let a = taken.first;
     match shape.kind {
+        LayerKind::Add => d.clone(),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
         LayerKind::AvgPool2d => pools::shared(shape, d),
         _ => gathered(shape, by_position(shape, d.clone()).dot(&layer.w.t())),

@@ -37,9 +37,17 @@ pub struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     /// Training from the first model.
-    pub fn new(network: &Network, data: &'a Dataset, nonce: [u8; 32], model: Parameters) -> Self {
-        let trainer = Trainer::new(network.clone());
-        Self { trainer, data, nonce, order: Vec::new(), index: 0, model, state: None }
+    ///
+    /// # Errors
+    /// If the network's layers are no graph.
+    pub fn new(
+        network: &Network,
+        data: &'a Dataset,
+        nonce: [u8; 32],
+        model: Parameters,
+    ) -> Result<Self, TrainError> {
+        let trainer = Trainer::new(network.clone())?;
+        Ok(Self { trainer, data, nonce, order: Vec::new(), index: 0, model, state: None })
     }
 
     /// The model after the windows so far.

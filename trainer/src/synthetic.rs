@@ -3,7 +3,8 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use zktrain_model::manifest::{
-    Data, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer, Training, Uniform,
+    Data, Features, LayerKind, LayerSpec, Loss, Manifest, ManifestError, Model, Optimizer,
+    Training, Uniform,
 };
 
 use crate::dataset::Scaled;
@@ -118,4 +119,40 @@ pub fn draft(widths: &[usize], batch: usize, steps: usize) -> Manifest {
         },
         quantization: None,
     }
+}
+/// A chain of layers made a graph. `bits` says of each layer in turn, two bits of it: 1 puts a second layer like it
+/// beside it and adds the two, 2 or 3 adds what the first layer with as many outputs put out.
+///
+/// # Errors
+/// If the layers are inconsistent.
+pub fn with_shortcuts(model: &Model, bits: u64) -> Result<Model, ManifestError> {
+    let outputs: Vec<Features> = model.shapes()?.into_iter().map(|shape| shape.output).collect();
+    let mut layers: Vec<LayerSpec> = Vec::new();
+    // Where the values of each layer of the chain come out, by entry.
+    let mut ends: Vec<usize> = Vec::new();
+    let chain: Vec<&[LayerSpec]> =
+        model.layers.chunk_by(|_, next| !next.kind.begins_layer()).collect();
+    for (l, group) in chain.iter().enumerate() {
+        layers.extend_from_slice(group);
+        let last = l + 1 == chain.len();
+        let (end, before) = (layers.len() - 1, ends.last().copied());
+        let first = outputs.iter().take(l).position(|output| *output == outputs[l]);
+        let with = match (bits >> (2 * l) & 3, before, first) {
+            _ if last => None,
+            (1, Some(before), _) => {
+                let from = Some(before);
+                layers.push(LayerSpec { from, ..group[0] });
+                layers.extend_from_slice(&group[1..]);
+                Some(end)
+            }
+            (2 | 3, _, Some(first)) => Some(ends[first]),
+            _ => None,
+        };
+        if with.is_some() {
+            layers.push(LayerSpec { with, ..LayerSpec::of(LayerKind::Add) });
+            layers.extend(group[1..].iter().filter(|_| l % 2 == 0));
+        }
+        ends.push(layers.len() - 1);
+    }
+    Ok(Model { layers, ..model.clone() })
 }

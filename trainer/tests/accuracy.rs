@@ -35,7 +35,7 @@ fn a_step_of_a_million_parameters_is_fast() {
     let manifest = synthetic::manifest(&[784, 1024, 256, 10], 64, 1).unwrap();
     let network = manifest.network().unwrap();
     let sample = synthetic::samples(&manifest, 64, 3).unwrap().quantized(&network);
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone()).unwrap();
     let before = initial_parameters(&network, 1);
     let (x, y) = sample.window(&network, 0).unwrap();
     let mut seconds = f64::INFINITY;

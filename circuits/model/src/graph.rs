@@ -1,10 +1,11 @@
 //! A network as a graph: which operator takes whose values.
 //!
-//! Compiler and trainer walk this graph and know no kind of layer. What a manifest describes today
-//! lowers to a chain: the inputs, the layers in their order, the loss.
+//! Compiler and trainer walk this graph and know no kind of layer. A manifest lowers to the inputs, the layers
+//! in their order, each of which takes the values of one before it or of two, and the loss. Values may be taken
+//! by several: the gradient that arrives at them is the sum of what these send.
 
 use crate::manifest::Network;
-use crate::operators::{LayerKind, Loss};
+use crate::operators::{LayerKind, Loss, Sends};
 
 /// Names a node of a graph: its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,8 +51,8 @@ impl Node {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graph {
     nodes: Vec<Node>,
-    /// Who takes a node's values, by node; nobody takes the loss.
-    consumers: Vec<Option<NodeId>>,
+    /// Who takes a node's values, by node, in topological order; nobody takes the loss.
+    consumers: Vec<Vec<NodeId>>,
 }
 
 /// Nodes that are no graph.
@@ -66,9 +67,17 @@ pub enum GraphError {
         /// Whose values it takes.
         input: usize,
     },
-    /// Two nodes take the same values. Their gradients would have to be added, which is an operator's
-    /// business: one that puts its input out twice.
-    #[error("nodes {first} and {second} both take the values of node {input}")]
+    /// A node takes the same values twice.
+    #[error("node {node} takes the values of node {input} twice")]
+    Twice {
+        /// The node.
+        node: usize,
+        /// Whose values it takes.
+        input: usize,
+    },
+    /// Two nodes take the values of a third, one of which works on them number by number: these are not what the
+    /// layer puts out, and nobody else can have them.
+    #[error("node {second} takes the values of node {input}, which node {first} takes for itself")]
     Shared {
         /// Whose values.
         input: usize,
@@ -83,6 +92,14 @@ pub enum GraphError {
         /// The node.
         node: usize,
     },
+    /// A layer takes what no layer before it puts out.
+    #[error("layer {layer} takes the values of layer {input}, which is not before it")]
+    Layer {
+        /// The layer.
+        layer: usize,
+        /// Whose values it takes.
+        input: usize,
+    },
     /// The last node is no loss, or another one is.
     #[error("a graph ends with its loss, and has no other")]
     Loss,
@@ -92,44 +109,73 @@ impl Graph {
     /// A graph of these nodes.
     ///
     /// # Errors
-    /// If they are not in topological order, or values are taken by nobody or by two.
+    /// If they are not in topological order, or values are taken by nobody, or by more than may have them.
     pub fn new(nodes: Vec<Node>) -> Result<Self, GraphError> {
         let losses = nodes.iter().map(|node| matches!(node.kind, NodeKind::Loss(_)));
         let last = nodes.len().checked_sub(1).ok_or(GraphError::Loss)?;
         if losses.enumerate().any(|(index, is_loss)| is_loss != (index == last)) {
             return Err(GraphError::Loss);
         }
-        let mut consumers: Vec<Option<NodeId>> = vec![None; nodes.len()];
+        let mut consumers: Vec<Vec<NodeId>> = vec![Vec::new(); nodes.len()];
         for (node, inputs) in nodes.iter().map(|node| &node.inputs).enumerate() {
             for &NodeId(input) in inputs {
                 let before = consumers.iter_mut().take(node).nth(input);
-                let consumer = before.ok_or(GraphError::Order { node, input })?;
-                if let Some(NodeId(first)) = consumer.replace(NodeId(node)) {
-                    return Err(GraphError::Shared { input, first, second: node });
+                let consumers = before.ok_or(GraphError::Order { node, input })?;
+                if consumers.contains(&NodeId(node)) {
+                    return Err(GraphError::Twice { node, input });
                 }
+                consumers.push(NodeId(node));
             }
         }
-        match consumers.iter().take(last).position(Option::is_none) {
-            Some(node) => Err(GraphError::Unused { node }),
-            None => Ok(Self { nodes, consumers }),
+        if let Some(node) = consumers.iter().take(last).position(Vec::is_empty) {
+            return Err(GraphError::Unused { node });
         }
+        let graph = Self { nodes, consumers };
+        graph.check_followers()?;
+        Ok(graph)
     }
 
-    /// The graph of a network: a chain, in which each node takes the values of the one before it.
-    pub fn of(network: &Network) -> Self {
-        let mut kinds = vec![NodeKind::Input];
-        for (layer, scales) in network.layers.iter().enumerate() {
-            kinds.push(NodeKind::Layer { kind: scales.kind, layer });
-            let then = scales.activation.kind();
-            kinds.extend(then.map(|kind| NodeKind::Layer { kind, layer }));
+    /// Whether who works on values number by number has them for itself.
+    fn check_followers(&self) -> Result<(), GraphError> {
+        for (input, consumers) in self.consumers.iter().enumerate() {
+            let follows = |id: &&NodeId| {
+                let kind = self.node(**id).map(|node| node.kind);
+                matches!(kind, Some(NodeKind::Layer { kind, .. }) if !kind.begins_layer())
+            };
+            let first = consumers.iter().find(follows);
+            let second = first.and_then(|first| consumers.iter().find(|id| *id != first));
+            if let Some((NodeId(first), NodeId(second))) = first.zip(second) {
+                return Err(GraphError::Shared { input, first: *first, second: *second });
+            }
         }
-        kinds.push(NodeKind::Loss(network.loss));
-        let last = kinds.len() - 1;
-        let before = |index: usize| index.checked_sub(1).map(NodeId).into_iter().collect();
-        let consumers = (1..=last).map(|index| Some(NodeId(index))).chain([None]).collect();
-        let chained = kinds.into_iter().enumerate();
-        let nodes = chained.map(|(index, kind)| Node { kind, inputs: before(index) }).collect();
-        Self { nodes, consumers }
+        Ok(())
+    }
+
+    /// The graph of a network.
+    ///
+    /// # Errors
+    /// If a layer takes the values of one that is not before it, or nobody takes those of one.
+    pub fn of(network: &Network) -> Result<Self, GraphError> {
+        let mut nodes = vec![Node { kind: NodeKind::Input, inputs: Vec::new() }];
+        // The node that puts out a layer's values, by layer.
+        let mut outputs: Vec<NodeId> = Vec::new();
+        for (layer, scales) in network.layers.iter().enumerate() {
+            let output = |input: usize| {
+                outputs.get(input).copied().ok_or(GraphError::Layer { layer, input })
+            };
+            let first = scales.from.map_or(Ok(NodeId(0)), output)?;
+            let second = scales.with.map(output).transpose()?;
+            let inputs = core::iter::once(first).chain(second).collect();
+            nodes.push(Node { kind: NodeKind::Layer { kind: scales.kind, layer }, inputs });
+            if let Some(kind) = scales.activation.kind() {
+                let inputs = vec![NodeId(nodes.len() - 1)];
+                nodes.push(Node { kind: NodeKind::Layer { kind, layer }, inputs });
+            }
+            outputs.push(NodeId(nodes.len() - 1));
+        }
+        let inputs = vec![outputs.last().copied().unwrap_or(NodeId(0))];
+        nodes.push(Node { kind: NodeKind::Loss(network.loss), inputs });
+        Self::new(nodes)
     }
 
     /// All nodes, in topological order.
@@ -142,9 +188,18 @@ impl Graph {
         self.nodes.get(id.0)
     }
 
-    /// Who takes a node's values.
-    pub fn consumer(&self, id: NodeId) -> Option<NodeId> {
-        self.consumers.get(id.0).copied().flatten()
+    /// Who takes a node's values, in topological order.
+    pub fn consumers(&self, id: NodeId) -> &[NodeId] {
+        self.consumers.get(id.0).map_or(&[], Vec::as_slice)
+    }
+
+    /// Which of the gradients that arrive at `input` as tensors is the one that `consumer` sends.
+    pub fn slot(&self, consumer: NodeId, input: NodeId) -> Option<usize> {
+        let is_tensor = |id: &&NodeId| {
+            let node = self.node(**id);
+            node.is_some_and(|node| node.kind.operator().sends_as() != Sends::Form)
+        };
+        self.consumers(input).iter().filter(is_tensor).position(|id| *id == consumer)
     }
 
     /// The nodes of one layer.
@@ -166,12 +221,10 @@ mod tests {
         NodeKind::Layer { kind: LayerKind::Linear, layer }
     }
 
-    /// What is made without a check is what the check would have let through.
     #[test]
     fn a_manifest_lowers_to_a_chain() {
         let text = include_str!("../tests/constraints/clipped.toml");
-        let graph = Graph::of(&Manifest::from_toml(text).unwrap().network().unwrap());
-        assert_eq!(Graph::new(graph.nodes.clone()), Ok(graph.clone()));
+        let graph = Graph::of(&Manifest::from_toml(text).unwrap().network().unwrap()).unwrap();
         let layer = |kind, layer| NodeKind::Layer { kind, layer };
         let kinds = [
             NodeKind::Input,
@@ -187,31 +240,53 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_in_order_and_every_value_is_taken_once() {
+    fn nodes_are_in_order_and_every_value_is_taken() {
         let loss = NodeKind::Loss(Loss::Mse);
         let graph = |inputs: [&[usize]; 4]| {
             let kinds = [NodeKind::Input, linear(0), linear(1), loss];
             Graph::new(kinds.into_iter().zip(inputs).map(|(k, i)| node(k, i)).collect())
         };
         let chain = graph([&[], &[0], &[1], &[2]]).unwrap();
-        assert_eq!(chain.consumer(NodeId(1)), Some(NodeId(2)));
-        assert_eq!(chain.consumer(NodeId(3)), None);
+        assert_eq!(chain.consumers(NodeId(1)), [NodeId(2)]);
+        assert_eq!(chain.consumers(NodeId(3)), []);
         assert_eq!(chain.layer(1).collect::<Vec<_>>(), [NodeId(2)]);
         let error = |inputs| graph(inputs).unwrap_err();
         assert_eq!(error([&[], &[2], &[1], &[2]]), GraphError::Order { node: 1, input: 2 });
         assert_eq!(error([&[], &[1], &[1], &[2]]), GraphError::Order { node: 1, input: 1 });
         assert_eq!(error([&[], &[0], &[1], &[9]]), GraphError::Order { node: 3, input: 9 });
-        let shared = GraphError::Shared { input: 0, first: 1, second: 2 };
-        assert_eq!(error([&[], &[0], &[0], &[2]]), shared);
-        assert_eq!(
-            error([&[], &[0], &[1], &[1]]),
-            GraphError::Shared { input: 1, first: 2, second: 3 }
-        );
+        assert_eq!(error([&[], &[0], &[1, 1], &[2]]), GraphError::Twice { node: 2, input: 1 });
+        assert_eq!(error([&[], &[0], &[0], &[2]]), GraphError::Unused { node: 1 });
         assert_eq!(error([&[], &[0], &[1], &[]]), GraphError::Unused { node: 2 });
         let joined = graph([&[], &[0], &[], &[1, 2]]).unwrap();
-        assert_eq!(joined.consumer(NodeId(2)), Some(NodeId(3)));
+        assert_eq!(joined.consumers(NodeId(2)), [NodeId(3)]);
+        let shared = graph([&[], &[0], &[1], &[1, 2]]).unwrap();
+        assert_eq!(shared.consumers(NodeId(1)), [NodeId(2), NodeId(3)]);
         assert_eq!(Graph::new(vec![]), Err(GraphError::Loss));
         assert_eq!(Graph::new(vec![node(loss, &[]), node(loss, &[0])]), Err(GraphError::Loss));
         assert_eq!(Graph::new(vec![node(linear(0), &[])]), Err(GraphError::Loss));
+    }
+
+    /// What stands between a layer and its activation is nobody else's.
+    #[test]
+    fn values_before_an_activation_are_its_own() {
+        let relu = NodeKind::Layer { kind: LayerKind::Relu, layer: 0 };
+        let kinds = [NodeKind::Input, linear(0), relu, linear(1), NodeKind::Loss(Loss::Mse)];
+        let graph = |inputs: [&[usize]; 5]| {
+            Graph::new(kinds.into_iter().zip(inputs).map(|(k, i)| node(k, i)).collect())
+        };
+        assert!(graph([&[], &[0], &[1], &[2], &[3]]).is_ok());
+        assert!(graph([&[], &[0], &[1], &[2], &[2, 3]]).is_ok());
+        let shared = GraphError::Shared { input: 1, first: 2, second: 4 };
+        assert_eq!(graph([&[], &[0], &[1], &[2], &[1, 3]]), Err(shared));
+    }
+
+    #[test]
+    fn a_layer_takes_what_a_layer_before_it_puts_out() {
+        let text = include_str!("../tests/constraints/clipped.toml");
+        let mut network = Manifest::from_toml(text).unwrap().network().unwrap();
+        network.layers[1].from = Some(1);
+        assert_eq!(Graph::of(&network), Err(GraphError::Layer { layer: 1, input: 1 }));
+        network.layers[1].from = None;
+        assert_eq!(Graph::of(&network), Err(GraphError::Unused { node: 2 }));
     }
 }

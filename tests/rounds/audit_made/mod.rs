@@ -293,7 +293,7 @@ impl World {
         let prover = run.binding.prover;
         let window = round_window(plan.nonce.0, prover, WINDOWS as u64).unwrap();
         let (x, y) = run.data.window(network, window as usize).unwrap();
-        let trace = Trainer::new(network.clone()).train_window(model, None, x, y).unwrap();
+        let trace = Trainer::new(network.clone()).unwrap().train_window(model, None, x, y).unwrap();
         let start = Committed::start(key, commit_model(key, srs().g1(), model).unwrap());
         let binding = Binding { prover, ..place(plan) };
         let position = Position { binding, step: 0, window };

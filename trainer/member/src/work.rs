@@ -132,7 +132,7 @@ impl<'a> WindowProver<'a> {
             round_window(task.nonce, task.binding.prover, windows).ok_or_else(too_short)?;
         let index = usize::try_from(window).map_err(|_| too_short())?;
         let (x, y) = self.train.window(network, index).ok_or_else(too_short)?;
-        Ok((window, Trainer::new(network.clone()).train_window(model, None, x, y)?))
+        Ok((window, Trainer::new(network.clone())?.train_window(model, None, x, y)?))
     }
 
     /// Trains on the drawn window and proves it, compressed. The update's blindings stay in the

@@ -297,7 +297,7 @@ fn a_regression_is_measured_against_its_targets_as_they_are() {
     assert_eq!((dataset.clamped.targets, dataset.clamped.total()), (1, 1));
     let mut model = crate::initial_parameters(&network, 1);
     model.layers[0].w.fill(0);
-    let trainer = crate::train::Trainer::new(network);
+    let trainer = crate::train::Trainer::new(network).unwrap();
     let loss = crate::evaluate(&trainer, &model, &dataset).unwrap().loss;
     let expected = (0.5f64 * 0.5 + 1e10) / 4.0;
     assert!((loss / expected - 1.0).abs() < 1e-12, "{loss}");

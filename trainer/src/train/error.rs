@@ -1,6 +1,7 @@
 //! What can go wrong when training starts. Once it has, operators refuse only what the checks before
 //! it have refused already.
 
+use zktrain_model::graph::GraphError;
 use zktrain_model::operators::Untraced;
 
 /// Parameters, state or data that do not fit the network.
@@ -62,6 +63,17 @@ pub enum TrainError {
         /// Largest number of entries in one tensor of the trace.
         max: usize,
         /// Entries needed.
+        got: usize,
+    },
+    /// Layers that are no graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// Gradients of different lengths that arrive at the same values.
+    #[error("gradients that arrive at the same values: expected {expected} entries, got {got}")]
+    Arriving {
+        /// Entries of the first.
+        expected: usize,
+        /// Entries of another.
         got: usize,
     },
     /// Parameters or a trace that an operator cannot work on.

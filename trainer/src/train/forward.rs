@@ -1,6 +1,6 @@
 //! The forward pass, shared by training and evaluation.
 
-use zktrain_model::graph::{Graph, NodeId, NodeKind};
+use zktrain_model::graph::{Graph, GraphError, NodeId, NodeKind};
 use zktrain_model::manifest::Network;
 use zktrain_model::operators::{LayerKind, Pass, SavedTensors};
 use zktrain_model::trace::{LayerTrace, Parameters};
@@ -20,12 +20,21 @@ pub struct Forward {
 
 /// An operator of a layer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Operator {
+pub(super) struct Operator<'a> {
     pub id: NodeId,
     pub kind: LayerKind,
     pub layer: usize,
     /// Whose values it takes.
-    pub input: NodeId,
+    pub inputs: &'a [NodeId],
+}
+
+/// The values at hand when an operator has its turn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Values<'a> {
+    /// The window's inputs.
+    pub inputs: &'a [i32],
+    /// What nodes have put out, by node.
+    pub nodes: &'a [Vec<i32>],
 }
 
 /// Samples that go through the network together, and the step that they are of.
@@ -38,24 +47,35 @@ pub(super) struct Turn {
 
 impl Forward {
     /// Computes the function tables of `network`.
-    pub fn new(network: &Network) -> Self {
-        let graph = Graph::of(network);
+    ///
+    /// # Errors
+    /// If its layers are no graph: no manifest lowers to such.
+    pub fn new(network: &Network) -> Result<Self, GraphError> {
+        let graph = Graph::of(network)?;
         let tables = graph.nodes().map(|(_, node)| match node.kind {
             NodeKind::Input => Vec::new(),
             NodeKind::Layer { kind, layer } => kind.table(network, &network.layers[layer]),
             NodeKind::Loss(loss) => loss.table(network),
         });
-        Self { network: network.clone(), tables: tables.collect(), graph }
+        Ok(Self { network: network.clone(), tables: tables.collect(), graph })
     }
 
     /// The layers' operators, in topological order.
-    pub(super) fn operators(&self) -> impl DoubleEndedIterator<Item = Operator> + '_ {
-        self.graph.nodes().filter_map(|(id, node)| match (node.kind, node.inputs.as_slice()) {
-            (NodeKind::Layer { kind, layer }, [input, ..]) => {
-                Some(Operator { id, kind, layer, input: *input })
+    pub(super) fn operators(&self) -> impl DoubleEndedIterator<Item = Operator<'_>> + '_ {
+        self.graph.nodes().filter_map(|(id, node)| match node.kind {
+            NodeKind::Layer { kind, layer } => {
+                Some(Operator { id, kind, layer, inputs: &node.inputs })
             }
-            _ => None,
+            NodeKind::Input | NodeKind::Loss(_) => None,
         })
+    }
+
+    /// What a node has put out; nothing yet of one behind.
+    fn values<'v>(&self, id: NodeId, values: Values<'v>) -> &'v [i32] {
+        match self.graph.node(id).map(|node| node.kind) {
+            Some(NodeKind::Input) => values.inputs,
+            _ => values.nodes.get(id.0).map_or(&[], Vec::as_slice),
+        }
     }
 
     /// What the loss takes, and its table.
@@ -70,19 +90,26 @@ impl Forward {
         self.tables.len()
     }
 
-    /// One operator's turn.
+    /// One operator's turn, between it and one of its inputs.
     pub(super) fn pass<'a>(
         &'a self,
-        operator: Operator,
+        operator: Operator<'_>,
+        input: Option<NodeId>,
+        with: &'a [i32],
         parameters: &'a Parameters,
         Turn { step, steps, samples }: Turn,
     ) -> Pass<'a, Parallel> {
-        let Operator { id, layer: index, input, .. } = operator;
+        let Operator { id, layer: index, .. } = operator;
+        let below = input.and_then(|input| self.graph.node(input));
+        let slot = input.and_then(|input| self.graph.slot(id, input));
         Pass {
             kernels: &Parallel,
             network: &self.network,
             layer: &self.network.layers[index],
-            below: self.graph.node(input).and_then(|node| node.layer()),
+            below: below.and_then(|node| node.layer()),
+            // One who has no tensor for the gradient that it sends does not ask where that is.
+            slot: slot.unwrap_or(usize::MAX),
+            with,
             index,
             parameters: &parameters.layers[index],
             table: &self.tables[id.0],
@@ -103,13 +130,11 @@ impl Forward {
     ) -> Result<Vec<Vec<i32>>, TrainError> {
         let mut values: Vec<Vec<i32>> = vec![Vec::new(); self.len()];
         for operator in self.operators() {
-            let Operator { id, kind, layer, input } = operator;
-            let pass = self.pass(operator, parameters, turn);
-            let taken = match self.graph.node(input).map(|node| node.kind) {
-                Some(NodeKind::Input) => inputs,
-                _ => &values[input.0][..],
-            };
-            let out = kind.forward(&pass, taken, &mut kept[id.0], &mut traces[layer])?;
+            let Operator { id, kind, layer, inputs: from } = operator;
+            let now = Values { inputs, nodes: &values };
+            let taken = |port: usize| from.get(port).map_or(&[][..], |id| self.values(*id, now));
+            let pass = self.pass(operator, from.first().copied(), taken(1), parameters, turn);
+            let out = kind.forward(&pass, taken(0), &mut kept[id.0], &mut traces[layer])?;
             values[id.0] = out;
         }
         Ok(values)

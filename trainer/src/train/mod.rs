@@ -26,9 +26,12 @@ pub struct Trainer {
 
 impl Trainer {
     /// Computes the function tables of `network`.
-    pub fn new(network: Network) -> Self {
-        let forward = Forward::new(&network);
-        Self { network, forward }
+    ///
+    /// # Errors
+    /// If its layers are no graph: no manifest lowers to such.
+    pub fn new(network: Network) -> Result<Self, TrainError> {
+        let forward = Forward::new(&network)?;
+        Ok(Self { network, forward })
     }
 
     /// The network being trained.
@@ -74,7 +77,7 @@ pub fn train_window(
     inputs: &[i16],
     labels: &[i16],
 ) -> Result<Trace, TrainError> {
-    Trainer::new(network.clone()).train_window(before, state, inputs, labels)
+    Trainer::new(network.clone())?.train_window(before, state, inputs, labels)
 }
 
 /// The last step's update, which is the optimizer's state for the next window;

@@ -66,10 +66,13 @@ impl Run<'_> {
         let d = network.loss.gradient(network, table, z, y, &mut self.loss);
         gradients[last.0] = d.ok_or(TrainError::Loss)?;
         for operator in graph.operators().rev() {
-            let pass = graph.pass(operator, &self.parameters, turn);
-            let (own, gradient) = (&mut kept[operator.id.0], &gradients[operator.id.0]);
-            let d = operator.kind.backward(&pass, gradient, own, &mut self.layers)?;
-            gradients[operator.input.0] = d;
+            let own = &mut kept[operator.id.0];
+            for input in operator.inputs {
+                let pass = graph.pass(operator, Some(*input), &[], &self.parameters, turn);
+                let gradient = &gradients[operator.id.0];
+                let sent = operator.kind.backward(&pass, gradient, own, &mut self.layers)?;
+                arrive(&mut gradients[input.0], sent)?;
+            }
         }
         let updates = self.updates(turn, &kept)?;
         for (p, update) in self.parameters.layers.iter_mut().zip(&updates) {
@@ -90,7 +93,7 @@ impl Run<'_> {
         let graph = self.trainer.forward();
         let mut updates = vec![LayerParameters::default(); self.layers.len()];
         for operator in graph.operators() {
-            let pass = graph.pass(operator, &self.parameters, turn);
+            let pass = graph.pass(operator, None, &[], &self.parameters, turn);
             let velocity = self.velocity.as_ref().map(|v| &v.layers[operator.layer]);
             let (own, trace) = (&kept[operator.id.0], &mut self.layers[operator.layer]);
             if let Some(update) = operator.kind.update(&pass, velocity, own, trace)? {
@@ -99,6 +102,21 @@ impl Run<'_> {
         }
         Ok(updates)
     }
+}
+
+/// Adds what arrives at a node from one of those who take its values.
+fn arrive(sum: &mut Vec<i32>, sent: Vec<i32>) -> Result<(), TrainError> {
+    if sum.is_empty() {
+        *sum = sent;
+        return Ok(());
+    }
+    if sum.len() != sent.len() {
+        let (expected, got) = (sum.len(), sent.len());
+        return Err(TrainError::Arriving { expected, got });
+    }
+    // Manifests bound the sum: it has 30 bits at most.
+    sum.iter_mut().zip(sent).for_each(|(sum, sent)| *sum += sent);
+    Ok(())
 }
 
 fn subtract(parameters: &mut LayerParameters, update: &LayerParameters) {

@@ -155,7 +155,7 @@ impl<'a> ProverBuilder<'a> {
             self.nonce.unwrap_or_else(|| derived_nonce(&setup.key.spec, &dataset.tree.root()));
         let at = Committed::start(&setup.key, setup.commit(&genesis)?);
         Ok(Prover {
-            replay: Replay::new(network, data, nonce, genesis.clone()),
+            replay: Replay::new(network, data, nonce, genesis.clone())?,
             pending: None,
             model: genesis.clone(),
             genesis_hash: rows_hash(&at.model.points),

@@ -5,7 +5,7 @@ pub use super::tables::TableKind;
 use crate::manifest::RoundSpec;
 use crate::relation::{
     Allocator, AxisFactor, Constraint, DimMap, Domain, Linear, LinearCheck, Lookup, LookupTable,
-    Monomial, Product, Relation, SheetLayout, TensorId, ZeroCheck,
+    Monomial, Product, Relation, SheetLayout, TensorId, Term, ZeroCheck,
 };
 
 /// The tensors of one saturating rounding.
@@ -174,6 +174,16 @@ impl PointwiseBuilder {
     pub fn form(&mut self, form: Linear) -> usize {
         self.check.polys.push(form);
         self.check.polys.len() - 1
+    }
+
+    /// A form as an operand, as a tensor if it is nothing else: the same one twice is one operand.
+    pub fn operand(&mut self, form: Linear) -> usize {
+        match form.terms.as_slice() {
+            [Term { coef: 1, tensor: Some(id), dims, factors }] if factors.is_empty() => {
+                self.mapped(*id, dims)
+            }
+            _ => self.form(form),
+        }
     }
 
     /// `Σ coef·Π operands = 0`

@@ -1,5 +1,6 @@
 //! Why no relation can be written.
 
+use crate::graph::GraphError;
 use crate::relation::Malformed;
 
 /// A constraint that cannot be written, or that would say something else than it should.
@@ -10,6 +11,9 @@ use crate::relation::Malformed;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
+    /// Layers that are no graph.
+    #[error("the network: {0}")]
+    Graph(#[from] GraphError),
     /// A lookup into a table that was not declared.
     #[error("{label}: a lookup into table {table}, which the relation does not have")]
     UndeclaredTable {

@@ -19,7 +19,7 @@ use super::slots::{Declaration, Slots};
 use super::tensors::Tensors;
 use crate::graph::{Graph, NodeKind};
 use crate::manifest::{Features, Layer, Network};
-use crate::operators::{Blocks, LOSS, Site, Transform, layer_name};
+use crate::operators::{ARRIVING, Blocks, LOSS, Sends, Site, Transform, layer_name};
 use crate::relation::{Allocator, Group, Linear, Relation, TensorId};
 use crate::size::Bounded;
 
@@ -130,7 +130,7 @@ pub fn compile_training(network: &Bounded) -> Result<(Relation, TrainingIds), Co
 
 /// Everything but the list of rows.
 pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), CompileError> {
-    let graph = Graph::of(network);
+    let graph = Graph::of(network)?;
     let mut allocator = Allocator::new(network.row_log);
     let data = allocator.place_blocks(1, Group::Data, &data_block(network), None);
     let block = parameter_block(network)?;
@@ -198,16 +198,16 @@ fn constrain_layer(builder: &mut RelationBuilder, sites: &[Site<'_>]) -> Result<
     for site in sites {
         site.operator().forward(builder, site)?;
     }
-    let consumer = last.consumer()?;
-    consumer.operator().backward(builder, &consumer)?;
+    let consumers = last.consumers()?;
+    for consumer in &consumers {
+        consumer.operator().backward(builder, consumer)?;
+    }
 
-    let (layer, own) = first.layer()?;
-    let domain = first.domain(layer);
+    let domain = first.domain(first.layer()?.0);
     let mut pointwise = PointwiseBuilder::new(domain.clone());
     first.operator().pointwise(builder, &mut pointwise, first)?;
-    let rounded = consumer.operator().rounds_gradient();
-    if let Some(g) = own.tensors.rounded("g").filter(|_| rounded) {
-        let name = format!("{}.g", first.name());
+    for consumer in consumers.iter().filter(|c| c.operator().sends_as() == Sends::Rounded) {
+        let (name, g) = consumer.sent()?;
         let dims = axes(domain.axes.len());
         constrain_rounding(builder, &mut pointwise, &name, &domain, g, &dims, Bound::Here)?;
     }
@@ -278,8 +278,11 @@ fn declare_layer(
     if let Some(follower) = follower {
         follower.declare(layer, &mut own)?;
     }
-    if let Some(g) = &layer.g {
-        own.rounded("g", g, &layer.output)?;
+    if layer.g.len() > ARRIVING.len() {
+        return Err(CompileError::Differs { name, part: "the gradients that arrive" });
+    }
+    for (part, g) in ARRIVING.iter().zip(&layer.g) {
+        own.rounded(part, g, &layer.output)?;
     }
     if let Some(follower) = follower {
         follower.declare_backward(layer, &mut own)?;

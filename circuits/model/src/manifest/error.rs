@@ -1,5 +1,6 @@
 //! What can be wrong with a manifest, always with the field that is wrong.
 
+use super::features::Features;
 use super::schema::LayerKind;
 
 /// A manifest that cannot be used: which field, and why.
@@ -54,6 +55,44 @@ pub enum ManifestErrorKind {
         needed: u32,
         /// The manifest's.
         got: u32,
+    },
+    /// A layer takes what is not there yet.
+    #[error(
+        "expected an entry of `model.layers` before it, of which there are {entries}, got number {entry}"
+    )]
+    NotBefore {
+        /// The entry that it names.
+        entry: usize,
+        /// Entries before it.
+        entries: usize,
+    },
+    /// A layer takes what stands between another one and its activation.
+    #[error("an activation follows entry {entry}: take what that puts out, entry {}", entry + 1)]
+    Inner {
+        /// The entry that it names.
+        entry: usize,
+    },
+    /// A layer takes the same values twice.
+    #[error("these are the values that it takes already")]
+    Twice,
+    /// Two layers' values cannot be added.
+    #[error("expected values of {expected}, as those that they are added to, got {got}")]
+    Unlike {
+        /// What they are added to.
+        expected: Features,
+        /// What they are.
+        got: Features,
+    },
+    /// No layer takes a layer's values.
+    #[error("no layer takes its values")]
+    Unused,
+    /// Too many layers take a layer's values.
+    #[error("its values are taken by {got} layers, at most {max} can take them")]
+    Crowded {
+        /// The most that can.
+        max: usize,
+        /// How many do.
+        got: usize,
     },
     /// A layer over images that is given none.
     #[error("{layer} needs an image: set `model.image`, and have no linear layer before it")]

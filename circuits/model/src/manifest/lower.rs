@@ -4,12 +4,14 @@ use super::bounds::weight_bits;
 use super::derive::{MAX_LAMBDA_ERROR, derive_lambda, derive_mu, lambda_error};
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::features::Features;
-use super::network::{Activation, Layer, Network, RoundSpec};
+use super::network::{Activation, Layer, Network, RoundSpec, bit_length};
 use super::schema::{LayerKind, LayerQuantization, Manifest, Quantization};
 use super::shape::{Shape, shapes};
-use crate::operators::{Elementwise, Scale, Transform};
+use crate::operators::{ARRIVING, Elementwise, Scale, Sent, Transform};
 
 const I16_MAX_MAGNITUDE: i64 = 1 << 15;
+/// Most bits of the magnitude of a gradient that arrives at a layer: it is a cell of 32 bits where a rectifier follows.
+const MAX_GRADIENT_BITS: u32 = 30;
 
 /// Lowers a manifest whose other fields have been checked.
 pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
@@ -31,6 +33,7 @@ pub(super) fn lower(manifest: &Manifest) -> Result<Network, ManifestError> {
         manifest,
         q,
         weight_bits: weight_bits(q.weight_init_bits, manifest.training.max_steps)?,
+        outputs: outputs(q, &shapes)?,
     };
     Ok(Network {
         input: manifest.model.input,
@@ -88,12 +91,35 @@ pub(crate) struct Lowering<'a> {
     pub q: &'a Quantization,
     /// Parameters stay below two to this power in magnitude.
     weight_bits: u32,
+    /// Scales of every layer's output.
+    outputs: Vec<Scale>,
+}
+
+/// The layers that take a layer's values, with their indices, in order. None of the last one, whose values the loss
+/// takes.
+pub(crate) type Consumers<'a> = [(usize, &'a Layer)];
+
+/// The gradient that arrives at a layer's output, the sum of what all send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arriving {
+    /// Smallest number.
+    pub lo: i64,
+    /// Largest number.
+    pub hi: i64,
+}
+
+impl Arriving {
+    fn largest(self) -> i64 {
+        self.hi.max(-self.lo)
+    }
 }
 
 /// The backward pass through what follows a layer.
 pub(crate) struct Backward {
-    /// The rounding of the gradient that arrives.
-    pub g: Option<RoundSpec>,
+    /// The roundings of the gradients that arrive.
+    pub g: Vec<RoundSpec>,
+    /// Their fractional bits.
+    pub g_frac: u32,
     /// The rounding of the derivative product.
     pub d: Option<RoundSpec>,
     /// The gradient with respect to the layer's output.
@@ -102,17 +128,28 @@ pub(crate) struct Backward {
 
 impl Lowering<'_> {
     fn layers(&self, shapes: &[Shape]) -> Result<Vec<Layer>, ManifestError> {
-        let inputs = self.inputs(shapes)?;
         let mut layers: Vec<Layer> = Vec::with_capacity(shapes.len());
         // The gradient's scales are fixed from the loss backwards.
-        let outputs = inputs.iter().skip(1).map(|scale| scale.frac);
-        let scales: Vec<_> = inputs.iter().copied().zip(outputs).collect();
-        for (l, (shape, scales)) in shapes.iter().zip(scales).enumerate().rev() {
-            let layer = transform(l, shape.kind)?.scales(self, l, shape, scales, layers.last())?;
+        for (l, (shape, output)) in shapes.iter().zip(&self.outputs).enumerate().rev() {
+            let input = match shape.from {
+                Some(from) => self.output(from)?,
+                None => Scale { frac: self.q.input_frac, max: I16_MAX_MAGNITUDE },
+            };
+            let takes = |layer: &Layer| [layer.from, layer.with].contains(&Some(l));
+            let above = layers.iter().rev().enumerate().map(|(k, layer)| (l + 1 + k, layer));
+            let above: Vec<_> = above.filter(|(_, layer)| takes(layer)).collect();
+            let scales = (input, output.frac);
+            let layer = transform(l, shape.kind)?.scales(self, l, shape, scales, &above)?;
             layers.push(layer);
         }
         layers.reverse();
         Ok(layers)
+    }
+
+    /// The scale of what layer `l` puts out.
+    pub fn output(&self, l: usize) -> Result<Scale, ManifestError> {
+        let missing = || ManifestError::new(format!("quantization.layers[{l}]"), Kind::Missing);
+        self.outputs.get(l).copied().ok_or_else(missing)
     }
 
     /// The scales of layer `l` in the manifest.
@@ -126,44 +163,62 @@ impl Lowering<'_> {
         1 << self.weight_bits
     }
 
-    /// Scales of every layer's input, and of the last one's output.
-    fn inputs(&self, shapes: &[Shape]) -> Result<Vec<Scale>, ManifestError> {
-        let mut inputs = vec![Scale { frac: self.q.input_frac, max: I16_MAX_MAGNITUDE }];
-        for (l, (shape, q)) in shapes.iter().zip(&self.q.layers).enumerate() {
-            let scale = match follower(shape.activation) {
-                Some(operator) => operator.scale(q),
-                None => own_frac(q).map(|frac| Scale { frac, max: I16_MAX_MAGNITUDE }),
-            };
-            let field = || format!("quantization.layers[{l}].a_frac");
-            inputs.push(scale.map_err(|kind| ManifestError::new(field(), kind))?);
-        }
-        Ok(inputs)
-    }
-
-    /// The roundings of the backward pass at layer `l`, whose values are taken by the layer `above`
+    /// The roundings of the backward pass at layer `l`, whose values are taken by the layers `above`
     /// or by the loss, and the gradient they give.
     pub fn backward(
         &self,
         l: usize,
         activation: Activation,
         a_frac: u32,
-        above: Option<&Layer>,
+        above: &Consumers<'_>,
     ) -> Result<Backward, ManifestError> {
         let q = self.quantization(l)?;
         let field = format!("quantization.layers[{l}].grad_frac");
-        let Some(above) = above else {
+        if above.is_empty() {
             if q.grad_frac.is_some() {
                 return Err(ManifestError::new(field, Kind::Unexpected));
             }
-            return Ok(Backward { g: None, d: None, gradient: self.loss_gradient(l, q)? });
-        };
+            let gradient = self.loss_gradient(l, q)?;
+            return Ok(Backward { g: Vec::new(), g_frac: 0, d: None, gradient });
+        }
         let frac = q.grad_frac.ok_or_else(|| ManifestError::new(field.clone(), Kind::Missing))?;
-        let g = transform(l + 1, above.kind)?.sends(self, above, &field, frac)?;
-        let (d, frac) = match follower(activation) {
-            Some(operator) => operator.derivative(&field, &g, a_frac, frac)?,
+        let (g, arriving) = self.arriving(&field, frac, above)?;
+        let (d, d_frac) = match follower(activation) {
+            Some(operator) => operator.derivative(&field, arriving, a_frac, frac)?,
             None => (None, frac),
         };
-        Ok(Backward { g: Some(g), d, gradient: Scale { frac, max: I16_MAX_MAGNITUDE } })
+        let max = d.as_ref().map_or(arriving.largest(), |d: &RoundSpec| d.hi.max(-d.lo));
+        Ok(Backward { g, g_frac: frac, d, gradient: Scale { frac: d_frac, max } })
+    }
+
+    /// What those send who take a layer's values, and the size of the sum.
+    fn arriving(
+        &self,
+        field: &str,
+        frac: u32,
+        above: &Consumers<'_>,
+    ) -> Result<(Vec<RoundSpec>, Arriving), ManifestError> {
+        let (mut g, mut sum) = (Vec::new(), Arriving { lo: 0, hi: 0 });
+        for (l, layer) in above {
+            let (lo, hi) = match transform(*l, layer.kind)?.sends(self, layer, field, frac)? {
+                Sent::Tensor(spec) => {
+                    g.push(spec);
+                    (spec.lo, spec.hi)
+                }
+                Sent::Form(max) => (-max, max),
+            };
+            sum = Arriving { lo: sum.lo.saturating_add(lo), hi: sum.hi.saturating_add(hi) };
+        }
+        if g.len() > ARRIVING.len() {
+            let [max, got] = [ARRIVING.len(), g.len()].map(|count| count as i128);
+            return Err(ManifestError::new(field, Kind::OutOfRange { min: 1, max, got }));
+        }
+        let got = bit_length(sum.largest().into());
+        if got > MAX_GRADIENT_BITS {
+            let (what, max) = ("the sum of the gradients that arrive", MAX_GRADIENT_BITS);
+            return Err(ManifestError::new(field, Kind::Overflow { what, max, got }));
+        }
+        Ok((g, sum))
     }
 
     fn loss_gradient(&self, l: usize, q: &LayerQuantization) -> Result<Scale, ManifestError> {
@@ -173,6 +228,19 @@ impl Lowering<'_> {
         }
         Ok(loss.scale(q.z_frac))
     }
+}
+
+/// Scales of every layer's output.
+fn outputs(q: &Quantization, shapes: &[Shape]) -> Result<Vec<Scale>, ManifestError> {
+    let scale = |(l, (shape, q)): (usize, (&Shape, &LayerQuantization))| {
+        let scale = match follower(shape.activation) {
+            Some(operator) => operator.scale(q),
+            None => own_frac(q).map(|frac| Scale { frac, max: I16_MAX_MAGNITUDE }),
+        };
+        let field = || format!("quantization.layers[{l}].a_frac");
+        scale.map_err(|kind| ManifestError::new(field(), kind))
+    };
+    shapes.iter().zip(&q.layers).enumerate().map(scale).collect()
 }
 
 /// The operator that layer `l` begins with.

@@ -25,7 +25,7 @@ pub use derive::{
 };
 pub use error::{ManifestError, ManifestErrorKind};
 pub use features::{Features, Kernel};
-pub(crate) use lower::{Lowering, derived, in_range, own_frac};
+pub(crate) use lower::{Arriving, Consumers, Lowering, derived, in_range, own_frac};
 pub use network::{
     Activation, I16_HI, I16_LO, Layer, Network, PROBABILITY_FRAC, RoundSpec, UPDATE_SHIFT,
 };
@@ -34,7 +34,7 @@ pub use schema::{
     Quantization, Target, Training, Uniform,
 };
 pub use shape::{MAX_KERNEL, MAX_LAYERS, MAX_SIDE, MAX_WIDTH, Shape};
-pub(crate) use shape::{no_kernel, range, width};
+pub(crate) use shape::{no_kernel, no_weights, range, width};
 pub use validate::MAX_CLASSES;
 
 /// The newest manifest format. Version 2 is version 1 with images and kernels; version 3 adds layers that take
@@ -100,7 +100,7 @@ impl Manifest {
     /// # Errors
     /// Names the layer that is out of order, lacks its width, or is too wide.
     pub fn shapes(&self) -> Result<Vec<Shape>, ManifestError> {
-        shape::shapes(&self.model)
+        self.model.shapes()
     }
 
     /// keccak256 of the canonical encoding, not of the text: equal values, equal hash.
@@ -123,6 +123,16 @@ fn check_length(text: &str) -> Result<(), ManifestError> {
     }
     let kind = ManifestErrorKind::TooLong { max: MAX_TEXT, got: text.len() };
     Err(ManifestError::new("manifest", kind))
+}
+
+impl Model {
+    /// As [`Manifest::shapes`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn shapes(&self) -> Result<Vec<Shape>, ManifestError> {
+        shape::shapes(self)
+    }
 }
 
 impl Data {

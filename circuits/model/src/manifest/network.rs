@@ -92,6 +92,10 @@ impl Activation {
 pub struct Layer {
     /// The operator that the layer begins with.
     pub kind: LayerKind,
+    /// The layer whose values it takes, by index; none for the window's inputs.
+    pub from: Option<usize>,
+    /// The layer whose values it takes too, if it takes those of two.
+    pub with: Option<usize>,
     /// What it takes.
     pub input: Features,
     /// What it puts out.
@@ -114,6 +118,8 @@ pub struct Layer {
     pub z_frac: u32,
     /// Fractional bits of the activated output: of the table's values for sigmoid and tanh, else `z_frac`.
     pub a_frac: u32,
+    /// Fractional bits of `g`, the gradient that arrives at the activated output; 0 on the last layer.
+    pub g_frac: u32,
     /// Fractional bits of `D`, the loss gradient with respect to `z`.
     pub d_frac: u32,
     /// Largest magnitude of `D`.
@@ -124,8 +130,9 @@ pub struct Layer {
     pub grad_max: i64,
     /// Rounding of `X = A·W + 2^a_in_frac·b` to `z`.
     pub z: RoundSpec,
-    /// Rounding of `X = D_next·W_nextᵀ` to `g`, the gradient arriving at the activated output; `None` on the last layer.
-    pub g: Option<RoundSpec>,
+    /// Roundings to `g`, the gradients that arrive at the activated output as tensors, in the order of the layers
+    /// that send them: of a layer with weights `X = D_next·W_nextᵀ`. None on the last layer.
+    pub g: Vec<RoundSpec>,
     /// Rounding of the derivative product to `D`, by `2^(2·a_frac − 2)` for sigmoid and `2^(2·a_frac)` for tanh; absent for others.
     pub d: Option<RoundSpec>,
     /// Rounding and clipping of `G`; only with gradient clipping.

@@ -34,45 +34,25 @@ pub struct Shape {
     pub bias: bool,
     /// What follows.
     pub activation: Activation,
+    /// The layer whose values it takes; none for the inputs.
+    pub from: Option<usize>,
+    /// The layer whose values it takes too, if it takes those of two.
+    pub with: Option<usize>,
 }
 
-/// The linear layers of a model, each with the activation that follows it.
+/// Most layers that take the values of one.
+const MAX_TAKERS: usize = 8;
+
+/// The layers of a model, each with the activation that follows it.
 ///
 /// # Errors
-/// Names the layer that is out of order, lacks its width, or is too wide.
+/// Names the layer that is out of order, lacks its width, is too wide, or takes what is not there.
 pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
-    let mut shapes: Vec<Shape> = Vec::new();
-    let mut values = inputs(model)?;
-    let mut follows_transform = false;
-    for (i, layer) in model.layers.iter().enumerate() {
-        let last = i + 1 == model.layers.len();
-        let field = format!("model.layers[{i}]");
-        refuse(
-            &field,
-            &[
-                ("from", layer.from.is_some()),
-                ("with", layer.with.is_some()),
-                ("slope", layer.slope.is_some()),
-            ],
-        )?;
-        match (layer.kind.role(), shapes.last_mut()) {
-            (Role::Transform(operator), _) => {
-                let shape = operator.shape(&field, layer, &values)?;
-                if last && (shape.n_out == 0 || shape.output.image.is_some()) {
-                    return Err(out_of_order(&field, layer.kind, last));
-                }
-                values = shape.output;
-                shapes.push(shape);
-                follows_transform = true;
-            }
-            (Role::Elementwise(operator), Some(previous)) if follows_transform && !last => {
-                only_kind(&field, layer)?;
-                previous.activation = operator.activation();
-                follows_transform = false;
-            }
-            _ => return Err(out_of_order(&field, layer.kind, last)),
-        }
+    let mut all = Shapes { model, inputs: inputs(model)?, shapes: Vec::new(), entries: Vec::new() };
+    for i in 0..model.layers.len() {
+        all.entry(i)?;
     }
+    let Shapes { shapes, .. } = all;
     if shapes.is_empty() {
         return Err(ManifestError::new("model.layers", Kind::Missing));
     }
@@ -80,6 +60,110 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
         return Err(range("model.layers", 1, MAX_LAYERS, shapes.len()));
     }
     Ok(shapes)
+}
+
+/// The layers of the entries so far.
+struct Shapes<'a> {
+    model: &'a Model,
+    inputs: Features,
+    shapes: Vec<Shape>,
+    /// The layer of each entry.
+    entries: Vec<usize>,
+}
+
+impl Shapes<'_> {
+    fn entry(&mut self, i: usize) -> Result<(), ManifestError> {
+        let Some(layer) = self.model.layers.get(i) else { return Ok(()) };
+        let last = i + 1 == self.model.layers.len();
+        let field = format!("model.layers[{i}]");
+        refuse(&field, &[("slope", layer.slope.is_some())])?;
+        let follows_transform = i.checked_sub(1).is_some_and(|before| self.begins_layer(before));
+        match (layer.kind.role(), self.shapes.last_mut()) {
+            (Role::Transform(operator), _) => {
+                let (from, with) = self.sources(&field, layer)?;
+                let shape = operator.shape(&field, layer, &self.values(from))?;
+                if last && (shape.n_out == 0 || shape.output.image.is_some()) {
+                    return Err(out_of_order(&field, layer.kind, last));
+                }
+                self.shapes.push(Shape { from, with, ..shape });
+            }
+            (Role::Elementwise(operator), Some(previous)) if follows_transform && !last => {
+                only_kind(&field, layer)?;
+                previous.activation = operator.activation();
+            }
+            _ => return Err(out_of_order(&field, layer.kind, last)),
+        }
+        self.entries.push(self.shapes.len() - 1);
+        if last { self.all_taken() } else { Ok(()) }
+    }
+
+    fn begins_layer(&self, entry: usize) -> bool {
+        self.model.layers.get(entry).is_some_and(|layer| layer.kind.begins_layer())
+    }
+
+    /// What a layer puts out, or the inputs.
+    fn values(&self, layer: Option<usize>) -> Features {
+        let shape = layer.and_then(|layer| self.shapes.get(layer));
+        shape.map_or(self.inputs, |shape| shape.output)
+    }
+
+    /// The layers whose values a layer takes that is about to be added.
+    fn sources(
+        &self,
+        field: &str,
+        spec: &LayerSpec,
+    ) -> Result<(Option<usize>, Option<usize>), ManifestError> {
+        let named = |name: &str, entry: Option<usize>| {
+            entry.map(|entry| self.output(format!("{field}.{name}"), entry)).transpose()
+        };
+        let from = named("from", spec.from)?.or(self.shapes.len().checked_sub(1));
+        let with = named("with", spec.with)?;
+        let field = format!("{field}.with");
+        match with {
+            Some(_) if spec.kind != LayerKind::Add => {
+                return Err(ManifestError::new(field, Kind::Unexpected));
+            }
+            None if spec.kind == LayerKind::Add => {
+                return Err(ManifestError::new(field, Kind::Missing));
+            }
+            Some(_) if with == from => return Err(ManifestError::new(field, Kind::Twice)),
+            Some(_) if self.values(with) != self.values(from) => {
+                let (expected, got) = (self.values(from), self.values(with));
+                return Err(ManifestError::new(field, Kind::Unlike { expected, got }));
+            }
+            _ => {}
+        }
+        Ok((from, with))
+    }
+
+    /// The layer whose output the values of an entry are.
+    fn output(&self, field: String, entry: usize) -> Result<usize, ManifestError> {
+        let Some(layer) = self.entries.get(entry) else {
+            let kind = Kind::NotBefore { entry, entries: self.entries.len() };
+            return Err(ManifestError::new(field, kind));
+        };
+        match self.entries.get(entry + 1) {
+            Some(next) if next == layer => Err(ManifestError::new(field, Kind::Inner { entry })),
+            _ => Ok(*layer),
+        }
+    }
+
+    /// Whether every layer's values are taken, and not by too many.
+    fn all_taken(&self) -> Result<(), ManifestError> {
+        let last = self.shapes.len().saturating_sub(1);
+        for l in 0..last {
+            let takes = |shape: &&Shape| [shape.from, shape.with].contains(&Some(l));
+            let takers = self.shapes.iter().filter(takes).count();
+            let entry = self.entries.iter().position(|layer| *layer == l).unwrap_or_default();
+            let kind = match takers {
+                0 => Kind::Unused,
+                1..=MAX_TAKERS => continue,
+                _ => Kind::Crowded { max: MAX_TAKERS, got: takers },
+            };
+            return Err(ManifestError::new(format!("model.layers[{entry}]"), kind));
+        }
+        Ok(())
+    }
 }
 
 fn out_of_order(field: &str, got: LayerKind, last: bool) -> ManifestError {
@@ -91,9 +175,14 @@ fn out_of_order(field: &str, got: LayerKind, last: bool) -> ManifestError {
 }
 
 fn only_kind(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
-    let of_weights = [("out", layer.out.is_some()), ("bias", layer.bias.is_some())];
-    refuse(field, &of_weights)?;
+    no_weights(field, layer)?;
+    refuse(field, &[("from", layer.from.is_some()), ("with", layer.with.is_some())])?;
     no_kernel(field, layer)
+}
+
+/// Refuses the fields of layers with weights.
+pub(crate) fn no_weights(field: &str, layer: &LayerSpec) -> Result<(), ManifestError> {
+    refuse(field, &[("out", layer.out.is_some()), ("bias", layer.bias.is_some())])
 }
 
 /// Refuses a kernel's fields.

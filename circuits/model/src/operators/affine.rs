@@ -5,14 +5,15 @@ use super::geometry::{Geometry, value_axes};
 use super::optimizer::{self, Blocks, Rule, weights_form};
 use super::site::{Site, differs, missing};
 use super::{
-    Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced,
+    Arithmetic, Operand, Operator, Pass, SavedTensors, Scale, Sent, TensorKernels, Transform,
+    Untraced,
 };
 use crate::compile::{
-    Bound, CompileError, Declaration, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder,
-    axes, constrain_rounding, real_positions,
+    CompileError, Declaration, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder, axes,
+    constrain_rounding, real_positions,
 };
 use crate::manifest::{
-    Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, RoundSpec, Shape, Wide,
+    Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Shape, Wide,
     width,
 };
 use crate::relation::{DimMap, Domain, Linear as Form, Product};
@@ -59,7 +60,7 @@ impl<W: Weights> Transform for Affine<W> {
         l: usize,
         shape: &Shape,
         (input, a_frac): (Scale, u32),
-        above: Option<&Layer>,
+        above: &Consumers<'_>,
     ) -> Result<Layer, ManifestError> {
         let q = lowering.quantization(l)?;
         let bias = if shape.bias { 1i128 << input.frac } else { 0 };
@@ -76,6 +77,8 @@ impl<W: Weights> Transform for Affine<W> {
         let update = optimizer::update(lowering, l, step)?;
         Ok(Layer {
             kind: shape.kind,
+            from: shape.from,
+            with: shape.with,
             input: shape.input,
             output: shape.output,
             kernel: shape.kernel,
@@ -87,6 +90,7 @@ impl<W: Weights> Transform for Affine<W> {
             a_in_max: input.max,
             z_frac: q.z_frac,
             a_frac,
+            g_frac: back.g_frac,
             d_frac: back.gradient.frac,
             d_max: back.gradient.max,
             grad_frac,
@@ -107,12 +111,12 @@ impl<W: Weights> Transform for Affine<W> {
         layer: &Layer,
         field: &str,
         frac: u32,
-    ) -> Result<RoundSpec, ManifestError> {
+    ) -> Result<Sent, ManifestError> {
         let places = layer.kernel.map_or(1, |kernel| kernel.overlap().pow(2));
         let terms = (places * layer.n_out) as i128;
         let largest = terms * i128::from(layer.d_max) * lowering.weight_max();
-        Wide::symmetric(field, "a backpropagated gradient before rounding", largest)
-            .rescale(layer.d_frac + lowering.q.weight_frac, frac)
+        let wide = Wide::symmetric(field, "a backpropagated gradient before rounding", largest);
+        Ok(Sent::Tensor(wide.rescale(layer.d_frac + lowering.q.weight_frac, frac)?))
     }
 
     fn block(&self, layer: &Layer) -> Vec<(&'static str, Vec<usize>)> {
@@ -191,10 +195,8 @@ impl<W: Weights> Operator for Affine<W> {
     /// `∂A = ∂Z·Wᵀ`, arriving at the layer below: for every position of its output, over the places of
     /// the kernel that cover it.
     fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
-        let below = site.input()?;
         let (layer, own) = site.layer()?;
-        let name = format!("{}.g", below.name());
-        let g = site.sent()?;
+        let (name, g) = site.sent()?;
         let sides = layer.input.sides();
         let channel = 2 + sides.len();
         let result = value_axes(channel, 0, 1, 2..channel);
@@ -218,8 +220,7 @@ impl<W: Weights> Operator for Affine<W> {
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
         let layer = site.layer()?.0;
-        let bounded = site.consumer()?.operator().bounds_input();
-        let bound = if bounded { Bound::Elsewhere } else { Bound::Here };
+        let bound = site.bound()?;
         let (name, domain) = (format!("{}.z", site.name()), site.domain(layer));
         let dims = axes(domain.axes.len());
         constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, bound)

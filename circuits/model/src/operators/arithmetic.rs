@@ -3,6 +3,7 @@
 //! An operator's arithmetic is written once, here in `model`, over the few [`TensorKernels`] that take time.
 //! Who trains has fast ones; nothing is dispatched for a single number.
 
+use super::site::ARRIVING;
 use crate::manifest::{Layer, Network, RoundSpec};
 use crate::trace::{LayerParameters, LayerTrace, Record, Rounded};
 
@@ -51,8 +52,13 @@ pub struct Pass<'a, K> {
     pub network: &'a Network,
     /// Its layer's scales.
     pub layer: &'a Layer,
-    /// Whose values it takes: the index of that layer, none for the window's inputs.
+    /// Whose values it takes: the index of that layer, none for the window's inputs. On the way back it has a
+    /// turn for each whose values it takes, and this is who is being sent a gradient.
     pub below: Option<usize>,
+    /// Which of the gradients that arrive there is its own.
+    pub slot: usize,
+    /// The other values that it takes, if it takes those of two; else empty.
+    pub with: &'a [i32],
     /// Index of its own layer.
     pub index: usize,
     /// Its layer's parameters at this step.
@@ -192,9 +198,11 @@ impl<K> Pass<'_, K> {
     where
         K: TensorKernels,
     {
-        let spec = self.network.layers.get(below).and_then(|below| below.g.as_ref());
-        let (spec, below) = spec.zip(traces.get_mut(below)).ok_or_else(|| self.wrong("g", 1, 0))?;
-        Ok(self.round(&mut below.tensors, "g", len, spec, x)?.to_vec())
+        let spec = self.network.layers.get(below).and_then(|below| below.g.get(self.slot));
+        let name = ARRIVING.get(self.slot);
+        let all = spec.zip(traces.get_mut(below)).zip(name);
+        let ((spec, below), name) = all.ok_or_else(|| self.wrong("g", self.slot + 1, 0))?;
+        Ok(self.round(&mut below.tensors, name, len, spec, x)?.to_vec())
     }
 
     /// The same into a tensor at hand.

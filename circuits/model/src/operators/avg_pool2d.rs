@@ -1,15 +1,17 @@
 //! The mean of every window of an image. A mean of `k²` numbers is their sum times `round(2^16/k²)`, rounded once.
 
 use super::geometry::value_axes;
-use super::pooling;
 use super::site::{Site, differs};
-use super::{Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced};
+use super::{
+    Arithmetic, Operator, Pass, SavedTensors, Scale, Sent, TensorKernels, Transform, Untraced,
+};
+use super::{parameterless, pooling};
 use crate::compile::{
-    Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes, constrain_rounding,
+    CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes, constrain_rounding,
     real_positions,
 };
 use crate::manifest::{
-    Features, Layer, LayerSpec, Lowering, ManifestError, RoundSpec, Shape, Wide,
+    Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, Shape, Wide,
 };
 use crate::relation::{DimMap, Direction, Domain, Linear, Product, Window};
 use crate::trace::LayerTrace;
@@ -43,14 +45,14 @@ impl Transform for AvgPool2d {
         l: usize,
         shape: &Shape,
         scales: (Scale, u32),
-        above: Option<&Layer>,
+        above: &Consumers<'_>,
     ) -> Result<Layer, ManifestError> {
         let size = shape.kernel.map_or(1, |kernel| kernel.size);
         let largest = i128::from(share(size)) * (size * size) as i128 * i128::from(scales.0.max);
         let field = format!("quantization.layers[{l}].z_frac");
         let z = Wide::symmetric(&field, "a mean before rounding", largest)
             .rescale(scales.0.frac + SHARE_FRAC, lowering.quantization(l)?.z_frac)?;
-        pooling::layer(lowering, l, shape, scales, z, above)
+        parameterless::layer(lowering, l, shape, scales, z, above)
     }
 
     fn sends(
@@ -59,11 +61,11 @@ impl Transform for AvgPool2d {
         layer: &Layer,
         field: &str,
         frac: u32,
-    ) -> Result<RoundSpec, ManifestError> {
+    ) -> Result<Sent, ManifestError> {
         let size = layer.kernel.map_or(1, |kernel| kernel.size);
         let largest = i128::from(share(size)) * i128::from(layer.d_max);
-        Wide::symmetric(field, "a shared gradient before rounding", largest)
-            .rescale(layer.d_frac + SHARE_FRAC, frac)
+        let wide = Wide::symmetric(field, "a shared gradient before rounding", largest);
+        Ok(Sent::Tensor(wide.rescale(layer.d_frac + SHARE_FRAC, frac)?))
     }
 
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
@@ -140,9 +142,8 @@ impl Operator for AvgPool2d {
 
     /// What arrives at a window is shared by its places: each lies in one.
     fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
-        let (sums, below) = (Sums::new(site)?, site.input()?);
-        let name = format!("{}.g", below.name());
-        let g = site.sent()?;
+        let sums = Sums::new(site)?;
+        let (name, g) = site.sent()?;
         let sides = sums.layer.input.sides();
         let result = value_axes(1, 0, 2, 3..5);
         builder.product(Product {
@@ -162,8 +163,7 @@ impl Operator for AvgPool2d {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let bounded = site.consumer()?.operator().bounds_input();
-        let bound = if bounded { Bound::Elsewhere } else { Bound::Here };
+        let bound = site.bound()?;
         let (name, domain) = (format!("{}.z", site.name()), site.domain(site.layer()?.0));
         let dims = axes(domain.axes.len());
         constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, bound)

@@ -39,7 +39,8 @@ impl Weights for Conv2d {
         let bias = spec.bias.unwrap_or(true);
         let (kind, activation) = (spec.kind, Activation::Identity);
         let (input, kernel) = (*input, Some(kernel));
-        Ok(Shape { kind, input, output, kernel, n_in, n_out, bias, activation })
+        let (from, with) = (None, None);
+        Ok(Shape { kind, input, output, kernel, n_in, n_out, bias, activation, from, with })
     }
 }
 

@@ -25,6 +25,8 @@ impl Weights for Linear {
             n_out,
             bias: spec.bias.unwrap_or(true),
             activation: Activation::Identity,
+            from: None,
+            with: None,
         })
     }
 }

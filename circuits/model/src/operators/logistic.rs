@@ -1,7 +1,9 @@
 //! Sigmoid and binary cross entropy: one output, two classes.
 
 use super::site::Site;
-use super::{LossFunction, Operator, Scale, less_labels, looked_up, loss_layer, outputs_gradient};
+use super::{
+    LossFunction, Operator, Scale, Sends, less_labels, looked_up, loss_layer, outputs_gradient,
+};
 use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, offset_key,
     padded_constant,
@@ -55,6 +57,10 @@ impl LossFunction for Logistic {
 }
 
 impl Operator for Logistic {
+    fn sends_as(&self) -> Sends {
+        Sends::Form
+    }
+
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         Ok(outputs_gradient(site, site.of_loss("p", PROBABILITIES)?, map))
     }

@@ -1,15 +1,18 @@
 //! The largest number of every window of an image. Where it occurs more than once the first is meant, by rows:
 //! that is where the gradient goes.
 
-use super::pooling;
 use super::site::{Site, differs};
-use super::{Arithmetic, Operator, Pass, SavedTensors, Scale, TensorKernels, Transform, Untraced};
+use super::{
+    Arithmetic, Operator, Pass, SavedTensors, Scale, Sends, Sent, TensorKernels, Transform,
+    Untraced,
+};
+use super::{parameterless, pooling};
 use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, all_real, axes, real_positions,
 };
 use crate::manifest::{
-    Features, I16_HI, I16_LO, Layer, LayerSpec, Lowering, ManifestError, RoundSpec, Shape, Wide,
-    derived,
+    Consumers, Features, I16_HI, I16_LO, Layer, LayerSpec, Lowering, ManifestError, RoundSpec,
+    Shape, Wide, derived,
 };
 use crate::relation::{AxisFactor, DimMap, Direction, Domain, Linear, TensorId, Window};
 use crate::trace::LayerTrace;
@@ -21,10 +24,15 @@ pub(crate) struct MaxPool2d;
 /// Axes of a window's places: behind the channel, the step, the sample, and either side's windows.
 const PLACES: [usize; 2] = [5, 6];
 
+/// Numbers of 16 bits that are passed on as they are.
+fn exact(field: &str) -> Result<RoundSpec, ManifestError> {
+    passed(field, I16_LO, I16_HI)
+}
+
 /// Numbers that are passed on as they are.
-fn exact(field: &str, frac: u32) -> Result<RoundSpec, ManifestError> {
-    let (x_min, x_max) = (I16_LO.into(), I16_HI.into());
-    Wide { field, what: "a pooled value", x_min, x_max }.rescale(frac, frac)
+fn passed(field: &str, lo: i64, hi: i64) -> Result<RoundSpec, ManifestError> {
+    let (x_min, x_max) = (lo.into(), hi.into());
+    Wide { field, what: "a pooled value", x_min, x_max }.round(0, lo, hi)
 }
 
 impl Transform for MaxPool2d {
@@ -43,11 +51,11 @@ impl Transform for MaxPool2d {
         l: usize,
         shape: &Shape,
         scales: (Scale, u32),
-        above: Option<&Layer>,
+        above: &Consumers<'_>,
     ) -> Result<Layer, ManifestError> {
         let (frac, field) = (scales.0.frac, format!("quantization.layers[{l}].z_frac"));
         derived(&field, frac.into(), lowering.quantization(l)?.z_frac.into())?;
-        pooling::layer(lowering, l, shape, scales, exact(&field, frac)?, above)
+        parameterless::layer(lowering, l, shape, scales, exact(&field)?, above)
     }
 
     /// The gradient is passed on as it is: it has the scale of the one that arrives.
@@ -57,9 +65,11 @@ impl Transform for MaxPool2d {
         layer: &Layer,
         field: &str,
         frac: u32,
-    ) -> Result<RoundSpec, ManifestError> {
+    ) -> Result<Sent, ManifestError> {
         derived(field, layer.d_frac.into(), frac.into())?;
-        exact(field, frac)
+        let max = layer.d_max;
+        let spec = if max <= -I16_LO { exact(field) } else { passed(field, -max, max) };
+        Ok(Sent::Tensor(spec?))
     }
 
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
@@ -162,7 +172,8 @@ impl<'a> Pool<'a> {
     /// What arrives at a window goes to the chosen place, and nothing anywhere else.
     fn route(&self, builder: &mut RelationBuilder) -> Result<(), CompileError> {
         let below = self.site.input()?;
-        let g = self.site.sent()?.q;
+        let (name, g) = self.site.sent()?;
+        let g = g.q;
         let layer = self.site.layer()?.0;
         let size = layer.kernel.map_or(1, |kernel| kernel.size);
         let mut pointwise = PointwiseBuilder::new(self.domain.clone());
@@ -173,7 +184,7 @@ impl<'a> Pool<'a> {
         builder.pointwise(pointwise);
         let domain = self.site.domain(below.layer()?.0);
         let mut pointwise = PointwiseBuilder::new(domain.clone());
-        padding(&mut pointwise, &format!("{}.g", below.name()), &domain, g);
+        padding(&mut pointwise, &name, &domain, g);
         builder.pointwise(pointwise);
         Ok(())
     }
@@ -210,8 +221,8 @@ impl Operator for MaxPool2d {
     }
 
     /// What it sends is zero, or what arrived.
-    fn rounds_gradient(&self) -> bool {
-        false
+    fn sends_as(&self) -> Sends {
+        Sends::Determined
     }
 
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {

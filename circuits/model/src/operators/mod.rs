@@ -16,6 +16,7 @@
 //! Tensors go by names that operators give them, from declaration to witness: nothing else knows which there
 //! are. Those that several operators know are `z` and `g`.
 
+mod add;
 mod affine;
 mod arithmetic;
 mod avg_pool2d;
@@ -28,6 +29,7 @@ mod loss;
 mod max_pool2d;
 mod mse;
 mod optimizer;
+mod parameterless;
 mod pooling;
 mod registry;
 mod relu;
@@ -43,6 +45,7 @@ pub use registry::{LayerKind, Loss};
 pub(crate) use input::Input;
 use loss::{less_labels, looked_up, loss_layer, outputs_gradient};
 pub(crate) use optimizer::Blocks;
+pub use site::ARRIVING;
 pub(crate) use site::{LOSS, Site, layer_name};
 
 use crate::compile::{
@@ -50,11 +53,31 @@ use crate::compile::{
 };
 use crate::graph::NodeKind;
 use crate::manifest::{
-    Activation, Features, Layer, LayerQuantization, LayerSpec, Lowering, ManifestError,
-    ManifestErrorKind, Network, RoundSpec, Shape,
+    Activation, Arriving, Consumers, Features, Layer, LayerQuantization, LayerSpec, Lowering,
+    ManifestError, ManifestErrorKind, Network, RoundSpec, Shape,
 };
 use crate::relation::{DimMap, Linear};
 use crate::trace::{LayerParameters, LayerTrace, Record};
+
+/// The gradient that an operator sends to the layers whose values it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sends {
+    /// A tensor of rounded numbers.
+    Rounded,
+    /// A tensor of numbers that its own constraints determine.
+    Determined,
+    /// A form of tensors that there are: none of its own.
+    Form,
+}
+
+/// The size of that gradient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sent {
+    /// It is a tensor, of numbers rounded like this.
+    Tensor(RoundSpec),
+    /// It is none, and has numbers up to this magnitude.
+    Form(i64),
+}
 
 /// What every node of a graph has: a place in the relation.
 pub(crate) trait Operator: Sync {
@@ -73,10 +96,9 @@ pub(crate) trait Operator: Sync {
         false
     }
 
-    /// Whether the gradient that it sends to the layer before it is rounded; else its own constraints hold
-    /// that within 16 bits.
-    fn rounds_gradient(&self) -> bool {
-        true
+    /// What it sends to the layers before it.
+    fn sends_as(&self) -> Sends {
+        Sends::Rounded
     }
 
     /// The table that it looks values up in, beside the one of 16 bits. `layer` is the operator's; the
@@ -91,7 +113,8 @@ pub(crate) trait Operator: Sync {
     /// How what it puts out comes about. All that there is to say of a loss.
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError>;
 
-    /// How the gradient comes about that it sends to the layer before it.
+    /// How the gradient comes about that it sends to the layer that the site says: once for each whose values
+    /// it takes.
     fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError>;
 
     /// What holds of each number that it puts out; `pointwise` is shared by a layer.
@@ -157,25 +180,25 @@ pub(crate) trait Transform: Operator {
     ) -> Result<Shape, ManifestError>;
 
     /// Scales and roundings of layer `l`. `scales` are those of what it takes, and the fractional bits
-    /// of what leaves the layer; `above` is the layer that takes it.
+    /// of what leaves the layer; `above` are the layers that take it.
     fn scales(
         &self,
         lowering: &Lowering<'_>,
         l: usize,
         shape: &Shape,
         scales: (Scale, u32),
-        above: Option<&Layer>,
+        above: &Consumers<'_>,
     ) -> Result<Layer, ManifestError>;
 
-    /// The rounding, to `frac` fractional bits, of the gradient that this layer sends to the one
-    /// before it; `field` is to blame.
+    /// The gradient, with `frac` fractional bits, that this layer sends to one whose values it takes; `field`
+    /// is to blame.
     fn sends(
         &self,
         lowering: &Lowering<'_>,
         layer: &Layer,
         field: &str,
         frac: u32,
-    ) -> Result<RoundSpec, ManifestError>;
+    ) -> Result<Sent, ManifestError>;
 
     /// Its tensors, `z` among them.
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError>;
@@ -204,11 +227,11 @@ pub(crate) trait Elementwise: Operator {
     /// The scale of what it puts out.
     fn scale(&self, q: &LayerQuantization) -> Result<Scale, ManifestErrorKind>;
 
-    /// The rounding of its derivative times `g`, and the fractional bits of that; `g` has `frac`.
+    /// The rounding of its derivative times what arrives, and the fractional bits of that; what arrives has `frac`.
     fn derivative(
         &self,
         _field: &str,
-        _g: &RoundSpec,
+        _arriving: Arriving,
         _a_frac: u32,
         frac: u32,
     ) -> Result<(Option<RoundSpec>, u32), ManifestError> {

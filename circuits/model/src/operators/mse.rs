@@ -1,7 +1,7 @@
 //! Half the sum of squared errors, of classes or of a number.
 
 use super::site::Site;
-use super::{LossFunction, Operator, Scale, less_labels, loss_layer, outputs_gradient};
+use super::{LossFunction, Operator, Scale, Sends, less_labels, loss_layer, outputs_gradient};
 use crate::compile::{CompileError, Declaration, PointwiseBuilder, RelationBuilder};
 use crate::manifest::{I16_LO, ManifestError, Network};
 use crate::relation::{DimMap, Linear};
@@ -51,6 +51,10 @@ impl LossFunction for Mse {
 }
 
 impl Operator for Mse {
+    fn sends_as(&self) -> Sends {
+        Sends::Form
+    }
+
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         Ok(outputs_gradient(site, loss_layer(site)?.1.q, map))
     }

@@ -1,9 +1,8 @@
 //! What pools have in common: windows that tile an image, and no parameters.
 
-use super::Scale;
 use crate::manifest::{
-    Activation, Features, Kernel, Layer, LayerSpec, Lowering, MAX_KERNEL, ManifestError,
-    ManifestErrorKind, RoundSpec, Shape, derived, range,
+    Activation, Features, Kernel, Layer, LayerSpec, MAX_KERNEL, ManifestError, ManifestErrorKind,
+    Shape, derived, range,
 };
 
 /// Longest side of an image whose numbers are averaged all at once: a mean's share is `round(2^16/k²)`, which is
@@ -42,6 +41,8 @@ pub(super) fn shape(
         n_out: 0,
         bias: false,
         activation: Activation::Identity,
+        from: None,
+        with: None,
     })
 }
 
@@ -77,52 +78,6 @@ fn size(
     derived(path("stride"), size as i64, stride as i64)?;
     derived(path("padding"), 0, spec.padding.unwrap_or(0) as i64)?;
     Ok(size)
-}
-
-/// The layer of a pool whose values are rounded like this.
-pub(super) fn layer(
-    lowering: &Lowering<'_>,
-    l: usize,
-    shape: &Shape,
-    (input, a_frac): (Scale, u32),
-    z: RoundSpec,
-    above: Option<&Layer>,
-) -> Result<Layer, ManifestError> {
-    let q = lowering.quantization(l)?;
-    let field = |name: &str| format!("quantization.layers[{l}].{name}");
-    derived(field("eta"), 0, q.eta)?;
-    for (name, present) in
-        [("clip_frac", q.clip_frac.is_some()), ("clip_bound", q.clip_bound.is_some())]
-    {
-        if present {
-            return Err(ManifestError::new(field(name), ManifestErrorKind::Unexpected));
-        }
-    }
-    let back = lowering.backward(l, shape.activation, a_frac, above)?;
-    Ok(Layer {
-        kind: shape.kind,
-        input: shape.input,
-        output: shape.output,
-        kernel: shape.kernel,
-        n_in: 0,
-        n_out: 0,
-        bias: false,
-        activation: shape.activation,
-        a_in_frac: input.frac,
-        a_in_max: input.max,
-        z_frac: q.z_frac,
-        a_frac,
-        d_frac: back.gradient.frac,
-        d_max: back.gradient.max,
-        grad_frac: 0,
-        grad_max: 0,
-        z,
-        g: back.g,
-        d: back.d,
-        clip: None,
-        update: None,
-        eta: 0,
-    })
 }
 
 /// A pool's windows: their size, and how many along height and width. `None` if they do not tile its

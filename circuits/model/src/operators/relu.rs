@@ -68,8 +68,9 @@ impl Operator for Relu {
         let (rank, part) = (domain.axes.len(), "a part of the rectifier");
         let (a, negative, d) =
             (site.plain("a", part)?, site.plain("negative", part)?, site.plain("d", part)?);
-        let (z, g) = (site.z()?.q, site.rounded("g", part)?.q);
-        let [a_, s, z_, d_, g_] = [a, negative, z, d, g].map(|id| pointwise.tensor(id, rank));
+        let z = site.z()?.q;
+        let [a_, s, z_, d_] = [a, negative, z, d].map(|id| pointwise.tensor(id, rank));
+        let g_ = pointwise.operand(site.gradient(&axes(rank))?);
         pointwise.require(format!("{name}.negative.bit"), &[(1, &[s, s]), (-1, &[s])]);
         pointwise.require(format!("{name}.a"), &[(1, &[a_]), (-1, &[z_]), (1, &[s, z_])]);
         pointwise.require(format!("{name}.d"), &[(1, &[d_]), (-1, &[g_]), (1, &[s, g_])]);

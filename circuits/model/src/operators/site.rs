@@ -1,7 +1,7 @@
 //! Where an operator stands: its neighbours, scales and tensors.
 
 use super::Operator;
-use crate::compile::{CompileError, LayerIds, RoundedIds, TrainingIds};
+use crate::compile::{Bound, CompileError, LayerIds, RoundedIds, TrainingIds};
 use crate::graph::{Graph, Node, NodeId};
 use crate::manifest::{Layer, Network};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
@@ -14,7 +14,13 @@ pub(crate) struct Site<'a> {
     pub ids: &'a TrainingIds,
     id: NodeId,
     node: &'a Node,
+    /// Which of its inputs is meant.
+    port: usize,
 }
+
+/// What an operator names the gradients that arrive at a layer, one for each that is a tensor, in the order of who
+/// sends them.
+pub const ARRIVING: [&str; 8] = ["g", "g1", "g2", "g3", "g4", "g5", "g6", "g7"];
 
 /// That a tensor is not there which a constraint needs.
 pub(crate) fn missing(name: &str, part: &'static str) -> CompileError {
@@ -38,7 +44,7 @@ impl<'a> Site<'a> {
         id: NodeId,
     ) -> Result<Self, CompileError> {
         let node = graph.node(id).ok_or_else(|| missing("the graph", "a node"))?;
-        Ok(Self { network, graph, ids, id, node })
+        Ok(Self { network, graph, ids, id, node, port: 0 })
     }
 
     fn at(&self, id: Option<NodeId>) -> Result<Self, CompileError> {
@@ -51,14 +57,35 @@ impl<'a> Site<'a> {
         self.node.kind.operator()
     }
 
-    /// The node that its values come from.
+    /// The node that its values come from: the first, or who is being sent a gradient.
     pub fn input(&self) -> Result<Self, CompileError> {
-        self.at(self.node.inputs.first().copied())
+        self.at(self.node.inputs.get(self.port).copied())
     }
 
-    /// The node that takes its values.
-    pub fn consumer(&self) -> Result<Self, CompileError> {
-        self.at(self.graph.consumer(self.id))
+    /// All nodes that its values come from.
+    pub fn inputs(&self) -> Result<Vec<Self>, CompileError> {
+        self.node.inputs.iter().map(|id| self.at(Some(*id))).collect()
+    }
+
+    /// The nodes that take its values, each with this one as the input that is meant.
+    pub fn consumers(&self) -> Result<Vec<Self>, CompileError> {
+        let consumer = |id: &NodeId| {
+            let site = self.at(Some(*id))?;
+            let port = site.node.inputs.iter().position(|input| *input == self.id);
+            let port = port.ok_or_else(|| missing(&site.name(), "its input"))?;
+            Ok(Self { port, ..site })
+        };
+        let consumers = self.graph.consumers(self.id);
+        if consumers.is_empty() {
+            return Err(missing(&self.name(), "a neighbour in the graph"));
+        }
+        consumers.iter().map(consumer).collect()
+    }
+
+    /// Whether one of those holds its values within 16 bits.
+    pub fn bound(&self) -> Result<Bound, CompileError> {
+        let bounded = self.consumers()?.iter().any(|site| site.operator().bounds_input());
+        Ok(if bounded { Bound::Elsewhere } else { Bound::Here })
     }
 
     /// What its constraints' labels begin with.
@@ -96,17 +123,28 @@ impl<'a> Site<'a> {
         self.ids.loss.plain(name).ok_or_else(|| missing(LOSS, part))
     }
 
-    /// The tensors of the gradient that it sends to the layer before it.
-    pub fn sent(&self) -> Result<&'a RoundedIds, CompileError> {
-        let below = self.input()?;
-        let received = below.layer()?.1.tensors.rounded("g");
-        received.ok_or_else(|| missing(&format!("{}.g", below.name()), "the arriving gradient"))
+    /// The name and the tensors of the gradient that it sends to its input.
+    pub fn sent(&self) -> Result<(String, &'a RoundedIds), CompileError> {
+        let (below, part) = self.arrives()?;
+        let name = format!("{}.{part}", below.name());
+        let received = below.layer()?.1.tensors.rounded(part);
+        let received = received.ok_or_else(|| missing(&name, "the arriving gradient"))?;
+        Ok((name, received))
     }
 
     /// That gradient as a form, its `(channel, t, b, position…)` mapped.
     pub fn sent_form(&self, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let g = self.input()?.rounded("g", "the gradient of its output")?;
+        let (below, part) = self.arrives()?;
+        let g = below.rounded(part, "the gradient of its output")?;
         Ok(Linear::zero().plus(1, g.q, map))
+    }
+
+    /// Its input, and what the gradient is called there that it sends.
+    fn arrives(&self) -> Result<(Self, &'static str), CompileError> {
+        let below = self.input()?;
+        let part = self.graph.slot(self.id, below.id).and_then(|slot| ARRIVING.get(slot));
+        let part = part.ok_or_else(|| differs(&below.name(), "the gradients that arrive"))?;
+        Ok((below, part))
     }
 
     /// The domain `(channel, T, B, position…)` of a layer's values.
@@ -119,11 +157,14 @@ impl<'a> Site<'a> {
         self.operator().value(self, map)
     }
 
-    /// The gradient with respect to what it puts out, its `(channel, t, b, position…)` mapped: who takes
-    /// the values knows it.
+    /// The gradient with respect to what it puts out, its `(channel, t, b, position…)` mapped: the sum of what those
+    /// send who take the values.
     pub fn gradient(&self, map: &[DimMap]) -> Result<Linear, CompileError> {
-        let consumer = self.consumer()?;
-        consumer.operator().input_gradient(&consumer, map)
+        let mut sum = Linear::zero();
+        for consumer in self.consumers()? {
+            sum = sum.plus_form(1, &consumer.operator().input_gradient(&consumer, map)?);
+        }
+        Ok(sum)
     }
 }
 

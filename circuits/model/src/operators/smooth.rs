@@ -9,8 +9,8 @@ use crate::compile::{
     constrain_rounding, offset_key, padded_constant,
 };
 use crate::manifest::{
-    Activation, Layer, LayerQuantization, ManifestError, ManifestErrorKind, Network, RoundSpec,
-    Wide,
+    Activation, Arriving, I16_HI, I16_LO, Layer, LayerQuantization, ManifestError,
+    ManifestErrorKind, Network, RoundSpec, Wide,
 };
 use crate::relation::{DimMap, Linear};
 use crate::trace::LayerTrace;
@@ -56,11 +56,12 @@ impl<F: Function> Elementwise for Smooth<F> {
         Ok(Scale { frac, max: 1 << frac })
     }
 
-    /// The derivative peaks where the quotient is exactly `g`: it never saturates.
+    /// The derivative peaks where the quotient is exactly what arrives: it saturates only where that has more than
+    /// 16 bits.
     fn derivative(
         &self,
         field: &str,
-        g: &RoundSpec,
+        g: Arriving,
         a_frac: u32,
         frac: u32,
     ) -> Result<(Option<RoundSpec>, u32), ManifestError> {
@@ -71,7 +72,8 @@ impl<F: Function> Elementwise for Smooth<F> {
             x_min: i128::from(g.lo) << peak,
             x_max: i128::from(g.hi) << peak,
         };
-        Ok((Some(product.round(peak, g.lo, g.hi)?), frac + F::GAIN))
+        let spec = product.round(peak, g.lo.max(I16_LO), g.hi.min(I16_HI))?;
+        Ok((Some(spec), frac + F::GAIN))
     }
 
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
@@ -119,13 +121,15 @@ impl<F: Function> Operator for Smooth<F> {
         let (name, domain) = (site.name(), site.domain(layer));
         let (rank, part) = (domain.axes.len(), "a part of the activation");
         let a = site.plain("a", part)?;
-        let (g, d) = (site.rounded("g", part)?, site.rounded("d", part)?);
+        let d = site.rounded("d", part)?;
         // What pads units or positions has z = 0 and must have a = 0, whatever the table says.
         let value = padded_constant(Linear::tensor(a, rank), F::at_zero(layer.a_frac), &domain);
         let (kind, key) = (F::table(layer.z_frac, layer.a_frac), offset_key(site.z()?.q, rank));
         builder.lookup(format!("{name}.a"), &domain, kind, key, Some(value))?;
 
-        let [a, g, q] = [a, g.q, d.q].map(|id| pointwise.tensor(id, rank));
+        let a = pointwise.tensor(a, rank);
+        let g = pointwise.operand(site.gradient(&axes(rank))?);
+        let q = pointwise.tensor(d.q, rank);
         let label = format!("{name}.d");
         let r = pointwise.form(d.remainder(&label, &axes(rank))?);
         let products = F::derivative(layer.a_frac)

@@ -1,7 +1,7 @@
 //! Softmax and cross entropy: one output a class.
 
 use super::site::Site;
-use super::{LossFunction, Operator, Scale, less_labels, loss_layer, outputs_gradient};
+use super::{LossFunction, Operator, Scale, Sends, less_labels, loss_layer, outputs_gradient};
 use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes, padded_constant,
     real_positions,
@@ -78,6 +78,10 @@ impl LossFunction for Softmax {
 }
 
 impl Operator for Softmax {
+    fn sends_as(&self) -> Sends {
+        Sends::Form
+    }
+
     fn input_gradient(&self, site: &Site<'_>, map: &[DimMap]) -> Result<Linear, CompileError> {
         Ok(outputs_gradient(site, site.of_loss("p", "its probabilities")?, map))
     }

@@ -138,7 +138,7 @@ fn the_largest_network_has_a_size() {
     layer.activation = Activation::Sigmoid;
     let spec = Some(rounding(32, 13, 13));
     (layer.z, layer.update) = (rounding(32, 13, 13), Some(rounding(32, 13, 13)));
-    (layer.g, layer.d, layer.clip) = (spec, spec, spec);
+    (layer.g, layer.d, layer.clip) = (spec.into_iter().collect(), spec, spec);
     let layers = vec![(layer, MAX_WIDTH); MAX_LAYERS];
     let network = Network {
         batch: 4096,

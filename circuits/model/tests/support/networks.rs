@@ -30,7 +30,7 @@ fn layer() -> impl Strategy<Value = Layer> {
     (activations, roundings, scales).prop_map(
         |(activation, (z, g, d, update, clip), (z_frac, a_frac, bias))| {
             let smooth = matches!(activation, Activation::Sigmoid | Activation::Tanh);
-            let (g, d) = (Some(g), smooth.then_some(d));
+            let (g, d) = (vec![g], smooth.then_some(d));
             Layer {
                 bias,
                 activation,
@@ -80,9 +80,10 @@ pub fn connect(input: usize, layers: Vec<(Layer, usize)>, loss: Loss) -> Network
     let mut n_in = input;
     let layers = layers.into_iter().enumerate().map(|(l, (mut layer, mut n_out))| {
         if l == last {
-            (layer.activation, layer.g, layer.d) = (Activation::Identity, None, None);
+            (layer.activation, layer.g, layer.d) = (Activation::Identity, Vec::new(), None);
             n_out = if loss == Loss::Logistic { 1 } else { n_out.clamp(2, 4096) };
         }
+        (layer.from, layer.with) = (l.checked_sub(1), None);
         layer.connect(std::mem::replace(&mut n_in, n_out), n_out);
         layer
     });

@@ -29,6 +29,8 @@ struct Case {
     clip: Option<f64>,
     batch: u32,
     steps: u32,
+    /// What makes a graph of the layers.
+    graph: u64,
     seed: u64,
 }
 
@@ -57,6 +59,7 @@ impl Case {
         manifest.model.input = image.map_or(hidden[0], |image| image.iter().product());
         manifest.data.uniform.as_mut().unwrap().count = manifest.model.input;
         manifest.model.layers = layers;
+        manifest.model = synthetic::with_shortcuts(&manifest.model, self.graph).unwrap();
         manifest.version = manifest.model.version();
         manifest.model.loss = loss;
         let classes = if loss == Loss::Logistic { 2 } else { outputs };
@@ -107,10 +110,21 @@ fn case() -> impl Strategy<Value = Case> {
         prop_oneof![Just(None), Just(Some(0.02)), Just(Some(1.0))],
         0u32..4,
         0u32..3,
-        any::<u64>(),
+        (prop_oneof![Just(0), any::<u64>()], any::<u64>()),
     )
         .prop_map(
-            |((images, widths), kinds, biases, loss, momentum, decay, clip, batch, steps, seed)| {
+            |(
+                (images, widths),
+                kinds,
+                biases,
+                loss,
+                momentum,
+                decay,
+                clip,
+                batch,
+                steps,
+                (graph, seed),
+            )| {
                 Case {
                     images,
                     widths,
@@ -122,6 +136,7 @@ fn case() -> impl Strategy<Value = Case> {
                     clip,
                     batch,
                     steps,
+                    graph,
                     seed,
                 }
             },
@@ -162,7 +177,7 @@ fn train_and_check(manifest: &Manifest, scale: f64, seed: u64) -> Vec<Trace> {
     let mut sample = synthetic::samples(manifest, 2 * network.window(), seed).unwrap();
     sample.inputs.iter_mut().for_each(|x| *x *= scale);
     let data = sample.quantized(&network);
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone()).unwrap();
     let mut parameters = initial_parameters(&network, seed);
     let mut state = None;
     let mut traces = Vec::new();
@@ -223,6 +238,7 @@ fn shape_13_7_3() -> Case {
         clip: None,
         batch: 3,
         steps: 2,
+        graph: 0,
         seed: 7,
     }
 }
@@ -265,7 +281,9 @@ fn the_trace_is_the_same_for_any_number_of_threads() {
     let (x, y) = data.window(&network, 0).unwrap();
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| Trainer::new(network.clone()).train_window(&before, None, x, y).unwrap())
+        pool.install(|| {
+            Trainer::new(network.clone()).unwrap().train_window(&before, None, x, y).unwrap()
+        })
     };
     let one = run(1);
     assert_eq!(one, run(2));
@@ -279,7 +297,7 @@ fn what_does_not_fit_the_network_is_refused() {
     let data = synthetic::samples(&manifest, network.window(), 1).unwrap().quantized(&network);
     let (x, y) = data.window(&network, 0).unwrap();
     let good = initial_parameters(&network, 1);
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone()).unwrap();
     let run = |p: &Parameters, s: Option<&Parameters>, x: &[i16], y: &[i16]| {
         trainer.train_window(p, s, x, y).map(|_| ()).unwrap_err()
     };
@@ -323,7 +341,7 @@ fn what_does_not_fit_the_network_is_refused() {
     assert!(matches!(run(&good, Some(&state), x, y), TrainError::ParameterRange { bits: 16, .. }));
     let mut case = shape_13_7_3();
     case.momentum = 0.0;
-    let plain = Trainer::new(calibrated(&case.manifest()).network().unwrap());
+    let plain = Trainer::new(calibrated(&case.manifest()).network().unwrap()).unwrap();
     let error = plain.train_window(&good, Some(&good), x, y).unwrap_err();
     assert_eq!(error, TrainError::UnexpectedState);
 }
@@ -333,7 +351,8 @@ fn a_window_whose_indices_would_not_fit_is_refused() {
     let mut network = calibrated(&shape_13_7_3().manifest()).network().unwrap();
     network.steps = 1 << 27;
     let parameters = initial_parameters(&network, 1);
-    let error = Trainer::new(network).train_window(&parameters, None, &[], &[]).unwrap_err();
+    let error =
+        Trainer::new(network).unwrap().train_window(&parameters, None, &[], &[]).unwrap_err();
     let (max, got) = (u32::MAX as usize, (13 * 7) << 27);
     assert_eq!(error, TrainError::TooLarge { max, got });
 }
@@ -343,7 +362,7 @@ fn evaluation_refuses_what_does_not_fit() {
     let manifest = calibrated(&shape_13_7_3().manifest());
     let network = manifest.network().unwrap();
     let data = synthetic::samples(&manifest, 20, 1).unwrap().quantized(&network);
-    let trainer = Trainer::new(network.clone());
+    let trainer = Trainer::new(network.clone()).unwrap();
     let good = initial_parameters(&network, 1);
     let metrics = evaluate(&trainer, &good, &data).unwrap();
     assert_eq!(metrics.samples, 20);

@@ -5,6 +5,8 @@ use zktrain_model::trace::{
     LayerParameters, ParameterTrace, Parameters, Record, Recorded, Rounded, Trace,
 };
 
+use zktrain_model::operators::ARRIVING;
+
 use crate::train::last_update;
 
 /// Expected contents of one `Rounded`, in index order.
@@ -43,7 +45,8 @@ struct Layer {
     a: Vec<i32>,
     negative: Vec<i32>,
     chosen: Vec<i32>,
-    g: Expect,
+    /// By who sends it.
+    g: Vec<Expect>,
     d: Expect,
     d_relu: Vec<i32>,
     clip_w: Expect,
@@ -72,18 +75,23 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             kinds.push(next.filter(activation));
         }
     }
+    let sources = sources(manifest);
     let mut expected: Vec<Layer> = (0..count).map(|_| Layer::default()).collect();
     let mut parameters = trace.before.clone();
     let mut velocity = trace.state.clone();
     let mut loss = LossExpect::default();
     for t in 0..network.steps {
-        let mut inputs: Vec<Vec<i64>> = vec![
-            trace.inputs[t * batch * network.input..(t + 1) * batch * network.input]
-                .iter()
-                .map(|x| i64::from(*x))
-                .collect(),
-        ];
+        let window = t * batch * network.input..(t + 1) * batch * network.input;
+        let window: Vec<i64> = trace.inputs[window].iter().map(|x| i64::from(*x)).collect();
+        let (mut inputs, mut outputs): (Vec<Vec<i64>>, Vec<Vec<i64>>) = (Vec::new(), Vec::new());
         for (l, layer) in network.layers.iter().enumerate() {
+            let of = |source: &Option<usize>| source.map(|source| outputs[source].clone());
+            let first = sources[l].first().and_then(of);
+            inputs.push(first.unwrap_or_else(|| window.clone()));
+            // The other values of a sum, and both in fractional bits of the finer.
+            let with = sources[l].get(1).and_then(of).unwrap_or_default();
+            let fracs: Vec<u32> =
+                sources[l].iter().map(|s| s.map_or(0, |s| network.layers[s].a_frac)).collect();
             let (len, channels) = (layer.input.count(), layer.output.channels);
             if layer.kind == LayerKind::MaxPool2d {
                 expected[l].chosen.extend(chosen(layer, &inputs[l], batch));
@@ -93,8 +101,17 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 (0..batch).flat_map(|i| (0..layer.output.positions()).map(move |p| (i, p)))
             {
                 for j in 0..channels {
-                    let x =
-                        before_rounding(layer, &parameters.layers[l], &inputs[l][i * len..], at, j);
+                    let x = match layer.kind {
+                        LayerKind::Add => {
+                            let (n, most) = (i * len + at * channels + j, fracs[0].max(fracs[1]));
+                            (i128::from(inputs[l][n]) << (most - fracs[0]))
+                                + (i128::from(with[n]) << (most - fracs[1]))
+                        }
+                        _ => {
+                            let input = &inputs[l][i * len..];
+                            before_rounding(layer, &parameters.layers[l], input, at, j)
+                        }
+                    };
                     let z = expected[l].z.round(x, &layer.z);
                     let a = match kinds[l] {
                         None => z,
@@ -110,19 +127,42 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                     out.push(a);
                 }
             }
-            inputs.push(out);
+            outputs.push(out);
         }
         let n = network.output();
         let y = &trace.labels[t * batch * n..(t + 1) * batch * n];
-        let mut d = loss.gradient(network, &inputs[count], y);
+        // What has arrived at every layer's output; of the last one what the loss says.
+        let mut arrived: Vec<Vec<i64>> = vec![Vec::new(); count];
         let mut updates = Vec::new();
         for l in (0..count).rev() {
             let layer = &network.layers[l];
+            let d = if l + 1 == count {
+                loss.gradient(network, &outputs[l], y)
+            } else {
+                derived(layer, kinds[l], &mut expected[l], &outputs[l], &arrived[l])
+            };
+            for source in sources[l].iter().flatten().copied() {
+                let sent = match layer.kind {
+                    LayerKind::Add => {
+                        let more = network.layers[source].g_frac - layer.d_frac;
+                        d.iter().map(|d| d << more).collect()
+                    }
+                    _ => {
+                        let senders = (0..l).filter(|k| {
+                            sources[*k].contains(&Some(source))
+                                && network.layers[*k].kind != LayerKind::Add
+                        });
+                        let slot = senders.count();
+                        backward(&parameters, network, &mut expected, (l, source, slot), &d)
+                    }
+                };
+                match arrived[source].is_empty() {
+                    true => arrived[source] = sent,
+                    false => arrived[source].iter_mut().zip(sent).for_each(|(a, b)| *a += b),
+                }
+            }
             if layer.n_in == 0 {
                 updates.push((Vec::new(), Vec::new()));
-                if l > 0 {
-                    d = backward(&parameters, network, &mut expected, &kinds, &inputs, l, &d);
-                }
                 continue;
             }
             let (len, n_in, n_out) = (layer.input.count(), layer.n_in, layer.n_out);
@@ -166,9 +206,6 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 }
             }
             updates.push((w_updates, b_updates));
-            if l > 0 {
-                d = backward(&parameters, network, &mut expected, &kinds, &inputs, l, &d);
-            }
         }
         updates.reverse();
         let mut next = velocity.take().unwrap_or_else(|| parameters.clone());
@@ -270,20 +307,71 @@ fn taps(layer: &manifest::Layer) -> Vec<Vec<(usize, usize)>> {
     all
 }
 
+/// The layers that each layer takes the values of, from the manifest and not from the lowered network; none for
+/// the inputs.
+fn sources(manifest: &Manifest) -> Vec<Vec<Option<usize>>> {
+    let mut layer_of: Vec<usize> = Vec::new();
+    let mut all: Vec<Vec<Option<usize>>> = Vec::new();
+    for entry in &manifest.model.layers {
+        if entry.kind.begins_layer() {
+            let first = match entry.from {
+                Some(from) => Some(layer_of[from]),
+                None => all.len().checked_sub(1),
+            };
+            let with = entry.with.map(|with| Some(layer_of[with]));
+            all.push([first].into_iter().chain(with).collect());
+        }
+        layer_of.push(all.len() - 1);
+    }
+    all
+}
+
+/// The gradient before a layer's activation, out of what has arrived behind it.
+fn derived(
+    layer: &manifest::Layer,
+    kind: Option<LayerKind>,
+    expected: &mut Layer,
+    outputs: &[i64],
+    arrived: &[i64],
+) -> Vec<i64> {
+    let mut out = Vec::new();
+    for (g, a) in arrived.iter().zip(outputs) {
+        let (a, one) = (i128::from(*a), 1i128 << layer.a_frac);
+        let product = match kind {
+            Some(LayerKind::Sigmoid) => a * (one - a) * i128::from(*g),
+            Some(LayerKind::Tanh) => (one * one - a * a) * i128::from(*g),
+            Some(_) => {
+                let at = expected.d_relu.len();
+                let d = if expected.z.q[at] < 0 { 0 } else { *g };
+                expected.d_relu.push(d as i32);
+                out.push(d);
+                continue;
+            }
+            None => {
+                out.push(*g);
+                continue;
+            }
+        };
+        out.push(expected.d.round(product, &layer.d.unwrap()));
+    }
+    out
+}
+
+/// What layer `l` sends to a layer, as the gradient that arrives there in a slot.
 fn backward(
     parameters: &Parameters,
     network: &Network,
     expected: &mut [Layer],
-    kinds: &[Option<LayerKind>],
-    inputs: &[Vec<i64>],
-    l: usize,
+    (l, source, slot): (usize, usize, usize),
     d: &[i64],
 ) -> Vec<i64> {
-    let (above, below) = (&network.layers[l], &network.layers[l - 1]);
+    let (above, below) = (&network.layers[l], &network.layers[source]);
     let mut out = Vec::new();
     let (len, places) = (above.input.count(), above.output.positions());
     let choice = expected[l].chosen.len().checked_sub(network.batch * len);
     let choice = choice.map_or(Vec::new(), |start| expected[l].chosen[start..].to_vec());
+    let slots = &mut expected[source].g;
+    slots.resize_with(slots.len().max(slot + 1), Expect::default);
     for i in 0..network.batch {
         let sums = match above.kind {
             LayerKind::MaxPool2d | LayerKind::AvgPool2d => {
@@ -307,26 +395,8 @@ fn backward(
                 weighed_back(above, &parameters.layers[l].w, d)
             }
         };
-        for (k, x) in sums.into_iter().enumerate() {
-            let g = expected[l - 1].g.round(x, below.g.as_ref().unwrap());
-            let a = i128::from(inputs[l][i * len + k]);
-            let one = 1i128 << below.a_frac;
-            let product = match kinds[l - 1] {
-                Some(LayerKind::Sigmoid) => a * (one - a) * i128::from(g),
-                Some(LayerKind::Tanh) => (one * one - a * a) * i128::from(g),
-                Some(_) => {
-                    let at = expected[l - 1].d_relu.len();
-                    let d = if expected[l - 1].z.q[at] < 0 { 0 } else { g };
-                    expected[l - 1].d_relu.push(d as i32);
-                    out.push(d);
-                    continue;
-                }
-                None => {
-                    out.push(g);
-                    continue;
-                }
-            };
-            out.push(expected[l - 1].d.round(product, below.d.as_ref().unwrap()));
+        for x in sums {
+            out.push(slots[slot].round(x, &below.g[slot]));
         }
     }
     out
@@ -405,7 +475,8 @@ impl LossExpect {
 fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parameters) {
     for (l, (got, want)) in trace.layers.iter().zip(expected).enumerate() {
         let mut names = 0;
-        for (name, want) in [("z", want.z), ("g", want.g), ("d", want.d)] {
+        let slots = ARRIVING.into_iter().zip(want.g);
+        for (name, want) in [("z", want.z), ("d", want.d)].into_iter().chain(slots) {
             match got.tensors.rounded(name) {
                 Some(got) => want.check(got, &format!("layer {l}: {name}")),
                 None => assert_eq!(want.q, Vec::<i32>::new(), "layer {l}: {name}"),

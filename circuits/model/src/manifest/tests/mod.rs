@@ -95,7 +95,7 @@ fn lowers_scales_through_the_network() {
     assert_eq!((a.d_frac, b.d_frac, c.d_frac, d.d_frac), (18, 15, 14, 14));
     assert_eq!(a.grad_frac, 28);
     assert_eq!(a.clip.unwrap().shift, 16);
-    assert_eq!(d.g, None);
+    assert_eq!(d.g, []);
     assert_eq!(network.exp_scale(), 1 << 12);
     assert_eq!(network.parameters(), 13 * 7 + 7 + 35 + 24 + 15);
     assert_eq!(network.output(), 3);

@@ -201,7 +201,8 @@ proptest! {
         }
         if let Ok(network) = manifest.network() {
             for layer in &network.layers {
-                for spec in [Some(layer.z), layer.g, layer.d, layer.clip, layer.update].into_iter().flatten() {
+                let rounded = [Some(layer.z), layer.d, layer.clip, layer.update].into_iter().flatten();
+                for spec in rounded.chain(layer.g.clone()) {
                     prop_assert!(spec.bound_bits <= 62 && spec.shift <= 32 && spec.excess_bits() <= 48);
                 }
             }
