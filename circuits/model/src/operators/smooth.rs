@@ -5,7 +5,7 @@ use super::{
     Arithmetic, Elementwise, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
 };
 use crate::compile::{
-    Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes,
+    Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, RoundedIds, TableKind, axes,
     constrain_rounding, offset_key, padded_constant,
 };
 use crate::manifest::{
@@ -135,8 +135,16 @@ impl<F: Function> Operator for Smooth<F> {
         let products = F::derivative(layer.a_frac)
             .map(|(coef, power)| (coef, [vec![a; power], vec![g]].concat()));
         let [first, second] = products.each_ref().map(|(coef, factors)| (*coef, &factors[..]));
-        let scale = -(1i128 << d.spec.shift);
-        pointwise.require(label.clone(), &[first, second, (scale, &[q]), (-1, &[r])]);
+        let scale = 1i128 << d.spec.shift;
+        // Only what several layers send together can be more than 16 bits.
+        let excess = [(-scale, &d.high), (scale, &d.low)].map(|(scale, limbs)| {
+            let form = RoundedIds::excess(limbs, &axes(rank));
+            (!limbs.is_empty()).then(|| (scale, [pointwise.form(form)]))
+        });
+        let excess = excess.iter().flatten().map(|(scale, form)| (*scale, &form[..]));
+        let (q, r) = ([q], [r]);
+        let all = [first, second, (-scale, &q[..]), (-1, &r[..])].into_iter().chain(excess);
+        pointwise.require(label.clone(), &all.collect::<Vec<_>>());
         constrain_rounding(builder, pointwise, &label, &domain, d, &axes(rank), Bound::Here)
     }
 

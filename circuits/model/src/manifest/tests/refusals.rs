@@ -6,7 +6,8 @@ use ManifestErrorKind as Kind;
 #[test]
 fn every_wrong_field_is_named() {
     let cases = [
-        ("version = 1", "version = 3", "version"),
+        ("version = 1", "version = 4", "version"),
+        ("version = 1", "version = 0", "version"),
         ("name = \"three layers\"", "name = \"\"", "name"),
         ("input = 13", "input = 0", "model.input"),
         ("input = 13", "input = 12", "data.uniform.count"),
@@ -158,4 +159,92 @@ fn a_pool_tiles_an_image_and_has_no_parameters() {
     let large = text.replace("image = [6, 6, 2]", "image = [34, 34, 2]");
     let large = large.replace("= 72", "= 2312").replace(mean, "kind = \"avg_pool2d\"");
     assert_eq!(Manifest::from_toml(&large).unwrap_err().field, "model.layers[5].kind");
+}
+
+/// Whose values a layer can take, and what their sum has to be.
+#[test]
+fn a_layer_takes_what_is_there_and_all_is_taken() {
+    let text = include_str!("../../../tests/constraints/graph.toml");
+    Manifest::from_toml(text).unwrap();
+    let sum = "{ kind = \"add\", with = 2 }";
+    let skip = "{ kind = \"add\", with = 1 }";
+    let side = "kernel = 1, from = 1 }";
+    let last = "{ kind = \"add\", from = 9, with = 10 }";
+    let cases = [
+        ("version = 3", "version = 2", "model.layers[3]"),
+        (sum, "{ kind = \"add\" }", "model.layers[5].with"),
+        (sum, "{ kind = \"add\", with = 5 }", "model.layers[5].with"),
+        (sum, "{ kind = \"add\", with = 4 }", "model.layers[5].with"),
+        // What stands before an activation is its own.
+        (sum, "{ kind = \"add\", with = 0 }", "model.layers[5].with"),
+        (sum, "{ kind = \"add\", with = 1 }", "model.layers[2]"),
+        (sum, "{ kind = \"add\", with = 2, out = 3 }", "model.layers[5].out"),
+        (sum, "{ kind = \"add\", with = 2, bias = true }", "model.layers[5].bias"),
+        (sum, "{ kind = \"add\", with = 2, kernel = 1 }", "model.layers[5].kernel"),
+        (last, "{ kind = \"add\", from = 9, with = 7 }", "model.layers[11].with"),
+        (last, "{ kind = \"add\", from = 9, with = 9 }", "model.layers[11].with"),
+        (side, "kernel = 1, from = 1, with = 2 }", "model.layers[3].with"),
+        (side, "kernel = 1, from = 3 }", "model.layers[3].from"),
+        (side, "kernel = 1, from = 1, slope = 0.5 }", "model.layers[3].slope"),
+        ("{ kind = \"tanh\" }", "{ kind = \"tanh\", from = 3 }", "model.layers[4].from"),
+        (
+            skip,
+            "{ kind = \"add\", with = 1 }, { kind = \"add\", with = 8 }",
+            "model.layers[8].with",
+        ),
+        (
+            "out = 3, kernel = 3, padding = 1 }",
+            "out = 2, kernel = 3, padding = 1 }",
+            "model.layers[7].with",
+        ),
+        // A sum has not more bits than what it adds, and its gradient not more than it becomes a part of.
+        (
+            "{ z_frac = 8, grad_frac = 13 }",
+            "{ z_frac = 11, grad_frac = 13 }",
+            "quantization.layers[3].z_frac",
+        ),
+        (
+            "a_frac = 10, grad_frac = 13",
+            "a_frac = 10, grad_frac = 12",
+            "quantization.layers[2].grad_frac",
+        ),
+        (
+            "{ z_frac = 8, grad_frac = 12 }",
+            "{ z_frac = 8, grad_frac = 12, eta = 1 }",
+            "quantization.layers[4].eta",
+        ),
+    ];
+    for (from, to, field) in cases {
+        assert!(text.contains(from), "{from}");
+        let error = Manifest::from_toml(&text.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.field, field, "{from} -> {to}: {error}");
+    }
+    // Gradients are passed on with so many bits more that they do not fit a cell.
+    let long =
+        text.replace("{ z_frac = 9, grad_frac = 16, eta = 4 }", "{ z_frac = 9, grad_frac = 30 }");
+    assert_eq!(Manifest::from_toml(&long).unwrap_err().field, "quantization.layers[6].grad_frac");
+    // Who takes what is a part of the hash.
+    let hash = |text: &str| Manifest::from_toml(text).unwrap().hash();
+    let other = text.replace(
+        "{ kind = \"add\", from = 9, with = 10 }",
+        "{ kind = \"add\", from = 10, with = 9 }",
+    );
+    assert_ne!(hash(&other), hash(text));
+}
+
+#[test]
+fn no_more_layers_take_the_same_values_than_can() {
+    let adds = |count: usize| "{ kind = \"add\", with = 1 },".repeat(count);
+    let text = include_str!("../../../tests/constraints/graph.toml");
+    let shapes = |count: usize| {
+        let text = text.replace("{ kind = \"add\", with = 1 },", &adds(count));
+        let text = text
+            .replace("from = 9, with = 10", &format!("from = {}, with = {}", 8 + count, 9 + count));
+        let (head, _) = text.split_once("[quantization]").unwrap();
+        Manifest::from_toml(head)
+    };
+    assert!(shapes(6).is_ok());
+    let error = shapes(7).unwrap_err();
+    assert_eq!(error.field, "model.layers[0]");
+    assert_eq!(error.kind, Kind::Crowded { max: 8, got: 9 });
 }
