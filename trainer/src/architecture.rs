@@ -19,7 +19,7 @@ pub struct Architecture {
 
 /// All of them.
 pub fn architectures() -> Vec<Architecture> {
-    vec![lenet(), vgg11()]
+    vec![lenet(), vgg11(), resnet18()]
 }
 
 /// The one of that name.
@@ -48,6 +48,41 @@ fn vgg11() -> Architecture {
     let layers = blocks.into_iter().flat_map(block).collect();
     let images = Images { image: [32, 32, 3], layers };
     Architecture { name: "vgg11", images, hidden: vec![512, 512], learning_rate: 0.0078125 }
+}
+
+/// ResNet-18 for images of 32×32×3: a convolution of 3×3 and no pool before the blocks, as it is built for small images.
+///
+/// Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition" (2015); the form for small images as
+/// in its section 4.2.
+fn resnet18() -> Architecture {
+    let mut layers = vec![conv(64, 3, 1), relu()];
+    for (stage, channels) in [64, 128, 256, 512].into_iter().enumerate() {
+        residual(&mut layers, channels, if stage > 0 { 2 } else { 1 });
+        residual(&mut layers, channels, 1);
+    }
+    layers.push(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
+    let images = Images { image: [32, 32, 3], layers };
+    Architecture { name: "resnet18", images, hidden: Vec::new(), learning_rate: 0.0078125 }
+}
+
+/// Two convolutions and what goes around them: through a convolution of 1×1 where the image shrinks.
+fn residual(layers: &mut Vec<LayerSpec>, channels: usize, stride: usize) {
+    let before = layers.len() - 1;
+    let first = Kernel { size: 3, stride, padding: 1 };
+    layers.extend([LayerSpec::conv2d(channels, first, true), relu(), conv(channels, 3, 1)]);
+    let through = layers.len() - 1;
+    let mut with = before;
+    if stride > 1 {
+        let around = Kernel { size: 1, stride, padding: 0 };
+        let from = Some(before);
+        layers.push(LayerSpec { from, ..LayerSpec::conv2d(channels, around, true) });
+        with = through;
+    }
+    layers.extend([LayerSpec { with: Some(with), ..LayerSpec::of(LayerKind::Add) }, relu()]);
+}
+
+fn relu() -> LayerSpec {
+    LayerSpec::of(LayerKind::Relu)
 }
 
 fn conv(out: usize, size: usize, padding: usize) -> LayerSpec {

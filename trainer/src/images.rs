@@ -7,7 +7,7 @@ use zktrain_model::manifest::{LayerKind, LayerSpec, Network};
 pub struct Images {
     /// Height, width and channels of the input.
     pub image: [usize; 3],
-    /// Convolutions and pools, in order. Activations are not among them.
+    /// Convolutions and pools, in order. If activations are among them, all are, and nothing is added.
     pub layers: Vec<LayerSpec>,
 }
 
@@ -19,7 +19,7 @@ pub fn shape(network: &Network) -> String {
 }
 
 /// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation
-/// behind each that has weights. Behind a convolution that a pool of the largest follows, the activation comes
+/// behind each that has weights, unless those over the image have theirs. Behind a convolution that a pool of the largest follows, the activation comes
 /// after the pool: of the activations that there are this is the same function, of fewer numbers.
 pub fn hidden_layers(
     images: Option<&Images>,
@@ -28,8 +28,11 @@ pub fn hidden_layers(
 ) -> Vec<LayerSpec> {
     let over_image = images.map_or(&[][..], |images| &images.layers);
     let linear = widths.iter().map(|out| LayerSpec::linear(*out, true));
-    let all: Vec<LayerSpec> = over_image.iter().copied().chain(linear).collect();
-    let (mut layers, mut pending) = (Vec::new(), false);
+    let written_out = over_image.iter().any(|layer| !layer.kind.begins_layer());
+    let (mut layers, open) =
+        if written_out { (over_image.to_vec(), &[][..]) } else { (Vec::new(), over_image) };
+    let all: Vec<LayerSpec> = open.iter().copied().chain(linear).collect();
+    let mut pending = false;
     for (l, layer) in all.iter().enumerate() {
         layers.push(*layer);
         pending |= !is_pool(layer.kind);
@@ -70,5 +73,9 @@ mod tests {
         let expected = "conv2d max_pool2d tanh conv2d tanh avg_pool2d max_pool2d linear tanh";
         assert_eq!(kinds.join(" "), expected);
         assert_eq!(hidden_layers(None, &[], LayerKind::Relu), []);
+        // What is written out stays as it is.
+        let images = Images { image: [8, 8, 1], layers: all[..4].to_vec() };
+        let again = hidden_layers(Some(&images), &[5], LayerKind::Tanh);
+        assert_eq!((&again[..4], &again[4..]), (&all[..4], &all[7..]));
     }
 }

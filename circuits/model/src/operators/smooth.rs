@@ -5,8 +5,8 @@ use super::{
     Arithmetic, Elementwise, Operator, Pass, SavedTensors, Scale, TensorKernels, Untraced,
 };
 use crate::compile::{
-    Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, RoundedIds, TableKind, axes,
-    constrain_rounding, offset_key, padded_constant,
+    Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, RoundedIds, TableKind,
+    axes, constrain_rounding, offset_key, padded_constant,
 };
 use crate::manifest::{
     Activation, Arriving, I16_HI, I16_LO, Layer, LayerQuantization, ManifestError,
