@@ -186,7 +186,10 @@ fn image() -> impl Strategy<Value = Option<Images>> {
         stride,
         padding: padding.min(size - 1),
     });
-    let convolution = (1usize..5, kernel).prop_map(|(out, k)| LayerSpec::conv2d(out, k, true));
+    let convolution = (0usize..5, kernel).prop_map(|(out, kernel)| match out {
+        0 => LayerSpec::depthwise_conv2d(kernel, true),
+        _ => LayerSpec::conv2d(out, kernel, true),
+    });
     let pool = (0..5, 2usize..4).prop_map(|(kind, size)| match kind {
         0 => LayerSpec::pool2d(LayerKind::AvgPool2d, None),
         1 | 2 => LayerSpec::pool2d(LayerKind::AvgPool2d, Some(size)),

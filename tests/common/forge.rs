@@ -67,8 +67,9 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
     forge.sheet
 }
 
-/// Which numbers of the input meet which rows of the weights, at each position of the output.
-fn taps(layer: &Layer) -> Vec<Vec<(usize, usize)>> {
+/// Which numbers of the input meet which rows of the weights, at each position of the output and in one of its
+/// channels.
+fn taps(layer: &Layer, j: usize) -> Vec<Vec<(usize, usize)>> {
     let (Some(kernel), Some([height, width]), Some([rows, columns])) =
         (layer.kernel, layer.input.image, layer.output.image)
     else {
@@ -82,7 +83,10 @@ fn taps(layer: &Layer) -> Vec<Vec<(usize, usize)>> {
             let x = (j * kernel.stride + place % kernel.size) as i64 - kernel.padding as i64;
             if (0..height as i64).contains(&y) && (0..width as i64).contains(&x) {
                 let first = (y as usize * width + x as usize) * channels;
-                taps.extend((0..channels).map(|c| (first + c, place * channels + c)));
+                match layer.kind {
+                    LayerKind::DepthwiseConv2d => taps.push((first + j, place)),
+                    _ => taps.extend((0..channels).map(|c| (first + c, place * channels + c))),
+                }
             }
         }
         taps
@@ -130,10 +134,10 @@ fn row_index(layer: &Layer, mut row: usize) -> Vec<usize> {
 fn outer(layer: &Layer, a: &Matrix, d: &Matrix) -> Matrix {
     let n = layer.n_out;
     let mut sums = vec![vec![0; n]; layer.n_in];
-    for (position, taps) in taps(layer).iter().enumerate() {
-        for (a, d) in a.iter().zip(d) {
-            for (i, row) in taps {
-                for j in 0..n {
+    for j in 0..n {
+        for (position, taps) in taps(layer, j).iter().enumerate() {
+            for (a, d) in a.iter().zip(d) {
+                for (i, row) in taps {
                     sums[*row][j] += a[*i] * d[position * n + j];
                 }
             }
@@ -247,7 +251,7 @@ impl Forge<'_, '_> {
             share(layer) * window(layer, at[2]).iter().map(|i| a[*i]).sum::<i64>()
         } else {
             let (position, j) = (at[2] / layer.n_out, at[2] % layer.n_out);
-            let dot: i64 = taps(layer)[position].iter().map(|(i, row)| a[*i] * w[*row][j]).sum();
+            let dot: i64 = taps(layer, j)[position].iter().map(|(i, row)| a[*i] * w[*row][j]).sum();
             dot + bias.first().map_or(0, |row| row[j] << layer.a_in_frac)
         };
         let index = index_of(&layer.output, at);
@@ -296,7 +300,7 @@ impl Forge<'_, '_> {
         for (unit, d) in above.iter().enumerate() {
             if layer.n_in > 0 {
                 let (position, j) = (unit / layer.n_out, unit % layer.n_out);
-                taps(layer)[position].iter().for_each(|(i, row)| sums[*i] += d * w[*row][j]);
+                taps(layer, j)[position].iter().for_each(|(i, row)| sums[*i] += d * w[*row][j]);
                 continue;
             }
             let size = layer.kernel.unwrap().size;

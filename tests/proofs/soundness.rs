@@ -65,8 +65,9 @@ fn cases() -> Vec<Case> {
 fn branching(plain: &Case) -> Case {
     let kernel = Kernel { size: 3, stride: 1, padding: 1 };
     let convolution = LayerSpec::conv2d(3, kernel, true);
+    let by_channel = LayerSpec::depthwise_conv2d(kernel, true);
     Case {
-        image: Some(([3, 3, 3], vec![convolution; 3])),
+        image: Some(([3, 3, 3], vec![convolution, by_channel, by_channel])),
         widths: vec![0, 5, 5, 3],
         kinds: vec![Some(LayerKind::Relu), None, Some(LayerKind::Tanh)],
         // A shortcut around the first and the second, a twin of the third, and of the fifth.
@@ -145,14 +146,16 @@ fn convolutional(plain: &Case) -> Case {
     }
 }
 
-/// The label without the layer's number; a sum's equation is another than a product's.
+/// The label without the layer's number; the equations that say what an operator does with its name.
 fn kind(network: &Network, label: &str) -> String {
     let Some((layer, rest)) = label.split_once('.') else { return label.to_string() };
     let number = layer.strip_prefix("layer").and_then(|number| number.parse::<usize>().ok());
-    match number.map(|number| network.layers[number].kind) {
-        Some(LayerKind::Add) => format!("add.{rest}"),
-        Some(_) => format!("layer.{rest}"),
-        None => label.to_string(),
+    let Some(number) = number else { return label.to_string() };
+    match rest {
+        "forward" | "backward" | "w.gradient" | "b.gradient" => {
+            format!("{}.{rest}", network.layers[number].kind)
+        }
+        _ => format!("layer.{rest}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_model::manifest::{Activation, Network, Shape};
+use zktrain_model::manifest::{Activation, LayerKind, Network, Shape};
 use zktrain_model::trace::{LayerParameters, Parameters};
 
 use crate::reference::FloatLayer;
@@ -28,6 +28,7 @@ pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     let limit = |(l, shape): (usize, &Shape)| {
         let fan = match activation_behind(shapes, l) {
             Activation::Relu => shape.n_in,
+            _ if shape.kind == LayerKind::DepthwiseConv2d => 2 * shape.n_in,
             _ => shape.n_in + shape.n_out,
         };
         (6.0 / fan.max(1) as f64).sqrt()

@@ -5,7 +5,7 @@ mod patches;
 mod pools;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
-use patches::{by_position, by_sample, gathered, patches};
+use patches::{by_position, by_sample, gathered, patches, weighed, weighed_back, weights_gradient};
 use zktrain_model::manifest::{
     Activation, LayerKind, Loss, Manifest, ManifestError, Optimizer, Shape,
 };
@@ -136,7 +136,7 @@ impl FloatTrainer {
         if shape.n_in == 0 {
             return;
         }
-        let (input, d) = (&patches(&shape, taken.first), &by_position(&shape, d.clone()));
+        let d = &by_position(&shape, d.clone());
         let batch = batch as f64;
         let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
@@ -149,7 +149,11 @@ impl FloatTrainer {
             seen.weight = seen.weight.max(w.abs());
         };
         let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
-        let gradient = input.t().dot(d) / batch;
+        let sum = match shape.kind {
+            LayerKind::DepthwiseConv2d => weights_gradient(&shape, taken.first, d),
+            _ => patches(&shape, taken.first).t().dot(d),
+        };
+        let gradient = sum / batch;
         ndarray::Zip::from(&mut p.w)
             .and(&mut v.w)
             .and(&gradient)
@@ -180,7 +184,8 @@ fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>) -> Array2<f64>
         LayerKind::Add => taken.second.map_or_else(|| a.clone(), |second| a + second),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
-        _ => by_sample(shape, linear(layer, &patches(shape, a))),
+        LayerKind::DepthwiseConv2d => by_sample(shape, biased(layer, weighed(shape, a, &layer.w))),
+        _ => by_sample(shape, biased(layer, patches(shape, a).dot(&layer.w))),
     }
 }
 
@@ -191,12 +196,12 @@ fn sent(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, d: &Array2<f64>) ->
         LayerKind::Add => d.clone(),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
         LayerKind::AvgPool2d => pools::shared(shape, d),
+        LayerKind::DepthwiseConv2d => weighed_back(shape, &by_position(shape, d.clone()), &layer.w),
         _ => gathered(shape, by_position(shape, d.clone()).dot(&layer.w.t())),
     }
 }
 
-fn linear(layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> {
-    let z = a.dot(&layer.w);
+fn biased(layer: &FloatLayer, z: Array2<f64>) -> Array2<f64> {
     match &layer.b {
         Some(b) => z + b,
         None => z,

@@ -11,24 +11,33 @@ pub fn image(text: &str) -> Result<[usize; 3], Error> {
     sizes.ok_or_else(|| value("--image", "height, width and channels like 28x28x1", text))
 }
 
-/// `conv:8:5:2:2`, channels, kernel, stride and padding, of which the last two can be left out; `max:2` and
-/// `avg:2`, windows' size; `avg`, the whole image.
+/// `conv:8:5:2:2`, channels, kernel, stride and padding, of which the last two can be left out; `depthwise:5:2:2`,
+/// the same without channels; `max:2` and `avg:2`, windows' size; `avg`, the whole image.
 pub fn layer(text: &str) -> Result<LayerSpec, Error> {
     let (kind, rest) = text.split_once(':').unzip();
     let sizes = rest.map_or(Some(Vec::new()), |rest| numbers(rest, ':'));
     let convolution = |out: usize, size, stride, padding| {
         LayerSpec::conv2d(out, Kernel { size, stride, padding }, true)
     };
+    let depthwise =
+        |size, stride, padding| LayerSpec::depthwise_conv2d(Kernel { size, stride, padding }, true);
     match (kind.unwrap_or(text), sizes.as_deref()) {
         ("conv", Some([out, size])) => Ok(convolution(*out, *size, 1, 0)),
         ("conv", Some([out, size, stride])) => Ok(convolution(*out, *size, *stride, 0)),
         ("conv", Some([out, size, stride, padding])) => {
             Ok(convolution(*out, *size, *stride, *padding))
         }
+        ("depthwise", Some([size])) => Ok(depthwise(*size, 1, 0)),
+        ("depthwise", Some([size, stride])) => Ok(depthwise(*size, *stride, 0)),
+        ("depthwise", Some([size, stride, padding])) => Ok(depthwise(*size, *stride, *padding)),
         ("max", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::MaxPool2d, Some(*size))),
         ("avg", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, Some(*size))),
         ("avg", Some([])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, None)),
-        _ => Err(value("--layer", "conv:8:5 or conv:8:5:2:2, max:2, avg:2 or avg", text)),
+        _ => Err(value(
+            "--layer",
+            "conv:8:5 or conv:8:5:2:2, depthwise:3:1:1, max:2, avg:2 or avg",
+            text,
+        )),
     }
 }
 
@@ -47,6 +56,10 @@ mod tests {
         assert_eq!(layer("conv:8:5:2:2").unwrap(), LayerSpec::conv2d(8, kernel, true));
         let plain = Kernel { size: 5, stride: 1, padding: 0 };
         assert_eq!(layer("conv:8:5").unwrap(), LayerSpec::conv2d(8, plain, true));
+        let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+        assert_eq!(layer("depthwise:3:1:1").unwrap(), LayerSpec::depthwise_conv2d(kernel, true));
+        let kernel = Kernel { size: 3, stride: 2, padding: 0 };
+        assert_eq!(layer("depthwise:3:2").unwrap(), LayerSpec::depthwise_conv2d(kernel, true));
         let pool = |kind, size| LayerSpec::pool2d(kind, size);
         assert_eq!(layer("max:2").unwrap(), pool(LayerKind::MaxPool2d, Some(2)));
         assert_eq!(layer("avg:3").unwrap(), pool(LayerKind::AvgPool2d, Some(3)));

@@ -32,6 +32,48 @@ pub fn gathered(shape: &Shape, sent: Array2<f64>) -> Array2<f64> {
     sums
 }
 
+/// What each place of the kernel makes of what it covers, channel by channel: `(samples·positions, channels)`.
+pub fn weighed(shape: &Shape, input: &Array2<f64>, w: &Array2<f64>) -> Array2<f64> {
+    let mut z = Array2::zeros((input.nrows() * shape.output.positions(), shape.n_out));
+    by_channel(shape, input.nrows(), |sample, row, place, number, channel| {
+        z[[row, channel]] += input[[sample, number]] * w[[place, channel]];
+    });
+    z
+}
+
+/// What arrives at the input of that, `(samples, input)`.
+pub fn weighed_back(shape: &Shape, d: &Array2<f64>, w: &Array2<f64>) -> Array2<f64> {
+    let samples = d.nrows() / shape.output.positions();
+    let mut sums = Array2::zeros((samples, shape.input.count()));
+    by_channel(shape, samples, |sample, row, place, number, channel| {
+        sums[[sample, number]] += d[[row, channel]] * w[[place, channel]];
+    });
+    sums
+}
+
+/// The gradient of its weights.
+pub fn weights_gradient(shape: &Shape, input: &Array2<f64>, d: &Array2<f64>) -> Array2<f64> {
+    let mut sums = Array2::zeros((shape.n_in, shape.n_out));
+    by_channel(shape, input.nrows(), |sample, row, place, number, channel| {
+        sums[[place, channel]] += input[[sample, number]] * d[[row, channel]];
+    });
+    sums
+}
+
+/// Visits sample, row of the output, place in the kernel, number of the input and channel.
+fn by_channel(
+    shape: &Shape,
+    samples: usize,
+    mut visit: impl FnMut(usize, usize, usize, usize, usize),
+) {
+    let Some(kernel) = shape.kernel else { return };
+    walk(shape, kernel, samples, |sample, row, place, position| {
+        for channel in 0..shape.n_out {
+            visit(sample, row, place, position * shape.n_out + channel, channel);
+        }
+    });
+}
+
 /// `(samples·positions, channels)` to `(samples, output)`
 pub fn by_sample(shape: &Shape, values: Array2<f64>) -> Array2<f64> {
     let samples = values.nrows() / shape.output.positions();

@@ -186,9 +186,11 @@ impl Layer {
             && self.output == Features { channels: self.n_out, image }
     }
 
-    /// Sizes of the weights' rows: `(kernel, kernel, channels)` of a convolution, else the input's.
+    /// Sizes of the weights' rows: `(kernel, kernel, channels)` of a convolution, without channels where these do
+    /// not meet, else the input's.
     pub fn rows(&self) -> Vec<usize> {
         match self.kernel {
+            Some(kernel) if self.kind == LayerKind::DepthwiseConv2d => vec![kernel.size; 2],
             Some(kernel) => vec![kernel.size, kernel.size, self.input.channels],
             None => self.input.sizes(),
         }

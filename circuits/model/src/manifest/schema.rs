@@ -125,6 +125,12 @@ impl LayerSpec {
         }
     }
 
+    /// A convolution with a square kernel for each channel.
+    pub fn depthwise_conv2d(kernel: Kernel, bias: bool) -> Self {
+        let kind = LayerKind::DepthwiseConv2d;
+        Self { kind, out: None, ..Self::conv2d(0, kernel, bias) }
+    }
+
     /// A pool of windows of that size; without one, of the whole image.
     pub fn pool2d(kind: LayerKind, kernel: Option<usize>) -> Self {
         Self { kernel, ..Self::of(kind) }

@@ -1,7 +1,7 @@
 //! `Z = A·W + b`: layers whose outputs are products with weights. A linear layer takes all of its input at
 //! once; a convolution the part of an image that its kernel covers, at every place of the kernel.
 
-use super::geometry::{Geometry, value_axes};
+use super::geometry::Geometry;
 use super::optimizer::{self, Blocks, Rule, weights_form};
 use super::site::{Site, differs, missing};
 use super::{
@@ -28,6 +28,11 @@ pub(crate) trait Weights: Sync {
         spec: &LayerSpec,
         input: &Features,
     ) -> Result<Shape, ManifestError>;
+
+    /// Columns of the weights that meet one number of the input.
+    fn columns(&self, layer: &Layer) -> usize {
+        layer.n_out
+    }
 }
 
 /// A layer with weights.
@@ -113,7 +118,7 @@ impl<W: Weights> Transform for Affine<W> {
         frac: u32,
     ) -> Result<Sent, ManifestError> {
         let places = layer.kernel.map_or(1, |kernel| kernel.overlap().pow(2));
-        let terms = (places * layer.n_out) as i128;
+        let terms = (places * self.0.columns(layer)) as i128;
         let largest = terms * i128::from(layer.d_max) * lowering.weight_max();
         let wide = Wide::symmetric(field, "a backpropagated gradient before rounding", largest);
         Ok(Sent::Tensor(wide.rescale(layer.d_frac + lowering.q.weight_frac, frac)?))
@@ -163,29 +168,20 @@ impl<W: Weights> Operator for Affine<W> {
         if !layer.is_consistent() {
             return Err(differs(&name, "its sizes"));
         }
-        let (network, geometry) = (site.network, Geometry { layer });
-        let sides = layer.output.sides();
-        // Axes of the result: the step, the sample, the position, the channel.
-        let channel = 2 + sides.len();
-        let result = value_axes(channel, 0, 1, 2..channel);
+        let (sides, meeting) = (layer.output.sides(), Geometry { layer }.forward(site.network));
+        let ([channel, _, position], result) = (meeting.result, meeting.result(sides.len()));
         let mut out = site.z()?.rounded(&format!("{name}.z"), &result, &result)?;
         if let Some(b) = bias(layer, own, &name)? {
             let b = weights_form(b, 0, &[channel]);
-            let real = sides.iter().enumerate().flat_map(|(k, side)| real_positions(2 + k, *side));
+            let sides = sides.iter().enumerate();
+            let real = sides.flat_map(|(k, side)| real_positions(position + k, *side));
             out = out.plus_form(-(1 << layer.a_in_frac), &b.masked(&real.collect::<Vec<_>>()));
         }
-        let rows = layer.rows();
-        let at_rows: Vec<usize> = (2..2 + rows.len()).chain([1]).collect();
         builder.product(Product {
             label: format!("{name}.forward"),
-            axes: [
-                Domain::new(&[network.steps]),
-                Domain::new(&[&[network.batch], sides].concat()),
-                Domain::new(&[layer.n_out]),
-                Domain::new(&rows),
-            ],
-            left: site.input()?.value(&geometry.input(0, 1, 2, channel))?,
-            right: weights_form(weights(own, &name)?, 0, &at_rows),
+            left: site.input()?.value(&meeting.left)?,
+            right: weights_form(weights(own, &name)?, 0, &meeting.weights),
+            axes: meeting.axes,
             coef: 1,
             out,
         });
@@ -197,16 +193,13 @@ impl<W: Weights> Operator for Affine<W> {
     fn backward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let (layer, own) = site.layer()?;
         let (name, g) = site.sent()?;
-        let sides = layer.input.sides();
-        let channel = 2 + sides.len();
-        let result = value_axes(channel, 0, 1, 2..channel);
-        let geometry = Geometry { layer };
-        let [x, y, k] = geometry.backward(site.network.batch);
+        let meeting = Geometry { layer }.backward(site.network);
+        let result = meeting.result(layer.input.sides().len());
         builder.product(Product {
             label: format!("{}.backward", site.name()),
-            axes: [Domain::new(&[site.network.steps]), x, y, k],
-            left: site.gradient(&geometry.sent())?,
-            right: weights_form(weights(own, &site.name())?, 0, &geometry.sent_rows()),
+            left: site.gradient(&meeting.left)?,
+            right: weights_form(weights(own, &site.name())?, 0, &meeting.weights),
+            axes: meeting.axes,
             coef: 1,
             out: g.rounded(&name, &result, &result)?,
         });
@@ -238,20 +231,15 @@ impl<W: Weights> Operator for Affine<W> {
         let w = weights(own, &site.name())?;
         let rule = optimizer::Change::new(network, layer, w, name, &rows, &[layer.n_out])?;
         let (coef, out) = rule.gradient()?;
-        let sides = layer.output.sides();
-        let sample = 1 + rows.len();
+        let meeting = Geometry { layer }.gradient(network);
+        let place = |axis: usize| meeting.order.get(axis).copied().unwrap_or(axis);
         builder.product(Product {
             label: format!("{}.gradient", rule.name),
-            axes: [
-                Domain::new(&[network.steps]),
-                Domain::new(&rows),
-                Domain::new(&[layer.n_out]),
-                Domain::new(&[&[network.batch], sides].concat()),
-            ],
-            left: site.input()?.value(&Geometry { layer }.input(0, sample, sample + 1, 1))?,
-            right: site.gradient(&value_axes(1, 0, 2, 3..3 + sides.len()))?,
+            left: site.input()?.value(&meeting.left)?,
+            right: site.gradient(&meeting.right)?,
             coef: coef.into(),
-            out,
+            out: out.renumbered(place),
+            axes: meeting.axes,
         });
         rule.finish(builder)?;
         match bias(layer, own, &site.name())? {
@@ -296,6 +284,54 @@ fn bias<'a>(
     Err(differs(name, "biases"))
 }
 
+/// `z = round_sat(x + 2^a_in_frac·b)`, traced.
+// The entries are counted before they are indexed.
+#[allow(clippy::indexing_slicing)]
+fn biased<K: TensorKernels>(
+    pass: &Pass<'_, K>,
+    x: &[i64],
+    trace: &mut LayerTrace,
+) -> Result<Vec<i32>, Untraced> {
+    let (layer, n) = (pass.layer, pass.layer.n_out);
+    let len = pass.samples * layer.output.count();
+    pass.expect("the output", len, x.len())?;
+    let z = match &pass.parameters.b {
+        Some(b) => {
+            pass.expect("the biases", n, b.len())?;
+            let biased = |i: usize| x[i] + (i64::from(b[i % n]) << layer.a_in_frac);
+            pass.round(&mut trace.tensors, "z", len, &layer.z, biased)?
+        }
+        None => pass.round(&mut trace.tensors, "z", len, &layer.z, |i| x[i])?,
+    };
+    Ok(z.to_vec())
+}
+
+/// The sums that are the gradients of weights and of biases, the latter without the input's one.
+fn gradient_sums<K: TensorKernels>(
+    pass: &Pass<'_, K>,
+    kept: &SavedTensors<K::Matrix>,
+) -> Result<(Vec<i64>, Vec<i64>), Untraced> {
+    let (layer, geometry) = (pass.layer, Geometry { layer: pass.layer });
+    if geometry.is_depthwise() {
+        let mut sums = vec![0i64; layer.n_out];
+        for arrived in kept.arrived.chunks_exact(layer.n_out.max(1)) {
+            sums.iter_mut().zip(arrived).for_each(|(sum, d)| *sum += i64::from(*d));
+        }
+        let weights = geometry.weights_gradient(&kept.values, &kept.arrived, pass.samples);
+        return Ok((weights, sums));
+    }
+    let (Some(input), Some(d)) = (&kept.input, &kept.gradient) else {
+        return Err(pass.wrong("what is kept", 1, 0));
+    };
+    let weights = pass.kernels.product(Operand::Transposed(input), Operand::Straight(d));
+    if !layer.bias {
+        return Ok((weights, Vec::new()));
+    }
+    let rows = pass.samples * layer.output.positions();
+    let ones = pass.kernels.matrix(&vec![1; rows], 1, rows);
+    Ok((weights, pass.kernels.product(Operand::Straight(&ones), Operand::Straight(d))))
+}
+
 // The entries are counted before they are indexed.
 #[allow(clippy::indexing_slicing)]
 impl<W: Weights> Arithmetic for Affine<W> {
@@ -312,25 +348,19 @@ impl<W: Weights> Arithmetic for Affine<W> {
         pass.expect("the weights", layer.n_in * n, pass.parameters.w.len())?;
         let rows = pass.samples * layer.output.positions();
         let geometry = Geometry { layer };
+        if geometry.is_depthwise() {
+            let x = geometry.weighed(input, &pass.parameters.w, pass.samples);
+            kept.values = input.to_vec();
+            return biased(pass, &x, trace);
+        }
         let patches = geometry.patches(input, pass.samples);
         pass.expect("the patches of the input", rows * layer.n_in, patches.len())?;
         let input = pass.kernels.matrix(&patches, rows, layer.n_in);
         let weights = pass.kernels.matrix(&pass.parameters.w, layer.n_in, n);
         let x = pass.kernels.product(Operand::Straight(&input), Operand::Straight(&weights));
-        let len = rows * n;
-        pass.expect("the output", len, x.len())?;
         (kept.input, kept.weights) = (Some(input), Some(weights));
-        let z = match &pass.parameters.b {
-            Some(b) => {
-                pass.expect("the biases", n, b.len())?;
-                let biased = |i: usize| x[i] + (i64::from(b[i % n]) << layer.a_in_frac);
-                pass.round(&mut trace.tensors, "z", len, &layer.z, biased)?
-            }
-            None => pass.round(&mut trace.tensors, "z", len, &layer.z, |i| x[i])?,
-        };
-        Ok(z.to_vec())
+        biased(pass, &x, trace)
     }
-
     /// `g = round_sat(D·Wᵀ)` of the layer below; nobody needs the gradient of the window's inputs.
     fn backward<K: TensorKernels>(
         &self,
@@ -340,8 +370,16 @@ impl<W: Weights> Arithmetic for Affine<W> {
         traces: &mut [LayerTrace],
     ) -> Result<Vec<i32>, Untraced> {
         let layer = pass.layer;
-        let rows = pass.samples * layer.output.positions();
+        let (rows, geometry) = (pass.samples * layer.output.positions(), Geometry { layer });
         pass.expect("the gradient", rows * layer.n_out, gradient.len())?;
+        if geometry.is_depthwise() {
+            kept.arrived = gradient.to_vec();
+            let Some(below) = pass.below else {
+                return Ok(Vec::new());
+            };
+            let x = geometry.weighed_back(gradient, &pass.parameters.w, pass.samples);
+            return pass.send(below, traces, x.len(), |i| x[i]);
+        }
         let gradient = &*kept.gradient.insert(pass.kernels.matrix(gradient, rows, layer.n_out));
         let Some(below) = pass.below else {
             return Ok(Vec::new());
@@ -349,7 +387,7 @@ impl<W: Weights> Arithmetic for Affine<W> {
         let weights = kept.weights.as_ref().ok_or_else(|| pass.wrong("the weights kept", 1, 0))?;
         let x = pass.kernels.product(Operand::Straight(gradient), Operand::Transposed(weights));
         pass.expect("what each place sends", rows * layer.n_in, x.len())?;
-        let x = Geometry { layer }.gathered(x, pass.samples);
+        let x = geometry.gathered(x, pass.samples);
         pass.expect("what the layer sends", pass.samples * layer.input.count(), x.len())?;
         pass.send(below, traces, x.len(), |i| x[i])
     }
@@ -361,11 +399,8 @@ impl<W: Weights> Arithmetic for Affine<W> {
         kept: &SavedTensors<K::Matrix>,
         trace: &mut LayerTrace,
     ) -> Result<Option<LayerParameters>, Untraced> {
-        let (Some(input), Some(d)) = (&kept.input, &kept.gradient) else {
-            return Err(pass.wrong("what is kept", 1, 0));
-        };
         let rule = Rule { pass };
-        let gradient = pass.kernels.product(Operand::Transposed(input), Operand::Straight(d));
+        let (gradient, mut of_biases) = gradient_sums(pass, kept)?;
         let before = velocity.map(|v| &v.w[..]);
         let own = trace.w.get_or_insert_default();
         let w = rule.apply(&gradient, &pass.parameters.w, before, own)?;
@@ -373,12 +408,9 @@ impl<W: Weights> Arithmetic for Affine<W> {
             return Ok(Some(LayerParameters { w, b: None }));
         };
         // A bias is a weight whose input is one.
-        let rows = pass.samples * pass.layer.output.positions();
-        let ones = pass.kernels.matrix(&vec![1; rows], 1, rows);
-        let mut gradient = pass.kernels.product(Operand::Straight(&ones), Operand::Straight(d));
-        gradient.iter_mut().for_each(|x| *x <<= pass.layer.a_in_frac);
+        of_biases.iter_mut().for_each(|x| *x <<= pass.layer.a_in_frac);
         let before = velocity.and_then(|v| v.b.as_deref());
-        let b = rule.apply(&gradient, b, before, trace.b.get_or_insert_default())?;
+        let b = rule.apply(&of_biases, b, before, trace.b.get_or_insert_default())?;
         Ok(Some(LayerParameters { w, b: Some(b) }))
     }
 }

@@ -82,11 +82,16 @@ pub struct SavedTensors<M> {
     pub weights: Option<M>,
     /// The gradient at its output.
     pub gradient: Option<M>,
+    /// Its input, number by number, where no matrix is made of it.
+    pub values: Vec<i32>,
+    /// Likewise the gradient at its output.
+    pub arrived: Vec<i32>,
 }
 
 impl<M> Default for SavedTensors<M> {
     fn default() -> Self {
-        Self { input: None, weights: None, gradient: None }
+        let (values, arrived) = (Vec::new(), Vec::new());
+        Self { input: None, weights: None, gradient: None, values, arrived }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use crate::manifest::{Features, Kernel, Layer};
+use crate::manifest::{Features, Kernel, Layer, LayerKind, Network};
 use crate::relation::{DimMap, Direction, Domain, Window};
 
 /// A layer's weights over its input.
@@ -22,54 +22,162 @@ pub(super) fn value_axes(
     [channel, step, sample].into_iter().chain(position).map(DimMap::Axis).collect()
 }
 
+/// One of a layer's products with its weights: its axes, and tensors' dimensions on them.
+pub(super) struct Meeting {
+    /// The axes `(o, x, y, k)`.
+    pub axes: [Domain; 4],
+    /// The left operand's `(channel, t, b, position…)` on the axes `(o, x, k)`.
+    pub left: Vec<DimMap>,
+    /// The weights' `(row…, column)` on the axes `(o, y, k)`.
+    pub weights: Vec<usize>,
+    /// The axis of the result's channel among `(o, x, y)`, of its sample, and of its first position.
+    pub result: [usize; 3],
+}
+
+/// The product that is the weights' gradient.
+pub(super) struct GradientMeeting {
+    /// The axes `(o, x, y, k)`.
+    pub axes: [Domain; 4],
+    /// The input's `(channel, t, b, position…)` on the axes `(o, x, k)`.
+    pub left: Vec<DimMap>,
+    /// Those of the gradient at the output on the axes `(o, y, k)`.
+    pub right: Vec<DimMap>,
+    /// Where the axes `(t, row…, column)` of the weights' equation lie among `(o, x, y)`.
+    pub order: Vec<usize>,
+}
+
+impl Meeting {
+    /// The result's `(channel, t, b, position…)` on the axes `(o, x, y)`.
+    pub fn result(&self, sides: usize) -> Vec<DimMap> {
+        let [channel, sample, position] = self.result;
+        value_axes(channel, 0, sample, position..position + sides)
+    }
+}
+
 impl Geometry<'_> {
-    /// The input's dimensions on axes: the step, the sample, the output's position from one axis on, the
-    /// weights' rows from another.
-    pub fn input(&self, step: usize, sample: usize, position: usize, row: usize) -> Vec<DimMap> {
-        let Layer { input, output, kernel, .. } = self.layer;
-        let sides = input.sides();
-        let channel = row + sides.len();
-        let Some(kernel) = kernel else {
-            return value_axes(channel, step, sample, row..channel);
-        };
-        let windows = output.sides().iter().enumerate().map(|(k, windows)| {
-            let places = (position + k, *windows);
-            DimMap::Window(window(kernel, places, row + k, Direction::Covers))
-        });
-        value_axes(channel, step, sample, 0..0).into_iter().chain(windows).collect()
+    /// Whether each channel has weights of its own and meets no other.
+    pub fn is_depthwise(&self) -> bool {
+        self.layer.kind == LayerKind::DepthwiseConv2d
     }
 
-    /// The axes `x, y, k` of what the layer sends back: with a kernel, positions are the result's and
-    /// places in the kernel are summed over.
-    pub fn backward(&self, batch: usize) -> [Domain; 3] {
-        let Layer { input, kernel, n_out, .. } = self.layer;
-        match kernel {
-            Some(kernel) => [
-                Domain::new(&[&[batch], input.sides()].concat()),
-                Domain::new(&[input.channels]),
-                Domain::new(&[*n_out, kernel.size, kernel.size]),
+    /// The layer's output out of its input.
+    pub fn forward(&self, network: &Network) -> Meeting {
+        let Layer { output, n_out, .. } = self.layer;
+        let (rows, sides) = (self.layer.rows(), output.sides());
+        let samples = Domain::new(&[&[network.batch], sides].concat());
+        if self.is_depthwise() {
+            let axes = self.by_channel(network, samples, &rows);
+            let left = self.windows(1, 2, output, (3, 5), Direction::Covers);
+            return Meeting { axes, left, weights: vec![2, 3, 1], result: [1, 2, 3] };
+        }
+        let channel = 2 + sides.len();
+        Meeting {
+            axes: [
+                Domain::new(&[network.steps]),
+                samples,
+                Domain::new(&[*n_out]),
+                Domain::new(&rows),
             ],
-            None => [&[batch][..], &input.sizes(), &[*n_out]].map(Domain::new),
+            left: self.input(0, 1, 2, channel),
+            weights: (2..2 + rows.len()).chain([1]).collect(),
+            result: [channel, 1, 2],
         }
     }
 
-    /// The gradient's dimensions on the axes `(step, x, k)` of that.
-    pub fn sent(&self) -> Vec<DimMap> {
-        let Some(kernel) = &self.layer.kernel else { return value_axes(2, 0, 1, 0..0) };
-        let sides = self.layer.input.sides();
-        let channel = 2 + sides.len();
-        let windows = sides.iter().enumerate().map(|(k, side)| {
-            let within = channel + 1 + k;
-            DimMap::Window(window(kernel, (2 + k, *side), within, Direction::CoveredBy))
-        });
-        value_axes(channel, 0, 1, 0..0).into_iter().chain(windows).collect()
+    /// What it sends to its input out of the gradient at its output.
+    pub fn backward(&self, network: &Network) -> Meeting {
+        let Layer { input, kernel, n_out, .. } = self.layer;
+        let samples = Domain::new(&[&[network.batch], input.sides()].concat());
+        if self.is_depthwise() {
+            let axes = self.by_channel(network, samples, &self.layer.rows());
+            let left = self.windows(1, 2, input, (3, 5), Direction::CoveredBy);
+            return Meeting { axes, left, weights: vec![2, 3, 1], result: [1, 2, 3] };
+        }
+        let channel = 2 + input.sides().len();
+        let steps = Domain::new(&[network.steps]);
+        let (axes, left) = match kernel {
+            Some(kernel) => {
+                let places = Domain::new(&[*n_out, kernel.size, kernel.size]);
+                let axes = [steps, samples, Domain::new(&[input.channels]), places];
+                (axes, self.windows(channel, 1, input, (2, channel + 1), Direction::CoveredBy))
+            }
+            None => {
+                let axes = [
+                    steps,
+                    Domain::new(&[network.batch]),
+                    Domain::new(&input.sizes()),
+                    Domain::new(&[*n_out]),
+                ];
+                (axes, value_axes(2, 0, 1, 0..0))
+            }
+        };
+        let weights = match kernel {
+            Some(_) => vec![3, 4, 1, 2],
+            None => (1..=input.sizes().len() + 1).collect(),
+        };
+        Meeting { axes, left, weights, result: [channel, 1, 2] }
     }
 
-    /// The weights' `(row…, column)` on the axes `(step, y, k)` of that.
-    pub fn sent_rows(&self) -> Vec<usize> {
-        match self.layer.kernel {
-            Some(_) => vec![3, 4, 1, 2],
-            None => (1..=self.layer.input.sizes().len() + 1).collect(),
+    /// The weights' gradient out of the input and the gradient at the output.
+    pub fn gradient(&self, network: &Network) -> GradientMeeting {
+        let Layer { output, n_out, .. } = self.layer;
+        let (rows, sides) = (self.layer.rows(), output.sides());
+        let samples = Domain::new(&[&[network.batch], sides].concat());
+        let right = |channel: usize, sample: usize| {
+            value_axes(channel, 0, sample, sample + 1..sample + 1 + sides.len())
+        };
+        if self.is_depthwise() {
+            let [o, _, y, _] = self.by_channel(network, samples.clone(), &rows);
+            let axes = [o, Domain::new(&rows), y, samples];
+            let left = self.windows(1, 4, output, (5, 2), Direction::Covers);
+            return GradientMeeting { axes, left, right: right(1, 2), order: vec![0, 2, 3, 1] };
+        }
+        let sample = 1 + rows.len();
+        GradientMeeting {
+            left: self.input(0, sample, sample + 1, 1),
+            axes: [
+                Domain::new(&[network.steps]),
+                Domain::new(&rows),
+                Domain::new(&[*n_out]),
+                samples,
+            ],
+            right: right(1, 2),
+            order: (0..sample + 1).collect(),
+        }
+    }
+
+    /// The axes of a product for each channel.
+    fn by_channel(&self, network: &Network, samples: Domain, rows: &[usize]) -> [Domain; 4] {
+        let channels = Domain::new(&[network.steps, self.layer.n_out]);
+        [channels, samples, Domain::new(&[]), Domain::new(rows)]
+    }
+
+    /// A value's dimensions on axes, its positions by windows: the windows' positions are those of `of`, on axes
+    /// from `at` on, and the places within are on axes from `within` on.
+    fn windows(
+        &self,
+        channel: usize,
+        sample: usize,
+        of: &Features,
+        (at, within): (usize, usize),
+        direction: Direction,
+    ) -> Vec<DimMap> {
+        let kernel = self.layer.kernel.iter();
+        let sides = kernel.flat_map(|kernel| of.sides().iter().map(move |side| (kernel, *side)));
+        let windows = sides.enumerate().map(|(k, (kernel, side))| {
+            DimMap::Window(window(kernel, (at + k, side), within + k, direction))
+        });
+        value_axes(channel, 0, sample, 0..0).into_iter().chain(windows).collect()
+    }
+
+    /// The input's dimensions on axes: the step, the sample, the output's position from one axis on, the
+    /// weights' rows from another.
+    fn input(&self, step: usize, sample: usize, position: usize, row: usize) -> Vec<DimMap> {
+        let Layer { input, output, kernel, .. } = self.layer;
+        let channel = row + input.sides().len();
+        match kernel {
+            Some(_) => self.windows(channel, sample, output, (position, row), Direction::Covers),
+            None => value_axes(channel, step, sample, row..channel),
         }
     }
 
@@ -113,6 +221,52 @@ impl Geometry<'_> {
         sums
     }
 
+    /// What each place of the kernel makes of what it covers, channel by channel, `(samples·positions, channels)`.
+    pub fn weighed(&self, input: &[i32], weights: &[i32], samples: usize) -> Vec<i64> {
+        let places = samples * self.layer.output.positions();
+        let mut sums = vec![0i64; places * self.layer.n_out];
+        self.channels(samples, |place, weight, number| {
+            accumulate(&mut sums, place, (input.get(number), weights.get(weight)));
+        });
+        sums
+    }
+
+    /// What arrives at each number of the input, channel by channel.
+    pub fn weighed_back(&self, gradient: &[i32], weights: &[i32], samples: usize) -> Vec<i64> {
+        let mut sums = vec![0i64; samples * self.layer.input.count()];
+        self.channels(samples, |place, weight, number| {
+            accumulate(&mut sums, number, (gradient.get(place), weights.get(weight)));
+        });
+        sums
+    }
+
+    /// The weights' gradient, channel by channel.
+    pub fn weights_gradient(&self, input: &[i32], gradient: &[i32], samples: usize) -> Vec<i64> {
+        let mut sums = vec![0i64; self.layer.n_in * self.layer.n_out];
+        self.channels(samples, |place, weight, number| {
+            accumulate(&mut sums, weight, (input.get(number), gradient.get(place)));
+        });
+        sums
+    }
+
+    /// Every number of the output, weight and number of the input that meet, channel by channel.
+    fn channels(&self, samples: usize, mut visit: impl FnMut(usize, usize, usize)) {
+        let (channels, len) = (self.layer.n_out, self.layer.input.count());
+        let (mut place, mut within) = (0, 0);
+        self.walk(samples, |sample, position| {
+            let start = position.map(|position| sample * len + position * channels);
+            for channel in 0..channels {
+                if let Some(start) = start {
+                    visit(place * channels + channel, within * channels + channel, start + channel);
+                }
+            }
+            within += 1;
+            if within == self.layer.n_in {
+                (place, within) = (place + 1, 0);
+            }
+        });
+    }
+
     /// Every sample, place of the kernel and position under it, in this order; `None` beside the image.
     fn walk(&self, samples: usize, mut visit: impl FnMut(usize, Option<usize>)) {
         let (Some(kernel), Some([height, width])) = (self.layer.kernel, self.layer.input.image)
@@ -130,6 +284,13 @@ impl Geometry<'_> {
                 }
             }
         }
+    }
+}
+
+/// Adds a product, of numbers that there are.
+fn accumulate(sums: &mut [i64], at: usize, (a, b): (Option<&i32>, Option<&i32>)) {
+    if let (Some(sum), Some(a), Some(b)) = (sums.get_mut(at), a, b) {
+        *sum += i64::from(*a) * i64::from(*b);
     }
 }
 

@@ -118,6 +118,8 @@ layers! {
     AvgPool2d, "avg_pool2d", 2, Transform(avg_pool2d::AvgPool2d);
     /// The sum of the values of two layers.
     Add, "add", 3, Transform(add::Add);
+    /// The same as a convolution, each channel by itself.
+    DepthwiseConv2d, "depthwise_conv2d", 3, Transform(Affine(conv2d::DepthwiseConv2d));
 }
 
 // The same holds of these.

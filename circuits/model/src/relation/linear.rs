@@ -140,6 +140,15 @@ impl Linear {
         self
     }
 
+    /// The form with the axes of its domain renumbered.
+    pub fn renumbered(mut self, place: impl Fn(usize) -> usize) -> Self {
+        for term in &mut self.terms {
+            term.dims.iter_mut().for_each(|dim| *dim = dim.renumbered(&place));
+            term.factors.iter_mut().for_each(|factor| *factor = factor.renumbered(&place));
+        }
+        self
+    }
+
     /// Adds `scale` times another form.
     pub fn plus_form(mut self, scale: i128, other: &Linear) -> Self {
         let scaled = other.terms.iter().cloned();

@@ -92,12 +92,17 @@ fn case() -> impl Strategy<Value = Case> {
     let kernel = kernel.prop_map(|(size, stride, padding, out, bias)| {
         LayerSpec::conv2d(out, Kernel { size, stride, padding: padding.min(size - 1) }, bias)
     });
+    let sizes = (1usize..5, 1usize..3, 0usize..3, any::<bool>());
+    let depthwise = sizes.prop_map(|(size, stride, padding, bias)| {
+        let padding = padding.min(size - 1);
+        LayerSpec::depthwise_conv2d(Kernel { size, stride, padding }, bias)
+    });
     let pool = (any::<bool>(), 2usize..4).prop_map(|(largest, size)| {
         let kind = if largest { LayerKind::MaxPool2d } else { LayerKind::AvgPool2d };
         LayerSpec::pool2d(kind, Some(size))
     });
     let whole = Just(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
-    let layer = prop_oneof![4 => kernel, 4 => pool, 1 => whole];
+    let layer = prop_oneof![4 => kernel, 2 => depthwise, 4 => pool, 1 => whole];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 0..5));
     let image = prop_oneof![1 => Just(None), 1 => image.prop_map(fitting)];
     (
@@ -158,7 +163,7 @@ fn fitting((image, mut layers): Images) -> Option<Images> {
 
 /// The sides behind a layer; none if it does not fit.
 fn after(layer: &LayerSpec, sides: [usize; 2]) -> Option<[usize; 2]> {
-    if layer.kind == LayerKind::Conv2d {
+    if matches!(layer.kind, LayerKind::Conv2d | LayerKind::DepthwiseConv2d) {
         let (size, stride) = (layer.kernel?, layer.stride?);
         let kernel = Kernel { size, stride, padding: layer.padding? };
         let [height, width] = sides.map(|side| kernel.places(side));

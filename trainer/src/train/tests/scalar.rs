@@ -179,10 +179,11 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             let mut w_updates = Vec::new();
             let Layer { clip_w, clip_b, update_w, update_b, .. } = &mut expected[l];
             let mut sums = vec![0i128; n_in * n_out];
-            for (position, taps) in taps(layer).iter().enumerate() {
-                let places = layer.output.positions();
-                for (i, (from, k)) in (0..batch).flat_map(|i| taps.iter().map(move |t| (i, t))) {
-                    for j in 0..n_out {
+            let places = layer.output.positions();
+            let by_channel: Vec<_> = (0..n_out).map(|j| taps(layer, j)).collect();
+            for (position, j) in (0..places).flat_map(|p| (0..n_out).map(move |j| (p, j))) {
+                for i in 0..batch {
+                    for (from, k) in &by_channel[j][position] {
                         let d = d[(i * places + position) * n_out + j];
                         sums[k * n_out + j] +=
                             i128::from(inputs[l][i * len + from]) * i128::from(d);
@@ -238,7 +239,7 @@ fn before_rounding(
             let weigh = |(from, k): &(usize, usize)| {
                 i128::from(input[*from]) * i128::from(p.w[k * layer.n_out + j])
             };
-            let x: i128 = taps(layer)[position].iter().map(weigh).sum();
+            let x: i128 = taps(layer, j)[position].iter().map(weigh).sum();
             x + p.b.as_ref().map_or(0, |b| i128::from(b[j]) << layer.a_in_frac)
         }
     }
@@ -279,8 +280,8 @@ fn chosen(layer: &manifest::Layer, inputs: &[i64], batch: usize) -> Vec<i32> {
     bits
 }
 
-/// At each position of the output: which numbers of the input meet which rows of the weights.
-fn taps(layer: &manifest::Layer) -> Vec<Vec<(usize, usize)>> {
+/// At each position of the output and one of its channels: which numbers of the input meet which rows of the weights.
+fn taps(layer: &manifest::Layer, own: usize) -> Vec<Vec<(usize, usize)>> {
     let (Some(kernel), Some([height, width])) = (layer.kernel, layer.input.image) else {
         return vec![(0..layer.n_in).map(|k| (k, k)).collect()];
     };
@@ -295,9 +296,14 @@ fn taps(layer: &manifest::Layer) -> Vec<Vec<(usize, usize)>> {
                     let (y, x) = (i * kernel.stride + u, j * kernel.stride + v);
                     let inside = (kernel.padding..height + kernel.padding).contains(&y)
                         && (kernel.padding..width + kernel.padding).contains(&x);
-                    for channel in (0..c).filter(|_| inside) {
+                    let depthwise = layer.kind == LayerKind::DepthwiseConv2d;
+                    for channel in
+                        (0..c).filter(|channel| inside && (!depthwise || *channel == own))
+                    {
                         let pixel = (y - kernel.padding) * width + x - kernel.padding;
-                        taps.push((pixel * c + channel, (u * kernel.size + v) * c + channel));
+                        let place = u * kernel.size + v;
+                        let row = if depthwise { place } else { place * c + channel };
+                        taps.push((pixel * c + channel, row));
                     }
                 }
             }
@@ -405,9 +411,9 @@ fn backward(
 /// What a layer with weights sends to the numbers of one sample.
 fn weighed_back(above: &manifest::Layer, w: &[i32], d: &[i64]) -> Vec<i128> {
     let mut sums = vec![0i128; above.input.count()];
-    for (position, taps) in taps(above).iter().enumerate() {
-        for (from, k) in taps {
-            for j in 0..above.n_out {
+    for j in 0..above.n_out {
+        for (position, taps) in taps(above, j).iter().enumerate() {
+            for (from, k) in taps {
                 let d = i128::from(d[position * above.n_out + j]);
                 sums[*from] += d * i128::from(w[k * above.n_out + j]);
             }

@@ -19,7 +19,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 14] = [
+const MANIFESTS: [(&str, &str); 15] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -36,6 +36,7 @@ const MANIFESTS: [(&str, &str); 14] = [
     ),
     ("pools.toml", include_str!("../../../tests/constraints/pools.toml")),
     ("thirds.toml", include_str!("../../../tests/constraints/thirds.toml")),
+    ("depthwise.toml", include_str!("../../../tests/constraints/depthwise.toml")),
     ("graph.toml", include_str!("../../../tests/constraints/graph.toml")),
 ];
 

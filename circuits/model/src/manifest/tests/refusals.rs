@@ -248,3 +248,33 @@ fn no_more_layers_take_the_same_values_than_can() {
     assert_eq!(error.field, "model.layers[0]");
     assert_eq!(error.kind, Kind::Crowded { max: 8, got: 9 });
 }
+
+/// What a convolution of each channel by itself has in common with one of all, and what not.
+#[test]
+fn a_depthwise_convolution_has_as_many_channels_as_its_input() {
+    let text = include_str!("../../../tests/constraints/depthwise.toml");
+    let manifest = Manifest::from_toml(text).unwrap();
+    let network = manifest.network().unwrap();
+    // 3·3·3 weights and 3 biases, 3·6 and 6, 2·2·6, and 3·2·6 and one.
+    assert_eq!(network.parameters(), 30 + 24 + 24 + 37);
+    assert_eq!(network.layers[0].rows(), [3, 3]);
+    let first = "{ kind = \"depthwise_conv2d\", kernel = 3,";
+    let cases = [
+        ("version = 3", "version = 2", "model.layers[0]"),
+        (first, "{ kind = \"depthwise_conv2d\", out = 3, kernel = 3,", "model.layers[0].out"),
+        (first, "{ kind = \"depthwise_conv2d\",", "model.layers[0].kernel"),
+        (first, "{ kind = \"depthwise_conv2d\", kernel = 8,", "model.layers[0].kernel"),
+        ("stride = 2", "stride = 3", "model.layers[0].stride"),
+        ("padding = 1", "padding = 3", "model.layers[0].padding"),
+        ("image = [7, 5, 3]\n", "", "model.layers[0].kind"),
+        ("kernel = 2, bias = false }", "kernel = 5 }", "model.layers[4].kernel"),
+    ];
+    for (from, to, field) in cases {
+        assert!(text.contains(from), "{from}");
+        let error = Manifest::from_toml(&text.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.field, field, "{from} -> {to}: {error}");
+    }
+    // A bias is there if nothing is said.
+    let said = text.replace("padding = 1 }", "padding = 1, bias = true }");
+    assert_eq!(Manifest::from_toml(&said).unwrap().hash(), manifest.hash());
+}
