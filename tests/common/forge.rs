@@ -69,7 +69,7 @@ pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
 
 /// Which numbers of the input meet which rows of the weights, at each position of the output and in one of its
 /// channels.
-fn taps(layer: &Layer, j: usize) -> Vec<Vec<(usize, usize)>> {
+fn taps(layer: &Layer, own: usize) -> Vec<Vec<(usize, usize)>> {
     let (Some(kernel), Some([height, width]), Some([rows, columns])) =
         (layer.kernel, layer.input.image, layer.output.image)
     else {
@@ -84,7 +84,7 @@ fn taps(layer: &Layer, j: usize) -> Vec<Vec<(usize, usize)>> {
             if (0..height as i64).contains(&y) && (0..width as i64).contains(&x) {
                 let first = (y as usize * width + x as usize) * channels;
                 match layer.kind {
-                    LayerKind::DepthwiseConv2d => taps.push((first + j, place)),
+                    LayerKind::DepthwiseConv2d => taps.push((first + own, place)),
                     _ => taps.extend((0..channels).map(|c| (first + c, place * channels + c))),
                 }
             }
