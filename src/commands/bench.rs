@@ -32,7 +32,7 @@ pub enum Command {
     zktrain bench step --preset vgg11 --batch 16 --compress halo2"
 )]
 pub struct StepArgs {
-    /// A network with a name, of ten classes: lenet or vgg11.
+    /// A network with a name, of ten classes: lenet, vgg11 or resnet18.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["shape", "image", "layer"])]
     pub preset: Option<String>,
     /// Layer widths, input first.
@@ -42,7 +42,7 @@ pub struct StepArgs {
     #[arg(long, value_name = "HxWxC")]
     pub image: Option<String>,
     /// A layer over the image, before the others: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
-    /// out), max:2, avg:2 or avg; once for each.
+    /// out), depthwise:3:1:1, max:2, avg:2 or avg; once for each.
     #[arg(long, value_name = "LAYER", requires = "image")]
     pub layer: Vec<String>,
     /// Samples in a batch, a power of two.
