@@ -6,6 +6,7 @@ use std::path::Path;
 use ndarray::ArrayView2;
 use serde::Serialize;
 use zktrain_model::manifest::{Loss, Manifest, Network};
+use zktrain_model::operators::ARRIVING;
 use zktrain_model::schedule::window_order;
 use zktrain_model::trace::Parameters;
 
@@ -172,7 +173,8 @@ fn train_integers(
         let trace = trainer.train_window(&parameters, state.as_ref(), x, y)?;
         state = last_update(network, &trace);
         for layer in &trace.layers {
-            let values = ["z", "g"].into_iter().filter_map(|name| layer.tensors.rounded(name));
+            let names = ["z"].into_iter().chain(ARRIVING);
+            let values = names.filter_map(|name| layer.tensors.rounded(name));
             for tensor in values.chain(layer.w.as_ref().map(|w| &w.update)) {
                 saturated += tensor.excess.len();
                 rounded += tensor.q.len();
