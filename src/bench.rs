@@ -118,7 +118,11 @@ pub struct StepReport {
     pub peak_rss_mb: f64,
     /// Real cells that this proof commits to.
     pub committed_entries: usize,
-    /// Those with the padding inside tensors and rows.
+    /// Those that are no excesses.
+    pub dense_entries: usize,
+    /// Entries of the operands of the argument's products.
+    pub operand_entries: usize,
+    /// All that are committed to, with the padding inside tensors and rows.
     pub padded_entries: usize,
     /// `padded_entries` over `committed_entries`.
     pub padding: f64,
@@ -396,6 +400,8 @@ impl Setup {
             rows: layout.rows.len(),
             peak_rss_mb: peak_rss_mb(),
             committed_entries,
+            dense_entries: zktrain_prove::memory::own_dense(&self.key.relation),
+            operand_entries: zktrain_prove::memory::operand_entries(&self.key.relation),
             padded_entries,
             padding: padded_entries as f64 / committed_entries as f64,
             commit_floor_s: floor.as_secs_f64(),

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod coordinator;
+pub mod cost;
 pub mod error;
 pub mod evm;
 pub mod lineage;

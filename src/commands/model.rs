@@ -1,4 +1,4 @@
-//! `zktrain model`: looks at parameter files.
+//! `zktrain model`: looks at parameter files, and at what a manifest's proofs take.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Serialize;
 use sha3::Digest;
 use zktrain_project::files;
-use zktrain_project::project::exists;
+use zktrain_project::project::{exists, read_manifest};
 use zktrain_project::session::model_error;
 use zktrain_trainer::export::ExportError;
 
+use crate::cost::cost;
 use crate::error::Error;
 use crate::ui::{Report, Ui, field, printable};
 
@@ -19,6 +20,21 @@ use crate::ui::{Report, Ui, field, printable};
 pub enum Command {
     /// Show the tensors of a safetensors file.
     Inspect(InspectArgs),
+    /// Say what a proof of a manifest takes, before anything is trained: cells, rows, bytes, gas, memory, time.
+    Cost(CostArgs),
+}
+
+/// Options of `zktrain model cost`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  zktrain model cost cancer/manifest.toml
+  zktrain model cost cancer/manifest.toml --time --json")]
+pub struct CostArgs {
+    /// The manifest, with its scales.
+    pub manifest: PathBuf,
+    /// Make three small proofs first, to say how long proving takes on this machine.
+    #[arg(long)]
+    pub time: bool,
 }
 
 /// Options of `zktrain model inspect`.
@@ -89,10 +105,16 @@ impl Report for ModelReport {
 /// Runs the command.
 ///
 /// # Errors
-/// If the file is missing or not a parameter file.
+/// If the file is missing, or not a parameter file or a manifest.
 pub fn run(command: &Command, ui: &Ui) -> Result<(), Error> {
-    let Command::Inspect(args) = command;
-    ui.report(&inspect(&args.file)?)
+    match command {
+        Command::Inspect(args) => ui.report(&inspect(&args.file)?),
+        Command::Cost(args) => {
+            let manifest = read_manifest(&args.manifest)?;
+            let report = cost(&args.manifest, &manifest, args.time).map_err(Box::new)?;
+            ui.report(&report)
+        }
+    }
 }
 
 /// Looks at a parameter file.

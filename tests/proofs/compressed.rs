@@ -2,6 +2,7 @@
 
 use crate::common;
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ark_bn254::{Fq, Fr};
@@ -14,6 +15,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zktrain_backends::r1cs;
 use zktrain_ceremony::groth16::insecure_key;
+use zktrain_cli::cost::cost;
 use zktrain_devnet::Evm;
 use zktrain_model::compile::compile_dataset;
 use zktrain_prove::compress::Compressor;
@@ -43,11 +45,14 @@ fn compressors(run: &Run) -> [Compressor; 2] {
     [Compressor::halo2(relation.clone(), params).unwrap(), Compressor::groth16(relation, key)]
 }
 
+fn made_of() -> Case {
+    Case { momentum: 0.9, batch: 2, row_log: 13, ..Case::plain(&[5, 4, 3]) }
+}
+
 fn made() -> &'static Made {
     static MADE: OnceLock<Made> = OnceLock::new();
     MADE.get_or_init(|| {
-        let case = Case { momentum: 0.9, batch: 2, row_log: 13, ..Case::plain(&[5, 4, 3]) };
-        let run = Run::of(&case, 2).unwrap();
+        let run = Run::of(&made_of(), 2).unwrap();
         let compressors = compressors(&run);
         let mut before = run.start.clone();
         let mut proofs = Vec::new();
@@ -381,6 +386,10 @@ fn the_length_is_the_relations() {
     let [halo2, groth16] = &made.proofs[0].1;
     let rest = encoded_len(&made.run.key.relation);
     assert_eq!(halo2.to_bytes().len(), rest + zktrain_verify::halo2::PROOF_LENGTH);
+    // What is said of it before anything is trained.
+    let told = cost(Path::new("manifest.toml"), &made_of().manifest().unwrap(), false).unwrap();
+    assert_eq!(halo2.to_bytes().len(), told.proof_bytes);
+    assert_eq!(log_rows(&made.run.key.relation).unwrap(), told.circuit_log);
     assert_eq!(groth16.to_bytes().len(), rest + zktrain_verify::groth16::PROOF_BYTES);
 }
 

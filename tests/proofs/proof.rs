@@ -2,12 +2,15 @@
 
 use crate::common;
 
+use std::path::Path;
+
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use common::Run;
 use common::cases::{Case, LossKind, case};
 use common::reference::Cells;
 use proptest::prelude::*;
+use zktrain_cli::cost::cost;
 use zktrain_model::manifest::LayerKind;
 use zktrain_prove::lookups::LookupColumns;
 use zktrain_prove::witness::training_sheet;
@@ -18,6 +21,24 @@ fn a_chain_of_proofs_verifies() {
     let manifest = synthetic::manifest(&[13, 7, 3], 8, 2).unwrap();
     let run = Run::new(manifest, 3);
     completeness(&run, 3);
+}
+
+/// Rows, cells and bytes are known before anything is trained.
+#[test]
+fn what_a_proof_takes_is_told_before() {
+    let manifest = synthetic::manifest(&[13, 7, 3], 8, 2).unwrap();
+    let told = cost(Path::new("manifest.toml"), &manifest, false).unwrap();
+    let run = Run::new(manifest, 1);
+    let (_, sheet) = run.first_sheet();
+    assert_eq!((told.rows, told.row_log), (sheet.rows().len(), sheet.layout().row_log));
+    let (statement, proof) = run.prove(1).remove(0);
+    assert_eq!(told.plain_proof_bytes, proof.to_bytes().len());
+    let of_statement = [&statement.data, &statement.model, &statement.state];
+    let known: usize = of_statement.iter().map(|rows| rows.len()).sum();
+    assert_eq!(told.rows, known + run.key.tables.len() + proof.rows.len());
+    assert!(told.dense_entries < told.committed_entries);
+    assert!(told.committed_entries <= told.padded_entries);
+    assert!(told.prove_s.is_none() && told.gas_halo2.is_some_and(|gas| gas < 1 << 24));
 }
 
 /// Registers, proves a chain and verifies everything; the sheet satisfies the

@@ -2,7 +2,7 @@
 
 mod limits;
 
-use zktrain_model::relation::{Group, Relation, Tensor};
+use zktrain_model::relation::{Domain, Group, Product, Relation, Tensor};
 use zktrain_model::size::memory;
 
 use crate::prove::ProveError;
@@ -10,6 +10,19 @@ use crate::prove::ProveError;
 /// Real cells that a proof commits to itself: updates and trace.
 pub fn own_cells(relation: &Relation) -> usize {
     own_tensors(relation).map(Tensor::cells).sum()
+}
+
+/// Those of them that are not excesses: these are nearly always zero, and a zero takes next to no time.
+pub fn own_dense(relation: &Relation) -> usize {
+    let is_excess = |name: &str| name.contains(".high") || name.contains(".low");
+    own_tensors(relation).filter(|tensor| !is_excess(&tensor.name)).map(Tensor::cells).sum()
+}
+
+/// Entries of both operands of all products.
+pub fn operand_entries(relation: &Relation) -> usize {
+    let size = |domain: &Domain| domain.axes.iter().map(|axis| axis.size).product::<usize>();
+    let operands = |p: &Product| size(&p.left_domain()) + size(&p.right_domain());
+    relation.products.iter().map(operands).sum()
 }
 
 /// Stored cells of these tensors, padding inside them included.
