@@ -45,6 +45,14 @@ fn cases() -> Vec<Case> {
             ..clipped.clone()
         },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..clipped.clone() },
+        // Both layers beside each other send gradients that saturate.
+        Case {
+            kinds: vec![relu],
+            loss: LossKind::MseOneHot,
+            widths: vec![5, 6, 6, 3],
+            graph: 0b01_00,
+            ..clipped.clone()
+        },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..wild.clone() },
         Case {
             kinds: vec![tanh, sigmoid],
@@ -256,7 +264,7 @@ fn a_table_entry_cannot_be_altered() {
 fn a_registration_cannot_cheat() {
     let mut covered = BTreeSet::new();
     let mut all = BTreeSet::new();
-    for case in [&cases()[0], &cases()[2], &cases()[4], &cases()[7]] {
+    for case in [&cases()[0], &cases()[2], &cases()[5], &cases()[8]] {
         let run = Run::of(case, 2).unwrap();
         let network = &run.key.network;
         let (relation, ids) = compile_dataset(network, 2).unwrap();

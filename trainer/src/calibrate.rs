@@ -12,9 +12,9 @@
 //! - inputs, outputs and gradients get what that leaves, at most their own room.
 
 use zktrain_model::manifest::{
-    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, Manifest, ManifestError,
-    PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta,
-    derive_lambda, derive_mu, eta_error,
+    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, MAX_SHIFT, Manifest,
+    ManifestError, PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound,
+    derive_eta, derive_lambda, derive_mu, eta_error,
 };
 
 use crate::dataset::Scaled;
@@ -379,7 +379,7 @@ impl Choice<'_> {
     fn gradients(&self, values: &[Values], budgets: &Budgets) -> Vec<(Option<u32>, u32)> {
         let last = self.shapes.len() - 1;
         let mut bits: Vec<u32> = (0..last).map(|l| self.own_gradient(l, values, budgets)).collect();
-        while self.align(&mut bits) {}
+        while self.align(&mut bits, budgets.weight_frac) {}
         let hidden = bits.iter().zip(self.shapes).map(|(g, shape)| (Some(*g), g + gain(shape)));
         let loss = match self.manifest.model.loss {
             Loss::Mse => values[last].z,
@@ -397,21 +397,22 @@ impl Choice<'_> {
     }
 
     /// Takes bits from gradients that are passed on, or become a part of one, where those of both do not fit each
-    /// other; whether there were such.
-    fn align(&self, bits: &mut [u32]) -> bool {
+    /// other, and from those that a rounding has too many bits of; whether there were such.
+    fn align(&self, bits: &mut [u32], weight_frac: u32) -> bool {
         let mut changed = false;
         for p in 0..bits.len() {
             let shape = self.shapes[p];
-            // So many bits more may be at the input than come from the output.
-            let more = match shape.kind {
-                LayerKind::MaxPool2d => 0,
-                LayerKind::Add => 1,
-                _ => continue,
+            // So many bits more may be at the input than come from the output, and so many fewer.
+            let (more, fewer) = match shape.kind {
+                LayerKind::MaxPool2d => (0, 0),
+                LayerKind::Add => (1, 0),
+                LayerKind::AvgPool2d => (MAX_GRADIENT_FRAC, MAX_SHIFT - 16),
+                _ => (MAX_GRADIENT_FRAC, MAX_SHIFT.saturating_sub(weight_frac)),
             };
             for l in shape.from.into_iter().chain(shape.with) {
                 let passed = bits[p] + gain(&shape);
                 let kept = bits[l].min(passed + more);
-                let own = bits[p].min(kept.saturating_sub(gain(&shape)));
+                let own = bits[p].min((kept + fewer).saturating_sub(gain(&shape)));
                 changed |= (kept, own) != (bits[l], bits[p]);
                 (bits[l], bits[p]) = (kept, own);
             }
