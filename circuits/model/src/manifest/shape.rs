@@ -52,7 +52,7 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
             &[
                 ("from", layer.from.is_some()),
                 ("with", layer.with.is_some()),
-                ("slope", layer.slope.is_some()),
+                ("slope", layer.slope.is_some() && layer.kind != LayerKind::LeakyRelu),
             ],
         )?;
         match (layer.kind.role(), shapes.last_mut()) {
@@ -67,7 +67,7 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
             }
             (Role::Elementwise(operator), Some(previous)) if follows_transform && !last => {
                 only_kind(&field, layer)?;
-                previous.activation = operator.activation();
+                previous.activation = operator.activation(&field, layer)?;
                 follows_transform = false;
             }
             _ => return Err(out_of_order(&field, layer.kind, last)),

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossFunction, Role};
 use super::{affine::Affine, avg_pool2d, conv2d, linear, max_pool2d};
-use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
+use super::{gelu, leaky_relu, relu, sigmoid, silu, smooth::Smooth, tabulated::Tabulated, tanh};
+use super::{logistic, mse, softmax};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
@@ -116,6 +117,12 @@ layers! {
     MaxPool2d, "max_pool2d", 2, Transform(max_pool2d::MaxPool2d);
     /// The mean of every window of an image.
     AvgPool2d, "avg_pool2d", 2, Transform(avg_pool2d::AvgPool2d);
+    /// `x` where it is not negative, else `slope·x`.
+    LeakyRelu, "leaky_relu", 3, Elementwise(leaky_relu::LeakyRelu);
+    /// `x·Φ(x)`.
+    Gelu, "gelu", 3, Elementwise(Tabulated(gelu::Gelu));
+    /// `x/(1 + exp(−x))`.
+    Silu, "silu", 3, Elementwise(Tabulated(silu::Silu));
 }
 
 // The same holds of these.
