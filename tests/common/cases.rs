@@ -28,6 +28,8 @@ pub struct Case {
     pub widths: Vec<usize>,
     /// What follows each linear layer but the last; the list is used cyclically.
     pub kinds: Vec<Option<LayerKind>>,
+    /// Of leaky ReLUs; the default without it.
+    pub slope: Option<f64>,
     /// Bit `l` set: layer `l` has no bias.
     pub unbiased: u32,
     pub loss: LossKind,
@@ -54,6 +56,7 @@ impl Case {
             image: None,
             widths: widths.to_vec(),
             kinds: vec![Some(LayerKind::Relu)],
+            slope: None,
             unbiased: 0,
             loss: LossKind::Softmax,
             momentum: 0.0,
@@ -67,6 +70,11 @@ impl Case {
             zeroed: false,
             seed: 1,
         }
+    }
+
+    fn activation(&self, kind: LayerKind) -> LayerSpec {
+        let slope = self.slope.filter(|_| kind == LayerKind::LeakyRelu);
+        LayerSpec { slope, ..LayerSpec::of(kind) }
     }
 
     fn draft(&self) -> Manifest {
@@ -86,7 +94,7 @@ impl Case {
         let mut count = 0;
         for (l, layer) in over_image.chain(linear).enumerate() {
             layers.push(LayerSpec { bias: layer.bias.map(|_| bias(l)), ..layer });
-            layers.extend(self.kinds[l % self.kinds.len()].map(LayerSpec::of));
+            layers.extend(self.kinds[l % self.kinds.len()].map(|kind| self.activation(kind)));
             count += 1;
         }
         layers.push(LayerSpec::linear(outputs, bias(count)));
@@ -215,7 +223,11 @@ pub fn case() -> impl Strategy<Value = Case> {
         Just(Some(LayerKind::Relu)),
         Just(Some(LayerKind::Sigmoid)),
         Just(Some(LayerKind::Tanh)),
+        Just(Some(LayerKind::LeakyRelu)),
+        Just(Some(LayerKind::Gelu)),
+        Just(Some(LayerKind::Silu)),
     ];
+    let slope = prop_oneof![Just(None), Just(Some(0.25)), Just(Some(0.9))];
     let loss = prop_oneof![
         Just(LossKind::Softmax),
         Just(LossKind::Logistic),
@@ -231,10 +243,11 @@ pub fn case() -> impl Strategy<Value = Case> {
     let widths = depth.prop_flat_map(|depth| prop::collection::vec(1usize..20, depth));
     let sizes = (0u32..6, 0u32..4, 5u32..13);
     let stretch = (prop_oneof![Just(1.0), Just(1.0), Just(1000.0)], any::<bool>());
-    let network = (image(), widths, prop::collection::vec(kind, 1..5), any::<u32>(), loss);
+    let kinds = (prop::collection::vec(kind, 1..5), slope);
+    let network = (image(), widths, kinds, any::<u32>(), loss);
     (network, optimizer, sizes, stretch, any::<u64>()).prop_map(
         |(
-            (image, widths, kinds, unbiased, loss),
+            (image, widths, (kinds, slope), unbiased, loss),
             (momentum, decay, clip),
             (batch, steps, row_log),
             (stretch, fine),
@@ -244,6 +257,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             image: image.filter(|_| row_log >= 6),
             widths,
             kinds,
+            slope,
             unbiased,
             loss,
             momentum,

@@ -9,6 +9,7 @@ use patches::{by_position, by_sample, gathered, patches};
 use zktrain_model::manifest::{
     Activation, LayerKind, Loss, Manifest, ManifestError, Optimizer, Shape,
 };
+use zktrain_model::quant::SLOPE_FRAC;
 
 /// Parameters of one layer as real numbers; empty of a layer without.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +83,7 @@ impl FloatTrainer {
     pub fn outputs(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut a = x.to_owned();
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
-            a = activate(shape.activation, transform(shape, layer, &a));
+            a = activate(shape.activation, &transform(shape, layer, &a));
         }
         a
     }
@@ -97,12 +98,13 @@ impl FloatTrainer {
 
     /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
-        let (mut inputs, mut a) = (Vec::new(), x.to_owned());
+        let (mut inputs, mut outputs, mut a) = (Vec::new(), Vec::new(), x.to_owned());
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
             let z = transform(shape, layer, &a);
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
-            let next = activate(shape.activation, z);
+            let next = activate(shape.activation, &z);
             inputs.push(std::mem::replace(&mut a, next));
+            outputs.push(z);
         }
         let mut d = loss_gradient(self.loss, &a, y);
         for l in (0..self.shapes.len()).rev() {
@@ -113,7 +115,7 @@ impl FloatTrainer {
             if let Some(g) = arriving {
                 let below = &mut self.extremes[l - 1];
                 below.g = below.g.max(largest(&g));
-                d = g * derivative(self.shapes[l - 1].activation, &inputs[l]);
+                d = g * derivative(self.shapes[l - 1].activation, &outputs[l - 1]);
             }
         }
     }
@@ -174,23 +176,49 @@ fn linear(layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> {
     }
 }
 
-fn activate(activation: Activation, z: Array2<f64>) -> Array2<f64> {
+fn activate(activation: Activation, z: &Array2<f64>) -> Array2<f64> {
     match activation {
-        Activation::Identity => z,
+        Activation::Identity => z.clone(),
         Activation::Relu => z.mapv(|z| z.max(0.0)),
         Activation::Sigmoid => z.mapv(sigmoid),
         Activation::Tanh => z.mapv(libm::tanh),
+        Activation::LeakyRelu { slope } => z.mapv(|z| z * leak(slope, z)),
+        Activation::Gelu => z.mapv(|z| z * normal(z)),
+        Activation::Silu => z.mapv(|z| z * sigmoid(z)),
     }
 }
 
-/// The activation's derivative in terms of its value.
-fn derivative(activation: Activation, a: &Array2<f64>) -> Array2<f64> {
+/// The activation's derivative at `z`.
+fn derivative(activation: Activation, z: &Array2<f64>) -> Array2<f64> {
     match activation {
-        Activation::Identity => Array2::ones(a.raw_dim()),
-        Activation::Relu => a.mapv(|a| if a > 0.0 { 1.0 } else { 0.0 }),
-        Activation::Sigmoid => a.mapv(|a| a * (1.0 - a)),
-        Activation::Tanh => a.mapv(|a| 1.0 - a * a),
+        Activation::Identity => Array2::ones(z.raw_dim()),
+        Activation::Relu => z.mapv(|z| if z > 0.0 { 1.0 } else { 0.0 }),
+        Activation::Sigmoid => z.mapv(sigmoid).mapv(|a| a * (1.0 - a)),
+        Activation::Tanh => z.mapv(libm::tanh).mapv(|a| 1.0 - a * a),
+        Activation::LeakyRelu { slope } => z.mapv(|z| leak(slope, z)),
+        Activation::Gelu => z.mapv(|z| normal(z) + z * density(z)),
+        Activation::Silu => z.mapv(|z| sigmoid(z) * (1.0 + z * sigmoid(-z))),
     }
+}
+
+/// The factor of a leaky ReLU: the slope that its integers have, where `z` is negative.
+fn leak(slope: i64, z: f64) -> f64 {
+    if z < 0.0 { to_slope(slope) } else { 1.0 }
+}
+
+/// The real number that a slope's multiplier stands for.
+pub(crate) fn to_slope(slope: i64) -> f64 {
+    libm::scalbn(slope as f64, -(SLOPE_FRAC as i32))
+}
+
+/// Distribution function of the standard normal distribution.
+fn normal(z: f64) -> f64 {
+    libm::erfc(-z / std::f64::consts::SQRT_2) / 2.0
+}
+
+/// Its density.
+fn density(z: f64) -> f64 {
+    libm::exp(-z * z / 2.0) / (2.0 * std::f64::consts::PI).sqrt()
 }
 
 pub(crate) fn sigmoid(z: f64) -> f64 {
@@ -232,4 +260,24 @@ fn row_loss(loss: Loss, z: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
 
 fn largest(x: &Array2<f64>) -> f64 {
     x.fold(0.0, |m: f64, x| m.max(x.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every derivative is the slope of its function.
+    #[test]
+    fn derivatives_are_slopes() {
+        let leaky = Activation::LeakyRelu { slope: 655 };
+        let known = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+        for activation in known.into_iter().chain([leaky, Activation::Gelu, Activation::Silu]) {
+            let at = |z: f64| activate(activation, &Array2::from_elem((1, 1), z))[[0, 0]];
+            for z in [-7.3, -2.0, -0.7, -0.01, 0.02, 0.9, 1.5, 8.0] {
+                let slope = (at(z + 1e-6) - at(z - 1e-6)) / 2e-6;
+                let got = derivative(activation, &Array2::from_elem((1, 1), z))[[0, 0]];
+                assert!((slope - got).abs() < 1e-8, "{activation:?} at {z}: {slope}, {got}");
+            }
+        }
+    }
 }

@@ -7,6 +7,16 @@ use zktrain_model::trace::{
 
 use crate::train::last_update;
 
+/// Rounding by 2^16 to 16 bits, of products of numbers of 16 bits with 2^16 at most.
+const SIXTEEN: RoundSpec = RoundSpec {
+    shift: 16,
+    lo: -32768,
+    hi: 32767,
+    x_min: -32768 << 16,
+    x_max: 32767 << 16,
+    bound_bits: 32,
+};
+
 /// Expected contents of one `Rounded`, in index order.
 #[derive(Default)]
 struct Expect {
@@ -41,7 +51,9 @@ impl Expect {
 struct Layer {
     z: Expect,
     a: Vec<i32>,
+    a_leaky: Expect,
     negative: Vec<i32>,
+    h: Vec<i32>,
     chosen: Vec<i32>,
     g: Expect,
     d: Expect,
@@ -58,18 +70,40 @@ fn table_value(kind: LayerKind, z: i64, z_frac: u32, a_frac: u32) -> i64 {
     (y * f64::from(1u32 << a_frac) + 0.5).floor() as i64
 }
 
+/// Value and derivative of a function that is looked up with both, the second with 14 fractional bits.
+fn value_and_derivative(kind: LayerKind, z: i64, z_frac: u32) -> (i64, i64) {
+    let (x, one) = (z as f64 / f64::from(1u32 << z_frac), f64::from(1u32 << z_frac));
+    let (value, derivative) = if kind == LayerKind::Gelu {
+        let below = (1.0 + libm::erf(x / 2f64.sqrt())) / 2.0;
+        (x * below, below + x * (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt())
+    } else {
+        let s = 1.0 / (1.0 + (-x).exp());
+        (x * s, s + x * s * (1.0 - s))
+    };
+    ((value * one + 0.5).floor() as i64, (derivative * 16384.0 + 0.5).floor() as i64)
+}
+
+/// What is rounded to the number that a leaky ReLU puts out, or sends back, for `x`.
+fn leak(negative: bool, slope: f64, x: i64) -> i128 {
+    let factor = if negative { (slope * 65536.0 + 0.5).floor() as i128 } else { 1 << 16 };
+    factor * i128::from(x)
+}
+
 /// Runs the specification entry by entry and compares with `trace`.
 pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     let (batch, count) = (network.batch, network.layers.len());
     // Kinds of activations, from the manifest and not from the lowered network.
-    let mut kinds = Vec::new();
+    let (mut kinds, mut slopes) = (Vec::new(), Vec::new());
     for (i, layer) in manifest.model.layers.iter().enumerate() {
         let activation = |kind: &LayerKind| {
-            matches!(kind, LayerKind::Relu | LayerKind::Sigmoid | LayerKind::Tanh)
+            use LayerKind::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
+            matches!(kind, Relu | Sigmoid | Tanh | LeakyRelu | Gelu | Silu)
         };
         if !activation(&layer.kind) {
             let next = manifest.model.layers.get(i + 1).map(|next| next.kind);
             kinds.push(next.filter(activation));
+            let slope = manifest.model.layers.get(i + 1).and_then(|next| next.slope);
+            slopes.push(slope.unwrap_or(0.01));
         }
     }
     let mut expected: Vec<Layer> = (0..count).map(|_| Layer::default()).collect();
@@ -99,12 +133,22 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                     let a = match kinds[l] {
                         None => z,
                         Some(LayerKind::Relu) => z.max(0),
+                        Some(LayerKind::LeakyRelu) => {
+                            let x = leak(z < 0, slopes[l], z);
+                            expected[l].a_leaky.round(x, &SIXTEEN)
+                        }
+                        Some(kind @ (LayerKind::Gelu | LayerKind::Silu)) => {
+                            let (a, h) = value_and_derivative(kind, z, layer.z_frac);
+                            expected[l].h.push(h as i32);
+                            a
+                        }
                         Some(kind) => table_value(kind, z, layer.z_frac, layer.a_frac),
                     };
-                    if kinds[l].is_some() {
+                    let leaky = kinds[l] == Some(LayerKind::LeakyRelu);
+                    if kinds[l].is_some() && !leaky {
                         expected[l].a.push(a as i32);
                     }
-                    if kinds[l] == Some(LayerKind::Relu) {
+                    if leaky || kinds[l] == Some(LayerKind::Relu) {
                         expected[l].negative.push(i32::from(z < 0));
                     }
                     out.push(a);
@@ -121,7 +165,15 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             if layer.n_in == 0 {
                 updates.push((Vec::new(), Vec::new()));
                 if l > 0 {
-                    d = backward(&parameters, network, &mut expected, &kinds, &inputs, l, &d);
+                    d = backward(
+                        &parameters,
+                        network,
+                        &mut expected,
+                        (&kinds, &slopes),
+                        &inputs,
+                        l,
+                        &d,
+                    );
                 }
                 continue;
             }
@@ -167,7 +219,15 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             }
             updates.push((w_updates, b_updates));
             if l > 0 {
-                d = backward(&parameters, network, &mut expected, &kinds, &inputs, l, &d);
+                d = backward(
+                    &parameters,
+                    network,
+                    &mut expected,
+                    (&kinds, &slopes),
+                    &inputs,
+                    l,
+                    &d,
+                );
             }
         }
         updates.reverse();
@@ -274,7 +334,7 @@ fn backward(
     parameters: &Parameters,
     network: &Network,
     expected: &mut [Layer],
-    kinds: &[Option<LayerKind>],
+    (kinds, slopes): (&[Option<LayerKind>], &[f64]),
     inputs: &[Vec<i64>],
     l: usize,
     d: &[i64],
@@ -314,6 +374,14 @@ fn backward(
             let product = match kinds[l - 1] {
                 Some(LayerKind::Sigmoid) => a * (one - a) * i128::from(g),
                 Some(LayerKind::Tanh) => (one * one - a * a) * i128::from(g),
+                Some(LayerKind::LeakyRelu) => {
+                    let at = expected[l - 1].d.q.len();
+                    leak(expected[l - 1].z.q[at] < 0, slopes[l - 1], g)
+                }
+                Some(LayerKind::Gelu | LayerKind::Silu) => {
+                    let at = expected[l - 1].d.q.len();
+                    i128::from(expected[l - 1].h[at]) * i128::from(g)
+                }
                 Some(_) => {
                     let at = expected[l - 1].d_relu.len();
                     let d = if expected[l - 1].z.q[at] < 0 { 0 } else { g };
@@ -405,7 +473,7 @@ impl LossExpect {
 fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parameters) {
     for (l, (got, want)) in trace.layers.iter().zip(expected).enumerate() {
         let mut names = 0;
-        for (name, want) in [("z", want.z), ("g", want.g), ("d", want.d)] {
+        for (name, want) in [("z", want.z), ("a", want.a_leaky), ("g", want.g), ("d", want.d)] {
             match got.tensors.rounded(name) {
                 Some(got) => want.check(got, &format!("layer {l}: {name}")),
                 None => assert_eq!(want.q, Vec::<i32>::new(), "layer {l}: {name}"),
@@ -417,6 +485,7 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
             [
                 ("a", want.a),
                 ("negative", want.negative),
+                ("h", want.h),
                 ("d", want.d_relu),
                 ("chosen", want.chosen),
             ],
