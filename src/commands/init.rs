@@ -166,6 +166,13 @@ pub enum ActivationOption {
     Sigmoid,
     /// Hyperbolic tangent
     Tanh,
+    /// `x`, or `x/100` where it is negative
+    #[value(alias = "leaky_relu")]
+    LeakyRelu,
+    /// `x·Φ(x)`, with the normal distribution
+    Gelu,
+    /// `x/(1 + exp(−x))`
+    Silu,
 }
 
 impl From<ActivationOption> for LayerKind {
@@ -174,6 +181,9 @@ impl From<ActivationOption> for LayerKind {
             ActivationOption::Relu => Self::Relu,
             ActivationOption::Sigmoid => Self::Sigmoid,
             ActivationOption::Tanh => Self::Tanh,
+            ActivationOption::LeakyRelu => Self::LeakyRelu,
+            ActivationOption::Gelu => Self::Gelu,
+            ActivationOption::Silu => Self::Silu,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Case {
     pub kinds: Vec<Option<LayerKind>>,
     /// What makes a graph of the layers.
     pub graph: u64,
+    /// Of leaky ReLUs; the default without it.
+    pub slope: Option<f64>,
     /// Bit `l` set: layer `l` has no bias.
     pub unbiased: u32,
     pub loss: LossKind,
@@ -58,6 +60,7 @@ impl Case {
             widths: widths.to_vec(),
             kinds: vec![Some(LayerKind::Relu)],
             graph: 0,
+            slope: None,
             unbiased: 0,
             loss: LossKind::Softmax,
             momentum: 0.0,
@@ -71,6 +74,11 @@ impl Case {
             zeroed: false,
             seed: 1,
         }
+    }
+
+    fn activation(&self, kind: LayerKind) -> LayerSpec {
+        let slope = self.slope.filter(|_| kind == LayerKind::LeakyRelu);
+        LayerSpec { slope, ..LayerSpec::of(kind) }
     }
 
     fn draft(&self) -> Manifest {
@@ -90,7 +98,7 @@ impl Case {
         let mut count = 0;
         for (l, layer) in over_image.chain(linear).enumerate() {
             layers.push(LayerSpec { bias: layer.bias.map(|_| bias(l)), ..layer });
-            layers.extend(self.kinds[l % self.kinds.len()].map(LayerSpec::of));
+            layers.extend(self.kinds[l % self.kinds.len()].map(|kind| self.activation(kind)));
             count += 1;
         }
         layers.push(LayerSpec::linear(outputs, bias(count)));
@@ -235,7 +243,11 @@ pub fn case() -> impl Strategy<Value = Case> {
         Just(Some(LayerKind::Relu)),
         Just(Some(LayerKind::Sigmoid)),
         Just(Some(LayerKind::Tanh)),
+        Just(Some(LayerKind::LeakyRelu)),
+        Just(Some(LayerKind::Gelu)),
+        Just(Some(LayerKind::Silu)),
     ];
+    let slope = prop_oneof![Just(None), Just(Some(0.25)), Just(Some(0.9))];
     let loss = prop_oneof![
         Just(LossKind::Softmax),
         Just(LossKind::Logistic),
@@ -251,11 +263,12 @@ pub fn case() -> impl Strategy<Value = Case> {
     let widths = depth.prop_flat_map(|depth| prop::collection::vec(1usize..20, depth));
     let sizes = (0u32..6, 0u32..4, 5u32..13);
     let stretch = (prop_oneof![Just(1.0), Just(1.0), Just(1000.0)], any::<bool>());
-    let network = (image(), widths, prop::collection::vec(kind, 1..5), any::<u32>(), loss);
+    let kinds = (prop::collection::vec(kind, 1..5), slope);
+    let network = (image(), widths, kinds, any::<u32>(), loss);
     let seeds = (prop_oneof![Just(0), any::<u64>()], any::<u64>());
     (network, optimizer, sizes, stretch, seeds).prop_map(
         |(
-            (image, widths, kinds, unbiased, loss),
+            (image, widths, (kinds, slope), unbiased, loss),
             (momentum, decay, clip),
             (batch, steps, row_log),
             (stretch, fine),
@@ -266,6 +279,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             widths,
             kinds,
             graph,
+            slope,
             unbiased,
             loss,
             momentum,

@@ -8,7 +8,7 @@ use zktrain_model::operators::ARRIVING;
 use zktrain_model::relation::TensorId;
 
 use super::Run;
-use super::forge::{Value, flat, forge, limbs};
+use super::forge::{LEAKY, Value, flat, forge, limbs};
 use super::reference::{Cells, fraction};
 
 /// A forged witness.
@@ -35,6 +35,9 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
     if let Some(sheet) = pool_lie(run, honest, label) {
         return Some(ForgedWitness::Sheet(sheet));
     }
+    if let Some(sheet) = sign_lie(run, honest, label) {
+        return Some(ForgedWitness::Sheet(sheet));
+    }
     let padding = label == "loss.at_max.padding";
     let mut told = None;
     let sheet = forge(&run.key.network, honest.clone(), &mut |name, at, value| {
@@ -47,7 +50,8 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         }
     });
     let Some((t, b)) = told else {
-        return fractional(run, honest, label).map(ForgedWitness::Field);
+        let cells = fractional(run, honest, label).or_else(|| unread(run, honest, label));
+        return cells.map(ForgedWitness::Field);
     };
     let mut sheet = sheet;
     if padding {
@@ -131,6 +135,34 @@ fn pool_lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
     Some(sheet)
 }
 
+/// A leaky ReLU whose bit is two, beside a number that should have saturated; none if there is no such number, or its
+/// product has more than 16 bits.
+fn sign_lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
+    let layer = label.strip_suffix(".negative.bit")?;
+    let number: usize = layer.strip_prefix("layer")?.parse().ok()?;
+    let network = run.key.network.network();
+    let Activation::LeakyRelu { slope } = network.layers.get(number)?.activation else {
+        return None;
+    };
+    let (z, negative) = (format!("{layer}.z"), format!("{layer}.negative"));
+    let mut told = None;
+    let sheet = forge(network, honest.clone(), &mut |name, at, v| {
+        if name == z && told.is_none() && v.low.iter().any(|limb| *limb > 0) {
+            let exact = v.q - v.low.iter().rev().fold(0, |sum, limb| (sum << 16) + limb);
+            // What the bit makes of it: (2·slope − 1)·z.
+            let fits = exact.abs() * ((1 << 16) - 2 * slope).abs() < ((1 << 15) - 1) << 16;
+            if exact >= -(1 << 16) && fits {
+                hide(v, exact);
+                told = Some(at);
+            }
+        }
+        if name == negative && told == Some(at) {
+            v.q = 2;
+        }
+    });
+    told.map(|_| sheet)
+}
+
 /// Something beside the image: in a pool's output, which nothing reads there, or in the gradient that it sends,
 /// which sums up to nothing.
 fn padding_lie(network: &Network, honest: &Sheet, (l, what): (usize, &str)) -> Option<Sheet> {
@@ -174,10 +206,12 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     let Ok(number) = layer.trim_start_matches("layer").parse::<usize>() else { return false };
     let specs = &run.key.network.layers[number];
     let slot = ARRIVING.iter().position(|name| *name == part);
+    let leaky = matches!(specs.activation, Activation::LeakyRelu { .. });
     let spec = match part {
         _ if slot.is_some() => slot.and_then(|slot| specs.g.get(slot).copied()),
         "z" => Some(specs.z),
         "d" => specs.d,
+        "a" => leaky.then_some(LEAKY),
         "w.clip" | "b.clip" => specs.clip,
         "w.update" | "b.update" => specs.update,
         _ => None,
@@ -203,7 +237,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     let equation = match part {
         "z" => label == format!("{layer}.forward"),
         _ if slot.is_some() => Some(label) == backward.as_deref(),
-        "d" if spec.is_some() => label == name,
+        "a" | "d" if spec.is_some() => label == name,
         "w.clip" | "b.clip" => label == format!("{layer}.{}.gradient", &part[..1]),
         "w.update" | "b.update" if clipped => label == name,
         "w.update" | "b.update" => label == format!("{layer}.{}.gradient", &part[..1]),
@@ -213,7 +247,8 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         v.q += 1; // and nothing else
         return true;
     }
-    lie_in_activation(label, name, part, v)
+    // A leaky ReLU's bit is told by the number itself.
+    !(leaky && label.ends_with(".bit")) && lie_in_activation(label, name, part, v)
 }
 
 fn lie_in_activation(label: &str, name: &str, part: &str, v: &mut Value) -> bool {
@@ -224,7 +259,8 @@ fn lie_in_activation(label: &str, name: &str, part: &str, v: &mut Value) -> bool
         "negative" if label == format!("{name}.bit") && small && z > 0 => v.q = -1,
         // a = 0, d = 0 where z is not negative: zero has a sign
         "negative" if label == name && small => v.q = 1,
-        "a" if label == name && small => v.q += 1,
+        "a" if label == name && small && v.r.is_empty() => v.q += 1,
+        "h" if label == name => v.q += 1,
         "d" if label == name && v.r.is_empty() => v.q += 1,
         _ => return false,
     }
@@ -360,6 +396,31 @@ fn fractional<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>
     Some(cells)
 }
 
+/// A leaky ReLU's value that is no integer, where the layer behind it does not read it: its weights there are zero,
+/// and the sample has no error.
+fn unread(run: &Run, honest: &Sheet, label: &str) -> Option<Cells<'static>> {
+    let network = run.key.network.network();
+    let [first, last] = &network.layers[..] else { return None };
+    let leaky = matches!(first.activation, Activation::LeakyRelu { .. });
+    if label != "layer0.a.q.range" || !leaky || network.loss != Loss::Mse || network.one_hot {
+        return None;
+    }
+    let mut sheet = honest.clone();
+    for j in 0..last.n_out {
+        let (weights, flat) = cell(&sheet, "layer1.w.before", &[0, 0, j]);
+        sheet.set(weights, flat, 0);
+    }
+    let mut sheet = forge(network, sheet, &mut |_, _, _| {});
+    without_error(network, &mut sheet);
+    let sheet = forge(network, sheet, &mut |_, _, _| {});
+    let [a, r] = ["layer0.a.q", "layer0.a.r0"].map(|name| cell(&sheet, name, &[0, 0, 0]));
+    let [q, rest] = [a, r].map(|(id, flat)| sheet.get(id, flat));
+    let mut cells = Cells::owned(sheet);
+    cells.replace("layer0.a.q", a.1, Fr::from(q) - fraction(LEAKY.shift));
+    cells.replace("layer0.a.r0", r.1, Fr::from(rest + 1));
+    Some(cells)
+}
+
 /// Label, tensor, and the cells that are overwritten.
 type DataLie = (&'static str, &'static str, Vec<(Vec<usize>, i32)>);
 
@@ -424,25 +485,31 @@ fn data_lie(run: &Run, honest: &Sheet, label: &str) -> Option<Sheet> {
 /// sample without inputs, in one layer without bias.
 fn unnoticed(run: &Run, sheet: &mut Sheet, label: &str) -> Option<()> {
     let network = run.key.network.network();
-    let last = network.layers.len() - 1;
     if label == "labels.padding" {
         let zero = |i: usize| {
             let (id, flat) = cell(sheet, "inputs", &[0, i, 0, 0]);
             sheet.get(id, flat) == 0
         };
-        let alone = last == 0 && !network.layers[0].bias && (0..network.input).all(zero);
+        let alone =
+            network.layers.len() == 1 && !network.layers[0].bias && (0..network.input).all(zero);
         return alone.then_some(());
     }
     if network.loss != Loss::Mse || network.one_hot {
         return None;
     }
+    without_error(network, sheet);
+    Some(())
+}
+
+/// Makes the first sample's targets its outputs.
+fn without_error(network: &Network, sheet: &mut Sheet) {
+    let last = network.layers.len() - 1;
     for j in 0..network.output() {
         let (z, flat) = cell(sheet, &format!("layer{last}.z.q"), &[j, 0, 0]);
         let output = sheet.get(z, flat);
         let (labels, flat) = cell(sheet, "labels", &[0, j, 0, 0]);
         sheet.set(labels, flat, output);
     }
-    Some(())
 }
 
 /// A tensor and a flat index in it.

@@ -8,7 +8,10 @@
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Loss, Network, RoundSpec};
 use zktrain_model::operators::ARRIVING;
-use zktrain_model::quant::{exp_table, sigmoid_table, tanh_table};
+use zktrain_model::quant::{
+    exp_table, gelu_derivative_table, gelu_table, sigmoid_table, silu_derivative_table, silu_table,
+    tanh_table,
+};
 
 /// The cells that one value takes: a plain value is `q` alone.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +105,21 @@ fn window(layer: &Layer, unit: usize) -> Vec<usize> {
     let (i, j) = (position / columns * size, position % columns * size);
     let place = |place: usize| (i + place / size) * width + j + place % size;
     (0..size * size).map(|p| place(p) * channels + channel).collect()
+}
+
+/// Of a leaky ReLU's values, and of its gradients: a product of 16 bits with 2^16 at most.
+pub const LEAKY: RoundSpec = RoundSpec {
+    shift: 16,
+    lo: -(1 << 15),
+    hi: (1 << 15) - 1,
+    x_min: -(1 << 31),
+    x_max: ((1 << 15) - 1) << 16,
+    bound_bits: 32,
+};
+
+/// What a leaky ReLU multiplies with.
+fn leak(slope: i64, negative: i64) -> i64 {
+    (1 << 16) - negative * ((1 << 16) - slope)
 }
 
 /// `round(2^16/k²)`
@@ -318,6 +336,7 @@ impl Forge<'_, '_> {
         sums
     }
 
+    /// What the way back needs of an activation, a rectifier's bit or a derivative; and its value.
     fn activate(&mut self, l: usize, layer: &Layer, z: i64, at: [usize; 3]) -> (i64, i64) {
         let index = index_of(&layer.output, at);
         let name = format!("layer{l}.a");
@@ -336,6 +355,20 @@ impl Forge<'_, '_> {
             Activation::Tanh => {
                 let a = tanh_table(layer.z_frac, layer.a_frac)[key()];
                 (0, self.plain(&name, at, &index, a.into(), z))
+            }
+            Activation::LeakyRelu { slope } => {
+                let sign = format!("layer{l}.negative");
+                let s = self.plain(&sign, at, &index, i64::from(z < 0), z);
+                (s, self.round(&name, &LEAKY, leak(slope, s) * z, at, (&index, &index)))
+            }
+            Activation::Gelu | Activation::Silu => {
+                let tables = match layer.activation {
+                    Activation::Gelu => [gelu_table, gelu_derivative_table],
+                    _ => [silu_table, silu_derivative_table],
+                };
+                let [a, h] = tables.map(|table| i64::from(table(layer.z_frac)[key()]));
+                let a = self.plain(&name, at, &index, a, z);
+                (self.plain(&format!("layer{l}.h"), at, &index, h, z), a)
             }
         }
     }
@@ -405,6 +438,8 @@ impl Forge<'_, '_> {
             }
             Activation::Sigmoid => a * ((1 << layer.a_frac) - a) * g,
             Activation::Tanh => ((1 << (2 * layer.a_frac)) - a * a) * g,
+            Activation::LeakyRelu { slope } => leak(slope, pass.sign[l][b][j]) * g,
+            Activation::Gelu | Activation::Silu => pass.sign[l][b][j] * g,
         };
         self.round(&name, &layer.d.unwrap(), product, at, (&index, &index))
     }

@@ -3,6 +3,7 @@
 //! with the prover or the argument, so an honest sheet on which both agree, and
 //! a forged one of which this says which constraints it breaks, test them both.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ark_bn254::Fr;
@@ -13,13 +14,18 @@ use zktrain_model::relation::{AxisFactor, DimMap, Domain, Linear, Lookup, Relati
 /// Cells of a sheet, some of them replaced by field elements that no sheet of
 /// small integers can hold.
 pub struct Cells<'a> {
-    sheet: &'a Sheet,
+    sheet: Cow<'a, Sheet>,
     replaced: BTreeMap<u64, Fr>,
 }
 
 impl<'a> Cells<'a> {
     pub fn new(sheet: &'a Sheet) -> Self {
-        Self { sheet, replaced: BTreeMap::new() }
+        Self { sheet: Cow::Borrowed(sheet), replaced: BTreeMap::new() }
+    }
+
+    /// The same of a sheet that nobody else needs.
+    pub fn owned(sheet: Sheet) -> Cells<'static> {
+        Cells { sheet: Cow::Owned(sheet), replaced: BTreeMap::new() }
     }
 
     /// Replaces the cell of a tensor at a padded flat index.

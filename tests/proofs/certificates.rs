@@ -13,6 +13,7 @@ use zktrain_model::size::{Bounded, Limits};
 /// Networks that between them have every kind of layer, loss, optimizer and limb.
 fn networks() -> Vec<Bounded> {
     let [relu, sigmoid, tanh] = [LayerKind::Relu, LayerKind::Sigmoid, LayerKind::Tanh].map(Some);
+    let [leaky, gelu, silu] = [LayerKind::LeakyRelu, LayerKind::Gelu, LayerKind::Silu].map(Some);
     let plain = Case { row_log: 9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let saturating = Case { clip: Some(0.02), stretch: 1000.0, fine: true, ..plain.clone() };
     let cases = [
@@ -24,6 +25,7 @@ fn networks() -> Vec<Bounded> {
             loss: LossKind::Logistic,
             ..saturating.clone()
         },
+        Case { kinds: vec![leaky, gelu, silu], widths: vec![3, 5, 3, 5, 2], ..saturating.clone() },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..saturating },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..plain.clone() },
         Case {

@@ -127,6 +127,7 @@ fn check(relation: &Relation) {
 #[test]
 fn all_but_the_argument_is_determined() {
     let [relu, sigmoid, tanh] = [LayerKind::Relu, LayerKind::Sigmoid, LayerKind::Tanh].map(Some);
+    let [leaky, gelu, silu] = [LayerKind::LeakyRelu, LayerKind::Gelu, LayerKind::Silu].map(Some);
     let plain = Case { row_log: 9, batch: 2, ..Case::plain(&[5, 6, 3]) };
     let saturating = Case { clip: Some(0.02), stretch: 1000.0, fine: true, ..plain.clone() };
     let cases = [
@@ -138,6 +139,7 @@ fn all_but_the_argument_is_determined() {
             loss: LossKind::Logistic,
             ..saturating.clone()
         },
+        Case { kinds: vec![leaky, gelu, silu], widths: vec![3, 5, 3, 5, 2], ..saturating.clone() },
         Case { kinds: vec![relu], loss: LossKind::MseOneHot, ..saturating },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..plain.clone() },
         Case { widths: vec![8, 16, 8, 4], steps: 3, momentum: 0.5, ..plain.clone() },

@@ -32,9 +32,12 @@ use zktrain_verify::training::{TrainingError, verify};
 fn cases() -> Vec<Case> {
     let plain = Case { row_log: 9, batch: 2, zeroed: true, ..Case::plain(&[5, 6, 3]) };
     let [relu, sigmoid, tanh] = [LayerKind::Relu, LayerKind::Sigmoid, LayerKind::Tanh].map(Some);
+    let [leaky, gelu, silu] = [LayerKind::LeakyRelu, LayerKind::Gelu, LayerKind::Silu].map(Some);
     let mild = Case { momentum: 0.9, decay: 0.01, ..plain.clone() };
     let wild = Case { stretch: 1000.0, fine: true, ..plain.clone() };
     let clipped = Case { clip: Some(0.02), ..wild.clone() };
+    // Where nothing depends on the first sample's error.
+    let alone = Case { widths: vec![3, 3, 2, 4], unbiased: 7, steps: 0, ..plain.clone() };
     vec![
         mild,
         wild.clone(),
@@ -54,18 +57,22 @@ fn cases() -> Vec<Case> {
             ..clipped.clone()
         },
         Case { kinds: vec![None], loss: LossKind::MseTarget, momentum: 0.9, ..wild.clone() },
-        Case {
-            kinds: vec![tanh, sigmoid],
-            widths: vec![3, 3, 2, 4],
-            unbiased: 7,
-            steps: 0,
-            ..plain.clone()
-        },
+        Case { kinds: vec![tanh, sigmoid], ..alone.clone() },
         Case { widths: vec![5, 3], unbiased: 1, steps: 0, ..plain.clone() },
         convolutional(&plain),
         pooled(&plain),
         pooled_thirds(&plain),
         branching(&plain),
+        Case { kinds: vec![sigmoid], ..alone.clone() },
+        Case {
+            kinds: vec![leaky],
+            widths: vec![3, 3, 1],
+            loss: LossKind::MseTarget,
+            ..alone.clone()
+        },
+        Case { kinds: vec![leaky], slope: Some(0.25), ..clipped.clone() },
+        Case { kinds: vec![gelu, silu], widths: vec![5, 6, 5, 3], ..clipped.clone() },
+        Case { kinds: vec![silu, gelu], widths: vec![5, 6, 5, 3], ..clipped.clone() },
     ]
 }
 
@@ -154,15 +161,19 @@ fn convolutional(plain: &Case) -> Case {
     }
 }
 
-/// The label without the layer's number; the equations that say what an operator does with its name.
+/// The label without the layer's number; the equations that say what an operator does with its name, and an activation's
+/// constraints with what that is.
 fn kind(network: &Network, label: &str) -> String {
     let Some((layer, rest)) = label.split_once('.') else { return label.to_string() };
     let number = layer.strip_prefix("layer").and_then(|number| number.parse::<usize>().ok());
-    let Some(number) = number else { return label.to_string() };
-    match rest {
-        "forward" | "backward" | "w.gradient" | "b.gradient" => {
-            format!("{}.{rest}", network.layers[number].kind)
-        }
+    let Some(layer) = number.map(|number| &network.layers[number]) else {
+        return label.to_string();
+    };
+    let equation = ["forward", "backward", "w.gradient", "b.gradient"].contains(&rest);
+    let activation = ["a", "d", "h", "negative"].contains(&rest.split('.').next().unwrap());
+    match layer.activation.kind() {
+        Some(kind) if activation => format!("{kind}.{rest}"),
+        _ if equation => format!("{}.{rest}", layer.kind),
         _ => format!("layer.{rest}"),
     }
 }

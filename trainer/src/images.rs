@@ -19,8 +19,8 @@ pub fn shape(network: &Network) -> String {
 }
 
 /// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation
-/// behind each that has weights, unless those over the image have theirs. Behind a convolution that a pool of the largest follows, the activation comes
-/// after the pool: of the activations that there are this is the same function, of fewer numbers.
+/// behind each that has weights, unless those over the image have theirs. Behind a convolution that a pool of the
+/// largest follows, the activation comes after the pool if it never falls: that is the same function, of fewer numbers.
 pub fn hidden_layers(
     images: Option<&Images>,
     widths: &[usize],
@@ -37,12 +37,17 @@ pub fn hidden_layers(
         layers.push(*layer);
         pending |= !is_pool(layer.kind);
         let pooled = all.get(l + 1).is_some_and(|next| next.kind == LayerKind::MaxPool2d);
-        if pending && !pooled {
+        if pending && !(pooled && rises(activation)) {
             layers.push(LayerSpec::of(activation));
             pending = false;
         }
     }
     layers
+}
+
+/// Whether an activation of a larger number is never smaller.
+fn rises(activation: LayerKind) -> bool {
+    !matches!(activation, LayerKind::Gelu | LayerKind::Silu)
 }
 
 fn is_pool(kind: LayerKind) -> bool {
@@ -72,10 +77,14 @@ mod tests {
         let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
         let expected = "conv2d max_pool2d tanh conv2d tanh avg_pool2d max_pool2d linear tanh";
         assert_eq!(kinds.join(" "), expected);
+        let all = hidden_layers(Some(&images), &[5], LayerKind::Gelu);
+        let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
+        let expected = "conv2d gelu max_pool2d conv2d gelu avg_pool2d max_pool2d linear gelu";
+        assert_eq!(kinds.join(" "), expected);
         assert_eq!(hidden_layers(None, &[], LayerKind::Relu), []);
         // What is written out stays as it is.
         let images = Images { image: [8, 8, 1], layers: all[..4].to_vec() };
-        let again = hidden_layers(Some(&images), &[5], LayerKind::Tanh);
+        let again = hidden_layers(Some(&images), &[5], LayerKind::Gelu);
         assert_eq!((&again[..4], &again[4..]), (&all[..4], &all[7..]));
     }
 }

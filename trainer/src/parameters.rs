@@ -6,10 +6,11 @@ use rand_chacha::ChaCha20Rng;
 use zktrain_model::manifest::{Activation, LayerKind, Network, Shape};
 use zktrain_model::trace::{LayerParameters, Parameters};
 
-use crate::reference::FloatLayer;
+use crate::reference::{FloatLayer, to_slope};
 
-/// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, with pools in between or
-/// without (He), and in `±√(6/(n_in + n_out))` elsewhere (Glorot), from ChaCha20 seeded with `seed`.
+/// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, GELU or SiLU, with pools in
+/// between or without (He), in `±√(6/((1 + slope²)·n_in))` before a leaky ReLU, and in `±√(6/(n_in + n_out))` elsewhere
+/// (Glorot), from ChaCha20 seeded with `seed`.
 pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut layer = |(shape, limit): (&Shape, f64)| {
@@ -26,12 +27,14 @@ pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
 /// Bounds on the magnitude of every layer's initial weights.
 pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     let limit = |(l, shape): (usize, &Shape)| {
+        let n_in = shape.n_in as f64;
         let fan = match activation_behind(shapes, l) {
-            Activation::Relu => shape.n_in,
-            _ if shape.kind == LayerKind::DepthwiseConv2d => 2 * shape.n_in,
-            _ => shape.n_in + shape.n_out,
+            Activation::Relu | Activation::Gelu | Activation::Silu => n_in,
+            Activation::LeakyRelu { slope } => n_in * (1.0 + to_slope(slope).powi(2)),
+            _ if shape.kind == LayerKind::DepthwiseConv2d => 2.0 * n_in,
+            _ => n_in + shape.n_out as f64,
         };
-        (6.0 / fan.max(1) as f64).sqrt()
+        (6.0 / fan.max(1.0)).sqrt()
     };
     shapes.iter().enumerate().map(limit).collect()
 }

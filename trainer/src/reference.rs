@@ -9,6 +9,7 @@ use patches::{by_position, by_sample, gathered, patches, weighed, weighed_back, 
 use zktrain_model::manifest::{
     Activation, LayerKind, Loss, Manifest, ManifestError, Optimizer, Shape,
 };
+use zktrain_model::quant::SLOPE_FRAC;
 
 /// Parameters of one layer as real numbers; empty of a layer without.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +85,7 @@ impl FloatTrainer {
         let mut outputs: Vec<Array2<f64>> = Vec::with_capacity(self.shapes.len());
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
             let z = transform(shape, layer, taken(shape, &x, &outputs));
-            outputs.push(activate(shape.activation, z));
+            outputs.push(activate(shape.activation, &z));
         }
         outputs.pop().unwrap_or(x)
     }
@@ -100,11 +101,12 @@ impl FloatTrainer {
     /// One step on the batch `x` `(B, input)` with labels `y` `(B, output)`.
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
         let input = x.to_owned();
-        let mut outputs: Vec<Array2<f64>> = Vec::with_capacity(self.shapes.len());
+        let (mut before, mut outputs): (Vec<Array2<f64>>, Vec<Array2<f64>>) = Default::default();
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
             let z = transform(shape, layer, taken(shape, &input, &outputs));
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
-            outputs.push(activate(shape.activation, z));
+            outputs.push(activate(shape.activation, &z));
+            before.push(z);
         }
         // The gradient at every layer's output, as far as it has arrived.
         let mut arrived: Vec<Option<Array2<f64>>> = vec![None; self.shapes.len()];
@@ -114,7 +116,7 @@ impl FloatTrainer {
                 Some(g) => {
                     let seen = &mut self.extremes[l];
                     seen.g = seen.g.max(largest(&g));
-                    g * derivative(shape.activation, &outputs[l])
+                    g * derivative(shape.activation, &before[l])
                 }
                 None => loss_gradient(self.loss, &outputs[l], y),
             };
@@ -123,7 +125,7 @@ impl FloatTrainer {
             for below in shape.from.into_iter().chain(shape.with) {
                 let g = sent(&shape, &self.parameters[l], from, &d);
                 arrived[below] = Some(match arrived[below].take() {
-                    Some(before) => before + g,
+                    Some(sum) => sum + g,
                     None => g,
                 });
             }
@@ -208,23 +210,49 @@ fn biased(layer: &FloatLayer, z: Array2<f64>) -> Array2<f64> {
     }
 }
 
-fn activate(activation: Activation, z: Array2<f64>) -> Array2<f64> {
+fn activate(activation: Activation, z: &Array2<f64>) -> Array2<f64> {
     match activation {
-        Activation::Identity => z,
+        Activation::Identity => z.clone(),
         Activation::Relu => z.mapv(|z| z.max(0.0)),
         Activation::Sigmoid => z.mapv(sigmoid),
         Activation::Tanh => z.mapv(libm::tanh),
+        Activation::LeakyRelu { slope } => z.mapv(|z| z * leak(slope, z)),
+        Activation::Gelu => z.mapv(|z| z * normal(z)),
+        Activation::Silu => z.mapv(|z| z * sigmoid(z)),
     }
 }
 
-/// The activation's derivative in terms of its value.
-fn derivative(activation: Activation, a: &Array2<f64>) -> Array2<f64> {
+/// The activation's derivative at `z`.
+fn derivative(activation: Activation, z: &Array2<f64>) -> Array2<f64> {
     match activation {
-        Activation::Identity => Array2::ones(a.raw_dim()),
-        Activation::Relu => a.mapv(|a| if a > 0.0 { 1.0 } else { 0.0 }),
-        Activation::Sigmoid => a.mapv(|a| a * (1.0 - a)),
-        Activation::Tanh => a.mapv(|a| 1.0 - a * a),
+        Activation::Identity => Array2::ones(z.raw_dim()),
+        Activation::Relu => z.mapv(|z| if z > 0.0 { 1.0 } else { 0.0 }),
+        Activation::Sigmoid => z.mapv(sigmoid).mapv(|a| a * (1.0 - a)),
+        Activation::Tanh => z.mapv(libm::tanh).mapv(|a| 1.0 - a * a),
+        Activation::LeakyRelu { slope } => z.mapv(|z| leak(slope, z)),
+        Activation::Gelu => z.mapv(|z| normal(z) + z * density(z)),
+        Activation::Silu => z.mapv(|z| sigmoid(z) * (1.0 + z * sigmoid(-z))),
     }
+}
+
+/// The factor of a leaky ReLU: the slope that its integers have, where `z` is negative.
+fn leak(slope: i64, z: f64) -> f64 {
+    if z < 0.0 { to_slope(slope) } else { 1.0 }
+}
+
+/// The real number that a slope's multiplier stands for.
+pub(crate) fn to_slope(slope: i64) -> f64 {
+    libm::scalbn(slope as f64, -(SLOPE_FRAC as i32))
+}
+
+/// Distribution function of the standard normal distribution.
+fn normal(z: f64) -> f64 {
+    libm::erfc(-z / std::f64::consts::SQRT_2) / 2.0
+}
+
+/// Its density.
+fn density(z: f64) -> f64 {
+    libm::exp(-z * z / 2.0) / (2.0 * std::f64::consts::PI).sqrt()
 }
 
 pub(crate) fn sigmoid(z: f64) -> f64 {
@@ -266,4 +294,24 @@ fn row_loss(loss: Loss, z: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>) -> f64 {
 
 fn largest(x: &Array2<f64>) -> f64 {
     x.fold(0.0, |m: f64, x| m.max(x.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every derivative is the slope of its function.
+    #[test]
+    fn derivatives_are_slopes() {
+        let leaky = Activation::LeakyRelu { slope: 655 };
+        let known = [Activation::Identity, Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+        for activation in known.into_iter().chain([leaky, Activation::Gelu, Activation::Silu]) {
+            let at = |z: f64| activate(activation, &Array2::from_elem((1, 1), z))[[0, 0]];
+            for z in [-7.3, -2.0, -0.7, -0.01, 0.02, 0.9, 1.5, 8.0] {
+                let slope = (at(z + 1e-6) - at(z - 1e-6)) / 2e-6;
+                let got = derivative(activation, &Array2::from_elem((1, 1), z))[[0, 0]];
+                assert!((slope - got).abs() < 1e-8, "{activation:?} at {z}: {slope}, {got}");
+            }
+        }
+    }
 }

@@ -26,8 +26,9 @@ fn close_to_float(name: &str, change: impl Fn(&mut Preset)) {
 }
 
 #[test]
-fn sigmoid_and_tanh_networks_train_like_double_precision() {
-    for kind in [LayerKind::Sigmoid, LayerKind::Tanh] {
+fn networks_of_every_activation_train_like_double_precision() {
+    let smooth = [LayerKind::Sigmoid, LayerKind::Tanh, LayerKind::Gelu, LayerKind::Silu];
+    for kind in smooth.into_iter().chain([LayerKind::LeakyRelu]) {
         close_to_float("digits", |p| {
             p.options.activation = kind;
             p.options.hidden = vec![32, 16];

@@ -1,7 +1,7 @@
 //! The worked example of `docs/quantization.md`, number by number.
 
 use zktrain_model::manifest::Manifest;
-use zktrain_model::trace::{LayerParameters, ParameterTrace, Parameters, Rounded};
+use zktrain_model::trace::{LayerParameters, ParameterTrace, Parameters, Rounded, Trace};
 use zktrain_trainer::train::train_window;
 
 const MANIFEST: &str = r#"
@@ -54,9 +54,9 @@ fn rounded<const N: usize>(q: [i32; N], r: [i32; N]) -> Rounded {
     Rounded { q: q.to_vec(), r: r.to_vec(), excess: vec![] }
 }
 
-#[test]
-fn the_page_and_the_program_agree() {
-    let network = Manifest::from_toml(MANIFEST).unwrap().network().unwrap();
+/// The page's step of a network.
+fn step(manifest: &str) -> Trace {
+    let network = Manifest::from_toml(manifest).unwrap().network().unwrap();
     assert_eq!(network.weight_bits, 22);
     assert_eq!((network.layers[0].grad_frac, network.layers[1].grad_frac), (16, 20));
     let before = Parameters {
@@ -64,7 +64,36 @@ fn the_page_and_the_program_agree() {
     };
     let state =
         Parameters { layers: vec![layer([3, -4, 5, 6], [1, -1]), layer([-2, 7, 0, 9], [2, -3])] };
-    let trace = train_window(&network, &before, Some(&state), &[96, -32], &[0, 1]).unwrap();
+    train_window(&network, &before, Some(&state), &[96, -32], &[0, 1]).unwrap()
+}
+
+/// What the page says of the same step with other activations.
+#[test]
+fn other_activations_are_those_of_the_page() {
+    let with = |kind: &str| {
+        let text = MANIFEST.replace("version = 1", "version = 3").replace("relu", kind);
+        step(&text).layers.remove(0).tensors
+    };
+    let leaky = with("leaky_relu");
+    assert_eq!(leaky.rounded("a"), Some(&rounded([39, -1], [0, 3311])));
+    assert_eq!(leaky.plain("negative"), Some(&[0, 1][..]));
+    assert_eq!(leaky.rounded("g").unwrap().q, [723, -164]);
+    assert_eq!(leaky.rounded("d"), Some(&rounded([723, -2], [0, 23652])));
+    for (kind, a, h, g, d) in [
+        ("gelu", [28, -7], [15250, -2096], [683, -155], rounded([636, 20], [-4474, -2800])),
+        ("silu", [25, -18], [12891, -636], [681, -155], rounded([536, 6], [-3053, 276])),
+    ] {
+        let tensors = with(kind);
+        assert_eq!(tensors.plain("a"), Some(&a[..]), "{kind}");
+        assert_eq!(tensors.plain("h"), Some(&h[..]), "{kind}");
+        assert_eq!(tensors.rounded("g").unwrap().q, g, "{kind}");
+        assert_eq!(tensors.rounded("d"), Some(&d), "{kind}");
+    }
+}
+
+#[test]
+fn the_page_and_the_program_agree() {
+    let trace = step(MANIFEST);
     let [hidden, last] = &trace.layers[..] else { panic!("two layers") };
     assert_eq!(hidden.tensors.rounded("z"), Some(&rounded([39, -95], [256, 0])));
     assert_eq!(hidden.tensors.plain("a"), Some(&[39, 0][..]));

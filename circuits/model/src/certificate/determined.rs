@@ -7,7 +7,8 @@
 //! - an equation with one cell that is not determined yet, standing there linearly;
 //! - a function's value beside a key that is determined: tables have one row a key;
 //! - a saturating rounding ([`super::rounding`]);
-//! - the bit of a choice, and with it the cell that it gates;
+//! - the bit of a choice, and with it the cell that it gates; a bit that says in which range a number lies
+//!   ([`super::sign`]);
 //! - the largest of several, chosen by one-hot bits, and the bits too where they choose the first
 //!   ([`super::pick`]): a window's index outside of a dimension is a zero, which is known;
 //! - a division with rounding by a number that is determined: `2S·p + r` with `−S ≤ r < S`.
@@ -19,6 +20,7 @@ use super::pattern::{self, Choice, Selection};
 use super::pick;
 use super::ranges::Ranges;
 use super::rounding;
+use super::sign;
 use crate::relation::{Linear, TensorId};
 
 /// The tensors that are determined.
@@ -41,6 +43,7 @@ impl<'a, 'b> Determined<'a, 'b> {
         let choices = pattern::choices(system);
         let selections = pattern::selections(system);
         let picks = pick::picks(system);
+        let signs = sign::signs(system);
         loop {
             let before = all.known.len();
             for equation in &system.equations {
@@ -50,6 +53,11 @@ impl<'a, 'b> Determined<'a, 'b> {
             system.queries.iter().for_each(|query| all.look(query));
             choices.iter().for_each(|choice| all.choose(choice));
             selections.iter().for_each(|selection| all.select(selection));
+            for sign in &signs {
+                if all.known.contains(&sign.input) {
+                    all.known.insert(sign.bit);
+                }
+            }
             for pick in &picks {
                 if all.known.contains(&pick.from) {
                     all.known.extend([pick.bits, pick.chosen]);

@@ -27,6 +27,7 @@ mod pattern;
 mod pick;
 mod ranges;
 mod rounding;
+mod sign;
 
 use std::collections::{BTreeMap, BTreeSet};
 

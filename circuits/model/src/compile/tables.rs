@@ -1,6 +1,9 @@
 //! The public tables: closed-form ranges and the functions' committed rows.
 
-use crate::quant::{exp_table, sigmoid_table, tanh_table};
+use crate::quant::{
+    exp_table, gelu_derivative_table, gelu_table, sigmoid_table, silu_derivative_table, silu_table,
+    tanh_table,
+};
 
 /// Which table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +31,26 @@ pub enum TableKind {
         /// Fractional bits of the value.
         out: u32,
     },
+    /// `x·Φ(x)` of `key − 2^15`, with as many fractional bits as the argument.
+    Gelu {
+        /// Fractional bits of argument and value.
+        frac: u32,
+    },
+    /// Its derivative, with 14 fractional bits.
+    GeluDerivative {
+        /// Fractional bits of the argument.
+        frac: u32,
+    },
+    /// `x/(1 + exp(−x))` of `key − 2^15`, with as many fractional bits as the argument.
+    Silu {
+        /// Fractional bits of argument and value.
+        frac: u32,
+    },
+    /// Its derivative, with 14 fractional bits.
+    SiluDerivative {
+        /// Fractional bits of the argument.
+        frac: u32,
+    },
 }
 
 impl TableKind {
@@ -46,6 +69,10 @@ impl TableKind {
             Self::Exp { frac, scale } => Some(exp_table(frac, scale)),
             Self::Sigmoid { frac, out } => Some(sigmoid_table(frac, out)),
             Self::Tanh { frac, out } => Some(tanh_table(frac, out)),
+            Self::Gelu { frac } => Some(gelu_table(frac)),
+            Self::GeluDerivative { frac } => Some(gelu_derivative_table(frac)),
+            Self::Silu { frac } => Some(silu_table(frac)),
+            Self::SiluDerivative { frac } => Some(silu_derivative_table(frac)),
         }
     }
 
@@ -56,6 +83,10 @@ impl TableKind {
             Self::Exp { frac, scale } => format!("exp.{frac}.{scale}"),
             Self::Sigmoid { frac, out } => format!("sigmoid.{frac}.{out}"),
             Self::Tanh { frac, out } => format!("tanh.{frac}.{out}"),
+            Self::Gelu { frac } => format!("gelu.{frac}"),
+            Self::GeluDerivative { frac } => format!("gelu_derivative.{frac}"),
+            Self::Silu { frac } => format!("silu.{frac}"),
+            Self::SiluDerivative { frac } => format!("silu_derivative.{frac}"),
         }
     }
 }

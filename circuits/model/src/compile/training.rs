@@ -111,9 +111,14 @@ pub fn table_kinds(network: &Network, graph: &Graph) -> Vec<TableKind> {
             Some(layer) => network.layers.get(layer),
             None => network.layers.last(),
         };
-        let kind = layer.and_then(|layer| node.kind.operator().table(network, layer));
-        if let Some(kind) = kind.filter(|kind| !kinds.contains(kind)) {
-            kinds.push(kind);
+        let operator = node.kind.operator();
+        let asked = layer.map(|layer| {
+            [operator.table(network, layer), operator.derivative_table(network, layer)]
+        });
+        for kind in asked.into_iter().flatten().flatten() {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
         }
     }
     kinds

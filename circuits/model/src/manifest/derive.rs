@@ -6,11 +6,28 @@
 
 use super::network::UPDATE_SHIFT;
 use super::schema::Optimizer;
+use crate::quant::SLOPE_FRAC;
 
 /// Largest relative error of a rounded `eta`: it changes the learning rate by as much.
 pub const MAX_ETA_ERROR: f64 = 1.0 / 16.0;
 /// Largest relative error of a rounded `lambda`: it changes the weight decay by as much.
 pub const MAX_LAMBDA_ERROR: f64 = 1.0 / 16.0;
+
+/// Largest relative error of a rounded slope of a leaky ReLU.
+pub const MAX_SLOPE_ERROR: f64 = 1.0 / 16.0;
+/// The slope of a leaky ReLU whose manifest does not say one.
+pub const DEFAULT_SLOPE: f64 = 0.01;
+
+/// `round(slope·2^16)`.
+pub fn derive_slope(slope: f64) -> i64 {
+    round_scaled(slope, SLOPE_FRAC as i32)
+}
+
+/// Relative error of [`derive_slope`], and the slope nearest to the one wished for that has none.
+pub fn slope_error(slope: f64) -> (f64, f64) {
+    let nearest = libm::scalbn(derive_slope(slope) as f64, -(SLOPE_FRAC as i32));
+    ((nearest / slope - 1.0).abs(), nearest)
+}
 
 /// `round(momentum·2^16)`.
 pub fn derive_mu(optimizer: &Optimizer) -> i64 {

@@ -8,10 +8,11 @@
 //! linear layer's absent `bias` is written as present and true. Version 2 has another domain; it has the
 //! image behind the number of inputs, and behind a layer's bias its kernel, stride and padding, of which the
 //! last two are written as 1 (a pool's stride as its kernel) and 0 where a kernel has none. Version 3 has
-//! `from`, `with` and `slope` of a layer behind these. Two texts with the same values have the same hash; two different values never encode alike.
+//! `from`, `with` and `slope` of a layer behind these; a `leaky_relu`'s absent slope is written as present and 0.01. Two texts with the same values have the same hash; two different values never encode alike.
 
 use sha3::{Digest, Keccak256};
 
+use super::derive::DEFAULT_SLOPE;
 use super::schema::{Data, LayerKind, LayerQuantization, LayerSpec, Manifest, Model, Quantization};
 
 /// First bytes of the encoding of version 1.
@@ -127,7 +128,11 @@ impl Encoder {
         if self.version > 2 {
             self.option(layer.from, Self::size);
             self.option(layer.with, Self::size);
-            self.option(layer.slope, Self::real);
+            let slope = match layer.kind {
+                LayerKind::LeakyRelu => Some(layer.slope.unwrap_or(DEFAULT_SLOPE)),
+                _ => layer.slope,
+            };
+            self.option(slope, Self::real);
         }
     }
 

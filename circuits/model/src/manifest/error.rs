@@ -221,6 +221,19 @@ pub enum ManifestErrorKind {
         /// A weight decay that fits.
         nearest: f64,
     },
+    /// A slope that its fixed point cannot hold.
+    #[error(
+        "rounding changes it by a factor of 1 ± {got:.3}, at most {max} is allowed; the nearest \
+         slope without an error is {nearest}"
+    )]
+    ImpreciseSlope {
+        /// Largest relative error.
+        max: f64,
+        /// The relative error found.
+        got: f64,
+        /// A slope that fits.
+        nearest: f64,
+    },
     /// A rounding whose result would need more fractional bits than its input has.
     #[error("expected at most {max} fractional bits, got {got}")]
     NegativeShift {

@@ -21,7 +21,8 @@ mod tests;
 pub(crate) use bounds::Wide;
 pub use bounds::{MAX_EXCESS_BITS, MAX_SHIFT, MAX_WEIGHT_BITS, MAX_WIDE_BITS, weight_bits};
 pub use derive::{
-    MAX_ETA_ERROR, derive_clip_bound, derive_eta, derive_lambda, derive_mu, eta_error,
+    DEFAULT_SLOPE, MAX_ETA_ERROR, MAX_SLOPE_ERROR, derive_clip_bound, derive_eta, derive_lambda,
+    derive_mu, derive_slope, eta_error, slope_error,
 };
 pub use error::{ManifestError, ManifestErrorKind};
 pub use features::{Features, Kernel};
@@ -36,6 +37,7 @@ pub use schema::{
 pub use shape::{MAX_KERNEL, MAX_LAYERS, MAX_SIDE, MAX_WIDTH, Shape};
 pub(crate) use shape::{no_kernel, no_weights, range, width};
 pub use validate::MAX_CLASSES;
+pub(crate) use validate::real;
 
 /// The newest manifest format. Version 2 is version 1 with images and kernels; version 3 adds layers that take
 /// the values of others than the one before. All are read and written.
@@ -111,7 +113,7 @@ impl Manifest {
     /// length, optional fields by 0 or 1, enumerations as their index; a linear layer's
     /// absent `bias` counts as true. Version 2 has the image behind the inputs and a kernel's
     /// size, stride (absent: 1) and padding (absent: 0) behind a layer's bias; version 3 has `from`, `with` and
-    /// `slope` behind these.
+    /// `slope` (of a leaky ReLU absent: 0.01) behind these.
     pub fn hash(&self) -> [u8; 32] {
         encode::hash(self)
     }

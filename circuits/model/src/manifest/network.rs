@@ -71,6 +71,15 @@ pub enum Activation {
     Sigmoid,
     /// Table look-up of the hyperbolic tangent.
     Tanh,
+    /// `z`, or its product with a slope where it is negative.
+    LeakyRelu {
+        /// `round(slope·2^16)`.
+        slope: i64,
+    },
+    /// Table look-up of `x·Φ(x)` and of its derivative.
+    Gelu,
+    /// Table look-up of `x/(1 + exp(−x))` and of its derivative.
+    Silu,
     /// Nothing: the last layer, or a linear layer that follows a linear layer.
     Identity,
 }
@@ -82,6 +91,9 @@ impl Activation {
             Self::Relu => Some(LayerKind::Relu),
             Self::Sigmoid => Some(LayerKind::Sigmoid),
             Self::Tanh => Some(LayerKind::Tanh),
+            Self::LeakyRelu { .. } => Some(LayerKind::LeakyRelu),
+            Self::Gelu => Some(LayerKind::Gelu),
+            Self::Silu => Some(LayerKind::Silu),
             Self::Identity => None,
         }
     }
@@ -133,7 +145,8 @@ pub struct Layer {
     /// Roundings to `g`, the gradients that arrive at the activated output as tensors, in the order of the layers
     /// that send them: of a layer with weights `X = D_next·W_nextᵀ`. None on the last layer.
     pub g: Vec<RoundSpec>,
-    /// Rounding of the derivative product to `D`, by `2^(2·a_frac − 2)` for sigmoid and `2^(2·a_frac)` for tanh; absent for others.
+    /// Rounding of the derivative product to `D`, by `2^(2·a_frac − 2)` for sigmoid, `2^(2·a_frac)` for tanh, `2^16`
+    /// for leaky ReLU and `2^14` for GELU and SiLU; absent for others.
     pub d: Option<RoundSpec>,
     /// Rounding and clipping of `G`; only with gradient clipping.
     pub clip: Option<RoundSpec>,

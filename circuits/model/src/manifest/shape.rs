@@ -76,7 +76,8 @@ impl Shapes<'_> {
         let Some(layer) = self.model.layers.get(i) else { return Ok(()) };
         let last = i + 1 == self.model.layers.len();
         let field = format!("model.layers[{i}]");
-        refuse(&field, &[("slope", layer.slope.is_some())])?;
+        let leaky = layer.kind == LayerKind::LeakyRelu;
+        refuse(&field, &[("slope", layer.slope.is_some() && !leaky)])?;
         let follows_transform = i.checked_sub(1).is_some_and(|before| self.begins_layer(before));
         match (layer.kind.role(), self.shapes.last_mut()) {
             (Role::Transform(operator), _) => {
@@ -89,7 +90,7 @@ impl Shapes<'_> {
             }
             (Role::Elementwise(operator), Some(previous)) if follows_transform && !last => {
                 only_kind(&field, layer)?;
-                previous.activation = operator.activation();
+                previous.activation = operator.activation(&field, layer)?;
             }
             _ => return Err(out_of_order(&field, layer.kind, last)),
         }

@@ -84,7 +84,13 @@ fn power_of_two(field: &str, max: usize, got: usize) -> Result<(), ManifestError
     }
 }
 
-fn real(field: impl Into<String>, min: f64, max: f64, got: f64) -> Result<(), ManifestError> {
+/// Refuses `got` outside `min..=max`, and what is no number.
+pub(crate) fn real(
+    field: impl Into<String>,
+    min: f64,
+    max: f64,
+    got: f64,
+) -> Result<(), ManifestError> {
     // The comparison is false for NaN.
     if got >= min && got <= max {
         return Ok(());

@@ -63,7 +63,7 @@ pub struct Pass<'a, K> {
     pub index: usize,
     /// Its layer's parameters at this step.
     pub parameters: &'a LayerParameters,
-    /// Its function table's values; empty if it has none.
+    /// Its function table's values, those of its derivative's table behind them; empty if it has none.
     pub table: &'a [i32],
     /// The step within the window.
     pub step: usize,

@@ -21,8 +21,10 @@ mod affine;
 mod arithmetic;
 mod avg_pool2d;
 mod conv2d;
+mod gelu;
 mod geometry;
 mod input;
+mod leaky_relu;
 mod linear;
 mod logistic;
 mod loss;
@@ -34,9 +36,11 @@ mod pooling;
 mod registry;
 mod relu;
 mod sigmoid;
+mod silu;
 mod site;
 mod smooth;
 mod softmax;
+mod tabulated;
 mod tanh;
 
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
@@ -104,6 +108,11 @@ pub(crate) trait Operator: Sync {
     /// The table that it looks values up in, beside the one of 16 bits. `layer` is the operator's; the
     /// loss is given the last one.
     fn table(&self, _network: &Network, _layer: &Layer) -> Option<TableKind> {
+        None
+    }
+
+    /// The table that it looks its derivative up in, if the value does not tell that.
+    fn derivative_table(&self, _network: &Network, _layer: &Layer) -> Option<TableKind> {
         None
     }
 
@@ -221,8 +230,8 @@ pub(crate) trait Transform: Operator {
 
 /// An operator that follows a transform, number by number.
 pub(crate) trait Elementwise: Operator {
-    /// What networks call it.
-    fn activation(&self) -> Activation;
+    /// What networks call it; `spec` is its entry in the manifest, `field` the entry's name.
+    fn activation(&self, field: &str, spec: &LayerSpec) -> Result<Activation, ManifestError>;
 
     /// The scale of what it puts out.
     fn scale(&self, q: &LayerQuantization) -> Result<Scale, ManifestErrorKind>;
@@ -330,9 +339,12 @@ impl LayerKind {
         }
     }
 
-    /// The values of its function table in a layer; empty if it has none.
+    /// The values of its function table in a layer, those of its derivative's table behind them; empty if it has
+    /// none.
     pub fn table(self, network: &Network, layer: &Layer) -> Vec<i32> {
-        values(self.operator().table(network, layer))
+        let mut all = values(self.operator().table(network, layer));
+        all.extend(values(self.operator().derivative_table(network, layer)));
+        all
     }
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossFunction, Role};
 use super::{add, affine::Affine, avg_pool2d, conv2d, linear, max_pool2d};
-use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
+use super::{gelu, leaky_relu, relu, sigmoid, silu, smooth::Smooth, tabulated::Tabulated, tanh};
+use super::{logistic, mse, softmax};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
@@ -120,6 +121,12 @@ layers! {
     Add, "add", 3, Transform(add::Add);
     /// The same as a convolution, each channel by itself.
     DepthwiseConv2d, "depthwise_conv2d", 3, Transform(Affine(conv2d::DepthwiseConv2d));
+    /// `x` where it is not negative, else `slope·x`.
+    LeakyRelu, "leaky_relu", 3, Elementwise(leaky_relu::LeakyRelu);
+    /// `x·Φ(x)`.
+    Gelu, "gelu", 3, Elementwise(Tabulated(gelu::Gelu));
+    /// `x/(1 + exp(−x))`.
+    Silu, "silu", 3, Elementwise(Tabulated(silu::Silu));
 }
 
 // The same holds of these.

@@ -8,7 +8,8 @@ use crate::compile::{
     CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes,
 };
 use crate::manifest::{
-    Activation, I16_HI, Layer, LayerQuantization, ManifestErrorKind, Network, own_frac,
+    Activation, I16_HI, Layer, LayerQuantization, LayerSpec, ManifestError, ManifestErrorKind,
+    Network, own_frac,
 };
 use crate::quant::relu;
 use crate::relation::{DimMap, Linear};
@@ -19,8 +20,8 @@ use crate::trace::LayerTrace;
 pub(crate) struct Relu;
 
 impl Elementwise for Relu {
-    fn activation(&self) -> Activation {
-        Activation::Relu
+    fn activation(&self, _field: &str, _spec: &LayerSpec) -> Result<Activation, ManifestError> {
+        Ok(Activation::Relu)
     }
 
     fn scale(&self, q: &LayerQuantization) -> Result<Scale, ManifestErrorKind> {

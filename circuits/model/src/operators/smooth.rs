@@ -9,7 +9,7 @@ use crate::compile::{
     axes, constrain_rounding, offset_key, padded_constant,
 };
 use crate::manifest::{
-    Activation, Arriving, I16_HI, I16_LO, Layer, LayerQuantization, ManifestError,
+    Activation, Arriving, I16_HI, I16_LO, Layer, LayerQuantization, LayerSpec, ManifestError,
     ManifestErrorKind, Network, RoundSpec, Wide,
 };
 use crate::relation::{DimMap, Linear};
@@ -47,8 +47,8 @@ pub(super) trait Function: Sync {
 pub(crate) struct Smooth<F>(pub F);
 
 impl<F: Function> Elementwise for Smooth<F> {
-    fn activation(&self) -> Activation {
-        F::ACTIVATION
+    fn activation(&self, _field: &str, _spec: &LayerSpec) -> Result<Activation, ManifestError> {
+        Ok(F::ACTIVATION)
     }
 
     fn scale(&self, q: &LayerQuantization) -> Result<Scale, ManifestErrorKind> {

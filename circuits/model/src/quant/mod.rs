@@ -12,11 +12,23 @@ mod tests;
 
 pub use round::{Rounding, round_sat};
 pub use softmax::{SoftmaxRow, exp_scale, softmax_row};
-pub use tables::{EXP_LEN, I16_LEN, exp_table, sigmoid_table, tanh_table};
+pub use tables::{
+    DERIVATIVE_FRAC, EXP_LEN, I16_LEN, exp_table, gelu_derivative_table, gelu_table, sigmoid_table,
+    silu_derivative_table, silu_table, tanh_table,
+};
+
+/// Fractional bits of a leaky rectifier's slope.
+pub const SLOPE_FRAC: u32 = 16;
 
 /// `max(z, 0)`.
 pub fn relu(z: i32) -> i32 {
     z.max(0)
+}
+
+/// What the leaky rectifier rounds by `2^16`: `x·2^16`, or `x·slope` where `z` is negative. Of `x = z` that gives
+/// its value, of the gradient that arrives the one that it sends.
+pub fn leaky_product(negative: i32, slope: i64, x: i32) -> i64 {
+    i64::from(x) * if negative == 0 { 1 << SLOPE_FRAC } else { slope }
 }
 
 /// Derivative product of the sigmoid, `a·(2^frac − a)·g`, before the rounding by `2^(2·frac − 2)`.

@@ -6,6 +6,8 @@
 
 /// Entries of a table over signed 16-bit arguments; argument `z` is at index `z + 2^15`.
 pub const I16_LEN: usize = 1 << 16;
+/// Fractional bits of derivatives that are looked up.
+pub const DERIVATIVE_FRAC: u32 = 14;
 /// Entries of the exponential's table; argument `d ≥ 0` is at index `d`.
 pub const EXP_LEN: usize = 1 << 16;
 
@@ -17,6 +19,26 @@ pub fn sigmoid_table(frac: u32, out: u32) -> Vec<i32> {
 /// `round(2^out·tanh(z/2^frac))` for `z = −2^15 … 2^15 − 1`, `frac ≤ 15`, `out ≤ 14`.
 pub fn tanh_table(frac: u32, out: u32) -> Vec<i32> {
     i16_table(|z| tanh(z, frac, out))
+}
+
+/// `round(z·Φ(z/2^frac))` for `z = −2^15 … 2^15 − 1`, `frac ≤ 15`, with `Φ` the normal distribution.
+pub fn gelu_table(frac: u32) -> Vec<i32> {
+    i16_table(|z| z * normal(unscale(z, frac)))
+}
+
+/// The derivative of [`gelu_table`]'s function with [`DERIVATIVE_FRAC`] fractional bits.
+pub fn gelu_derivative_table(frac: u32) -> Vec<i32> {
+    i16_table(|z| gelu_derivative(unscale(z, frac)))
+}
+
+/// `round(z/(1 + exp(−z/2^frac)))` for `z = −2^15 … 2^15 − 1`, `frac ≤ 15`.
+pub fn silu_table(frac: u32) -> Vec<i32> {
+    i16_table(|z| z * logistic(unscale(z, frac)))
+}
+
+/// The derivative of [`silu_table`]'s function with [`DERIVATIVE_FRAC`] fractional bits.
+pub fn silu_derivative_table(frac: u32) -> Vec<i32> {
+    i16_table(|z| silu_derivative(unscale(z, frac)))
 }
 
 /// `round(scale·exp(−d/2^frac))` for `d = 0 … 2^16 − 1`, `frac ≤ 15`, `scale ≤ 2^13`.
@@ -37,11 +59,31 @@ fn unscale(z: f64, frac: u32) -> f64 {
 }
 
 fn sigmoid(z: f64, frac: u32, out: u32) -> f64 {
-    libm::scalbn(1.0 / (1.0 + libm::exp(-unscale(z, frac))), out as i32)
+    libm::scalbn(logistic(unscale(z, frac)), out as i32)
 }
 
 fn tanh(z: f64, frac: u32, out: u32) -> f64 {
     libm::scalbn(libm::tanh(unscale(z, frac)), out as i32)
+}
+
+fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-x))
+}
+
+/// Distribution function of the standard normal distribution.
+fn normal(x: f64) -> f64 {
+    0.5 * libm::erfc(-x / core::f64::consts::SQRT_2)
+}
+
+/// `2^14·(Φ(x) + x·φ(x))`
+fn gelu_derivative(x: f64) -> f64 {
+    let density = libm::exp(-x * x / 2.0) / libm::sqrt(2.0 * core::f64::consts::PI);
+    libm::scalbn(normal(x) + x * density, DERIVATIVE_FRAC as i32)
+}
+
+/// `2^14·σ(x)·(1 + x·σ(−x))`
+fn silu_derivative(x: f64) -> f64 {
+    libm::scalbn(logistic(x) * (1.0 + x * logistic(-x)), DERIVATIVE_FRAC as i32)
 }
 
 fn exp(d: f64, frac: u32, scale: i64) -> f64 {
@@ -64,6 +106,11 @@ mod tests {
         for frac in 0..=15 {
             for z in -(1 << 15)..1 << 15 {
                 let z = f64::from(z);
+                let x = unscale(z, frac);
+                let values = [z * normal(x), gelu_derivative(x)];
+                for value in values.into_iter().chain([z * logistic(x), silu_derivative(x)]) {
+                    assert!(distance_to_tie(value) > MARGIN, "{z}/2^{frac}: {value}");
+                }
                 for out in 4..=14 {
                     let s = distance_to_tie(sigmoid(z, frac, out));
                     let t = distance_to_tie(tanh(z, frac, out));

@@ -72,10 +72,36 @@ fn tables_start_middle_and_end_where_they_should() {
     assert_eq!((exp.len(), exp[0], exp[4096], exp[65_535]), (EXP_LEN, 1024, 377, 0));
 }
 
+/// Values that anybody can look up: GELU and SiLU of -1, 1 and 3, and what is far from zero.
+#[test]
+fn looked_up_functions_are_what_they_are_known_for() {
+    let at = |table: &[i32], z: i32| table[usize::try_from(z + (1 << 15)).unwrap()];
+    let one = 1 << 12;
+    let gelu = gelu_table(12);
+    // -0.158655, 0.841345 and 2.99595 times 4096.
+    assert_eq!([-one, 0, one, 3 * one].map(|z| at(&gelu, z)), [-650, 0, 3446, 12271]);
+    assert_eq!([at(&gelu, -(1 << 15)), at(&gelu, (1 << 15) - 1)], [0, 32767]);
+    let slope = gelu_derivative_table(12);
+    // -0.0833155, 1/2 and 1.0833155 times 16384.
+    assert_eq!([-one, 0, one].map(|z| at(&slope, z)), [-1365, 8192, 17749]);
+    let silu = silu_table(12);
+    // -0.268941, 0.731059 and 2.857722 times 4096.
+    assert_eq!([-one, 0, one, 3 * one].map(|z| at(&silu, z)), [-1102, 0, 2994, 11705]);
+    let slope = silu_derivative_table(12);
+    // 0.0723295, 1/2 and 0.9276705 times 16384.
+    assert_eq!([-one, 0, one].map(|z| at(&slope, z)), [1185, 8192, 15199]);
+    // Without fractional bits nearly all is far from zero.
+    let (gelu, silu) = (gelu_table(0), silu_table(0));
+    for (i, z) in (-(1 << 15)..1 << 15).enumerate().filter(|(_, z)| i32::abs(*z) > 20) {
+        assert_eq!([gelu[i], silu[i]], [z.max(0); 2]);
+    }
+}
+
 #[test]
 fn derivative_products_match_their_functions() {
     // At a = 1/2 the derivative of the sigmoid is 1/4.
     assert_eq!(sigmoid_product(8192, 14, 4), 1 << 28);
     assert_eq!(tanh_product(0, 14, -3), -3 << 28);
     assert_eq!(relu(-5), 0);
+    assert_eq!([leaky_product(0, 655, -3), leaky_product(1, 655, -3)], [-3 << 16, -3 * 655]);
 }

@@ -23,14 +23,17 @@ fn layer() -> impl Strategy<Value = Layer> {
         Activation::Relu,
         Activation::Sigmoid,
         Activation::Tanh,
+        Activation::LeakyRelu { slope: 655 },
+        Activation::Gelu,
+        Activation::Silu,
         Activation::Identity,
     ]);
     let roundings = (specs(), specs(), specs(), specs(), prop::option::of(specs()));
     let scales = (0..=15u32, 4..=14u32, any::<bool>());
     (activations, roundings, scales).prop_map(
         |(activation, (z, g, d, update, clip), (z_frac, a_frac, bias))| {
-            let smooth = matches!(activation, Activation::Sigmoid | Activation::Tanh);
-            let (g, d) = (vec![g], smooth.then_some(d));
+            let exact = matches!(activation, Activation::Relu | Activation::Identity);
+            let (g, d) = (vec![g], (!exact).then_some(d));
             Layer {
                 bias,
                 activation,

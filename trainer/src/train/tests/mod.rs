@@ -22,6 +22,8 @@ struct Case {
     images: Option<Images>,
     widths: Vec<usize>,
     kinds: Vec<Option<LayerKind>>,
+    /// Of leaky ReLUs; the default without it.
+    slope: Option<f64>,
     biases: u32,
     loss: usize,
     momentum: f64,
@@ -35,6 +37,11 @@ struct Case {
 }
 
 impl Case {
+    fn activation(&self, kind: LayerKind) -> LayerSpec {
+        let slope = self.slope.filter(|_| kind == LayerKind::LeakyRelu);
+        LayerSpec { slope, ..LayerSpec::of(kind) }
+    }
+
     fn manifest(&self) -> Manifest {
         let mut manifest = synthetic::draft(&[3, 2], 4, 1);
         let (last, hidden) = self.widths.split_last().unwrap();
@@ -47,12 +54,13 @@ impl Case {
         let mut layers = Vec::new();
         for (i, out) in hidden.iter().skip(1).enumerate() {
             layers.push(LayerSpec::linear(*out, self.biases & (1 << i) == 0));
-            layers.extend(self.kinds[i].map(LayerSpec::of));
+            layers.extend(self.kinds[i].map(|kind| self.activation(kind)));
         }
         layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
         let over_image = self.images.iter().flat_map(|(_, all)| all).zip(&self.kinds);
-        let over_image = over_image
-            .flat_map(|(layer, kind)| core::iter::once(*layer).chain(kind.map(LayerSpec::of)));
+        let over_image = over_image.flat_map(|(layer, kind)| {
+            core::iter::once(*layer).chain(kind.map(|kind| self.activation(kind)))
+        });
         layers.splice(0..0, over_image);
         let image = self.images.as_ref().map(|(image, _)| *image);
         manifest.model.image = image;
@@ -87,7 +95,11 @@ fn case() -> impl Strategy<Value = Case> {
         Just(Some(LayerKind::Relu)),
         Just(Some(LayerKind::Sigmoid)),
         Just(Some(LayerKind::Tanh)),
+        Just(Some(LayerKind::LeakyRelu)),
+        Just(Some(LayerKind::Gelu)),
+        Just(Some(LayerKind::Silu)),
     ];
+    let slope = prop_oneof![Just(None), (0.001..0.9999).prop_map(Some)];
     let kernel = (1usize..5, 1usize..3, 0usize..3, 1usize..4, any::<bool>());
     let kernel = kernel.prop_map(|(size, stride, padding, out, bias)| {
         LayerSpec::conv2d(out, Kernel { size, stride, padding: padding.min(size - 1) }, bias)
@@ -107,7 +119,7 @@ fn case() -> impl Strategy<Value = Case> {
     let image = prop_oneof![1 => Just(None), 1 => image.prop_map(fitting)];
     (
         (image, prop::collection::vec(1usize..14, 2..6)),
-        prop::collection::vec(kind, 5),
+        (prop::collection::vec(kind, 5), slope),
         any::<u32>(),
         0usize..4,
         prop_oneof![Just(0.0), Just(0.9)],
@@ -120,7 +132,7 @@ fn case() -> impl Strategy<Value = Case> {
         .prop_map(
             |(
                 (images, widths),
-                kinds,
+                (kinds, slope),
                 biases,
                 loss,
                 momentum,
@@ -134,6 +146,7 @@ fn case() -> impl Strategy<Value = Case> {
                     images,
                     widths,
                     kinds,
+                    slope,
                     biases,
                     loss,
                     momentum,
@@ -236,6 +249,7 @@ fn shape_13_7_3() -> Case {
         images: None,
         widths: vec![13, 7, 3],
         kinds: vec![Some(LayerKind::Relu); 2],
+        slope: None,
         biases: 0,
         loss: 0,
         momentum: 0.9,

@@ -9,6 +9,16 @@ use zktrain_model::operators::ARRIVING;
 
 use crate::train::last_update;
 
+/// Rounding by 2^16 to 16 bits, of products of numbers of 16 bits with 2^16 at most.
+const SIXTEEN: RoundSpec = RoundSpec {
+    shift: 16,
+    lo: -32768,
+    hi: 32767,
+    x_min: -32768 << 16,
+    x_max: 32767 << 16,
+    bound_bits: 32,
+};
+
 /// Expected contents of one `Rounded`, in index order.
 #[derive(Default)]
 struct Expect {
@@ -43,7 +53,9 @@ impl Expect {
 struct Layer {
     z: Expect,
     a: Vec<i32>,
+    a_leaky: Expect,
     negative: Vec<i32>,
+    h: Vec<i32>,
     chosen: Vec<i32>,
     /// By who sends it.
     g: Vec<Expect>,
@@ -61,18 +73,40 @@ fn table_value(kind: LayerKind, z: i64, z_frac: u32, a_frac: u32) -> i64 {
     (y * f64::from(1u32 << a_frac) + 0.5).floor() as i64
 }
 
+/// Value and derivative of a function that is looked up with both, the second with 14 fractional bits.
+fn value_and_derivative(kind: LayerKind, z: i64, z_frac: u32) -> (i64, i64) {
+    let (x, one) = (z as f64 / f64::from(1u32 << z_frac), f64::from(1u32 << z_frac));
+    let (value, derivative) = if kind == LayerKind::Gelu {
+        let below = (1.0 + libm::erf(x / 2f64.sqrt())) / 2.0;
+        (x * below, below + x * (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt())
+    } else {
+        let s = 1.0 / (1.0 + (-x).exp());
+        (x * s, s + x * s * (1.0 - s))
+    };
+    ((value * one + 0.5).floor() as i64, (derivative * 16384.0 + 0.5).floor() as i64)
+}
+
+/// What is rounded to the number that a leaky ReLU puts out, or sends back, for `x`.
+fn leak(negative: bool, slope: f64, x: i64) -> i128 {
+    let factor = if negative { (slope * 65536.0 + 0.5).floor() as i128 } else { 1 << 16 };
+    factor * i128::from(x)
+}
+
 /// Runs the specification entry by entry and compares with `trace`.
 pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
     let (batch, count) = (network.batch, network.layers.len());
     // Kinds of activations, from the manifest and not from the lowered network.
-    let mut kinds = Vec::new();
+    let (mut kinds, mut slopes) = (Vec::new(), Vec::new());
     for (i, layer) in manifest.model.layers.iter().enumerate() {
         let activation = |kind: &LayerKind| {
-            matches!(kind, LayerKind::Relu | LayerKind::Sigmoid | LayerKind::Tanh)
+            use LayerKind::{Gelu, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
+            matches!(kind, Relu | Sigmoid | Tanh | LeakyRelu | Gelu | Silu)
         };
         if !activation(&layer.kind) {
             let next = manifest.model.layers.get(i + 1).map(|next| next.kind);
             kinds.push(next.filter(activation));
+            let slope = manifest.model.layers.get(i + 1).and_then(|next| next.slope);
+            slopes.push(slope.unwrap_or(0.01));
         }
     }
     let sources = sources(manifest);
@@ -116,12 +150,22 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                     let a = match kinds[l] {
                         None => z,
                         Some(LayerKind::Relu) => z.max(0),
+                        Some(LayerKind::LeakyRelu) => {
+                            let x = leak(z < 0, slopes[l], z);
+                            expected[l].a_leaky.round(x, &SIXTEEN)
+                        }
+                        Some(kind @ (LayerKind::Gelu | LayerKind::Silu)) => {
+                            let (a, h) = value_and_derivative(kind, z, layer.z_frac);
+                            expected[l].h.push(h as i32);
+                            a
+                        }
                         Some(kind) => table_value(kind, z, layer.z_frac, layer.a_frac),
                     };
-                    if kinds[l].is_some() {
+                    let leaky = kinds[l] == Some(LayerKind::LeakyRelu);
+                    if kinds[l].is_some() && !leaky {
                         expected[l].a.push(a as i32);
                     }
-                    if kinds[l] == Some(LayerKind::Relu) {
+                    if leaky || kinds[l] == Some(LayerKind::Relu) {
                         expected[l].negative.push(i32::from(z < 0));
                     }
                     out.push(a);
@@ -139,7 +183,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             let d = if l + 1 == count {
                 loss.gradient(network, &outputs[l], y)
             } else {
-                derived(layer, kinds[l], &mut expected[l], &outputs[l], &arrived[l])
+                derived(layer, (kinds[l], slopes[l]), &mut expected[l], &outputs[l], &arrived[l])
             };
             for source in sources[l].iter().flatten().copied() {
                 let sent = match layer.kind {
@@ -335,7 +379,7 @@ fn sources(manifest: &Manifest) -> Vec<Vec<Option<usize>>> {
 /// The gradient before a layer's activation, out of what has arrived behind it.
 fn derived(
     layer: &manifest::Layer,
-    kind: Option<LayerKind>,
+    (kind, slope): (Option<LayerKind>, f64),
     expected: &mut Layer,
     outputs: &[i64],
     arrived: &[i64],
@@ -346,6 +390,10 @@ fn derived(
         let product = match kind {
             Some(LayerKind::Sigmoid) => a * (one - a) * i128::from(*g),
             Some(LayerKind::Tanh) => (one * one - a * a) * i128::from(*g),
+            Some(LayerKind::LeakyRelu) => leak(expected.z.q[expected.d.q.len()] < 0, slope, *g),
+            Some(LayerKind::Gelu | LayerKind::Silu) => {
+                i128::from(expected.h[expected.d.q.len()]) * i128::from(*g)
+            }
             Some(_) => {
                 let at = expected.d_relu.len();
                 let d = if expected.z.q[at] < 0 { 0 } else { *g };
@@ -482,7 +530,8 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
     for (l, (got, want)) in trace.layers.iter().zip(expected).enumerate() {
         let mut names = 0;
         let slots = ARRIVING.into_iter().zip(want.g);
-        for (name, want) in [("z", want.z), ("d", want.d)].into_iter().chain(slots) {
+        let own = [("z", want.z), ("a", want.a_leaky), ("d", want.d)];
+        for (name, want) in own.into_iter().chain(slots) {
             match got.tensors.rounded(name) {
                 Some(got) => want.check(got, &format!("layer {l}: {name}")),
                 None => assert_eq!(want.q, Vec::<i32>::new(), "layer {l}: {name}"),
@@ -494,6 +543,7 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
             [
                 ("a", want.a),
                 ("negative", want.negative),
+                ("h", want.h),
                 ("d", want.d_relu),
                 ("chosen", want.chosen),
             ],

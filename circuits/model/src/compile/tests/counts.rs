@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::manifest::{Layer, LayerKind, Loss};
+use crate::manifest::{DEFAULT_SLOPE, Layer, LayerKind, Loss, derive_slope};
 use crate::relation::Axis;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/constraints/table.txt");
@@ -84,11 +84,25 @@ fn the_manifests_use_everything_there_is() {
     let networks: Vec<Network> = networks().map(|(_, network)| network).collect();
     let layers: Vec<&Layer> = networks.iter().flat_map(|network| &network.layers).collect();
     let activation = |wanted: Activation| layers.iter().any(|layer| layer.activation == wanted);
-    for wanted in [Activation::Relu, Activation::Sigmoid, Activation::Tanh, Activation::Identity] {
+    let leaky = |slope: f64| Activation::LeakyRelu { slope: derive_slope(slope) };
+    for wanted in [
+        Activation::Relu,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        leaky(0.25),
+        leaky(DEFAULT_SLOPE),
+        Activation::Gelu,
+        Activation::Silu,
+        Activation::Identity,
+    ] {
         let known = match wanted {
-            Activation::Relu | Activation::Sigmoid | Activation::Tanh | Activation::Identity => {
-                activation(wanted)
-            }
+            Activation::Relu
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::LeakyRelu { .. }
+            | Activation::Gelu
+            | Activation::Silu
+            | Activation::Identity => activation(wanted),
         };
         assert!(known, "{wanted:?}");
     }

@@ -19,7 +19,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 15] = [
+const MANIFESTS: [(&str, &str); 16] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -38,6 +38,7 @@ const MANIFESTS: [(&str, &str); 15] = [
     ("thirds.toml", include_str!("../../../tests/constraints/thirds.toml")),
     ("depthwise.toml", include_str!("../../../tests/constraints/depthwise.toml")),
     ("graph.toml", include_str!("../../../tests/constraints/graph.toml")),
+    ("activations.toml", include_str!("../../../tests/constraints/activations.toml")),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {
@@ -77,7 +78,7 @@ fn a_lookup_into_a_table_that_is_not_declared_is_an_error() {
 }
 
 /// Every relation of these manifests says what it should, and one of pools does not without any of a pool's
-/// constraints.
+/// constraints, nor one of newer activations without any of a layer's.
 #[test]
 fn relations_of_every_manifest_are_certified() {
     for (name, network) in networks() {
@@ -87,11 +88,14 @@ fn relations_of_every_manifest_are_certified() {
         let certificate = certificate.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(certificate.free.iter().all(|tensor| tensor == "loss.at_max"), "{name}");
         let layers = bounded.layers.iter().enumerate();
-        let pools = layers.filter(|(_, layer)| layer.kind == LayerKind::MaxPool2d);
-        let pools: Vec<String> = pools.map(|(l, _)| format!("layer{l}.")).collect();
-        let of_pool = |label: &&str| pools.iter().any(|pool| label.starts_with(pool));
+        let wanted = layers.filter(|(_, layer)| {
+            let newer = layer.activation.kind().is_some_and(|kind| kind.version() > 2);
+            newer || layer.kind == LayerKind::MaxPool2d
+        });
+        let wanted: Vec<String> = wanted.map(|(l, _)| format!("layer{l}.")).collect();
+        let of_layer = |label: &&str| wanted.iter().any(|layer| label.starts_with(layer));
         let labels: Vec<String> =
-            relation.labels().into_iter().filter(of_pool).map(str::to_owned).collect();
+            relation.labels().into_iter().filter(of_layer).map(str::to_owned).collect();
         for label in labels {
             let weaker = relation.clone().without(|dropped| dropped == label);
             let refused = certify_training(&bounded, &weaker, &ids).is_err();
@@ -168,6 +172,35 @@ fn a_missing_tensor_is_an_error_not_a_missing_constraint() {
         let error = constrain_training(&mut builder, &network, &graph, &changed).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
+}
+
+/// The same of operators whose tensors are others.
+#[test]
+fn a_missing_tensor_of_a_newer_activation_is_an_error() {
+    let network = networks().find(|(name, _)| *name == "activations.toml").unwrap().1;
+    let changes: [Change<TrainingIds>; 8] = [
+        (|ids| ids.layers[0].tensors.remove("a"), "layer0: a part of the leaky rectifier"),
+        (|ids| ids.layers[0].tensors.remove("d"), "layer0: a part of the leaky rectifier"),
+        (|ids| ids.layers[0].tensors.remove("negative"), "layer0: a part of the leaky rectifier"),
+        (|ids| ids.layers[1].tensors.remove("a"), "layer1: a part of the activation"),
+        (|ids| ids.layers[1].tensors.remove("h"), "layer1: a part of the activation"),
+        (|ids| ids.layers[1].tensors.remove("d"), "layer1: a part of the activation"),
+        (|ids| ids.layers[2].tensors.remove("h"), "layer2: a part of the activation"),
+        (|ids| ids.layers[3].tensors.remove("z"), "layer3: its output"),
+    ];
+    let ids = draft_training(&network).unwrap().1;
+    let graph = Graph::of(&network).unwrap();
+    for (change, expected) in changes {
+        let mut changed = ids.clone();
+        change(&mut changed);
+        let mut builder = declaring(table_kinds(&network, &graph));
+        let error = constrain_training(&mut builder, &network, &graph, &changed).unwrap_err();
+        assert_eq!(error.to_string(), format!("{expected} has no tensor"));
+    }
+    let mut other = network;
+    other.layers[0].activation = Activation::Tanh;
+    let mut builder = declaring(table_kinds(&other, &graph));
+    assert!(constrain_training(&mut builder, &other, &graph, &ids).is_err());
 }
 
 /// The same through the front door: a description that the manifest's checks would not have made.

@@ -278,3 +278,74 @@ fn a_depthwise_convolution_has_as_many_channels_as_its_input() {
     let said = text.replace("padding = 1 }", "padding = 1, bias = true }");
     assert_eq!(Manifest::from_toml(&said).unwrap().hash(), manifest.hash());
 }
+
+/// What a slope can be, and where: with a leaky ReLU alone, whose other scales are those of its layer.
+#[test]
+fn a_slope_is_that_of_a_leaky_relu() {
+    let text = include_str!("../../../tests/constraints/activations.toml");
+    let network = Manifest::from_toml(text).unwrap().network().unwrap();
+    let activations: Vec<Activation> = network.layers.iter().map(|l| l.activation).collect();
+    let leaky = |slope| Activation::LeakyRelu { slope };
+    let expected = [leaky(16384), Activation::Gelu, Activation::Silu, leaky(655)];
+    assert_eq!(activations, [&expected[..], &[Activation::Identity]].concat());
+    for layer in &network.layers[..4] {
+        // All keep the scales of what they take and of what arrives.
+        assert_eq!((layer.a_frac, layer.d_frac), (layer.z_frac, 10));
+        let bits = match layer.activation {
+            Activation::Gelu => 13,
+            Activation::Silu => 12,
+            _ => 0,
+        };
+        let excess = layer.d.map(|d| (d.excess_high_bits(), d.excess_low_bits()));
+        assert_eq!(excess, Some((bits, bits)));
+    }
+    let slope = "slope = 0.25";
+    let field = "model.layers[1].slope";
+    let gelu = "kind = \"gelu\"";
+    let scales = "z_frac = 6\ngrad_frac = 10";
+    for (from, to, field) in [
+        (slope, "slope = 0.0", field),
+        (slope, "slope = 1.0", field),
+        (slope, "slope = -0.25", field),
+        (slope, "slope = nan", field),
+        (slope, "slope = 0.000015", field),
+        // 1.3·2^−16: rounding changes it by more than 1/16.
+        (slope, "slope = 0.00002", field),
+        (slope, "slope = 0.25\nout = 3", "model.layers[1].out"),
+        (slope, "slope = 0.25\nbias = true", "model.layers[1].bias"),
+        (slope, "slope = 0.25\nkernel = 2", "model.layers[1].kernel"),
+        (gelu, "kind = \"gelu\"\nslope = 0.25", "model.layers[3].slope"),
+        ("out = 5", "out = 5\nslope = 0.25", "model.layers[4].slope"),
+        ("version = 3", "version = 2", "model.layers[1]"),
+        (scales, &format!("{scales}\na_frac = 6"), "quantization.layers[0].a_frac"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let error = Manifest::from_toml(&text.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.field, field, "{from} -> {to}: {error}");
+    }
+    let with = |wanted: &str| Manifest::from_toml(&text.replace("0.25", wanted));
+    let Kind::ImpreciseSlope { got, nearest, .. } = with("0.00002").unwrap_err().kind else {
+        panic!("another reason")
+    };
+    assert!((got - 0.237).abs() < 1e-3 && nearest == 1.0 / 65_536.0, "{got} {nearest}");
+    // The ends, and 7.54·2^−16, which rounding changes by nearly 1/16.
+    for slope in ["0.0000152587890625", "0.000115", "0.3", "0.9999847412109375"] {
+        with(slope).unwrap();
+    }
+}
+
+/// A slope that is not said is 0.01, and hashed as if it were said.
+#[test]
+fn a_slope_has_a_default() {
+    let text = include_str!("../../../tests/constraints/activations.toml");
+    let last = "kind = \"leaky_relu\"\n[[";
+    let hash = |slope: &str| {
+        let said = format!("kind = \"leaky_relu\"\n{slope}[[");
+        assert!(text.contains(last));
+        Manifest::from_toml(&text.replace(last, &said)).unwrap().hash()
+    };
+    assert_eq!(hash(""), hash("slope = 0.01\n"));
+    assert_ne!(hash(""), hash("slope = 0.02\n"));
+    // The same integers, another manifest.
+    assert_ne!(hash(""), hash("slope = 0.010001\n"));
+}
