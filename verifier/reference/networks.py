@@ -3,8 +3,10 @@
 import json
 import math
 import random
-from itertools import pairwise
+from contextlib import suppress
+from itertools import permutations
 
+from zktrain_reference.errors import Rejected
 from zktrain_reference.manifest import Manifest
 from zktrain_reference.network import Network, derive
 
@@ -13,6 +15,8 @@ CLIP_FRAC = 13
 ACTIVATIONS = ("relu", "sigmoid", "tanh")
 # A kind, and a layer's fields; activations have none.
 Layers = list[tuple[str, dict[str, object]]]
+# Of layers the kind, what is behind, and the layers whose values they take (none for the inputs).
+Graph = list[tuple[str, str, list[int | None]]]
 
 
 def lines(table: dict[str, object]) -> str:
@@ -20,15 +24,28 @@ def lines(table: dict[str, object]) -> str:
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items())
 
 
+def graph(layers: Layers) -> Graph:
+    """How layers take the values of others; of what is refused something."""
+    found: Graph = []
+    ends: dict[int, int] = {}
+    for i, (kind, fields) in enumerate(layers):
+        if kind not in ACTIVATIONS:
+            entries = [fields.get("from", i - 1)] + [fields[n] for n in ("with",) if n in fields]
+            found.append((kind, "", [ends.get(entry) for entry in entries]))
+        elif found:
+            found[-1] = (found[-1][0], kind, found[-1][2])
+        if found:
+            ends[i] = len(found) - 1
+    return found
+
+
 def scales(layers: Layers, loss: str, rate: float, clip: float | None, batch: int) -> str:
     """The quantization of layers, by the document's formulas."""
-    kinds = [kind for kind, _ in layers] + [""]
-    places = [i for i, (kind, _) in enumerate(layers) if kind not in ACTIVATIONS]
-    pairs = [(kinds[i], kinds[i + 1]) for i in places]
-    out, in_bits = "", INPUT_FRAC
-    gradients = gradient_bits(pairs, LAST_FRAC if loss == "mse" else 14)
-    for (kind, behind), (grad_frac, d_bits) in zip(pairs, gradients):
-        smooth, last = behind in ("sigmoid", "tanh"), grad_frac is None
+    nodes = graph(layers)
+    out, values = "", {None: INPUT_FRAC}
+    gradients = gradient_bits(nodes, LAST_FRAC if loss == "mse" else 14)
+    for i, ((kind, behind, sources), (grad_frac, d_bits)) in enumerate(zip(nodes, gradients)):
+        smooth, last, in_bits = behind in ("sigmoid", "tanh"), grad_frac is None, values[sources[0]]
         z_frac = LAST_FRAC if last else HIDDEN_FRAC
         table: dict[str, object] = {"z_frac": in_bits if kind == "max_pool2d" else z_frac}
         if not last:
@@ -38,17 +55,20 @@ def scales(layers: Layers, loss: str, rate: float, clip: float | None, batch: in
         if kind in ("linear", "conv2d"):
             table |= rates(in_bits + d_bits, rate, clip, batch)
         out += "[[quantization.layers]]\n" + lines(table)
-        in_bits = A_FRAC if smooth else int(table["z_frac"])
+        values[i] = A_FRAC if smooth else int(table["z_frac"])
     return out
 
 
-def gradient_bits(pairs: list[tuple[str, str]], last: int) -> list[tuple[int | None, int]]:
-    """Fractional bits of g (none of the last layer) and of D, for kinds and what is behind."""
-    found: list[tuple[int | None, int]] = [(None, last)]
-    for (_, behind), (above, _) in reversed(list(pairwise(pairs))):
-        bits = found[0][1] if above == "max_pool2d" else GRAD_FRAC
-        found.insert(0, (bits, bits + 2 * (behind == "sigmoid")))
-    return found
+def gradient_bits(nodes: Graph, last: int) -> list[tuple[int | None, int]]:
+    """Fractional bits of g (none of the last layer) and of D."""
+    found: dict[int, tuple[int | None, int]] = {len(nodes) - 1: (None, last)}
+    for i in reversed(range(len(nodes) - 1)):
+        above = [(nodes[k][0], found[k][1]) for k in found if i in nodes[k][2]]
+        exact = [bits for kind, bits in above if kind == "max_pool2d"]
+        bits = max([GRAD_FRAC] + [bits for kind, bits in above if kind == "add"])
+        bits = exact[0] if exact else bits
+        found[i] = (bits, bits + 2 * (nodes[i][1] == "sigmoid"))
+    return [found[i] for i in range(len(nodes))]
 
 
 def rates(bits: int, rate: float, clip: float | None, batch: int) -> dict[str, object]:
@@ -120,6 +140,11 @@ def mean(**fields: object) -> tuple[str, dict[str, object]]:
     return "avg_pool2d", fields
 
 
+def add(entry: int, **fields: object) -> tuple[str, dict[str, object]]:
+    """A sum with the values of an entry."""
+    return "add", {"with": entry, **fields}
+
+
 RELU, SIGMOID, TANH = ("relu", {}), ("sigmoid", {}), ("tanh", {})
 
 
@@ -153,3 +178,92 @@ def with_pools(seed: int) -> tuple[Layers, dict[str, object]]:
         "loss": draw.choice(["softmax-cross-entropy", "mse"]), "clip": draw.choice([None, 1.0]),
     }  # fmt: skip
     return [*layers, linear(draw.randint(2, 3))], options
+
+
+# Sides and channels, or how many numbers there are.
+Size = tuple[int, ...]
+
+
+class Growing:
+    """A network under construction: values that layers put out, and those that nobody has taken."""
+
+    def __init__(self, draw: random.Random, size: Size) -> None:
+        self.draw, self.layers = draw, []
+        self.sizes: dict[int | None, Size] = {None: size}
+        self.left: list[int] = []
+
+    def put(self, layer: tuple[str, dict[str, object]], size: Size, *taken: int | None) -> None:
+        """Appends a layer that takes the values of entries, and perhaps an activation."""
+        kind, fields = layer
+        if taken[0] is not None and (taken[0] + 1 != len(self.layers) or self.draw.random() < 0.3):
+            fields = fields | {"from": taken[0]}
+        self.layers.append((kind, fields))
+        self.layers += self.draw.choice([[], [RELU], [SIGMOID], [TANH]])
+        self.sizes[len(self.layers) - 1] = size
+        self.left = [e for e in self.left if e not in taken] + [len(self.layers) - 1]
+
+    def grow(self, entry: int | None) -> None:
+        """A layer with weights, or a pool."""
+        *sides, channels = self.sizes[entry]
+        if not sides:
+            count = self.draw.choice([2, 2, 3])
+            return self.put(linear(count, bias=self.draw.random() < 0.5), (count,), entry)
+        if self.draw.random() < 0.5:
+            pool, height, width = drawn_pool(self.draw, *sides)
+            if pool:
+                return self.put(pool[0], (height, width, channels), entry)
+        count, kernel = self.draw.choice([1, 2]), self.draw.choice([1, 3])
+        convolved = convolution(count, kernel, padding=kernel // 2)
+        return self.put(convolved, (*sides, count), entry)
+
+    def pairs(self, entries: list[int]) -> list[tuple[int, int]]:
+        """Entries that can be added."""
+        both = permutations(entries, 2)
+        return [(a, b) for a, b in both if self.sizes[a] == self.sizes[b]]
+
+    def sum(self, one: int, other: int) -> None:
+        """A sum of two of them."""
+        self.put(add(other), self.sizes[one], one, other)
+
+    def end(self, classes: int) -> Layers:
+        """Adds up what is left, and a last layer."""
+        while len(self.left) > 1:
+            pairs = self.pairs(self.left)
+            if pairs:
+                self.sum(*self.draw.choice(pairs))
+                continue
+            for entry in [e for e in self.left if self.sizes[e] != (2,)]:
+                self.put(linear(2), (2,), entry)
+        return [*self.layers, linear(classes, **{"from": self.left[0]})]
+
+
+def drawn_graph(draw: random.Random) -> tuple[Layers, Size]:
+    """Layers, and the inputs' size."""
+    size = draw.choice([(2, 2, 1), (4, 2, 1), (3, 2, 2), (3,), (2,)])
+    growing = Growing(draw, size)
+    growing.grow(None)
+    for _ in range(draw.randint(2, 4)):
+        entries = [e for e in growing.sizes if e is not None]
+        pairs = growing.pairs(entries)
+        if pairs and draw.random() < 0.6:
+            growing.sum(*draw.choice(pairs))
+        else:
+            growing.grow(draw.choice(entries))
+    return growing.end(draw.randint(2, 3)), size
+
+
+def with_sums(seed: int) -> tuple[Layers, dict[str, object]]:
+    """Layers and options of a network that is no chain."""
+    draw = random.Random(seed)
+    options = {
+        "batch": draw.choice([1, 2]), "momentum": draw.choice([0.0, 0.5]), "version": 3,
+        "loss": draw.choice(["softmax-cross-entropy", "mse"]), "clip": draw.choice([None, 1.0]),
+    }  # fmt: skip
+    while True:
+        layers, size = drawn_graph(draw)
+        # The gradients that a sum and a pool of the largest send may not fit each other.
+        sized = {"image": list(size)} if len(size) > 1 else {"inputs": size[0]}
+        with suppress(Rejected):
+            network(layers, **options, **sized)
+            if any(kind == "add" for kind, _ in layers):
+                return layers, options | sized

@@ -4,7 +4,7 @@ import random
 import unittest
 
 from fixtures import data
-from networks import RELU, SIGMOID, TANH, convolution, largest, linear, mean, network
+from networks import RELU, SIGMOID, TANH, add, convolution, largest, linear, mean, network
 from zktrain_reference.argument import Argument, elements
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training
@@ -103,6 +103,21 @@ POOLED = {
 }
 
 
+# Sums of forms, two of one tensor among them; what may saturate; gradients of several.
+GRAPHS = {
+    "sums of sums": (
+        [linear(2), SIGMOID, linear(2), add(1), add(1, **{"from": 2}), TANH, add(3), linear(2)],
+        {"inputs": 3, "version": 3, "momentum": 0.5},
+    ),
+    "of images": (
+        [convolution(3, 1), TANH, convolution(3, 3, padding=1), largest(3, **{"from": 1})]
+        + [mean(kernel=3, **{"from": 1}), RELU, add(3), mean(kernel=3, **{"from": 2})]
+        + [add(6), RELU, linear(2)],
+        {"image": [3, 6, 1], "version": 3, "batch": 1, "steps": 1},
+    ),
+}
+
+
 class Circuits(unittest.TestCase):
     """On messages that prove nothing, each check misses by as much in both."""
 
@@ -133,6 +148,11 @@ class Circuits(unittest.TestCase):
 
     def test_pools(self) -> None:
         for name, (layers, options) in POOLED.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_graphs(self) -> None:
+        for name, (layers, options) in GRAPHS.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
 

@@ -218,8 +218,8 @@ class Images(unittest.TestCase):
         self.assertEqual(second.z.most, 12 * (2**15 - 1) * 2**18)
         self.assertEqual(last.z.most, (4 * 2**8 + 2**8) * 2**18)
         # A number below the second convolution is in up to 2 · 2 of its windows.
-        self.assertEqual(first.g.most, 2 * 2**2 * 2**15 * 2**18)
-        self.assertEqual(second.g.most, 2 * 2**14 * 2**18)
+        self.assertEqual(first.takers[0].rounding.most, 2 * 2**2 * 2**15 * 2**18)
+        self.assertEqual(second.takers[0].rounding.most, 2 * 2**14 * 2**18)
         # Gradients are sums over two samples, six and two positions.
         self.assertEqual(first.update.most, 2**8 * (2 * 6 * 2**15 * 2**15))
         self.assertEqual(second.update.most, 2**6 * (2 * 2 * (2**15 - 1) * 2**15))

@@ -84,11 +84,12 @@ class Pools(unittest.TestCase):
         self.assertEqual((chosen.image, chosen.result), (Image(4, 8, 3), Image(2, 4, 3)))
         self.assertEqual((means.result, last.image), (Image(1, 2, 3), Image(1, 2, 3)))
         self.assertEqual((last.inputs, chosen.parameters, means.parameters), (6, 0, 0))
-        self.assertEqual((chosen.z, first.g), (EXACT, EXACT))
+        self.assertEqual((chosen.z, first.takers[0].rounding), (EXACT, EXACT))
+        sent = chosen.takers[0].rounding
         self.assertEqual((chosen.update, chosen.clip, means.update), (None, None, None))
         # A mean of four is times 2^14; the sigmoid has 8 bits, and D has 10 or 12.
         self.assertEqual((means.mean, means.z.most, means.z.shift), (2**14, 2**24, 18))
-        self.assertEqual((chosen.g.most, chosen.g.shift), (2**14 * 2**15, 16))
+        self.assertEqual((sent.most, sent.shift), (2**14 * 2**15, 16))
         # Gradients are sums over two samples and 4 · 8 positions.
         self.assertEqual(first.update.most, 2**6 * (2 * 32 * 2**15 * 2**15))
 

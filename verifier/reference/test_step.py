@@ -8,6 +8,7 @@ from networks import (
     RELU,
     SIGMOID,
     TANH,
+    add,
     convolution,
     largest,
     linear,
@@ -63,18 +64,21 @@ class Literal:
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """One step."""
-        read, wide = [inputs], []
+        values: dict[int | None, Matrix] = {None: inputs}
+        wide, updates, errors, last = [], [], {}, len(self.net.layers) - 1
         for i, layer in enumerate(self.net.layers):
-            rows = [self.forward(i, row) for row in read[-1]]
-            wide.append(rows)
-            read.append([self.activation(layer, row) for row in rows])
-        errors = [self.loss(z, y) for z, y in zip(wide[-1], labels)]
-        updates = []
-        for i in reversed(range(len(self.net.layers))):
-            updates.insert(0, self.update(i, read[i], errors))
-            if i:
-                below = zip(wide[i - 1], read[i], errors)
-                errors = [self.backward(i, z, a, d) for z, a, d in below]
+            wide.append([self.forward(i, *rows) for rows in zip(*(values[k] for k in layer.taken))])
+            values[i] = [self.activation(layer, row) for row in wide[i]]
+        for i in reversed(range(last + 1)):
+            if i == last:
+                errors[i] = [self.loss(z, y) for z, y in zip(wide[i], labels)]
+            else:
+                above = [k for k in range(i + 1, last + 1) if i in self.net.layers[k].taken]
+                errors[i] = [
+                    self.backward(i, z, a, {k: errors[k][b] for k in above})
+                    for b, (z, a) in enumerate(zip(wide[i], values[i]))
+                ]
+            updates.insert(0, self.update(i, values[self.net.layers[i].source], errors[i]))
         for weights, update in zip(self.weights, updates):
             for row, delta in zip(weights, update):
                 row[:] = [w - d for w, d in zip(row, delta)]
@@ -120,8 +124,33 @@ class Literal:
                 x[number] = d[window]
         return x
 
-    def forward(self, i: int, a: Row) -> Row:
+    def bits(self, i: int) -> tuple[int, int]:
+        """Fractional bits of what a layer puts out, and of its D."""
+        layer = self.net.layers[i]
+        smooth = layer.activation in ("sigmoid", "tanh")
+        return 8 if smooth else layer.z_bits, self.gradient(i) + 2 * (layer.activation == "sigmoid")
+
+    def gradient(self, i: int) -> int:
+        """Fractional bits of what arrives at a layer, as the networks of tests have them."""
+        above = [k for k, layer in enumerate(self.net.layers) if i in layer.taken]
+        if not above:
+            return 8 if self.net.loss == "mse" else 14
+        exact = [k for k in above if self.net.layers[k].kind == "max_pool2d"]
+        sums = [self.bits(k)[1] for k in above if self.net.layers[k].kind == "add"]
+        return self.bits(exact[0])[1] if exact else max([10, *sums])
+
+    def sum(self, i: int, *rows: Row) -> Row:
+        """What an add puts out."""
+        layer = self.net.layers[i]
+        bits = [6 if k is None else self.bits(k)[0] for k in layer.taken]
+        finer = max(bits)
+        pairs = [[x << finer - n for n, x in zip(bits, pair)] for pair in zip(*rows)]
+        return [rounded(sum(pair), finer - layer.z_bits) for pair in pairs]
+
+    def forward(self, i: int, a: Row, *other: Row) -> Row:
         layer, n, weights = self.net.layers[i], self.net.layers[i].outputs, self.weights[i]
+        if other:
+            return self.sum(i, a, *other)
         if layer.pool:
             return self.pooled(i, a)
         windows = self.shape(i)[4]
@@ -150,15 +179,25 @@ class Literal:
         e = [Table("exp", 8, start).values()[max(z) - v] for v in z]
         return [(2**15 * v + sum(e)) // (2 * sum(e)) - 2**14 * b for v, b in zip(e, y)]
 
-    def backward(self, i: int, z: Row, a: Row, d: Row) -> Row:
-        layer, n, x = self.net.layers[i - 1], self.net.layers[i].outputs, [0] * len(a)
-        if self.net.layers[i].pool:
-            x = self.spread(i, a, d)
-        else:
-            for position, weight, number in self.reads(i):
-                for o in range(n):
-                    x[number] += d[position * n + o] * self.weights[i][weight][o]
-        g = [rounded(v, layer.g.shift) for v in x]
+    def sent(self, i: int, k: int, a: Row, d: Row) -> Row:
+        """What layer k sends to layer i."""
+        layer, n, x = self.net.layers[k], self.net.layers[k].outputs, [0] * len(a)
+        to, of = self.gradient(i), self.bits(k)[1]
+        if layer.kind == "add":
+            return [2 ** (to - of) * v for v in d]
+        if layer.kind == "max_pool2d":
+            return self.spread(k, a, d)
+        if layer.pool:
+            return [rounded(v, of + 16 - to) for v in self.spread(k, a, d)]
+        for position, weight, number in self.reads(k):
+            for o in range(n):
+                x[number] += d[position * n + o] * self.weights[k][weight][o]
+        return [rounded(v, of + 10 - to) for v in x]
+
+    def backward(self, i: int, z: Row, a: Row, errors: dict[int, Row]) -> Row:
+        layer = self.net.layers[i]
+        sent = [self.sent(i, k, a, d) for k, d in errors.items()]
+        g = [sum(numbers) for numbers in zip(*sent)]
         if layer.activation == "relu":
             return [h if v >= 0 else 0 for v, h in zip(z, g)]
         if layer.activation == "sigmoid":
@@ -169,7 +208,7 @@ class Literal:
 
     def update(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
         layer, n = self.net.layers[i], self.net.layers[i].outputs
-        if layer.pool:
+        if not layer.parameters:
             return []
         sums = zeros(layer)
         for a, d in zip(rows, errors):
@@ -227,6 +266,25 @@ CASES = {
     "the largest of what is smooth": (
         [convolution(1, 1), SIGMOID, largest(2, padding=0), SIGMOID, largest(2), linear(3)],
         {"image": [4, 4, 1], "momentum": 0.5},
+    ),
+    "around a convolution": (
+        [convolution(2, 3, padding=1), RELU, convolution(2, 3, padding=1), add(1), RELU, linear(2)],
+        {"image": [3, 2, 1], "momentum": 0.5, "decay": 0.01, "version": 3},
+    ),
+    "several through what is smooth": (
+        [linear(3), SIGMOID, linear(3), linear(3, **{"from": 1}), TANH, add(2), add(1), TANH]
+        + [linear(3)],
+        {"inputs": 2, "clip": 0.25, "version": 3},
+    ),
+    "sums of sums": (
+        [linear(2, bias=False), linear(2), add(0), add(0, **{"from": 1}), SIGMOID, add(2), add(0)]
+        + [TANH, linear(1)],
+        {"inputs": 3, "loss": "logistic", "version": 3},
+    ),
+    "pools side by side": (
+        [convolution(2, 1), SIGMOID, largest(2), mean(kernel=2, **{"from": 1}), TANH]
+        + [convolution(2, 2, stride=2, **{"from": 1}), add(2), add(4), SIGMOID, mean(), linear(2)],
+        {"image": [6, 6, 1], "loss": "mse", "batch": 1, "steps": 1, "version": 3},
     ),
 }
 
@@ -357,8 +415,8 @@ class Steps(unittest.TestCase):
                 with self.subTest(name, seed=seed):
                     self.assertEqual(step.weights, literal.weights)
                     self.assertEqual(step.state, literal.state)
-                    for layer, update in zip(net.layers, step.state):
-                        self.assertTrue(layer.pool or update != zeros(layer))
+                    for layer, update in zip(net.layers, step.state, strict=True):
+                        self.assertTrue(not layer.weighted or update != zeros(layer))
 
 
 if __name__ == "__main__":

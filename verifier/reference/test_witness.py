@@ -20,7 +20,7 @@ from zktrain_reference.relation import (
 )
 from zktrain_reference.sheet import log
 from zktrain_reference.step import Step
-from zktrain_reference.tensors import part_names
+from zktrain_reference.tensors import gradients, part_names
 
 Cells = dict[tuple[str, tuple[int, ...]], int]
 
@@ -107,11 +107,10 @@ class Witness:
         """What a layer computed of a sample."""
         layer, trace = self.net.layers[i], step.trace
         place = lambda name, row: self.values(name, layer.result, row, t, b)  # noqa: E731
-        for name, rounding in (("z", layer.z), ("g", layer.g), ("d", layer.d)):
-            if rounding:
-                rounded = trace[f"{i}.{name}"][b]
-                place(f"{i}.{name}", [q for q, _, _ in rounded])
-                self.parts(f"{i}.{name}", rounding, rounded, place)
+        for name, rounding in [("z", layer.z), *gradients(layer)]:
+            rounded = trace[f"{i}.{name}"][b]
+            place(f"{i}.{name}", [q for q, _, _ in rounded])
+            self.parts(f"{i}.{name}", rounding, rounded, place)
         if layer.largest:
             for m in trace[f"{i}.chosen"][b]:
                 self.set(f"{i}.chosen", chosen_at(layer, m, t, b), 1)
@@ -120,8 +119,7 @@ class Witness:
         if layer.activation == "relu":
             negative = [int(q < 0) for q, _, _ in trace[f"{i}.z"][b]]
             place(f"{i}.negative", negative)
-            g = [q for q, _, _ in trace[f"{i}.g"][b]]
-            place(f"{i}.d", [0 if s else x for s, x in zip(negative, g)])
+            place(f"{i}.d", step.errors[i][b])
 
     def loss(self, t: int, b: int, step: Step) -> None:
         """What the loss computed of a sample."""

@@ -103,12 +103,17 @@ class Builder:
         """Names of the limbs of an excess."""
         return [n for n in part_names(name, rounding) if n.startswith(f"{name}.{part}")]
 
+    def excess(self, name: str, part: str, rounding: Rounding, *along: Along) -> Form:
+        """What is beyond an end, high or low."""
+        form = Form()
+        for k, limb in enumerate(self.limbs(name, part, rounding)):
+            form += 2 ** (16 * k) * self.get(limb, *along)
+        return form
+
     def rounded(self, name: str, rounding: Rounding, quotient: Form, *along: Along) -> Form:
         """X = 2^s·(q + high − low) + r"""
-        value = quotient
-        for part, sign in (("high", 1), ("low", -1)):
-            for k, limb in enumerate(self.limbs(name, part, rounding)):
-                value += sign * 2 ** (16 * k) * self.get(limb, *along)
+        value = quotient + self.excess(name, "high", rounding, *along)
+        value -= self.excess(name, "low", rounding, *along)
         return 2**rounding.shift * value + self.remainder(name, rounding, *along)
 
     def rounding(

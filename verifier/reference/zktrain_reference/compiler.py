@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from . import axes
 from .builder import HALF, Builder, on_padding, real
-from .network import PROBABILITY_BITS, Layer, Network
+from .network import PROBABILITY_BITS, Layer, Network, Taker
 from .pools import Pools
 from .relation import (
     SUMMED,
@@ -38,13 +38,13 @@ class _Training(Pools):
     def layer(self, i: int) -> None:
         """All relations of one layer."""
         layer = self.network.layers[i]
-        forward = {"max_pool2d": self.choose, "avg_pool2d": self.mean}
+        forward = {"max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum}
         forward.get(layer.kind, self.forward)(i)
-        if layer.g:
-            backward = {"max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean}
-            backward.get(self.network.layers[i + 1].kind, self.backward)(i)
+        backward = {"max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean}
+        for taker in layer.senders:
+            backward.get(self.network.layers[taker.layer].kind, self.backward)(i, taker)
         self.values(i, layer)
-        if not layer.pool:
+        if layer.weighted:
             self.weight_gradient(i, layer)
         if layer.bias:
             self.bias_gradient(i, layer)
@@ -52,19 +52,24 @@ class _Training(Pools):
     def values(self, i: int, layer: Layer) -> None:
         """What a layer puts out and what arrives there, value by value."""
         network, pointwise = self.network, Pointwise(self.over(layer))
-        last = i + 1 == len(network.layers)
+        last = not layer.takers
         alone = layer.activation is None and not (last and network.loss == "logistic")
         cells = {
             name: self._get_over(pointwise.over, f"{i}.{name}")
-            for name in ("z", "g", "d", "a", "negative")
+            for name in ("z", "d", "a", "negative")
             if f"{i}.{name}" in self.sheet.tensors
         }
         if layer.largest:
             self.padding(pointwise, cells["z"])
         else:
             self.rounding(pointwise, f"{i}.z", layer.z, cells["z"], alone)
-        if layer.g and not network.layers[i + 1].largest:
-            self.rounding(pointwise, f"{i}.g", layer.g, cells["g"], True)
+        for taker in layer.senders:
+            if not network.layers[taker.layer].largest:
+                name = f"{i}.{taker.name}"
+                cell = self._get_over(pointwise.over, name)
+                self.rounding(pointwise, name, taker.rounding, cell, True)
+        if layer.activation:
+            cells["g"] = self.arriving(i, *axes.names(pointwise.over.axes))
         if layer.activation == "relu":
             self.relu(pointwise, **cells)
         elif layer.activation:
@@ -85,22 +90,31 @@ class _Training(Pools):
         units = (("n", layer.outputs),)
         self.products.append(Product(steps, rows, units, inputs, self.input(i), right, 1, out))
 
-    def backward(self, i: int) -> None:
-        """The gradient that arrives at layer i from the one above."""
-        network, above = self.network, self.network.layers[i + 1]
+    def sum(self, i: int) -> None:
+        """Z = 2^(F − f)·A + 2^(F − f')·A'"""
+        layer, over = self.network.layers[i], self.over(self.network.layers[i])
+        along = axes.names(over.axes)
+        form = self.rounded(f"{i}.z", layer.z, self.get(f"{i}.z", *along), *along)
+        for factor, source in zip(layer.factors, layer.taken):
+            form -= factor * self.values_of(source, *along)
+        self.vanishing.append(Vanishing(over, form))
+
+    def backward(self, i: int, taker: Taker) -> None:
+        """The gradient that arrives at layer i from one that takes its values."""
+        network, above = self.network, self.network.layers[taker.layer]
         steps, rows = (("t", network.steps),), (("b", network.batch),)
         inputs, units = axes.inputs(above), (("n", above.outputs),)
         along = (inputs[-1][0], "t", "b")
         if above.image:
             along = (*along, "h", "w")
-        right = self.weights(i + 1, "w", "t", *axes.names(inputs), "n")
+        right = self.weights(taker.layer, "w", "t", *axes.names(inputs), "n")
         if above.kernel:
             rows += (("h", above.image.height), ("w", above.image.width))
             units += inputs[:2]
             inputs = inputs[2:]
-        rounding = network.layers[i].g
-        out = self.rounded(f"{i}.g", rounding, self.get(f"{i}.g", *along), *along)
-        left = self.error(i + 1, *axes.gradients(above))
+        name = f"{i}.{taker.name}"
+        out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
+        left = self.error(taker.layer, *axes.gradients(above))
         self.products.append(Product(steps, rows, inputs, units, left, right, 1, out))
 
     def relu(
@@ -129,6 +143,10 @@ class _Training(Pools):
         else:
             slope = [(2 ** (2 * layer.a_bits), (g_,))]
         rest = [(-1, (a_, a_, g_)), (-(2**layer.d.shift), (d_,)), (-1, (r,))]
+        for part, sign in (("high", -1), ("low", 1)):
+            excess = self.excess(f"{i}.d", part, layer.d, *axes.names(over.axes))
+            if excess.terms:
+                rest.append((sign * 2**layer.d.shift, (pointwise.fresh(excess),)))
         pointwise.constraints.append(slope + rest)
         self.rounding(pointwise, f"{i}.d", layer.d, d, True)
 

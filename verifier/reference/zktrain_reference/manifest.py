@@ -7,8 +7,8 @@ from typing import Any
 from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
-from .schema import POOLS, VERSIONS, WEIGHTED, encoded, read
-from .shape import MOST, Shape, shaped
+from .schema import LAYERS, VERSIONS, encoded, read
+from .shape import MOST, MOST_TAKERS, Shape, Values, shaped, summed
 
 
 def _name(field: str, text: str) -> None:
@@ -34,7 +34,8 @@ class Manifest:
         except tomllib.TOMLDecodeError as error:
             raise Rejected(f"manifest: {error}") from None
         version = parsed.get("version")
-        require(type(version) is int and version in VERSIONS, "version: this program reads 1 and 2")
+        known = type(version) is int and version in VERSIONS
+        require(known, "version: this program reads 1, 2 and 3")
         self.schema = VERSIONS[version]
         self.table = read(self.schema, parsed, "manifest", "manifest")
         _name("name", self.table["name"])
@@ -66,26 +67,66 @@ class Manifest:
 
     def _layers(self) -> list[Shape]:
         model = self.table["model"]
-        width, image = model["input"], self._image()
-        within("model.input", 1, MOST, width)
+        inputs = model["input"], self._image()
+        within("model.input", 1, MOST, inputs[0])
         found: list[Shape] = []
+        # By the number of an entry, the layer that it is the end of.
+        ends: dict[int, int] = {}
         before = None
         for i, layer in enumerate(model["layers"]):
             field, kind = f"model.layers[{i}]", layer["kind"]
-            if kind in WEIGHTED + POOLS:
-                found.append(shaped(field, layer, width, image))
-                width, image = found[-1].numbers, found[-1].result
+            if kind in LAYERS:
+                found.append(self._layer(field, i, inputs, found, ends))
             else:
-                fits = before in WEIGHTED + POOLS and i + 1 < len(model["layers"])
+                fits = before in LAYERS and i + 1 < len(model["layers"])
                 require(fits, f"{field}: an activation is between two layers")
                 for name, value in layer.items():
                     belongs = name == "kind" or value is None
                     require(belongs, f"{field}.{name}: an activation has none")
                 found[-1] = replace(found[-1], activation=kind)
+                del ends[i - 1]
+            ends[i] = len(found) - 1
             before = kind
         within("model.layers (but activations)", 1, 64, len(found))
         require(before == "linear", "model.layers: the last one is linear")
+        self._taken(found, ends)
         return found
+
+    def _layer(
+        self, field: str, i: int, inputs: Values, found: list[Shape], ends: dict[int, int]
+    ) -> Shape:
+        """The layer that an entry begins, on top of those found so far."""
+        layer = self.table["model"]["layers"][i]
+        source = self._source(f"{field}.from", layer.get("from"), i, ends)
+        if source is None and i > 0:
+            source = ends[i - 1]
+        require(layer.get("slope") is None, f"{field}.slope: no layer has one")
+        values: dict[int | None, Values] = {None: inputs}
+        values |= {k: (shape.numbers, shape.result) for k, shape in enumerate(found)}
+        second = self._source(f"{field}.with", layer.get("with"), i, ends)
+        if layer["kind"] != "add":
+            require(second is None, f"{field}.with: only a sum has it")
+            return replace(shaped(field, layer, *values[source]), source=source)
+        require(second is not None, f"{field}.with: is required")
+        require(second != source, f"{field}.with: the layer whose values are taken anyway")
+        shape = summed(field, layer, values[source], values[second])
+        return replace(shape, source=source, second=second)
+
+    def _source(self, field: str, entry: int | None, i: int, ends: dict[int, int]) -> int | None:
+        """The layer whose end is at an entry before this one, if one is named."""
+        if entry is None:
+            return None
+        require(entry < i, f"{field}: {entry} is not before this entry")
+        require(entry in ends, f"{field}: {entry} is followed by an activation, which is meant")
+        return ends[entry]
+
+    def _taken(self, found: list[Shape], ends: dict[int, int]) -> None:
+        """That the values of each layer are taken, and not too often."""
+        taken = [layer for shape in found for layer in shape.taken]
+        for entry, layer in ends.items():
+            if layer + 1 < len(found):
+                field = f"model.layers[{entry}] (layers that take its values)"
+                within(field, 1, MOST_TAKERS, taken.count(layer))
 
     def _ranges(self) -> None:
         optimizer, training = self.table["optimizer"], self.table["training"]

@@ -25,7 +25,7 @@ def read_parameters(key: Key, data: bytes) -> dict[str, list[int]]:
     require(frac == expected, f"the model has weight_frac {frac}, expected {expected}")
     found, body = {}, data[8 + length :]
     for i, layer in enumerate(key.network.layers):
-        if layer.pool:
+        if not layer.weighted:
             continue
         wanted = [("weight", "w", [layer.inputs, layer.outputs])]
         wanted += [("bias", "b", [layer.outputs])] * layer.bias

@@ -1,12 +1,13 @@
 """Scales, multipliers and static bounds that follow from a manifest. See docs/quantization.md."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import require
 from .geometry import Image, Kernel
 from .manifest import Manifest
-from .schema import POOLS
+from .schema import POOLS, WEIGHTED
 from .shape import Shape
 
 SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
@@ -14,6 +15,10 @@ PROBABILITY_BITS = 14
 UPDATE_SHIFT = 16
 # Fractional bits of what a mean is multiplied with.
 MEAN_BITS = 16
+# What arrives at a layer has fewer bits, the sign apart.
+GRADIENT_BITS = 30
+# Fractional bits and largest magnitude of a layer's values, or of its D.
+_Sized = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,28 @@ class Rounding:
 EXACT = Rounding(0, SHORT_LOW, SHORT_HIGH, SHORT_LOW, SHORT_HIGH)
 
 
+def exact(most: int) -> Rounding:
+    """Of what is not larger: nothing is divided, and nothing saturates."""
+    return EXACT if most <= -SHORT_LOW else Rounding(0, -most, most, -most, most)
+
+
+@dataclass(frozen=True)
+class Taker:
+    """A layer that takes the values of another one, and what it sends back there: a gradient of
+    its own, called `g`, `g1`, …, or, of a sum, its D times a power of two."""
+
+    layer: int
+    name: str = ""
+    rounding: Rounding | None = None
+    factor: int = 1
+
+
 @dataclass(frozen=True)
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
-    is an image. A pool has no parameters, so nothing that updates them."""
+    is an image. Pools and sums have no parameters, so nothing that updates them. `source` and, of
+    a sum, `second` are the layers whose values are taken (`None` for the inputs), and `takers`
+    those who take the values of this one, in order."""
 
     kind: str
     inputs: int
@@ -68,13 +91,37 @@ class Layer:
     a_bits: int
     eta: int
     z: Rounding
-    g: Rounding | None
+    takers: tuple[Taker, ...]
     d: Rounding | None
     clip: Rounding | None
     update: Rounding | None
     image: Image | None
     kernel: Kernel | None
     result: Image | None
+    source: int | None
+    second: int | None
+    # Of a sum: what both values are multiplied with.
+    factors: tuple[int, int] | None
+
+    @property
+    def senders(self) -> tuple[Taker, ...]:
+        """The takers that send a gradient of their own."""
+        return tuple(taker for taker in self.takers if taker.rounding)
+
+    @property
+    def taken(self) -> tuple[int | None, ...]:
+        """The layers whose values it takes."""
+        return (self.source, self.second) if self.sum else (self.source,)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether it has parameters."""
+        return self.kind in WEIGHTED
+
+    @property
+    def sum(self) -> bool:
+        """Whether it is one."""
+        return self.kind == "add"
 
     @property
     def pool(self) -> bool:
@@ -89,7 +136,7 @@ class Layer:
     @property
     def parameters(self) -> int:
         """Rows of its parameters: weights of each input, and the bias."""
-        return 0 if self.pool else self.inputs + self.bias
+        return self.inputs + self.bias if self.weighted else 0
 
     @property
     def mean(self) -> int:
@@ -127,6 +174,12 @@ class Network:
         return 2 ** self.layers[-1].z_bits if self.one_hot else 1
 
 
+def factors(taken: Sequence[_Sized]) -> tuple[int, ...]:
+    """What the values of a sum are multiplied with, to have the fractional bits of the finer."""
+    finest = max(bits for bits, _ in taken)
+    return tuple(2 ** (finest - bits) for bits, _ in taken)
+
+
 def rounded_mean(numbers: int) -> int:
     """2^16 divided by so many, rounded half up."""
     return (2 * 2**MEAN_BITS + numbers) // (2 * numbers)
@@ -147,15 +200,6 @@ def _accurate(field: str, x: float, bits: int, got: int) -> None:
 
 def _equal(field: str, derived: int, got: int) -> None:
     require(derived == got, f"{field}: {got} is recorded, {derived} follows")
-
-
-@dataclass(frozen=True)
-class _Above:
-    """What a layer sends back: fractional bits and largest magnitude of its D."""
-
-    layer: Layer
-    bits: int
-    most: int
 
 
 class _Derivation:
@@ -186,9 +230,9 @@ class _Derivation:
             require(self.scales["lambda"] != 0, "optimizer.weight_decay: rounds to zero")
             _accurate("optimizer.weight_decay", product, 16, self.scales["lambda"])
 
-    def inputs(self) -> list[tuple[int, int]]:
-        """Fractional bits and largest magnitude of the input of each layer, and of the output."""
-        found = [(self.scales["input_frac"], 2**15)]
+    def values(self) -> dict[int | None, _Sized]:
+        """Fractional bits and largest magnitude of the values of each layer, and of the inputs."""
+        found: dict[int | None, _Sized] = {None: (self.scales["input_frac"], 2**15)}
         for i, (shape, scales) in enumerate(zip(self.manifest.layers, self.scales["layers"])):
             smooth = shape.activation in ("sigmoid", "tanh")
             a_frac = scales["a_frac"]
@@ -196,44 +240,49 @@ class _Derivation:
                 (a_frac is not None) == smooth, f"quantization.layers[{i}].a_frac: where it belongs"
             )
             if smooth:
-                found.append((a_frac, 2**a_frac))
+                found[i] = a_frac, 2**a_frac
             else:
-                found.append((scales["z_frac"], 2**15 - (shape.activation == "relu")))
+                found[i] = scales["z_frac"], 2**15 - (shape.activation == "relu")
         return found
 
     def layers(self) -> list[Layer]:
         """All of them."""
-        inputs = self.inputs()
-        above: _Above | None = None
-        found: list[Layer] = []
-        for i in reversed(range(len(self.manifest.layers))):
-            above = self.layer(i, inputs[i], inputs[i + 1][0], above)
-            found.insert(0, above.layer)
-        return found
+        values, count = self.values(), len(self.manifest.layers)
+        self.found: dict[int, Layer] = {}
+        self.errors: dict[int, _Sized] = {}
+        for i in reversed(range(count)):
+            self.found[i] = self.layer(i, values)
+        return [self.found[i] for i in range(count)]
 
-    def layer(self, i: int, a_in: tuple[int, int], a_bits: int, above: _Above | None) -> _Above:
-        """One of them."""
+    def layer(self, i: int, values: dict[int | None, _Sized]) -> Layer:
+        """One of them, when all that take its values have been found."""
         shape, scales = self.manifest.layers[i], self.scales["layers"][i]
-        field = f"quantization.layers[{i}]"
-        z = self.forward(field, shape, scales["z_frac"], *a_in)
-        g, d, d_bits, d_most = self.gradient(field, shape, scales, a_bits, above)
-        if shape.kind in POOLS:
-            clip, update = self.no_update(field, scales), None
+        field, a_in = f"quantization.layers[{i}]", values[shape.source]
+        taken = [values[k] for k in shape.taken]
+        z = self.forward(field, shape, scales["z_frac"], *taken)
+        takers = self.takers(field, i, scales["grad_frac"])
+        d = self.gradient(field, shape, scales, values[i][0], takers, i)
+        if shape.kind in WEIGHTED:
+            clip, update = self.update(field, shape, scales, a_in, *self.errors[i])
         else:
-            clip, update = self.update(field, shape, scales, a_in, d_bits, d_most)
-        layer = Layer(
+            clip, update = self.no_update(field, scales), None
+        return Layer(
             shape.kind, shape.inputs, shape.outputs, shape.bias, shape.activation,
-            a_in[0], scales["z_frac"], a_bits, scales["eta"], z, g, d, clip, update,
-            shape.image, shape.kernel, shape.result,
+            a_in[0], scales["z_frac"], values[i][0], scales["eta"], z, takers, d, clip, update,
+            shape.image, shape.kernel, shape.result, shape.source, shape.second,
+            factors(taken) if shape.kind == "add" else None,
         )  # fmt: skip
-        return _Above(layer, d_bits, d_most)
 
-    def forward(self, field: str, shape: Shape, frac: int, in_bits: int, in_most: int) -> Rounding:
+    def forward(self, field: str, shape: Shape, frac: int, *taken: _Sized) -> Rounding:
         """The rounding of z."""
+        in_bits, in_most = taken[0]
         if shape.kind == "max_pool2d":
             require(frac == in_bits, f"{field}.z_frac: the largest has the {in_bits} bits it had")
             return EXACT
-        if shape.kind == "avg_pool2d":
+        if shape.kind == "add":
+            most = sum(factor * size for factor, (_, size) in zip(factors(taken), taken))
+            shift = max(bits for bits, _ in taken) - frac
+        elif shape.kind == "avg_pool2d":
             most = rounded_mean(shape.inputs) * shape.inputs * in_most
             shift = in_bits + MEAN_BITS - frac
         else:
@@ -241,25 +290,41 @@ class _Derivation:
             shift = in_bits + self.scales["weight_frac"] - frac
         return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.z_frac")
 
-    def backward(self, field: str, frac: int, above: _Above) -> Rounding:
-        """The rounding of the g that a layer gets from the one above."""
-        layer = above.layer
+    def takers(self, field: str, i: int, frac: int | None) -> tuple[Taker, ...]:
+        """All that take the values of a layer, and what they send back."""
+        above = [k for k, shape in enumerate(self.manifest.layers) if i in shape.taken]
+        require((frac is None) == (not above), f"{field}.grad_frac: below the last layer only")
+        found, senders = [], 0
+        for k in above:
+            bits, _ = self.errors[k]
+            if self.found[k].sum:
+                require(frac >= bits, f"{field}.grad_frac: before an add at least {bits}")
+                found.append(Taker(k, factor=2 ** (frac - bits)))
+            else:
+                rounding = self.backward(field, frac, k)
+                found.append(Taker(k, f"g{senders}" if senders else "g", rounding))
+                senders += 1
+        return tuple(found)
+
+    def backward(self, field: str, frac: int, k: int) -> Rounding:
+        """The rounding of the g that a layer gets from layer k."""
+        layer, (bits, most) = self.found[k], self.errors[k]
         if layer.largest:
-            require(frac == above.bits, f"{field}.grad_frac: before a max_pool2d {above.bits}")
-            return EXACT
+            require(frac == bits, f"{field}.grad_frac: before a max_pool2d {bits}")
+            return exact(most)
         if layer.pool:
-            most, shift = layer.mean * above.most, above.bits + MEAN_BITS - frac
+            most, shift = layer.mean * most, bits + MEAN_BITS - frac
         else:
             overlap = layer.kernel.overlap if layer.kernel else 1
-            most = layer.outputs * overlap * above.most << self.weight_bits
-            shift = above.bits + self.scales["weight_frac"] - frac
+            most = layer.outputs * overlap * most << self.weight_bits
+            shift = bits + self.scales["weight_frac"] - frac
         return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.grad_frac")
 
     def no_update(self, field: str, scales) -> None:
         """That nothing is said of an update."""
-        require(scales["eta"] == 0, f"{field}.eta: of a pool it is zero")
+        require(scales["eta"] == 0, f"{field}.eta: of a pool or a sum it is zero")
         for name in ("clip_frac", "clip_bound"):
-            require(scales[name] is None, f"{field}.{name}: a pool has none")
+            require(scales[name] is None, f"{field}.{name}: a pool or a sum has none")
 
     def update(self, field, shape, scales, a_in, d_bits, d_most):
         """The roundings of the gradient's sum, with clipping, and of the update."""
@@ -279,23 +344,42 @@ class _Derivation:
         update = Rounding(UPDATE_SHIFT, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.eta")
         return clip, update
 
-    def gradient(self, field, shape, scales, a_bits, above):
-        """The roundings of g and D; fractional bits and largest magnitude of D."""
+    def gradient(self, field, shape, scales, a_bits, takers, i) -> Rounding | None:
+        """The rounding of D, if it has one; D's fractional bits and largest magnitude are noted."""
         frac = scales["grad_frac"]
-        require((frac is None) == (above is None), f"{field}.grad_frac: below the last layer only")
-        if above is None:
-            if self.loss != "mse":
-                return None, None, PROBABILITY_BITS, 2**14
-            if self.classes:
-                require(scales["z_frac"] <= 14, f"{field}.z_frac: a one-hot target has to fit")
-            return None, None, scales["z_frac"], 2**16
-        g = self.backward(field, frac, above)
+        if not takers:
+            self.errors[i] = self.last(field, scales)
+            return None
+        low, high = self.arriving(takers)
+        most = max(-low, high)
+        require(most < 2**GRADIENT_BITS, f"{field}.grad_frac: a sum of gradients is too large")
         if shape.activation not in ("sigmoid", "tanh"):
-            return g, None, frac, 2**15
-        peak = 2 * a_bits - (2 if shape.activation == "sigmoid" else 0)
-        ends = SHORT_LOW << peak, SHORT_HIGH << peak
-        d = Rounding(peak, SHORT_LOW, SHORT_HIGH, *ends).check(f"{field}.grad_frac")
-        return g, d, frac + (2 if shape.activation == "sigmoid" else 0), 2**15
+            self.errors[i] = frac, most
+            return None
+        sigmoid = shape.activation == "sigmoid"
+        peak = 2 * a_bits - 2 * sigmoid
+        self.errors[i] = frac + 2 * sigmoid, 2**15
+        d = Rounding(peak, SHORT_LOW, SHORT_HIGH, low << peak, high << peak)
+        return d.check(f"{field}.grad_frac")
+
+    def last(self, field: str, scales) -> _Sized:
+        """Fractional bits and largest magnitude of the last layer's D."""
+        if self.loss != "mse":
+            return PROBABILITY_BITS, 2**14
+        if self.classes:
+            require(scales["z_frac"] <= 14, f"{field}.z_frac: a one-hot target has to fit")
+        return scales["z_frac"], 2**16
+
+    def arriving(self, takers: tuple[Taker, ...]) -> tuple[int, int]:
+        """The least and the most that the sum of what is sent to a layer can be."""
+        low = high = 0
+        for taker in takers:
+            if taker.rounding:
+                low, high = low + taker.rounding.low, high + taker.rounding.high
+            else:
+                most = taker.factor * self.errors[taker.layer][1]
+                low, high = low - most, high + most
+        return low, high
 
     def clip(self, field, scales, sum_bits, sum_most):
         """Clipping of the gradient sum; fractional bits and largest magnitude of what is left."""

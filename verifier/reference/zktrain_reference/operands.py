@@ -16,11 +16,15 @@ class Operands(Builder):
 
     def input(self, i: int) -> Form:
         """A, the input of layer i, along the axes that it reads."""
-        along = axes.reads(self.network.layers[i])
-        if i == 0:
+        layer = self.network.layers[i]
+        return self.values_of(layer.source, *axes.reads(layer))
+
+    def values_of(self, source: int | None, *along: Along) -> Form:
+        """What a layer puts out; the inputs, of none."""
+        if source is None:
             return self.get("inputs", SUMMED, *along)
-        below = self.network.layers[i - 1]
-        return self.get(f"{i - 1}.{'a' if below.activation else 'z'}", *along)
+        activated = self.network.layers[source].activation
+        return self.get(f"{source}.{'a' if activated else 'z'}", *along)
 
     def weights(self, i: int, kind: str, step: str, *rest: Along) -> Form:
         """W_t or b_t: the parameters before less the updates of earlier steps."""
@@ -30,7 +34,17 @@ class Operands(Builder):
     def error(self, i: int, *along: Along) -> Form:
         """D, the loss gradient at the output of layer i."""
         layer = self.network.layers[i]
-        if i + 1 < len(self.network.layers):
-            return self.get(f"{i}.{'d' if layer.activation else 'g'}", *along)
+        if layer.takers:
+            return self.get(f"{i}.d", *along) if layer.activation else self.arriving(i, *along)
         value = self.get(f"{i}.z" if self.network.loss == "mse" else "p", *along)
         return value - self.network.label_scale * self.get("labels", SUMMED, *along)
+
+    def arriving(self, i: int, *along: Along) -> Form:
+        """The sum of what all that take the values of layer i send, term by term."""
+        total = Form()
+        for taker in self.network.layers[i].takers:
+            if taker.rounding:
+                total += self.get(f"{i}.{taker.name}", *along)
+            else:
+                total += taker.factor * self.error(taker.layer, *along)
+        return total

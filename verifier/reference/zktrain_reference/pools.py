@@ -2,7 +2,7 @@
 
 from . import axes
 from .builder import padded, real
-from .network import Layer
+from .network import Layer, Taker
 from .operands import Operands
 from .relation import SUMMED, Axes, Domain, Earlier, Form, Pointwise, Product, Vanishing, domain
 from .tensors import SHORT
@@ -19,13 +19,13 @@ class Pools(Operands):
         out = self.rounded(f"{i}.z", layer.z, self.get(f"{i}.z", *along), *along)
         self.scaled_sum(layer, places, self.input(i), out)
 
-    def send_mean(self, i: int) -> None:
+    def send_mean(self, i: int, taker: Taker) -> None:
         """G = m·D of the window, below a pool of means"""
-        layer, above = self.network.layers[i], self.network.layers[i + 1]
+        above, name = self.network.layers[taker.layer], f"{i}.{taker.name}"
         places = (("h", above.image.height), ("w", above.image.width))
         along = ("c", "t", "b", *axes.names(places))
-        out = self.rounded(f"{i}.g", layer.g, self.get(f"{i}.g", *along), *along)
-        self.scaled_sum(above, places, self.error(i + 1, *axes.gradients(above)), out)
+        out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
+        self.scaled_sum(above, places, self.error(taker.layer, *axes.gradients(above)), out)
 
     def scaled_sum(self, pool: Layer, places: Axes, left: Form, out: Form) -> None:
         """The product of windows with as many ones."""
@@ -62,18 +62,18 @@ class Pools(Operands):
         excess = most - read - real(Form() + 1, over) + rows_above + ahead + chosen
         self.lookup(over, SHORT, excess)
 
-    def send_to_chosen(self, i: int) -> None:
+    def send_to_chosen(self, i: int, taker: Taker) -> None:
         """What arrives below a pool of the largest: D where a number is chosen, zero elsewhere."""
-        above = self.network.layers[i + 1]
+        above = self.network.layers[taker.layer]
         pointwise = Pointwise(self.windows(above))
-        chosen = self.get(f"{i + 1}.chosen", "c", "t", "b", "i", "u", "j", "v")
-        error = self.error(i + 1, "c", "t", "b", "i", "j")
-        g = self.get(f"{i}.g", *axes.reads(above))
+        chosen = self.get(f"{taker.layer}.chosen", "c", "t", "b", "i", "u", "j", "v")
+        error = self.error(taker.layer, "c", "t", "b", "i", "j")
+        g = self.get(f"{i}.{taker.name}", *axes.reads(above))
         w_, d_, g_ = (pointwise.operand(form) for form in (chosen, error, g))
         pointwise.constraints.append([(1, (g_,)), (-1, (w_, d_))])
         self.check(pointwise)
         image = Pointwise(self.image(above))
-        self.padding(image, self._get_over(image.over, f"{i}.g"))
+        self.padding(image, self._get_over(image.over, f"{i}.{taker.name}"))
         self.check(image)
 
     def image(self, pool: Layer) -> Domain:

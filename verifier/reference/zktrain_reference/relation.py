@@ -171,6 +171,12 @@ class Form:
 
     terms: tuple[Term, ...] = ()
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is one tensor with the factor 1."""
+        factors = [t.coefficient for t in self.terms if t.tensor and not t.masks]
+        return factors == [1] and len(self.terms) == 1
+
     def __add__(self, other: "Form | int") -> "Form":
         return Form(self.terms + _form(other).terms)
 
@@ -252,15 +258,18 @@ class Pointwise:
     over: Domain
     operands: list[Form] = field(default_factory=list)
     constraints: list[Polynomial] = field(default_factory=list)
+    listed: dict[Form, int] = field(default_factory=dict)
 
     def operand(self, form: Form) -> int:
-        """The number of an operand; a tensor is listed once."""
-        if form not in self.operands:
-            self.operands.append(form)
-        return self.operands.index(form)
+        """The number of an operand; what is one tensor with the factor 1 is listed once."""
+        if not form.plain:
+            return self.fresh(form)
+        if form not in self.listed:
+            self.listed[form] = self.fresh(form)
+        return self.listed[form]
 
     def fresh(self, form: Form) -> int:
-        """The number of a new operand."""
+        """The number of a new operand, by which it is not found again."""
         self.operands.append(form)
         return len(self.operands) - 1
 

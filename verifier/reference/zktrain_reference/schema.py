@@ -6,10 +6,11 @@ from typing import Any
 from .errors import require
 
 LOSSES = ("softmax-cross-entropy", "logistic", "mse")
-KINDS = ("linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d")
-# Layers that have weights, and those that have none; what is left are activations.
+KINDS = ("linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d", "add")
+# Layers that have weights, and those that have none; others are activations.
 WEIGHTED = ("linear", "conv2d")
 POOLS = ("max_pool2d", "avg_pool2d")
+LAYERS = (*WEIGHTED, *POOLS, "add")
 
 # The fields of every table in the order of the hash: name, type, whether it may be absent.
 # A type is a scalar's name, a list of one type, or the name of another table.
@@ -78,7 +79,7 @@ SECOND: Schema = FIRST | {
         ("layers", ["layer"], False),
     ],
     "layer": [
-        ("kind", KINDS, False),
+        ("kind", KINDS[:7], False),
         ("out", "u64", True),
         ("bias", "bool", True),
         ("kernel", "u64", True),
@@ -86,7 +87,16 @@ SECOND: Schema = FIRST | {
         ("padding", "u64", True),
     ],
 }
-VERSIONS = {1: FIRST, 2: SECOND}
+THIRD: Schema = SECOND | {
+    "layer": [
+        ("kind", KINDS, False),
+        *SECOND["layer"][1:],
+        ("from", "u64", True),
+        ("with", "u64", True),
+        ("slope", "real", True),
+    ],
+}
+VERSIONS = {1: FIRST, 2: SECOND, 3: THIRD}
 # Absent in the text, these stand for a value.
 DEFAULTS = {
     ("optimizer", "momentum"): 0.0,

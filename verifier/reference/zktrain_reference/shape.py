@@ -9,13 +9,18 @@ from .schema import POOLS, default_stride
 
 # Numbers that a layer reads or puts out.
 MOST = 65536
+# Layers that take the values of one.
+MOST_TAKERS = 8
+# How many numbers there are, and their image if they are one.
+Values = tuple[int, Image | None]
 
 
 @dataclass(frozen=True)
 class Shape:
     """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
     many inputs as a patch has numbers; so does a pool, one for each number of a window. `image` is
-    what is read, if that is one."""
+    what is read, if that is one. `source` is the number of the layer whose values are taken, `None`
+    for the inputs, and `second` of a sum that of the other one."""
 
     kind: str
     inputs: int
@@ -24,10 +29,19 @@ class Shape:
     activation: str | None
     image: Image | None = None
     kernel: Kernel | None = None
+    source: int | None = None
+    second: int | None = None
+
+    @property
+    def taken(self) -> tuple[int | None, ...]:
+        """The layers whose values it takes."""
+        return (self.source, self.second) if self.kind == "add" else (self.source,)
 
     @property
     def result(self) -> Image | None:
-        """What a convolution or a pool puts out."""
+        """What a convolution, a pool or a sum of images puts out."""
+        if self.kind == "add":
+            return self.image
         return self.kernel.over(self.image, self.outputs) if self.kernel else None
 
     @property
@@ -49,6 +63,17 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     for name in ("kernel", "stride", "padding"):
         require(layer.get(name) is None, f"{field}.{name}: only convolutions and pools have it")
     return Shape(kind, width, outputs, bias, None, image)
+
+
+def summed(field: str, layer: dict[str, Any], one: Values, other: Values) -> Shape:
+    """A sum of the values of two layers."""
+    for name in ("out", "bias", "kernel", "stride", "padding"):
+        require(layer[name] is None, f"{field}.{name}: a sum has none")
+    require(one[0] == other[0], f"{field}.with: {other[0]} numbers, and {one[0]} to be added to")
+    require(one[1] == other[1], f"{field}.with: an image of other sides, or one of them is none")
+    width, image = one
+    outputs = image.channels if image else width
+    return Shape("add", outputs, outputs, False, None, image)
 
 
 def _pool(field: str, layer: dict[str, Any], image: Image | None) -> Shape:

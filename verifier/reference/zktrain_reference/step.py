@@ -2,7 +2,7 @@
 
 A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
 parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
-the bias' row if there is one; a column for each output. A pool's has no rows.
+the bias' row if there is one; a column for each output. A pool's and a sum's has no rows.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 
-from .network import PROBABILITY_BITS, Layer, Network, Rounding
+from .network import PROBABILITY_BITS, Layer, Network, Rounding, Taker
 from .tables import Table
 
 Row = list[int]
@@ -74,20 +74,23 @@ class Step:
     weights: list[Matrix]
     state: list[Matrix]
     trace: dict[str, list] = field(default_factory=dict)
+    # D of each layer, sample by sample.
+    errors: dict[int, Matrix] = field(default_factory=dict)
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """From a batch's rows to the next parameters."""
         self.trace = {}
-        # What each layer reads, sample by sample.
-        read = [inputs]
-        for i in range(len(self.network.layers)):
-            read.append([self.forward(i, row) for row in read[i]])
-        errors = [self.loss(z, y) for z, y in zip(read[-1], labels)]
+        # The inputs and what layers put out, sample by sample.
+        values: dict[int | None, Matrix] = {None: inputs}
+        for i, layer in enumerate(self.network.layers):
+            taken = [values[k] for k in layer.taken]
+            values[i] = [self.forward(i, *rows) for rows in zip(*taken)]
+        self.errors = {i: [self.loss(z, y) for z, y in zip(values[i], labels)]}
         updates = []
-        for i in reversed(range(len(self.network.layers))):
-            updates.insert(0, self.update(i, read[i], errors))
-            if i:
-                errors = [self.backward(i, error, b) for b, error in enumerate(errors)]
+        for i, layer in reversed(list(enumerate(self.network.layers))):
+            if layer.takers:
+                self.errors[i] = [self.backward(i, b) for b in range(len(inputs))]
+            updates.insert(0, self.update(i, values[layer.source], self.errors[i]))
         pairs = zip(self.weights, updates)
         self.weights = [subtract(weights, update) for weights, update in pairs]
         self.state = updates
@@ -102,10 +105,10 @@ class Step:
         """What is not rounded, of the next sample."""
         self.trace.setdefault(name, []).append(value)
 
-    def forward(self, i: int, row: Row) -> Row:
-        """A of one sample."""
+    def forward(self, i: int, *rows: Row) -> Row:
+        """A of one sample, from what is taken."""
         layer = self.network.layers[i]
-        z = self.round(f"{i}.z", self.wide(i, row), layer.z)
+        z = self.round(f"{i}.z", self.wide(i, *rows), layer.z)
         a = z
         if layer.activation == "relu":
             a = [max(x, 0) for x in z]
@@ -114,9 +117,12 @@ class Step:
         self.note(f"{i}.a", a)
         return a
 
-    def wide(self, i: int, row: Row) -> Row:
+    def wide(self, i: int, row: Row, *other: Row) -> Row:
         """X of one sample."""
         layer, weights = self.network.layers[i], self.weights[i]
+        if layer.sum:
+            pairs = zip(row, *other)
+            return [sum(f * x for f, x in zip(layer.factors, pair)) for pair in pairs]
         if layer.largest:
             chosen = [self.choose(window, row) for window in windows(layer)]
             self.note(f"{i}.chosen", chosen)
@@ -149,14 +155,23 @@ class Step:
         self.note("e", e)
         return p
 
-    def backward(self, i: int, error: Row, sample: int) -> Row:
-        """D of the layer below layer i, of one sample."""
-        below = self.network.layers[i - 1]
-        sent = [0] * len(self.trace[f"{i - 1}.a"][sample])
-        for m, x in self.sends(i, error, sample):
+    def backward(self, i: int, sample: int) -> Row:
+        """D of layer i, of one sample."""
+        g = [0] * len(self.trace[f"{i}.a"][sample])
+        for taker in self.network.layers[i].takers:
+            sent = self.arrives(i, taker, sample)
+            g = [x + y for x, y in zip(g, sent, strict=True)]
+        return self.derivative(i, g, sample)
+
+    def arrives(self, i: int, taker: Taker, sample: int) -> Row:
+        """What one of those sends that take the values of layer i."""
+        error = self.errors[taker.layer][sample]
+        if taker.rounding is None:
+            return [taker.factor * x for x in error]
+        sent = [0] * len(self.trace[f"{i}.a"][sample])
+        for m, x in self.sends(taker.layer, error, sample):
             sent[m] += x
-        g = self.round(f"{i - 1}.g", sent, below.g)
-        return self.derivative(i - 1, g, sample)
+        return self.round(f"{i}.{taker.name}", sent, taker.rounding)
 
     def sends(self, i: int, error: Row, sample: int) -> Iterator[tuple[int, int]]:
         """What layer i sends back, number by number."""
@@ -191,7 +206,7 @@ class Step:
     def update(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
         """δ of a layer's parameters."""
         network, layer = self.network, self.network.layers[i]
-        if layer.pool:
+        if not layer.weighted:
             return []
         gradient = [[0] * layer.outputs for _ in self.weights[i]]
         for row, error in zip(read, errors):

@@ -61,13 +61,19 @@ def parameter_tensors(network: Network, suffix: str) -> Wanted:
     """Weights and biases."""
     found: Wanted = []
     for i, layer in enumerate(network.layers):
-        if layer.pool:
+        if not layer.weighted:
             continue
         inputs = axes.sizes(axes.inputs(layer))
         found.append((f"{i}.w.{suffix}", (*inputs, layer.outputs)))
         if layer.bias:
             found.append((f"{i}.b.{suffix}", (layer.outputs,)))
     return found
+
+
+def gradients(layer: Layer) -> list[tuple[str, Rounding]]:
+    """What is rounded on the way back: gradients that arrive, and D."""
+    found = [(taker.name, taker.rounding) for taker in layer.senders]
+    return found + [("d", layer.d)] * (layer.d is not None)
 
 
 def count_tensors(tables: list[Table]) -> Wanted:
@@ -94,10 +100,9 @@ def trace_tensors(network: Network) -> Wanted:
             add(units, f"{i}.a")
         if layer.activation == "relu":
             add(units, f"{i}.negative", f"{i}.d")
-        for name, rounding in (("g", layer.g), ("d", layer.d)):
-            if rounding:
-                add(units, f"{i}.{name}", *part_names(f"{i}.{name}", rounding))
-        if layer.pool:
+        for name, rounding in gradients(layer):
+            add(units, f"{i}.{name}", *part_names(f"{i}.{name}", rounding))
+        if not layer.weighted:
             continue
         inputs = axes.sizes(axes.inputs(layer))
         kinds = [("w", (*inputs, steps, layer.outputs)), ("b", (layer.outputs, steps))]
