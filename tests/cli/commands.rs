@@ -372,6 +372,28 @@ fn data_and_models_can_be_looked_at() {
     assert!(project.fails(&["model", "inspect", "mine.csv"]).contains("mine.csv"));
 }
 
+/// Before anything is trained, and in words.
+#[test]
+fn what_a_proof_takes_is_told_of_a_manifest() {
+    let project = Project::with_rows(40);
+    project.init(&[]);
+    let manifest = project.json(&["model", "cost", "p/manifest.toml"]);
+    assert_eq!(
+        (&manifest["parameters"], &manifest["prove_s"]),
+        (&23.into(), &serde_json::Value::Null)
+    );
+    for name in
+        ["rows", "committed_entries", "proof_bytes", "circuit_rows", "gas_halo2", "memory_mb"]
+    {
+        assert!(manifest[name].as_u64().is_some_and(|count| count > 0), "{name}: {manifest}");
+    }
+    let told = project.ok(&["model", "cost", "p/manifest.toml"]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("--time"));
+    for (file, why) in [("absent.toml", "zktrain init"), ("mine.csv", "mine.csv")] {
+        assert!(project.fails(&["model", "cost", file]).contains(why), "{file}");
+    }
+}
+
 #[test]
 fn a_step_is_measured_as_one_json_object() {
     let project = Project::with_rows(1);
