@@ -12,10 +12,11 @@
 //! - inputs, outputs and gradients get what that leaves, at most their own room.
 
 use zktrain_model::manifest::{
-    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, Manifest, ManifestError,
-    PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound, derive_eta,
-    derive_lambda, derive_mu, eta_error,
+    Activation, LayerKind, LayerQuantization, Loss, MAX_ETA_ERROR, MAX_SHIFT, Manifest,
+    ManifestError, PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound,
+    derive_eta, derive_lambda, derive_mu, eta_error,
 };
+use zktrain_model::operators::{GAIN_FRAC, MEAN_FRAC, SCALE_FRAC, SENT_FRAC};
 
 use crate::dataset::Scaled;
 use crate::parameters::{initial_floats, initial_limits};
@@ -213,8 +214,9 @@ fn observe(manifest: &Manifest, sample: &Scaled, seed: u64) -> Result<Run, Calib
         }
     }
     let extremes = trainer.extremes().to_vec();
-    let finite =
-        |e: &Extremes| [e.z, e.g, e.d, e.mean, e.update, e.weight].iter().all(|x| x.is_finite());
+    let finite = |e: &Extremes| {
+        [e.z, e.g, e.d, e.mean, e.update, e.weight, e.statistic].iter().all(|x| x.is_finite())
+    };
     // A NaN never becomes a maximum, but then the parameters hold it.
     let healthy =
         |l: usize| finite(&extremes[l]) && trainer.parameters()[l].w.iter().all(|x| x.is_finite());
@@ -256,6 +258,13 @@ impl Budgets {
     }
 }
 
+/// Fractional bits of what a batch norm sends, as near to `frac` as its rounding allows: `d` are those of what arrives,
+/// `a_in` those of its input.
+fn norm_frac(frac: u32, d: u32, a_in: u32) -> u32 {
+    let own = d + SCALE_FRAC - a_in.min(SCALE_FRAC) + SENT_FRAC;
+    frac.clamp(own.saturating_sub(MAX_SHIFT), own)
+}
+
 /// Bits that an activation's derivative adds to a gradient.
 fn gain(shape: &Shape) -> u32 {
     if shape.activation == Activation::Sigmoid { 2 } else { 0 }
@@ -287,7 +296,7 @@ impl Choice<'_> {
             row_log: row_log(self.manifest, self.shapes),
             input_frac,
             weight_frac,
-            weight_init_bits: self.weight_init_bits(weight_frac),
+            weight_init_bits: self.weight_init_bits(weight_frac, &values),
             mu: derive_mu(&self.manifest.optimizer),
             lambda: derive_lambda(&self.manifest.optimizer),
             layers,
@@ -380,7 +389,11 @@ impl Choice<'_> {
                         // What the gradient sum allows to the gradient itself.
                         let most = self.most_gradient_bits(l, values, budgets);
                         let most = most.saturating_sub(gain(shape)).min(MAX_GRADIENT_FRAC);
-                        room(self.extremes[l].g, 8.0, most)
+                        let frac = room(self.extremes[l].g, 8.0, most);
+                        match above.kind {
+                            LayerKind::BatchNorm => norm_frac(frac, *d, values[l + 1].a_in),
+                            _ => frac,
+                        }
                     });
                     (Some(frac), frac + gain(shape))
                 }
@@ -401,6 +414,7 @@ impl Choice<'_> {
                 most.saturating_sub(gain(&self.shapes[below]))
             }
             (LayerKind::MaxPool2d | LayerKind::AvgPool2d, _) => MAX_GRADIENT_FRAC,
+            (LayerKind::BatchNorm, _) => budgets.left(GAIN_FRAC),
             _ => budgets.left(values[l].a_in),
         }
     }
@@ -416,7 +430,11 @@ impl Choice<'_> {
         if self.shapes[l].n_in == 0 {
             return LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta: 0 };
         }
-        let sum_frac = values.a_in + d_frac;
+        let of_input = match self.shapes[l].kind {
+            LayerKind::BatchNorm => GAIN_FRAC,
+            _ => values.a_in,
+        };
+        let sum_frac = of_input + d_frac;
         let (clip_frac, clip_bound) = self.clip(sum_frac).unzip();
         let step_frac = clip_frac.unwrap_or(sum_frac);
         let (optimizer, batch) = (&self.manifest.optimizer, self.manifest.training.batch);
@@ -433,13 +451,20 @@ impl Choice<'_> {
         Some((frac, derive_clip_bound(clip, batch, frac)))
     }
 
-    /// Room for parameters of magnitude 8, or twice the largest initial or seen one.
-    fn weight_init_bits(&self, weight_frac: u32) -> u32 {
+    /// Room for parameters of magnitude 8, or twice the largest initial or seen one, and for twice the largest mean or
+    /// deviation.
+    fn weight_init_bits(&self, weight_frac: u32, values: &[Values]) -> u32 {
         let initial = initial_limits(self.shapes).into_iter();
         let seen = self.extremes.iter().map(|e| e.weight);
         let largest = initial.chain(seen).fold(4.0, f64::max);
         let bits = libm::ceil(libm::log2(2.0 * largest)) as u32;
-        (weight_frac + bits).min(30)
+        let norms = self.shapes.iter().zip(values).zip(self.extremes);
+        let norms = norms.filter(|((shape, _), _)| shape.kind == LayerKind::BatchNorm);
+        let statistics = norms.map(|((_, values), seen)| {
+            let bits = libm::ceil(libm::log2(2.0 * seen.statistic.max(1.0))) as u32;
+            values.a_in + MEAN_FRAC + bits
+        });
+        statistics.fold(weight_frac + bits, u32::max).min(30)
     }
 }
 
@@ -456,7 +481,9 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let training = &manifest.training;
     let outputs: usize = shapes.iter().map(|s| s.output.count()).sum();
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
-    let step = 8 * parameters + 16 * training.batch * outputs;
+    let norms = shapes.iter().filter(|s| s.kind == LayerKind::BatchNorm);
+    let channels: usize = norms.map(|s| s.n_out).sum();
+    let step = 8 * parameters + 48 * channels + 16 * training.batch * outputs;
     let entries = training.steps_per_proof * step + TABLES;
     let rows = (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16);
     rows.max(image_log(shapes))

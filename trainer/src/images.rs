@@ -7,7 +7,7 @@ use zktrain_model::manifest::{LayerKind, LayerSpec, Network};
 pub struct Images {
     /// Height, width and channels of the input.
     pub image: [usize; 3],
-    /// Convolutions and pools, in order. Activations are not among them.
+    /// Convolutions, pools and batch norms, in order. Activations are not among them.
     pub layers: Vec<LayerSpec>,
 }
 
@@ -20,7 +20,8 @@ pub fn shape(network: &Network) -> String {
 
 /// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation
 /// behind each that has weights. Behind a convolution that a pool of the largest follows, the activation comes
-/// after the pool: of the activations that there are this is the same function, of fewer numbers.
+/// after the pool: of the activations that there are this is the same function, of fewer numbers. It comes after a batch
+/// norm too.
 pub fn hidden_layers(
     images: Option<&Images>,
     widths: &[usize],
@@ -33,8 +34,9 @@ pub fn hidden_layers(
     for (l, layer) in all.iter().enumerate() {
         layers.push(*layer);
         pending |= !is_pool(layer.kind);
-        let pooled = all.get(l + 1).is_some_and(|next| next.kind == LayerKind::MaxPool2d);
-        if pending && !pooled {
+        let later = [LayerKind::MaxPool2d, LayerKind::BatchNorm];
+        let waits = all.get(l + 1).is_some_and(|next| later.contains(&next.kind));
+        if pending && !waits {
             layers.push(LayerSpec::of(activation));
             pending = false;
         }
@@ -68,6 +70,12 @@ mod tests {
         let all = hidden_layers(Some(&images), &[5], LayerKind::Tanh);
         let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
         let expected = "conv2d max_pool2d tanh conv2d tanh avg_pool2d max_pool2d linear tanh";
+        assert_eq!(kinds.join(" "), expected);
+        let norm = LayerSpec::of(LayerKind::BatchNorm);
+        let layers = vec![conv, norm, conv, norm, pool(LayerKind::MaxPool2d)];
+        let all = hidden_layers(Some(&Images { image: [8, 8, 1], layers }), &[], LayerKind::Relu);
+        let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
+        let expected = "conv2d batch_norm relu conv2d batch_norm max_pool2d relu";
         assert_eq!(kinds.join(" "), expected);
         assert_eq!(hidden_layers(None, &[], LayerKind::Relu), []);
     }

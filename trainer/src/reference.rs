@@ -1,6 +1,7 @@
 //! The same algorithm in double precision: what the integers are compared with,
 //! and what calibration watches to choose scales.
 
+mod norm;
 mod patches;
 mod pools;
 
@@ -17,6 +18,8 @@ pub struct FloatLayer {
     pub w: Array2<f64>,
     /// Biases, `n_out`.
     pub b: Option<Array1<f64>>,
+    /// Running statistics of a batch norm, `(2, n_out)`: means, then deviations.
+    pub s: Option<Array2<f64>>,
 }
 
 /// Largest magnitudes seen in one layer.
@@ -34,6 +37,8 @@ pub struct Extremes {
     pub update: f64,
     /// A parameter.
     pub weight: f64,
+    /// A mean or deviation that a batch norm saw.
+    pub statistic: f64,
 }
 
 /// Stochastic gradient descent in double precision.
@@ -56,6 +61,7 @@ impl FloatTrainer {
         let zero = |layer: &FloatLayer| FloatLayer {
             w: Array2::zeros(layer.w.raw_dim()),
             b: layer.b.as_ref().map(|b| Array1::zeros(b.len())),
+            s: None,
         };
         let shapes = manifest.shapes()?;
         Ok(Self {
@@ -82,7 +88,7 @@ impl FloatTrainer {
     pub fn outputs(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut a = x.to_owned();
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
-            a = activate(shape.activation, transform(shape, layer, &a));
+            a = activate(shape.activation, transform(shape, layer, &a, false));
         }
         a
     }
@@ -99,7 +105,7 @@ impl FloatTrainer {
     pub fn step(&mut self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) {
         let (mut inputs, mut a) = (Vec::new(), x.to_owned());
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
-            let z = transform(shape, layer, &a);
+            let z = transform(shape, layer, &a, true);
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
             let next = activate(shape.activation, z);
             inputs.push(std::mem::replace(&mut a, next));
@@ -123,7 +129,14 @@ impl FloatTrainer {
         if shape.n_in == 0 {
             return;
         }
-        let (input, d) = (&patches(&shape, input), &by_position(&shape, d.clone()));
+        if shape.kind == LayerKind::BatchNorm {
+            let seen = norm::track(&shape, &mut self.parameters[l], input);
+            self.extremes[l].statistic = self.extremes[l].statistic.max(seen);
+        }
+        let (input, d) = match shape.kind {
+            LayerKind::BatchNorm => (&norm::inputs(&shape, input), &norm::outputs(&shape, d)),
+            _ => (&patches(&shape, input), &by_position(&shape, d.clone())),
+        };
         let batch = batch as f64;
         let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
@@ -136,7 +149,10 @@ impl FloatTrainer {
             seen.weight = seen.weight.max(w.abs());
         };
         let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
-        let gradient = input.t().dot(d) / batch;
+        let gradient = match shape.kind {
+            LayerKind::BatchNorm => (input * d).sum_axis(Axis(0)).insert_axis(Axis(0)) / batch,
+            _ => input.t().dot(d) / batch,
+        };
         ndarray::Zip::from(&mut p.w)
             .and(&mut v.w)
             .and(&gradient)
@@ -149,8 +165,9 @@ impl FloatTrainer {
 }
 
 /// What a layer makes of `(samples, input)` before any activation, `(samples, output)`.
-fn transform(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> {
+fn transform(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>, training: bool) -> Array2<f64> {
     match shape.kind {
+        LayerKind::BatchNorm => norm::normed(shape, layer, a, training),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
         _ => by_sample(shape, linear(layer, &patches(shape, a))),
@@ -160,6 +177,7 @@ fn transform(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>) -> Array2<f64> 
 /// What a layer sends back to its input `a`, for the gradient `d` at its output.
 fn sent(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>, d: &Array2<f64>) -> Array2<f64> {
     match shape.kind {
+        LayerKind::BatchNorm => norm::sent(shape, layer, a, d),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
         LayerKind::AvgPool2d => pools::shared(shape, d),
         _ => gathered(shape, by_position(shape, d.clone()).dot(&layer.w.t())),

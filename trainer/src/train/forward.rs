@@ -34,6 +34,8 @@ pub(super) struct Turn {
     pub step: usize,
     pub steps: usize,
     pub samples: usize,
+    /// Whether this is a step of training; else values are only computed.
+    pub training: bool,
 }
 
 impl Forward {
@@ -75,7 +77,7 @@ impl Forward {
         &'a self,
         operator: Operator,
         parameters: &'a Parameters,
-        Turn { step, steps, samples }: Turn,
+        Turn { step, steps, samples, training }: Turn,
     ) -> Pass<'a, Parallel> {
         let Operator { id, layer: index, input, .. } = operator;
         Pass {
@@ -89,6 +91,7 @@ impl Forward {
             step,
             steps,
             samples,
+            training,
         }
     }
 
@@ -128,7 +131,7 @@ impl Forward {
         let mut traces = vec![LayerTrace::default(); self.network.layers.len()];
         let mut kept: Vec<SavedTensors<Matrix>> =
             (0..self.len()).map(|_| SavedTensors::default()).collect();
-        let turn = Turn { step: 0, steps: 1, samples: rows };
+        let turn = Turn { step: 0, steps: 1, samples: rows, training: false };
         let mut values = self.run(parameters, &inputs, turn, &mut kept, &mut traces)?;
         let last = self.loss().and_then(|(input, _)| values.get_mut(input.0));
         Ok(last.map(std::mem::take).unwrap_or_default())

@@ -58,7 +58,8 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
         match (layer.kind.role(), shapes.last_mut()) {
             (Role::Transform(operator), _) => {
                 let shape = operator.shape(&field, layer, &values)?;
-                if last && (shape.n_out == 0 || shape.output.image.is_some()) {
+                let ends = shape.n_out > 0 && shape.kind != LayerKind::BatchNorm;
+                if last && (!ends || shape.output.image.is_some()) {
                     return Err(out_of_order(&field, layer.kind, last));
                 }
                 values = shape.output;

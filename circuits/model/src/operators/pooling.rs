@@ -122,6 +122,7 @@ pub(super) fn layer(
         clip: None,
         update: None,
         eta: 0,
+        norm: None,
     })
 }
 

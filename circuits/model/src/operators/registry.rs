@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossFunction, Role};
-use super::{affine::Affine, avg_pool2d, conv2d, linear, max_pool2d};
+use super::{affine::Affine, avg_pool2d, batch_norm, conv2d, linear, max_pool2d};
 use super::{logistic, mse, relu, sigmoid, smooth::Smooth, softmax, tanh};
 use crate::trace::{LayerParameters, LayerTrace};
 
@@ -116,6 +116,8 @@ layers! {
     MaxPool2d, "max_pool2d", 2, Transform(max_pool2d::MaxPool2d);
     /// The mean of every window of an image.
     AvgPool2d, "avg_pool2d", 2, Transform(avg_pool2d::AvgPool2d);
+    /// Every channel to mean 0 and deviation 1 over the batch, then scaled and shifted.
+    BatchNorm, "batch_norm", 3, Transform(batch_norm::BatchNorm);
 }
 
 // The same holds of these.

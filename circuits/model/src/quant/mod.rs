@@ -6,6 +6,7 @@
 mod round;
 mod softmax;
 mod tables;
+mod wide;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod tests;
 pub use round::{Rounding, round_sat};
 pub use softmax::{SoftmaxRow, exp_scale, softmax_row};
 pub use tables::{EXP_LEN, I16_LEN, exp_table, sigmoid_table, tanh_table};
+pub use wide::{Digit, Expansion, RADIX, floor_sqrt};
 
 /// `max(z, 0)`.
 pub fn relu(z: i32) -> i32 {
