@@ -16,7 +16,7 @@ pub enum LossKind {
     MseTarget,
 }
 
-/// Height, width and channels, and the convolutions and pools over them.
+/// Height, width and channels, and the convolutions, pools and batch norms over them.
 pub type Images = ([usize; 3], Vec<LayerSpec>);
 
 /// A network and what it is trained with.
@@ -35,6 +35,8 @@ pub struct Case {
     pub slope: Option<f64>,
     /// Bit `l` set: layer `l` has no bias.
     pub unbiased: u32,
+    /// Bit `l` set: a batch norm behind the linear layer `l`, hidden ones counted from 0. Batches of one have none.
+    pub normed: u32,
     pub loss: LossKind,
     pub momentum: f64,
     pub decay: f64,
@@ -62,6 +64,7 @@ impl Case {
             graph: 0,
             slope: None,
             unbiased: 0,
+            normed: 0,
             loss: LossKind::Softmax,
             momentum: 0.0,
             decay: 0.0,
@@ -92,8 +95,13 @@ impl Case {
         };
         let inner = self.widths.len() - 2;
         let bias = |layer: usize| self.unbiased & (1 << layer) == 0;
+        let norm = LayerSpec::of(LayerKind::BatchNorm);
         let over_image = self.image.iter().flat_map(|(_, layers)| layers).copied();
-        let linear = self.widths[1..=inner].iter().map(|out| LayerSpec::linear(*out, true));
+        let over_image = over_image.filter(|layer| self.batch > 0 || layer.kind != norm.kind);
+        let linear = self.widths[1..=inner].iter().enumerate().flat_map(|(l, out)| {
+            let normed = self.batch > 0 && self.normed & (1 << l) != 0;
+            core::iter::once(LayerSpec::linear(*out, true)).chain(normed.then_some(norm))
+        });
         let mut layers = Vec::new();
         let mut count = 0;
         for (l, layer) in over_image.chain(linear).enumerate() {
@@ -205,11 +213,13 @@ fn image() -> impl Strategy<Value = Option<Images>> {
         1 | 2 => LayerSpec::pool2d(LayerKind::AvgPool2d, Some(size)),
         _ => LayerSpec::pool2d(LayerKind::MaxPool2d, Some(size)),
     });
-    let layer = prop_oneof![3 => convolution, 2 => pool];
+    let norm = Just(LayerSpec::of(LayerKind::BatchNorm));
+    let layer = prop_oneof![3 => convolution, 2 => pool, 2 => norm];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 1..5));
     let fitting = image.prop_map(|([height, width, channels], mut layers)| {
         let mut sides = [height, width];
         layers.retain(|layer| match sides.map(|side| places(layer, side)) {
+            _ if layer.kind == LayerKind::BatchNorm => true,
             // A mean of the whole needs a square.
             _ if layer.kind == LayerKind::AvgPool2d && layer.kernel.is_none() => {
                 let square = sides[0] == sides[1];
@@ -281,6 +291,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             graph,
             slope,
             unbiased,
+            normed: (seed >> 8) as u32 & (seed >> 16) as u32,
             loss,
             momentum,
             decay,

@@ -5,6 +5,7 @@ use ark_ff::One;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::{Activation, LayerKind, Loss, Network, RoundSpec};
 use zktrain_model::operators::ARRIVING;
+use zktrain_model::quant::{Digit, Expansion};
 use zktrain_model::relation::TensorId;
 
 use super::Run;
@@ -32,6 +33,14 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
     if label.starts_with("inputs.") || label.starts_with("labels.") {
         return data_lie(run, honest, label).map(ForgedWitness::Sheet);
     }
+    if let Some(digit) = label.strip_suffix(".padding").filter(|x| x.contains(".inverse.d")) {
+        // An inverse of a channel that does not exist: zero times anything.
+        let mut sheet = honest.clone();
+        let channels = sheet.layout().tensor(sheet.layout().find(digit)?).dims[0].axis.size;
+        let (id, flat) = cell(&sheet, digit, &[channels, 0]);
+        sheet.set(id, flat, 1);
+        return Some(ForgedWitness::Sheet(sheet));
+    }
     if let Some(sheet) = pool_lie(run, honest, label) {
         return Some(ForgedWitness::Sheet(sheet));
     }
@@ -50,7 +59,9 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         }
     });
     let Some((t, b)) = told else {
-        let cells = fractional(run, honest, label).or_else(|| unread(run, honest, label));
+        let cells = fractional_digit(run, honest, label)
+            .or_else(|| fractional(run, honest, label))
+            .or_else(|| unread(run, honest, label));
         return cells.map(ForgedWitness::Field);
     };
     let mut sheet = sheet;
@@ -207,6 +218,11 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     let specs = &run.key.network.layers[number];
     let slot = ARRIVING.iter().position(|name| *name == part);
     let leaky = matches!(specs.activation, Activation::LeakyRelu { .. });
+    if let Some(norm) = &specs.norm
+        && let Some((_, expansion)) = norm.parts().into_iter().find(|(name, _)| *name == part)
+    {
+        return lie_in_digits(label, name, expansion, v);
+    }
     let spec = match part {
         _ if slot.is_some() => slot.and_then(|slot| specs.g.get(slot).copied()),
         "z" => Some(specs.z),
@@ -214,6 +230,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         "a" => leaky.then_some(LEAKY),
         "w.clip" | "b.clip" => specs.clip,
         "w.update" | "b.update" => specs.update,
+        "s.update" => specs.norm.as_ref().map(|norm| norm.statistics),
         _ => None,
     };
     if let (Some(rest), Some(spec)) = (label.strip_prefix(&format!("{name}.")), spec) {
@@ -239,6 +256,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
         _ if slot.is_some() => Some(label) == backward.as_deref(),
         "a" | "d" if spec.is_some() => label == name,
         "w.clip" | "b.clip" => label == format!("{layer}.{}.gradient", &part[..1]),
+        "s.update" => label == name,
         "w.update" | "b.update" if clipped => label == name,
         "w.update" | "b.update" => label == format!("{layer}.{}.gradient", &part[..1]),
         _ => false,
@@ -249,6 +267,66 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     }
     // A leaky ReLU's bit is told by the number itself.
     !(leaky && label.ends_with(".bit")) && lie_in_activation(label, name, part, v)
+}
+
+/// Whose equation it is that breaks where a wide integer is another: that of the root or the quotient, where it is what is
+/// left.
+fn equation_of(name: &str) -> String {
+    let of = |rest: &str| name.strip_suffix(rest).map(str::to_owned);
+    of("_low").unwrap_or_else(|| name.to_owned())
+}
+
+/// A digit beyond its ends, the one above making up for it; or another number.
+fn lie_in_digits(label: &str, name: &str, expansion: &Expansion, v: &mut Value) -> bool {
+    let alone = ["deviation", "inverse"].iter().any(|part| name.ends_with(&format!(".{part}")));
+    if label == equation_of(name) && !alone {
+        // One more, within its digits.
+        let digit = &mut v.r[expansion.dropped()];
+        let room = *digit < (1 << 15) - 1;
+        *digit += i64::from(room);
+        return room;
+    }
+    let Some(rest) = label.strip_prefix(&format!("{name}.d")) else { return false };
+    let Some((number, which)) = rest.split_once('.') else { return false };
+    let k: usize = number.parse().unwrap();
+    let digits: Vec<Digit> = expansion.digits().collect();
+    let Some(above) = digits.get(k + 1) else { return false };
+    let radix = digits[k].hi + 1;
+    match which {
+        "range" if v.r[k + 1] < above.hi => {
+            v.r[k] -= radix;
+            v.r[k + 1] += 1;
+        }
+        "range_above" if v.r[k + 1] > above.lo => {
+            v.r[k] += radix;
+            v.r[k + 1] -= 1;
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// The last digit a fraction: a unit of the one below is taken from it.
+fn fractional_digit<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
+    let (layer, rest) = label.split_once('.')?;
+    let number: usize = layer.strip_prefix("layer")?.parse().ok()?;
+    let norm = run.key.network.layers.get(number)?.norm.as_ref()?;
+    let (part, digit) = rest.strip_suffix(".range")?.split_once(".d")?;
+    let (_, expansion) = norm.parts().into_iter().find(|(name, _)| *name == part)?;
+    let last = expansion.len() - 1;
+    let below = last.checked_sub(1).filter(|below| *below >= expansion.dropped())?;
+    if digit.parse() != Ok(last) {
+        return None;
+    }
+    let names = [below, last].map(|k| format!("{layer}.{part}.d{k}"));
+    let [low, high] = names.each_ref().map(|name| {
+        let id = honest.layout().find(name).unwrap();
+        Fr::from(honest.get(id, 0))
+    });
+    let mut cells = Cells::new(honest);
+    cells.replace(&names[0], 0, low + Fr::one());
+    cells.replace(&names[1], 0, high - fraction(16));
+    Some(cells)
 }
 
 fn lie_in_activation(label: &str, name: &str, part: &str, v: &mut Value) -> bool {

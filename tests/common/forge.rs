@@ -5,6 +5,9 @@
 //! everything after it is computed honestly from the lie. So a forged sheet
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
+mod norm;
+
+use norm::NormStep;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Loss, Network, RoundSpec};
 use zktrain_model::operators::ARRIVING;
@@ -43,31 +46,45 @@ struct Forge<'a, 'h> {
 pub fn forge(network: &Network, sheet: Sheet, hook: &mut Hook<'_>) -> Sheet {
     let layers = network.layers.len();
     let mut forge = Forge { network, sheet, hook };
-    let mut parameters: Vec<[Matrix; 2]> = (0..layers).map(|l| forge.before(l, "before")).collect();
-    let mut previous: Vec<[Matrix; 2]> = (0..layers)
+    let mut parameters: Vec<[Matrix; 3]> = (0..layers).map(|l| forge.before(l, "before")).collect();
+    let mut previous: Vec<[Matrix; 3]> = (0..layers)
         .map(|l| if network.momentum { forge.before(l, "state") } else { Default::default() })
         .collect();
     for t in 0..network.steps {
-        let (inputs, pass) = forge.forward(t, &parameters);
-        let gradients = forge.backward(t, &parameters, &pass);
+        let (inputs, mut pass) = forge.forward(t, &parameters);
+        let gradients = forge.backward(t, &parameters, &inputs, &mut pass);
         for l in 0..layers {
-            for (kind, name) in ["w", "b"].into_iter().enumerate() {
-                let sums = match kind {
+            let norm = network.layers[l].norm.as_ref().map(|_| &pass.norms[l]);
+            for (kind, name) in ["w", "b", "s"].into_iter().enumerate() {
+                let sums = match (kind, norm) {
                     _ if network.layers[l].n_in == 0 => continue,
-                    0 => outer(&network.layers[l], &inputs[l], &gradients[l]),
-                    _ if network.layers[l].bias => vec![bias_sums(network, l, &gradients[l])],
+                    (2, Some(step)) => {
+                        let running = parameters[l][2].clone();
+                        let update = forge.norm_tracked(t, l, step, &running);
+                        subtract(&mut parameters[l][2], &update);
+                        continue;
+                    }
+                    (_, Some(step)) => vec![step.learned()[kind].clone()],
+                    (0, _) => outer(&network.layers[l], &inputs[l], &gradients[l]),
+                    (1, _) if network.layers[l].bias => {
+                        vec![bias_sums(network, l, &gradients[l])]
+                    }
                     _ => continue,
                 };
                 let weights = &mut parameters[l][kind];
                 let update = forge.update(t, l, name, &sums, weights, previous[l][kind].as_slice());
-                for (row, own) in weights.iter_mut().zip(&update) {
-                    row.iter_mut().zip(own).for_each(|(w, d)| *w -= d);
-                }
+                subtract(weights, &update);
                 previous[l][kind] = update;
             }
         }
     }
     forge.sheet
+}
+
+fn subtract(parameters: &mut Matrix, update: &Matrix) {
+    for (row, own) in parameters.iter_mut().zip(update) {
+        row.iter_mut().zip(own).for_each(|(w, d)| *w -= d);
+    }
 }
 
 /// Which numbers of the input meet which rows of the weights, at each position of the output and in one of its
@@ -184,16 +201,25 @@ impl Forge<'_, '_> {
         self.sheet.set(id, at, i32::try_from(value).expect("cells have 32 bits"));
     }
 
-    /// Weights `[n_in][n_out]` and biases `[1][n_out]`.
-    fn before(&self, l: usize, which: &str) -> [Matrix; 2] {
+    /// Weights `[n_in][n_out]`, biases `[1][n_out]` and running statistics `[2][n_out]`.
+    fn before(&self, l: usize, which: &str) -> [Matrix; 3] {
         let layer = &self.network.layers[l];
+        let norm = layer.norm.is_some();
         let weight = |i: usize, j: usize| {
-            let index = [vec![0], row_index(layer, i), vec![j]].concat();
+            let index = match norm {
+                true => vec![0, j],
+                false => [vec![0], row_index(layer, i), vec![j]].concat(),
+            };
             self.get(&format!("layer{l}.w.{which}"), &index)
         };
         let w = (0..layer.n_in).map(|i| (0..layer.n_out).map(|j| weight(i, j)).collect());
         let b = || (0..layer.n_out).map(|j| self.get(&format!("layer{l}.b.{which}"), &[0, j]));
-        [w.collect(), if layer.bias { vec![b().collect()] } else { Vec::new() }]
+        let s = |i: usize| {
+            let one = |j: usize| self.get(&format!("layer{l}.s.{which}"), &[0, i, j]);
+            (0..layer.n_out).map(one).collect()
+        };
+        let statistics = if norm { (0..2).map(s).collect() } else { Vec::new() };
+        [w.collect(), if layer.bias { vec![b().collect()] } else { Vec::new() }, statistics]
     }
 
     /// A plain value, told to the hook and written.
@@ -225,7 +251,7 @@ impl Forge<'_, '_> {
     }
 
     /// Inputs of every layer and what the backward pass needs.
-    fn forward(&mut self, t: usize, parameters: &[[Matrix; 2]]) -> (Vec<Matrix>, Pass) {
+    fn forward(&mut self, t: usize, parameters: &[[Matrix; 3]]) -> (Vec<Matrix>, Pass) {
         let network = self.network;
         let first = (0..network.batch).map(|b| {
             let index = |i| [vec![0], index_of(&network.features, [t, b, i])].concat();
@@ -237,6 +263,12 @@ impl Forge<'_, '_> {
         for (l, layer) in network.layers.iter().enumerate() {
             let (mut zs, mut signs, mut outs) = (Vec::new(), Vec::new(), Vec::new());
             inputs.push(layer.from.map_or(first.clone(), |from| pass.a[from].clone()));
+            let norm = match layer.kind {
+                LayerKind::BatchNorm => {
+                    self.norm_forward(t, l, &parameters[l][0][0], &inputs[l].clone())
+                }
+                _ => NormStep::default(),
+            };
             for (b, a) in inputs[l].clone().iter().enumerate() {
                 let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
                 for unit in 0..layer.output.count() {
@@ -244,6 +276,13 @@ impl Forge<'_, '_> {
                     let z = match layer.kind {
                         LayerKind::MaxPool2d => self.largest(l, a, at),
                         LayerKind::Add => self.added(l, a, &pass.a[layer.with.unwrap()][b], at),
+                        LayerKind::BatchNorm => {
+                            let j = unit % layer.n_out;
+                            let x = norm.output(layer, parameters[l][1][0][j], a[unit], j);
+                            let index = index_of(&layer.output, at);
+                            let index = (&index[..], &index[..]);
+                            self.round(&format!("layer{l}.z"), &layer.z, x, at, index)
+                        }
                         _ => self.weighed(l, &parameters[l], a, at),
                     };
                     let (sign, out) = self.activate(l, layer, z, at);
@@ -258,12 +297,13 @@ impl Forge<'_, '_> {
             pass.z.push(zs);
             pass.sign.push(signs);
             pass.a.push(outs);
+            pass.norms.push(norm);
         }
         (inputs, pass)
     }
 
     /// A product with weights, or a mean.
-    fn weighed(&mut self, l: usize, [w, bias]: &[Matrix; 2], a: &[i64], at: [usize; 3]) -> i64 {
+    fn weighed(&mut self, l: usize, [w, bias, _]: &[Matrix; 3], a: &[i64], at: [usize; 3]) -> i64 {
         let layer = &self.network.layers[l];
         let x = if layer.kind == LayerKind::AvgPool2d {
             share(layer) * window(layer, at[2]).iter().map(|i| a[*i]).sum::<i64>()
@@ -374,7 +414,13 @@ impl Forge<'_, '_> {
     }
 
     /// `D` of every layer.
-    fn backward(&mut self, t: usize, parameters: &[[Matrix; 2]], pass: &Pass) -> Vec<Matrix> {
+    fn backward(
+        &mut self,
+        t: usize,
+        parameters: &[[Matrix; 3]],
+        inputs: &[Matrix],
+        pass: &mut Pass,
+    ) -> Vec<Matrix> {
         let network = self.network;
         let last = network.layers.len() - 1;
         let mut gradients = vec![Matrix::new(); last + 1];
@@ -393,10 +439,15 @@ impl Forge<'_, '_> {
                 }
             };
             gradients[l] = (0..network.batch).map(row).collect();
+            if layer.norm.is_some() {
+                let step = &mut pass.norms[l];
+                self.norm_backward([t, l], step, &inputs[l], &gradients[l]);
+            }
             for below in layer.from.into_iter().chain(layer.with) {
                 for b in 0..network.batch {
-                    let d = gradients[l][b].clone();
-                    let sent = self.arriving(t, b, (l, below), &parameters[l][0], &d);
+                    let (a, d) = (&inputs[l][b], gradients[l][b].clone());
+                    let norm = &pass.norms[l];
+                    let sent = self.arriving(t, b, (l, below), (&parameters[l][0], norm, a), &d);
                     arrived[below][b].iter_mut().zip(sent).for_each(|(sum, g)| *sum += g);
                 }
             }
@@ -410,7 +461,7 @@ impl Forge<'_, '_> {
         t: usize,
         b: usize,
         (l, below): (usize, usize),
-        w: &Matrix,
+        (w, norm, a): (&Matrix, &NormStep, &[i64]),
         d: &[i64],
     ) -> Vec<i64> {
         let (layer, to) = (&self.network.layers[l], &self.network.layers[below]);
@@ -418,13 +469,16 @@ impl Forge<'_, '_> {
             return d.iter().map(|d| d << (to.g_frac - layer.d_frac)).collect();
         }
         let slot = slot(self.network, l, below);
-        let sums = self.sent(l, w, [t, b], d).into_iter().enumerate();
+        let sums: Vec<i64> = match layer.norm.is_some() {
+            true => (0..d.len()).map(|k| norm.sent(d[k], a[k], k % layer.n_out)).collect(),
+            false => self.sent(l, w, [t, b], d),
+        };
         let round = |(unit, x): (usize, i64)| {
             let (at, index) = ([t, b, unit], index_of(&to.output, [t, b, unit]));
             let name = format!("layer{below}.{}", ARRIVING[slot]);
             self.round(&name, &to.g[slot], x, at, (&index, &index))
         };
-        sums.map(round).collect()
+        sums.into_iter().enumerate().map(round).collect()
     }
 
     fn derivative(&mut self, l: usize, layer: &Layer, g: i64, at: [usize; 3], pass: &Pass) -> i64 {
@@ -515,7 +569,7 @@ impl Forge<'_, '_> {
             for (j, sum) in row.iter().enumerate() {
                 let at = [t, i, j];
                 let (block, trace) = match kind {
-                    "w" => {
+                    "w" if layer.norm.is_none() => {
                         let row = row_index(layer, i);
                         ([vec![t], row.clone(), vec![j]].concat(), [row, vec![t, j]].concat())
                     }
@@ -550,6 +604,7 @@ struct Pass {
     z: Vec<Matrix>,
     sign: Vec<Matrix>,
     a: Vec<Matrix>,
+    norms: Vec<NormStep>,
 }
 
 /// The only honest cells for `x`.

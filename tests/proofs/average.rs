@@ -18,9 +18,7 @@ use zktrain_verify::training::add_rows;
 const WEIGHTS: [u32; 3] = [40_000, 20_000, 5_536];
 
 fn flat(parameters: &Parameters) -> Vec<i64> {
-    let layers = parameters.layers.iter();
-    let all = layers.flat_map(|l| l.w.iter().chain(l.b.iter().flatten()));
-    all.map(|value| i64::from(*value)).collect()
+    parameters.flat().map(i64::from).collect()
 }
 
 /// Members' first steps, from one model on data of their own.

@@ -73,7 +73,38 @@ fn cases() -> Vec<Case> {
         Case { kinds: vec![leaky], slope: Some(0.25), ..clipped.clone() },
         Case { kinds: vec![gelu, silu], widths: vec![5, 6, 5, 3], ..clipped.clone() },
         Case { kinds: vec![silu, gelu], widths: vec![5, 6, 5, 3], ..clipped.clone() },
+        normed(&plain),
+        normed_flat(&plain),
     ]
+}
+
+/// Batch norms over inputs and over a convolution, of sides and channels that are no powers of two, whose running statistics
+/// saturate.
+fn normed(plain: &Case) -> Case {
+    let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+    let norm = LayerSpec::of(LayerKind::BatchNorm);
+    Case {
+        image: Some(([3, 5, 3], vec![norm, LayerSpec::conv2d(3, kernel, true), norm])),
+        widths: vec![0, 3],
+        kinds: vec![None, None, Some(LayerKind::Relu)],
+        stretch: 1000.0,
+        steps: 1,
+        ..plain.clone()
+    }
+}
+
+/// Batch norms over numbers in a row, with momentum and decay.
+fn normed_flat(plain: &Case) -> Case {
+    let kinds = vec![None, Some(LayerKind::Sigmoid), None, Some(LayerKind::Tanh)];
+    Case {
+        widths: vec![5, 6, 3, 3],
+        kinds,
+        normed: 3,
+        momentum: 0.9,
+        decay: 0.01,
+        steps: 1,
+        ..plain.clone()
+    }
 }
 
 /// Layers beside each other and around each other, over numbers in a row and over images, saturating.

@@ -16,6 +16,7 @@ use zktrain_model::manifest::{
     ManifestError, PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound,
     derive_eta, derive_lambda, derive_mu, eta_error,
 };
+use zktrain_model::operators::{GAIN_FRAC, MEAN_FRAC, SCALE_FRAC, SENT_FRAC};
 
 use crate::dataset::Scaled;
 use crate::parameters::{initial_floats, initial_limits};
@@ -213,8 +214,9 @@ fn observe(manifest: &Manifest, sample: &Scaled, seed: u64) -> Result<Run, Calib
         }
     }
     let extremes = trainer.extremes().to_vec();
-    let finite =
-        |e: &Extremes| [e.z, e.g, e.d, e.mean, e.update, e.weight].iter().all(|x| x.is_finite());
+    let finite = |e: &Extremes| {
+        [e.z, e.g, e.d, e.mean, e.update, e.weight, e.statistic].iter().all(|x| x.is_finite())
+    };
     // A NaN never becomes a maximum, but then the parameters hold it.
     let healthy =
         |l: usize| finite(&extremes[l]) && trainer.parameters()[l].w.iter().all(|x| x.is_finite());
@@ -294,7 +296,7 @@ impl Choice<'_> {
             row_log: row_log(self.manifest, self.shapes),
             input_frac,
             weight_frac,
-            weight_init_bits: self.weight_init_bits(weight_frac),
+            weight_init_bits: self.weight_init_bits(weight_frac, &values),
             mu: derive_mu(&self.manifest.optimizer),
             lambda: derive_lambda(&self.manifest.optimizer),
             layers,
@@ -379,7 +381,7 @@ impl Choice<'_> {
     fn gradients(&self, values: &[Values], budgets: &Budgets) -> Vec<(Option<u32>, u32)> {
         let last = self.shapes.len() - 1;
         let mut bits: Vec<u32> = (0..last).map(|l| self.own_gradient(l, values, budgets)).collect();
-        while self.align(&mut bits, budgets.weight_frac) {}
+        while self.align(&mut bits, values, budgets.weight_frac) {}
         let hidden = bits.iter().zip(self.shapes).map(|(g, shape)| (Some(*g), g + gain(shape)));
         let loss = match self.manifest.model.loss {
             Loss::Mse => values[last].z,
@@ -391,14 +393,18 @@ impl Choice<'_> {
     /// What the gradient at a layer's activated output has room for, as far as its own parameters allow it.
     fn own_gradient(&self, l: usize, values: &[Values], budgets: &Budgets) -> u32 {
         let shape = &self.shapes[l];
-        let most = if shape.n_in == 0 { MAX_GRADIENT_FRAC } else { budgets.left(values[l].a_in) };
+        let most = match shape.kind {
+            LayerKind::BatchNorm => budgets.left(GAIN_FRAC),
+            _ if shape.n_in == 0 => MAX_GRADIENT_FRAC,
+            _ => budgets.left(values[l].a_in),
+        };
         let most = most.saturating_sub(gain(shape)).min(MAX_GRADIENT_FRAC);
         room(self.extremes[l].g, 8.0, most)
     }
 
     /// Takes bits from gradients that are passed on, or become a part of one, where those of both do not fit each
     /// other, and from those that a rounding has too many bits of; whether there were such.
-    fn align(&self, bits: &mut [u32], weight_frac: u32) -> bool {
+    fn align(&self, bits: &mut [u32], values: &[Values], weight_frac: u32) -> bool {
         let mut changed = false;
         for p in 0..bits.len() {
             let shape = self.shapes[p];
@@ -407,6 +413,10 @@ impl Choice<'_> {
                 LayerKind::MaxPool2d => (0, 0),
                 LayerKind::Add => (1, 0),
                 LayerKind::AvgPool2d => (MAX_GRADIENT_FRAC, MAX_SHIFT - 16),
+                LayerKind::BatchNorm => {
+                    let more = (SCALE_FRAC + SENT_FRAC).saturating_sub(values[p].a_in);
+                    (more, MAX_SHIFT.saturating_sub(more))
+                }
                 _ => (MAX_GRADIENT_FRAC, MAX_SHIFT.saturating_sub(weight_frac)),
             };
             for l in shape.from.into_iter().chain(shape.with) {
@@ -431,7 +441,11 @@ impl Choice<'_> {
         if self.shapes[l].n_in == 0 {
             return LayerQuantization { z_frac, a_frac, grad_frac, clip_frac, clip_bound, eta: 0 };
         }
-        let sum_frac = values.a_in + d_frac;
+        let of_input = match self.shapes[l].kind {
+            LayerKind::BatchNorm => GAIN_FRAC,
+            _ => values.a_in,
+        };
+        let sum_frac = of_input + d_frac;
         let (clip_frac, clip_bound) = self.clip(sum_frac).unzip();
         let step_frac = clip_frac.unwrap_or(sum_frac);
         let (optimizer, batch) = (&self.manifest.optimizer, self.manifest.training.batch);
@@ -448,13 +462,20 @@ impl Choice<'_> {
         Some((frac, derive_clip_bound(clip, batch, frac)))
     }
 
-    /// Room for parameters of magnitude 8, or twice the largest initial or seen one.
-    fn weight_init_bits(&self, weight_frac: u32) -> u32 {
+    /// Room for parameters of magnitude 8, or twice the largest initial or seen one, and for twice the largest mean or
+    /// deviation.
+    fn weight_init_bits(&self, weight_frac: u32, values: &[Values]) -> u32 {
         let initial = initial_limits(self.shapes).into_iter();
         let seen = self.extremes.iter().map(|e| e.weight);
         let largest = initial.chain(seen).fold(4.0, f64::max);
         let bits = libm::ceil(libm::log2(2.0 * largest)) as u32;
-        (weight_frac + bits).min(30)
+        let norms = self.shapes.iter().zip(values).zip(self.extremes);
+        let norms = norms.filter(|((shape, _), _)| shape.kind == LayerKind::BatchNorm);
+        let statistics = norms.map(|((_, values), seen)| {
+            let bits = libm::ceil(libm::log2(2.0 * seen.statistic.max(1.0))) as u32;
+            values.a_in + MEAN_FRAC + bits
+        });
+        statistics.fold(weight_frac + bits, u32::max).min(30)
     }
 }
 
@@ -471,7 +492,9 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let training = &manifest.training;
     let outputs: usize = shapes.iter().map(|s| s.output.count()).sum();
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
-    let step = 8 * parameters + 16 * training.batch * outputs;
+    let norms = shapes.iter().filter(|s| s.kind == LayerKind::BatchNorm);
+    let channels: usize = norms.map(|s| s.n_out).sum();
+    let step = 8 * parameters + 48 * channels + 16 * training.batch * outputs;
     let entries = training.steps_per_proof * step + TABLES;
     let rows = (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16);
     rows.max(image_log(shapes))

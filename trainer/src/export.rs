@@ -1,15 +1,17 @@
 //! Parameters as safetensors files: de-quantized for other tools, integer for this one.
 //!
 //! Tensors are called `layers.0.weight` `(n_in, n_out)` and `layers.0.bias` `(n_out)`, the
-//! index counting linear layers. The integer file carries `weight_frac` as metadata. The
+//! index counting linear layers; a batch norm's are its scales and shifts `(n_out)`, and
+//! `layers.0.running_mean` and `layers.0.running_deviation`. The integer file carries `weight_frac` as metadata. The
 //! same parameters always give the same bytes.
 
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
-use zktrain_model::manifest::Network;
+use zktrain_model::manifest::{Layer, Network};
 use zktrain_model::trace::{LayerParameters, Parameters};
 
+use crate::parameters::statistics_frac;
 use crate::train::{TrainError, check_shape};
 
 const FRAC_KEY: &str = "weight_frac";
@@ -70,9 +72,8 @@ pub fn to_float_safetensors(
     network: &Network,
     parameters: &Parameters,
 ) -> Result<Vec<u8>, ExportError> {
-    let scale = f64::from(network.weight_frac).exp2();
-    let real = |x: i32| ((f64::from(x) / scale) as f32).to_le_bytes();
-    serialize(network, parameters, Dtype::F32, real)
+    let real = |x: i32, scale: f64| ((f64::from(x) / scale) as f32).to_le_bytes();
+    serialize(network, parameters, Dtype::F32, |x, frac| real(x, f64::from(frac).exp2()))
 }
 
 /// `model.int.safetensors`: the integers, with `weight_frac` as metadata.
@@ -83,21 +84,25 @@ pub fn to_int_safetensors(
     network: &Network,
     parameters: &Parameters,
 ) -> Result<Vec<u8>, ExportError> {
-    serialize(network, parameters, Dtype::I32, i32::to_le_bytes)
+    serialize(network, parameters, Dtype::I32, |x, _| x.to_le_bytes())
 }
 
 fn serialize(
     network: &Network,
     parameters: &Parameters,
     dtype: Dtype,
-    element: impl Fn(i32) -> [u8; 4],
+    element: impl Fn(i32, u32) -> [u8; 4],
 ) -> Result<Vec<u8>, ExportError> {
     check_shape(network, parameters)?;
-    let bytes = |values: &[i32]| -> Vec<u8> { values.iter().flat_map(|x| element(*x)).collect() };
-    let mut tensors = Vec::new();
-    let shapes = tensor_shapes(network).into_iter().flatten().flatten();
-    for ((name, shape), values) in shapes.zip(parameters.tensors()) {
-        tensors.push((name, shape, bytes(values)));
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (l, (layer, own)) in network.layers.iter().zip(&parameters.layers).enumerate() {
+        let all = own.w.iter().chain(own.b.iter().flatten()).chain(own.s.iter().flatten());
+        let mut values = all.copied();
+        for Named { name, shape, frac } in tensor_shapes(network, l, layer) {
+            let count = shape.iter().product();
+            let bytes = values.by_ref().take(count).flat_map(|x| element(x, frac)).collect();
+            tensors.push((name, shape, bytes));
+        }
     }
     let mut views = Vec::new();
     for (name, shape, bytes) in &tensors {
@@ -119,33 +124,56 @@ pub fn from_int_safetensors(network: &Network, bytes: &[u8]) -> Result<Parameter
         return Err(ExportError::Frac { key: FRAC_KEY, expected: network.weight_frac, got });
     }
     let tensors = SafeTensors::deserialize(bytes)?;
-    let shapes = tensor_shapes(network);
-    let expected = shapes.iter().flatten().flatten().count();
+    let layers = network.layers.iter().enumerate();
+    let shapes: Vec<Vec<Named>> =
+        layers.map(|(l, layer)| tensor_shapes(network, l, layer)).collect();
+    let expected = shapes.iter().flatten().count();
     if tensors.len() != expected {
         return Err(ExportError::Tensors { expected, got: tensors.len() });
     }
     let mut layers = Vec::new();
-    for [weight, bias] in shapes {
-        let w = weight.map(|weight| read(&tensors, weight)).transpose()?.unwrap_or_default();
-        let b = bias.map(|bias| read(&tensors, bias)).transpose()?;
-        layers.push(LayerParameters { w, b });
+    for (layer, shapes) in network.layers.iter().zip(shapes) {
+        let mut own = shapes.into_iter();
+        let mut next = || own.next().map(|named| read(&tensors, named)).transpose();
+        let w = if layer.has_weights() { next()?.unwrap_or_default() } else { Vec::new() };
+        let b = if layer.bias { next()? } else { None };
+        let s = match next()? {
+            Some(means) => Some([means, next()?.unwrap_or_default()].concat()),
+            None => None,
+        };
+        layers.push(LayerParameters { w, b, s });
     }
     Ok(Parameters { layers })
 }
 
-type NamedShape = (String, Vec<usize>);
-
-/// Names and shapes of each layer's weights and biases, those that it has.
-fn tensor_shapes(network: &Network) -> Vec<[Option<NamedShape>; 2]> {
-    let shapes = network.layers.iter().enumerate().map(|(l, layer)| {
-        let weight = (format!("layers.{l}.weight"), vec![layer.n_in, layer.n_out]);
-        let bias = (format!("layers.{l}.bias"), vec![layer.n_out]);
-        [layer.has_weights().then_some(weight), layer.bias.then_some(bias)]
-    });
-    shapes.collect()
+/// A tensor of a file.
+struct Named {
+    name: String,
+    shape: Vec<usize>,
+    /// Fractional bits.
+    frac: u32,
 }
 
-fn read(tensors: &SafeTensors<'_>, (name, expected): NamedShape) -> Result<Vec<i32>, ExportError> {
+/// The tensors of a layer: weights, biases, running means and deviations, those that it has.
+fn tensor_shapes(network: &Network, l: usize, layer: &Layer) -> Vec<Named> {
+    let named = |part: &str, shape: Vec<usize>, frac: u32| {
+        let name = format!("layers.{l}.{part}");
+        Named { name, shape, frac }
+    };
+    let (frac, n) = (network.weight_frac, layer.n_out);
+    let norm = layer.norm.is_some();
+    let weight = if norm { vec![n] } else { vec![layer.n_in, n] };
+    let mut all = Vec::new();
+    all.extend(layer.has_weights().then(|| named("weight", weight, frac)));
+    all.extend(layer.bias.then(|| named("bias", vec![n], frac)));
+    for part in ["running_mean", "running_deviation"] {
+        all.extend(norm.then(|| named(part, vec![n], statistics_frac(layer))));
+    }
+    all
+}
+
+fn read(tensors: &SafeTensors<'_>, named: Named) -> Result<Vec<i32>, ExportError> {
+    let Named { name, shape: expected, .. } = named;
     let tensor = tensors.tensor(&name)?;
     if tensor.dtype() != Dtype::I32 {
         return Err(ExportError::ElementType { name, got: tensor.dtype() });

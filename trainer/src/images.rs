@@ -7,7 +7,7 @@ use zktrain_model::manifest::{LayerKind, LayerSpec, Network};
 pub struct Images {
     /// Height, width and channels of the input.
     pub image: [usize; 3],
-    /// Convolutions and pools, in order. If activations are among them, all are, and nothing is added.
+    /// Convolutions, pools and batch norms, in order. If activations are among them, all are, and nothing is added.
     pub layers: Vec<LayerSpec>,
 }
 
@@ -21,6 +21,7 @@ pub fn shape(network: &Network) -> String {
 /// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation
 /// behind each that has weights, unless those over the image have theirs. Behind a convolution that a pool of the
 /// largest follows, the activation comes after the pool if it never falls: that is the same function, of fewer numbers.
+/// It comes after a batch norm too.
 pub fn hidden_layers(
     images: Option<&Images>,
     widths: &[usize],
@@ -36,8 +37,12 @@ pub fn hidden_layers(
     for (l, layer) in all.iter().enumerate() {
         layers.push(*layer);
         pending |= !is_pool(layer.kind);
-        let pooled = all.get(l + 1).is_some_and(|next| next.kind == LayerKind::MaxPool2d);
-        if pending && !(pooled && rises(activation)) {
+        let next = all.get(l + 1).map(|next| next.kind);
+        let waits = match next {
+            Some(LayerKind::MaxPool2d) => rises(activation),
+            next => next == Some(LayerKind::BatchNorm),
+        };
+        if pending && !waits {
             layers.push(LayerSpec::of(activation));
             pending = false;
         }
@@ -77,6 +82,14 @@ mod tests {
         let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
         let expected = "conv2d max_pool2d tanh conv2d tanh avg_pool2d max_pool2d linear tanh";
         assert_eq!(kinds.join(" "), expected);
+        let norm = LayerSpec::of(LayerKind::BatchNorm);
+        let layers = vec![conv, norm, conv, norm, pool(LayerKind::MaxPool2d)];
+        let all = hidden_layers(Some(&Images { image: [8, 8, 1], layers }), &[], LayerKind::Relu);
+        let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
+        let expected = "conv2d batch_norm relu conv2d batch_norm max_pool2d relu";
+        assert_eq!(kinds.join(" "), expected);
+        let layers = images.layers.clone();
+        let images = Images { image: [8, 8, 1], layers };
         let all = hidden_layers(Some(&images), &[5], LayerKind::Gelu);
         let kinds: Vec<&str> = all.iter().map(|layer| layer.kind.name()).collect();
         let expected = "conv2d gelu max_pool2d conv2d gelu avg_pool2d max_pool2d linear gelu";

@@ -3,30 +3,44 @@
 use ndarray::{Array1, Array2};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use zktrain_model::manifest::{Activation, LayerKind, Network, Shape};
+use zktrain_model::manifest::{Activation, Layer, LayerKind, Network, Shape};
+use zktrain_model::operators::MEAN_FRAC;
 use zktrain_model::trace::{LayerParameters, Parameters};
 
 use crate::reference::{FloatLayer, to_slope};
 
 /// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, GELU or SiLU, with pools in
 /// between or without (He), in `±√(6/((1 + slope²)·n_in))` before a leaky ReLU, and in `±√(6/(n_in + n_out))` elsewhere
-/// (Glorot), from ChaCha20 seeded with `seed`.
+/// (Glorot), from ChaCha20 seeded with `seed`. A batch norm's scales are one and its running statistics those of
+/// numbers of mean 0 and deviation 1.
 pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut layer = |(shape, limit): (&Shape, f64)| {
+        if shape.kind == LayerKind::BatchNorm {
+            return unit_norm(shape.n_out);
+        }
         let w = Array2::from_shape_simple_fn((shape.n_in, shape.n_out), || {
             // 53 random bits make a double in [0, 1).
             let unit = (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
             limit * (2.0 * unit - 1.0)
         });
-        FloatLayer { w, b: shape.bias.then(|| Array1::zeros(shape.n_out)) }
+        FloatLayer { w, b: shape.bias.then(|| Array1::zeros(shape.n_out)), s: None }
     };
     shapes.iter().zip(initial_limits(shapes)).map(&mut layer).collect()
+}
+
+/// A batch norm that leaves numbers of mean 0 and deviation 1 as they are.
+fn unit_norm(channels: usize) -> FloatLayer {
+    let s = Array2::from_shape_fn((2, channels), |(row, _)| row as f64);
+    FloatLayer { w: Array2::ones((1, channels)), b: Some(Array1::zeros(channels)), s: Some(s) }
 }
 
 /// Bounds on the magnitude of every layer's initial weights.
 pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     let limit = |(l, shape): (usize, &Shape)| {
+        if shape.kind == LayerKind::BatchNorm {
+            return 1.0;
+        }
         let n_in = shape.n_in as f64;
         let fan = match activation_behind(shapes, l) {
             Activation::Relu | Activation::Gelu | Activation::Silu => n_in,
@@ -39,14 +53,15 @@ pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     shapes.iter().enumerate().map(limit).collect()
 }
 
-/// The activation behind layer `l`, or behind the layers without parameters that follow: the first ones that take
+/// The activation behind layer `l`, or behind the norms and layers without parameters that follow: the first ones that take
 /// what comes before.
 fn activation_behind(shapes: &[Shape], l: usize) -> Activation {
+    let passes = |shape: &Shape| shape.n_in == 0 || shape.kind == LayerKind::BatchNorm;
     let mut at = l;
     while let Some(shape) = shapes.get(at) {
         let behind = shapes.iter().position(|next| [next.from, next.with].contains(&Some(at)));
         match (shape.activation, behind) {
-            (Activation::Identity, Some(next)) if shapes[next].n_in == 0 => at = next,
+            (Activation::Identity, Some(next)) if passes(&shapes[next]) => at = next,
             (activation, _) => return activation,
         }
     }
@@ -71,26 +86,39 @@ pub fn initial_parameters(network: &Network, seed: u64) -> Parameters {
             with: l.with,
         })
         .collect();
-    let layers = initial_floats(&shapes, seed)
-        .into_iter()
-        .map(|layer| LayerParameters {
-            w: layer.w.iter().map(|x| to_initial(network, *x)).collect(),
-            b: layer.b.map(|b| b.iter().map(|x| to_initial(network, *x)).collect()),
-        })
-        .collect();
-    Parameters { layers }
+    let pairs = initial_floats(&shapes, seed).into_iter().zip(&network.layers);
+    let layers = pairs.map(|(floats, layer)| {
+        let weight = |x: &f64| to_initial(network, *x, network.weight_frac);
+        let statistic = |x: &f64| to_initial(network, *x, statistics_frac(layer));
+        LayerParameters {
+            w: floats.w.iter().map(weight).collect(),
+            b: floats.b.map(|b| b.iter().map(weight).collect()),
+            s: floats.s.map(|s| s.iter().map(statistic).collect()),
+        }
+    });
+    Parameters { layers: layers.collect() }
+}
+
+/// Fractional bits of a layer's running statistics.
+pub(crate) fn statistics_frac(layer: &Layer) -> u32 {
+    layer.a_in_frac + MEAN_FRAC
 }
 
 /// Rounds half up and clamps to the bound on initial parameters.
-fn to_initial(network: &Network, x: f64) -> i32 {
+fn to_initial(network: &Network, x: f64, frac: u32) -> i32 {
     let limit = f64::from((1i32 << network.weight_init_bits) - 1);
-    let scaled = libm::floor(libm::scalbn(x, network.weight_frac as i32) + 0.5);
+    let scaled = libm::floor(libm::scalbn(x, frac as i32) + 0.5);
     scaled.clamp(-limit, limit) as i32
 }
 
 /// The real numbers that integer parameters stand for. Shapes must be the network's.
 pub fn to_floats(network: &Network, parameters: &Parameters) -> Vec<FloatLayer> {
-    let real = |x: &i32| libm::scalbn(f64::from(*x), -(network.weight_frac as i32));
+    let scaled = |x: &i32, frac: u32| libm::scalbn(f64::from(*x), -(frac as i32));
+    let real = |x: &i32| scaled(x, network.weight_frac);
+    let statistics = |layer: &Layer, s: &Vec<i32>| {
+        let frac = statistics_frac(layer);
+        Array2::from_shape_fn((2, layer.n_out), |(i, j)| scaled(&s[i * layer.n_out + j], frac))
+    };
     let pairs = network.layers.iter().zip(&parameters.layers);
     pairs
         .map(|(layer, p)| FloatLayer {
@@ -98,6 +126,7 @@ pub fn to_floats(network: &Network, parameters: &Parameters) -> Vec<FloatLayer> 
                 real(&p.w[i * layer.n_out + j])
             }),
             b: p.b.as_ref().map(|b| b.iter().map(real).collect()),
+            s: p.s.as_ref().map(|s| statistics(layer, s)),
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The same algorithm in double precision: what the integers are compared with,
 //! and what calibration watches to choose scales.
 
+mod norm;
 mod patches;
 mod pools;
 
@@ -18,6 +19,8 @@ pub struct FloatLayer {
     pub w: Array2<f64>,
     /// Biases, `n_out`.
     pub b: Option<Array1<f64>>,
+    /// Running statistics of a batch norm, `(2, n_out)`: means, then deviations.
+    pub s: Option<Array2<f64>>,
 }
 
 /// Largest magnitudes seen in one layer.
@@ -35,6 +38,8 @@ pub struct Extremes {
     pub update: f64,
     /// A parameter.
     pub weight: f64,
+    /// A mean or deviation that a batch norm saw.
+    pub statistic: f64,
 }
 
 /// Stochastic gradient descent in double precision.
@@ -57,6 +62,7 @@ impl FloatTrainer {
         let zero = |layer: &FloatLayer| FloatLayer {
             w: Array2::zeros(layer.w.raw_dim()),
             b: layer.b.as_ref().map(|b| Array1::zeros(b.len())),
+            s: None,
         };
         let shapes = manifest.shapes()?;
         Ok(Self {
@@ -84,7 +90,7 @@ impl FloatTrainer {
         let x = x.to_owned();
         let mut outputs: Vec<Array2<f64>> = Vec::with_capacity(self.shapes.len());
         for (shape, layer) in self.shapes.iter().zip(&self.parameters) {
-            let z = transform(shape, layer, taken(shape, &x, &outputs));
+            let z = transform(shape, layer, taken(shape, &x, &outputs), false);
             outputs.push(activate(shape.activation, &z));
         }
         outputs.pop().unwrap_or(x)
@@ -103,7 +109,7 @@ impl FloatTrainer {
         let input = x.to_owned();
         let (mut before, mut outputs): (Vec<Array2<f64>>, Vec<Array2<f64>>) = Default::default();
         for (l, (shape, layer)) in self.shapes.iter().zip(&self.parameters).enumerate() {
-            let z = transform(shape, layer, taken(shape, &input, &outputs));
+            let z = transform(shape, layer, taken(shape, &input, &outputs), true);
             self.extremes[l].z = self.extremes[l].z.max(largest(&z));
             outputs.push(activate(shape.activation, &z));
             before.push(z);
@@ -138,7 +144,14 @@ impl FloatTrainer {
         if shape.n_in == 0 {
             return;
         }
-        let d = &by_position(&shape, d.clone());
+        if shape.kind == LayerKind::BatchNorm {
+            let seen = norm::track(&shape, &mut self.parameters[l], taken.first);
+            self.extremes[l].statistic = self.extremes[l].statistic.max(seen);
+        }
+        let d = &match shape.kind {
+            LayerKind::BatchNorm => norm::outputs(&shape, d),
+            _ => by_position(&shape, d.clone()),
+        };
         let batch = batch as f64;
         let Optimizer { learning_rate, momentum, weight_decay, clip } = self.optimizer;
         let seen = &mut self.extremes[l];
@@ -153,6 +166,9 @@ impl FloatTrainer {
         let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
         let sum = match shape.kind {
             LayerKind::DepthwiseConv2d => weights_gradient(&shape, taken.first, d),
+            LayerKind::BatchNorm => {
+                (norm::inputs(&shape, taken.first) * d).sum_axis(Axis(0)).insert_axis(Axis(0))
+            }
             _ => patches(&shape, taken.first).t().dot(d),
         };
         let gradient = sum / batch;
@@ -180,10 +196,11 @@ fn taken<'a>(shape: &Shape, inputs: &'a Array2<f64>, outputs: &'a [Array2<f64>])
 }
 
 /// What a layer makes of `(samples, input)` before any activation, `(samples, output)`.
-fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>) -> Array2<f64> {
+fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, training: bool) -> Array2<f64> {
     let a = taken.first;
     match shape.kind {
         LayerKind::Add => taken.second.map_or_else(|| a.clone(), |second| a + second),
+        LayerKind::BatchNorm => norm::normed(shape, layer, a, training),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
         LayerKind::DepthwiseConv2d => by_sample(shape, biased(layer, weighed(shape, a, &layer.w))),
@@ -196,6 +213,7 @@ fn sent(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, d: &Array2<f64>) ->
     let a = taken.first;
     match shape.kind {
         LayerKind::Add => d.clone(),
+        LayerKind::BatchNorm => norm::sent(shape, layer, a, d),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
         LayerKind::AvgPool2d => pools::shared(shape, d),
         LayerKind::DepthwiseConv2d => weighed_back(shape, &by_position(shape, d.clone()), &layer.w),

@@ -47,7 +47,7 @@ eta = 32
 "#;
 
 fn layer(w: [i32; 4], b: [i32; 2]) -> LayerParameters {
-    LayerParameters { w: w.to_vec(), b: Some(b.to_vec()) }
+    LayerParameters { w: w.to_vec(), b: Some(b.to_vec()), s: None }
 }
 
 fn rounded<const N: usize>(q: [i32; N], r: [i32; N]) -> Rounded {

@@ -35,6 +35,8 @@ pub enum Recorded {
     Plain(Vec<i32>),
     /// Numbers that were rounded.
     Rounded(Rounded),
+    /// Wide integers, one of each channel and step: digit by digit, the lowest first, `(T, channels)` each.
+    Wide(Vec<Vec<i32>>),
 }
 
 /// What a layer or a loss leaves of its steps, by the names that its operators give their tensors. Each is
@@ -64,7 +66,7 @@ impl Record {
     pub fn plain(&self, name: &str) -> Option<&[i32]> {
         match self.get(name)? {
             Recorded::Plain(values) => Some(values),
-            Recorded::Rounded(_) => None,
+            Recorded::Rounded(_) | Recorded::Wide(_) => None,
         }
     }
 
@@ -72,7 +74,24 @@ impl Record {
     pub fn rounded(&self, name: &str) -> Option<&Rounded> {
         match self.get(name)? {
             Recorded::Rounded(values) => Some(values),
-            Recorded::Plain(_) => None,
+            Recorded::Plain(_) | Recorded::Wide(_) => None,
+        }
+    }
+
+    /// The digits of wide integers; none if there are none of that name.
+    pub fn wide(&self, name: &str) -> Option<&[Vec<i32>]> {
+        match self.get(name)? {
+            Recorded::Wide(digits) => Some(digits),
+            Recorded::Plain(_) | Recorded::Rounded(_) => None,
+        }
+    }
+
+    /// Where the digits of wide integers go, so many lists; none if those of that name were no such.
+    pub fn wide_mut(&mut self, name: &'static str, digits: usize) -> Option<&mut Vec<Vec<i32>>> {
+        let none = || Recorded::Wide(vec![Vec::new(); digits]);
+        match self.tensors.entry(name).or_insert_with(none) {
+            Recorded::Wide(values) if values.len() == digits => Some(values),
+            Recorded::Wide(_) | Recorded::Plain(_) | Recorded::Rounded(_) => None,
         }
     }
 
@@ -80,7 +99,7 @@ impl Record {
     pub fn plain_mut(&mut self, name: &'static str) -> Option<&mut Vec<i32>> {
         match self.tensors.entry(name).or_insert(Recorded::Plain(Vec::new())) {
             Recorded::Plain(values) => Some(values),
-            Recorded::Rounded(_) => None,
+            Recorded::Rounded(_) | Recorded::Wide(_) => None,
         }
     }
 
@@ -88,7 +107,7 @@ impl Record {
     pub fn rounded_mut(&mut self, name: &'static str) -> Option<&mut Rounded> {
         match self.tensors.entry(name).or_insert(Recorded::Rounded(Rounded::default())) {
             Recorded::Rounded(values) => Some(values),
-            Recorded::Plain(_) => None,
+            Recorded::Plain(_) | Recorded::Wide(_) => None,
         }
     }
 }
@@ -102,6 +121,8 @@ pub struct LayerTrace {
     pub w: Option<ParameterTrace>,
     /// What became of its biases.
     pub b: Option<ParameterTrace>,
+    /// What became of its running statistics.
+    pub s: Option<ParameterTrace>,
 }
 
 /// What became of one kind of parameter.
@@ -121,9 +142,9 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Layer by layer, weights row-major and then biases, of those layers that have them.
+    /// Layer by layer, weights row-major, then biases, then statistics, of those layers that have them.
     pub fn tensors(&self) -> impl Iterator<Item = &[i32]> + '_ {
-        let all = self.layers.iter().flat_map(|l| core::iter::once(&l.w).chain(&l.b));
+        let all = self.layers.iter().flat_map(|l| core::iter::once(&l.w).chain(&l.b).chain(&l.s));
         all.filter(|values| !values.is_empty()).map(Vec::as_slice)
     }
 
@@ -140,6 +161,8 @@ pub struct LayerParameters {
     pub w: Vec<i32>,
     /// Biases, `n_out`.
     pub b: Option<Vec<i32>>,
+    /// Running statistics of a batch norm, `(2, n_out)`: means, then deviations.
+    pub s: Option<Vec<i32>>,
 }
 
 /// Everything that the `T` steps of one proof produce.

@@ -106,7 +106,8 @@ fn update(network: &Network, shape: &VectorShape, seed: i32) -> Update {
     let list = |count: usize| (0..count as i32).map(move |k| k.wrapping_mul(seed) % 30_000);
     let values = network.layers.iter().flat_map(|layer| {
         let biases = if layer.bias { layer.n_out } else { 0 };
-        list(layer.n_in * layer.n_out).chain(list(biases))
+        let rest = list(biases).chain(list(layer.statistics()));
+        list(layer.n_in * layer.n_out).chain(rest)
     });
     Update { values: values.collect(), blinds: vec![Fr::from(seed); shape.rows()] }
 }

@@ -112,8 +112,11 @@ pub fn average(network: &Network, model: &Parameters, sum: &Sum) -> Result<Avera
         list.iter().zip(values.by_ref()).map(|(before, value)| step(*before, value)).collect()
     };
     let layers = model.layers.iter();
-    let layers =
-        layers.map(|l| LayerParameters { w: apply(&l.w), b: l.b.as_deref().map(&mut apply) });
+    let layers = layers.map(|l| LayerParameters {
+        w: apply(&l.w),
+        b: l.b.as_deref().map(&mut apply),
+        s: l.s.as_deref().map(&mut apply),
+    });
     let next = Parameters { layers: layers.collect() };
     Ok(Average { next, clamped })
 }
@@ -125,6 +128,8 @@ fn check_shape(network: &Network, model: &Parameters) -> Result<(), AverageError
     let fits = |(spec, l): (&zktrain_model::manifest::Layer, &LayerParameters)| {
         l.w.len() == spec.n_in * spec.n_out
             && l.b.as_ref().map(Vec::len) == spec.bias.then_some(spec.n_out)
+            && l.s.as_ref().map_or(0, Vec::len) == spec.statistics()
+            && l.s.is_some() == spec.norm.is_some()
     };
     match network.layers.iter().zip(&model.layers).position(|pair| !fits(pair)) {
         Some(layer) => Err(AverageError::Shape { layer }),
@@ -137,7 +142,9 @@ pub fn parameters(network: &Network, mut values: impl Iterator<Item = i32>) -> P
     let layers = network.layers.iter().map(|spec| {
         let w = values.by_ref().take(spec.n_in * spec.n_out).collect();
         let b = spec.bias.then(|| values.by_ref().take(spec.n_out).collect());
-        LayerParameters { w, b }
+        let norm = spec.norm.as_ref();
+        let s = norm.map(|_| values.by_ref().take(spec.statistics()).collect());
+        LayerParameters { w, b, s }
     });
     Parameters { layers: layers.collect() }
 }

@@ -44,6 +44,13 @@ pub fn materialize(sheet: &Sheet, form: &Linear, domain: &Domain) -> Result<Vec<
     Ok(values)
 }
 
+/// The same where values need 64 bits: of forms over few positions.
+pub fn materialize_wide(sheet: &Sheet, form: &Linear, domain: &Domain) -> Vec<i64> {
+    let mut values = vec![0i64; domain.stored()];
+    form.terms.iter().for_each(|term| add_term(sheet, term, domain, &mut values));
+    values
+}
+
 /// The domain with as much padding of its outermost axis as the form needs:
 /// none, unless a tensor that does not have that axis reaches into it.
 pub fn support(form: &Linear, domain: &Domain) -> Domain {

@@ -3,7 +3,7 @@
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::compile::tables::TableKind;
 use zktrain_model::compile::{
-    DatasetIds, LayerIds, ParameterIds, RoundedIds, Slot, SlotIds, Slots, TrainingIds,
+    DatasetIds, LayerIds, ParameterIds, RoundedIds, Slot, SlotIds, Slots, TrainingIds, WideIds,
 };
 use zktrain_model::manifest::{Features, Layer, Network};
 use zktrain_model::relation::{Relation, TensorId};
@@ -46,7 +46,7 @@ pub fn training_sheet(
     trace: &Trace,
 ) -> Result<Sheet, WitnessError> {
     let mut sheet = Sheet::new(relation.layout.clone());
-    let samples = network.window();
+    let samples = Samples { steps: network.steps, batch: network.batch };
     sheet.fill(ids.inputs, &channel_major(&trace.inputs, network.features.channels));
     sheet.fill(ids.labels, &channel_major(&trace.labels, network.output()));
     fill_tables(&mut sheet, &ids.tables);
@@ -206,7 +206,7 @@ impl Fault {
 /// All tensors of a layer's operators, or of a loss.
 fn fill_slots(
     sheet: &mut Sheet,
-    samples: usize,
+    samples: Samples,
     slots: &Slots,
     record: &Record,
 ) -> Result<(), Fault> {
@@ -219,12 +219,37 @@ fn fill_slots(
     Ok(())
 }
 
+/// Digits `(T, channels)`, each in a tensor `(channels, T)`.
+fn fill_wide(
+    sheet: &mut Sheet,
+    ids: &WideIds,
+    digits: &[Vec<i32>],
+    (steps, channels): (usize, usize),
+) -> Result<(), Fault> {
+    let whole = |list: &Vec<i32>| list.len() == steps * channels;
+    if digits.len() != ids.digits.len() || !digits.iter().all(whole) {
+        return Err(Fault::Trace("digits"));
+    }
+    for (id, digits) in ids.digits.iter().zip(digits) {
+        sheet.fill(*id, &channel_major(digits, channels));
+    }
+    Ok(())
+}
+
+/// Samples of a window.
+#[derive(Clone, Copy, Debug)]
+struct Samples {
+    steps: usize,
+    batch: usize,
+}
+
 fn fill_slot(
     sheet: &mut Sheet,
-    samples: usize,
+    Samples { steps, batch }: Samples,
     slot: &Slot,
     recorded: Option<&Recorded>,
 ) -> Result<(), Fault> {
+    let samples = steps * batch;
     let (n, rows) = (slot.channels, samples * slot.sides.iter().product::<usize>());
     let reorder = |values: &[i32]| channel_major(values, n);
     match (&slot.ids, recorded) {
@@ -237,6 +262,9 @@ fn fill_slot(
             let place =
                 |index: usize| padded((index % n) * rows + index / n, sizes.iter().copied());
             fill_rounded(sheet, ids, values, &Order { reorder: &reorder, place: &place })
+        }
+        (SlotIds::Wide(ids), Some(Recorded::Wide(digits))) => {
+            fill_wide(sheet, ids, digits, (steps, n))
         }
         _ => Err(Fault::Trace("tensor")),
     }
@@ -252,19 +280,26 @@ fn fill_parameters(
     if let Some(ids) = &ids.w {
         let trace = values.w.as_ref().ok_or(Fault::Trace("weights"))?;
         let (before, state) = (&before.w[..], state.map(|s| &s.w[..]));
-        let columns = [layer.n_out];
-        Parameter { ids, before, state, trace }.fill(
-            sheet,
-            network.steps,
-            &layer.rows(),
-            &columns,
-        )?;
+        // A batch norm has one a channel, which lie as biases do.
+        let (rows, columns) = match layer.norm {
+            Some(_) => (vec![layer.n_out], vec![]),
+            None => (layer.rows(), vec![layer.n_out]),
+        };
+        let parameter = Parameter { ids, before, state, trace };
+        parameter.fill(sheet, network.steps, &rows, &columns)?;
     }
     if let Some(ids) = &ids.b {
         let trace = values.b.as_ref().zip(before.b.as_deref());
         let (trace, before) = trace.ok_or(Fault::Trace("biases"))?;
         let state = state.and_then(|s| s.b.as_deref());
         Parameter { ids, before, state, trace }.fill(sheet, network.steps, &[layer.n_out], &[])?;
+    }
+    if let Some(ids) = &ids.s {
+        let trace = values.s.as_ref().zip(before.s.as_deref());
+        let (trace, before) = trace.ok_or(Fault::Trace("running statistics"))?;
+        let state = state.and_then(|s| s.s.as_deref());
+        let parameter = Parameter { ids, before, state, trace };
+        parameter.fill(sheet, network.steps, &[2], &[layer.n_out])?;
     }
     Ok(())
 }
@@ -335,13 +370,13 @@ mod tests {
     fn a_trace_of_another_network_is_not_laid_out() {
         let (network, relation, ids) = compiled();
         let (layers, loss) = (&ids.layers, &ids.loss);
-        let samples = network.window();
+        let samples = Samples { steps: network.steps, batch: network.batch };
         for slots in layers.iter().map(|layer| &layer.tensors).chain([loss]) {
             let mut sheet = Sheet::new(relation.layout.clone());
             let whole = record(slots, samples);
             assert_eq!(fill_slots(&mut sheet, samples, slots, &whole), Ok(()));
             for (name, _) in slots.iter() {
-                let plain = Recorded::Plain(vec![0; samples * 9]);
+                let plain = Recorded::Plain(vec![0; network.window() * 9]);
                 for other in [Recorded::Rounded(Rounded::default()), plain] {
                     let mut changed = whole.clone();
                     changed.insert(name, other);
@@ -356,14 +391,18 @@ mod tests {
         assert!(fault.contains("z of layer 1"), "{fault}");
     }
 
-    fn record(slots: &Slots, samples: usize) -> Record {
+    fn record(slots: &Slots, Samples { steps, batch }: Samples) -> Record {
         let mut record = Record::default();
         for (name, slot) in slots.iter() {
-            let zeros = vec![0; samples * slot.channels * slot.sides.iter().product::<usize>()];
+            let zeros =
+                vec![0; steps * batch * slot.channels * slot.sides.iter().product::<usize>()];
             let recorded = match &slot.ids {
                 SlotIds::Plain(_) => Recorded::Plain(zeros),
                 SlotIds::Rounded(_) => {
                     Recorded::Rounded(Rounded { q: zeros.clone(), r: zeros, excess: vec![] })
+                }
+                SlotIds::Wide(ids) => {
+                    Recorded::Wide(vec![vec![0; steps * slot.channels]; ids.digits.len()])
                 }
             };
             record.insert(name, recorded);

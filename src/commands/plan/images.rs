@@ -12,7 +12,8 @@ pub fn image(text: &str) -> Result<[usize; 3], Error> {
 }
 
 /// `conv:8:5:2:2`, channels, kernel, stride and padding, of which the last two can be left out; `depthwise:5:2:2`,
-/// the same without channels; `max:2` and `avg:2`, windows' size; `avg`, the whole image.
+/// the same without channels; `max:2` and `avg:2`, windows' size; `avg`, the whole image; `norm`, a
+/// batch norm.
 pub fn layer(text: &str) -> Result<LayerSpec, Error> {
     let (kind, rest) = text.split_once(':').unzip();
     let sizes = rest.map_or(Some(Vec::new()), |rest| numbers(rest, ':'));
@@ -33,9 +34,10 @@ pub fn layer(text: &str) -> Result<LayerSpec, Error> {
         ("max", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::MaxPool2d, Some(*size))),
         ("avg", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, Some(*size))),
         ("avg", Some([])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, None)),
+        ("norm", Some([])) => Ok(LayerSpec::of(LayerKind::BatchNorm)),
         _ => Err(value(
             "--layer",
-            "conv:8:5 or conv:8:5:2:2, depthwise:3:1:1, max:2, avg:2 or avg",
+            "conv:8:5 or conv:8:5:2:2, depthwise:3:1:1, norm, max:2, avg:2 or avg",
             text,
         )),
     }
@@ -64,10 +66,12 @@ mod tests {
         assert_eq!(layer("max:2").unwrap(), pool(LayerKind::MaxPool2d, Some(2)));
         assert_eq!(layer("avg:3").unwrap(), pool(LayerKind::AvgPool2d, Some(3)));
         assert_eq!(layer("avg").unwrap(), pool(LayerKind::AvgPool2d, None));
+        assert_eq!(layer("norm").unwrap(), LayerSpec::of(LayerKind::BatchNorm));
         for wrong in ["28x28", "28x28x1x1", "28,28,1", "", "x"] {
             assert!(image(wrong).unwrap_err().to_string().contains("28x28x1"), "{wrong}");
         }
-        let wrong = ["conv:8", "conv:8:5:2:2:2", "8:5", "conv:8:-5", "max", "avg:", "pool:2", ""];
+        let wrong =
+            ["conv:8", "conv:8:5:2:2:2", "8:5", "conv:8:-5", "max", "avg:", "norm:2", "pool:2", ""];
         for wrong in wrong {
             assert!(layer(wrong).unwrap_err().to_string().contains("conv:8:5"), "{wrong}");
         }

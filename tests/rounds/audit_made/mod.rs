@@ -163,9 +163,7 @@ struct Work {
 }
 
 fn flat(parameters: &Parameters) -> Vec<i64> {
-    let layers = parameters.layers.iter();
-    let all = layers.flat_map(|l| l.w.iter().chain(l.b.iter().flatten()));
-    all.map(|value| i64::from(*value)).collect()
+    parameters.flat().map(i64::from).collect()
 }
 
 fn manifest() -> Manifest {

@@ -186,6 +186,7 @@ impl SecretUpdate {
         let layers = layers.map(|(after, before)| LayerParameters {
             w: less(&after.w, &before.w),
             b: after.b.as_ref().zip(before.b.as_ref()).map(|(a, b)| less(a, b)),
+            s: after.s.as_ref().zip(before.s.as_ref()).map(|(a, b)| less(a, b)),
         });
         Self { values: Parameters { layers: layers.collect() }, blinds }
     }

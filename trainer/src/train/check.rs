@@ -53,6 +53,10 @@ pub(crate) fn shape(network: &Network, parameters: &Parameters) -> Result<(), Tr
         if got != biases || parameters.b.is_some() != layer.bias {
             return Err(wrong("biases", biases, got));
         }
+        let (expected, got) = (layer.statistics(), parameters.s.as_ref().map_or(0, Vec::len));
+        if got != expected || parameters.s.is_some() != layer.norm.is_some() {
+            return Err(wrong("running statistics", expected, got));
+        }
     }
     Ok(())
 }
@@ -66,7 +70,7 @@ fn range(
 ) -> Result<(), TrainError> {
     let limit = (1i64 << bits) - reserve;
     for (layer, p) in parameters.layers.iter().enumerate().take(network.layers.len()) {
-        let mut all = p.w.iter().chain(p.b.iter().flatten());
+        let mut all = p.w.iter().chain(p.b.iter().flatten()).chain(p.s.iter().flatten());
         if let Some(&got) = all.find(|x| i64::from(**x).abs() >= limit) {
             return Err(TrainError::ParameterRange { layer, bits, got });
         }

@@ -43,6 +43,8 @@ pub(super) struct Turn {
     pub step: usize,
     pub steps: usize,
     pub samples: usize,
+    /// Whether this is a step of training; else values are only computed.
+    pub training: bool,
 }
 
 impl Forward {
@@ -97,7 +99,7 @@ impl Forward {
         input: Option<NodeId>,
         with: &'a [i32],
         parameters: &'a Parameters,
-        Turn { step, steps, samples }: Turn,
+        Turn { step, steps, samples, training }: Turn,
     ) -> Pass<'a, Parallel> {
         let Operator { id, layer: index, .. } = operator;
         let below = input.and_then(|input| self.graph.node(input));
@@ -116,6 +118,7 @@ impl Forward {
             step,
             steps,
             samples,
+            training,
         }
     }
 
@@ -153,7 +156,7 @@ impl Forward {
         let mut traces = vec![LayerTrace::default(); self.network.layers.len()];
         let mut kept: Vec<SavedTensors<Matrix>> =
             (0..self.len()).map(|_| SavedTensors::default()).collect();
-        let turn = Turn { step: 0, steps: 1, samples: rows };
+        let turn = Turn { step: 0, steps: 1, samples: rows, training: false };
         let mut values = self.run(parameters, &inputs, turn, &mut kept, &mut traces)?;
         let last = self.loss().and_then(|(input, _)| values.get_mut(input.0));
         Ok(last.map(std::mem::take).unwrap_or_default())

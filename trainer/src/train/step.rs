@@ -56,7 +56,8 @@ impl Run<'_> {
     /// before it.
     fn step(&mut self, step: usize, x: &[i32], y: &[i32]) -> Result<(), TrainError> {
         let (network, graph) = (self.trainer.network(), self.trainer.forward());
-        let turn = Turn { step, steps: network.steps, samples: network.batch };
+        let samples = network.batch;
+        let turn = Turn { step, steps: network.steps, samples, training: true };
         let mut kept: Vec<SavedTensors<Matrix>> =
             (0..graph.len()).map(|_| SavedTensors::default()).collect();
         let values = graph.run(&self.parameters, x, turn, &mut kept, &mut self.layers)?;
@@ -122,8 +123,9 @@ fn arrive(sum: &mut Vec<i32>, sent: Vec<i32>) -> Result<(), TrainError> {
 fn subtract(parameters: &mut LayerParameters, update: &LayerParameters) {
     let pairs = parameters.w.iter_mut().zip(&update.w);
     let biases = parameters.b.iter_mut().flatten().zip(update.b.iter().flatten());
+    let statistics = parameters.s.iter_mut().flatten().zip(update.s.iter().flatten());
     // The static bounds keep parameters below 2^31.
-    pairs.chain(biases).for_each(|(w, update)| *w -= update);
+    pairs.chain(biases).chain(statistics).for_each(|(w, update)| *w -= update);
 }
 
 /// The update of step `t`.
@@ -136,6 +138,7 @@ pub(super) fn update_at(network: &Network, trace: &Trace, t: usize) -> Parameter
     let layers = trace.layers.iter().map(|layer| LayerParameters {
         w: layer.w.as_ref().map(slice).unwrap_or_default(),
         b: layer.b.as_ref().map(slice),
+        s: layer.s.as_ref().map(slice),
     });
     Parameters { layers: layers.collect() }
 }

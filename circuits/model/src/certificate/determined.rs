@@ -11,7 +11,8 @@
 //!   ([`super::sign`]);
 //! - the largest of several, chosen by one-hot bits, and the bits too where they choose the first
 //!   ([`super::pick`]): a window's index outside of a dimension is a zero, which is known;
-//! - a division with rounding by a number that is determined: `2S·p + r` with `−S ≤ r < S`.
+//! - a division with rounding by a number that is determined: `2S·p + r` with `−S ≤ r < S`;
+//! - a division by one in digits ([`super::division`]), and a square root ([`super::root`]).
 
 use std::collections::BTreeSet;
 
@@ -19,8 +20,8 @@ use super::equation::{Atom, CellMonomial, Equation, LookupQuery, System};
 use super::pattern::{self, Choice, Selection};
 use super::pick;
 use super::ranges::Ranges;
-use super::rounding;
 use super::sign;
+use super::{division, root, rounding};
 use crate::relation::{Linear, TensorId};
 
 /// The tensors that are determined.
@@ -49,6 +50,7 @@ impl<'a, 'b> Determined<'a, 'b> {
             for equation in &system.equations {
                 all.solve(equation);
                 all.divide(equation);
+                all.expand(equation);
             }
             system.queries.iter().for_each(|query| all.look(query));
             choices.iter().for_each(|choice| all.choose(choice));
@@ -104,6 +106,14 @@ impl<'a, 'b> Determined<'a, 'b> {
         {
             self.known.extend(ids);
         }
+    }
+
+    /// Root and rest, or quotient and remainder.
+    fn expand(&mut self, equation: &Equation<'a>) {
+        let (parts, known) = ((self.system, self.ranges), |atom: &Atom<'a>| self.has(atom));
+        let found = root::root(parts, equation, known);
+        let found = found.or_else(|| division::division(parts, equation, known));
+        self.known.extend(found.into_iter().flatten());
     }
 
     fn look(&mut self, query: &LookupQuery<'a>) {

@@ -20,14 +20,19 @@
 //! operator that needs a new argument has to bring its rule.
 
 mod determined;
+mod division;
 mod equation;
 mod interval;
 mod order;
 mod pattern;
 mod pick;
 mod ranges;
+mod root;
 mod rounding;
 mod sign;
+#[cfg(test)]
+mod tests;
+mod wide;
 
 use std::collections::{BTreeMap, BTreeSet};
 

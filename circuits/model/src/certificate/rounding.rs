@@ -13,10 +13,13 @@ use crate::relation::{Axis, TensorId};
 
 /// A cell with its factor.
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    atom: Atom<'a>,
-    coef: i128,
-    range: Interval,
+pub struct Part<'a> {
+    /// The cell.
+    pub atom: Atom<'a>,
+    /// Its factor.
+    pub coef: i128,
+    /// What it can be.
+    pub range: Interval,
 }
 
 /// One side's excess.
@@ -63,7 +66,7 @@ fn is_unique(
 }
 
 /// Whether cells are digits in mixed radix, with at most `scale` values together.
-fn are_digits(digits: &[Part<'_>], scale: i128) -> bool {
+pub fn are_digits(digits: &[Part<'_>], scale: i128) -> bool {
     let mut values = 1i128;
     for digit in digits {
         if digit.coef < values {

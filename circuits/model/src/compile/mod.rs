@@ -15,6 +15,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 pub mod training;
+mod wide;
 
 pub(crate) use builder::{PointwiseBuilder, RelationBuilder, all_real, axes, next, real_positions};
 pub use builder::{RoundedIds, TableKind};
@@ -26,3 +27,5 @@ pub(crate) use slots::Declaration;
 pub use slots::{Slot, SlotIds, Slots};
 pub(crate) use training::draft_training;
 pub use training::{LayerIds, ParameterIds, TrainingIds, compile_training};
+pub use wide::WideIds;
+pub(crate) use wide::constrain_wide;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::builder::RoundedIds;
 use super::error::CompileError;
 use super::tensors::Tensors;
+use super::wide::WideIds;
 use crate::manifest::{Features, Network, RoundSpec};
+use crate::quant::Expansion;
 use crate::relation::TensorId;
 
 /// Where the numbers of one tensor of a trace are committed to.
@@ -26,6 +28,8 @@ pub enum SlotIds {
     Plain(TensorId),
     /// Those of numbers that are rounded.
     Rounded(RoundedIds),
+    /// Digits of wide integers, one of each channel and step: `(channels, T)` each.
+    Wide(WideIds),
 }
 
 /// The tensors of a layer's operators, or of a loss, by the names that these give them.
@@ -44,7 +48,7 @@ impl Slots {
     pub fn plain(&self, name: &str) -> Option<TensorId> {
         match self.slots.get(name)?.ids {
             SlotIds::Plain(id) => Some(id),
-            SlotIds::Rounded(_) => None,
+            SlotIds::Rounded(_) | SlotIds::Wide(_) => None,
         }
     }
 
@@ -52,7 +56,15 @@ impl Slots {
     pub fn rounded(&self, name: &str) -> Option<&RoundedIds> {
         match &self.slots.get(name)?.ids {
             SlotIds::Rounded(ids) => Some(ids),
-            SlotIds::Plain(_) => None,
+            SlotIds::Plain(_) | SlotIds::Wide(_) => None,
+        }
+    }
+
+    /// The digits of wide integers of that name.
+    pub fn wide(&self, name: &str) -> Option<&WideIds> {
+        match &self.slots.get(name)?.ids {
+            SlotIds::Wide(ids) => Some(ids),
+            SlotIds::Plain(_) | SlotIds::Rounded(_) => None,
         }
     }
 
@@ -61,7 +73,7 @@ impl Slots {
     pub fn rounded_mut(&mut self, name: &str) -> Option<&mut RoundedIds> {
         match &mut self.slots.get_mut(name)?.ids {
             SlotIds::Rounded(ids) => Some(ids),
-            SlotIds::Plain(_) => None,
+            SlotIds::Plain(_) | SlotIds::Wide(_) => None,
         }
     }
 
@@ -149,6 +161,25 @@ impl<'a> Declaration<'a> {
         let ids = self.tensors.rounded(&name, spec, &self.network.tensor(of))?;
         let (channels, sides) = (of.channels, of.sides().to_vec());
         self.slots.slots.insert(part, Slot { channels, sides, ids: SlotIds::Rounded(ids) });
+        Ok(())
+    }
+
+    /// Wide integers, one of each channel and step.
+    ///
+    /// # Errors
+    /// As [`Self::plain`].
+    pub fn wide(
+        &mut self,
+        part: &'static str,
+        expansion: &Expansion,
+        channels: usize,
+    ) -> Result<(), CompileError> {
+        let name = |k: usize| format!("{}.{part}.d{k}", self.name);
+        let sizes = [channels, self.network.steps];
+        let digits = (0..expansion.len()).map(|k| self.tensors.plain(name(k), &sizes));
+        let digits = digits.collect::<Result<Vec<_>, _>>()?;
+        let ids = SlotIds::Wide(WideIds { expansion: expansion.clone(), digits });
+        self.slots.slots.insert(part, Slot { channels, sides: Vec::new(), ids });
         Ok(())
     }
 }

@@ -37,7 +37,7 @@ pub struct ParameterIds {
 }
 
 /// The tensors of one layer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LayerIds {
     /// Its operators' own, by the names that these give them.
     pub tensors: Slots,
@@ -45,6 +45,21 @@ pub struct LayerIds {
     pub w: Option<ParameterIds>,
     /// Biases.
     pub b: Option<ParameterIds>,
+    /// Running statistics, `(2, n_out)`.
+    pub s: Option<ParameterIds>,
+}
+
+/// Statistics only where there are some: digests of other relations are what they were before there were any.
+impl core::fmt::Debug for LayerIds {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { tensors, w, b, s } = self;
+        let mut all = f.debug_struct("LayerIds");
+        all.field("tensors", tensors).field("w", w).field("b", b);
+        if let Some(s) = s {
+            all.field("s", s);
+        }
+        all.finish()
+    }
 }
 
 /// Names of all tensors of a training proof.
@@ -65,7 +80,7 @@ pub struct TrainingIds {
 impl TrainingIds {
     /// All parameters, in the order of [`parameter_block`].
     pub fn parameters(&self) -> impl Iterator<Item = &ParameterIds> {
-        self.layers.iter().flat_map(|layer| layer.w.iter().chain(&layer.b))
+        self.layers.iter().flat_map(|layer| layer.w.iter().chain(&layer.b).chain(&layer.s))
     }
 
     /// Those of the window's data.
@@ -293,5 +308,6 @@ fn declare_layer(
         follower.declare_backward(layer, &mut own)?;
     }
     let (w, b) = transform.learns(layer, &mut own, blocks)?;
-    Ok(LayerIds { tensors: own.slots(), w, b })
+    let s = transform.tracks(layer, &mut own, blocks)?;
+    Ok(LayerIds { tensors: own.slots(), w, b, s })
 }

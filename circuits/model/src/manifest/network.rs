@@ -2,7 +2,7 @@
 
 use super::features::{Features, Kernel};
 pub use super::schema::Loss;
-use crate::operators::LayerKind;
+use crate::operators::{LayerKind, Norm};
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
@@ -154,6 +154,8 @@ pub struct Layer {
     pub update: Option<RoundSpec>,
     /// Multiplier of the gradient sum.
     pub eta: i64,
+    /// What a batch norm computes with; `None` of any other layer.
+    pub norm: Option<Norm>,
 }
 
 /// One saturating rounding `q = clamp((x + 2^(shift−1)) >> shift, lo, hi)`.
@@ -183,6 +185,11 @@ impl Layer {
     /// Whether it has parameters.
     pub fn has_weights(&self) -> bool {
         self.n_in > 0
+    }
+
+    /// How many numbers it keeps of its values from step to step.
+    pub fn statistics(&self) -> usize {
+        if self.norm.is_some() { 2 * self.n_out } else { 0 }
     }
 
     /// Whether weights, input, output and kernel have the sizes that follow from each other.
@@ -266,9 +273,11 @@ impl Network {
         self.loss.function().takes_targets() && !self.one_hot
     }
 
-    /// Number of parameters, biases included.
+    /// Number of parameters, biases and statistics included.
     pub fn parameters(&self) -> usize {
-        self.layers.iter().map(|l| l.n_in * l.n_out + if l.bias { l.n_out } else { 0 }).sum()
+        let biases = |layer: &Layer| if layer.bias { layer.n_out } else { 0 };
+        let all = self.layers.iter();
+        all.map(|layer| layer.n_in * layer.n_out + biases(layer) + layer.statistics()).sum()
     }
 
     /// Sizes of a tensor of a layer's values: `(channels, T, B)`, and `(…, height, width)` of an image.

@@ -83,7 +83,8 @@ impl Shapes<'_> {
             (Role::Transform(operator), _) => {
                 let (from, with) = self.sources(&field, layer)?;
                 let shape = operator.shape(&field, layer, &self.values(from))?;
-                if last && (shape.n_out == 0 || shape.output.image.is_some()) {
+                let ends = shape.n_out > 0 && shape.kind != LayerKind::BatchNorm;
+                if last && (!ends || shape.output.image.is_some()) {
                     return Err(out_of_order(&field, layer.kind, last));
                 }
                 self.shapes.push(Shape { from, with, ..shape });

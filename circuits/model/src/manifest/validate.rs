@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::VERSION;
 use super::error::{ManifestError, ManifestErrorKind as Kind};
 use super::lower::in_range;
-use super::schema::{Data, LayerSpec, Manifest, Optimizer, Quantization, Training};
+use super::schema::{Data, LayerKind, LayerSpec, Manifest, Optimizer, Quantization, Training};
 use super::shape::{Shape, shapes};
+use crate::operators::normed_count;
 
 /// Most classes a softmax may have: its terms must still fit 14 bits together.
 pub const MAX_CLASSES: usize = 4096;
@@ -19,6 +20,8 @@ pub(super) fn draft(manifest: &Manifest) -> Result<(), ManifestError> {
     let shapes = shapes(&manifest.model)?;
     optimizer(&manifest.optimizer)?;
     training(&manifest.training)?;
+    let mut norms = shapes.iter().filter(|shape| shape.kind == LayerKind::BatchNorm);
+    norms.try_for_each(|shape| normed_count(manifest.training.batch, shape).map(|_| ()))?;
     columns(&manifest.data, manifest.model.input)?;
     labels(manifest, &shapes)
 }

@@ -107,6 +107,7 @@ impl<W: Weights> Transform for Affine<W> {
             clip,
             update: Some(update),
             eta: q.eta,
+            norm: None,
         })
     }
 
@@ -405,12 +406,12 @@ impl<W: Weights> Arithmetic for Affine<W> {
         let own = trace.w.get_or_insert_default();
         let w = rule.apply(&gradient, &pass.parameters.w, before, own)?;
         let Some(b) = &pass.parameters.b else {
-            return Ok(Some(LayerParameters { w, b: None }));
+            return Ok(Some(LayerParameters { w, b: None, s: None }));
         };
         // A bias is a weight whose input is one.
         of_biases.iter_mut().for_each(|x| *x <<= pass.layer.a_in_frac);
         let before = velocity.and_then(|v| v.b.as_deref());
         let b = rule.apply(&of_biases, b, before, trace.b.get_or_insert_default())?;
-        Ok(Some(LayerParameters { w, b: Some(b) }))
+        Ok(Some(LayerParameters { w, b: Some(b), s: None }))
     }
 }

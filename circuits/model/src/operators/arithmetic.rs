@@ -3,8 +3,10 @@
 //! An operator's arithmetic is written once, here in `model`, over the few [`TensorKernels`] that take time.
 //! Who trains has fast ones; nothing is dispatched for a single number.
 
+use super::batch_norm::Normed;
 use super::site::ARRIVING;
 use crate::manifest::{Layer, Network, RoundSpec};
+use crate::quant::Expansion;
 use crate::trace::{LayerParameters, LayerTrace, Record, Rounded};
 
 /// A matrix, or its transpose.
@@ -71,6 +73,8 @@ pub struct Pass<'a, K> {
     pub steps: usize,
     /// Samples at a time.
     pub samples: usize,
+    /// Whether this is a step of training; else values are only computed.
+    pub training: bool,
 }
 
 /// What an operator keeps of the way forward for the way back.
@@ -86,12 +90,14 @@ pub struct SavedTensors<M> {
     pub values: Vec<i32>,
     /// Likewise the gradient at its output.
     pub arrived: Vec<i32>,
+    /// What a batch norm keeps.
+    pub norm: Option<Normed>,
 }
 
 impl<M> Default for SavedTensors<M> {
     fn default() -> Self {
         let (values, arrived) = (Vec::new(), Vec::new());
-        Self { input: None, weights: None, gradient: None, values, arrived }
+        Self { input: None, weights: None, gradient: None, values, arrived, norm: None }
     }
 }
 
@@ -174,6 +180,27 @@ impl<K> Pass<'_, K> {
         all.reserve_exact(whole.saturating_sub(all.len()));
         all.extend_from_slice(values);
         Ok(())
+    }
+
+    /// Appends the digits of this step's wide integers, one of each channel, and returns their quotients.
+    pub(super) fn expand(
+        &self,
+        record: &mut Record,
+        name: &'static str,
+        expansion: &Expansion,
+        values: &[i128],
+    ) -> Result<Vec<i128>, Untraced> {
+        let all = record.wide_mut(name, expansion.len()).ok_or_else(|| self.wrong(name, 1, 0))?;
+        for value in values {
+            // The static bounds leave none without digits.
+            let digits = expansion.expand(*value).ok_or_else(|| self.wrong(name, 1, 0))?;
+            all.iter_mut().zip(digits).for_each(|(list, digit)| list.push(digit));
+        }
+        let expected = self.start(values.len()) + values.len();
+        for list in all {
+            self.expect(name, expected, list.len())?;
+        }
+        Ok(values.iter().map(|value| expansion.quotient(*value)).collect())
     }
 
     /// Rounds this step's values of a tensor and returns the quotients.

@@ -200,8 +200,8 @@ fn places(layer: &Layer, size: usize) -> Vec<DimMap> {
     axes(3).into_iter().chain(window).collect()
 }
 
-/// Cells beside the image are zero.
-fn padding(pointwise: &mut PointwiseBuilder, name: &str, domain: &Domain, id: TensorId) {
+/// Cells beside real positions are zero.
+pub(super) fn padding(pointwise: &mut PointwiseBuilder, name: &str, domain: &Domain, id: TensorId) {
     let real = all_real(domain);
     if real.is_empty() {
         return;

@@ -20,6 +20,7 @@ mod add;
 mod affine;
 mod arithmetic;
 mod avg_pool2d;
+mod batch_norm;
 mod conv2d;
 mod gelu;
 mod geometry;
@@ -44,8 +45,10 @@ mod tabulated;
 mod tanh;
 
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
+pub use batch_norm::{GAIN_FRAC, MEAN_FRAC, Norm, Normed, SCALE_FRAC, SENT_FRAC};
 pub use registry::{LayerKind, Loss};
 
+pub(crate) use batch_norm::count as normed_count;
 pub(crate) use input::Input;
 use loss::{less_labels, looked_up, loss_layer, outputs_gradient};
 pub(crate) use optimizer::Blocks;
@@ -225,6 +228,16 @@ pub(crate) trait Transform: Operator {
         _blocks: &mut Blocks<'_>,
     ) -> Result<(Option<ParameterIds>, Option<ParameterIds>), CompileError> {
         Ok((None, None))
+    }
+
+    /// The tensors of what it keeps of its values from step to step.
+    fn tracks(
+        &self,
+        _layer: &Layer,
+        _own: &mut Declaration<'_>,
+        _blocks: &mut Blocks<'_>,
+    ) -> Result<Option<ParameterIds>, CompileError> {
+        Ok(None)
     }
 }
 

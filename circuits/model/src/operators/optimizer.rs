@@ -93,13 +93,24 @@ pub(super) fn tensors(
     part: &'static str,
     sizes: &[usize],
     own: &mut Declaration<'_>,
+    blocks: &mut Blocks<'_>,
+) -> Result<ParameterIds, CompileError> {
+    let name = format!("{}.{part}", own.name);
+    let spec = layer.update.as_ref().ok_or_else(|| differs(&name, "its update"))?;
+    rounded_update((spec, layer.clip.as_ref()), &name, sizes, own, blocks)
+}
+
+/// The same with its roundings at hand: of the update and, with clipping, of the gradient.
+pub(super) fn rounded_update(
+    (spec, clip): (&RoundSpec, Option<&RoundSpec>),
+    name: &str,
+    sizes: &[usize],
+    own: &mut Declaration<'_>,
     [before, state, updates]: &mut Blocks<'_>,
 ) -> Result<ParameterIds, CompileError> {
-    let (network, name) = (own.network, format!("{}.{part}", own.name));
-    let spec = layer.update.as_ref().ok_or_else(|| differs(&name, "its update"))?;
+    let network = own.network;
     let (update, tensors) = (next(updates)?, own.tensors());
     let update = tensors.rest(&format!("{name}.update"), spec, update, sizes)?;
-    let clip = layer.clip.as_ref();
     let clip =
         clip.map(|spec| tensors.rounded(&format!("{name}.clip"), spec, sizes)).transpose()?;
     let state = if network.momentum { Some(next(state)?) } else { None };

@@ -51,5 +51,6 @@ pub(super) fn layer(
         clip: None,
         update: None,
         eta: 0,
+        norm: None,
     })
 }

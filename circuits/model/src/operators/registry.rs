@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossFunction, Role};
-use super::{add, affine::Affine, avg_pool2d, conv2d, linear, max_pool2d};
+use super::{add, affine::Affine, avg_pool2d, batch_norm, conv2d, linear, max_pool2d};
 use super::{gelu, leaky_relu, relu, sigmoid, silu, smooth::Smooth, tabulated::Tabulated, tanh};
 use super::{logistic, mse, softmax};
 use crate::trace::{LayerParameters, LayerTrace};
@@ -127,6 +127,8 @@ layers! {
     Gelu, "gelu", 3, Elementwise(Tabulated(gelu::Gelu));
     /// `x/(1 + exp(−x))`.
     Silu, "silu", 3, Elementwise(Tabulated(silu::Silu));
+    /// Every channel to mean 0 and deviation 1 over the batch, then scaled and shifted.
+    BatchNorm, "batch_norm", 3, Transform(batch_norm::BatchNorm);
 }
 
 // The same holds of these.

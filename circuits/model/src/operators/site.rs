@@ -1,7 +1,7 @@
 //! Where an operator stands: its neighbours, scales and tensors.
 
 use super::Operator;
-use crate::compile::{Bound, CompileError, LayerIds, RoundedIds, TrainingIds};
+use crate::compile::{Bound, CompileError, LayerIds, RoundedIds, TrainingIds, WideIds};
 use crate::graph::{Graph, Node, NodeId};
 use crate::manifest::{Layer, Network};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
@@ -111,6 +111,11 @@ impl<'a> Site<'a> {
     /// Tensors of its layer's, of numbers that are rounded.
     pub fn rounded(&self, name: &str, part: &'static str) -> Result<&'a RoundedIds, CompileError> {
         self.layer()?.1.tensors.rounded(name).ok_or_else(|| missing(&self.name(), part))
+    }
+
+    /// Digits of its layer's wide integers.
+    pub fn wide(&self, name: &str, part: &'static str) -> Result<&'a WideIds, CompileError> {
+        self.layer()?.1.tensors.wide(name).ok_or_else(|| missing(&self.name(), part))
     }
 
     /// What its layer puts out before any activation.

@@ -6,6 +6,7 @@
 mod round;
 mod softmax;
 mod tables;
+mod wide;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use tables::{
     DERIVATIVE_FRAC, EXP_LEN, I16_LEN, exp_table, gelu_derivative_table, gelu_table, sigmoid_table,
     silu_derivative_table, silu_table, tanh_table,
 };
+pub use wide::{Digit, Expansion, RADIX, floor_sqrt};
 
 /// Fractional bits of a leaky rectifier's slope.
 pub const SLOPE_FRAC: u32 = 16;

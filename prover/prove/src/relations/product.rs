@@ -12,7 +12,7 @@ use zktrain_msm::accumulate::{SignedAccumulator, axpy_i32, dot_i32};
 use zktrain_msm::eq::eq_table;
 
 use super::{Instance, bind_low};
-use crate::materialize::{ValueRange, materialize};
+use crate::materialize::{ValueRange, materialize, materialize_wide};
 
 /// The state of one product's sumcheck.
 pub struct ProductInstance {
@@ -29,7 +29,7 @@ impl ProductInstance {
     /// Folds the operands at the first point.
     ///
     /// # Errors
-    /// If an operand does not fit 32 bits.
+    /// If an operand of more than [`WIDE`] positions does not fit 32 bits.
     pub fn new(sheet: &Sheet, product: &Product, first: &[Fr]) -> Result<Self, ValueRange> {
         let [o, x, y, k] = &product.axes;
         let (at_y, rest) = first.split_at(y.log() as usize);
@@ -118,7 +118,12 @@ fn fold(
     let folded = o.axes.len()..o.axes.len() + x.axes.len();
     let order = Order::of(form, all.axes.len(), &folded);
     let domain = Domain { axes: order.axes.iter().map(|axis| all.axes[*axis]).collect() };
-    let values = materialize(sheet, &order.permuted(form), &domain)?;
+    let permuted = order.permuted(form);
+    let values = match materialize(sheet, &permuted, &domain) {
+        Ok(values) => Values::Narrow(values),
+        Err(range) if domain.stored() > WIDE => return Err(range),
+        Err(_) => Values::Wide(materialize_wide(sheet, &permuted, &domain)),
+    };
     let weights = eq_table(&order.point(x, at));
     let result = Domain::joined([o, k]);
     let place = |axes: &[usize]| {
@@ -128,14 +133,30 @@ fn fold(
     };
     let (outer, inner) = (place(order.outer()), place(order.inner()));
     let mut out = vec![Fr::zero(); 1 << result.log()];
-    let planes = values.par_chunks(weights.len() * inner.len());
-    let sums = planes.map(|plane| fold_plane(plane, inner.len(), &weights));
-    for (sums, outer) in sums.collect::<Vec<_>>().iter().zip(&outer) {
+    let len = weights.len() * inner.len();
+    let sums: Vec<Vec<Fr>> = match &values {
+        Values::Narrow(values) => {
+            values.par_chunks(len).map(|plane| fold_plane(plane, inner.len(), &weights)).collect()
+        }
+        Values::Wide(values) => {
+            values.par_chunks(len).map(|plane| fold_wide(plane, inner.len(), &weights)).collect()
+        }
+    };
+    for (sums, outer) in sums.iter().zip(&outer) {
         for (sum, inner) in sums.iter().zip(&inner) {
             out[outer + inner] = *sum;
         }
     }
     Ok(out)
+}
+
+/// Positions of an operand that may need 64 bits, one for each channel and step: more have 32 in every honest witness.
+const WIDE: usize = 1 << 26;
+
+/// An operand's values.
+enum Values {
+    Narrow(Vec<i32>),
+    Wide(Vec<i64>),
 }
 
 /// Axes in the order of memory, the folded ones in a row.
@@ -220,6 +241,15 @@ fn fold_plane(plane: &[i32], width: usize, weights: &[Fr]) -> Vec<Fr> {
         1 => vec![dot_i32(&weights[..plane.len()], plane)],
         _ => fold_rows_blocked(plane, width, weights),
     }
+}
+
+/// The same of values that need 64 bits.
+fn fold_wide(plane: &[i64], width: usize, weights: &[Fr]) -> Vec<Fr> {
+    let mut sums = vec![Fr::ZERO; width];
+    for (row, weight) in plane.chunks(width).zip(weights) {
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += *weight * Fr::from(*value));
+    }
+    sums
 }
 
 /// `Σ_i weights[i]·values[i·width + j]` for every `j`.

@@ -65,6 +65,7 @@ impl Bench {
         let layers = self.facts.key.network.layers.iter().map(|layer| LayerParameters {
             w: list(layer.n_in * layer.n_out),
             b: layer.bias.then(|| list(layer.n_out)),
+            s: None,
         });
         Parameters { layers: layers.collect() }
     }
@@ -146,6 +147,7 @@ pub fn zero_model(facts: &PublicProject) -> Parameters {
     let layers = facts.key.network.layers.iter().map(|layer| LayerParameters {
         w: vec![0; layer.n_in * layer.n_out],
         b: layer.bias.then(|| vec![0; layer.n_out]),
+        s: None,
     });
     Parameters { layers: layers.collect() }
 }

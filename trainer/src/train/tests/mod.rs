@@ -1,5 +1,6 @@
 //! The training loop against a scalar re-implementation, written from the specification alone.
 
+mod norm;
 mod scalar;
 
 use proptest::prelude::*;
@@ -52,12 +53,18 @@ impl Case {
             (Loss::Mse, 1),
         ][self.loss];
         let mut layers = Vec::new();
+        let alone = self.batch == 0;
+        let norm = LayerSpec::of(LayerKind::BatchNorm);
         for (i, out) in hidden.iter().skip(1).enumerate() {
             layers.push(LayerSpec::linear(*out, self.biases & (1 << i) == 0));
+            // Over a batch of one there is nothing to normalise.
+            let normed = self.biases & (256 << i) != 0 && !alone;
+            layers.extend(normed.then_some(norm));
             layers.extend(self.kinds[i].map(|kind| self.activation(kind)));
         }
         layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
         let over_image = self.images.iter().flat_map(|(_, all)| all).zip(&self.kinds);
+        let over_image = over_image.filter(|(layer, _)| !(alone && layer.kind == norm.kind));
         let over_image = over_image.flat_map(|(layer, kind)| {
             core::iter::once(*layer).chain(kind.map(|kind| self.activation(kind)))
         });
@@ -114,7 +121,8 @@ fn case() -> impl Strategy<Value = Case> {
         LayerSpec::pool2d(kind, Some(size))
     });
     let whole = Just(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
-    let layer = prop_oneof![4 => kernel, 2 => depthwise, 4 => pool, 1 => whole];
+    let norm = Just(LayerSpec::of(LayerKind::BatchNorm));
+    let layer = prop_oneof![4 => kernel, 2 => depthwise, 4 => pool, 1 => whole, 3 => norm];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 0..5));
     let image = prop_oneof![1 => Just(None), 1 => image.prop_map(fitting)];
     (
@@ -181,6 +189,9 @@ fn after(layer: &LayerSpec, sides: [usize; 2]) -> Option<[usize; 2]> {
         let kernel = Kernel { size, stride, padding: layer.padding? };
         let [height, width] = sides.map(|side| kernel.places(side));
         return Some([height?, width?]);
+    }
+    if layer.kind == LayerKind::BatchNorm {
+        return Some(sides);
     }
     if layer.kernel.is_none() && sides[0] != sides[1] {
         return None;

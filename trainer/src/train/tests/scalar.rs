@@ -7,6 +7,7 @@ use zktrain_model::trace::{
 
 use zktrain_model::operators::ARRIVING;
 
+use super::norm::Norm;
 use crate::train::last_update;
 
 /// Rounding by 2^16 to 16 bits, of products of numbers of 16 bits with 2^16 at most.
@@ -65,6 +66,8 @@ struct Layer {
     clip_b: Expect,
     update_w: Expect,
     update_b: Expect,
+    update_s: Expect,
+    norm: Norm,
 }
 
 fn table_value(kind: LayerKind, z: i64, z_frac: u32, a_frac: u32) -> i64 {
@@ -131,20 +134,27 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 expected[l].chosen.extend(chosen(layer, &inputs[l], batch));
             }
             let mut out = Vec::new();
+            let normed = layer.kind == LayerKind::BatchNorm;
+            if normed {
+                let p = &parameters.layers[l];
+                expected[l].norm.forward(network, layer, p, &inputs[l]);
+            }
             for (i, at) in
                 (0..batch).flat_map(|i| (0..layer.output.positions()).map(move |p| (i, p)))
             {
                 for j in 0..channels {
+                    let p = &parameters.layers[l];
+                    let input = &inputs[l][i * len..];
                     let x = match layer.kind {
                         LayerKind::Add => {
                             let (n, most) = (i * len + at * channels + j, fracs[0].max(fracs[1]));
                             (i128::from(inputs[l][n]) << (most - fracs[0]))
                                 + (i128::from(with[n]) << (most - fracs[1]))
                         }
-                        _ => {
-                            let input = &inputs[l][i * len..];
-                            before_rounding(layer, &parameters.layers[l], input, at, j)
+                        LayerKind::BatchNorm => {
+                            expected[l].norm.output(network, p, input[at * channels + j], j)
                         }
+                        _ => before_rounding(layer, p, input, at, j),
                     };
                     let z = expected[l].z.round(x, &layer.z);
                     let a = match kinds[l] {
@@ -185,6 +195,9 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             } else {
                 derived(layer, (kinds[l], slopes[l]), &mut expected[l], &outputs[l], &arrived[l])
             };
+            if layer.kind == LayerKind::BatchNorm {
+                expected[l].norm.backward(layer, &inputs[l], &d);
+            }
             for source in sources[l].iter().flatten().copied() {
                 let sent = match layer.kind {
                     LayerKind::Add => {
@@ -197,7 +210,8 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                                 && network.layers[*k].kind != LayerKind::Add
                         });
                         let slot = senders.count();
-                        backward(&parameters, network, &mut expected, (l, source, slot), &d)
+                        let at = (l, source, slot);
+                        backward(&parameters, network, &mut expected, at, (&inputs[l], &d))
                     }
                 };
                 match arrived[source].is_empty() {
@@ -206,7 +220,7 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 }
             }
             if layer.n_in == 0 {
-                updates.push((Vec::new(), Vec::new()));
+                updates.push((Vec::new(), Vec::new(), None));
                 continue;
             }
             let (len, n_in, n_out) = (layer.input.count(), layer.n_in, layer.n_out);
@@ -221,7 +235,26 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 update.round(x, &layer.update.unwrap()) as i32
             };
             let mut w_updates = Vec::new();
-            let Layer { clip_w, clip_b, update_w, update_b, .. } = &mut expected[l];
+            let Layer { clip_w, clip_b, update_w, update_b, update_s, norm, .. } = &mut expected[l];
+            if layer.kind == LayerKind::BatchNorm {
+                let p = &parameters.layers[l];
+                let v = velocity.as_ref().map(|v| &v.layers[l]);
+                for (j, w) in p.w.iter().enumerate() {
+                    let v = v.map_or(0, |v| v.w[j]);
+                    w_updates.push(step(norm.learned(j)[0], *w, v, clip_w, update_w));
+                }
+                let b = p.b.as_ref().unwrap().iter().enumerate().map(|(j, b)| {
+                    let v = v.map_or(0, |v| v.b.as_ref().unwrap()[j]);
+                    step(norm.learned(j)[1], *b, v, clip_b, update_b)
+                });
+                let b = b.collect();
+                let s = p.s.as_ref().unwrap().iter().enumerate().map(|(i, s)| {
+                    let x = norm.tracked(*s, i / n_out, i % n_out);
+                    update_s.round(x, &layer.norm.as_ref().unwrap().statistics) as i32
+                });
+                updates.push((w_updates, b, Some(s.collect::<Vec<i32>>())));
+                continue;
+            }
             let mut sums = vec![0i128; n_in * n_out];
             let places = layer.output.positions();
             let by_channel: Vec<_> = (0..n_out).map(|j| taps(layer, j)).collect();
@@ -250,15 +283,17 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                     b_updates.push(step(x << layer.a_in_frac, *b, v, clip_b, update_b));
                 }
             }
-            updates.push((w_updates, b_updates));
+            updates.push((w_updates, b_updates, None));
         }
         updates.reverse();
         let mut next = velocity.take().unwrap_or_else(|| parameters.clone());
-        for (l, (w, b)) in updates.into_iter().enumerate() {
+        for (l, (w, b, s)) in updates.into_iter().enumerate() {
             let p = &mut parameters.layers[l];
             p.w.iter_mut().zip(&w).for_each(|(p, u)| *p -= u);
             p.b.iter_mut().flatten().zip(&b).for_each(|(p, u)| *p -= u);
+            p.s.iter_mut().flatten().zip(s.iter().flatten()).for_each(|(p, u)| *p -= u);
             next.layers[l].w = w;
+            next.layers[l].s = s;
             next.layers[l].b = next.layers[l].b.as_ref().map(|_| b);
         }
         velocity = network.momentum.then_some(next);
@@ -417,7 +452,7 @@ fn backward(
     network: &Network,
     expected: &mut [Layer],
     (l, source, slot): (usize, usize, usize),
-    d: &[i64],
+    (input, d): (&[i64], &[i64]),
 ) -> Vec<i64> {
     let (above, below) = (&network.layers[l], &network.layers[source]);
     let mut out = Vec::new();
@@ -443,6 +478,12 @@ fn backward(
                     }
                 }
                 sums
+            }
+            LayerKind::BatchNorm => {
+                let n = above.n_out;
+                let number = |k: usize| (input[i * len + k], d[i * len + k], k % n);
+                let norm = &expected[l].norm;
+                (0..len).map(number).map(|(a, d, j)| norm.sent(a, d, j)).collect()
             }
             _ => {
                 let d = &d[i * places * above.n_out..(i + 1) * places * above.n_out];
@@ -548,7 +589,10 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
                 ("chosen", want.chosen),
             ],
         );
+        names += want.norm.check(&got.tensors, &format!("layer {l}"));
         assert_eq!(names, got.tensors.iter().count(), "layer {l}");
+        let none = Expect::default();
+        parameter(got.s.as_ref(), &none, &want.update_s, &format!("layer {l}: statistics"));
         parameter(got.w.as_ref(), &want.clip_w, &want.update_w, &format!("layer {l}: weights"));
         parameter(got.b.as_ref(), &want.clip_b, &want.update_b, &format!("layer {l}: biases"));
     }
