@@ -32,7 +32,7 @@ pub enum Command {
     zktrain bench step --preset vgg11 --batch 16 --compress halo2"
 )]
 pub struct StepArgs {
-    /// A network with a name, of ten classes: lenet, vgg11 or resnet18.
+    /// A network with a name, of ten classes: lenet, vgg11, resnet or resnet18.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["shape", "image", "layer"])]
     pub preset: Option<String>,
     /// Layer widths, input first.

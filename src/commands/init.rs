@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// Model, hyper-parameters and public data that belong together: breast-cancer,
-    /// german-credit, digits, mnist or lenet. Other options change them.
+    /// german-credit, digits, mnist, lenet or resnet. Other options change them.
     #[arg(long, value_name = "NAME", conflicts_with = "manifest")]
     pub preset: Option<String>,
     /// A manifest to start from, complete or a draft without `[quantization]`.
@@ -50,7 +50,7 @@ pub struct Args {
     /// Labels of NPY or IDX data.
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// Folder of MNIST's four gzipped IDX files, for the presets mnist and lenet.
+    /// Folder of MNIST's four gzipped IDX files, for the presets mnist, lenet and resnet.
     #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
     pub mnist: Option<PathBuf>,
     /// Name of the label column.

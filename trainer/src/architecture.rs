@@ -19,7 +19,7 @@ pub struct Architecture {
 
 /// All of them.
 pub fn architectures() -> Vec<Architecture> {
-    vec![lenet(), vgg11(), resnet18()]
+    vec![lenet(), vgg11(), resnet(), resnet18()]
 }
 
 /// The one of that name.
@@ -55,30 +55,54 @@ fn vgg11() -> Architecture {
 /// Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition" (2015); the form for small images as
 /// in its section 4.2.
 fn resnet18() -> Architecture {
-    let mut layers = vec![conv(64, 3, 1), relu()];
-    for (stage, channels) in [64, 128, 256, 512].into_iter().enumerate() {
-        residual(&mut layers, channels, if stage > 0 { 2 } else { 1 });
-        residual(&mut layers, channels, 1);
+    let images = residual_network([32, 32, 3], (64, 1), &[(64, 2), (128, 2), (256, 2), (512, 2)]);
+    Architecture { name: "resnet18", images, hidden: Vec::new(), learning_rate: 0.0625 }
+}
+
+/// A small residual network for images of 28×28×1: three blocks behind a convolution that halves the image.
+fn resnet() -> Architecture {
+    let images = residual_network([28, 28, 1], (8, 2), &[(8, 1), (16, 2)]);
+    Architecture { name: "resnet", images, hidden: Vec::new(), learning_rate: 0.125 }
+}
+
+/// A first convolution, `(channels, stride)`, stages of `(channels, blocks)`, of which all but the first halve the image, and
+/// the mean of what is left of it. A norm follows each convolution, which has no biases then.
+fn residual_network(
+    image: [usize; 3],
+    (first, stride): (usize, usize),
+    stages: &[(usize, usize)],
+) -> Images {
+    let mut layers = normed(first, Kernel { size: 3, stride, padding: 1 }).to_vec();
+    layers.push(relu());
+    for (stage, (channels, blocks)) in stages.iter().enumerate() {
+        for block in 0..*blocks {
+            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+            residual(&mut layers, *channels, stride);
+        }
     }
     layers.push(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
-    let images = Images { image: [32, 32, 3], layers };
-    Architecture { name: "resnet18", images, hidden: Vec::new(), learning_rate: 0.0078125 }
+    Images { image, layers }
 }
 
 /// Two convolutions and what goes around them: through a convolution of 1×1 where the image shrinks.
 fn residual(layers: &mut Vec<LayerSpec>, channels: usize, stride: usize) {
     let before = layers.len() - 1;
-    let first = Kernel { size: 3, stride, padding: 1 };
-    layers.extend([LayerSpec::conv2d(channels, first, true), relu(), conv(channels, 3, 1)]);
+    layers.extend(normed(channels, Kernel { size: 3, stride, padding: 1 }));
+    layers.push(relu());
+    layers.extend(normed(channels, Kernel { size: 3, stride: 1, padding: 1 }));
     let through = layers.len() - 1;
     let mut with = before;
     if stride > 1 {
-        let around = Kernel { size: 1, stride, padding: 0 };
-        let from = Some(before);
-        layers.push(LayerSpec { from, ..LayerSpec::conv2d(channels, around, true) });
+        let [convolution, norm] = normed(channels, Kernel { size: 1, stride, padding: 0 });
+        layers.extend([LayerSpec { from: Some(before), ..convolution }, norm]);
         with = through;
     }
     layers.extend([LayerSpec { with: Some(with), ..LayerSpec::of(LayerKind::Add) }, relu()]);
+}
+
+/// A convolution and its norm.
+fn normed(channels: usize, kernel: Kernel) -> [LayerSpec; 2] {
+    [LayerSpec::conv2d(channels, kernel, false), LayerSpec::of(LayerKind::BatchNorm)]
 }
 
 fn relu() -> LayerSpec {
@@ -101,7 +125,8 @@ mod tests {
     /// Parameters as the papers count them.
     #[test]
     fn networks_have_as_many_parameters_as_they_are_known_for() {
-        let known = [("lenet", 61_706), ("vgg11", 9_750_922)];
+        // Running statistics are none.
+        let known = [("lenet", 61_706), ("vgg11", 9_750_922), ("resnet18", 11_173_962)];
         for (name, expected) in known {
             let network = architecture(name).unwrap();
             let widths: Vec<usize> = [0].into_iter().chain(network.hidden).chain([10]).collect();

@@ -64,6 +64,17 @@ pub fn presets() -> Vec<Preset> {
             epochs: 4,
             runs: 1,
         },
+        Preset {
+            name: "resnet",
+            file: None,
+            options: DraftOptions {
+                images: architecture("resnet").map(|network| network.images),
+                hidden: Vec::new(),
+                ..options("label", 0, 0.125, 0.0, pixels(255.0))
+            },
+            epochs: 3,
+            runs: 1,
+        },
     ]
     .into_iter()
     .map(|mut preset| {
