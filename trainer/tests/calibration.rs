@@ -27,11 +27,19 @@ fn close_to_float(name: &str, change: impl Fn(&mut Preset)) {
 
 #[test]
 fn networks_of_every_activation_train_like_double_precision() {
-    let smooth = [LayerKind::Sigmoid, LayerKind::Tanh, LayerKind::Gelu, LayerKind::Silu];
-    for kind in smooth.into_iter().chain([LayerKind::LeakyRelu]) {
+    // With momentum of 0.9 some do not settle at the preset's learning rate, in double precision either.
+    let (fast, slow) = (0.125, 0.03125);
+    for (kind, learning_rate) in [
+        (LayerKind::Sigmoid, fast),
+        (LayerKind::Tanh, fast),
+        (LayerKind::LeakyRelu, slow),
+        (LayerKind::Gelu, slow),
+        (LayerKind::Silu, slow),
+    ] {
         close_to_float("digits", |p| {
             p.options.activation = kind;
             p.options.hidden = vec![32, 16];
+            p.options.optimizer.learning_rate = learning_rate;
         });
     }
 }
