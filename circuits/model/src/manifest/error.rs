@@ -94,6 +94,16 @@ pub enum ManifestErrorKind {
         /// How many do.
         got: usize,
     },
+    /// What sums pass on to sums.
+    #[error(
+        "its gradient is the sum of {got} tensors, at most {max} can be: put activations behind the sums that take its values"
+    )]
+    Summands {
+        /// The most that can be.
+        max: usize,
+        /// How many are.
+        got: usize,
+    },
     /// A layer over images that is given none.
     #[error("{layer} needs an image: set `model.image`, and have no linear layer before it")]
     NoImage {

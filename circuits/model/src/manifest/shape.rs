@@ -42,6 +42,8 @@ pub struct Shape {
 
 /// Most layers that take the values of one.
 const MAX_TAKERS: usize = 8;
+/// Most tensors that a gradient is the sum of. What sums pass on to sums doubles with each of them.
+const MAX_SUMMANDS: usize = 64;
 
 /// The layers of a model, each with the activation that follows it.
 ///
@@ -96,7 +98,7 @@ impl Shapes<'_> {
             _ => return Err(out_of_order(&field, layer.kind, last)),
         }
         self.entries.push(self.shapes.len() - 1);
-        if last { self.all_taken() } else { Ok(()) }
+        if last { self.all_taken().and_then(|()| self.few_summands()) } else { Ok(()) }
     }
 
     fn begins_layer(&self, entry: usize) -> bool {
@@ -154,15 +156,44 @@ impl Shapes<'_> {
     fn all_taken(&self) -> Result<(), ManifestError> {
         let last = self.shapes.len().saturating_sub(1);
         for l in 0..last {
-            let takes = |shape: &&Shape| [shape.from, shape.with].contains(&Some(l));
-            let takers = self.shapes.iter().filter(takes).count();
-            let entry = self.entries.iter().position(|layer| *layer == l).unwrap_or_default();
-            let kind = match takers {
+            let kind = match self.takers(l).count() {
                 0 => Kind::Unused,
                 1..=MAX_TAKERS => continue,
-                _ => Kind::Crowded { max: MAX_TAKERS, got: takers },
+                got => Kind::Crowded { max: MAX_TAKERS, got },
             };
-            return Err(ManifestError::new(format!("model.layers[{entry}]"), kind));
+            return Err(self.at(l, kind));
+        }
+        Ok(())
+    }
+
+    /// The layers that take a layer's values.
+    fn takers(&self, l: usize) -> impl Iterator<Item = (usize, &Shape)> {
+        let takes = move |shape: &Shape| [shape.from, shape.with].contains(&Some(l));
+        self.shapes.iter().enumerate().filter(move |(_, shape)| takes(shape))
+    }
+
+    fn at(&self, l: usize, kind: Kind) -> ManifestError {
+        let entry = self.entries.iter().position(|layer| *layer == l).unwrap_or_default();
+        ManifestError::new(format!("model.layers[{entry}]"), kind)
+    }
+
+    /// Whether no gradient is the sum of too many tensors: a sum without an activation passes on all that arrives.
+    fn few_summands(&self) -> Result<(), ManifestError> {
+        // Of the gradient at each layer's output, from the last one: the loss' has two.
+        let mut summands = vec![2usize; self.shapes.len()];
+        for l in (0..self.shapes.len().saturating_sub(1)).rev() {
+            let sent = self.takers(l).map(|(p, shape)| {
+                let passes =
+                    shape.kind == LayerKind::Add && shape.activation == Activation::Identity;
+                summands.get(p).copied().filter(|_| passes).unwrap_or(1)
+            });
+            let got = sent.fold(0, usize::saturating_add);
+            if got > MAX_SUMMANDS {
+                return Err(self.at(l, Kind::Summands { max: MAX_SUMMANDS, got }));
+            }
+            if let Some(summands) = summands.get_mut(l) {
+                *summands = got;
+            }
         }
         Ok(())
     }

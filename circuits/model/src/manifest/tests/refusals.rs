@@ -249,6 +249,28 @@ fn no_more_layers_take_the_same_values_than_can() {
     assert_eq!(error.kind, Kind::Crowded { max: 8, got: 9 });
 }
 
+/// Each of these sums takes the last two: what arrives at the first would be the sum of 2, 3, 5, 8 … tensors.
+#[test]
+fn sums_of_sums_do_not_multiply() {
+    let text = include_str!("../../../tests/constraints/graph.toml");
+    let (head, rest) = text.split_once("layers = [").unwrap();
+    let (_, tail) = rest.split_once("\n]\n").unwrap();
+    let (tail, _) = tail.split_once("[quantization]").unwrap();
+    let shapes = |sums: usize| {
+        let linear = "{ kind = \"linear\", out = 6 },";
+        let sum = |k: usize| format!("{{ kind = \"add\", with = {k} }},");
+        let sums: String = (0..sums).map(sum).collect();
+        let last = "{ kind = \"linear\", out = 3 }";
+        Manifest::from_toml(&format!("{head}layers = [{linear}{linear}{sums}{last}\n]\n{tail}"))
+    };
+    assert!(shapes(8).is_ok());
+    for sums in [12, 40, 60] {
+        let error = shapes(sums).unwrap_err();
+        assert!(matches!(error.kind, Kind::Summands { max: 64, got: 65..=200 }), "{error}");
+        assert!(error.field.starts_with("model.layers["), "{error}");
+    }
+}
+
 /// What a convolution of each channel by itself has in common with one of all, and what not.
 #[test]
 fn a_depthwise_convolution_has_as_many_channels_as_its_input() {
