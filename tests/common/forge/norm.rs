@@ -82,7 +82,7 @@ impl Forge<'_, '_> {
         let layer = &network.layers[l];
         let channels = layer.n_out;
         let mut step = NormStep::default();
-        for j in 0..channels {
+        for (j, gamma) in gammas.iter().enumerate().take(channels) {
             let at = [t, j];
             let sum = 16 * column(input, channels, j).sum::<i128>();
             let mean = self.wide(l, "mean", at, sum)[1];
@@ -94,7 +94,7 @@ impl Forge<'_, '_> {
             let inverse = self.wide(l, "inverse", at, (1 << 36) / deviation)[0];
             let low = self.wide(l, "inverse_low", at, (1 << 36) - inverse * deviation)[0];
             self.wide(l, "inverse_high", at, deviation - 1 - low);
-            let scale = self.wide(l, "scale", at, i128::from(gammas[j]) * inverse)[1];
+            let scale = self.wide(l, "scale", at, i128::from(*gamma) * inverse)[1];
             step.mean.push(mean);
             step.deviation.push(deviation);
             step.inverse.push(inverse);

@@ -57,7 +57,7 @@ fn gamma(layer: &FloatLayer) -> ArrayView1<'_, f64> {
 pub fn normed(shape: &Shape, layer: &FloatLayer, a: &Array2<f64>, training: bool) -> Array2<f64> {
     let running = if training { None } else { Statistics::running(layer) };
     let statistics = running.unwrap_or_else(|| Statistics::of(shape, a));
-    let scaled = statistics.normed(&rows(shape, a)) * &gamma(layer);
+    let scaled = statistics.normed(&rows(shape, a)) * gamma(layer);
     let shifted = match &layer.b {
         Some(b) => scaled + b,
         None => scaled,

@@ -29,7 +29,7 @@ impl ProductInstance {
     /// Folds the operands at the first point.
     ///
     /// # Errors
-    /// If an operand of more than [`WIDE`] positions does not fit 32 bits.
+    /// If an operand of more than `WIDE` positions does not fit 32 bits.
     pub fn new(sheet: &Sheet, product: &Product, first: &[Fr]) -> Result<Self, ValueRange> {
         let [o, x, y, k] = &product.axes;
         let (at_y, rest) = first.split_at(y.log() as usize);

@@ -31,7 +31,7 @@ fn floor(x: i128, by: i128) -> i128 {
 /// Radices of `2^bits`.
 fn power(bits: u32) -> Vec<i128> {
     let mut all = Vec::new();
-    if bits % 16 > 0 {
+    if !bits.is_multiple_of(16) {
         all.push(1 << (bits % 16));
     }
     all.extend(vec![1 << 16; bits as usize / 16]);
