@@ -186,6 +186,9 @@ pub enum BenchError {
     /// Compression failed.
     #[error(transparent)]
     Compress(#[from] CompressError),
+    /// The circuit of a relation cannot be laid out.
+    #[error(transparent)]
+    Circuit(#[from] zktrain_argument::arith::Check),
     /// The proof made does not verify.
     #[error("the proof made does not verify: {0}")]
     Verify(#[from] zktrain_verify::training::TrainingError),

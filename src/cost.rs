@@ -106,7 +106,7 @@ pub fn cost(file: &Path, manifest: &Manifest, time: bool) -> Result<CostReport, 
         true => Some(Speed::measure()?.seconds(Work::of(&relation))),
         false => None,
     };
-    let tape = halo2::shape(&relation).ok();
+    let tape = halo2::shape(&relation)?;
     let rows = relation.layout.rows.len();
     Ok(CostReport {
         file: file.to_owned(),
@@ -122,8 +122,8 @@ pub fn cost(file: &Path, manifest: &Manifest, time: bool) -> Result<CostReport, 
         argument_elements: ArgumentShape::of(&relation).elements(),
         plain_proof_bytes: proof::encoded_len(&relation),
         proof_bytes: compressed::encoded_len(&relation) + PROOF_LENGTH,
-        circuit_rows: tape.as_ref().map_or(0, |tape| tape.rows.len()),
-        circuit_log: tape.as_ref().map_or(0, |tape| tape.log_rows()),
+        circuit_rows: tape.rows.len(),
+        circuit_log: tape.log_rows(),
         gas_halo2: gas(rows),
         memory_mb: memory(&relation) >> 20,
         prove_s,

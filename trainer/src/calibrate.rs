@@ -86,7 +86,7 @@ pub enum CalibrationError {
     /// Scales that calibration chose are refused: nobody wrote them.
     #[error(
         "no fixed-point scales suit these hyper-parameters: use a smaller learning rate, gradient \
-         clipping or a smaller batch (what was tried is refused: {0})"
+         clipping, a smaller batch or fewer steps of a chain (what was tried is refused: {0})"
     )]
     NoScales(#[source] ManifestError),
 }
@@ -472,7 +472,8 @@ impl Choice<'_> {
         let norms = self.shapes.iter().zip(values).zip(self.extremes);
         let norms = norms.filter(|((shape, _), _)| shape.kind == LayerKind::BatchNorm);
         let statistics = norms.map(|((_, values), seen)| {
-            let bits = libm::ceil(libm::log2(2.0 * seen.statistic.max(1.0))) as u32;
+            // Statistics follow what comes in, and not the learning rate: 16 times what was seen.
+            let bits = libm::ceil(libm::log2(16.0 * seen.statistic.max(1.0))) as u32;
             values.a_in + MEAN_FRAC + bits
         });
         statistics.fold(weight_frac + bits, u32::max).min(30)

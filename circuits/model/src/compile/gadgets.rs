@@ -117,6 +117,32 @@ fn constrain_remainder(
     }
 }
 
+/// What was rounded, as operands with their factors: one form where its bound has 32 bits, as operands of honest
+/// witnesses do; else its parts, which have.
+///
+/// # Errors
+/// If a remainder has other limbs than its bits take.
+pub fn rounded_operands(
+    pointwise: &mut PointwiseBuilder,
+    name: &str,
+    ids: &RoundedIds,
+    dims: &[DimMap],
+) -> Result<Vec<(i128, usize)>, CompileError> {
+    let ends = [ids.spec.x_min, ids.spec.x_max];
+    if ends.into_iter().all(|end| i32::try_from(end).is_ok()) {
+        return Ok(vec![(1, pointwise.form(ids.rounded(name, dims, dims)?))]);
+    }
+    let scale = 1i128 << ids.spec.shift;
+    let q = pointwise.mapped(ids.q, dims);
+    let mut parts = vec![(scale, q), (1, pointwise.form(ids.remainder(name, dims)?))];
+    for (factor, limbs) in [(scale, &ids.high), (-scale, &ids.low)] {
+        if !limbs.is_empty() {
+            parts.push((factor, pointwise.form(RoundedIds::excess(limbs, dims))));
+        }
+    }
+    Ok(parts)
+}
+
 /// The table and key form of a lookup of `z + 2^15`.
 pub fn offset_key(z: TensorId, dims: usize) -> Linear {
     Linear::tensor(z, dims).plus_constant(1 << 15)

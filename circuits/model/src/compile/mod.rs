@@ -22,7 +22,9 @@ pub use builder::{RoundedIds, TableKind};
 pub use dataset::{DatasetIds, compile_dataset};
 pub(crate) use dataset::{draft_dataset, window_rows};
 pub use error::CompileError;
-pub(crate) use gadgets::{Bound, constrain_rounding, offset_key, padded_constant};
+pub(crate) use gadgets::{
+    Bound, constrain_rounding, offset_key, padded_constant, rounded_operands,
+};
 pub(crate) use slots::Declaration;
 pub use slots::{Slot, SlotIds, Slots};
 pub(crate) use training::draft_training;

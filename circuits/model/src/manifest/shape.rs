@@ -50,6 +50,11 @@ const MAX_SUMMANDS: usize = 64;
 /// # Errors
 /// Names the layer that is out of order, lacks its width, is too wide, or takes what is not there.
 pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
+    // First, as what follows looks at each layer for each.
+    let count = model.layers.iter().filter(|layer| layer.kind.begins_layer()).count();
+    if count > MAX_LAYERS {
+        return Err(range("model.layers", 1, MAX_LAYERS, count));
+    }
     let mut all = Shapes { model, inputs: inputs(model)?, shapes: Vec::new(), entries: Vec::new() };
     for i in 0..model.layers.len() {
         all.entry(i)?;
@@ -57,9 +62,6 @@ pub fn shapes(model: &Model) -> Result<Vec<Shape>, ManifestError> {
     let Shapes { shapes, .. } = all;
     if shapes.is_empty() {
         return Err(ManifestError::new("model.layers", Kind::Missing));
-    }
-    if shapes.len() > MAX_LAYERS {
-        return Err(range("model.layers", 1, MAX_LAYERS, shapes.len()));
     }
     Ok(shapes)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::compile::{
     Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes,
-    constrain_rounding,
+    constrain_rounding, rounded_operands,
 };
 use crate::manifest::{
     Activation, Arriving, DEFAULT_SLOPE, I16_HI, I16_LO, Layer, LayerQuantization, LayerSpec,
@@ -131,10 +131,14 @@ impl Operator for LeakyRelu {
         builder.lookup(format!("{name}.negative"), &domain, TableKind::Range(15), key, None)?;
         for (tensor, x) in [("a", z), ("d", g)] {
             let (label, ids) = (format!("{name}.{tensor}"), site.rounded(tensor, part)?);
-            let product = pointwise.form(ids.rounded(&label, &dims, &dims)?);
+            let product = rounded_operands(pointwise, &label, ids, &dims)?;
             let x = pointwise.operand(x);
-            let monomials: [(i128, &[usize]); 3] =
-                [(1, &[product]), (-steep, &[x]), (steep - i128::from(slope), &[s, x])];
+            let product: Vec<_> = product.iter().map(|(coef, part)| (*coef, [*part])).collect();
+            let mut monomials: Vec<(i128, &[usize])> =
+                product.iter().map(|(coef, part)| (*coef, &part[..])).collect();
+            let (own, gated) = ([x], [s, x]);
+            monomials.push((-steep, &own));
+            monomials.push((steep - i128::from(slope), &gated));
             pointwise.require(label.clone(), &monomials);
             constrain_rounding(builder, pointwise, &label, &domain, ids, &dims, Bound::Here)?;
         }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::compile::{
     Bound, CompileError, Declaration, PointwiseBuilder, RelationBuilder, TableKind, axes,
-    constrain_rounding, offset_key, padded_constant,
+    constrain_rounding, offset_key, padded_constant, rounded_operands,
 };
 use crate::manifest::{
     Activation, Arriving, I16_HI, I16_LO, Layer, LayerQuantization, LayerSpec, ManifestError,
@@ -126,8 +126,12 @@ impl<F: Function> Operator for Tabulated<F> {
         let label = format!("{name}.d");
         let h = pointwise.tensor(h, dims.len());
         let g = pointwise.operand(site.gradient(&dims)?);
-        let product = pointwise.form(d.rounded(&label, &dims, &dims)?);
-        pointwise.require(label.clone(), &[(1, &[h, g]), (-1, &[product])]);
+        let product = rounded_operands(pointwise, &label, d, &dims)?;
+        let product: Vec<_> = product.iter().map(|(coef, part)| (-coef, [*part])).collect();
+        let both = [h, g];
+        let mut monomials: Vec<(i128, &[usize])> = vec![(1, &both)];
+        monomials.extend(product.iter().map(|(coef, part)| (*coef, &part[..])));
+        pointwise.require(label.clone(), &monomials);
         constrain_rounding(builder, pointwise, &label, &domain, d, &dims, Bound::Here)
     }
 

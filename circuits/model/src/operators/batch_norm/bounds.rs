@@ -295,7 +295,8 @@ pub(super) fn norm(
     let z = Wide::symmetric(&field, "a layer's output before rounding", largest)
         .rescale(x_frac, q.z_frac)?;
     let tracked = i128::from(TRACKING) * (bounds.weight + bounds.input.max(bounds.deviation()));
-    let statistics = Wide::symmetric(&field, "a running statistic before rounding", tracked)
+    let statistics = "training.max_steps";
+    let statistics = Wide::symmetric(statistics, "a running statistic before rounding", tracked)
         .round(UPDATE_SHIFT, I16_LO, I16_HI)?;
     Ok((expansions(&bounds, n, epsilon, z_shifts, statistics), z))
 }
