@@ -204,6 +204,17 @@ fn manifests_that_are_long_take_little_memory_and_longer_ones_are_not_read() {
 }
 
 /// Many more than processes could be started for: changed numbers, and changed texts.
+/// As many layers as a text has room for, of which each would be held against each.
+#[test]
+fn a_chain_without_an_end_is_refused_at_once() {
+    let manifest =
+        zktrain_trainer::synthetic::manifest(&[4, 3, 2], 4, 1).unwrap().to_toml().unwrap();
+    let (head, tail) = manifest.split_once("[[model.layers]]").unwrap();
+    let layer = "[[model.layers]]\nkind = \"linear\"\nout = 1\n";
+    let layers = layer.repeat((MAX_TEXT - manifest.len()) / layer.len());
+    assert!(!is_admitted(&format!("{head}{layers}[[model.layers]]{tail}")));
+}
+
 #[test]
 fn altered_manifests_are_judged_at_once() {
     let (_, manifest) = project();
