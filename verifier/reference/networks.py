@@ -12,7 +12,7 @@ from zktrain_reference.network import Network, derive
 
 INPUT_FRAC, WEIGHT_FRAC, HIDDEN_FRAC, A_FRAC, LAST_FRAC, GRAD_FRAC = 6, 10, 6, 8, 8, 10
 CLIP_FRAC = 13
-ACTIVATIONS = ("relu", "sigmoid", "tanh")
+ACTIVATIONS = ("relu", "sigmoid", "tanh", "leaky_relu", "gelu", "silu")
 # A kind, and a layer's fields; activations have none.
 Layers = list[tuple[str, dict[str, object]]]
 # Of layers the kind, what is behind, and the layers whose values they take (none for the inputs).
@@ -52,7 +52,7 @@ def scales(layers: Layers, loss: str, rate: float, clip: float | None, batch: in
             table["grad_frac"] = grad_frac
         if smooth:
             table["a_frac"] = A_FRAC
-        if kind in ("linear", "conv2d"):
+        if kind in ("linear", "conv2d", "depthwise_conv2d"):
             table |= rates(in_bits + d_bits, rate, clip, batch)
         out += "[[quantization.layers]]\n" + lines(table)
         values[i] = A_FRAC if smooth else int(table["z_frac"])
@@ -130,6 +130,11 @@ def convolution(out: int, kernel: int, **fields: object) -> tuple[str, dict[str,
     return "conv2d", {"out": out, "kernel": kernel, **fields}
 
 
+def depthwise(kernel: int, **fields: object) -> tuple[str, dict[str, object]]:
+    """A convolution of each channel by itself."""
+    return "depthwise_conv2d", {"kernel": kernel, **fields}
+
+
 def largest(kernel: int, **fields: object) -> tuple[str, dict[str, object]]:
     """A pool of the largest."""
     return "max_pool2d", {"kernel": kernel, **fields}
@@ -145,7 +150,13 @@ def add(entry: int, **fields: object) -> tuple[str, dict[str, object]]:
     return "add", {"with": entry, **fields}
 
 
+def leaky(slope: float) -> tuple[str, dict[str, object]]:
+    """A leaky ReLU."""
+    return "leaky_relu", {"slope": slope}
+
+
 RELU, SIGMOID, TANH = ("relu", {}), ("sigmoid", {}), ("tanh", {})
+LEAKY, GELU, SILU = ("leaky_relu", {}), ("gelu", {}), ("silu", {})
 
 
 SIDES = [(2, 2), (3, 3), (4, 2), (2, 6), (4, 4), (5, 5), (6, 3), (6, 6)]
@@ -198,7 +209,8 @@ class Growing:
         if taken[0] is not None and (taken[0] + 1 != len(self.layers) or self.draw.random() < 0.3):
             fields = fields | {"from": taken[0]}
         self.layers.append((kind, fields))
-        self.layers += self.draw.choice([[], [RELU], [SIGMOID], [TANH]])
+        behind = [[], [RELU], [SIGMOID], [TANH], [LEAKY], [leaky(0.5)], [GELU], [SILU]]
+        self.layers += self.draw.choice(behind)
         self.sizes[len(self.layers) - 1] = size
         self.left = [e for e in self.left if e not in taken] + [len(self.layers) - 1]
 
@@ -213,6 +225,9 @@ class Growing:
             if pool:
                 return self.put(pool[0], (height, width, channels), entry)
         count, kernel = self.draw.choice([1, 2]), self.draw.choice([1, 3])
+        if self.draw.random() < 0.5:
+            apart = depthwise(kernel, padding=kernel // 2, bias=self.draw.random() < 0.5)
+            return self.put(apart, (*sides, channels), entry)
         convolved = convolution(count, kernel, padding=kernel // 2)
         return self.put(convolved, (*sides, count), entry)
 

@@ -4,7 +4,22 @@ import random
 import unittest
 
 from fixtures import data
-from networks import RELU, SIGMOID, TANH, add, convolution, largest, linear, mean, network
+from networks import (
+    GELU,
+    LEAKY,
+    RELU,
+    SIGMOID,
+    SILU,
+    TANH,
+    add,
+    convolution,
+    depthwise,
+    largest,
+    leaky,
+    linear,
+    mean,
+    network,
+)
 from zktrain_reference.argument import Argument, elements
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training
@@ -118,6 +133,20 @@ GRAPHS = {
 }
 
 
+# The channel outside of products, padded and not; slopes, tables that are met twice.
+ACTIVATED = {
+    "channels by themselves": (
+        [depthwise(3, stride=2, padding=1), GELU, convolution(2, 1), LEAKY]
+        + [depthwise(2, bias=False), SILU, linear(3)],
+        {"image": [5, 6, 3], "version": 3, "momentum": 0.5, "decay": 0.01},
+    ),
+    "slopes and what is looked up": (
+        [linear(3), GELU, linear(3), leaky(0.5), add(1), GELU, linear(2), SILU, linear(1)],
+        {"inputs": 2, "version": 3, "clip": 0.25, "loss": "logistic"},
+    ),
+}
+
+
 class Circuits(unittest.TestCase):
     """On messages that prove nothing, each check misses by as much in both."""
 
@@ -153,6 +182,11 @@ class Circuits(unittest.TestCase):
 
     def test_graphs(self) -> None:
         for name, (layers, options) in GRAPHS.items():
+            with self.subTest(name):
+                self.agree(*compile_training(network(layers, **options)))
+
+    def test_depthwise_convolutions_and_activations(self) -> None:
+        for name, (layers, options) in ACTIVATED.items():
             with self.subTest(name):
                 self.agree(*compile_training(network(layers, **options)))
 

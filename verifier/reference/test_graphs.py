@@ -67,7 +67,7 @@ def mixed(one: type[Step], other: type[Step]) -> type[Step]:
 
 def of_values(name: str) -> bool:
     """Whether a tensor has numbers of layers, not parameters or what is looked up."""
-    return name.split(".")[1][0] in "zgdan" if name[0].isdigit() else False
+    return name.split(".")[1][0] in "zgdanh" if name[0].isdigit() else False
 
 
 def edited(text: str, before: str, after: str) -> Manifest:
@@ -228,9 +228,9 @@ class Refusals(unittest.TestCase):
             (r"layers\[1\].with: only a sum", [one, linear(2, **{"with": 0})], {}),
             (r"layers\[1\].with: an activation", [one, ("relu", {"with": 0}), end], {}),
             (r"layers\[1\].from: an activation", [one, ("relu", at(0)), end], {}),
-            (r"layers\[1\].slope: an activation", [one, ("relu", {"slope": 0.5}), end], {}),
-            (r"layers\[0\].slope: no layer", [linear(2, slope=0.5), end], {}),
-            (r"layers\[2\].slope: no layer", [one, one, add(0, slope=0.5), end], {}),
+            (r"layers\[1\].slope: only a leaky", [one, ("relu", {"slope": 0.5}), end], {}),
+            (r"layers\[0\].slope: only a leaky", [linear(2, slope=0.5), end], {}),
+            (r"layers\[2\].slope: only a leaky", [one, one, add(0, slope=0.5), end], {}),
             (r"layers\[2\].out: a sum", [one, one, add(0, out=2), end], {}),
             (r"layers\[2\].bias: a sum", [one, one, add(0, bias=False), end], {}),
             (r"layers\[2\].kernel: a sum", [one, one, add(0, kernel=1), end], {}),

@@ -1,16 +1,22 @@
 """Training steps, against the document's example and its formulas."""
 
+import math
 import random
 import unittest
 from itertools import product
 
 from networks import (
+    GELU,
+    LEAKY,
     RELU,
     SIGMOID,
+    SILU,
     TANH,
     add,
     convolution,
+    depthwise,
     largest,
+    leaky,
     linear,
     mean,
     network,
@@ -31,6 +37,16 @@ def rounded(x: int, shift: int, low: int = -(2**15), high: int = 2**15 - 1) -> i
 def zeros(layer: Layer) -> Matrix:
     """As many zeros as a layer has parameters."""
     return [[0] * layer.outputs for _ in range(layer.parameters)]
+
+
+def normal(x: float) -> float:
+    """Φ, by another function than the tables have it."""
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def logistic(x: float) -> float:
+    """σ, likewise."""
+    return (1 + math.tanh(x / 2)) / 2
 
 
 class Literal:
@@ -61,6 +77,17 @@ class Literal:
                 for c in range(channels):
                     weight = (u * kernel[1] + v) * channels + c
                     yield a * windows[1] + b, weight, (y * width + x) * channels + c
+
+    def multiplied(self, i: int):
+        """Numbers of what is put out, the weight's row and column, numbers of what is read."""
+        layer, n = self.net.layers[i], self.net.layers[i].outputs
+        for position, weight, number in self.reads(i):
+            if layer.kind == "depthwise_conv2d":
+                place, c = divmod(weight, n)
+                yield position * n + c, place, c, number
+            else:
+                for o in range(n):
+                    yield position * n + o, weight, o, number
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """One step."""
@@ -157,9 +184,8 @@ class Literal:
         one = 2**layer.input_bits
         bias = [one * b for b in weights[-1]] if layer.bias else [0] * n
         x = bias * (windows[0] * windows[1])
-        for position, weight, number in self.reads(i):
-            for o in range(n):
-                x[position * n + o] += a[number] * weights[weight][o]
+        for put, weight, o, number in self.multiplied(i):
+            x[put] += a[number] * weights[weight][o]
         return [rounded(v, layer.z.shift) for v in x]
 
     def activation(self, layer: Layer, z: Row) -> Row:
@@ -167,6 +193,12 @@ class Literal:
             return z
         if layer.activation == "relu":
             return [v if v > 0 else 0 for v in z]
+        if layer.activation == "leaky_relu":
+            return [v if v >= 0 else rounded(layer.slope * v, 16) for v in z]
+        if layer.activation == "gelu":
+            return [math.floor(v * normal(v / 2**layer.z_bits) + 0.5) for v in z]
+        if layer.activation == "silu":
+            return [math.floor(v * logistic(v / 2**layer.z_bits) + 0.5) for v in z]
         values = Table(layer.activation, layer.z_bits, layer.a_bits).values()
         return [values[v + 2**15] for v in z]
 
@@ -181,7 +213,7 @@ class Literal:
 
     def sent(self, i: int, k: int, a: Row, d: Row) -> Row:
         """What layer k sends to layer i."""
-        layer, n, x = self.net.layers[k], self.net.layers[k].outputs, [0] * len(a)
+        layer, x = self.net.layers[k], [0] * len(a)
         to, of = self.gradient(i), self.bits(k)[1]
         if layer.kind == "add":
             return [2 ** (to - of) * v for v in d]
@@ -189,9 +221,8 @@ class Literal:
             return self.spread(k, a, d)
         if layer.pool:
             return [rounded(v, of + 16 - to) for v in self.spread(k, a, d)]
-        for position, weight, number in self.reads(k):
-            for o in range(n):
-                x[number] += d[position * n + o] * self.weights[k][weight][o]
+        for put, weight, o, number in self.multiplied(k):
+            x[number] += d[put] * self.weights[k][weight][o]
         return [rounded(v, of + 10 - to) for v in x]
 
     def backward(self, i: int, z: Row, a: Row, errors: dict[int, Row]) -> Row:
@@ -204,7 +235,22 @@ class Literal:
             return [rounded(v * (2**8 - v) * h, 14) for v, h in zip(a, g)]
         if layer.activation == "tanh":
             return [rounded((2**16 - v * v) * h, 16) for v, h in zip(a, g)]
+        if layer.activation == "leaky_relu":
+            ends = -(2**15), 2**15 - 1
+            passed = [min(max(h, ends[0]), ends[1]) for h in g]
+            leaked = [rounded(layer.slope * h, 16) for h in g]
+            return [p if v >= 0 else q for v, p, q in zip(z, passed, leaked)]
+        if layer.activation in ("gelu", "silu"):
+            return [rounded(self.steep(layer, v) * h, 14) for v, h in zip(z, g)]
         return g
+
+    def steep(self, layer: Layer, z: int) -> int:
+        """The derivative of GELU and SiLU, with 14 bits."""
+        x = z / 2**layer.z_bits
+        if layer.activation == "gelu":
+            density = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+            return math.floor(2**14 * (normal(x) + x * density) + 0.5)
+        return math.floor(2**14 * logistic(x) * (1 + x * logistic(-x)) + 0.5)
 
     def update(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
         layer, n = self.net.layers[i], self.net.layers[i].outputs
@@ -212,9 +258,8 @@ class Literal:
             return []
         sums = zeros(layer)
         for a, d in zip(rows, errors):
-            for position, weight, number in self.reads(i):
-                for o in range(n):
-                    sums[weight][o] += a[number] * d[position * n + o]
+            for put, weight, o, number in self.multiplied(i):
+                sums[weight][o] += a[number] * d[put]
             if layer.bias:
                 for k, v in enumerate(d):
                     sums[-1][k % n] += 2**layer.input_bits * v
@@ -266,6 +311,24 @@ CASES = {
     "the largest of what is smooth": (
         [convolution(1, 1), SIGMOID, largest(2, padding=0), SIGMOID, largest(2), linear(3)],
         {"image": [4, 4, 1], "momentum": 0.5},
+    ),
+    "channels by themselves": (
+        [depthwise(3, stride=2, padding=1), LEAKY, depthwise(2, bias=False), SIGMOID, linear(2)],
+        {"image": [5, 4, 3], "momentum": 0.5, "decay": 0.01, "version": 3},
+    ),
+    "channels by themselves and together": (
+        [depthwise(3, padding=2, bias=False), GELU, convolution(3, 1), depthwise(2), SILU]
+        + [linear(1)],
+        {"image": [2, 3, 2], "clip": 0.25, "loss": "logistic", "version": 3},
+    ),
+    "slopes and what is looked up": (
+        [linear(3), LEAKY, linear(3), GELU, linear(3), SILU, linear(2), leaky(0.75), linear(2)],
+        {"inputs": 3, "momentum": 0.5, "decay": 0.01, "loss": "mse", "version": 3},
+    ),
+    "pools of what falls": (
+        [convolution(3, 1), GELU, largest(2), SILU, depthwise(1), add(3), leaky(0.25)]
+        + [mean(kernel=3), linear(3)],
+        {"image": [6, 6, 1], "batch": 1, "steps": 1, "momentum": 0.5, "version": 3},
     ),
     "around a convolution": (
         [convolution(2, 3, padding=1), RELU, convolution(2, 3, padding=1), add(1), RELU, linear(2)],

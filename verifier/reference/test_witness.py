@@ -78,6 +78,8 @@ class Witness:
         """Where an input of a layer is in its parameters."""
         if layer.image is None:
             return (m,)
+        if layer.depthwise:
+            return divmod(m, layer.kernel.size)
         columns = layer.kernel.size if layer.kernel else layer.image.width
         position, channel = divmod(m, layer.image.channels)
         return (*divmod(position, columns), channel)
@@ -114,11 +116,16 @@ class Witness:
         if layer.largest:
             for m in trace[f"{i}.chosen"][b]:
                 self.set(f"{i}.chosen", chosen_at(layer, m, t, b), 1)
-        if layer.activation:
+        if layer.a:
+            rounded = trace[f"{i}.a"][b]
+            place(f"{i}.a", [q for q, _, _ in rounded])
+            self.parts(f"{i}.a", layer.a, rounded, place)
+        elif layer.activation:
             place(f"{i}.a", trace[f"{i}.a"][b])
+        for name in ("negative", "h"):
+            if f"{i}.{name}" in trace:
+                place(f"{i}.{name}", trace[f"{i}.{name}"][b])
         if layer.activation == "relu":
-            negative = [int(q < 0) for q, _, _ in trace[f"{i}.z"][b]]
-            place(f"{i}.negative", negative)
             place(f"{i}.d", step.errors[i][b])
 
     def loss(self, t: int, b: int, step: Step) -> None:

@@ -3,7 +3,7 @@
 Steps are `t`, samples `b`, outputs `n`. Inputs are `m`; of a convolution `u`, `v` (the kernel's
 rows and columns) and `c`; of a linear layer over an image `h`, `w` and `c`. What is put out as
 an image has positions `i`, `j`, and so has an image whose values are checked one by one. The
-channels of a pool are `c` on both sides.
+channels of a pool and of a depthwise convolution are `c` on both sides.
 """
 
 from .geometry import Image
@@ -33,7 +33,7 @@ def inputs(layer: Layer) -> Axes:
     if layer.kernel:
         size = layer.kernel.size
         window = (("u", size), ("v", size))
-        return window if layer.pool else (*window, ("c", layer.image.channels))
+        return window if layer.pool or layer.depthwise else (*window, ("c", layer.image.channels))
     return (("h", layer.image.height), ("w", layer.image.width), ("c", layer.image.channels))
 
 
@@ -56,4 +56,15 @@ def gradients(layer: Layer) -> tuple[Along, ...]:
     size, image = layer.kernel.size, layer.image
     rows = Window("h", "u", image.height, size, layer.kernel, backward=True)
     columns = Window("w", "v", image.width, size, layer.kernel, backward=True)
-    return ("c" if layer.pool else "n", "t", "b", rows, columns)
+    return ("c" if layer.pool else unit(layer), "t", "b", rows, columns)
+
+
+def unit(layer: Layer) -> str:
+    """The axis of the outputs in products with a layer's weights."""
+    return "c" if layer.depthwise else "n"
+
+
+def outside(layer: Layer, steps: int) -> tuple[Axes, Axes]:
+    """The outer axes of products with a layer's weights, and its outputs, unless they are there."""
+    step, units = ("t", steps), (unit(layer), layer.outputs)
+    return ((step, units), ()) if layer.depthwise else ((step,), (units,))

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from . import axes
+from .activations import Activations
 from .builder import HALF, Builder, on_padding, real
 from .network import PROBABILITY_BITS, Layer, Network, Taker
-from .pools import Pools
 from .relation import (
     SUMMED,
     Domain,
@@ -21,9 +21,7 @@ from .relation import (
 from .sheet import Sheet
 from .tables import SIZE, Table
 from .tensors import (
-    LESS,
     SHORT,
-    activation_table,
     count_tensors,
     data_tensors,
     parameter_tensors,
@@ -32,7 +30,7 @@ from .tensors import (
 )
 
 
-class _Training(Pools):
+class _Training(Activations):
     """The relation of T steps."""
 
     def layer(self, i: int) -> None:
@@ -56,7 +54,7 @@ class _Training(Pools):
         alone = layer.activation is None and not (last and network.loss == "logistic")
         cells = {
             name: self._get_over(pointwise.over, f"{i}.{name}")
-            for name in ("z", "d", "a", "negative")
+            for name in ("z", "d", "a", "negative", "h")
             if f"{i}.{name}" in self.sheet.tensors
         }
         if layer.largest:
@@ -70,25 +68,22 @@ class _Training(Pools):
                 self.rounding(pointwise, name, taker.rounding, cell, True)
         if layer.activation:
             cells["g"] = self.arriving(i, *axes.names(pointwise.over.axes))
-        if layer.activation == "relu":
-            self.relu(pointwise, **cells)
-        elif layer.activation:
-            self.smooth(pointwise, i, layer, **cells)
+            self.activate(pointwise, i, layer, **cells)
         self.check(pointwise)
 
     def forward(self, i: int) -> None:
         """Z = A·W + 2^f·b"""
         network, layer = self.network, self.network.layers[i]
         inputs, places = axes.inputs(layer), axes.positions(layer.result)
-        along = ("n", "t", "b", *axes.names(places))
+        unit, (outer, units) = axes.unit(layer), axes.outside(layer, network.steps)
+        along = (unit, "t", "b", *axes.names(places))
         out = self.rounded(f"{i}.z", layer.z, self.get(f"{i}.z", *along), *along)
         if layer.bias:
-            bias = 2**layer.input_bits * self.weights(i, "b", "t", "n")
+            bias = 2**layer.input_bits * self.weights(i, "b", "t", unit)
             out -= real(bias, Domain(places))
-        right = self.weights(i, "w", "t", *axes.names(inputs), "n")
-        steps, rows = (("t", network.steps),), (("b", network.batch), *places)
-        units = (("n", layer.outputs),)
-        self.products.append(Product(steps, rows, units, inputs, self.input(i), right, 1, out))
+        right = self.weights(i, "w", "t", *axes.names(inputs), unit)
+        rows = (("b", network.batch), *places)
+        self.products.append(Product(outer, rows, units, inputs, self.input(i), right, 1, out))
 
     def sum(self, i: int) -> None:
         """Z = 2^(F − f)·A + 2^(F − f')·A'"""
@@ -102,12 +97,10 @@ class _Training(Pools):
     def backward(self, i: int, taker: Taker) -> None:
         """The gradient that arrives at layer i from one that takes its values."""
         network, above = self.network, self.network.layers[taker.layer]
-        steps, rows = (("t", network.steps),), (("b", network.batch),)
-        inputs, units = axes.inputs(above), (("n", above.outputs),)
-        along = (inputs[-1][0], "t", "b")
-        if above.image:
-            along = (*along, "h", "w")
-        right = self.weights(taker.layer, "w", "t", *axes.names(inputs), "n")
+        outer, units = axes.outside(above, network.steps)
+        inputs, rows = axes.inputs(above), (("b", network.batch),)
+        along = ("c", "t", "b", "h", "w") if above.image else ("m", "t", "b")
+        right = self.weights(taker.layer, "w", "t", *axes.names(inputs), axes.unit(above))
         if above.kernel:
             rows += (("h", above.image.height), ("w", above.image.width))
             units += inputs[:2]
@@ -115,40 +108,7 @@ class _Training(Pools):
         name = f"{i}.{taker.name}"
         out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
         left = self.error(taker.layer, *axes.gradients(above))
-        self.products.append(Product(steps, rows, inputs, units, left, right, 1, out))
-
-    def relu(
-        self, pointwise: Pointwise, z: Form, g: Form, d: Form, a: Form, negative: Form
-    ) -> None:
-        """a = (1 − negative)·z, d = (1 − negative)·g"""
-        a_, s, z_, d_, g_ = (pointwise.operand(form) for form in (a, negative, z, d, g))
-        self.bit(pointwise, s)
-        pointwise.constraints.append([(1, (a_,)), (-1, (z_,)), (1, (s, z_))])
-        pointwise.constraints.append([(1, (d_,)), (-1, (g_,)), (1, (s, g_))])
-        self.lookup(pointwise.over, LESS, 2 * a - z - negative)
-
-    def smooth(
-        self, pointwise: Pointwise, i: int, layer: Layer, z: Form, g: Form, d: Form, a: Form
-    ) -> None:
-        """a from the table, d the derivative times g, rounded."""
-        sigmoid = layer.activation == "sigmoid"
-        middle = 2 ** (layer.a_bits - 1) if sigmoid else 0
-        over = pointwise.over
-        value = on_padding(a, middle, over)
-        self.lookup(over, activation_table(layer), z + HALF, value)
-        a_, g_, d_ = (pointwise.operand(form) for form in (a, g, d))
-        r = pointwise.fresh(self.remainder(f"{i}.d", layer.d, *axes.names(over.axes)))
-        if sigmoid:
-            slope = [(2**layer.a_bits, (a_, g_))]
-        else:
-            slope = [(2 ** (2 * layer.a_bits), (g_,))]
-        rest = [(-1, (a_, a_, g_)), (-(2**layer.d.shift), (d_,)), (-1, (r,))]
-        for part, sign in (("high", -1), ("low", 1)):
-            excess = self.excess(f"{i}.d", part, layer.d, *axes.names(over.axes))
-            if excess.terms:
-                rest.append((sign * 2**layer.d.shift, (pointwise.fresh(excess),)))
-        pointwise.constraints.append(slope + rest)
-        self.rounding(pointwise, f"{i}.d", layer.d, d, True)
+        self.products.append(Product(outer, rows, inputs, units, left, right, 1, out))
 
     def step(
         self, i: int, layer: Layer, kind: str, block: tuple[str, ...], trace: tuple[str, ...]
@@ -168,18 +128,19 @@ class _Training(Pools):
     def weight_gradient(self, i: int, layer: Layer) -> None:
         """G = Aᵀ·D, and the update of the weights."""
         network, inputs = self.network, axes.inputs(layer)
-        steps, units = (("t", network.steps),), (("n", layer.outputs),)
-        block, trace = ("t", *axes.names(inputs), "n"), (*axes.names(inputs), "t", "n")
+        unit, (outer, units) = axes.unit(layer), axes.outside(layer, network.steps)
+        block, trace = ("t", *axes.names(inputs), unit), (*axes.names(inputs), "t", unit)
         out, factor = self.step(i, layer, "w", block, trace), layer.eta
         if layer.clip:
             name = f"{i}.w.clip"
             out, factor = self.rounded(name, layer.clip, self.get(name, *trace), *trace), 1
         places = axes.positions(layer.result)
         rows = (("b", network.batch), *places)
-        right = self.error(i, "n", "t", *axes.names(rows))
-        product = Product(steps, inputs, units, rows, self.input(i), right, factor, out)
+        right = self.error(i, unit, "t", *axes.names(rows))
+        product = Product(outer, inputs, units, rows, self.input(i), right, factor, out)
         self.products.append(product)
-        self.update(i, layer, "w", Domain((*inputs, *steps, *units)), block)
+        over = Domain((*inputs, ("t", network.steps), (unit, layer.outputs)))
+        self.update(i, layer, "w", over, block)
 
     def bias_gradient(self, i: int, layer: Layer) -> None:
         """The sum of D over the batch, and the update of the biases."""

@@ -8,7 +8,7 @@ from .errors import Rejected, require, within
 from .geometry import Image
 from .hashing import keccak256
 from .schema import LAYERS, VERSIONS, encoded, read
-from .shape import MOST, MOST_TAKERS, Shape, Values, shaped, summed
+from .shape import MOST, MOST_TAKERS, Shape, Values, shaped, slope, summed
 
 
 def _name(field: str, text: str) -> None:
@@ -81,9 +81,9 @@ class Manifest:
                 fits = before in LAYERS and i + 1 < len(model["layers"])
                 require(fits, f"{field}: an activation is between two layers")
                 for name, value in layer.items():
-                    belongs = name == "kind" or value is None
+                    belongs = name in ("kind", "slope") or value is None
                     require(belongs, f"{field}.{name}: an activation has none")
-                found[-1] = replace(found[-1], activation=kind)
+                found[-1] = replace(found[-1], activation=kind, slope=slope(field, layer))
                 del ends[i - 1]
             ends[i] = len(found) - 1
             before = kind
@@ -100,7 +100,7 @@ class Manifest:
         source = self._source(f"{field}.from", layer.get("from"), i, ends)
         if source is None and i > 0:
             source = ends[i - 1]
-        require(layer.get("slope") is None, f"{field}.slope: no layer has one")
+        slope(field, layer)
         values: dict[int | None, Values] = {None: inputs}
         values |= {k: (shape.numbers, shape.result) for k, shape in enumerate(found)}
         second = self._source(f"{field}.with", layer.get("with"), i, ends)

@@ -1,14 +1,14 @@
 """Scales, multipliers and static bounds that follow from a manifest. See docs/quantization.md."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import require
 from .geometry import Image, Kernel
 from .manifest import Manifest
-from .schema import POOLS, WEIGHTED
-from .shape import Shape
+from .scaling import accurate, scaled
+from .schema import POOLS, SMOOTH, WEIGHTED
+from .shape import SLOPE_BITS, Shape
 
 SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
 PROBABILITY_BITS = 14
@@ -17,6 +17,9 @@ UPDATE_SHIFT = 16
 MEAN_BITS = 16
 # What arrives at a layer has fewer bits, the sign apart.
 GRADIENT_BITS = 30
+# Fractional bits of derivatives that are looked up, and their largest magnitudes.
+DERIVATIVE_BITS = 14
+STEEPEST = {"gelu": 18496, "silu": 18020}
 # Fractional bits and largest magnitude of a layer's values, or of its D.
 _Sized = tuple[int, int]
 
@@ -102,6 +105,9 @@ class Layer:
     second: int | None
     # Of a sum: what both values are multiplied with.
     factors: tuple[int, int] | None
+    # Of a leaky ReLU: what a negative value is multiplied with, and the rounding of the values.
+    slope: int | None
+    a: Rounding | None
 
     @property
     def senders(self) -> tuple[Taker, ...]:
@@ -127,6 +133,11 @@ class Layer:
     def pool(self) -> bool:
         """Whether it is one."""
         return self.kind in POOLS
+
+    @property
+    def depthwise(self) -> bool:
+        """Whether it is a convolution whose channels do not meet."""
+        return self.kind == "depthwise_conv2d"
 
     @property
     def largest(self) -> bool:
@@ -174,6 +185,11 @@ class Network:
         return 2 ** self.layers[-1].z_bits if self.one_hot else 1
 
 
+def leaking(low: int, high: int) -> Rounding:
+    """What a leaky ReLU makes of numbers between these ends."""
+    return Rounding(SLOPE_BITS, SHORT_LOW, SHORT_HIGH, low << SLOPE_BITS, high << SLOPE_BITS)
+
+
 def factors(taken: Sequence[_Sized]) -> tuple[int, ...]:
     """What the values of a sum are multiplied with, to have the fractional bits of the finer."""
     finest = max(bits for bits, _ in taken)
@@ -183,19 +199,6 @@ def factors(taken: Sequence[_Sized]) -> tuple[int, ...]:
 def rounded_mean(numbers: int) -> int:
     """2^16 divided by so many, rounded half up."""
     return (2 * 2**MEAN_BITS + numbers) // (2 * numbers)
-
-
-def scaled(x: float, bits: int) -> int:
-    """x·2^bits, rounded half up, in double precision."""
-    try:
-        return math.floor(math.ldexp(x, bits) + 0.5)
-    except OverflowError:
-        return 2**63 - 1
-
-
-def _accurate(field: str, x: float, bits: int, got: int) -> None:
-    error = abs(got / math.ldexp(x, bits) - 1)
-    require(error <= 1 / 16, f"{field}: rounding changes it by {error:.3f}, more than 1/16")
 
 
 def _equal(field: str, derived: int, got: int) -> None:
@@ -228,13 +231,13 @@ class _Derivation:
         require(momentum == 0 or self.scales["mu"] != 0, "optimizer.momentum: rounds to zero")
         if self.optimizer["weight_decay"] > 0:
             require(self.scales["lambda"] != 0, "optimizer.weight_decay: rounds to zero")
-            _accurate("optimizer.weight_decay", product, 16, self.scales["lambda"])
+            accurate("optimizer.weight_decay", product, 16, self.scales["lambda"])
 
     def values(self) -> dict[int | None, _Sized]:
         """Fractional bits and largest magnitude of the values of each layer, and of the inputs."""
         found: dict[int | None, _Sized] = {None: (self.scales["input_frac"], 2**15)}
         for i, (shape, scales) in enumerate(zip(self.manifest.layers, self.scales["layers"])):
-            smooth = shape.activation in ("sigmoid", "tanh")
+            smooth = shape.activation in SMOOTH
             a_frac = scales["a_frac"]
             require(
                 (a_frac is not None) == smooth, f"quantization.layers[{i}].a_frac: where it belongs"
@@ -242,7 +245,7 @@ class _Derivation:
             if smooth:
                 found[i] = a_frac, 2**a_frac
             else:
-                found[i] = scales["z_frac"], 2**15 - (shape.activation == "relu")
+                found[i] = scales["z_frac"], 2**15 - (shape.activation is not None)
         return found
 
     def layers(self) -> list[Layer]:
@@ -270,7 +273,8 @@ class _Derivation:
             shape.kind, shape.inputs, shape.outputs, shape.bias, shape.activation,
             a_in[0], scales["z_frac"], values[i][0], scales["eta"], z, takers, d, clip, update,
             shape.image, shape.kernel, shape.result, shape.source, shape.second,
-            factors(taken) if shape.kind == "add" else None,
+            factors(taken) if shape.kind == "add" else None, shape.slope,
+            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None,
         )  # fmt: skip
 
     def forward(self, field: str, shape: Shape, frac: int, *taken: _Sized) -> Rounding:
@@ -316,7 +320,8 @@ class _Derivation:
             most, shift = layer.mean * most, bits + MEAN_BITS - frac
         else:
             overlap = layer.kernel.overlap if layer.kernel else 1
-            most = layer.outputs * overlap * most << self.weight_bits
+            met = 1 if layer.depthwise else layer.outputs
+            most = met * overlap * most << self.weight_bits
             shift = bits + self.scales["weight_frac"] - frac
         return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.grad_frac")
 
@@ -338,7 +343,7 @@ class _Derivation:
         exponent = self.scales["weight_frac"] + 16 - step_bits
         _equal(f"{field}.eta", scaled(rate, exponent), eta)
         require(1 <= eta < 2**31, f"{field}.eta: {eta} is not in 1 … 2^31 − 1")
-        _accurate(f"{field}.eta", rate, exponent, eta)
+        accurate(f"{field}.eta", rate, exponent, eta)
         most = self.scales["mu"] * 2**15 + eta * step_most
         most += self.scales["lambda"] << self.weight_bits
         update = Rounding(UPDATE_SHIFT, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.eta")
@@ -353,13 +358,20 @@ class _Derivation:
         low, high = self.arriving(takers)
         most = max(-low, high)
         require(most < 2**GRADIENT_BITS, f"{field}.grad_frac: a sum of gradients is too large")
-        if shape.activation not in ("sigmoid", "tanh"):
+        if shape.activation in (None, "relu"):
             self.errors[i] = frac, most
             return None
         sigmoid = shape.activation == "sigmoid"
-        peak = 2 * a_bits - 2 * sigmoid
         self.errors[i] = frac + 2 * sigmoid, 2**15
-        d = Rounding(peak, SHORT_LOW, SHORT_HIGH, low << peak, high << peak)
+        if shape.activation == "leaky_relu":
+            d = leaking(low, high)
+        elif shape.activation in STEEPEST:
+            steepest = STEEPEST[shape.activation]
+            ends = steepest * low, steepest * high
+            d = Rounding(DERIVATIVE_BITS, SHORT_LOW, SHORT_HIGH, *ends)
+        else:
+            peak = 2 * a_bits - 2 * sigmoid
+            d = Rounding(peak, SHORT_LOW, SHORT_HIGH, low << peak, high << peak)
         return d.check(f"{field}.grad_frac")
 
     def last(self, field: str, scales) -> _Sized:

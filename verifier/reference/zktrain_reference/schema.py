@@ -6,11 +6,21 @@ from typing import Any
 from .errors import require
 
 LOSSES = ("softmax-cross-entropy", "logistic", "mse")
-KINDS = ("linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d", "add")
+KINDS = (
+    "linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d", "add",
+    "depthwise_conv2d", "leaky_relu", "gelu", "silu",
+)  # fmt: skip
 # Layers that have weights, and those that have none; others are activations.
-WEIGHTED = ("linear", "conv2d")
+CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
+WEIGHTED = ("linear", *CONVOLUTIONS)
 POOLS = ("max_pool2d", "avg_pool2d")
 LAYERS = (*WEIGHTED, *POOLS, "add")
+# Activations that are looked up: those whose derivative follows from the value, which has
+# fractional bits of its own, and those whose derivative is looked up too.
+SMOOTH = ("sigmoid", "tanh")
+LOOKED_UP = ("gelu", "silu")
+# The slope of a leaky ReLU where it is not said.
+SLOPE = 0.01
 
 # The fields of every table in the order of the hash: name, type, whether it may be absent.
 # A type is a scalar's name, a list of one type, or the name of another table.
@@ -181,6 +191,8 @@ def _written(name: str, layer: dict[str, Any]) -> Any:
         return layer[name]
     if name == "bias":
         return True if layer["kind"] in WEIGHTED else None
+    if name == "slope":
+        return SLOPE if layer["kind"] == "leaky_relu" else None
     if name in ("stride", "padding") and layer["kernel"] is not None:
         return default_stride(layer) if name == "stride" else 0
     return None

@@ -5,12 +5,15 @@ from typing import Any
 
 from .errors import require, within
 from .geometry import Image, Kernel
-from .schema import POOLS, default_stride
+from .schema import CONVOLUTIONS, POOLS, SLOPE, default_stride
+from .scaling import accurate, scaled
 
 # Numbers that a layer reads or puts out.
 MOST = 65536
 # Layers that take the values of one.
 MOST_TAKERS = 8
+# Fractional bits of a leaky ReLU's slope.
+SLOPE_BITS = 16
 # How many numbers there are, and their image if they are one.
 Values = tuple[int, Image | None]
 
@@ -18,8 +21,9 @@ Values = tuple[int, Image | None]
 @dataclass(frozen=True)
 class Shape:
     """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
-    many inputs as a patch has numbers; so does a pool, one for each number of a window. `image` is
-    what is read, if that is one. `source` is the number of the layer whose values are taken, `None`
+    many inputs as a patch has numbers, of one channel if it is depthwise; so does a pool, one for
+    each number of a window. `slope` is that of a leaky ReLU, times 2^16. `image` is what is read,
+    if that is one. `source` is the number of the layer whose values are taken, `None`
     for the inputs, and `second` of a sum that of the other one."""
 
     kind: str
@@ -31,6 +35,7 @@ class Shape:
     kernel: Kernel | None = None
     source: int | None = None
     second: int | None = None
+    slope: int | None = None
 
     @property
     def taken(self) -> tuple[int | None, ...]:
@@ -56,6 +61,10 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     if kind in POOLS:
         return _pool(field, layer, image)
     outputs, bias = layer["out"], layer["bias"] is not False
+    if kind == "depthwise_conv2d":
+        require(outputs is None, f"{field}.out: a depthwise convolution has as many as it takes")
+        channels = image.channels if image else 0
+        return _convolution(field, layer, Shape(kind, 0, channels, bias, None, image))
     require(outputs is not None, f"{field}.out: is required")
     within(f"{field}.out", 1, MOST, outputs)
     if kind == "conv2d":
@@ -116,8 +125,23 @@ def _convolution(field: str, layer: dict[str, Any], shape: Shape) -> Shape:
     within(f"{field}.padding", 0, size - 1, padding)
     smallest = min(image.height, image.width) + 2 * padding
     require(size <= smallest, f"{field}.kernel: does not fit the image")
-    inputs = size * size * image.channels
+    patch, alone = size * size * image.channels, shape.kind == "depthwise_conv2d"
+    within(f"{field}.kernel (numbers of a patch)", 1, MOST, patch)
+    inputs = size * size if alone else patch
     shape = replace(shape, inputs=inputs, kernel=Kernel(size, stride, padding))
-    within(f"{field}.kernel (numbers of a patch)", 1, MOST, inputs)
-    within(f"{field}.out (numbers)", 1, MOST, shape.numbers)
+    within(f"{field}{'' if alone else '.out'} (numbers)", 1, MOST, shape.numbers)
     return shape
+
+
+def slope(field: str, layer: dict[str, Any]) -> int | None:
+    """What a leaky ReLU multiplies with, times 2^16; other activations have none."""
+    said = layer.get("slope")
+    if layer["kind"] != "leaky_relu":
+        require(said is None, f"{field}.slope: only a leaky ReLU has one")
+        return None
+    said = SLOPE if said is None else said
+    least = 2.0**-SLOPE_BITS
+    within(f"{field}.slope", least, 1 - least, said)
+    factor = scaled(said, SLOPE_BITS)
+    accurate(f"{field}.slope", said, SLOPE_BITS, factor)
+    return factor

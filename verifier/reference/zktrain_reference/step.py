@@ -2,16 +2,20 @@
 
 A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
 parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
-the bias' row if there is one; a column for each output. A pool's and a sum's has no rows.
+the bias' row if there is one; a column for each output. A pool's and a sum's has no rows. Of a
+depthwise convolution a column is a channel's kernel, and a row a place of the kernel.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import product
+from itertools import cycle, product
 
 from .network import PROBABILITY_BITS, Layer, Network, Rounding, Taker
+from .schema import LOOKED_UP
+from .shape import SLOPE_BITS
 from .tables import Table
+from .tensors import activation_tables
 
 Row = list[int]
 Matrix = list[Row]
@@ -46,10 +50,11 @@ def places(layer: Layer) -> list[list[int | None]]:
 
 
 @cache
-def windows(pool: Layer) -> list[list[int]]:
-    """Of each number that a pool puts out, which numbers its window has."""
-    channels = pool.image.channels
-    return [place[c::channels] for place in places(pool) for c in range(channels)]
+def windows(layer: Layer) -> list[list[int | None]]:
+    """Of each number that a pool or a depthwise convolution puts out, which numbers of its channel
+    it reads; none outside of the image."""
+    channels = layer.image.channels
+    return [place[c::channels] for place in places(layer) for c in range(channels)]
 
 
 @cache
@@ -58,10 +63,16 @@ def values_of(table: Table) -> Row:
     return table.values()
 
 
-def smooth(kind: str, z: Row, argument_bits: int, value_bits: int) -> Row:
-    """A sigmoid or a hyperbolic tangent, from its table."""
-    values = values_of(Table(kind, argument_bits, value_bits))
+def looked_up(table: Table, z: Row) -> Row:
+    """Values of a function, from its table."""
+    values = values_of(table)
     return [values[x + 2**15] for x in z]
+
+
+def leaky(layer: Layer, negative: Row, row: Row) -> Row:
+    """The numbers of a row times 2^16, or times the slope where it is said."""
+    one = 2**SLOPE_BITS
+    return [(one - (one - layer.slope) * s) * x for s, x in zip(negative, row)]
 
 
 @dataclass
@@ -109,13 +120,29 @@ class Step:
         """A of one sample, from what is taken."""
         layer = self.network.layers[i]
         z = self.round(f"{i}.z", self.wide(i, *rows), layer.z)
+        return self.activate(i, layer, z)
+
+    def activate(self, i: int, layer: Layer, z: Row) -> Row:
+        """A of one sample, from Z."""
+        if layer.activation in ("relu", "leaky_relu"):
+            self.note(f"{i}.negative", self.negative(z))
+        if layer.activation == "leaky_relu":
+            wide = leaky(layer, self.trace[f"{i}.negative"][-1], z)
+            return self.round(f"{i}.a", wide, layer.a)
         a = z
         if layer.activation == "relu":
             a = [max(x, 0) for x in z]
         elif layer.activation:
-            a = smooth(layer.activation, z, layer.z_bits, layer.a_bits)
+            function, *derivative = activation_tables(layer)
+            a = looked_up(function, z)
+            for table in derivative:
+                self.note(f"{i}.h", looked_up(table, z))
         self.note(f"{i}.a", a)
         return a
+
+    def negative(self, z: Row) -> Row:
+        """Where numbers are negative."""
+        return [int(x < 0) for x in z]
 
     def wide(self, i: int, row: Row, *other: Row) -> Row:
         """X of one sample."""
@@ -129,6 +156,9 @@ class Step:
             return [row[m] for m in chosen]
         if layer.pool:
             return [layer.mean * sum(row[m] for m in window) for window in windows(layer)]
+        if layer.depthwise:
+            reads = zip(reads_of(layer, row), kernels(layer, weights))
+            return [sum(x * w for x, w in zip(read, kernel)) for read, kernel in reads]
         return [x for patch in patches(layer, row) for x in times(patch, weights)]
 
     def choose(self, window: list[int], row: Row) -> int:
@@ -140,7 +170,7 @@ class Step:
         network, last = self.network, self.network.layers[-1]
         p = z
         if network.loss == "logistic":
-            p = smooth("sigmoid", z, last.z_bits, PROBABILITY_BITS)
+            p = looked_up(Table("sigmoid", last.z_bits, PROBABILITY_BITS), z)
         elif network.loss == "softmax-cross-entropy":
             p = self.softmax(z, last)
         self.note("p", p)
@@ -181,6 +211,9 @@ class Step:
         elif layer.pool:
             for window, x in zip(windows(layer), error):
                 yield from ((m, layer.mean * x) for m in window)
+        elif layer.depthwise:
+            for window, x, kernel in zip(windows(layer), error, kernels(layer, self.weights[i])):
+                yield from ((m, x * w) for m, w in zip(window, kernel) if m is not None)
         else:
             for position, place in enumerate(places(layer)):
                 d = part(error, position, layer)
@@ -194,8 +227,13 @@ class Step:
         if layer.activation is None:
             return g
         if layer.activation == "relu":
-            z = self.trace[f"{i}.z"][sample]
-            return [0 if q < 0 else x for (q, _, _), x in zip(z, g)]
+            return [0 if s else x for s, x in zip(self.trace[f"{i}.negative"][sample], g)]
+        if layer.activation == "leaky_relu":
+            wide = leaky(layer, self.trace[f"{i}.negative"][sample], g)
+            return self.round(f"{i}.d", wide, layer.d)
+        if layer.activation in LOOKED_UP:
+            wide = [h * x for h, x in zip(self.trace[f"{i}.h"][sample], g)]
+            return self.round(f"{i}.d", wide, layer.d)
         one = 2**layer.a_bits
         if layer.activation == "sigmoid":
             wide = [y * (one - y) * x for y, x in zip(a, g)]
@@ -210,11 +248,7 @@ class Step:
             return []
         gradient = [[0] * layer.outputs for _ in self.weights[i]]
         for row, error in zip(read, errors):
-            for position, patch in enumerate(patches(layer, row)):
-                d = part(error, position, layer)
-                for total, a in zip(gradient, patch):
-                    for o, x in enumerate(d):
-                        total[o] += a * x
+            (gather_apart if layer.depthwise else gather)(gradient, layer, row, error)
         if layer.clip:
             gradient = [self.round(f"{i}.clip", row, layer.clip) for row in gradient]
         updates = []
@@ -223,6 +257,33 @@ class Step:
             wide = [network.mu * d + layer.eta * x + network.decay * w for d, x, w in columns]
             updates.append(self.round(f"{i}.update", wide, layer.update))
         return updates
+
+
+def gather(gradient: Matrix, layer: Layer, row: Row, error: Row) -> None:
+    """Adds what a sample adds to the gradient of parameters."""
+    for position, patch in enumerate(patches(layer, row)):
+        d = part(error, position, layer)
+        for total, a in zip(gradient, patch):
+            for o, x in enumerate(d):
+                total[o] += a * x
+
+
+def gather_apart(gradient: Matrix, layer: Layer, row: Row, error: Row) -> None:
+    """The same, where channels do not meet."""
+    for number, (read, x) in enumerate(zip(reads_of(layer, row), error)):
+        for total, a in zip(gradient, read):
+            total[number % layer.outputs] += a * x
+
+
+def reads_of(layer: Layer, row: Row) -> Matrix:
+    """What a depthwise convolution multiplies with its parameters, number by number."""
+    one = [2**layer.input_bits] * layer.bias
+    return [[0 if m is None else row[m] for m in window] + one for window in windows(layer)]
+
+
+def kernels(layer: Layer, weights: Matrix) -> Iterator[Row]:
+    """The parameters of each number's channel."""
+    return cycle([list(kernel) for kernel in zip(*weights)])
 
 
 def patches(layer: Layer, row: Row) -> Matrix:

@@ -1,6 +1,7 @@
 """The function tables of docs/quantization.md, in double precision."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 SIZE = 2**16
@@ -25,8 +26,7 @@ class Table:
         if self.kind == "exp":
             exact = (self.value * math.exp(-d / scale) for d in range(SIZE))
         else:
-            top = 2.0**self.value
-            function = math.tanh if self.kind == "tanh" else _logistic
+            top, function = 2.0**self.value, FUNCTIONS[self.kind]
             exact = (top * function(z / scale) for z in range(-SIZE // 2, SIZE // 2))
         return [math.floor(x + 0.5) for x in exact]
 
@@ -34,6 +34,29 @@ class Table:
 def _logistic(x: float) -> float:
     # For very negative x the value is zero, and exp would overflow.
     return 1 / (1 + math.exp(-x)) if x > -700 else 0.0
+
+
+def _normal(x: float) -> float:
+    """The distribution function of the standard normal distribution."""
+    return math.erfc(-x / math.sqrt(2)) / 2
+
+
+def _gelu_slope(x: float) -> float:
+    return _normal(x) + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+
+
+def _silu_slope(x: float) -> float:
+    return _logistic(x) * (1 + x * _logistic(-x))
+
+
+FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "sigmoid": _logistic,
+    "tanh": math.tanh,
+    "gelu": lambda x: x * _normal(x),
+    "gelu'": _gelu_slope,
+    "silu": lambda x: x * _logistic(x),
+    "silu'": _silu_slope,
+}
 
 
 def range_table(bits: int) -> Table:

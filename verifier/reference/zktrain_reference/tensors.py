@@ -2,11 +2,16 @@
 
 from . import axes
 from .geometry import Image
-from .network import PROBABILITY_BITS, Layer, Network, Rounding
+from .network import DERIVATIVE_BITS, PROBABILITY_BITS, Layer, Network, Rounding
+from .schema import LOOKED_UP, SMOOTH
 from .sheet import Wanted
 from .tables import Table, range_table
 
 SHORT, LESS = range_table(16), range_table(15)
+# Tensors of an activation beside its values, ahead of what is rounded on the way back.
+BESIDE = {
+    "relu": ("negative", "d"), "leaky_relu": ("negative",), "gelu": ("h",), "silu": ("h",)
+}  # fmt: skip
 
 
 def limbs(bits: int) -> int:
@@ -24,19 +29,23 @@ def part_names(name: str, rounding: Rounding) -> list[str]:
     return [f"{name}.{part}{k}" for part, count in counts for k in range(count)]
 
 
-def activation_table(layer: Layer) -> Table | None:
-    """A sigmoid's or hyperbolic tangent's table."""
-    if layer.activation in ("sigmoid", "tanh"):
-        return Table(layer.activation, layer.z_bits, layer.a_bits)
-    return None
+def activation_tables(layer: Layer) -> list[Table]:
+    """What an activation is looked up in: a table, and perhaps that of its derivative."""
+    kind, bits = layer.activation, layer.z_bits
+    if kind in ("relu", "leaky_relu"):
+        return [LESS]
+    if kind in SMOOTH:
+        return [Table(kind, bits, layer.a_bits)]
+    if kind in LOOKED_UP:
+        return [Table(kind, bits, bits), Table(f"{kind}'", bits, DERIVATIVE_BITS)]
+    return []
 
 
 def tables_of(network: Network) -> list[Table]:
     """The tables, in order."""
     found = [SHORT]
     for layer in network.layers:
-        found += [LESS] * (layer.activation == "relu")
-        found += [table for table in [activation_table(layer)] if table]
+        found += activation_tables(layer)
     last = network.layers[-1]
     if network.loss == "softmax-cross-entropy":
         found.append(Table("exp", last.z_bits, network.exp_start))
@@ -98,8 +107,9 @@ def trace_tensors(network: Network) -> Wanted:
             add((*ahead, height, size, width, size), f"{i}.chosen")
         if layer.activation:
             add(units, f"{i}.a")
-        if layer.activation == "relu":
-            add(units, f"{i}.negative", f"{i}.d")
+        if layer.a:
+            add(units, *part_names(f"{i}.a", layer.a))
+        add(units, *(f"{i}.{name}" for name in BESIDE.get(layer.activation, ())))
         for name, rounding in gradients(layer):
             add(units, f"{i}.{name}", *part_names(f"{i}.{name}", rounding))
         if not layer.weighted:
