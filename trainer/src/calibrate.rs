@@ -414,8 +414,8 @@ impl Choice<'_> {
                 LayerKind::Add => (1, 0),
                 LayerKind::AvgPool2d => (MAX_GRADIENT_FRAC, MAX_SHIFT - 16),
                 LayerKind::BatchNorm => {
-                    let more = (SCALE_FRAC + SENT_FRAC).saturating_sub(values[p].a_in);
-                    (more, MAX_SHIFT.saturating_sub(more))
+                    let own = (SCALE_FRAC + SENT_FRAC).saturating_sub(values[p].a_in);
+                    (own.saturating_sub(MIN_NORM_SHIFT), MAX_SHIFT.saturating_sub(own))
                 }
                 _ => (MAX_GRADIENT_FRAC, MAX_SHIFT.saturating_sub(weight_frac)),
             };
@@ -481,6 +481,8 @@ impl Choice<'_> {
 }
 
 const MAX_GRADIENT_FRAC: u32 = 24;
+/// Fewest bits that the rounding of what a batch norm sends drops: with 62 bits there is then an excess of 48 at most.
+const MIN_NORM_SHIFT: u32 = 14;
 
 /// Length of a committed row, `2^c`, with `c` from 12 to 16: so long that a sheet has about 32
 /// rows at most. A row costs 64 bytes of every proof and 7,450 gas of every check on chain; a
