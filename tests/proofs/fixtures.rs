@@ -160,7 +160,7 @@ fn laid_out() -> Vec<Case> {
 }
 
 /// Manifests by hand behind those: networks over images.
-const OVER_IMAGES: usize = 8;
+const OVER_IMAGES: usize = 9;
 
 /// Training's circuit and that of a registration's chunk of four windows: the digest of
 /// each one's rows and copies.

@@ -47,7 +47,8 @@ class Activations(Pools):
         for name, rounding, cell, read in (("a", layer.a, a, z), ("d", layer.d, d, g)):
             wide = self.wide(pointwise, f"{i}.{name}", rounding, cell)
             read_ = pointwise.operand(read)
-            constraint = [(1, (wide,)), (-one, (read_,)), (one - layer.slope, (s, read_))]
+            constraint = [(factor, (part,)) for factor, part in wide]
+            constraint += [(-one, (read_,)), (one - layer.slope, (s, read_))]
             pointwise.constraints.append(constraint)
             self.rounding(pointwise, f"{i}.{name}", rounding, cell, True)
 
@@ -62,13 +63,25 @@ class Activations(Pools):
         self.lookup(over, derivative, z + HALF, on_padding(h, MIDDLE, over))
         h_, g_ = pointwise.operand(h), pointwise.operand(g)
         wide = self.wide(pointwise, f"{i}.d", layer.d, d)
-        pointwise.constraints.append([(1, (h_, g_)), (-1, (wide,))])
+        constraint = [(1, (h_, g_))] + [(-factor, (part,)) for factor, part in wide]
+        pointwise.constraints.append(constraint)
         self.rounding(pointwise, f"{i}.d", layer.d, d, True)
 
-    def wide(self, pointwise: Pointwise, name: str, rounding: Rounding, quotient: Form) -> int:
-        """The number of a new operand: what is rounded."""
+    def wide(
+        self, pointwise: Pointwise, name: str, rounding: Rounding, quotient: Form
+    ) -> list[tuple[int, int]]:
+        """What is rounded: factors and the numbers of operands. One if its bound has 32 bits."""
         along = axes.names(pointwise.over.axes)
-        return pointwise.fresh(self.rounded(name, rounding, quotient, *along))
+        if -(2**31) <= rounding.least and rounding.most < 2**31:
+            return [(1, pointwise.fresh(self.rounded(name, rounding, quotient, *along)))]
+        scale = 2**rounding.shift
+        parts = [(scale, pointwise.operand(quotient))]
+        parts.append((1, pointwise.fresh(self.remainder(name, rounding, *along))))
+        for part, sign in (("high", 1), ("low", -1)):
+            excess = self.excess(name, part, rounding, *along)
+            if excess.terms:
+                parts.append((sign * scale, pointwise.fresh(excess)))
+        return parts
 
     def smooth(
         self, pointwise: Pointwise, i: int, layer: Layer, z: Form, g: Form, d: Form, a: Form

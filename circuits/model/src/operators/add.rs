@@ -1,5 +1,5 @@
-//! The sum of the values of two layers: what goes around the layers in between. Whoever sends a gradient here sends
-//! it to both: it is passed on as it is, and takes no tensor.
+//! The sum of the values of two layers: what goes around the layers in between. The gradient that arrives is passed on
+//! to both as it is, and takes no tensor.
 
 use super::parameterless;
 use super::site::{Site, differs, missing};
