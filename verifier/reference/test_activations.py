@@ -410,7 +410,8 @@ class Constraints(unittest.TestCase):
             net = network(layers, **FLAT | ONCE)
             relation, _ = compile_training(net)
             check, _ = constraints_of("0.negative" if behind is LEAKY else "0.h", relation)
-            last = constraints_of("0.d", relation)[1]
+            # Of a leaky rectifier the quotient stands in the equation itself: it is that long.
+            last = constraints_of("0.d", relation)[1] + (behind is LEAKY)
             for sign, (limb, other) in ((1, ("high", "low")), (-1, ("low", "high"))):
                 kind = loud(sign)
                 cells = Witness(net, kind, quiet).cells
