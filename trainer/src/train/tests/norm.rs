@@ -18,7 +18,7 @@ struct Channel {
 
 /// One layer over the steps of a window.
 #[derive(Debug, Default)]
-pub struct Norm {
+pub(super) struct Norm {
     channels: Vec<Channel>,
     /// Wide integers by name: what drops of them, and one number for each step and channel.
     wide: Vec<(&'static str, Vec<i128>, bool, Vec<i128>)>,
