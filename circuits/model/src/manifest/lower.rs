@@ -126,6 +126,46 @@ pub(crate) struct Backward {
     pub gradient: Scale,
 }
 
+impl Backward {
+    /// The layer of these scales, without what becomes of parameters.
+    pub fn layer(
+        self,
+        shape: &Shape,
+        z_frac: u32,
+        (input, a_frac): (Scale, u32),
+        z: RoundSpec,
+    ) -> Layer {
+        Layer {
+            kind: shape.kind,
+            from: shape.from,
+            with: shape.with,
+            input: shape.input,
+            output: shape.output,
+            kernel: shape.kernel,
+            n_in: shape.n_in,
+            n_out: shape.n_out,
+            bias: shape.bias,
+            activation: shape.activation,
+            a_in_frac: input.frac,
+            a_in_max: input.max,
+            z_frac,
+            a_frac,
+            g_frac: self.g_frac,
+            d_frac: self.gradient.frac,
+            d_max: self.gradient.max,
+            grad_frac: 0,
+            grad_max: 0,
+            z,
+            g: self.g,
+            d: self.d,
+            clip: None,
+            update: None,
+            eta: 0,
+            norm: None,
+        }
+    }
+}
+
 impl Lowering<'_> {
     fn layers(&self, shapes: &[Shape]) -> Result<Vec<Layer>, ManifestError> {
         let mut layers: Vec<Layer> = Vec::with_capacity(shapes.len());

@@ -40,6 +40,24 @@ pub struct Shape {
     pub with: Option<usize>,
 }
 
+impl Shape {
+    /// Of a layer without weights, kernel or activation.
+    pub(crate) fn new(kind: LayerKind, input: &Features, output: Features) -> Self {
+        Self {
+            kind,
+            input: *input,
+            output,
+            kernel: None,
+            n_in: 0,
+            n_out: 0,
+            bias: false,
+            activation: Activation::Identity,
+            from: None,
+            with: None,
+        }
+    }
+}
+
 /// Most layers that take the values of one.
 const MAX_TAKERS: usize = 8;
 /// Most tensors that a gradient is the sum of. What sums pass on to sums doubles with each of them.

@@ -7,12 +7,10 @@ use super::{
     Arithmetic, Operator, Pass, SavedTensors, Scale, Sends, Sent, TensorKernels, Transform,
     Untraced,
 };
-use crate::compile::{
-    CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes, constrain_rounding,
-};
+use crate::compile::{CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes};
 use crate::manifest::{
-    Activation, Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind,
-    Shape, Wide, no_kernel, no_weights,
+    Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Shape, Wide,
+    no_kernel, no_weights,
 };
 use crate::relation::{DimMap, Linear};
 use crate::trace::LayerTrace;
@@ -36,18 +34,7 @@ impl Transform for Add {
     ) -> Result<Shape, ManifestError> {
         no_weights(field, spec)?;
         no_kernel(field, spec)?;
-        Ok(Shape {
-            kind: spec.kind,
-            input: *input,
-            output: *input,
-            kernel: None,
-            n_in: 0,
-            n_out: 0,
-            bias: false,
-            activation: Activation::Identity,
-            from: None,
-            with: None,
-        })
+        Ok(Shape::new(spec.kind, input, *input))
     }
 
     fn scales(
@@ -142,9 +129,7 @@ impl Operator for Add {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let (name, domain) = (format!("{}.z", site.name()), site.domain(site.layer()?.0));
-        let dims = axes(domain.axes.len());
-        constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, site.bound()?)
+        site.constrain_z(builder, pointwise)
     }
 
     /// Nothing: it has no parameters.

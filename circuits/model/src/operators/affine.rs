@@ -9,8 +9,8 @@ use super::{
     Untraced,
 };
 use crate::compile::{
-    CompileError, Declaration, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder, axes,
-    constrain_rounding, real_positions,
+    CompileError, Declaration, LayerIds, ParameterIds, PointwiseBuilder, RelationBuilder,
+    real_positions,
 };
 use crate::manifest::{
     Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, ManifestErrorKind, Shape, Wide,
@@ -81,33 +81,13 @@ impl<W: Weights> Transform for Affine<W> {
         let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;
         let update = optimizer::update(lowering, l, step)?;
         Ok(Layer {
-            kind: shape.kind,
-            from: shape.from,
-            with: shape.with,
-            input: shape.input,
-            output: shape.output,
-            kernel: shape.kernel,
-            n_in: shape.n_in,
-            n_out: shape.n_out,
-            bias: shape.bias,
-            activation: shape.activation,
-            a_in_frac: input.frac,
-            a_in_max: input.max,
-            z_frac: q.z_frac,
-            a_frac,
-            g_frac: back.g_frac,
-            d_frac: back.gradient.frac,
-            d_max: back.gradient.max,
             grad_frac,
             // At most 2^12·2^24·2^15·2^16: as it is bounded below, it fits.
             grad_max: i64::try_from(grad_max).unwrap_or(i64::MAX),
-            z,
-            g: back.g,
-            d: back.d,
             clip,
             update: Some(update),
             eta: q.eta,
-            norm: None,
+            ..back.layer(shape, q.z_frac, (input, a_frac), z)
         })
     }
 
@@ -213,11 +193,7 @@ impl<W: Weights> Operator for Affine<W> {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let layer = site.layer()?.0;
-        let bound = site.bound()?;
-        let (name, domain) = (format!("{}.z", site.name()), site.domain(layer));
-        let dims = axes(domain.axes.len());
-        constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, bound)
+        site.constrain_z(builder, pointwise)
     }
 
     /// The weights' gradient as a product, the biases' as a sum; the update of both.

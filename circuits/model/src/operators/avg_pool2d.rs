@@ -7,8 +7,7 @@ use super::{
 };
 use super::{parameterless, pooling};
 use crate::compile::{
-    CompileError, Declaration, PointwiseBuilder, RelationBuilder, axes, constrain_rounding,
-    real_positions,
+    CompileError, Declaration, PointwiseBuilder, RelationBuilder, real_positions,
 };
 use crate::manifest::{
     Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, Shape, Wide,
@@ -163,10 +162,7 @@ impl Operator for AvgPool2d {
         pointwise: &mut PointwiseBuilder,
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
-        let bound = site.bound()?;
-        let (name, domain) = (format!("{}.z", site.name()), site.domain(site.layer()?.0));
-        let dims = axes(domain.axes.len());
-        constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, bound)
+        site.constrain_z(builder, pointwise)
     }
 
     /// Nothing: it has no parameters.

@@ -2,8 +2,8 @@
 
 use super::affine::{Weights, columns};
 use crate::manifest::{
-    Activation, Features, Kernel, Layer, LayerSpec, MAX_KERNEL, ManifestError, ManifestErrorKind,
-    Shape, range, width,
+    Features, Kernel, Layer, LayerSpec, MAX_KERNEL, ManifestError, ManifestErrorKind, Shape, range,
+    width,
 };
 
 /// A convolution over images.
@@ -71,11 +71,8 @@ fn over_image(
     width(field, n_in)?;
     let output = Features::image([height, width_, n_out]);
     width(field, output.count())?;
-    let bias = spec.bias.unwrap_or(true);
-    let (kind, activation) = (spec.kind, Activation::Identity);
-    let (input, kernel) = (*input, Some(kernel));
-    let (from, with) = (None, None);
-    Ok(Shape { kind, input, output, kernel, n_in, n_out, bias, activation, from, with })
+    let (bias, kernel) = (spec.bias.unwrap_or(true), Some(kernel));
+    Ok(Shape { kernel, n_in, n_out, bias, ..Shape::new(spec.kind, input, output) })
 }
 
 fn kernel(field: &str, spec: &LayerSpec) -> Result<Kernel, ManifestError> {

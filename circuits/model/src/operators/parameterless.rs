@@ -25,32 +25,5 @@ pub(super) fn layer(
         }
     }
     let back = lowering.backward(l, shape.activation, a_frac, above)?;
-    Ok(Layer {
-        kind: shape.kind,
-        from: shape.from,
-        with: shape.with,
-        input: shape.input,
-        output: shape.output,
-        kernel: shape.kernel,
-        n_in: 0,
-        n_out: 0,
-        bias: false,
-        activation: shape.activation,
-        a_in_frac: input.frac,
-        a_in_max: input.max,
-        z_frac: q.z_frac,
-        a_frac,
-        g_frac: back.g_frac,
-        d_frac: back.gradient.frac,
-        d_max: back.gradient.max,
-        grad_frac: 0,
-        grad_max: 0,
-        z,
-        g: back.g,
-        d: back.d,
-        clip: None,
-        update: None,
-        eta: 0,
-        norm: None,
-    })
+    Ok(back.layer(shape, q.z_frac, (input, a_frac), z))
 }

@@ -1,8 +1,8 @@
 //! What pools have in common: windows that tile an image, and no parameters.
 
 use crate::manifest::{
-    Activation, Features, Kernel, Layer, LayerSpec, MAX_KERNEL, ManifestError, ManifestErrorKind,
-    Shape, derived, range,
+    Features, Kernel, Layer, LayerSpec, MAX_KERNEL, ManifestError, ManifestErrorKind, Shape,
+    derived, range,
 };
 
 /// Longest side of an image whose numbers are averaged all at once: a mean's share is `round(2^16/k²)`, which is
@@ -32,18 +32,9 @@ pub(super) fn shape(
         return Err(ManifestError::new(format!("{field}.kernel"), kind));
     }
     let [height, width] = sides.map(|side| side / size);
-    Ok(Shape {
-        kind: spec.kind,
-        input: *input,
-        output: Features::image([height, width, input.channels]),
-        kernel: Some(Kernel { size, stride: size, padding: 0 }),
-        n_in: 0,
-        n_out: 0,
-        bias: false,
-        activation: Activation::Identity,
-        from: None,
-        with: None,
-    })
+    let kernel = Some(Kernel { size, stride: size, padding: 0 });
+    let output = Features::image([height, width, input.channels]);
+    Ok(Shape { kernel, ..Shape::new(spec.kind, input, output) })
 }
 
 fn size(

@@ -1,7 +1,10 @@
 //! Where an operator stands: its neighbours, scales and tensors.
 
 use super::Operator;
-use crate::compile::{Bound, CompileError, LayerIds, RoundedIds, TrainingIds, WideIds};
+use crate::compile::{
+    Bound, CompileError, LayerIds, PointwiseBuilder, RelationBuilder, RoundedIds, TrainingIds,
+    WideIds, axes, constrain_rounding,
+};
 use crate::graph::{Graph, Node, NodeId};
 use crate::manifest::{Layer, Network};
 use crate::relation::{DimMap, Domain, Linear, TensorId};
@@ -83,7 +86,7 @@ impl<'a> Site<'a> {
     }
 
     /// Whether one of those holds its values within 16 bits.
-    pub fn bound(&self) -> Result<Bound, CompileError> {
+    fn bound(&self) -> Result<Bound, CompileError> {
         let bounded = self.consumers()?.iter().any(|site| site.operator().bounds_input());
         Ok(if bounded { Bound::Elsewhere } else { Bound::Here })
     }
@@ -126,6 +129,17 @@ impl<'a> Site<'a> {
     /// A tensor of the loss; `part` is what is missing if there is none.
     pub fn of_loss(&self, name: &str, part: &'static str) -> Result<TensorId, CompileError> {
         self.ids.loss.plain(name).ok_or_else(|| missing(LOSS, part))
+    }
+
+    /// The rounding of what its layer puts out.
+    pub fn constrain_z(
+        &self,
+        builder: &mut RelationBuilder,
+        pointwise: &mut PointwiseBuilder,
+    ) -> Result<(), CompileError> {
+        let (name, domain) = (format!("{}.z", self.name()), self.domain(self.layer()?.0));
+        let dims = axes(domain.axes.len());
+        constrain_rounding(builder, pointwise, &name, &domain, self.z()?, &dims, self.bound()?)
     }
 
     /// The name and the tensors of the gradient that it sends to its input.

@@ -20,8 +20,8 @@ use super::site::differs;
 use super::{Scale, Sent, Transform};
 use crate::compile::{CompileError, Declaration, ParameterIds};
 use crate::manifest::{
-    Activation, Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, Shape, Wide,
-    no_kernel, no_weights,
+    Consumers, Features, Layer, LayerSpec, Lowering, ManifestError, Shape, Wide, no_kernel,
+    no_weights,
 };
 
 /// Batch norm.
@@ -37,18 +37,8 @@ impl Transform for BatchNorm {
     ) -> Result<Shape, ManifestError> {
         no_kernel(field, spec)?;
         no_weights(field, spec)?;
-        Ok(Shape {
-            kind: spec.kind,
-            input: *input,
-            output: *input,
-            kernel: None,
-            n_in: 1,
-            n_out: input.channels,
-            bias: true,
-            activation: Activation::Identity,
-            from: None,
-            with: None,
-        })
+        let shape = Shape::new(spec.kind, input, *input);
+        Ok(Shape { n_in: 1, n_out: input.channels, bias: true, ..shape })
     }
 
     fn scales(
@@ -67,33 +57,14 @@ impl Transform for BatchNorm {
         let (clip, step) = optimizer::clip(lowering, l, grad_frac, grad_max)?;
         let update = optimizer::update(lowering, l, step)?;
         Ok(Layer {
-            kind: shape.kind,
-            from: shape.from,
-            with: shape.with,
-            input: shape.input,
-            output: shape.output,
-            kernel: None,
-            n_in: shape.n_in,
-            n_out: shape.n_out,
-            bias: shape.bias,
-            activation: shape.activation,
-            a_in_frac: input.frac,
-            a_in_max: input.max,
-            z_frac: q.z_frac,
-            a_frac,
-            g_frac: back.g_frac,
-            d_frac: back.gradient.frac,
-            d_max: back.gradient.max,
             grad_frac,
             // At most about 2·2^16·2^16·2^8.
             grad_max: i64::try_from(grad_max).unwrap_or(i64::MAX),
-            z,
-            g: back.g,
-            d: back.d,
             clip,
             update: Some(update),
             eta: q.eta,
             norm: Some(norm),
+            ..back.layer(shape, q.z_frac, (input, a_frac), z)
         })
     }
 

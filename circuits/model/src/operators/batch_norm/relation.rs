@@ -316,10 +316,7 @@ impl Operator for BatchNorm {
             let name = format!("{}.{part}", batch.name);
             constrain_wide(builder, &name, &channels, batch.wide(part)?)?;
         }
-        let bound = site.bound()?;
-        let (name, domain) = (format!("{}.z", batch.name), site.domain(batch.layer));
-        let dims = axes(domain.axes.len());
-        constrain_rounding(builder, pointwise, &name, &domain, site.z()?, &dims, bound)
+        site.constrain_z(builder, pointwise)
     }
 
     fn parameters(
