@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use zktrain_model::manifest::{
-    Activation, Kernel, LayerKind, LayerSpec, Loss, Manifest, Model, Optimizer, Quantization,
-    Target, Training,
+    Activation, Features, Kernel, LayerKind, LayerSpec, Loss, Manifest, Model, Optimizer,
+    Quantization, Target, Training,
 };
 use zktrain_trainer::{CalibrationError, calibrate, synthetic};
 
@@ -149,7 +149,7 @@ impl Case {
             manifest => manifest.unwrap(),
         };
         let quantization = manifest.quantization.as_mut().unwrap();
-        quantization.row_log = self.row_log;
+        quantization.row_log = self.row_log.max(image_log(&manifest.model));
         if self.fine {
             let last = quantization.layers.len() - 1;
             for layer in &mut quantization.layers[..last] {
@@ -164,6 +164,15 @@ impl Case {
         }
         Some(manifest)
     }
+}
+
+/// Bits of the largest image that windows are read from, which has to lie in one row.
+fn image_log(model: &Model) -> u32 {
+    let shapes = model.shapes().unwrap().into_iter();
+    let images = shapes.filter(|shape| shape.kernel.is_some());
+    let log = |side: &usize| side.next_power_of_two().trailing_zeros();
+    let bits = |image: Features| image.sides().iter().map(log).sum();
+    images.flat_map(|shape| [shape.input, shape.output]).map(bits).max().unwrap_or(0)
 }
 
 /// Gives pools of the largest the scales of what they take, and of what arrives at them; and sums no finer ones
