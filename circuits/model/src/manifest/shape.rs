@@ -193,8 +193,10 @@ impl Shapes<'_> {
     }
 
     fn at(&self, l: usize, kind: Kind) -> ManifestError {
-        let entry = self.entries.iter().position(|layer| *layer == l).unwrap_or_default();
-        ManifestError::new(format!("model.layers[{entry}]"), kind)
+        let entry = self.entries.iter().position(|layer| *layer == l);
+        let field =
+            entry.map_or("model.layers".to_owned(), |entry| format!("model.layers[{entry}]"));
+        ManifestError::new(field, kind)
     }
 
     /// Whether no gradient is the sum of too many tensors: a sum without an activation passes on all that arrives.
