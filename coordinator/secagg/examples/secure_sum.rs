@@ -56,14 +56,7 @@ fn key(widths: &[usize]) -> Outcome<TrainingKey> {
         Manifest::from_toml(include_str!("../../../circuits/model/tests/manifest.toml"))?;
     let mut network: Network = manifest.network()?;
     network.row_log = 14;
-    network.take(widths[0]);
-    let last = network.layers.pop().ok_or("no layers")?;
-    let inner = network.layers.pop().ok_or("one layer")?;
-    network.layers = vec![inner; widths.len() - 2];
-    network.layers.push(last);
-    for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
-        layer.connect(widths[0], widths[1]);
-    }
+    network.chain(widths);
     let srs = Srs::generate_g1(1, &mut rand::rngs::OsRng).check()?;
     let network = Limits::default().admit(network)?;
     let tables = compile_training(&network)?.0.layout.group_rows(Group::Tables).count();

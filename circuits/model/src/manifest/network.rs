@@ -250,6 +250,20 @@ impl Network {
         (self.input, self.features) = (input, Features::flat(input));
     }
 
+    /// Makes it a chain of layers of these widths, the input's before them: its last layer, and
+    /// before it as many like the one before the last as are needed.
+    pub fn chain(&mut self, widths: &[usize]) {
+        self.take(widths.first().copied().unwrap_or(0));
+        let last = self.layers.pop();
+        let inner = self.layers.pop();
+        let wanted = widths.len().saturating_sub(2);
+        self.layers = inner.into_iter().cycle().take(wanted).chain(last).collect();
+        for (l, (layer, widths)) in self.layers.iter_mut().zip(widths.windows(2)).enumerate() {
+            layer.connect(widths[0], widths[1]);
+            (layer.from, layer.with) = (l.checked_sub(1), None);
+        }
+    }
+
     /// Output width of the last layer.
     pub fn output(&self) -> usize {
         self.layers.last().map_or(self.input, |layer| layer.output.count())

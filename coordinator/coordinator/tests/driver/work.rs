@@ -45,13 +45,10 @@ pub fn fixture() -> &'static Fixture {
             Manifest::from_toml(include_str!("../../../../circuits/model/tests/manifest.toml"))
                 .unwrap();
         let mut network: Network = manifest.network().unwrap();
-        let (row_log, widths) = (6, [7, 13, 3]);
+        let row_log = 6;
         network.row_log = row_log;
-        network.take(widths[0]);
-        let last = network.layers.pop().unwrap();
-        network.layers = vec![network.layers.pop().unwrap(), last];
+        network.chain(&[7, 13, 3]);
         for (l, layer) in network.layers.iter_mut().enumerate() {
-            layer.connect(widths[l], widths[l + 1]);
             layer.bias = l == 0;
         }
         let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));

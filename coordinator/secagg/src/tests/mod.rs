@@ -86,14 +86,9 @@ pub(crate) fn key(widths: &[usize], biased: &[bool], row_log: u32) -> TrainingKe
         Manifest::from_toml(include_str!("../../../../circuits/model/tests/manifest.toml"));
     let mut network: Network = manifest.unwrap().network().unwrap();
     network.row_log = row_log;
-    network.take(widths[0]);
-    let last = network.layers.pop().unwrap();
-    let inner = network.layers.pop().unwrap();
-    network.layers = vec![inner; widths.len() - 2];
-    network.layers.push(last);
-    for (l, layer) in network.layers.iter_mut().enumerate() {
-        layer.connect(widths[l], widths[l + 1]);
-        layer.bias = biased[l];
+    network.chain(widths);
+    for (layer, &bias) in network.layers.iter_mut().zip(biased) {
+        layer.bias = bias;
     }
     let srs = Srs::generate_g1(row_log.max(1), &mut ChaCha20Rng::seed_from_u64(7));
     let srs = srs.check().unwrap();

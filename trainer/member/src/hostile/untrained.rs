@@ -126,13 +126,7 @@ pub fn facts() -> PublicProject {
     let mut network = Manifest::from_toml(manifest).unwrap().network().unwrap();
     network.row_log = ROW_LOG;
     // So many rows that the blindings of all updates of a run, one element a row, are independent.
-    let widths = [127, 64, 4];
-    network.take(widths[0]);
-    let kept = network.layers.len() - 2;
-    network.layers.drain(..kept);
-    for (layer, widths) in network.layers.iter_mut().zip(widths.windows(2)) {
-        layer.connect(widths[0], widths[1]);
-    }
+    network.chain(&[127, 64, 4]);
     let network = Limits::default().admit(network).unwrap();
     let srs = Srs::generate_g1(ROW_LOG, &mut ChaCha20Rng::seed_from_u64(7)).check().unwrap();
     let relation = compile_training(&network).unwrap().0;
