@@ -5,12 +5,14 @@
 use crate::common;
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use common::cases::{Case, LossKind};
 use common::cheats::{ForgedWitness, data_lies, lie_for};
 use common::forge::{flat, forge};
 use common::reference::Cells;
 use common::{Run, srs};
+use rayon::prelude::*;
 use zktrain_argument::arith::Check;
 use zktrain_commit::random::Context;
 use zktrain_commit::rows::commit_rows;
@@ -353,15 +355,15 @@ fn proves(run: &Run, relation: &Relation, sheet: &Sheet) -> bool {
 
 #[test]
 fn every_kind_of_constraint_stops_a_cheater() {
-    let (mut covered, mut all) = (BTreeSet::new(), BTreeSet::new());
-    for case in cases() {
+    let (covered, all) = (Mutex::new(BTreeSet::new()), Mutex::new(BTreeSet::new()));
+    cases().into_par_iter().for_each(|case| {
         let run = Run::of(&case, 1).unwrap();
         let (window, honest) = run.first_sheet();
         let labels: Vec<String> = run.key.relation.labels().iter().map(|l| l.to_string()).collect();
         for label in labels {
             let kind = kind(&run.key.network, &label);
-            all.insert(kind.clone());
-            if covered.contains(&kind) {
+            all.lock().unwrap().insert(kind.clone());
+            if covered.lock().unwrap().contains(&kind) {
                 continue;
             }
             let only = BTreeSet::from([label.clone()]);
@@ -371,15 +373,16 @@ fn every_kind_of_constraint_stops_a_cheater() {
                     let broken = Cells::new(&sheet).violations(&run.key.relation);
                     assert_eq!(broken, only, "{case:?}");
                     rejected_because_of(&run, window, &sheet, &label);
-                    covered.insert(kind);
+                    covered.lock().unwrap().insert(kind);
                 }
                 Some(ForgedWitness::Field(cells)) => {
                     assert_eq!(cells.violations(&run.key.relation), only, "{case:?}");
-                    covered.insert(kind);
+                    covered.lock().unwrap().insert(kind);
                 }
             }
         }
-    }
+    });
+    let (covered, all) = (covered.into_inner().unwrap(), all.into_inner().unwrap());
     let uncovered: Vec<_> = all.difference(&covered).collect();
     assert!(uncovered.is_empty(), "no cheater tries {uncovered:?}");
 }

@@ -88,9 +88,7 @@ impl Transform for BatchNorm {
 
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
         let norm = layer.norm.as_ref().ok_or_else(|| differs(own.name, "its bounds"))?;
-        for (part, expansion) in norm.parts() {
-            own.wide(part, expansion, layer.n_out)?;
-        }
+        own.wide(&norm.parts(), layer.n_out)?;
         own.rounded("z", &layer.z, &layer.output)
     }
 

@@ -5,7 +5,7 @@ use super::BatchNorm;
 use super::bounds::{GAIN_FRAC, INVERSE_BITS, MEAN_FRAC, Norm, SENT_FRAC, TRACKING};
 use crate::compile::{
     Bound, CompileError, ParameterIds, PointwiseBuilder, RelationBuilder, WideIds, all_real, axes,
-    constrain_rounding, constrain_wide, real_positions,
+    constrain_digits, constrain_rounding, real_positions,
 };
 use crate::manifest::Layer;
 use crate::operators::Operator;
@@ -311,11 +311,12 @@ impl Operator for BatchNorm {
         site: &Site<'_>,
     ) -> Result<(), CompileError> {
         let batch = Batch::new(site)?;
-        let channels = batch.channels();
-        for (part, _) in batch.norm.parts() {
-            let name = format!("{}.{part}", batch.name);
-            constrain_wide(builder, &name, &channels, batch.wide(part)?)?;
+        let stacks = site.layer()?.1.tensors.stacks();
+        if stacks.is_empty() {
+            return Err(missing(&batch.name, "its digits"));
         }
+        let sizes = [batch.layer.n_out, site.network.steps];
+        constrain_digits(builder, &batch.name, stacks, &sizes)?;
         site.constrain_z(builder, pointwise)
     }
 
