@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(constants.collect::<Vec<_>>(), [("a", 5), ("b", 3), ("c", 1)]);
         assert_eq!(system.queries.len(), 4);
         let names: Vec<&str> = relation.layout.whole().map(|t| t.name.as_str()).collect();
-        assert_eq!(names, ["stack", "other", "count"], "in the order of their ids");
+        assert_eq!(names, ["count", "stack", "other"], "the largest was placed first");
         assert_eq!(relation.layout.cells(), 2 * 24 + (1 << 16));
     }
 
