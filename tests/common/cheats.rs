@@ -9,7 +9,7 @@ use zktrain_model::quant::{Digit, Expansion};
 use zktrain_model::relation::TensorId;
 
 use super::Run;
-use super::forge::{LEAKY, Value, flat, forge, limbs};
+use super::forge::{LEAKY, Value, flat, forge, limbs, wide_parts};
 use super::reference::{Cells, fraction};
 
 /// A forged witness.
@@ -34,10 +34,13 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         return data_lie(run, honest, label).map(ForgedWitness::Sheet);
     }
     if let Some(digit) = label.strip_suffix(".padding").filter(|x| x.contains(".inverse.d")) {
-        // An inverse of a channel that does not exist: zero times anything.
+        // An inverse of a channel or a position that does not exist: zero times anything.
         let mut sheet = honest.clone();
-        let channels = sheet.layout().tensor(sheet.layout().find(digit)?).dims[0].axis.size;
-        let (id, flat) = cell(&sheet, digit, &[channels, 0]);
+        let dims = &sheet.layout().tensor(sheet.layout().find(digit)?).dims;
+        let mut index = vec![0; dims.len()];
+        let padded = dims.iter().position(|dim| !dim.axis.size.is_power_of_two())?;
+        index[padded] = dims[padded].axis.size;
+        let (id, flat) = cell(&sheet, digit, &index);
         sheet.set(id, flat, 1);
         return Some(ForgedWitness::Sheet(sheet));
     }
@@ -218,9 +221,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     let specs = &run.key.network.layers[number];
     let slot = ARRIVING.iter().position(|name| *name == part);
     let leaky = matches!(specs.activation, Activation::LeakyRelu { .. });
-    if let Some(norm) = &specs.norm
-        && let Some((_, expansion)) = norm.parts().into_iter().find(|(name, _)| *name == part)
-    {
+    if let Some((_, expansion)) = wide_parts(specs).into_iter().find(|(name, _)| *name == part) {
         return lie_in_digits(label, name, expansion, v);
     }
     let spec = match part {
@@ -323,13 +324,13 @@ fn stack_of(digit: &Digit) -> &'static str {
 fn fractional_digit<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
     let layer = label.strip_suffix(".digits_signed.range")?;
     let number: usize = layer.strip_prefix("layer")?.parse().ok()?;
-    let norm = run.key.network.layers.get(number)?.norm.as_ref()?;
+    let parts = wide_parts(run.key.network.layers.get(number)?);
     let signed = |expansion: &&Expansion| {
         let last = expansion.digits().last();
         let several = expansion.len() - expansion.dropped() > 1;
         several && last.is_some_and(|digit| stack_of(&digit) == "digits_signed")
     };
-    let (part, expansion) = norm.parts().into_iter().find(|(_, expansion)| signed(expansion))?;
+    let (part, expansion) = parts.into_iter().find(|(_, expansion)| signed(expansion))?;
     let last = expansion.len() - 1;
     let below = last - 1;
     let names = [below, last].map(|k| format!("{layer}.{part}.d{k}"));

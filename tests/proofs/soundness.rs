@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use common::cases::{Case, LossKind};
 use common::cheats::{ForgedWitness, data_lies, lie_for};
-use common::forge::{flat, forge};
+use common::forge::{flat, forge, wide_parts};
 use common::reference::Cells;
 use common::{Run, srs};
 use rayon::prelude::*;
@@ -79,6 +79,8 @@ fn cases() -> Vec<Case> {
         Case { kinds: vec![silu, gelu], widths: vec![5, 6, 5, 3], ..clipped.clone() },
         normed(&plain),
         normed_flat(&plain),
+        row_normed(&plain),
+        row_normed_flat(&plain),
     ]
 }
 
@@ -106,6 +108,34 @@ fn normed_flat(plain: &Case) -> Case {
         normed: 3,
         momentum: 0.9,
         decay: 0.01,
+        steps: 1,
+        ..plain.clone()
+    }
+}
+
+/// Norms of positions over inputs and over a convolution, of sides and channels that are no powers of two.
+fn row_normed(plain: &Case) -> Case {
+    let kernel = Kernel { size: 3, stride: 1, padding: 1 };
+    let [layer, size] = [LayerKind::LayerNorm, LayerKind::RmsNorm].map(LayerSpec::of);
+    let convolution = LayerSpec::conv2d(3, kernel, true);
+    Case {
+        image: Some(([3, 5, 3], vec![layer, convolution, size, convolution, layer])),
+        widths: vec![0, 3],
+        kinds: vec![None, None, Some(LayerKind::Relu), None, None],
+        steps: 1,
+        ..plain.clone()
+    }
+}
+
+/// The same over numbers in a row, with momentum, decay and numbers that saturate.
+fn row_normed_flat(plain: &Case) -> Case {
+    Case {
+        widths: vec![5, 6, 7, 3],
+        kinds: vec![None, Some(LayerKind::Sigmoid), None, Some(LayerKind::Tanh)],
+        rows: 3,
+        momentum: 0.9,
+        decay: 0.01,
+        stretch: 1000.0,
         steps: 1,
         ..plain.clone()
     }
@@ -208,6 +238,10 @@ fn kind(network: &Network, label: &str) -> String {
     let activation = ["a", "d", "h", "negative"].contains(&rest.split('.').next().unwrap());
     match layer.activation.kind() {
         Some(kind) if activation => format!("{kind}.{rest}"),
+        // Digits are looked up alike in all of them.
+        _ if wide_parts(layer).iter().any(|(part, _)| rest.starts_with(part)) => {
+            format!("{}.{rest}", layer.kind)
+        }
         _ if equation => format!("{}.{rest}", layer.kind),
         _ => format!("layer.{rest}"),
     }

@@ -29,7 +29,7 @@ pub enum SlotIds {
     Plain(TensorId),
     /// Those of numbers that are rounded.
     Rounded(RoundedIds),
-    /// Digits of wide integers, one of each channel and step: `(channels, T)` each.
+    /// Digits of wide integers, `(channels, T)` each, or `(T, B, sides…)` where there is one of each position.
     Wide(WideIds),
 }
 
@@ -193,8 +193,28 @@ impl<'a> Declaration<'a> {
         parts: &[(&'static str, &Expansion)],
         channels: usize,
     ) -> Result<(), CompileError> {
-        let sizes = [channels, self.network.steps];
-        let (stacks, wide) = place_digits(self.tensors, self.name, parts, &sizes)?;
+        self.stacked(parts, channels, &[channels, self.network.steps])
+    }
+
+    /// The same, one of each step, sample and position.
+    ///
+    /// # Errors
+    /// As [`Self::plain`].
+    pub fn wide_rows(
+        &mut self,
+        parts: &[(&'static str, &Expansion)],
+        sides: &[usize],
+    ) -> Result<(), CompileError> {
+        self.stacked(parts, 1, &[&[self.network.steps, self.network.batch], sides].concat())
+    }
+
+    fn stacked(
+        &mut self,
+        parts: &[(&'static str, &Expansion)],
+        channels: usize,
+        sizes: &[usize],
+    ) -> Result<(), CompileError> {
+        let (stacks, wide) = place_digits(self.tensors, self.name, parts, sizes)?;
         self.slots.stacks.extend(stacks);
         for ((part, _), ids) in parts.iter().zip(wide) {
             let slot = Slot { channels, sides: Vec::new(), ids: SlotIds::Wide(ids) };

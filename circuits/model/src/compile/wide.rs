@@ -17,12 +17,12 @@ use crate::relation::{AxisFactor, DimMap, Domain, Linear, TensorId};
 pub struct WideIds {
     /// How they are written.
     pub expansion: Expansion,
-    /// A tensor a digit, the lowest first, `(channels, T)` each.
+    /// A tensor a digit, the lowest first.
     pub digits: Vec<TensorId>,
 }
 
 impl WideIds {
-    /// The whole number as a form; `dims` maps channel and step.
+    /// The whole number as a form; `dims` maps the dimensions of its digits.
     pub fn whole(&self, dims: &[DimMap]) -> Linear {
         self.above(0, dims, &[])
     }
@@ -71,7 +71,7 @@ impl Kind {
     }
 }
 
-/// Digits that are looked up alike, `(digits, channels, T)`.
+/// Digits that are looked up alike: their number is the first dimension.
 #[derive(Clone, Debug)]
 pub struct DigitStack {
     /// Its name in the layer.
@@ -123,7 +123,7 @@ pub(super) fn place_digits(
     Ok((stacks, wide.collect()))
 }
 
-/// Each digit is one; `sizes` are those of channels and steps.
+/// Each digit is one; `groups` are what there is one wide integer of each part for.
 ///
 /// # Errors
 /// If the table of 16 bits is not there.
@@ -131,12 +131,11 @@ pub fn constrain_digits(
     builder: &mut RelationBuilder,
     layer: &str,
     stacks: &[DigitStack],
-    sizes: &[usize],
+    groups: &Domain,
 ) -> Result<(), CompileError> {
     for stack in stacks {
-        let sizes: Vec<usize> =
-            [stack.ends.len()].into_iter().chain(sizes.iter().copied()).collect();
-        let (domain, dims) = (Domain::new(&sizes), axes(sizes.len()));
+        let domain = Domain::joined([&Domain::new(&[stack.ends.len()]), groups]);
+        let dims = axes(domain.axes.len());
         let (name, digit) = (format!("{layer}.{}", stack.name), Linear::zero());
         let above = match stack.kind {
             Kind::Signed => digit.plus(1, stack.id, &dims).plus_constant(i128::from(RADIX / 2)),

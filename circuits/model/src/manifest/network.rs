@@ -2,7 +2,7 @@
 
 use super::features::{Features, Kernel};
 pub use super::schema::Loss;
-use crate::operators::{LayerKind, Norm};
+use crate::operators::{LayerKind, Norm, RowBounds};
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
@@ -156,6 +156,8 @@ pub struct Layer {
     pub eta: i64,
     /// What a batch norm computes with; `None` of any other layer.
     pub norm: Option<Norm>,
+    /// What a layer norm computes with; `None` of any other layer.
+    pub rows: Option<RowBounds>,
 }
 
 /// One saturating rounding `q = clamp((x + 2^(shift−1)) >> shift, lo, hi)`.

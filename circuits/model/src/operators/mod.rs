@@ -30,12 +30,14 @@ mod linear;
 mod logistic;
 mod loss;
 mod max_pool2d;
+mod moments;
 mod mse;
 mod optimizer;
 mod parameterless;
 mod pooling;
 mod registry;
 mod relu;
+mod row_norm;
 mod sigmoid;
 mod silu;
 mod site;
@@ -45,8 +47,10 @@ mod tabulated;
 mod tanh;
 
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
-pub use batch_norm::{GAIN_FRAC, MEAN_FRAC, Norm, Normed, SCALE_FRAC, SENT_FRAC};
+pub use batch_norm::{GAIN_FRAC, Norm, Normed, SCALE_FRAC};
+pub use moments::{MEAN_FRAC, SENT_FRAC};
 pub use registry::{LayerKind, Loss};
+pub use row_norm::{INVERSE_BITS, RowBounds};
 
 pub(crate) use batch_norm::count as normed_count;
 pub(crate) use input::Input;

@@ -19,7 +19,7 @@ use crate::relation::{
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 18] = [
+const MANIFESTS: [(&str, &str); 19] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -41,6 +41,7 @@ const MANIFESTS: [(&str, &str); 18] = [
     ("activations.toml", include_str!("../../../tests/constraints/activations.toml")),
     ("norms.toml", include_str!("../../../tests/constraints/norms.toml")),
     ("flat-norm.toml", include_str!("../../../tests/constraints/flat-norm.toml")),
+    ("row-norms.toml", include_str!("../../../tests/constraints/row-norms.toml")),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {
@@ -90,7 +91,8 @@ fn relations_of_every_manifest_are_certified() {
         let certificate = certificate.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(certificate.free.iter().all(|tensor| tensor == "loss.at_max"), "{name}");
         let layers = bounded.layers.iter().enumerate();
-        let kinds = [LayerKind::MaxPool2d, LayerKind::BatchNorm];
+        let kinds =
+            [LayerKind::MaxPool2d, LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
         let wanted = layers.filter(|(_, layer)| {
             let newer = layer.activation.kind().is_some_and(|kind| kind.version() > 2);
             newer || kinds.contains(&layer.kind)

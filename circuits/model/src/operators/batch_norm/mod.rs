@@ -9,12 +9,13 @@ mod arithmetic;
 mod bounds;
 mod relation;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use arithmetic::Normed;
 pub(crate) use bounds::count;
-pub use bounds::{GAIN_FRAC, MEAN_FRAC, Norm, SCALE_FRAC, SENT_FRAC};
+pub use bounds::{GAIN_FRAC, Norm, SCALE_FRAC};
 
+use super::moments::SENT_FRAC;
 use super::optimizer::{self, Blocks};
 use super::site::differs;
 use super::{Scale, Sent, Transform};
