@@ -37,7 +37,7 @@ pub struct Case {
     pub unbiased: u32,
     /// Bit `l` set: a batch norm behind the linear layer `l`, hidden ones counted from 0. Batches of one have none.
     pub normed: u32,
-    /// Bit `l` set: a layer norm behind it, or an RMS norm if `l` is odd.
+    /// Bit `l` set: a layer norm behind it, or an RMS norm if `l` is odd, and behind that a scale.
     pub rows: u32,
     pub loss: LossKind,
     pub momentum: f64,
@@ -106,7 +106,9 @@ impl Case {
             let row = [LayerKind::LayerNorm, LayerKind::RmsNorm].map(LayerSpec::of)[l % 2];
             let rows = *out > 1 && self.rows & (1 << l) != 0;
             let linear = core::iter::once(LayerSpec::linear(*out, true));
-            linear.chain(normed.then_some(norm)).chain(rows.then_some(row))
+            let scale = LayerSpec { bias: Some(true), ..LayerSpec::of(LayerKind::Scale) };
+            let rows = rows.then_some([row, scale]).into_iter().flatten();
+            linear.chain(normed.then_some(norm)).chain(rows)
         });
         let mut layers = Vec::new();
         let mut count = 0;
@@ -228,14 +230,14 @@ fn image() -> impl Strategy<Value = Option<Images>> {
         1 | 2 => LayerSpec::pool2d(LayerKind::AvgPool2d, Some(size)),
         _ => LayerSpec::pool2d(LayerKind::MaxPool2d, Some(size)),
     });
-    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
+    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm, LayerKind::Scale];
     let norm = prop::sample::select(norms.to_vec()).prop_map(LayerSpec::of);
     let layer = prop_oneof![3 => convolution, 2 => pool, 2 => norm];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 1..5));
     let fitting = image.prop_map(|([height, width, channels], mut layers)| {
         let (mut sides, mut count) = ([height, width], channels);
         layers.retain(|layer| match sides.map(|side| places(layer, side)) {
-            _ if layer.kind == LayerKind::BatchNorm => true,
+            _ if [LayerKind::BatchNorm, LayerKind::Scale].contains(&layer.kind) => true,
             // A number by itself has nothing to be normalised by.
             _ if [LayerKind::LayerNorm, LayerKind::RmsNorm].contains(&layer.kind) => count > 1,
             // A mean of the whole needs a square.

@@ -93,6 +93,9 @@ fn subtract(parameters: &mut Matrix, update: &Matrix) {
 /// Which numbers of the input meet which rows of the weights, at each position of the output and in one of its
 /// channels.
 fn taps(layer: &Layer, own: usize) -> Vec<Vec<(usize, usize)>> {
+    if layer.kind == LayerKind::Scale {
+        return (0..layer.output.positions()).map(|p| vec![(p * layer.n_out + own, 0)]).collect();
+    }
     let (Some(kernel), Some([height, width]), Some([rows, columns])) =
         (layer.kernel, layer.input.image, layer.output.image)
     else {

@@ -116,12 +116,14 @@ fn normed_flat(plain: &Case) -> Case {
 /// Norms of positions over inputs and over a convolution, of sides and channels that are no powers of two.
 fn row_normed(plain: &Case) -> Case {
     let kernel = Kernel { size: 3, stride: 1, padding: 1 };
-    let [layer, size] = [LayerKind::LayerNorm, LayerKind::RmsNorm].map(LayerSpec::of);
+    let [layer, size, scale] =
+        [LayerKind::LayerNorm, LayerKind::RmsNorm, LayerKind::Scale].map(LayerSpec::of);
+    let scale = LayerSpec { bias: Some(true), ..scale };
     let convolution = LayerSpec::conv2d(3, kernel, true);
     Case {
-        image: Some(([3, 5, 3], vec![layer, convolution, size, convolution, layer])),
+        image: Some(([3, 5, 3], vec![layer, scale, convolution, size, convolution, layer])),
         widths: vec![0, 3],
-        kinds: vec![None, None, Some(LayerKind::Relu), None, None],
+        kinds: vec![None, None, None, Some(LayerKind::Relu), None, None],
         steps: 1,
         ..plain.clone()
     }
@@ -131,7 +133,7 @@ fn row_normed(plain: &Case) -> Case {
 fn row_normed_flat(plain: &Case) -> Case {
     Case {
         widths: vec![5, 6, 7, 3],
-        kinds: vec![None, Some(LayerKind::Sigmoid), None, Some(LayerKind::Tanh)],
+        kinds: vec![None, None, Some(LayerKind::Sigmoid), None, None, Some(LayerKind::Tanh)],
         rows: 3,
         momentum: 0.9,
         decay: 0.01,

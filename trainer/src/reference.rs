@@ -166,7 +166,9 @@ impl FloatTrainer {
         };
         let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
         let sum = match shape.kind {
-            LayerKind::DepthwiseConv2d => weights_gradient(&shape, taken.first, d),
+            LayerKind::DepthwiseConv2d | LayerKind::Scale => {
+                weights_gradient(&shape, taken.first, d)
+            }
             LayerKind::BatchNorm => {
                 (norm::inputs(&shape, taken.first) * d).sum_axis(Axis(0)).insert_axis(Axis(0))
             }
@@ -205,7 +207,9 @@ fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, training: bool
         LayerKind::LayerNorm | LayerKind::RmsNorm => rows::normed(shape, a),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
-        LayerKind::DepthwiseConv2d => by_sample(shape, biased(layer, weighed(shape, a, &layer.w))),
+        LayerKind::DepthwiseConv2d | LayerKind::Scale => {
+            by_sample(shape, biased(layer, weighed(shape, a, &layer.w)))
+        }
         _ => by_sample(shape, biased(layer, patches(shape, a).dot(&layer.w))),
     }
 }
@@ -219,7 +223,9 @@ fn sent(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, d: &Array2<f64>) ->
         LayerKind::LayerNorm | LayerKind::RmsNorm => rows::sent(shape, a, d),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
         LayerKind::AvgPool2d => pools::shared(shape, d),
-        LayerKind::DepthwiseConv2d => weighed_back(shape, &by_position(shape, d.clone()), &layer.w),
+        LayerKind::DepthwiseConv2d | LayerKind::Scale => {
+            weighed_back(shape, &by_position(shape, d.clone()), &layer.w)
+        }
         _ => gathered(shape, by_position(shape, d.clone()).dot(&layer.w.t())),
     }
 }

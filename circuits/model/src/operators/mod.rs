@@ -38,6 +38,7 @@ mod pooling;
 mod registry;
 mod relu;
 mod row_norm;
+mod scale;
 mod sigmoid;
 mod silu;
 mod site;
@@ -333,6 +334,11 @@ impl LayerKind {
             Role::Transform(operator) => operator,
             Role::Elementwise(operator) => operator,
         }
+    }
+
+    /// Whether it has weights for each channel that meet no other one.
+    pub(crate) fn is_by_channel(self) -> bool {
+        matches!(self, Self::DepthwiseConv2d | Self::Scale)
     }
 
     /// Whether it begins a layer; else it follows one number by number.

@@ -66,6 +66,9 @@ impl Case {
             // Nor is there among the numbers of a sample, if it has one.
             let row = [by_layer, by_size][i % 2];
             layers.extend((self.biases & (1 << (16 + i)) != 0 && *out > 1).then_some(row));
+            let bias = Some(self.biases & (1 << i) == 0);
+            let scale = LayerSpec { bias, ..LayerSpec::of(LayerKind::Scale) };
+            layers.extend((self.biases & (1 << (24 + i)) != 0).then_some(scale));
             layers.extend(self.kinds[i].map(|kind| self.activation(kind)));
         }
         layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
@@ -127,7 +130,7 @@ fn case() -> impl Strategy<Value = Case> {
         LayerSpec::pool2d(kind, Some(size))
     });
     let whole = Just(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
-    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
+    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm, LayerKind::Scale];
     let norm = prop::sample::select(norms.to_vec()).prop_map(LayerSpec::of);
     let layer = prop_oneof![4 => kernel, 2 => depthwise, 4 => pool, 1 => whole, 3 => norm];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 0..5));
@@ -199,7 +202,8 @@ fn after(layer: &LayerSpec, sides: [usize; 2]) -> Option<[usize; 2]> {
         let [height, width] = sides.map(|side| kernel.places(side));
         return Some([height?, width?]);
     }
-    if [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm].contains(&layer.kind) {
+    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
+    if norms.contains(&layer.kind) || layer.kind == LayerKind::Scale {
         return Some(sides);
     }
     if layer.kernel.is_none() && sides[0] != sides[1] {

@@ -374,6 +374,9 @@ fn chosen(layer: &manifest::Layer, inputs: &[i64], batch: usize) -> Vec<i32> {
 
 /// At each position of the output and one of its channels: which numbers of the input meet which rows of the weights.
 fn taps(layer: &manifest::Layer, own: usize) -> Vec<Vec<(usize, usize)>> {
+    if layer.kind == LayerKind::Scale {
+        return (0..layer.output.positions()).map(|p| vec![(p * layer.n_out + own, 0)]).collect();
+    }
     let (Some(kernel), Some([height, width])) = (layer.kernel, layer.input.image) else {
         return vec![(0..layer.n_in).map(|k| (k, k)).collect()];
     };
