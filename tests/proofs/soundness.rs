@@ -240,8 +240,10 @@ fn kind(network: &Network, label: &str) -> String {
     let activation = ["a", "d", "h", "negative"].contains(&rest.split('.').next().unwrap());
     match layer.activation.kind() {
         Some(kind) if activation => format!("{kind}.{rest}"),
-        // Digits are looked up alike in all of them.
-        _ if wide_parts(layer).iter().any(|(part, _)| rest.starts_with(part)) => {
+        // Equations, and lookups of digits, of each kind of norm by itself.
+        _ if rest.starts_with("digits")
+            || wide_parts(layer).iter().any(|(part, _)| rest.starts_with(part)) =>
+        {
             format!("{}.{rest}", layer.kind)
         }
         _ if equation => format!("{}.{rest}", layer.kind),
@@ -292,6 +294,34 @@ fn the_forge_is_honest_when_not_told_to_lie() {
         let again = forge(&run.key.network, sheet.clone(), &mut |_, _, _| {});
         assert_eq!(sheet.rows(), again.rows(), "{case:?}");
     }
+}
+
+/// Every digit has its own ends: within them no lookup notices it, and one beyond them is noticed.
+#[test]
+fn every_digit_has_its_own_ends() {
+    let plain = Case { row_log: 9, batch: 2, ..Case::plain(&[5, 6, 3]) };
+    let mut count = 0;
+    for case in [normed(&plain), normed_flat(&plain), row_normed(&plain), row_normed_flat(&plain)] {
+        let run = Run::of(&case, 1).unwrap();
+        let sheet = run.first_sheet().1;
+        let lookups = run.key.relation.without(|label| !label.contains(".digits"));
+        for (l, layer) in run.key.network.layers.iter().enumerate() {
+            for (part, expansion) in wide_parts(layer) {
+                for (k, digit) in expansion.digits().enumerate() {
+                    let id = sheet.layout().find(&format!("layer{l}.{part}.d{k}")).unwrap();
+                    let noticed = |value: i64| {
+                        let mut sheet = sheet.clone();
+                        sheet.set(id, 0, value as i32);
+                        !Cells::new(&sheet).violations(&lookups).is_empty()
+                    };
+                    let ends = [digit.lo - 1, digit.lo, digit.hi, digit.hi + 1].map(noticed);
+                    assert_eq!(ends, [true, false, false, true], "layer{l}.{part}.d{k}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
 }
 
 /// The prover's own multiplicities: honest ones pass, any other are noticed.

@@ -16,7 +16,7 @@ use zktrain_model::manifest::{
     ManifestError, PROBABILITY_FRAC, Quantization, Shape, UPDATE_SHIFT, derive_clip_bound,
     derive_eta, derive_lambda, derive_mu, eta_error,
 };
-use zktrain_model::operators::{GAIN_FRAC, MEAN_FRAC, SCALE_FRAC, SENT_FRAC};
+use zktrain_model::operators::{GAIN_FRAC, INVERSE_BITS, MEAN_FRAC, SCALE_FRAC, SENT_FRAC};
 
 use crate::dataset::Scaled;
 use crate::parameters::{initial_floats, initial_limits};
@@ -356,6 +356,10 @@ impl Choice<'_> {
             let z = match shape.kind {
                 LayerKind::MaxPool2d => a_in,
                 LayerKind::Add => self.output_frac(l, a_in, table, budgets).min(a_in.max(with)),
+                // Fewer are refused, and so many have room: a number is at most 256 deviations.
+                LayerKind::LayerNorm | LayerKind::RmsNorm => {
+                    self.output_frac(l, a_in, table, budgets).max(SENT_FRAC)
+                }
                 _ => self.output_frac(l, a_in, table, budgets),
             };
             let a = table.then_some(budgets.activation_frac);
@@ -414,7 +418,11 @@ impl Choice<'_> {
                 LayerKind::Add => (1, 0),
                 LayerKind::AvgPool2d => (MAX_GRADIENT_FRAC, MAX_SHIFT - 16),
                 LayerKind::BatchNorm | LayerKind::LayerNorm | LayerKind::RmsNorm => {
-                    let own = (SCALE_FRAC + SENT_FRAC).saturating_sub(values[p].a_in);
+                    let inverse = match shape.kind {
+                        LayerKind::BatchNorm => SCALE_FRAC,
+                        _ => INVERSE_BITS - MEAN_FRAC,
+                    };
+                    let own = (inverse + SENT_FRAC).saturating_sub(values[p].a_in);
                     (own.saturating_sub(MIN_NORM_SHIFT), MAX_SHIFT.saturating_sub(own))
                 }
                 _ => (MAX_GRADIENT_FRAC, MAX_SHIFT.saturating_sub(weight_frac)),
@@ -497,7 +505,10 @@ fn row_log(manifest: &Manifest, shapes: &[Shape]) -> u32 {
     let parameters: usize = shapes.iter().map(|s| s.n_in * s.n_out).sum();
     let norms = shapes.iter().filter(|s| s.kind == LayerKind::BatchNorm);
     let channels: usize = norms.map(|s| s.n_out).sum();
-    let step = 8 * parameters + 48 * channels + 16 * training.batch * outputs;
+    let by_row = |s: &&Shape| matches!(s.kind, LayerKind::LayerNorm | LayerKind::RmsNorm);
+    let positions: usize = shapes.iter().filter(by_row).map(|s| s.output.positions()).sum();
+    let samples = training.batch * (16 * outputs + 32 * positions);
+    let step = 8 * parameters + 48 * channels + samples;
     let entries = training.steps_per_proof * step + TABLES;
     let rows = (entries / 32).next_power_of_two().trailing_zeros().clamp(12, 16);
     rows.max(image_log(shapes))

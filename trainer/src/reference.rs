@@ -323,6 +323,28 @@ fn largest(x: &Array2<f64>) -> f64 {
     x.fold(0.0, |m: f64, x| m.max(x.abs()))
 }
 
+/// Compares a layer's gradient with differences of its values, for three samples.
+#[cfg(test)]
+fn slopes(
+    shape: &Shape,
+    values: impl Fn(&Array2<f64>) -> Array2<f64>,
+    sent: impl Fn(&Array2<f64>, &Array2<f64>) -> Array2<f64>,
+) {
+    let count = shape.input.count();
+    let a = Array2::from_shape_fn((3, count), |(i, j)| ((7 * i + 3 * j) % 11) as f64 / 4.0 - 1.0);
+    let d = Array2::from_shape_fn((3, count), |(i, j)| ((5 * i + 2 * j) % 7) as f64 - 2.5);
+    let got = sent(&a, &d);
+    for (at, got) in got.indexed_iter() {
+        let along = |by: f64| {
+            let mut a = a.clone();
+            a[at] += by;
+            (values(&a) * &d).sum()
+        };
+        let slope = (along(1e-5) - along(-1e-5)) / 2e-5;
+        assert!((slope - got).abs() < 1e-5, "{:?} at {at:?}: {slope}, {got}", shape.kind);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

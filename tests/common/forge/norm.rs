@@ -105,7 +105,8 @@ impl Forge<'_, '_> {
             let sum = 16 * column(input, channels, j).sum::<i128>();
             let mean = self.of_channel(l, "mean", at, sum)[1];
             let squares = column(input, channels, j).map(|a| (16 * a - mean).pow(2)).sum();
-            let v = self.of_channel(l, "variance", at, squares)[1] + i128::from(own(layer).epsilon);
+            let v = self.of_channel(l, "variance", at, squares)[1]
+                + i128::from(own(layer).moments.epsilon);
             let deviation = self.of_channel(l, "deviation", at, v.isqrt())[0];
             let low = self.of_channel(l, "deviation_low", at, v - deviation * deviation)[0];
             self.of_channel(l, "deviation_high", at, 2 * deviation - low);

@@ -60,7 +60,8 @@ impl Forge<'_, '_> {
                     false => 0,
                 };
                 let squares = numbers().map(|a| (a - mean).pow(2)).sum();
-                let v = self.of_row(l, "variance", at, squares)[1] + i128::from(own.epsilon);
+                let v =
+                    self.of_row(l, "variance", at, squares)[1] + i128::from(own.moments.epsilon);
                 let deviation = self.of_row(l, "deviation", at, v.isqrt())[0];
                 let low = self.of_row(l, "deviation_low", at, v - deviation * deviation)[0];
                 self.of_row(l, "deviation_high", at, 2 * deviation - low);

@@ -96,3 +96,25 @@ pub fn track(shape: &Shape, layer: &mut FloatLayer, a: &Array2<f64>) -> f64 {
     }
     mean.iter().chain(&deviation).fold(0.0, |most: f64, x| most.max(x.abs()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::slopes;
+    use zktrain_model::manifest::{Features, LayerKind};
+
+    #[test]
+    fn what_is_sent_is_the_slope() {
+        for features in [Features::flat(3), Features::image([2, 3, 4])] {
+            let n = features.channels;
+            let shape = Shape {
+                n_in: 1,
+                n_out: n,
+                ..Shape::new(LayerKind::BatchNorm, &features, features)
+            };
+            let w = Array2::from_shape_fn((1, n), |(_, j)| 0.5 + j as f64);
+            let layer = FloatLayer { w, b: Some(Array1::ones(n)), s: None };
+            slopes(&shape, |a| normed(&shape, &layer, a, true), |a, d| sent(&shape, &layer, a, d));
+        }
+    }
+}

@@ -47,3 +47,21 @@ pub fn sent(shape: &Shape, a: &Array2<f64>, d: &Array2<f64>) -> Array2<f64> {
     };
     reshaped(&((d - &common - along) / deviation), a.ncols())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::slopes;
+    use zktrain_model::manifest::Features;
+
+    #[test]
+    fn what_is_sent_is_the_slope() {
+        let flat = [Features::flat(2), Features::flat(5)];
+        for features in flat.into_iter().chain([Features::image([2, 3, 4])]) {
+            for kind in [LayerKind::LayerNorm, LayerKind::RmsNorm] {
+                let shape = Shape::new(kind, &features, features);
+                slopes(&shape, |a| normed(&shape, a), |a, d| sent(&shape, a, d));
+            }
+        }
+    }
+}

@@ -152,7 +152,7 @@ impl<'a> System<'a> {
         for check in &relation.zerochecks {
             pointwise(check, &mut equations)?;
         }
-        let stacks = Stacks::of(&relation.layout);
+        let stacks = Stacks::of(&relation.layout)?;
         let mut queries = Vec::new();
         for lookup in &relation.lookups {
             queries.extend(stacks.apart(query(relation, lookup)?)?);

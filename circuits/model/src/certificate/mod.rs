@@ -138,7 +138,7 @@ pub fn certify(relation: &Relation, given: &Given) -> Result<Certificate, Uncert
     order::check(&system, |id| given.has(id))?;
     let counts: BTreeSet<TensorId> = relation.tables.iter().map(|table| table.counts).collect();
     let ranges = Ranges::derive(&system, &given.committed, &given.tables);
-    let stacks = Stacks::of(&relation.layout).ids();
+    let stacks = Stacks::of(&relation.layout)?.ids();
     let all = || {
         let ids = (0..relation.layout.tensors().len()).map(TensorId);
         ids.filter(|id| !stacks.contains(id))

@@ -1,4 +1,4 @@
-//! Saturating rounding: `X = 2^s·(q + high − low) + r` has one solution.
+//! Saturating rounding: `X = 2^s·(q + high − low) + r` has one solution. A number in digits has too.
 //!
 //! `r` is one digit or several in mixed radix with fewer than `2^s` values in a row together: with
 //! it, the quotient `v = q + high − low` is unique. `high·(hi − q) = 0`, `low·(q − lo) = 0`, both
@@ -39,7 +39,9 @@ pub fn quotient<'a>(
 ) -> Option<Vec<TensorId>> {
     let mut parts = parts(system, gates, ranges, (equation, open))?;
     parts.sort_by_key(|part| part.coef.abs());
-    let unique = (0..parts.len()).any(|digits| is_unique((system, gates), &parts, digits));
+    // A number in digits, whose last one can be known to be zero, or something is rounded.
+    let unique = are_digits(&parts, i128::MAX)
+        || (0..parts.len()).any(|digits| is_unique((system, gates), &parts, digits));
     unique.then(|| parts.iter().map(|part| part.atom.tensor).collect())
 }
 

@@ -6,19 +6,41 @@ use super::Uncertified;
 use super::equation::{Atom, CellMonomial, Equation, LookupQuery};
 use crate::relation::{Axis, AxisFactor, DimMap, SheetLayout, TensorId};
 
-/// The slices of each stack, by index.
-pub struct Stacks {
-    slices: BTreeMap<TensorId, BTreeMap<usize, TensorId>>,
+/// The slices of each stack, by index: all of them.
+pub struct Stacks<'a> {
+    layout: &'a SheetLayout,
+    slices: BTreeMap<TensorId, Vec<TensorId>>,
 }
 
-impl Stacks {
+impl<'b> Stacks<'b> {
     /// Those of a layout.
-    pub fn of(layout: &SheetLayout) -> Self {
-        let mut slices = BTreeMap::<TensorId, BTreeMap<usize, TensorId>>::new();
+    ///
+    /// # Errors
+    /// If a slice is not what its stack is at that index, or some index has none: then not all cells of the stack were
+    /// spoken of.
+    pub fn of(layout: &'b SheetLayout) -> Result<Self, Uncertified> {
+        let mut slices = BTreeMap::<TensorId, Vec<TensorId>>::new();
         for (id, slice) in layout.slices() {
-            slices.entry(slice.stack).or_default().insert(slice.at, id);
+            let own = slices.entry(slice.stack).or_default();
+            let (tensor, stack) = (layout.tensors().get(id.0), layout.tensors().get(slice.stack.0));
+            let place = stack.and_then(|stack| slice.of(stack));
+            let there = place == tensor.map(|tensor| (tensor.base, &tensor.dims[..]));
+            if place.is_none() || !there || slice.at != own.len() {
+                return Err(broken(layout, id));
+            }
+            own.push(id);
         }
-        Self { slices }
+        let stacks = Self { layout, slices };
+        let whole = |(id, own): (&TensorId, &Vec<TensorId>)| stacks.size(*id) == Some(own.len());
+        match stacks.slices.iter().find(|pair| !whole(*pair)) {
+            Some((id, _)) => Err(broken(layout, *id)),
+            None => Ok(stacks),
+        }
+    }
+
+    /// How many slices a stack has.
+    fn size(&self, stack: TensorId) -> Option<usize> {
+        Some(self.layout.tensors().get(stack.0)?.dims.first()?.axis.size)
     }
 
     /// All stacks.
@@ -60,9 +82,13 @@ impl Stacks {
             return Err(broken());
         };
         let (axis, slices) = (*axis, self.slices.get(&stack.tensor).ok_or_else(broken)?);
-        let one_by_one = slices.iter().map(|(at, tensor)| {
+        // One that is about fewer of them would be about all, taken apart.
+        if query.axes.get(axis).map(|axis| axis.size) != self.size(stack.tensor) {
+            return Err(broken());
+        }
+        let one_by_one = slices.iter().enumerate().map(|(at, tensor)| {
             let slice = Atom { tensor: *tensor, dims };
-            let form = |form: &[CellMonomial<'a>]| at_index(form, (axis, *at), slice);
+            let form = |form: &[CellMonomial<'a>]| at_index(form, (axis, at), slice);
             let mut axes = query.axes.clone();
             *axes.get_mut(axis)? = Axis::new(1);
             let key = form(&query.key)?;
@@ -74,6 +100,11 @@ impl Stacks {
         });
         one_by_one.collect::<Option<_>>().ok_or_else(broken)
     }
+}
+
+fn broken(layout: &SheetLayout, id: TensorId) -> Uncertified {
+    let name = layout.tensors().get(id.0).map(|tensor| tensor.name.clone());
+    Uncertified::Broken { label: name.unwrap_or_else(|| format!("tensor {}", id.0)) }
 }
 
 /// A form at one index of an axis, whose only tensor is this one there; its constants are added up.
@@ -113,17 +144,26 @@ mod tests {
     use super::super::{Given, Interval, certify};
     use super::*;
     use crate::compile::{RelationBuilder, TableKind, axes};
-    use crate::relation::{Allocator, Domain, Group, Linear, Relation};
+    use crate::relation::{Allocator, Domain, Group, Linear, Relation, Slice};
 
     const SIZES: [usize; 3] = [3, 2, 4];
 
     /// A stack of three, looked up as the form of it and of another tensor says.
     fn relation(form: impl Fn(TensorId, TensorId) -> Linear, linear: Option<usize>) -> Relation {
+        named(&["a", "b", "c"], form, linear)
+    }
+
+    /// The same with slices of these names.
+    fn named(
+        names: &[&str],
+        form: impl Fn(TensorId, TensorId) -> Linear,
+        linear: Option<usize>,
+    ) -> Relation {
         let mut allocator = Allocator::new(4);
         let wanted = [("stack", &SIZES[..]), ("other", &SIZES[..]), ("count", &[1 << 16])];
         let wanted = wanted.map(|(name, sizes)| (name.to_owned(), sizes.to_vec()));
         let ids = allocator.place(Group::Trace, &wanted);
-        let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
         let slices = allocator.slice(ids[0], names);
         let mut builder = RelationBuilder::new(vec![(TableKind::Range(16), None)]);
         let domain = Domain::new(&SIZES);
@@ -191,5 +231,23 @@ mod tests {
         let whole = |stack, _| Linear::tensor(stack, 3);
         assert_eq!(System::of(&relation(whole, Some(3))).err(), broken("zero"));
         assert!(System::of(&relation(whole, Some(2))).is_ok());
+    }
+
+    /// What has not been spoken of must not go by what has.
+    #[test]
+    fn a_stack_has_all_of_its_slices_and_is_looked_up_whole() {
+        let broken = |label: &str| Some(Uncertified::Broken { label: label.to_owned() });
+        let whole = |stack, _| Linear::tensor(stack, 3);
+        assert_eq!(System::of(&named(&["a", "b"], whole, None)).err(), broken("stack"));
+        let mut relation = relation(whole, None);
+        let [stack, b] = ["stack", "b"].map(|name| relation.layout.find(name).unwrap());
+        for at in [0, 2, 3] {
+            let slice = Slice { stack, at };
+            let layout = relation.layout.clone().moved(b, slice);
+            let moved = Relation { layout, ..relation.clone() };
+            assert_eq!(System::of(&moved).err(), broken("b"), "{at}");
+        }
+        relation.lookups[0].domain = Domain::new(&[2, 2, 4]);
+        assert_eq!(System::of(&relation).err(), broken("stack"));
     }
 }

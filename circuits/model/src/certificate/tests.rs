@@ -52,10 +52,15 @@ impl Parts {
     }
 
     fn certify(self, without: &str) -> Result<Certificate, Uncertified> {
+        self.certify_with(without, 1 << 40)
+    }
+
+    /// The same where what is given is at most so large.
+    fn certify_with(self, without: &str, most: i128) -> Result<Certificate, Uncertified> {
         let relation = self.builder.finish(self.allocator.finish(), &self.counts).unwrap();
         let relation = relation.without(|label| label == without);
         let mut given = Given::default();
-        given.committed.insert(self.given, Interval::new(0, 1 << 40).unwrap());
+        given.committed.insert(self.given, Interval::new(0, most).unwrap());
         certify(&relation, &given)
     }
 }
@@ -132,4 +137,21 @@ fn a_division_takes_a_remainder_below_its_divisor() {
     }
     // A remainder that is the divisor itself is none.
     assert!(matches!(division(0).certify(""), Err(Uncertified::Ambiguous { .. })));
+}
+
+/// What is small has a last digit that can only be zero.
+#[test]
+fn a_digit_can_be_known_to_be_zero() {
+    let digits = || {
+        let mut it = parts(1);
+        let form = it.number(0).plus(-1, it.given, &axes(2));
+        it.builder.linear("number".into(), domain(), form);
+        it
+    };
+    for most in [9, (1 << 32) - 1] {
+        assert_eq!(digits().certify_with("", most).unwrap().determined.len(), 2);
+        for label in ["x0.0.range", "x0.1.range", "number"] {
+            assert!(digits().certify_with(label, most).is_err(), "{label}");
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub struct Shape {
 
 impl Shape {
     /// Of a layer without weights, kernel or activation.
-    pub(crate) fn new(kind: LayerKind, input: &Features, output: Features) -> Self {
+    pub fn new(kind: LayerKind, input: &Features, output: Features) -> Self {
         Self {
             kind,
             input: *input,

@@ -86,7 +86,7 @@ pub struct SavedTensors<M> {
     pub weights: Option<M>,
     /// The gradient at its output.
     pub gradient: Option<M>,
-    /// Its input, number by number, where no matrix is made of it.
+    /// Its input, number by number, where no matrix is made of it; of a layer norm what it puts out.
     pub values: Vec<i32>,
     /// Likewise the gradient at its output.
     pub arrived: Vec<i32>,
@@ -184,7 +184,7 @@ impl<K> Pass<'_, K> {
         Ok(())
     }
 
-    /// Appends the digits of this step's wide integers, one of each channel, and returns their quotients.
+    /// Appends the digits of this step's wide integers, one of each channel or of each row, and returns their quotients.
     pub(super) fn expand(
         &self,
         record: &mut Record,

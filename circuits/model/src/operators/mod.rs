@@ -49,7 +49,7 @@ mod tanh;
 
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
 pub use batch_norm::{GAIN_FRAC, Norm, Normed, SCALE_FRAC};
-pub use moments::{MEAN_FRAC, SENT_FRAC};
+pub use moments::{MEAN_FRAC, Moments, SENT_FRAC};
 pub use registry::{LayerKind, Loss};
 pub use row_norm::{INVERSE_BITS, RowBounds};
 

@@ -4,9 +4,11 @@
 
 use super::max_pool2d::padding;
 use super::site::Site;
+use super::{Pass, Scale, Untraced};
 use crate::compile::{CompileError, PointwiseBuilder, RelationBuilder, WideIds, all_real, axes};
-use crate::quant::floor_sqrt;
+use crate::quant::{Expansion, floor_sqrt};
 use crate::relation::{AxisFactor, DimMap, Domain, Linear, Product};
+use crate::trace::Record;
 
 /// Fractional bits of means and deviations beyond those of the input.
 pub const MEAN_FRAC: u32 = 4;
@@ -17,7 +19,7 @@ const EPSILON: f64 = 1e-5;
 
 /// What is added to the variance of numbers with so many fractional bits, in the units of a deviation's square: 10^−5,
 /// but at least one unit of the numbers, squared.
-pub(super) fn epsilon(frac: u32) -> i64 {
+fn epsilon(frac: u32) -> i64 {
     let real = libm::floor(libm::scalbn(EPSILON, 2 * (frac + MEAN_FRAC) as i32) + 0.5);
     (real as i64).max(1 << (2 * MEAN_FRAC))
 }
@@ -26,6 +28,157 @@ pub(super) fn epsilon(frac: u32) -> i64 {
 pub(super) fn root_up(x: i128) -> i128 {
     let root = floor_sqrt(x);
     if root * root < x { root + 1 } else { root }
+}
+
+/// How the wide integers that become a deviation and its inverse are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moments {
+    /// Added to the variance, with twice the fractional bits of a deviation.
+    pub epsilon: i64,
+    /// The sum of all numbers times 16, divided by their count; none where no mean is taken away.
+    pub mean: Option<Expansion>,
+    /// `Σc²`, divided by the count.
+    pub variance: Expansion,
+    /// `σ`
+    pub deviation: Expansion,
+    /// `V − σ²`
+    pub deviation_low: Expansion,
+    /// `2σ` less that.
+    pub deviation_high: Expansion,
+    /// `R`
+    pub inverse: Expansion,
+    /// What two to the power is more than `R·σ`.
+    pub inverse_low: Expansion,
+    /// `σ − 1` less that.
+    pub inverse_high: Expansion,
+    /// `R` is the quotient of two to this power.
+    pub inverse_bits: u32,
+}
+
+/// Largest magnitudes of what mean and deviation are computed with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MomentBounds {
+    /// Numbers of a group.
+    pub n: u32,
+    /// Of the input, with the fractional bits of a deviation.
+    pub input: i128,
+    pub epsilon: i64,
+    pub inverse_bits: u32,
+}
+
+impl MomentBounds {
+    pub fn new(n: u32, input: Scale, inverse_bits: u32) -> Self {
+        let epsilon = epsilon(input.frac);
+        Self { n, input: i128::from(input.max) << MEAN_FRAC, epsilon, inverse_bits }
+    }
+
+    /// A number less its mean.
+    pub fn centred(&self) -> i128 {
+        2 * self.input
+    }
+
+    /// `⌊Σc²/n⌋`: of numbers within `±input` it is at most `input²`, and rounding the mean adds less than 1.
+    fn variance(&self) -> i128 {
+        self.input * self.input + 1
+    }
+
+    pub fn deviation(&self) -> i128 {
+        floor_sqrt(self.variance() + i128::from(self.epsilon))
+    }
+
+    /// `x·(σ + 1)/σ` where that is largest: at the smallest deviation, the root of `ε`.
+    pub fn stretched(&self, x: i128) -> i128 {
+        let sigma = floor_sqrt(self.epsilon.into()).max(1);
+        x * (sigma + 1) / sigma
+    }
+
+    pub fn inverse(&self) -> i128 {
+        (1 << self.inverse_bits) / floor_sqrt(self.epsilon.into()).max(1)
+    }
+
+    /// `x·√V·R`
+    pub fn normed(&self, x: i128) -> i128 {
+        self.stretched(x << self.inverse_bits) + 1
+    }
+
+    /// `|c|·R`
+    pub fn centred_normed(&self) -> i128 {
+        self.normed(root_up(self.n.into()))
+    }
+
+    pub fn moments(&self, centred: bool) -> Moments {
+        let count = |x: i128| Expansion::new(&[], x, false);
+        let by_n = |x: i128, signed| Expansion::new(&[self.n], x, signed);
+        let (deviation, twice) = (self.deviation(), 2 * self.deviation());
+        Moments {
+            epsilon: self.epsilon,
+            mean: centred.then(|| by_n(self.input, true)),
+            variance: by_n(self.variance(), false),
+            deviation: count(deviation),
+            deviation_low: count(twice),
+            deviation_high: count(twice),
+            inverse: count(self.inverse()),
+            inverse_low: count(deviation),
+            inverse_high: count(deviation),
+            inverse_bits: self.inverse_bits,
+        }
+    }
+}
+
+impl Moments {
+    /// Names and expansions.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &Expansion)> {
+        let rest = [
+            ("variance", &self.variance),
+            ("deviation", &self.deviation),
+            ("deviation_low", &self.deviation_low),
+            ("deviation_high", &self.deviation_high),
+            ("inverse", &self.inverse),
+            ("inverse_low", &self.inverse_low),
+            ("inverse_high", &self.inverse_high),
+        ];
+        self.mean.iter().map(|mean| ("mean", mean)).chain(rest)
+    }
+
+    /// Deviations and their inverses, traced, out of the sums of squares of all groups.
+    pub(super) fn trace<K>(
+        &self,
+        pass: &Pass<'_, K>,
+        record: &mut Record,
+        squares: &[i128],
+    ) -> Result<[Vec<i128>; 2], Untraced> {
+        let variance = pass.expand(record, "variance", &self.variance, squares)?;
+        let variance: Vec<i128> = variance.iter().map(|v| v + i128::from(self.epsilon)).collect();
+        let deviation: Vec<i128> = variance.iter().map(|v| floor_sqrt(*v)).collect();
+        let low: Vec<i128> = variance.iter().zip(&deviation).map(|(v, s)| v - s * s).collect();
+        let high: Vec<i128> = deviation.iter().zip(&low).map(|(s, low)| 2 * s - low).collect();
+        pass.expand(record, "deviation", &self.deviation, &deviation)?;
+        pass.expand(record, "deviation_low", &self.deviation_low, &low)?;
+        pass.expand(record, "deviation_high", &self.deviation_high, &high)?;
+        let inverse: Vec<i128> = deviation.iter().map(|s| self.inverse_of(*s)).collect();
+        let whole = 1i128 << self.inverse_bits;
+        let low: Vec<i128> = inverse.iter().zip(&deviation).map(|(r, s)| whole - r * s).collect();
+        let high: Vec<i128> = deviation.iter().zip(&low).map(|(s, low)| s - 1 - low).collect();
+        pass.expand(record, "inverse", &self.inverse, &inverse)?;
+        pass.expand(record, "inverse_low", &self.inverse_low, &low)?;
+        pass.expand(record, "inverse_high", &self.inverse_high, &high)?;
+        Ok([deviation, inverse])
+    }
+
+    /// `R` of a deviation, which `ε` keeps above zero.
+    pub(super) fn inverse_of(&self, deviation: i128) -> i128 {
+        (1i128 << self.inverse_bits) / deviation.max(1)
+    }
+}
+
+/// As numbers of 64 bits: the static bounds keep all of them below 2^62, and none is turned into another.
+pub(super) fn narrow<K>(
+    pass: &Pass<'_, K>,
+    what: &'static str,
+    values: &[i128],
+) -> Result<Vec<i64>, Untraced> {
+    let wrong = || pass.wrong(what, 1, 0);
+    values.iter().map(|x| i64::try_from(*x).map_err(|_| wrong())).collect()
 }
 
 /// Groups of numbers.
@@ -112,8 +265,9 @@ impl<'a> Groups<'a> {
     pub fn statistics(
         &self,
         builder: &mut RelationBuilder,
-        epsilon: i64,
+        moments: &Moments,
     ) -> Result<(), CompileError> {
+        let epsilon = moments.epsilon;
         let (name, domain) = (&self.name, self.groups.clone());
         if self.centred {
             let sum = self.site.input()?.value(&self.summed)?;
@@ -139,7 +293,12 @@ impl<'a> Groups<'a> {
 
     /// The quotient of `2^bits` by the deviation. Beside the groups, where that is zero, the quotient would be anything, had
     /// it not to be zero.
-    pub fn inverse(&self, builder: &mut RelationBuilder, bits: u32) -> Result<(), CompileError> {
+    pub fn inverse(
+        &self,
+        builder: &mut RelationBuilder,
+        moments: &Moments,
+    ) -> Result<(), CompileError> {
+        let bits = moments.inverse_bits;
         let (domain, deviation) = (self.groups.clone(), self.whole("deviation")?);
         let (real, inverse) = (all_real(&domain), self.whole("inverse")?);
         let low = self.whole("inverse_low")?;

@@ -1,11 +1,10 @@
 //! The integers of a batch norm, computed.
 
 use super::BatchNorm;
-use super::bounds::{GAIN_FRAC, INVERSE_BITS, Norm, TRACKING};
-use crate::operators::moments::{MEAN_FRAC, SENT_FRAC};
+use super::bounds::{GAIN_FRAC, Norm, TRACKING};
+use crate::operators::moments::{MEAN_FRAC, SENT_FRAC, narrow};
 use crate::operators::optimizer::Rule;
 use crate::operators::{Arithmetic, Pass, SavedTensors, TensorKernels, Untraced};
-use crate::quant::floor_sqrt;
 use crate::trace::{LayerParameters, LayerTrace, Record};
 
 /// Beyond whatever is rounded: saturates, and 64 bits hold it.
@@ -23,11 +22,6 @@ pub struct Normed {
     gain: Vec<i64>,
     /// Sum of the gradient.
     sum: Vec<i64>,
-}
-
-/// The static bounds keep all of them below 2^62.
-fn narrow(values: Vec<i128>) -> Vec<i64> {
-    values.into_iter().map(|x| x.clamp(-LIMIT, LIMIT) as i64).collect()
 }
 
 /// One step of one layer.
@@ -75,31 +69,16 @@ impl<'a> Turn<'a> {
         let norm = self.norm;
         pass.expect("numbers of a channel", norm.count * self.channels, input.len())?;
         let sums = self.sums(input.len(), |i| i64::from(input[i]) << MEAN_FRAC);
-        let mean = narrow(pass.expand(record, "mean", &norm.mean, &sums)?);
+        let expansion = norm.moments.mean.as_ref().ok_or_else(|| pass.wrong("the mean", 1, 0))?;
+        let mean = narrow(pass, "means", &pass.expand(record, "mean", expansion, &sums)?)?;
         let centred = |i: usize| (i64::from(input[i]) << MEAN_FRAC) - mean[i % self.channels];
         let squares = self.sums(input.len(), |i| centred(i) * centred(i));
-        let variance = pass.expand(record, "variance", &norm.variance, &squares)?;
-        let variance: Vec<i128> =
-            variance.into_iter().map(|v| v + i128::from(norm.epsilon)).collect();
-        let deviation: Vec<i128> = variance.iter().map(|v| floor_sqrt(*v)).collect();
-        let pairs = || variance.iter().zip(&deviation);
-        let low: Vec<i128> = pairs().map(|(v, s)| v - s * s).collect();
-        let high: Vec<i128> = deviation.iter().zip(&low).map(|(s, low)| 2 * s - low).collect();
-        pass.expand(record, "deviation", &norm.deviation, &deviation)?;
-        pass.expand(record, "deviation_low", &norm.deviation_low, &low)?;
-        pass.expand(record, "deviation_high", &norm.deviation_high, &high)?;
-        // ε keeps deviations above zero.
-        let inverse: Vec<i128> =
-            deviation.iter().map(|s| (1 << INVERSE_BITS) / (*s).max(1)).collect();
-        let both = || inverse.iter().zip(&deviation);
-        let low: Vec<i128> = both().map(|(r, s)| (1 << INVERSE_BITS) - r * s).collect();
-        let high: Vec<i128> = deviation.iter().zip(&low).map(|(s, low)| s - 1 - low).collect();
-        pass.expand(record, "inverse", &norm.inverse, &inverse)?;
-        pass.expand(record, "inverse_low", &norm.inverse_low, &low)?;
-        pass.expand(record, "inverse_high", &norm.inverse_high, &high)?;
+        let [deviation, inverse] = norm.moments.trace(pass, record, &squares)?;
         let scale: Vec<i128> = self.weighted(&inverse);
-        let scale = narrow(pass.expand(record, "scale", &norm.scale, &scale)?);
-        let (deviation, inverse) = (narrow(deviation), narrow(inverse));
+        let scale = pass.expand(record, "scale", &norm.scale, &scale)?;
+        let scale = narrow(pass, "scales", &scale)?;
+        let deviation = narrow(pass, "deviations", &deviation)?;
+        let inverse = narrow(pass, "inverses", &inverse)?;
         let input = input.to_vec();
         Ok(Normed { input, mean, deviation, inverse, scale, ..Normed::default() })
     }
@@ -127,8 +106,9 @@ impl<'a> Turn<'a> {
         let n = self.channels;
         pass.expect("the input", pass.samples * pass.layer.input.count(), input.len())?;
         let (means, deviations) = self.running().split_at(n);
+        let moments = &self.norm.moments;
         let inverse: Vec<i128> =
-            deviations.iter().map(|s| (1 << INVERSE_BITS) / i128::from(*s).max(1)).collect();
+            deviations.iter().map(|s| moments.inverse_of((*s).into())).collect();
         let scales = self.weighted(&inverse).into_iter();
         let scales: Vec<i128> = scales.map(|x| self.norm.scale.quotient(x)).collect();
         let x = |i: usize| {
@@ -163,8 +143,9 @@ impl<'a> Turn<'a> {
         let offset = pass.expand(record, "offset", &norm.offset, &offset)?;
         let tilt = by(&slope, &own.scale);
         let tilt = pass.expand(record, "tilt", &norm.tilt, &tilt)?;
-        (own.gain, own.sum) = (narrow(gain), narrow(sum));
-        Ok([narrow(offset), narrow(tilt)])
+        own.gain = narrow(pass, "gradients of scales", &gain)?;
+        own.sum = narrow(pass, "sums", &sum)?;
+        Ok([narrow(pass, "offsets", &offset)?, narrow(pass, "tilts", &tilt)?])
     }
 
     fn centred(&self, own: &Normed, i: usize) -> i64 {

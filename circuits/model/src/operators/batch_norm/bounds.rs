@@ -9,8 +9,8 @@ use crate::manifest::{
     UPDATE_SHIFT, Wide, in_range, range,
 };
 use crate::operators::Scale;
-use crate::operators::moments::{MEAN_FRAC, SENT_FRAC, epsilon, root_up};
-use crate::quant::{Expansion, floor_sqrt};
+use crate::operators::moments::{MEAN_FRAC, MomentBounds, Moments, SENT_FRAC};
+use crate::quant::Expansion;
 
 /// The inverse of a deviation is the quotient of two to this power.
 pub const INVERSE_BITS: u32 = 36;
@@ -36,26 +36,10 @@ const MAX_FACTOR_BITS: u32 = 62;
 pub struct Norm {
     /// Numbers of one channel that are normalised together, `n`.
     pub count: usize,
-    /// Added to the variance, with twice the fractional bits of a deviation.
-    pub epsilon: i64,
     /// Bits by which scale times number is shifted before the shift is added, and the shift itself.
     pub z_shifts: [u32; 2],
-    /// `16·ΣA`, divided by `n`.
-    pub mean: Expansion,
-    /// `Σc²`, divided by `n`.
-    pub variance: Expansion,
-    /// `σ`
-    pub deviation: Expansion,
-    /// `V − σ²`
-    pub deviation_low: Expansion,
-    /// `2σ` less that.
-    pub deviation_high: Expansion,
-    /// `R`
-    pub inverse: Expansion,
-    /// `2^36 − R·σ`
-    pub inverse_low: Expansion,
-    /// `σ − 1` less that.
-    pub inverse_high: Expansion,
+    /// Mean, variance, deviation and its inverse.
+    pub moments: Moments,
     /// `γ·R`, divided: `γ/σ`.
     pub scale: Expansion,
     /// `Σ D·c`
@@ -78,23 +62,16 @@ pub struct Norm {
 
 impl Norm {
     /// Names and expansions of its wide integers.
-    pub fn parts(&self) -> [(&'static str, &Expansion); 14] {
-        [
-            ("mean", &self.mean),
-            ("variance", &self.variance),
-            ("deviation", &self.deviation),
-            ("deviation_low", &self.deviation_low),
-            ("deviation_high", &self.deviation_high),
-            ("inverse", &self.inverse),
-            ("inverse_low", &self.inverse_low),
-            ("inverse_high", &self.inverse_high),
+    pub fn parts(&self) -> Vec<(&'static str, &Expansion)> {
+        let rest = [
             ("scale", &self.scale),
             ("correlation", &self.correlation),
             ("gain", &self.gain),
             ("slope", &self.slope),
             ("offset", &self.offset),
             ("tilt", &self.tilt),
-        ]
+        ];
+        self.moments.parts().chain(rest).collect()
     }
 }
 
@@ -117,12 +94,10 @@ pub fn count(batch: usize, shape: &Shape) -> Result<u32, ManifestError> {
 
 /// Largest magnitudes.
 struct Bounds {
+    moments: MomentBounds,
     n: i128,
     /// Fractional bits of a deviation.
     frac: u32,
-    epsilon: i128,
-    /// Of the input, with the fractional bits of a deviation.
-    input: i128,
     /// Of the gradient that arrives.
     gradient: i128,
     /// Of a parameter.
@@ -132,55 +107,22 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// A number less its mean.
-    fn centred(&self) -> i128 {
-        2 * self.input
-    }
-
-    /// `⌊E/n⌋`: of numbers within `±input` the variance is at most `input²`, and rounding the mean adds less than 1.
-    fn variance(&self) -> i128 {
-        self.input * self.input + 1
-    }
-
-    fn deviation(&self) -> i128 {
-        floor_sqrt(self.variance() + self.epsilon)
-    }
-
-    fn smallest_deviation(&self) -> i128 {
-        floor_sqrt(self.epsilon).max(1)
-    }
-
-    fn inverse(&self) -> i128 {
-        (1 << INVERSE_BITS) / self.smallest_deviation()
-    }
-
-    /// `x·√V·R`
-    fn normed(&self, x: i128) -> i128 {
-        let sigma = self.smallest_deviation();
-        (x << INVERSE_BITS) * (sigma + 1) / sigma + 1
-    }
-
-    /// `|c|·R`
-    fn centred_normed(&self) -> i128 {
-        self.normed(root_up(self.n))
-    }
-
     fn scale(&self) -> i128 {
-        ((self.weight * self.inverse()) >> self.drops) + 1
+        ((self.weight * self.moments.inverse()) >> self.drops) + 1
     }
 
     /// `|a·c|`
     fn scaled(&self) -> i128 {
-        ((self.weight * self.centred_normed()) >> self.drops) + 1 + self.centred()
+        ((self.weight * self.moments.centred_normed()) >> self.drops) + 1 + self.moments.centred()
     }
 
     /// `|P| ≤ √ΣD²·√E`
     fn correlation(&self) -> i128 {
-        self.gradient * self.n * (self.deviation() + 1)
+        self.gradient * self.n * (self.moments.deviation() + 1)
     }
 
     fn gain(&self) -> i128 {
-        (self.normed(self.gradient * self.n) >> (INVERSE_BITS - GAIN_FRAC)) + 1
+        (self.moments.normed(self.gradient * self.n) >> (INVERSE_BITS - GAIN_FRAC)) + 1
     }
 
     fn slope_drops(&self) -> u32 {
@@ -188,13 +130,13 @@ impl Bounds {
     }
 
     fn slope(&self) -> i128 {
-        ((self.gain() * self.inverse()) >> self.slope_drops()) + 1
+        ((self.gain() * self.moments.inverse()) >> self.slope_drops()) + 1
     }
 
     /// `|u·c|`
     fn slope_centred(&self) -> i128 {
-        let product = self.gain() * self.centred_normed();
-        (product >> self.slope_drops()) + 1 + self.centred()
+        let product = self.gain() * self.moments.centred_normed();
+        (product >> self.slope_drops()) + 1 + self.moments.centred()
     }
 
     fn offset(&self) -> i128 {
@@ -213,7 +155,7 @@ impl Bounds {
     /// `|w2·c|`
     fn tilted(&self) -> i128 {
         let product = self.scale() * self.slope_centred();
-        product / (self.n << self.tilt_drops()) + 1 + self.centred()
+        product / (self.n << self.tilt_drops()) + 1 + self.moments.centred()
     }
 
     /// What is sent, before rounding.
@@ -260,12 +202,10 @@ pub(super) fn norm(
     let (init, weight_frac) = (lowering.q.weight_init_bits, lowering.q.weight_frac);
     // A deviation of 1 is where running statistics begin.
     in_range("quantization.weight_init_bits", i64::from(frac) + 1, 30, init.into())?;
-    let epsilon = epsilon(input.frac);
     let bounds = Bounds {
+        moments: MomentBounds::new(n, input, INVERSE_BITS),
         n: n.into(),
         frac,
-        epsilon: epsilon.into(),
-        input: i128::from(input.max) << MEAN_FRAC,
         gradient: gradient.into(),
         weight: lowering.weight_max(),
         drops: weight_frac + SCALE_DROPS,
@@ -277,42 +217,26 @@ pub(super) fn norm(
     let largest = (bounds.scaled() << z_shifts[0]) + (bounds.weight << z_shifts[1]);
     let z = Wide::symmetric(&field, "a layer's output before rounding", largest)
         .rescale(x_frac, q.z_frac)?;
-    let tracked = i128::from(TRACKING) * (bounds.weight + bounds.input.max(bounds.deviation()));
+    let now = bounds.moments.input.max(bounds.moments.deviation());
+    let tracked = i128::from(TRACKING) * (bounds.weight + now);
     let statistics = "training.max_steps";
     let statistics = Wide::symmetric(statistics, "a running statistic before rounding", tracked)
         .round(UPDATE_SHIFT, I16_LO, I16_HI)?;
-    Ok((expansions(&bounds, n, epsilon, z_shifts, statistics), z))
+    Ok((expansions(&bounds, n, z_shifts, statistics), z))
 }
 
-fn expansions(
-    bounds: &Bounds,
-    n: u32,
-    epsilon: i64,
-    z_shifts: [u32; 2],
-    statistics: RoundSpec,
-) -> Norm {
-    let count = |x: i128| Expansion::new(&[], x, false);
-    let by_n = |x: i128, signed| Expansion::new(&[n], x, signed);
+fn expansions(bounds: &Bounds, n: u32, z_shifts: [u32; 2], statistics: RoundSpec) -> Norm {
     let shifted = |bits, x: i128| Expansion::new(&Expansion::power(bits), x, true);
-    let (deviation, twice) = (bounds.deviation(), 2 * bounds.deviation());
     let tilt = [&[n][..], &Expansion::power(bounds.tilt_drops())].concat();
     Norm {
         count: n as usize,
-        epsilon,
         z_shifts,
-        mean: by_n(bounds.input, true),
-        variance: by_n(bounds.variance(), false),
-        deviation: count(deviation),
-        deviation_low: count(twice),
-        deviation_high: count(twice),
-        inverse: count(bounds.inverse()),
-        inverse_low: count(deviation),
-        inverse_high: count(deviation),
+        moments: bounds.moments.moments(true),
         scale: shifted(bounds.drops, bounds.scale()),
         correlation: shifted(0, bounds.correlation()),
         gain: shifted(INVERSE_BITS - GAIN_FRAC, bounds.gain()),
         slope: shifted(bounds.slope_drops(), bounds.slope()),
-        offset: by_n(bounds.offset(), true),
+        offset: Expansion::new(&[n], bounds.offset(), true),
         tilt: Expansion::new(&tilt, bounds.tilt(), true),
         statistics,
         gradient: bounds.learned(),

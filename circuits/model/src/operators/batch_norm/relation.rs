@@ -2,7 +2,7 @@
 //! what it is divided into on the other side; only `z` and what is sent are there for each number.
 
 use super::BatchNorm;
-use super::bounds::{GAIN_FRAC, INVERSE_BITS, Norm, TRACKING};
+use super::bounds::{GAIN_FRAC, Norm, TRACKING};
 use crate::compile::{
     Bound, CompileError, ParameterIds, PointwiseBuilder, RelationBuilder, axes, constrain_digits,
     constrain_rounding, real_positions,
@@ -179,8 +179,8 @@ impl Operator for BatchNorm {
 
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let batch = Batch::new(site)?;
-        batch.groups.statistics(builder, batch.norm.epsilon)?;
-        batch.groups.inverse(builder, INVERSE_BITS)?;
+        batch.groups.statistics(builder, &batch.norm.moments)?;
+        batch.groups.inverse(builder, &batch.norm.moments)?;
         batch.scale(builder)?;
         batch.output(builder)
     }

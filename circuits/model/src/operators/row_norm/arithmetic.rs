@@ -1,17 +1,10 @@
-//! The integers of a layer norm, computed.
+//! The integers of a layer norm or an RMS norm, computed.
 
 use super::RowNorm;
-use super::bounds::{INVERSE_BITS, RowBounds};
-use crate::operators::moments::{MEAN_FRAC, SENT_FRAC};
+use super::bounds::RowBounds;
+use crate::operators::moments::{MEAN_FRAC, SENT_FRAC, narrow};
 use crate::operators::{Arithmetic, Pass, SavedTensors, TensorKernels, Untraced};
-use crate::quant::floor_sqrt;
 use crate::trace::{LayerTrace, Record};
-
-/// The static bounds keep all of them below 2^62.
-fn narrow(values: Vec<i128>) -> Vec<i64> {
-    let limit = 1i128 << 61;
-    values.into_iter().map(|x| x.clamp(-limit, limit) as i64).collect()
-}
 
 /// A number for each row of `n`.
 fn sums(n: usize, len: usize, term: impl Fn(usize) -> i64) -> Vec<i128> {
@@ -25,7 +18,7 @@ fn bounds<'a, K>(pass: &Pass<'a, K>) -> Result<&'a RowBounds, Untraced> {
     Ok(bounds)
 }
 
-/// Means and inverses of deviations, traced: one of each row.
+/// Means, zero where none is taken away, and inverses of deviations, traced: one of each row.
 // Rows are as many as there are numbers over their length.
 #[allow(clippy::indexing_slicing)]
 fn statistics<K>(
@@ -36,29 +29,14 @@ fn statistics<K>(
 ) -> Result<[Vec<i64>; 2], Untraced> {
     let n = own.count;
     let number = |i: usize| i64::from(input[i]) << MEAN_FRAC;
-    let mean = match own.centred {
-        true => pass.expand(record, "mean", &own.mean, &sums(n, input.len(), number))?,
-        false => vec![0; input.len() / n],
+    let mean = match &own.moments.mean {
+        Some(mean) => pass.expand(record, "mean", mean, &sums(n, input.len(), number))?,
+        None => vec![0; input.len() / n],
     };
-    let mean = narrow(mean);
+    let mean = narrow(pass, "means", &mean)?;
     let squares = sums(n, input.len(), |i| (number(i) - mean[i / n]).pow(2));
-    let variance = pass.expand(record, "variance", &own.variance, &squares)?;
-    let variance: Vec<i128> = variance.iter().map(|v| v + i128::from(own.epsilon)).collect();
-    let deviation: Vec<i128> = variance.iter().map(|v| floor_sqrt(*v)).collect();
-    let low: Vec<i128> = variance.iter().zip(&deviation).map(|(v, s)| v - s * s).collect();
-    let high: Vec<i128> = deviation.iter().zip(&low).map(|(s, low)| 2 * s - low).collect();
-    pass.expand(record, "deviation", &own.deviation, &deviation)?;
-    pass.expand(record, "deviation_low", &own.deviation_low, &low)?;
-    pass.expand(record, "deviation_high", &own.deviation_high, &high)?;
-    // ε keeps deviations above zero.
-    let whole = 1i128 << INVERSE_BITS;
-    let inverse: Vec<i128> = deviation.iter().map(|s| whole / (*s).max(1)).collect();
-    let low: Vec<i128> = inverse.iter().zip(&deviation).map(|(r, s)| whole - r * s).collect();
-    let high: Vec<i128> = deviation.iter().zip(&low).map(|(s, low)| s - 1 - low).collect();
-    pass.expand(record, "inverse", &own.inverse, &inverse)?;
-    pass.expand(record, "inverse_low", &own.inverse_low, &low)?;
-    pass.expand(record, "inverse_high", &own.inverse_high, &high)?;
-    Ok([mean, narrow(inverse)])
+    let [_, inverse] = own.moments.trace(pass, record, &squares)?;
+    Ok([mean, narrow(pass, "inverses", &inverse)?])
 }
 
 // The entries are counted before they are indexed.
@@ -73,11 +51,16 @@ impl Arithmetic for RowNorm {
     ) -> Result<Vec<i32>, Untraced> {
         let (own, record) = (bounds(pass)?, &mut trace.tensors);
         pass.expect("the input", pass.samples * pass.layer.input.count(), input.len())?;
-        let [mean, inverse] = statistics(pass, own, input, record)?;
+        // Where nothing is proven the digits are nobody's.
+        let mut beside = Record::default();
+        let digits = if pass.training { &mut *record } else { &mut beside };
+        let [mean, inverse] = statistics(pass, own, input, digits)?;
         let n = own.count;
         let x = |i: usize| ((i64::from(input[i]) << MEAN_FRAC) - mean[i / n]) * inverse[i / n];
         let z = pass.round(record, "z", input.len(), &pass.layer.z, x)?.to_vec();
-        (kept.values, kept.inverse) = (z.clone(), inverse);
+        if pass.training {
+            (kept.values, kept.inverse) = (z.clone(), inverse);
+        }
         Ok(z)
     }
 
@@ -100,18 +83,18 @@ impl Arithmetic for RowNorm {
         let record = &mut pass.own(traces)?.tensors;
         let correlation = sums(n, len, |i| d(i) * i64::from(z[i]));
         pass.expand(record, "correlation", &own.correlation, &correlation)?;
-        let offset = match own.centred {
-            true => {
+        let offset = match &own.offset {
+            Some(offset) => {
                 let sums = times(&sums(n, len, d), 1 << SENT_FRAC);
-                pass.expand(record, "offset", &own.offset, &sums)?
+                pass.expand(record, "offset", offset, &sums)?
             }
-            false => vec![0; len / n],
+            None => vec![0; len / n],
         };
         let tilt = pass.expand(record, "tilt", &own.tilt, &times(&correlation, 1))?;
         let Some(below) = pass.below else {
             return Ok(Vec::new());
         };
-        let [offset, tilt] = [offset, tilt].map(narrow);
+        let (offset, tilt) = (narrow(pass, "offsets", &offset)?, narrow(pass, "tilts", &tilt)?);
         let x = |i: usize| {
             let row = i / n;
             ((inverse[row] * d(i)) << SENT_FRAC) - offset[row] - tilt[row] * i64::from(z[i])

@@ -1,8 +1,8 @@
-//! What holds of a layer norm's numbers. Everything of a position, a sample and a step is a product of two forms in
+//! What holds of the numbers of a layer norm or an RMS norm. Everything of a position, a sample and a step is a product of two forms in
 //! digits; only `z` and what is sent are there for each number.
 
 use super::RowNorm;
-use super::bounds::{INVERSE_BITS, RowBounds};
+use super::bounds::RowBounds;
 use crate::compile::{
     CompileError, PointwiseBuilder, RelationBuilder, constrain_digits, real_positions,
 };
@@ -40,7 +40,7 @@ impl<'a> Rows<'a> {
             each,
             summed,
             real: real_positions(channel, n),
-            centred: bounds.centred,
+            centred: bounds.moments.mean.is_some(),
         };
         Ok(Self { groups, bounds })
     }
@@ -58,8 +58,8 @@ impl Operator for RowNorm {
     /// `z = R·c`, rounded.
     fn forward(&self, builder: &mut RelationBuilder, site: &Site<'_>) -> Result<(), CompileError> {
         let Rows { groups: own, bounds } = Rows::new(site)?;
-        own.statistics(builder, bounds.epsilon)?;
-        own.inverse(builder, INVERSE_BITS)?;
+        own.statistics(builder, &bounds.moments)?;
+        own.inverse(builder, &bounds.moments)?;
         let none = || Domain::new(&[]);
         builder.product(Product {
             label: format!("{}.forward", own.name),
