@@ -150,7 +150,8 @@ fn fold(
     Ok(out)
 }
 
-/// Positions of an operand that may need 64 bits, one for each channel and step: more have 32 in every honest witness.
+/// Positions of an operand that may need 64 bits, one for each channel or row and step: more have 32 in every honest witness of
+/// sheets that there are.
 const WIDE: usize = 1 << 26;
 
 /// An operand's values.
