@@ -1,6 +1,5 @@
 //! Integer training against the same training in double precision, on held-out data.
 
-mod coloured;
 mod page;
 
 use std::path::Path;
@@ -12,10 +11,8 @@ use zktrain_model::operators::ARRIVING;
 use zktrain_model::schedule::window_order;
 use zktrain_model::trace::Parameters;
 
-use coloured::coloured;
-
 use crate::dataset::{Dataset, DatasetError, Scaled, Source, Table};
-use crate::preset::{Preset, presets, vgg11};
+use crate::preset::{Preset, presets};
 use crate::reference::FloatTrainer;
 use crate::train::{TrainError, Trainer, last_update};
 use crate::{
@@ -26,8 +23,6 @@ pub use page::to_markdown;
 
 /// Share of the rows that are held out.
 const HELD_OUT: f64 = 0.25;
-/// Images that VGG-11 is trained on, and that it is tried on: as many as take minutes.
-const SOME: [usize; 2] = [4096, 1000];
 
 /// Why a comparison could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +76,7 @@ impl Comparison {
 }
 
 /// Compares on every preset whose data are there: CSV files in `data`, MNIST's IDX files in `mnist` (left out when
-/// `None`). Convolutional networks, which take most of an hour, are among them if `convolutions` says so. What is
+/// `None`). Convolutional networks, which take longer than all the others, are among them if `convolutions` says so. What is
 /// about to be trained is told before.
 ///
 /// # Errors
@@ -109,24 +104,15 @@ pub fn accuracy_table(
             }
             runs.push(compare(&preset, &train, &test, seed)?);
         }
-        lines.extend(mean(&runs).map(|line| named(&preset, "mnist", line)));
-    }
-    if let (Some(folder), true) = (mnist, convolutions) {
-        let preset = vgg11();
-        tell(preset.name);
-        let [train, test] = [("train", 0), ("t10k", 1)].map(|(part, seed)| {
-            Ok::<_, DatasetError>(coloured(&mnist_part(folder, part)?, SOME[seed], seed as u64))
-        });
-        let line = compare(&preset, &train?, &test?, 0)?;
-        lines.push(named(&preset, "mnist in colour", line));
+        lines.extend(mean(&runs).map(|line| named(&preset, line)));
     }
     Ok(lines)
 }
 
-/// A network over images has a name that says more than what goes through its layers; its data have another.
-fn named(preset: &Preset, data: &str, line: Comparison) -> Comparison {
+/// A network over images has a name that says more than what goes through its layers; its data are MNIST.
+fn named(preset: &Preset, line: Comparison) -> Comparison {
     match preset.options.images {
-        Some(_) => Comparison { name: data.to_owned(), shape: preset.name.to_owned(), ..line },
+        Some(_) => Comparison { name: "mnist".to_owned(), shape: preset.name.to_owned(), ..line },
         None => line,
     }
 }

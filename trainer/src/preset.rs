@@ -70,15 +70,6 @@ pub fn preset(name: &str) -> Option<Preset> {
     presets().into_iter().find(|preset| preset.name == name)
 }
 
-/// VGG-11 on images in colour, which no command brings: for the accuracy table alone.
-pub(crate) fn vgg11() -> Preset {
-    let mut preset = over_images("vgg11", 0.0078125, 1);
-    preset.options.name = preset.name.to_owned();
-    preset.options.scaling = Scaling::Uniform { offset: 127.5, scale: 2.0 / 255.0 };
-    preset.options.training = Training { batch: 16, steps_per_proof: 1, max_steps: 256 };
-    preset
-}
-
 /// A network that has a name, on MNIST, with a momentum of 0.9. A chain is as long as the epochs: what parameters may
 /// come to in it is what a batch norm's integers have to leave room for.
 fn over_images(name: &'static str, learning_rate: f64, epochs: usize) -> Preset {

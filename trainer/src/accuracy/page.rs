@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Comparison, SOME};
+use super::Comparison;
 
 const HEAD: &str = "# Accuracy: integers against double precision\n\n\
     Held-out accuracy after training in integers and in double precision, with the same \
@@ -33,40 +33,25 @@ pub fn to_markdown(lines: &[Comparison]) -> String {
             100.0 * line.saturated,
         );
     }
-    let mut notes =
-        notes().into_iter().filter(|(shape, _)| lines.iter().any(|l| l.shape == *shape));
-    if let Some((_, first)) = notes.next() {
-        let _ = writeln!(page, "\nNetworks over images:\n\n{first}");
-        notes.for_each(|(_, note)| page.extend([&note, "\n"]));
+    let told = |shape: &str| lines.iter().any(|line| line.shape == shape);
+    let mut notes = NOTES.iter().filter(|(shape, _)| told(shape)).map(|(_, note)| *note).peekable();
+    if notes.peek().is_some() {
+        page.push_str("\nNetworks over images:\n\n");
     }
+    notes.for_each(|note| page.extend([note, "\n"]));
     page
 }
 
 /// What networks with names are, and are trained on.
-fn notes() -> [(&'static str, String); 3] {
-    let [train, test] = SOME;
-    [
-        (
-            "lenet",
-            "- `lenet`: LeNet-5 with ReLU and pools of the largest, 61,706 parameters, on all 60,000 images of MNIST; \
-             learning rate 1/64, momentum 0.9, batches of 32."
-                .to_owned(),
-        ),
-        (
-            "resnet",
-            "- `resnet`: three residual blocks of 8 and 16 channels with batch norms, on all 60,000 images of MNIST; \
-             learning rate 1/64, momentum 0.9, batches of 32. Trained by the statistics of its batches, evaluated by \
-             the running ones."
-                .to_owned(),
-        ),
-        (
-            "vgg11",
-            format!(
-                "- `vgg11`: VGG-11, 9,750,922 parameters, on the first {train} images of MNIST's training set and the \
-                 first {test} of its test set, made to 32×32×3: two rows and columns of background around each, and \
-                 for each image two random colours, of ink and of background, from ChaCha20 with seeds 0 and 1 \
-                 (`trainer/src/accuracy/coloured.rs`). Learning rate 1/128, momentum 0.9, batches of 16."
-            ),
-        ),
-    ]
-}
+const NOTES: [(&str, &str); 2] = [
+    (
+        "lenet",
+        "- `lenet`: LeNet-5 with ReLU and pools of the largest, 61,706 parameters, on all 60,000 images; learning rate \
+         1/64, momentum 0.9, batches of 32.",
+    ),
+    (
+        "resnet",
+        "- `resnet`: three residual blocks of 8 and 16 channels with batch norms, on all 60,000 images; learning rate \
+         1/64, momentum 0.9, batches of 32. Trained by the statistics of its batches, evaluated by the running ones.",
+    ),
+];
