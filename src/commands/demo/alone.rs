@@ -133,6 +133,7 @@ pub(super) fn project(model: Model, dir: PathBuf) -> init::Args {
         image: model.image().map(str::to_owned),
         layer: model.layers().iter().map(|layer| (*layer).to_owned()).collect(),
         steps_per_proof: Some(model.steps_alone()),
+        lr: model.rate_alone(),
         seed: 1,
         held_out: 0.25,
         shuffle_seed: Some(1),

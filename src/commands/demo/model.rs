@@ -41,7 +41,7 @@ impl Model {
     pub fn layers(self) -> &'static [&'static str] {
         match self {
             Self::Perceptron => &[],
-            Self::Lenet => &["conv:4:3:1:1", "max:2", "conv:8:3:1:1", "max:2"],
+            Self::Lenet => &["conv:8:3:1:1", "max:2", "conv:16:3:1:1", "max:2"],
         }
     }
 
@@ -53,14 +53,22 @@ impl Model {
         }
     }
 
+    /// The learning rate of one owner alone, where the preset's is too large.
+    pub fn rate_alone(self) -> Option<f64> {
+        match self {
+            Self::Perceptron => None,
+            Self::Lenet => Some(0.03125),
+        }
+    }
+
     /// Options of `init` for the few rounds of a network: large steps. Few rows a window, so that everybody has several:
     /// after a round without a sum, an owner that draws the same window again sits out.
     fn training(self) -> [&'static str; 8] {
-        let (steps, lr) = match self {
-            Self::Perceptron => ("1", "0.5"),
-            Self::Lenet => ("4", "0.25"),
+        let (batch, steps, lr) = match self {
+            Self::Perceptron => ("8", "1", "0.5"),
+            Self::Lenet => ("4", "8", "0.125"),
         };
-        ["--batch", "8", "--steps-per-proof", steps, "--lr", lr, "--momentum", "0.5"]
+        ["--batch", batch, "--steps-per-proof", steps, "--lr", lr, "--momentum", "0.5"]
     }
 
     /// All options of `init` that make it in a network.
@@ -89,7 +97,7 @@ mod tests {
     /// One owner's project and a network's are of the same layers.
     #[test]
     fn every_model_makes_projects() {
-        let shapes = ["30-16-2", "8x8x1-8x8x4-4x4x4-4x4x8-2x2x8-32-10"];
+        let shapes = ["30-16-2", "8x8x1-8x8x8-4x4x8-4x4x16-2x2x16-32-10"];
         for (model, shape) in [Model::Perceptron, Model::Lenet].into_iter().zip(shapes) {
             assert!(model.data().lines().count() > 500);
             let folder = tempfile::tempdir().unwrap();
