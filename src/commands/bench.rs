@@ -21,7 +21,7 @@ use crate::ui::{Report, Ui, field, success};
 pub enum Command {
     /// Prove and verify one window of synthetic data, stage by stage.
     Step(StepArgs),
-    /// Compare integer training with double precision on all bundled data.
+    /// Compare integer training with double precision, on all bundled data and on MNIST.
     Accuracy(AccuracyArgs),
 }
 
@@ -71,12 +71,15 @@ pub struct StepArgs {
 /// Options of `zktrain bench accuracy`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(
-    after_help = "Example:\n  zktrain bench accuracy --mnist ~/mnist -o docs/accuracy.md --force"
+    after_help = "Example:\n  zktrain bench accuracy --mnist ~/mnist --convolutions -o docs/accuracy.md --force"
 )]
 pub struct AccuracyArgs {
     /// Folder of MNIST's four gzipped IDX files; MNIST is left out without it.
     #[arg(long, value_name = "DIR", env = "ZKTRAIN_MNIST_DIR")]
     pub mnist: Option<PathBuf>,
+    /// Also train convolutional networks on MNIST, which takes a quarter of an hour on one idle core.
+    #[arg(long, requires = "mnist")]
+    pub convolutions: bool,
     /// The page to write.
     #[arg(short, long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -228,7 +231,9 @@ fn accuracy(args: &AccuracyArgs, ui: &Ui) -> Result<AccuracyReport, Error> {
     if args.mnist.is_none() {
         ui.warn("MNIST is left out: name the folder of its files with --mnist");
     }
-    let lines = accuracy_table(folder.path(), args.mnist.as_deref()).map_err(Box::new)?;
+    let tell = |what: &str| ui.say(&format!("training {what}"));
+    let lines = accuracy_table(folder.path(), args.mnist.as_deref(), args.convolutions, tell);
+    let lines = lines.map_err(Box::new)?;
     if let Some(page) = &args.out {
         files::write(page, to_markdown(&lines).as_bytes(), Access::Public)?;
     }

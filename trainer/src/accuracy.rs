@@ -1,6 +1,7 @@
 //! Integer training against the same training in double precision, on held-out data.
 
-use std::fmt::Write;
+mod page;
+
 use std::path::Path;
 
 use ndarray::ArrayView2;
@@ -17,6 +18,8 @@ use crate::train::{TrainError, Trainer, last_update};
 use crate::{
     CalibrationError, DraftError, calibrate, draft, evaluate, initial_parameters, shape, to_floats,
 };
+
+pub use page::to_markdown;
 
 /// Share of the rows that are held out.
 const HELD_OUT: f64 = 0.25;
@@ -47,7 +50,7 @@ pub enum AccuracyError {
 pub struct Comparison {
     /// Dataset.
     pub name: String,
-    /// What goes through the layers, for example `30-16-2`.
+    /// What goes through the layers, for example `30-16-2`, or the network's name.
     pub shape: String,
     /// Runs averaged, each with its own split and initial parameters.
     pub runs: usize,
@@ -72,14 +75,20 @@ impl Comparison {
     }
 }
 
-/// Compares on every preset whose data are there: CSV files in `data`, MNIST's IDX files
-/// in `mnist` (left out when `None`).
+/// Compares on every preset whose data are there: CSV files in `data`, MNIST's IDX files in `mnist` (left out when
+/// `None`). Convolutional networks, which take longer than all the others, are among them if `convolutions` says so. What is
+/// about to be trained is told before.
 ///
 /// # Errors
 /// When a file is missing or malformed.
-pub fn accuracy_table(data: &Path, mnist: Option<&Path>) -> Result<Vec<Comparison>, AccuracyError> {
+pub fn accuracy_table(
+    data: &Path,
+    mnist: Option<&Path>,
+    convolutions: bool,
+    mut tell: impl FnMut(&str),
+) -> Result<Vec<Comparison>, AccuracyError> {
     let mut lines = Vec::new();
-    for preset in presets() {
+    for preset in presets().into_iter().filter(|p| convolutions || p.options.images.is_none()) {
         let mut runs = Vec::new();
         for seed in 0..preset.runs as u64 {
             let (train, test) = match (preset.file, mnist) {
@@ -90,11 +99,22 @@ pub fn accuracy_table(data: &Path, mnist: Option<&Path>) -> Result<Vec<Compariso
                 (None, Some(folder)) => (mnist_part(folder, "train")?, mnist_part(folder, "t10k")?),
                 (None, None) => continue,
             };
+            if seed == 0 {
+                tell(preset.name);
+            }
             runs.push(compare(&preset, &train, &test, seed)?);
         }
-        lines.extend(mean(&runs));
+        lines.extend(mean(&runs).map(|line| named(&preset, line)));
     }
     Ok(lines)
+}
+
+/// A network over images has a name that says more than what goes through its layers; its data are MNIST.
+fn named(preset: &Preset, line: Comparison) -> Comparison {
+    match preset.options.images {
+        Some(_) => Comparison { name: "mnist".to_owned(), shape: preset.name.to_owned(), ..line },
+        None => line,
+    }
 }
 
 /// The mean of several runs; `None` when there are none.
@@ -226,35 +246,4 @@ fn first_maximum<'a>(values: impl Iterator<Item = &'a f64>) -> usize {
         }
     }
     best.0
-}
-
-/// The page `docs/accuracy.md`.
-pub fn to_markdown(lines: &[Comparison]) -> String {
-    let mut page = String::from(
-        "# Accuracy: integers against double precision\n\n\
-         Held-out accuracy after training in integers and in double precision, with the same \
-         hyper-parameters, initial parameters and order of batches. A quarter of the rows is held \
-         out by a fixed seed; MNIST has its own test set. Small datasets are averaged over several \
-         runs, each with its own split and initial parameters. Regenerate with `zktrain bench accuracy`.\n\n\
-         | data | shape | runs | epochs | steps | held out | integers | double precision | difference | saturated |\n\
-         |---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-    );
-    for line in lines {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} | {} | {} | {} | {:.2} % | {:.2} % | {:+.2} points | {:.4} % |",
-            line.name,
-            line.shape,
-            line.runs,
-            line.epochs,
-            line.steps,
-            line.test_rows,
-            100.0 * line.integer,
-            100.0 * line.float,
-            line.difference(),
-            100.0 * line.saturated,
-        );
-    }
-    page
 }

@@ -3,23 +3,43 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use zktrain_trainer::accuracy::{accuracy_table, to_markdown};
+use zktrain_trainer::accuracy::{accuracy_table, mnist_part, to_markdown};
+use zktrain_trainer::preset::presets;
 use zktrain_trainer::train::Trainer;
-use zktrain_trainer::{initial_parameters, synthetic};
+use zktrain_trainer::{calibrate, draft, initial_parameters, synthetic};
 
 fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../data")
 }
 
-#[test]
-fn integers_are_within_one_point_of_double_precision() {
+/// The folder of MNIST's files, if it is known.
+fn mnist() -> Option<PathBuf> {
     let mnist = std::env::var_os("ZKTRAIN_MNIST_DIR").map(PathBuf::from);
     if mnist.is_none() {
         eprintln!(
             "SKIPPED for MNIST: set ZKTRAIN_MNIST_DIR to the folder of its gzipped IDX files"
         );
     }
-    let lines = accuracy_table(&data(), mnist.as_deref()).unwrap();
+    mnist
+}
+
+/// Whether there are scales at all depends on how large real images' updates are.
+#[test]
+fn presets_over_images_have_scales() {
+    let Some(folder) = mnist() else { return };
+    let (table, _) = mnist_part(&folder, "train").unwrap().split(0.8);
+    let over_images = presets().into_iter().filter(|preset| preset.options.images.is_some());
+    for preset in over_images {
+        let draft = draft(&table, &preset.options).unwrap();
+        let manifest = calibrate(&draft, &table.scaled(&draft).unwrap(), 0).unwrap();
+        assert!(preset.epochs * 60_000 / 32 <= manifest.training.max_steps, "{}", preset.name);
+    }
+}
+
+#[test]
+fn integers_are_within_one_point_of_double_precision() {
+    let mnist = mnist();
+    let lines = accuracy_table(&data(), mnist.as_deref(), false, |_| {}).unwrap();
     println!("{}", to_markdown(&lines));
     assert_eq!(lines.len(), if mnist.is_some() { 4 } else { 3 });
     for line in &lines {

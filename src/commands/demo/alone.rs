@@ -12,6 +12,7 @@ use zktrain_project::session::Session;
 use zktrain_statement::proof::own_rows;
 
 use super::Args;
+use super::model::Model;
 use crate::circuits::Compression;
 use crate::commands::train::{TrainReport, print_epochs};
 use crate::commands::verify::VerifyReport;
@@ -83,15 +84,7 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     let started = Instant::now();
     let dir = super::folder(args.out.as_deref())?;
     ui.headline("1. A model and its scales, from public data");
-    let options = init::Args {
-        dir: dir.clone(),
-        preset: Some("breast-cancer".into()),
-        steps_per_proof: Some(STEPS_PER_PROOF),
-        seed: 1,
-        held_out: 0.25,
-        shuffle_seed: Some(1),
-        ..init::Args::default()
-    };
+    let options = project(args.model, dir.clone());
     // Results of the steps before the last are part of the story, not the result.
     ui.step(&init::run(&options, ui)?)?;
     ui.headline("2. The owner registers the data: committed, proven well formed");
@@ -132,8 +125,21 @@ pub fn run(args: &Args, ui: &Ui) -> Result<DemoReport, Error> {
     })
 }
 
-/// Chosen so that a demonstration of a few epochs takes well below a minute.
-const STEPS_PER_PROOF: usize = 4;
+/// The owner's project, to be made.
+pub(super) fn project(model: Model, dir: PathBuf) -> init::Args {
+    init::Args {
+        dir,
+        preset: Some(model.preset().into()),
+        image: model.image().map(str::to_owned),
+        layer: model.layers().iter().map(|layer| (*layer).to_owned()).collect(),
+        steps_per_proof: Some(model.steps_alone()),
+        lr: model.rate_alone(),
+        seed: 1,
+        held_out: 0.25,
+        shuffle_seed: Some(1),
+        ..init::Args::default()
+    }
+}
 
 /// Pins what was made here: the demonstration knows it first hand.
 fn verify_args(path: PathBuf, own: &roots::RootsReport) -> verify::Args {

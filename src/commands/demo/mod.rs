@@ -3,6 +3,7 @@
 mod alone;
 mod crash;
 pub mod leash;
+mod model;
 mod network;
 mod prepare;
 mod process;
@@ -18,12 +19,16 @@ use crate::ui::Ui;
 /// Options of `zktrain demo`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = "Examples:\n  zktrain demo\n  zktrain demo --out demo-output\n  \
+    zktrain demo --model lenet\n  \
     zktrain demo --crashes --rounds 6\n  zktrain demo --eager --compress groth16\n  \
     zktrain demo --chain http://127.0.0.1:8545 --purse rich.json\n  zktrain demo --alone")]
 pub struct Args {
     /// Where everything is written; a new temporary directory without it.
     #[arg(long, short, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// The model, and the data that come with the program for it.
+    #[arg(long, value_name = "MODEL", value_enum, default_value_t)]
+    pub model: model::Model,
     /// One owner without a network: train, prove, verify, tamper.
     #[arg(long)]
     pub alone: bool,

@@ -12,13 +12,8 @@ use super::network::{COORDINATOR, Network, OWNERS, free_address, text};
 use super::process::Process;
 use super::{purse, shards};
 use crate::error::Error;
-use crate::source::bundled;
 
 const HELD_OUT: usize = 20;
-/// Few rows a window, so that everybody has several: after a round without a sum, an owner that draws
-/// the same window again sits out.
-const BATCH: &str = "8";
-const STEPS_PER_PROOF: &str = "1";
 /// What the coordinator answers with in each round: twice of what a round pays, as two deliveries of
 /// each are audited.
 const BOND: &str = "200";
@@ -68,16 +63,13 @@ impl Network<'_> {
     /// The coordinator's project, and a file of data for each.
     fn projects(&self) -> Result<(), Error> {
         self.ui.headline("1. A model and its scales, from public data");
-        let text = bundled("breast_cancer.csv").unwrap_or_default();
         let names = OWNERS.map(|(who, share)| (self.data(who), share));
         let mut parts: Vec<(&Path, usize)> =
             names.iter().map(|(path, share)| (path.as_path(), *share)).collect();
         let held_out = self.data(COORDINATOR);
         parts.push((&held_out, HELD_OUT));
-        shards::write(text, &parts)?;
-        let scales = ["--preset", "breast-cancer", "--batch", BATCH, "--momentum", "0.5"];
-        let steps = ["--steps-per-proof", STEPS_PER_PROOF, "--lr", "0.5"];
-        self.shell.run(&[&["init", "public"], &scales[..], &steps].concat())?;
+        shards::write(self.args.model.data(), &parts)?;
+        self.shell.run(&[&["init", "public"][..], &self.args.model.options()].concat())?;
         let init = ["init", COORDINATOR, "--manifest", "public/manifest.toml"];
         let data = ["--data", "data/coordinator.csv", "--held-out", "0.8"];
         self.shell.run(&[&init[..], &data].concat())?;

@@ -263,8 +263,9 @@ impl Network {
         let inner = self.layers.pop();
         let wanted = widths.len().saturating_sub(2);
         self.layers = inner.into_iter().cycle().take(wanted).chain(last).collect();
-        for (l, (layer, widths)) in self.layers.iter_mut().zip(widths.windows(2)).enumerate() {
-            layer.connect(widths[0], widths[1]);
+        let pairs = widths.iter().zip(widths.iter().skip(1));
+        for (l, (layer, (input, output))) in self.layers.iter_mut().zip(pairs).enumerate() {
+            layer.connect(*input, *output);
             (layer.from, layer.with) = (l.checked_sub(1), None);
         }
     }
