@@ -3,7 +3,7 @@
 Steps are `t`, samples `b`, outputs `n`. Inputs are `m`; of a convolution `u`, `v` (the kernel's
 rows and columns) and `c`; of a linear layer over an image `h`, `w` and `c`. What is put out as
 an image has positions `i`, `j`, and so has an image whose values are checked one by one. The
-channels of a pool and of a depthwise convolution are `c` on both sides.
+channels of a pool and of a depthwise convolution are `c` on both sides, those of a batch norm `n`.
 """
 
 from .geometry import Image
@@ -27,7 +27,9 @@ def positions(image: Image | None) -> Axes:
 
 
 def inputs(layer: Layer) -> Axes:
-    """The inputs, as weights have them; of a pool a window's."""
+    """The inputs, as weights have them; of a pool a window's, of a batch norm none."""
+    if layer.norm:
+        return ()
     if layer.image is None:
         return (("m", layer.inputs),)
     if layer.kernel:
@@ -39,6 +41,8 @@ def inputs(layer: Layer) -> Axes:
 
 def reads(layer: Layer) -> tuple[Along, ...]:
     """How the values that a layer reads follow its axes, going forward."""
+    if layer.norm:
+        return ("n", "t", "b", *names(positions(layer.image)))
     if layer.image is None:
         return ("m", "t", "b")
     if not layer.kernel:
@@ -52,7 +56,7 @@ def reads(layer: Layer) -> tuple[Along, ...]:
 def gradients(layer: Layer) -> tuple[Along, ...]:
     """How D follows the axes of the layer's inputs, going backward."""
     if not layer.kernel:
-        return ("n", "t", "b")
+        return ("n", "t", "b", *names(positions(layer.result)))
     size, image = layer.kernel.size, layer.image
     rows = Window("h", "u", image.height, size, layer.kernel, backward=True)
     columns = Window("w", "v", image.width, size, layer.kernel, backward=True)

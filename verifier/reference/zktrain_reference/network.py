@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from .errors import require
 from .geometry import Image, Kernel
 from .manifest import Manifest
+from .norm import FINER, SUM_BITS, Bounds, Norm, normed
+from .rounding import EXACT, SHORT_HIGH, SHORT_LOW, Rounding, exact
 from .scaling import accurate, scaled
-from .schema import POOLS, SMOOTH, WEIGHTED
+from .schema import NORM, PARAMETRIC, POOLS, SMOOTH
 from .shape import SLOPE_BITS, Shape
 
-SHORT_LOW, SHORT_HIGH = -(2**15), 2**15 - 1
 PROBABILITY_BITS = 14
 UPDATE_SHIFT = 16
 # Fractional bits of what a mean is multiplied with.
@@ -22,48 +23,6 @@ DERIVATIVE_BITS = 14
 STEEPEST = {"gelu": 18496, "silu": 18020}
 # Fractional bits and largest magnitude of a layer's values, or of its D.
 _Sized = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Rounding:
-    """X divided by 2^shift, rounded half up, saturated; `least ≤ X ≤ most`."""
-
-    shift: int
-    low: int
-    high: int
-    least: int
-    most: int
-
-    def nearest(self, x: int) -> int:
-        """The quotient before it saturates."""
-        return x if self.shift == 0 else (x + (1 << self.shift - 1)) >> self.shift
-
-    @property
-    def high_bits(self) -> int:
-        """Bits of the largest excess above."""
-        return max(0, self.nearest(self.most) - self.high).bit_length()
-
-    @property
-    def low_bits(self) -> int:
-        """Bits of the largest excess below."""
-        return max(0, self.low - self.nearest(self.least)).bit_length()
-
-    def check(self, field: str) -> "Rounding":
-        """Rejects what the static bounds exclude."""
-        require(0 <= self.shift <= 32, f"{field}: a shift of {self.shift} bits")
-        widest = max(self.most, -self.least).bit_length()
-        require(widest <= 62, f"{field}: a wide value of {widest} bits")
-        require(max(self.high_bits, self.low_bits) <= 48, f"{field}: an excess of too many bits")
-        return self
-
-
-# Nothing is divided and nothing saturates.
-EXACT = Rounding(0, SHORT_LOW, SHORT_HIGH, SHORT_LOW, SHORT_HIGH)
-
-
-def exact(most: int) -> Rounding:
-    """Of what is not larger: nothing is divided, and nothing saturates."""
-    return EXACT if most <= -SHORT_LOW else Rounding(0, -most, most, -most, most)
 
 
 @dataclass(frozen=True)
@@ -80,7 +39,8 @@ class Taker:
 @dataclass(frozen=True)
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
-    is an image. Pools and sums have no parameters, so nothing that updates them. `source` and, of
+    is an image. Pools and sums have no parameters, so nothing that updates them. A batch norm has
+    one input, whose weight is gamma, and its bias is beta. `source` and, of
     a sum, `second` are the layers whose values are taken (`None` for the inputs), and `takers`
     those who take the values of this one, in order."""
 
@@ -108,6 +68,7 @@ class Layer:
     # Of a leaky ReLU: what a negative value is multiplied with, and the rounding of the values.
     slope: int | None
     a: Rounding | None
+    norm: Norm | None
 
     @property
     def senders(self) -> tuple[Taker, ...]:
@@ -122,7 +83,7 @@ class Layer:
     @property
     def weighted(self) -> bool:
         """Whether it has parameters."""
-        return self.kind in WEIGHTED
+        return self.kind in PARAMETRIC
 
     @property
     def sum(self) -> bool:
@@ -146,8 +107,8 @@ class Layer:
 
     @property
     def parameters(self) -> int:
-        """Rows of its parameters: weights of each input, and the bias."""
-        return self.inputs + self.bias if self.weighted else 0
+        """Rows of its parameters: weights of each input, the bias, running statistics."""
+        return self.inputs + self.bias + 2 * (self.norm is not None) if self.weighted else 0
 
     @property
     def mean(self) -> int:
@@ -265,8 +226,11 @@ class _Derivation:
         z = self.forward(field, shape, scales["z_frac"], *taken)
         takers = self.takers(field, i, scales["grad_frac"])
         d = self.gradient(field, shape, scales, values[i][0], takers, i)
-        if shape.kind in WEIGHTED:
-            clip, update = self.update(field, shape, scales, a_in, *self.errors[i])
+        norm = None
+        if shape.kind == NORM:
+            norm = normed(field, self.bounds(shape, a_in), self.errors[i][1])
+        if shape.kind in PARAMETRIC:
+            clip, update = self.update(field, scales, *self.sums(shape, a_in, self.errors[i]))
         else:
             clip, update = self.no_update(field, scales), None
         return Layer(
@@ -274,8 +238,21 @@ class _Derivation:
             a_in[0], scales["z_frac"], values[i][0], scales["eta"], z, takers, d, clip, update,
             shape.image, shape.kernel, shape.result, shape.source, shape.second,
             factors(taken) if shape.kind == "add" else None, shape.slope,
-            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None,
+            leaking(SHORT_LOW, SHORT_HIGH) if shape.slope else None, norm,
         )  # fmt: skip
+
+    def rows(self, shape: Shape) -> int:
+        """Samples, times positions of what is put out."""
+        return self.training["batch"] * (shape.result.positions if shape.result else 1)
+
+    def bounds(self, shape: Shape, a_in: _Sized) -> Bounds:
+        """Of a batch norm."""
+        least = a_in[0] + FINER
+        require(
+            self.scales["weight_init_bits"] > least,
+            f"quantization.weight_init_bits: running statistics need more than {least}",
+        )
+        return Bounds(self.rows(shape), *a_in, self.scales["weight_frac"], self.weight_bits)
 
     def forward(self, field: str, shape: Shape, frac: int, *taken: _Sized) -> Rounding:
         """The rounding of z."""
@@ -283,7 +260,10 @@ class _Derivation:
         if shape.kind == "max_pool2d":
             require(frac == in_bits, f"{field}.z_frac: the largest has the {in_bits} bits it had")
             return EXACT
-        if shape.kind == "add":
+        if shape.kind == NORM:
+            bounds = self.bounds(shape, taken[0])
+            most, shift = bounds.wide, bounds.bits_of_z - frac
+        elif shape.kind == "add":
             most = sum(factor * size for factor, (_, size) in zip(factors(taken), taken))
             shift = max(bits for bits, _ in taken) - frac
         elif shape.kind == "avg_pool2d":
@@ -316,7 +296,10 @@ class _Derivation:
         if layer.largest:
             require(frac == bits, f"{field}.grad_frac: before a max_pool2d {bits}")
             return exact(most)
-        if layer.pool:
+        if layer.norm:
+            bounds = layer.norm.bounds
+            most, shift = bounds.sent(most), bounds.bits_of_sent + bits - frac
+        elif layer.pool:
             most, shift = layer.mean * most, bits + MEAN_BITS - frac
         else:
             overlap = layer.kernel.overlap if layer.kernel else 1
@@ -331,12 +314,15 @@ class _Derivation:
         for name in ("clip_frac", "clip_bound"):
             require(scales[name] is None, f"{field}.{name}: a pool or a sum has none")
 
-    def update(self, field, shape, scales, a_in, d_bits, d_most):
+    def sums(self, shape: Shape, a_in: _Sized, error: _Sized) -> _Sized:
+        """Fractional bits and largest magnitude of gradients, summed over the batch."""
+        if shape.kind == NORM:
+            return SUM_BITS + error[0], self.bounds(shape, a_in).gain(error[1])
+        largest = max(a_in[1], 2 ** a_in[0])
+        return a_in[0] + error[0], self.rows(shape) * largest * error[1]
+
+    def update(self, field: str, scales, sum_bits: int, sum_most: int):
         """The roundings of the gradient's sum, with clipping, and of the update."""
-        in_bits, in_most = a_in
-        sum_bits = in_bits + d_bits
-        rows = self.training["batch"] * (shape.result.positions if shape.result else 1)
-        sum_most = rows * max(in_most, 2**in_bits) * d_most
         clip, step_bits, step_most = self.clip(field, scales, sum_bits, sum_most)
         eta = scales["eta"]
         rate = self.optimizer["learning_rate"] / float(self.training["batch"])

@@ -8,13 +8,16 @@ from .errors import require
 LOSSES = ("softmax-cross-entropy", "logistic", "mse")
 KINDS = (
     "linear", "relu", "sigmoid", "tanh", "conv2d", "max_pool2d", "avg_pool2d", "add",
-    "depthwise_conv2d", "leaky_relu", "gelu", "silu",
+    "depthwise_conv2d", "leaky_relu", "gelu", "silu", "batch_norm",
 )  # fmt: skip
-# Layers that have weights, and those that have none; others are activations.
+# Layers that multiply with weights, others that have parameters, and those that have none; what
+# else there is are activations.
 CONVOLUTIONS = ("conv2d", "depthwise_conv2d")
 WEIGHTED = ("linear", *CONVOLUTIONS)
+NORM = "batch_norm"
+PARAMETRIC = (*WEIGHTED, NORM)
 POOLS = ("max_pool2d", "avg_pool2d")
-LAYERS = (*WEIGHTED, *POOLS, "add")
+LAYERS = (*PARAMETRIC, *POOLS, "add")
 # Activations that are looked up: those whose derivative follows from the value, which has
 # fractional bits of its own, and those whose derivative is looked up too.
 SMOOTH = ("sigmoid", "tanh")

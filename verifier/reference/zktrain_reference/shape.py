@@ -5,7 +5,7 @@ from typing import Any
 
 from .errors import require, within
 from .geometry import Image, Kernel
-from .schema import CONVOLUTIONS, POOLS, SLOPE, default_stride
+from .schema import NORM, POOLS, SLOPE, default_stride
 from .scaling import accurate, scaled
 
 # Numbers that a layer reads or puts out.
@@ -22,7 +22,7 @@ Values = tuple[int, Image | None]
 class Shape:
     """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
     many inputs as a patch has numbers, of one channel if it is depthwise; so does a pool, one for
-    each number of a window. `slope` is that of a leaky ReLU, times 2^16. `image` is what is read,
+    each number of a window. A batch norm has one input, whose weight is gamma; its bias is beta. `slope` is that of a leaky ReLU, times 2^16. `image` is what is read,
     if that is one. `source` is the number of the layer whose values are taken, `None`
     for the inputs, and `second` of a sum that of the other one."""
 
@@ -44,8 +44,8 @@ class Shape:
 
     @property
     def result(self) -> Image | None:
-        """What a convolution, a pool or a sum of images puts out."""
-        if self.kind == "add":
+        """What a convolution, a pool, a batch norm or a sum of images puts out."""
+        if self.kind in ("add", NORM):
             return self.image
         return self.kernel.over(self.image, self.outputs) if self.kernel else None
 
@@ -60,6 +60,8 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     kind = layer["kind"]
     if kind in POOLS:
         return _pool(field, layer, image)
+    if kind == NORM:
+        return _norm(field, layer, width, image)
     outputs, bias = layer["out"], layer["bias"] is not False
     if kind == "depthwise_conv2d":
         require(outputs is None, f"{field}.out: a depthwise convolution has as many as it takes")
@@ -72,6 +74,12 @@ def shaped(field: str, layer: dict[str, Any], width: int, image: Image | None) -
     for name in ("kernel", "stride", "padding"):
         require(layer.get(name) is None, f"{field}.{name}: only convolutions and pools have it")
     return Shape(kind, width, outputs, bias, None, image)
+
+
+def _norm(field: str, layer: dict[str, Any], width: int, image: Image | None) -> Shape:
+    for name in ("out", "bias", "kernel", "stride", "padding"):
+        require(layer[name] is None, f"{field}.{name}: a batch norm has none")
+    return Shape(NORM, 1, image.channels if image else width, True, None, image)
 
 
 def summed(field: str, layer: dict[str, Any], one: Values, other: Values) -> Shape:
