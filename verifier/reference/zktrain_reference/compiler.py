@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from . import axes
-from .activations import Activations
+from .batch_norms import BatchNorms
 from .builder import HALF, Builder, on_padding, real
 from .network import PROBABILITY_BITS, Layer, Network, Taker
 from .relation import (
@@ -11,7 +11,6 @@ from .relation import (
     Domain,
     Form,
     Pointwise,
-    Preceding,
     Product,
     Relation,
     Vanishing,
@@ -30,22 +29,32 @@ from .tensors import (
 )
 
 
-class _Training(Activations):
+class _Training(BatchNorms):
     """The relation of T steps."""
 
     def layer(self, i: int) -> None:
         """All relations of one layer."""
         layer = self.network.layers[i]
-        forward = {"max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum}
+        forward = {
+            "max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum,
+            "batch_norm": self.normalize,
+        }  # fmt: skip
         forward.get(layer.kind, self.forward)(i)
-        backward = {"max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean}
+        backward = {
+            "max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean,
+            "batch_norm": self.send_normalized,
+        }  # fmt: skip
         for taker in layer.senders:
             backward.get(self.network.layers[taker.layer].kind, self.backward)(i, taker)
+        if layer.norm:
+            self.digits(i)
         self.values(i, layer)
-        if layer.weighted:
+        if layer.norm:
+            self.norm_gradients(i)
+        elif layer.weighted:
             self.weight_gradient(i, layer)
-        if layer.bias:
-            self.bias_gradient(i, layer)
+            if layer.bias:
+                self.bias_gradient(i, layer)
 
     def values(self, i: int, layer: Layer) -> None:
         """What a layer puts out and what arrives there, value by value."""
@@ -109,65 +118,6 @@ class _Training(Activations):
         out = self.rounded(name, taker.rounding, self.get(name, *along), *along)
         left = self.error(taker.layer, *axes.gradients(above))
         self.products.append(Product(outer, rows, inputs, units, left, right, 1, out))
-
-    def step(
-        self, i: int, layer: Layer, kind: str, block: tuple[str, ...], trace: tuple[str, ...]
-    ) -> Form:
-        """U: what eta times the gradient has to be."""
-        name = f"{i}.{kind}.update"
-        form = self.rounded(name, layer.update, self.get(name, *block), *trace)
-        rest = block[1:]
-        if self.network.mu:
-            before = self.get(name, Preceding(block[0]), *rest)
-            first = self.get(f"{i}.{kind}.state", SUMMED, *rest).where(block[0], 1)
-            form -= self.network.mu * (before + first)
-        if self.network.decay:
-            form -= self.network.decay * self.weights(i, kind, *block)
-        return form
-
-    def weight_gradient(self, i: int, layer: Layer) -> None:
-        """G = Aᵀ·D, and the update of the weights."""
-        network, inputs = self.network, axes.inputs(layer)
-        unit, (outer, units) = axes.unit(layer), axes.outside(layer, network.steps)
-        block, trace = ("t", *axes.names(inputs), unit), (*axes.names(inputs), "t", unit)
-        out, factor = self.step(i, layer, "w", block, trace), layer.eta
-        if layer.clip:
-            name = f"{i}.w.clip"
-            out, factor = self.rounded(name, layer.clip, self.get(name, *trace), *trace), 1
-        places = axes.positions(layer.result)
-        rows = (("b", network.batch), *places)
-        right = self.error(i, unit, "t", *axes.names(rows))
-        product = Product(outer, inputs, units, rows, self.input(i), right, factor, out)
-        self.products.append(product)
-        over = Domain((*inputs, ("t", network.steps), (unit, layer.outputs)))
-        self.update(i, layer, "w", over, block)
-
-    def bias_gradient(self, i: int, layer: Layer) -> None:
-        """The sum of D over the batch, and the update of the biases."""
-        block, trace = ("t", "n"), ("n", "t")
-        summed = [SUMMED] * (1 + len(axes.positions(layer.result)))
-        total = 2**layer.input_bits * self.error(i, "n", "t", *summed)
-        if layer.clip:
-            name = f"{i}.b.clip"
-            form = self.rounded(name, layer.clip, self.get(name, *trace), *trace) - total
-        else:
-            form = self.step(i, layer, "b", block, trace) - layer.eta * total
-        self.vanishing.append(Vanishing(domain(t=self.network.steps, n=layer.outputs), form))
-        self.update(i, layer, "b", domain(n=layer.outputs, t=self.network.steps), block)
-
-    def update(self, i: int, layer: Layer, kind: str, over: Domain, block: tuple[str, ...]) -> None:
-        """With clipping the update's equation; the ranges."""
-        pointwise = Pointwise(over)
-        trace = tuple(axis for axis, _ in over.axes)
-        if layer.clip:
-            clipped = self.get(f"{i}.{kind}.clip", *trace)
-            form = self.step(i, layer, kind, block, trace) - layer.eta * clipped
-            sizes = dict(over.axes)
-            self.vanishing.append(Vanishing(Domain(tuple((a, sizes[a]) for a in block)), form))
-            self.rounding(pointwise, f"{i}.{kind}.clip", layer.clip, clipped, True)
-        name = f"{i}.{kind}.update"
-        self.rounding(pointwise, name, layer.update, self.get(name, *block), True)
-        self.check(pointwise)
 
     def loss(self) -> None:
         """How the last output becomes probabilities."""
