@@ -3,7 +3,8 @@
 A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
 parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
 the bias' row if there is one; a column for each output. A pool's and a sum's has no rows. Of a
-depthwise convolution a column is a channel's kernel, and a row a place of the kernel.
+depthwise convolution a column is a channel's kernel, and a row a place of the kernel. A batch norm
+has four rows: gamma, beta, the running means and deviations.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import cycle, product
 
+from .channels import Channels
 from .network import PROBABILITY_BITS, Layer, Network, Rounding, Taker
+from .norm import MOVE
 from .schema import LOOKED_UP
 from .shape import SLOPE_BITS
 from .tables import Table
@@ -87,6 +90,8 @@ class Step:
     trace: dict[str, list] = field(default_factory=dict)
     # D of each layer, sample by sample.
     errors: dict[int, Matrix] = field(default_factory=dict)
+    # Of each batch norm, its channels.
+    channels: dict[int, Channels] = field(default_factory=dict)
 
     def run(self, inputs: Matrix, labels: Matrix) -> None:
         """From a batch's rows to the next parameters."""
@@ -95,6 +100,8 @@ class Step:
         values: dict[int | None, Matrix] = {None: inputs}
         for i, layer in enumerate(self.network.layers):
             taken = [values[k] for k in layer.taken]
+            if layer.norm:
+                self.channels[i] = self.measure(i, *taken)
             values[i] = [self.forward(i, *rows) for rows in zip(*taken)]
         self.errors = {i: [self.loss(z, y) for z, y in zip(values[i], labels)]}
         updates = []
@@ -115,6 +122,10 @@ class Step:
     def note(self, name: str, value) -> None:
         """What is not rounded, of the next sample."""
         self.trace.setdefault(name, []).append(value)
+
+    def measure(self, i: int, rows: Matrix) -> Channels:
+        """The channels of a batch norm."""
+        return Channels(self.network.layers[i], self.weights[i][0], rows)
 
     def forward(self, i: int, *rows: Row) -> Row:
         """A of one sample, from what is taken."""
@@ -147,6 +158,8 @@ class Step:
     def wide(self, i: int, row: Row, *other: Row) -> Row:
         """X of one sample."""
         layer, weights = self.network.layers[i], self.weights[i]
+        if layer.norm:
+            return self.channels[i].normalized(row, weights[1])
         if layer.sum:
             pairs = zip(row, *other)
             return [sum(f * x for f, x in zip(layer.factors, pair)) for pair in pairs]
@@ -206,7 +219,9 @@ class Step:
     def sends(self, i: int, error: Row, sample: int) -> Iterator[tuple[int, int]]:
         """What layer i sends back, number by number."""
         layer = self.network.layers[i]
-        if layer.largest:
+        if layer.norm:
+            yield from enumerate(self.channels[i].sent(sample, error))
+        elif layer.largest:
             yield from zip(self.trace[f"{i}.chosen"][sample], error)
         elif layer.pool:
             for window, x in zip(windows(layer), error):
@@ -246,9 +261,7 @@ class Step:
         network, layer = self.network, self.network.layers[i]
         if not layer.weighted:
             return []
-        gradient = [[0] * layer.outputs for _ in self.weights[i]]
-        for row, error in zip(read, errors):
-            (gather_apart if layer.depthwise else gather)(gradient, layer, row, error)
+        gradient = self.gradient(i, read, errors)
         if layer.clip:
             gradient = [self.round(f"{i}.clip", row, layer.clip) for row in gradient]
         updates = []
@@ -256,7 +269,25 @@ class Step:
             columns = zip(before, g, weights)
             wide = [network.mu * d + layer.eta * x + network.decay * w for d, x, w in columns]
             updates.append(self.round(f"{i}.update", wide, layer.update))
-        return updates
+        return updates + (self.statistics(i) if layer.norm else [])
+
+    def gradient(self, i: int, read: Matrix, errors: Matrix) -> Matrix:
+        """The gradient of a layer's parameters, summed over the batch."""
+        layer = self.network.layers[i]
+        if layer.norm:
+            return self.channels[i].gradients(errors)
+        gradient = [[0] * layer.outputs for _ in self.weights[i]]
+        for row, error in zip(read, errors):
+            (gather_apart if layer.depthwise else gather)(gradient, layer, row, error)
+        return gradient
+
+    def statistics(self, i: int) -> Matrix:
+        """δ of a batch norm's running means and deviations."""
+        layer, channels = self.network.layers[i], self.channels[i]
+        found = channels.quotient("mean"), channels.quotient("deviation")
+        pairs = [zip(row, now) for row, now in zip(self.weights[i][2:], found)]
+        wide = [[MOVE * (s - x) for s, x in pair] for pair in pairs]
+        return [self.round(f"{i}.statistics", row, layer.norm.statistics) for row in wide]
 
 
 def gather(gradient: Matrix, layer: Layer, row: Row, error: Row) -> None:
