@@ -17,7 +17,7 @@ class Channels:
         self.layer, self.rows = layer, rows
         self.wides: Wides = {name: [] for name in layer.norm.wides}
         for scale, numbers in zip(gamma, self.apart(rows)):
-            self.note(forward(self, scale, numbers))
+            self.measure(scale, numbers)
 
     def apart(self, rows: list[Row]) -> list[Row]:
         """The numbers of each channel, of all samples."""
@@ -29,10 +29,31 @@ class Channels:
         count = self.layer.outputs
         return [function(x, *(of[m % count] for of in channels)) for m, x in enumerate(row)]
 
-    def note(self, found: dict[str, int]) -> None:
-        """Wide integers of the next channel."""
-        for name, value in found.items():
-            self.wides[name].append(value)
+    def put(self, name: str, value: int) -> int:
+        """Notes a wide integer of the next channel; divided."""
+        self.wides[name].append(value)
+        return self.divided(name, value)
+
+    def measure(self, gamma: int, numbers: Row) -> None:
+        """The statistics of a channel's numbers, and what they are scaled with."""
+        mu = self.put("mean", 2**FINER * sum(numbers))
+        variance = self.put("variance", sum((2**FINER * x - mu) ** 2 for x in numbers))
+        inverse = self.invert(self.root(variance + self.layer.norm.bounds.epsilon))
+        self.put("scale", gamma * inverse)
+
+    def root(self, variance: int, more: int = 0) -> int:
+        """The deviation, or so much more, and what is left."""
+        sigma = math.isqrt(variance) + more
+        low = self.put("deviation_low", variance - sigma**2)
+        self.put("deviation_high", 2 * sigma - low)
+        return self.put("deviation", sigma)
+
+    def invert(self, sigma: int, more: int = 0) -> int:
+        """R, or so much more, and what is left."""
+        inverse = 2**INVERSE_BITS // sigma + more
+        low = self.put("inverse_low", 2**INVERSE_BITS - inverse * sigma)
+        self.put("inverse_high", sigma - 1 - low)
+        return self.put("inverse", inverse)
 
     def divided(self, name: str, value: int) -> int:
         """A wide integer, divided."""
@@ -57,8 +78,16 @@ class Channels:
         """Those of gamma and beta; what is sent back can be computed then."""
         columns, centred = self.apart(errors), self.apart([self.centred(row) for row in self.rows])
         for c, (numbers, error) in enumerate(zip(centred, columns)):
-            self.note(backward(self, c, numbers, error))
+            self.correlate(c, numbers, error)
         return [self.quotient("gain"), [2**SUM_BITS * sum(error) for error in columns]]
+
+    def correlate(self, c: int, centred: Row, error: Row) -> None:
+        """What the gradients of a channel make of it."""
+        inverse, scale = self.wides["inverse"][c], self.quotient("scale")[c]
+        correlation = self.put("correlation", sum(d * x for d, x in zip(error, centred)))
+        slope = self.put("slope", self.put("gain", correlation * inverse) * inverse)
+        self.put("offset", 2**SENT_BITS * scale * sum(error))
+        self.put("tilt", scale * slope)
 
     def sent(self, sample: int, error: Row) -> Row:
         """X of what is sent back to one sample."""
@@ -68,32 +97,3 @@ class Channels:
         tilted = self.each(lambda c, w: w * c, centred, self.quotient("tilt"))
         return [x - y for x, y in zip(scaled, tilted)]
 
-
-def forward(channels: Channels, gamma: int, numbers: Row) -> dict[str, int]:
-    """The statistics of a channel's numbers, and what they are scaled with."""
-    total = 2**FINER * sum(numbers)
-    mu = channels.divided("mean", total)
-    squares = sum((2**FINER * x - mu) ** 2 for x in numbers)
-    variance = channels.divided("variance", squares) + channels.layer.norm.bounds.epsilon
-    sigma = math.isqrt(variance)
-    inverse, rest = divmod(2**INVERSE_BITS, sigma)
-    low = variance - sigma**2
-    return {
-        "mean": total, "variance": squares,
-        "deviation": sigma, "deviation_low": low, "deviation_high": 2 * sigma - low,
-        "inverse": inverse, "inverse_low": rest, "inverse_high": sigma - 1 - rest,
-        "scale": gamma * inverse,
-    }  # fmt: skip
-
-
-def backward(channels: Channels, c: int, centred: Row, error: Row) -> dict[str, int]:
-    """What the gradients of channel c make of it."""
-    inverse, scale = channels.wides["inverse"][c], channels.quotient("scale")[c]
-    correlation = sum(d * x for d, x in zip(error, centred))
-    gain = correlation * inverse
-    slope = channels.divided("gain", gain) * inverse
-    return {
-        "correlation": correlation, "gain": gain, "slope": slope,
-        "offset": 2**SENT_BITS * scale * sum(error),
-        "tilt": scale * channels.divided("slope", slope),
-    }  # fmt: skip
