@@ -20,8 +20,10 @@ from networks import (
     linear,
     mean,
     network,
+    norm,
     with_pools,
 )
+from norm_formulas import NormFormulas
 from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.step import Matrix, Row, Step, round_sat
 from zktrain_reference.tables import Table
@@ -93,7 +95,10 @@ class Literal:
         """One step."""
         values: dict[int | None, Matrix] = {None: inputs}
         wide, updates, errors, last = [], [], {}, len(self.net.layers) - 1
+        self.norms: dict[int, NormFormulas] = {}
         for i, layer in enumerate(self.net.layers):
+            if layer.kind == "batch_norm":
+                self.measure(i, values[layer.source])
             wide.append([self.forward(i, *rows) for rows in zip(*(values[k] for k in layer.taken))])
             values[i] = [self.activation(layer, row) for row in wide[i]]
         for i in reversed(range(last + 1)):
@@ -110,6 +115,12 @@ class Literal:
             for row, delta in zip(weights, update):
                 row[:] = [w - d for w, d in zip(row, delta)]
         self.state = updates
+
+    def measure(self, i: int, rows: Matrix) -> None:
+        """The statistics of a batch norm."""
+        source = self.net.layers[i].source
+        f = 6 if source is None else self.bits(source)[0]
+        self.norms[i] = NormFormulas(f, 10, self.weights[i][0], rows)
 
     def covered(self, i: int):
         """Number of the image and of its window, of all that a pool reads, row by row."""
@@ -180,6 +191,9 @@ class Literal:
             return self.sum(i, a, *other)
         if layer.pool:
             return self.pooled(i, a)
+        if i in self.norms:
+            x, bits = self.norms[i].x(weights[1], a)
+            return [rounded(v, bits - layer.z_bits) for v in x]
         windows = self.shape(i)[4]
         one = 2**layer.input_bits
         bias = [one * b for b in weights[-1]] if layer.bias else [0] * n
@@ -221,6 +235,9 @@ class Literal:
             return self.spread(k, a, d)
         if layer.pool:
             return [rounded(v, of + 16 - to) for v in self.spread(k, a, d)]
+        if k in self.norms:
+            x, bits = self.norms[k].sent(a, d)
+            return [rounded(v, bits + of - to) for v in x]
         for put, weight, o, number in self.multiplied(k):
             x[number] += d[put] * self.weights[k][weight][o]
         return [rounded(v, of + 10 - to) for v in x]
@@ -253,9 +270,26 @@ class Literal:
         return math.floor(2**14 * logistic(x) * (1 + x * logistic(-x)) + 0.5)
 
     def update(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
-        layer, n = self.net.layers[i], self.net.layers[i].outputs
+        layer = self.net.layers[i]
         if not layer.parameters:
             return []
+        sums = self.norms[i].backward(errors) if i in self.norms else self.sums(i, rows, errors)
+        if layer.clip:
+            shift, most = layer.clip.shift, layer.clip.high
+            sums = [[rounded(g, shift, -most, most) for g in row] for row in sums]
+        parts = zip(self.state[i], sums, self.weights[i])
+        updates = [
+            [
+                rounded(self.net.mu * s + layer.eta * g + self.net.decay * w, 16)
+                for s, g, w in zip(*rows)
+            ]
+            for rows in parts
+        ]
+        return updates + (self.statistics(i) if i in self.norms else [])
+
+    def sums(self, i: int, rows: Matrix, errors: Matrix) -> Matrix:
+        """The gradients of what is multiplied with parameters."""
+        layer, n = self.net.layers[i], self.net.layers[i].outputs
         sums = zeros(layer)
         for a, d in zip(rows, errors):
             for put, weight, o, number in self.multiplied(i):
@@ -263,17 +297,14 @@ class Literal:
             if layer.bias:
                 for k, v in enumerate(d):
                     sums[-1][k % n] += 2**layer.input_bits * v
-        if layer.clip:
-            shift, most = layer.clip.shift, layer.clip.high
-            sums = [[rounded(g, shift, -most, most) for g in row] for row in sums]
-        parts = zip(self.state[i], sums, self.weights[i])
-        return [
-            [
-                rounded(self.net.mu * s + layer.eta * g + self.net.decay * w, 16)
-                for s, g, w in zip(*rows)
-            ]
-            for rows in parts
-        ]
+        return sums
+
+    def statistics(self, i: int) -> Matrix:
+        """The updates of the running statistics, a tenth of what they differ by."""
+        _, _, means, deviations = self.weights[i]
+        pairs = (means, self.norms[i].mu), (deviations, self.norms[i].sigma)
+        tenth = round(0.1 * 2**16)
+        return [[rounded(tenth * (s - x), 16) for s, x in zip(*pair)] for pair in pairs]
 
 
 CASES = {
@@ -348,6 +379,19 @@ CASES = {
         [convolution(2, 1), SIGMOID, largest(2), mean(kernel=2, **{"from": 1}), TANH]
         + [convolution(2, 2, stride=2, **{"from": 1}), add(2), add(4), SIGMOID, mean(), linear(2)],
         {"image": [6, 6, 1], "loss": "mse", "batch": 1, "steps": 1, "version": 3},
+    ),
+    "norms over images and numbers": (
+        [convolution(3, 3, padding=1), norm(), RELU, linear(3), norm(), SIGMOID, linear(2)],
+        {"image": [3, 2, 1], "momentum": 0.5, "decay": 0.01, "version": 3},
+    ),
+    "a norm of the inputs, clipped": (
+        [norm(), TANH, norm(), linear(1, bias=False)],
+        {"inputs": 3, "clip": 0.125, "loss": "logistic", "batch": 8, "steps": 1, "version": 3},
+    ),
+    "norms around sums and pools": (
+        [norm(), LEAKY, largest(2), convolution(2, 1, **{"from": 1}), norm(), mean(kernel=2)]
+        + [norm(), add(2), norm(), GELU, linear(2)],
+        {"image": [4, 6, 2], "loss": "mse", "batch": 1, "momentum": 0.5, "version": 3},
     ),
 }
 

@@ -65,14 +65,25 @@ class Witness:
             place(part, [piece(kind, k, rounding.shift, r, e) for _, r, e in rounded])
 
     def parameters(self, i: int, name: str, ahead, behind, matrix) -> None:
-        """Weights and biases, by the dimensions of the layer's inputs."""
+        """Weights and biases, by the dimensions of the layer's inputs; a batch norm's otherwise."""
         layer = self.net.layers[i]
+        if layer.norm:
+            return self.normed(i, name, ahead, behind, matrix)
         for m, row in enumerate(matrix):
             kind = "b" if m == layer.inputs else "w"
             inputs = () if kind == "b" else self.input_index(layer, m)
             for o, value in enumerate(row):
                 at = (o, *behind) if kind == "b" and behind else (*inputs, *behind, o)
                 self.set(f"{i}.{kind}.{name}", (*ahead, *at), value)
+
+    def normed(self, i: int, name: str, ahead, behind, matrix) -> None:
+        """Gamma, beta, and the running statistics, if they are there."""
+        for m, row in enumerate(matrix):
+            for c, value in enumerate(row):
+                if m < 2:
+                    self.set(f"{i}.{'wb'[m]}.{name}", (*ahead, c, *behind), value)
+                else:
+                    self.set(f"{i}.s.{name}", (*ahead, m - 2, *behind, c), value)
 
     def input_index(self, layer, m: int) -> tuple[int, ...]:
         """Where an input of a layer is in its parameters."""
@@ -87,11 +98,16 @@ class Witness:
     def step(self, t: int, step: Step) -> None:
         """What a step computed."""
         for i, layer in enumerate(self.net.layers):
+            if layer.norm:
+                self.channels(i, t, step)
             for b in range(self.net.batch):
                 self.sample(i, t, b, step)
             for name, rounding in (("clip", layer.clip), ("update", layer.update)):
                 if rounding:
-                    self.rounded_parameters(i, name, rounding, t, step.trace[f"{i}.{name}"])
+                    rows = step.trace[f"{i}.{name}"]
+                    if layer.norm and name == "update":
+                        self.rounded_statistics(i, t, step.trace[f"{i}.statistics"])
+                    self.rounded_parameters(i, name, rounding, t, rows)
         for b in range(self.net.batch):
             self.loss(t, b, step)
 
@@ -104,6 +120,24 @@ class Witness:
             kind, k = part[1:].rstrip("0123456789"), int(part[-1])
             pieces = [[piece(kind, k, rounding.shift, r, e) for _, r, e in row] for row in matrix]
             self.parameters(i, name + part, (), (t,), pieces)
+
+    def channels(self, i: int, t: int, step: Step) -> None:
+        """The digits of a batch norm's wide integers."""
+        for name, wide in self.net.layers[i].norm.wides.items():
+            for c, whole in enumerate(step.channels[i].wides[name]):
+                for k, digit in enumerate(wide.digits(whole)):
+                    self.set(f"{i}.{name}.d{k}", (c, t), digit)
+
+    def rounded_statistics(self, i: int, t: int, matrix) -> None:
+        """The rounding of running statistics."""
+        rounding = self.net.layers[i].norm.statistics
+        for m, row in enumerate(matrix):
+            for c, (q, _, _) in enumerate(row):
+                self.set(f"{i}.s.update", (t, m, c), q)
+            place = lambda name, row, m=m: [  # noqa: E731
+                self.set(name, (m, t, c), value) for c, value in enumerate(row)
+            ]
+            self.parts(f"{i}.s.update", rounding, row, place)
 
     def sample(self, i: int, t: int, b: int, step: Step) -> None:
         """What a layer computed of a sample."""
