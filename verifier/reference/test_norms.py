@@ -79,7 +79,8 @@ class Manifests(unittest.TestCase):
         # Of 60 numbers below 2^15 with 6 bits: a deviation of 16 at least, 18 bits of parameters.
         bounds = derive(Manifest(TEXT)).layers[1].norm.bounds
         self.assertEqual((bounds.epsilon, bounds.least, bounds.inverse), (256, 16, 2**32))
-        self.assertEqual((bounds.mean, bounds.variance, bounds.deviation), (2**19, 2**38 + 1, 2**19))
+        found = bounds.mean, bounds.variance, bounds.deviation
+        self.assertEqual(found, (2**19, 2**38 + 1, 2**19))
         self.assertEqual(bounds.scale, 2**30 + 1)
         # √60 is below 8, and 8·17/16 is 8.5.
         self.assertEqual(bounds.wide, 17 * 2**33 + 1 + 2**20 + 2**34)
@@ -114,8 +115,9 @@ class Manifests(unittest.TestCase):
                          [(2**9,), (2**16,), (2**5, 2**16), (2**16, 2**16)])  # fmt: skip
         found = derive(Manifest(TEXT)).layers[1].norm.wides
         self.assertEqual(list(found), [
-            "mean", "variance", "deviation", "deviation_low", "deviation_high", "inverse",
-            "inverse_low", "inverse_high", "scale", "correlation", "gain", "slope", "offset", "tilt",
+            "mean", "variance", "deviation", "deviation_low", "deviation_high",
+            "inverse", "inverse_low", "inverse_high", "scale",
+            "correlation", "gain", "slope", "offset", "tilt",
         ])  # fmt: skip
         self.assertEqual([len(wide.radices) for wide in found.values()],
                          [3, 4, 2, 2, 2, 3, 2, 2, 4, 3, 4, 5, 5, 6])  # fmt: skip

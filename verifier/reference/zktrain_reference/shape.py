@@ -22,9 +22,10 @@ Values = tuple[int, Image | None]
 class Shape:
     """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
     many inputs as a patch has numbers, of one channel if it is depthwise; so does a pool, one for
-    each number of a window. A batch norm has one input, whose weight is gamma; its bias is beta. `slope` is that of a leaky ReLU, times 2^16. `image` is what is read,
-    if that is one. `source` is the number of the layer whose values are taken, `None`
-    for the inputs, and `second` of a sum that of the other one."""
+    each number of a window. A batch norm has one input, whose weight is gamma; its bias is beta.
+    `slope` is that of a leaky ReLU, times 2^16. `image` is what is read, if that is one. `source`
+    is the number of the layer whose values are taken, `None` for the inputs, and `second` of a sum
+    that of the other one."""
 
     kind: str
     inputs: int
