@@ -42,7 +42,7 @@ pub struct StepArgs {
     #[arg(long, value_name = "HxWxC")]
     pub image: Option<String>,
     /// A layer over the image, before the others: conv:8:5:1:2 (channels, kernel, stride, padding; the last two can be left
-    /// out), depthwise:3:1:1, norm, max:2, avg:2 or avg; once for each.
+    /// out), depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2 or avg; once for each.
     #[arg(long, value_name = "LAYER", requires = "image")]
     pub layer: Vec<String>,
     /// Samples in a batch, a power of two.

@@ -37,6 +37,8 @@ pub struct Case {
     pub unbiased: u32,
     /// Bit `l` set: a batch norm behind the linear layer `l`, hidden ones counted from 0. Batches of one have none.
     pub normed: u32,
+    /// Bit `l` set: a layer norm behind it, or an RMS norm if `l` is odd, and behind that a scale.
+    pub rows: u32,
     pub loss: LossKind,
     pub momentum: f64,
     pub decay: f64,
@@ -65,6 +67,7 @@ impl Case {
             slope: None,
             unbiased: 0,
             normed: 0,
+            rows: 0,
             loss: LossKind::Softmax,
             momentum: 0.0,
             decay: 0.0,
@@ -100,7 +103,12 @@ impl Case {
         let over_image = over_image.filter(|layer| self.batch > 0 || layer.kind != norm.kind);
         let linear = self.widths[1..=inner].iter().enumerate().flat_map(|(l, out)| {
             let normed = self.batch > 0 && self.normed & (1 << l) != 0;
-            core::iter::once(LayerSpec::linear(*out, true)).chain(normed.then_some(norm))
+            let row = [LayerKind::LayerNorm, LayerKind::RmsNorm].map(LayerSpec::of)[l % 2];
+            let rows = *out > 1 && self.rows & (1 << l) != 0;
+            let linear = core::iter::once(LayerSpec::linear(*out, true));
+            let scale = LayerSpec { bias: Some(true), ..LayerSpec::of(LayerKind::Scale) };
+            let rows = rows.then_some([row, scale]).into_iter().flatten();
+            linear.chain(normed.then_some(norm)).chain(rows)
         });
         let mut layers = Vec::new();
         let mut count = 0;
@@ -222,13 +230,16 @@ fn image() -> impl Strategy<Value = Option<Images>> {
         1 | 2 => LayerSpec::pool2d(LayerKind::AvgPool2d, Some(size)),
         _ => LayerSpec::pool2d(LayerKind::MaxPool2d, Some(size)),
     });
-    let norm = Just(LayerSpec::of(LayerKind::BatchNorm));
+    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm, LayerKind::Scale];
+    let norm = prop::sample::select(norms.to_vec()).prop_map(LayerSpec::of);
     let layer = prop_oneof![3 => convolution, 2 => pool, 2 => norm];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 1..5));
     let fitting = image.prop_map(|([height, width, channels], mut layers)| {
-        let mut sides = [height, width];
+        let (mut sides, mut count) = ([height, width], channels);
         layers.retain(|layer| match sides.map(|side| places(layer, side)) {
-            _ if layer.kind == LayerKind::BatchNorm => true,
+            _ if [LayerKind::BatchNorm, LayerKind::Scale].contains(&layer.kind) => true,
+            // A number by itself has nothing to be normalised by.
+            _ if [LayerKind::LayerNorm, LayerKind::RmsNorm].contains(&layer.kind) => count > 1,
             // A mean of the whole needs a square.
             _ if layer.kind == LayerKind::AvgPool2d && layer.kernel.is_none() => {
                 let square = sides[0] == sides[1];
@@ -236,7 +247,7 @@ fn image() -> impl Strategy<Value = Option<Images>> {
                 square
             }
             [Some(rows), Some(columns)] => {
-                sides = [rows, columns];
+                (sides, count) = ([rows, columns], layer.out.unwrap_or(count));
                 true
             }
             _ => false,
@@ -301,6 +312,7 @@ pub fn case() -> impl Strategy<Value = Case> {
             slope,
             unbiased,
             normed: (seed >> 8) as u32 & (seed >> 16) as u32,
+            rows: (seed >> 24) as u32 & (seed >> 32) as u32,
             loss,
             momentum,
             decay,

@@ -9,7 +9,7 @@ use zktrain_model::quant::{Digit, Expansion};
 use zktrain_model::relation::TensorId;
 
 use super::Run;
-use super::forge::{LEAKY, Value, flat, forge, limbs};
+use super::forge::{LEAKY, Value, flat, forge, limbs, wide_parts};
 use super::reference::{Cells, fraction};
 
 /// A forged witness.
@@ -34,10 +34,13 @@ pub fn lie_for<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<ForgedWi
         return data_lie(run, honest, label).map(ForgedWitness::Sheet);
     }
     if let Some(digit) = label.strip_suffix(".padding").filter(|x| x.contains(".inverse.d")) {
-        // An inverse of a channel that does not exist: zero times anything.
+        // An inverse of a channel or a position that does not exist: zero times anything.
         let mut sheet = honest.clone();
-        let channels = sheet.layout().tensor(sheet.layout().find(digit)?).dims[0].axis.size;
-        let (id, flat) = cell(&sheet, digit, &[channels, 0]);
+        let dims = &sheet.layout().tensor(sheet.layout().find(digit)?).dims;
+        let mut index = vec![0; dims.len()];
+        let padded = dims.iter().position(|dim| !dim.axis.size.is_power_of_two())?;
+        index[padded] = dims[padded].axis.size;
+        let (id, flat) = cell(&sheet, digit, &index);
         sheet.set(id, flat, 1);
         return Some(ForgedWitness::Sheet(sheet));
     }
@@ -218,9 +221,7 @@ fn lie(run: &Run, label: &str, name: &str, at: [usize; 3], v: &mut Value, lied: 
     let specs = &run.key.network.layers[number];
     let slot = ARRIVING.iter().position(|name| *name == part);
     let leaky = matches!(specs.activation, Activation::LeakyRelu { .. });
-    if let Some(norm) = &specs.norm
-        && let Some((_, expansion)) = norm.parts().into_iter().find(|(name, _)| *name == part)
-    {
+    if let Some((_, expansion)) = wide_parts(specs).into_iter().find(|(name, _)| *name == part) {
         return lie_in_digits(label, name, expansion, v);
     }
     let spec = match part {
@@ -286,38 +287,52 @@ fn lie_in_digits(label: &str, name: &str, expansion: &Expansion, v: &mut Value) 
         *digit += i64::from(room);
         return room;
     }
-    let Some(rest) = label.strip_prefix(&format!("{name}.d")) else { return false };
-    let Some((number, which)) = rest.split_once('.') else { return false };
-    let k: usize = number.parse().unwrap();
+    let Some((stack, which)) = label.strip_prefix(layer_of(name)).and_then(|x| x.split_once('.'))
+    else {
+        return false;
+    };
     let digits: Vec<Digit> = expansion.digits().collect();
-    let Some(above) = digits.get(k + 1) else { return false };
-    let radix = digits[k].hi + 1;
-    match which {
-        "range" if v.r[k + 1] < above.hi => {
-            v.r[k] -= radix;
-            v.r[k + 1] += 1;
-        }
-        "range_above" if v.r[k + 1] > above.lo => {
-            v.r[k] += radix;
-            v.r[k + 1] -= 1;
-        }
-        _ => return false,
+    for (k, pair) in digits.windows(2).enumerate().filter(|(_, pair)| stack_of(&pair[0]) == stack) {
+        let (radix, above) = (pair[0].hi + 1, pair[1]);
+        let sign = match which {
+            "range" if v.r[k + 1] < above.hi => -1,
+            "range_above" if v.r[k + 1] > above.lo => 1,
+            _ => continue,
+        };
+        v.r[k] += sign * radix;
+        v.r[k + 1] -= sign;
+        return true;
     }
-    true
+    false
 }
 
-/// The last digit a fraction: a unit of the one below is taken from it.
-fn fractional_digit<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
-    let (layer, rest) = label.split_once('.')?;
-    let number: usize = layer.strip_prefix("layer")?.parse().ok()?;
-    let norm = run.key.network.layers.get(number)?.norm.as_ref()?;
-    let (part, digit) = rest.strip_suffix(".range")?.split_once(".d")?;
-    let (_, expansion) = norm.parts().into_iter().find(|(name, _)| *name == part)?;
-    let last = expansion.len() - 1;
-    let below = last.checked_sub(1).filter(|below| *below >= expansion.dropped())?;
-    if digit.parse() != Ok(last) {
-        return None;
+/// The part of a name that says the layer, with the dot behind it.
+fn layer_of(name: &str) -> &str {
+    name.split_inclusive('.').next().unwrap()
+}
+
+/// Where a digit lies.
+fn stack_of(digit: &Digit) -> &'static str {
+    match (digit.lo, digit.hi) {
+        (0, 65_535) => "digits",
+        (0, _) => "digits_short",
+        _ => "digits_signed",
     }
+}
+
+/// The last digit of a number with a sign a fraction: a unit of the one below is taken from it.
+fn fractional_digit<'a>(run: &Run, honest: &'a Sheet, label: &str) -> Option<Cells<'a>> {
+    let layer = label.strip_suffix(".digits_signed.range")?;
+    let number: usize = layer.strip_prefix("layer")?.parse().ok()?;
+    let parts = wide_parts(run.key.network.layers.get(number)?);
+    let signed = |expansion: &&Expansion| {
+        let last = expansion.digits().last();
+        let several = expansion.len() - expansion.dropped() > 1;
+        several && last.is_some_and(|digit| stack_of(&digit) == "digits_signed")
+    };
+    let (part, expansion) = parts.into_iter().find(|(_, expansion)| signed(expansion))?;
+    let last = expansion.len() - 1;
+    let below = last - 1;
     let names = [below, last].map(|k| format!("{layer}.{part}.d{k}"));
     let [low, high] = names.each_ref().map(|name| {
         let id = honest.layout().find(name).unwrap();

@@ -6,8 +6,11 @@
 //! breaks the constraint that forbids the lie, and as far as possible no other.
 
 mod norm;
+mod rows;
 
 use norm::NormStep;
+pub use norm::wide_parts;
+use rows::RowStep;
 use zktrain_commit::sheet::Sheet;
 use zktrain_model::manifest::{Activation, Features, Layer, LayerKind, Loss, Network, RoundSpec};
 use zktrain_model::operators::ARRIVING;
@@ -90,6 +93,9 @@ fn subtract(parameters: &mut Matrix, update: &Matrix) {
 /// Which numbers of the input meet which rows of the weights, at each position of the output and in one of its
 /// channels.
 fn taps(layer: &Layer, own: usize) -> Vec<Vec<(usize, usize)>> {
+    if layer.kind == LayerKind::Scale {
+        return (0..layer.output.positions()).map(|p| vec![(p * layer.n_out + own, 0)]).collect();
+    }
     let (Some(kernel), Some([height, width]), Some([rows, columns])) =
         (layer.kernel, layer.input.image, layer.output.image)
     else {
@@ -269,6 +275,10 @@ impl Forge<'_, '_> {
                 }
                 _ => NormStep::default(),
             };
+            let rows = match layer.rows {
+                Some(_) => self.rows_forward(t, l, &inputs[l].clone()),
+                None => RowStep::default(),
+            };
             for (b, a) in inputs[l].clone().iter().enumerate() {
                 let (mut z_row, mut sign_row, mut a_row) = (Vec::new(), Vec::new(), Vec::new());
                 for unit in 0..layer.output.count() {
@@ -279,6 +289,12 @@ impl Forge<'_, '_> {
                         LayerKind::BatchNorm => {
                             let j = unit % layer.n_out;
                             let x = norm.output(layer, parameters[l][1][0][j], a[unit], j);
+                            let index = index_of(&layer.output, at);
+                            let index = (&index[..], &index[..]);
+                            self.round(&format!("layer{l}.z"), &layer.z, x, at, index)
+                        }
+                        LayerKind::LayerNorm | LayerKind::RmsNorm => {
+                            let x = rows.output(layer, a[unit], b, unit);
                             let index = index_of(&layer.output, at);
                             let index = (&index[..], &index[..]);
                             self.round(&format!("layer{l}.z"), &layer.z, x, at, index)
@@ -298,6 +314,7 @@ impl Forge<'_, '_> {
             pass.sign.push(signs);
             pass.a.push(outs);
             pass.norms.push(norm);
+            pass.rows.push(rows);
         }
         (inputs, pass)
     }
@@ -443,11 +460,14 @@ impl Forge<'_, '_> {
                 let step = &mut pass.norms[l];
                 self.norm_backward([t, l], step, &inputs[l], &gradients[l]);
             }
+            if layer.rows.is_some() {
+                let (step, z) = (&mut pass.rows[l], &pass.z[l]);
+                self.rows_backward([t, l], step, z, &gradients[l]);
+            }
             for below in layer.from.into_iter().chain(layer.with) {
                 for b in 0..network.batch {
                     let (a, d) = (&inputs[l][b], gradients[l][b].clone());
-                    let norm = &pass.norms[l];
-                    let sent = self.arriving(t, b, (l, below), (&parameters[l][0], norm, a), &d);
+                    let sent = self.arriving(t, b, (l, below), (&parameters[l][0], pass, a), &d);
                     arrived[below][b].iter_mut().zip(sent).for_each(|(sum, g)| *sum += g);
                 }
             }
@@ -461,7 +481,7 @@ impl Forge<'_, '_> {
         t: usize,
         b: usize,
         (l, below): (usize, usize),
-        (w, norm, a): (&Matrix, &NormStep, &[i64]),
+        (w, pass, a): (&Matrix, &Pass, &[i64]),
         d: &[i64],
     ) -> Vec<i64> {
         let (layer, to) = (&self.network.layers[l], &self.network.layers[below]);
@@ -469,9 +489,15 @@ impl Forge<'_, '_> {
             return d.iter().map(|d| d << (to.g_frac - layer.d_frac)).collect();
         }
         let slot = slot(self.network, l, below);
-        let sums: Vec<i64> = match layer.norm.is_some() {
-            true => (0..d.len()).map(|k| norm.sent(d[k], a[k], k % layer.n_out)).collect(),
-            false => self.sent(l, w, [t, b], d),
+        let sums: Vec<i64> = match layer.kind {
+            LayerKind::BatchNorm => {
+                let norm = &pass.norms[l];
+                (0..d.len()).map(|k| norm.sent(d[k], a[k], k % layer.n_out)).collect()
+            }
+            LayerKind::LayerNorm | LayerKind::RmsNorm => {
+                pass.rows[l].sent(layer, b, &pass.z[l][b], d)
+            }
+            _ => self.sent(l, w, [t, b], d),
         };
         let round = |(unit, x): (usize, i64)| {
             let (at, index) = ([t, b, unit], index_of(&to.output, [t, b, unit]));
@@ -605,6 +631,7 @@ struct Pass {
     sign: Vec<Matrix>,
     a: Vec<Matrix>,
     norms: Vec<NormStep>,
+    rows: Vec<RowStep>,
 }
 
 /// The only honest cells for `x`.

@@ -413,7 +413,7 @@ impl Choice<'_> {
                 LayerKind::MaxPool2d => (0, 0),
                 LayerKind::Add => (1, 0),
                 LayerKind::AvgPool2d => (MAX_GRADIENT_FRAC, MAX_SHIFT - 16),
-                LayerKind::BatchNorm => {
+                LayerKind::BatchNorm | LayerKind::LayerNorm | LayerKind::RmsNorm => {
                     let own = (SCALE_FRAC + SENT_FRAC).saturating_sub(values[p].a_in);
                     (own.saturating_sub(MIN_NORM_SHIFT), MAX_SHIFT.saturating_sub(own))
                 }

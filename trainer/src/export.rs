@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
-use zktrain_model::manifest::{Layer, Network};
+use zktrain_model::manifest::{Layer, LayerKind, Network};
 use zktrain_model::trace::{LayerParameters, Parameters};
 
 use crate::parameters::statistics_frac;
@@ -162,7 +162,8 @@ fn tensor_shapes(network: &Network, l: usize, layer: &Layer) -> Vec<Named> {
     };
     let (frac, n) = (network.weight_frac, layer.n_out);
     let norm = layer.norm.is_some();
-    let weight = if norm { vec![n] } else { vec![layer.n_in, n] };
+    let scale = norm || layer.kind == LayerKind::Scale;
+    let weight = if scale { vec![n] } else { vec![layer.n_in, n] };
     let mut all = Vec::new();
     all.extend(layer.has_weights().then(|| named("weight", weight, frac)));
     all.extend(layer.bias.then(|| named("bias", vec![n], frac)));

@@ -21,7 +21,7 @@ pub fn shape(network: &Network) -> String {
 /// The layers of a model but the last: those over an image, then linear ones of these widths, with an activation
 /// behind each that has weights, unless those over the image have theirs. Behind a convolution that a pool of the
 /// largest follows, the activation comes after the pool if it never falls: that is the same function, of fewer numbers.
-/// It comes after a batch norm too.
+/// It comes after norms and scales too.
 pub fn hidden_layers(
     images: Option<&Images>,
     widths: &[usize],
@@ -40,7 +40,7 @@ pub fn hidden_layers(
         let next = all.get(l + 1).map(|next| next.kind);
         let waits = match next {
             Some(LayerKind::MaxPool2d) => rises(activation),
-            next => next == Some(LayerKind::BatchNorm),
+            next => next.is_some_and(scales),
         };
         if pending && !waits {
             layers.push(LayerSpec::of(activation));
@@ -53,6 +53,11 @@ pub fn hidden_layers(
 /// Whether an activation of a larger number is never smaller.
 fn rises(activation: LayerKind) -> bool {
     !matches!(activation, LayerKind::Gelu | LayerKind::Silu)
+}
+
+fn scales(kind: LayerKind) -> bool {
+    use LayerKind::{BatchNorm, LayerNorm, RmsNorm, Scale};
+    matches!(kind, BatchNorm | LayerNorm | RmsNorm | Scale)
 }
 
 fn is_pool(kind: LayerKind) -> bool {

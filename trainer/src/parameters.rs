@@ -11,13 +11,17 @@ use crate::reference::{FloatLayer, to_slope};
 
 /// Real initial parameters: biases zero, weights uniform in `±√(6/n_in)` before a ReLU, GELU or SiLU, with pools in
 /// between or without (He), in `±√(6/((1 + slope²)·n_in))` before a leaky ReLU, and in `±√(6/(n_in + n_out))` elsewhere
-/// (Glorot), from ChaCha20 seeded with `seed`. A batch norm's scales are one and its running statistics those of
+/// (Glorot), from ChaCha20 seeded with `seed`. Scales, a batch norm's too, are one and its running statistics those of
 /// numbers of mean 0 and deviation 1.
 pub fn initial_floats(shapes: &[Shape], seed: u64) -> Vec<FloatLayer> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut layer = |(shape, limit): (&Shape, f64)| {
         if shape.kind == LayerKind::BatchNorm {
             return unit_norm(shape.n_out);
+        }
+        if shape.kind == LayerKind::Scale {
+            let b = shape.bias.then(|| Array1::zeros(shape.n_out));
+            return FloatLayer { w: Array2::ones((1, shape.n_out)), b, s: None };
         }
         let w = Array2::from_shape_simple_fn((shape.n_in, shape.n_out), || {
             // 53 random bits make a double in [0, 1).
@@ -38,7 +42,7 @@ fn unit_norm(channels: usize) -> FloatLayer {
 /// Bounds on the magnitude of every layer's initial weights.
 pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     let limit = |(l, shape): (usize, &Shape)| {
-        if shape.kind == LayerKind::BatchNorm {
+        if is_scale(shape) {
             return 1.0;
         }
         let n_in = shape.n_in as f64;
@@ -53,10 +57,15 @@ pub(crate) fn initial_limits(shapes: &[Shape]) -> Vec<f64> {
     shapes.iter().enumerate().map(limit).collect()
 }
 
-/// The activation behind layer `l`, or behind the norms and layers without parameters that follow: the first ones that take
+/// Whether its weights are scales of single numbers.
+fn is_scale(shape: &Shape) -> bool {
+    matches!(shape.kind, LayerKind::BatchNorm | LayerKind::Scale)
+}
+
+/// The activation behind layer `l`, or behind the norms, scales and layers without parameters that follow: the first ones that take
 /// what comes before.
 fn activation_behind(shapes: &[Shape], l: usize) -> Activation {
-    let passes = |shape: &Shape| shape.n_in == 0 || shape.kind == LayerKind::BatchNorm;
+    let passes = |shape: &Shape| shape.n_in == 0 || is_scale(shape);
     let mut at = l;
     while let Some(shape) = shapes.get(at) {
         let behind = shapes.iter().position(|next| [next.from, next.with].contains(&Some(at)));

@@ -4,6 +4,7 @@
 mod norm;
 mod patches;
 mod pools;
+mod rows;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use patches::{by_position, by_sample, gathered, patches, weighed, weighed_back, weights_gradient};
@@ -165,7 +166,9 @@ impl FloatTrainer {
         };
         let (p, v) = (&mut self.parameters[l], &mut self.velocity[l]);
         let sum = match shape.kind {
-            LayerKind::DepthwiseConv2d => weights_gradient(&shape, taken.first, d),
+            LayerKind::DepthwiseConv2d | LayerKind::Scale => {
+                weights_gradient(&shape, taken.first, d)
+            }
             LayerKind::BatchNorm => {
                 (norm::inputs(&shape, taken.first) * d).sum_axis(Axis(0)).insert_axis(Axis(0))
             }
@@ -201,9 +204,12 @@ fn transform(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, training: bool
     match shape.kind {
         LayerKind::Add => taken.second.map_or_else(|| a.clone(), |second| a + second),
         LayerKind::BatchNorm => norm::normed(shape, layer, a, training),
+        LayerKind::LayerNorm | LayerKind::RmsNorm => rows::normed(shape, a),
         LayerKind::MaxPool2d => pools::largest(shape, a),
         LayerKind::AvgPool2d => pools::mean(shape, a),
-        LayerKind::DepthwiseConv2d => by_sample(shape, biased(layer, weighed(shape, a, &layer.w))),
+        LayerKind::DepthwiseConv2d | LayerKind::Scale => {
+            by_sample(shape, biased(layer, weighed(shape, a, &layer.w)))
+        }
         _ => by_sample(shape, biased(layer, patches(shape, a).dot(&layer.w))),
     }
 }
@@ -214,9 +220,12 @@ fn sent(shape: &Shape, layer: &FloatLayer, taken: Taken<'_>, d: &Array2<f64>) ->
     match shape.kind {
         LayerKind::Add => d.clone(),
         LayerKind::BatchNorm => norm::sent(shape, layer, a, d),
+        LayerKind::LayerNorm | LayerKind::RmsNorm => rows::sent(shape, a, d),
         LayerKind::MaxPool2d => pools::routed(shape, a, d),
         LayerKind::AvgPool2d => pools::shared(shape, d),
-        LayerKind::DepthwiseConv2d => weighed_back(shape, &by_position(shape, d.clone()), &layer.w),
+        LayerKind::DepthwiseConv2d | LayerKind::Scale => {
+            weighed_back(shape, &by_position(shape, d.clone()), &layer.w)
+        }
         _ => gathered(shape, by_position(shape, d.clone()).dot(&layer.w.t())),
     }
 }

@@ -75,7 +75,7 @@ const BYTES_FIXED: u64 = 16 << 20;
 /// Excesses, which are nearly always zero, are taken to need no memory.
 pub fn memory(relation: &Relation) -> u64 {
     let layout = &relation.layout;
-    let tensors = layout.tensors().iter().filter(|t| !is_excess(&t.name));
+    let tensors = layout.whole().filter(|t| !is_excess(&t.name));
     let cells: u64 = tensors.map(|t| t.stored()).sum();
     let leaves: u64 = LeafLayout::of(relation)
         .columns

@@ -34,7 +34,7 @@ fn own_tensors(relation: &Relation) -> impl Iterator<Item = &Tensor> {
     let layout = &relation.layout;
     let rows = layout.rows.iter().filter(|r| matches!(r.group, Group::Update(_) | Group::Trace));
     let first = rows.map(|r| r.index << layout.row_log).min().unwrap_or(0);
-    let own = layout.tensors().iter().filter(move |t| t.base >= first);
+    let own = layout.whole().filter(move |t| t.base >= first);
     own.filter(|t| !t.name.starts_with("update.padding"))
 }
 

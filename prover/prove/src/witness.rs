@@ -219,18 +219,20 @@ fn fill_slots(
     Ok(())
 }
 
-/// Digits `(T, channels)`, each in a tensor `(channels, T)`.
+/// Digits `(T, channels)`, each in a tensor `(channels, T)`; or one of each position, as the tensor is.
 fn fill_wide(
     sheet: &mut Sheet,
     ids: &WideIds,
     digits: &[Vec<i32>],
-    (steps, channels): (usize, usize),
+    channels: usize,
 ) -> Result<(), Fault> {
-    let whole = |list: &Vec<i32>| list.len() == steps * channels;
-    if digits.len() != ids.digits.len() || !digits.iter().all(whole) {
+    if digits.len() != ids.digits.len() {
         return Err(Fault::Trace("digits"));
     }
     for (id, digits) in ids.digits.iter().zip(digits) {
+        if digits.len() != sheet.layout().tensor(*id).cells() {
+            return Err(Fault::Trace("digits"));
+        }
         sheet.fill(*id, &channel_major(digits, channels));
     }
     Ok(())
@@ -263,9 +265,7 @@ fn fill_slot(
                 |index: usize| padded((index % n) * rows + index / n, sizes.iter().copied());
             fill_rounded(sheet, ids, values, &Order { reorder: &reorder, place: &place })
         }
-        (SlotIds::Wide(ids), Some(Recorded::Wide(digits))) => {
-            fill_wide(sheet, ids, digits, (steps, n))
-        }
+        (SlotIds::Wide(ids), Some(Recorded::Wide(digits))) => fill_wide(sheet, ids, digits, n),
         _ => Err(Fault::Trace("tensor")),
     }
 }

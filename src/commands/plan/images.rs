@@ -13,7 +13,8 @@ pub fn image(text: &str) -> Result<[usize; 3], Error> {
 
 /// `conv:8:5:2:2`, channels, kernel, stride and padding, of which the last two can be left out; `depthwise:5:2:2`,
 /// the same without channels; `max:2` and `avg:2`, windows' size; `avg`, the whole image; `norm`, a
-/// batch norm.
+/// batch norm; `layer-norm` and `rms-norm`, norms of each position; `scale`, a weight and a bias
+/// for each channel.
 pub fn layer(text: &str) -> Result<LayerSpec, Error> {
     let (kind, rest) = text.split_once(':').unzip();
     let sizes = rest.map_or(Some(Vec::new()), |rest| numbers(rest, ':'));
@@ -35,9 +36,12 @@ pub fn layer(text: &str) -> Result<LayerSpec, Error> {
         ("avg", Some([size])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, Some(*size))),
         ("avg", Some([])) => Ok(LayerSpec::pool2d(LayerKind::AvgPool2d, None)),
         ("norm", Some([])) => Ok(LayerSpec::of(LayerKind::BatchNorm)),
+        ("layer-norm", Some([])) => Ok(LayerSpec::of(LayerKind::LayerNorm)),
+        ("rms-norm", Some([])) => Ok(LayerSpec::of(LayerKind::RmsNorm)),
+        ("scale", Some([])) => Ok(LayerSpec::of(LayerKind::Scale)),
         _ => Err(value(
             "--layer",
-            "conv:8:5 or conv:8:5:2:2, depthwise:3:1:1, norm, max:2, avg:2 or avg",
+            "conv:8:5 or conv:8:5:2:2, depthwise:3:1:1, norm, layer-norm, rms-norm, scale, max:2, avg:2 or avg",
             text,
         )),
     }
@@ -67,6 +71,9 @@ mod tests {
         assert_eq!(layer("avg:3").unwrap(), pool(LayerKind::AvgPool2d, Some(3)));
         assert_eq!(layer("avg").unwrap(), pool(LayerKind::AvgPool2d, None));
         assert_eq!(layer("norm").unwrap(), LayerSpec::of(LayerKind::BatchNorm));
+        assert_eq!(layer("layer-norm").unwrap(), LayerSpec::of(LayerKind::LayerNorm));
+        assert_eq!(layer("rms-norm").unwrap(), LayerSpec::of(LayerKind::RmsNorm));
+        assert_eq!(layer("scale").unwrap(), LayerSpec::of(LayerKind::Scale));
         for wrong in ["28x28", "28x28x1x1", "28,28,1", "", "x"] {
             assert!(image(wrong).unwrap_err().to_string().contains("28x28x1"), "{wrong}");
         }

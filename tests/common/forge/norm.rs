@@ -1,7 +1,7 @@
 //! Batch norm in a forged step: a channel at a time, each wide integer told to the hook by its digits.
 
 use zktrain_model::manifest::Layer;
-use zktrain_model::operators::Norm;
+use zktrain_model::operators::{Norm, RowBounds};
 use zktrain_model::quant::Expansion;
 
 use super::{Forge, Matrix, Value};
@@ -21,6 +21,12 @@ pub struct NormStep {
 
 fn own(layer: &Layer) -> &Norm {
     layer.norm.as_ref().expect("a batch norm")
+}
+
+/// The wide integers of a layer, if it has some.
+pub fn wide_parts(layer: &Layer) -> Vec<(&'static str, &Expansion)> {
+    let channels = layer.norm.iter().flat_map(Norm::parts);
+    channels.chain(layer.rows.iter().flat_map(RowBounds::parts)).collect()
 }
 
 /// The numbers of one channel.
@@ -55,19 +61,31 @@ impl NormStep {
 }
 
 impl Forge<'_, '_> {
+    /// A wide integer of a channel: as a whole, and its quotient.
+    fn of_channel(&mut self, l: usize, part: &str, [t, j]: [usize; 2], x: i128) -> [i128; 2] {
+        self.wide(l, part, [t, j, 0], &[j, t], x)
+    }
+
     /// A wide integer, told to the hook and written: as a whole, and its quotient.
-    fn wide(&mut self, l: usize, part: &str, [t, j]: [usize; 2], x: i128) -> [i128; 2] {
+    pub(super) fn wide(
+        &mut self,
+        l: usize,
+        part: &str,
+        at: [usize; 3],
+        index: &[usize],
+        x: i128,
+    ) -> [i128; 2] {
         let network = self.network;
-        let mut parts = own(&network.layers[l]).parts().into_iter();
+        let mut parts = wide_parts(&network.layers[l]).into_iter();
         let expansion: &Expansion = parts.find(|(name, _)| *name == part).unwrap().1;
         let name = format!("layer{l}.{part}");
         let digits = expansion.expand(x).unwrap_or_else(|| panic!("{name}: {x}"));
         let digits = digits.into_iter().map(i64::from).collect();
         let mut value = Value { r: digits, ..Value::default() };
-        (self.hook)(&name, [t, j, 0], &mut value);
+        (self.hook)(&name, at, &mut value);
         let (mut whole, mut upper) = (0, 0);
         for (k, (digit, told)) in expansion.digits().zip(&value.r).enumerate() {
-            self.put(&format!("{name}.d{k}"), &[j, t], *told);
+            self.put(&format!("{name}.d{k}"), index, *told);
             whole += digit.weight * i128::from(*told);
             if k >= expansion.dropped() {
                 upper += digit.weight / expansion.divisor() * i128::from(*told);
@@ -85,16 +103,16 @@ impl Forge<'_, '_> {
         for (j, gamma) in gammas.iter().enumerate().take(channels) {
             let at = [t, j];
             let sum = 16 * column(input, channels, j).sum::<i128>();
-            let mean = self.wide(l, "mean", at, sum)[1];
+            let mean = self.of_channel(l, "mean", at, sum)[1];
             let squares = column(input, channels, j).map(|a| (16 * a - mean).pow(2)).sum();
-            let v = self.wide(l, "variance", at, squares)[1] + i128::from(own(layer).epsilon);
-            let deviation = self.wide(l, "deviation", at, v.isqrt())[0];
-            let low = self.wide(l, "deviation_low", at, v - deviation * deviation)[0];
-            self.wide(l, "deviation_high", at, 2 * deviation - low);
-            let inverse = self.wide(l, "inverse", at, (1 << 36) / deviation)[0];
-            let low = self.wide(l, "inverse_low", at, (1 << 36) - inverse * deviation)[0];
-            self.wide(l, "inverse_high", at, deviation - 1 - low);
-            let scale = self.wide(l, "scale", at, i128::from(*gamma) * inverse)[1];
+            let v = self.of_channel(l, "variance", at, squares)[1] + i128::from(own(layer).epsilon);
+            let deviation = self.of_channel(l, "deviation", at, v.isqrt())[0];
+            let low = self.of_channel(l, "deviation_low", at, v - deviation * deviation)[0];
+            self.of_channel(l, "deviation_high", at, 2 * deviation - low);
+            let inverse = self.of_channel(l, "inverse", at, (1 << 36) / deviation)[0];
+            let low = self.of_channel(l, "inverse_low", at, (1 << 36) - inverse * deviation)[0];
+            self.of_channel(l, "inverse_high", at, deviation - 1 - low);
+            let scale = self.of_channel(l, "scale", at, i128::from(*gamma) * inverse)[1];
             step.mean.push(mean);
             step.deviation.push(deviation);
             step.inverse.push(inverse);
@@ -116,12 +134,12 @@ impl Forge<'_, '_> {
             let at = [t, j];
             let pairs = column(d, channels, j).zip(column(input, channels, j));
             let correlation = pairs.map(|(d, a)| d * (16 * a - step.mean[j])).sum();
-            let correlation = self.wide(l, "correlation", at, correlation)[0];
+            let correlation = self.of_channel(l, "correlation", at, correlation)[0];
             let sum: i128 = column(d, channels, j).sum();
-            let gain = self.wide(l, "gain", at, correlation * step.inverse[j])[1];
-            let slope = self.wide(l, "slope", at, gain * step.inverse[j])[1];
-            let offset = self.wide(l, "offset", at, 32 * step.scale[j] * sum)[1];
-            let tilt = self.wide(l, "tilt", at, step.scale[j] * slope)[1];
+            let gain = self.of_channel(l, "gain", at, correlation * step.inverse[j])[1];
+            let slope = self.of_channel(l, "slope", at, gain * step.inverse[j])[1];
+            let offset = self.of_channel(l, "offset", at, 32 * step.scale[j] * sum)[1];
+            let tilt = self.of_channel(l, "tilt", at, step.scale[j] * slope)[1];
             step.gain.push(gain);
             step.sum.push(sum);
             step.offset.push(offset);

@@ -66,7 +66,16 @@ fn by_channel(
     samples: usize,
     mut visit: impl FnMut(usize, usize, usize, usize, usize),
 ) {
-    let Some(kernel) = shape.kernel else { return };
+    let Some(kernel) = shape.kernel else {
+        // A scale meets every number once.
+        let (rows, n) = (shape.output.positions(), shape.n_out);
+        for (sample, at) in (0..samples).flat_map(|sample| (0..rows).map(move |at| (sample, at))) {
+            (0..n).for_each(|channel| {
+                visit(sample, sample * rows + at, 0, at * n + channel, channel)
+            });
+        }
+        return;
+    };
     walk(shape, kernel, samples, |sample, row, place, position| {
         for channel in 0..shape.n_out {
             visit(sample, row, place, position * shape.n_out + channel, channel);

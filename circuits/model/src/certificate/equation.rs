@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::stack::Stacks;
 use super::{Uncertified, pattern};
 use crate::relation::{
     Axis, AxisFactor, DimMap, Direction, Linear, Lookup, LookupTable, Product, Relation,
@@ -151,8 +152,12 @@ impl<'a> System<'a> {
         for check in &relation.zerochecks {
             pointwise(check, &mut equations)?;
         }
-        let queries = relation.lookups.iter().map(|lookup| query(relation, lookup));
-        let queries = queries.collect::<Result<_, _>>()?;
+        let stacks = Stacks::of(&relation.layout);
+        let mut queries = Vec::new();
+        for lookup in &relation.lookups {
+            queries.extend(stacks.apart(query(relation, lookup)?)?);
+        }
+        stacks.are_nowhere_in(&equations)?;
         let zero_beside = BTreeSet::new();
         let mut system = Self { layout: &relation.layout, equations, queries, zero_beside };
         system.zero_beside = pattern::zero_beside(&system);

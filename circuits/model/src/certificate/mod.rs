@@ -30,6 +30,7 @@ mod ranges;
 mod root;
 mod rounding;
 mod sign;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod wide;
@@ -44,6 +45,7 @@ use crate::relation::{AxisFactor, Relation, TensorId};
 use determined::Determined;
 use equation::System;
 use ranges::Ranges;
+use stack::Stacks;
 
 /// Why a relation is not certified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,7 +138,11 @@ pub fn certify(relation: &Relation, given: &Given) -> Result<Certificate, Uncert
     order::check(&system, |id| given.has(id))?;
     let counts: BTreeSet<TensorId> = relation.tables.iter().map(|table| table.counts).collect();
     let ranges = Ranges::derive(&system, &given.committed, &given.tables);
-    let all = || (0..relation.layout.tensors().len()).map(TensorId);
+    let stacks = Stacks::of(&relation.layout).ids();
+    let all = || {
+        let ids = (0..relation.layout.tensors().len()).map(TensorId);
+        ids.filter(|id| !stacks.contains(id))
+    };
     let name = |id: TensorId| relation.layout.tensor(id).name.clone();
     let mut named = BTreeMap::new();
     for id in all().filter(|id| !counts.contains(id)) {

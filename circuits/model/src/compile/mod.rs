@@ -29,5 +29,5 @@ pub(crate) use slots::Declaration;
 pub use slots::{Slot, SlotIds, Slots};
 pub(crate) use training::draft_training;
 pub use training::{LayerIds, ParameterIds, TrainingIds, compile_training};
-pub use wide::WideIds;
-pub(crate) use wide::constrain_wide;
+pub(crate) use wide::constrain_digits;
+pub use wide::{DigitStack, WideIds};

@@ -1,11 +1,12 @@
 //! An operator's tensors by name, and in which order its numbers lie in them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::builder::RoundedIds;
 use super::error::CompileError;
 use super::tensors::Tensors;
-use super::wide::WideIds;
+use super::wide::{DigitStack, WideIds, place_digits};
 use crate::manifest::{Features, Network, RoundSpec};
 use crate::quant::Expansion;
 use crate::relation::TensorId;
@@ -28,14 +29,28 @@ pub enum SlotIds {
     Plain(TensorId),
     /// Those of numbers that are rounded.
     Rounded(RoundedIds),
-    /// Digits of wide integers, one of each channel and step: `(channels, T)` each.
+    /// Digits of wide integers, `(channels, T)` each, or `(T, B, sides…)` where there is one of each position.
     Wide(WideIds),
 }
 
 /// The tensors of a layer's operators, or of a loss, by the names that these give them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Slots {
     slots: BTreeMap<&'static str, Slot>,
+    stacks: Vec<DigitStack>,
+}
+
+/// Stacks only where there are some: digests of other relations are what they were before there were any.
+impl fmt::Debug for Slots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slots, stacks } = self;
+        let mut all = f.debug_struct("Slots");
+        all.field("slots", slots);
+        if !stacks.is_empty() {
+            all.field("stacks", stacks);
+        }
+        all.finish()
+    }
 }
 
 impl Slots {
@@ -66,6 +81,11 @@ impl Slots {
             SlotIds::Wide(ids) => Some(ids),
             SlotIds::Plain(_) | SlotIds::Rounded(_) => None,
         }
+    }
+
+    /// Where the digits of all wide integers lie.
+    pub fn stacks(&self) -> &[DigitStack] {
+        &self.stacks
     }
 
     /// The same, to be changed.
@@ -164,22 +184,42 @@ impl<'a> Declaration<'a> {
         Ok(())
     }
 
-    /// Wide integers, one of each channel and step.
+    /// Wide integers, one of each channel and step, whose digits lie in stacks.
     ///
     /// # Errors
     /// As [`Self::plain`].
     pub fn wide(
         &mut self,
-        part: &'static str,
-        expansion: &Expansion,
+        parts: &[(&'static str, &Expansion)],
         channels: usize,
     ) -> Result<(), CompileError> {
-        let name = |k: usize| format!("{}.{part}.d{k}", self.name);
-        let sizes = [channels, self.network.steps];
-        let digits = (0..expansion.len()).map(|k| self.tensors.plain(name(k), &sizes));
-        let digits = digits.collect::<Result<Vec<_>, _>>()?;
-        let ids = SlotIds::Wide(WideIds { expansion: expansion.clone(), digits });
-        self.slots.slots.insert(part, Slot { channels, sides: Vec::new(), ids });
+        self.stacked(parts, channels, &[channels, self.network.steps])
+    }
+
+    /// The same, one of each step, sample and position.
+    ///
+    /// # Errors
+    /// As [`Self::plain`].
+    pub fn wide_rows(
+        &mut self,
+        parts: &[(&'static str, &Expansion)],
+        sides: &[usize],
+    ) -> Result<(), CompileError> {
+        self.stacked(parts, 1, &[&[self.network.steps, self.network.batch], sides].concat())
+    }
+
+    fn stacked(
+        &mut self,
+        parts: &[(&'static str, &Expansion)],
+        channels: usize,
+        sizes: &[usize],
+    ) -> Result<(), CompileError> {
+        let (stacks, wide) = place_digits(self.tensors, self.name, parts, sizes)?;
+        self.slots.stacks.extend(stacks);
+        for ((part, _), ids) in parts.iter().zip(wide) {
+            let slot = Slot { channels, sides: Vec::new(), ids: SlotIds::Wide(ids) };
+            self.slots.slots.insert(part, slot);
+        }
         Ok(())
     }
 }

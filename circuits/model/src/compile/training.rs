@@ -168,11 +168,9 @@ pub(crate) fn draft_training(network: &Network) -> Result<(Draft, TrainingIds), 
         updates.split_at_checked(block.len()).ok_or(CompileError::Exhausted)?;
 
     let blocks = [&before[..], &state, updates];
-    let mut listed = Tensors::Listed(Vec::new());
+    let mut listed = Tensors::none();
     declare(network, &mut listed, blocks)?;
-    let mut parts = listed.names();
-    parts.extend(count_parts(&kinds));
-    let mut placed = Tensors::Placed(allocator.place(Group::Trace, &parts).into_iter());
+    let mut placed = listed.place(&mut allocator, Group::Trace, count_parts(&kinds))?;
     let (layers, loss) = declare(network, &mut placed, blocks)?;
     let counts = placed.left();
 

@@ -106,9 +106,10 @@ impl Encoder {
     fn layer(&mut self, layer: &LayerSpec) {
         self.int(layer.kind as i64);
         let bias = match layer.kind {
-            LayerKind::Linear | LayerKind::Conv2d | LayerKind::DepthwiseConv2d => {
-                Some(layer.bias.unwrap_or(true))
-            }
+            LayerKind::Linear
+            | LayerKind::Conv2d
+            | LayerKind::DepthwiseConv2d
+            | LayerKind::Scale => Some(layer.bias.unwrap_or(true)),
             _ => layer.bias,
         };
         self.option(layer.out, Self::size);

@@ -162,6 +162,7 @@ impl Backward {
             update: None,
             eta: 0,
             norm: None,
+            rows: None,
         }
     }
 }

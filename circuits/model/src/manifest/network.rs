@@ -2,7 +2,7 @@
 
 use super::features::{Features, Kernel};
 pub use super::schema::Loss;
-use crate::operators::{LayerKind, Norm};
+use crate::operators::{LayerKind, Norm, RowBounds};
 
 /// Fractional bits of probabilities.
 pub const PROBABILITY_FRAC: u32 = 14;
@@ -156,6 +156,8 @@ pub struct Layer {
     pub eta: i64,
     /// What a batch norm computes with; `None` of any other layer.
     pub norm: Option<Norm>,
+    /// What a layer norm computes with; `None` of any other layer.
+    pub rows: Option<RowBounds>,
 }
 
 /// One saturating rounding `q = clamp((x + 2^(shift−1)) >> shift, lo, hi)`.
@@ -202,16 +204,19 @@ impl Layer {
             }
             None => None,
         };
+        // A scale leaves positions as they are.
+        let image = if self.kind == LayerKind::Scale { self.input.image } else { image };
         self.rows().iter().product::<usize>() == self.n_in
             && self.output == Features { channels: self.n_out, image }
     }
 
     /// Sizes of the weights' rows: `(kernel, kernel, channels)` of a convolution, without channels where these do
-    /// not meet, else the input's.
+    /// not meet, none of a scale, else the input's.
     pub fn rows(&self) -> Vec<usize> {
         match self.kernel {
             Some(kernel) if self.kind == LayerKind::DepthwiseConv2d => vec![kernel.size; 2],
             Some(kernel) => vec![kernel.size, kernel.size, self.input.channels],
+            None if self.kind == LayerKind::Scale => Vec::new(),
             None => self.input.sizes(),
         }
     }

@@ -105,8 +105,7 @@ impl Shapes<'_> {
             (Role::Transform(operator), _) => {
                 let (from, with) = self.sources(&field, layer)?;
                 let shape = operator.shape(&field, layer, &self.values(from))?;
-                let ends = shape.n_out > 0 && shape.kind != LayerKind::BatchNorm;
-                if last && (!ends || shape.output.image.is_some()) {
+                if last && shape.kind != LayerKind::Linear {
                     return Err(out_of_order(&field, layer.kind, last));
                 }
                 self.shapes.push(Shape { from, with, ..shape });

@@ -92,12 +92,14 @@ pub struct SavedTensors<M> {
     pub arrived: Vec<i32>,
     /// What a batch norm keeps.
     pub norm: Option<Normed>,
+    /// What a layer norm keeps: the inverse of each row's deviation.
+    pub inverse: Vec<i64>,
 }
 
 impl<M> Default for SavedTensors<M> {
     fn default() -> Self {
-        let (values, arrived) = (Vec::new(), Vec::new());
-        Self { input: None, weights: None, gradient: None, values, arrived, norm: None }
+        let (values, arrived, inverse) = (Vec::new(), Vec::new(), Vec::new());
+        Self { input: None, weights: None, gradient: None, values, arrived, norm: None, inverse }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use crate::manifest::{Features, Kernel, Layer, LayerKind, Network};
+use crate::manifest::{Features, Kernel, Layer, Network};
 use crate::relation::{DimMap, Direction, Domain, Window};
 
 /// A layer's weights over its input.
@@ -57,7 +57,7 @@ impl Meeting {
 impl Geometry<'_> {
     /// Whether each channel has weights of its own and meets no other.
     pub fn is_depthwise(&self) -> bool {
-        self.layer.kind == LayerKind::DepthwiseConv2d
+        self.layer.kind.is_by_channel()
     }
 
     /// The layer's output out of its input.
@@ -66,9 +66,10 @@ impl Geometry<'_> {
         let (rows, sides) = (self.layer.rows(), output.sides());
         let samples = Domain::new(&[&[network.batch], sides].concat());
         if self.is_depthwise() {
+            let weights = (2..2 + rows.len()).chain([1]).collect();
             let axes = self.by_channel(network, samples, &rows);
-            let left = self.windows(1, 2, output, (3, 5), Direction::Covers);
-            return Meeting { axes, left, weights: vec![2, 3, 1], result: [1, 2, 3] };
+            let left = self.covered(2, output, (3, 5), Direction::Covers);
+            return Meeting { axes, left, weights, result: [1, 2, 3] };
         }
         let channel = 2 + sides.len();
         Meeting {
@@ -89,9 +90,11 @@ impl Geometry<'_> {
         let Layer { input, kernel, n_out, .. } = self.layer;
         let samples = Domain::new(&[&[network.batch], input.sides()].concat());
         if self.is_depthwise() {
-            let axes = self.by_channel(network, samples, &self.layer.rows());
-            let left = self.windows(1, 2, input, (3, 5), Direction::CoveredBy);
-            return Meeting { axes, left, weights: vec![2, 3, 1], result: [1, 2, 3] };
+            let rows = self.layer.rows();
+            let weights = (2..2 + rows.len()).chain([1]).collect();
+            let axes = self.by_channel(network, samples, &rows);
+            let left = self.covered(2, input, (3, 5), Direction::CoveredBy);
+            return Meeting { axes, left, weights, result: [1, 2, 3] };
         }
         let channel = 2 + input.sides().len();
         let steps = Domain::new(&[network.steps]);
@@ -129,8 +132,10 @@ impl Geometry<'_> {
         if self.is_depthwise() {
             let [o, _, y, _] = self.by_channel(network, samples.clone(), &rows);
             let axes = [o, Domain::new(&rows), y, samples];
-            let left = self.windows(1, 4, output, (5, 2), Direction::Covers);
-            return GradientMeeting { axes, left, right: right(1, 2), order: vec![0, 2, 3, 1] };
+            let sample = 2 + rows.len();
+            let left = self.covered(sample, output, (sample + 1, 2), Direction::Covers);
+            let order = [0].into_iter().chain(2..sample).chain([1]).collect();
+            return GradientMeeting { axes, left, right: right(1, 2), order };
         }
         let sample = 1 + rows.len();
         GradientMeeting {
@@ -150,6 +155,21 @@ impl Geometry<'_> {
     fn by_channel(&self, network: &Network, samples: Domain, rows: &[usize]) -> [Domain; 4] {
         let channels = Domain::new(&[network.steps, self.layer.n_out]);
         [channels, samples, Domain::new(&[]), Domain::new(rows)]
+    }
+
+    /// The dimensions of a value whose channel is axis 1: its positions by windows, or as they are where there is no
+    /// kernel.
+    fn covered(
+        &self,
+        sample: usize,
+        of: &Features,
+        (at, within): (usize, usize),
+        direction: Direction,
+    ) -> Vec<DimMap> {
+        match self.layer.kernel {
+            Some(_) => self.windows(1, sample, of, (at, within), direction),
+            None => value_axes(1, 0, sample, at..at + of.sides().len()),
+        }
     }
 
     /// A value's dimensions on axes, its positions by windows: the windows' positions are those of `of`, on axes
@@ -269,6 +289,11 @@ impl Geometry<'_> {
 
     /// Every sample, place of the kernel and position under it, in this order; `None` beside the image.
     fn walk(&self, samples: usize, mut visit: impl FnMut(usize, Option<usize>)) {
+        if self.layer.kernel.is_none() {
+            let positions = self.layer.output.positions();
+            let all = (0..samples).flat_map(|sample| (0..positions).map(move |at| (sample, at)));
+            return all.for_each(|(sample, at)| visit(sample, Some(at)));
+        }
         let (Some(kernel), Some([height, width])) = (self.layer.kernel, self.layer.input.image)
         else {
             return;

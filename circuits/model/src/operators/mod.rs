@@ -30,12 +30,15 @@ mod linear;
 mod logistic;
 mod loss;
 mod max_pool2d;
+mod moments;
 mod mse;
 mod optimizer;
 mod parameterless;
 mod pooling;
 mod registry;
 mod relu;
+mod row_norm;
+mod scale;
 mod sigmoid;
 mod silu;
 mod site;
@@ -45,8 +48,10 @@ mod tabulated;
 mod tanh;
 
 pub use arithmetic::{Operand, Pass, SavedTensors, TensorKernels, Untraced};
-pub use batch_norm::{GAIN_FRAC, MEAN_FRAC, Norm, Normed, SCALE_FRAC, SENT_FRAC};
+pub use batch_norm::{GAIN_FRAC, Norm, Normed, SCALE_FRAC};
+pub use moments::{MEAN_FRAC, SENT_FRAC};
 pub use registry::{LayerKind, Loss};
+pub use row_norm::{INVERSE_BITS, RowBounds};
 
 pub(crate) use batch_norm::count as normed_count;
 pub(crate) use input::Input;
@@ -329,6 +334,11 @@ impl LayerKind {
             Role::Transform(operator) => operator,
             Role::Elementwise(operator) => operator,
         }
+    }
+
+    /// Whether it has weights for each channel that meet no other one.
+    pub(crate) fn is_by_channel(self) -> bool {
+        matches!(self, Self::DepthwiseConv2d | Self::Scale)
     }
 
     /// Whether it begins a layer; else it follows one number by number.

@@ -6,7 +6,7 @@ use super::arithmetic::{Pass, SavedTensors, TensorKernels, Untraced};
 use super::{Arithmetic, LossFunction, Role};
 use super::{add, affine::Affine, avg_pool2d, batch_norm, conv2d, linear, max_pool2d};
 use super::{gelu, leaky_relu, relu, sigmoid, silu, smooth::Smooth, tabulated::Tabulated, tanh};
-use super::{logistic, mse, softmax};
+use super::{logistic, mse, row_norm::RowNorm, scale, softmax};
 use crate::trace::{LayerParameters, LayerTrace};
 
 macro_rules! layers {
@@ -129,6 +129,12 @@ layers! {
     Silu, "silu", 3, Elementwise(Tabulated(silu::Silu));
     /// Every channel to mean 0 and deviation 1 over the batch, then scaled and shifted.
     BatchNorm, "batch_norm", 3, Transform(batch_norm::BatchNorm);
+    /// The numbers of one position to mean 0 and deviation 1.
+    LayerNorm, "layer_norm", 3, Transform(RowNorm { centred: true });
+    /// The numbers of one position to mean square 1.
+    RmsNorm, "rms_norm", 3, Transform(RowNorm { centred: false });
+    /// `x·w + b`, each channel by itself.
+    Scale, "scale", 3, Transform(Affine(scale::Scale));
 }
 
 // The same holds of these.

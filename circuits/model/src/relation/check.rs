@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Axis, AxisFactor, Dim, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Tensor,
-    TensorId, Term, Window, ZeroCheck,
+    Axis, AxisFactor, Dim, DimMap, Domain, Linear, Lookup, LookupTable, Product, Relation, Slice,
+    Tensor, TensorId, Term, Window, ZeroCheck,
 };
 
 /// A part of a relation that refers to something that is not there.
@@ -38,6 +38,12 @@ pub enum RelationFault {
     Address {
         /// Bits of an address.
         bits: u32,
+    },
+    /// A slice lies elsewhere than its stack at that index, or has other dimensions.
+    #[error("a slice that is not its stack's at index {at}")]
+    Slice {
+        /// The index.
+        at: usize,
     },
     /// A tensor's dimensions are not all mapped, or more than it has.
     #[error("{got} maps for a tensor of {expected} dimensions")]
@@ -115,6 +121,9 @@ impl Relation {
         for tensor in self.layout.tensors() {
             self.check_place(tensor).map_err(at(&tensor.name))?;
         }
+        for (id, slice) in self.layout.slices() {
+            self.check_slice(id, slice).map_err(at(&self.layout.tensor(id).name))?;
+        }
         for product in &self.products {
             self.check_product(product).map_err(at(&product.label))?;
         }
@@ -147,6 +156,12 @@ impl Relation {
         } else {
             Err(RelationFault::Address { bits })
         }
+    }
+
+    fn check_slice(&self, id: TensorId, slice: Slice) -> Result<(), RelationFault> {
+        let (tensor, stack) = (self.check_tensor(id)?, self.check_tensor(slice.stack)?);
+        let there = slice.of(stack) == Some((tensor.base, &tensor.dims[..]));
+        if there { Ok(()) } else { Err(RelationFault::Slice { at: slice.at }) }
     }
 
     fn check_product(&self, product: &Product) -> Result<(), RelationFault> {

@@ -5,6 +5,9 @@
 //! definition. Rows come in groups, and the statement lists their commitments
 //! in the order of the groups.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use super::tensor::{Axis, Dim, Tensor, TensorId};
 
 /// Who commits to a row, and when.
@@ -33,8 +36,28 @@ pub struct RowSlot {
     pub index: u64,
 }
 
+/// What a tensor without cells of its own is: another one at one index of its outermost dimension.
+///
+/// Tensors that are alike lie in a stack so that one constraint holds of all of them, while others name each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// The tensor that has the cells.
+    pub stack: TensorId,
+    /// The index.
+    pub at: usize,
+}
+
+impl Slice {
+    /// Place and dimensions in this stack; none beyond its end.
+    pub fn of(self, stack: &Tensor) -> Option<(u64, &[Dim])> {
+        let (outer, inner) = stack.dims.split_first()?;
+        let there = self.at < outer.axis.size;
+        there.then_some((stack.base + ((self.at as u64) << outer.shift), inner))
+    }
+}
+
 /// The placed tensors and the rows that exist, in the order of the statement.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SheetLayout {
     /// Rows have `2^row_log` cells.
     pub row_log: u32,
@@ -43,6 +66,21 @@ pub struct SheetLayout {
     /// Rows, by group and address.
     pub rows: Vec<RowSlot>,
     tensors: Vec<Tensor>,
+    slices: BTreeMap<TensorId, Slice>,
+}
+
+/// Slices only where there are some: digests of other relations are what they were before there were any.
+impl fmt::Debug for SheetLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { row_log, address_log, rows, tensors, slices } = self;
+        let mut all = f.debug_struct("SheetLayout");
+        all.field("row_log", row_log).field("address_log", address_log);
+        all.field("rows", rows).field("tensors", tensors);
+        if !slices.is_empty() {
+            all.field("slices", slices);
+        }
+        all.finish()
+    }
 }
 
 impl SheetLayout {
@@ -55,9 +93,27 @@ impl SheetLayout {
         &self.tensors[id.0]
     }
 
-    /// All tensors, in the order of their ids.
+    /// All tensors, in the order of their ids, slices of others among them.
     pub fn tensors(&self) -> &[Tensor] {
         &self.tensors
+    }
+
+    /// The tensors that have cells of their own.
+    pub fn whole(&self) -> impl Iterator<Item = &Tensor> + '_ {
+        let all = self.tensors.iter().enumerate();
+        all.filter(|(id, _)| !self.slices.contains_key(&TensorId(*id))).map(|(_, tensor)| tensor)
+    }
+
+    /// All slices of tensors.
+    pub fn slices(&self) -> impl Iterator<Item = (TensorId, Slice)> + '_ {
+        self.slices.iter().map(|(id, slice)| (*id, *slice))
+    }
+
+    /// With a slice that is said to be another one than it is.
+    #[cfg(test)]
+    pub(crate) fn moved(mut self, id: TensorId, slice: Slice) -> Self {
+        self.slices.insert(id, slice);
+        self
     }
 
     /// Finds a tensor by name.
@@ -78,7 +134,7 @@ impl SheetLayout {
 
     /// Real cells of all tensors: the entries that are committed.
     pub fn cells(&self) -> usize {
-        self.tensors.iter().map(Tensor::cells).sum()
+        self.whole().map(Tensor::cells).sum()
     }
 }
 
@@ -130,6 +186,7 @@ pub struct Allocator {
     /// One past the last cell that a tensor covers.
     used: u64,
     tensors: Vec<Tensor>,
+    slices: BTreeMap<TensorId, Slice>,
     /// No row is in two of them.
     runs: Vec<Run>,
 }
@@ -137,7 +194,8 @@ pub struct Allocator {
 impl Allocator {
     /// An empty sheet with rows of `2^row_log` cells.
     pub fn new(row_log: u32) -> Self {
-        Self { row_log, cursor: 0, used: 0, tensors: Vec::new(), runs: Vec::new() }
+        let (tensors, slices) = (Vec::new(), BTreeMap::new());
+        Self { row_log, cursor: 0, used: 0, tensors, slices, runs: Vec::new() }
     }
 
     /// Places a group's tensors, the largest first, from a fresh row on.
@@ -170,6 +228,20 @@ impl Allocator {
         self.used = self.cursor;
         self.align(self.row_log);
         arranged
+    }
+
+    /// Names the first slices of a tensor that was placed, as many as it has or there are names.
+    pub fn slice(&mut self, stack: TensorId, names: Vec<String>) -> Vec<TensorId> {
+        let mut ids = Vec::with_capacity(names.len());
+        for (at, name) in names.into_iter().enumerate() {
+            let slice = Slice { stack, at };
+            let place = self.tensors.get(stack.0).and_then(|stack| slice.of(stack));
+            let Some((base, dims)) = place.map(|(base, dims)| (base, dims.to_vec())) else { break };
+            let id = self.push(name, base, dims);
+            self.slices.insert(id, slice);
+            ids.push(id);
+        }
+        ids
     }
 
     /// What is left of the last row that [`Self::arrange`] used, as tensors: for
@@ -249,7 +321,8 @@ impl Allocator {
     /// The finished layout but for its list of rows, which is left empty.
     pub fn outline(self) -> SheetLayout {
         let address_log = self.cursor.next_power_of_two().trailing_zeros().max(self.row_log);
-        SheetLayout { row_log: self.row_log, address_log, rows: vec![], tensors: self.tensors }
+        let Self { row_log, tensors, slices, .. } = self;
+        SheetLayout { row_log, address_log, rows: vec![], tensors, slices }
     }
 
     fn align(&mut self, log: u32) {

@@ -66,7 +66,7 @@ fn copies(tensor: &Tensor) -> Vec<Tensor> {
 /// not exist.
 fn marked(layout: &SheetLayout) -> Vec<(Group, u64)> {
     let mut rows = BTreeSet::new();
-    for tensor in layout.tensors() {
+    for tensor in layout.whole() {
         for (number, copy) in copies(tensor).iter().enumerate() {
             for piece in copy.pieces() {
                 let last = piece.address + piece.len as u64 - 1;
@@ -88,8 +88,8 @@ fn check(size: Size, relation: &Relation) {
     assert_eq!(size.address_bits, layout.address_log);
     assert_eq!(size.leaves, 1 << LeafLayout::of(relation).log);
     assert_eq!(size.memory, memory(relation));
-    let cells: usize = layout.tensors().iter().flat_map(|t| t.pieces()).map(|p| p.len).sum();
-    assert_eq!(cells as u64, layout.tensors().iter().map(Tensor::stored).sum::<u64>());
+    let cells: usize = layout.whole().flat_map(|t| t.pieces()).map(|p| p.len).sum();
+    assert_eq!(cells as u64, layout.whole().map(Tensor::stored).sum::<u64>());
 }
 
 proptest! {

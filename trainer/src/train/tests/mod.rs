@@ -1,7 +1,9 @@
 //! The training loop against a scalar re-implementation, written from the specification alone.
 
 mod norm;
+mod rows;
 mod scalar;
+mod wide;
 
 use proptest::prelude::*;
 use zktrain_model::manifest::{
@@ -55,11 +57,18 @@ impl Case {
         let mut layers = Vec::new();
         let alone = self.batch == 0;
         let norm = LayerSpec::of(LayerKind::BatchNorm);
+        let [by_layer, by_size] = [LayerKind::LayerNorm, LayerKind::RmsNorm].map(LayerSpec::of);
         for (i, out) in hidden.iter().skip(1).enumerate() {
             layers.push(LayerSpec::linear(*out, self.biases & (1 << i) == 0));
             // Over a batch of one there is nothing to normalise.
             let normed = self.biases & (256 << i) != 0 && !alone;
             layers.extend(normed.then_some(norm));
+            // Nor is there among the numbers of a sample, if it has one.
+            let row = [by_layer, by_size][i % 2];
+            layers.extend((self.biases & (1 << (16 + i)) != 0 && *out > 1).then_some(row));
+            let bias = Some(self.biases & (1 << i) == 0);
+            let scale = LayerSpec { bias, ..LayerSpec::of(LayerKind::Scale) };
+            layers.extend((self.biases & (1 << (24 + i)) != 0).then_some(scale));
             layers.extend(self.kinds[i].map(|kind| self.activation(kind)));
         }
         layers.push(LayerSpec::linear(outputs, self.biases & 1 == 0));
@@ -121,7 +130,8 @@ fn case() -> impl Strategy<Value = Case> {
         LayerSpec::pool2d(kind, Some(size))
     });
     let whole = Just(LayerSpec::pool2d(LayerKind::AvgPool2d, None));
-    let norm = Just(LayerSpec::of(LayerKind::BatchNorm));
+    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm, LayerKind::Scale];
+    let norm = prop::sample::select(norms.to_vec()).prop_map(LayerSpec::of);
     let layer = prop_oneof![4 => kernel, 2 => depthwise, 4 => pool, 1 => whole, 3 => norm];
     let image = ([1usize..9, 1usize..9, 1usize..4], prop::collection::vec(layer, 0..5));
     let image = prop_oneof![1 => Just(None), 1 => image.prop_map(fitting)];
@@ -171,10 +181,12 @@ fn case() -> impl Strategy<Value = Case> {
 
 /// The layers that fit what those before them leave of the image.
 fn fitting((image, mut layers): Images) -> Option<Images> {
-    let mut sides = [image[0], image[1]];
+    let (mut sides, mut channels) = ([image[0], image[1]], image[2]);
     layers.retain(|layer| match after(layer, sides) {
+        // A number by itself has nothing to be normalised by.
+        Some(_) if [LayerKind::LayerNorm, LayerKind::RmsNorm].contains(&layer.kind) => channels > 1,
         Some(after) => {
-            sides = after;
+            (sides, channels) = (after, layer.out.unwrap_or(channels));
             true
         }
         None => false,
@@ -190,7 +202,8 @@ fn after(layer: &LayerSpec, sides: [usize; 2]) -> Option<[usize; 2]> {
         let [height, width] = sides.map(|side| kernel.places(side));
         return Some([height?, width?]);
     }
-    if layer.kind == LayerKind::BatchNorm {
+    let norms = [LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
+    if norms.contains(&layer.kind) || layer.kind == LayerKind::Scale {
         return Some(sides);
     }
     if layer.kernel.is_none() && sides[0] != sides[1] {

@@ -1,7 +1,9 @@
 //! Batch norm from its specification, a channel at a time, with 128 bits.
 
 use zktrain_model::manifest::{Layer, Network};
-use zktrain_model::trace::{LayerParameters, Record, Recorded};
+use zktrain_model::trace::{LayerParameters, Record};
+
+use super::wide::{Wide, floor, power, root};
 
 /// What a step of one layer has of one channel.
 #[derive(Clone, Debug, Default)]
@@ -20,41 +22,10 @@ struct Channel {
 #[derive(Debug, Default)]
 pub(super) struct Norm {
     channels: Vec<Channel>,
-    /// Wide integers by name: what drops of them, and one number for each step and channel.
-    wide: Vec<(&'static str, Vec<i128>, bool, Vec<i128>)>,
-}
-
-fn floor(x: i128, by: i128) -> i128 {
-    x.div_euclid(by)
-}
-
-/// Radices of `2^bits`.
-fn power(bits: u32) -> Vec<i128> {
-    let mut all = Vec::new();
-    if !bits.is_multiple_of(16) {
-        all.push(1 << (bits % 16));
-    }
-    all.extend(vec![1 << 16; bits as usize / 16]);
-    all
-}
-
-fn root(x: i128) -> i128 {
-    let (mut low, mut high) = (0i128, 1i128 << 40);
-    while high - low > 1 {
-        let middle = (low + high) / 2;
-        if middle * middle <= x { low = middle } else { high = middle }
-    }
-    low
+    wide: Wide,
 }
 
 impl Norm {
-    fn note(&mut self, name: &'static str, drops: Vec<i128>, signed: bool, x: i128) {
-        match self.wide.iter_mut().find(|(known, ..)| *known == name) {
-            Some((.., values)) => values.push(x),
-            None => self.wide.push((name, drops, signed, vec![x])),
-        }
-    }
-
     /// The statistics of a step; `input` is `(samples·positions, channels)`.
     pub fn forward(
         &mut self,
@@ -79,15 +50,20 @@ impl Norm {
             let inverse = (1i128 << 36) / sigma;
             let weighed = i128::from(p.w[j]) * inverse;
             let drops = network.weight_frac + 10;
-            self.note("mean", vec![n], true, sum);
-            self.note("variance", vec![n], false, energy);
-            self.note("deviation", vec![], false, sigma);
-            self.note("deviation_low", vec![], false, v - sigma * sigma);
-            self.note("deviation_high", vec![], false, 2 * sigma - (v - sigma * sigma));
-            self.note("inverse", vec![], false, inverse);
-            self.note("inverse_low", vec![], false, (1 << 36) - inverse * sigma);
-            self.note("inverse_high", vec![], false, sigma - 1 - ((1 << 36) - inverse * sigma));
-            self.note("scale", power(drops), true, weighed);
+            self.wide.note("mean", vec![n], true, sum);
+            self.wide.note("variance", vec![n], false, energy);
+            self.wide.note("deviation", vec![], false, sigma);
+            self.wide.note("deviation_low", vec![], false, v - sigma * sigma);
+            self.wide.note("deviation_high", vec![], false, 2 * sigma - (v - sigma * sigma));
+            self.wide.note("inverse", vec![], false, inverse);
+            self.wide.note("inverse_low", vec![], false, (1 << 36) - inverse * sigma);
+            self.wide.note(
+                "inverse_high",
+                vec![],
+                false,
+                sigma - 1 - ((1 << 36) - inverse * sigma),
+            );
+            self.wide.note("scale", power(drops), true, weighed);
             let scale = floor(weighed, 1 << drops);
             self.channels.push(Channel { mu, sigma, inverse, scale, ..Channel::default() });
         }
@@ -115,11 +91,11 @@ impl Norm {
             let sum: i128 = pairs().map(|(_, d)| i128::from(*d)).sum();
             let gain = floor(correlation * inverse, 1 << 28);
             let slope = floor(gain * inverse, 1 << (28 - g));
-            self.note("correlation", vec![], true, correlation);
-            self.note("gain", power(28), true, correlation * inverse);
-            self.note("slope", power(28 - g), true, gain * inverse);
-            self.note("offset", vec![n], true, 32 * scale * sum);
-            self.note("tilt", [vec![n], power(11 + g)].concat(), true, scale * slope);
+            self.wide.note("correlation", vec![], true, correlation);
+            self.wide.note("gain", power(28), true, correlation * inverse);
+            self.wide.note("slope", power(28 - g), true, gain * inverse);
+            self.wide.note("offset", vec![n], true, 32 * scale * sum);
+            self.wide.note("tilt", [vec![n], power(11 + g)].concat(), true, scale * slope);
             let offset = floor(32 * scale * sum, n);
             let tilt = floor(scale * slope, n << (11 + g));
             let channel = &mut self.channels[j];
@@ -147,23 +123,6 @@ impl Norm {
 
     /// Compares all wide integers, digit by digit; how many names there are.
     pub fn check(&self, record: &Record, what: &str) -> usize {
-        for (name, drops, signed, values) in &self.wide {
-            let Some(Recorded::Wide(digits)) = record.get(name) else { panic!("{what}: {name}") };
-            let top = digits.len() - 1;
-            assert!(digits.iter().all(|list| list.len() == values.len()), "{what}: {name}");
-            for (i, x) in values.iter().enumerate() {
-                let (mut weight, mut sum) = (1i128, 0i128);
-                for (k, list) in digits.iter().enumerate() {
-                    let radix = drops.get(k).copied().unwrap_or(1 << 16);
-                    let low = if *signed && k == top { -radix / 2 } else { 0 };
-                    let digit = i128::from(list[i]);
-                    assert!((low..low + radix).contains(&digit), "{what}: {name}, digit {k}");
-                    sum += digit * weight;
-                    weight *= radix;
-                }
-                assert_eq!(sum, *x, "{what}: {name}");
-            }
-        }
-        self.wide.len()
+        self.wide.check(record, what)
     }
 }

@@ -8,6 +8,7 @@ use zktrain_model::trace::{
 use zktrain_model::operators::ARRIVING;
 
 use super::norm::Norm;
+use super::rows::Rows;
 use crate::train::last_update;
 
 /// Rounding by 2^16 to 16 bits, of products of numbers of 16 bits with 2^16 at most.
@@ -68,6 +69,7 @@ struct Layer {
     update_b: Expect,
     update_s: Expect,
     norm: Norm,
+    rows: Rows,
 }
 
 fn table_value(kind: LayerKind, z: i64, z_frac: u32, a_frac: u32) -> i64 {
@@ -139,6 +141,9 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                 let p = &parameters.layers[l];
                 expected[l].norm.forward(network, layer, p, &inputs[l]);
             }
+            if matches!(layer.kind, LayerKind::LayerNorm | LayerKind::RmsNorm) {
+                expected[l].rows.forward(layer, &inputs[l]);
+            }
             for (i, at) in
                 (0..batch).flat_map(|i| (0..layer.output.positions()).map(move |p| (i, p)))
             {
@@ -153,6 +158,10 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
                         }
                         LayerKind::BatchNorm => {
                             expected[l].norm.output(network, p, input[at * channels + j], j)
+                        }
+                        LayerKind::LayerNorm | LayerKind::RmsNorm => {
+                            let row = i * layer.output.positions() + at;
+                            expected[l].rows.output(input[at * channels + j], row)
                         }
                         _ => before_rounding(layer, p, input, at, j),
                     };
@@ -197,6 +206,10 @@ pub(super) fn check(manifest: &Manifest, network: &Network, trace: &Trace) {
             };
             if layer.kind == LayerKind::BatchNorm {
                 expected[l].norm.backward(layer, &inputs[l], &d);
+            }
+            if matches!(layer.kind, LayerKind::LayerNorm | LayerKind::RmsNorm) {
+                let z = expected[l].z.q.clone();
+                expected[l].rows.backward(layer, &z[z.len() - d.len()..], &d);
             }
             for source in sources[l].iter().flatten().copied() {
                 let sent = match layer.kind {
@@ -361,6 +374,9 @@ fn chosen(layer: &manifest::Layer, inputs: &[i64], batch: usize) -> Vec<i32> {
 
 /// At each position of the output and one of its channels: which numbers of the input meet which rows of the weights.
 fn taps(layer: &manifest::Layer, own: usize) -> Vec<Vec<(usize, usize)>> {
+    if layer.kind == LayerKind::Scale {
+        return (0..layer.output.positions()).map(|p| vec![(p * layer.n_out + own, 0)]).collect();
+    }
     let (Some(kernel), Some([height, width])) = (layer.kernel, layer.input.image) else {
         return vec![(0..layer.n_in).map(|k| (k, k)).collect()];
     };
@@ -479,6 +495,10 @@ fn backward(
                 }
                 sums
             }
+            LayerKind::LayerNorm | LayerKind::RmsNorm => {
+                let rows = &expected[l].rows;
+                (i * len..(i + 1) * len).map(|k| rows.sent(k, d[k])).collect()
+            }
             LayerKind::BatchNorm => {
                 let n = above.n_out;
                 let number = |k: usize| (input[i * len + k], d[i * len + k], k % n);
@@ -590,6 +610,7 @@ fn compare(trace: &Trace, expected: Vec<Layer>, loss: LossExpect, after: &Parame
             ],
         );
         names += want.norm.check(&got.tensors, &format!("layer {l}"));
+        names += want.rows.check(&got.tensors, &format!("layer {l}"));
         assert_eq!(names, got.tensors.iter().count(), "layer {l}");
         let none = Expect::default();
         parameter(got.s.as_ref(), &none, &want.update_s, &format!("layer {l}: statistics"));

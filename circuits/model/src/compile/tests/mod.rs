@@ -14,12 +14,12 @@ use crate::manifest::{
 };
 use crate::relation::{
     Allocator, AxisFactor, DimMap, Direction, Domain, Group, Linear, Lookup, Malformed, Relation,
-    RelationFault, TensorId, Window,
+    RelationFault, Slice, TensorId, Window,
 };
 use crate::size::{AdmitError, Limits, Size};
 
 /// Manifests that use every activation, loss, optimizer and rounding that there is.
-const MANIFESTS: [(&str, &str); 18] = [
+const MANIFESTS: [(&str, &str); 19] = [
     ("manifest.toml", include_str!("../../../tests/manifest.toml")),
     ("clipped.toml", include_str!("../../../tests/constraints/clipped.toml")),
     ("logistic.toml", include_str!("../../../tests/constraints/logistic.toml")),
@@ -41,6 +41,7 @@ const MANIFESTS: [(&str, &str); 18] = [
     ("activations.toml", include_str!("../../../tests/constraints/activations.toml")),
     ("norms.toml", include_str!("../../../tests/constraints/norms.toml")),
     ("flat-norm.toml", include_str!("../../../tests/constraints/flat-norm.toml")),
+    ("row-norms.toml", include_str!("../../../tests/constraints/row-norms.toml")),
 ];
 
 fn networks() -> impl Iterator<Item = (&'static str, Network)> {
@@ -90,7 +91,8 @@ fn relations_of_every_manifest_are_certified() {
         let certificate = certificate.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(certificate.free.iter().all(|tensor| tensor == "loss.at_max"), "{name}");
         let layers = bounded.layers.iter().enumerate();
-        let kinds = [LayerKind::MaxPool2d, LayerKind::BatchNorm];
+        let kinds =
+            [LayerKind::MaxPool2d, LayerKind::BatchNorm, LayerKind::LayerNorm, LayerKind::RmsNorm];
         let wanted = layers.filter(|(_, layer)| {
             let newer = layer.activation.kind().is_some_and(|kind| kind.version() > 2);
             newer || kinds.contains(&layer.kind)
@@ -359,6 +361,36 @@ fn no_window_slides_and_no_total_runs_across_the_end_of_a_row() {
         assert_eq!(found(&[8, 8], [runs, DimMap::Sum]), across);
         assert_eq!(found(&[4, 16], [runs, DimMap::Sum]), None);
         assert_eq!(found(&[4, 4], [runs, DimMap::Sum]), None);
+    }
+}
+
+#[test]
+fn a_slice_is_its_stack_at_one_index() {
+    let stack = ("stack".to_owned(), vec![3, 4]);
+    let mut allocator = Allocator::new(4);
+    let ids = allocator.place(Group::Trace, &[stack, ("count".to_owned(), vec![1 << 16])]);
+    let names = |count: usize| (0..count).map(|k| format!("x{k}")).collect();
+    assert_eq!(allocator.clone().slice(ids[0], names(4)).len(), 3, "as many as there are");
+    let slices = allocator.slice(ids[0], names(3));
+    let layout = allocator.finish();
+    for (at, id) in slices.iter().enumerate() {
+        let (slice, stack) = (layout.tensor(*id), layout.tensor(ids[0]));
+        for x in 0..4 {
+            assert_eq!(slice.address(&[x]), stack.address(&[at, x]));
+        }
+    }
+    let builder = || declaring([TableKind::Range(16)]);
+    let relation = builder().finish(layout, &ids[1..]).unwrap();
+    for (stack, at) in [(ids[0], 0), (ids[1], 1), (ids[0], 3), (TensorId(9), 1)] {
+        let fault = relation.layout.clone().moved(slices[1], Slice { stack, at });
+        let error = builder().finish(fault, &ids[1..]).err();
+        let expected = if stack == TensorId(9) {
+            RelationFault::Tensor { tensors: 5, got: 9 }
+        } else {
+            RelationFault::Slice { at }
+        };
+        let malformed = Malformed { label: "x1".into(), fault: expected };
+        assert_eq!(error, Some(malformed.into()));
     }
 }
 

@@ -1,7 +1,8 @@
 //! The integers of a batch norm, computed.
 
 use super::BatchNorm;
-use super::bounds::{GAIN_FRAC, INVERSE_BITS, MEAN_FRAC, Norm, SENT_FRAC, TRACKING};
+use super::bounds::{GAIN_FRAC, INVERSE_BITS, Norm, TRACKING};
+use crate::operators::moments::{MEAN_FRAC, SENT_FRAC};
 use crate::operators::optimizer::Rule;
 use crate::operators::{Arithmetic, Pass, SavedTensors, TensorKernels, Untraced};
 use crate::quant::floor_sqrt;

@@ -9,10 +9,9 @@ use crate::manifest::{
     UPDATE_SHIFT, Wide, in_range, range,
 };
 use crate::operators::Scale;
+use crate::operators::moments::{MEAN_FRAC, SENT_FRAC, epsilon, root_up};
 use crate::quant::{Expansion, floor_sqrt};
 
-/// Fractional bits of means and deviations beyond those of the input.
-pub const MEAN_FRAC: u32 = 4;
 /// The inverse of a deviation is the quotient of two to this power.
 pub const INVERSE_BITS: u32 = 36;
 /// Fractional bits of a scale together with those of the input.
@@ -23,14 +22,10 @@ const SCALE_DROPS: u32 = INVERSE_BITS - MEAN_FRAC - SCALE_FRAC;
 pub const GAIN_FRAC: u32 = 8;
 /// Those that the sum over the deviation has beyond that.
 const SLOPE_FRAC: u32 = 8;
-/// Fractional bits of what is sent beyond those of scale and gradient.
-pub const SENT_FRAC: u32 = 5;
 /// Share of a step's statistics in the running ones: `round(0.1·2^16)`.
 pub const TRACKING: i64 = 6554;
 /// Most numbers of one channel: a remainder of a division by them is one digit.
 const MAX_COUNT: usize = 1 << 16;
-/// Added to the variance of real numbers, as a part of one.
-const EPSILON: f64 = 1e-5;
 /// Most bits of a scale: its products with other wide integers have to stay far below the field's modulus.
 const MAX_SCALE_BITS: u32 = 46;
 /// Most bits of any other factor, so that 64-bit integers hold it.
@@ -101,18 +96,6 @@ impl Norm {
             ("tilt", &self.tilt),
         ]
     }
-}
-
-/// `ε`: 10^−5, but at least one unit of the input, squared.
-fn epsilon(frac: u32) -> i64 {
-    let real = libm::floor(libm::scalbn(EPSILON, 2 * (frac + MEAN_FRAC) as i32) + 0.5);
-    (real as i64).max(1 << (2 * MEAN_FRAC))
-}
-
-/// The least integer whose square is at least `x`.
-fn root_up(x: i128) -> i128 {
-    let root = floor_sqrt(x);
-    if root * root < x { root + 1 } else { root }
 }
 
 fn bits(x: i128) -> u32 {

@@ -9,12 +9,13 @@ mod arithmetic;
 mod bounds;
 mod relation;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use arithmetic::Normed;
 pub(crate) use bounds::count;
-pub use bounds::{GAIN_FRAC, MEAN_FRAC, Norm, SCALE_FRAC, SENT_FRAC};
+pub use bounds::{GAIN_FRAC, Norm, SCALE_FRAC};
 
+use super::moments::SENT_FRAC;
 use super::optimizer::{self, Blocks};
 use super::site::differs;
 use super::{Scale, Sent, Transform};
@@ -88,9 +89,7 @@ impl Transform for BatchNorm {
 
     fn declare(&self, layer: &Layer, own: &mut Declaration<'_>) -> Result<(), CompileError> {
         let norm = layer.norm.as_ref().ok_or_else(|| differs(own.name, "its bounds"))?;
-        for (part, expansion) in norm.parts() {
-            own.wide(part, expansion, layer.n_out)?;
-        }
+        own.wide(&norm.parts(), layer.n_out)?;
         own.rounded("z", &layer.z, &layer.output)
     }
 
