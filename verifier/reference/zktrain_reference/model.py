@@ -12,10 +12,11 @@ from .training import Key
 def tensors_of(layer: Layer) -> list[tuple[str, str, list[int]]]:
     """The tensors of a layer's parameters in a file: name, what the sheet calls it, shape."""
     units = [layer.outputs]
-    if layer.norm:
+    if layer.running:
         statistics = [("running_mean", "s", units), ("running_deviation", "s", units)]
         return [("weight", "w", units), ("bias", "b", units), *statistics]
-    return [("weight", "w", [layer.inputs, *units])] + [("bias", "b", units)] * layer.bias
+    inputs = [] if layer.alike else [layer.inputs]
+    return [("weight", "w", [*inputs, *units])] + [("bias", "b", units)] * layer.bias
 
 
 def read_parameters(key: Key, data: bytes) -> dict[str, list[int]]:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import require
+from .errors import require, within
 from .geometry import Image, Kernel
 from .manifest import Manifest
 from .norm import FINER, SUM_BITS, Bounds, Norm, normed
 from .rounding import EXACT, SHORT_HIGH, SHORT_LOW, Rounding, exact
+from .row_norm import LEAST_BITS, MOST_BITS, RowBounds, row_normed
 from .scaling import accurate, scaled
-from .schema import NORM, PARAMETRIC, POOLS, SMOOTH
+from .schema import NORM, NORMS, PARAMETRIC, POOLS, SCALE, SMOOTH
 from .shape import SLOPE_BITS, Shape
 
 PROBABILITY_BITS = 14
@@ -39,9 +40,9 @@ class Taker:
 @dataclass(frozen=True)
 class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
-    is an image. Pools and sums have no parameters, so nothing that updates them. A batch norm has
-    one input, whose weight is gamma, and its bias is beta. `source` and, of
-    a sum, `second` are the layers whose values are taken (`None` for the inputs), and `takers`
+    is an image. Pools, sums and norms of rows have no parameters, so nothing that updates them. A
+    scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta.
+    `source` and, of a sum, `second` are the layers whose values are taken (`None` for the inputs), and `takers`
     those who take the values of this one, in order."""
 
     kind: str
@@ -96,9 +97,19 @@ class Layer:
         return self.kind in POOLS
 
     @property
-    def depthwise(self) -> bool:
-        """Whether it is a convolution whose channels do not meet."""
-        return self.kind == "depthwise_conv2d"
+    def apart(self) -> bool:
+        """Whether it multiplies with weights, and its channels do not meet."""
+        return self.kind in ("depthwise_conv2d", SCALE)
+
+    @property
+    def alike(self) -> bool:
+        """Whether it puts out as many numbers as it takes, each from one and what is of a group."""
+        return self.norm is not None or self.kind == SCALE
+
+    @property
+    def running(self) -> bool:
+        """Whether it is a batch norm, which has running statistics."""
+        return self.kind == NORM
 
     @property
     def largest(self) -> bool:
@@ -108,7 +119,7 @@ class Layer:
     @property
     def parameters(self) -> int:
         """Rows of its parameters: weights of each input, the bias, running statistics."""
-        return self.inputs + self.bias + 2 * (self.norm is not None) if self.weighted else 0
+        return self.inputs + self.bias + 2 * self.running if self.weighted else 0
 
     @property
     def mean(self) -> int:
@@ -226,9 +237,7 @@ class _Derivation:
         z = self.forward(field, shape, scales["z_frac"], *taken)
         takers = self.takers(field, i, scales["grad_frac"])
         d = self.gradient(field, shape, scales, values[i][0], takers, i)
-        norm = None
-        if shape.kind == NORM:
-            norm = normed(field, self.bounds(shape, a_in), self.errors[i][1])
+        norm = self.norm(field, shape, scales["z_frac"], a_in, self.errors[i][1])
         if shape.kind in PARAMETRIC:
             clip, update = self.update(field, scales, *self.sums(shape, a_in, self.errors[i]))
         else:
@@ -245,6 +254,15 @@ class _Derivation:
         """Samples, times positions of what is put out."""
         return self.training["batch"] * (shape.result.positions if shape.result else 1)
 
+    def norm(
+        self, field: str, shape: Shape, frac: int, a_in: _Sized, error: int
+    ) -> Norm | None:
+        """What a norm has beside the scales of others."""
+        if shape.kind not in NORMS:
+            return None
+        bounds = self.norm_bounds(field, shape, frac, a_in)
+        return (normed if shape.kind == NORM else row_normed)(field, bounds, error)
+
     def bounds(self, shape: Shape, a_in: _Sized) -> Bounds:
         """Of a batch norm."""
         least = a_in[0] + FINER
@@ -254,14 +272,23 @@ class _Derivation:
         )
         return Bounds(self.rows(shape), *a_in, self.scales["weight_frac"], self.weight_bits)
 
+    def norm_bounds(
+        self, field: str, shape: Shape, frac: int, a_in: _Sized
+    ) -> Bounds | RowBounds:
+        """Of a norm."""
+        if shape.kind == NORM:
+            return self.bounds(shape, a_in)
+        within(f"{field}.z_frac", LEAST_BITS, MOST_BITS, frac)
+        return RowBounds(shape.inputs, *a_in, frac, shape.kind == "layer_norm")
+
     def forward(self, field: str, shape: Shape, frac: int, *taken: _Sized) -> Rounding:
         """The rounding of z."""
         in_bits, in_most = taken[0]
         if shape.kind == "max_pool2d":
             require(frac == in_bits, f"{field}.z_frac: the largest has the {in_bits} bits it had")
             return EXACT
-        if shape.kind == NORM:
-            bounds = self.bounds(shape, taken[0])
+        if shape.kind in NORMS:
+            bounds = self.norm_bounds(field, shape, frac, taken[0])
             most, shift = bounds.wide, bounds.bits_of_z - frac
         elif shape.kind == "add":
             most = sum(factor * size for factor, (_, size) in zip(factors(taken), taken))
@@ -303,16 +330,16 @@ class _Derivation:
             most, shift = layer.mean * most, bits + MEAN_BITS - frac
         else:
             overlap = layer.kernel.overlap if layer.kernel else 1
-            met = 1 if layer.depthwise else layer.outputs
+            met = 1 if layer.apart else layer.outputs
             most = met * overlap * most << self.weight_bits
             shift = bits + self.scales["weight_frac"] - frac
         return Rounding(shift, SHORT_LOW, SHORT_HIGH, -most, most).check(f"{field}.grad_frac")
 
     def no_update(self, field: str, scales) -> None:
         """That nothing is said of an update."""
-        require(scales["eta"] == 0, f"{field}.eta: of a pool or a sum it is zero")
+        require(scales["eta"] == 0, f"{field}.eta: of a layer without parameters it is zero")
         for name in ("clip_frac", "clip_bound"):
-            require(scales[name] is None, f"{field}.{name}: a pool or a sum has none")
+            require(scales[name] is None, f"{field}.{name}: a layer without parameters has none")
 
     def sums(self, shape: Shape, a_in: _Sized, error: _Sized) -> _Sized:
         """Fractional bits and largest magnitude of gradients, summed over the batch."""

@@ -3,14 +3,16 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from .errors import require
 from .rounding import SHORT_HIGH, SHORT_LOW, Rounding
+from .wide import Stack, Wide, power_of_two, stacks
 
 # Fractional bits that means and deviations have beyond those of what is normalised.
 FINER = 4
-# 2^36 divided by a deviation is its inverse; inverses are divided by 2^10 and 2^28.
-INVERSE_BITS, SCALE_SHIFT, GAIN_SHIFT = 36, 10, 28
+# Inverses of a batch norm are divided by 2^10 and 2^28.
+SCALE_SHIFT, GAIN_SHIFT = 10, 28
 # Fractional bits of what c is multiplied with, and of what D is, beyond those.
 SCALE_BITS, SENT_BITS = 26, 5
 # Fractional bits of a gradient sum beyond those of D.
@@ -19,63 +21,19 @@ SUM_BITS = 8
 MOVE, MOVE_SHIFT = 6554, 16
 # Bits of a scale, and of what else is a factor of a product.
 MOST_SCALE_BITS, MOST_FACTOR_BITS = 46, 62
-DIGIT = 2**16
-
-
-def power_of_two(bits: int) -> tuple[int, ...]:
-    """The radices of 2^bits as a divisor."""
-    return (2 ** (bits % 16),) * (bits % 16 > 0) + (DIGIT,) * (bits // 16)
 
 
 @dataclass(frozen=True)
-class Wide:
-    """An integer of a channel and step. It is written in digits, the lowest first: those of what
-    divides it, then those of the quotient, which is at most `bound` in magnitude."""
+class Moments:
+    """Bounds of mean and deviation of so many numbers, which have `bits` fractional bits and are at
+    most `largest`."""
 
-    name: str
-    bound: int
-    signed: bool = False
-    divisors: tuple[int, ...] = ()
-
-    @cached_property
-    def radices(self) -> tuple[int, ...]:
-        """Of all digits."""
-        count = -(-(self.bound.bit_length() + self.signed) // 16)
-        return (*self.divisors, *[DIGIT] * count)
-
-    def least(self, k: int) -> int:
-        """The least value of a digit: the last one has the sign."""
-        return -DIGIT // 2 if self.signed and k + 1 == len(self.radices) else 0
-
-    def factors(self, quotient: bool = False) -> list[int]:
-        """What each digit is multiplied with: in the whole, or in the quotient."""
-        start = len(self.divisors) if quotient else 0
-        radices = self.radices[start:]
-        return [0] * start + [math.prod(radices[:k]) for k in range(len(radices))]
-
-    def digits(self, value: int) -> list[int]:
-        """Those of an integer."""
-        found = []
-        for radix in self.radices[:-1]:
-            value, digit = divmod(value, radix)
-            found.append(digit)
-        return [*found, value]
-
-    def quotient(self, value: int) -> int:
-        """Divided, and rounded down."""
-        return value // math.prod(self.divisors)
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Of a channel with so many numbers in a batch, which have `bits` fractional bits and are at
-    most `largest`; parameters have `frac` and are at most 2^`weight_bits`."""
+    # What a deviation divides, to be its inverse, is a power of two.
+    inverse_bits: ClassVar[int]
 
     count: int
     bits: int
     largest: int
-    frac: int
-    weight_bits: int
 
     @property
     def fine(self) -> int:
@@ -86,11 +44,6 @@ class Bounds:
     def epsilon(self) -> int:
         """What is added to a variance."""
         return max(2**8, math.floor(math.ldexp(1e-5, 2 * self.fine) + 0.5))
-
-    @property
-    def bits_of_z(self) -> int:
-        """x, the fractional bits of what is rounded to z."""
-        return max(SCALE_BITS, self.frac)
 
     @property
     def bits_of_sent(self) -> int:
@@ -120,16 +73,56 @@ class Bounds:
     @property
     def inverse(self) -> int:
         """R"""
-        return 2**INVERSE_BITS // self.least
+        return 2**self.inverse_bits // self.least
+
+    @property
+    def root(self) -> int:
+        """√n, rounded up."""
+        return math.isqrt(self.count - 1) + 1
 
     def inverted(self, x: int) -> int:
-        """Of a number times R that is below x·2^36·(s + 1)/s."""
-        return (x << INVERSE_BITS) * (self.least + 1) // self.least + 1
+        """Of a number times R that is below x·2^36·(s + 1)/s, or what there is for 36."""
+        return (x << self.inverse_bits) * (self.least + 1) // self.least + 1
 
     @property
     def normal(self) -> int:
         """|c|·R"""
-        return self.inverted(math.isqrt(self.count - 1) + 1)
+        return self.inverted(self.root)
+
+    def measured(self) -> tuple[Wide, ...]:
+        """The wide integers of mean, deviation and inverse, in order."""
+        return (
+            Wide("mean", self.mean, True, (self.count,)),
+            Wide("variance", self.variance, False, (self.count,)),
+            Wide("deviation", self.deviation),
+            Wide("deviation_low", 2 * self.deviation),
+            Wide("deviation_high", 2 * self.deviation),
+            Wide("inverse", self.inverse),
+            Wide("inverse_low", self.deviation),
+            Wide("inverse_high", self.deviation),
+        )
+
+
+def narrow(field: str, name: str, bound: int, most: int = MOST_FACTOR_BITS) -> None:
+    """Rejects what is too wide; the scale of what is normalised is to blame."""
+    bits = bound.bit_length()
+    require(bits <= most, f"{field}.z_frac: a {name} of {bits} bits")
+
+
+@dataclass(frozen=True)
+class Bounds(Moments):
+    """Of a channel of a batch norm. Parameters have `frac` fractional bits and are at most
+    2^`weight_bits`."""
+
+    inverse_bits = 36
+
+    frac: int
+    weight_bits: int
+
+    @property
+    def bits_of_z(self) -> int:
+        """x, the fractional bits of what is rounded to z."""
+        return max(SCALE_BITS, self.frac)
 
     @property
     def scale(self) -> int:
@@ -181,44 +174,42 @@ class Bounds:
 
     def wides(self, error: int) -> tuple[Wide, ...]:
         """The wide integers, in order."""
-        count, scaled = (self.count,), power_of_two(self.frac + SCALE_SHIFT)
+        scaled, sloped = power_of_two(self.frac + SCALE_SHIFT), power_of_two(GAIN_SHIFT - self.fine)
+        tilted = self.count, *power_of_two(15 + self.bits)
         return (
-            Wide("mean", self.mean, True, count),
-            Wide("variance", self.variance, False, count),
-            Wide("deviation", self.deviation),
-            Wide("deviation_low", 2 * self.deviation),
-            Wide("deviation_high", 2 * self.deviation),
-            Wide("inverse", self.inverse),
-            Wide("inverse_low", self.deviation),
-            Wide("inverse_high", self.deviation),
+            *self.measured(),
             Wide("scale", self.scale, True, scaled),
             Wide("correlation", self.correlation(error), True),
             Wide("gain", self.gain(error), True, power_of_two(GAIN_SHIFT)),
-            Wide("slope", self.slope(error), True, power_of_two(GAIN_SHIFT - self.fine)),
-            Wide("offset", self.offset(error), True, count),
-            Wide("tilt", self.tilt(error), True, (self.count, *power_of_two(15 + self.bits))),
+            Wide("slope", self.slope(error), True, sloped),
+            Wide("offset", self.offset(error), True, (self.count,)),
+            Wide("tilt", self.tilt(error), True, tilted),
         )
 
     def check(self, field: str, error: int) -> None:
         """Rejects factors that are too wide."""
-        bits = self.scale.bit_length()
-        require(bits <= MOST_SCALE_BITS, f"{field}.z_frac: a scale of {bits} bits")
-        for name in ("correlation", "gain", "slope", "tilt"):
-            bits = getattr(self, name)(error).bit_length()
-            require(bits <= MOST_FACTOR_BITS, f"{field}.grad_frac: a {name} of {bits} bits")
+        narrow(field, "scale", self.scale, MOST_SCALE_BITS)
+        for name in ("correlation", "slope", "offset", "tilt"):
+            narrow(field, name, getattr(self, name)(error))
 
 
 @dataclass(frozen=True)
 class Norm:
-    """What a batch norm has beside a layer's scales."""
+    """What a norm has beside a layer's scales: bounds, wide integers, and, of a batch norm, the
+    rounding of the running statistics' update."""
 
-    bounds: Bounds
+    bounds: Moments
     wides: dict[str, Wide]
-    statistics: Rounding
+    statistics: Rounding | None = None
+
+    @cached_property
+    def stacks(self) -> tuple[Stack, ...]:
+        """Those of its digits."""
+        return stacks(self.wides.values())
 
 
 def normed(field: str, bounds: Bounds, error: int) -> Norm:
     """Of a batch norm whose D is at most `error`."""
     bounds.check(field, error)
     wides = {wide.name: wide for wide in bounds.wides(error)}
-    return Norm(bounds, wides, bounds.statistics().check(f"{field}.z_frac"))
+    return Norm(bounds, wides, bounds.statistics().check("training.max_steps"))
