@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from . import axes
-from .batch_norms import BatchNorms
 from .builder import HALF, Builder, on_padding, real
 from .network import PROBABILITY_BITS, Layer, Network, Taker
 from .relation import (
@@ -17,6 +16,7 @@ from .relation import (
     domain,
     read,
 )
+from .row_norms import RowNorms
 from .sheet import Sheet
 from .tables import SIZE, Table
 from .tensors import (
@@ -24,12 +24,13 @@ from .tensors import (
     count_tensors,
     data_tensors,
     parameter_tensors,
+    slices,
     tables_of,
     trace_tensors,
 )
 
 
-class _Training(BatchNorms):
+class _Training(RowNorms):
     """The relation of T steps."""
 
     def layer(self, i: int) -> None:
@@ -37,12 +38,14 @@ class _Training(BatchNorms):
         layer = self.network.layers[i]
         forward = {
             "max_pool2d": self.choose, "avg_pool2d": self.mean, "add": self.sum,
-            "batch_norm": self.normalize,
+            "batch_norm": self.normalize, "layer_norm": self.normalize_rows,
+            "rms_norm": self.normalize_rows,
         }  # fmt: skip
         forward.get(layer.kind, self.forward)(i)
         backward = {
             "max_pool2d": self.send_to_chosen, "avg_pool2d": self.send_mean,
-            "batch_norm": self.send_normalized,
+            "batch_norm": self.send_normalized, "layer_norm": self.send_rows,
+            "rms_norm": self.send_rows,
         }  # fmt: skip
         for taker in layer.senders:
             backward.get(self.network.layers[taker.layer].kind, self.backward)(i, taker)
@@ -50,7 +53,7 @@ class _Training(BatchNorms):
             self.digits(i)
         self.values(i, layer)
         if layer.norm:
-            self.norm_gradients(i)
+            (self.norm_gradients if layer.running else self.row_gradients)(i)
         elif layer.weighted:
             self.weight_gradient(i, layer)
             if layer.bias:
@@ -108,8 +111,12 @@ class _Training(BatchNorms):
         network, above = self.network, self.network.layers[taker.layer]
         outer, units = axes.outside(above, network.steps)
         inputs, rows = axes.inputs(above), (("b", network.batch),)
-        along = ("c", "t", "b", "h", "w") if above.image else ("m", "t", "b")
         right = self.weights(taker.layer, "w", "t", *axes.names(inputs), axes.unit(above))
+        if above.alike:
+            along = axes.reads(above)
+            rows += axes.positions(above.image)
+        else:
+            along = ("c", "t", "b", "h", "w") if above.image else ("m", "t", "b")
         if above.kernel:
             rows += (("h", above.image.height), ("w", above.image.width))
             units += inputs[:2]
@@ -166,6 +173,8 @@ def compile_training(network: Network) -> tuple[Relation, Sheet]:
     updates = [f"update.{t}" for t in range(network.steps)]
     padding = sheet.place_blocks(updates, parameter_tensors(network, "update"), "update.padding")
     sheet.place("trace", trace_tensors(network) + count_tensors(tables))
+    for digit in slices(network):
+        sheet.slice(*digit)
     builder = _Training(network, sheet, tables)
     for i in range(len(network.layers)):
         builder.layer(i)
