@@ -1,21 +1,16 @@
 """The integers of a batch norm's channel. See docs/quantization.md, "Batch norm"."""
 
-import math
-
+from .deviations import Deviations, Row
 from .network import Layer
-from .norm import FINER, INVERSE_BITS, SCALE_BITS, SENT_BITS, SUM_BITS
-
-Row = list[int]
-# By name, the wide integers of each channel, undivided.
-Wides = dict[str, Row]
+from .norm import FINER, SCALE_BITS, SENT_BITS, SUM_BITS
 
 
-class Channels:
+class Channels(Deviations):
     """What a step computes of each channel of a batch norm."""
 
     def __init__(self, layer: Layer, gamma: Row, rows: list[Row]) -> None:
-        self.layer, self.rows = layer, rows
-        self.wides: Wides = {name: [] for name in layer.norm.wides}
+        super().__init__(layer)
+        self.rows = rows
         for scale, numbers in zip(gamma, self.apart(rows)):
             self.measure(scale, numbers)
 
@@ -29,39 +24,9 @@ class Channels:
         count = self.layer.outputs
         return [function(x, *(of[m % count] for of in channels)) for m, x in enumerate(row)]
 
-    def put(self, name: str, value: int) -> int:
-        """Notes a wide integer of the next channel; divided."""
-        self.wides[name].append(value)
-        return self.divided(name, value)
-
     def measure(self, gamma: int, numbers: Row) -> None:
         """The statistics of a channel's numbers, and what they are scaled with."""
-        mu = self.put("mean", 2**FINER * sum(numbers))
-        variance = self.put("variance", sum((2**FINER * x - mu) ** 2 for x in numbers))
-        inverse = self.invert(self.root(variance + self.layer.norm.bounds.epsilon))
-        self.put("scale", gamma * inverse)
-
-    def root(self, variance: int, more: int = 0) -> int:
-        """The deviation, or so much more, and what is left."""
-        sigma = math.isqrt(variance) + more
-        low = self.put("deviation_low", variance - sigma**2)
-        self.put("deviation_high", 2 * sigma - low)
-        return self.put("deviation", sigma)
-
-    def invert(self, sigma: int, more: int = 0) -> int:
-        """R, or so much more, and what is left."""
-        inverse = 2**INVERSE_BITS // sigma + more
-        low = self.put("inverse_low", 2**INVERSE_BITS - inverse * sigma)
-        self.put("inverse_high", sigma - 1 - low)
-        return self.put("inverse", inverse)
-
-    def divided(self, name: str, value: int) -> int:
-        """A wide integer, divided."""
-        return self.layer.norm.wides[name].quotient(value)
-
-    def quotient(self, name: str) -> Row:
-        """Of each channel a wide integer, divided."""
-        return [self.divided(name, value) for value in self.wides[name]]
+        self.put("scale", gamma * self.deviate(numbers))
 
     def centred(self, row: Row) -> Row:
         """c"""
@@ -96,4 +61,3 @@ class Channels:
         centred = self.centred(self.rows[sample])
         tilted = self.each(lambda c, w: w * c, centred, self.quotient("tilt"))
         return [x - y for x, y in zip(scaled, tilted)]
-
