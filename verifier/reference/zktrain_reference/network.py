@@ -42,8 +42,8 @@ class Layer:
     """A layer with all its scales; a convolution and a pool have a kernel, and what they put out
     is an image. Pools, sums and norms of rows have no parameters, so nothing that updates them. A
     scale has one input, and so has a batch norm, whose weight is gamma, and its bias is beta.
-    `source` and, of a sum, `second` are the layers whose values are taken (`None` for the inputs), and `takers`
-    those who take the values of this one, in order."""
+    `source` and, of a sum, `second` are the layers whose values are taken (`None` for the inputs),
+    and `takers` those who take the values of this one, in order."""
 
     kind: str
     inputs: int
@@ -261,7 +261,7 @@ class _Derivation:
         if shape.kind not in NORMS:
             return None
         bounds = self.norm_bounds(field, shape, frac, a_in)
-        return (normed if shape.kind == NORM else row_normed)(field, bounds, error)
+        return normed(field, bounds, error) if shape.kind == NORM else row_normed(bounds, error)
 
     def bounds(self, shape: Shape, a_in: _Sized) -> Bounds:
         """Of a batch norm."""

@@ -103,12 +103,6 @@ class Moments:
         )
 
 
-def narrow(field: str, name: str, bound: int, most: int = MOST_FACTOR_BITS) -> None:
-    """Rejects what is too wide; the scale of what is normalised is to blame."""
-    bits = bound.bit_length()
-    require(bits <= most, f"{field}.z_frac: a {name} of {bits} bits")
-
-
 @dataclass(frozen=True)
 class Bounds(Moments):
     """Of a channel of a batch norm. Parameters have `frac` fractional bits and are at most
@@ -188,9 +182,11 @@ class Bounds(Moments):
 
     def check(self, field: str, error: int) -> None:
         """Rejects factors that are too wide."""
-        narrow(field, "scale", self.scale, MOST_SCALE_BITS)
+        bits = self.scale.bit_length()
+        require(bits <= MOST_SCALE_BITS, f"{field}.z_frac: scale takes {bits} bits")
         for name in ("correlation", "slope", "offset", "tilt"):
-            narrow(field, name, getattr(self, name)(error))
+            bits = getattr(self, name)(error).bit_length()
+            require(bits <= MOST_FACTOR_BITS, f"{field}.z_frac: {name} takes {bits} bits")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .norm import SCALE_BITS, SENT_BITS, Moments, Norm, narrow
+from .norm import SCALE_BITS, SENT_BITS, Moments, Norm
 from .wide import Wide, power_of_two
 
 # Fractional bits that what is put out may have.
@@ -62,13 +62,8 @@ class RowBounds(Moments):
         )
         return tuple(wide for wide in found if self.centred or wide.name not in ("mean", "offset"))
 
-    def check(self, field: str, error: int) -> None:
-        """Rejects factors that are too wide."""
-        narrow(field, "correlation", self.correlation(error))
-        narrow(field, "offset", self.offset(error))
 
-
-def row_normed(field: str, bounds: RowBounds, error: int) -> Norm:
-    """Of a norm of rows whose D is at most `error`."""
-    bounds.check(field, error)
+def row_normed(bounds: RowBounds, error: int) -> Norm:
+    """Of a norm of rows whose D is at most `error`. That is below 2^30, and so its factors never
+    have more than 62 bits."""
     return Norm(bounds, {wide.name: wide for wide in bounds.wides(error)})

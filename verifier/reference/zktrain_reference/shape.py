@@ -28,9 +28,9 @@ class Shape:
     """A layer and the activation behind it, `None` for none. A convolution has a kernel, and as
     many inputs as a patch has numbers, of one channel if it is depthwise; so does a pool, one for
     each number of a window. A scale has one input, and so has a batch norm, whose weight is gamma;
-    its bias is beta. `slope` is that of a leaky ReLU, times 2^16. `image` is what is read, if that is one. `source`
-    is the number of the layer whose values are taken, `None` for the inputs, and `second` of a sum
-    that of the other one."""
+    its bias is beta. A norm of rows has as many as a row has numbers. `slope` is that of a leaky
+    ReLU, times 2^16. `image` is what is read, if that is one. `source` is the number of the layer
+    whose values are taken, `None` for the inputs, and `second` of a sum that of the other one."""
 
     kind: str
     inputs: int

@@ -2,9 +2,9 @@
 
 A convolution is a linear layer over patches, and a bias is a weight whose input is one. So the
 parameters of a layer are a matrix: a row for each input of a patch, in the documents' order, then
-the bias' row if there is one; a column for each output. Pools, sums and norms of rows have none. Of a
-depthwise convolution a column is a channel's kernel, and a row a place of the kernel; a scale's has
-one place. A batch norm has four rows: gamma, beta, the running means and deviations.
+the bias' row if there is one; a column for each output. Those of pools, sums and norms of rows have
+no rows. Of a depthwise convolution a column is a channel's kernel, and a row a place of the kernel;
+a scale's has one place. A batch norm has four rows: gamma, beta, the running means and deviations.
 """
 
 from collections.abc import Iterator
