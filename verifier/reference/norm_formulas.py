@@ -1,4 +1,4 @@
-"""The document's formulas for a batch norm, channel by channel, for the tests of steps."""
+"""The document's formulas for norms, channel by channel or row by row, for the tests of steps."""
 
 import math
 
@@ -64,4 +64,40 @@ class NormFormulas:
             c = m % channels
             tilted = self.w2[c] * (16 * number - self.mu[c])
             found.append(2**5 * self.a[c] * d - self.w1[c] - tilted)
+        return found, 27 - self.f
+
+
+class RowFormulas:
+    """Of one sample, whose numbers have `f` fractional bits; each `n` of them are a row. Those of a
+    layer norm are centred, those of an RMS norm are not."""
+
+    def __init__(self, f: int, n: int, centred: bool, numbers: Row) -> None:
+        self.f, self.n, self.centred = f, n, centred
+        self.rows = [numbers[k : k + n] for k in range(0, len(numbers), n)]
+
+    def c(self, row: Row) -> Row:
+        """c"""
+        mu = 16 * sum(row) // self.n if self.centred else 0
+        return [16 * x - mu for x in row]
+
+    def r(self, row: Row) -> int:
+        """R"""
+        eps = max(256, round(4 ** (self.f + 4) / 10**5))
+        squares = [x * x for x in self.c(row)]
+        return 2**26 // math.isqrt(sum(squares) // self.n + eps)
+
+    def x(self) -> Row:
+        """X of all rows, with 26 fractional bits."""
+        return [self.r(row) * x for row in self.rows for x in self.c(row)]
+
+    def sent(self, z: Row, z_frac: int, errors: Row) -> tuple[Row, int]:
+        """X of what is sent back, and its fractional bits beyond those of D."""
+        found = []
+        for k, row in enumerate(self.rows):
+            r, part = self.r(row), slice(k * self.n, (k + 1) * self.n)
+            pairs = list(zip(z[part], errors[part]))
+            p = sum(d * x for x, d in pairs)
+            w1 = 2**5 * r * sum(errors[part]) // self.n if self.centred else 0
+            w2 = r * p // (self.n * 2 ** (2 * z_frac - 5))
+            found += [2**5 * r * d - w1 - w2 * x for x, d in pairs]
         return found, 27 - self.f

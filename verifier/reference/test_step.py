@@ -16,14 +16,17 @@ from networks import (
     convolution,
     depthwise,
     largest,
+    layer_norm,
     leaky,
     linear,
     mean,
     network,
     norm,
+    rms_norm,
+    scale,
     with_pools,
 )
-from norm_formulas import NormFormulas
+from norm_formulas import NormFormulas, RowFormulas
 from zktrain_reference.network import Layer, Network, Rounding
 from zktrain_reference.step import Matrix, Row, Step, round_sat
 from zktrain_reference.tables import Table
@@ -83,6 +86,10 @@ class Literal:
     def multiplied(self, i: int):
         """Numbers of what is put out, the weight's row and column, numbers of what is read."""
         layer, n = self.net.layers[i], self.net.layers[i].outputs
+        if layer.kind == "scale":
+            count = layer.image.numbers if layer.image else n
+            yield from ((number, 0, number % n, number) for number in range(count))
+            return
         for position, weight, number in self.reads(i):
             if layer.kind == "depthwise_conv2d":
                 place, c = divmod(weight, n)
@@ -121,6 +128,19 @@ class Literal:
         source = self.net.layers[i].source
         f = 6 if source is None else self.bits(source)[0]
         self.norms[i] = NormFormulas(f, 10, self.weights[i][0], rows)
+
+    def positions(self, i: int) -> int:
+        """How many a layer with weights has."""
+        layer, windows = self.net.layers[i], self.shape(i)[4]
+        if layer.kind == "scale" and layer.image:
+            return layer.image.height * layer.image.width
+        return windows[0] * windows[1]
+
+    def rows(self, i: int, a: Row) -> RowFormulas:
+        """The rows of a sample, in a norm of rows."""
+        layer, source = self.net.layers[i], self.net.layers[i].source
+        f = 6 if source is None else self.bits(source)[0]
+        return RowFormulas(f, layer.outputs, layer.kind == "layer_norm", a)
 
     def covered(self, i: int):
         """Number of the image and of its window, of all that a pool reads, row by row."""
@@ -194,10 +214,11 @@ class Literal:
         if i in self.norms:
             x, bits = self.norms[i].x(weights[1], a)
             return [rounded(v, bits - layer.z_bits) for v in x]
-        windows = self.shape(i)[4]
+        if layer.kind in ("layer_norm", "rms_norm"):
+            return [rounded(v, 26 - layer.z_bits) for v in self.rows(i, a).x()]
         one = 2**layer.input_bits
         bias = [one * b for b in weights[-1]] if layer.bias else [0] * n
-        x = bias * (windows[0] * windows[1])
+        x = bias * self.positions(i)
         for put, weight, o, number in self.multiplied(i):
             x[put] += a[number] * weights[weight][o]
         return [rounded(v, layer.z.shift) for v in x]
@@ -237,6 +258,9 @@ class Literal:
             return [rounded(v, of + 16 - to) for v in self.spread(k, a, d)]
         if k in self.norms:
             x, bits = self.norms[k].sent(a, d)
+            return [rounded(v, bits + of - to) for v in x]
+        if layer.kind in ("layer_norm", "rms_norm"):
+            x, bits = self.rows(k, a).sent(self.forward(k, a), layer.z_bits, d)
             return [rounded(v, bits + of - to) for v in x]
         for put, weight, o, number in self.multiplied(k):
             x[number] += d[put] * self.weights[k][weight][o]
@@ -392,6 +416,20 @@ CASES = {
         [norm(), LEAKY, largest(2), convolution(2, 1, **{"from": 1}), norm(), mean(kernel=2)]
         + [norm(), add(2), norm(), GELU, linear(2)],
         {"image": [4, 6, 2], "loss": "mse", "batch": 1, "momentum": 0.5, "version": 3},
+    ),
+    "norms of rows and scales": (
+        [convolution(3, 3, padding=1), layer_norm(), scale(), RELU, linear(3), rms_norm()]
+        + [scale(bias=False), SIGMOID, linear(2)],
+        {"image": [3, 2, 1], "momentum": 0.5, "decay": 0.01, "version": 3},
+    ),
+    "a norm of the inputs' rows, clipped": (
+        [rms_norm(), TANH, layer_norm(), scale(), linear(1, bias=False)],
+        {"inputs": 3, "clip": 0.125, "loss": "logistic", "batch": 4, "steps": 1, "version": 3},
+    ),
+    "scales of the inputs, norms around sums": (
+        [scale(), LEAKY, rms_norm(), layer_norm(**{"from": 1}), add(2), norm(), add(3), scale()]
+        + [GELU, linear(3)],
+        {"image": [3, 1, 2], "loss": "mse", "momentum": 0.5, "version": 3},
     ),
 }
 
