@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE=1
 # Both at once; the shell's exit code is that of the first that fails.
 "$tools/bin/python" -m unittest --quiet test_parts test_circuit test_step test_witness \
     test_pools test_pool_manifests test_graphs test_depthwise test_activations test_norms \
-    test_norm_constraints &
+    test_norm_constraints test_row_norms test_row_constraints &
 parts=$!
 "$tools/bin/python" -m unittest --quiet test_reference
 wait "$parts"

@@ -9,6 +9,7 @@ from fixtures import STRING, model_file
 from networks import RELU, SIGMOID, add, convolution, linear, manifest, network, norm, with_norms
 from test_graphs import edited
 from test_step import Literal, batch, drawn, zeros
+from test_witness import value
 from zktrain_reference.channels import Channels
 from zktrain_reference.circuit import Circuit
 from zktrain_reference.compiler import compile_dataset, compile_training
@@ -17,10 +18,12 @@ from zktrain_reference.hashing import keccak256
 from zktrain_reference.manifest import Manifest
 from zktrain_reference.model import commit_parameters, read_parameters
 from zktrain_reference.network import derive
-from zktrain_reference.norm import Bounds, Wide, normed, power_of_two
+from zktrain_reference.norm import Bounds, normed
+from zktrain_reference.relation import Form
 from zktrain_reference.rounding import SHORT_HIGH, SHORT_LOW, Rounding
 from zktrain_reference.step import Step, round_sat
 from zktrain_reference.training import Key
+from zktrain_reference.wide import Wide, power_of_two, stacks
 
 HERE = Path(__file__).parent
 NORMED = [convolution(3, 3, padding=1), norm(), RELU, linear(5), norm(), SIGMOID, linear(2)]
@@ -123,6 +126,35 @@ class Manifests(unittest.TestCase):
                          [3, 4, 2, 2, 2, 3, 2, 2, 4, 3, 4, 5, 5, 6])  # fmt: skip
         self.assertEqual(found["tilt"].divisors, (60, 2**5, 2**16))
 
+    def test_stacks(self) -> None:
+        one = Wide("one", 2**16, True, (60, 4)), Wide("two", 1, False, (4, 2**16)), Wide("three", 1)
+        long, signed, short = stacks(one)
+        self.assertEqual(long.digits, (("one", 2), ("two", 1), ("two", 2), ("three", 0)))
+        self.assertEqual((signed.digits, signed.least), ((("one", 3),), -(2**15)))
+        # The smallest radix first, equal ones in the order of their integers.
+        self.assertEqual(short.digits, (("one", 1), ("two", 0), ("one", 0)))
+        self.assertEqual((short.radices, short.steps), ((4, 4, 60), [(-56, 2)]))
+        self.assertEqual([stack.short for stack in (long, signed, short)], [False, False, True])
+        self.assertEqual([stack.name for stack in stacks([Wide("", 1)])], ["digits"])
+        (_, _, found) = derive(Manifest(TEXT)).layers[1].norm.stacks
+        self.assertEqual(found.radices, (4, 16, 32, 60, 60, 60, 60, 2**12))
+        self.assertEqual(found.digits[:4], (("slope", 0), ("scale", 0), ("tilt", 1), ("mean", 0)))
+
+    def test_lookups_of_digits(self) -> None:
+        net = derive(Manifest(TEXT))
+        relation, sheet = compile_training(net)
+        whole = sheet.tensors["1.digits_short"]
+        found = [x for x in relation.lookups if any(t.tensor is whole for t in x.key.terms)]
+        self.assertEqual([x.over.axes for x in found], [(("k", 8), ("n", 3), ("t", 2))] * 2)
+        # What the largest digits are, in the places of padding too.
+        constants = Form(tuple(t for t in found[1].key.terms if t.tensor is None))
+        largest = [value(constants, {"k": k}, {}) for k in range(8)]
+        self.assertEqual(largest, [3, 15, 31, 59, 59, 59, 59, 4095])
+        places = whole.base, whole.bits[0]
+        for k, (name, digit) in enumerate(net.layers[1].norm.stacks[2].digits):
+            part = sheet.tensors[f"1.{name}.d{digit}"]
+            self.assertEqual((part.base, part.sizes), (places[0] + (k << places[1]), (3, 2)))
+
     def test_tensors(self) -> None:
         net = network(NORMED, momentum=0.5, clip=0.125, **IMAGE)
         _, sheet = compile_training(net)
@@ -130,6 +162,7 @@ class Manifests(unittest.TestCase):
             ("1.w.before", (1, 3)), ("1.b.before", (1, 3)), ("1.s.before", (1, 2, 3)),
             ("1.s.state", (1, 2, 3)), ("1.s.update", (2, 2, 3)), ("1.mean.d0", (3, 2)),
             ("1.w.update.r0", (3, 2)), ("1.b.clip", (3, 2)), ("1.s.update.r0", (2, 2, 3)),
+            ("1.digits", (32, 3, 2)), ("1.digits_signed", (7, 3, 2)), ("3.digits_short", (8, 5, 2)),
             ("3.tilt.d3", (5, 2)), ("1.z", (3, 2, 4, 3, 5)), ("3.z", (5, 2, 4)),
         ):  # fmt: skip
             self.assertEqual(sheet.tensors[name].sizes, sizes, name)
@@ -214,14 +247,15 @@ class Manifests(unittest.TestCase):
 
     def test_factors_that_are_too_wide(self) -> None:
         for reason, bounds, error in (
-            ("z_frac: a scale of 54 bits", Bounds(4, 6, 2**15, 0, 31), 2**15),
-            ("grad_frac: a correlation of 65 bits", Bounds(2**16, 6, 2**15, 30, 31), 2**29),
-            ("grad_frac: a slope of 66 bits", Bounds(2**13, 12, 2**15, 30, 31), 2**28),
+            ("z_frac: scale takes 54 bits", Bounds(4, 6, 2**15, 0, 31), 2**15),
+            ("z_frac: correlation takes 65 bits", Bounds(2**16, 6, 2**15, 30, 31), 2**29),
+            ("z_frac: offset takes 63 bits", Bounds(4, 6, 2**15, 8, 31), 2**12),
+            ("z_frac: slope takes 66 bits", Bounds(2**13, 12, 2**15, 30, 31), 2**28),
         ):
             with self.subTest(reason), self.assertRaisesRegex(Rejected, reason):
                 normed("", bounds, error)
-        normed("", Bounds(4, 6, 2**15, 8, 31), 2**15)
-        with self.assertRaisesRegex(Rejected, "a scale of 47 bits"):
+        normed("", Bounds(4, 6, 2**15, 8, 31), 2**10)
+        with self.assertRaisesRegex(Rejected, "scale takes 47 bits"):
             normed("", Bounds(4, 6, 2**15, 7, 31), 2**15)
 
     def test_circuits(self) -> None:
